@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes sightings into a batch (capture/wire/batch.h, docs/wire.md) and seals it into the msgpack envelope. Within a batch
+// each string, process and descriptor is written once; the objects themselves remember where (their Mark), so finding
+// them again costs a comparison. A batch that is full says so: seal it and append again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "capture/state/sighting.h"
+
+namespace vedette {
+
+class Encoder {
+ public:
+  using Source = std::array<uint8_t, 16>;
+  explicit Encoder(const Source& source);
+  ~Encoder();
+
+  // False: the sighting does not fit in what is left of this batch. It always fits in an empty one.
+  bool append(const Sighting& sighting);
+  // Events that were seen but will never be sent: their numbers are skipped, so that a reader sees the gap. Only valid
+  // while the batch is empty (seal it first).
+  void skip(uint64_t events);
+
+  size_t records() const;
+  size_t bytes() const;        // of the four bins so far
+  uint64_t next_event() const; // evt.num the next append gets; the first is 1
+
+  // The envelope, one msgpack array, replaces `into` (reuse it). The next batch starts empty. `lost`: the cumulative
+  // counters in the order of events.yaml.
+  void seal(uint64_t clock_ns, std::span<const uint64_t> lost, std::vector<uint8_t>& into);
+
+ private:
+  struct Batch;
+  std::unique_ptr<Batch> batch_;
+};
+
+}  // namespace vedette

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of the program's data an event may carry. snaplen is the user's (--snaplen, 0 to 4096): payload bytes of a
+// buffer, and at 0 no payload and no environment at all, since both may hold secrets.
+#pragma once
+
+#include <cstdint>
+
+namespace vedette {
+
+struct Limits {
+  uint32_t snaplen = 80;
+  uint32_t path_max = 4096;    // a path or a name, without its NUL (docs/wire.md)
+  uint32_t list_max = 4096;    // argv together, environment together; Falco's bound
+  uint32_t iovec_max = 16;     // how many buffers of a vector are looked at before the payload is cut
+};
+
+inline constexpr uint32_t kSnaplenMax = 4096;
+
+}  // namespace vedette

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the tests: every test/**/*.test.ts in a process of its own, two at once, and the C++ ones (build/capture-test).
+//
+//   npm test                     everything
+//   npm test -- open_relative    the tests whose path, title or fixture holds the name
+//
+// Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends in one line:
+// `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs `npm run check` as a test, and
+// prints a line for each file as it ends, so that a run that hangs shows where.
+import { availableParallelism } from "node:os";
+import { findJobs, type Job, narrow } from "./runner/jobs.js";
+import { failureText, lastLine, skipLines } from "./runner/report.js";
+import { type Outcome, runJob } from "./runner/run-job.js";
+
+const names = process.argv.slice(2);
+const inCi = process.env.CI === "true";
+
+const jobs = narrow(findJobs(process.cwd(), { withCheck: inCi }), names);
+if (jobs.length === 0) {
+  console.error(`no test has ${names.join(" or ")} in its path, title or fixture`);
+  process.exit(1);
+}
+const outcomes = [
+  ...(await runAll(
+    jobs.filter((job) => !job.alone),
+    Math.min(2, availableParallelism()),
+  )),
+  ...(await runAll(
+    jobs.filter((job) => job.alone),
+    1,
+  )),
+];
+for (const line of skipLines(outcomes)) console.log(line);
+console.log(lastLine(outcomes));
+process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
+
+async function runAll(queue: Job[], width: number): Promise<Outcome[]> {
+  const done: Outcome[] = [];
+  const worker = async (): Promise<void> => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const outcome = await runJob(job, names);
+      report(outcome);
+      done.push(outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return done;
+}
+
+function report(outcome: Outcome): void {
+  if (outcome.failed > 0) console.log(failureText(outcome));
+  else if (inCi) console.log(`${outcome.job.path}: ${outcome.passed} passed, ${(outcome.ms / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A job is one process that holds tests: a TypeScript test file, the C++ test binary, or (in CI) `npm run check`.
+//
+// A test file says in its opening comment what it needs of the runner:
+//   `Time limit: 300 s.`   more than the usual minute
+//   `Runs alone.`          nothing beside it: it measures, or counts on the machine being quiet
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+export interface Job {
+  path: string;
+  command: string[];
+  limitMs: number;
+  alone: boolean;
+  kind: "uvu" | "doctest" | "check";
+  // Where names are looked for beside the path: titles, and the fixtures that this file runs.
+  text: string;
+}
+
+const LIMIT_MS = 60_000;
+const FIXTURES = "test/fixtures";
+const CPP_TESTS = "build/capture-test";
+
+export function findJobs(root: string, options: { withCheck: boolean }): Job[] {
+  const jobs = listFiles(root, "test")
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => testFile(root, path));
+  if (existsSync(join(root, "test/capture"))) jobs.unshift(cppTests(root));
+  if (options.withCheck) jobs.unshift(check());
+  return jobs;
+}
+
+// Path first, because a path says exactly which file is meant; then title and fixture.
+export function narrow(jobs: Job[], names: string[]): Job[] {
+  if (names.length === 0) return jobs;
+  const byPath = jobs.filter((job) => names.some((name) => job.path.includes(name)));
+  return byPath.length > 0 ? byPath : jobs.filter((job) => names.some((name) => job.text.includes(name)));
+}
+
+function testFile(root: string, path: string): Job {
+  const text = readFileSync(join(root, path), "utf8");
+  const head = text.slice(0, text.search(/^(?!\/\/)/m));
+  const limit = /Time limit: (\d+) s\./.exec(head)?.[1];
+  return {
+    path,
+    command: [process.execPath, "--import", "tsx", path],
+    limitMs: limit === undefined ? LIMIT_MS : Number(limit) * 1000,
+    alone: head.includes("Runs alone."),
+    kind: "uvu",
+    text: text.includes("fixtures.js") ? text + fixtureNames(root) : text,
+  };
+}
+
+function cppTests(root: string): Job {
+  const sources = listFiles(root, "test/capture").filter((path) => path.endsWith("_test.cc"));
+  return {
+    path: "test/capture",
+    command: [`./${CPP_TESTS}`],
+    limitMs: 180_000,
+    alone: false,
+    kind: "doctest",
+    text: sources.map((path) => `${path}\n${readFileSync(join(root, path), "utf8")}`).join("\n"),
+  };
+}
+
+function check(): Job {
+  return { path: "check", command: ["bash", ".ci/check"], limitMs: 180_000, alone: false, kind: "check", text: "" };
+}
+
+function fixtureNames(root: string): string {
+  return listFiles(root, FIXTURES)
+    .map((path) => basename(path).replace(/\.\w+$/, ""))
+    .join("\n");
+}
+
+function listFiles(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .sort();
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs one job and counts its tests from what it prints. A job that overruns its limit, dies, or ends before its tests do is
+// one failed test more: silence never counts as passing. The whole process group is ended, so that a watched program that
+// hangs does not outlive its test.
+import { spawn } from "node:child_process";
+import type { Job } from "./jobs.js";
+
+export interface Outcome {
+  job: Job;
+  passed: number;
+  failed: number;
+  skipped: number;
+  skips: string[];
+  output: string;
+  ms: number;
+}
+
+interface Ended {
+  output: string;
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  timedOut: boolean;
+}
+
+export async function runJob(job: Job, names: string[]): Promise<Outcome> {
+  const start = performance.now();
+  const ended = await runProcess(job, names);
+  const counts = COUNTERS[job.kind](plain(ended.output));
+  const broke = ended.timedOut || (ended.status !== 0 && counts.failed === 0);
+  if (ended.timedOut) ended.output += `\ntimed out after ${job.limitMs / 1000} s\n`;
+  else if (broke) ended.output += `\nended with ${ended.signal ?? `status ${ended.status}`}\n`;
+  return {
+    job,
+    ...counts,
+    failed: counts.failed + (broke ? 1 : 0),
+    skips: plain(ended.output)
+      .split("\n")
+      .filter((line) => line.startsWith("skip: ")),
+    output: ended.output,
+    ms: performance.now() - start,
+  };
+}
+
+type Counts = Pick<Outcome, "passed" | "failed" | "skipped">;
+
+// What each kind of test program prints at its end.
+export const COUNTERS: Record<Job["kind"], (output: string) => Counts> = {
+  uvu: (output) => {
+    const total = lastNumber(/^ {2}Total: +(\d+)/gm, output);
+    const passed = lastNumber(/^ {2}Passed: +(\d+)/gm, output);
+    const skipped = lastNumber(/^ {2}Skipped: +(\d+)/gm, output);
+    return { passed, failed: total - passed, skipped };
+  },
+  doctest: (output) => ({
+    passed: lastNumber(/test cases: .*?(\d+) passed/g, output),
+    failed: lastNumber(/test cases: .*?(\d+) failed/g, output),
+    skipped: 0,
+  }),
+  check: (output) =>
+    /^check: /m.test(output) ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 },
+};
+
+function runProcess(job: Job, names: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const [command, ...args] = withNames(job, names);
+    const child = spawn(command!, args, {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, VEDETTE_TEST: names.join(","), FORCE_COLOR: "0", NO_COLOR: "1" },
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endGroup(child.pid);
+      // A descendant in a session of its own may hold the pipes open for ever.
+      setTimeout(() => finish(null, "SIGKILL"), 2_000).unref();
+    }, job.limitMs);
+    const finish = (status: number | null, signal: NodeJS.Signals | null): void => {
+      clearTimeout(timer);
+      resolve({ output: Buffer.concat(chunks).toString("utf8"), status, signal, timedOut });
+    };
+    child.on("error", (error) => {
+      chunks.push(Buffer.from(`${error.message}\n`));
+      finish(null, null);
+    });
+    child.on("exit", () => setTimeout(() => child.stdout.destroy(), 2_000).unref());
+    child.on("close", finish);
+  });
+}
+
+function withNames(job: Job, names: string[]): string[] {
+  if (job.kind !== "doctest" || names.length === 0) return job.command;
+  const byFile = names.map((name) => `*${name}*`).join(",");
+  const isTitle = names.some(
+    (name) => job.text.includes(`TEST_CASE("`) && titles(job.text).some((title) => title.includes(name)),
+  );
+  return [...job.command, isTitle ? `--test-case=${byFile}` : `--source-file=${byFile}`];
+}
+
+function titles(text: string): string[] {
+  return [...text.matchAll(/TEST_CASE\("([^"]*)"/g)].map((match) => match[1]!);
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Gone already.
+  }
+}
+
+function lastNumber(pattern: RegExp, text: string): number {
+  return Number([...text.matchAll(pattern)].at(-1)?.[1] ?? 0);
+}
+
+function plain(text: string): string {
+  return text.replace(/\x1b\[[0-9;]*m/g, "");
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The runner, run on small made-up test files: what it counts, what it calls a failure, what it looks names up in.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { findJobs, type Job, narrow } from "./jobs.js";
+import { failureText, lastLine, skipLines } from "./report.js";
+import { COUNTERS, runJob } from "./run-job.js";
+
+const made: string[] = [];
+test.after(() => {
+  for (const folder of made) rmSync(folder, { recursive: true });
+});
+
+function tree(files: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), "runner-"));
+  made.push(root);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+function script(text: string, limitMs = 10_000): Job {
+  return { path: "made.test.ts", command: ["bash", "-c", text], limitMs, alone: false, kind: "uvu", text: "" };
+}
+
+test("a file's head sets its time limit and whether it runs alone", () => {
+  const root = tree({
+    "test/a.test.ts": "// Time limit: 7 s.\n// Runs alone.\nconst x = 1;\n",
+    "test/b.test.ts": "// Plain.\nconst x = 'Runs alone.';\n",
+  });
+  const [a, b] = findJobs(root, { withCheck: false });
+  assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 60_000, false]);
+});
+
+test("a name picks files by path, else by title or fixture", () => {
+  const root = tree({
+    "test/host/load.test.ts": "test('a policy loads')",
+    "test/e2e/fixtures.test.ts": "import './fixtures.js'",
+    "test/fixtures/open_relative.c": "",
+  });
+  const paths = (name: string): string[] => narrow(findJobs(root, { withCheck: false }), [name]).map((job) => job.path);
+  assert.equal(paths("host/load"), ["test/host/load.test.ts"]);
+  assert.equal(paths("a policy loads"), ["test/host/load.test.ts"]);
+  assert.equal(paths("open_relative"), ["test/e2e/fixtures.test.ts"]);
+  assert.equal(paths("nothing of the kind"), []);
+});
+
+test("uvu's and doctest's counts are read from their last lines", () => {
+  assert.equal(COUNTERS.uvu("\n  Total:     5\n  Passed:    3\n  Skipped:   1\n"), {
+    passed: 3,
+    failed: 2,
+    skipped: 1,
+  });
+  const doctest =
+    "[doctest] test cases:  12 |  11 passed | 1 failed | 0 skipped\n[doctest] assertions: 50 | 49 passed | 1 failed |";
+  assert.equal(COUNTERS.doctest(doctest), { passed: 11, failed: 1, skipped: 0 });
+});
+
+test("a process that dies before it counts is a failure", async () => {
+  const outcome = await runJob(script("echo hello; exit 3"), []);
+  assert.is(outcome.failed, 1);
+  assert.match(outcome.output, "ended with status 3");
+});
+
+test("a timeout is a failure and ends what the test started", async () => {
+  const outcome = await runJob(script("sleep 60 & echo $!; wait", 300), []);
+  assert.is(outcome.failed, 1);
+  assert.match(outcome.output, "timed out after 0.3 s");
+  assert.not.ok(await isRunning(Number.parseInt(outcome.output, 10)));
+});
+
+test("a failure shows its output and the command that shows it again", async () => {
+  const outcome = await runJob(script("echo got 1, expected 2; exit 1"), []);
+  assert.match(failureText(outcome), "got 1, expected 2");
+  assert.match(failureText(outcome), "again: npm test -- made.test.ts");
+});
+
+test("a skip says what is missing, and is counted in the last line", async () => {
+  const outcome = await runJob(
+    script("echo 'skip: a JVM: no java here'; printf '\\n  Total:     1\\n  Passed:    1\\n  Skipped:   1\\n'"),
+    [],
+  );
+  assert.equal(skipLines([outcome]), ["skip: a JVM: no java here (made.test.ts)"]);
+  assert.is(lastLine([outcome]), "1 passed, 0 failed, 1 skipped");
+});
+
+// A killed process may stay for a moment, or as a zombie until its new parent looks.
+async function isRunning(pid: number): Promise<boolean> {
+  for (let tries = 0; tries < 50; tries++) {
+    const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : "State:\tZ";
+    if (/State:\s+[ZX]/.test(status)) return false;
+    await setTimeout(20);
+  }
+  return true;
+}
+
+test.run();

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reading side of the ring that the addon's threads fill (capture/addon/ring.h draws the layout; both say the same).
+// Batches are written once and read by several readers, each at its own pace: a reader's tail stands in the control block,
+// and the slowest active tail is what the writers wait for. Nothing is copied: a batch is a view into the ring, good until
+// release(). A reader that dies in the middle of a batch leaves its tail before it: whoever attaches with the same index
+// sees that batch again.
+//
+//   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
+//                        8.. one pair a reader: tail, active
+//   entry, 8-byte aligned, never split:  u32 units (whole entry)  u32 size (0: padding to the ring's end)
+//                                        u32 stream  u32 records  64 bytes: bitmap of event types  then `size` bytes
+//   positions count 8-byte units and wrap at 2^32.
+export const CONTROL_BYTES = 256;
+export const ENTRY_HEADER_BYTES = 80;
+export const TYPE_WORDS = 16;
+export const READERS_MAX = 16;
+
+const HEAD = 0;
+const CLOSED = 1;
+const CAPACITY = 2;
+const READERS = 8;
+
+// A native thread cannot wake Atomics.wait: the main thread does (Agent.onWake), and this bounds what it costs when it is late.
+const SLICE_MS_MAX = 20;
+
+/** One batch as it stands in the ring. */
+export interface RawBatch {
+  /** The msgpack array, for openBatch(). Do not keep it past release(). */
+  readonly bytes: Uint8Array;
+  /** Bit `id & 31` of word `id >> 5`: the batch holds a record of event type `id`. */
+  readonly types: Uint32Array;
+  /** Which agent it came from: Agent.streams. */
+  readonly stream: number;
+  readonly count: number;
+}
+
+export class RingReader {
+  readonly #control: Int32Array;
+  readonly #words: Uint32Array;
+  readonly #sab: SharedArrayBuffer;
+  readonly #mask: number;
+  readonly #tail: number;
+  #held = 0;
+
+  /** Attaches reader `index` where it left off (the ring's start at first). Readers are given out by Agent.reader(). */
+  constructor(sab: SharedArrayBuffer, index: number) {
+    this.#sab = sab;
+    this.#control = new Int32Array(sab, 0, CONTROL_BYTES / 4);
+    this.#words = new Uint32Array(sab, CONTROL_BYTES);
+    this.#mask = Atomics.load(this.#control, CAPACITY) - 1;
+    this.#tail = READERS + 2 * index;
+    Atomics.store(this.#control, this.#tail + 1, 1);
+  }
+
+  /** The next batch, or null when none came within timeoutMs. Releases the one before. timeoutMs 0 never waits. */
+  next(timeoutMs: number): RawBatch | null {
+    this.release();
+    const until = timeoutMs > 0 ? performance.now() + timeoutMs : 0;
+    for (;;) {
+      const batch = this.#take();
+      if (batch !== null || timeoutMs <= 0 || this.ended) return batch;
+      const left = until - performance.now();
+      if (left <= 0) return null;
+      Atomics.wait(this.#control, HEAD, Atomics.load(this.#control, this.#tail), Math.min(left, SLICE_MS_MAX));
+    }
+  }
+
+  /** Gives the batch that next() returned back to the writers. */
+  release(): void {
+    if (this.#held === 0) return;
+    Atomics.add(this.#control, this.#tail, this.#held);
+    this.#held = 0;
+  }
+
+  /** Every stream has ended and this reader has seen all. */
+  get ended(): boolean {
+    // `closed` first: a head that moves after it was read as set cannot be.
+    if (Atomics.load(this.#control, CLOSED) === 0) return false;
+    return Atomics.load(this.#control, HEAD) === ((Atomics.load(this.#control, this.#tail) + this.#held) | 0);
+  }
+
+  /** Leaves: the writers no longer wait for this reader. */
+  detach(): void {
+    this.release();
+    Atomics.store(this.#control, this.#tail + 1, 0);
+  }
+
+  #take(): RawBatch | null {
+    for (;;) {
+      const tail = Atomics.load(this.#control, this.#tail);
+      if (tail === Atomics.load(this.#control, HEAD)) return null;
+      const word = (tail & this.#mask) * 2;
+      const units = this.#words[word] as number;
+      const size = this.#words[word + 1] as number;
+      if (size === 0) {
+        Atomics.add(this.#control, this.#tail, units);
+        continue;
+      }
+      this.#held = units;
+      const at = CONTROL_BYTES + word * 4;
+      return {
+        bytes: new Uint8Array(this.#sab, at + ENTRY_HEADER_BYTES, size),
+        types: this.#words.subarray(word + 4, word + 4 + TYPE_WORDS),
+        stream: this.#words[word + 2] as number,
+        count: this.#words[word + 3] as number,
+      };
+    }
+  }
+}
+
+/** Wakes readers that wait in next(): the main thread calls it when the addon says that something came. */
+export function wakeReaders(sab: SharedArrayBuffer): void {
+  Atomics.notify(new Int32Array(sab, 0, CONTROL_BYTES / 4), HEAD);
+}

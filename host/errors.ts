@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one error that Vedette throws. Its code, sentence and hint stand in capture/wire/errors.yaml; the values fill the
+// sentence's {braces}. Whoever catches one prints `message` and `hint`, never the stack: the user did not write this code.
+import { ERRORS, type ErrorCode } from "../build/generated/errors.js";
+
+export type { ErrorCode };
+export type ErrorValues = Readonly<Record<string, string | number | bigint>>;
+
+export class VedetteError extends Error {
+  override readonly name = "VedetteError";
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, values: ErrorValues = {}, options?: { cause?: unknown }) {
+    super(fill(ERRORS[code].text, values), options);
+    this.code = code;
+    this.hint = fill(ERRORS[code].hint, values);
+  }
+}
+
+/** What a person reads: the sentence, and under it what to do. */
+export function explain(error: VedetteError): string {
+  return error.hint === "" ? `${error.message} [${error.code}]` : `${error.message} [${error.code}]\n  ${error.hint}`;
+}
+
+function fill(template: string, values: ErrorValues): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// A batch, read where it stands: docs/wire.md draws it, capture/wire/batch.h is its twin in C++. Opening one costs a look at
+// the envelope and a walk over the records' headers; nothing is copied and no record becomes an object. Bytes come from a
+// traced container, so every offset and length is checked before it is used: what does not hold is VEDETTE_BATCH_CORRUPT.
+//
+//   record: u16 type  u16 flags  u32 size | u64 time | u32 tid  u32 process | i64 result | u32 latency  i32 fd |
+//           u32 descriptor  u32 0 | slots of 8 bytes
+import { DESCRIPTOR_SIZE, EVENTS, PROCESS_SIZE, SCHEMA } from "../../build/generated/events.js";
+import { VedetteError } from "../errors.js";
+import { EnvelopeReader } from "./envelope.js";
+
+export const BATCH_VERSION = 1;
+export const BATCH_BYTES_MAX = 1 << 20;
+export const BATCH_RECORDS_MAX = 16384;
+export const HEADER_BYTES = 48;
+export const NULL = 0xffffffff;
+export const TIERS = ["trace", "inline", "notify", "witness"] as const;
+export const Flag = {
+  tierMask: 0x3,
+  truncated: 0x4,
+  fault: 0x8,
+  inFlight: 0x10,
+  refused: 0x20,
+  pathGuessed: 0x40,
+} as const;
+
+export class Batch {
+  readonly source: Uint8Array;
+  readonly seq: number;
+  /** ns since the epoch when it was sealed. */
+  readonly clock: bigint;
+  /** evt.num of record 0. */
+  readonly first: number;
+  readonly count: number;
+  /** Cumulative, in the order of `lost:` in events.yaml. */
+  readonly lost: readonly number[];
+  readonly processes: Uint8Array;
+  readonly descriptors: Uint8Array;
+  readonly strings: Uint8Array;
+  readonly records: Uint8Array;
+  /** The same four, for loads. */
+  readonly processView: DataView;
+  readonly descriptorView: DataView;
+  readonly recordView: DataView;
+  readonly text: Buffer;
+  #offsets: Uint32Array | undefined;
+  #near = 0;
+
+  constructor(bytes: Uint8Array) {
+    const read = new EnvelopeReader(bytes);
+    if (read.array() !== 13) corrupt("it is not an array of 13 elements");
+    if (read.text() !== "vedette") corrupt("it does not begin with the name of the format");
+    const version = read.uint();
+    if (version !== BATCH_VERSION) throw new VedetteError("VEDETTE_BATCH_VERSION", { version, known: BATCH_VERSION });
+    const schema = read.uint64();
+    if (schema !== SCHEMA)
+      throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: hex(schema), ours: hex(SCHEMA) });
+    this.source = read.bin(16);
+    if (this.source.length !== 16) corrupt("its source is not 16 bytes");
+    this.seq = read.uint();
+    this.clock = read.uint64();
+    this.first = read.uint();
+    this.count = read.uint();
+    if (this.count > BATCH_RECORDS_MAX) corrupt(`it claims ${this.count} records`);
+    this.lost = read.uints(64);
+    this.processes = read.bin(BATCH_BYTES_MAX);
+    this.descriptors = read.bin(BATCH_BYTES_MAX);
+    this.strings = read.bin(BATCH_BYTES_MAX);
+    this.records = read.bin(BATCH_BYTES_MAX);
+    read.end();
+    if (this.processes.length + this.descriptors.length + this.strings.length + this.records.length > BATCH_BYTES_MAX)
+      corrupt("it is larger than 1 MiB");
+    this.processView = viewOf(this.processes);
+    this.descriptorView = viewOf(this.descriptors);
+    this.recordView = viewOf(this.records);
+    this.text = Buffer.from(this.strings.buffer as ArrayBuffer, this.strings.byteOffset, this.strings.length);
+  }
+
+  /** Where each record begins, in `records`. */
+  get offsets(): Uint32Array {
+    if (this.#offsets === undefined) {
+      this.#offsets = new Uint32Array(this.count);
+      for (let at = 0, i = 0; i < this.count; i++, at += this.recordView.getUint32(at + 4, true)) this.#offsets[i] = at;
+    }
+    return this.#offsets;
+  }
+
+  /** Which record begins at `offset`: first + this is its evt.num. Readers go forward, so the answer is mostly the next one. */
+  indexOf(offset: number): number {
+    const offsets = this.offsets;
+    if (offsets[this.#near] === offset) return this.#near;
+    if (offsets[this.#near + 1] === offset) return ++this.#near;
+    let low = 0;
+    let high = offsets.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((offsets[middle] as number) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    this.#near = low;
+    return low;
+  }
+}
+
+/** Opens bytes that nobody has checked yet: a recording, a socket of another host. */
+export function openBatch(bytes: Uint8Array): Batch {
+  const batch = new Batch(bytes);
+  checkTables(batch);
+  checkRecords(batch);
+  return batch;
+}
+
+/** Opens what comes from the ring: the addon made the checks of openBatch() before it let the bytes in. */
+export function openChecked(bytes: Uint8Array): Batch {
+  return new Batch(bytes);
+}

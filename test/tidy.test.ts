@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The house rules of docs/style.md, on this tree. Each complaint names the offence and what to do instead. The rules stand in
+// test/tidy/, and are tested on made-up trees in test/tidy/rules.test.ts.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { arrowsPointOneWay } from "./tidy/arrows.js";
+import {
+  filesAreNamedInTheirCase,
+  filesOpenWithWhatTheyAre,
+  namesAreNouns,
+  noPathOfThisMachine,
+  nothingIsExportedByDefault,
+  nothingIsLeftUndone,
+} from "./tidy/files.js";
+import { linksLeadSomewhere, namedFilesAreThere } from "./tidy/links.js";
+import { complaintText, type Rule, readTree } from "./tidy/tree.js";
+
+const tree = readTree(process.cwd());
+
+const RULES: Record<string, Rule> = {
+  "arrows point one way": arrowsPointOneWay,
+  "files open with the licence and what they are": filesOpenWithWhatTheyAre,
+  "files are named in their language's case": filesAreNamedInTheirCase,
+  "names are nouns": namesAreNouns,
+  "nothing is exported by default": nothingIsExportedByDefault,
+  "a TODO carries an issue, a FIXME is fixed": nothingIsLeftUndone,
+  "no file names a path of this machine": noPathOfThisMachine(process.cwd()),
+  "links lead somewhere": linksLeadSomewhere,
+  "files that the docs name are there": namedFilesAreThere,
+};
+
+for (const [title, rule] of Object.entries(RULES)) {
+  test(title, () => {
+    const complaints = rule(tree).map(complaintText);
+    assert.is(complaints.join("\n"), "");
+  });
+}
+
+test.run();

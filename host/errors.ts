@@ -10,11 +10,14 @@ export class VedetteError extends Error {
   override readonly name = "VedetteError";
   readonly code: ErrorCode;
   readonly hint: string;
+  /** The exit status of a command that ends with this error. */
+  readonly exit: number;
 
   constructor(code: ErrorCode, values: ErrorValues = {}, options?: { cause?: unknown }) {
-    super(fill(ERRORS[code].text, values), options);
+    super(fill(ERRORS[code].message, values), options);
     this.code = code;
     this.hint = fill(ERRORS[code].hint, values);
+    this.exit = ERRORS[code].exit;
   }
 }
 

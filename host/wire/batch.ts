@@ -1,30 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // A batch, read where it stands: docs/wire.md draws it, capture/wire/batch.h is its twin in C++. Opening one costs a look at
-// the envelope and a walk over the records' headers; nothing is copied and no record becomes an object. Bytes come from a
-// traced container, so every offset and length is checked before it is used: what does not hold is VEDETTE_BATCH_CORRUPT.
+// the envelope and a walk over what it holds; nothing is copied and no record becomes an object. Bytes come from the side
+// of a traced container: what does not hold is VEDETTE_BATCH_CORRUPT, before anybody loads from it.
 //
 //   record: u16 type  u16 flags  u32 size | u64 time | u32 tid  u32 process | i64 result | u32 latency  i32 fd |
 //           u32 descriptor  u32 0 | slots of 8 bytes
-import { DESCRIPTOR_SIZE, EVENTS, PROCESS_SIZE, SCHEMA } from "../../build/generated/events.js";
+import { SCHEMA } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
-import { EnvelopeReader } from "./envelope.js";
+import { checkBatch } from "./check.js";
+import { corrupt, EnvelopeReader } from "./envelope.js";
 
 export const BATCH_VERSION = 1;
 export const BATCH_BYTES_MAX = 1 << 20;
 export const BATCH_RECORDS_MAX = 16384;
-export const HEADER_BYTES = 48;
-export const NULL = 0xffffffff;
-export const TIERS = ["trace", "inline", "notify", "witness"] as const;
-export const Flag = {
-  tierMask: 0x3,
-  truncated: 0x4,
-  fault: 0x8,
-  inFlight: 0x10,
-  refused: 0x20,
-  pathGuessed: 0x40,
-} as const;
+const LOST_MAX = 64;
 
 export class Batch {
+  /** The whole frame. */
+  readonly bytes: Uint8Array;
   readonly source: Uint8Array;
   readonly seq: number;
   /** ns since the epoch when it was sealed. */
@@ -38,7 +31,7 @@ export class Batch {
   readonly descriptors: Uint8Array;
   readonly strings: Uint8Array;
   readonly records: Uint8Array;
-  /** The same four, for loads. */
+  /** The same, for loads. */
   readonly processView: DataView;
   readonly descriptorView: DataView;
   readonly recordView: DataView;
@@ -47,33 +40,33 @@ export class Batch {
   #near = 0;
 
   constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
     const read = new EnvelopeReader(bytes);
-    if (read.array() !== 13) corrupt("it is not an array of 13 elements");
-    if (read.text() !== "vedette") corrupt("it does not begin with the name of the format");
-    const version = read.uint();
-    if (version !== BATCH_VERSION) throw new VedetteError("VEDETTE_BATCH_VERSION", { version, known: BATCH_VERSION });
+    if (read.array() !== 13) read.refuse("it is not an array of 13 elements");
+    if (read.text() !== "vedette") read.refuse("it does not begin with the name of the format");
+    const version = read.uint64();
     const schema = read.uint64();
-    if (schema !== SCHEMA)
-      throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: hex(schema), ours: hex(SCHEMA) });
+    if (version !== BigInt(BATCH_VERSION) || schema !== SCHEMA)
+      throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: `${version}:${schema.toString(16)}`, ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}` });
     this.source = read.bin(16);
-    if (this.source.length !== 16) corrupt("its source is not 16 bytes");
+    if (this.source.length !== 16) read.refuse("its source is not 16 bytes");
     this.seq = read.uint();
     this.clock = read.uint64();
     this.first = read.uint();
     this.count = read.uint();
-    if (this.count > BATCH_RECORDS_MAX) corrupt(`it claims ${this.count} records`);
-    this.lost = read.uints(64);
+    if (this.count > BATCH_RECORDS_MAX) read.refuse(`it claims ${this.count} records`);
+    this.lost = read.uints(LOST_MAX);
     this.processes = read.bin(BATCH_BYTES_MAX);
     this.descriptors = read.bin(BATCH_BYTES_MAX);
     this.strings = read.bin(BATCH_BYTES_MAX);
     this.records = read.bin(BATCH_BYTES_MAX);
     read.end();
     if (this.processes.length + this.descriptors.length + this.strings.length + this.records.length > BATCH_BYTES_MAX)
-      corrupt("it is larger than 1 MiB");
+      corrupt("it is larger than 1 MiB", bytes.length, this.source);
     this.processView = viewOf(this.processes);
     this.descriptorView = viewOf(this.descriptors);
     this.recordView = viewOf(this.records);
-    this.text = Buffer.from(this.strings.buffer as ArrayBuffer, this.strings.byteOffset, this.strings.length);
+    this.text = Buffer.from(this.strings.buffer, this.strings.byteOffset, this.strings.length);
   }
 
   /** Where each record begins, in `records`. */
@@ -85,32 +78,38 @@ export class Batch {
     return this.#offsets;
   }
 
-  /** Which record begins at `offset`: first + this is its evt.num. Readers go forward, so the answer is mostly the next one. */
+  /** Which record begins at `offset`: `first` plus this is its evt.num. Readers go forward: it is mostly the next one. */
   indexOf(offset: number): number {
     const offsets = this.offsets;
-    if (offsets[this.#near] === offset) return this.#near;
-    if (offsets[this.#near + 1] === offset) return ++this.#near;
-    let low = 0;
-    let high = offsets.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((offsets[middle] as number) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    this.#near = low;
-    return low;
+    if (offsets[this.#near] !== offset) this.#near = offsets[this.#near + 1] === offset ? this.#near + 1 : search(offsets, offset);
+    return this.#near;
   }
 }
 
-/** Opens bytes that nobody has checked yet: a recording, a socket of another host. */
+/** Opens bytes that nobody has checked yet: a recording, what another host sent. */
 export function openBatch(bytes: Uint8Array): Batch {
   const batch = new Batch(bytes);
-  checkTables(batch);
-  checkRecords(batch);
+  checkBatch(batch);
   return batch;
 }
 
-/** Opens what comes from the ring: the addon made the checks of openBatch() before it let the bytes in. */
+/** Opens what comes from the ring: the addon made checkBatch()'s checks before it let the bytes in. */
 export function openChecked(bytes: Uint8Array): Batch {
   return new Batch(bytes);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The greatest index whose offset is not beyond `wanted`. */
+function search(offsets: Uint32Array, wanted: number): number {
+  let low = 0;
+  let high = offsets.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((offsets[middle] as number) <= wanted) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }

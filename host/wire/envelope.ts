@@ -33,14 +33,14 @@ export class EnvelopeReader {
   bin(most: number): Uint8Array {
     const tag = this.#u8();
     const size = tag === 0xc4 ? this.#u8() : tag === 0xc5 ? this.#u16() : tag === 0xc6 ? this.#u32() : this.#refuse("bytes", tag);
-    if (size > most) corrupt(`a section of ${size} bytes is longer than ${most}`);
+    if (size > most) this.refuse(`a section of ${size} bytes is longer than ${most}`);
     return this.#take(size);
   }
 
   /** An unsigned integer that a number holds exactly. */
   uint(): number {
     const value = this.uint64();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) corrupt(`${value} is too large for a count`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.refuse(`${value} is too large for a count`);
     return Number(value);
   }
 
@@ -65,21 +65,25 @@ export class EnvelopeReader {
   /** An array of at most `most` unsigned integers. */
   uints(most: number): number[] {
     const length = this.array();
-    if (length > most) corrupt(`a list of ${length} is longer than ${most}`);
+    if (length > most) this.refuse(`a list of ${length} is longer than ${most}`);
     return Array.from({ length }, () => this.uint());
   }
 
   /** Nothing may follow. */
   end(): void {
-    if (this.#at !== this.#bytes.length) corrupt(`${this.#bytes.length - this.#at} bytes follow its end`);
+    if (this.#at !== this.#bytes.length) this.refuse(`${this.#bytes.length - this.#at} bytes follow its end`);
+  }
+
+  refuse(reason: string): never {
+    return corrupt(reason, this.#at);
   }
 
   #positive(value: bigint): bigint {
-    return value >= 0n ? value : corrupt(`${value} is negative`);
+    return value >= 0n ? value : this.refuse(`${value} is negative`);
   }
 
   #whole(value: number): bigint {
-    return Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : corrupt(`${value} is not a whole number`);
+    return Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : this.refuse(`${value} is not a whole number`);
   }
 
   #take(size: number): Uint8Array {
@@ -101,16 +105,17 @@ export class EnvelopeReader {
 
   #skip(size: number): number {
     const at = this.#at;
-    if (size > this.#bytes.length - at) corrupt(`it ends at byte ${this.#bytes.length}, in the middle of a value`);
+    if (size > this.#bytes.length - at) this.refuse(`it ends at byte ${this.#bytes.length}, in the middle of a value`);
     this.#at = at + size;
     return at;
   }
 
   #refuse(wanted: string, tag: number): never {
-    return corrupt(`byte ${this.#at - 1} is 0x${tag.toString(16)} where ${wanted} should begin`);
+    return this.refuse(`0x${tag.toString(16)} stands where ${wanted} should begin`);
   }
 }
 
-export function corrupt(reason: string): never {
-  throw new VedetteError("VEDETTE_BATCH_CORRUPT", { reason });
+/** `offset` counts from the frame's first byte; the source is said when the envelope has told it. */
+export function corrupt(reason: string, offset: number, source?: Uint8Array): never {
+  throw new VedetteError("VEDETTE_BATCH_CORRUPT", { reason, offset, source: source === undefined ? "unknown" : Buffer.from(source).toString("hex") });
 }

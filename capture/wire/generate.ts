@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { emitAssemblyScript } from "./generate-as.js";
 import { emitErrorsHeader, emitEventsHeader } from "./generate-cpp.js";
 import { emitErrorReference, emitEventReference } from "./generate-docs.js";
 import { emitErrorsModule, emitEventsModule, emitFlagsModule } from "./generate-ts.js";
@@ -19,6 +20,7 @@ const outputs: Record<string, string> = {
   "events.ts": emitEventsModule(model),
   "flags.ts": emitFlagsModule(model),
   "errors.ts": emitErrorsModule(model),
+  ...emitAssemblyScript(model),
   "docs/events.md": emitEventReference(model),
   "docs/errors.md": emitErrorReference(model),
 };

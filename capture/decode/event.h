@@ -11,40 +11,50 @@
 
 #include "capture/decode/call.h"
 #include "capture/wire/batch.h"
+#include "events.h"
 
 namespace vedette {
 
-enum class EventId : uint16_t;  // generated from events.yaml
-struct Row;                     // capture/decode/syscalls.h
-
-inline constexpr size_t kEventSlotsMax = 32;
+struct Row;  // capture/decode/syscalls.h
 
 struct Event {
-  EventId id{};
-  uint16_t flags = 0;       // RecordFlags
-  uint8_t slot_count = 0;
-  Call call;                // arguments as on x86-64, whatever the convention they came by
-  const Row* row = nullptr; // nullptr: not a call (procexit)
-  int32_t fd = -1;          // fd.num: the descriptor the event is about
-  uint32_t text_slots = 0;  // bit i: slot i is a Span into bytes, else an integer
-  uint64_t slots[kEventSlotsMax];
+  EventId id = EventId::none;
+  uint16_t flags = 0;        // RecordFlags
+  Call call;                 // arguments as on the native ABI, whatever convention they came by
+  const Row* row = nullptr;  // nullptr: not a call (procexit, a notice)
+  int32_t fd = -1;           // fd.num: the descriptor the event is about
+  // What state needs beyond the parameters: the socket address involved, the descriptors an SCM_RIGHTS message brought
+  // (int32 each), and how much room the program gave for an address.
+  Span peer{kNull, 0};
+  Span rights{kNull, 0};
+  uint32_t room = 0;
+  uint64_t slots[kSlotsMax];
   std::vector<char> bytes;
 
-  // Empties it for the next call. A buffer that one huge argument list blew up is given back.
-  void reset(EventId event, uint8_t slots_used);
+  // Empties it for the next call: every slot without a value. A buffer that one huge argument list blew up is given back.
+  void reset(EventId event);
+  const EventInfo& info() const { return kEvents[static_cast<size_t>(id)]; }
 
   void set(unsigned slot, int64_t value) { slots[slot] = static_cast<uint64_t>(value); }
+  void set_span(unsigned slot, Span span);
   void set_text(unsigned slot, std::string_view text);
+
+  bool has(unsigned slot) const;
   int64_t integer(unsigned slot) const { return static_cast<int64_t>(slots[slot]); }
   Span span(unsigned slot) const;
   // Empty where the slot has no value: ask has() when the difference counts.
-  std::string_view text(unsigned slot) const;
-  bool has(unsigned slot) const;
-  bool is_text(unsigned slot) const { return (text_slots >> slot) & 1u; }
+  std::string_view text(unsigned slot) const { return text(span(slot)); }
+  std::string_view text(Span span) const;
+  Span keep(std::string_view text);  // copies into bytes
+
   bool failed() const { return !call.returned || call.result < 0; }
 };
 
 // The end of a process, which is no call. `wait_status` is what wait(2) or PTRACE_GETEVENTMSG reports.
 void describe_exit(Event& event, uint32_t tid, int wait_status, uint64_t time_ns, uint32_t reaper_tid);
+
+// Something Vedette has to say of itself (vedette.notice). `call`: the kernel's name of the call concerned, or empty.
+void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view call, std::string_view text, int64_t value,
+                     uint64_t time_ns);
 
 }  // namespace vedette

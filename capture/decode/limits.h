@@ -11,7 +11,6 @@ struct Limits {
   uint32_t snaplen = 80;
   uint32_t path_max = 4096;    // a path or a name, without its NUL (docs/wire.md)
   uint32_t list_max = 4096;    // argv together, environment together; Falco's bound
-  uint32_t iovec_max = 16;     // how many buffers of a vector are looked at before the payload is cut
 };
 
 inline constexpr uint32_t kSnaplenMax = 4096;

@@ -1,50 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 // The capture set as a table: a row a call, which says what event it makes and what role each argument plays. The filter
 // builder walks the same rows, so a call is trapped exactly when it can be decoded. Roles are few and named after what
-// the kernel does with the argument; a new system call is a row here and an event in events.yaml.
+// the kernel does with the argument (roles.h); a new system call is a row in calls.cc, its number in the numbers of each
+// architecture, and an event in events.yaml.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "capture/decode/call.h"
-#include "capture/decode/event.h"
+#include "events.h"
 
 namespace vedette {
+
+// A short list inside a table's row.
+template <typename T, size_t N>
+class List {
+ public:
+  constexpr List() = default;
+  constexpr List(std::initializer_list<T> from) {
+    for (const T& item : from) items_[size_++] = item;
+  }
+  constexpr const T* begin() const { return items_; }
+  constexpr const T* end() const { return items_ + size_; }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr const T& operator[](size_t i) const { return items_[i]; }
+
+ private:
+  T items_[N] = {};
+  uint8_t size_ = 0;
+};
 
 // A call counts only when (args[arg] & mask) == equals, for all its conditions; compared in the low 32 bits, which is
 // all the kernel looks at for the arguments concerned (prot, level, optname).
 struct Condition {
-  uint8_t arg;
-  uint32_t mask;
-  uint32_t equals;
+  uint8_t arg = 0;
+  uint32_t mask = 0;
+  uint32_t equals = 0;
 };
 
 enum RowTraits : uint8_t {
-  kGuarded = 1,        // always kernel-mediated, never the inline tier
-  kAnswered = 2,        // always answered ENOSYS, so that the C library falls back (clone3, rows of foreign ABIs)
-  kIoUring = 4,        // answered ENOSYS unless --io-uring allow
-  kNoReturn = 8,       // does not come back when it succeeds
+  kAnswered = 1,  // always answered ENOSYS, so that the C library falls back to a call we can follow (clone3)
+  kIoUring = 2,   // answered ENOSYS unless --io-uring allow
+  kNoReturn = 4,  // does not come back to the next instruction when it succeeds (execve)
 };
 
-enum class Role : uint8_t;
+enum class Role : uint8_t;  // roles.h
+enum class Fold : uint8_t;  // compat.h
 
 struct Step {
-  Role role;
-  uint8_t arg;    // which argument register
-  uint8_t slot;   // which slot of the event
-  uint8_t extra;  // the role's second argument: a length's register, a width
+  Role role{};
+  uint8_t arg = 0;    // which argument register
+  uint8_t slot = 0;   // which slot of the event
+  uint8_t extra = 0;  // the role's second word: the register of a length, an offset in a struct
 };
 
 struct Row {
-  uint32_t nr;
-  EventId id;
-  uint8_t traits;
-  std::span<const Condition> conditions;
-  std::span<const Step> steps;
+  uint32_t nr = 0;
+  const char* name = nullptr;  // the kernel's name of the call
+  EventId id = EventId::none;
+  uint8_t traits = 0;
+  Fold fold{};                 // how an i386 call's registers become these arguments
+  List<Condition, 2> conditions;
+  List<Step, 8> steps;
 
   bool is(RowTraits trait) const { return (traits & trait) != 0; }
+  // Always kernel-mediated, never recorded inline.
+  bool guarded() const { return kEvents[static_cast<size_t>(id)].tier == EventTier::Guarded; }
 };
 
 // nullptr: not in the capture set. X32 numbers have no rows: the tracer refuses them.

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Payload: what read and write move, in one buffer or a vector of them. At most snaplen bytes are kept, and with snaplen 0
+// none, not even an empty value. What is written is taken at entry, before another thread can change it, and cut at
+// return to what the kernel took; what is read is there only at return.
+#include <algorithm>
+
+#include "capture/decode/roles.h"
+
+namespace vedette::buffers {
+
+namespace {
+
+constexpr uint64_t kVectorMax = 1024;  // UIO_MAXIOV: with more the kernel refuses the call
+constexpr size_t kChunk = 16;          // entries of a vector read at once
+
+struct Buffer {
+  uint64_t address;
+  uint64_t size;
+};
+
+// Calls `visit` with each buffer of the vector, until it returns false.
+template <typename Visit>
+void each(Decoding& d, Vector vector, Visit visit) {
+  if (vector.count > kVectorMax) return;
+  const size_t stride = d.layout.word * 2u;
+  char entries[kChunk * 2 * sizeof(uint64_t)];
+  for (uint64_t done = 0; done < vector.count;) {
+    const size_t now = std::min<uint64_t>(kChunk, vector.count - done);
+    if (!d.fetch(vector.address + done * stride, entries, now * stride)) return;
+    for (size_t i = 0; i < now; ++i) {
+      const char* entry = entries + i * stride;
+      if (!visit(Buffer{d.word(entry), d.word(entry + d.layout.word)})) return;
+    }
+    done += now;
+  }
+}
+
+// Appends memory to the event's bytes; false at a fault.
+bool append(Decoding& d, uint64_t address, size_t size) {
+  std::vector<char>& bytes = d.event.bytes;
+  const size_t start = bytes.size();
+  bytes.resize(start + size);
+  const size_t got = d.memory.read(address, bytes.data() + start, size);
+  bytes.resize(start + got);
+  if (got < size) d.fault();
+  return got == size;
+}
+
+void finish(Decoding& d, unsigned slot, size_t start, uint64_t size) {
+  const size_t kept = d.event.bytes.size() - start;
+  if (kept < size) d.truncated();
+  d.event.set_span(slot, {static_cast<uint32_t>(start), static_cast<uint32_t>(kept)});
+}
+
+Vector vector_of(Decoding& d, const Step& s) { return {d.arg(s.arg), d.arg(s.extra)}; }
+
+}  // namespace
+
+uint64_t total(Decoding& d, Vector vector) {
+  uint64_t sum = 0;
+  each(d, vector, [&](Buffer buffer) {
+    sum += buffer.size;
+    return true;
+  });
+  return sum;
+}
+
+void payload(Decoding& d, unsigned slot, uint64_t address, uint64_t size) {
+  if (d.limits.snaplen == 0) return;
+  const size_t start = d.event.bytes.size();
+  append(d, address, std::min<uint64_t>(size, d.limits.snaplen));
+  finish(d, slot, start, size);
+}
+
+void payload(Decoding& d, unsigned slot, Vector vector, uint64_t limit) {
+  if (d.limits.snaplen == 0) return;
+  const size_t start = d.event.bytes.size();
+  uint64_t offered = 0;
+  each(d, vector, [&](Buffer buffer) {
+    const size_t kept = d.event.bytes.size() - start;
+    const uint64_t wanted = std::min(buffer.size, limit - std::min(limit, offered));
+    offered += buffer.size;
+    if (offered >= limit || kept + wanted >= d.limits.snaplen) {
+      append(d, buffer.address, std::min<uint64_t>(wanted, d.limits.snaplen - kept));
+      return false;
+    }
+    return append(d, buffer.address, wanted);
+  });
+  // At entry the end is open: we know only that there was at least as much as was offered so far.
+  finish(d, slot, start, limit == UINT64_MAX ? offered : limit);
+}
+
+void write(Decoding& d, const Step& s) { payload(d, s.slot, d.arg(s.arg), d.arg(s.extra)); }
+
+void trim(Decoding& d, const Step& s) {
+  if (!d.event.has(s.slot) || d.call.result < 0) return;
+  Span span = d.event.span(s.slot);
+  const uint64_t taken = static_cast<uint64_t>(d.call.result);
+  if (taken > span.size) return d.truncated();
+  span.size = static_cast<uint32_t>(taken);
+  d.event.set_span(s.slot, span);
+  d.event.flags &= static_cast<uint16_t>(~kTruncated);  // all the kernel took is here
+}
+
+void read(Decoding& d, const Step& s) {
+  if (d.call.result >= 0) payload(d, s.slot, d.arg(s.arg), d.transferred(d.arg(s.extra)));
+}
+
+void write_vector(Decoding& d, const Step& s) { payload(d, s.slot, vector_of(d, s), UINT64_MAX); }
+
+void read_vector(Decoding& d, const Step& s) {
+  if (d.call.result >= 0) payload(d, s.slot, vector_of(d, s), d.transferred(UINT64_MAX));
+}
+
+void id_list(Decoding& d, const Step& s) {
+  payload(d, s.slot, d.arg(s.arg), static_cast<uint32_t>(d.arg(s.extra)) * sizeof(uint32_t));
+}
+
+void vector_size(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<int64_t>(total(d, vector_of(d, s)))); }
+
+void vector_base(Decoding& d, const Step& s) {
+  each(d, vector_of(d, s), [&](Buffer buffer) {
+    d.event.set(s.slot, static_cast<int64_t>(buffer.address));
+    return false;
+  });
+}
+
+}  // namespace vedette::buffers

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// 32-bit calls (int 0x80) on x86-64: their numbers differ, and a few pass their arguments another way. Folding turns the
+// registers into those of the native call, so that one table of roles serves both; structs are read by layout.h.
+#pragma once
+
+#include <cstdint>
+
+#include "capture/decode/memory.h"
+#include "capture/decode/syscalls.h"
+
+namespace vedette {
+
+enum class Fold : uint8_t {
+  None,
+  Join1,       // arguments 1 and 2 are the halves of a 64-bit one: truncate64
+  Join2,       // 2 and 3, those behind move up: fanotify_mark
+  Join3,       // 3 and 4, those behind stay: pread64, preadv2
+  Join2Join4,  // 2 and 3, 4 and 5: fallocate
+  Signed1,     // argument 1 is a signed 32-bit offset: lseek, truncate
+  Ids16,       // 16-bit user and group ids, of which 0xffff means "none"
+  Llseek,      // _llseek(fd, high, low, result, whence)
+  Pages,       // mmap2: the offset counts pages
+  Packed,      // mmap of old: one pointer to six arguments
+  Multiplex,   // socketcall(call, arguments)
+};
+
+// What a socketcall number stands for; without a row: nothing of the capture set.
+struct SocketCall {
+  const Row* row = nullptr;
+  size_t arguments = 0;
+};
+SocketCall find_socket_call(uint32_t nr);
+
+// The native row of the call, its arguments folded; nullptr: a socketcall that is not in the capture set.
+const Row* unfold(const Row& row, Call& call, Memory& memory);
+
+}  // namespace vedette

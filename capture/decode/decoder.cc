@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two steps of decoding are the same walk over the row's steps; what a step does on each side stands in the table of
+// roles (roles.cc).
+#include "capture/decode/decoder.h"
+
+#include "capture/decode/compat.h"
+#include "capture/decode/roles.h"
+
+namespace vedette {
+
+namespace {
+
+bool conditions_hold(const Row& row, const Call& call) {
+  for (const Condition& condition : row.conditions) {
+    if ((static_cast<uint32_t>(call.args[condition.arg]) & condition.mask) != condition.equals) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool decode_enter(const Call& call, Memory& memory, const Limits& limits, Event& event) {
+  const Row* row = find_row(call.abi, call.nr);
+  if (row == nullptr) return false;
+  Call native = call;
+  row = unfold(*row, native, memory);
+  if (row == nullptr || !conditions_hold(*row, native)) return false;
+  event.reset(row->id);
+  event.row = row;
+  event.call = native;
+  Decoding decoding{event.call, memory, limits, layout_of(call.abi), event};
+  for (const Step& step : row->steps) actions_of(step.role).enter(decoding, step);
+  return true;
+}
+
+void decode_exit(const Call& call, Memory& memory, const Limits& limits, Event& event) {
+  event.call.exit_ns = call.exit_ns;
+  event.call.result = call.result;
+  event.call.returned = call.returned;
+  if (!call.returned) {
+    event.flags |= kInFlight;
+    return;
+  }
+  Decoding decoding{event.call, memory, limits, layout_of(call.abi), event};
+  for (const Step& step : event.row->steps) actions_of(step.role).exit(decoding, step);
+}
+
+}  // namespace vedette

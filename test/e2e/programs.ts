@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time limit that ends its
+// whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
+// watches it.
+import { type SpawnOptions, spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export const ROOT = resolve(import.meta.dirname, "../..");
+export const VEDETTE = [process.execPath, join(ROOT, "build/js/host/main.js")];
+
+export interface Run {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+  ms: number;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  input?: string;
+  env?: Record<string, string>;
+  limitMs?: number;
+}
+
+const LIMIT_MS = 60_000;
+
+export function environment(extra: Record<string, string> = {}): Record<string, string> {
+  const { PATH = "", HOME = "/", GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME } = process.env;
+  const kept = Object.entries({ GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME }).filter((entry) => entry[1] !== undefined);
+  return { PATH, HOME, LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(kept as [string, string][]), ...extra };
+}
+
+// A started program: its end as a promise, and the process for those that must signal it.
+export function start(argv: string[], options: RunOptions = {}) {
+  const begun = performance.now();
+  const spawnOptions: SpawnOptions = {
+    cwd: options.cwd ?? ROOT,
+    env: environment(options.env),
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe"],
+  };
+  const child = spawn(argv[0]!, argv.slice(1), spawnOptions);
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout!.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr!.on("data", (chunk: Buffer) => stderr.push(chunk));
+  child.stdin!.on("error", () => {}); // a program need not read its input
+  child.stdin!.end(options.input ?? "");
+  const ended = new Promise<Run>((done, fail) => {
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endGroup(child.pid);
+    }, options.limitMs ?? LIMIT_MS);
+    child.on("error", fail);
+    // A descendant that keeps the pipes open must not keep the test: what came within a moment is what there is.
+    child.on("exit", () => setTimeout(() => child.stdout!.destroy(), 3_000).unref());
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      done({
+        status,
+        signal,
+        stdout: Buffer.concat(stdout).toString("latin1"),
+        stderr: Buffer.concat(stderr).toString("utf8"),
+        timedOut,
+        ms: performance.now() - begun,
+      });
+    });
+  });
+  return { child, ended };
+}
+
+export async function run(argv: string[], options: RunOptions = {}): Promise<Run> {
+  const ended = await start(argv, options).ended;
+  if (ended.timedOut) {
+    throw new Error(`timed out: ${argv.join(" ")}\nstdout: ${tail(ended.stdout)}\nstderr: ${tail(ended.stderr)}`);
+  }
+  return ended;
+}
+
+export function tail(text: string, size = 2_000): string {
+  return text.length <= size ? text : `...${text.slice(-size)}`;
+}
+
+export function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Gone already.
+  }
+}
+
+// A directory for one run, by the kernel's name for it (a link in the way would show in every path).
+export function scratch(): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), "vedette-test-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+// `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when none does.
+export function selected<T extends { name: string }>(rows: T[]): T[] {
+  const names = (process.env.VEDETTE_TEST ?? "").split(",").filter((name) => name !== "");
+  const chosen = rows.filter((row) => names.some((name) => row.name.includes(name)));
+  return chosen.length > 0 ? chosen : rows;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `vedette trace --json` for tests: runs a program under it and reads the events back. A trace is kept in build/test/ under the
+// test's name, so that a failure can be looked into.
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, type Run, type RunOptions, run, VEDETTE } from "./programs.js";
+
+// Flat, by Falco's names. Numbers beyond 2^53 are strings here, so that no digit is lost.
+export type Event = Record<string, unknown>;
+
+export interface Traced {
+  run: Run;
+  events: Event[];
+  path: string;
+}
+
+export async function trace(
+  name: string,
+  argv: string[],
+  options: RunOptions & { flags?: string[] } = {},
+): Promise<Traced> {
+  const path = join(keptFolder(), `${name.replace(/[^\w.-]+/g, "_")}.jsonl`);
+  const ended = await run(
+    [...VEDETTE, "trace", "--json", "-o", path, ...(options.flags ?? []), "--", ...argv],
+    options,
+  );
+  return { run: ended, events: readEvents(path), path };
+}
+
+export async function summary(argv: string[], options: RunOptions = {}): Promise<{ run: Run; summary: Summary }> {
+  const path = join(keptFolder(), "summary.json");
+  const ended = await run([...VEDETTE, "trace", "--summary", "--json", "-o", path, "--", ...argv], options);
+  return { run: ended, summary: JSON.parse(readFileSync(path, "utf8")) as Summary };
+}
+
+export interface Summary {
+  calls: Record<string, { count: number; errors: number }>;
+  lost: Record<string, number>;
+}
+
+export function readEvents(path: string): Event[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line.replace(/:(-?\d{16,})(?=[,}])/g, ':"$1"')) as Event);
+}
+
+export function isOwn(event: Event): boolean {
+  return String(event["evt.type"]).startsWith("vedette.");
+}
+
+export function keptFolder(): string {
+  const folder = join(ROOT, "build/test");
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}

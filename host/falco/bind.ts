@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives every check of a condition its types: the field it reads, the values it compares with, and the complaint when operator,
+// field and value do not fit. What comes out is what the compiler works on; nothing in it is text that still needs reading.
+import {
+  type CheckExpr, type Expr, fieldText, type Modifier, type Operand, type Operator, type Place, fromBytes, type TextValue,
+} from "./condition.js";
+import { EVENTS } from "../../build/generated/events.js";
+import { isEventType } from "./event-types.js";
+import { FieldError, type FieldType, type FieldUse, findField } from "./fields.js";
+import { parseRegex } from "./regex.js";
+import { type NetValue, parseBool, parseHexBytes, parseInteger, parseIp, parseNet, parsePort, ValueError } from "./values.js";
+
+export type Bound =
+  | { kind: "and" | "or"; children: Bound[] }
+  | { kind: "not"; child: Bound }
+  | { kind: "exists"; left: BoundOperand }
+  | BoundCheck;
+
+export interface BoundCheck {
+  kind: "check";
+  left: BoundOperand;
+  op: Operator;
+  modifier: Modifier | null;
+  type: ValueType;
+  values: BoundValue[];
+  right: BoundOperand | null; // then `values` is empty
+}
+
+export type BoundOperand =
+  | { kind: "field"; use: FieldUse; type: ValueType }
+  | { kind: "transform"; name: string; args: (BoundOperand | TextValue)[]; arg: string | null; type: ValueType; isList: boolean };
+
+export type ValueType = Exclude<FieldType, "arg">;
+export type BoundValue = string | bigint | boolean | NetValue; // by type: byte string; number or port; truth; address or net
+
+export class BindError extends Error {
+  constructor(
+    message: string,
+    readonly at: Place,
+  ) {
+    super(message);
+  }
+}
+
+export interface BindWarning {
+  message: string;
+  at: Place;
+}
+
+export function bind(expr: Expr, warnings: BindWarning[] = []): Bound {
+  const done = new Map<Expr, Bound>();
+  const visit = (e: Expr): Bound => {
+    const known = done.get(e);
+    if (known) return known;
+    const bound = make(e);
+    done.set(e, bound);
+    return bound;
+  };
+  const make = (e: Expr): Bound => {
+    switch (e.kind) {
+      case "and":
+      case "or":
+        return { kind: e.kind, children: e.children.map(visit) };
+      case "not":
+        return { kind: "not", child: visit(e.child) };
+      case "exists":
+        return guarded(e.at, () => ({ kind: "exists", left: bindOperand(e.left) }));
+      case "check":
+        return guarded(e.at, () => bindCheck(e, warnings));
+      case "macro":
+        throw new BindError(`Undefined macro '${e.name}' used in filter.`, e.at);
+    }
+  };
+  return visit(expr);
+}
+
+function guarded<T>(at: Place, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof FieldError || error instanceof ValueError) throw new BindError(fromBytes(error.message), at);
+    throw error;
+  }
+}
+
+function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
+  const left = bindOperand(e.left);
+  const { type } = left;
+  const { op, modifier } = e;
+  requireOperator(op, left);
+  const make = (values: BoundValue[], right: BoundOperand | null): BoundCheck => {
+    return { kind: "check", left, op, modifier, type, values, right };
+  };
+  if (e.right.kind === "text") {
+    warnOfDeprecated(e, warnings);
+    return make([bindValue(e.right.value, type, op, e.left)], null);
+  }
+  if (e.right.kind === "list") return make(e.right.values.map((value) => bindValue(value, type, op, e.left)), null);
+  const right = bindOperand(e.right);
+  if (right.type !== type) {
+    throw new ValueError(`left and right hand side types are not compatible: ${type} and ${right.type}`);
+  }
+  if (op === "regex" || op === "pmatch" || op === "glob" || op === "iglob") {
+    throw new ValueError(`'${op}' operator not supported with a field on the right hand side`);
+  }
+  return make([], right);
+}
+
+function warnOfDeprecated(e: CheckExpr, warnings: BindWarning[]): void {
+  if (e.left.kind !== "field" || e.left.name !== "evt.dir") return;
+  const message =
+    "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always evaluates to false. " +
+    "The rule expression can be simplified by removing the condition on 'evt.dir'";
+  warnings.push({ message, at: e.at });
+}
+
+function bindOperand(operand: Operand): BoundOperand {
+  if (operand.kind === "field") {
+    const use = findField(operand.name, operand.arg);
+    return { kind: "field", use, type: use.type === "arg" ? argumentType(use.index!) : use.type };
+  }
+  const args = operand.args.map((arg) => (arg.kind === "text" ? arg : bindOperand(arg)));
+  if (operand.name === "val") return args[0] as BoundOperand;
+  checkTransform(operand.name, args, operand.arg);
+  const isList = operand.name === "getopt" && operand.arg === null;
+  const type = operand.name === "len" ? "int" : "text";
+  return { kind: "transform", name: operand.name, args, arg: operand.arg, type, isList };
+}
+
+function checkTransform(name: string, args: (BoundOperand | TextValue)[], arg: string | null): void {
+  const refuse = (isWrong: boolean, message: string) => {
+    if (isWrong) throw new FieldError(message);
+  };
+  const isText = (a: BoundOperand | TextValue) => a.kind === "text" || a.type === "text" || a.type === "bytes";
+  if (name === "join") refuse(args.length !== 2, "join() requires exactly 2 arguments: separator and list");
+  else if (name === "concat") refuse(args.length < 2, "concat() requires at least 2 arguments");
+  else if (name === "getopt") {
+    refuse(args.length !== 2, "getopt() requires exactly 2 arguments: args list and optstring");
+    refuse(arg !== null && arg.length !== 1, "getopt() field argument must be a single option character");
+  }
+  if (name === "join") refuse(!isListArgument(args[1]!), "join() second argument must be a list");
+  if (name === "getopt") refuse(!isListArgument(args[0]!), "getopt() first argument must be a list");
+  if (name === "len") return;
+  refuse(!args.every(isText), `${name}() arguments must be strings`);
+}
+
+// The command line is a list to join() and getopt(), although its field is one text.
+export function isListArgument(arg: BoundOperand | TextValue): boolean {
+  if (arg.kind === "text") return false;
+  return arg.kind === "transform" ? arg.isList : arg.use.isList || kListTexts.has(arg.use.name);
+}
+
+export const kListTexts = new Set(["proc.args", "proc.env"]);
+
+// evt.rawarg has the type of the parameter; where events differ, that of the first.
+function argumentType(name: string): ValueType {
+  const param = EVENTS.flatMap((event) => event.params).find((p) => p.name === name);
+  if (param?.type === "bytes" || param?.type === "sockaddr") return "bytes";
+  return param && kTextParams.has(param.type) ? "text" : "int";
+}
+
+const kTextParams = new Set(["path", "relpath", "str", "strlist", "tuple"]);
+
+const kOperatorsOf: Record<ValueType, string> = {
+  text: "== = != < <= > >= contains icontains startswith endswith glob iglob regex in intersects pmatch",
+  bytes: "== = != contains startswith endswith bcontains bstartswith in intersects",
+  int: "== = != < <= > >= in intersects",
+  port: "== = != < <= > >= in intersects",
+  bool: "== = != in intersects",
+  ip: "== = != in intersects",
+  net: "== = != in intersects",
+};
+const kTypeNames: Record<ValueType, string> = {
+  text: "string filters", bytes: "buffer filters", int: "numeric filters", port: "numeric filters", bool: "numeric filters",
+  ip: "ip address and network filters", net: "ip address and network filters",
+};
+
+function requireOperator(op: Operator, left: BoundOperand): void {
+  if (left.kind === "transform" && left.isList && op !== "in" && op !== "intersects") {
+    throw new ValueError(`'${op}' operator not supported list filters`);
+  }
+  if (kOperatorsOf[left.type].split(" ").includes(op)) return;
+  throw new ValueError(`'${op}' operator not supported for ${kTypeNames[left.type]}`);
+}
+
+function bindValue(value: string, type: ValueType, op: Operator, left: Operand): BoundValue {
+  if (left.kind === "field" && fieldText(left) === "evt.type" && ["=", "==", "!=", "in", "intersects"].includes(op)) {
+    if (!isEventType(value)) throw new ValueError(`unknown event type ${value}`);
+  }
+  switch (type) {
+    case "text":
+      if (value.includes("\0")) throw new ValueError("a NUL byte can only be compared with a byte buffer");
+      if (op === "regex") parseRegex(value);
+      return value;
+    case "bytes":
+      return op === "bcontains" || op === "bstartswith" ? parseHexBytes(value) : value;
+    case "int":
+      return parseInteger(value);
+    case "port":
+      return parsePort(value);
+    case "bool":
+      return parseBool(value);
+    case "ip":
+      return parseIp(value);
+    case "net":
+      return parseNet(value);
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of Falco's classes for system calls: what type each has, which argument it takes, what it means. A condition may use
+// every one of them; those that our events cannot answer are never there (`isAnswered` false), which makes their comparisons
+// false, as in a Falco that lacks the metadata.
+import { EVENTS } from "../../build/generated/events.js";
+import { kFieldTable } from "./field-table.js";
+
+// What a value is compared as. `either`: two values, of which a check wants one (and `!=` both).
+export type FieldType = "text" | "bytes" | "int" | "bool" | "ip" | "net" | "port" | "arg";
+
+export interface FieldInfo {
+  name: string;
+  type: FieldType;
+  isList: boolean;
+  arg: "none" | "index" | "key" | "index?" | "key?";
+  isAnswered: boolean;
+  doc: string;
+}
+
+export const kFields: ReadonlyMap<string, FieldInfo> = readTable();
+
+export class FieldError extends Error {}
+
+export interface FieldUse extends FieldInfo {
+  text: string; // as it is written: `proc.aname[2]`
+  index: string | null; // the argument: `2`, or what follows `evt.arg.`
+}
+
+// Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot.
+export function findField(name: string, arg: string | null): FieldUse {
+  const text = arg === null ? name : `${name}[${arg}]`;
+  const dotted = /^(evt\.(?:arg|rawarg))\.(.+)$/.exec(name);
+  if (dotted && arg === null) {
+    if (!kArgumentNames.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
+    return { ...kFields.get(dotted[1]!)!, text, index: dotted[2]! };
+  }
+  const info = kFields.get(name);
+  if (!info) throw new FieldError(`filter_check called with nonexistent field ${text}`);
+  if (arg === null) {
+    const isNeeded = info.arg === "index" || info.arg === "key";
+    if (isNeeded) throw new FieldError(`filter error: field ${name} needs an argument`);
+    return { ...info, text, index: null };
+  }
+  if (info.arg === "none") throw new FieldError(`filter error: field ${name} does not take an argument: ${text}`);
+  if (info.arg.startsWith("index") && !/^\d+$/.test(arg)) {
+    throw new FieldError(`filter error: field ${name} needs a number as its argument: ${text}`);
+  }
+  return { ...info, text, index: arg, isList: false };
+}
+
+// As findField, for a text such as `proc.aname[2]`.
+export function parseField(text: string): FieldUse {
+  const found = /^([^[\]]+)(?:\[(.*)\])?$/.exec(text);
+  if (!found) throw new FieldError(`filter_check called with nonexistent field ${text}`);
+  return findField(found[1]!, found[2] ?? null);
+}
+
+export function isField(text: string): boolean {
+  try {
+    parseField(text);
+    return true;
+  } catch (error) {
+    if (error instanceof FieldError) return false;
+    throw error;
+  }
+}
+
+// Names of parameters that events of ours or of Falco's have.
+const kArgumentNames = new Set([
+  ...EVENTS.flatMap((event) => event.params.map((param) => param.name)),
+  ...`ID ACT act addr addrlen arg argument backlog base buf cgroups cmd comm core cpu cur data dev dirfd dir domain exe fd fd1 fd2
+    fdin fdlimit fdout file filename flags gid groups how id in_fd ino ip json key level len length linkdirfd linkpath listenfd
+    mask max maxevents mode mountfd msg name nativeID nstype offin offout offset old_flags oldfd oldpath op optlen optname option
+    out_fd path pgft_maj pgft_min pgid pid pidfd pidns_init_start_ts plugin_id pos proto ptid quota_fmt queuelen queuemax
+    queuepct resource ret size sig sk source spid status tags target tid timeout trusted_exepath tty tuple type uargs uid
+    vm_rss vm_size vm_swap vpid vtid which whence`.split(/\s+/),
+]);
+
+// `name type [list] [argument]: doc`, one field a line; `-` before the name: our events cannot answer it.
+function readTable(): Map<string, FieldInfo> {
+  const out = new Map<string, FieldInfo>();
+  for (const line of kFieldTable.trim().split("\n")) {
+    const found = /^(-?)(\S+) (\w+)( list)?(?: \[(index\??|key\??)\])?: (.*)$/.exec(line.trim());
+    if (!found) throw new Error(`field table: ${line}`);
+    const [, minus, name, type, list, arg, doc] = found;
+    out.set(name!, {
+      name: name!,
+      type: type as FieldType,
+      isList: list !== undefined,
+      arg: (arg ?? "none") as FieldInfo["arg"],
+      isAnswered: minus === "",
+      doc: doc!,
+    });
+  }
+  return out;
+}

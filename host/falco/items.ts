@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The items of rule files, as collected over all files in order, before anything is compiled.
+//
+// `index` is where an item was first defined, `visibility` where it was last changed. A macro sees the macros, and a list the
+// lists, whose index lies before its own visibility; rules see everything. A redefinition keeps the index.
+import type { Context } from "./location.js";
+
+export const kPriorities = [
+  "Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug",
+] as const;
+export type Priority = (typeof kPriorities)[number];
+
+// Any case, and Falco's short form INFO.
+export function parsePriority(text: string): Priority | undefined {
+  const wanted = text.toLowerCase();
+  return kPriorities.find((p) => p.toLowerCase() === wanted || (p === "Informational" && wanted === "info"));
+}
+
+interface Placed {
+  name: string;
+  context: Context;
+  index: number;
+  visibility: number;
+}
+
+export interface ListItem extends Placed {
+  items: string[];
+}
+
+export interface MacroItem extends Placed {
+  condition: string;
+  conditionContext: Context;
+}
+
+export interface RuleItem extends Placed {
+  condition: string;
+  conditionContext: Context;
+  output: string;
+  outputContext: Context;
+  desc: string;
+  priority: Priority;
+  tags: Set<string>;
+  source: string;
+  isSourceKnown: boolean;
+  enabled: boolean;
+  warnEventTypes: boolean;
+  skipIfUnknownFilter: boolean;
+  exceptions: RuleException[];
+}
+
+// A value of an exception's `fields`, `comps` or `values`: one text, or a list of such.
+export type ExceptionEntry = string | ExceptionEntry[];
+
+export interface RuleException {
+  name: string;
+  fields: ExceptionEntry | null;
+  comps: ExceptionEntry | null;
+  values: ExceptionEntry[];
+  context: Context;
+}
+
+// What `append` or `override` changes of a rule: the keys that are set.
+export interface RuleUpdate {
+  name: string;
+  context: Context;
+  condition?: string;
+  output?: string;
+  desc?: string;
+  tags?: Set<string>;
+  exceptions?: RuleException[];
+  priority?: Priority;
+  enabled?: boolean;
+  warnEventTypes?: boolean;
+  skipIfUnknownFilter?: boolean;
+}

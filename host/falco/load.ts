@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads rule files in order and compiles what they hold together: lists and exceptions are put into the text, the text is parsed,
+// macros are put into the tree, the tree is checked. Like Falco, the whole collection is compiled after each file, so that each
+// file's result says what is wrong once it is added.
+import { bind, BindError, type Bound } from "./bind.js";
+import { Collector } from "./collector.js";
+import { type Expr, type Place } from "./condition.js";
+import { capturedTypes, countEventCodes } from "./event-types.js";
+import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
+import { isField } from "./fields.js";
+import { type Extra, outputComplaint, withExtras } from "./output-format.js";
+import type { Priority, RuleItem } from "./items.js";
+import { LoadError, LoadResult } from "./load-result.js";
+import { Context } from "./location.js";
+import { MacroError, type Macro, resolveMacros } from "./macros.js";
+import { ConditionError, parseCondition } from "./parse.js";
+import { readRules } from "./reader.js";
+
+export interface RuleFile {
+  name: string;
+  content: string | null; // null: it could not be read, for the reason that `complaint` tells
+  complaint?: string;
+}
+
+export interface LoadOptions {
+  isFalcoExact?: boolean; // also where Falco is wrong
+  extras?: readonly Extra[]; // what is appended to outputs
+}
+
+export interface LoadedRule {
+  name: string;
+  desc: string;
+  source: string;
+  output: string;
+  priority: Priority;
+  tags: string[];
+  enabled: boolean;
+  expr: Expr;
+  bound: Bound;
+  events: string[];
+}
+
+export interface Loaded {
+  results: LoadResult[];
+  rules: LoadedRule[]; // of the last file that could be loaded, in order
+  contents: Map<string, string>;
+  ok: boolean;
+}
+
+const kSources = new Map([["syscall", { isField }]]);
+const kEventCodesMax = 100;
+
+export function loadRules(files: readonly RuleFile[], options: LoadOptions = {}): Loaded {
+  const collector = new Collector(kSources);
+  const results: LoadResult[] = [];
+  const contents = new Map<string, string>();
+  let rules: LoadedRule[] = [];
+  for (const file of files) {
+    const result = new LoadResult(file.name);
+    results.push(result);
+    if (file.content === null) {
+      result.error("LOAD_ERR_FILE_READ", file.complaint ?? "cannot be read", Context.file(file.name));
+      break;
+    }
+    contents.set(file.name, file.content);
+    if (!readRules(file.content, result, collector)) break;
+    rules = new Compilation(collector, result, options).run();
+    if (!result.successful) break;
+  }
+  return { results, rules, contents, ok: results.every((r) => r.successful) };
+}
+
+class Compilation {
+  private readonly lists: Map<string, ExpandedList>;
+  private readonly macros = new Map<string, Macro>();
+
+  constructor(
+    private readonly collector: Collector,
+    private readonly result: LoadResult,
+    private readonly options: LoadOptions,
+  ) {
+    this.lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
+  }
+
+  run(): LoadedRule[] {
+    try {
+      this.compileMacros();
+      const rules = [...this.collector.rules.values()].flatMap((rule) => this.compileRule(rule) ?? []);
+      this.warnOfUnused();
+      return rules;
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      this.result.error(error.code, error.message, error.context);
+      return [];
+    }
+  }
+
+  private compileMacros(): void {
+    const items = this.collector.macros;
+    for (const item of items.values()) {
+      this.macros.set(item.name, { name: item.name, expr: this.parse(item.condition, item.conditionContext), isUsed: false });
+    }
+    for (const item of items.values()) {
+      const macro = this.macros.get(item.name)!;
+      const visible = (name: string) => (this.isVisible(name, item.visibility) ? this.macros.get(name) : undefined);
+      macro.expr = this.resolve(macro.expr, visible, item.condition, item.context);
+    }
+  }
+
+  private isVisible(name: string, visibility: number): boolean {
+    const item = this.collector.macros.get(name);
+    return item !== undefined && item.index < visibility;
+  }
+
+  private compileRule(rule: RuleItem): LoadedRule | null {
+    if (!rule.isSourceKnown) return null;
+    const condition = withExceptions(rule.condition, rule.exceptions);
+    const output = this.output(rule);
+    if (output === null) return null;
+    const parsed = this.parse(condition, rule.conditionContext);
+    const expr = this.resolve(parsed, (name) => this.macros.get(name), condition, rule.context);
+    const bound = this.bind(expr, condition, rule);
+    if (!bound) return null;
+    if (rule.warnEventTypes && countEventCodes(expr) > kEventCodesMax) {
+      const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
+      this.result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
+    }
+    const { name, desc, source, priority, enabled } = rule;
+    const events = capturedTypes(expr).map((event) => event.name);
+    return { name, desc, source, output, priority, tags: [...rule.tags].sort(), enabled, expr, bound, events };
+  }
+
+  private output(rule: RuleItem): string | null {
+    if (rule.output.includes("%container.info")) {
+      const complaint =
+        "%container.info is deprecated and no more useful. The fields of the container are added to the output by themselves.";
+      this.result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.context);
+    }
+    const output = withExtras(rule.output.replaceAll("%container.info", ""), rule, this.options.extras ?? []);
+    const complaint = outputComplaint(output);
+    if (complaint === null) return output;
+    if (!rule.skipIfUnknownFilter) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
+    this.result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
+    return null;
+  }
+
+  private parse(condition: string, context: Context): Expr {
+    const text = substituteLists(condition, this.lists.values());
+    return this.placed("LOAD_ERR_COMPILE_CONDITION", text, context, () => parseCondition(text));
+  }
+
+  private resolve(expr: Expr, visible: (name: string) => Macro | undefined, condition: string, context: Context): Expr {
+    return this.placed("LOAD_ERR_VALIDATE", condition, context, () => resolveMacros(expr, visible));
+  }
+
+  private bind(expr: Expr, condition: string, rule: RuleItem): Bound | null {
+    const context = rule.conditionContext;
+    const warnings: { message: string; at: Place }[] = [];
+    try {
+      const bound = this.placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () => bind(expr, warnings));
+      for (const { message, at } of warnings) {
+        this.result.warn("LOAD_COMPILE_CONDITION", message, context.inCondition(at, condition));
+      }
+      return bound;
+    } catch (error) {
+      const isUnknown = error instanceof LoadError && kUnknown.some((part) => error.message.includes(part));
+      if (!isUnknown || !rule.skipIfUnknownFilter) throw error;
+      this.result.warn("LOAD_UNKNOWN_FILTER", error.message, error.context);
+      return null;
+    }
+  }
+
+  private placed<T>(code: LoadError["code"], condition: string, context: Context, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      const hasPlace = error instanceof ConditionError || error instanceof MacroError || error instanceof BindError;
+      if (!hasPlace) throw error;
+      throw new LoadError(code, error.message, context.inCondition(error.at, condition));
+    }
+  }
+
+  private warnOfUnused(): void {
+    for (const macro of this.macros.values()) {
+      if (macro.isUsed) continue;
+      const { context } = this.collector.macros.get(macro.name)!;
+      this.result.warn("LOAD_UNUSED_MACRO", "Macro not referred to by any other rule/macro", context);
+    }
+    for (const list of this.lists.values()) {
+      if (list.isUsed) continue;
+      const { context } = this.collector.lists.get(list.name)!;
+      this.result.warn("LOAD_UNUSED_LIST", "List not referred to by any other rule/macro", context);
+    }
+  }
+}
+
+// The errors that skip-if-unknown-filter turns into a warning.
+const kUnknown = ["nonexistent field", "invalid formatting token", "unknown event type", "unknown filter:"];

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Macros are trees: a name in a condition is replaced by the tree of the macro. A macro that is used twice is shared, so the
+// result is a graph without cycles, which the compiler turns into one evaluation.
+import type { Expr, Place } from "./condition.js";
+
+export interface Macro {
+  name: string;
+  expr: Expr;
+  isUsed: boolean;
+}
+
+export class MacroError extends Error {
+  constructor(
+    message: string,
+    readonly at: Place,
+  ) {
+    super(message);
+  }
+}
+
+// `visible` gives the macros that may be used here, already resolved or about to be. The first error counts.
+export function resolveMacros(expr: Expr, visible: (name: string) => Macro | undefined): Expr {
+  return new Resolver(visible).resolve(expr);
+}
+
+class Resolver {
+  private readonly path: string[] = [];
+  private readonly done = new Map<string, Expr>();
+
+  constructor(private readonly visible: (name: string) => Macro | undefined) {}
+
+  resolve(expr: Expr): Expr {
+    switch (expr.kind) {
+      case "and":
+      case "or":
+        return { ...expr, children: expr.children.map((child) => this.resolve(child)) };
+      case "not":
+        return { ...expr, child: this.resolve(expr.child) };
+      case "macro":
+        return this.macro(expr.name, expr.at);
+      default:
+        return expr;
+    }
+  }
+
+  private macro(name: string, at: Place): Expr {
+    const known = this.done.get(name);
+    if (known) return known;
+    const macro = this.visible(name);
+    if (!macro) throw new MacroError(`Undefined macro '${name}' used in filter.`, at);
+    if (this.path.includes(name)) throw new MacroError(`reference loop in macro '${name}'`, at);
+    macro.isUsed = true;
+    this.path.push(name);
+    const expr = this.resolve(macro.expr);
+    this.path.pop();
+    this.done.set(name, expr);
+    return expr;
+  }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parser of conditions: recursive descent, one method a production.
+//
+//   Or        And ('or' (blank And | '(' Or ')'))*
+//   And       Not ('and' (blank Not | '(' Or ')'))*
+//   Not       ('not' blank)* ('not(' Or ')' | Check)
+//   Check     '(' Or ')' | Operand Condition | Identifier
+//   Operand   Name ('[' Arg ']')? | Transformer '(' Operand ... ')'
+//   Condition 'exists' | NumOp Num | TextOp Text | TextOp Modifier List | ListOp List      (each right side may be val(Field))
+//   List      '(' (Text (',' Text)*)? ')' | Identifier
+//
+// There is no tokenizer: what a text means depends on where it stands (`in` is an operator or a bare value). Operators made of
+// letters need no blank after them when they take a list (`in(a,b)`), and one blank when they take text.
+import {
+  type CheckExpr, type Expr, fromBytes, kListOperators, kModifiers, kNumberOperators, kOperators, kTextOperators, kTransformers,
+  type ListValue, type Modifier, type Operand, type Operator, type Place, type TextValue, toBytes, type Transformer,
+  type Value,
+} from "./condition.js";
+
+export class ConditionError extends Error {
+  constructor(
+    message: string,
+    readonly at: Place,
+  ) {
+    super(message);
+  }
+}
+
+export const kDepthMax = 100; // of a condition given alone; rules allow more
+export const kRuleDepthMax = 1000;
+
+export function parseCondition(text: string, depthMax = kRuleDepthMax): Expr {
+  return new Parser(toBytes(text), depthMax).parse();
+}
+
+const kIdentifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
+const kFieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
+const kBareArg = /[^\][" '\t\n\v\f\r]+/y;
+const kHex = /0[xX][0-9a-zA-Z]+/y;
+const kNumber = /[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/y;
+const kBareText = /[^()"'\s=,]+/y;
+const kNot = /not[ \t\n\v\f\r]+/y;
+const kBlank = /[ \t\x08\r\n]*/y;
+
+class Parser {
+  private at = 0;
+  private token = "";
+  private depth = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly depthMax: number,
+  ) {}
+
+  parse(): Expr {
+    if (this.text === "") this.fail("filter input string is empty");
+    const expr = this.or();
+    if (this.at !== this.text.length) this.fail(`unexpected token after '${this.token}', expecting 'or', 'and'`);
+    return expr;
+  }
+
+  private or(): Expr {
+    return this.chain("or", () => this.and());
+  }
+
+  private and(): Expr {
+    return this.chain("and", () => this.not());
+  }
+
+  private chain(word: "or" | "and", operand: () => Expr): Expr {
+    return this.nested(() => {
+      const at = this.place();
+      this.blank();
+      const children = [operand()];
+      this.blank();
+      while (this.take(word)) {
+        if (this.blank()) children.push(operand());
+        else if (this.take("(")) children.push(this.remainder());
+        else this.fail(`expected blank or '(' after '${word}'`);
+        this.blank();
+      }
+      return children.length === 1 ? children[0]! : { kind: word, children, at };
+    });
+  }
+
+  private not(): Expr {
+    return this.nested(() => {
+      const at = this.place();
+      let isNegated = false;
+      this.blank();
+      while (this.match(kNot)) isNegated = !isNegated;
+      let child: Expr;
+      if (this.take("not(")) {
+        isNegated = !isNegated;
+        child = this.remainder();
+      } else {
+        child = this.check();
+      }
+      return isNegated ? { kind: "not", child, at } : child;
+    });
+  }
+
+  // After an opening parenthesis.
+  private remainder(): Expr {
+    return this.nested(() => {
+      this.blank();
+      const child = this.or();
+      this.blank();
+      this.expect(")", "expected a ')' token");
+      return child;
+    });
+  }
+
+  private check(): Expr {
+    return this.nested(() => {
+      this.blank();
+      const at = this.place();
+      if (this.take("(")) return this.remainder();
+      const left = this.operand();
+      if (left) return this.condition(left, at);
+      if (this.match(kIdentifier)) return { kind: "macro", name: this.token, at };
+      return this.fail("expected a '(' token, a field check, or an identifier");
+    });
+  }
+
+  private operand(): Operand | null {
+    const at = this.place();
+    if (this.match(kFieldName)) return this.field(this.token, at);
+    const name = this.transformer();
+    return name ? this.transform(name, at) : null;
+  }
+
+  private field(name: string, at: Place): Operand {
+    return { kind: "field", name, arg: this.argument(), at };
+  }
+
+  private argument(): string | null {
+    if (!this.take("[")) return null;
+    if (!this.quoted() && !this.match(kBareArg)) this.fail("expected a valid field argument: a quoted string or a bare string");
+    const arg = this.token;
+    this.expect("]", "expected a ']' token");
+    return arg;
+  }
+
+  // After `name(`.
+  private transform(name: Transformer, at: Place): Operand {
+    return this.nested(() => {
+      const args: (Operand | TextValue)[] = [];
+      do {
+        this.blank();
+        const place = this.place();
+        const operand = this.operand();
+        if (operand) args.push(operand);
+        else if (kManyArguments.has(name) && this.quoted()) args.push({ kind: "text", value: this.token, at: place });
+        else this.fail(`expected a field or a nested valid transformer: ${kTransformerNames}`);
+        this.blank();
+      } while (kManyArguments.has(name) && this.take(","));
+      this.expect(")", "expected a ')' token closing the transformer");
+      return { kind: "transform", name, args, arg: name === "getopt" ? this.argument() : null, at };
+    });
+  }
+
+  private condition(left: Operand, at: Place): Expr {
+    return this.nested(() => {
+      this.blank();
+      if (this.take("exists")) return { kind: "exists", left, at };
+      const make = (op: Operator, right: CheckExpr["right"], modifier: Modifier | null = null): Expr => {
+        return { kind: "check", left, op, modifier, right, at };
+      };
+      for (const op of kNumberOperators) if (this.take(op)) return make(op, this.numberValue());
+      for (const op of kTextOperators) {
+        if (!this.take(isWord(op) ? `${op} ` : op)) continue;
+        const modifier = this.modifier();
+        return modifier ? make(op, this.listValue(), modifier) : make(op, this.textValue());
+      }
+      for (const op of kListOperators) if (this.take(op)) return make(op, this.listValue());
+      const known = kOperators.map((op) => `'${op}'`).join(", ");
+      return this.fail(`expected a valid check operator: one of ${known}`);
+    });
+  }
+
+  // A modifier is one only when a list follows: `proc.name = oneof` compares with the text "oneof".
+  private modifier(): Modifier | null {
+    const start = this.at;
+    this.blank();
+    for (const word of kModifiers) {
+      if (!this.take(word)) continue;
+      this.blank();
+      if (this.text[this.at] === "(") return word;
+      break;
+    }
+    this.at = start;
+    return null;
+  }
+
+  private numberValue(): Value | Operand {
+    this.blank();
+    const at = this.place();
+    const computed = this.computed();
+    if (computed) return computed;
+    if (this.match(kHex) || this.match(kNumber)) return { kind: "text", value: this.token, at };
+    return this.fail(`expected a number value or a field with a valid transformer: ${kTransformerNames}`);
+  }
+
+  private textValue(): Value | Operand {
+    this.blank();
+    const computed = this.computed();
+    return computed ?? this.text_(`expected a string value or a field with a valid transformer: ${kTransformerNames}`);
+  }
+
+  private text_(complaint: string): TextValue {
+    this.blank();
+    const at = this.place();
+    if (this.quoted() || this.match(kBareText)) return { kind: "text", value: this.token, at };
+    return this.fail(complaint);
+  }
+
+  private listValue(): Value | Operand {
+    this.blank();
+    const at = this.place();
+    if (this.take("(")) return this.list(at);
+    const computed = this.computed();
+    if (computed) return computed;
+    if (this.match(kIdentifier)) return { kind: "text", value: this.token, at };
+    return this.fail(`expected a list, an identifier, or a field with a valid transformer: ${kTransformerNames}`);
+  }
+
+  private list(at: Place): ListValue {
+    const values: string[] = [];
+    this.blank();
+    if (!this.take(")")) {
+      do {
+        values.push(this.text_(values.length === 0 ? "expected a ')' token" : "expected a string value").value);
+        this.blank();
+      } while (this.take(","));
+      this.expect(")", "expected a ')' token");
+    }
+    return { kind: "list", values, at };
+  }
+
+  // The right side as `val(field)` or as a transformer.
+  private computed(): Operand | null {
+    const at = this.place();
+    if (this.take("val(")) {
+      this.blank();
+      const place = this.place();
+      if (!this.match(kFieldName)) this.fail("expected a field within 'val' transformer");
+      const field = this.field(this.token, place);
+      this.blank();
+      this.expect(")", "expected a ')' token closing the transformer");
+      return { kind: "transform", name: "val", args: [field], arg: null, at };
+    }
+    const name = this.transformer();
+    return name ? this.transform(name, at) : null;
+  }
+
+  private transformer(): Transformer | null {
+    for (const name of kTransformers) {
+      if (!this.take(`${name}(`)) continue;
+      this.token = name;
+      this.blank();
+      return name;
+    }
+    return null;
+  }
+
+  // A quote is escaped by a backslash before it, whatever stands before that.
+  private quoted(): boolean {
+    const quote = this.text[this.at];
+    if (quote !== "'" && quote !== '"') return false;
+    for (let i = this.at + 1; i < this.text.length; i++) {
+      if (this.text[i] !== quote || this.text[i - 1] === "\\") continue;
+      const inner = this.text.slice(this.at + 1, i);
+      this.token = this.unescape(inner, quote);
+      this.at = i + 1;
+      return true;
+    }
+    return false;
+  }
+
+  private unescape(inner: string, quote: string): string {
+    return inner.replace(/\\(x[0-9a-fA-F]{2}|[^])/g, (_, escape: string) => {
+      if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+      const plain = kEscapes.get(escape);
+      if (plain !== undefined) return plain;
+      if (escape === quote) return quote;
+      if (escape === "'" || escape === '"') this.fail(`invalid \\${escape} escape in ${quote}-quoted string`);
+      return this.fail(`unsupported string escape sequence: \\${escape}`);
+    });
+  }
+
+  private take(word: string): boolean {
+    if (!this.text.startsWith(word, this.at)) return false;
+    this.token = word;
+    this.at += word.length;
+    return true;
+  }
+
+  private match(pattern: RegExp): boolean {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text);
+    if (!found) return false;
+    this.token = found[0];
+    this.at += found[0].length;
+    return true;
+  }
+
+  // Blanks are no token: an error names what stood before them.
+  private blank(): boolean {
+    kBlank.lastIndex = this.at;
+    const length = kBlank.exec(this.text)![0].length;
+    this.at += length;
+    return length > 0;
+  }
+
+  private expect(word: string, complaint: string): void {
+    if (!this.take(word)) this.fail(complaint);
+  }
+
+  private nested<T>(parse: () => T): T {
+    if (++this.depth >= this.depthMax) this.fail(`exceeded max depth limit of ${this.depthMax}`);
+    const result = parse();
+    this.depth--;
+    return result;
+  }
+
+  private place(): Place {
+    return placeAt(this.text, this.at);
+  }
+
+  private fail(message: string): never {
+    throw new ConditionError(fromBytes(message), this.place());
+  }
+}
+
+// Lines and columns count from 1.
+function placeAt(text: string, offset: number): Place {
+  const before = text.slice(0, offset);
+  const lines = before.split(/[\r\n]/);
+  return { offset, line: lines.length, column: lines[lines.length - 1]!.length + 1 };
+}
+
+function isWord(op: string): boolean {
+  return /^[a-z]/.test(op);
+}
+
+const kManyArguments = new Set<string>(["join", "concat", "getopt"]);
+const kTransformerNames = ["val", ...kTransformers].map((name) => `'${name}'`).join(", ");
+const kEscapes = new Map([
+  ["b", "\b"], ["f", "\f"], ["n", "\n"], ["r", "\r"], ["t", "\t"],
+  [" ", "\\"], ["\\", "\\"], ["/", "/"],
+]);

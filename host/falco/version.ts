@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Versions that rule files ask for: of Falco's engine, whose rule language this is, and of plugins, of which the container
+// plugin's fields are built in.
+
+export interface Version {
+  major: number;
+  minor: number;
+  patch: number;
+}
+
+// What this implementation of the rule language answers to.
+export const kEngineVersion: Version = { major: 0, minor: 63, patch: 0 };
+export const kPlugins: ReadonlyMap<string, Version> = new Map([["container", { major: 0, minor: 7, patch: 1 }]]);
+
+export function parseVersion(text: string): Version | undefined {
+  const found = /^(\d+)\.(\d+)\.(\d+)(?:[-+].*)?$/.exec(text);
+  return found ? { major: Number(found[1]), minor: Number(found[2]), patch: Number(found[3]) } : undefined;
+}
+
+export function versionText(v: Version): string {
+  return `${v.major}.${v.minor}.${v.patch}`;
+}
+
+// Within one major, a later version serves what an earlier one did.
+export function satisfies(have: Version, need: Version): boolean {
+  if (have.major !== need.major) return false;
+  return have.minor !== need.minor ? have.minor > need.minor : have.patch >= need.patch;
+}

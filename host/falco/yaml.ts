@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rule files are YAML as yaml-cpp reads it, which is looser than YAML 1.2. This file reads a text into nodes that know where
+// they stand, and settles the differences:
+//   - every scalar is text: `no`, `0.57.0` and `=` mean what the key that reads them says
+//   - an unknown tag is dropped: `desc: != x` is the text `x`
+//   - a plain scalar may start with `%`
+//   - a key given twice: the first one counts
+// Null is what yaml-cpp calls null: nothing, `~` or `null`, unquoted.
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Document, parseAllDocuments } from "yaml";
+import type { Position } from "./location.js";
+
+export type Node = ScalarNode | SequenceNode | MapNode | NullNode;
+interface At {
+  at: Position;
+}
+export interface NullNode extends At {
+  kind: "null";
+}
+export interface ScalarNode extends At {
+  kind: "scalar";
+  text: string;
+}
+export interface SequenceNode extends At {
+  kind: "sequence";
+  items: Node[];
+}
+export interface MapNode extends At {
+  kind: "map";
+  entries: Entry[];
+}
+export interface Entry {
+  key: ScalarNode;
+  value: Node;
+}
+
+export interface YamlFailure {
+  message: string;
+  at: Position;
+}
+
+// The value of `key`, or undefined where the map lacks it.
+export function member(map: MapNode, key: string): Node | undefined {
+  return map.entries.find((entry) => entry.key.text === key)?.value;
+}
+
+export function readYaml(text: string): { documents: Node[] } | { failure: YamlFailure } {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent", lineCounter: lines });
+  const documents = "empty" in parsed ? [] : (parsed as Document.Parsed[]);
+  const where = locator(text, lines);
+  const out: Node[] = [];
+  for (const document of documents) {
+    const error = document.errors.find((e) => !isAllowed(e.code, text, e.pos[0]));
+    if (error) return { failure: { message: sentence(error.message), at: where(error.pos[0]) } };
+    try {
+      out.push(document.contents ? convert(document.contents, document, where, 0) : { kind: "null", at: where(0) });
+    } catch (error) {
+      return { failure: { message: (error as Error).message, at: where(0) } };
+    }
+  }
+  return { documents: out };
+}
+
+// YAML 1.2 forbids a plain scalar that starts with `%`; yaml-cpp only minds it in column 0.
+function isAllowed(code: string, text: string, offset: number): boolean {
+  return code === "BAD_SCALAR_START" && text[offset] === "%" && offset > 0 && text[offset - 1] !== "\n";
+}
+
+const kDepthMax = 128;
+
+function convert(node: unknown, document: Document, where: (offset: number) => Position, depth: number): Node {
+  if (depth > kDepthMax) throw new Error(`nested deeper than ${kDepthMax} levels`);
+  if (isAlias(node)) {
+    const target = node.resolve(document);
+    if (!target) throw new Error(`the alias '*${node.source}' names no anchor`);
+    return convert(target, document, where, depth + 1);
+  }
+  const at = where((node as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0);
+  if (isSeq(node)) return { kind: "sequence", at, items: node.items.map((item) => convert(item, document, where, depth + 1)) };
+  if (isMap(node)) {
+    const entries = node.items.map((pair) => {
+      const key = convert(pair.key, document, where, depth + 1);
+      const text = key.kind === "scalar" ? key.text : "";
+      return { key: { kind: "scalar" as const, at: key.at, text }, value: convert(pair.value, document, where, depth + 1) };
+    });
+    return { kind: "map", at, entries };
+  }
+  if (!isScalar(node)) return { kind: "null", at };
+  const text = String(node.value ?? "");
+  const isPlain = node.type === "PLAIN" || node.type === undefined;
+  if (isPlain && !node.tag && kNulls.has(text)) return { kind: "null", at };
+  return { kind: "scalar", at, text };
+}
+
+const kNulls = new Set(["", "~", "null", "Null", "NULL"]);
+
+// Falco counts lines and columns from 0, and bytes rather than characters.
+function locator(text: string, lines: LineCounter): (offset: number) => Position {
+  const isAscii = Buffer.byteLength(text) === text.length;
+  return (offset) => {
+    const { line, col } = lines.linePos(offset);
+    return {
+      line: Math.max(line - 1, 0),
+      column: Math.max(col - 1, 0),
+      offset: isAscii ? offset : Buffer.byteLength(text.slice(0, offset)),
+    };
+  };
+}
+
+// The parser's messages carry a picture of the place; the snippet shows that here.
+function sentence(message: string): string {
+  return message.split("\n")[0]!.replace(/:$/, "");
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading, one behaviour a test: what each error and warning is caused by, and what append, override, exceptions, lists and
+// macros make of a rule.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { loadRules } from "../../../host/falco/load.js";
+import { substituteLists } from "../../../host/falco/expand.js";
+import { codesOf, kDeprecated, kOfficial, loadText, ruleFile } from "./shared.js";
+
+const rule = (condition: string, more = "", name = "r") =>
+  `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n${more}`;
+
+for (const name of [...kOfficial, ...kDeprecated]) {
+  test(`${name} loads without an error`, () => {
+    const loaded = loadRules([ruleFile(name)]);
+    assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
+  });
+}
+
+test("the official rules together are 93, of which 81 are enabled, and give no warning alone", () => {
+  const rules = kOfficial.flatMap((name) => {
+    const loaded = loadRules([ruleFile(name)]);
+    assert.equal(codesOf(loaded), []);
+    return loaded.rules;
+  });
+  assert.is(rules.length, 93);
+  assert.is(rules.filter((r) => r.enabled).length, 81);
+});
+
+const kErrors: [string, string, string, string][] = [
+  ["a text that is not YAML", "- a: [", "LOAD_ERR_YAML_PARSE", ""],
+  ["a scalar", "foo", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml"],
+  ["a map", "foo: bar", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml array of objects"],
+  ["an item that is not a map", "- foo", "LOAD_ERR_YAML_VALIDATE", "Unexpected element type"],
+  ["a rule without desc", "- rule: r\n  condition: evt.type=open\n  output: o\n  priority: INFO", "LOAD_ERR_YAML_VALIDATE", "'desc'"],
+  ["a rule with an empty key", "- rule: r\n  condition:\n  desc: d", "LOAD_ERR_YAML_VALIDATE", "Mapping for key 'condition' is empty"],
+  ["an invalid priority", "- rule: r\n  condition: evt.type=open\n  output: o\n  desc: d\n  priority: HIGH", "LOAD_ERR_YAML_VALIDATE", "Invalid priority"],
+  ["an engine from the future", "- required_engine_version: 0.99.0", "LOAD_ERR_VALIDATE", "Rules require engine version 0.99.0"],
+  ["an engine version that is none", "- required_engine_version: new", "LOAD_ERR_YAML_VALIDATE", "Unable to parse engine version"],
+  ["a plugin that is not there", "- required_plugin_versions:\n  - name: json\n    version: 0.1.0", "LOAD_ERR_VALIDATE", "json (>= 0.1.0)"],
+  ["a list of maps", "- list: l\n  items: [{a: b}]", "LOAD_ERR_YAML_VALIDATE", "sequence value is not scalar"],
+  ["an append to nothing", `${rule("evt.type=open", "  append: true\n")}`, "LOAD_ERR_VALIDATE", "no rule by that name"],
+  ["append with override", rule("evt.type=open", "  append: true\n  override: {condition: append}\n"), "LOAD_ERR_YAML_VALIDATE", "cannot be used together"],
+  ["an override that cannot be", `${rule("evt.type=open")}- rule: r\n  priority: INFO\n  override: {priority: append}`, "LOAD_ERR_YAML_VALIDATE", "cannot be appended to"],
+  ["an override of what is not given", `${rule("evt.type=open")}- rule: r\n  override: {output: replace}`, "LOAD_ERR_YAML_VALIDATE", "An replace override for 'output'"],
+  ["a key that override does not name", `${rule("evt.type=open")}- rule: r\n  desc: x\n  output: y\n  override: {output: replace}`, "LOAD_ERR_YAML_VALIDATE", "Unexpected key 'desc'"],
+  ["an override of a missing rule", "- rule: r\n  output: y\n  override: {output: replace}", "LOAD_ERR_VALIDATE", "no rule by that name"],
+  ["enabled alone for a missing rule", "- rule: r\n  enabled: false", "LOAD_ERR_VALIDATE", "no rule by that name"],
+  ["an undefined macro", rule("evt.type=open and nope"), "LOAD_ERR_VALIDATE", "Undefined macro 'nope'"],
+  ["macros that use each other", `- macro: a\n  condition: b\n- macro: b\n  condition: a\n- macro: a\n  condition: b\n${rule("evt.type=open and a")}`, "LOAD_ERR_VALIDATE", "loop"],
+  ["an unknown field", rule("proc.nobody=x"), "LOAD_ERR_COMPILE_CONDITION", "nonexistent field proc.nobody"],
+  ["an unknown event", rule("evt.type=nothing"), "LOAD_ERR_COMPILE_CONDITION", "unknown event type nothing"],
+  ["a number that is none", rule("proc.pid=abc"), "LOAD_ERR_COMPILE_CONDITION", "abc is not a valid number"],
+  ["an operator that does not fit", rule("proc.pid contains 1"), "LOAD_ERR_COMPILE_CONDITION", "'contains' operator not supported for numeric filters"],
+  ["an unknown %field", "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"%nope.nope\"\n  priority: INFO", "LOAD_ERR_COMPILE_OUTPUT", "invalid formatting token nope.nope"],
+  ["a bad regex", rule("fd.name regex '('"), "LOAD_ERR_COMPILE_CONDITION", "invalid regular expression pattern"],
+];
+
+for (const [what, text, code, message] of kErrors) {
+  test(`${what} is ${code}`, () => {
+    const loaded = loadText(text);
+    const error = loaded.results[0]!.errors[0];
+    assert.is(error?.code, code, error?.message);
+    assert.ok(error?.message.includes(message), error?.message);
+    assert.is(loaded.rules.length, 0);
+  });
+}
+
+const kWarnings: [string, string, string][] = [
+  ["an unknown source", rule("evt.type=open", "  source: k8s_audit\n"), "LOAD_UNKNOWN_SOURCE"],
+  ["a condition of any event", rule("proc.name=cat"), "LOAD_NO_EVTTYPE"],
+  ["an unknown field that may be skipped", rule("proc.nobody=x", "  skip-if-unknown-filter: true\n"), "LOAD_UNKNOWN_FILTER"],
+  ["an unused macro", "- macro: m\n  condition: evt.type=open", "LOAD_UNUSED_MACRO"],
+  ["an unused list", "- list: l\n  items: [a]", "LOAD_UNUSED_LIST"],
+  ["an item of no known kind", "- what: is this", "LOAD_UNKNOWN_ITEM"],
+  ["append: true", `${rule("evt.type=open")}${rule("and proc.name=a", "  append: true\n")}`, "LOAD_DEPRECATED_ITEM"],
+  ["an appended exception without values", `${rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}]\n")}- rule: r\n  exceptions: [{name: e}]\n  append: true`, "LOAD_APPEND_NO_VALUES"],
+  ["two exceptions of one name", rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}, {name: e, fields: [proc.name]}]\n"), "LOAD_EXCEPTION_NAME_NOT_UNIQUE"],
+  ["a macro name that conditions cannot use", "- macro: a-b\n  condition: evt.type=open", "LOAD_INVALID_MACRO_NAME"],
+  ["a list name that conditions cannot use", "- list: a b\n  items: [x]", "LOAD_INVALID_LIST_NAME"],
+  ["evt.dir", rule("evt.type=open and evt.dir=<"), "LOAD_COMPILE_CONDITION"],
+  ["a key that a rule does not know", rule("evt.type=open", "  prioritty: INFO\n"), "LOAD_UNKNOWN_KEY"],
+];
+
+for (const [what, text, code] of kWarnings) {
+  test(`${what} is the warning ${code}`, () => {
+    const loaded = loadText(text);
+    assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
+    assert.ok(codesOf(loaded).includes(code), codesOf(loaded).join());
+  });
+}
+
+test("warn_evttypes: false silences the warning of a condition of any event", () => {
+  assert.equal(codesOf(loadText(rule("proc.name=cat", "  warn_evttypes: false\n"))), []);
+});
+
+test("YAML that yaml-cpp accepts is accepted: a plain =, a tag !=, a plain scalar that starts with %", () => {
+  const loaded = loadText(
+    "- rule: r\n  desc: != text\n  condition: evt.type=open\n  output: %proc.name opened\n  priority: info\n" +
+      "  exceptions: [{name: e, fields: [proc.name], comps: [=], values: [[cat]]}]\n",
+  );
+  assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
+  assert.is(loaded.rules[0]!.desc, "text");
+  assert.is(loaded.rules[0]!.output, "%proc.name opened");
+});
+
+test("an error tells file, line and column, and shows the place", () => {
+  const loaded = loadText(rule("evt.type=open and and"));
+  const json = loaded.results[0]!.toJson(loaded.contents) as { errors: { context: { snippet: string; locations: unknown[] } }[] };
+  const { locations, snippet } = json.errors[0]!.context;
+  assert.equal(locations[1], { item_name: "r", item_type: "rule", position: { column: 2, line: 0, name: "rules.yaml", offset: 2 } });
+  assert.is((locations.at(-1) as { item_type: string }).item_type, "condition expression");
+  assert.ok(snippet.includes("evt.type=open and and\n"), snippet);
+  assert.ok(snippet.trimEnd().endsWith("^"), snippet);
+});
+
+test("a list is replaced between delimiters only, and an empty one takes a comma along", () => {
+  const lists = (items: string[]) => [{ name: "l", items, isUsed: false }];
+  assert.is(substituteLists("a in (x, l, ll)", lists(["1", "2 3"])), 'a in (x, 1, "2 3" , ll)');
+  assert.is(substituteLists("a in (x, l)", lists([])), "a in (x  )");
+  assert.is(substituteLists("a in (l,x)", lists([])), "a in (  x)");
+  assert.is(substituteLists("al = l.x", lists(["1"])), "al = l.x");
+});
+
+test("a list within a list within a list is expanded whole, but one level with isFalcoExact", () => {
+  const text = `- list: a\n  items: [x]\n- list: b\n  items: [a]\n- list: c\n  items: [b]\n${rule("evt.type=open and proc.name in (c)")}`;
+  const values = (isFalcoExact: boolean) => JSON.stringify(loadText(text, { isFalcoExact }).rules[0]!.expr);
+  assert.ok(values(false).includes('"values":["x"]'), values(false));
+  assert.ok(values(true).includes('"values":["a"]'), values(true));
+});
+
+test("a macro sees what was defined before its last definition, a rule sees all", () => {
+  const early = `- macro: a\n  condition: b\n- macro: b\n  condition: proc.name=x\n${rule("evt.type=open and a")}`;
+  assert.equal(codesOf(loadText(early)), ["LOAD_ERR_VALIDATE"]);
+  const again = `- macro: a\n  condition: proc.name=y\n- macro: b\n  condition: proc.name=x\n- macro: a\n  condition: b\n${rule("evt.type=open and a")}`;
+  assert.equal(codesOf(loadText(again)), []);
+  const late = `${rule("evt.type=open and a")}- macro: a\n  condition: proc.name=x\n`;
+  assert.equal(codesOf(loadText(late)), []);
+});
+
+test("an override appends and replaces, and a switch turns off", () => {
+  const loaded = loadText(
+    `${rule("evt.type=open", "  tags: [b]\n")}` +
+      "- rule: r\n  output: more\n  tags: [a]\n  priority: ERROR\n  enabled: false\n" +
+      "  override: {output: append, tags: append, priority: replace, enabled: replace}\n",
+  );
+  const { output, tags, priority, enabled } = loaded.rules[0]!;
+  assert.equal({ output, tags, priority, enabled }, { output: "o more", tags: ["a", "b"], priority: "Error", enabled: false });
+});
+
+test("the event types of a rule follow and, or and not", () => {
+  const events = (condition: string) => loadText(rule(condition)).rules[0]!.events;
+  assert.equal(events("evt.type in (open, openat) and not evt.type=open"), ["openat"]);
+  assert.equal(events("evt.type=open or (evt.type=connect and proc.name=x)"), ["open", "connect"]);
+  assert.equal(events("not (evt.type!=open or proc.name=x)"), ["open"]);
+  assert.equal(events("evt.type=open and evt.type=connect"), []);
+});
+
+test.run();

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // An alert and its one line of JSON, as Falco writes it: keys in alphabetical order, a time of nine digits, tags sorted, and
 // output_fields with null for what is missing. evt.time is a bare integer beyond 2^53, so the line is put together as text:
-// JSON.stringify cannot write a bigint, and a JavaScript number would lose its last digits.
+// a JavaScript number would lose its last digits.
+//
+//   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
+//   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}
+import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
+import { jsonObject, jsonText } from "./json.js";
 
-export const PRIORITIES = [
-  "Emergency",
-  "Alert",
-  "Critical",
-  "Error",
-  "Warning",
-  "Notice",
-  "Informational",
-  "Debug",
-] as const;
+export const PRIORITIES = ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Posted from the policy workers to the main thread: plain data, so that it can be cloned. */
@@ -35,5 +31,35 @@ export interface Alert {
   readonly tenant?: string;
 }
 
+export interface AlertStyle {
+  /** Falco's time_format_iso_8601: UTC with a date instead of the local time of day. */
+  readonly iso8601?: boolean;
+}
+
+/** `16:17:57.881781397: Warning An open was seen`: what stands under "output", and what a terminal shows. */
+export function alertSentence(alert: Alert, style: AlertStyle = {}): string {
+  const time = style.iso8601 === true ? isoText(alert.time) : clockText(alert.time);
+  return `${time}: ${alert.priority} ${alert.output}`;
+}
+
 /** The line, without its line feed. */
-export declare function alertJson(alert: Alert): string;
+export function alertJson(alert: Alert, style: AlertStyle = {}): string {
+  const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
+  const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time]]);
+  const members = [
+    ["hostname", jsonText(alert.hostname)],
+    ["output", jsonText(alertSentence(alert, style))],
+    ["output_fields", jsonObject([...fields].sort(byName))],
+    ["priority", jsonText(alert.priority)],
+    ["rule", jsonText(alert.rule)],
+    ["source", jsonText(alert.source)],
+    ["tags", jsonText([...new Set(alert.tags)].sort())],
+    ["time", jsonText(utcText(alert.time))],
+  ];
+  return `{${members.map(([name, text]) => `"${name}":${text}`).join(",")}}`;
+}
+
+/** By code units, as std::map orders ASCII names. */
+function byName([a]: readonly [string, Value], [b]: readonly [string, Value]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

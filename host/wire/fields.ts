@@ -1,9 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every field by Falco's name: `proc.name`, `proc.aname[2]`, `evt.arg.flags`, `fd.sip`. One table for the trace, for the
+// %fields of alerts and for rules. The rows stand by class in fields/; a field that a class does not have is undefined here,
+// a field that an event does not have is null in its row.
 import type { Batch } from "./batch.js";
+import { EVT_FIELDS } from "./fields/evt.js";
+import { FD_FIELDS } from "./fields/fd.js";
+import { PROC_FIELDS } from "./fields/proc.js";
+import { SUBJECT_FIELDS } from "./fields/subject.js";
 import type { Value } from "./value.js";
 
 /** Reads one field of the record that begins at recordOffset in batch.records. */
 export type FieldGetter = (batch: Batch, recordOffset: number) => Value;
 
-/** The getter of a Falco field (`proc.name`, `proc.aname[2]`, `evt.arg.flags`, `evt.arg[1]`), undefined if there is none. */
-export declare function fieldValue(name: string): FieldGetter | undefined;
+/** A row: a getter, or a maker of getters where the field takes an argument (`[2]`, `.flags`); undefined: not with this one. */
+export interface FieldRow {
+  readonly get?: FieldGetter;
+  readonly with?: (argument: string) => FieldGetter | undefined;
+  /** How it reads in a sentence, when that is not the value itself: `%evt.time` is a time of day there, and a number in JSON. */
+  readonly text?: (value: Value) => string;
+}
+export type FieldRows = Readonly<Record<string, FieldRow>>;
+
+const ROWS: FieldRows = { ...EVT_FIELDS, ...PROC_FIELDS, ...FD_FIELDS, ...SUBJECT_FIELDS };
+
+/** The fields there are, without arguments. */
+export const FIELD_NAMES: readonly string[] = Object.keys(ROWS).sort();
+
+/** The getter of a field, undefined if there is none of that name. */
+export function fieldValue(name: string): FieldGetter | undefined {
+  const { row, argument } = findRow(name);
+  return argument === undefined ? row?.get : row?.with?.(argument);
+}
+
+/** How its value reads in a sentence; undefined: as it is. */
+export function fieldText(name: string): ((value: Value) => string) | undefined {
+  return findRow(name).row?.text;
+}
+
+/** `proc.aname[2]` is proc.aname with 2; `evt.arg.flags` is evt.arg with flags. */
+function findRow(name: string): { row: FieldRow | undefined; argument: string | undefined } {
+  if (Object.hasOwn(ROWS, name)) return { row: ROWS[name], argument: undefined };
+  const [, base, argument] = /^([a-z0-9_.]+)\[([^\]]*)\]$/.exec(name) ?? /^(evt\.(?:arg|rawarg|type\.is)|thread\.cgroup)\.(.+)$/.exec(name) ?? [];
+  return { row: base !== undefined && Object.hasOwn(ROWS, base) ? ROWS[base] : undefined, argument };
+}

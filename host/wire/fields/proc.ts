@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// proc.* and thread.*: who did it, and whose child it is. An event of execve already describes the new program. `[0]` is the
+// process itself and `[1]` its parent; without a number an ancestor field is the list of all ancestors, the parent first.
+import type { Batch } from "../batch.js";
+import { PROCESS_AT } from "../layout.js";
+import { nameOf, typeNameOf } from "../descriptor.js";
+import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
+import { namesOf } from "../names.js";
+import { ancestorOf, ancestorsOf, commandLine, exeLine, parentOf, processInt, processList, processText, streamOf } from "../process.js";
+import { processAt, tidOf, timeOf } from "../record.js";
+import type { Value } from "../value.js";
+
+type OfProcess = (batch: Batch, process: number) => Value;
+
+const EXE = { writable: 1, upperLayer: 2, fromMemfd: 4, lowerLayer: 8 } as const;
+const START = PROCESS_AT.start_time as number;
+const CLONE_SEEN = PROCESS_AT.clone_seen as number;
+
+const int = (field: string): OfProcess => {
+  const offset = PROCESS_AT[field] as number;
+  return (batch, process) => processInt(batch, process, offset);
+};
+const text = (field: string): OfProcess => {
+  const offset = PROCESS_AT[field] as number;
+  return (batch, process) => processText(batch, process, offset);
+};
+const list = (field: string): OfProcess => {
+  const offset = PROCESS_AT[field] as number;
+  return (batch, process) => processList(batch, process, offset)?.join(" ") ?? null;
+};
+const exeFlag = (flag: number): OfProcess => {
+  const offset = PROCESS_AT.exe_flags as number;
+  return (batch, process) => {
+    const flags = processInt(batch, process, offset);
+    return flags === null ? null : (Number(flags) & flag) !== 0;
+  };
+};
+const capabilities = (field: string): OfProcess => {
+  const offset = PROCESS_AT[field] as number;
+  return (batch, process) => {
+    const value = processInt(batch, process, offset);
+    return value === null ? null : value === 0 ? "" : namesOf("capabilities", value).replaceAll("|", " ");
+  };
+};
+
+const own = (of: OfProcess): FieldRow => ({ get: (batch, at) => of(batch, processAt(batch, at)) });
+const parents = (of: OfProcess): FieldRow => ({ get: (batch, at) => of(batch, parentOf(batch, processAt(batch, at))) });
+const ancestors = (of: OfProcess): FieldRow => ({
+  get: (batch, at) => ancestorsOf(batch, processAt(batch, at)).map((process) => of(batch, process)),
+  with: (generation) => (/^\d{1,3}$/.test(generation) ? (batch, at) => of(batch, ancestorOf(batch, processAt(batch, at), Number(generation))) : undefined),
+});
+
+/** The variable's value; of several the first, as getenv(3) finds it. */
+const environment = (argument: string): FieldGetter => {
+  const start = `${argument}=`;
+  const offset = PROCESS_AT.env as number;
+  return (batch, at) => processList(batch, processAt(batch, at), offset)?.find((entry) => entry.startsWith(start))?.slice(start.length) ?? null;
+};
+
+/** ns since the clone; unset when the clone was not seen, as in Falco. */
+const duration = (select: (batch: Batch, at: number) => number): FieldGetter => (batch, at) => {
+  const process = select(batch, at);
+  if (processInt(batch, process, CLONE_SEEN) !== 1) return null;
+  const start = processInt(batch, process, START);
+  return start === null ? null : Number(timeOf(batch, at) - BigInt(start));
+};
+
+const stream = (field: string, of: (batch: Batch, descriptor: number) => Value): FieldRow => {
+  const offset = PROCESS_AT[field] as number;
+  return own((batch, process) => of(batch, streamOf(batch, process, offset)));
+};
+
+const leads = (field: string): OfProcess => (batch, process) => {
+  const pid = processInt(batch, process, PROCESS_AT.pid as number);
+  return pid === null ? null : pid === processInt(batch, process, PROCESS_AT[field] as number);
+};
+
+const argumentCount = (of: (args: readonly string[]) => number): OfProcess => (batch, process) => {
+  const args = processList(batch, process, PROCESS_AT.args as number);
+  return args === null ? null : of(args);
+};
+
+export const PROC_FIELDS: FieldRows = {
+  "proc.pid": own(int("pid")),
+  "proc.ppid": own(int("ppid")),
+  "proc.vpid": own(int("vpid")),
+  "proc.pvpid": parents(int("vpid")),
+  "proc.sid": own(int("sid")),
+  "proc.pgid": own(int("pgid")),
+  "proc.vpgid": own(int("pgid")),
+  "proc.is_sid_leader": own(leads("sid")),
+  "proc.is_vpgid_leader": own(leads("pgid")),
+  "proc.tty": own(int("tty")),
+  "proc.name": own(text("name")),
+  "proc.exe": own(text("exe")),
+  "proc.exepath": own(text("exepath")),
+  "proc.args": own(list("args")),
+  "proc.cmdline": own(commandLine),
+  "proc.exeline": own(exeLine),
+  "proc.cmdnargs": own(argumentCount((args) => args.length)),
+  "proc.cmdlenargs": own(argumentCount((args) => args.reduce((sum, argument) => sum + argument.length, 0))),
+  "proc.env": { ...own(list("env")), with: environment },
+  "proc.cwd": own(text("cwd")),
+  "proc.root": own(text("root")),
+  "proc.pname": parents(text("name")),
+  "proc.pexe": parents(text("exe")),
+  "proc.pexepath": parents(text("exepath")),
+  "proc.pcmdline": parents(commandLine),
+  "proc.aname": ancestors(text("name")),
+  "proc.aexe": ancestors(text("exe")),
+  "proc.aexepath": ancestors(text("exepath")),
+  "proc.acmdline": ancestors(commandLine),
+  "proc.apid": ancestors(int("pid")),
+  "proc.aenv": ancestors(list("env")),
+  "proc.nthreads": own(int("threads")),
+  "proc.fdlimit": own(int("fd_limit")),
+  "proc.pid.ts": own(int("start_time")),
+  "proc.ppid.ts": parents(int("start_time")),
+  "proc.duration": { get: duration(processAt) },
+  "proc.ppid.duration": { get: duration((batch, at) => parentOf(batch, processAt(batch, at))) },
+  "proc.is_exe_writable": own(exeFlag(EXE.writable)),
+  "proc.is_exe_upper_layer": own(exeFlag(EXE.upperLayer)),
+  "proc.is_exe_lower_layer": own(exeFlag(EXE.lowerLayer)),
+  "proc.is_exe_from_memfd": own(exeFlag(EXE.fromMemfd)),
+  "proc.exe_ino": own(int("exe_ino")),
+  "proc.exe_ino.ctime": own(int("exe_ctime")),
+  "proc.exe_ino.mtime": own(int("exe_mtime")),
+  "proc.stdin.type": stream("stdin", typeNameOf),
+  "proc.stdin.name": stream("stdin", nameOf),
+  "proc.stdout.type": stream("stdout", typeNameOf),
+  "proc.stdout.name": stream("stdout", nameOf),
+  "proc.stderr.type": stream("stderr", typeNameOf),
+  "proc.stderr.name": stream("stderr", nameOf),
+  "thread.tid": { get: tidOf },
+  "thread.ismain": { get: (batch, at) => tidOf(batch, at) === processInt(batch, processAt(batch, at), PROCESS_AT.pid as number) },
+  "thread.cap_permitted": own(capabilities("cap_permitted")),
+  "thread.cap_effective": own(capabilities("cap_effective")),
+  "thread.cap_inheritable": own(capabilities("cap_inheritable")),
+  "thread.cgroups": own(text("cgroup")),
+};

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths as Falco joins them: a string operation, never a look at the file system. `.` and `..` and doubled slashes collapse,
+// an absolute path stays as it was passed.
+
+/** `path` seen from `base`. Without a base the path stays relative: nobody knows better. */
+export function joinPath(base: string | null, path: string): string {
+  if (path === "" || path.startsWith("/") || base === null) return path;
+  return normalise(`${base}/${path}`);
+}
+
+export function normalise(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+export function directoryOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash <= 0 ? "/" : path.slice(0, slash);
+}
+
+export function fileNameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

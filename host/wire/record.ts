@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A record's header, by functions of the batch and the byte at which the record begins: an object for each event would cost
+// more than reading it.
+import type { EventType } from "../../build/generated/events.js";
+import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
+import type { Batch } from "./batch.js";
+import { EVENT_OF_ID, NULL, RecordFlag, TIERS } from "./layout.js";
+import { type Int, readInt } from "./slot.js";
+
+export type Tier = (typeof TIERS)[number];
+
+export const typeOf = (batch: Batch, at: number): number => batch.recordView.getUint16(at, true);
+export const eventOf = (batch: Batch, at: number): EventType => EVENT_OF_ID[typeOf(batch, at)] as EventType;
+export const flagsOf = (batch: Batch, at: number): number => batch.recordView.getUint16(at + 2, true);
+export const sizeOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 4, true);
+/** ns since the epoch, when the call returned. */
+export const timeOf = (batch: Batch, at: number): bigint => batch.recordView.getBigUint64(at + 8, true);
+export const tidOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 16, true);
+/** >= 0, or -errno; null when the call never returned. */
+export const resultOf = (batch: Batch, at: number): Int | null => readInt(batch.recordView, at + 24);
+export const latencyOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 32, true);
+export const fdOf = (batch: Batch, at: number): number => batch.recordView.getInt32(at + 36, true);
+export const tierOf = (batch: Batch, at: number): Tier => TIERS[flagsOf(batch, at) & RecordFlag.tierMask] as Tier;
+export const numberOf = (batch: Batch, at: number): number => batch.first + batch.indexOf(at);
+
+/** Where the record's process stands in batch.processView, -1 for none. */
+export function processAt(batch: Batch, at: number): number {
+  const index = batch.recordView.getUint32(at + 20, true);
+  return index === NULL ? -1 : index * PROCESS_SIZE;
+}
+
+/** Where the record's descriptor stands in batch.descriptorView, -1 for none. */
+export function descriptorAt(batch: Batch, at: number): number {
+  const index = batch.recordView.getUint32(at + 40, true);
+  return index === NULL ? -1 : index * DESCRIPTOR_SIZE;
+}

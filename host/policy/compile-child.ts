@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiler's process. asc and binaryen take 300 MB and keep background threads busy, so they never run where policies
+// run. It takes one request at a time over IPC and answers each; it is ended from outside.
+//
+// It reads two places only: the policy's folder, and the SDK under the name `vedette`. A policy of one tenant cannot import
+// a file of another, whatever path it writes: links are followed before the place is checked.
+import { readFile, realpath } from "node:fs/promises";
+import { isAbsolute, join, normalize, relative, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { main as asc, libraryFiles } from "assemblyscript/asc";
+import type { Contract, PolicyHead } from "../../rules-wasm/transform/types.js";
+import { GENERATED, PACKAGE, SDK } from "./package.js";
+
+export interface CompileRequest {
+  readonly folder: string;
+  readonly head: PolicyHead;
+}
+/** One message of the compiler, with its place in a file of the policy where it has one. */
+export interface Diagnostic {
+  readonly text: string;
+  readonly isError: boolean;
+  readonly file: string | null;
+  readonly start: number;
+  readonly end: number;
+}
+export interface CompileAnswer {
+  readonly wasm: Uint8Array | null;
+  readonly rules: number;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const SDK_PREFIX = "/vedette-sdk";
+
+process.on("message", async (request: CompileRequest) => {
+  process.send?.(await compile(request));
+});
+process.on("disconnect", () => process.exit(0));
+
+async function compile(request: CompileRequest): Promise<CompileAnswer> {
+  const diagnostics: Diagnostic[] = [];
+  const folder = await realpath(request.folder);
+  const contract = JSON.parse(await readFile(join(GENERATED, "classes.json"), "utf8")) as Contract;
+  const { makeTransform } = await import(pathToFileURL(join(SDK, "transform/index.js")).href);
+  const transform = makeTransform(contract, request.head);
+  libraryFiles["rt/stub"] = await readFile(join(SDK, "runtime/stub.ts"), "utf8");
+  let wasm: Uint8Array | null = null;
+  const { error, stderr } = await asc(
+    ["index.ts", "--baseDir", folder, "--config", relative(folder, join(PACKAGE, "asconfig.json")), "--path", SDK_PREFIX, "--outFile", "policy.wasm"],
+    {
+      readFile: (name, base) => readSource(folder, name, base),
+      listFiles: () => [],
+      writeFile: (_name, contents) => {
+        wasm = contents as Uint8Array;
+      },
+      transforms: [transform],
+      reportDiagnostic: (message) => {
+        diagnostics.push({
+          text: message.message,
+          isError: message.category === 3,
+          file: message.range?.source?.normalizedPath ?? null,
+          start: message.range?.start ?? 0,
+          end: message.range?.end ?? 0,
+        });
+      },
+    },
+  );
+  if (error !== null && !diagnostics.some((diagnostic) => diagnostic.isError))
+    diagnostics.push({ text: `${error.message} ${stderr.toString()}`.trim(), isError: true, file: null, start: 0, end: 0 });
+  return { wasm: error === null ? wasm : null, rules: transform.metadata?.rules.length ?? 0, diagnostics };
+}
+
+/** asc asks for names relative to a base; null means that there is no such file. */
+async function readSource(folder: string, name: string, base: string): Promise<string | null> {
+  const path = isAbsolute(name) ? normalize(name) : join(base, name);
+  if (path === join(PACKAGE, "asconfig.json")) return readText(path);
+  const inSdk = path.indexOf(`${SDK_PREFIX}${sep}vedette${sep}`);
+  if (inSdk >= 0) return readSdk(path.slice(inSdk + SDK_PREFIX.length + "/vedette/".length));
+  if (path.includes(`${sep}node_modules${sep}`)) return null;
+  try {
+    const real = await realpath(path);
+    return real.startsWith(folder + sep) && real.endsWith(".ts") ? await readText(real) : null;
+  } catch {
+    return null;
+  }
+}
+
+function readSdk(name: string): Promise<string | null> {
+  return readText(name.startsWith("generated/") ? join(GENERATED, name.slice("generated/".length)) : join(SDK, name));
+}
+
+async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy imports: `import { rule, Execve, StringSet } from "vedette"`. docs/write-a-policy.md shows how.
+export { rule, Rule, Priority } from "./rule";
+export { Event } from "./event";
+export { Process } from "./process";
+export { Descriptor } from "./descriptor";
+export { Addr } from "./addr";
+export { Sockaddr } from "./sockaddr";
+export { Str } from "./str";
+export { StrList } from "./str-list";
+export { StringSet } from "./string-set";
+export { PathSet, PrefixSet } from "./path-set";
+export { Glob } from "./glob";
+export { Cidr, CidrSet } from "./cidr";
+export { bit, has, hasAny, holds, isOpenRead, isOpenWrite } from "./flag";
+export { param } from "./param";
+export { note } from "./wire/alert";
+export { log } from "./log";
+export { batchClock } from "./wire/frame";
+export * from "./generated/events";
+export * from "./generated/flags";

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a policy: what whoever runs it may set without touching the code. policy.yaml declares each with its
+// type and default; read it once, at the top of the file:
+//
+//   const ALLOWED = new StringSet(param.strings("allow"));
+import { integerOf, KIND_BOOL, KIND_INT, KIND_STRING, KIND_STRINGS, settingAt, stringsOf } from "./wire/settings";
+
+export namespace param {
+  export function bool(name: string): bool {
+    return integerOf(settingAt(name, KIND_BOOL)) != 0;
+  }
+
+  export function int(name: string): i64 {
+    return integerOf(settingAt(name, KIND_INT));
+  }
+
+  export function string(name: string): string {
+    return stringsOf(settingAt(name, KIND_STRING))[0];
+  }
+
+  export function strings(name: string): string[] {
+    return stringsOf(settingAt(name, KIND_STRINGS));
+  }
+}

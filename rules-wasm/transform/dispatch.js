@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the entry file of a policy: the exports of the ABI, and the loop over a frame's records with one case for each
+// event type that a rule judges. A record of any other type costs two loads and the jump table.
+//
+//   case 41: { moveTo(i); judge(0, rule0(as<AnyOpen>(at)), at); break; }
+
+export const ENTRY_FILE = "vedette-entry.ts";
+
+/**
+ * @param {import("./types.js").FoundRule[]} rules
+ * @param {import("./types.js").Contract} contract
+ */
+export function dispatchSource(rules, contract) {
+  const classes = [...new Set(rules.map((rule) => rule.className))].filter((name) => name !== "Event");
+  return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
+import { as, index, moveTo } from "vedette/wire/cursor";
+import { judge, takeRaised } from "vedette/wire/alert";
+import { closeSettings } from "vedette/wire/settings";
+import "vedette/wire/abort";
+import { settle, empty } from "vedette/wire/memory";
+import { Event } from "vedette/event";
+${classes.length > 0 ? `import { ${classes.join(", ")} } from "vedette/generated/events";` : ""}
+${rules.map((rule, i) => `import { ${rule.functionName} as rule${i} } from "./${rule.module}";`).join("\n")}
+${rules.length === 0 ? 'import "./index";' : ""}
+
+export { index as vedette_record };
+export const vedette_abi: i32 = 1;
+export const vedette_frame: i32 = <i32>FRAME;
+export const vedette_frame_size: i32 = <i32>FRAME_SIZE;
+
+export function vedette_init(size: i32): i32 {
+  closeSettings();
+  settle();
+  return 0;
+}
+
+export function vedette_on_batch(size: i32): i32 {
+  if (!openFrame(size)) return -1;
+  const end = recordsLimit();
+  let i: u32 = 0;
+  for (let at = recordsBegin(); at < end; at = recordAfter(at)) {
+    switch (recordType(at)) {
+${cases(rules, contract)}
+    }
+    i++;
+  }
+  empty();
+  return takeRaised();
+}
+`;
+}
+
+function cases(rules, contract) {
+  /** @type {Map<string, string[]>} */
+  const byEvent = new Map();
+  rules.forEach((rule, i) => {
+    for (const event of rule.events) {
+      const calls = byEvent.get(event) ?? [];
+      calls.push(`judge(${i}, rule${i}(as<${rule.className}>(at)), at);`);
+      byEvent.set(event, calls);
+    }
+  });
+  return [...byEvent]
+    .map(([event, calls]) => `      case ${contract.ids[event]}: { moveTo(i); ${calls.join(" ")} break; }`)
+    .join("\n");
+}

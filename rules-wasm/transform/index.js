@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiler transform: it makes a policy out of decorated functions. Three steps, at the compiler's three hooks:
+//   afterParse    find the rules, read their words, write the dispatch (an entry file of its own) and compile that too
+//   (compiling)   lint, where types are known
+//   afterCompile  run the file's top level before init, and add the custom section `vedette.policy`
+// What it finds wrong is an error with a range in the author's file, drawn like any of the compiler's own.
+import { dispatchSource, ENTRY_FILE } from "./dispatch.js";
+import { checkParameters, startLint } from "./lint.js";
+import { findRules } from "./rules.js";
+import { addSection, metadataOf } from "./section.js";
+
+export { ABI_MAJOR } from "./section.js";
+
+/**
+ * @param {import("./types.js").Contract} contract build/generated/as/classes.json
+ * @param {import("./types.js").PolicyHead} head what policy.yaml says
+ */
+export function makeTransform(contract, head) {
+  /** @type {import("./types.js").FoundRule[]} */
+  let rules = [];
+  const transform = {
+    metadata: /** @type {object | null} */ (null),
+
+    afterParse(parser) {
+      rules = findRules(parser, contract);
+      checkParameters(parser, head.parameters);
+      if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
+      parser.parseFile(dispatchSource(rules, contract), ENTRY_FILE, true);
+      startLint();
+    },
+
+    afterCompile(module) {
+      runTopLevelInInit(module);
+      transform.metadata = metadataOf(rules, contract, head);
+      addSection(module, transform.metadata);
+    },
+  };
+  return transform;
+}
+
+/** The top level of the author's files runs inside vedette_init, when the settings are there, and not as a start function. */
+function runTopLevelInInit(module) {
+  const entry = ENTRY_FILE.replace(/\.ts$/, "");
+  const i32 = 2; // binaryen's type id of i32
+  module.removeExport(START_EXPORT);
+  module.removeExport("vedette_init");
+  const call = module.call(`${entry}/vedette_init`, [module.local.get(0, i32)], i32);
+  module.addFunction("vedette_init", i32, i32, [], module.block(null, [module.call("~start", [], 0), call], i32));
+  module.addFunctionExport("vedette_init", "vedette_init");
+}
+
+/** The name under which asc exports the top level; asconfig.json says the same. */
+export const START_EXPORT = "vedette_start";

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shapes that the transform and its caller (host/policy/compile-child.ts) share.
+
+/** build/generated/as/classes.json. */
+export interface Contract {
+  readonly schema: string;
+  readonly minor: number;
+  readonly ids: Readonly<Record<string, number>>;
+  /** Which events a class of the SDK stands for. */
+  readonly classes: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ParameterHead {
+  readonly name: string;
+  readonly kind: "bool" | "int" | "string" | "strings";
+  readonly default: unknown;
+}
+
+/** What the transform needs of policy.yaml. */
+export interface PolicyHead {
+  readonly name: string;
+  readonly version: string;
+  readonly parameters: readonly ParameterHead[];
+}
+
+/** One decorated function. */
+export interface FoundRule {
+  readonly name: string;
+  readonly desc: string;
+  readonly priority: string;
+  readonly output: string;
+  readonly tags: readonly string[];
+  readonly events: readonly string[];
+  /** The class of its parameter. */
+  readonly className: string;
+  readonly functionName: string;
+  /** The file it stands in, without `.ts`, relative to the policy's folder. */
+  readonly module: string;
+}

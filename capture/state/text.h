@@ -26,4 +26,15 @@ inline std::string_view view(const Ref<Text>& text) {
   return text ? std::string_view(text->value) : std::string_view();
 }
 
+// Remembers the texts made last, so that one who makes an equal one gets the same: a thousand processes with one
+// environment keep it once. Bounded, and holds nothing long alive.
+class TextPool {
+ public:
+  Ref<Text> share(std::string_view text);
+
+ private:
+  static constexpr size_t kRemembered = 128;
+  Ref<Text> recent_[kRemembered];
+};
+
 }  // namespace vedette

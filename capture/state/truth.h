@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "capture/state/endpoint.h"
+
 namespace vedette {
 
 struct FileFacts {
@@ -22,6 +24,15 @@ struct FileFacts {
   uint64_t mtime_ns = 0;
 };
 
+struct SocketFacts {
+  int32_t domain = 0;    // SO_DOMAIN
+  int32_t type = 0;      // SO_TYPE
+  int32_t protocol = 0;  // SO_PROTOCOL
+  bool listening = false;  // SO_ACCEPTCONN
+  SocketName local;      // getsockname
+  SocketName remote;     // getpeername
+};
+
 class Truth {
  public:
   virtual ~Truth() = default;
@@ -31,6 +42,11 @@ class Truth {
   virtual bool text(uint32_t pid, const char* name, std::string& into, size_t max) = 0;
   // stat, following the link.
   virtual std::optional<FileFacts> facts(uint32_t pid, const char* name) = 0;
+  // The socket behind a descriptor: pidfd_getfd, then getsockname and its kin on our copy. Where that is not allowed (it
+  // needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into /proc/PID/net.
+  virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
+  // The magic number of the file system (statfs), 0 when unknown.
+  virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
 };
 
 }  // namespace vedette

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pool is a direct-mapped cache: an entry a hash value, the newest wins.
+#include "capture/state/text.h"
+
+#include <functional>
+
+namespace vedette {
+
+Ref<Text> TextPool::share(std::string_view text) {
+  Ref<Text>& entry = recent_[std::hash<std::string_view>{}(text) % kRemembered];
+  if (!entry || entry->value != text) entry = make_ref<Text>(text);
+  return entry;
+}
+
+}  // namespace vedette

@@ -184,8 +184,8 @@ function read(field: Field, offset: number): string {
   const load = (type: string) => `load<${type}>(changetype<usize>(this), ${offset})`;
   if (isSpan(field.type)) return `changetype<${result}>(changetype<usize>(this) + ${offset})`;
   if (result === "bool") return `${load("i64")} == 1`;
-  if (result === "Process") return `changetype<Process>(processAt(${load("u32")}))`;
-  if (result === "Descriptor") return `changetype<Descriptor>(descriptorAt(${load("u32")}))`;
+  if (result === "Process") return `changetype<Process>(processAt(${load("u64")}))`;
+  if (result === "Descriptor") return `changetype<Descriptor>(descriptorAt(${load("u64")}))`;
   return load(result);
 }
 

@@ -29,13 +29,13 @@ fillNoDescriptor(noDescriptor);
 // @ts-ignore: decorator
 @lazy let processes: usize = 0;
 // @ts-ignore: decorator
-@lazy let processesCount: u32 = 0;
+@lazy let processesCount: u64 = 0;
 // @ts-ignore: decorator
 @lazy let processStride: u32 = 0;
 // @ts-ignore: decorator
 @lazy let descriptors: usize = 0;
 // @ts-ignore: decorator
-@lazy let descriptorsCount: u32 = 0;
+@lazy let descriptorsCount: u64 = 0;
 // @ts-ignore: decorator
 @lazy let descriptorStride: u32 = 0;
 // @ts-ignore: decorator
@@ -75,12 +75,12 @@ export function openFrame(size: u32): bool {
 @inline export function batchClock(): u64 { return clock; }
 
 // @ts-ignore: decorator
-@inline export function processAt(index: u32): usize {
+@inline export function processAt(index: u64): usize {
   return index < processesCount ? processes + <usize>index * processStride : noProcess;
 }
 
 // @ts-ignore: decorator
-@inline export function descriptorAt(index: u32): usize {
+@inline export function descriptorAt(index: u64): usize {
   return index < descriptorsCount ? descriptors + <usize>index * descriptorStride : noDescriptor;
 }
 

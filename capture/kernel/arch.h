@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What differs between processors, behind one interface: the registers of a stopped task and what a system call means in
+// them. Each arch_*.h defines `struct Registers` with the same members; nothing else in capture/ asks for the processor.
+//
+//   ip() sp()             where the task stands
+//   number() argument(i)  the call, in a stop before it ran
+//   set_number() set_argument() set_result()
+//   saved_result()        at a signal handler's first instruction: where the interrupted code's result register is kept
+//   kAuditNative          what seccomp calls the native convention
+//   kSyscallBytes         how far the kernel rewinds ip() to restart a call
+#pragma once
+
+#if defined(__x86_64__)
+#include "capture/kernel/arch_x86_64.h"
+#elif defined(__aarch64__)
+#include "capture/kernel/arch_arm64.h"
+#else
+#error "vedette-capture knows x86-64 and arm64"
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tree is emitted in the order it is walked: a test, the subtree of the smaller numbers, the subtree of the larger.
+// A conditional BPF jump reaches 255 instructions; where the left subtree is longer, an unconditional one (32 bits) takes
+// the far way.
+#include "capture/kernel/filter.h"
+
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+#include <algorithm>
+#include <span>
+
+#include "capture/kernel/arch.h"
+
+namespace vedette {
+namespace {
+
+using Program = std::vector<sock_filter>;
+
+// Numbers from `first` up to the next range's first share one answer: a leaf of the tree.
+struct Range {
+  uint32_t first;
+  Program leaf;
+};
+
+constexpr sock_filter statement(uint16_t code, uint32_t k) { return {code, 0, 0, k}; }
+constexpr sock_filter jump(uint16_t code, uint32_t k, uint8_t yes, uint8_t no) { return {code, yes, no, k}; }
+constexpr sock_filter load(size_t offset) { return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset)); }
+constexpr sock_filter answer(uint32_t action) { return statement(BPF_RET | BPF_K, action); }
+
+const Program kAllow = {answer(SECCOMP_RET_ALLOW)};
+
+void append(Program& to, const Program& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+// Stops when all conditions hold, else goes on to whatever stands behind: the next alternative.
+Program alternative(const std::vector<FilterCondition>& conditions) {
+  constexpr size_t kStepsEach = 3;  // load, and, compare
+  Program steps;
+  for (size_t i = 0; i < conditions.size(); ++i) {
+    const FilterCondition& condition = conditions[i];
+    const size_t after = (conditions.size() - 1 - i) * kStepsEach + 1;  // what is left of this alternative
+    steps.push_back(load(offsetof(seccomp_data, args) + condition.arg * sizeof(uint64_t)));
+    steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
+    steps.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, condition.equals, 0, static_cast<uint8_t>(after)));
+  }
+  steps.push_back(answer(SECCOMP_RET_TRACE));
+  return steps;
+}
+
+// All rules of one number, one after another.
+Program leaf_of(std::span<const FilterRule> rules) {
+  Program leaf;
+  for (const FilterRule& rule : rules) {
+    append(leaf, alternative(rule.conditions));
+    if (rule.conditions.empty()) return leaf;
+  }
+  append(leaf, kAllow);
+  return leaf;
+}
+
+bool same(const Program& a, const Program& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const sock_filter& x, const sock_filter& y) {
+    return x.code == y.code && x.jt == y.jt && x.jf == y.jf && x.k == y.k;
+  });
+}
+
+void add_range(std::vector<Range>& ranges, uint32_t first, Program leaf) {
+  if (!ranges.empty() && ranges.back().first == first) ranges.pop_back();
+  if (ranges.empty() || !same(ranges.back().leaf, leaf)) ranges.push_back({first, std::move(leaf)});
+}
+
+std::vector<Range> ranges_of(std::span<const FilterRule> rules) {
+  std::vector<Range> ranges;
+  add_range(ranges, 0, kAllow);
+  for (size_t i = 0; i < rules.size();) {
+    size_t end = i;
+    while (end < rules.size() && rules[end].nr == rules[i].nr) ++end;
+    add_range(ranges, rules[i].nr, leaf_of(rules.subspan(i, end - i)));
+    add_range(ranges, rules[i].nr + 1, kAllow);
+    i = end;
+  }
+  return ranges;
+}
+
+Program tree(std::span<const Range> ranges) {
+  if (ranges.size() == 1) return ranges[0].leaf;
+  const size_t middle = ranges.size() / 2;
+  const Program left = tree(ranges.first(middle));
+  Program program;
+  if (left.size() <= 255) {
+    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, static_cast<uint8_t>(left.size()), 0));
+  } else {
+    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, 0, 1));
+    program.push_back(statement(BPF_JMP | BPF_JA, static_cast<uint32_t>(left.size())));
+  }
+  append(program, left);
+  append(program, tree(ranges.subspan(middle)));
+  return program;
+}
+
+}  // namespace
+
+std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign) {
+  std::stable_sort(rules.begin(), rules.end(), [](const FilterRule& a, const FilterRule& b) { return a.nr < b.nr; });
+  Program program = {
+      load(offsetof(seccomp_data, arch)),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, kAuditNative, 1, 0),
+      answer(foreign),
+      load(offsetof(seccomp_data, nr)),
+  };
+  if (kForeignNumberBit != 0) {
+    // -1 has every bit set; it is no call of any convention but what a tracer writes to skip one.
+    program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffffu, 2, 0));
+    program.push_back(jump(BPF_JMP | BPF_JSET | BPF_K, kForeignNumberBit, 0, 1));
+    program.push_back(answer(foreign));
+  }
+  append(program, tree(ranges_of(rules)));
+  return program;
+}
+
+}  // namespace vedette

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the seccomp program that decides which calls stop for us. Written from a list of rules, not by hand:
+//
+//   convention not native   -> foreign
+//   number with the x32 bit -> foreign
+//   otherwise               -> the number's rule, or allow
+//
+// Numbers with the same answer are joined into ranges, and the ranges become a balanced tree of >= tests: seven or eight
+// of them for a capture set of 150 calls. That counts on kernels without the bitmap of allowed numbers (before 5.11), where
+// each call of the program pays for the whole walk; on later ones a number whose path loads nothing but number and
+// convention costs nothing, so conditions on arguments stand in the leaves only.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace vedette {
+
+struct FilterCondition {
+  uint8_t arg;
+  uint32_t mask;    // compared in the low 32 bits of the argument
+  uint32_t equals;
+};
+
+// A number that stops, when all its conditions hold. Several rules of one number are alternatives.
+struct FilterRule {
+  uint32_t nr;
+  std::vector<FilterCondition> conditions;
+};
+
+// `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one.
+std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign);
+
+}  // namespace vedette

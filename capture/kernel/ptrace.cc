@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The raw system call is used throughout: glibc's ptrace() is variadic and turns PEEK's answer into errno games.
+#include "capture/kernel/ptrace.h"
+
+#include <elf.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace vedette {
+namespace {
+
+#if defined(__aarch64__)
+constexpr long kSystemCallSet = 0x404;  // NT_ARM_SYSTEM_CALL
+#endif
+
+long request(long what, Tid tid, unsigned long address, void* data) {
+  return ::syscall(SYS_ptrace, what, tid.get(), address, data);
+}
+
+void* as_data(unsigned long value) { return reinterpret_cast<void*>(value); }
+
+}  // namespace
+
+Result<void> ptrace_seize(Tid tid, unsigned long options) {
+  return check(request(PTRACE_SEIZE, tid, 0, as_data(options)));
+}
+
+Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
+  static constexpr long kRequests[] = {PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_LISTEN};
+  return check(request(kRequests[static_cast<int>(how)], tid, 0, as_data(static_cast<unsigned long>(signal))));
+}
+
+Result<void> ptrace_interrupt(Tid tid) { return check(request(PTRACE_INTERRUPT, tid, 0, nullptr)); }
+
+Result<void> ptrace_detach(Tid tid, int signal) {
+  return check(request(PTRACE_DETACH, tid, 0, as_data(static_cast<unsigned long>(signal))));
+}
+
+Result<SyscallInfo> ptrace_syscall_info(Tid tid) {
+  SyscallInfo info;
+  if (request(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) < 0) return Errno::last();
+  return info;
+}
+
+Result<unsigned long> ptrace_event_message(Tid tid) {
+  unsigned long message = 0;
+  if (request(PTRACE_GETEVENTMSG, tid, 0, &message) < 0) return Errno::last();
+  return message;
+}
+
+Result<siginfo_t> ptrace_siginfo(Tid tid) {
+  siginfo_t info;
+  if (request(PTRACE_GETSIGINFO, tid, 0, &info) < 0) return Errno::last();
+  return info;
+}
+
+Result<void> ptrace_set_siginfo(Tid tid, const siginfo_t& info) {
+  return check(request(PTRACE_SETSIGINFO, tid, 0, const_cast<siginfo_t*>(&info)));
+}
+
+Result<uint64_t> ptrace_signal_mask(Tid tid) {
+  uint64_t mask = 0;
+  if (request(PTRACE_GETSIGMASK, tid, sizeof mask, &mask) < 0) return Errno::last();
+  return mask;
+}
+
+Result<void> ptrace_set_signal_mask(Tid tid, uint64_t mask) {
+  return check(request(PTRACE_SETSIGMASK, tid, sizeof mask, &mask));
+}
+
+Result<Registers> ptrace_registers(Tid tid) {
+  Registers registers;
+  iovec part{&registers.raw, sizeof registers.raw};
+  if (request(PTRACE_GETREGSET, tid, NT_PRSTATUS, &part) < 0) return Errno::last();
+#if defined(__aarch64__)
+  int number = -1;
+  iovec call{&number, sizeof number};
+  if (request(PTRACE_GETREGSET, tid, kSystemCallSet, &call) < 0) return Errno::last();
+  registers.call_number = static_cast<uint64_t>(static_cast<int64_t>(number));
+#endif
+  return registers;
+}
+
+Result<void> ptrace_set_registers(Tid tid, const Registers& registers) {
+  iovec part{const_cast<user_regs_struct*>(&registers.raw), sizeof registers.raw};
+  Result<void> done = check(request(PTRACE_SETREGSET, tid, NT_PRSTATUS, &part));
+#if defined(__aarch64__)
+  if (!done) return done;
+  int number = static_cast<int>(registers.call_number);
+  iovec call{&number, sizeof number};
+  done = check(request(PTRACE_SETREGSET, tid, kSystemCallSet, &call));
+#endif
+  return done;
+}
+
+}  // namespace vedette

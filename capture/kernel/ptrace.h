@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed ptrace requests. Every one may answer ESRCH: the task was killed while it was stopped, or has been taken over by
+// an exec. That is a normal value; the caller forgets the stop and waits for what comes next.
+#pragma once
+
+#include <signal.h>
+#include <sys/ptrace.h>
+
+#include <cstdint>
+
+#include "capture/kernel/arch.h"
+#include "capture/kernel/result.h"
+#include "capture/kernel/tid.h"
+
+namespace vedette {
+
+using SyscallInfo = ::__ptrace_syscall_info;
+
+// How a stopped task goes on.
+enum class Resume : uint8_t {
+  Run,       // until the filter, an event or a signal stops it
+  ToReturn,  // also stop where the call it is in returns
+  Step,      // one instruction; into a signal's handler where one runs
+  Listen,    // stay stopped with its group, but tell when that ends
+};
+
+Result<void> ptrace_seize(Tid tid, unsigned long options);
+Result<void> ptrace_resume(Tid tid, Resume how, int signal = 0);
+Result<void> ptrace_interrupt(Tid tid);
+Result<void> ptrace_detach(Tid tid, int signal = 0);
+
+// The call a task is in: convention, number and arguments before it, the result after it.
+Result<SyscallInfo> ptrace_syscall_info(Tid tid);
+Result<unsigned long> ptrace_event_message(Tid tid);
+Result<siginfo_t> ptrace_siginfo(Tid tid);
+Result<void> ptrace_set_siginfo(Tid tid, const siginfo_t& info);
+Result<uint64_t> ptrace_signal_mask(Tid tid);
+Result<void> ptrace_set_signal_mask(Tid tid, uint64_t mask);
+
+Result<Registers> ptrace_registers(Tid tid);
+Result<void> ptrace_set_registers(Tid tid, const Registers& registers);
+
+}  // namespace vedette

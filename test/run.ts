@@ -18,7 +18,7 @@ const inCi = process.env.CI === "true";
 
 const jobs = narrow(findJobs(process.cwd(), { withCheck: inCi }), names);
 if (jobs.length === 0) {
-  console.error(`no test has ${names.join(" or ")} in its path, title or fixture`);
+  process.stderr.write(`no test has ${names.join(" or ")} in its path, title or fixture\n`);
   process.exit(1);
 }
 const outcomes = [

@@ -30,7 +30,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/wire": [WIRE, "host/errors"],
   "host/capture": [WIRE, "host/errors", "host/wire"],
   "host/engine": ["*host"],
-  "host/policy": ["*host"],
+  "host/policy": ["*host", "rules-wasm"], // hands the compiler its transform and the SDK
   "host/wasm": ["*host"],
   "host/falco": ["*host"],
   "host/fargate": ["*host"],

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a module may run at all. Everything that can be known from its bytes is checked here, before the engine sees them:
+// what it imports and exports, how much memory, table and data it wants, that nothing runs when it is made. What cannot be
+// known (how long it runs, whether it traps) is the watchdog's (host/engine). docs/abi/v1.md says what a policy must be.
+import { VedetteError } from "../errors.js";
+import { type Metadata, readMetadata } from "./metadata.js";
+import { type Export, type Global, readSections, type Sections } from "./sections.js";
+
+export const PAGE = 65536;
+export const FRAME_SIZE_MIN = 0x100000 + 0x1000;
+
+export interface ModuleLimits {
+  readonly moduleBytes: number;
+  /** Pages of 64 KiB. */
+  readonly memoryPages: number;
+}
+export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64 };
+
+/** A module that was let in; plain data, so that it can be posted to a worker. */
+export interface Admitted {
+  readonly path: string;
+  readonly module: WebAssembly.Module;
+  readonly metadata: Metadata;
+  /** What the host makes the memory with. */
+  readonly memory: { readonly initial: number; readonly maximum: number };
+}
+
+const IMPORTS: Readonly<Record<string, string>> = {
+  "vedette.alert": "(i32 i32 i32 i32) -> ()",
+  "vedette.log": "(i32 i32 i32) -> ()",
+  "vedette.abort": "(i32 i32 i32 i32 i32 i32) -> ()",
+};
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  vedette_init: "(i32) -> (i32)",
+  vedette_on_batch: "(i32) -> (i32)",
+};
+const CONSTANTS = ["vedette_abi", "vedette_frame", "vedette_frame_size"];
+const OPTIONAL = ["vedette_record"];
+const PAGES_MIN = 17;
+const IMPORTS_MAX = 16;
+const GLOBALS_MAX = 10_000;
+const TABLES_MAX = 1;
+
+/** Checks the bytes and compiles them. `path` is for messages. */
+export async function admit(bytes: Uint8Array, path: string, limits: ModuleLimits = DEFAULT_LIMITS): Promise<Admitted> {
+  if (bytes.length > limits.moduleBytes)
+    throw new VedetteError("VEDETTE_MODULE_TOO_LARGE", { path, size: bytes.length, limit: limits.moduleBytes });
+  const sections = readSections(bytes, path);
+  const metadata = readMetadata(sections, path);
+  const memory = checkImports(sections, path, limits);
+  checkExports(sections, path, memory.initial);
+  checkSizes(sections, path, memory.initial);
+  return { path, module: await compileModule(bytes, path), metadata, memory };
+}
+
+function checkImports(sections: Sections, path: string, limits: ModuleLimits): Admitted["memory"] {
+  if (sections.imports.length > IMPORTS_MAX) refuseImport(path, `there are ${sections.imports.length} imports`, 0);
+  let memory: Admitted["memory"] | undefined;
+  for (const { name, signature, memory: limit, offset } of sections.imports) {
+    if (limit !== null) {
+      if (name !== "env.memory" || memory !== undefined) refuseMemory(path, `it imports ${memory === undefined ? name : "a second one"}`, offset);
+      if (limit.max === null) return refuseMemory(path, "it has no maximum", offset);
+      if (limit.min < PAGES_MIN) refuseMemory(path, `${limit.min} pages do not hold a frame, which takes ${PAGES_MIN}`, offset);
+      if (limit.min > limits.memoryPages) refuseMemory(path, `it asks for ${limit.min} pages, and the limit is ${limits.memoryPages}`, offset);
+      if (limit.max < limit.min) refuseMemory(path, "its maximum is less than its minimum", offset);
+      memory = { initial: limit.min, maximum: Math.min(limit.max, limits.memoryPages) };
+    } else if (!Object.hasOwn(IMPORTS, name)) refuseImport(path, `there is no ${printable(name)}`, offset);
+    else if (IMPORTS[name] !== signature) refuseImport(path, `${name} is ${IMPORTS[name]}, not ${signature}`, offset);
+  }
+  return memory ?? refuseMemory(path, "it imports none", 0);
+}
+
+function checkExports(sections: Sections, path: string, pages: number): void {
+  const exports = new Map<string, Export>();
+  for (const one of sections.exports) {
+    if (exports.has(one.name)) refuseExport(path, `${printable(one.name)} stands twice`, one.offset);
+    exports.set(one.name, one);
+    if (!Object.hasOwn(FUNCTIONS, one.name) && !CONSTANTS.includes(one.name) && !OPTIONAL.includes(one.name))
+      refuseExport(path, `no policy exports ${printable(one.name)}`, one.offset);
+  }
+  for (const [name, wanted] of Object.entries(FUNCTIONS)) {
+    const one = exports.get(name) ?? refuseExport(path, `the function ${name} is missing`, 0);
+    const signature = one.kind === "function" ? sections.functions[one.index] : one.kind;
+    if (signature !== wanted) refuseExport(path, `${name} is ${wanted}, not ${signature}`, one.offset);
+  }
+  const record = exports.get("vedette_record");
+  if (record !== undefined && globalOf(sections, record)?.type !== "i32") refuseExport(path, "vedette_record is no global i32", record.offset);
+  const [abi, frame, size] = CONSTANTS.map((name) => constantOf(sections, exports, name, path)) as [number, number, number];
+  if (abi !== 1) throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: 1 });
+  const offset = exports.get("vedette_frame")?.offset ?? 0;
+  if (size < FRAME_SIZE_MIN) refuseExport(path, `a frame of ${size} bytes is less than ${FRAME_SIZE_MIN}`, offset);
+  if (frame % 8 !== 0 || frame < 0 || frame + size > pages * PAGE) refuseExport(path, `the frame at ${frame} is not aligned, or not in memory`, offset);
+}
+
+/** The value of an immutable i32. */
+function constantOf(sections: Sections, exports: ReadonlyMap<string, Export>, name: string, path: string): number {
+  const one = exports.get(name) ?? refuseExport(path, `the global ${name} is missing`, 0);
+  const global = globalOf(sections, one);
+  if (global === undefined || global.type !== "i32" || global.isMutable || global.value === null)
+    return refuseExport(path, `${name} is no immutable global i32`, one.offset);
+  return global.value;
+}
+
+function globalOf(sections: Sections, one: Export): Global | undefined {
+  return one.kind === "global" ? sections.globals[one.index] : undefined;
+}
+
+function checkSizes(sections: Sections, path: string, pages: number): void {
+  if (sections.globals.length > GLOBALS_MAX) refuseGlobal(path, `there are ${sections.globals.length}`);
+  if (sections.tables.length > TABLES_MAX)
+    throw new VedetteError("VEDETTE_MODULE_TABLE", { path, reason: "there is more than one", section: "table section", offset: sections.tables[1]?.offset ?? 0 });
+  for (const { address, size, offset } of sections.data) {
+    if (address + size > pages * PAGE)
+      throw new VedetteError("VEDETTE_MODULE_DATA", { path, reason: `${size} bytes at ${address}, and the memory has ${pages * PAGE}`, section: "data section", offset });
+  }
+}
+
+/** The engine checks the function bodies. */
+async function compileModule(bytes: Uint8Array, path: string): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^WebAssembly\.\w+\(\): /, "");
+    throw new VedetteError("VEDETTE_MODULE_INVALID", { path, reason }, { cause: error });
+  }
+}
+
+function refuseImport(path: string, reason: string, offset: number): never {
+  throw new VedetteError("VEDETTE_MODULE_IMPORT", { path, reason, section: "import section", offset });
+}
+function refuseMemory(path: string, reason: string, offset: number): never {
+  throw new VedetteError("VEDETTE_MODULE_MEMORY", { path, reason, section: "import section", offset });
+}
+function refuseExport(path: string, reason: string, offset: number): never {
+  throw new VedetteError("VEDETTE_MODULE_EXPORT", { path, reason, section: "export section", offset });
+}
+function refuseGlobal(path: string, reason: string): never {
+  throw new VedetteError("VEDETTE_MODULE_GLOBAL", { path, reason, section: "global section", offset: 0 });
+}
+
+/** A name of the module, fit for a terminal. */
+function printable(name: string): string {
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name);
+}

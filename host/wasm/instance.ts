@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// One running policy: its memory, which the host makes and bounds, and the calls into it. Nothing that comes out of it is
+// believed: every address it gives is checked against its own memory, every record against the batch. A trap ends the
+// instance, since a policy that stopped in the middle may be in any state; its owner makes a new one.
+import { VedetteError } from "../errors.js";
+import type { Admitted } from "./admission.js";
+import { type FrameSource, type FrameStart, writeFrame } from "./frame.js";
+import { encodeSettings, type ParameterValues } from "./settings.js";
+
+export const ALERT_TEXT_MAX = 4096;
+const ABORT_TEXT_MAX = 512;
+const LOG_TEXT_MAX = 1024;
+const TEXT = new TextDecoder();
+
+/** What a policy may cause. `record` is an offset into the batch's records. */
+export interface PolicyEvents {
+  onAlert(rule: number, record: number, text: string): void;
+  onLog(level: number, text: string): void;
+}
+
+/** Why a call ended early, in a sentence, and at which record. */
+export class Trap extends Error {
+  override readonly name = "Trap";
+  readonly record: number;
+  constructor(reason: string, record: number) {
+    super(reason);
+    this.record = record;
+  }
+}
+
+interface PolicyExports {
+  readonly vedette_frame: WebAssembly.Global;
+  readonly vedette_frame_size: WebAssembly.Global;
+  readonly vedette_record?: WebAssembly.Global;
+  vedette_init(size: number): number;
+  vedette_on_batch(size: number): number;
+}
+
+export class PolicyInstance {
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: PolicyExports;
+  readonly #frame: number;
+  readonly #events: PolicyEvents;
+  /** Where records stand in the frame while a batch is judged, and which one `vedette_record` counts from. */
+  #records = 0;
+  #from: FrameStart = { index: 0, offset: 0 };
+  #abort: string | null = null;
+
+  private constructor(admitted: Admitted, events: PolicyEvents) {
+    this.#events = events;
+    this.#memory = new WebAssembly.Memory(admitted.memory);
+    const instance = new WebAssembly.Instance(admitted.module, {
+      env: { memory: this.#memory },
+      vedette: {
+        alert: (rule: number, record: number, text: number, size: number) => this.#onAlert(rule >>> 0, record >>> 0, text, size),
+        log: (level: number, text: number, size: number) => this.#events.onLog(level, this.#text(text, size, LOG_TEXT_MAX)),
+        abort: (text: number, size: number, file: number, fileSize: number, line: number, column: number) =>
+          this.#onAbort(this.#text(text, size, ABORT_TEXT_MAX), this.#text(file, fileSize, ABORT_TEXT_MAX), line, column),
+      },
+    });
+    this.#exports = instance.exports as unknown as PolicyExports;
+    this.#frame = this.#exports.vedette_frame.value as number;
+  }
+
+  /** Makes an instance and runs its init. Throws VEDETTE_POLICY_INIT when that fails. */
+  static start(admitted: Admitted, parameters: ParameterValues, events: PolicyEvents): PolicyInstance {
+    const policy = admitted.metadata.name;
+    const instance = new PolicyInstance(admitted, events);
+    const settings = encodeSettings(parameters, instance.#exports.vedette_frame_size.value as number, admitted.path);
+    new Uint8Array(instance.#memory.buffer).set(settings, instance.#frame);
+    const answer = instance.#call(() => instance.#exports.vedette_init(settings.length));
+    if (answer instanceof Trap) throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: answer.message }, { cause: answer });
+    if (answer !== 0) throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: `its init answered ${answer}` });
+    return instance;
+  }
+
+  /** Judges a batch, from a record on. Null when all of it was judged; the instance is of no use after a Trap. */
+  judge(batch: FrameSource, from: FrameStart): Trap | null {
+    const size = writeFrame(this.#memory.buffer, this.#frame, batch, from);
+    this.#from = from;
+    this.#records = this.#frame + new DataView(this.#memory.buffer).getUint32(this.#frame + 8, true);
+    const answer = this.#call(() => this.#exports.vedette_on_batch(size));
+    if (answer instanceof Trap) return answer;
+    return answer < 0 ? new Trap(`it answered ${answer} to a batch`, from.index) : null;
+  }
+
+  /** Bytes of its memory now. */
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  #call(run: () => number): number | Trap {
+    this.#abort = null;
+    try {
+      return run();
+    } catch (error) {
+      const reason = this.#abort ?? (error instanceof Error ? error.message : String(error));
+      return new Trap(reason, this.#recordNow());
+    }
+  }
+
+  /** Which record it was at: what it says itself, since it may want to go on behind it. */
+  #recordNow(): number {
+    const said = this.#exports.vedette_record?.value;
+    return this.#from.index + (typeof said === "number" ? said >>> 0 : 0);
+  }
+
+  #onAlert(rule: number, record: number, text: number, size: number): void {
+    this.#events.onAlert(rule, record - this.#records + this.#from.offset, this.#text(text, size, ALERT_TEXT_MAX));
+  }
+
+  #onAbort(text: string, file: string, line: number, column: number): never {
+    this.#abort = file === "" ? text : `${text} (${file}:${line}:${column})`;
+    throw new WebAssembly.RuntimeError(this.#abort);
+  }
+
+  /** Text at an address that the policy gave: what lies outside its memory is a trap, what is too long is cut. */
+  #text(at: number, size: number, most: number): string {
+    const start = at >>> 0;
+    const length = size >>> 0;
+    if (start + length > this.#memory.buffer.byteLength) throw new WebAssembly.RuntimeError("a text lies outside its memory");
+    return TEXT.decode(new Uint8Array(this.#memory.buffer, start, Math.min(length, most)));
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The custom section `vedette.policy`: JSON that says what a module is before any of it runs. It comes from whoever built the
+// module, so all of it is checked and bounded; names of events must be of this host's contract.
+import { z } from "zod";
+import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
+import { VedetteError } from "../errors.js";
+import { PRIORITIES } from "../output/alert.js";
+import { EVENT_OF_NAME } from "../wire/layout.js";
+import type { Sections } from "./sections.js";
+
+export const ABI = 1;
+export const SECTION = "vedette.policy";
+const BYTES_MAX = 256 * 1024;
+const RULES_MAX = 1024;
+
+const text = (most: number) => z.string().max(most);
+const ParameterKind = z.enum(["bool", "int", "string", "strings"]);
+const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.array(text(4096)).max(10_000)]);
+
+const Rule = z.strictObject({
+  name: text(200).min(1),
+  desc: text(4000),
+  priority: z.enum(PRIORITIES),
+  output: text(4000),
+  tags: z.array(text(100)).max(50),
+  events: z.array(text(50)).min(1),
+});
+
+const Metadata = z.strictObject({
+  abi: z.number().int(),
+  schema: z.string().regex(/^[0-9a-f]{16}$/),
+  minor: z.number().int().nonnegative(),
+  name: text(100).min(1),
+  version: text(50),
+  rules: z.array(Rule).max(RULES_MAX),
+  parameters: z.array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue })).max(200),
+  state: text(100),
+});
+
+export type Metadata = z.infer<typeof Metadata>;
+export type RuleMetadata = z.infer<typeof Rule>;
+export type ParameterKind = z.infer<typeof ParameterKind>;
+export type ParameterValue = z.infer<typeof ParameterValue>;
+
+/** Reads the section, and refuses a module that is made for another ABI or a newer contract. */
+export function readMetadata(sections: Sections, path: string): Metadata {
+  const found = sections.custom.filter((section) => section.name === SECTION);
+  const section = found[0];
+  const refuse = (reason: string): never => {
+    throw new VedetteError("VEDETTE_MODULE_METADATA", { path, reason, section: "custom section", offset: section?.offset ?? 0 });
+  };
+  if (section === undefined || found.length > 1) return refuse(`there are ${found.length} sections ${SECTION}`);
+  if (section.bytes.length > BYTES_MAX) return refuse(`it has ${section.bytes.length} bytes`);
+  const json = parseJson(section.bytes) ?? refuse("it is not JSON in UTF-8");
+  const { abi } = json as { abi?: unknown };
+  if (typeof abi === "number" && abi !== ABI) throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: ABI });
+  const parsed = Metadata.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return refuse(`${issue?.path.join(".") || "it"}: ${issue?.message ?? "unexpected"}`);
+  }
+  checkContract(parsed.data, path);
+  checkRules(parsed.data, path, refuse);
+  return parsed.data;
+}
+
+/** Fields are only appended and ids never reused, so a module of an older minor reads this host's records rightly. */
+function checkContract(metadata: Metadata, path: string): void {
+  const ours = SCHEMA.toString(16).padStart(16, "0");
+  if (metadata.minor < SCHEMA_MINOR || (metadata.minor === SCHEMA_MINOR && metadata.schema === ours)) return;
+  throw new VedetteError("VEDETTE_MODULE_SCHEMA", {
+    path,
+    theirs: `minor ${metadata.minor} (${metadata.schema})`,
+    ours: `minor ${SCHEMA_MINOR} (${ours})`,
+  });
+}
+
+function checkRules(metadata: Metadata, path: string, refuse: (reason: string) => never): void {
+  if (metadata.rules.length === 0) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
+  const names = new Set<string>();
+  for (const rule of metadata.rules) {
+    if (names.has(rule.name)) refuse(`two rules have the name "${rule.name}"`);
+    names.add(rule.name);
+    const unknown = rule.events.find((event) => !EVENT_OF_NAME.has(event));
+    if (unknown !== undefined) refuse(`there is no event "${unknown}"`);
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return typeof value === "object" ? (value ?? undefined) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a module is made of, read from its bytes. JavaScript's reflection hides a module's own memories and tables, its start
+// function and the size of its data, so the admission check reads the sections itself (WebAssembly core specification,
+// "Binary Format"). Function bodies are not read: the engine checks those, and they can only use what is declared here.
+// What no policy can have at all is refused here; what depends on the tenant's limits, in admission.ts.
+import { ModuleReader } from "./reader.js";
+
+const MAGIC = 0x6d736100;
+const VERSION = 1;
+const SECTION_NAMES = ["custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data", "data count"];
+const VALUE_TYPES: Readonly<Record<number, string>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64" };
+const FUNCREF = 0x70;
+const TABLE_MAX = 1024;
+const KINDS = ["function", "table", "memory", "global"] as const;
+
+export interface Limits {
+  readonly min: number;
+  readonly max: number | null;
+  readonly offset: number;
+}
+export interface Import {
+  readonly name: string;
+  readonly signature: string | null;
+  readonly memory: Limits | null;
+  readonly offset: number;
+}
+export interface Global {
+  readonly type: string;
+  readonly isMutable: boolean;
+  /** Its value, when it is a plain i32 constant. */
+  readonly value: number | null;
+}
+export interface Export {
+  readonly name: string;
+  readonly kind: (typeof KINDS)[number];
+  readonly index: number;
+  readonly offset: number;
+}
+export interface Sections {
+  readonly imports: readonly Import[];
+  /** Signatures of all functions, imported ones first. */
+  readonly functions: readonly string[];
+  readonly globals: readonly Global[];
+  readonly exports: readonly Export[];
+  readonly tables: readonly Limits[];
+  /** Where active data lies. */
+  readonly data: readonly { readonly address: number; readonly size: number; readonly offset: number }[];
+  readonly custom: readonly { readonly name: string; readonly bytes: Uint8Array; readonly offset: number }[];
+}
+
+type Building = { -readonly [K in keyof Sections]: Sections[K][number][] } & { types: string[]; bodies: number };
+
+/** Reads all sections; throws a VEDETTE_MODULE_* for what is not whole, or not of a policy. */
+export function readSections(bytes: Uint8Array, path: string): Sections {
+  const read = new ModuleReader(bytes, path);
+  if (bytes.length < 8 || read.u32le() !== MAGIC) read.corrupt("it does not begin with \\0asm");
+  if (read.u32le() !== VERSION) read.corrupt("it is of another version");
+  const made: Building = { types: [], imports: [], functions: [], globals: [], exports: [], tables: [], data: [], custom: [], bodies: 0 };
+  const seen = new Set<number>();
+  while (!read.isDone) {
+    const id = read.u8();
+    read.section = SECTION_NAMES[id] ?? `unknown (${id})`;
+    if (id !== 0 && seen.has(id)) read.corrupt("it stands twice");
+    seen.add(id);
+    read.within(read.u32(), () => readSection(read, id, made));
+  }
+  return made;
+}
+
+function readSection(read: ModuleReader, id: number, made: Building): void {
+  switch (id) {
+    case 0: return void made.custom.push(readCustom(read));
+    case 1: return void made.types.push(...read.list(() => readType(read)));
+    case 2: return void read.list(() => readImport(read, made));
+    case 3: return void made.functions.push(...read.list(() => signatureOf(read, made)));
+    case 4: return void made.tables.push(...read.list(() => readTable(read)));
+    case 5: return read.refuse("VEDETTE_MODULE_MEMORY", "it has one of its own");
+    case 6: return void made.globals.push(...read.list(() => readGlobal(read)));
+    case 7: return void made.exports.push(...read.list(() => readExport(read)));
+    case 8: return read.refuse("VEDETTE_MODULE_START", "");
+    case 9: return void read.list(() => readElements(read, made));
+    case 10: return void read.list(() => read.bytes(read.u32()));
+    case 11: return void read.list(() => readData(read, made));
+    case 12: return void read.u32();
+    default: return read.refuse("VEDETTE_MODULE_SECTION", `there is no section ${id}`);
+  }
+}
+
+function readCustom(read: ModuleReader): Sections["custom"][number] {
+  const offset = read.at;
+  return { name: read.name(), bytes: read.rest(), offset };
+}
+
+function readType(read: ModuleReader): string {
+  const offset = read.at;
+  if (read.u8() !== 0x60) return read.refuse("VEDETTE_MODULE_TYPE", "it is no function type", offset);
+  const parameters = read.list(() => readValueType(read)).join(" ");
+  const results = read.list(() => readValueType(read)).join(" ");
+  return `(${parameters}) -> (${results})`;
+}
+
+function readValueType(read: ModuleReader): string {
+  const offset = read.at;
+  return VALUE_TYPES[read.u8()] ?? read.refuse("VEDETTE_MODULE_TYPE", "a value is no number", offset);
+}
+
+function readImport(read: ModuleReader, made: Building): void {
+  const offset = read.at;
+  const name = `${read.name()}.${read.name()}`;
+  const kind = KINDS[read.u8()];
+  if (kind === "function") {
+    const signature = signatureOf(read, made);
+    made.functions.push(signature);
+    made.imports.push({ name, signature, memory: null, offset });
+  } else if (kind === "memory") made.imports.push({ name, signature: null, memory: readMemory(read), offset });
+  else read.refuse("VEDETTE_MODULE_IMPORT", `${name} is a ${kind ?? "thing of unknown kind"}`, offset);
+}
+
+function signatureOf(read: ModuleReader, made: Building): string {
+  const index = read.u32();
+  return made.types[index] ?? read.corrupt(`there is no type ${index}`);
+}
+
+function readMemory(read: ModuleReader): Limits {
+  const offset = read.at;
+  const flags = read.u8();
+  if (flags > 1) read.refuse("VEDETTE_MODULE_MEMORY", "it is shared, or of 64 bits", offset);
+  return { min: read.u32(), max: flags === 1 ? read.u32() : null, offset };
+}
+
+function readTable(read: ModuleReader): Limits {
+  const offset = read.at;
+  if (read.u8() !== FUNCREF) read.refuse("VEDETTE_MODULE_TABLE", "it holds no functions", offset);
+  const flags = read.u8();
+  if (flags > 1) read.refuse("VEDETTE_MODULE_TABLE", "its limits are of an unknown kind", offset);
+  const min = read.u32();
+  const max = flags === 1 ? read.u32() : null;
+  if (min > TABLE_MAX || (max !== null && max > TABLE_MAX)) read.refuse("VEDETTE_MODULE_TABLE", `it has ${Math.max(min, max ?? 0)} entries`, offset);
+  if (max !== min) read.refuse("VEDETTE_MODULE_TABLE", "its size is not fixed: minimum and maximum differ", offset);
+  return { min, max, offset };
+}
+
+function readGlobal(read: ModuleReader): Global {
+  const type = readValueType(read);
+  const mutable = read.u8();
+  if (mutable > 1) read.corrupt("a global is neither mutable nor not");
+  return { type, isMutable: mutable === 1, value: readConstant(read) };
+}
+
+/** A constant expression: one instruction and `end`. Gives its value when that is an i32. */
+function readConstant(read: ModuleReader): number | null {
+  const offset = read.at;
+  let value: number | null = null;
+  switch (read.u8()) {
+    case 0x41: value = read.i32(); break; // i32.const
+    case 0x42: while (read.u8() >= 0x80); break; // i64.const
+    case 0x43: read.bytes(4); break; // f32.const
+    case 0x44: read.bytes(8); break; // f64.const
+    default: read.refuse("VEDETTE_MODULE_GLOBAL", "its value is no plain constant", offset);
+  }
+  if (read.u8() !== 0x0b) read.refuse("VEDETTE_MODULE_GLOBAL", "its value is no plain constant", offset);
+  return value;
+}
+
+function readExport(read: ModuleReader): Export {
+  const offset = read.at;
+  const name = read.name();
+  const kind = KINDS[read.u8()] ?? read.refuse("VEDETTE_MODULE_EXPORT", `${name} is of an unknown kind`, offset);
+  return { name, kind, index: read.u32(), offset };
+}
+
+/** Only the form for table 0 with an offset and function indices: what compilers write. */
+function readElements(read: ModuleReader, made: Building): void {
+  const offset = read.at;
+  if (read.u32() !== 0) read.refuse("VEDETTE_MODULE_ELEMENTS", "a segment is not of the plain form", offset);
+  const first = readConstant(read);
+  const count = read.list(() => read.u32()).length;
+  const size = made.tables[0]?.min ?? 0;
+  if (first === null || first < 0 || first + count > size) read.refuse("VEDETTE_MODULE_ELEMENTS", `${count} elements at ${first} in a table of ${size}`, offset);
+}
+
+function readData(read: ModuleReader, made: Building): void {
+  const offset = read.at;
+  const kind = read.u32();
+  if (kind === 1) return void read.bytes(read.count()); // passive
+  if (kind !== 0) read.refuse("VEDETTE_MODULE_DATA", "a segment is not for memory 0", offset);
+  const address = readConstant(read);
+  if (address === null) return read.refuse("VEDETTE_MODULE_DATA", "a segment's address is no constant", offset);
+  made.data.push({ address: address >>> 0, size: read.bytes(read.count()).length, offset });
+}

@@ -1,39 +1,171 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent and what it sends. The addon's threads put checked batches into the ring; this class hands out the ring's readers,
-// starts vedette-capture with one end of a socket pair, and says what happens: hello, end, exit. It does no work per event.
-// The order is fixed: hello, batches, end, exit; readers see the ring's end only after the last batch.
-import type { VedetteError } from "../errors.js";
+// Agents and what they send. The addon's threads put checked batches into the ring; this class hands out the ring's readers,
+// starts vedette-capture with one end of a socket pair or lets agents connect, and says what happens. It does no work per event.
+// The order is fixed: hello, batches, end, closed, exit; readers see the ring's end only after the last batch.
+import { constants } from "node:os";
+import { type ErrorCode, VedetteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+import { reasonOfErrno } from "../reason.js";
+import { loadAddon, type News, type Receiver, type StreamCounts } from "./addon.js";
+import { type End, errorFrame, type Hello, readEnd, readHello, readyFrame } from "./hello.js";
+import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
-/** What an agent says of itself when it connects. */
-export interface Hello {
-  readonly stream: number;
-  readonly source: Uint8Array;
-  readonly pid: number;
-  readonly hostname: string;
-  readonly command: readonly string[];
-  readonly agent: string;
-  readonly kernel: string;
-  readonly arch: string;
-  readonly tiers: readonly string[];
-  readonly snaplen: number;
-  readonly container: Readonly<Record<string, unknown>> | null;
-}
-
-/** How the workload's first process ended: a status, or the signal that ended it. */
-export interface End {
-  readonly stream: number;
-  readonly status: number;
-  readonly signal: number;
-  readonly lost: readonly number[];
-}
+export type { End, Hello, StreamCounts };
 
 export interface CaptureHandlers {
   /** Something new stands in the ring (readers that wait are awake already). Coalesced: not one call a batch. */
-  onWake?(): void;
-  onHello?(hello: Hello): void;
-  onEnd?(end: End): void;
+  readonly onWake?: () => void;
+  readonly onHello?: (hello: Hello) => void;
+  readonly onEnd?: (end: End) => void;
   /** A stream was closed; `error` when it was we who refused it. */
-  onClosed?(stream: number, error: VedetteError | null): void;
-  /** The agent's process that start() made is gone. */
-  onExit?(status: number | null, signal: number | null): void;
+  readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
+  /** The agent's process that start() made is gone: a status, or a signal's name. */
+  readonly onExit?: (status: number | null, signal: NodeJS.Signals | null) => void;
+}
+
+export interface CaptureOptions extends CaptureHandlers {
+  /** Of the ring, a power of two; default 8 MiB. */
+  readonly ringBytes?: number;
+}
+
+export interface AgentOptions {
+  readonly command: readonly string[];
+  /** More options of vedette-capture, before the `--`. */
+  readonly options?: readonly string[];
+  readonly executable?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+const RING_BYTES = 8 << 20;
+
+export class Capture {
+  readonly ring: SharedArrayBuffer;
+  readonly #handlers: CaptureHandlers;
+  readonly #receiver: Receiver;
+  readonly #open = new Set<number>();
+  #isListening = false;
+  #pid = 0;
+
+  constructor(options: CaptureOptions = {}) {
+    this.#handlers = options;
+    this.ring = new SharedArrayBuffer(CONTROL_BYTES + (options.ringBytes ?? RING_BYTES));
+    this.#receiver = new (loadAddon().Receiver)(new Uint8Array(this.ring), () => this.#onNews());
+  }
+
+  /** The index of a new reader, for `new RingReader(capture.ring, index)` in any thread. Take it before start(). */
+  reader(): number {
+    return openReader(this.ring);
+  }
+
+  /** Starts the agent, which starts the command. It has our standard streams; ours are not touched. */
+  start(options: AgentOptions): number {
+    const executable = options.executable ?? builtFile("vedette-capture");
+    const argv = [executable, "--host", "fd:3", ...(options.options ?? []), "--", ...options.command];
+    const started = this.#receiver.start(executable, argv, environmentOf(options.environment ?? process.env));
+    if ("error" in started) throw new VedetteError("VEDETTE_AGENT_MISSING", { path: executable, reason: reasonOfErrno(started.error) });
+    this.#open.add(started.stream);
+    this.#pid = started.pid;
+    return started.pid;
+  }
+
+  /** Takes agents in at a path, @NAME or 127.0.0.1:PORT (gives the port). `users`: user ids beside our own and root. */
+  listen(address: string, users: readonly number[] = []): number {
+    const listening = this.#receiver.listen(address, users);
+    if ("error" in listening) throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOfErrno(listening.error) });
+    this.#isListening = true;
+    return listening.port;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Policies are loaded: an agent with `--start security` lets the workload begin. */
+  ready(stream: number): boolean {
+    return this.#receiver.send(stream, readyFrame());
+  }
+
+  /** Closes a stream and tells the agent why. */
+  refuse(stream: number, error: VedetteError): void {
+    this.#receiver.send(stream, errorFrame(error));
+    this.#closed(stream, error);
+  }
+
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#receiver.signal(constants.signals[signal]);
+  }
+
+  counts(stream: number): StreamCounts | undefined {
+    return this.#receiver.counts(stream);
+  }
+
+  /** Ends all streams; an agent that still runs goes on without us. */
+  close(): void {
+    this.#receiver.close();
+    this.#endRing();
+  }
+
+  #onNews(): void {
+    for (const news of this.#receiver.collect()) this.#onOne(news);
+    wakeReaders(this.ring);
+    this.#handlers.onWake?.();
+  }
+
+  #onOne(news: News): void {
+    switch (news.kind) {
+      case "hello":
+        return this.#greet(news.stream, news.frame);
+      case "end":
+        return this.#guard(news.stream, () => this.#handlers.onEnd?.(readEnd(news.stream, news.frame)));
+      case "closed":
+        return this.#closed(news.stream, news.code === "" ? null : refusal(news));
+      case "exit":
+        return this.#handlers.onExit?.(...exitOf(news.status));
+    }
+  }
+
+  #greet(stream: number, frame: Uint8Array): void {
+    this.#open.add(stream);
+    this.#guard(stream, () => this.#handlers.onHello?.(readHello(stream, frame)));
+  }
+
+  /** A frame of ours that does not read ends its stream. */
+  #guard(stream: number, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      this.refuse(stream, error);
+    }
+  }
+
+  #closed(stream: number, error: VedetteError | null): void {
+    if (!this.#open.delete(stream)) return;
+    const counts = this.#receiver.counts(stream);
+    this.#receiver.drop(stream);
+    if (this.#open.size === 0 && !this.#isListening) this.#endRing();
+    this.#handlers.onClosed?.(stream, error, counts);
+  }
+
+  #endRing(): void {
+    closeRing(this.ring);
+    wakeReaders(this.ring);
+  }
+}
+
+function environmentOf(environment: NodeJS.ProcessEnv): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+}
+
+function refusal(news: News & { kind: "closed" }): VedetteError {
+  const { peer, offset } = news;
+  return new VedetteError(news.code as ErrorCode, { peer, offset, source: peer, reason: news.detail, size: offset, limit: news.detail, theirs: news.detail, ours: "another" });
+}
+
+/** A wait status, as waitpid(2) gives it. */
+function exitOf(status: number): [status: number | null, signal: NodeJS.Signals | null] {
+  const signal = status & 0x7f;
+  if (signal === 0) return [(status >> 8) & 0xff, null];
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? ["SIGKILL"];
+  return [null, name as NodeJS.Signals];
 }

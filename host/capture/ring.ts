@@ -20,7 +20,7 @@ const CLOSED = 1;
 const CAPACITY = 2;
 const READERS = 8;
 
-// A native thread cannot wake Atomics.wait: the main thread does (Agent.onWake), and this bounds what it costs when it is late.
+// A native thread cannot wake Atomics.wait: the main thread does (wakeReaders), and this bounds what it costs when it is late.
 const SLICE_MS_MAX = 20;
 
 /** One batch as it stands in the ring. */
@@ -29,7 +29,7 @@ export interface RawBatch {
   readonly bytes: Uint8Array;
   /** Bit `id & 31` of word `id >> 5`: the batch holds a record of event type `id`. */
   readonly types: Uint32Array;
-  /** Which agent it came from: Agent.streams. */
+  /** Which agent it came from: the stream of its Hello. */
   readonly stream: number;
   readonly count: number;
 }
@@ -42,14 +42,13 @@ export class RingReader {
   readonly #tail: number;
   #held = 0;
 
-  /** Attaches reader `index` where it left off (the ring's start at first). Readers are given out by Agent.reader(). */
+  /** Attaches at the place that openReader() gave out, where its last user left off. */
   constructor(sab: SharedArrayBuffer, index: number) {
     this.#sab = sab;
     this.#control = new Int32Array(sab, 0, CONTROL_BYTES / 4);
     this.#words = new Uint32Array(sab, CONTROL_BYTES);
     this.#mask = Atomics.load(this.#control, CAPACITY) - 1;
     this.#tail = READERS + 2 * index;
-    Atomics.store(this.#control, this.#tail + 1, 1);
   }
 
   /** The next batch, or null when none came within timeoutMs. Releases the one before. timeoutMs 0 never waits. */
@@ -109,6 +108,25 @@ export class RingReader {
 }
 
 /** Wakes readers that wait in next(): the main thread calls it when the addon says that something came. */
-export function wakeReaders(sab: SharedArrayBuffer): void {
-  Atomics.notify(new Int32Array(sab, 0, CONTROL_BYTES / 4), HEAD);
+export function wakeReaders(ring: SharedArrayBuffer): void {
+  Atomics.notify(new Int32Array(ring, 0, CONTROL_BYTES / 4), HEAD);
+}
+
+/** Nothing more will come. */
+export function closeRing(ring: SharedArrayBuffer): void {
+  Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), CLOSED, 1);
+}
+
+/** Gives out a reader's place, at the ring's head: what was written before is not for it. The main thread alone does this. */
+export function openReader(ring: SharedArrayBuffer): number {
+  const control = new Int32Array(ring, 0, CONTROL_BYTES / 4);
+  for (let index = 0; index < READERS_MAX; index++) {
+    const tail = READERS + 2 * index;
+    if (Atomics.load(control, tail + 1) !== 0) continue;
+    // Active first: from here on the writers wait for this tail, wherever it stands, so the head cannot run away from it.
+    Atomics.store(control, tail + 1, 1);
+    Atomics.store(control, tail, Atomics.load(control, HEAD));
+    return index;
+  }
+  throw new RangeError(`a ring has places for ${READERS_MAX} readers`);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/addon/launch.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace vedette::addon {
+
+namespace {
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> found;
+  for (const std::string& text : texts) found.push_back(const_cast<char*>(text.c_str()));
+  found.push_back(nullptr);
+  return found;
+}
+
+// The soft limit that Node found when it started and then raised to the hard one: our parent's, as far as anyone can tell.
+// While this lives, a child inherits it. In the microseconds between, no thread of ours opens anything past it.
+class FormerFileLimit {
+ public:
+  FormerFileLimit() {
+    rlimit parents{};
+    if (getrlimit(RLIMIT_NOFILE, &ours_) != 0 || ours_.rlim_cur != ours_.rlim_max) return;
+    if (prlimit(getppid(), RLIMIT_NOFILE, nullptr, &parents) != 0 || parents.rlim_max != ours_.rlim_max) return;
+    lowered_ = parents.rlim_cur < ours_.rlim_cur && setrlimit(RLIMIT_NOFILE, &parents) == 0;
+  }
+  ~FormerFileLimit() {
+    if (lowered_) setrlimit(RLIMIT_NOFILE, &ours_);
+  }
+
+ private:
+  rlimit ours_{};
+  bool lowered_ = false;
+};
+
+int spawn(pid_t& pid, const std::string& file, int stream, char* const arguments[], char* const environment[]) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&actions, stream, kStreamFd);  // clears CLOEXEC, also when the two are the same
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  const FormerFileLimit limit;
+  const int error = posix_spawn(&pid, file.c_str(), &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+}  // namespace
+
+Launched launch(const std::string& file, const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return {.error = errno};
+  Launched launched{.socket = ends[0]};
+  launched.error = spawn(launched.pid, file, ends[1], pointers(arguments).data(), pointers(environment).data());
+  ::close(ends[1]);
+  if (launched.error != 0) {
+    ::close(ends[0]);
+    return {.error = launched.error};
+  }
+  return launched;
+}
+
+}  // namespace vedette::addon

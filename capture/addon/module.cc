@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `capture.node` exports: Receiver, and checkBatch for those who have bytes and no stream (tests compare it with its twin in
+// TypeScript).
+#include <napi.h>
+
+#include "capture/addon/check.h"
+#include "capture/addon/receiver.h"
+
+namespace vedette::addon {
+
+namespace {
+// (frame) -> {count, types} | {code, offset, reason}
+Napi::Value check(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array array = info[0].As<Napi::Uint8Array>();
+  Envelope envelope;
+  TypeBitmap types{};
+  const Refusal refusal = check_batch({array.Data(), array.ByteLength()}, envelope, types);
+  Napi::Object object = Napi::Object::New(info.Env());
+  if (refusal.reason.empty()) {
+    Napi::Array words = Napi::Array::New(info.Env(), types.size());
+    for (uint32_t i = 0; i < types.size(); i++) words.Set(i, types[i]);
+    object.Set("count", static_cast<double>(envelope.count));
+    object.Set("types", words);
+  } else {
+    object.Set("code", info_of(refusal.code).code);
+    object.Set("offset", static_cast<double>(refusal.offset));
+    object.Set("reason", refusal.reason);
+  }
+  return object;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Receiver", Receiver::define(env));
+  exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
+  return exports;
+}
+}  // namespace
+
+}  // namespace vedette::addon
+
+static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
+  return vedette::addon::init(env, exports);
+}
+NODE_API_MODULE(capture, init_module)

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/addon/receiver.h"
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include "capture/addon/launch.h"
+#include "capture/addon/signals.h"
+
+namespace vedette::addon {
+
+namespace {
+// Far beyond one task's containers; what comes after is a flood.
+constexpr size_t kStreamsMax = 256;
+
+std::vector<std::string> texts(const Napi::Value& value) {
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<std::string> found;
+  for (uint32_t i = 0; i < array.Length(); i++) found.push_back(array.Get(i).As<Napi::String>().Utf8Value());
+  return found;
+}
+
+Bytes bytes_of(const Napi::Value& value) {
+  const Napi::Uint8Array array = value.As<Napi::Uint8Array>();
+  return {array.Data(), array.ByteLength()};
+}
+
+Napi::Object failed(Napi::Env env, int error) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("error", error);
+  return object;
+}
+
+Napi::Object describe(Napi::Env env, const News& news) {
+  static constexpr const char* kNames[] = {"hello", "end", "closed", "exit"};
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("kind", kNames[static_cast<size_t>(news.kind)]);
+  object.Set("stream", news.stream);
+  if (!news.frame.empty()) object.Set("frame", Napi::Buffer<uint8_t>::Copy(env, news.frame.data(), news.frame.size()));
+  if (news.kind == News::Kind::Closed) {
+    object.Set("peer", news.peer);
+    object.Set("code", news.code);
+    object.Set("detail", news.detail);
+    object.Set("offset", static_cast<double>(news.offset));
+  }
+  if (news.kind == News::Kind::Exit) object.Set("status", news.status);
+  return object;
+}
+}  // namespace
+
+Napi::Function Receiver::define(Napi::Env env) {
+  return DefineClass(env, "Receiver",
+                     {InstanceMethod<&Receiver::start>("start"), InstanceMethod<&Receiver::listen>("listen"), InstanceMethod<&Receiver::send>("send"),
+                      InstanceMethod<&Receiver::drop>("drop"), InstanceMethod<&Receiver::signal>("signal"), InstanceMethod<&Receiver::counts>("counts"),
+                      InstanceMethod<&Receiver::collect>("collect"), InstanceMethod<&Receiver::close>("close")});
+}
+
+Receiver::Receiver(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Receiver>(info),
+      memory_(Napi::Persistent(info[0].As<Napi::Uint8Array>())),
+      ring_(info[0].As<Napi::Uint8Array>().Data(), info[0].As<Napi::Uint8Array>().ByteLength()),
+      on_news_(Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "vedette receiver", 0, 1)),
+      outbox_([this] { on_news_.NonBlockingCall(); }),
+      cleanup_(info.Env().AddCleanupHook(+[](Receiver* receiver) { receiver->close_all(); }, this)) {}
+
+Receiver::~Receiver() {
+  cleanup_.Remove(Env());
+  close_all();
+}
+
+Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
+  const Launched launched = launch(info[0].As<Napi::String>().Utf8Value(), texts(info[1]), texts(info[2]));
+  if (launched.pid < 0) return failed(info.Env(), launched.error);
+  const uint32_t stream = add_stream(launched.socket, "the agent, pid " + std::to_string(launched.pid));
+  child_ = std::make_unique<Child>(launched.pid, stream, outbox_);
+  forward_signals_to(launched.pid);
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("pid", launched.pid);
+  object.Set("stream", stream);
+  return object;
+}
+
+Napi::Value Receiver::listen(const Napi::CallbackInfo& info) {
+  const Napi::Array users = info[1].As<Napi::Array>();
+  std::vector<uid_t> uids;
+  for (uint32_t i = 0; i < users.Length(); i++) uids.push_back(users.Get(i).As<Napi::Number>().Uint32Value());
+  auto listener = std::make_unique<Listener>(info[0].As<Napi::String>().Utf8Value(), std::move(uids),
+                                             [this](int socket, Peer peer) { accept(socket, std::move(peer)); });
+  if (listener->error() != 0) return failed(info.Env(), listener->error());
+  listener_ = std::move(listener);
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("port", listener_->port());
+  return object;
+}
+
+Napi::Value Receiver::send(const Napi::CallbackInfo& info) {
+  const std::lock_guard<std::mutex> lock(streams_mutex_);
+  const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
+  return Napi::Boolean::New(info.Env(), found != streams_.end() && found->second->send(bytes_of(info[1])));
+}
+
+Napi::Value Receiver::drop(const Napi::CallbackInfo& info) {
+  std::unique_ptr<Stream> dropped;
+  {
+    const std::lock_guard<std::mutex> lock(streams_mutex_);
+    const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
+    if (found == streams_.end()) return info.Env().Undefined();
+    dropped = std::move(found->second);
+    streams_.erase(found);
+  }
+  return info.Env().Undefined();  // its thread is joined without the lock
+}
+
+Napi::Value Receiver::signal(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), child_ != nullptr && child_->signal(info[0].As<Napi::Number>().Int32Value()));
+}
+
+Napi::Value Receiver::counts(const Napi::CallbackInfo& info) {
+  const std::lock_guard<std::mutex> lock(streams_mutex_);
+  const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
+  if (found == streams_.end()) return info.Env().Undefined();
+  const StreamCounts& counts = found->second->counts();
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("batches", static_cast<double>(counts.batches));
+  object.Set("records", static_cast<double>(counts.records));
+  object.Set("bytes", static_cast<double>(counts.bytes));
+  object.Set("missingBatches", static_cast<double>(counts.missing_batches));
+  object.Set("missingRecords", static_cast<double>(counts.missing_records));
+  return object;
+}
+
+Napi::Value Receiver::collect(const Napi::CallbackInfo& info) {
+  Napi::Array array = Napi::Array::New(info.Env());
+  for (const News& news : outbox_.collect()) {
+    if (news.kind == News::Kind::Exit) stop_forwarding();
+    array.Set(array.Length(), describe(info.Env(), news));
+  }
+  return array;
+}
+
+Napi::Value Receiver::close(const Napi::CallbackInfo& info) {
+  close_all();
+  return info.Env().Undefined();
+}
+
+uint32_t Receiver::add_stream(int socket, std::string peer) {
+  const std::lock_guard<std::mutex> lock(streams_mutex_);
+  const uint32_t id = next_stream_++;
+  streams_[id] = std::make_unique<Stream>(id, socket, std::move(peer), ring_, outbox_);
+  return id;
+}
+
+// On the listener's thread.
+void Receiver::accept(int socket, Peer peer) {
+  {
+    const std::lock_guard<std::mutex> lock(streams_mutex_);
+    if (streams_.size() >= kStreamsMax) {
+      ::close(socket);
+      return;
+    }
+  }
+  add_stream(socket, std::move(peer.text));
+}
+
+void Receiver::close_all() {
+  if (std::exchange(closed_, true)) return;
+  listener_.reset();  // first: it makes streams
+  child_.reset();
+  stop_forwarding();
+  streams_.clear();
+  on_news_.Abort();  // last: the threads are gone, nobody calls it any more
+}
+
+}  // namespace vedette::addon

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The object that JavaScript holds: a ring that streams write into, an agent that was started, a listener that takes others in.
+// JavaScript validates what it passes (host/capture/agent.ts is the only caller); nothing here throws. Everything belongs to
+// the object: a worker that loads the addon has its own.
+#pragma once
+
+#include <napi.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "capture/addon/child.h"
+#include "capture/addon/listener.h"
+#include "capture/addon/outbox.h"
+#include "capture/addon/ring.h"
+#include "capture/addon/stream.h"
+
+namespace vedette::addon {
+
+class Receiver : public Napi::ObjectWrap<Receiver> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit Receiver(const Napi::CallbackInfo& info);  // (ring: Uint8Array over a SharedArrayBuffer, onNews: () => void)
+  ~Receiver() override;
+
+ private:
+  Napi::Value start(const Napi::CallbackInfo& info);   // (file, arguments, environment) -> {pid, stream} | {error}
+  Napi::Value listen(const Napi::CallbackInfo& info);  // (address, users) -> {port} | {error}
+  Napi::Value send(const Napi::CallbackInfo& info);    // (stream, frame) -> boolean
+  Napi::Value drop(const Napi::CallbackInfo& info);    // (stream): ends it if need be, and forgets it
+  Napi::Value signal(const Napi::CallbackInfo& info);  // (number) -> boolean
+  Napi::Value counts(const Napi::CallbackInfo& info);  // (stream) -> {...} | undefined
+  Napi::Value collect(const Napi::CallbackInfo& info); // () -> news, oldest first
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  uint32_t add_stream(int socket, std::string peer);
+  void accept(int socket, Peer peer);
+  void close_all();
+
+  Napi::Reference<Napi::Uint8Array> memory_;  // keeps the ring alive
+  RingWriter ring_;
+  Napi::ThreadSafeFunction on_news_;
+  Outbox outbox_;
+  std::mutex streams_mutex_;
+  std::map<uint32_t, std::unique_ptr<Stream>> streams_;
+  uint32_t next_stream_ = 1;
+  std::unique_ptr<Child> child_;
+  std::unique_ptr<Listener> listener_;
+  Napi::Env::CleanupHook<void (*)(Receiver*), Receiver> cleanup_;
+  bool closed_ = false;
+};
+
+}  // namespace vedette::addon

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/addon/signals.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+
+namespace vedette::addon {
+
+namespace {
+// Not SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT: job control stops and continues the group as a whole.
+constexpr std::array kForwarded = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+
+std::atomic<pid_t> agent_now{0};
+std::array<struct sigaction, kForwarded.size()> before;
+
+void on_signal(int number, siginfo_t* info, void*) {
+  const int error = errno;
+  const pid_t agent = agent_now.load(std::memory_order_relaxed);
+  if (agent > 0 && info->si_code <= 0) kill(agent, number);  // <= 0: sent by a process; the kernel's own are greater
+  errno = error;
+}
+}  // namespace
+
+bool forward_signals_to(pid_t agent) {
+  pid_t none = 0;
+  if (!agent_now.compare_exchange_strong(none, agent)) return false;
+  struct sigaction action{};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (size_t i = 0; i < kForwarded.size(); i++) sigaction(kForwarded[i], &action, &before[i]);
+  return true;
+}
+
+void stop_forwarding() {
+  if (agent_now.exchange(0) == 0) return;
+  for (size_t i = 0; i < kForwarded.size(); i++) sigaction(kForwarded[i], &before[i], nullptr);
+}
+
+}  // namespace vedette::addon

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads build/capture.node: the one place that does. Types here are the other side of capture/addon/receiver.h; arguments
+// are checked before they get here, the addon takes them as they come.
+import { createRequire } from "node:module";
+
+import { VedetteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+import { reasonOf } from "../reason.js";
+
+export type News =
+  | { readonly kind: "hello" | "end"; readonly stream: number; readonly frame: Uint8Array }
+  | { readonly kind: "closed"; readonly stream: number; readonly peer: string; readonly code: string; readonly detail: string; readonly offset: number }
+  | { readonly kind: "exit"; readonly stream: number; readonly status: number };
+
+/** What came through a stream, and the gaps in its numbers. */
+export interface StreamCounts {
+  readonly batches: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly missingBatches: number;
+  readonly missingRecords: number;
+}
+
+export type CheckResult = { readonly count: number; readonly types: number[] } | { readonly code: string; readonly offset: number; readonly reason: string };
+
+export interface Receiver {
+  start(file: string, argv: readonly string[], environment: readonly string[]): { readonly pid: number; readonly stream: number } | { readonly error: number };
+  listen(address: string, users: readonly number[]): { readonly port: number } | { readonly error: number };
+  send(stream: number, frame: Uint8Array): boolean;
+  drop(stream: number): void;
+  signal(number: number): boolean;
+  counts(stream: number): StreamCounts | undefined;
+  collect(): News[];
+  close(): void;
+}
+
+export interface Addon {
+  readonly Receiver: new (ring: Uint8Array, onNews: () => void) => Receiver;
+  checkBatch(frame: Uint8Array): CheckResult;
+}
+
+let loaded: Addon | undefined;
+
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded;
+  const path = builtFile("capture.node");
+  try {
+    loaded = createRequire(import.meta.url)(path) as Addon;
+    return loaded;
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_ADDON_MISSING", { path, reason: reasonOf(cause) }, { cause });
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small frames of a stream (docs/wire.md): hello and end come from the agent, ready and error go to it. What an agent says of
+// itself is taken only in the form it is documented in; anything else is VEDETTE_FRAME_UNEXPECTED.
+import { Packr, Unpackr } from "msgpackr";
+import { SCHEMA } from "../../build/generated/events.js";
+import { VedetteError } from "../errors.js";
+import { BATCH_VERSION } from "../wire/batch.js";
+
+/** What an agent says of itself when it connects. */
+export interface Hello {
+  readonly stream: number;
+  readonly source: Uint8Array;
+  readonly pid: number;
+  readonly hostname: string;
+  readonly command: readonly string[];
+  readonly agent: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly tiers: readonly string[];
+  readonly snaplen: number;
+  readonly container: Readonly<Record<string, unknown>> | null;
+  readonly secret: string | null;
+}
+
+/** How the workload's first process ended: a status, or the signal that ended it. */
+export interface End {
+  readonly stream: number;
+  readonly status: number;
+  readonly signal: number;
+  readonly lost: readonly number[];
+}
+
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
+const packr = new Packr({ useRecords: false });
+
+export function readHello(stream: number, frame: Uint8Array): Hello {
+  const [, version, schema, source, info] = unpack(frame, 5);
+  if (version !== BATCH_VERSION || BigInt(schema as number) !== SCHEMA)
+    throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: `${version}:${BigInt(schema as number).toString(16)}`, ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}` });
+  if (!(source instanceof Uint8Array) || source.length !== 16) unexpected("hello has no source of 16 bytes");
+  if (typeof info !== "object" || info === null) unexpected("hello has no information");
+  const of = info as Record<string, unknown>;
+  return {
+    stream,
+    source: Uint8Array.from(source),
+    pid: number(of.pid, 0),
+    hostname: text(of.hostname, ""),
+    command: texts(of.command),
+    agent: text(of.agent, ""),
+    kernel: text(of.kernel, ""),
+    arch: text(of.arch, ""),
+    tiers: texts(of.tiers),
+    snaplen: number(of.snaplen, 0),
+    container: typeof of.container === "object" ? (of.container as Record<string, unknown> | null) : null,
+    secret: typeof of.secret === "string" ? of.secret : null,
+  };
+}
+
+export function readEnd(stream: number, frame: Uint8Array): End {
+  const [, status, signal, lost] = unpack(frame, 4);
+  return { stream, status: number(status, 0), signal: number(signal, 0), lost: Array.isArray(lost) ? lost.map((count) => number(count, 0)) : [] };
+}
+
+export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
+export const errorFrame = (error: VedetteError): Uint8Array => packr.pack(["error", error.code, error.message.slice(0, 1024)]);
+
+function unpack(frame: Uint8Array, elements: number): unknown[] {
+  let value: unknown;
+  try {
+    value = unpackr.unpack(frame);
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason: "a frame is no msgpack" }, { cause });
+  }
+  if (!Array.isArray(value) || value.length < elements) unexpected(`a frame has not its ${elements} elements`);
+  return value;
+}
+
+function unexpected(reason: string): never {
+  throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason });
+}
+
+const number = (value: unknown, otherwise: number): number => (typeof value === "number" || typeof value === "bigint" ? Number(value) : otherwise);
+const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === "string") : []);

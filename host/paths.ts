@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the things stand that the build made. This file runs as build/js/host/paths.js in a package, and as host/paths.ts in tests:
+// from both, the root is the nearest folder above that has a package.json.
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+/** A file of build/: `vedette-capture`, `capture.node`. */
+export const builtFile = (name: string): string => join(ROOT, "build", name);
+
+/** The policies that come with Vedette. */
+export const PACK = join(ROOT, "policies");
+
+function findRoot(folder: string): string {
+  const above = dirname(folder);
+  return existsSync(join(folder, "package.json")) || above === folder ? folder : findRoot(above);
+}

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+// The code that runs inside the watched process: for each shape of call an entry, a gate (the only `syscall` the filter lets
+// pass for that shape's numbers) and a recorder. A patched site comes here by a jump, with its arguments in the registers
+// of the call and rcx = the instruction behind its own, intact `syscall`; it goes back there by a jump.
+//
+// Rules: no stack, no call or ret, no XMM, no system call but the program's. Before the gate only rcx and r11 change (the
+// kernel spoils both anyway; rax and rdx for the length of one rdtsc), so the tracer can always send a thread back to the
+// intact syscall. After it every argument register can be taken back from the record, so the tracer can always finish for the
+// stub. PHASE marks where the one turns into the other: those marks are the fix-up table (tracee/page.h), and a fault while
+// copying is just one more reason to finish from outside.
+//
+// Written to run at VEDETTE_AGENT_CODE; kept as bytes in the agent's read-only data until a process gets it.
+#include "capture/wire/ring.h"
+
+#define CTX(field) %gs:(VEDETTE_AGENT_BASE + field)
+#define REC(field) %gs:(VEDETTE_AGENT_BASE + VEDETTE_RING_DATA + field)
+#define CHUNK(field) REC(VEDETTE_REC_CHUNKS + field)
+
+.section .rodata
+.balign 4096
+.globl vedette_page, vedette_page_end
+vedette_page:
+
+.pushsection .rodata.vedette_phases, "a"
+.globl vedette_phases, vedette_phases_end
+.balign 8
+vedette_phases:
+.popsection
+.pushsection .rodata.vedette_shapes, "a"
+.globl vedette_shapes, vedette_shapes_end
+.balign 8
+vedette_shapes:
+.popsection
+
+// From here to the next mark the thread is in this phase.
+.macro PHASE phase
+77:
+.pushsection .rodata.vedette_phases
+.long 77b - vedette_page, \phase
+.popsection
+.endm
+#define SITE_IN_RCX 0
+#define SYSCALL_IN_RCX 1
+#define ARGUMENTS_KEPT 2
+#define ARGUMENTS_SAVED 3
+#define GATE 4
+#define RETURNED 5
+#define RECORDING 6
+#define PUBLISHED 7
+#define BOOT 8
+
+// rcx = position of the record in data; clobbers nothing else.
+.macro FIND_RECORD
+    mov CTX(VEDETTE_HEAD), %rcx
+    and CTX(VEDETTE_MASK), %rcx
+.endm
+
+// Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
+// them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
+.macro SHAPE name, vector=0
+    .balign 64
+\name\()_entry:
+    PHASE SITE_IN_RCX
+.if \vector
+    cmp $VEDETTE_VECTOR_MAX, %rdx        // more than a record holds
+    ja take_the_site
+.endif
+    mov CTX(VEDETTE_HEAD), %r11
+    cmp CTX(VEDETTE_ROOM_END), %r11
+    ja \name\()_look_for_room
+    mov %rcx, CTX(VEDETTE_RESUME)
+    PHASE ARGUMENTS_KEPT
+    mov %r11, %rcx
+    or $1, %rcx
+    mov %rcx, CTX(VEDETTE_IN_FLIGHT)
+    and CTX(VEDETTE_MASK), %r11
+    mov %eax, REC(VEDETTE_REC_NR)(%r11)
+    mov %rdi, REC(VEDETTE_REC_ARGS)(%r11)
+    mov %rsi, REC(VEDETTE_REC_ARGS + 8)(%r11)
+    mov %rdx, REC(VEDETTE_REC_ARGS + 16)(%r11)
+    mov %r10, REC(VEDETTE_REC_ARGS + 24)(%r11)
+    mov %r8, REC(VEDETTE_REC_ARGS + 32)(%r11)
+    mov %r9, REC(VEDETTE_REC_ARGS + 40)(%r11)
+    PHASE ARGUMENTS_SAVED
+    rdtsc
+    mov %eax, REC(VEDETTE_REC_ENTER)(%r11)
+    mov %edx, REC(VEDETTE_REC_ENTER + 4)(%r11)
+    mov REC(VEDETTE_REC_NR)(%r11), %eax
+    mov REC(VEDETTE_REC_ARGS + 16)(%r11), %rdx
+    PHASE GATE
+\name\()_gate:
+    syscall
+    PHASE RETURNED
+    FIND_RECORD
+    mov %rax, REC(VEDETTE_REC_RESULT)(%rcx)
+    PHASE RECORDING
+    rdtsc
+    mov %eax, REC(VEDETTE_REC_EXIT)(%rcx)
+    mov %edx, REC(VEDETTE_REC_EXIT + 4)(%rcx)
+    mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
+.pushsection .rodata.vedette_shapes
+    .long \name\()_entry - vedette_page, \name\()_gate - vedette_page
+.popsection
+    .subsection 1
+\name\()_look_for_room:
+    PHASE SITE_IN_RCX
+    mov CTX(VEDETTE_TAIL), %r11
+    add CTX(VEDETTE_ROOM), %r11
+    cmp %r11, CTX(VEDETTE_HEAD)
+    ja take_the_site
+    mov %r11, CTX(VEDETTE_ROOM_END)   // never reached in the null context, which is read-only
+    jmp \name\()_entry
+    .previous
+.endm
+
+// rcx = the record, r11 = its size. rax and rdx are put back; shapes that use others put those back before.
+.macro PUBLISH
+    mov %r11d, REC(VEDETTE_REC_SIZE)(%rcx)
+    mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
+    mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
+    add %r11, CTX(VEDETTE_HEAD)
+    PHASE PUBLISHED
+    mov CTX(VEDETTE_RESUME), %rcx
+    jmp *%rcx
+    PHASE RECORDING                      // for what stands behind
+.endm
+
+// Copies rdx (1 or more) bytes from rsi to the chunk's data at rcx. Loses rdx and r11. First the last eight bytes, which may
+// overlap, then whole words from the back: nothing outside the source is touched.
+.macro COPY done
+    cmp $8, %rdx
+    jb 2f
+    mov -8(%rsi,%rdx), %r11
+    mov %r11, CHUNK(VEDETTE_CHUNK_DATA - 8)(%rcx,%rdx)
+    dec %rdx
+    and $-8, %rdx
+    jz \done
+1:  mov -8(%rsi,%rdx), %r11
+    mov %r11, CHUNK(VEDETTE_CHUNK_DATA - 8)(%rcx,%rdx)
+    sub $8, %rdx
+    jnz 1b
+    jmp \done
+2:  test $4, %dl
+    jz 3f
+    mov -4(%rsi,%rdx), %r11d
+    mov %r11d, CHUNK(VEDETTE_CHUNK_DATA - 4)(%rcx,%rdx)
+    mov (%rsi), %r11d
+    mov %r11d, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)
+    jmp \done
+3:  movzbl -1(%rsi,%rdx), %r11d
+    mov %r11b, CHUNK(VEDETTE_CHUNK_DATA - 1)(%rcx,%rdx)
+    movzbl (%rsi), %r11d
+    mov %r11b, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)
+    test $2, %dl
+    jz \done
+    movzbl 1(%rsi), %r11d
+    mov %r11b, CHUNK(VEDETTE_CHUNK_DATA + 1)(%rcx)
+    jmp \done
+.endm
+
+// r11 = size of a record whose only chunk holds r11 bytes.
+.macro SIZE_OF_ONE
+    add $(VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + 7), %r11
+    and $-8, %r11
+.endm
+
+// ------------------------------------------------------------------ the stub's number-generic entry
+    .balign 64
+dispatch:
+    PHASE SITE_IN_RCX
+    mov %eax, %r11d
+    cmp $VEDETTE_CALLS, %r11
+    jae take_the_site
+    jmp *VEDETTE_AGENT_TABLE(,%r11,8)
+
+// The number is not recorded inline, or there is no room: the call is made where it always was, and traps if it must.
+    .balign 16
+take_the_site:
+    PHASE SITE_IN_RCX
+    sub $2, %rcx
+    PHASE SYSCALL_IN_RCX
+    jmp *%rcx
+
+// ------------------------------------------------------------------ plain: registers are all there is
+    SHAPE plain
+    mov $VEDETTE_REC_CHUNKS, %r11d
+    PUBLISH
+
+// ------------------------------------------------------------------ bytes_in: result bytes at arg 1 (read)
+    SHAPE bytes_in
+    mov %rax, %rdx
+    test %rdx, %rdx
+    jle bytes_none
+    jmp bytes_copy
+
+// ------------------------------------------------------------------ bytes_out: arg 2 bytes at arg 1 (write)
+    SHAPE bytes_out
+    mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
+    cmp $-14, %rax                       // EFAULT: the bytes are not there
+    je bytes_none
+bytes_copy:
+    cmp VEDETTE_SNAPLEN, %rdx
+    cmova VEDETTE_SNAPLEN, %rdx
+    test %rdx, %rdx
+    jz bytes_none
+    mov %rsi, CHUNK(0)(%rcx)
+    mov %rdx, CHUNK(8)(%rcx)
+    COPY bytes_done
+bytes_done:
+    mov CHUNK(8)(%rcx), %r11
+    SIZE_OF_ONE
+    PUBLISH
+bytes_none:
+    mov $VEDETTE_REC_CHUNKS, %r11d
+    PUBLISH
+
+// ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1 (open, openat)
+// Taken after the call like everything else: the kernel has read it by then, unless it says EFAULT.
+    SHAPE path_0
+    mov %rdi, %rsi
+    jmp path_copy
+    SHAPE path_1
+path_copy:
+    cmp $-14, %rax
+    je path_none
+    test %rsi, %rsi
+    jz path_none
+    mov %rsi, CHUNK(0)(%rcx)
+    xor %edx, %edx
+1:  movzbl (%rsi,%rdx), %r11d
+    mov %r11b, CHUNK(VEDETTE_CHUNK_DATA)(%rcx,%rdx)
+    inc %rdx
+    test %r11b, %r11b
+    jz path_done
+    cmp $VEDETTE_PATH_MAX, %rdx
+    jb 1b
+path_done:
+    mov %rdx, CHUNK(8)(%rcx)
+    mov %rdx, %r11
+    SIZE_OF_ONE
+    mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
+    PUBLISH
+path_none:
+    mov $VEDETTE_REC_CHUNKS, %r11d
+    mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
+    PUBLISH
+
+// ------------------------------------------------------------------ shapes of several chunks
+// In these rcx is a cursor: the record's position plus what the chunks so far take. ADD_CHUNK appends rdx bytes from rsi (none:
+// no chunk) and loses rdx, r11 and r10.
+.macro ADD_CHUNK
+    lea 66f(%rip), %r10
+    jmp add_chunk
+66:
+.endm
+
+    .balign 16
+    PHASE RECORDING
+add_chunk:
+    test %rdx, %rdx
+    jz add_nothing
+    mov %rsi, CHUNK(0)(%rcx)
+    mov %rdx, CHUNK(8)(%rcx)
+    COPY add_done
+add_done:
+    mov CHUNK(8)(%rcx), %r11
+    add $(VEDETTE_CHUNK_DATA + 7), %r11
+    and $-8, %r11
+    add %r11, %rcx
+add_nothing:
+    jmp *%r10
+
+// The cursor has passed the last chunk: everything is put back.
+    .balign 16
+finish_chunks:
+    mov %rcx, %r11
+    FIND_RECORD
+    sub %rcx, %r11
+    add $VEDETTE_REC_CHUNKS, %r11
+    mov REC(VEDETTE_REC_ARGS)(%rcx), %rdi
+    mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
+    mov REC(VEDETTE_REC_ARGS + 24)(%rcx), %r10
+    mov REC(VEDETTE_REC_ARGS + 32)(%rcx), %r8
+    mov REC(VEDETTE_REC_ARGS + 40)(%rcx), %r9
+    PUBLISH
+
+// rdi = iovec array, r9 = entries, rax = bytes that count: the array, then what it points to up to snaplen.
+    .balign 16
+    PHASE RECORDING
+add_vector:
+    cmp VEDETTE_SNAPLEN, %rax
+    cmova VEDETTE_SNAPLEN, %rax
+    cmp $VEDETTE_VECTOR_MAX, %r9
+    jbe 1f
+    mov $VEDETTE_VECTOR_MAX, %r9d
+1:  test %r9, %r9
+    jz finish_chunks
+    mov %rdi, %rsi
+    mov %r9, %rdx
+    shl $4, %rdx
+    ADD_CHUNK
+2:  test %rax, %rax
+    jz finish_chunks
+    mov (%rdi), %rsi
+    mov 8(%rdi), %rdx
+    cmp %rax, %rdx
+    cmova %rax, %rdx
+    sub %rdx, %rax
+    ADD_CHUNK
+    add $16, %rdi
+    dec %r9
+    jnz 2b
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ vector_in, vector_out: arg 2 iovecs at arg 1
+    SHAPE vector_in, 1
+    test %rax, %rax
+    jle finish_chunks
+    jmp vector_copy
+    SHAPE vector_out, 1
+    cmp $-14, %rax
+    je finish_chunks
+    cmp $-22, %rax                       // EINVAL: a count or a length no kernel would follow
+    je finish_chunks
+    mov $-1, %rax
+vector_copy:
+    mov %rsi, %rdi
+    mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %r9
+    jmp add_vector
+
+// ------------------------------------------------------------------ link: path at arg 0, result bytes at arg 1 (readlink)
+    SHAPE link
+    cmp $-14, %rax
+    je finish_chunks
+    test %rdi, %rdi
+    jz finish_chunks
+    xor %edx, %edx
+1:  cmpb $0, (%rdi,%rdx)
+    lea 1(%rdx), %rdx
+    je 2f
+    cmp $VEDETTE_PATH_MAX, %rdx
+    jb 1b
+2:  mov %rdi, %rsi
+    ADD_CHUNK
+    test %rax, %rax
+    jle finish_chunks
+    mov $VEDETTE_PATH_MAX, %edx
+    cmp %rdx, %rax
+    cmovb %rax, %rdx
+    mov CTX(VEDETTE_HEAD), %r11
+    and CTX(VEDETTE_MASK), %r11
+    mov REC(VEDETTE_REC_ARGS + 8)(%r11), %rsi
+    ADD_CHUNK
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ accept: a peer's address at arg 1, its length at *arg 2
+    SHAPE accept
+    test %rax, %rax
+    js finish_chunks
+    mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %r8
+    mov %rsi, %rdi
+    test %rdi, %rdi
+    jz finish_chunks
+// rdi = address, r8 = pointer to its length.
+add_address_out:
+    mov %r8, %rsi
+    mov $4, %edx
+    ADD_CHUNK
+    mov (%r8), %edx
+    cmp $VEDETTE_ADDRESS_MAX, %rdx
+    jbe 1f
+    mov $VEDETTE_ADDRESS_MAX, %edx
+1:  mov %rdi, %rsi
+    ADD_CHUNK
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ receive: bytes_in, and the sender's address (recvfrom)
+    SHAPE receive
+    test %rax, %rax
+    js finish_chunks
+    mov %r8, %rdi                        // the address,
+    mov %r9, %r8                         // and where its length stands
+    cmp VEDETTE_SNAPLEN, %rax
+    cmova VEDETTE_SNAPLEN, %rax
+    mov %rax, %rdx
+    ADD_CHUNK
+    test %rdi, %rdi
+    jz finish_chunks
+    test %r8, %r8
+    jz finish_chunks
+    jmp add_address_out
+
+// ------------------------------------------------------------------ send: bytes_out, and the receiver's address (sendto)
+    SHAPE send
+    cmp $-14, %rax
+    je finish_chunks
+    mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
+    cmp VEDETTE_SNAPLEN, %rdx
+    cmova VEDETTE_SNAPLEN, %rdx
+    ADD_CHUNK
+    test %r8, %r8
+    jz finish_chunks
+    mov %r8, %rsi
+    mov %r9d, %edx
+    cmp $VEDETTE_ADDRESS_MAX, %rdx
+    ja finish_chunks                     // the kernel refuses it too
+    ADD_CHUNK
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ message_in, message_out: a msghdr at arg 1
+    SHAPE message_in
+    test %rax, %rax
+    js finish_chunks
+    jmp message_copy
+    SHAPE message_out
+    cmp $-14, %rax
+    je finish_chunks
+    mov $-1, %rax
+message_copy:
+    mov %rsi, %rdi
+    mov $VEDETTE_MESSAGE_SIZE, %edx
+    ADD_CHUNK
+    mov (%rdi), %rsi                     // msg_name, msg_namelen
+    mov 8(%rdi), %edx
+    test %rsi, %rsi
+    jz 1f
+    cmp $VEDETTE_ADDRESS_MAX, %rdx
+    ja 1f
+    ADD_CHUNK
+1:  mov 32(%rdi), %rsi                   // msg_control, msg_controllen
+    mov 40(%rdi), %rdx
+    test %rsi, %rsi
+    jz 2f
+    cmp $VEDETTE_CONTROL_MAX, %rdx
+    jbe 3f
+    mov $VEDETTE_CONTROL_MAX, %edx
+3:  ADD_CHUNK
+2:  mov 24(%rdi), %r9                    // msg_iov, msg_iovlen
+    mov 16(%rdi), %rdi
+    jmp add_vector
+
+// ------------------------------------------------------------------ boot: a process takes in its segments
+// The tracer points a stopped thread here. rbx, rbp: id and address of a ring segment, r12 its bytes; r13, r14: id and address
+// of the stubs near a library; a negative id: none. r15: where to go on with every register 0, as at the start of an image;
+// 0: stop for the tracer, with rax 0 or what the kernel refused.
+    .balign 64
+boot:
+    PHASE BOOT
+    test %ebx, %ebx
+    js 1f
+    mov %ebx, %edi
+    mov %rbp, %rsi
+    xor %edx, %edx
+    mov $30, %eax                        // shmat
+    syscall
+boot_shmat_end:
+    cmp %rbp, %rax
+    jne boot_report
+    mov %rbp, %rdi
+    mov %r12, %rsi
+    mov $10, %edx                        // MADV_DONTFORK: a child gets a ring of its own
+    mov $28, %eax                        // madvise
+    syscall
+boot_madvise_end:
+1:  test %r13d, %r13d
+    js 2f
+    mov %r13d, %edi
+    mov %r14, %rsi
+    mov $0x9000, %edx                    // SHM_RDONLY | SHM_EXEC
+    mov $30, %eax
+    syscall
+boot_near_end:
+    cmp %r14, %rax
+    jne boot_report
+2:  test %r15, %r15
+    jz 3f
+    mov %r15, -8(%rsp)
+    xor %eax, %eax
+    xor %ebx, %ebx
+    xor %ecx, %ecx
+    xor %edx, %edx
+    xor %esi, %esi
+    xor %edi, %edi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r11d, %r11d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    jmp *-8(%rsp)
+3:  xor %eax, %eax
+boot_report:
+    mov %rax, %rdi
+    mov $-2, %eax                        // no call: the filter stops it, the tracer answers
+    syscall
+boot_report_end:
+    ud2
+
+    .subsection 2
+vedette_page_end:
+    .previous
+
+.pushsection .rodata.vedette_labels, "a"
+.globl vedette_labels
+.balign 8
+vedette_labels:
+    .long dispatch - vedette_page, take_the_site - vedette_page, boot - vedette_page
+    .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
+    .long boot_report_end - vedette_page
+.popsection
+.pushsection .rodata.vedette_phases
+vedette_phases_end:
+.popsection
+.pushsection .rodata.vedette_shapes
+vedette_shapes_end:
+.popsection
+.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's page as the tracer uses it: the bytes of page.S, and the tables the assembler wrote beside them. Addresses are
+// those in the watched process. The order of Shape is the order in page.S.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "capture/wire/ring.h"
+
+namespace vedette {
+
+// What a recorder takes from memory besides the registers.
+enum class Shape : uint8_t {
+  Plain,       // nothing
+  BytesIn,     // result bytes at arg 1
+  BytesOut,    // arg 2 bytes at arg 1
+  Path0,       // a path at arg 0
+  Path1,       // a path at arg 1
+  VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
+  VectorOut,   // the same, all of them
+  Link,        // a path at arg 0, result bytes at arg 1
+  Accept,      // an address at arg 1, its length at *arg 2
+  Receive,     // BytesIn, and an address at arg 4, its length at *arg 5
+  Send,        // BytesOut, and an address at arg 4 of arg 5 bytes
+  MessageIn,   // a msghdr at arg 1 with all it points to
+  MessageOut,
+  Count
+};
+
+// How far a thread in the page has got, and so what the tracer does to take it out (tracer/inline_rescue.h).
+enum class StubPhase : uint32_t {
+  SiteInRcx,      // nothing happened; rcx = behind the site's syscall
+  SyscallInRcx,   // nothing happened; rcx = the site's syscall
+  ArgumentsKept,  // nothing happened; the context knows the site
+  ArgumentsSaved, // as before, but rax and rdx must be taken from the record
+  Gate,           // at the gate's syscall, everything as the site had it
+  Returned,       // the call is done, rax its result, nothing recorded yet
+  Recording,      // result and arguments stand in the record
+  Published,      // recorded; only the way back is missing
+  Boot,           // taking in segments
+};
+
+struct ShapeAddresses {
+  uint64_t entry;
+  uint64_t gate;
+};
+
+class AgentPage {
+ public:
+  static std::span<const std::byte> code();
+  static ShapeAddresses addresses(Shape shape);
+  // Nothing when ip is not in the page's code.
+  static bool contains(uint64_t ip) { return ip >= VEDETTE_AGENT_CODE && ip < VEDETTE_AGENT_CODE + code().size(); }
+  static StubPhase phase_at(uint64_t ip);
+  static uint64_t dispatch();       // entry for any number
+  static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
+  static uint64_t boot();
+  // Instructions behind the boot's system calls, which the filter lets pass only from there.
+  static uint64_t boot_after_shmat();
+  static uint64_t boot_after_madvise();
+  static uint64_t boot_after_near();
+  static uint64_t boot_report();
+};
+
+}  // namespace vedette

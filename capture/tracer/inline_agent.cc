@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_agent.h"
+
+#include <cstring>
+
+namespace vedette {
+namespace {
+
+// A ring without room, for ever: head is beyond the end of the room, and no look at tail will find any.
+void write_null_context(std::byte* base) {
+  RingContext context = {};
+  context.head = 1;
+  memcpy(base, &context, sizeof context);
+}
+
+void write_word(std::byte* base, uint64_t address, uint64_t value) {
+  memcpy(base + (address - VEDETTE_AGENT_BASE), &value, sizeof value);
+}
+
+}  // namespace
+
+Segment make_agent_segment(uint32_t snaplen, Integrity integrity) {
+  Segment segment = Segment::create(VEDETTE_AGENT_BYTES);
+  if (!segment.is_open()) return segment;
+  std::byte* base = segment.base();
+  write_null_context(base);
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) {
+    const auto shape = inline_shape(nr, integrity);
+    write_word(base, VEDETTE_AGENT_TABLE + nr * 8, shape ? AgentPage::addresses(*shape).entry : AgentPage::take_the_site());
+  }
+  write_word(base, VEDETTE_DISPATCH, AgentPage::dispatch());
+  write_word(base, VEDETTE_SNAPLEN, snaplen);
+  memcpy(base + (VEDETTE_AGENT_CODE - VEDETTE_AGENT_BASE), AgentPage::code().data(), AgentPage::code().size());
+  return segment;
+}
+
+}  // namespace vedette

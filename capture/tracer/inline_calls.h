@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which calls are recorded inline, and by which shape of recorder. A row of the capture set is eligible when events.yaml
+// calls it hot and everything its roles read from memory is what the shape records; inline_calls_test.cc holds the two
+// tables against each other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "capture/tracee/page.h"
+
+namespace vedette {
+
+enum class Integrity : uint8_t {
+  Normal,  // all of the table
+  Strict,  // what gives a program new access is kernel-mediated: the open family stays traced
+};
+
+struct InlineCall {
+  uint32_t nr;
+  Shape shape;
+  bool opens;  // the open family
+};
+
+std::span<const InlineCall> inline_calls();
+std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity);
+
+}  // namespace vedette

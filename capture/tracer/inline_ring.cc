@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_ring.h"
+
+#include <sys/ipc.h>
+#include <sys/shm.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace vedette {
+
+Segment Segment::create(size_t bytes) {
+  Segment segment;
+  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other namespaces.
+  constexpr int kEverybody = 0666;
+  const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | kEverybody);
+  if (id < 0) return segment;
+  void* base = ::shmat(id, nullptr, 0);
+  // Linux lets a segment that is marked for removal be attached as long as somebody holds it: we do.
+  (void)::shmctl(id, IPC_RMID, nullptr);
+  if (base == reinterpret_cast<void*>(-1)) return segment;
+  segment.id_ = id;
+  segment.bytes_ = bytes;
+  segment.base_ = static_cast<std::byte*>(base);
+  return segment;
+}
+
+Segment::~Segment() {
+  if (base_ != nullptr) (void)::shmdt(base_);
+}
+
+void Segment::swap(Segment& other) {
+  std::swap(id_, other.id_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(base_, other.base_);
+}
+
+unsigned Segment::attached() const {
+  shmid_ds facts;
+  if (::shmctl(id_, IPC_STAT, &facts) != 0) return 1;
+  return static_cast<unsigned>(facts.shm_nattch);
+}
+
+std::unique_ptr<Ring> Ring::create(size_t data_bytes) {
+  auto ring = std::make_unique<Ring>();
+  ring->segment_ = Segment::create(VEDETTE_RING_DATA + data_bytes + VEDETTE_RECORD_MAX);
+  if (!ring->segment_.is_open()) return nullptr;
+  ring->data_bytes_ = data_bytes;
+  ring->reset();
+  return ring;
+}
+
+void Ring::reset() {
+  position_ = 0;
+  Context& context = this->context();
+  context.head = 0;
+  context.tail = 0;
+  context.resume = 0;
+  context.in_flight = 0;
+  context.mask = data_bytes_ - 1;
+  context.room = data_bytes_ - VEDETTE_RECORD_MAX;
+  context.room_end = data_bytes_ - VEDETTE_RECORD_MAX;
+}
+
+Ring::Next Ring::next(RecordCopy& copy) {
+  const uint64_t waiting = head() - position_;
+  if (waiting == 0) return Next::Empty;
+  uint32_t size = 0;
+  if (waiting <= data_bytes_) memcpy(&size, at(position_), sizeof size);
+  const bool fits = size >= VEDETTE_REC_CHUNKS && size <= VEDETTE_RECORD_MAX && size % 8 == 0 && size <= waiting;
+  if (fits) {
+    memcpy(copy.bytes_, at(position_), size);
+    memcpy(copy.bytes_, &size, sizeof size);  // the one that was checked
+    position_ += size;
+    if (copy.check_chunks()) return Next::Record;
+  }
+  position_ = head();
+  release();
+  return Next::Damaged;
+}
+
+uint64_t Ring::next_exit_tsc() const {
+  uint64_t tsc;
+  memcpy(&tsc, at(position_) + VEDETTE_REC_EXIT, sizeof tsc);
+  return tsc;
+}
+
+bool Ring::in_flight(RingRecord& into) const {
+  if (context().in_flight.load(std::memory_order_acquire) != (head() | 1)) return false;
+  into = current();
+  return true;
+}
+
+RingRecord Ring::current() const {
+  RingRecord record;
+  memcpy(&record, at(head()), sizeof record);
+  return record;
+}
+
+bool RecordCopy::check_chunks() {
+  chunk_count_ = 0;
+  const uint32_t size = record().size;
+  for (uint32_t at = VEDETTE_REC_CHUNKS; at < size;) {
+    if (size - at < sizeof(RingChunk) || chunk_count_ == kChunksMax) return false;
+    RingChunk chunk;
+    memcpy(&chunk, bytes_ + at, sizeof chunk);
+    at += sizeof chunk;
+    if (chunk.reserved != 0 || chunk.size == 0 || chunk.size > size - at) return false;
+    chunks_[chunk_count_++] = {chunk.address, chunk.size, at};
+    at += (chunk.size + 7) & ~7u;
+  }
+  return true;
+}
+
+size_t RecordCopy::read(uint64_t address, void* into, size_t size) {
+  for (unsigned i = 0; i < chunk_count_; ++i) {
+    const Chunk& chunk = chunks_[i];
+    const uint64_t offset = address - chunk.address;
+    if (offset >= chunk.size) continue;
+    const size_t served = std::min<uint64_t>(size, chunk.size - offset);
+    memcpy(into, bytes_ + chunk.at + offset, served);
+    return served;
+  }
+  return 0;
+}
+
+}  // namespace vedette

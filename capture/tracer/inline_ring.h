@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread's ring, as the tracer holds it: a System V segment, attached here and in the watched process. Such a segment needs
+// no descriptor and no path, so a program that closes all its descriptors, changes its root or drops its rights keeps its
+// ring; and it outlives the process, so that what a killed thread had recorded can still be read.
+//
+// Everything in it is the program's to scribble on. The reader takes head once, copies a record out before it looks at it,
+// checks every length against what it copied, and keeps its own idea of where it is. What does not hold is Damaged: the
+// ring is emptied, and the program is told of, not believed.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "capture/decode/memory.h"
+#include "capture/wire/ring.h"
+
+namespace vedette {
+
+class Segment {
+ public:
+  // id -1 when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
+  static Segment create(size_t bytes);
+  Segment() = default;
+  Segment(Segment&& other) noexcept { swap(other); }
+  Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }
+  ~Segment();
+
+  bool is_open() const { return base_ != nullptr; }
+  int id() const { return id_; }
+  size_t bytes() const { return bytes_; }
+  std::byte* base() const { return base_; }
+  // Processes that have it attached, this one too.
+  unsigned attached() const;
+
+ private:
+  void swap(Segment& other);
+  int id_ = -1;
+  size_t bytes_ = 0;
+  std::byte* base_ = nullptr;
+};
+
+// A record copied out of a ring and found sound. It serves the memory its chunks hold.
+class RecordCopy final : public Memory {
+ public:
+  const RingRecord& record() const { return *reinterpret_cast<const RingRecord*>(bytes_); }
+  size_t read(uint64_t address, void* into, size_t size) override;
+
+ private:
+  friend class Ring;
+  bool check_chunks();
+  struct Chunk {
+    uint64_t address;
+    uint32_t size;
+    uint32_t at;
+  };
+  static constexpr unsigned kChunksMax = VEDETTE_VECTOR_MAX + 4;
+  alignas(8) std::byte bytes_[VEDETTE_RECORD_MAX];
+  Chunk chunks_[kChunksMax];
+  unsigned chunk_count_ = 0;
+};
+
+class Ring {
+ public:
+  static constexpr size_t kSmall = 32u << 10, kLarge = 1u << 20;  // bytes of data
+  static std::unique_ptr<Ring> create(size_t data_bytes);
+
+  int id() const { return segment_.id(); }
+  size_t bytes() const { return segment_.bytes(); }
+  size_t data_bytes() const { return data_bytes_; }
+  bool is_shared() const { return segment_.attached() > 1; }
+  // For another thread: empty, nothing in flight.
+  void reset();
+
+  bool has_records() const { return head() != position_; }
+  uint64_t pending_bytes() const { return head() - position_; }
+
+  enum class Next : uint8_t { Record, Empty, Damaged };
+  Next next(RecordCopy& copy);
+  // Of the oldest record that waits; for merging rings in order. Only a hint: the program may have written it.
+  uint64_t next_exit_tsc() const;
+  // Lets the producer have the room of everything read so far.
+  void release() { context().tail.store(position_, std::memory_order_release); }
+
+  // The call that has not returned, if the thread was in one.
+  bool in_flight(RingRecord& into) const;
+  void clear_in_flight() { context().in_flight.store(0, std::memory_order_relaxed); }
+  uint64_t resume() const { return context().resume.load(std::memory_order_relaxed); }
+  // The record under way, as the stub has it so far.
+  RingRecord current() const;
+
+ private:
+  struct Context {
+    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, reserved[3], tail, room;
+  };
+  static_assert(sizeof(Context) == sizeof(RingContext));
+  Context& context() const { return *reinterpret_cast<Context*>(segment_.base()); }
+  const std::byte* at(uint64_t position) const { return segment_.base() + VEDETTE_RING_DATA + (position & (data_bytes_ - 1)); }
+  uint64_t head() const { return context().head.load(std::memory_order_acquire); }
+
+  Segment segment_;
+  size_t data_bytes_ = 0;
+  uint64_t position_ = 0;  // read so far
+};
+
+}  // namespace vedette

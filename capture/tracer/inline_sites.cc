@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// The search goes by functions: raw 0f 05 pairs only say which functions are worth decoding (a handful in a hundred, and most
+// pairs in big programs are data). Branches are checked twice: those of the function itself, decoded; and every rel32 in the
+// file that would lead into a window of several instructions, by bytes alone, because a compiler moves cold parts of a
+// function far away. That second check sees jumps that are none; it can only refuse too much.
+#include "capture/tracer/inline_sites.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "capture/tracer/inline_decode.h"
+
+namespace vedette {
+namespace {
+
+constexpr unsigned kJumpSize = 5;
+constexpr uint64_t kFunctionMax = 1u << 20;
+constexpr size_t kConvergeFrom = 15, kConvergeTo = 60;
+
+using Code = std::vector<Instruction>;
+
+// The bytes of an address range, within one segment.
+struct Stretch {
+  const uint8_t* bytes = nullptr;
+  size_t size = 0;
+};
+
+Stretch stretch(FileView file, const ElfImage& image, uint64_t from, uint64_t to) {
+  for (const CodeSegment& segment : image.code) {
+    if (from - segment.address >= segment.size) continue;
+    const uint64_t size = std::min(to, segment.address + segment.size) - from;
+    return {file.data() + segment.offset + (from - segment.address), static_cast<size_t>(size)};
+  }
+  return {};
+}
+
+// Fills in the window that ends at code[at], the syscall. `first`: index of the first instruction that may move.
+void choose_window(const Code& code, size_t at, Site& site) {
+  unsigned size = 0, count = 0;
+  size_t i = at;
+  while (size < kJumpSize) {
+    if (i == 0 || count == Site::kMovedMax) {
+      site.refusal = Refusal::NoWindow;
+      return;
+    }
+    const auto facts = facts_of(code[--i]);
+    if (!facts || facts->control_flow || facts->landing_pad) {
+      site.refusal = Refusal::ControlFlow;
+      return;
+    }
+    if (facts->uses_rip) {
+      site.refusal = Refusal::NotMovable;
+      return;
+    }
+    size += code[i].size;
+    ++count;
+  }
+  site.start = code[i].address;
+  site.moved_count = static_cast<uint8_t>(count);
+  for (unsigned k = 0; k < count; ++k) {
+    const Instruction& moved = code[i + k];
+    site.moved[k] = {moved.size, facts_of(moved)->displacement_at};
+  }
+}
+
+// For a function that begins right before its syscall: what stands between moves into a stub its callers go to.
+bool choose_callers(const Code& code, size_t at, Site& site) {
+  const size_t first = at > 0 && facts_of(code[0]) && facts_of(code[0])->landing_pad ? 1 : 0;
+  if (at - first > Site::kMovedMax) return false;
+  unsigned count = 0;
+  for (size_t i = first; i < at; ++i) {
+    const auto facts = facts_of(code[i]);
+    if (!facts || facts->control_flow || facts->uses_rip) return false;
+    site.moved[count++] = {code[i].size, facts->displacement_at};
+  }
+  site.start = code[first].address;
+  site.moved_count = static_cast<uint8_t>(count);
+  return true;
+}
+
+bool flags_live_after(const Code& code, size_t at) {
+  for (size_t i = at + 1; i < code.size() && i < at + 8; ++i) {
+    const auto facts = facts_of(code[i]);
+    if (!facts || facts->reads_flags) return facts.has_value();
+    if (facts->writes_all_flags || facts->control_flow) return false;
+  }
+  return false;
+}
+
+uint32_t number_before(const Code& code, size_t at, const std::vector<uint64_t>& targets) {
+  for (size_t i = at; i-- > 0 && at - i < 16;) {
+    if (const auto number = loaded_number(code[i])) return *number;
+    const auto facts = facts_of(code[i]);
+    if (!facts || facts->writes_rax || facts->control_flow) break;
+    if (std::binary_search(targets.begin(), targets.end(), code[i].address)) break;
+  }
+  return Site::kAnyNumber;
+}
+
+std::vector<uint64_t> targets_of(const Code& code, bool& has_table) {
+  std::vector<uint64_t> targets;
+  for (const Instruction& instruction : code) {
+    if (const auto target = branch_target(instruction)) targets.push_back(*target);
+    has_table |= is_indirect_jump(instruction);
+  }
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
+bool any_inside(const std::vector<uint64_t>& targets, uint64_t above, uint64_t below) {
+  const auto found = std::upper_bound(targets.begin(), targets.end(), above);
+  return found != targets.end() && *found < below;
+}
+
+void judge(const Code& code, size_t at, uint64_t function, Site& site) {
+  bool has_table = false;
+  const std::vector<uint64_t> targets = targets_of(code, has_table);
+  site.nr = number_before(code, at, targets);
+  choose_window(code, at, site);
+  if (site.refusal == Refusal::None) {
+    if (any_inside(targets, site.start, site.syscall)) site.refusal = Refusal::BranchInto;
+    else if (site.moved_count > 1 && has_table) site.refusal = Refusal::JumpTable;
+  }
+  // `function` 0: nothing vouches for a start, so nobody can be sent there.
+  if (site.refusal != Refusal::None && function != 0 && code[0].address == function &&
+      !any_inside(targets, function, site.syscall) && choose_callers(code, at, site)) {
+    site.refusal = Refusal::NoWindow;  // until callers are found
+  } else if (site.refusal != Refusal::None) {
+    site.moved_count = 0;
+  }
+  if (flags_live_after(code, at)) site.refusal = Refusal::FlagsLive;
+}
+
+// No start is known: decode from many places before it. All that stay in step must agree on the instructions before it.
+bool converge(FileView file, const ElfImage& image, uint64_t address, Code& code) {
+  unsigned agreeing = 0;
+  for (size_t back = kConvergeFrom; back <= kConvergeTo; ++back) {
+    const Stretch bytes = stretch(file, image, address - back, address + 32);
+    if (bytes.size < back + 2) continue;
+    Code attempt = decode(bytes.bytes, bytes.size, address - back);
+    const auto hit = std::find_if(attempt.begin(), attempt.end(), [address](const Instruction& i) { return i.address >= address; });
+    if (hit == attempt.end()) continue;  // ran into bytes that are no instruction
+    if (hit->address != address) return false;
+    const auto same = [](const Instruction& a, const Instruction& b) { return a.address == b.address && a.size == b.size; };
+    // Only the shortest common tail can be trusted.
+    if (agreeing++ == 0) {
+      code = std::move(attempt);
+      continue;
+    }
+    size_t a = static_cast<size_t>(hit - attempt.begin());
+    size_t b = static_cast<size_t>(std::find_if(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; }) - code.begin());
+    while (a > 0 && b > 0 && same(attempt[a - 1], code[b - 1])) --a, --b;
+    code.erase(code.begin(), code.begin() + static_cast<ptrdiff_t>(b));
+  }
+  return agreeing >= 8 && !code.empty();
+}
+
+void add_site(const Code& code, size_t at, uint64_t function, std::vector<Site>& sites) {
+  Site& site = sites.emplace_back();
+  site.syscall = code[at].address;
+  judge(code, at, function, site);
+}
+
+std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image) {
+  std::vector<uint64_t> pairs;
+  for (const CodeSegment& segment : image.code) {
+    const uint8_t* bytes = file.data() + segment.offset;
+    for (const uint8_t *at = bytes, *end = bytes + segment.size; at + 1 < end; ++at) {
+      at = static_cast<const uint8_t*>(memchr(at, 0x0f, static_cast<size_t>(end - at)));
+      if (at == nullptr || at + 1 >= end) break;
+      if (at[1] == 0x05) pairs.push_back(segment.address + static_cast<uint64_t>(at - bytes));
+    }
+  }
+  return pairs;
+}
+
+// Every rel32 of the code that leads where `wanted` says: `found(target, address of the instruction's opcode)`.
+template <typename Wanted, typename Found>
+void scan_rel32(FileView file, const ElfImage& image, Wanted wanted, Found found) {
+  for (const CodeSegment& segment : image.code) {
+    const uint8_t* bytes = file.data() + segment.offset;
+    for (size_t i = 0; i + 5 <= segment.size; ++i) {
+      const bool plain = bytes[i] == 0xe8 || bytes[i] == 0xe9;
+      const bool condition = (bytes[i] & 0xf0) == 0x80 && i > 0 && bytes[i - 1] == 0x0f;
+      if (!plain && !condition) continue;
+      int32_t distance;
+      memcpy(&distance, bytes + i + 1, sizeof distance);
+      const uint64_t target = segment.address + i + 5 + static_cast<uint64_t>(int64_t{distance});
+      if (wanted(target)) found(target, segment.address + i, plain);
+    }
+  }
+}
+
+// A caller counts only when decoding its function meets it.
+bool is_instruction(FileView file, const ElfImage& image, uint64_t address) {
+  const auto function = image.function_at(address);
+  if (!function || function->end - function->start > kFunctionMax) return false;
+  const Stretch bytes = stretch(file, image, function->start, function->end);
+  const Code code = decode(bytes.bytes, bytes.size, function->start);
+  return std::any_of(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
+}
+
+void find_callers(FileView file, const ElfImage& image, std::vector<Site>& sites) {
+  std::unordered_map<uint64_t, Site*> wanted;
+  for (Site& site : sites) {
+    if (site.refusal == Refusal::NoWindow && site.start != 0) {
+      const auto function = image.function_at(site.syscall);
+      if (function) wanted[function->start] = &site;
+    }
+  }
+  if (wanted.empty()) return;
+  scan_rel32(file, image, [&](uint64_t target) { return wanted.contains(target); },
+             [&](uint64_t target, uint64_t address, bool plain) {
+               if (plain && is_instruction(file, image, address)) wanted[target]->callers.push_back(address);
+             });
+  for (Site& site : sites) {
+    if (site.by_callers()) site.refusal = Refusal::None;
+  }
+}
+
+void refuse_far_branches(FileView file, const ElfImage& image, std::vector<Site>& sites) {
+  std::map<uint64_t, Site*> windows;  // by their syscall
+  for (Site& site : sites) {
+    if (site.patchable() && site.moved_count > 1) windows[site.syscall] = &site;
+  }
+  if (windows.empty()) return;
+  const auto inside = [&windows](uint64_t target) -> Site* {
+    const auto at = windows.upper_bound(target);
+    return at != windows.end() && target > at->second->start ? at->second : nullptr;
+  };
+  scan_rel32(file, image, [&](uint64_t target) { return inside(target) != nullptr; },
+             [&](uint64_t target, uint64_t, bool) { inside(target)->refusal = Refusal::BranchInto; });
+}
+
+}  // namespace
+
+std::vector<Site> find_sites(FileView file, const ElfImage& image) {
+  std::vector<Site> sites;
+  Code code;
+  uint64_t decoded = ~0ull;  // start of the function in `code`
+  for (const uint64_t address : raw_pairs(file, image)) {
+    const auto function = image.function_at(address);
+    if (!function || function->end - function->start > kFunctionMax) {
+      if (converge(file, image, address, code)) {
+        const auto at = std::find_if(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
+        add_site(code, static_cast<size_t>(at - code.begin()), 0, sites);
+      } else {
+        sites.emplace_back().syscall = address;
+        sites.back().refusal = Refusal::NoBoundary;
+      }
+      decoded = ~0ull;
+      continue;
+    }
+    if (decoded != function->start) {
+      const Stretch bytes = stretch(file, image, function->start, function->end);
+      code = decode(bytes.bytes, bytes.size, function->start);
+      decoded = function->start;
+    }
+    const auto at = std::lower_bound(code.begin(), code.end(), address, [](const Instruction& i, uint64_t wanted) { return i.address < wanted; });
+    if (at != code.end() && at->address == address) {
+      add_site(code, static_cast<size_t>(at - code.begin()), function->start, sites);
+    } else {
+      sites.emplace_back().syscall = address;
+      sites.back().refusal = Refusal::Misread;
+    }
+  }
+  refuse_far_branches(file, image, sites);
+  find_callers(file, image, sites);
+  return sites;
+}
+
+std::string_view name_of(Refusal refusal) {
+  static constexpr std::string_view kNames[] = {"none", "no boundary", "misread", "no window", "control flow in the window",
+                                                "branch into the window", "jump table", "flags live", "not movable"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Refusal::Count));
+  return kNames[static_cast<size_t>(refusal)];
+}
+
+}  // namespace vedette

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stub in the watched process and the tracer outside agree on: where the agent's page lies, how a thread's ring
+// is laid out, and what a record in it looks like. tracee/page.S includes this file too, so the numbers are macros.
+//
+//   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there
+//   0x11000  table          entry of the stub for each call number (8 bytes each), and the constants of this run
+//   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call
+//
+//   ring     one segment a thread: context page | data, a power of two | slack, so that a record never wraps
+//
+// The stub reaches its context as gs:(0x10000 + offset), with GS base = context - 0x10000: that is how GS base 0 lands in the
+// null context without a test. Positions (head, tail, limit) count bytes for ever; position & mask is the offset in data.
+// A record is published by the store to head. Everything in a ring is under the program's control: a reader copies, then
+// checks (tracer/inline_ring.h).
+#pragma once
+
+#define VEDETTE_AGENT_BASE 0x10000
+#define VEDETTE_AGENT_TABLE 0x11000
+#define VEDETTE_AGENT_CODE 0x12000
+#define VEDETTE_AGENT_LIMIT 0x200000  // the guarded range ends here: lld puts its static programs at 2 MiB
+#define VEDETTE_AGENT_BYTES 0x4000
+
+// In the table's page, behind the entries.
+#define VEDETTE_CALLS 480
+#define VEDETTE_DISPATCH (VEDETTE_AGENT_TABLE + VEDETTE_CALLS * 8)  // address of the entry for any number
+#define VEDETTE_SNAPLEN (VEDETTE_DISPATCH + 8)
+
+// Context, from its start.
+#define VEDETTE_HEAD 0        // where the next record goes; published records end here
+#define VEDETTE_ROOM_END 8    // head may not go beyond without another look at tail
+#define VEDETTE_RESUME 16     // the instruction behind the site's syscall, while the thread is in the stub
+#define VEDETTE_IN_FLIGHT 24  // head | 1 while the record at head belongs to a call that has not returned
+#define VEDETTE_MASK 32       // bytes of data - 1
+#define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
+#define VEDETTE_ROOM 72       // bytes of data less one largest record
+#define VEDETTE_RING_DATA 4096
+
+// A record.
+#define VEDETTE_REC_SIZE 0     // u32: this header and all chunks, a multiple of 8
+#define VEDETTE_REC_NR 4       // u32
+#define VEDETTE_REC_ENTER 8    // TSC
+#define VEDETTE_REC_EXIT 16    // TSC
+#define VEDETTE_REC_RESULT 24  // i64
+#define VEDETTE_REC_ARGS 32    // six u64
+#define VEDETTE_REC_CHUNKS 80
+// A chunk: {u64 address in the program, u32 size, u32 0}, then the bytes, padded to 8.
+#define VEDETTE_CHUNK_DATA 16
+#define VEDETTE_RECORD_MAX 0x3000  // bytes; also the slack
+
+#define VEDETTE_PATH_MAX 4096     // a path's chunk, with its NUL
+#define VEDETTE_VECTOR_MAX 64     // iovecs that are followed
+#define VEDETTE_ADDRESS_MAX 128   // sizeof(sockaddr_storage)
+#define VEDETTE_CONTROL_MAX 1024  // ancillary data: room for SCM_MAX_FD (253) descriptors
+#define VEDETTE_MESSAGE_SIZE 56   // sizeof(msghdr)
+
+#ifndef __ASSEMBLER__
+#include <cstdint>
+
+namespace vedette {
+
+// The context page as the tracer sees it.
+struct RingContext {
+  uint64_t head;
+  uint64_t room_end;
+  uint64_t resume;
+  uint64_t in_flight;
+  uint64_t mask;
+  uint64_t reserved[3];
+  uint64_t tail;
+  uint64_t room;
+};
+static_assert(sizeof(RingContext) == VEDETTE_ROOM + 8);
+
+struct RingRecord {
+  uint32_t size;
+  uint32_t nr;
+  uint64_t enter_tsc;
+  uint64_t exit_tsc;
+  int64_t result;
+  uint64_t args[6];
+};
+static_assert(sizeof(RingRecord) == VEDETTE_REC_CHUNKS);
+
+struct RingChunk {
+  uint64_t address;
+  uint32_t size;
+  uint32_t reserved;
+};
+static_assert(sizeof(RingChunk) == VEDETTE_CHUNK_DATA);
+
+}  // namespace vedette
+#endif

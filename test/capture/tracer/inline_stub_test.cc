@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stub, the gates and the ring without any tracer: this test attaches the agent's page to itself, patches a syscall of
+// its own, and reads back what the stub recorded. What the kernel did is the oracle.
+#include <asm/prctl.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "capture/tracer/inline_agent.h"
+#include "capture/tracer/inline_ring.h"
+
+using namespace vedette;
+
+namespace {
+
+constexpr uint32_t kSnaplen = 80;
+
+// long call(nr, a0 .. a5): a syscall whose window has been sent to the stub. r11 and rcx are its only losses.
+//   mov %rdi,%rax; mov %rsi,%rdi; ... ; lea end(%rip),%rcx; jmp *[dispatch]; (syscall;) end: ret
+struct Stub {
+  using Function = long (*)(long, long, long, long, long, long, long);
+  Function function;
+  Stub() {
+    static const uint8_t kCode[] = {
+        0x48, 0x89, 0xf8,                          // mov %rdi,%rax
+        0x48, 0x89, 0xf7,                          // mov %rsi,%rdi
+        0x48, 0x89, 0xd6,                          // mov %rdx,%rsi
+        0x48, 0x89, 0xca,                          // mov %rcx,%rdx
+        0x4d, 0x89, 0xc2,                          // mov %r8,%r10
+        0x4d, 0x89, 0xc8,                          // mov %r9,%r8
+        0x4c, 0x8b, 0x4c, 0x24, 0x08,              // mov 8(%rsp),%r9
+        0x48, 0x8d, 0x0d, 0x09, 0x00, 0x00, 0x00,  // lea 9(%rip),%rcx
+        0xff, 0x24, 0x25, 0, 0, 0, 0,              // jmp *dispatch
+        0x0f, 0x05,                                // syscall
+        0xc3,                                      // ret
+    };
+    void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(page, kCode, sizeof kCode);
+    const uint32_t dispatch = VEDETTE_DISPATCH;
+    memcpy(static_cast<uint8_t*>(page) + 33, &dispatch, sizeof dispatch);
+    mprotect(page, 4096, PROT_READ | PROT_EXEC);
+    function = reinterpret_cast<Function>(page);
+  }
+};
+
+long call(long nr, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+  static const Stub stub;
+  return stub.function(nr, a, b, c, d, e, f);
+}
+long address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+struct Agent {
+  Segment page = make_agent_segment(kSnaplen, Integrity::Normal);
+  std::unique_ptr<Ring> ring = Ring::create(Ring::kSmall);
+  void* context = nullptr;
+  RecordCopy copy;
+
+  Agent() {
+    REQUIRE(page.is_open());
+    REQUIRE(ring);
+    REQUIRE(shmat(page.id(), reinterpret_cast<void*>(VEDETTE_AGENT_BASE), SHM_RDONLY | SHM_EXEC) ==
+            reinterpret_cast<void*>(VEDETTE_AGENT_BASE));
+    context = shmat(ring->id(), nullptr, 0);
+    use(context);
+  }
+  ~Agent() {
+    set_gs(0);
+    shmdt(context);
+    shmdt(reinterpret_cast<void*>(VEDETTE_AGENT_BASE));
+  }
+  static void set_gs(uint64_t base) { syscall(SYS_arch_prctl, ARCH_SET_GS, base); }
+  static void use(void* context) { set_gs(reinterpret_cast<uint64_t>(context) - VEDETTE_AGENT_BASE); }
+
+  const RingRecord& take() {
+    REQUIRE(ring->next(copy) == Ring::Next::Record);
+    ring->release();
+    return copy.record();
+  }
+  bool empty() { return ring->next(copy) == Ring::Next::Empty; }
+  std::string at(long address, size_t size) {
+    std::string text(size, '\0');
+    text.resize(copy.read(static_cast<uint64_t>(address), text.data(), size));
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a write is recorded once, with its arguments, result, times and the first snaplen bytes") {
+  Agent agent;
+  const int fd = open("/dev/null", O_WRONLY);
+  for (const size_t size : {0u, 1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 79u, 80u, 81u, 4096u}) {
+    std::string text(size, 'x');
+    for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
+    CHECK(call(SYS_write, fd, address(text.data()), static_cast<long>(size), 4, 5, 6) == static_cast<long>(size));
+    const RingRecord& record = agent.take();
+    CHECK(record.nr == SYS_write);
+    CHECK(record.result == static_cast<int64_t>(size));
+    CHECK(record.args[0] == static_cast<uint64_t>(fd));
+    CHECK(record.args[2] == size);
+    CHECK(record.args[3] == 4);
+    CHECK(record.args[5] == 6);
+    CHECK(record.exit_tsc > record.enter_tsc);
+    CHECK(agent.at(address(text.data()), 4096) == text.substr(0, kSnaplen));
+    CHECK(agent.empty());
+  }
+  close(fd);
+}
+
+TEST_CASE("a read that fails, ends or is short records what the kernel delivered") {
+  Agent agent;
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  char buffer[64];
+  REQUIRE(write(ends[1], "hello", 5) == 5);
+  CHECK(call(SYS_read, ends[0], address(buffer), sizeof buffer) == 5);
+  CHECK(agent.take().result == 5);
+  CHECK(agent.at(address(buffer), sizeof buffer) == "hello");
+  close(ends[1]);
+  CHECK(call(SYS_read, ends[0], address(buffer), sizeof buffer) == 0);
+  CHECK(agent.take().size == VEDETTE_REC_CHUNKS);
+  close(ends[0]);
+  CHECK(call(SYS_read, ends[0], address(buffer), sizeof buffer) == -EBADF);
+  CHECK(agent.take().result == -EBADF);
+  CHECK(call(SYS_write, 1, 1, 10) == -EFAULT);
+  CHECK(agent.take().size == VEDETTE_REC_CHUNKS);
+}
+
+TEST_CASE("paths are recorded whole, with their NUL") {
+  Agent agent;
+  const std::string longest(4000, '/');
+  for (const std::string& path : {std::string("/"), std::string("/dev/null"), std::string("no/such"), longest}) {
+    const long fd = call(SYS_openat, AT_FDCWD, address(path.c_str()), O_RDONLY);
+    const RingRecord& record = agent.take();
+    CHECK(record.result == fd);
+    CHECK(agent.at(address(path.c_str()), 5000) == std::string(path.c_str(), path.size() + 1));
+    if (fd >= 0) close(static_cast<int>(fd));
+  }
+  struct stat facts;
+  CHECK(call(SYS_stat, address("/dev/null"), address(&facts)) == 0);
+  CHECK(S_ISCHR(facts.st_mode));
+  CHECK(agent.take().nr == SYS_stat);
+  CHECK(call(SYS_newfstatat, 0, 0, address(&facts), AT_EMPTY_PATH) <= 0);
+  CHECK(agent.take().size == VEDETTE_REC_CHUNKS);
+  char target[256];
+  const long size = call(SYS_readlink, address("/proc/self/exe"), address(target), sizeof target);
+  REQUIRE(size > 0);
+  CHECK(agent.take().result == size);
+  CHECK(agent.at(address(target), 256) == std::string(target, static_cast<size_t>(size)));
+}
+
+TEST_CASE("vectors, addresses and messages are followed") {
+  Agent agent;
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  iovec parts[3] = {{const_cast<char*>("abc"), 3}, {nullptr, 0}, {const_cast<char*>("defgh"), 5}};
+  CHECK(call(SYS_writev, ends[0], address(parts), 3) == 8);
+  CHECK(agent.take().result == 8);
+  CHECK(agent.at(address(parts), sizeof parts).size() == sizeof parts);
+  CHECK(agent.at(address(parts[0].iov_base), 3) == "abc");
+  CHECK(agent.at(address(parts[2].iov_base), 9) == "defgh");
+
+  char first[2], second[64];
+  iovec into[2] = {{first, 2}, {second, sizeof second}};
+  msghdr message = {};
+  message.msg_iov = into;
+  message.msg_iovlen = 2;
+  CHECK(call(SYS_recvmsg, ends[1], address(&message), 0) == 8);
+  CHECK(agent.take().result == 8);
+  CHECK(agent.at(address(&message), sizeof message).size() == sizeof message);
+  CHECK(agent.at(address(first), 2) == "ab");
+  CHECK(agent.at(address(second), 64).substr(0, 6) == "cdefgh");
+
+  CHECK(call(SYS_sendto, ends[0], address("ping"), 4, 0, 0, 0) == 4);
+  CHECK(agent.take().args[2] == 4);
+  CHECK(call(SYS_recvfrom, ends[1], address(second), sizeof second, 0, 0, 0) == 4);
+  agent.take();
+  CHECK(agent.at(address(second), 64) == "ping");
+  iovec many[VEDETTE_VECTOR_MAX + 1] = {};
+  CHECK(call(SYS_writev, ends[0], address(many), VEDETTE_VECTOR_MAX + 1) == 0);
+  CHECK(agent.empty());
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("a full ring and GS base 0 take the intact syscall, and nothing is overwritten") {
+  Agent agent;
+  unsigned recorded = 0;
+  while (recorded < 10000) {
+    CHECK(call(SYS_lseek, 1000 + static_cast<long>(recorded), 0, 0) == -EBADF);
+    if (agent.ring->pending_bytes() == recorded * VEDETTE_REC_CHUNKS) break;
+    ++recorded;
+  }
+  CHECK(recorded == (Ring::kSmall - VEDETTE_RECORD_MAX) / VEDETTE_REC_CHUNKS + 1);
+  for (unsigned i = 0; i < recorded; ++i) CHECK(agent.take().args[0] == 1000 + i);
+  CHECK(call(SYS_lseek, 7, 0, 0) == -EBADF);
+  CHECK(agent.take().args[0] == 7);
+  Agent::set_gs(0);
+  CHECK(call(SYS_getpid) == getpid());
+  CHECK(call(SYS_lseek, 8, 0, 0) == -EBADF);
+  CHECK(agent.empty());
+}
+
+TEST_CASE("a number that is not recorded inline goes to the intact syscall") {
+  Agent agent;
+  CHECK(call(SYS_getpid) == getpid());
+  CHECK(call(100000) == -ENOSYS);
+  CHECK(call(-1) == -ENOSYS);
+  CHECK(agent.empty());
+}
+
+TEST_CASE("a scribbled ring is damaged, never followed") {
+  Agent agent;
+  call(SYS_lseek, 1, 0, 0);
+  auto* context = static_cast<RingContext*>(agent.context);
+  const uint64_t head = context->head;
+  auto* record = reinterpret_cast<RingRecord*>(static_cast<std::byte*>(agent.context) + VEDETTE_RING_DATA);
+  for (const uint32_t size : {0u, 8u, 81u, 4096u, 0xffffffffu}) {
+    record->size = size;
+    context->head = head;
+    agent.ring->reset();
+    context->head = head;
+    CHECK(agent.ring->next(agent.copy) == Ring::Next::Damaged);
+    CHECK(agent.empty());
+  }
+  context->head = ~0ull;
+  CHECK(agent.ring->next(agent.copy) == Ring::Next::Damaged);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/host_link.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "capture/kernel/clock.h"
+
+namespace vedette {
+namespace {
+
+constexpr int kPollMs = 50;           // how soon a deadline set by another thread is noticed
+constexpr size_t kPieceMax = 1 << 18;  // of a frame, at a time
+
+bool is_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
+
+}  // namespace
+
+Result<void> HostLink::open() {
+  Result<Fd> connected = connect_to(address_);
+  if (!connected) return connected.error();
+  socket_ = std::move(*connected);
+  is_socket_ = socket_.is_open() && is_socket(socket_.get());
+  if (!discards() && !send(hello_)) return Errno(EPIPE);
+  return {};
+}
+
+bool HostLink::send(std::span<const uint8_t> frame) {
+  if (!socket_.is_open()) return false;
+  const uint32_t size = static_cast<uint32_t>(frame.size());
+  uint8_t head[sizeof size];
+  std::memcpy(head, &size, sizeof size);
+  if (send_bytes(head, sizeof head) && send_bytes(frame.data(), frame.size())) return true;
+  socket_.reset();
+  return false;
+}
+
+bool HostLink::send_bytes(const uint8_t* bytes, size_t size) {
+  while (size > 0) {
+    if (!wait_writable()) return false;
+    const size_t piece = std::min(size, kPieceMax);
+    const ssize_t sent = is_socket_ ? ::send(socket_.get(), bytes, piece, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                    : ::write(socket_.get(), bytes, piece);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (sent <= 0) return false;
+    bytes += sent;
+    size -= static_cast<size_t>(sent);
+  }
+  return true;
+}
+
+bool HostLink::wait_writable() {
+  for (;;) {
+    pollfd slot{socket_.get(), static_cast<short>(POLLOUT | (is_socket_ ? POLLIN : 0)), 0};
+    const int ready = ::poll(&slot, 1, kPollMs);
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready > 0 && (slot.revents & POLLIN) != 0 && !hear()) return false;
+    if (ready > 0 && (slot.revents & POLLOUT) != 0) return true;
+    if (ready > 0 && (slot.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return false;
+    const uint64_t deadline = deadline_ns_;
+    if (deadline != 0 && monotonic_ns() > deadline) return false;
+  }
+}
+
+// What the host says back is short and rare: "ready", or "error" before it closes the stream.
+bool HostLink::hear() {
+  char text[512];
+  const ssize_t size = ::recv(socket_.get(), text, sizeof text, MSG_DONTWAIT);
+  if (size < 0) return errno == EAGAIN || errno == EINTR;
+  if (size == 0) return false;
+  refused_ = std::string_view(text, static_cast<size_t>(size)).find("\xa5" "error") != std::string_view::npos;
+  return !refused_;
+}
+
+}  // namespace vedette

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/lost_report.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "capture/kernel/fd.h"
+
+namespace vedette {
+namespace {
+
+constexpr struct {
+  Lost what;
+  const char* name;
+} kNames[] = {{Lost::spool, "spool"}, {Lost::host, "host"}, {Lost::ring, "ring"}, {Lost::decode, "decode"},
+              {Lost::killed, "killed"}};
+static_assert(sizeof kNames / sizeof *kNames == kLostCounters);
+
+void write_file(const LostCounters& lost, const std::string& path) {
+  std::string text = "{";
+  for (const auto& [what, name] : kNames) {
+    text += (text.size() > 1 ? ", \"" : "\"") + std::string(name) + "\": " + std::to_string(lost.get(what));
+  }
+  text += "}\n";
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.is_open() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    std::perror(path.c_str());
+  }
+}
+
+}  // namespace
+
+void report_lost(const LostCounters& lost, const std::string& path) {
+  if (!path.empty()) return write_file(lost, path);
+  const uint64_t undelivered = lost.get(Lost::host);
+  if (undelivered == 0) return;
+  std::fprintf(stderr, "vedette-capture: %llu events could not be delivered: the host was gone\n",
+               static_cast<unsigned long long>(undelivered));
+}
+
+}  // namespace vedette

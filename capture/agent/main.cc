@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// vedette-capture: runs a command and sends every system call of interest to the host. It stands where the command would
+// have stood: same descriptors, limits, group and terminal below it, same status and signals above it, also as a
+// container's process 1. Read aloud:
+//
+//   parse - connect - find the program - launch it under the filter - trace until it has ended - deliver - end as it did
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "capture/agent/doctor.h"
+#include "capture/agent/failure.h"
+#include "capture/agent/hello.h"
+#include "capture/agent/host_link.h"
+#include "capture/agent/lost_report.h"
+#include "capture/agent/options.h"
+#include "capture/agent/recorder.h"
+#include "capture/agent/uplink.h"
+#include "capture/kernel/capabilities.h"
+#include "capture/kernel/features.h"
+#include "capture/tracer/capture_filter.h"
+#include "capture/tracer/loop.h"
+#include "capture/tracer/proc_truth.h"
+
+namespace vedette {
+namespace {
+
+constexpr uint64_t kSpoolWaitNs = 20'000'000;       // how long a full spool may hold the workload up, per batch
+constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a slow host after the workload's end
+
+// Everything that has to outlive the loop.
+struct Agent {
+  explicit Agent(const Options& options)
+      : options(options), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs),
+        link(options.host, hello_frame(source, options)), recorder(source, clock, spool, lost),
+        uplink(link, recorder, spool, lost) {}
+
+  const Options& options;
+  Clock clock;
+  LostCounters lost;
+  Encoder::Source source;
+  Spool spool;
+  HostLink link;
+  Recorder recorder;
+  Uplink uplink;
+
+  void finish() {
+    uplink.finish(kDeliverWaitNs);
+    report_lost(lost, options.lost_report);
+  }
+};
+
+Failure describe(const LaunchFailure& failure, const std::string& program) {
+  const std::string reason = reason_of(failure.why);
+  switch (failure.step) {
+    case LaunchStep::Find:
+    case LaunchStep::Execute:
+      if (failure.why.get() == ENOENT) return make_failure(ErrorCode::VEDETTE_COMMAND_NOT_FOUND, {{"path", program}});
+      return make_failure(ErrorCode::VEDETTE_COMMAND_NOT_EXECUTABLE, {{"path", program}, {"reason", reason}});
+    case LaunchStep::Seize:
+      return make_failure(ErrorCode::VEDETTE_PTRACE_REFUSED,
+                          {{"pid", std::to_string(::getpid())}, {"reason", reason}});
+    case LaunchStep::Filter: return make_failure(ErrorCode::VEDETTE_SECCOMP_REFUSED, {{"reason", reason}});
+    case LaunchStep::Clone: break;
+  }
+  return make_failure(ErrorCode::VEDETTE_LAUNCH_FAILED, {{"reason", reason}});
+}
+
+// A signal that ends us when only the workload's descendants are left: they end with us.
+void end_after_root(void* context, int signal) {
+  static_cast<Agent*>(context)->finish();
+  std::_Exit(128 + signal);
+}
+
+int run(const Options& options) {
+  Signals signals;
+  const Result<std::string> program = find_program(options.command[0]);
+  if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
+
+  Agent agent(options);
+  if (const Result<void> opened = agent.link.open(); !opened) {
+    return report(make_failure(ErrorCode::VEDETTE_HOST_UNREACHABLE,
+                               {{"address", options.host.text}, {"reason", reason_of(opened.error())}}));
+  }
+
+  Launch launch(options.command, *program, signals.original_mask());
+  Launched launched;
+  const std::vector<sock_filter> filter = capture_filter();
+  if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
+
+  agent.uplink.start();
+  signals.start(launched.tid, end_after_root, &agent);
+
+  ProcTruth truth;
+  State state(truth, options.limits);
+  Hooks trace_only;
+  Context context(agent.clock, options.limits, state, trace_only, agent.recorder);
+  context.io_uring = options.io_uring;
+  context.can_trace_all = has_capability(Capability::SysPtrace);
+  context.no_new_privs = launched.no_new_privs;
+  Loop loop(context, signals);
+  const WaitStatus status = loop.run(launched, ::getpid() == 1);
+
+  agent.finish();
+  if (launch.failed()) return report(describe(launch.failure(), *program));
+  return status.shell_status();
+}
+
+}  // namespace
+}  // namespace vedette
+
+int main(int argc, char** argv) {
+  using namespace vedette;
+  const std::variant<Options, Failure> parsed = parse_options(argc, argv);
+  if (const Failure* const failure = std::get_if<Failure>(&parsed)) return report(*failure);
+  const Options& options = std::get<Options>(parsed);
+  if (options.help) return std::fputs(kUsage, stdout) < 0;
+  if (options.version) return std::printf("vedette-capture %s\n", VEDETTE_VERSION) < 0;
+  if (options.doctor) return run_doctor();
+  return run(options);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row per option; `--name value` and `--name=value` are both taken.
+#include "capture/agent/options.h"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace vedette {
+
+const char kUsage[] =
+    "Usage: vedette-capture [options] -- COMMAND [ARGUMENT]...\n"
+    "Runs COMMAND and sends every system call of interest to a Vedette host.\n"
+    "\n"
+    "  --host ADDRESS         fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard (default)\n"
+    "  --snaplen N            payload bytes kept of a buffer, 0 to 4096 (80)\n"
+    "  --io-uring WHAT        refuse (default: ENOSYS, programs fall back) or allow\n"
+    "  --tiers WHICH          all (default) or trace\n"
+    "  --integrity LEVEL      normal (default) or strict\n"
+    "  --spool BYTES          what may wait for a slow host (16777216)\n"
+    "  --lost-report FILE     write what could not be delivered here when all is over\n"
+    "  --doctor               print what this kernel and container allow, as JSON\n"
+    "  --version, --help\n";
+
+namespace {
+
+constexpr size_t kSpoolMin = 2u << 20;   // a batch being filled, one being sent
+constexpr size_t kSpoolMax = 1u << 30;
+
+std::optional<uint64_t> number_in(std::string_view text, uint64_t least, uint64_t most) {
+  uint64_t value = 0;
+  const std::from_chars_result parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  if (value < least || value > most) return std::nullopt;
+  return value;
+}
+
+// One of two words.
+bool choose(std::string_view text, std::string_view no, std::string_view yes, bool& into) {
+  if (text != no && text != yes) return false;
+  into = text == yes;
+  return true;
+}
+
+bool set_host(Options& options, std::string_view text) {
+  const std::optional<HostAddress> address = parse_host_address(text);
+  if (address) options.host = *address;
+  return address.has_value();
+}
+
+bool set_snaplen(Options& options, std::string_view text) {
+  const std::optional<uint64_t> bytes = number_in(text, 0, kSnaplenMax);
+  if (bytes) options.limits.snaplen = static_cast<uint32_t>(*bytes);
+  return bytes.has_value();
+}
+
+bool set_io_uring(Options& options, std::string_view text) {
+  bool allow = false;
+  if (!choose(text, "refuse", "allow", allow)) return false;
+  options.io_uring = allow ? IoUring::Allow : IoUring::Refuse;
+  return true;
+}
+
+bool set_tiers(Options& options, std::string_view text) { return choose(text, "trace", "all", options.inline_tier); }
+
+bool set_integrity(Options& options, std::string_view text) { return choose(text, "normal", "strict", options.strict); }
+
+bool set_spool(Options& options, std::string_view text) {
+  const std::optional<uint64_t> bytes = number_in(text, kSpoolMin, kSpoolMax);
+  if (bytes) options.spool_bytes = static_cast<size_t>(*bytes);
+  return bytes.has_value();
+}
+
+bool set_lost_report(Options& options, std::string_view text) {
+  options.lost_report = text;
+  return !text.empty();
+}
+
+struct OptionRow {
+  std::string_view name;
+  bool (*set)(Options&, std::string_view);
+  const char* expects;
+};
+constexpr OptionRow kRows[] = {
+    {"--host", set_host, "fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard"},
+    {"--snaplen", set_snaplen, "a number from 0 to 4096"},
+    {"--io-uring", set_io_uring, "refuse or allow"},
+    {"--tiers", set_tiers, "all or trace"},
+    {"--integrity", set_integrity, "normal or strict"},
+    {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},
+    {"--lost-report", set_lost_report, "a file"},
+};
+
+struct FlagRow {
+  std::string_view name;
+  bool Options::* flag;
+};
+constexpr FlagRow kFlags[] = {
+    {"--doctor", &Options::doctor},
+    {"--help", &Options::help},
+    {"--version", &Options::version},
+};
+
+Failure usage(std::string problem) {
+  return make_failure(ErrorCode::VEDETTE_USAGE, {{"problem", std::move(problem)}, {"command", "run"}});
+}
+
+const OptionRow* find_option(std::string_view name) {
+  for (const OptionRow& row : kRows) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+bool set_flag(Options& options, std::string_view name) {
+  for (const FlagRow& row : kFlags) {
+    if (row.name != name) continue;
+    options.*row.flag = true;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::variant<Options, Failure> parse_options(int argc, char** argv) {
+  Options options;
+  int at = 1;
+  for (; at < argc && std::string_view(argv[at]) != "--"; ++at) {
+    const std::string_view argument = argv[at];
+    if (set_flag(options, argument)) continue;
+    const size_t equals = argument.find('=');
+    const std::string_view name = argument.substr(0, equals);
+    const OptionRow* const row = find_option(name);
+    if (row == nullptr) return usage("There is no option " + std::string(argument) + ".");
+    if (equals == argument.npos && at + 1 == argc) return usage(std::string(name) + " needs " + row->expects + ".");
+    const std::string_view value = equals == argument.npos ? argv[++at] : argument.substr(equals + 1);
+    if (!row->set(options, value)) {
+      return usage(std::string(name) + " needs " + row->expects + ", not \"" + std::string(value) + "\".");
+    }
+  }
+  for (++at; at < argc; ++at) options.command.push_back(argv[at]);
+  if (options.command.empty() && !options.doctor && !options.help && !options.version) {
+    return make_failure(ErrorCode::VEDETTE_NO_COMMAND, {{"command", "run"}});
+  }
+  return options;
+}
+
+}  // namespace vedette

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/recorder.h"
+
+#include "capture/agent/pack.h"
+
+namespace vedette {
+namespace {
+
+constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
+
+}  // namespace
+
+void Recorder::on_event(const Sighting& sighting) {
+  const std::lock_guard lock(mutex_);
+  ++recorded_;
+  if (!encoder_.append(sighting)) {
+    seal();
+    if (!encoder_.append(sighting)) {
+      encoder_.skip(1);
+      return lost_.add(Lost::decode, 1);
+    }
+  }
+  if (encoder_.records() == 1) spool_.set_due(monotonic_ns() + kAgeMaxNs);
+}
+
+void Recorder::flush() {
+  const std::lock_guard lock(mutex_);
+  seal();
+}
+
+void Recorder::seal() {
+  const uint64_t events = encoder_.records();
+  if (events == 0) return;
+  clock_.refresh();
+  Frame frame;
+  frame.bytes = spool_.fresh_buffer();
+  frame.events = events;
+  encoder_.seal(clock_.now_ns(), lost_.all(), frame.bytes);
+  if (!spool_.put(std::move(frame))) lost_.add(Lost::spool, events);
+}
+
+void Recorder::on_root_end(WaitStatus status) {
+  const std::lock_guard lock(mutex_);
+  seal();
+  Frame frame;
+  frame.essential = true;
+  frame.bytes.reserve(kEndBytes);
+  Pack pack(frame.bytes);
+  pack.array(4);
+  pack.text("end");
+  pack.integer(status.is_exited() ? static_cast<uint64_t>(status.exit_code()) : 0);
+  pack.integer(status.is_signaled() ? static_cast<uint64_t>(status.term_signal()) : 0);
+  pack.array(kLostCounters);
+  for (const uint64_t counter : lost_.all()) pack.integer(counter);
+  spool_.put(std::move(frame));
+}
+
+}  // namespace vedette

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tracer's sink: encodes events into the batch being filled, seals it when it is full, and puts it into the spool.
+// A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old, so a quiet workload's events
+// arrive soon and a busy one's in large batches. The lock is held for one append or one seal.
+#pragma once
+
+#include <mutex>
+
+#include "capture/agent/encode.h"
+#include "capture/agent/spool.h"
+#include "capture/kernel/clock.h"
+#include "capture/tracer/sink.h"
+
+namespace vedette {
+
+class Recorder final : public Sink {
+ public:
+  static constexpr uint64_t kAgeMaxNs = 8'000'000;  // with a scheduling delay still within the promised 10 ms
+
+  Recorder(const Encoder::Source& source, Clock& clock, Spool& spool, LostCounters& lost)
+      : encoder_(source), clock_(clock), spool_(spool), lost_(lost) {}
+
+  void on_event(const Sighting& sighting) override;
+  void on_root_end(WaitStatus status) override;
+
+  // Seals whatever has been recorded.
+  void flush();
+  uint64_t recorded() const { return recorded_; }
+
+ private:
+  void seal();
+
+  std::mutex mutex_;
+  Encoder encoder_;
+  Clock& clock_;
+  Spool& spool_;
+  LostCounters& lost_;
+  uint64_t recorded_ = 0;
+};
+
+}  // namespace vedette

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/spool.h"
+
+#include <chrono>
+
+#include "capture/kernel/clock.h"
+
+namespace vedette {
+namespace {
+
+constexpr size_t kSpareMax = 3;  // one being filled, one being sent, one between
+
+}  // namespace
+
+std::array<uint64_t, kLostCounters> LostCounters::all() const {
+  std::array<uint64_t, kLostCounters> values;
+  for (size_t i = 0; i < values.size(); ++i) values[i] = counters_[i].load(std::memory_order_relaxed);
+  return values;
+}
+
+uint64_t LostCounters::total() const {
+  uint64_t sum = 0;
+  for (const uint64_t value : all()) sum += value;
+  return sum;
+}
+
+bool Spool::put(Frame frame) {
+  std::unique_lock lock(mutex_);
+  const auto has_room = [&] { return closed_ || bytes_ + frame.bytes.size() <= bytes_max_; };
+  if (!frame.essential && !has_room() &&
+      !drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), has_room)) {
+    return false;
+  }
+  bytes_ += frame.bytes.size();
+  frames_.push_back(std::move(frame));
+  filled_.notify_one();
+  return true;
+}
+
+void Spool::set_due(uint64_t due_ns) {
+  const std::lock_guard lock(mutex_);
+  due_ns_ = due_ns;
+  if (due_ns != 0) filled_.notify_one();
+}
+
+Spool::Wake Spool::take(Frame& into) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!frames_.empty()) {
+      into = std::move(frames_.front());
+      frames_.pop_front();
+      bytes_ -= into.bytes.size();
+      drained_.notify_one();
+      return Wake::Frame;
+    }
+    if (closed_) return Wake::Closed;
+    if (due_ns_ == 0) {
+      filled_.wait(lock);
+      continue;
+    }
+    const uint64_t now = monotonic_ns();
+    if (now >= due_ns_) {
+      due_ns_ = 0;
+      return Wake::Due;
+    }
+    filled_.wait_for(lock, std::chrono::nanoseconds(due_ns_ - now));
+  }
+}
+
+void Spool::recycle(std::vector<uint8_t> buffer) {
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() >= kSpareMax) return;
+  buffer.clear();
+  spare_.push_back(std::move(buffer));
+}
+
+std::vector<uint8_t> Spool::fresh_buffer() {
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) return {};
+  std::vector<uint8_t> buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+void Spool::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  filled_.notify_all();
+  drained_.notify_all();
+}
+
+size_t Spool::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace vedette

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread between spool and host, so that the tracer never waits for a socket. It also seals batches that would get too
+// old. When the host goes away the workload does not notice: an inherited stream cannot be had again, so what comes after
+// is counted as lost; a host with an address is tried again, and meanwhile the spool fills.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+
+#include "capture/agent/host_link.h"
+#include "capture/agent/recorder.h"
+#include "capture/agent/spool.h"
+
+namespace vedette {
+
+class Uplink {
+ public:
+  Uplink(HostLink& link, Recorder& recorder, Spool& spool, LostCounters& lost)
+      : link_(link), recorder_(recorder), spool_(spool), lost_(lost) {}
+
+  void start();
+  // Sends what there is, for at most so long, and ends the thread. What is left is counted.
+  void finish(uint64_t wait_ns);
+
+ private:
+  static void* thread_main(void* self);
+  void run();
+  void deliver(Frame frame);
+  bool reopen();
+  bool is_time_up() const;
+
+  HostLink& link_;
+  Recorder& recorder_;
+  Spool& spool_;
+  LostCounters& lost_;
+  pthread_t thread_{};
+  std::atomic<uint64_t> deadline_ns_{0};
+};
+
+}  // namespace vedette

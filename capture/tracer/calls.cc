@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/calls.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "capture/decode/decoder.h"
+#include "capture/decode/syscalls.h"
+#include "capture/tracer/interruption.h"
+#include "capture/tracer/task_memory.h"
+
+namespace vedette {
+namespace {
+
+constexpr int64_t kNoCall = -1;  // as a number: the kernel runs nothing and returns the result register
+
+Abi abi_of(const SyscallInfo& info) {
+  if (info.arch != kAuditNative) return Abi::I386;
+  return (info.seccomp.nr & kForeignNumberBit) != 0 ? Abi::X32 : kNativeAbi;
+}
+
+bool is_launch_exec(const SyscallInfo& info) { return info.arch == kAuditNative && info.seccomp.nr == SYS_execve; }
+
+void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint64_t now) {
+  pending.ip = info.instruction_pointer;
+  pending.sp = info.stack_pointer;
+  Call& call = pending.sighting.event.call;
+  call = Call{.tid = tid, .abi = abi_of(info), .nr = static_cast<uint32_t>(info.seccomp.nr), .enter_ns = now};
+  pending.nr = info.seccomp.nr;
+  for (int i = 0; i < 6; ++i) call.args[i] = pending.args[i] = info.seccomp.args[i];
+}
+
+bool set_first_argument(const Task& task, Abi abi, uint64_t value) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return false;
+  if (abi == Abi::I386) {
+    registers->set_argument_32(0, static_cast<uint32_t>(value));
+  } else {
+    registers->set_argument(0, value);
+  }
+  return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
+}
+
+}  // namespace
+
+void Calls::on_called(Task& task) {
+  const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
+  if (!info) return;  // killed meanwhile; its end will be told
+  if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, Resume::Run);
+  context_.hooks.on_called(task, *info);
+  if (continues_interrupted(task, *info)) return;
+  if (abi_of(*info) == Abi::X32) return refuse_foreign(task, *info);
+
+  std::unique_ptr<PendingCall> call = context_.tasks.borrow_call();
+  read_call(*call, *info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
+  Event& event = call->sighting.event;
+  const Call as_called = event.call;
+  TaskMemory memory(task.memory);
+  if (!decode_enter(as_called, memory, context_.limits, event)) {
+    context_.tasks.give_back(std::move(call));
+    return (void)ptrace_resume(task.tid, Resume::Run);
+  }
+  if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
+  if (is_refused(event)) return refuse(task, std::move(call));
+  prepare(task, *call);
+  enter(task, std::move(call));
+}
+
+void Calls::on_returned(Task& task) {
+  const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
+  if (!info) return;
+  std::unique_ptr<PendingCall> call = std::move(task.call);
+  if (call == nullptr || info->op != PTRACE_SYSCALL_INFO_EXIT) return (void)ptrace_resume(task.tid, Resume::Run);
+
+  Call& facts = call->sighting.event.call;
+  facts.exit_ns = context_.clock.now_ns();
+  facts.result = info->exit.rval;
+  if (call->registers_changed) repair(task, *call);
+  if (task.phase == Phase::Launching) {  // our own execve has failed; launch.h tells the user
+    context_.tasks.give_back(std::move(call));
+    return (void)ptrace_resume(task.tid, Resume::Run);
+  }
+  task.phase = Phase::Running;
+  if (is_restart(facts.result)) {
+    set_aside(*this, task, std::move(call));
+  } else {
+    facts.returned = true;
+    emit(task, std::move(call));
+  }
+  (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
+  Event& event = call->sighting.event;
+  TaskMemory memory(task.memory);
+  const Call as_returned = event.call;
+  decode_exit(as_returned, memory, context_.limits, event);
+  context_.state.after_call(call->sighting);
+  context_.sink.on_event(call->sighting);
+  follow_up(task, event);
+  context_.tasks.give_back(std::move(call));
+}
+
+void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result) {
+  call->sighting.event.call.result = result;
+  call->sighting.event.call.returned = true;
+  emit(task, std::move(call));
+}
+
+bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
+  std::unique_ptr<PendingCall> call = take_restarted(task, info);
+  if (call == nullptr) return false;
+  prepare(task, *call);
+  enter(task, std::move(call));
+  return true;
+}
+
+void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
+  task.call = std::move(call);
+  if (task.phase != Phase::Launching) task.phase = Phase::InCall;
+  (void)ptrace_resume(task.tid, Resume::ToReturn);
+}
+
+bool Calls::is_refused(const Event& event) const {
+  if (event.row->is(kAnswered)) return true;
+  return event.row->is(kIoUring) && context_.io_uring == IoUring::Refuse;
+}
+
+// Answered by us: the kernel skips a call whose number is -1 and does not run the filter again for it.
+void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return context_.tasks.give_back(std::move(call));
+  registers->set_number(static_cast<uint64_t>(kNoCall));
+  registers->set_result(-ENOSYS);
+  if (!ptrace_set_registers(task.tid, *registers)) return context_.tasks.give_back(std::move(call));
+  Event& event = call->sighting.event;
+  event.flags |= kRefused;
+  event.call.result = -ENOSYS;
+  event.call.returned = true;
+  event.call.exit_ns = context_.clock.now_ns();
+  emit(task, std::move(call));
+  (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+// x32 shares the native convention's code but not its table. No distribution uses it and most kernels lack it; one that
+// has it would let a program make calls under numbers that nobody looks at.
+void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return;
+  registers->set_number(static_cast<uint64_t>(kNoCall));
+  registers->set_result(-ENOSYS);
+  if (!ptrace_set_registers(task.tid, *registers)) return;
+  context_.notice(task.tid, Notice::ABI_REFUSED, "", "x32", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
+  (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+void Calls::prepare(Task& task, PendingCall& call) {
+  const Call& facts = call.sighting.event.call;
+  switch (call.sighting.event.id) {
+    case EventId::clone: return clear_untraced(task, call);
+    case EventId::setuid:
+    case EventId::setreuid:
+    case EventId::setresuid:
+      // Another uid's memory is closed to us unless we may trace all; what is open stays open.
+      if (!context_.can_trace_all) task.memory.keep_open();
+      return;
+    case EventId::prctl:
+      if (!context_.can_trace_all && facts.args[0] == PR_SET_DUMPABLE) task.memory.keep_open();
+      return;
+    default: return;
+  }
+}
+
+// A child made with CLONE_UNTRACED would escape us. clone3 has its flags in memory, where another thread could change
+// them behind our back; it is answered ENOSYS by its row.
+void Calls::clear_untraced(Task& task, PendingCall& call) {
+  const Call& facts = call.sighting.event.call;
+  if ((facts.args[0] & CLONE_UNTRACED) == 0) return;
+  const uint64_t flags = facts.args[0] & ~static_cast<uint64_t>(CLONE_UNTRACED);
+  call.registers_changed = set_first_argument(task, facts.abi, flags);
+}
+
+// The kernel leaves argument registers as they were, so the program may rely on it.
+void Calls::repair(Task& task, PendingCall& call) {
+  const Call& facts = call.sighting.event.call;
+  set_first_argument(task, facts.abi, facts.args[0]);
+}
+
+void Calls::follow_up(Task& task, const Event& event) {
+  const Call& call = event.call;
+  switch (event.id) {
+    case EventId::execve:
+    case EventId::execveat:
+      if (!event.failed()) context_.hooks.on_image(task);
+      return;
+    case EventId::mmap:
+    case EventId::mprotect:
+      if (!event.failed()) context_.hooks.on_map_executable(task, call);
+      return;
+    case EventId::io_uring_setup:
+      if ((event.flags & kRefused) != 0) {
+        context_.notice(task.tid, Notice::IO_URING_REFUSED, "io_uring_setup", "", call.result);
+      } else if (!event.failed()) {
+        context_.notice(task.tid, Notice::IO_URING_ALLOWED, "io_uring_setup", "", call.result);
+      }
+      return;
+    case EventId::ptrace:
+      // A debugger, a crash handler, a leak checker: it cannot trace what is traced already.
+      if (call.returned && call.result == -EPERM) context_.notice(task.tid, Notice::TRACER_WANTED, "ptrace", "", 0);
+      return;
+    default: return;
+  }
+}
+
+void Calls::on_exiting(Task& task) {
+  if (task.call == nullptr) return;
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  std::unique_ptr<PendingCall> call = std::move(task.call);
+  // The result register starts out as -ENOSYS in a call that can be traced.
+  if (registers && static_cast<int64_t>(registers->number()) != kNoCall && registers->result() != -ENOSYS &&
+      !is_restart(registers->result())) {
+    call->sighting.event.call.exit_ns = context_.clock.now_ns();
+    settle(task, std::move(call), registers->result());
+  } else {
+    abandon(task, std::move(call));
+  }
+}
+
+void Calls::abandon(Task& task, std::unique_ptr<PendingCall> call) {
+  if (call == nullptr) return;
+  Event& event = call->sighting.event;
+  event.flags |= kInFlight;
+  event.call.returned = false;
+  event.call.result = kAbsent;
+  event.call.exit_ns = context_.clock.now_ns();
+  emit(task, std::move(call));
+}
+
+void Calls::abandon_all(Task& task) {
+  if (task.phase == Phase::Launching) return context_.tasks.give_back(std::move(task.call));
+  abandon(task, std::move(task.call));
+  for (std::unique_ptr<PendingCall>& call : task.interrupted) abandon(task, std::move(call));
+  task.interrupted.clear();
+}
+
+}  // namespace vedette

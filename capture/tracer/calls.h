@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens between a call's two stops. At the first the arguments are read, and whoever the call is about is named
+// while it still is what the call means; at the second the results are read, the books are brought up to date and the
+// event goes out. Each function ends by resuming the task.
+//
+// One call of the program is one event. A call that a signal interrupts leaves the kernel with an ERESTART code, which no
+// program ever sees: it is set aside until it is known what the program does see (interruption.h).
+#pragma once
+
+#include "capture/tracer/context.h"
+
+namespace vedette {
+
+class Calls {
+ public:
+  explicit Calls(Context& context) : context_(context) {}
+
+  void on_called(Task& task);
+  void on_returned(Task& task);
+
+  // The task cannot come back from its call: it was killed in it, or jumped out of a handler. What has completed by
+  // `result` is an event like any other; what has not is marked in flight.
+  void abandon(Task& task, std::unique_ptr<PendingCall> call);
+  void abandon_all(Task& task);
+  // About to end: the kernel may have finished the call and been kept by a SIGKILL from showing us.
+  void on_exiting(Task& task);
+  // The program has seen `result` from an interrupted call.
+  void settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result);
+
+ private:
+  bool continues_interrupted(Task& task, const SyscallInfo& info);
+  bool is_refused(const Event& event) const;
+  void refuse(Task& task, std::unique_ptr<PendingCall> call);
+  void refuse_foreign(Task& task, const SyscallInfo& info);
+  void enter(Task& task, std::unique_ptr<PendingCall> call);
+  void prepare(Task& task, PendingCall& call);
+  void clear_untraced(Task& task, PendingCall& call);
+  void repair(Task& task, PendingCall& call);
+  void emit(Task& task, std::unique_ptr<PendingCall> call);
+  void follow_up(Task& task, const Event& event);
+
+  Context& context_;
+};
+
+}  // namespace vedette

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/capture_filter.h"
+
+#include <linux/seccomp.h>
+
+#include "capture/decode/syscalls.h"
+
+namespace vedette {
+
+std::vector<FilterRule> capture_rules() {
+  std::vector<FilterRule> rules;
+  for (const Row& row : rows_of(kNativeAbi)) {
+    FilterRule rule{row.nr, {}};
+    for (const Condition& condition : row.conditions) {
+      rule.conditions.push_back({condition.arg, condition.mask, condition.equals});
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+// Calls by a foreign convention all stop: they are rare, and the loop knows which of them to let through.
+std::vector<sock_filter> capture_filter() { return build_filter(capture_rules(), SECCOMP_RET_TRACE); }
+
+}  // namespace vedette

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every part of the tracer works with. One tracer thread owns all of it; no locks.
+#pragma once
+
+#include <string_view>
+
+#include "capture/decode/limits.h"
+#include "capture/kernel/clock.h"
+#include "capture/state/state.h"
+#include "capture/tracer/hooks.h"
+#include "capture/tracer/sink.h"
+#include "capture/tracer/tasks.h"
+
+namespace vedette {
+
+enum class IoUring : uint8_t { Refuse, Allow };
+
+struct Context {
+  Context(const Clock& clock, const Limits& limits, State& state, Hooks& hooks, Sink& sink)
+      : clock(clock), limits(limits), state(state), hooks(hooks), sink(sink) {}
+
+  const Clock& clock;
+  const Limits& limits;
+  State& state;
+  Hooks& hooks;
+  Sink& sink;
+  IoUring io_uring = IoUring::Refuse;
+  bool can_trace_all = false;  // CAP_SYS_PTRACE: memory stays open to us whatever uid a task takes
+  bool no_new_privs = false;   // we had to set it: setuid programs run without their privilege
+  Tid root;                    // the workload's first process
+  Tasks tasks;
+
+  // Vedette has something to say of itself, about `tid`.
+  void notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value = 0);
+
+ private:
+  Sighting notice_;
+};
+
+}  // namespace vedette

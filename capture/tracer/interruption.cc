@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/interruption.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "capture/tracer/calls.h"
+
+namespace vedette {
+namespace {
+
+constexpr size_t kInterruptedMax = 8;  // handlers that interrupt calls of handlers, and jump out
+
+bool repeats(const PendingCall& call, const SyscallInfo& info) {
+  return call.nr == info.seccomp.nr && call.ip == info.instruction_pointer && call.sp == info.stack_pointer &&
+         std::equal(call.args, call.args + 6, info.seccomp.args);
+}
+
+// What the program will find in its result register once the handler returns.
+int64_t result_after_handler(Task& task) {
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return 0;
+  const SavedResult saved = saved_result(*registers);
+  int64_t wide = 0;
+  int32_t narrow = 0;
+  if (saved.width == sizeof wide) {
+    return task.memory.read(saved.address, &wide, sizeof wide) == sizeof wide ? wide : 0;
+  }
+  return task.memory.read(saved.address, &narrow, sizeof narrow) == sizeof narrow ? narrow : 0;
+}
+
+}  // namespace
+
+void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call) {
+  if (task.interrupted.size() == kInterruptedMax) {
+    calls.abandon(task, std::move(task.interrupted.front()));
+    task.interrupted.erase(task.interrupted.begin());
+  }
+  task.interrupted.push_back(std::move(call));
+  task.phase = Phase::Interrupted;
+}
+
+std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info) {
+  for (size_t i = task.interrupted.size(); i-- > 0;) {
+    if (!repeats(*task.interrupted[i], info)) continue;
+    std::unique_ptr<PendingCall> call = std::move(task.interrupted[i]);
+    task.interrupted.erase(task.interrupted.begin() + static_cast<long>(i));
+    return call;
+  }
+  return nullptr;
+}
+
+void step_into_handler(Task& task, int signal) {
+  task.phase = Phase::Stepping;
+  (void)ptrace_resume(task.tid, Resume::Step, signal);
+}
+
+bool is_handler_trap(Task& task) {
+  // ptrace_notify's trap carries the stop's code where a signal carries its origin.
+  const Result<siginfo_t> info = ptrace_siginfo(task.tid);
+  return info && info->si_code == SIGTRAP;
+}
+
+void on_handler_reached(Calls& calls, Task& task) {
+  task.phase = Phase::Running;
+  if (!task.interrupted.empty() && result_after_handler(task) == -EINTR) {
+    std::unique_ptr<PendingCall> call = std::move(task.interrupted.back());
+    task.interrupted.pop_back();
+    calls.settle(task, std::move(call), -EINTR);
+  }
+  (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+}  // namespace vedette

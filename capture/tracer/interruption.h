@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that a signal interrupted. At the exit stop such a call shows one of the kernel's private ERESTART codes; what the
+// program will see is decided later, when the kernel delivers the signal:
+//
+//   a handler runs, installed without SA_RESTART (or the call never restarts)  the program sees EINTR: one event, -EINTR
+//   a handler runs and the call restarts when it returns                       the call is entered again, same ip, sp
+//   the signal is ignored, stops the group, or another thread took it          and arguments: the same event goes on
+//   the signal kills                                                           one event, in flight
+//
+// Which of the first two, only the kernel knows (no request reads a disposition). So the signal is delivered by a single
+// step, which stops again at the handler's first instruction: the frame the kernel has just built holds the result
+// register that the program will find after the handler. One more stop, and only for a signal that interrupts a call.
+// A handler that jumps out (siglongjmp) leaves its call set aside until the task ends; kInterruptedMax bounds them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "capture/kernel/ptrace.h"
+#include "capture/tracer/task.h"
+
+namespace vedette {
+
+class Calls;
+
+// ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK
+constexpr bool is_restart(int64_t result) {
+  return result == -512 || result == -513 || result == -514 || result == -516;
+}
+
+void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call);
+
+// The interrupted call that this one repeats, if any.
+std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info);
+
+// Delivers `signal` and has the task stop at its handler, if it has one.
+void step_into_handler(Task& task, int signal);
+
+// Is this SIGTRAP stop, in Phase::Stepping, the one at the handler? Else it is the program's own.
+bool is_handler_trap(Task& task);
+void on_handler_reached(Calls& calls, Task& task);
+
+}  // namespace vedette

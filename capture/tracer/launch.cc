@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/launch.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+
+#include "capture/kernel/ptrace.h"
+#include "capture/kernel/seccomp.h"
+#include "capture/kernel/wait_status.h"
+
+extern char** environ;
+
+namespace vedette {
+namespace {
+
+constexpr unsigned long kOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
+                                   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                                   PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
+constexpr size_t kKernelMaskBytes = 8;
+
+Result<void> check_program(const char* path) {
+  struct stat facts;
+  if (::stat(path, &facts) < 0) return Errno::last();
+  if (!S_ISREG(facts.st_mode) || ::access(path, X_OK) < 0) return Errno(EACCES);
+  return {};
+}
+
+// A traced child stops once more before it ends.
+void reap(Tid tid) {
+  int status = 0;
+  while (::waitpid(tid.get(), &status, __WALL) == tid.get() && !WaitStatus(status).is_over()) {
+    (void)ptrace_resume(tid, Resume::Run);
+  }
+}
+
+bool has_no_new_privs() { return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1; }
+
+}  // namespace
+
+Result<std::string> find_program(const char* name) {
+  if (std::string_view(name).find('/') != std::string_view::npos) {
+    const Result<void> fine = check_program(name);
+    return fine ? Result<std::string>(name) : Result<std::string>(fine.error());
+  }
+  const char* const path = std::getenv("PATH");
+  std::string_view folders = path != nullptr ? path : "/bin:/usr/bin";
+  Errno best(ENOENT);
+  for (bool more = *name != '\0'; more;) {
+    const size_t end = folders.find(':');
+    const std::string_view folder = folders.substr(0, end);
+    const std::string candidate = folder.empty() ? std::string(name) : std::string(folder) + "/" + name;
+    const Result<void> fine = check_program(candidate.c_str());
+    if (fine) return candidate;
+    if (fine.error().get() == EACCES) best = fine.error();
+    more = end != folders.npos;
+    if (more) folders.remove_prefix(end + 1);
+  }
+  return best;
+}
+
+struct Launch::Shared {
+  pid_t agent;
+  std::atomic<bool> go;
+  std::atomic<int> listener;
+  std::atomic<bool> no_new_privs;
+  std::atomic<int> error;
+  std::atomic<LaunchStep> step;
+};
+
+Launch::Launch(std::vector<char*> argv, std::string program, uint64_t signal_mask)
+    : argv_(std::move(argv)), program_(std::move(program)), signal_mask_(signal_mask) {
+  argv_.push_back(nullptr);
+  void* const page =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shared_ = page == MAP_FAILED ? nullptr : new (page) Shared{};
+}
+
+Launch::~Launch() {
+  if (shared_ != nullptr) ::munmap(shared_, sizeof(Shared));
+}
+
+bool Launch::failed() const { return shared_ == nullptr || shared_->error != 0; }
+
+LaunchFailure Launch::failure() const {
+  if (shared_ == nullptr) return {LaunchStep::Clone, Errno(ENOMEM)};
+  return {shared_->step, Errno(shared_->error)};
+}
+
+bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Launched& launched) {
+  if (shared_ == nullptr) return false;
+  const auto fail = [&](LaunchStep step) {
+    shared_->error = errno;
+    shared_->step = step;
+    return false;
+  };
+  shared_->agent = ::getpid();
+  shared_->listener = -1;
+  const long child = ::syscall(SYS_clone, CLONE_FILES | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (child < 0) return fail(LaunchStep::Clone);
+  if (child == 0) run_child(filter, wait_killable);
+
+  launched.tid = Tid(static_cast<pid_t>(child));
+  if (const Result<void> seized = ptrace_seize(launched.tid, kOptions); !seized) {
+    errno = seized.error().get();
+    fail(LaunchStep::Seize);
+    ::kill(launched.tid.get(), SIGKILL);
+    reap(launched.tid);
+    return false;
+  }
+  shared_->go = true;
+  while (shared_->listener < 0 && shared_->error == 0) ::sched_yield();
+  if (shared_->error != 0) {
+    reap(launched.tid);
+    return false;
+  }
+  launched.listener = Fd(shared_->listener);
+  launched.no_new_privs = shared_->no_new_privs;
+  return true;
+}
+
+// Between clone and exec, in a copy of a process that may hold any lock: plain system calls only, nothing allocated.
+void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) {
+  while (!shared_->go) {
+    if (::getppid() != shared_->agent) ::_exit(125);  // killed before it could trace us
+    ::sched_yield();
+  }
+  const bool had = has_no_new_privs();
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask_, nullptr, kKernelMaskBytes);
+  const Result<int> listener = install_filter(filter, wait_killable);
+  if (!listener) {
+    shared_->step = LaunchStep::Filter;
+    shared_->error = listener.error().get();
+    ::_exit(125);
+  }
+  shared_->no_new_privs = !had && has_no_new_privs();
+  shared_->listener = *listener;
+  ::syscall(SYS_execve, program_.c_str(), argv_.data(), environ);
+  shared_->step = LaunchStep::Execute;
+  shared_->error = errno;
+  ::_exit(126);
+}
+
+}  // namespace vedette

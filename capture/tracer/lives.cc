@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/lives.h"
+
+#include <sched.h>
+
+#include <charconv>
+
+#include "capture/kernel/proc.h"
+
+namespace vedette {
+namespace {
+
+uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
+
+// clone's flags as the program gave them; fork and vfork stand for fixed ones.
+uint64_t clone_flags(const Task& parent, int event) {
+  const PendingCall* call = parent.call.get();
+  if (call != nullptr && call->sighting.event.id == EventId::clone) return call->sighting.event.call.args[0];
+  return event == PTRACE_EVENT_VFORK ? CLONE_VFORK | CLONE_VM : 0;
+}
+
+Tid tid_field(std::string_view status, std::string_view name) {
+  const std::string_view text = status_field(status, name);
+  pid_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return Tid(value);
+}
+
+}  // namespace
+
+void Lives::on_launch(Tid tid) {
+  context_.root = tid;
+  context_.tasks.add(tid, tid, make_ref<AddressSpace>()).phase = Phase::Launching;
+}
+
+void Lives::on_forked(Task& parent, int event) {
+  const Result<unsigned long> message = ptrace_event_message(parent.tid);
+  const Resume how = parent.phase == Phase::InCall ? Resume::ToReturn : Resume::Run;
+  if (!message) return;
+  const Tid child_tid(static_cast<pid_t>(*message));
+  const uint64_t flags = clone_flags(parent, event);
+  const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
+  Ref<AddressSpace> space = parent.space;
+  if ((flags & CLONE_VM) == 0) {
+    space = make_ref<AddressSpace>();
+    if (parent.space->data) space->data = parent.space->data->copy();
+  }
+  Task& child = context_.tasks.add(child_tid, process, std::move(space));
+  context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
+  if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
+  (void)ptrace_resume(parent.tid, how);
+}
+
+// A thread that was made while its group is being stopped begins its life stopped.
+void Lives::on_first_stop(Task& child, WaitStatus status) {
+  child.phase = Phase::Running;
+  context_.hooks.on_start(child);
+  (void)ptrace_resume(child.tid, status.is_group_stop() ? Resume::Listen : Resume::Run);
+}
+
+void Lives::on_stray(Tid tid, WaitStatus status) { context_.tasks.add_stray({tid, status}); }
+
+// Their parents were killed before they could tell. /proc knows the rest; a stray whose parent's event is still on its
+// way loses nothing by being adopted early.
+void Lives::adopt_strays() {
+  for (const auto& [tid, stopped] : context_.tasks.take_strays()) {
+    std::string status;
+    constexpr size_t kStatusMax = 8192;
+    if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) continue;
+    const Tid process = tid_field(status, "Tgid");
+    const Tid parent = process == tid ? tid_field(status, "PPid") : process;
+    const uint64_t flags = process == tid ? 0 : CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
+    Task& child = context_.tasks.add(tid, process, make_ref<AddressSpace>());
+    if (context_.state.knows(number(parent))) {
+      context_.state.on_fork(number(parent), number(tid), flags, context_.clock.now_ns());
+    } else {
+      context_.state.on_launch(number(tid), context_.clock.now_ns());
+    }
+    on_first_stop(child, stopped);
+  }
+}
+
+void Lives::on_exec(Tid tid) {
+  const Result<unsigned long> message = ptrace_event_message(tid);
+  if (!message) return;
+  const Tid former(static_cast<pid_t>(*message));
+  Task* task = context_.tasks.find(former);
+  if (task == nullptr) return (void)ptrace_resume(tid, Resume::Run);
+  if (former != tid) {
+    if (Task* leader = context_.tasks.find(tid)) {
+      calls_.abandon_all(*leader);
+      context_.hooks.on_end(*leader);
+    }
+    task = &context_.tasks.rename(former, tid);
+    if (task->call != nullptr) task->call->sighting.event.call.tid = number(tid);
+  }
+  for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
+  task->process = tid;
+  task->space = make_ref<AddressSpace>();
+  task->memory.forget();
+  if (task->phase == Phase::Launching) {
+    exec_launched(*task);
+  } else {
+    context_.state.on_exec(number(tid), number(former), context_.clock.now_ns());
+  }
+  context_.hooks.on_exec(*task);
+  (void)ptrace_resume(tid, task->call != nullptr ? Resume::ToReturn : Resume::Run);
+}
+
+// Only now is there a workload: until here the process was ours, with our descriptors.
+void Lives::exec_launched(Task& task) {
+  context_.state.on_launch(number(task.tid), context_.clock.now_ns());
+  task.phase = Phase::InCall;
+  if (task.call != nullptr) context_.state.before_call(task.call->sighting);
+  if (context_.no_new_privs) {
+    context_.notice(task.tid, Notice::NO_NEW_PRIVS, "seccomp", "setuid and file capabilities have no effect");
+  }
+}
+
+void Lives::on_exiting(Task& task) {
+  if (task.phase != Phase::Launching) calls_.on_exiting(task);
+  context_.hooks.on_exiting(task);
+  (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+void Lives::on_ended(Tid tid, WaitStatus status) {
+  Task* task = context_.tasks.find(tid);
+  if (task == nullptr) {
+    context_.tasks.take_stray(tid);  // or an orphan that pid 1 has to reap: nothing of ours
+  } else {
+    const bool launched = task->phase != Phase::Launching;
+    const bool was_leader = task->is_leader();
+    calls_.abandon_all(*task);
+    if (was_leader && launched) emit_exit(tid, status);
+    context_.hooks.on_end(*task);
+    context_.tasks.remove(tid);
+    context_.state.on_thread_exit(number(tid));
+    if (tid == context_.root) context_.sink.on_root_end(status);
+  }
+  if (context_.tasks.has_strays()) adopt_strays();
+}
+
+// The leader is waited for last, so this is the end of the whole process.
+void Lives::emit_exit(Tid tid, WaitStatus status) {
+  Sighting sighting;
+  describe_exit(sighting.event, number(tid), status.get(), context_.clock.now_ns(), 0);
+  context_.state.attach(sighting);
+  context_.sink.on_event(sighting);
+}
+
+}  // namespace vedette

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Read aloud: wait for a report; a task that ended is buried, one that exec'd may have a new number, one that nobody has
+// named waits for its parent; every other stop is one line of the switch in on_stop.
+#include "capture/tracer/loop.h"
+
+#include "capture/tracer/interruption.h"
+
+namespace vedette {
+
+Loop::Loop(Context& context, Signals& signals)
+    : context_(context), signals_(signals), calls_(context), lives_(context, calls_) {}
+
+WaitStatus Loop::run(const Launched& launched, bool root_only) {
+  lives_.on_launch(launched.tid);
+  while (!context_.tasks.empty()) {
+    const std::optional<Report> report = waiter_.next(context_.tasks.size() > 1);
+    if (!report) break;
+    dispatch(report->tid, report->status);
+    if (report->tid == launched.tid && report->status.is_over()) {
+      root_status_ = report->status;
+      signals_.on_root_ended();
+      if (root_only) break;
+    }
+  }
+  // From here on, no task is attached.
+  return root_status_;
+}
+
+void Loop::dispatch(Tid tid, WaitStatus status) {
+  const Stop stop = name_stop(status);
+  if (stop == Stop::Ended) return lives_.on_ended(tid, status);
+  if (stop == Stop::Execed) return lives_.on_exec(tid);
+  Task* task = context_.tasks.find(tid);
+  if (task == nullptr) return lives_.on_stray(tid, status);
+  on_stop(*task, status);
+}
+
+void Loop::on_stop(Task& task, WaitStatus status) {
+  switch (name_stop(status)) {
+    case Stop::Called: return calls_.on_called(task);
+    case Stop::Returned: return calls_.on_returned(task);
+    case Stop::Forked: return lives_.on_forked(task, status.event());
+    case Stop::VforkDone: return resume(task);
+    case Stop::Exiting: return lives_.on_exiting(task);
+    case Stop::Attached:
+    case Stop::Halted: return on_halted_or_attached(task, status);
+    case Stop::Signalled: return on_signalled(task, status.stop_signal());
+    case Stop::Ended:
+    case Stop::Execed: return;  // dispatch has dealt with them
+  }
+}
+
+// Stopped with its group, a task stays so until SIGCONT; LISTEN lets that through to it without our resuming it, and the
+// kernel then tells of it by one more stop of this kind, without the stop signal.
+void Loop::on_halted_or_attached(Task& task, WaitStatus status) {
+  if (task.phase == Phase::Starting) return lives_.on_first_stop(task, status);
+  if (!status.is_group_stop()) return resume(task);
+  (void)ptrace_resume(task.tid, Resume::Listen);
+  if (task.tid == context_.root) signals_.on_root_halted();
+}
+
+void Loop::on_signalled(Task& task, int signal) {
+  if (task.phase == Phase::Stepping && signal == SIGTRAP && is_handler_trap(task)) return on_handler_reached(calls_, task);
+  context_.hooks.on_signal(task, signal);
+  if (task.tid == context_.root) signals_.on_root_signalled(signal);
+  if (task.phase == Phase::Interrupted || task.phase == Phase::Stepping) return step_into_handler(task, signal);
+  resume(task, signal);
+}
+
+void Loop::resume(Task& task, int signal) {
+  const bool in_call = task.phase == Phase::InCall || task.call != nullptr;
+  (void)ptrace_resume(task.tid, in_call ? Resume::ToReturn : Resume::Run, signal);
+}
+
+}  // namespace vedette

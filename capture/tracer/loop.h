@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tracer: waits for a task to stop, and does what that stop calls for. Runs in the thread that launched the workload,
+// because the kernel takes ptrace requests from no other.
+#pragma once
+
+#include "capture/tracer/calls.h"
+#include "capture/tracer/launch.h"
+#include "capture/tracer/lives.h"
+#include "capture/tracer/signals.h"
+#include "capture/tracer/stop.h"
+#include "capture/tracer/waiter.h"
+
+namespace vedette {
+
+class Loop {
+ public:
+  Loop(Context& context, Signals& signals);
+
+  // Until the last task of the tree has ended; with `root_only`, until the workload's first process has. How that ended.
+  WaitStatus run(const Launched& launched, bool root_only);
+
+ private:
+  void dispatch(Tid tid, WaitStatus status);
+  void on_stop(Task& task, WaitStatus status);
+  void on_halted_or_attached(Task& task, WaitStatus status);
+  void on_signalled(Task& task, int signal);
+  void resume(Task& task, int signal = 0);
+
+  Context& context_;
+  Signals& signals_;
+  Waiter waiter_;
+  Calls calls_;
+  Lives lives_;
+  WaitStatus root_status_;
+};
+
+}  // namespace vedette

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the tracer's findings go. The agent implements it (recorder.h); tests keep a list. Called in the tracer's thread,
+// which must not be kept waiting: every traced task stands still meanwhile.
+#pragma once
+
+#include "capture/kernel/wait_status.h"
+#include "capture/state/sighting.h"
+
+namespace vedette {
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void on_event(const Sighting& sighting) = 0;
+  // The workload's first process has ended; descendants may live on.
+  virtual void on_root_end(WaitStatus status) = 0;
+};
+
+}  // namespace vedette

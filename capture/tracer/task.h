@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A traced thread: which call it is in, and what is known to come next. A task is stopped from the moment waitpid names
+// it until the loop resumes it, and only then may it be asked anything.
+//
+//   Running --Called--> InCall --Returned--> Running            two stops a call
+//   InCall --Returned, an ERESTART code--> Interrupted --Called--> InCall                    restarted at once
+//                     Interrupted --Signalled--> Stepping --trap at the handler--> Running   see interruption.h
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "capture/kernel/remote_memory.h"
+#include "capture/kernel/tid.h"
+#include "capture/state/sighting.h"
+#include "capture/tracer/address_space.h"
+
+namespace vedette {
+
+// A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a restarted call
+// from a new one.
+struct PendingCall {
+  Sighting sighting;
+  uint64_t nr = 0;
+  uint64_t args[6] = {};
+  uint64_t ip = 0;
+  uint64_t sp = 0;
+  bool registers_changed = false;  // we cleared a flag in argument 0; put it back at the return
+};
+
+enum class Phase : uint8_t {
+  Launching,    // still our own code between fork and exec: its calls are ours, not the workload's
+  Starting,     // named by its parent's event, its own first stop has not come
+  Running,
+  InCall,       // let into a call whose return will stop it
+  Interrupted,  // out of a call that a signal interrupted, before that signal
+  Stepping,     // let into a signal's handler, to see what the interrupted call returns
+};
+
+struct Task {
+  Task(Tid self, Tid leader, Ref<AddressSpace> image)
+      : tid(self), process(leader), memory(self), space(std::move(image)) {}
+
+  Tid tid;
+  Tid process;   // the leader's tid
+  Phase phase = Phase::Starting;
+  RemoteMemory memory;
+  Ref<AddressSpace> space;
+  std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
+  std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
+
+  bool is_leader() const { return tid == process; }
+};
+
+}  // namespace vedette

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/tasks.h"
+
+#include <algorithm>
+
+namespace vedette {
+namespace {
+
+constexpr size_t kSpareCallsMax = 64;  // beyond it a burst's buffers are given back
+
+}  // namespace
+
+Task* Tasks::find(Tid tid) const {
+  if (last_ != nullptr && last_->tid == tid) return last_;
+  const auto found = tasks_.find(tid);
+  return last_ = found == tasks_.end() ? nullptr : found->second.get();
+}
+
+Task& Tasks::add(Tid tid, Tid process, Ref<AddressSpace> space) {
+  last_ = nullptr;
+  std::unique_ptr<Task>& place = tasks_[tid];
+  place = std::make_unique<Task>(tid, process, std::move(space));
+  return *place;
+}
+
+void Tasks::remove(Tid tid) {
+  last_ = nullptr;
+  tasks_.erase(tid);
+}
+
+Task& Tasks::rename(Tid from, Tid to) {
+  last_ = nullptr;
+  std::unique_ptr<Task> task = std::move(tasks_.at(from));
+  tasks_.erase(from);
+  task->tid = to;
+  task->memory = RemoteMemory(to);
+  std::unique_ptr<Task>& place = tasks_[to];
+  place = std::move(task);
+  return *place;
+}
+
+std::optional<WaitStatus> Tasks::take_stray(Tid tid) {
+  const auto found = std::find_if(strays_.begin(), strays_.end(), [&](const Report& stray) { return stray.tid == tid; });
+  if (found == strays_.end()) return std::nullopt;
+  const WaitStatus status = found->status;
+  strays_.erase(found);
+  return status;
+}
+
+std::vector<Report> Tasks::take_strays() { return std::exchange(strays_, {}); }
+
+std::unique_ptr<PendingCall> Tasks::borrow_call() {
+  if (spare_.empty()) return std::make_unique<PendingCall>();
+  std::unique_ptr<PendingCall> call = std::move(spare_.back());
+  spare_.pop_back();
+  return call;
+}
+
+void Tasks::give_back(std::unique_ptr<PendingCall> call) {
+  if (call == nullptr || spare_.size() >= kSpareCallsMax) return;
+  call->sighting.reset();
+  call->registers_changed = false;
+  spare_.push_back(std::move(call));
+}
+
+}  // namespace vedette

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of traced threads, by number. Also those that stopped before their parent's event named them: the kernel
+// may tell of a child's first stop first. They wait, stopped, until the parent is heard of; if the parent was killed
+// before it could tell, the loop adopts them by what /proc says.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "capture/tracer/task.h"
+#include "capture/tracer/waiter.h"
+
+namespace vedette {
+
+class Tasks {
+ public:
+  Task* find(Tid tid) const;
+  Task& add(Tid tid, Tid process, Ref<AddressSpace> space);
+  void remove(Tid tid);
+  // An exec from a thread that is not the leader: it takes over the leader's number, the leader is no more.
+  Task& rename(Tid from, Tid to);
+
+  bool empty() const { return tasks_.empty(); }
+  size_t size() const { return tasks_.size(); }
+
+  void add_stray(Report report) { strays_.push_back(report); }
+  std::optional<WaitStatus> take_stray(Tid tid);
+  std::vector<Report> take_strays();
+  bool has_strays() const { return !strays_.empty(); }
+
+  // Those that hold a call are kept for the next one, with their buffers.
+  std::unique_ptr<PendingCall> borrow_call();
+  void give_back(std::unique_ptr<PendingCall> call);
+
+ private:
+  std::unordered_map<Tid, std::unique_ptr<Task>> tasks_;
+  mutable Task* last_ = nullptr;  // the same task stops again and again
+  std::vector<Report> strays_;
+  std::vector<std::unique_ptr<PendingCall>> spare_;
+};
+
+}  // namespace vedette

@@ -4,56 +4,52 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#include "capture/state/endpoint.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
 
 namespace vedette {
 
-// Values of the enum table `fd_type` in flags.yaml.
-enum class FdType : uint8_t {
-  Unknown, File, Directory, Ipv4, Ipv6, Unix, Netlink, Packet, OtherSocket, Pipe, Memfd, Event, Signal, Epoll, Inotify,
-  Fanotify, Timer, Bpf, UserFault, IoUring, Pidfd, PerfEvent, Other
+// Falco's fd.typechar.
+enum class FdType : char {
+  File = 'f', Directory = 'd', Ipv4 = '4', Ipv6 = '6', Unix = 'u', Netlink = 'n', Other = 'o', Pipe = 'p', Event = 'e',
+  Signal = 's', Epoll = 'l', Inotify = 'i', Timer = 't', Memfd = 'm', Bpf = 'b', IoUring = 'r'
 };
 
-// Who spoke first: Falco's client and server. A socket that connected is the client; one that was accepted, or that
-// received a datagram before it sent one, is the server.
-enum class SocketRole : uint8_t { Unknown, Client, Server };
-
-// An endpoint: 4 or 16 bytes of address, or nothing.
-struct Endpoint {
-  uint8_t address[16] = {};
-  uint8_t size = 0;  // 0: unknown, 4, 16
-  uint16_t port = 0;
-
-  bool known() const { return size != 0; }
-  bool operator==(const Endpoint& other) const {
-    return size == other.size && port == other.port && std::memcmp(address, other.address, size) == 0;
-  }
+// Bits of a descriptor entry's `flags` (events.yaml).
+enum DescriptorFlags : uint8_t {
+  kAskedKernel = 1,   // not in our books when it was used: the kernel told us what it is
+  kServer = 2,        // the other side spoke first: Falco's role
+  kNameChanged = 4,   // by this call
+  kConnected = 8,
+  kListening = 16,
+  kDeleted = 32,      // its file has no name any more
+  kNameGuessed = 64,  // joined from a directory we do not know
 };
 
 struct Descriptor : Counted {
-  FdType type = FdType::Unknown;
-  SocketRole role = SocketRole::Unknown;
-  bool listening = false;
-  bool guessed = false;     // asked of the kernel after the fact, or joined from state that may be stale
-  int32_t open_flags = 0;   // O_*, as given
-  Ref<Text> name;           // joined with the directory and normalised; a Unix socket's path
-  Ref<Text> raw;            // as passed
-  Ref<Text> real;           // what the kernel says
+  FdType type = FdType::Other;
+  uint8_t flags = 0;
+  int32_t open_flags = 0;  // O_*, as given
+  Ref<Text> name;          // joined with the directory and normalised; of a socket its addresses
+  Ref<Text> raw;           // as passed
+  Ref<Text> real;          // what the kernel says
   uint64_t dev = 0;
   uint64_t ino = 0;
-  int32_t domain = 0;       // of a socket: AF_*, SOCK_*, IPPROTO_*
+  int32_t family = 0;      // of a socket: AF_*, SOCK_*, IPPROTO_*
   int32_t socket_type = 0;
   int32_t protocol = 0;
+  bool is_socket = false;
+  bool role_known = false;   // whether it is settled which side is the client
+  bool asked_local = false;  // the kernel was asked for the local address, whatever it said
   Endpoint local;
   Endpoint remote;
   mutable Mark mark;
 
-  bool is_socket() const { return type >= FdType::Ipv4 && type <= FdType::OtherSocket; }
+  bool is_inet() const { return type == FdType::Ipv4 || type == FdType::Ipv6; }
   // To be called after every change, so that the next record gets a new entry.
-  void changed() { mark = {}; }
+  void changed();
 };
 
 }  // namespace vedette

@@ -17,7 +17,7 @@ struct Endpoint {
   uint16_t port = 0;
 
   bool known() const { return size != 0; }
-  bool is_any() const;
+  bool is_any() const;  // unknown, or 0.0.0.0 or ::
   bool operator==(const Endpoint& other) const {
     return size == other.size && port == other.port && std::memcmp(address, other.address, size) == 0;
   }

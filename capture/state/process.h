@@ -1,52 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process as records describe it: a thread group, its image and its credentials. Threads are tasks that share one
-// (task.h). `parent` is who made it, kept after that process has ended, so that a double fork does not hide the ancestry;
-// `ppid` is what getppid would say.
+// A process as records describe it: a thread group, its image and its credentials. `parent` is who made it, kept after that
+// process has ended, so that a double fork does not hide the ancestry; `ppid` is what getppid would say.
 #pragma once
 
 #include <cstdint>
 
+#include "capture/state/descriptor_table.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
 
 namespace vedette {
 
+// Counts every change of anything that a process's entry in a batch is made of: its own fields, its ancestors', its
+// standard descriptors. The encoder checks an entry against its parts only when this has moved, which is at forks, execs
+// and the like, never at reads and writes. State lives in one thread, so does this.
+inline uint64_t state_changes = 1;
+inline void note_change() { ++state_changes; }
+
 struct Credentials {
-  uint32_t uid = 0, euid = 0, suid = 0, fsuid = 0;
-  uint32_t gid = 0, egid = 0, sgid = 0, fsgid = 0;
+  uint32_t ruid = 0, euid = 0, fsuid = 0;
+  uint32_t rgid = 0, egid = 0, fsgid = 0;
   uint64_t inheritable = 0, permitted = 0, effective = 0;
   bool operator==(const Credentials&) const = default;
 };
 
+// Working directory and root: shared by the threads of a process, and by CLONE_FS.
+struct Place : Counted {
+  Ref<Text> cwd;   // empty: unknown
+  Ref<Text> root;  // empty: "/"
+};
+
+// Bits of `exe_flags` (flags.yaml, exe).
+enum ExeFlags : uint8_t { kExeWritable = 1, kExeUpperLayer = 2, kExeFromMemfd = 4, kExeLowerLayer = 8 };
+
 struct Process : Counted {
   uint32_t pid = 0;
   uint32_t ppid = 0;
-  uint32_t vpid = 0;        // in its own pid namespace
+  uint32_t vpid = 0;  // in its own pid namespace
   uint32_t session = 0;
   uint32_t group = 0;
-  uint32_t tty = 0;         // device number, 0: none
+  uint32_t tty = 0;   // device number, 0: none
   uint32_t loginuid = 0xffffffffu;
-  uint64_t start_ns = 0;    // fork
-  uint64_t exec_ns = 0;     // last exec, or start
+  uint32_t threads = 0;
+  uint64_t fd_limit = 0;
+  uint64_t start_ns = 0;
+  bool clone_seen = false;
+  bool ended = false;
+  bool nested_pids = false;  // its pid namespace is not ours: vpid must be asked for
+  bool subreaper = false;
   Credentials credentials;
   Ref<Process> parent;
+  Ref<DescriptorTable> files;  // the leader's
+  Ref<Place> place;            // the leader's
   Ref<Text> comm;
-  Ref<Text> exe;            // argv[0]
-  Ref<Text> exe_path;       // the kernel's word for the image
-  Ref<Text> args;           // argv[1..], each ended by NUL
-  Ref<Text> env;            // each ended by NUL; absent with --snaplen 0
-  Ref<Text> cwd;
-  Ref<Text> root;           // "/" unless chrooted
+  Ref<Text> exe;               // argv[0]
+  Ref<Text> exe_path;          // the kernel's word for the image
+  Ref<Text> args;              // argv[1..], each ended by NUL
+  Ref<Text> env;               // each ended by NUL; absent with snaplen 0
   Ref<Text> cgroup;
-  Ref<Text> user;
+  Ref<Text> container_id;
+  Ref<Text> user_name, group_name, login_name;
   uint64_t exe_dev = 0, exe_ino = 0, exe_ctime_ns = 0, exe_mtime_ns = 0;
-  bool exe_memfd = false;
-  bool exe_writable = false;
-  bool exe_upper_layer = false;  // in the writable layer of an overlay: not part of the image
-  bool ended = false;
-  mutable Mark mark;
+  uint8_t exe_flags = 0;
 
-  void changed() { mark = {}; }
+  // Where the encoder put it, and what that entry was made of besides the fields above.
+  struct Parts {
+    uint32_t parent;
+    uint32_t standard[3];
+    Ref<Text> cwd, root;
+    bool operator==(const Parts&) const = default;
+  };
+  mutable Mark mark;
+  mutable uint64_t checked = 0;  // state_changes when the entry was last found true
+  mutable Parts parts{};
+
+  // To be called after every change, so that the next record gets a new entry.
+  void changed() {
+    mark = {};
+    note_change();
+  }
 };
 
 }  // namespace vedette

@@ -9,7 +9,10 @@
 namespace vedette {
 
 struct Counted {
-  mutable uint32_t refs = 0;
+  Counted() = default;
+  Counted(const Counted&) {}  // a copy is another object, nobody's yet
+  Counted& operator=(const Counted&) { return *this; }
+  uint32_t refs = 0;
 };
 
 template <typename T>

@@ -4,6 +4,8 @@
 // descriptor while the call is blocked.
 #pragma once
 
+#include <string>
+
 #include "capture/decode/event.h"
 #include "capture/state/descriptor.h"
 #include "capture/state/process.h"
@@ -15,10 +17,14 @@ struct Sighting {
   Event event;
   Ref<Process> process;
   Ref<Descriptor> descriptor;  // what fd.num refers to; empty where there is none
+  std::string path;            // the first path argument, joined; kept from entry to return
+  Span raw_path{kNull, 0};     // the same as passed, in event.bytes
 
   void reset() {
     process.reset();
     descriptor.reset();
+    path.clear();
+    raw_path = {kNull, 0};
   }
 };
 

@@ -34,7 +34,8 @@ class State {
 
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call means.
   void before_call(Sighting& sighting);
-  // At return, after decode_exit: brings the books up to date and completes the sighting.
+  // At return, after decode_exit: brings the books up to date and completes the sighting. Good without before_call too, for
+  // the exec of the launch, which begins before there is a workload.
   void after_call(Sighting& sighting);
   // For an event that is no call (procexit): names the process.
   void attach(Sighting& sighting);
@@ -42,8 +43,9 @@ class State {
   bool knows(uint32_t tid) const;
   size_t processes() const;
 
+  struct Books;  // books.h
+
  private:
-  struct Books;
   std::unique_ptr<Books> books_;
 };
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding, adopting and forgetting threads; what a number or a relative path means to one. See books.h.
+#include "capture/state/books.h"
+
+#include <fcntl.h>
+
+#include "capture/state/description.h"
+#include "capture/state/path.h"
+#include "capture/state/proc_text.h"
+
+namespace vedette {
+
+namespace {
+
+constexpr size_t kTextMax = 4096;
+constexpr int32_t kStandardDescriptors = 3;
+
+}  // namespace
+
+Thread* State::Books::find(uint32_t tid) {
+  if (last != nullptr && last->tid == tid) return last;
+  const auto at = threads.find(tid);
+  if (at == threads.end()) return nullptr;
+  return last = &at->second;  // nodes of the map stay where they are
+}
+
+Thread& State::Books::find_or_adopt(uint32_t tid, uint64_t now_ns) {
+  Thread* thread = find(tid);
+  return thread != nullptr ? *thread : adopt(tid, now_ns);
+}
+
+Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
+  StatusText status;
+  if (truth.text(tid, "status", scratch, kTextMax)) status = parse_status(scratch);
+  if (status.tgid == 0) status.tgid = tid;
+  Thread thread{.tid = tid, .process = {}, .files = {}, .place = {}};
+  const auto known = processes.find(status.tgid);
+  if (known != processes.end()) {
+    thread.process = known->second;
+    thread.files = known->second->files;
+    thread.place = known->second->place;
+  } else {
+    thread.process = make_ref<Process>();
+    thread.files = make_ref<DescriptorTable>();
+    thread.place = make_ref<Place>();
+    Process& process = *thread.process;
+    process.pid = status.tgid;
+    process.ppid = status.ppid;
+    process.start_ns = now_ns;
+    process.files = thread.files;
+    process.place = thread.place;
+    const auto parent = processes.find(status.ppid);
+    if (parent != processes.end()) process.parent = parent->second;
+    if (processes.empty()) reaper = status.ppid;
+    processes[status.tgid] = thread.process;
+    images.load(process, now_ns);
+    if (truth.link(tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
+    if (truth.link(tid, "root", scratch) && scratch != "/") thread.place->root = names.share(scratch);
+    if (truth.text(tid, "limits", scratch, kTextMax)) process.fd_limit = open_files_limit(scratch);
+    for (int32_t fd = 0; fd < kStandardDescriptors; ++fd) learn(thread, fd, 0);
+  }
+  ++thread.process->threads;
+  thread.process->changed();
+  return threads[tid] = std::move(thread);
+}
+
+void State::Books::forget(uint32_t tid) {
+  const auto at = threads.find(tid);
+  if (at == threads.end()) return;
+  const Ref<Process> process = at->second.process;
+  threads.erase(at);
+  last = nullptr;
+  if (process->threads != 0) --process->threads;
+  process->changed();
+  if (process->threads != 0) return;
+  process->ended = true;
+  process->files.reset();
+  processes.erase(process->pid);
+  // Its children go to the nearest ancestor that wanted them, else to whoever reaps for all.
+  uint32_t heir = reaper;
+  for (const Process* ancestor = process->parent.get(); ancestor != nullptr; ancestor = ancestor->parent.get()) {
+    if (!ancestor->ended && ancestor->subreaper) {
+      heir = ancestor->pid;
+      break;
+    }
+  }
+  for (auto& [pid, other] : processes) {
+    if (other->ppid != process->pid) continue;
+    other->ppid = heir;
+    other->changed();
+  }
+}
+
+Ref<Descriptor> State::Books::resolve(Thread& thread, int32_t fd) {
+  if (fd < 0) return {};
+  Ref<Descriptor> known = thread.files->find(fd);
+  if (!known) return learn(thread, fd, kAskedKernel);
+  if (known->flags & kNameChanged) {
+    known->flags &= static_cast<uint8_t>(~kNameChanged);
+    known->changed();
+  }
+  return known;
+}
+
+Ref<Descriptor> State::Books::learn(Thread& thread, int32_t fd, uint8_t flags) {
+  bool close_on_exec = false;
+  Ref<Descriptor> descriptor = Description{truth, names, scratch}.of(thread.tid, fd, close_on_exec);
+  if (!descriptor) return {};
+  descriptor->flags |= flags;
+  thread.files->set(fd, descriptor, close_on_exec);
+  return descriptor;
+}
+
+std::string_view State::Books::directory(Thread& thread, int32_t dirfd) {
+  if (dirfd == AT_FDCWD) return view(thread.place->cwd);
+  const Ref<Descriptor> descriptor = resolve(thread, dirfd);
+  return descriptor ? view(descriptor->name) : std::string_view();
+}
+
+void State::Books::join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd) {
+  Event& event = s.event;
+  if (!event.has(slot)) return;
+  const Span raw = event.span(slot);
+  const bool is_relative = !event.text(raw).starts_with('/');
+  const std::string_view from = is_relative ? directory(thread, dirfd) : std::string_view();
+  if (is_relative && from.empty()) event.flags |= kPathGuessed;
+  const bool is_first = s.raw_path.offset == kNull;
+  std::string& joined = is_first ? s.path : scratch;
+  join_path(from, event.text(raw), joined);
+  if (joined.size() > limits.path_max) {
+    joined.resize(limits.path_max);
+    event.flags |= kTruncated;
+  }
+  if (is_first) s.raw_path = raw;
+  // A reader joins with the process's working directory itself; it cannot know where another descriptor leads, nor that
+  // this thread has a directory of its own.
+  const bool reader_can_join = dirfd == AT_FDCWD && thread.place == thread.process->place;
+  if (is_relative && !from.empty() && !reader_can_join) event.set_text(slot, joined);
+}
+
+void State::Books::use_own_files(Thread& thread) {
+  thread.files = thread.files->copy();
+  if (thread.is_leader()) thread.process->files = thread.files;
+  note_change();
+}
+
+void State::Books::use_own_place(Thread& thread) {
+  Ref<Place> own = make_ref<Place>();
+  own->cwd = thread.place->cwd;
+  own->root = thread.place->root;
+  thread.place = std::move(own);
+  if (thread.is_leader()) thread.process->place = thread.place;
+}
+
+}  // namespace vedette

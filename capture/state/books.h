@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The books that State keeps: threads, processes, and the pools their texts come from. What a call does to them stands in
+// effects.cc, a line an event; how a new image or an unknown descriptor is described by the kernel in image.h and
+// description.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "capture/decode/limits.h"
+#include "capture/state/accounts.h"
+#include "capture/state/image.h"
+#include "capture/state/sighting.h"
+#include "capture/state/state.h"
+#include "capture/state/truth.h"
+
+namespace vedette {
+
+struct Thread {
+  uint32_t tid = 0;
+  Ref<Process> process;
+  Ref<DescriptorTable> files;
+  Ref<Place> place;
+
+  bool is_leader() const { return tid == process->pid; }
+};
+
+struct State::Books {
+  Books(Truth& the_truth, const Limits& the_limits)
+      : truth(the_truth), limits(the_limits), accounts(the_truth), images(the_truth, the_limits, accounts) {}
+
+  Truth& truth;
+  const Limits& limits;
+  Accounts accounts;
+  Images images;
+  TextPool names;
+  std::unordered_map<uint32_t, Thread> threads;
+  std::unordered_map<uint32_t, Ref<Process>> processes;
+  Thread* last = nullptr;    // the same thread calls again and again
+  uint32_t reaper = 0;       // who gets the orphans: the parent of the first process
+  std::string scratch;
+
+  Thread* find(uint32_t tid);
+  // The same, and an unknown one is adopted by what /proc says of it.
+  Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
+  Thread& adopt(uint32_t tid, uint64_t now_ns);
+  void forget(uint32_t tid);
+
+  // What `fd` of the thread refers to, by our books or else by the kernel's; empty when it is not open.
+  Ref<Descriptor> resolve(Thread& thread, int32_t fd);
+  // Puts what the kernel says of `fd` into the table: for numbers that came by a way we did not see.
+  Ref<Descriptor> learn(Thread& thread, int32_t fd, uint8_t flags);
+  // The directory a relative path starts from; empty when it is not known.
+  std::string_view directory(Thread& thread, int32_t dirfd);
+  // Joins the path in a slot: the first one into s.path, and into the slot what no reader could join.
+  void join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd);
+
+  void use_own_files(Thread& thread);
+  void use_own_place(Thread& thread);
+};
+
+}  // namespace vedette

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sorted list behind a copy-on-write pointer; see descriptor_table.h.
+#include "capture/state/descriptor_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "capture/state/process.h"
+
+namespace vedette {
+
+namespace {
+
+constexpr int32_t kStandardEnd = 3;  // a process's entry in a batch names its descriptors 0 to 2
+
+bool in_range(int32_t fd, uint32_t first, uint32_t last) {
+  return fd >= 0 && static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last;
+}
+
+template <typename List>
+auto lower_bound(List& list, int32_t fd) {
+  return std::lower_bound(list.begin(), list.end(), fd, [](const auto& entry, int32_t value) { return entry.fd < value; });
+}
+
+}  // namespace
+
+void Descriptor::changed() {
+  mark = {};
+  note_change();
+}
+
+Ref<Descriptor> DescriptorTable::find(int32_t fd) const {
+  if (!entries_) return {};
+  const auto at = lower_bound(entries_->list, fd);
+  return at != entries_->list.end() && at->fd == fd ? at->descriptor : Ref<Descriptor>();
+}
+
+void DescriptorTable::set(int32_t fd, Ref<Descriptor> descriptor, bool close_on_exec) {
+  std::vector<Entry>& list = writable();
+  const auto at = lower_bound(list, fd);
+  if (at != list.end() && at->fd == fd) {
+    at->descriptor = std::move(descriptor);
+    at->close_on_exec = close_on_exec;
+  } else {
+    list.insert(at, Entry{fd, close_on_exec, std::move(descriptor)});
+  }
+  if (fd < kStandardEnd) note_change();
+}
+
+void DescriptorTable::remove(int32_t fd) {
+  if (!find(fd)) return;
+  std::vector<Entry>& list = writable();
+  list.erase(lower_bound(list, fd));
+  if (fd < kStandardEnd) note_change();
+}
+
+void DescriptorTable::remove_range(uint32_t first, uint32_t last) {
+  remove_if([=](const Entry& entry) { return in_range(entry.fd, first, last); });
+}
+
+void DescriptorTable::mark_range(uint32_t first, uint32_t last) {
+  if (!entries_) return;
+  for (Entry& entry : writable()) entry.close_on_exec |= in_range(entry.fd, first, last);
+}
+
+void DescriptorTable::set_close_on_exec(int32_t fd, bool close_on_exec) {
+  if (!find(fd)) return;
+  lower_bound(writable(), fd)->close_on_exec = close_on_exec;
+}
+
+void DescriptorTable::close_on_exec() {
+  remove_if([](const Entry& entry) { return entry.close_on_exec; });
+}
+
+Ref<DescriptorTable> DescriptorTable::copy() const {
+  Ref<DescriptorTable> table = make_ref<DescriptorTable>();
+  table->entries_ = entries_;
+  return table;
+}
+
+std::vector<DescriptorTable::Entry>& DescriptorTable::writable() {
+  if (!entries_) {
+    entries_ = make_ref<Entries>();
+  } else if (entries_.shared()) {
+    Ref<Entries> own = make_ref<Entries>();
+    own->list = entries_->list;
+    entries_ = std::move(own);
+  }
+  return entries_->list;
+}
+
+template <typename Predicate>
+void DescriptorTable::remove_if(Predicate predicate) {
+  if (!entries_ || std::none_of(entries_->list.begin(), entries_->list.end(), predicate)) return;
+  std::erase_if(writable(), predicate);
+  note_change();
+}
+
+}  // namespace vedette

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, closing and duplicating. An open that failed makes a descriptor too, one that stands in no table: it carries the
+// name that was asked for. A close takes effect only if its number still means what it meant at entry: between the kernel's
+// close and our hearing of it, another thread may have opened the same number.
+#include <fcntl.h>
+#include <linux/close_range.h>
+
+#include "capture/state/description.h"
+#include "capture/state/effects.h"
+
+namespace vedette::effects {
+
+namespace {
+
+// A record of the inline tier comes later than its call: /proc may already tell of something else.
+bool is_live(const Sighting& s) { return (s.event.flags & kTierMask) != static_cast<uint16_t>(Tier::Inline); }
+
+Description describing(State::Books& books) { return {books.truth, books.names, books.scratch}; }
+
+void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags) {
+  Ref<Descriptor> descriptor = make_ref<Descriptor>();
+  descriptor->type = open_flags & O_DIRECTORY ? FdType::Directory : FdType::File;
+  descriptor->open_flags = static_cast<int32_t>(open_flags);
+  if (s.raw_path.offset != kNull) {
+    descriptor->raw = books.names.share(s.event.text(s.raw_path));
+    descriptor->name = books.names.share(s.path);
+    if (s.event.flags & kPathGuessed) descriptor->flags |= kNameGuessed;
+  }
+  if (s.event.fd >= 0) {
+    if (is_live(s)) describing(books).complete(thread.tid, s.event.fd, *descriptor);
+    thread.files->set(s.event.fd, descriptor, (open_flags & O_CLOEXEC) != 0);
+  }
+  s.descriptor = std::move(descriptor);
+}
+
+// The number came by a way that only the kernel can describe.
+void learned(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.fd < 0) return;
+  thread.files->remove(s.event.fd);
+  s.descriptor = books.learn(thread, s.event.fd, 0);
+}
+
+void duplicated(Thread& thread, Sighting& s, int64_t new_fd, bool close_on_exec) {
+  if (s.event.failed() || !s.descriptor) return;
+  thread.files->set(static_cast<int32_t>(new_fd), s.descriptor, close_on_exec);
+}
+
+void both_ends(State::Books& books, Thread& thread, Sighting& s, bool close_on_exec) {
+  using namespace slot::pipe_;
+  if (s.event.failed() || !s.event.has(fd1)) return;
+  for (const int end : {fd1, fd2}) {
+    const int32_t fd = static_cast<int32_t>(s.event.integer(static_cast<unsigned>(end)));
+    Ref<Descriptor> descriptor = make_ref<Descriptor>();
+    descriptor->type = FdType::Pipe;
+    descriptor->open_flags = end == fd1 ? O_RDONLY : O_WRONLY;
+    if (is_live(s)) describing(books).complete(thread.tid, fd, *descriptor);
+    descriptor->name = descriptor->real;
+    if (descriptor->ino != 0) s.event.set(ino, static_cast<int64_t>(descriptor->ino));
+    thread.files->set(fd, std::move(descriptor), close_on_exec);
+  }
+}
+
+}  // namespace
+
+void open(State::Books& books, Thread& thread, Sighting& s) {
+  opened(books, thread, s, s.event.integer(slot::open_::flags));
+}
+
+// openat2's slots begin as openat's do.
+static_assert(static_cast<int>(slot::openat_::flags) == static_cast<int>(slot::openat2_::flags));
+void open_at(State::Books& books, Thread& thread, Sighting& s) {
+  opened(books, thread, s, s.event.has(slot::openat_::flags) ? s.event.integer(slot::openat_::flags) : 0);
+}
+
+void create(State::Books& books, Thread& thread, Sighting& s) { opened(books, thread, s, O_CREAT | O_WRONLY | O_TRUNC); }
+
+void open_handle(State::Books& books, Thread& thread, Sighting& s) {
+  opened(books, thread, s, s.event.integer(slot::open_by_handle_at_::flags));
+  s.descriptor->name = s.descriptor->real;
+}
+
+void close(State::Books&, Thread& thread, Sighting& s) {
+  // Whatever close returns but EBADF, the number is free (close(2), Linux).
+  if (!s.event.call.returned || s.event.call.result == -EBADF) return;
+  if (thread.files->find(s.event.fd) == s.descriptor) thread.files->remove(s.event.fd);
+}
+
+void close_range(State::Books& books, Thread& thread, Sighting& s) {
+  using namespace slot::close_range_;
+  if (s.event.failed()) return;
+  const uint32_t from = static_cast<uint32_t>(s.event.integer(first));
+  const uint32_t to = static_cast<uint32_t>(s.event.integer(last));
+  if (s.event.integer(flags) & CLOSE_RANGE_UNSHARE) books.use_own_files(thread);
+  if (s.event.integer(flags) & CLOSE_RANGE_CLOEXEC) {
+    thread.files->mark_range(from, to);
+  } else {
+    thread.files->remove_range(from, to);
+  }
+}
+
+static_assert(static_cast<int>(slot::dup_::oldfd) == static_cast<int>(slot::dup2_::oldfd) &&
+              static_cast<int>(slot::dup_::oldfd) == static_cast<int>(slot::dup3_::oldfd));
+void dup_enter(State::Books& books, Thread& thread, Sighting& s) {
+  s.descriptor = books.resolve(thread, static_cast<int32_t>(s.event.integer(slot::dup_::oldfd)));
+}
+
+void dup(State::Books&, Thread& thread, Sighting& s) {
+  // dup2 to itself changes nothing, not even close-on-exec.
+  if (s.event.call.result == s.event.integer(slot::dup_::oldfd)) return;
+  duplicated(thread, s, s.event.call.result, false);
+}
+
+void dup3(State::Books&, Thread& thread, Sighting& s) {
+  duplicated(thread, s, s.event.call.result, (s.event.integer(slot::dup3_::flags) & O_CLOEXEC) != 0);
+}
+
+void control(State::Books&, Thread& thread, Sighting& s) {
+  using namespace slot::fcntl_;
+  if (s.event.failed()) return;
+  const int64_t command = s.event.integer(cmd);
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+    duplicated(thread, s, s.event.call.result, command == F_DUPFD_CLOEXEC);
+  } else if (command == F_SETFD) {
+    thread.files->set_close_on_exec(s.event.fd, (s.event.integer(arg) & FD_CLOEXEC) != 0);
+  }
+}
+
+void pipe(State::Books& books, Thread& thread, Sighting& s) { both_ends(books, thread, s, false); }
+
+void pipe2(State::Books& books, Thread& thread, Sighting& s) {
+  both_ends(books, thread, s, (s.event.integer(slot::pipe2_::flags) & O_CLOEXEC) != 0);
+}
+
+void memfd(State::Books& books, Thread& thread, Sighting& s) {
+  constexpr int64_t kCloseOnExec = 1;  // MFD_CLOEXEC
+  learned(books, thread, s);
+  if (!s.descriptor) return;
+  s.descriptor->name = books.names.share(s.event.text(slot::memfd_create_::name));
+  s.descriptor->changed();
+  thread.files->set_close_on_exec(s.event.fd, (s.event.integer(slot::memfd_create_::flags) & kCloseOnExec) != 0);
+}
+
+void new_descriptor(State::Books& books, Thread& thread, Sighting& s) { learned(books, thread, s); }
+
+}  // namespace vedette::effects

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a process changes about itself: credentials, name, session, working directory, namespaces. Where the kernel's rules are
+// long (who may become what), the kernel is asked what came of it.
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "capture/state/effects.h"
+
+namespace vedette::effects {
+
+namespace {
+
+constexpr std::string_view kDeletedSuffix = " (deleted)";
+
+// A link like cwd or root; what was deleted keeps its name.
+Ref<Text> linked(State::Books& books, Thread& thread, const char* name) {
+  if (!books.truth.link(thread.tid, name, books.scratch)) return {};
+  std::string_view path = books.scratch;
+  if (path.ends_with(kDeletedSuffix)) path.remove_suffix(kDeletedSuffix.size());
+  return books.names.share(path);
+}
+
+}  // namespace
+
+// The image itself was read in on_exec. A thread that was not the leader now is.
+void exec(State::Books&, Thread&, Sighting& s) {
+  if (!s.event.failed()) s.event.call.tid = s.process->pid;
+}
+
+void credentials(State::Books& books, Thread& thread, Sighting& s) {
+  if (!s.event.failed()) books.images.load_credentials(*thread.process, thread.tid);
+}
+
+void prctl(State::Books& books, Thread& thread, Sighting& s) {
+  using namespace slot::prctl_;
+  if (s.event.failed()) return;
+  switch (s.event.integer(option)) {
+    case PR_SET_NAME:
+      if (!thread.is_leader() || !s.event.has(arg2_str)) return;
+      thread.process->comm = books.images.share(s.event.text(arg2_str));
+      return thread.process->changed();
+    case PR_SET_CHILD_SUBREAPER:
+      thread.process->subreaper = s.event.integer(arg2_int) != 0;
+      return;
+    case PR_CAP_AMBIENT:
+      return books.images.load_credentials(*thread.process, thread.tid);
+  }
+}
+
+void namespaces(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  thread.process->nested_pids = true;  // it may have been the pid namespace: children's vpid must be asked for
+  books.images.load_credentials(*thread.process, thread.tid);
+}
+
+void unshare(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  const int64_t flags = s.event.integer(slot::unshare_::flags);
+  if (flags & CLONE_FILES) books.use_own_files(thread);
+  if (flags & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)) books.use_own_place(thread);
+  if (flags & (CLONE_NEWPID | CLONE_NEWUSER)) namespaces(books, thread, s);
+}
+
+void session(State::Books& books, Thread& thread, Sighting& s) {
+  if (!s.event.failed()) books.images.load_session(*thread.process);
+}
+
+void group(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  const uint32_t pid = static_cast<uint32_t>(s.event.integer(slot::setpgid_::pid));
+  const auto target = books.processes.find(pid);
+  const bool is_other = pid != 0 && target != books.processes.end() && !thread.process->nested_pids;
+  books.images.load_session(is_other ? *target->second : *thread.process);
+}
+
+void directory(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  Ref<Text> cwd = linked(books, thread, "cwd");
+  if (!cwd && s.event.id == EventId::chdir) cwd = books.names.share(s.path);
+  if (!cwd && s.descriptor) cwd = s.descriptor->name;
+  thread.place->cwd = cwd;
+  note_change();
+}
+
+void root(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  thread.place->root = linked(books, thread, "root");
+  note_change();
+}
+
+void limit(State::Books& books, Thread& thread, Sighting& s) {
+  using namespace slot::prlimit_;
+  if (s.event.failed() || s.event.integer(resource) != RLIMIT_NOFILE || !s.event.has(newcur)) return;
+  const uint32_t of = static_cast<uint32_t>(s.event.integer(pid));
+  const auto target = books.processes.find(of);
+  Process& process = of != 0 && target != books.processes.end() ? *target->second : *thread.process;
+  process.fd_limit = static_cast<uint64_t>(s.event.integer(newcur));
+  process.changed();
+}
+
+}  // namespace vedette::effects

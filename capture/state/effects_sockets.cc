@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sockets: addresses come from the calls; the local one, which no call tells, from the kernel, once a socket. The client is
+// who connected, or who sent first where nobody connects; see socket.h.
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "capture/state/description.h"
+#include "capture/state/effects.h"
+#include "capture/state/proc_text.h"
+#include "capture/state/socket.h"
+
+namespace vedette::effects {
+
+namespace {
+
+SocketName peer_of(const Sighting& s) { return parse_socket_name(s.event.text(s.event.peer)); }
+
+Ref<Descriptor> make_socket(int64_t family, int64_t type, int64_t protocol) {
+  Ref<Descriptor> socket = make_ref<Descriptor>();
+  socket->is_socket = true;
+  socket->type = socket_type_of(static_cast<int32_t>(family));
+  socket->family = static_cast<int32_t>(family);
+  socket->socket_type = static_cast<int32_t>(type);
+  socket->protocol = static_cast<int32_t>(protocol);
+  socket->open_flags = O_RDWR;
+  return socket;
+}
+
+void number(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
+  if (books.truth.link(thread.tid, FdLink(fd).name(), books.scratch)) socket.ino = number_in_brackets(books.scratch);
+}
+
+void ask_local(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
+  if (socket.asked_local || !socket.is_inet()) return;
+  socket.asked_local = true;
+  if (const std::optional<SocketFacts> facts = books.truth.socket(thread.tid, fd)) {
+    set_local(socket, facts->local, books.names);
+    if (!socket.remote.known()) set_remote(socket, facts->remote, books.names);
+  }
+}
+
+bool is_socket(const Sighting& s) { return s.descriptor && s.descriptor->is_socket; }
+
+}  // namespace
+
+void socket(State::Books& books, Thread& thread, Sighting& s) {
+  using namespace slot::socket_;
+  s.descriptor = make_socket(s.event.integer(domain), s.event.integer(type), s.event.integer(proto));
+  if (s.event.fd < 0) return;
+  number(books, thread, s.event.fd, *s.descriptor);
+  thread.files->set(s.event.fd, s.descriptor, (s.event.integer(flags) & SOCK_CLOEXEC) != 0);
+}
+
+void socketpair(State::Books& books, Thread& thread, Sighting& s) {
+  using namespace slot::socketpair_;
+  if (s.event.failed() || !s.event.has(fd1)) return;
+  const bool close_on_exec = (s.event.call.args[1] & SOCK_CLOEXEC) != 0;
+  for (const int end : {fd1, fd2}) {
+    const int32_t fd = static_cast<int32_t>(s.event.integer(static_cast<unsigned>(end)));
+    Ref<Descriptor> socket = make_socket(s.event.integer(domain), s.event.integer(type), s.event.integer(proto));
+    number(books, thread, fd, *socket);
+    socket->flags |= kConnected;
+    set_local(*socket, SocketName{.family = AF_UNIX, .endpoint = {}, .path = {}}, books.names);
+    thread.files->set(fd, std::move(socket), close_on_exec);
+  }
+}
+
+void bind(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed() || !is_socket(s)) return;
+  const SocketName name = peer_of(s);
+  set_local(*s.descriptor, name, books.names);
+  if (name.endpoint.known() && name.endpoint.port == 0) ask_local(books, thread, s.event.fd, *s.descriptor);
+}
+
+void connect(State::Books& books, Thread& thread, Sighting& s) {
+  if (!s.event.call.returned || !is_socket(s)) return;
+  Descriptor& socket = *s.descriptor;
+  set_remote(socket, peer_of(s), books.names);
+  settle_role(socket, false, books.names);
+  if (s.event.call.result != 0 && s.event.call.result != -EINPROGRESS) return;
+  if (peer_of(s).family == AF_UNSPEC) {
+    socket.flags &= static_cast<uint8_t>(~kConnected);  // connect to nobody dissolves a datagram socket's connection
+    return socket.changed();
+  }
+  socket.flags |= kConnected;
+  socket.changed();
+  // What it was bound to may have been "any": the connection has chosen.
+  socket.asked_local = false;
+  ask_local(books, thread, s.event.fd, socket);
+}
+
+void listen(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed() || !is_socket(s)) return;
+  s.descriptor->flags |= kListening;
+  settle_role(*s.descriptor, true, books.names);
+  s.descriptor->changed();
+  if (s.descriptor->local.is_any()) ask_local(books, thread, s.event.fd, *s.descriptor);
+}
+
+static_assert(static_cast<int>(slot::accept_::listenfd) == static_cast<int>(slot::accept4_::listenfd));
+void accept_enter(State::Books& books, Thread& thread, Sighting& s) {
+  s.descriptor = books.resolve(thread, static_cast<int32_t>(s.event.integer(slot::accept_::listenfd)));
+}
+
+void accept(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  const Ref<Descriptor> listener = std::move(s.descriptor);
+  const bool is_known = listener && listener->is_socket;
+  s.descriptor = is_known ? make_socket(listener->family, listener->socket_type, listener->protocol) : make_socket(0, 0, 0);
+  Descriptor& socket = *s.descriptor;
+  number(books, thread, s.event.fd, socket);
+  socket.flags |= kConnected;
+  settle_role(socket, true, books.names);
+  if (is_known) socket.local = listener->local;
+  if (is_known && listener->family == AF_UNIX) {
+    set_local(socket, SocketName{.family = AF_UNIX, .endpoint = {}, .path = std::string(view(listener->raw))}, books.names);
+  }
+  set_remote(socket, peer_of(s), books.names);
+  if (socket.local.is_any() || !socket.remote.known()) ask_local(books, thread, s.event.fd, socket);
+  const bool close_on_exec = s.event.id == EventId::accept4 && (s.event.integer(slot::accept4_::flags) & SOCK_CLOEXEC) != 0;
+  thread.files->set(s.event.fd, s.descriptor, close_on_exec);
+}
+
+void send(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed() || !is_socket(s) || s.event.peer.offset == kNull) return;
+  set_remote(*s.descriptor, peer_of(s), books.names);
+  settle_role(*s.descriptor, false, books.names);
+  if (s.descriptor->local.is_any()) ask_local(books, thread, s.event.fd, *s.descriptor);
+}
+
+void receive(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.event.failed()) return;
+  if (is_socket(s) && s.event.peer.offset != kNull && !(s.descriptor->flags & kConnected)) {
+    settle_role(*s.descriptor, true, books.names);
+    set_remote(*s.descriptor, peer_of(s), books.names);
+  }
+  const std::string_view rights = s.event.text(s.event.rights);
+  for (size_t at = 0; at + sizeof(int32_t) <= rights.size(); at += sizeof(int32_t)) {
+    int32_t fd;
+    std::memcpy(&fd, rights.data() + at, sizeof fd);
+    thread.files->remove(fd);
+    books.learn(thread, fd, 0);
+  }
+}
+
+}  // namespace vedette::effects

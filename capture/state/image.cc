@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// See image.h. Whether an executable lies in the writable layer of an overlay cannot be seen from inside the container by
+// path or inode: the overlay hides it. But what was put there after the container started has a younger ctime than the
+// start, and no program can set a ctime back; image layers were unpacked before. So: on an overlay, younger is upper.
+#include "capture/state/image.h"
+
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+
+#include "capture/state/proc_text.h"
+
+namespace vedette {
+
+namespace {
+
+constexpr size_t kStatusMax = 4096;
+constexpr size_t kCgroupMax = 16384;
+constexpr std::string_view kMemfdPrefix = "/memfd:";
+
+// The first `max` bytes of strings that each end with NUL; a cut one gets its NUL back.
+void end_list(std::string& list) {
+  if (!list.empty() && list.back() != '\0') list.back() = '\0';
+}
+
+bool can_write(const Credentials& who, const FileFacts& file) {
+  if (who.effective >> CAP_DAC_OVERRIDE & 1) return true;
+  if (who.fsuid == file.uid) return (file.mode & S_IWUSR) != 0;
+  if (who.fsgid == file.gid) return (file.mode & S_IWGRP) != 0;
+  return (file.mode & S_IWOTH) != 0;
+}
+
+}  // namespace
+
+void Images::load(Process& process, uint64_t now_ns) {
+  if (first_ns_ == 0) first_ns_ = now_ns;
+  if (truth_.text(process.pid, "comm", scratch_, kStatusMax)) {
+    while (!scratch_.empty() && scratch_.back() == '\n') scratch_.pop_back();
+    process.comm = share(scratch_);
+  }
+  load_arguments(process);
+  load_credentials(process, process.pid);
+  load_executable(process);
+  load_session(process);
+  load_cgroup(process);
+  process.changed();
+}
+
+void Images::load_arguments(Process& process) {
+  if (truth_.text(process.pid, "cmdline", scratch_, limits_.list_max)) {
+    end_list(scratch_);
+    std::string_view rest = scratch_;
+    process.exe = share(take_until(rest, '\0'));
+    process.args = share(rest);
+  }
+  process.env = {};
+  if (limits_.snaplen != 0 && truth_.text(process.pid, "environ", scratch_, limits_.list_max)) {
+    end_list(scratch_);
+    process.env = share(scratch_);
+  }
+}
+
+void Images::load_credentials(Process& process, uint32_t tid) {
+  if (!truth_.text(tid, "status", scratch_, kStatusMax)) return;
+  const StatusText status = parse_status(scratch_);
+  if (process.vpid == 0 || process.nested_pids) process.vpid = status.vpid;
+  process.nested_pids |= status.nested_pids;
+  const bool has_names = process.user_name || process.group_name;
+  if (has_names && process.credentials == status.credentials) return;
+  process.credentials = status.credentials;
+  load_names(process);
+  process.changed();
+}
+
+void Images::load_names(Process& process) {
+  process.user_name = accounts_.user(process.pid, process.credentials.euid);
+  process.group_name = accounts_.group(process.pid, process.credentials.egid);
+  process.login_name = accounts_.user(process.pid, process.loginuid);
+}
+
+void Images::load_session(Process& process) {
+  if (truth_.text(process.pid, "stat", scratch_, kStatusMax)) {
+    const StatText stat = parse_stat(scratch_);
+    process.group = stat.group;
+    process.session = stat.session;
+    process.tty = stat.tty;
+  }
+  if (truth_.text(process.pid, "loginuid", scratch_, kStatusMax)) {
+    const uint32_t uid = static_cast<uint32_t>(parse_number(scratch_));
+    if (uid != process.loginuid) process.login_name = accounts_.user(process.pid, uid);
+    process.loginuid = uid;
+  }
+  process.changed();
+}
+
+void Images::load_executable(Process& process) {
+  process.exe_flags = 0;
+  if (truth_.link(process.pid, "exe", scratch_)) {
+    if (scratch_.starts_with(kMemfdPrefix)) process.exe_flags |= kExeFromMemfd;
+    process.exe_path = share(scratch_);
+  }
+  const std::optional<FileFacts> file = truth_.facts(process.pid, "exe");
+  if (!file) return;
+  process.exe_dev = file->dev;
+  process.exe_ino = file->ino;
+  process.exe_ctime_ns = file->ctime_ns;
+  process.exe_mtime_ns = file->mtime_ns;
+  if (can_write(process.credentials, *file)) process.exe_flags |= kExeWritable;
+  if (is_overlay(process.pid, file->dev)) {
+    process.exe_flags |= file->ctime_ns >= first_ns_ ? kExeUpperLayer : kExeLowerLayer;
+  }
+}
+
+bool Images::is_overlay(uint32_t pid, uint64_t dev) {
+  const auto [at, is_new] = overlays_.try_emplace(dev, false);
+  if (is_new) at->second = truth_.filesystem(pid, "exe") == OVERLAYFS_SUPER_MAGIC;
+  return at->second;
+}
+
+void Images::load_cgroup(Process& process) {
+  if (!truth_.text(process.pid, "cgroup", scratch_, kCgroupMax)) return;
+  const std::string_view path = longest_cgroup(scratch_);
+  if (path == view(process.cgroup)) return;
+  process.cgroup = share(path);
+  const std::string_view id = container_id_of(path);
+  process.container_id = id.empty() ? Ref<Text>() : share(id);
+}
+
+}  // namespace vedette

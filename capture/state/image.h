@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an image is made of, by the kernel's word: name, arguments, environment, executable, credentials, cgroup. Read when a
+// process is first seen and after each exec; between, calls tell of every change.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "capture/decode/limits.h"
+#include "capture/state/accounts.h"
+#include "capture/state/process.h"
+#include "capture/state/truth.h"
+
+namespace vedette {
+
+class Images {
+ public:
+  Images(Truth& truth, const Limits& limits, Accounts& accounts) : truth_(truth), limits_(limits), accounts_(accounts) {}
+
+  // Everything that exec changes.
+  void load(Process& process, uint64_t now_ns);
+  // Ids and capabilities, by the status of `tid`; then their names.
+  void load_credentials(Process& process, uint32_t tid);
+  // Process group, session, terminal.
+  void load_session(Process& process);
+
+  Ref<Text> share(std::string_view text) { return texts_.share(text); }
+
+ private:
+  void load_arguments(Process& process);
+  void load_executable(Process& process);
+  void load_cgroup(Process& process);
+  void load_names(Process& process);
+  bool is_overlay(uint32_t pid, uint64_t dev);
+
+  Truth& truth_;
+  const Limits& limits_;
+  Accounts& accounts_;
+  TextPool texts_;
+  uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
+  std::unordered_map<uint64_t, bool> overlays_;  // by device
+  std::string scratch_;
+};
+
+}  // namespace vedette

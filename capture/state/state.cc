@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of threads and processes, and the two moments of a call: see state.h.
+#include "capture/state/state.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+
+#include "capture/decode/roles.h"
+#include "capture/state/books.h"
+#include "capture/state/effects.h"
+
+namespace vedette {
+
+namespace {
+
+// Ancestors that have ended are kept this many generations: a daemon that forks itself on for ever must not grow us.
+constexpr int kAncestorsMax = 32;
+
+void cut_ancestry(Process& process) {
+  Process* ancestor = &process;
+  for (int i = 0; i < kAncestorsMax; ++i) {
+    if (!ancestor->parent) return;
+    ancestor = ancestor->parent.get();
+  }
+  if (ancestor->ended) ancestor->parent.reset();
+}
+
+// A process of the same image, as fork makes it.
+Ref<Process> fork_of(const Ref<Process>& parent, uint32_t pid, uint64_t clone_flags, uint64_t now_ns) {
+  Ref<Process> child = make_ref<Process>(*parent);
+  child->pid = child->vpid = pid;
+  child->threads = 0;
+  child->start_ns = now_ns;
+  child->clone_seen = true;
+  child->subreaper = false;
+  child->nested_pids |= (clone_flags & CLONE_NEWPID) != 0;
+  const bool is_sibling = (clone_flags & CLONE_PARENT) != 0;
+  child->ppid = is_sibling ? parent->ppid : parent->pid;
+  child->parent = is_sibling ? parent->parent : parent;
+  child->changed();
+  cut_ancestry(*child);
+  return child;
+}
+
+}  // namespace
+
+State::State(Truth& truth, const Limits& limits) : books_(std::make_unique<Books>(truth, limits)) {}
+State::~State() = default;
+
+void State::on_launch(uint32_t tid, uint64_t now_ns) {
+  if (books_->find(tid) == nullptr) books_->adopt(tid, now_ns);
+}
+
+void State::on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns) {
+  Books& books = *books_;
+  const Thread parent = books.find_or_adopt(parent_tid, now_ns);
+  if (const Thread* known = books.find(child_tid)) {
+    if (known->process->clone_seen || known->process == parent.process) return;
+    books.forget(child_tid);  // adopted before its parent was heard of
+  }
+  Thread child{child_tid, parent.process, parent.files, parent.place};
+  if (!(clone_flags & CLONE_FILES)) child.files = parent.files->copy();
+  if (!(clone_flags & CLONE_FS)) child.place = make_ref<Place>(*parent.place);
+  if (!(clone_flags & CLONE_THREAD)) {
+    child.process = fork_of(parent.process, child_tid, clone_flags, now_ns);
+    child.process->files = child.files;
+    child.process->place = child.place;
+    books.processes[child_tid] = child.process;
+    if (child.process->nested_pids) books.images.load_credentials(*child.process, child_tid);
+  }
+  ++child.process->threads;
+  child.process->changed();
+  books.threads[child_tid] = std::move(child);
+}
+
+void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
+  Books& books = *books_;
+  Thread thread = books.find_or_adopt(former_tid, now_ns);
+  Process& process = *thread.process;
+  std::erase_if(books.threads, [&](const auto& entry) { return entry.second.process == thread.process; });
+  books.last = nullptr;
+  thread.tid = tid;
+  thread.files = thread.files->copy();
+  thread.files->close_on_exec();
+  process.threads = 1;
+  process.files = thread.files;
+  process.place = thread.place;
+  books.threads[tid] = std::move(thread);
+  books.images.load(process, now_ns);
+}
+
+void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }
+
+void State::before_call(Sighting& s) {
+  Books& books = *books_;
+  Event& event = s.event;
+  Thread& thread = books.find_or_adopt(event.call.tid, event.call.enter_ns);
+  s.reset();
+  s.process = thread.process;
+  if (event.fd >= 0) s.descriptor = books.resolve(thread, event.fd);
+  for (const Step& step : event.row->steps) {
+    if (step.role == Role::Path) books.join(thread, s, step.slot, AT_FDCWD);
+    if (step.role == Role::RelativePath) books.join(thread, s, step.slot, static_cast<int32_t>(event.integer(step.extra)));
+  }
+  if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
+}
+
+void State::after_call(Sighting& s) {
+  Books& books = *books_;
+  const Event& event = s.event;
+  Thread* thread = books.find(event.call.tid);
+  if (thread == nullptr && !s.process) thread = &books.adopt(event.call.tid, event.call.exit_ns);
+  if (!s.process) s.process = thread->process;
+  // After an exec the thread that called it may have another number.
+  if (thread == nullptr) thread = books.find(s.process->pid);
+  const Effect* effect = effect_of(event.id);
+  if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
+}
+
+void State::attach(Sighting& s) {
+  s.reset();
+  if (const Thread* thread = books_->find(s.event.call.tid)) s.process = thread->process;
+}
+
+bool State::knows(uint32_t tid) const { return books_->find(tid) != nullptr; }
+size_t State::processes() const { return books_->processes.size(); }
+
+}  // namespace vedette

@@ -26,6 +26,11 @@ export function explain(error: VedetteError): string {
   return error.hint === "" ? `${error.message} [${error.code}]` : `${error.message} [${error.code}]\n  ${error.hint}`;
 }
 
+/** An empty value takes the blank before it along. */
 function fill(template: string, values: ErrorValues): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+  return template.replace(/( ?)\{(\w+)\}/g, (whole, blank: string, name: string) => {
+    if (!Object.hasOwn(values, name)) return whole;
+    const value = String(values[name]);
+    return value === "" ? "" : blank + value;
+  });
 }

@@ -62,12 +62,18 @@ Receiver::Receiver(const Napi::CallbackInfo& info)
       memory_(Napi::Persistent(info[0].As<Napi::Uint8Array>())),
       ring_(info[0].As<Napi::Uint8Array>().Data(), info[0].As<Napi::Uint8Array>().ByteLength()),
       on_news_(Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "vedette receiver", 0, 1)),
-      outbox_([this] { on_news_.NonBlockingCall(); }),
-      cleanup_(info.Env().AddCleanupHook(+[](Receiver* receiver) { receiver->close_all(); }, this)) {}
+      outbox_([this] { on_news_.NonBlockingCall(); }) {
+  // The plain call: node-addon-api's wrapper of it is freed by the hook itself, and again by its owner.
+  napi_add_env_cleanup_hook(info.Env(), close_hook, this);
+}
 
 Receiver::~Receiver() {
-  cleanup_.Remove(Env());
+  napi_remove_env_cleanup_hook(Env(), close_hook, this);
   close_all();
+}
+
+void Receiver::close_hook(void* receiver) {
+  static_cast<Receiver*>(receiver)->close_all();
 }
 
 Napi::Value Receiver::start(const Napi::CallbackInfo& info) {

@@ -38,6 +38,7 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   uint32_t add_stream(int socket, std::string peer);
   void accept(int socket, Peer peer);
   void close_all();
+  static void close_hook(void* receiver);  // the environment ends before the object does
 
   Napi::Reference<Napi::Uint8Array> memory_;  // keeps the ring alive
   RingWriter ring_;
@@ -48,7 +49,6 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   uint32_t next_stream_ = 1;
   std::unique_ptr<Child> child_;
   std::unique_ptr<Listener> listener_;
-  Napi::Env::CleanupHook<void (*)(Receiver*), Receiver> cleanup_;
   bool closed_ = false;
 };
 

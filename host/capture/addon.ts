@@ -9,7 +9,14 @@ import { reasonOf } from "../reason.js";
 
 export type News =
   | { readonly kind: "hello" | "end"; readonly stream: number; readonly frame: Uint8Array }
-  | { readonly kind: "closed"; readonly stream: number; readonly peer: string; readonly code: string; readonly detail: string; readonly offset: number }
+  | {
+      readonly kind: "closed";
+      readonly stream: number;
+      readonly peer: string;
+      readonly code: string;
+      readonly detail: string;
+      readonly offset: number;
+    }
   | { readonly kind: "exit"; readonly stream: number; readonly status: number };
 
 /** What came through a stream, and the gaps in its numbers. */
@@ -21,10 +28,16 @@ export interface StreamCounts {
   readonly missingRecords: number;
 }
 
-export type CheckResult = { readonly count: number; readonly types: number[] } | { readonly code: string; readonly offset: number; readonly reason: string };
+export type CheckResult =
+  | { readonly count: number; readonly types: number[] }
+  | { readonly code: string; readonly offset: number; readonly reason: string };
 
 export interface Receiver {
-  start(file: string, argv: readonly string[], environment: readonly string[]): { readonly pid: number; readonly stream: number } | { readonly error: number };
+  start(
+    file: string,
+    argv: readonly string[],
+    environment: readonly string[],
+  ): { readonly pid: number; readonly stream: number } | { readonly error: number };
   listen(address: string, users: readonly number[]): { readonly port: number } | { readonly error: number };
   send(stream: number, frame: Uint8Array): boolean;
   drop(stream: number): void;

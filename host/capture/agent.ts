@@ -62,7 +62,8 @@ export class Capture {
     const executable = options.executable ?? builtFile("vedette-capture");
     const argv = [executable, "--host", "fd:3", ...(options.options ?? []), "--", ...options.command];
     const started = this.#receiver.start(executable, argv, environmentOf(options.environment ?? process.env));
-    if ("error" in started) throw new VedetteError("VEDETTE_AGENT_MISSING", { path: executable, reason: reasonOfErrno(started.error) });
+    if ("error" in started)
+      throw new VedetteError("VEDETTE_AGENT_MISSING", { path: executable, reason: reasonOfErrno(started.error) });
     this.#open.add(started.stream);
     this.#pid = started.pid;
     return started.pid;
@@ -71,7 +72,8 @@ export class Capture {
   /** Takes agents in at a path, @NAME or 127.0.0.1:PORT (gives the port). `users`: user ids beside our own and root. */
   listen(address: string, users: readonly number[] = []): number {
     const listening = this.#receiver.listen(address, users);
-    if ("error" in listening) throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOfErrno(listening.error) });
+    if ("error" in listening)
+      throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOfErrno(listening.error) });
     this.#isListening = true;
     return listening.port;
   }
@@ -112,16 +114,11 @@ export class Capture {
   }
 
   #onOne(news: News): void {
-    switch (news.kind) {
-      case "hello":
-        return this.#greet(news.stream, news.frame);
-      case "end":
-        return this.#guard(news.stream, () => this.#handlers.onEnd?.(readEnd(news.stream, news.frame)));
-      case "closed":
-        return this.#closed(news.stream, news.code === "" ? null : refusal(news));
-      case "exit":
-        return this.#handlers.onExit?.(...exitOf(news.status));
-    }
+    const { stream } = news;
+    if (news.kind === "hello") this.#greet(stream, news.frame);
+    else if (news.kind === "end") this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame)));
+    else if (news.kind === "closed") this.#closed(stream, news.code === "" ? null : refusal(news));
+    else this.#handlers.onExit?.(...exitOf(news.status));
   }
 
   #greet(stream: number, frame: Uint8Array): void {
@@ -159,7 +156,16 @@ function environmentOf(environment: NodeJS.ProcessEnv): string[] {
 
 function refusal(news: News & { kind: "closed" }): VedetteError {
   const { peer, offset } = news;
-  return new VedetteError(news.code as ErrorCode, { peer, offset, source: peer, reason: news.detail, size: offset, limit: news.detail, theirs: news.detail, ours: "another" });
+  return new VedetteError(news.code as ErrorCode, {
+    peer,
+    offset,
+    source: peer,
+    reason: news.detail,
+    size: offset,
+    limit: news.detail,
+    theirs: news.detail,
+    ours: "another",
+  });
 }
 
 /** A wait status, as waitpid(2) gives it. */

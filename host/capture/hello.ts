@@ -36,7 +36,10 @@ const packr = new Packr({ useRecords: false });
 export function readHello(stream: number, frame: Uint8Array): Hello {
   const [, version, schema, source, info] = unpack(frame, 5);
   if (version !== BATCH_VERSION || BigInt(schema as number) !== SCHEMA)
-    throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: `${version}:${BigInt(schema as number).toString(16)}`, ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}` });
+    throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", {
+      theirs: `${version}:${BigInt(schema as number).toString(16)}`,
+      ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}`,
+    });
   if (!(source instanceof Uint8Array) || source.length !== 16) unexpected("hello has no source of 16 bytes");
   if (typeof info !== "object" || info === null) unexpected("hello has no information");
   const of = info as Record<string, unknown>;
@@ -58,18 +61,28 @@ export function readHello(stream: number, frame: Uint8Array): Hello {
 
 export function readEnd(stream: number, frame: Uint8Array): End {
   const [, status, signal, lost] = unpack(frame, 4);
-  return { stream, status: number(status, 0), signal: number(signal, 0), lost: Array.isArray(lost) ? lost.map((count) => number(count, 0)) : [] };
+  return {
+    stream,
+    status: number(status, 0),
+    signal: number(signal, 0),
+    lost: Array.isArray(lost) ? lost.map((count) => number(count, 0)) : [],
+  };
 }
 
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
-export const errorFrame = (error: VedetteError): Uint8Array => packr.pack(["error", error.code, error.message.slice(0, 1024)]);
+export const errorFrame = (error: VedetteError): Uint8Array =>
+  packr.pack(["error", error.code, error.message.slice(0, 1024)]);
 
 function unpack(frame: Uint8Array, elements: number): unknown[] {
   let value: unknown;
   try {
     value = unpackr.unpack(frame);
   } catch (cause) {
-    throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason: "a frame is no msgpack" }, { cause });
+    throw new VedetteError(
+      "VEDETTE_FRAME_UNEXPECTED",
+      { peer: "an agent", reason: "a frame is no msgpack" },
+      { cause },
+    );
   }
   if (!Array.isArray(value) || value.length < elements) unexpected(`a frame has not its ${elements} elements`);
   return value;
@@ -79,6 +92,8 @@ function unexpected(reason: string): never {
   throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason });
 }
 
-const number = (value: unknown, otherwise: number): number => (typeof value === "number" || typeof value === "bigint" ? Number(value) : otherwise);
+const number = (value: unknown, otherwise: number): number =>
+  typeof value === "number" || typeof value === "bigint" ? Number(value) : otherwise;
 const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
-const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === "string") : []);
+const texts = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];

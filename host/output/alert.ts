@@ -9,7 +9,16 @@ import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
 import { jsonObject, jsonText } from "./json.js";
 
-export const PRIORITIES = ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"] as const;
+export const PRIORITIES = [
+  "Emergency",
+  "Alert",
+  "Critical",
+  "Error",
+  "Warning",
+  "Notice",
+  "Informational",
+  "Debug",
+] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Posted from the policy workers to the main thread: plain data, so that it can be cloned. */

@@ -17,7 +17,8 @@ export function sockaddrText(bytes: Buffer): string {
   const family = bytes.length < 2 ? 0 : bytes.readUInt16LE(0);
   if (family === AF_UNIX) return unixText(bytes.subarray(2));
   if (family === AF_INET && bytes.length >= 8) return `${addressText(bytes.subarray(4, 8))}:${bytes.readUInt16BE(2)}`;
-  if (family === AF_INET6 && bytes.length >= 24) return `${addressText(bytes.subarray(8, 24))}:${bytes.readUInt16BE(2)}`;
+  if (family === AF_INET6 && bytes.length >= 24)
+    return `${addressText(bytes.subarray(8, 24))}:${bytes.readUInt16BE(2)}`;
   return `family ${family}`;
 }
 
@@ -30,7 +31,8 @@ function unixText(name: Buffer): string {
 /** Lower case, the longest run of two or more zero groups as `::` (RFC 5952), the last 32 bits dotted when IPv4-mapped. */
 function ipv6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] as number) << 8) | (bytes[2 * i + 1] as number));
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) return `::ffff:${bytes.subarray(12).join(".")}`;
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
+    return `::ffff:${bytes.subarray(12).join(".")}`;
   const [start, length] = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (length < 2) return hex.join(":");

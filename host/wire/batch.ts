@@ -47,7 +47,10 @@ export class Batch {
     const version = read.uint64();
     const schema = read.uint64();
     if (version !== BigInt(BATCH_VERSION) || schema !== SCHEMA)
-      throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", { theirs: `${version}:${schema.toString(16)}`, ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}` });
+      throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", {
+        theirs: `${version}:${schema.toString(16)}`,
+        ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}`,
+      });
     this.source = read.bin(16);
     if (this.source.length !== 16) read.refuse("its source is not 16 bytes");
     this.seq = read.uint();
@@ -81,7 +84,8 @@ export class Batch {
   /** Which record begins at `offset`: `first` plus this is its evt.num. Readers go forward: it is mostly the next one. */
   indexOf(offset: number): number {
     const offsets = this.offsets;
-    if (offsets[this.#near] !== offset) this.#near = offsets[this.#near + 1] === offset ? this.#near + 1 : search(offsets, offset);
+    if (offsets[this.#near] !== offset)
+      this.#near = offsets[this.#near + 1] === offset ? this.#near + 1 : search(offsets, offset);
     return this.#near;
   }
 }

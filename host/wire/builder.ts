@@ -6,7 +6,16 @@
 //   const sh = b.process({ pid: 7, name: "sh", args: ["-c", "id"] });
 //   b.record("openat", { process: sh, result: -2, params: { dirfd: -100, name: "/etc/shadow", flags: 0 } });
 //   openBatch(b.bytes());
-import { DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, type Field, HEADER_SIZE, LOST, PROCESS_FIELDS, PROCESS_SIZE, SCHEMA } from "../../build/generated/events.js";
+import {
+  DESCRIPTOR_FIELDS,
+  DESCRIPTOR_SIZE,
+  type Field,
+  HEADER_SIZE,
+  LOST,
+  PROCESS_FIELDS,
+  PROCESS_SIZE,
+  SCHEMA,
+} from "../../build/generated/events.js";
 import { BATCH_VERSION } from "./batch.js";
 import { EVENT_OF_NAME, isSpan, NULL } from "./layout.js";
 
@@ -83,7 +92,12 @@ export class BatchBuilder {
   }
 
   bytes(): Uint8Array {
-    const { source = new Uint8Array(16).fill(0xab), seq = 1, clock = 1_700_000_000_000_000_000n, first = 1 } = this.#options;
+    const {
+      source = new Uint8Array(16).fill(0xab),
+      seq = 1,
+      clock = 1_700_000_000_000_000_000n,
+      first = 1,
+    } = this.#options;
     const lost = this.#options.lost ?? LOST.map(() => 0);
     return Buffer.concat([
       Buffer.from([0x9d]),
@@ -100,7 +114,8 @@ export class BatchBuilder {
 
   #entry(fields: readonly Field[], size: number, base: number, slots: Slots): Uint8Array<ArrayBuffer> {
     const known = new Set(fields.filter((field) => field.slot >= 0).map((field) => field.name));
-    for (const name of Object.keys(slots)) if (!known.has(name)) throw new Error(`no slot named ${name}; there are ${[...known].join(" ")}`);
+    for (const name of Object.keys(slots))
+      if (!known.has(name)) throw new Error(`no slot named ${name}; there are ${[...known].join(" ")}`);
     const bytes = new Uint8Array(size);
     const view = new DataView(bytes.buffer);
     for (const field of fields) {
@@ -108,7 +123,12 @@ export class BatchBuilder {
       const at = base + 8 * field.slot;
       const value = slots[field.name];
       if (isSpan(field)) this.#span(view, at, value);
-      else view.setBigInt64(at, value === undefined || value === null ? ABSENT : BigInt.asIntN(64, BigInt(value as number)), true);
+      else
+        view.setBigInt64(
+          at,
+          value === undefined || value === null ? ABSENT : BigInt.asIntN(64, BigInt(value as number)),
+          true,
+        );
     }
     return bytes;
   }
@@ -118,7 +138,10 @@ export class BatchBuilder {
       view.setUint32(at, NULL, true);
       return;
     }
-    const bytes = value instanceof Uint8Array ? value : Buffer.from(Array.isArray(value) ? value.map((text) => `${text}\0`).join("") : String(value));
+    const bytes =
+      value instanceof Uint8Array
+        ? value
+        : Buffer.from(Array.isArray(value) ? value.map((text) => `${text}\0`).join("") : String(value));
     view.setUint32(at, this.#intern(bytes), true);
     view.setUint32(at + 4, bytes.length, true);
   }

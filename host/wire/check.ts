@@ -5,7 +5,16 @@
 import { DESCRIPTOR_SIZE, HEADER_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";
 import { corrupt } from "./envelope.js";
-import { ABSENT_HIGH, DESCRIPTOR_SPANS, EVENT_SIZE, EVENT_SPANS, NULL, PROCESS_PARENTS, PROCESS_SPANS, PROCESS_STREAMS } from "./layout.js";
+import {
+  ABSENT_HIGH,
+  DESCRIPTOR_SPANS,
+  EVENT_SIZE,
+  EVENT_SPANS,
+  NULL,
+  PROCESS_PARENTS,
+  PROCESS_SPANS,
+  PROCESS_STREAMS,
+} from "./layout.js";
 
 export function checkBatch(batch: Batch): void {
   const processes = checkTable(batch, batch.processes, PROCESS_SIZE);
@@ -15,7 +24,8 @@ export function checkBatch(batch: Batch): void {
     checkIndices(batch, at, PROCESS_PARENTS, processes, "a parent is no process of this batch");
     checkIndices(batch, at, PROCESS_STREAMS, descriptors, "a standard stream is no descriptor of this batch");
   }
-  for (let at = 0; at < batch.descriptors.length; at += DESCRIPTOR_SIZE) checkSpans(batch, batch.descriptors, batch.descriptorView, at, DESCRIPTOR_SPANS);
+  for (let at = 0; at < batch.descriptors.length; at += DESCRIPTOR_SIZE)
+    checkSpans(batch, batch.descriptors, batch.descriptorView, at, DESCRIPTOR_SPANS);
   checkRecords(batch, processes, descriptors);
 }
 
@@ -34,7 +44,8 @@ function checkRecords(batch: Batch, processes: number, descriptors: number): voi
     if (size !== wanted) refuse(batch, records, at, "a record has not the size of its event");
     if (size > records.length - at) refuse(batch, records, at, "the last record is cut off");
     if (process !== NULL && process >= processes) refuse(batch, records, at, "a record names no process of this batch");
-    if (descriptor !== NULL && descriptor >= descriptors) refuse(batch, records, at, "a record names no descriptor of this batch");
+    if (descriptor !== NULL && descriptor >= descriptors)
+      refuse(batch, records, at, "a record names no descriptor of this batch");
     checkSpans(batch, records, view, at, EVENT_SPANS[type] as readonly number[]);
     at += size;
   }
@@ -50,7 +61,8 @@ function checkSpans(batch: Batch, section: Uint8Array, view: DataView, at: numbe
   for (let i = 0; i < spans.length; i++) {
     const slot = at + (spans[i] as number);
     const offset = view.getUint32(slot, true);
-    if (offset !== NULL && offset + view.getUint32(slot + 4, true) > batch.strings.length) refuse(batch, section, at, "a text lies outside the strings");
+    if (offset !== NULL && offset + view.getUint32(slot + 4, true) > batch.strings.length)
+      refuse(batch, section, at, "a text lies outside the strings");
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The descriptor table of a batch, by functions of the batch and the byte at which an entry begins; -1 is no descriptor.
-import type { Batch } from "./batch.js";
+
 import { addressText } from "./address.js";
+import type { Batch } from "./batch.js";
 import { DESCRIPTOR_AT } from "./layout.js";
 import { type Int, readBytes, readInt, readText } from "./slot.js";
 
@@ -11,12 +12,28 @@ const NAME = DESCRIPTOR_AT.name as number;
 
 /** Falco's fd.type for each fd.typechar. */
 const TYPE_NAMES: Readonly<Record<string, string>> = {
-  f: "file", d: "directory", 4: "ipv4", 6: "ipv6", u: "unix", n: "netlink", p: "pipe", e: "event", s: "signalfd",
-  l: "eventpoll", i: "inotify", t: "timerfd", m: "memfd", b: "bpf", r: "io_uring", o: "other",
+  f: "file",
+  d: "directory",
+  4: "ipv4",
+  6: "ipv6",
+  u: "unix",
+  n: "netlink",
+  p: "pipe",
+  e: "event",
+  s: "signalfd",
+  l: "eventpoll",
+  i: "inotify",
+  t: "timerfd",
+  m: "memfd",
+  b: "bpf",
+  r: "io_uring",
+  o: "other",
 };
 
-export const descriptorInt = (batch: Batch, descriptor: number, field: number): Int | null => (descriptor < 0 ? null : readInt(batch.descriptorView, descriptor + field));
-export const descriptorText = (batch: Batch, descriptor: number, field: number): string | null => (descriptor < 0 ? null : readText(batch, batch.descriptorView, descriptor + field));
+export const descriptorInt = (batch: Batch, descriptor: number, field: number): Int | null =>
+  descriptor < 0 ? null : readInt(batch.descriptorView, descriptor + field);
+export const descriptorText = (batch: Batch, descriptor: number, field: number): string | null =>
+  descriptor < 0 ? null : readText(batch, batch.descriptorView, descriptor + field);
 
 export function addressOf(batch: Batch, descriptor: number, field: number): string | null {
   const bytes = descriptor < 0 ? null : readBytes(batch, batch.descriptorView, descriptor + field);

@@ -25,14 +25,22 @@ export class EnvelopeReader {
 
   text(): string {
     const tag = this.#u8();
-    const size = (tag & 0xe0) === 0xa0 ? tag & 0x1f : tag === 0xd9 ? this.#u8() : tag === 0xda ? this.#u16() : this.#refuse("a text", tag);
+    const size =
+      (tag & 0xe0) === 0xa0
+        ? tag & 0x1f
+        : tag === 0xd9
+          ? this.#u8()
+          : tag === 0xda
+            ? this.#u16()
+            : this.#refuse("a text", tag);
     return String.fromCharCode(...this.#take(size));
   }
 
   /** A view of a binary of at most `most` bytes. */
   bin(most: number): Uint8Array {
     const tag = this.#u8();
-    const size = tag === 0xc4 ? this.#u8() : tag === 0xc5 ? this.#u16() : tag === 0xc6 ? this.#u32() : this.#refuse("bytes", tag);
+    const size =
+      tag === 0xc4 ? this.#u8() : tag === 0xc5 ? this.#u16() : tag === 0xc6 ? this.#u32() : this.#refuse("bytes", tag);
     if (size > most) this.refuse(`a section of ${size} bytes is longer than ${most}`);
     return this.#take(size);
   }
@@ -49,16 +57,26 @@ export class EnvelopeReader {
     const tag = this.#u8();
     if (tag < 0x80) return BigInt(tag);
     switch (tag) {
-      case 0xcc: return BigInt(this.#u8());
-      case 0xcd: return BigInt(this.#u16());
-      case 0xce: return BigInt(this.#u32());
-      case 0xcf: return this.#view.getBigUint64(this.#skip(8));
-      case 0xd0: return this.#positive(BigInt(this.#view.getInt8(this.#skip(1))));
-      case 0xd1: return this.#positive(BigInt(this.#view.getInt16(this.#skip(2))));
-      case 0xd2: return this.#positive(BigInt(this.#view.getInt32(this.#skip(4))));
-      case 0xd3: return this.#positive(this.#view.getBigInt64(this.#skip(8)));
-      case 0xcb: return this.#whole(this.#view.getFloat64(this.#skip(8)));
-      default: return this.#refuse("an unsigned integer", tag);
+      case 0xcc:
+        return BigInt(this.#u8());
+      case 0xcd:
+        return BigInt(this.#u16());
+      case 0xce:
+        return BigInt(this.#u32());
+      case 0xcf:
+        return this.#view.getBigUint64(this.#skip(8));
+      case 0xd0:
+        return this.#positive(BigInt(this.#view.getInt8(this.#skip(1))));
+      case 0xd1:
+        return this.#positive(BigInt(this.#view.getInt16(this.#skip(2))));
+      case 0xd2:
+        return this.#positive(BigInt(this.#view.getInt32(this.#skip(4))));
+      case 0xd3:
+        return this.#positive(this.#view.getBigInt64(this.#skip(8)));
+      case 0xcb:
+        return this.#whole(this.#view.getFloat64(this.#skip(8)));
+      default:
+        return this.#refuse("an unsigned integer", tag);
     }
   }
 
@@ -117,5 +135,9 @@ export class EnvelopeReader {
 
 /** `offset` counts from the frame's first byte; the source is said when the envelope has told it. */
 export function corrupt(reason: string, offset: number, source?: Uint8Array): never {
-  throw new VedetteError("VEDETTE_BATCH_CORRUPT", { reason, offset, source: source === undefined ? "unknown" : Buffer.from(source).toString("hex") });
+  throw new VedetteError("VEDETTE_BATCH_CORRUPT", {
+    reason,
+    offset,
+    source: source === undefined ? "unknown" : Buffer.from(source).toString("hex"),
+  });
 }

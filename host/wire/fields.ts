@@ -40,6 +40,9 @@ export function fieldText(name: string): ((value: Value) => string) | undefined 
 /** `proc.aname[2]` is proc.aname with 2; `evt.arg.flags` is evt.arg with flags. */
 function findRow(name: string): { row: FieldRow | undefined; argument: string | undefined } {
   if (Object.hasOwn(ROWS, name)) return { row: ROWS[name], argument: undefined };
-  const [, base, argument] = /^([a-z0-9_.]+)\[([^\]]*)\]$/.exec(name) ?? /^(evt\.(?:arg|rawarg|type\.is)|thread\.cgroup)\.(.+)$/.exec(name) ?? [];
+  const [, base, argument] =
+    /^([a-z0-9_.]+)\[([^\]]*)\]$/.exec(name) ??
+    /^(evt\.(?:arg|rawarg|type\.is)|thread\.cgroup)\.(.+)$/.exec(name) ??
+    [];
   return { row: base !== undefined && Object.hasOwn(ROWS, base) ? ROWS[base] : undefined, argument };
 }

@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the generated tables say, arranged for loads: which event an id is, at which byte of an entry a field stands, and which
 // slots are spans. The numbers of capture/wire/batch.h that are no table stand here too.
-import { DESCRIPTOR_FIELDS, EVENTS, type EventType, type Field, HEADER_SIZE, PROCESS_FIELDS } from "../../build/generated/events.js";
+import {
+  DESCRIPTOR_FIELDS,
+  EVENTS,
+  type EventType,
+  type Field,
+  HEADER_SIZE,
+  PROCESS_FIELDS,
+} from "../../build/generated/events.js";
 
 export const NULL = 0xffffffff;
 /** No value in an integer slot: INT64_MIN, seen as two halves. */
 export const ABSENT_HIGH = -0x80000000;
 export const TIERS = ["trace", "inline", "notify", "witness"] as const;
-export const RecordFlag = { tierMask: 0x3, truncated: 0x4, fault: 0x8, inFlight: 0x10, refused: 0x20, pathGuessed: 0x40 } as const;
-export const DescriptorFlag = { asked: 1, server: 2, nameChanged: 4, connected: 8, listening: 16, deleted: 32, guessed: 64 } as const;
+export const RecordFlag = {
+  tierMask: 0x3,
+  truncated: 0x4,
+  fault: 0x8,
+  inFlight: 0x10,
+  refused: 0x20,
+  pathGuessed: 0x40,
+} as const;
+export const DescriptorFlag = {
+  asked: 1,
+  server: 2,
+  nameChanged: 4,
+  connected: 8,
+  listening: 16,
+  deleted: 32,
+  guessed: 64,
+} as const;
 
 /** Parameter types whose slot is a span; all others are integers. */
 const SPANS: ReadonlySet<string> = new Set(["path", "relpath", "str", "bytes", "strlist", "sockaddr", "addr"]);
@@ -18,7 +40,9 @@ export const isSpan = (field: Field): boolean => SPANS.has(field.type);
 /** By id; holes where no event has it. */
 export const EVENT_OF_ID: readonly (EventType | undefined)[] = byId(EVENTS);
 export const EVENT_OF_NAME: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
-export const EVENT_SIZE: readonly number[] = EVENT_OF_ID.map((event) => (event === undefined ? 0 : HEADER_SIZE + 8 * event.slots));
+export const EVENT_SIZE: readonly number[] = EVENT_OF_ID.map((event) =>
+  event === undefined ? 0 : HEADER_SIZE + 8 * event.slots,
+);
 
 /** Byte offset of a field in an entry of the process or descriptor table. */
 export const PROCESS_AT: Readonly<Record<string, number>> = offsets(PROCESS_FIELDS);
@@ -26,7 +50,9 @@ export const DESCRIPTOR_AT: Readonly<Record<string, number>> = offsets(DESCRIPTO
 
 export const PROCESS_SPANS = spanOffsets(PROCESS_FIELDS, 0);
 export const DESCRIPTOR_SPANS = spanOffsets(DESCRIPTOR_FIELDS, 0);
-export const EVENT_SPANS: readonly (readonly number[])[] = EVENT_OF_ID.map((event) => (event === undefined ? [] : spanOffsets(event.params, HEADER_SIZE)));
+export const EVENT_SPANS: readonly (readonly number[])[] = EVENT_OF_ID.map((event) =>
+  event === undefined ? [] : spanOffsets(event.params, HEADER_SIZE),
+);
 
 /** Process fields that are an index, and into which table. */
 export const PROCESS_PARENTS = indexOffsets("process");

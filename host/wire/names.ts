@@ -36,8 +36,8 @@ function findName(table: Table, value: bigint): string {
 }
 
 function remember(name: string, value: Int, find: (table: Table, value: bigint) => string): string {
-  let answers = kept.get(name);
-  if (answers === undefined) kept.set(name, (answers = new Map()));
+  const answers = kept.get(name) ?? new Map<Int, string>();
+  kept.set(name, answers);
   const known = answers.get(value);
   if (known !== undefined) return known;
   const table = TABLES[name];

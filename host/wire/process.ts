@@ -13,9 +13,12 @@ const NAME = PROCESS_AT.name as number;
 const EXE = PROCESS_AT.exe as number;
 const ARGS = PROCESS_AT.args as number;
 
-export const processInt = (batch: Batch, process: number, field: number): Int | null => (process < 0 ? null : readInt(batch.processView, process + field));
-export const processText = (batch: Batch, process: number, field: number): string | null => (process < 0 ? null : readText(batch, batch.processView, process + field));
-export const processList = (batch: Batch, process: number, field: number): string[] | null => (process < 0 ? null : readList(batch, batch.processView, process + field));
+export const processInt = (batch: Batch, process: number, field: number): Int | null =>
+  process < 0 ? null : readInt(batch.processView, process + field);
+export const processText = (batch: Batch, process: number, field: number): string | null =>
+  process < 0 ? null : readText(batch, batch.processView, process + field);
+export const processList = (batch: Batch, process: number, field: number): string[] | null =>
+  process < 0 ? null : readList(batch, batch.processView, process + field);
 
 export function parentOf(batch: Batch, process: number): number {
   if (process < 0) return -1;
@@ -33,7 +36,8 @@ export function ancestorOf(batch: Batch, process: number, generation: number): n
 /** All ancestors, the parent first. */
 export function ancestorsOf(batch: Batch, process: number): number[] {
   const found: number[] = [];
-  for (let at = parentOf(batch, process); at >= 0 && found.length < ANCESTORS_MAX; at = parentOf(batch, at)) found.push(at);
+  for (let at = parentOf(batch, process); at >= 0 && found.length < ANCESTORS_MAX; at = parentOf(batch, at))
+    found.push(at);
   return found;
 }
 

@@ -7,7 +7,7 @@ import { addressText, sockaddrText } from "./address.js";
 import type { Batch } from "./batch.js";
 import { descriptorInt, descriptorText, nameOf } from "./descriptor.js";
 import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "./layout.js";
-import { errnoName, namesOf, nameOfValue } from "./names.js";
+import { errnoName, nameOfValue, namesOf } from "./names.js";
 import { joinPath } from "./path.js";
 import { processInt, processList, processText } from "./process.js";
 import { descriptorAt, fdOf, processAt, resultOf, tidOf } from "./record.js";

@@ -5,7 +5,9 @@ const SECOND = 1_000_000_000n;
 /** Local time of day: `16:17:57.881781397`. */
 export function clockText(ns: bigint, digits: 0 | 9 = 9): string {
   const date = new Date(Number(ns / 1_000_000n));
-  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, "0"))
+    .join(":");
   return digits === 0 ? clock : `${clock}.${fraction(ns)}`;
 }
 

@@ -3,9 +3,10 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { EVENTS } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
+import type { FieldGetter, FieldRows } from "../fields.js";
 import { EVENT_OF_NAME, RecordFlag } from "../layout.js";
 import { errnoName } from "../names.js";
-import type { FieldGetter, FieldRows } from "../fields.js";
+import { PerEvent } from "../per-event.js";
 import { eventOf, flagsOf, latencyOf, numberOf, resultOf, tierOf, timeOf, typeOf } from "../record.js";
 import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
 import { clockText, isoText } from "../time.js";
@@ -18,23 +19,11 @@ const O_TMPFILE = 0x410000;
 const S_IXUGO = 0o111;
 const SECOND = 1_000_000_000n;
 
-/** For each event its parameters' getters, made when the first record of that event is read. */
-class PerEvent<T> {
-  readonly #made: (T | undefined)[] = [];
-  readonly #make: (event: EventType) => T;
-
-  constructor(make: (event: EventType) => T) {
-    this.#make = make;
-  }
-
-  of(batch: Batch, at: number): T {
-    const type = typeOf(batch, at);
-    return (this.#made[type] ??= this.#make(eventOf(batch, at)));
-  }
-}
-
 /** A getter that reads the parameter which `find` picks from each event; null where the event has none. */
-function byParameter(find: (event: EventType) => Field | undefined, read: (event: EventType, param: Field) => FieldGetter): FieldGetter {
+function byParameter(
+  find: (event: EventType) => Field | undefined,
+  read: (event: EventType, param: Field) => FieldGetter,
+): FieldGetter {
   const getters = new PerEvent<FieldGetter>((event) => {
     const param = find(event);
     return param === undefined ? () => null : read(event, param);
@@ -44,20 +33,28 @@ function byParameter(find: (event: EventType) => Field | undefined, read: (event
 
 const named = (name: string) => (event: EventType) => event.params.find((param) => param.name === name);
 const PAYLOADS = ["data", "value", "img"];
-const payloadOf = (event: EventType): Field | undefined => event.params.find((param) => param.type === "bytes" && PAYLOADS.includes(param.name));
+const payloadOf = (event: EventType): Field | undefined =>
+  event.params.find((param) => param.type === "bytes" && PAYLOADS.includes(param.name));
 const PARAMETERS: ReadonlySet<string> = new Set(EVENTS.flatMap((event) => event.params.map((param) => param.name)));
 const PARAMETERS_MAX = Math.max(...EVENTS.map((event) => event.params.length));
 
 /** By name or by position; a name that no event has is no field. */
 function argument(read: (event: EventType, param: Field) => FieldGetter) {
   return (name: string): FieldGetter | undefined => {
-    if (/^\d+$/.test(name)) return Number(name) < PARAMETERS_MAX ? byParameter((event) => event.params[Number(name)], read) : undefined;
+    if (/^\d+$/.test(name))
+      return Number(name) < PARAMETERS_MAX ? byParameter((event) => event.params[Number(name)], read) : undefined;
     return PARAMETERS.has(name) ? byParameter(named(name), read) : undefined;
   };
 }
 
-const READS = new Set("read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "));
-const WRITES = new Set("write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(" "));
+const READS = new Set(
+  "read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "),
+);
+const WRITES = new Set(
+  "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(
+    " ",
+  ),
+);
 const OPENS = new Set("open openat openat2 open_by_handle_at".split(" "));
 
 const isRead = (batch: Batch, at: number): boolean => READS.has(eventOf(batch, at).name);
@@ -95,7 +92,9 @@ function result(batch: Batch, at: number): Value {
 }
 
 /** `fd=3 name=/etc/hosts flags=O_RDONLY`: Falco's evt.args. */
-const argumentTexts = new PerEvent((event) => event.params.map((param) => ({ name: param.name, text: paramText(event, param) })));
+const argumentTexts = new PerEvent((event) =>
+  event.params.map((param) => ({ name: param.name, text: paramText(event, param) })),
+);
 function argumentLine(batch: Batch, at: number): string {
   return argumentTexts
     .of(batch, at)
@@ -136,7 +135,9 @@ export const EVT_FIELDS: FieldRows = {
       };
     }),
   },
-  "evt.buflen": { get: byParameter(payloadOf, (_event, param) => (batch, at) => paramBytes(param)(batch, at)?.length ?? null) },
+  "evt.buflen": {
+    get: byParameter(payloadOf, (_event, param) => (batch, at) => paramBytes(param)(batch, at)?.length ?? null),
+  },
   "evt.res": { get: result },
   "evt.rawres": { get: resultOf },
   "evt.failed": { get: isFailed },

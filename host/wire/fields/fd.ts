@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // fd.*: what it was done to. fd.name is the joined path (a string operation, as in Falco), fd.realpath what the kernel calls the
 // file. Of a connection, c is the client and s the server, l our side and r the other.
+import type { EventType } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
-import { addressOf, descriptorInt, descriptorText, hasFlag, isFileLike, isInternet, nameOf, typeCharOf, typeNameOf } from "../descriptor.js";
+import {
+  addressOf,
+  descriptorInt,
+  descriptorText,
+  hasFlag,
+  isFileLike,
+  isInternet,
+  nameOf,
+  typeCharOf,
+  typeNameOf,
+} from "../descriptor.js";
 import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { DESCRIPTOR_AT, DescriptorFlag } from "../layout.js";
 import { nameOfValue } from "../names.js";
 import { directoryOf, fileNameOf } from "../path.js";
-import { descriptorAt, fdOf } from "../record.js";
+import { descriptorAt, eventOf, fdOf } from "../record.js";
 import type { Value } from "../value.js";
 
 type OfDescriptor = (batch: Batch, descriptor: number) => Value;
@@ -25,16 +36,31 @@ const ofFile = (get: (name: string) => string): FieldRow =>
     const name = isFileLike(batch, descriptor) ? nameOf(batch, descriptor) : null;
     return name === null ? null : get(name);
   });
-const ip = (end: { ip: number }): OfDescriptor => (batch, descriptor) => addressOf(batch, descriptor, end.ip);
-const port = (end: { port: number }): OfDescriptor => (batch, descriptor) => (isInternet(batch, descriptor) ? descriptorInt(batch, descriptor, end.port) : null);
+const ip =
+  (end: { ip: number }): OfDescriptor =>
+  (batch, descriptor) =>
+    addressOf(batch, descriptor, end.ip);
+const port =
+  (end: { port: number }): OfDescriptor =>
+  (batch, descriptor) =>
+    isInternet(batch, descriptor) ? descriptorInt(batch, descriptor, end.port) : null;
 const isServer = (batch: Batch, descriptor: number): boolean => hasFlag(batch, descriptor, DescriptorFlag.server);
-const local = (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor => (batch, descriptor) => get(isServer(batch, descriptor) ? SERVER : CLIENT)(batch, descriptor);
-const remote = (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor => (batch, descriptor) => get(isServer(batch, descriptor) ? CLIENT : SERVER)(batch, descriptor);
-const both = (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor => (batch, descriptor) => {
-  const ends = [get(CLIENT)(batch, descriptor), get(SERVER)(batch, descriptor)].filter((end) => end !== null);
-  return ends.length === 0 ? null : ends;
-};
-const flag = (bit: number): FieldRow => of((batch, descriptor) => (descriptor < 0 ? null : hasFlag(batch, descriptor, bit)));
+const local =
+  (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor =>
+  (batch, descriptor) =>
+    get(isServer(batch, descriptor) ? SERVER : CLIENT)(batch, descriptor);
+const remote =
+  (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor =>
+  (batch, descriptor) =>
+    get(isServer(batch, descriptor) ? CLIENT : SERVER)(batch, descriptor);
+const both =
+  (get: (end: typeof CLIENT | typeof SERVER) => OfDescriptor): OfDescriptor =>
+  (batch, descriptor) => {
+    const ends = [get(CLIENT)(batch, descriptor), get(SERVER)(batch, descriptor)].filter((end) => end !== null);
+    return ends.length === 0 ? null : ends;
+  };
+const flag = (bit: number): FieldRow =>
+  of((batch, descriptor) => (descriptor < 0 ? null : hasFlag(batch, descriptor, bit)));
 
 function protocol(batch: Batch, descriptor: number): Value {
   const number = isInternet(batch, descriptor) ? descriptorInt(batch, descriptor, at("l4proto")) : null;
@@ -54,7 +80,13 @@ const device = (part: (dev: bigint) => bigint): FieldRow =>
     return dev === null ? null : Number(part(BigInt(dev)));
   });
 
-const num: FieldGetter = (batch, offset) => fdOf(batch, offset);
+/** -1 for a descriptor that an open did not get; nothing where an event has no descriptor. */
+const num: FieldGetter = (batch, offset) => {
+  const fd = fdOf(batch, offset);
+  return fd >= 0 || hasDescriptor(eventOf(batch, offset)) ? fd : null;
+};
+const hasDescriptor = (event: EventType): boolean =>
+  event.params.some((param) => param.type === "fd" && param.from !== null);
 
 export const FD_FIELDS: FieldRows = {
   "fd.num": { get: num },
@@ -78,10 +110,14 @@ export const FD_FIELDS: FieldRows = {
   "fd.l4proto": of(protocol),
   "fd.sockfamily": of(socketFamily),
   "fd.family": of((batch, descriptor) => {
-    const family = SOCKET_TYPES.has(typeCharOf(batch, descriptor) ?? "") ? descriptorInt(batch, descriptor, at("family")) : null;
+    const family = SOCKET_TYPES.has(typeCharOf(batch, descriptor) ?? "")
+      ? descriptorInt(batch, descriptor, at("family"))
+      : null;
     return family === null ? null : nameOfValue("socket_family", family);
   }),
-  "fd.is_server": of((batch, descriptor) => (isInternet(batch, descriptor) || typeCharOf(batch, descriptor) === "u" ? isServer(batch, descriptor) : null)),
+  "fd.is_server": of((batch, descriptor) =>
+    isInternet(batch, descriptor) || typeCharOf(batch, descriptor) === "u" ? isServer(batch, descriptor) : null,
+  ),
   "fd.connected": flag(DescriptorFlag.connected),
   "fd.name_changed": flag(DescriptorFlag.nameChanged),
   "fd.dev": device((dev) => dev),

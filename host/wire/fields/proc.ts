@@ -2,11 +2,21 @@
 // proc.* and thread.*: who did it, and whose child it is. An event of execve already describes the new program. `[0]` is the
 // process itself and `[1]` its parent; without a number an ancestor field is the list of all ancestors, the parent first.
 import type { Batch } from "../batch.js";
-import { PROCESS_AT } from "../layout.js";
 import { nameOf, typeNameOf } from "../descriptor.js";
 import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
+import { PROCESS_AT } from "../layout.js";
 import { namesOf } from "../names.js";
-import { ancestorOf, ancestorsOf, commandLine, exeLine, parentOf, processInt, processList, processText, streamOf } from "../process.js";
+import {
+  ancestorOf,
+  ancestorsOf,
+  commandLine,
+  exeLine,
+  parentOf,
+  processInt,
+  processList,
+  processText,
+  streamOf,
+} from "../process.js";
 import { processAt, tidOf, timeOf } from "../record.js";
 import type { Value } from "../value.js";
 
@@ -47,38 +57,50 @@ const own = (of: OfProcess): FieldRow => ({ get: (batch, at) => of(batch, proces
 const parents = (of: OfProcess): FieldRow => ({ get: (batch, at) => of(batch, parentOf(batch, processAt(batch, at))) });
 const ancestors = (of: OfProcess): FieldRow => ({
   get: (batch, at) => ancestorsOf(batch, processAt(batch, at)).map((process) => of(batch, process)),
-  with: (generation) => (/^\d{1,3}$/.test(generation) ? (batch, at) => of(batch, ancestorOf(batch, processAt(batch, at), Number(generation))) : undefined),
+  with: (generation) =>
+    /^\d{1,3}$/.test(generation)
+      ? (batch, at) => of(batch, ancestorOf(batch, processAt(batch, at), Number(generation)))
+      : undefined,
 });
 
 /** The variable's value; of several the first, as getenv(3) finds it. */
 const environment = (argument: string): FieldGetter => {
   const start = `${argument}=`;
   const offset = PROCESS_AT.env as number;
-  return (batch, at) => processList(batch, processAt(batch, at), offset)?.find((entry) => entry.startsWith(start))?.slice(start.length) ?? null;
+  return (batch, at) =>
+    processList(batch, processAt(batch, at), offset)
+      ?.find((entry) => entry.startsWith(start))
+      ?.slice(start.length) ?? null;
 };
 
 /** ns since the clone; unset when the clone was not seen, as in Falco. */
-const duration = (select: (batch: Batch, at: number) => number): FieldGetter => (batch, at) => {
-  const process = select(batch, at);
-  if (processInt(batch, process, CLONE_SEEN) !== 1) return null;
-  const start = processInt(batch, process, START);
-  return start === null ? null : Number(timeOf(batch, at) - BigInt(start));
-};
+const duration =
+  (select: (batch: Batch, at: number) => number): FieldGetter =>
+  (batch, at) => {
+    const process = select(batch, at);
+    if (processInt(batch, process, CLONE_SEEN) !== 1) return null;
+    const start = processInt(batch, process, START);
+    return start === null ? null : Number(timeOf(batch, at) - BigInt(start));
+  };
 
 const stream = (field: string, of: (batch: Batch, descriptor: number) => Value): FieldRow => {
   const offset = PROCESS_AT[field] as number;
   return own((batch, process) => of(batch, streamOf(batch, process, offset)));
 };
 
-const leads = (field: string): OfProcess => (batch, process) => {
-  const pid = processInt(batch, process, PROCESS_AT.pid as number);
-  return pid === null ? null : pid === processInt(batch, process, PROCESS_AT[field] as number);
-};
+const leads =
+  (field: string): OfProcess =>
+  (batch, process) => {
+    const pid = processInt(batch, process, PROCESS_AT.pid as number);
+    return pid === null ? null : pid === processInt(batch, process, PROCESS_AT[field] as number);
+  };
 
-const argumentCount = (of: (args: readonly string[]) => number): OfProcess => (batch, process) => {
-  const args = processList(batch, process, PROCESS_AT.args as number);
-  return args === null ? null : of(args);
-};
+const argumentCount =
+  (of: (args: readonly string[]) => number): OfProcess =>
+  (batch, process) => {
+    const args = processList(batch, process, PROCESS_AT.args as number);
+    return args === null ? null : of(args);
+  };
 
 export const PROC_FIELDS: FieldRows = {
   "proc.pid": own(int("pid")),
@@ -132,7 +154,9 @@ export const PROC_FIELDS: FieldRows = {
   "proc.stderr.type": stream("stderr", typeNameOf),
   "proc.stderr.name": stream("stderr", nameOf),
   "thread.tid": { get: tidOf },
-  "thread.ismain": { get: (batch, at) => tidOf(batch, at) === processInt(batch, processAt(batch, at), PROCESS_AT.pid as number) },
+  "thread.ismain": {
+    get: (batch, at) => tidOf(batch, at) === processInt(batch, processAt(batch, at), PROCESS_AT.pid as number),
+  },
   "thread.cap_permitted": own(capabilities("cap_permitted")),
   "thread.cap_effective": own(capabilities("cap_effective")),
   "thread.cap_inheritable": own(capabilities("cap_inheritable")),

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// One workload from its start to its end: an agent that we started, its stream, and the exit status that the command ends with.
+// The session is over when the stream is at its end and the agent is gone; only then has everything been delivered. The
+// status is the workload's own (128+n for a signal), unless something of ours failed.
+import { VedetteError } from "../errors.js";
+import { type AgentOptions, Capture, type CaptureHandlers, type End, type Hello, type StreamCounts } from "./agent.js";
+
+/** Ours, not the workload's: as env(1), chroot(1) and docker run say it. */
+const OWN_FAILURE = 125;
+
+export interface Ending {
+  /** What the command exits with. */
+  readonly status: number;
+  /** What went wrong on our side. */
+  readonly error: VedetteError | null;
+  readonly hello: Hello | null;
+  /** Cumulative, by the agent; empty when it died before it could tell. */
+  readonly lost: readonly number[];
+  /** Gaps in the numbers that arrived. */
+  readonly missing: number;
+}
+
+export interface SessionHandlers {
+  readonly onWake?: () => void;
+  readonly onHello?: (hello: Hello) => void;
+}
+
+export class Session {
+  readonly capture: Capture;
+  /** Resolves when all is over. Readers of the ring may still have batches to read. */
+  readonly ending: Promise<Ending>;
+  #hello: Hello | null = null;
+  #end: End | null = null;
+  #counts: StreamCounts | undefined;
+  #refusal: VedetteError | null = null;
+  #isClosed = false;
+  #exit: { status: number | null; signal: NodeJS.Signals | null } | null = null;
+  #resolve!: (ending: Ending) => void;
+
+  constructor(handlers: SessionHandlers = {}) {
+    this.ending = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.capture = new Capture(this.#captureHandlers(handlers));
+  }
+
+  /** From here on the workload runs, and signals sent to us go to it. */
+  start(options: AgentOptions): void {
+    try {
+      this.capture.start(options);
+    } catch (error) {
+      this.capture.close();
+      throw error;
+    }
+  }
+
+  #captureHandlers({ onWake, onHello }: SessionHandlers): CaptureHandlers {
+    return {
+      ...(onWake === undefined ? {} : { onWake }),
+      onHello: (hello) => {
+        this.#hello = hello;
+        onHello?.(hello);
+      },
+      onEnd: (end) => {
+        this.#end = end;
+      },
+      onClosed: (_stream, error, counts) => {
+        this.#refusal = error;
+        this.#counts = counts;
+        this.#isClosed = true;
+        this.#finish();
+      },
+      onExit: (status, signal) => {
+        this.#exit = { status, signal };
+        this.#finish();
+      },
+    };
+  }
+
+  #finish(): void {
+    if (!this.#isClosed || this.#exit === null) return;
+    const error = this.#refusal ?? this.#failure(this.#exit);
+    this.capture.close();
+    this.#resolve({
+      status: error?.exit ?? this.#workloadStatus(this.#exit.status),
+      error,
+      hello: this.#hello,
+      lost: this.#end?.lost ?? [],
+      missing: this.#counts?.missingRecords ?? 0,
+    });
+  }
+
+  /** The agent that was killed, or ended without a word. One that could not begin has said why itself. */
+  #failure({ status, signal }: { status: number | null; signal: NodeJS.Signals | null }): VedetteError | null {
+    const pid = this.capture.pid;
+    if (signal !== null && this.#end === null) return new VedetteError("VEDETTE_AGENT_KILLED", { pid, signal });
+    const hasSaidWhy = this.#hello === null || status === OWN_FAILURE || status === 126 || status === 127;
+    if (this.#end === null && (status === 0 || !hasSaidWhy))
+      return new VedetteError("VEDETTE_AGENT_LOST", { pid, status: String(status) });
+    return null;
+  }
+
+  #workloadStatus(agentStatus: number | null): number {
+    if (this.#end === null) return agentStatus ?? OWN_FAILURE;
+    return this.#end.signal !== 0 ? 128 + this.#end.signal : this.#end.status;
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a command ends badly: one sentence with its code, under it what to do, and the exit status of the catalogue. A stack trace
+// is only for what is no VedetteError: then we were wrong, and whoever reads it is to tell us.
+import { explain, VedetteError } from "../errors.js";
+import { Sink } from "../output/sink.js";
+
+const OUR_FAULT = 70; // EX_SOFTWARE of sysexits.h
+
+/** Says it on stderr; gives the exit status. */
+export function report(error: unknown): number {
+  say(
+    error instanceof VedetteError
+      ? `vedette: ${explain(error)}`
+      : `vedette: this is a bug in Vedette, please report it\n${error instanceof Error ? error.stack : String(error)}`,
+  );
+  return error instanceof VedetteError ? error.exit : OUR_FAULT;
+}
+
+/** A line on stderr. */
+export function say(line: string): void {
+  const stderr = new Sink(2);
+  stderr.line(line);
+  stderr.flush();
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line. Everything after `--` is the workload's and is never looked at: it is cut off before the options are read. Each
+// command's code is loaded when it is asked for, so that a workload under `run` does not pay for what `doctor` needs.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { VedetteError } from "../errors.js";
+import { Sink } from "../output/sink.js";
+import { ROOT } from "../paths.js";
+
+const SNAPLEN_MAX = 4096;
+
+/** Runs one command; gives the exit status. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const dashes = argv.indexOf("--");
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  const command = dashes < 0 ? [] : argv.slice(dashes + 1);
+  let status = 0;
+  const program = defineProgram(command, (result) => {
+    status = result;
+  });
+  try {
+    await program.parseAsync(own, { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return endOfParsing(error, own);
+    throw error;
+  }
+}
+
+function defineProgram(command: readonly string[], done: (status: number) => void): Command {
+  const program = new Command("vedette")
+    .description("Runtime security for containers without kernel access.")
+    .version(version(), "--version", "print the version")
+    .helpOption("-h, --help", "show this help");
+  const workload = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .usage("[options] -- COMMAND [ARGUMENT]...")
+      .addOption(snaplen())
+      .addOption(tiers())
+      .addOption(integrity())
+      .addOption(ioUring());
+
+  workload("run", "run COMMAND, judge what it does, and raise alerts")
+    .option(
+      "--policy <dir>",
+      "a policy's folder, or a folder of them; may be given again (default: the pack)",
+      collect,
+      [],
+    )
+    .option("--alerts <where>", "stderr, stdout or a file", "stderr")
+    .action(async (options) => done(await (await import("./run.js")).run(needCommand("run", command), options)));
+  workload("trace", "run COMMAND and print every call it makes")
+    .option("--json", "one object a line, flat Falco names")
+    .option("--summary", "a table of counts, errors, time and losses instead of the calls")
+    .option("-o, --output <file>", "a file, stdout or stderr", "stderr")
+    .action(async (options) => done(await (await import("./trace.js")).trace(needCommand("trace", command), options)));
+  program
+    .command("doctor")
+    .description("say what this kernel and container allow, and what to change")
+    .option("--json", "one JSON object")
+    .action(async (options) => done(await (await import("./doctor.js")).doctor(options)));
+
+  for (const each of [program, ...program.commands])
+    each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
+  return program;
+}
+
+/** Help and version are answers; everything else is a mistake in the command line. */
+function endOfParsing(error: CommanderError, own: readonly string[]): number {
+  if (error.exitCode === 0) return 0;
+  const command = own.find((word) => !word.startsWith("-")) ?? "";
+  if (error.code === "commander.help")
+    throw new VedetteError("VEDETTE_USAGE", { problem: "No command of Vedette was given.", command });
+  if (error.code === "commander.excessArguments")
+    throw new VedetteError("VEDETTE_USAGE", {
+      problem: "The command to run must come after `--`.",
+      command: known(command),
+    });
+  const problem = error.message.replace(/^error: /, "").replace(/\n.*/s, "");
+  throw new VedetteError("VEDETTE_USAGE", {
+    problem: `${problem.charAt(0).toUpperCase()}${problem.slice(1).replace(/\.$/, "")}.`,
+    command: known(command),
+  });
+}
+
+const known = (command: string): string => (["run", "trace", "doctor"].includes(command) ? command : "");
+
+function needCommand(name: string, command: readonly string[]): readonly string[] {
+  if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });
+  return command;
+}
+
+const snaplen = (): Option =>
+  new Option("--snaplen <bytes>", `payload bytes kept of each buffer, 0 to ${SNAPLEN_MAX}`)
+    .default(80)
+    .argParser((text) => {
+      if (!/^\d{1,4}$/.test(text) || Number(text) > SNAPLEN_MAX)
+        throw new InvalidArgumentError(`It must be a number from 0 to ${SNAPLEN_MAX}.`);
+      return Number(text);
+    });
+const tiers = (): Option =>
+  new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
+const integrity = (): Option =>
+  new Option("--integrity <level>", "strict: opening files is always seen by the kernel's word")
+    .choices(["normal", "strict"])
+    .default("normal");
+const ioUring = (): Option =>
+  new Option("--io-uring <what>", "calls made through it cannot be seen")
+    .choices(["refuse", "allow"])
+    .default("refuse");
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function print(fd: number): (text: string) => void {
+  return (text) => {
+    const sink = new Sink(fd);
+    sink.line(text.replace(/\n$/, ""));
+    sink.flush();
+  };
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string }).version;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What run and trace have in common: the options that go to the agent.
+import type { AgentOptions } from "../capture/agent.js";
+
+export interface WorkloadOptions {
+  readonly snaplen: number;
+  readonly tiers: "all" | "trace";
+  readonly integrity: "normal" | "strict";
+  readonly ioUring: "refuse" | "allow";
+}
+
+export function agentOptions(command: readonly string[], options: WorkloadOptions): AgentOptions {
+  return {
+    command,
+    options: [
+      "--snaplen",
+      String(options.snaplen),
+      "--tiers",
+      options.tiers,
+      "--integrity",
+      options.integrity,
+      "--io-uring",
+      options.ioUring,
+    ],
+  };
+}

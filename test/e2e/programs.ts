@@ -4,7 +4,7 @@
 // whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
 // watches it.
 import { type SpawnOptions, spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -101,6 +101,13 @@ export function scratch(): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "vedette-test-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+export function hasCommand(command: string): boolean {
+  if (command.includes("/")) return existsSync(command);
+  return environment()
+    .PATH!.split(":")
+    .some((folder) => existsSync(join(folder, command)));
 }
 
 // `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when none does.

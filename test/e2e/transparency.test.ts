@@ -3,13 +3,13 @@
 // A watched program must not notice: its standard output, standard error, exit status and signals are those of a run without
 // Vedette. Every program of test/e2e/everyday.ts is run twice in the same directory, made anew. One: `npm test -- sqlite`.
 // Time limit: 900 s.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EVERYDAY, type Everyday } from "./everyday.js";
-import { environment, type Run, run, scratch, selected, VEDETTE } from "./programs.js";
+import { hasCommand, type Run, run, scratch, selected, VEDETTE } from "./programs.js";
 
 const base = scratch();
 
@@ -32,12 +32,7 @@ function statusOf(ended: Run): number {
 
 for (const program of selected(EVERYDAY)) {
   const title = `${program.name}: the same output, errors and status as without Vedette`;
-  const missing = program.needs.filter(
-    (command) =>
-      !environment()
-        .PATH!.split(":")
-        .some((dir) => existsSync(join(dir, command))),
-  );
+  const missing = program.needs.filter((command) => !hasCommand(command));
   if (missing.length > 0) {
     console.log(`skip: ${title}: no ${missing.join(", ")} on this machine`);
     test.skip(title);

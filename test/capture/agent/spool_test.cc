@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/spool.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "capture/kernel/clock.h"
+
+using namespace vedette;
+
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+
+Frame frame(size_t bytes, uint64_t events) {
+  Frame made;
+  made.bytes.resize(bytes);
+  made.events = events;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("frames come out in the order they went in, and then the spool is closed") {
+  Spool spool(1000, 0);
+  REQUIRE(spool.put(frame(10, 1)));
+  REQUIRE(spool.put(frame(20, 2)));
+  CHECK(spool.bytes() == 30);
+  spool.close();
+  Frame out;
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  CHECK(out.events == 1);
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  CHECK(out.events == 2);
+  CHECK(spool.take(out) == Spool::Wake::Closed);
+}
+
+TEST_CASE("a full spool waits a moment, then refuses, but never the end") {
+  Spool spool(100, 5 * kMillisecond);
+  REQUIRE(spool.put(frame(100, 1)));
+  const uint64_t start = monotonic_ns();
+  CHECK_FALSE(spool.put(frame(1, 1)));
+  CHECK(monotonic_ns() - start >= 5 * kMillisecond);
+  Frame end = frame(10, 0);
+  end.essential = true;
+  CHECK(spool.put(std::move(end)));
+}
+
+TEST_CASE("room made in time is used") {
+  Spool spool(100, 2'000 * kMillisecond);
+  REQUIRE(spool.put(frame(100, 1)));
+  std::thread reader([&] {
+    Frame out;
+    (void)spool.take(out);
+  });
+  CHECK(spool.put(frame(50, 1)));
+  reader.join();
+}
+
+TEST_CASE("a batch being filled wakes the taker when it is due") {
+  Spool spool(100, 0);
+  const uint64_t due = monotonic_ns() + 5 * kMillisecond;
+  spool.set_due(due);
+  Frame out;
+  CHECK(spool.take(out) == Spool::Wake::Due);
+  CHECK(monotonic_ns() >= due);
+}
+
+TEST_CASE("a recycled buffer keeps its room") {
+  Spool spool(100, 0);
+  std::vector<uint8_t> buffer(64);
+  const uint8_t* const where = buffer.data();
+  spool.recycle(std::move(buffer));
+  const std::vector<uint8_t> again = spool.fresh_buffer();
+  CHECK(again.empty());
+  CHECK(again.data() == where);
+}

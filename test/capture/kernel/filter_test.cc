@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filter is run by a small interpreter of classic BPF, so that what the kernel will decide is checked for every number
+// against the rules it was built from.
+#include "capture/kernel/filter.h"
+
+#include <doctest/doctest.h>
+#include <linux/seccomp.h>
+
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "capture/decode/syscalls.h"
+#include "capture/kernel/arch.h"
+#include "capture/tracer/capture_filter.h"
+
+using namespace vedette;
+
+namespace {
+
+// seccomp's subset: 32-bit loads from seccomp_data, AND, jumps, RET. nullopt: the program ran off its end.
+std::optional<uint32_t> run(const std::vector<sock_filter>& program, const seccomp_data& data, int* steps = nullptr) {
+  uint32_t a = 0;
+  for (size_t pc = 0; pc < program.size(); ++pc) {
+    if (steps != nullptr) ++*steps;
+    const sock_filter& i = program[pc];
+    switch (i.code) {
+      case BPF_LD | BPF_W | BPF_ABS: std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, sizeof a); break;
+      case BPF_ALU | BPF_AND | BPF_K: a &= i.k; break;
+      case BPF_JMP | BPF_JA: pc += i.k; break;
+      case BPF_JMP | BPF_JEQ | BPF_K: pc += a == i.k ? i.jt : i.jf; break;
+      case BPF_JMP | BPF_JGE | BPF_K: pc += a >= i.k ? i.jt : i.jf; break;
+      case BPF_JMP | BPF_JSET | BPF_K: pc += (a & i.k) != 0 ? i.jt : i.jf; break;
+      case BPF_RET | BPF_K: return i.k;
+      default: return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+seccomp_data call(uint32_t nr, std::initializer_list<uint64_t> args = {}) {
+  seccomp_data data{};
+  data.nr = static_cast<int>(nr);
+  data.arch = kAuditNative;
+  int i = 0;
+  for (const uint64_t arg : args) data.args[i++] = arg;
+  return data;
+}
+
+bool holds(const FilterRule& rule, const seccomp_data& data) {
+  for (const FilterCondition& c : rule.conditions) {
+    if ((static_cast<uint32_t>(data.args[c.arg]) & c.mask) != c.value) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("the capture filter stops exactly the numbers of decode's table") {
+  const std::vector<FilterRule> rules = capture_rules();
+  const std::vector<sock_filter> program = capture_filter();
+  REQUIRE(!rules.empty());
+  CHECK(program.size() < BPF_MAXINSNS);
+  for (uint32_t nr = 0; nr < 600; ++nr) {
+    // all-zero and all-one arguments meet and miss every condition of the table between them
+    for (const uint64_t fill : {uint64_t{0}, ~uint64_t{0}}) {
+      const seccomp_data data = call(nr, {fill, fill, fill, fill, fill, fill});
+      bool stops = false;
+      for (const FilterRule& rule : rules) stops = stops || (rule.nr == nr && holds(rule, data));
+      CAPTURE(nr);
+      CHECK(run(program, data) == (stops ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW));
+    }
+  }
+}
+
+TEST_CASE("each condition of the capture set decides by the argument it names") {
+  const std::vector<FilterRule> rules = capture_rules();
+  const std::vector<sock_filter> program = capture_filter();
+  for (const FilterRule& rule : rules) {
+    seccomp_data data = call(rule.nr);
+    for (const FilterCondition& c : rule.conditions) data.args[c.arg] = c.value;
+    CAPTURE(rule.nr);
+    CHECK(run(program, data) == SECCOMP_RET_TRACE);
+    // the kernel looks at the low half of such an argument only, and so do we
+    for (const FilterCondition& c : rule.conditions) data.args[c.arg] |= uint64_t{1} << 40;
+    CHECK(run(program, data) == SECCOMP_RET_TRACE);
+  }
+}
+
+TEST_CASE("an unconditional number is decided in a logarithmic number of steps") {
+  const std::vector<sock_filter> program = capture_filter();
+  constexpr int kStepsMax = 18;
+  for (uint32_t nr = 0; nr < 600; ++nr) {
+    int steps = 0;
+    (void)run(program, call(nr), &steps);
+    CAPTURE(nr);
+    const Row* const row = find_row(kNativeAbi, nr);
+    if (row == nullptr || row->conditions.empty()) CHECK(steps <= kStepsMax);
+  }
+}
+
+TEST_CASE("alternatives of one number are tried one after another") {
+  const std::vector<sock_filter> program = build_filter(
+      {{7, {{1, 0xff, 3}}}, {7, {{2, 0x4, 0x4}, {0, ~0u, 9}}}, {9, {}}}, SECCOMP_RET_KILL_PROCESS);
+  CHECK(run(program, call(7, {0, 3, 0})) == SECCOMP_RET_TRACE);
+  CHECK(run(program, call(7, {9, 0, 4})) == SECCOMP_RET_TRACE);
+  CHECK(run(program, call(7, {8, 0, 4})) == SECCOMP_RET_ALLOW);
+  CHECK(run(program, call(8)) == SECCOMP_RET_ALLOW);
+  CHECK(run(program, call(9)) == SECCOMP_RET_TRACE);
+  CHECK(run(program, call(10)) == SECCOMP_RET_ALLOW);
+}
+
+TEST_CASE("a left subtree longer than a conditional jump reaches is still passed") {
+  std::vector<FilterRule> rules;
+  for (uint32_t nr = 0; nr < 400; nr += 2) rules.push_back({nr, {{0, ~0u, nr}}});
+  const std::vector<sock_filter> program = build_filter(rules, SECCOMP_RET_KILL_PROCESS);
+  REQUIRE(program.size() > 1000);
+  for (uint32_t nr = 0; nr < 402; ++nr) {
+    CAPTURE(nr);
+    const bool stops = nr % 2 == 0 && nr < 400;
+    CHECK(run(program, call(nr, {nr})) == (stops ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW));
+  }
+}
+
+TEST_CASE("other conventions get the foreign answer, a skipped call does not") {
+  const std::vector<sock_filter> program = build_filter({{1, {}}}, SECCOMP_RET_KILL_PROCESS);
+  seccomp_data data = call(1);
+  data.arch = kAuditForeign;
+  CHECK(run(program, data) == SECCOMP_RET_KILL_PROCESS);
+  if (kForeignNumberBit != 0) CHECK(run(program, call(1 | kForeignNumberBit)) == SECCOMP_RET_KILL_PROCESS);
+  CHECK(run(program, call(0xffffffffu)) == SECCOMP_RET_ALLOW);
+}

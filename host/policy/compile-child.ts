@@ -9,7 +9,8 @@ import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { main as asc, libraryFiles } from "assemblyscript/asc";
 import type { Contract, PolicyHead } from "../../rules-wasm/transform/types.js";
-import { GENERATED, PACKAGE, SDK } from "./package.js";
+import { ROOT } from "../paths.js";
+import { GENERATED, SDK } from "./sdk.js";
 
 export interface CompileRequest {
   readonly folder: string;
@@ -45,7 +46,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
   libraryFiles["rt/stub"] = await readFile(join(SDK, "runtime/stub.ts"), "utf8");
   let wasm: Uint8Array | null = null;
   const { error, stderr } = await asc(
-    ["index.ts", "--baseDir", folder, "--config", relative(folder, join(PACKAGE, "asconfig.json")), "--path", SDK_PREFIX, "--outFile", "policy.wasm"],
+    ["index.ts", "--baseDir", folder, "--config", relative(folder, join(ROOT, "asconfig.json")), "--path", SDK_PREFIX, "--outFile", "policy.wasm"],
     {
       readFile: (name, base) => readSource(folder, name, base),
       listFiles: () => [],
@@ -72,7 +73,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
 /** asc asks for names relative to a base; null means that there is no such file. */
 async function readSource(folder: string, name: string, base: string): Promise<string | null> {
   const path = isAbsolute(name) ? normalize(name) : join(base, name);
-  if (path === join(PACKAGE, "asconfig.json")) return readText(path);
+  if (path === join(ROOT, "asconfig.json")) return readText(path);
   const inSdk = path.indexOf(`${SDK_PREFIX}${sep}vedette${sep}`);
   if (inSdk >= 0) return readSdk(path.slice(inSdk + SDK_PREFIX.length + "/vedette/".length));
   if (path.includes(`${sep}node_modules${sep}`)) return null;

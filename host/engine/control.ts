@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the main thread can see of a worker that does not answer: a few words of shared memory. The worker writes which policy
+// has the word before it calls it; the watchdog reads that, and who takes the worker's place after its end goes on from here.
+//
+//   0 running  place of the policy that is judging (from 1), 0 between policies
+//   1 epoch    changes whenever `running` is written: the same value twice means the same call
+//   2 batch    number of the batch at hand, from 1; the ring's reader still holds it
+//   3 done     policies of the list, from its front, that have finished with that batch
+//   4 orders   messages of the main thread that the worker should fetch
+export const CONTROL_BYTES = 32;
+
+const RUNNING = 0;
+const EPOCH = 1;
+const BATCH = 2;
+const DONE = 3;
+const ORDERS = 4;
+
+export class WorkerControl {
+  readonly #words: Int32Array;
+
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(CONTROL_BYTES)) {
+    this.#words = new Int32Array(memory);
+  }
+
+  /** The worker: policy `id` has the word now. */
+  enter(id: number): void {
+    Atomics.store(this.#words, RUNNING, id + 1);
+    Atomics.add(this.#words, EPOCH, 1);
+  }
+
+  /** The worker: it came back. */
+  leave(): void {
+    Atomics.store(this.#words, RUNNING, 0);
+    Atomics.add(this.#words, EPOCH, 1);
+  }
+
+  /** The worker: policy `id` and all before it have finished with the batch, and their alerts are posted. */
+  finish(id: number): void {
+    Atomics.store(this.#words, DONE, id + 1);
+  }
+
+  /** The worker: the batch is done. */
+  nextBatch(): void {
+    Atomics.store(this.#words, DONE, 0);
+    Atomics.add(this.#words, BATCH, 1);
+  }
+
+  /** The id of the policy that has the word, -1 if none. */
+  get running(): number {
+    return Atomics.load(this.#words, RUNNING) - 1;
+  }
+  get epoch(): number {
+    return Atomics.load(this.#words, EPOCH);
+  }
+  get batch(): number {
+    return Atomics.load(this.#words, BATCH);
+  }
+  /** Policies with an id below this have finished with the batch at hand. */
+  get done(): number {
+    return Atomics.load(this.#words, DONE);
+  }
+
+  /** The main thread: there is a message. */
+  order(): void {
+    Atomics.add(this.#words, ORDERS, 1);
+  }
+  get orders(): number {
+    return Atomics.load(this.#words, ORDERS);
+  }
+}

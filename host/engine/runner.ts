@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// One policy in a worker. It gives batches to the policy's instance, makes alerts of what comes out, and mends what breaks:
+// after a trap there is a new instance, which goes on behind the record that broke the old one, so that a bug that an attacker
+// can reach does not blind the policy for the rest of the batch. A policy that keeps trapping is broken; what then is to
+// be done is the main thread's to decide. Alerts, text and log lines of one batch are bounded.
+import { VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
+import { compileFormat, type Format } from "../output/format.js";
+import type { LoadedPolicy } from "../policy/load.js";
+import { PolicyInstance } from "../wasm/instance.js";
+import type { Batch } from "../wire/batch.js";
+import { EVENT_OF_NAME } from "../wire/layout.js";
+
+const ALERTS_PER_BATCH = 1000;
+const LOG_LINES_PER_BATCH = 10;
+const TRAPS_PER_BATCH = 8;
+const TYPE_WORDS = 16;
+
+export interface RunnerFault {
+  /** evt.num of the record it was at. */
+  readonly event: number;
+  readonly reason: string;
+}
+export interface Judgement {
+  readonly alerts: Alert[];
+  /** Alerts beyond the bound. */
+  readonly dropped: number;
+  readonly faults: readonly RunnerFault[];
+  /** It trapped too often and judges no more. */
+  readonly isBroken: boolean;
+  readonly logs: readonly { readonly level: number; readonly text: string }[];
+}
+
+export class PolicyRunner {
+  readonly #policy: LoadedPolicy;
+  readonly #formats: readonly Format[];
+  readonly #wanted: Uint32Array;
+  #instance: PolicyInstance;
+  #batch: Batch | null = null;
+  #alerts: Alert[] = [];
+  #dropped = 0;
+  #logs: { level: number; text: string }[] = [];
+
+  /** Makes the policy ready; throws VEDETTE_POLICY_INIT when its init fails. */
+  constructor(policy: LoadedPolicy) {
+    this.#policy = policy;
+    this.#formats = policy.rules.map((rule) => compileFormat(rule.output));
+    this.#wanted = typesOf(policy);
+    this.#instance = this.#start();
+  }
+
+  /** Whether a batch with these event types holds anything for it. */
+  wants(types: Uint32Array): boolean {
+    for (let i = 0; i < TYPE_WORDS; i++) if (((types[i] as number) & (this.#wanted[i] as number)) !== 0) return true;
+    return false;
+  }
+
+  judge(batch: Batch): Judgement {
+    this.#batch = batch;
+    this.#alerts = [];
+    this.#dropped = 0;
+    this.#logs = [];
+    const faults: RunnerFault[] = [];
+    let index = 0;
+    let isBroken = false;
+    while (index < batch.count && !isBroken) {
+      const trap = this.#instance.judge(batch, { index, offset: index === 0 ? 0 : (batch.offsets[index] as number) });
+      if (trap === null) break;
+      const record = Math.min(Math.max(trap.record, index), batch.count - 1);
+      faults.push({ event: batch.first + record, reason: trap.message });
+      index = record + 1;
+      isBroken = faults.length >= TRAPS_PER_BATCH || !this.#restart(faults);
+    }
+    this.#batch = null;
+    return { alerts: this.#alerts, dropped: this.#dropped, faults, isBroken, logs: this.#logs };
+  }
+
+  get memoryBytes(): number {
+    return this.#instance.memoryBytes;
+  }
+
+  #start(): PolicyInstance {
+    const { admitted, parameters } = this.#policy;
+    return PolicyInstance.start(admitted, parameters, {
+      onAlert: (rule, record, text) => this.#onAlert(rule, record, text),
+      onLog: (level, text) => void (this.#logs.length < LOG_LINES_PER_BATCH && this.#logs.push({ level, text })),
+    });
+  }
+
+  #restart(faults: RunnerFault[]): boolean {
+    try {
+      this.#instance = this.#start();
+      return true;
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      faults.push({ event: faults.at(-1)?.event ?? 0, reason: error.message });
+      return false;
+    }
+  }
+
+  /** A policy may name any rule and any record; what is not one of its own rules or not the begin of a record is no alert. */
+  #onAlert(rule: number, record: number, text: string): void {
+    const batch = this.#batch;
+    const is = this.#policy.rules[rule];
+    const format = this.#formats[rule];
+    if (batch === null || is === undefined || format === undefined || !is.enabled) return;
+    if (batch.offsets[batch.indexOf(record)] !== record) return;
+    if (this.#alerts.length >= ALERTS_PER_BATCH) {
+      this.#dropped++;
+      return;
+    }
+    const { text: output, fields } = format(batch, record);
+    this.#alerts.push({
+      rule: is.name,
+      priority: is.priority,
+      tags: is.tags,
+      source: "syscall",
+      time: batch.recordView.getBigUint64(record + 8, true),
+      output: text === "" ? output : `${output} ${text}`,
+      outputFields: fields,
+      hostname: "", // the main thread knows it
+      policy: this.#policy.name,
+    });
+  }
+}
+
+/** The union of its enabled rules' events, as the ring's bitmap has it. */
+function typesOf(policy: LoadedPolicy): Uint32Array {
+  const words = new Uint32Array(TYPE_WORDS);
+  for (const rule of policy.rules.filter((one) => one.enabled)) {
+    for (const event of rule.events) {
+      const id = EVENT_OF_NAME.get(event)?.id ?? 0;
+      words[id >> 5] = (words[id >> 5] as number) | (1 << (id & 31));
+    }
+  }
+  return words;
+}

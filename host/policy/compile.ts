@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a policy's folder to its module. The compiler runs in a child process (compile-child.ts) that is kept for the next
+// policy and ended when nobody needs it; what it made is kept by the digest of all that went in, so an unchanged policy costs
+// one read. An error of the author's comes back with file, line, column, and the line with a caret under the place.
+import { type ChildProcess, fork } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { PolicyHead } from "../../rules-wasm/transform/types.js";
+import { VedetteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+import { reasonOf } from "../reason.js";
+import { excerptOf, placeOf } from "./caret.js";
+import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile-child.js";
+import { sdkDigest } from "./sdk.js";
+
+export const SOURCE_FILE = "index.ts";
+const SOURCES_MAX = 200;
+const COMPILE_MS_MAX = 120_000;
+const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
+
+export class PolicyCompiler {
+  readonly #cache: string;
+  #child: ChildProcess | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** `cache`: a folder for compiled modules; one that cannot be written is not used. */
+  constructor(cache: string = builtFile("policies/cache")) {
+    this.#cache = cache;
+  }
+
+  /** The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has none. */
+  async compile(folder: string, head: PolicyHead): Promise<Uint8Array> {
+    const kept = join(this.#cache, `${digestOf(folder, head)}.wasm`);
+    if (existsSync(kept)) return readFileSync(kept);
+    const { wasm } = await this.check(folder, head);
+    keep(kept, wasm);
+    return wasm;
+  }
+
+  /** Compiles whatever the cache has, and gives the compiler's warnings too. */
+  async check(folder: string, head: PolicyHead): Promise<{ wasm: Uint8Array; warnings: VedetteError[] }> {
+    const answer = await this.#ask({ folder, head });
+    const errors = answer.diagnostics.filter((diagnostic) => diagnostic.isError);
+    if (errors[0] !== undefined) throw compileError(folder, errors[0], errors.length);
+    if (answer.rules === 0) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder });
+    if (answer.wasm === null) throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
+    const warnings = answer.diagnostics.filter((diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"));
+    return { wasm: answer.wasm, warnings: warnings.map((warning) => compileError(folder, warning, 1)) };
+  }
+
+  /** Ends the compiler's process. */
+  close(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = null;
+  }
+
+  /** One request at a time: the child has one compiler. */
+  #ask(request: CompileRequest): Promise<CompileAnswer> {
+    const answer = this.#last.then(() => this.#send(request));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  #send(request: CompileRequest): Promise<CompileAnswer> {
+    this.#child ??= fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const child = this.#child;
+    let said = "";
+    return new Promise((resolve, reject) => {
+      const fail = (reason: string): void => {
+        finish();
+        this.close();
+        reject(new VedetteError("VEDETTE_COMPILER_FAILED", { path: request.folder, reason }));
+      };
+      const onExit = (status: number | null, signal: string | null): void => fail(`its process ended (${signal ?? status}) ${lastLine(said)}`.trim());
+      const onError = (error: Error): void => fail(reasonOf(error));
+      const onText = (text: Buffer): void => void (said = (said + text).slice(-4096));
+      const onAnswer = (answer: unknown): void => {
+        finish();
+        resolve(answer as CompileAnswer);
+      };
+      const timer = setTimeout(() => fail(`it took longer than ${COMPILE_MS_MAX / 1000} s`), COMPILE_MS_MAX);
+      const finish = (): void => {
+        clearTimeout(timer);
+        child.off("exit", onExit).off("error", onError).off("message", onAnswer);
+        child.stderr?.off("data", onText);
+        unrefAll(child, true);
+      };
+      child.on("exit", onExit).on("error", onError).on("message", onAnswer);
+      child.stderr?.on("data", onText);
+      unrefAll(child, false);
+      child.send(request, (error) => error !== null && fail(reasonOf(error)));
+    });
+  }
+}
+
+/** A child that waits for work must not keep our process alive. */
+function unrefAll(child: ChildProcess, idle: boolean): void {
+  const stderr = child.stderr as (NodeJS.ReadableStream & { ref(): void; unref(): void }) | null;
+  if (idle) {
+    child.unref();
+    child.channel?.unref();
+    stderr?.unref();
+  } else {
+    child.ref();
+    child.channel?.ref();
+    stderr?.ref();
+  }
+}
+
+function compileError(folder: string, diagnostic: Diagnostic, count: number): VedetteError {
+  const file = diagnostic.file === null || diagnostic.file.startsWith("~lib/") ? SOURCE_FILE : diagnostic.file;
+  const path = join(folder, file);
+  const source = diagnostic.file !== null && existsSync(path) ? readFileSync(path, "utf8") : "";
+  const { line, column } = placeOf(source, diagnostic.start);
+  const more = count > 1 ? ` (and ${count - 1} more)` : "";
+  const excerpt = source === "" ? "The error is not in a line of the policy's own." : excerptOf(source, diagnostic.start, diagnostic.end);
+  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: `${diagnostic.text}${more}`, excerpt });
+}
+
+/** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */
+function digestOf(folder: string, head: PolicyHead): string {
+  const hash = createHash("sha256").update(sdkDigest()).update(JSON.stringify(head));
+  for (const path of sourcesOf(folder)) hash.update(`${relative(folder, path)}\0`).update(readFileSync(path)).update("\0");
+  return hash.digest("hex");
+}
+
+/** The author's files. More than a policy can have are not a policy's. */
+function sourcesOf(folder: string): string[] {
+  const sources: string[] = [];
+  const look = (at: string): void => {
+    for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (sources.length > SOURCES_MAX) throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path: folder, reason: `it holds more than ${SOURCES_MAX} sources` });
+      if (entry.isDirectory() && entry.name !== "node_modules") look(join(at, entry.name));
+      else if (entry.isFile() && entry.name.endsWith(".ts")) sources.push(join(at, entry.name));
+    }
+  };
+  look(folder);
+  return sources;
+}
+
+/** Written beside and renamed: another process may be reading. */
+function keep(path: string, wasm: Uint8Array): void {
+  try {
+    mkdirSync(join(path, ".."), { recursive: true });
+    const part = `${path}.${process.pid}`;
+    writeFileSync(part, wasm);
+    renameSync(part, path);
+  } catch {
+    // A cache that cannot be written is no cache: the next start compiles again.
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}

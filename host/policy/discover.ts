@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds policies: a folder with a policy.yaml is one; any other is looked through, at most three levels down (the pack is
+// grouped by what an attacker tries to do). Order is by path, so that rules run and alerts come in the same order everywhere.
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+import { POLICY_FILE } from "./policy-file.js";
+
+const DEPTH_MAX = 3;
+
+/** The policies' folders in or below `path`. Throws when it cannot be read, or holds none. */
+export function findPolicies(path: string): string[] {
+  const found = look(path, DEPTH_MAX);
+  if (found.length === 0) throw new VedetteError("VEDETTE_POLICY_NONE", { path });
+  return found;
+}
+
+function look(folder: string, depth: number): string[] {
+  const names = list(folder);
+  if (names.includes(POLICY_FILE)) return [folder];
+  if (depth === 0) return [];
+  return names
+    .filter((name) => !name.startsWith(".") && name !== "node_modules")
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    .flatMap((path) => look(path, depth - 1));
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path: folder, reason: reasonOf(error) }, { cause: error });
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// From folders to policies that can run: find them, read policy.yaml, compile index.ts (or take policy.wasm), admit the module,
+// settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { VedetteError } from "../errors.js";
+import { PACK } from "../paths.js";
+import { compileFormat } from "../output/format.js";
+import { type Admitted, admit, DEFAULT_LIMITS, type ModuleLimits } from "../wasm/admission.js";
+import type { RuleMetadata } from "../wasm/metadata.js";
+import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
+import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
+import { findPolicies } from "./discover.js";
+import { parametersOf, type PolicyFile, POLICY_FILE, readPolicyFile } from "./policy-file.js";
+import type { YamlFile } from "./yaml.js";
+
+export const MODULE_FILE = "policy.wasm";
+
+export interface LoadedRule extends RuleMetadata {
+  readonly enabled: boolean;
+}
+export interface LoadedPolicy {
+  readonly name: string;
+  readonly version: string;
+  readonly folder: string;
+  readonly admitted: Admitted;
+  readonly parameters: ParameterValues;
+  /** In the order of the module's rule numbers. */
+  readonly rules: readonly LoadedRule[];
+}
+
+export interface PolicyLoadOptions {
+  readonly compiler?: PolicyCompiler;
+  readonly limits?: ModuleLimits;
+}
+
+/** Loads the policies in or below each folder; none given: the pack that comes with Vedette. */
+export async function loadPolicies(folders: readonly string[], options: PolicyLoadOptions = {}): Promise<LoadedPolicy[]> {
+  const found = (folders.length > 0 ? folders : [PACK]).flatMap(findPolicies);
+  const compiler = options.compiler ?? new PolicyCompiler();
+  try {
+    const loaded: LoadedPolicy[] = [];
+    for (const folder of found) loaded.push(await loadPolicy(folder, { ...options, compiler }));
+    return loaded;
+  } finally {
+    if (options.compiler === undefined) compiler.close();
+  }
+}
+
+/** Loads the policy that stands in `folder`. `set`: parameters that are not at their default. */
+export async function loadPolicy(
+  folder: string,
+  { compiler = new PolicyCompiler(), limits = DEFAULT_LIMITS, set = {} }: PolicyLoadOptions & { readonly set?: ParameterValues } = {},
+): Promise<LoadedPolicy> {
+  const file = readPolicyFile(folder);
+  const { name, version } = file.value;
+  const bytes = await moduleBytes(folder, file.value, compiler);
+  const admitted = await admit(bytes, folder, limits);
+  const rules = admitted.metadata.rules.map((rule) => changedRule(rule, file));
+  checkOutputs(rules, join(folder, POLICY_FILE));
+  for (const rule of Object.keys(file.value.rules)) {
+    if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
+  }
+  return { name, version, folder, admitted, parameters: resolveParameters(admitted.metadata, { ...valuesOf(file.value), ...set }, folder), rules };
+}
+
+/** Sources win: a module that stands beside them may be older. */
+function moduleBytes(folder: string, file: PolicyFile, compiler: PolicyCompiler): Promise<Uint8Array> | Uint8Array {
+  const { name, version } = file;
+  if (existsSync(join(folder, SOURCE_FILE))) return compiler.compile(folder, { name, version, parameters: parametersOf(file) });
+  const path = join(folder, MODULE_FILE);
+  if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
+  return readFileSync(path);
+}
+
+/** policy.yaml's defaults are values for a module that was built with others. */
+function valuesOf(file: PolicyFile): ParameterValues {
+  return Object.fromEntries(parametersOf(file).map((parameter) => [parameter.name, parameter.default]));
+}
+
+function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule {
+  const change = file.value.rules[rule.name] ?? {};
+  return {
+    ...rule,
+    enabled: change.enabled ?? true,
+    priority: change.priority ?? rule.priority,
+    output: change.output ?? rule.output,
+    tags: change.tags ?? rule.tags,
+  };
+}
+
+/** An unknown %field is told now, not at the first alert. */
+function checkOutputs(rules: readonly LoadedRule[], path: string): void {
+  for (const rule of rules) {
+    try {
+      compileFormat(rule.output);
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      throw new VedetteError("VEDETTE_POLICY_YAML", { path, line: 1, column: 1, reason: `rule "${rule.name}": ${error.message.replace(/\.$/, "")}` }, { cause: error });
+    }
+  }
+}

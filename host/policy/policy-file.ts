@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy.yaml: what a policy is called, which parameters it has, and what whoever runs it wants changed in its rules.
+//
+//   name: sensitive-file-read            version: 1.0.0           description: ...
+//   parameters:
+//     allow: {type: strings, default: [sshd], description: programs that may read them}
+//   rules:
+//     Read sensitive file: {enabled: true, priority: Error}
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { VedetteError } from "../errors.js";
+import { PRIORITIES } from "../output/alert.js";
+import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
+import { kindOf } from "../wasm/settings.js";
+import { readYaml, type YamlFile } from "./yaml.js";
+
+const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
+const Value = z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]);
+const Parameter = z.strictObject({
+  type: z.enum(["bool", "int", "string", "strings"]),
+  default: Value,
+  description: z.string().default(""),
+});
+const RuleChange = z.strictObject({
+  enabled: z.boolean().optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  output: z.string().min(1).optional(),
+  tags: z.array(z.string()).optional(),
+});
+const PolicyFile = z.strictObject({
+  name: Name,
+  version: z.string().default("0.0.0"),
+  description: z.string().default(""),
+  parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "a name of letters, digits, _ and -"), Parameter).default({}),
+  rules: z.record(z.string(), RuleChange).default({}),
+});
+
+export type RuleChange = z.infer<typeof RuleChange>;
+export type PolicyFile = z.infer<typeof PolicyFile>;
+
+export const POLICY_FILE = "policy.yaml";
+
+/** Reads policy.yaml of a folder. */
+export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
+  const path = join(folder, POLICY_FILE);
+  if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NONE", { path: folder });
+  const file = readYaml(path, PolicyFile as z.ZodType<PolicyFile>, "VEDETTE_POLICY_YAML");
+  for (const [name, parameter] of Object.entries(file.value.parameters)) {
+    if (kindOf(asKind(parameter.type, parameter.default)) !== parameter.type)
+      throw file.wrong(["parameters", name, "default"], `the default of ${name} is not of type ${parameter.type}`);
+  }
+  return file;
+}
+
+/** The parameters as the compiler and the module's metadata have them, in order of name. */
+export function parametersOf(file: PolicyFile): { name: string; kind: ParameterKind; default: ParameterValue }[] {
+  return Object.entries(file.parameters)
+    .map(([name, parameter]) => ({ name, kind: parameter.type, default: asKind(parameter.type, parameter.default) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** `default: 443` for a parameter of texts is what was written, not a number. */
+function asKind(kind: ParameterKind, value: ParameterValue): ParameterValue {
+  return kind === "string" && typeof value === "number" ? String(value) : value;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column: the parser's
+// own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so that a file of a kilobyte
+// cannot become a gigabyte.
+import { readFileSync, statSync } from "node:fs";
+import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import type { z } from "zod";
+import { type ErrorCode, VedetteError } from "../errors.js";
+
+const BYTES_MAX = 4 << 20;
+const ALIASES_MAX = 1000;
+
+export type YamlPath = readonly (string | number)[];
+
+export interface YamlFile<T> {
+  readonly value: T;
+  /** Makes the error for what stands at `path`. */
+  wrong(path: YamlPath, reason: string): VedetteError;
+}
+
+/** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it; the caller handles a missing file. */
+export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
+  const lines = new LineCounter();
+  const fail = (offset: number, reason: string): VedetteError => {
+    const { line, col } = lines.linePos(offset);
+    return new VedetteError(code, { path: file, line: Math.max(line, 1), column: Math.max(col, 1), reason: sentence(reason) });
+  };
+  if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
+  const document = parseDocument(readFileSync(file, "utf8"), { lineCounter: lines, prettyErrors: false });
+  const syntax = document.errors[0];
+  if (syntax !== undefined) throw fail(syntax.pos[0], syntax.message);
+  const wrong = (path: YamlPath, reason: string): VedetteError => fail(offsetOf(document.contents, path), reason);
+  let json: unknown;
+  try {
+    json = document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    throw fail(0, (error as Error).message);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { value: parsed.data, wrong };
+  const { path, reason } = firstIssue(parsed.error.issues);
+  throw wrong(path, reason);
+}
+
+function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string } {
+  const issue = issues[0];
+  if (issue === undefined) return { path: [], reason: "it is not as expected" };
+  const path = issue.path.filter((step): step is string | number => typeof step !== "symbol");
+  if (issue.code === "unrecognized_keys") return { path: [...path, issue.keys[0] as string], reason: `"${issue.keys[0]}" is not known here` };
+  if (issue.code === "invalid_union") return { path, reason: `${nameOf(path)}: ${deepest(issue.errors)}` };
+  return { path, reason: `${nameOf(path)}: ${issue.message}` };
+}
+
+/** Of a union's branches, what the one that got furthest said. */
+function deepest(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
+  const issues = branches.flatMap((branch) => branch.slice(0, 1)).sort((a, b) => b.path.length - a.path.length);
+  return issues[0]?.message ?? "it is not as expected";
+}
+
+function nameOf(path: YamlPath): string {
+  return path.length === 0 ? "the file" : path.map((step) => (typeof step === "number" ? `item ${step + 1}` : step)).join(".");
+}
+
+/** Where the node at `path` begins: of a key that stands there, the key; else the nearest around it. */
+function offsetOf(root: Node | null, path: YamlPath): number {
+  let offset = root?.range?.[0] ?? 0;
+  let node: unknown = root;
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
+      if (pair === undefined) return offset;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value;
+    } else {
+      node = (node as { items?: unknown[] } | null)?.items?.[Number(step)];
+      if (node === undefined) return offset;
+      offset = (node as Node | null)?.range?.[0] ?? offset;
+    }
+  }
+  return offset;
+}
+
+/** The catalogue's sentence ends with a full stop. */
+function sentence(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an image says it runs: ENTRYPOINT and CMD. A task definition may leave them to the image, and ECS drops the image's CMD
+// once the definition has an entryPoint; so wrapping such a container takes the image's own words. We read what tools print:
+//
+//   docker image inspect X          [{"RepoTags": [...], "Config": {"Entrypoint": [...], "Cmd": [...]}}]     podman too
+//   skopeo inspect --config, crane config, an OCI image config                  {"config": {"Entrypoint": ...}}
+//   docker buildx imagetools inspect --format '{{json .Image}}'                 the same, or one for each platform
+import { readFileSync } from "node:fs";
+import { VedetteError } from "../errors.js";
+
+export interface ImageConfig {
+  readonly entryPoint: readonly string[];
+  readonly command: readonly string[];
+}
+
+interface Source {
+  readonly path: string;
+  /** The container it was given for (`NAME=FILE`). */
+  readonly container: string | null;
+  readonly images: readonly { readonly names: readonly string[]; readonly config: ImageConfig }[];
+}
+
+export class ImageConfigs {
+  constructor(private readonly sources: readonly Source[]) {}
+
+  /** By the container's name, by the image's name, or because there is but one of each. */
+  find(container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
+    const own = this.sources.find((source) => source.container === container);
+    if (own !== undefined) return own.images[0]!.config;
+    const anyones = this.sources.filter((source) => source.container === null).flatMap((source) => source.images);
+    const named = anyones.find(({ names }) => image !== null && names.includes(image));
+    if (named !== undefined) return named.config;
+    return isOnly && anyones.length === 1 ? anyones[0]!.config : undefined;
+  }
+}
+
+/** Each argument is FILE or CONTAINER=FILE. */
+export function readImageConfigs(given: readonly string[]): ImageConfigs {
+  return new ImageConfigs(
+    given.map((argument) => {
+      const [, container = null, path] = /^(?:([A-Za-z0-9_-]+)=)?(.+)$/s.exec(argument) ?? [argument, null, argument];
+      return { path: path!, container, images: readImages(path!) };
+    }),
+  );
+}
+
+function readImages(path: string): Source["images"] {
+  const invalid = (reason: string, cause?: unknown) =>
+    new VedetteError("VEDETTE_IMAGE_CONFIG_INVALID", { path, reason }, { cause });
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw invalid(code ?? `it is not JSON (${(error as Error).message})`, error);
+  }
+  const images = imagesIn(value);
+  if (images.length === 0) throw invalid("it holds no image configuration (neither Config nor config)");
+  return images;
+}
+
+function imagesIn(value: unknown): Source["images"] {
+  if (Array.isArray(value)) return value.flatMap(imagesIn);
+  if (!isRecord(value)) return [];
+  const config = value.Config ?? value.config;
+  if (isRecord(config)) return [{ names: namesOf(value), config: configOf(config) }];
+  return Object.values(value).flatMap((platform) =>
+    isRecord(platform) && ("config" in platform || "Config" in platform) ? imagesIn(platform) : [],
+  );
+}
+
+function configOf(config: Record<string, unknown>): ImageConfig {
+  return { entryPoint: strings(config.Entrypoint), command: strings(config.Cmd) };
+}
+
+function namesOf(image: Record<string, unknown>): string[] {
+  return [...strings(image.RepoTags), ...strings(image.RepoDigests), ...strings(image.NamesHistory)];
+}
+
+/** Docker once wrote a single string here. */
+function strings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things are in an instrumented task. The sidecar's image declares the volume, so that ECS copies the agent into it
+// before any container of the task starts; the image of `npm run package` and the tests' lab are laid out by these names.
+export const VOLUME_PATH = "/vedette";
+export const AGENT_PATH = `${VOLUME_PATH}/vedette-capture`;
+export const SOCKET_PATH = `${VOLUME_PATH}/host.sock`;
+export const SECRET_PATH = `${VOLUME_PATH}/secret`;
+export const HOST_COMMAND = "/bin/vedette";
+
+/** What the agent learns its container's name from. */
+export const CONTAINER_VARIABLE = "VEDETTE_CONTAINER";
+export const SIDECAR_NAME = "vedette";
+
+/** Lets the agent follow programs that change their user; Fargate grants no other capability. */
+export const CAPABILITY = "SYS_PTRACE";

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes out of a document what edit.ts put in, by the opposite of each of its rules, so that every byte of before is back.
+
+import { Edits, lineAfter } from "./edit.js";
+import { columnOf, type Document, type ListNode, type MapNode, type Node } from "./node.js";
+
+type Collection = MapNode | ListNode;
+
+export class Remover {
+  private readonly edits = new Edits();
+  readonly #lines: Range[] = [];
+
+  constructor(private readonly document: Document) {}
+
+  /** An element that was appended: `, X` or its lines. */
+  appended(collection: Collection, index: number): void {
+    const end = endOf(collection, index);
+    if (!collection.flow) this.#removeLines(startOf(collection, index), end);
+    else if (index > 0) this.edits.replace(endOf(collection, index - 1), end, "");
+    // Somebody moved it to the front since: the comma behind it goes.
+    else this.first(collection, 0, 1);
+  }
+
+  /** `count` elements that were put before the one that follows them. */
+  first(collection: Collection, index: number, count: number): void {
+    const to =
+      index + count < sizeOf(collection) ? startOf(collection, index + count) : endOf(collection, index + count - 1);
+    this.edits.replace(startOf(collection, index), to, "");
+  }
+
+  /** Everything in a collection that was empty; blanks that stood in it stay. */
+  filled(collection: Collection): void {
+    const wasSpread = /^\s*\n/.test(this.document.text.slice(collection.inside, startOf(collection, 0)));
+    const to = wasSpread ? collection.close : endOf(collection, sizeOf(collection) - 1);
+    this.edits.replace(collection.inside, to, "");
+  }
+
+  replaced(node: Node, was: string): void {
+    const blank = was === "" ? 1 : 0;
+    this.edits.replace(node.start - blank, node.end, was);
+  }
+
+  /** The document without all that was named. */
+  result(): string {
+    const { text, newline } = this.document;
+    for (const { start, end } of merged(this.#lines)) {
+      // The text had no line end at its end: the one that parts these lines from those before came with them.
+      const isLast = end === text.length && !text.endsWith("\n");
+      this.edits.replace(isLast ? start - newline.length : start, end, "");
+    }
+    return this.edits.apply(text);
+  }
+
+  #removeLines(start: number, end: number): void {
+    const { text } = this.document;
+    this.#lines.push({ start: start - columnOf(text, start), end: lineAfter(text, end) ?? text.length });
+  }
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ranges that touch become one. */
+function merged(ranges: readonly Range[]): Range[] {
+  const result: Range[] = [];
+  for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
+    const last = result.at(-1);
+    if (last?.end === range.start) result[result.length - 1] = { start: last.start, end: range.end };
+    else result.push(range);
+  }
+  return result;
+}
+
+function sizeOf(collection: Collection): number {
+  return collection.kind === "map" ? collection.entries.length : collection.items.length;
+}
+
+function startOf(collection: Collection, index: number): number {
+  if (collection.kind === "map") return collection.entries[index]!.keyStart;
+  return collection.flow ? collection.items[index]!.start : collection.dashes[index]!;
+}
+
+function endOf(collection: Collection, index: number): number {
+  return collection.kind === "map" ? collection.entries[index]!.node.end : collection.items[index]!.end;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes Vedette out of a document by the journal it left there. Where the file was not edited since, the result is the
+// original, byte for byte, and the journal's digest proves it; where it was, what Vedette put in goes and the rest stays.
+import { VedetteError } from "../errors.js";
+import { type Definition, findDefinitions } from "./definition.js";
+import { digestOf, type Journal, journalIn, type Note } from "./journal.js";
+import { CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
+import type { Document, ListNode, MapNode, Node } from "./node.js";
+import { follow, nameOf } from "./path.js";
+import { Remover } from "./removal.js";
+
+type Collection = MapNode | ListNode;
+
+/** What our elements of lists are called. */
+const OURS = new Set([SIDECAR_NAME, CONTAINER_VARIABLE, CAPABILITY]);
+
+export interface Undone {
+  readonly text: string;
+  /** Null when Vedette was not in it. */
+  readonly journal: Journal | null;
+  readonly isExact: boolean;
+}
+
+export function undo(document: Document): Undone {
+  const found = findDefinitions(document).map((definition) => ({
+    definition,
+    journal: journalIn(definition.properties),
+  }));
+  const remover = new Remover(document);
+  for (const { definition, journal } of found)
+    for (const note of journal?.notes ?? []) takeBack(remover, definition, note);
+  const text = remover.result();
+  const journal = found.find((one) => one.journal !== null)?.journal ?? null;
+  return { text, journal, isExact: journal === null || digestOf(text) === journal.digest };
+}
+
+function takeBack(remover: Remover, definition: Definition, note: Note): void {
+  const found = follow(definition.properties, note.pointer);
+  if (found === null) {
+    const { path, line } = definition.where(definition.properties, []);
+    throw new VedetteError("VEDETTE_UNDO_CHANGED", { path, line, place: decodeURIComponent(note.pointer) });
+  }
+  const { node, index } = found;
+  const parent = found.parent as Collection;
+  if (note.mark !== "^" && stripOurs(remover, node)) return;
+  const act = {
+    "+": () => remover.appended(parent, index),
+    "<": () => remover.first(parent, index, 1),
+    "^": () => remover.first(node as ListNode, 0, Number(note.detail)),
+    "*": () => remover.filled(node as Collection),
+    "=": () => remover.replaced(node, note.detail),
+  };
+  act[note.mark]();
+}
+
+/** Takes ours out of a collection that we made and somebody added to since; false when all of it is ours. */
+function stripOurs(remover: Remover, node: Node): boolean {
+  if (node.kind === "list") return stripItems(remover, node);
+  if (node.kind !== "map") return false;
+  const inner = node.entries.findIndex(({ key }) => /^(capabilities|add)$/i.test(key));
+  if (inner < 0) return false;
+  const isStripped = stripOurs(remover, node.entries[inner]!.node);
+  if (!isStripped && node.entries.length === 1) return false;
+  if (!isStripped) remover.appended(node, inner);
+  return true;
+}
+
+function stripItems(remover: Remover, list: ListNode): boolean {
+  const ours = [...list.items.keys()].filter((index) => OURS.has(nameOf(list.items[index]!) ?? ""));
+  if (ours.length === 0 || ours.length === list.items.length) return false;
+  for (const index of ours) remover.appended(list, index);
+  return true;
+}

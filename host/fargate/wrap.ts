@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the agent before a container's own words, and beside them what it needs: the volume with the agent in it, SYS_PTRACE,
+// its name, and the sidecar before it.
+//
+//   "entryPoint": ["sh", "-c"]    ->    "entryPoint": ["/vedette/vedette-capture", ..., "--", "sh", "-c"]
+//
+// `command` stays, so that an override of a run-task keeps its meaning.
+import { VedetteError } from "../errors.js";
+import type { Container } from "./containers.js";
+import type { Definition } from "./definition.js";
+import { isEmpty } from "./edit.js";
+import type { ImageConfigs } from "./image-config.js";
+import { isNoValue, wordOf } from "./intrinsic.js";
+import {
+  AGENT_PATH,
+  CAPABILITY,
+  CONTAINER_VARIABLE,
+  SECRET_PATH,
+  SIDECAR_NAME,
+  SOCKET_PATH,
+  VOLUME_PATH,
+} from "./layout.js";
+import type { Merge } from "./merge.js";
+import { isNull, type ListNode, type Node } from "./node.js";
+import type { InstrumentOptions } from "./options.js";
+import { nameOf } from "./path.js";
+import { copyOf, type ValueMap } from "./value.js";
+
+export interface Wrapping {
+  readonly definition: Definition;
+  readonly merge: Merge;
+  readonly options: InstrumentOptions;
+  readonly images: ImageConfigs;
+  /** How many containers leave their words to the image. */
+  readonly withoutEntryPoint: number;
+}
+
+export function wrap(wrapping: Wrapping, container: Container): void {
+  const { definition, merge } = wrapping;
+  const { node, way } = container;
+  wrapEntryPoint(wrapping, container);
+  const add = (name: string, value: ValueMap) => {
+    const spelled = definition.spell(value) as ValueMap;
+    merge.appendTo(node, way, name, [spelled], (list) => list.items.some((item) => nameOf(item) === itemName(value)));
+  };
+  add("mountPoints", { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: true });
+  addCapability(wrapping, container);
+  add("environment", { name: CONTAINER_VARIABLE, value: copyOf(definition.document, definition.get(node, "name")!) });
+  add("dependsOn", { containerName: SIDECAR_NAME, condition: "START" });
+}
+
+export function agentCommand(options: InstrumentOptions): string[] {
+  const settings = ["--start", options.start, "--on-overload", options.overload];
+  return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", SECRET_PATH, ...settings, "--"];
+}
+
+export function needsImage(definition: Definition, container: Container): boolean {
+  return !isThere(definition.get(container.node, "entryPoint"));
+}
+
+function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
+  const { definition, merge, options } = wrapping;
+  const { node, way } = container;
+  const entryPoint = definition.get(node, "entryPoint");
+  if (isThere(entryPoint)) {
+    merge.prepend(entryPoint!, [...way, definition.key("entryPoint")], agentCommand(options));
+    return;
+  }
+  const config = imageConfig(wrapping, container);
+  const command = definition.get(node, "command");
+  if (!isThere(command) && config.entryPoint.length + config.command.length === 0) {
+    const reason = `it names neither Entrypoint nor Cmd, and the container ${container.name} has no command`;
+    throw new VedetteError("VEDETTE_IMAGE_CONFIG_INVALID", { path: definition.document.path, reason });
+  }
+  merge.setEntry(node, way, "entryPoint", [...agentCommand(options), ...config.entryPoint]);
+  if (!isThere(command) && config.command.length > 0) merge.setEntry(node, way, "command", config.command);
+}
+
+function imageConfig({ definition, images, withoutEntryPoint }: Wrapping, container: Container) {
+  const image = definition.get(container.node, "image");
+  const name = image === undefined ? null : wordOf(image);
+  const config = images.find(container.name, name, withoutEntryPoint === 1);
+  if (config !== undefined) return config;
+  throw new VedetteError("VEDETTE_IMAGE_CONFIG_NEEDED", {
+    ...definition.where(container.node, container.way),
+    container: container.name,
+    image: name ?? "IMAGE",
+  });
+}
+
+function addCapability({ definition, merge }: Wrapping, { node, way }: Container): void {
+  const [linux, capabilities] = [definition.key("linuxParameters"), definition.key("capabilities")];
+  const add = { [definition.key("add")]: [CAPABILITY] };
+  const has = (list: ListNode) =>
+    list.items.some((item) => item.kind === "scalar" && (item.value === CAPABILITY || item.value === "ALL"));
+  const parameters = merge.mapAt(node, way, "linuxParameters", "capabilities", add);
+  if (parameters === null) return;
+  const within = merge.mapAt(parameters, [...way, linux], "capabilities", "add", [CAPABILITY]);
+  if (within !== null) merge.appendTo(within, [...way, linux, capabilities], "add", [CAPABILITY], has);
+}
+
+function isThere(node: Node | undefined): boolean {
+  return node !== undefined && !isNull(node) && !isNoValue(node) && !isEmpty(node);
+}
+
+function itemName(value: ValueMap): unknown {
+  return value.name ?? value.sourceVolume ?? value.containerName;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `instrument` decides: whom it watches, what it asks for, what it keeps of an earlier run, what it refuses and in which
+// words. How it leaves real files alone is in definitions.test.ts.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VedetteError } from "../../../host/errors.js";
+import { readImageConfigs } from "../../../host/fargate/image-config.js";
+import { instrument } from "../../../host/fargate/instrument.js";
+import type { GivenOptions } from "../../../host/fargate/options.js";
+import { parseDocument, readDocument } from "../../../host/fargate/read.js";
+import { undo } from "../../../host/fargate/undo.js";
+import { samples } from "./definitions-folder.js";
+import { definitionsOf, type Plain, plainOf } from "./plain.js";
+
+const folder = mkdtempSync(join(tmpdir(), "instrument-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const APP = { name: "app", image: "app:1", entryPoint: ["/app"] };
+
+function run(text: string, options: GivenOptions = {}, images: string[] = []): string {
+  const name = /^\s*[{[]/.test(text) ? "task.json" : "task.yaml";
+  return instrument(parseDocument(name, text), options, readImageConfigs(images), "1.2.3").text;
+}
+
+function task(...containers: object[]): string {
+  return JSON.stringify({ family: "f", cpu: "256", memory: "512", containerDefinitions: containers }, null, 2);
+}
+
+function container(text: string, name: string): Plain {
+  return definitionsOf(plainOf("x.json", text)).definitions[0]!.containerDefinitions.find(
+    (one: Plain) => one.name === name,
+  );
+}
+
+function refusal(attempt: () => unknown): VedetteError {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof VedetteError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+function file(name: string, value: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
+  return path;
+}
+
+test("--container watches what is not essential, and nothing else", () => {
+  const text = run(task(APP, { ...APP, name: "job", essential: false }), { container: ["job"] });
+  assert.equal(container(text, "app"), APP);
+  assert.is(container(text, "job").entryPoint[0], "/vedette/vedette-capture");
+});
+
+test("a second run keeps the first one's options, and takes new ones over them", () => {
+  const first = run(task(APP, { ...APP, name: "b" }), { container: ["b"], image: "mine:1", start: "security" });
+  assert.is(run(first), first);
+  const second = container(run(first, { image: "mine:2" }), "vedette");
+  assert.equal([second.image, second.essential], ["mine:2", true]);
+});
+
+test("security makes the sidecar essential and the workload wait; availability neither", () => {
+  for (const [start, essential] of [
+    ["security", true],
+    ["availability", false],
+  ] as const) {
+    const text = run(task(APP), { start });
+    assert.is(container(text, "vedette").essential, essential);
+    const words = container(text, "app").entryPoint;
+    assert.is(words[words.indexOf("--start") + 1], start);
+  }
+});
+
+test("the sidecar's logs do not wait for a router that waits for the sidecar", () => {
+  const routed = { ...APP, logConfiguration: { logDriver: "awsfirelens" } };
+  const router = { ...APP, name: "router", firelensConfiguration: { type: "fluentbit" } };
+  assert.is(container(run(task(routed, router)), "vedette").logConfiguration.logDriver, "awsfirelens");
+  const both = run(task(routed, router), { container: ["app", "router"] });
+  assert.is(container(both, "vedette").logConfiguration, undefined);
+});
+
+test("each container asks for memory of its own where the task has none", () => {
+  const text = JSON.stringify({ family: "f", containerDefinitions: [{ ...APP, memory: 64 }] });
+  assert.is(container(run(text), "vedette").memoryReservation, 128);
+  assert.is(container(run(task(APP)), "vedette").memoryReservation, undefined);
+});
+
+test("the image's entrypoint and command are read from what each tool prints", () => {
+  const config = { Entrypoint: ["/tini", "--"], Cmd: ["serve"] };
+  const forms = {
+    "docker image inspect": [{ RepoTags: ["app:1"], Config: config }],
+    "skopeo inspect --config": { architecture: "amd64", config },
+    "imagetools inspect": { "linux/amd64": { config } },
+  };
+  const bare = { name: "app", image: "app:1" };
+  for (const [tool, value] of Object.entries(forms)) {
+    const { entryPoint, command } = container(run(task(bare), {}, [file("image.json", value)]), "app");
+    assert.equal([entryPoint.slice(-3), command], [["--", "/tini", "--"], ["serve"]], tool);
+  }
+});
+
+test("an image's command gives way to the definition's, and an image without entrypoint runs its command", () => {
+  const image = file("cmd.json", { config: { Cmd: ["/bin/app"] } });
+  const own = container(run(task({ name: "app", image: "a", command: ["x"] }), {}, [image]), "app");
+  assert.equal([own.entryPoint.at(-1), own.command], ["--", ["x"]]);
+  assert.equal(container(run(task({ name: "app", image: "a" }), {}, [image]), "app").command, ["/bin/app"]);
+});
+
+test("an image is told by container, by name, or by being the only one", () => {
+  const bare = (name: string) => ({ name, image: `${name}:1` });
+  const image = (name: string) => ({ RepoTags: [`${name}:1`], Config: { Entrypoint: [`/${name}`] } });
+  const both = file("both.json", [image("a"), image("b")]);
+  const text = run(task(bare("a"), bare("b")), {}, [both]);
+  assert.equal([container(text, "a").entryPoint.at(-1), container(text, "b").entryPoint.at(-1)], ["/a", "/b"]);
+  const named = run(task(bare("a"), bare("b")), {}, [both, `a=${file("c.json", [image("c")])}`]);
+  assert.is(container(named, "a").entryPoint.at(-1), "/c");
+});
+
+test("what was edited after instrumenting stays when Vedette is taken out", () => {
+  for (const sample of samples()) {
+    const text = instrument(sample.document, {}, readImageConfigs(sample.imageConfigs), "1.2.3").text;
+    const edit = (content: string) =>
+      content.replace(/app:1|:latest/g, "replaced:2").replace("awslogs-group", "other-group");
+    const undone = undo(parseDocument(sample.name, edit(text)));
+    const edited = edit(sample.document.text);
+    assert.is(undone.text, edited, sample.name);
+    assert.is(undone.isExact, edited === sample.document.text);
+  }
+});
+
+test("an element that moved is still found by its name", () => {
+  const value = JSON.parse(run(task(APP, { ...APP, name: "b" })));
+  value.containerDefinitions.reverse();
+  value.containerDefinitions[1].environment.push({ name: "NEW", value: "1" });
+  const undone = JSON.parse(undo(parseDocument("task.json", JSON.stringify(value, null, 2))).text);
+  assert.equal(undone.containerDefinitions[1], APP);
+  assert.equal(undone.containerDefinitions[0], { ...APP, name: "b", environment: [{ name: "NEW", value: "1" }] });
+});
+
+test("undoing what has no Vedette in it changes nothing", () => {
+  assert.equal(undo(parseDocument("task.json", task(APP))).text, task(APP));
+});
+
+const REFUSALS: [string, string, () => unknown, RegExp][] = [
+  [
+    "no such file",
+    "VEDETTE_DEFINITION_UNREADABLE",
+    () => readDocument(join(folder, "none.json")),
+    /none\.json cannot be read: ENOENT/,
+  ],
+  ["bytes that are not text", "VEDETTE_DEFINITION_UNREADABLE", () => readDocument("/proc/self/exe"), /cannot be read/],
+  [
+    "JSON cut short",
+    "VEDETTE_DEFINITION_INVALID",
+    () => run('{\n "a": [1,\n'),
+    /task\.json:3: column 1: the document ends too early/,
+  ],
+  [
+    "a comma too many",
+    "VEDETTE_DEFINITION_INVALID",
+    () => run('{"a": 1,}'),
+    /task\.json:1: column 9: this is not JSON/,
+  ],
+  [
+    "a missing colon",
+    "VEDETTE_DEFINITION_INVALID",
+    () => run('{\n\n  "a" 1}'),
+    /task\.json:3: column 7: ":" is missing/,
+  ],
+  ["a key twice", "VEDETTE_DEFINITION_INVALID", () => run('{"a": 1, "a": 2}'), /the key "a" stands here twice/],
+  ["a word that is not JSON", "VEDETTE_DEFINITION_INVALID", () => run('{"a": nul}'), /nul is not JSON/],
+  ["text after the end", "VEDETTE_DEFINITION_INVALID", () => run("{} {}"), /something stands after the end/],
+  ["YAML that is none", "VEDETTE_DEFINITION_INVALID", () => run("a: [1\nb: 2\n"), /task\.yaml:\d: YAML: /],
+  ["two YAML documents", "VEDETTE_DEFINITION_INVALID", () => run("a: 1\n---\nb: 2\n"), /more than one document/],
+  ["a list of containers", "VEDETTE_DEFINITION_NONE", () => run(JSON.stringify([APP])), /it is a list/],
+  [
+    "a template without a task",
+    "VEDETTE_DEFINITION_NONE",
+    () => run("Resources: {A: {Type: AWS::S3::Bucket}}"),
+    /no AWS::ECS::TaskDefinition/,
+  ],
+  ["another JSON file", "VEDETTE_DEFINITION_NONE", () => run('{"name": "package"}'), /no containerDefinitions/],
+  [
+    "an unknown resource",
+    "VEDETTE_DEFINITION_NONE",
+    () => run(TEMPLATE("[/a]"), { taskDefinition: ["B"] }),
+    /no task definition B, but A/,
+  ],
+  [
+    "only helpers",
+    "VEDETTE_DEFINITION_NONE",
+    () => run(task({ ...APP, essential: false })),
+    /name those to watch with --container/,
+  ],
+  [
+    "an unknown container",
+    "VEDETTE_CONTAINER_UNKNOWN",
+    () => run(task(APP), { container: ["b"] }),
+    /no container b; it has app/,
+  ],
+  [
+    "a taken name",
+    "VEDETTE_NAME_TAKEN",
+    () => run(task(APP, { ...APP, name: "vedette" })),
+    /containerDefinitions\[1\]: the container name vedette/,
+  ],
+  [
+    "a parameter for words",
+    "VEDETTE_DEFINITION_OPAQUE",
+    () => run(TEMPLATE("!Ref Words")),
+    /task\.yaml:7: Resources\.A\.Properties\.ContainerDefinitions\[0\]\.EntryPoint is the function Ref/,
+  ],
+  [
+    "a macro for containers",
+    "VEDETTE_DEFINITION_OPAQUE",
+    () =>
+      run("Resources: {A: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: !Transform {Name: M}}}}"),
+    /the function Fn::Transform/,
+  ],
+  [
+    "a shared anchor",
+    "VEDETTE_DEFINITION_OPAQUE",
+    () => run(`${TEMPLATE("&e [/a]")}          Command: *e\n`),
+    /an alias repeats elsewhere/,
+  ],
+  ["an alias", "VEDETTE_DEFINITION_OPAQUE", () => run(`x: &e [/a]\n${TEMPLATE("*e")}`), /the YAML alias \*e/],
+  [
+    "Windows",
+    "VEDETTE_DEFINITION_INVALID",
+    () =>
+      run(
+        JSON.stringify({
+          containerDefinitions: [APP],
+          runtimePlatform: { operatingSystemFamily: "WINDOWS_SERVER_2022_CORE" },
+        }),
+      ),
+    /Linux containers/,
+  ],
+  [
+    "a container without a name",
+    "VEDETTE_DEFINITION_INVALID",
+    () => run(task({ image: "a" })),
+    /task\.json:6: containerDefinitions\[0\]: a container has no name/,
+  ],
+  [
+    "words left to the image",
+    "VEDETTE_IMAGE_CONFIG_NEEDED",
+    () => run(task({ name: "app", image: "app:1" })),
+    /task\.json:6: containerDefinitions\[0\]: container app leaves its entryPoint/,
+  ],
+  ["no image file", "VEDETTE_IMAGE_CONFIG_INVALID", () => readImageConfigs([join(folder, "no.json")]), /ENOENT/],
+  [
+    "an image file of another kind",
+    "VEDETTE_IMAGE_CONFIG_INVALID",
+    () => readImageConfigs([file("o.json", { a: 1 })]),
+    /no image configuration/,
+  ],
+  [
+    "an image file that is not JSON",
+    "VEDETTE_IMAGE_CONFIG_INVALID",
+    () => readImageConfigs([file("t.json", "FROM scratch")]),
+    /not JSON/,
+  ],
+  [
+    "an image that runs nothing",
+    "VEDETTE_IMAGE_CONFIG_INVALID",
+    () => run(task({ name: "app", image: "a" }), {}, [file("n.json", { config: {} })]),
+    /neither Entrypoint nor Cmd/,
+  ],
+  [
+    "an element taken out by hand",
+    "VEDETTE_UNDO_CHANGED",
+    () => undo(parseDocument("task.json", run(task(APP)).replace(/"dependsOn"/, '"dependson"'))),
+    /containerDefinitions\/app\/dependsOn is no longer/,
+  ],
+];
+
+function TEMPLATE(entryPoint: string): string {
+  return `Resources:\n  A:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n        - Name: app\n          EntryPoint: ${entryPoint}\n`;
+}
+
+for (const [title, code, attempt, sentence] of REFUSALS) {
+  test(`${title} is refused with its place`, () => {
+    const error = refusal(attempt);
+    assert.is(error.code, code, error.message);
+    assert.match(error.message, sentence);
+    assert.ok(error.hint.length > 0);
+  });
+}
+
+test("the hint for words left to the image is a command that gives them", () => {
+  const error = refusal(() => run(task({ name: "app", image: "registry.example/app:1" })));
+  assert.match(error.hint, /docker image inspect registry\.example\/app:1 > image\.json/);
+  assert.match(error.hint, /--image-config app=image\.json/);
+});
+
+test.run();

@@ -28,6 +28,9 @@ export class Event {
   /** Whether the call failed. A call that never returned did not succeed either. */
   // @ts-ignore: decorator
   @inline get failed(): bool { return this.res < 0; }
+  /** Whether the call failed with this error: `e.failedWith(Errno.EACCES)`. */
+  // @ts-ignore: decorator
+  @inline failedWith(errno: u64): bool { return this.res == -<i64>errno; }
   /** How long the call took, in ns. */
   // @ts-ignore: decorator
   @inline get latency(): u64 { return load<u32>(changetype<usize>(this), 32); }

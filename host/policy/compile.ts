@@ -114,9 +114,10 @@ function compileError(folder: string, diagnostic: Diagnostic, count: number): Ve
   const path = join(folder, file);
   const source = diagnostic.file !== null && existsSync(path) ? readFileSync(path, "utf8") : "";
   const { line, column } = placeOf(source, diagnostic.start);
+  const inside = file === diagnostic.file || diagnostic.file === null ? "" : ` (in ${diagnostic.file.replace("~lib/vedette/", "the SDK's ")})`;
   const more = count > 1 ? ` (and ${count - 1} more)` : "";
   const excerpt = source === "" ? "The error is not in a line of the policy's own." : excerptOf(source, diagnostic.start, diagnostic.end);
-  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: `${diagnostic.text}${more}`, excerpt });
+  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: `${diagnostic.text}${inside}${more}`, excerpt });
 }
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// tests.yaml of a policy: events in, alerts out.
+//
+//   tests:
+//     - name: cat reads /etc/shadow
+//       parameters: {allow: []}                    # over those of policy.yaml
+//       events:
+//         - openat: {proc: {name: cat}, name: /etc/shadow, flags: O_RDONLY}
+//       alerts:
+//         - {rule: Sensitive file read, event: 1, fields: {proc.name: cat}}     # or just: Sensitive file read
+import { join } from "node:path";
+import { z } from "zod";
+import { PRIORITIES } from "../output/alert.js";
+import type { ParameterValues } from "../wasm/settings.js";
+import { readYaml, type YamlFile } from "./yaml.js";
+
+export const TEST_FILE = "tests.yaml";
+
+const Event = z.record(z.string(), z.record(z.string(), z.unknown()).nullable());
+const ExpectedAlert = z.strictObject({
+  rule: z.string(),
+  event: z.number().int().positive().optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  output: z.string().optional(),
+  fields: z.record(z.string(), z.unknown()).optional(),
+});
+const Test = z.strictObject({
+  name: z.string().min(1),
+  parameters: z.record(z.string(), z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())])).default({}),
+  events: z.array(Event).min(1),
+  alerts: z.array(z.union([z.string(), ExpectedAlert])),
+});
+const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
+
+export type ExpectedAlert = z.infer<typeof ExpectedAlert>;
+export interface PolicyTest {
+  readonly name: string;
+  readonly parameters: ParameterValues;
+  readonly events: readonly { readonly type: string; readonly written: Readonly<Record<string, unknown>> }[];
+  readonly alerts: readonly ExpectedAlert[];
+}
+export interface PolicyTests {
+  readonly tests: readonly PolicyTest[];
+  readonly file: YamlFile<unknown>;
+}
+
+/** Reads tests.yaml of a folder. Throws VEDETTE_POLICY_TESTS. */
+export function readTests(folder: string): PolicyTests {
+  const file = readYaml(join(folder, TEST_FILE), TestFile as z.ZodType<z.infer<typeof TestFile>>, "VEDETTE_POLICY_TESTS");
+  const tests = file.value.tests.map((test, i) => ({
+    ...test,
+    events: test.events.map((event, k) => {
+      const entries = Object.entries(event);
+      const [type, written] = entries[0] ?? [];
+      if (entries.length !== 1 || type === undefined) throw file.wrong(["tests", i, "events", k], "an event is one type with what it has, as in `openat: {name: /etc/hosts}`");
+      return { type, written: written ?? {} };
+    }),
+    alerts: test.alerts.map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),
+  }));
+  return { tests, file };
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs tests.yaml of a policy and says what differs. Expected alerts are matched one to one, in any order within a test; what is
+// not given in one (event, priority, output, fields) may be anything. Each rule needs a test in which it speaks, and one in
+// which it sees an event and keeps silent: a rule that always says yes is no rule.
+import { runTrials, type TrialResult } from "../engine/trial.js";
+import type { Alert } from "../output/alert.js";
+import { valueText } from "../wire/value.js";
+import { resolveParameters } from "../wasm/settings.js";
+import type { LoadedPolicy } from "./load.js";
+import { ShortEventError, ShortEvents } from "./short-event.js";
+import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
+
+export interface TestOutcome {
+  readonly name: string;
+  /** What differs, a line each; none: passed. */
+  readonly differences: readonly string[];
+  /** What the policy logged. */
+  readonly logs: readonly string[];
+}
+export interface TestReport {
+  readonly outcomes: readonly TestOutcome[];
+  /** Rules without a positive or a negative test, in sentences. */
+  readonly missing: readonly string[];
+}
+
+/** Runs the tests in the policy's folder. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
+export async function runPolicyTests(policy: LoadedPolicy): Promise<TestReport> {
+  const { tests, file } = readTests(policy.folder);
+  const made = tests.map((test, i) => makeCase(policy, test, i, file));
+  const results = await runTrials(made.map(({ policy: one, bytes }) => ({ policy: one, batches: [bytes] })));
+  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made).times));
+  return { outcomes, missing: missingTests(policy, tests) };
+}
+
+interface Made {
+  readonly policy: LoadedPolicy;
+  readonly bytes: Uint8Array;
+  /** When each event happens: how an alert finds its event. */
+  readonly times: readonly bigint[];
+}
+
+function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: PolicyTests["file"]): Made {
+  const events = new ShortEvents();
+  const times = test.events.map(({ type, written }, k) => {
+    try {
+      return events.add(type, written);
+    } catch (error) {
+      if (!(error instanceof ShortEventError)) throw error;
+      throw file.wrong(["tests", index, "events", k, type, error.key], error.message);
+    }
+  });
+  for (const { rule } of test.alerts) {
+    if (!policy.rules.some((one) => one.name === rule)) throw file.wrong(["tests", index, "alerts"], `the policy has no rule "${rule}"`);
+  }
+  const parameters = resolveParameters(policy.admitted.metadata, { ...policy.parameters, ...test.parameters }, policy.folder);
+  return { policy: { ...policy, parameters }, bytes: events.bytes(), times };
+}
+
+function compare(test: PolicyTest, result: TrialResult, times: readonly bigint[]): TestOutcome {
+  const differences: string[] = [];
+  if (result.fault !== null) differences.push(result.fault);
+  const left = [...result.alerts];
+  for (const expected of test.alerts) {
+    const found = left.findIndex((alert) => mismatch(expected, alert, times) === null);
+    if (found >= 0) left.splice(found, 1);
+    else differences.push(`- expected: ${describeExpected(expected)}${near(expected, left, times)}`);
+  }
+  for (const alert of left) differences.push(`+ got:      ${alert.rule} at event ${eventOf(alert, times)}: ${alert.output}`);
+  return { name: test.name, differences, logs: result.logs };
+}
+
+/** Why the alert is not the expected one, or null. */
+function mismatch(expected: ExpectedAlert, alert: Alert, times: readonly bigint[]): string | null {
+  if (alert.rule !== expected.rule) return `its rule is ${alert.rule}`;
+  if (expected.event !== undefined && eventOf(alert, times) !== expected.event) return `it is at event ${eventOf(alert, times)}`;
+  if (expected.priority !== undefined && alert.priority !== expected.priority) return `its priority is ${alert.priority}`;
+  if (expected.output !== undefined && !alert.output.includes(expected.output)) return `its output is "${alert.output}"`;
+  const fields = new Map(alert.outputFields);
+  for (const [name, value] of Object.entries(expected.fields ?? {})) {
+    const got = fields.get(name);
+    if (got === undefined) return `${name} is not in its output`;
+    if (valueText(got) !== (value === null ? "<NA>" : String(value))) return `${name} is ${valueText(got)}`;
+  }
+  return null;
+}
+
+/** An alert of the same rule that missed by a detail, so that the author sees which. */
+function near(expected: ExpectedAlert, left: readonly Alert[], times: readonly bigint[]): string {
+  const alert = left.find((one) => one.rule === expected.rule);
+  return alert === undefined ? "" : ` (${mismatch(expected, alert, times)})`;
+}
+
+function describeExpected({ rule, event, priority, output, fields }: ExpectedAlert): string {
+  const details = [event === undefined ? "" : `at event ${event}`, priority ?? "", output === undefined ? "" : `"${output}"`, fields === undefined ? "" : JSON.stringify(fields)];
+  return [rule, ...details.filter((detail) => detail !== "")].join(" ");
+}
+
+function eventOf(alert: Alert, times: readonly bigint[]): number {
+  return times.indexOf(alert.time) + 1;
+}
+
+function missingTests(policy: LoadedPolicy, tests: readonly PolicyTest[]): string[] {
+  return policy.rules.flatMap((rule) => {
+    const seeing = tests.filter((test) => test.events.some((event) => rule.events.includes(event.type)));
+    const speaks = tests.some((test) => test.alerts.some((alert) => alert.rule === rule.name));
+    const isSilent = seeing.some((test) => {
+      const said = test.alerts.filter((alert) => alert.rule === rule.name).length;
+      return said < test.events.filter((event) => rule.events.includes(event.type)).length;
+    });
+    return [
+      ...(speaks ? [] : [`No test has an alert of "${rule.name}".`]),
+      ...(isSilent ? [] : [`No test has an event that "${rule.name}" should pass over.`]),
+    ];
+  });
+}

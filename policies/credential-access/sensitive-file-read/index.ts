@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Judged by what the kernel opened, not by what the program said. fd.realpath is asked right after the open, while the thread
+// stands still; the name as passed is only used where an open failed, since then there is no file to ask about.
+import { AnyOpen, Errno, isOpenRead, param, PathSet, Priority, rule, StringSet } from "vedette";
+
+const FILES = new PathSet(param.strings("files"));
+const ALLOWED = param.strings("allow");
+const ALLOWED_NAMES = new StringSet(ALLOWED);
+const ALLOWED_PATHS = new PathSet(ALLOWED);
+
+@rule({
+  name: "Sensitive file read",
+  desc: "A file that holds secrets was opened for reading by a program that is not known to need it",
+  priority: Priority.Warning,
+  tags: ["T1003.008", "T1552.001", "TA0006"],
+  output: "A sensitive file was opened for reading | file=%fd.realpath asked=%fd.nameraw process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function sensitiveFileRead(e: AnyOpen): bool {
+  if (e.failed || !isOpenRead(e.flags) || !FILES.has(e.fd.realpath)) return false;
+  return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+}
+
+@rule({
+  name: "Sensitive file refused",
+  desc: "The kernel refused to open a file that holds secrets",
+  priority: Priority.Notice,
+  tags: ["T1003.008", "TA0006"],
+  output: "A sensitive file could not be opened | file=%fd.name result=%evt.res process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function sensitiveFileRefused(e: AnyOpen): bool {
+  if (!e.failedWith(Errno.EACCES) && !e.failedWith(Errno.EPERM)) return false;
+  return isOpenRead(e.flags) && FILES.has(e.fd.name) && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+}

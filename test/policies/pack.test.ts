@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every policy of the pack passes its own tests.yaml, and every rule has a test in which it speaks and one in which it does not.
+import { relative } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PACK } from "../../host/paths.js";
+import { PolicyCompiler } from "../../host/policy/compile.js";
+import { findPolicies } from "../../host/policy/discover.js";
+import { loadPolicy } from "../../host/policy/load.js";
+import { runPolicyTests } from "../../host/policy/test-run.js";
+
+const compiler = new PolicyCompiler();
+
+for (const folder of findPolicies(PACK)) {
+  test(`${relative(PACK, folder)} passes its tests`, async () => {
+    const report = await runPolicyTests(await loadPolicy(folder, { compiler }));
+    const failed = report.outcomes.filter((outcome) => outcome.differences.length > 0);
+    assert.is(failed.map(({ name, differences }) => `${name}\n  ${differences.join("\n  ")}`).join("\n"), "");
+    assert.equal(report.missing, []);
+    assert.ok(report.outcomes.length > 0);
+  });
+}
+
+test.after(() => compiler.close());
+test.run();

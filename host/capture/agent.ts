@@ -115,10 +115,19 @@ export class Capture {
 
   #onOne(news: News): void {
     const { stream } = news;
-    if (news.kind === "hello") this.#greet(stream, news.frame);
-    else if (news.kind === "end") this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame)));
-    else if (news.kind === "closed") this.#closed(stream, news.code === "" ? null : refusal(news));
-    else this.#handlers.onExit?.(...exitOf(news.status));
+    switch (news.kind) {
+      case "hello":
+        this.#greet(stream, news.frame);
+        break;
+      case "end":
+        this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame)));
+        break;
+      case "closed":
+        this.#closed(stream, news.code === "" ? null : refusal(news));
+        break;
+      case "exit":
+        this.#handlers.onExit?.(...exitOf(news.status));
+    }
   }
 
   #greet(stream: number, frame: Uint8Array): void {

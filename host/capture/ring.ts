@@ -130,3 +130,8 @@ export function openReader(ring: SharedArrayBuffer): number {
   }
   throw new RangeError(`a ring has places for ${READERS_MAX} readers`);
 }
+
+/** Takes a reader's place away: the writers no longer wait for it. For a reader that is gone without having left. */
+export function closeReader(ring: SharedArrayBuffer, index: number): void {
+  Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), READERS + 2 * index + 1, 0);
+}

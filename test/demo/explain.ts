@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An alert of the demo in plain words: what happened, and how Vedette knew.
+export interface Alert {
+  rule: string;
+  priority: string;
+  output: string;
+  output_fields: Record<string, unknown>;
+}
+
+interface Explanation {
+  what: string;
+  how: string;
+  fields: string[];
+}
+
+const EXPLANATIONS: Record<string, Explanation> = {
+  "Shell on a socket": {
+    what: "A shell was started that takes its commands from the network.",
+    how: "At the exec, descriptor 0 of the shell was a TCP connection: Vedette had followed it through socket, connect and dup2.",
+    fields: ["proc.cmdline", "fd.name", "proc.pname"],
+  },
+  "Sensitive file read": {
+    what: "A program that has no business with it read the file with the password hashes.",
+    how: "The path is the kernel's own, taken after the open: a link, `..` or /proc/self/root would not have hidden it.",
+    fields: ["fd.realpath", "proc.cmdline", "proc.pname"],
+  },
+  "Task credentials requested": {
+    what: "A program asked the address that hands out the task's cloud credentials.",
+    how: "The connect went to 169.254.170.2, and curl is not on the list of programs that may ask.",
+    fields: ["fd.name", "proc.cmdline", "proc.pname"],
+  },
+};
+
+export const MUST_SEE = Object.keys(EXPLANATIONS);
+
+export function explain({ rule, priority, output, output_fields: fields }: Alert): string {
+  const known = EXPLANATIONS[rule];
+  if (known === undefined) return `\n   ${priority.toUpperCase()}  ${rule}\n     ${output}`;
+  const values = known.fields
+    .filter((name) => fields[name] !== null && fields[name] !== undefined)
+    .map((name) => `     ${name} = ${fields[name]}`);
+  return [`\n   ${priority.toUpperCase()}  ${rule}`, `     ${known.what}`, `     ${known.how}`, ...values].join("\n");
+}

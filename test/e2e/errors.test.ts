@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bad input: each ends with the code of the catalogue (capture/wire/errors.yaml), its exit status, one sentence that names the place,
+// and no stack trace. A last test asks that every code of the catalogue is caused by some test.
+// Time limit: 240 s.
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { parse } from "yaml";
+import { buildFixture } from "./fixtures.js";
+import { hasCommand, ROOT, type Run, run, scratch, start, VEDETTE } from "./programs.js";
+
+const AGENT = join(ROOT, "build/vedette-capture");
+const CATALOGUE = parse(readFileSync(join(ROOT, "capture/wire/errors.yaml"), "utf8")) as Record<
+  string,
+  { exit: number }
+>;
+
+const POLICY_YAML = "name: bad\nversion: 1.0.0\ndescription: made to be refused\n";
+const RULE = `import { AnyExec, Priority, rule } from "vedette";
+
+@rule({ name: "R", desc: "d", priority: Priority.Notice, output: "o" })
+export function r(e: AnyExec): bool {
+  return e.nonsense;
+}
+`;
+
+interface Row {
+  title: string;
+  code: string;
+  // What the sentence must name.
+  says: RegExp;
+  files?: Record<string, string>;
+  argv: string[];
+  status?: number;
+}
+
+const vedette = (...args: string[]): string[] => [...VEDETTE, ...args];
+
+const ROWS: Row[] = [
+  { title: "no command of Vedette", code: "VEDETTE_USAGE", says: /command/i, argv: vedette() },
+  { title: "no command to run", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("run") },
+  { title: "an empty command", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("trace", "--", "") },
+  {
+    title: "a command that is not there",
+    code: "VEDETTE_COMMAND_NOT_FOUND",
+    says: /no-such-command/,
+    argv: vedette("run", "--", "no-such-command"),
+  },
+  {
+    title: "a path that is not there",
+    code: "VEDETTE_COMMAND_NOT_FOUND",
+    says: /\.\/missing\/program/,
+    argv: vedette("trace", "--", "./missing/program"),
+  },
+  {
+    title: "a file that is not executable",
+    code: "VEDETTE_COMMAND_NOT_EXECUTABLE",
+    says: /\.\/plain/,
+    files: { plain: "text" },
+    argv: vedette("run", "--", "./plain"),
+  },
+  {
+    title: "a folder as command",
+    code: "VEDETTE_COMMAND_NOT_EXECUTABLE",
+    says: /\/etc/,
+    argv: vedette("run", "--", "/etc"),
+  },
+  {
+    title: "an unknown option",
+    code: "VEDETTE_USAGE",
+    says: /--colour/,
+    argv: vedette("run", "--colour", "--", "true"),
+  },
+  {
+    title: "an unknown command of Vedette",
+    code: "VEDETTE_USAGE",
+    says: /watch/,
+    argv: vedette("watch", "--", "true"),
+  },
+  { title: "a command without --", code: "VEDETTE_USAGE", says: /--/, argv: vedette("run", "true") },
+  {
+    title: "a snapshot length that is no number",
+    code: "VEDETTE_USAGE",
+    says: /4096/,
+    argv: vedette("run", "--snaplen", "many", "--", "true"),
+  },
+  {
+    title: "a snapshot length too large",
+    code: "VEDETTE_USAGE",
+    says: /4096/,
+    argv: vedette("run", "--snaplen", "4097", "--", "true"),
+  },
+  {
+    title: "a policy folder that is not there",
+    code: "VEDETTE_POLICY_UNREADABLE",
+    says: /missing-policies/,
+    argv: vedette("run", "--policy", "missing-policies", "--", "true"),
+  },
+  {
+    title: "a folder without policies",
+    code: "VEDETTE_POLICY_NONE",
+    says: /nothing/,
+    files: { "nothing/readme": "" },
+    argv: vedette("run", "--policy", "nothing", "--", "true"),
+  },
+  {
+    title: "a policy.yaml that is no YAML",
+    code: "VEDETTE_POLICY_YAML",
+    says: /policy\.yaml:2:\d+: /,
+    files: { "bad/policy.yaml": "name: bad\nversion: [1\n", "bad/index.ts": RULE },
+    argv: vedette("run", "--policy", "bad", "--", "true"),
+  },
+  {
+    title: "a policy that does not compile",
+    code: "VEDETTE_POLICY_COMPILE",
+    says: /index\.ts:5:\d+: .*nonsense/,
+    files: { "bad/policy.yaml": POLICY_YAML, "bad/index.ts": RULE },
+    argv: vedette("run", "--policy", "bad", "--", "true"),
+  },
+  {
+    title: "a policy without rules",
+    code: "VEDETTE_POLICY_NO_RULES",
+    says: /bad/,
+    files: { "bad/policy.yaml": POLICY_YAML, "bad/index.ts": "export const nothing = 1;\n" },
+    argv: vedette("run", "--policy", "bad", "--", "true"),
+  },
+  {
+    title: "a policy without code",
+    code: "VEDETTE_POLICY_NO_CODE",
+    says: /bad/,
+    files: { "bad/policy.yaml": POLICY_YAML },
+    argv: vedette("run", "--policy", "bad", "--", "true"),
+  },
+  {
+    title: "an alerts file that cannot be written",
+    code: "VEDETTE_SINK_UNWRITABLE",
+    says: /missing\/alerts/,
+    argv: vedette("run", "--alerts", "missing/alerts", "--", "true"),
+  },
+  {
+    title: "a trace file that cannot be written",
+    code: "VEDETTE_OUTPUT_UNWRITABLE",
+    says: /missing\/trace/,
+    argv: vedette("trace", "-o", "missing/trace", "--", "true"),
+  },
+  {
+    title: "a host that is not there",
+    code: "VEDETTE_HOST_UNREACHABLE",
+    says: /missing\.sock/,
+    argv: [AGENT, "--host", "unix:missing.sock", "--", "true"],
+  },
+  {
+    title: "a bad option of the agent",
+    code: "VEDETTE_USAGE",
+    says: /--snaplen/,
+    argv: [AGENT, "--snaplen", "x", "--", "true"],
+  },
+];
+
+function check(row: Row, ended: Run): void {
+  const { stderr } = ended;
+  const told = `stderr was:\n${stderr}`;
+  assert.is(ended.status, row.status ?? CATALOGUE[row.code]!.exit, told);
+  assert.ok(stderr.includes(`[${row.code}]`), told);
+  assert.match(stderr, row.says, told);
+  assert.not.match(stderr, /^\s+at .*[:(]/m, "a stack trace");
+  assert.not.match(stderr, /\{\w+\}/, "a sentence with a hole");
+  assert.is(stderr.split("\n").filter((line) => /\[VEDETTE_\w+\]/.test(line)).length, 1, told);
+}
+
+for (const row of ROWS) {
+  test(row.title, async () => {
+    const folder = scratch();
+    for (const [path, text] of Object.entries(row.files ?? {})) {
+      mkdirSync(join(folder, path, ".."), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    check(row, await run(row.argv, { cwd: folder }));
+  });
+}
+
+test("nothing is left of a workload that was never to start", async () => {
+  const folder = scratch();
+  await run(vedette("run", "--policy", "missing", "--", "touch", "started"), { cwd: folder });
+  await run(vedette("run", "--alerts", "missing/x", "--", "touch", "started"), { cwd: folder });
+  assert.equal(readdirSync(folder), []);
+});
+
+// An installation with parts that are missing or not what they should be: a copy of the built host beside them.
+function installation(): { folder: string; command: string[] } {
+  const folder = scratch();
+  cpSync(join(ROOT, "build/js"), join(folder, "build/js"), { recursive: true });
+  cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  symlinkSync(join(ROOT, "build/capture.node"), join(folder, "build/capture.node"));
+  return { folder, command: [process.execPath, join(folder, "build/js/host/main.js"), "trace", "--", "true"] };
+}
+
+// What stands in the agent's place: a script whose descriptor 3 is the stream to the host.
+async function withAgent(script: string, stream?: Buffer): Promise<Run> {
+  const { folder, command } = installation();
+  if (stream !== undefined) writeFileSync(join(folder, "stream"), stream);
+  writeFileSync(join(folder, "build/vedette-capture"), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(folder, "build/vedette-capture"), 0o755);
+  return run(command, { cwd: folder });
+}
+
+// What a real agent says, as bytes.
+async function recordedStream(): Promise<Buffer> {
+  const folder = scratch();
+  const recorder = `
+    import net from "node:net"; import fs from "node:fs";
+    net.createServer((socket) => socket.pipe(fs.createWriteStream("stream")).on("finish", () => process.exit(0))).listen("host.sock", () => console.log("ready"));`;
+  const recording = start([process.execPath, "--input-type=module", "-e", recorder], { cwd: folder });
+  await new Promise((ready) => recording.child.stdout!.once("data", ready));
+  const ended = await run([AGENT, "--host", "unix:host.sock", "--", "true"], { cwd: folder });
+  assert.is(ended.status, 0, ended.stderr);
+  await recording.ended;
+  return readFileSync(join(folder, "stream"));
+}
+
+// The frames of a stream: [start, end) of each, with its size in front.
+function framesOf(stream: Buffer): { start: number; end: number }[] {
+  const frames = [];
+  for (let at = 0; at + 4 <= stream.length; at = frames.at(-1)!.end) {
+    frames.push({ start: at, end: at + 4 + stream.readUInt32LE(at) });
+  }
+  return frames;
+}
+
+test("an agent that is not there", async () => {
+  const { folder, command } = installation();
+  check(
+    { title: "", code: "VEDETTE_AGENT_MISSING", says: /vedette-capture/, argv: [] },
+    await run(command, { cwd: folder }),
+  );
+});
+
+test("an addon that cannot be loaded", async () => {
+  const { folder, command } = installation();
+  const broken = { ...process.env };
+  delete broken.VEDETTE_TEST;
+  writeFileSync(join(folder, "capture.node"), "no library");
+  cpSync(join(folder, "capture.node"), join(folder, "build/broken.node"));
+  await run(["mv", "build/broken.node", "build/capture.node"], { cwd: folder });
+  check(
+    { title: "", code: "VEDETTE_ADDON_MISSING", says: /capture\.node/, argv: [] },
+    await run(command, { cwd: folder }),
+  );
+});
+
+test("an agent that ends before it says how the workload ended", async () => {
+  check({ title: "", code: "VEDETTE_AGENT_LOST", says: /status 7/, argv: [] }, await withAgent("exit 7"));
+});
+
+test("an oversized frame on the socket", async () => {
+  const ended = await withAgent("cat stream >&3; sleep 1", Buffer.from([0xff, 0xff, 0xff, 0x7f, 1, 2, 3]));
+  check({ title: "", code: "VEDETTE_FRAME_OVERSIZED", says: /2147483647/, argv: [] }, ended);
+});
+
+test("a frame that is none of an agent's", async () => {
+  const ended = await withAgent("cat stream >&3; sleep 1", Buffer.from([1, 0, 0, 0, 0xc0]));
+  check({ title: "", code: "VEDETTE_FRAME_UNEXPECTED", says: /agent/, argv: [] }, ended);
+});
+
+test("a stream of another schema", async () => {
+  const stream = await recordedStream();
+  const hello = framesOf(stream)[0]!;
+  const schema = stream.indexOf(0xcf, hello.start); // msgpack uint64
+  stream[schema + 1]! ^= 0xff;
+  const ended = await withAgent("cat stream >&3; sleep 1", stream);
+  check({ title: "", code: "VEDETTE_SCHEMA_MISMATCH", says: /schema/, argv: [] }, ended);
+});
+
+test("a corrupted batch on the socket, wherever it is corrupted", async () => {
+  const stream = await recordedStream();
+  const batch = framesOf(stream)[1]!;
+  const records = batch.end - 48;
+  for (const [what, at] of [
+    ["the record's length", records - 4],
+    ["the middle", (batch.start + batch.end) >> 1],
+    ["an early byte", batch.start + 6],
+  ] as const) {
+    const broken = Buffer.from(stream);
+    broken.fill(0xff, at, at + 8);
+    const ended = await withAgent("cat stream >&3; sleep 1", broken);
+    assert.match(ended.stderr, /VEDETTE_(BATCH_CORRUPT|FRAME_UNEXPECTED)/, `${what}: ${ended.stderr}`);
+    assert.not.match(ended.stderr, /^\s+at .*[:(]/m, "a stack trace");
+    assert.not.equal(ended.status, 0);
+  }
+});
+
+test("a kernel that refuses ptrace, because someone else traces the workload", async () => {
+  if (!hasCommand("strace")) return console.log("skip: a kernel that refuses ptrace: no strace on this machine");
+  const ended = await run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none", AGENT, "--", "true"]);
+  check({ title: "", code: "VEDETTE_PTRACE_REFUSED", says: /pid \d+/, argv: [] }, ended);
+});
+
+test("a container that refuses seccomp", async () => {
+  const ended = await run([buildFixture("deny"), "317=1", "--", AGENT, "--", "true"]);
+  check({ title: "", code: "VEDETTE_SECCOMP_REFUSED", says: /seccomp/, argv: [] }, ended);
+});
+
+test("a machine that makes no more processes", async () => {
+  const ended = await run([buildFixture("deny"), "56=11", "57=11", "58=11", "435=38", "--", AGENT, "--", "true"]);
+  check({ title: "", code: "VEDETTE_LAUNCH_FAILED", says: /started/, argv: [] }, ended);
+});
+
+test("every code of the catalogue is caused by a test", () => {
+  const tests = readdirSync(join(ROOT, "test"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.test\.ts$|_test\.cc$/.test(entry.name))
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
+    .join("\n");
+  const uncaused = Object.keys(CATALOGUE).filter((code) => !new RegExp(`\\b${code}\\b`).test(tests));
+  assert.equal(uncaused, []);
+});
+
+test.run();

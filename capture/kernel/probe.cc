@@ -44,8 +44,8 @@ int in_child(int (*attempt)()) {
 
 int try_listener() {
   const std::vector<sock_filter> allow = build_filter({}, SECCOMP_RET_ALLOW);
-  const Result<int> listener = install_filter(allow, features().wait_killable);
-  return listener ? 0 : listener.error().get();
+  const Result<InstalledFilter> filter = install_filter(allow, features().wait_killable);
+  return filter ? 0 : filter.error().get();
 }
 
 int try_memfd() {

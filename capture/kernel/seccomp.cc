@@ -19,21 +19,21 @@ long install(const sock_fprog& program, unsigned long flags) {
 
 }  // namespace
 
-Result<int> install_filter(std::span<const sock_filter> instructions, bool wait_killable) {
+Result<InstalledFilter> install_filter(std::span<const sock_filter> instructions, bool wait_killable) {
   const sock_fprog program{static_cast<unsigned short>(instructions.size()),
                            const_cast<sock_filter*>(instructions.data())};
   unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
   if (wait_killable) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  const bool had_no_new_privs = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+  bool set_no_new_privs = false;
   long listener = install(program, flags);
   if (listener < 0 && errno == EACCES) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return Errno::last();
+    set_no_new_privs = !had_no_new_privs;
     listener = install(program, flags);
   }
-  if (listener < 0 && errno == EINVAL && wait_killable) {
-    listener = install(program, flags & ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-  }
   if (listener < 0) return Errno::last();
-  return static_cast<int>(listener);
+  return InstalledFilter{static_cast<int>(listener), set_no_new_privs};
 }
 
 }  // namespace vedette

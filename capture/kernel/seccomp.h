@@ -12,8 +12,12 @@
 
 namespace vedette {
 
-// Called in the child, between fork and exec: no allocation. The listener's number, which must stay open as long as the
-// workload lives. no_new_privs is set only where the kernel insists (no CAP_SYS_ADMIN): it takes setuid's effect away.
-Result<int> install_filter(std::span<const sock_filter> program, bool wait_killable);
+struct InstalledFilter {
+  int listener;               // must stay open as long as the workload lives
+  bool set_no_new_privs;      // only where the kernel insists (no CAP_SYS_ADMIN): it takes setuid's effect away
+};
+
+// Called in the child, between fork and exec: nothing is allocated, and no call is made once the filter is in force.
+Result<InstalledFilter> install_filter(std::span<const sock_filter> program, bool wait_killable);
 
 }  // namespace vedette

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,7 +43,11 @@ void reap(Tid tid) {
   }
 }
 
-bool has_no_new_privs() { return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1; }
+bool has_ended(Tid tid) {
+  siginfo_t info{};
+  const int answer = ::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+  return answer == 0 && info.si_pid == tid.get();
+}
 
 }  // namespace
 
@@ -119,7 +122,11 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
     return false;
   }
   shared_->go = true;
-  while (shared_->listener < 0 && shared_->error == 0) ::sched_yield();
+  while (shared_->listener < 0 && shared_->error == 0) {
+    errno = EINTR;
+    if (has_ended(launched.tid)) fail(LaunchStep::Filter);
+    ::sched_yield();
+  }
   if (shared_->error != 0) {
     reap(launched.tid);
     return false;
@@ -135,16 +142,15 @@ void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) 
     if (::getppid() != shared_->agent) ::_exit(125);  // killed before it could trace us
     ::sched_yield();
   }
-  const bool had = has_no_new_privs();
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask_, nullptr, kKernelMaskBytes);
-  const Result<int> listener = install_filter(filter, wait_killable);
-  if (!listener) {
+  const Result<InstalledFilter> installed = install_filter(filter, wait_killable);
+  if (!installed) {
     shared_->step = LaunchStep::Filter;
-    shared_->error = listener.error().get();
+    shared_->error = installed.error().get();
     ::_exit(125);
   }
-  shared_->no_new_privs = !had && has_no_new_privs();
-  shared_->listener = *listener;
+  shared_->no_new_privs = installed->set_no_new_privs;
+  shared_->listener = installed->listener;
   ::syscall(SYS_execve, program_.c_str(), argv_.data(), environ);
   shared_->step = LaunchStep::Execute;
   shared_->error = errno;

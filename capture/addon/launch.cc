@@ -44,7 +44,9 @@ int spawn(pid_t& pid, const std::string& file, int stream, char* const arguments
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, stream, kStreamFd);  // clears CLOEXEC, also when the two are the same
+  // A dup2 clears CLOEXEC, also when the two are the same: Node marks its own stdin, stdout and stderr when it starts.
+  for (int stdio = 0; stdio < kStreamFd; ++stdio) posix_spawn_file_actions_adddup2(&actions, stdio, stdio);
+  posix_spawn_file_actions_adddup2(&actions, stream, kStreamFd);
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);

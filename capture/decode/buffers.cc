@@ -80,7 +80,7 @@ void payload(Decoding& d, unsigned slot, Vector vector, uint64_t limit) {
     const size_t kept = d.event.bytes.size() - start;
     const uint64_t wanted = std::min(buffer.size, limit - std::min(limit, offered));
     offered += buffer.size;
-    if (offered >= limit || kept + wanted >= d.limits.snaplen) {
+    if (offered >= limit || kept + wanted > d.limits.snaplen) {
       append(d, buffer.address, std::min<uint64_t>(wanted, d.limits.snaplen - kept));
       return false;
     }

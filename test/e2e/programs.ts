@@ -96,10 +96,15 @@ export function endGroup(pid: number | undefined): void {
   }
 }
 
+const folders: string[] = [];
+process.on("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 // A directory for one run, by the kernel's name for it (a link in the way would show in every path).
 export function scratch(): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "vedette-test-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

@@ -7,7 +7,7 @@
 //   rel      a path relative to the descriptor before it    out      text that only a call that succeeded has
 //   vec      an iovec list: NAME is its bytes, and `size` the sum of its lengths
 //   msg      a msghdr: data and size from its iovec, addr from its name
-//   msgs     the first of several msghdrs
+//   msgs     several: data and addr of the first, size what was moved in all
 //   addr     a struct sockaddr    at       the number that a pointer points at    times    two timespecs: atime, mtime
 //   pair     two descriptors: fd1, fd2    limit/old  a struct rlimit: newcur, newmax / oldcur, oldmax    how    struct open_how
 //   args     a list of strings    clone  the flags of clone

@@ -22,7 +22,10 @@ type Filled = Record<string, string>;
 export const ROLE_VALUES: Record<string, (name: string, value: Value | undefined, place: Place) => Filled> = {
   vec: (name, value, { call }) => ({ [name]: vectorText(value, call), size: String(vectorSize(value)) }),
   msg: (_, value, { call }) => message(value, call),
-  msgs: (_, value, { call }) => message(field(itemsOf(value)[0], "msg_hdr"), { ...call, result: -1n }),
+  msgs: (_, value, { call }) => ({
+    ...message(field(itemsOf(value)[0], "msg_hdr"), { ...call, result: -1n }),
+    size: String(itemsOf(value).reduce((sum, item) => sum + (numberOf(field(item, "msg_len")) ?? 0n), 0n)),
+  }),
   addr: (name, value) => ({ [name]: addressText(value) }),
   at: (name, value) => ({ [name]: textOrNull(numberOf(itemsOf(value)[0])) }),
   pair: (_, value) => ({ fd1: textOrNull(numberOf(itemsOf(value)[0])), fd2: textOrNull(numberOf(itemsOf(value)[1])) }),

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/state/descriptor_table.h"
+
+#include <doctest/doctest.h>
+
+#include "capture/state/process.h"
+
+using namespace vedette;
+
+namespace {
+
+Ref<Descriptor> named(const char* name) {
+  Ref<Descriptor> descriptor = make_ref<Descriptor>();
+  descriptor->name = make_ref<Text>(name);
+  return descriptor;
+}
+
+}  // namespace
+
+TEST_CASE("numbers are found, replaced and removed") {
+  DescriptorTable table;
+  CHECK_FALSE(table.find(3));
+  const Ref<Descriptor> first = named("first"), second = named("second");
+  table.set(7, first, false);
+  table.set(3, second, false);
+  CHECK(table.find(7) == first);
+  CHECK(table.find(3) == second);
+  table.set(7, second, false);
+  CHECK(table.find(7) == second);
+  CHECK(table.size() == 2);
+  table.remove(3);
+  table.remove(99);
+  CHECK_FALSE(table.find(3));
+  CHECK(table.size() == 1);
+}
+
+TEST_CASE("a copy shares its entries until one side writes") {
+  Ref<DescriptorTable> parent = make_ref<DescriptorTable>();
+  const Ref<Descriptor> file = named("file");
+  for (int fd = 0; fd < 100; ++fd) parent->set(fd, file, false);
+  const uint32_t held = file->refs;
+  const Ref<DescriptorTable> child = parent->copy();
+  CHECK(file->refs == held);  // nothing was copied
+  child->remove(5);
+  CHECK(parent->find(5) == file);
+  CHECK_FALSE(child->find(5));
+  parent->set(200, file, false);
+  CHECK_FALSE(child->find(200));
+}
+
+TEST_CASE("exec closes what is marked, close_range a range or marks it") {
+  DescriptorTable table;
+  for (int fd = 0; fd < 10; ++fd) table.set(fd, named("x"), fd == 4);
+  table.close_on_exec();
+  CHECK_FALSE(table.find(4));
+  CHECK(table.size() == 9);
+  table.remove_range(7, UINT32_MAX);
+  CHECK(table.size() == 6);
+  table.mark_range(5, 6);
+  table.set_close_on_exec(6, false);
+  table.set_close_on_exec(77, true);
+  table.close_on_exec();
+  CHECK_FALSE(table.find(5));
+  CHECK(table.find(6));
+}
+
+TEST_CASE("only what concerns a standard descriptor counts as a change of the process") {
+  DescriptorTable table;
+  const uint64_t before = state_changes;
+  table.set(3, named("x"), false);
+  table.remove(3);
+  CHECK(state_changes == before);
+  table.set(2, named("x"), false);
+  CHECK(state_changes > before);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel made of two maps: "PID/NAME" to a text or a link. It counts what it was asked, so that a test can say what must
+// not be asked.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "capture/state/truth.h"
+
+namespace vedette {
+
+class FakeTruth : public Truth {
+ public:
+  std::map<std::string, std::string> links;
+  std::map<std::string, std::string> texts;
+  std::map<std::string, FileFacts> files;
+  std::map<std::string, SocketFacts> sockets;
+  std::map<std::string, uint64_t> filesystems;
+  int asked = 0;
+
+  bool link(uint32_t pid, const char* name, std::string& into) override { return get(links, pid, name, into); }
+  bool text(uint32_t pid, const char* name, std::string& into, size_t max) override {
+    if (!get(texts, pid, name, into)) return false;
+    into.resize(std::min(into.size(), max));
+    return true;
+  }
+  std::optional<FileFacts> facts(uint32_t pid, const char* name) override {
+    ++asked;
+    const auto at = files.find(key(pid, name));
+    return at == files.end() ? std::nullopt : std::optional(at->second);
+  }
+  std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override {
+    ++asked;
+    const auto at = sockets.find(key(pid, std::to_string(fd)));
+    return at == sockets.end() ? std::nullopt : std::optional(at->second);
+  }
+  uint64_t filesystem(uint32_t pid, const char* name) override { return filesystems[key(pid, name)]; }
+
+  static std::string key(uint32_t pid, const std::string& name) { return std::to_string(pid) + "/" + name; }
+
+ private:
+  bool get(const std::map<std::string, std::string>& from, uint32_t pid, const char* name, std::string& into) {
+    ++asked;
+    const auto at = from.find(key(pid, name));
+    if (at == from.end()) return false;
+    into = at->second;
+    return true;
+  }
+};
+
+}  // namespace vedette

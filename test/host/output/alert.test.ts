@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// An alert's line, byte for byte: Falco's key order, integers beyond 2^53, nulls, escapes; and what a rule's output becomes.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VedetteError } from "../../../host/errors.js";
+import { type Alert, alertJson } from "../../../host/output/alert.js";
+import { alertText, visible } from "../../../host/output/alert-text.js";
+import { compileFormat, SUGGESTED_OUTPUT } from "../../../host/output/format.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../wire/builder.js";
+
+// The first alert that Falco raises on its capture cat_write.scap with one rule of three tags.
+const OPEN_FROM_CAT: Alert = {
+  rule: "open_from_cat",
+  priority: "Warning",
+  tags: ["testing", "process", "filesystem", "process"],
+  source: "syscall",
+  time: 1_470_327_477_881_781_397n,
+  output: "An open was seen (command=cat /dev/null)",
+  outputFields: [["proc.cmdline", "cat /dev/null"]],
+  hostname: "test-falco-hostname",
+};
+
+test("an alert is Falco's line, byte for byte", () => {
+  assert.is(
+    alertJson(OPEN_FROM_CAT, { iso8601: true }),
+    '{"hostname":"test-falco-hostname","output":"2016-08-04T16:17:57.881781397+0000: Warning An open was seen (command=cat /dev/null)",' +
+      '"output_fields":{"evt.time.iso8601":1470327477881781397,"proc.cmdline":"cat /dev/null"},"priority":"Warning","rule":"open_from_cat",' +
+      '"source":"syscall","tags":["filesystem","process","testing"],"time":"2016-08-04T16:17:57.881781397Z"}',
+  );
+});
+
+test("without ISO times the sentence begins with the local time of day, and evt.time is the number", () => {
+  const line = alertJson(OPEN_FROM_CAT);
+  assert.match(line, /"output":"\d\d:\d\d:57\.881781397: Warning An open/);
+  assert.match(line, /"output_fields":\{"evt\.time":1470327477881781397,"proc\.cmdline"/);
+});
+
+test("output_fields are in alphabetical order; what is missing is null, numbers and truths stay what they are", () => {
+  const outputFields = [["user.uid", 0], ["container.id", null], ["fd.ino", 2n ** 60n], ["evt.failed", false], ["proc.aname", ["a", "b"]]] as const;
+  assert.match(
+    alertJson({ ...OPEN_FROM_CAT, outputFields }),
+    '"output_fields":{"container.id":null,"evt.failed":false,"evt.time":1470327477881781397,"fd.ino":1152921504606846976,"proc.aname":["a","b"],"user.uid":0}',
+  );
+});
+
+test("control characters are escaped in JSON, and no line has a line feed in it", () => {
+  const line = alertJson({ ...OPEN_FROM_CAT, output: 'a\n\u0001\u001b[31m"\\', hostname: "h\t" });
+  assert.match(line, String.raw`a\n\u0001\u001b[31m\"\\"`);
+  assert.match(line, String.raw`"hostname":"h\t"`);
+  assert.is(JSON.parse(line).output.endsWith('a\n\u0001\u001b[31m"\\'), true);
+});
+
+function shadowRead(): ReturnType<typeof openBatch> {
+  const builder = new BatchBuilder();
+  const cat = builder.process({ pid: 9, name: "cat", args: ["/etc/shadow"], user: "root", uid: 0 });
+  builder.record("openat", { process: cat, descriptor: builder.descriptor({ type: "f", name: "/etc/shadow" }), fd: 3, result: 3, time: 1_470_327_477_881_781_397n, params: { dirfd: -100, name: "/etc/shadow", flags: 0 } });
+  return openBatch(builder.bytes());
+}
+
+test("an output's fields are filled in and listed under their own text", () => {
+  const format = compileFormat("Read %fd.name | proc=%proc.name parent=%proc.aname[1] flags=%evt.arg.flags uid=%user.uid 100%% %% sure%");
+  assert.equal(format(shadowRead(), 0), {
+    text: "Read /etc/shadow | proc=cat parent=<NA> flags=O_RDONLY uid=0 100% % sure%",
+    fields: [["fd.name", "/etc/shadow"], ["proc.name", "cat"], ["proc.aname[1]", null], ["evt.arg.flags", "O_RDONLY"], ["user.uid", 0]],
+  });
+});
+
+test("a time reads as a time of day in the sentence and is a number among the fields", () => {
+  const { text, fields } = compileFormat("at %evt.time")(shadowRead(), 0);
+  assert.match(text, /^at \d\d:\d\d:57\.881781397$/);
+  assert.equal(fields, [["evt.time", 1_470_327_477_881_781_397n]]);
+});
+
+test("what Falco's container plugin appends has its six fields", () => {
+  const { fields } = compileFormat(SUGGESTED_OUTPUT)(shadowRead(), 0);
+  assert.equal(fields, [["container.id", "host"], ["container.name", "host"], ["container.image.repository", null], ["container.image.tag", null], ["k8s.pod.name", null], ["k8s.ns.name", null]]);
+});
+
+test("a field that there is not is told when the output is compiled", () => {
+  assert.throws(() => compileFormat("x %proc.nothing y"), (error: unknown) => error instanceof VedetteError && error.code === "VEDETTE_FIELD_UNKNOWN" && error.message.includes("%proc.nothing"));
+});
+
+test("on a terminal, what an attacker named cannot send control sequences", () => {
+  assert.is(visible("a\u001b[2Jb\rc\u202ed\u009b"), "a\\x1b[2Jb\\x0dc\\u202ed\\x9b");
+  const line = alertText({ ...OPEN_FROM_CAT, output: "file=\u001b]0;owned\u0007" });
+  assert.match(line, "file=\\x1b]0;owned\\x07");
+});
+
+test.run();

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Modules that nobody wrote: bytes of real ones flipped, cut and put together, and bytes of chance. Admission answers each
+// with a refusal that has a code or lets it in, quickly, without taking memory for what the bytes only claim; and what it lets in
+// can be instantiated and stays inside its bounds.
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VedetteError } from "../../../host/errors.js";
+import { admit, type Admitted } from "../../../host/wasm/admission.js";
+import { PolicyInstance } from "../../../host/wasm/instance.js";
+import { assemble, HAND_WRITTEN } from "./shared.js";
+
+const MODULE = assemble(HAND_WRITTEN);
+const RUNS = 3000;
+const MS_MAX = 200;
+const GROWTH_MAX = 64 << 20;
+
+async function answer(bytes: Uint8Array): Promise<Admitted | VedetteError> {
+  const begun = performance.now();
+  try {
+    return await admit(bytes, "fuzz");
+  } catch (error) {
+    if (!(error instanceof VedetteError)) throw error;
+    return error;
+  } finally {
+    assert.ok(performance.now() - begun < MS_MAX, "an answer takes no time");
+  }
+}
+
+async function survives(bytes: Uint8Array): Promise<boolean> {
+  const got = await answer(bytes);
+  if (got instanceof VedetteError) return true;
+  try {
+    // A flipped constant in a loop may make it endless, so nothing of it is called but what instantiation does.
+    PolicyInstance.start({ ...got, memory: { initial: got.memory.initial, maximum: got.memory.initial } }, {}, { onAlert: () => undefined, onLog: () => undefined });
+  } catch (error) {
+    if (!(error instanceof VedetteError) && !(error instanceof WebAssembly.RuntimeError) && !(error instanceof Error)) throw error;
+  }
+  return got.memory.maximum <= 64;
+}
+
+test("flipped bytes of a real module are answered", async () => {
+  const before = process.memoryUsage().rss;
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(fc.nat(MODULE.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }), async (flips) => {
+      const bytes = Uint8Array.from(MODULE);
+      for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
+      // The body of init must end: flips that touch function bodies are only admitted, not run.
+      const got = await answer(bytes);
+      return got instanceof VedetteError || got.memory.maximum <= 64;
+    }),
+    { numRuns: RUNS },
+  );
+  assert.ok(process.memoryUsage().rss - before < GROWTH_MAX);
+});
+
+test("every single byte of a real module, set to its extremes, is answered", async () => {
+  for (let at = 0; at < MODULE.length; at++) {
+    for (const value of [0x00, 0x7f, 0x80, 0xff]) {
+      const bytes = Uint8Array.from(MODULE);
+      bytes[at] = value;
+      await answer(bytes);
+    }
+  }
+});
+
+test("a real module that is cut anywhere is refused", async () => {
+  for (let size = 0; size < MODULE.length; size++) {
+    const got = await answer(MODULE.subarray(0, size));
+    assert.instance(got, VedetteError, `${size} bytes of it were let in`);
+  }
+});
+
+test("bytes of chance behind a module's header are answered", async () => {
+  const header = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (rest) => survives(Buffer.concat([header, rest]))),
+    { numRuns: RUNS },
+  );
+});
+
+test("sections that claim four thousand million items take no memory", async () => {
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const before = process.memoryUsage().rss;
+  for (let id = 0; id <= 13; id++) {
+    const got = await answer(Uint8Array.from([...header, id, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00]));
+    assert.instance(got, VedetteError);
+  }
+  assert.ok(process.memoryUsage().rss - before < GROWTH_MAX);
+});
+
+test.run();

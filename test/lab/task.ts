@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// A task as Fargate runs one, on this machine: a network namespace with the metadata endpoint in it, a shared volume, and
+// containers under runc. Everything is named after the task and is gone when it is closed, also after a failure.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ContainerOptions, writeBundle } from "./bundle.js";
+import { ADDRESS, containerId, type TaskFacts, taskArn } from "./metadata.js";
+import { missingSeccomp } from "./seccomp.js";
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const CONTROLLERS = "cpu cpuacct cpuset memory devices freezer blkio pids".split(" ");
+const READY_MS_MAX = 10_000;
+
+/** What this machine lacks to run a task; null when it can. */
+export function missingForTasks(): string | null {
+  if (process.getuid?.() !== 0) return "root";
+  for (const command of ["runc", "ip"]) {
+    try {
+      execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
+    } catch {
+      return `the command ${command}`;
+    }
+  }
+  return missingSeccomp();
+}
+
+/** Runs one program of a container from start to end. */
+export class Container {
+  readonly ended: Promise<Ended>;
+  #stdout = "";
+  #stderr = "";
+
+  constructor(
+    readonly id: string,
+    private readonly process: ChildProcess,
+  ) {
+    process.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      this.#stdout += text;
+    });
+    process.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.#stderr += text;
+    });
+    this.ended = new Promise((done) => {
+      process.on("close", (status) => done({ status, stdout: this.#stdout, stderr: this.#stderr }));
+    });
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** The pid of its first process, as the machine sees it. */
+  pid(): number {
+    return (JSON.parse(execFileSync("runc", ["state", this.id], { encoding: "utf8" })) as { pid: number }).pid;
+  }
+
+  kill(signal: string): void {
+    execFileSync("runc", ["kill", this.id, signal], { stdio: "ignore" });
+  }
+
+  /** ECS Exec: another process in the container, no child of its first one. */
+  exec(args: readonly string[], user = 0): Ended {
+    try {
+      const stdout = execFileSync("runc", ["exec", "-u", String(user), this.id, ...args], { encoding: "utf8", timeout: READY_MS_MAX });
+      return { status: 0, stdout, stderr: "" };
+    } catch (error) {
+      const { status, stdout, stderr } = error as { status: number | null; stdout: string; stderr: string };
+      return { status, stdout, stderr };
+    }
+  }
+
+  write(text: string): void {
+    this.process.stdin!.write(text);
+  }
+}
+
+export class Task {
+  readonly folder = mkdtempSync(join(tmpdir(), "vedette-task-"));
+  readonly volume = join(this.folder, "volume");
+  readonly name: string;
+  readonly facts: TaskFacts;
+  readonly #containers: Container[] = [];
+  #endpoint: ChildProcess | null = null;
+
+  constructor(containers: TaskFacts["containers"], family = "lab") {
+    const taskId = randomBytes(16).toString("hex");
+    this.name = `lab${taskId.slice(0, 8)}`;
+    this.facts = { taskId, cluster: "lab", family, revision: "7", containers };
+    mkdirSync(this.volume, { mode: 0o755 });
+  }
+
+  get arn(): string {
+    return taskArn(this.facts);
+  }
+
+  /** The network, and the endpoint in it. */
+  async open(): Promise<void> {
+    const ip = (...args: string[]) => execFileSync("ip", args, { stdio: "pipe" });
+    ip("netns", "add", this.name);
+    ip("-n", this.name, "link", "set", "lo", "up");
+    ip("-n", this.name, "addr", "add", `${ADDRESS}/32`, "dev", "lo");
+    const server = ["--import", "tsx", resolve("test/lab/metadata.ts"), JSON.stringify(this.facts)];
+    this.#endpoint = spawn("ip", ["netns", "exec", this.name, process.execPath, ...server], { stdio: ["ignore", "pipe", "inherit"] });
+    const isReady = new Promise<void>((done) => this.#endpoint!.stdout!.once("data", () => done()));
+    await within(isReady, READY_MS_MAX, "the metadata endpoint did not start");
+  }
+
+  /** Starts a container; one that stands in the facts gets the endpoint's address in its environment. */
+  start(options: ContainerOptions): Container {
+    const bundle = join(this.folder, `bundle-${options.name}-${this.#containers.length}`);
+    const index = this.facts.containers.findIndex(({ name }) => name === options.name);
+    const uri = index < 0 ? {} : { ECS_CONTAINER_METADATA_URI_V4: `http://${ADDRESS}/v4/${containerId(this.facts, index)}` };
+    const environment = { ...uri, ...options.environment };
+    writeBundle(bundle, this.name, `/run/netns/${this.name}`, { ...options, environment });
+    const id = `${this.name}-${options.name}-${this.#containers.length}`;
+    const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", "pipe", "pipe"] });
+    const container = new Container(id, child);
+    this.#containers.push(container);
+    return container;
+  }
+
+  async close(): Promise<void> {
+    for (const { id } of this.#containers) {
+      try {
+        execFileSync("runc", ["delete", "-f", id], { stdio: "ignore" });
+      } catch {} // it is gone already
+    }
+    await Promise.race([Promise.all(this.#containers.map((container) => container.ended)), sleep(READY_MS_MAX)]);
+    this.#endpoint?.kill("SIGKILL");
+    try {
+      execFileSync("ip", ["netns", "del", this.name], { stdio: "ignore" });
+    } catch {} // it was never made
+    for (const controller of CONTROLLERS) removeGroup(`/sys/fs/cgroup/${controller}/ecs/${this.name}`);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Waits until `what` gives something, looking often; fails with `message` and what `tell` says. */
+export async function until<T>(what: () => T | undefined | false | null, message: string, tell: () => string = () => "", ms = READY_MS_MAX): Promise<T> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const value = what();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`${message}\n${tell()}`);
+    await sleep(20);
+  }
+}
+
+export function within<T>(promise: Promise<T>, ms: number, message: string): Promise<T> {
+  const late = sleep(ms, undefined, { ref: false }).then(() => Promise.reject(new Error(message)));
+  return Promise.race([promise, late]);
+}
+
+/** Resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
+}
+
+function removeGroup(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {} // not made, or a container's group is in it still
+}

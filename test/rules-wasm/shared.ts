@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies from a text, for tests of the SDK: written into a folder of their own, compiled, and run on events in the short form.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PolicyRunner } from "../../host/engine/runner.js";
+import { VedetteError } from "../../host/errors.js";
+import { PolicyCompiler } from "../../host/policy/compile.js";
+import { type LoadedPolicy, loadPolicy } from "../../host/policy/load.js";
+import { ShortEvents } from "../../host/policy/short-event.js";
+import { openBatch } from "../../host/wire/batch.js";
+
+export const compiler = new PolicyCompiler();
+const folders: string[] = [];
+
+/** Writes a policy's folder. */
+export function writePolicy(source: string, yaml = "", files: Readonly<Record<string, string>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-policy-"));
+  folders.push(folder);
+  writeFileSync(join(folder, "policy.yaml"), `name: under-test\n${yaml}`);
+  writeFileSync(join(folder, "index.ts"), source);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+export function loadSource(source: string, yaml = "", files: Readonly<Record<string, string>> = {}): Promise<LoadedPolicy> {
+  return loadPolicy(writePolicy(source, yaml, files), { compiler });
+}
+
+/** The error that loading the policy ends with. */
+export async function loadError(source: string, yaml = "", files: Readonly<Record<string, string>> = {}): Promise<VedetteError> {
+  try {
+    await loadSource(source, yaml, files);
+  } catch (error) {
+    if (error instanceof VedetteError) return error;
+    throw error;
+  }
+  throw new Error("the policy was loaded");
+}
+
+export type ShortEvent = readonly [type: string, written: Readonly<Record<string, unknown>>];
+
+/** A policy that keeps running; each call is a batch, and gives the outputs of its alerts. */
+export class Running {
+  readonly #runner: PolicyRunner;
+  faults: string[] = [];
+  logs: string[] = [];
+
+  constructor(policy: LoadedPolicy) {
+    this.#runner = new PolicyRunner(policy);
+  }
+
+  judge(...events: readonly ShortEvent[]): string[] {
+    const short = new ShortEvents();
+    for (const [type, written] of events) short.add(type, written);
+    const { alerts, faults, logs } = this.#runner.judge(openBatch(short.bytes()));
+    this.faults = faults.map((fault) => `${fault.event}: ${fault.reason}`);
+    this.logs = logs.map((line) => `${line.level} ${line.text}`);
+    return alerts.map((alert) => alert.output);
+  }
+
+  get memoryBytes(): number {
+    return this.#runner.memoryBytes;
+  }
+}
+
+export function cleanUp(): void {
+  compiler.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}

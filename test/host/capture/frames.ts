@@ -17,11 +17,23 @@ export function frame(bytes: Uint8Array): Buffer {
 }
 
 export function hello(schema: bigint = SCHEMA): Buffer {
-  const info = { pid: 1, hostname: "box", command: ["cat", "x"], agent: "0.1.0", kernel: "6.1", arch: "x86_64", tiers: ["trace"], snaplen: 80, container: null, secret: null };
+  const info = {
+    pid: 1,
+    hostname: "box",
+    command: ["cat", "x"],
+    agent: "0.1.0",
+    kernel: "6.1",
+    arch: "x86_64",
+    tiers: ["trace"],
+    snaplen: 80,
+    container: null,
+    secret: null,
+  };
   return frame(packr.pack(["hello", 1, schema, Buffer.alloc(16, 7), info]));
 }
 
-export const end = (status: number, signal = 0, lost: readonly number[] = [0, 0, 0, 0, 0]): Buffer => frame(packr.pack(["end", status, signal, lost]));
+export const end = (status: number, signal = 0, lost: readonly number[] = [0, 0, 0, 0, 0]): Buffer =>
+  frame(packr.pack(["end", status, signal, lost]));
 
 /** A file that the fake agent sends. */
 export function streamFile(...frames: readonly Uint8Array[]): string {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ring's readers: each sees every batch once, the slowest holds the writers, one that dies in the middle of a batch leaves it to
 // its successor.
-import { connect } from "node:net";
+
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -18,29 +19,40 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 function batch(seq: number, bytes: number): Buffer {
   const builder = new BatchBuilder({ seq, first: seq });
-  for (let i = 0; i * 4096 < bytes; i++) builder.record("write", { params: { data: Buffer.alloc(4096, `${seq}.${i};`) } });
+  for (let i = 0; i * 4096 < bytes; i++)
+    builder.record("write", { params: { data: Buffer.alloc(4096, `${seq}.${i};`) } });
   return frame(builder.bytes());
 }
 
 /** A capture with a small ring that listens, and an agent's connection to it. */
-async function listening(ringBytes: number, handlers: CaptureHandlers = {}): Promise<{ capture: Capture; send: (...frames: Buffer[]) => Promise<void> }> {
+async function listening(
+  ringBytes: number,
+  handlers: CaptureHandlers = {},
+): Promise<{ capture: Capture; send: (...frames: Buffer[]) => Promise<void> }> {
   const capture = new Capture({ ringBytes, ...handlers });
   const path = join(folder, `socket-${Math.random()}`);
   capture.listen(path);
   const socket = connect(path);
   socket.on("error", () => undefined);
-  const send = (...frames: Buffer[]): Promise<void> => new Promise((resolve) => void socket.write(Buffer.concat(frames), () => resolve()));
+  const send = (...frames: Buffer[]): Promise<void> =>
+    new Promise((resolve) => void socket.write(Buffer.concat(frames), () => resolve()));
   return { capture, send };
 }
 
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  assert.ok(condition(), "it did not come about in 4 s");
-};
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assert.unreachable("it did not come about in 4 s");
+}
 
 test("two readers see every batch, each at its own pace, and the slower one stops the writer", async () => {
   const { capture, send } = await listening(1 << 20);
-  const [quick, slow] = [new RingReader(capture.ring, capture.reader()), new RingReader(capture.ring, capture.reader())];
+  const [quick, slow] = [
+    new RingReader(capture.ring, capture.reader()),
+    new RingReader(capture.ring, capture.reader()),
+  ];
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
   const read = (reader: RingReader): boolean => reader.next(0) !== null;
@@ -63,7 +75,10 @@ test("two readers see every batch, each at its own pace, and the slower one stop
 
 test("a reader that leaves no longer holds the writer", async () => {
   const { capture, send } = await listening(1 << 20);
-  const [reader, leaver] = [new RingReader(capture.ring, capture.reader()), new RingReader(capture.ring, capture.reader())];
+  const [reader, leaver] = [
+    new RingReader(capture.ring, capture.reader()),
+    new RingReader(capture.ring, capture.reader()),
+  ];
   leaver.detach();
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
@@ -147,7 +162,11 @@ test("an abstract name and a loopback port are listened on; any other address is
   tcp.close();
   for (const address of ["0.0.0.0:0", "10.0.0.1:80", "127.0.0.1:port", "/nowhere/at/all"]) {
     const capture = new Capture();
-    assert.throws(() => capture.listen(address), (error: unknown) => error instanceof VedetteError && error.code === "VEDETTE_LISTEN_REFUSED", address);
+    assert.throws(
+      () => capture.listen(address),
+      (error: unknown) => error instanceof VedetteError && error.code === "VEDETTE_LISTEN_REFUSED",
+      address,
+    );
     capture.close();
   }
 });

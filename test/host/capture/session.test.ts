@@ -15,7 +15,11 @@ interface Played {
   readonly numbers: number[];
 }
 
-async function play(path: string, status: string, during: (session: Session) => void = () => undefined): Promise<Played> {
+async function play(
+  path: string,
+  status: string,
+  during: (session: Session) => void = () => undefined,
+): Promise<Played> {
   const numbers: number[] = [];
   const drain = (): void => {
     for (let raw = reader.next(0); raw !== null; raw = reader.next(0)) {
@@ -35,7 +39,8 @@ async function play(path: string, status: string, during: (session: Session) => 
 /** `count` records from evt.num `first` on. */
 function batch(seq: number, first: number, count: number, payload = 0): Buffer {
   const builder = new BatchBuilder({ seq, first });
-  for (let i = 0; i < count; i++) builder.record("write", { result: 1, params: { data: Buffer.alloc(payload, `${first + i} `), size: 1 } });
+  for (let i = 0; i < count; i++)
+    builder.record("write", { result: 1, params: { data: Buffer.alloc(payload, `${first + i} `), size: 1 } });
   return frame(builder.bytes());
 }
 
@@ -58,7 +63,10 @@ test("far more than the ring holds goes through it, and wraps around", async () 
 });
 
 test("gaps in the numbers are counted, and the agent's own counters are passed on", async () => {
-  const { ending, numbers } = await play(streamFile(hello(), batch(1, 1, 2), batch(4, 13, 1), end(0, 0, [10, 0, 0, 0, 0])), "0");
+  const { ending, numbers } = await play(
+    streamFile(hello(), batch(1, 1, 2), batch(4, 13, 1), end(0, 0, [10, 0, 0, 0, 0])),
+    "0",
+  );
   assert.equal(numbers, [1, 2, 13]);
   assert.is(ending.missing, 10);
   assert.equal(ending.lost, [10, 0, 0, 0, 0]);
@@ -98,7 +106,11 @@ const REFUSED: Readonly<Record<string, readonly [frames: Buffer[], code: string,
   "an empty frame": [[hello(), Buffer.alloc(4)], "VEDETTE_FRAME_OVERSIZED", []],
   "a batch before hello": [[batch(1, 1, 2)], "VEDETTE_FRAME_UNEXPECTED", []],
   "a second hello": [[hello(), hello()], "VEDETTE_FRAME_UNEXPECTED", []],
-  "a frame of an unknown name": [[hello(), frame(Buffer.from([0x91, 0xa3, 0x66, 0x6f, 0x6f]))], "VEDETTE_FRAME_UNEXPECTED", []],
+  "a frame of an unknown name": [
+    [hello(), frame(Buffer.from([0x91, 0xa3, 0x66, 0x6f, 0x6f]))],
+    "VEDETTE_FRAME_UNEXPECTED",
+    [],
+  ],
   "a frame that is no msgpack": [[hello(), frame(Buffer.from("GET / HTTP/1.1"))], "VEDETTE_FRAME_UNEXPECTED", []],
   "an agent of another schema": [[hello(5n)], "VEDETTE_SCHEMA_MISMATCH", []],
 };
@@ -137,10 +149,14 @@ test("a signal sent through the session reaches the agent", async () => {
 test("the agent inherits what we inherited, its own stream at 3, and nothing of ours", async () => {
   const path = streamFile(hello(), end(0));
   await play(path, "fds");
-  const open = [...readFileSync(`${path}.fds`, "utf8").matchAll(/ (\d+) -> (\S+)/g)].map(([, fd, target]) => [Number(fd), target as string] as const);
+  const open = [...readFileSync(`${path}.fds`, "utf8").matchAll(/ (\d+) -> (\S+)/g)].map(
+    ([, fd, target]) => [Number(fd), target as string] as const,
+  );
   assert.match(open.find(([fd]) => fd === 3)?.[1] ?? "", /^socket:/);
   const more = open.filter(([fd, target]) => fd > 3 && !target.endsWith("/fd")).map(([fd]) => fd); // ls has the folder open
-  const inherited = readdirSync("/proc/self/fdinfo").map(Number).filter((fd) => fd > 3 && !closesOnExec(fd));
+  const inherited = readdirSync("/proc/self/fdinfo")
+    .map(Number)
+    .filter((fd) => fd > 3 && !closesOnExec(fd));
   assert.equal(more.sort(), inherited.sort());
 });
 

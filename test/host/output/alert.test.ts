@@ -37,7 +37,13 @@ test("without ISO times the sentence begins with the local time of day, and evt.
 });
 
 test("output_fields are in alphabetical order; what is missing is null, numbers and truths stay what they are", () => {
-  const outputFields = [["user.uid", 0], ["container.id", null], ["fd.ino", 2n ** 60n], ["evt.failed", false], ["proc.aname", ["a", "b"]]] as const;
+  const outputFields = [
+    ["user.uid", 0],
+    ["container.id", null],
+    ["fd.ino", 2n ** 60n],
+    ["evt.failed", false],
+    ["proc.aname", ["a", "b"]],
+  ] as const;
   assert.match(
     alertJson({ ...OPEN_FROM_CAT, outputFields }),
     '"output_fields":{"container.id":null,"evt.failed":false,"evt.time":1470327477881781397,"fd.ino":1152921504606846976,"proc.aname":["a","b"],"user.uid":0}',
@@ -54,15 +60,30 @@ test("control characters are escaped in JSON, and no line has a line feed in it"
 function shadowRead(): ReturnType<typeof openBatch> {
   const builder = new BatchBuilder();
   const cat = builder.process({ pid: 9, name: "cat", args: ["/etc/shadow"], user: "root", uid: 0 });
-  builder.record("openat", { process: cat, descriptor: builder.descriptor({ type: "f", name: "/etc/shadow" }), fd: 3, result: 3, time: 1_470_327_477_881_781_397n, params: { dirfd: -100, name: "/etc/shadow", flags: 0 } });
+  builder.record("openat", {
+    process: cat,
+    descriptor: builder.descriptor({ type: "f", name: "/etc/shadow" }),
+    fd: 3,
+    result: 3,
+    time: 1_470_327_477_881_781_397n,
+    params: { dirfd: -100, name: "/etc/shadow", flags: 0 },
+  });
   return openBatch(builder.bytes());
 }
 
 test("an output's fields are filled in and listed under their own text", () => {
-  const format = compileFormat("Read %fd.name | proc=%proc.name parent=%proc.aname[1] flags=%evt.arg.flags uid=%user.uid 100%% %% sure%");
+  const format = compileFormat(
+    "Read %fd.name | proc=%proc.name parent=%proc.aname[1] flags=%evt.arg.flags uid=%user.uid 100%% %% sure%",
+  );
   assert.equal(format(shadowRead(), 0), {
     text: "Read /etc/shadow | proc=cat parent=<NA> flags=O_RDONLY uid=0 100% % sure%",
-    fields: [["fd.name", "/etc/shadow"], ["proc.name", "cat"], ["proc.aname[1]", null], ["evt.arg.flags", "O_RDONLY"], ["user.uid", 0]],
+    fields: [
+      ["fd.name", "/etc/shadow"],
+      ["proc.name", "cat"],
+      ["proc.aname[1]", null],
+      ["evt.arg.flags", "O_RDONLY"],
+      ["user.uid", 0],
+    ],
   });
 });
 
@@ -74,11 +95,24 @@ test("a time reads as a time of day in the sentence and is a number among the fi
 
 test("what Falco's container plugin appends has its six fields", () => {
   const { fields } = compileFormat(SUGGESTED_OUTPUT)(shadowRead(), 0);
-  assert.equal(fields, [["container.id", "host"], ["container.name", "host"], ["container.image.repository", null], ["container.image.tag", null], ["k8s.pod.name", null], ["k8s.ns.name", null]]);
+  assert.equal(fields, [
+    ["container.id", "host"],
+    ["container.name", "host"],
+    ["container.image.repository", null],
+    ["container.image.tag", null],
+    ["k8s.pod.name", null],
+    ["k8s.ns.name", null],
+  ]);
 });
 
 test("a field that there is not is told when the output is compiled", () => {
-  assert.throws(() => compileFormat("x %proc.nothing y"), (error: unknown) => error instanceof VedetteError && error.code === "VEDETTE_FIELD_UNKNOWN" && error.message.includes("%proc.nothing"));
+  assert.throws(
+    () => compileFormat("x %proc.nothing y"),
+    (error: unknown) =>
+      error instanceof VedetteError &&
+      error.code === "VEDETTE_FIELD_UNKNOWN" &&
+      error.message.includes("%proc.nothing"),
+  );
 });
 
 test("on a terminal, what an attacker named cannot send control sequences", () => {

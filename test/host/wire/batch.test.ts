@@ -13,10 +13,31 @@ function sample(): BatchBuilder {
   const batch = new BatchBuilder({ seq: 7, first: 100, lost: [1, 2, 0, 0, 5] });
   const parent = batch.process({ pid: 1, name: "init", args: [] });
   const stdin = batch.descriptor({ type: "p", name: "pipe:[9]" });
-  const shell = batch.process({ pid: 7, ppid: 1, parent, stdin, name: "sh", exe: "/bin/sh", args: ["-c", "id"], cwd: "/root" });
+  const shell = batch.process({
+    pid: 7,
+    ppid: 1,
+    parent,
+    stdin,
+    name: "sh",
+    exe: "/bin/sh",
+    args: ["-c", "id"],
+    cwd: "/root",
+  });
   const file = batch.descriptor({ type: "f", name: "/etc/hosts", nameraw: "hosts" });
-  batch.record("openat", { process: shell, descriptor: file, fd: 3, result: 3, params: { dirfd: -100, name: "hosts", flags: 0 } });
-  batch.record("read", { process: shell, descriptor: file, fd: 3, result: 9, params: { data: Buffer.from("localhost"), size: 80 } });
+  batch.record("openat", {
+    process: shell,
+    descriptor: file,
+    fd: 3,
+    result: 3,
+    params: { dirfd: -100, name: "hosts", flags: 0 },
+  });
+  batch.record("read", {
+    process: shell,
+    descriptor: file,
+    fd: 3,
+    result: 9,
+    params: { data: Buffer.from("localhost"), size: 80 },
+  });
   return batch;
 }
 
@@ -54,20 +75,28 @@ test("the addon finds the same records and the same event types", () => {
   const result = loadAddon().checkBatch(sample().bytes());
   if ("code" in result) throw new Error(result.reason);
   assert.is(result.count, 2);
-  const ids = result.types.flatMap((word, i) => Array.from({ length: 32 }, (_, bit) => ((word >>> bit) & 1 ? i * 32 + bit : -1)));
-  assert.equal(ids.filter((id) => id >= 0), [41, 50]);
+  const ids = result.types.flatMap((word, i) =>
+    Array.from({ length: 32 }, (_, bit) => ((word >>> bit) & 1 ? i * 32 + bit : -1)),
+  );
+  assert.equal(
+    ids.filter((id) => id >= 0),
+    [41, 50],
+  );
 });
 
 test("a flipped byte gives a batch that still holds or VEDETTE_BATCH_CORRUPT, and both readers agree", () => {
   const whole = sample().bytes();
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }), (flips) => {
-      const bytes = Uint8Array.from(whole);
-      for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
-      const answer = verdict(bytes);
-      assert.ok(["ok", "VEDETTE_BATCH_CORRUPT", "VEDETTE_SCHEMA_MISMATCH"].includes(answer), answer);
-      assert.is(nativeVerdict(bytes), answer);
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
+      (flips) => {
+        const bytes = Uint8Array.from(whole);
+        for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
+        const answer = verdict(bytes);
+        assert.ok(["ok", "VEDETTE_BATCH_CORRUPT", "VEDETTE_SCHEMA_MISMATCH"].includes(answer), answer);
+        assert.is(nativeVerdict(bytes), answer);
+      },
+    ),
     { numRuns: 20_000 },
   );
 });
@@ -124,7 +153,14 @@ test("numbers in any width that msgpack has are read", () => {
   const bytes = Buffer.from(new BatchBuilder({ seq: 5 }).bytes());
   const at = 1 + 8 + 1 + 9 + 6 - 1 + 16; // array, name, version, schema, bin head and its 16 bytes
   const seq = bytes.indexOf(5, at);
-  for (const form of [[0xcc, 5], [0xcd, 0, 5], [0xce, 0, 0, 0, 5], [0xd1, 0, 5], [0xd3, 0, 0, 0, 0, 0, 0, 0, 5], [0xcb, 0x40, 0x14, 0, 0, 0, 0, 0, 0]]) {
+  for (const form of [
+    [0xcc, 5],
+    [0xcd, 0, 5],
+    [0xce, 0, 0, 0, 5],
+    [0xd1, 0, 5],
+    [0xd3, 0, 0, 0, 0, 0, 0, 0, 5],
+    [0xcb, 0x40, 0x14, 0, 0, 0, 0, 0, 0],
+  ]) {
     const other = Buffer.concat([bytes.subarray(0, seq), Buffer.from(form), bytes.subarray(seq + 1)]);
     assert.is(openBatch(other).seq, 5);
     assert.is(nativeVerdict(other), "ok");

@@ -95,7 +95,10 @@ test("a batch that was not released is seen again by whoever takes the place", a
   const first = new RingReader(capture.ring, index);
   await send(hello(), batch(1, 10), batch(2, 10));
   let held = first.next(0);
-  await until(() => (held ??= first.next(0)) !== null);
+  await until(() => {
+    held = held ?? first.next(0);
+    return held !== null;
+  });
   const again = new RingReader(capture.ring, index).next(0);
   assert.equal(Buffer.from(again?.bytes ?? []), Buffer.from(held?.bytes ?? []));
   capture.close();
@@ -118,7 +121,10 @@ test("a batch says which event types it holds and where it came from", async () 
   const mixed = new BatchBuilder().record("openat").record("close").record("openat");
   await send(hello(), frame(mixed.bytes()));
   let raw = reader.next(0);
-  await until(() => (raw ??= reader.next(0)) !== null);
+  await until(() => {
+    raw = raw ?? reader.next(0);
+    return raw !== null;
+  });
   const holds = (id: number): boolean => (((raw?.types[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
   assert.equal([40, 41, 44, 50].map(holds), [false, true, true, false]);
   assert.is(raw?.count, 3);

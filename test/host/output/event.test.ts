@@ -57,7 +57,7 @@ test("an event is one flat object of Falco's names", () => {
   const [, read] = lines(session(), new EventJson());
   assert.equal(JSON.parse(read as string), {
     "evt.num": 42,
-    "evt.time": 1_470_327_477_881_781_400, // what a double keeps; the text has all digits
+    "evt.time": Number(1_470_327_477_881_781_397n), // what a double keeps; the text has all digits
     "evt.type": "read",
     "evt.rawres": 5,
     "evt.res": "SUCCESS",

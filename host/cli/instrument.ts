@@ -1,75 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette instrument FILE`: a task definition or template in, the same with Vedette in it out. The result alone goes to
 // stdout; what a person should know goes to stderr.
-import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { type Command, Option } from "commander";
+import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { unifiedDiff } from "../fargate/diff.js";
 import { readImageConfigs } from "../fargate/image-config.js";
 import { instrument } from "../fargate/instrument.js";
-import { OVERLOADS, STARTS } from "../fargate/options.js";
+import type { Document } from "../fargate/node.js";
+import type { GivenOptions } from "../fargate/options.js";
 import { readDocument } from "../fargate/read.js";
 import { undo } from "../fargate/undo.js";
+import { reasonOf } from "../reason.js";
+import { say } from "./failure.js";
 
-interface Flags {
+export interface InstrumentFlags extends GivenOptions {
   readonly output?: string;
   readonly dryRun?: boolean;
   readonly undo?: boolean;
-  readonly container: string[];
-  readonly taskDefinition: string[];
-  readonly imageConfig: string[];
-  readonly policy: string[];
-  readonly image?: string;
-  readonly start?: string;
-  readonly onOverload?: string;
+  readonly imageConfig?: readonly string[];
 }
 
-export function addInstrument(program: Command, version: string): void {
-  const each = (value: string, before: string[]) => [...before, value];
-  program
-    .command("instrument")
-    .description("Put Vedette into an ECS task definition (JSON) or a CloudFormation template (JSON or YAML)")
-    .argument("<file>", "the definition; - reads standard input")
-    .option("-o, --output <file>", "write there instead of stdout; may be the same file")
-    .option("--dry-run", "print a diff and write nothing")
-    .option("--undo", "take Vedette out again")
-    .option("--container <name>", "watch this container (repeatable; default: every essential one)", each, [])
-    .option("--task-definition <id>", "change this resource of a template only (repeatable)", each, [])
-    .option("--image <image>", "the sidecar's image")
-    .option(
-      "--image-config <file>",
-      "FILE or CONTAINER=FILE: what `docker image inspect` prints (repeatable)",
-      each,
-      [],
-    )
-    .option("--policy <dir>", "a policy folder inside the sidecar (repeatable; default: the pack)", each, [])
-    .addOption(
-      new Option("--start <mode>", "whether the workload waits for the policies (default: availability)").choices(
-        STARTS,
-      ),
-    )
-    .addOption(
-      new Option("--on-overload <what>", "what gives way when events come too fast (default: shed)").choices(OVERLOADS),
-    )
-    .action((file: string, flags: Flags) => run(file, flags, version));
-}
+const STDOUT = 1;
 
-function run(file: string, flags: Flags, version: string): void {
+export function instrumentFile(file: string, flags: InstrumentFlags, version: string): number {
   const document = readDocument(file);
   const { text, remarks } = flags.undo
     ? undone(document)
-    : instrument(document, flags, readImageConfigs(flags.imageConfig), version);
-  for (const remark of remarks) process.stderr.write(`${remark}\n`);
-  if (flags.dryRun) process.stdout.write(unifiedDiff(document.path, document.text, text));
-  else if (flags.output === undefined) process.stdout.write(text);
+    : instrument(document, flags, readImageConfigs(flags.imageConfig ?? []), version);
+  for (const remark of remarks) say(`vedette: ${remark}`);
+  if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
+  else if (flags.output === undefined) print(text);
   else writeWhole(flags.output, text);
+  return 0;
 }
 
-function undone(document: Parameters<typeof undo>[0]): { text: string; remarks: string[] } {
+function undone(document: Document): { text: string; remarks: string[] } {
   const { text, journal, isExact } = undo(document);
   if (journal === null) return { text, remarks: [`${document.path} has no Vedette in it`] };
   if (isExact) return { text, remarks: [] };
   return { text, remarks: [`${document.path} was edited since it was instrumented; those edits stay`] };
+}
+
+function print(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(STDOUT, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") return; // whoever read it has enough
+      if (code !== "EAGAIN") throw error;
+    }
+  }
 }
 
 /** All of it or nothing: whoever reads the file meanwhile sees the old one. */
@@ -78,9 +60,8 @@ function writeWhole(path: string, text: string): void {
   try {
     writeFileSync(draft, text);
     renameSync(draft, path);
-  } catch (error) {
+  } catch (cause) {
     rmSync(draft, { force: true });
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new VedetteError("VEDETTE_OUTPUT_UNWRITABLE", { path, reason }, { cause: error });
+    throw new VedetteError("VEDETTE_OUTPUT_UNWRITABLE", { path, reason: reasonOf(cause) }, { cause });
   }
 }

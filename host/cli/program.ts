@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
+import { defineInstrument } from "./instrument-command.js";
 
 const SNAPLEN_MAX = 4096;
 
@@ -62,6 +63,7 @@ function defineProgram(command: readonly string[], done: (status: number) => voi
     .description("say what this kernel and container allow, and what to change")
     .option("--json", "one JSON object")
     .action(async (options) => done(await (await import("./doctor.js")).doctor(options)));
+  defineInstrument(program, version(), done);
 
   for (const each of [program, ...program.commands])
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -86,7 +88,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
   });
 }
 
-const known = (command: string): string => (["run", "trace", "doctor"].includes(command) ? command : "");
+const known = (command: string): string => (["run", "trace", "doctor", "instrument"].includes(command) ? command : "");
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

@@ -7,6 +7,7 @@
 //   docker buildx imagetools inspect --format '{{json .Image}}'                 the same, or one for each platform
 import { readFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 
 export interface ImageConfig {
   readonly entryPoint: readonly string[];
@@ -51,8 +52,7 @@ function readImages(path: string): Source["images"] {
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw invalid(code ?? `it is not JSON (${(error as Error).message})`, error);
+    throw invalid(error instanceof SyntaxError ? `it is not JSON (${reasonOf(error)})` : reasonOf(error), error);
   }
   const images = imagesIn(value);
   if (images.length === 0) throw invalid("it holds no image configuration (neither Config nor config)");

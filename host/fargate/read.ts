@@ -2,6 +2,7 @@
 // A file into a Document: which format it is in, which line ending and which step of indentation it uses.
 import { readFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 import type { Document } from "./node.js";
 import { readJson } from "./read-json.js";
 import { readYaml } from "./read-yaml.js";
@@ -15,8 +16,7 @@ export function readDocument(path: string): Document {
     return parseDocument(path === "-" ? "standard input" : path, decode(bytes));
   } catch (error) {
     if (error instanceof VedetteError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new VedetteError("VEDETTE_DEFINITION_UNREADABLE", { path, reason }, { cause: error });
+    throw new VedetteError("VEDETTE_DEFINITION_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
   }
 }
 

@@ -55,7 +55,9 @@ function config(task: string, network: string, options: ContainerOptions): objec
       terminal: false,
       user: { uid: user, gid: user },
       args: options.args,
-      env: Object.entries({ PATH: "/usr/local/bin:/usr/bin:/bin", ...options.environment }).map((pair) => pair.join("=")),
+      env: Object.entries({ PATH: "/usr/local/bin:/usr/bin:/bin", ...options.environment }).map((pair) =>
+        pair.join("="),
+      ),
       cwd: "/",
       // As Docker: another user than root has them in the bounding set alone.
       capabilities: {
@@ -90,7 +92,9 @@ function config(task: string, network: string, options: ContainerOptions): objec
 function resources({ cpu, memoryBytes }: ContainerOptions): object {
   return {
     ...(memoryBytes === undefined ? {} : { memory: { limit: memoryBytes } }),
-    ...(cpu === undefined ? {} : { cpu: { quota: Math.round(cpu * PERIOD_US), period: PERIOD_US, shares: Math.round(cpu * 1024) } }),
+    ...(cpu === undefined
+      ? {}
+      : { cpu: { quota: Math.round(cpu * PERIOD_US), period: PERIOD_US, shares: Math.round(cpu * 1024) } }),
   };
 }
 

@@ -77,7 +77,8 @@ function taskAnswer(facts: TaskFacts): object {
 }
 
 function answer(facts: TaskFacts, url: string): object | null {
-  if (url.startsWith("/v2/credentials/")) return { RoleArn: "made-up", AccessKeyId: "ASIA0000000000000000", SecretAccessKey: "none" };
+  if (url.startsWith("/v2/credentials/"))
+    return { RoleArn: "made-up", AccessKeyId: "ASIA0000000000000000", SecretAccessKey: "none" };
   const [, id, rest = ""] = /^\/v4\/([^/]+)(\/task)?$/.exec(url) ?? [];
   const index = facts.containers.findIndex((_, at) => containerId(facts, at) === id);
   if (index < 0) return null;

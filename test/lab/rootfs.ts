@@ -20,7 +20,28 @@ export interface Rootfs {
 const FOLDERS = ["proc", "sys", "dev", "etc", "tmp", "usr", "vedette", "bin", "srv"];
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n";
 const MUSL_LOADER = "/usr/lib/x86_64-linux-musl/libc.so";
-const APPLETS = ["sh", "cat", "echo", "ls", "wget", "sleep", "id", "head", "dd", "ln", "cp", "chmod", "kill", "ps", "true", "nc", "mkdir", "touch", "rm", "env"];
+const APPLETS = [
+  "sh",
+  "cat",
+  "echo",
+  "ls",
+  "wget",
+  "sleep",
+  "id",
+  "head",
+  "dd",
+  "ln",
+  "cp",
+  "chmod",
+  "kill",
+  "ps",
+  "true",
+  "nc",
+  "mkdir",
+  "touch",
+  "rm",
+  "env",
+];
 
 /** `files`: programs to copy in, by their path inside. */
 export function makeRootfs(kind: Kind, folder: string, files: Readonly<Record<string, string>> = {}): Rootfs {
@@ -50,7 +71,8 @@ const MAKERS: Record<Kind, (folder: string) => Mount[]> = {
     execFileSync("rmdir", [join(folder, "bin")]);
     for (const link of ["bin", "sbin", "lib", "lib64"]) symlinkSync(`usr/${link}`, join(folder, link));
     for (const name of ["ld.so.cache", "alternatives", "ssl", "java-21-openjdk", "nsswitch.conf"]) {
-      if (existsSync(join("/etc", name))) cpSync(join("/etc", name), join(folder, "etc", name), { recursive: true, dereference: false });
+      if (existsSync(join("/etc", name)))
+        cpSync(join("/etc", name), join(folder, "etc", name), { recursive: true, dereference: false });
     }
     return [{ source: "/usr", destination: "/usr", readOnly: true }];
   },

@@ -3,7 +3,7 @@
 // containers under runc. Everything is named after the task and is gone when it is closed, also after a failure.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,6 +18,7 @@ export interface Ended {
 }
 
 const CONTROLLERS = "cpu cpuacct cpuset memory devices freezer blkio pids".split(" ");
+const NETWORKS = "/run/netns";
 const READY_MS_MAX = 10_000;
 
 /** What this machine lacks to run a task; null when it can. */
@@ -74,7 +75,10 @@ export class Container {
   /** ECS Exec: another process in the container, no child of its first one. */
   exec(args: readonly string[], user = 0): Ended {
     try {
-      const stdout = execFileSync("runc", ["exec", "-u", String(user), this.id, ...args], { encoding: "utf8", timeout: READY_MS_MAX });
+      const stdout = execFileSync("runc", ["exec", "-u", String(user), this.id, ...args], {
+        encoding: "utf8",
+        timeout: READY_MS_MAX,
+      });
       return { status: 0, stdout, stderr: "" };
     } catch (error) {
       const { status, stdout, stderr } = error as { status: number | null; stdout: string; stderr: string };
@@ -97,7 +101,7 @@ export class Task {
 
   constructor(containers: TaskFacts["containers"], family = "lab") {
     const taskId = randomBytes(16).toString("hex");
-    this.name = `lab${taskId.slice(0, 8)}`;
+    this.name = `lab-${process.pid}-${taskId.slice(0, 6)}`;
     this.facts = { taskId, cluster: "lab", family, revision: "7", containers };
     mkdirSync(this.volume, { mode: 0o755 });
   }
@@ -108,12 +112,15 @@ export class Task {
 
   /** The network, and the endpoint in it. */
   async open(): Promise<void> {
+    sweep();
     const ip = (...args: string[]) => execFileSync("ip", args, { stdio: "pipe" });
     ip("netns", "add", this.name);
     ip("-n", this.name, "link", "set", "lo", "up");
     ip("-n", this.name, "addr", "add", `${ADDRESS}/32`, "dev", "lo");
     const server = ["--import", "tsx", resolve("test/lab/metadata.ts"), JSON.stringify(this.facts)];
-    this.#endpoint = spawn("ip", ["netns", "exec", this.name, process.execPath, ...server], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#endpoint = spawn("ip", ["netns", "exec", this.name, process.execPath, ...server], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const isReady = new Promise<void>((done) => this.#endpoint!.stdout!.once("data", () => done()));
     await within(isReady, READY_MS_MAX, "the metadata endpoint did not start");
   }
@@ -122,9 +129,10 @@ export class Task {
   start(options: ContainerOptions): Container {
     const bundle = join(this.folder, `bundle-${options.name}-${this.#containers.length}`);
     const index = this.facts.containers.findIndex(({ name }) => name === options.name);
-    const uri = index < 0 ? {} : { ECS_CONTAINER_METADATA_URI_V4: `http://${ADDRESS}/v4/${containerId(this.facts, index)}` };
+    const uri =
+      index < 0 ? {} : { ECS_CONTAINER_METADATA_URI_V4: `http://${ADDRESS}/v4/${containerId(this.facts, index)}` };
     const environment = { ...uri, ...options.environment };
-    writeBundle(bundle, this.name, `/run/netns/${this.name}`, { ...options, environment });
+    writeBundle(bundle, this.name, join(NETWORKS, this.name), { ...options, environment });
     const id = `${this.name}-${options.name}-${this.#containers.length}`;
     const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", "pipe", "pipe"] });
     const container = new Container(id, child);
@@ -149,7 +157,12 @@ export class Task {
 }
 
 /** Waits until `what` gives something, looking often; fails with `message` and what `tell` says. */
-export async function until<T>(what: () => T | undefined | false | null, message: string, tell: () => string = () => "", ms = READY_MS_MAX): Promise<T> {
+export async function until<T>(
+  what: () => T | undefined | false | null,
+  message: string,
+  tell: () => string = () => "",
+  ms = READY_MS_MAX,
+): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {
     const value = what();
@@ -167,6 +180,15 @@ export function within<T>(promise: Promise<T>, ms: number, message: string): Pro
 /** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
+}
+
+/** Tasks whose test was killed before it could close them: their names say which process made them. */
+function sweep(): void {
+  const isDead = (name: string) => name.startsWith("lab-") && !existsSync(`/proc/${name.split("-")[1]}`);
+  for (const id of execFileSync("runc", ["list", "-q"], { encoding: "utf8" }).split("\n").filter(isDead))
+    execFileSync("runc", ["delete", "-f", id], { stdio: "ignore" });
+  const names = existsSync(NETWORKS) ? readdirSync(NETWORKS).filter(isDead) : [];
+  for (const name of names) execFileSync("ip", ["netns", "del", name], { stdio: "ignore" });
 }
 
 function removeGroup(path: string): void {

@@ -152,7 +152,7 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
     "no such file",
     "VEDETTE_DEFINITION_UNREADABLE",
     () => readDocument(join(folder, "none.json")),
-    /none\.json cannot be read: ENOENT/,
+    /none\.json cannot be read: no such file/,
   ],
   ["bytes that are not text", "VEDETTE_DEFINITION_UNREADABLE", () => readDocument("/proc/self/exe"), /cannot be read/],
   [
@@ -254,7 +254,7 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
     () => run(task({ name: "app", image: "app:1" })),
     /task\.json:6: containerDefinitions\[0\]: container app leaves its entryPoint/,
   ],
-  ["no image file", "VEDETTE_IMAGE_CONFIG_INVALID", () => readImageConfigs([join(folder, "no.json")]), /ENOENT/],
+  ["no image file", "VEDETTE_IMAGE_CONFIG_INVALID", () => readImageConfigs([join(folder, "no.json")]), /no such file/],
   [
     "an image file of another kind",
     "VEDETTE_IMAGE_CONFIG_INVALID",

@@ -39,14 +39,15 @@ class FormerFileLimit {
   bool lowered_ = false;
 };
 
-int spawn(pid_t& pid, const std::string& file, int stream, char* const arguments[], char* const environment[]) {
+int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
-  // A dup2 clears CLOEXEC, also when the two are the same: Node marks its own stdin, stdout and stderr when it starts.
-  for (int stdio = 0; stdio < kStreamFd; ++stdio) posix_spawn_file_actions_adddup2(&actions, stdio, stdio);
-  posix_spawn_file_actions_adddup2(&actions, stream, kStreamFd);
+  // A dup2 clears CLOEXEC, also when the two are the same: Node marked all that it inherited, the standard streams too.
+  for (const int stdio : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) posix_spawn_file_actions_adddup2(&actions, stdio, stdio);
+  for (const int fd : options.inherited) posix_spawn_file_actions_adddup2(&actions, fd, fd);
+  posix_spawn_file_actions_adddup2(&actions, stream, options.stream);
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
@@ -54,18 +55,18 @@ int spawn(pid_t& pid, const std::string& file, int stream, char* const arguments
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   const FormerFileLimit limit;
-  const int error = posix_spawn(&pid, file.c_str(), &actions, &attributes, arguments, environment);
+  const int error = posix_spawn(&pid, options.file.c_str(), &actions, &attributes, pointers(options.arguments).data(), pointers(options.environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }
 }  // namespace
 
-Launched launch(const std::string& file, const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+Launched launch(const LaunchOptions& options) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return {.error = errno};
   Launched launched{.socket = ends[0]};
-  launched.error = spawn(launched.pid, file, ends[1], pointers(arguments).data(), pointers(environment).data());
+  launched.error = spawn(launched.pid, options, ends[1]);
   ::close(ends[1]);
   if (launched.error != 0) {
     ::close(ends[0]);

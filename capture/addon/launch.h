@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the agent as the shell would have started the workload. Node has changed what a child would inherit: it raised the
 // soft limit of open files and ignores SIGPIPE; its own spawn would also clear O_NONBLOCK of our standard streams, which
-// are the workload's. Here all of that is as it was. The agent gets one more descriptor than we had: number 3, its stream.
+// are the workload's; and it marked what we inherited close-on-exec. Here all of that is as it was. The agent gets one more
+// descriptor than we had: its stream.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +18,14 @@ struct Launched {
   int error = 0;    // errno when pid is -1
 };
 
-inline constexpr int kStreamFd = 3;
+struct LaunchOptions {
+  std::string file;
+  std::vector<std::string> arguments;  // the first is the program's name
+  std::vector<std::string> environment;
+  std::vector<int> inherited;  // descriptors beside the standard streams that go to the agent, at their numbers
+  int stream = 3;              // the number that the agent's end of the stream gets; none of `inherited`
+};
 
-Launched launch(const std::string& file, const std::vector<std::string>& arguments, const std::vector<std::string>& environment);
+Launched launch(const LaunchOptions& options);
 
 }  // namespace vedette::addon

@@ -22,6 +22,14 @@ std::vector<std::string> texts(const Napi::Value& value) {
   return found;
 }
 
+template <typename T>
+std::vector<T> numbers(const Napi::Value& value) {
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<T> found;
+  for (uint32_t i = 0; i < array.Length(); i++) found.push_back(static_cast<T>(array.Get(i).As<Napi::Number>().Int64Value()));
+  return found;
+}
+
 Bytes bytes_of(const Napi::Value& value) {
   const Napi::Uint8Array array = value.As<Napi::Uint8Array>();
   return {array.Data(), array.ByteLength()};
@@ -77,7 +85,13 @@ void Receiver::close_hook(void* receiver) {
 }
 
 Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
-  const Launched launched = launch(info[0].As<Napi::String>().Utf8Value(), texts(info[1]), texts(info[2]));
+  const Launched launched = launch({
+      .file = info[0].As<Napi::String>().Utf8Value(),
+      .arguments = texts(info[1]),
+      .environment = texts(info[2]),
+      .inherited = numbers<int>(info[3]),
+      .stream = info[4].As<Napi::Number>().Int32Value(),
+  });
   if (launched.pid < 0) return failed(info.Env(), launched.error);
   const uint32_t stream = add_stream(launched.socket, "the agent, pid " + std::to_string(launched.pid));
   child_ = std::make_unique<Child>(launched.pid, stream, outbox_);
@@ -89,10 +103,7 @@ Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Receiver::listen(const Napi::CallbackInfo& info) {
-  const Napi::Array users = info[1].As<Napi::Array>();
-  std::vector<uid_t> uids;
-  for (uint32_t i = 0; i < users.Length(); i++) uids.push_back(users.Get(i).As<Napi::Number>().Uint32Value());
-  auto listener = std::make_unique<Listener>(info[0].As<Napi::String>().Utf8Value(), std::move(uids),
+  auto listener = std::make_unique<Listener>(info[0].As<Napi::String>().Utf8Value(), numbers<uid_t>(info[1]),
                                              [this](int socket, Peer peer) { accept(socket, std::move(peer)); });
   if (listener->error() != 0) return failed(info.Env(), listener->error());
   listener_ = std::move(listener);

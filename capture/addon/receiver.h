@@ -26,7 +26,7 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   ~Receiver() override;
 
  private:
-  Napi::Value start(const Napi::CallbackInfo& info);   // (file, arguments, environment) -> {pid, stream} | {error}
+  Napi::Value start(const Napi::CallbackInfo& info);   // (file, arguments, environment, inherited, streamFd) -> {pid, stream} | {error}
   Napi::Value listen(const Napi::CallbackInfo& info);  // (address, users) -> {port} | {error}
   Napi::Value send(const Napi::CallbackInfo& info);    // (stream, frame) -> boolean
   Napi::Value drop(const Napi::CallbackInfo& info);    // (stream): ends it if need be, and forgets it

@@ -37,6 +37,8 @@ export interface Receiver {
     file: string,
     argv: readonly string[],
     environment: readonly string[],
+    inherited: readonly number[],
+    streamFd: number,
   ): { readonly pid: number; readonly stream: number } | { readonly error: number };
   listen(address: string, users: readonly number[]): { readonly port: number } | { readonly error: number };
   send(stream: number, frame: Uint8Array): boolean;

@@ -8,6 +8,7 @@ import { builtFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
 import { loadAddon, type News, type Receiver, type StreamCounts } from "./addon.js";
 import { type End, errorFrame, type Hello, readEnd, readHello, readyFrame } from "./hello.js";
+import { freeNumber } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
 export type { End, Hello, StreamCounts };
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly options?: readonly string[];
   readonly executable?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Descriptors beside the standard streams that are the workload's: inheritedDescriptors(). */
+  readonly inherited?: readonly number[];
 }
 
 const RING_BYTES = 8 << 20;
@@ -60,8 +63,11 @@ export class Capture {
   /** Starts the agent, which starts the command. It has our standard streams; ours are not touched. */
   start(options: AgentOptions): number {
     const executable = options.executable ?? builtFile("vedette-capture");
-    const argv = [executable, "--host", "fd:3", ...(options.options ?? []), "--", ...options.command];
-    const started = this.#receiver.start(executable, argv, environmentOf(options.environment ?? process.env));
+    const inherited = options.inherited ?? [];
+    const streamFd = freeNumber(inherited);
+    const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), "--", ...options.command];
+    const environment = environmentOf(options.environment ?? process.env);
+    const started = this.#receiver.start(executable, argv, environment, inherited, streamFd);
     if ("error" in started)
       throw new VedetteError("VEDETTE_AGENT_MISSING", { path: executable, reason: reasonOfErrno(started.error) });
     this.#open.add(started.stream);

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
@@ -13,11 +14,12 @@ const SNAPLEN_MAX = 4096;
 
 /** Runs one command; gives the exit status. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
+  const inherited = inheritedDescriptors();
   const dashes = argv.indexOf("--");
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
   const command = dashes < 0 ? [] : argv.slice(dashes + 1);
   let status = 0;
-  const program = defineProgram(command, (result) => {
+  const program = defineProgram(command, inherited, (result) => {
     status = result;
   });
   try {
@@ -29,7 +31,11 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-function defineProgram(command: readonly string[], done: (status: number) => void): Command {
+function defineProgram(
+  command: readonly string[],
+  inherited: readonly number[],
+  done: (status: number) => void,
+): Command {
   const program = new Command("vedette")
     .description("Runtime security for containers without kernel access.")
     .version(version(), "--version", "print the version")
@@ -52,17 +58,26 @@ function defineProgram(command: readonly string[], done: (status: number) => voi
       [],
     )
     .option("--alerts <where>", "stderr, stdout or a file", "stderr")
-    .action(async (options) => done(await (await import("./run.js")).run(needCommand("run", command), options)));
+    .action(async (options) => {
+      const { run } = await import("./run.js");
+      done(await run(needCommand("run", command), { ...options, inherited }));
+    });
   workload("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")
     .option("--summary", "a table of counts, errors, time and losses instead of the calls")
     .option("-o, --output <file>", "a file, stdout or stderr", "stderr")
-    .action(async (options) => done(await (await import("./trace.js")).trace(needCommand("trace", command), options)));
+    .action(async (options) => {
+      const { trace } = await import("./trace.js");
+      done(await trace(needCommand("trace", command), { ...options, inherited }));
+    });
   program
     .command("doctor")
     .description("say what this kernel and container allow, and what to change")
     .option("--json", "one JSON object")
-    .action(async (options) => done(await (await import("./doctor.js")).doctor(options)));
+    .action(async (options) => {
+      const { doctor } = await import("./doctor.js");
+      done(doctor(options));
+    });
   defineInstrument(program, version(), done);
 
   for (const each of [program, ...program.commands])

@@ -3,6 +3,8 @@
 import type { AgentOptions } from "../capture/agent.js";
 
 export interface WorkloadOptions {
+  /** Asked before anything of ours was opened. */
+  readonly inherited: readonly number[];
   readonly snaplen: number;
   readonly tiers: "all" | "trace";
   readonly integrity: "normal" | "strict";
@@ -12,6 +14,7 @@ export interface WorkloadOptions {
 export function agentOptions(command: readonly string[], options: WorkloadOptions): AgentOptions {
   return {
     command,
+    inherited: options.inherited,
     options: [
       "--snaplen",
       String(options.snaplen),

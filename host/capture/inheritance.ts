@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which descriptors we were given, beyond the standard streams: they are the workload's (`3<file`, a process substitution, make's
+// jobserver, socket activation). Node marks them close-on-exec when it starts, together with its own, so the two are told apart
+// by how Node works: its first own descriptor is an event queue at the lowest free number, so everything below was there before;
+// above it, Node has event queues, pairs of pipes and /dev/null. Ask before anything else opens a file.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+const FIRST = 3;
+const O_CLOEXEC = 0o2000000;
+
+interface Open {
+  readonly fd: number;
+  readonly target: string;
+  readonly closesOnExec: boolean;
+}
+
+/** In ascending order. */
+export function inheritedDescriptors(): number[] {
+  const open = openDescriptors();
+  const nodes =
+    open.find(({ target, closesOnExec }) => closesOnExec && target.startsWith("anon_inode:"))?.fd ?? Infinity;
+  const isNodes = ({ target }: Open): boolean =>
+    target.startsWith("anon_inode:") ||
+    target === "/dev/null" ||
+    (target.startsWith("pipe:") && open.filter((other) => other.target === target).length > 1);
+  return open.filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one)).map(({ fd }) => fd);
+}
+
+/** The lowest number that the child has no use for. */
+export function freeNumber(inherited: readonly number[]): number {
+  let number = FIRST;
+  while (inherited.includes(number)) number++;
+  return number;
+}
+
+function openDescriptors(): Open[] {
+  return readdirSync("/proc/self/fd")
+    .map(Number)
+    .filter((fd) => fd >= FIRST)
+    .sort((a, b) => a - b)
+    .flatMap((fd) => {
+      try {
+        const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
+        const closesOnExec = (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+        return [{ fd, target: readlinkSync(`/proc/self/fd/${fd}`), closesOnExec }];
+      } catch {
+        return []; // the listing's own
+      }
+    });
+}

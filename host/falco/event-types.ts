@@ -19,65 +19,76 @@ for (const event of EVENTS) for (const call of event.calls) if (!kEvents.has(cal
 
 // The types of the capture set that `expr` can match.
 export function capturedTypes(expr: Expr): EventType[] {
-  return EVENTS.filter((event) => decide(expr, event.name) !== false);
+  const { canBeTrue } = new Decision().of(expr);
+  return EVENTS.filter((event) => canBeTrue & bitOf(event.name));
 }
 
 // How many of Falco's event codes `expr` can match: an enter and an exit event a name, but one pair for all the calls whose
 // arguments Falco does not decode.
 export function countEventCodes(expr: Expr): number {
+  const { canBeTrue } = new Decision().of(expr);
   let count = 0;
   let isGeneric = false;
-  for (const name of kNames) {
-    if (decide(expr, name) === false) continue;
+  kAllNames.forEach((name, i) => {
+    if (((canBeTrue >> BigInt(i)) & 1n) === 0n) return;
     if (kEvents.has(name)) count += 2;
     else isGeneric = true;
-  }
+  });
   return count + (isGeneric ? 2 : 0);
 }
 
-export type Truth = boolean | "unknown";
+// The sets of types for which an expression can be true, and can be false; bit i is the type kAllNames[i].
+interface Types {
+  canBeTrue: bigint;
+  canBeFalse: bigint;
+}
 
-// The truth of `expr` when only evt.type is known.
-export function decide(expr: Expr, type: string): Truth {
-  switch (expr.kind) {
-    case "and":
-      return join(expr.children, false, type);
-    case "or":
-      return join(expr.children, true, type);
-    case "not": {
-      const truth = decide(expr.child, type);
-      return truth === "unknown" ? truth : !truth;
+class Decision {
+  private readonly known = new Map<Expr, Types>();
+
+  of(expr: Expr): Types {
+    let types = this.known.get(expr);
+    if (!types) {
+      types = this.decide(expr);
+      this.known.set(expr, types);
     }
-    case "exists":
-      return isType(expr.left) ? true : "unknown";
-    case "check": {
-      if (!isType(expr.left) || expr.modifier) return "unknown";
-      if (expr.right.kind === "text") return compare(expr.op, type, [expr.right.value]);
-      return expr.right.kind === "list" ? compare(expr.op, type, expr.right.values) : "unknown";
+    return types;
+  }
+
+  private decide(expr: Expr): Types {
+    switch (expr.kind) {
+      case "and":
+      case "or": {
+        const kids = expr.children.map((child) => this.of(child));
+        const all = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set & of(kid), kEvery);
+        const any = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set | of(kid), 0n);
+        const [whole, part] = expr.kind === "and" ? [all, any] : [any, all];
+        return { canBeTrue: whole((t) => t.canBeTrue), canBeFalse: part((t) => t.canBeFalse) };
+      }
+      case "not": {
+        const { canBeTrue, canBeFalse } = this.of(expr.child);
+        return { canBeTrue: canBeFalse, canBeFalse: canBeTrue };
+      }
+      case "exists":
+        return isType(expr.left) ? { canBeTrue: kEvery, canBeFalse: 0n } : kUndecided;
+      case "check":
+        return checkTypes(expr);
+      default:
+        return kUndecided;
     }
-    default:
-      return "unknown";
   }
 }
 
-function join(children: Expr[], decisive: boolean, type: string): Truth {
-  let all: Truth = !decisive;
-  for (const child of children) {
-    const truth = decide(child, type);
-    if (truth === decisive) return decisive;
-    if (truth === "unknown") all = truth;
-  }
-  return all;
+function checkTypes({ left, op, modifier, right }: Extract<Expr, { kind: "check" }>): Types {
+  if (!isType(left) || modifier || (right.kind !== "text" && right.kind !== "list")) return kUndecided;
+  const values = right.kind === "text" ? [right.value] : right.values;
+  const named = values.reduce((set, value) => set | bitOf(value), 0n);
+  if (["=", "==", "in", "intersects"].includes(op)) return { canBeTrue: named, canBeFalse: kEvery & ~named };
+  return op === "!=" ? { canBeTrue: kEvery & ~named, canBeFalse: named } : kUndecided;
 }
 
 export function isType(operand: Operand): boolean {
   return operand.kind === "field" && operand.name === "evt.type" && operand.arg === null;
-}
-
-function compare(op: string, type: string, values: string[]): Truth {
-  const isIn = values.some((value) => value === type || kSpelling.get(value) === type);
-  if (op === "=" || op === "==" || op === "in" || op === "intersects") return isIn;
-  return op === "!=" ? !isIn : "unknown";
 }
 
 const kNames = new Set(
@@ -125,3 +136,12 @@ utimes vfork vhangup vmsplice vserver wait4 waitid waitpid write writev
     .trim()
     .split(/\s+/),
 );
+
+const kAllNames = [...new Set([...kNames, ...kEvents.keys()])];
+const kEvery = (1n << BigInt(kAllNames.length)) - 1n;
+const kUndecided: Types = { canBeTrue: kEvery, canBeFalse: kEvery };
+const kBits = new Map(kAllNames.map((name, i) => [name, 1n << BigInt(i)]));
+
+function bitOf(name: string): bigint {
+  return (kBits.get(name) ?? 0n) | (kBits.get(kSpelling.get(name) ?? "") ?? 0n);
+}

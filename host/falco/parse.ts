@@ -46,11 +46,14 @@ class Parser {
   private at = 0;
   private token = "";
   private depth = 0;
+  private readonly breaks: readonly number[];
 
   constructor(
     private readonly text: string,
     private readonly depthMax: number,
-  ) {}
+  ) {
+    this.breaks = [...text.matchAll(/[\r\n]/g)].map((found) => found.index);
+  }
 
   parse(): Expr {
     if (this.text === "") this.fail("filter input string is empty");
@@ -325,7 +328,7 @@ class Parser {
   }
 
   private place(): Place {
-    return placeAt(this.text, this.at);
+    return placeAt(this.breaks, this.at);
   }
 
   private fail(message: string): never {
@@ -333,11 +336,12 @@ class Parser {
   }
 }
 
-// Lines and columns count from 1.
-function placeAt(text: string, offset: number): Place {
-  const before = text.slice(0, offset);
-  const lines = before.split(/[\r\n]/);
-  return { offset, line: lines.length, column: lines[lines.length - 1]!.length + 1 };
+// Lines and columns count from 1. `breaks` says where lines end.
+function placeAt(breaks: readonly number[], offset: number): Place {
+  let line = 0;
+  while (line < breaks.length && breaks[line]! < offset) line++;
+  const start = line === 0 ? 0 : breaks[line - 1]! + 1;
+  return { offset, line: line + 1, column: offset - start + 1 };
 }
 
 function isWord(op: string): boolean {

@@ -185,12 +185,12 @@ function single(byte: number): Regex {
   return { kind: "bytes", set: byteSet((b) => b === byte) };
 }
 
-// RE2 reads UTF-8, in which `.` is one character but a line feed. Bytes that are no UTF-8 count as one character each.
+// RE2 reads UTF-8, in which `.` is one character but a line feed. A byte that cannot begin a character counts as one.
 function anyCharacter(): Regex {
   return { kind: "choice", parts: [{ kind: "bytes", set: byteSet((b) => b < 128 && b !== 10) }, wideCharacter()] };
 }
 
-// Any character of two to four bytes, or a byte that is not part of one.
+// Any character of two to four bytes, or a byte that cannot begin one.
 function wideCharacter(): Regex {
   const range = (low: number, high: number): Regex => ({ kind: "bytes", set: byteSet((b) => b >= low && b <= high) });
   const tail = range(0x80, 0xbf);
@@ -200,7 +200,7 @@ function wideCharacter(): Regex {
       { kind: "sequence", parts: [range(0xc2, 0xdf), tail] },
       { kind: "sequence", parts: [range(0xe0, 0xef), tail, tail] },
       { kind: "sequence", parts: [range(0xf0, 0xf4), tail, tail, tail] },
-      range(0x80, 0xff),
+      { kind: "bytes", set: byteSet((b) => (b >= 0x80 && b <= 0xc1) || b >= 0xf5) },
     ],
   };
 }

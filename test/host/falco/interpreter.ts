@@ -5,7 +5,9 @@ import type { CheckExpr, Expr, FieldOperand, Operand } from "../../../host/falco
 import { findField } from "../../../host/falco/fields.js";
 import { type Batch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
-import { eventOf } from "../../../host/wire/record.js";
+import { PROCESS_AT } from "../../../host/wire/layout.js";
+import { processList } from "../../../host/wire/process.js";
+import { eventOf, processAt } from "../../../host/wire/record.js";
 import { paramBytes } from "../../../host/wire/render.js";
 import type { Value } from "../../../host/wire/value.js";
 
@@ -115,8 +117,8 @@ function compare(a: Plain, b: Plain, op: string, kind: string): boolean {
     case "iglob":
       return fnmatch(t.toLowerCase(), s.toLowerCase());
     case "regex":
-      // POSIX and JavaScript agree on what the tests use.
-      return new RegExp(`^(?:${t})$`, "s").test(s);
+      // POSIX and JavaScript agree on the rest of what the tests use.
+      return new RegExp(`^(?:${t.replace("[[:alpha:]]", "[A-Za-z]")})$`, "s").test(s);
     case "pmatch":
       return hasPathPrefix(s, t);
     default:
@@ -218,9 +220,11 @@ function valuesOf(operand: Operand, event: Event): Plain[] {
   }
 }
 
-function listOf(operand: Operand, event: Event): string[] | null {
-  const text = valuesOf(operand, event)[0];
-  return text === undefined ? null : (text as string) === "" ? [] : (text as string).split(" ");
+// proc.args and proc.env are lists to these transformers, before blanks join them.
+function listOf(operand: Operand, { batch, at }: Event): string[] | null {
+  const field = operand.kind === "field" ? PROCESS_AT[operand.name.slice("proc.".length)] : undefined;
+  if (field === undefined) throw new Error("not a list");
+  return processList(batch, processAt(batch, at), field)?.map((text) => Buffer.from(text).toString("latin1")) ?? null;
 }
 
 function getopt(args: readonly string[], options: string): string[][] {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bound condition as a node, for one type of event: checks are asked of the sources that the type has, what the type settles
+// becomes a constant.
+import type { EventType } from "../../../build/generated/events.js";
+import { type Bound, type BoundCheck, type BoundOperand, type BoundValue, kListTexts } from "../bind.js";
+import type { FieldUse } from "../fields.js";
+import { fieldSource } from "./event-source.js";
+import { LeafMaker } from "./leaf.js";
+import type { Graph, Node } from "./node.js";
+import type { Program } from "./program.js";
+import { ProcessFields } from "./process-source.js";
+import { kNone, type Source, type TextSource } from "./source.js";
+import { transformSource } from "./transform-source.js";
+
+export interface CheckOptions {
+  isFalcoExact: boolean;
+}
+
+export class ConditionNodes {
+  private readonly maker: LeafMaker;
+  private readonly known = new Map<Bound, Node>();
+
+  constructor(
+    private readonly program: Program,
+    private readonly graph: Graph,
+    private readonly event: EventType,
+    private readonly options: CheckOptions,
+  ) {
+    this.maker = new LeafMaker(program, graph);
+  }
+
+  node(bound: Bound): Node {
+    const known = this.known.get(bound);
+    if (known) return known;
+    const node = this.make(bound);
+    this.known.set(bound, node);
+    return node;
+  }
+
+  private make(bound: Bound): Node {
+    switch (bound.kind) {
+      case "and":
+        return this.graph.and(bound.children.map((child) => this.node(child)));
+      case "or":
+        return this.graph.or(bound.children.map((child) => this.node(child)));
+      case "not":
+        return this.graph.not(this.node(bound.child));
+      case "exists":
+        return this.maker.exists(this.source(bound.left));
+      case "check":
+        return this.check(bound);
+    }
+  }
+
+  private check(check: BoundCheck): Node {
+    const { left, op, type, right, modifier } = check;
+    const source = this.source(left);
+    if (right) return this.maker.compare(source, op, this.source(right));
+    if (left.kind === "transform" && left.isList) {
+      const list = this.list(left);
+      return list ? this.maker.list(list, op, check.values as string[]) : this.graph.no;
+    }
+    if (modifier) {
+      const each = check.values.map((value) => this.maker.check(source, op, [value], type));
+      if (modifier === "allof") return this.graph.and(each);
+      return modifier === "anyof" ? this.graph.or(each) : this.graph.one(each);
+    }
+    return this.maker.check(source, op, this.values(check), type);
+  }
+
+  // Falco compares fd.net with the first network of a list only.
+  private values({ left, op, values }: BoundCheck): readonly BoundValue[] {
+    const isFirstOnly = this.options.isFalcoExact && left.kind === "field" && left.use.name === "fd.net" && op === "in";
+    return isFirstOnly ? values.slice(0, 1) : values;
+  }
+
+  private source(operand: BoundOperand): Source {
+    if (operand.kind === "field") return this.field(operand.use);
+    return transformSource(this.program, operand, (inner) => this.source(inner), (inner) => this.list(inner));
+  }
+
+  private field(use: FieldUse): Source {
+    return fieldSource(this.program, use, this.event);
+  }
+
+  // The strlist behind a list, or behind a text of joined arguments.
+  private list(operand: BoundOperand): TextSource | undefined {
+    if (operand.kind === "transform") {
+      const source = operand.isList ? this.source(operand) : kNone;
+      return source.kind === "text" ? source : undefined;
+    }
+    const field = kListTexts.has(operand.use.name) ? operand.use.name.slice(5) : undefined;
+    return field ? { ...new ProcessFields(this.program).span(field, "self"), vocabulary: `list ${field}`, cached: null } : undefined;
+  }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources of fd.*: fields of an entry of the descriptor table. Twin of host/wire/fields/fd.ts.
+import { DESCRIPTOR_AT, DescriptorFlag } from "../../wire/layout.js";
+import { and, call, type FuncContext, get, i64, load, load64, select, set, sym } from "./func-context.js";
+import { namesSource } from "./names-source.js";
+import type { Program } from "./program.js";
+import { type BoolSource, type IntSource, type IpSource, kAbsent, kNone, type Scope, type Source, type TextSource } from "./source.js";
+import { eventText, fixedText, kL, kP, noText, readSpan } from "./text-source.js";
+import type { Tree } from "./wasm.js";
+
+// Which entry: that of the record, or of a standard stream.
+export interface Which {
+  name: string;
+  scope: Scope;
+  address(f: FuncContext): Tree;
+}
+
+export const kOwnDescriptor: Which = { name: "own", scope: "event", address: () => get("$d") };
+
+export function descriptorSource(program: Program, field: string, which: Which): Source | undefined {
+  return kRows[field]?.(new DescriptorFields(program, which));
+}
+
+type End = "c" | "s" | "l" | "r";
+
+const kRows: Record<string, (of: DescriptorFields) => Source> = {
+  "fd.type": (of) => of.type(),
+  "fd.typechar": (of) => of.typeChar(),
+  "fd.name": (of) => of.span("name"),
+  "fd.nameraw": (of) => of.span("nameraw"),
+  "fd.realpath": (of) => of.span("realpath"),
+  "fd.directory": (of) => of.directory(),
+  "fd.filename": (of) => of.fileName(),
+  "fd.cip": (of) => of.ip("c"),
+  "fd.sip": (of) => of.ip("s"),
+  "fd.lip": (of) => of.ip("l"),
+  "fd.rip": (of) => of.ip("r"),
+  "fd.cnet": (of) => of.ip("c"),
+  "fd.snet": (of) => of.ip("s"),
+  "fd.lnet": (of) => of.ip("l"),
+  "fd.rnet": (of) => of.ip("r"),
+  "fd.ip": (of) => ({ kind: "either", ends: [of.ip("c"), of.ip("s")] }),
+  "fd.net": (of) => ({ kind: "either", ends: [of.ip("c"), of.ip("s")] }),
+  "fd.cport": (of) => of.port("c"),
+  "fd.sport": (of) => of.port("s"),
+  "fd.lport": (of) => of.port("l"),
+  "fd.rport": (of) => of.port("r"),
+  "fd.port": (of) => ({ kind: "either", ends: [of.port("c"), of.port("s")] }),
+  "fd.l4proto": (of) => of.protocol(),
+  "fd.sockfamily": (of) => of.socketFamily(),
+  "fd.is_server": (of) => of.isServer(),
+  "fd.connected": (of) => of.flag(DescriptorFlag.connected),
+  "fd.name_changed": (of) => of.flag(DescriptorFlag.nameChanged),
+  "fd.dev": (of) => of.int("dev"),
+  "fd.dev.major": (of) => of.device(["i64.and", ["i64.shr_u", get("$dev"), i64(8)], i64(0xfff)], 32),
+  "fd.dev.minor": (of) => of.device(["i64.and", get("$dev"), i64(0xff)], 12),
+  "fd.ino": (of) => of.int("ino"),
+};
+
+const at = (field: string): number => DESCRIPTOR_AT[field]!;
+
+// fd.type for each fd.typechar, as host/wire/descriptor.ts has it.
+const kTypeNames: [string, string][] = [
+  ["f", "file"], ["d", "directory"], ["4", "ipv4"], ["6", "ipv6"], ["u", "unix"], ["n", "netlink"], ["p", "pipe"], ["e", "event"],
+  ["s", "signalfd"], ["l", "eventpoll"], ["i", "inotify"], ["t", "timerfd"], ["m", "memfd"], ["b", "bpf"], ["r", "io_uring"], ["o", "other"],
+];
+const kProtocols: [number, string][] = [[1, "icmp"], [6, "tcp"], [17, "udp"], [58, "icmp"], [255, "raw"]];
+
+class DescriptorFields {
+  constructor(
+    private readonly program: Program,
+    private readonly which: Which,
+  ) {}
+
+  span(field: string): TextSource {
+    return {
+      kind: "text",
+      key: this.key(field),
+      scope: this.which.scope,
+      cost: 1.5,
+      vocabulary: `descriptor ${field}`,
+      cached: null,
+      make: (f) => readSpan(f, this.which.address(f), at(field)),
+    };
+  }
+
+  int(field: string): IntSource {
+    const value = (f: FuncContext) => load64(this.which.address(f), at(field));
+    return { kind: "int", key: this.key(field), scope: this.which.scope, isCheap: true, value };
+  }
+
+  typeChar(): Source {
+    return namesSource(this.program, {
+      key: this.key("typechar"), scope: this.which.scope, table: null, form: "char", value: (f) => this.code(f),
+    });
+  }
+
+  // The code of fd.typechar; none for 0.
+  private code(f: FuncContext): Tree {
+    const type = load64(this.which.address(f), at("type"));
+    return select(i64(kAbsent), type, ["i64.eqz", type]);
+  }
+
+  type(): Source {
+    const names = kTypeNames.map(([char, name]) => [char.charCodeAt(0), name] as const);
+    return this.chosen("type", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
+  }
+
+  protocol(): Source {
+    const code = (f: FuncContext): Tree => select(
+      ["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f),
+    );
+    return this.chosen("l4proto", kProtocols, code);
+  }
+
+  socketFamily(): Source {
+    const names = [["4".charCodeAt(0), "ip"], ["6".charCodeAt(0), "ip"], ["u".charCodeAt(0), "unix"]] as const;
+    return this.chosen("sockfamily", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
+  }
+
+  // A text that some codes have.
+  private chosen(what: string, names: readonly (readonly [number, string])[], code: (f: FuncContext) => Tree): TextSource {
+    const make = (f: FuncContext): Tree[] => {
+      const chosen = f.local("$code");
+      const otherwise = noText(f);
+      const chain = names.reduceRight<Tree[]>(
+        (rest, [value, name]) => [["if", null, ["i32.eq", get(chosen), value], fixedText(f, this.program, name), rest]],
+        otherwise,
+      );
+      return [set(chosen, code(f)), ...chain];
+    };
+    return {
+      kind: "text", key: this.key(what), scope: this.which.scope, cost: 4, vocabulary: `descriptor ${what}`, cached: null, make,
+    };
+  }
+
+  directory(): Source {
+    return this.partOfName("directory", (f, slash) => [
+      [
+        "if", null, ["i32.le_s", get(slash), 0],
+        fixedText(f, this.program, "/"),
+        [set(kL, get(slash))],
+      ],
+    ]);
+  }
+
+  fileName(): Source {
+    return this.partOfName("filename", (_, slash) => [
+      set(kP, ["i32.add", get(kP), ["i32.add", get(slash), 1]]),
+      set(kL, ["i32.sub", get(kL), ["i32.add", get(slash), 1]]),
+    ]);
+  }
+
+  private partOfName(what: string, cut: (f: FuncContext, slash: string) => Tree[]): Source {
+    if (this.which.scope === "process") return kNone;
+    return eventText(this.program, this.key(what), 8, (f) => {
+      const slash = f.local("$slash");
+      const type = load(this.which.address(f), at("type"));
+      const isFile: Tree = ["i32.or", ["i32.eq", type, "f".charCodeAt(0)], ["i32.eq", type, "d".charCodeAt(0)]];
+      return [
+        ...readSpan(f, this.which.address(f), at("name")),
+        set(kL, select(get(kL), -1, isFile)),
+        ["if", null, ["i32.ge_s", get(kL), 0], [set(slash, call("$last_slash", get(kP), get(kL))), ...cut(f, slash)], null],
+      ];
+    });
+  }
+
+  ip(end: End): IpSource {
+    const make = (f: FuncContext): Tree[] => readSpan(f, this.endAddress(f, end, "cip", "sip"), at("cip"));
+    return { kind: "ip", key: this.key(`${end}ip`), scope: this.which.scope, make };
+  }
+
+  port(end: End): IntSource {
+    const value = (f: FuncContext): Tree =>
+      select(load64(this.endAddress(f, end, "cport", "sport"), at("cport")), i64(kAbsent), this.isInternet(f));
+    return { kind: "int", key: this.key(`${end}port`), scope: this.which.scope, isCheap: true, value };
+  }
+
+  // An address from which the client's field is that of the end.
+  private endAddress(f: FuncContext, end: End, client: string, server: string): Tree {
+    const step = at(server) - at(client);
+    const address = this.which.address(f);
+    if (end === "c") return address;
+    if (end === "s") return ["i32.add", address, step];
+    const isServer = this.hasFlag(f, DescriptorFlag.server);
+    const [yes, no] = end === "l" ? [step, 0] : [0, step];
+    return ["i32.add", address, select(yes, no, isServer)];
+  }
+
+  isServer(): BoolSource {
+    const value = (f: FuncContext): Tree => {
+      const isUnix: Tree = ["i32.eq", load(this.which.address(f), at("type")), "u".charCodeAt(0)];
+      return select(this.hasFlag(f, DescriptorFlag.server), 2, ["i32.or", this.isInternet(f), isUnix]);
+    };
+    return { kind: "bool", key: this.key("is_server"), scope: this.which.scope, value };
+  }
+
+  flag(bit: number): BoolSource {
+    const value = (f: FuncContext): Tree =>
+      select(this.hasFlag(f, bit), 2, ["i32.ne", this.which.address(f), sym("NULL_DESCRIPTOR")]);
+    return { kind: "bool", key: this.key(`flag ${bit}`), scope: this.which.scope, value };
+  }
+
+  // makedev(3): the low bits of a part stand apart from the others.
+  device(low: Tree, shift: number): IntSource {
+    const value = (f: FuncContext): Tree => {
+      const dev = f.local("$dev", "i64");
+      const mask = shift === 32 ? ~0xfffn : ~0xffn;
+      const whole: Tree = ["i64.or", low, ["i64.and", ["i64.shr_u", get(dev), i64(shift)], i64(mask)]];
+      return [
+        "block", f.label(), "i64",
+        set(dev, load64(this.which.address(f), at("dev"))),
+        select(whole, i64(kAbsent), ["i64.ne", get(dev), i64(kAbsent)]),
+      ];
+    };
+    return { kind: "int", key: this.key(`dev>>${shift}`), scope: this.which.scope, isCheap: true, value };
+  }
+
+  private isInternet(f: FuncContext): Tree {
+    const type = load(this.which.address(f), at("type"));
+    return ["i32.or", ["i32.eq", type, "4".charCodeAt(0)], ["i32.eq", type, "6".charCodeAt(0)]];
+  }
+
+  private hasFlag(f: FuncContext, bit: number): Tree {
+    return and(["i32.shr_u", load(this.which.address(f), at("flags")), Math.log2(bit)], 1);
+  }
+
+  private key(what: string): string {
+    return `descriptor ${this.which.name} ${what}`;
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns nodes into code. A node that several others or several rules ask for is answered once for an event: one bit says that the
+// answer is known, another what it is.
+import { type FuncContext, get, set } from "./func-context.js";
+import type { Node } from "./node.js";
+import type { Tree } from "./wasm.js";
+
+// Below this, asking again is cheaper than looking up the answer.
+const kMemoCost = 1.6;
+// Below this, both sides of `and` are computed rather than jumped over.
+const kPlainCost = 1.2;
+
+export class Emitter {
+  private readonly memo = new Map<number, number>();
+
+  // `uses` counts how often each node is asked for; without it nothing is remembered.
+  constructor(
+    private readonly f: FuncContext,
+    uses: ReadonlyMap<Node, number> = new Map(),
+  ) {
+    for (const [node, count] of uses) {
+      if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > kMemoCost) this.memo.set(node.id, this.memo.size);
+    }
+  }
+
+  emit(node: Node): Tree {
+    const bit = this.memo.get(node.id);
+    if (bit === undefined) return this.plain(node);
+    const word = bit >> 5;
+    const mask = 1 << (bit & 31);
+    const known = this.f.local(`$known${word}`);
+    const value = this.f.local(`$value${word}`);
+    const answer = this.f.local(`$m${node.id}`);
+    return [
+      "if", "i32", ["i32.and", get(known), mask],
+      [["i32.and", ["i32.shr_u", get(value), bit & 31], 1]],
+      [
+        // The answer first: finding it may set other bits of these words.
+        set(answer, this.plain(node)),
+        set(known, ["i32.or", get(known), mask]),
+        set(value, ["i32.or", get(value), ["i32.shl", get(answer), bit & 31]]),
+        get(answer),
+      ],
+    ];
+  }
+
+  private plain(node: Node): Tree {
+    switch (node.op) {
+      case "const":
+        return node.value ? 1 : 0;
+      case "leaf":
+        return node.leaf.emit(this.f);
+      case "not":
+        return ["i32.eqz", this.emit(node.kid)];
+      case "one":
+        return ["i32.eq", node.kids.map((kid) => this.emit(kid)).reduce((a, b) => ["i32.add", a, b]), 1];
+      default:
+        return this.join(node.op, node.kids);
+    }
+  }
+
+  private join(op: "and" | "or", kids: readonly Node[]): Tree {
+    const [first, ...rest] = kids;
+    const head = this.emit(first!);
+    if (rest.length === 0) return head;
+    const tail = this.join(op, rest);
+    if (rest.length === 1 && rest[0]!.cost < kPlainCost && first!.cost < kPlainCost) return [`i32.${op}`, head, tail];
+    return op === "and" ? ["if", "i32", head, [tail], [0]] : ["if", "i32", head, [1], [tail]];
+  }
+}
+
+// How often each node is asked for below `roots`.
+export function countUses(roots: Iterable<Node>): Map<Node, number> {
+  const uses = new Map<Node, number>();
+  const visit = (node: Node) => {
+    const count = (uses.get(node) ?? 0) + 1;
+    uses.set(node, count);
+    if (count > 1) return;
+    if (node.op === "not") visit(node.kid);
+    else if (node.op === "and" || node.op === "or" || node.op === "one") node.kids.forEach(visit);
+  };
+  for (const root of roots) visit(root);
+  return uses;
+}

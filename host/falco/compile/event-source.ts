@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is settled by the type of
+// the event alone: whether it is a read, which parameter holds the payload.
+import type { EventType, Field } from "../../../build/generated/events.js";
+import type { FieldUse } from "../fields.js";
+import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
+import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
+import { kState } from "./layout.js";
+import { kErrnoRows, namesSource } from "./names-source.js";
+import { paramInt, paramRawSource, paramTextSource, rawSpan } from "./param-source.js";
+import { processSource } from "./process-source.js";
+import type { Program } from "./program.js";
+import { type BoolSource, type FixedSource, type IntSource, kAbsent, kNone, type Source } from "./source.js";
+import { build, eventText, kL, kP, noText } from "./text-source.js";
+import type { Tree } from "./wasm.js";
+
+export function fieldSource(program: Program, use: FieldUse, event: EventType): Source {
+  const own = kRows[use.name];
+  if (own) return own({ program, event, arg: use.index ?? "" });
+  return processSource(program, use) ?? eventDescriptor(program, use) ?? kNone;
+}
+
+function eventDescriptor(program: Program, use: FieldUse): Source | undefined {
+  return descriptorSource(program, use.name, kOwnDescriptor);
+}
+
+interface Asked {
+  program: Program;
+  event: EventType;
+  arg: string;
+}
+
+const kSecond = 1_000_000_000n;
+const kReads = new Set("read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "));
+const kWrites = new Set(
+  "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(" "),
+);
+const kOpens = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
+const kPayloads = new Set(["data", "value", "img"]);
+const kOpenFlags = { accessMode: 3, writeOnly: 1, create: 0x40, temporary: 0x410000 };
+const kExecuteBits = 0o111;
+
+const time = (): Tree => load64(get("$rec"), 8);
+const latency = (): Tree => ["i64.load32_u", 32, get("$rec")];
+const result = (): Tree => load64(get("$rec"), 24);
+
+const fixed = (value: string): FixedSource => ({ kind: "fixed", value });
+const int = (key: string, value: (f: FuncContext) => Tree): IntSource => ({
+  kind: "int", key: `event ${key}`, scope: "event", isCheap: true, value,
+});
+const bool = (key: string, value: (f: FuncContext) => Tree): BoolSource => ({ kind: "bool", key: `event ${key}`, scope: "event", value });
+const settled = (isTrue: boolean): BoolSource => bool(String(isTrue), () => (isTrue ? 1 : 0));
+const isFailed = (): Tree => ["i64.lt_s", result(), i64(0)]; // none is below 0 too
+const named = (event: EventType, name: string): Field | undefined => event.params.find((param) => param.name === name);
+const isIn = (set: Set<string>) => ({ event }: Asked) => settled(set.has(event.name));
+
+const kRows: Record<string, (asked: Asked) => Source> = {
+  "evt.num": () => int("num", () => ["i64.add", load64(0, kState.first), ["i64.extend_i32_u", get("$index")]]),
+  "evt.rawtime": () => int("time", time),
+  "evt.rawtime.s": () => int("time.s", () => ["i64.div_u", time(), i64(kSecond)]),
+  "evt.rawtime.ns": () => int("time.ns", () => ["i64.rem_u", time(), i64(kSecond)]),
+  "evt.latency": () => int("latency", latency),
+  "evt.latency.s": () => int("latency.s", () => ["i64.div_u", latency(), i64(kSecond)]),
+  "evt.latency.ns": () => int("latency.ns", () => ["i64.rem_u", latency(), i64(kSecond)]),
+  "evt.dir": () => fixed("<"),
+  "evt.source": () => fixed("syscall"),
+  "evt.type": ({ event }) => fixed(event.name),
+  "evt.type.is": ({ event, arg }) => int(`is ${arg}`, () => i64(event.name === arg ? 1 : 0)),
+  "syscall.type": ({ event }) => (event.calls[0] === undefined ? kNone : fixed(event.calls[0])),
+  "evt.arg": ({ program, event, arg }) => {
+    const param = /^\d+$/.test(arg) ? event.params[Number(arg)] : named(event, arg);
+    return param ? paramTextSource(program, event, param) : kNone;
+  },
+  "evt.rawarg": ({ program, event, arg }) => {
+    const param = named(event, arg);
+    return param ? paramRawSource(program, event, param) : kNone;
+  },
+  "evt.args": ({ program, event }) => argumentLine(program, event),
+  "evt.info": ({ program, event }) => argumentLine(program, event),
+  "evt.buffer": ({ event }) => {
+    const param = payloadOf(event);
+    return param ? rawSpan(event, param) : kNone;
+  },
+  "evt.buflen": ({ event }) => {
+    const param = payloadOf(event);
+    if (!param) return kNone;
+    const span = rawSpan(event, param);
+    return int("buflen", (f) => [
+      "block", f.label(), "i64",
+      ...span.make(f),
+      select(["i64.extend_i32_u", get(kL)], i64(kAbsent), ["i32.ge_s", get(kL), 0]),
+    ]);
+  },
+  "evt.res": ({ program }) =>
+    namesSource(program, {
+      key: "event res", scope: "event", table: "-errno", rows: kErrnoRows, form: "value", positive: "SUCCESS", value: result,
+    }),
+  "evt.rawres": () => int("res", result),
+  "evt.failed": () => bool("failed", isFailed),
+  "evt.count": () => int("1", () => i64(1)),
+  "evt.count.exit": () => int("1", () => i64(1)),
+  "evt.count.error": () => int("error", () => ["i64.extend_i32_u", isFailed()]),
+  "evt.is_io": ({ event }) => settled(kReads.has(event.name) || kWrites.has(event.name)),
+  "evt.is_io_read": isIn(kReads),
+  "evt.is_io_write": isIn(kWrites),
+  "evt.io_dir": ({ event }) => (kReads.has(event.name) ? fixed("read") : kWrites.has(event.name) ? fixed("write") : kNone),
+  "evt.is_open_read": openAs("read", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), kOpenFlags.writeOnly]),
+  "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), 0]),
+  "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, kOpenFlags.create), 0]),
+  "evt.is_open_exec": (asked) => openExecutable(asked),
+  // -1 for a descriptor that an open did not get; nothing where an event has none.
+  "fd.num": ({ event }) => {
+    const number: Tree = ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]];
+    if (event.params.some((param) => param.type === "fd" && param.from !== null)) return int("fd", () => number);
+    return int("fd or none", () => select(number, i64(kAbsent), ["i64.ge_s", number, i64(0)]));
+  },
+  "thread.tid": () => int("tid", () => ["i64.load32_u", 16, get("$rec")]),
+  "thread.ismain": ({ program }) => {
+    const pid = processSource(program, { name: "proc.pid", index: null } as FieldUse) as IntSource;
+    return bool("ismain", (f) => ["i64.eq", ["i64.load32_u", 16, get("$rec")], pid.value(f)]);
+  },
+};
+
+function payloadOf(event: EventType): Field | undefined {
+  return event.params.find((param) => param.type === "bytes" && kPayloads.has(param.name));
+}
+
+// Open flags as an i32, undefined where the event opens nothing. creat opens for writing.
+function openFlags(event: EventType): ((f: FuncContext) => Tree) | undefined {
+  if (event.name === "creat") return () => kOpenFlags.writeOnly | kOpenFlags.create;
+  if (!kOpens.has(event.name)) return undefined;
+  const value = paramInt(named(event, "flags")!);
+  return (f) => ["i32.wrap_i64", value(f)];
+}
+
+function openAs(what: string, test: (flags: Tree) => Tree): (asked: Asked) => Source {
+  return ({ event }) => {
+    const flags = openFlags(event);
+    return flags ? bool(`open ${what}`, (f) => test(flags(f))) : settled(false);
+  };
+}
+
+// A file made with an executable mode.
+function openExecutable({ event }: Asked): Source {
+  const flags = openFlags(event);
+  const mode = named(event, "mode");
+  if (!flags || !mode) return settled(false);
+  const makes = (f: FuncContext): Tree => [
+    "i32.or",
+    ["i32.ne", and(flags(f), kOpenFlags.create), 0],
+    ["i32.eq", and(flags(f), kOpenFlags.temporary), kOpenFlags.temporary],
+  ];
+  const value = paramInt(mode);
+  return bool("open exec", (f) => and(makes(f), ["i32.ne", and(["i32.wrap_i64", value(f)], kExecuteBits), 0]));
+}
+
+// `fd=3 name=/etc/hosts flags=O_RDONLY`
+function argumentLine(program: Program, event: EventType): Source {
+  return eventText(program, `${event.name} args`, 200, (f) => {
+    // Texts are made one after another; only then are they put together.
+    const pieces = event.params.map((param, i) => {
+      const source = paramTextSource(program, event, param);
+      const text = source.kind === "names" ? source.text : source;
+      const [at, size] = [f.local(`$at${i}`), f.local(`$size${i}`)];
+      const make = text.kind === "text" ? text.make(f) : noText(f);
+      return { param, make: [...make, set(at, get(kP)), set(size, get(kL))], at, size };
+    });
+    const put = (text: string): Tree => call("$put", program.text(text).at, text.length);
+    const puts = pieces.flatMap(({ param, at, size }, i): Tree[] => [
+      put(`${i === 0 ? "" : " "}${param.name}=`),
+      ["if", null, ["i32.lt_s", get(size), 0], [put("<NA>")], [call("$put", get(at), get(size))]],
+    ]);
+    return [...pieces.flatMap((piece) => piece.make), ...build(f, puts)];
+  });
+}
+

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// A function while it is being made: its locals, and how the code in it reaches the record, the process, its parent and the
+// descriptor.
+import type { Func, Tree, WasmType } from "./wasm.js";
+
+// Whose field is asked for: the process itself, its parent, an ancestor by number, or the ancestor a loop has come to.
+export type Base = "self" | "parent" | "each" | number;
+
+export class FuncContext {
+  private readonly locals = new Map<string, WasmType>();
+  readonly before: Tree[] = []; // what the function does first
+  private readonly prepared = new Set<string>();
+  private next = 0;
+
+  // `has` names what the function is given: $rec and $index (an event), $p and $pc (a process).
+  // `isOfOne`: it is told a process, and that is the one, whichever is asked for.
+  constructor(
+    readonly name: string,
+    readonly params: [string, WasmType][],
+    private readonly isOfOne = false,
+  ) {}
+
+  // A function about one process.
+  static ofProcess(name: string, isOfOne = false): FuncContext {
+    return new FuncContext(name, [["$p", "i32"], ["$pc", "i32"]], isOfOne);
+  }
+
+  // Whether this is the function that judges an event, and not one that it calls.
+  get isEvent(): boolean {
+    return this.params.some(([name]) => name === "$index");
+  }
+
+  local(name: string, type: WasmType = "i32"): string {
+    this.locals.set(name, type);
+    return name;
+  }
+
+  label(): string {
+    return `$l${this.next++}`;
+  }
+
+  // Emitted once, at the function's start.
+  prepare(key: string, make: () => Tree[]): void {
+    if (this.prepared.has(key)) return;
+    this.prepared.add(key);
+    this.before.push(...make());
+  }
+
+  // The address of a process's entry, and of what is kept about it.
+  process(base: Base): { entry: Tree; cache: Tree } {
+    if (base === "self" || this.isOfOne) return { entry: get("$p"), cache: get("$pc") };
+    if (base === "each") return { entry: get("$a"), cache: get("$ac") };
+    const [entry, cache] = [this.local(`$p_${base}`), this.local(`$pc_${base}`)];
+    this.prepare(`process ${base}`, () => [
+      set(entry, base === "parent" ? call("$parent", get("$p")) : call("$ancestor", get("$p"), base)),
+      set(cache, call("$cache", get(entry))),
+    ]);
+    return { entry: get(entry), cache: get(cache) };
+  }
+
+  done(body: Tree[], result: WasmType | null, isExported = false): Func {
+    const { name, params } = this;
+    return { name, params, result, locals: [...this.locals], body: [...this.before, ...body], isExported };
+  }
+}
+
+export function get(name: string): Tree {
+  return ["local.get", name];
+}
+
+export function set(name: string, value: Tree): Tree {
+  return ["local.set", name, value];
+}
+
+export function tee(name: string, value: Tree): Tree {
+  return ["local.tee", name, value];
+}
+
+export function call(name: string, ...args: Tree[]): Tree {
+  return ["call", name, ...args];
+}
+
+export function sym(name: string): Tree {
+  return ["sym", name];
+}
+
+export function i64(value: bigint | number): Tree {
+  return ["i64.const", BigInt(value)];
+}
+
+export function and(a: Tree, b: Tree): Tree {
+  return ["i32.and", a, b];
+}
+
+export function load(address: Tree, offset = 0): Tree {
+  return ["i32.load", offset, address];
+}
+
+export function load64(address: Tree, offset = 0): Tree {
+  return ["i64.load", offset, address];
+}
+
+// Without a jump: both values are computed.
+export function select(whenTrue: Tree, whenFalse: Tree, condition: Tree): Tree {
+  return ["select", whenTrue, whenFalse, condition];
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function for all rules of one type of event. It finds the set of rules that match, and only then tells of them, in their
+// order; so it is free to ask in the order that costs least.
+//
+// Rules are conjunctions. What several of them demand is asked once and guards them all: the demand that settles most rules for
+// its price comes first, those that share it stand within, those that do not stand behind.
+import { DESCRIPTOR_SIZE, type EventType, PROCESS_SIZE } from "../../../build/generated/events.js";
+import { countUses, Emitter } from "./emit.js";
+import { call, FuncContext, get, i64, load, select, set, sym, tee } from "./func-context.js";
+import { kState } from "./layout.js";
+import type { Node } from "./node.js";
+import type { Program } from "./program.js";
+import type { Func, Tree } from "./wasm.js";
+
+export interface JudgedRule {
+  index: number; // in the policy's list
+  node: Node;
+}
+
+const kWord = 64;
+
+export interface JudgeOptions {
+  matching?: "all" | "first";
+  isShared?: boolean;
+}
+
+export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): Func {
+  const isShared = options.isShared ?? true;
+  const f = new FuncContext(`$judge_${event.id}`, [["$rec", "i32"], ["$index", "i32"]]);
+  const demands = rules.map(({ node }, place) => ({ place, rest: node.op === "and" ? node.kids : [node] }));
+  const uses = isShared ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node]))) : new Map<Node, number>();
+  const emitter = new Emitter(f, uses);
+  const words = Math.ceil(rules.length / kWord);
+  const body = isShared
+    ? group(f, emitter, demands)
+    : rules.flatMap(({ node }, place): Tree[] => [["if", null, emitter.emit(node), [match(f, place)], null]]);
+  let tell: Tree[] = [];
+  for (let word = words - 1; word >= 0; word--) {
+    const indexes = Uint16Array.from(rules.slice(word * kWord, (word + 1) * kWord), (rule) => rule.index);
+    const table = program.data.place(new Uint8Array(indexes.buffer), 2);
+    const name = f.local(`$match${word}`, "i64");
+    const told = call("$tell", get(name), table, get("$rec"));
+    const isAny: Tree = ["i64.ne", get(name), i64(0)];
+    // The first match ends it, where only the first counts.
+    tell = options.matching === "first" ? [["if", null, isAny, [told], tell]] : [["if", null, isAny, [told], null], ...tell];
+  }
+  const prepared = f.before.splice(0);
+  return f.done([...addresses(f), ...prepared, ...body, ...tell], null);
+}
+
+// Where the record's process and descriptor stand.
+function addresses(f: FuncContext): Tree[] {
+  for (const name of ["$p", "$pc", "$d", "$i"]) f.local(name);
+  const entry: Tree = ["i32.add", load(0, kState.processes), ["i32.mul", get("$i"), PROCESS_SIZE]];
+  const descriptor: Tree = ["i32.add", load(0, kState.descriptors), ["i32.mul", get("$i"), DESCRIPTOR_SIZE]];
+  return [
+    [
+      "if", null, ["i32.lt_u", tee("$i", load(get("$rec"), 20)), load(0, kState.processCount)],
+      [set("$p", entry), set("$pc", ["i32.add", sym("PROCESS_CACHE"), ["i32.mul", get("$i"), sym("STRIDE")]])],
+      [set("$p", sym("NULL_PROCESS")), set("$pc", sym("NULL_CACHE"))],
+    ],
+    set("$i", load(get("$rec"), 40)),
+    set("$d", select(sym("NULL_DESCRIPTOR"), descriptor, ["i32.eq", get("$i"), -1])),
+  ];
+}
+
+interface Demand {
+  place: number;
+  rest: readonly Node[];
+}
+
+function group(f: FuncContext, emitter: Emitter, demands: readonly Demand[]): Tree[] {
+  const done = demands.filter((d) => d.rest.length === 0).map((d) => match(f, d.place));
+  const open = demands.filter((d) => d.rest.length > 0);
+  const shared = mostWorth(open);
+  if (!shared) return [...done, ...open.flatMap((d) => alone(f, emitter, d))];
+  const within = open.filter((d) => d.rest.includes(shared)).map((d) => ({ ...d, rest: d.rest.filter((n) => n !== shared) }));
+  const behind = open.filter((d) => !d.rest.includes(shared));
+  return [
+    ...done,
+    ["if", null, emitter.emit(shared), group(f, emitter, within), null],
+    ...group(f, emitter, behind),
+  ];
+}
+
+// The demand of several rules that saves most for its price; none when no two share one.
+function mostWorth(demands: readonly Demand[]): Node | undefined {
+  const counts = new Map<Node, number>();
+  for (const { rest } of demands) for (const node of rest) counts.set(node, (counts.get(node) ?? 0) + 1);
+  let best: Node | undefined;
+  let bestWorth = 0;
+  for (const [node, count] of counts) {
+    if (count < 2) continue;
+    const worth = (count * (1.02 - node.chance)) / (node.cost + 1);
+    if (worth > bestWorth) [best, bestWorth] = [node, worth];
+  }
+  return best;
+}
+
+function alone(f: FuncContext, emitter: Emitter, { place, rest }: Demand): Tree[] {
+  return rest.reduceRight<Tree[]>((inner, node) => [["if", null, emitter.emit(node), inner, null]], [match(f, place)]);
+}
+
+function match(f: FuncContext, place: number): Tree {
+  const name = f.local(`$match${Math.floor(place / kWord)}`, "i64");
+  return set(name, ["i64.or", get(name), i64(BigInt.asIntN(64, 1n << BigInt(place % kWord)))]);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers questions about names from the number behind them: `evt.arg.flags contains O_TRUNC` is a test of bits,
+// `evt.arg.request in (PTRACE_ATTACH, ...)` a comparison of numbers. Undefined where only the text itself can tell.
+import type { Operator } from "../condition.js";
+import { compareText } from "./compare-text.js";
+import { i64 } from "./func-context.js";
+import type { LeafMaker } from "./leaf.js";
+import type { NameRow } from "./names-source.js";
+import type { Node } from "./node.js";
+import { kAbsent, type NamesSource } from "./source.js";
+
+const kParts = new Set<Operator>(["contains", "icontains", "startswith", "endswith"]);
+const kWhole = new Set<Operator>(["=", "==", "in", "intersects"]);
+// Asking more numbers than this costs more than making the text.
+const kNumbersMax = 16;
+
+export function namesQuestion(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+  if (source.form === "char") return characters(maker, source, op, values);
+  if (source.form === "bits") return bits(maker, source, op, values);
+  // A number without a name is digits; only what cannot be part of digits is answered by names alone.
+  const isDigits = (value: string) => /^-?\d*$/.test(value);
+  if (kParts.has(op) ? values.some(isDigits) : !kWhole.has(op)) return undefined;
+  const seen = new Set<bigint>();
+  const rows = source.rows.filter((row) => !seen.has(row.value) && seen.add(row.value));
+  const numbers = rows.filter((row) => compareText(row.name, op, values)).map((row) => row.value);
+  if (kWhole.has(op)) {
+    for (const value of values) {
+      const number = /^(0|-?[1-9]\d{0,18})$/.test(value) ? BigInt(value) : null;
+      if (number !== null && !seen.has(number) && (source.positive === null || number < 0n)) numbers.push(number);
+    }
+  }
+  if (numbers.length > kNumbersMax) return undefined;
+  const nodes = numbers.map((number) =>
+    maker.leaf(source, `= ${number}`, 1, 0.2, (f) => ["i64.eq", source.value(f), i64(number)]),
+  );
+  if (source.positive !== null && compareText(source.positive, op, values)) {
+    nodes.push(maker.leaf(source, ">= 0", 1, 0.7, (f) => ["i64.ge_s", source.value(f), i64(0)]));
+  }
+  return maker.graph.or(nodes);
+}
+
+function characters(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+  if (!kWhole.has(op) && (!kParts.has(op) || op === "icontains" || values.includes(""))) return undefined;
+  const codes = values.filter((value) => value.length === 1).map((value) => BigInt(value.charCodeAt(0)));
+  return maker.graph.or(
+    codes.map((code) => maker.leaf(source, `= ${code}`, 1, 0.3, (f) => ["i64.eq", source.value(f), i64(code)])),
+  );
+}
+
+function bits(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+  const isOneName = (value: string) => /^[A-Za-z0-9_]*[A-Za-z_][A-Za-z0-9_]*$/.test(value);
+  if ((op !== "contains" && op !== "icontains") || !values.every(isOneName)) return undefined;
+  const { graph } = maker;
+  const hasRow = (row: NameRow) =>
+    maker.leaf(source, `&${row.mask}=${row.value}`, 1, 0.2, (f) => [
+      "i64.eq", ["i64.and", source.value(f), i64(row.mask)], i64(row.value),
+    ]);
+  const rows = graph.or(source.rows.filter((row) => compareText(row.name, op, values)).map(hasRow));
+  const named = source.zero === null ? rows : byZero(maker, source, rows, compareText(source.zero, op, values));
+  // INT64_MIN has the low bits of 0, so that its absence has to be asked for.
+  const isThere = maker.leaf(source, "exists", 1, 0.95, (f) => ["i64.ne", source.value(f), i64(kAbsent)]);
+  return graph.and([isThere, named]);
+}
+
+function byZero(maker: LeafMaker, source: NamesSource, rows: Node, whenZero: boolean): Node {
+  const { graph } = maker;
+  const isZero = maker.leaf(source, "= 0", 1, 0.2, (f) => ["i64.eqz", source.value(f)]);
+  return whenZero ? graph.or([isZero, rows]) : graph.and([graph.not(isZero), rows]);
+}

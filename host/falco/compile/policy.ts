@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles rules to one policy under ABI v1: a module that speaks bytes and integers (docs/abi/v1.md), with the rules' metadata in its
+// custom section.
+import { DESCRIPTOR_SIZE, EVENTS, type EventType, PROCESS_FIELDS, DESCRIPTOR_FIELDS, PROCESS_SIZE, SCHEMA, SCHEMA_MINOR } from "../../../build/generated/events.js";
+import { isSpan } from "../../wire/layout.js";
+import type { LoadedRule } from "../load.js";
+import { type CheckOptions, ConditionNodes } from "./check-node.js";
+import { call, FuncContext, get, load, load64, set } from "./func-context.js";
+import { type JudgedRule, judge } from "./judge.js";
+import { kArenaBytes, kArenaReserve, kConstants, kFrameBytes, kProcessesMax, kState, layoutAfter } from "./layout.js";
+import { describe, Graph, type Node } from "./node.js";
+import { Program } from "./program.js";
+import { kRuntime } from "./runtime.js";
+import { kAbsent } from "./source.js";
+import { readFuncs } from "./text-form.js";
+import { assemble, type Func, type Tree } from "./wasm.js";
+
+export interface CompileOptions {
+  name: string;
+  version?: string;
+  matching?: "all" | "first";
+  isFalcoExact?: boolean;
+  isShared?: boolean; // false only to measure what sharing is worth
+}
+
+export interface CompiledPolicy {
+  wasm: Uint8Array;
+  events: string[];
+  rules: LoadedRule[]; // in the order of the policy's rule numbers
+}
+
+const kFrameMagic = 0x31464456;
+const kPagesMax = 512; // the most that the ABI allows a memory to have
+const kSettingsPages = 17;
+const kDescMax = 4000;
+
+export function compilePolicy(rules: readonly LoadedRule[], options: CompileOptions): CompiledPolicy {
+  const program = new Program();
+  const enabled = rules.filter((rule) => rule.enabled);
+  const check: CheckOptions = { isFalcoExact: options.isFalcoExact ?? false };
+  const nodesOf = new Map<EventType, { rule: LoadedRule; node: Node }[]>();
+  const eventsOf = new Map<LoadedRule, string[]>();
+  // All nodes first: dictionaries and searches are complete before code reads their addresses.
+  for (const event of EVENTS) {
+    const graph = new Graph();
+    const nodes = new ConditionNodes(program, graph, event, check);
+    const judged: { rule: LoadedRule; node: Node }[] = [];
+    for (const rule of enabled) {
+      if (!rule.events.includes(event.name)) continue;
+      const node = nodes.node(rule.bound);
+      if (node.op === "const" && !node.value) continue;
+      judged.push({ rule, node });
+      eventsOf.set(rule, [...(eventsOf.get(rule) ?? []), event.name]);
+    }
+    if (judged.length > 0) nodesOf.set(event, judged);
+  }
+  // A rule that no event of ours can match is not part of the policy.
+  const told = enabled.filter((rule) => eventsOf.has(rule));
+  const judges = new Map<string, Func>();
+  const judgeOf = new Map<EventType, string>();
+  for (const [event, judged] of nodesOf) {
+    const numbered: JudgedRule[] = judged.map(({ rule, node }) => ({ index: told.indexOf(rule), node }));
+    // Types that are asked the same questions share the function.
+    const question = numbered.map(({ index, node }) => `${index}=${describe(node)}`).join("\n");
+    if (!judges.has(question)) judges.set(question, judge(program, event, numbered, options));
+    judgeOf.set(event, judges.get(question)!.name);
+  }
+  const nullProcess = program.data.place(absentEntry(PROCESS_FIELDS, PROCESS_SIZE));
+  const nullDescriptor = program.data.place(absentEntry(DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE));
+  const option = program.data.place(new Uint8Array(8));
+  const family = program.data.text("family ");
+  const layout = layoutAfter(program.data.end, program.stride);
+  const symbols = new Map([
+    ["NULL_PROCESS", nullProcess],
+    ["NULL_DESCRIPTOR", nullDescriptor],
+    ["NULL_CACHE", layout.processCache + kProcessesMax * program.stride],
+    ["PROCESS_CACHE", layout.processCache],
+    ["STRIDE", program.stride],
+    ["FRAME", layout.frame],
+    ["ARENA", layout.arena],
+    ["ARENA_END", layout.arena + kArenaBytes],
+    ["OPTION", option],
+    ["FAMILY", family],
+  ]);
+  const events = [...nodesOf.keys()];
+  const wasm = assemble({
+    pagesMin: Math.max(layout.pages, kSettingsPages),
+    pagesMax: kPagesMax,
+    imports: [{ module: "vedette", field: "alert", name: "$alert", params: ["i32", "i32", "i32", "i32"], result: null }],
+    funcs: [...kRuntime, ...program.funcs, ...judges.values(), ...frameFunctions(program, judgeOf, options.matching ?? "all")],
+    globals: [
+      { name: "vedette_abi", value: 1 },
+      { name: "vedette_frame", value: layout.frame },
+      { name: "vedette_frame_size", value: kFrameBytes },
+    ],
+    data: [{ at: kConstants, bytes: program.data.content }],
+    custom: [{ name: "vedette.policy", bytes: metadata(told, eventsOf, options) }],
+    symbols,
+  });
+  return { wasm, events: events.map((event) => event.name), rules: told };
+}
+
+// An entry that has no values: what a record without a process, or a process without a parent, points to.
+function absentEntry(fields: readonly { name: string; type: string; slot: number }[], size: number): Uint8Array {
+  const out = new DataView(new ArrayBuffer(size));
+  for (const field of fields) {
+    const isIndex = field.type === "process" || field.type === "descriptor";
+    if (isIndex) out.setBigInt64(field.slot * 8, 0xffffffffn, true);
+    else if (isSpan(field as never)) out.setUint32(field.slot * 8, 0xffffffff, true);
+    else out.setBigInt64(field.slot * 8, kAbsent, true);
+  }
+  return new Uint8Array(out.buffer);
+}
+
+function metadata(rules: readonly LoadedRule[], events: ReadonlyMap<LoadedRule, string[]>, options: CompileOptions): Uint8Array {
+  const described = rules.map((rule) => {
+    const { name, desc, priority, output, tags } = rule;
+    return { name, desc: desc.slice(0, kDescMax), priority, output, tags, events: events.get(rule) };
+  });
+  const { name, version = "1" } = options;
+  const schema = SCHEMA.toString(16).padStart(16, "0");
+  const section = { abi: 1, schema, minor: SCHEMA_MINOR, name, version, rules: described, parameters: [], state: "" };
+  return Buffer.from(JSON.stringify(section));
+}
+
+function frameFunctions(program: Program, judges: ReadonlyMap<EventType, string>, matching: "all" | "first"): Func[] {
+  const made = Math.ceil(program.eventTextCount / 32);
+  const clear = Array.from({ length: made }, (_, i): Tree => ["i32.store", kState.made + 4 * i, 0, 0]);
+  return [
+    { name: "$clear_made", params: [], result: null, locals: [], body: clear },
+    ...readFuncs(kTell(matching)),
+    onBatch(judges),
+    { name: "vedette_init", params: [["$size", "i32"]], result: "i32", locals: [], body: [0], isExported: true },
+  ];
+}
+
+// Tells of the rules whose bits are set, the first rule first.
+const kTell = (matching: "all" | "first") => `
+(func $tell (param $rules i64) (param $table i32) (param $rec i32)
+  (loop $next
+    (call $alert
+      (i32.load16_u (i32.add $table (i32.shl (i32.wrap_i64 (i64.ctz $rules)) 1)))
+      $rec 0 0)
+    (i32.store offset=${kState.alerts} 0 (i32.add (i32.load offset=${kState.alerts} 0) 1))
+    ${matching === "first" ? "(return)" : ""}
+    (set $rules (i64.and $rules (i64.sub $rules (i64.const 1))))
+    (br_if $next (i64.ne $rules (i64.const 0)))))
+
+;; makes the caches new: at the batch's first event of interest, and when the arena is nearly full
+(func $renew
+  (memory.fill (sym PROCESS_CACHE) 0 (i32.mul (i32.load offset=${kState.processCount} 0) (sym STRIDE)))
+  (memory.fill (sym NULL_CACHE) 0 (sym STRIDE))
+  (i32.store offset=${kState.arena} 0 (sym ARENA))
+  (i32.store offset=${kState.cleared} 0 1))
+`;
+
+function onBatch(judges: ReadonlyMap<EventType, string>): Func {
+  const events = [...judges.keys()];
+  const f = new FuncContext("vedette_on_batch", [["$size", "i32"]]);
+  for (const name of ["$rec", "$end", "$index", "$type"]) f.local(name);
+  const at = (offset: number): Tree => load(["sym", "FRAME"], offset);
+  const address = (offset: number): Tree => ["i32.add", ["sym", "FRAME"], at(offset)];
+  const store = (to: number, value: Tree): Tree => ["i32.store", to, 0, value];
+  const labels = events.map((event) => `$of_${event.id}`);
+  const last = Math.max(0, ...events.map((event) => event.id));
+  const targets = Array.from({ length: last + 1 }, (_, id) => (events.some((e) => e.id === id) ? `$of_${id}` : "$next"));
+  const isFull: Tree = ["i32.gt_u", load(0, kState.arena), ["i32.sub", ["sym", "ARENA_END"], kArenaReserve]];
+  const renew: Tree = ["if", null, ["i32.or", ["i32.eqz", load(0, kState.cleared)], isFull], [call("$renew")], null];
+  // A block for each type, each within the next; behind its end stands its call.
+  const dispatch = labels.reduce<Tree[]>(
+    (inner, label, i) => [
+      ["block", label, null, ...inner],
+      renew,
+      call(judges.get(events[i]!)!, get("$rec"), get("$index")),
+      ["br", "$next"],
+    ],
+    [["br_table", targets, "$next", get("$type")]],
+  );
+  return f.done(
+    [
+      ["if", null, ["i32.ne", at(0), kFrameMagic], [["return", 0]], null],
+      store(kState.strings, address(16)),
+      store(kState.processes, address(24)),
+      store(kState.descriptors, address(32)),
+      store(kState.processCount, ["i32.div_u", at(28), PROCESS_SIZE]),
+      store(kState.cleared, 0),
+      store(kState.alerts, 0),
+      ["i64.store", kState.first, 0, load64(["sym", "FRAME"], 48)],
+      set("$rec", address(8)),
+      set("$end", ["i32.add", get("$rec"), at(12)]),
+      [
+        "block", "$done", null,
+        [
+          "loop", "$records", null,
+          ["br_if", "$done", ["i32.ge_u", get("$rec"), get("$end")]],
+          set("$type", ["i32.load16_u", 0, get("$rec")]),
+          ["block", "$next", null, ...dispatch],
+          set("$rec", ["i32.add", get("$rec"), load(get("$rec"), 4)]),
+          set("$index", ["i32.add", get("$index"), 1]),
+          ["br", "$records"],
+        ],
+      ],
+      load(0, kState.alerts),
+    ],
+    "i32",
+    true,
+  );
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the functions of one policy share while it is compiled: constants, dictionaries, sets of texts to search for, slots of the
+// process cache and of the event cache, and the helper functions made so far.
+import { kSearchMax, type MatchTable, searchTable } from "./automaton.js";
+import { Data } from "./data.js";
+import { Dictionary } from "./dictionary.js";
+import { kEventCache, kEventTextsMax } from "./layout.js";
+import type { Func, Tree } from "./wasm.js";
+
+export class Program {
+  readonly data = new Data();
+  readonly funcs: Func[] = [];
+  private readonly dictionaries = new Map<string, Dictionary>();
+  private readonly tables = new Map<string, number>();
+  private readonly searches = new Map<string, Search>();
+  private readonly matches = new Map<string, MatchTable>();
+  private readonly slots = new Map<string, number>();
+  private readonly eventTexts = new Map<string, number>();
+  private readonly made = new Map<string, string>();
+  private readonly numbers = new Map<string, number>();
+  private cacheBytes = 0;
+  private memoBits = 0;
+
+  get stride(): number {
+    return Math.max((this.cacheBytes + 7) & ~7, 8);
+  }
+
+  dictionary(vocabulary: string): Dictionary {
+    return entry(this.dictionaries, vocabulary, () => new Dictionary());
+  }
+
+  // Its address; no word may be added any more.
+  dictionaryTable(vocabulary: string): number {
+    return entry(this.tables, `words ${vocabulary}`, () => this.dictionary(vocabulary).table(this.data));
+  }
+
+  search(vocabulary: string, isCaseFolded: boolean): Search {
+    return entry(this.searches, `${vocabulary}/${isCaseFolded}`, () => new Search(isCaseFolded));
+  }
+
+  searchTable(search: Search, group: number): number {
+    const key = `search ${[...this.searches.values()].indexOf(search)} ${group}`;
+    return entry(this.tables, key, () => this.data.search(searchTable(search.group(group), search.isCaseFolded)));
+  }
+
+  // Automata are made once, however many types of event ask.
+  match(key: string, make: () => MatchTable): MatchTable {
+    return entry(this.matches, key, make);
+  }
+
+  constant(key: string, make: () => number): number {
+    return entry(this.tables, key, make);
+  }
+
+  // An offset in the process cache, zero when the batch begins.
+  slot(key: string, bytes: 4 | 8): number {
+    return entry(this.slots, key, () => {
+      if (bytes === 8) this.cacheBytes = (this.cacheBytes + 7) & ~7;
+      this.cacheBytes += bytes;
+      return this.cacheBytes - bytes;
+    });
+  }
+
+  // A place for one answer about a process: whether it is known, and what it is.
+  memo(): { known: number; value: number; bit: number } {
+    const word = this.memoBits >> 5;
+    const bit = 1 << (this.memoBits++ & 31);
+    return { known: this.slot(`known ${word}`, 4), value: this.slot(`value ${word}`, 4), bit };
+  }
+
+  // The number of a text of the event cache.
+  eventText(key: string): { number: number; at: number } {
+    const number = entry(this.eventTexts, key, () => this.eventTexts.size);
+    if (number >= kEventTextsMax) throw new Error("too many different texts have to be made for these rules");
+    return { number, at: kEventCache + number * 8 };
+  }
+
+  get eventTextCount(): number {
+    return this.eventTexts.size;
+  }
+
+  // A helper function, made once for a key. `make` gets the name under which it will be known.
+  helper(key: string, make: (name: string) => Func): string {
+    const known = this.made.get(key);
+    if (known) return known;
+    const name = `$h${this.made.size}`;
+    this.made.set(key, name);
+    this.funcs.push(make(name));
+    return name;
+  }
+
+  // Small numbers for keys, for the names of locals.
+  number(key: string): number {
+    return entry(this.numbers, key, () => this.numbers.size);
+  }
+
+  text(value: string): { at: Tree; size: number } {
+    return { at: this.data.text(value), size: value.length };
+  }
+}
+
+// The texts that `contains` asks for of one vocabulary, in groups of up to 64.
+export class Search {
+  private readonly texts = new Map<string, number>();
+
+  constructor(readonly isCaseFolded: boolean) {}
+
+  add(text: string): void {
+    if (!this.texts.has(text)) this.texts.set(text, this.texts.size);
+  }
+
+  get size(): number {
+    return this.texts.size;
+  }
+
+  placeOf(text: string): { group: number; bit: bigint } {
+    const index = this.texts.get(text)!;
+    return { group: Math.floor(index / kSearchMax), bit: 1n << BigInt(index % kSearchMax) };
+  }
+
+  group(group: number): string[] {
+    return [...this.texts.keys()].slice(group * kSearchMax, (group + 1) * kSearchMax);
+  }
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

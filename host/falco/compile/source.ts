@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the value of a field stands in the frame, for one type of event. A source says how to come by the value in code, and of
+// which scope it is; leaf.ts asks questions of it.
+//
+//   text   an address and a size, -1 for none; `make` leaves them in the locals $P and $L
+//   names  a text that is a function of a number: names of values, or of set bits
+//   int    an i64, INT64_MIN for none        bool  0, 1, 2 for none
+//   ip     an address and a size of 4 or 16 bytes, as a text
+//   each   any of the ancestors: `inner` is asked of each
+//   either one of two                        none  never there
+import type { Base, FuncContext } from "./func-context.js";
+import type { NameRow } from "./names-source.js";
+import type { Tree } from "./wasm.js";
+
+export type Scope = "event" | "process";
+export type Source = NoneSource | FixedSource | TextSource | NamesSource | IntSource | BoolSource | IpSource | EachSource | EitherSource;
+
+interface Keyed {
+  key: string; // sources of one key are the same value
+  scope: Scope;
+  base?: Base; // whose field it is, of a process's
+}
+export interface NoneSource {
+  kind: "none";
+}
+// A text that is the same for every event of the type.
+export interface FixedSource {
+  kind: "fixed";
+  value: string;
+}
+export interface TextSource extends Keyed {
+  kind: "text";
+  cost: number;
+  make(f: FuncContext): Tree[];
+  // Values of the same field of different processes share what is known about its words.
+  vocabulary: string;
+  cached: { base: Base; slot: string } | null; // a slot of the process cache for its word
+}
+export interface NamesSource extends Keyed {
+  kind: "names";
+  rows: readonly NameRow[];
+  // value: the name of the number; bits: the names of its bits, joined; char: the character of that code. A number without a name is
+  // its digits.
+  form: "value" | "bits" | "char";
+  value(f: FuncContext): Tree;
+  text: TextSource; // the same as a text
+  zero: string | null; // bits: what 0 is called
+  positive: string | null; // value: what every number from 0 on is called
+}
+export interface IntSource extends Keyed {
+  kind: "int";
+  value(f: FuncContext): Tree;
+  isCheap: boolean;
+}
+export interface BoolSource extends Keyed {
+  kind: "bool";
+  value(f: FuncContext): Tree;
+}
+export interface IpSource extends Keyed {
+  kind: "ip";
+  make(f: FuncContext): Tree[];
+}
+export interface EachSource {
+  kind: "each";
+  inner: Source;
+}
+export interface EitherSource {
+  kind: "either";
+  ends: [Source, Source];
+}
+
+// The key of a process's field, whosever it is: what is kept about a process is the same for whoever asks.
+export function keyOf(field: string, base: Base): string {
+  return `process ${base} ${field}`;
+}
+
+export function ownKey({ key, base }: { key: string; base?: Base }): string {
+  return base === undefined ? key : key.replace(`process ${base} `, "process ");
+}
+
+export const kNone: NoneSource = { kind: "none" };
+export const kAbsent = -(1n << 63n);

@@ -44,6 +44,7 @@ export class ShortEvents {
   add(type: string, written: Written): bigint {
     const event = EVENT_OF_NAME.get(type);
     if (event === undefined) throw new ShortEventError(type, `there is no event "${type}"; docs/events.md lists them`);
+    const params = paramsOf(event, written);
     const result = at("res", () => (written.res === undefined ? defaultResult(event, written) : resultOf(written.res)));
     const descriptor = at("fd", () => this.#eventDescriptor(event, written, result));
     this.#time = at("at", () => this.#timeOf(written.at));
@@ -55,7 +56,7 @@ export class ShortEvents {
       tid: Number(written.tid ?? (written.proc as Written | undefined)?.pid ?? 1000),
       fd: fdNumber(event, result, descriptor),
       latency: Number(written.latency ?? 1000),
-      params: paramsOf(event, written),
+      params,
     });
     return this.#time;
   }

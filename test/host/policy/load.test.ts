@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a folder to a loaded policy, and what each thing that can be wrong with one is called.
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type ErrorCode, VedetteError } from "../../../host/errors.js";
+import { PACK } from "../../../host/paths.js";
+import { PolicyCompiler } from "../../../host/policy/compile.js";
+import { findPolicies } from "../../../host/policy/discover.js";
+import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
+import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "vedette-load-"));
+let made = 0;
+
+function folder(files: Readonly<Record<string, string | Uint8Array>>): string {
+  const path = join(scratch, `policy-${made++}`);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(path, name, ".."), { recursive: true });
+    writeFileSync(join(path, name), text);
+  }
+  return path;
+}
+
+async function fault(run: () => unknown): Promise<VedetteError> {
+  try {
+    await run();
+  } catch (error) {
+    if (error instanceof VedetteError) return error;
+    throw error;
+  }
+  throw new Error("nothing was wrong");
+}
+
+const MODULE = assemble(HAND_WRITTEN, { ...METADATA, parameters: [{ name: "most", kind: "int", default: 3 }] });
+
+test("a folder of folders gives its policies in the order of their paths", () => {
+  const found = findPolicies(PACK).map((path) => path.slice(PACK.length + 1));
+  assert.ok(found.includes("command-and-control/shell-on-socket"));
+  assert.equal(found, [...found].sort());
+});
+
+test("a module without sources is taken as it is, with what policy.yaml changes in it", async () => {
+  const path = folder({
+    "policy.wasm": MODULE,
+    "policy.yaml": 'name: mine\nversion: "2"\nparameters: {most: {type: int, default: 9}}\nrules: {Failed open: {priority: Critical, tags: [a], output: "%proc.name failed"}}\n',
+  });
+  const policy = await loadPolicy(path);
+  assert.equal(policy.parameters, { most: 9 });
+  assert.equal(policy.rules[0], { ...METADATA.rules[0], enabled: true, priority: "Critical", tags: ["a"], output: "%proc.name failed" });
+});
+
+test("a parameter may be set over its default", async () => {
+  const policy = await loadPolicy(folder({ "policy.wasm": MODULE, "policy.yaml": "name: mine\n" }), { set: { most: 1 } });
+  assert.equal(policy.parameters, { most: 1 });
+});
+
+const WRONG: readonly (readonly [title: string, files: Readonly<Record<string, string | Uint8Array>>, code: ErrorCode, words: RegExp])[] = [
+  ["a name with blanks", { "policy.yaml": "name: My policy\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:1:1: name: small letters/],
+  ["a key that is not known", { "policy.yaml": "name: mine\nversion: '1'\nrulez: {}\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:3:1: "rulez" is not known here/],
+  ["a list where a map should be", { "policy.yaml": "name: mine\nparameters:\n  - allow\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:2:1: parameters: /],
+  ["a default of another type", { "policy.yaml": "name: mine\nparameters:\n  allow:\n    type: strings\n    default: 3\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:5:5: the default of allow is not of type strings/],
+  ["a priority that there is not", { "policy.yaml": "name: mine\nrules:\n  A rule:\n    priority: High\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:4:5: rules\.A rule\.priority/],
+  ["text that is no YAML", { "policy.yaml": "name: mine\nrules: {a\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:\d+:\d+: /],
+  ["an alias bomb", { "policy.yaml": `name: mine\na: &a [x,x,x,x,x,x,x,x,x,x]\n${"bcdefg".split("").map((c, i) => `${c}: &${c} [${Array(10).fill(`*${"abcdef"[i]}`).join(",")}]`).join("\n")}\n` }, "VEDETTE_POLICY_YAML", /alias/i],
+  ["neither sources nor a module", { "policy.yaml": "name: mine\n" }, "VEDETTE_POLICY_NO_CODE", /neither index\.ts nor policy\.wasm/],
+  ["a change to a rule that there is not", { "policy.yaml": "name: mine\nrules:\n  Failed opens: {enabled: false}\n", "policy.wasm": MODULE }, "VEDETTE_POLICY_YAML", /policy\.yaml:3:3: the policy has no rule "Failed opens"/],
+  ["an output with an unknown field", { "policy.yaml": 'name: mine\nrules: {Failed open: {output: "%proc.nmae"}}\n', "policy.wasm": MODULE }, "VEDETTE_POLICY_YAML", /Failed open.*proc\.nmae/],
+  ["a parameter that the module has not", { "policy.yaml": "name: mine\nparameters: {least: {type: int, default: 1}}\n", "policy.wasm": MODULE }, "VEDETTE_POLICY_PARAMETER", /least: it is not declared/],
+  ["a module that is none", { "policy.yaml": "name: mine\n", "policy.wasm": "hello" }, "VEDETTE_MODULE_CORRUPT", /header/],
+  ["code that does not compile", { "policy.yaml": "name: mine\n", "index.ts": "let x: i32 = ;\n" }, "VEDETTE_POLICY_COMPILE", /index\.ts:1:14: /],
+  ["code without rules", { "policy.yaml": "name: mine\n", "index.ts": "export const x: i32 = 1;\n" }, "VEDETTE_POLICY_NO_RULES", /no rules/],
+];
+
+for (const [title, files, code, words] of WRONG) {
+  test(`${title} is told with its place`, async () => {
+    const path = folder(files);
+    const error = await fault(() => loadPolicies([path]));
+    assert.is(error.code, code, error.message);
+    assert.match(error.message, words);
+    assert.not.match(`${error.message}${error.hint}`, /\n\s+at /);
+  });
+}
+
+test("a folder that is missing, a file, or without a policy is told apart", async () => {
+  const file = join(folder({ "x/policy.yaml": "name: x\n" }), "x/policy.yaml");
+  assert.match((await fault(() => loadPolicies([join(scratch, "nowhere")]))).message, /nowhere cannot be read: no such file/);
+  assert.match((await fault(() => loadPolicies([file]))).message, /cannot be read: not a directory/);
+  assert.is((await fault(() => loadPolicies([folder({ "readme.md": "" })]))).code, "VEDETTE_POLICY_NONE");
+});
+
+test("a folder that may not be read says so", async () => {
+  if (process.getuid?.() === 0) return; // root reads everything
+  const path = folder({ "policy.yaml": "name: x\n" });
+  chmodSync(path, 0);
+  assert.match((await fault(() => loadPolicies([path]))).message, /permission denied/);
+  chmodSync(path, 0o700);
+});
+
+test("an unchanged policy is compiled once, a changed one again", async () => {
+  const cache = join(scratch, "cache");
+  const path = folder({});
+  cpSync(join(PACK, "command-and-control/shell-on-socket"), path, { recursive: true });
+  const compiler = new PolicyCompiler(cache);
+  const first = await loadPolicy(path, { compiler });
+  compiler.close();
+  const closed = new PolicyCompiler(cache);
+  const begun = performance.now();
+  assert.equal((await loadPolicy(path, { compiler: closed })).rules, first.rules);
+  assert.ok(performance.now() - begun < 2000, "the second time nothing is compiled");
+  writeFileSync(join(path, "index.ts"), readFileSync(join(path, "index.ts"), "utf8").replace('"Shell on a socket"', '"A shell on a socket"'));
+  const changed = await loadPolicy(path, { compiler: closed });
+  assert.is(changed.rules[0]?.name, "A shell on a socket");
+  closed.close();
+});
+
+test.after(() => rmSync(scratch, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command as a user meets it: what it says to a wrong command line, the statuses it ends with, and that the workload cannot tell
+// that we are there. Runs the built program on the built agent.
+// Time limit: 120 s.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { builtFile } from "../../../host/paths.js";
+
+const MAIN = builtFile("js/host/main.js");
+const folder = mkdtempSync(join(tmpdir(), "vedette-cli-"));
+test.after(() => rmSync(folder, { recursive: true }));
+const file = (name: string): string => join(folder, name);
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const vedette = (...argv: string[]): Ended =>
+  spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 20_000, killSignal: "SIGKILL" });
+const natively = (...argv: string[]): Ended => spawnSync(argv[0] as string, argv.slice(1), { encoding: "utf8" });
+/** Traced, with the events out of the way. */
+const traced = (...argv: string[]): Ended => vedette("trace", "-o", "/dev/null", "--", ...argv);
+
+mkdirSync(file("empty"));
+writeFileSync(file("plain"), "no program");
+
+/** Command line → exit status, code, and what the sentence must name. */
+const MISTAKES: readonly (readonly [argv: string[], status: number, code: string, names: string])[] = [
+  [[], 2, "VEDETTE_USAGE", "No command"],
+  [["tarce", "--", "true"], 2, "VEDETTE_USAGE", "tarce"],
+  [["run"], 2, "VEDETTE_NO_COMMAND", "vedette run -- "],
+  [["trace", "--json"], 2, "VEDETTE_NO_COMMAND", "vedette trace -- "],
+  [["run", "--"], 2, "VEDETTE_NO_COMMAND", "vedette run -- "],
+  [["run", "ls"], 2, "VEDETTE_USAGE", "after `--`"],
+  [["trace", "--bogus", "--", "true"], 2, "VEDETTE_USAGE", "--bogus"],
+  [["trace", "--snaplen", "4097", "--", "true"], 2, "VEDETTE_USAGE", "4096"],
+  [["trace", "--snaplen", "-1", "--", "true"], 2, "VEDETTE_USAGE", "4096"],
+  [["trace", "--snaplen", "ten", "--", "true"], 2, "VEDETTE_USAGE", "ten"],
+  [["run", "--snaplen"], 2, "VEDETTE_USAGE", "--snaplen"],
+  [["trace", "--io-uring", "maybe", "--", "true"], 2, "VEDETTE_USAGE", "refuse, allow"],
+  [["trace", "-o", file("no/such/file"), "--", "true"], 2, "VEDETTE_OUTPUT_UNWRITABLE", file("no/such/file")],
+  [["run", "--alerts", file("no/such/file"), "--", "true"], 2, "VEDETTE_SINK_UNWRITABLE", file("no/such/file")],
+  [["run", "--alerts", folder, "--", "true"], 2, "VEDETTE_SINK_UNWRITABLE", folder],
+  [["run", "--policy", file("nowhere"), "--", "true"], 2, "VEDETTE_POLICY_UNREADABLE", file("nowhere")],
+  [["run", "--policy", file("empty"), "--", "true"], 2, "VEDETTE_POLICY_NONE", file("empty")],
+  [["trace", "--", file("nowhere")], 127, "VEDETTE_COMMAND_NOT_FOUND", file("nowhere")],
+  [["trace", "--", "no-such-command-anywhere"], 127, "VEDETTE_COMMAND_NOT_FOUND", "no-such-command-anywhere"],
+  [["trace", "--", file("plain")], 126, "VEDETTE_COMMAND_NOT_EXECUTABLE", file("plain")],
+  [["trace", "--", folder], 126, "VEDETTE_COMMAND_NOT_EXECUTABLE", folder],
+];
+for (const [argv, status, code, names] of MISTAKES) {
+  test(`vedette ${argv.join(" ").replaceAll(folder, "DIR")} ends with ${status} and ${code}`, () => {
+    const ended = vedette(...argv);
+    assert.is(ended.status, status, ended.stderr);
+    assert.match(ended.stderr, `[${code}]`);
+    assert.match(ended.stderr, names);
+    assert.not.match(ended.stderr, /^ {2,}at /m, "no stack trace");
+    assert.not.match(ended.stderr, /\{\w+\}/, "every value of the sentence is filled");
+    assert.is(ended.stdout, "");
+  });
+}
+
+test("help and version are answers, on stdout", () => {
+  assert.is(vedette("--version").stdout, "0.1.0\n");
+  for (const command of ["run", "trace", "doctor"]) {
+    assert.match(vedette("--help").stdout, command);
+    const { status, stdout, stderr } = vedette(command, "--help");
+    assert.is(status, 0);
+    assert.match(stdout, `Usage: vedette ${command}`);
+    assert.is(stderr, "");
+  }
+});
+
+test("what follows -- is the workload's alone, even another -- and our own options", () => {
+  assert.is(traced("echo", "--help", "--", "--json", "-o", "x").stdout, "--help -- --json -o x\n");
+});
+
+for (const [script, status] of [
+  ["exit 0", 0],
+  ["exit 3", 3],
+  ["exit 255", 255],
+  ["kill -9 $$", 137],
+  ["kill -TERM $$", 143],
+  ["kill -SEGV $$", 139],
+] as const) {
+  test(`the status of sh -c '${script}' is ${status}`, () => {
+    assert.is(traced("sh", "-c", script).status, status);
+  });
+}
+
+// Each prints something of its surroundings that we could have changed.
+const SURROUNDINGS: Readonly<Record<string, string>> = {
+  "its open files' limit": "ulimit -n; ulimit -Hn",
+  "its ignored and blocked signals": "grep -E 'Sig(Ign|Blk)' /proc/self/status",
+  "its descriptors": "ls /proc/self/fd",
+  "the flags of its standard streams": "grep flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 /proc/self/fdinfo/2",
+  "its environment": "env | grep -v -E '^(_|SHLVL)=' | sort",
+  "its working directory, umask and nice value": "pwd; umask; nice",
+};
+for (const [what, script] of Object.entries(SURROUNDINGS)) {
+  test(`the workload finds ${what} as they would be without us`, () => {
+    const with_ = traced("sh", "-c", script);
+    const without = natively("sh", "-c", script);
+    assert.is(with_.stdout, without.stdout);
+    assert.is(with_.stderr, without.stderr);
+    assert.is(with_.status, without.status);
+  });
+}
+
+test("a descriptor that we were given is the workload's, also number 3", () => {
+  for (const fd of [3, 5, 9]) {
+    const script = `"${process.execPath}" "${MAIN}" trace -o /dev/null -- cat /dev/fd/${fd} ${fd}<"${file("plain")}"`;
+    assert.is(natively("sh", "-c", script).stdout, "no program", `descriptor ${fd}`);
+  }
+});
+
+test("events go to stderr and never into the workload's stdout", () => {
+  const { stdout, stderr } = vedette("trace", "--json", "--", "echo", "hello");
+  assert.is(stdout, "hello\n");
+  const events = stderr
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.ok(
+    events.some(
+      (event) => event["evt.type"] === "write" && event["evt.buffer"] === "hello." && event["evt.rawres"] === 6,
+    ),
+  );
+});
+
+test("--snaplen 0 leaves no payload anywhere", () => {
+  const secret = "hunter2-the-payload";
+  vedette("trace", "--json", "--snaplen", "0", "-o", file("none"), "--", "sh", "-c", `read x; echo "$x"`); // stdin is empty: nothing to find
+  const ended = spawnSync(
+    process.execPath,
+    [MAIN, "trace", "--json", "--snaplen", "0", "-o", file("none"), "--", "cat"],
+    { input: secret, encoding: "utf8" },
+  );
+  assert.is(ended.stdout, secret);
+  const written = readFileSync(file("none"), "utf8");
+  assert.match(written, '"evt.type":"read"');
+  assert.not.match(written, "hunter2");
+});
+
+test("a summary is one object with --json, and goes where events would go", () => {
+  vedette("trace", "--json", "--summary", "-o", file("summary"), "--", "true");
+  const summary = JSON.parse(readFileSync(file("summary"), "utf8"));
+  assert.is(summary.lost, 0);
+  assert.is(summary.calls.find((row: { call: string }) => row.call === "execve").count, 1);
+});
+
+test("when nobody reads the events any more, the workload still finishes", async () => {
+  const child = spawn(
+    process.execPath,
+    [MAIN, "trace", "--json", "--", "sh", "-c", "seq 1 3000 | while read n; do echo $n; done; exit 4"],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  child.stderr.once("data", () => child.stderr.destroy());
+  let lines = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    lines += chunk.toString().split("\n").length - 1;
+  });
+  const [status] = await once(child, "close");
+  assert.is(status, 4);
+  assert.is(lines, 3000);
+});
+
+const READY = "trap 'echo got $1; exit 7' $1; echo ready; while :; do sleep 0.02; done";
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT"] as const) {
+  test(`${signal} sent to us reaches the workload, once, and its status is ours`, async () => {
+    const script = READY.replaceAll("$1", signal.slice(3));
+    const child = spawn(process.execPath, [MAIN, "trace", "-o", "/dev/null", "--", "sh", "-c", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [output, status] = await whenReady(child, () => child.kill(signal));
+    assert.is(output, `ready\ngot ${signal.slice(3)}\n`);
+    assert.is(status, 7);
+  });
+}
+
+test("when the agent is killed, the workload goes with it and we say so", async () => {
+  const child = spawn(
+    process.execPath,
+    [MAIN, "trace", "-o", "/dev/null", "--", "sh", "-c", "echo ready; sleep 30 & echo $! >&2; wait"],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const [, status] = await whenReady(child, () => process.kill(onlyChild(child.pid as number), "SIGKILL"));
+  assert.is(status, 125);
+  assert.match(stderr, /\[VEDETTE_AGENT_KILLED\]/);
+  const sleeper = Number(/^\d+/m.exec(stderr)?.[0]);
+  assert.ok(isGone(sleeper), `${sleeper} still runs`);
+});
+
+test("vedette run ends in an alert on the file it was given", () => {
+  const link = file("harmless");
+  const { status, stdout } = vedette(
+    "run",
+    "--alerts",
+    file("alerts"),
+    "--",
+    "sh",
+    "-c",
+    `ln -s /etc/shadow "${link}"; cat "${link}" >/dev/null; echo done`,
+  );
+  assert.is(status, 0);
+  assert.is(stdout, "done\n");
+  const alerts = readFileSync(file("alerts"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const shadow = alerts.find(({ output_fields }) => output_fields["fd.realpath"] === "/etc/shadow");
+  assert.is(shadow?.source, "syscall");
+  assert.is(shadow?.output_fields["fd.nameraw"], link);
+  assert.equal(Object.keys(shadow), [
+    "hostname",
+    "output",
+    "output_fields",
+    "priority",
+    "rule",
+    "source",
+    "tags",
+    "time",
+  ]);
+});
+
+test("alerts are added to a file that is there already", () => {
+  writeFileSync(file("log"), "before\n");
+  vedette("run", "--alerts", file("log"), "--", "cat", "/etc/shadow");
+  assert.match(readFileSync(file("log"), "utf8"), /^before\n\{"hostname"/);
+});
+
+test("doctor says which tiers work, in words and as JSON", () => {
+  const { status, stdout } = vedette("doctor");
+  assert.is(status, 0);
+  assert.match(stdout, /Tiers\n {2}yes {2}trace /);
+  const { tiers, findings } = JSON.parse(vedette("doctor", "--json").stdout);
+  assert.equal(
+    tiers.map((one: { tier: string }) => one.tier),
+    ["trace", "inline", "notify", "witness"],
+  );
+  assert.is(findings.ptrace.ok, true);
+});
+
+/** Does `then` when the child has printed `ready`; gives all it printed and its status. */
+async function whenReady(child: ChildProcess, then: () => void): Promise<[output: string, status: number | null]> {
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    const was = output;
+    output += chunk;
+    if (!was.includes("ready") && output.includes("ready")) then();
+  });
+  const [status] = (await once(child, "close")) as [number | null];
+  return [output, status];
+}
+
+/** Or a zombie: in a container, nobody may be there to fetch an orphan's status. */
+function isGone(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true;
+  }
+}
+
+function onlyChild(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  assert.is(children.length, 1);
+  return Number(children[0]);
+}
+
+test.run();

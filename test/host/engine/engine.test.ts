@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine with policies that misbehave: each is contained, the others judge every event exactly once.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Engine } from "../../../host/engine/engine.js";
+import { Feed } from "../../../host/engine/feed.js";
+import { VedetteError } from "../../../host/errors.js";
+import type { Alert } from "../../../host/output/alert.js";
+import type { LoadedPolicy } from "../../../host/policy/load.js";
+import type { Batch } from "../../../host/wire/batch.js";
+import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, FLOOD, FORGER, policyOf, TRAPS_AT_99 } from "./shared.js";
+
+const BUDGET_MS = 150;
+
+interface Outcome {
+  readonly alerts: readonly Alert[];
+  readonly faults: readonly VedetteError[];
+}
+
+/** Runs the policies on the batches to the end. */
+async function run(policies: readonly LoadedPolicy[], batches: readonly Batch[], workers = 1): Promise<Outcome> {
+  const feed = new Feed(4 << 20);
+  const alerts: Alert[] = [];
+  const faults: VedetteError[] = [];
+  const engine = await Engine.start({
+    ring: feed.ring,
+    readers: Array.from({ length: workers }, () => feed.reader()),
+    policies,
+    hostname: (stream) => `host-${stream}`,
+    onAlert: (alert) => void alerts.push(alert),
+    onFault: (fault) => void faults.push(fault),
+    budgetMs: BUDGET_MS,
+  });
+  for (const batch of batches) await feed.put(batch, 5);
+  feed.close();
+  await engine.finished;
+  return { alerts, faults };
+}
+
+/** The numbers of the events that a policy told, in order. */
+function told(alerts: readonly Alert[], policy: string): number[] {
+  return alerts.filter((alert) => alert.policy === policy).map((alert) => Number(alert.output.split(" ")[0]));
+}
+
+test("every policy judges every event once, in order", async () => {
+  const policies = [await policyOf("a"), await policyOf("b"), await policyOf("c")];
+  const batches = Array.from({ length: 200 }, (_, i) => batchOf([-1, 0, -2], 1 + 3 * i));
+  for (const workers of [1, 2]) {
+    const { alerts, faults } = await run(policies, batches, workers);
+    const expected = batches.flatMap((_, i) => [1 + 3 * i, 3 + 3 * i]);
+    for (const name of ["a", "b", "c"]) assert.equal(told(alerts, name), expected);
+    assert.equal(faults, []);
+    assert.is(alerts[0]?.hostname, "host-5");
+  }
+});
+
+test("a policy that never returns is ended and blamed, and the others lose and repeat nothing", async () => {
+  const policies = [await policyOf("before"), await policyOf("endless", ...ENDLESS_AT_99), await policyOf("after")];
+  const { alerts, faults } = await run(policies, [batchOf([-1, 0], 1), batchOf([-1, -99], 3), batchOf([-1, -1], 5)]);
+  assert.equal(told(alerts, "before"), [1, 3, 4, 5, 6]);
+  assert.equal(told(alerts, "after"), [1, 3, 4, 5, 6]);
+  assert.equal(told(alerts, "endless"), [1]);
+  assert.equal(faults.map((fault) => fault.code), ["VEDETTE_POLICY_OVERRUN"]);
+  assert.match(faults[0]?.message as string, /endless took longer than 150 ms/);
+});
+
+test("two endless policies in one batch are ended one after the other", async () => {
+  const policies = [await policyOf("one", ...ENDLESS_AT_99), await policyOf("good"), await policyOf("two", ...ENDLESS_AT_99)];
+  const { alerts, faults } = await run(policies, [batchOf([-99, -1])]);
+  assert.equal(told(alerts, "good"), [1, 2]);
+  assert.is(faults.length, 2);
+});
+
+test("a policy that overran comes back after its rest", async () => {
+  const feed = new Feed();
+  const alerts: Alert[] = [];
+  const engine = await Engine.start({
+    ring: feed.ring,
+    readers: [feed.reader()],
+    policies: [await policyOf("endless", ...ENDLESS_AT_99)],
+    onAlert: (alert) => void alerts.push(alert),
+    budgetMs: BUDGET_MS,
+  });
+  await feed.put(batchOf([-99], 1));
+  await new Promise((resolve) => setTimeout(resolve, BUDGET_MS * 2 + 1500));
+  await feed.put(batchOf([-1], 2));
+  feed.close();
+  await engine.finished;
+  assert.equal(told(alerts, "endless"), [2]);
+});
+
+test("a trap costs the record it was at, and the policy goes on behind it", async () => {
+  const { alerts, faults } = await run([await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")], [batchOf([-1, -99, -1, -99, -1], 11)]);
+  assert.equal(told(alerts, "traps"), [11, 13, 15]);
+  assert.equal(told(alerts, "good"), [11, 12, 13, 14, 15]);
+  assert.equal(faults.map((fault) => fault.message), [
+    "The policy traps failed while it judged event 12: unreachable.",
+    "The policy traps failed while it judged event 14: unreachable.",
+  ]);
+});
+
+test("a policy that traps at every record is sent to rest", async () => {
+  const { alerts, faults } = await run([await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")], [batchOf(Array(50).fill(-99)), batchOf([-1], 51)]);
+  assert.is(faults.length, 8, "it is not started for each of 50 records");
+  assert.equal(told(alerts, "traps"), []);
+  assert.is(told(alerts, "good").length, 51);
+});
+
+test("a flood of alerts is bounded in a batch", async () => {
+  const { alerts } = await run([await policyOf("flood", ...FLOOD), await policyOf("good")], [batchOf([-1])]);
+  assert.is(alerts.filter((alert) => alert.policy === "flood").length, 1000);
+  assert.equal(told(alerts, "good"), [1]);
+});
+
+test("alerts for rules and records that there are not are none", async () => {
+  const { alerts, faults } = await run([await policyOf("forger", ...FORGER)], [batchOf([-1, -1])]);
+  assert.equal(alerts, []);
+  assert.equal(faults, []);
+});
+
+test("a policy whose init never returns, or fails, ends the start with its name", async () => {
+  for (const [changes, code] of [[ENDLESS_INIT, "VEDETTE_POLICY_OVERRUN"], [[["(i32.const 0))\n  (func (export \"vedette_on_batch\")", "(unreachable))\n  (func (export \"vedette_on_batch\")"]], "VEDETTE_POLICY_INIT"]] as const) {
+    try {
+      await run([await policyOf("good"), await policyOf("bad", ...changes)], []);
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, VedetteError);
+      assert.is((error as VedetteError).code, code);
+      assert.match((error as VedetteError).message, /bad/);
+    }
+  }
+});
+
+test("a rule that is switched off raises nothing", async () => {
+  const policy = await policyOf("off");
+  const { alerts } = await run([{ ...policy, rules: policy.rules.map((rule) => ({ ...rule, enabled: false })) }], [batchOf([-1])]);
+  assert.equal(alerts, []);
+});
+
+test("a batch larger than what is left of the ring waits for its room", async () => {
+  const batches = Array.from({ length: 60 }, (_, i) => batchOf(Array(2000).fill(-1), 1 + 2000 * i));
+  const { alerts } = await run([await policyOf("a")], batches);
+  assert.is(alerts.length, 60 * 1000, "1,000 alerts a batch are the bound");
+});
+
+test.run();

@@ -27,6 +27,7 @@ class Encoder {
 
   size_t records() const { return count_; }
   size_t bytes() const;  // of the four bins so far
+  uint64_t next_batch() const { return seq_; }             // seq the next seal gives; the first is 1
   uint64_t next_event() const { return first_ + count_; }  // evt.num the next append gets; the first is 1
 
   // The envelope, one msgpack array, replaces `into` (reuse it). The next batch starts empty. `lost`: the cumulative

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/agent/hello.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 
 #include "capture/agent/pack.h"
 #include "capture/kernel/clock.h"
+#include "capture/kernel/fd.h"
 #include "capture/wire/batch.h"
 
 namespace vedette {
@@ -24,10 +26,39 @@ Encoder::Source random_source() {
   return source;
 }
 
+namespace {
+
+constexpr size_t kSecretMax = 256;
+
+// Without the line end that an editor puts there.
+std::string read_secret(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char bytes[kSecretMax];
+  const ssize_t size = file.is_open() ? ::read(file.get(), bytes, sizeof bytes) : 0;
+  std::string secret(bytes, size > 0 ? static_cast<size_t>(size) : 0);
+  while (!secret.empty() && secret.back() == '\n') secret.pop_back();
+  return secret;
+}
+
+void pack_optional(Pack& pack, std::string_view text) { text.empty() ? pack.nil() : pack.text(text); }
+
+// ECS names the container in the last part of its metadata address, http://169.254.170.2/v4/ID.
+void pack_container(Pack& pack, std::string_view name) {
+  const char* const metadata = std::getenv("ECS_CONTAINER_METADATA_URI_V4");
+  const std::string_view address = metadata == nullptr ? "" : metadata;
+  if (name.empty() && address.empty()) return pack.nil();
+  pack.map(3);
+  pack.text("name"), pack_optional(pack, name);
+  pack.text("id"), pack_optional(pack, address.substr(address.rfind('/') + 1));
+  pack.text("metadata"), pack_optional(pack, address);
+}
+
+}  // namespace
+
 std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& options) {
   utsname machine{};
   ::uname(&machine);
-  const char* const secret = std::getenv("VEDETTE_SECRET");
+  const std::string secret = options.secret_file.empty() ? options.secret : read_secret(options.secret_file);
   std::vector<uint8_t> bytes;
   Pack pack(bytes);
   pack.array(5);
@@ -45,9 +76,8 @@ std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& o
   pack.text("arch"), pack.text(machine.machine);
   pack.text("tiers"), pack.array(1), pack.text("trace");
   pack.text("snaplen"), pack.integer(options.limits.snaplen);
-  pack.text("container"), pack.nil();
-  pack.text("secret");
-  secret != nullptr ? pack.text(secret) : pack.nil();
+  pack.text("container"), pack_container(pack, options.container);
+  pack.text("secret"), pack_optional(pack, secret);
   return bytes;
 }
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 
 #include "capture/kernel/clock.h"
 
@@ -17,6 +16,7 @@ namespace {
 
 constexpr int kPollMs = 50;           // how soon a deadline set by another thread is noticed
 constexpr size_t kPieceMax = 1 << 18;  // of a frame, at a time
+constexpr uint64_t kGreetingNs = 2'000'000'000;  // a host that says nothing is sent everything
 
 bool is_socket(int fd) {
   int type = 0;
@@ -31,7 +31,17 @@ Result<void> HostLink::open() {
   if (!connected) return connected.error();
   socket_ = std::move(*connected);
   is_socket_ = socket_.is_open() && is_socket(socket_.get());
-  if (!discards() && !send(hello_)) return Errno(EPIPE);
+  if (!discards() && !send(hello_())) return Errno(EPIPE);
+  return acknowledges() ? hear_greeting() : Result<void>();
+}
+
+Result<void> HostLink::hear_greeting() {
+  words_ = {};
+  greeted_ = false;
+  const uint64_t deadline = monotonic_ns() + kGreetingNs;
+  while (!greeted_ && monotonic_ns() < deadline) {
+    if (!listen(kPollMs)) return Errno(ECONNRESET);
+  }
   return {};
 }
 
@@ -72,14 +82,34 @@ bool HostLink::wait_writable() {
   }
 }
 
-// What the host says back is short and rare: "ready", or "error" before it closes the stream.
+bool HostLink::listen(int wait_ms) {
+  if (!socket_.is_open()) return false;
+  pollfd slot{socket_.get(), POLLIN, 0};
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return true;
+  socket_.reset();
+  return false;
+}
+
+// Whatever has arrived. False: the host is gone, or refuses us.
 bool HostLink::hear() {
-  char text[512];
-  const ssize_t size = ::recv(socket_.get(), text, sizeof text, MSG_DONTWAIT);
+  uint8_t bytes[512];
+  const ssize_t size = ::recv(socket_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EINTR;
-  if (size == 0) return false;
-  refused_ = std::string_view(text, static_cast<size_t>(size)).find("\xa5" "error") != std::string_view::npos;
+  if (size == 0 || !words_.feed(std::span(bytes, static_cast<size_t>(size)))) return false;
+  while (const std::optional<HostWord> word = words_.next()) heed(*word);
   return !refused_;
+}
+
+void HostLink::heed(const HostWord& word) {
+  switch (word.kind) {
+    case HostWord::Kind::Ready: ready_ = true; break;
+    case HostWord::Kind::Acknowledge:
+      acknowledged_ = std::max(acknowledged_, word.number);
+      greeted_ = true;
+      break;
+    case HostWord::Kind::Error: refused_ = true; break;
+    case HostWord::Kind::Unknown: break;
+  }
 }
 
 }  // namespace vedette

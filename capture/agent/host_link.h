@@ -5,19 +5,31 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "capture/agent/host_address.h"
+#include "capture/agent/host_words.h"
 
 namespace vedette {
 
 class HostLink {
  public:
-  HostLink(HostAddress address, std::vector<uint8_t> hello) : address_(std::move(address)), hello_(std::move(hello)) {}
+  // `hello` is asked anew at each connection: the host that comes back may have made another secret.
+  using Hello = std::function<std::vector<uint8_t>()>;
+  HostLink(HostAddress address, Hello hello) : address_(std::move(address)), hello_(std::move(hello)) {}
 
-  // Connects and says hello.
+  // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has already.
   Result<void> open();
+  // A host with an address may go away and come back, so it acknowledges what it has judged.
+  bool acknowledges() const { return address_.can_reconnect(); }
+  // Every frame up to this number has been judged; 0: none.
+  uint64_t acknowledged() const { return acknowledged_; }
+  // Its policies are loaded.
+  bool is_ready() const { return ready_; }
+  // Hears what the host has said, waiting for it at most so long. False: the stream is closed now.
+  bool listen(int wait_ms);
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.
   bool is_over() const { return !is_open() && (refused_ || !address_.can_reconnect()); }
@@ -31,13 +43,19 @@ class HostLink {
  private:
   bool send_bytes(const uint8_t* bytes, size_t size);
   bool wait_writable();
+  Result<void> hear_greeting();
   bool hear();
+  void heed(const HostWord& word);
 
   HostAddress address_;
-  std::vector<uint8_t> hello_;
+  Hello hello_;
   Fd socket_;
   bool is_socket_ = false;
   bool refused_ = false;
+  bool ready_ = false;
+  bool greeted_ = false;  // this connection's first word has come
+  uint64_t acknowledged_ = 0;
+  HostWords words_;
   std::atomic<uint64_t> deadline_ns_{0};
 };
 

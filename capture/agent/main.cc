@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "capture/agent/doctor.h"
 #include "capture/agent/failure.h"
@@ -27,13 +28,14 @@ namespace vedette {
 namespace {
 
 constexpr uint64_t kSpoolWaitNs = 20'000'000;       // how long a full spool may hold the workload up, per batch
+constexpr int kReadyPollMs = 20;
 constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a slow host after the workload's end
 
-// Everything that has to outlive the loop.
+// What the agent's threads share. Made once and never destroyed: they use it until the process ends.
 struct Agent {
   explicit Agent(const Options& options)
-      : options(options), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs),
-        link(options.host, hello_frame(source, options)), recorder(source, clock, spool, lost),
+      : options(options), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
+        link(options.host, [this] { return hello_frame(source, this->options); }), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -67,6 +69,31 @@ Failure describe(const LaunchFailure& failure, const std::string& program) {
   return make_failure(ErrorCode::VEDETTE_LAUNCH_FAILED, {{"reason", reason}});
 }
 
+Failure unreachable(const Options& options, std::string reason) {
+  return make_failure(ErrorCode::VEDETTE_HOST_UNREACHABLE, {{"address", options.host.text}, {"reason", std::move(reason)}});
+}
+
+// Until the workload may begin; a failure when it may not.
+std::optional<Failure> wait_for_host(Agent& agent) {
+  const Options& options = agent.options;
+  const bool at_once = options.start == Start::Availability && options.host.can_reconnect();
+  if (at_once) return std::nullopt;
+  const uint64_t deadline = monotonic_ns() + options.start_wait_ns;
+  Result<void> opened = agent.link.open();
+  if (options.start == Start::Security) {
+    while (!agent.link.is_ready() && !agent.link.is_over() && monotonic_ns() < deadline) {
+      if (agent.link.listen(kReadyPollMs)) continue;
+      const timespec pause{0, kReadyPollMs * 1'000'000};
+      ::nanosleep(&pause, nullptr);
+      opened = agent.link.open();
+    }
+    if (agent.link.is_ready() || options.run_without_host) return std::nullopt;
+    return unreachable(options, opened ? "it did not say in time that its policies are loaded" : reason_of(opened.error()));
+  }
+  if (opened) return std::nullopt;
+  return unreachable(options, reason_of(opened.error()));
+}
+
 // A signal that ends us when only the workload's descendants are left: they end with us.
 void end_after_root(void* context, int signal) {
   static_cast<Agent*>(context)->finish();
@@ -78,11 +105,8 @@ int run(const Options& options) {
   const Result<std::string> program = find_program(options.command[0]);
   if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
 
-  Agent agent(options);
-  if (const Result<void> opened = agent.link.open(); !opened) {
-    return report(make_failure(ErrorCode::VEDETTE_HOST_UNREACHABLE,
-                               {{"address", options.host.text}, {"reason", reason_of(opened.error())}}));
-  }
+  Agent& agent = *new Agent(options);
+  if (const std::optional<Failure> failure = wait_for_host(agent)) return report(*failure);
 
   Launch launch(options.command, *program, signals.original_mask());
   Launched launched;
@@ -112,9 +136,10 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace vedette;
-  const std::variant<Options, Failure> parsed = parse_options(argc, argv);
+  std::variant<Options, Failure> parsed = parse_options(argc, argv);
   if (const Failure* const failure = std::get_if<Failure>(&parsed)) return report(*failure);
-  const Options& options = std::get<Options>(parsed);
+  Options& options = std::get<Options>(parsed);
+  take_environment(options);
   if (options.help) return std::fputs(kUsage, stdout) < 0;
   if (options.version) return std::printf("vedette-capture %s\n", VEDETTE_VERSION) < 0;
   if (options.doctor) return run_doctor();

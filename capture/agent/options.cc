@@ -3,6 +3,7 @@
 #include "capture/agent/options.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -18,6 +19,12 @@ const char kUsage[] =
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default) or strict\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
+    "  --on-overload WHAT     shed (default: events of hot calls are dropped first, and counted) or block\n"
+    "  --start WHEN           connected (default: the host must be there), availability (at once: events wait for\n"
+    "                         the host) or security (when the host's policies are loaded)\n"
+    "  --start-timeout N      seconds to wait under security (30)\n"
+    "  --on-start-timeout W   fail (default) or run\n"
+    "  --secret-file FILE     holds the secret that the host wants to hear\n"
     "  --lost-report FILE     write what could not be delivered here when all is over\n"
     "  --doctor               print what this kernel and container allow, as JSON\n"
     "  --version, --help\n";
@@ -71,6 +78,38 @@ bool set_spool(Options& options, std::string_view text) {
   return bytes.has_value();
 }
 
+bool set_overload(Options& options, std::string_view text) {
+  bool block = false;
+  if (!choose(text, "shed", "block", block)) return false;
+  options.overload = block ? Overload::Block : Overload::Shed;
+  return true;
+}
+
+bool set_start(Options& options, std::string_view text) {
+  if (text == "connected") options.start = Start::Connected;
+  else if (text == "availability") options.start = Start::Availability;
+  else if (text == "security") options.start = Start::Security;
+  else return false;
+  return true;
+}
+
+bool set_start_timeout(Options& options, std::string_view text) {
+  constexpr uint64_t kSecondNs = 1'000'000'000;
+  constexpr uint64_t kSecondsMax = 3600;
+  const std::optional<uint64_t> seconds = number_in(text, 0, kSecondsMax);
+  if (seconds) options.start_wait_ns = *seconds * kSecondNs;
+  return seconds.has_value();
+}
+
+bool set_on_start_timeout(Options& options, std::string_view text) {
+  return choose(text, "fail", "run", options.run_without_host);
+}
+
+bool set_secret_file(Options& options, std::string_view text) {
+  options.secret_file = text;
+  return !text.empty();
+}
+
 bool set_lost_report(Options& options, std::string_view text) {
   options.lost_report = text;
   return !text.empty();
@@ -88,6 +127,11 @@ constexpr OptionRow kRows[] = {
     {"--tiers", set_tiers, "all or trace"},
     {"--integrity", set_integrity, "normal or strict"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},
+    {"--on-overload", set_overload, "shed or block"},
+    {"--start", set_start, "connected, availability or security"},
+    {"--start-timeout", set_start_timeout, "seconds from 0 to 3600"},
+    {"--on-start-timeout", set_on_start_timeout, "fail or run"},
+    {"--secret-file", set_secret_file, "a file"},
     {"--lost-report", set_lost_report, "a file"},
 };
 
@@ -121,7 +165,17 @@ bool set_flag(Options& options, std::string_view name) {
   return false;
 }
 
+void take_variable(const char* name, std::string& into) {
+  if (const char* const value = std::getenv(name); value != nullptr) into = value;
+  ::unsetenv(name);
+}
+
 }  // namespace
+
+void take_environment(Options& options) {
+  take_variable("VEDETTE_SECRET", options.secret);
+  take_variable("VEDETTE_CONTAINER", options.container);
+}
 
 std::variant<Options, Failure> parse_options(int argc, char** argv) {
   Options options;

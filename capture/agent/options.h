@@ -10,10 +10,18 @@
 
 #include "capture/agent/failure.h"
 #include "capture/agent/host_address.h"
+#include "capture/agent/spool.h"
 #include "capture/decode/limits.h"
 #include "capture/tracer/context.h"
 
 namespace vedette {
+
+// When the workload may begin.
+enum class Start : uint8_t {
+  Connected,     // when the host is there, now
+  Availability,  // at once: events wait in the spool for the host
+  Security,      // when the host says that its policies are loaded
+};
 
 struct Options {
   HostAddress host;
@@ -22,6 +30,13 @@ struct Options {
   bool inline_tier = true;       // --tiers all; trace switches it off
   bool strict = false;           // --integrity strict: the open family is always kernel-mediated
   size_t spool_bytes = 16u << 20;
+  Overload overload = Overload::Shed;
+  Start start = Start::Connected;
+  uint64_t start_wait_ns = 30'000'000'000;
+  bool run_without_host = false;  // --on-start-timeout run
+  std::string secret_file;        // what the host made for this task
+  std::string secret;             // VEDETTE_SECRET
+  std::string container;          // VEDETTE_CONTAINER: what the task definition calls us
   std::string lost_report;       // where to say at the end what could not be delivered; empty: stderr, if anything
   bool doctor = false;
   bool help = false;
@@ -30,6 +45,8 @@ struct Options {
 };
 
 std::variant<Options, Failure> parse_options(int argc, char** argv);
+// Our variables, taken out of the environment: the workload does not get them.
+void take_environment(Options& options);
 
 extern const char kUsage[];
 

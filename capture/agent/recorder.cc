@@ -8,11 +8,17 @@ namespace {
 
 constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
 
+EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>(sighting.event.id)].tier; }
+
 }  // namespace
 
 void Recorder::on_event(const Sighting& sighting) {
   const std::lock_guard lock(mutex_);
   ++recorded_;
+  if (sheds(sighting)) {
+    ++shed_;
+    return lost_.add(Lost::spool, 1);
+  }
   if (!encoder_.append(sighting)) {
     seal();
     if (!encoder_.append(sighting)) {
@@ -20,7 +26,13 @@ void Recorder::on_event(const Sighting& sighting) {
       return lost_.add(Lost::decode, 1);
     }
   }
+  guarded_ |= tier_of(sighting) == EventTier::Guarded;
   if (encoder_.records() == 1) spool_.set_due(monotonic_ns() + kAgeMaxNs);
+}
+
+// What is hot comes by the thousand and means little alone; what is guarded decides what happened.
+bool Recorder::sheds(const Sighting& sighting) const {
+  return tier_of(sighting) == EventTier::Hot && spool_.is_pressed();
 }
 
 void Recorder::flush() {
@@ -30,13 +42,23 @@ void Recorder::flush() {
 
 void Recorder::seal() {
   const uint64_t events = encoder_.records();
-  if (events == 0) return;
+  if (events == 0) return skip_shed();
   clock_.refresh();
   Frame frame;
   frame.bytes = spool_.fresh_buffer();
   frame.events = events;
+  frame.guarded = guarded_;
+  frame.seq = encoder_.next_batch();
+  guarded_ = false;
   encoder_.seal(clock_.now_ns(), lost_.all(), frame.bytes);
   if (!spool_.put(std::move(frame))) lost_.add(Lost::spool, events);
+  skip_shed();
+}
+
+// The gap in the numbers stands behind the batch in which the events would have been.
+void Recorder::skip_shed() {
+  if (shed_ != 0) encoder_.skip(shed_);
+  shed_ = 0;
 }
 
 void Recorder::on_root_end(WaitStatus status) {
@@ -44,6 +66,7 @@ void Recorder::on_root_end(WaitStatus status) {
   seal();
   Frame frame;
   frame.essential = true;
+  frame.seq = encoder_.next_batch();
   frame.bytes.reserve(kEndBytes);
   Pack pack(frame.bytes);
   pack.array(4);

@@ -29,6 +29,8 @@ class Recorder final : public Sink {
 
  private:
   void seal();
+  void skip_shed();
+  bool sheds(const Sighting& sighting) const;
 
   std::mutex mutex_;
   Encoder encoder_;
@@ -36,6 +38,8 @@ class Recorder final : public Sink {
   Spool& spool_;
   LostCounters& lost_;
   uint64_t recorded_ = 0;
+  uint64_t shed_ = 0;     // since the last seal: their numbers are skipped then
+  bool guarded_ = false;  // the batch being filled holds a guarded event
 };
 
 }  // namespace vedette

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/agent/spool.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "capture/kernel/clock.h"
@@ -9,6 +10,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kSpareMax = 3;  // one being filled, one being sent, one between
+constexpr size_t kPressedQuarters = 3;  // from three quarters of the room on, hot events are shed
 
 }  // namespace
 
@@ -26,12 +28,12 @@ uint64_t LostCounters::total() const {
 
 bool Spool::put(Frame frame) {
   std::unique_lock lock(mutex_);
-  const auto has_room = [&] { return closed_ || bytes_ + frame.bytes.size() <= bytes_max_; };
-  if (!frame.essential && !has_room() &&
-      !drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), has_room)) {
-    return false;
+  const auto has_room = [&] { return closed_ || hurried_ || bytes_ + frame.bytes.size() <= bytes_max_; };
+  if (!frame.essential && !has_room()) {
+    if (frame.guarded || overload_ == Overload::Block) drained_.wait(lock, has_room);
+    else if (!drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), has_room)) return false;
   }
-  bytes_ += frame.bytes.size();
+  set_bytes(bytes_ + frame.bytes.size());
   frames_.push_back(std::move(frame));
   filled_.notify_one();
   return true;
@@ -43,27 +45,51 @@ void Spool::set_due(uint64_t due_ns) {
   if (due_ns != 0) filled_.notify_one();
 }
 
-Spool::Wake Spool::take(Frame& into) {
+void Spool::set_bytes(size_t bytes) {
+  bytes_ = bytes;
+  pressed_.store(overload_ == Overload::Shed && bytes_ >= bytes_max_ / 4 * kPressedQuarters, std::memory_order_relaxed);
+}
+
+void Spool::hurry() {
+  const std::lock_guard lock(mutex_);
+  hurried_ = true;
+  drained_.notify_all();
+}
+
+void Spool::hold(size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  set_bytes(bytes_ + bytes);
+}
+
+void Spool::release(size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  set_bytes(bytes_ - bytes);
+  drained_.notify_one();
+}
+
+Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (!frames_.empty()) {
       into = std::move(frames_.front());
       frames_.pop_front();
-      bytes_ -= into.bytes.size();
+      set_bytes(bytes_ - into.bytes.size());
       drained_.notify_one();
       return Wake::Frame;
     }
     if (closed_) return Wake::Closed;
-    if (due_ns_ == 0) {
+    if (due_ns_ == 0 && idle_ns == 0) {
       filled_.wait(lock);
       continue;
     }
     const uint64_t now = monotonic_ns();
-    if (now >= due_ns_) {
+    if (due_ns_ != 0 && now >= due_ns_) {
       due_ns_ = 0;
       return Wake::Due;
     }
-    filled_.wait_for(lock, std::chrono::nanoseconds(due_ns_ - now));
+    if (idle_ns != 0 && now >= idle_ns) return Wake::Idle;
+    const uint64_t until = due_ns_ == 0 ? idle_ns : idle_ns == 0 ? due_ns_ : std::min(due_ns_, idle_ns);
+    filled_.wait_for(lock, std::chrono::nanoseconds(until - now));
   }
 }
 

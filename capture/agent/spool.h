@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits for the host: frames in order, bounded in bytes. The tracer puts in and is never kept waiting for long; the
-// uplink takes out. When it is full the tracer waits a moment for room, and then the new batch is dropped and its events
-// are counted: the workload goes on, the gap can be seen in the numbers.
+// What waits for the host: frames in order, bounded in bytes. The tracer puts in, the uplink takes out. When it is full the
+// tracer waits a moment for room, and then the new batch is dropped and its events are counted: the workload goes on, the
+// gap can be seen in the numbers. A batch with guarded events in it, and every batch under `block`, waits instead.
 #pragma once
 
 #include <array>
@@ -34,20 +34,37 @@ struct Frame {
   std::vector<uint8_t> bytes;
   uint64_t events = 0;     // in this batch; 0 for other frames
   bool essential = false;  // never dropped for want of room: the end
+  bool guarded = false;    // holds an event that is never shed: waits for room as long as it takes
+  uint64_t seq = 0;        // what the host acknowledges it by
+};
+
+// What gives way when the host does not keep up.
+enum class Overload : uint8_t {
+  Shed,   // first the events of hot calls, from kPressed of the room on; guarded ones wait for room
+  Block,  // nothing: the workload waits
 };
 
 class Spool {
  public:
-  Spool(size_t bytes_max, uint64_t wait_ns) : bytes_max_(bytes_max), wait_ns_(wait_ns) {}
+  Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed)
+      : bytes_max_(bytes_max), wait_ns_(wait_ns), overload_(overload) {}
 
   // False: dropped.
   bool put(Frame frame);
   // The batch being filled must be sealed at this time (monotonic), if nothing else happens before.
   void set_due(uint64_t due_ns);
 
-  enum class Wake : uint8_t { Frame, Due, Closed };
-  // Blocks. Closed only when there is nothing left.
-  Wake take(Frame& into);
+  enum class Wake : uint8_t { Frame, Due, Idle, Closed };
+  // Blocks, at most until `idle_ns` (monotonic; 0: as long as it takes). Closed only when there is nothing left.
+  Wake take(Frame& into, uint64_t idle_ns = 0);
+  // Bytes that were taken but must be kept until the host acknowledges them still fill the spool.
+  void hold(size_t bytes);
+  void release(size_t bytes);
+
+  // So full that what may be shed is.
+  bool is_pressed() const { return pressed_.load(std::memory_order_relaxed); }
+  // From here on nothing waits for room.
+  void hurry();
   // An emptied buffer, to be filled again.
   void recycle(std::vector<uint8_t> buffer);
   std::vector<uint8_t> fresh_buffer();
@@ -56,7 +73,10 @@ class Spool {
   size_t bytes() const;
 
  private:
+  void set_bytes(size_t bytes);
+
   mutable std::mutex mutex_;
+  std::atomic<bool> pressed_{false};
   std::condition_variable filled_;
   std::condition_variable drained_;
   std::deque<Frame> frames_;
@@ -64,7 +84,9 @@ class Spool {
   size_t bytes_ = 0;
   const size_t bytes_max_;
   const uint64_t wait_ns_;
+  const Overload overload_;
   uint64_t due_ns_ = 0;  // 0: no batch is being filled
+  bool hurried_ = false;
   bool closed_ = false;
 };
 

@@ -9,6 +9,8 @@ namespace vedette {
 namespace {
 
 constexpr long kReopenPauseNs = 100'000'000;
+constexpr uint64_t kListenNs = 5'000'000;  // how late an acknowledgement may be heard
+constexpr int kSettleMs = 5;
 constexpr size_t kStackBytes = 128 * 1024;
 
 }  // namespace
@@ -29,27 +31,68 @@ void* Uplink::thread_main(void* self) {
 void Uplink::run() {
   for (;;) {
     Frame frame;
-    switch (spool_.take(frame)) {
+    switch (spool_.take(frame, sent_.empty() ? 0 : monotonic_ns() + kListenNs)) {
       case Spool::Wake::Frame: deliver(std::move(frame)); break;
       case Spool::Wake::Due: recorder_.flush(); break;
-      case Spool::Wake::Closed: return;
+      case Spool::Wake::Idle: settle(0); break;
+      case Spool::Wake::Closed: return settle_all();
     }
   }
 }
 
 void Uplink::deliver(Frame frame) {
   if (link_.discards()) return spool_.recycle(std::move(frame.bytes));
-  while (!link_.send(frame.bytes)) {
-    if (link_.is_over() || is_time_up() || !reopen()) {
-      lost_.add(Lost::host, frame.events);
-      return;
-    }
+  if (!link_.acknowledges()) {
+    if (link_.send(frame.bytes)) return spool_.recycle(std::move(frame.bytes));
+    lost_.add(Lost::host, frame.events);
+    return;
   }
-  spool_.recycle(std::move(frame.bytes));
+  spool_.hold(frame.bytes.size());
+  sent_.push_back(std::move(frame));
+  settle(0);
+}
+
+// Sends what this connection has not had yet, hears what was acknowledged, and lets go of it.
+void Uplink::settle(int wait_ms) {
+  while (!sent_.empty()) {
+    if (!link_.is_open() && !reopen()) return give_up();
+    forget_acknowledged();
+    if (on_their_way_ == sent_.size()) break;
+    if (link_.send(sent_[on_their_way_].bytes)) ++on_their_way_;
+  }
+  link_.listen(wait_ms);
+  forget_acknowledged();
+}
+
+void Uplink::forget_acknowledged() {
+  while (!sent_.empty() && sent_.front().seq <= link_.acknowledged()) {
+    spool_.release(sent_.front().bytes.size());
+    spool_.recycle(std::move(sent_.front().bytes));
+    sent_.pop_front();
+    if (on_their_way_ > 0) --on_their_way_;
+  }
+}
+
+// The workload has ended: what is on its way must arrive, as long as there is time.
+void Uplink::settle_all() {
+  while (!sent_.empty()) {
+    if (is_time_up()) return give_up();
+    settle(kSettleMs);
+  }
+}
+
+void Uplink::give_up() {
+  for (const Frame& frame : sent_) {
+    lost_.add(Lost::host, frame.events);
+    spool_.release(frame.bytes.size());
+  }
+  sent_.clear();
+  on_their_way_ = 0;
 }
 
 // Until the host is back. False: there is no hope, or no time.
 bool Uplink::reopen() {
+  on_their_way_ = 0;
   while (!link_.open()) {
     if (link_.is_over() || is_time_up()) return false;
     const timespec pause{0, kReopenPauseNs};
@@ -64,6 +107,7 @@ bool Uplink::is_time_up() const {
 }
 
 void Uplink::finish(uint64_t wait_ns) {
+  spool_.hurry();
   recorder_.flush();
   deadline_ns_ = monotonic_ns() + wait_ns;
   link_.give_up_at(deadline_ns_);

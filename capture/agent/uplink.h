@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread between spool and host, so that the tracer never waits for a socket. It also seals batches that would get too
 // old. When the host goes away the workload does not notice: an inherited stream cannot be had again, so what comes after
-// is counted as lost; a host with an address is tried again, and meanwhile the spool fills.
+// is counted as lost; a host with an address is tried again, and meanwhile the spool fills. What such a host was sent is
+// kept until it says that it has judged it, and sent again to the one that comes after: at least once, in order.
 #pragma once
 
 #include <pthread.h>
 
 #include <atomic>
+#include <deque>
 
 #include "capture/agent/host_link.h"
 #include "capture/agent/recorder.h"
@@ -27,6 +29,10 @@ class Uplink {
   static void* thread_main(void* self);
   void run();
   void deliver(Frame frame);
+  void settle(int wait_ms);
+  void settle_all();
+  void forget_acknowledged();
+  void give_up();
   bool reopen();
   bool is_time_up() const;
 
@@ -34,6 +40,8 @@ class Uplink {
   Recorder& recorder_;
   Spool& spool_;
   LostCounters& lost_;
+  std::deque<Frame> sent_;    // not acknowledged; some of them may not have been sent yet
+  size_t on_their_way_ = 0;   // of these, sent over this connection
   pthread_t thread_{};
   std::atomic<uint64_t> deadline_ns_{0};
 };

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <thread>
 
 #include "capture/kernel/clock.h"
@@ -75,4 +76,48 @@ TEST_CASE("a recycled buffer keeps its room") {
   const std::vector<uint8_t> again = spool.fresh_buffer();
   CHECK(again.empty());
   CHECK(again.data() == where);
+}
+
+TEST_CASE("a batch with guarded events waits for room, under block every batch does") {
+  for (const Overload overload : {Overload::Shed, Overload::Block}) {
+    Spool spool(100, 0, overload);
+    REQUIRE(spool.put(frame(100, 1)));
+    std::thread reader([&] {
+      Frame out;
+      const timespec pause{0, 20 * kMillisecond};
+      ::nanosleep(&pause, nullptr);
+      (void)spool.take(out);
+    });
+    Frame batch = frame(50, 1);
+    batch.guarded = overload == Overload::Shed;
+    CHECK(spool.put(std::move(batch)));
+    reader.join();
+    CHECK(spool.bytes() == 50);
+  }
+}
+
+TEST_CASE("what was taken but is held fills the spool until it is released, and presses from three quarters on") {
+  Spool spool(100, 0);
+  REQUIRE(spool.put(frame(80, 1)));
+  CHECK(spool.is_pressed());
+  Frame out;
+  (void)spool.take(out);
+  CHECK_FALSE(spool.is_pressed());
+  spool.hold(80);
+  CHECK(spool.is_pressed());
+  CHECK_FALSE(spool.put(frame(30, 1)));
+  spool.release(80);
+  CHECK(spool.put(frame(30, 1)));
+  CHECK_FALSE(Spool(100, 0, Overload::Block).is_pressed());
+}
+
+TEST_CASE("a taker that has something to hear is woken when it wants, and nothing waits at the end") {
+  Spool spool(100, 0, Overload::Block);
+  Frame out;
+  const uint64_t until = monotonic_ns() + 3 * kMillisecond;
+  CHECK(spool.take(out, until) == Spool::Wake::Idle);
+  CHECK(monotonic_ns() >= until);
+  REQUIRE(spool.put(frame(100, 1)));
+  spool.hurry();
+  CHECK(spool.put(frame(50, 1)));
 }

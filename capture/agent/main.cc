@@ -21,6 +21,7 @@
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/features.h"
 #include "capture/tracer/capture_filter.h"
+#include "capture/tracer/inline_tier.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
 
@@ -110,7 +111,10 @@ int run(const Options& options) {
 
   Launch launch(options.command, *program, signals.original_mask());
   Launched launched;
-  const std::vector<sock_filter> filter = capture_filter();
+  const Integrity integrity = options.strict ? Integrity::Strict : Integrity::Normal;
+  InlineTier inline_tier(options.limits.snaplen, integrity);
+  const bool inlined = options.inline_tier && std::getenv("VEDETTE_TRY_INLINE") && inline_tier.is_possible() && agent.clock.has_tsc();
+  const std::vector<sock_filter> filter = capture_filter(inlined, integrity);
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
@@ -119,7 +123,7 @@ int run(const Options& options) {
   ProcTruth truth;
   State state(truth, options.limits);
   Hooks trace_only;
-  Context context(agent.clock, options.limits, state, trace_only, agent.recorder);
+  Context context(agent.clock, options.limits, state, inlined ? static_cast<Hooks&>(inline_tier) : trace_only, agent.recorder);
   context.io_uring = options.io_uring;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;

@@ -32,6 +32,23 @@ const Program kAllow = {answer(SECCOMP_RET_ALLOW)};
 
 void append(Program& to, const Program& from) { to.insert(to.end(), from.begin(), from.end()); }
 
+constexpr size_t offset_of(const FilterCondition& condition) {
+  const size_t argument = offsetof(seccomp_data, args) + condition.arg * sizeof(uint64_t);
+  return argument + (condition.word == FilterWord::High ? sizeof(uint32_t) : 0);  // both architectures are little-endian
+}
+
+// Passes at this instruction pointer, else goes on behind.
+Program gate(uint64_t ip) {
+  constexpr size_t kLow = offsetof(seccomp_data, instruction_pointer), kHigh = kLow + sizeof(uint32_t);
+  return {
+      load(kLow),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(ip), 0, 3),
+      load(kHigh),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(ip >> 32), 0, 1),
+      answer(SECCOMP_RET_ALLOW),
+  };
+}
+
 // Stops when all conditions hold, else goes on to whatever stands behind: the next alternative.
 Program alternative(const std::vector<FilterCondition>& conditions) {
   constexpr size_t kStepsEach = 3;  // load, and, compare
@@ -39,9 +56,12 @@ Program alternative(const std::vector<FilterCondition>& conditions) {
   for (size_t i = 0; i < conditions.size(); ++i) {
     const FilterCondition& condition = conditions[i];
     const size_t after = (conditions.size() - 1 - i) * kStepsEach + 1;  // what is left of this alternative
-    steps.push_back(load(offsetof(seccomp_data, args) + condition.arg * sizeof(uint64_t)));
+    steps.push_back(load(offset_of(condition)));
     steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
-    steps.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, condition.equals, 0, static_cast<uint8_t>(after)));
+    const uint16_t test = condition.test == FilterTest::Equals ? BPF_JEQ : BPF_JGE;
+    const uint8_t out = static_cast<uint8_t>(after);
+    const bool holds_when_true = condition.test != FilterTest::Below;
+    steps.push_back(jump(BPF_JMP | test | BPF_K, condition.value, holds_when_true ? 0 : out, holds_when_true ? out : 0));
   }
   steps.push_back(answer(SECCOMP_RET_TRACE));
   return steps;
@@ -50,6 +70,9 @@ Program alternative(const std::vector<FilterCondition>& conditions) {
 // All rules of one number, one after another.
 Program leaf_of(std::span<const FilterRule> rules) {
   Program leaf;
+  for (const FilterRule& rule : rules) {
+    for (const uint64_t ip : rule.gates) append(leaf, gate(ip));
+  }
   for (const FilterRule& rule : rules) {
     append(leaf, alternative(rule.conditions));
     if (rule.conditions.empty()) return leaf;

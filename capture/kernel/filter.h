@@ -18,16 +18,24 @@
 
 namespace vedette {
 
+enum class FilterWord : uint8_t { Low, High };      // of the 64-bit argument
+enum class FilterTest : uint8_t { Equals, Below, NotBelow };
+
 struct FilterCondition {
   uint8_t arg;
-  uint32_t mask;    // compared in the low 32 bits of the argument
-  uint32_t equals;
+  uint32_t mask;
+  uint32_t value;  // what (word & mask) is tested against
+  FilterWord word = FilterWord::Low;
+  FilterTest test = FilterTest::Equals;
 };
 
 // A number that stops, when all its conditions hold. Several rules of one number are alternatives.
 struct FilterRule {
   uint32_t nr;
   std::vector<FilterCondition> conditions;
+  // Gates: made with the instruction pointer exactly here (behind the syscall instruction, all 64 bits), the call passes
+  // whatever the rules of its number say.
+  std::vector<uint64_t> gates = {};
 };
 
 // `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one.

@@ -69,6 +69,12 @@ Result<void> ptrace_set_signal_mask(Tid tid, uint64_t mask) {
   return check(request(PTRACE_SETSIGMASK, tid, sizeof mask, &mask));
 }
 
+Result<uint64_t> ptrace_peek(Tid tid, uint64_t address) {
+  uint64_t word = 0;
+  if (request(PTRACE_PEEKDATA, tid, address, &word) < 0) return Errno::last();
+  return word;
+}
+
 Result<Registers> ptrace_registers(Tid tid) {
   Registers registers;
   iovec part{&registers.raw, sizeof registers.raw};
@@ -92,6 +98,16 @@ Result<void> ptrace_set_registers(Tid tid, const Registers& registers) {
   done = check(request(PTRACE_SETREGSET, tid, kSystemCallSet, &call));
 #endif
   return done;
+}
+
+Result<void> ptrace_set_thread_context(Tid tid, uint64_t value) {
+#if defined(__x86_64__)
+  return check(request(PTRACE_POKEUSER, tid, offsetof(user_regs_struct, gs_base), as_data(value)));
+#else
+  (void)tid;
+  (void)value;
+  return Errno(ENOSYS);
+#endif
 }
 
 }  // namespace vedette

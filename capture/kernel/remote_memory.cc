@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "capture/kernel/proc.h"
+#include "capture/kernel/ptrace.h"
 
 namespace vedette {
 namespace {
@@ -31,8 +33,16 @@ bool can_read_by_vm() {
 
 size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
   char* const out = static_cast<char*>(into);
+  if (!vm_refused_ && can_read_by_vm()) {
+    const size_t done = read_vm(address, out, size);
+    if (!vm_refused_) return done;
+  }
+  return open_file() ? read_file(address, out, size) : peek(address, out, size);
+}
+
+size_t RemoteMemory::read_vm(uint64_t address, char* out, size_t size) {
   size_t done = 0;
-  while (done < size && can_read_by_vm()) {
+  while (done < size) {
     iovec remote[kPiecesMax];
     int pieces = 0;
     size_t wanted = 0;
@@ -44,18 +54,14 @@ size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
     }
     iovec local{out + done, wanted};
     const ssize_t got = ::process_vm_readv(tid_.get(), &local, 1, remote, static_cast<unsigned long>(pieces), 0);
-    if (got < 0) {
-      if (errno == EFAULT || errno == ESRCH) return done;
-      break;  // not allowed: try the file
-    }
-    done += static_cast<size_t>(got);
-    if (static_cast<size_t>(got) < wanted) return done;
+    vm_refused_ = got < 0 && (errno == EPERM || errno == EACCES);
+    if (got > 0) done += static_cast<size_t>(got);
+    if (got < static_cast<ssize_t>(wanted)) return done;
   }
-  return done == size ? done : done + read_file(address + done, out + done, size - done);
+  return done;
 }
 
 size_t RemoteMemory::read_file(uint64_t address, char* into, size_t size) {
-  if (!open_file()) return 0;
   size_t done = 0;
   while (done < size) {
     const size_t piece = std::min<uint64_t>(kPage - (address + done) % kPage, size - done);
@@ -72,13 +78,33 @@ size_t RemoteMemory::write(uint64_t address, const void* from, size_t size) {
   return put > 0 ? static_cast<size_t>(put) : 0;
 }
 
+// A word never crosses a page, so the first that cannot be read ends the readable part to the byte.
+size_t RemoteMemory::peek(uint64_t address, char* into, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const uint64_t at = address + done;
+    const size_t skip = at % sizeof(uint64_t);
+    const Result<uint64_t> word = ptrace_peek(tid_, at - skip);
+    if (!word) return done;
+    const size_t piece = std::min(sizeof(uint64_t) - skip, size - done);
+    std::memcpy(into + done, reinterpret_cast<const char*>(&*word) + skip, piece);
+    done += piece;
+  }
+  return done;
+}
+
 bool RemoteMemory::open_file() {
-  if (!file_.is_open()) file_ = Fd(::open(ProcPath(tid_, "mem").c_str(), O_RDWR | O_CLOEXEC));
+  if (file_.is_open() || file_refused_) return file_.is_open();
+  file_ = Fd(::open(ProcPath(tid_, "mem").c_str(), O_RDWR | O_CLOEXEC));
+  file_refused_ = !file_.is_open();
   return file_.is_open();
 }
 
 void RemoteMemory::keep_open() { open_file(); }
 
-void RemoteMemory::forget() { file_.reset(); }
+void RemoteMemory::forget() {
+  file_.reset();
+  vm_refused_ = file_refused_ = false;
+}
 
 }  // namespace vedette

@@ -49,7 +49,8 @@ void Calls::on_called(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;  // killed meanwhile; its end will be told
   if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, Resume::Run);
-  context_.hooks.on_called(task, *info);
+  if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
+  if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, Resume::Run);
   if (continues_interrupted(task, *info)) return;
   if (abi_of(*info) == Abi::X32) return refuse_foreign(task, *info);
 
@@ -88,6 +89,7 @@ void Calls::on_returned(Task& task) {
   } else {
     facts.returned = true;
     emit(task, std::move(call));
+    context_.hooks.on_returned(task);
   }
   (void)ptrace_resume(task.tid, Resume::Run);
 }

@@ -4,6 +4,7 @@
 #include <linux/seccomp.h>
 
 #include "capture/decode/syscalls.h"
+#include "capture/tracer/inline_filter.h"
 
 namespace vedette {
 
@@ -20,6 +21,10 @@ std::vector<FilterRule> capture_rules() {
 }
 
 // Calls by a foreign convention all stop: they are rare, and the loop knows which of them to let through.
-std::vector<sock_filter> capture_filter() { return build_filter(capture_rules(), SECCOMP_RET_TRACE); }
+std::vector<sock_filter> capture_filter(bool inlined, Integrity integrity) {
+  std::vector<FilterRule> rules = capture_rules();
+  if (inlined) add_inline_rules(rules, integrity);
+  return build_filter(std::move(rules), SECCOMP_RET_TRACE);
+}
 
 }  // namespace vedette

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "capture/kernel/filter.h"
+#include "capture/tracer/inline_calls.h"
 
 namespace vedette {
 
 std::vector<FilterRule> capture_rules();
-std::vector<sock_filter> capture_filter();
+// `inlined`: with the gates and guards of the inline tier (inline_filter.h).
+std::vector<sock_filter> capture_filter(bool inlined, Integrity integrity);
 
 }  // namespace vedette

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where another tier takes part in a task's life. Each hook is called while the task is stopped, so it may read and write
-// its registers and memory, or make it issue calls (inject.h); none may resume it. The empty base is the trace tier alone.
+// its registers and memory; none may resume it. The empty base is the trace tier alone.
 #pragma once
 
 #include "capture/kernel/ptrace.h"
@@ -8,9 +8,22 @@
 
 namespace vedette {
 
+class Calls;
+struct Context;
+
 class Hooks {
  public:
   virtual ~Hooks() = default;
+  // Before the first stop of all.
+  virtual void on_begin(Context&, Calls&) {}
+  // Some task has stopped: whatever happened before that must be on record now.
+  virtual void on_any_stop() {}
+  // The wait for the next stop was interrupted (inline_ticker.h).
+  virtual void on_tick() {}
+  // A task is about to have a child; the child has not run.
+  virtual void on_forked(Task& /*parent*/, Task& /*child*/, uint64_t /*clone_flags*/) {}
+  // A vfork child has let go of its parent's memory.
+  virtual void on_vfork_done(Task& /*parent*/) {}
   // A new task, before its first instruction: its registers are a copy of its parent's, GS base too.
   virtual void on_start(Task&) {}
   // A new image, before its first instruction; task.space is fresh. The task is still inside execve, whose return writes
@@ -18,12 +31,15 @@ class Hooks {
   virtual void on_exec(Task&) {}
   // The same image at execve's return: the next instruction is the image's first, and calls can be injected.
   virtual void on_image(Task&) {}
-  // Before a call of the capture set runs. `at` holds ip, sp and arguments. The call will be recorded as traced.
-  virtual void on_called(Task&, const SyscallInfo& /*at*/) {}
+  // Before a call that the filter stopped runs. `at` holds ip, sp and arguments. False: it will be recorded as traced. True:
+  // it was none of the program's, or has been answered; the task goes on as its registers say.
+  virtual bool on_called(Task&, const SyscallInfo& /*at*/) { return false; }
+  // A traced call has returned and is recorded.
+  virtual void on_returned(Task&) {}
   // mmap or mprotect has made memory executable.
   virtual void on_map_executable(Task&, const Call&) {}
-  // A signal is about to be delivered: the ip the program will see may be ours.
-  virtual void on_signal(Task&, int /*signal*/) {}
+  // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it is dropped.
+  virtual bool on_signal(Task&, int /*signal*/) { return true; }
   // It is about to end; memory is still there.
   virtual void on_exiting(Task&) {}
   // It is gone. Also for threads that an exec took with it.

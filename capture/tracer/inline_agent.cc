@@ -20,7 +20,7 @@ void write_word(std::byte* base, uint64_t address, uint64_t value) {
 }  // namespace
 
 Segment make_agent_segment(uint32_t snaplen, Integrity integrity) {
-  Segment segment = Segment::create(VEDETTE_AGENT_BYTES);
+  Segment segment = Segment::create(VEDETTE_AGENT_BYTES, Segment::Use::Code);
   if (!segment.is_open()) return segment;
   std::byte* base = segment.base();
   write_null_context(base);

@@ -60,6 +60,8 @@ std::optional<uint8_t> encoding_of(FileView file, uint64_t cie) {
   }
   if (augmentation[0] == 0) return kAbsolute;
   if (augmentation[0] != 'z') return {};
+  // A signal frame's range begins a byte before its code, for unwinders' sake.
+  if (strchr(augmentation, 'S') != nullptr) return {};
   cursor.leb();  // code alignment
   cursor.leb();  // data alignment
   if (version == 1) cursor.take<uint8_t>(); else cursor.leb();

@@ -10,11 +10,12 @@
 
 namespace vedette {
 
-Segment Segment::create(size_t bytes) {
+Segment Segment::create(size_t bytes, Use use) {
   Segment segment;
-  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other namespaces.
-  constexpr int kEverybody = 0666;
-  const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | kEverybody);
+  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other
+  // namespaces. Code is for everybody to run and nobody but us to write.
+  const int mode = use == Use::Code ? 0755 : 0666;
+  const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | mode);
   if (id < 0) return segment;
   void* base = ::shmat(id, nullptr, 0);
   // Linux lets a segment that is marked for removal be attached as long as somebody holds it: we do.
@@ -44,7 +45,7 @@ unsigned Segment::attached() const {
 
 std::unique_ptr<Ring> Ring::create(size_t data_bytes) {
   auto ring = std::make_unique<Ring>();
-  ring->segment_ = Segment::create(VEDETTE_RING_DATA + data_bytes + VEDETTE_RECORD_MAX);
+  ring->segment_ = Segment::create(VEDETTE_RING_DATA + data_bytes + VEDETTE_RECORD_MAX, Segment::Use::Data);
   if (!ring->segment_.is_open()) return nullptr;
   ring->data_bytes_ = data_bytes;
   ring->reset();

@@ -21,8 +21,9 @@ namespace vedette {
 
 class Segment {
  public:
-  // id -1 when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
-  static Segment create(size_t bytes);
+  enum class Use : uint8_t { Data, Code };
+  // Not open when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
+  static Segment create(size_t bytes, Use use);
   Segment() = default;
   Segment(Segment&& other) noexcept { swap(other); }
   Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }

@@ -159,6 +159,7 @@ bool converge(FileView file, const ElfImage& image, uint64_t address, Code& code
 void add_site(const Code& code, size_t at, uint64_t function, std::vector<Site>& sites) {
   Site& site = sites.emplace_back();
   site.syscall = code[at].address;
+  site.vouched = function != 0;
   judge(code, at, function, site);
 }
 

@@ -48,6 +48,7 @@ struct Site {
   uint64_t start = 0;    // of what moves: the window, or the function (callers)
   uint32_t nr = kAnyNumber;  // the call's number where the code right before says it
   Refusal refusal = Refusal::None;
+  bool vouched = false;  // by the file; else a trap must have shown that it is a syscall
   uint8_t moved_count = 0;
   MovedInstruction moved[kMovedMax];
   std::vector<uint64_t> callers;  // addresses of E8/E9 rel32 instructions to redirect; empty: a window

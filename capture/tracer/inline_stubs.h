@@ -26,6 +26,7 @@ struct Patch {
 };
 
 struct SiteStub {
+  static constexpr unsigned kTail = 14;  // bytes of lea and jmp
   uint64_t address = 0;      // in the file's addresses; 0: none
   uint8_t moved_size = 0;    // bytes of moved instructions at its start
   std::vector<Patch> patches;

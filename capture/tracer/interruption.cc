@@ -55,10 +55,12 @@ void step_into_handler(Task& task, int signal) {
   (void)ptrace_resume(task.tid, Resume::Step, signal);
 }
 
-bool is_handler_trap(Task& task) {
-  // ptrace_notify's trap carries the stop's code where a signal carries its origin.
+StepTrap name_step_trap(const Task& task) {
   const Result<siginfo_t> info = ptrace_siginfo(task.tid);
-  return info && info->si_code == SIGTRAP;
+  // ptrace_notify's trap carries the stop's code where a signal carries its origin.
+  if (info && info->si_code == SIGTRAP) return StepTrap::AtHandler;
+  if (info && info->si_code == TRAP_TRACE) return StepTrap::Stepped;
+  return StepTrap::Foreign;
 }
 
 void on_handler_reached(Calls& calls, Task& task) {

@@ -36,8 +36,11 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
 // Delivers `signal` and has the task stop at its handler, if it has one.
 void step_into_handler(Task& task, int signal);
 
-// Is this SIGTRAP stop, in Phase::Stepping, the one at the handler? Else it is the program's own.
-bool is_handler_trap(Task& task);
+// What a SIGTRAP stop in Phase::Stepping is: the one at the handler's first instruction; the end of our step where no
+// handler ran; or the program's own SIGTRAP.
+enum class StepTrap : uint8_t { AtHandler, Stepped, Foreign };
+StepTrap name_step_trap(const Task& task);
+
 void on_handler_reached(Calls& calls, Task& task);
 
 }  // namespace vedette

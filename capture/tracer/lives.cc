@@ -47,6 +47,7 @@ void Lives::on_forked(Task& parent, int event) {
   }
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
+  context_.hooks.on_forked(parent, child, flags);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
 }

@@ -8,9 +8,10 @@
 namespace vedette {
 
 Loop::Loop(Context& context, Signals& signals)
-    : context_(context), signals_(signals), calls_(context), lives_(context, calls_) {}
+    : context_(context), signals_(signals), waiter_(context.hooks), calls_(context), lives_(context, calls_) {}
 
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
+  context_.hooks.on_begin(context_, calls_);
   lives_.on_launch(launched.tid);
   while (!context_.tasks.empty()) {
     const std::optional<Report> report = waiter_.next(context_.tasks.size() > 1);
@@ -27,6 +28,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
 }
 
 void Loop::dispatch(Tid tid, WaitStatus status) {
+  context_.hooks.on_any_stop();
   const Stop stop = name_stop(status);
   if (stop == Stop::Ended) return lives_.on_ended(tid, status);
   if (stop == Stop::Execed) return lives_.on_exec(tid);
@@ -40,7 +42,7 @@ void Loop::on_stop(Task& task, WaitStatus status) {
     case Stop::Called: return calls_.on_called(task);
     case Stop::Returned: return calls_.on_returned(task);
     case Stop::Forked: return lives_.on_forked(task, status.event());
-    case Stop::VforkDone: return resume(task);
+    case Stop::VforkDone: return on_vfork_done(task);
     case Stop::Exiting: return lives_.on_exiting(task);
     case Stop::Attached:
     case Stop::Halted: return on_halted_or_attached(task, status);
@@ -60,11 +62,29 @@ void Loop::on_halted_or_attached(Task& task, WaitStatus status) {
 }
 
 void Loop::on_signalled(Task& task, int signal) {
-  if (task.phase == Phase::Stepping && signal == SIGTRAP && is_handler_trap(task)) return on_handler_reached(calls_, task);
-  context_.hooks.on_signal(task, signal);
+  if (task.phase == Phase::Stepping && signal == SIGTRAP && on_step_trap(task)) return;
+  if (!context_.hooks.on_signal(task, signal)) return resume(task);
   if (task.tid == context_.root) signals_.on_root_signalled(signal);
   if (task.phase == Phase::Interrupted || task.phase == Phase::Stepping) return step_into_handler(task, signal);
   resume(task, signal);
+}
+
+// False: the program's own SIGTRAP, to be delivered like any signal.
+bool Loop::on_step_trap(Task& task) {
+  const StepTrap trap = name_step_trap(task);
+  if (trap == StepTrap::Foreign) return false;
+  if (trap == StepTrap::AtHandler) {
+    on_handler_reached(calls_, task);
+  } else {
+    task.phase = Phase::Running;
+    resume(task);
+  }
+  return true;
+}
+
+void Loop::on_vfork_done(Task& task) {
+  context_.hooks.on_vfork_done(task);
+  resume(task);
 }
 
 void Loop::resume(Task& task, int signal) {

@@ -38,6 +38,11 @@ enum class Phase : uint8_t {
   Stepping,     // let into a signal's handler, to see what the interrupted call returns
 };
 
+// What another tier keeps of a task; goes with it.
+struct TaskData {
+  virtual ~TaskData() = default;
+};
+
 struct Task {
   Task(Tid self, Tid leader, Ref<AddressSpace> image)
       : tid(self), process(leader), memory(self), space(std::move(image)) {}
@@ -49,6 +54,7 @@ struct Task {
   Ref<AddressSpace> space;
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
+  std::unique_ptr<TaskData> data;
 
   bool is_leader() const { return tid == process; }
 };

@@ -22,6 +22,10 @@ class Tasks {
   // An exec from a thread that is not the leader: it takes over the leader's number, the leader is no more.
   Task& rename(Tid from, Tid to);
 
+  template <typename Function>
+  void each(Function function) const {
+    for (const auto& [tid, task] : tasks_) function(*task);
+  }
   bool empty() const { return tasks_.empty(); }
   size_t size() const { return tasks_.size(); }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hands out what waitpid has to say, fairly. The kernel looks through the tracees in the same order every time, so with many
-// busy ones the first would be served again and again; therefore everything that is there is taken before the next is
-// handed out. With a single tracee that would be a wasted call a stop, so it is only done with several.
+// busy ones the first would be served again and again; therefore all that is there is taken before the next is handed
+// out. That costs one more look through all tracees, so while only one of them is busy it is done now and then only.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 #include "capture/kernel/result.h"
 #include "capture/kernel/tid.h"
 #include "capture/kernel/wait_status.h"
+#include "capture/tracer/hooks.h"
 
 namespace vedette {
 
@@ -20,11 +21,18 @@ struct Report {
 
 class Waiter {
  public:
+  explicit Waiter(Hooks& hooks) : hooks_(hooks) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
 
  private:
+  std::optional<Report> wait_one(int options);
+  void take_the_rest();
+
+  Hooks& hooks_;
   std::deque<Report> queue_;
+  bool crowded_ = false;  // the last look found more than one
+  unsigned unchecked_ = 0;
 };
 
 }  // namespace vedette

@@ -58,7 +58,7 @@ bool holds(const FilterRule& rule, const seccomp_data& data) {
 
 TEST_CASE("the capture filter stops exactly the numbers of decode's table") {
   const std::vector<FilterRule> rules = capture_rules();
-  const std::vector<sock_filter> program = capture_filter();
+  const std::vector<sock_filter> program = build_filter(capture_rules(), SECCOMP_RET_TRACE);
   REQUIRE(!rules.empty());
   CHECK(program.size() < BPF_MAXINSNS);
   for (uint32_t nr = 0; nr < 600; ++nr) {
@@ -75,7 +75,7 @@ TEST_CASE("the capture filter stops exactly the numbers of decode's table") {
 
 TEST_CASE("each condition of the capture set decides by the argument it names") {
   const std::vector<FilterRule> rules = capture_rules();
-  const std::vector<sock_filter> program = capture_filter();
+  const std::vector<sock_filter> program = build_filter(capture_rules(), SECCOMP_RET_TRACE);
   for (const FilterRule& rule : rules) {
     seccomp_data data = call(rule.nr);
     for (const FilterCondition& c : rule.conditions) data.args[c.arg] = c.value;
@@ -88,7 +88,7 @@ TEST_CASE("each condition of the capture set decides by the argument it names") 
 }
 
 TEST_CASE("an unconditional number is decided in a logarithmic number of steps") {
-  const std::vector<sock_filter> program = capture_filter();
+  const std::vector<sock_filter> program = build_filter(capture_rules(), SECCOMP_RET_TRACE);
   constexpr int kStepsMax = 18;
   for (uint32_t nr = 0; nr < 600; ++nr) {
     int steps = 0;

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Getting segments into a process without a single instruction of the program being changed. A new image is stopped inside
+// execve, whose return puts 0 into its result register: sent to any `syscall` of its own code it makes call 0, read, which
+// traps. That call is turned into the attaching of our page, and the thread sent into that page, where the boot
+// attaches the rest and then begins the program with the registers an exec leaves: no stop more than the trace tier has.
+// A running program is sent to the boot when a traced call returns, and stops once more at its end.
+#include <sys/shm.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "capture/kernel/proc.h"
+#include "capture/tracer/inline_tier.h"
+
+namespace vedette {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+void stage_registers(Registers& registers, const RingSlot* slot, const NearSegment* near, uint64_t near_address) {
+  user_regs_struct& raw = registers.raw;
+  raw.rip = AgentPage::boot();
+  raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring->id());
+  raw.rbp = slot == nullptr ? 0 : slot->address;
+  raw.r12 = slot == nullptr ? 0 : slot->ring->bytes();
+  raw.r13 = near == nullptr ? ~0ull : static_cast<uint64_t>(near->segment.id());
+  raw.r14 = near_address;
+}
+
+// An image that lies where our page must go.
+bool is_in_the_way(const ElfImage& image) { return !image.position_independent && image.lowest < VEDETTE_AGENT_LIMIT; }
+
+}  // namespace
+
+void InlineTier::on_exec(Task& task) {
+  InlineTask& mine = inline_part(task);
+  if (mine.borrowed && mine.slot != nullptr) return_lent(mine);
+  mine.slot = nullptr;
+  mine.boot = InlineTask::Boot::None;
+  mine.wants_ring = false;
+  mine.wanted_site = 0;
+  mine.traps = 0;
+  if (mine.closed) return;
+  const std::shared_ptr<PatchableFile> program = files_.find(ProcPath(task.tid, "exe").c_str());
+  if (!program) return;
+  if (is_in_the_way(program->image())) {
+    return context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program lies where the agent's page goes");
+  }
+  std::shared_ptr<PatchableFile> first = program;
+  const std::string& interpreter = program->image().interpreter;
+  if (!interpreter.empty()) first = files_.find(ProcPath(task.tid, "root" + interpreter).c_str());
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!first || !first->any_syscall() || !registers) return;
+  const uint64_t bias = registers->ip() - first->image().entry;
+  if (bias % kPage != 0 || (!first->image().position_independent && bias != 0)) return;
+
+  auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
+  image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});
+  task.space->data = std::move(image);
+  mine.entry = registers->ip();
+  registers->set_ip(bias + *first->any_syscall());
+  mine.staged_at = registers->ip() + kSyscallBytes;
+  if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Staged;
+}
+
+// The trap of the staged call: nothing of the program has run.
+bool InlineTier::start_boot(Task& task) {
+  InlineTask& mine = inline_part(task);
+  InlineImage& image = *image_of(*task.space);
+  MappedFile& first = image.files.front();
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return true;
+  std::unique_ptr<Ring> ring = borrow_ring(Ring::kSmall);
+  RingSlot* slot = ring ? image.add_slot(std::move(ring)) : nullptr;
+  // The dynamic linker makes most calls of a short life; a static program is patched where it traps.
+  const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
+  stage_registers(*registers, slot, near, near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance));
+  user_regs_struct& raw = registers->raw;
+  raw.orig_rax = SYS_shmat;
+  raw.rdi = static_cast<uint64_t>(page_.id());
+  raw.rsi = VEDETTE_AGENT_BASE;
+  raw.rdx = SHM_RDONLY | SHM_EXEC;
+  raw.r15 = mine.entry;
+  raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
+  mine.boot = InlineTask::Boot::Starting;
+  if (!ptrace_set_registers(task.tid, *registers)) return true;
+  image.active = true;
+  if (slot != nullptr) {
+    slot->attached = true;
+    slot->owner = task.tid;
+    mine.slot = slot;
+    drain_.add(*slot);
+    if (ticker_.interval_us() == 0) ticker_.start();
+    pace(1);
+  }
+  if (near != nullptr) patch_hot(task, first, 0);
+  return true;
+}
+
+// Which distance: not so near that what the program maps next wants to be there, within reach of a jump.
+bool InlineTier::find_room(MappedFile& file) {
+  constexpr int64_t kMega = 1 << 20;
+  constexpr int64_t kDistances[] = {-1024 * kMega, -1536 * kMega, -512 * kMega, -1792 * kMega};
+  constexpr int64_t kFixed[] = {VEDETTE_STUBS_FIXED};  // programs that cannot move have theirs in the guarded range
+  const std::span<const int64_t> distances = file.file->image().position_independent ? std::span<const int64_t>(kDistances) : kFixed;
+  if (file.rooms_tried >= distances.size()) return false;
+  file.near = file.file->near(distances[file.rooms_tried]);
+  return file.near != nullptr;
+}
+
+// At the return of a traced call. One signal more or less must not matter: all are held back until the end of the boot.
+void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
+  InlineTask& mine = inline_part(task);
+  Result<Registers> registers = ptrace_registers(task.tid);
+  const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
+  if (!registers || !mask) return;
+  mine.saved = *registers;
+  mine.saved_mask = *mask;
+  mine.coming_slot = slot;
+  mine.near_start = file == nullptr ? 0 : file->start;
+  mine.coming_near = nullptr;
+  if (file != nullptr && find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
+  const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
+  stage_registers(*registers, slot, mine.coming_near, near_address);
+  registers->raw.r15 = 0;
+  registers->raw.orig_rax = ~0ull;
+  (void)ptrace_set_signal_mask(task.tid, ~0ull);
+  if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Attaching;
+}
+
+// `refused`: 0, or what the kernel answered; which segment, is told by what has not been attached.
+bool InlineTier::finish_boot(Task& task, int64_t refused) {
+  InlineTask& mine = inline_part(task);
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return true;
+  InlineImage& image = *image_of(*task.space);
+  if (std::exchange(mine.boot, InlineTask::Boot::None) == InlineTask::Boot::Starting) {
+    // Begins without us: whatever was attached is not used.
+    const uint64_t sp = registers->sp();
+    const user_regs_struct was = registers->raw;
+    registers->raw = {};
+    registers->raw.cs = was.cs;
+    registers->raw.ss = was.ss;
+    registers->raw.eflags = was.eflags & ~0x8d5ull;
+    registers->raw.rsp = sp;
+    registers->raw.rip = mine.entry;
+    registers->raw.orig_rax = ~0ull;
+    (void)ptrace_set_registers(task.tid, *registers);
+    give_up_image(task, "its memory takes no segment");
+    return true;
+  }
+  const uint64_t last_address = registers->argument(1);
+  *registers = mine.saved;
+  registers->raw.orig_rax = ~0ull;
+  RingSlot* slot = std::exchange(mine.coming_slot, nullptr);
+  const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address;
+  if (ring_failed) {
+    image.remove_slot(slot);
+  } else if (slot != nullptr) {
+    drop_slot(task);
+    slot->attached = true;
+    slot->owner = task.tid;
+    mine.slot = slot;
+    drain_.add(*slot);
+    if (ticker_.interval_us() == 0) ticker_.start();
+    pace(1);
+    registers->raw.gs_base = slot->gs_base();
+  }
+  MappedFile* file = mine.near_start == 0 ? nullptr : image.file_at(mine.near_start);
+  if (file != nullptr && file->near == nullptr && mine.coming_near != nullptr) {
+    if (refused == 0) {
+      file->near = mine.coming_near;
+    } else if (!ring_failed) {
+      ++file->rooms_tried;
+    }
+  }
+  if (file != nullptr && file->near != nullptr) patch_hot(task, *file, mine.wanted_site);
+  mine.wanted_site = 0;
+  (void)ptrace_set_registers(task.tid, *registers);
+  (void)ptrace_set_signal_mask(task.tid, mine.saved_mask);
+  return true;
+}
+
+void InlineTier::give_up_image(Task& task, std::string_view why) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr || !image->active) return;
+  patcher_->revert(task, *image);
+  image->active = false;
+  (void)ptrace_set_thread_context(task.tid, 0);
+  drop_slot(task);
+  context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
+}
+
+}  // namespace vedette

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what stands in the rings into events, by the same steps as a traced call: decode, state, sink. Records of several
+// rings are taken in the order of their time, up to the moment the drain began; each ring's own order is kept whatever
+// its times say, because a program can write there what it likes.
+#pragma once
+
+#include <vector>
+
+#include "capture/tracer/context.h"
+#include "capture/tracer/inline_image.h"
+
+namespace vedette {
+
+class InlineDrain {
+ public:
+  void bind(Context& context, Integrity integrity);
+
+  void add(RingSlot& slot) { slots_.push_back(&slot); }
+  // Takes what is left in it first.
+  void remove(RingSlot& slot);
+
+  // Everything published so far, of all rings. The records taken.
+  size_t all();
+  size_t one(RingSlot& slot);
+  bool is_busy() const { return !slots_.empty(); }
+
+  // A call that is not in the ring but known from registers: the stub was taken out before it could record.
+  void report(RingSlot& slot, const Call& call, Memory& memory);
+  Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;
+
+  uint64_t records() const { return records_; }
+
+ private:
+  struct Waiting {
+    uint64_t tsc;
+    RingSlot* slot;
+  };
+  void merge(std::vector<Waiting>& waiting, uint64_t until);
+  bool take(RingSlot& slot);
+  void emit(const Call& call, Memory& memory);
+  void tell_damage(RingSlot& slot);
+
+  Context* context_ = nullptr;
+  bool inline_numbers_[VEDETTE_CALLS] = {};
+  std::vector<RingSlot*> slots_;
+  std::vector<Waiting> waiting_;
+  RecordCopy copy_;
+  Sighting sighting_;
+  uint64_t records_ = 0;
+};
+
+}  // namespace vedette

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace vedette {
+namespace {
+
+constexpr uint64_t kFileMax = 1ull << 30;
+
+// A file's bytes for the length of one look.
+class Mapped {
+ public:
+  explicit Mapped(int fd) {
+    struct stat facts;
+    if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size <= 0 || static_cast<uint64_t>(facts.st_size) > kFileMax) return;
+    size_ = static_cast<size_t>(facts.st_size);
+    void* base = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (base != MAP_FAILED) base_ = static_cast<const std::byte*>(base);
+  }
+  ~Mapped() {
+    if (base_ != nullptr) (void)::munmap(const_cast<std::byte*>(base_), size_);
+  }
+  Mapped(const Mapped&) = delete;
+  FileView view() const { return base_ == nullptr ? FileView() : FileView(std::span(base_, size_)); }
+
+ private:
+  const std::byte* base_ = nullptr;
+  size_t size_ = 0;
+};
+
+std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
+  constexpr uint8_t kSyscall[] = {0x0f, 0x05};
+  for (const CodeSegment& segment : image.code) {
+    const uint8_t* begin = file.data() + segment.offset;
+    const uint8_t* end = begin + segment.size;
+    const uint8_t* found = std::search(begin, end, std::begin(kSyscall), std::end(kSyscall));
+    if (found != end) return segment.address + static_cast<uint64_t>(found - begin);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<PatchableFile> PatchableFile::open(Fd file) {
+  const Mapped mapped(file.get());
+  std::optional<ElfImage> image = parse_elf(mapped.view(), false);
+  if (!image || image->code.empty()) return nullptr;
+  auto opened = std::make_unique<PatchableFile>();
+  opened->any_syscall_ = find_any_syscall(mapped.view(), *image);
+  if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
+  opened->image_ = std::move(*image);
+  return opened;
+}
+
+std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) const {
+  constexpr uint64_t kPageMask = ~4095ull;
+  for (const CodeSegment& segment : image_.code) {
+    if (offset >= (segment.offset & kPageMask) && offset < segment.offset + segment.size) {
+      return start - (segment.address - segment.offset + offset);
+    }
+  }
+  return {};
+}
+
+const std::vector<Site>& PatchableFile::sites() {
+  if (!std::exchange(searched_, true) && any_syscall_) {
+    const Mapped mapped(file_.get());
+    const std::optional<ElfImage> whole = parse_elf(mapped.view(), true);
+    if (whole) sites_ = find_sites(mapped.view(), *whole);
+  }
+  return sites_;
+}
+
+std::optional<size_t> PatchableFile::site_ending_at(uint64_t address) {
+  const std::vector<Site>& all = sites();
+  const auto found = std::lower_bound(all.begin(), all.end(), address, [](const Site& site, uint64_t wanted) { return site.end() < wanted; });
+  if (found == all.end() || found->end() != address) return {};
+  return static_cast<size_t>(found - all.begin());
+}
+
+const NearSegment* PatchableFile::near(int64_t distance) {
+  const auto [place, is_new] = near_.try_emplace(distance);
+  NearSegment& near = place->second;
+  if (is_new) {
+    const Mapped mapped(file_.get());
+    near.stubs = build_stubs(mapped.view(), image_, sites(), distance);
+    if (!near.stubs.code.empty()) near.segment = Segment::create(near.stubs.code.size(), Segment::Use::Code);
+    if (near.segment.is_open()) memcpy(near.segment.base(), near.stubs.code.data(), near.stubs.code.size());
+    near.stubs.code = {};
+  }
+  return near.segment.is_open() ? &near : nullptr;
+}
+
+std::shared_ptr<PatchableFile> FileCache::find(const char* path) {
+  struct stat facts;
+  if (::stat(path, &facts) != 0) return nullptr;
+  const FileKey key{facts.st_dev, facts.st_ino, static_cast<uint64_t>(facts.st_size),
+                    static_cast<uint64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(facts.st_mtim.tv_nsec)};
+  if (const auto known = files_.find(key); known != files_.end()) return known->second;
+  std::shared_ptr<PatchableFile>& place = files_[key];
+  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (file.is_open()) place = PatchableFile::open(std::move(file));
+  return place;
+}
+
+}  // namespace vedette

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program or library, as far as its system calls are concerned: looked at once, by whatever process maps it first, and
+// remembered by what stat says of it. Headers are read at once; sites are searched when the first call traps in its code;
+// stubs are built for each distance at which they find room, as a segment that all processes attach.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "capture/kernel/fd.h"
+#include "capture/tracer/inline_ring.h"
+#include "capture/tracer/inline_stubs.h"
+
+namespace vedette {
+
+struct FileKey {
+  uint64_t dev = 0, ino = 0, size = 0, mtime_ns = 0;
+  auto operator<=>(const FileKey&) const = default;
+};
+
+// Stubs in a segment, ready to be attached.
+struct NearSegment {
+  Segment segment;
+  StubImage stubs;
+};
+
+class PatchableFile {
+ public:
+  // `file` stays open for later looks. Nothing when it is no program of ours to understand.
+  static std::unique_ptr<PatchableFile> open(Fd file);
+
+  const ElfImage& image() const { return image_; }
+  // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
+  std::optional<uint64_t> bias_of(uint64_t start, uint64_t offset) const;
+  // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
+  std::optional<uint64_t> any_syscall() const { return any_syscall_; }
+
+  const std::vector<Site>& sites();
+  // Index of the site whose syscall ends there.
+  std::optional<size_t> site_ending_at(uint64_t address);
+  // nullptr when there is nothing to place or no memory for it.
+  const NearSegment* near(int64_t distance);
+
+ private:
+  Fd file_;
+  ElfImage image_;
+  std::optional<uint64_t> any_syscall_;
+  bool searched_ = false;
+  std::vector<Site> sites_;
+  std::map<int64_t, NearSegment> near_;
+};
+
+// All files met so far.
+class FileCache {
+ public:
+  // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch.
+  std::shared_ptr<PatchableFile> find(const char* path);
+  const auto& all() const { return files_; }
+
+ private:
+  std::map<FileKey, std::shared_ptr<PatchableFile>> files_;
+};
+
+}  // namespace vedette

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the inline tier changes in the filter: a hot number passes when it comes from the gate of its shape; and calls that
+// would change the agent's memory (its page, the rings) or take GS stop, so that something can be done. Branches stand on the number first
+// and on addresses only in those numbers' leaves: all others stay in the kernel's bitmap.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "capture/kernel/filter.h"
+#include "capture/tracer/inline_calls.h"
+
+namespace vedette {
+
+// Where rings lie in a watched process: slots of this region, by thread. Nothing else likes to be there (glibc and the
+// kernel map near the stack, sanitizers' shadows and heaps, ZGC and TSan lie elsewhere); what does keeps its calls traced.
+inline constexpr uint64_t kRingRegion = 0x6a0000000000;
+inline constexpr uint64_t kRingSlotBytes = 2u << 20;
+inline constexpr uint32_t kRingSlotsMax = 16384;
+
+void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity);
+
+// Would this call change the agent's memory? Asked of calls that the rules above have stopped.
+bool touches_agent(uint32_t nr, const uint64_t (&args)[6]);
+
+}  // namespace vedette

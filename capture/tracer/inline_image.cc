@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_image.h"
+
+#include <algorithm>
+
+namespace vedette {
+
+InlineImage::~InlineImage() {
+  for (const std::unique_ptr<RingSlot>& slot : slots) home_.take_back(*slot);
+}
+
+std::unique_ptr<ImageData> InlineImage::copy() const {
+  auto child = std::make_unique<InlineImage>(home_);
+  child->active = active;
+  child->files = files;
+  return child;
+}
+
+MappedFile* InlineImage::file_at(uint64_t address) {
+  const auto found = std::find_if(files.begin(), files.end(), [address](const MappedFile& file) { return file.holds(address); });
+  return found == files.end() ? nullptr : &*found;
+}
+
+MappedFile& InlineImage::add(MappedFile mapped) {
+  forget(mapped.start, mapped.end);
+  return files.emplace_back(std::move(mapped));
+}
+
+void InlineImage::forget(uint64_t start, uint64_t end) {
+  std::erase_if(files, [start, end](const MappedFile& file) { return file.start < end && start < file.end; });
+}
+
+RingSlot* InlineImage::free_slot(size_t data_bytes) {
+  for (const std::unique_ptr<RingSlot>& slot : slots) {
+    if (slot->attached && slot->is_free() && slot->ring->data_bytes() == data_bytes) return slot.get();
+  }
+  return nullptr;
+}
+
+RingSlot* InlineImage::add_slot(std::unique_ptr<Ring> ring) {
+  if (next_slot_ == kRingSlotsMax) return nullptr;
+  auto slot = std::make_unique<RingSlot>();
+  slot->ring = std::move(ring);
+  slot->address = kRingRegion + next_slot_++ * kRingSlotBytes;
+  return slots.emplace_back(std::move(slot)).get();
+}
+
+void InlineImage::remove_slot(const RingSlot* slot) {
+  const auto found = std::find_if(slots.begin(), slots.end(), [slot](const std::unique_ptr<RingSlot>& each) { return each.get() == slot; });
+  if (found == slots.end()) return;
+  home_.take_back(**found);
+  slots.erase(found);
+}
+
+}  // namespace vedette

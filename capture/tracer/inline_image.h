@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the inline tier has put into one memory image: which files are mapped where, which of their sites are patched, which
+// rings are attached. Lives and dies with the image (tracer/address_space.h); a fork's child has the same code at the same
+// places, but no rings: they are not inherited, and its threads start in the null context.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "capture/kernel/tid.h"
+#include "capture/tracer/address_space.h"
+#include "capture/tracer/inline_file.h"
+#include "capture/tracer/inline_filter.h"
+
+namespace vedette {
+
+// A ring attached to an image, at a place of its own. `owner` is the thread that records into it; while a vfork child
+// runs in its parent's place, that child.
+struct RingSlot {
+  std::unique_ptr<Ring> ring;
+  uint64_t address = 0;
+  Tid owner;
+  Tid lender;              // the suspended vfork parent, while its child is the owner
+  uint64_t last_tsc = 0;   // of the newest record taken: a thread's records never go back in time
+  unsigned full = 0;       // traps because it had no room, since it was attached
+  bool attached = false;
+  bool damage_told = false;
+
+  uint64_t gs_base() const { return address - VEDETTE_AGENT_BASE; }
+  bool is_free() const { return owner == Tid(); }
+};
+
+// A file's code in an image.
+struct MappedFile {
+  uint64_t start = 0, end = 0;
+  uint64_t bias = 0;
+  std::shared_ptr<PatchableFile> file = {};
+  const NearSegment* near = nullptr;  // stubs attached
+  uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
+  struct SiteState {
+    uint8_t traps = 0;
+    bool patched = false;
+    bool dropped = false;  // cannot be patched here
+  };
+  std::vector<SiteState> sites = {};
+
+  bool holds(uint64_t address) const { return address - start < end - start; }
+};
+
+// Where slots go when their image ends.
+class RingHome {
+ public:
+  virtual ~RingHome() = default;
+  virtual void take_back(RingSlot& slot) = 0;
+};
+
+class InlineImage final : public ImageData {
+ public:
+  explicit InlineImage(RingHome& home) : home_(home) {}
+  ~InlineImage() override;
+  std::unique_ptr<ImageData> copy() const override;
+
+  bool active = false;    // the page is there
+  MappedFile* file_at(uint64_t address);
+  // A file's code has appeared at [start, end); whatever was known of that range is gone.
+  MappedFile& add(MappedFile mapped);
+  void forget(uint64_t start, uint64_t end);
+
+  // A slot whose ring is attached and has no owner; nullptr: none.
+  RingSlot* free_slot(size_t data_bytes);
+  RingSlot* add_slot(std::unique_ptr<Ring> ring);
+  void remove_slot(const RingSlot* slot);
+
+  std::vector<MappedFile> files;
+  std::vector<std::unique_ptr<RingSlot>> slots;
+
+ private:
+  RingHome& home_;
+  uint32_t next_slot_ = 0;
+};
+
+inline InlineImage* image_of(const AddressSpace& space) { return static_cast<InlineImage*>(space.data.get()); }
+
+}  // namespace vedette

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_patch.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "capture/kernel/proc.h"
+#include "capture/kernel/ptrace.h"
+
+namespace vedette {
+namespace {
+
+constexpr uint8_t kBreakpoint = 0xcc;
+
+// Where a thread stands that is blocked in a call or stopped; nothing when it runs or cannot be asked.
+std::optional<uint64_t> resting_ip(Tid tid) {
+  if (const Result<Registers> registers = ptrace_registers(tid)) return registers->ip();
+  // "NR 0xARG ... 0xSP 0xIP", or "running".
+  std::string text;
+  constexpr size_t kMax = 256;
+  if (!read_file(ProcPath(tid, "syscall").c_str(), text, kMax)) return {};
+  const size_t last = text.find_last_of(' ');
+  unsigned long long ip = 0;
+  if (text.starts_with("running") || last == std::string::npos || std::sscanf(text.c_str() + last, "%llx", &ip) != 1) return {};
+  return ip;
+}
+
+}  // namespace
+
+// The image is referred to by each of its threads' tasks.
+bool is_alone(const Task& task) { return !task.space.shared(); }
+
+void InlinePatcher::apply(Task& task, MappedFile& file, std::span<const size_t> chosen) {
+  const bool alone = is_alone(task);
+  for (const size_t index : chosen) {
+    MappedFile::SiteState& state = file.sites[index];
+    const Site& site = file.file->sites()[index];
+    const SiteStub& stub = file.near->stubs.stubs[index];
+    if (state.patched || state.dropped) continue;
+    if (stub.address == 0) {
+      state.dropped = true;
+      continue;
+    }
+    if (!alone && !site.by_callers() && site.moved_count > 1 && !others_are_outside(task, file, site)) continue;
+    state.patched = true;
+    for (const Patch& patch : stub.patches) {
+      if (!write(task, file.bias + patch.address, patch, alone)) state.dropped = true;
+    }
+  }
+}
+
+bool InlinePatcher::write(Task& task, uint64_t address, const Patch& patch, bool alone) {
+  std::array<uint8_t, Patch::kMax> there;
+  if (task.memory.read(address, there.data(), patch.size) != patch.size) return false;
+  if (memcmp(there.data(), patch.before.data(), patch.size) != 0) return false;
+  if (alone) return task.memory.write(address, patch.after.data(), patch.size) == patch.size;
+  const size_t rest = patch.size - 1u;
+  return task.memory.write(address, &kBreakpoint, 1) == 1 && task.memory.write(address + 1, patch.after.data() + 1, rest) == rest &&
+         task.memory.write(address, patch.after.data(), 1) == 1;
+}
+
+bool InlinePatcher::others_are_outside(const Task& task, const MappedFile& file, const Site& site) const {
+  bool outside = true;
+  tasks_.each([&](const Task& other) {
+    if (&other == &task || other.space != task.space) return;
+    const std::optional<uint64_t> ip = resting_ip(other.tid);
+    outside &= ip && (*ip <= file.bias + site.start || *ip >= file.bias + site.syscall);
+  });
+  return outside;
+}
+
+void InlinePatcher::revert(Task& task, InlineImage& image) {
+  for (MappedFile& file : image.files) {
+    for (size_t i = 0; i < file.sites.size(); ++i) {
+      MappedFile::SiteState& state = file.sites[i];
+      if (std::exchange(state.patched, false)) {
+        for (const Patch& patch : file.near->stubs.stubs[i].patches) {
+          (void)task.memory.write(file.bias + patch.address, &kBreakpoint, 1);
+          (void)task.memory.write(file.bias + patch.address + 1, patch.before.data() + 1, patch.size - 1u);
+          (void)task.memory.write(file.bias + patch.address, patch.before.data(), 1);
+        }
+      }
+      state.dropped = true;
+    }
+  }
+}
+
+uint64_t InlinePatcher::breakpoint_at(const InlineImage& image, uint64_t ip) {
+  for (const MappedFile& file : image.files) {
+    if (!file.holds(ip - 1)) continue;
+    for (size_t i = 0; i < file.sites.size(); ++i) {
+      if (!file.sites[i].patched && !file.sites[i].dropped) continue;
+      if (file.near == nullptr) continue;
+      for (const Patch& patch : file.near->stubs.stubs[i].patches) {
+        if (file.bias + patch.address == ip - 1) return ip - 1;
+      }
+    }
+  }
+  return 0;
+}
+
+}  // namespace vedette

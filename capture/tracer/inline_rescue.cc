@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_rescue.h"
+
+#include <cerrno>
+
+#include "capture/decode/decoder.h"
+#include "capture/tracer/interruption.h"
+#include "capture/tracer/task_memory.h"
+
+namespace vedette {
+namespace {
+
+// A record that never got any memory.
+class NoMemory final : public Memory {
+ public:
+  size_t read(uint64_t, void*, size_t) override { return 0; }
+};
+
+void restore_arguments(Registers& registers, const RingRecord& record) {
+  for (unsigned i = 0; i < 6; ++i) registers.set_argument(i, record.args[i]);
+}
+
+// One instruction at a time, with every signal held back, until `done`; the thread is stopped before and after.
+template <typename Done>
+bool step_until(Task& task, Registers& registers, unsigned steps_max, Done done) {
+  const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
+  if (!mask) return false;
+  constexpr uint64_t kTrap = 1ull << (SIGTRAP - 1);
+  (void)ptrace_set_signal_mask(task.tid, ~kTrap);
+  bool reached = false;
+  for (unsigned i = 0; i < steps_max && !reached; ++i) {
+    int status = 0;
+    if (!ptrace_resume(task.tid, Resume::Step) || ::waitpid(task.tid.get(), &status, __WALL) < 0 || !WIFSTOPPED(status)) return false;
+    const Result<Registers> now = ptrace_registers(task.tid);
+    if (!now) return false;
+    registers = *now;
+    reached = done(registers.ip());
+  }
+  (void)ptrace_set_signal_mask(task.tid, *mask);
+  return reached;
+}
+
+}  // namespace
+
+InlineRescue::Place InlineRescue::take_out(Task& task, Registers& registers, bool skipped) {
+  return AgentPage::contains(registers.ip()) ? from_page(task, registers, skipped) : from_stub(task, registers);
+}
+
+InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bool skipped) {
+  const StubPhase phase = AgentPage::phase_at(registers.ip());
+  if (phase == StubPhase::Boot) return Place::Boot;
+  RingSlot* slot = inline_part(task).slot;
+  const bool needs_slot = phase != StubPhase::SiteInRcx && phase != StubPhase::SyscallInRcx;
+  if (needs_slot && slot == nullptr) return Place::Elsewhere;  // somebody jumped here without a ring of ours
+
+  const uint64_t rcx = registers.raw.rcx;
+  switch (phase) {
+    case StubPhase::SiteInRcx: registers.set_ip(rcx - kSyscallBytes); break;
+    case StubPhase::SyscallInRcx: registers.set_ip(rcx); break;
+    case StubPhase::ArgumentsSaved: {
+      const RingRecord record = slot->ring->current();
+      registers.raw.rax = record.nr;
+      registers.raw.rdx = record.args[2];
+      [[fallthrough]];
+    }
+    case StubPhase::ArgumentsKept:
+    case StubPhase::Gate:
+      slot->ring->clear_in_flight();
+      registers.set_ip(slot->ring->resume() - kSyscallBytes);
+      break;
+    case StubPhase::Returned:
+      registers.set_ip(slot->ring->resume());
+      if (skipped) {
+        slot->ring->clear_in_flight();
+      } else if (is_restart(registers.result()) && static_cast<int64_t>(registers.number()) >= 0) {
+        set_aside_call(task, *slot, registers);
+      } else {
+        finish(task, *slot, registers, registers.result(), false);
+      }
+      (void)ptrace_set_registers(task.tid, registers);
+      return Place::Behind;
+    case StubPhase::Recording:
+      registers.set_ip(slot->ring->resume());
+      finish(task, *slot, registers, slot->ring->current().result, true);
+      (void)ptrace_set_registers(task.tid, registers);
+      return Place::Behind;
+    case StubPhase::Published:
+      registers.set_ip(slot->ring->resume());
+      (void)ptrace_set_registers(task.tid, registers);
+      return Place::Behind;
+    case StubPhase::Boot: break;
+  }
+  (void)ptrace_set_registers(task.tid, registers);
+  return Place::Before;
+}
+
+InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr) return Place::Elsewhere;
+  for (const MappedFile& file : image->files) {
+    if (file.near == nullptr) continue;
+    const uint64_t at = registers.ip() - file.bias;  // in the file's addresses
+    if (at - static_cast<uint64_t>(file.near->stubs.distance) >= file.near->segment.bytes()) continue;
+    for (size_t i = 0; i < file.sites.size(); ++i) {
+      const SiteStub& stub = file.near->stubs.stubs[i];
+      if (stub.address == 0 || at < stub.address || at >= stub.address + SiteStub::kTail + stub.moved_size) continue;
+      const Site& site = file.file->sites()[i];
+      const uint64_t behind_moved = file.bias + stub.address + stub.moved_size;
+      if (at == stub.address) {
+        registers.set_ip(file.bias + site.start);
+      } else if (registers.ip() >= behind_moved ||
+                 step_until(task, registers, Site::kMovedMax, [behind_moved](uint64_t ip) { return ip >= behind_moved; })) {
+        registers.set_ip(file.bias + site.syscall);
+      }
+      (void)ptrace_set_registers(task.tid, registers);
+      return Place::Before;
+    }
+  }
+  return Place::Elsewhere;
+}
+
+Call InlineRescue::call_from(const RingSlot& slot, const Registers& registers, int64_t result) const {
+  RingRecord record = slot.ring->current();
+  for (unsigned i = 0; i < 6; ++i) record.args[i] = registers.argument(i);
+  record.result = result;
+  return drain_.call_of(slot, record, Clock::read_tsc());
+}
+
+void InlineRescue::finish(Task& task, RingSlot& slot, Registers& registers, int64_t result, bool recorded_arguments) {
+  if (recorded_arguments) restore_arguments(registers, slot.ring->current());
+  registers.set_result(result);
+  slot.ring->clear_in_flight();
+  TaskMemory memory(task.memory);
+  drain_.report(slot, call_from(slot, registers, result), memory);
+}
+
+// From here on it is a traced call that a signal interrupts.
+void InlineRescue::set_aside_call(Task& task, const RingSlot& slot, const Registers& registers) {
+  std::unique_ptr<PendingCall> pending = context_->tasks.borrow_call();
+  Call call = call_from(slot, registers, 0);
+  call.returned = false;
+  pending->nr = call.nr;
+  for (unsigned i = 0; i < 6; ++i) pending->args[i] = call.args[i];
+  pending->ip = slot.ring->resume();
+  pending->sp = registers.sp();
+  slot.ring->clear_in_flight();
+  TaskMemory memory(task.memory);
+  if (!decode_enter(call, memory, context_->limits, pending->sighting.event)) return context_->tasks.give_back(std::move(pending));
+  context_->state.before_call(pending->sighting);
+  set_aside(*calls_, task, std::move(pending));
+}
+
+void InlineRescue::conclude(Task& task) {
+  RingSlot* slot = inline_part(task).slot;
+  if (slot == nullptr) return;
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (registers && AgentPage::contains(registers->ip())) {
+    const StubPhase phase = AgentPage::phase_at(registers->ip());
+    // The result register starts out as -ENOSYS in a call; orig_rax says that the thread is still in one.
+    const bool returned = phase == StubPhase::Returned && !is_restart(registers->result()) &&
+                          !(static_cast<int64_t>(registers->number()) >= 0 && registers->result() == -ENOSYS);
+    if (returned) finish(task, *slot, *registers, registers->result(), false);
+    if (phase == StubPhase::Recording) finish(task, *slot, *registers, slot->ring->current().result, true);
+  }
+  drain_.one(*slot);
+  tell_in_flight(*slot);
+}
+
+void InlineRescue::tell_in_flight(RingSlot& slot) {
+  RingRecord record;
+  if (!slot.ring->in_flight(record)) return;
+  slot.ring->clear_in_flight();
+  Call call = drain_.call_of(slot, record, Clock::read_tsc());
+  call.returned = false;
+  call.result = kAbsent;
+  NoMemory memory;
+  drain_.report(slot, call, memory);
+}
+
+}  // namespace vedette

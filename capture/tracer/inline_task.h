@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the inline tier knows of a thread.
+#pragma once
+
+#include "capture/kernel/arch.h"
+#include "capture/tracer/inline_image.h"
+#include "capture/tracer/task.h"
+
+namespace vedette {
+
+struct InlineTask final : TaskData {
+  // Where the thread's way into the page stands.
+  enum class Boot : uint8_t {
+    None,
+    Staged,     // a new image, sent to a syscall of its own; that call will trap, and become the attaching of the page
+    Starting,   // a new image runs the boot
+    Attaching,  // a running program was sent to the boot and will stop at its end
+  };
+
+  RingSlot* slot = nullptr;  // whose GS base the thread has
+  bool borrowed = false;     // the slot is a suspended vfork parent's
+  bool closed = false;       // a filter of the program's own, or another IPC namespace: no calls of ours any more
+  Boot boot = Boot::None;
+  unsigned traps = 0;        // hot calls that trapped while it had no ring
+
+  // While booting.
+  uint64_t entry = 0;             // where the new image begins, and where its first call is made
+  uint64_t staged_at = 0;
+  RingSlot* coming_slot = nullptr;
+  uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
+  const NearSegment* coming_near = nullptr;
+  Registers saved;                // Attaching: to be put back, with the mask
+  uint64_t saved_mask = 0;
+
+  // Wishes of the call that is under way, granted when it has returned.
+  uint64_t wanted_site = 0;       // address behind its syscall
+  bool wants_ring = false;
+};
+
+inline InlineTask& inline_part(Task& task) {
+  if (!task.data) task.data = std::make_unique<InlineTask>();
+  return static_cast<InlineTask&>(*task.data);
+}
+
+}  // namespace vedette

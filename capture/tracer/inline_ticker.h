@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Interrupts the tracer's wait now and then, so that rings are read while no task stops: a timer whose signal reaches only
+// the tracer's thread makes waitpid answer EINTR. It runs only while there are rings, fast while they fill, slow while
+// they do not: an idle program must not pay for being watched.
+#pragma once
+
+#include <ctime>
+#include <cstdint>
+
+namespace vedette {
+
+class InlineTicker {
+ public:
+  ~InlineTicker();
+  // From the tracer's thread, after the workload was launched: what it inherits must be untouched.
+  void start();
+  void set_interval_us(uint32_t interval_us);  // 0: stop
+  uint32_t interval_us() const { return interval_us_; }
+
+ private:
+  timer_t timer_{};
+  bool started_ = false;
+  uint32_t interval_us_ = 0;
+};
+
+}  // namespace vedette

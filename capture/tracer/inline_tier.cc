@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/inline_tier.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "capture/kernel/proc.h"
+
+namespace vedette {
+namespace {
+
+constexpr size_t kSpareRingsMax = 64;
+constexpr uint32_t kFastTickUs = 300, kTickUs = 1000, kSlowTickUs = 5000;
+constexpr unsigned kIdleTicks = 8;
+
+bool installs_filter(const SyscallInfo& at) {
+  if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
+  return at.seccomp.nr == SYS_seccomp && at.seccomp.args[0] <= SECCOMP_SET_MODE_FILTER;
+}
+
+// A filter that looks at the instruction pointer would meet our gates instead of the program's own code.
+bool tests_ip(Task& task, uint64_t program_address) {
+  struct {
+    uint16_t count;
+    uint64_t instructions;
+  } program = {};
+  if (task.memory.read(program_address, &program, sizeof program) != sizeof program) return false;
+  std::vector<sock_filter> code(std::min<size_t>(program.count, BPF_MAXINSNS));
+  const size_t size = code.size() * sizeof(sock_filter);
+  if (task.memory.read(program.instructions, code.data(), size) != size) return false;
+  constexpr uint32_t kIpLow = offsetof(seccomp_data, instruction_pointer);
+  return std::any_of(code.begin(), code.end(), [](const sock_filter& one) {
+    return one.code == (BPF_LD | BPF_W | BPF_ABS) && (one.k == kIpLow || one.k == kIpLow + 4);
+  });
+}
+
+bool leaves_namespace(const SyscallInfo& at) {
+  return at.seccomp.nr == SYS_setns || (at.seccomp.nr == SYS_unshare && (at.seccomp.args[0] & CLONE_NEWIPC) != 0);
+}
+
+bool is_vfork(uint64_t flags) { return (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK); }
+
+}  // namespace
+
+InlineTier::InlineTier(uint32_t snaplen, Integrity integrity)
+    : page_(make_agent_segment(snaplen, integrity)), integrity_(integrity), rescue_(drain_) {
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) hot_[nr] = inline_shape(nr, integrity).has_value();
+}
+
+void InlineTier::on_begin(Context& context, Calls& calls) {
+  context_ = &context;
+  drain_.bind(context, integrity_);
+  rescue_.bind(context, calls);
+  patcher_ = std::make_unique<InlinePatcher>(context.tasks);
+}
+
+void InlineTier::on_any_stop() { drain_.all(); }
+
+void InlineTier::on_tick() { pace(drain_.all()); }
+
+// Fast while rings fill, slow while nothing comes, not at all without rings.
+void InlineTier::pace(size_t records) {
+  idle_ticks_ = records == 0 ? idle_ticks_ + 1 : 0;
+  if (!drain_.is_busy()) return ticker_.set_interval_us(0);
+  if (records * VEDETTE_REC_CHUNKS > Ring::kSmall / 2) return ticker_.set_interval_us(kFastTickUs);
+  ticker_.set_interval_us(idle_ticks_ > kIdleTicks ? kSlowTickUs : kTickUs);
+}
+
+void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
+  InlineTask& theirs = inline_part(parent);
+  InlineTask& mine = inline_part(child);
+  mine.closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
+  if (!is_vfork(flags) || theirs.slot == nullptr) return;
+  drain_.one(*theirs.slot);
+  mine.slot = theirs.slot;
+  mine.borrowed = true;
+  mine.slot->lender = parent.tid;
+  mine.slot->owner = child.tid;
+}
+
+void InlineTier::on_vfork_done(Task& parent) {
+  InlineTask& mine = inline_part(parent);
+  if (mine.slot == nullptr || mine.slot->owner == parent.tid) return;
+  drain_.one(*mine.slot);
+  mine.slot->owner = parent.tid;
+  mine.slot->lender = Tid();
+}
+
+// The vfork child is done with its parent's ring.
+void InlineTier::return_lent(InlineTask& mine) {
+  drain_.one(*mine.slot);
+  mine.slot->owner = mine.slot->lender;
+  mine.slot->lender = Tid();
+  mine.slot = nullptr;
+  mine.borrowed = false;
+}
+
+// Registers are a copy of the parent's, GS base too; the ring is not the child's.
+void InlineTier::on_start(Task& task) {
+  if (!inline_part(task).borrowed) (void)ptrace_set_thread_context(task.tid, 0);
+}
+
+bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
+  if (at.arch != kAuditNative) return false;
+  InlineTask& mine = inline_part(task);
+  const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
+  if (mine.boot == InlineTask::Boot::Staged && at.instruction_pointer == mine.staged_at) return start_boot(task);
+  if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
+    return finish_boot(task, static_cast<int64_t>(at.seccomp.args[0]));
+  }
+  const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
+                            at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
+  if (touches_agent(nr, args)) return refuse(task, nr);
+  if (nr == SYS_arch_prctl) {
+    give_up_image(task, "it uses GS itself");
+  } else if (installs_filter(at)) {
+    mine.closed = true;
+    if (tests_ip(task, args[2])) give_up_image(task, "its seccomp filter tests the instruction pointer");
+  } else if (leaves_namespace(at)) {
+    mine.closed = true;
+  } else if (nr < VEDETTE_CALLS && hot_[nr]) {
+    on_hot_trap(task, at);
+  }
+  return false;
+}
+
+bool InlineTier::refuse(Task& task, uint32_t nr) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return true;
+  registers->set_number(~0ull);
+  registers->set_result(-EPERM);
+  (void)ptrace_set_registers(task.tid, *registers);
+  context_->notice(task.tid, Notice::TAMPER, "", "a call on the agent's memory was refused", nr);
+  return true;
+}
+
+void InlineTier::on_returned(Task& task) { grant(task); }
+
+void InlineTier::on_map_executable(Task& task, const Call& call) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr) return;
+  const uint64_t start = call.nr == SYS_mmap ? static_cast<uint64_t>(call.result) : call.args[0];
+  const uint64_t end = start + ((call.args[1] + 4095) & ~4095ull);
+  const bool is_text = call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 &&
+                       (call.args[3] & MAP_ANONYMOUS) == 0;
+  image->forget(start, end);
+  if (!is_text) return;
+  char name[32];
+  std::snprintf(name, sizeof name, "fd/%d", static_cast<int>(call.args[4]));
+  std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name).c_str());
+  if (!file) return;
+  const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
+  if (bias) image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file)});
+}
+
+bool InlineTier::on_signal(Task& task, int signal) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr) return true;
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return true;
+  const Result<siginfo_t> info = ptrace_siginfo(task.tid);
+  const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGTRAP);
+  if (is_fault && signal == SIGTRAP) {
+    const uint64_t again = InlinePatcher::breakpoint_at(*image, registers->ip());
+    if (again == 0) return true;
+    registers->set_ip(again);
+    return !ptrace_set_registers(task.tid, *registers);
+  }
+  InlineTask& mine = inline_part(task);
+  const bool is_sigsys = info && signal == SIGSYS && info->si_code > 0;
+  switch (rescue_.take_out(task, *registers, is_sigsys)) {
+    case InlineRescue::Place::Elsewhere: return true;
+    case InlineRescue::Place::Boot:
+      if (!is_fault || mine.boot == InlineTask::Boot::None) return true;
+      return !finish_boot(task, -EFAULT);
+    case InlineRescue::Place::Before:
+      if (is_fault) give_up_image(task, "its GS base is not ours");
+      return !is_fault;
+    case InlineRescue::Place::Behind:
+      if (is_sigsys) {
+        siginfo_t told = *info;
+        told.si_call_addr = reinterpret_cast<void*>(registers->ip());
+        (void)ptrace_set_siginfo(task.tid, told);
+      }
+      return !is_fault;
+  }
+  return true;
+}
+
+void InlineTier::on_exiting(Task& task) {
+  if (task.data) rescue_.conclude(task);
+}
+
+void InlineTier::on_end(Task& task) {
+  if (!task.data) return;
+  InlineTask& mine = inline_part(task);
+  if (mine.slot == nullptr) return;
+  if (mine.borrowed) return return_lent(mine);
+  if (mine.slot->owner == task.tid) {
+    drain_.one(*mine.slot);
+    rescue_.tell_in_flight(*mine.slot);
+    mine.slot->owner = Tid();
+  }
+  mine.slot = nullptr;
+}
+
+// Back among the rings of its image that no thread uses.
+void InlineTier::drop_slot(Task& task) {
+  InlineTask& mine = inline_part(task);
+  if (mine.slot == nullptr) return;
+  if (mine.borrowed) return return_lent(mine);
+  drain_.one(*mine.slot);
+  mine.slot->owner = Tid();
+  mine.slot = nullptr;
+}
+
+std::unique_ptr<Ring> InlineTier::borrow_ring(size_t data_bytes) {
+  for (std::unique_ptr<Ring>& ring : spare_rings_) {
+    // Somebody may still have it attached: a process on its way out, or one that wants to write into another's ring.
+    if (ring->data_bytes() != data_bytes || ring->is_shared()) continue;
+    std::unique_ptr<Ring> found = std::move(ring);
+    std::swap(ring, spare_rings_.back());
+    spare_rings_.pop_back();
+    found->reset();
+    return found;
+  }
+  return Ring::create(data_bytes);
+}
+
+void InlineTier::take_back(RingSlot& slot) {
+  drain_.remove(slot);
+  if (spare_rings_.size() < kSpareRingsMax) spare_rings_.push_back(std::move(slot.ring));
+}
+
+}  // namespace vedette

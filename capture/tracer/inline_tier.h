@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inline tier's part in the life of tasks: a new image gets the agent's page and a ring before its first instruction, sites
+// are patched when calls trap in them, rings are drained whenever something stops. Nothing here is needed for a call
+// to be recorded: whatever cannot be done leaves it to the trace tier, with the reason counted.
+//
+//   exec      new image -> staged: its first instruction is a syscall of ours, which traps
+//             that trap  -> the call becomes the attaching of the page; the boot in it attaches ring and stubs, then begins
+//   trap      at a site  -> after it has returned: patched, its file's stubs attached first if they are not
+//             no ring    -> after it has returned: a ring is attached
+//   fork      same code, null context, a ring after some traps        vfork child: goes on in its parent's ring
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "capture/tracer/hooks.h"
+#include "capture/tracer/inline_agent.h"
+#include "capture/tracer/inline_drain.h"
+#include "capture/tracer/inline_patch.h"
+#include "capture/tracer/inline_rescue.h"
+#include "capture/tracer/inline_ticker.h"
+
+namespace vedette {
+
+class InlineTier final : public Hooks, private RingHome {
+ public:
+  InlineTier(uint32_t snaplen, Integrity integrity);
+
+  // Whether this machine and kernel carry it at all; else it must not be used.
+  bool is_possible() const { return page_.is_open(); }
+
+  void on_begin(Context& context, Calls& calls) override;
+  void on_any_stop() override;
+  void on_tick() override;
+  void on_forked(Task& parent, Task& child, uint64_t clone_flags) override;
+  void on_vfork_done(Task& parent) override;
+  void on_start(Task& task) override;
+  void on_exec(Task& task) override;
+  bool on_called(Task& task, const SyscallInfo& at) override;
+  void on_returned(Task& task) override;
+  void on_map_executable(Task& task, const Call& call) override;
+  bool on_signal(Task& task, int signal) override;
+  void on_exiting(Task& task) override;
+  void on_end(Task& task) override;
+
+ private:
+  // inline_boot.cc: getting segments into a process
+  bool start_boot(Task& task);
+  bool finish_boot(Task& task, int64_t refused);
+  void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
+  void give_up_image(Task& task, std::string_view why);
+  bool find_room(MappedFile& file);
+
+  // inline_traps.cc: what to do about calls that trap
+  void on_hot_trap(Task& task, const SyscallInfo& at);
+  void grant(Task& task);
+  MappedFile* file_of(Task& task, uint64_t address);
+  void patch_hot(Task& task, MappedFile& file, uint64_t only_ending_at);
+  bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
+
+  bool refuse(Task& task, uint32_t nr);
+  void drop_slot(Task& task);
+  void return_lent(InlineTask& mine);
+  std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
+  void take_back(RingSlot& slot) override;
+  void pace(size_t records);
+
+  Segment page_;
+  Integrity integrity_;
+  bool hot_[VEDETTE_CALLS] = {};
+  Context* context_ = nullptr;
+  InlineDrain drain_;
+  InlineRescue rescue_;
+  std::unique_ptr<InlinePatcher> patcher_;
+  InlineTicker ticker_;
+  FileCache files_;
+  std::vector<std::unique_ptr<Ring>> spare_rings_;
+  std::map<std::pair<const PatchableFile*, size_t>, uint64_t> unpatched_;  // traps at sites that stay traced
+  unsigned idle_ticks_ = 0;
+};
+
+}  // namespace vedette

@@ -14,7 +14,7 @@ namespace vedette {
 
 namespace {
 
-uint32_t next_batch = 1;  // 0 is "no batch" in a Mark
+uint32_t next_mark = 1;  // 0 is "in no batch"
 
 constexpr uint64_t kNoIndex = kNull;
 
@@ -42,7 +42,7 @@ struct VectorStream {
 Encoder::Encoder(const Source& source) : source_(source) { begin(); }
 
 void Encoder::begin() {
-  batch_ = next_batch++;
+  batch_ = next_mark++;
   count_ = 0;
   processes_.clear();
   descriptors_.clear();

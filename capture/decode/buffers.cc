@@ -37,6 +37,7 @@ void each(Decoding& d, Vector vector, Visit visit) {
 
 // Appends memory to the event's bytes; false at a fault.
 bool append(Decoding& d, uint64_t address, size_t size) {
+  if (size == 0) return true;
   std::vector<char>& bytes = d.event.bytes;
   const size_t start = bytes.size();
   bytes.resize(start + size);

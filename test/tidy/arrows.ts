@@ -39,7 +39,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/main": ["*host"],
   "rules-wasm": [WIRE],
   policies: ["rules-wasm"],
-  bench: ["*host", ...HOST_BASE, WIRE, "test"],
+  bench: ["*host", ...HOST_BASE, WIRE, "capture/decode", "capture/state", "capture/agent", "test"],
   test: ["*"],
   capture: [],
   host: [],

@@ -60,7 +60,7 @@ std::string make_rights(const std::vector<int32_t>& fds) {
 std::vector<int32_t> rights_of(const Event& event) {
   const std::string_view bytes = event.text(event.rights);
   std::vector<int32_t> fds(bytes.size() / sizeof(int32_t));
-  std::memcpy(fds.data(), bytes.data(), bytes.size());
+  if (!fds.empty()) std::memcpy(fds.data(), bytes.data(), bytes.size());
   return fds;
 }
 

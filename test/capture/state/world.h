@@ -29,7 +29,7 @@ struct World {
         "CapInh:\t0000000000000000\nCapPrm:\t0000000000000400\nCapEff:\t0000000000000400\n";
     kernel.texts["100/stat"] = "100 (sh) S 1 100 90 34816 100 0";
     kernel.texts["100/loginuid"] = "4294967295";
-    kernel.texts["100/limits"] = "Limit Soft Hard Units\nMax open files            1024                 4096                 files\n";
+    kernel.texts["100/limits"] = "Limit Soft Hard Units\nMax open files            1024                 4096      files\n";
     kernel.links["100/cwd"] = "/home/user";
     kernel.links["100/root"] = "/";
     for (int fd = 0; fd < 3; ++fd) open_file(kShell, fd, "/dev/pts/0");

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/tasks.h"
+
+#include <doctest/doctest.h>
+
+using namespace vedette;
+
+TEST_CASE("an exec from a thread gives it the leader's number and ends the leader") {
+  Tasks tasks;
+  const Ref<AddressSpace> space = make_ref<AddressSpace>();
+  tasks.add(Tid(10), Tid(10), space);
+  Task& thread = tasks.add(Tid(12), Tid(10), space);
+  thread.call = tasks.borrow_call();
+  thread.call->nr = 59;
+  Task& renamed = tasks.rename(Tid(12), Tid(10));
+  CHECK(renamed.tid == Tid(10));
+  CHECK(renamed.memory.tid() == Tid(10));
+  CHECK(renamed.is_leader());
+  REQUIRE(renamed.call != nullptr);
+  CHECK(renamed.call->nr == 59);
+  CHECK(tasks.find(Tid(12)) == nullptr);
+  CHECK(tasks.find(Tid(10)) == &renamed);
+  CHECK(tasks.size() == 1);
+}
+
+TEST_CASE("a child that stopped before its parent told of it is found once") {
+  Tasks tasks;
+  const WaitStatus stopped(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
+  tasks.add_stray({Tid(20), stopped});
+  tasks.add_stray({Tid(21), stopped});
+  CHECK(tasks.take_stray(Tid(20)) == stopped);
+  CHECK_FALSE(tasks.take_stray(Tid(20)).has_value());
+  CHECK(tasks.has_strays());
+  CHECK(tasks.take_strays().size() == 1);
+  CHECK_FALSE(tasks.has_strays());
+}
+
+TEST_CASE("an image's data goes with its last task") {
+  struct Data final : ImageData {
+    explicit Data(int& alive) : alive(alive) { ++alive; }
+    ~Data() override { --alive; }
+    std::unique_ptr<ImageData> copy() const override { return std::make_unique<Data>(alive); }
+    int& alive;
+  };
+  int alive = 0;
+  Tasks tasks;
+  const Ref<AddressSpace> space = make_ref<AddressSpace>();
+  space->data = std::make_unique<Data>(alive);
+  {
+    Ref<AddressSpace> held = space;
+    tasks.add(Tid(1), Tid(1), held);
+    tasks.add(Tid(2), Tid(1), std::move(held));
+  }
+  CHECK(space->refs == 3);
+  tasks.remove(Tid(1));
+  tasks.remove(Tid(2));
+  CHECK(alive == 1);
+  CHECK(space->refs == 1);
+}

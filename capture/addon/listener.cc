@@ -29,7 +29,7 @@ bool is_loopback(const in_addr& address) {
 }
 }  // namespace
 
-Listener::Listener(const std::string& address, std::vector<uid_t> users, Accept accept) : users_(std::move(users)), accept_(std::move(accept)) {
+Listener::Listener(const std::string& address, std::vector<uid_t> users, Owner& owner) : users_(std::move(users)), owner_(owner) {
   const size_t colon = address.rfind(':');
   is_unix_ = address.starts_with('/') || address.starts_with('@') || colon == std::string::npos;
   error_ = is_unix_ ? open_unix(address) : open_tcp(address.substr(0, colon), address.substr(colon + 1));
@@ -106,8 +106,12 @@ void Listener::run() {
       continue;
     }
     Peer peer = peer_of(socket);
-    if (is_welcome(peer)) accept_(socket, std::move(peer));
-    else close(socket);
+    if (is_welcome(peer)) {
+      owner_.on_accept(socket, std::move(peer));
+    } else {
+      close(socket);
+      owner_.on_refuse(std::move(peer));
+    }
   }
 }
 

@@ -6,7 +6,6 @@
 #include <sys/types.h>
 
 #include <atomic>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,10 +20,18 @@ struct Peer {
 
 class Listener {
  public:
-  using Accept = std::function<void(int socket, Peer peer)>;
+  // On the listener's thread.
+  class Owner {
+   public:
+    virtual void on_accept(int socket, Peer peer) = 0;
+    virtual void on_refuse(Peer peer) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
 
   // `users`: whose connections are taken, beside root's and our own. Errors show in error(), before any thread runs.
-  Listener(const std::string& address, std::vector<uid_t> users, Accept accept);
+  Listener(const std::string& address, std::vector<uid_t> users, Owner& owner);
   ~Listener();  // stops; a path that was made is removed
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -40,7 +47,7 @@ class Listener {
   Peer peer_of(int socket) const;
 
   const std::vector<uid_t> users_;
-  const Accept accept_;
+  Owner& owner_;
   int socket_ = -1;
   int stop_ = -1;
   int error_ = 0;

@@ -15,11 +15,11 @@
 namespace vedette::addon {
 
 struct News {
-  enum class Kind : uint8_t { Hello, End, Closed, Exit };
+  enum class Kind : uint8_t { Hello, End, Closed, Exit, Refused };
   Kind kind;
   uint32_t stream = 0;
   std::vector<uint8_t> frame{};  // Hello, End: the msgpack array
-  std::string peer{};            // Closed: who it was, in words
+  std::string peer{};            // Closed, Refused: who it was, in words
   std::string code{};            // Closed: of the catalogue, empty when the agent closed it
   std::string detail{};          // Closed: the reason
   size_t offset = 0;             // Closed: the byte at which it stopped making sense

@@ -42,13 +42,13 @@ Napi::Object failed(Napi::Env env, int error) {
 }
 
 Napi::Object describe(Napi::Env env, const News& news) {
-  static constexpr const char* kNames[] = {"hello", "end", "closed", "exit"};
+  static constexpr const char* kNames[] = {"hello", "end", "closed", "exit", "refused"};
   Napi::Object object = Napi::Object::New(env);
   object.Set("kind", kNames[static_cast<size_t>(news.kind)]);
   object.Set("stream", news.stream);
   if (!news.frame.empty()) object.Set("frame", Napi::Buffer<uint8_t>::Copy(env, news.frame.data(), news.frame.size()));
+  if (!news.peer.empty()) object.Set("peer", news.peer);
   if (news.kind == News::Kind::Closed) {
-    object.Set("peer", news.peer);
     object.Set("code", news.code);
     object.Set("detail", news.detail);
     object.Set("offset", static_cast<double>(news.offset));
@@ -103,8 +103,7 @@ Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Receiver::listen(const Napi::CallbackInfo& info) {
-  auto listener = std::make_unique<Listener>(info[0].As<Napi::String>().Utf8Value(), numbers<uid_t>(info[1]),
-                                             [this](int socket, Peer peer) { accept(socket, std::move(peer)); });
+  auto listener = std::make_unique<Listener>(info[0].As<Napi::String>().Utf8Value(), numbers<uid_t>(info[1]), *this);
   if (listener->error() != 0) return failed(info.Env(), listener->error());
   listener_ = std::move(listener);
   Napi::Object object = Napi::Object::New(info.Env());
@@ -169,16 +168,22 @@ uint32_t Receiver::add_stream(int socket, std::string peer) {
   return id;
 }
 
-// On the listener's thread.
-void Receiver::accept(int socket, Peer peer) {
+void Receiver::on_accept(int socket, Peer peer) {
+  bool is_full = false;
   {
     const std::lock_guard<std::mutex> lock(streams_mutex_);
-    if (streams_.size() >= kStreamsMax) {
-      ::close(socket);
-      return;
-    }
+    is_full = streams_.size() >= kStreamsMax;
   }
-  add_stream(socket, std::move(peer.text));
+  if (!is_full) {
+    add_stream(socket, std::move(peer.text));
+    return;
+  }
+  ::close(socket);
+  on_refuse(std::move(peer));
+}
+
+void Receiver::on_refuse(Peer peer) {
+  outbox_.post({.kind = News::Kind::Refused, .peer = std::move(peer.text)});
 }
 
 void Receiver::close_all() {

@@ -19,7 +19,7 @@
 
 namespace vedette::addon {
 
-class Receiver : public Napi::ObjectWrap<Receiver> {
+class Receiver : public Napi::ObjectWrap<Receiver>, public Listener::Owner {
  public:
   static Napi::Function define(Napi::Env env);
   explicit Receiver(const Napi::CallbackInfo& info);  // (ring: Uint8Array over a SharedArrayBuffer, onNews: () => void)
@@ -36,7 +36,8 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   Napi::Value close(const Napi::CallbackInfo& info);
 
   uint32_t add_stream(int socket, std::string peer);
-  void accept(int socket, Peer peer);
+  void on_accept(int socket, Peer peer) override;
+  void on_refuse(Peer peer) override;
   void close_all();
   static void close_hook(void* receiver);  // the environment ends before the object does
 

@@ -17,7 +17,8 @@ export type News =
       readonly detail: string;
       readonly offset: number;
     }
-  | { readonly kind: "exit"; readonly stream: number; readonly status: number };
+  | { readonly kind: "exit"; readonly stream: number; readonly status: number }
+  | { readonly kind: "refused"; readonly stream: number; readonly peer: string };
 
 /** What came through a stream, and the gaps in its numbers. */
 export interface StreamCounts {

@@ -7,7 +7,7 @@ import { type ErrorCode, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
 import { loadAddon, type News, type Receiver, type StreamCounts } from "./addon.js";
-import { type End, errorFrame, type Hello, readEnd, readHello, readyFrame } from "./hello.js";
+import { ackFrame, type End, errorFrame, type Hello, readEnd, readHello, readyFrame } from "./hello.js";
 import { freeNumber } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
@@ -20,6 +20,8 @@ export interface CaptureHandlers {
   readonly onEnd?: (end: End) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
+  /** Somebody connected who may not. */
+  readonly onRefused?: (error: VedetteError) => void;
   /** The agent's process that start() made is gone: a status, or a signal's name. */
   readonly onExit?: (status: number | null, signal: NodeJS.Signals | null) => void;
 }
@@ -46,7 +48,8 @@ export class Capture {
   readonly #handlers: CaptureHandlers;
   readonly #receiver: Receiver;
   readonly #open = new Set<number>();
-  #isListening = false;
+  /** Where agents are taken in; empty: nowhere. */
+  #address = "";
   #pid = 0;
 
   constructor(options: CaptureOptions = {}) {
@@ -80,7 +83,7 @@ export class Capture {
     const listening = this.#receiver.listen(address, users);
     if ("error" in listening)
       throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOfErrno(listening.error) });
-    this.#isListening = true;
+    this.#address = address;
     return listening.port;
   }
 
@@ -91,6 +94,11 @@ export class Capture {
   /** Policies are loaded: an agent with `--start security` lets the workload begin. */
   ready(stream: number): boolean {
     return this.#receiver.send(stream, readyFrame());
+  }
+
+  /** Everything up to this number has been judged: the agent need not keep it for a host that comes after us. */
+  acknowledge(stream: number, seq: number): boolean {
+    return this.#receiver.send(stream, ackFrame(seq));
   }
 
   /** Closes a stream and tells the agent why. */
@@ -133,6 +141,11 @@ export class Capture {
         break;
       case "exit":
         this.#handlers.onExit?.(...exitOf(news.status));
+        break;
+      case "refused":
+        this.#handlers.onRefused?.(
+          new VedetteError("VEDETTE_PEER_REFUSED", { address: this.#address, peer: news.peer }),
+        );
     }
   }
 
@@ -155,7 +168,7 @@ export class Capture {
     if (!this.#open.delete(stream)) return;
     const counts = this.#receiver.counts(stream);
     this.#receiver.drop(stream);
-    if (this.#open.size === 0 && !this.#isListening) this.#endRing();
+    if (this.#open.size === 0 && this.#address === "") this.#endRing();
     this.#handlers.onClosed?.(stream, error, counts);
   }
 

@@ -70,6 +70,7 @@ export function readEnd(stream: number, frame: Uint8Array): End {
 }
 
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
+export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 export const errorFrame = (error: VedetteError): Uint8Array =>
   packr.pack(["error", error.code, error.message.slice(0, 1024)]);
 

@@ -112,6 +112,11 @@ export function wakeReaders(ring: SharedArrayBuffer): void {
   Atomics.notify(new Int32Array(ring, 0, CONTROL_BYTES / 4), HEAD);
 }
 
+/** How far a reader is: everything before this position has been released by it. Positions wrap at 2^32. */
+export function positionOf(ring: SharedArrayBuffer, index: number): number {
+  return Atomics.load(new Int32Array(ring, 0, CONTROL_BYTES / 4), READERS + 2 * index);
+}
+
 /** Nothing more will come. */
 export function closeRing(ring: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), CLOSED, 1);

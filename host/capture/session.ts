@@ -2,11 +2,14 @@
 // One workload from its start to its end: an agent that we started, its stream, and the exit status that the command ends with.
 // The session is over when the stream is at its end and the agent is gone; only then has everything been delivered. The
 // status is the workload's own (128+n for a signal), unless something of ours failed.
+import { ERRORS } from "../../build/generated/errors.js";
 import { VedetteError } from "../errors.js";
 import { type AgentOptions, Capture, type CaptureHandlers, type End, type Hello, type StreamCounts } from "./agent.js";
 
 /** Ours, not the workload's: as env(1), chroot(1) and docker run say it. */
 const OWN_FAILURE = 125;
+/** What the agent ends with when it has printed an error of the catalogue. */
+const FAILURES: ReadonlySet<number> = new Set(Object.values(ERRORS).map(({ exit }) => exit));
 
 export interface Ending {
   /** What the command exits with. */
@@ -90,14 +93,13 @@ export class Session {
     });
   }
 
-  /** The agent that was killed, or ended without a word. One that could not begin has said why itself. */
+  /** The agent that was killed, or ended without a word about the workload. One that could not begin has said why itself. */
   #failure({ status, signal }: { status: number | null; signal: NodeJS.Signals | null }): VedetteError | null {
+    if (this.#end !== null) return null;
     const pid = this.capture.pid;
-    if (signal !== null && this.#end === null) return new VedetteError("VEDETTE_AGENT_KILLED", { pid, signal });
-    const hasSaidWhy = this.#hello === null || status === OWN_FAILURE || status === 126 || status === 127;
-    if (this.#end === null && (status === 0 || !hasSaidWhy))
-      return new VedetteError("VEDETTE_AGENT_LOST", { pid, status: String(status) });
-    return null;
+    if (signal !== null) return new VedetteError("VEDETTE_AGENT_KILLED", { pid, signal });
+    if (FAILURES.has(status ?? 0)) return null;
+    return new VedetteError("VEDETTE_AGENT_LOST", { pid, status: String(status) });
   }
 
   /** The agent ends as the workload did. One that was killed after it had told has told. */

@@ -2,7 +2,8 @@
 // The ring's readers: each sees every batch once, the slowest holds the writers, one that dies in the middle of a batch leaves it to
 // its successor.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,6 +154,32 @@ test("several agents share a ring, and one that lies does not harm the others", 
   for (const socket of sockets) socket.destroy();
   await until(() => closed.length === 3);
   capture.close();
+});
+
+test("another user's connection is refused, unless that user was named", async () => {
+  if (process.getuid?.() !== 0) {
+    console.log(
+      "skip: another user's connection is refused, unless that user was named: only root can be somebody else",
+    );
+    return;
+  }
+  const nobody = 65_534;
+  chmodSync(folder, 0o755);
+  const path = join(folder, "shared");
+  const dial = `require("net").connect(${JSON.stringify(path)}).on("error", () => {}).end(Buffer.from("${hello().toString("hex")}", "hex"))`;
+  for (const users of [[], [nobody]]) {
+    const said: string[] = [];
+    const capture = new Capture({
+      onRefused: (error) => void said.push(error.code),
+      onHello: () => void said.push("hello"),
+    });
+    capture.listen(path, users);
+    chmodSync(path, 0o666);
+    spawn(process.execPath, ["-e", dial], { uid: nobody, stdio: "ignore" });
+    await until(() => said.length > 0);
+    assert.equal(said, [users.length === 0 ? "VEDETTE_PEER_REFUSED" : "hello"]);
+    capture.close();
+  }
 });
 
 test("an abstract name and a loopback port are listened on; any other address is refused", async () => {

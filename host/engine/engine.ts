@@ -8,6 +8,7 @@ import { wakeReaders } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { LoadedPolicy } from "../policy/load.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
 import type { Order, Report, Seat, WorkerStart } from "./messages.js";
 import { Quarantine } from "./quarantine.js";
@@ -49,6 +50,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #posts: Post[];
   readonly #quarantine: Quarantine;
+  readonly #containers = new Map<number, ContainerFacts>();
   readonly #watchdog: Watchdog;
   /** Newest batch of which a policy's alerts were passed on, by policy id: a worker that was ended may have posted them already. */
   readonly #passed = new Map<number, number>();
@@ -111,7 +113,7 @@ export class Engine {
   /** Resolves when the worker is ready, or gone: then another was started in its place. */
   #spawn(post: Post): Promise<void> {
     const seats = [...post.seats.values()].filter(({ id }) => !this.#quarantine.has(id));
-    const start: WorkerStart = { ring: this.#options.ring, reader: post.reader, control: post.control.memory, seats };
+    const start: WorkerStart = { ring: this.#options.ring, reader: post.reader, control: post.control.memory, seats, containers: this.#containers };
     const worker = startThread("./worker", { workerData: start });
     post.worker = worker;
     return new Promise((resolve, reject) => {
@@ -204,6 +206,13 @@ export class Engine {
     const post = this.#postOf(id);
     const seat = post.seats.get(id);
     if (seat !== undefined) this.#order(post, { kind: "seat", seat });
+  }
+
+  /** What the orchestrator says of the container that a stream comes from: known to every batch of it that arrives from now on. */
+  setContainer(stream: number, facts: ContainerFacts | null): void {
+    if (facts === null) this.#containers.delete(stream);
+    else this.#containers.set(stream, facts);
+    for (const post of this.#posts) this.#order(post, { kind: "container", stream, facts });
   }
 
   #order(post: Post, order: Order): void {

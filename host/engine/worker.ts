@@ -17,6 +17,7 @@ const start = workerData as WorkerStart;
 const port = parentPort ?? fail("this file is a worker's");
 const control = new WorkerControl(start.control);
 const runners = new Map<number, PolicyRunner>();
+const containers = new Map(start.containers);
 
 run();
 
@@ -31,6 +32,11 @@ function run(): void {
       if (!obey()) return;
     }
     const raw = reader.next(WAIT_MS);
+    // An order that came while we waited may be about this very batch.
+    if (control.orders !== orders) {
+      orders = control.orders;
+      if (!obey()) return;
+    }
     if (raw !== null) judgeBatch(raw);
     else if (reader.ended) break;
   }
@@ -39,6 +45,7 @@ function run(): void {
 
 function judgeBatch(raw: RawBatch): void {
   const batch = openChecked(raw.bytes);
+  batch.container = containers.get(raw.stream) ?? null;
   const finished = control.done;
   for (const [id, runner] of runners) {
     if (id < finished || !runner.wants(raw.types)) continue;
@@ -61,6 +68,7 @@ function obey(): boolean {
     switch (order.kind) {
       case "seat": seatPolicy(order.seat); break;
       case "unseat": runners.delete(order.id); break;
+      case "container": order.facts === null ? containers.delete(order.stream) : containers.set(order.stream, order.facts); break;
       case "stop": return false;
     }
   }

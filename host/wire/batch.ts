@@ -8,6 +8,7 @@
 import { SCHEMA } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { checkBatch } from "./check.js";
+import type { ContainerFacts } from "./container.js";
 import { corrupt, EnvelopeReader } from "./envelope.js";
 
 export const BATCH_VERSION = 1;
@@ -36,6 +37,8 @@ export class Batch {
   readonly descriptorView: DataView;
   readonly recordView: DataView;
   readonly text: Buffer;
+  /** What the orchestrator says of the container it came from; whoever opens the batch knows, and sets it. */
+  container: ContainerFacts | null = null;
   #offsets: Uint32Array | undefined;
   #near = 0;
 

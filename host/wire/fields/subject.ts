@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// user.*, group.*, container.* and k8s.*: on whose behalf and where. Outside a container, container.id is `host`, as in Falco;
+// user.*, group.*, container.*, ecs.* and k8s.*: on whose behalf and where. Outside a container, container.id is `host`, as in Falco;
 // what only an orchestrator knows is null until somebody tells it.
 import type { Batch } from "../batch.js";
+import type { ContainerFact } from "../container.js";
 import type { FieldRow, FieldRows } from "../fields.js";
 import { PROCESS_AT } from "../layout.js";
 import { processInt, processText } from "../process.js";
@@ -25,12 +26,16 @@ function loginUid(batch: Batch, at: number): Value {
 }
 
 function containerId(batch: Batch, at: number): Value {
+  if (batch.container !== null) return batch.container.id;
   const process = processAt(batch, at);
   return process < 0 ? null : (processText(batch, process, PROCESS_AT.container_id as number) ?? "host");
 }
 
-/** `host` where there is no container, and unknown in one. */
-const containerName: FieldRow = { get: (batch, at) => (containerId(batch, at) === "host" ? "host" : null) };
+/** What the orchestrator says; else `host` where there is no container, and unknown in one. */
+const hostOr = (fact: ContainerFact): FieldRow => ({
+  get: (batch, at) => (batch.container === null ? (containerId(batch, at) === "host" ? "host" : null) : batch.container[fact]),
+});
+const told = (fact: ContainerFact): FieldRow => ({ get: (batch) => batch.container?.[fact] ?? null });
 const unknown: FieldRow = { get: () => null };
 
 export const SUBJECT_FIELDS: FieldRows = {
@@ -43,16 +48,23 @@ export const SUBJECT_FIELDS: FieldRows = {
   "group.name": text("group"),
   "group.rgid": int("rgid"),
   "container.id": { get: containerId },
-  "container.name": containerName,
-  "container.type": containerName,
-  "container.image": unknown,
-  "container.image.id": unknown,
-  "container.image.repository": unknown,
-  "container.image.tag": unknown,
-  "container.image.digest": unknown,
+  "container.name": hostOr("name"),
+  "container.type": hostOr("type"),
+  "container.image": told("image"),
+  "container.image.id": told("imageId"),
+  "container.image.repository": told("imageRepository"),
+  "container.image.tag": told("imageTag"),
+  "container.image.digest": told("imageDigest"),
   "container.privileged": unknown,
   "container.mounts": unknown,
   "k8s.ns.name": unknown,
   "k8s.pod.name": unknown,
   "k8s.pod.id": unknown,
+  "ecs.cluster": told("cluster"),
+  "ecs.service": told("service"),
+  "ecs.task.arn": told("taskArn"),
+  "ecs.task.family": told("taskFamily"),
+  "ecs.task.revision": told("taskRevision"),
+  "ecs.container.arn": told("containerArn"),
+  "ecs.availability_zone": told("availabilityZone"),
 };

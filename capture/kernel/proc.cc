@@ -15,7 +15,8 @@ namespace vedette {
 
 Result<void> read_file(const char* path, std::string& into, size_t max) {
   into.clear();
-  const Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // Not blocking: below /proc/PID/root a file may turn out to be a FIFO of the workload's.
+  const Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file.is_open()) return Errno::last();
   constexpr size_t kPiece = 4096;
   while (into.size() < max) {

@@ -104,7 +104,7 @@ Ref<Descriptor> State::Books::resolve(Thread& thread, int32_t fd) {
 
 Ref<Descriptor> State::Books::learn(Thread& thread, int32_t fd, uint8_t flags) {
   bool close_on_exec = false;
-  Ref<Descriptor> descriptor = Description{truth, names, scratch}.of(thread.tid, fd, close_on_exec);
+  Ref<Descriptor> descriptor = Description{truth, names, scratch}.of(thread.tid, thread.files_owner(), fd, close_on_exec);
   if (!descriptor) return {};
   descriptor->flags |= flags;
   thread.files->set(fd, descriptor, close_on_exec);

@@ -24,6 +24,8 @@ struct Thread {
   Ref<Place> place;
 
   bool is_leader() const { return tid == process->pid; }
+  // Whom to ask for a copy of a descriptor: that goes by process, unless the thread has a table of its own.
+  uint32_t files_owner() const { return files == process->files ? process->pid : tid; }
 };
 
 struct State::Books {

@@ -62,7 +62,7 @@ void Description::complete(uint32_t tid, int32_t fd, Descriptor& descriptor) {
   descriptor.changed();
 }
 
-Ref<Descriptor> Description::of(uint32_t tid, int32_t fd, bool& close_on_exec) {
+Ref<Descriptor> Description::of(uint32_t tid, uint32_t files_owner, int32_t fd, bool& close_on_exec) {
   Ref<Descriptor> descriptor = make_ref<Descriptor>();
   complete(tid, fd, *descriptor);
   if (!descriptor->real) return {};
@@ -74,7 +74,7 @@ Ref<Descriptor> Description::of(uint32_t tid, int32_t fd, bool& close_on_exec) {
     descriptor->open_flags = static_cast<int32_t>(flags & ~static_cast<uint32_t>(O_CLOEXEC));
   }
   if (view(descriptor->real).starts_with("socket:[")) {
-    std::optional<SocketFacts> facts = truth.socket(tid, fd);
+    std::optional<SocketFacts> facts = truth.socket(files_owner, fd);
     if (!facts) facts = find_socket(truth, tid, descriptor->ino, scratch);
     describe_socket(*descriptor, facts.value_or(SocketFacts{}), names);
   }

@@ -17,7 +17,7 @@ struct Description {
   std::string& scratch;
 
   // A descriptor we know nothing of. Empty: the number is not open.
-  Ref<Descriptor> of(uint32_t tid, int32_t fd, bool& close_on_exec);
+  Ref<Descriptor> of(uint32_t tid, uint32_t files_owner, int32_t fd, bool& close_on_exec);
   // Fills in what an open could not know: type, device, inode, the kernel's path.
   void complete(uint32_t tid, int32_t fd, Descriptor& descriptor);
 };

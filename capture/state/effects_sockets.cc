@@ -36,7 +36,7 @@ void number(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket)
 void ask_local(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
   if (socket.asked_local || !socket.is_inet()) return;
   socket.asked_local = true;
-  if (const std::optional<SocketFacts> facts = books.truth.socket(thread.tid, fd)) {
+  if (const std::optional<SocketFacts> facts = books.truth.socket(thread.files_owner(), fd)) {
     set_local(socket, facts->local, books.names);
     if (!socket.remote.known()) set_remote(socket, facts->remote, books.names);
   }

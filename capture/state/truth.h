@@ -43,7 +43,8 @@ class Truth {
   // stat, following the link.
   virtual std::optional<FileFacts> facts(uint32_t pid, const char* name) = 0;
   // The socket behind a descriptor: pidfd_getfd, then getsockname and its kin on our copy. Where that is not allowed (it
-  // needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into /proc/PID/net.
+  // needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into /proc/PID/net. `pid`: a process's,
+  // unless the thread has a descriptor table of its own.
   virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/proc_truth.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 
+#include <algorithm>
+
+#include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
 
 namespace vedette {
@@ -15,6 +21,22 @@ uint64_t in_ns(const timespec& time) {
 }
 
 ProcPath path_of(uint32_t pid, const char* name) { return ProcPath(Tid(static_cast<pid_t>(pid)), name); }
+
+int32_t option_of(const Fd& socket, int option) {
+  int32_t value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(socket.get(), SOL_SOCKET, option, &value, &size);
+  return value;
+}
+
+using AskName = int (*)(int, sockaddr*, socklen_t*);
+
+SocketName name_of(const Fd& socket, AskName ask) {
+  sockaddr_storage address;
+  socklen_t size = sizeof address;
+  if (ask(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return {};
+  return parse_socket_name({reinterpret_cast<const char*>(&address), std::min<size_t>(size, sizeof address)});
+}
 
 }  // namespace
 
@@ -35,6 +57,23 @@ std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
   return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode, .uid = facts.st_uid,
                    .gid = facts.st_gid, .size = static_cast<uint64_t>(facts.st_size),
                    .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
+}
+
+std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.is_open()) return std::nullopt;
+  const Fd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
+  if (!copy.is_open()) return std::nullopt;
+  return SocketFacts{.domain = option_of(copy, SO_DOMAIN), .type = option_of(copy, SO_TYPE),
+                     .protocol = option_of(copy, SO_PROTOCOL), .listening = option_of(copy, SO_ACCEPTCONN) != 0,
+                     .local = name_of(copy, ::getsockname), .remote = name_of(copy, ::getpeername)};
+}
+
+uint64_t ProcTruth::filesystem(uint32_t pid, const char* name) {
+  const ProcPath path = path_of(pid, name);
+  struct statfs facts;
+  if (!path.fits() || ::statfs(path.c_str(), &facts) < 0) return 0;
+  return static_cast<uint64_t>(facts.f_type);
 }
 
 }  // namespace vedette

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// state's questions, answered from /proc.
+// state's questions, answered from /proc, and from a copy of the descriptor where it is a socket's addresses that are asked for.
 #pragma once
 
 #include "capture/state/truth.h"
@@ -11,6 +11,8 @@ class ProcTruth final : public Truth {
   bool link(uint32_t pid, const char* name, std::string& into) override;
   bool text(uint32_t pid, const char* name, std::string& into, size_t max) override;
   std::optional<FileFacts> facts(uint32_t pid, const char* name) override;
+  std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override;
+  uint64_t filesystem(uint32_t pid, const char* name) override;
 };
 
 }  // namespace vedette

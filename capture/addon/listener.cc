@@ -24,6 +24,9 @@ namespace {
 constexpr int kBacklog = 64;
 constexpr timespec kRest{0, 50'000'000};  // after accept failed for want of descriptors: they come back when streams end
 
+// No user has it (chown(2) takes it for "leave as it is"): a host that asks for a secret takes whoever knows it.
+constexpr uid_t kAnyUser = static_cast<uid_t>(-1);
+
 bool is_loopback(const in_addr& address) {
   return (ntohl(address.s_addr) >> 24) == 127;
 }
@@ -117,7 +120,8 @@ void Listener::run() {
 
 bool Listener::is_welcome(const Peer& peer) const {
   if (!is_unix_) return true;  // loopback; hello's secret decides
-  return peer.uid == 0 || peer.uid == geteuid() || std::find(users_.begin(), users_.end(), peer.uid) != users_.end();
+  const auto takes = [this](uid_t user) { return std::find(users_.begin(), users_.end(), user) != users_.end(); };
+  return peer.uid == 0 || peer.uid == geteuid() || takes(peer.uid) || takes(kAnyUser);
 }
 
 Peer Listener::peer_of(int socket) const {

@@ -40,7 +40,7 @@ Result<void> HostLink::hear_greeting() {
   greeted_ = false;
   const uint64_t deadline = monotonic_ns() + kGreetingNs;
   while (!greeted_ && monotonic_ns() < deadline) {
-    if (!listen(kPollMs)) return Errno(ECONNRESET);
+    if (!listen(kPollMs)) return Errno(refused_ ? EACCES : ECONNRESET);
   }
   return {};
 }

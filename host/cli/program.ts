@@ -9,6 +9,7 @@ import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineInstrument } from "./instrument-command.js";
+import { defineServe } from "./serve-command.js";
 
 const SNAPLEN_MAX = 4096;
 
@@ -79,6 +80,7 @@ function defineProgram(
       done(doctor(options));
     });
   defineInstrument(program, version(), done);
+  defineServe(program, done);
 
   for (const each of [program, ...program.commands])
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -103,7 +105,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
   });
 }
 
-const known = (command: string): string => (["run", "trace", "doctor", "instrument"].includes(command) ? command : "");
+const known = (command: string): string => (["run", "trace", "doctor", "instrument", "serve"].includes(command) ? command : "");
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

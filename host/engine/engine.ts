@@ -16,7 +16,8 @@ import { startThread } from "./thread.js";
 import { Watchdog } from "./watchdog.js";
 
 export interface EngineHandlers {
-  readonly onAlert: (alert: Alert) => void;
+  /** `stream`: the agent whose batch it was. */
+  readonly onAlert: (alert: Alert, stream: number) => void;
   /** A policy trapped, overran its budget or could not start. */
   readonly onFault?: (error: VedetteError) => void;
   readonly onLog?: (policy: string, level: number, text: string) => void;
@@ -157,7 +158,7 @@ export class Engine {
     if ((this.#passed.get(id) ?? -1) >= batch) return;
     this.#passed.set(id, batch);
     const hostname = this.#options.hostname?.(stream) ?? "";
-    for (const alert of alerts) this.#options.onAlert({ ...alert, hostname });
+    for (const alert of alerts) this.#options.onAlert({ ...alert, hostname }, stream);
   }
 
   #onSeated(post: Post, id: number, reason: string | null): void {

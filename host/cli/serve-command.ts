@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `vedette serve` can be told. Its code is loaded when it is asked for.
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { ServeFlags } from "./serve.js";
+
+export function defineServe(program: Command, done: (status: number) => void): void {
+  const each = (value: string, before: readonly string[] = []) => [...before, value];
+  program
+    .command("serve")
+    .description("take agents in, judge what they send, and raise alerts: the sidecar of a task")
+    .option("--listen <address>", "unix:PATH, abstract:NAME or tcp:127.0.0.1:PORT", "abstract:vedette")
+    .option("--secret-file <file>", "what an agent must know; made when it is not there")
+    .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again (default: the pack)", each)
+    .option("--alerts <where>", "stderr, stdout or a file", "stdout")
+    .option("--http <address>", "where /healthz and /metrics are", "127.0.0.1:7410")
+    .addOption(
+      new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
+    )
+    .option("--check", "ask the one that runs whether it is healthy")
+    .action(async (flags: ServeFlags) => done(await (await import("./serve.js")).serve(flags)));
+}
+
+function seconds(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("It must be a number of seconds.");
+  return Number(text);
+}

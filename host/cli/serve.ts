@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette serve`: the host as a sidecar. Read aloud:
+//
+//   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write - end
+import { chmodSync } from "node:fs";
+import { resolve } from "node:path";
+import { VedetteError } from "../errors.js";
+import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
+import { Monitor } from "../fargate/monitor.js";
+import { Secret } from "../fargate/secret.js";
+import { Station } from "../fargate/station.js";
+import { alertJson } from "../output/alert.js";
+import { openSink } from "../output/sink.js";
+import { loadPolicies } from "../policy/load.js";
+import { reasonOf } from "../reason.js";
+import { say } from "./failure.js";
+
+export interface ServeFlags {
+  readonly listen: string;
+  readonly secretFile?: string;
+  readonly policy?: readonly string[];
+  readonly alerts: string;
+  readonly http: string;
+  readonly drain: number;
+  readonly check?: boolean;
+}
+
+const CHECK_MS_MAX = 4_000;
+/** Containers run as users of their own; the secret, not the file's mode, decides who is heard. */
+const SOCKET_MODE = 0o666;
+
+export async function serve(flags: ServeFlags): Promise<number> {
+  if (flags.check) return check(flags.http);
+  const address = addressOf(flags.listen);
+  const sink = openSink(flags.alerts, "a", "VEDETTE_SINK_UNWRITABLE");
+  const stopped = untilStopped();
+  const monitor = new Monitor();
+  await monitor.listen(flags.http);
+  try {
+    const station = await Station.open({
+      policies: await loadPolicies(flags.policy ?? []),
+      secret: flags.secretFile === undefined ? null : Secret.atPath(flags.secretFile),
+      metadata: new TaskMetadata(process.env[METADATA_VARIABLE] ?? null),
+      monitor,
+      say: (line) => say(`vedette: ${line}`),
+      onAlert: (alert) => {
+        sink.line(alertJson(alert));
+        sink.flush();
+      },
+    });
+    const port = station.listen(address);
+    if (address.startsWith("/") && flags.secretFile !== undefined) chmodSync(address, SOCKET_MODE);
+    monitor.isReady = true;
+    say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
+    const signal = await stopped;
+    say(`vedette: ${signal}: letting agents finish`);
+    await station.drain(flags.drain * 1000);
+  } finally {
+    monitor.close();
+    sink.close();
+  }
+  return 0;
+}
+
+/** As the addon takes it. */
+function addressOf(listen: string): string {
+  const [, kind, rest = ""] = /^(unix|abstract|tcp):(.+)$/s.exec(listen) ?? [];
+  if (kind === "unix") return resolve(rest);
+  if (kind === "abstract") return `@${rest}`;
+  if (kind === "tcp") return rest;
+  const reason = "it is none of unix:PATH, abstract:NAME and tcp:127.0.0.1:PORT";
+  throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address: listen, reason });
+}
+
+function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise((done) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, done);
+  });
+}
+
+async function check(address: string): Promise<number> {
+  const unhealthy = (reason: string, cause?: unknown) =>
+    new VedetteError("VEDETTE_UNHEALTHY", { address, reason }, { cause });
+  const signal = AbortSignal.timeout(CHECK_MS_MAX);
+  const response = await fetch(`http://${address}/healthz`, { signal }).catch((error: unknown) => {
+    throw unhealthy(reasonOf((error as Error).cause ?? error), error);
+  });
+  if (!response.ok) throw unhealthy(`it says "${(await response.text()).trim()}"`);
+  return 0;
+}

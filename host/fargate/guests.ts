@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agents that are connected: one live stream for each container. Who comes must know the secret; a second agent that calls
+// itself by the name of one that is there is refused, so that a process in a watched container cannot speak for it. An agent
+// that comes back after its connection broke is the same source, and takes its own place.
+import type { Hello } from "../capture/agent.js";
+import { VedetteError } from "../errors.js";
+import type { ContainerFacts } from "../wire/container.js";
+import type { ContainerClue } from "./metadata.js";
+import type { Secret } from "./secret.js";
+
+export interface Guest {
+  readonly stream: number;
+  /** Hexadecimal. */
+  readonly source: string;
+  /** What it is called in metrics and messages. */
+  readonly name: string;
+  readonly hostname: string;
+  facts: ContainerFacts | null;
+}
+
+export class Guests {
+  readonly #guests = new Map<number, Guest>();
+
+  constructor(private readonly secret: Secret | null) {}
+
+  /** Throws when it may not come in. */
+  admit(hello: Hello): Guest {
+    if (this.secret !== null && !this.secret.matches(hello.secret))
+      throw new VedetteError("VEDETTE_SECRET_WRONG", { peer: describe(hello) });
+    const clue = clueOf(hello);
+    const source = Buffer.from(hello.source).toString("hex");
+    const name = clue.name ?? clue.id ?? hello.hostname;
+    const other = [...this.#guests.values()].find((guest) => guest.name === name && guest.source !== source);
+    if (other !== undefined)
+      throw new VedetteError("VEDETTE_CONTAINER_TAKEN", { container: name, peer: describe(hello) });
+    const guest = { stream: hello.stream, source, name, hostname: hello.hostname, facts: null };
+    this.#guests.set(hello.stream, guest);
+    return guest;
+  }
+
+  leave(stream: number): Guest | undefined {
+    const guest = this.#guests.get(stream);
+    this.#guests.delete(stream);
+    return guest;
+  }
+
+  get(stream: number): Guest | undefined {
+    return this.#guests.get(stream);
+  }
+
+  get size(): number {
+    return this.#guests.size;
+  }
+}
+
+/** Texts that an agent says are its word alone: they are cut to what the documented form allows. */
+export function clueOf(hello: Hello): ContainerClue {
+  const word = (value: unknown) => (typeof value === "string" && value !== "" && value.length <= 256 ? value : null);
+  return { id: word(hello.container?.id), name: word(hello.container?.name) };
+}
+
+function describe(hello: Hello): string {
+  return `the agent of pid ${hello.pid} on ${hello.hostname.slice(0, 64)}`;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What came in and what has been judged. The ledger reads the ring beside the policy workers, but only each batch's envelope: it
+// counts, and it remembers where the batch ends. When every worker has gone past that place the batch has been judged. Its
+// alerts are then on their way to this thread as messages, so the agent is told a turn later, when they have been written.
+import { positionOf, RingReader } from "../capture/ring.js";
+import { openChecked } from "../wire/batch.js";
+
+export interface LedgerHandlers {
+  readonly onBatch: (stream: number, batch: BatchFacts) => void;
+  readonly acknowledge: (stream: number, seq: number) => void;
+}
+
+export interface BatchFacts {
+  readonly source: string;
+  readonly seq: number;
+  readonly count: number;
+  readonly lost: readonly number[];
+  /** ns since the epoch. */
+  readonly clock: bigint;
+}
+
+interface Pending {
+  readonly end: number;
+  readonly seq: number;
+}
+
+export class Ledger {
+  readonly #reader: RingReader;
+  readonly #pending = new Map<number, Pending[]>();
+  /** Judged when we last looked; its alerts may not have been written yet. */
+  #judged = new Map<number, number>();
+  readonly #received = new Map<string, number>();
+  readonly #ends = new Map<number, number>();
+
+  /** `own`: a place among the ring's readers; `workers`: those of the policy workers. */
+  constructor(
+    private readonly ring: SharedArrayBuffer,
+    private readonly own: number,
+    private readonly workers: readonly number[],
+    private readonly handlers: LedgerHandlers,
+  ) {
+    this.#reader = new RingReader(ring, own);
+  }
+
+  /** The last batch of a source that has arrived here; 0 for a stranger. */
+  received(source: string): number {
+    this.#read();
+    return this.#received.get(source) ?? 0;
+  }
+
+  /** One turn: tells what the last turn found judged, reads what is new, looks what is judged now. */
+  turn(): void {
+    for (const [stream, seq] of this.#judged) this.handlers.acknowledge(stream, seq);
+    this.#judged = new Map();
+    this.#read();
+    for (const [stream, pending] of this.#pending) this.#look(stream, pending);
+  }
+
+  /** The workload of a stream has ended: its end is acknowledged behind its last batch. */
+  end(stream: number, source: string): void {
+    this.#ends.set(stream, this.received(source) + 1);
+    if (!this.#pending.has(stream)) this.#pending.set(stream, []);
+  }
+
+  forget(stream: number): void {
+    this.#pending.delete(stream);
+    this.#judged.delete(stream);
+    this.#ends.delete(stream);
+  }
+
+  /** The workers no longer wait for this reader. */
+  close(): void {
+    this.#reader.detach();
+  }
+
+  get isIdle(): boolean {
+    return (
+      this.#judged.size === 0 &&
+      this.#ends.size === 0 &&
+      [...this.#pending.values()].every((pending) => pending.length === 0)
+    );
+  }
+
+  #read(): void {
+    for (let raw = this.#reader.next(0); raw !== null; raw = this.#reader.next(0)) {
+      const { source, seq, count, lost, clock } = openChecked(raw.bytes);
+      const facts = { source: Buffer.from(source).toString("hex"), seq, count, lost, clock };
+      const { stream } = raw;
+      this.#reader.release();
+      this.#received.set(facts.source, Math.max(seq, this.#received.get(facts.source) ?? 0));
+      const pending = this.#pending.get(stream) ?? [];
+      pending.push({ end: positionOf(this.ring, this.own), seq });
+      this.#pending.set(stream, pending);
+      this.handlers.onBatch(stream, facts);
+    }
+  }
+
+  #look(stream: number, pending: Pending[]): void {
+    let judged = 0;
+    while (pending[0] !== undefined && this.#isPassed(pending[0].end)) judged = pending.shift()!.seq;
+    const end = this.#ends.get(stream);
+    if (pending.length === 0 && end !== undefined) {
+      judged = end;
+      this.#ends.delete(stream);
+    }
+    if (judged > 0) this.#judged.set(stream, judged);
+  }
+
+  #isPassed(end: number): boolean {
+    return this.workers.every((worker) => ((positionOf(this.ring, worker) - end) | 0) >= 0);
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task metadata endpoint, version 4: what ECS says of the task and its containers. The sidecar asks its own address for the
+// whole task and finds the others in the answer, by ECS's id or by name. The answer comes from outside: bounded in time and size,
+// and read only as far as it has the documented form. A container that is not in it yet (they start one after another)
+// is asked for again, not more often than once a second.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
+import { z } from "zod";
+import type { ContainerFacts } from "../wire/container.js";
+
+export const METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4";
+const ANSWER_MS_MAX = 1_000;
+const ANSWER_BYTES_MAX = 1 << 20;
+const AGAIN_MS = 1_000;
+
+const text = z.string().max(4096).nullish().catch(null);
+
+const Container = z.object({
+  DockerId: z.string().max(256),
+  Name: z.string().max(256),
+  Image: text,
+  ImageID: text,
+  ContainerARN: text,
+});
+const TaskAnswer = z.object({
+  Cluster: text,
+  ServiceName: text,
+  TaskARN: text,
+  Family: text,
+  Revision: text,
+  AvailabilityZone: text,
+  Containers: z.array(z.unknown()).max(256).catch([]),
+});
+
+/** How an agent names the container it is in. */
+export interface ContainerClue {
+  readonly id: string | null;
+  readonly name: string | null;
+}
+
+export class TaskMetadata {
+  #containers: readonly ContainerFacts[] = [];
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | null = null;
+
+  /** `address`: of our own container; null outside ECS. */
+  constructor(
+    private readonly address: string | null,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** Null outside ECS, and where the endpoint does not answer: then fields say what the agent sees itself. */
+  async find(clue: ContainerClue): Promise<ContainerFacts | null> {
+    const known = this.#known(clue);
+    if (known !== null || this.address === null) return known;
+    if (this.now() - this.#askedAt >= AGAIN_MS) await this.#ask();
+    else await this.#asking;
+    return this.#known(clue);
+  }
+
+  #known({ id, name }: ContainerClue): ContainerFacts | null {
+    const byId = this.#containers.find((one) => id !== null && one.id === id);
+    return byId ?? this.#containers.find((one) => name !== null && one.name === name) ?? null;
+  }
+
+  #ask(): Promise<void> {
+    this.#askedAt = this.now();
+    this.#asking = fetchTask(`${this.address}/task`).then((containers) => {
+      if (containers !== null) this.#containers = containers;
+    });
+    return this.#asking;
+  }
+}
+
+async function fetchTask(url: string): Promise<ContainerFacts[] | null> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX), redirect: "error" });
+    if (!response.ok || Number(response.headers.get("content-length") ?? 0) > ANSWER_BYTES_MAX) return null;
+    const body = await response.text();
+    return body.length > ANSWER_BYTES_MAX ? null : readTask(JSON.parse(body));
+  } catch {
+    return null; // not there (yet): events go on without it
+  }
+}
+
+/** The containers of an answer; those that do not hold are left out. */
+export function readTask(answer: unknown): ContainerFacts[] | null {
+  const task = TaskAnswer.safeParse(answer);
+  if (!task.success) return null;
+  return task.data.Containers.flatMap((one) => {
+    const container = Container.safeParse(one);
+    return container.success ? [factsOf(task.data, container.data)] : [];
+  });
+}
+
+function factsOf(task: z.infer<typeof TaskAnswer>, container: z.infer<typeof Container>): ContainerFacts {
+  return {
+    id: container.DockerId,
+    name: container.Name,
+    type: "ecs",
+    ...imageFacts(container.Image ?? null, container.ImageID ?? null),
+    cluster: task.Cluster ?? null,
+    service: task.ServiceName ?? null,
+    taskArn: task.TaskARN ?? null,
+    taskFamily: task.Family ?? null,
+    taskRevision: task.Revision ?? null,
+    containerArn: container.ContainerARN ?? null,
+    availabilityZone: task.AvailabilityZone ?? null,
+  };
+}
+
+/** `registry:5000/team/app:1.2@sha256:...`: the tag is behind the last colon that no slash follows. */
+export function imageFacts(image: string | null, id: string | null) {
+  const [named = "", digest = null] = image?.split("@") ?? [];
+  const colon = named.lastIndexOf(":");
+  const hasTag = colon > named.lastIndexOf("/");
+  return {
+    image,
+    imageId: id,
+    imageRepository: image === null ? null : hasTag ? named.slice(0, colon) : named,
+    imageTag: image === null || !hasTag ? null : named.slice(colon + 1),
+    imageDigest: digest ?? (id?.startsWith("sha256:") ? id : null),
+  };
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an event changes: before it is told, the things that it is told with (a new image, a new descriptor, a connection's ends);
+// after it, what ends with it (a closed descriptor, a process).
+import { joinPath, normalise } from "../../wire/path.js";
+import { listOf } from "./lists.js";
+import { intOf, kConvert, kThreadFlag, type RawEvent, textOf, tupleOf, uintOf } from "./params.js";
+import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
+
+const kCwd = -100;
+const kDirectoryFlag = 0x10000n;
+const kCloseOnExecFlag = 0x80000n;
+const kInProgress = -115n;
+const kShareFilesFlag = 0x400n;
+
+export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
+  for (const d of thread.descriptors.values()) d.isNameChanged = false;
+  if (raw.isEntry) return;
+  kBefore[raw.event!.name]?.(state, thread, raw);
+}
+
+export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
+  if (raw.event!.name === "procexit") {
+    state.threads.delete(thread.tid);
+    return;
+  }
+  if (!raw.isEntry) kAfter[raw.event!.name]?.(state, thread, raw);
+}
+
+// The descriptor that an event is about: its number, and what it stands for.
+export function descriptorOf(thread: Thread, raw: RawEvent): { fd: number; entry: Descriptor | null } {
+  const { name } = raw.event!;
+  const fd = Number(intOf(raw.params.get(kNumbers.get(name) ?? "fd")) ?? -1n);
+  if (fd >= 0 && fd < 2 ** 31) return { fd, entry: thread.descriptors.get(fd) ?? null };
+  // An open that failed still tells what it was for.
+  const isOpen = kOpens.has(name) && !raw.isEntry;
+  return { fd: -1, entry: isOpen ? openedFile(thread, raw) : null };
+}
+
+// Where the descriptor's number is not `fd`.
+const kNumbers = new Map([["dup", "res"], ["dup2", "res"], ["dup3", "res"], ["sendfile", "out_fd"], ["copy_file_range", "fdout"]]);
+const kOpens = new Set(["open", "openat", "openat2", "creat"]);
+
+type Change = (state: State, thread: Thread, raw: RawEvent) => void;
+
+const int = (raw: RawEvent, name: string): bigint | null => intOf(raw.params.get(name));
+const succeeded = (raw: RawEvent, name = "res"): boolean => (int(raw, name) ?? -1n) >= 0n;
+
+function openedFile(thread: Thread, raw: RawEvent): Descriptor {
+  const flags = kConvert.open!(uintOf(raw.params.get("flags")) ?? 0n);
+  const d = newDescriptor((flags & kDirectoryFlag) === 0n ? "f" : "d");
+  const path = textOf(raw.params.get("name"));
+  d.nameraw = path;
+  d.name = path === null ? null : normalised(joinPath(directory(thread, raw, "dirfd"), path));
+  d.dev = uintOf(raw.params.get("dev"));
+  d.ino = uintOf(raw.params.get("ino")) ?? 0n;
+  d.closesOnExec = (flags & kCloseOnExecFlag) !== 0n;
+  return d;
+}
+
+// fd.name has no empty parts, `.` or `..`, also where the path was absolute.
+function normalised(path: string): string {
+  return path.startsWith("/") ? normalise(path) : path;
+}
+
+function directory(thread: Thread, raw: RawEvent, name: string): string | null {
+  const fd = Number(int(raw, name) ?? BigInt(kCwd));
+  return fd === kCwd ? thread.cwd : (thread.descriptors.get(fd)?.name ?? null);
+}
+
+const open: Change = (_, thread, raw) => {
+  if (succeeded(raw, "fd")) thread.descriptors.set(Number(int(raw, "fd")), openedFile(thread, raw));
+};
+
+const kFamilies = new Map([[1, "u"], [2, "4"], [10, "6"], [16, "n"]]);
+const kProtocolOfType = new Map([[1, 6], [2, 17], [3, 255]]);
+
+const socket: Change = (_, thread, raw) => {
+  if (!succeeded(raw, "fd")) return;
+  const d = newDescriptor(kFamilies.get(Number(int(raw, "domain") ?? 0n)) ?? "o");
+  d.protocol = kProtocolOfType.get(Number(int(raw, "type") ?? 0n) & 0xf) ?? null;
+  thread.descriptors.set(Number(int(raw, "fd")), d);
+};
+
+// Takes the ends of a connection from the event's tuple.
+function setEnds(d: Descriptor, raw: RawEvent): void {
+  const ends = tupleOf(raw.params.get("tuple"));
+  if (ends === null) return;
+  const before = d.name;
+  if (typeof ends === "string") {
+    d.type = "u";
+    d.name = ends;
+  } else {
+    d.type = ends.cip.length === 4 ? "4" : "6";
+    internet(d, ends.cip, ends.cport, ends.sip, ends.sport);
+  }
+  d.isNameChanged = d.name !== before;
+}
+
+const connect: Change = (_, thread, raw) => {
+  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  if (!d) return;
+  setEnds(d, raw);
+  d.isServer = false;
+  d.isConnected = succeeded(raw) || int(raw, "res") === kInProgress;
+};
+
+const accept: Change = (_, thread, raw) => {
+  if (!succeeded(raw, "fd")) return;
+  const d = newDescriptor("4");
+  d.protocol = 6;
+  setEnds(d, raw);
+  d.isServer = true;
+  d.isConnected = true;
+  thread.descriptors.set(Number(int(raw, "fd")), d);
+};
+
+const bind: Change = (_, thread, raw) => {
+  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  if (d && succeeded(raw)) d.isServer = true;
+};
+
+const listen: Change = (_, thread, raw) => {
+  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  if (d && succeeded(raw)) Object.assign(d, { isServer: true, isListening: true });
+};
+
+// A datagram socket gets its other end with each message.
+const message: Change = (_, thread, raw) => {
+  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  if (d && d.protocol !== 6 && !d.isConnected) setEnds(d, raw);
+};
+
+const duplicate: Change = (_, thread, raw) => {
+  const old = thread.descriptors.get(Number(int(raw, "oldfd") ?? int(raw, "fd") ?? -1n));
+  const fd = Number(int(raw, "res") ?? -1n);
+  if (old && fd >= 0) thread.descriptors.set(fd, { ...old, closesOnExec: false });
+};
+
+const pipe: Change = (_, thread, raw) => {
+  if (!succeeded(raw)) return;
+  for (const name of ["fd1", "fd2"]) {
+    const d = newDescriptor("p");
+    d.ino = uintOf(raw.params.get("ino")) ?? 0n;
+    d.name = `pipe:[${d.ino}]`;
+    thread.descriptors.set(Number(int(raw, name)), d);
+  }
+};
+
+const special = (type: string): Change => (_, thread, raw) => {
+  const fd = int(raw, "fd") ?? int(raw, "res") ?? -1n;
+  if (fd < 0n) return;
+  const d = newDescriptor(type);
+  d.name = textOf(raw.params.get("name"));
+  thread.descriptors.set(Number(fd), d);
+};
+
+const execute: Change = (_, thread, raw) => {
+  if (!succeeded(raw)) return;
+  const text = (name: string) => textOf(raw.params.get(name));
+  thread.pid = Number(int(raw, "pid") ?? BigInt(thread.pid));
+  thread.ptid = Number(int(raw, "ptid") ?? BigInt(thread.ptid));
+  thread.exe = text("exe") ?? thread.exe;
+  thread.name = text("comm") ?? nameOf(thread.exe);
+  thread.args = listOf(raw.params.get("args") ?? Buffer.alloc(0));
+  thread.cwd = withoutSlash(text("cwd") ?? thread.cwd);
+  const file = text("filename");
+  thread.exepath = text("trusted_exepath") ?? (file === null ? thread.exe : joinPath(thread.cwd, file));
+  if (raw.params.has("env")) thread.env = listOf(raw.params.get("env")!);
+  if (raw.params.has("cgroups")) thread.cgroups = listOf(raw.params.get("cgroups")!);
+  const unsigned = (name: string) => uintOf(raw.params.get(name));
+  thread.tty = Number(unsigned("tty") ?? BigInt(thread.tty ?? 0));
+  thread.loginuid = raw.params.has("loginuid") ? Number(unsigned("loginuid")) : thread.loginuid;
+  thread.exeFlags = raw.params.has("flags") ? Number(unsigned("flags")) : null;
+  thread.capInheritable = unsigned("cap_inheritable") ?? thread.capInheritable;
+  thread.capPermitted = unsigned("cap_permitted") ?? thread.capPermitted;
+  thread.capEffective = unsigned("cap_effective") ?? thread.capEffective;
+  thread.exeIno = unsigned("exe_ino");
+  thread.exeCtime = unsigned("exe_ino_ctime");
+  thread.exeMtime = unsigned("exe_ino_mtime");
+  if (raw.params.has("vpgid")) thread.pgid = Number(int(raw, "vpgid"));
+  if (raw.params.has("uid")) thread.uid = Number(unsigned("uid"));
+  if (raw.params.has("gid")) thread.gid = Number(unsigned("gid"));
+  thread.descriptors = new Map([...thread.descriptors].filter(([, d]) => !d.closesOnExec));
+  thread.version++;
+};
+
+// Falco cuts the name of what is executed where the kernel does.
+const kNameMax = 15;
+
+function nameOf(exe: string): string {
+  return exe.slice(exe.lastIndexOf("/") + 1).slice(0, kNameMax);
+}
+
+// A parent's return makes the child known; the child's own return, where the parameters tell of the child, makes it exact.
+const fork: Change = (state, thread, raw) => {
+  const child = Number(int(raw, "res") ?? -1n);
+  if (child < 0) return;
+  const flags = kConvert.clone!(uintOf(raw.params.get("flags")) ?? 0n);
+  const isThread = (flags & kThreadFlag) !== 0n;
+  if (child > 0) {
+    if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & kShareFilesFlag) !== 0n));
+    return;
+  }
+  const parent = state.threads.get(Number(int(raw, "ptid") ?? -1n));
+  const known = state.threads.get(raw.tid);
+  const made = known?.startTime != null ? known : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & kShareFilesFlag) !== 0n);
+  const text = (name: string) => textOf(raw.params.get(name));
+  made.pid = Number(int(raw, "pid") ?? BigInt(made.pid));
+  if (!isThread) made.ptid = Number(int(raw, "ptid") ?? BigInt(made.ptid));
+  made.name = text("comm") ?? made.name;
+  made.exe = text("exe") ?? made.exe;
+  if (raw.params.has("args")) made.args = listOf(raw.params.get("args")!);
+  made.vpid = raw.params.has("vpid") ? Number(int(raw, "vpid")) : made.vpid;
+  if (raw.params.has("uid")) made.uid = Number(uintOf(raw.params.get("uid")));
+  if (raw.params.has("gid")) made.gid = Number(uintOf(raw.params.get("gid")));
+  if (raw.params.has("cgroups")) made.cgroups = listOf(raw.params.get("cgroups")!);
+  made.version++;
+  state.add(made);
+};
+
+function childOf(parent: Thread, tid: number, raw: RawEvent, isThread: boolean, sharesFiles: boolean): Thread {
+  return {
+    ...newThread(tid),
+    ...parent,
+    tid,
+    pid: isThread ? parent.pid : tid,
+    ptid: isThread ? parent.ptid : parent.pid,
+    startTime: raw.time,
+    descriptors: isThread || sharesFiles ? parent.descriptors : new Map([...parent.descriptors].map(([fd, d]) => [fd, { ...d }])),
+    version: 0,
+  };
+}
+
+const changeDirectory: Change = (_, thread, raw) => {
+  const path = textOf(raw.params.get("path"));
+  if (!succeeded(raw)) return;
+  const fd = raw.params.has("path") ? null : Number(int(raw, "fd") ?? -1n);
+  const to = fd === null ? joinPath(thread.cwd, path ?? "") : thread.descriptors.get(fd)?.name;
+  if (to) thread.cwd = normalised(to);
+  thread.version++;
+};
+
+const setUser: Change = (_, thread, raw) => {
+  const uid = uintOf(raw.params.get("euid")) ?? uintOf(raw.params.get("uid"));
+  if (!succeeded(raw) || uid === null || uid === 0xffffffffn) return;
+  thread.uid = Number(uid);
+  thread.version++;
+};
+
+const setGroup: Change = (_, thread, raw) => {
+  const gid = uintOf(raw.params.get("egid")) ?? uintOf(raw.params.get("gid"));
+  if (!succeeded(raw) || gid === null || gid === 0xffffffffn) return;
+  thread.gid = Number(gid);
+  thread.version++;
+};
+
+const setCapabilities: Change = (_, thread, raw) => {
+  if (!succeeded(raw)) return;
+  thread.capInheritable = uintOf(raw.params.get("cap_inheritable"));
+  thread.capPermitted = uintOf(raw.params.get("cap_permitted"));
+  thread.capEffective = uintOf(raw.params.get("cap_effective"));
+  thread.version++;
+};
+
+const kBefore: Record<string, Change> = {
+  open, openat: open, openat2: open, creat: open, socket, connect, accept, accept4: accept, bind, listen, sendto: message, sendmsg: message,
+  recvfrom: message, recvmsg: message, dup: duplicate, dup2: duplicate, dup3: duplicate, pipe, pipe2: pipe, memfd_create: special("m"),
+  eventfd2: special("e"), execve: execute, execveat: execute, clone: fork, clone3: fork, fork, vfork: fork,
+};
+
+const kAfter: Record<string, Change> = {
+  close: (_, thread, raw) => {
+    if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
+  },
+  chdir: changeDirectory, fchdir: changeDirectory, setuid: setUser, setresuid: setUser, setreuid: setUser, setgid: setGroup, setresgid: setGroup,
+  setregid: setGroup, capset: setCapabilities,
+};
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+}

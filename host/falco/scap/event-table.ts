@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// The events of captures by their code: an even code is the call's entry, the next its return. A call has several codes where its
+// parameters changed in a way that a longer list could not express. Names are those of our contract, parameters those of libs'
+// event table; what a row's file lacks at its end is missing in that file.
+//
+//   code name: entry's parameters > return's parameters
+// `call!` tells of the entry too: opens, of which Falco judges what was asked for before the kernel answers, and calls on a descriptor,
+// which pass through Falco's converter as they are.
+const kTable = `
+2 open!: name flags mode > fd name flags mode dev ino
+4 close!: fd > res fd
+6 read!: fd size > res data fd size
+8 write!: fd size > res data fd size
+12 execve: > res exe args tid pid ptid cwd fdlimit
+14 clone: > res exe args tid pid ptid cwd fdlimit flags uid gid
+16 procexit: >
+18 socket: domain type proto > fd domain type proto flags
+20 bind: fd > res addr fd
+22 connect: fd addr > res tuple fd addr
+24 listen: fd backlog > res fd backlog
+26 accept: > fd tuple queuepct
+30 sendto: fd size tuple > res data fd size tuple
+34 recvfrom: fd size > res data tuple fd size
+36 shutdown: fd how > res fd how
+42 socketpair: domain type proto > res fd1 fd2 source peer domain type proto
+44 setsockopt: > res fd level optname val optlen
+46 getsockopt: > res fd level optname val optlen
+48 sendmsg: fd size tuple > res data fd size tuple
+50 sendmmsg: > res fd size data tuple
+52 recvmsg: fd > res size data tuple msgcontrol fd
+54 recvmmsg: > res fd size data tuple msgcontrol
+56 accept4: flags > fd tuple queuepct
+58 creat!: name mode > fd name mode dev ino
+60 pipe: > res fd1 fd2 ino
+66 stat: > res path
+68 lstat: > res path
+70 fstat!: fd > res fd
+86 lseek!: fd offset whence > res fd offset whence
+94 chdir: > res path
+96 fchdir: fd > res fd
+98 mkdir: path mode > res
+100 rmdir: path > res
+102 openat!: dirfd name flags mode > fd
+104 link: oldpath newpath > res
+106 linkat: olddir oldpath newdir newpath > res
+108 unlink: path > res
+110 unlinkat: dirfd name > res
+112 pread!: fd size pos > res data fd size pos
+114 pwrite!: fd size pos > res data fd size pos
+116 readv!: fd > res size data fd
+118 writev!: fd size > res data fd size
+120 preadv!: fd pos > res size data fd pos
+122 pwritev!: fd size pos > res data fd size pos
+124 dup: oldfd > res
+128 kill: pid sig > res pid sig
+130 tkill: tid sig > res tid sig
+132 tgkill: pid tid sig > res pid tid sig
+144 prlimit: pid resource > res newcur newmax oldcur oldmax pid resource
+150 fcntl!: fd cmd > res fd cmd
+154 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap
+156 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
+168 ptrace: request pid > res addr data request pid
+172 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap env
+174 rename: > res oldpath newpath
+176 renameat: > res olddirfd oldpath newdirfd newpath
+178 symlink: > res target linkpath
+180 symlinkat: > res target linkdirfd linkpath
+182 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
+184 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
+186 procexit!: status ret sig core reaper_tid >
+188 sendfile: out_fd in_fd offset size > res offset out_fd in_fd size
+192 setresuid: ruid euid suid > res ruid euid suid
+194 setresgid: rgid egid sgid > res rgid egid sgid
+198 setuid: uid > res uid
+200 setgid: gid > res gid
+214 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm env
+216 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm flags uid gid
+218 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm flags uid gid
+220 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm flags uid gid
+222 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid
+224 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid
+226 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid
+230 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env
+238 getdents64!: fd > res fd
+240 setns: fd nstype > res fd nstype
+246 accept: > fd tuple queuepct queuelen queuemax
+248 accept4: flags > fd tuple queuepct queuelen queuemax
+256 mount: flags > res dev dir type flags
+258 umount2: flags > res name
+264 access: mode > res name mode
+266 chroot: > res path
+274 setsid: > res
+276 mkdir: mode > res path mode
+278 rmdir: > res path
+282 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty
+284 unshare: flags > res flags
+288 execve: filename > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty
+292 execve: filename > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid trusted_exepath pgid gid filename
+294 setpgid: pid pgid > res pid pgid
+296 bpf: cmd > fd
+298 seccomp: op flags > res op flags
+300 unlink: > res path
+302 unlinkat: > res dirfd name flags
+304 mkdirat: > res dirfd path mode
+306 openat!: dirfd name flags mode > fd dirfd name flags mode dev ino
+308 link: > res oldpath newpath
+310 linkat: > res olddir oldpath newdir newpath flags
+312 fchmodat: > res dirfd filename mode
+314 chmod: > res filename mode
+316 fchmod: > res fd mode
+318 renameat2: > res olddirfd oldpath newdirfd newpath flags
+320 userfaultfd: > res flags
+326 openat2!: dirfd name flags mode resolve > fd dirfd name flags mode resolve dev ino
+328 mprotect: addr length prot > res addr length prot
+330 execveat!: dirfd pathname at_flags > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid trusted_exepath pgid gid
+332 copy_file_range: fdin offin len > res fdout offout fdin offin len
+334 clone3: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid
+336 open_by_handle_at: > fd mountfd flags path
+338 io_uring_setup: > res entries sq_entries cq_entries flags
+340 io_uring_enter: > res fd to_submit min_complete flags
+342 io_uring_register: > res fd opcode arg nr_args
+352 capset: > res cap_inheritable cap_permitted cap_effective
+362 dup2: fd > res oldfd newfd
+364 dup3: fd > res oldfd newfd flags
+366 dup: fd > res oldfd
+368 bpf: cmd > fd cmd
+378 chown: > res path uid gid
+380 lchown: > res path uid gid
+382 fchown: > res fd uid gid
+384 fchownat: > res dirfd pathname uid gid flags
+388 accept4: flags > fd tuple queuepct queuelen queuemax flags
+390 umount2: flags > res name flags
+392 pipe2: > res fd1 fd2 ino flags
+396 eventfd2: initval > res flags initval
+400 prctl: > res option arg2_str arg2_int
+404 memfd_create: > fd name flags
+406 pidfd_getfd: > fd pid_fd target_fd flags
+410 init_module: > res img length uargs
+412 finit_module: > res fd uargs flags
+414 mknod: > res path mode dev
+416 mknodat: > res dirfd path mode dev
+418 newfstatat: > res dirfd path
+420 process_vm_readv: > res pid data
+422 process_vm_writev: > res pid data
+424 delete_module: > res name flags
+426 setreuid: > res ruid euid
+428 setregid: > res rgid egid
+`;
+
+export interface ScapEvent {
+  name: string;
+  isEntryTold: boolean;
+  entry: string[];
+  exit: string[];
+}
+
+// By the code of the entry.
+export const kScapEvents: ReadonlyMap<number, ScapEvent> = new Map(
+  kTable.trim().split("\n").map((line) => {
+    const found = /^(\d+) ([\w.]+)(!?):(.*)>(.*)$/.exec(line);
+    if (!found) throw new Error(`event table: ${line}`);
+    const [, code, name, told, entry, exit] = found;
+    const words = (text: string) => text.trim().split(/\s+/).filter((word) => word !== "");
+    return [Number(code), { name: name!, isEntryTold: told === "!", entry: words(entry!), exit: words(exit!) }];
+  }),
+);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of threads and descriptors while a capture is read: the tables that the capture began with, changed by each event.
+import { addressText } from "../../wire/address.js";
+
+export interface Thread {
+  tid: number;
+  pid: number;
+  ptid: number;
+  sid: number | null;
+  pgid: number | null;
+  vpid: number | null;
+  tty: number | null;
+  uid: number;
+  gid: number;
+  loginuid: number | null;
+  capInheritable: bigint | null;
+  capPermitted: bigint | null;
+  capEffective: bigint | null;
+  exeFlags: number | null;
+  exeIno: bigint | null;
+  exeCtime: bigint | null;
+  exeMtime: bigint | null;
+  fdLimit: number | null;
+  startTime: bigint | null; // when its clone was seen
+  name: string;
+  exe: string;
+  exepath: string;
+  args: string[];
+  env: string[];
+  cwd: string;
+  cgroups: string[];
+  descriptors: Map<number, Descriptor>; // shared by the threads of a process
+  version: number; // counts changes
+}
+
+export interface Descriptor {
+  type: string; // Falco's letter
+  name: string | null;
+  nameraw: string | null;
+  ino: bigint;
+  dev: bigint | null;
+  protocol: number | null;
+  cip: Uint8Array | null;
+  sip: Uint8Array | null;
+  cport: number | null;
+  sport: number | null;
+  isServer: boolean;
+  isConnected: boolean;
+  isListening: boolean;
+  isNameChanged: boolean; // by the event at hand
+  closesOnExec: boolean;
+}
+
+export function newThread(tid: number): Thread {
+  return {
+    tid, pid: tid, ptid: 0, sid: null, pgid: null, vpid: null, tty: null, uid: 0, gid: 0, loginuid: null, capInheritable: null, capPermitted: null,
+    capEffective: null, exeFlags: null, exeIno: null, exeCtime: null, exeMtime: null, fdLimit: null, startTime: null, name: "", exe: "",
+    exepath: "", args: [], env: [], cwd: "/", cgroups: [], descriptors: new Map(), version: 0,
+  };
+}
+
+export function newDescriptor(type: string): Descriptor {
+  return {
+    type, name: null, nameraw: null, ino: 0n, dev: null, protocol: null, cip: null, sip: null, cport: null, sport: null, isServer: false,
+    isConnected: false, isListening: false, isNameChanged: false, closesOnExec: false,
+  };
+}
+
+// Both ends of a connection, client first.
+export function internet(d: Descriptor, cip: Uint8Array, cport: number, sip: Uint8Array, sport: number): void {
+  Object.assign(d, { cip, cport, sip, sport, name: `${addressText(cip)}:${cport}->${addressText(sip)}:${sport}` });
+}
+
+export class State {
+  readonly threads = new Map<number, Thread>();
+  users = new Map<number, string>();
+  groups = new Map<number, string>();
+
+  add(thread: Thread): void {
+    this.threads.set(thread.tid, thread);
+  }
+
+  // A thread that the capture does not tell of is known by its number only.
+  thread(tid: number): Thread {
+    let thread = this.threads.get(tid);
+    if (!thread) {
+      thread = newThread(tid);
+      this.threads.set(tid, thread);
+    }
+    return thread;
+  }
+
+  // Threads of one process have one table of descriptors.
+  shareDescriptors(): void {
+    for (const thread of this.threads.values()) {
+      const main = this.threads.get(thread.pid);
+      if (main && main !== thread) thread.descriptors = main.descriptors;
+    }
+  }
+
+  // The container's id from the control group, as container engines name it: 64 hex digits, of which 12 are shown.
+  containerId(thread: Thread): string | null {
+    for (const cgroup of thread.cgroups) {
+      const found = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:$|\/)/.exec(cgroup);
+      if (found) return found[1]!.slice(0, 12);
+    }
+    return null;
+  }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as Falco does.
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { gzipSync } from "node:zlib";
+import { loadRules } from "../../../host/falco/load.js";
+import { replay } from "../../../host/falco/scap/replay.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { fieldValue } from "../../../host/wire/fields.js";
+import { Judge } from "./judge.js";
+import { type Case, fixture, kCases, kShared } from "./shared.js";
+
+const kCaptures: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
+
+function read(name: string): Buffer {
+  return readFileSync(`${kShared}captures/${name}`);
+}
+
+for (const c of kCases) {
+  const name = c.capture?.length === 1 ? kCaptures[c.capture[0]!] : undefined;
+  if (!name || c.exit !== 0) continue;
+  test(`${c.name} detects what Falco detects in ${name}`, async () => {
+    const counts = await detect(c, name);
+    for (const { count, of } of c.detections ?? []) {
+      const found = counts.filter((d) => of.every(([key, value]) => d[key as "Rule" | "Priority"].toLowerCase() === alike(value)));
+      const what = `${found.length} of ${JSON.stringify(of)} in ${JSON.stringify(counts)}`;
+      if (count === ">0") assert.ok(found.length > 0, what);
+      else assert.is(found.length, count, what);
+    }
+  });
+}
+
+function alike(value: string): string {
+  return value.toLowerCase() === "info" ? "informational" : value.toLowerCase();
+}
+
+async function detect(c: Case, capture: string): Promise<{ Rule: string; Priority: string }[]> {
+  const loaded = loadRules(c.rules.map(fixture));
+  assert.ok(loaded.ok);
+  const selected = select(c, loaded.rules);
+  const out: { Rule: string; Priority: string }[] = [];
+  if (!selected.some((rule) => rule.enabled)) return out;
+  const judge = await Judge.of(selected, { matching: "first" }).catch((error: { code?: string }) => {
+    if (error.code === "VEDETTE_POLICY_NO_RULES") return null;
+    throw error;
+  });
+  for (const bytes of judge ? replay(read(capture), capture).batches : []) {
+    for (const names of judge!.judge(openBatch(bytes))) {
+      for (const rule of names) out.push({ Rule: rule, Priority: selected.find((r) => r.name === rule)!.priority });
+    }
+  }
+  return out;
+}
+
+// The cases about tags are run with Falco's -t and -T, which their names tell.
+function select<T extends { tags: string[]; enabled: boolean }>(c: Case, rules: T[]): T[] {
+  const found = /^Legacy_(RunTags|DisabledTags)([A-Z][a-z]*)$/.exec(c.name);
+  if (!found) return rules;
+  const tags = [...found[2]!.toLowerCase()];
+  const has = (rule: T) => rule.tags.some((tag) => tags.includes(tag));
+  return rules.map((rule) => ({ ...rule, enabled: found[1] === "RunTags" ? has(rule) : !has(rule) }));
+}
+
+const kShapes: [string, Record<string, number>][] = [
+  ["cat_write.scap", { open: 8, execve: 1, access: 3, procexit: 1 }],
+  ["open-multiple-files.scap", { open: 26, procexit: 1 }],
+  ["connect_localhost.scap", { socket: 3, connect: 1 }],
+  ["curl_google.scap", { execve: 1, connect: 4, sendto: 2, recvfrom: 4 }],
+  ["single_ipv6_conn.scap", { socket: 4, bind: 2, listen: 1, connect: 3, accept: 1 }],
+  ["syscall.scap", { open: 8 }],
+];
+for (const [name, shape] of kShapes) {
+  test(`${name} gives its events`, () => {
+    const { batches, summary } = replay(read(name), name);
+    const counts: Record<string, number> = {};
+    for (const bytes of batches) {
+      const batch = openBatch(bytes);
+      for (const at of batch.offsets) {
+        const type = String(fieldValue("evt.type")!(batch, at));
+        counts[type] = (counts[type] ?? 0) + 1;
+      }
+    }
+    for (const [type, count] of Object.entries(shape)) assert.is(counts[type], count, type);
+    assert.equal({ ...summary(), events: 0, skipped: 0 }, { events: 0, skipped: 0, unknownBlocks: 0, isTruncated: false });
+  });
+}
+
+test("a connection of a capture are what the capture says", () => {
+  const seen: string[] = [];
+  for (const bytes of replay(read("single_ipv6_conn.scap"), "x").batches) {
+    const batch = openBatch(bytes);
+    for (const at of batch.offsets) {
+      const get = (name: string) => fieldValue(name)!(batch, at);
+      if (get("evt.type") === "accept") seen.push(`${get("fd.name")} ${get("fd.l4proto")} ${get("fd.is_server")}`);
+    }
+  }
+  assert.equal(seen, ["2001:db8::4:54405->2001:db8::3:1234 tcp true"]);
+});
+
+test("a capture cut off at any byte gives what came before, and says so", () => {
+  const whole = read("syscall.scap");
+  const plain = whole[0] === 0x1f ? undefined : whole;
+  const count = (file: Buffer) => {
+    const { batches, summary } = replay(file, "cut.scap");
+    let records = 0;
+    for (const bytes of batches) records += openBatch(bytes).count;
+    return { records, isTruncated: summary().isTruncated };
+  };
+  const full = count(whole);
+  for (const part of [0.3, 0.6, 0.9, 0.99]) {
+    const cut = count((plain ?? whole).subarray(0, Math.floor(whole.length * part)));
+    assert.ok(cut.records <= full.records);
+    assert.ok(cut.isTruncated, `at ${part}`);
+  }
+});
+
+test("what is no capture is refused with a reason", () => {
+  for (const bytes of [Buffer.alloc(0), Buffer.from("not a capture at all, but long enough to look"), gzipSync(Buffer.from("x"))]) {
+    assert.throws(() => replay(bytes, "x.scap"), (error: { code: string }) => error.code === "VEDETTE_SCAP_UNREADABLE");
+  }
+});
+
+assert.ok(existsSync(kShared));
+test.run();

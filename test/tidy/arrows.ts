@@ -14,7 +14,9 @@ import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 
 const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
-const HOST_BASE = ["host/errors", "host/capture", "host/wire"];
+// Leaves: an error, where the build put things, an errno in words.
+const HOST_LEAVES = ["host/errors", "host/paths", "host/reason"];
+const HOST_BASE = [...HOST_LEAVES, "host/capture", "host/wire"];
 
 export const ARROWS: Record<string, string[]> = {
   [WIRE]: [],
@@ -27,8 +29,10 @@ export const ARROWS: Record<string, string[]> = {
   "capture/agent": [...CORE, "capture/tracer", "capture/witness"],
   "capture/addon": [WIRE],
   "host/errors": [WIRE],
+  "host/paths": [],
+  "host/reason": [],
   "host/wire": [WIRE, "host/errors"],
-  "host/capture": [WIRE, "host/errors", "host/wire"],
+  "host/capture": [WIRE, ...HOST_LEAVES, "host/wire"],
   "host/engine": ["*host"],
   "host/policy": ["*host", "rules-wasm"], // hands the compiler its transform and the SDK
   "host/wasm": ["*host"],

@@ -65,7 +65,7 @@ export function printable(bytes: Uint8Array): string {
 
 /** Types whose text is more than a function of one number. */
 const TEXTS: Readonly<Record<string, (param: Field, event: EventType) => ParamText>> = {
-  path: (param) => pathText(param, undefined),
+  path: (param, event) => (event.name === "chdir" ? newDirectory(param) : pathText(param, undefined)),
   relpath: (param, event) => pathText(param, event.params[event.params.indexOf(param) - 1]),
   uid: (param) => ownerText(param, PROCESS_AT.uid as number, PROCESS_AT.user as number),
   gid: (param) => ownerText(param, PROCESS_AT.gid as number, PROCESS_AT.group as number),
@@ -132,6 +132,17 @@ function pathText(param: Field, dirfd: Field | undefined): ParamText {
     const fd = directory?.(batch, at) ?? AT_FDCWD;
     if (fd === AT_FDCWD) return joinPath(processText(batch, processAt(batch, at), PROCESS_AT.cwd as number), path);
     return joinedByAgent(batch, at, path, Number(fd)) ?? path;
+  };
+}
+
+/** A chdir's process stands in the new directory already: joining the path with that again would be wrong. */
+function newDirectory(param: Field): ParamText {
+  const passed = pathText(param, undefined);
+  const slot = HEADER_SIZE + 8 * param.slot;
+  return (batch, at) => {
+    if (resultOf(batch, at) !== 0 || readText(batch, batch.recordView, at + slot)?.startsWith("/"))
+      return passed(batch, at);
+    return processText(batch, processAt(batch, at), PROCESS_AT.cwd as number) ?? passed(batch, at);
   };
 }
 

@@ -141,6 +141,22 @@ const CASES: readonly Case[] = [
     reads: { "evt.arg.path": "/etc/../etc/shadow" },
   },
   {
+    title: "a chdir that succeeded names the directory that the process stands in now",
+    event: "chdir",
+    record: { result: 0 },
+    process: { cwd: "/srv/app" },
+    params: { path: "app" },
+    reads: { "evt.arg.path": "/srv/app" },
+  },
+  {
+    title: "a chdir that failed is joined with where the process still is",
+    event: "chdir",
+    record: { result: -2 },
+    process: { cwd: "/srv" },
+    params: { path: "app" },
+    reads: { "evt.arg.path": "/srv/app" },
+  },
+  {
     title: "too many .. end at the root",
     event: "unlink",
     process: { cwd: "/a" },

@@ -13,18 +13,27 @@ export function writeUtf8(text: string, at: usize): void {
   String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, at);
 }
 
-/** Whether the `size` bytes at `at` begin with `text`. */
+/** Whether the `size` bytes at `at` begin with `text`. Four code units are squeezed into four bytes at a time. */
 export function beginsWith(at: usize, size: u32, text: string): bool {
   const length = <u32>text.length;
   if (length > size) return false; // no character takes fewer bytes than code units
   const units = changetype<usize>(text);
-  for (let i: u32 = 0; i < length; i++) {
+  let i: u32 = 0;
+  for (const whole = length & ~3; i < whole; i += 4) {
+    let four = load<u64>(units + (i << 1));
+    if ((four & NOT_ASCII) != 0) return beginsWithEncoded(at, size, text);
+    four = (four | (four >> 8)) & 0x0000ffff0000ffff;
+    if (load<u32>(at + i) != <u32>(four | (four >> 16))) return false;
+  }
+  for (; i < length; i++) {
     const unit = <u32>load<u16>(units + (i << 1));
     if (unit >= 0x80) return beginsWithEncoded(at, size, text);
     if (<u32>load<u8>(at + i) != unit) return false;
   }
   return true;
 }
+
+const NOT_ASCII: u64 = 0xff80ff80ff80ff80;
 
 /** Whether the bytes are exactly `text`. */
 export function isSame(at: usize, size: u32, text: string): bool {

@@ -25,7 +25,10 @@ const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record
   },
   AnyFork: { doc: "a process was made", members: ["clone", "clone3", "fork", "vfork"] },
   AnyRead: { doc: "bytes were read from a descriptor", members: ["read", "pread", "readv", "preadv", "preadv2"] },
-  AnyWrite: { doc: "bytes were written to a descriptor", members: ["write", "pwrite", "writev", "pwritev", "pwritev2"] },
+  AnyWrite: {
+    doc: "bytes were written to a descriptor",
+    members: ["write", "pwrite", "writev", "pwritev", "pwritev2"],
+  },
   AnySend: { doc: "bytes were sent", members: ["sendto", "sendmsg", "sendmmsg"] },
   AnyReceive: { doc: "bytes were received", members: ["recvfrom", "recvmsg", "recvmmsg"] },
   AnyAccept: { doc: "a connection was accepted", members: ["accept", "accept4"] },
@@ -91,7 +94,15 @@ import { StrList } from "../str-list";
 export namespace EventId {
 ${model.events.map((event) => `  export const ${identifier(event.name)}: u32 = ${event.id};`).join("\n")}
 }
-${model.events.map((event) => emitClass(className(event.name), event.doc, event.params.filter((param) => param.slot >= 0).map((param) => getter(memberName(param), param, at(param))))).join("")}${families.join("")}`;
+${model.events
+  .map((event) =>
+    emitClass(
+      className(event.name),
+      event.doc,
+      event.params.filter((param) => param.slot >= 0).map((param) => getter(memberName(param), param, at(param))),
+    ),
+  )
+  .join("")}${families.join("")}`;
 }
 
 function emitClass(name: string, doc: string, getters: string[]): string {
@@ -190,10 +201,29 @@ function read(field: Field, offset: number): string {
 }
 
 const RESULTS: Record<string, string> = {
-  path: "Str", relpath: "Str", str: "Str", bytes: "Str", strlist: "StrList", sockaddr: "Sockaddr", addr: "Addr",
-  uint: "u64", hex: "u64", mode: "u64", flags: "u64", enum: "u64", time: "u64",
-  int: "i64", fd: "i64", pid: "i64", uid: "i64", gid: "i64", errno: "i64", sig: "i64",
-  bool: "bool", process: "Process", descriptor: "Descriptor",
+  path: "Str",
+  relpath: "Str",
+  str: "Str",
+  bytes: "Str",
+  strlist: "StrList",
+  sockaddr: "Sockaddr",
+  addr: "Addr",
+  uint: "u64",
+  hex: "u64",
+  mode: "u64",
+  flags: "u64",
+  enum: "u64",
+  time: "u64",
+  int: "i64",
+  fd: "i64",
+  pid: "i64",
+  uid: "i64",
+  gid: "i64",
+  errno: "i64",
+  sig: "i64",
+  bool: "bool",
+  process: "Process",
+  descriptor: "Descriptor",
 };
 
 function resultOf(field: Field): string {
@@ -217,7 +247,10 @@ function memberName(field: Field): string {
 
 /** `process_vm_readv` → `ProcessVmReadv`, `vedette.notice` → `VedetteNotice`. */
 function className(name: string): string {
-  return name.split(/[_.]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  return name
+    .split(/[_.]/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join("");
 }
 
 /** `open` → `OpenFlag`, `signal` → `Signal`; an enum that has an event's name gets `Enum` behind it. */

@@ -66,10 +66,19 @@ export class Engine {
 
   private constructor(options: EngineOptions) {
     this.#options = options;
-    this.#posts = options.readers.map((reader) => ({ reader, control: new WorkerControl(), seats: new Map(), worker: null, starting: Promise.resolve(), isEnded: false }));
-    options.policies.forEach((policy, id) => this.#postOf(id).seats.set(id, { id, policy }));
+    this.#posts = options.readers.map((reader) => ({
+      reader,
+      control: new WorkerControl(),
+      seats: new Map(),
+      worker: null,
+      starting: Promise.resolve(),
+      isEnded: false,
+    }));
+    for (const [id, policy] of options.policies.entries()) this.#postOf(id).seats.set(id, { id, policy });
     this.#quarantine = new Quarantine((id) => this.#comeBack(id));
-    this.#watchdog = new Watchdog(options.budgetMs ?? BUDGET_MS, (post, id, epoch) => this.#overrun(this.#posts[post] as Post, id, epoch));
+    this.#watchdog = new Watchdog(options.budgetMs ?? BUDGET_MS, (post, id, epoch) =>
+      this.#overrun(this.#posts[post] as Post, id, epoch),
+    );
     this.finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -114,7 +123,13 @@ export class Engine {
   /** Resolves when the worker is ready, or gone: then another was started in its place. */
   #spawn(post: Post): Promise<void> {
     const seats = [...post.seats.values()].filter(({ id }) => !this.#quarantine.has(id));
-    const start: WorkerStart = { ring: this.#options.ring, reader: post.reader, control: post.control.memory, seats, containers: this.#containers };
+    const start: WorkerStart = {
+      ring: this.#options.ring,
+      reader: post.reader,
+      control: post.control.memory,
+      seats,
+      containers: this.#containers,
+    };
     const worker = startThread("./worker", { workerData: start });
     post.worker = worker;
     return new Promise((resolve, reject) => {
@@ -127,11 +142,13 @@ export class Engine {
         cause = error;
       });
       worker.on("exit", () => {
-        if (post.worker !== worker) resolve(); // replaced: its successor is waited for
-        else this.#onGone(post, cause).then(resolve, (error) => {
-          this.#fail(error);
-          reject(error);
-        });
+        if (post.worker !== worker)
+          resolve(); // replaced: its successor is waited for
+        else
+          this.#onGone(post, cause).then(resolve, (error) => {
+            this.#fail(error);
+            reject(error);
+          });
       });
     });
   }
@@ -139,15 +156,19 @@ export class Engine {
   #onReport(post: Post, report: Report): void {
     switch (report.kind) {
       case "ready":
-        return;
+        break;
       case "judged":
-        return this.#onJudged(report);
+        this.#onJudged(report);
+        break;
       case "seated":
-        return this.#onSeated(post, report.id, report.fault);
+        this.#onSeated(post, report.id, report.fault);
+        break;
       case "trapped":
-        return this.#onTrapped(post, report);
+        this.#onTrapped(post, report);
+        break;
       case "log":
-        return this.#options.onLog?.(this.#name(post, report.id), report.level, report.text);
+        this.#options.onLog?.(this.#name(post, report.id), report.level, report.text);
+        break;
       case "ended":
         post.isEnded = true;
         if (this.#posts.every((one) => one.isEnded)) void this.stop();
@@ -178,7 +199,13 @@ export class Engine {
     if (worker === null || this.#isStopping) return;
     post.worker = null; // its exit is ours to handle
     const wait = this.#quarantine.add(id);
-    this.#fault(new VedetteError("VEDETTE_POLICY_OVERRUN", { policy: this.#name(post, id), budget: this.#watchdog.budgetMs, wait: wait / 1000 }));
+    this.#fault(
+      new VedetteError("VEDETTE_POLICY_OVERRUN", {
+        policy: this.#name(post, id),
+        budget: this.#watchdog.budgetMs,
+        wait: wait / 1000,
+      }),
+    );
     post.starting = worker.terminate().then(() => {
       // It may have come back at the last moment: then another policy was called meanwhile, and judges the batch again.
       if (post.control.epoch === epoch) post.control.finish(id);

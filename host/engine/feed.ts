@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A ring that JavaScript fills: for replays, tests.yaml and benchmarks. It writes entries as the addon's threads do
 // (host/capture/ring.ts draws them), from one thread, and only batches that were checked.
-import { CONTROL_BYTES, closeRing, ENTRY_HEADER_BYTES, openReader, READERS_MAX, TYPE_WORDS, wakeReaders } from "../capture/ring.js";
+import {
+  CONTROL_BYTES,
+  closeRing,
+  ENTRY_HEADER_BYTES,
+  openReader,
+  READERS_MAX,
+  TYPE_WORDS,
+  wakeReaders,
+} from "../capture/ring.js";
 import type { Batch } from "../wire/batch.js";
 
 const HEAD = 0;
@@ -60,7 +68,8 @@ export class Feed {
     let used = 0;
     for (let index = 0; index < READERS_MAX; index++) {
       const tail = READERS + 2 * index;
-      if (Atomics.load(this.#control, tail + 1) !== 0) used = Math.max(used, (head - Atomics.load(this.#control, tail)) | 0);
+      if (Atomics.load(this.#control, tail + 1) !== 0)
+        used = Math.max(used, (head - Atomics.load(this.#control, tail)) | 0);
     }
     return this.#units - used;
   }

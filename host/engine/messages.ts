@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the main thread and a policy worker say to each other. All of it is plain data; compiled modules share their code.
 import type { Alert } from "../output/alert.js";
-import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "../policy/load.js";
+import type { ContainerFacts } from "../wire/container.js";
 
 /** A policy in its place: ids grow, and policies judge in the order of their ids. */
 export interface Seat {
@@ -29,7 +29,21 @@ export type Order =
 export type Report =
   | { readonly kind: "ready" }
   | { readonly kind: "seated"; readonly id: number; readonly fault: string | null }
-  | { readonly kind: "judged"; readonly id: number; readonly batch: number; readonly stream: number; readonly alerts: readonly Alert[]; readonly dropped: number }
-  | { readonly kind: "trapped"; readonly id: number; readonly batch: number; readonly event: number; readonly reason: string; readonly isBroken: boolean }
+  | {
+      readonly kind: "judged";
+      readonly id: number;
+      readonly batch: number;
+      readonly stream: number;
+      readonly alerts: readonly Alert[];
+      readonly dropped: number;
+    }
+  | {
+      readonly kind: "trapped";
+      readonly id: number;
+      readonly batch: number;
+      readonly event: number;
+      readonly reason: string;
+      readonly isBroken: boolean;
+    }
   | { readonly kind: "log"; readonly id: number; readonly level: number; readonly text: string }
   | { readonly kind: "ended" };

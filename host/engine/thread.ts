@@ -10,5 +10,8 @@ export function startThread(file: string, options: WorkerOptions): Worker {
   const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".js"}`, import.meta.url);
   if (!IS_SOURCE) return new Worker(url, options);
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;
-  return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, { ...options, eval: true });
+  return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, {
+    ...options,
+    eval: true,
+  });
 }

@@ -28,7 +28,7 @@ export class Watchdog {
     const sights: Sight[] = controls.map(() => ({ epoch: -1, since: 0 }));
     this.#timer = setInterval(() => {
       const now = performance.now();
-      controls.forEach((control, i) => this.#look(control, sights[i] as Sight, i, now));
+      for (const [i, control] of controls.entries()) this.#look(control, sights[i] as Sight, i, now);
     }, this.budgetMs / LOOKS_PER_BUDGET);
   }
 

@@ -4,7 +4,7 @@
 // at any instruction; the next one, with the same control block and the same reader, finds the batch that was at hand and
 // begins behind the policies that had finished with it.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { RingReader, type RawBatch } from "../capture/ring.js";
+import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import { openChecked } from "../wire/batch.js";
 import { WorkerControl } from "./control.js";
@@ -54,7 +54,10 @@ function judgeBatch(raw: RawBatch): void {
     control.leave();
     if (isBroken) runners.delete(id);
     for (const { level, text } of logs) report({ kind: "log", id, level, text });
-    faults.forEach(({ event, reason }, i) => report({ kind: "trapped", id, batch: control.batch, event, reason, isBroken: isBroken && i === faults.length - 1 }));
+    for (const [i, { event, reason }] of faults.entries()) {
+      const isLast = i === faults.length - 1;
+      report({ kind: "trapped", id, batch: control.batch, event, reason, isBroken: isBroken && isLast });
+    }
     if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: raw.stream, alerts, dropped });
     control.finish(id);
   }
@@ -66,10 +69,17 @@ function obey(): boolean {
   for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
     const order = message.message as Order;
     switch (order.kind) {
-      case "seat": seatPolicy(order.seat); break;
-      case "unseat": runners.delete(order.id); break;
-      case "container": order.facts === null ? containers.delete(order.stream) : containers.set(order.stream, order.facts); break;
-      case "stop": return false;
+      case "seat":
+        seatPolicy(order.seat);
+        break;
+      case "unseat":
+        runners.delete(order.id);
+        break;
+      case "container":
+        order.facts === null ? containers.delete(order.stream) : containers.set(order.stream, order.facts);
+        break;
+      case "stop":
+        return false;
     }
   }
   return true;

@@ -46,7 +46,17 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
   libraryFiles["rt/stub"] = await readFile(join(SDK, "runtime/stub.ts"), "utf8");
   let wasm: Uint8Array | null = null;
   const { error, stderr } = await asc(
-    ["index.ts", "--baseDir", folder, "--config", relative(folder, join(ROOT, "asconfig.json")), "--path", SDK_PREFIX, "--outFile", "policy.wasm"],
+    [
+      "index.ts",
+      "--baseDir",
+      folder,
+      "--config",
+      relative(folder, join(ROOT, "asconfig.json")),
+      "--path",
+      SDK_PREFIX,
+      "--outFile",
+      "policy.wasm",
+    ],
     {
       readFile: (name, base) => readSource(folder, name, base),
       listFiles: () => [],
@@ -66,7 +76,13 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
     },
   );
   if (error !== null && !diagnostics.some((diagnostic) => diagnostic.isError))
-    diagnostics.push({ text: `${error.message} ${stderr.toString()}`.trim(), isError: true, file: null, start: 0, end: 0 });
+    diagnostics.push({
+      text: `${error.message} ${stderr.toString()}`.trim(),
+      isError: true,
+      file: null,
+      start: 0,
+      end: 0,
+    });
   return { wasm: error === null ? wasm : null, rules: transform.metadata?.rules.length ?? 0, diagnostics };
 }
 

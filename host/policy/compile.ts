@@ -45,8 +45,11 @@ export class PolicyCompiler {
     const errors = answer.diagnostics.filter((diagnostic) => diagnostic.isError);
     if (errors[0] !== undefined) throw compileError(folder, errors[0], errors.length);
     if (answer.rules === 0) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder });
-    if (answer.wasm === null) throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
-    const warnings = answer.diagnostics.filter((diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"));
+    if (answer.wasm === null)
+      throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
+    const warnings = answer.diagnostics.filter(
+      (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
+    );
     return { wasm: answer.wasm, warnings: warnings.map((warning) => compileError(folder, warning, 1)) };
   }
 
@@ -64,7 +67,10 @@ export class PolicyCompiler {
   }
 
   #send(request: CompileRequest): Promise<CompileAnswer> {
-    this.#child ??= fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), { serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    this.#child ??= fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), {
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
     const child = this.#child;
     let said = "";
     return new Promise((resolve, reject) => {
@@ -73,9 +79,12 @@ export class PolicyCompiler {
         this.close();
         reject(new VedetteError("VEDETTE_COMPILER_FAILED", { path: request.folder, reason }));
       };
-      const onExit = (status: number | null, signal: string | null): void => fail(`its process ended (${signal ?? status}) ${lastLine(said)}`.trim());
+      const onExit = (status: number | null, signal: string | null): void =>
+        fail(`its process ended (${signal ?? status}) ${lastLine(said)}`.trim());
       const onError = (error: Error): void => fail(reasonOf(error));
-      const onText = (text: Buffer): void => void (said = (said + text).slice(-4096));
+      const onText = (text: Buffer): void => {
+        said = (said + text).slice(-4096);
+      };
       const onAnswer = (answer: unknown): void => {
         finish();
         resolve(answer as CompileAnswer);
@@ -114,16 +123,32 @@ function compileError(folder: string, diagnostic: Diagnostic, count: number): Ve
   const path = join(folder, file);
   const source = diagnostic.file !== null && existsSync(path) ? readFileSync(path, "utf8") : "";
   const { line, column } = placeOf(source, diagnostic.start);
-  const inside = file === diagnostic.file || diagnostic.file === null ? "" : ` (in ${diagnostic.file.replace("~lib/vedette/", "the SDK's ")})`;
+  const inside =
+    file === diagnostic.file || diagnostic.file === null
+      ? ""
+      : ` (in ${diagnostic.file.replace("~lib/vedette/", "the SDK's ")})`;
   const more = count > 1 ? ` (and ${count - 1} more)` : "";
-  const excerpt = source === "" ? "The error is not in a line of the policy's own." : excerptOf(source, diagnostic.start, diagnostic.end);
-  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: `${diagnostic.text}${inside}${more}`, excerpt });
+  const excerpt =
+    source === ""
+      ? "The error is not in a line of the policy's own."
+      : excerptOf(source, diagnostic.start, diagnostic.end);
+  return new VedetteError("VEDETTE_POLICY_COMPILE", {
+    path,
+    line,
+    column,
+    reason: `${diagnostic.text}${inside}${more}`,
+    excerpt,
+  });
 }
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */
 function digestOf(folder: string, head: PolicyHead): string {
   const hash = createHash("sha256").update(sdkDigest()).update(JSON.stringify(head));
-  for (const path of sourcesOf(folder)) hash.update(`${relative(folder, path)}\0`).update(readFileSync(path)).update("\0");
+  for (const path of sourcesOf(folder))
+    hash
+      .update(`${relative(folder, path)}\0`)
+      .update(readFileSync(path))
+      .update("\0");
   return hash.digest("hex");
 }
 
@@ -132,7 +157,11 @@ function sourcesOf(folder: string): string[] {
   const sources: string[] = [];
   const look = (at: string): void => {
     for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (sources.length > SOURCES_MAX) throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path: folder, reason: `it holds more than ${SOURCES_MAX} sources` });
+      if (sources.length > SOURCES_MAX)
+        throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
+          path: folder,
+          reason: `it holds more than ${SOURCES_MAX} sources`,
+        });
       if (entry.isDirectory() && entry.name !== "node_modules") look(join(at, entry.name));
       else if (entry.isFile() && entry.name.endsWith(".ts")) sources.push(join(at, entry.name));
     }

@@ -4,14 +4,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";
-import { PACK } from "../paths.js";
 import { compileFormat } from "../output/format.js";
+import { PACK } from "../paths.js";
 import { type Admitted, admit, DEFAULT_LIMITS, type ModuleLimits } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
-import { parametersOf, type PolicyFile, POLICY_FILE, readPolicyFile } from "./policy-file.js";
+import { POLICY_FILE, type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
 import type { YamlFile } from "./yaml.js";
 
 export const MODULE_FILE = "policy.wasm";
@@ -35,7 +35,10 @@ export interface PolicyLoadOptions {
 }
 
 /** Loads the policies in or below each folder; none given: the pack that comes with Vedette. */
-export async function loadPolicies(folders: readonly string[], options: PolicyLoadOptions = {}): Promise<LoadedPolicy[]> {
+export async function loadPolicies(
+  folders: readonly string[],
+  options: PolicyLoadOptions = {},
+): Promise<LoadedPolicy[]> {
   const found = (folders.length > 0 ? folders : [PACK]).flatMap(findPolicies);
   const compiler = options.compiler ?? new PolicyCompiler();
   try {
@@ -50,7 +53,11 @@ export async function loadPolicies(folders: readonly string[], options: PolicyLo
 /** Loads the policy that stands in `folder`. `set`: parameters that are not at their default. */
 export async function loadPolicy(
   folder: string,
-  { compiler = new PolicyCompiler(), limits = DEFAULT_LIMITS, set = {} }: PolicyLoadOptions & { readonly set?: ParameterValues } = {},
+  {
+    compiler = new PolicyCompiler(),
+    limits = DEFAULT_LIMITS,
+    set = {},
+  }: PolicyLoadOptions & { readonly set?: ParameterValues } = {},
 ): Promise<LoadedPolicy> {
   const file = readPolicyFile(folder);
   const { name, version } = file.value;
@@ -61,13 +68,21 @@ export async function loadPolicy(
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
-  return { name, version, folder, admitted, parameters: resolveParameters(admitted.metadata, { ...valuesOf(file.value), ...set }, folder), rules };
+  return {
+    name,
+    version,
+    folder,
+    admitted,
+    parameters: resolveParameters(admitted.metadata, { ...valuesOf(file.value), ...set }, folder),
+    rules,
+  };
 }
 
 /** Sources win: a module that stands beside them may be older. */
 function moduleBytes(folder: string, file: PolicyFile, compiler: PolicyCompiler): Promise<Uint8Array> | Uint8Array {
   const { name, version } = file;
-  if (existsSync(join(folder, SOURCE_FILE))) return compiler.compile(folder, { name, version, parameters: parametersOf(file) });
+  if (existsSync(join(folder, SOURCE_FILE)))
+    return compiler.compile(folder, { name, version, parameters: parametersOf(file) });
   const path = join(folder, MODULE_FILE);
   if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
   return readFileSync(path);
@@ -96,7 +111,11 @@ function checkOutputs(rules: readonly LoadedRule[], path: string): void {
       compileFormat(rule.output);
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
-      throw new VedetteError("VEDETTE_POLICY_YAML", { path, line: 1, column: 1, reason: `rule "${rule.name}": ${error.message.replace(/\.$/, "")}` }, { cause: error });
+      throw new VedetteError(
+        "VEDETTE_POLICY_YAML",
+        { path, line: 1, column: 1, reason: `rule "${rule.name}": ${error.message.replace(/\.$/, "")}` },
+        { cause: error },
+      );
     }
   }
 }

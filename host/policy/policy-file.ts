@@ -32,7 +32,9 @@ const PolicyFile = z.strictObject({
   name: Name,
   version: z.string().default("0.0.0"),
   description: z.string().default(""),
-  parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "a name of letters, digits, _ and -"), Parameter).default({}),
+  parameters: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "a name of letters, digits, _ and -"), Parameter)
+    .default({}),
   rules: z.record(z.string(), RuleChange).default({}),
 });
 

@@ -75,10 +75,29 @@ export class ShortEvents {
   #process(written: Written): number {
     const name = String(written.name ?? "program");
     const { parent, stdin, stdout, stderr, ...rest } = written;
-    const defaults = { pid: 1000, ppid: 1, vpid: 1000, uid: 0, gid: 0, loginuid: -1, tty: 0, name, exe: rest.exepath ?? name, exepath: `/usr/bin/${name}`, args: [], cwd: "/", user: "root", group: "root", exe_flags: 0 };
+    const defaults = {
+      pid: 1000,
+      ppid: 1,
+      vpid: 1000,
+      uid: 0,
+      gid: 0,
+      loginuid: -1,
+      tty: 0,
+      name,
+      exe: rest.exepath ?? name,
+      exepath: `/usr/bin/${name}`,
+      args: [],
+      cwd: "/",
+      user: "root",
+      group: "root",
+      exe_flags: 0,
+    };
     const slots: Record<string, SlotValue> = {
       ...slotsOf(PROCESS_FIELDS, { ...defaults, ...rest }),
-      parent: parent === null ? null : this.#process(parent === undefined ? INIT : { pid: Number(rest.pid ?? 1000) - 1, ...(parent as Written) }),
+      parent:
+        parent === null
+          ? null
+          : this.#process(parent === undefined ? INIT : { pid: Number(rest.pid ?? 1000) - 1, ...(parent as Written) }),
       stdin: this.#descriptor(stdin),
       stdout: this.#descriptor(stdout),
       stderr: this.#descriptor(stderr),
@@ -91,9 +110,16 @@ export class ShortEvents {
     const name = written.name ?? written.path;
     if (OPENS_MODE.test(event.name) && typeof name === "string") {
       const path = joinPath(String((written.proc as Written | undefined)?.cwd ?? "/"), name);
-      return this.#descriptor({ type: "f", name: path, nameraw: name, ...(result >= 0 ? { realpath: path } : {}), ...(written.flags === undefined ? {} : { open_flags: written.flags }) });
+      return this.#descriptor({
+        type: "f",
+        name: path,
+        nameraw: name,
+        ...(result >= 0 ? { realpath: path } : {}),
+        ...(written.flags === undefined ? {} : { open_flags: written.flags }),
+      });
     }
-    if (typeof written.addr === "string" && !written.addr.startsWith("/")) return this.#descriptor(`tcp 10.0.0.5:40000->${written.addr}`);
+    if (typeof written.addr === "string" && !written.addr.startsWith("/"))
+      return this.#descriptor(`tcp 10.0.0.5:40000->${written.addr}`);
     return null;
   }
 
@@ -110,21 +136,31 @@ export class ShortEvents {
 function descriptorOf(text: string): Written {
   const [kind = "", rest = ""] = text.split(/ (.*)/s);
   switch (kind) {
-    case "tcp": return { socktype: 1, l4proto: 6, ...socketOf(rest) };
-    case "udp": return { socktype: 2, l4proto: 17, ...socketOf(rest) };
-    case "unix": return { type: "u", family: "AF_LOCAL", name: `0->0 ${rest}` };
-    case "pipe": return { type: "p", name: "pipe:[1]" };
-    case "dir": return { type: "d", name: rest, realpath: rest };
-    case "memfd": return { type: "m", name: `/memfd:${rest}` };
+    case "tcp":
+      return { socktype: 1, l4proto: 6, ...socketOf(rest) };
+    case "udp":
+      return { socktype: 2, l4proto: 17, ...socketOf(rest) };
+    case "unix":
+      return { type: "u", family: "AF_LOCAL", name: `0->0 ${rest}` };
+    case "pipe":
+      return { type: "p", name: "pipe:[1]" };
+    case "dir":
+      return { type: "d", name: rest, realpath: rest };
+    case "memfd":
+      return { type: "m", name: `/memfd:${rest}` };
     default:
-      if (!text.startsWith("/")) throw new Error(`"${text}" is no descriptor: write /path, dir /path, tcp A->B, udp A->B, unix PATH, pipe or memfd NAME`);
+      if (!text.startsWith("/"))
+        throw new Error(
+          `"${text}" is no descriptor: write /path, dir /path, tcp A->B, udp A->B, unix PATH, pipe or memfd NAME`,
+        );
       return { type: "f", name: text, nameraw: text, realpath: text };
   }
 }
 
 function socketOf(text: string): Written {
   const [from, to] = text.split("->");
-  if (from === undefined || to === undefined) throw new Error(`"${text}" is no connection: write 10.0.0.5:40000->203.0.113.9:443`);
+  if (from === undefined || to === undefined)
+    throw new Error(`"${text}" is no connection: write 10.0.0.5:40000->203.0.113.9:443`);
   const [client, server] = [endpointOf(from), endpointOf(to)];
   const isSix = client.address.length === 16;
   return {
@@ -143,7 +179,8 @@ function slotsOf(fields: readonly Field[], written: Written): Record<string, Slo
   const slots: Record<string, SlotValue> = {};
   for (const [name, value] of Object.entries(written)) {
     const field = fields.find((one) => one.name === name);
-    if (field === undefined) throw new Error(`there is no "${name}" here; there are ${fields.map((one) => one.name).join(", ")}`);
+    if (field === undefined)
+      throw new Error(`there is no "${name}" here; there are ${fields.map((one) => one.name).join(", ")}`);
     if (field.type !== "process" && field.type !== "descriptor") slots[name] = slotValue(field, value);
   }
   return slots;
@@ -154,7 +191,14 @@ function paramsOf(event: EventType, written: Written): Record<string, SlotValue>
   for (const [name, value] of Object.entries(written)) {
     if (OWN_KEYS.has(name)) continue;
     const field = event.params.find((one) => one.name === name);
-    if (field === undefined) throw new ShortEventError(name, `${event.name} has no "${name}"; it has ${event.params.filter((one) => one.slot >= 0).map((one) => one.name).join(", ")}`);
+    if (field === undefined)
+      throw new ShortEventError(
+        name,
+        `${event.name} has no "${name}"; it has ${event.params
+          .filter((one) => one.slot >= 0)
+          .map((one) => one.name)
+          .join(", ")}`,
+      );
     if (field.slot < 0) throw new ShortEventError(name, `"${name}" of ${event.name} is ${field.from}: write it there`);
     params[name] = at(name, () => slotValue(field, value));
   }
@@ -188,4 +232,3 @@ function at<T>(key: string, make: () => T): T {
     throw new ShortEventError(key, (error as Error).message);
   }
 }
-

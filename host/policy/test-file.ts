@@ -26,7 +26,9 @@ const ExpectedAlert = z.strictObject({
 });
 const Test = z.strictObject({
   name: z.string().min(1),
-  parameters: z.record(z.string(), z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())])).default({}),
+  parameters: z
+    .record(z.string(), z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]))
+    .default({}),
   events: z.array(Event).min(1),
   alerts: z.array(z.union([z.string(), ExpectedAlert])),
 });
@@ -46,13 +48,21 @@ export interface PolicyTests {
 
 /** Reads tests.yaml of a folder. Throws VEDETTE_POLICY_TESTS. */
 export function readTests(folder: string): PolicyTests {
-  const file = readYaml(join(folder, TEST_FILE), TestFile as z.ZodType<z.infer<typeof TestFile>>, "VEDETTE_POLICY_TESTS");
+  const file = readYaml(
+    join(folder, TEST_FILE),
+    TestFile as z.ZodType<z.infer<typeof TestFile>>,
+    "VEDETTE_POLICY_TESTS",
+  );
   const tests = file.value.tests.map((test, i) => ({
     ...test,
     events: test.events.map((event, k) => {
       const entries = Object.entries(event);
       const [type, written] = entries[0] ?? [];
-      if (entries.length !== 1 || type === undefined) throw file.wrong(["tests", i, "events", k], "an event is one type with what it has, as in `openat: {name: /etc/hosts}`");
+      if (entries.length !== 1 || type === undefined)
+        throw file.wrong(
+          ["tests", i, "events", k],
+          "an event is one type with what it has, as in `openat: {name: /etc/hosts}`",
+        );
       return { type, written: written ?? {} };
     }),
     alerts: test.alerts.map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),

@@ -4,8 +4,8 @@
 // which it sees an event and keeps silent: a rule that always says yes is no rule.
 import { runTrials, type TrialResult } from "../engine/trial.js";
 import type { Alert } from "../output/alert.js";
-import { valueText } from "../wire/value.js";
 import { resolveParameters } from "../wasm/settings.js";
+import { valueText } from "../wire/value.js";
 import type { LoadedPolicy } from "./load.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
@@ -50,9 +50,14 @@ function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: P
     }
   });
   for (const { rule } of test.alerts) {
-    if (!policy.rules.some((one) => one.name === rule)) throw file.wrong(["tests", index, "alerts"], `the policy has no rule "${rule}"`);
+    if (!policy.rules.some((one) => one.name === rule))
+      throw file.wrong(["tests", index, "alerts"], `the policy has no rule "${rule}"`);
   }
-  const parameters = resolveParameters(policy.admitted.metadata, { ...policy.parameters, ...test.parameters }, policy.folder);
+  const parameters = resolveParameters(
+    policy.admitted.metadata,
+    { ...policy.parameters, ...test.parameters },
+    policy.folder,
+  );
   return { policy: { ...policy, parameters }, bytes: events.bytes(), times };
 }
 
@@ -65,16 +70,20 @@ function compare(test: PolicyTest, result: TrialResult, times: readonly bigint[]
     if (found >= 0) left.splice(found, 1);
     else differences.push(`- expected: ${describeExpected(expected)}${near(expected, left, times)}`);
   }
-  for (const alert of left) differences.push(`+ got:      ${alert.rule} at event ${eventOf(alert, times)}: ${alert.output}`);
+  for (const alert of left)
+    differences.push(`+ got:      ${alert.rule} at event ${eventOf(alert, times)}: ${alert.output}`);
   return { name: test.name, differences, logs: result.logs };
 }
 
 /** Why the alert is not the expected one, or null. */
 function mismatch(expected: ExpectedAlert, alert: Alert, times: readonly bigint[]): string | null {
   if (alert.rule !== expected.rule) return `its rule is ${alert.rule}`;
-  if (expected.event !== undefined && eventOf(alert, times) !== expected.event) return `it is at event ${eventOf(alert, times)}`;
-  if (expected.priority !== undefined && alert.priority !== expected.priority) return `its priority is ${alert.priority}`;
-  if (expected.output !== undefined && !alert.output.includes(expected.output)) return `its output is "${alert.output}"`;
+  if (expected.event !== undefined && eventOf(alert, times) !== expected.event)
+    return `it is at event ${eventOf(alert, times)}`;
+  if (expected.priority !== undefined && alert.priority !== expected.priority)
+    return `its priority is ${alert.priority}`;
+  if (expected.output !== undefined && !alert.output.includes(expected.output))
+    return `its output is "${alert.output}"`;
   const fields = new Map(alert.outputFields);
   for (const [name, value] of Object.entries(expected.fields ?? {})) {
     const got = fields.get(name);
@@ -91,7 +100,12 @@ function near(expected: ExpectedAlert, left: readonly Alert[], times: readonly b
 }
 
 function describeExpected({ rule, event, priority, output, fields }: ExpectedAlert): string {
-  const details = [event === undefined ? "" : `at event ${event}`, priority ?? "", output === undefined ? "" : `"${output}"`, fields === undefined ? "" : JSON.stringify(fields)];
+  const details = [
+    event === undefined ? "" : `at event ${event}`,
+    priority ?? "",
+    output === undefined ? "" : `"${output}"`,
+    fields === undefined ? "" : JSON.stringify(fields),
+  ];
   return [rule, ...details.filter((detail) => detail !== "")].join(" ");
 }
 

@@ -48,7 +48,9 @@ export function resultOf(value: unknown): number | bigint {
 export function durationOf(value: unknown): bigint {
   const [, number, unit] = /^(\d+)(ms|s|m|h)$/.exec(String(value)) ?? [];
   if (number === undefined) throw new Error(`"${value}" is no duration: write 500ms, 2s, 5m or 1h`);
-  return BigInt(number) * { ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n }[unit as "ms"];
+  return (
+    BigInt(number) * { ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n }[unit as "ms"]
+  );
 }
 
 export interface Endpoint {
@@ -59,7 +61,8 @@ export interface Endpoint {
 /** `1.2.3.4:80` or `[fd00::1]:443`. */
 export function endpointOf(text: string): Endpoint {
   const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  if (port === undefined || Number(port) > 65535) throw new Error(`"${text}" is no address and port: write 1.2.3.4:80 or [fd00::1]:443`);
+  if (port === undefined || Number(port) > 65535)
+    throw new Error(`"${text}" is no address and port: write 1.2.3.4:80 or [fd00::1]:443`);
   return { address: addressOf(six ?? (four as string)), port: Number(port) };
 }
 
@@ -73,7 +76,8 @@ export function addressOf(text: string): Uint8Array {
     return addressOf(`${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`);
   }
   const [head = "", tail] = text.split("::");
-  const groups = (part: string): number[] => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const groups = (part: string): number[] =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
   const [left, right] = [groups(head), groups(tail ?? "")];
   const all = tail === undefined ? left : [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];
   return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]));
@@ -81,7 +85,8 @@ export function addressOf(text: string): Uint8Array {
 
 /** A struct sockaddr: of an address and port, or of the path of a unix socket. */
 export function sockaddrOf(text: string): Uint8Array {
-  if (text.startsWith("/") || text.startsWith("@")) return Buffer.concat([u16(AF_UNIX), Buffer.from(`${text.replace(/^@/, "\0")}\0`)]);
+  if (text.startsWith("/") || text.startsWith("@"))
+    return Buffer.concat([u16(AF_UNIX), Buffer.from(`${text.replace(/^@/, "\0")}\0`)]);
   const { address, port } = endpointOf(text);
   const be = Buffer.from([port >> 8, port & 0xff]);
   if (address.length === 4) return Buffer.concat([u16(AF_INET), be, address, Buffer.alloc(8)]);
@@ -100,7 +105,8 @@ function textOf(value: unknown): string {
 function integerOf(value: unknown): number | bigint {
   if (typeof value === "number" && Number.isInteger(value)) return value;
   if (typeof value === "bigint") return value;
-  if (typeof value === "string" && /^-?(\d+|0x[0-9a-fA-F]+)$/.test(value)) return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
+  if (typeof value === "string" && /^-?(\d+|0x[0-9a-fA-F]+)$/.test(value))
+    return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
   throw new Error(`"${value}" is no whole number`);
 }
 
@@ -118,7 +124,8 @@ function named(table: string, name: string): number {
 
 function rowOf(table: Table, name: string): bigint {
   const row = table.rows.find((one) => one.name === name);
-  if (row === undefined) throw new Error(`there is no ${name}; there are ${table.rows.map((one) => one.name).join(", ")}`);
+  if (row === undefined)
+    throw new Error(`there is no ${name}; there are ${table.rows.map((one) => one.name).join(", ")}`);
   return row.value;
 }
 

@@ -23,7 +23,12 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
   const lines = new LineCounter();
   const fail = (offset: number, reason: string): VedetteError => {
     const { line, col } = lines.linePos(offset);
-    return new VedetteError(code, { path: file, line: Math.max(line, 1), column: Math.max(col, 1), reason: sentence(reason) });
+    return new VedetteError(code, {
+      path: file,
+      line: Math.max(line, 1),
+      column: Math.max(col, 1),
+      reason: sentence(reason),
+    });
   };
   if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
   const document = parseDocument(readFileSync(file, "utf8"), { lineCounter: lines, prettyErrors: false });
@@ -46,7 +51,8 @@ function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reas
   const issue = issues[0];
   if (issue === undefined) return { path: [], reason: "it is not as expected" };
   const path = issue.path.filter((step): step is string | number => typeof step !== "symbol");
-  if (issue.code === "unrecognized_keys") return { path: [...path, issue.keys[0] as string], reason: `"${issue.keys[0]}" is not known here` };
+  if (issue.code === "unrecognized_keys")
+    return { path: [...path, issue.keys[0] as string], reason: `"${issue.keys[0]}" is not known here` };
   if (issue.code === "invalid_union") return { path, reason: `${nameOf(path)}: ${deepest(issue.errors)}` };
   return { path, reason: `${nameOf(path)}: ${issue.message}` };
 }
@@ -58,7 +64,9 @@ function deepest(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
 }
 
 function nameOf(path: YamlPath): string {
-  return path.length === 0 ? "the file" : path.map((step) => (typeof step === "number" ? `item ${step + 1}` : step)).join(".");
+  return path.length === 0
+    ? "the file"
+    : path.map((step) => (typeof step === "number" ? `item ${step + 1}` : step)).join(".");
 }
 
 /** Where the node at `path` begins: of a key that stands there, the key; else the nearest around it. */

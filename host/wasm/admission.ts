@@ -58,10 +58,13 @@ function checkImports(sections: Sections, path: string, limits: ModuleLimits): A
   let memory: Admitted["memory"] | undefined;
   for (const { name, signature, memory: limit, offset } of sections.imports) {
     if (limit !== null) {
-      if (name !== "env.memory" || memory !== undefined) refuseMemory(path, `it imports ${memory === undefined ? name : "a second one"}`, offset);
+      if (name !== "env.memory" || memory !== undefined)
+        refuseMemory(path, `it imports ${memory === undefined ? name : "a second one"}`, offset);
       if (limit.max === null) return refuseMemory(path, "it has no maximum", offset);
-      if (limit.min < PAGES_MIN) refuseMemory(path, `${limit.min} pages do not hold a frame, which takes ${PAGES_MIN}`, offset);
-      if (limit.min > limits.memoryPages) refuseMemory(path, `it asks for ${limit.min} pages, and the limit is ${limits.memoryPages}`, offset);
+      if (limit.min < PAGES_MIN)
+        refuseMemory(path, `${limit.min} pages do not hold a frame, which takes ${PAGES_MIN}`, offset);
+      if (limit.min > limits.memoryPages)
+        refuseMemory(path, `it asks for ${limit.min} pages, and the limit is ${limits.memoryPages}`, offset);
       if (limit.max < limit.min) refuseMemory(path, "its maximum is less than its minimum", offset);
       memory = { initial: limit.min, maximum: Math.min(limit.max, limits.memoryPages) };
     } else if (!Object.hasOwn(IMPORTS, name)) refuseImport(path, `there is no ${printable(name)}`, offset);
@@ -84,12 +87,18 @@ function checkExports(sections: Sections, path: string, pages: number): void {
     if (signature !== wanted) refuseExport(path, `${name} is ${wanted}, not ${signature}`, one.offset);
   }
   const record = exports.get("vedette_record");
-  if (record !== undefined && globalOf(sections, record)?.type !== "i32") refuseExport(path, "vedette_record is no global i32", record.offset);
-  const [abi, frame, size] = CONSTANTS.map((name) => constantOf(sections, exports, name, path)) as [number, number, number];
+  if (record !== undefined && globalOf(sections, record)?.type !== "i32")
+    refuseExport(path, "vedette_record is no global i32", record.offset);
+  const [abi, frame, size] = CONSTANTS.map((name) => constantOf(sections, exports, name, path)) as [
+    number,
+    number,
+    number,
+  ];
   if (abi !== 1) throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: 1 });
   const offset = exports.get("vedette_frame")?.offset ?? 0;
   if (size < FRAME_SIZE_MIN) refuseExport(path, `a frame of ${size} bytes is less than ${FRAME_SIZE_MIN}`, offset);
-  if (frame % 8 !== 0 || frame < 0 || frame + size > pages * PAGE) refuseExport(path, `the frame at ${frame} is not aligned, or not in memory`, offset);
+  if (frame % 8 !== 0 || frame < 0 || frame + size > pages * PAGE)
+    refuseExport(path, `the frame at ${frame} is not aligned, or not in memory`, offset);
 }
 
 /** The value of an immutable i32. */
@@ -108,10 +117,20 @@ function globalOf(sections: Sections, one: Export): Global | undefined {
 function checkSizes(sections: Sections, path: string, pages: number): void {
   if (sections.globals.length > GLOBALS_MAX) refuseGlobal(path, `there are ${sections.globals.length}`);
   if (sections.tables.length > TABLES_MAX)
-    throw new VedetteError("VEDETTE_MODULE_TABLE", { path, reason: "there is more than one", section: "table section", offset: sections.tables[1]?.offset ?? 0 });
+    throw new VedetteError("VEDETTE_MODULE_TABLE", {
+      path,
+      reason: "there is more than one",
+      section: "table section",
+      offset: sections.tables[1]?.offset ?? 0,
+    });
   for (const { address, size, offset } of sections.data) {
     if (address + size > pages * PAGE)
-      throw new VedetteError("VEDETTE_MODULE_DATA", { path, reason: `${size} bytes at ${address}, and the memory has ${pages * PAGE}`, section: "data section", offset });
+      throw new VedetteError("VEDETTE_MODULE_DATA", {
+        path,
+        reason: `${size} bytes at ${address}, and the memory has ${pages * PAGE}`,
+        section: "data section",
+        offset,
+      });
   }
 }
 

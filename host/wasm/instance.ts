@@ -52,10 +52,17 @@ export class PolicyInstance {
     const instance = new WebAssembly.Instance(admitted.module, {
       env: { memory: this.#memory },
       vedette: {
-        alert: (rule: number, record: number, text: number, size: number) => this.#onAlert(rule >>> 0, record >>> 0, text, size),
-        log: (level: number, text: number, size: number) => this.#events.onLog(level, this.#text(text, size, LOG_TEXT_MAX)),
+        alert: (rule: number, record: number, text: number, size: number) =>
+          this.#onAlert(rule >>> 0, record >>> 0, text, size),
+        log: (level: number, text: number, size: number) =>
+          this.#events.onLog(level, this.#text(text, size, LOG_TEXT_MAX)),
         abort: (text: number, size: number, file: number, fileSize: number, line: number, column: number) =>
-          this.#onAbort(this.#text(text, size, ABORT_TEXT_MAX), this.#text(file, fileSize, ABORT_TEXT_MAX), line, column),
+          this.#onAbort(
+            this.#text(text, size, ABORT_TEXT_MAX),
+            this.#text(file, fileSize, ABORT_TEXT_MAX),
+            line,
+            column,
+          ),
       },
     });
     this.#exports = instance.exports as unknown as PolicyExports;
@@ -69,7 +76,8 @@ export class PolicyInstance {
     const settings = encodeSettings(parameters, instance.#exports.vedette_frame_size.value as number, admitted.path);
     new Uint8Array(instance.#memory.buffer).set(settings, instance.#frame);
     const answer = instance.#call(() => instance.#exports.vedette_init(settings.length));
-    if (answer instanceof Trap) throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: answer.message }, { cause: answer });
+    if (answer instanceof Trap)
+      throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: answer.message }, { cause: answer });
     if (answer !== 0) throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: `its init answered ${answer}` });
     return instance;
   }
@@ -118,7 +126,8 @@ export class PolicyInstance {
   #text(at: number, size: number, most: number): string {
     const start = at >>> 0;
     const length = size >>> 0;
-    if (start + length > this.#memory.buffer.byteLength) throw new WebAssembly.RuntimeError("a text lies outside its memory");
+    if (start + length > this.#memory.buffer.byteLength)
+      throw new WebAssembly.RuntimeError("a text lies outside its memory");
     return TEXT.decode(new Uint8Array(this.#memory.buffer, start, Math.min(length, most)));
   }
 }

@@ -33,7 +33,9 @@ const Metadata = z.strictObject({
   name: text(100).min(1),
   version: text(50),
   rules: z.array(Rule).max(RULES_MAX),
-  parameters: z.array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue })).max(200),
+  parameters: z
+    .array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue }))
+    .max(200),
   state: text(100),
 });
 
@@ -47,13 +49,19 @@ export function readMetadata(sections: Sections, path: string): Metadata {
   const found = sections.custom.filter((section) => section.name === SECTION);
   const section = found[0];
   const refuse = (reason: string): never => {
-    throw new VedetteError("VEDETTE_MODULE_METADATA", { path, reason, section: "custom section", offset: section?.offset ?? 0 });
+    throw new VedetteError("VEDETTE_MODULE_METADATA", {
+      path,
+      reason,
+      section: "custom section",
+      offset: section?.offset ?? 0,
+    });
   };
   if (section === undefined || found.length > 1) return refuse(`there are ${found.length} sections ${SECTION}`);
   if (section.bytes.length > BYTES_MAX) return refuse(`it has ${section.bytes.length} bytes`);
   const json = parseJson(section.bytes) ?? refuse("it is not JSON in UTF-8");
   const { abi } = json as { abi?: unknown };
-  if (typeof abi === "number" && abi !== ABI) throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: ABI });
+  if (typeof abi === "number" && abi !== ABI)
+    throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: ABI });
   const parsed = Metadata.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

@@ -80,6 +80,13 @@ export class ModuleReader {
     return count;
   }
 
+  /** Reads a vector with `read` for each item; gives how many there were. */
+  each(read: () => unknown): number {
+    const count = this.count();
+    for (let i = 0; i < count; i++) read();
+    return count;
+  }
+
   /** Reads a vector with `read` for each item. */
   list<T>(read: (index: number) => T): T[] {
     const count = this.count();

@@ -7,8 +7,22 @@ import { ModuleReader } from "./reader.js";
 
 const MAGIC = 0x6d736100;
 const VERSION = 1;
-const SECTION_NAMES = ["custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data", "data count"];
-const VALUE_TYPES: Readonly<Record<number, string>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64" };
+const SECTION_NAMES = [
+  "custom",
+  "type",
+  "import",
+  "function",
+  "table",
+  "memory",
+  "global",
+  "export",
+  "start",
+  "element",
+  "code",
+  "data",
+  "data count",
+];
+const VALUE_TYPES: Readonly<Record<number, string>> = { 127: "i32", 126: "i64", 125: "f32", 124: "f64" };
 const FUNCREF = 0x70;
 const TABLE_MAX = 1024;
 const KINDS = ["function", "table", "memory", "global"] as const;
@@ -55,7 +69,17 @@ export function readSections(bytes: Uint8Array, path: string): Sections {
   const read = new ModuleReader(bytes, path);
   if (bytes.length < 8 || read.u32le() !== MAGIC) read.corrupt("it does not begin with \\0asm");
   if (read.u32le() !== VERSION) read.corrupt("it is of another version");
-  const made: Building = { types: [], imports: [], functions: [], globals: [], exports: [], tables: [], data: [], custom: [], bodies: 0 };
+  const made: Building = {
+    types: [],
+    imports: [],
+    functions: [],
+    globals: [],
+    exports: [],
+    tables: [],
+    data: [],
+    custom: [],
+    bodies: 0,
+  };
   const seen = new Set<number>();
   while (!read.isDone) {
     const id = read.u8();
@@ -67,23 +91,26 @@ export function readSections(bytes: Uint8Array, path: string): Sections {
   return made;
 }
 
+/** By section id. */
+const SECTIONS: Readonly<Record<number, (read: ModuleReader, made: Building) => unknown>> = {
+  0: (read, made) => made.custom.push(readCustom(read)),
+  1: (read, made) => read.each(() => made.types.push(readType(read))),
+  2: (read, made) => read.each(() => readImport(read, made)),
+  3: (read, made) => read.each(() => made.functions.push(signatureOf(read, made))),
+  4: (read, made) => read.each(() => made.tables.push(readTable(read))),
+  5: (read) => read.refuse("VEDETTE_MODULE_MEMORY", "it has one of its own"),
+  6: (read, made) => read.each(() => made.globals.push(readGlobal(read))),
+  7: (read, made) => read.each(() => made.exports.push(readExport(read))),
+  8: (read) => read.refuse("VEDETTE_MODULE_START", ""),
+  9: (read, made) => read.each(() => readElements(read, made)),
+  10: (read) => read.each(() => read.bytes(read.u32())),
+  11: (read, made) => read.each(() => readData(read, made)),
+  12: (read) => read.u32(),
+};
+
 function readSection(read: ModuleReader, id: number, made: Building): void {
-  switch (id) {
-    case 0: return void made.custom.push(readCustom(read));
-    case 1: return void made.types.push(...read.list(() => readType(read)));
-    case 2: return void read.list(() => readImport(read, made));
-    case 3: return void made.functions.push(...read.list(() => signatureOf(read, made)));
-    case 4: return void made.tables.push(...read.list(() => readTable(read)));
-    case 5: return read.refuse("VEDETTE_MODULE_MEMORY", "it has one of its own");
-    case 6: return void made.globals.push(...read.list(() => readGlobal(read)));
-    case 7: return void made.exports.push(...read.list(() => readExport(read)));
-    case 8: return read.refuse("VEDETTE_MODULE_START", "");
-    case 9: return void read.list(() => readElements(read, made));
-    case 10: return void read.list(() => read.bytes(read.u32()));
-    case 11: return void read.list(() => readData(read, made));
-    case 12: return void read.u32();
-    default: return read.refuse("VEDETTE_MODULE_SECTION", `there is no section ${id}`);
-  }
+  const section = SECTIONS[id] ?? read.refuse("VEDETTE_MODULE_SECTION", `there is no section ${id}`);
+  section(read, made);
 }
 
 function readCustom(read: ModuleReader): Sections["custom"][number] {
@@ -135,7 +162,8 @@ function readTable(read: ModuleReader): Limits {
   if (flags > 1) read.refuse("VEDETTE_MODULE_TABLE", "its limits are of an unknown kind", offset);
   const min = read.u32();
   const max = flags === 1 ? read.u32() : null;
-  if (min > TABLE_MAX || (max !== null && max > TABLE_MAX)) read.refuse("VEDETTE_MODULE_TABLE", `it has ${Math.max(min, max ?? 0)} entries`, offset);
+  if (min > TABLE_MAX || (max !== null && max > TABLE_MAX))
+    read.refuse("VEDETTE_MODULE_TABLE", `it has ${Math.max(min, max ?? 0)} entries`, offset);
   if (max !== min) read.refuse("VEDETTE_MODULE_TABLE", "its size is not fixed: minimum and maximum differ", offset);
   return { min, max, offset };
 }
@@ -152,11 +180,20 @@ function readConstant(read: ModuleReader): number | null {
   const offset = read.at;
   let value: number | null = null;
   switch (read.u8()) {
-    case 0x41: value = read.i32(); break; // i32.const
-    case 0x42: while (read.u8() >= 0x80); break; // i64.const
-    case 0x43: read.bytes(4); break; // f32.const
-    case 0x44: read.bytes(8); break; // f64.const
-    default: read.refuse("VEDETTE_MODULE_GLOBAL", "its value is no plain constant", offset);
+    case 0x41:
+      value = read.i32();
+      break; // i32.const
+    case 0x42:
+      while (read.u8() >= 0x80);
+      break; // i64.const
+    case 0x43:
+      read.bytes(4);
+      break; // f32.const
+    case 0x44:
+      read.bytes(8);
+      break; // f64.const
+    default:
+      read.refuse("VEDETTE_MODULE_GLOBAL", "its value is no plain constant", offset);
   }
   if (read.u8() !== 0x0b) read.refuse("VEDETTE_MODULE_GLOBAL", "its value is no plain constant", offset);
   return value;
@@ -174,17 +211,18 @@ function readElements(read: ModuleReader, made: Building): void {
   const offset = read.at;
   if (read.u32() !== 0) read.refuse("VEDETTE_MODULE_ELEMENTS", "a segment is not of the plain form", offset);
   const first = readConstant(read);
-  const count = read.list(() => read.u32()).length;
+  const count = read.each(() => read.u32());
   const size = made.tables[0]?.min ?? 0;
-  if (first === null || first < 0 || first + count > size) read.refuse("VEDETTE_MODULE_ELEMENTS", `${count} elements at ${first} in a table of ${size}`, offset);
+  if (first === null || first < 0 || first + count > size)
+    read.refuse("VEDETTE_MODULE_ELEMENTS", `${count} elements at ${first} in a table of ${size}`, offset);
 }
 
 function readData(read: ModuleReader, made: Building): void {
   const offset = read.at;
   const kind = read.u32();
-  if (kind === 1) return void read.bytes(read.count()); // passive
-  if (kind !== 0) read.refuse("VEDETTE_MODULE_DATA", "a segment is not for memory 0", offset);
-  const address = readConstant(read);
-  if (address === null) return read.refuse("VEDETTE_MODULE_DATA", "a segment's address is no constant", offset);
-  made.data.push({ address: address >>> 0, size: read.bytes(read.count()).length, offset });
+  if (kind > 1) read.refuse("VEDETTE_MODULE_DATA", "a segment is not for memory 0", offset);
+  const address = kind === 0 ? readConstant(read) : 0;
+  if (address === null) throw read.refuse("VEDETTE_MODULE_DATA", "a segment's address is no constant", offset);
+  const { length } = read.bytes(read.count());
+  if (kind === 0) made.data.push({ address: address >>> 0, size: length, offset }); // passive data has no place yet
 }

@@ -16,7 +16,8 @@ export function resolveParameters(metadata: Metadata, set: ParameterValues, path
   for (const { name, default: value } of metadata.parameters) values[name] = value;
   for (const [name, value] of Object.entries(set)) {
     const declared = metadata.parameters.find((parameter) => parameter.name === name);
-    if (declared === undefined) throw new VedetteError("VEDETTE_POLICY_PARAMETER", { path, name, reason: "it is not declared" });
+    if (declared === undefined)
+      throw new VedetteError("VEDETTE_POLICY_PARAMETER", { path, name, reason: "it is not declared" });
     if (kindOf(value) !== declared.kind)
       throw new VedetteError("VEDETTE_POLICY_PARAMETER", { path, name, reason: `it must be of type ${declared.kind}` });
     values[name] = value;
@@ -54,9 +55,17 @@ export function encodeSettings(values: ParameterValues, room: number, path: stri
     head.writeUInt32LE(bytes.length, entry + 4);
     head.writeUInt32LE(KINDS[kindOf(value)], entry + 8);
     head.writeUInt32LE(texts?.length ?? 1, entry + 12);
-    head.writeUInt32LE(texts === null ? append(integer(value as number | boolean)) : append(spans(texts, append)), entry + 16);
+    head.writeUInt32LE(
+      texts === null ? append(integer(value as number | boolean)) : append(spans(texts, append)),
+      entry + 16,
+    );
   });
-  if (end > room) throw new VedetteError("VEDETTE_POLICY_PARAMETER", { path, name: names.join(", "), reason: `${end} bytes are more than ${room}` });
+  if (end > room)
+    throw new VedetteError("VEDETTE_POLICY_PARAMETER", {
+      path,
+      name: names.join(", "),
+      reason: `${end} bytes are more than ${room}`,
+    });
   return Buffer.concat([head, ...parts]);
 }
 

@@ -3,7 +3,7 @@
 // `window` and two hundred more globals that Node does not have.
 declare namespace WebAssembly {
   class Module {
-    readonly #brand;
+    private readonly brand: unknown;
   }
   class Memory {
     constructor(size: { readonly initial: number; readonly maximum: number });

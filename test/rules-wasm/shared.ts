@@ -23,12 +23,20 @@ export function writePolicy(source: string, yaml = "", files: Readonly<Record<st
   return folder;
 }
 
-export function loadSource(source: string, yaml = "", files: Readonly<Record<string, string>> = {}): Promise<LoadedPolicy> {
+export function loadSource(
+  source: string,
+  yaml = "",
+  files: Readonly<Record<string, string>> = {},
+): Promise<LoadedPolicy> {
   return loadPolicy(writePolicy(source, yaml, files), { compiler });
 }
 
 /** The error that loading the policy ends with. */
-export async function loadError(source: string, yaml = "", files: Readonly<Record<string, string>> = {}): Promise<VedetteError> {
+export async function loadError(
+  source: string,
+  yaml = "",
+  files: Readonly<Record<string, string>> = {},
+): Promise<VedetteError> {
   try {
     await loadSource(source, yaml, files);
   } catch (error) {

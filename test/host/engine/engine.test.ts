@@ -60,12 +60,19 @@ test("a policy that never returns is ended and blamed, and the others lose and r
   assert.equal(told(alerts, "before"), [1, 3, 4, 5, 6]);
   assert.equal(told(alerts, "after"), [1, 3, 4, 5, 6]);
   assert.equal(told(alerts, "endless"), [1]);
-  assert.equal(faults.map((fault) => fault.code), ["VEDETTE_POLICY_OVERRUN"]);
+  assert.equal(
+    faults.map((fault) => fault.code),
+    ["VEDETTE_POLICY_OVERRUN"],
+  );
   assert.match(faults[0]?.message as string, /endless took longer than 150 ms/);
 });
 
 test("two endless policies in one batch are ended one after the other", async () => {
-  const policies = [await policyOf("one", ...ENDLESS_AT_99), await policyOf("good"), await policyOf("two", ...ENDLESS_AT_99)];
+  const policies = [
+    await policyOf("one", ...ENDLESS_AT_99),
+    await policyOf("good"),
+    await policyOf("two", ...ENDLESS_AT_99),
+  ];
   const { alerts, faults } = await run(policies, [batchOf([-99, -1])]);
   assert.equal(told(alerts, "good"), [1, 2]);
   assert.is(faults.length, 2);
@@ -90,17 +97,26 @@ test("a policy that overran comes back after its rest", async () => {
 });
 
 test("a trap costs the record it was at, and the policy goes on behind it", async () => {
-  const { alerts, faults } = await run([await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")], [batchOf([-1, -99, -1, -99, -1], 11)]);
+  const { alerts, faults } = await run(
+    [await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")],
+    [batchOf([-1, -99, -1, -99, -1], 11)],
+  );
   assert.equal(told(alerts, "traps"), [11, 13, 15]);
   assert.equal(told(alerts, "good"), [11, 12, 13, 14, 15]);
-  assert.equal(faults.map((fault) => fault.message), [
-    "The policy traps failed while it judged event 12: unreachable.",
-    "The policy traps failed while it judged event 14: unreachable.",
-  ]);
+  assert.equal(
+    faults.map((fault) => fault.message),
+    [
+      "The policy traps failed while it judged event 12: unreachable.",
+      "The policy traps failed while it judged event 14: unreachable.",
+    ],
+  );
 });
 
 test("a policy that traps at every record is sent to rest", async () => {
-  const { alerts, faults } = await run([await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")], [batchOf(Array(50).fill(-99)), batchOf([-1], 51)]);
+  const { alerts, faults } = await run(
+    [await policyOf("traps", ...TRAPS_AT_99), await policyOf("good")],
+    [batchOf(Array(50).fill(-99)), batchOf([-1], 51)],
+  );
   assert.is(faults.length, 8, "it is not started for each of 50 records");
   assert.equal(told(alerts, "traps"), []);
   assert.is(told(alerts, "good").length, 51);
@@ -119,7 +135,13 @@ test("alerts for rules and records that there are not are none", async () => {
 });
 
 test("a policy whose init never returns, or fails, ends the start with its name", async () => {
-  for (const [changes, code] of [[ENDLESS_INIT, "VEDETTE_POLICY_OVERRUN"], [[["(i32.const 0))\n  (func (export \"vedette_on_batch\")", "(unreachable))\n  (func (export \"vedette_on_batch\")"]], "VEDETTE_POLICY_INIT"]] as const) {
+  for (const [changes, code] of [
+    [ENDLESS_INIT, "VEDETTE_POLICY_OVERRUN"],
+    [
+      [['(i32.const 0))\n  (func (export "vedette_on_batch")', '(unreachable))\n  (func (export "vedette_on_batch")']],
+      "VEDETTE_POLICY_INIT",
+    ],
+  ] as const) {
     try {
       await run([await policyOf("good"), await policyOf("bad", ...changes)], []);
       assert.unreachable();
@@ -133,7 +155,10 @@ test("a policy whose init never returns, or fails, ends the start with its name"
 
 test("a rule that is switched off raises nothing", async () => {
   const policy = await policyOf("off");
-  const { alerts } = await run([{ ...policy, rules: policy.rules.map((rule) => ({ ...rule, enabled: false })) }], [batchOf([-1])]);
+  const { alerts } = await run(
+    [{ ...policy, rules: policy.rules.map((rule) => ({ ...rule, enabled: false })) }],
+    [batchOf([-1])],
+  );
   assert.equal(alerts, []);
 });
 

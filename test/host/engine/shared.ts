@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies with a temper, in WebAssembly text, and batches to try them on.
-import { admit } from "../../../host/wasm/admission.js";
+
 import type { LoadedPolicy } from "../../../host/policy/load.js";
+import { admit } from "../../../host/wasm/admission.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { assemble, changed, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
@@ -12,7 +13,14 @@ export type Change = readonly [from: string, to: string];
 export async function policyOf(name: string, ...changes: readonly Change[]): Promise<LoadedPolicy> {
   const metadata = { ...METADATA, name, rules: [{ ...METADATA.rules[0], output: "%evt.num" }] };
   const admitted = await admit(assemble(changes.length === 0 ? HAND_WRITTEN : changed(...changes), metadata), name);
-  return { name, version: "1", folder: name, admitted, parameters: {}, rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })) };
+  return {
+    name,
+    version: "1",
+    folder: name,
+    admitted,
+    parameters: {},
+    rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),
+  };
 }
 
 const LOOP = "(local.set $at (i32.add (i32.const 1024) (i32.load (i32.const 1032))))";
@@ -21,7 +29,10 @@ const EXPORT = '(global (export "vedette_abi") i32 (i32.const 1))';
 const RESULT = "(i64.lt_s (i64.load offset=24 (local.get $at)) (i64.const 0))";
 
 /** What is to happen at the record whose result is -99. */
-const atMarked = (code: string): Change => [CALL, `(if (i64.eq (i64.load offset=24 (local.get $at)) (i64.const -99)) (then ${code}) (else ${CALL}))`];
+const atMarked = (code: string): Change => [
+  CALL,
+  `(if (i64.eq (i64.load offset=24 (local.get $at)) (i64.const -99)) (then ${code}) (else ${CALL}))`,
+];
 
 /** Never returns from a batch that holds a record with the result -99. */
 export const ENDLESS_AT_99: readonly Change[] = [atMarked("(loop $ever (br $ever))")];
@@ -32,18 +43,32 @@ export const TRAPS_AT_99: readonly Change[] = [
   [RESULT, "(i64.lt_s (i64.load offset=24 (local.get $at)) (i64.const 0))"],
   ["(loop $next", "(loop $next (global.set $record (i32.sub (i32.load (i32.const 1028)) (local.get $left)))"],
 ];
-export const ENDLESS_INIT: readonly Change[] = [["(i32.const 0))\n  (func (export \"vedette_on_batch\")", "(loop $ever (br $ever)) (i32.const 0))\n  (func (export \"vedette_on_batch\")"]];
+export const ENDLESS_INIT: readonly Change[] = [
+  [
+    '(i32.const 0))\n  (func (export "vedette_on_batch")',
+    '(loop $ever (br $ever)) (i32.const 0))\n  (func (export "vedette_on_batch")',
+  ],
+];
 /** Raises ten thousand alerts for each record. */
-export const FLOOD: readonly Change[] = [[LOOP, `${LOOP}(local.set $raised (i32.const 10000))(block $enough (loop $more (br_if $enough (i32.eqz (local.get $raised))) ${CALL} (local.set $raised (i32.sub (local.get $raised) (i32.const 1))) (br $more)))`]];
+export const FLOOD: readonly Change[] = [
+  [
+    LOOP,
+    `${LOOP}(local.set $raised (i32.const 10000))(block $enough (loop $more (br_if $enough (i32.eqz (local.get $raised))) ${CALL} (local.set $raised (i32.sub (local.get $raised) (i32.const 1))) (br $more)))`,
+  ],
+];
 /** Raises alerts for rules and records that there are not. */
 export const FORGER: readonly Change[] = [
-  [CALL, `(call $alert (i32.const 7) (local.get $at) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.add (local.get $at) (i32.const 8)) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.const -8) (i32.const 0) (i32.const 0))`],
+  [
+    CALL,
+    `(call $alert (i32.const 7) (local.get $at) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.add (local.get $at) (i32.const 8)) (i32.const 0) (i32.const 0)) (call $alert (i32.const 0) (i32.const -8) (i32.const 0) (i32.const 0))`,
+  ],
 ];
 
 /** A batch of openat records with these results. */
 export function batchOf(results: readonly number[], first = 1): Batch {
   const builder = new BatchBuilder({ first });
   const process = builder.process({ pid: 7, name: "cat" });
-  for (const result of results) builder.record("openat", { process, result, params: { dirfd: -100, name: "/x", flags: 0 } });
+  for (const result of results)
+    builder.record("openat", { process, result, params: { dirfd: -100, name: "/x", flags: 0 } });
   return openBatch(builder.bytes());
 }

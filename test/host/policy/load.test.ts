@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Time limit: 180 s.
 // From a folder to a loaded policy, and what each thing that can be wrong with one is called.
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,33 +46,122 @@ test("a folder of folders gives its policies in the order of their paths", () =>
 test("a module without sources is taken as it is, with what policy.yaml changes in it", async () => {
   const path = folder({
     "policy.wasm": MODULE,
-    "policy.yaml": 'name: mine\nversion: "2"\nparameters: {most: {type: int, default: 9}}\nrules: {Failed open: {priority: Critical, tags: [a], output: "%proc.name failed"}}\n',
+    "policy.yaml":
+      'name: mine\nversion: "2"\nparameters: {most: {type: int, default: 9}}\nrules: {Failed open: {priority: Critical, tags: [a], output: "%proc.name failed"}}\n',
   });
   const policy = await loadPolicy(path);
   assert.equal(policy.parameters, { most: 9 });
-  assert.equal(policy.rules[0], { ...METADATA.rules[0], enabled: true, priority: "Critical", tags: ["a"], output: "%proc.name failed" });
+  assert.equal(policy.rules[0], {
+    ...METADATA.rules[0],
+    enabled: true,
+    priority: "Critical",
+    tags: ["a"],
+    output: "%proc.name failed",
+  });
 });
 
 test("a parameter may be set over its default", async () => {
-  const policy = await loadPolicy(folder({ "policy.wasm": MODULE, "policy.yaml": "name: mine\n" }), { set: { most: 1 } });
+  const policy = await loadPolicy(folder({ "policy.wasm": MODULE, "policy.yaml": "name: mine\n" }), {
+    set: { most: 1 },
+  });
   assert.equal(policy.parameters, { most: 1 });
 });
 
-const WRONG: readonly (readonly [title: string, files: Readonly<Record<string, string | Uint8Array>>, code: ErrorCode, words: RegExp])[] = [
-  ["a name with blanks", { "policy.yaml": "name: My policy\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:1:1: name: small letters/],
-  ["a key that is not known", { "policy.yaml": "name: mine\nversion: '1'\nrulez: {}\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:3:1: "rulez" is not known here/],
-  ["a list where a map should be", { "policy.yaml": "name: mine\nparameters:\n  - allow\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:2:1: parameters: /],
-  ["a default of another type", { "policy.yaml": "name: mine\nparameters:\n  allow:\n    type: strings\n    default: 3\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:5:5: the default of allow is not of type strings/],
-  ["a priority that there is not", { "policy.yaml": "name: mine\nrules:\n  A rule:\n    priority: High\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:4:5: rules\.A rule\.priority/],
-  ["text that is no YAML", { "policy.yaml": "name: mine\nrules: {a\n" }, "VEDETTE_POLICY_YAML", /policy\.yaml:\d+:\d+: /],
-  ["an alias bomb", { "policy.yaml": `name: mine\na: &a [x,x,x,x,x,x,x,x,x,x]\n${"bcdefg".split("").map((c, i) => `${c}: &${c} [${Array(10).fill(`*${"abcdef"[i]}`).join(",")}]`).join("\n")}\n` }, "VEDETTE_POLICY_YAML", /alias/i],
-  ["neither sources nor a module", { "policy.yaml": "name: mine\n" }, "VEDETTE_POLICY_NO_CODE", /neither index\.ts nor policy\.wasm/],
-  ["a change to a rule that there is not", { "policy.yaml": "name: mine\nrules:\n  Failed opens: {enabled: false}\n", "policy.wasm": MODULE }, "VEDETTE_POLICY_YAML", /policy\.yaml:3:3: the policy has no rule "Failed opens"/],
-  ["an output with an unknown field", { "policy.yaml": 'name: mine\nrules: {Failed open: {output: "%proc.nmae"}}\n', "policy.wasm": MODULE }, "VEDETTE_POLICY_YAML", /Failed open.*proc\.nmae/],
-  ["a parameter that the module has not", { "policy.yaml": "name: mine\nparameters: {least: {type: int, default: 1}}\n", "policy.wasm": MODULE }, "VEDETTE_POLICY_PARAMETER", /least: it is not declared/],
-  ["a module that is none", { "policy.yaml": "name: mine\n", "policy.wasm": "hello" }, "VEDETTE_MODULE_CORRUPT", /header/],
-  ["code that does not compile", { "policy.yaml": "name: mine\n", "index.ts": "let x: i32 = ;\n" }, "VEDETTE_POLICY_COMPILE", /index\.ts:1:14: /],
-  ["code without rules", { "policy.yaml": "name: mine\n", "index.ts": "export const x: i32 = 1;\n" }, "VEDETTE_POLICY_NO_RULES", /no rules/],
+const WRONG: readonly (readonly [
+  title: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  code: ErrorCode,
+  words: RegExp,
+])[] = [
+  [
+    "a name with blanks",
+    { "policy.yaml": "name: My policy\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:1:1: name: small letters/,
+  ],
+  [
+    "a key that is not known",
+    { "policy.yaml": "name: mine\nversion: '1'\nrulez: {}\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:3:1: "rulez" is not known here/,
+  ],
+  [
+    "a list where a map should be",
+    { "policy.yaml": "name: mine\nparameters:\n  - allow\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:2:1: parameters: /,
+  ],
+  [
+    "a default of another type",
+    { "policy.yaml": "name: mine\nparameters:\n  allow:\n    type: strings\n    default: 3\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:5:5: the default of allow is not of type strings/,
+  ],
+  [
+    "a priority that there is not",
+    { "policy.yaml": "name: mine\nrules:\n  A rule:\n    priority: High\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:4:5: rules\.A rule\.priority/,
+  ],
+  [
+    "text that is no YAML",
+    { "policy.yaml": "name: mine\nrules: {a\n" },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:\d+:\d+: /,
+  ],
+  [
+    "an alias bomb",
+    {
+      "policy.yaml": `name: mine\na: &a [x,x,x,x,x,x,x,x,x,x]\n${"bcdefg"
+        .split("")
+        .map((c, i) => `${c}: &${c} [${Array(10).fill(`*${"abcdef"[i]}`).join(",")}]`)
+        .join("\n")}\n`,
+    },
+    "VEDETTE_POLICY_YAML",
+    /alias/i,
+  ],
+  [
+    "neither sources nor a module",
+    { "policy.yaml": "name: mine\n" },
+    "VEDETTE_POLICY_NO_CODE",
+    /neither index\.ts nor policy\.wasm/,
+  ],
+  [
+    "a change to a rule that there is not",
+    { "policy.yaml": "name: mine\nrules:\n  Failed opens: {enabled: false}\n", "policy.wasm": MODULE },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:3:3: the policy has no rule "Failed opens"/,
+  ],
+  [
+    "an output with an unknown field",
+    { "policy.yaml": 'name: mine\nrules: {Failed open: {output: "%proc.nmae"}}\n', "policy.wasm": MODULE },
+    "VEDETTE_POLICY_YAML",
+    /Failed open.*proc\.nmae/,
+  ],
+  [
+    "a parameter that the module has not",
+    { "policy.yaml": "name: mine\nparameters: {least: {type: int, default: 1}}\n", "policy.wasm": MODULE },
+    "VEDETTE_POLICY_PARAMETER",
+    /least: it is not declared/,
+  ],
+  [
+    "a module that is none",
+    { "policy.yaml": "name: mine\n", "policy.wasm": "hello" },
+    "VEDETTE_MODULE_CORRUPT",
+    /header/,
+  ],
+  [
+    "code that does not compile",
+    { "policy.yaml": "name: mine\n", "index.ts": "let x: i32 = ;\n" },
+    "VEDETTE_POLICY_COMPILE",
+    /index\.ts:1:14: /,
+  ],
+  [
+    "code without rules",
+    { "policy.yaml": "name: mine\n", "index.ts": "export const x: i32 = 1;\n" },
+    "VEDETTE_POLICY_NO_RULES",
+    /no rules/,
+  ],
 ];
 
 for (const [title, files, code, words] of WRONG) {
@@ -86,7 +176,10 @@ for (const [title, files, code, words] of WRONG) {
 
 test("a folder that is missing, a file, or without a policy is told apart", async () => {
   const file = join(folder({ "x/policy.yaml": "name: x\n" }), "x/policy.yaml");
-  assert.match((await fault(() => loadPolicies([join(scratch, "nowhere")]))).message, /nowhere cannot be read: no such file/);
+  assert.match(
+    (await fault(() => loadPolicies([join(scratch, "nowhere")]))).message,
+    /nowhere cannot be read: no such file/,
+  );
   assert.match((await fault(() => loadPolicies([file]))).message, /cannot be read: not a directory/);
   assert.is((await fault(() => loadPolicies([folder({ "readme.md": "" })]))).code, "VEDETTE_POLICY_NONE");
 });
@@ -110,7 +203,10 @@ test("an unchanged policy is compiled once, a changed one again", async () => {
   const begun = performance.now();
   assert.equal((await loadPolicy(path, { compiler: closed })).rules, first.rules);
   assert.ok(performance.now() - begun < 2000, "the second time nothing is compiled");
-  writeFileSync(join(path, "index.ts"), readFileSync(join(path, "index.ts"), "utf8").replace('"Shell on a socket"', '"A shell on a socket"'));
+  writeFileSync(
+    join(path, "index.ts"),
+    readFileSync(join(path, "index.ts"), "utf8").replace('"Shell on a socket"', '"A shell on a socket"'),
+  );
   const changed = await loadPolicy(path, { compiler: closed });
   assert.is(changed.rules[0]?.name, "A shell on a socket");
   closed.close();

@@ -20,19 +20,28 @@ async function run(yaml: string, module: Uint8Array = assemble(HAND_WRITTEN)): P
   return runPolicyTests(await loadPolicy(folder));
 }
 
-const FAILED = "    events: [{openat: {res: ENOENT, proc: {name: cat}, name: /x, flags: O_RDONLY}}, {openat: {name: /y, flags: O_RDONLY}}]\n";
+const FAILED =
+  "    events: [{openat: {res: ENOENT, proc: {name: cat}, name: /x, flags: O_RDONLY}}, {openat: {name: /y, flags: O_RDONLY}}]\n";
 
 test("expected alerts are matched by what they give", async () => {
   const { outcomes, missing } = await run(
     `tests:\n  - name: by rule\n${FAILED}    alerts: [Failed open]\n` +
       `  - name: by all\n${FAILED}    alerts: [{rule: Failed open, event: 1, priority: Notice, output: hand-written, fields: {evt.res: ENOENT, proc.name: cat}}]\n`,
   );
-  assert.equal(outcomes.map(({ name, differences }) => [name, differences]), [["by rule", []], ["by all", []]]);
+  assert.equal(
+    outcomes.map(({ name, differences }) => [name, differences]),
+    [
+      ["by rule", []],
+      ["by all", []],
+    ],
+  );
   assert.equal(missing, []);
 });
 
 test("a difference names what was expected, what came, and what is not right", async () => {
-  const { outcomes } = await run(`tests:\n  - name: t\n${FAILED}    alerts: [{rule: Failed open, fields: {proc.name: dog}}]\n`);
+  const { outcomes } = await run(
+    `tests:\n  - name: t\n${FAILED}    alerts: [{rule: Failed open, fields: {proc.name: dog}}]\n`,
+  );
   assert.equal(outcomes[0]?.differences, [
     '- expected: Failed open {"proc.name":"dog"} (proc.name is cat)',
     "+ got:      Failed open at event 1: ENOENT of cat hand-written",
@@ -40,7 +49,9 @@ test("a difference names what was expected, what came, and what is not right", a
 });
 
 test("a missing and an unexpected alert are differences", async () => {
-  const { outcomes } = await run(`tests:\n  - name: none\n${FAILED}    alerts: []\n  - name: two\n${FAILED}    alerts: [Failed open, Failed open]\n`);
+  const { outcomes } = await run(
+    `tests:\n  - name: none\n${FAILED}    alerts: []\n  - name: two\n${FAILED}    alerts: [Failed open, Failed open]\n`,
+  );
   assert.equal(outcomes[0]?.differences, ["+ got:      Failed open at event 1: ENOENT of cat hand-written"]);
   assert.equal(outcomes[1]?.differences, ["- expected: Failed open"]);
 });
@@ -48,36 +59,94 @@ test("a missing and an unexpected alert are differences", async () => {
 test("a rule needs a test in which it speaks and one in which it is silent", async () => {
   const silent = await run("tests:\n  - name: t\n    events: [{openat: {name: /y}}]\n    alerts: []\n");
   assert.equal(silent.missing, ['No test has an alert of "Failed open".']);
-  const loud = await run("tests:\n  - name: t\n    events: [{openat: {res: ENOENT, name: /y}}]\n    alerts: [Failed open]\n");
+  const loud = await run(
+    "tests:\n  - name: t\n    events: [{openat: {res: ENOENT, name: /y}}]\n    alerts: [Failed open]\n",
+  );
   assert.equal(loud.missing, ['No test has an event that "Failed open" should pass over.']);
 });
 
 test("a policy that never returns fails its test, and the next test runs", async () => {
-  const loop = changed(["(br_if $done (i32.eqz (local.get $left)))", "(br_if $done (i32.and (i32.eqz (local.get $left)) (i32.lt_u (i32.load (i32.const 1028)) (i32.const 2))))"], ["(local.set $left (i32.sub (local.get $left) (i32.const 1)))", "(if (local.get $left) (then (local.set $left (i32.sub (local.get $left) (i32.const 1)))))"], ["(local.set $at (i32.add (local.get $at) (i32.load offset=4 (local.get $at))))", ""]);
+  const loop = changed(
+    [
+      "(br_if $done (i32.eqz (local.get $left)))",
+      "(br_if $done (i32.and (i32.eqz (local.get $left)) (i32.lt_u (i32.load (i32.const 1028)) (i32.const 2))))",
+    ],
+    [
+      "(local.set $left (i32.sub (local.get $left) (i32.const 1)))",
+      "(if (local.get $left) (then (local.set $left (i32.sub (local.get $left) (i32.const 1)))))",
+    ],
+    ["(local.set $at (i32.add (local.get $at) (i32.load offset=4 (local.get $at))))", ""],
+  );
   const { outcomes } = await run(
     `tests:\n  - name: endless\n${FAILED.replace("ENOENT", "0")}    alerts: []\n  - name: short\n    events: [{openat: {name: /y}}]\n    alerts: []\n`,
     assemble(loop),
   );
-  assert.equal(outcomes.map((outcome) => outcome.differences), [["it took longer than 5 s"], []]);
+  assert.equal(
+    outcomes.map((outcome) => outcome.differences),
+    [["it took longer than 5 s"], []],
+  );
 });
 
 test("a trap is told with its event", async () => {
-  const { outcomes } = await run(`tests:\n  - name: t\n${FAILED}    alerts: []\n`, assemble(changed(["(local.get $raised)))", "(unreachable)))"])));
+  const { outcomes } = await run(
+    `tests:\n  - name: t\n${FAILED}    alerts: []\n`,
+    assemble(changed(["(local.get $raised)))", "(unreachable)))"])),
+  );
   assert.match(outcomes[0]?.differences[0] as string, /^it failed at event 1: unreachable$/);
 });
 
 const WRONG: readonly (readonly [title: string, yaml: string, place: RegExp])[] = [
   ["no tests", "tests: []\n", /tests\.yaml:1:1: tests: /],
-  ["an unknown event", "tests:\n  - name: t\n    events:\n      - openit: {}\n    alerts: []\n", /tests\.yaml:4:9: there is no event "openit"/],
-  ["an unknown parameter of an event", "tests:\n  - name: t\n    events:\n      - openat: {name: /x, mood: 7}\n    alerts: []\n", /tests\.yaml:4:28: openat has no "mood"/],
-  ["a parameter that is a field", "tests:\n  - name: t\n    events:\n      - execve: {exe: sh}\n    alerts: []\n", /tests\.yaml:4:18: "exe" of execve is proc\.exe/],
-  ["an unknown flag", "tests:\n  - name: t\n    events:\n      - openat: {name: /x, flags: O_RDNLY}\n    alerts: []\n", /tests\.yaml:4:28: there is no O_RDNLY/],
-  ["an unknown errno", "tests:\n  - name: t\n    events:\n      - openat: {res: ENOPE, name: /x}\n    alerts: []\n", /tests\.yaml:4:18: there is no ENOPE/],
-  ["an address that is none", "tests:\n  - name: t\n    events:\n      - connect: {addr: 1.2.3.400:5}\n    alerts: []\n", /tests\.yaml:4:19: "1\.2\.3\.400" is no IP address/],
-  ["an unknown field of a process", "tests:\n  - name: t\n    events:\n      - execve: {proc: {nmae: sh}}\n    alerts: []\n", /tests\.yaml:4:18: there is no "nmae" here/],
-  ["events out of order", "tests:\n  - name: t\n    events:\n      - close: {at: 2s}\n      - close: {at: 1s}\n    alerts: []\n", /tests\.yaml:5:17: events come in the order/],
-  ["an alert of an unknown rule", "tests:\n  - name: t\n    events:\n      - close: {}\n    alerts: [Failed]\n", /tests\.yaml:5:5: the policy has no rule "Failed"/],
-  ["two types in one event", "tests:\n  - name: t\n    events:\n      - {close: {}, dup: {}}\n    alerts: []\n", /tests\.yaml:4:9: an event is one type/],
+  [
+    "an unknown event",
+    "tests:\n  - name: t\n    events:\n      - openit: {}\n    alerts: []\n",
+    /tests\.yaml:4:9: there is no event "openit"/,
+  ],
+  [
+    "an unknown parameter of an event",
+    "tests:\n  - name: t\n    events:\n      - openat: {name: /x, mood: 7}\n    alerts: []\n",
+    /tests\.yaml:4:28: openat has no "mood"/,
+  ],
+  [
+    "a parameter that is a field",
+    "tests:\n  - name: t\n    events:\n      - execve: {exe: sh}\n    alerts: []\n",
+    /tests\.yaml:4:18: "exe" of execve is proc\.exe/,
+  ],
+  [
+    "an unknown flag",
+    "tests:\n  - name: t\n    events:\n      - openat: {name: /x, flags: O_RDNLY}\n    alerts: []\n",
+    /tests\.yaml:4:28: there is no O_RDNLY/,
+  ],
+  [
+    "an unknown errno",
+    "tests:\n  - name: t\n    events:\n      - openat: {res: ENOPE, name: /x}\n    alerts: []\n",
+    /tests\.yaml:4:18: there is no ENOPE/,
+  ],
+  [
+    "an address that is none",
+    "tests:\n  - name: t\n    events:\n      - connect: {addr: 1.2.3.400:5}\n    alerts: []\n",
+    /tests\.yaml:4:19: "1\.2\.3\.400" is no IP address/,
+  ],
+  [
+    "an unknown field of a process",
+    "tests:\n  - name: t\n    events:\n      - execve: {proc: {nmae: sh}}\n    alerts: []\n",
+    /tests\.yaml:4:18: there is no "nmae" here/,
+  ],
+  [
+    "events out of order",
+    "tests:\n  - name: t\n    events:\n      - close: {at: 2s}\n      - close: {at: 1s}\n    alerts: []\n",
+    /tests\.yaml:5:17: events come in the order/,
+  ],
+  [
+    "an alert of an unknown rule",
+    "tests:\n  - name: t\n    events:\n      - close: {}\n    alerts: [Failed]\n",
+    /tests\.yaml:5:5: the policy has no rule "Failed"/,
+  ],
+  [
+    "two types in one event",
+    "tests:\n  - name: t\n    events:\n      - {close: {}, dup: {}}\n    alerts: []\n",
+    /tests\.yaml:4:9: an event is one type/,
+  ],
 ];
 
 for (const [title, yaml, place] of WRONG) {

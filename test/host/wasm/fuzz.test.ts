@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
-import { admit, type Admitted } from "../../../host/wasm/admission.js";
+import { type Admitted, admit } from "../../../host/wasm/admission.js";
 import { PolicyInstance } from "../../../host/wasm/instance.js";
 import { assemble, HAND_WRITTEN } from "./shared.js";
 
@@ -32,9 +32,14 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
   if (got instanceof VedetteError) return true;
   try {
     // A flipped constant in a loop may make it endless, so nothing of it is called but what instantiation does.
-    PolicyInstance.start({ ...got, memory: { initial: got.memory.initial, maximum: got.memory.initial } }, {}, { onAlert: () => undefined, onLog: () => undefined });
+    PolicyInstance.start(
+      { ...got, memory: { initial: got.memory.initial, maximum: got.memory.initial } },
+      {},
+      { onAlert: () => undefined, onLog: () => undefined },
+    );
   } catch (error) {
-    if (!(error instanceof VedetteError) && !(error instanceof WebAssembly.RuntimeError) && !(error instanceof Error)) throw error;
+    if (!(error instanceof VedetteError) && !(error instanceof WebAssembly.RuntimeError) && !(error instanceof Error))
+      throw error;
   }
   return got.memory.maximum <= 64;
 }
@@ -42,13 +47,15 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
 test("flipped bytes of a real module are answered", async () => {
   const before = process.memoryUsage().rss;
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(fc.nat(MODULE.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }), async (flips) => {
-      const bytes = Uint8Array.from(MODULE);
-      for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
-      // The body of init must end: flips that touch function bodies are only admitted, not run.
-      const got = await answer(bytes);
-      return got instanceof VedetteError || got.memory.maximum <= 64;
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(MODULE.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
+      async (flips) => {
+        const bytes = Uint8Array.from(MODULE);
+        for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
+        const got = await answer(bytes);
+        return got instanceof VedetteError || got.memory.maximum <= 64;
+      },
+    ),
     { numRuns: RUNS },
   );
   assert.ok(process.memoryUsage().rss - before < GROWTH_MAX);
@@ -77,6 +84,25 @@ test("bytes of chance behind a module's header are answered", async () => {
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (rest) => survives(Buffer.concat([header, rest]))),
     { numRuns: RUNS },
   );
+});
+
+test("a module of a million types, functions or exports is answered", async () => {
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const size = [0xc0, 0x84, 0x3d]; // 1,000,000
+  const section = (id: number, item: readonly number[], count: number): Uint8Array => {
+    const content = Buffer.concat([Buffer.from(size), Buffer.alloc(item.length * count, Buffer.from(item))]);
+    const length = [0, 7, 14, 21].map((shift) => ((content.length >> shift) & 0x7f) | (shift < 21 ? 0x80 : 0));
+    return Buffer.concat([Buffer.from([id, ...length]), content]);
+  };
+  const type = Buffer.from([1, 4, 1, 0x60, 0, 0]);
+  const million = 1_000_000;
+  for (const bytes of [section(3, [0], million), section(10, [0], million), section(7, [0, 0, 0], million)]) {
+    const got = await admit(Buffer.concat([Buffer.from(header), type, bytes]), "large", {
+      moduleBytes: 4 << 20,
+      memoryPages: 64,
+    }).catch((error) => error);
+    assert.instance(got, VedetteError);
+  }
 });
 
 test("sections that claim four thousand million items take no memory", async () => {

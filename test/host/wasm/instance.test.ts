@@ -3,15 +3,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
-import { openBatch } from "../../../host/wire/batch.js";
-import { BatchBuilder } from "../../../host/wire/builder.js";
 import { admit } from "../../../host/wasm/admission.js";
 import { ALERT_TEXT_MAX, PolicyInstance, Trap } from "../../../host/wasm/instance.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
 import { assemble, changed, HAND_WRITTEN } from "./shared.js";
 
 const START = { index: 0, offset: 0 };
 const ALERT = '(import "vedette" "alert" (func $alert (param i32 i32 i32 i32)))';
-const INIT = "(func (export \"vedette_init\") (param i32) (result i32)\n    (i32.const 0))";
+const INIT = '(func (export "vedette_init") (param i32) (result i32)\n    (i32.const 0))';
 
 const batch = openBatch(
   new BatchBuilder({ first: 100 })
@@ -30,10 +30,14 @@ interface Seen {
 async function start(wat: string): Promise<{ policy: PolicyInstance; seen: Seen }> {
   const seen: Seen = { alerts: [], logs: [] };
   const admitted = await admit(assemble(wat), "policies/x");
-  const policy = PolicyInstance.start(admitted, {}, {
-    onAlert: (rule, record, text) => void seen.alerts.push([rule, record, text]),
-    onLog: (level, text) => void seen.logs.push([level, text]),
-  });
+  const policy = PolicyInstance.start(
+    admitted,
+    {},
+    {
+      onAlert: (rule, record, text) => void seen.alerts.push([rule, record, text]),
+      onLog: (level, text) => void seen.logs.push([level, text]),
+    },
+  );
   return { policy, seen };
 }
 
@@ -62,11 +66,31 @@ const TRAPS: readonly (readonly [title: string, wat: () => string, reason: RegEx
   ["unreachable code", () => judging("(unreachable)"), /unreachable/],
   ["a division by zero", () => judging("(i32.div_s (i32.const 1) (i32.const 0))"), /divide by zero/],
   ["a load outside of its memory", () => judging("(i32.load (i32.const -4))"), /memory access out of bounds/],
-  ["recursion without an end", () => judging("(call $again (local.get 0))", [ALERT, `${ALERT}(func $again (param i32) (result i32) (call $again (call $again (local.get 0))))`]), /call stack/],
-  ["an alert whose text lies outside of its memory", () => judging("(call $alert (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 9)) (i32.const 0)"), /outside its memory/],
-  ["an alert whose text is longer than its memory", () => judging("(call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)) (i32.const 0)"), /outside its memory/],
+  [
+    "recursion without an end",
+    () =>
+      judging("(call $again (local.get 0))", [
+        ALERT,
+        `${ALERT}(func $again (param i32) (result i32) (call $again (call $again (local.get 0))))`,
+      ]),
+    /call stack/,
+  ],
+  [
+    "an alert whose text lies outside of its memory",
+    () => judging("(call $alert (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 9)) (i32.const 0)"),
+    /outside its memory/,
+  ],
+  [
+    "an alert whose text is longer than its memory",
+    () => judging("(call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)) (i32.const 0)"),
+    /outside its memory/,
+  ],
   ["a negative answer", () => judging("(i32.const -1)"), /answered -1/],
-  ["memory that it asks for in vain and then uses", () => judging("(drop (memory.grow (i32.const 1000))) (i32.load (i32.const 60000000))"), /out of bounds/],
+  [
+    "memory that it asks for in vain and then uses",
+    () => judging("(drop (memory.grow (i32.const 1000))) (i32.load (i32.const 60000000))"),
+    /out of bounds/,
+  ],
 ];
 
 for (const [title, wat, reason] of TRAPS) {
@@ -79,14 +103,18 @@ for (const [title, wat, reason] of TRAPS) {
 }
 
 test("memory grows to the maximum and no further", async () => {
-  const { policy } = await start(judging("(block (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))) (i32.const 0)"));
+  const { policy } = await start(
+    judging("(block (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))) (i32.const 0)"),
+  );
   assert.is(policy.judge(batch, START), null);
   assert.is(policy.memoryBytes, 64 * 65536);
 });
 
 test("a text of a mebibyte is cut, and invalid UTF-8 becomes replacement characters", async () => {
   const { policy, seen } = await start(
-    judging("(memory.fill (i32.const 0) (i32.const 255) (i32.const 1048576)) (call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1048576)) (i32.const 1)"),
+    judging(
+      "(memory.fill (i32.const 0) (i32.const 255) (i32.const 1048576)) (call $alert (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1048576)) (i32.const 1)",
+    ),
   );
   policy.judge(batch, START);
   assert.is(seen.alerts[0]?.[2], "\ufffd".repeat(ALERT_TEXT_MAX));
@@ -94,16 +122,19 @@ test("a text of a mebibyte is cut, and invalid UTF-8 becomes replacement charact
 
 test("abort ends the call with its reason and place", async () => {
   const { policy } = await start(
-    judging('(call $abort (i32.const 1114112) (i32.const 4) (i32.const 1114112) (i32.const 12) (i32.const 7) (i32.const 9)) (i32.const 0)', [
-      ALERT,
-      `${ALERT}(import "vedette" "abort" (func $abort (param i32 i32 i32 i32 i32 i32)))`,
-    ]),
+    judging(
+      "(call $abort (i32.const 1114112) (i32.const 4) (i32.const 1114112) (i32.const 12) (i32.const 7) (i32.const 9)) (i32.const 0)",
+      [ALERT, `${ALERT}(import "vedette" "abort" (func $abort (param i32 i32 i32 i32 i32 i32)))`],
+    ),
   );
   assert.is(policy.judge(batch, START)?.message, "hand (hand-written:7:9)");
 });
 
 test("an init that refuses, or traps, is told with the policy's name", async () => {
-  for (const [body, reason] of [["(i32.const 3)", /its init answered 3/], ["(unreachable)", /unreachable/]] as const) {
+  for (const [body, reason] of [
+    ["(i32.const 3)", /its init answered 3/],
+    ["(unreachable)", /unreachable/],
+  ] as const) {
     try {
       await start(changed([INIT, INIT.replace("(i32.const 0)", body)]));
       assert.unreachable();

@@ -25,7 +25,16 @@ export const METADATA = {
   minor: SCHEMA_MINOR,
   name: "hand-written",
   version: "1",
-  rules: [{ name: "Failed open", desc: "", priority: "Notice", output: "%evt.res of %proc.name", tags: ["test"], events: ["openat"] }],
+  rules: [
+    {
+      name: "Failed open",
+      desc: "",
+      priority: "Notice",
+      output: "%evt.res of %proc.name",
+      tags: ["test"],
+      events: ["openat"],
+    },
+  ],
   parameters: [] as { name: string; kind: string; default: unknown }[],
   state: "",
 };
@@ -34,7 +43,11 @@ export const METADATA = {
 export function assemble(wat: string, metadata: unknown = METADATA): Uint8Array {
   const module = parse(wat);
   module.setFeatures(binaryen.Features.All);
-  if (metadata !== null) module.addCustomSection(SECTION, typeof metadata === "string" ? Buffer.from(metadata) : Buffer.from(JSON.stringify(metadata)));
+  if (metadata !== null)
+    module.addCustomSection(
+      SECTION,
+      typeof metadata === "string" ? Buffer.from(metadata) : Buffer.from(JSON.stringify(metadata)),
+    );
   const bytes = module.emitBinary();
   module.dispose();
   return bytes;

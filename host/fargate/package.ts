@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run package`: makes build/package out of what `npm run build` made.
+//
+//   rootfs/                     the sidecar's root, from nothing: node and its libraries, the host, policies compiled
+//     bin/vedette  bin/node     the command, and what it runs on
+//     app/                      host, addon, node modules
+//     vedette/vedette-capture   the agent; the image declares /vedette a volume, so ECS copies it there
+//   vedette-VERSION-image.tar   the same as an OCI image
+//   vedette-VERSION.tar.gz      host, agent and policies for a machine that has Node
+//
+// Prints what came out and how large it is.
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { builtFile, PACK, ROOT } from "../paths.js";
+import { PolicyCompiler } from "../policy/compile.js";
+import { findPolicies } from "../policy/discover.js";
+import { loadPolicy, MODULE_FILE } from "../policy/load.js";
+import { parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { writeImage } from "./image-layout.js";
+import { HOST_COMMAND, VOLUME_PATH } from "./layout.js";
+
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+const OUT = builtFile("package");
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+/** Needed to compile policies from source alone; in the image they are compiled. */
+const COMPILER = ["assemblyscript", "@assemblyscript/loader"];
+const MIB = 1 << 20;
+
+const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
+
+async function main(): Promise<void> {
+  const rootfs = join(OUT, "rootfs");
+  rmSync(OUT, { recursive: true, force: true });
+  mkdirSync(join(rootfs, "bin"), { recursive: true });
+  copyNode(rootfs);
+  await copyApp(join(rootfs, "app"));
+  copyAgent(rootfs);
+  writeCommand(rootfs);
+  for (const folder of ["etc", "tmp", "proc", "sys", "dev"]) mkdirSync(join(rootfs, folder), { recursive: true });
+  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/vedette\n");
+  const archive = join(OUT, `vedette-${manifest.version}-image.tar`);
+  const layer = writeImage(rootfs, join(OUT, "image"), archive, {
+    name: `vedette:${manifest.version}`,
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    entryPoint: [HOST_COMMAND],
+    command: ["serve"],
+    volumes: [VOLUME_PATH],
+    labels: { "org.opencontainers.image.title": "vedette", "org.opencontainers.image.version": manifest.version },
+  });
+  const tarball = join(OUT, `vedette-${manifest.version}.tar.gz`);
+  execFileSync("tar", ["--sort=name", "--owner=0", "--group=0", "-czf", tarball, "-C", rootfs, "app", "vedette"]);
+  for (const [what, bytes] of sizes(rootfs, archive, tarball, layer))
+    console.log(`${(bytes / MIB).toFixed(1).padStart(7)} MiB  ${what}`);
+}
+
+function sizes(rootfs: string, archive: string, tarball: string, layer: number): [string, number][] {
+  return [
+    ["agent", statSync(join(rootfs, "vedette/vedette-capture")).size],
+    ["node", statSync(join(rootfs, "bin/node")).size],
+    ["host, addon, modules and policies", bytesIn(join(rootfs, "app"))],
+    ["the sidecar's root", bytesIn(rootfs)],
+    ["the image's layer, compressed", layer],
+    [archive.slice(ROOT.length + 1), statSync(archive).size],
+    [tarball.slice(ROOT.length + 1), statSync(tarball).size],
+  ];
+}
+
+/** The node that runs this, and the libraries that its loader names. */
+function copyNode(rootfs: string): void {
+  cpSync(realpathSync(process.execPath), join(rootfs, "bin/node"));
+  const listed = [process.execPath, builtFile("capture.node")].map((file) =>
+    execFileSync("ldd", [file], { encoding: "utf8" }),
+  );
+  for (const path of new Set(listed.join("").match(/\/\S+(?= \(0x)/g))) {
+    mkdirSync(join(rootfs, dirname(path)), { recursive: true });
+    cpSync(realpathSync(path), join(rootfs, path));
+  }
+}
+
+async function copyApp(app: string): Promise<void> {
+  for (const path of ["package.json", "LICENSE", "build/js/host", "build/js/build", "build/capture.node"])
+    cpSync(join(ROOT, path), join(app, path), { recursive: true, filter: (file) => !file.endsWith(".map") });
+  for (const name of modulesOf(Object.keys(manifest.dependencies).filter((one) => !COMPILER.includes(one)))) {
+    const isNeeded = (file: string) => !/\.(map|md|ts|mts|cts)$/.test(file);
+    cpSync(join(ROOT, "node_modules", name), join(app, "node_modules", name), { recursive: true, filter: isNeeded });
+  }
+  await copyPolicies(join(app, "policies"));
+}
+
+/** These modules and all that they depend on. */
+function modulesOf(names: readonly string[], found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    const path = join(ROOT, "node_modules", name, "package.json");
+    if (found.has(name) || !existsSync(path)) continue;
+    found.add(name);
+    modulesOf(Object.keys((JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest>).dependencies ?? {}), found);
+  }
+  return found;
+}
+
+/** policy.yaml and the compiled module; sources and tests stay here. */
+async function copyPolicies(to: string): Promise<void> {
+  const compiler = new PolicyCompiler();
+  try {
+    for (const folder of findPolicies(PACK)) {
+      await loadPolicy(folder, { compiler }); // judges it as `serve` will
+      const file = readPolicyFile(folder).value;
+      const target = join(to, folder.slice(PACK.length + 1));
+      mkdirSync(target, { recursive: true });
+      cpSync(join(folder, "policy.yaml"), join(target, "policy.yaml"));
+      writeFileSync(
+        join(target, MODULE_FILE),
+        await compiler.compile(folder, { name: file.name, version: file.version, parameters: parametersOf(file) }),
+      );
+    }
+  } finally {
+    compiler.close();
+  }
+}
+
+function copyAgent(rootfs: string): void {
+  mkdirSync(join(rootfs, VOLUME_PATH), { recursive: true });
+  cpSync(builtFile("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
+}
+
+/** There is no shell and no env(1) in the image: the kernel itself reads this line. */
+function writeCommand(rootfs: string): void {
+  const path = join(rootfs, HOST_COMMAND);
+  writeFileSync(path, '#!/bin/node\nimport("/app/build/js/host/main.js");\n');
+  chmodSync(path, 0o755);
+}
+
+function bytesIn(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
+
+await main();

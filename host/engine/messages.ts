@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the main thread and a policy worker say to each other. All of it is plain data; compiled modules share their code.
 import type { Alert } from "../output/alert.js";
-import type { LoadedPolicy } from "../policy/load.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { LoadedPolicy } from "./policy.js";
 
 /** A policy in its place: ids grow, and policies judge in the order of their ids. */
 export interface Seat {

@@ -6,10 +6,10 @@
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { compileFormat, type Format } from "../output/format.js";
-import type { LoadedPolicy } from "../policy/load.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import type { LoadedPolicy } from "./policy.js";
 
 const ALERTS_PER_BATCH = 1000;
 const LOG_LINES_PER_BATCH = 10;

@@ -2,7 +2,7 @@
 // Lets a policy judge given batches, outside of a running engine: for tests.yaml, benchmarks and the self-test before a
 // swap. The code is an author's and may never return, so it runs in a thread that is ended when one case takes too long.
 import type { Alert } from "../output/alert.js";
-import type { LoadedPolicy } from "../policy/load.js";
+import type { LoadedPolicy } from "./policy.js";
 import { startThread } from "./thread.js";
 
 export interface TrialCase {

@@ -3,10 +3,11 @@
 // settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LoadedPolicy, LoadedRule } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { PACK } from "../paths.js";
-import { type Admitted, admit, DEFAULT_LIMITS, type ModuleLimits } from "../wasm/admission.js";
+import { admit, DEFAULT_LIMITS, type ModuleLimits } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
@@ -14,20 +15,9 @@ import { findPolicies } from "./discover.js";
 import { POLICY_FILE, type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
 import type { YamlFile } from "./yaml.js";
 
-export const MODULE_FILE = "policy.wasm";
+export type { LoadedPolicy, LoadedRule };
 
-export interface LoadedRule extends RuleMetadata {
-  readonly enabled: boolean;
-}
-export interface LoadedPolicy {
-  readonly name: string;
-  readonly version: string;
-  readonly folder: string;
-  readonly admitted: Admitted;
-  readonly parameters: ParameterValues;
-  /** In the order of the module's rule numbers. */
-  readonly rules: readonly LoadedRule[];
-}
+export const MODULE_FILE = "policy.wasm";
 
 export interface PolicyLoadOptions {
   readonly compiler?: PolicyCompiler;

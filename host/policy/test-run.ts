@@ -2,11 +2,12 @@
 // Runs tests.yaml of a policy and says what differs. Expected alerts are matched one to one, in any order within a test; what is
 // not given in one (event, priority, output, fields) may be anything. Each rule needs a test in which it speaks, and one in
 // which it sees an event and keeps silent: a rule that always says yes is no rule.
+
+import type { LoadedPolicy } from "../engine/policy.js";
 import { runTrials, type TrialResult } from "../engine/trial.js";
 import type { Alert } from "../output/alert.js";
 import { resolveParameters } from "../wasm/settings.js";
 import { valueText } from "../wire/value.js";
-import type { LoadedPolicy } from "./load.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
 

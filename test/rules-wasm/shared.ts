@@ -3,10 +3,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
 import { VedetteError } from "../../host/errors.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
-import { type LoadedPolicy, loadPolicy } from "../../host/policy/load.js";
+import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import { openBatch } from "../../host/wire/batch.js";
 

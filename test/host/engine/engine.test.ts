@@ -4,9 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Engine } from "../../../host/engine/engine.js";
 import { Feed } from "../../../host/engine/feed.js";
+import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
-import type { LoadedPolicy } from "../../../host/policy/load.js";
 import type { Batch } from "../../../host/wire/batch.js";
 import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, FLOOD, FORGER, policyOf, TRAPS_AT_99 } from "./shared.js";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies with a temper, in WebAssembly text, and batches to try them on.
 
-import type { LoadedPolicy } from "../../../host/policy/load.js";
+import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { admit } from "../../../host/wasm/admission.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";

@@ -38,20 +38,22 @@ export class Summary {
   }
 
   json({ lost, missing }: Losses): string {
-    const calls = this.#sorted().map(({ name, row }) => ({
-      call: name,
-      count: row.count,
-      errors: row.errors,
-      seconds: row.ns / 1e9,
-      tiers: Object.fromEntries(TIERS.map((tier, i) => [tier, row.tiers[i]])),
-    }));
-    const counters = Object.fromEntries(LOST.map(({ name }, i) => [name, lost[i] ?? 0]));
+    const rows = this.#sorted();
+    const call = ({ name, row }: { name: string; row: Row }) => [
+      name,
+      {
+        count: row.count,
+        errors: row.errors,
+        seconds: row.ns / 1e9,
+        tiers: Object.fromEntries(TIERS.map((tier, i) => [tier, row.tiers[i]])),
+      },
+    ];
     return JSON.stringify({
-      events: sum(calls.map(({ count }) => count)),
+      events: sum(rows.map(({ row }) => row.count)),
       lost: totalLost({ lost, missing }),
-      lost_by: counters,
+      lost_by: Object.fromEntries(LOST.map(({ name }, i) => [name, lost[i] ?? 0])),
       missing,
-      calls,
+      calls: Object.fromEntries(rows.map(call)),
     });
   }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as Falco does.
 import { existsSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { gzipSync } from "node:zlib";
 import { loadRules } from "../../../host/falco/load.js";
 import { replay } from "../../../host/falco/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
@@ -23,7 +23,9 @@ for (const c of kCases) {
   test(`${c.name} detects what Falco detects in ${name}`, async () => {
     const counts = await detect(c, name);
     for (const { count, of } of c.detections ?? []) {
-      const found = counts.filter((d) => of.every(([key, value]) => d[key as "Rule" | "Priority"].toLowerCase() === alike(value)));
+      const found = counts.filter((d) =>
+        of.every(([key, value]) => d[key as "Rule" | "Priority"].toLowerCase() === alike(value)),
+      );
       const what = `${found.length} of ${JSON.stringify(of)} in ${JSON.stringify(counts)}`;
       if (count === ">0") assert.ok(found.length > 0, what);
       else assert.is(found.length, count, what);
@@ -82,7 +84,10 @@ for (const [name, shape] of kShapes) {
       }
     }
     for (const [type, count] of Object.entries(shape)) assert.is(counts[type], count, type);
-    assert.equal({ ...summary(), events: 0, skipped: 0 }, { events: 0, skipped: 0, unknownBlocks: 0, isTruncated: false });
+    assert.equal(
+      { ...summary(), events: 0, skipped: 0 },
+      { events: 0, skipped: 0, unknownBlocks: 0, isTruncated: false },
+    );
   });
 }
 
@@ -116,8 +121,15 @@ test("a capture cut off at any byte gives what came before, and says so", () => 
 });
 
 test("what is no capture is refused with a reason", () => {
-  for (const bytes of [Buffer.alloc(0), Buffer.from("not a capture at all, but long enough to look"), gzipSync(Buffer.from("x"))]) {
-    assert.throws(() => replay(bytes, "x.scap"), (error: { code: string }) => error.code === "VEDETTE_SCAP_UNREADABLE");
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from("not a capture at all, but long enough to look"),
+    gzipSync(Buffer.from("x")),
+  ]) {
+    assert.throws(
+      () => replay(bytes, "x.scap"),
+      (error: { code: string }) => error.code === "VEDETTE_SCAP_UNREADABLE",
+    );
   }
 });
 

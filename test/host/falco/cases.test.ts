@@ -18,7 +18,9 @@ for (const c of kCases) {
     assert.is(loaded.ok ? 0 : 1, c.exit, said);
     c.codes?.forEach((code, i) => {
       const item = c.itemTypes?.[i];
-      const isThere = findings.some((f) => f.code === code && f.context.steps.some((s) => item === undefined || s.item === item));
+      const isThere = findings.some(
+        (f) => f.code === code && f.context.steps.some((s) => item === undefined || s.item === item),
+      );
       assert.ok(isThere, `${code} in ${item}\n${said}`);
     });
   });

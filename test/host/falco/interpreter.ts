@@ -3,7 +3,7 @@
 // compiler but the parser. For tests only. Values come from the host's field table, which is what outputs print.
 import type { CheckExpr, Expr, FieldOperand, Operand } from "../../../host/falco/condition.js";
 import { findField } from "../../../host/falco/fields.js";
-import { type Batch } from "../../../host/wire/batch.js";
+import type { Batch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { PROCESS_AT } from "../../../host/wire/layout.js";
 import { processList } from "../../../host/wire/process.js";
@@ -78,8 +78,15 @@ function compare(a: Plain, b: Plain, op: string, kind: string): boolean {
     const n = BigInt(b);
     const difference = a - n;
     const tests: Record<string, boolean> = {
-      "=": difference === 0n, "==": difference === 0n, "!=": difference !== 0n, in: difference === 0n, intersects: difference === 0n,
-      "<": difference < 0n, "<=": difference <= 0n, ">": difference > 0n, ">=": difference >= 0n,
+      "=": difference === 0n,
+      "==": difference === 0n,
+      "!=": difference !== 0n,
+      in: difference === 0n,
+      intersects: difference === 0n,
+      "<": difference < 0n,
+      "<=": difference <= 0n,
+      ">": difference > 0n,
+      ">=": difference >= 0n,
     };
     return tests[op]!;
   }
@@ -171,7 +178,11 @@ function inNet(address: string, net: string): boolean {
 }
 
 function bitsOf(address: string): string {
-  if (!address.includes(":")) return address.split(".").map((n) => Number(n).toString(2).padStart(8, "0")).join("");
+  if (!address.includes(":"))
+    return address
+      .split(".")
+      .map((n) => Number(n).toString(2).padStart(8, "0"))
+      .join("");
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
   const hex = (a: string, b: string) => (Number(a) * 256 + Number(b)).toString(16);
   const plain = dotted ? `${dotted[1]}${hex(dotted[2]!, dotted[3]!)}:${hex(dotted[4]!, dotted[5]!)}` : address;
@@ -201,7 +212,11 @@ function valuesOf(operand: Operand, event: Event): Plain[] {
     case "basename":
       return one((s) => s.slice(s.lastIndexOf("/") + 1));
     case "b64":
-      return one((s) => (/^[A-Za-z0-9+/]*=*$/.test(s) && s.replace(/=*$/, "").length % 4 !== 1 ? Buffer.from(s, "base64").toString("latin1") : null));
+      return one((s) =>
+        /^[A-Za-z0-9+/]*=*$/.test(s) && s.replace(/=*$/, "").length % 4 !== 1
+          ? Buffer.from(s, "base64").toString("latin1")
+          : null,
+      );
     case "len":
       return first!.length === 0 ? [] : [BigInt(Buffer.from(first![0]!, "latin1").toString("utf8").length)];
     case "concat":

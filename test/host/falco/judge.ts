@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs rules on batches the way the host does: compiled, admitted, called. Gives for each record the names of the rules that matched.
-import { compilePolicy, type CompileOptions } from "../../../host/falco/compile/policy.js";
+import { type CompileOptions, compilePolicy } from "../../../host/falco/compile/policy.js";
 import type { LoadedRule } from "../../../host/falco/load.js";
-import { admit, type Admitted } from "../../../host/wasm/admission.js";
+import { type Admitted, admit } from "../../../host/wasm/admission.js";
 import { PolicyInstance } from "../../../host/wasm/instance.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { loadText } from "./shared.js";
@@ -38,7 +38,10 @@ export class Judge {
 
 // Rules of the given conditions, named by them.
 export function rulesOf(conditions: readonly string[], isFalcoExact = false): LoadedRule[] {
-  const text = conditions.map((c) => `- rule: ${JSON.stringify(c)}\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`);
+  const text = conditions.map(
+    (c) =>
+      `- rule: ${JSON.stringify(c)}\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`,
+  );
   const loaded = loadText(text.join(""), { isFalcoExact });
   if (!loaded.ok) throw new Error(loaded.results[0]!.text(loaded.contents));
   return loaded.rules;

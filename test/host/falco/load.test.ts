@@ -3,8 +3,8 @@
 // macros make of a rule.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { loadRules } from "../../../host/falco/load.js";
 import { substituteLists } from "../../../host/falco/expand.js";
+import { loadRules } from "../../../host/falco/load.js";
 import { codesOf, kDeprecated, kOfficial, loadText, ruleFile } from "./shared.js";
 
 const rule = (condition: string, more = "", name = "r") =>
@@ -32,27 +32,97 @@ const kErrors: [string, string, string, string][] = [
   ["a scalar", "foo", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml"],
   ["a map", "foo: bar", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml array of objects"],
   ["an item that is not a map", "- foo", "LOAD_ERR_YAML_VALIDATE", "Unexpected element type"],
-  ["a rule without desc", "- rule: r\n  condition: evt.type=open\n  output: o\n  priority: INFO", "LOAD_ERR_YAML_VALIDATE", "'desc'"],
-  ["a rule with an empty key", "- rule: r\n  condition:\n  desc: d", "LOAD_ERR_YAML_VALIDATE", "Mapping for key 'condition' is empty"],
-  ["an invalid priority", "- rule: r\n  condition: evt.type=open\n  output: o\n  desc: d\n  priority: HIGH", "LOAD_ERR_YAML_VALIDATE", "Invalid priority"],
-  ["an engine from the future", "- required_engine_version: 0.99.0", "LOAD_ERR_VALIDATE", "Rules require engine version 0.99.0"],
-  ["an engine version that is none", "- required_engine_version: new", "LOAD_ERR_YAML_VALIDATE", "Unable to parse engine version"],
-  ["a plugin that is not there", "- required_plugin_versions:\n  - name: json\n    version: 0.1.0", "LOAD_ERR_VALIDATE", "json (>= 0.1.0)"],
+  [
+    "a rule without desc",
+    "- rule: r\n  condition: evt.type=open\n  output: o\n  priority: INFO",
+    "LOAD_ERR_YAML_VALIDATE",
+    "'desc'",
+  ],
+  [
+    "a rule with an empty key",
+    "- rule: r\n  condition:\n  desc: d",
+    "LOAD_ERR_YAML_VALIDATE",
+    "Mapping for key 'condition' is empty",
+  ],
+  [
+    "an invalid priority",
+    "- rule: r\n  condition: evt.type=open\n  output: o\n  desc: d\n  priority: HIGH",
+    "LOAD_ERR_YAML_VALIDATE",
+    "Invalid priority",
+  ],
+  [
+    "an engine from the future",
+    "- required_engine_version: 0.99.0",
+    "LOAD_ERR_VALIDATE",
+    "Rules require engine version 0.99.0",
+  ],
+  [
+    "an engine version that is none",
+    "- required_engine_version: new",
+    "LOAD_ERR_YAML_VALIDATE",
+    "Unable to parse engine version",
+  ],
+  [
+    "a plugin that is not there",
+    "- required_plugin_versions:\n  - name: json\n    version: 0.1.0",
+    "LOAD_ERR_VALIDATE",
+    "json (>= 0.1.0)",
+  ],
   ["a list of maps", "- list: l\n  items: [{a: b}]", "LOAD_ERR_YAML_VALIDATE", "sequence value is not scalar"],
   ["an append to nothing", `${rule("evt.type=open", "  append: true\n")}`, "LOAD_ERR_VALIDATE", "no rule by that name"],
-  ["append with override", rule("evt.type=open", "  append: true\n  override: {condition: append}\n"), "LOAD_ERR_YAML_VALIDATE", "cannot be used together"],
-  ["an override that cannot be", `${rule("evt.type=open")}- rule: r\n  priority: INFO\n  override: {priority: append}`, "LOAD_ERR_YAML_VALIDATE", "cannot be appended to"],
-  ["an override of what is not given", `${rule("evt.type=open")}- rule: r\n  override: {output: replace}`, "LOAD_ERR_YAML_VALIDATE", "An replace override for 'output'"],
-  ["a key that override does not name", `${rule("evt.type=open")}- rule: r\n  desc: x\n  output: y\n  override: {output: replace}`, "LOAD_ERR_YAML_VALIDATE", "Unexpected key 'desc'"],
-  ["an override of a missing rule", "- rule: r\n  output: y\n  override: {output: replace}", "LOAD_ERR_VALIDATE", "no rule by that name"],
+  [
+    "append with override",
+    rule("evt.type=open", "  append: true\n  override: {condition: append}\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "cannot be used together",
+  ],
+  [
+    "an override that cannot be",
+    `${rule("evt.type=open")}- rule: r\n  priority: INFO\n  override: {priority: append}`,
+    "LOAD_ERR_YAML_VALIDATE",
+    "cannot be appended to",
+  ],
+  [
+    "an override of what is not given",
+    `${rule("evt.type=open")}- rule: r\n  override: {output: replace}`,
+    "LOAD_ERR_YAML_VALIDATE",
+    "An replace override for 'output'",
+  ],
+  [
+    "a key that override does not name",
+    `${rule("evt.type=open")}- rule: r\n  desc: x\n  output: y\n  override: {output: replace}`,
+    "LOAD_ERR_YAML_VALIDATE",
+    "Unexpected key 'desc'",
+  ],
+  [
+    "an override of a missing rule",
+    "- rule: r\n  output: y\n  override: {output: replace}",
+    "LOAD_ERR_VALIDATE",
+    "no rule by that name",
+  ],
   ["enabled alone for a missing rule", "- rule: r\n  enabled: false", "LOAD_ERR_VALIDATE", "no rule by that name"],
   ["an undefined macro", rule("evt.type=open and nope"), "LOAD_ERR_VALIDATE", "Undefined macro 'nope'"],
-  ["macros that use each other", `- macro: a\n  condition: b\n- macro: b\n  condition: a\n- macro: a\n  condition: b\n${rule("evt.type=open and a")}`, "LOAD_ERR_VALIDATE", "loop"],
+  [
+    "macros that use each other",
+    `- macro: a\n  condition: b\n- macro: b\n  condition: a\n- macro: a\n  condition: b\n${rule("evt.type=open and a")}`,
+    "LOAD_ERR_VALIDATE",
+    "loop",
+  ],
   ["an unknown field", rule("proc.nobody=x"), "LOAD_ERR_COMPILE_CONDITION", "nonexistent field proc.nobody"],
   ["an unknown event", rule("evt.type=nothing"), "LOAD_ERR_COMPILE_CONDITION", "unknown event type nothing"],
   ["a number that is none", rule("proc.pid=abc"), "LOAD_ERR_COMPILE_CONDITION", "abc is not a valid number"],
-  ["an operator that does not fit", rule("proc.pid contains 1"), "LOAD_ERR_COMPILE_CONDITION", "'contains' operator not supported for numeric filters"],
-  ["an unknown %field", "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"%nope.nope\"\n  priority: INFO", "LOAD_ERR_COMPILE_OUTPUT", "invalid formatting token nope.nope"],
+  [
+    "an operator that does not fit",
+    rule("proc.pid contains 1"),
+    "LOAD_ERR_COMPILE_CONDITION",
+    "'contains' operator not supported for numeric filters",
+  ],
+  [
+    "an unknown %field",
+    '- rule: r\n  desc: d\n  condition: evt.type=open\n  output: "%nope.nope"\n  priority: INFO',
+    "LOAD_ERR_COMPILE_OUTPUT",
+    "invalid formatting token nope.nope",
+  ],
   ["a bad regex", rule("fd.name regex '('"), "LOAD_ERR_COMPILE_CONDITION", "invalid regular expression pattern"],
 ];
 
@@ -69,13 +139,25 @@ for (const [what, text, code, message] of kErrors) {
 const kWarnings: [string, string, string][] = [
   ["an unknown source", rule("evt.type=open", "  source: k8s_audit\n"), "LOAD_UNKNOWN_SOURCE"],
   ["a condition of any event", rule("proc.name=cat"), "LOAD_NO_EVTTYPE"],
-  ["an unknown field that may be skipped", rule("proc.nobody=x", "  skip-if-unknown-filter: true\n"), "LOAD_UNKNOWN_FILTER"],
+  [
+    "an unknown field that may be skipped",
+    rule("proc.nobody=x", "  skip-if-unknown-filter: true\n"),
+    "LOAD_UNKNOWN_FILTER",
+  ],
   ["an unused macro", "- macro: m\n  condition: evt.type=open", "LOAD_UNUSED_MACRO"],
   ["an unused list", "- list: l\n  items: [a]", "LOAD_UNUSED_LIST"],
   ["an item of no known kind", "- what: is this", "LOAD_UNKNOWN_ITEM"],
   ["append: true", `${rule("evt.type=open")}${rule("and proc.name=a", "  append: true\n")}`, "LOAD_DEPRECATED_ITEM"],
-  ["an appended exception without values", `${rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}]\n")}- rule: r\n  exceptions: [{name: e}]\n  append: true`, "LOAD_APPEND_NO_VALUES"],
-  ["two exceptions of one name", rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}, {name: e, fields: [proc.name]}]\n"), "LOAD_EXCEPTION_NAME_NOT_UNIQUE"],
+  [
+    "an appended exception without values",
+    `${rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}]\n")}- rule: r\n  exceptions: [{name: e}]\n  append: true`,
+    "LOAD_APPEND_NO_VALUES",
+  ],
+  [
+    "two exceptions of one name",
+    rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name]}, {name: e, fields: [proc.name]}]\n"),
+    "LOAD_EXCEPTION_NAME_NOT_UNIQUE",
+  ],
   ["a macro name that conditions cannot use", "- macro: a-b\n  condition: evt.type=open", "LOAD_INVALID_MACRO_NAME"],
   ["a list name that conditions cannot use", "- list: a b\n  items: [x]", "LOAD_INVALID_LIST_NAME"],
   ["evt.dir", rule("evt.type=open and evt.dir=<"), "LOAD_COMPILE_CONDITION"],
@@ -106,9 +188,15 @@ test("YAML that yaml-cpp accepts is accepted: a plain =, a tag !=, a plain scala
 
 test("an error tells file, line and column, and shows the place", () => {
   const loaded = loadText(rule("evt.type=open and and"));
-  const json = loaded.results[0]!.toJson(loaded.contents) as { errors: { context: { snippet: string; locations: unknown[] } }[] };
+  const json = loaded.results[0]!.toJson(loaded.contents) as {
+    errors: { context: { snippet: string; locations: unknown[] } }[];
+  };
   const { locations, snippet } = json.errors[0]!.context;
-  assert.equal(locations[1], { item_name: "r", item_type: "rule", position: { column: 2, line: 0, name: "rules.yaml", offset: 2 } });
+  assert.equal(locations[1], {
+    item_name: "r",
+    item_type: "rule",
+    position: { column: 2, line: 0, name: "rules.yaml", offset: 2 },
+  });
   assert.is((locations.at(-1) as { item_type: string }).item_type, "condition expression");
   assert.ok(snippet.includes("evt.type=open and and\n"), snippet);
   assert.ok(snippet.trimEnd().endsWith("^"), snippet);
@@ -145,7 +233,10 @@ test("an override appends and replaces, and a switch turns off", () => {
       "  override: {output: append, tags: append, priority: replace, enabled: replace}\n",
   );
   const { output, tags, priority, enabled } = loaded.rules[0]!;
-  assert.equal({ output, tags, priority, enabled }, { output: "o more", tags: ["a", "b"], priority: "Error", enabled: false });
+  assert.equal(
+    { output, tags, priority, enabled },
+    { output: "o more", tags: ["a", "b"], priority: "Error", enabled: false },
+  );
 });
 
 test("the event types of a rule follow and, or and not", () => {

@@ -41,23 +41,38 @@ test(`${kPolicies * kConditions * kBatches * kRecords} cases agree with the inte
             if (want === got) continue;
             assert.unreachable(explain(conditions[c]!, seed, batch, at, want));
           }
-          assert.equal(told[i], [...told[i]!].sort((x, y) => Number(x) - Number(y)), "rules are told in their order");
+          assert.equal(
+            told[i],
+            [...told[i]!].sort((x, y) => Number(x) - Number(y)),
+            "rules are told in their order",
+          );
         }
       }
     }
   }
   assert.ok(cases >= 100_000, `${cases} cases`);
-  assert.ok(matched > cases / 20 && matched < (cases * 19) / 20, `${matched} of ${cases} match: the cases prove little`);
+  assert.ok(
+    matched > cases / 20 && matched < (cases * 19) / 20,
+    `${matched} of ${cases} match: the cases prove little`,
+  );
 });
 
 function rulesNamedByNumber(conditions: readonly string[]) {
-  const text = conditions.map((c, i) => `- rule: "${i}"\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`);
+  const text = conditions.map(
+    (c, i) => `- rule: "${i}"\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`,
+  );
   const loaded = loadText(text.join(""));
   assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
   return loaded.rules;
 }
 
-function explain(condition: string, seed: number, batch: ReturnType<typeof openBatch>, at: number, want: boolean): string {
+function explain(
+  condition: string,
+  seed: number,
+  batch: ReturnType<typeof openBatch>,
+  at: number,
+  want: boolean,
+): string {
   const fields = [...new Set(condition.match(/[a-z]+(?:\.[a-z0-9_]+)+(?:\[\w+\])?/g))].map((name) => {
     const value = fieldValue(name)?.(batch, at);
     return `  ${name} = ${JSON.stringify(value, (_, v) => (typeof v === "bigint" ? String(v) : v))}`;

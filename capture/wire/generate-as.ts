@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AssemblyScript from the contract: for each event a class of accessors over its record, the same for entries of the
 // process and descriptor tables, and the names of flags. They are loads from an address and nothing else: `@unmanaged`
-// classes have no header, and `@inline` getters leave no call. rules-wasm/ imports them as "./generated/...".
+// classes have no header, and `@inline` getters leave no call. rules-wasm/ imports them as "./generated/...": they stand in a
+// folder of that name, so that an editor can lay the two trees over each other.
 //
 //   export class Openat extends Event {
 //     @inline get dirfd(): i64 { return load<i64>(changetype<usize>(this), 48); }
@@ -49,11 +50,11 @@ const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record
 /** The files under build/generated/. */
 export function emitAssemblyScript(model: Model): Record<string, string> {
   return {
-    "as/events.ts": emitEvents(model),
-    "as/process.ts": emitTable("ProcessFields", "process", model.process),
-    "as/descriptor.ts": emitTable("DescriptorFields", "descriptor", model.descriptor),
-    "as/flags.ts": emitFlags(model),
-    "as/contract.ts": `${HEAD}
+    "as/generated/events.ts": emitEvents(model),
+    "as/generated/process.ts": emitTable("ProcessFields", "process", model.process),
+    "as/generated/descriptor.ts": emitTable("DescriptorFields", "descriptor", model.descriptor),
+    "as/generated/flags.ts": emitFlags(model),
+    "as/generated/contract.ts": `${HEAD}
 export const MINOR: i32 = ${model.minor};
 export const PROCESS_SIZE: usize = ${model.process.length * 8};
 export const DESCRIPTOR_SIZE: usize = ${model.descriptor.length * 8};

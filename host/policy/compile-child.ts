@@ -102,7 +102,7 @@ async function readSource(folder: string, name: string, base: string): Promise<s
 }
 
 function readSdk(name: string): Promise<string | null> {
-  return readText(name.startsWith("generated/") ? join(GENERATED, name.slice("generated/".length)) : join(SDK, name));
+  return readText(name.startsWith("generated/") ? join(GENERATED, name) : join(SDK, name));
 }
 
 async function readText(path: string): Promise<string | null> {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The build's last step: compiles the pack, so that no `vedette run` has to. An unchanged policy costs a look at the cache. What
+// nobody asked for in a long time is thrown out of it.
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { report } from "../cli/failure.js";
+import { builtFile } from "../paths.js";
+import { loadPolicies } from "./load.js";
+
+const KEPT_MAX = 500;
+
+try {
+  await loadPolicies([]);
+  prune(builtFile("policies/cache"));
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function prune(folder: string): void {
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  const byAge = files.map((path) => ({ path, at: statSync(path).mtimeMs })).sort((a, b) => b.at - a.at);
+  for (const { path } of byAge.slice(KEPT_MAX)) rmSync(path);
+}

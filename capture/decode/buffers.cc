@@ -78,14 +78,12 @@ void payload(Decoding& d, unsigned slot, Vector vector, uint64_t limit) {
   const size_t start = d.event.bytes.size();
   uint64_t offered = 0;
   each(d, vector, [&](Buffer buffer) {
-    const size_t kept = d.event.bytes.size() - start;
+    // Lengths are the program's and may be anything: no sum of them may decide how much is read.
+    const uint64_t room = d.limits.snaplen - (d.event.bytes.size() - start);
     const uint64_t wanted = std::min(buffer.size, limit - std::min(limit, offered));
-    offered += buffer.size;
-    if (offered >= limit || kept + wanted > d.limits.snaplen) {
-      append(d, buffer.address, std::min<uint64_t>(wanted, d.limits.snaplen - kept));
-      return false;
-    }
-    return append(d, buffer.address, wanted);
+    offered = wanted > UINT64_MAX - offered ? UINT64_MAX : offered + wanted;
+    const bool goes_on = append(d, buffer.address, std::min(wanted, room));
+    return goes_on && wanted <= room && offered < limit;
   });
   // At entry the end is open: we know only that there was at least as much as was offered so far.
   finish(d, slot, start, limit == UINT64_MAX ? offered : limit);

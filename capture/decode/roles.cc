@@ -79,7 +79,9 @@ void time_at(Decoding& d, const Step& s) {
   const uint64_t base = d.arg(s.arg);
   if (base == 0 || !d.fetch(base + s.extra * sizeof time, time, sizeof time)) return;
   if (time[1] == UTIME_NOW || time[1] == UTIME_OMIT) return;
-  d.event.set(s.slot, static_cast<int64_t>(time[0]) * 1'000'000'000 + time[1]);
+  int64_t ns;
+  if (__builtin_mul_overflow(static_cast<int64_t>(time[0]), int64_t{1'000'000'000}, &ns)) return;
+  if (!__builtin_add_overflow(ns, static_cast<int64_t>(time[1]), &ns)) d.event.set(s.slot, ns);
 }
 
 // capset: three 32-bit sets (effective, permitted, inheritable), and from version 2 on the same again for the upper halves.

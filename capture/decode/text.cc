@@ -76,7 +76,8 @@ void string_list(Decoding& d, const Step& s) {
   };
   while (true) {
     char pointers[kPointers * sizeof(uint64_t)];
-    const size_t wanted = std::min(kPointers * word, kPageSize - address % kPageSize);
+    // Up to the end of the page, but a whole pointer at least: the array need not be aligned.
+    const size_t wanted = std::max(word, std::min(kPointers * word, kPageSize - address % kPageSize));
     const size_t got = d.memory.read(address, pointers, wanted) / word;
     if (got == 0) {
       d.fault();

@@ -13,6 +13,10 @@ namespace {
 
 constexpr int32_t kStandardEnd = 3;  // a process's entry in a batch names its descriptors 0 to 2
 
+// A table does not grow beyond this, whatever a program (or a forged record) claims to open: what is not kept is a miss
+// like any other, and the kernel is asked.
+constexpr size_t kEntriesMax = 65536;
+
 bool in_range(int32_t fd, uint32_t first, uint32_t last) {
   return fd >= 0 && static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last;
 }
@@ -41,7 +45,7 @@ void DescriptorTable::set(int32_t fd, Ref<Descriptor> descriptor, bool close_on_
   if (at != list.end() && at->fd == fd) {
     at->descriptor = std::move(descriptor);
     at->close_on_exec = close_on_exec;
-  } else {
+  } else if (list.size() < kEntriesMax) {
     list.insert(at, Entry{fd, close_on_exec, std::move(descriptor)});
   }
   if (fd < kStandardEnd) note_change();

@@ -161,3 +161,14 @@ TEST_CASE("prctl's second argument is text for PR_SET_NAME, of 15 bytes, and els
   CHECK_FALSE(c.event.has(arg2_str));
   CHECK(c.event.integer(arg2_int) == 1);
 }
+
+TEST_CASE("an argv that is not aligned, with a pointer across two pages, is read whole") {
+  OneCall c;
+  const uint64_t words[] = {c.memory.put_text("a"), c.memory.put_text("b"), 0};
+  const std::string raw(reinterpret_cast<const char*>(words), sizeof words);
+  const uint64_t argv = c.memory.put(std::string(4096 - 12, '.') + raw) + 4096 - 12;
+  REQUIRE(argv % 4096 == 4096 - 12);
+  REQUIRE(c.enter("execve", {c.memory.put_text("x"), argv, 0}));
+  CHECK(c.event.text(slot::execve_::argv) == std::string_view("a\0b\0", 4));
+  CHECK_FALSE(c.has_flag(kFault));
+}

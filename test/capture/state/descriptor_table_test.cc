@@ -73,3 +73,13 @@ TEST_CASE("only what concerns a standard descriptor counts as a change of the pr
   table.set(2, named("x"), false);
   CHECK(state_changes > before);
 }
+
+TEST_CASE("a table does not grow without end") {
+  DescriptorTable table;
+  const Ref<Descriptor> file = named("x");
+  for (int fd = 0; fd < 70000; ++fd) table.set(fd, file, false);
+  CHECK(table.size() == 65536);
+  CHECK_FALSE(table.find(69999));
+  table.set(5, named("y"), false);
+  CHECK(view(table.find(5)->name) == "y");
+}

@@ -3,7 +3,7 @@
 // nobody asked for in a long time is thrown out of it.
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { report } from "../cli/failure.js";
+import { explain, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { loadPolicies } from "./load.js";
 
@@ -13,7 +13,9 @@ try {
   await loadPolicies([]);
   prune(builtFile("policies/cache"));
 } catch (error) {
-  process.exitCode = report(error);
+  if (!(error instanceof VedetteError)) throw error;
+  console.error(explain(error));
+  process.exitCode = error.exit;
 }
 
 function prune(folder: string): void {

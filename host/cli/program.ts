@@ -105,7 +105,8 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
   });
 }
 
-const known = (command: string): string => (["run", "trace", "doctor", "instrument", "serve"].includes(command) ? command : "");
+const known = (command: string): string =>
+  ["run", "trace", "doctor", "instrument", "serve"].includes(command) ? command : "";
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

@@ -17,7 +17,7 @@ evt.rawtime.ns int: nanoseconds within the second of the event's time
 evt.latency int: ns from the call to its return
 evt.latency.s int: whole seconds from the call to its return
 evt.latency.ns int: nanoseconds within the second from the call to its return
-evt.latency.human text: latency as a text with its unit
+-evt.latency.human text: latency as a text with its unit
 -evt.deltatime int: ns since the event before
 -evt.deltatime.s int: whole seconds since the event before
 -evt.deltatime.ns int: nanoseconds within the second since the event before
@@ -26,7 +26,7 @@ evt.dir text: always "<", since only returns are recorded (deprecated)
 evt.type text: name of the event, such as openat
 evt.type.is int [key]: 1 when the event is of the given type
 syscall.type text: name of the system call; nothing for other events
-evt.category text: kind of the event, such as file, net or process
+-evt.category text: kind of the event, such as file, net or process
 -evt.cpu int: processor on which the event happened
 evt.args text: all arguments as one text
 evt.arg text [key]: one argument as a text, by name or position
@@ -54,7 +54,7 @@ evt.count.exit int: 1, since every event is a return
 -evt.count.procinfo int: 1 for process statistics
 -evt.count.threadinfo int: 1 for thread statistics
 -evt.around int [key]: 1 near a given time
-evt.abspath text [key?]: absolute path of the call's path argument
+-evt.abspath text [key?]: absolute path of the call's path argument
 -evt.buflen.in int: size of what was read
 -evt.buflen.out int: size of what was written
 -evt.buflen.file int: size of file transfers
@@ -70,7 +70,7 @@ evt.is_open_create bool: whether a file is created
 evt.source text: always syscall
 -evt.is_async bool: whether the event comes from a plugin
 -evt.asynctype text: name of such an event
-evt.hostname text: name of the host
+-evt.hostname text: name of the host
 -evt.pluginname text: plugin that made the event
 -evt.plugininfo text: what the plugin says of the event
 proc.exe text: first argument of the command line (argv[0])
@@ -93,7 +93,7 @@ proc.exeline text: argv[0] and arguments
 proc.env text [key?]: environment at exec, joined by blanks; with a name, that variable's value
 proc.aenv text [key?]: environment of the ancestors; with a name, that variable's value
 proc.cwd text: working directory, with a slash at its end
-proc.loginshellid int: pid of the oldest shell among the ancestors
+-proc.loginshellid int: pid of the oldest shell among the ancestors
 proc.tty int: controlling terminal, 0 for none
 proc.pid int: process id
 proc.ppid int: parent's process id
@@ -150,7 +150,7 @@ proc.stderr.name text: name of descriptor 2
 thread.tid int: thread id
 thread.ismain bool: whether the thread is its process's first
 -thread.vtid int: thread id in its own namespace
-thread.nametid text: name and thread id
+-thread.nametid text: name and thread id
 thread.cgroups text: path of the control group
 -thread.cgroup text [key]: path of one control group
 -thread.exectime int: ns the thread last ran
@@ -184,8 +184,8 @@ fd.l4proto text: tcp, udp, icmp or raw
 fd.sockfamily text: ip or unix
 fd.is_server bool: whether the process is the server of the connection
 -fd.uid text: descriptor number and thread id
-fd.containername text: container and name of the descriptor
-fd.containerdirectory text: container and directory of the descriptor
+-fd.containername text: container and name of the descriptor
+-fd.containerdirectory text: container and directory of the descriptor
 -fd.proto port list: client or server protocol
 -fd.cproto text: client protocol
 -fd.sproto text: server protocol

@@ -5,8 +5,10 @@
 import type { Batch } from "./batch.js";
 import { EVT_FIELDS } from "./fields/evt.js";
 import { FD_FIELDS } from "./fields/fd.js";
+import { FS_FIELDS } from "./fields/fs.js";
 import { PROC_FIELDS } from "./fields/proc.js";
 import { SUBJECT_FIELDS } from "./fields/subject.js";
+import { UNANSWERED_FIELDS } from "./fields/unanswered.js";
 import type { Value } from "./value.js";
 
 /** Reads one field of the record that begins at recordOffset in batch.records. */
@@ -21,7 +23,14 @@ export interface FieldRow {
 }
 export type FieldRows = Readonly<Record<string, FieldRow>>;
 
-const ROWS: FieldRows = { ...EVT_FIELDS, ...PROC_FIELDS, ...FD_FIELDS, ...SUBJECT_FIELDS };
+const ROWS: FieldRows = {
+  ...UNANSWERED_FIELDS,
+  ...EVT_FIELDS,
+  ...PROC_FIELDS,
+  ...FD_FIELDS,
+  ...FS_FIELDS,
+  ...SUBJECT_FIELDS,
+};
 
 /** The fields there are, without arguments. */
 export const FIELD_NAMES: readonly string[] = Object.keys(ROWS).sort();

@@ -11,6 +11,13 @@ export function clockText(ns: bigint, digits: 0 | 9 = 9): string {
   return digits === 0 ? clock : `${clock}.${fraction(ns)}`;
 }
 
+/** Local date and time of day, Falco's %evt.datetime: `2016-08-04 16:17:57.881781397`. */
+export function dateClockText(ns: bigint, digits: 0 | 9 = 9): string {
+  const date = new Date(Number(ns / 1_000_000n));
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0"));
+  return `${day.join("-")} ${clockText(ns, digits)}`;
+}
+
 /** UTC: `2016-08-04T16:17:57.881781397Z`, the `time` of an alert. */
 export function utcText(ns: bigint): string {
   return `${seconds(ns)}.${fraction(ns)}Z`;

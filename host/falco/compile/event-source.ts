@@ -2,6 +2,8 @@
 // Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is settled by the type of
 // the event alone: whether it is a read, which parameter holds the payload.
 import type { EventType, Field } from "../../../build/generated/events.js";
+import { PATHS } from "../../wire/fields/fs.js";
+import { isSpan } from "../../wire/layout.js";
 import type { FieldUse } from "../fields.js";
 import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
@@ -114,12 +116,37 @@ const kRows: Record<string, (asked: Asked) => Source> = {
     if (event.params.some((param) => param.type === "fd" && param.from !== null)) return int("fd", () => number);
     return int("fd or none", () => select(number, i64(kAbsent), ["i64.ge_s", number, i64(0)]));
   },
+  "fs.path.name": ({ program, event }) => pathSource(program, event, "name", false),
+  "fs.path.nameraw": ({ program, event }) => pathSource(program, event, "name", true),
+  "fs.path.source": ({ program, event }) => pathSource(program, event, "source", false),
+  "fs.path.sourceraw": ({ program, event }) => pathSource(program, event, "source", true),
+  "fs.path.target": ({ program, event }) => pathSource(program, event, "target", false),
+  "fs.path.targetraw": ({ program, event }) => pathSource(program, event, "target", true),
   "thread.tid": () => int("tid", () => ["i64.load32_u", 16, get("$rec")]),
   "thread.ismain": ({ program }) => {
     const pid = processSource(program, { name: "proc.pid", index: null } as FieldUse) as IntSource;
     return bool("ismain", (f) => ["i64.eq", ["i64.load32_u", 16, get("$rec")], pid.value(f)]);
   },
 };
+
+// fs.path.*: nothing where the call failed.
+function pathSource(program: Program, event: EventType, of: keyof typeof PATHS, isRaw: boolean): Source {
+  const param = event.params.find((one) => one.name === PATHS[of][event.name]);
+  if (!param) return kNone;
+  const path = !isSpan(param)
+    ? descriptorSource(program, "fd.name", kOwnDescriptor)
+    : isRaw && param.from === null
+      ? rawSpan(event, param)
+      : paramTextSource(program, event, param);
+  if (path?.kind !== "text") return kNone;
+  return {
+    ...path,
+    key: `${path.key} done`,
+    scope: "event",
+    cached: null,
+    make: (f) => [["if", null, isFailed(), noText(f), path.make(f)]],
+  };
+}
 
 function payloadOf(event: EventType): Field | undefined {
   return event.params.find((param) => param.type === "bytes" && kPayloads.has(param.name));

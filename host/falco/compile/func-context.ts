@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A function while it is being made: its locals, and how the code in it reaches the record, the process, its parent and the
 // descriptor.
+import { PROCESS_AT } from "../../wire/layout.js";
 import type { Func, Tree, WasmType } from "./wasm.js";
 
-// Whose field is asked for: the process itself, its parent, an ancestor by number, or the ancestor a loop has come to.
-export type Base = "self" | "parent" | "each" | number;
+// Whose field is asked for: the process itself, its parent, the leader of its session or group, an ancestor by number, or the
+// ancestor a loop has come to.
+export type Base = "self" | "parent" | "sid" | "pgid" | "each" | number;
 
 export class FuncContext {
   private readonly locals = new Map<string, WasmType>();
@@ -52,10 +54,16 @@ export class FuncContext {
     if (base === "each") return { entry: get("$a"), cache: get("$ac") };
     const [entry, cache] = [this.local(`$p_${base}`), this.local(`$pc_${base}`)];
     this.prepare(`process ${base}`, () => [
-      set(entry, base === "parent" ? call("$parent", get("$p")) : call("$ancestor", get("$p"), base)),
+      set(entry, this.find(base)),
       set(cache, call("$cache", get(entry))),
     ]);
     return { entry: get(entry), cache: get(cache) };
+  }
+
+  private find(base: Exclude<Base, "self" | "each">): Tree {
+    if (base === "parent") return call("$parent", get("$p"));
+    if (typeof base === "number") return call("$ancestor", get("$p"), base);
+    return call("$leader", get("$p"), ["i64.load", PROCESS_AT[base]!, get("$p")]);
   }
 
   done(body: Tree[], result: WasmType | null, isExported = false): Func {

@@ -51,3 +51,6 @@ export function layoutAfter(constantsEnd: number, processStride: number): Layout
   const end = arena + kArenaBytes + kSlack;
   return { processCache, frame, arena, end, pages: Math.ceil(end / kPage) };
 }
+
+// A chain of parents longer than this is a circle.
+export const kAncestorsMax = 256;

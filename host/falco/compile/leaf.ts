@@ -9,6 +9,7 @@ import { matchTable } from "./automaton.js";
 import { parseRegex } from "../regex.js";
 import type { NetValue } from "../values.js";
 import { Emitter } from "./emit.js";
+import { kAncestorsMax } from "./layout.js";
 import { and, type Base, call, FuncContext, get, i64, load, load64, set, tee } from "./func-context.js";
 import { compareText } from "./compare-text.js";
 import { namesQuestion } from "./names-leaf.js";
@@ -24,7 +25,6 @@ const kKeepCost = 5;
 const kFewWords = 3;
 // From this many on, texts to be found are looked for together.
 const kManySearches = 4;
-const kAncestorsMax = 256;
 
 export class LeafMaker {
   constructor(

@@ -139,6 +139,7 @@ function spanText(program: Program, event: EventType, param: Field): Source {
 }
 
 // A relative path is joined with the working directory, or with what `dirfd` names where the record tells it.
+// A chdir's process stands in the new directory already.
 function pathText(program: Program, event: EventType, param: Field): Source {
   const before = param.type === "relpath" ? event.params[event.params.indexOf(param) - 1] : undefined;
   const directory = before?.type === "fd" ? paramInt(before) : null;
@@ -162,7 +163,12 @@ function pathText(program: Program, event: EventType, param: Field): Source {
     const dirfd = f.local("$dirfd", "i64");
     const isCwd = (value: Tree): Tree =>
       ["i32.or", ["i64.eq", tee(dirfd, value), i64(kCwd)], ["i64.eq", get(dirfd), i64(kAbsent)]];
-    const relative = directory ? [["if", null, isCwd(directory(f)), withCwd, withDirectory(get(dirfd))] as Tree] : withCwd;
+    const newDirectory = (): Tree[] => [
+      ...readSpan(f, f.process("self").entry, PROCESS_AT.cwd!),
+      ["if", null, ["i32.lt_s", get(kL), 0], keep, null],
+    ];
+    const alone = event.name === "chdir" ? [["if", null, ["i64.eqz", kInts.res!(f)], newDirectory(), withCwd] as Tree] : withCwd;
+    const relative = directory ? [["if", null, isCwd(directory(f)), withCwd, withDirectory(get(dirfd))] as Tree] : alone;
     const isRelative: Tree = ["if", "i32", ["i32.gt_s", get(kL), 0], [["i32.ne", ["i32.load8_u", 0, get(kP)], 0x2f]], [0]];
     return [
       ...readSpan(f, get("$rec"), slotOf(param)),

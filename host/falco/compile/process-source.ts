@@ -19,10 +19,13 @@ export function processSource(program: Program, use: FieldUse): Source | undefin
   if (row) return row(of, "self", use.index);
   const parent = kParents[use.name];
   if (parent) return kRows[parent]!(of, "parent", null);
+  const leader = kLeaders[use.name];
+  if (leader) return kRows[leader[1]]!(of, leader[0], null);
   const ancestor = kAncestors[use.name];
   if (!ancestor) return undefined;
-  if (use.index === null) return { kind: "each", inner: kRows[ancestor]!(of, "each", null) };
-  return kRows[ancestor]!(of, use.name === "proc.aenv" ? "self" : Number(use.index), null);
+  const isGeneration = use.index !== null && /^\d+$/.test(use.index);
+  if (isGeneration) return kRows[ancestor]!(of, Number(use.index), null);
+  return { kind: "each", inner: kRows[ancestor]!(of, "each", use.index) };
 }
 
 type Row = (of: ProcessFields, base: Base, arg: string | null) => Source;
@@ -88,6 +91,11 @@ const kRows: Record<string, Row> = {
 const kParents: Record<string, string> = {
   "proc.pname": "proc.name", "proc.pexe": "proc.exe", "proc.pexepath": "proc.exepath", "proc.pcmdline": "proc.cmdline",
   "proc.pvpid": "proc.vpid", "proc.ppid.ts": "proc.pid.ts", "proc.ppid.duration": "proc.duration",
+};
+const kLeaders: Record<string, [Base, string]> = {
+  "proc.sname": ["sid", "proc.name"], "proc.sid.exe": ["sid", "proc.exe"], "proc.sid.exepath": ["sid", "proc.exepath"],
+  "proc.pgid.name": ["pgid", "proc.name"], "proc.pgid.exe": ["pgid", "proc.exe"], "proc.pgid.exepath": ["pgid", "proc.exepath"],
+  "proc.vpgid.name": ["pgid", "proc.name"], "proc.vpgid.exe": ["pgid", "proc.exe"], "proc.vpgid.exepath": ["pgid", "proc.exepath"],
 };
 const kAncestors: Record<string, string> = {
   "proc.aname": "proc.name", "proc.aexe": "proc.exe", "proc.aexepath": "proc.exepath", "proc.acmdline": "proc.cmdline",

@@ -5,7 +5,8 @@
 // at the end of the arena: $begin, then $put... as often as needed, then $finish gives the size. What does not fit is cut off.
 import { PROCESS_SIZE } from "../../../build/generated/events.js";
 import { PROCESS_AT } from "../../wire/layout.js";
-import { kState } from "./layout.js";
+import { kAncestorsMax, kState } from "./layout.js";
+import { kAbsent } from "./source.js";
 import { readFuncs } from "./text-form.js";
 import type { Func } from "./wasm.js";
 
@@ -155,6 +156,18 @@ export const kRuntime: readonly Func[] = readFuncs(`
     (set $n (i32.sub $n 1))
     (br $next))
   (unreachable))
+
+;; the process with that pid: $a itself or an ancestor
+(func $leader (param $a i32) (param $pid i64) (result i32) (local $left i32)
+  (if (i64.eq $pid (i64.const ${kAbsent})) (then (return (sym NULL_PROCESS))))
+  (set $left ${kAncestorsMax + 1})
+  (loop $next
+    (if (i64.eq (i64.load offset=${PROCESS_AT.pid} $a) $pid) (then (return $a)))
+    (set $a (call $parent $a))
+    (if (i32.eq $a (sym NULL_PROCESS)) (then (return $a)))
+    (set $left (i32.sub $left 1))
+    (br_if $next $left))
+  (sym NULL_PROCESS))
 
 ;; what is kept about the process at $a
 (func $cache (param $a i32) (result i32)

@@ -9,7 +9,7 @@ import { errnoName } from "../names.js";
 import { PerEvent } from "../per-event.js";
 import { eventOf, flagsOf, latencyOf, numberOf, resultOf, tierOf, timeOf, typeOf } from "../record.js";
 import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
-import { clockText, isoText } from "../time.js";
+import { clockText, dateClockText, isoText } from "../time.js";
 import type { Value } from "../value.js";
 
 const O_ACCMODE = 3;
@@ -107,6 +107,8 @@ export const EVT_FIELDS: FieldRows = {
   "evt.time": { get: timeOf, text: (value) => clockText(value as bigint) },
   "evt.time.s": { get: timeOf, text: (value) => clockText(value as bigint, 0) },
   "evt.time.iso8601": { get: (batch, at) => isoText(timeOf(batch, at)) },
+  "evt.datetime": { get: (batch, at) => dateClockText(timeOf(batch, at)) },
+  "evt.datetime.s": { get: (batch, at) => dateClockText(timeOf(batch, at), 0) },
   "evt.rawtime": { get: timeOf },
   "evt.rawtime.s": { get: (batch, at) => Number(timeOf(batch, at) / SECOND) },
   "evt.rawtime.ns": { get: (batch, at) => Number(timeOf(batch, at) % SECOND) },
@@ -142,6 +144,7 @@ export const EVT_FIELDS: FieldRows = {
   "evt.rawres": { get: resultOf },
   "evt.failed": { get: isFailed },
   "evt.count": { get: () => 1 },
+  "evt.count.exit": { get: () => 1 },
   "evt.count.error": { get: (batch, at) => (isFailed(batch, at) ? 1 : 0) },
   "evt.is_io": { get: isIo },
   "evt.is_io_read": { get: isRead },

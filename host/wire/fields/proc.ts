@@ -63,14 +63,34 @@ const ancestors = (of: OfProcess): FieldRow => ({
       : undefined,
 });
 
+/** The process that leads the session or the group, where it is the process itself or one of its ancestors. */
+const leaders = (field: string, of: OfProcess): FieldRow => {
+  const offset = PROCESS_AT[field] as number;
+  return own((batch, process) => {
+    const leader = processInt(batch, process, offset);
+    if (leader === null) return null;
+    const isLeader = (one: number): boolean => processInt(batch, one, PROCESS_AT.pid as number) === leader;
+    const found = [process, ...ancestorsOf(batch, process)].find(isLeader);
+    return found === undefined ? null : of(batch, found);
+  });
+};
+
 /** The variable's value; of several the first, as getenv(3) finds it. */
-const environment = (argument: string): FieldGetter => {
-  const start = `${argument}=`;
+const variable = (name: string): OfProcess => {
+  const start = `${name}=`;
   const offset = PROCESS_AT.env as number;
-  return (batch, at) =>
-    processList(batch, processAt(batch, at), offset)
+  return (batch, process) =>
+    processList(batch, process, offset)
       ?.find((entry) => entry.startsWith(start))
       ?.slice(start.length) ?? null;
+};
+const environment = (name: string): FieldGetter | undefined => own(variable(name)).get;
+const inherited = (name: string): FieldGetter | undefined => ancestors(variable(name)).get;
+
+/** ns from the last change of the executable's inode to the clone. */
+const age: OfProcess = (batch, process) => {
+  const [start, changed] = [processInt(batch, process, START), processInt(batch, process, PROCESS_AT.exe_ctime as number)];
+  return start === null || changed === null ? null : Number(BigInt(start) - BigInt(changed));
 };
 
 /** ns since the clone; unset when the clone was not seen, as in Falco. */
@@ -112,6 +132,16 @@ export const PROC_FIELDS: FieldRows = {
   "proc.vpgid": own(int("pgid")),
   "proc.is_sid_leader": own(leads("sid")),
   "proc.is_vpgid_leader": own(leads("pgid")),
+  "proc.is_pgid_leader": own(leads("pgid")),
+  "proc.sname": leaders("sid", text("name")),
+  "proc.sid.exe": leaders("sid", text("exe")),
+  "proc.sid.exepath": leaders("sid", text("exepath")),
+  "proc.pgid.name": leaders("pgid", text("name")),
+  "proc.pgid.exe": leaders("pgid", text("exe")),
+  "proc.pgid.exepath": leaders("pgid", text("exepath")),
+  "proc.vpgid.name": leaders("pgid", text("name")),
+  "proc.vpgid.exe": leaders("pgid", text("exe")),
+  "proc.vpgid.exepath": leaders("pgid", text("exepath")),
   "proc.tty": own(int("tty")),
   "proc.name": own(text("name")),
   "proc.exe": own(text("exe")),
@@ -133,7 +163,8 @@ export const PROC_FIELDS: FieldRows = {
   "proc.aexepath": ancestors(text("exepath")),
   "proc.acmdline": ancestors(commandLine),
   "proc.apid": ancestors(int("pid")),
-  "proc.aenv": ancestors(list("env")),
+  "proc.aargs": ancestors(list("args")),
+  "proc.aenv": { ...ancestors(list("env")), with: (argument) => ancestors(list("env")).with?.(argument) ?? inherited(argument) },
   "proc.nthreads": own(int("threads")),
   "proc.fdlimit": own(int("fd_limit")),
   "proc.pid.ts": own(int("start_time")),
@@ -147,6 +178,7 @@ export const PROC_FIELDS: FieldRows = {
   "proc.exe_ino": own(int("exe_ino")),
   "proc.exe_ino.ctime": own(int("exe_ctime")),
   "proc.exe_ino.mtime": own(int("exe_mtime")),
+  "proc.exe_ino.ctime_duration_proc_start": own(age),
   "proc.stdin.type": stream("stdin", typeNameOf),
   "proc.stdin.name": stream("stdin", nameOf),
   "proc.stdout.type": stream("stdout", typeNameOf),

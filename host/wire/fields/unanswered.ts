@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fields that Falco has and our events cannot answer: null in every event, so that an output written for Falco can be filled in.
+// docs/falco.md says of each kind why. `[` after a name: it takes an argument.
+import type { FieldRow, FieldRows } from "../fields.js";
+
+const NAMES = `
+evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.deltatime.ns evt.outputtime evt.cpu evt.is_wait
+evt.wait_latency evt.is_syslog evt.count.error.file evt.count.error.net evt.count.error.memory evt.count.error.other
+evt.count.procinfo evt.count.threadinfo evt.around[ evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in
+evt.buflen.file.out evt.buflen.net evt.buflen.net.in evt.buflen.net.out evt.plugininfo evt.latency.human evt.category evt.abspath[
+evt.hostname
+
+proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts proc.fdopencount proc.fdusage proc.vmsize proc.vmrss proc.vmswap
+proc.nchilds proc.cpu proc.loginshellid thread.nametid thread.vtid thread.cgroup[ thread.exectime thread.totexectime thread.pfmajor
+thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize thread.vmrss
+
+fd.uid fd.proto fd.cproto fd.sproto fd.lproto fd.rproto fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.is_upper_layer
+fd.is_lower_layer fd.types[ fd.containername fd.containerdirectory
+
+user.homedir user.shell
+
+container.full_id container.mount[ container.mount.source[ container.mount.dest[ container.mount.mode[ container.mount.rdwr[
+container.mount.propagation[ container.healthcheck container.liveness_probe container.readiness_probe container.start_ts
+container.duration container.ip container.cni.json container.label[ container.labels container.host_pid container.host_network
+container.host_ipc container.user
+
+k8s.pod.uid k8s.pod.sandbox_id k8s.pod.full_sandbox_id k8s.pod.label[ k8s.pod.labels k8s.pod.ip k8s.pod.cni.json k8s.rc.name
+k8s.rc.id k8s.rc.label[ k8s.rc.labels k8s.svc.name k8s.svc.id k8s.svc.label[ k8s.svc.labels k8s.ns.id k8s.ns.label[ k8s.ns.labels
+k8s.rs.name k8s.rs.id k8s.rs.label[ k8s.rs.labels k8s.deployment.name k8s.deployment.id k8s.deployment.label[ k8s.deployment.labels
+`;
+
+const never = (): null => null;
+const plain: FieldRow = { get: never };
+const withArgument: FieldRow = { get: never, with: () => never };
+
+export const UNANSWERED_FIELDS: FieldRows = Object.fromEntries(
+  NAMES.split(/\s+/)
+    .filter((name) => name !== "")
+    .map((name) => (name.endsWith("[") ? [name.slice(0, -1), withArgument] : [name, plain])),
+);

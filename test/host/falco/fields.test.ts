@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every field that Falco knows can stand in an output here; what an event has is told, the rest is null.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { kFields } from "../../../host/falco/fields.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
+import { fieldValue } from "../../../host/wire/fields.js";
+import type { Value } from "../../../host/wire/value.js";
+
+const kArguments: Record<string, string> = { "evt.type.is": "openat", "evt.arg": "flags", "evt.rawarg": "flags" };
+
+function event(): (name: string) => Value {
+  const build = new BatchBuilder();
+  const leader = build.process({ pid: 5, sid: 5, pgid: 5, name: "sshd", exe: "/usr/sbin/sshd", args: ["-D"], env: ["A=1", "B=2"] });
+  const shell = build.process({ pid: 6, sid: 5, pgid: 6, name: "bash", exe: "-bash", parent: leader, env: ["A=3"] });
+  const process = build.process({ pid: 7, sid: 5, pgid: 6, name: "mv", exe: "mv", cwd: "/home/u", parent: shell });
+  build.record("rename", { process, result: 0, params: { oldpath: "a", newpath: "/b" } });
+  const batch = openBatch(build.bytes());
+  return (name) => fieldValue(name)!(batch, batch.offsets[0]!);
+}
+
+test("every field of Falco is known to outputs, and null where events cannot answer it", () => {
+  const get = event();
+  for (const { name, arg, isAnswered } of kFields.values()) {
+    const texts = arg === "none" ? [name] : [`${name}[${kArguments[name] ?? 1}]`];
+    if (arg.endsWith("?")) texts.push(name);
+    for (const text of texts) {
+      assert.ok(fieldValue(text), text);
+      if (!isAnswered && !name.startsWith("container.") && !name.startsWith("evt.is_async")) assert.is(get(text), null, text);
+    }
+  }
+});
+
+test("leaders are found among the ancestors, variables in all of them", () => {
+  const get = event();
+  assert.is(get("proc.sname"), "sshd");
+  assert.is(get("proc.sid.exe"), "/usr/sbin/sshd");
+  assert.is(get("proc.pgid.name"), "bash");
+  assert.is(get("proc.is_pgid_leader"), false);
+  assert.equal(get("proc.aargs[2]"), "-D");
+  assert.equal(get("proc.aenv[A]"), ["3", "1"]);
+  assert.equal(get("proc.aenv[B]"), [null, "2"]);
+});
+
+test("fs.path is the path of a call that succeeded", () => {
+  const get = event();
+  assert.is(get("fs.path.source"), "/home/u/a");
+  assert.is(get("fs.path.sourceraw"), "a");
+  assert.is(get("fs.path.target"), "/b");
+  assert.is(get("fs.path.name"), null);
+});
+
+test("dates are local", () => {
+  assert.match(String(event()("evt.datetime")), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}$/);
+  assert.match(String(event()("evt.datetime.s")), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+});
+
+test.run();

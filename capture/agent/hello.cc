@@ -55,7 +55,7 @@ void pack_container(Pack& pack, std::string_view name) {
 
 }  // namespace
 
-std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& options) {
+std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& options, bool inlined) {
   utsname machine{};
   ::uname(&machine);
   const std::string secret = options.secret_file.empty() ? options.secret : read_secret(options.secret_file);
@@ -74,7 +74,8 @@ std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& o
   pack.text("agent"), pack.text(VEDETTE_VERSION);
   pack.text("kernel"), pack.text(machine.release);
   pack.text("arch"), pack.text(machine.machine);
-  pack.text("tiers"), pack.array(1), pack.text("trace");
+  pack.text("tiers"), pack.array(inlined ? 2 : 1), pack.text("trace");
+  if (inlined) pack.text("inline");
   pack.text("snaplen"), pack.integer(options.limits.snaplen);
   pack.text("container"), pack_container(pack, options.container);
   pack.text("secret"), pack_optional(pack, secret);

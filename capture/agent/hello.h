@@ -11,6 +11,6 @@
 namespace vedette {
 
 Encoder::Source random_source();
-std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& options);
+std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& options, bool inlined);
 
 }  // namespace vedette

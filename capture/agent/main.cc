@@ -32,15 +32,25 @@ constexpr uint64_t kSpoolWaitNs = 20'000'000;       // how long a full spool may
 constexpr int kReadyPollMs = 20;
 constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a slow host after the workload's end
 
+Integrity integrity_of(const Options& options) { return options.strict ? Integrity::Strict : Integrity::Normal; }
+
+// Its times are the TSC's, its memory is System V's.
+std::unique_ptr<InlineTier> make_inline_tier(const Options& options, const Clock& clock) {
+  if (!options.inline_tier || !clock.has_tsc()) return nullptr;
+  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, integrity_of(options));
+  return tier->is_possible() ? std::move(tier) : nullptr;
+}
+
 // What the agent's threads share. Made once and never destroyed: they use it until the process ends.
 struct Agent {
   explicit Agent(const Options& options)
-      : options(options), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
-        link(options.host, [this] { return hello_frame(source, this->options); }), recorder(source, clock, spool, lost),
+      : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
+        link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); }), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
   Clock clock;
+  std::unique_ptr<InlineTier> inline_tier;  // nullptr: switched off, or not possible here
   LostCounters lost;
   Encoder::Source source;
   Spool spool;
@@ -111,10 +121,8 @@ int run(const Options& options) {
 
   Launch launch(options.command, *program, signals.original_mask());
   Launched launched;
-  const Integrity integrity = options.strict ? Integrity::Strict : Integrity::Normal;
-  InlineTier inline_tier(options.limits.snaplen, integrity);
-  const bool inlined = options.inline_tier && std::getenv("VEDETTE_TRY_INLINE") && inline_tier.is_possible() && agent.clock.has_tsc();
-  const std::vector<sock_filter> filter = capture_filter(inlined, integrity);
+  InlineTier* const inlined = agent.inline_tier.get();
+  const std::vector<sock_filter> filter = capture_filter(inlined != nullptr, integrity_of(options));
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
@@ -123,7 +131,7 @@ int run(const Options& options) {
   ProcTruth truth;
   State state(truth, options.limits);
   Hooks trace_only;
-  Context context(agent.clock, options.limits, state, inlined ? static_cast<Hooks&>(inline_tier) : trace_only, agent.recorder);
+  Context context(agent.clock, options.limits, state, inlined != nullptr ? static_cast<Hooks&>(*inlined) : trace_only, agent.recorder);
   context.io_uring = options.io_uring;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;

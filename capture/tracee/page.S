@@ -48,6 +48,7 @@ vedette_shapes:
 #define RECORDING 6
 #define PUBLISHED 7
 #define BOOT 8
+#define PEEKING 9
 
 // rcx = position of the record in data; clobbers nothing else.
 .macro FIND_RECORD
@@ -57,7 +58,9 @@ vedette_shapes:
 
 // Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
 // them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
-.macro SHAPE name, vector=0
+// A shape may first look at what it is given (`vector`, `control`): what a record cannot tell in full is left to the trace
+// tier, before anything has happened.
+.macro SHAPE name, vector=0, control=0
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -65,6 +68,13 @@ vedette_shapes:
     cmp $VEDETTE_VECTOR_MAX, %rdx        // more than a record holds
     ja take_the_site
 .endif
+.if \control
+    PHASE PEEKING
+    cmpq $0, 40(%rsi)                    // msg_controllen: descriptors may come with it, and only the kernel can name them
+    PHASE SITE_IN_RCX
+    jne take_the_site
+.endif
+\name\()_again:
     mov CTX(VEDETTE_HEAD), %r11
     cmp CTX(VEDETTE_ROOM_END), %r11
     ja \name\()_look_for_room
@@ -109,7 +119,7 @@ vedette_shapes:
     cmp %r11, CTX(VEDETTE_HEAD)
     ja take_the_site
     mov %r11, CTX(VEDETTE_ROOM_END)   // never reached in the null context, which is read-only
-    jmp \name\()_entry
+    jmp \name\()_again
     .previous
 .endm
 
@@ -408,7 +418,7 @@ add_address_out:
     jmp finish_chunks
 
 // ------------------------------------------------------------------ message_in, message_out: a msghdr at arg 1
-    SHAPE message_in
+    SHAPE message_in, 0, 1
     test %rax, %rax
     js finish_chunks
     jmp message_copy

@@ -40,6 +40,7 @@ enum class StubPhase : uint32_t {
   Recording,      // result and arguments stand in the record
   Published,      // recorded; only the way back is missing
   Boot,           // taking in segments
+  Peeking,        // SiteInRcx, and reading what the program points to: a fault is none of ours
 };
 
 struct ShapeAddresses {

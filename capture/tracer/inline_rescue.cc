@@ -50,12 +50,13 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
   const StubPhase phase = AgentPage::phase_at(registers.ip());
   if (phase == StubPhase::Boot) return Place::Boot;
   RingSlot* slot = inline_part(task).slot;
-  const bool needs_slot = phase != StubPhase::SiteInRcx && phase != StubPhase::SyscallInRcx;
+  const bool needs_slot = phase != StubPhase::SiteInRcx && phase != StubPhase::Peeking && phase != StubPhase::SyscallInRcx;
   if (needs_slot && slot == nullptr) return Place::Elsewhere;  // somebody jumped here without a ring of ours
 
   const uint64_t rcx = registers.raw.rcx;
   switch (phase) {
-    case StubPhase::SiteInRcx: registers.set_ip(rcx - kSyscallBytes); break;
+    case StubPhase::SiteInRcx:
+    case StubPhase::Peeking: registers.set_ip(rcx - kSyscallBytes); break;
     case StubPhase::SyscallInRcx: registers.set_ip(rcx); break;
     case StubPhase::ArgumentsSaved: {
       const RingRecord record = slot->ring->current();
@@ -91,7 +92,7 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
     case StubPhase::Boot: break;
   }
   (void)ptrace_set_registers(task.tid, registers);
-  return Place::Before;
+  return phase == StubPhase::Peeking ? Place::Peeking : Place::Before;
 }
 
 InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {

@@ -19,6 +19,7 @@ class InlineRescue {
   enum class Place : uint8_t {
     Elsewhere,  // not in our code
     Before,     // it was on its way to the gate
+    Peeking,    // the same, and was reading the program's memory
     Behind,     // it had made its call
     Boot,       // it is taking in segments
   };

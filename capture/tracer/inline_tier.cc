@@ -180,6 +180,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
     case InlineRescue::Place::Boot:
       if (!is_fault || mine.boot == InlineTask::Boot::None) return true;
       return !finish_boot(task, -EFAULT);
+    case InlineRescue::Place::Peeking: return !is_fault;
     case InlineRescue::Place::Before:
       if (is_fault) give_up_image(task, "its GS base is not ours");
       return !is_fault;

@@ -10,7 +10,8 @@ namespace vedette {
 struct Limits {
   uint32_t snaplen = 80;
   uint32_t path_max = 4096;    // a path or a name, without its NUL (docs/wire.md)
-  uint32_t list_max = 4096;    // argv together, environment together; Falco's bound
+  uint32_t argv_max = 65535;   // what an exec was given, all its strings together (docs/wire.md)
+  uint32_t list_max = 4096;    // what a process is described by: its arguments, its environment; Falco's bound
 };
 
 inline constexpr uint32_t kSnaplenMax = 4096;

@@ -87,11 +87,11 @@ void string_list(Decoding& d, const Step& s) {
       const uint64_t pointer = d.word(pointers + i * word);
       if (pointer == 0) return finish();
       const size_t used = bytes.size() - start;
-      if (used >= d.limits.list_max) {
+      if (used >= d.limits.argv_max) {
         d.truncated();
         return finish();
       }
-      const Ending ending = append_string(d, pointer, d.limits.list_max - used - 1);
+      const Ending ending = append_string(d, pointer, d.limits.argv_max - used - 1);
       bytes.push_back('\0');
       if (ending == Ending::Limit) d.truncated();
       if (ending == Ending::Fault) d.fault();

@@ -14,12 +14,12 @@ bool is_within_bounds(const Event& event, const Limits& limits) {
     if (event.info().kinds[i] != SlotKind::Span || !event.has(i)) continue;
     const Span span = event.span(i);
     if (uint64_t{span.offset} + span.size > event.bytes.size()) return false;
-    if (span.size > std::max(limits.path_max, limits.list_max + 1)) return false;
+    if (span.size > std::max(limits.path_max, limits.argv_max)) return false;
   }
   for (const Span span : {event.peer, event.rights}) {
     if (span.offset != kNull && uint64_t{span.offset} + span.size > event.bytes.size()) return false;
   }
-  return event.bytes.size() < 64 * 1024;
+  return event.bytes.size() < 128 * 1024;
 }
 
 }  // namespace

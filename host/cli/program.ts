@@ -9,6 +9,7 @@ import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineInstrument } from "./instrument-command.js";
+import { definePolicy } from "./policy-command.js";
 import { defineServe } from "./serve-command.js";
 
 const SNAPLEN_MAX = 4096;
@@ -81,10 +82,15 @@ function defineProgram(
     });
   defineInstrument(program, version(), done);
   defineServe(program, done);
+  definePolicy(program, done);
 
-  for (const each of [program, ...program.commands])
+  for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
   return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 /** Help and version are answers; everything else is a mistake in the command line. */
@@ -93,7 +99,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
   const command = own.find((word) => !word.startsWith("-")) ?? "";
   if (error.code === "commander.help")
     throw new VedetteError("VEDETTE_USAGE", { problem: "No command of Vedette was given.", command });
-  if (error.code === "commander.excessArguments")
+  if (error.code === "commander.excessArguments" && command !== "policy")
     throw new VedetteError("VEDETTE_USAGE", {
       problem: "The command to run must come after `--`.",
       command: known(command),
@@ -106,7 +112,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
 }
 
 const known = (command: string): string =>
-  ["run", "trace", "doctor", "instrument", "serve"].includes(command) ? command : "";
+  ["run", "trace", "doctor", "instrument", "serve", "policy"].includes(command) ? command : "";
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

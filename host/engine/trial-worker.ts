@@ -2,29 +2,72 @@
 // The thread of trial.ts: a new instance for each case, so that no case sees what another left.
 import { parentPort, workerData } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
-import { openBatch } from "../wire/batch.js";
+import { PolicyInstance, type Trap } from "../wasm/instance.js";
+import { type Batch, openBatch } from "../wire/batch.js";
 import { PolicyRunner } from "./runner.js";
-import type { TrialCase, TrialResult } from "./trial.js";
+import type { TrialCase, TrialMeasure, TrialResult } from "./trial.js";
+
+const START = { index: 0, offset: 0 };
+const WARM_SHARE = 0.3;
 
 parentPort?.postMessage("ready");
 for (const one of workerData as readonly TrialCase[]) parentPort?.postMessage(runCase(one));
 
-function runCase({ policy, batches }: TrialCase): TrialResult {
+function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
   const alerts: TrialResult["alerts"][number][] = [];
   const logs: string[] = [];
+  const end = (fault: string | null, measured: TrialMeasure | null = null): TrialResult => ({
+    alerts,
+    logs,
+    fault,
+    measure: measured,
+  });
   try {
+    const opened = batches.map(openBatch);
+    if (measureMs !== undefined) return end(null, measure(policy, opened, measureMs));
     const runner = new PolicyRunner(policy);
-    for (const bytes of batches) {
-      const batch = openBatch(bytes);
+    for (const batch of opened) {
       const judgement = runner.judge(batch);
       alerts.push(...judgement.alerts);
       logs.push(...judgement.logs.map((line) => line.text));
       const fault = judgement.faults[0];
-      if (fault !== undefined) return { alerts, logs, fault: `it failed at event ${fault.event}: ${fault.reason}` };
+      if (fault !== undefined) return end(`it failed at event ${fault.event}: ${fault.reason}`);
     }
-    return { alerts, logs, fault: null };
+    return end(null);
   } catch (error) {
-    if (!(error instanceof VedetteError)) throw error;
-    return { alerts, logs, fault: error.message };
+    if (error instanceof VedetteError || (error as Trap).name === "Trap") return end((error as Error).message);
+    throw error;
   }
+}
+
+function measure(
+  { admitted, parameters }: TrialCase["policy"],
+  batches: readonly Batch[],
+  forMs: number,
+): TrialMeasure {
+  const silent = { onAlert: () => undefined, onLog: () => undefined };
+  const instance = PolicyInstance.start(admitted, parameters, silent);
+  const events = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const pass = (): number => {
+    let longest = 0;
+    for (const batch of batches) {
+      const begun = performance.now();
+      const trap = instance.judge(batch, START);
+      if (trap !== null) throw trap;
+      longest = Math.max(longest, performance.now() - begun);
+    }
+    return longest;
+  };
+  const before = instance.fuel;
+  pass();
+  const fuel = instance.fuel - before;
+  for (const begun = performance.now(); performance.now() - begun < forMs * WARM_SHARE; ) pass();
+  let best = Number.POSITIVE_INFINITY;
+  let worstBatchMs = 0;
+  for (const begun = performance.now(); performance.now() - begun < forMs; ) {
+    const at = performance.now();
+    worstBatchMs = Math.max(worstBatchMs, pass());
+    best = Math.min(best, performance.now() - at);
+  }
+  return { nsPerEvent: (best * 1e6) / events, worstBatchMs, fuel, memoryBytes: instance.memoryBytes };
 }

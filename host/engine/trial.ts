@@ -9,12 +9,25 @@ export interface TrialCase {
   readonly policy: LoadedPolicy;
   /** Batches, as bytes. */
   readonly batches: readonly Uint8Array[];
+  /** Judge them again and again for so long, and measure. */
+  readonly measureMs?: number;
+}
+/** Of the policy's own code: alerts are not made. */
+export interface TrialMeasure {
+  /** Of the fastest pass over all batches. */
+  readonly nsPerEvent: number;
+  /** The longest that one batch took, warm. */
+  readonly worstBatchMs: number;
+  /** Instructions of one pass, where the module counts them. */
+  readonly fuel: bigint;
+  readonly memoryBytes: number;
 }
 export interface TrialResult {
   readonly alerts: readonly Alert[];
   readonly logs: readonly string[];
   /** Why it failed: it trapped, could not start, or took too long. */
   readonly fault: string | null;
+  readonly measure: TrialMeasure | null;
 }
 
 const CASE_MS_MAX = 5000;
@@ -34,7 +47,7 @@ function runSome(cases: readonly TrialCase[], results: TrialResult[], caseMs: nu
   const goal = results.length + cases.length;
   return new Promise((resolve, reject) => {
     const stop = (fault: string): void => {
-      results.push({ alerts: [], logs: [], fault });
+      results.push({ alerts: [], logs: [], fault, measure: null });
       void worker.terminate();
     };
     const late = (): void => stop(`it took longer than ${caseMs / 1000} s`);

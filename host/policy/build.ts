@@ -14,7 +14,7 @@ try {
   prune(builtFile("policies/cache"));
 } catch (error) {
   if (!(error instanceof VedetteError)) throw error;
-  console.error(explain(error));
+  process.stderr.write(`${explain(error)}\n`);
   process.exitCode = error.exit;
 }
 

@@ -66,7 +66,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       transforms: [transform],
       reportDiagnostic: (message) => {
         diagnostics.push({
-          text: message.message,
+          text: readable(message.message),
           isError: message.category === 3,
           file: message.range?.source?.normalizedPath ?? null,
           start: message.range?.start ?? 0,
@@ -84,6 +84,11 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       end: 0,
     });
   return { wasm: error === null ? wasm : null, rules: transform.metadata?.rules.length ?? 0, diagnostics };
+}
+
+/** Without the compiler's own words for where things stand. */
+function readable(text: string): string {
+  return text.replace(/^User-defined: /, "").replace(/~lib\/(?:[\w-]+\/)*(\w+)/g, "$1");
 }
 
 /** asc asks for names relative to a base; null means that there is no such file. */

@@ -20,6 +20,13 @@ const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
 
+export interface Compiled {
+  /** Null where there are errors. */
+  readonly wasm: Uint8Array | null;
+  readonly errors: readonly VedetteError[];
+  readonly warnings: readonly VedetteError[];
+}
+
 export class PolicyCompiler {
   readonly #cache: string;
   #child: ChildProcess | null = null;
@@ -34,23 +41,26 @@ export class PolicyCompiler {
   async compile(folder: string, head: PolicyHead): Promise<Uint8Array> {
     const kept = join(this.#cache, `${digestOf(folder, head)}.wasm`);
     if (existsSync(kept)) return readFileSync(kept);
-    const { wasm } = await this.check(folder, head);
+    const { wasm, errors } = await this.check(folder, head);
+    if (wasm === null)
+      throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
     keep(kept, wasm);
     return wasm;
   }
 
-  /** Compiles whatever the cache has, and gives the compiler's warnings too. */
-  async check(folder: string, head: PolicyHead): Promise<{ wasm: Uint8Array; warnings: VedetteError[] }> {
+  /** Compiles whatever the cache has; all errors and warnings, in the order of their places. */
+  async check(folder: string, head: PolicyHead): Promise<Compiled> {
     const answer = await this.#ask({ folder, head });
-    const errors = answer.diagnostics.filter((diagnostic) => diagnostic.isError);
-    if (errors[0] !== undefined) throw compileError(folder, errors[0], errors.length);
-    if (answer.rules === 0) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder });
-    if (answer.wasm === null)
-      throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
-    const warnings = answer.diagnostics.filter(
+    const said = (diagnostics: readonly Diagnostic[]): VedetteError[] =>
+      diagnostics.map((diagnostic) => compileError(folder, diagnostic));
+    const errors = said(answer.diagnostics.filter((diagnostic) => diagnostic.isError));
+    const own = answer.diagnostics.filter(
       (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
     );
-    return { wasm: answer.wasm, warnings: warnings.map((warning) => compileError(folder, warning, 1)) };
+    const warnings = said(own.filter((diagnostic) => !diagnostic.isError));
+    if (errors.length === 0 && answer.rules === 0)
+      errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder }));
+    return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
   }
 
   /** Ends the compiler's process. */
@@ -118,7 +128,7 @@ function unrefAll(child: ChildProcess, idle: boolean): void {
   }
 }
 
-function compileError(folder: string, diagnostic: Diagnostic, count: number): VedetteError {
+function compileError(folder: string, diagnostic: Diagnostic): VedetteError {
   const file = diagnostic.file === null || diagnostic.file.startsWith("~lib/") ? SOURCE_FILE : diagnostic.file;
   const path = join(folder, file);
   const source = diagnostic.file !== null && existsSync(path) ? readFileSync(path, "utf8") : "";
@@ -127,7 +137,6 @@ function compileError(folder: string, diagnostic: Diagnostic, count: number): Ve
     file === diagnostic.file || diagnostic.file === null
       ? ""
       : ` (in ${diagnostic.file.replace("~lib/vedette/", "the SDK's ")})`;
-  const more = count > 1 ? ` (and ${count - 1} more)` : "";
   const excerpt =
     source === ""
       ? "The error is not in a line of the policy's own."
@@ -136,7 +145,7 @@ function compileError(folder: string, diagnostic: Diagnostic, count: number): Ve
     path,
     line,
     column,
-    reason: `${diagnostic.text}${inside}${more}`,
+    reason: `${diagnostic.text}${inside}`,
     excerpt,
   });
 }

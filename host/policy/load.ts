@@ -68,8 +68,12 @@ export async function loadPolicy(
   };
 }
 
-/** Sources win: a module that stands beside them may be older. */
-function moduleBytes(folder: string, file: PolicyFile, compiler: PolicyCompiler): Promise<Uint8Array> | Uint8Array {
+/** The bytes of the policy's module. Sources win: a module that stands beside them may be older. */
+export function moduleBytes(
+  folder: string,
+  file: PolicyFile,
+  compiler: PolicyCompiler,
+): Promise<Uint8Array> | Uint8Array {
   const { name, version } = file;
   if (existsSync(join(folder, SOURCE_FILE)))
     return compiler.compile(folder, { name, version, parameters: parametersOf(file) });

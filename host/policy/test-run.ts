@@ -114,7 +114,8 @@ function eventOf(alert: Alert, times: readonly bigint[]): number {
   return times.indexOf(alert.time) + 1;
 }
 
-function missingTests(policy: LoadedPolicy, tests: readonly PolicyTest[]): string[] {
+/** Rules without a positive or a negative test, in sentences. */
+export function missingTests(policy: LoadedPolicy, tests: readonly PolicyTest[]): string[] {
   return policy.rules.flatMap((rule) => {
     const seeing = tests.filter((test) => test.events.some((event) => rule.events.includes(event.type)));
     const speaks = tests.some((test) => test.alerts.some((alert) => alert.rule === rule.name));

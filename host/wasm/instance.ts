@@ -32,6 +32,7 @@ interface PolicyExports {
   readonly vedette_frame: WebAssembly.Global;
   readonly vedette_frame_size: WebAssembly.Global;
   readonly vedette_record?: WebAssembly.Global;
+  readonly vedette_fuel?: WebAssembly.Global;
   vedette_init(size: number): number;
   vedette_on_batch(size: number): number;
 }
@@ -95,6 +96,11 @@ export class PolicyInstance {
   /** Bytes of its memory now. */
   get memoryBytes(): number {
     return this.#memory.buffer.byteLength;
+  }
+
+  /** Instructions that it has run, when its module counts them (fuel.ts). */
+  get fuel(): bigint {
+    return (this.#exports.vedette_fuel?.value as bigint | undefined) ?? 0n;
   }
 
   #call(run: () => number): number | Trap {

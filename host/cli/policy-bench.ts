@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette policy bench DIR`: what an event costs, by type, and how far the worst batch is from the budget.
+import { BUDGET_MS } from "../engine/engine.js";
+import { PolicyCompiler } from "../policy/compile.js";
+import { loadPolicy, moduleBytes } from "../policy/load.js";
+import { measurePolicy, type PolicyCost, type TypeCost } from "../policy/measure.js";
+import { readPolicyFile } from "../policy/policy-file.js";
+import { print, printJson } from "./print.js";
+
+export async function benchPolicy(folder: string, asJson: boolean): Promise<number> {
+  const compiler = new PolicyCompiler();
+  try {
+    const policy = await loadPolicy(folder, { compiler });
+    const cost = await measurePolicy(policy, await moduleBytes(folder, readPolicyFile(folder).value, compiler));
+    if (asJson) printJson({ policy: policy.name, ...cost });
+    else print(lines(cost));
+    return 0;
+  } finally {
+    compiler.close();
+  }
+}
+
+function lines(cost: PolicyCost): string[] {
+  const row = ({ type, nsPerEvent, instructionsPerEvent, worstBatchMs }: TypeCost): string =>
+    `${type.padEnd(20)} ${nsPerEvent.toFixed(1).padStart(12)} ${instructionsPerEvent.toFixed(1).padStart(12)} ${worstBatchMs.toFixed(2).padStart(16)}`;
+  return [
+    `${"event".padEnd(20)} ${"ns".padStart(12)} ${"instructions".padStart(12)} ${"worst batch, ms".padStart(16)}`,
+    ...cost.types.map(row),
+    row({ ...cost.other, type: "any other" }),
+    `batches of ${cost.batchEvents} events; a batch may take ${BUDGET_MS} ms; memory ${cost.memoryBytes / 1024} KiB`,
+  ];
+}

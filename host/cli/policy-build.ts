@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette policy build DIR [-o FILE]`: the module alone, for a sensor that has no compiler. It is admitted before it is written.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { VedetteError } from "../errors.js";
+import { PolicyCompiler } from "../policy/compile.js";
+import { loadPolicy, MODULE_FILE, moduleBytes } from "../policy/load.js";
+import { readPolicyFile } from "../policy/policy-file.js";
+import { reasonOf } from "../reason.js";
+import { counted, print } from "./print.js";
+
+export async function buildPolicy(folder: string, output = join(folder, MODULE_FILE)): Promise<number> {
+  const compiler = new PolicyCompiler();
+  try {
+    const policy = await loadPolicy(folder, { compiler });
+    const bytes = await moduleBytes(folder, readPolicyFile(folder).value, compiler);
+    try {
+      writeFileSync(output, bytes);
+    } catch (error) {
+      throw new VedetteError("VEDETTE_POLICY_UNWRITABLE", { path: output, reason: reasonOf(error) }, { cause: error });
+    }
+    print([`${output}: ${policy.name} ${policy.version}, ${counted(policy.rules.length, "rule")}, ${bytes.length} bytes`]);
+    return 0;
+  } finally {
+    compiler.close();
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette policy check DIR`: everything that can be said without running a rule. Errors and warnings of the compiler and of the
+// lint come with file, line, column and a caret; then the module is admitted as a sensor would, and tests.yaml is read.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { explain, type VedetteError } from "../errors.js";
+import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
+import { findPolicies } from "../policy/discover.js";
+import { loadPolicy } from "../policy/load.js";
+import { parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { readTests, TEST_FILE } from "../policy/test-file.js";
+import { missingTests } from "../policy/test-run.js";
+import { say } from "./failure.js";
+import { counted, print } from "./print.js";
+
+/** Checks the policy in `path`, or all below it. */
+export async function checkPolicy(path: string): Promise<number> {
+  const compiler = new PolicyCompiler();
+  let status = 0;
+  try {
+    for (const folder of findPolicies(path)) status = Math.max(status, await checkFolder(folder, compiler));
+  } finally {
+    compiler.close();
+  }
+  return status;
+}
+
+async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<number> {
+  const { name, version, ...file } = readPolicyFile(folder).value;
+  if (existsSync(join(folder, SOURCE_FILE))) {
+    const head = { name, version, parameters: parametersOf({ name, version, ...file }) };
+    const { errors, warnings } = await compiler.check(folder, head);
+    for (const warning of warnings) say(`warning: ${drawn(warning)}`);
+    for (const error of errors) say(`error: ${drawn(error)}`);
+    if (errors.length > 0) return Math.max(...errors.map((error) => error.exit));
+  }
+  const policy = await loadPolicy(folder, { compiler });
+  const missing = existsSync(join(folder, TEST_FILE))
+    ? missingTests(policy, readTests(folder).tests)
+    : [`There is no ${TEST_FILE}.`];
+  for (const sentence of missing) say(`warning: ${folder}: ${sentence}`);
+  print([`${folder}: ${counted(policy.rules.length, "rule")}, nothing wrong`]);
+  return 0;
+}
+
+/** The place, the sentence and the line with its caret. */
+function drawn(error: VedetteError): string {
+  return error.code === "VEDETTE_POLICY_COMPILE" ? `${error.message}\n${error.hint}` : explain(error);
+}

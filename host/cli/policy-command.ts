@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `vedette policy` can be told. Each command's code is loaded when it is asked for.
+import type { Command } from "commander";
+
+export function definePolicy(program: Command, done: (status: number) => void): void {
+  const policy = program.command("policy").description("make, check, test, measure and look at policies");
+  const verb = (name: string, description: string): Command =>
+    policy.command(name).description(description).argument("<dir>", "the policy's folder");
+
+  verb("new", "make the folder of a new policy").action(async (folder: string) =>
+    done((await import("./policy-new.js")).newPolicy(folder)),
+  );
+  verb("check", "compile and lint, and say all that is wrong").action(async (folder: string) =>
+    done(await (await import("./policy-check.js")).checkPolicy(folder)),
+  );
+  verb("build", "compile to a module that runs without its sources")
+    .option("-o, --output <file>", "where to (default: policy.wasm in the folder)")
+    .action(async (folder: string, options: { output?: string }) =>
+      done(await (await import("./policy-build.js")).buildPolicy(folder, options.output)),
+    );
+  verb("test", "run tests.yaml")
+    .option("--json", "one JSON object")
+    .action(async (folder: string, options: { json?: boolean }) =>
+      done(await (await import("./policy-test.js")).testPolicies(folder, options.json === true)),
+    );
+  verb("bench", "measure what an event costs, by type")
+    .option("--json", "one JSON object")
+    .action(async (folder: string, options: { json?: boolean }) =>
+      done(await (await import("./policy-bench.js")).benchPolicy(folder, options.json === true)),
+    );
+  verb("inspect", "show what a policy or module is")
+    .option("--json", "one JSON object")
+    .action(async (path: string, options: { json?: boolean }) =>
+      done(await (await import("./policy-inspect.js")).inspectPolicy(path, options.json === true)),
+    );
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette policy test DIR`: runs tests.yaml of the policy in DIR, or of all below it, and shows what differs. A rule without a
+// positive or a negative test fails too.
+import { relative } from "node:path";
+import { PolicyCompiler } from "../policy/compile.js";
+import { findPolicies } from "../policy/discover.js";
+import { loadPolicy } from "../policy/load.js";
+import { runPolicyTests, type TestReport } from "../policy/test-run.js";
+import { print, printJson } from "./print.js";
+
+interface Tested extends TestReport {
+  readonly folder: string;
+}
+
+export async function testPolicies(path: string, asJson: boolean): Promise<number> {
+  const compiler = new PolicyCompiler();
+  const reports: Tested[] = [];
+  try {
+    for (const folder of findPolicies(path)) {
+      const policy = await loadPolicy(folder, { compiler });
+      reports.push({ folder, ...(await runPolicyTests(policy)) });
+    }
+  } finally {
+    compiler.close();
+  }
+  const failed = reports.flatMap((one) => one.outcomes).filter((outcome) => outcome.differences.length > 0).length;
+  const missing = reports.flatMap((one) => one.missing).length;
+  if (asJson) printJson({ failed, missing, policies: reports });
+  else print(lines(reports, failed));
+  return failed + missing > 0 ? 1 : 0;
+}
+
+function lines(reports: readonly Tested[], failed: number): string[] {
+  const passed = reports.flatMap((one) => one.outcomes).length - failed;
+  return [
+    ...reports.flatMap(({ folder, outcomes, missing }) => [
+      relative("", folder) || folder,
+      ...outcomes.flatMap(({ name, differences, logs }) => [
+        `  ${differences.length === 0 ? "ok  " : "FAIL"} ${name}`,
+        ...differences.map((line) => `         ${line}`),
+        ...(differences.length === 0 ? [] : logs.map((line) => `         log: ${line}`)),
+      ]),
+      ...missing.map((sentence) => `  FAIL ${sentence}`),
+    ]),
+    `${passed} passed, ${failed} failed`,
+  ];
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of a command that runs no workload: lines on stdout, written whole.
+import { Sink } from "../output/sink.js";
+
+export function print(lines: readonly string[]): void {
+  const stdout = new Sink(1);
+  for (const line of lines) stdout.line(line);
+  stdout.flush();
+}
+
+/** An object as one line of JSON. */
+export function printJson(value: unknown): void {
+  print([JSON.stringify(value, (_key, part) => (typeof part === "bigint" ? Number(part) : part))]);
+}
+
+/** `1 rule`, `2 rules`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

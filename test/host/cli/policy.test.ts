@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The author's commands as an author meets them: a new folder passes all of them, and what is wrong with it is drawn.
+// Time limit: 180 s.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { builtFile } from "../../../host/paths.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "vedette-author-"));
+const folder = join(scratch, "My first policy!");
+const policy = (...argv: string[]) =>
+  spawnSync(process.execPath, [builtFile("js/host/main.js"), "policy", ...argv], { encoding: "utf8", timeout: 60_000 });
+
+/** The folder with one file's text changed, for the length of a call. */
+function withChange<T>(file: string, from: string, to: string, run: () => T): T {
+  const path = join(folder, file);
+  const text = readFileSync(path, "utf8");
+  assert.ok(text.includes(from), `${file} has ${from}`);
+  writeFileSync(path, text.replace(from, to));
+  try {
+    return run();
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+test("a new folder passes check and test, untouched", () => {
+  const made = policy("new", folder);
+  assert.is(made.status, 0, made.stderr);
+  for (const file of ["policy.yaml", "index.ts", "tests.yaml", "tsconfig.json"])
+    assert.ok(existsSync(join(folder, file)));
+  assert.match(readFileSync(join(folder, "policy.yaml"), "utf8"), /^name: my-first-policy$/m);
+  const checked = policy("check", folder);
+  assert.is(`${checked.status}${checked.stderr}`, "0");
+  assert.match(checked.stdout, /1 rule, nothing wrong/);
+  const tested = policy("test", folder);
+  assert.is(`${tested.status}${tested.stderr}`, "0");
+  assert.match(tested.stdout, /3 passed, 0 failed/);
+});
+
+test("a folder that holds something is not written over", () => {
+  const again = policy("new", folder);
+  assert.is(again.status, 2);
+  assert.match(again.stderr, /VEDETTE_POLICY_EXISTS/);
+});
+
+test("check draws every error with its line and a caret, and no stack", () => {
+  const { status, stderr } = withChange("index.ts", "e.proc.pname)", "e.proc.pnam) && 1 + 1 == e.fd_num", () =>
+    policy("check", folder),
+  );
+  assert.is(status, 2);
+  assert.match(stderr, /error: .*index\.ts:\d+:\d+: Property 'pnam' does not exist on type 'Process'\./);
+  assert.match(stderr, /error: .*index\.ts:\d+:\d+: This is computed in one bit/);
+  assert.match(stderr, /\n +\d+ \| {3}return TOOLS\.has.*\n +\| +\^{4}\n/);
+  assert.not.match(stderr, /\n\s+at /);
+});
+
+test("check tells which tests are missing", () => {
+  const { status, stderr } = withChange(
+    "tests.yaml",
+    "{rule: Download tool run, fields: {proc.pname: nginx}}",
+    "",
+    () => withChange("tests.yaml", "alerts:\n      - \n", "alerts: []\n", () => policy("check", folder)),
+  );
+  assert.is(status, 0);
+  assert.match(stderr, /warning: .*No test has an alert of "Download tool run"\./);
+});
+
+test("test shows what was expected and what came", () => {
+  const { status, stdout } = withChange("tests.yaml", "proc.pname: nginx}", "proc.pname: apache}", () =>
+    policy("test", folder),
+  );
+  assert.is(status, 1);
+  assert.match(
+    stdout,
+    /FAIL curl from a web server\n +- expected: Download tool run .*\(proc\.pname is nginx\)\n +\+ got: +Download tool run at event 1/,
+  );
+  assert.match(stdout, /2 passed, 1 failed/);
+});
+
+test("build writes a module that inspect reads, and that runs without its sources", () => {
+  const module = join(scratch, "out.wasm");
+  assert.is(policy("build", folder, "-o", module).status, 0);
+  const inspected = policy("inspect", module);
+  assert.match(inspected.stdout, /rule "Download tool run" \(Notice; T1105\)\n {2}on execve execveat/);
+  const { sha256, rules } = JSON.parse(policy("inspect", "--json", module).stdout);
+  assert.match(sha256, /^[0-9a-f]{64}$/);
+  assert.is(rules.length, 1);
+});
+
+test("a module that cannot be written, or read, is told", () => {
+  const unwritable = policy("build", folder, "-o", join(scratch, "no/such/out.wasm"));
+  assert.is(unwritable.status, 2);
+  assert.match(unwritable.stderr, /VEDETTE_POLICY_UNWRITABLE/);
+  assert.match(policy("inspect", join(scratch, "nothing.wasm")).stderr, /VEDETTE_POLICY_UNREADABLE/);
+  writeFileSync(join(scratch, "text.wasm"), "no module");
+  assert.match(policy("inspect", join(scratch, "text.wasm")).stderr, /VEDETTE_MODULE_CORRUPT/);
+});
+
+test("bench prints a cost for each type, and the same instructions each time", () => {
+  const run = () => JSON.parse(policy("bench", "--json", folder).stdout);
+  const [first, second] = [run(), run()];
+  const instructions = (cost: typeof first) =>
+    cost.types.map((type: { type: string; instructionsPerEvent: number }) => [type.type, type.instructionsPerEvent]);
+  assert.equal(instructions(first), instructions(second));
+  assert.equal(
+    first.types.map((type: { type: string }) => type.type),
+    ["execve", "execveat"],
+  );
+  assert.ok(first.types[0].nsPerEvent > 0);
+});
+
+test("an editor knows the SDK in a new folder", () => {
+  const tsc = (): string =>
+    spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", folder], { encoding: "utf8" }).stdout;
+  const own = (text: string): string[] =>
+    text.split("\n").filter((line) => line.includes("index.ts(") && !line.includes("node_modules"));
+  assert.equal(
+    own(tsc()).filter((line) => !line.includes("TS1206")),
+    [],
+  );
+  const mistaken = withChange("index.ts", "e.proc.pname)", "e.proc.pnam)", () => own(tsc()));
+  assert.ok(
+    mistaken.some((line) => line.includes("Did you mean 'pname'?")),
+    mistaken.join("\n"),
+  );
+});
+
+test.after(() => rmSync(scratch, { recursive: true }));
+test.run();

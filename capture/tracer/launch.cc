@@ -43,10 +43,12 @@ void reap(Tid tid) {
   }
 }
 
+// A tracer is told of stops even when it asks for ends only; the child may be stopped at its execve already.
 bool has_ended(Tid tid) {
   siginfo_t info{};
   const int answer = ::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
-  return answer == 0 && info.si_pid == tid.get();
+  if (answer < 0 || info.si_pid != tid.get()) return false;
+  return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
 }
 
 }  // namespace

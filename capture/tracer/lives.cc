@@ -2,6 +2,8 @@
 #include "capture/tracer/lives.h"
 
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <charconv>
 
@@ -18,6 +20,8 @@ uint64_t clone_flags(const Task& parent, int event) {
   if (call != nullptr && call->sighting.event.id == EventId::clone) return call->sighting.event.call.args[0];
   return event == PTRACE_EVENT_VFORK ? CLONE_VFORK | CLONE_VM : 0;
 }
+
+bool exists(Tid tid) { return ::syscall(SYS_tkill, tid.get(), 0) == 0 || errno != ESRCH; }
 
 Tid tid_field(std::string_view status, std::string_view name) {
   const std::string_view text = status_field(status, name);
@@ -39,7 +43,16 @@ void Lives::on_forked(Task& parent, int event) {
   if (!message) return;
   const Tid child_tid(static_cast<pid_t>(*message));
   const uint64_t flags = clone_flags(parent, event);
+  if (Task* const adopted = context_.tasks.find(child_tid)) {
+    complete_adopted(parent, *adopted, flags);
+    return (void)ptrace_resume(parent.tid, how);
+  }
   const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
+  if (!exists(child_tid)) {  // killed, and its end already heard, before this
+    context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
+    context_.state.on_thread_exit(number(child_tid));
+    return (void)ptrace_resume(parent.tid, how);
+  }
   Ref<AddressSpace> space = parent.space;
   if ((flags & CLONE_VM) == 0) {
     space = make_ref<AddressSpace>();
@@ -52,6 +65,13 @@ void Lives::on_forked(Task& parent, int event) {
   (void)ptrace_resume(parent.tid, how);
 }
 
+// It was taken for an orphan and runs already; now its parent has told of it after all.
+void Lives::complete_adopted(Task& parent, Task& child, uint64_t flags) {
+  if ((flags & CLONE_THREAD) != 0) child.process = parent.process;
+  if ((flags & CLONE_VM) != 0) child.space = parent.space;
+  context_.state.on_fork(number(parent.tid), number(child.tid), flags, context_.clock.now_ns());
+}
+
 // A thread that was made while its group is being stopped begins its life stopped.
 void Lives::on_first_stop(Task& child, WaitStatus status) {
   child.phase = Phase::Running;
@@ -61,8 +81,7 @@ void Lives::on_first_stop(Task& child, WaitStatus status) {
 
 void Lives::on_stray(Tid tid, WaitStatus status) { context_.tasks.add_stray({tid, status}); }
 
-// Their parents were killed before they could tell. /proc knows the rest; a stray whose parent's event is still on its
-// way loses nothing by being adopted early.
+// /proc knows who they are. One whose parent's event is still to come loses its copy of the parent's image data, no more.
 void Lives::adopt_strays() {
   for (const auto& [tid, stopped] : context_.tasks.take_strays()) {
     std::string status;
@@ -96,6 +115,7 @@ void Lives::on_exec(Tid tid) {
     if (task->call != nullptr) task->call->sighting.event.call.tid = number(tid);
   }
   for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
+  context_.tasks.doubt_strays();  // a thread that this exec killed may have been making one
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
@@ -138,7 +158,7 @@ void Lives::on_ended(Tid tid, WaitStatus status) {
     context_.state.on_thread_exit(number(tid));
     if (tid == context_.root) context_.sink.on_root_end(status);
   }
-  if (context_.tasks.has_strays()) adopt_strays();
+  context_.tasks.doubt_strays();
 }
 
 // The leader is waited for last, so this is the end of the whole process.

@@ -19,10 +19,12 @@ class Lives {
   void on_exec(Tid tid);
   void on_exiting(Task& task);
   void on_ended(Tid tid, WaitStatus status);
+  // Strays that nobody has named, and nobody is left who might.
+  void adopt_strays();
 
  private:
   void exec_launched(Task& task);
-  void adopt_strays();
+  void complete_adopted(Task& parent, Task& child, uint64_t flags);
   void emit_exit(Tid tid, WaitStatus status);
 
   Context& context_;

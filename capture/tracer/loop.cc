@@ -6,6 +6,11 @@
 #include "capture/tracer/interruption.h"
 
 namespace vedette {
+namespace {
+
+constexpr unsigned kDoubtedMax = 256;  // reports of others, at most, before strays in doubt are adopted
+
+}  // namespace
 
 Loop::Loop(Context& context, Signals& signals)
     : context_(context), signals_(signals), waiter_(context.hooks), calls_(context), lives_(context, calls_) {}
@@ -13,9 +18,7 @@ Loop::Loop(Context& context, Signals& signals)
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
   context_.hooks.on_begin(context_, calls_);
   lives_.on_launch(launched.tid);
-  while (!context_.tasks.empty()) {
-    const std::optional<Report> report = waiter_.next(context_.tasks.size() > 1);
-    if (!report) break;
+  while (const std::optional<Report> report = next()) {
     dispatch(report->tid, report->status);
     if (report->tid == launched.tid && report->status.is_over()) {
       root_status_ = report->status;
@@ -25,6 +28,20 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
   }
   // From here on, no task is attached.
   return root_status_;
+}
+
+// Blocks, but not while somebody waits for us: a child whose parent has ended before it could name it. When all tasks have
+// ended, only what the kernel has in hand already can still be one of ours.
+std::optional<Report> Loop::next() {
+  while (context_.tasks.has_doubtful_strays()) {
+    std::optional<Report> report = waiter_.poll();
+    if (report && ++doubted_ < kDoubtedMax) return report;
+    doubted_ = 0;
+    lives_.adopt_strays();
+    if (report) return report;
+  }
+  if (context_.tasks.empty()) return waiter_.poll();
+  return waiter_.next(context_.tasks.size() > 1);
 }
 
 void Loop::dispatch(Tid tid, WaitStatus status) {

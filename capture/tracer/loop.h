@@ -20,6 +20,7 @@ class Loop {
   WaitStatus run(const Launched& launched, bool root_only);
 
  private:
+  std::optional<Report> next();
   void dispatch(Tid tid, WaitStatus status);
   void on_stop(Task& task, WaitStatus status);
   void on_halted_or_attached(Task& task, WaitStatus status);
@@ -34,6 +35,7 @@ class Loop {
   Calls calls_;
   Lives lives_;
   WaitStatus root_status_;
+  unsigned doubted_ = 0;  // reports heard while strays were in doubt
 };
 
 }  // namespace vedette

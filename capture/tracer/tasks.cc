@@ -47,7 +47,10 @@ std::optional<WaitStatus> Tasks::take_stray(Tid tid) {
   return status;
 }
 
-std::vector<Report> Tasks::take_strays() { return std::exchange(strays_, {}); }
+std::vector<Report> Tasks::take_strays() {
+  doubtful_ = false;
+  return std::exchange(strays_, {});
+}
 
 std::unique_ptr<PendingCall> Tasks::borrow_call() {
   if (spare_.empty()) return std::make_unique<PendingCall>();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of traced threads, by number. Also those that stopped before their parent's event named them: the kernel
-// may tell of a child's first stop first. They wait, stopped, until the parent is heard of; if the parent was killed
-// before it could tell, the loop adopts them by what /proc says.
+// may tell of a child's first stop first. They wait, stopped, until the parent is heard of. If it was killed before it could
+// tell, nobody will name them: whenever a task has ended or was taken by an exec they are in doubt, and the loop adopts
+// them by what /proc says once nothing else is to be heard (lives.h).
 #pragma once
 
 #include <memory>
@@ -33,6 +34,9 @@ class Tasks {
   std::optional<WaitStatus> take_stray(Tid tid);
   std::vector<Report> take_strays();
   bool has_strays() const { return !strays_.empty(); }
+  // Some task's end may have been that of a stray's parent.
+  void doubt_strays() { doubtful_ = !strays_.empty(); }
+  bool has_doubtful_strays() const { return doubtful_ && !strays_.empty(); }
 
   // Those that hold a call are kept for the next one, with their buffers.
   std::unique_ptr<PendingCall> borrow_call();
@@ -42,6 +46,7 @@ class Tasks {
   std::unordered_map<Tid, std::unique_ptr<Task>> tasks_;
   mutable Task* last_ = nullptr;  // the same task stops again and again
   std::vector<Report> strays_;
+  bool doubtful_ = false;
   std::vector<std::unique_ptr<PendingCall>> spare_;
 };
 

@@ -20,13 +20,18 @@ std::optional<Report> Waiter::wait_one(int options) {
 }
 
 std::optional<Report> Waiter::next(bool several) {
-  if (queue_.empty()) {
-    const std::optional<Report> first = wait_one(0);
-    if (!first || !several) return first;
-    if (!crowded_ && ++unchecked_ < kUncheckedMax) return first;
-    queue_.push_back(*first);
-    take_the_rest();
-  }
+  if (!queue_.empty()) return take_queued();
+  const std::optional<Report> first = wait_one(0);
+  if (!first || !several) return first;
+  if (!crowded_ && ++unchecked_ < kUncheckedMax) return first;
+  queue_.push_back(*first);
+  take_the_rest();
+  return take_queued();
+}
+
+std::optional<Report> Waiter::poll() { return queue_.empty() ? wait_one(WNOHANG) : take_queued(); }
+
+Report Waiter::take_queued() {
   const Report report = queue_.front();
   queue_.pop_front();
   return report;

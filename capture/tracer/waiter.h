@@ -24,10 +24,13 @@ class Waiter {
   explicit Waiter(Hooks& hooks) : hooks_(hooks) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
+  // Does not block. Empty: nothing is to be heard now.
+  std::optional<Report> poll();
 
  private:
   std::optional<Report> wait_one(int options);
   void take_the_rest();
+  Report take_queued();
 
   Hooks& hooks_;
   std::deque<Report> queue_;

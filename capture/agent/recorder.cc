@@ -7,6 +7,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
+constexpr uint64_t kAgainNs = 1'000'000;  // the tracer was at it: a batch that is due is looked at again
 
 EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>(sighting.event.id)].tier; }
 
@@ -19,8 +20,9 @@ void Recorder::on_event(const Sighting& sighting) {
     ++shed_;
     return lost_.add(Lost::spool, 1);
   }
+  if (shed_ != 0 && !spool_.is_pressed()) seal(Room::Awaited);  // what comes now stands behind the gap
   if (!encoder_.append(sighting)) {
-    seal();
+    seal(Room::Awaited);
     if (!encoder_.append(sighting)) {
       encoder_.skip(1);
       return lost_.add(Lost::decode, 1);
@@ -37,16 +39,23 @@ bool Recorder::sheds(const Sighting& sighting) const {
 
 void Recorder::flush() {
   const std::lock_guard lock(mutex_);
-  seal();
+  seal(Room::Awaited);
 }
 
-void Recorder::seal() {
+void Recorder::flush_due() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock()) seal(Room::Taken);
+  else spool_.set_due(monotonic_ns() + kAgainNs);
+}
+
+void Recorder::seal(Room room) {
   const uint64_t events = encoder_.records();
   if (events == 0) return skip_shed();
   clock_.refresh();
   Frame frame;
   frame.bytes = spool_.fresh_buffer();
   frame.events = events;
+  frame.essential = room == Room::Taken;
   frame.guarded = guarded_;
   frame.seq = encoder_.next_batch();
   guarded_ = false;
@@ -63,7 +72,7 @@ void Recorder::skip_shed() {
 
 void Recorder::on_root_end(WaitStatus status) {
   const std::lock_guard lock(mutex_);
-  seal();
+  seal(Room::Awaited);
   Frame frame;
   frame.essential = true;
   frame.seq = encoder_.next_batch();

@@ -25,10 +25,14 @@ class Recorder final : public Sink {
 
   // Seals whatever has been recorded.
   void flush();
+  // The same for the uplink's thread, which must never wait: room in the spool is made by itself alone, and the tracer may
+  // be waiting for room with our lock held.
+  void flush_due();
   uint64_t recorded() const { return recorded_; }
 
  private:
-  void seal();
+  enum class Room : bool { Awaited, Taken };
+  void seal(Room room);
   void skip_shed();
   bool sheds(const Sighting& sighting) const;
 

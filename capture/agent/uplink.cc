@@ -33,7 +33,10 @@ void Uplink::run() {
     Frame frame;
     switch (spool_.take(frame, sent_.empty() ? 0 : monotonic_ns() + kListenNs)) {
       case Spool::Wake::Frame: deliver(std::move(frame)); break;
-      case Spool::Wake::Due: recorder_.flush(); break;
+      case Spool::Wake::Due:
+        recorder_.flush_due();
+        settle(0);  // a tracer that waits for room makes batches due again and again: words must be heard all the same
+        break;
       case Spool::Wake::Idle: settle(0); break;
       case Spool::Wake::Closed: return settle_all();
     }
@@ -54,8 +57,9 @@ void Uplink::deliver(Frame frame) {
 
 // Sends what this connection has not had yet, hears what was acknowledged, and lets go of it.
 void Uplink::settle(int wait_ms) {
+  if (sent_.empty()) return;
   while (!sent_.empty()) {
-    if (!link_.is_open() && !reopen()) return give_up();
+    if (!link_.is_open() && (link_.is_over() || !reopen())) return give_up();
     forget_acknowledged();
     if (on_their_way_ == sent_.size()) break;
     if (link_.send(sent_[on_their_way_].bytes)) ++on_their_way_;

@@ -16,6 +16,8 @@ export interface Guest {
   readonly name: string;
   readonly hostname: string;
   facts: ContainerFacts | null;
+  /** The workload's first process has ended, and the agent has said so. */
+  hasEnded: boolean;
 }
 
 export class Guests {
@@ -33,7 +35,7 @@ export class Guests {
     const other = [...this.#guests.values()].find((guest) => guest.name === name && guest.source !== source);
     if (other !== undefined)
       throw new VedetteError("VEDETTE_CONTAINER_TAKEN", { container: name, peer: describe(hello) });
-    const guest = { stream: hello.stream, source, name, hostname: hello.hostname, facts: null };
+    const guest = { stream: hello.stream, source, name, hostname: hello.hostname, facts: null, hasEnded: false };
     this.#guests.set(hello.stream, guest);
     return guest;
   }

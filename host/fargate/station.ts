@@ -136,6 +136,7 @@ export class Station {
   onEnd({ stream, lost }: End): void {
     const guest = this.#guests.get(stream);
     if (guest === undefined) return;
+    guest.hasEnded = true;
     this.#ledger.end(stream, guest.source);
     this.#onLost(guest, lost);
     this.onWake();
@@ -150,10 +151,9 @@ export class Station {
       this.#options.monitor.onRefusal(error);
       this.#options.say(explain(error));
     } else if (guest !== undefined) {
-      const lost = this.#lost.get(guest.source) ?? [];
-      this.#options.say(
-        `${guest.name} has left: ${counts?.records ?? 0} events, ${lossText({ lost, missing: counts?.missingRecords ?? 0 })}`,
-      );
+      const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
+      const how = guest.hasEnded ? "has left" : "is gone without a word (its agent was killed, or its connection broke)";
+      this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`);
     }
   }
 

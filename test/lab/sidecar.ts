@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sidecar in the lab: the very root file system that `npm run package` makes, with the volume filled as ECS fills it, and
+// the agent's command line as `instrument` writes it.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { SECRET_PATH, SOCKET_PATH, VOLUME_PATH } from "../../host/fargate/layout.js";
+import type { ContainerOptions, Mount } from "./bundle.js";
+import { type Container, type Task, until } from "./task.js";
+
+const ROOTFS = "build/package/rootfs";
+const AGENT = "build/vedette-capture";
+const PACKAGE_MS_MAX = 120_000;
+export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest: "sha256:5e" };
+
+/** Makes the package anew when the build is newer. */
+export function packaged(): string {
+  const newest = Math.max(
+    ...[AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/fargate/station.js"].map(changedAt),
+  );
+  if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(join(ROOTFS, "vedette/vedette-capture")) < newest)
+    execFileSync(process.execPath, ["build/js/host/fargate/package.js"], { timeout: PACKAGE_MS_MAX, stdio: "pipe" });
+  return resolve(ROOTFS);
+}
+
+function changedAt(path: string): number {
+  return existsSync(path) ? statSync(path).mtimeMs : 0;
+}
+
+/** As ECS does with an image's volume: what the image holds there is copied before any container starts. */
+export function fillVolume(task: Task): void {
+  copyFileSync(AGENT, join(task.volume, "vedette-capture"));
+}
+
+export function volume(task: Task, readOnly: boolean): Mount {
+  return { source: task.volume, destination: VOLUME_PATH, readOnly };
+}
+
+export function startSidecar(
+  task: Task,
+  options: Partial<ContainerOptions> & { readonly words?: readonly string[] } = {},
+): Container {
+  const words = ["serve", "--listen", `unix:${SOCKET_PATH}`, "--secret-file", SECRET_PATH, ...(options.words ?? [])];
+  return task.start({
+    name: SIDECAR.name,
+    rootfs: packaged(),
+    readOnlyRoot: true,
+    mounts: [volume(task, false)],
+    memoryBytes: 512 << 20,
+    ...options,
+    args: ["/bin/vedette", ...words],
+  });
+}
+
+export function isListening(sidecar: Container): Promise<true> {
+  return until(
+    () => /listening at/.test(sidecar.stderr) as true | false,
+    "the sidecar does not listen",
+    () => sidecar.stderr,
+    20_000,
+  );
+}
+
+/** What stands before a container's own words. */
+export function agentWords(...options: string[]): string[] {
+  return [
+    `${VOLUME_PATH}/vedette-capture`,
+    "--host",
+    `unix:${SOCKET_PATH}`,
+    "--secret-file",
+    SECRET_PATH,
+    ...options,
+    "--",
+  ];
+}
+
+export interface LabAlert {
+  readonly rule: string;
+  readonly output: string;
+  // biome-ignore lint/suspicious/noExplicitAny: fields are of any kind.
+  readonly output_fields: Record<string, any>;
+}
+
+export function alertsOf(sidecar: Container): LabAlert[] {
+  const lines = sidecar.stdout.split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as LabAlert);
+}
+
+/** A number of /metrics, summed over labels that hold `label`. */
+export function metric(task: Task, name: string, label = ""): number {
+  const url = "http://127.0.0.1:7410/metrics";
+  const text = execFileSync("ip", ["netns", "exec", task.name, "curl", "-s", "--max-time", "5", url], {
+    encoding: "utf8",
+  });
+  const rows = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return rows.filter((row) => row.includes(label)).reduce((sum, row) => sum + Number(row.split(" ").at(-1)), 0);
+}
+
+/** The lab's workload, linked as programs of each kind of image are. */
+export function buildWorkload(kind: "distroless" | "musl" | "debian", to: string): string {
+  const [compiler, ...flags] = { distroless: ["gcc", "-static"], musl: ["musl-gcc"], debian: ["gcc"] }[kind];
+  execFileSync(compiler!, [...flags, "-O1", "-o", to, "test/lab/workload.c"], { stdio: "pipe" });
+  return to;
+}
+
+export function readAgentPid(container: Container): number {
+  return Number(readFileSync(`/proc/${container.pid()}/stat`, "utf8").split(" ")[0]);
+}

@@ -101,11 +101,6 @@ export class Capture {
     return this.#receiver.send(stream, ackFrame(seq));
   }
 
-  /** Everything up to this number has been judged: the agent need not keep it for a host that comes after us. */
-  acknowledge(stream: number, seq: number): boolean {
-    return this.#receiver.send(stream, ackFrame(seq));
-  }
-
   /** Closes a stream and tells the agent why. */
   refuse(stream: number, error: VedetteError): void {
     this.#receiver.send(stream, errorFrame(error));

@@ -7,7 +7,8 @@ import { ExeFlag } from "./generated/flags";
 import { has } from "./flag";
 import { Str } from "./str";
 import { joinInto } from "./str-list";
-import { StringSet } from "./string-set";
+import { keyOf } from "./state/key";
+import { mix, StringSet } from "./string-set";
 import { PathSet } from "./path-set";
 import { spanOf, spanSize, textMemory } from "./wire/frame";
 
@@ -19,6 +20,10 @@ export class Process extends ProcessFields {
   /** False for the process that is not known: all its fields are absent. */
   // @ts-ignore: decorator
   @inline get exists(): bool { return this.pid != i64.MIN_VALUE; }
+  /** For states: this process and no other, also when its number is used again. */
+  get key(): u64 { return mix(<u64>this.pid, this.start_time); }
+  /** For states: the container that it runs in. */
+  get containerKey(): u64 { return keyOf(this.container_id); }
   // @ts-ignore: decorator
   @inline get is_exe_writable(): bool { return has(this.exe_flags, ExeFlag.EXE_WRITABLE); }
   // @ts-ignore: decorator

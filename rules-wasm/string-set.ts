@@ -78,3 +78,11 @@ export function hashOf(at: usize, size: u32): u32 {
   h = (h ^ (h >> 32)) * 0xff51afd7ed558ccd;
   return <u32>(h >> 32);
 }
+
+/** Two words into one. */
+// @ts-ignore: decorator
+@inline export function mix(a: u64, b: u64): u64 {
+  let h = (a ^ rotl<u64>(b * 0x9e3779b97f4a7c15, 29)) * 0xff51afd7ed558ccd;
+  h = (h ^ (h >> 32)) * 0xc4ceb9fe1a85ec53;
+  return h ^ (h >> 29);
+}

@@ -128,26 +128,24 @@ function unrefAll(child: ChildProcess, idle: boolean): void {
   }
 }
 
-function compileError(folder: string, diagnostic: Diagnostic): VedetteError {
-  const file = diagnostic.file === null || diagnostic.file.startsWith("~lib/") ? SOURCE_FILE : diagnostic.file;
-  const path = join(folder, file);
-  const source = diagnostic.file !== null && existsSync(path) ? readFileSync(path, "utf8") : "";
-  const { line, column } = placeOf(source, diagnostic.start);
-  const inside =
-    file === diagnostic.file || diagnostic.file === null
-      ? ""
-      : ` (in ${diagnostic.file.replace("~lib/vedette/", "the SDK's ")})`;
-  const excerpt =
-    source === ""
-      ? "The error is not in a line of the policy's own."
-      : excerptOf(source, diagnostic.start, diagnostic.end);
-  return new VedetteError("VEDETTE_POLICY_COMPILE", {
-    path,
-    line,
-    column,
-    reason: `${diagnostic.text}${inside}`,
-    excerpt,
-  });
+function compileError(folder: string, { file, text, start, end }: Diagnostic): VedetteError {
+  const isOwn = file !== null && !file.startsWith("~lib/") && existsSync(join(folder, file));
+  const path = join(folder, isOwn ? file : SOURCE_FILE);
+  if (!isOwn) {
+    const inside = file === null ? "" : ` (in the SDK's ${file.replace("~lib/vedette/", "")})`;
+    const excerpt = "The error is not in a line of the policy's own.";
+    return new VedetteError("VEDETTE_POLICY_COMPILE", {
+      path,
+      line: 1,
+      column: 1,
+      reason: `${text}${inside}`,
+      excerpt,
+    });
+  }
+  const source = readFileSync(path, "utf8");
+  const { line, column } = placeOf(source, start);
+  const excerpt = excerptOf(source, start, end);
+  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: text, excerpt });
 }
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */

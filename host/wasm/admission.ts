@@ -35,7 +35,12 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   vedette_on_batch: "(i32) -> (i32)",
 };
 const CONSTANTS = ["vedette_abi", "vedette_frame", "vedette_frame_size"];
-const OPTIONAL = ["vedette_record"];
+const OPTIONAL: Readonly<Record<string, string>> = {
+  vedette_record: "i32",
+  vedette_state: "i32",
+  vedette_state_size: "i32",
+  vedette_state_schema: "i64",
+};
 const PAGES_MIN = 17;
 const IMPORTS_MAX = 16;
 const GLOBALS_MAX = 10_000;
@@ -78,7 +83,7 @@ function checkExports(sections: Sections, path: string, pages: number): void {
   for (const one of sections.exports) {
     if (exports.has(one.name)) refuseExport(path, `${printable(one.name)} stands twice`, one.offset);
     exports.set(one.name, one);
-    if (!Object.hasOwn(FUNCTIONS, one.name) && !CONSTANTS.includes(one.name) && !OPTIONAL.includes(one.name))
+    if (!Object.hasOwn(FUNCTIONS, one.name) && !CONSTANTS.includes(one.name) && !Object.hasOwn(OPTIONAL, one.name))
       refuseExport(path, `no policy exports ${printable(one.name)}`, one.offset);
   }
   for (const [name, wanted] of Object.entries(FUNCTIONS)) {
@@ -86,9 +91,11 @@ function checkExports(sections: Sections, path: string, pages: number): void {
     const signature = one.kind === "function" ? sections.functions[one.index] : one.kind;
     if (signature !== wanted) refuseExport(path, `${name} is ${wanted}, not ${signature}`, one.offset);
   }
-  const record = exports.get("vedette_record");
-  if (record !== undefined && globalOf(sections, record)?.type !== "i32")
-    refuseExport(path, "vedette_record is no global i32", record.offset);
+  for (const [name, type] of Object.entries(OPTIONAL)) {
+    const one = exports.get(name);
+    if (one !== undefined && globalOf(sections, one)?.type !== type)
+      refuseExport(path, `${name} is no global ${type}`, one.offset);
+  }
   const [abi, frame, size] = CONSTANTS.map((name) => constantOf(sections, exports, name, path)) as [
     number,
     number,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette policy` can be told. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
+import { VedetteError } from "../errors.js";
 
 export function definePolicy(program: Command, done: (status: number) => void): void {
   const policy = program.command("policy").description("make, check, test, measure and look at policies");
@@ -10,9 +11,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
   verb("new", "make the folder of a new policy").action(async (folder: string) =>
     done((await import("./policy-new.js")).newPolicy(folder)),
   );
-  verb("check", "compile and lint, and say all that is wrong").action(async (folder: string) =>
-    done(await (await import("./policy-check.js")).checkPolicy(folder)),
-  );
+  defineCheck(policy, done);
   verb("build", "compile to a module that runs without its sources")
     .option("-o, --output <file>", "where to (default: policy.wasm in the folder)")
     .action(async (folder: string, options: { output?: string }) =>
@@ -33,4 +32,21 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (path: string, options: { json?: boolean }) =>
       done(await (await import("./policy-inspect.js")).inspectPolicy(path, options.json === true)),
     );
+}
+
+/** Of a policy's folder, or of Falco's rule files. */
+function defineCheck(policy: Command, done: (status: number) => void): void {
+  policy
+    .command("check")
+    .description("compile and lint, and say all that is wrong")
+    .argument("[dir]", "the policy's folder")
+    .option("--falco <file...>", "Falco's rule files (or folders of them) instead, loaded together in order")
+    .option("--json", "with --falco: Falco's own JSON")
+    .option("--falco-exact", "with --falco: do as Falco does also where Falco is wrong")
+    .action(async (folder: string | undefined, options: { falco?: string[]; json?: boolean; falcoExact?: boolean }) => {
+      if (options.falco !== undefined)
+        return done((await import("./falco-check.js")).checkFalco(options.falco.concat(folder ?? []), options));
+      if (folder === undefined) throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy" });
+      return done(await (await import("./policy-check.js")).checkPolicy(folder));
+    });
 }

@@ -8,6 +8,8 @@ import { inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
+import { collect, falcoOptions } from "./falco-flags.js";
+import { defineFalco } from "./falco-command.js";
 import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
 import { defineServe } from "./serve-command.js";
@@ -52,10 +54,10 @@ function defineProgram(
       .addOption(integrity())
       .addOption(ioUring());
 
-  workload("run", "run COMMAND, judge what it does, and raise alerts")
+  falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts"))
     .option(
       "--policy <dir>",
-      "a policy's folder, or a folder of them; may be given again (default: the pack)",
+      "a policy's folder, or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
       collect,
       [],
     )
@@ -68,6 +70,7 @@ function defineProgram(
     .option("--json", "one object a line, flat Falco names")
     .option("--summary", "a table of counts, errors, time and losses instead of the calls")
     .option("-o, --output <file>", "a file, stdout or stderr", "stderr")
+    .option("-f, --filter <condition>", "only events that this condition of Falco's language matches")
     .action(async (options) => {
       const { trace } = await import("./trace.js");
       done(await trace(needCommand("trace", command), { ...options, inherited }));
@@ -83,6 +86,7 @@ function defineProgram(
   defineInstrument(program, version(), done);
   defineServe(program, done);
   definePolicy(program, done);
+  defineFalco(program, done);
 
   for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -112,7 +116,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
 }
 
 const known = (command: string): string =>
-  ["run", "trace", "doctor", "instrument", "serve", "policy"].includes(command) ? command : "";
+  ["run", "trace", "doctor", "instrument", "serve", "policy", "replay", "fields"].includes(command) ? command : "";
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });
@@ -137,10 +141,6 @@ const ioUring = (): Option =>
   new Option("--io-uring <what>", "calls made through it cannot be seen")
     .choices(["refuse", "allow"])
     .default("refuse");
-
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
-}
 
 function print(fd: number): (text: string) => void {
   return (text) => {

@@ -15,6 +15,7 @@ export interface TraceOptions extends WorkloadOptions {
   readonly json?: boolean;
   readonly summary?: boolean;
   readonly output: string;
+  readonly filter?: string;
 }
 
 /** So many batches before signals and the agent's news get a turn. */
@@ -23,10 +24,11 @@ const BATCHES_A_TURN = 16;
 export async function trace(command: readonly string[], options: TraceOptions): Promise<number> {
   const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE");
   const summary = new Summary();
+  const filter = options.filter === undefined ? undefined : await filterOf(options.filter);
   const take =
     options.summary === true
-      ? (batch: Batch) => summary.add(batch)
-      : printer(sink, options.json === true ? new EventJson() : new EventText());
+      ? (batch: Batch) => summary.add(batch, filter?.(batch))
+      : printer(sink, options.json === true ? new EventJson() : new EventText(), filter);
   const session = new Session({ onWake: () => drainLater() });
   const reader = new RingReader(session.capture.ring, session.capture.reader());
   const drainLater = (): void => {
@@ -55,10 +57,19 @@ function drain(reader: RingReader, take: (batch: Batch) => void): boolean {
   return true;
 }
 
-function printer(sink: Sink, form: EventJson | EventText): (batch: Batch) => void {
+type Chosen = (batch: Batch) => Iterable<number>;
+
+/** The records that a condition matches. Its compiler is loaded only where there is one. */
+async function filterOf(condition: string): Promise<Chosen> {
+  const { Filter } = await import("../falco/filter.js");
+  const filter = await Filter.of(condition);
+  return (batch) => filter.matching(batch);
+}
+
+function printer(sink: Sink, form: EventJson | EventText, chosen: Chosen = (batch) => batch.offsets): (batch: Batch) => void {
   return (batch) => {
     if (sink.isBroken) return;
-    for (const at of batch.offsets) sink.line(form.line(batch, at));
+    for (const at of chosen(batch)) sink.line(form.line(batch, at));
     sink.flush();
   };
 }

@@ -3,6 +3,7 @@
 // for, and refuses a %field that does not exist.
 //
 // In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one, `%%` for a percent sign.
+import { SUGGESTED_OUTPUT } from "../output/format.js";
 import { kTransformers } from "./condition.js";
 import { FieldError, parseField } from "./fields.js";
 
@@ -15,10 +16,9 @@ export interface Extra {
 }
 
 // What Falco's container plugin suggests, and what is appended unless the configuration says otherwise.
-export const kSuggestedOutput: readonly Extra[] = [
-  "container_id=%container.id", "container_name=%container.name", "container_image_repository=%container.image.repository",
-  "container_image_tag=%container.image.tag", "k8s_pod_name=%k8s.pod.name", "k8s_ns_name=%k8s.ns.name",
-].map((format) => ({ format, source: "syscall" }));
+export const kSuggestedOutput: readonly Extra[] = SUGGESTED_OUTPUT.trim()
+  .split(" ")
+  .map((format) => ({ format, source: "syscall" }));
 
 interface Target {
   name: string;

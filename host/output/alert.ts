@@ -43,6 +43,8 @@ export interface Alert {
 export interface AlertStyle {
   /** Falco's time_format_iso_8601: UTC with a date instead of the local time of day. */
   readonly iso8601?: boolean;
+  /** Falco's json_include_*_property: all but `message` stand in the line unless they are switched off. */
+  readonly members?: Partial<Readonly<Record<"output" | "outputFields" | "tags" | "message", boolean>>>;
 }
 
 /** `16:17:57.881781397: Warning An open was seen`: what stands under "output", and what a terminal shows. */
@@ -55,17 +57,20 @@ export function alertSentence(alert: Alert, style: AlertStyle = {}): string {
 export function alertJson(alert: Alert, style: AlertStyle = {}): string {
   const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
   const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time]]);
-  const members = [
-    ["hostname", jsonText(alert.hostname)],
-    ["output", jsonText(alertSentence(alert, style))],
-    ["output_fields", jsonObject([...fields].sort(byName))],
-    ["priority", jsonText(alert.priority)],
-    ["rule", jsonText(alert.rule)],
-    ["source", jsonText(alert.source)],
-    ["tags", jsonText([...new Set(alert.tags)].sort())],
-    ["time", jsonText(utcText(alert.time))],
+  const has = { output: true, outputFields: true, tags: true, message: false, ...style.members };
+  const members: [isThere: boolean, name: string, text: () => string][] = [
+    [true, "hostname", () => jsonText(alert.hostname)],
+    [has.message, "message", () => jsonText(alert.output)],
+    [has.output, "output", () => jsonText(alertSentence(alert, style))],
+    [has.outputFields, "output_fields", () => jsonObject([...fields].sort(byName))],
+    [true, "priority", () => jsonText(alert.priority)],
+    [true, "rule", () => jsonText(alert.rule)],
+    [true, "source", () => jsonText(alert.source)],
+    [has.tags, "tags", () => jsonText([...new Set(alert.tags)].sort())],
+    [true, "time", () => jsonText(utcText(alert.time))],
   ];
-  return `{${members.map(([name, text]) => `"${name}":${text}`).join(",")}}`;
+  const there = members.filter(([isThere]) => isThere).map(([, name, text]) => `"${name}":${text()}`);
+  return `{${there.join(",")}}`;
 }
 
 /** By code units, as std::map orders ASCII names. */

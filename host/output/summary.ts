@@ -24,10 +24,10 @@ export interface Losses {
 export class Summary {
   readonly #rows = new PerEvent<Row>(() => ({ count: 0, errors: 0, ns: 0, tiers: TIERS.map(() => 0) }));
 
-  /** Counts every record of a batch; reads the headers alone. */
-  add(batch: Batch): void {
+  /** Counts the records of a batch, or those at some of its offsets; reads the headers alone. */
+  add(batch: Batch, offsets: Iterable<number> = batch.offsets): void {
     const view = batch.recordView;
-    for (let i = 0, at = 0; i < batch.count; i++, at += view.getUint32(at + 4, true)) {
+    for (const at of offsets) {
       const row = this.#rows.of(batch, at);
       row.count++;
       if (view.getInt32(at + 28, true) === -1) row.errors++; // the upper half of -errno; a call that never returned has INT64_MIN

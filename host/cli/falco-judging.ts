@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command judges with and where its alerts go, when it may have been given Falco's rules and options.
+import type { LoadedPolicy } from "../engine/policy.js";
+import { explain, type VedetteError } from "../errors.js";
+import type { FalcoOptions } from "../falco/options.js";
+import type { FalcoFlags } from "../falco/policy.js";
+import type { AlertStyle } from "../output/alert.js";
+import { Channels } from "../output/channels.js";
+import { loadPolicies } from "../policy/load.js";
+import { say } from "./failure.js";
+
+export interface JudgingFlags extends FalcoFlags {
+  readonly policy: readonly string[];
+  readonly alerts: string;
+}
+
+export interface Judging {
+  readonly policies: readonly LoadedPolicy[];
+  readonly channels: Channels;
+  /** The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the events. */
+  readonly host: string | undefined;
+}
+
+/** Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only where it is asked for. */
+export async function judging(flags: JudgingFlags): Promise<Judging> {
+  const isFalco = flags.falcoRules.length > 0;
+  const falco = isFalco || flags.option.length > 0 ? await import("../falco/policy.js") : null;
+  const options = falco?.optionsIn(flags) ?? null;
+  const channels = await channelsOf(flags.alerts, options);
+  const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];
+  if (falco !== null && options !== null && isFalco) {
+    const { policy } = await falco.falcoPolicy(flags, options, say);
+    if (policy !== null) policies.push(policy);
+    else say("vedette: none of Falco's rules is left that an event could match");
+  }
+  if (options !== null && options.ignored.length > 0) say(`vedette: without meaning here: -o ${options.ignored.join(", ")}`);
+  return { policies, channels, host: process.env.FALCO_HOSTNAME };
+}
+
+function channelsOf(alerts: string, options: FalcoOptions | null): Promise<Channels> {
+  const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`);
+  if (options === null) return Channels.open({ targets: [alerts], onFault });
+  const { isToStdout, file, http, json, isIso8601, members } = options;
+  const style: AlertStyle = { iso8601: isIso8601, members };
+  const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
+  const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
+  return Channels.open({ targets: [...targets], http, style, ...form, onFault });
+}

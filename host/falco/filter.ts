@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A condition by itself: which records of a batch it matches. It is compiled like a rule's.
+import { VedetteError } from "../errors.js";
+import { type Admitted, admit } from "../wasm/admission.js";
+import { PolicyInstance } from "../wasm/instance.js";
+import type { Batch } from "../wire/batch.js";
+import { BindError, type Bound, bind } from "./bind.js";
+import { compilePolicy } from "./compile/policy.js";
+import type { Expr } from "./condition.js";
+import { capturedTypes } from "./event-types.js";
+import { MacroError, resolveMacros } from "./macros.js";
+import { ConditionError, parseCondition } from "./parse.js";
+
+const kName = "filter";
+
+export class Filter {
+  #found: number[] = [];
+  readonly #instance: PolicyInstance | null;
+
+  private constructor(admitted: Admitted | null) {
+    const onAlert = (_rule: number, record: number) => void this.#found.push(record);
+    this.#instance = admitted === null ? null : PolicyInstance.start(admitted, {}, { onAlert, onLog: () => {} });
+  }
+
+  // Throws VEDETTE_FALCO_CONDITION where the condition is wrong.
+  static async of(condition: string): Promise<Filter> {
+    const { expr, bound } = understand(condition);
+    const events = capturedTypes(expr).map((event) => event.name);
+    const rule = { name: kName, desc: "", source: "syscall", output: "", priority: "Debug" as const, tags: [], enabled: true, expr, bound, events };
+    const { wasm, rules } = compilePolicy([rule], { name: kName });
+    return new Filter(rules.length === 0 ? null : await admit(wasm, kName));
+  }
+
+  // The offsets of the records that it matches, in order.
+  matching(batch: Batch): readonly number[] {
+    this.#found = [];
+    const trap = this.#instance?.judge(batch, { index: 0, offset: 0 }) ?? null;
+    if (trap !== null) throw trap;
+    return this.#found;
+  }
+}
+
+function understand(condition: string): { expr: Expr; bound: Bound } {
+  try {
+    const expr = resolveMacros(parseCondition(condition), () => undefined);
+    return { expr, bound: bind(expr, []) };
+  } catch (error) {
+    if (!(error instanceof ConditionError || error instanceof MacroError || error instanceof BindError)) throw error;
+    const { at, message } = error;
+    throw new VedetteError("VEDETTE_FALCO_CONDITION", { column: at.column, reason: message }, { cause: error });
+  }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is the path of falco.yaml, VALUE is
+// YAML. docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and named in `ignored`; a key
+// that Falco does not have is an error.
+import { parse } from "yaml";
+import { VedetteError } from "../errors.js";
+import type { HttpSettings } from "../output/http.js";
+import { kPriorities, parsePriority, type Priority } from "./items.js";
+import { type Extra, kSuggestedOutput } from "./output-format.js";
+import type { Selection } from "./select.js";
+
+export interface FalcoOptions {
+  matching: "all" | "first";
+  least: Priority; // rules below it are not loaded
+  selections: Selection[];
+  isSuggested: boolean; // append what Falco's container plugin suggests
+  extras: Extra[];
+  json: boolean | null; // null: text for a person at a terminal, else JSON
+  isIso8601: boolean;
+  members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
+  isToStdout: boolean;
+  file: string | null;
+  http: HttpSettings | null;
+  ignored: string[];
+}
+
+type Setter = (draft: Draft, value: Value) => void;
+
+interface Draft extends FalcoOptions {
+  isFileOn: boolean;
+  isHttpOn: boolean;
+  fileName: string | null;
+  httpSettings: { -readonly [K in keyof HttpSettings]: HttpSettings[K] };
+}
+
+const kQueueCapacity = 1000;
+
+export function readOptions(texts: readonly string[]): FalcoOptions {
+  const draft: Draft = {
+    matching: "all",
+    least: "Debug",
+    selections: [],
+    isSuggested: true,
+    extras: [],
+    json: null,
+    isIso8601: false,
+    members: { output: true, outputFields: true, tags: true, message: false },
+    isToStdout: false,
+    file: null,
+    http: null,
+    ignored: [],
+    isFileOn: false,
+    isHttpOn: false,
+    fileName: null,
+    httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: kQueueCapacity },
+  };
+  for (const text of texts) apply(draft, text);
+  if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
+  if (draft.isHttpOn) draft.http = checkedHttp(draft);
+  const { isFileOn, isHttpOn, fileName, httpSettings, ...options } = draft;
+  return options;
+}
+
+// What is appended to every output: what is suggested, then what was asked for.
+export function extrasOf(options: FalcoOptions): Extra[] {
+  return [...(options.isSuggested ? kSuggestedOutput : []), ...options.extras];
+}
+
+function apply(draft: Draft, text: string): void {
+  const equals = text.indexOf("=");
+  if (equals <= 0) fail(text, "it is not of the form KEY=VALUE");
+  const key = text.slice(0, equals);
+  const setter = kSetters[key];
+  if (setter) setter(draft, new Value(text, text.slice(equals + 1)));
+  else if (kMeaningless.test(key)) draft.ignored.push(key);
+  else fail(text, `Falco has no option ${key}`);
+}
+
+class Value {
+  constructor(
+    private readonly option: string,
+    private readonly raw: string,
+  ) {}
+
+  get text(): string {
+    return this.raw;
+  }
+
+  get bool(): boolean {
+    if (/^(true|yes|on)$/i.test(this.raw)) return true;
+    if (/^(false|no|off)$/i.test(this.raw)) return false;
+    return fail(this.option, "the value must be true or false");
+  }
+
+  share(): void {
+    if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.raw)) fail(this.option, "the value must be a number from 0 to 1");
+  }
+
+  count(least: number): number {
+    const value = Number(this.raw);
+    if (!/^\d+$/.test(this.raw) || value < least) fail(this.option, `the value must be a number of at least ${least}`);
+    return value;
+  }
+
+  of<T extends string>(values: readonly T[]): T {
+    const found = values.find((value) => value.toLowerCase() === this.raw.toLowerCase());
+    return found ?? fail(this.option, `the value must be one of ${values.join(", ")}`);
+  }
+
+  get url(): string {
+    if (!URL.canParse(this.raw) || !/^https?:/.test(this.raw)) fail(this.option, "the value must be an http or https URL");
+    return this.raw;
+  }
+
+  get priority(): Priority {
+    return parsePriority(this.raw) ?? this.of(kPriorities);
+  }
+
+  // {match: {source, rule, tags}, extra_output}
+  get extra(): Extra {
+    const value = this.map(["match", "extra_output", "suggested_output"]);
+    const match = (value.match ?? {}) as Record<string, unknown>;
+    const unknown = Object.keys(match).find((key) => !["source", "rule", "tags"].includes(key));
+    if (unknown !== undefined) fail(this.option, `match has no key ${unknown}`);
+    if (typeof value.extra_output !== "string") fail(this.option, "extra_output must be a text");
+    const { source, rule, tags } = match as { source?: string; rule?: string; tags?: string[] };
+    return { format: value.extra_output, ...(source ? { source } : {}), ...(rule ? { rule } : {}), ...(tags ? { tags } : {}) };
+  }
+
+  // {enable: {rule: GLOB}} or {disable: {tag: TAG}}
+  get selection(): Selection {
+    const value = this.map(["enable", "disable"]);
+    const [verb, what] = Object.entries(value)[0] ?? [];
+    const { rule, tag } = (what ?? {}) as { rule?: string; tag?: string };
+    if (rule === undefined && tag === undefined) fail(this.option, "it must name a rule or a tag");
+    return { isEnabled: verb === "enable", ...(rule !== undefined ? { rule } : {}), ...(tag !== undefined ? { tag } : {}) };
+  }
+
+  private map(keys: readonly string[]): Record<string, unknown> {
+    let value: unknown;
+    try {
+      value = parse(this.raw);
+    } catch (error) {
+      fail(this.option, `it is no YAML: ${(error as Error).message.split("\n")[0]}`);
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) fail(this.option, "the value must be a mapping");
+    const unknown = Object.keys(value).find((key) => !keys.includes(key));
+    if (unknown !== undefined) fail(this.option, `it has no key ${unknown} here`);
+    return value as Record<string, unknown>;
+  }
+}
+
+const kSetters: Record<string, Setter> = {
+  rule_matching: (d, v) => void (d.matching = v.of(["all", "first"])),
+  priority: (d, v) => void (d.least = v.priority),
+  json_output: (d, v) => void (d.json = v.bool),
+  json_include_output_property: (d, v) => void (d.members.output = v.bool),
+  json_include_message_property: (d, v) => void (d.members.message = v.bool),
+  json_include_tags_property: (d, v) => void (d.members.tags = v.bool),
+  json_include_output_fields_property: (d, v) => void (d.members.outputFields = v.bool),
+  time_format_iso_8601: (d, v) => void (d.isIso8601 = v.bool),
+  "append_output.suggested_output": (d, v) => void (d.isSuggested = v.bool),
+  "append_output[]": (d, v) => void d.extras.push(v.extra),
+  "append_output[].extra_output": (d, v) => void d.extras.push({ format: v.text }),
+  "rules[]": (d, v) => void d.selections.push(v.selection),
+  "rules[].enable.rule": (d, v) => void d.selections.push({ isEnabled: true, rule: v.text }),
+  "rules[].disable.rule": (d, v) => void d.selections.push({ isEnabled: false, rule: v.text }),
+  "rules[].enable.tag": (d, v) => void d.selections.push({ isEnabled: true, tag: v.text }),
+  "rules[].disable.tag": (d, v) => void d.selections.push({ isEnabled: false, tag: v.text }),
+  "stdout_output.enabled": (d, v) => void (d.isToStdout = v.bool),
+  "file_output.enabled": (d, v) => void (d.isFileOn = v.bool),
+  "file_output.filename": (d, v) => void (d.fileName = v.text),
+  "outputs_queue.capacity": (d, v) => void (d.httpSettings.capacity = v.count(0) || kQueueCapacity),
+  "syscall_event_drops.threshold": (d, v) => {
+    v.share();
+    d.ignored.push("syscall_event_drops.threshold");
+  },
+  "http_output.enabled": (d, v) => void (d.isHttpOn = v.bool),
+  "http_output.url": (d, v) => void (d.httpSettings.url = v.url),
+  "http_output.user_agent": (d, v) => void (d.httpSettings.userAgent = v.text),
+  "http_output.insecure": (d, v) => void (d.httpSettings.isInsecure = v.bool),
+  "http_output.ca_cert": (d, v) => void (d.httpSettings.ca = v.text),
+  "http_output.ca_bundle": (d, v) => void (d.httpSettings.ca = v.text),
+  "http_output.mtls": (d, v) => void (d.httpSettings.isMutual = v.bool),
+  "http_output.client_cert": (d, v) => void (d.httpSettings.certificate = v.text),
+  "http_output.client_key": (d, v) => void (d.httpSettings.key = v.text),
+  "http_output.compress_uploads": (d, v) => void (d.httpSettings.isCompressed = v.bool),
+};
+
+// Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
+const kMeaningless =
+  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|static_fields|capture|time_format)\b/;
+
+function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
+  if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");
+  if (http.isMutual !== true) {
+    const { certificate, key, ...rest } = http;
+    return rest;
+  }
+  const missing = (["certificate", "key"] as const).find((name) => http[name] === undefined);
+  if (missing === undefined) return http;
+  return fail("http_output.mtls", `http_output.client_${missing === "key" ? "key" : "cert"} names no file`);
+}
+
+function fail(option: string, reason: string): never {
+  throw new VedetteError("VEDETTE_FALCO_OPTION", { option, reason });
+}

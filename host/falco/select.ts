@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which of the loaded rules run: selections in order, each switching on or off what it names, and the least priority. A rule's own
+// `enabled` is where it begins.
+import { kPriorities, type Priority } from "./items.js";
+import type { LoadedRule } from "./load.js";
+
+// A rule's name with `*` for any text, or a tag. With neither it is every rule.
+export interface Selection {
+  isEnabled: boolean;
+  rule?: string;
+  tag?: string;
+}
+
+export function selectRules(rules: readonly LoadedRule[], selections: readonly Selection[], least: Priority): LoadedRule[] {
+  const isUrgent = (rule: LoadedRule) => rankOf(rule.priority) <= rankOf(least);
+  return rules.filter(isUrgent).map((rule) => {
+    const last = selections.filter((selection) => applies(selection, rule)).at(-1);
+    return last ? { ...rule, enabled: last.isEnabled } : rule;
+  });
+}
+
+// `-t`: only rules with one of the tags. `-T` and `-D` switch off: by tag, and by a part of the name.
+export function selectionsOf(flags: { tags: readonly string[]; notTags: readonly string[]; notRules: readonly string[] }): Selection[] {
+  return [
+    ...(flags.tags.length > 0 ? [{ isEnabled: false }] : []),
+    ...flags.tags.map((tag) => ({ isEnabled: true, tag })),
+    ...flags.notTags.map((tag) => ({ isEnabled: false, tag })),
+    ...flags.notRules.map((part) => ({ isEnabled: false, rule: `*${part}*` })),
+  ];
+}
+
+function applies({ rule: name, tag }: Selection, rule: LoadedRule): boolean {
+  return (name === undefined || isLike(rule.name, name)) && (tag === undefined || rule.tags.includes(tag));
+}
+
+function isLike(text: string, glob: string): boolean {
+  const parts = glob.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`, "s").test(text);
+}
+
+function rankOf(priority: Priority): number {
+  return kPriorities.indexOf(priority);
+}

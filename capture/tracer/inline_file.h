@@ -41,6 +41,12 @@ class PatchableFile {
   const std::vector<Site>& sites();
   // Index of the site whose syscall ends there.
   std::optional<size_t> site_ending_at(uint64_t address);
+  // Calls that trapped at a site, in whatever process: what others needed, the next one will.
+  uint32_t traps_at(size_t site) const { return site < traps_.size() ? traps_[site] : 0; }
+  void count_trap(size_t site) {
+    traps_.resize(sites().size());
+    ++traps_[site];
+  }
   // nullptr when there is nothing to place or no memory for it.
   const NearSegment* near(int64_t distance);
 
@@ -50,6 +56,7 @@ class PatchableFile {
   std::optional<uint64_t> any_syscall_;
   bool searched_ = false;
   std::vector<Site> sites_;
+  std::vector<uint32_t> traps_;
   std::map<int64_t, NearSegment> near_;
 };
 

@@ -13,6 +13,7 @@ namespace vedette {
 namespace {
 
 constexpr uint8_t kBreakpoint = 0xcc;
+constexpr uint64_t kPage = 4096;
 
 // Where a thread stands that is blocked in a call or stopped; nothing when it runs or cannot be asked.
 std::optional<uint64_t> resting_ip(Tid tid) {
@@ -34,6 +35,7 @@ bool is_alone(const Task& task) { return !task.space.shared(); }
 
 void InlinePatcher::apply(Task& task, MappedFile& file, std::span<const size_t> chosen) {
   const bool alone = is_alone(task);
+  std::vector<Placed> placed;
   for (const size_t index : chosen) {
     MappedFile::SiteState& state = file.sites[index];
     const Site& site = file.file->sites()[index];
@@ -45,17 +47,41 @@ void InlinePatcher::apply(Task& task, MappedFile& file, std::span<const size_t> 
     }
     if (!alone && !site.by_callers() && site.moved_count > 1 && !others_are_outside(task, file, site)) continue;
     state.patched = true;
-    for (const Patch& patch : stub.patches) {
-      if (!write(task, file.bias + patch.address, patch, alone)) state.dropped = true;
-    }
+    for (const Patch& patch : stub.patches) placed.push_back({file.bias + patch.address, &patch, &state});
+  }
+  if (alone) return write_quietly(task, placed);
+  for (const Placed& one : placed) {
+    if (!write(task, one.address, *one.patch)) one.state->dropped = true;
   }
 }
 
-bool InlinePatcher::write(Task& task, uint64_t address, const Patch& patch, bool alone) {
+// Nobody looks: what lies in one page is read and written together.
+void InlinePatcher::write_quietly(Task& task, std::span<Placed> patches) {
+  std::sort(patches.begin(), patches.end(), [](const Placed& a, const Placed& b) { return a.address < b.address; });
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < patches.size();) {
+    const uint64_t start = patches[i].address;
+    size_t end = i + 1;
+    while (end < patches.size() && patches[end].address / kPage == start / kPage) ++end;
+    bytes.resize(patches[end - 1].address + patches[end - 1].patch->size - start);
+    const bool readable = task.memory.read(start, bytes.data(), bytes.size()) == bytes.size();
+    for (; i < end; ++i) {
+      const Patch& patch = *patches[i].patch;
+      uint8_t* const there = bytes.data() + (patches[i].address - start);
+      if (readable && memcmp(there, patch.before.data(), patch.size) == 0) {
+        memcpy(there, patch.after.data(), patch.size);
+      } else {
+        patches[i].state->dropped = true;
+      }
+    }
+    if (readable) (void)task.memory.write(start, bytes.data(), bytes.size());
+  }
+}
+
+bool InlinePatcher::write(Task& task, uint64_t address, const Patch& patch) {
   std::array<uint8_t, Patch::kMax> there;
   if (task.memory.read(address, there.data(), patch.size) != patch.size) return false;
   if (memcmp(there.data(), patch.before.data(), patch.size) != 0) return false;
-  if (alone) return task.memory.write(address, patch.after.data(), patch.size) == patch.size;
   const size_t rest = patch.size - 1u;
   return task.memory.write(address, &kBreakpoint, 1) == 1 && task.memory.write(address + 1, patch.after.data() + 1, rest) == rest &&
          task.memory.write(address, patch.after.data(), 1) == 1;

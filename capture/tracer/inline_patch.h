@@ -30,7 +30,13 @@ class InlinePatcher {
   static uint64_t breakpoint_at(const InlineImage& image, uint64_t ip);
 
  private:
-  bool write(Task& task, uint64_t address, const Patch& patch, bool alone);
+  struct Placed {
+    uint64_t address;
+    const Patch* patch;
+    MappedFile::SiteState* state;
+  };
+  void write_quietly(Task& task, std::span<Placed> patches);
+  bool write(Task& task, uint64_t address, const Patch& patch);
   bool others_are_outside(const Task& task, const MappedFile& file, const Site& site) const;
 
   const Tasks& tasks_;

@@ -18,7 +18,8 @@ namespace {
 
 constexpr size_t kSpareRingsMax = 64;
 constexpr uint32_t kFastTickUs = 300, kTickUs = 1000, kSlowTickUs = 5000;
-constexpr unsigned kIdleTicks = 8;
+constexpr unsigned kIdleTicks = 4;
+constexpr size_t kFewRecords = 16;
 
 bool installs_filter(const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
@@ -61,13 +62,17 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   patcher_ = std::make_unique<InlinePatcher>(context.tasks);
 }
 
-void InlineTier::on_any_stop() { drain_.all(); }
+void InlineTier::on_any_stop() {
+  drain_.all();
+  ++stops_;
+}
 
 void InlineTier::on_tick() { pace(drain_.all()); }
 
-// Fast while rings fill, slow while nothing comes, not at all without rings.
+// Fast while rings fill, slow while nothing comes or stops drain them anyway, not at all without rings.
 void InlineTier::pace(size_t records) {
-  idle_ticks_ = records == 0 ? idle_ticks_ + 1 : 0;
+  const bool few = records < kFewRecords || std::exchange(stops_, 0) > records;
+  idle_ticks_ = few ? idle_ticks_ + 1 : 0;
   if (!drain_.is_busy()) return ticker_.set_interval_us(0);
   if (records * VEDETTE_REC_CHUNKS > Ring::kSmall / 2) return ticker_.set_interval_us(kFastTickUs);
   ticker_.set_interval_us(idle_ticks_ > kIdleTicks ? kSlowTickUs : kTickUs);

@@ -57,7 +57,7 @@ class InlineTier final : public Hooks, private RingHome {
   void on_hot_trap(Task& task, const SyscallInfo& at);
   void grant(Task& task);
   MappedFile* file_of(Task& task, uint64_t address);
-  void patch_hot(Task& task, MappedFile& file, uint64_t only_ending_at);
+  void patch_hot(Task& task, MappedFile& file, uint64_t ending_at);
   bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
 
   bool refuse(Task& task, uint32_t nr);
@@ -79,6 +79,7 @@ class InlineTier final : public Hooks, private RingHome {
   std::vector<std::unique_ptr<Ring>> spare_rings_;
   std::map<std::pair<const PatchableFile*, size_t>, uint64_t> unpatched_;  // traps at sites that stay traced
   unsigned idle_ticks_ = 0;
+  size_t stops_ = 0;  // since the last tick
 };
 
 }  // namespace vedette

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done about hot calls that trap, so that the next one does not. A site is patched after it has trapped twice: what a
-// program does once is cheaper trapped. In a program with threads all hot sites of the file go at once, because
-// patching is dearer there and a site not seen yet will be.
+// program does once is cheaper trapped. What other processes have trapped at is patched at once, for the dynamic linker even
+// before it runs: of its twenty hot sites a short-lived program needs six. In a program with threads all hot sites
+// of the file go together, because patching is dearer there and a site not seen yet will be.
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -72,12 +73,14 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
     return;
   }
   if (state.traps < 255) ++state.traps;
+  const bool is_known = file->file->traps_at(*index) >= kTrapsBeforePatch;
+  file->file->count_trap(*index);
   const Site& site = file->file->sites()[*index];
   if (!site.patchable() || state.dropped) {
     ++unpatched_[{file->file.get(), *index}];
     return;
   }
-  if (state.traps >= kTrapsBeforePatch || !is_alone(task)) mine.wanted_site = at.instruction_pointer;
+  if (is_known || state.traps >= kTrapsBeforePatch || !is_alone(task)) mine.wanted_site = at.instruction_pointer;
 }
 
 void InlineTier::grant(Task& task) {
@@ -128,15 +131,16 @@ MappedFile* InlineTier::file_of(Task& task, uint64_t address) {
   return &image.add(std::move(mapped));
 }
 
-// The site whose syscall ends at `only_ending_at`, or, with 0 or in a program with threads, all that are known to be hot.
-void InlineTier::patch_hot(Task& task, MappedFile& file, uint64_t only_ending_at) {
+// The site whose syscall ends at `ending_at` and those that others have needed; in a program with threads, all hot ones.
+void InlineTier::patch_hot(Task& task, MappedFile& file, uint64_t ending_at) {
   const std::vector<Site>& sites = file.file->sites();
   file.sites.resize(sites.size());
   std::vector<size_t> chosen;
-  const bool all = only_ending_at == 0 || !is_alone(task);
+  const bool all = !is_alone(task);
   for (size_t i = 0; i < sites.size(); ++i) {
-    const bool is_the_one = file.bias + sites[i].end() == only_ending_at;
-    if (sites[i].patchable() && (is_the_one || (all && sites[i].vouched && is_hot(sites[i].nr)))) chosen.push_back(i);
+    const bool is_the_one = file.bias + sites[i].end() == ending_at;
+    const bool is_needed = all || file.file->traps_at(i) >= kTrapsBeforePatch;
+    if (sites[i].patchable() && (is_the_one || (is_needed && sites[i].vouched && is_hot(sites[i].nr)))) chosen.push_back(i);
   }
   patcher_->apply(task, file, chosen);
 }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kTextMax = 4096;
 constexpr int32_t kStandardDescriptors = 3;
+constexpr int kOutsideAncestorsMax = 16;
 
 }  // namespace
 
@@ -54,6 +55,7 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
     if (processes.empty()) reaper = status.ppid;
     processes[status.tgid] = thread.process;
     images.load(process, now_ns);
+    if (!process.parent) process.parent = describe_outsider(status.ppid, now_ns, kOutsideAncestorsMax);
     if (truth.link(tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
     if (truth.link(tid, "root", scratch) && scratch != "/") thread.place->root = names.share(scratch);
     if (truth.text(tid, "limits", scratch, kTextMax)) process.fd_limit = open_files_limit(scratch);
@@ -62,6 +64,19 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
   ++thread.process->threads;
   thread.process->changed();
   return threads[tid] = std::move(thread);
+}
+
+Ref<Process> State::Books::describe_outsider(uint32_t pid, uint64_t now_ns, int generations) {
+  if (pid == 0 || generations == 0 || !truth.text(pid, "status", scratch, kTextMax)) return {};
+  const StatusText status = parse_status(scratch);
+  Ref<Process> process = make_ref<Process>();
+  process->pid = pid;
+  process->ppid = status.ppid;
+  process->place = make_ref<Place>();
+  images.load(*process, now_ns);
+  process->env = {};
+  process->parent = describe_outsider(status.ppid, now_ns, generations - 1);
+  return process;
 }
 
 void State::Books::forget(uint32_t tid) {

@@ -30,6 +30,23 @@ TEST_CASE("the first process is described by the kernel") {
   CHECK(view(shell->files->find(1)->name) == "/dev/pts/0");
 }
 
+TEST_CASE("who started the workload is described, without its environment") {
+  World w;
+  w.image(1, "init", "/sbin/init", std::string("init\0", 5));
+  w.kernel.texts["1/status"] = "Tgid:\t1\nPPid:\t0\n";
+  w.kernel.texts["1/environ"] = std::string("SECRET=1\0", 9);
+  w.kernel.texts["200/status"] = "Tgid:\t200\nPPid:\t1\n";
+  w.state.on_launch(200, w.now);
+  const Ref<Process> init = w.process(200)->parent;
+  REQUIRE(init);
+  CHECK(init->pid == 1);
+  CHECK(view(init->comm) == "init");
+  CHECK(view(init->exe_path) == "/sbin/init");
+  CHECK_FALSE(init->env);
+  CHECK_FALSE(init->parent);
+  CHECK(w.state.processes() == 2);
+}
+
 TEST_CASE("a fork is a copy of its parent, until it executes") {
   World w;
   w.fork(World::kShell, 101);

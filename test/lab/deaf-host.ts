@@ -63,7 +63,10 @@ export class DeafHost {
     const [name, ...rest] = unpack(frame) as [string, ...unknown[]];
     if (name === "hello") {
       this.hellos.push(rest);
-      if (this.options.refuses) return this.#say(socket, ["error", "VEDETTE_SECRET_WRONG", "no"]);
+      if (this.options.refuses) {
+        this.#say(socket, ["error", "VEDETTE_SECRET_WRONG", "no"]);
+        return;
+      }
       this.#say(socket, ["ack", 0]);
       if (this.options.isReady ?? true) this.#say(socket, ["ready"]);
       if (!this.#isReading) socket.pause();

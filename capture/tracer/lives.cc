@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "capture/kernel/proc.h"
@@ -61,6 +62,7 @@ void Lives::on_forked(Task& parent, int event) {
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
+  emit_birth(parent, child_tid);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
 }
@@ -70,6 +72,24 @@ void Lives::complete_adopted(Task& parent, Task& child, uint64_t flags) {
   if ((flags & CLONE_THREAD) != 0) child.process = parent.process;
   if ((flags & CLONE_VM) != 0) child.space = parent.space;
   context_.state.on_fork(number(parent.tid), number(child.tid), flags, context_.clock.now_ns());
+  emit_birth(parent, child.tid);
+}
+
+// A call that makes a task returns twice, and the return in the child, with 0, is an event of the child's (as in Falco).
+void Lives::emit_birth(const Task& parent, Tid child) {
+  if (parent.call == nullptr) return;
+  const Event& made = parent.call->sighting.event;
+  Sighting sighting;
+  Event& event = sighting.event;
+  event.reset(made.id);
+  event.call = made.call;
+  event.call.tid = number(child);
+  event.call.exit_ns = context_.clock.now_ns();
+  event.call.result = 0;
+  event.call.returned = true;
+  std::copy_n(made.slots, made.info().slots, event.slots);  // flags: a number, no text
+  context_.state.attach(sighting);
+  context_.sink.on_event(sighting);
 }
 
 // A thread that was made while its group is being stopped begins its life stopped.

@@ -34,7 +34,7 @@ bool is_in_the_way(const ElfImage& image) { return !image.position_independent &
 
 void InlineTier::on_exec(Task& task) {
   InlineTask& mine = inline_part(task);
-  if (mine.borrowed && mine.slot != nullptr) return_lent(mine);
+  if (mine.borrowed && mine.slot != nullptr) return_lent(task);
   mine.slot = nullptr;
   mine.boot = InlineTask::Boot::None;
   mine.wants_ring = false;

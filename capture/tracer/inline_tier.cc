@@ -98,11 +98,14 @@ void InlineTier::on_vfork_done(Task& parent) {
   mine.slot->lender = Tid();
 }
 
-// The vfork child is done with its parent's ring.
-void InlineTier::return_lent(InlineTask& mine) {
-  drain_.one(*mine.slot);
-  mine.slot->owner = mine.slot->lender;
-  mine.slot->lender = Tid();
+// The vfork child is done with its parent's ring, unless the parent has said so first.
+void InlineTier::return_lent(Task& child) {
+  InlineTask& mine = inline_part(child);
+  if (mine.slot->owner == child.tid) {
+    drain_.one(*mine.slot);
+    mine.slot->owner = mine.slot->lender;
+    mine.slot->lender = Tid();
+  }
   mine.slot = nullptr;
   mine.borrowed = false;
 }
@@ -123,6 +126,9 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
   if (touches_agent(nr, args)) return refuse(task, nr);
+  if (AgentPage::contains(at.instruction_pointer)) {
+    context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
+  }
   if (nr == SYS_arch_prctl) {
     give_up_image(task, "it uses GS itself");
   } else if (installs_filter(at)) {
@@ -208,7 +214,7 @@ void InlineTier::on_end(Task& task) {
   if (!task.data) return;
   InlineTask& mine = inline_part(task);
   if (mine.slot == nullptr) return;
-  if (mine.borrowed) return return_lent(mine);
+  if (mine.borrowed) return return_lent(task);
   if (mine.slot->owner == task.tid) {
     drain_.one(*mine.slot);
     rescue_.tell_in_flight(*mine.slot);
@@ -221,7 +227,7 @@ void InlineTier::on_end(Task& task) {
 void InlineTier::drop_slot(Task& task) {
   InlineTask& mine = inline_part(task);
   if (mine.slot == nullptr) return;
-  if (mine.borrowed) return return_lent(mine);
+  if (mine.borrowed) return return_lent(task);
   drain_.one(*mine.slot);
   mine.slot->owner = Tid();
   mine.slot = nullptr;

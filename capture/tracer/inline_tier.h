@@ -62,7 +62,7 @@ class InlineTier final : public Hooks, private RingHome {
 
   bool refuse(Task& task, uint32_t nr);
   void drop_slot(Task& task);
-  void return_lent(InlineTask& mine);
+  void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
   void take_back(RingSlot& slot) override;
   void pace(size_t records);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Programs at the edges of the inline tier: that touch its memory, jump into it, need GS for themselves, pass it bad pointers.
+// The program must not notice; what it does must be recorded, and what it does to us must be told.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { buildFixture } from "./fixtures.js";
+import { run, scratch } from "./programs.js";
+import { type Event, trace } from "./traces.js";
+
+const test = suite("inline edges");
+
+const SAME = ["own_gs", "junk_gs", "ip_filter", "trap_filter", "family", "registers", "bad_pointers"];
+const TELLS: Record<string, RegExp> = {
+  own_gs: /uses GS/,
+  junk_gs: /GS base/,
+  ip_filter: /instruction pointer/,
+};
+
+for (const mode of SAME) {
+  test(`${mode}: the same as bare`, async () => {
+    const program = [buildFixture("inline_edges"), mode];
+    const bare = await run(program, { cwd: scratch() });
+    const watched = await trace(`edges-${mode}`, program, { cwd: scratch() });
+    assert.is(watched.run.stdout, bare.stdout);
+    assert.is(watched.run.status, 0);
+    assert.is(bare.status, 0);
+    const told = TELLS[mode];
+    if (told !== undefined) assert.ok(notices(watched.events, "TIER_DEGRADED").some((text) => told.test(text)));
+  });
+}
+
+test("a call on the agent's memory is refused and told of, each time", async () => {
+  const { run: ended, events } = await trace("edges-guard", [buildFixture("inline_edges"), "guard"], { cwd: scratch() });
+  assert.is(ended.status, 0);
+  const refused = ended.stdout.split("\n").filter((line) => line.endsWith("Operation not permitted"));
+  assert.is(refused.length, 9);
+  assert.not.match(ended.stdout, /done/);
+  assert.is(notices(events, "TAMPER").length, 9);
+});
+
+test("a guarded number that goes through a gate is traced all the same", async () => {
+  const { run: ended, events } = await trace("edges-gate", [buildFixture("inline_edges"), "gate"], { cwd: scratch() });
+  assert.is(ended.status, 0);
+  const gates = ended.stdout.trim().split("\n").length;
+  assert.ok(gates >= 13, `${gates} gates`);
+  assert.is(of(events, "socket").filter((event) => event["vedette.tier"] === "trace").length, gates);
+  assert.is(notices(events, "TAMPER").filter((text) => /gate/.test(text)).length, gates);
+});
+
+test("a program that scribbles over its ring misleads nobody but about itself, and is told of", async () => {
+  const { run: ended, events } = await trace("edges-scribble", [buildFixture("inline_edges"), "scribble"], { cwd: scratch() });
+  assert.is(ended.stdout, "alive\n");
+  assert.ok(notices(events, "TAMPER").length > 0);
+  assert.is(of(events, "procexit").length, 1);
+});
+
+test("children of fork and vfork, in whosever ring they record, are themselves", async () => {
+  const { events } = await trace("edges-family", [buildFixture("inline_edges"), "family"], { cwd: scratch() });
+  const marked = of(events, "write").flatMap((event) => {
+    const mark = /^me (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1];
+    return mark === undefined ? [] : [{ mark, pid: String(event["proc.pid"]) }];
+  });
+  assert.is(marked.length, 30 * 21);
+  for (const { mark, pid } of marked) assert.is(pid, mark);
+});
+
+test("a site of the program's own is patched, its registers come back", async () => {
+  const { events } = await trace("edges-registers", [buildFixture("inline_edges"), "registers"], { cwd: scratch() });
+  const inline = of(events, "lseek").filter((event) => event["vedette.tier"] === "inline").length;
+  assert.is(of(events, "lseek").length, 100);
+  assert.ok(inline >= 98, `${inline} inline`);
+});
+
+const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
+
+function notices(events: Event[], kind: string): string[] {
+  return of(events, "vedette.notice")
+    .filter((event) => event["evt.arg.kind"] === kind)
+    .map((event) => String(event["evt.arg.text"]));
+}
+
+test.run();

@@ -55,7 +55,7 @@ function parseCall(tid: number, text: string): Call {
   const open = text.indexOf("(");
   const reader = new Reader(text, open + 1);
   const args = reader.list(")");
-  const result = /^\s*= (-?\d+|0x[0-9a-f]+|\?)(?:<[^ ]*>(?:\(deleted\))?)?(?: (E[A-Z0-9]+|[A-Z]+))?/.exec(
+  const result = /^\s*= (0x[0-9a-f]+|-?\d+|\?)(?:<[^ ]*>(?:\(deleted\))?)?(?: (E[A-Z0-9]+|[A-Z]+))?/.exec(
     text.slice(reader.at),
   );
   if (result === null) throw new Error(`no result in ${text}`);

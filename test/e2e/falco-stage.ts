@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays scenes under `vedette run` with Falco's rules, on the machine or in a container as Fargate makes one, and gives the alerts of
+// each scene. Every process of a scene has SCENE=N in its environment, which the alerts are made to tell.
+import { randomBytes } from "node:crypto";
+import { linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Task } from "../lab/task.js";
+import { buildFixture } from "./fixtures.js";
+import { ROOT, run, scratch, tail, VEDETTE } from "./programs.js";
+
+export type Word = string | number;
+
+// A line of a scene, as test/fixtures/stage.c reads it.
+export type Line = readonly Word[];
+
+export interface FalcoAlert {
+  rule: string;
+  priority: string;
+  output_fields: Record<string, unknown>;
+}
+
+const SCENE = "proc.env[SCENE]";
+const LIMIT_MS = 120_000;
+
+export const RULES = ["falco_rules", "falco-incubating_rules", "falco-sandbox_rules"].map((name) =>
+  join(ROOT, `../shared/falco/rules/${name}.yaml`),
+);
+
+// Where programs of a scene stand: one file under as many names as it takes.
+export class Wings {
+  readonly folder = scratch();
+  readonly #stage = buildFixture("stage");
+  readonly #made = new Set<string>();
+
+  // The path of the stage under a name of its own.
+  program(name: string): string {
+    const path = join(this.folder, "bin", name);
+    if (!this.#made.has(name)) {
+      mkdirSync(dirname(path), { recursive: true });
+      if (this.#made.size === 0) writeFileSync(join(this.folder, "stage"), readFileSync(this.#stage), { mode: 0o755 });
+      linkSync(join(this.folder, "stage"), path);
+      this.#made.add(name);
+    }
+    return path;
+  }
+
+  // The command that plays the scenes.
+  command(scenes: readonly (readonly Line[])[]): string[] {
+    const plan = join(this.folder, "plan");
+    const text = scenes.flatMap((lines, i) => [`scene\t${i}`, ...lines.map((line) => line.join("\t"))]).join("\n");
+    writeFileSync(plan, `${text}\n`);
+    return [this.program("eg_stage"), plan];
+  }
+}
+
+export interface PlayOptions {
+  rules?: readonly string[];
+  options?: readonly string[];
+  task?: Task; // in a container of this task
+}
+
+// The alerts of each scene, by its place.
+export async function play(wings: Wings, scenes: readonly (readonly Line[])[], options: PlayOptions = {}): Promise<FalcoAlert[][]> {
+  const alerts = join(wings.folder, "alerts");
+  writeFileSync(alerts, "");
+  const rules = (options.rules ?? RULES.slice(0, 1)).flatMap((path) => ["--falco-rules", path]);
+  const extra = ["-o", `append_output[].extra_output=scene=%${SCENE}`, ...(options.options ?? []).flatMap((one) => ["-o", one])];
+  const argv = [...VEDETTE, "run", ...rules, ...extra, "--alerts", alerts, "--", ...wings.command(scenes)];
+  const { status, stderr } = options.task ? await inContainer(options.task, wings, argv) : await run(argv, { limitMs: LIMIT_MS });
+  if (status !== 0) throw new Error(`vedette run ended with ${status}\n${tail(stderr)}`);
+  const found: FalcoAlert[][] = scenes.map(() => []);
+  for (const line of readFileSync(alerts, "utf8").split("\n").filter(Boolean)) {
+    const alert = JSON.parse(line) as FalcoAlert;
+    found[Number(alert.output_fields[SCENE] ?? -1)]?.push(alert);
+  }
+  return found;
+}
+
+async function inContainer(task: Task, wings: Wings, args: readonly string[]): Promise<{ status: number | null; stderr: string }> {
+  const { makeRootfs } = await import("../lab/rootfs.js");
+  const { path, mounts } = makeRootfs("debian", join(wings.folder, "rootfs"));
+  const own = [ROOT, join(ROOT, "../shared"), wings.folder].map((source) => ({ source, destination: source }));
+  for (const { destination } of own) mkdirSync(join(path, destination), { recursive: true });
+  const container = task.start({
+    name: randomBytes(32).toString("hex"), // a container's id is known by its group
+    rootfs: path,
+    args,
+    addCapabilities: ["SYS_PTRACE"],
+    mounts: [...mounts, ...own],
+  });
+  return container.ended;
+}

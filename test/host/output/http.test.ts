@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an unknown priority, without a
+// rule, a time or output fields, and one whose k8s names are no texts.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { VedetteError } from "../../../host/errors.js";
+import { type Alert, alertJson, PRIORITIES } from "../../../host/output/alert.js";
+import { HttpOutput, type HttpSettings } from "../../../host/output/http.js";
+
+const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
+const alert = (rule: string, fields: Alert["outputFields"] = [["k8s.ns.name", null], ["proc.name", "cat"]]): Alert => ({
+  rule,
+  priority: "Warning",
+  tags: ["T1003"],
+  source: "syscall",
+  time: 1470327477881781397n,
+  output: "read by cat",
+  outputFields: fields,
+  hostname: "web-1",
+});
+
+/** Falcosidekick's newFalcoPayload and checks; null: accepted. */
+function complaint(body: string): string | null {
+  const payload = JSON.parse(body) as Record<string, unknown>;
+  const known = ["uuid", "output", "priority", "rule", "time", "output_fields", "source", "tags", "hostname"];
+  const fields = payload.output_fields as Record<string, unknown> | undefined;
+  const unknown = Object.keys(payload).find((key) => !known.includes(key));
+  if (unknown !== undefined) return `unknown key ${unknown}`;
+  if (!(PRIORITIES as readonly unknown[]).includes(payload.priority)) return "wrong priority";
+  if (typeof payload.rule !== "string" || payload.rule === "") return "no rule";
+  if (Number.isNaN(Date.parse(String(payload.time)))) return "no time";
+  if (fields === undefined || Object.keys(fields).length === 0) return "no output fields";
+  for (const key of ["k8s.ns.name", "k8s.pod.name"])
+    if (fields[key] !== undefined && fields[key] !== null && typeof fields[key] !== "string") return `${key} is no text`;
+  return null;
+}
+
+interface Receiver {
+  readonly url: string;
+  readonly got: string[];
+  readonly headers: IncomingMessage["headers"][];
+  close(): Promise<void>;
+}
+
+async function receiver(server: Server, answer: (nth: number) => number = () => 200): Promise<Receiver> {
+  const got: string[] = [];
+  const headers: IncomingMessage["headers"][] = [];
+  let nth = 0;
+  server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const raw = Buffer.concat(chunks);
+    const body = (request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString();
+    headers.push(request.headers);
+    const status = answer(nth++);
+    const refusal = request.headers["content-type"] === "application/json" ? complaint(body) : "no JSON";
+    if (status === 200 && refusal === null) got.push(body);
+    response.writeHead(refusal === null ? status : 400).end(refusal ?? "ok");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const scheme = "setSecureContext" in server ? "https" : "http";
+  return {
+    url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    got,
+    headers,
+    close: () => new Promise((done) => (server.closeAllConnections(), server.close(() => done()))),
+  };
+}
+
+function output(url: string, settings: Partial<HttpSettings> = {}): { http: HttpOutput; faults: VedetteError[] } {
+  const faults: VedetteError[] = [];
+  const http = new HttpOutput(
+    { url, userAgent: "falcosecurity/falco", capacity: 100, ...settings },
+    (error) => faults.push(error),
+    TIMES,
+  );
+  return { http, faults };
+}
+
+test("Falcosidekick's checks accept each alert, in order, with Falco's headers", async () => {
+  const there = await receiver(createServer());
+  const { http, faults } = output(there.url);
+  const lines = ["a", "b", "c"].map((rule) => alertJson(alert(rule)));
+  for (const line of lines) http.push(line);
+  await http.close();
+  await there.close();
+  assert.equal(there.got, lines);
+  assert.is(there.headers[0]?.["user-agent"], "falcosecurity/falco");
+  assert.is(there.headers[0]?.["content-type"], "application/json");
+  assert.is(http.lost, 0);
+  assert.equal(faults, []);
+});
+
+test("a receiver that is overloaded is tried again, and nothing is lost", async () => {
+  const there = await receiver(createServer(), (nth) => ([503, 429, 500][nth] ?? 200));
+  const { http, faults } = output(there.url, { isCompressed: true });
+  http.push(alertJson(alert("a")));
+  http.push(alertJson(alert("b")));
+  await http.close();
+  await there.close();
+  assert.is(there.got.length, 2);
+  assert.is(faults.length, 1, "told once");
+  assert.is(faults[0]?.code, "VEDETTE_HTTP_OUTPUT");
+});
+
+test("what the receiver refuses is lost at once, and the next goes out", async () => {
+  const there = await receiver(createServer());
+  const { http } = output(there.url);
+  http.push(alertJson(alert("")));
+  http.push(alertJson(alert("b")));
+  await http.close();
+  await there.close();
+  assert.is(there.got.length, 1);
+  assert.is(http.lost, 1);
+});
+
+test("a full queue loses the newest; what waits when the time is up is lost too", async () => {
+  const there = await receiver(createServer(), () => 503);
+  const { http } = output(there.url, { capacity: 3 });
+  for (let i = 0; i < 5; i++) http.push(alertJson(alert(`rule ${i}`)));
+  assert.is(http.lost, 2);
+  const begun = performance.now();
+  await http.close();
+  await there.close();
+  assert.is(http.lost, 5);
+  assert.ok(performance.now() - begun < 3 * TIMES.closeMs);
+});
+
+test("a receiver that is not there is a fault, and no exception", async () => {
+  const { http, faults } = output("http://127.0.0.1:1/");
+  http.push(alertJson(alert("a")));
+  await http.close();
+  assert.match(faults[0]?.message ?? "", /cannot be sent to http:\/\/127\.0\.0\.1:1\/: connection refused/);
+  assert.is(http.lost, 1);
+});
+
+test("a file that cannot be read is told before anything is sent", () => {
+  assert.throws(
+    () => output("https://127.0.0.1:1/", { ca: "/nowhere/ca.pem" }),
+    (error: VedetteError) => error.code === "VEDETTE_HTTP_FILE" && error.message.includes("/nowhere/ca.pem"),
+  );
+});
+
+test("with a client's certificate a receiver that asks for one takes alerts; without, or unknown to us, none", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-http-"));
+  const file = (name: string): string => join(folder, name);
+  const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
+  try {
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "1");
+    for (const name of ["server", "client"]) {
+      openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1");
+      openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", `${name}.pem`, "-days", "1", "-copy_extensions", "copy");
+    }
+    const secure = createSecureServer({
+      key: readFileSync(file("server.key")),
+      cert: readFileSync(file("server.pem")),
+      ca: readFileSync(file("ca.pem")),
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    const there = await receiver(secure as unknown as Server);
+    const trusted = { ca: file("ca.pem"), certificate: file("client.pem"), key: file("client.key") };
+    for (const [settings, count] of [
+      [trusted, 1],
+      [{ ca: trusted.ca }, 0],
+      [{ certificate: trusted.certificate, key: trusted.key }, 0],
+      [{ certificate: trusted.certificate, key: trusted.key, isInsecure: true }, 1],
+    ] as const) {
+      there.got.length = 0;
+      const { http } = output(there.url, settings);
+      http.push(alertJson(alert("a")));
+      await http.close();
+      assert.is(there.got.length, count, JSON.stringify(Object.keys(settings)));
+    }
+    await there.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.run();

@@ -71,6 +71,11 @@ export class RingReader {
     this.#held = 0;
   }
 
+  /** Where this reader stands: another batch, another position. It moves when a batch is released. */
+  get position(): number {
+    return Atomics.load(this.#control, this.#tail);
+  }
+
   /** Every stream has ended and this reader has seen all. */
   get ended(): boolean {
     // `closed` first: a head that moves after it was read as set cannot be.

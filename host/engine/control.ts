@@ -4,9 +4,12 @@
 //
 //   0 running  place of the policy that is judging (from 1), 0 between policies
 //   1 epoch    changes whenever `running` is written: the same value twice means the same call
-//   2 batch    number of the batch at hand, from 1; the ring's reader still holds it
-//   3 done     policies of the list, from its front, that have finished with that batch
+//   2 batch    number of the batch at hand
+//   3 done     policies with an id below this have finished with it
 //   4 orders   messages of the main thread that the worker should fetch
+//   5 at       the reader's position at that batch: `done` means nothing at any other. So releasing a batch and beginning
+//              the next is one step, and a worker that is ended around it neither repeats a batch nor skips one
+//   6 thread   the worker's thread by the kernel's number, 0: not known
 export const CONTROL_BYTES = 32;
 
 const RUNNING = 0;
@@ -14,6 +17,8 @@ const EPOCH = 1;
 const BATCH = 2;
 const DONE = 3;
 const ORDERS = 4;
+const AT = 5;
+const THREAD = 6;
 
 export class WorkerControl {
   readonly #words: Int32Array;
@@ -39,10 +44,17 @@ export class WorkerControl {
     Atomics.store(this.#words, DONE, id + 1);
   }
 
-  /** The worker: the batch is done. */
-  nextBatch(): void {
+  /** The worker: the batch at this position is at hand. */
+  begin(position: number): void {
+    if (Atomics.load(this.#words, AT) === position) return;
     Atomics.store(this.#words, DONE, 0);
     Atomics.add(this.#words, BATCH, 1);
+    Atomics.store(this.#words, AT, position);
+  }
+
+  /** Whether some policies have finished with the batch at this position, and it is not released. */
+  isUnderway(position: number): boolean {
+    return Atomics.load(this.#words, AT) === position && this.done > 0;
   }
 
   /** The id of the policy that has the word, -1 if none. */
@@ -58,6 +70,13 @@ export class WorkerControl {
   /** Policies with an id below this have finished with the batch at hand. */
   get done(): number {
     return Atomics.load(this.#words, DONE);
+  }
+
+  get thread(): number {
+    return Atomics.load(this.#words, THREAD);
+  }
+  set thread(number: number) {
+    Atomics.store(this.#words, THREAD, number);
   }
 
   /** The main thread: there is a message. */

@@ -4,10 +4,20 @@
 import type { Admitted } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import type { AlertLimit } from "./limiter.js";
+import type { Scope } from "./scope.js";
 
 export interface LoadedRule extends RuleMetadata {
   readonly enabled: boolean;
 }
+
+/** Whose a policy is: what it may see and use. */
+export interface Tenancy {
+  readonly tenant: string;
+  readonly scope: Scope;
+  readonly alerts: AlertLimit;
+}
+
 export interface LoadedPolicy {
   readonly name: string;
   readonly version: string;
@@ -16,4 +26,8 @@ export interface LoadedPolicy {
   readonly parameters: ParameterValues;
   /** In the order of the module's rule numbers. */
   readonly rules: readonly LoadedRule[];
+  /** None: the operator's own, which sees everything. */
+  readonly tenancy?: Tenancy | null;
+  /** What its author says of what its state means: another word, and a new version begins with none. */
+  readonly state?: string;
 }

@@ -34,12 +34,19 @@ export class Quarantine {
     record.rests++;
     record.until = now + wait;
     record.timer = setTimeout(() => {
-      record.timer = undefined;
+      this.release(id);
       this.#onEnd(id);
     }, wait);
     record.timer.unref();
     this.#records.set(id, record);
     return wait;
+  }
+
+  /** Its rest is over; how often it had to rest is remembered. */
+  release(id: number): void {
+    const record = this.#records.get(id);
+    clearTimeout(record?.timer);
+    if (record !== undefined) record.timer = undefined;
   }
 
   /** Forgets a policy that was taken away or replaced. */

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // One policy in a worker. It gives batches to the policy's instance, makes alerts of what comes out, and mends what breaks:
-// after a trap there is a new instance, which goes on behind the record that broke the old one, so that a bug that an attacker
-// can reach does not blind the policy for the rest of the batch. A policy that keeps trapping is broken; what then is to
-// be done is the main thread's to decide. Alerts, text and log lines of one batch are bounded.
+// after a trap there is a new instance, with the state of the batch before, which goes on behind the record that broke the old
+// one, so that a bug that an attacker can reach does not blind the policy for the rest of the batch. A policy that keeps
+// trapping is broken; what then is to be done is the main thread's to decide. Alerts, text and log lines are bounded.
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { compileFormat, type Format } from "../output/format.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import { StateKeep } from "./keep.js";
+import { AlertLimiter, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 
 const ALERTS_PER_BATCH = 1000;
@@ -23,7 +25,7 @@ export interface RunnerFault {
 }
 export interface Judgement {
   readonly alerts: Alert[];
-  /** Alerts beyond the bound. */
+  /** Alerts beyond a bound. */
   readonly dropped: number;
   readonly faults: readonly RunnerFault[];
   /** It trapped too often and judges no more. */
@@ -32,20 +34,24 @@ export interface Judgement {
 }
 
 export class PolicyRunner {
-  readonly #policy: LoadedPolicy;
+  readonly policy: LoadedPolicy;
   readonly #formats: readonly Format[];
   readonly #wanted: Uint32Array;
+  readonly #limiter: AlertLimiter;
   #instance: PolicyInstance;
+  #keep: StateKeep | null;
   #batch: Batch | null = null;
   #alerts: Alert[] = [];
-  #dropped = 0;
+  #suppressed = 0;
   #logs: { level: number; text: string }[] = [];
 
-  /** Makes the policy ready; throws VEDETTE_POLICY_INIT when its init fails. */
-  constructor(policy: LoadedPolicy) {
-    this.#policy = policy;
+  /** Makes the policy ready, with the state in `keep` if that is of its form. Throws VEDETTE_POLICY_INIT when its init fails. */
+  constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null) {
+    this.policy = policy;
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output));
     this.#wanted = typesOf(policy);
+    this.#limiter = new AlertLimiter(policy.tenancy?.alerts);
+    this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
   }
 
@@ -58,7 +64,7 @@ export class PolicyRunner {
   judge(batch: Batch): Judgement {
     this.#batch = batch;
     this.#alerts = [];
-    this.#dropped = 0;
+    this.#suppressed = 0;
     this.#logs = [];
     const faults: RunnerFault[] = [];
     let index = 0;
@@ -72,19 +78,41 @@ export class PolicyRunner {
       isBroken = faults.length >= TRAPS_PER_BATCH || !this.#restart(faults);
     }
     this.#batch = null;
-    return { alerts: this.#alerts, dropped: this.#dropped, faults, isBroken, logs: this.#logs };
+    if (!isBroken) this.#keepState();
+    const alerts = [...this.#alerts, ...this.#limiter.tell(batch.clock).map((one) => this.#summary(one, batch.clock))];
+    return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs };
+  }
+
+  /** Nothing more comes: what was suppressed and not told yet. */
+  finish(clock: bigint): Alert[] {
+    return this.#limiter.tell(clock, true).map((one) => this.#summary(one, clock));
   }
 
   get memoryBytes(): number {
     return this.#instance.memoryBytes;
   }
 
+  /** Where its state is kept; null: it has none. */
+  get keep(): SharedArrayBuffer | null {
+    return this.#keep?.memory ?? null;
+  }
+
   #start(): PolicyInstance {
-    const { admitted, parameters } = this.#policy;
-    return PolicyInstance.start(admitted, parameters, {
+    const { admitted, parameters } = this.policy;
+    const instance = PolicyInstance.start(admitted, parameters, {
       onAlert: (rule, record, text) => this.#onAlert(rule, record, text),
       onLog: (level, text) => void (this.#logs.length < LOG_LINES_PER_BATCH && this.#logs.push({ level, text })),
     });
+    const { state } = instance;
+    if (state === null) this.#keep = null;
+    else if (this.#keep?.fits(state)) this.#keep.restore(state);
+    else this.#keep = StateKeep.for(state);
+    return instance;
+  }
+
+  #keepState(): void {
+    const { state } = this.#instance;
+    if (state !== null && this.#keep?.fits(state)) this.#keep.save(state);
   }
 
   #restart(faults: RunnerFault[]): boolean {
@@ -101,12 +129,13 @@ export class PolicyRunner {
   /** A policy may name any rule and any record; what is not one of its own rules or not the begin of a record is no alert. */
   #onAlert(rule: number, record: number, text: string): void {
     const batch = this.#batch;
-    const is = this.#policy.rules[rule];
+    const is = this.policy.rules[rule];
     const format = this.#formats[rule];
     if (batch === null || is === undefined || format === undefined || !is.enabled) return;
     if (batch.offsets[batch.indexOf(record)] !== record) return;
-    if (this.#alerts.length >= ALERTS_PER_BATCH) {
-      this.#dropped++;
+    const time = batch.recordView.getBigUint64(record + 8, true);
+    if (this.#alerts.length >= ALERTS_PER_BATCH || !this.#limiter.allows(rule, time)) {
+      this.#suppressed++;
       return;
     }
     const { text: output, fields } = format(batch, record);
@@ -115,12 +144,35 @@ export class PolicyRunner {
       priority: is.priority,
       tags: is.tags,
       source: "syscall",
-      time: batch.recordView.getBigUint64(record + 8, true),
+      time,
       output: text === "" ? output : `${output} ${text}`,
       outputFields: fields,
-      hostname: "", // the main thread knows it
-      policy: this.#policy.name,
+      ...this.#signature(),
     });
+  }
+
+  /** An alert about alerts, in the words that Falco uses of itself. */
+  #summary({ rule, count }: Suppressed, time: bigint): Alert {
+    const name = this.policy.rules[rule]?.name ?? "";
+    return {
+      rule: "Vedette internal: alerts suppressed",
+      priority: "Informational",
+      tags: [],
+      source: "internal",
+      time,
+      output: `${count} more alerts of the rule were not raised | rule=${name} policy=${this.policy.name}`,
+      outputFields: [
+        ["rule", name],
+        ["policy", this.policy.name],
+        ["n_alerts", count],
+      ],
+      ...this.#signature(),
+    };
+  }
+
+  #signature(): Pick<Alert, "hostname" | "policy" | "tenant"> {
+    const { tenancy, name } = this.policy;
+    return { hostname: "", policy: name, ...(tenancy == null ? {} : { tenant: tenancy.tenant }) }; // the main thread knows the host
   }
 }
 

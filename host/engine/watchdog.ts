@@ -1,50 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches workers from the main thread. It looks a few times per budget whether a worker is still in the same call; the clock
-// of a call starts when the watchdog first sees it, so that a main thread that was busy itself blames nobody.
+// Watches workers from the main thread. It looks a few times per budget whether a worker is still in the same call, and asks the
+// kernel how long that thread has run since: a machine that is busy with other things must not make a policy guilty. A call
+// that stays for many times the budget without running is ended too. The clock of a call starts when it is first seen, so
+// that a main thread that was busy itself blames nobody.
+import { readFileSync } from "node:fs";
 import type { WorkerControl } from "./control.js";
 
 const LOOKS_PER_BUDGET = 5;
+/** Longest stay, as a multiple of the budget, whatever the thread ran. */
+const STAY_MAX = 20;
 
 /** Which worker, which policy, and the call's epoch. */
-export type OnOverrun = (index: number, id: number, epoch: number) => void;
+export type OnOverrun = (control: WorkerControl, id: number, epoch: number) => void;
 
 interface Sight {
   epoch: number;
   since: number;
+  /** What the thread had run then, in ms; null: the kernel does not say. */
+  ran: number | null;
+  isTold: boolean;
 }
 
 export class Watchdog {
   readonly budgetMs: number;
   readonly #onOverrun: OnOverrun;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #sights = new Map<WorkerControl, Sight>();
+  readonly #timer: NodeJS.Timeout;
 
   constructor(budgetMs: number, onOverrun: OnOverrun) {
     this.budgetMs = budgetMs;
     this.#onOverrun = onOverrun;
+    this.#timer = setInterval(() => this.#lookAround(), budgetMs / LOOKS_PER_BUDGET);
   }
 
-  /** Begins to watch. Each call is told once. */
-  watch(controls: readonly WorkerControl[]): void {
-    const sights: Sight[] = controls.map(() => ({ epoch: -1, since: 0 }));
-    this.#timer = setInterval(() => {
-      const now = performance.now();
-      for (const [i, control] of controls.entries()) this.#look(control, sights[i] as Sight, i, now);
-    }, this.budgetMs / LOOKS_PER_BUDGET);
+  /** From now on. Each call is told once. */
+  watch(control: WorkerControl): void {
+    this.#sights.set(control, { epoch: -1, since: 0, ran: null, isTold: false });
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #look(control: WorkerControl, sight: Sight, index: number, now: number): void {
+  #lookAround(): void {
+    const now = performance.now();
+    for (const [control, sight] of this.#sights) this.#look(control, sight, now);
+  }
+
+  #look(control: WorkerControl, sight: Sight, now: number): void {
     const { epoch, running } = control;
     if (running < 0 || epoch !== sight.epoch) {
       sight.epoch = epoch;
       sight.since = now;
+      sight.ran = running < 0 ? null : ranMs(control.thread);
+      sight.isTold = false;
       return;
     }
-    if (now - sight.since < this.budgetMs) return;
-    sight.since = Number.POSITIVE_INFINITY; // told
-    this.#onOverrun(index, running, epoch);
+    if (sight.isTold || now - sight.since < this.budgetMs) return;
+    const ran = sight.ran === null ? null : ranMs(control.thread);
+    const spent = ran === null || sight.ran === null ? now - sight.since : ran - sight.ran;
+    if (spent < this.budgetMs && now - sight.since < this.budgetMs * STAY_MAX) return;
+    sight.isTold = true;
+    this.#onOverrun(control, running, epoch);
+  }
+}
+
+/** How long a thread of ours has run on a processor (sched-stats.rst in the kernel's documentation). */
+function ranMs(thread: number): number | null {
+  if (thread === 0) return null;
+  try {
+    return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return null;
   }
 }

@@ -3,7 +3,7 @@
 // settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadedPolicy, LoadedRule } from "../engine/policy.js";
+import type { LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { PACK } from "../paths.js";
@@ -47,7 +47,8 @@ export async function loadPolicy(
     compiler = new PolicyCompiler(),
     limits = DEFAULT_LIMITS,
     set = {},
-  }: PolicyLoadOptions & { readonly set?: ParameterValues } = {},
+    tenancy = null,
+  }: PolicyLoadOptions & { readonly set?: ParameterValues; readonly tenancy?: Tenancy | null } = {},
 ): Promise<LoadedPolicy> {
   const file = readPolicyFile(folder);
   const { name, version } = file.value;
@@ -65,6 +66,8 @@ export async function loadPolicy(
     admitted,
     parameters: resolveParameters(admitted.metadata, { ...valuesOf(file.value), ...set }, folder),
     rules,
+    tenancy,
+    state: file.value.state,
   };
 }
 

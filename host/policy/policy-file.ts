@@ -36,6 +36,8 @@ const PolicyFile = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "a name of letters, digits, _ and -"), Parameter)
     .default({}),
   rules: z.record(z.string(), RuleChange).default({}),
+  // What its state means: a new version of the same word goes on with the old one's state.
+  state: z.string().max(100).default(""),
 });
 
 export type RuleChange = z.infer<typeof RuleChange>;

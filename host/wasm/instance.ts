@@ -10,6 +10,8 @@ import { encodeSettings, type ParameterValues } from "./settings.js";
 export const ALERT_TEXT_MAX = 4096;
 const ABORT_TEXT_MAX = 512;
 const LOG_TEXT_MAX = 1024;
+/** Of a policy's state. */
+export const STATE_MAX = 2 << 20;
 const TEXT = new TextDecoder();
 
 /** What a policy may cause. `record` is an offset into the batch's records. */
@@ -33,8 +35,17 @@ interface PolicyExports {
   readonly vedette_frame_size: WebAssembly.Global;
   readonly vedette_record?: WebAssembly.Global;
   readonly vedette_fuel?: WebAssembly.Global;
+  readonly vedette_state?: WebAssembly.Global;
+  readonly vedette_state_size?: WebAssembly.Global;
+  readonly vedette_state_schema?: WebAssembly.Global;
   vedette_init(size: number): number;
   vedette_on_batch(size: number): number;
+}
+
+/** What a policy keeps between batches: a view of its memory, good until the next call, and a word that says what form it has. */
+export interface PolicyState {
+  readonly bytes: Uint8Array;
+  readonly schema: bigint;
 }
 
 export class PolicyInstance {
@@ -98,6 +109,16 @@ export class PolicyInstance {
     return this.#memory.buffer.byteLength;
   }
 
+  /** Null: it has none, or what it says of it is not true. */
+  get state(): PolicyState | null {
+    const at = globalNumber(this.#exports.vedette_state);
+    const size = globalNumber(this.#exports.vedette_state_size);
+    const schema = this.#exports.vedette_state_schema?.value;
+    if (size === 0 || size > STATE_MAX || at + size > this.#memory.buffer.byteLength || typeof schema !== "bigint")
+      return null;
+    return { bytes: new Uint8Array(this.#memory.buffer, at, size), schema: BigInt.asUintN(64, schema) };
+  }
+
   /** Instructions that it has run, when its module counts them (fuel.ts). */
   get fuel(): bigint {
     return (this.#exports.vedette_fuel?.value as bigint | undefined) ?? 0n;
@@ -136,4 +157,8 @@ export class PolicyInstance {
       throw new WebAssembly.RuntimeError("a text lies outside its memory");
     return TEXT.decode(new Uint8Array(this.#memory.buffer, start, Math.min(length, most)));
   }
+}
+
+function globalNumber(global: WebAssembly.Global | undefined): number {
+  return typeof global?.value === "number" ? global.value >>> 0 : 0;
 }

@@ -14,9 +14,8 @@ import {
   LOST,
   PROCESS_FIELDS,
   PROCESS_SIZE,
-  SCHEMA,
 } from "../../build/generated/events.js";
-import { BATCH_VERSION } from "./batch.js";
+import { encodeBatch } from "./encode.js";
 import { EVENT_OF_NAME, isSpan, NULL } from "./layout.js";
 
 /** Integers, text, bytes, or a list of texts (a strlist). */
@@ -98,18 +97,20 @@ export class BatchBuilder {
       clock = 1_700_000_000_000_000_000n,
       first = 1,
     } = this.#options;
-    const lost = this.#options.lost ?? LOST.map(() => 0);
-    return Buffer.concat([
-      Buffer.from([0x9d]),
-      str("vedette"),
-      uint(BATCH_VERSION),
-      uint(this.#options.schema ?? SCHEMA),
-      bin([source]),
-      ...[seq, clock, first, this.#records.length].map(uint),
-      Buffer.from([0x90 | lost.length]),
-      ...lost.map(uint),
-      ...[this.#processes, this.#descriptors, this.#strings, this.#records].map(bin),
-    ]);
+    const { schema, lost = LOST.map(() => 0) } = this.#options;
+    return encodeBatch({
+      source,
+      seq,
+      clock,
+      first,
+      count: this.#records.length,
+      lost,
+      processes: Buffer.concat(this.#processes),
+      descriptors: Buffer.concat(this.#descriptors),
+      strings: Buffer.concat(this.#strings),
+      records: Buffer.concat(this.#records),
+      ...(schema === undefined ? {} : { schema }),
+    });
   }
 
   #entry(fields: readonly Field[], size: number, base: number, slots: Slots): Uint8Array<ArrayBuffer> {
@@ -156,22 +157,4 @@ export class BatchBuilder {
     this.#stringBytes += bytes.length;
     return at;
   }
-}
-
-function str(text: string): Buffer {
-  return Buffer.concat([Buffer.from([0xa0 | text.length]), Buffer.from(text)]);
-}
-
-function bin(parts: readonly Uint8Array[]): Buffer {
-  const bytes = Buffer.concat(parts);
-  const head = Buffer.from([0xc6, 0, 0, 0, 0]);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
-
-function uint(value: number | bigint): Buffer {
-  if (value < 0x80) return Buffer.from([Number(value)]);
-  const bytes = Buffer.from([0xcf, 0, 0, 0, 0, 0, 0, 0, 0]);
-  bytes.writeBigUInt64BE(BigInt(value), 1);
-  return bytes;
 }

@@ -8,7 +8,7 @@ import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
 import type { Batch } from "../../../host/wire/batch.js";
-import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, FLOOD, FORGER, policyOf, TRAPS_AT_99 } from "./shared.js";
+import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, FLOOD, FORGER, policyOf, SLOW_AT_99, TRAPS_AT_99 } from "./shared.js";
 
 const BUDGET_MS = 150;
 
@@ -163,9 +163,42 @@ test("a rule that is switched off raises nothing", async () => {
 });
 
 test("a batch larger than what is left of the ring waits for its room", async () => {
-  const batches = Array.from({ length: 60 }, (_, i) => batchOf(Array(2000).fill(-1), 1 + 2000 * i));
+  const rest = Array<number>(1999).fill(0);
+  const batches = Array.from({ length: 60 }, (_, i) => batchOf([-1, ...rest], 1 + 2000 * i));
   const { alerts } = await run([await policyOf("a")], batches);
-  assert.is(alerts.length, 60 * 1000, "1,000 alerts a batch are the bound");
+  assert.equal(
+    told(alerts, "a"),
+    batches.map((_, i) => 1 + 2000 * i),
+  );
+});
+
+test("a rule that goes on raising alerts is held back, and what it would have raised is counted", async () => {
+  const batches = Array.from({ length: 5 }, (_, i) => batchOf(Array(900).fill(-1), 1 + 900 * i));
+  const { alerts } = await run([await policyOf("a")], batches);
+  const internal = alerts.filter((alert) => alert.source === "internal");
+  assert.is(alerts.length - internal.length, 1000);
+  assert.equal(
+    internal.map((alert) => alert.outputFields),
+    [
+      [
+        ["rule", "Failed open"],
+        ["policy", "a"],
+        ["n_alerts", 3500],
+      ],
+    ],
+  );
+  assert.is(internal[0]?.rule, "Vedette internal: alerts suppressed");
+});
+
+test("a policy that takes all it may in every batch is sent to rest", async () => {
+  const batches = Array.from({ length: 12 }, (_, i) => batchOf([-1, -99], 1 + 2 * i));
+  const { alerts, faults } = await run([await policyOf("slow", ...SLOW_AT_99), await policyOf("good")], batches);
+  assert.is(told(alerts, "good").length, 24);
+  assert.equal(
+    faults.map((fault) => fault.code),
+    ["VEDETTE_POLICY_OVERRUN"],
+  );
+  assert.ok(told(alerts, "slow").length < 24);
 });
 
 test.run();

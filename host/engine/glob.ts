@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Globs of whoever configures a tenant: `*` any text, `?` one character, all else as it is. One star is remembered at a time, so
+// the work is at most pattern times text, whatever somebody names an image.
+export type Glob = string;
+
+export function globMatches(pattern: Glob, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let starPattern = -1;
+  let starText = 0;
+  while (t < text.length) {
+    if (pattern[p] === "*") {
+      starPattern = ++p;
+      starText = t;
+    } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === text[t])) {
+      p++;
+      t++;
+    } else if (starPattern >= 0) {
+      p = starPattern;
+      t = ++starText;
+    } else return false;
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
+}

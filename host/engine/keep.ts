@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy's state, kept outside of its instance: after each batch the state region is copied here, and a new instance (after a
+// trap, in a new worker, or of a new version that declares the same state) begins with it. Shared memory, since the worker may
+// be ended at any instruction: there are two copies, and a word that says which one is whole.
+//
+//   u32 which copy is whole (0: none)   u32 size   u64 schema   copy 1   copy 2
+import type { PolicyState } from "../wasm/instance.js";
+
+const HEAD = 16;
+
+export class StateKeep {
+  readonly #words: Uint32Array;
+  readonly #schema: BigUint64Array;
+
+  constructor(readonly memory: SharedArrayBuffer) {
+    this.#words = new Uint32Array(memory, 0, 2);
+    this.#schema = new BigUint64Array(memory, 8, 1);
+  }
+
+  /** A place for a state of this form; nothing is in it yet. */
+  static for(state: PolicyState): StateKeep {
+    const keep = new StateKeep(new SharedArrayBuffer(HEAD + 2 * state.bytes.length));
+    keep.#words[1] = state.bytes.length;
+    keep.#schema[0] = state.schema;
+    return keep;
+  }
+
+  /** Whether a state of this form can be kept here, and what is here be given to it. */
+  fits(state: PolicyState): boolean {
+    return this.#words[1] === state.bytes.length && this.#schema[0] === state.schema;
+  }
+
+  save(state: PolicyState): void {
+    const next = Atomics.load(this.#words, 0) === 1 ? 2 : 1;
+    this.#copy(next).set(state.bytes);
+    Atomics.store(this.#words, 0, next);
+  }
+
+  /** Gives the state back, if there is one. */
+  restore(state: PolicyState): void {
+    const whole = Atomics.load(this.#words, 0);
+    if (whole !== 0) state.bytes.set(this.#copy(whole));
+  }
+
+  #copy(which: number): Uint8Array {
+    const size = this.#words[1] as number;
+    return new Uint8Array(this.memory, HEAD + (which - 1) * size, size);
+  }
+}

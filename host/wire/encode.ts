@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the envelope of a batch, as the agent does (capture/agent/encode.cc): for batches that are made on this side, of a
+// tenant's part of one, of tests.yaml, or by hand.
+import { SCHEMA } from "../../build/generated/events.js";
+import { BATCH_VERSION } from "./batch.js";
+
+export interface BatchParts {
+  readonly source: Uint8Array;
+  readonly seq: number;
+  readonly clock: bigint;
+  readonly first: number;
+  readonly count: number;
+  readonly lost: readonly number[];
+  readonly processes: Uint8Array;
+  readonly descriptors: Uint8Array;
+  readonly strings: Uint8Array;
+  readonly records: Uint8Array;
+  /** Another contract than ours, for tests of who refuses it. */
+  readonly schema?: bigint;
+}
+
+export function encodeBatch(parts: BatchParts): Uint8Array {
+  const { source, seq, clock, first, count, lost } = parts;
+  return Buffer.concat([
+    Buffer.from([0x9d]),
+    text("vedette"),
+    uint(BATCH_VERSION),
+    uint(parts.schema ?? SCHEMA),
+    ...bin(source),
+    ...[seq, clock, first, count].map(uint),
+    Buffer.from(lost.length < 16 ? [0x90 | lost.length] : [0xdc, 0, lost.length]),
+    ...lost.map(uint),
+    ...[parts.processes, parts.descriptors, parts.strings, parts.records].flatMap(bin),
+  ]);
+}
+
+function text(value: string): Buffer {
+  return Buffer.concat([Buffer.from([0xa0 | value.length]), Buffer.from(value)]);
+}
+
+function bin(bytes: Uint8Array): Uint8Array[] {
+  const head = Buffer.from([0xc6, 0, 0, 0, 0]);
+  head.writeUInt32BE(bytes.length, 1);
+  return [head, bytes];
+}
+
+function uint(value: number | bigint): Buffer {
+  if (value < 0x80) return Buffer.from([Number(value)]);
+  const bytes = Buffer.from([0xcf, 0, 0, 0, 0, 0, 0, 0, 0]);
+  bytes.writeBigUInt64BE(BigInt(value), 1);
+  return bytes;
+}

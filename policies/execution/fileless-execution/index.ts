@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel says what was executed: an anonymous file's link reads /memfd:NAME, an unlinked one's ends in (deleted). The name that
+// was passed (/proc/self/fd/3, or nothing with AT_EMPTY_PATH) plays no part.
+import { AnyExec, param, Priority, rule, StringSet } from "vedette";
+
+const ALLOWED = new StringSet(param.strings("allow"));
+
+@rule({
+  name: "Program executed from memory",
+  desc: "A program was executed that is no file on disk",
+  priority: Priority.Critical,
+  tags: ["T1620", "TA0005"],
+  output: "A program was executed from memory | file=%proc.exepath process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function executedFromMemory(e: AnyExec): bool {
+  if (e.failed || !isFileless(e)) return false;
+  return !ALLOWED.has(e.proc.pname) && !ALLOWED.has(e.proc.name);
+}
+
+function isFileless(e: AnyExec): bool {
+  const path = e.proc.exepath;
+  return e.proc.is_exe_from_memfd || path.startsWith("/memfd:") || path.startsWith("memfd:") || path.endsWith(" (deleted)");
+}

@@ -3,8 +3,9 @@
 // Turns strace's calls and our events into lines that can be compared: `openat flags=O_RDONLY name=/tmp/a = 3`.
 //
 // Not compared: pointers and structures that are no parameter (roles.ts); process ids (PID, as two runs differ) and addresses of
-// mappings; clone3, which Vedette refuses so that libc makes a clone: every way to make a process or thread is `clone` with its
-// result; calls that a signal interrupted and the kernel restarts; how processes end (compared by count, in the test).
+// mappings; what is read of a process's maps and of /dev/urandom; clone3, which Vedette answers ENOSYS and strace is told to; every
+// way to make a process or thread is `clone` with its result; calls that a signal interrupted and the kernel restarts; how processes
+// end (compared by count, in the test).
 import type { Event } from "../traces.js";
 import { CALLS, callOfType, errnoOf, type Param, pidText } from "./contract.js";
 import type { Call } from "./parse.js";
@@ -12,7 +13,9 @@ import { ROLES } from "./roles.js";
 import { escaped, joined, numberOf, pathOf, ROLE_VALUES, textOf } from "./values.js";
 
 const AT_FDCWD = -100n;
-const CLONES = new Set(["clone", "clone3", "fork", "vfork"]);
+const CLONES = new Set(["clone", "fork", "vfork"]);
+// What a read of these gives is another thing in every run, and Vedette's own page stands in a process's maps.
+const NEVER_THE_SAME = /^\/(?:proc\/(?:self|\d+)\/maps|dev\/u?random)$/;
 const RESTARTS = { from: -516n, to: -512n };
 
 export const TRACED_CALLS = [...CALLS.keys()].filter((name) => name in ROLES || name.startsWith("exit"));
@@ -21,7 +24,7 @@ export function straceLines(calls: Call[], folder: string): string[] {
   const directories = new Map<number, string>();
   const lines: string[] = [];
   for (const call of calls) {
-    if (call.result === undefined) continue;
+    if (call.result === undefined || call.name === "clone3") continue;
     const cwd = directories.get(call.tid) ?? folder;
     if (call.name === "chdir" && call.result === 0n) directories.set(call.tid, joined(cwd, textOf(call.args[0])));
     if (call.name === "fchdir" && call.result === 0n) directories.set(call.tid, pathOf(call.args[0]) ?? cwd);
@@ -41,6 +44,7 @@ export function eventLines(events: Event[]): string[] {
     if (type === "procexit" || type.startsWith("vedette.") || type === "clone3") return [];
     const result = BigInt(String(event["evt.rawres"] ?? 0));
     if (result >= RESTARTS.from && result <= RESTARTS.to) return [];
+    if (type === "read" && NEVER_THE_SAME.test(String(event["fd.name"]))) return [];
     if (CLONES.has(type)) return result === 0n ? [] : [lineOf("clone", [], result)];
     const call = callOfType(type);
     const { params } = CALLS.get(call)!;
@@ -65,6 +69,7 @@ function isRecorded(call: Call): boolean {
   const number = (index: number): bigint => numberOf(call.args[index]) ?? 0n;
   if (call.name === "mmap" || call.name === "mprotect") return (number(2) & 4n) !== 0n;
   if (call.name === "getsockopt") return number(1) === 1n && number(2) === 4n;
+  if (call.name === "read") return !NEVER_THE_SAME.test(pathOf(call.args[0]) ?? "");
   return call.name in ROLES;
 }
 
@@ -78,7 +83,7 @@ function callLine(call: Call, cwd: string): string {
     for (const [key, text] of Object.entries(ROLE_VALUES[role]!(name, value, place))) {
       if (params.has(key)) filled.set(key, text);
     }
-    base = numberOf(value) === AT_FDCWD ? cwd : pathOf(value);
+    base = numberOf(value) === AT_FDCWD ? "" : pathOf(value);
   });
   return lineOf(
     type,

@@ -91,6 +91,7 @@ class Reader {
 
   value(): Value {
     this.skip();
+    if (this.text[this.at] === "|") this.at++; // how strace 6.13 prints statx's flags when the sync type is 0
     const rest = this.text.slice(this.at, this.at + 40);
     if (rest.startsWith("[")) return this.listThenAfter();
     if (rest.startsWith("{")) return this.struct();

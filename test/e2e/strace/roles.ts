@@ -9,6 +9,7 @@
 //   msg      a msghdr: data and size from its iovec, addr from its name
 //   msgs     several: data and addr of the first, size what was moved in all
 //   addr     a struct sockaddr    at       the number that a pointer points at    times    two timespecs: atime, mtime
+//   int      a number that the kernel takes 32 bits of
 //   pair     two descriptors: fd1, fd2    limit/old  a struct rlimit: newcur, newmax / oldcur, oldmax    how    struct open_how
 //   args     a list of strings    clone  the flags of clone
 export const ROLES: Record<string, string> = {
@@ -32,7 +33,7 @@ export const ROLES: Record<string, string> = {
   setresgid: "rgid egid sgid",
   setfsuid: "uid",
   setfsgid: "gid",
-  setgroups: "size -",
+  setgroups: "size:int -",
   capset: "- -",
   prctl: "option - - - -",
   setns: "fd nstype",
@@ -141,7 +142,7 @@ export const ROLES: Record<string, string> = {
   shutdown: "fd how",
   getsockopt: "fd level optname val:at -",
   setsockopt: "fd level optname - optlen",
-  init_module: "img length uargs",
+  init_module: "- length uargs",
   finit_module: "fd uargs flags",
   delete_module: "name flags",
   bpf: "cmd - -",
@@ -155,7 +156,7 @@ export const ROLES: Record<string, string> = {
   open_by_handle_at: "mountfd - flags",
   process_madvise: "pidfd - vlen advice flags",
   pidfd_getfd: "pid_fd target_fd flags",
-  quotactl: "cmd special id -",
+  quotactl: "cmd special - -",
   reboot: "magic magic2 cmd -",
   swapon: "path flags",
   syslog: "type - size",

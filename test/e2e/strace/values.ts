@@ -13,7 +13,7 @@ export interface Place {
   call: Call;
   params: Map<string, Param>;
   cwd: string;
-  // What the descriptor before this argument names.
+  // What the descriptor before this argument names; empty for AT_FDCWD.
   base: string | undefined;
 }
 
@@ -28,6 +28,7 @@ export const ROLE_VALUES: Record<string, (name: string, value: Value | undefined
   }),
   addr: (name, value) => ({ [name]: addressText(value) }),
   at: (name, value) => ({ [name]: textOrNull(numberOf(itemsOf(value)[0])) }),
+  int: (name, value) => ({ [name]: textOrNull(BigInt.asUintN(32, numberOf(value) ?? 0n)) }),
   pair: (_, value) => ({ fd1: textOrNull(numberOf(itemsOf(value)[0])), fd2: textOrNull(numberOf(itemsOf(value)[1])) }),
   limit: (_, value) => ({ newcur: limitText(value, "rlim_cur"), newmax: limitText(value, "rlim_max") }),
   old: (_, value) => ({ oldcur: limitText(value, "rlim_cur"), oldmax: limitText(value, "rlim_max") }),
@@ -64,6 +65,7 @@ function plainText(name: string, value: Value | undefined, { params, cwd, call }
 function relativeText(value: Value | undefined, base: string | undefined, cwd: string): string {
   if (value?.kind !== "text") return "null";
   const path = textOf(value);
+  if (path === "" && base !== undefined && base !== "") return escaped(base); // AT_EMPTY_PATH: the descriptor itself
   return escaped(base === undefined ? path : joined(base === "" ? cwd : base, path));
 }
 

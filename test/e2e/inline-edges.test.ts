@@ -31,7 +31,9 @@ for (const mode of SAME) {
 }
 
 test("a call on the agent's memory is refused and told of, each time", async () => {
-  const { run: ended, events } = await trace("edges-guard", [buildFixture("inline_edges"), "guard"], { cwd: scratch() });
+  const { run: ended, events } = await trace("edges-guard", [buildFixture("inline_edges"), "guard"], {
+    cwd: scratch(),
+  });
   assert.is(ended.status, 0);
   const refused = ended.stdout.split("\n").filter((line) => line.endsWith("Operation not permitted"));
   assert.is(refused.length, 9);
@@ -49,7 +51,9 @@ test("a guarded number that goes through a gate is traced all the same", async (
 });
 
 test("a program that scribbles over its ring misleads nobody but about itself, and is told of", async () => {
-  const { run: ended, events } = await trace("edges-scribble", [buildFixture("inline_edges"), "scribble"], { cwd: scratch() });
+  const { run: ended, events } = await trace("edges-scribble", [buildFixture("inline_edges"), "scribble"], {
+    cwd: scratch(),
+  });
   assert.is(ended.stdout, "alive\n");
   assert.ok(notices(events, "TAMPER").length > 0);
   assert.is(of(events, "procexit").length, 1);

@@ -30,7 +30,11 @@ const RUNS = [
 
 const test = suite("inline");
 const rows = BUILDS.flatMap((build) =>
-  RUNS.map((run) => ({ build, run, name: `${build.name} ${run.threads}x${run.rounds}${run.microseconds ? " alarms" : ""}` })),
+  RUNS.map((run) => ({
+    build,
+    run,
+    name: `${build.name} ${run.threads}x${run.rounds}${run.microseconds ? " alarms" : ""}`,
+  })),
 );
 for (const { build, run, name } of selected(rows)) {
   test(`${name}: every call is recorded once, with its bytes`, async () => {
@@ -58,7 +62,8 @@ test("`--tiers trace` records nothing inline, `--integrity strict` no open", asy
   const traced = await trace("inline-off", program, { cwd: scratch(), flags: ["--tiers", "trace"] });
   assert.is(traced.events.filter((event) => event["vedette.tier"] === "inline").length, 0);
   const strict = await trace("inline-strict", program, { cwd: scratch(), flags: ["--integrity", "strict"] });
-  const tiers = (type: string) => strict.events.filter((event) => event["evt.type"] === type && event["vedette.tier"] === "inline").length;
+  const tiers = (type: string) =>
+    strict.events.filter((event) => event["evt.type"] === type && event["vedette.tier"] === "inline").length;
   assert.is(tiers("openat"), 0);
   assert.ok(tiers("pread") > 0);
   check(strict.events, 1, 20, 0);
@@ -79,7 +84,8 @@ const MARKED = ["pwrite", "pread", "sendto", "recvfrom", "writev", "write", "rea
 
 function check(events: Event[], threads: number, rounds: number, alarms: number): void {
   const expected = new Set<string>();
-  for (let thread = 0; thread < threads; thread++) for (let round = 0; round < rounds; round++) expected.add(`${thread}:${round}`);
+  for (let thread = 0; thread < threads; thread++)
+    for (let round = 0; round < rounds; round++) expected.add(`${thread}:${round}`);
   const of = (type: string) => events.filter((event) => event["evt.type"] === type);
   for (const type of MARKED) {
     const seen = of(type).flatMap((event) => {
@@ -93,7 +99,10 @@ function check(events: Event[], threads: number, rounds: number, alarms: number)
     });
     assert.is(new Set(seen).size, seen.length, `${type} is recorded twice`);
     assert.is(seen.length, expected.size, `${type}: ${seen.length} of ${expected.size}`);
-    assert.ok(seen.every((mark) => expected.has(mark)), type);
+    assert.ok(
+      seen.every((mark) => expected.has(mark)),
+      type,
+    );
   }
   const offsets = new Map<unknown, Set<string>>();
   for (const event of of("lseek").filter((one) => Number(one["evt.arg.fd"]) === 9000)) {

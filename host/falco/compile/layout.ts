@@ -9,7 +9,7 @@
 //        F  frame: the host writes it
 //        A  arena: texts that had to be made, until the batch ends
 //
-// Loads read up to 8 bytes past a text, so that every region is followed by slack.
+// Loads read up to 16 bytes past a text, so that every region is followed by slack.
 import { PROCESS_SIZE } from "../../../build/generated/events.js";
 
 export const kState = {

@@ -286,7 +286,8 @@ export class LeafMaker {
     const op = isCaseFolded ? "icontains" : "contains";
     const direct = (f: FuncContext): Tree => {
       const { at, size } = this.program.text(text);
-      return ["block", f.label(), "i32", ...source.make(f), call(`$${op}`, get(kP), get(kL), at, size)];
+      const make = source.entries && !/[ \0]/.test(text) ? source.entries(f) : source.make(f);
+      return ["block", f.label(), "i32", ...make, call(`$${op}`, get(kP), get(kL), at, size)];
     };
     const question = `${op} ${JSON.stringify(text)}`;
     const isShared = source.cached !== null;

@@ -11,11 +11,12 @@ i32.and=71 i32.or=72 i32.xor=73 i32.shl=74 i32.shr_s=75 i32.shr_u=76 i32.rotl=77
 i64.clz=79 i64.ctz=7a i64.popcnt=7b i64.add=7c i64.sub=7d i64.mul=7e i64.div_s=7f i64.div_u=80 i64.rem_s=81 i64.rem_u=82
 i64.and=83 i64.or=84 i64.xor=85 i64.shl=86 i64.shr_s=87 i64.shr_u=88 i64.rotl=89
 i32.wrap_i64=a7 i64.extend_i32_s=ac i64.extend_i32_u=ad
+i8x16.splat=fd0f i8x16.eq=fd23 v128.and=fd4e v128.or=fd50 i8x16.bitmask=fd64
 memory.copy=fc0a0000 memory.fill=fc0b00
 `;
 const kMemory = `
 i32.load=28/2 i64.load=29/3 i32.load8_s=2c/0 i32.load8_u=2d/0 i32.load16_s=2e/1 i32.load16_u=2f/1
-i64.load8_u=31/0 i64.load16_u=33/1 i64.load32_u=35/2 i32.store=36/2 i64.store=37/3 i32.store8=3a/0 i32.store16=3b/1
+v128.load=fd00/0 i64.load8_u=31/0 i64.load16_u=33/1 i64.load32_u=35/2 i32.store=36/2 i64.store=37/3 i32.store8=3a/0 i32.store16=3b/1
 `;
 
 export const kPlainOps: ReadonlyMap<string, number[]> = new Map(
@@ -26,10 +27,10 @@ export const kPlainOps: ReadonlyMap<string, number[]> = new Map(
 );
 
 // Loads and stores: the opcode, and the power of two that the access is at most aligned to.
-export const kMemoryOps: ReadonlyMap<string, [number, number]> = new Map(
+export const kMemoryOps: ReadonlyMap<string, [number[], number]> = new Map(
   kMemory.trim().split(/\s+/).map((entry) => {
     const [name, code] = entry.split("=");
     const [hex, align] = code!.split("/");
-    return [name!, [Number.parseInt(hex!, 16), Number(align)]];
+    return [name!, [[...Buffer.from(hex!, "hex")], Number(align)]];
   }),
 );

@@ -125,10 +125,11 @@ export class ProcessFields {
 
   // A strlist with blanks between.
   joined(field: string, base: Base): TextSource {
-    return processText(this.program, field, base, (f) => [
+    const made = processText(this.program, field, base, (f) => [
       ...readSpan(f, get("$p"), at(field)),
       ["if", null, ["i32.ge_s", get(kL), 0], build(f, [call("$put_list", get(kP), get(kL))]), null],
     ]);
+    return { ...made, entries: (f) => readSpan(f, f.process(base).entry, at(field)) };
   }
 
   // `head`, a blank and the arguments.

@@ -39,15 +39,29 @@ export const kRuntime: readonly Func[] = readFuncs(`
   (if (i32.or (i32.lt_s $l $m) (i32.lt_s $l 0)) (then (return 0)))
   (call $eq (i32.add $p (i32.sub $l $m)) $m $q $m))
 
-(func $contains (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32) (local $last i32) (local $first i32)
+;; The places where the first and the last byte fit are found 16 at a time.
+(func $contains (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32)
+  (local $end i32) (local $at i32) (local $some i32) (local $first v128) (local $last v128)
   (if (i32.or (i32.lt_s $l $m) (i32.lt_s $l 0)) (then (return 0)))
   (if (i32.eqz $m) (then (return 1)))
-  (set $first (i32.load8_u $q))
-  (set $last (i32.add $p (i32.sub $l $m)))
+  (set $end (i32.add $p (i32.sub $l $m)))
+  (set $first (i8x16.splat (i32.load8_u $q)))
+  (set $m (i32.sub $m 1))
+  (set $last (i8x16.splat (i32.load8_u (i32.add $q $m))))
   (loop $next
-    (if (i32.eq (i32.load8_u $p) $first) (then (if (call $eq $p $m $q $m) (then (return 1)))))
-    (set $p (i32.add $p 1))
-    (br_if $next (i32.le_u $p $last)))
+    (set $some (i8x16.bitmask (v128.and
+      (i8x16.eq (v128.load $p) $first)
+      (i8x16.eq (v128.load (i32.add $p $m)) $last))))
+    (block $none
+      (loop $candidate
+        (br_if $none (i32.eqz $some))
+        (set $at (i32.add $p (i32.ctz $some)))
+        (if (i32.gt_u $at $end) (then (return 0)))
+        (if (call $eq $at (i32.add $m 1) $q (i32.add $m 1)) (then (return 1)))
+        (set $some (i32.and $some (i32.sub $some 1)))
+        (br $candidate)))
+    (set $p (i32.add $p 16))
+    (br_if $next (i32.le_u $p $end)))
   0)
 
 (func $fold (param $b i32) (result i32)
@@ -63,13 +77,30 @@ export const kRuntime: readonly Func[] = readFuncs(`
     (br $byte))
   (unreachable))
 
-(func $icontains (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32) (local $last i32)
+;; As $contains. Bit 5 makes letters small; what else it makes equal, $ieq tells apart.
+(func $icontains (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32)
+  (local $end i32) (local $at i32) (local $some i32) (local $first v128) (local $last v128) (local $fold v128)
   (if (i32.or (i32.lt_s $l $m) (i32.lt_s $l 0)) (then (return 0)))
-  (set $last (i32.add $p (i32.sub $l $m)))
+  (if (i32.eqz $m) (then (return 1)))
+  (set $fold (i8x16.splat 32))
+  (set $end (i32.add $p (i32.sub $l $m)))
+  (set $first (i8x16.splat (i32.or (i32.load8_u $q) 32)))
+  (set $m (i32.sub $m 1))
+  (set $last (i8x16.splat (i32.or (i32.load8_u (i32.add $q $m)) 32)))
   (loop $next
-    (if (call $ieq $p $q $m) (then (return 1)))
-    (set $p (i32.add $p 1))
-    (br_if $next (i32.le_u $p $last)))
+    (set $some (i8x16.bitmask (v128.and
+      (i8x16.eq (v128.or (v128.load $p) $fold) $first)
+      (i8x16.eq (v128.or (v128.load (i32.add $p $m)) $fold) $last))))
+    (block $none
+      (loop $candidate
+        (br_if $none (i32.eqz $some))
+        (set $at (i32.add $p (i32.ctz $some)))
+        (if (i32.gt_u $at $end) (then (return 0)))
+        (if (call $ieq $at $q (i32.add $m 1)) (then (return 1)))
+        (set $some (i32.and $some (i32.sub $some 1)))
+        (br $candidate)))
+    (set $p (i32.add $p 16))
+    (br_if $next (i32.le_u $p $end)))
   0)
 
 ;; strcmp: below 0, 0, above 0

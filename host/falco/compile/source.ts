@@ -35,6 +35,9 @@ export interface TextSource extends Keyed {
   // Values of the same field of different processes share what is known about its words.
   vocabulary: string;
   cached: { base: Base; slot: string } | null; // a slot of the process cache for its word
+  // The same text with a NUL wherever it has a blank between entries, where that need not be made: enough to look for what has no
+  // blank.
+  entries?(f: FuncContext): Tree[];
 }
 export interface NamesSource extends Keyed {
   kind: "names";

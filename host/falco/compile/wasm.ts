@@ -11,7 +11,7 @@
 import { kMemoryOps, kPlainOps } from "./opcodes.js";
 
 export type Tree = number | bigint | string | null | Tree[];
-export type WasmType = "i32" | "i64";
+export type WasmType = "i32" | "i64" | "v128";
 
 export interface Func {
   name: string;
@@ -33,7 +33,7 @@ export interface ModuleParts {
   symbols: ReadonlyMap<string, number>; // what ["sym", name] stands for
 }
 
-const kTypes: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e };
+const kTypes: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
 const kVoid = 0x40;
 
 export class Bytes {
@@ -181,7 +181,7 @@ class Encoder {
     if (access) {
       // ["i32.load", offset, address] and ["i32.store", offset, address, value]
       this.all(rest.slice(1));
-      return void this.out.byte(access[0]).uint(access[1]).uint(rest[0] as number);
+      return void this.out.all(access[0]).uint(access[1]).uint(rest[0] as number);
     }
     const special = this.special[op];
     if (!special) throw this.wrong(tree);

@@ -44,7 +44,7 @@ test("exec from a thread that is not the leader: the survivor has the leader's i
   assert.is(exec?.["proc.pid"], pid);
   const exits = of(events, "procexit", { "proc.pid": pid });
   assert.ok(exits.length >= 1, "its end is seen");
-  assert.is(exits.at(-1)!["evt.arg.ret"], 5);
+  assert.is(exits.at(-1)!["evt.arg.ret"], "5");
 });
 
 test("vfork and a failed exec: both children are seen as their own", async () => {

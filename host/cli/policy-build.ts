@@ -19,7 +19,9 @@ export async function buildPolicy(folder: string, output = join(folder, MODULE_F
     } catch (error) {
       throw new VedetteError("VEDETTE_POLICY_UNWRITABLE", { path: output, reason: reasonOf(error) }, { cause: error });
     }
-    print([`${output}: ${policy.name} ${policy.version}, ${counted(policy.rules.length, "rule")}, ${bytes.length} bytes`]);
+    print([
+      `${output}: ${policy.name} ${policy.version}, ${counted(policy.rules.length, "rule")}, ${bytes.length} bytes`,
+    ]);
     return 0;
   } finally {
     compiler.close();

@@ -32,6 +32,22 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (path: string, options: { json?: boolean }) =>
       done(await (await import("./policy-inspect.js")).inspectPolicy(path, options.json === true)),
     );
+  verb("sign", "sign all files of a policy")
+    .requiredOption("--key <file>", "an ed25519 private key in PEM form; made when it is not there")
+    .action(async (folder: string, options: { key: string }) =>
+      done((await import("./policy-sign.js")).signPolicies(folder, options.key)),
+    );
+  policy
+    .command("status")
+    .description("how the policies of a running Vedette do")
+    .requiredOption(
+      "--socket <path>",
+      "what `--status-socket` was given (a tenant's owner: that path, a dot, the tenant)",
+    )
+    .option("--json", "one JSON array")
+    .action(async (options: { socket: string; json?: boolean }) =>
+      done(await (await import("./policy-status.js")).showStatus(options.socket, options.json === true)),
+    );
 }
 
 /** Of a policy's folder, or of Falco's rule files. */
@@ -46,7 +62,8 @@ function defineCheck(policy: Command, done: (status: number) => void): void {
     .action(async (folder: string | undefined, options: { falco?: string[]; json?: boolean; falcoExact?: boolean }) => {
       if (options.falco !== undefined)
         return done((await import("./falco-check.js")).checkFalco(options.falco.concat(folder ?? []), options));
-      if (folder === undefined) throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy" });
+      if (folder === undefined)
+        throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy" });
       return done(await (await import("./policy-check.js")).checkPolicy(folder));
     });
 }

@@ -8,10 +8,11 @@ import { inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
-import { collect, falcoOptions } from "./falco-flags.js";
 import { defineFalco } from "./falco-command.js";
+import { collect, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
+import { addServiceOptions } from "./policy-service.js";
 import { defineServe } from "./serve-command.js";
 
 const SNAPLEN_MAX = 4096;
@@ -54,7 +55,7 @@ function defineProgram(
       .addOption(integrity())
       .addOption(ioUring());
 
-  falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts"))
+  addServiceOptions(falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts")))
     .option(
       "--policy <dir>",
       "a policy's folder, or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",

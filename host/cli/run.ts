@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette run`: captures, judges, alerts. Policies are ready before the workload's first instruction, and every batch has been
 // judged before the command ends. What fails on our side is said on stderr and never stops the workload.
+import { hostname } from "node:os";
 import type { Hello } from "../capture/agent.js";
 import { closeReader } from "../capture/ring.js";
 import { Session } from "../capture/session.js";
 import { Engine } from "../engine/engine.js";
 import { explain } from "../errors.js";
 import { lossText, totalLost } from "../output/summary.js";
-import { type JudgingFlags, judging } from "./falco-judging.js";
+import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { report, say } from "./failure.js";
+import { type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
-export interface RunOptions extends WorkloadOptions, JudgingFlags {}
+export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {}
 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   const { policies, channels, host } = await judging(options);
+  const service = new PolicyService(options, (line) => say(`vedette: ${line}`));
   const hosts = new Map<number, Hello>();
   const session = new Session({ onHello: (hello) => hosts.set(hello.stream, hello) });
   const { ring } = session.capture;
@@ -25,8 +28,16 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     readers: [reader],
     policies,
     hostname: (stream) => host ?? hosts.get(stream)?.hostname ?? "",
-    onAlert: (alert) => channels.write(alert),
-    onFault: (error) => say(`vedette: ${explain(error)}`),
+    onAlert: (alert) => {
+      channels.write(alert);
+      service.deliver(alert);
+    },
+    onFault: (error, policy) => {
+      say(`vedette: ${explain(error)}`);
+      const alert = service.faultAlert(error, policy, host ?? hostname());
+      channels.write(alert);
+      service.deliver(alert);
+    },
     onLog: (policy, level, text) => say(`vedette: ${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
   }).catch((error: unknown) => {
     session.capture.close();
@@ -38,9 +49,15 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     return report(error);
   });
 
+  await service.open(engine).catch(async (error: unknown) => {
+    session.capture.close();
+    await engine.stop();
+    throw error;
+  });
   session.start(agentOptions(command, options));
   const ending = await session.ending;
   const engineFailure = await judged;
+  await service.close();
   const undelivered = await channels.close();
   if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);
   if (totalLost(ending) > 0) say(`vedette: ${lossText(ending)}`);

@@ -126,7 +126,7 @@ export class Engine {
 
   async remove(id: number): Promise<void> {
     const post = this.#homes.get(id);
-    if (post === undefined) return;
+    if (post === undefined || this.#isStopping) return;
     await post.swap(id, null);
     this.#forget(id);
   }
@@ -153,6 +153,9 @@ export class Engine {
   }
 
   async #swap(out: number | null, policy: LoadedPolicy, post: Post): Promise<number> {
+    const refused = (reason: string): VedetteError =>
+      new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason });
+    if (this.#isStopping) throw refused("the engine has ended");
     const old = out === null ? undefined : post.seats.get(out);
     const keep = old !== undefined && old.policy.state === policy.state ? old.keep : null;
     const seat = { ...this.#seat(policy), keep };
@@ -163,7 +166,7 @@ export class Engine {
       return seat.id;
     }
     this.#homes.delete(seat.id);
-    throw new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason: fault });
+    throw refused(fault);
   }
 
   #seat(policy: LoadedPolicy): Seat {

@@ -63,6 +63,13 @@ export class PolicyCompiler {
     return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
   }
 
+  /** Starts the compiler's process before it is needed: that takes as long as compiling. */
+  warm(): void {
+    if (this.#child !== null) return;
+    this.#child = startChild();
+    unrefAll(this.#child, true);
+  }
+
   /** Ends the compiler's process. */
   close(): void {
     this.#child?.kill("SIGKILL");
@@ -77,10 +84,7 @@ export class PolicyCompiler {
   }
 
   #send(request: CompileRequest): Promise<CompileAnswer> {
-    this.#child ??= fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), {
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
+    this.#child ??= startChild();
     const child = this.#child;
     let said = "";
     return new Promise((resolve, reject) => {
@@ -112,6 +116,13 @@ export class PolicyCompiler {
       child.send(request, (error) => error !== null && fail(reasonOf(error)));
     });
   }
+}
+
+function startChild(): ChildProcess {
+  return fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), {
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
 }
 
 /** A child that waits for work must not keep our process alive. */

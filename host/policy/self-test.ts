@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy must pass before it judges anything: its own tests.yaml where it has one, and a batch with events of every type
+// that it subscribes to. Both run in a thread that can be ended, so what never returns, traps at once or takes too long is
+// found here and not among the others. It also warms the code up.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { LoadedPolicy } from "../engine/policy.js";
+import { runTrials } from "../engine/trial.js";
+import { VedetteError } from "../errors.js";
+import { ShortEvents } from "./short-event.js";
+import { TEST_FILE } from "./test-file.js";
+import { runPolicyTests } from "./test-run.js";
+
+const EVENTS = 512;
+const WARM_MS = 20;
+const CASE_MS = 2000;
+/** For one event: a thousand times what a rule takes. */
+const NS_PER_EVENT_MAX = 50_000;
+
+/** Throws VEDETTE_POLICY_SELF_TEST or VEDETTE_POLICY_TOO_SLOW. `path` is what messages call the policy. */
+export async function selfTest(policy: LoadedPolicy, path: string): Promise<void> {
+  const hasTests = existsSync(join(policy.folder, TEST_FILE));
+  const [report, [result]] = await Promise.all([
+    hasTests ? runPolicyTests(policy) : null,
+    runTrials([{ policy, batches: [warmUp(policy)], measureMs: WARM_MS }], CASE_MS),
+  ]);
+  const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);
+  if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");
+  if (result?.measure == null) throw refusal(path, "events of its types", result?.fault ?? "it gave no answer");
+  if (result.measure.nsPerEvent > NS_PER_EVENT_MAX)
+    throw new VedetteError("VEDETTE_POLICY_TOO_SLOW", {
+      path,
+      us: Math.round(result.measure.nsPerEvent / 1000),
+      limit: NS_PER_EVENT_MAX / 1000,
+    });
+}
+
+function warmUp(policy: LoadedPolicy): Uint8Array {
+  const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
+  const events = new ShortEvents();
+  for (let i = 0; i < EVENTS; i++) events.add(types[i % types.length] as string, {});
+  return events.bytes();
+}
+
+function refusal(path: string, test: string, reason: string): VedetteError {
+  return new VedetteError("VEDETTE_POLICY_SELF_TEST", {
+    path,
+    test,
+    reason: reason.replace(/^[-+] \w+: +/, "").replace(/\.$/, ""),
+  });
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its own alerts. A fault
+// of a policy becomes an alert of Vedette's own, to the operator and to the policy's owner.
+import type { Engine } from "../engine/engine.js";
+import type { LoadedPolicy } from "../engine/policy.js";
+import { explain, type VedetteError } from "../errors.js";
+import { type Alert, alertJson } from "../output/alert.js";
+import { openSink, type Sink } from "../output/sink.js";
+import { policyStatus, StatusServer } from "./status.js";
+import { readTenants, type Tenant } from "./tenants.js";
+import { PolicyWatch, type WatchNews } from "./watch.js";
+
+export interface ServiceFlags {
+  /** The watched folder. */
+  readonly policiesD?: string;
+  readonly tenants?: string;
+  readonly requireSigned?: boolean;
+  readonly statusSocket?: string;
+}
+
+export class PolicyService {
+  readonly #flags: ServiceFlags;
+  readonly #tenants: ReadonlyMap<string, Tenant> | null;
+  readonly #sinks = new Map<string, Sink>();
+  readonly #say: (line: string) => void;
+  #watch: PolicyWatch | null = null;
+  #status: StatusServer | null = null;
+  readonly #onHangup = (): void => void this.#watch?.rescan();
+
+  /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
+  constructor(flags: ServiceFlags, say: (line: string) => void) {
+    this.#flags = flags;
+    this.#say = say;
+    this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
+    for (const { name, alerts } of this.#tenants?.values() ?? []) {
+      if (alerts !== null) this.#sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE"));
+    }
+  }
+
+  /** Begins, when the engine runs. */
+  async open(engine: Engine): Promise<void> {
+    const { policiesD, statusSocket, requireSigned = false } = this.#flags;
+    if (policiesD !== undefined) {
+      const onNews = (news: WatchNews): void => this.#onNews(news);
+      this.#watch = await PolicyWatch.open({
+        folder: policiesD,
+        engine,
+        tenants: this.#tenants,
+        requireSigned,
+        onNews,
+      });
+      process.on("SIGHUP", this.#onHangup);
+    }
+    if (statusSocket !== undefined) {
+      const answer = () => policyStatus(engine.status(), this.#watch?.entries() ?? []);
+      this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], answer);
+    }
+  }
+
+  async close(): Promise<void> {
+    process.off("SIGHUP", this.#onHangup);
+    this.#status?.close();
+    await this.#watch?.close();
+    for (const sink of this.#sinks.values()) sink.close();
+  }
+
+  /** Gives a tenant its own alert, beside the operator's. */
+  deliver(alert: Alert): void {
+    const sink = alert.tenant === undefined ? undefined : this.#sinks.get(alert.tenant);
+    sink?.line(alertJson(alert));
+    sink?.flush();
+  }
+
+  /** The alert that tells of a policy's fault. */
+  faultAlert(error: VedetteError, policy: LoadedPolicy | null, hostname: string): Alert {
+    return internalAlert(error, policy?.name ?? "", policy?.tenancy?.tenant, hostname);
+  }
+
+  #onNews({ tenant, policy, kind, error, ms }: WatchNews): void {
+    if (error === null) this.#say(`policy ${tenant}/${policy} ${kind} in ${Math.round(ms)} ms`);
+    else {
+      this.#say(`policy ${tenant}/${policy} failed: ${explain(error)}`);
+      this.deliver(internalAlert(error, policy, tenant, ""));
+    }
+  }
+}
+
+function internalAlert(error: VedetteError, policy: string, tenant: string | undefined, hostname: string): Alert {
+  return {
+    rule: "Vedette internal: policy fault",
+    priority: "Warning",
+    tags: [],
+    source: "internal",
+    time: BigInt(Date.now()) * 1_000_000n,
+    output: `${error.message} [${error.code}]`,
+    outputFields: [
+      ["policy", policy],
+      ["tenant", tenant ?? null],
+      ["code", error.code],
+    ],
+    hostname,
+    policy,
+    ...(tenant === undefined ? {} : { tenant }),
+  };
+}

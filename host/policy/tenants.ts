@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// tenants.yaml: whose policies may run, on what, and how much of the machine they may have.
+//
+//   tenants:
+//     payments:
+//       scope: {containers: [payments-*], images: ["*/payments:*"], task_families: [payments], uids: [1000], executables: [/srv/*]}
+//       limits: {policies: 10, memory_mib: 4, module_kib: 1024, alerts_per_minute: 600, alert_burst: 100}
+//       loaders: [1000]                # user ids that may put policies into policies.d/payments (root always may)
+//       keys: [payments.pub]           # its policies must be signed with one of these
+//       alerts: /var/log/payments/alerts.json
+//       owner: 1000                    # user id that may ask for its status
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import type { Tenancy } from "../engine/policy.js";
+import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
+import { type PublicKey, readPublicKey } from "./signature.js";
+import { readYaml, type YamlFile } from "./yaml.js";
+
+const globs = z.array(z.string().min(1).max(500)).default([]);
+const Scope = z.strictObject({
+  containers: globs,
+  images: globs,
+  task_families: globs,
+  uids: z.array(z.number().int().nonnegative()).default([]),
+  executables: globs,
+});
+const Limits = z.strictObject({
+  policies: z.number().int().positive().max(1000).default(20),
+  memory_mib: z.number().positive().min(2).max(32).default(4),
+  module_kib: z.number().int().positive().max(4096).default(1024),
+  alerts_per_minute: z.number().int().positive().default(600),
+  alert_burst: z.number().int().positive().default(200),
+});
+const Tenant = z.strictObject({
+  scope: Scope.prefault({}),
+  limits: Limits.prefault({}),
+  loaders: z.array(z.number().int().nonnegative()).default([]),
+  keys: z.array(z.string()).default([]),
+  alerts: z.string().optional(),
+  owner: z.number().int().nonnegative().optional(),
+});
+const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
+const TenantsFile = z.strictObject({ tenants: z.record(Name, Tenant) });
+
+export interface Tenant {
+  readonly name: string;
+  readonly tenancy: Tenancy;
+  readonly modules: ModuleLimits;
+  readonly policiesMax: number;
+  readonly loaders: readonly number[];
+  readonly keys: readonly PublicKey[];
+  /** A file for its own alerts, beside the operator's. */
+  readonly alerts: string | null;
+  readonly owner: number | null;
+}
+
+/** Reads tenants.yaml; keys are found relative to it. */
+export function readTenants(path: string): Map<string, Tenant> {
+  const file = readYaml(path, TenantsFile as z.ZodType<z.infer<typeof TenantsFile>>, "VEDETTE_TENANTS_YAML");
+  return new Map(Object.entries(file.value.tenants).map(([name, raw]) => [name, tenantOf(name, raw, path, file)]));
+}
+
+/** Of a folder of policies.d where there is no tenants.yaml: sees everything, has the usual limits. */
+export function openTenant(name: string): Tenant {
+  return tenantOf(name, Tenant.parse({}), "", null);
+}
+
+function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file: YamlFile<unknown> | null): Tenant {
+  const { scope, limits } = raw;
+  return {
+    name,
+    tenancy: {
+      tenant: name,
+      scope: {
+        containers: scope.containers,
+        images: scope.images,
+        families: scope.task_families,
+        uids: scope.uids,
+        executables: scope.executables,
+      },
+      alerts: { burst: limits.alert_burst, perMinute: limits.alerts_per_minute },
+    },
+    modules: {
+      ...DEFAULT_LIMITS,
+      moduleBytes: limits.module_kib * 1024,
+      memoryPages: Math.floor((limits.memory_mib * (1 << 20)) / PAGE),
+    },
+    policiesMax: limits.policies,
+    loaders: raw.loaders,
+    keys: raw.keys.map((key, i) => {
+      try {
+        return readPublicKey(readFileSync(resolve(dirname(path), key)));
+      } catch (error) {
+        throw (
+          file?.wrong(["tenants", name, "keys", i], `the key ${key} cannot be used: ${(error as Error).message}`) ??
+          error
+        );
+      }
+    }),
+    alerts: raw.alerts === undefined ? null : resolve(dirname(path), raw.alerts),
+    owner: raw.owner ?? null,
+  };
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// policies.d: a folder whose policies come, change and go while the engine runs. policies.d/TENANT/POLICY/ is one policy. Each
+// change goes the same way: copy, check who may and whose signature it is, compile or take the module, admit, self-test, and
+// only then swap it in between two batches. What fails on the way leaves the version that runs where it is, and says why.
+// One policy is worked on at a time, in the order of their paths.
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type FSWatcher, watch } from "chokidar";
+import type { Engine } from "../engine/engine.js";
+import type { LoadedPolicy } from "../engine/policy.js";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+import { PolicyCompiler } from "./compile.js";
+import { loadPolicy } from "./load.js";
+import { POLICY_FILE } from "./policy-file.js";
+import { selfTest } from "./self-test.js";
+import { checkSignature } from "./signature.js";
+import { folderDigest, policyFiles, type Snapshot, takeSnapshot } from "./snapshot.js";
+import { openTenant, type Tenant } from "./tenants.js";
+
+export interface WatchOptions {
+  readonly folder: string;
+  readonly engine: Pick<Engine, "add" | "replace" | "remove">;
+  /** Null: every folder is a tenant that sees everything. */
+  readonly tenants: ReadonlyMap<string, Tenant> | null;
+  readonly requireSigned: boolean;
+  readonly onNews: (news: WatchNews) => void;
+}
+
+/** What became of a policy. */
+export interface WatchNews {
+  readonly tenant: string;
+  /** The folder's name. */
+  readonly policy: string;
+  readonly kind: "loaded" | "replaced" | "removed" | "failed";
+  readonly error: VedetteError | null;
+  /** From the look at the folder to the swap. */
+  readonly ms: number;
+}
+
+/** One folder of policies.d. */
+export interface WatchEntry {
+  readonly tenant: string;
+  readonly policy: string;
+  readonly path: string;
+  /** In the engine; null: nothing of it runs. */
+  readonly id: number | null;
+  readonly loaded: LoadedPolicy | null;
+  /** Why the newest version does not run. */
+  readonly error: VedetteError | null;
+}
+
+type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string };
+
+/** A folder that is being copied in changes for a while. */
+const SETTLE_MS = 150;
+/** The compiler takes 300 MB: it is let go when nothing was compiled for so long. */
+const COMPILER_MS = 5000;
+
+export class PolicyWatch {
+  readonly #options: WatchOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #compiler = new PolicyCompiler();
+  #watcher: FSWatcher | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Loads what is there and begins to watch. */
+  static async open(options: WatchOptions): Promise<PolicyWatch> {
+    const { folder } = options;
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      throw new VedetteError("VEDETTE_WATCH_FAILED", { path: folder, reason: "it is not a folder" });
+    const self = new PolicyWatch(options);
+    await self.rescan();
+    await self.#watch();
+    return self;
+  }
+
+  /** Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with. */
+  rescan(): Promise<void> {
+    clearTimeout(this.#idle);
+    this.#work = this.#work.then(() => this.#scan());
+    return this.#work.then(() => {
+      this.#idle = setTimeout(() => this.#compiler.close(), COMPILER_MS).unref();
+    });
+  }
+
+  entries(): readonly WatchEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#idle);
+    await this.#watcher?.close();
+    await this.#work;
+    this.#compiler.close();
+  }
+
+  async #watch(): Promise<void> {
+    const watcher = watch(this.#options.folder, { ignoreInitial: true, followSymlinks: false });
+    this.#watcher = watcher;
+    watcher.on("all", (_event, path) => {
+      if (path.endsWith(".ts")) this.#compiler.warm();
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.rescan(), SETTLE_MS);
+    });
+    await new Promise<void>((resolve, reject) => {
+      watcher.once("ready", resolve);
+      watcher.once("error", (error) =>
+        reject(new VedetteError("VEDETTE_WATCH_FAILED", { path: this.#options.folder, reason: reasonOf(error) })),
+      );
+    });
+    watcher.on("error", () => undefined); // a folder that went away is seen by the scan
+  }
+
+  async #scan(): Promise<void> {
+    if (this.#isClosed) return;
+    const found = findFolders(this.#options.folder);
+    for (const [key, entry] of [...this.#entries]) if (!found.has(key)) await this.#drop(key, entry);
+    for (const [key, { tenant, policy, path }] of found) {
+      if (this.#isClosed) return;
+      const entry = this.#entries.get(key) ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "" };
+      await this.#look(key, entry);
+    }
+  }
+
+  async #look(key: string, entry: Entry): Promise<void> {
+    const begun = performance.now();
+    let snapshot: Snapshot | null = null;
+    try {
+      if (folderDigest(entry.path) === entry.digest) return;
+      this.#entries.set(key, entry);
+      snapshot = takeSnapshot(entry.path);
+      entry.digest = snapshot.digest;
+      const loaded = await this.#load(entry, snapshot);
+      const isNew = entry.id === null;
+      entry.id = isNew
+        ? await this.#options.engine.add(loaded)
+        : await this.#options.engine.replace(entry.id as number, loaded);
+      entry.loaded = loaded;
+      entry.error = null;
+      this.#tell(entry, isNew ? "loaded" : "replaced", begun);
+    } catch (error) {
+      entry.error = asVedetteError(error, entry.path);
+      if (snapshot !== null) relocate(entry.error, snapshot.folder, entry.path);
+      this.#tell(entry, "failed", begun);
+    } finally {
+      snapshot?.remove();
+    }
+  }
+
+  async #load(entry: Entry, snapshot: Snapshot): Promise<LoadedPolicy> {
+    const tenant = this.#tenantOf(entry);
+    checkLoaders(entry.path, tenant);
+    if (this.#options.requireSigned || tenant.keys.length > 0) checkSignature(snapshot.folder, tenant.keys, entry.path);
+    const { modules: limits, tenancy } = tenant;
+    const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy });
+    await selfTest(loaded, entry.path);
+    return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
+  }
+
+  #tenantOf({ tenant: name, path, id }: Entry): Tenant {
+    const tenant = this.#options.tenants === null ? openTenant(name) : this.#options.tenants.get(name);
+    if (tenant === undefined) throw new VedetteError("VEDETTE_TENANT_UNKNOWN", { path, tenant: name });
+    const others = [...this.#entries.values()].filter(
+      (one) => one.tenant === name && one.id !== null && one.path !== path,
+    );
+    if (id === null && others.length >= tenant.policiesMax)
+      throw new VedetteError("VEDETTE_TENANT_LIMIT", { path, tenant: name, limit: tenant.policiesMax });
+    return tenant;
+  }
+
+  async #drop(key: string, entry: Entry): Promise<void> {
+    const begun = performance.now();
+    this.#entries.delete(key);
+    if (entry.id === null) return;
+    await this.#options.engine.remove(entry.id);
+    this.#tell(entry, "removed", begun);
+  }
+
+  #tell({ tenant, policy, error }: Entry, kind: WatchNews["kind"], begun: number): void {
+    const ms = performance.now() - begun;
+    this.#options.onNews({ tenant, policy, kind, error: kind === "failed" ? error : null, ms });
+  }
+}
+
+/** policies.d/TENANT/POLICY with a policy.yaml in it. Links are not followed: one could lead into another tenant's folder. */
+function findFolders(root: string): Map<string, Pick<WatchEntry, "tenant" | "policy" | "path">> {
+  const found = new Map<string, Pick<WatchEntry, "tenant" | "policy" | "path">>();
+  for (const tenant of foldersIn(root)) {
+    for (const policy of foldersIn(join(root, tenant))) {
+      const path = join(root, tenant, policy);
+      if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
+    }
+  }
+  return found;
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith(".") ? [entry.name] : [])).sort();
+  } catch {
+    return []; // it went away meanwhile
+  }
+}
+
+/** Everything in the folder belongs to root, to us, or to somebody who may load the tenant's policies. */
+function checkLoaders(path: string, tenant: Tenant): void {
+  if (tenant.loaders.length === 0) return;
+  const allowed = new Set([0, process.geteuid?.() ?? 0, ...tenant.loaders]);
+  for (const name of ["", ...policyFiles(path)]) {
+    const { uid } = lstatSync(join(path, name));
+    if (!allowed.has(uid))
+      throw new VedetteError("VEDETTE_TENANT_OWNER", { path: join(path, name), user: uid, tenant: tenant.name });
+  }
+}
+
+function asVedetteError(error: unknown, path: string): VedetteError {
+  if (error instanceof VedetteError) return error;
+  return new VedetteError("VEDETTE_POLICY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
+}
+
+/** The author knows the folder, not our copy of it. */
+function relocate(error: VedetteError, from: string, to: string): void {
+  error.message = error.message.replaceAll(from, to);
+}

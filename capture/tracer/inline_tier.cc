@@ -9,7 +9,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "capture/kernel/proc.h"
 
@@ -20,6 +22,7 @@ constexpr size_t kSpareRingsMax = 64;
 constexpr uint32_t kFastTickUs = 300, kTickUs = 1000, kSlowTickUs = 5000;
 constexpr unsigned kIdleTicks = 4;
 constexpr size_t kFewRecords = 16;
+constexpr size_t kToldSitesMax = 32;
 
 bool installs_filter(const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
@@ -121,7 +124,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
   if (mine.boot == InlineTask::Boot::Staged && at.instruction_pointer == mine.staged_at) return start_boot(task);
   if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
-    return finish_boot(task, static_cast<int64_t>(at.seccomp.args[0]));
+    return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
@@ -211,6 +214,7 @@ void InlineTier::on_exiting(Task& task) {
 }
 
 void InlineTier::on_end(Task& task) {
+  if (task.tid == context_->root) tell_unpatched(task.tid);
   if (!task.data) return;
   InlineTask& mine = inline_part(task);
   if (mine.slot == nullptr) return;
@@ -221,6 +225,22 @@ void InlineTier::on_end(Task& task) {
     mine.slot->owner = Tid();
   }
   mine.slot = nullptr;
+}
+
+// "/lib/libc.so.6+0x29cd4: branch into the window", and how many calls trapped there; the busiest first.
+void InlineTier::tell_unpatched(Tid tid) {
+  std::vector<std::pair<uint64_t, std::pair<PatchableFile*, size_t>>> sites;
+  for (const auto& [where, traps] : unpatched_) sites.push_back({traps, where});
+  std::sort(sites.rbegin(), sites.rend());
+  if (sites.size() > kToldSitesMax) sites.resize(kToldSitesMax);
+  for (const auto& [traps, where] : sites) {
+    const Site& site = where.first->sites()[where.second];
+    char offset[32];
+    std::snprintf(offset, sizeof offset, "+0x%llx: ", static_cast<unsigned long long>(site.syscall));
+    const std::string text = where.first->path() + offset + std::string(name_of(site.refusal));
+    context_->notice(tid, Notice::UNPATCHED, "", text, static_cast<int64_t>(traps));
+  }
+  unpatched_.clear();
 }
 
 // Back among the rings of its image that no thread uses.

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "capture/kernel/proc.h"
+
 namespace vedette {
 namespace {
 
@@ -56,6 +58,12 @@ std::unique_ptr<PatchableFile> PatchableFile::open(Fd file) {
   if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
   opened->image_ = std::move(*image);
   return opened;
+}
+
+std::string PatchableFile::path() const {
+  std::string path;
+  const std::string link = "/proc/self/fd/" + std::to_string(file_.get());
+  return read_link(link.c_str(), path) ? path : std::string();
 }
 
 std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) const {

@@ -35,6 +35,8 @@ class PatchableFile {
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
   std::optional<uint64_t> bias_of(uint64_t start, uint64_t offset) const;
+  // Its path as we see it; only of files that have system calls.
+  std::string path() const;
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
   std::optional<uint64_t> any_syscall() const { return any_syscall_; }
 

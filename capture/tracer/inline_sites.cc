@@ -272,7 +272,7 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
 }
 
 std::string_view name_of(Refusal refusal) {
-  static constexpr std::string_view kNames[] = {"none", "no boundary", "misread", "no window", "control flow in the window",
+  static constexpr std::string_view kNames[] = {"the file changed, or no room for stubs", "no boundary", "misread", "no window", "control flow in the window",
                                                 "branch into the window", "jump table", "flags live", "not movable"};
   static_assert(std::size(kNames) == static_cast<size_t>(Refusal::Count));
   return kNames[static_cast<size_t>(refusal)];

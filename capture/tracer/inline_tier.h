@@ -61,6 +61,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
 
   bool refuse(Task& task, uint32_t nr);
+  void tell_unpatched(Tid tid);
   void drop_slot(Task& task);
   void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
@@ -77,7 +78,8 @@ class InlineTier final : public Hooks, private RingHome {
   InlineTicker ticker_;
   FileCache files_;
   std::vector<std::unique_ptr<Ring>> spare_rings_;
-  std::map<std::pair<const PatchableFile*, size_t>, uint64_t> unpatched_;  // traps at sites that stay traced
+  // Traps at sites that stay traced, told of when the workload's first process ends.
+  std::map<std::pair<PatchableFile*, size_t>, uint64_t> unpatched_;
   unsigned idle_ticks_ = 0;
   size_t stops_ = 0;  // since the last tick
 };

@@ -3,6 +3,7 @@
 // by which tier they were seen; then what was lost. A table, or one JSON object.
 import { LOST } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
+import { fieldValue } from "../wire/fields.js";
 import { RecordFlag, TIERS } from "../wire/layout.js";
 import { PerEvent } from "../wire/per-event.js";
 
@@ -12,6 +13,11 @@ interface Row {
   ns: number;
   readonly tiers: number[];
 }
+
+// Of a notice: a call site that the inline tier could not patch, why, and how many calls were traced there.
+const KIND = fieldValue("evt.arg.kind");
+const TEXT = fieldValue("evt.arg.text");
+const VALUE = fieldValue("evt.arg.value");
 
 /** What the summary of a run says beyond its events. */
 export interface Losses {
@@ -24,6 +30,8 @@ export interface Losses {
 export class Summary {
   readonly #rows = new PerEvent<Row>(() => ({ count: 0, errors: 0, ns: 0, tiers: TIERS.map(() => 0) }));
 
+  readonly #unpatched = new Map<string, number>();
+
   /** Counts the records of a batch, or those at some of its offsets; reads the headers alone. */
   add(batch: Batch, offsets: Iterable<number> = batch.offsets): void {
     const view = batch.recordView;
@@ -34,6 +42,10 @@ export class Summary {
       row.ns += view.getUint32(at + 32, true);
       const tier = view.getUint16(at + 2, true) & RecordFlag.tierMask;
       row.tiers[tier] = (row.tiers[tier] as number) + 1;
+      if (KIND?.(batch, at) === "UNPATCHED") {
+        const site = String(TEXT?.(batch, at));
+        this.#unpatched.set(site, (this.#unpatched.get(site) ?? 0) + Number(VALUE?.(batch, at)));
+      }
     }
   }
 
@@ -54,6 +66,7 @@ export class Summary {
       lost_by: Object.fromEntries(LOST.map(({ name }, i) => [name, lost[i] ?? 0])),
       missing,
       calls: Object.fromEntries(rows.map(call)),
+      unpatched: [...this.#unpatched].map(([site, traps]) => ({ site, traps })),
     });
   }
 
@@ -67,7 +80,8 @@ export class Summary {
       ...used.map((tier) => String(row.tiers[TIERS.indexOf(tier)])),
     ]);
     const total = sum(this.#sorted().map(({ row }) => row.count));
-    return `${table([head, ...body])}\n${total} events, ${lossText(losses)}`;
+    const sites = [...this.#unpatched].map(([site, traps]) => `\ncalled ${traps} times, always traced: ${site}`);
+    return `${table([head, ...body])}${sites.join("")}\n${total} events, ${lossText(losses)}`;
   }
 
   /** The most frequent first. */

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
 import { run, scratch } from "./programs.js";
-import { type Event, trace } from "./traces.js";
+import { type Event, summary, trace } from "./traces.js";
 
 const test = suite("inline edges");
 
@@ -74,6 +74,17 @@ test("a site of the program's own is patched, its registers come back", async ()
   const inline = of(events, "lseek").filter((event) => event["vedette.tier"] === "inline").length;
   assert.is(of(events, "lseek").length, 100);
   assert.ok(inline >= 98, `${inline} inline`);
+});
+
+test("a site that cannot be patched stays traced, and the summary says which and why", async () => {
+  const { run: ended, summary: counted } = await summary([buildFixture("inline_edges"), "unpatchable"], {
+    cwd: scratch(),
+  });
+  assert.is(ended.status, 0);
+  assert.is(counted.calls.lseek!.count, 50);
+  const site = counted.unpatched.find((one) => one.site.includes("inline_edges+0x"));
+  assert.match(String(site?.site), /: flags live$/);
+  assert.is(site!.traps, 50);
 });
 
 const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);

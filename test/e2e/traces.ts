@@ -37,6 +37,7 @@ export async function summary(argv: string[], options: RunOptions = {}): Promise
 export interface Summary {
   calls: Record<string, { count: number; errors: number }>;
   lost: Record<string, number>;
+  unpatched: { site: string; traps: number }[];
 }
 
 export function readEvents(path: string): Event[] {

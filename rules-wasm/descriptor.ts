@@ -4,6 +4,7 @@
 // what the kernel says was opened: symbolic links, `..` and /proc/self/root do not fool it.
 import { DescriptorFields } from "./generated/descriptor";
 import { SocketFamily } from "./generated/flags";
+import { Str } from "./str";
 
 // @ts-ignore: decorator
 @unmanaged @final
@@ -19,6 +20,11 @@ export class Descriptor extends DescriptorFields {
   @inline get isPipe(): bool { return this.type == 0x70; } // p
   // @ts-ignore: decorator
   @inline get isMemfd(): bool { return this.type == 0x6d; } // m
+  /**
+   * Which file it is, by the best that is known: the kernel's path, or the name where the kernel was not asked (an open that
+   * was recorded inline, or that failed). Only the first cannot be led astray by links.
+   */
+  get path(): Str { return this.realpath.exists ? this.realpath : this.name; }
   /** IPv4 or IPv6. */
   // @ts-ignore: decorator
   @inline get isInetSocket(): bool { return this.type == 0x34 || this.type == 0x36; } // 4 6

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Judged by what the kernel opened, not by what the program said. fd.realpath is asked right after the open, while the thread
-// stands still; the name as passed is only used where an open failed, since then there is no file to ask about.
+// stands still. Where nobody asked (an open that was recorded inline; one that failed) there is only the name, and a link
+// hides what it leads to: `--integrity strict` has every open asked about.
 import { AnyOpen, Errno, isOpenRead, param, PathSet, Priority, rule, StringSet } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
@@ -13,11 +14,11 @@ const ALLOWED_PATHS = new PathSet(ALLOWED);
   desc: "A file that holds secrets was opened for reading by a program that is not known to need it",
   priority: Priority.Warning,
   tags: ["T1003.008", "T1552.001", "TA0006"],
-  output: "A sensitive file was opened for reading | file=%fd.realpath asked=%fd.nameraw process=%proc.name exe=%proc.exepath " +
+  output: "A sensitive file was opened for reading | file=%fd.realpath name=%fd.name process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function sensitiveFileRead(e: AnyOpen): bool {
-  if (e.failed || !isOpenRead(e.flags) || !FILES.has(e.fd.realpath)) return false;
+  if (e.failed || !isOpenRead(e.flags) || !FILES.has(e.fd.path)) return false;
   return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
 }
 

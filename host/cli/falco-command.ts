@@ -8,14 +8,16 @@ import type { ReplayFlags } from "./falco-replay.js";
 export function defineFalco(program: Command, done: (status: number) => void): void {
   const replay = program
     .command("replay")
-    .description("judge or print the events of a capture that Falco or sysdig wrote")
-    .argument("<file>", "a .scap file, gzipped or not");
+    .description("judge again what `vedette record` stored; or judge or print a capture that Falco or sysdig wrote")
+    .argument("<file>", "a recording, or a .scap file, gzipped or not");
   falcoOptions(replay)
     .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
-    .option("-f, --filter <condition>", "without rules: print only events that this condition matches")
-    .option("--json", "without rules: one object a line, flat Falco names")
-    .action(async (file: string, flags: ReplayFlags) => done(await (await import("./falco-replay.js")).replayFile(file, flags)));
+    .option("-f, --filter <condition>", "print only events that this condition matches")
+    .option("--json", "print the events, one object a line, flat Falco names")
+    .action(async (file: string, flags: ReplayFlags) =>
+      done(await (await import("./falco-replay.js")).replayFile(file, flags)),
+    );
   program
     .command("fields")
     .description("list the fields that conditions and outputs can ask for")

@@ -3,6 +3,7 @@
 // printed like those of `vedette trace`. What the capture had that cannot be told is said at the end.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { isRecording } from "../engine/recording.js";
 import { PolicyRunner } from "../engine/runner.js";
 import { VedetteError } from "../errors.js";
 import { Filter } from "../falco/filter.js";
@@ -13,8 +14,8 @@ import { EventText } from "../output/event-text.js";
 import { Sink } from "../output/sink.js";
 import { reasonOf } from "../reason.js";
 import { type Batch, openBatch } from "../wire/batch.js";
-import { judging } from "./falco-judging.js";
 import { say } from "./failure.js";
+import { judging } from "./falco-judging.js";
 import { counted } from "./print.js";
 
 export interface ReplayFlags extends FalcoFlags {
@@ -25,6 +26,7 @@ export interface ReplayFlags extends FalcoFlags {
 }
 
 export async function replayFile(path: string, flags: ReplayFlags): Promise<number> {
+  if (isRecording(path)) return (await import("./recording-replay.js")).replayRecording(path, flags);
   const { batches, summary } = replay(readCapture(path), path);
   if (flags.falcoRules.length > 0 || flags.policy.length > 0) await judge(batches, flags);
   else await print(batches, flags);
@@ -71,5 +73,6 @@ function readCapture(path: string): Buffer {
 function sayWhatIsMissing(path: string, { skipped, unknownBlocks, isTruncated }: ReplaySummary): void {
   if (isTruncated) say(`vedette: ${path} ends in the middle of a block: what comes after it is lost`);
   if (unknownBlocks > 0) say(`vedette: ${counted(unknownBlocks, "block")} of unknown kind skipped`);
-  if (skipped > 0) say(`vedette: ${counted(skipped, "event")} skipped that have no type here, or that their return tells again`);
+  if (skipped > 0)
+    say(`vedette: ${counted(skipped, "event")} skipped that have no type here, or that their return tells again`);
 }

@@ -63,6 +63,7 @@ function defineProgram(
       [],
     )
     .option("--alerts <where>", "stderr, stdout or a file", "stderr")
+    .option("--record <file>", "store the events too, for `vedette replay`")
     .action(async (options) => {
       const { run } = await import("./run.js");
       done(await run(needCommand("run", command), { ...options, inherited }));
@@ -75,6 +76,12 @@ function defineProgram(
     .action(async (options) => {
       const { trace } = await import("./trace.js");
       done(await trace(needCommand("trace", command), { ...options, inherited }));
+    });
+  workload("record", "run COMMAND and store what it does, for `vedette replay`")
+    .requiredOption("-o, --output <file>", "the recording")
+    .action(async (options) => {
+      const { record } = await import("./record.js");
+      done(await record(needCommand("record", command), { ...options, inherited }));
     });
   program
     .command("doctor")
@@ -117,7 +124,9 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
 }
 
 const known = (command: string): string =>
-  ["run", "trace", "doctor", "instrument", "serve", "policy", "replay", "fields"].includes(command) ? command : "";
+  ["run", "trace", "record", "doctor", "instrument", "serve", "policy", "replay", "fields"].includes(command)
+    ? command
+    : "";
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

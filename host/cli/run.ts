@@ -12,17 +12,28 @@ import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
+import { Recorder } from "./record.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
-export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {}
+export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
+  /** Where the events are stored too. */
+  readonly record?: string;
+}
 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   const { policies, channels, host } = await judging(options);
   const service = new PolicyService(options, (line) => say(`vedette: ${line}`));
   const hosts = new Map<number, Hello>();
-  const session = new Session({ onHello: (hello) => hosts.set(hello.stream, hello) });
+  const session = new Session({
+    onWake: () => recorder?.onWake(),
+    onHello: (hello) => {
+      hosts.set(hello.stream, hello);
+      recorder?.host(hello.stream, hello.hostname);
+    },
+  });
   const { ring } = session.capture;
   const reader = session.capture.reader();
+  const recorder = options.record === undefined ? null : new Recorder(options.record, ring, session.capture.reader());
   const engine = await Engine.start({
     ring,
     readers: [reader],
@@ -57,6 +68,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   session.start(agentOptions(command, options));
   const ending = await session.ending;
   const engineFailure = await judged;
+  recorder?.end();
   await service.close();
   const undelivered = await channels.close();
   if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);

@@ -53,7 +53,8 @@ function defineProgram(
       .addOption(snaplen())
       .addOption(tiers())
       .addOption(integrity())
-      .addOption(ioUring());
+      .addOption(ioUring())
+      .addOption(onOverload(name));
 
   addServiceOptions(falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts")))
     .option(
@@ -147,6 +148,11 @@ const integrity = (): Option =>
   new Option("--integrity <level>", "strict: opening files is always seen by the kernel's word")
     .choices(["normal", "strict"])
     .default("normal");
+/** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
+const onOverload = (command: string): Option =>
+  new Option("--on-overload <what>", "when events come too fast: drop and count those of hot calls, or let the workload wait")
+    .choices(["shed", "block"])
+    .default(command === "run" ? "shed" : "block");
 const ioUring = (): Option =>
   new Option("--io-uring <what>", "calls made through it cannot be seen")
     .choices(["refuse", "allow"])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What run and trace have in common: the options that go to the agent.
+// What run, trace and record have in common: the options that go to the agent.
 import type { AgentOptions } from "../capture/agent.js";
 
 export interface WorkloadOptions {
@@ -9,6 +9,7 @@ export interface WorkloadOptions {
   readonly tiers: "all" | "trace";
   readonly integrity: "normal" | "strict";
   readonly ioUring: "refuse" | "allow";
+  readonly onOverload: "shed" | "block";
 }
 
 export function agentOptions(command: readonly string[], options: WorkloadOptions): AgentOptions {
@@ -24,6 +25,8 @@ export function agentOptions(command: readonly string[], options: WorkloadOption
       options.integrity,
       "--io-uring",
       options.ioUring,
+      "--on-overload",
+      options.onOverload,
     ],
   };
 }

@@ -40,13 +40,13 @@ const READ_ONLY = "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger".s
 const PERIOD_US = 100_000;
 const SHARED_MEMORY = "size=65536k";
 
-/** Writes `folder`/config.json. */
-export function writeBundle(folder: string, task: string, network: string, options: ContainerOptions): void {
+/** Writes `folder`/config.json. `group`: of its cgroup, as ECS names it (/ecs/TASK/CONTAINER). */
+export function writeBundle(folder: string, group: string, network: string, options: ContainerOptions): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config(task, network, options), null, 1));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config(group, network, options), null, 1));
 }
 
-function config(task: string, network: string, options: ContainerOptions): object {
+function config(group: string, network: string, options: ContainerOptions): object {
   const capabilities = [...CAPABILITIES, ...(options.addCapabilities ?? [])].map((name) => `CAP_${name}`);
   const user = options.user ?? 0;
   return {
@@ -73,7 +73,7 @@ function config(task: string, network: string, options: ContainerOptions): objec
     hostname: options.name,
     mounts: mounts(options.mounts ?? []),
     linux: {
-      cgroupsPath: `/ecs/${task}/${options.name}`,
+      cgroupsPath: group,
       resources: resources(options),
       namespaces: [
         { type: "mount" },

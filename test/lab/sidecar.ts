@@ -2,7 +2,7 @@
 // The sidecar in the lab: the very root file system that `npm run package` makes, with the volume filled as ECS fills it, and
 // the agent's command line as `instrument` writes it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SECRET_PATH, SOCKET_PATH, VOLUME_PATH } from "../../host/fargate/layout.js";
 import type { ContainerOptions, Mount } from "./bundle.js";
@@ -15,10 +15,10 @@ export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest
 
 /** Makes the package anew when the build is newer. */
 export function packaged(): string {
-  const newest = Math.max(
-    ...[AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/fargate/station.js"].map(changedAt),
-  );
-  if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(join(ROOTFS, "vedette/vedette-capture")) < newest)
+  const made = [AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/fargate/station.js"];
+  const policies = readdirSync("policies", { recursive: true, encoding: "utf8" }).map((path) => join("policies", path));
+  const newest = Math.max(...[...made, ...policies].map(changedAt));
+  if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(ROOTFS) < newest)
     execFileSync(process.execPath, ["build/js/host/fargate/package.js"], { timeout: PACKAGE_MS_MAX, stdio: "pipe" });
   return resolve(ROOTFS);
 }

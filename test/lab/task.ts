@@ -132,7 +132,8 @@ export class Task {
     const uri =
       index < 0 ? {} : { ECS_CONTAINER_METADATA_URI_V4: `http://${ADDRESS}/v4/${containerId(this.facts, index)}` };
     const environment = { ...uri, ...options.environment };
-    writeBundle(bundle, this.name, join(NETWORKS, this.name), { ...options, environment });
+    const group = `/ecs/${this.facts.taskId}/${containerId(this.facts, index < 0 ? this.#containers.length + 100 : index)}`;
+    writeBundle(bundle, group, join(NETWORKS, this.name), { ...options, environment });
     const id = `${this.name}-${options.name}-${this.#containers.length}`;
     const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", "pipe", "pipe"] });
     const container = new Container(id, child);
@@ -151,7 +152,7 @@ export class Task {
     try {
       execFileSync("ip", ["netns", "del", this.name], { stdio: "ignore" });
     } catch {} // it was never made
-    for (const controller of CONTROLLERS) removeGroup(`/sys/fs/cgroup/${controller}/ecs/${this.name}`);
+    for (const controller of CONTROLLERS) removeGroup(`/sys/fs/cgroup/${controller}/ecs/${this.facts.taskId}`);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -22,8 +22,24 @@ export function programNotInImage(e: AnyExec): bool {
 
 function isNewer(process: Process): bool {
   const changed = process.exe_ctime;
-  if (changed >= 0x8000000000000000 || process.container_id.isEmpty) return false;
-  let oldest: Process = process;
-  for (let i = 0; i < ANCESTORS_MAX && oldest.parent.exists; i++) oldest = oldest.parent;
-  return changed > oldest.start_time && oldest.pid != process.pid;
+  if (changed >= 0x8000000000000000 || process.container_id.isEmpty || isFileless(process)) return false;
+  const begun = begunAt(process);
+  return begun != 0 && changed > begun;
+}
+
+/** When the oldest ancestor whose start is known was started; 0: none is known. */
+function begunAt(process: Process): u64 {
+  let begun: u64 = 0;
+  let ancestor = process.parent;
+  for (let i = 0; i < ANCESTORS_MAX && ancestor.exists; i++) {
+    const start = ancestor.start_time;
+    if (start != 0 && start < 0x8000000000000000) begun = start;
+    ancestor = ancestor.parent;
+  }
+  return begun;
+}
+
+/** What was never a file is another policy's. */
+function isFileless(process: Process): bool {
+  return process.is_exe_from_memfd || process.exepath.startsWith("/memfd:") || process.exepath.startsWith("memfd:");
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "capture/state/description.h"
@@ -18,13 +19,26 @@ namespace {
 
 SocketName peer_of(const Sighting& s) { return parse_socket_name(s.event.text(s.event.peer)); }
 
+// The kernel chooses a protocol where the program asks for none.
+int32_t protocol_of(int64_t family, int64_t type, int64_t protocol) {
+  if (protocol != 0 || (family != AF_INET && family != AF_INET6)) return static_cast<int32_t>(protocol);
+  switch (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
+    case SOCK_STREAM:
+      return IPPROTO_TCP;
+    case SOCK_DGRAM:
+      return IPPROTO_UDP;
+    default:
+      return 0;
+  }
+}
+
 Ref<Descriptor> make_socket(int64_t family, int64_t type, int64_t protocol) {
   Ref<Descriptor> socket = make_ref<Descriptor>();
   socket->is_socket = true;
   socket->type = socket_type_of(static_cast<int32_t>(family));
   socket->family = static_cast<int32_t>(family);
   socket->socket_type = static_cast<int32_t>(type);
-  socket->protocol = static_cast<int32_t>(protocol);
+  socket->protocol = protocol_of(family, type, protocol);
   socket->open_flags = O_RDWR;
   return socket;
 }

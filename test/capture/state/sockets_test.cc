@@ -63,6 +63,16 @@ TEST_CASE("a connection is named client->server, with the local address the kern
   CHECK(tuple.server.port == 80);
 }
 
+TEST_CASE("a socket has the protocol that the kernel chooses where none was asked for") {
+  Network w;
+  w.socket(3);
+  w.socket(4, AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC);
+  w.socket(5, AF_UNIX);
+  CHECK(w.at(100, 3)->protocol == IPPROTO_TCP);
+  CHECK(w.at(100, 4)->protocol == IPPROTO_UDP);
+  CHECK(w.at(100, 5)->protocol == 0);
+}
+
 TEST_CASE("a connect under way counts as one, a refused one tells whom it meant") {
   Network w;
   w.socket(3);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of `vedette serve` without an agent: who is let in, what ECS's answer becomes, what is acknowledged and when, the
+// secret's file, what the monitor says.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Hello } from "../../../host/capture/hello.js";
+import { RingReader } from "../../../host/capture/ring.js";
+import { Feed } from "../../../host/engine/feed.js";
+import { VedetteError } from "../../../host/errors.js";
+import { Guests } from "../../../host/fargate/guests.js";
+import { Ledger } from "../../../host/fargate/ledger.js";
+import { imageFacts, readTask, TaskMetadata } from "../../../host/fargate/metadata.js";
+import { Monitor, parseAddress } from "../../../host/fargate/monitor.js";
+import { Secret } from "../../../host/fargate/secret.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
+
+const folder = mkdtempSync(join(tmpdir(), "station-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function hello(stream: number, more: Partial<Hello> = {}): Hello {
+  const known = {
+    pid: 7,
+    hostname: "h",
+    command: ["app"],
+    agent: "1",
+    kernel: "6",
+    arch: "x86_64",
+    tiers: [],
+    snaplen: 80,
+  };
+  return { stream, source: new Uint8Array(16).fill(stream), ...known, container: null, secret: null, ...more };
+}
+
+const code = (attempt: () => unknown): string => {
+  try {
+    attempt();
+    return "";
+  } catch (error) {
+    return error instanceof VedetteError ? error.code : String(error);
+  }
+};
+
+test("a guest must know the secret", () => {
+  const guests = new Guests(new Secret("right"));
+  assert.is(
+    code(() => guests.admit(hello(1))),
+    "VEDETTE_SECRET_WRONG",
+  );
+  assert.is(
+    code(() => guests.admit(hello(1, { secret: "wrong" }))),
+    "VEDETTE_SECRET_WRONG",
+  );
+  assert.is(
+    code(() => guests.admit(hello(1, { secret: "right" }))),
+    "",
+  );
+});
+
+test("a container has one live stream; its own agent may come back, another may not", () => {
+  const guests = new Guests(null);
+  const app = { container: { name: "app" } };
+  guests.admit(hello(1, app));
+  assert.is(
+    code(() => guests.admit(hello(2, app))),
+    "VEDETTE_CONTAINER_TAKEN",
+  );
+  assert.is(
+    code(() => guests.admit(hello(3, { ...app, source: new Uint8Array(16).fill(1) }))),
+    "",
+  );
+  guests.leave(1);
+  guests.leave(3);
+  assert.is(
+    code(() => guests.admit(hello(2, app))),
+    "",
+  );
+  assert.is(guests.admit(hello(4, { container: { name: "x".repeat(300), id: "c-1" } })).name, "c-1");
+});
+
+test("a secret is made once, and readable by the task's users", () => {
+  const path = join(folder, "secret");
+  const made = Secret.atPath(path);
+  const text = readFileSync(path, "utf8").trim();
+  assert.match(text, /^[0-9a-f]{32}$/);
+  assert.is(statSync(path).mode & 0o777, 0o444);
+  assert.ok(made.matches(text) && Secret.atPath(path).matches(text) && !made.matches(null));
+  writeFileSync(join(folder, "short"), "x");
+  Secret.atPath(join(folder, "short"));
+  assert.match(readFileSync(join(folder, "short"), "utf8"), /^[0-9a-f]{32}\n$/);
+  assert.is(
+    code(() => Secret.atPath(join(folder, "none", "secret"))),
+    "VEDETTE_SECRET_UNUSABLE",
+  );
+});
+
+test("images are taken apart as they are written", () => {
+  const cases: [string, string | null, string | null, string | null][] = [
+    ["nginx", "nginx", null, null],
+    ["nginx:1.27", "nginx", "1.27", null],
+    ["registry:5000/team/app", "registry:5000/team/app", null, null],
+    ["registry:5000/team/app:2@sha256:ab", "registry:5000/team/app", "2", "sha256:ab"],
+  ];
+  for (const [image, repository, tag, digest] of cases) {
+    const facts = imageFacts(image, null);
+    assert.equal([facts.imageRepository, facts.imageTag, facts.imageDigest], [repository, tag, digest], image);
+  }
+  assert.is(imageFacts("a", "sha256:cd").imageDigest, "sha256:cd");
+  assert.is(imageFacts(null, null).imageRepository, null);
+});
+
+test("an answer that does not hold costs only what does not hold", () => {
+  assert.is(readTask("no"), null);
+  const [facts] = readTask({
+    TaskARN: 7,
+    Family: "f",
+    Containers: [{ DockerId: "a-1", Name: "app" }, { Name: 3 }, null],
+  })!;
+  assert.equal([facts!.id, facts!.taskArn, facts!.taskFamily, facts!.image], ["a-1", null, "f", null]);
+  assert.equal(readTask({ Containers: "none" }), []);
+});
+
+test("a container is found by id, by name, and asked for again when it comes later", async () => {
+  let asked = 0;
+  const containers = [{ DockerId: "t-1", Name: "app", Image: "app:1" }];
+  const server = createServer((_, response) => {
+    asked++;
+    response.end(JSON.stringify({ TaskARN: "arn", Containers: containers }));
+  }).listen(0);
+  let now = 10_000;
+  const metadata = new TaskMetadata(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v4/x`, () => now);
+  assert.is((await metadata.find({ id: "t-1", name: null }))?.name, "app");
+  assert.is((await metadata.find({ id: "other", name: "app" }))?.taskArn, "arn");
+  assert.is(asked, 1);
+  containers.push({ DockerId: "t-2", Name: "late", Image: "late:1" });
+  assert.is(await metadata.find({ id: null, name: "late" }), null, "not more often than once a second");
+  now += 1_000;
+  assert.is((await metadata.find({ id: null, name: "late" }))?.id, "t-2");
+  server.close();
+  assert.is(await new TaskMetadata(null).find({ id: "t-1", name: "app" }), null);
+  assert.is(await new TaskMetadata("http://127.0.0.1:1/v4/x").find({ id: "t-1", name: "app" }), null);
+});
+
+test("a batch is acknowledged a turn after the last worker has gone past it", () => {
+  const feed = new Feed(1 << 20);
+  const [worker, slow, own] = [feed.reader(), feed.reader(), feed.reader()];
+  const told: [number, number][] = [];
+  const ledger = new Ledger(feed.ring, own, [worker, slow], {
+    onBatch: () => {},
+    acknowledge: (...what) => told.push(what),
+  });
+  const readers = [new RingReader(feed.ring, worker), new RingReader(feed.ring, slow)];
+  feed.offer(openBatch(new BatchBuilder({ clock: 1n }).bytes()), 5);
+  ledger.turn();
+  readers[0]!.next(0);
+  readers[0]!.release();
+  ledger.turn();
+  ledger.turn();
+  assert.equal(told, [], "the slow worker has not judged it");
+  readers[1]!.next(0);
+  readers[1]!.release();
+  ledger.turn();
+  assert.equal(told, [], "its alerts are on their way");
+  ledger.turn();
+  assert.is(told.length, 1);
+  assert.is(told[0]![0], 5);
+  ledger.end(5, "00".repeat(16));
+  ledger.turn();
+  ledger.turn();
+  assert.is(told.length, 2);
+  assert.ok(ledger.isIdle);
+  ledger.close();
+});
+
+test("the monitor says whether it is ready, and counts what agents lost once", async () => {
+  const monitor = new Monitor();
+  const port = await monitor.listen("127.0.0.1:0");
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  assert.is((await ask("/healthz")).status, 503);
+  monitor.isReady = true;
+  assert.is(await (await ask("/healthz")).text(), "ok\n");
+  monitor.onLost("app", "s1", [3, 0]);
+  monitor.onLost("app", "s1", [5, 0]);
+  monitor.onLost("app", "s2", [1, 0]);
+  const text = await (await ask("/metrics")).text();
+  assert.match(text, /vedette_lost_events_total\{container="app",reason="spool"\} 6\n/);
+  assert.is((await ask("/other")).status, 404);
+  monitor.close();
+});
+
+test("an address of the monitor is an address and a port", () => {
+  assert.equal(parseAddress("127.0.0.1:80"), ["127.0.0.1", 80]);
+  assert.equal(parseAddress("[::1]:80"), ["::1", 80]);
+  for (const bad of ["80", "localhost:80", "1.2.3.4:99999", ""])
+    assert.is(
+      code(() => parseAddress(bad)),
+      "VEDETTE_LISTEN_REFUSED",
+    );
+});
+
+test.run();

@@ -2,7 +2,7 @@
 // Plays scenes under `vedette run` with Falco's rules, on the machine or in a container as Fargate makes one, and gives the alerts of
 // each scene. Every process of a scene has SCENE=N in its environment, which the alerts are made to tell.
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Task } from "../lab/task.js";
 import { buildFixture } from "./fixtures.js";
@@ -29,18 +29,28 @@ export const RULES = ["falco_rules", "falco-incubating_rules", "falco-sandbox_ru
 // Where programs of a scene stand: one file under as many names as it takes.
 export class Wings {
   readonly folder = scratch();
-  readonly #stage = buildFixture("stage");
   readonly #made = new Set<string>();
+  #rooms = 0;
 
-  // The path of the stage under a name of its own.
-  program(name: string): string {
-    const path = join(this.folder, "bin", name);
-    if (!this.#made.has(name)) {
-      mkdirSync(dirname(path), { recursive: true });
-      if (this.#made.size === 0) writeFileSync(join(this.folder, "stage"), readFileSync(this.#stage), { mode: 0o755 });
-      linkSync(join(this.folder, "stage"), path);
-      this.#made.add(name);
-    }
+  constructor() {
+    chmodSync(this.folder, 0o755); // scenes may have another user
+  }
+
+  // The path of the stage, or of another fixture, under a name of its own.
+  program(name: string, fixture = "stage"): string {
+    const [path, original] = [join(this.folder, "bin", name), join(this.folder, fixture)];
+    if (this.#made.has(name)) return path;
+    this.#made.add(name);
+    mkdirSync(dirname(path), { recursive: true });
+    if (!existsSync(original)) copyFileSync(buildFixture(fixture), original);
+    linkSync(original, path);
+    return path;
+  }
+
+  // A folder for one scene to write in.
+  room(): string {
+    const path = join(this.folder, `room-${this.#rooms++}`);
+    mkdirSync(path);
     return path;
   }
 
@@ -57,6 +67,8 @@ export interface PlayOptions {
   rules?: readonly string[];
   options?: readonly string[];
   task?: Task; // in a container of this task
+  network?: string; // on the machine, in a network of its own
+  capabilities?: readonly string[]; // that the container has beside Docker's own
 }
 
 // The alerts of each scene, by its place.
@@ -66,7 +78,7 @@ export async function play(wings: Wings, scenes: readonly (readonly Line[])[], o
   const rules = (options.rules ?? RULES.slice(0, 1)).flatMap((path) => ["--falco-rules", path]);
   const extra = ["-o", `append_output[].extra_output=scene=%${SCENE}`, ...(options.options ?? []).flatMap((one) => ["-o", one])];
   const argv = [...VEDETTE, "run", ...rules, ...extra, "--alerts", alerts, "--", ...wings.command(scenes)];
-  const { status, stderr } = options.task ? await inContainer(options.task, wings, argv) : await run(argv, { limitMs: LIMIT_MS });
+  const { status, stderr } = options.task ? await inContainer(options.task, wings, argv, options.capabilities ?? []) : await run(inNetwork(options.network, argv), { limitMs: LIMIT_MS });
   if (status !== 0) throw new Error(`vedette run ended with ${status}\n${tail(stderr)}`);
   const found: FalcoAlert[][] = scenes.map(() => []);
   for (const line of readFileSync(alerts, "utf8").split("\n").filter(Boolean)) {
@@ -76,7 +88,16 @@ export async function play(wings: Wings, scenes: readonly (readonly Line[])[], o
   return found;
 }
 
-async function inContainer(task: Task, wings: Wings, args: readonly string[]): Promise<{ status: number | null; stderr: string }> {
+function inNetwork(network: string | undefined, argv: readonly string[]): string[] {
+  return network === undefined ? [...argv] : ["ip", "netns", "exec", network, ...argv];
+}
+
+async function inContainer(
+  task: Task,
+  wings: Wings,
+  args: readonly string[],
+  capabilities: readonly string[],
+): Promise<{ status: number | null; stderr: string }> {
   const { makeRootfs } = await import("../lab/rootfs.js");
   const { path, mounts } = makeRootfs("debian", join(wings.folder, "rootfs"));
   const own = [ROOT, join(ROOT, "../shared"), wings.folder].map((source) => ({ source, destination: source }));
@@ -85,7 +106,7 @@ async function inContainer(task: Task, wings: Wings, args: readonly string[]): P
     name: randomBytes(32).toString("hex"), // a container's id is known by its group
     rootfs: path,
     args,
-    addCapabilities: ["SYS_PTRACE"],
+    addCapabilities: ["SYS_PTRACE", ...capabilities],
     mounts: [...mounts, ...own],
   });
   return container.ended;

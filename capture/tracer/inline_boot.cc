@@ -27,6 +27,12 @@ void stage_registers(Registers& registers, const RingSlot* slot, const NearSegme
   raw.r14 = near_address;
 }
 
+// The file may have been replaced since it was mapped.
+bool holds_syscall(Task& task, uint64_t address) {
+  uint8_t bytes[2];
+  return task.memory.read(address, bytes, sizeof bytes) == sizeof bytes && bytes[0] == 0x0f && bytes[1] == 0x05;
+}
+
 // An image that lies where our page must go.
 bool is_in_the_way(const ElfImage& image) { return !image.position_independent && image.lowest < VEDETTE_AGENT_LIMIT; }
 
@@ -53,6 +59,7 @@ void InlineTier::on_exec(Task& task) {
   if (!first || !first->any_syscall() || !registers) return;
   const uint64_t bias = registers->ip() - first->image().entry;
   if (bias % kPage != 0 || (!first->image().position_independent && bias != 0)) return;
+  if (!holds_syscall(task, bias + *first->any_syscall())) return;
 
   auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
   image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});

@@ -64,6 +64,7 @@ bool InlineDrain::take(RingSlot& slot) {
     case Ring::Next::Record: break;
   }
   const RingRecord& record = copy_.record();
+  if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
   if (record.nr >= VEDETTE_CALLS || !inline_numbers_[record.nr]) {
     tell_damage(slot);
     return true;

@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 

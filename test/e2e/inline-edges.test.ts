@@ -10,7 +10,17 @@ import { type Event, summary, trace } from "./traces.js";
 
 const test = suite("inline edges");
 
-const SAME = ["own_gs", "junk_gs", "ip_filter", "trap_filter", "family", "registers", "bad_pointers"];
+const SAME = [
+  "own_gs",
+  "junk_gs",
+  "ip_filter",
+  "trap_filter",
+  "family",
+  "registers",
+  "bad_pointers",
+  "interrupted",
+  "cancelled",
+];
 const TELLS: Record<string, RegExp> = {
   own_gs: /uses GS/,
   junk_gs: /GS base/,
@@ -85,6 +95,18 @@ test("a site that cannot be patched stays traced, and the summary says which and
   const site = counted.unpatched.find((one) => one.site.includes("inline_edges+0x"));
   assert.match(String(site?.site), /: flags live$/);
   assert.is(site!.traps, 50);
+});
+
+test("an interrupted call is one event: what the program saw of it", async () => {
+  const { events } = await trace("edges-interrupted-events", [buildFixture("inline_edges"), "interrupted"], {
+    cwd: scratch(),
+  });
+  const root = events[0]!["proc.pid"];
+  const reads = of(events, "read").filter((event) => event["proc.pid"] === root && String(event["fd.type"]) === "pipe");
+  const count = (result: string) => reads.filter((event) => String(event["evt.rawres"]) === result).length;
+  assert.is(count("1"), 8 + 5 + 3, "bytes");
+  assert.is(count("-4"), 5 + 5, "EINTR, also where the handler jumped away");
+  assert.is(reads.length, 8 + 5 + 5 + 3 + 5);
 });
 
 const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);

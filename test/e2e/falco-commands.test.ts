@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands for Falco's rules, as a user gives them.
+// Time limit: 300 s.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ROOT, run, scratch, VEDETTE } from "./programs.js";
+
+const FALCO = join(ROOT, "../shared/falco");
+const RULES = join(FALCO, "rules/falco_rules.yaml");
+const CAT_WRITE = join(FALCO, "captures/cat_write.scap");
+const TAGGED = join(FALCO, "fixtures/SingleRuleWithTags.yaml");
+const vedette = (...args: string[]) => run([...VEDETTE, ...args], { env: { FALCO_HOSTNAME: "test-falco-hostname" } });
+
+// What Falco itself prints for this capture and these rules, first line.
+const MEMBERS = {
+  hostname: '"hostname":"test-falco-hostname"',
+  output: '"output":"16:17:57.881781397: Warning An open was seen (command=cat /dev/null)"',
+  fields: '"output_fields":{"evt.time":1470327477881781397,"proc.cmdline":"cat /dev/null"}',
+  rest: '"priority":"Warning","rule":"open_from_cat","source":"syscall"',
+  tags: '"tags":["filesystem","process","testing"]',
+  time: '"time":"2016-08-04T16:17:57.881781397Z"',
+};
+const line = (...names: (keyof typeof MEMBERS)[]): string => `{${names.map((name) => MEMBERS[name]).join(",")}}`;
+
+for (const [options, expected] of [
+  [[], line("hostname", "output", "fields", "rest", "tags", "time")],
+  [["json_include_output_property=false"], line("hostname", "fields", "rest", "tags", "time")],
+  [["json_include_tags_property=false"], line("hostname", "output", "fields", "rest", "time")],
+  [["json_include_output_fields_property=false"], line("hostname", "output", "rest", "tags", "time")],
+  [["json_output=false"], "16:17:57.881781397: Warning An open was seen (command=cat /dev/null)"],
+  [
+    ["json_output=false", "time_format_iso_8601=true"],
+    "2016-08-04T16:17:57.881781397+0000: Warning An open was seen (command=cat /dev/null)",
+  ],
+] as const) {
+  test(`replay with ${options.join(" ") || "Falco's defaults"} prints Falco's lines`, async () => {
+    const flags = ["append_output.suggested_output=false", ...options].flatMap((option) => ["-o", option]);
+    const { stdout, status } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, ...flags);
+    const lines = stdout.trimEnd().split("\n");
+    assert.is(status, 0);
+    assert.is(lines.length, 8);
+    assert.is(lines[0], expected);
+  });
+}
+
+test("replay without rules prints events, all or those of a condition", async () => {
+  const all = (await vedette("replay", CAT_WRITE, "--json")).stdout.trimEnd().split("\n");
+  const opens = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=open")).stdout.trimEnd().split("\n");
+  assert.ok(all.length > opens.length && opens.length >= 8);
+  for (const text of opens) assert.is((JSON.parse(text) as Record<string, unknown>)["evt.type"], "open");
+});
+
+test("a capture that is none is refused", async () => {
+  const { status, stderr } = await vedette("replay", RULES);
+  assert.is(status, 2);
+  assert.match(stderr, "VEDETTE_SCAP_UNREADABLE");
+});
+
+test("check gives Falco's JSON, and exit status 1 for what cannot be loaded", async () => {
+  const good = await vedette("policy", "check", "--falco", RULES, "--json");
+  assert.is(good.status, 0);
+  const [result] = (JSON.parse(good.stdout) as { falco_load_results: Record<string, unknown>[] }).falco_load_results;
+  assert.equal(result, { errors: [], name: RULES, successful: true, warnings: [] });
+  const bad = await vedette("policy", "check", "--falco", join(FALCO, "fixtures/InvalidRuleOutput.yaml"), "--json");
+  assert.is(bad.status, 1);
+  assert.match(bad.stdout, '"code":"LOAD_ERR_COMPILE_OUTPUT"');
+});
+
+test("rules that cannot be loaded keep the workload from starting", async () => {
+  const rules = join(FALCO, "fixtures/InvalidRuleOutput.yaml");
+  const { status, stdout, stderr } = await vedette("run", "--falco-rules", rules, "--", "echo", "started");
+  assert.is(status, 1);
+  assert.is(stdout, "");
+  assert.match(stderr, "VEDETTE_FALCO_RULES");
+  assert.match(stderr, "LOAD_ERR_COMPILE_OUTPUT");
+});
+
+test("an unknown value of rule_matching is refused with exit status 1", async () => {
+  const { status, stderr } = await vedette("run", "--falco-rules", RULES, "-o", "rule_matching=some", "--", "true");
+  assert.is(status, 1);
+  assert.match(stderr, "VEDETTE_FALCO_OPTION");
+});
+
+test("imported rules run without their files, and can be changed in policy.yaml", async () => {
+  const folder = join(scratch(), "imported");
+  const imported = await vedette("policy", "import-falco", RULES, "--out", folder);
+  assert.is(imported.status, 0);
+  assert.ok(existsSync(join(folder, "policy.wasm")));
+  const judged = await vedette("run", "--policy", folder, "--", "cat", "/etc/shadow");
+  assert.match(judged.stderr, '"rule":"Read sensitive file untrusted"');
+  const change = "rules: {Read sensitive file untrusted: {enabled: false}}\n";
+  writeFileSync(join(folder, "policy.yaml"), `${readFileSync(join(folder, "policy.yaml"), "utf8")}${change}`);
+  const silent = await vedette("run", "--policy", folder, "--", "cat", "/etc/shadow");
+  assert.not.match(silent.stderr, "Read sensitive file");
+});
+
+test("import-falco leaves a folder alone in which there is something else", async () => {
+  const { status, stderr } = await vedette("policy", "import-falco", RULES, "--out", FALCO);
+  assert.is(status, 2);
+  assert.match(stderr, "VEDETTE_POLICY_EXISTS");
+});
+
+test("trace -f shows what a condition matches, and tells where one is wrong", async () => {
+  const good = await vedette("trace", "--json", "-f", "evt.type=openat and fd.name=/etc/hostname", "--", "cat", "/etc/hostname");
+  const lines = good.stderr.trimEnd().split("\n");
+  assert.is(lines.length, 1);
+  assert.match(lines[0]!, '"fd.name":"/etc/hostname"');
+  const bad = await vedette("trace", "-f", "evt.type=openat and fd.nam=x", "--", "cat", "/etc/hostname");
+  assert.is(bad.status, 2);
+  assert.match(bad.stderr, "wrong at column 21: filter_check called with nonexistent field fd.nam. [VEDETTE_FALCO_CONDITION]");
+});
+
+test("alerts go to an HTTP receiver while the workload runs", async () => {
+  const bodies: string[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (part: string) => (body += part));
+    request.on("end", () => (bodies.push(body), response.end()));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const options = ["http_output.enabled=true", `http_output.url=${url}`].flatMap((option) => ["-o", option]);
+  const { stderr } = await vedette("run", "--falco-rules", RULES, ...options, "--", "cat", "/etc/shadow");
+  server.closeAllConnections();
+  server.close();
+  assert.equal(bodies, stderr.trimEnd().split("\n"));
+});
+
+test("fields lists what conditions can ask for", async () => {
+  const { stdout, status } = await vedette("fields", "--json");
+  assert.is(status, 0);
+  const fields = JSON.parse(stdout) as { name: string; answered: boolean; doc?: string }[];
+  for (const name of ["evt.type", "proc.aname", "fd.sip", "user.name", "container.id"])
+    assert.ok(fields.find((field) => field.name === name)?.answered, name);
+});
+
+test.run();

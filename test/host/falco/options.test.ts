@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Falco's options: which are understood, what they choose, and what is said of those that are not.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VedetteError } from "../../../host/errors.js";
+import { extrasOf, readOptions } from "../../../host/falco/options.js";
+import { selectionsOf, selectRules } from "../../../host/falco/select.js";
+import { loadText } from "./shared.js";
+
+function refusal(option: string): string {
+  try {
+    readOptions([option]);
+  } catch (error) {
+    if (error instanceof VedetteError && error.code === "VEDETTE_FALCO_OPTION") return error.message;
+    throw error;
+  }
+  return "";
+}
+
+test("options choose matching, priority, the form of alerts and their extras", () => {
+  const options = readOptions([
+    "rule_matching=first",
+    "priority=warning",
+    "json_output=true",
+    "json_include_output_property=false",
+    "json_include_message_property=true",
+    "json_include_tags_property=false",
+    "time_format_iso_8601=true",
+    "append_output.suggested_output=false",
+    'append_output[]={match: {source: syscall, tags: [a]}, extra_output: "pid=%proc.pid"}',
+    "append_output[].extra_output=tid=%thread.tid",
+  ]);
+  assert.is(options.matching, "first");
+  assert.is(options.least, "Warning");
+  assert.is(options.json, true);
+  assert.equal(options.members, { output: false, outputFields: true, tags: false, message: true });
+  assert.is(options.isIso8601, true);
+  assert.equal(extrasOf(options), [
+    { format: "pid=%proc.pid", source: "syscall", tags: ["a"] },
+    { format: "tid=%thread.tid" },
+  ]);
+});
+
+test("without options Falco's container fields are appended", () => {
+  const formats = extrasOf(readOptions([])).map(({ format }) => format);
+  assert.is(formats.length, 6);
+  assert.is(formats[0], "container_id=%container.id");
+  assert.is(formats[5], "k8s_ns_name=%k8s.ns.name");
+});
+
+test("outputs: files and HTTP receivers", () => {
+  const { file, http, isToStdout } = readOptions([
+    "stdout_output.enabled=true",
+    "file_output.enabled=true",
+    "file_output.filename=/var/log/falco.json",
+    "http_output.enabled=true",
+    "http_output.url=https://sidekick:2801/",
+    "http_output.mtls=true",
+    "http_output.client_cert=/c.pem",
+    "http_output.client_key=/k.pem",
+    "http_output.ca_cert=/ca.pem",
+    "http_output.compress_uploads=true",
+    "outputs_queue.capacity=5",
+  ]);
+  assert.is(isToStdout, true);
+  assert.is(file, "/var/log/falco.json");
+  assert.equal(http, {
+    url: "https://sidekick:2801/",
+    userAgent: "falcosecurity/falco",
+    capacity: 5,
+    isMutual: true,
+    certificate: "/c.pem",
+    key: "/k.pem",
+    ca: "/ca.pem",
+    isCompressed: true,
+  });
+  const plain = readOptions(["http_output.enabled=true", "http_output.url=http://x/", "http_output.client_key=/k.pem"]);
+  assert.is(plain.http?.key, undefined, "a key without mtls is not used");
+});
+
+for (const [option, reason] of [
+  ["rule_matching=some", "must be one of all, first"],
+  ["rule_matching", "not of the form KEY=VALUE"],
+  ["json_output=perhaps", "must be true or false"],
+  ["priority=loud", "must be one of Emergency"],
+  ["no_such_option=1", "Falco has no option no_such_option"],
+  ["syscall_event_drops.threshold=-1", "a number from 0 to 1"],
+  ["syscall_event_drops.threshold=1.5", "a number from 0 to 1"],
+  ["http_output.url=here", "must be an http or https URL"],
+  ["http_output.enabled=true", "names no receiver"],
+  ["file_output.enabled=true", "names no file"],
+  ["append_output[]=[1]", "must be a mapping"],
+  ["append_output[]={extra_fields: [evt.num]}", "it has no key extra_fields"],
+  ["rules[]={enable: {}}", "must name a rule or a tag"],
+] as const) {
+  test(`${option} is refused`, () => assert.match(refusal(option), reason));
+}
+
+test("what concerns other parts of Falco is named and does nothing", () => {
+  assert.equal(readOptions(["engine.kind=nodriver", "program_output.program=cat"]).ignored, [
+    "engine.kind",
+    "program_output.program",
+  ]);
+});
+
+const { rules } = loadText(
+  [
+    ["open_1", "[a]", "WARNING", true],
+    ["open_2", "[a, b]", "INFO", true],
+    ["read_1", "[b]", "CRITICAL", false],
+  ]
+    .map(([name, tags, priority, enabled]) =>
+      `- {rule: ${name}, desc: d, condition: evt.type=open, output: o, priority: ${priority}, tags: ${tags}, enabled: ${enabled}}`,
+    )
+    .join("\n"),
+);
+const enabled = (flags: Partial<Parameters<typeof selectionsOf>[0]>, least: "Debug" | "Warning" = "Debug"): string => {
+  const selections = selectionsOf({ tags: [], notTags: [], notRules: [], ...flags });
+  return selectRules(rules, selections, least)
+    .filter((rule) => rule.enabled)
+    .map((rule) => rule.name)
+    .join(" ");
+};
+
+test("rules are chosen by tags, by names and by priority, the last choice winning", () => {
+  assert.is(enabled({}), "open_1 open_2");
+  assert.is(enabled({ tags: ["b"] }), "open_2 read_1");
+  assert.is(enabled({ notTags: ["b"] }), "open_1");
+  assert.is(enabled({ notRules: ["pen_1"] }), "open_2");
+  assert.is(enabled({}, "Warning"), "open_1");
+  const { selections } = readOptions(["rules[].disable.rule=*", "rules[].enable.tag=b", "rules[].disable.rule=read_*"]);
+  const chosen = selectRules(rules, selections, "Debug").filter((rule) => rule.enabled);
+  assert.equal(
+    chosen.map((rule) => rule.name),
+    ["open_2"],
+  );
+});
+
+test.run();

@@ -139,10 +139,13 @@ function copyAgent(rootfs: string): void {
   cpSync(builtFile("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
 }
 
-/** There is no shell and no env(1) in the image: the kernel itself reads this line. */
+/**
+ * There is no shell and no env(1) in the image: the kernel itself reads this line, which takes one argument. A small young
+ * generation keeps the host's memory down: what it makes is short-lived, and a task may have 512 MiB in all.
+ */
 function writeCommand(rootfs: string): void {
   const path = join(rootfs, HOST_COMMAND);
-  writeFileSync(path, '#!/bin/node\nimport("/app/build/js/host/main.js");\n');
+  writeFileSync(path, '#!/bin/node --max-semi-space-size=1\nimport("/app/build/js/host/main.js");\n');
   chmodSync(path, 0o755);
 }
 

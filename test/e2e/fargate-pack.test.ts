@@ -116,6 +116,10 @@ const ATTACKS: Record<string, { script: string; rules: string[] }> = {
     rules: ["DNS past the resolver"],
   },
   "reads Vedette's secret": { script: "cat /vedette/secret", rules: ["Vedette's files touched"] },
+  "changes its user first": {
+    script: "setpriv --reuid 1000 --regid 1000 --clear-groups cat /vedette/secret",
+    rules: ["Vedette's files touched"],
+  },
   "plants a cron job": { script: "mkdir -p /etc/cron.d; echo x > /etc/cron.d/x", rules: ["Start-up file written"] },
 };
 

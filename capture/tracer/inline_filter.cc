@@ -34,11 +34,6 @@ constexpr std::initializer_list<Guard> kGuards = {};
 constexpr uint32_t kArchPrctl = 0;
 #endif
 
-bool in_agent(uint64_t address) {
-  if (address < VEDETTE_AGENT_LIMIT) return address >= VEDETTE_AGENT_BASE;
-  return (static_cast<uint32_t>(address >> 32) & kRegionMask) == kRegionHigh;
-}
-
 FilterRule guard_rule(const Guard& guard) {
   FilterRule rule{guard.nr, {}};
   if (guard.flag != 0) rule.conditions.push_back({3, guard.flag, guard.flag});
@@ -73,10 +68,15 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
   for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
 }
 
+bool is_in_agent(uint64_t address) {
+  if (address < VEDETTE_AGENT_LIMIT) return address >= VEDETTE_AGENT_BASE;
+  return (static_cast<uint32_t>(address >> 32) & kRegionMask) == kRegionHigh;
+}
+
 bool touches_agent(uint32_t nr, const uint64_t (&args)[6]) {
   for (const Guard& guard : kGuards) {
     if (guard.nr != nr || (args[3] & guard.flag) != guard.flag) continue;
-    if (in_agent(args[guard.arg])) return true;
+    if (is_in_agent(args[guard.arg])) return true;
     // A range that begins below the agent's may reach into it.
     const bool has_length = guard.arg == 0 && nr != SYS_shmdt && nr != SYS_mmap;
     if (has_length && args[0] < VEDETTE_AGENT_BASE && args[1] > VEDETTE_AGENT_BASE - args[0]) return true;

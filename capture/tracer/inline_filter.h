@@ -20,6 +20,9 @@ inline constexpr uint32_t kRingSlotsMax = 16384;
 
 void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity);
 
+// The agent's page, or a place where rings lie.
+bool is_in_agent(uint64_t address);
+
 // Would this call change the agent's memory? Asked of calls that the rules above have stopped.
 bool touches_agent(uint32_t nr, const uint64_t (&args)[6]);
 

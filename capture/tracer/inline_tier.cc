@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -41,6 +42,17 @@ bool tests_ip(Task& task, uint64_t program_address) {
   constexpr uint32_t kIpLow = offsetof(seccomp_data, instruction_pointer);
   return std::any_of(code.begin(), code.end(), [](const sock_filter& one) {
     return one.code == (BPF_LD | BPF_W | BPF_ABS) && (one.k == kIpLow || one.k == kIpLow + 4);
+  });
+}
+
+// process_vm_writev into the agent's range: of this process or another, it lies at the same place in all.
+bool writes_agent(Task& task, const uint64_t (&args)[6]) {
+  iovec remote[VEDETTE_VECTOR_MAX] = {};
+  const size_t wanted = std::min<uint64_t>(args[4], std::size(remote)) * sizeof(iovec);
+  const size_t count = task.memory.read(args[3], remote, wanted) / sizeof(iovec);
+  return std::any_of(remote, remote + count, [](const iovec& one) {
+    const uint64_t start = reinterpret_cast<uint64_t>(one.iov_base);
+    return is_in_agent(start) || (start < VEDETTE_AGENT_BASE && one.iov_len > VEDETTE_AGENT_BASE - start);
   });
 }
 
@@ -127,7 +139,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   }
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
-  if (touches_agent(nr, args)) return refuse(task, nr);
+  if (touches_agent(nr, args) || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
   if (AgentPage::contains(at.instruction_pointer)) {
     context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
   }

@@ -145,7 +145,13 @@ void Lives::on_exec(Tid tid) {
     context_.state.on_exec(number(tid), number(former), context_.clock.now_ns());
   }
   context_.hooks.on_exec(*task);
-  (void)ptrace_resume(tid, task->call != nullptr ? Resume::ToReturn : Resume::Run);
+  // From here on it cannot fail; waiting for its return would only be one stop more.
+  if (task->call != nullptr) {
+    task->phase = Phase::Running;
+    task->call->sighting.event.call.exit_ns = context_.clock.now_ns();
+    calls_.settle(*task, std::move(task->call), 0);
+  }
+  (void)ptrace_resume(tid, Resume::Run);
 }
 
 // Only now is there a workload: until here the process was ours, with our descriptors.

@@ -4,7 +4,7 @@
 // more than it earned, and its reserve, has to rest. An honest policy takes a hundredth of what it earns.
 const NS_PER_BATCH = 1_000_000;
 const NS_PER_EVENT = 5_000;
-const RESERVE_NS = 150_000_000;
+const RESERVE_NS = 80_000_000;
 
 export class Credit {
   #ns = RESERVE_NS;

@@ -45,7 +45,7 @@ export interface SeatStatus {
 }
 
 /** Longest time for one batch in one policy, where nothing else is said. */
-export const BUDGET_MS = 250;
+export const BUDGET_MS = 100;
 
 export class Engine {
   readonly #options: EngineOptions;

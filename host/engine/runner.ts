@@ -16,6 +16,9 @@ import type { LoadedPolicy } from "./policy.js";
 const ALERTS_PER_BATCH = 1000;
 const LOG_LINES_PER_BATCH = 10;
 const TRAPS_PER_BATCH = 8;
+/** Traps that a policy may have in a while, whatever the batches: each costs a new instance. */
+const TRAPS_MAX = 16;
+const TRAP_NS = 10_000_000_000; // one more each ten seconds, by the batches' clock
 const TYPE_WORDS = 16;
 
 export interface RunnerFault {
@@ -43,6 +46,8 @@ export class PolicyRunner {
   #batch: Batch | null = null;
   #alerts: Alert[] = [];
   #suppressed = 0;
+  #trapsLeft = TRAPS_MAX;
+  #trappedAt = 0;
   #logs: { level: number; text: string }[] = [];
 
   /** Makes the policy ready, with the state in `keep` if that is of its form. Throws VEDETTE_POLICY_INIT when its init fails. */
@@ -75,7 +80,7 @@ export class PolicyRunner {
       const record = Math.min(Math.max(trap.record, index), batch.count - 1);
       faults.push({ event: batch.first + record, reason: trap.message });
       index = record + 1;
-      isBroken = faults.length >= TRAPS_PER_BATCH || !this.#restart(faults);
+      isBroken = faults.length >= TRAPS_PER_BATCH || !this.#maySurvive(batch.clock) || !this.#restart(faults);
     }
     this.#batch = null;
     if (!isBroken) this.#keepState();
@@ -95,6 +100,14 @@ export class PolicyRunner {
   /** Where its state is kept; null: it has none. */
   get keep(): SharedArrayBuffer | null {
     return this.#keep?.memory ?? null;
+  }
+
+  /** One trap more: whether it is still one now and then. */
+  #maySurvive(clock: bigint): boolean {
+    const now = Number(clock);
+    this.#trapsLeft = Math.min(TRAPS_MAX, this.#trapsLeft + Math.max(0, now - this.#trappedAt) / TRAP_NS) - 1;
+    this.#trappedAt = Math.max(this.#trappedAt, now);
+    return this.#trapsLeft > 0;
   }
 
   #start(): PolicyInstance {

@@ -78,3 +78,33 @@ export function batchOf(results: readonly number[], first = 1): Batch {
     builder.record("openat", { process, result, params: { dirfd: -100, name: "/x", flags: 0 } });
   return openBatch(builder.bytes());
 }
+
+const ALERT_IMPORT = '(import "vedette" "alert" (func $alert (param i32 i32 i32 i32)))';
+const ALERT_CALL = "(call $alert (i32.const 0) (local.get $at) (i32.const 1114112) (i32.const 12))";
+
+/** What a tenant that means harm can load, each active in every batch that it gets. */
+export const HOSTILE: Readonly<Record<string, readonly Change[]>> = {
+  endless: ENDLESS_AT_99,
+  slow: SLOW_AT_99,
+  growing: [
+    [
+      ALERT_CALL,
+      `(block $full (loop $more (br_if $full (i32.eq (memory.grow (i32.const 1)) (i32.const -1))) (br $more)))`,
+    ],
+  ],
+  recursive: [
+    [ALERT_IMPORT, `${ALERT_IMPORT}(func $again (param i32) (result i32) (call $again (call $again (local.get 0))))`],
+    [ALERT_CALL, "(drop (call $again (i32.const 0)))"],
+  ],
+  trapping: [[ALERT_CALL, "(unreachable)"]],
+  flooding: FLOOD,
+  longWinded: [[ALERT_CALL, "(call $alert (i32.const 0) (local.get $at) (i32.const 0) (i32.const 1048576))"]],
+  illegible: [
+    [
+      ALERT_CALL,
+      `(memory.fill (i32.const 1114112) (i32.const 255) (i32.const 4096)) (call $alert (i32.const 0) (local.get $at) (i32.const 1114112) (i32.const 4096))`,
+    ],
+  ],
+  outOfRange: [[ALERT_CALL, "(call $alert (i32.const 0) (local.get $at) (i32.const -1) (i32.const -1))"]],
+  forging: FORGER,
+};

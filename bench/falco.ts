@@ -11,7 +11,12 @@ import { interleaved } from "./measure/median.js";
 
 const ROUNDS = 7;
 const FOLDER = resolve(import.meta.dirname, "../../shared/falco/rules");
-const NAMES = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml", "falco-deprecated_rules.yaml"];
+const NAMES = [
+  "falco_rules.yaml",
+  "falco-incubating_rules.yaml",
+  "falco-sandbox_rules.yaml",
+  "falco-deprecated_rules.yaml",
+];
 const TARGETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   stable: { "mix of programs": 876 / 5, "open and close": 921 / 5, "fork and exec": 223 / 5 },
   all: { openat: 1000, execve: 2000 },
@@ -34,8 +39,15 @@ function costs(stream: Stream): Record<string, number> {
 }
 
 if (process.argv.includes("--json")) {
-  const report = rows.map(({ stream, ns }) => ({ stream: stream.name, events: stream.events, ns, targets: targetsOf(stream) }));
-  console.log(JSON.stringify({ sets: sets.map(({ name, rules, bytes }) => ({ name, rules, bytes })), streams: report }));
+  const report = rows.map(({ stream, ns }) => ({
+    stream: stream.name,
+    events: stream.events,
+    ns,
+    targets: targetsOf(stream),
+  }));
+  console.log(
+    JSON.stringify({ sets: sets.map(({ name, rules, bytes }) => ({ name, rules, bytes })), streams: report }),
+  );
 } else {
   for (const { name, rules, bytes } of sets) console.log(`${name.padEnd(18)} ${rules} rules, ${bytes} bytes of Wasm`);
   console.log(`\nns an event       events  ${sets.map(({ name }) => name.padStart(17)).join("")}   target`);
@@ -47,7 +59,9 @@ if (process.argv.includes("--json")) {
 process.exit(0);
 
 function targetsOf({ name }: Stream): Record<string, number> {
-  const found = Object.entries(TARGETS).flatMap(([set, values]) => (values[name] === undefined ? [] : [[set, values[name]] as const]));
+  const found = Object.entries(TARGETS).flatMap(([set, values]) =>
+    values[name] === undefined ? [] : [[set, values[name]] as const],
+  );
   return Object.fromEntries(found);
 }
 

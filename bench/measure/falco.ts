@@ -70,7 +70,11 @@ export function nothing(): Promise<Rules> {
 }
 
 export function rulesOf(name: string, paths: readonly string[], isShared: boolean): Promise<Rules> {
-  return compiled(name, paths.map((path) => ({ name: basename(path), content: readFileSync(path, "utf8") })), isShared);
+  return compiled(
+    name,
+    paths.map((path) => ({ name: basename(path), content: readFileSync(path, "utf8") })),
+    isShared,
+  );
 }
 
 async function compiled(name: string, files: readonly RuleFile[], isShared: boolean): Promise<Rules> {

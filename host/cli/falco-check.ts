@@ -7,7 +7,8 @@ import { print } from "./print.js";
 export function checkFalco(paths: readonly string[], options: { json?: boolean; falcoExact?: boolean }): number {
   const files = readRuleFiles(paths);
   const { results, contents, ok } = loadRules(files, { isFalcoExact: options.falcoExact ?? false });
-  if (options.json === true) print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)) })]);
+  if (options.json === true)
+    print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)) })]);
   else print(results.map((one) => one.text(contents).trimEnd()));
   return ok ? 0 : 1;
 }

@@ -9,14 +9,21 @@ export function printFields(options: { json?: boolean }): number {
   const own = FIELD_NAMES.filter((name) => !kFields.has(name));
   if (options.json === true) {
     const falco = [...kFields.values()].map(({ name, type, isList, arg, isAnswered, doc }) => ({
-      name, type, list: isList, argument: arg, answered: isAnswered, doc,
+      name,
+      type,
+      list: isList,
+      argument: arg,
+      answered: isAnswered,
+      doc,
     }));
     printJson([...falco, ...own.map((name) => ({ name, answered: true, output_only: true }))]);
     return 0;
   }
   const width = Math.max(...[...kFields.values()].map((field) => shown(field).length));
   print([
-    ...[...kFields.values()].map((field) => `${mark(field)} ${shown(field).padEnd(width)}  ${typeOf(field).padEnd(9)}  ${field.doc}`),
+    ...[...kFields.values()].map(
+      (field) => `${mark(field)} ${shown(field).padEnd(width)}  ${typeOf(field).padEnd(9)}  ${field.doc}`,
+    ),
     "",
     "-: always missing here; a comparison with it is false.",
     `In outputs only: ${own.join(", ")}`,

@@ -8,21 +8,31 @@ export type { FalcoFlags };
 /** Adds them to a command that judges events. */
 export function falcoOptions(command: Command, isImport = false): Command {
   if (!isImport)
-    command.option("--falco-rules <path>", "a file of Falco rules, or a folder of them; may be given again, in order", collect, []);
+    command.option(
+      "--falco-rules <path>",
+      "a file of Falco rules, or a folder of them; may be given again, in order",
+      collect,
+      [],
+    );
   return command
     .addOption(matching())
     .option("--falco-exact", "do as Falco does also where Falco is wrong")
     .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
     .option("-t, --tag <tag>", "run only rules with this tag; may be given again", collect, [])
     .option("-T, --without-tag <tag>", "switch rules with this tag off; may be given again", collect, [])
-    .option("-D, --without-rule <part>", "switch rules with this part in their name off; may be given again", collect, []);
+    .option(
+      "-D, --without-rule <part>",
+      "switch rules with this part in their name off; may be given again",
+      collect,
+      [],
+    );
 }
 
 const matching = (): Option =>
-  new Option("--matching <which>", "all: every rule that matches an event tells of it (default); first: the first one").choices([
-    "all",
-    "first",
-  ]);
+  new Option(
+    "--matching <which>",
+    "all: every rule that matches an event tells of it (default); first: the first one",
+  ).choices(["all", "first"]);
 
 export function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];

@@ -17,9 +17,15 @@ const VERSION = "1.0.0";
 export async function importFalco(paths: readonly string[], flags: FalcoFlags, folder: string): Promise<number> {
   const options = optionsIn(flags);
   const { wasm, policy, unmatched } = await falcoPolicy({ ...flags, falcoRules: paths }, options, say);
-  const others = existsSync(folder) ? readdirSync(folder).filter((name) => name !== MODULE_FILE && name !== POLICY_FILE) : [];
+  const others = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name !== MODULE_FILE && name !== POLICY_FILE)
+    : [];
   if (others.length > 0) throw new VedetteError("VEDETTE_POLICY_EXISTS", { path: folder });
-  const head = { name: nameOf(folder), version: VERSION, description: `Falco rules of ${paths.map((path) => basename(path)).join(", ")}` };
+  const head = {
+    name: nameOf(folder),
+    version: VERSION,
+    description: `Falco rules of ${paths.map((path) => basename(path)).join(", ")}`,
+  };
   try {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, MODULE_FILE), wasm);
@@ -37,6 +43,9 @@ export async function importFalco(paths: readonly string[], flags: FalcoFlags, f
 
 /** A folder's name as a policy's: small letters, digits, dots and dashes. */
 function nameOf(folder: string): string {
-  const name = basename(resolve(folder)).toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+  const name = basename(resolve(folder))
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
   return name === "" ? "falco" : name;
 }

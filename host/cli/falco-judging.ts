@@ -33,7 +33,8 @@ export async function judging(flags: JudgingFlags): Promise<Judging> {
     if (policy !== null) policies.push(policy);
     else say("vedette: none of Falco's rules is left that an event could match");
   }
-  if (options !== null && options.ignored.length > 0) say(`vedette: without meaning here: -o ${options.ignored.join(", ")}`);
+  if (options !== null && options.ignored.length > 0)
+    say(`vedette: without meaning here: -o ${options.ignored.join(", ")}`);
   return { policies, channels, host: process.env.FALCO_HOSTNAME };
 }
 

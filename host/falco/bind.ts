@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gives every check of a condition its types: the field it reads, the values it compares with, and the complaint when operator,
 // field and value do not fit. What comes out is what the compiler works on; nothing in it is text that still needs reading.
-import {
-  type CheckExpr, type Expr, fieldText, type Modifier, type Operand, type Operator, type Place, fromBytes, type TextValue,
-} from "./condition.js";
+
 import { EVENTS } from "../../build/generated/events.js";
+import {
+  type CheckExpr,
+  type Expr,
+  fieldText,
+  fromBytes,
+  type Modifier,
+  type Operand,
+  type Operator,
+  type Place,
+  type TextValue,
+} from "./condition.js";
 import { isEventType } from "./event-types.js";
 import { FieldError, type FieldType, type FieldUse, findField } from "./fields.js";
 import { parseRegex } from "./regex.js";
-import { type NetValue, parseBool, parseHexBytes, parseInteger, parseIp, parseNet, parsePort, ValueError } from "./values.js";
+import {
+  type NetValue,
+  parseBool,
+  parseHexBytes,
+  parseInteger,
+  parseIp,
+  parseNet,
+  parsePort,
+  ValueError,
+} from "./values.js";
 
 export type Bound =
   | { kind: "and" | "or"; children: Bound[] }
@@ -28,7 +46,14 @@ export interface BoundCheck {
 
 export type BoundOperand =
   | { kind: "field"; use: FieldUse; type: ValueType }
-  | { kind: "transform"; name: string; args: (BoundOperand | TextValue)[]; arg: string | null; type: ValueType; isList: boolean };
+  | {
+      kind: "transform";
+      name: string;
+      args: (BoundOperand | TextValue)[];
+      arg: string | null;
+      type: ValueType;
+      isList: boolean;
+    };
 
 export type ValueType = Exclude<FieldType, "arg">;
 export type BoundValue = string | bigint | boolean | NetValue; // by type: byte string; number or port; truth; address or net
@@ -95,7 +120,11 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
     warnOfDeprecated(e, warnings);
     return make([bindValue(e.right.value, type, op, e.left)], null);
   }
-  if (e.right.kind === "list") return make(e.right.values.map((value) => bindValue(value, type, op, e.left)), null);
+  if (e.right.kind === "list")
+    return make(
+      e.right.values.map((value) => bindValue(value, type, op, e.left)),
+      null,
+    );
   const right = bindOperand(e.right);
   if (right.type !== type) {
     throw new ValueError(`left and right hand side types are not compatible: ${type} and ${right.type}`);
@@ -171,8 +200,13 @@ const kOperatorsOf: Record<ValueType, string> = {
   net: "== = != in intersects",
 };
 const kTypeNames: Record<ValueType, string> = {
-  text: "string filters", bytes: "buffer filters", int: "numeric filters", port: "numeric filters", bool: "numeric filters",
-  ip: "ip address and network filters", net: "ip address and network filters",
+  text: "string filters",
+  bytes: "buffer filters",
+  int: "numeric filters",
+  port: "numeric filters",
+  bool: "numeric filters",
+  ip: "ip address and network filters",
+  net: "ip address and network filters",
 };
 
 function requireOperator(op: Operator, left: BoundOperand): void {

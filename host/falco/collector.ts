@@ -54,7 +54,11 @@ export class Collector {
 
   appendList(list: ListItem): void {
     const prev = this.lists.get(list.name);
-    refuse(!prev, "List uses 'append' or 'override.items: append' but no list by that name already exists", list.context);
+    refuse(
+      !prev,
+      "List uses 'append' or 'override.items: append' but no list by that name already exists",
+      list.context,
+    );
     prev!.items.push(...list.items);
     prev!.visibility = this.next++;
   }
@@ -136,11 +140,7 @@ export class Collector {
     const { context } = exception;
     const prev = rule.exceptions.find((e) => e.name === exception.name);
     if (prev) {
-      refuse(
-        exception.fields !== null,
-        "Can not append exception fields to existing exception, only values",
-        context,
-      );
+      refuse(exception.fields !== null, "Can not append exception fields to existing exception, only values", context);
       refuse(exception.comps !== null, "Can not append exception comps to existing exception, only values", context);
       prev.values.push(...exception.values);
       return;

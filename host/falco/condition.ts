@@ -77,7 +77,18 @@ export interface ListValue {
 // In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands before `<`.
 export const kNumberOperators = ["<=", "<", ">=", ">"] as const;
 export const kTextOperators = [
-  "==", "=", "!=", "glob", "iglob", "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith", "regex",
+  "==",
+  "=",
+  "!=",
+  "glob",
+  "iglob",
+  "contains",
+  "icontains",
+  "bcontains",
+  "startswith",
+  "bstartswith",
+  "endswith",
+  "regex",
 ] as const;
 export const kListOperators = ["intersects", "in", "pmatch"] as const;
 export const kModifiers = ["oneof", "anyof", "allof"] as const;

@@ -24,7 +24,8 @@ export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" 
       used.add(item);
       return levels === "one" ? inner.items : expand(inner, new Set([...seen, item]));
     });
-  for (const list of lists.values()) out.set(list.name, { name: list.name, items: expand(list, new Set()), isUsed: false });
+  for (const list of lists.values())
+    out.set(list.name, { name: list.name, items: expand(list, new Set()), isUsed: false });
   for (const name of used) out.get(name)!.isUsed = true;
   return out;
 }

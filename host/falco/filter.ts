@@ -26,7 +26,18 @@ export class Filter {
   static async of(condition: string): Promise<Filter> {
     const { expr, bound } = understand(condition);
     const events = capturedTypes(expr).map((event) => event.name);
-    const rule = { name: kName, desc: "", source: "syscall", output: "", priority: "Debug" as const, tags: [], enabled: true, expr, bound, events };
+    const rule = {
+      name: kName,
+      desc: "",
+      source: "syscall",
+      output: "",
+      priority: "Debug" as const,
+      tags: [],
+      enabled: true,
+      expr,
+      bound,
+      events,
+    };
     const { wasm, rules } = compilePolicy([rule], { name: kName });
     return new Filter(rules.length === 0 ? null : await admit(wasm, kName));
   }

@@ -6,7 +6,14 @@
 import type { Context } from "./location.js";
 
 export const kPriorities = [
-  "Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug",
+  "Emergency",
+  "Alert",
+  "Critical",
+  "Error",
+  "Warning",
+  "Notice",
+  "Informational",
+  "Debug",
 ] as const;
 export type Priority = (typeof kPriorities)[number];
 

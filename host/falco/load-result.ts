@@ -16,7 +16,8 @@ export const kLoadErrors = {
   LOAD_ERR_YAML_PARSE: { title: "YAML parse error", description: "The rules content is not valid YAML." },
   LOAD_ERR_YAML_VALIDATE: {
     title: "Error validating internal structure of YAML file",
-    description: "The YAML is valid but not of the form of a rules file: a key is missing, or a value has the wrong type.",
+    description:
+      "The YAML is valid but not of the form of a rules file: a key is missing, or a value has the wrong type.",
   },
   LOAD_ERR_COMPILE_CONDITION: {
     title: "Error compiling condition",
@@ -25,7 +26,8 @@ export const kLoadErrors = {
   LOAD_ERR_COMPILE_OUTPUT: { title: "Error compiling output", description: "An output is not a valid format." },
   LOAD_ERR_VALIDATE: {
     title: "Error validating rule/macro/list/exception objects",
-    description: "An item is wrong in itself: an undefined macro, an engine version that is not met, an append to nothing.",
+    description:
+      "An item is wrong in itself: an undefined macro, an engine version that is not met, an append to nothing.",
   },
   LOAD_ERR_EXTENSION: { title: "Error in extension item", description: "An extension item is wrong." },
 } satisfies Record<string, Meaning>;
@@ -60,7 +62,10 @@ export const kLoadWarnings = {
     title: "Multiple exceptions defined with the same name",
     description: "A rule defines more than one exception of the same name.",
   },
-  LOAD_INVALID_MACRO_NAME: { title: "Invalid macro name", description: "A macro has a name that conditions cannot use." },
+  LOAD_INVALID_MACRO_NAME: {
+    title: "Invalid macro name",
+    description: "A macro has a name that conditions cannot use.",
+  },
   LOAD_INVALID_LIST_NAME: { title: "Invalid list name", description: "A list has a name that conditions cannot use." },
   LOAD_COMPILE_CONDITION: {
     title: "Warning in rule condition",

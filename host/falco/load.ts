@@ -2,17 +2,17 @@
 // Loads rule files in order and compiles what they hold together: lists and exceptions are put into the text, the text is parsed,
 // macros are put into the tree, the tree is checked. Like Falco, the whole collection is compiled after each file, so that each
 // file's result says what is wrong once it is added.
-import { bind, BindError, type Bound } from "./bind.js";
+import { BindError, type Bound, bind } from "./bind.js";
 import { Collector } from "./collector.js";
-import { type Expr, type Place } from "./condition.js";
+import type { Expr, Place } from "./condition.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
 import { isField } from "./fields.js";
-import { type Extra, outputComplaint, withExtras } from "./output-format.js";
 import type { Priority, RuleItem } from "./items.js";
 import { LoadError, LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
-import { MacroError, type Macro, resolveMacros } from "./macros.js";
+import { type Macro, MacroError, resolveMacros } from "./macros.js";
+import { type Extra, outputComplaint, withExtras } from "./output-format.js";
 import { ConditionError, parseCondition } from "./parse.js";
 import { readRules } from "./reader.js";
 
@@ -98,7 +98,11 @@ class Compilation {
   private compileMacros(): void {
     const items = this.collector.macros;
     for (const item of items.values()) {
-      this.macros.set(item.name, { name: item.name, expr: this.parse(item.condition, item.conditionContext), isUsed: false });
+      this.macros.set(item.name, {
+        name: item.name,
+        expr: this.parse(item.condition, item.conditionContext),
+        isUsed: false,
+      });
     }
     for (const item of items.values()) {
       const macro = this.macros.get(item.name)!;

@@ -5,7 +5,7 @@
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
 import type { HttpSettings } from "../output/http.js";
-import { kPriorities, parsePriority, type Priority } from "./items.js";
+import { kPriorities, type Priority, parsePriority } from "./items.js";
 import { type Extra, kSuggestedOutput } from "./output-format.js";
 import type { Selection } from "./select.js";
 
@@ -24,13 +24,13 @@ export interface FalcoOptions {
   ignored: string[];
 }
 
-type Setter = (draft: Draft, value: Value) => void;
+type Setter = (value: Value, draft: Draft) => Partial<Draft>;
 
 interface Draft extends FalcoOptions {
   isFileOn: boolean;
   isHttpOn: boolean;
   fileName: string | null;
-  httpSettings: { -readonly [K in keyof HttpSettings]: HttpSettings[K] };
+  httpSettings: HttpSettings;
 }
 
 const kQueueCapacity = 1000;
@@ -71,7 +71,7 @@ function apply(draft: Draft, text: string): void {
   if (equals <= 0) fail(text, "it is not of the form KEY=VALUE");
   const key = text.slice(0, equals);
   const setter = kSetters[key];
-  if (setter) setter(draft, new Value(text, text.slice(equals + 1)));
+  if (setter) Object.assign(draft, setter(new Value(text, text.slice(equals + 1)), draft));
   else if (kMeaningless.test(key)) draft.ignored.push(key);
   else fail(text, `Falco has no option ${key}`);
 }
@@ -92,8 +92,10 @@ class Value {
     return fail(this.option, "the value must be true or false");
   }
 
-  share(): void {
+  // A number from 0 to 1; gives the option's name.
+  share(): string {
     if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.raw)) fail(this.option, "the value must be a number from 0 to 1");
+    return this.option.slice(0, this.option.indexOf("="));
   }
 
   count(least: number): number {
@@ -108,7 +110,8 @@ class Value {
   }
 
   get url(): string {
-    if (!URL.canParse(this.raw) || !/^https?:/.test(this.raw)) fail(this.option, "the value must be an http or https URL");
+    if (!URL.canParse(this.raw) || !/^https?:/.test(this.raw))
+      fail(this.option, "the value must be an http or https URL");
     return this.raw;
   }
 
@@ -124,7 +127,12 @@ class Value {
     if (unknown !== undefined) fail(this.option, `match has no key ${unknown}`);
     if (typeof value.extra_output !== "string") fail(this.option, "extra_output must be a text");
     const { source, rule, tags } = match as { source?: string; rule?: string; tags?: string[] };
-    return { format: value.extra_output, ...(source ? { source } : {}), ...(rule ? { rule } : {}), ...(tags ? { tags } : {}) };
+    return {
+      format: value.extra_output,
+      ...(source ? { source } : {}),
+      ...(rule ? { rule } : {}),
+      ...(tags ? { tags } : {}),
+    };
   }
 
   // {enable: {rule: GLOB}} or {disable: {tag: TAG}}
@@ -133,7 +141,11 @@ class Value {
     const [verb, what] = Object.entries(value)[0] ?? [];
     const { rule, tag } = (what ?? {}) as { rule?: string; tag?: string };
     if (rule === undefined && tag === undefined) fail(this.option, "it must name a rule or a tag");
-    return { isEnabled: verb === "enable", ...(rule !== undefined ? { rule } : {}), ...(tag !== undefined ? { tag } : {}) };
+    return {
+      isEnabled: verb === "enable",
+      ...(rule !== undefined ? { rule } : {}),
+      ...(tag !== undefined ? { tag } : {}),
+    };
   }
 
   private map(keys: readonly string[]): Record<string, unknown> {
@@ -143,48 +155,56 @@ class Value {
     } catch (error) {
       fail(this.option, `it is no YAML: ${(error as Error).message.split("\n")[0]}`);
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) fail(this.option, "the value must be a mapping");
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      fail(this.option, "the value must be a mapping");
     const unknown = Object.keys(value).find((key) => !keys.includes(key));
     if (unknown !== undefined) fail(this.option, `it has no key ${unknown} here`);
     return value as Record<string, unknown>;
   }
 }
 
+const member =
+  (name: keyof FalcoOptions["members"]): Setter =>
+  (v, d) => ({ members: { ...d.members, [name]: v.bool } });
+const http =
+  (read: (v: Value) => Partial<HttpSettings>): Setter =>
+  (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
+const selection =
+  (read: (v: Value) => Selection): Setter =>
+  (v, d) => ({ selections: [...d.selections, read(v)] });
+
 const kSetters: Record<string, Setter> = {
-  rule_matching: (d, v) => void (d.matching = v.of(["all", "first"])),
-  priority: (d, v) => void (d.least = v.priority),
-  json_output: (d, v) => void (d.json = v.bool),
-  json_include_output_property: (d, v) => void (d.members.output = v.bool),
-  json_include_message_property: (d, v) => void (d.members.message = v.bool),
-  json_include_tags_property: (d, v) => void (d.members.tags = v.bool),
-  json_include_output_fields_property: (d, v) => void (d.members.outputFields = v.bool),
-  time_format_iso_8601: (d, v) => void (d.isIso8601 = v.bool),
-  "append_output.suggested_output": (d, v) => void (d.isSuggested = v.bool),
-  "append_output[]": (d, v) => void d.extras.push(v.extra),
-  "append_output[].extra_output": (d, v) => void d.extras.push({ format: v.text }),
-  "rules[]": (d, v) => void d.selections.push(v.selection),
-  "rules[].enable.rule": (d, v) => void d.selections.push({ isEnabled: true, rule: v.text }),
-  "rules[].disable.rule": (d, v) => void d.selections.push({ isEnabled: false, rule: v.text }),
-  "rules[].enable.tag": (d, v) => void d.selections.push({ isEnabled: true, tag: v.text }),
-  "rules[].disable.tag": (d, v) => void d.selections.push({ isEnabled: false, tag: v.text }),
-  "stdout_output.enabled": (d, v) => void (d.isToStdout = v.bool),
-  "file_output.enabled": (d, v) => void (d.isFileOn = v.bool),
-  "file_output.filename": (d, v) => void (d.fileName = v.text),
-  "outputs_queue.capacity": (d, v) => void (d.httpSettings.capacity = v.count(0) || kQueueCapacity),
-  "syscall_event_drops.threshold": (d, v) => {
-    v.share();
-    d.ignored.push("syscall_event_drops.threshold");
-  },
-  "http_output.enabled": (d, v) => void (d.isHttpOn = v.bool),
-  "http_output.url": (d, v) => void (d.httpSettings.url = v.url),
-  "http_output.user_agent": (d, v) => void (d.httpSettings.userAgent = v.text),
-  "http_output.insecure": (d, v) => void (d.httpSettings.isInsecure = v.bool),
-  "http_output.ca_cert": (d, v) => void (d.httpSettings.ca = v.text),
-  "http_output.ca_bundle": (d, v) => void (d.httpSettings.ca = v.text),
-  "http_output.mtls": (d, v) => void (d.httpSettings.isMutual = v.bool),
-  "http_output.client_cert": (d, v) => void (d.httpSettings.certificate = v.text),
-  "http_output.client_key": (d, v) => void (d.httpSettings.key = v.text),
-  "http_output.compress_uploads": (d, v) => void (d.httpSettings.isCompressed = v.bool),
+  rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
+  priority: (v) => ({ least: v.priority }),
+  json_output: (v) => ({ json: v.bool }),
+  json_include_output_property: member("output"),
+  json_include_message_property: member("message"),
+  json_include_tags_property: member("tags"),
+  json_include_output_fields_property: member("outputFields"),
+  time_format_iso_8601: (v) => ({ isIso8601: v.bool }),
+  "append_output.suggested_output": (v) => ({ isSuggested: v.bool }),
+  "append_output[]": (v, d) => ({ extras: [...d.extras, v.extra] }),
+  "append_output[].extra_output": (v, d) => ({ extras: [...d.extras, { format: v.text }] }),
+  "rules[]": selection((v) => v.selection),
+  "rules[].enable.rule": selection((v) => ({ isEnabled: true, rule: v.text })),
+  "rules[].disable.rule": selection((v) => ({ isEnabled: false, rule: v.text })),
+  "rules[].enable.tag": selection((v) => ({ isEnabled: true, tag: v.text })),
+  "rules[].disable.tag": selection((v) => ({ isEnabled: false, tag: v.text })),
+  "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
+  "file_output.enabled": (v) => ({ isFileOn: v.bool }),
+  "file_output.filename": (v) => ({ fileName: v.text }),
+  "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || kQueueCapacity })),
+  "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
+  "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
+  "http_output.url": http((v) => ({ url: v.url })),
+  "http_output.user_agent": http((v) => ({ userAgent: v.text })),
+  "http_output.insecure": http((v) => ({ isInsecure: v.bool })),
+  "http_output.ca_cert": http((v) => ({ ca: v.text })),
+  "http_output.ca_bundle": http((v) => ({ ca: v.text })),
+  "http_output.mtls": http((v) => ({ isMutual: v.bool })),
+  "http_output.client_cert": http((v) => ({ certificate: v.text })),
+  "http_output.client_key": http((v) => ({ key: v.text })),
+  "http_output.compress_uploads": http((v) => ({ isCompressed: v.bool })),
 };
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.

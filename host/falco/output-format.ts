@@ -41,7 +41,9 @@ const kToken = /%(?:%|\*?((?:[a-z0-9]+\()*)([a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a
 export function outputComplaint(output: string): string | null {
   for (const [token, transformers, field] of output.matchAll(kToken)) {
     if (token === "%%" || field === undefined) continue;
-    const unknown = (transformers ?? "").split("(").find((t) => t !== "" && !(kTransformers as readonly string[]).includes(t));
+    const unknown = (transformers ?? "")
+      .split("(")
+      .find((t) => t !== "" && !(kTransformers as readonly string[]).includes(t));
     if (unknown !== undefined) return `invalid formatting token ${token.slice(1)}`;
     try {
       parseField(field);

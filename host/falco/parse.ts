@@ -12,8 +12,23 @@
 // There is no tokenizer: what a text means depends on where it stands (`in` is an operator or a bare value). Operators made of
 // letters need no blank after them when they take a list (`in(a,b)`), and one blank when they take text.
 import {
-  type CheckExpr, type Expr, fromBytes, kListOperators, kModifiers, kNumberOperators, kOperators, kTextOperators, kTransformers,
-  type ListValue, type Modifier, type Operand, type Operator, type Place, type TextValue, toBytes, type Transformer,
+  type CheckExpr,
+  type Expr,
+  fromBytes,
+  kListOperators,
+  kModifiers,
+  kNumberOperators,
+  kOperators,
+  kTextOperators,
+  kTransformers,
+  type ListValue,
+  type Modifier,
+  type Operand,
+  type Operator,
+  type Place,
+  type TextValue,
+  type Transformer,
+  toBytes,
   type Value,
 } from "./condition.js";
 
@@ -139,7 +154,8 @@ class Parser {
 
   private argument(): string | null {
     if (!this.take("[")) return null;
-    if (!this.quoted() && !this.match(kBareArg)) this.fail("expected a valid field argument: a quoted string or a bare string");
+    if (!this.quoted() && !this.match(kBareArg))
+      this.fail("expected a valid field argument: a quoted string or a bare string");
     const arg = this.token;
     this.expect("]", "expected a ']' token");
     return arg;
@@ -282,13 +298,13 @@ class Parser {
   }
 
   private unescape(inner: string, quote: string): string {
-    return inner.replace(/\\(x[0-9a-fA-F]{2}|[^])/g, (_, escape: string) => {
-      if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      const plain = kEscapes.get(escape);
+    return inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escaped: string) => {
+      if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+      const plain = kEscapes.get(escaped);
       if (plain !== undefined) return plain;
-      if (escape === quote) return quote;
-      if (escape === "'" || escape === '"') this.fail(`invalid \\${escape} escape in ${quote}-quoted string`);
-      return this.fail(`unsupported string escape sequence: \\${escape}`);
+      if (escaped === quote) return quote;
+      if (escaped === "'" || escaped === '"') this.fail(`invalid \\${escaped} escape in ${quote}-quoted string`);
+      return this.fail(`unsupported string escape sequence: \\${escaped}`);
     });
   }
 
@@ -351,6 +367,12 @@ function isWord(op: string): boolean {
 const kManyArguments = new Set<string>(["join", "concat", "getopt"]);
 const kTransformerNames = ["val", ...kTransformers].map((name) => `'${name}'`).join(", ");
 const kEscapes = new Map([
-  ["b", "\b"], ["f", "\f"], ["n", "\n"], ["r", "\r"], ["t", "\t"],
-  [" ", "\\"], ["\\", "\\"], ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  [" ", "\\"],
+  ["\\", "\\"],
+  ["/", "/"],
 ]);

@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a `rule`. The same key means four things: a new rule, an `append: true` to an earlier one, an `override` of some of its
 // keys, or (with `enabled` alone) a switch.
-import { parsePriority, type Priority, type RuleUpdate } from "./items.js";
+import { type Priority, parsePriority, type RuleUpdate } from "./items.js";
 import type { Context } from "./location.js";
 import { readExceptions } from "./read-exception.js";
 import {
-  flag, kAppendAndOverride, kAppendDeprecated, kItemKeys, overrides, type Overrides, type Reading, refuse, requiredText, text, texts, warnUnknownKeys,
+  flag,
+  kAppendAndOverride,
+  kAppendDeprecated,
+  kItemKeys,
+  type Overrides,
+  overrides,
+  type Reading,
+  refuse,
+  requiredText,
+  text,
+  texts,
+  warnUnknownKeys,
 } from "./read-value.js";
 import { type MapNode, member } from "./yaml.js";
 
 const kAppendable = new Set(["condition", "output", "desc", "tags", "exceptions"]);
 const kReplaceable = new Set([
-  ...kAppendable, "priority", "enabled", "warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration",
+  ...kAppendable,
+  "priority",
+  "enabled",
+  "warn_evttypes",
+  "skip-if-unknown-filter",
+  "capture",
+  "capture_duration",
 ]);
 
 export function readRule(item: MapNode, reading: Reading): void {
-  const { context: parent, collector, result } = reading;
+  const { context: parent, result } = reading;
   const name = requiredText(item, "rule", parent.enter(item.at, "rule"));
   const context = parent.enter(item.at, "rule", name);
   const inRule = { ...reading, context };
@@ -25,10 +42,11 @@ export function readRule(item: MapNode, reading: Reading): void {
   const over = overrides(item, kAppendable, kReplaceable, context);
   const isOverride = over.append.size + over.replace.size > 0;
   refuse(isAppend && isOverride, kAppendAndOverride, context);
-  if (isOverride) return overrideRule(item, name, over, inRule);
-  if (isAppend) return appendRule(item, name, inRule);
-  if (!["condition", "output", "desc", "priority"].some((key) => member(item, key))) return enableRule(item, name, inRule);
-  return defineRule(item, name, inRule);
+  const isWhole = ["condition", "output", "desc", "priority"].some((key) => member(item, key));
+  if (isOverride) overrideRule(item, name, over, inRule);
+  else if (isAppend) appendRule(item, name, inRule);
+  else if (isWhole) defineRule(item, name, inRule);
+  else enableRule(item, name, inRule);
 }
 
 function defineRule(item: MapNode, name: string, reading: Reading): void {

@@ -12,7 +12,11 @@ export interface Reading {
 }
 
 export function refuse(isWrong: boolean, message: string, context: Context): void {
-  if (isWrong) throw new LoadError("LOAD_ERR_YAML_VALIDATE", message, context);
+  if (isWrong) fail(message, context);
+}
+
+export function fail(message: string, context: Context): never {
+  throw new LoadError("LOAD_ERR_YAML_VALIDATE", message, context);
 }
 
 export function text(item: MapNode, key: string, context: Context): string | undefined {
@@ -64,12 +68,18 @@ export interface Overrides {
   replace: Set<string>;
 }
 
-export function overrides(item: MapNode, appendable: Set<string>, replaceable: Set<string>, parent: Context): Overrides {
+export function overrides(
+  item: MapNode,
+  appendable: Set<string>,
+  replaceable: Set<string>,
+  parent: Context,
+): Overrides {
   const out: Overrides = { append: new Set(), replace: new Set() };
   const given = member(item, "override");
   if (!given || given.kind === "null") return out;
   const context = parent.enter(given.at, "overrides");
-  if (given.kind !== "map") throw new LoadError("LOAD_ERR_YAML_VALIDATE", "Value of override must be a mapping", context);
+  if (given.kind !== "map")
+    throw new LoadError("LOAD_ERR_YAML_VALIDATE", "Value of override must be a mapping", context);
   for (const { key, value } of given.entries) {
     const place = context.enter(key.at, "overrides", key.text);
     const operation = value.kind === "scalar" ? value.text : "";
@@ -81,7 +91,10 @@ export function overrides(item: MapNode, appendable: Set<string>, replaceable: S
       refuse(!replaceable.has(key.text), `Key '${key.text}' cannot be replaced`, place);
       out.replace.add(key.text);
     } else {
-      const allowed = [...(appendable.has(key.text) ? ["append"] : []), ...(replaceable.has(key.text) ? ["replace"] : [])];
+      const allowed = [
+        ...(appendable.has(key.text) ? ["append"] : []),
+        ...(replaceable.has(key.text) ? ["replace"] : []),
+      ];
       const complaint = `Invalid override operation for key '${key.text}': '${operation}'. Allowed values are: `;
       refuse(true, complaint + allowed.join(" "), context.enter(value.at, "value for", key.text));
     }
@@ -102,8 +115,21 @@ export const kItemKeys = {
   list: new Set(["list", "items", "append", "override"]),
   macro: new Set(["macro", "condition", "append", "override"]),
   rule: new Set([
-    "rule", "condition", "output", "desc", "priority", "source", "enabled", "tags", "warn_evttypes",
-    "skip-if-unknown-filter", "exceptions", "append", "override", "capture", "capture_duration",
+    "rule",
+    "condition",
+    "output",
+    "desc",
+    "priority",
+    "source",
+    "enabled",
+    "tags",
+    "warn_evttypes",
+    "skip-if-unknown-filter",
+    "exceptions",
+    "append",
+    "override",
+    "capture",
+    "capture_duration",
   ]),
   exception: new Set(["name", "fields", "comps", "values"]),
 };

@@ -2,11 +2,21 @@
 // Reads one rule file: a sequence of items, each a map whose first known key tells its kind. What is not of the form of a rule
 // file is an error that ends the reading; unknown keys and kinds are warnings.
 import type { Collector } from "./collector.js";
-import { readRule } from "./read-rule.js";
 import { LoadError, type LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
+import { readRule } from "./read-rule.js";
 import {
-  flag, kAppendAndOverride, kAppendDeprecated, kItemKeys, overrides, type Reading, refuse, requiredText, texts, warnUnknownKeys,
+  fail,
+  flag,
+  kAppendAndOverride,
+  kAppendDeprecated,
+  kItemKeys,
+  overrides,
+  type Reading,
+  refuse,
+  requiredText,
+  texts,
+  warnUnknownKeys,
 } from "./read-value.js";
 import { parseVersion } from "./version.js";
 import { type MapNode, member, type Node, readYaml } from "./yaml.js";
@@ -33,18 +43,19 @@ export function readRules(content: string, result: LoadResult, collector: Collec
 function readDocument(document: Node, reading: Reading): void {
   if (document.kind === "null") return;
   refuse(document.kind === "scalar", "Rules content is not yaml", reading.context);
-  if (document.kind !== "sequence") refuse(true, "Rules content is not yaml array of objects", reading.context);
-  else for (const item of document.items) if (item.kind !== "null") readItem(item, reading);
+  if (document.kind !== "sequence") fail("Rules content is not yaml array of objects", reading.context);
+  for (const item of document.items) if (item.kind !== "null") readItem(item, reading);
 }
 
 function readItem(item: Node, reading: Reading): void {
   const { context } = reading;
   if (item.kind !== "map") {
     const complaint = "Unexpected element type. Each element should be a yaml associative array.";
-    return refuse(true, complaint, context.enter(item.at, "rules content item"));
+    fail(complaint, context.enter(item.at, "rules content item"));
   }
-  for (const [key, read] of kKinds) if (member(item, key)) return read(item, reading);
-  reading.result.warn("LOAD_UNKNOWN_ITEM", "Unknown top level item", context.enter(item.at, "rules content item"));
+  const kind = [...kKinds].find(([key]) => member(item, key));
+  if (kind) kind[1](item, reading);
+  else reading.result.warn("LOAD_UNKNOWN_ITEM", "Unknown top level item", context.enter(item.at, "rules content item"));
 }
 
 // In the order in which the keys are looked for.
@@ -71,20 +82,20 @@ function readPluginVersions(item: MapNode, { context: parent, collector, result 
   const list = member(item, "required_plugin_versions")!;
   const context = parent.enter(list.at, "required plugin versions");
   warnUnknownKeys(item, kItemKeys.required_plugin_versions, context, result);
-  if (list.kind !== "sequence") return refuse(true, "Value of required_plugin_versions must be a sequence", context);
+  if (list.kind !== "sequence") fail("Value of required_plugin_versions must be a sequence", context);
   for (const plugin of list.items) {
     const entry = context.enter(plugin.at, "required plugin versions entry");
-    if (plugin.kind !== "map") return refuse(true, "Plugin version must be a mapping", entry);
+    if (plugin.kind !== "map") fail("Plugin version must be a mapping", entry);
     const name = requiredText(plugin, "name", entry);
     const named = context.enter(plugin.at, "required plugin versions entry", name);
     const needs = [{ name, version: requiredText(plugin, "version", named) }];
     const alternatives = member(plugin, "alternatives");
     if (alternatives && alternatives.kind !== "sequence") {
-      return refuse(true, "Value of plugin version alternatives must be a sequence", named);
+      fail("Value of plugin version alternatives must be a sequence", named);
     }
     for (const other of alternatives?.items ?? []) {
       const place = named.enter(other.at, "required plugin versions alternative");
-      if (other.kind !== "map") return refuse(true, "Plugin version alternative must be a mapping", place);
+      if (other.kind !== "map") fail("Plugin version alternative must be a mapping", place);
       needs.push({ name: requiredText(other, "name", place), version: requiredText(other, "version", place) });
     }
     collector.requirePlugin(needs, named);

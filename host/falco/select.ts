@@ -11,7 +11,11 @@ export interface Selection {
   tag?: string;
 }
 
-export function selectRules(rules: readonly LoadedRule[], selections: readonly Selection[], least: Priority): LoadedRule[] {
+export function selectRules(
+  rules: readonly LoadedRule[],
+  selections: readonly Selection[],
+  least: Priority,
+): LoadedRule[] {
   const isUrgent = (rule: LoadedRule) => rankOf(rule.priority) <= rankOf(least);
   return rules.filter(isUrgent).map((rule) => {
     const last = selections.filter((selection) => applies(selection, rule)).at(-1);
@@ -20,7 +24,11 @@ export function selectRules(rules: readonly LoadedRule[], selections: readonly S
 }
 
 // `-t`: only rules with one of the tags. `-T` and `-D` switch off: by tag, and by a part of the name.
-export function selectionsOf(flags: { tags: readonly string[]; notTags: readonly string[]; notRules: readonly string[] }): Selection[] {
+export function selectionsOf(flags: {
+  tags: readonly string[];
+  notTags: readonly string[];
+  notRules: readonly string[];
+}): Selection[] {
   return [
     ...(flags.tags.length > 0 ? [{ isEnabled: false }] : []),
     ...flags.tags.map((tag) => ({ isEnabled: true, tag })),

@@ -32,9 +32,38 @@ export function parsePort(text: string): bigint {
 
 // The well-known services that rules name; the system's table is not read, so that a rule means the same everywhere.
 const kServices: Record<string, number> = {
-  ftp: 21, ssh: 22, telnet: 23, smtp: 25, domain: 53, bootps: 67, bootpc: 68, tftp: 69, gopher: 70, finger: 79, http: 80, kerberos: 88,
-  pop3: 110, sunrpc: 111, ntp: 123, imap2: 143, snmp: 161, irc: 194, ldap: 389, https: 443, "microsoft-ds": 445, syslog: 514, ldaps: 636,
-  imaps: 993, pop3s: 995, socks: 1080, "ms-sql-s": 1433, nfs: 2049, mysql: 3306, "ms-wbt-server": 3389, postgresql: 5432, redis: 6379,
+  ftp: 21,
+  ssh: 22,
+  telnet: 23,
+  smtp: 25,
+  domain: 53,
+  bootps: 67,
+  bootpc: 68,
+  tftp: 69,
+  gopher: 70,
+  finger: 79,
+  http: 80,
+  kerberos: 88,
+  pop3: 110,
+  sunrpc: 111,
+  ntp: 123,
+  imap2: 143,
+  snmp: 161,
+  irc: 194,
+  ldap: 389,
+  https: 443,
+  "microsoft-ds": 445,
+  syslog: 514,
+  ldaps: 636,
+  imaps: 993,
+  pop3s: 995,
+  socks: 1080,
+  "ms-sql-s": 1433,
+  nfs: 2049,
+  mysql: 3306,
+  "ms-wbt-server": 3389,
+  postgresql: 5432,
+  redis: 6379,
   "http-alt": 8080,
 };
 
@@ -93,6 +122,7 @@ function ipv6(text: string): Uint8Array | null {
 }
 
 export function parseHexBytes(text: string): string {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw new ValueError(`'${text}' is not a valid hex string`);
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text))
+    throw new ValueError(`'${text}' is not a valid hex string`);
   return Buffer.from(text, "hex").toString("latin1");
 }

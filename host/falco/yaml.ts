@@ -6,7 +6,7 @@
 //   - a plain scalar may start with `%`
 //   - a key given twice: the first one counts
 // Null is what yaml-cpp calls null: nothing, `~` or `null`, unquoted.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Document, parseAllDocuments } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
 import type { Position } from "./location.js";
 
 export type Node = ScalarNode | SequenceNode | MapNode | NullNode;
@@ -45,7 +45,12 @@ export function member(map: MapNode, key: string): Node | undefined {
 
 export function readYaml(text: string): { documents: Node[] } | { failure: YamlFailure } {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent", lineCounter: lines });
+  const parsed = parseAllDocuments(text, {
+    schema: "failsafe",
+    uniqueKeys: false,
+    logLevel: "silent",
+    lineCounter: lines,
+  });
   const documents = "empty" in parsed ? [] : (parsed as Document.Parsed[]);
   const where = locator(text, lines);
   const out: Node[] = [];
@@ -76,12 +81,16 @@ function convert(node: unknown, document: Document, where: (offset: number) => P
     return convert(target, document, where, depth + 1);
   }
   const at = where((node as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0);
-  if (isSeq(node)) return { kind: "sequence", at, items: node.items.map((item) => convert(item, document, where, depth + 1)) };
+  if (isSeq(node))
+    return { kind: "sequence", at, items: node.items.map((item) => convert(item, document, where, depth + 1)) };
   if (isMap(node)) {
     const entries = node.items.map((pair) => {
       const key = convert(pair.key, document, where, depth + 1);
       const text = key.kind === "scalar" ? key.text : "";
-      return { key: { kind: "scalar" as const, at: key.at, text }, value: convert(pair.value, document, where, depth + 1) };
+      return {
+        key: { kind: "scalar" as const, at: key.at, text },
+        value: convert(pair.value, document, where, depth + 1),
+      };
     });
     return { kind: "map", at, entries };
   }

@@ -19,7 +19,8 @@ export const SUGGESTED_OUTPUT =
   " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository" +
   " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
 
-const FIELD = /%%|%(?:\*?)(?<calls>(?:[a-z0-9]+\()*)(?<field>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[^\]]*\])?)(?<ends>\)*)|%/g;
+const FIELD =
+  /%%|%(?:\*?)(?<calls>(?:[a-z0-9]+\()*)(?<field>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[^\]]*\])?)(?<ends>\)*)|%/g;
 
 interface Piece {
   readonly before: string;
@@ -53,7 +54,8 @@ function fieldPiece(field: string, transforms: readonly string[], output: string
   const get = fieldValue(field);
   const transform = transformOf(transforms);
   const name = `${transforms.map((one) => `${one}(`).join("")}${field}${")".repeat(transforms.length)}`;
-  if (get === undefined || transform === undefined) throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: name, output });
+  if (get === undefined || transform === undefined)
+    throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: name, output });
   if (transforms.length === 0) return { name, get, show: fieldText(field) ?? valueText };
   return { name, get: (batch, recordOffset) => transform(get(batch, recordOffset)), show: valueText };
 }

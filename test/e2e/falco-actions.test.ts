@@ -15,7 +15,9 @@ const alike = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g,
 function silent(actions: readonly Action[], alerts: readonly (readonly FalcoAlert[])[]): string[] {
   return actions.flatMap(({ name }, i) => {
     const rules = new Set(alerts[i]!.map(({ rule }) => rule));
-    return [...rules].some((rule) => alike(rule) === alike(name)) ? [] : [`${name}: ${[...rules].join(", ") || "nothing"}`];
+    return [...rules].some((rule) => alike(rule) === alike(name))
+      ? []
+      : [`${name}: ${[...rules].join(", ") || "nothing"}`];
   });
 }
 
@@ -40,7 +42,8 @@ for (const [place, actions] of places) {
     const task = new Task([]);
     try {
       await task.open();
-      for (const address of ADDRESSES) execFileSync("ip", ["-n", task.name, "addr", "add", `${address}/32`, "dev", "lo"]);
+      for (const address of ADDRESSES)
+        execFileSync("ip", ["-n", task.name, "addr", "add", `${address}/32`, "dev", "lo"]);
       const capabilities = place === "container with SYS_ADMIN" ? ["SYS_ADMIN"] : [];
       const where = place === "machine" ? { network: task.name } : { task, capabilities };
       assert.equal(silent(actions, await play(wings, scenes, { rules: RULES, options: OPTIONS, ...where })), []);

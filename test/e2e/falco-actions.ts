@@ -20,20 +20,19 @@ const CWD = -100;
 const [READ, CREATE] = [0, 0o1101];
 
 // A program of that name, which does nothing more.
-const exec = (name: string, ...args: Word[]) => (wings: Wings): Line[] => [["proc", wings.program(name), name, ...args]];
+const exec =
+  (name: string, ...args: Word[]) =>
+  (wings: Wings): Line[] => [["proc", wings.program(name), name, ...args]];
 // A chain of programs, each the parent of the next; the last plays `then`.
-const chain = (names: readonly string[], then: Line[] = []) => (wings: Wings): Line[] => [
-  ...names.map((name): Line => ["proc", wings.program(name), name]),
-  ...then,
-];
-const asDaemon = (scene: (wings: Wings) => Line[]) => (wings: Wings): Line[] => [
-  ["proc", wings.program("eg_daemon"), "eg_daemon"],
-  ...DAEMON,
-  ...scene(wings),
-];
-const go = (action: string, name = "eg_go") => (wings: Wings): Line[] => [
-  ["proc", wings.program(name, "falco_actions"), name, action, wings.room()],
-];
+const chain =
+  (names: readonly string[], then: Line[] = []) =>
+  (wings: Wings): Line[] => [...names.map((name): Line => ["proc", wings.program(name), name]), ...then];
+const asDaemon =
+  (scene: (wings: Wings) => Line[]) =>
+  (wings: Wings): Line[] => [["proc", wings.program("eg_daemon"), "eg_daemon"], ...DAEMON, ...scene(wings)];
+const go =
+  (action: string, name = "eg_go") =>
+  (wings: Wings): Line[] => [["proc", wings.program(name, "falco_actions"), name, action, wings.room()]];
 
 const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   CreateHardlinkOverSensitiveFiles: (wings) => [
@@ -60,7 +59,13 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   ],
   PtraceAntiDebugAttempt: chain(["eg_debug"], [["call", 101, 0, 0, 0, 0]]),
   PtraceAttachedToProcess: chain(["eg_debug"], [["call", 101, 16, 1, 0, 0]]),
-  ReadSensitiveFileTrustedAfterStartup: chain(["httpd"], [["wait", 6000], ["call", 257, CWD, "s/etc/shadow", READ]]),
+  ReadSensitiveFileTrustedAfterStartup: chain(
+    ["httpd"],
+    [
+      ["wait", 6000],
+      ["call", 257, CWD, "s/etc/shadow", READ],
+    ],
+  ),
   RemoveBulkDataFromDisk: exec("shred", "-u", "eg_file"),
   RunShellUntrusted: chain(["httpd", "bash"]),
   ScheduleCronJobs: exec("crontab", "-l"),
@@ -75,18 +80,35 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   },
   SudoPotentialPrivilegeEscalation: asDaemon(exec("sudoedit", "-u", "daemon", "-s", "ls\\")),
   SystemUserInteractive: asDaemon(exec("login")),
-  UnexpectedUDPTraffic: chain(["nc"], [
-    ["call", 41, 2, 2, 0],
-    ["call", 42, "r0", "b02000016cb0071010000000000000000", 16],
-  ]),
+  UnexpectedUDPTraffic: chain(
+    ["nc"],
+    [
+      ["call", 41, 2, 2, 0],
+      ["call", 42, "r0", "b02000016cb0071010000000000000000", 16],
+    ],
+  ),
   UserMgmtBinaries: chain(["vipw", "ls"]),
   ...Object.fromEntries(
     [
-      "AddingSshKeysToAuthorizedKeys", "ChangeThreadNamespace", "ClearLogActivities", "CreateFilesBelowDev",
-      "CreateHiddenFilesOrDirectories", "DeleteOrRenameShellHistory", "DirectoryTraversalMonitoredFileRead", "MkdirBinaryDirs",
-      "ModifyBinaryDirs", "ModifyShellConfigurationFile", "ReadSensitiveFileUntrusted", "ReadShellConfigurationFile",
-      "ReadSshInformation", "UnprivilegedDelegationOfPageFaultsHandlingToAUserspaceProcess", "WriteBelowBinaryDir",
-      "WriteBelowEtc", "WriteBelowMonitoredDir", "WriteBelowRoot", "WriteBelowRpmDatabase",
+      "AddingSshKeysToAuthorizedKeys",
+      "ChangeThreadNamespace",
+      "ClearLogActivities",
+      "CreateFilesBelowDev",
+      "CreateHiddenFilesOrDirectories",
+      "DeleteOrRenameShellHistory",
+      "DirectoryTraversalMonitoredFileRead",
+      "MkdirBinaryDirs",
+      "ModifyBinaryDirs",
+      "ModifyShellConfigurationFile",
+      "ReadSensitiveFileUntrusted",
+      "ReadShellConfigurationFile",
+      "ReadSshInformation",
+      "UnprivilegedDelegationOfPageFaultsHandlingToAUserspaceProcess",
+      "WriteBelowBinaryDir",
+      "WriteBelowEtc",
+      "WriteBelowMonitoredDir",
+      "WriteBelowRoot",
+      "WriteBelowRpmDatabase",
     ].map((name) => [name, go(name)]),
   ),
   DisallowedSSHConnectionNonStandardPort: go("DisallowedSSHConnectionNonStandardPort", "ssh"),
@@ -113,7 +135,8 @@ const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
 };
 
 const PRIVILEGED: Record<string, (wings: Wings) => Line[]> = {
-  DetectReleaseAgentFileContainerEscapes: (wings) => chain(["sh"], [["call", 257, CWD, `s${wings.room()}/release_agent`, CREATE, 0o644]])(wings),
+  DetectReleaseAgentFileContainerEscapes: (wings) =>
+    chain(["sh"], [["call", 257, CWD, `s${wings.room()}/release_agent`, CREATE, 0o644]])(wings),
 };
 
 export const ACTIONS: readonly Action[] = [
@@ -124,8 +147,10 @@ export const ACTIONS: readonly Action[] = [
 
 // What cannot be performed here.
 export const IMPOSSIBLE: Readonly<Record<string, string>> = {
-  DebugfsLaunchedInPrivilegedContainer: "container.privileged is told by a container runtime, and Fargate has no privileged containers",
-  MountLaunchedInPrivilegedContainer: "container.privileged is told by a container runtime, and Fargate has no privileged containers",
+  DebugfsLaunchedInPrivilegedContainer:
+    "container.privileged is told by a container runtime, and Fargate has no privileged containers",
+  MountLaunchedInPrivilegedContainer:
+    "container.privileged is told by a container runtime, and Fargate has no privileged containers",
   ChangeNamespacePrivilegesViaUnshare:
     "Docker's seccomp profile refuses unshare to a container without CAP_SYS_ADMIN, and a call that another filter refuses is not seen",
   DropAndExecuteNewBinaryInContainer: "the containers of this lab have no overlay file system",

@@ -105,21 +105,37 @@ test("import-falco leaves a folder alone in which there is something else", asyn
 });
 
 test("trace -f shows what a condition matches, and tells where one is wrong", async () => {
-  const good = await vedette("trace", "--json", "-f", "evt.type=openat and fd.name=/etc/hostname", "--", "cat", "/etc/hostname");
+  const good = await vedette(
+    "trace",
+    "--json",
+    "-f",
+    "evt.type=openat and fd.name=/etc/hostname",
+    "--",
+    "cat",
+    "/etc/hostname",
+  );
   const lines = good.stderr.trimEnd().split("\n");
   assert.is(lines.length, 1);
   assert.match(lines[0]!, '"fd.name":"/etc/hostname"');
   const bad = await vedette("trace", "-f", "evt.type=openat and fd.nam=x", "--", "cat", "/etc/hostname");
   assert.is(bad.status, 2);
-  assert.match(bad.stderr, "wrong at column 21: filter_check called with nonexistent field fd.nam. [VEDETTE_FALCO_CONDITION]");
+  assert.match(
+    bad.stderr,
+    "wrong at column 21: filter_check called with nonexistent field fd.nam. [VEDETTE_FALCO_CONDITION]",
+  );
 });
 
 test("alerts go to an HTTP receiver while the workload runs", async () => {
   const bodies: string[] = [];
   const server = createServer((request, response) => {
     let body = "";
-    request.setEncoding("utf8").on("data", (part: string) => (body += part));
-    request.on("end", () => (bodies.push(body), response.end()));
+    request.setEncoding("utf8").on("data", (part: string) => {
+      body += part;
+    });
+    request.on("end", () => {
+      bodies.push(body);
+      response.end();
+    });
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -72,13 +72,23 @@ export interface PlayOptions {
 }
 
 // The alerts of each scene, by its place.
-export async function play(wings: Wings, scenes: readonly (readonly Line[])[], options: PlayOptions = {}): Promise<FalcoAlert[][]> {
+export async function play(
+  wings: Wings,
+  scenes: readonly (readonly Line[])[],
+  options: PlayOptions = {},
+): Promise<FalcoAlert[][]> {
   const alerts = join(wings.folder, "alerts");
   writeFileSync(alerts, "");
   const rules = (options.rules ?? RULES.slice(0, 1)).flatMap((path) => ["--falco-rules", path]);
-  const extra = ["-o", `append_output[].extra_output=scene=%${SCENE}`, ...(options.options ?? []).flatMap((one) => ["-o", one])];
+  const extra = [
+    "-o",
+    `append_output[].extra_output=scene=%${SCENE}`,
+    ...(options.options ?? []).flatMap((one) => ["-o", one]),
+  ];
   const argv = [...VEDETTE, "run", ...rules, ...extra, "--alerts", alerts, "--", ...wings.command(scenes)];
-  const { status, stderr } = options.task ? await inContainer(options.task, wings, argv, options.capabilities ?? []) : await run(inNetwork(options.network, argv), { limitMs: LIMIT_MS });
+  const { status, stderr } = options.task
+    ? await inContainer(options.task, wings, argv, options.capabilities ?? [])
+    : await run(inNetwork(options.network, argv), { limitMs: LIMIT_MS });
   if (status !== 0) throw new Error(`vedette run ended with ${status}\n${tail(stderr)}`);
   const found: FalcoAlert[][] = scenes.map(() => []);
   for (const line of readFileSync(alerts, "utf8").split("\n").filter(Boolean)) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads one of Falco's declarative suites: tests with resources, steps, a context of processes and an expected outcome, each for a
 // number of cases. A case becomes a scene (falco-stage.ts).
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { constants } from "node:fs";
+import { constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Node, readYaml } from "../../host/falco/yaml.js";
 import type { Line, Wings } from "./falco-stage.js";
@@ -67,7 +66,8 @@ function casesOf(test: Record<string, Plain>): Case[] {
 function itemsOf({ strategy, values }: { strategy: string; values: Record<string, Plain> }): Record<string, Plain>[] {
   if (strategy !== "matrix") return [values];
   return Object.entries(values).reduce<Record<string, Plain>[]>(
-    (items, [key, choices]) => items.flatMap((item) => (choices as Plain[]).map((choice) => ({ ...item, [key]: choice }))),
+    (items, [key, choices]) =>
+      items.flatMap((item) => (choices as Plain[]).map((choice) => ({ ...item, [key]: choice }))),
     [{}],
   );
 }
@@ -93,7 +93,11 @@ function caseOf(test: string, item: Record<string, Plain>, spec: Spec): Case {
     files: resources.flatMap((one) => one.filePath ?? []),
     scene: (wings) => {
       const chain = context.processes ?? (resources.some((one) => one.type === "process") ? [] : [{ name: "eg_case" }]);
-      return [...chain.map((one) => processLine(wings, one)), ...resources.flatMap(processResource), ...steps.map(callLine)];
+      return [
+        ...chain.map((one) => processLine(wings, one)),
+        ...resources.flatMap(processResource),
+        ...steps.map(callLine),
+      ];
     },
   };
 }
@@ -125,7 +129,14 @@ const CALLS: Record<string, [number: number, ...params: string[]]> = {
   kill: [62, "pid", "sig"],
   read: [0, "fd", "buffer", "len"],
 };
-const DEFAULTS: Record<string, string> = { dirfd: "-100", oldDirFd: "-100", newDirFd: "-100", size: "24", mode: "0", flags: "0" };
+const DEFAULTS: Record<string, string> = {
+  dirfd: "-100",
+  oldDirFd: "-100",
+  newDirFd: "-100",
+  size: "24",
+  mode: "0",
+  flags: "0",
+};
 const PATHS = new Set(["pathname", "oldPath", "newPath", "target", "linkPath"]);
 const NAMES: Record<string, number> = {
   ...constants,

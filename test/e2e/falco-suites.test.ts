@@ -38,8 +38,12 @@ async function perform(cases: readonly Case[], task?: Task): Promise<string[]> {
     try {
       for (const { before } of group) if (before !== null) execFileSync("sh", ["-c", before]);
       const wings = new Wings();
-      const alerts = await play(wings, group.map((one) => one.scene(wings)), task ? { task } : {});
-      group.forEach((one, i) => complaints.push(...[check(one, alerts[i]!)].flatMap((text) => text ?? [])));
+      const alerts = await play(
+        wings,
+        group.map((one) => one.scene(wings)),
+        task ? { task } : {},
+      );
+      complaints.push(...group.flatMap((one, i) => check(one, alerts[i]!) ?? []));
     } finally {
       remove();
       for (const { before } of group) if (before !== null) execFileSync("sh", ["-c", before]);
@@ -48,7 +52,11 @@ async function perform(cases: readonly Case[], task?: Task): Promise<string[]> {
   return complaints;
 }
 
-const suites = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.endsWith(".yaml")).sort() : [];
+const suites = existsSync(FOLDER)
+  ? readdirSync(FOLDER)
+      .filter((name) => name.endsWith(".yaml"))
+      .sort()
+  : [];
 for (const name of suites) {
   const cases = readSuite(join(FOLDER, name));
   const onMachine = cases.filter((one) => !one.isInContainer);

@@ -63,7 +63,13 @@ export function matchTable(regex: Regex): MatchTable {
 }
 
 // Renumbers so that the accepting states come last and the dead one first.
-function numbered(rows: number[][], isAccepting: boolean[], start: number, classOf: Uint8Array, classes: number): MatchTable {
+function numbered(
+  rows: number[][],
+  isAccepting: boolean[],
+  start: number,
+  classOf: Uint8Array,
+  classes: number,
+): MatchTable {
   const order = rows.map((_, id) => id).sort((a, b) => Number(isAccepting[a]) - Number(isAccepting[b]) || a - b);
   const place = new Array<number>(rows.length);
   order.forEach((id, i) => {

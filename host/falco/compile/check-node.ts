@@ -7,8 +7,8 @@ import type { FieldUse } from "../fields.js";
 import { fieldSource } from "./event-source.js";
 import { LeafMaker } from "./leaf.js";
 import type { Graph, Node } from "./node.js";
-import type { Program } from "./program.js";
 import { ProcessFields } from "./process-source.js";
+import type { Program } from "./program.js";
 import { kNone, type Source, type TextSource } from "./source.js";
 import { transformSource } from "./transform-source.js";
 
@@ -76,7 +76,12 @@ export class ConditionNodes {
 
   private source(operand: BoundOperand): Source {
     if (operand.kind === "field") return this.field(operand.use);
-    return transformSource(this.program, operand, (inner) => this.source(inner), (inner) => this.list(inner));
+    return transformSource(
+      this.program,
+      operand,
+      (inner) => this.source(inner),
+      (inner) => this.list(inner),
+    );
   }
 
   private field(use: FieldUse): Source {
@@ -90,6 +95,8 @@ export class ConditionNodes {
       return source.kind === "text" ? source : undefined;
     }
     const field = kListTexts.has(operand.use.name) ? operand.use.name.slice(5) : undefined;
-    return field ? { ...new ProcessFields(this.program).span(field, "self"), vocabulary: `list ${field}`, cached: null } : undefined;
+    return field
+      ? { ...new ProcessFields(this.program).span(field, "self"), vocabulary: `list ${field}`, cached: null }
+      : undefined;
   }
 }

@@ -6,7 +6,9 @@ import { foldCase, isMatch, matchTable } from "./automaton.js";
 import { globRegex, pathRegex } from "./patterns.js";
 
 export function compareText(text: string, op: Operator, values: readonly string[]): boolean {
-  return op === "pmatch" ? isMatch(matchTable(pathRegex(values)), text) : values.some((value) => kCompare[op](text, value));
+  return op === "pmatch"
+    ? isMatch(matchTable(pathRegex(values)), text)
+    : values.some((value) => kCompare[op](text, value));
 }
 
 const kCompare: Record<Exclude<Operator, "pmatch">, (text: string, value: string) => boolean> = {

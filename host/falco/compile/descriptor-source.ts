@@ -4,7 +4,16 @@ import { DESCRIPTOR_AT, DescriptorFlag } from "../../wire/layout.js";
 import { and, call, type FuncContext, get, i64, load, load64, select, set, sym } from "./func-context.js";
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
-import { type BoolSource, type IntSource, type IpSource, kAbsent, kNone, type Scope, type Source, type TextSource } from "./source.js";
+import {
+  type BoolSource,
+  type IntSource,
+  type IpSource,
+  kAbsent,
+  kNone,
+  type Scope,
+  type Source,
+  type TextSource,
+} from "./source.js";
 import { eventText, fixedText, kL, kP, noText, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
@@ -61,10 +70,30 @@ const at = (field: string): number => DESCRIPTOR_AT[field]!;
 
 // fd.type for each fd.typechar, as host/wire/descriptor.ts has it.
 const kTypeNames: [string, string][] = [
-  ["f", "file"], ["d", "directory"], ["4", "ipv4"], ["6", "ipv6"], ["u", "unix"], ["n", "netlink"], ["p", "pipe"], ["e", "event"],
-  ["s", "signalfd"], ["l", "eventpoll"], ["i", "inotify"], ["t", "timerfd"], ["m", "memfd"], ["b", "bpf"], ["r", "io_uring"], ["o", "other"],
+  ["f", "file"],
+  ["d", "directory"],
+  ["4", "ipv4"],
+  ["6", "ipv6"],
+  ["u", "unix"],
+  ["n", "netlink"],
+  ["p", "pipe"],
+  ["e", "event"],
+  ["s", "signalfd"],
+  ["l", "eventpoll"],
+  ["i", "inotify"],
+  ["t", "timerfd"],
+  ["m", "memfd"],
+  ["b", "bpf"],
+  ["r", "io_uring"],
+  ["o", "other"],
 ];
-const kProtocols: [number, string][] = [[1, "icmp"], [6, "tcp"], [17, "udp"], [58, "icmp"], [255, "raw"]];
+const kProtocols: [number, string][] = [
+  [1, "icmp"],
+  [6, "tcp"],
+  [17, "udp"],
+  [58, "icmp"],
+  [255, "raw"],
+];
 
 class DescriptorFields {
   constructor(
@@ -91,7 +120,11 @@ class DescriptorFields {
 
   typeChar(): Source {
     return namesSource(this.program, {
-      key: this.key("typechar"), scope: this.which.scope, table: null, form: "char", value: (f) => this.code(f),
+      key: this.key("typechar"),
+      scope: this.which.scope,
+      table: null,
+      form: "char",
+      value: (f) => this.code(f),
     });
   }
 
@@ -107,19 +140,26 @@ class DescriptorFields {
   }
 
   protocol(): Source {
-    const code = (f: FuncContext): Tree => select(
-      ["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f),
-    );
+    const code = (f: FuncContext): Tree =>
+      select(["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f));
     return this.chosen("l4proto", kProtocols, code);
   }
 
   socketFamily(): Source {
-    const names = [["4".charCodeAt(0), "ip"], ["6".charCodeAt(0), "ip"], ["u".charCodeAt(0), "unix"]] as const;
+    const names = [
+      ["4".charCodeAt(0), "ip"],
+      ["6".charCodeAt(0), "ip"],
+      ["u".charCodeAt(0), "unix"],
+    ] as const;
     return this.chosen("sockfamily", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
   }
 
   // A text that some codes have.
-  private chosen(what: string, names: readonly (readonly [number, string])[], code: (f: FuncContext) => Tree): TextSource {
+  private chosen(
+    what: string,
+    names: readonly (readonly [number, string])[],
+    code: (f: FuncContext) => Tree,
+  ): TextSource {
     const make = (f: FuncContext): Tree[] => {
       const chosen = f.local("$code");
       const otherwise = noText(f);
@@ -130,17 +170,19 @@ class DescriptorFields {
       return [set(chosen, code(f)), ...chain];
     };
     return {
-      kind: "text", key: this.key(what), scope: this.which.scope, cost: 4, vocabulary: `descriptor ${what}`, cached: null, make,
+      kind: "text",
+      key: this.key(what),
+      scope: this.which.scope,
+      cost: 4,
+      vocabulary: `descriptor ${what}`,
+      cached: null,
+      make,
     };
   }
 
   directory(): Source {
     return this.partOfName("directory", (f, slash) => [
-      [
-        "if", null, ["i32.le_s", get(slash), 0],
-        fixedText(f, this.program, "/"),
-        [set(kL, get(slash))],
-      ],
+      ["if", null, ["i32.le_s", get(slash), 0], fixedText(f, this.program, "/"), [set(kL, get(slash))]],
     ]);
   }
 
@@ -160,7 +202,13 @@ class DescriptorFields {
       return [
         ...readSpan(f, this.which.address(f), at("name")),
         set(kL, select(get(kL), -1, isFile)),
-        ["if", null, ["i32.ge_s", get(kL), 0], [set(slash, call("$last_slash", get(kP), get(kL))), ...cut(f, slash)], null],
+        [
+          "if",
+          null,
+          ["i32.ge_s", get(kL), 0],
+          [set(slash, call("$last_slash", get(kP), get(kL))), ...cut(f, slash)],
+          null,
+        ],
       ];
     });
   }
@@ -208,7 +256,9 @@ class DescriptorFields {
       const mask = shift === 32 ? ~0xfffn : ~0xffn;
       const whole: Tree = ["i64.or", low, ["i64.and", ["i64.shr_u", get(dev), i64(shift)], i64(mask)]];
       return [
-        "block", f.label(), "i64",
+        "block",
+        f.label(),
+        "i64",
         set(dev, load64(this.which.address(f), at("dev"))),
         select(whole, i64(kAbsent), ["i64.ne", get(dev), i64(kAbsent)]),
       ];

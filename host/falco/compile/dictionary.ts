@@ -90,7 +90,14 @@ function mix(word: string): number {
   };
   const [a, b] = load(0);
   const [c, d] = n >= 8 ? load(n - 8) : [0, 0];
-  return (Math.imul(a!, 0x85ebca6b) ^ Math.imul(b!, 0xc2b2ae35) ^ Math.imul(c!, 0x27d4eb2f) ^ Math.imul(d!, 0x165667b1) ^ n) | 0;
+  return (
+    (Math.imul(a!, 0x85ebca6b) ^
+      Math.imul(b!, 0xc2b2ae35) ^
+      Math.imul(c!, 0x27d4eb2f) ^
+      Math.imul(d!, 0x165667b1) ^
+      n) |
+    0
+  );
 }
 
 function finish(mixed: number, multiplier: number): number {

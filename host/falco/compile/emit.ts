@@ -19,7 +19,8 @@ export class Emitter {
     uses: ReadonlyMap<Node, number> = new Map(),
   ) {
     for (const [node, count] of uses) {
-      if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > kMemoCost) this.memo.set(node.id, this.memo.size);
+      if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > kMemoCost)
+        this.memo.set(node.id, this.memo.size);
     }
   }
 
@@ -32,7 +33,9 @@ export class Emitter {
     const value = this.f.local(`$value${word}`);
     const answer = this.f.local(`$m${node.id}`);
     return [
-      "if", "i32", ["i32.and", get(known), mask],
+      "if",
+      "i32",
+      ["i32.and", get(known), mask],
       [["i32.and", ["i32.shr_u", get(value), bit & 31], 1]],
       [
         // The answer first: finding it may set other bits of these words.

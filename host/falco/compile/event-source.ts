@@ -33,9 +33,13 @@ interface Asked {
 }
 
 const kSecond = 1_000_000_000n;
-const kReads = new Set("read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "));
+const kReads = new Set(
+  "read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "),
+);
 const kWrites = new Set(
-  "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(" "),
+  "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(
+    " ",
+  ),
 );
 const kOpens = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
 const kPayloads = new Set(["data", "value", "img"]);
@@ -48,13 +52,25 @@ const result = (): Tree => load64(get("$rec"), 24);
 
 const fixed = (value: string): FixedSource => ({ kind: "fixed", value });
 const int = (key: string, value: (f: FuncContext) => Tree): IntSource => ({
-  kind: "int", key: `event ${key}`, scope: "event", isCheap: true, value,
+  kind: "int",
+  key: `event ${key}`,
+  scope: "event",
+  isCheap: true,
+  value,
 });
-const bool = (key: string, value: (f: FuncContext) => Tree): BoolSource => ({ kind: "bool", key: `event ${key}`, scope: "event", value });
+const bool = (key: string, value: (f: FuncContext) => Tree): BoolSource => ({
+  kind: "bool",
+  key: `event ${key}`,
+  scope: "event",
+  value,
+});
 const settled = (isTrue: boolean): BoolSource => bool(String(isTrue), () => (isTrue ? 1 : 0));
 const isFailed = (): Tree => ["i64.lt_s", result(), i64(0)]; // none is below 0 too
 const named = (event: EventType, name: string): Field | undefined => event.params.find((param) => param.name === name);
-const isIn = (set: Set<string>) => ({ event }: Asked) => settled(set.has(event.name));
+const isIn =
+  (set: Set<string>) =>
+  ({ event }: Asked) =>
+    settled(set.has(event.name));
 
 const kRows: Record<string, (asked: Asked) => Source> = {
   "evt.num": () => int("num", () => ["i64.add", load64(0, kState.first), ["i64.extend_i32_u", get("$index")]]),
@@ -88,14 +104,22 @@ const kRows: Record<string, (asked: Asked) => Source> = {
     if (!param) return kNone;
     const span = rawSpan(event, param);
     return int("buflen", (f) => [
-      "block", f.label(), "i64",
+      "block",
+      f.label(),
+      "i64",
       ...span.make(f),
       select(["i64.extend_i32_u", get(kL)], i64(kAbsent), ["i32.ge_s", get(kL), 0]),
     ]);
   },
   "evt.res": ({ program }) =>
     namesSource(program, {
-      key: "event res", scope: "event", table: "-errno", rows: kErrnoRows, form: "value", positive: "SUCCESS", value: result,
+      key: "event res",
+      scope: "event",
+      table: "-errno",
+      rows: kErrnoRows,
+      form: "value",
+      positive: "SUCCESS",
+      value: result,
     }),
   "evt.rawres": () => int("res", result),
   "evt.failed": () => bool("failed", isFailed),
@@ -105,7 +129,8 @@ const kRows: Record<string, (asked: Asked) => Source> = {
   "evt.is_io": ({ event }) => settled(kReads.has(event.name) || kWrites.has(event.name)),
   "evt.is_io_read": isIn(kReads),
   "evt.is_io_write": isIn(kWrites),
-  "evt.io_dir": ({ event }) => (kReads.has(event.name) ? fixed("read") : kWrites.has(event.name) ? fixed("write") : kNone),
+  "evt.io_dir": ({ event }) =>
+    kReads.has(event.name) ? fixed("read") : kWrites.has(event.name) ? fixed("write") : kNone,
   "evt.is_open_read": openAs("read", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), kOpenFlags.writeOnly]),
   "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), 0]),
   "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, kOpenFlags.create), 0]),
@@ -200,4 +225,3 @@ function argumentLine(program: Program, event: EventType): Source {
     return [...pieces.flatMap((piece) => piece.make), ...build(f, puts)];
   });
 }
-

@@ -24,7 +24,14 @@ export class FuncContext {
 
   // A function about one process.
   static ofProcess(name: string, isOfOne = false): FuncContext {
-    return new FuncContext(name, [["$p", "i32"], ["$pc", "i32"]], isOfOne);
+    return new FuncContext(
+      name,
+      [
+        ["$p", "i32"],
+        ["$pc", "i32"],
+      ],
+      isOfOne,
+    );
   }
 
   // Whether this is the function that judges an event, and not one that it calls.
@@ -53,10 +60,7 @@ export class FuncContext {
     if (base === "self" || this.isOfOne) return { entry: get("$p"), cache: get("$pc") };
     if (base === "each") return { entry: get("$a"), cache: get("$ac") };
     const [entry, cache] = [this.local(`$p_${base}`), this.local(`$pc_${base}`)];
-    this.prepare(`process ${base}`, () => [
-      set(entry, this.find(base)),
-      set(cache, call("$cache", get(entry))),
-    ]);
+    this.prepare(`process ${base}`, () => [set(entry, this.find(base)), set(cache, call("$cache", get(entry)))]);
     return { entry: get(entry), cache: get(cache) };
   }
 

@@ -26,9 +26,14 @@ export interface JudgeOptions {
 
 export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): Func {
   const isShared = options.isShared ?? true;
-  const f = new FuncContext(`$judge_${event.id}`, [["$rec", "i32"], ["$index", "i32"]]);
+  const f = new FuncContext(`$judge_${event.id}`, [
+    ["$rec", "i32"],
+    ["$index", "i32"],
+  ]);
   const demands = rules.map(({ node }, place) => ({ place, rest: node.op === "and" ? node.kids : [node] }));
-  const uses = isShared ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node]))) : new Map<Node, number>();
+  const uses = isShared
+    ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node])))
+    : new Map<Node, number>();
   const emitter = new Emitter(f, uses);
   const words = Math.ceil(rules.length / kWord);
   const body = isShared
@@ -42,7 +47,8 @@ export function judge(program: Program, event: EventType, rules: readonly Judged
     const told = call("$tell", get(name), table, get("$rec"));
     const isAny: Tree = ["i64.ne", get(name), i64(0)];
     // The first match ends it, where only the first counts.
-    tell = options.matching === "first" ? [["if", null, isAny, [told], tell]] : [["if", null, isAny, [told], null], ...tell];
+    tell =
+      options.matching === "first" ? [["if", null, isAny, [told], tell]] : [["if", null, isAny, [told], null], ...tell];
   }
   const prepared = f.before.splice(0);
   return f.done([...addresses(f), ...prepared, ...body, ...tell], null);
@@ -55,7 +61,9 @@ function addresses(f: FuncContext): Tree[] {
   const descriptor: Tree = ["i32.add", load(0, kState.descriptors), ["i32.mul", get("$i"), DESCRIPTOR_SIZE]];
   return [
     [
-      "if", null, ["i32.lt_u", tee("$i", load(get("$rec"), 20)), load(0, kState.processCount)],
+      "if",
+      null,
+      ["i32.lt_u", tee("$i", load(get("$rec"), 20)), load(0, kState.processCount)],
       [set("$p", entry), set("$pc", ["i32.add", sym("PROCESS_CACHE"), ["i32.mul", get("$i"), sym("STRIDE")]])],
       [set("$p", sym("NULL_PROCESS")), set("$pc", sym("NULL_CACHE"))],
     ],
@@ -74,13 +82,11 @@ function group(f: FuncContext, emitter: Emitter, demands: readonly Demand[]): Tr
   const open = demands.filter((d) => d.rest.length > 0);
   const shared = mostWorth(open);
   if (!shared) return [...done, ...open.flatMap((d) => alone(f, emitter, d))];
-  const within = open.filter((d) => d.rest.includes(shared)).map((d) => ({ ...d, rest: d.rest.filter((n) => n !== shared) }));
+  const within = open
+    .filter((d) => d.rest.includes(shared))
+    .map((d) => ({ ...d, rest: d.rest.filter((n) => n !== shared) }));
   const behind = open.filter((d) => !d.rest.includes(shared));
-  return [
-    ...done,
-    ["if", null, emitter.emit(shared), group(f, emitter, within), null],
-    ...group(f, emitter, behind),
-  ];
+  return [...done, ["if", null, emitter.emit(shared), group(f, emitter, within), null], ...group(f, emitter, behind)];
 }
 
 // The demand of several rules that saves most for its price; none when no two share one.

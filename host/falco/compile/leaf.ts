@@ -2,20 +2,30 @@
 // Turns a check (field, operator, values) into nodes: the questions that can be asked of the field's source, put as cheaply as
 // they can be. What Falco says about missing values comes out by itself: every question is false when there is no value, and `!=`
 // is "there is one, and it is not that".
-import type { Operator } from "../condition.js";
+
 import type { BoundValue, ValueType } from "../bind.js";
-import { globRegex, pathRegex } from "./patterns.js";
-import { matchTable } from "./automaton.js";
+import type { Operator } from "../condition.js";
 import { parseRegex } from "../regex.js";
 import type { NetValue } from "../values.js";
-import { Emitter } from "./emit.js";
-import { kAncestorsMax } from "./layout.js";
-import { and, type Base, call, FuncContext, get, i64, load, load64, set, tee } from "./func-context.js";
+import { matchTable } from "./automaton.js";
 import { compareText } from "./compare-text.js";
+import { Emitter } from "./emit.js";
+import { and, type Base, call, FuncContext, get, i64, load, load64, set, tee } from "./func-context.js";
+import { kAncestorsMax } from "./layout.js";
 import { namesQuestion } from "./names-leaf.js";
 import { describe, type Graph, type Leaf, type Node } from "./node.js";
+import { globRegex, pathRegex } from "./patterns.js";
 import type { Program } from "./program.js";
-import { type EachSource, type IntSource, type IpSource, kAbsent, ownKey, type Scope, type Source, type TextSource } from "./source.js";
+import {
+  type EachSource,
+  type IntSource,
+  type IpSource,
+  kAbsent,
+  ownKey,
+  type Scope,
+  type Source,
+  type TextSource,
+} from "./source.js";
 import { kL, kP } from "./text-source.js";
 import type { Func, Tree } from "./wasm.js";
 
@@ -63,7 +73,8 @@ export class LeafMaker {
       const missing = source.ends.map((end) => this.graph.not(this.exists(end)));
       return this.graph.and([this.exists(source), ...nodes.map((node, i) => this.graph.or([node, missing[i]!]))]);
     }
-    if (op === "!=") return this.graph.and([this.exists(source), this.graph.not(this.check(source, "=", values, type))]);
+    if (op === "!=")
+      return this.graph.and([this.exists(source), this.graph.not(this.check(source, "=", values, type))]);
     switch (source.kind) {
       case "none":
         return this.graph.no;
@@ -76,7 +87,11 @@ export class LeafMaker {
       case "int":
         return this.int(source, op, values as bigint[]);
       case "bool":
-        return this.graph.or(values.map((value) => this.leaf(source, `=${value}`, 1, 0.3, (f) => ["i32.eq", source.value(f), value ? 1 : 0])));
+        return this.graph.or(
+          values.map((value) =>
+            this.leaf(source, `=${value}`, 1, 0.3, (f) => ["i32.eq", source.value(f), value ? 1 : 0]),
+          ),
+        );
       case "ip":
         return this.graph.or((values as NetValue[]).map((value) => this.net(source, value)));
     }
@@ -88,7 +103,9 @@ export class LeafMaker {
     for (const value of values) dictionary.add(value);
     const key = `list ${op} ${JSON.stringify([...values].sort())}`;
     return this.leaf(source, key, 60, 0.1, (f) => {
-      const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () => dictionary.bits(values, this.program.data));
+      const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () =>
+        dictionary.bits(values, this.program.data),
+      );
       const table = this.program.dictionaryTable(source.vocabulary);
       const ask = call("$list_in", get(kP), get(kL), table, bits, op === "in" ? 1 : 0);
       return ["block", f.label(), "i32", ...source.make(f), ask];
@@ -114,9 +131,14 @@ export class LeafMaker {
     const question = this.pair(a, b, op, (f) => {
       const [p, l] = [f.local("$P2"), f.local("$L2")];
       return [
-        "block", f.label(), "i32",
-        ...b.make(f), set(p, get(kP)), set(l, get(kL)),
-        ...a.make(f), comparison(op, get(p), get(l)),
+        "block",
+        f.label(),
+        "i32",
+        ...b.make(f),
+        set(p, get(kP)),
+        set(l, get(kL)),
+        ...a.make(f),
+        comparison(op, get(p), get(l)),
       ];
     });
     return this.graph.and([...both, question]);
@@ -129,7 +151,12 @@ export class LeafMaker {
     const { program } = this;
     const { value } = source;
     return {
-      kind: "text", key: `fixed ${value}`, scope: "process", cost: 0, vocabulary: "fixed", cached: null,
+      kind: "text",
+      key: `fixed ${value}`,
+      scope: "process",
+      cost: 0,
+      vocabulary: "fixed",
+      cached: null,
       make: (f) => {
         f.local(kP);
         f.local(kL);
@@ -138,20 +165,39 @@ export class LeafMaker {
     };
   }
 
-  private pair(a: { key: string; scope: Scope }, b: { key: string; scope: Scope }, op: string, emit: (f: FuncContext) => Tree): Node {
+  private pair(
+    a: { key: string; scope: Scope },
+    b: { key: string; scope: Scope },
+    op: string,
+    emit: (f: FuncContext) => Tree,
+  ): Node {
     const scope = a.scope === "process" && b.scope === "process" ? "process" : "event";
     return this.leaf({ key: `${a.key} ${op} ${b.key}`, scope }, "", 30, 0.2, emit);
   }
 
-  leaf(source: { key: string; scope: Scope; base?: Base }, question: string, cost: number, chance: number, emit: (f: FuncContext) => Tree): Node {
+  leaf(
+    source: { key: string; scope: Scope; base?: Base },
+    question: string,
+    cost: number,
+    chance: number,
+    emit: (f: FuncContext) => Tree,
+  ): Node {
     const key = `${source.key} ${question}`;
-    if (source.scope === "event" || cost < kKeepCost) return this.graph.leaf({ key, scope: source.scope, cost, chance, emit });
+    if (source.scope === "event" || cost < kKeepCost)
+      return this.graph.leaf({ key, scope: source.scope, cost, chance, emit });
     return this.graph.leaf(this.kept(key, cost, chance, emit, source.base, `${ownKey(source)} ${question}`));
   }
 
   // A question about a process whose answer is kept for the batch. With a base it is a question about that process alone, and `own`
   // names it whoever asks.
-  private kept(key: string, cost: number, chance: number, emit: (f: FuncContext) => Tree, base?: Base, own = key): Leaf {
+  private kept(
+    key: string,
+    cost: number,
+    chance: number,
+    emit: (f: FuncContext) => Tree,
+    base?: Base,
+    own = key,
+  ): Leaf {
     const { program } = this;
     const helper = () =>
       program.helper(`kept ${own}`, (name) => {
@@ -164,7 +210,13 @@ export class LeafMaker {
           ["if", null, get(answer), [["i32.store", value, get("$pc"), ["i32.or", load(get("$pc"), value), bit]]], null],
           get(answer),
         ];
-        const isKnown: Tree = ["if", null, and(load(get("$pc"), known), bit), [["return", ["i32.ne", and(load(get("$pc"), value), bit), 0]]], null];
+        const isKnown: Tree = [
+          "if",
+          null,
+          and(load(get("$pc"), known), bit),
+          [["return", ["i32.ne", and(load(get("$pc"), value), bit), 0]]],
+          null,
+        ];
         const prepared = f.before.splice(0);
         return f.done([isKnown, ...prepared, ...body], "i32");
       });
@@ -187,11 +239,15 @@ export class LeafMaker {
         const n = f.local("$n");
         const [found, next] = [f.label(), f.label()];
         return [
-          "block", found, "i32",
+          "block",
+          found,
+          "i32",
           set("$a", get("$p")),
           set(n, kAncestorsMax),
           [
-            "loop", next, null,
+            "loop",
+            next,
+            null,
             set("$a", call("$parent", get("$a"))),
             ["if", null, ["i32.eq", get("$a"), ["sym", "NULL_PROCESS"]], [["br", found, 0]], null],
             set("$ac", call("$cache", get("$a"))),
@@ -216,11 +272,15 @@ export class LeafMaker {
         return this.graph.or(values.map((value) => this.found(source, value, op === "icontains")));
       case "glob":
       case "iglob":
-        return this.matches(source, op, values, () => matchTable({ kind: "choice", parts: values.map((v) => globRegex(v, op === "iglob")) }));
+        return this.matches(source, op, values, () =>
+          matchTable({ kind: "choice", parts: values.map((v) => globRegex(v, op === "iglob")) }),
+        );
       case "regex":
         return this.matches(source, op, values, () => matchTable({ kind: "choice", parts: values.map(parseRegex) }));
       case "pmatch":
-        return values.length === 0 ? this.graph.no : this.matches(source, op, values, () => matchTable(pathRegex(values)));
+        return values.length === 0
+          ? this.graph.no
+          : this.matches(source, op, values, () => matchTable(pathRegex(values)));
       case "bcontains":
         return this.text(source, "contains", values);
       case "bstartswith":
@@ -245,7 +305,9 @@ export class LeafMaker {
       }
       const number = this.numberOf(source, f);
       if (values.length === 1) return ["i32.eq", number, dictionary.idOf(values[0]!)];
-      const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () => dictionary.bits(values, this.program.data));
+      const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () =>
+        dictionary.bits(values, this.program.data),
+      );
       const word = f.local("$word");
       return and(["i32.shr_u", ["i32.load8_u", bits, ["i32.shr_u", tee(word, number), 3]], and(get(word), 7)], 1);
     });
@@ -257,7 +319,9 @@ export class LeafMaker {
       const { base, slot } = source.cached;
       const at = this.program.slot(slot, 4);
       const { entry, cache } = f.process(base);
-      const helper = this.program.helper(`word ${source.key} ${slot}`, (name) => this.wordHelper(name, source, at, table()));
+      const helper = this.program.helper(`word ${source.key} ${slot}`, (name) =>
+        this.wordHelper(name, source, at, table()),
+      );
       const number = f.local("$number");
       return ["if", "i32", tee(number, load(cache, at)), [get(number)], [call(helper, entry, cache)]];
     }
@@ -297,7 +361,8 @@ export class LeafMaker {
       return ["i64.ne", ["i64.and", this.foundSet(source, search, group, f), i64(bit)], i64(0)];
     };
     // Kept as a set where many are looked for, so that the single answer need not be.
-    if (isShared) return this.graph.leaf({ key: `${source.key} ${question}`, scope: source.scope, cost: 4, chance: 0.05, emit });
+    if (isShared)
+      return this.graph.leaf({ key: `${source.key} ${question}`, scope: source.scope, cost: 4, chance: 0.05, emit });
     return this.leaf(source, question, source.cost + 15, 0.05, emit);
   }
 
@@ -308,7 +373,10 @@ export class LeafMaker {
       const name = program.number(`${source.key} ${search.isCaseFolded} ${group}`);
       const [isKnown, found] = [f.local(`$sought${name}`), f.local(`$found${name}`, "i64")];
       return [
-        "if", "i64", get(isKnown), [get(found)],
+        "if",
+        "i64",
+        get(isKnown),
+        [get(found)],
         [set(isKnown, 1), ...source.make(f), tee(found, call("$search", get(kP), get(kL), table))],
       ];
     }
@@ -335,12 +403,21 @@ export class LeafMaker {
     return call(helper, entry, cache);
   }
 
-  private matches(source: TextSource, op: string, values: readonly string[], make: () => ReturnType<typeof matchTable>): Node {
+  private matches(
+    source: TextSource,
+    op: string,
+    values: readonly string[],
+    make: () => ReturnType<typeof matchTable>,
+  ): Node {
     const key = `${op} ${JSON.stringify(values)}`;
     const table = this.program.match(key, make); // a pattern that is too complex is refused now
     const at = () => this.program.constant(`match ${key}`, () => this.program.data.match(table));
     return this.leaf(source, key, source.cost + 30, 0.05, (f) => [
-      "block", f.label(), "i32", ...source.make(f), call("$match", get(kP), get(kL), at()),
+      "block",
+      f.label(),
+      "i32",
+      ...source.make(f),
+      call("$match", get(kP), get(kL), at()),
     ]);
   }
 
@@ -357,7 +434,11 @@ export class LeafMaker {
 
   private textLeaf(source: TextSource, question: string, chance: number, cost: number, ask: () => Tree): Node {
     return this.leaf(source, question, Math.max(cost, source.cost), chance, (f) => [
-      "block", f.label(), "i32", ...source.make(f), ask(),
+      "block",
+      f.label(),
+      "i32",
+      ...source.make(f),
+      ask(),
     ]);
   }
 
@@ -382,12 +463,16 @@ export class LeafMaker {
     const cost = source.isCheap ? 1 : 8;
     if (op === "=" || op === "==" || op === "in" || op === "intersects") {
       return this.graph.or(
-        values.map((value) => this.leaf(source, `= ${value}`, cost, 0.2, (f) => ["i64.eq", source.value(f), i64(value)])),
+        values.map((value) =>
+          this.leaf(source, `= ${value}`, cost, 0.2, (f) => ["i64.eq", source.value(f), i64(value)]),
+        ),
       );
     }
     return this.graph.and([
       this.exists(source),
-      ...values.map((value) => this.leaf(source, `${op} ${value}`, cost, 0.6, (f) => [kIntOps[op]!, source.value(f), i64(value)])),
+      ...values.map((value) =>
+        this.leaf(source, `${op} ${value}`, cost, 0.6, (f) => [kIntOps[op]!, source.value(f), i64(value)]),
+      ),
     ]);
   }
 
@@ -419,7 +504,14 @@ export class LeafMaker {
 }
 
 const kIntOps: Partial<Record<Operator, string>> = {
-  "<": "i64.lt_s", "<=": "i64.le_s", ">": "i64.gt_s", ">=": "i64.ge_s", "=": "i64.eq", "==": "i64.eq", in: "i64.eq", intersects: "i64.eq",
+  "<": "i64.lt_s",
+  "<=": "i64.le_s",
+  ">": "i64.gt_s",
+  ">=": "i64.ge_s",
+  "=": "i64.eq",
+  "==": "i64.eq",
+  in: "i64.eq",
+  intersects: "i64.eq",
 };
 
 // $P, $L against another text.

@@ -14,7 +14,12 @@ const kWhole = new Set<Operator>(["=", "==", "in", "intersects"]);
 // Asking more numbers than this costs more than making the text.
 const kNumbersMax = 16;
 
-export function namesQuestion(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+export function namesQuestion(
+  maker: LeafMaker,
+  source: NamesSource,
+  op: Operator,
+  values: readonly string[],
+): Node | undefined {
   if (source.form === "char") return characters(maker, source, op, values);
   if (source.form === "bits") return bits(maker, source, op, values);
   // A number without a name is digits; only what cannot be part of digits is answered by names alone.
@@ -53,7 +58,9 @@ function bits(maker: LeafMaker, source: NamesSource, op: Operator, values: reado
   const { graph } = maker;
   const hasRow = (row: NameRow) =>
     maker.leaf(source, `&${row.mask}=${row.value}`, 1, 0.2, (f) => [
-      "i64.eq", ["i64.and", source.value(f), i64(row.mask)], i64(row.value),
+      "i64.eq",
+      ["i64.and", source.value(f), i64(row.mask)],
+      i64(row.value),
     ]);
   const rows = graph.or(source.rows.filter((row) => compareText(row.name, op, values)).map(hasRow));
   const named = source.zero === null ? rows : byZero(maker, source, rows, compareText(source.zero, op, values));

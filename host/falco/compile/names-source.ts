@@ -49,17 +49,27 @@ export function namesSource(program: Program, options: NamesOptions): NamesSourc
     const address = () => program.constant(`names ${table}`, () => program.data.names(rows));
     const put = (): Tree => {
       if (form === "char") return call("$put_byte", ["i32.wrap_i64", get(v)]);
-      return form === "bits" ? call("$put_names", get(v), address(), between.charCodeAt(0)) : call("$put_name", get(v), address());
+      return form === "bits"
+        ? call("$put_names", get(v), address(), between.charCodeAt(0))
+        : call("$put_name", get(v), address());
     };
     let made: Tree[] = build(f, [put()]);
-    const either = (condition: Tree, then: Tree[], otherwise: Tree[]): Tree[] => [["if", null, condition, then, otherwise]];
+    const either = (condition: Tree, then: Tree[], otherwise: Tree[]): Tree[] => [
+      ["if", null, condition, then, otherwise],
+    ];
     if (zero !== null) made = either(["i64.eq", get(v), i64(0)], fixedText(f, program, zero), made);
     if (positive !== null) made = either(["i64.ge_s", get(v), i64(0)], fixedText(f, program, positive), made);
     return either(["i64.eq", tee(v, value(f)), i64(kAbsent)], noText(f), made);
   };
   const text = {
-    kind: "text" as const, key: `${key} as text`, scope, ...base, cost: 15, vocabulary: `names ${table ?? form}`, cached: null, make,
+    kind: "text" as const,
+    key: `${key} as text`,
+    scope,
+    ...base,
+    cost: 15,
+    vocabulary: `names ${table ?? form}`,
+    cached: null,
+    make,
   };
   return { kind: "names", key, scope, ...base, rows, form, zero, positive, value, text };
 }
-

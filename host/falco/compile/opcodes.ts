@@ -20,17 +20,23 @@ v128.load=fd00/0 i64.load8_u=31/0 i64.load16_u=33/1 i64.load32_u=35/2 i32.store=
 `;
 
 export const kPlainOps: ReadonlyMap<string, number[]> = new Map(
-  kPlain.trim().split(/\s+/).map((entry) => {
-    const [name, hex] = entry.split("=");
-    return [name!, [...Buffer.from(hex!, "hex")]];
-  }),
+  kPlain
+    .trim()
+    .split(/\s+/)
+    .map((entry) => {
+      const [name, hex] = entry.split("=");
+      return [name!, [...Buffer.from(hex!, "hex")]];
+    }),
 );
 
 // Loads and stores: the opcode, and the power of two that the access is at most aligned to.
 export const kMemoryOps: ReadonlyMap<string, [number[], number]> = new Map(
-  kMemory.trim().split(/\s+/).map((entry) => {
-    const [name, code] = entry.split("=");
-    const [hex, align] = code!.split("/");
-    return [name!, [[...Buffer.from(hex!, "hex")], Number(align)]];
-  }),
+  kMemory
+    .trim()
+    .split(/\s+/)
+    .map((entry) => {
+      const [name, code] = entry.split("=");
+      const [hex, align] = code!.split("/");
+      return [name!, [[...Buffer.from(hex!, "hex")], Number(align)]];
+    }),
 );

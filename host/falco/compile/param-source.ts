@@ -2,7 +2,7 @@
 // Sources of evt.arg and evt.rawarg: a parameter of one type of event, as a text or as its own type. Twin of host/wire/render.ts.
 import { type EventType, type Field, HEADER_SIZE } from "../../../build/generated/events.js";
 import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
-import { kOwnDescriptor, descriptorSource } from "./descriptor-source.js";
+import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
 import { call, type FuncContext, get, i64, load64, set, tee } from "./func-context.js";
 import { kErrnoRows, type NameRow, namesSource } from "./names-source.js";
 import { ProcessFields, truth } from "./process-source.js";
@@ -31,7 +31,11 @@ export function paramTextSource(program: Program, event: EventType, param: Field
     case "errno":
       return names("-errno", "value", kErrnoRows);
     case "fd":
-      return names(param.from === null ? "fd" : "-errno", "value", param.from === null ? [kCwdRow, ...kErrnoRows] : kErrnoRows);
+      return names(
+        param.from === null ? "fd" : "-errno",
+        "value",
+        param.from === null ? [kCwdRow, ...kErrnoRows] : kErrnoRows,
+      );
     case "sig":
       return names("signal", "value");
     case "mode":
@@ -52,7 +56,10 @@ export function paramTextSource(program: Program, event: EventType, param: Field
 }
 
 const kCwdRow: NameRow = { name: "AT_FDCWD", value: kCwd, mask: -1n };
-const kBoolRows: readonly NameRow[] = [{ name: "false", value: 0n, mask: -1n }, { name: "true", value: 1n, mask: -1n }];
+const kBoolRows: readonly NameRow[] = [
+  { name: "false", value: 0n, mask: -1n },
+  { name: "true", value: 1n, mask: -1n },
+];
 
 // evt.rawarg.NAME
 export function paramRawSource(program: Program, event: EventType, param: Field): Source {
@@ -103,10 +110,23 @@ const kInts: Record<string, (f: FuncContext) => Tree> = {
   "fd.num": () => ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]],
 };
 const kProcessInts: Record<string, string> = {
-  "proc.pid": "pid", "proc.ppid": "ppid", "proc.vpid": "vpid", "proc.pgid": "pgid", "proc.vpgid": "pgid", "proc.tty": "tty",
-  "proc.fdlimit": "fd_limit", "proc.exe_flags": "exe_flags", "proc.exe_ino": "exe_ino", "proc.exe_ino.ctime": "exe_ctime",
-  "proc.exe_ino.mtime": "exe_mtime", "thread.cap_inheritable": "cap_inheritable", "thread.cap_permitted": "cap_permitted",
-  "thread.cap_effective": "cap_effective", "user.uid": "uid", "user.loginuid": "loginuid", "group.gid": "gid",
+  "proc.pid": "pid",
+  "proc.ppid": "ppid",
+  "proc.vpid": "vpid",
+  "proc.pgid": "pgid",
+  "proc.vpgid": "pgid",
+  "proc.tty": "tty",
+  "proc.fdlimit": "fd_limit",
+  "proc.exe_flags": "exe_flags",
+  "proc.exe_ino": "exe_ino",
+  "proc.exe_ino.ctime": "exe_ctime",
+  "proc.exe_ino.mtime": "exe_mtime",
+  "thread.cap_inheritable": "cap_inheritable",
+  "thread.cap_permitted": "cap_permitted",
+  "thread.cap_effective": "cap_effective",
+  "user.uid": "uid",
+  "user.loginuid": "loginuid",
+  "group.gid": "gid",
 };
 const kDescriptorInts: Record<string, string> = { "fd.dev": "dev", "fd.ino": "ino" };
 
@@ -131,7 +151,12 @@ function spanText(program: Program, event: EventType, param: Field): Source {
   const key = `${event.name}.${param.name}`;
   const raw = rawSpan(event, param);
   if (param.type === "str") return { ...raw, key, vocabulary: `argument ${param.name}` };
-  const puts: Record<string, string> = { strlist: "$put_list", bytes: "$put_printable", sockaddr: "$put_sockaddr", addr: "$put_address" };
+  const puts: Record<string, string> = {
+    strlist: "$put_list",
+    bytes: "$put_printable",
+    sockaddr: "$put_sockaddr",
+    addr: "$put_address",
+  };
   return eventText(program, key, 12, (f) => [
     ...raw.make(f),
     ["if", null, ["i32.ge_s", get(kL), 0], build(f, [call(puts[param.type]!, get(kP), get(kL))]), null],
@@ -148,28 +173,48 @@ function pathText(program: Program, event: EventType, param: Field): Source {
     const keep: Tree[] = [set(kP, get(path)), set(kL, get(size))];
     const joinWith = (base: Tree[]): Tree[] => [
       ...base,
-      ["if", null, ["i32.ge_s", get(kL), 0], build(f, [call("$put_joined", get(kP), get(kL), get(path), get(size))]), keep],
+      [
+        "if",
+        null,
+        ["i32.ge_s", get(kL), 0],
+        build(f, [call("$put_joined", get(kP), get(kL), get(path), get(size))]),
+        keep,
+      ],
     ];
     const withCwd = joinWith(readSpan(f, f.process("self").entry, PROCESS_AT.cwd!));
     const descriptor = (field: string) => readSpan(f, get("$d"), DESCRIPTOR_AT[field]!);
     const withDirectory = (dirfd: Tree): Tree[] => [
       ...descriptor("nameraw"),
       [
-        "if", null, call("$eq", get(kP), get(kL), get(path), get(size)),
+        "if",
+        null,
+        call("$eq", get(kP), get(kL), get(path), get(size)),
         [...descriptor("name"), ["if", null, ["i32.lt_s", get(kL), 0], keep, null]],
         [["if", null, ["i64.eq", kInts["fd.num"]!(f), dirfd], joinWith(descriptor("name")), keep]],
       ],
     ];
     const dirfd = f.local("$dirfd", "i64");
-    const isCwd = (value: Tree): Tree =>
-      ["i32.or", ["i64.eq", tee(dirfd, value), i64(kCwd)], ["i64.eq", get(dirfd), i64(kAbsent)]];
+    const isCwd = (value: Tree): Tree => [
+      "i32.or",
+      ["i64.eq", tee(dirfd, value), i64(kCwd)],
+      ["i64.eq", get(dirfd), i64(kAbsent)],
+    ];
     const newDirectory = (): Tree[] => [
       ...readSpan(f, f.process("self").entry, PROCESS_AT.cwd!),
       ["if", null, ["i32.lt_s", get(kL), 0], keep, null],
     ];
-    const alone = event.name === "chdir" ? [["if", null, ["i64.eqz", kInts.res!(f)], newDirectory(), withCwd] as Tree] : withCwd;
-    const relative = directory ? [["if", null, isCwd(directory(f)), withCwd, withDirectory(get(dirfd))] as Tree] : alone;
-    const isRelative: Tree = ["if", "i32", ["i32.gt_s", get(kL), 0], [["i32.ne", ["i32.load8_u", 0, get(kP)], 0x2f]], [0]];
+    const alone =
+      event.name === "chdir" ? [["if", null, ["i64.eqz", kInts.res!(f)], newDirectory(), withCwd] as Tree] : withCwd;
+    const relative = directory
+      ? [["if", null, isCwd(directory(f)), withCwd, withDirectory(get(dirfd))] as Tree]
+      : alone;
+    const isRelative: Tree = [
+      "if",
+      "i32",
+      ["i32.gt_s", get(kL), 0],
+      [["i32.ne", ["i32.load8_u", 0, get(kP)], 0x2f]],
+      [0],
+    ];
     return [
       ...readSpan(f, get("$rec"), slotOf(param)),
       set(path, get(kP)),
@@ -189,24 +234,41 @@ function ownerText(program: Program, key: string, value: (f: FuncContext) => Tre
     const isRoot: Tree = ["i64.eqz", get(v)];
     return [
       [
-        "if", null, ["i64.eq", tee(v, value(f)), i64(kAbsent)], noText(f),
-        [[
-          "if", null, isNobody, fixedText(f, program, "<NONE>"),
-          [[
-            "if", null, ["i64.eq", get(v), own],
+        "if",
+        null,
+        ["i64.eq", tee(v, value(f)), i64(kAbsent)],
+        noText(f),
+        [
+          [
+            "if",
+            null,
+            isNobody,
+            fixedText(f, program, "<NONE>"),
             [
-              ...readSpan(f, f.process("self").entry, PROCESS_AT[name]!),
-              ["if", null, ["i32.lt_s", get(kL), 0], digits, null],
+              [
+                "if",
+                null,
+                ["i64.eq", get(v), own],
+                [
+                  ...readSpan(f, f.process("self").entry, PROCESS_AT[name]!),
+                  ["if", null, ["i32.lt_s", get(kL), 0], digits, null],
+                ],
+                [["if", null, isRoot, fixedText(f, program, "root"), digits]],
+              ],
             ],
-            [["if", null, isRoot, fixedText(f, program, "root"), digits]],
-          ]],
-        ]],
+          ],
+        ],
       ],
     ];
   });
 }
 
-function number(program: Program, key: string, value: (f: FuncContext) => Tree, form: "hex" | "unsigned" | "octal"): Source {
+function number(
+  program: Program,
+  key: string,
+  value: (f: FuncContext) => Tree,
+  form: "hex" | "unsigned" | "octal",
+): Source {
   return eventText(program, key, 12, (f) => {
     const v = f.local("$v", "i64");
     const base = i64(form === "hex" ? 16 : form === "octal" ? 8 : 10);
@@ -214,7 +276,10 @@ function number(program: Program, key: string, value: (f: FuncContext) => Tree, 
     if (form === "octal") head.push(["if", null, ["i64.ne", get(v), i64(0)], [call("$put_byte", 0x30)], null]);
     return [
       [
-        "if", null, ["i64.eq", tee(v, value(f)), i64(kAbsent)], noText(f),
+        "if",
+        null,
+        ["i64.eq", tee(v, value(f)), i64(kAbsent)],
+        noText(f),
         build(f, [...head, call("$put_unsigned", get(v), base)]),
       ],
     ];

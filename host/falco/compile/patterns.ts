@@ -52,7 +52,12 @@ function glob(pattern: string, wild: Regex, isCaseFolded: boolean): Regex {
 }
 
 // An unclosed bracket is an ordinary character to glibc.
-function readBracket(pattern: string, start: number, isCaseFolded: boolean, wild: Regex): { regex: Regex; end: number } | null {
+function readBracket(
+  pattern: string,
+  start: number,
+  isCaseFolded: boolean,
+  wild: Regex,
+): { regex: Regex; end: number } | null {
   let i = start + 1;
   const isNegated = pattern[i] === "!" || pattern[i] === "^";
   if (isNegated) i++;
@@ -89,8 +94,18 @@ function readBracket(pattern: string, start: number, isCaseFolded: boolean, wild
 }
 
 const kNamed: Record<string, RegExp> = {
-  alnum: /[0-9A-Za-z]/, alpha: /[A-Za-z]/, blank: /[ \t]/, cntrl: /[\x00-\x1f\x7f]/, digit: /[0-9]/, graph: /[!-~]/, lower: /[a-z]/,
-  print: /[ -~]/, punct: /[!-/:-@[-`{-~]/, space: /[\t\n\v\f\r ]/, upper: /[A-Z]/, xdigit: /[0-9A-Fa-f]/,
+  alnum: /[0-9A-Za-z]/,
+  alpha: /[A-Za-z]/,
+  blank: /[ \t]/,
+  cntrl: /[\x00-\x1f\x7f]/,
+  digit: /[0-9]/,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/,
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[\t\n\v\f\r ]/,
+  upper: /[A-Z]/,
+  xdigit: /[0-9A-Fa-f]/,
 };
 
 function caseOf(b: number): number[] {

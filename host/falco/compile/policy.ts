@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles rules to one policy under ABI v1: a module that speaks bytes and integers (docs/abi/v1.md), with the rules' metadata in its
 // custom section.
-import { DESCRIPTOR_SIZE, EVENTS, type EventType, PROCESS_FIELDS, DESCRIPTOR_FIELDS, PROCESS_SIZE, SCHEMA, SCHEMA_MINOR } from "../../../build/generated/events.js";
+import {
+  DESCRIPTOR_FIELDS,
+  DESCRIPTOR_SIZE,
+  EVENTS,
+  type EventType,
+  PROCESS_FIELDS,
+  PROCESS_SIZE,
+  SCHEMA,
+  SCHEMA_MINOR,
+} from "../../../build/generated/events.js";
 import { isSpan } from "../../wire/layout.js";
 import type { LoadedRule } from "../load.js";
 import { type CheckOptions, ConditionNodes } from "./check-node.js";
@@ -86,8 +95,15 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
   const wasm = assemble({
     pagesMin: Math.max(layout.pages, kSettingsPages),
     pagesMax: kPagesMax,
-    imports: [{ module: "vedette", field: "alert", name: "$alert", params: ["i32", "i32", "i32", "i32"], result: null }],
-    funcs: [...kRuntime, ...program.funcs, ...judges.values(), ...frameFunctions(program, judgeOf, options.matching ?? "all")],
+    imports: [
+      { module: "vedette", field: "alert", name: "$alert", params: ["i32", "i32", "i32", "i32"], result: null },
+    ],
+    funcs: [
+      ...kRuntime,
+      ...program.funcs,
+      ...judges.values(),
+      ...frameFunctions(program, judgeOf, options.matching ?? "all"),
+    ],
     globals: [
       { name: "vedette_abi", value: 1 },
       { name: "vedette_frame", value: layout.frame },
@@ -112,7 +128,11 @@ function absentEntry(fields: readonly { name: string; type: string; slot: number
   return new Uint8Array(out.buffer);
 }
 
-function metadata(rules: readonly LoadedRule[], events: ReadonlyMap<LoadedRule, string[]>, options: CompileOptions): Uint8Array {
+function metadata(
+  rules: readonly LoadedRule[],
+  events: ReadonlyMap<LoadedRule, string[]>,
+  options: CompileOptions,
+): Uint8Array {
   const described = rules.map((rule) => {
     const { name, desc, priority, output, tags } = rule;
     return { name, desc: desc.slice(0, kDescMax), priority, output, tags, events: events.get(rule) };
@@ -163,19 +183,17 @@ function onBatch(judges: ReadonlyMap<EventType, string>): Func {
   const store = (to: number, value: Tree): Tree => ["i32.store", to, 0, value];
   const labels = events.map((event) => `$of_${event.id}`);
   const last = Math.max(0, ...events.map((event) => event.id));
-  const targets = Array.from({ length: last + 1 }, (_, id) => (events.some((e) => e.id === id) ? `$of_${id}` : "$next"));
+  const targets = Array.from({ length: last + 1 }, (_, id) =>
+    events.some((e) => e.id === id) ? `$of_${id}` : "$next",
+  );
   const isFull: Tree = ["i32.gt_u", load(0, kState.arena), ["i32.sub", ["sym", "ARENA_END"], kArenaReserve]];
   const renew: Tree = ["if", null, ["i32.or", ["i32.eqz", load(0, kState.cleared)], isFull], [call("$renew")], null];
   // A block for each type, each within the next; behind its end stands its call.
-  const dispatch = labels.reduce<Tree[]>(
-    (inner, label, i) => [
-      ["block", label, null, ...inner],
-      renew,
-      call(judges.get(events[i]!)!, get("$rec"), get("$index")),
-      ["br", "$next"],
-    ],
-    [["br_table", targets, "$next", get("$type")]],
-  );
+  let dispatch: Tree[] = [["br_table", targets, "$next", get("$type")]];
+  for (const [i, label] of labels.entries()) {
+    const judged = call(judges.get(events[i]!)!, get("$rec"), get("$index"));
+    dispatch = [["block", label, null, ...dispatch], renew, judged, ["br", "$next"]];
+  }
   return f.done(
     [
       ["if", null, ["i32.ne", at(0), kFrameMagic], [["return", 0]], null],
@@ -189,9 +207,13 @@ function onBatch(judges: ReadonlyMap<EventType, string>): Func {
       set("$rec", address(8)),
       set("$end", ["i32.add", get("$rec"), at(12)]),
       [
-        "block", "$done", null,
+        "block",
+        "$done",
+        null,
         [
-          "loop", "$records", null,
+          "loop",
+          "$records",
+          null,
           ["br_if", "$done", ["i32.ge_u", get("$rec"), get("$end")]],
           set("$type", ["i32.load16_u", 0, get("$rec")]),
           ["block", "$next", null, ...dispatch],

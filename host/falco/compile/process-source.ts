@@ -4,6 +4,7 @@
 import { DESCRIPTOR_SIZE } from "../../../build/generated/events.js";
 import { PROCESS_AT } from "../../wire/layout.js";
 import type { FieldUse } from "../fields.js";
+import { descriptorSource } from "./descriptor-source.js";
 import { type Base, call, type FuncContext, get, i64, load, load64, select, set, sym, tee } from "./func-context.js";
 import { kState } from "./layout.js";
 import { namesSource } from "./names-source.js";
@@ -11,7 +12,6 @@ import type { Program } from "./program.js";
 import { type BoolSource, type IntSource, kAbsent, keyOf, kNone, type Source, type TextSource } from "./source.js";
 import { build, fixedText, kL, kP, processText, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
-import { descriptorSource } from "./descriptor-source.js";
 
 export function processSource(program: Program, use: FieldUse): Source | undefined {
   const of = new ProcessFields(program);
@@ -31,10 +31,22 @@ export function processSource(program: Program, use: FieldUse): Source | undefin
 type Row = (of: ProcessFields, base: Base, arg: string | null) => Source;
 
 const at = (field: string): number => PROCESS_AT[field]!;
-const text = (field: string): Row => (of, base) => of.span(field, base);
-const int = (field: string): Row => (of, base) => of.int(field, base);
-const joined = (field: string): Row => (of, base) => of.joined(field, base);
-const flag = (field: string, bit: number): Row => (of, base) => of.flag(field, bit, base);
+const text =
+  (field: string): Row =>
+  (of, base) =>
+    of.span(field, base);
+const int =
+  (field: string): Row =>
+  (of, base) =>
+    of.int(field, base);
+const joined =
+  (field: string): Row =>
+  (of, base) =>
+    of.joined(field, base);
+const flag =
+  (field: string, bit: number): Row =>
+  (of, base) =>
+    of.flag(field, bit, base);
 
 const kRows: Record<string, Row> = {
   "proc.pid": int("pid"),
@@ -89,17 +101,33 @@ const kRows: Record<string, Row> = {
 };
 
 const kParents: Record<string, string> = {
-  "proc.pname": "proc.name", "proc.pexe": "proc.exe", "proc.pexepath": "proc.exepath", "proc.pcmdline": "proc.cmdline",
-  "proc.pvpid": "proc.vpid", "proc.ppid.ts": "proc.pid.ts", "proc.ppid.duration": "proc.duration",
+  "proc.pname": "proc.name",
+  "proc.pexe": "proc.exe",
+  "proc.pexepath": "proc.exepath",
+  "proc.pcmdline": "proc.cmdline",
+  "proc.pvpid": "proc.vpid",
+  "proc.ppid.ts": "proc.pid.ts",
+  "proc.ppid.duration": "proc.duration",
 };
 const kLeaders: Record<string, [Base, string]> = {
-  "proc.sname": ["sid", "proc.name"], "proc.sid.exe": ["sid", "proc.exe"], "proc.sid.exepath": ["sid", "proc.exepath"],
-  "proc.pgid.name": ["pgid", "proc.name"], "proc.pgid.exe": ["pgid", "proc.exe"], "proc.pgid.exepath": ["pgid", "proc.exepath"],
-  "proc.vpgid.name": ["pgid", "proc.name"], "proc.vpgid.exe": ["pgid", "proc.exe"], "proc.vpgid.exepath": ["pgid", "proc.exepath"],
+  "proc.sname": ["sid", "proc.name"],
+  "proc.sid.exe": ["sid", "proc.exe"],
+  "proc.sid.exepath": ["sid", "proc.exepath"],
+  "proc.pgid.name": ["pgid", "proc.name"],
+  "proc.pgid.exe": ["pgid", "proc.exe"],
+  "proc.pgid.exepath": ["pgid", "proc.exepath"],
+  "proc.vpgid.name": ["pgid", "proc.name"],
+  "proc.vpgid.exe": ["pgid", "proc.exe"],
+  "proc.vpgid.exepath": ["pgid", "proc.exepath"],
 };
 const kAncestors: Record<string, string> = {
-  "proc.aname": "proc.name", "proc.aexe": "proc.exe", "proc.aexepath": "proc.exepath", "proc.acmdline": "proc.cmdline",
-  "proc.aargs": "proc.args", "proc.apid": "proc.pid", "proc.aenv": "proc.env",
+  "proc.aname": "proc.name",
+  "proc.aexe": "proc.exe",
+  "proc.aexepath": "proc.exepath",
+  "proc.acmdline": "proc.cmdline",
+  "proc.aargs": "proc.args",
+  "proc.apid": "proc.pid",
+  "proc.aenv": "proc.env",
 };
 
 export class ProcessFields {
@@ -138,7 +166,9 @@ export class ProcessFields {
     return processText(this.program, kind, base, (f) => [
       ...readSpan(f, get("$p"), at(head)),
       [
-        "if", null, ["i32.ge_s", get(kL), 0],
+        "if",
+        null,
+        ["i32.ge_s", get(kL), 0],
         build(f, [
           call("$put", get(kP), get(kL)),
           ...args.make(f),
@@ -159,7 +189,9 @@ export class ProcessFields {
         ...readSpan(f, get("$p"), at("env")),
         set(end, ["i32.add", get(kP), get(kL)]),
         [
-          "if", null, tee(kP, call("$variable", get(kP), get(kL), wanted, size)),
+          "if",
+          null,
+          tee(kP, call("$variable", get(kP), get(kL), wanted, size)),
           [set(kL, ["i32.sub", call("$entry_end", get(kP), get(end)), get(kP)])],
           [set(kL, -1)],
         ],
@@ -213,10 +245,14 @@ export class ProcessFields {
       const { entry } = f.process(base);
       const start = f.local("$begun", "i64");
       const known: Tree = [
-        "i32.and", ["i64.eq", load64(entry, at("clone_seen")), i64(1)], ["i64.ne", get(start), i64(kAbsent)],
+        "i32.and",
+        ["i64.eq", load64(entry, at("clone_seen")), i64(1)],
+        ["i64.ne", get(start), i64(kAbsent)],
       ];
       return [
-        "block", f.label(), "i64",
+        "block",
+        f.label(),
+        "i64",
         set(start, load64(entry, at("start_time"))),
         select(["i64.sub", load64(get("$rec"), 8), get(start)], i64(kAbsent), known),
       ];
@@ -240,12 +276,17 @@ export class ProcessFields {
 
   // Without what stands between.
   length(field: string, base: Base): IntSource {
-    return this.ofSpan(field, base, "length", () => ["i64.extend_i32_s", ["i32.sub", get(kL), call("$count_list", get(kP), get(kL))]]);
+    return this.ofSpan(field, base, "length", () => [
+      "i64.extend_i32_s",
+      ["i32.sub", get(kL), call("$count_list", get(kP), get(kL))],
+    ]);
   }
 
   private ofSpan(field: string, base: Base, what: string, make: () => Tree): IntSource {
     const value = (f: FuncContext): Tree => [
-      "block", f.label(), "i64",
+      "block",
+      f.label(),
+      "i64",
       ...readSpan(f, f.process(base).entry, at(field)),
       ["if", "i64", ["i32.lt_s", get(kL), 0], [i64(kAbsent)], [make()]],
     ];
@@ -257,7 +298,9 @@ export class ProcessFields {
       const index = f.local("$stream");
       const address: Tree = ["i32.add", load(0, kState.descriptors), ["i32.mul", get(index), DESCRIPTOR_SIZE]];
       return [
-        "block", f.label(), "i32",
+        "block",
+        f.label(),
+        "i32",
         set(index, load(f.process("self").entry, at(field))),
         select(sym("NULL_DESCRIPTOR"), address, ["i32.eq", get(index), -1]),
       ];
@@ -276,8 +319,18 @@ export class ProcessFields {
       make: (f) => [
         ...span.make(f),
         [
-          "if", null, ["i32.lt_s", get(kL), 0],
-          [["if", null, ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")], fixedText(f, this.program, "host"), null]],
+          "if",
+          null,
+          ["i32.lt_s", get(kL), 0],
+          [
+            [
+              "if",
+              null,
+              ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")],
+              fixedText(f, this.program, "host"),
+              null,
+            ],
+          ],
           null,
         ],
       ],

@@ -13,7 +13,16 @@ import type { NameRow } from "./names-source.js";
 import type { Tree } from "./wasm.js";
 
 export type Scope = "event" | "process";
-export type Source = NoneSource | FixedSource | TextSource | NamesSource | IntSource | BoolSource | IpSource | EachSource | EitherSource;
+export type Source =
+  | NoneSource
+  | FixedSource
+  | TextSource
+  | NamesSource
+  | IntSource
+  | BoolSource
+  | IpSource
+  | EachSource
+  | EitherSource;
 
 interface Keyed {
   key: string; // sources of one key are the same value

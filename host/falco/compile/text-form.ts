@@ -5,8 +5,9 @@
 //
 //   (func $name (param $a i32) ... (result i32) (local $b i64) ... body)
 //   (if (result i32) condition (then ...) (else ...))    (block $label (result i32) ...)    (loop $label ...)
-import type { Func, Tree, WasmType } from "./wasm.js";
+
 import { kMemoryOps } from "./opcodes.js";
+import type { Func, Tree, WasmType } from "./wasm.js";
 
 type Raw = string | Raw[];
 

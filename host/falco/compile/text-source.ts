@@ -48,12 +48,7 @@ export function build(f: FuncContext, parts: Tree[]): Tree[] {
 }
 
 // A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc.
-export function processText(
-  program: Program,
-  kind: string,
-  base: Base,
-  make: (f: FuncContext) => Tree[],
-): TextSource {
+export function processText(program: Program, kind: string, base: Base, make: (f: FuncContext) => Tree[]): TextSource {
   const at = program.slot(`text ${kind}`, 8);
   const helper = () =>
     program.helper(`text ${kind}`, (name) => {
@@ -79,11 +74,7 @@ export function processText(
     make: (f) => {
       useText(f);
       const { entry, cache } = f.process(base);
-      return [
-        call(helper(), entry, cache),
-        set(kP, load(cache, at)),
-        set(kL, ["i32.sub", load(cache, at + 4), 2]),
-      ];
+      return [call(helper(), entry, cache), set(kP, load(cache, at)), set(kL, ["i32.sub", load(cache, at + 4), 2])];
     },
   };
 }
@@ -102,7 +93,12 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
       const word = kState.made + 4 * (number >> 5);
       const bit = 1 << (number & 31);
       const helper = program.helper(`event text ${key}`, (name) => {
-        const g = new FuncContext(name, [["$rec", "i32"], ["$p", "i32"], ["$pc", "i32"], ["$d", "i32"]]);
+        const g = new FuncContext(name, [
+          ["$rec", "i32"],
+          ["$p", "i32"],
+          ["$pc", "i32"],
+          ["$d", "i32"],
+        ]);
         useText(g);
         const body: Tree[] = [
           ["if", null, ["i32.and", load(0, word), bit], [["return"]], null],

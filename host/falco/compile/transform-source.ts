@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources of transformed values: tolower() and the others, each a text or a number made from the sources of its arguments.
-import type { TextValue } from "../condition.js";
+
 import type { BoundOperand } from "../bind.js";
+import type { TextValue } from "../condition.js";
 import { call, type FuncContext, get, i64, set } from "./func-context.js";
 import type { Program } from "./program.js";
 import { kAbsent, kNone, type Source, type TextSource } from "./source.js";
@@ -19,11 +20,16 @@ export function transformSource(
 ): Source {
   const args = operand.args.map((arg) => (arg.kind === "text" ? fixedSource(program, arg) : textOf(resolve(arg))));
   const [first] = args;
-  const key = (...keys: (TextSource | undefined)[]) => `${operand.name}[${operand.arg ?? ""}](${keys.map((k) => k?.key).join()})`;
+  const key = (...keys: (TextSource | undefined)[]) =>
+    `${operand.name}[${operand.arg ?? ""}](${keys.map((k) => k?.key).join()})`;
   switch (operand.name) {
     case "tolower":
     case "toupper":
-      return first ? changed(program, key(first), first, [call(operand.name === "tolower" ? "$put_lower" : "$put_upper", get(kP), get(kL))]) : kNone;
+      return first
+        ? changed(program, key(first), first, [
+            call(operand.name === "tolower" ? "$put_lower" : "$put_upper", get(kP), get(kL)),
+          ])
+        : kNone;
     case "b64":
       return first ? base64(program, key(first), first) : kNone;
     case "basename":
@@ -50,7 +56,12 @@ function textOf(source: Source): TextSource | undefined {
 
 function fixedSource(program: Program, { value }: TextValue): TextSource {
   return {
-    kind: "text", key: JSON.stringify(value), scope: "process", cost: 0, vocabulary: "fixed", cached: null,
+    kind: "text",
+    key: JSON.stringify(value),
+    scope: "process",
+    cost: 0,
+    vocabulary: "fixed",
+    cached: null,
     make: (f) => fixedText(f, program, value),
   };
 }
@@ -58,7 +69,10 @@ function fixedSource(program: Program, { value }: TextValue): TextSource {
 const isThere: Tree = ["i32.ge_s", get(kL), 0];
 
 function changed(program: Program, key: string, source: TextSource, put: Tree[]): Source {
-  return eventText(program, key, source.cost + 20, (f) => [...source.make(f), ["if", null, isThere, build(f, put), null]]);
+  return eventText(program, key, source.cost + 20, (f) => [
+    ...source.make(f),
+    ["if", null, isThere, build(f, put), null],
+  ]);
 }
 
 // Falco drops the value when it is no base64.
@@ -68,7 +82,9 @@ function base64(program: Program, key: string, source: TextSource): Source {
     return [
       ...source.make(f),
       [
-        "if", null, isThere,
+        "if",
+        null,
+        isThere,
         [
           ...build(f, [set(isGood, call("$put_base64", get(kP), get(kL)))]),
           ["if", null, ["i32.eqz", get(isGood)], [set(kL, -1)], null],
@@ -85,7 +101,9 @@ function basename(program: Program, key: string, source: TextSource): Source {
     return [
       ...source.make(f),
       [
-        "if", null, isThere,
+        "if",
+        null,
+        isThere,
         [
           set(after, ["i32.add", call("$last_slash", get(kP), get(kL)), 1]),
           set(kP, ["i32.add", get(kP), get(after)]),
@@ -97,15 +115,25 @@ function basename(program: Program, key: string, source: TextSource): Source {
   });
 }
 
-function lengthOf(operand: BoundOperand, resolve: Resolve, list: (operand: BoundOperand) => TextSource | undefined): Source {
+function lengthOf(
+  operand: BoundOperand,
+  resolve: Resolve,
+  list: (operand: BoundOperand) => TextSource | undefined,
+): Source {
   const source = resolve(operand);
   const isBytes = operand.type === "bytes";
   const entries = operand.kind === "transform" && operand.isList ? list(operand) : undefined;
   const text = entries ?? textOf(source);
   if (source.kind === "each" || !text) return kNone;
-  const count = entries ? call("$count_list", get(kP), get(kL)) : isBytes ? get(kL) : call("$count_chars", get(kP), get(kL));
+  const count = entries
+    ? call("$count_list", get(kP), get(kL))
+    : isBytes
+      ? get(kL)
+      : call("$count_chars", get(kP), get(kL));
   const value = (f: FuncContext): Tree => [
-    "block", f.label(), "i64",
+    "block",
+    f.label(),
+    "i64",
     ...text.make(f),
     ["if", "i64", isThere, [["i64.extend_i32_u", count]], [i64(kAbsent)]],
   ];
@@ -129,15 +157,16 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
   return eventText(program, key, 60, (f) => {
     const [at, size, p, end, next] = ["$at", "$size", "$from", "$end", "$next"].map((name) => f.local(name));
     const [loop, done] = [f.label(), f.label()];
-    const walk: Tree[] = [
-      set(p!, get(kP)),
-      set(end!, ["i32.add", get(kP), get(kL)]),
-    ];
+    const walk: Tree[] = [set(p!, get(kP)), set(end!, ["i32.add", get(kP), get(kL)])];
     const put: Tree[] = [
       [
-        "block", done, null,
+        "block",
+        done,
+        null,
         [
-          "loop", loop, null,
+          "loop",
+          loop,
+          null,
           ["br_if", done, ["i32.ge_u", get(p!), get(end!)]],
           set(next!, call("$entry_end", get(p!), get(end!))),
           call("$put", get(p!), ["i32.sub", get(next!), get(p!)]),
@@ -149,8 +178,11 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
     ];
     const areThere: Tree = ["i32.and", isThere, ["i32.ge_s", get(size!), 0]];
     return [
-      ...separator.make(f), set(at!, get(kP)), set(size!, get(kL)),
-      ...list.make(f), ...walk,
+      ...separator.make(f),
+      set(at!, get(kP)),
+      set(size!, get(kL)),
+      ...list.make(f),
+      ...walk,
       ["if", null, areThere, build(f, put), [set(kL, -1)]],
     ];
   });
@@ -165,7 +197,9 @@ function options(program: Program, key: string, list: TextSource, wanted: TextSo
     const all: Tree[] = [["if", null, isThere, build(f, [call("$put_options", ...args)]), null]];
     const one: Tree[] = [
       [
-        "if", null, isThere,
+        "if",
+        null,
+        isThere,
         [
           set(kL, call("$option", ...args, (option ?? "\0").charCodeAt(0))),
           set(kP, ["i32.load", 4, ["sym", "OPTION"]]),
@@ -173,10 +207,6 @@ function options(program: Program, key: string, list: TextSource, wanted: TextSo
         null,
       ],
     ];
-    return [
-      ...wanted.make(f), set(at, get(kP)), set(size, get(kL)),
-      ...list.make(f),
-      ...(option === null ? all : one),
-    ];
+    return [...wanted.make(f), set(at, get(kP)), set(size, get(kL)), ...list.make(f), ...(option === null ? all : one)];
   });
 }

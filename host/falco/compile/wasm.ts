@@ -100,33 +100,55 @@ export function assemble(parts: ModuleParts): Uint8Array {
     return known >= 0 ? known : types.push(key) - 1;
   };
   const imported = parts.imports.map((f) => typeOf(f.params, f.result));
-  const defined = parts.funcs.map((f) => typeOf(f.params.map(([, type]) => type), f.result));
+  const defined = parts.funcs.map((f) =>
+    typeOf(
+      f.params.map(([, type]) => type),
+      f.result,
+    ),
+  );
   const indexOf = new Map<string, number>();
   for (const f of [...parts.imports, ...parts.funcs]) indexOf.set(f.name, indexOf.size);
 
   const out = new Bytes().all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-  out.section(1, vector(types, (b, key) => {
-    const [params, result] = key.split(">");
-    const list = params === "" ? [] : params!.split(",");
-    b.byte(0x60).uint(list.length).all(list.map((t) => kTypes[t as WasmType]));
-    b.all(result === "" ? [0] : [1, kTypes[result as WasmType]]);
-  }));
+  out.section(
+    1,
+    vector(types, (b, key) => {
+      const [params, result] = key.split(">");
+      const list = params === "" ? [] : params!.split(",");
+      b.byte(0x60)
+        .uint(list.length)
+        .all(list.map((t) => kTypes[t as WasmType]));
+      b.all(result === "" ? [0] : [1, kTypes[result as WasmType]]);
+    }),
+  );
   const imports = new Bytes().uint(parts.imports.length + 1);
   imports.text("env").text("memory").byte(2).byte(1).uint(parts.pagesMin).uint(parts.pagesMax);
-  parts.imports.forEach((f, i) => imports.text(f.module).text(f.field).byte(0).uint(imported[i]!));
+  for (const [i, f] of parts.imports.entries()) imports.text(f.module).text(f.field).byte(0).uint(imported[i]!);
   out.section(2, imports);
-  out.section(3, vector(defined, (b, type) => b.uint(type)));
-  out.section(6, vector(parts.globals, (b, g) => b.all([0x7f, 0, 0x41]).sint(BigInt(g.value)).byte(0x0b)));
+  out.section(
+    3,
+    vector(defined, (b, type) => b.uint(type)),
+  );
+  out.section(
+    6,
+    vector(parts.globals, (b, g) => b.all([0x7f, 0, 0x41]).sint(BigInt(g.value)).byte(0x0b)),
+  );
   const exported = parts.funcs.filter((f) => f.isExported);
   const exports = new Bytes().uint(exported.length + parts.globals.length);
   for (const f of exported) exports.text(f.name).byte(0).uint(indexOf.get(f.name)!);
-  parts.globals.forEach((g, i) => exports.text(g.name).byte(3).uint(i));
+  for (const [i, g] of parts.globals.entries()) exports.text(g.name).byte(3).uint(i);
   out.section(7, exports);
-  out.section(10, vector(parts.funcs, (b, f) => {
-    const body = new Encoder(f, indexOf, parts.symbols).run();
-    b.uint(body.length).all(body.take());
-  }));
-  out.section(11, vector(parts.data, (b, d) => b.all([0, 0x41]).sint(BigInt(d.at)).byte(0x0b).uint(d.bytes.length).all(d.bytes)));
+  out.section(
+    10,
+    vector(parts.funcs, (b, f) => {
+      const body = new Encoder(f, indexOf, parts.symbols).run();
+      b.uint(body.length).all(body.take());
+    }),
+  );
+  out.section(
+    11,
+    vector(parts.data, (b, d) => b.all([0, 0x41]).sint(BigInt(d.at)).byte(0x0b).uint(d.bytes.length).all(d.bytes)),
+  );
   for (const { name, bytes } of parts.custom) out.section(0, new Bytes().text(name).all(bytes));
   return out.take().slice();
 }
@@ -181,7 +203,10 @@ class Encoder {
     if (access) {
       // ["i32.load", offset, address] and ["i32.store", offset, address, value]
       this.all(rest.slice(1));
-      return void this.out.all(access[0]).uint(access[1]).uint(rest[0] as number);
+      return void this.out
+        .all(access[0])
+        .uint(access[1])
+        .uint(rest[0] as number);
     }
     const special = this.special[op];
     if (!special) throw this.wrong(tree);
@@ -261,6 +286,8 @@ class Encoder {
   }
 
   private wrong(what: Tree): Error {
-    return new Error(`in ${this.func.name}: ${JSON.stringify(what, (_, v) => (typeof v === "bigint" ? String(v) : v))}`);
+    return new Error(
+      `in ${this.func.name}: ${JSON.stringify(what, (_, v) => (typeof v === "bigint" ? String(v) : v))}`,
+    );
   }
 }

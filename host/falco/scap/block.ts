@@ -30,7 +30,8 @@ export function readBlocks(file: Buffer, path: string): Blocks {
   const refuse = (reason: string): never => {
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
   };
-  if (data.length < kBlockFrame + 12 || data.readUInt32LE(0) !== kSectionHeader) refuse("it does not begin like a .scap file");
+  if (data.length < kBlockFrame + 12 || data.readUInt32LE(0) !== kSectionHeader)
+    refuse("it does not begin like a .scap file");
   if (data.readUInt32LE(8) !== kMagic) refuse("its byte order is not little-endian");
   const major = data.readUInt16LE(12);
   if (major > kMajorMax) refuse(`its version is ${major}, and this reader knows ${kMajorMax}`);

@@ -37,7 +37,13 @@ export function descriptorOf(thread: Thread, raw: RawEvent): { fd: number; entry
 }
 
 // Where the descriptor's number is not `fd`.
-const kNumbers = new Map([["dup", "res"], ["dup2", "res"], ["dup3", "res"], ["sendfile", "out_fd"], ["copy_file_range", "fdout"]]);
+const kNumbers = new Map([
+  ["dup", "res"],
+  ["dup2", "res"],
+  ["dup3", "res"],
+  ["sendfile", "out_fd"],
+  ["copy_file_range", "fdout"],
+]);
 const kOpens = new Set(["open", "openat", "openat2", "creat"]);
 
 type Change = (state: State, thread: Thread, raw: RawEvent) => void;
@@ -71,8 +77,17 @@ const open: Change = (_, thread, raw) => {
   if (succeeded(raw, "fd")) thread.descriptors.set(Number(int(raw, "fd")), openedFile(thread, raw));
 };
 
-const kFamilies = new Map([[1, "u"], [2, "4"], [10, "6"], [16, "n"]]);
-const kProtocolOfType = new Map([[1, 6], [2, 17], [3, 255]]);
+const kFamilies = new Map([
+  [1, "u"],
+  [2, "4"],
+  [10, "6"],
+  [16, "n"],
+]);
+const kProtocolOfType = new Map([
+  [1, 6],
+  [2, 17],
+  [3, 255],
+]);
 
 const socket: Change = (_, thread, raw) => {
   if (!succeeded(raw, "fd")) return;
@@ -146,13 +161,15 @@ const pipe: Change = (_, thread, raw) => {
   }
 };
 
-const special = (type: string): Change => (_, thread, raw) => {
-  const fd = int(raw, "fd") ?? int(raw, "res") ?? -1n;
-  if (fd < 0n) return;
-  const d = newDescriptor(type);
-  d.name = textOf(raw.params.get("name"));
-  thread.descriptors.set(Number(fd), d);
-};
+const special =
+  (type: string): Change =>
+  (_, thread, raw) => {
+    const fd = int(raw, "fd") ?? int(raw, "res") ?? -1n;
+    if (fd < 0n) return;
+    const d = newDescriptor(type);
+    d.name = textOf(raw.params.get("name"));
+    thread.descriptors.set(Number(fd), d);
+  };
 
 const execute: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
@@ -203,7 +220,10 @@ const fork: Change = (state, thread, raw) => {
   }
   const parent = state.threads.get(Number(int(raw, "ptid") ?? -1n));
   const known = state.threads.get(raw.tid);
-  const made = known?.startTime != null ? known : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & kShareFilesFlag) !== 0n);
+  const made =
+    known?.startTime != null
+      ? known
+      : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & kShareFilesFlag) !== 0n);
   const text = (name: string) => textOf(raw.params.get(name));
   made.pid = Number(int(raw, "pid") ?? BigInt(made.pid));
   if (!isThread) made.ptid = Number(int(raw, "ptid") ?? BigInt(made.ptid));
@@ -226,7 +246,8 @@ function childOf(parent: Thread, tid: number, raw: RawEvent, isThread: boolean, 
     pid: isThread ? parent.pid : tid,
     ptid: isThread ? parent.ptid : parent.pid,
     startTime: raw.time,
-    descriptors: isThread || sharesFiles ? parent.descriptors : new Map([...parent.descriptors].map(([fd, d]) => [fd, { ...d }])),
+    descriptors:
+      isThread || sharesFiles ? parent.descriptors : new Map([...parent.descriptors].map(([fd, d]) => [fd, { ...d }])),
     version: 0,
   };
 }
@@ -263,17 +284,48 @@ const setCapabilities: Change = (_, thread, raw) => {
 };
 
 const kBefore: Record<string, Change> = {
-  open, openat: open, openat2: open, creat: open, socket, connect, accept, accept4: accept, bind, listen, sendto: message, sendmsg: message,
-  recvfrom: message, recvmsg: message, dup: duplicate, dup2: duplicate, dup3: duplicate, pipe, pipe2: pipe, memfd_create: special("m"),
-  eventfd2: special("e"), execve: execute, execveat: execute, clone: fork, clone3: fork, fork, vfork: fork,
+  open,
+  openat: open,
+  openat2: open,
+  creat: open,
+  socket,
+  connect,
+  accept,
+  accept4: accept,
+  bind,
+  listen,
+  sendto: message,
+  sendmsg: message,
+  recvfrom: message,
+  recvmsg: message,
+  dup: duplicate,
+  dup2: duplicate,
+  dup3: duplicate,
+  pipe,
+  pipe2: pipe,
+  memfd_create: special("m"),
+  eventfd2: special("e"),
+  execve: execute,
+  execveat: execute,
+  clone: fork,
+  clone3: fork,
+  fork,
+  vfork: fork,
 };
 
 const kAfter: Record<string, Change> = {
   close: (_, thread, raw) => {
     if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
   },
-  chdir: changeDirectory, fchdir: changeDirectory, setuid: setUser, setresuid: setUser, setreuid: setUser, setgid: setGroup, setresgid: setGroup,
-  setregid: setGroup, capset: setCapabilities,
+  chdir: changeDirectory,
+  fchdir: changeDirectory,
+  setuid: setUser,
+  setresuid: setUser,
+  setreuid: setUser,
+  setgid: setGroup,
+  setresgid: setGroup,
+  setregid: setGroup,
+  capset: setCapabilities,
 };
 
 function withoutSlash(path: string): string {

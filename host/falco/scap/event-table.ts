@@ -156,11 +156,18 @@ export interface ScapEvent {
 
 // By the code of the entry.
 export const kScapEvents: ReadonlyMap<number, ScapEvent> = new Map(
-  kTable.trim().split("\n").map((line) => {
-    const found = /^(\d+) ([\w.]+)(!?):(.*)>(.*)$/.exec(line);
-    if (!found) throw new Error(`event table: ${line}`);
-    const [, code, name, told, entry, exit] = found;
-    const words = (text: string) => text.trim().split(/\s+/).filter((word) => word !== "");
-    return [Number(code), { name: name!, isEntryTold: told === "!", entry: words(entry!), exit: words(exit!) }];
-  }),
+  kTable
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const found = /^(\d+) ([\w.]+)(!?):(.*)>(.*)$/.exec(line);
+      if (!found) throw new Error(`event table: ${line}`);
+      const [, code, name, told, entry, exit] = found;
+      const words = (text: string) =>
+        text
+          .trim()
+          .split(/\s+/)
+          .filter((word) => word !== "");
+      return [Number(code), { name: name!, isEntryTold: told === "!", entry: words(entry!), exit: words(exit!) }];
+    }),
 );

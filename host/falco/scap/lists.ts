@@ -8,11 +8,27 @@ import { type Descriptor, internet, newDescriptor, newThread, type Thread } from
 
 // Types of process lists, by version. Some early tools wrote the same form under another number.
 export const kProcessLists = new Map([
-  [0x202, 1], [0x8000abcd, 1], [0x207, 2], [0x8000abce, 2], [0x209, 3], [0x8000abcf, 3], [0x210, 4], [0x211, 5], [0x212, 6], [0x213, 7],
-  [0x214, 8], [0x215, 9],
+  [0x202, 1],
+  [0x8000abcd, 1],
+  [0x207, 2],
+  [0x8000abce, 2],
+  [0x209, 3],
+  [0x8000abcf, 3],
+  [0x210, 4],
+  [0x211, 5],
+  [0x212, 6],
+  [0x213, 7],
+  [0x214, 8],
+  [0x215, 9],
 ]);
-export const kDescriptorLists = new Map([[0x203, 1], [0x218, 2]]);
-export const kUserLists = new Map([[0x206, 1], [0x220, 2]]);
+export const kDescriptorLists = new Map([
+  [0x203, 1],
+  [0x218, 2],
+]);
+export const kUserLists = new Map([
+  [0x206, 1],
+  [0x220, 2],
+]);
 
 const kEntryMin = 4;
 // Of what follows the root directory, entries of before libs 0.10 have at most this, and lack the two fields at its front.
@@ -79,10 +95,34 @@ function readTail(c: Cursor, thread: Thread): void {
 
 // The kinds of descriptors, and Falco's letter for each.
 const kKinds = new Map([
-  [1, "f"], [2, "d"], [3, "4"], [4, "6"], [5, "4"], [6, "6"], [7, "p"], [8, "u"], [9, "e"], [10, "o"], [11, "s"], [12, "l"], [13, "i"], [14, "t"],
-  [15, "n"], [16, "f"], [17, "b"], [18, "o"], [19, "r"], [20, "m"], [21, "o"],
+  [1, "f"],
+  [2, "d"],
+  [3, "4"],
+  [4, "6"],
+  [5, "4"],
+  [6, "6"],
+  [7, "p"],
+  [8, "u"],
+  [9, "e"],
+  [10, "o"],
+  [11, "s"],
+  [12, "l"],
+  [13, "i"],
+  [14, "t"],
+  [15, "n"],
+  [16, "f"],
+  [17, "b"],
+  [18, "o"],
+  [19, "r"],
+  [20, "m"],
+  [21, "o"],
 ]);
-const kProtocols = new Map([[2, 6], [3, 17], [4, 1], [5, 255]]);
+const kProtocols = new Map([
+  [2, 6],
+  [3, 17],
+  [4, 1],
+  [5, 255],
+]);
 
 export function readDescriptors(body: Buffer, version: number): { tid: number; descriptors: [number, Descriptor][] } {
   const c = new Cursor(body);

@@ -112,7 +112,10 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   if (bytes === undefined || family === undefined) return null;
   const size = family === kInternet ? 4 : 16;
   if ((family === kInternet || family === kInternet6) && bytes.length >= 1 + 2 * (size + 2)) {
-    const end = (at: number) => ({ ip: Uint8Array.from(bytes.subarray(at, at + size)), port: bytes.readUInt16LE(at + size) });
+    const end = (at: number) => ({
+      ip: Uint8Array.from(bytes.subarray(at, at + size)),
+      port: bytes.readUInt16LE(at + size),
+    });
     const [c, s] = [end(1), end(1 + size + 2)];
     return { cip: c.ip, cport: c.port, sip: s.ip, sport: s.port };
   }
@@ -140,13 +143,50 @@ type Bits = readonly (readonly [falco: bigint, kernel: bigint])[];
 const bits = (...kernel: bigint[]): Bits => kernel.map((value, i) => [1n << BigInt(i), value] as const);
 
 const kCloneBits = bits(
-  0x400n, 0x200n, 0x80000000n, 0x8000000n, 0x40000000n, 0x20000n, 0x20000000n, 0x4000000n, 0x8000n, 0x100000n, 0x2000n, 0x800n, 0x40000n,
-  0x10000n, 0x800000n, 0x100n, 0n, 0n, 0n, 0n, 0x10000000n, 0n, 0n, 0x200000n, 0x1000000n, 0x80000n, 0n, 0x4000n, 0x2000000n,
+  0x400n,
+  0x200n,
+  0x80000000n,
+  0x8000000n,
+  0x40000000n,
+  0x20000n,
+  0x20000000n,
+  0x4000000n,
+  0x8000n,
+  0x100000n,
+  0x2000n,
+  0x800n,
+  0x40000n,
+  0x10000n,
+  0x800000n,
+  0x100n,
+  0n,
+  0n,
+  0n,
+  0n,
+  0x10000000n,
+  0n,
+  0n,
+  0x200000n,
+  0x1000000n,
+  0x80000n,
+  0n,
+  0x4000n,
+  0x2000000n,
 );
 // Bits 0 and 1 are read and write; both are O_RDWR.
 const kOpenBits: Bits = [
-  [1n << 2n, 0x40n], [1n << 3n, 0x400n], [1n << 4n, 0x1000n], [1n << 5n, 0x80n], [1n << 6n, 0x800n], [1n << 7n, 0x101000n], [1n << 8n, 0x200n],
-  [1n << 9n, 0x4000n], [1n << 10n, 0x10000n], [1n << 11n, 0x8000n], [1n << 12n, 0x80000n], [1n << 13n, 0x410000n],
+  [1n << 2n, 0x40n],
+  [1n << 3n, 0x400n],
+  [1n << 4n, 0x1000n],
+  [1n << 5n, 0x80n],
+  [1n << 6n, 0x800n],
+  [1n << 7n, 0x101000n],
+  [1n << 8n, 0x200n],
+  [1n << 9n, 0x4000n],
+  [1n << 10n, 0x10000n],
+  [1n << 11n, 0x8000n],
+  [1n << 12n, 0x80000n],
+  [1n << 13n, 0x410000n],
 ];
 
 function convert(table: Bits, value: bigint): bigint {
@@ -168,6 +208,30 @@ export const kConvert: Record<string, (value: bigint) => bigint> = {
 
 // Requests in Falco's order, from 1.
 const kPtrace: (bigint | undefined)[] = [
-  undefined, 0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 16n, 17n, 24n, 0x4200n, 0x4201n, 0x4202n, 0x4203n, 12n, 0x4204n, 13n, 0x4205n, 14n, 15n, 18n,
+  undefined,
+  0n,
+  1n,
+  2n,
+  3n,
+  4n,
+  5n,
+  6n,
+  7n,
+  8n,
+  9n,
+  16n,
+  17n,
+  24n,
+  0x4200n,
+  0x4201n,
+  0x4202n,
+  0x4203n,
+  12n,
+  0x4204n,
+  13n,
+  0x4205n,
+  14n,
+  15n,
+  18n,
   19n,
 ];

@@ -2,7 +2,7 @@
 // Turns a capture into batches, the same that a live agent sends, so that policies judge both alike. Each returned event becomes a
 // record with the process and the descriptor as they were when it happened; of the calls that Falco also judges by what was asked
 // for, the entry becomes a record whose call did not return yet.
-import { type EventType, type Field } from "../../../build/generated/events.js";
+import type { EventType, Field } from "../../../build/generated/events.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
 import { isSpan, NULL, RecordFlag } from "../../wire/layout.js";
 import { kEvents } from "../event-types.js";
@@ -173,7 +173,7 @@ class Batching {
     for (const param of type.params) {
       if (param.slot < 0) continue;
       const bytes = raw.params.get(param.name) ?? raw.params.get(kAliases.get(`${type.name}.${param.name}`) ?? "");
-      if (bytes) out[param.name] = valueOf(param, bytes);
+      if (bytes) out[param.name] = slotValue(param, bytes);
     }
     return out;
   }
@@ -184,7 +184,8 @@ class Batching {
     if (known !== undefined) return known;
     const main = this.state.threads.get(thread.pid) ?? thread;
     const parent = this.state.threads.get(main.ptid);
-    const index = parent && parent !== thread && depth < kDepthMax ? this.process(this.mainOf(parent), depth + 1) : NULL;
+    const index =
+      parent && parent !== thread && depth < kDepthMax ? this.process(this.mainOf(parent), depth + 1) : NULL;
     const made = this.builder.process(processSlots(this.state, thread, main, index));
     this.processes.set(key, made);
     this.bytes += 512;
@@ -199,7 +200,10 @@ class Batching {
 const kDepthMax = 64;
 
 // Parameters that the contract names otherwise.
-const kAliases = new Map([["execve.argv", "args"], ["accept.listenfd", "listenfd"]]);
+const kAliases = new Map([
+  ["execve.argv", "args"],
+  ["accept.listenfd", "listenfd"],
+]);
 
 // Of events whose result is a descriptor it is `fd`, of the others `res`.
 function resultOf(type: EventType, raw: RawEvent): bigint {
@@ -207,7 +211,7 @@ function resultOf(type: EventType, raw: RawEvent): bigint {
   return intOf(raw.params.get(source)) ?? intOf(raw.params.get("res")) ?? intOf(raw.params.get("fd")) ?? 0n;
 }
 
-function valueOf(param: Field, bytes: Buffer): SlotValue {
+function slotValue(param: Field, bytes: Buffer): SlotValue {
   if (param.type === "sockaddr") return sockaddrOf(bytes);
   if (param.type === "bytes") return bytes;
   if (isSpan(param)) return textOf(bytes);
@@ -219,23 +223,56 @@ function valueOf(param: Field, bytes: Buffer): SlotValue {
 // A thread that the capture does not tell of has no names.
 function processSlots(state: State, thread: Thread, main: Thread, parent: number): Slots {
   return {
-    pid: thread.pid, ppid: main.ptid, parent, vpid: thread.vpid, sid: main.sid, pgid: thread.pgid, tty: thread.tty, uid: thread.uid,
-    gid: thread.gid, loginuid: thread.loginuid, cap_permitted: thread.capPermitted, cap_effective: thread.capEffective,
-    cap_inheritable: thread.capInheritable, start_time: main.startTime, clone_seen: main.startTime === null ? 0 : 1,
-    exe_flags: thread.exeFlags, exe_ino: thread.exeIno, exe_ctime: thread.exeCtime, exe_mtime: thread.exeMtime, stdin: NULL, stdout: NULL,
-    stderr: NULL, fd_limit: thread.fdLimit, name: thread.name || null, exe: thread.exe || null,
-    exepath: thread.exepath || null, args: thread.args, env: thread.env,
-    cwd: thread.cwd, cgroup: thread.cgroups.reduce((a, b) => (b.length > a.length ? b : a), ""), user: state.users.get(thread.uid),
+    pid: thread.pid,
+    ppid: main.ptid,
+    parent,
+    vpid: thread.vpid,
+    sid: main.sid,
+    pgid: thread.pgid,
+    tty: thread.tty,
+    uid: thread.uid,
+    gid: thread.gid,
+    loginuid: thread.loginuid,
+    cap_permitted: thread.capPermitted,
+    cap_effective: thread.capEffective,
+    cap_inheritable: thread.capInheritable,
+    start_time: main.startTime,
+    clone_seen: main.startTime === null ? 0 : 1,
+    exe_flags: thread.exeFlags,
+    exe_ino: thread.exeIno,
+    exe_ctime: thread.exeCtime,
+    exe_mtime: thread.exeMtime,
+    stdin: NULL,
+    stdout: NULL,
+    stderr: NULL,
+    fd_limit: thread.fdLimit,
+    name: thread.name || null,
+    exe: thread.exe || null,
+    exepath: thread.exepath || null,
+    args: thread.args,
+    env: thread.env,
+    cwd: thread.cwd,
+    cgroup: thread.cgroups.reduce((a, b) => (b.length > a.length ? b : a), ""),
+    user: state.users.get(thread.uid),
     group: state.groups.get(thread.gid),
-    loginname: thread.loginuid === null ? undefined : state.users.get(thread.loginuid), container_id: state.containerId(thread),
+    loginname: thread.loginuid === null ? undefined : state.users.get(thread.loginuid),
+    container_id: state.containerId(thread),
   };
 }
 
 function descriptorSlots(d: Descriptor): Slots {
   const flags = (d.isServer ? 2 : 0) | (d.isNameChanged ? 4 : 0) | (d.isConnected ? 8 : 0) | (d.isListening ? 16 : 0);
   return {
-    type: d.type, flags, dev: d.dev, ino: d.ino, l4proto: d.protocol, cport: d.cport, sport: d.sport, cip: d.cip, sip: d.sip, name: d.name,
+    type: d.type,
+    flags,
+    dev: d.dev,
+    ino: d.ino,
+    l4proto: d.protocol,
+    cport: d.cport,
+    sport: d.sport,
+    cip: d.cip,
+    sip: d.sip,
+    name: d.name,
     nameraw: d.nameraw,
   };
 }
-

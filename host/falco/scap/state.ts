@@ -53,16 +53,54 @@ export interface Descriptor {
 
 export function newThread(tid: number): Thread {
   return {
-    tid, pid: tid, ptid: 0, sid: null, pgid: null, vpid: null, tty: null, uid: 0, gid: 0, loginuid: null, capInheritable: null, capPermitted: null,
-    capEffective: null, exeFlags: null, exeIno: null, exeCtime: null, exeMtime: null, fdLimit: null, startTime: null, name: "", exe: "",
-    exepath: "", args: [], env: [], cwd: "/", cgroups: [], descriptors: new Map(), version: 0,
+    tid,
+    pid: tid,
+    ptid: 0,
+    sid: null,
+    pgid: null,
+    vpid: null,
+    tty: null,
+    uid: 0,
+    gid: 0,
+    loginuid: null,
+    capInheritable: null,
+    capPermitted: null,
+    capEffective: null,
+    exeFlags: null,
+    exeIno: null,
+    exeCtime: null,
+    exeMtime: null,
+    fdLimit: null,
+    startTime: null,
+    name: "",
+    exe: "",
+    exepath: "",
+    args: [],
+    env: [],
+    cwd: "/",
+    cgroups: [],
+    descriptors: new Map(),
+    version: 0,
   };
 }
 
 export function newDescriptor(type: string): Descriptor {
   return {
-    type, name: null, nameraw: null, ino: 0n, dev: null, protocol: null, cip: null, sip: null, cport: null, sport: null, isServer: false,
-    isConnected: false, isListening: false, isNameChanged: false, closesOnExec: false,
+    type,
+    name: null,
+    nameraw: null,
+    ino: 0n,
+    dev: null,
+    protocol: null,
+    cip: null,
+    sip: null,
+    cport: null,
+    sport: null,
+    isServer: false,
+    isConnected: false,
+    isListening: false,
+    isNameChanged: false,
+    closesOnExec: false,
   };
 }
 

@@ -89,7 +89,10 @@ const inherited = (name: string): FieldGetter | undefined => ancestors(variable(
 
 /** ns from the last change of the executable's inode to the clone. */
 const age: OfProcess = (batch, process) => {
-  const [start, changed] = [processInt(batch, process, START), processInt(batch, process, PROCESS_AT.exe_ctime as number)];
+  const [start, changed] = [
+    processInt(batch, process, START),
+    processInt(batch, process, PROCESS_AT.exe_ctime as number),
+  ];
   return start === null || changed === null ? null : Number(BigInt(start) - BigInt(changed));
 };
 
@@ -164,7 +167,10 @@ export const PROC_FIELDS: FieldRows = {
   "proc.acmdline": ancestors(commandLine),
   "proc.apid": ancestors(int("pid")),
   "proc.aargs": ancestors(list("args")),
-  "proc.aenv": { ...ancestors(list("env")), with: (argument) => ancestors(list("env")).with?.(argument) ?? inherited(argument) },
+  "proc.aenv": {
+    ...ancestors(list("env")),
+    with: (argument) => ancestors(list("env")).with?.(argument) ?? inherited(argument),
+  },
   "proc.nthreads": own(int("threads")),
   "proc.fdlimit": own(int("fd_limit")),
   "proc.pid.ts": own(int("start_time")),

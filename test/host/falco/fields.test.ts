@@ -12,7 +12,15 @@ const kArguments: Record<string, string> = { "evt.type.is": "openat", "evt.arg":
 
 function event(): (name: string) => Value {
   const build = new BatchBuilder();
-  const leader = build.process({ pid: 5, sid: 5, pgid: 5, name: "sshd", exe: "/usr/sbin/sshd", args: ["-D"], env: ["A=1", "B=2"] });
+  const leader = build.process({
+    pid: 5,
+    sid: 5,
+    pgid: 5,
+    name: "sshd",
+    exe: "/usr/sbin/sshd",
+    args: ["-D"],
+    env: ["A=1", "B=2"],
+  });
   const shell = build.process({ pid: 6, sid: 5, pgid: 6, name: "bash", exe: "-bash", parent: leader, env: ["A=3"] });
   const process = build.process({ pid: 7, sid: 5, pgid: 6, name: "mv", exe: "mv", cwd: "/home/u", parent: shell });
   build.record("rename", { process, result: 0, params: { oldpath: "a", newpath: "/b" } });
@@ -27,7 +35,8 @@ test("every field of Falco is known to outputs, and null where events cannot ans
     if (arg.endsWith("?")) texts.push(name);
     for (const text of texts) {
       assert.ok(fieldValue(text), text);
-      if (!isAnswered && !name.startsWith("container.") && !name.startsWith("evt.is_async")) assert.is(get(text), null, text);
+      if (!isAnswered && !name.startsWith("container.") && !name.startsWith("evt.is_async"))
+        assert.is(get(text), null, text);
     }
   }
 });

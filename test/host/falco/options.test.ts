@@ -109,8 +109,9 @@ const { rules } = loadText(
     ["open_2", "[a, b]", "INFO", true],
     ["read_1", "[b]", "CRITICAL", false],
   ]
-    .map(([name, tags, priority, enabled]) =>
-      `- {rule: ${name}, desc: d, condition: evt.type=open, output: o, priority: ${priority}, tags: ${tags}, enabled: ${enabled}}`,
+    .map(
+      ([name, tags, priority, enabled]) =>
+        `- {rule: ${name}, desc: d, condition: evt.type=open, output: o, priority: ${priority}, tags: ${tags}, enabled: ${enabled}}`,
     )
     .join("\n"),
 );

@@ -17,7 +17,13 @@ import { type Alert, alertJson, PRIORITIES } from "../../../host/output/alert.js
 import { HttpOutput, type HttpSettings } from "../../../host/output/http.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
-const alert = (rule: string, fields: Alert["outputFields"] = [["k8s.ns.name", null], ["proc.name", "cat"]]): Alert => ({
+const alert = (
+  rule: string,
+  fields: Alert["outputFields"] = [
+    ["k8s.ns.name", null],
+    ["proc.name", "cat"],
+  ],
+): Alert => ({
   rule,
   priority: "Warning",
   tags: ["T1003"],
@@ -40,7 +46,8 @@ function complaint(body: string): string | null {
   if (Number.isNaN(Date.parse(String(payload.time)))) return "no time";
   if (fields === undefined || Object.keys(fields).length === 0) return "no output fields";
   for (const key of ["k8s.ns.name", "k8s.pod.name"])
-    if (fields[key] !== undefined && fields[key] !== null && typeof fields[key] !== "string") return `${key} is no text`;
+    if (fields[key] !== undefined && fields[key] !== null && typeof fields[key] !== "string")
+      return `${key} is no text`;
   return null;
 }
 
@@ -72,7 +79,10 @@ async function receiver(server: Server, answer: (nth: number) => number = () => 
     url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     got,
     headers,
-    close: () => new Promise((done) => (server.closeAllConnections(), server.close(() => done()))),
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(() => done()));
+    },
   };
 }
 
@@ -101,7 +111,7 @@ test("Falcosidekick's checks accept each alert, in order, with Falco's headers",
 });
 
 test("a receiver that is overloaded is tried again, and nothing is lost", async () => {
-  const there = await receiver(createServer(), (nth) => ([503, 429, 500][nth] ?? 200));
+  const there = await receiver(createServer(), (nth) => [503, 429, 500][nth] ?? 200);
   const { http, faults } = output(there.url, { isCompressed: true });
   http.push(alertJson(alert("a")));
   http.push(alertJson(alert("b")));
@@ -155,10 +165,53 @@ test("with a client's certificate a receiver that asks for one takes alerts; wit
   const file = (name: string): string => join(folder, name);
   const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   try {
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "1");
+    openssl(
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-keyout",
+      "ca.key",
+      "-out",
+      "ca.pem",
+      "-subj",
+      "/CN=ca",
+      "-days",
+      "1",
+    );
     for (const name of ["server", "client"]) {
-      openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1");
-      openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", `${name}.pem`, "-days", "1", "-copy_extensions", "copy");
+      openssl(
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        `${name}.key`,
+        "-out",
+        `${name}.csr`,
+        "-subj",
+        `/CN=${name}`,
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+      );
+      openssl(
+        "x509",
+        "-req",
+        "-in",
+        `${name}.csr`,
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-out",
+        `${name}.pem`,
+        "-days",
+        "1",
+        "-copy_extensions",
+        "copy",
+      );
     }
     const secure = createSecureServer({
       key: readFileSync(file("server.key")),

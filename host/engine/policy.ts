@@ -4,11 +4,13 @@
 import type { Admitted } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import type { Exception } from "./exceptions.js";
 import type { AlertLimit } from "./limiter.js";
 import type { Scope } from "./scope.js";
 
 export interface LoadedRule extends RuleMetadata {
   readonly enabled: boolean;
+  readonly exceptions?: readonly Exception[];
 }
 
 /** Whose a policy is: what it may see and use. */

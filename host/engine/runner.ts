@@ -9,6 +9,7 @@ import { compileFormat, type Format } from "../output/format.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { StateKeep } from "./keep.js";
 import { AlertLimiter, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
@@ -39,6 +40,7 @@ export interface Judgement {
 export class PolicyRunner {
   readonly policy: LoadedPolicy;
   readonly #formats: readonly Format[];
+  readonly #exceptions: readonly (ExceptionTest | undefined)[];
   readonly #wanted: Uint32Array;
   readonly #limiter: AlertLimiter;
   #instance: PolicyInstance;
@@ -54,6 +56,7 @@ export class PolicyRunner {
   constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null) {
     this.policy = policy;
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output));
+    this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts);
     this.#keep = keep === null ? null : new StateKeep(keep);
@@ -146,6 +149,7 @@ export class PolicyRunner {
     const format = this.#formats[rule];
     if (batch === null || is === undefined || format === undefined || !is.enabled) return;
     if (batch.offsets[batch.indexOf(record)] !== record) return;
+    if (this.#exceptions[rule]?.(batch, record)) return;
     const time = batch.recordView.getBigUint64(record + 8, true);
     if (this.#alerts.length >= ALERTS_PER_BATCH || !this.#limiter.allows(rule, time)) {
       this.#suppressed++;

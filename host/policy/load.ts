@@ -98,6 +98,10 @@ function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule
     priority: change.priority ?? rule.priority,
     output: change.output ?? rule.output,
     tags: change.tags ?? rule.tags,
+    exceptions: (change.exceptions ?? []).map((exception) => ({
+      ...exception,
+      comps: exception.comps ?? exception.fields.map(() => "=" as const),
+    })),
   };
 }
 

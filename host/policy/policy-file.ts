@@ -5,15 +5,17 @@
 //   parameters:
 //     allow: {type: strings, default: [sshd], description: programs that may read them}
 //   rules:
-//     Read sensitive file: {enabled: true, priority: Error}
+//     Read sensitive file: {enabled: true, priority: Error, exceptions: [{name: backup, fields: [proc.name], values: [[borg]]}]}
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../output/alert.js";
 import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
 import { kindOf } from "../wasm/settings.js";
-import { readYaml, type YamlFile } from "./yaml.js";
+import { fieldValue } from "../wire/fields.js";
+import { readYaml, type YamlFile, type YamlPath } from "./yaml.js";
 
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const Value = z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]);
@@ -22,11 +24,19 @@ const Parameter = z.strictObject({
   default: Value,
   description: z.string().default(""),
 });
+const Text = z.union([z.string(), z.number().transform(String)]);
+const Exception = z.strictObject({
+  name: z.string().min(1),
+  fields: z.array(z.string()).min(1),
+  comps: z.array(z.enum(COMPARISONS)).optional(),
+  values: z.array(z.array(z.union([Text, z.array(Text)]))),
+});
 const RuleChange = z.strictObject({
   enabled: z.boolean().optional(),
   priority: z.enum(PRIORITIES).optional(),
   output: z.string().min(1).optional(),
   tags: z.array(z.string()).optional(),
+  exceptions: z.array(Exception).optional(),
 });
 const PolicyFile = z.strictObject({
   name: Name,
@@ -54,7 +64,27 @@ export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
     if (kindOf(asKind(parameter.type, parameter.default)) !== parameter.type)
       throw file.wrong(["parameters", name, "default"], `the default of ${name} is not of type ${parameter.type}`);
   }
+  for (const [rule, { exceptions = [] }] of Object.entries(file.value.rules)) {
+    for (const [i, exception] of exceptions.entries())
+      checkException(exception, ["rules", rule, "exceptions", i], file);
+  }
   return file;
+}
+
+/** Fields that there are, and as many comparisons and values as fields. */
+function checkException(
+  { fields, comps, values }: z.infer<typeof Exception>,
+  path: YamlPath,
+  file: YamlFile<unknown>,
+): void {
+  const unknown = fields.findIndex((field) => fieldValue(field) === undefined);
+  if (unknown >= 0) throw file.wrong([...path, "fields", unknown], `there is no field ${fields[unknown]}`);
+  if (comps !== undefined && comps.length !== fields.length)
+    throw file.wrong([...path, "comps"], `${comps.length} comparisons for ${fields.length} fields`);
+  for (const [i, tuple] of values.entries()) {
+    if (tuple.length !== fields.length)
+      throw file.wrong([...path, "values", i], `${tuple.length} values for ${fields.length} fields`);
+  }
 }
 
 /** The parameters as the compiler and the module's metadata have them, in order of name. */

@@ -57,6 +57,7 @@ test("a module without sources is taken as it is, with what policy.yaml changes 
     priority: "Critical",
     tags: ["a"],
     output: "%proc.name failed",
+    exceptions: [],
   });
 });
 
@@ -137,6 +138,26 @@ const WRONG: readonly (readonly [
     { "policy.yaml": 'name: mine\nrules: {Failed open: {output: "%proc.nmae"}}\n', "policy.wasm": MODULE },
     "VEDETTE_POLICY_YAML",
     /Failed open.*proc\.nmae/,
+  ],
+  [
+    "an exception over an unknown field",
+    {
+      "policy.yaml":
+        "name: mine\nrules:\n  Failed open:\n    exceptions:\n      - {name: x, fields: [proc.nmae], values: []}\n",
+      "policy.wasm": MODULE,
+    },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:5:28: there is no field proc\.nmae/,
+  ],
+  [
+    "an exception with too few values",
+    {
+      "policy.yaml":
+        "name: mine\nrules:\n  Failed open:\n    exceptions:\n      - {name: x, fields: [proc.name, fd.name], values: [[a]]}\n",
+      "policy.wasm": MODULE,
+    },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:5:\d+: 1 values for 2 fields/,
   ],
   [
     "a parameter that the module has not",

@@ -46,7 +46,7 @@ export function runUnder(
   to: string,
 ): string {
   const root = join(folder, "root");
-  for (const name of ["bin", "proc", "sys", "dev", "tmp", "out", "usr"])
+  for (const name of ["bin", "proc", "sys", "dev", "tmp", "out", "usr/lib"])
     mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
   for (const applet of APPLETS) symlinkSync("busybox", join(root, "bin", applet));

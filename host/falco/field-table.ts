@@ -225,13 +225,13 @@ group.gid int: effective group id
 group.name text: name of the effective group
 container.id text: short id of the container, or host
 -container.full_id text: whole id of the container
--container.name text: name of the container
--container.image text: image of the container
--container.image.id text: id of the image
--container.image.repository text: repository of the image
--container.image.tag text: tag of the image
--container.image.digest text: digest of the image
--container.type text: kind of container engine
+container.name text: name of the container
+container.image text: image of the container
+container.image.id text: id of the image
+container.image.repository text: repository of the image
+container.image.tag text: tag of the image
+container.image.digest text: digest of the image
+container.type text: kind of container engine
 -container.privileged bool: whether the container is privileged
 -container.mounts text: all mounts of the container
 -container.mount text [key]: one mount, by number or destination

@@ -2,6 +2,7 @@
 // Whether a module may run at all. Everything that can be known from its bytes is checked here, before the engine sees them:
 // what it imports and exports, how much memory, table and data it wants, that nothing runs when it is made. What cannot be
 // known (how long it runs, whether it traps) is the watchdog's (host/engine). docs/abi/v1.md says what a policy must be.
+import { FACTS_SIZE } from "./facts.js";
 import { VedetteError } from "../errors.js";
 import { type Metadata, readMetadata } from "./metadata.js";
 import { type Export, type Global, readSections, type Sections } from "./sections.js";
@@ -20,6 +21,8 @@ export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages:
 export interface Admitted {
   readonly path: string;
   readonly module: WebAssembly.Module;
+  /** What it was compiled from: another process has to compile it again. */
+  readonly bytes: Uint8Array;
   readonly metadata: Metadata;
   /** What the host makes the memory with. */
   readonly memory: { readonly initial: number; readonly maximum: number };
@@ -37,6 +40,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 const CONSTANTS = ["vedette_abi", "vedette_frame", "vedette_frame_size"];
 const OPTIONAL: Readonly<Record<string, string>> = {
   vedette_record: "i32",
+  vedette_facts: "i32",
   vedette_state: "i32",
   vedette_state_size: "i32",
   vedette_state_schema: "i64",
@@ -55,7 +59,7 @@ export async function admit(bytes: Uint8Array, path: string, limits: ModuleLimit
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);
   checkSizes(sections, path, memory.initial);
-  return { path, module: await compileModule(bytes, path), metadata, memory };
+  return { path, module: await compileModule(bytes, path), bytes, metadata, memory };
 }
 
 function checkImports(sections: Sections, path: string, limits: ModuleLimits): Admitted["memory"] {
@@ -106,6 +110,11 @@ function checkExports(sections: Sections, path: string, pages: number): void {
   if (size < FRAME_SIZE_MIN) refuseExport(path, `a frame of ${size} bytes is less than ${FRAME_SIZE_MIN}`, offset);
   if (frame % 8 !== 0 || frame < 0 || frame + size > pages * PAGE)
     refuseExport(path, `the frame at ${frame} is not aligned, or not in memory`, offset);
+  const room = exports.get("vedette_facts");
+  if (room === undefined) return;
+  const facts = constantOf(sections, exports, "vedette_facts", path);
+  if (facts % 8 !== 0 || facts < 0 || facts + FACTS_SIZE > pages * PAGE)
+    refuseExport(path, `the facts at ${facts} are not aligned, or not in memory`, room.offset);
 }
 
 /** The value of an immutable i32. */

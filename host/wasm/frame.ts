@@ -2,6 +2,7 @@
 // Puts a batch into a policy's memory: a header of 64 bytes and the batch's four sections, as they are (docs/abi/v1.md;
 // rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about a microsecond.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
+import type { ContainerFacts } from "../wire/container.js";
 
 const MAGIC = 0x31464456;
 export const FRAME_HEADER = 64;
@@ -15,6 +16,8 @@ export interface FrameSource {
   readonly count: number;
   readonly first: number;
   readonly clock: bigint;
+  /** What is known of the container that it came from. */
+  readonly container?: ContainerFacts | null;
 }
 
 /** Which records of the batch a frame holds: all, or those behind one that broke the policy. */

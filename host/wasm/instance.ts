@@ -3,7 +3,9 @@
 // believed: every address it gives is checked against its own memory, every record against the batch. A trap ends the
 // instance, since a policy that stopped in the middle may be in any state; its owner makes a new one.
 import { VedetteError } from "../errors.js";
+import type { ContainerFacts } from "../wire/container.js";
 import type { Admitted } from "./admission.js";
+import { writeFacts } from "./facts.js";
 import { type FrameSource, type FrameStart, writeFrame } from "./frame.js";
 import { encodeSettings, type ParameterValues } from "./settings.js";
 
@@ -35,6 +37,7 @@ interface PolicyExports {
   readonly vedette_frame_size: WebAssembly.Global;
   readonly vedette_record?: WebAssembly.Global;
   readonly vedette_fuel?: WebAssembly.Global;
+  readonly vedette_facts?: WebAssembly.Global;
   readonly vedette_state?: WebAssembly.Global;
   readonly vedette_state_size?: WebAssembly.Global;
   readonly vedette_state_schema?: WebAssembly.Global;
@@ -57,6 +60,8 @@ export class PolicyInstance {
   #records = 0;
   #from: FrameStart = { index: 0, offset: 0 };
   #abort: string | null = null;
+  /** What stands in its memory of the container. */
+  #facts: ContainerFacts | null | undefined = undefined;
 
   private constructor(admitted: Admitted, events: PolicyEvents) {
     this.#events = events;
@@ -96,12 +101,20 @@ export class PolicyInstance {
 
   /** Judges a batch, from a record on. Null when all of it was judged; the instance is of no use after a Trap. */
   judge(batch: FrameSource, from: FrameStart): Trap | null {
+    this.#tell(batch.container ?? null);
     const size = writeFrame(this.#memory.buffer, this.#frame, batch, from);
     this.#from = from;
     this.#records = this.#frame + new DataView(this.#memory.buffer).getUint32(this.#frame + 8, true);
     const answer = this.#call(() => this.#exports.vedette_on_batch(size));
     if (answer instanceof Trap) return answer;
     return answer < 0 ? new Trap(`it answered ${answer} to a batch`, from.index) : null;
+  }
+
+  #tell(facts: ContainerFacts | null): void {
+    const at = this.#exports.vedette_facts;
+    if (at === undefined || this.#facts === facts) return;
+    writeFacts(this.#memory.buffer, at.value as number, facts);
+    this.#facts = facts;
   }
 
   /** Bytes of its memory now. */

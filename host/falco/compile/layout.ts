@@ -4,13 +4,15 @@
 //        0  nothing (so that no address is 0)
 //       64  state: where the sections of the current frame begin, and how far the arena is filled (kState)
 //      512  values of the current event (kEventCache): texts that had to be made, 8 bytes each
-//     8192  constants: texts, dictionaries, automata, the null process and descriptor
+//     8192  facts: what the host says of the container, when it is another than before
+//    12288  constants: texts, dictionaries, automata, the null process and descriptor
 //        P  process cache: for each entry of the process table what was found out about it (ProcessCache)
 //        F  frame: the host writes it
 //        A  arena: texts that had to be made, until the batch ends
 //
 // Loads read up to 16 bytes past a text, so that every region is followed by slack.
 import { PROCESS_SIZE } from "../../../build/generated/events.js";
+import { FACTS_SIZE } from "../../wasm/facts.js";
 
 export const kState = {
   strings: 64, // addresses of the sections
@@ -25,7 +27,8 @@ export const kState = {
 };
 export const kEventCache = 512;
 export const kEventTextsMax = 512;
-export const kConstants = 8192;
+export const kFacts = 8192;
+export const kConstants = kFacts + FACTS_SIZE;
 export const kFrameBytes = (1 << 20) + 4096;
 export const kArenaBytes = 1 << 20;
 // An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared.

@@ -16,7 +16,8 @@ import type { LoadedRule } from "../load.js";
 import { type CheckOptions, ConditionNodes } from "./check-node.js";
 import { call, FuncContext, get, load, load64, set } from "./func-context.js";
 import { type JudgedRule, judge } from "./judge.js";
-import { kArenaBytes, kArenaReserve, kConstants, kFrameBytes, kProcessesMax, kState, layoutAfter } from "./layout.js";
+import { kArenaBytes, kArenaReserve, kConstants,
+  kFacts, kFrameBytes, kProcessesMax, kState, layoutAfter } from "./layout.js";
 import { describe, Graph, type Node } from "./node.js";
 import { Program } from "./program.js";
 import { kRuntime } from "./runtime.js";
@@ -107,6 +108,7 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
     globals: [
       { name: "vedette_abi", value: 1 },
       { name: "vedette_frame", value: layout.frame },
+      { name: "vedette_facts", value: kFacts },
       { name: "vedette_frame_size", value: kFrameBytes },
     ],
     data: [{ at: kConstants, bytes: program.data.content }],

@@ -2,15 +2,17 @@
 // Sources of proc.*, thread.*, user.*, group.* and container.*: fields of an entry of the process table, of the process itself, its
 // parent or an ancestor. Twin of host/wire/fields/proc.ts and subject.ts, which read the same for outputs.
 import { DESCRIPTOR_SIZE } from "../../../build/generated/events.js";
+import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
+import type { ContainerFact } from "../../wire/container.js";
 import { PROCESS_AT } from "../../wire/layout.js";
 import type { FieldUse } from "../fields.js";
 import { descriptorSource } from "./descriptor-source.js";
 import { type Base, call, type FuncContext, get, i64, load, load64, select, set, sym, tee } from "./func-context.js";
-import { kState } from "./layout.js";
+import { kFacts, kState } from "./layout.js";
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
 import { type BoolSource, type IntSource, kAbsent, keyOf, kNone, type Source, type TextSource } from "./source.js";
-import { build, fixedText, kL, kP, processText, readSpan } from "./text-source.js";
+import {build, fixedText, kL, kP, noText, processText, readSpan, useText} from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export function processSource(program: Program, use: FieldUse): Source | undefined {
@@ -98,6 +100,13 @@ const kRows: Record<string, Row> = {
   "group.gid": int("gid"),
   "group.name": text("group"),
   "container.id": (of, base) => of.container(base),
+  "container.name": (of, base) => of.hostOr("name", base),
+  "container.type": (of, base) => of.hostOr("type", base),
+  "container.image": (of) => of.fact("image"),
+  "container.image.id": (of) => of.fact("imageId"),
+  "container.image.repository": (of) => of.fact("imageRepository"),
+  "container.image.tag": (of) => of.fact("imageTag"),
+  "container.image.digest": (of) => of.fact("imageDigest"),
 };
 
 const kParents: Record<string, string> = {
@@ -308,34 +317,67 @@ export class ProcessFields {
     return descriptorSource(this.program, asked, { name: field, scope: "process", address: descriptor }) ?? kNone;
   }
 
-  // `host` outside a container, and nothing without a process.
+  // What the orchestrator says; else `host` outside a container, and nothing without a process.
   container(base: Base): TextSource {
     const span = this.span("container_id", base);
+    const own = (f: FuncContext): Tree[] => [
+      ...span.make(f),
+      [
+        "if",
+        null,
+        ["i32.lt_s", get(kL), 0],
+        [["if", null, ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")], fixedText(f, this.program, kHost), null]],
+        null,
+      ],
+    ];
     return {
       ...span,
       key: keyOf("container", base),
       vocabulary: "process container",
       cached: { base, slot: "word container" },
-      make: (f) => [
-        ...span.make(f),
-        [
-          "if",
-          null,
-          ["i32.lt_s", get(kL), 0],
-          [
-            [
-              "if",
-              null,
-              ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")],
-              fixedText(f, this.program, "host"),
-              null,
-            ],
-          ],
-          null,
-        ],
-      ],
+      make: (f) => [["if", null, load(kFacts, 0), factText(f, "id"), own(f)]],
     };
   }
+
+  // What the orchestrator says; else `host` outside a container, and nothing in one.
+  hostOr(fact: ContainerFact, base: Base): TextSource {
+    const id = this.container(base);
+    const { at: host, size } = this.program.text(kHost);
+    const own = (f: FuncContext): Tree[] => [
+      ...id.make(f),
+      ["if", null, call("$eq", get(kP), get(kL), host, size), [], noText(f)],
+    ];
+    return {
+      ...this.fact(fact),
+      key: keyOf(`fact ${fact}`, base),
+      base,
+      make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), own(f)]],
+    };
+  }
+
+  // What the orchestrator says of the container that the batch came from.
+  fact(fact: ContainerFact): TextSource {
+    return {
+      kind: "text",
+      key: `fact ${fact}`,
+      scope: "event",
+      cost: 1,
+      vocabulary: `fact ${fact}`,
+      cached: null,
+      make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), noText(f)]],
+    };
+  }
+}
+
+const kHost = "host";
+
+function factText(f: FuncContext, fact: ContainerFact): Tree[] {
+  const entry = kFacts + FACTS_HEADER + FACT_ENTRY * FACTS.indexOf(fact);
+  useText(f);
+  return [
+    set(kL, select(load(entry + 4, 0), -1, ["i32.ne", tee(kP, load(entry, 0)), -1])),
+    set(kP, ["i32.add", get(kP), kFacts]),
+  ];
 }
 
 // 2 without a number.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md, "The facts"). A text that
+// has no room any more is one that nobody told.
+import type { ContainerFact, ContainerFacts } from "../wire/container.js";
+
+/** In the order in which they stand. New ones go to the end. */
+export const FACTS: readonly ContainerFact[] = [
+  "id",
+  "name",
+  "type",
+  "image",
+  "imageId",
+  "imageRepository",
+  "imageTag",
+  "imageDigest",
+];
+export const FACTS_SIZE = 4096;
+export const FACTS_HEADER = 8;
+export const FACT_ENTRY = 8;
+
+const NONE = 0xffffffff;
+
+/** Writes them at `at`; null: nobody says anything. */
+export function writeFacts(memory: ArrayBuffer, at: number, facts: ContainerFacts | null): void {
+  const view = new DataView(memory, at, FACTS_SIZE);
+  view.setUint32(0, facts === null ? 0 : 1, true);
+  view.setUint32(4, FACTS.length, true);
+  let end = FACTS_HEADER + FACT_ENTRY * FACTS.length;
+  for (const [i, fact] of FACTS.entries()) {
+    const bytes = Buffer.from(facts?.[fact] ?? "");
+    const isThere = facts !== null && facts[fact] !== null && end + bytes.length <= FACTS_SIZE;
+    view.setUint32(FACTS_HEADER + FACT_ENTRY * i, isThere ? end : NONE, true);
+    view.setUint32(FACTS_HEADER + FACT_ENTRY * i + 4, isThere ? bytes.length : 0, true);
+    if (!isThere) continue;
+    new Uint8Array(memory, at + end, bytes.length).set(bytes);
+    end += bytes.length;
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an orchestrator says of a container is there for conditions as it is for outputs, and changes from batch to batch.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { writeFacts } from "../../../host/wasm/facts.js";
+import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
+import type { ContainerFacts } from "../../../host/wire/container.js";
+import { fieldValue } from "../../../host/wire/fields.js";
+import { Judge, rulesOf } from "./judge.js";
+
+const NOTHING = {
+  imageId: null,
+  imageDigest: null,
+  cluster: null,
+  service: null,
+  taskArn: null,
+  taskFamily: null,
+  taskRevision: null,
+  containerArn: null,
+  availabilityZone: null,
+};
+const FACTS: ContainerFacts = {
+  ...NOTHING,
+  id: "f00d",
+  name: "web",
+  type: "ecs",
+  image: "shop/web:7",
+  imageRepository: "shop/web",
+  imageTag: "7",
+};
+
+function batch(container: ContainerFacts | null, id: string | null = null): Batch {
+  const build = new BatchBuilder();
+  const process = build.process({ pid: 7, name: "cat", container_id: id });
+  build.record("openat", { process, fd: 3, result: 3, params: { name: "/x" } });
+  const opened = openBatch(build.bytes());
+  opened.container = container;
+  return opened;
+}
+
+const BATCHES: [name: string, batch: Batch][] = [
+  ["outside a container", batch(null)],
+  ["in one of which nobody says anything", batch(null, "abcdefabcdef")],
+  ["in one of a task", batch(FACTS, "abcdefabcdef")],
+  ["in another of which less is said", batch({ ...FACTS, name: null, imageTag: null })],
+  ["in one with a name that is too long", batch({ ...FACTS, name: "n".repeat(5000) })],
+];
+const FIELDS = ["id", "name", "type", "image", "image.id", "image.repository", "image.tag"].map((name) => `container.${name}`);
+const VALUES = ["host", "abcdefabcdef", "f00d", "web", "ecs", "shop/web:7", "shop/web", "7"];
+
+test("conditions see the same facts as outputs, batch after batch", async () => {
+  const conditions = FIELDS.flatMap((field) => [
+    `evt.type=openat and ${field} exists`,
+    ...VALUES.map((value) => `evt.type=openat and ${field}="${value}"`),
+  ]);
+  const judge = await Judge.of(rulesOf(conditions));
+  for (const [name, one] of [...BATCHES, ...BATCHES].slice(0, -1)) {
+    const isTooLong = (text: unknown): boolean => typeof text === "string" && text.length > 4000;
+    const expected = FIELDS.flatMap((field) => {
+      const value = fieldValue(field)!(one, 0);
+      return value === null || isTooLong(value)
+        ? []
+        : [`evt.type=openat and ${field} exists`, `evt.type=openat and ${field}="${value}"`];
+    });
+    assert.equal(judge.judge(one)[0]!.sort(), expected.sort(), name);
+  }
+});
+
+test("rules that look at images can match", async () => {
+  const judge = await Judge.of(
+    rulesOf(["evt.type=openat and container.id != host and not container.image.repository in (shop/web, shop/db)"]),
+  );
+  const matches = BATCHES.map(([, one]) => judge.judge(one)[0]!.length);
+  assert.equal(matches, [0, 1, 0, 0, 0]);
+});
+
+test("facts stand in memory as the ABI says", () => {
+  const memory = new ArrayBuffer(8192);
+  writeFacts(memory, 64, FACTS);
+  const view = new DataView(memory, 64);
+  assert.is(view.getUint32(0, true), 1);
+  assert.is(view.getUint32(4, true), 8);
+  const text = (i: number): string | null => {
+    const at = view.getUint32(8 + 8 * i, true);
+    return at === 0xffffffff ? null : Buffer.from(memory, 64 + at, view.getUint32(12 + 8 * i, true)).toString();
+  };
+  assert.equal([0, 1, 2, 3, 4, 5, 6, 7].map(text), ["f00d", "web", "ecs", "shop/web:7", null, "shop/web", "7", null]);
+  writeFacts(memory, 64, null);
+  assert.is(view.getUint32(0, true), 0);
+  assert.is(text(0), null);
+});
+
+test.run();

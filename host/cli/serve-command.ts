@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { falcoOptions } from "./falco-flags.js";
 import type { ServeFlags } from "./serve.js";
 
 export function defineServe(program: Command, done: (status: number) => void): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
-  program
-    .command("serve")
-    .description("take agents in, judge what they send, and raise alerts: the sidecar of a task")
+  falcoOptions(
+    program
+      .command("serve")
+      .description("take agents in, judge what they send, and raise alerts: the sidecar of a task"),
+  )
     .option("--listen <address>", "unix:PATH, abstract:NAME or tcp:127.0.0.1:PORT", "abstract:vedette")
     .option("--secret-file <file>", "what an agent must know; made when it is not there")
-    .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again (default: the pack)", each)
+    .option(
+      "--policy <dir>",
+      "a policy's folder, or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
+      each,
+    )
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
     .option("--http <address>", "where /healthz and /metrics are", "127.0.0.1:7410")
     .addOption(

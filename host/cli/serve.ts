@@ -9,17 +9,15 @@ import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
 import { Monitor } from "../fargate/monitor.js";
 import { Secret } from "../fargate/secret.js";
 import { Station } from "../fargate/station.js";
-import { alertJson } from "../output/alert.js";
-import { openSink } from "../output/sink.js";
-import { loadPolicies } from "../policy/load.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
+import { type Judging, type JudgingFlags, judging } from "./falco-judging.js";
+import { counted } from "./print.js";
 
-export interface ServeFlags {
+export interface ServeFlags extends Omit<JudgingFlags, "policy"> {
   readonly listen: string;
   readonly secretFile?: string;
   readonly policy?: readonly string[];
-  readonly alerts: string;
   readonly http: string;
   readonly drain: number;
   readonly check?: boolean;
@@ -32,21 +30,20 @@ const SOCKET_MODE = 0o666;
 export async function serve(flags: ServeFlags): Promise<number> {
   if (flags.check) return check(flags.http);
   const address = addressOf(flags.listen);
-  const sink = openSink(flags.alerts, "a", "VEDETTE_SINK_UNWRITABLE");
   const stopped = untilStopped();
   const monitor = new Monitor();
   await monitor.listen(flags.http);
+  let judged: Judging | null = null;
   try {
+    judged = await judging({ ...flags, policy: flags.policy ?? [] });
+    const { policies, channels, host } = judged;
     const station = await Station.open({
-      policies: await loadPolicies(flags.policy ?? []),
+      policies,
       secret: flags.secretFile === undefined ? null : Secret.atPath(flags.secretFile),
       metadata: new TaskMetadata(process.env[METADATA_VARIABLE] ?? null),
       monitor,
       say: (line) => say(`vedette: ${line}`),
-      onAlert: (alert) => {
-        sink.line(alertJson(alert));
-        sink.flush();
-      },
+      onAlert: (alert) => channels.write(host === undefined ? alert : { ...alert, hostname: host }),
     });
     const port = station.listen(address);
     if (address.startsWith("/") && flags.secretFile !== undefined) chmodSync(address, SOCKET_MODE);
@@ -57,7 +54,8 @@ export async function serve(flags: ServeFlags): Promise<number> {
     await station.drain(flags.drain * 1000);
   } finally {
     monitor.close();
-    sink.close();
+    const undelivered = (await judged?.channels.close()) ?? 0;
+    if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);
   }
   return 0;
 }

@@ -17,10 +17,13 @@ void InlineDrain::remove(RingSlot& slot) {
   std::erase(slots_, &slot);
 }
 
-size_t InlineDrain::all() {
+size_t InlineDrain::some(size_t count) {
   waiting_.clear();
-  for (RingSlot* slot : slots_) {
-    if (slot->ring->has_records()) waiting_.push_back({slot->ring->next_exit_tsc(), slot});
+  for (size_t i = 0; i < std::min(count, slots_.size()); ++i) {
+    RingSlot* const slot = slots_[i];
+    if (!slot->ring->has_records()) continue;
+    waiting_.push_back({slot->ring->next_exit_tsc(), slot});
+    std::swap(slots_[i], slots_[i / 2]);
   }
   if (waiting_.empty()) return 0;
   const uint64_t before = records_;

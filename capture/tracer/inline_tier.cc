@@ -77,7 +77,7 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
 }
 
 void InlineTier::on_any_stop() {
-  drain_.all();
+  drain_.busy();
   ++stops_;
 }
 
@@ -133,6 +133,13 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (at.arch != kAuditNative) return false;
   InlineTask& mine = inline_part(task);
   const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
+  // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names
+  // mean (and every call that can is cold).
+  if (nr >= VEDETTE_CALLS || !hot_[nr]) {
+    drain_.all();
+  } else if (mine.slot != nullptr) {
+    drain_.one(*mine.slot);
+  }
   if (mine.boot == InlineTask::Boot::Staged && at.instruction_pointer == mine.staged_at) return start_boot(task);
   if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));

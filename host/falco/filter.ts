@@ -9,7 +9,8 @@ import { compilePolicy } from "./compile/policy.js";
 import type { Expr } from "./condition.js";
 import { capturedTypes } from "./event-types.js";
 import { MacroError, resolveMacros } from "./macros.js";
-import { ConditionError, parseCondition } from "./parse.js";
+import { parseCondition } from "./parse.js";
+import { ConditionError } from "./scan.js";
 
 const kName = "filter";
 

@@ -13,8 +13,9 @@ import { LoadError, LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
 import { type Macro, MacroError, resolveMacros } from "./macros.js";
 import { type Extra, outputComplaint, withExtras } from "./output-format.js";
-import { ConditionError, parseCondition } from "./parse.js";
+import { parseCondition } from "./parse.js";
 import { readRules } from "./reader.js";
+import { ConditionError } from "./scan.js";
 
 export interface RuleFile {
   name: string;

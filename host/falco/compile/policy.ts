@@ -16,8 +16,16 @@ import type { LoadedRule } from "../load.js";
 import { type CheckOptions, ConditionNodes } from "./check-node.js";
 import { call, FuncContext, get, load, load64, set } from "./func-context.js";
 import { type JudgedRule, judge } from "./judge.js";
-import { kArenaBytes, kArenaReserve, kConstants,
-  kFacts, kFrameBytes, kProcessesMax, kState, layoutAfter } from "./layout.js";
+import {
+  kArenaBytes,
+  kArenaReserve,
+  kConstants,
+  kFacts,
+  kFrameBytes,
+  kProcessesMax,
+  kState,
+  layoutAfter,
+} from "./layout.js";
 import { describe, Graph, type Node } from "./node.js";
 import { Program } from "./program.js";
 import { kRuntime } from "./runtime.js";

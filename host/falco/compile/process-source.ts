@@ -12,7 +12,7 @@ import { kFacts, kState } from "./layout.js";
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
 import { type BoolSource, type IntSource, kAbsent, keyOf, kNone, type Source, type TextSource } from "./source.js";
-import {build, fixedText, kL, kP, noText, processText, readSpan, useText} from "./text-source.js";
+import { build, fixedText, kL, kP, noText, processText, readSpan, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export function processSource(program: Program, use: FieldUse): Source | undefined {

@@ -45,7 +45,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       say: (line) => say(`vedette: ${line}`),
       onAlert: (alert) => channels.write(host === undefined ? alert : { ...alert, hostname: host }),
     });
-    const port = station.listen(address);
+    const port = await station.listen(address);
     if (address.startsWith("/") && flags.secretFile !== undefined) chmodSync(address, SOCKET_MODE);
     monitor.isReady = true;
     say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);

@@ -87,8 +87,14 @@ export class Station {
   }
 
   /** From here on agents are taken in. Whoever knows the secret may be any user; gives the port of a TCP address. */
-  listen(address: string): number {
-    return this.#capture.listen(address, this.#options.secret === null ? [] : [ANY_USER]);
+  async listen(address: string): Promise<number> {
+    try {
+      return this.#capture.listen(address, this.#options.secret === null ? [] : [ANY_USER]);
+    } catch (error) {
+      this.#capture.close();
+      await this.#engine.stop();
+      throw error;
+    }
   }
 
   /** Takes what still comes until every agent has ended, or the time is up; then judges what is there. */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `vedette serve` as a command: an agent of this machine from hello to its alert, SIGTERM, the health check, mistakes.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const folder = mkdtempSync(join(tmpdir(), "serve-"));
+chmodSync(folder, 0o755);
+const started: ChildProcess[] = [];
+test.after(() => {
+  for (const child of started) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true });
+});
+
+const PORT = 20_000 + (process.pid % 20_000);
+const HTTP = ["--http", `127.0.0.1:${PORT}`];
+const READY_MS_MAX = 30_000;
+
+const argvOf = (words: string[]) => ["--import", "tsx", "host/main.ts", "serve", ...words];
+
+function run(words: string[]) {
+  return spawnSync(process.execPath, argvOf(words), { encoding: "utf8", timeout: READY_MS_MAX });
+}
+
+/** Starts it, waits until it listens; `stop` gives status, stdout and stderr. */
+async function serve(words: string[]) {
+  const child = spawn(process.execPath, argvOf([...words, ...HTTP]), { stdio: ["ignore", "pipe", "pipe"] });
+  started.push(child);
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].on("data", (text) => {
+      texts[name] += text;
+    });
+  const closed = new Promise<number | null>((done) => child.on("close", done));
+  const deadline = Date.now() + READY_MS_MAX;
+  while (!texts.stderr.includes("listening at") && Date.now() < deadline)
+    await new Promise((done) => setTimeout(done, 50));
+  return {
+    stop: async () => {
+      child.kill("SIGTERM");
+      return { status: await closed, ...texts };
+    },
+  };
+}
+
+test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM ends with 0", async () => {
+  const secret = join(folder, "secret");
+  const host = await serve(["--listen", `unix:${folder}/host.sock`, "--secret-file", secret]);
+  assert.is(run(["--check", ...HTTP]).status, 0);
+  const agent = [
+    "--host",
+    `unix:${folder}/host.sock`,
+    "--secret-file",
+    secret,
+    "--start",
+    "security",
+    "--",
+    "cat",
+    "/etc/shadow",
+  ];
+  const environment = { ...process.env, VEDETTE_CONTAINER: "app" };
+  assert.is(spawnSync("build/vedette-capture", agent, { env: environment, timeout: READY_MS_MAX }).status, 0);
+  const { status, stdout, stderr } = await host.stop();
+  assert.is(status, 0, stderr);
+  const [alert] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal([alert.rule, alert.output_fields["container.name"]], ["Sensitive file read", "app"]);
+  assert.match(stderr, /app has left: \d+ events, 0 lost/);
+});
+
+test("a name without a file and loopback TCP serve as well", async () => {
+  for (const listen of [`abstract:serve-${process.pid}`, `tcp:127.0.0.1:${PORT + 1}`]) {
+    const host = await serve(["--listen", listen]);
+    const ended = spawnSync("build/vedette-capture", ["--host", listen, "--", "true"], { timeout: READY_MS_MAX });
+    assert.is(ended.status, 0);
+    assert.match((await host.stop()).stderr, /has left: \d+ events, 0 lost/);
+  }
+});
+
+const MISTAKES: [string, string[], number, RegExp][] = [
+  ["a check of a host that is not there", ["--check", ...HTTP], 1, /is not healthy: .*\[VEDETTE_UNHEALTHY\]/],
+  ["an address of no known kind", ["--listen", "/run/x"], 125, /\[VEDETTE_LISTEN_REFUSED\]/],
+  [
+    "a folder that is not there",
+    ["--listen", "unix:/none/x.sock", ...HTTP],
+    125,
+    /\/none\/x\.sock: .*\[VEDETTE_LISTEN_REFUSED\]/,
+  ],
+  ["a monitor's address that is none", ["--http", "here"], 125, /\[VEDETTE_LISTEN_REFUSED\]/],
+  ["a secret that cannot be kept", ["--secret-file", "/none/secret", ...HTTP], 125, /\[VEDETTE_SECRET_UNUSABLE\]/],
+  ["a time that is none", ["--drain", "soon"], 2, /\[VEDETTE_USAGE\]/],
+];
+
+for (const [title, words, status, sentence] of MISTAKES) {
+  test(`${title}: a sentence and a hint, no stack`, () => {
+    const ended = run(words);
+    assert.is(ended.status, status, ended.stderr);
+    assert.match(ended.stderr, sentence);
+    assert.not.match(ended.stderr, /\n\s+at /);
+  });
+}
+
+test.run();

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of `run` and `serve` that open the engine to tenants.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 export function addServiceOptions(command: Command): Command {
   return command
     .option("--policies-d <dir>", "a watched folder: DIR/TENANT/POLICY/ is loaded, replaced and removed as it changes")
     .option("--tenants <file>", "tenants.yaml: who may load policies, what they see, and their limits")
     .option("--require-signed", "take policies from --policies-d only with a signature of their tenant's key")
+    .addOption(
+      new Option("--isolation <how>", "where tenants' policies run: a thread, or a process without files and network")
+        .choices(["thread", "process"])
+        .default("thread"),
+    )
     .option("--status-socket <path>", "where `vedette policy status` is answered");
 }

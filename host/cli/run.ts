@@ -8,7 +8,7 @@ import { Session } from "../capture/session.js";
 import { Engine } from "../engine/engine.js";
 import { explain } from "../errors.js";
 import { lossText, totalLost } from "../output/summary.js";
-import { PolicyService, type ServiceFlags } from "../policy/service.js";
+import { PolicyService, type ServiceFlags, type ServiceHandlers } from "../policy/service.js";
 import { report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
@@ -33,15 +33,13 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   });
   const { ring } = session.capture;
   const reader = session.capture.reader();
-  const recorder = options.record === undefined ? null : new Recorder(options.record, ring, session.capture.reader());
-  const engine = await Engine.start({
-    ring,
-    readers: [reader],
-    policies,
-    hostname: (stream) => host ?? hosts.get(stream)?.hostname ?? "",
-    onAlert: (alert) => {
-      channels.write(alert);
-      service.deliver(alert);
+  const recorder = options.record === undefined ? null : Recorder.of(session, options.record);
+  const hostOf = (stream: number): string => host ?? hosts.get(stream)?.hostname ?? hostname();
+  const handlers: ServiceHandlers = {
+    onAlert: (alert, stream) => {
+      const whole = alert.hostname === "" ? { ...alert, hostname: hostOf(stream) } : alert;
+      channels.write(whole);
+      service.deliver(whole);
     },
     onFault: (error, policy) => {
       say(`vedette: ${explain(error)}`);
@@ -50,6 +48,13 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       service.deliver(alert);
     },
     onLog: (policy, level, text) => say(`vedette: ${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
+  };
+  const engine = await Engine.start({
+    ring,
+    readers: [reader],
+    policies,
+    hostname: hostOf,
+    ...handlers,
   }).catch((error: unknown) => {
     session.capture.close();
     throw error;
@@ -60,7 +65,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     return report(error);
   });
 
-  await service.open(engine).catch(async (error: unknown) => {
+  await service.open(engine, ring, handlers).catch(async (error: unknown) => {
     session.capture.close();
     await engine.stop();
     throw error;

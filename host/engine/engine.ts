@@ -138,6 +138,11 @@ export class Engine {
     for (const post of this.#posts) post.send({ kind: "container", stream, facts });
   }
 
+  /** What was told of the streams' containers. */
+  get containers(): ReadonlyMap<number, ContainerFacts> {
+    return this.#containers;
+  }
+
   /** All seated policies, in the order in which they judge. */
   status(): SeatStatus[] {
     const seats = [...this.#homes].flatMap(([id, post]) => post.seats.get(id) ?? []);

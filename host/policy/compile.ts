@@ -4,7 +4,16 @@
 // one read. An error of the author's comes back with file, line, column, and the line with a caret under the place.
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PolicyHead } from "../../rules-wasm/transform/types.js";
@@ -13,6 +22,7 @@ import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 import { excerptOf, placeOf } from "./caret.js";
 import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile-child.js";
+import { reading } from "./readable.js";
 import { sdkDigest } from "./sdk.js";
 
 export const SOURCE_FILE = "index.ts";
@@ -50,6 +60,7 @@ export class PolicyCompiler {
 
   /** Compiles whatever the cache has; all errors and warnings, in the order of their places. */
   async check(folder: string, head: PolicyHead): Promise<Compiled> {
+    sourcesOf(folder); // the compiler's process takes a file that it cannot read for none
     const answer = await this.#ask({ folder, head });
     const said = (diagnostics: readonly Diagnostic[]): VedetteError[] =>
       diagnostics.map((diagnostic) => compileError(folder, diagnostic));
@@ -94,7 +105,7 @@ export class PolicyCompiler {
         reject(new VedetteError("VEDETTE_COMPILER_FAILED", { path: request.folder, reason }));
       };
       const onExit = (status: number | null, signal: string | null): void =>
-        fail(`its process ended (${signal ?? status}) ${lastLine(said)}`.trim());
+        fail(`its process ended (${[signal ?? status, ...causeIn(said)].join("; ")})`);
       const onError = (error: Error): void => fail(reasonOf(error));
       const onText = (text: Buffer): void => {
         said = (said + text).slice(-4096);
@@ -170,7 +181,7 @@ function digestOf(folder: string, head: PolicyHead): string {
   return hash.digest("hex");
 }
 
-/** The author's files. More than a policy can have are not a policy's. */
+/** The author's files, each of which can be read. More than a policy can have are not a policy's. */
 function sourcesOf(folder: string): string[] {
   const sources: string[] = [];
   const look = (at: string): void => {
@@ -184,8 +195,11 @@ function sourcesOf(folder: string): string[] {
       else if (entry.isFile() && entry.name.endsWith(".ts")) sources.push(join(at, entry.name));
     }
   };
-  look(folder);
-  return sources;
+  return reading(folder, () => {
+    look(folder);
+    for (const path of sources) accessSync(path, constants.R_OK);
+    return sources;
+  });
 }
 
 /** Written beside and renamed: another process may be reading. */
@@ -200,6 +214,9 @@ function keep(path: string, wasm: Uint8Array): void {
   }
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
+/** The line in which node says why it ended; a stack trace stands around it. */
+function causeIn(said: string): string[] {
+  const lines = said.trim().split("\n");
+  const cause = lines.find((line) => /^(\w*Error\b|FATAL ERROR)/.test(line)) ?? lines.at(-1) ?? "";
+  return cause === "" ? [] : [cause];
 }

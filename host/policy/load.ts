@@ -13,6 +13,7 @@ import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
 import { POLICY_FILE, type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
+import { reading } from "./readable.js";
 import type { YamlFile } from "./yaml.js";
 
 export type { LoadedPolicy, LoadedRule };
@@ -82,7 +83,7 @@ export function moduleBytes(
     return compiler.compile(folder, { name, version, parameters: parametersOf(file) });
   const path = join(folder, MODULE_FILE);
   if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
-  return readFileSync(path);
+  return reading(folder, () => readFileSync(path));
 }
 
 /** policy.yaml's defaults are values for a module that was built with others. */

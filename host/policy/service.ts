@@ -2,6 +2,7 @@
 // What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its own alerts. A fault
 // of a policy becomes an alert of Vedette's own, to the operator and to the policy's owner.
 import type { Engine } from "../engine/engine.js";
+import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
 import { type Alert, alertJson } from "../output/alert.js";
@@ -16,6 +17,15 @@ export interface ServiceFlags {
   readonly tenants?: string;
   readonly requireSigned?: boolean;
   readonly statusSocket?: string;
+  /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
+  readonly isolation?: "thread" | "process";
+}
+
+/** What the service hands on from tenants' processes; the engine has its own. */
+export interface ServiceHandlers {
+  readonly onAlert: (alert: Alert, stream: number) => void;
+  readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
+  readonly onLog: (policy: string, level: number, text: string) => void;
 }
 
 export class PolicyService {
@@ -23,6 +33,7 @@ export class PolicyService {
   readonly #tenants: ReadonlyMap<string, Tenant> | null;
   readonly #sinks = new Map<string, Sink>();
   readonly #say: (line: string) => void;
+  #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
   #status: StatusServer | null = null;
   readonly #onHangup = (): void => void this.#watch?.rescan();
@@ -32,14 +43,19 @@ export class PolicyService {
     this.#flags = flags;
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
+    const onFault = (error: VedetteError): void => say(explain(error));
     for (const { name, alerts } of this.#tenants?.values() ?? []) {
-      if (alerts !== null) this.#sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE"));
+      if (alerts !== null) this.#sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE", onFault));
     }
   }
 
   /** Begins, when the engine runs. */
-  async open(engine: Engine): Promise<void> {
-    const { policiesD, statusSocket, requireSigned = false } = this.#flags;
+  async open(engine: Engine, ring: SharedArrayBuffer, handlers: ServiceHandlers): Promise<void> {
+    const { policiesD, statusSocket, requireSigned = false, isolation } = this.#flags;
+    const isApart = (tenant: string): boolean =>
+      isolation === "process" || this.#tenants?.get(tenant)?.isApart === true;
+    const housing = new Housing({ ring, engine, isApart, ...handlers });
+    this.#housing = housing;
     if (policiesD !== undefined) {
       const onNews = (news: WatchNews): void => this.#onNews(news);
       this.#watch = await PolicyWatch.open({
@@ -52,12 +68,14 @@ export class PolicyService {
       process.on("SIGHUP", this.#onHangup);
     }
     if (statusSocket !== undefined) {
-      const answer = () => policyStatus(engine.status(), this.#watch?.entries() ?? []);
+      const answer = () => policyStatus(housing.status(), this.#watch?.entries() ?? []);
       this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], answer);
     }
   }
 
+  /** Ends it when the ring has ended: what tenants' processes have to say comes first. */
   async close(): Promise<void> {
+    await this.#housing?.finished();
     process.off("SIGHUP", this.#onHangup);
     this.#status?.close();
     await this.#watch?.close();

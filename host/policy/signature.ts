@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { reading } from "./readable.js";
 import { policyFiles } from "./snapshot.js";
 
 export const SIGNATURE_FILE = "policy.sig";
@@ -78,12 +79,12 @@ export function checkSignature(folder: string, keys: readonly PublicKey[], path:
 }
 
 function digests(folder: string): Record<string, string> {
-  const names = policyFiles(folder).filter((name) => name !== SIGNATURE_FILE);
+  const names = reading(folder, () => policyFiles(folder)).filter((name) => name !== SIGNATURE_FILE);
   const digest = (name: string): string =>
     createHash("sha256")
       .update(readFileSync(join(folder, name)))
       .digest("hex");
-  return Object.fromEntries(names.map((name) => [name, digest(name)]));
+  return reading(folder, () => Object.fromEntries(names.map((name) => [name, digest(name)])));
 }
 
 function signedText(files: Readonly<Record<string, string>>): Buffer {

@@ -7,6 +7,7 @@
 //       limits: {policies: 10, memory_mib: 4, module_kib: 1024, alerts_per_minute: 600, alert_burst: 100}
 //       loaders: [1000]                # user ids that may put policies into policies.d/payments (root always may)
 //       keys: [payments.pub]           # its policies must be signed with one of these
+//       isolation: process             # a process of its own, without files and network; default: thread
 //       alerts: /var/log/payments/alerts.json
 //       owner: 1000                    # user id that may ask for its status
 import { readFileSync } from "node:fs";
@@ -37,6 +38,7 @@ const Tenant = z.strictObject({
   limits: Limits.prefault({}),
   loaders: z.array(z.number().int().nonnegative()).default([]),
   keys: z.array(z.string()).default([]),
+  isolation: z.enum(["thread", "process"]).default("thread"),
   alerts: z.string().optional(),
   owner: z.number().int().nonnegative().optional(),
 });
@@ -50,6 +52,8 @@ export interface Tenant {
   readonly policiesMax: number;
   readonly loaders: readonly number[];
   readonly keys: readonly PublicKey[];
+  /** Its policies live in a process of their own. */
+  readonly isApart: boolean;
   /** A file for its own alerts, beside the operator's. */
   readonly alerts: string | null;
   readonly owner: number | null;
@@ -87,6 +91,7 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
       memoryPages: Math.floor((limits.memory_mib * (1 << 20)) / PAGE),
     },
     policiesMax: limits.policies,
+    isApart: raw.isolation === "process",
     loaders: raw.loaders,
     keys: raw.keys.map((key, i) => {
       try {

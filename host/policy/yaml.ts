@@ -6,6 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type ErrorCode, VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 
 const BYTES_MAX = 4 << 20;
 const ALIASES_MAX = 1000;
@@ -18,7 +19,7 @@ export interface YamlFile<T> {
   wrong(path: YamlPath, reason: string): VedetteError;
 }
 
-/** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it; the caller handles a missing file. */
+/** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot be read. */
 export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
   const lines = new LineCounter();
   const fail = (offset: number, reason: string): VedetteError => {
@@ -30,8 +31,14 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
       reason: sentence(reason),
     });
   };
-  if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
-  const document = parseDocument(readFileSync(file, "utf8"), { lineCounter: lines, prettyErrors: false });
+  let text: string;
+  try {
+    if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw error instanceof VedetteError ? error : fail(0, `it cannot be read: ${reasonOf(error)}`);
+  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const syntax = document.errors[0];
   if (syntax !== undefined) throw fail(syntax.pos[0], syntax.message);
   const wrong = (path: YamlPath, reason: string): VedetteError => fail(offsetOf(document.contents, path), reason);

@@ -110,6 +110,7 @@ test("a trap costs the record it was at, and the policy goes on behind it", asyn
       "The policy traps failed while it judged event 14: unreachable.",
     ],
   );
+  assert.ok(faults.every((fault) => fault.code === "VEDETTE_POLICY_TRAPPED"));
 });
 
 test("a policy that traps at every record is sent to rest", async () => {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process of a tenant: an engine of its own, fed by the host with the batches that the tenant may see. It starts in
+// vedette-jail and under Node's permission model, so it has no file, no network, no addon and no program to start; the one
+// channel to the host is all there is.
+import { admit, DEFAULT_LIMITS } from "../wasm/admission.js";
+import { openBatch } from "../wire/batch.js";
+import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
+import { Engine } from "./engine.js";
+import { Feed } from "./feed.js";
+import type { LoadedPolicy } from "./policy.js";
+
+const REPORT_MS = 200;
+
+const feed = new Feed();
+const reader = feed.reader();
+/** The host's numbers of policies, and the engine's. */
+const ids = new Map<number, number>();
+let work: Promise<unknown> = Promise.resolve();
+let batches = 0;
+
+const engine = await Engine.start({
+  ring: feed.ring,
+  readers: [reader],
+  policies: [],
+  onAlert: (alert, stream) => say({ kind: "alert", alert, stream }),
+  onFault: ({ code, message, hint }, policy) => {
+    const id = engine.status().find((seat) => seat.policy === policy)?.id;
+    say({ kind: "fault", number: numberOf(id), code, message, hint });
+  },
+  onLog: (policy, level, text) => say({ kind: "log", policy, level, text }),
+});
+setInterval(report, REPORT_MS);
+process.on("message", (message: ToCell) => {
+  work = work.then(() => take(message)); // one after the other: a swap stands between two batches
+});
+process.on("disconnect", () => process.exit(0));
+say({ kind: "ready" });
+
+async function take(message: ToCell): Promise<void> {
+  switch (message.kind) {
+    case "batch": {
+      engine.setContainer(message.stream, message.container);
+      await feed.put(openBatch(message.bytes), message.stream);
+      batches++;
+      return;
+    }
+    case "swap":
+      return swap(message);
+    case "status":
+      return report();
+    case "end":
+      feed.close();
+      await engine.finished;
+      report();
+      say({ kind: "ended" });
+  }
+}
+
+async function swap({ number, out, policy }: ToCell & { kind: "swap" }): Promise<void> {
+  try {
+    const old = out === null ? undefined : ids.get(out);
+    if (policy === null) {
+      if (old !== undefined) await engine.remove(old);
+    } else {
+      const loaded = await received(policy);
+      ids.set(number, old === undefined ? await engine.add(loaded) : await engine.replace(old, loaded));
+    }
+    if (out !== null) ids.delete(out);
+    say({ kind: "swapped", number, fault: null });
+  } catch (error) {
+    say({ kind: "swapped", number, fault: (error as Error).message });
+  }
+}
+
+async function received({ policy, path, bytes, memoryPages }: SentPolicy): Promise<LoadedPolicy> {
+  const limits = { ...DEFAULT_LIMITS, moduleBytes: bytes.length, memoryPages };
+  return { ...policy, admitted: await admit(Uint8Array.from(bytes), path, limits) };
+}
+
+function report(): void {
+  const seats = engine
+    .status()
+    .map(({ id, state, tally, lastError }) => ({ number: numberOf(id), state, tally, lastError }));
+  say({ kind: "judged", batches, seats });
+}
+
+function numberOf(id: number | undefined): number {
+  return [...ids].find(([, one]) => one === id)?.[0] ?? -1;
+}
+
+function say(message: FromCell): void {
+  process.send?.(message);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the host and the process of a tenant say to each other. A compiled module cannot leave its process, so a policy goes
+// as bytes and is admitted again where it arrives.
+import type { Alert } from "../output/alert.js";
+import type { ContainerFacts } from "../wire/container.js";
+import type { LoadedPolicy } from "./policy.js";
+import type { PolicyTally } from "./tally.js";
+
+/** A policy without what belongs to one process. */
+export interface SentPolicy {
+  readonly policy: Omit<LoadedPolicy, "admitted">;
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly memoryPages: number;
+}
+
+export type ToCell =
+  /** One policy goes, another comes, both by the numbers that the host gave them. */
+  | { readonly kind: "swap"; readonly number: number; readonly out: number | null; readonly policy: SentPolicy | null }
+  | {
+      readonly kind: "batch";
+      readonly stream: number;
+      readonly bytes: Uint8Array;
+      readonly container: ContainerFacts | null;
+    }
+  | { readonly kind: "status" }
+  | { readonly kind: "end" };
+
+export type FromCell =
+  | { readonly kind: "ready" }
+  | { readonly kind: "swapped"; readonly number: number; readonly fault: string | null }
+  | { readonly kind: "alert"; readonly alert: Alert; readonly stream: number }
+  | {
+      readonly kind: "fault";
+      readonly number: number;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    }
+  | { readonly kind: "log"; readonly policy: string; readonly level: number; readonly text: string }
+  /** So many batches were judged, so far. Also says that the process lives. */
+  | { readonly kind: "judged"; readonly batches: number; readonly seats: readonly CellSeat[] }
+  | { readonly kind: "ended" };
+
+export interface CellSeat {
+  readonly number: number;
+  readonly state: "judging" | "resting";
+  readonly tally: PolicyTally;
+  readonly lastError: string | null;
+}

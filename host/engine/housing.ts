@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where policies live: most in the engine's threads, those of some tenants in a process of their own. Whoever loads policies
+// need not know which; ids are of this place.
+import type { VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
+import { Cell } from "./cell.js";
+import type { Engine, SeatStatus } from "./engine.js";
+import type { LoadedPolicy } from "./policy.js";
+
+type House = Pick<Engine, "add" | "replace" | "remove" | "status">;
+
+export interface HousingOptions {
+  readonly ring: SharedArrayBuffer;
+  readonly engine: Engine;
+  /** Whether a tenant's policies live apart. */
+  readonly isApart: (tenant: string) => boolean;
+  readonly onAlert: (alert: Alert, stream: number) => void;
+  readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
+  readonly onLog: (policy: string, level: number, text: string) => void;
+}
+
+interface Place {
+  readonly house: House;
+  readonly id: number;
+}
+
+export class Housing implements House {
+  readonly #options: HousingOptions;
+  readonly #cells = new Map<string, Cell>();
+  readonly #places = new Map<number, Place>();
+  #next = 0;
+
+  constructor(options: HousingOptions) {
+    this.#options = options;
+  }
+
+  async add(policy: LoadedPolicy): Promise<number> {
+    const house = this.#houseOf(policy);
+    return this.#put({ house, id: await house.add(policy) });
+  }
+
+  async replace(id: number, policy: LoadedPolicy): Promise<number> {
+    const old = this.#places.get(id);
+    if (old === undefined) return this.add(policy);
+    const moved = this.#put({ house: old.house, id: await old.house.replace(old.id, policy) });
+    this.#places.delete(id);
+    return moved;
+  }
+
+  async remove(id: number): Promise<void> {
+    const place = this.#places.get(id);
+    this.#places.delete(id);
+    await place?.house.remove(place.id);
+  }
+
+  /** Of all policies, also those that the engine had from the start; ids are of this place, -1 for these. */
+  status(): SeatStatus[] {
+    const houses: House[] = [this.#options.engine, ...this.#cells.values()];
+    return houses.flatMap((house) => house.status().map((seat) => ({ ...seat, id: this.#idOf(house, seat.id) })));
+  }
+
+  /** The processes have judged what came until the ring's end. */
+  async finished(): Promise<void> {
+    await Promise.all([...this.#cells.values()].map((cell) => cell.finished));
+  }
+
+  stop(): void {
+    for (const cell of this.#cells.values()) cell.stop();
+  }
+
+  #put(place: Place): number {
+    this.#places.set(this.#next, place);
+    return this.#next++;
+  }
+
+  #idOf(house: House, id: number): number {
+    return [...this.#places].find(([, place]) => place.house === house && place.id === id)?.[0] ?? -1;
+  }
+
+  #houseOf({ tenancy }: LoadedPolicy): House {
+    if (tenancy == null || !this.#options.isApart(tenancy.tenant)) return this.#options.engine;
+    const { ring, engine, onAlert, onFault, onLog } = this.#options;
+    const cell =
+      this.#cells.get(tenancy.tenant) ??
+      new Cell({ tenancy, ring, containers: engine.containers, onAlert, onFault, onLog });
+    this.#cells.set(tenancy.tenant, cell);
+    return cell;
+  }
+}

@@ -7,7 +7,7 @@ import type { FieldUse } from "../fields.js";
 import { fieldSource } from "./event-source.js";
 import { LeafMaker } from "./leaf.js";
 import type { Graph, Node } from "./node.js";
-import { ProcessFields } from "./process-source.js";
+import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
 import { kNone, type Source, type TextSource } from "./source.js";
 import { transformSource } from "./transform-source.js";

@@ -5,7 +5,7 @@ import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
 import { call, type FuncContext, get, i64, load64, set, tee } from "./func-context.js";
 import { kErrnoRows, type NameRow, namesSource } from "./names-source.js";
-import { ProcessFields, truth } from "./process-source.js";
+import { ProcessFields, truth } from "./process-fields.js";
 import type { Program } from "./program.js";
 import { kAbsent, kNone, type Source, type TextSource } from "./source.js";
 import { build, eventText, fixedText, kL, kP, noText, readSpan } from "./text-source.js";

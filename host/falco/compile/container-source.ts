@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources of container.*: what the orchestrator says of the container that a batch came from, and the id that the agent found.
+import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
+import type { ContainerFact } from "../../wire/container.js";
+import { type Base, call, type FuncContext, get, load, select, set, sym, tee } from "./func-context.js";
+import { kFacts } from "./layout.js";
+import type { ProcessFields } from "./process-fields.js";
+import { keyOf, type TextSource } from "./source.js";
+import { fixedText, kL, kP, noText, useText } from "./text-source.js";
+import type { Tree } from "./wasm.js";
+
+const kHost = "host";
+
+// What the orchestrator says; else `host` outside a container, and nothing without a process.
+export function containerId(of: ProcessFields, base: Base): TextSource {
+  const span = of.span("container_id", base);
+  const own = (f: FuncContext): Tree[] => [
+    ...span.make(f),
+    [
+      "if",
+      null,
+      ["i32.lt_s", get(kL), 0],
+      [["if", null, ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")], fixedText(f, of.program, kHost), null]],
+      null,
+    ],
+  ];
+  return {
+    ...span,
+    key: keyOf("container", base),
+    vocabulary: "process container",
+    cached: { base, slot: "word container" },
+    make: (f) => [["if", null, load(kFacts, 0), factText(f, "id"), own(f)]],
+  };
+}
+
+// What the orchestrator says; else `host` outside a container, and nothing in one.
+export function hostOr(of: ProcessFields, fact: ContainerFact, base: Base): TextSource {
+  const id = containerId(of, base);
+  const { at: host, size } = of.program.text(kHost);
+  const own = (f: FuncContext): Tree[] => [
+    ...id.make(f),
+    ["if", null, call("$eq", get(kP), get(kL), host, size), [], noText(f)],
+  ];
+  return {
+    ...factSource(fact),
+    key: keyOf(`fact ${fact}`, base),
+    base,
+    make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), own(f)]],
+  };
+}
+
+// What the orchestrator says of the container that the batch came from.
+export function factSource(fact: ContainerFact): TextSource {
+  return {
+    kind: "text",
+    key: `fact ${fact}`,
+    scope: "event",
+    cost: 1,
+    vocabulary: `fact ${fact}`,
+    cached: null,
+    make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), noText(f)]],
+  };
+}
+
+function factText(f: FuncContext, fact: ContainerFact): Tree[] {
+  const entry = kFacts + FACTS_HEADER + FACT_ENTRY * FACTS.indexOf(fact);
+  useText(f);
+  return [
+    set(kL, select(load(entry + 4, 0), -1, ["i32.ne", tee(kP, load(entry, 0)), -1])),
+    set(kP, ["i32.add", get(kP), kFacts]),
+  ];
+}

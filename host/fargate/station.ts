@@ -158,7 +158,9 @@ export class Station {
       this.#options.say(explain(error));
     } else if (guest !== undefined) {
       const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
-      const how = guest.hasEnded ? "has left" : "is gone without a word (its agent was killed, or its connection broke)";
+      const how = guest.hasEnded
+        ? "has left"
+        : "is gone without a word (its agent was killed, or its connection broke)";
       this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`);
     }
   }

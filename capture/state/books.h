@@ -11,6 +11,7 @@
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
 #include "capture/state/image.h"
+#include "capture/state/real_paths.h"
 #include "capture/state/sighting.h"
 #include "capture/state/state.h"
 #include "capture/state/truth.h"
@@ -30,12 +31,13 @@ struct Thread {
 
 struct State::Books {
   Books(Truth& the_truth, const Limits& the_limits)
-      : truth(the_truth), limits(the_limits), accounts(the_truth), images(the_truth, the_limits, accounts) {}
+      : truth(the_truth), limits(the_limits), accounts(the_truth), images(the_truth, the_limits, accounts), real_paths(the_truth) {}
 
   Truth& truth;
   const Limits& limits;
   Accounts accounts;
   Images images;
+  RealPaths real_paths;
   TextPool names;
   std::unordered_map<uint32_t, Thread> threads;
   std::unordered_map<uint32_t, Ref<Process>> processes;

@@ -49,16 +49,20 @@ FdLink::FdLink(int32_t fd, const char* folder) { std::snprintf(name_, sizeof nam
 void Description::complete(uint32_t tid, int32_t fd, Descriptor& descriptor) {
   const FdLink link(fd);
   if (!truth.link(tid, link.name(), scratch)) return;
-  const std::optional<FileFacts> facts = truth.facts(tid, link.name());
-  descriptor.type = type_of(scratch, facts);
-  descriptor.real = names.share(scratch);
-  if (scratch.ends_with(kDeletedSuffix) && descriptor.type != FdType::Memfd) descriptor.flags |= kDeleted;
+  believe(names.share(scratch), truth.facts(tid, link.name()), descriptor);
+}
+
+void Description::believe(Ref<Text> real, const std::optional<FileFacts>& facts, Descriptor& descriptor) {
+  const std::string_view text = view(real);
+  descriptor.type = type_of(text, facts);
+  if (text.ends_with(kDeletedSuffix) && descriptor.type != FdType::Memfd) descriptor.flags |= kDeleted;
   if (facts) {
     descriptor.dev = facts->dev;
     descriptor.ino = facts->ino;
   } else {
-    descriptor.ino = number_in_brackets(scratch);
+    descriptor.ino = number_in_brackets(text);
   }
+  descriptor.real = std::move(real);
   descriptor.changed();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "capture/state/descriptor.h"
@@ -20,6 +21,8 @@ struct Description {
   Ref<Descriptor> of(uint32_t tid, uint32_t files_owner, int32_t fd, bool& close_on_exec);
   // Fills in what an open could not know: type, device, inode, the kernel's path.
   void complete(uint32_t tid, int32_t fd, Descriptor& descriptor);
+  // The same by an answer that was had another way.
+  static void believe(Ref<Text> real, const std::optional<FileFacts>& facts, Descriptor& descriptor);
 };
 
 // The name of the /proc link of a descriptor, in a buffer of its own.

@@ -17,6 +17,13 @@ bool is_live(const Sighting& s) { return (s.event.flags & kTierMask) != static_c
 
 Description describing(State::Books& books) { return {books.truth, books.names, books.scratch}; }
 
+void look_again(State::Books& books, const Thread& thread, const Sighting& s, Descriptor& descriptor) {
+  if (!descriptor.name || !view(descriptor.name).starts_with('/')) return;
+  const RealPaths::Found& found =
+      books.real_paths.find(thread.tid, view(thread.place->root), view(descriptor.name), s.event.call.exit_ns);
+  if (found.real) Description::believe(found.real, found.facts, descriptor);
+}
+
 void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags) {
   Ref<Descriptor> descriptor = make_ref<Descriptor>();
   descriptor->type = open_flags & O_DIRECTORY ? FdType::Directory : FdType::File;
@@ -27,7 +34,11 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
     if (s.event.flags & kPathGuessed) descriptor->flags |= kNameGuessed;
   }
   if (s.event.fd >= 0) {
-    if (is_live(s)) describing(books).complete(thread.tid, s.event.fd, *descriptor);
+    if (is_live(s)) {
+      describing(books).complete(thread.tid, s.event.fd, *descriptor);
+    } else {
+      look_again(books, thread, s, *descriptor);
+    }
     thread.files->set(s.event.fd, descriptor, (open_flags & O_CLOEXEC) != 0);
   }
   s.descriptor = std::move(descriptor);

@@ -53,6 +53,7 @@ void State::on_launch(uint32_t tid, uint64_t now_ns) {
 
 void State::on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns) {
   Books& books = *books_;
+  if (clone_flags & CLONE_NEWNS) books.real_paths.divide();
   const Thread parent = books.find_or_adopt(parent_tid, now_ns);
   if (const Thread* known = books.find(child_tid)) {
     if (known->process->clone_seen || known->process == parent.process) return;
@@ -103,6 +104,7 @@ void State::before_call(Sighting& s) {
     if (step.role == Role::RelativePath) books.join(thread, s, step.slot, static_cast<int32_t>(event.integer(step.extra)));
   }
   if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
+  if (changes_names(event.id)) books.real_paths.forget();
 }
 
 void State::after_call(Sighting& s) {
@@ -115,6 +117,8 @@ void State::after_call(Sighting& s) {
   if (thread == nullptr) thread = books.find(s.process->pid);
   const Effect* effect = effect_of(event.id);
   if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
+  if (changes_names(event.id)) books.real_paths.forget();
+  if (event.id == EventId::setns || event.id == EventId::unshare) books.real_paths.divide();
 }
 
 void State::attach(Sighting& s) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "capture/state/endpoint.h"
 
@@ -46,6 +47,11 @@ class Truth {
   // needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into /proc/PID/net. `pid`: a process's,
   // unless the thread has a descriptor table of its own.
   virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
+  // Looks a path up as the task would, without opening the file for use: the kernel's name for it into `into`, and its facts.
+  // `from_own_root`: the task has another root, or other mounts, than we.
+  virtual std::optional<FileFacts> resolve(uint32_t, bool /*from_own_root*/, std::string_view /*path*/, std::string& /*into*/) {
+    return {};
+  }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
 };

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/proc_truth.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <string>
 
 #include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
@@ -38,6 +42,34 @@ SocketName name_of(const Fd& socket, AskName ask) {
   return parse_socket_name({reinterpret_cast<const char*>(&address), std::min<size_t>(size, sizeof address)});
 }
 
+FileFacts facts_of(const struct stat& facts) {
+  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode, .uid = facts.st_uid,
+                   .gid = facts.st_gid, .size = static_cast<uint64_t>(facts.st_size),
+                   .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
+}
+
+// Names that mean "whoever asks", said of the task.
+std::string for_us(uint32_t pid, std::string_view path) {
+  constexpr struct {
+    std::string_view name, meaning;
+  } kOwn[] = {{"/proc/self", ""},      {"/proc/thread-self", ""}, {"/dev/fd", "/fd"},
+              {"/dev/stdin", "/fd/0"}, {"/dev/stdout", "/fd/1"},  {"/dev/stderr", "/fd/2"}};
+  for (const auto& own : kOwn) {
+    const std::string_view rest = path.substr(std::min(own.name.size(), path.size()));
+    if (!path.starts_with(own.name) || (!rest.empty() && rest[0] != '/')) continue;
+    return "/proc/" + std::to_string(pid) + std::string(own.meaning) + std::string(rest);
+  }
+  return std::string(path);
+}
+
+Fd look_up_in_root(uint32_t pid, const std::string& path) {
+  const Fd root(::open(path_of(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+}
+
 }  // namespace
 
 bool ProcTruth::link(uint32_t pid, const char* name, std::string& into) {
@@ -54,9 +86,18 @@ std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
   const ProcPath path = path_of(pid, name);
   struct stat facts;
   if (!path.fits() || ::stat(path.c_str(), &facts) < 0) return std::nullopt;
-  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode, .uid = facts.st_uid,
-                   .gid = facts.st_gid, .size = static_cast<uint64_t>(facts.st_size),
-                   .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
+  return facts_of(facts);
+}
+
+// O_PATH: nothing is opened for use, a pipe does not wait for its other end, a device is not woken. From another root the
+// kernel follows no magic links (openat2(2), RESOLVE_IN_ROOT), so there /proc/PID/fd and its like have no answer.
+std::optional<FileFacts> ProcTruth::resolve(uint32_t pid, bool from_own_root, std::string_view path, std::string& into) {
+  const std::string asked = for_us(pid, path);
+  const Fd file = from_own_root ? look_up_in_root(pid, asked) : Fd(::open(asked.c_str(), O_PATH | O_CLOEXEC));
+  struct stat facts;
+  if (!file.is_open() || ::fstat(file.get(), &facts) < 0) return std::nullopt;
+  if (!read_link(("/proc/self/fd/" + std::to_string(file.get())).c_str(), into)) return std::nullopt;
+  return facts_of(facts);
 }
 
 std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {

@@ -17,7 +17,9 @@ class FakeTruth : public Truth {
   std::map<std::string, FileFacts> files;
   std::map<std::string, SocketFacts> sockets;
   std::map<std::string, uint64_t> filesystems;
+  std::map<std::string, std::pair<std::string, FileFacts>> paths;  // what a look-up finds
   int asked = 0;
+  bool asked_in_own_root = false;
 
   bool link(uint32_t pid, const char* name, std::string& into) override { return get(links, pid, name, into); }
   bool text(uint32_t pid, const char* name, std::string& into, size_t max) override {
@@ -34,6 +36,14 @@ class FakeTruth : public Truth {
     ++asked;
     const auto at = sockets.find(key(pid, std::to_string(fd)));
     return at == sockets.end() ? std::nullopt : std::optional(at->second);
+  }
+  std::optional<FileFacts> resolve(uint32_t, bool from_own_root, std::string_view path, std::string& into) override {
+    ++asked;
+    asked_in_own_root = from_own_root;
+    const auto at = paths.find(std::string(path));
+    if (at == paths.end()) return std::nullopt;
+    into = at->second.first;
+    return at->second.second;
   }
   uint64_t filesystem(uint32_t pid, const char* name) override { return filesystems[key(pid, name)]; }
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/state/real_paths.h"
+
+namespace vedette {
+namespace {
+
+// What stands below these is another thing for each who asks.
+bool is_for_all(std::string_view path) { return !path.starts_with("/proc/") && !path.starts_with("/dev/"); }
+
+}  // namespace
+
+bool changes_names(EventId id) {
+  switch (id) {
+    case EventId::rename:
+    case EventId::renameat:
+    case EventId::renameat2:
+    case EventId::unlink:
+    case EventId::unlinkat:
+    case EventId::rmdir:
+    case EventId::symlink:
+    case EventId::symlinkat:
+    case EventId::mount:
+    case EventId::umount2:
+    case EventId::pivot_root:
+    case EventId::chroot:
+    case EventId::setns:
+    case EventId::unshare: return true;
+    default: return false;
+  }
+}
+
+const RealPaths::Found& RealPaths::find(uint32_t tid, std::string_view root, std::string_view path, uint64_t now_ns) {
+  if (divided_ || !is_for_all(path)) {
+    ask(tid, divided_ || !root.empty(), path, once_);
+    return once_;
+  }
+  key_.assign(root);
+  key_ += '\0';
+  key_ += path;
+  if (known_.size() >= kKnownMax) known_.clear();
+  const auto [at, is_new] = known_.try_emplace(key_);
+  Known& known = at->second;
+  if (!is_new && now_ns - known.asked_ns < kGoodForNs) return known.found;
+  known.asked_ns = now_ns;
+  ask(tid, !root.empty(), path, known.found);
+  if (is_for_all(view(known.found.real))) return known.found;
+  once_ = known.found;  // a link that led there
+  known_.erase(at);
+  return once_;
+}
+
+void RealPaths::ask(uint32_t tid, bool from_own_root, std::string_view path, Found& into) {
+  into.facts = truth_.resolve(tid, from_own_root, path, real_);
+  into.real = into.facts ? texts_.share(real_) : Ref<Text>();
+}
+
+}  // namespace vedette

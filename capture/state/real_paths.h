@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel makes of a path, for an open that is heard of when its descriptor may be closed again (the inline tier).
+// The path is looked up once more, in the thread's own root; links, `..` and magic links are followed as the open did.
+//
+// The second look tells what the first one meant as long as no name changed between. Calls that change names are always
+// traced, and at their entry every record of an earlier open is taken first (the tracer's part); they also end what is
+// remembered here. Others who change names, on a volume that is shared with another container, are noticed after kGoodForNs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "capture/state/text.h"
+#include "capture/state/truth.h"
+#include "events.h"
+
+namespace vedette {
+
+// Whether the call can make a path mean another file than before.
+bool changes_names(EventId id);
+
+class RealPaths {
+ public:
+  struct Found {
+    Ref<Text> real;  // empty: there is no such file now
+    std::optional<FileFacts> facts;
+  };
+
+  explicit RealPaths(Truth& truth) : truth_(truth) {}
+
+  // `root`: the thread's root directory, empty for "/". The answer is good until the next call.
+  const Found& find(uint32_t tid, std::string_view root, std::string_view path, uint64_t now_ns);
+  void forget() { known_.clear(); }
+  // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the task's root.
+  void divide() { divided_ = true; }
+
+ private:
+  static constexpr uint64_t kGoodForNs = 250'000'000;
+  static constexpr size_t kKnownMax = 4096;
+
+  struct Known {
+    Found found;
+    uint64_t asked_ns;
+  };
+
+  void ask(uint32_t tid, bool from_own_root, std::string_view path, Found& into);
+
+  Truth& truth_;
+  TextPool texts_;
+  bool divided_ = false;
+  Found once_;
+  std::unordered_map<std::string, Known> known_;
+  std::string key_;
+  std::string real_;
+};
+
+}  // namespace vedette

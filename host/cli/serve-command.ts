@@ -2,15 +2,15 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { falcoOptions } from "./falco-flags.js";
+import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
 export function defineServe(program: Command, done: (status: number) => void): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
-  falcoOptions(
-    program
-      .command("serve")
-      .description("take agents in, judge what they send, and raise alerts: the sidecar of a task"),
-  )
+  const serve = program
+    .command("serve")
+    .description("take agents in, judge what they send, and raise alerts: the sidecar of a task");
+  addServiceOptions(falcoOptions(serve))
     .option("--listen <address>", "unix:PATH, abstract:NAME or tcp:127.0.0.1:PORT", "abstract:vedette")
     .option("--secret-file <file>", "what an agent must know; made when it is not there")
     .option(

@@ -9,12 +9,13 @@ import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
 import { Monitor } from "../fargate/monitor.js";
 import { Secret } from "../fargate/secret.js";
 import { Station } from "../fargate/station.js";
+import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
 import { type Judging, type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
 
-export interface ServeFlags extends Omit<JudgingFlags, "policy"> {
+export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly listen: string;
   readonly secretFile?: string;
   readonly policy?: readonly string[];
@@ -39,6 +40,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const { policies, channels, host } = judged;
     const station = await Station.open({
       policies,
+      service: new PolicyService(flags, (line) => say(`vedette: ${line}`)),
       secret: flags.secretFile === undefined ? null : Secret.atPath(flags.secretFile),
       metadata: new TaskMetadata(process.env[METADATA_VARIABLE] ?? null),
       monitor,

@@ -3,12 +3,14 @@
 // what was judged. It keeps no state of its own: after a restart agents come back and send what was not acknowledged.
 //
 //   hello - secret, name (guests.ts) - what ECS says (metadata.ts) - "ack" - "ready" - batches - "ack" ... - end - "ack"
+import { hostname } from "node:os";
 import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
 import { Engine } from "../engine/engine.js";
 import { explain, type VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { lossText } from "../output/summary.js";
 import type { LoadedPolicy } from "../policy/load.js";
+import type { PolicyService } from "../policy/service.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { clueOf, type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
@@ -18,6 +20,8 @@ import type { Secret } from "./secret.js";
 
 export interface StationOptions {
   readonly policies: readonly LoadedPolicy[];
+  /** Tenants' policies, status and alerts. */
+  readonly service: PolicyService;
   readonly secret: Secret | null;
   readonly metadata: TaskMetadata;
   readonly monitor: Monitor;
@@ -52,18 +56,30 @@ export class Station {
     });
     const worker = capture.reader();
     const own = capture.reader();
+    const handlers = {
+      onAlert: (alert: Alert, stream: number) => station?.onAlert(alert, stream),
+      onFault: (error: VedetteError, policy: LoadedPolicy | null) => {
+        options.monitor.onFault(error);
+        options.say(explain(error));
+        const alert = options.service.faultAlert(error, policy, hostname());
+        options.service.deliver(alert);
+        options.onAlert(alert);
+      },
+      onLog: (policy: string, _level: number, text: string) => options.say(`${policy}: ${text}`),
+    };
     const engine = await Engine.start({
       ring: capture.ring,
       readers: [worker],
       policies: options.policies,
       hostname: (stream) => station?.hostname(stream) ?? "",
-      onAlert: (alert, stream) => station?.onAlert(alert, stream),
-      onFault: (error) => {
-        options.monitor.onFault(error);
-        options.say(explain(error));
-      },
+      ...handlers,
     }).catch((error: unknown) => {
       capture.close();
+      throw error;
+    });
+    await options.service.open(engine, capture.ring, handlers).catch(async (error: unknown) => {
+      capture.close();
+      await engine.stop();
       throw error;
     });
     station = new Station(options, capture, engine, [own, worker]);
@@ -108,6 +124,7 @@ export class Station {
     this.#ledger.close();
     this.#capture.close();
     await this.#engine.finished;
+    await this.#options.service.close();
   }
 
   hostname(stream: number): string {
@@ -167,7 +184,9 @@ export class Station {
 
   onAlert(alert: Alert, stream: number): void {
     this.#options.monitor.onAlert(alert);
-    this.#options.onAlert(withFacts(alert, this.#guests.get(stream)?.facts ?? null));
+    const whole = { ...withFacts(alert, this.#guests.get(stream)?.facts ?? null), hostname: this.hostname(stream) };
+    this.#options.service.deliver(whole);
+    this.#options.onAlert(whole);
   }
 
   #onBatch(stream: number, batch: BatchFacts): void {

@@ -172,13 +172,21 @@ function compileError(folder: string, { file, text, start, end }: Diagnostic): V
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */
 function digestOf(folder: string, head: PolicyHead): string {
-  const hash = createHash("sha256").update(sdkDigest()).update(JSON.stringify(head));
+  const hash = createHash("sha256").update(toolsDigest(folder)).update(JSON.stringify(head));
   for (const path of sourcesOf(folder))
     hash
       .update(`${relative(folder, path)}\0`)
       .update(readFileSync(path))
       .update("\0");
   return hash.digest("hex");
+}
+
+function toolsDigest(folder: string): string {
+  try {
+    return sdkDigest();
+  } catch (error) {
+    throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: reasonOf(error) }, { cause: error });
+  }
 }
 
 /** The author's files, each of which can be read. More than a policy can have are not a policy's. */

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy's folder is its author's: what in it this user may not read, or what went away while we looked, is told by name
+// (VEDETTE_POLICY_UNREADABLE). Whatever else goes wrong meanwhile is none of the folder's fault, and passes as it is.
+import { relative } from "node:path";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+
+/** Runs `read`, which looks into the policy's `folder`. */
+export function reading<T>(folder: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { errno, path } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    const file = path === undefined ? "" : relative(folder, path);
+    const reason = file === "" ? reasonOf(error) : `${file}: ${reasonOf(error)}`;
+    throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path: folder, reason }, { cause: error });
+  }
+}

@@ -18,7 +18,7 @@ export async function record(command: readonly string[], options: RecordOptions)
     onWake: () => recorder.onWake(),
     onHello: (hello) => recorder.host(hello.stream, hello.hostname),
   });
-  const recorder: Recorder = new Recorder(options.output, session.capture.ring, session.capture.reader());
+  const recorder: Recorder = Recorder.of(session, options.output);
   session.start(agentOptions(command, options));
   const ending = await session.ending;
   const failure = recorder.end();
@@ -37,8 +37,17 @@ export class Recorder {
   readonly #reader: RingReader;
   #failure: number | null = null;
 
-  /** Opens the file: one that cannot be written ends the command before the workload starts. */
-  constructor(path: string, ring: SharedArrayBuffer, index: number) {
+  /** Opens the file: one that cannot be written ends the command, and the session with it, before the workload starts. */
+  static of({ capture }: Session, path: string): Recorder {
+    try {
+      return new Recorder(path, capture.ring, capture.reader());
+    } catch (error) {
+      capture.close();
+      throw error;
+    }
+  }
+
+  private constructor(path: string, ring: SharedArrayBuffer, index: number) {
     this.#writer = new RecordingWriter(path);
     this.#ring = ring;
     this.#index = index;

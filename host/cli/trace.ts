@@ -22,7 +22,7 @@ export interface TraceOptions extends WorkloadOptions {
 const BATCHES_A_TURN = 16;
 
 export async function trace(command: readonly string[], options: TraceOptions): Promise<number> {
-  const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE");
+  const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE", report);
   const summary = new Summary();
   const filter = options.filter === undefined ? undefined : await filterOf(options.filter);
   const take =

@@ -38,11 +38,11 @@ export class Channels {
     return new Channels(options, new HttpOutput(http, onFault));
   }
 
-  private constructor({ targets, style = {}, form }: ChannelOptions, http: HttpOutput | null) {
+  private constructor({ targets, style = {}, form, onFault }: ChannelOptions, http: HttpOutput | null) {
     this.#style = style;
     this.#http = http;
     this.#targets = targets.map((target) => ({
-      sink: openSink(target, "a", "VEDETTE_SINK_UNWRITABLE"),
+      sink: openSink(target, "a", "VEDETTE_SINK_UNWRITABLE", onFault),
       line: lineOf(form ?? (isTerminal(target) ? "person" : "json"), style),
     }));
   }
@@ -58,11 +58,11 @@ export class Channels {
     });
   }
 
-  /** Gives how many alerts the HTTP receiver never got. */
+  /** Gives how many alerts never got where they were to go, over all that they go to. */
   async close(): Promise<number> {
     for (const { sink } of this.#targets) sink.close();
     await this.#http?.close();
-    return this.#http?.lost ?? 0;
+    return this.#targets.reduce((lost, { sink }) => lost + sink.lost, this.#http?.lost ?? 0);
   }
 }
 

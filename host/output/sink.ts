@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where lines go: a standard stream or a file. Written with write(2) itself, whole lines at a time. process.stdout and
 // process.stderr are never touched: opening one makes the pipe behind it non-blocking, and that pipe is the workload's too. A
-// reader that went away (EPIPE) ends the writing, never the workload. Into a pipe at most PIPE_BUF bytes go at once, which
+// reader that went away (EPIPE) ends the writing, never the workload; so does a full disk, but that is told. Into a pipe at most PIPE_BUF bytes go at once, which
 // pipe(7) keeps together: the workload may be writing to the same one.
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { type ErrorCode, VedetteError } from "../errors.js";
@@ -10,6 +10,7 @@ import { reasonOf } from "../reason.js";
 const PIPE_BUF = 4096;
 const CHUNK = 64 << 10;
 const AGAIN_MS = 1;
+const LINE_FEED = 0x0a;
 
 export class Sink {
   readonly #fd: number;
@@ -17,17 +18,26 @@ export class Sink {
   readonly #isOurs: boolean;
   #lines: string[] = [];
   #size = 0;
+  readonly #onFault: (cause: unknown) => void;
   #isBroken = false;
+  /** Broken, and not because nobody wants more. */
+  #isMissed = false;
+  #lost = 0;
 
-  constructor(fd: number, isOurs = false) {
+  /** `onFault` is told once why nothing can be written any more, unless whoever read is gone. */
+  constructor(fd: number, isOurs = false, onFault: (cause: unknown) => void = () => undefined) {
     this.#fd = fd;
     this.#isOurs = isOurs;
+    this.#onFault = onFault;
     this.#chunk = isPipe(fd) ? PIPE_BUF : CHUNK;
   }
 
   /** `line` without its line feed. Nothing is on its way before flush(), or before a chunk is full. */
   line(line: string): void {
-    if (this.#isBroken) return;
+    if (this.#isBroken) {
+      this.#lost++;
+      return;
+    }
     if (this.#size > 0 && this.#size + line.length >= this.#chunk) this.flush();
     this.#lines.push(line, "\n");
     this.#size += line.length + 1;
@@ -46,9 +56,14 @@ export class Sink {
     if (this.#isOurs) closeSync(this.#fd);
   }
 
-  /** Whoever read this is gone; what was written since is lost. */
+  /** Nothing can be written any more; what was since is lost. */
   get isBroken(): boolean {
     return this.#isBroken;
+  }
+
+  /** Lines that somebody waited for and did not get. */
+  get lost(): number {
+    return this.#isMissed ? this.#lost : 0;
   }
 
   #write(bytes: Buffer): void {
@@ -58,20 +73,38 @@ export class Sink {
       } catch (error) {
         // Somebody else made the pipe non-blocking: wait as write(2) would have.
         if ((error as NodeJS.ErrnoException).code === "EAGAIN") pause(AGAIN_MS);
-        else this.#isBroken = true;
+        else this.#break(error, bytes.subarray(at));
       }
     }
   }
+
+  #break(cause: unknown, rest: Buffer): void {
+    this.#isBroken = true;
+    this.#lost = rest.reduce((lines, byte) => lines + Number(byte === LINE_FEED), 0);
+    if ((cause as NodeJS.ErrnoException).code === "EPIPE") return;
+    this.#isMissed = true;
+    this.#onFault(cause);
+  }
 }
 
-/** `stderr`, `stdout`, or a file: `a` to append, `w` to begin anew. Payloads may hold secrets: the file is its owner's alone. */
-export function openSink(target: string, flag: "a" | "w", code: ErrorCode): Sink {
-  if (target === "stderr") return new Sink(2);
-  if (target === "stdout") return new Sink(1);
+/**
+ * `stderr`, `stdout`, or a file: `a` to append, `w` to begin anew. Payloads may hold secrets: the file is its owner's alone.
+ * Throws `code` where it cannot be opened; `onFault` gets the same where it cannot be written later.
+ */
+export function openSink(
+  target: string,
+  flag: "a" | "w",
+  code: ErrorCode,
+  onFault: (error: VedetteError) => void,
+): Sink {
+  const fault = (cause: unknown) => new VedetteError(code, { path: target, reason: reasonOf(cause) }, { cause });
+  const tell = (cause: unknown): void => onFault(fault(cause));
+  if (target === "stderr") return new Sink(2, false, tell);
+  if (target === "stdout") return new Sink(1, false, tell);
   try {
-    return new Sink(openSync(target, flag, 0o600), true);
+    return new Sink(openSync(target, flag, 0o600), true, tell);
   } catch (cause) {
-    throw new VedetteError(code, { path: target, reason: reasonOf(cause) }, { cause });
+    throw fault(cause);
   }
 }
 

@@ -38,7 +38,7 @@ Failure make_failure(ErrorCode code, std::initializer_list<FailureValue> values)
 std::string reason_of(Errno error) { return std::strerror(error.get()); }
 
 int report(const Failure& failure) {
-  std::fprintf(stderr, "%s\n", failure.text.c_str());
+  std::fprintf(stderr, "vedette-capture: %s\n", failure.text.c_str());
   return failure.exit();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 180 s.
+// Runs alone.
 //
 // A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a workload crashes again and
 // again, is stopped, loses its agent; a stranger poses as an agent, a shell comes in by ECS Exec.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 240 s.
+// Runs alone.
 //
 // In a task as Fargate runs it: every kind of image, as root and as another user, with and without SYS_PTRACE, under a read-only
 // root. The workload behaves as without Vedette, its events arrive at the sidecar, and the alert names task, container, image.

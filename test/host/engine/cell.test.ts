@@ -154,6 +154,27 @@ test("a process that is killed is told and started again with the same policies"
   assert.match(bench.faults[0]?.message as string, /the tenant team ended: SIGKILL/);
 });
 
+test("a process that does not keep up is told what it costs, and goes on with what comes then", async () => {
+  const bench = new Bench();
+  await bench.cell.add(mine(await policyOf("one")));
+  const [pid] = cellPids();
+  process.kill(pid as number, "SIGSTOP");
+  let sent = 0;
+  const isBehind = () => bench.faults.some((fault) => fault.code === "VEDETTE_CELL_BEHIND");
+  await bench.until(() => {
+    for (let i = 0; i < 20; i++) sent += Number(bench.feed.offer(batchOf([-1], sent + 1)));
+    return isBehind();
+  });
+  process.kill(pid as number, "SIGCONT");
+  const lost = () =>
+    bench.faults.reduce((sum, { message }) => sum + Number(/keep up: (\d+) batches were not/.exec(message)?.[1]), 0);
+  bench.feed.close();
+  await bench.cell.finished;
+  assert.match(bench.faults[0]?.message as string, /^The policies of the tenant team do not keep up/);
+  assert.ok(lost() > 0 && bench.alerts.length > 0);
+  assert.is(bench.alerts.length + lost(), sent, "each batch was judged, or counted");
+});
+
 const CLOSED: readonly (readonly [what: string, code: string])[] = [
   ["read a file", 'await (await import("node:fs/promises")).readFile("/etc/hostname")'],
   ["write a file", '(await import("node:fs")).writeFileSync("/tmp/vedette-cell-probe", "")'],

@@ -219,9 +219,10 @@ test("vedette run ends in an alert on the file it was given", () => {
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line));
-  const shadow = alerts.find(({ output_fields }) => output_fields["fd.realpath"] === "/etc/shadow");
+  const shadow = alerts.find(({ rule }) => rule === "Sensitive file read");
+  assert.is(shadow?.output_fields["fd.realpath"], "/etc/shadow");
   assert.is(shadow?.source, "syscall");
-  assert.is(shadow?.output_fields["fd.nameraw"], link);
+  assert.is(shadow?.output_fields["fd.name"], link);
   assert.equal(Object.keys(shadow), [
     "hostname",
     "output",

@@ -39,6 +39,8 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
     } else {
       look_again(books, thread, s, *descriptor);
     }
+    // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on writing ask for.
+    if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;
     thread.files->set(s.event.fd, descriptor, (open_flags & O_CLOEXEC) != 0);
   }
   s.descriptor = std::move(descriptor);

@@ -58,7 +58,13 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
     ["proc", "/usr/bin/env", "env", "HTTP_PROXY=http://127.0.0.1:1", wings.program("curl"), "http://example.com"],
   ],
   PtraceAntiDebugAttempt: chain(["eg_debug"], [["call", 101, 0, 0, 0, 0]]),
-  PtraceAttachedToProcess: chain(["eg_debug"], [["call", 101, 16, 1, 0, 0]]),
+  PtraceAttachedToProcess: chain(
+    ["eg_debug"],
+    [
+      ["call", 39],
+      ["call", 101, 16, "r0", 0, 0],
+    ],
+  ),
   ReadSensitiveFileTrustedAfterStartup: chain(
     ["httpd"],
     [
@@ -122,6 +128,14 @@ const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
   ContainerDriftDetectedChmod: go("ContainerDriftDetectedChmod"),
   ContainerDriftDetectedOpenCreate: go("ContainerDriftDetectedOpenCreate"),
   ContactEC2InstanceMetadataServiceFromContainer: go("ContactEC2InstanceMetadataServiceFromContainer"),
+  DropAndExecuteNewBinaryInContainer: (wings) => [
+    ["proc", wings.program("eg_dropper"), "eg_dropper"],
+    ["call", 257, CWD, `s${wings.program("eg_dropper")}`, READ],
+    ["call", 257, CWD, `s${DROPPED}`, CREATE, 0o755],
+    ["call", 40, "r1", "r0", 0, SIZE_MAX], // sendfile
+    ["call", 3, "r1"],
+    ["proc", DROPPED, "eg_dropped"],
+  ],
   DecodingPayloadInContainer: exec("bash", "-c", "echo", "ZWNobw==", "|", "base64", "-d"),
   KubernetesClientToolLaunchedInContainer: exec("kubectl"),
   LaunchIngressRemoteFileCopyToolsInContainer: exec("wget", "-V"),
@@ -133,6 +147,9 @@ const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
   PacketSocketCreatedInContainer: go("PacketSocketCreatedInContainer"),
   ReadEnvironmentVariableFromProcFiles: chain(["cat"], [["call", 257, CWD, "s/proc/self/environ", READ]]),
 };
+
+const DROPPED = "/srv/eg_dropped";
+const SIZE_MAX = 1 << 24;
 
 const PRIVILEGED: Record<string, (wings: Wings) => Line[]> = {
   DetectReleaseAgentFileContainerEscapes: (wings) =>
@@ -153,5 +170,4 @@ export const IMPOSSIBLE: Readonly<Record<string, string>> = {
     "container.privileged is told by a container runtime, and Fargate has no privileged containers",
   ChangeNamespacePrivilegesViaUnshare:
     "Docker's seccomp profile refuses unshare to a container without CAP_SYS_ADMIN, and a call that another filter refuses is not seen",
-  DropAndExecuteNewBinaryInContainer: "the containers of this lab have no overlay file system",
 };

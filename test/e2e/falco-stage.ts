@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays scenes under `vedette run` with Falco's rules, on the machine or in a container as Fargate makes one, and gives the alerts of
 // each scene. Every process of a scene has SCENE=N in its environment, which the alerts are made to tell.
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -112,12 +113,44 @@ async function inContainer(
   const { path, mounts } = makeRootfs("debian", join(wings.folder, "rootfs"));
   const own = [ROOT, join(ROOT, "../shared"), wings.folder].map((source) => ({ source, destination: source }));
   for (const { destination } of own) mkdirSync(join(path, destination), { recursive: true });
-  const container = task.start({
-    name: randomBytes(32).toString("hex"), // a container's id is known by its group
-    rootfs: path,
-    args,
-    addCapabilities: ["SYS_PTRACE", ...capabilities],
-    mounts: [...mounts, ...own],
-  });
-  return container.ended;
+  const layers = new Layers(path);
+  try {
+    const container = task.start({
+      name: randomBytes(32).toString("hex"), // a container's id is known by its group
+      rootfs: layers.merged,
+      args,
+      addCapabilities: ["SYS_PTRACE", ...capabilities],
+      mounts: [...mounts, ...own],
+    });
+    return await container.ended;
+  } finally {
+    layers.close();
+  }
+}
+
+// As images are: what a container writes stands in a layer above them.
+class Layers {
+  readonly merged: string;
+
+  constructor(lower: string) {
+    const [upper, work, merged] = ["upper", "work", "merged"].map((name) => `${lower}-${name}`) as [
+      string,
+      string,
+      string,
+    ];
+    for (const folder of [upper, work, merged]) mkdirSync(folder);
+    execFileSync("mount", [
+      "-t",
+      "overlay",
+      "overlay",
+      "-o",
+      `lowerdir=${lower},upperdir=${upper},workdir=${work}`,
+      merged,
+    ]);
+    this.merged = merged;
+  }
+
+  close(): void {
+    execFileSync("umount", [this.merged]);
+  }
 }

@@ -5,6 +5,7 @@
 import { measurePolicies, type PolicySpeed } from "./measure/policies.js";
 import { recordBatches } from "./measure/record.js";
 import { measureStyles, type StyleCost } from "./measure/styles.js";
+import { measureTenants, type TenantCost } from "./measure/tenants.js";
 
 const COUNTS = [1, 16, 50];
 const EVENTS_MAX = 100_000;
@@ -14,6 +15,7 @@ export interface PolicyReport {
   readonly events: number;
   readonly speeds: readonly PolicySpeed[];
   readonly styles: readonly StyleCost[];
+  readonly tenants: TenantCost;
 }
 
 const batches = await recordBatches(EVENTS_MAX);
@@ -21,6 +23,7 @@ const report: PolicyReport = {
   events: batches.reduce((sum, batch) => sum + batch.count, 0),
   speeds: await measurePolicies(COUNTS, batches),
   styles: await measureStyles(),
+  tenants: measureTenants(batches),
 };
 
 if (process.argv.includes("--json")) console.log(JSON.stringify(report));
@@ -38,5 +41,12 @@ else {
     console.log(
       `${style.name.padEnd(40)}   ${style.nsPerEvent.toFixed(2).padStart(12)}   ${style.nsOfRule.toFixed(1).padStart(11)}`,
     );
+  const { tenants } = report;
+  console.log(`
+${tenants.tenants} tenants in ${tenants.workers} workers        ${millions(tenants.eventsPerSecond)} million events/s of the stream (target 1), ${Math.round(tenants.rssMiB)} MiB
+swap, module compiled          ${tenants.swapMs.toFixed(1).padStart(7)} ms (target 50)
+worker restarted               ${tenants.restartMs.toFixed(1).padStart(7)} ms (target 100)
+one policy in a thread         ${millions(tenants.threadEventsPerSecond)} million events/s
+one policy in its own process  ${millions(tenants.isolatedEventsPerSecond)} million events/s, ${Math.round(tenants.isolatedRssMiB)} MiB`);
 }
 process.exit(0);

@@ -127,8 +127,9 @@ export class PolicyRunner {
   }
 
   #keepState(): void {
+    if (this.#keep === null || !this.#instance.takeDirty()) return;
     const { state } = this.#instance;
-    if (state !== null && this.#keep?.fits(state)) this.#keep.save(state);
+    if (state !== null && this.#keep.fits(state)) this.#keep.save(state);
   }
 
   #restart(faults: RunnerFault[]): boolean {

@@ -15,7 +15,8 @@ import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
 
-const WAIT_MS = 100;
+/** How late an order may be seen when nothing else comes. */
+const WAIT_MS = 10;
 
 interface Seated {
   readonly runner: PolicyRunner;

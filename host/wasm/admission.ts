@@ -2,8 +2,9 @@
 // Whether a module may run at all. Everything that can be known from its bytes is checked here, before the engine sees them:
 // what it imports and exports, how much memory, table and data it wants, that nothing runs when it is made. What cannot be
 // known (how long it runs, whether it traps) is the watchdog's (host/engine). docs/abi/v1.md says what a policy must be.
-import { FACTS_SIZE } from "./facts.js";
+
 import { VedetteError } from "../errors.js";
+import { FACTS_SIZE } from "./facts.js";
 import { type Metadata, readMetadata } from "./metadata.js";
 import { type Export, type Global, readSections, type Sections } from "./sections.js";
 
@@ -44,6 +45,7 @@ const OPTIONAL: Readonly<Record<string, string>> = {
   vedette_state: "i32",
   vedette_state_size: "i32",
   vedette_state_schema: "i64",
+  vedette_state_dirty: "i32",
 };
 const PAGES_MIN = 17;
 const IMPORTS_MAX = 16;

@@ -41,6 +41,7 @@ interface PolicyExports {
   readonly vedette_state?: WebAssembly.Global;
   readonly vedette_state_size?: WebAssembly.Global;
   readonly vedette_state_schema?: WebAssembly.Global;
+  readonly vedette_state_dirty?: WebAssembly.Global;
   vedette_init(size: number): number;
   vedette_on_batch(size: number): number;
 }
@@ -55,6 +56,7 @@ export class PolicyInstance {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: PolicyExports;
   readonly #frame: number;
+  readonly #canClear: boolean;
   readonly #events: PolicyEvents;
   /** Where records stand in the frame while a batch is judged, and which one `vedette_record` counts from. */
   #records = 0;
@@ -84,6 +86,7 @@ export class PolicyInstance {
     });
     this.#exports = instance.exports as unknown as PolicyExports;
     this.#frame = this.#exports.vedette_frame.value as number;
+    this.#canClear = canSet(this.#exports.vedette_state_dirty);
   }
 
   /** Makes an instance and runs its init. Throws VEDETTE_POLICY_INIT when that fails. */
@@ -132,6 +135,15 @@ export class PolicyInstance {
     return { bytes: new Uint8Array(this.#memory.buffer, at, size), schema: BigInt.asUintN(64, schema) };
   }
 
+  /** Whether its state may have changed since this was last asked. One that does not say always may have. */
+  takeDirty(): boolean {
+    const dirty = this.#exports.vedette_state_dirty;
+    if (dirty === undefined || !this.#canClear) return true;
+    if (dirty.value === 0) return false;
+    dirty.value = 0;
+    return true;
+  }
+
   /** Instructions that it has run, when its module counts them (fuel.ts). */
   get fuel(): bigint {
     return (this.#exports.vedette_fuel?.value as bigint | undefined) ?? 0n;
@@ -174,4 +186,15 @@ export class PolicyInstance {
 
 function globalNumber(global: WebAssembly.Global | undefined): number {
   return typeof global?.value === "number" ? global.value >>> 0 : 0;
+}
+
+/** Whether the host may write it: a policy may have declared it constant. */
+function canSet(global: WebAssembly.Global | undefined): boolean {
+  if (global === undefined) return false;
+  try {
+    global.value = 1;
+    return true;
+  } catch {
+    return false;
+  }
 }

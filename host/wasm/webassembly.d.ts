@@ -10,7 +10,7 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
   }
   class Global {
-    readonly value: unknown;
+    value: unknown;
   }
   class Instance {
     constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);

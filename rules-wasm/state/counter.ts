@@ -35,6 +35,7 @@ export class Counter {
   count(e: Event, key: u64): u32 {
     const entry = this.table.find(key, e.time);
     if (entry == 0) return 0;
+    this.table.touch();
     this.turn(entry, e.time);
     return this.sum(entry);
   }

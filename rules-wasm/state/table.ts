@@ -18,6 +18,8 @@ const ZERO: u64 = 0x9e3779b97f4a7c15;
 export let regionAddress: usize = 0;
 export let regionSize: u32 = 0;
 export let regionSchema: u64 = 0;
+/** Something in it may have changed since the host last set this to 0. */
+export let regionDirty: i32 = 1;
 
 const tables = new Array<StateTable>();
 let isLaid = false;
@@ -57,6 +59,7 @@ export class StateTable {
   /** The payload of `key`, all zeros when it is new; it counts as used now. */
   take(key: u64, now: u64): usize {
     const wanted = key == 0 ? ZERO : key;
+    regionDirty = 1;
     let entry = this.set(wanted), oldest = entry;
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
       if (load<u64>(entry) == wanted) {
@@ -75,10 +78,16 @@ export class StateTable {
   /** Forgets `key`. */
   drop(key: u64): void {
     const wanted = key == 0 ? ZERO : key;
+    regionDirty = 1;
     let entry = this.set(wanted);
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
       if (load<u64>(entry) == wanted) store<u64>(entry, 0);
     }
+  }
+
+  /** An entry that was found is written to. */
+  touch(): void {
+    regionDirty = 1;
   }
 
   /** When the entry was last used, by the address of its payload. */

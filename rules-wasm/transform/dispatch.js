@@ -17,7 +17,7 @@ import { as, index, moveTo } from "vedette/wire/cursor";
 import { judge, takeRaised } from "vedette/wire/alert";
 import { closeSettings } from "vedette/wire/settings";
 import "vedette/wire/abort";
-import { layState, regionAddress, regionSchema, regionSize } from "vedette/state/table";
+import { layState, regionAddress, regionDirty, regionSchema, regionSize } from "vedette/state/table";
 import { settle, empty } from "vedette/wire/memory";
 import { Event } from "vedette/event";
 ${classes.length > 0 ? `import { ${classes.join(", ")} } from "vedette/generated/events";` : ""}
@@ -25,7 +25,7 @@ ${rules.map((rule, i) => `import { ${rule.functionName} as rule${i} } from "./${
 ${rules.length === 0 ? 'import "./index";' : ""}
 
 export { index as vedette_record };
-export { regionAddress as vedette_state, regionSchema as vedette_state_schema, regionSize as vedette_state_size };
+export { regionAddress as vedette_state, regionSchema as vedette_state_schema, regionSize as vedette_state_size, regionDirty as vedette_state_dirty };
 export const vedette_abi: i32 = 1;
 export const vedette_frame: i32 = <i32>FRAME;
 export const vedette_frame_size: i32 = <i32>FRAME_SIZE;

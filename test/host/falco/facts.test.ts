@@ -46,7 +46,9 @@ const BATCHES: [name: string, batch: Batch][] = [
   ["in another of which less is said", batch({ ...FACTS, name: null, imageTag: null })],
   ["in one with a name that is too long", batch({ ...FACTS, name: "n".repeat(5000) })],
 ];
-const FIELDS = ["id", "name", "type", "image", "image.id", "image.repository", "image.tag"].map((name) => `container.${name}`);
+const FIELDS = ["id", "name", "type", "image", "image.id", "image.repository", "image.tag"].map(
+  (name) => `container.${name}`,
+);
 const VALUES = ["host", "abcdefabcdef", "f00d", "web", "ecs", "shop/web:7", "shop/web", "7"];
 
 test("conditions see the same facts as outputs, batch after batch", async () => {

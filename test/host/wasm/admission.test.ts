@@ -201,6 +201,18 @@ const REFUSED: readonly (readonly [title: string, bytes: () => Uint8Array, code:
     /65536 bytes/,
   ],
   [
+    "a global that is computed",
+    () => assemble(changed([ALERT, `${ALERT}(global i32 (i32.add (i32.const 1) (i32.const 2)))`])),
+    "VEDETTE_MODULE_GLOBAL",
+    /no plain constant \(global section, byte \d+\)/,
+  ],
+  [
+    "more globals than any policy has",
+    () => assemble(changed([ALERT, ALERT + "(global (mut i32) (i32.const 0))".repeat(10_001)])),
+    "VEDETTE_MODULE_GLOBAL",
+    /there are 1000[4-9]/,
+  ],
+  [
     "another ABI in the code",
     () => assemble(changed(['"vedette_abi") i32 (i32.const 1)', '"vedette_abi") i32 (i32.const 2)'])),
     "VEDETTE_MODULE_ABI",

@@ -77,7 +77,10 @@ export function readModel(folder: string): Model {
   const tables = readTables(read("flags.yaml"));
   const known = new Set(tables.map((table) => table.name));
   const events = Object.entries<RawEvent>(contract.events).map(([name, raw]) => readEvent(name, raw, known));
-  checkUnique("event id", events.map((event) => event.id));
+  checkUnique(
+    "event id",
+    events.map((event) => event.id),
+  );
   const withoutSchema = {
     major: contract.version.major,
     minor: contract.version.minor,
@@ -120,7 +123,10 @@ function readEvent(name: string, raw: RawEvent, known: Set<string>): EventType {
       ? { ...readField(`${name}.${param}`, row, -1, known), from }
       : readField(`${name}.${param}`, row, slots++, known);
   });
-  checkUnique(`parameter of ${name}`, params.map((param) => param.name));
+  checkUnique(
+    `parameter of ${name}`,
+    params.map((param) => param.name),
+  );
   return { name, id: raw.id, calls: raw.calls ?? [name], tier: raw.tier, doc: raw.doc, params, slots };
 }
 

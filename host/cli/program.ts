@@ -150,7 +150,10 @@ const integrity = (): Option =>
     .default("normal");
 /** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
 const onOverload = (command: string): Option =>
-  new Option("--on-overload <what>", "when events come too fast: drop and count those of hot calls, or let the workload wait")
+  new Option(
+    "--on-overload <what>",
+    "when events come too fast: drop and count those of hot calls, or let the workload wait",
+  )
     .choices(["shed", "block"])
     .default(command === "run" ? "shed" : "block");
 const ioUring = (): Option =>

@@ -66,7 +66,11 @@ async function filterOf(condition: string): Promise<Chosen> {
   return (batch) => filter.matching(batch);
 }
 
-function printer(sink: Sink, form: EventJson | EventText, chosen: Chosen = (batch) => batch.offsets): (batch: Batch) => void {
+function printer(
+  sink: Sink,
+  form: EventJson | EventText,
+  chosen: Chosen = (batch) => batch.offsets,
+): (batch: Batch) => void {
   return (batch) => {
     if (sink.isBroken) return;
     for (const at of chosen(batch)) sink.line(form.line(batch, at));

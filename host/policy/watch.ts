@@ -77,8 +77,8 @@ export class PolicyWatch {
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
       throw new VedetteError("VEDETTE_WATCH_FAILED", { path: folder, reason: "it is not a folder" });
     const self = new PolicyWatch(options);
+    await self.#watch(); // first: what changes while we load is seen too
     await self.rescan();
-    await self.#watch();
     return self;
   }
 

@@ -33,7 +33,8 @@ function containerId(batch: Batch, at: number): Value {
 
 /** What the orchestrator says; else `host` where there is no container, and unknown in one. */
 const hostOr = (fact: ContainerFact): FieldRow => ({
-  get: (batch, at) => (batch.container === null ? (containerId(batch, at) === "host" ? "host" : null) : batch.container[fact]),
+  get: (batch, at) =>
+    batch.container === null ? (containerId(batch, at) === "host" ? "host" : null) : batch.container[fact],
 });
 const told = (fact: ContainerFact): FieldRow => ({ get: (batch) => batch.container?.[fact] ?? null });
 const unknown: FieldRow = { get: () => null };

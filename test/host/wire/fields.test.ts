@@ -164,15 +164,7 @@ test("every field can be asked of every event, even of one without process and d
 });
 
 test("a name that is no field is undefined", () => {
-  for (const name of [
-    "proc.nothing",
-    "proc",
-    "proc.name[1]",
-    "proc.aname[x]",
-    "constructor",
-    "__proto__",
-    "evt.arg.",
-  ])
+  for (const name of ["proc.nothing", "proc", "proc.name[1]", "proc.aname[x]", "constructor", "__proto__", "evt.arg."])
     assert.is(fieldValue(name), undefined, name);
 });
 

@@ -60,7 +60,7 @@ export class PolicyService {
       const onNews = (news: WatchNews): void => this.#onNews(news);
       this.#watch = await PolicyWatch.open({
         folder: policiesD,
-        engine,
+        engine: housing,
         tenants: this.#tenants,
         requireSigned,
         onNews,

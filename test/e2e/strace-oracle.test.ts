@@ -25,7 +25,7 @@ interface Watched {
 const sh = (script: string): string[] => ["/bin/sh", "-c", script];
 
 const PROGRAMS: Watched[] = [
-  { name: "ls", argv: ["ls", "-laR", "--time-style=+%s", "/usr/share/doc/bash", "."], files: { a: "1", b: "22" } },
+  { name: "ls", argv: ["ls", "-laR", "--time-style=+%Y", "/usr/share/doc/bash", "."], files: { a: "1", b: "22" } },
   { name: "cat", argv: ["cat", "a", "/etc/passwd", "missing", "b"], files: { a: "1", b: "x".repeat(300_000) } },
   { name: "cp-rm", argv: sh("cp -r d e && cp a d/f && rm -r d && ls e"), prepare: "mkdir d; echo x > d/x; echo a > a" },
   { name: "grep", argv: ["grep", "-rn", "needle", "."], files: { a: "hay\nneedle\n", b: "hay" } },

@@ -46,7 +46,7 @@ export interface Check {
 }
 
 export interface TierVerdict {
-  readonly tier: "trace" | "inline" | "notify" | "witness";
+  readonly tier: "trace" | "inline";
   readonly works: boolean;
   readonly note: string;
 }
@@ -185,8 +185,6 @@ const TIERS: readonly { readonly tier: TierVerdict["tier"]; readonly needs: read
       needs: [PTRACE, PROC_MEM, MEMFD, GS_BASE],
       does: "hot calls recorded inside the workload, at a fraction of the cost",
     },
-    { tier: "notify", needs: [PTRACE, LISTENER, NOTIFY_CONTINUE], does: "decisions before a call" },
-    { tier: "witness", needs: [PTRACE], does: "checks the inline tier against what the kernel counts" },
   ];
 
 const ADVICE: readonly { readonly when: (f: Findings) => boolean; readonly say: (f: Findings) => string }[] = [

@@ -25,6 +25,11 @@ const EXPLANATIONS: Record<string, Explanation> = {
     how: "The path is the kernel's own, taken after the open: a link, `..` or /proc/self/root would not have hidden it.",
     fields: ["fd.realpath", "proc.cmdline", "proc.pname"],
   },
+  "Shell spawned by a server": {
+    what: "A server's process started a shell, or the shell it had started went on to another program.",
+    how: "Vedette follows every fork and exec, so it knows whose descendant a program is: here the web server's.",
+    fields: ["proc.cmdline", "proc.pname"],
+  },
   "Task credentials requested": {
     what: "A program asked the address that hands out the task's cloud credentials.",
     how: "The connect went to 169.254.170.2, and curl is not on the list of programs that may ask.",

@@ -135,6 +135,9 @@ int run(const Options& options) {
   context.io_uring = options.io_uring;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
+  ProcKernelIo kernel_io;
+  IoWitness witness(kernel_io);
+  if (inlined != nullptr) context.witness = &witness;
   Loop loop(context, signals);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 

@@ -100,7 +100,7 @@ void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
   const Call as_returned = event.call;
   decode_exit(as_returned, memory, context_.limits, event);
   context_.state.after_call(call->sighting);
-  context_.sink.on_event(call->sighting);
+  context_.record(call->sighting);
   follow_up(task, event);
   context_.tasks.give_back(std::move(call));
 }

@@ -10,6 +10,7 @@
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/sink.h"
 #include "capture/tracer/tasks.h"
+#include "capture/witness/io_witness.h"
 
 namespace vedette {
 
@@ -29,7 +30,12 @@ struct Context {
   bool no_new_privs = false;   // we had to set it: setuid programs run without their privilege
   Tid root;                    // the workload's first process
   Tasks tasks;
+  IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
 
+  // The one way an event takes out of the tracer.
+  void record(const Sighting& sighting);
+  // Says so when the witness does not agree with what was recorded.
+  void doubt(const std::optional<IoWitness::Mismatch>& mismatch);
   // Vedette has something to say of itself, about `tid`.
   void notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value = 0);
 

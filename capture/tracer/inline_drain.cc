@@ -103,7 +103,7 @@ void InlineDrain::emit(const Call& call, Memory& memory) {
   context_->state.before_call(sighting_);
   decode_exit(call, memory, context_->limits, event);
   context_->state.after_call(sighting_);
-  context_->sink.on_event(sighting_);
+  context_->record(sighting_);
   sighting_.reset();
   ++records_;
 }

@@ -81,7 +81,10 @@ void InlineTier::on_any_stop() {
   ++stops_;
 }
 
-void InlineTier::on_tick() { pace(drain_.all()); }
+void InlineTier::on_tick() {
+  pace(drain_.all());
+  if (context_->witness != nullptr) context_->doubt(context_->witness->look(monotonic_ns()));
+}
 
 // Fast while rings fill, slow while nothing comes or stops drain them anyway, not at all without rings.
 void InlineTier::pace(size_t records) {

@@ -62,6 +62,7 @@ void Lives::on_forked(Task& parent, int event) {
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
+  if (context_.witness != nullptr) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
   emit_birth(parent, child_tid);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
@@ -89,7 +90,7 @@ void Lives::emit_birth(const Task& parent, Tid child) {
   event.call.returned = true;
   std::copy_n(made.slots, made.info().slots, event.slots);  // flags: a number, no text
   context_.state.attach(sighting);
-  context_.sink.on_event(sighting);
+  context_.record(sighting);
 }
 
 // A thread that was made while its group is being stopped begins its life stopped.
@@ -136,6 +137,7 @@ void Lives::on_exec(Tid tid) {
   }
   for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
   context_.tasks.doubt_strays();  // a thread that this exec killed may have been making one
+  if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(tid), number(former)));
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
@@ -167,7 +169,18 @@ void Lives::exec_launched(Task& task) {
 void Lives::on_exiting(Task& task) {
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
+  hear_witness(task);
   (void)ptrace_resume(task.tid, Resume::Run);
+}
+
+// A core dump was written in the name of the thread that died of it.
+void Lives::hear_witness(const Task& task) {
+  if (context_.witness == nullptr) return;
+  const std::optional<IoWitness::Mismatch> mismatch = context_.witness->on_exiting(number(task.tid));
+  if (!mismatch) return;
+  const Result<unsigned long> status = ptrace_event_message(task.tid);
+  if (status && WCOREDUMP(static_cast<int>(*status))) return;
+  context_.doubt(mismatch);
 }
 
 void Lives::on_ended(Tid tid, WaitStatus status) {
@@ -180,6 +193,7 @@ void Lives::on_ended(Tid tid, WaitStatus status) {
     calls_.abandon_all(*task);
     if (was_leader && launched) emit_exit(tid, status);
     context_.hooks.on_end(*task);
+    if (context_.witness != nullptr) context_.witness->on_end(number(tid));
     context_.tasks.remove(tid);
     context_.state.on_thread_exit(number(tid));
     if (tid == context_.root) context_.sink.on_root_end(status);
@@ -192,7 +206,7 @@ void Lives::emit_exit(Tid tid, WaitStatus status) {
   Sighting sighting;
   describe_exit(sighting.event, number(tid), status.get(), context_.clock.now_ns(), 0);
   context_.state.attach(sighting);
-  context_.sink.on_event(sighting);
+  context_.record(sighting);
 }
 
 }  // namespace vedette

@@ -26,6 +26,7 @@ class Lives {
   void exec_launched(Task& task);
   void complete_adopted(Task& parent, Task& child, uint64_t flags);
   void emit_birth(const Task& parent, Tid child);
+  void hear_witness(const Task& task);
   void emit_exit(Tid tid, WaitStatus status);
 
   Context& context_;

@@ -52,7 +52,10 @@ test("a call on the agent's memory is refused and told of, each time", async () 
 });
 
 test("a guarded number that goes through a gate is traced all the same", async () => {
-  const { run: ended, events } = await trace("edges-gate", [buildFixture("inline_edges"), "gate"], { cwd: scratch() });
+  const { run: ended, events } = await trace("edges-gate", [buildFixture("inline_edges"), "gate"], {
+    cwd: scratch(),
+    deceives: true,
+  });
   assert.is(ended.status, 0);
   const gates = ended.stdout.trim().split("\n").length;
   assert.ok(gates >= 13, `${gates} gates`);
@@ -63,10 +66,33 @@ test("a guarded number that goes through a gate is traced all the same", async (
 test("a program that scribbles over its ring misleads nobody but about itself, and is told of", async () => {
   const { run: ended, events } = await trace("edges-scribble", [buildFixture("inline_edges"), "scribble"], {
     cwd: scratch(),
+    deceives: true,
   });
   assert.is(ended.stdout, "alive\n");
   assert.ok(notices(events, "TAMPER").length > 0);
   assert.is(of(events, "procexit").length, 1);
+});
+
+test("a write that is kept off the record is told of by the kernel's count", async () => {
+  const { run: ended, events } = await trace("edges-skip", [buildFixture("inline_edges"), "skip"], {
+    cwd: scratch(),
+    deceives: true,
+  });
+  assert.is(ended.stdout, "skipped 14\n");
+  assert.is(of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("not on record")).length, 0);
+  const told = of(events, "vedette.notice").filter((event) => event["evt.arg.kind"] === "MISMATCH");
+  assert.is(told.length, 1, notices(events, "MISMATCH").join("\n"));
+  assert.is(Number(told[0]!["evt.arg.value"]), 14);
+});
+
+test("a record of a write that never was is told of by the kernel's count", async () => {
+  const { run: ended, events } = await trace("edges-forge", [buildFixture("inline_edges"), "forge"], {
+    cwd: scratch(),
+    deceives: true,
+  });
+  assert.is(ended.stdout, "forged\n");
+  assert.is(of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("twice")).length, 9);
+  assert.is(notices(events, "MISMATCH").length, 1);
 });
 
 test("children of fork and vfork, in whosever ring they record, are themselves", async () => {

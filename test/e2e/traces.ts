@@ -18,14 +18,24 @@ export interface Traced {
 export async function trace(
   name: string,
   argv: string[],
-  options: RunOptions & { flags?: string[] } = {},
+  options: RunOptions & { flags?: string[]; deceives?: boolean } = {},
 ): Promise<Traced> {
   const path = join(keptFolder(), `${name.replace(/[^\w.-]+/g, "_")}.jsonl`);
   const ended = await run(
     [...VEDETTE, "trace", "--json", "-o", path, ...(options.flags ?? []), "--", ...argv],
     options,
   );
-  return { run: ended, events: readEvents(path), path };
+  const events = readEvents(path);
+  if (!options.deceives) expectWitnessAgrees(events);
+  return { run: ended, events, path };
+}
+
+// Of a program that does not try to deceive us, the kernel counts as many bytes as we have recorded.
+function expectWitnessAgrees(events: Event[]): void {
+  const told = events.filter((event) => event["evt.arg.kind"] === "MISMATCH");
+  if (told.length === 0) return;
+  const texts = told.map((event) => `${event["proc.cmdline"]}: ${event["evt.arg.text"]}`);
+  throw new Error(`the witness does not agree with the records:\n${texts.join("\n")}`);
 }
 
 export async function summary(argv: string[], options: RunOptions = {}): Promise<{ run: Run; summary: Summary }> {

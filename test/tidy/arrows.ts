@@ -3,7 +3,7 @@
 // Which way arrows point (docs/style.md): a part of the tree may use only what stands beside it in this table. A part is the
 // longest name in the table that a path starts with.
 //
-//   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- tracer, witness <- agent
+//   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer <- agent
 //   wire <- addon <- host/capture
 //   host/capture, host/wire <- the other host folders        wire <- rules-wasm        field names <- policies
 //
@@ -24,7 +24,7 @@ export const ARROWS: Record<string, string[]> = {
   "capture/kernel": [WIRE],
   "capture/decode": [WIRE],
   "capture/state": [WIRE, "capture/decode"],
-  "capture/tracer": [...CORE, "capture/tracee"],
+  "capture/tracer": [...CORE, "capture/tracee", "capture/witness"],
   "capture/witness": CORE,
   "capture/agent": [...CORE, "capture/tracer", "capture/witness"],
   "capture/addon": [WIRE],

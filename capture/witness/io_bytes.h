@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel itself counts of a thread's input and output: rchar and wchar of /proc/PID/task/TID/io (proc(5)), bytes
+// that read and write and their kin have moved. Never reset, not by exec either; a new thread begins at 0. /proc/PID/io has the
+// sum over all threads that the process has and had, and over the children that it has waited for. Needs a kernel with CONFIG_TASK_IO_ACCOUNTING, and what ptrace needs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace vedette {
+
+struct IoBytes {
+  uint64_t read = 0;
+  uint64_t written = 0;
+};
+
+// Of a process's only thread, which has had no children, both say the same, and the shorter path costs half.
+enum class IoScope : bool { Process, Thread };
+
+// An interface for tests, which bring counts of their own.
+class KernelIo {
+ public:
+  virtual ~KernelIo() = default;
+  // Nothing: the thread is gone, or we may not ask.
+  virtual std::optional<IoBytes> bytes(uint32_t tid, IoScope scope) = 0;
+};
+
+class ProcKernelIo final : public KernelIo {
+ public:
+  std::optional<IoBytes> bytes(uint32_t tid, IoScope scope) override;
+};
+
+}  // namespace vedette

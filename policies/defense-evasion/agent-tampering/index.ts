@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent is the parent of the workload's first process: the oldest ancestor that is known names it.
-import { AnyOpen, Connect, Event, EventId, Kill, Process, ProcessVmWritev, param, PathSet, Priority, Ptrace, rule, Signal } from "vedette";
+import {
+  AnyOpen, Connect, Event, EventId, Kill, Notice, Process, ProcessVmWritev, param, PathSet, Priority, Ptrace, rule, Signal, VedetteNotice,
+} from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
 const ANCESTORS_MAX = 64;
@@ -45,6 +47,18 @@ export function agentAttacked(e: Event): bool {
   if (e.evt_type == EventId.process_vm_writev) return changetype<ProcessVmWritev>(e).pid == agent;
   const kill = changetype<Kill>(e);
   return kill.pid == agent && (kill.sig == Signal.SIGKILL || kill.sig == Signal.SIGSTOP);
+}
+
+@rule({
+  name: "Records tampered with",
+  desc: "A process changed, skipped or invented records of the inline tier, or reached for the memory they are made in",
+  priority: Priority.Critical,
+  tags: ["T1562.006", "TA0005"],
+  output: "What a process does is not what it records | found=%evt.arg.text value=%evt.arg.value process=%proc.name " +
+    "exe=%proc.exepath command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function recordsTamperedWith(e: VedetteNotice): bool {
+  return e.kind == Notice.TAMPER || e.kind == Notice.MISMATCH;
 }
 
 function agentOf(process: Process): i64 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reading side of the ring that the addon's threads fill (capture/addon/ring.h draws the layout; both say the same).
 // Batches are written once and read by several readers, each at its own pace: a reader's tail stands in the control block,
-// and the slowest active tail is what the writers wait for. Nothing is copied: a batch is a view into the ring, good until
-// release(). A reader that dies in the middle of a batch leaves its tail before it: whoever attaches with the same index
-// sees that batch again.
+// and the slowest active tail is what the writers wait for. A reader takes each batch out into memory of its own: V8 copies from
+// shared memory byte by byte where it is not aligned, and a policy worker copies each batch many times. A reader that dies in
+// the middle of a batch leaves its tail before it: whoever attaches with the same index sees that batch again.
 //
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
 //                        8.. one pair a reader: tail, active
@@ -22,10 +22,12 @@ const READERS = 8;
 
 // A native thread cannot wake Atomics.wait: the main thread does (wakeReaders), and this bounds what it costs when it is late.
 const SLICE_MS_MAX = 20;
+/** Of a reader's own memory at first: most batches are smaller. */
+const OWN_BYTES = 64 << 10;
 
-/** One batch as it stands in the ring. */
+/** One batch. */
 export interface RawBatch {
-  /** The msgpack array, for openBatch(). Do not keep it past release(). */
+  /** The msgpack array, for openBatch(): in memory of the reader's, which the next next() writes over. */
   readonly bytes: Uint8Array;
   /** Bit `id & 31` of word `id >> 5`: the batch holds a record of event type `id`. */
   readonly types: Uint32Array;
@@ -41,6 +43,7 @@ export class RingReader {
   readonly #mask: number;
   readonly #tail: number;
   #held = 0;
+  #own = new Uint8Array(OWN_BYTES);
 
   /** Attaches at the place that openReader() gave out, where its last user left off. */
   constructor(sab: SharedArrayBuffer, index: number) {
@@ -103,12 +106,20 @@ export class RingReader {
       this.#held = units;
       const at = CONTROL_BYTES + word * 4;
       return {
-        bytes: new Uint8Array(this.#sab, at + ENTRY_HEADER_BYTES, size),
+        bytes: this.#copy(at + ENTRY_HEADER_BYTES, size),
         types: this.#words.subarray(word + 4, word + 4 + TYPE_WORDS),
         stream: this.#words[word + 2] as number,
         count: this.#words[word + 3] as number,
       };
     }
+  }
+
+  /** Both sides are 8-byte aligned, so V8 copies by words. */
+  #copy(at: number, size: number): Uint8Array {
+    while (this.#own.length < size) this.#own = new Uint8Array(2 * this.#own.length);
+    const bytes = this.#own.subarray(0, size);
+    bytes.set(new Uint8Array(this.#sab, at, size));
+    return bytes;
   }
 }
 

@@ -3,8 +3,8 @@
 // kernel how long that thread has run since: a machine that is busy with other things must not make a policy guilty. A call
 // that stays for many times the budget without running is ended too. The clock of a call starts when it is first seen, so
 // that a main thread that was busy itself blames nobody.
-import { readFileSync } from "node:fs";
 import type { WorkerControl } from "./control.js";
+import { ranMs } from "./thread-time.js";
 
 const LOOKS_PER_BUDGET = 5;
 /** Longest stay, as a multiple of the budget, whatever the thread ran. */
@@ -16,8 +16,8 @@ export type OnOverrun = (control: WorkerControl, id: number, epoch: number) => v
 interface Sight {
   epoch: number;
   since: number;
-  /** What the thread had run then, in ms; null: the kernel does not say. */
-  ran: number | null;
+  /** What the thread had run then, in ms. */
+  ran: number;
   isTold: boolean;
 }
 
@@ -35,7 +35,7 @@ export class Watchdog {
 
   /** From now on. Each call is told once. */
   watch(control: WorkerControl): void {
-    this.#sights.set(control, { epoch: -1, since: 0, ran: null, isTold: false });
+    this.#sights.set(control, { epoch: -1, since: 0, ran: 0, isTold: false });
   }
 
   stop(): void {
@@ -52,25 +52,14 @@ export class Watchdog {
     if (running < 0 || epoch !== sight.epoch) {
       sight.epoch = epoch;
       sight.since = now;
-      sight.ran = running < 0 ? null : ranMs(control.thread);
+      sight.ran = running < 0 ? 0 : ranMs(control.thread);
       sight.isTold = false;
       return;
     }
     if (sight.isTold || now - sight.since < this.budgetMs) return;
-    const ran = sight.ran === null ? null : ranMs(control.thread);
-    const spent = ran === null || sight.ran === null ? now - sight.since : ran - sight.ran;
+    const spent = ranMs(control.thread) - sight.ran;
     if (spent < this.budgetMs && now - sight.since < this.budgetMs * STAY_MAX) return;
     sight.isTold = true;
     this.#onOverrun(control, running, epoch);
-  }
-}
-
-/** How long a thread of ours has run on a processor (sched-stats.rst in the kernel's documentation). */
-function ranMs(thread: number): number | null {
-  if (thread === 0) return null;
-  try {
-    return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6;
-  } catch {
-    return null;
   }
 }

@@ -3,7 +3,6 @@
 // returns to its event loop: orders are fetched between two batches, which is where a policy may be swapped. It can be ended
 // at any instruction; the next one, with the same control block and the same reader, finds the batch that was at hand and
 // begins behind the policies that had finished with it.
-import { readlinkSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
@@ -14,6 +13,7 @@ import type { Order, Report, Seat, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
+import { ChargeClock, ownThread } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
@@ -29,12 +29,13 @@ const port = parentPort ?? fail("this file is a worker's");
 const control = new WorkerControl(start.control);
 const seated = new Map<number, Seated>();
 const containers = new Map(start.containers);
+const charges = new ChargeClock();
 let clock = 0n;
 
 run();
 
 function run(): void {
-  control.thread = threadId();
+  control.thread = ownThread();
   for (const seat of start.seats) {
     const { fault, keep } = sit(seat);
     report({ kind: "seated", id: seat.id, fault, keep });
@@ -70,6 +71,7 @@ function judgeBatch(raw: RawBatch): void {
   batch.container = containers.get(raw.stream) ?? null;
   clock = batch.clock;
   const views = new ScopedViews(batch);
+  charges.begin();
   const finished = control.done;
   for (const [id, { runner, tally, credit }] of seated) {
     if (id < finished || !runner.wants(raw.types)) continue;
@@ -78,8 +80,8 @@ function judgeBatch(raw: RawBatch): void {
     control.enter(id);
     const begun = performance.now();
     const { alerts, dropped, faults, isBroken, logs } = runner.judge(view);
-    const ns = (performance.now() - begun) * 1e6;
     control.leave();
+    const ns = charges.charge(performance.now() - begun) * 1e6;
     tally.add("batches", 1);
     tally.add("events", view.count);
     tally.add("ns", ns);
@@ -136,15 +138,6 @@ function sortSeats(): void {
   const sorted = [...seated].sort(([a], [b]) => a - b);
   seated.clear();
   for (const [id, one] of sorted) seated.set(id, one);
-}
-
-/** Our thread by the kernel's number, whose time the watchdog looks at; 0 where /proc does not tell. */
-function threadId(): number {
-  try {
-    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-  } catch {
-    return 0;
-  }
 }
 
 function report(what: Report): void {

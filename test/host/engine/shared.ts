@@ -36,12 +36,15 @@ const atMarked = (code: string): Change => [
 
 /** Never returns from a batch that holds a record with the result -99. */
 export const ENDLESS_AT_99: readonly Change[] = [atMarked("(loop $ever (br $ever))")];
-/** Takes about 50 ms for each record with the result -99. */
-export const SLOW_AT_99: readonly Change[] = [
+const turns = (count: number): readonly Change[] => [
   atMarked(
-    "(local.set $raised (i32.const 200000000)) (loop $more (local.set $raised (i32.sub (local.get $raised) (i32.const 1))) (br_if $more (local.get $raised)))",
+    `(local.set $raised (i32.const ${count})) (loop $more (local.set $raised (i32.sub (local.get $raised) (i32.const 1))) (br_if $more (local.get $raised)))`,
   ),
 ];
+/** Takes about 50 ms for each record with the result -99. */
+export const SLOW_AT_99 = turns(200_000_000);
+/** Takes a millisecond or two for it. */
+export const LONG_AT_99 = turns(4_000_000);
 /** Traps at each record with the result -99, and says where it is. */
 export const TRAPS_AT_99: readonly Change[] = [
   atMarked("(unreachable)"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// See arena.h. The hash takes eight bytes a step; it need not be good, only fast: a collision is a miss.
+// See arena.h. The hash looks at the ends and the middle only: it need not be good, only fast, since a collision is a miss.
 #include "capture/agent/arena.h"
 
 #include <cstring>
@@ -8,28 +8,33 @@ namespace vedette {
 
 namespace {
 
-uint64_t load(const char* from, size_t size) {
-  uint64_t word = 0;
-  std::memcpy(&word, from, size);
+uint64_t load(const char* from) {
+  uint64_t word;
+  std::memcpy(&word, from, sizeof word);
   return word;
 }
 
 uint64_t hash_of(std::string_view bytes) {
   constexpr uint64_t kFactor = 0x9e3779b97f4a7c15ull;
-  uint64_t hash = bytes.size() * kFactor;
-  const char* at = bytes.data();
-  size_t left = bytes.size();
-  for (; left >= sizeof hash; at += sizeof hash, left -= sizeof hash) {
-    hash = (hash ^ load(at, sizeof hash)) * kFactor;
-    hash ^= hash >> 29;
+  const char* const at = bytes.data();
+  const size_t size = bytes.size();
+  uint64_t first = 0, middle = 0, last = 0;
+  if (size < sizeof first) {
+    std::memcpy(&first, at, size);
+  } else {
+    first = load(at);
+    middle = load(at + (size - sizeof middle) / 2);
+    last = load(at + size - sizeof last);
   }
-  hash = (hash ^ load(at, left)) * kFactor;
+  uint64_t hash = (first ^ size) * kFactor;
+  hash = (hash ^ (hash >> 32) ^ middle) * kFactor;
+  hash = (hash ^ (hash >> 32) ^ last) * kFactor;
   return hash >> 32;
 }
 
 }  // namespace
 
-Arena::Arena() : cache_(kCacheSize) { bytes_.reserve(kBatchBytesMax / 4); }
+Arena::Arena() : cache_(kCacheSize) { }
 
 Span Arena::put(std::string_view bytes) {
   if (bytes.empty() || bytes.size() > kCachedMax) return append(bytes);
@@ -45,7 +50,7 @@ Span Arena::put(std::string_view bytes) {
 
 Span Arena::append(std::string_view bytes) {
   const Span span{static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(bytes.size())};
-  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  bytes_.append(bytes.data(), bytes.size());
   return span;
 }
 
@@ -55,7 +60,7 @@ void Arena::clear() {
 }
 
 void Arena::shrink(size_t size) {
-  bytes_.resize(size);
+  bytes_.shrink(size);
   ++generation_;  // the cache may point beyond the end now
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capture/agent/bin.h"
 #include "capture/wire/batch.h"
 
 namespace vedette {
@@ -17,7 +18,7 @@ class Arena {
   // Where the bytes lie; of size 0 too, which is a value.
   Span put(std::string_view bytes);
   size_t size() const { return bytes_.size(); }
-  const std::vector<uint8_t>& bytes() const { return bytes_; }
+  const Bin& bytes() const { return bytes_; }
   void clear();
   // Takes back what was put since the arena had this size.
   void shrink(size_t size);
@@ -32,7 +33,7 @@ class Arena {
   };
   Span append(std::string_view bytes);
 
-  std::vector<uint8_t> bytes_;
+  Bin bytes_;
   std::vector<Entry> cache_;
   uint32_t generation_ = 1;
 };

@@ -24,17 +24,14 @@ uint64_t pack_slot(Span span) {
   return slot;
 }
 
-template <typename T>
-void append_bytes(std::vector<uint8_t>& into, const T& value) {
-  const uint8_t* const from = reinterpret_cast<const uint8_t*>(&value);
-  into.insert(into.end(), from, from + sizeof value);
-}
-
 uint64_t latency_of(const Call& call) { return call.exit_ns > call.enter_ns ? call.exit_ns - call.enter_ns : 0; }
 
 struct VectorStream {
   std::vector<uint8_t>& bytes;
-  void write(const char* data, size_t size) { bytes.insert(bytes.end(), data, data + size); }
+  void write(const char* data, size_t size) {
+    const uint8_t* const from = reinterpret_cast<const uint8_t*>(data);  // of another type they would be copied one by one
+    bytes.insert(bytes.end(), from, from + size);
+  }
 };
 
 }  // namespace
@@ -60,9 +57,9 @@ bool Encoder::append(const Sighting& sighting) {
   write(sighting, true);
   const bool is_alone = count_ == 0;
   const auto take_back = [&] {
-    processes_.resize(processes);
-    descriptors_.resize(descriptors);
-    records_.resize(records);
+    processes_.shrink(processes);
+    descriptors_.shrink(descriptors);
+    records_.shrink(records);
     strings_.shrink(strings);
     for (Mark* mark : marked_) *mark = {};
     marked_.clear();
@@ -80,15 +77,10 @@ void Encoder::write(const Sighting& sighting, bool with_ancestors) {
   const Event& event = sighting.event;
   const Call& call = event.call;
   const EventInfo& info = event.info();
-  uint64_t slots[kSlotsMax];
-  for (unsigned i = 0; i < info.slots; ++i) {
-    const bool is_text = info.kinds[i] == SlotKind::Span && event.has(i);
-    slots[i] = is_text ? pack_slot(strings_.put(event.text(i))) : event.slots[i];
-  }
   RecordHeader header{};
   header.type = static_cast<uint16_t>(event.id);
   header.flags = event.flags;
-  header.size = static_cast<uint32_t>(sizeof header + info.slots * sizeof slots[0]);
+  header.size = static_cast<uint32_t>(sizeof header + info.slots * sizeof event.slots[0]);
   header.time = call.exit_ns != 0 ? call.exit_ns : call.enter_ns;
   header.tid = call.tid;
   header.process = sighting.process ? index_of(*sighting.process, with_ancestors) : kNull;
@@ -96,9 +88,14 @@ void Encoder::write(const Sighting& sighting, bool with_ancestors) {
   header.latency = static_cast<uint32_t>(std::min<uint64_t>(latency_of(call), UINT32_MAX));
   header.fd = event.fd;
   header.descriptor = index_of(sighting.descriptor);
-  append_bytes(records_, header);
-  const uint8_t* const from = reinterpret_cast<const uint8_t*>(slots);
-  records_.insert(records_.end(), from, from + info.slots * sizeof slots[0]);
+  uint8_t* at = records_.extend(header.size);
+  std::memcpy(at, &header, sizeof header);
+  at += sizeof header;
+  for (unsigned i = 0; i < info.slots; ++i, at += sizeof event.slots[0]) {
+    uint64_t slot = event.slots[i];
+    if (info.kinds[i] == SlotKind::Span && event.span(i).offset != kNull) slot = pack_slot(strings_.put(event.text(i)));
+    std::memcpy(at, &slot, sizeof slot);
+  }
 }
 
 uint32_t Encoder::index_of(const Process& process, bool with_ancestors) {
@@ -173,7 +170,7 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   set_text(F::group_, process.group_name);
   set_text(F::loginname_, process.login_name);
   set_text(F::container_id_, process.container_id);
-  append_bytes(processes_, fields);
+  processes_.append(fields);
 }
 
 void Encoder::write_descriptor(const Descriptor& descriptor) {
@@ -206,7 +203,7 @@ void Encoder::write_descriptor(const Descriptor& descriptor) {
   set(F::name_, pack_slot(place(descriptor.name)));
   set(F::nameraw_, pack_slot(place(descriptor.raw)));
   set(F::realpath_, pack_slot(place(descriptor.real)));
-  append_bytes(descriptors_, fields);
+  descriptors_.append(fields);
 }
 
 Span Encoder::place(const Ref<Text>& text) {

@@ -49,7 +49,7 @@ class Encoder {
   uint64_t seq_ = 1;
   uint64_t first_ = 1;
   uint32_t count_ = 0;
-  std::vector<uint8_t> processes_, descriptors_, records_;
+  Bin processes_, descriptors_, records_;
   Arena strings_;
   std::vector<Mark*> marked_;  // by the append under way, to be undone if it does not fit
 };

@@ -14,7 +14,22 @@ EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>
 }  // namespace
 
 void Recorder::on_event(const Sighting& sighting) {
+  if (in_burst_) return record(sighting);
   const std::lock_guard lock(mutex_);
+  record(sighting);
+}
+
+void Recorder::on_burst() {
+  mutex_.lock();
+  in_burst_ = true;
+}
+
+void Recorder::on_burst_end() {
+  in_burst_ = false;
+  mutex_.unlock();
+}
+
+void Recorder::record(const Sighting& sighting) {
   ++recorded_;
   if (sheds(sighting)) {
     ++shed_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tracer's sink: encodes events into the batch being filled, seals it when it is full, and puts it into the spool.
 // A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old, so a quiet workload's events
-// arrive soon and a busy one's in large batches. The lock is held for one append or one seal.
+// arrive soon and a busy one's in large batches. The lock is held for one append, one burst of them, or one seal.
 #pragma once
 
 #include <mutex>
@@ -21,6 +21,8 @@ class Recorder final : public Sink {
       : encoder_(source), clock_(clock), spool_(spool), lost_(lost) {}
 
   void on_event(const Sighting& sighting) override;
+  void on_burst() override;
+  void on_burst_end() override;
   void on_root_end(WaitStatus status) override;
 
   // Seals whatever has been recorded.
@@ -32,11 +34,13 @@ class Recorder final : public Sink {
 
  private:
   enum class Room : bool { Awaited, Taken };
+  void record(const Sighting& sighting);
   void seal(Room room);
   void skip_shed();
   bool sheds(const Sighting& sighting) const;
 
   std::mutex mutex_;
+  bool in_burst_ = false;  // the tracer holds the lock; only its thread asks
   Encoder encoder_;
   Clock& clock_;
   Spool& spool_;

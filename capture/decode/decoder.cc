@@ -22,14 +22,21 @@ bool conditions_hold(const Row& row, const Call& call) {
 bool decode_enter(const Call& call, Memory& memory, const Limits& limits, Event& event) {
   const Row* row = find_row(call.abi, call.nr);
   if (row == nullptr) return false;
-  Call native = call;
-  row = unfold(*row, native, memory);
-  if (row == nullptr || !conditions_hold(*row, native)) return false;
+  if (row->fold == Fold::None) {
+    if (!conditions_hold(*row, call)) return false;
+    event.call = call;
+  } else {
+    Call native = call;
+    row = unfold(*row, native, memory);
+    if (row == nullptr || !conditions_hold(*row, native)) return false;
+    event.call = native;
+  }
   event.reset(row->id);
   event.row = row;
-  event.call = native;
   Decoding decoding{event.call, memory, limits, layout_of(call.abi), event};
-  for (const Step& step : row->steps) actions_of(step.role).enter(decoding, step);
+  for (const Step& step : row->steps) {
+    if (const RoleFunction enter = actions_of(step.role).enter) enter(decoding, step);
+  }
   return true;
 }
 
@@ -42,7 +49,9 @@ void decode_exit(const Call& call, Memory& memory, const Limits& limits, Event& 
     return;
   }
   Decoding decoding{event.call, memory, limits, layout_of(call.abi), event};
-  for (const Step& step : event.row->steps) actions_of(step.role).exit(decoding, step);
+  for (const Step& step : event.row->steps) {
+    if (const RoleFunction exit = actions_of(step.role).exit) exit(decoding, step);
+  }
 }
 
 }  // namespace vedette

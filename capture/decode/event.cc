@@ -2,8 +2,6 @@
 // How an Event keeps its values: integers in the slot, text as a Span into its own bytes (see event.h).
 #include "capture/decode/event.h"
 
-#include <cstring>
-
 #include <sys/wait.h>
 
 namespace vedette {
@@ -24,34 +22,12 @@ void Event::reset(EventId event) {
   room = 0;
   bytes.clear();
   if (bytes.capacity() > kKeptCapacity) std::vector<char>().swap(bytes);
-  for (int i = 0; i < info().slots; ++i) {
-    if (info().kinds[i] == SlotKind::Span) {
-      set_span(static_cast<unsigned>(i), {kNull, 0});
-    } else {
-      set(static_cast<unsigned>(i), kAbsent);
-    }
-  }
+  const EventInfo& what = info();
+  constexpr uint64_t kNoSpan = kNull;  // as {kNull, 0} lies in memory
+  for (unsigned i = 0; i < what.slots; ++i) slots[i] = what.kinds[i] == SlotKind::Span ? kNoSpan : static_cast<uint64_t>(kAbsent);
 }
-
-void Event::set_span(unsigned slot, Span span) { std::memcpy(&slots[slot], &span, sizeof span); }
 
 void Event::set_text(unsigned slot, std::string_view text) { set_span(slot, keep(text)); }
-
-Span Event::span(unsigned slot) const {
-  Span span;
-  std::memcpy(&span, &slots[slot], sizeof span);
-  return span;
-}
-
-bool Event::has(unsigned slot) const {
-  if (info().kinds[slot] == SlotKind::Span) return span(slot).offset != kNull;
-  return integer(slot) != kAbsent;
-}
-
-std::string_view Event::text(Span span) const {
-  if (span.offset == kNull) return {};
-  return {bytes.data() + span.offset, span.size};
-}
 
 Span Event::keep(std::string_view text) {
   Span span{static_cast<uint32_t>(bytes.size()), static_cast<uint32_t>(text.size())};

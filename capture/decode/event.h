@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -36,15 +37,25 @@ struct Event {
   const EventInfo& info() const { return kEvents[static_cast<size_t>(id)]; }
 
   void set(unsigned slot, int64_t value) { slots[slot] = static_cast<uint64_t>(value); }
-  void set_span(unsigned slot, Span span);
+  void set_span(unsigned slot, Span span) { std::memcpy(&slots[slot], &span, sizeof span); }
   void set_text(unsigned slot, std::string_view text);
 
-  bool has(unsigned slot) const;
+  bool has(unsigned slot) const {
+    if (info().kinds[slot] == SlotKind::Span) return span(slot).offset != kNull;
+    return integer(slot) != kAbsent;
+  }
   int64_t integer(unsigned slot) const { return static_cast<int64_t>(slots[slot]); }
-  Span span(unsigned slot) const;
+  Span span(unsigned slot) const {
+    Span span;
+    std::memcpy(&span, &slots[slot], sizeof span);
+    return span;
+  }
   // Empty where the slot has no value: ask has() when the difference counts.
   std::string_view text(unsigned slot) const { return text(span(slot)); }
-  std::string_view text(Span span) const;
+  std::string_view text(Span span) const {
+    if (span.offset == kNull) return {};
+    return {bytes.data() + span.offset, span.size};
+  }
   Span keep(std::string_view text);  // copies into bytes
 
   bool failed() const { return !call.returned || call.result < 0; }

@@ -32,7 +32,7 @@ uint64_t Decoding::transferred(uint64_t limit) const {
 
 namespace {
 
-void nothing(Decoding&, const Step&) {}
+constexpr RoleFunction nothing = nullptr;
 
 void int32(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<int32_t>(d.arg(s.arg))); }
 void uint32(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<uint32_t>(d.arg(s.arg))); }
@@ -94,6 +94,8 @@ void capability(Decoding& d, const Step& s) {
   d.event.set(s.slot, static_cast<int64_t>(sets[s.extra] | static_cast<uint64_t>(sets[s.extra + 3]) << 32));
 }
 
+}  // namespace
+
 constexpr RoleActions kActions[] = {
     {Role::None, nothing, nothing},
     {Role::Int32, int32, nothing},
@@ -143,6 +145,8 @@ constexpr RoleActions kActions[] = {
     {Role::BatchControlOut, nothing, messages::batch_control_out},
 };
 
+namespace {
+
 constexpr bool in_order() {
   for (size_t i = 0; i < std::size(kActions); ++i) {
     if (static_cast<size_t>(kActions[i].role) != i) return false;
@@ -152,7 +156,5 @@ constexpr bool in_order() {
 static_assert(in_order(), "kActions has a row for each role, in the order of the enumeration");
 
 }  // namespace
-
-const RoleActions& actions_of(Role role) { return kActions[static_cast<size_t>(role)]; }
 
 }  // namespace vedette

@@ -55,7 +55,7 @@ struct Decoding {
 using RoleFunction = void (*)(Decoding&, const Step&);
 struct RoleActions {
   Role role;
-  RoleFunction enter;
+  RoleFunction enter;  // nullptr: nothing
   RoleFunction exit;
 };
 
@@ -104,6 +104,7 @@ void batch_read(Decoding&, const Step&);
 void batch_control_out(Decoding&, const Step&);
 }  // namespace messages
 
-const RoleActions& actions_of(Role role);
+extern const RoleActions kActions[];  // by Role
+inline const RoleActions& actions_of(Role role) { return kActions[static_cast<size_t>(role)]; }
 
 }  // namespace vedette

@@ -23,6 +23,8 @@ bool in_range(int32_t fd, uint32_t first, uint32_t last) {
 
 template <typename List>
 auto lower_bound(List& list, int32_t fd) {
+  // Numbers are given out from 0 up, so mostly there are no gaps and the number is the place.
+  if (fd >= 0 && static_cast<size_t>(fd) < list.size() && list[static_cast<size_t>(fd)].fd == fd) return list.begin() + fd;
   return std::lower_bound(list.begin(), list.end(), fd, [](const auto& entry, int32_t value) { return entry.fd < value; });
 }
 

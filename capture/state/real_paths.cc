@@ -9,26 +9,6 @@ bool is_for_all(std::string_view path) { return !path.starts_with("/proc/") && !
 
 }  // namespace
 
-bool changes_names(EventId id) {
-  switch (id) {
-    case EventId::rename:
-    case EventId::renameat:
-    case EventId::renameat2:
-    case EventId::unlink:
-    case EventId::unlinkat:
-    case EventId::rmdir:
-    case EventId::symlink:
-    case EventId::symlinkat:
-    case EventId::mount:
-    case EventId::umount2:
-    case EventId::pivot_root:
-    case EventId::chroot:
-    case EventId::setns:
-    case EventId::unshare: return true;
-    default: return false;
-  }
-}
-
 const RealPaths::Found& RealPaths::find(uint32_t tid, std::string_view root, std::string_view path, uint64_t now_ns) {
   if (divided_ || !is_for_all(path)) {
     ask(tid, divided_ || !root.empty(), path, once_);

@@ -20,7 +20,25 @@
 namespace vedette {
 
 // Whether the call can make a path mean another file than before.
-bool changes_names(EventId id);
+inline bool changes_names(EventId id) {
+  switch (id) {
+    case EventId::rename:
+    case EventId::renameat:
+    case EventId::renameat2:
+    case EventId::unlink:
+    case EventId::unlinkat:
+    case EventId::rmdir:
+    case EventId::symlink:
+    case EventId::symlinkat:
+    case EventId::mount:
+    case EventId::umount2:
+    case EventId::pivot_root:
+    case EventId::chroot:
+    case EventId::setns:
+    case EventId::unshare: return true;
+    default: return false;
+  }
+}
 
 class RealPaths {
  public:

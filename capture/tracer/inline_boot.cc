@@ -97,8 +97,7 @@ bool InlineTier::start_boot(Task& task) {
     slot->owner = task.tid;
     mine.slot = slot;
     drain_.add(*slot);
-    if (ticker_.interval_us() == 0) ticker_.start();
-    pace(1);
+    start_ticking();
   }
   if (near != nullptr) patch_hot(task, first, 0);
   return true;
@@ -169,8 +168,7 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
     slot->owner = task.tid;
     mine.slot = slot;
     drain_.add(*slot);
-    if (ticker_.interval_us() == 0) ticker_.start();
-    pace(1);
+    start_ticking();
     registers->raw.gs_base = slot->gs_base();
   }
   MappedFile* file = mine.near_start == 0 ? nullptr : image.file_at(mine.near_start);

@@ -21,20 +21,26 @@ size_t InlineDrain::some(size_t count) {
   waiting_.clear();
   for (size_t i = 0; i < std::min(count, slots_.size()); ++i) {
     RingSlot* const slot = slots_[i];
-    if (!slot->ring->has_records()) continue;
+    slot->found = slot->ring->look();
+    if (slot->found == 0) continue;
     waiting_.push_back({slot->ring->next_exit_tsc(), slot});
     std::swap(slots_[i], slots_[i / 2]);
   }
   if (waiting_.empty()) return 0;
   const uint64_t before = records_;
+  context_->sink.on_burst();
   merge(waiting_, Clock::read_tsc());
+  context_->sink.on_burst_end();
   return records_ - before;
 }
 
 size_t InlineDrain::one(RingSlot& slot) {
+  if (slot.ring->look() == 0) return 0;
   const uint64_t before = records_;
+  context_->sink.on_burst();
   while (take(slot)) {
   }
+  context_->sink.on_burst_end();
   slot.ring->release();
   return records_ - before;
 }
@@ -73,7 +79,8 @@ bool InlineDrain::take(RingSlot& slot) {
     return true;
   }
   // Times are the program's word too: they stay between the last one and now.
-  const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, Clock::read_tsc()));
+  if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
+  const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, now_));
   slot.last_tsc = exit;
   emit(call_of(slot, record, exit), copy_);
   return true;

@@ -4,6 +4,8 @@
 // its times say, because a program can write there what it likes.
 #pragma once
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 #include "capture/tracer/context.h"
@@ -26,6 +28,8 @@ class InlineDrain {
   size_t busy() { return some(kBusyMax); }
   size_t one(RingSlot& slot);
   bool is_busy() const { return !slots_.empty(); }
+  // The rings that were busy last, and perhaps some that were not.
+  std::span<RingSlot* const> busiest() const { return {slots_.data(), std::min(slots_.size(), kBusyMax)}; }
 
   // A call that is not in the ring but known from registers: the stub was taken out before it could record.
   void report(RingSlot& slot, const Call& call, Memory& memory);
@@ -52,6 +56,7 @@ class InlineDrain {
   RecordCopy copy_;
   Sighting sighting_;
   uint64_t records_ = 0;
+  uint64_t now_ = 0;  // TSC, at most so late
 };
 
 }  // namespace vedette

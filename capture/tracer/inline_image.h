@@ -25,6 +25,8 @@ struct RingSlot {
   Tid lender;              // the suspended vfork parent, while its child is the owner
   uint64_t last_tsc = 0;   // of the newest record taken: a thread's records never go back in time
   unsigned full = 0;       // traps because it had no room, since it was attached
+  uint64_t found = 0;      // bytes that waited when it was looked at last
+  bool outgrown = false;   // its thread is to have a larger one
   bool attached = false;
   bool damage_told = false;
 

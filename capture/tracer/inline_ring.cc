@@ -54,6 +54,7 @@ std::unique_ptr<Ring> Ring::create(size_t data_bytes) {
 
 void Ring::reset() {
   position_ = 0;
+  seen_ = 0;
   Context& context = this->context();
   context.head = 0;
   context.tail = 0;
@@ -65,8 +66,8 @@ void Ring::reset() {
 }
 
 Ring::Next Ring::next(RecordCopy& copy) {
-  const uint64_t waiting = head() - position_;
-  if (waiting == 0) return Next::Empty;
+  if (!has_records() && look() == 0) return Next::Empty;
+  const uint64_t waiting = seen_ - position_;
   uint32_t size = 0;
   if (waiting <= data_bytes_) memcpy(&size, at(position_), sizeof size);
   const bool fits = size >= VEDETTE_REC_CHUNKS && size <= VEDETTE_RECORD_MAX && size % 8 == 0 && size <= waiting;
@@ -76,7 +77,7 @@ Ring::Next Ring::next(RecordCopy& copy) {
     position_ += size;
     if (copy.check_chunks()) return Next::Record;
   }
-  position_ = head();
+  position_ += look();
   release();
   return Next::Damaged;
 }

@@ -3,7 +3,8 @@
 // no descriptor and no path, so a program that closes all its descriptors, changes its root or drops its rights keeps its
 // ring; and it outlives the process, so that what a killed thread had recorded can still be read.
 //
-// Everything in it is the program's to scribble on. The reader takes head once, copies a record out before it looks at it,
+// Everything in it is the program's to scribble on. The reader takes head once a look (each time costs the program the cache
+// line that it writes for every call), copies a record out before it looks at it,
 // checks every length against what it copied, and keeps its own idea of where it is. What does not hold is Damaged: the
 // ring is emptied, and the program is told of, not believed.
 #pragma once
@@ -65,7 +66,8 @@ class RecordCopy final : public Memory {
 
 class Ring {
  public:
-  static constexpr size_t kSmall = 32u << 10, kLarge = 1u << 20;  // bytes of data
+  static constexpr size_t kSmall = 32u << 10, kMiddle = 256u << 10, kLarge = 1u << 20;  // bytes of data
+  static constexpr size_t next_size(size_t bytes) { return bytes < kMiddle ? kMiddle : kLarge; }
   static std::unique_ptr<Ring> create(size_t data_bytes);
 
   int id() const { return segment_.id(); }
@@ -75,13 +77,27 @@ class Ring {
   // For another thread: empty, nothing in flight.
   void reset();
 
-  bool has_records() const { return head() != position_; }
+  // Takes in what has been published until now; the bytes that wait.
+  uint64_t look() {
+    seen_ = head();
+    return seen_ - position_;
+  }
+  // Of what was there at the last look.
+  bool has_records() const { return seen_ != position_; }
   uint64_t pending_bytes() const { return head() - position_; }
 
   enum class Next : uint8_t { Record, Empty, Damaged };
+  // Empty only after another look.
   Next next(RecordCopy& copy);
   // Of the oldest record that waits; for merging rings in order. Only a hint: the program may have written it.
   uint64_t next_exit_tsc() const;
+  // The producer finds no room, so that its next call traps, until it is fed: for a stop that its thread would not have.
+  void starve() {
+    context().room.store(0, std::memory_order_relaxed);
+    context().room_end.store(0, std::memory_order_relaxed);
+  }
+  void feed() { context().room.store(data_bytes_ - VEDETTE_RECORD_MAX, std::memory_order_relaxed); }
+
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }
 
@@ -104,6 +120,7 @@ class Ring {
   Segment segment_;
   size_t data_bytes_ = 0;
   uint64_t position_ = 0;  // read so far
+  uint64_t seen_ = 0;      // head at the last look
 };
 
 }  // namespace vedette

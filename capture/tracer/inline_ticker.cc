@@ -15,6 +15,7 @@ void on_tick(int) {}  // its coming is all there is to it
 }  // namespace
 
 void InlineTicker::start() {
+  if (started_) return;
   struct sigaction action = {};
   action.sa_handler = on_tick;
   if (::sigaction(tick_signal(), &action, nullptr) != 0) return;  // without SA_RESTART: the wait must end

@@ -12,7 +12,7 @@ namespace vedette {
 class InlineTicker {
  public:
   ~InlineTicker();
-  // From the tracer's thread, after the workload was launched: what it inherits must be untouched.
+  // From the tracer's thread, after the workload was launched: what it inherits must be untouched. Once is enough.
   void start();
   void set_interval_us(uint32_t interval_us);  // 0: stop
   uint32_t interval_us() const { return interval_us_; }

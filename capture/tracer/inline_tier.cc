@@ -19,9 +19,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kSpareRingsMax = 64;
-constexpr uint32_t kFastTickUs = 300, kTickUs = 1000, kSlowTickUs = 5000;
-constexpr unsigned kIdleTicks = 4;
-constexpr size_t kFewRecords = 16;
+constexpr uint32_t kTicksUs[] = {600, 1200, 2500};  // between the fastest and the slowest
 constexpr size_t kToldSitesMax = 32;
 
 bool installs_filter(const SyscallInfo& at) {
@@ -76,23 +74,41 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   patcher_ = std::make_unique<InlinePatcher>(context.tasks);
 }
 
-void InlineTier::on_any_stop() {
-  drain_.busy();
-  ++stops_;
-}
+void InlineTier::on_any_stop() { drain_.busy(); }
 
 void InlineTier::on_tick() {
-  pace(drain_.all());
+  drain_.all();
+  pace();
   if (context_->witness != nullptr) context_->doubt(context_->witness->look(monotonic_ns()));
 }
 
-// Fast while rings fill, slow while nothing comes or stops drain them anyway, not at all without rings.
-void InlineTier::pace(size_t records) {
-  const bool few = records < kFewRecords || std::exchange(stops_, 0) > records;
-  idle_ticks_ = few ? idle_ticks_ + 1 : 0;
+void InlineTier::start_ticking() {
+  ticker_.start();
+  if (ticker_.interval_us() == 0) ticker_.set_interval_us(kSlowTickUs);
+}
+
+// So slow that the ring which fills fastest is half full at the next tick, and not at all without rings. Each tick costs
+// somebody a core for some microseconds, so a ring that would need many is exchanged for a larger one.
+void InlineTier::pace() {
   if (!drain_.is_busy()) return ticker_.set_interval_us(0);
-  if (records * VEDETTE_REC_CHUNKS > Ring::kSmall / 2) return ticker_.set_interval_us(kFastTickUs);
-  ticker_.set_interval_us(idle_ticks_ > kIdleTicks ? kSlowTickUs : kTickUs);
+  uint64_t wanted = kSlowTickUs;
+  for (RingSlot* slot : drain_.busiest()) {
+    const uint64_t found = std::exchange(slot->found, 0);
+    if (found == 0) continue;
+    const uint64_t half_full_us = ticker_.interval_us() * slot->ring->data_bytes() / 2 / found;
+    if (half_full_us < kSlowTickUs) outgrow(*slot);
+    wanted = std::min(wanted, half_full_us);
+  }
+  uint32_t interval = kFastTickUs;
+  for (const uint32_t tick : kTicksUs) interval = tick <= wanted ? tick : interval;
+  ticker_.set_interval_us(interval);
+}
+
+void InlineTier::outgrow(RingSlot& slot) {
+  const bool is_lent = slot.lender != Tid();
+  if (slot.outgrown || slot.is_free() || is_lent || slot.ring->data_bytes() >= Ring::kLarge) return;
+  slot.outgrown = true;
+  slot.ring->starve();
 }
 
 void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
@@ -101,6 +117,7 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   mine.closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
   if (!is_vfork(flags) || theirs.slot == nullptr) return;
   drain_.one(*theirs.slot);
+  theirs.slot->ring->feed();
   mine.slot = theirs.slot;
   mine.borrowed = true;
   mine.slot->lender = parent.tid;

@@ -66,7 +66,10 @@ class InlineTier final : public Hooks, private RingHome {
   void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
   void take_back(RingSlot& slot) override;
-  void pace(size_t records);
+  static constexpr uint32_t kFastTickUs = 300, kSlowTickUs = 5000;
+  void start_ticking();
+  void pace();
+  void outgrow(RingSlot& slot);
 
   Segment page_;
   Integrity integrity_;
@@ -80,8 +83,6 @@ class InlineTier final : public Hooks, private RingHome {
   std::vector<std::unique_ptr<Ring>> spare_rings_;
   // Traps at sites that stay traced, told of when the workload's first process ends.
   std::map<std::pair<PatchableFile*, size_t>, uint64_t> unpatched_;
-  unsigned idle_ticks_ = 0;
-  size_t stops_ = 0;  // since the last tick
 };
 
 }  // namespace vedette

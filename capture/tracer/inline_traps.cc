@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint8_t kTrapsBeforePatch = 2;
 constexpr unsigned kTrapsBeforeRing = 2;
-constexpr unsigned kFullBeforeLarger = 4;
+constexpr unsigned kFullBeforeLarger = 2;
 
 // A line of /proc/PID/maps: "start-end perms offset dev inode path".
 struct MapLine {
@@ -69,8 +69,9 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   file->sites.resize(file->file->sites().size());
   MappedFile::SiteState& state = file->sites[*index];
   if (state.patched) {
-    if (mine.slot != nullptr && ++mine.slot->full >= kFullBeforeLarger && mine.slot->ring->data_bytes() < Ring::kLarge) mine.wants_ring = true;
-    return;
+    if (mine.slot == nullptr) return;
+    if (++mine.slot->full >= kFullBeforeLarger) mine.slot->outgrown = true;
+    return ticker_.set_interval_us(kFastTickUs);
   }
   if (state.traps < 255) ++state.traps;
   const bool is_known = file->file->traps_at(*index) >= kTrapsBeforePatch;
@@ -86,10 +87,14 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
 void InlineTier::grant(Task& task) {
   InlineTask& mine = inline_part(task);
   InlineImage* image = image_of(*task.space);
+  if (mine.slot != nullptr && !mine.borrowed && std::exchange(mine.slot->outgrown, false)) {
+    mine.wants_ring = mine.slot->ring->data_bytes() < Ring::kLarge;
+    mine.slot->ring->feed();  // if there is no larger one to be had
+  }
   if ((mine.wanted_site == 0 && !mine.wants_ring) || image == nullptr || !image->active || mine.borrowed) return;
   RingSlot* slot = nullptr;
   if (std::exchange(mine.wants_ring, false)) {
-    const size_t size = mine.slot == nullptr ? Ring::kSmall : Ring::kLarge;
+    const size_t size = mine.slot == nullptr ? Ring::kSmall : Ring::next_size(mine.slot->ring->data_bytes());
     slot = image->free_slot(size);
     std::unique_ptr<Ring> ring = slot == nullptr && !mine.closed ? borrow_ring(size) : nullptr;
     if (ring) slot = image->add_slot(std::move(ring));
@@ -103,6 +108,7 @@ void InlineTier::grant(Task& task) {
     slot->ring->reset();
     slot->last_tsc = 0;
     slot->full = 0;
+    slot->outgrown = false;
     slot->owner = task.tid;
     mine.slot = slot;
     (void)ptrace_set_thread_context(task.tid, slot->gs_base());

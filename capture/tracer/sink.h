@@ -12,6 +12,9 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void on_event(const Sighting& sighting) = 0;
+  // Around many events in a row, which nobody needs to see before the last.
+  virtual void on_burst() {}
+  virtual void on_burst_end() {}
   // The workload's first process has ended; descendants may live on.
   virtual void on_root_end(WaitStatus status) = 0;
 };

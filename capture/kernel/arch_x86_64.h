@@ -16,6 +16,7 @@ inline constexpr uint32_t kAuditNative = AUDIT_ARCH_X86_64;
 inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_I386;  // 0: there is none
 inline constexpr uint32_t kForeignNumberBit = 0x40000000;   // __X32_SYSCALL_BIT
 inline constexpr unsigned kSyscallBytes = 2;
+inline constexpr uint64_t kTrapFlag = 0x100;  // in eflags: a SIGTRAP after every instruction
 
 struct Registers {
   user_regs_struct raw;

@@ -7,6 +7,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace vedette {
 namespace {
 
@@ -32,6 +34,19 @@ Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
 }
 
 Result<void> ptrace_interrupt(Tid tid) { return check(request(PTRACE_INTERRUPT, tid, 0, nullptr)); }
+
+Result<WaitStatus> ptrace_wait(Tid tid) {
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOWAIT | __WALL) < 0) {
+    if (errno != EINTR) return Errno::last();
+  }
+  if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) return Errno(ESRCH);
+  int status = 0;
+  while (::waitpid(tid.get(), &status, __WALL) < 0) {
+    if (errno != EINTR) return Errno::last();
+  }
+  return WaitStatus(status);
+}
 
 Result<void> ptrace_detach(Tid tid, int signal) {
   return check(request(PTRACE_DETACH, tid, 0, as_data(static_cast<unsigned long>(signal))));

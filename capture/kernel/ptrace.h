@@ -11,6 +11,7 @@
 #include "capture/kernel/arch.h"
 #include "capture/kernel/result.h"
 #include "capture/kernel/tid.h"
+#include "capture/kernel/wait_status.h"
 
 namespace vedette {
 
@@ -27,6 +28,9 @@ enum class Resume : uint8_t {
 Result<void> ptrace_seize(Tid tid, unsigned long options);
 Result<void> ptrace_resume(Tid tid, Resume how, int signal = 0);
 Result<void> ptrace_interrupt(Tid tid);
+// The next stop of this very task, whatever signal of our own comes between. ESRCH: it has ended, and its end is still to be
+// heard by whoever waits for all.
+Result<WaitStatus> ptrace_wait(Tid tid);
 Result<void> ptrace_detach(Tid tid, int signal = 0);
 
 // The call a task is in: convention, number and arguments before it, the result after it.

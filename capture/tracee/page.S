@@ -82,7 +82,6 @@ vedette_shapes:
     PHASE ARGUMENTS_KEPT
     mov %r11, %rcx
     or $1, %rcx
-    mov %rcx, CTX(VEDETTE_IN_FLIGHT)
     and CTX(VEDETTE_MASK), %r11
     mov %eax, REC(VEDETTE_REC_NR)(%r11)
     mov %rdi, REC(VEDETTE_REC_ARGS)(%r11)
@@ -91,6 +90,7 @@ vedette_shapes:
     mov %r10, REC(VEDETTE_REC_ARGS + 24)(%r11)
     mov %r8, REC(VEDETTE_REC_ARGS + 32)(%r11)
     mov %r9, REC(VEDETTE_REC_ARGS + 40)(%r11)
+    mov %rcx, CTX(VEDETTE_IN_FLIGHT)     // only now: who is killed earlier leaves no half-written record to tell of
     PHASE ARGUMENTS_SAVED
     rdtsc
     mov %eax, REC(VEDETTE_REC_ENTER)(%r11)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inject.h"
 
-#include <sys/wait.h>
-
 #include "capture/kernel/ptrace.h"
 #include "capture/tracer/stop.h"
 
@@ -12,21 +10,11 @@ namespace {
 constexpr uint64_t kAllSignals = ~0ull;
 constexpr int kStopsMax = 16;  // entry, seccomp, return, and group stops that come between
 
-// Waits for the task's next stop without consuming its end, which belongs to the loop.
-Result<WaitStatus> wait_stop(Tid tid) {
-  siginfo_t info{};
-  if (::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOWAIT | __WALL) < 0) return Errno::last();
-  if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) return Errno(ESRCH);
-  int status = 0;
-  if (::waitpid(tid.get(), &status, __WALL) < 0) return Errno::last();
-  return WaitStatus(status);
-}
-
 // The seccomp stop, if the filter traps the number, comes before the return; anything else is let pass.
 Result<int64_t> run_to_return(Tid tid) {
   for (int i = 0; i < kStopsMax; ++i) {
     if (const Result<void> resumed = ptrace_resume(tid, Resume::ToReturn); !resumed) return resumed.error();
-    const Result<WaitStatus> status = wait_stop(tid);
+    const Result<WaitStatus> status = ptrace_wait(tid);
     if (!status) return status.error();
     if (name_stop(*status) == Stop::Exiting) return Errno(ESRCH);
     if (name_stop(*status) != Stop::Returned) continue;

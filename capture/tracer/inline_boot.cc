@@ -129,6 +129,7 @@ void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
   stage_registers(*registers, slot, mine.coming_near, near_address);
   registers->raw.r15 = 0;
+  registers->raw.eflags &= ~kTrapFlag;  // a program that steps itself does not step us
   registers->raw.orig_rax = ~0ull;
   (void)ptrace_set_signal_mask(task.tid, ~0ull);
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Attaching;

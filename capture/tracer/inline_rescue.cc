@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inline_rescue.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "capture/decode/decoder.h"
@@ -20,24 +23,32 @@ void restore_arguments(Registers& registers, const RingRecord& record) {
   for (unsigned i = 0; i < 6; ++i) registers.set_argument(i, record.args[i]);
 }
 
-// One instruction at a time, with every signal held back, until `done`; the thread is stopped before and after.
-template <typename Done>
-bool step_until(Task& task, Registers& registers, unsigned steps_max, Done done) {
+constexpr unsigned kStepsMax = 64;  // instructions, and stops of other kinds between them
+
+// One instruction at a time, with every signal held back, until it has left [start, end). The thread is stopped for a signal
+// before and after; that signal stays as it was. False: it is about to end.
+bool step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t end) {
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
-  if (!mask) return false;
+  const Result<siginfo_t> signal = ptrace_siginfo(task.tid);
+  if (!mask || !signal) return false;
   constexpr uint64_t kTrap = 1ull << (SIGTRAP - 1);
   (void)ptrace_set_signal_mask(task.tid, ~kTrap);
-  bool reached = false;
-  for (unsigned i = 0; i < steps_max && !reached; ++i) {
-    int status = 0;
-    if (!ptrace_resume(task.tid, Resume::Step) || ::waitpid(task.tid.get(), &status, __WALL) < 0 || !WIFSTOPPED(status)) return false;
+  for (unsigned i = 0; i < kStepsMax; ++i) {
+    if (!ptrace_resume(task.tid, Resume::Step)) return false;
+    const Result<WaitStatus> status = ptrace_wait(task.tid);
+    if (!status || status->event() == PTRACE_EVENT_EXIT) return false;
+    // Its group is being stopped or continued: the trap of the step is still to come. A stop that we step over is asked for again.
+    if (status->is_group_stop()) (void)::syscall(SYS_tgkill, task.process.get(), task.tid.get(), status->stop_signal());
+    if (status->event() != 0) continue;
     const Result<Registers> now = ptrace_registers(task.tid);
     if (!now) return false;
     registers = *now;
-    reached = done(registers.ip());
+    if (registers.ip() >= start && registers.ip() < end) continue;
+    (void)ptrace_set_signal_mask(task.tid, *mask);
+    (void)ptrace_set_siginfo(task.tid, *signal);
+    return true;
   }
-  (void)ptrace_set_signal_mask(task.tid, *mask);
-  return reached;
+  return false;
 }
 
 }  // namespace
@@ -107,10 +118,11 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
       if (stub.address == 0 || at < stub.address || at >= stub.address + SiteStub::kTail + stub.moved_size) continue;
       const Site& site = file.file->sites()[i];
       const uint64_t behind_moved = file.bias + stub.address + stub.moved_size;
-      if (at == stub.address) {
+      // A program that steps itself would be sent to the start for ever.
+      const bool steps_itself = (registers.raw.eflags & kTrapFlag) != 0;
+      if (at == stub.address && !steps_itself) {
         registers.set_ip(file.bias + site.start);
-      } else if (registers.ip() >= behind_moved ||
-                 step_until(task, registers, Site::kMovedMax, [behind_moved](uint64_t ip) { return ip >= behind_moved; })) {
+      } else if (registers.ip() >= behind_moved || step_out_of(task, registers, file.bias + stub.address, behind_moved)) {
         registers.set_ip(file.bias + site.syscall);
       }
       (void)ptrace_set_registers(task.tid, registers);
@@ -161,6 +173,8 @@ void InlineRescue::conclude(Task& task) {
     const bool returned = phase == StubPhase::Returned && !is_restart(registers->result()) &&
                           !(static_cast<int64_t>(registers->number()) >= 0 && registers->result() == -ENOSYS);
     if (returned) finish(task, *slot, *registers, registers->result(), false);
+    // Not made yet, unless it was interrupted and is about to be made again.
+    if (phase < StubPhase::Returned && static_cast<int64_t>(registers->number()) < 0) slot->ring->clear_in_flight();
     if (phase == StubPhase::Recording) finish(task, *slot, *registers, slot->ring->current().result, true);
   }
   drain_.one(*slot);

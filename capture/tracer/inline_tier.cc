@@ -218,12 +218,13 @@ bool InlineTier::on_signal(Task& task, int signal) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return true;
   const Result<siginfo_t> info = ptrace_siginfo(task.tid);
-  const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGTRAP);
-  if (is_fault && signal == SIGTRAP) {
+  const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS);
+  if (signal == SIGTRAP && info && info->si_code == SI_KERNEL) {
     const uint64_t again = InlinePatcher::breakpoint_at(*image, registers->ip());
-    if (again == 0) return true;
-    registers->set_ip(again);
-    return !ptrace_set_registers(task.tid, *registers);
+    if (again != 0) {
+      registers->set_ip(again);
+      return !ptrace_set_registers(task.tid, *registers);
+    }
   }
   InlineTask& mine = inline_part(task);
   const bool is_sigsys = info && signal == SIGSYS && info->si_code > 0;

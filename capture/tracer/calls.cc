@@ -216,6 +216,14 @@ void Calls::follow_up(Task& task, const Event& event) {
   }
 }
 
+bool Calls::has_execed(const Task& task) const {
+  if (task.phase == Phase::Launching || task.call == nullptr) return false;
+  const EventId id = task.call->sighting.event.id;
+  if (id != EventId::execve && id != EventId::execveat) return false;
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  return registers && static_cast<int64_t>(registers->number()) != kNoCall && registers->result() == 0;
+}
+
 void Calls::on_exiting(Task& task) {
   if (task.call == nullptr) return;
   const Result<Registers> registers = ptrace_registers(task.tid);

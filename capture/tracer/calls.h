@@ -22,6 +22,8 @@ class Calls {
   // `result` is an event like any other; what has not is marked in flight.
   void abandon(Task& task, std::unique_ptr<PendingCall> call);
   void abandon_all(Task& task);
+  // Whether the call that it is in was an exec that succeeded.
+  bool has_execed(const Task& task) const;
   // About to end: the kernel may have finished the call and been kept by a SIGKILL from showing us.
   void on_exiting(Task& task);
   // The program has seen `result` from an interrupted call.

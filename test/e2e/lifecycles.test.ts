@@ -47,6 +47,15 @@ test("exec from a thread that is not the leader: the survivor has the leader's i
   assert.is(exits.at(-1)!["evt.arg.ret"], "5");
 });
 
+test("a program killed at its exec is told as the program that it had become", async () => {
+  const { watched, events } = await both("killed_at_exec", [buildFixture("killed_at_exec"), "/bin/sleep"]);
+  assert.is(watched.status, 0);
+  const done = of(events, "execve", { "evt.rawres": 0 }).slice(1);
+  assert.ok(done.length > 0, "some execs are over before the kill");
+  assert.equal([...new Set(done.map((event) => `${event["evt.arg.exe"]} ${event["evt.arg.comm"]}`))], ["victim sleep"]);
+  assert.is(of(events, "execve").length, 101, "each is told, also one that the kill found in the midst of it");
+});
+
 test("vfork and a failed exec: both children are seen as their own", async () => {
   buildFixture("leave");
   const { bare, watched, events } = await both("vfork_exec-lifecycle", [buildFixture("vfork_exec")]);

@@ -170,6 +170,8 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   set_text(F::group_, process.group_name);
   set_text(F::loginname_, process.login_name);
   set_text(F::container_id_, process.container_id);
+  set(F::container_privileged_, process.privilege == Privilege::Unknown ? static_cast<uint64_t>(kAbsent)
+                                                                        : process.privilege == Privilege::Yes);
   processes_.append(fields);
 }
 

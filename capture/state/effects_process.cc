@@ -48,10 +48,11 @@ void prctl(State::Books& books, Thread& thread, Sighting& s) {
   }
 }
 
-void namespaces(State::Books& books, Thread& thread, Sighting& s) {
+void namespaces(State::Books&, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
   thread.process->nested_pids = true;  // it may have been the pid namespace: children's vpid must be asked for
-  books.images.load_credentials(*thread.process, thread.tid);
+  // A new user namespace gives all capabilities in it. The call itself is told with those that it was made with.
+  thread.process->credentials_are_old = true;
 }
 
 void unshare(State::Books& books, Thread& thread, Sighting& s) {

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "capture/state/proc_text.h"
 
@@ -61,6 +62,7 @@ void Images::load_arguments(Process& process) {
 }
 
 void Images::load_credentials(Process& process, uint32_t tid) {
+  process.credentials_are_old = false;
   if (!truth_.text(tid, "status", scratch_, kStatusMax)) return;
   const StatusText status = parse_status(scratch_);
   if (process.vpid == 0 || process.nested_pids) process.vpid = status.vpid;
@@ -117,6 +119,12 @@ bool Images::is_overlay(uint32_t pid, uint64_t dev) {
   return at->second;
 }
 
+// Asked once: in its lifetime a container does not change.
+const Container& Images::own() {
+  if (!own_) own_ = container_of(truth_, static_cast<uint32_t>(::getpid()));
+  return *own_;
+}
+
 void Images::load_cgroup(Process& process) {
   if (!truth_.text(process.pid, "cgroup", scratch_, kCgroupMax)) return;
   const std::string_view path = longest_cgroup(scratch_);
@@ -124,6 +132,7 @@ void Images::load_cgroup(Process& process) {
   process.cgroup = share(path);
   const std::string_view id = container_id_of(path);
   process.container_id = id.empty() ? Ref<Text>() : share(id);
+  process.privilege = !id.empty() && id == own().id ? own().privilege : Privilege::Unknown;
 }
 
 }  // namespace vedette

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
+#include "capture/state/container.h"
 #include "capture/state/process.h"
 #include "capture/state/truth.h"
 
@@ -33,6 +35,7 @@ class Images {
   void load_cgroup(Process& process);
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
+  const Container& own();
 
   Truth& truth_;
   const Limits& limits_;
@@ -40,6 +43,7 @@ class Images {
   TextPool texts_;
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
+  std::optional<Container> own_;  // the agent's
   std::string scratch_;
 };
 

@@ -76,6 +76,10 @@ StatusText parse_status(std::string_view text) {
       c.permitted = parse_number(skip_blanks(value), 16);
     } else if (name == "CapEff") {
       c.effective = parse_number(skip_blanks(value), 16);
+    } else if (name == "CapBnd") {
+      status.bounding = parse_number(skip_blanks(value), 16);
+    } else if (name == "Seccomp") {
+      status.seccomp = take_id(value);
     }
   }
   return status;

@@ -17,6 +17,8 @@ struct StatusText {
   uint32_t vpid = 0;        // the last of NSpid
   bool nested_pids = false;  // NSpid has more than one number
   Credentials credentials;
+  std::optional<uint64_t> bounding;  // capabilities
+  std::optional<uint32_t> seccomp;   // its mode: 0 none
 };
 StatusText parse_status(std::string_view text);
 

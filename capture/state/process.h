@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "capture/state/container.h"
 #include "capture/state/descriptor_table.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
@@ -48,6 +49,7 @@ struct Process : Counted {
   bool ended = false;
   bool nested_pids = false;  // its pid namespace is not ours: vpid must be asked for
   bool subreaper = false;
+  bool credentials_are_old = false;  // to be asked for before the next call
   Credentials credentials;
   Ref<Process> parent;
   Ref<DescriptorTable> files;  // the leader's
@@ -62,6 +64,7 @@ struct Process : Counted {
   Ref<Text> user_name, group_name, login_name;
   uint64_t exe_dev = 0, exe_ino = 0, exe_ctime_ns = 0, exe_mtime_ns = 0;
   uint8_t exe_flags = 0;
+  Privilege privilege = Privilege::Unknown;  // of its container
 
   // Where the encoder put it, and what that entry was made of besides the fields above.
   struct Parts {

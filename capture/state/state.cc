@@ -98,6 +98,7 @@ void State::before_call(Sighting& s) {
   Thread& thread = books.find_or_adopt(event.call.tid, event.call.enter_ns);
   s.reset();
   s.process = thread.process;
+  if (s.process->credentials_are_old) books.images.load_credentials(*s.process, thread.tid);
   if (event.fd >= 0) s.descriptor = books.resolve(thread, event.fd);
   for (const Step& step : event.row->steps) {
     if (step.role == Role::Path) books.join(thread, s, step.slot, AT_FDCWD);

@@ -232,7 +232,7 @@ container.image.repository text: repository of the image
 container.image.tag text: tag of the image
 container.image.digest text: digest of the image
 container.type text: kind of container engine
--container.privileged bool: whether the container is privileged
+container.privileged bool: whether the container is privileged
 -container.mounts text: all mounts of the container
 -container.mount text [key]: one mount, by number or destination
 -container.mount.source text [key]: source of a mount

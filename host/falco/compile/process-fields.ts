@@ -104,6 +104,14 @@ export class ProcessFields {
     return { kind: "bool", key: keyOf(`${field}&${bit}`, base), scope: "process", base, value };
   }
 
+  yes(field: string, base: Base): BoolSource {
+    const value = (f: FuncContext): Tree => {
+      const answer = f.local("$answer", "i64");
+      return truth(tee(answer, load64(f.process(base).entry, at(field))), ["i64.ne", get(answer), i64(0)]);
+    };
+    return { kind: "bool", key: keyOf(field, base), scope: "process", base, value };
+  }
+
   // Whether the process is the one that `field` names.
   same(field: string, base: Base): BoolSource {
     const value = (f: FuncContext): Tree => {

@@ -94,6 +94,7 @@ const kRows: Record<string, Row> = {
   "container.id": (of, base) => containerId(of, base),
   "container.name": (of, base) => hostOr(of, "name", base),
   "container.type": (of, base) => hostOr(of, "type", base),
+  "container.privileged": (of, base) => of.yes("container_privileged", base),
   "container.image": () => factSource("image"),
   "container.image.id": () => factSource("imageId"),
   "container.image.repository": () => factSource("imageRepository"),

@@ -39,6 +39,11 @@ const hostOr = (fact: ContainerFact): FieldRow => ({
 const told = (fact: ContainerFact): FieldRow => ({ get: (batch) => batch.container?.[fact] ?? null });
 const unknown: FieldRow = { get: () => null };
 
+function privileged(batch: Batch, at: number): Value {
+  const value = processInt(batch, processAt(batch, at), PROCESS_AT.container_privileged as number);
+  return value === null ? null : Number(value) !== 0;
+}
+
 export const SUBJECT_FIELDS: FieldRows = {
   "user.uid": int("uid"),
   "user.name": text("user"),
@@ -56,7 +61,7 @@ export const SUBJECT_FIELDS: FieldRows = {
   "container.image.repository": told("imageRepository"),
   "container.image.tag": told("imageTag"),
   "container.image.digest": told("imageDigest"),
-  "container.privileged": unknown,
+  "container.privileged": { get: privileged },
   "container.mounts": unknown,
   "k8s.ns.name": unknown,
   "k8s.pod.name": unknown,

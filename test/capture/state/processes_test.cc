@@ -214,6 +214,13 @@ TEST_CASE("credentials are what the kernel says after a call that changes them")
   CHECK(view(done.process->user_name) == "root");
 }
 
+TEST_CASE("a call that makes a user namespace is told with the capabilities that it was made with") {
+  World w;
+  w.kernel.texts["100/status"] = "Tgid:\t100\nUid:\t1000\t1000\t1000\t1000\nGid:\t50\t50\t50\t50\nNSpid:\t100\nCapPrm:\tff\n";
+  CHECK(w.call(100, "unshare", {CLONE_NEWUSER}, 0).process->credentials.permitted == 0x400);
+  CHECK(w.call(100, "getppid", {}, 1).process->credentials.permitted == 0xff);
+}
+
 TEST_CASE("names, sessions and limits follow the calls") {
   World w;
   w.call(100, "prctl", {PR_SET_NAME, w.memory.put_text("worker"), 0, 0, 0}, 0);

@@ -116,6 +116,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         group: maybe("g"),
         loginname: maybe(r.of(kUsers)),
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
+        container_privileged: maybe(r.of([0, 1])),
       }),
     );
   }
@@ -402,6 +403,7 @@ const kPools: Pool[] = [
       "proc.is_sid_leader",
       "evt.is_io_read",
       "thread.ismain",
+      "container.privileged",
     ],
     ops: ["=", "!="],
     lists: ["in"],

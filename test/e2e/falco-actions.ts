@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The actions of Falco's event-generator as scenes: what each does, where, and for those that this machine cannot perform, why. An
-// action is named after its rule. Those of `go` are performed by a static Go program, the others by the stage in C.
+// The actions of Falco's event-generator as scenes: what each does, and where. An action is named after its rule. Those of `go` are
+// performed by a static Go program, the others by the stage in C.
 import type { Line, Wings, Word } from "./falco-stage.js";
 
 // The network in which they are performed has these addresses, which rules take for others than its own.
 export const ADDRESSES = ["203.0.113.1", "169.254.169.254"];
 
+export type Place =
+  | "machine"
+  | "container"
+  | "container with SYS_ADMIN"
+  | "privileged container"
+  | "container without a seccomp profile";
+
 export interface Action {
   name: string; // the rule's, without what is no letter or digit
-  place: "machine" | "container" | "container with SYS_ADMIN";
+  place: Place;
   scene(wings: Wings): Line[];
 }
 
@@ -150,24 +157,31 @@ const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
 
 const DROPPED = "/srv/eg_dropped";
 const SIZE_MAX = 1 << 24;
+const CLONE_NEWUSER = 0x10000000;
 
-const PRIVILEGED: Record<string, (wings: Wings) => Line[]> = {
+const ADMIN: Record<string, (wings: Wings) => Line[]> = {
   DetectReleaseAgentFileContainerEscapes: (wings) =>
     chain(["sh"], [["call", 257, CWD, `s${wings.room()}/release_agent`, CREATE, 0o644]])(wings),
 };
 
-export const ACTIONS: readonly Action[] = [
-  ...Object.entries(MACHINE).map(([name, scene]) => ({ name, place: "machine" as const, scene })),
-  ...Object.entries(CONTAINER).map(([name, scene]) => ({ name, place: "container" as const, scene })),
-  ...Object.entries(PRIVILEGED).map(([name, scene]) => ({ name, place: "container with SYS_ADMIN" as const, scene })),
+const PRIVILEGED: Record<string, (wings: Wings) => Line[]> = {
+  DebugfsLaunchedInPrivilegedContainer: exec("debugfs", "-V"),
+  MountLaunchedInPrivilegedContainer: exec("mount", "-o", "ro"),
+};
+
+// Docker's profile refuses the call, and what another filter refuses is not seen.
+const UNCONFINED: Record<string, (wings: Wings) => Line[]> = {
+  ChangeNamespacePrivilegesViaUnshare: chain(["unshare"], [["call", 272, CLONE_NEWUSER]]),
+};
+
+const PLACES: readonly (readonly [Place, Record<string, (wings: Wings) => Line[]>])[] = [
+  ["machine", MACHINE],
+  ["container", CONTAINER],
+  ["container with SYS_ADMIN", ADMIN],
+  ["privileged container", PRIVILEGED],
+  ["container without a seccomp profile", UNCONFINED],
 ];
 
-// What cannot be performed here.
-export const IMPOSSIBLE: Readonly<Record<string, string>> = {
-  DebugfsLaunchedInPrivilegedContainer:
-    "container.privileged is told by a container runtime, and Fargate has no privileged containers",
-  MountLaunchedInPrivilegedContainer:
-    "container.privileged is told by a container runtime, and Fargate has no privileged containers",
-  ChangeNamespacePrivilegesViaUnshare:
-    "Docker's seccomp profile refuses unshare to a container without CAP_SYS_ADMIN, and a call that another filter refuses is not seen",
-};
+export const ACTIONS: readonly Action[] = PLACES.flatMap(([place, scenes]) =>
+  Object.entries(scenes).map(([name, scene]) => ({ name, place, scene })),
+);

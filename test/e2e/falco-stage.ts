@@ -48,6 +48,11 @@ export class Wings {
     return path;
   }
 
+  // A name that nothing else has.
+  unused(): string {
+    return `eg-${this.folder.split("-").at(-1)}-${this.#rooms++}`;
+  }
+
   // A folder for one scene to write in.
   room(): string {
     const path = join(this.folder, `room-${this.#rooms++}`);
@@ -70,6 +75,9 @@ export interface PlayOptions {
   task?: Task; // in a container of this task
   network?: string; // on the machine, in a network of its own
   capabilities?: readonly string[]; // that the container has beside Docker's own
+  isPrivileged?: boolean; // the container
+  isUnconfined?: boolean; // the container has no seccomp profile
+  passwd?: string; // a file that is /etc/passwd where the scenes are played
 }
 
 // The alerts of each scene, by its place.
@@ -88,8 +96,8 @@ export async function play(
   ];
   const argv = [...VEDETTE, "run", ...rules, ...extra, "--alerts", alerts, "--", ...wings.command(scenes)];
   const { status, stderr } = options.task
-    ? await inContainer(options.task, wings, argv, options.capabilities ?? [])
-    : await run(inNetwork(options.network, argv), { limitMs: LIMIT_MS });
+    ? await inContainer(options.task, wings, argv, options)
+    : await run(inNetwork(options.network, withUsers(options.passwd, argv)), { limitMs: LIMIT_MS });
   if (status !== 0) throw new Error(`vedette run ended with ${status}\n${tail(stderr)}`);
   const found: FalcoAlert[][] = scenes.map(() => []);
   for (const line of readFileSync(alerts, "utf8").split("\n").filter(Boolean)) {
@@ -103,11 +111,17 @@ function inNetwork(network: string | undefined, argv: readonly string[]): string
   return network === undefined ? [...argv] : ["ip", "netns", "exec", network, ...argv];
 }
 
+// In a mount namespace of its own.
+function withUsers(passwd: string | undefined, argv: readonly string[]): string[] {
+  if (passwd === undefined) return [...argv];
+  return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', passwd, ...argv];
+}
+
 async function inContainer(
   task: Task,
   wings: Wings,
   args: readonly string[],
-  capabilities: readonly string[],
+  { capabilities = [], isPrivileged = false, isUnconfined = false, passwd }: PlayOptions,
 ): Promise<{ status: number | null; stderr: string }> {
   const { makeRootfs } = await import("../lab/rootfs.js");
   const { path, mounts } = makeRootfs("debian", join(wings.folder, "rootfs"));
@@ -119,8 +133,10 @@ async function inContainer(
       name: randomBytes(32).toString("hex"), // a container's id is known by its group
       rootfs: layers.merged,
       args,
+      isPrivileged,
+      isUnconfined,
       addCapabilities: ["SYS_PTRACE", ...capabilities],
-      mounts: [...mounts, ...own],
+      mounts: [...mounts, ...own, ...(passwd ? [{ source: passwd, destination: "/etc/passwd" }] : [])],
     });
     return await container.ended;
   } finally {

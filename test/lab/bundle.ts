@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // An OCI bundle as Fargate would make it: Docker's default capabilities, seccomp profile and masked paths, the task's network,
 // a pid namespace of its own (or the task's), cgroup v1 limits. https://github.com/opencontainers/runtime-spec
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TABLES } from "../../build/generated/flags.js";
 import { dockerSeccomp } from "./seccomp.js";
 
 export interface Mount {
@@ -20,6 +21,10 @@ export interface ContainerOptions {
   readonly readOnlyRoot?: boolean;
   /** Beside Docker's own: Fargate grants SYS_PTRACE alone. */
   readonly addCapabilities?: readonly string[];
+  /** As `docker run --privileged`: all capabilities, no seccomp profile, nothing masked, all devices. Fargate never does it. */
+  readonly isPrivileged?: boolean;
+  /** Without a seccomp profile, as Kubernetes runs pods by default. */
+  readonly isUnconfined?: boolean;
   readonly mounts?: readonly Mount[];
   /** Of a CPU. */
   readonly cpu?: number;
@@ -47,7 +52,10 @@ export function writeBundle(folder: string, group: string, network: string, opti
 }
 
 function config(group: string, network: string, options: ContainerOptions): object {
-  const capabilities = [...CAPABILITIES, ...(options.addCapabilities ?? [])].map((name) => `CAP_${name}`);
+  const isPrivileged = options.isPrivileged ?? false;
+  const capabilities = isPrivileged
+    ? allCapabilities()
+    : [...CAPABILITIES, ...(options.addCapabilities ?? [])].map((name) => `CAP_${name}`);
   const user = options.user ?? 0;
   return {
     ociVersion: "1.0.2",
@@ -71,7 +79,7 @@ function config(group: string, network: string, options: ContainerOptions): obje
     },
     root: { path: options.rootfs, readonly: options.readOnlyRoot ?? false },
     hostname: options.name,
-    mounts: mounts(options.mounts ?? []),
+    mounts: mounts(options.mounts ?? [], isPrivileged),
     linux: {
       cgroupsPath: group,
       resources: resources(options),
@@ -82,15 +90,21 @@ function config(group: string, network: string, options: ContainerOptions): obje
         { type: "network", path: network },
         options.pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: options.pidNamespace },
       ],
-      seccomp: dockerSeccomp(capabilities),
-      maskedPaths: MASKED,
-      readonlyPaths: READ_ONLY,
+      ...(isPrivileged || options.isUnconfined ? {} : { seccomp: dockerSeccomp(capabilities) }),
+      ...(isPrivileged ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
     },
   };
 }
 
-function resources({ cpu, memoryBytes }: ContainerOptions): object {
+// Those that this machine itself has: a machine may be a container too.
+function allCapabilities(): string[] {
+  const bounding = BigInt(`0x${/^CapBnd:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))![1]}`);
+  return TABLES.capabilities!.rows.filter(({ value }) => (bounding & value) !== 0n).map(({ name }) => name);
+}
+
+function resources({ cpu, memoryBytes, isPrivileged }: ContainerOptions): object {
   return {
+    ...(isPrivileged ? { devices: [{ allow: true, access: "rwm" }] } : {}),
     ...(memoryBytes === undefined ? {} : { memory: { limit: memoryBytes } }),
     ...(cpu === undefined
       ? {}
@@ -98,13 +112,13 @@ function resources({ cpu, memoryBytes }: ContainerOptions): object {
   };
 }
 
-function mounts(own: readonly Mount[]): object[] {
+function mounts(own: readonly Mount[], isPrivileged: boolean): object[] {
   const made = (destination: string, type: string, options: string[]) => ({ destination, type, source: type, options });
   return [
     made("/proc", "proc", ["nosuid", "noexec", "nodev"]),
     made("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
     made("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-    made("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+    made("/sys", "sysfs", ["nosuid", "noexec", "nodev", isPrivileged ? "rw" : "ro"]),
     made("/dev/shm", "tmpfs", ["nosuid", "noexec", "nodev", "mode=1777", SHARED_MEMORY]),
     ...own.map(({ source, destination, readOnly }) => ({
       destination,

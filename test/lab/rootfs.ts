@@ -17,7 +17,7 @@ export interface Rootfs {
   readonly mounts: readonly Mount[];
 }
 
-const FOLDERS = ["proc", "sys", "dev", "etc", "tmp", "usr", "vedette", "bin", "srv"];
+const FOLDERS = ["proc", "sys", "dev", "etc", "tmp", "usr", "vedette", "bin", "srv", "root"];
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n";
 const MUSL_LOADER = "/usr/lib/x86_64-linux-musl/libc.so";
 const APPLETS = [

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every call of the inline table is recorded exactly once, with its result and its payload to the byte, by one thread and by 64,
+// whatever the program was built with: each prints the calls it made (test/fixtures/every_call/), and what was recorded must be
+// that multiset. A call that the table gets and no program makes fails the test too.
+// Time limit: 400 s.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { comparable, markedRegion, multisetDifference, parseExpected } from "./fixtures.js";
+import { environment, hasCommand, ROOT, scratch, selected } from "./programs.js";
+import { isOwn, trace } from "./traces.js";
+
+const FOLDER = join(ROOT, "build/fixtures");
+const source = (extension: string): string => join(ROOT, `test/fixtures/every_call/main.${extension}`);
+const c = (compiler: string, ...flags: string[]) => ({
+  compiler,
+  args: (out: string) => ["-O2", ...flags, "-o", out, source("c"), "-lpthread"],
+});
+
+const BUILDS = [
+  { name: "glibc-dynamic", ...c("gcc") },
+  { name: "glibc-static", ...c("gcc", "-static") },
+  { name: "glibc-static-pie", ...c("gcc", "-static-pie") },
+  { name: "musl-static", ...c("musl-gcc", "-static") },
+  { name: "musl-dynamic", ...c("musl-gcc") },
+  { name: "go", compiler: "go", args: (out: string) => ["build", "-o", out, source("go")] },
+  {
+    name: "rust",
+    compiler: "rustc",
+    args: (out: string) => ["-O", "-C", "target-feature=+crt-static", "-o", out, source("rs")],
+  },
+];
+const RUNS = [
+  { threads: 1, rounds: 60 },
+  { threads: 64, rounds: 6 },
+];
+const INLINE_SHARE_MIN = 0.8; // of so short a run: each thread's first calls trap
+
+const test = suite("exactly once");
+const made = new Set<string>();
+const rows = BUILDS.flatMap((build) =>
+  RUNS.map((run) => ({ build, run, name: `${build.name} ${run.threads}x${run.rounds}` })),
+);
+const chosen = selected(rows);
+for (const { build, run, name } of chosen) {
+  const title = `${name}: the program's own log is what was recorded`;
+  if (!hasCommand(build.compiler)) {
+    console.log(`skip: ${title}: no ${build.compiler} on this machine`);
+    test.skip(title);
+    continue;
+  }
+  test(title, async () => {
+    mkdirSync(FOLDER, { recursive: true });
+    const program = join(FOLDER, `every_call-${build.name}`);
+    execFileSync(build.compiler, build.args(program), { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
+    const traced = await trace(`exactly-once-${name}`, [program, `${run.threads}`, `${run.rounds}`], {
+      cwd: scratch(),
+    });
+    assert.is(traced.run.status, 0, traced.run.stderr);
+    const { only, lines } = parseExpected(traced.run.stdout);
+    for (const line of lines) made.add(line.type);
+    const region = markedRegion(traced.events, only).filter((event) => !isOwn(event));
+    const both = comparable(lines, region);
+    const difference = multisetDifference(both.expected, both.recorded);
+    assert.is(difference.length, 0, `\n${difference.slice(0, 40).join("\n")}\ntrace: ${traced.path}`);
+    assert.is(region.length, lines.length);
+    const inline = region.filter((event) => event["vedette.tier"] === "inline").length;
+    if (run.threads === 1) assert.ok(inline > INLINE_SHARE_MIN * region.length, `${inline} of ${region.length} inline`);
+  });
+}
+
+if (chosen.length === rows.length) {
+  test("every call of the inline table was made", () => {
+    const table = readFileSync(join(ROOT, "capture/tracer/inline_calls.cc"), "utf8");
+    const numbers = [...table.matchAll(/\{SYS_(\w+), Shape/g)].map((match) =>
+      match[1]!.replace(/^(p(?:read|write))64$/, "$1"),
+    );
+    assert.ok(numbers.length > 30);
+    assert.equal(
+      numbers.filter((call) => !made.has(call)),
+      [],
+    );
+  });
+}
+
+test.run();

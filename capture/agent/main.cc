@@ -17,11 +17,11 @@
 #include "capture/agent/lost_report.h"
 #include "capture/agent/options.h"
 #include "capture/agent/recorder.h"
+#include "capture/agent/tiers.h"
 #include "capture/agent/uplink.h"
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/features.h"
 #include "capture/tracer/capture_filter.h"
-#include "capture/tracer/inline_tier.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
 
@@ -32,15 +32,6 @@ constexpr uint64_t kSpoolWaitNs = 20'000'000;       // how long a full spool may
 constexpr int kReadyPollMs = 20;
 constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a slow host after the workload's end
 
-Integrity integrity_of(const Options& options) { return options.strict ? Integrity::Strict : Integrity::Normal; }
-
-// Its times are the TSC's, its memory is System V's.
-std::unique_ptr<InlineTier> make_inline_tier(const Options& options, const Clock& clock) {
-  if (!options.inline_tier || !clock.has_tsc()) return nullptr;
-  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, integrity_of(options));
-  return tier->is_possible() ? std::move(tier) : nullptr;
-}
-
 // What the agent's threads share. Made once and never destroyed: they use it until the process ends.
 struct Agent {
   explicit Agent(const Options& options)
@@ -50,7 +41,7 @@ struct Agent {
 
   const Options& options;
   Clock clock;
-  std::unique_ptr<InlineTier> inline_tier;  // nullptr: switched off, or not possible here
+  std::unique_ptr<Hooks> inline_tier;  // nullptr: switched off, or not possible here
   LostCounters lost;
   Encoder::Source source;
   Spool spool;
@@ -121,8 +112,9 @@ int run(const Options& options) {
 
   Launch launch(options.command, *program, signals.original_mask());
   Launched launched;
-  InlineTier* const inlined = agent.inline_tier.get();
-  const std::vector<sock_filter> filter = capture_filter(inlined != nullptr, integrity_of(options));
+  Hooks trace_only;
+  Hooks& hooks = agent.inline_tier != nullptr ? *agent.inline_tier : trace_only;
+  const std::vector<sock_filter> filter = capture_filter(hooks);
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
@@ -130,14 +122,13 @@ int run(const Options& options) {
 
   ProcTruth truth;
   State state(truth, options.limits);
-  Hooks trace_only;
-  Context context(agent.clock, options.limits, state, inlined != nullptr ? static_cast<Hooks&>(*inlined) : trace_only, agent.recorder);
+  Context context(agent.clock, options.limits, state, hooks, agent.recorder);
   context.io_uring = options.io_uring;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
   ProcKernelIo kernel_io;
   IoWitness witness(kernel_io);
-  if (inlined != nullptr) context.witness = &witness;
+  if (agent.inline_tier != nullptr) context.witness = &witness;
   Loop loop(context, signals);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 

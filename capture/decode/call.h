@@ -8,12 +8,13 @@
 
 namespace vedette {
 
-enum class Abi : uint8_t { X86_64, I386, X32, Aarch64 };
+enum class Abi : uint8_t { X86_64, I386, X32, Aarch64, Arm };
 
+// Of this machine's own programs, and of the 32-bit programs that it can run too.
 #if defined(__aarch64__)
-inline constexpr Abi kNativeAbi = Abi::Aarch64;
+inline constexpr Abi kNativeAbi = Abi::Aarch64, kForeignAbi = Abi::Arm;
 #else
-inline constexpr Abi kNativeAbi = Abi::X86_64;
+inline constexpr Abi kNativeAbi = Abi::X86_64, kForeignAbi = Abi::I386;
 #endif
 
 struct Call {

@@ -34,6 +34,7 @@ constexpr Step subject(int arg) { return step(R::Subject, arg, 0); }
 constexpr Step new_fd() { return step(R::NewFd, 0, 0); }
 constexpr Step i32(int arg, int slot) { return step(R::Int32, arg, slot); }
 constexpr Step u32(int arg, int slot) { return step(R::Uint32, arg, slot); }
+constexpr Step open_bits(int arg, int slot) { return step(R::OpenFlags, arg, slot); }
 constexpr Step word(int arg, int slot) { return step(R::Word, arg, slot); }
 constexpr Step path(int arg, int slot) { return step(R::Path, arg, slot); }
 constexpr Step text(int arg, int slot) { return step(R::String, arg, slot); }
@@ -94,10 +95,10 @@ inline constexpr CallShape kCalls[] = {
         step(R::Word64In, 2, prlimit_::newmax, 8), step(R::Word64Out, 3, prlimit_::oldcur, 0), step(R::Word64Out, 3,
         prlimit_::oldmax, 8)}},
     // files: opening and closing
-    {"open", E::open, {new_fd(), path(0, open_::name), u32(1, open_::flags), creation_mode(2, open_::mode, 1)}},
-    {"openat", E::openat, {new_fd(), i32(0, openat_::dirfd), path_at(1, openat_::name, openat_::dirfd), u32(2,
+    {"open", E::open, {new_fd(), path(0, open_::name), open_bits(1, open_::flags), creation_mode(2, open_::mode, 1)}},
+    {"openat", E::openat, {new_fd(), i32(0, openat_::dirfd), path_at(1, openat_::name, openat_::dirfd), open_bits(2,
         openat_::flags), creation_mode(3, openat_::mode, 2)}},
-    {"openat2", E::openat2, {new_fd(), i32(0, openat2_::dirfd), path_at(1, openat2_::name, openat2_::dirfd), step(R::Word64In,
+    {"openat2", E::openat2, {new_fd(), i32(0, openat2_::dirfd), path_at(1, openat2_::name, openat2_::dirfd), step(R::OpenFlagsIn,
         2, openat2_::flags, 0), step(R::Word64In, 2, openat2_::mode, 8), step(R::Word64In, 2, openat2_::resolve, 16)}},
     {"creat", E::creat, {new_fd(), path(0, creat_::name), u32(1, creat_::mode)}},
     {"close", E::close, {subject(0)}},
@@ -205,7 +206,7 @@ inline constexpr CallShape kCalls[] = {
     {"dup3", E::dup3, {new_fd(), i32(0, dup3_::oldfd), i32(1, dup3_::newfd), u32(2, dup3_::flags)}},
     {"fcntl", E::fcntl, {subject(0), u32(1, fcntl_::cmd), word(2, fcntl_::arg)}},
     {"pipe", E::pipe, {step(R::Int32Out, 0, pipe_::fd1, 0), step(R::Int32Out, 0, pipe_::fd2, 4)}},
-    {"pipe2", E::pipe2, {step(R::Int32Out, 0, pipe2_::fd1, 0), step(R::Int32Out, 0, pipe2_::fd2, 4), u32(1, pipe2_::flags)}},
+    {"pipe2", E::pipe2, {step(R::Int32Out, 0, pipe2_::fd1, 0), step(R::Int32Out, 0, pipe2_::fd2, 4), open_bits(1, pipe2_::flags)}},
     {"eventfd2", E::eventfd2, {new_fd(), u32(0, eventfd2_::initval), u32(1, eventfd2_::flags)}},
     {"inotify_add_watch", E::inotify_add_watch, {subject(0), path(1, inotify_add_watch_::path), u32(2,
         inotify_add_watch_::mask)}},
@@ -263,7 +264,7 @@ inline constexpr CallShape kCalls[] = {
         io_uring_enter_::min_complete), u32(3, io_uring_enter_::flags)}, {}, kIoUring},
     {"io_uring_register", E::io_uring_register, {subject(0), u32(1, io_uring_register_::opcode), word(2,
         io_uring_register_::arg), u32(3, io_uring_register_::nr_args)}, {}, kIoUring},
-    {"open_by_handle_at", E::open_by_handle_at, {new_fd(), i32(0, open_by_handle_at_::mountfd), u32(2,
+    {"open_by_handle_at", E::open_by_handle_at, {new_fd(), i32(0, open_by_handle_at_::mountfd), open_bits(2,
         open_by_handle_at_::flags)}},
     {"process_madvise", E::process_madvise, {subject(0), word(2, process_madvise_::vlen), i32(3, process_madvise_::advice),
         u32(4, process_madvise_::flags)}},

@@ -38,6 +38,10 @@ void int32(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<int32_t
 void uint32(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<uint32_t>(d.arg(s.arg))); }
 void word(Decoding& d, const Step& s) { d.event.set(s.slot, static_cast<int64_t>(d.arg(s.arg))); }
 
+void flags_of_open(Decoding& d, const Step& s) {
+  d.event.set(s.slot, static_cast<int64_t>(open_flags(d.layout, static_cast<uint32_t>(d.arg(s.arg)))));
+}
+
 // socket(2) packs flags into the type; events have them apart.
 constexpr uint32_t kSocketTypeMask = 0xf;
 void socket_type(Decoding& d, const Step& s) { d.event.set(s.slot, d.arg(s.arg) & kSocketTypeMask); }
@@ -65,6 +69,12 @@ void value_at(Decoding& d, const Step& s) {
   const uint64_t base = d.arg(s.arg);
   T value;
   if (base != 0 && d.fetch(base + s.extra, &value, sizeof value)) d.event.set(s.slot, static_cast<int64_t>(value));
+}
+
+void flags_of_open_at(Decoding& d, const Step& s) {
+  uint64_t raw;
+  const uint64_t base = d.arg(s.arg);
+  if (base != 0 && d.fetch(base + s.extra, &raw, sizeof raw)) d.event.set(s.slot, static_cast<int64_t>(open_flags(d.layout, raw)));
 }
 
 template <typename T>
@@ -101,6 +111,7 @@ constexpr RoleActions kActions[] = {
     {Role::Int32, int32, nothing},
     {Role::Uint32, uint32, nothing},
     {Role::Word, word, nothing},
+    {Role::OpenFlags, flags_of_open, nothing},
     {Role::SocketType, socket_type, nothing},
     {Role::SocketFlags, socket_flags, nothing},
     {Role::CreationMode, creation_mode, nothing},
@@ -110,6 +121,7 @@ constexpr RoleActions kActions[] = {
     {Role::Int32In, value_at<int32_t>, nothing},
     {Role::Uint32In, value_at<uint32_t>, nothing},
     {Role::Word64In, value_at<int64_t>, nothing},
+    {Role::OpenFlagsIn, flags_of_open_at, nothing},
     {Role::Int32Out, nothing, value_out<int32_t>},
     {Role::Uint32Out, nothing, value_out<uint32_t>},
     {Role::Word64Out, nothing, value_out<int64_t>},

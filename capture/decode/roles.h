@@ -15,11 +15,11 @@ namespace vedette {
 enum class Role : uint8_t {
   None,
   // Numbers, at entry.
-  Int32, Uint32, Word, SocketType, SocketFlags, CreationMode, PrctlNumber,
+  Int32, Uint32, Word, OpenFlags, SocketType, SocketFlags, CreationMode, PrctlNumber,
   // The event's own descriptor.
   Subject, NewFd,
   // Numbers behind a pointer; extra is the offset. In: at entry. Out: at return, when the call succeeded.
-  Int32In, Uint32In, Word64In, Int32Out, Uint32Out, Word64Out, TimeIn, Time32In, Capability,
+  Int32In, Uint32In, Word64In, OpenFlagsIn, Int32Out, Uint32Out, Word64Out, TimeIn, Time32In, Capability,
   // Text, at entry, and what readlink returns.
   Path, RelativePath, String, PrctlName, StringList, LinkTarget,
   // Payload, cut at snaplen. extra: the register of the length or count. A ConstBuffer is one whose length the result

@@ -82,6 +82,7 @@ Table table_of(Abi abi) {
     case Abi::Aarch64:
       return {kAarch64Rows, kAarch64Index.data()};
     case Abi::X32:
+    case Abi::Arm:
       break;
   }
   return {{}, nullptr};
@@ -93,6 +94,11 @@ const Row* find_row(Abi abi, uint32_t nr) {
   const Table table = table_of(abi);
   if (table.index == nullptr || nr >= kNumbersEnd || table.index[nr] == kNoRow) return nullptr;
   return &table.rows[table.index[nr]];
+}
+
+bool only_ends(Abi abi, uint32_t nr) {
+  constexpr uint32_t kExit = 1, kExitGroup = 248;  // arch/arm/tools/syscall.tbl
+  return abi == Abi::Arm && (nr == kExit || nr == kExitGroup);
 }
 
 std::span<const Row> rows_of(Abi abi) { return table_of(abi).rows; }

@@ -72,8 +72,12 @@ struct Row {
   bool guarded() const { return kEvents[static_cast<size_t>(id)].tier == EventTier::Guarded; }
 };
 
-// nullptr: not in the capture set. X32 numbers have no rows: the tracer refuses them.
+// nullptr: not in the capture set. X32's and Arm's calls have no rows: the tracer refuses them.
 const Row* find_row(Abi abi, uint32_t nr);
+
+// May a refused convention's call run all the same? One that only ends a thread or its process: what is refused must be able to
+// leave.
+bool only_ends(Abi abi, uint32_t nr);
 
 // Every row of an ABI, by ascending number.
 std::span<const Row> rows_of(Abi abi);

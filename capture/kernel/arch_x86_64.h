@@ -4,6 +4,7 @@
 // 32-bit registers in it, so a change to an i386 call goes to rbx rcx rdx rsi rdi rbp instead.
 #pragma once
 
+#include <errno.h>
 #include <linux/audit.h>
 #include <sys/user.h>
 
@@ -13,8 +14,9 @@
 namespace vedette {
 
 inline constexpr uint32_t kAuditNative = AUDIT_ARCH_X86_64;
-inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_I386;  // 0: there is none
+inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_I386;
 inline constexpr uint32_t kForeignNumberBit = 0x40000000;   // __X32_SYSCALL_BIT
+inline constexpr bool kFirstArgumentStays = true;
 inline constexpr unsigned kSyscallBytes = 2;
 inline constexpr uint64_t kTrapFlag = 0x100;  // in eflags: a SIGTRAP after every instruction
 
@@ -26,10 +28,14 @@ struct Registers {
   uint64_t number() const { return raw.orig_rax; }
   int64_t result() const { return static_cast<int64_t>(raw.rax); }
 
+  // The result register starts out as -ENOSYS in a call that can be traced.
+  bool has_returned(uint64_t /*call_ip*/) const { return number() != ~0ull && result() != -ENOSYS; }
+
   void set_ip(uint64_t ip) { raw.rip = ip; }
   // In a stop before the call ran: what to run instead; -1 runs nothing and returns what set_result says.
   void set_number(uint64_t nr) { raw.orig_rax = nr; }
   void set_result(int64_t value) { raw.rax = static_cast<unsigned long long>(value); }
+  void set_result_32(int32_t value) { set_result(value); }
   uint64_t argument(unsigned i) const { return const_cast<Registers*>(this)->slot(i); }
   void set_argument(unsigned i, uint64_t value) { slot(i) = value; }
   // Argument `i` of a call made by the 32-bit convention.

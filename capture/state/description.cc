@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "capture/decode/layout.h"
 #include "capture/state/net_text.h"
 #include "capture/state/proc_text.h"
 #include "capture/state/socket.h"
@@ -75,7 +76,7 @@ Ref<Descriptor> Description::of(uint32_t tid, uint32_t files_owner, int32_t fd, 
   if (truth.text(tid, FdLink(fd, "fdinfo").name(), scratch, kInfoMax)) {
     const uint32_t flags = fdinfo_flags(scratch).value_or(0);
     close_on_exec = (flags & O_CLOEXEC) != 0;
-    descriptor->open_flags = static_cast<int32_t>(flags & ~static_cast<uint32_t>(O_CLOEXEC));
+    descriptor->open_flags = static_cast<int32_t>(open_flags(layout_of(kNativeAbi), flags & ~static_cast<uint32_t>(O_CLOEXEC)));
   }
   if (view(descriptor->real).starts_with("socket:[")) {
     std::optional<SocketFacts> facts = truth.socket(files_owner, fd);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 
+#include "capture/decode/layout.h"
 #include "capture/state/description.h"
 #include "capture/state/effects.h"
 
@@ -26,7 +27,7 @@ void look_again(State::Books& books, const Thread& thread, const Sighting& s, De
 
 void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags) {
   Ref<Descriptor> descriptor = make_ref<Descriptor>();
-  descriptor->type = open_flags & O_DIRECTORY ? FdType::Directory : FdType::File;
+  descriptor->type = open_flags & kOpenDirectory ? FdType::Directory : FdType::File;
   descriptor->open_flags = static_cast<int32_t>(open_flags);
   if (s.raw_path.offset != kNull) {
     descriptor->raw = books.names.share(s.event.text(s.raw_path));

@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kNoCall = -1;  // as a number: the kernel runs nothing and returns the result register
 
 Abi abi_of(const SyscallInfo& info) {
-  if (info.arch != kAuditNative) return Abi::I386;
+  if (info.arch != kAuditNative) return kForeignAbi;
   return (info.seccomp.nr & kForeignNumberBit) != 0 ? Abi::X32 : kNativeAbi;
 }
 
@@ -52,7 +52,7 @@ void Calls::on_called(Task& task) {
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, Resume::Run);
   if (continues_interrupted(task, *info)) return;
-  if (abi_of(*info) == Abi::X32) return refuse_foreign(task, *info);
+  if (rows_of(abi_of(*info)).empty()) return refuse_foreign(task, *info);
 
   std::unique_ptr<PendingCall> call = context_.tasks.borrow_call();
   read_call(*call, *info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
@@ -146,15 +146,16 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call) {
   (void)ptrace_resume(task.tid, Resume::Run);
 }
 
-// x32 shares the native convention's code but not its table. No distribution uses it and most kernels lack it; one that
-// has it would let a program make calls under numbers that nobody looks at.
+// Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares x86-64's code: no
+// distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
+  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, Resume::Run);
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
   registers->set_number(static_cast<uint64_t>(kNoCall));
-  registers->set_result(-ENOSYS);
+  registers->set_result_32(-ENOSYS);
   if (!ptrace_set_registers(task.tid, *registers)) return;
-  context_.notice(task.tid, Notice::ABI_REFUSED, "", "x32", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
+  context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   (void)ptrace_resume(task.tid, Resume::Run);
 }
 
@@ -184,8 +185,9 @@ void Calls::clear_untraced(Task& task, PendingCall& call) {
   call.registers_changed = set_first_argument(task, facts.abi, flags);
 }
 
-// The kernel leaves argument registers as they were, so the program may rely on it.
+// The kernel leaves argument registers as they were, so the program may rely on it; but for one that is the result's too.
 void Calls::repair(Task& task, PendingCall& call) {
+  if (!kFirstArgumentStays) return;
   const Call& facts = call.sighting.event.call;
   set_first_argument(task, facts.abi, facts.args[0]);
 }
@@ -228,9 +230,7 @@ void Calls::on_exiting(Task& task) {
   if (task.call == nullptr) return;
   const Result<Registers> registers = ptrace_registers(task.tid);
   std::unique_ptr<PendingCall> call = std::move(task.call);
-  // The result register starts out as -ENOSYS in a call that can be traced.
-  if (registers && static_cast<int64_t>(registers->number()) != kNoCall && registers->result() != -ENOSYS &&
-      !is_restart(registers->result())) {
+  if (registers && registers->has_returned(call->ip) && !is_restart(registers->result())) {
     call->sighting.event.call.exit_ns = context_.clock.now_ns();
     settle(task, std::move(call), registers->result());
   } else {

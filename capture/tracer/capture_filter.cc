@@ -4,7 +4,6 @@
 #include <linux/seccomp.h>
 
 #include "capture/decode/syscalls.h"
-#include "capture/tracer/inline_filter.h"
 
 namespace vedette {
 
@@ -21,9 +20,9 @@ std::vector<FilterRule> capture_rules() {
 }
 
 // Calls by a foreign convention all stop: they are rare, and the loop knows which of them to let through.
-std::vector<sock_filter> capture_filter(bool inlined, Integrity integrity) {
+std::vector<sock_filter> capture_filter(const Hooks& hooks) {
   std::vector<FilterRule> rules = capture_rules();
-  if (inlined) add_inline_rules(rules, integrity);
+  hooks.add_rules(rules);
   return build_filter(std::move(rules), SECCOMP_RET_TRACE);
 }
 

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "capture/kernel/filter.h"
-#include "capture/tracer/inline_calls.h"
+#include "capture/tracer/hooks.h"
 
 namespace vedette {
 
 std::vector<FilterRule> capture_rules();
-// `inlined`: with the gates and guards of the inline tier (inline_filter.h).
-std::vector<sock_filter> capture_filter(bool inlined, Integrity integrity);
+// With what the other tiers want of it.
+std::vector<sock_filter> capture_filter(const Hooks& hooks);
 
 }  // namespace vedette

@@ -3,6 +3,9 @@
 // its registers and memory; none may resume it. The empty base is the trace tier alone.
 #pragma once
 
+#include <vector>
+
+#include "capture/kernel/filter.h"
 #include "capture/kernel/ptrace.h"
 #include "capture/tracer/task.h"
 
@@ -14,6 +17,8 @@ struct Context;
 class Hooks {
  public:
   virtual ~Hooks() = default;
+  // What it wants of the filter, beside the rules of the capture set.
+  virtual void add_rules(std::vector<FilterRule>&) const {}
   // Before the first stop of all.
   virtual void on_begin(Context&, Calls&) {}
   // Some task has stopped: whatever happened before that must be on record now.

@@ -18,6 +18,7 @@
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/inline_agent.h"
 #include "capture/tracer/inline_drain.h"
+#include "capture/tracer/inline_filter.h"
 #include "capture/tracer/inline_patch.h"
 #include "capture/tracer/inline_rescue.h"
 #include "capture/tracer/inline_ticker.h"
@@ -31,6 +32,7 @@ class InlineTier final : public Hooks, private RingHome {
   // Whether this machine and kernel carry it at all; else it must not be used.
   bool is_possible() const { return page_.is_open(); }
 
+  void add_rules(std::vector<FilterRule>& rules) const override { add_inline_rules(rules, integrity_); }
   void on_begin(Context& context, Calls& calls) override;
   void on_any_stop() override;
   void on_tick() override;

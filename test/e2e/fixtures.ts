@@ -18,6 +18,14 @@ const BUILT = join(ROOT, "build/fixtures");
 const COMPILERS: Record<string, (source: string, out: string) => string[]> = {
   ".c": (source, out) => ["gcc", "-Wall", "-Wextra", "-O1", "-o", out, source, "-lpthread"],
   ".S": (source, out) => ["gcc", "-nostdlib", "-static", "-no-pie", "-o", out, source],
+  ".armv7": (source, out) => [
+    "sh",
+    "-c",
+    'arm-linux-gnueabihf-as -o "$2.o" "$1" && arm-linux-gnueabihf-ld -o "$2" "$2.o"',
+    "sh",
+    source,
+    out,
+  ],
   ".go": (source, out) => ["go", "build", "-o", out, source],
   ".rs": (source, out) => ["rustc", "-O", "-C", "target-feature=+crt-static", "-o", out, source],
 };
@@ -44,16 +52,20 @@ export function fixtures(): Fixture[] {
     });
 }
 
-// The fixture's executable, built when its source (or the header) is newer. Throws what the compiler said.
-export function buildFixture(name: string): string {
+// The fixture's executable, built when its source (or the header) is newer; for another processor (an `aarch64`), by Debian's
+// cross compiler, static. Throws what the compiler said.
+export function buildFixture(name: string, machine?: string): string {
   const fixture = fixtures().find((one) => one.name === name);
   if (fixture === undefined) throw new Error(`no fixture ${name}`);
-  const out = join(BUILT, name);
+  const folder = machine === undefined ? BUILT : join(BUILT, machine);
+  const out = join(folder, name);
   const newest = Math.max(statSync(fixture.source).mtimeMs, statSync(join(SOURCES, "expect.h")).mtimeMs);
   if (existsSync(out) && statSync(out).mtimeMs > newest) return out;
-  mkdirSync(BUILT, { recursive: true });
-  const [compiler, ...args] = COMPILERS[extname(fixture.source)]!(fixture.source, out);
-  execFileSync(compiler!, args, { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
+  mkdirSync(folder, { recursive: true });
+  const [native, ...args] = COMPILERS[extname(fixture.source)]!(fixture.source, out);
+  const compiler = machine === undefined ? native! : `${machine}-linux-gnu-${native}`;
+  if (machine !== undefined && !args.includes("-static")) args.push("-static");
+  execFileSync(compiler, args, { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
   return out;
 }
 

@@ -131,7 +131,7 @@ test("CLONE_UNTRACED does not untrace", async () => {
     .trim()
     .split("\n")
     .map((line) => line.split(" ")[0]!);
-  const made = of(events, "mkdir", { "evt.rawres": 0 });
+  const made = of(events, "mkdirat", { "evt.rawres": 0 });
   assert.equal(
     made.map((event) => String(event["proc.pid"])),
     children,

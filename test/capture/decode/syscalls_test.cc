@@ -81,8 +81,33 @@ TEST_CASE("a number finds its own row, and no other number finds one") {
     }
     CHECK(find_row(abi, UINT32_MAX) == nullptr);
   }
-  CHECK(rows_of(Abi::X32).empty());
+  for (const Abi refused : {Abi::X32, Abi::Arm}) CHECK(rows_of(refused).empty());
   CHECK(find_row(Abi::X32, 0x40000000) == nullptr);
+}
+
+TEST_CASE("what is refused may only end") {
+  constexpr uint32_t kExit = 1, kRead = 3, kExitGroup = 248;
+  CHECK(only_ends(Abi::Arm, kExit));
+  CHECK(only_ends(Abi::Arm, kExitGroup));
+  CHECK_FALSE(only_ends(Abi::Arm, kRead));
+  CHECK_FALSE(only_ends(Abi::X32, kExit));
+}
+
+TEST_CASE("arm64's flags of open are told in x86-64's places") {
+  constexpr uint32_t kDirectory = 0x4000, kNoFollow = 0x8000, kDirect = 0x10000, kLargeFile = 0x20000, kCloseOnExec = 0x80000;
+  OneCall c;
+  const auto flags = [&](Abi abi, uint64_t raw) {
+    REQUIRE(c.enter(number_of("openat", abi), {0, c.memory.put_text("f"), raw, 0}, abi));
+    return c.event.integer(slot::openat_::flags);
+  };
+  CHECK(flags(Abi::Aarch64, kDirectory | kCloseOnExec) == (0x10000 | kCloseOnExec));
+  CHECK(flags(Abi::Aarch64, kNoFollow) == 0x20000);
+  CHECK(flags(Abi::Aarch64, kDirect | 2) == (0x4000 | 2));
+  CHECK(flags(Abi::Aarch64, kLargeFile) == 0x8000);
+  for (const uint64_t raw : {kDirectory, kNoFollow, kDirect, kLargeFile}) CHECK(flags(Abi::X86_64, raw) == static_cast<int64_t>(raw));
+  const uint64_t how[3] = {kNoFollow, 0, 0};
+  REQUIRE(c.enter(number_of("openat2", Abi::Aarch64), {0, c.memory.put_text("f"), c.memory.put_value(how), 24}, Abi::Aarch64));
+  CHECK(c.event.integer(slot::openat2_::flags) == 0x20000);
 }
 
 TEST_CASE("every slot of every event is filled by a step of its row, and none twice") {

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inline tier: its times are the TSC's, its memory is System V's.
+#include "capture/agent/tiers.h"
+#include "capture/tracer/inline_tier.h"
+
+namespace vedette {
+
+std::unique_ptr<Hooks> make_inline_tier(const Options& options, const Clock& clock) {
+  if (!options.inline_tier || !clock.has_tsc()) return nullptr;
+  const Integrity integrity = options.strict ? Integrity::Strict : Integrity::Normal;
+  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, integrity);
+  return tier->is_possible() ? std::move(tier) : nullptr;
+}
+
+}  // namespace vedette

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A set of texts, made once and asked for each event. A hash looks at the size and at up to 24 bytes (the first, the middle
 // and the last eight), so asking costs the same for a name and for a long path; a table of at least twice as many places
-// as texts, probed linearly, holds the rest. Only what the policy put in is stored, so no event can make it slow.
+// as texts, probed linearly, holds the rest. Only what the policy put in is stored, so no event can make it slow. Most of what
+// is asked for is not there: a word of 64 bits, one for each kind of size and first byte, says so before anything is hashed.
+import { bit } from "./flag";
 import { Str } from "./str";
 import { utf8Size, writeUtf8 } from "./text";
 
@@ -13,6 +15,7 @@ export class StringSet {
   private count: i32 = 0;
   private shortest: u32 = u32.MAX_VALUE;
   private longest: u32 = 0;
+  private kinds: u64 = 0;
 
   constructor(texts: string[]) {
     let places: u32 = 4;
@@ -32,7 +35,7 @@ export class StringSet {
   }
 
   hasBytes(at: usize, size: u32): bool {
-    if (size < this.shortest || size > this.longest) return false;
+    if (size < this.shortest || size > this.longest || (this.kinds >> kindOf(at, size) & 1) == 0) return false;
     return load<u32>(this.place(at, size), 4) != 0;
   }
 
@@ -48,6 +51,7 @@ export class StringSet {
     this.count++;
     this.shortest = min(this.shortest, size);
     this.longest = max(this.longest, size);
+    this.kinds |= size == 0 ? u64.MAX_VALUE : bit(kindOf(copy, size)); // an empty text has no first byte
   }
 
   /** Where the bytes stand in the table, or the free place where they would. */
@@ -63,6 +67,10 @@ export class StringSet {
     }
   }
 }
+
+/** Of the size and the first byte: 0 to 63. */
+// @ts-ignore: decorator
+@inline function kindOf(at: usize, size: u32): u64 { return (<u64>load<u8>(at) ^ <u64>(size << 3)) & 63; }
 
 /** Of the size and up to 24 of the bytes. Reads up to 7 bytes beyond the end and masks them: frame and copies have that room. */
 export function hashOf(at: usize, size: u32): u32 {

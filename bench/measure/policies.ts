@@ -6,6 +6,7 @@ import { typesIn } from "../../host/engine/feed.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
 import { loadPolicies } from "../../host/policy/load.js";
 import type { Batch } from "../../host/wire/batch.js";
+import { cpuMs } from "./cpu.js";
 import { recordBatches } from "./record.js";
 
 /** It looks at files, of which every recording is full; a policy that has nothing in a batch is not even called. */
@@ -36,7 +37,7 @@ export async function measurePolicies(counts: readonly number[], batches?: reado
   });
 }
 
-/** The best round: what else runs on the machine can only slow it down. */
+/** Events a second of processor time, in the best round: what else runs on the machine can only slow it down. */
 export function measureRunners(runners: readonly PolicyRunner[], batches: readonly Batch[]): number {
   const types = batches.map(typesIn);
   const pass = (): void => {
@@ -51,13 +52,13 @@ export function measureRunners(runners: readonly PolicyRunner[], batches: readon
   return best;
 }
 
-/** Passes a second. */
+/** Passes a second of processor time. */
 function round(pass: () => void, ms: number): number {
-  const begun = performance.now();
+  const begun = cpuMs();
   let passes = 0;
-  while (performance.now() - begun < ms) {
+  while (cpuMs() - begun < ms) {
     pass();
     passes++;
   }
-  return (passes * 1000) / (performance.now() - begun);
+  return (passes * 1000) / (cpuMs() - begun);
 }

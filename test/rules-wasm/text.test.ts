@@ -2,6 +2,7 @@
 // Time limit: 180 s.
 // Text, sets, globs and addresses of the SDK, against answers worked out by hand. The policy notes one letter a check: what is
 // true. The expectations stand beside the checks, so that a wrong one names itself.
+import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp, loadSource, Running, type ShortEvent } from "./shared.js";
@@ -182,6 +183,43 @@ export function mask(e: Openat): bool {
     "mask true false true true true false false true false",
   ]);
 });
+
+test("sets of names and of paths hold what a plain list does, whatever stands in them", async () => {
+  const policy = await loadSource(
+    `import { note, Openat, param, PrefixSet, Priority, rule, StringSet } from "vedette";
+const NAMES = new StringSet(param.strings("texts"));
+const PATHS = new PrefixSet(param.strings("texts"));
+@rule({ name: "sets", priority: Priority.Debug })
+export function sets(e: Openat): bool {
+  note(\`\${NAMES.has(e.fd.nameraw)} \${PATHS.has(e.fd.nameraw)}\`);
+  return true;
+}`,
+    "parameters: {texts: {type: strings, default: []}}\n",
+  );
+  const text = fc.oneof(
+    fc
+      .array(fc.constantFrom("a", "b", "etc", "shadow", "ssl2", "größe"), { maxLength: 4 })
+      .map((parts) => `/${parts.join("/")}`),
+    fc.string({ maxLength: 12, unit: fc.constantFrom("a", "b", "/") }),
+  );
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 12 }), fc.array(text, { minLength: 1, maxLength: 12 }), (texts, asked) => {
+      const running = new Running({ ...policy, parameters: { texts } });
+      const events = asked.map((name): ShortEvent => ["openat", { name, flags: 0 }]);
+      assert.equal(
+        running.judge(...events),
+        asked.map((one) => `sets ${texts.includes(one)} ${texts.some((prefix) => isBelow(one, prefix))}`),
+      );
+    }),
+    { numRuns: 200 },
+  );
+});
+
+function isBelow(path: string, prefix: string): boolean {
+  const bare = prefix.length > 1 ? prefix.replace(/(?!^)\/+$/, "") : prefix;
+  if (bare === "") return false;
+  return path === bare || path.startsWith(bare === "/" ? "/" : `${bare}/`);
+}
 
 test.after(cleanUp);
 test.run();

@@ -2,7 +2,7 @@
 //
 // tenants.mjs RECORDING FOLDER: measures an engine with many tenants in a process of its own, on the built code, as it is deployed;
 // prints one JSON object. FOLDER holds two policies, `endless` (never returns from a record with the result -99) and `other`.
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const built = (name) => import(`../../build/js/host/${name}.js`);
@@ -12,12 +12,15 @@ const { Feed } = await built("engine/feed");
 const { readRecording } = await built("engine/recording");
 const { PolicyCompiler } = await built("policy/compile");
 const { loadPolicies, loadPolicy } = await built("policy/load");
+const { PolicyWatch } = await built("policy/watch");
 const { openBatch } = await built("wire/batch");
 const { BatchBuilder } = await built("wire/builder");
 
 const TENANTS = 50;
 const WORKERS = 2;
-const SWAPS = 50;
+const SWAPS = 30;
+/** Between two changes of a file: chokidar does not tell of one that comes within 50 ms of another. */
+const APART_MS = 250;
 const PUMP_MS = 3000;
 const RING = 16 << 20;
 const SILENT = { onAlert: () => {}, onFault: () => {}, onLog: () => {} };
@@ -90,16 +93,36 @@ function childRss() {
   return children.reduce((sum, pid) => sum + rss(pid), 0) / 1024;
 }
 
-/** From the order to the new policy's place, with the module compiled: the median. */
+/** From the change of a file in policies.d, a module that is compiled, to the new version's place among the others: the median. */
 async function measureSwap() {
   const feed = new Feed();
   const engine = await Engine.start({ ring: feed.ring, readers: [feed.reader()], policies, ...SILENT });
+  const watched = join(folder, "policies.d");
+  const live = join(watched, "team/policy");
+  mkdirSync(live, { recursive: true });
+  writeFileSync(join(live, "policy.yaml"), "name: swapped\n");
+  const modules = [endless, other].map(({ admitted }) => admitted.bytes);
+  const put = (i) => {
+    writeFileSync(join(watched, ".new"), modules[i % 2]);
+    renameSync(join(watched, ".new"), join(live, "policy.wasm"));
+  };
+  put(0);
+  let onNews = () => {};
+  const options = { folder: watched, engine, tenants: null, requireSigned: false, onNews: (news) => onNews(news) };
+  const watch = await PolicyWatch.open(options);
   const times = [];
-  for (let id = 0, i = 0; i < SWAPS; i++) {
+  for (let i = 1; i <= SWAPS; i++) {
     const begun = performance.now();
-    id = await engine.replace(id, policies[1]);
+    const news = new Promise((resolve) => {
+      onNews = resolve;
+    });
+    put(i);
+    const { kind } = await news;
+    if (kind !== "replaced") throw new Error(`the policy was ${kind}`);
     times.push(performance.now() - begun);
+    await new Promise((resolve) => setTimeout(resolve, APART_MS));
   }
+  await watch.close();
   await engine.stop();
   return times.sort((a, b) => a - b)[SWAPS >> 1];
 }

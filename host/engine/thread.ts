@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a thread from one of our files: the built one, or, when we run from the sources (tests), the TypeScript one, for which
-// a thread must register tsx anew: Node hands a thread its process's flags, but not what they registered.
+// Starts a thread from one of our files: the built one, which the build has made into one file with all that it imports, or, when we
+// run from the sources (tests), the TypeScript one, for which a thread must register tsx anew: Node hands a thread its
+// process's flags, but not what they registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 
 /** `file`: relative to this folder, without its ending. */
 export function startThread(file: string, options: WorkerOptions): Worker {
-  const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".js"}`, import.meta.url);
+  const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, import.meta.url);
   if (!IS_SOURCE) return new Worker(url, options);
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;
   return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, {

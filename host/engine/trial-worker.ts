@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread of trial.ts: a new instance for each case, so that no case sees what another left.
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
 import { PolicyInstance, type Trap } from "../wasm/instance.js";
 import { type Batch, openBatch } from "../wire/batch.js";
@@ -10,8 +10,10 @@ import type { TrialCase, TrialMeasure, TrialResult } from "./trial.js";
 const START = { index: 0, offset: 0 };
 const WARM_SHARE = 0.3;
 
-parentPort?.postMessage("ready");
-for (const one of workerData as readonly TrialCase[]) parentPort?.postMessage(runCase(one));
+parentPort?.on("message", (one: TrialCase) => {
+  parentPort?.postMessage("begun");
+  parentPort?.postMessage(runCase(one));
+});
 
 function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
   const alerts: TrialResult["alerts"][number][] = [];

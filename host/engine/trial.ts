@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lets a policy judge given batches, outside of a running engine: for tests.yaml, benchmarks and the self-test before a
 // swap. The code is an author's and may never return, so it runs in a thread that is ended when one case takes too long.
+import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
 import type { LoadedPolicy } from "./policy.js";
 import { startThread } from "./thread.js";
@@ -34,39 +35,83 @@ const CASE_MS_MAX = 5000;
 
 /** Runs the cases in order; the result of each. */
 export async function runTrials(cases: readonly TrialCase[], caseMs: number = CASE_MS_MAX): Promise<TrialResult[]> {
-  const results: TrialResult[] = [];
-  while (results.length < cases.length) {
-    await runSome(cases.slice(results.length), results, caseMs);
+  const stage = new TrialStage();
+  try {
+    return await stage.run(cases, caseMs);
+  } finally {
+    stage.close();
   }
-  return results;
 }
 
-/** One thread's life: until all cases are done, or one has to be ended. */
-function runSome(cases: readonly TrialCase[], results: TrialResult[], caseMs: number): Promise<void> {
-  const worker = startThread("./trial-worker", { workerData: cases });
-  const goal = results.length + cases.length;
-  return new Promise((resolve, reject) => {
-    const stop = (fault: string): void => {
-      results.push({ alerts: [], logs: [], fault, measure: null });
-      void worker.terminate();
-    };
-    const late = (): void => stop(`it took longer than ${caseMs / 1000} s`);
-    let isReady = false;
-    let timer: NodeJS.Timeout | undefined;
-    worker.on("message", (result: TrialResult | "ready") => {
-      clearTimeout(timer);
-      if (result === "ready") isReady = true;
-      else results.push(result);
-      if (results.length < goal) timer = setTimeout(late, caseMs);
+/** A thread that cases run in, one after the other; the next one when it had to be ended. */
+export class TrialStage {
+  #worker: Worker | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Starts the thread before it is needed. */
+  warm(): void {
+    if (this.#worker !== null) return;
+    const worker = startThread("./trial-worker", {});
+    worker.unref();
+    worker.once("exit", () => {
+      if (this.#worker === worker) this.#worker = null;
     });
-    worker.on("error", (error) => {
-      clearTimeout(timer);
-      if (isReady) stop(error.message);
-      else reject(error);
+    this.#worker = worker;
+  }
+
+  /** Runs the cases in order, behind those that were there before; the result of each. */
+  run(cases: readonly TrialCase[], caseMs: number = CASE_MS_MAX): Promise<TrialResult[]> {
+    const results = this.#last.then(() => this.#runAll(cases, caseMs));
+    this.#last = results.catch(() => undefined);
+    return results;
+  }
+
+  close(): void {
+    void this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  async #runAll(cases: readonly TrialCase[], caseMs: number): Promise<TrialResult[]> {
+    const results: TrialResult[] = [];
+    for (const one of cases) results.push(await this.#runOne(one, caseMs));
+    return results;
+  }
+
+  #runOne(one: TrialCase, caseMs: number): Promise<TrialResult> {
+    this.warm();
+    const worker = this.#worker as Worker;
+    worker.ref();
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      let isReady = false;
+      const end = (): void => {
+        clearTimeout(timer);
+        worker.off("message", onMessage).off("error", onError);
+        worker.unref();
+      };
+      const fail = (fault: string): void => {
+        end();
+        this.close();
+        resolve({ alerts: [], logs: [], fault, measure: null });
+      };
+      // The time of a case begins when the thread has it: one that starts on a busy machine is nobody's fault.
+      const onMessage = (said: TrialResult | "begun"): void => {
+        isReady = true;
+        if (said === "begun") {
+          timer = setTimeout(() => fail(`it took longer than ${caseMs / 1000} s`), caseMs);
+          return;
+        }
+        end();
+        resolve(said);
+      };
+      const onError = (error: Error): void => {
+        end();
+        this.close();
+        if (isReady) resolve({ alerts: [], logs: [], fault: error.message, measure: null });
+        else reject(error);
+      };
+      worker.on("message", onMessage).on("error", onError);
+      worker.postMessage(one);
     });
-    worker.on("exit", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  }
 }

@@ -5,24 +5,24 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPolicy } from "../engine/policy.js";
-import { runTrials } from "../engine/trial.js";
+import type { TrialStage } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
 import { runPolicyTests } from "./test-run.js";
 
-const EVENTS = 512;
-const WARM_MS = 20;
+const EVENTS = 128;
+const WARM_MS = 5;
 const CASE_MS = 2000;
 /** For one event: a thousand times what a rule takes. */
 const NS_PER_EVENT_MAX = 50_000;
 
 /** Throws VEDETTE_POLICY_SELF_TEST or VEDETTE_POLICY_TOO_SLOW. `path` is what messages call the policy. */
-export async function selfTest(policy: LoadedPolicy, path: string): Promise<void> {
+export async function selfTest(policy: LoadedPolicy, path: string, stage: TrialStage): Promise<void> {
   const hasTests = existsSync(join(policy.folder, TEST_FILE));
   const [report, [result]] = await Promise.all([
-    hasTests ? runPolicyTests(policy) : null,
-    runTrials([{ policy, batches: [warmUp(policy)], measureMs: WARM_MS }], CASE_MS),
+    hasTests ? runPolicyTests(policy, (cases) => stage.run(cases, CASE_MS)) : null,
+    stage.run([{ policy, batches: [warmUp(policy)], measureMs: WARM_MS }], CASE_MS),
   ]);
   const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);
   if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");

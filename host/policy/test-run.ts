@@ -25,10 +25,10 @@ export interface TestReport {
 }
 
 /** Runs the tests in the policy's folder. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
-export async function runPolicyTests(policy: LoadedPolicy): Promise<TestReport> {
+export async function runPolicyTests(policy: LoadedPolicy, run: typeof runTrials = runTrials): Promise<TestReport> {
   const { tests, file } = readTests(policy.folder);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
-  const results = await runTrials(made.map(({ policy: one, bytes }) => ({ policy: one, batches: [bytes] })));
+  const results = await run(made.map(({ policy: one, bytes }) => ({ policy: one, batches: [bytes] })));
   const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made).times));
   return { outcomes, missing: missingTests(policy, tests) };
 }

@@ -4,14 +4,15 @@
 // only then swap it in between two batches. What fails on the way leaves the version that runs where it is, and says why.
 // One policy is worked on at a time, in the order of their paths.
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Engine } from "../engine/engine.js";
 import type { LoadedPolicy } from "../engine/policy.js";
+import { TrialStage } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
-import { PolicyCompiler } from "./compile.js";
-import { loadPolicy } from "./load.js";
+import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
+import { loadPolicy, MODULE_FILE } from "./load.js";
 import { POLICY_FILE } from "./policy-file.js";
 import { selfTest } from "./self-test.js";
 import { checkSignature } from "./signature.js";
@@ -52,17 +53,25 @@ export interface WatchEntry {
 
 type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string };
 
-/** A folder that is being copied in changes for a while. */
+/**
+ * A folder that is being copied in changes for a while. A module says itself whether it is whole, so it is looked at soon, and
+ * once more when all has settled: chokidar tells of a file's changes once in 50 ms, and not of the last one.
+ */
 const SETTLE_MS = 150;
-/** The compiler takes 300 MB: it is let go when nothing was compiled for so long. */
-const COMPILER_MS = 5000;
+const SOON_MS = 10;
+/** The compiler takes 300 MB, and a thread for trials 10: they are let go when nothing came for so long. */
+const TOOLS_MS = 5000;
 
 export class PolicyWatch {
   readonly #options: WatchOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #compiler = new PolicyCompiler();
+  readonly #stage = new TrialStage();
+  /** Where something changed that was not looked at yet. */
+  readonly #changed = new Set<string>();
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -84,11 +93,7 @@ export class PolicyWatch {
 
   /** Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with. */
   rescan(): Promise<void> {
-    clearTimeout(this.#idle);
-    this.#work = this.#work.then(() => this.#scan());
-    return this.#work.then(() => {
-      this.#idle = setTimeout(() => this.#compiler.close(), COMPILER_MS).unref();
-    });
+    return this.#scanNext(() => true);
   }
 
   entries(): readonly WatchEntry[] {
@@ -97,21 +102,21 @@ export class PolicyWatch {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#idle);
+    for (const timer of [this.#timer, this.#soon, this.#idle]) clearTimeout(timer);
     await this.#watcher?.close();
     await this.#work;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#compiler.close();
+    this.#stage.close();
   }
 
   async #watch(): Promise<void> {
     const watcher = watch(this.#options.folder, { ignoreInitial: true, followSymlinks: false });
     this.#watcher = watcher;
-    watcher.on("all", (_event, path) => {
-      if (path.endsWith(".ts")) this.#compiler.warm();
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.rescan(), SETTLE_MS);
-    });
+    watcher.on("all", (_event, path) => this.#onChange(path));
     await new Promise<void>((resolve, reject) => {
       watcher.once("ready", resolve);
       watcher.once("error", (error) =>
@@ -121,14 +126,43 @@ export class PolicyWatch {
     watcher.on("error", () => undefined); // a folder that went away is seen by the scan
   }
 
-  async #scan(): Promise<void> {
+  #onChange(path: string): void {
+    if (path.endsWith(".ts")) this.#compiler.warm();
+    this.#stage.warm();
+    const [tenant = "", policy = ""] = relative(this.#options.folder, path).split(sep);
+    this.#changed.add(`${tenant}/${policy}`);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#settled(), SETTLE_MS);
+    if (!isModule(join(this.#options.folder, tenant, policy))) return;
+    clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => void this.#scanNext((key) => this.#changed.has(key)), SOON_MS);
+  }
+
+  #settled(): void {
+    const changed = new Set(this.#changed);
+    this.#changed.clear();
+    void this.#scanNext((key) => changed.has(key));
+  }
+
+  #scanNext(isAsked: (key: string) => boolean): Promise<void> {
+    clearTimeout(this.#idle);
+    this.#work = this.#work.then(() => this.#scan(isAsked));
+    return this.#work.then(() => {
+      clearTimeout(this.#idle);
+      this.#idle = setTimeout(() => this.#letGo(), TOOLS_MS).unref();
+    });
+  }
+
+  /** What came or went is seen in any case; what changed, where it is asked about. */
+  async #scan(isAsked: (key: string) => boolean): Promise<void> {
     if (this.#isClosed) return;
     const found = findFolders(this.#options.folder);
     for (const [key, entry] of [...this.#entries]) if (!found.has(key)) await this.#drop(key, entry);
     for (const [key, { tenant, policy, path }] of found) {
       if (this.#isClosed) return;
-      const entry = this.#entries.get(key) ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "" };
-      await this.#look(key, entry);
+      const known = this.#entries.get(key);
+      if (known !== undefined && !isAsked(key)) continue;
+      await this.#look(key, known ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "" });
     }
   }
 
@@ -163,7 +197,7 @@ export class PolicyWatch {
     if (this.#options.requireSigned || tenant.keys.length > 0) checkSignature(snapshot.folder, tenant.keys, entry.path);
     const { modules: limits, tenancy } = tenant;
     const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy });
-    await selfTest(loaded, entry.path);
+    await selfTest(loaded, entry.path, this.#stage);
     return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
   }
 
@@ -202,6 +236,11 @@ function findFolders(root: string): Map<string, Pick<WatchEntry, "tenant" | "pol
     }
   }
   return found;
+}
+
+/** Of a policy that needs no compiler. */
+function isModule(path: string): boolean {
+  return existsSync(join(path, MODULE_FILE)) && !existsSync(join(path, SOURCE_FILE));
 }
 
 function foldersIn(folder: string): string[] {

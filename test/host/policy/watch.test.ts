@@ -119,6 +119,25 @@ test("a change replaces, what does not change stays, what goes is removed", asyn
   await bench.watch.close();
 });
 
+test("of changes that follow one another closely the last one counts", async () => {
+  const bench = new Bench();
+  bench.put("a", "one");
+  await bench.open();
+  for (const [module, pauseMs] of [
+    [OTHER, 30],
+    [GOOD, 30],
+    [OTHER, 0],
+  ] as const) {
+    bench.put("a", "one", { "policy.wasm": module });
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  for (let i = 0; i < 200 && bench.engine.log.at(-1) !== "add 2"; i++)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.is(bench.engine.log.at(-1), "add 2");
+  await bench.watch.close();
+});
+
 const BAD: readonly (readonly [
   title: string,
   files: Readonly<Record<string, string | Uint8Array>>,

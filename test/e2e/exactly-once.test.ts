@@ -9,8 +9,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Exactness } from "../../bench/measure/exactness.js";
 import { comparable, markedRegion, multisetDifference, parseExpected } from "./fixtures.js";
-import { environment, hasCommand, ROOT, scratch, selected } from "./programs.js";
+import { environment, hasCommand, ROOT, run, scratch, selected } from "./programs.js";
 import { isOwn, trace } from "./traces.js";
 
 const FOLDER = join(ROOT, "build/fixtures");
@@ -85,5 +86,32 @@ if (chosen.length === rows.length) {
     );
   });
 }
+
+test("hundreds of thousands of calls by 1 and by 16 threads: each record is the next one, to the byte, and eBPF counts the same", async () => {
+  const { stdout, status, stderr } = await run(
+    [
+      process.execPath,
+      "--import",
+      "tsx",
+      join(ROOT, "bench/exact.ts"),
+      "--calls",
+      "300000",
+      "--threads",
+      "1,16",
+      "--json",
+    ],
+    { limitMs: 120_000 },
+  );
+  const { runs } = JSON.parse(stdout || `{"runs": []}`) as { runs: Exactness[] };
+  for (const one of runs) {
+    assert.equal(one.faults, []);
+    assert.is(one.right, one.made);
+    assert.is(one.lost, 0);
+    if (one.counts[0]!.ebpf === null) console.log(`no count by eBPF: ${one.ebpf}`);
+    assert.ok(one.agrees, `${one.ebpf}: ${JSON.stringify(one.counts)}`);
+  }
+  assert.is(runs.length, 2, stderr);
+  assert.is(status, 0, stderr);
+});
 
 test.run();

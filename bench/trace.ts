@@ -22,6 +22,8 @@ export interface TraceReport {
   readonly calls: CallCost;
   readonly memory: AgentMemory;
   readonly encoder: EncoderSpeed;
+  /** The inline tier's reader: ns from a ring to the batch, by mix of calls. */
+  readonly drain: Readonly<Record<string, number>>;
   readonly policies: readonly PolicySpeed[];
   readonly bars: typeof BARS;
 }
@@ -29,7 +31,8 @@ export interface TraceReport {
 const report: TraceReport = {
   calls: measureCalls(),
   memory: await measureMemory(),
-  encoder: measureEncoder(),
+  encoder: measured("encode-bench") as EncoderSpeed,
+  drain: measured("drain-bench") as Record<string, number>,
   policies: await measurePolicies(POLICIES),
   bars: BARS,
 };
@@ -37,12 +40,12 @@ if (process.argv.includes("--json")) console.log(JSON.stringify(report));
 else print(report);
 process.exit(0);
 
-function measureEncoder(): EncoderSpeed {
+function measured(bench: string): unknown {
   execFileSync("make", ["-C", join(ROOT, "capture"), "bench"], { stdio: "ignore" });
-  return JSON.parse(execFileSync(join(ROOT, "build/encode-bench"), { encoding: "utf8", timeout: 60_000 }));
+  return JSON.parse(execFileSync(join(ROOT, "build", bench), { encoding: "utf8", timeout: 60_000 }));
 }
 
-function print({ calls, memory, encoder, policies }: TraceReport): void {
+function print({ calls, memory, encoder, drain, policies }: TraceReport): void {
   const millions = (value: number): string => `${(value / 1e6).toFixed(1)} million/s`;
   const bar = (good: boolean, text: string): string => `${good ? "met" : "not met"}: ${text}`;
   const rows: [string, string, string][] = [
@@ -64,6 +67,11 @@ function print({ calls, memory, encoder, policies }: TraceReport): void {
       bar(encoder.encoder_events_per_second >= BARS.encoderEventsPerSecond, "2 million/s"),
     ],
     ["decode and state before it", `${encoder.decode_and_state_ns_per_event.toFixed(0)} ns an event`, ""],
+    ...Object.entries(drain).map(([mix, ns]): [string, string, string] => [
+      `from a ring to the batch, ${mix.replace("_ns_per_event", "")}`,
+      `${ns.toFixed(0)} ns an event`,
+      "",
+    ]),
     ...policies.map(({ policies: count, eventsPerSecond }): [string, string, string] => [
       `events through ${count} ${count === 1 ? "policy" : "policies"}`,
       millions(eventsPerSecond),

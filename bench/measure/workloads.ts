@@ -5,7 +5,8 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildProgram, ROOT } from "./programs.js";
+import { EVENTS } from "../../build/generated/events.js";
+import { buildProgram, ROOT, VEDETTE } from "./programs.js";
 import type { Watcher } from "./watchers.js";
 
 export interface Workload {
@@ -13,10 +14,17 @@ export interface Workload {
   readonly unit: "ns" | "ms" | "/s";
   /** Calls a round makes, where that is known: gives the added time per call. */
   readonly calls?: number;
-  /** The program alone, for counting events and tiers; absent where it is a server. */
-  readonly argv?: readonly string[];
   readonly needs?: readonly string[];
   run(watcher: Watcher): number | Promise<number>;
+  /** Runs it once more under a watcher that counts. */
+  count(watcher: Watcher): unknown;
+}
+
+export interface Counted {
+  readonly events: number;
+  readonly lost: number;
+  /** Of the calls that may be recorded inline, the share that was. */
+  readonly inline: number;
 }
 
 const SCRATCH = mkdtempSync("/dev/shm/vedette-bench-");
@@ -42,9 +50,9 @@ function loop(name: string, kind: string, calls: number, rounds: number): Worklo
     name,
     unit: "ns",
     calls,
-    argv: [program, kind, "50000"],
     run: (watcher) =>
       Number(output(watcher, [program, kind, String(watcher.isSlow ? Math.ceil(rounds / 100) : rounds)])),
+    count: (watcher) => output(watcher, [program, kind, "50000"]),
   };
 }
 
@@ -52,13 +60,16 @@ function timed(name: string, argv: readonly string[], prepare: () => void = () =
   return {
     name,
     unit: "ms",
-    argv,
     needs: needs.length > 0 ? needs : [argv[0]!],
     run: (watcher) => {
       prepare();
       const begun = performance.now();
       output(watcher, argv);
       return performance.now() - begun;
+    },
+    count: (watcher) => {
+      prepare();
+      output(watcher, argv);
     },
   };
 }
@@ -72,32 +83,28 @@ function served(
   needs: string[],
 ): Workload {
   let next = 17000 + (process.pid % 1000) * 8;
-  return {
-    name,
-    unit: "/s",
-    needs,
-    run: async (watcher) => {
-      const port = next++;
-      const [command, ...args] = [...watcher.before, ...argv(port)];
-      const server = spawn(command!, args, {
-        env: { ...process.env, ...watcher.env },
-        stdio: "ignore",
-        detached: true,
+  const run = async (watcher: Watcher): Promise<number> => {
+    const port = next++;
+    const [command, ...args] = [...watcher.before, ...argv(port)];
+    const server = spawn(command!, args, {
+      env: { ...process.env, ...watcher.env },
+      stdio: "ignore",
+      detached: true,
+    });
+    try {
+      await listening(port);
+      const [asks, ...how] = client(port);
+      const said = spawnSync(asks!, how, { encoding: "utf8", timeout: LIMIT_MS }).stdout;
+      return Number(parse.exec(said)?.[1] ?? Number.NaN);
+    } finally {
+      process.kill(-server.pid!, "SIGTERM");
+      await new Promise((done) => {
+        const late = setTimeout(() => process.kill(-server.pid!, "SIGKILL"), 3000);
+        server.on("exit", () => done(clearTimeout(late)));
       });
-      try {
-        await listening(port);
-        const [asks, ...how] = client(port);
-        const said = spawnSync(asks!, how, { encoding: "utf8", timeout: LIMIT_MS }).stdout;
-        return Number(parse.exec(said)?.[1] ?? Number.NaN);
-      } finally {
-        process.kill(-server.pid!, "SIGTERM");
-        await new Promise((done) => {
-          const late = setTimeout(() => process.kill(-server.pid!, "SIGKILL"), 3000);
-          server.on("exit", () => done(clearTimeout(late)));
-        });
-      }
-    },
+    }
   };
+  return { name, unit: "/s", needs, run, count: run };
 }
 
 async function listening(port: number): Promise<void> {
@@ -122,25 +129,22 @@ function tree(files: number): string {
   });
 }
 
-const fio: Workload = {
-  name: "fio psync 4 KiB on tmpfs",
-  unit: "/s",
-  needs: ["fio"],
-  run: (watcher) => {
-    const args = [
-      "--name=x",
-      "--ioengine=psync",
-      "--rw=randread",
-      "--bs=4k",
-      "--size=64m",
-      `--directory=${SCRATCH}`,
-      "--runtime=2",
-      "--time_based",
-    ];
-    const report = output(watcher, ["fio", ...args, "--output-format=json"]);
-    return (JSON.parse(report.slice(report.indexOf("{"))) as { jobs: { read: { iops: number } }[] }).jobs[0]!.read.iops;
-  },
-};
+function fioRun(watcher: Watcher): number {
+  const args = [
+    "--name=x",
+    "--ioengine=psync",
+    "--rw=randread",
+    "--bs=4k",
+    "--size=64m",
+    `--directory=${SCRATCH}`,
+    "--runtime=2",
+    "--time_based",
+  ];
+  const report = output(watcher, ["fio", ...args, "--output-format=json"]);
+  return (JSON.parse(report.slice(report.indexOf("{"))) as { jobs: { read: { iops: number } }[] }).jobs[0]!.read.iops;
+}
+
+const fio: Workload = { name: "fio psync 4 KiB on tmpfs", unit: "/s", needs: ["fio"], run: fioRun, count: fioRun };
 
 function redis(pipeline: number): Workload {
   return served(
@@ -242,7 +246,7 @@ export function workloads(): Workload[] {
       'const fs=require("fs");for(let i=0;i<20000;i++)fs.readFileSync("/etc/hostname")',
     ]),
     timed("Python, imports", [
-      "python3",
+      pythonItself(),
       "-c",
       "import asyncio,json,http.client,unittest,sqlite3,xml.dom.minidom,email,decimal,logging.config",
     ]),
@@ -253,21 +257,30 @@ export function isInstalled(command: string): boolean {
   return command.includes("/") || spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 }
 
-export function eventsOf(argv: readonly string[]): { events: number; lost: number; inline: number } | undefined {
+// Behind `python3` there may be a shell script that looks for one.
+function pythonItself(): string {
+  const asked = spawnSync("python3", ["-c", "import os, sys; print(os.path.realpath(sys.executable))"], {
+    encoding: "utf8",
+  });
+  return asked.status === 0 ? asked.stdout.trim() : "python3";
+}
+
+const HOT = new Set(EVENTS.filter((event) => event.tier === "hot").map((event) => event.name));
+
+/** What a run of the workload makes of events. A server's client is not counted: it is not watched. */
+export async function countEvents(workload: Workload): Promise<Counted> {
   const path = at("summary.json");
-  const args = [join(ROOT, "build/js/host/main.js"), "trace", "--summary", "--json", "-o", path, "--", ...argv];
-  if (spawnSync(process.execPath, args, { timeout: LIMIT_MS, stdio: "ignore" }).error !== undefined) return undefined;
+  rmSync(path, { force: true });
+  await workload.count({ name: "count", before: [...VEDETTE, "trace", "--summary", "--json", "-o", path, "--"] });
   const summary = JSON.parse(readFileSync(path, "utf8")) as {
     events: number;
     lost: number;
     calls: Record<string, { count: number; tiers: { inline: number } }>;
   };
-  return { events: summary.events, lost: summary.lost, inline: hotShare(summary.calls) };
-}
-
-// Of the calls that can be recorded inline, those that were.
-function hotShare(calls: Record<string, { count: number; tiers: { inline: number } }>): number {
-  const hot = Object.values(calls).filter((call) => call.tiers.inline > 0);
+  const hot = Object.entries(summary.calls)
+    .filter(([name]) => HOT.has(name))
+    .map(([, call]) => call);
   const all = hot.reduce((sum, call) => sum + call.count, 0);
-  return all === 0 ? 0 : hot.reduce((sum, call) => sum + call.tiers.inline, 0) / all;
+  const inline = hot.reduce((sum, call) => sum + call.tiers.inline, 0);
+  return { events: summary.events, lost: summary.lost, inline: all === 0 ? 0 : inline / all };
 }

@@ -45,8 +45,8 @@ export async function summary(argv: string[], options: RunOptions = {}): Promise
 }
 
 export interface Summary {
-  calls: Record<string, { count: number; errors: number }>;
-  lost: Record<string, number>;
+  calls: Record<string, { count: number; errors: number; tiers: { trace: number; inline: number } }>;
+  lost: number;
   unpatched: { site: string; traps: number }[];
 }
 

@@ -6,34 +6,35 @@
 // whose name holds one of them.
 import { cpus, loadavg, release } from "node:os";
 import { judge } from "./measure/bars.js";
+import { countEvents } from "./measure/counts.js";
+import type { Taken, Workload } from "./measure/kinds.js";
 import { median } from "./measure/median.js";
 import { headLine, markdown, type Row, textLine } from "./measure/table.js";
 import { type Watcher, watchers } from "./measure/watchers.js";
-import { countEvents, isInstalled, type Workload, workloads } from "./measure/workloads.js";
+import { isInstalled, workloads } from "./measure/workloads.js";
 
 const ROUNDS = 5;
 
 async function measure(workload: Workload, able: readonly Watcher[], rounds: number): Promise<Row> {
-  const taken = new Map<string, number[]>(able.map((watcher) => [watcher.name, []]));
+  const taken = new Map<string, Taken[]>(able.map((watcher) => [watcher.name, []]));
   for (let round = 0; round < rounds; round++) {
     // What stops at every call is slow and steady: once is enough.
     for (const watcher of able)
       if (round === 0 || !watcher.isSlow) taken.get(watcher.name)!.push(await workload.run(watcher));
   }
-  const values = Object.fromEntries(
-    [...taken].map(([name, list]) => [name, median(list.filter((value) => !Number.isNaN(value)))]),
-  );
-  const native = values.native!;
-  const ratio = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, workload.unit === "/s" ? value / native : native / value]),
-  );
-  const calls = workload.calls;
-  const added =
-    calls === undefined
-      ? {}
-      : Object.fromEntries(Object.entries(values).map(([name, value]) => [name, (value - native) / calls]));
+  const values = medians(taken, ({ value }) => value);
+  const cpuNs = medians(taken, (one) => one.cpuNs);
+  const speed = (name: string): number =>
+    workload.unit === "/s" ? values[name]! / values.native! : values.native! / values[name]!;
+  const ratio = Object.fromEntries(Object.keys(values).map((name) => [name, speed(name)]));
   const counted = await countEvents(workload);
-  return { workload: workload.name, unit: workload.unit, values, ratio, addedNsPerCall: added, ...counted };
+  return { workload: workload.name, unit: workload.unit, calls: workload.calls, values, cpuNs, ratio, ...counted };
+}
+
+function medians(taken: ReadonlyMap<string, readonly Taken[]>, part: (one: Taken) => number): Record<string, number> {
+  return Object.fromEntries(
+    [...taken].map(([name, list]) => [name, median(list.map(part).filter((value) => !Number.isNaN(value)))]),
+  );
 }
 
 const args = process.argv.slice(2);

@@ -7,11 +7,13 @@ import type { Verdict } from "./bars.js";
 export interface Row {
   readonly workload: string;
   readonly unit: string;
+  /** Calls a round makes, where that is known. */
+  readonly calls: number | undefined;
   readonly values: Readonly<Record<string, number>>;
   /** Share of native speed, by watcher. */
   readonly ratio: Readonly<Record<string, number>>;
-  /** By watcher; empty where the calls of a round are not known. */
-  readonly addedNsPerCall: Readonly<Record<string, number>>;
+  /** Processor time: see kinds.ts. */
+  readonly cpuNs: Readonly<Record<string, number>>;
   readonly events?: number;
   readonly lost?: number;
   /** Share of the calls that may be recorded inline. */
@@ -50,30 +52,68 @@ export function textLine(row: Row, names: readonly string[]): string {
   return `${`${row.workload} [${row.unit}]`.padEnd(36)}${cells.map((one) => one.padStart(16)).join("")}`;
 }
 
+/** What a call takes longer under a watcher: by the clock, or of the processor. */
+export function addedNs(row: Row, watcher: string, by: "values" | "cpuNs"): number | undefined {
+  const watched = row[by][watcher];
+  if (row.calls === undefined || watched === undefined) return undefined;
+  return (watched - row[by].native!) / row.calls;
+}
+
+export function cpuShare(row: Row, watcher: string): number | undefined {
+  const watched = row.cpuNs[watcher];
+  return watched === undefined ? undefined : row.cpuNs.native! / watched;
+}
+
+const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+function grid(heads: readonly string[], body: readonly (readonly string[])[]): string {
+  return [line(heads), line(heads.map(() => "---")), ...body.map(line)].join("\n");
+}
+
 export function markdown(rows: readonly Row[], names: readonly string[], verdicts: readonly Verdict[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const heads = ["workload", "unit", ...names.map((name) => HEADINGS[name] ?? name), "inline", "events", "lost"];
-  const added = rows.filter((row) => row.addedNsPerCall.vedette !== undefined);
   return [
-    line(heads),
-    line(heads.map(() => "---")),
-    ...rows.map((row) => line([row.workload, row.unit, ...names.map((name) => cell(row, name)), ...countCells(row)])),
-    "",
-    line(["loop", "added by Vedette, ns a call", "by eBPF", "ratio"]),
-    line(["---", "---", "---", "---"]),
-    ...added.map((row) => line(addedCells(row))),
-    "",
-    line(["bar", "measured", ""]),
-    line(["---", "---", "---"]),
-    ...verdicts.map(({ bar, measured, met }) =>
-      line([bar, measured, met === undefined ? "-" : met ? "met" : "**not met**"]),
+    grid(
+      heads,
+      rows.map((row) => [row.workload, row.unit, ...names.map((name) => cell(row, name)), ...countCells(row)]),
     ),
-  ].join("\n");
+    "## Of the processor",
+    grid(["workload", "native", "Vedette", "eBPF"], rows.map(cpuCells)),
+    "## Added per call",
+    grid(
+      ["loop", "Vedette, by the clock", "eBPF", "Vedette, of the processor", "eBPF", "ratio"],
+      rows.filter((row) => row.calls !== undefined).map(addedCells),
+    ),
+    "## Against the bars",
+    grid(
+      ["bar", "measured", ""],
+      verdicts.map(({ bar, measured, met }) => [bar, measured, met === undefined ? "-" : met ? "met" : "**not met**"]),
+    ),
+  ].join("\n\n");
+}
+
+function cpuCells(row: Row): string[] {
+  const [scale, unit] = row.unit === "ms" ? [1e-6, "ms a run"] : [1, row.unit === "ns" ? "ns a round" : "ns each"];
+  const of = (name: string): string => {
+    const share = cpuShare(row, name);
+    if (share === undefined) return "-";
+    const figure = (row.cpuNs[name]! * scale).toLocaleString("en-US", { maximumFractionDigits: 0 });
+    return name === "native" ? `${figure} ${unit}` : `${figure} (${(share * 100).toFixed(0)} %)`;
+  };
+  return [row.workload, of("native"), of("vedette"), of("ebpf")];
 }
 
 function addedCells(row: Row): string[] {
-  const ours = row.addedNsPerCall.vedette!;
-  const ebpf = row.addedNsPerCall.ebpf;
-  if (ebpf === undefined) return [row.workload, ours.toFixed(0), "-", "-"];
-  return [row.workload, ours.toFixed(0), ebpf.toFixed(0), `1/${(ebpf / ours).toFixed(1)}`];
+  const ns = (watcher: string, by: "values" | "cpuNs"): string => `${addedNs(row, watcher, by)?.toFixed(0) ?? "-"} ns`;
+  const ours = addedNs(row, "vedette", "cpuNs");
+  const ebpf = addedNs(row, "ebpf", "cpuNs");
+  const ratio = ours === undefined || ebpf === undefined ? "-" : `1/${(ebpf / ours).toFixed(1)}`;
+  return [
+    row.workload,
+    ns("vedette", "values"),
+    ns("ebpf", "values"),
+    ns("vedette", "cpuNs"),
+    ns("ebpf", "cpuNs"),
+    ratio,
+  ];
 }

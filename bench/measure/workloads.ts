@@ -1,119 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the watchers are measured on. A workload runs a program once under a watcher and says how long a round took (ns, ms) or how
-// many it made a second; the programs time themselves where they can, so that their starting up is not in it.
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// What the watchers are measured on: see kinds.ts.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EVENTS } from "../../build/generated/events.js";
-import { buildProgram, ROOT, VEDETTE } from "./programs.js";
+import { loop, output, served, type Taken, timed, type Workload } from "./kinds.js";
+import { ROOT } from "./programs.js";
 import type { Watcher } from "./watchers.js";
-
-export interface Workload {
-  readonly name: string;
-  readonly unit: "ns" | "ms" | "/s";
-  /** Calls a round makes, where that is known: gives the added time per call. */
-  readonly calls?: number;
-  readonly needs?: readonly string[];
-  run(watcher: Watcher): number | Promise<number>;
-  /** Runs it once more under a watcher that counts. */
-  count(watcher: Watcher): unknown;
-}
-
-export interface Counted {
-  readonly events: number;
-  readonly lost: number;
-  /** Of the calls that may be recorded inline, the share that was. */
-  readonly inline: number;
-}
 
 const SCRATCH = mkdtempSync("/dev/shm/vedette-bench-");
 process.on("exit", () => rmSync(SCRATCH, { recursive: true, force: true }));
-const LIMIT_MS = 180_000;
 const at = (name: string): string => join(SCRATCH, name);
-
-function output(watcher: Watcher, argv: readonly string[]): string {
-  const [command, ...args] = [...watcher.before, ...argv];
-  return execFileSync(command!, args, {
-    encoding: "utf8",
-    timeout: LIMIT_MS,
-    killSignal: "SIGKILL",
-    maxBuffer: 1 << 28,
-    env: { ...process.env, ...watcher.env },
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-}
-
-function loop(name: string, kind: string, calls: number, rounds: number): Workload {
-  const program = buildProgram("hot_loop");
-  return {
-    name,
-    unit: "ns",
-    calls,
-    run: (watcher) =>
-      Number(output(watcher, [program, kind, String(watcher.isSlow ? Math.ceil(rounds / 100) : rounds)])),
-    count: (watcher) => output(watcher, [program, kind, "50000"]),
-  };
-}
-
-function timed(name: string, argv: readonly string[], prepare: () => void = () => {}, needs: string[] = []): Workload {
-  return {
-    name,
-    unit: "ms",
-    needs: needs.length > 0 ? needs : [argv[0]!],
-    run: (watcher) => {
-      prepare();
-      const begun = performance.now();
-      output(watcher, argv);
-      return performance.now() - begun;
-    },
-    count: (watcher) => {
-      prepare();
-      output(watcher, argv);
-    },
-  };
-}
-
-// A server under the watcher, its client bare.
-function served(
-  name: string,
-  argv: (port: number) => string[],
-  client: (port: number) => string[],
-  parse: RegExp,
-  needs: string[],
-): Workload {
-  let next = 17000 + (process.pid % 1000) * 8;
-  const run = async (watcher: Watcher): Promise<number> => {
-    const port = next++;
-    const [command, ...args] = [...watcher.before, ...argv(port)];
-    const server = spawn(command!, args, {
-      env: { ...process.env, ...watcher.env },
-      stdio: "ignore",
-      detached: true,
-    });
-    try {
-      await listening(port);
-      const [asks, ...how] = client(port);
-      const said = spawnSync(asks!, how, { encoding: "utf8", timeout: LIMIT_MS }).stdout;
-      return Number(parse.exec(said)?.[1] ?? Number.NaN);
-    } finally {
-      process.kill(-server.pid!, "SIGTERM");
-      await new Promise((done) => {
-        const late = setTimeout(() => process.kill(-server.pid!, "SIGKILL"), 3000);
-        server.on("exit", () => done(clearTimeout(late)));
-      });
-    }
-  };
-  return { name, unit: "/s", needs, run, count: run };
-}
-
-async function listening(port: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (spawnSync("bash", ["-c", `exec 3<>/dev/tcp/127.0.0.1/${port}`], { stdio: "ignore" }).status === 0) return;
-    await new Promise((done) => setTimeout(done, 25));
-  }
-  throw new Error(`nothing listens on ${port}`);
-}
 
 function once(path: string, make: () => void): string {
   if (!existsSync(path)) make();
@@ -129,7 +26,13 @@ function tree(files: number): string {
   });
 }
 
-function fioRun(watcher: Watcher): number {
+interface FioJob {
+  readonly usr_cpu: number;
+  readonly sys_cpu: number;
+  readonly read: { readonly iops: number; readonly total_ios: number /** ms */; readonly runtime: number };
+}
+
+function fioRun(watcher: Watcher): Taken {
   const args = [
     "--name=x",
     "--ioengine=psync",
@@ -141,7 +44,9 @@ function fioRun(watcher: Watcher): number {
     "--time_based",
   ];
   const report = output(watcher, ["fio", ...args, "--output-format=json"]);
-  return (JSON.parse(report.slice(report.indexOf("{"))) as { jobs: { read: { iops: number } }[] }).jobs[0]!.read.iops;
+  const [job] = (JSON.parse(report.slice(report.indexOf("{"))) as { jobs: FioJob[] }).jobs;
+  const busy = ((job!.usr_cpu + job!.sys_cpu) / 100) * job!.read.runtime * 1e6;
+  return { value: job!.read.iops, cpuNs: busy / job!.read.total_ios };
 }
 
 const fio: Workload = { name: "fio psync 4 KiB on tmpfs", unit: "/s", needs: ["fio"], run: fioRun, count: fioRun };
@@ -263,24 +168,4 @@ function pythonItself(): string {
     encoding: "utf8",
   });
   return asked.status === 0 ? asked.stdout.trim() : "python3";
-}
-
-const HOT = new Set(EVENTS.filter((event) => event.tier === "hot").map((event) => event.name));
-
-/** What a run of the workload makes of events. A server's client is not counted: it is not watched. */
-export async function countEvents(workload: Workload): Promise<Counted> {
-  const path = at("summary.json");
-  rmSync(path, { force: true });
-  await workload.count({ name: "count", before: [...VEDETTE, "trace", "--summary", "--json", "-o", path, "--"] });
-  const summary = JSON.parse(readFileSync(path, "utf8")) as {
-    events: number;
-    lost: number;
-    calls: Record<string, { count: number; tiers: { inline: number } }>;
-  };
-  const hot = Object.entries(summary.calls)
-    .filter(([name]) => HOT.has(name))
-    .map(([, call]) => call);
-  const all = hot.reduce((sum, call) => sum + call.count, 0);
-  const inline = hot.reduce((sum, call) => sum + call.tiers.inline, 0);
-  return { events: summary.events, lost: summary.lost, inline: all === 0 ? 0 : inline / all };
 }

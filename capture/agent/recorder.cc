@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/agent/recorder.h"
 
+#include <utility>
+
 #include "capture/agent/pack.h"
 
 namespace vedette {
 namespace {
 
 constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
+constexpr uint64_t kTickedAgeNs = 3'000'000;  // a tick comes every 5 ms
 constexpr uint64_t kAgainNs = 1'000'000;  // the tracer was at it: a batch that is due is looked at again
 
 EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>(sighting.event.id)].tier; }
@@ -17,6 +20,7 @@ void Recorder::on_event(const Sighting& sighting) {
   if (in_burst_) return record(sighting);
   const std::lock_guard lock(mutex_);
   record(sighting);
+  seal_if_old();
 }
 
 void Recorder::on_burst() {
@@ -25,8 +29,23 @@ void Recorder::on_burst() {
 }
 
 void Recorder::on_burst_end() {
+  seal_if_old();
   in_burst_ = false;
   mutex_.unlock();
+}
+
+void Recorder::on_tick() {
+  const std::lock_guard lock(mutex_);
+  seal_if_old();
+}
+
+void Recorder::on_rest() {
+  const std::lock_guard lock(mutex_);
+  if (begun_ns_ != 0) spool_.set_due(std::exchange(begun_ns_, 0) + kAgeMaxNs);
+}
+
+void Recorder::seal_if_old() {
+  if (begun_ns_ != 0 && monotonic_ns() - begun_ns_ >= kTickedAgeNs) seal(Room::Awaited);
 }
 
 void Recorder::record(const Sighting& sighting) {
@@ -44,7 +63,10 @@ void Recorder::record(const Sighting& sighting) {
     }
   }
   guarded_ |= tier_of(sighting) == EventTier::Guarded;
-  if (encoder_.records() == 1) spool_.set_due(monotonic_ns() + kAgeMaxNs);
+  if (encoder_.records() != 1) return;
+  const uint64_t now = monotonic_ns();
+  if (in_burst_) begun_ns_ = now;
+  else spool_.set_due(now + kAgeMaxNs);
 }
 
 // What is hot comes by the thousand and means little alone; what is guarded decides what happened.
@@ -64,6 +86,7 @@ void Recorder::flush_due() {
 }
 
 void Recorder::seal(Room room) {
+  begun_ns_ = 0;
   const uint64_t events = encoder_.records();
   if (events == 0) return skip_shed();
   clock_.refresh();

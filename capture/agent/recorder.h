@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tracer's sink: encodes events into the batch being filled, seals it when it is full, and puts it into the spool.
-// A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old, so a quiet workload's events
+// A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old; one that was begun by a burst, by the
+// tracer's own ticks, which spares the uplink's being woken only to wait. So a quiet workload's events
 // arrive soon and a busy one's in large batches. The lock is held for one append, one burst of them, or one seal.
 #pragma once
 
@@ -23,6 +24,8 @@ class Recorder final : public Sink {
   void on_event(const Sighting& sighting) override;
   void on_burst() override;
   void on_burst_end() override;
+  void on_tick() override;
+  void on_rest() override;
   void on_root_end(WaitStatus status) override;
 
   // Seals whatever has been recorded.
@@ -36,10 +39,12 @@ class Recorder final : public Sink {
   enum class Room : bool { Awaited, Taken };
   void record(const Sighting& sighting);
   void seal(Room room);
+  void seal_if_old();
   void skip_shed();
   bool sheds(const Sighting& sighting) const;
 
   std::mutex mutex_;
+  uint64_t begun_ns_ = 0;  // when the batch being filled was, if ticks will seal it
   bool in_burst_ = false;  // the tracer holds the lock; only its thread asks
   Encoder encoder_;
   Clock& clock_;

@@ -23,8 +23,13 @@ bool in_range(int32_t fd, uint32_t first, uint32_t last) {
 
 template <typename List>
 auto lower_bound(List& list, int32_t fd) {
-  // Numbers are given out from 0 up, so mostly there are no gaps and the number is the place.
-  if (fd >= 0 && static_cast<size_t>(fd) < list.size() && list[static_cast<size_t>(fd)].fd == fd) return list.begin() + fd;
+  // Numbers are given out from 0 up, so mostly there are few gaps, and the place is the number or not far before it.
+  constexpr int kGapsMax = 8;
+  if (fd >= 0 && !list.empty()) {
+    size_t at = std::min(static_cast<size_t>(fd), list.size() - 1);
+    for (int gaps = 0; gaps < kGapsMax && at > 0 && list[at].fd > fd; ++gaps) --at;
+    if (list[at].fd == fd) return list.begin() + static_cast<long>(at);
+  }
   return std::lower_bound(list.begin(), list.end(), fd, [](const auto& entry, int32_t value) { return entry.fd < value; });
 }
 

@@ -27,6 +27,7 @@ struct RingSlot {
   unsigned full = 0;       // traps because it had no room, since it was attached
   uint64_t found = 0;      // bytes that waited when it was looked at last
   bool outgrown = false;   // its thread is to have a larger one
+  bool stays = false;      // that has been tried
   bool attached = false;
   bool damage_told = false;
 

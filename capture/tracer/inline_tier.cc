@@ -79,6 +79,7 @@ void InlineTier::on_any_stop() { drain_.busy(); }
 void InlineTier::on_tick() {
   drain_.all();
   pace();
+  context_->sink.on_tick();
   if (context_->witness != nullptr) context_->doubt(context_->witness->look(monotonic_ns()));
 }
 
@@ -90,7 +91,10 @@ void InlineTier::start_ticking() {
 // So slow that the ring which fills fastest is half full at the next tick, and not at all without rings. Each tick costs
 // somebody a core for some microseconds, so a ring that would need many is exchanged for a larger one.
 void InlineTier::pace() {
-  if (!drain_.is_busy()) return ticker_.set_interval_us(0);
+  if (!drain_.is_busy()) {
+    ticker_.set_interval_us(0);
+    return context_->sink.on_rest();
+  }
   uint64_t wanted = kSlowTickUs;
   for (RingSlot* slot : drain_.busiest()) {
     const uint64_t found = std::exchange(slot->found, 0);
@@ -106,7 +110,7 @@ void InlineTier::pace() {
 
 void InlineTier::outgrow(RingSlot& slot) {
   const bool is_lent = slot.lender != Tid();
-  if (slot.outgrown || slot.is_free() || is_lent || slot.ring->data_bytes() >= Ring::kLarge) return;
+  if (slot.outgrown || slot.stays || slot.is_free() || is_lent || slot.ring->data_bytes() >= Ring::kLarge) return;
   slot.outgrown = true;
   slot.ring->starve();
 }

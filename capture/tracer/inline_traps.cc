@@ -70,7 +70,7 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   MappedFile::SiteState& state = file->sites[*index];
   if (state.patched) {
     if (mine.slot == nullptr) return;
-    if (++mine.slot->full >= kFullBeforeLarger) mine.slot->outgrown = true;
+    if (++mine.slot->full >= kFullBeforeLarger && mine.slot->ring->data_bytes() < Ring::kLarge) mine.slot->outgrown = true;
     return ticker_.set_interval_us(kFastTickUs);
   }
   if (state.traps < 255) ++state.traps;
@@ -88,7 +88,7 @@ void InlineTier::grant(Task& task) {
   InlineTask& mine = inline_part(task);
   InlineImage* image = image_of(*task.space);
   if (mine.slot != nullptr && !mine.borrowed && std::exchange(mine.slot->outgrown, false)) {
-    mine.wants_ring = mine.slot->ring->data_bytes() < Ring::kLarge;
+    mine.wants_ring = !std::exchange(mine.slot->stays, true);
     mine.slot->ring->feed();  // if there is no larger one to be had
   }
   if ((mine.wanted_site == 0 && !mine.wants_ring) || image == nullptr || !image->active || mine.borrowed) return;
@@ -108,7 +108,7 @@ void InlineTier::grant(Task& task) {
     slot->ring->reset();
     slot->last_tsc = 0;
     slot->full = 0;
-    slot->outgrown = false;
+    slot->outgrown = slot->stays = false;
     slot->owner = task.tid;
     mine.slot = slot;
     (void)ptrace_set_thread_context(task.tid, slot->gs_base());

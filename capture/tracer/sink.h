@@ -15,6 +15,9 @@ class Sink {
   // Around many events in a row, which nobody needs to see before the last.
   virtual void on_burst() {}
   virtual void on_burst_end() {}
+  // Comes at least every 10 ms from the first burst on, until on_rest.
+  virtual void on_tick() {}
+  virtual void on_rest() {}
   // The workload's first process has ended; descendants may live on.
   virtual void on_root_end(WaitStatus status) = 0;
 };

@@ -14,9 +14,12 @@ import {
   type Place,
   type TextValue,
 } from "./condition.js";
+import { doubtsOf } from "./doubts.js";
 import { isEventType } from "./event-types.js";
 import { FieldError, type FieldType, type FieldUse, findField } from "./fields.js";
+import { parseCondition } from "./parse.js";
 import { parseRegex } from "./regex.js";
+import { ConditionError } from "./scan.js";
 import {
   type NetValue,
   parseBool,
@@ -99,6 +102,17 @@ export function bind(expr: Expr, warnings: BindWarning[] = []): Bound {
   return visit(expr);
 }
 
+/** Whether a text is a field, or a transformer of fields, that exists. */
+export function isOperand(text: string): boolean {
+  try {
+    bind(parseCondition(`${text} exists`));
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionError || error instanceof BindError) return false;
+    throw error;
+  }
+}
+
 function guarded<T>(at: Place, make: () => T): T {
   try {
     return make();
@@ -116,10 +130,8 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
   const make = (values: BoundValue[], right: BoundOperand | null): BoundCheck => {
     return { kind: "check", left, op, modifier, type, values, right };
   };
-  if (e.right.kind === "text") {
-    warnOfDeprecated(e, warnings);
-    return make([bindValue(e.right.value, type, op, e.left)], null);
-  }
+  warnings.push(...doubtsOf(e).map((message) => ({ message, at: e.at })));
+  if (e.right.kind === "text") return make([bindValue(e.right.value, type, op, e.left)], null);
   if (e.right.kind === "list")
     return make(
       e.right.values.map((value) => bindValue(value, type, op, e.left)),
@@ -133,14 +145,6 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
     throw new ValueError(`'${op}' operator not supported with a field on the right hand side`);
   }
   return make([], right);
-}
-
-function warnOfDeprecated(e: CheckExpr, warnings: BindWarning[]): void {
-  if (e.left.kind !== "field" || e.left.name !== "evt.dir") return;
-  const message =
-    "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always evaluates to false. " +
-    "The rule expression can be simplified by removing the condition on 'evt.dir'";
-  warnings.push({ message, at: e.at });
 }
 
 function bindOperand(operand: Operand): BoundOperand {

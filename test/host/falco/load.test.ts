@@ -172,6 +172,39 @@ for (const [what, text, code] of kWarnings) {
   });
 }
 
+for (const [value, doubt] of [
+  ["= proc.pname", "'proc.pname' may be a valid field misused as a const string value"],
+  ["in (cat, 'proc.pname ')", "'proc.pname ' may be a valid field misused as a const string value"],
+  [
+    "= 'toupper( proc.pname)'",
+    "'toupper( proc.pname)' may be a valid field transformer misused as a const string value",
+  ],
+  ["regex '^cat.*'", "regex check with '^cat.*' may be optimized"],
+] as const) {
+  test(`proc.name ${value} is doubted, and loads`, () => {
+    const loaded = loadText(rule(`"evt.type=open and proc.name ${value}"`));
+    assert.ok(loaded.ok);
+    const [warning, ...more] = loaded.results[0]!.warnings;
+    assert.is(more.length, 0);
+    assert.is(warning?.code, "LOAD_COMPILE_CONDITION");
+    assert.ok(warning?.message.startsWith(doubt), warning?.message);
+  });
+}
+
+for (const value of ["= val(proc.pname)", "= toupper(proc.pname)", "regex 'c.t'", "regex 'a|b'", "= cat.name"]) {
+  test(`proc.name ${value} is not doubted`, () => {
+    assert.equal(codesOf(loadText(rule(`"evt.type=open and proc.name ${value}"`))), []);
+  });
+}
+
+test("the fields of an exception may be transformed", () => {
+  const exception = (field: string) =>
+    loadText(rule("evt.type=open", `  exceptions: [{name: e, fields: ["${field}"], comps: [=], values: [[test]]}]\n`));
+  const [plain, spaced] = ["tolower(proc.name)", "tolower( proc.name)"].map(exception);
+  assert.ok(plain?.ok && spaced?.ok);
+  assert.is(exception("tolower(proc.nobody)").results[0]!.errors[0]?.code, "LOAD_ERR_VALIDATE");
+});
+
 test("warn_evttypes: false silences the warning of a condition of any event", () => {
   assert.equal(codesOf(loadText(rule("proc.name=cat", "  warn_evttypes: false\n"))), []);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts a batch into a policy's memory: a header of 64 bytes and the batch's four sections, as they are (docs/abi/v1.md;
-// rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about a microsecond.
+// Puts batches into a policy's memory: a header of 64 bytes and the batch's four sections, as they are (docs/abi/v1.md;
+// rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about a microsecond. Views of the memory
+// are kept, since a batch may hold a handful of events and making them anew would cost more than to fill them.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { ContainerFacts } from "../wire/container.js";
 
@@ -25,28 +26,54 @@ export interface FrameStart {
   readonly index: number;
   readonly offset: number;
 }
-const FROM_START: FrameStart = { index: 0, offset: 0 };
 
-/** Writes the frame at `at` in `memory`; gives its size. The frame's region holds any batch (docs/wire.md bounds it). */
-export function writeFrame(memory: ArrayBuffer, at: number, batch: FrameSource, from: FrameStart = FROM_START): number {
-  const bytes = new Uint8Array(memory);
-  const view = new DataView(memory, at, FRAME_HEADER);
-  let end = FRAME_HEADER;
-  const put = (field: number, section: Uint8Array): void => {
-    bytes.set(section, at + end);
-    view.setUint32(field, end, true);
-    view.setUint32(field + 4, section.length, true);
-    end += (section.length + 7) & ~7;
-  };
-  view.setUint32(0, MAGIC, true);
-  view.setUint32(4, batch.count - from.index, true);
-  put(8, from.offset === 0 ? batch.records : batch.records.subarray(from.offset));
-  put(16, batch.strings);
-  put(24, batch.processes);
-  put(32, batch.descriptors);
-  view.setUint32(40, PROCESS_SIZE, true);
-  view.setUint32(44, DESCRIPTOR_SIZE, true);
-  view.setBigUint64(48, BigInt(batch.first + from.index), true);
-  view.setBigUint64(56, batch.clock, true);
-  return end;
+/** The frame at `at` in a memory. Its region holds any batch (docs/wire.md bounds it). */
+export class Frame {
+  #bytes: Uint8Array;
+  #header: DataView;
+  #end = 0;
+
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    readonly at: number,
+  ) {
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#header = new DataView(memory.buffer, at, FRAME_HEADER);
+  }
+
+  /** Where the records of what was written last begin. */
+  get records(): number {
+    return this.at + FRAME_HEADER;
+  }
+
+  /** Writes a batch; gives the frame's size. */
+  write(batch: FrameSource, from: FrameStart): number {
+    // A memory that grew has another buffer.
+    if (this.#bytes.buffer !== this.memory.buffer) {
+      this.#bytes = new Uint8Array(this.memory.buffer);
+      this.#header = new DataView(this.memory.buffer, this.at, FRAME_HEADER);
+    }
+    const header = this.#header;
+    this.#end = FRAME_HEADER;
+    header.setUint32(0, MAGIC, true);
+    header.setUint32(4, batch.count - from.index, true);
+    this.#put(8, from.offset === 0 ? batch.records : batch.records.subarray(from.offset));
+    this.#put(16, batch.strings);
+    this.#put(24, batch.processes);
+    this.#put(32, batch.descriptors);
+    header.setUint32(40, PROCESS_SIZE, true);
+    header.setUint32(44, DESCRIPTOR_SIZE, true);
+    const first = batch.first + from.index;
+    header.setUint32(48, first % 2 ** 32, true);
+    header.setUint32(52, first / 2 ** 32, true);
+    header.setBigUint64(56, batch.clock, true);
+    return this.#end;
+  }
+
+  #put(field: number, section: Uint8Array): void {
+    this.#bytes.set(section, this.at + this.#end);
+    this.#header.setUint32(field, this.#end, true);
+    this.#header.setUint32(field + 4, section.length, true);
+    this.#end += (section.length + 7) & ~7;
+  }
 }

@@ -6,7 +6,7 @@ import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Admitted } from "./admission.js";
 import { writeFacts } from "./facts.js";
-import { type FrameSource, type FrameStart, writeFrame } from "./frame.js";
+import { Frame, type FrameSource, type FrameStart } from "./frame.js";
 import { encodeSettings, type ParameterValues } from "./settings.js";
 
 export const ALERT_TEXT_MAX = 4096;
@@ -55,11 +55,10 @@ export interface PolicyState {
 export class PolicyInstance {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: PolicyExports;
-  readonly #frame: number;
+  readonly #frame: Frame;
   readonly #canClear: boolean;
   readonly #events: PolicyEvents;
-  /** Where records stand in the frame while a batch is judged, and which one `vedette_record` counts from. */
-  #records = 0;
+  /** Which record of the batch `vedette_record` counts from. */
   #from: FrameStart = { index: 0, offset: 0 };
   #abort: string | null = null;
   /** What stands in its memory of the container. */
@@ -85,7 +84,7 @@ export class PolicyInstance {
       },
     });
     this.#exports = instance.exports as unknown as PolicyExports;
-    this.#frame = this.#exports.vedette_frame.value as number;
+    this.#frame = new Frame(this.#memory, this.#exports.vedette_frame.value as number);
     this.#canClear = canSet(this.#exports.vedette_state_dirty);
   }
 
@@ -94,7 +93,7 @@ export class PolicyInstance {
     const policy = admitted.metadata.name;
     const instance = new PolicyInstance(admitted, events);
     const settings = encodeSettings(parameters, instance.#exports.vedette_frame_size.value as number, admitted.path);
-    new Uint8Array(instance.#memory.buffer).set(settings, instance.#frame);
+    new Uint8Array(instance.#memory.buffer).set(settings, instance.#frame.at);
     const answer = instance.#call(() => instance.#exports.vedette_init(settings.length));
     if (answer instanceof Trap)
       throw new VedetteError("VEDETTE_POLICY_INIT", { policy, reason: answer.message }, { cause: answer });
@@ -105,9 +104,8 @@ export class PolicyInstance {
   /** Judges a batch, from a record on. Null when all of it was judged; the instance is of no use after a Trap. */
   judge(batch: FrameSource, from: FrameStart): Trap | null {
     this.#tell(batch.container ?? null);
-    const size = writeFrame(this.#memory.buffer, this.#frame, batch, from);
+    const size = this.#frame.write(batch, from);
     this.#from = from;
-    this.#records = this.#frame + new DataView(this.#memory.buffer).getUint32(this.#frame + 8, true);
     const answer = this.#call(() => this.#exports.vedette_on_batch(size));
     if (answer instanceof Trap) return answer;
     return answer < 0 ? new Trap(`it answered ${answer} to a batch`, from.index) : null;
@@ -166,7 +164,11 @@ export class PolicyInstance {
   }
 
   #onAlert(rule: number, record: number, text: number, size: number): void {
-    this.#events.onAlert(rule, record - this.#records + this.#from.offset, this.#text(text, size, ALERT_TEXT_MAX));
+    this.#events.onAlert(
+      rule,
+      record - this.#frame.records + this.#from.offset,
+      this.#text(text, size, ALERT_TEXT_MAX),
+    );
   }
 
   #onAbort(text: string, file: string, line: number, column: number): never {

@@ -44,12 +44,24 @@ export function substituteLists(condition: string, lists: Iterable<ExpandedList>
   return text;
 }
 
+// Made once, however many conditions name the list.
+const kReplacements = new WeakMap<ExpandedList, string>();
+
+function replacementOf(list: ExpandedList): string {
+  let text = kReplacements.get(list);
+  if (text === undefined) {
+    text = list.items.map(quoteItem).join(", ");
+    kReplacements.set(list, text);
+  }
+  return text;
+}
+
 const kBlanks = " \t\n\r";
 const kDelimiters = `${kBlanks}(),=`;
 
 function substituteList(condition: string, list: ExpandedList): string | undefined {
   const isEdge = (text: string, i: number) => i < 0 || i >= text.length || kDelimiters.includes(text[i]!);
-  const replacement = list.items.map(quoteItem).join(", ");
+  const replacement = replacementOf(list);
   let text = condition;
   let isUsed = false;
   let start = text.indexOf(list.name);

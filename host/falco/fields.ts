@@ -56,6 +56,8 @@ export function parseField(text: string): FieldUse {
 }
 
 export function isField(text: string): boolean {
+  // Nearly every text that is asked about is none: no exception for those.
+  if (!/^(?:evt\.(?:raw)?arg\.)/.test(text) && !kFields.has(text.split("[", 1)[0]!)) return false;
   try {
     parseField(text);
     return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as Falco does.
 import { existsSync, readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
@@ -9,6 +9,7 @@ import { replay } from "../../../host/falco/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge } from "./judge.js";
+import { Random } from "./random.js";
 import { type Case, fixture, kCases, kShared } from "./shared.js";
 
 const kCaptures: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
@@ -119,6 +120,32 @@ test("a capture cut off at any byte gives what came before, and says so", () => 
     assert.ok(cut.isTruncated, `at ${part}`);
   }
 });
+
+for (const [name] of kShapes) {
+  test(`damage to ${name} is refused or read around, whatever it hits`, () => {
+    const r = new Random(20261125);
+    const file = read(name);
+    const plain = file[0] === 0x1f ? gunzipSync(file) : file;
+    const damaged = (change: (bytes: Buffer) => Buffer) => {
+      try {
+        for (const bytes of replay(change(Buffer.from(plain)), name).batches) openBatch(bytes);
+      } catch (error) {
+        assert.is((error as { code?: string }).code, "VEDETTE_SCAP_UNREADABLE", (error as Error).stack);
+      }
+    };
+    for (let i = 0; i < 25; i++) {
+      damaged((bytes) => bytes.subarray(0, r.below(bytes.length)));
+      damaged((bytes) => {
+        for (let k = r.below(8); k >= 0; k--) bytes[r.below(bytes.length)] = r.below(256);
+        return bytes;
+      });
+      damaged((bytes) => {
+        bytes.writeUInt32LE(r.of([0, 1, 12, 0x7fffffff, 0xffffffff]), r.below(bytes.length - 4));
+        return bytes;
+      });
+    }
+  });
+}
 
 test("what is no capture is refused with a reason", () => {
   for (const bytes of [

@@ -74,6 +74,20 @@ TEST_CASE("only what concerns a standard descriptor counts as a change of the pr
   CHECK(state_changes > before);
 }
 
+TEST_CASE("numbers are found behind many gaps and few") {
+  DescriptorTable table;
+  for (int fd = 0; fd < 300; fd += fd % 50 == 0 ? 11 : 1) table.set(fd, named(std::to_string(fd).c_str()), false);
+  for (int fd = 0, next = 0; fd < 310; ++fd) {
+    const Ref<Descriptor> found = table.find(fd);
+    if (fd != next || fd >= 300) {
+      CHECK_FALSE(found);
+    } else {
+      CHECK(view(found->name) == std::to_string(fd));
+      next += fd % 50 == 0 ? 11 : 1;
+    }
+  }
+}
+
 TEST_CASE("a table does not grow without end") {
   DescriptorTable table;
   const Ref<Descriptor> file = named("x");

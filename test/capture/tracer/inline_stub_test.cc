@@ -210,6 +210,35 @@ TEST_CASE("a full ring and GS base 0 take the intact syscall, and nothing is ove
   CHECK(agent.empty());
 }
 
+TEST_CASE("a starved ring sends the second call at latest to the intact syscall, until it is fed") {
+  Agent agent;
+  CHECK(call(SYS_lseek, 1001, 0, 0) == -EBADF);
+  agent.ring->starve();
+  CHECK(call(SYS_lseek, 1002, 0, 0) == -EBADF);
+  CHECK(agent.take().args[0] == 1001);
+  CHECK(call(SYS_lseek, 1003, 0, 0) == -EBADF);  // a ring that is empty has room for one even so
+  CHECK(call(SYS_lseek, 1004, 0, 0) == -EBADF);
+  CHECK(agent.take().args[0] == 1003);
+  CHECK(agent.empty());
+  agent.ring->feed();
+  CHECK(call(SYS_lseek, 1005, 0, 0) == -EBADF);
+  CHECK(call(SYS_lseek, 1006, 0, 0) == -EBADF);
+  CHECK(agent.take().args[0] == 1005);
+  CHECK(agent.take().args[0] == 1006);
+}
+
+TEST_CASE("a look takes in what was published until then, and no more") {
+  Agent agent;
+  CHECK(agent.ring->look() == 0);
+  call(SYS_lseek, 1001, 0, 0);
+  CHECK_FALSE(agent.ring->has_records());
+  CHECK(agent.ring->look() == VEDETTE_REC_CHUNKS);
+  call(SYS_lseek, 1002, 0, 0);
+  CHECK(agent.take().args[0] == 1001);
+  CHECK_FALSE(agent.ring->has_records());
+  CHECK(agent.take().args[0] == 1002);  // another look
+}
+
 TEST_CASE("a number that is not recorded inline goes to the intact syscall") {
   Agent agent;
   CHECK(call(SYS_getpid) == getpid());

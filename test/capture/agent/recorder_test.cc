@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/agent/recorder.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include "test/capture/state/world.h"
+
+using namespace vedette;
+
+namespace {
+
+struct Recording : World {
+  Clock clock;
+  Spool spool{1u << 20, 0};
+  LostCounters lost;
+  Recorder recorder{{}, clock, spool, lost};
+};
+
+constexpr useconds_t kLongUs = 10'000;  // older than a batch gets
+
+}  // namespace
+
+TEST_CASE("what a burst has begun is sealed by the first tick that finds it old") {
+  Recording r;
+  r.recorder.on_burst();
+  r.recorder.on_event(r.open(100, "/a", 3));
+  r.recorder.on_burst_end();
+  CHECK(r.spool.bytes() == 0);
+  ::usleep(kLongUs);
+  r.recorder.on_tick();
+  CHECK(r.spool.bytes() > 0);
+  const size_t sealed = r.spool.bytes();
+  r.recorder.on_tick();
+  CHECK(r.spool.bytes() == sealed);
+}
+
+TEST_CASE("what a burst has begun is due to the uplink once ticks rest, and an event alone is at once") {
+  Recording r;
+  Frame frame;
+  r.recorder.on_burst();
+  r.recorder.on_event(r.open(100, "/a", 3));
+  r.recorder.on_burst_end();
+  r.recorder.on_rest();
+  CHECK(r.spool.take(frame) == Spool::Wake::Due);
+  r.recorder.flush_due();
+  CHECK(r.spool.take(frame) == Spool::Wake::Frame);
+  CHECK(frame.events == 1);
+  r.recorder.on_event(r.open(100, "/b", 4));
+  CHECK(r.spool.take(frame) == Spool::Wake::Due);
+}
+
+TEST_CASE("an event outside a burst seals what the burst before has left to grow old") {
+  Recording r;
+  r.recorder.on_burst();
+  r.recorder.on_event(r.open(100, "/a", 3));
+  r.recorder.on_burst_end();
+  ::usleep(kLongUs);
+  r.recorder.on_event(r.open(100, "/b", 4));
+  Frame frame;
+  CHECK(r.spool.take(frame) == Spool::Wake::Frame);
+  CHECK(frame.events == 2);
+}

@@ -12,12 +12,7 @@ import { interleaved } from "./measure/median.js";
 
 const ROUNDS = 7;
 const FOLDER = resolve(import.meta.dirname, "../../shared/falco/rules");
-const NAMES = [
-  "falco_rules.yaml",
-  "falco-incubating_rules.yaml",
-  "falco-sandbox_rules.yaml",
-  "falco-deprecated_rules.yaml",
-];
+const NAMES = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
 const TARGETS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   stable: {
     "mix of all calls": 317 / 5,

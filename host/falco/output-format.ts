@@ -2,10 +2,11 @@
 // What Falco does to a rule's output before it is used: appends the fields that a plugin suggests and what the configuration asks
 // for, and refuses a %field that does not exist.
 //
-// In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one, `%%` for a percent sign.
+// In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one. A percent sign alone is refused, as
+// Falco does.
 import { SUGGESTED_OUTPUT } from "../output/format.js";
 import { kTransformers } from "./condition.js";
-import { FieldError, parseField } from "./fields.js";
+import { isField } from "./fields.js";
 
 // One `append_output` of Falco's configuration: where it applies, and what it adds.
 export interface Extra {
@@ -34,23 +35,27 @@ export function withExtras(output: string, rule: Target, extras: readonly Extra[
   return [output, ...extras.filter(applies).map((extra) => extra.format)].join(" ");
 }
 
-// Longest first, so that `%fd.name` does not end at `%fd`. A transformer stands before a parenthesis.
-const kToken = /%(?:%|\*?((?:[a-z0-9]+\()*)([a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)*(?:\[[^\]]*\])?)(\)*))/g;
+const kToken = /^\*?((?:[a-z0-9]+\(\s*)*)([a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z0-9_]+)*(?:\[[^\]]*\])?)((?:\s*\))*)/;
+const kWord = /^.\S{0,40}/;
 
-// The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null.
+// The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width.
 export function outputComplaint(output: string): string | null {
-  for (const [token, transformers, field] of output.matchAll(kToken)) {
-    if (token === "%%" || field === undefined) continue;
-    const unknown = (transformers ?? "")
-      .split("(")
-      .find((t) => t !== "" && !(kTransformers as readonly string[]).includes(t));
-    if (unknown !== undefined) return `invalid formatting token ${token.slice(1)}`;
-    try {
-      parseField(field);
-    } catch (error) {
-      if (!(error instanceof FieldError)) throw error;
-      return `invalid formatting token ${field}`;
-    }
+  for (let at = output.indexOf("%"); at >= 0; at = output.indexOf("%", at + 1)) {
+    const [digits = ""] = /^\d*/.exec(output.slice(at + 1)) ?? [];
+    const rest = output.slice(at + 1 + digits.length);
+    const what = digits === "" ? "%" : "number";
+    if (rest === "") return `invalid formatting syntax: formatting cannot end with a ${what}`;
+    const [token, transformers = "", field = "", ends = ""] = kToken.exec(rest) ?? [];
+    if (token === undefined || !isToken(transformers, field, ends))
+      return `invalid formatting token ${token ?? kWord.exec(rest)?.[0]}`;
   }
   return null;
+}
+
+// A field's name ends where it is one; within a transformer nothing may follow it.
+function isToken(transformers: string, field: string, ends: string): boolean {
+  const names = transformers.split("(").slice(0, -1);
+  if (names.length === 0) return Array.from(field, (_, i) => field.slice(0, i + 1)).some(isField);
+  const isKnown = names.every((name) => (kTransformers as readonly string[]).includes(name.trim()));
+  return isKnown && isField(field) && ends.split(")").length > names.length;
 }

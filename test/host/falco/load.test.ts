@@ -27,6 +27,27 @@ test("the official rules together are 93, of which 81 are enabled, and give no w
   assert.is(rules.filter((r) => r.enabled).length, 81);
 });
 
+for (const [output, complaint] of [
+  ["100%", "formatting cannot end with a %"],
+  ["%12", "formatting cannot end with a number"],
+  ["100% sure", "invalid formatting token"],
+  ["100%% sure", "invalid formatting token"],
+  ["%toupper(proc.name", "invalid formatting token toupper(proc.name"],
+  ["%upper(proc.name)", "invalid formatting token upper(proc.name)"],
+] as const) {
+  test(`the output ${output} is LOAD_ERR_COMPILE_OUTPUT`, () => {
+    const error = loadText(rule("evt.type=open").replace("output: o", `output: "${output}"`)).results[0]!.errors[0];
+    assert.is(error?.code, "LOAD_ERR_COMPILE_OUTPUT");
+    assert.ok(error?.message.includes(complaint), error?.message);
+  });
+}
+
+for (const output of ["%fd.names", "%20proc.name", "%toupper( basename( fd.name ) )", "%proc.aname[2]!"]) {
+  test(`the output ${output} loads`, () => {
+    assert.ok(loadText(rule("evt.type=open").replace("output: o", `output: "${output}"`)).ok);
+  });
+}
+
 const kErrors: [string, string, string, string][] = [
   ["a text that is not YAML", "- a: [", "LOAD_ERR_YAML_PARSE", ""],
   ["a scalar", "foo", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml"],

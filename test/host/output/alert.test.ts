@@ -87,6 +87,22 @@ test("an output's fields are filled in and listed under their own text", () => {
   });
 });
 
+for (const [output, text, fields] of [
+  ["%toupper(proc.name)!", "CAT!", ["proc.name"]],
+  ["(%toupper( basename(fd.name) ))", "(SHADOW)", ["fd.name"]],
+  ["%fd.names and %proc.name.", "/etc/shadows and cat.", ["fd.name", "proc.name"]],
+  ["|%6proc.name|%2proc.name|", "|cat   |ca|", ["proc.name"]],
+] as const) {
+  test(`${output} prints ${text}, and its fields are as they are`, () => {
+    const formatted = compileFormat(output)(shadowRead(), 0);
+    assert.is(formatted.text, text);
+    assert.equal(
+      formatted.fields,
+      fields.map((name) => [name, name === "fd.name" ? "/etc/shadow" : "cat"]),
+    );
+  });
+}
+
 test("a time reads as a time of day in the sentence and is a number among the fields", () => {
   const { text, fields } = compileFormat("at %evt.time")(shadowRead(), 0);
   assert.match(text, /^at \d\d:\d\d:57\.881781397$/);

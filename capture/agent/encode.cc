@@ -172,6 +172,7 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   set_text(F::container_id_, process.container_id);
   set(F::container_privileged_, process.privilege == Privilege::Unknown ? static_cast<uint64_t>(kAbsent)
                                                                         : process.privilege == Privilege::Yes);
+  set(F::session_, process.entry);
   processes_.append(fields);
 }
 

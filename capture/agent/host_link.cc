@@ -24,6 +24,12 @@ bool is_socket(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 }
 
+pid_t peer_of(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
 }  // namespace
 
 Result<void> HostLink::open() {
@@ -31,6 +37,7 @@ Result<void> HostLink::open() {
   if (!connected) return connected.error();
   socket_ = std::move(*connected);
   is_socket_ = socket_.is_open() && is_socket(socket_.get());
+  if (is_socket_) host_pid_ = peer_of(socket_.get());
   if (!discards() && !send(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
 }

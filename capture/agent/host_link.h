@@ -33,6 +33,8 @@ class HostLink {
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.
   bool is_over() const { return !is_open() && (refused_ || !address_.can_reconnect()); }
+  // The host's process, as our pid namespace numbers it; 0: not known, or not in it.
+  pid_t host_pid() const { return host_pid_; }
   bool discards() const { return address_.kind == HostAddress::Kind::Discard; }
 
   // False: the stream is closed now, the frame was not taken whole.
@@ -51,6 +53,7 @@ class HostLink {
   Hello hello_;
   Fd socket_;
   bool is_socket_ = false;
+  std::atomic<pid_t> host_pid_{0};
   bool refused_ = false;
   bool ready_ = false;
   bool greeted_ = false;  // this connection's first word has come

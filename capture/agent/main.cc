@@ -129,7 +129,10 @@ int run(const Options& options) {
   ProcKernelIo kernel_io;
   IoWitness witness(kernel_io);
   if (agent.inline_tier != nullptr) context.witness = &witness;
-  Loop loop(context, signals);
+  context.filter = filter;
+  Strangers strangers(context, options.strangers);
+  strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
+  Loop loop(context, signals, strangers);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 
   agent.finish();

@@ -16,6 +16,8 @@ const char kUsage[] =
     "  --host ADDRESS         fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard (default)\n"
     "  --snaplen N            payload bytes kept of a buffer, 0 to 4096 (80)\n"
     "  --io-uring WHAT        refuse (default: ENOSYS, programs fall back) or allow\n"
+    "  --strangers WHICH      processes that COMMAND did not start: container (default: those of this container), task (in a\n"
+    "                         pid namespace shared by several containers, all of them) or off\n"
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default) or strict\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
@@ -65,6 +67,14 @@ bool set_io_uring(Options& options, std::string_view text) {
   bool allow = false;
   if (!choose(text, "refuse", "allow", allow)) return false;
   options.io_uring = allow ? IoUring::Allow : IoUring::Refuse;
+  return true;
+}
+
+bool set_strangers(Options& options, std::string_view text) {
+  if (text == "container") options.strangers = StrangerScope::Container;
+  else if (text == "task") options.strangers = StrangerScope::Task;
+  else if (text == "off") options.strangers = StrangerScope::None;
+  else return false;
   return true;
 }
 
@@ -124,6 +134,7 @@ constexpr OptionRow kRows[] = {
     {"--host", set_host, "fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard"},
     {"--snaplen", set_snaplen, "a number from 0 to 4096"},
     {"--io-uring", set_io_uring, "refuse or allow"},
+    {"--strangers", set_strangers, "container, task or off"},
     {"--tiers", set_tiers, "all or trace"},
     {"--integrity", set_integrity, "normal or strict"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},

@@ -13,6 +13,7 @@
 #include "capture/agent/spool.h"
 #include "capture/decode/limits.h"
 #include "capture/tracer/context.h"
+#include "capture/tracer/strangers.h"
 
 namespace vedette {
 
@@ -27,6 +28,7 @@ struct Options {
   HostAddress host;
   Limits limits;
   IoUring io_uring = IoUring::Refuse;
+  StrangerScope strangers = StrangerScope::Container;
   bool inline_tier = true;       // --tiers all; trace switches it off
   bool strict = false;           // --integrity strict: the open family is always kernel-mediated
   size_t spool_bytes = 16u << 20;

@@ -46,6 +46,12 @@ void describe_exit(Event& event, uint32_t tid, int wait_status, uint64_t time_ns
   event.set(slot::procexit_::reaper_tid, reaper_tid);
 }
 
+void describe_sight(Event& event, EventId id, uint32_t tid, int64_t result, uint64_t time_ns) {
+  event.reset(id);
+  event.flags = static_cast<uint16_t>(Tier::Witness);
+  event.call = Call{.tid = tid, .enter_ns = time_ns, .exit_ns = time_ns, .result = result, .returned = true};
+}
+
 void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view call, std::string_view text, int64_t value,
                      uint64_t time_ns) {
   event.reset(EventId::vedette_notice);

@@ -64,6 +64,9 @@ struct Event {
 // The end of a process, which is no call. `wait_status` is what wait(2) or PTRACE_GETEVENTMSG reports.
 void describe_exit(Event& event, uint32_t tid, int wait_status, uint64_t time_ns, uint32_t reaper_tid);
 
+// What no call told of, but /proc: its slots are still to be filled. Tier witness.
+void describe_sight(Event& event, EventId id, uint32_t tid, int64_t result, uint64_t time_ns);
+
 // Something Vedette has to say of itself (vedette.notice). `call`: the kernel's name of the call concerned, or empty.
 void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view call, std::string_view text, int64_t value,
                      uint64_t time_ns);

@@ -17,6 +17,7 @@ inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_ARM;
 inline constexpr uint32_t kForeignNumberBit = 0;
 inline constexpr bool kFirstArgumentStays = false;
 inline constexpr unsigned kSyscallBytes = 4;
+inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x01, 0x00, 0x00, 0xd4};
 
 struct Registers {
   user_regs_struct raw;

@@ -18,6 +18,7 @@ inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_I386;
 inline constexpr uint32_t kForeignNumberBit = 0x40000000;   // __X32_SYSCALL_BIT
 inline constexpr bool kFirstArgumentStays = true;
 inline constexpr unsigned kSyscallBytes = 2;
+inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x0f, 0x05};
 inline constexpr uint64_t kTrapFlag = 0x100;  // in eflags: a SIGTRAP after every instruction
 
 struct Registers {

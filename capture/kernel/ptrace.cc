@@ -28,6 +28,10 @@ Result<void> ptrace_seize(Tid tid, unsigned long options) {
   return check(request(PTRACE_SEIZE, tid, 0, as_data(options)));
 }
 
+Result<void> ptrace_set_options(Tid tid, unsigned long options) {
+  return check(request(PTRACE_SETOPTIONS, tid, 0, as_data(options)));
+}
+
 Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
   static constexpr long kRequests[] = {PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_LISTEN};
   return check(request(kRequests[static_cast<int>(how)], tid, 0, as_data(static_cast<unsigned long>(signal))));

@@ -26,6 +26,8 @@ enum class Resume : uint8_t {
 };
 
 Result<void> ptrace_seize(Tid tid, unsigned long options);
+// Of a task that is attached and stopped; options as at ptrace_seize.
+Result<void> ptrace_set_options(Tid tid, unsigned long options);
 Result<void> ptrace_resume(Tid tid, Resume how, int signal = 0);
 Result<void> ptrace_interrupt(Tid tid);
 // The next stop of this very task, whatever signal of our own comes between. ESRCH: it has ended, and its end is still to be

@@ -56,14 +56,18 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
     processes[status.tgid] = thread.process;
     images.load(process, now_ns);
     if (!process.parent) process.parent = describe_outsider(status.ppid, now_ns, kOutsideAncestorsMax);
-    if (truth.link(tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
-    if (truth.link(tid, "root", scratch) && scratch != "/") thread.place->root = names.share(scratch);
-    if (truth.text(tid, "limits", scratch, kTextMax)) process.fd_limit = open_files_limit(scratch);
-    for (int32_t fd = 0; fd < kStandardDescriptors; ++fd) learn(thread, fd, 0);
+    learn_surroundings(thread);
   }
   ++thread.process->threads;
   thread.process->changed();
   return threads[tid] = std::move(thread);
+}
+
+void State::Books::learn_surroundings(Thread& thread) {
+  if (truth.link(thread.tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
+  if (truth.link(thread.tid, "root", scratch) && scratch != "/") thread.place->root = names.share(scratch);
+  if (truth.text(thread.tid, "limits", scratch, kTextMax)) thread.process->fd_limit = open_files_limit(scratch);
+  for (int32_t fd = 0; fd < kStandardDescriptors; ++fd) learn(thread, fd, 0);
 }
 
 Ref<Process> State::Books::describe_outsider(uint32_t pid, uint64_t now_ns, int generations) {

@@ -49,6 +49,8 @@ struct State::Books {
   // The same, and an unknown one is adopted by what /proc says of it.
   Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
   Thread& adopt(uint32_t tid, uint64_t now_ns);
+  // Working directory, root, limits, standard descriptors of a process, by what /proc says.
+  void learn_surroundings(Thread& thread);
   // A process that is not watched but stands above one that is, and those above it: who started the workload is part of a
   // detection's evidence. As it is now; its environment is none of our business.
   Ref<Process> describe_outsider(uint32_t pid, uint64_t now_ns, int generations);

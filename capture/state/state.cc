@@ -51,6 +51,22 @@ void State::on_launch(uint32_t tid, uint64_t now_ns) {
   if (books_->find(tid) == nullptr) books_->adopt(tid, now_ns);
 }
 
+bool State::on_found(uint32_t tid, uint64_t now_ns) {
+  Books& books = *books_;
+  const bool is_known = books.find(tid) != nullptr;
+  Thread& thread = books.find_or_adopt(tid, now_ns);
+  Process& process = *thread.process;
+  if (is_known) {
+    books.images.load(process, now_ns);
+    books.learn_surroundings(thread);
+  }
+  if (process.entry != 0) return false;
+  const uint32_t of_parent = process.parent ? process.parent->entry : 0;
+  process.entry = of_parent != 0 ? of_parent : process.pid;
+  process.changed();
+  return of_parent == 0;
+}
+
 void State::on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns) {
   Books& books = *books_;
   if (clone_flags & CLONE_NEWNS) books.real_paths.divide();

@@ -25,6 +25,9 @@ class State {
 
   // The workload's first task; also any task found later without a known parent.
   void on_launch(uint32_t tid, uint64_t now_ns);
+  // A process that came in from outside, or a child of one; asked again, it is described anew, as more of it may be open to
+  // us by then. True: it is the first of its session, and was not known.
+  bool on_found(uint32_t tid, uint64_t now_ns);
   // From PTRACE_EVENT_FORK, VFORK or CLONE. `clone_flags` as given to clone(2) (fork: 0, vfork: CLONE_VFORK|CLONE_VM).
   // The child's own first stop may come earlier: then call this first with what is known, it is harmless twice.
   void on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns);

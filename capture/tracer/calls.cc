@@ -8,6 +8,7 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
+#include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/task_memory.h"
 
@@ -48,20 +49,37 @@ bool set_first_argument(const Task& task, Abi abi, uint64_t value) {
 void Calls::on_called(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;  // killed meanwhile; its end will be told
-  if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, Resume::Run);
+  if (!task.bound) bind(task);
+  // It had been stopped by ptrace before the filter came (enlist.h), and is in the call's books already.
+  if (task.call != nullptr) return (void)ptrace_resume(task.tid, Resume::ToReturn);
+  begin(task, *info);
+}
+
+// Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by now, that
+// comes next and decides.
+void Calls::on_entered(Task& task, const SyscallInfo& info) {
+  if (task.trap == Trap::Filter) return (void)ptrace_resume(task.tid, Resume::Run);
+  begin(task, info);
+}
+
+// `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
+void Calls::begin(Task& task, const SyscallInfo& at) {
+  const SyscallInfo* const info = &at;
+  if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, task.onward());
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
-  if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, Resume::Run);
+  if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
   if (continues_interrupted(task, *info)) return;
   if (rows_of(abi_of(*info)).empty()) return refuse_foreign(task, *info);
 
   std::unique_ptr<PendingCall> call = context_.tasks.borrow_call();
   read_call(*call, *info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
+  call->trap = task.trap;
   Event& event = call->sighting.event;
   const Call as_called = event.call;
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
-    return (void)ptrace_resume(task.tid, Resume::Run);
+    return (void)ptrace_resume(task.tid, task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call));
@@ -72,8 +90,13 @@ void Calls::on_called(Task& task) {
 void Calls::on_returned(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;
+  if (info->op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, *info);
   std::unique_ptr<PendingCall> call = std::move(task.call);
-  if (call == nullptr || info->op != PTRACE_SYSCALL_INFO_EXIT) return (void)ptrace_resume(task.tid, Resume::Run);
+  const bool is_over = info->op == PTRACE_SYSCALL_INFO_EXIT && !is_restart(info->exit.rval);
+  if (call == nullptr || info->op != PTRACE_SYSCALL_INFO_EXIT) {
+    if (is_over && task.trap == Trap::Every) enlist(context_, task, *info);
+    return (void)ptrace_resume(task.tid, task.onward());
+  }
 
   Call& facts = call->sighting.event.call;
   facts.exit_ns = context_.clock.now_ns();
@@ -81,7 +104,7 @@ void Calls::on_returned(Task& task) {
   if (call->registers_changed) repair(task, *call);
   if (task.phase == Phase::Launching) {  // our own execve has failed; launch.h tells the user
     context_.tasks.give_back(std::move(call));
-    return (void)ptrace_resume(task.tid, Resume::Run);
+    return (void)ptrace_resume(task.tid, task.onward());
   }
   task.phase = Phase::Running;
   if (is_restart(facts.result)) {
@@ -90,8 +113,9 @@ void Calls::on_returned(Task& task) {
     facts.returned = true;
     emit(task, std::move(call));
     context_.hooks.on_returned(task);
+    if (task.trap == Trap::Every) enlist(context_, task, *info);
   }
-  (void)ptrace_resume(task.tid, Resume::Run);
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
@@ -143,20 +167,20 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call) {
   event.call.returned = true;
   event.call.exit_ns = context_.clock.now_ns();
   emit(task, std::move(call));
-  (void)ptrace_resume(task.tid, Resume::Run);
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 // Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares x86-64's code: no
 // distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
-  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, Resume::Run);
+  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, task.onward());
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
   registers->set_number(static_cast<uint64_t>(kNoCall));
   registers->set_result_32(-ENOSYS);
   if (!ptrace_set_registers(task.tid, *registers)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
-  (void)ptrace_resume(task.tid, Resume::Run);
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 void Calls::prepare(Task& task, PendingCall& call) {

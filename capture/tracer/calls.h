@@ -30,6 +30,8 @@ class Calls {
   void settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result);
 
  private:
+  void on_entered(Task& task, const SyscallInfo& info);
+  void begin(Task& task, const SyscallInfo& at);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;
   void refuse(Task& task, std::unique_ptr<PendingCall> call);

@@ -2,6 +2,16 @@
 #include "capture/tracer/context.h"
 
 namespace vedette {
+namespace {
+
+uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
+
+}  // namespace
+
+void Context::tell() {
+  record(own_);
+  own_.reset();
+}
 
 void Context::record(const Sighting& sighting) {
   if (witness != nullptr) witness->count(sighting.event);
@@ -13,10 +23,38 @@ void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {
 }
 
 void Context::notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value) {
-  describe_notice(notice_.event, static_cast<uint32_t>(tid.get()), kind, call, text, value, clock.now_ns());
-  state.attach(notice_);
-  sink.on_event(notice_);
-  notice_.reset();
+  describe_notice(own_.event, number(tid), kind, call, text, value, clock.now_ns());
+  state.attach(own_);
+  tell();
+}
+
+void Context::session_start(Tid tid, int64_t result) {
+  describe_sight(own_.event, EventId::session_start, number(tid), result, clock.now_ns());
+  state.attach(own_);
+  tell();
+}
+
+void Context::found_program(Tid tid) {
+  using namespace slot::execve_;
+  Event& event = own_.event;
+  describe_sight(event, EventId::execve, number(tid), 0, clock.now_ns());
+  state.attach(own_);
+  if (own_.process) {
+    const Process& process = *own_.process;
+    const std::string_view path = process.exe_path ? view(process.exe_path) : view(process.exe);
+    std::string words(view(process.exe));
+    words += '\0';
+    words += view(process.args);
+    event.set_text(filename, path);
+    event.set_text(argv, words);
+  }
+  tell();
+}
+
+void Context::found_end(Tid tid) {
+  describe_sight(own_.event, EventId::procexit, number(tid), 0, clock.now_ns());
+  state.attach(own_);
+  tell();
 }
 
 }  // namespace vedette

@@ -2,12 +2,16 @@
 // What every part of the tracer works with. One tracer thread owns all of it; no locks.
 #pragma once
 
+#include <linux/filter.h>
+
+#include <span>
 #include <string_view>
 
 #include "capture/decode/limits.h"
 #include "capture/kernel/clock.h"
 #include "capture/state/state.h"
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/lookout.h"
 #include "capture/tracer/sink.h"
 #include "capture/tracer/tasks.h"
 #include "capture/witness/io_witness.h"
@@ -29,7 +33,9 @@ struct Context {
   bool can_trace_all = false;  // CAP_SYS_PTRACE: memory stays open to us whatever uid a task takes
   bool no_new_privs = false;   // we had to set it: setuid programs run without their privilege
   Tid root;                    // the workload's first process
+  std::span<const sock_filter> filter;  // what the workload has; strangers get it too
   Tasks tasks;
+  Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
 
   // The one way an event takes out of the tracer.
@@ -38,9 +44,17 @@ struct Context {
   void doubt(const std::optional<IoWitness::Mismatch>& mismatch);
   // Vedette has something to say of itself, about `tid`.
   void notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value = 0);
+  // A process has come in from outside; `result`: 0, or why its calls cannot be captured.
+  void session_start(Tid tid, int64_t result);
+  // A process executes a program whose execve nobody saw: the same event, by /proc's word (tier witness).
+  void found_program(Tid tid);
+  // A process that is not traced has ended; how, is not known.
+  void found_end(Tid tid);
 
  private:
-  Sighting notice_;
+  void tell();
+
+  Sighting own_;
 };
 
 }  // namespace vedette

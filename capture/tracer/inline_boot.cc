@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "capture/kernel/proc.h"
+#include "capture/tracer/enlist.h"
 #include "capture/tracer/inline_tier.h"
 
 namespace vedette {
@@ -33,6 +34,12 @@ bool holds_syscall(Task& task, uint64_t address) {
   return task.memory.read(address, bytes, sizeof bytes) == sizeof bytes && bytes[0] == 0x0f && bytes[1] == 0x05;
 }
 
+// Segments go by number, and another IPC namespace has others under the same ones.
+bool shares_ipc(Tid tid) {
+  std::string theirs, ours;
+  return read_link(ProcPath(tid, "ns/ipc").c_str(), theirs) && read_link("/proc/self/ns/ipc", ours) && theirs == ours;
+}
+
 // An image that lies where our page must go.
 bool is_in_the_way(const ElfImage& image) { return !image.position_independent && image.lowest < VEDETTE_AGENT_LIMIT; }
 
@@ -46,6 +53,8 @@ void InlineTier::on_exec(Task& task) {
   mine.wants_ring = false;
   mine.wanted_site = 0;
   mine.traps = 0;
+  // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
+  if (task.stranger) mine.closed = task.trap == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
   if (mine.closed) return;
   const std::shared_ptr<PatchableFile> program = files_.find(ProcPath(task.tid, "exe").c_str());
   if (!program) return;

@@ -5,29 +5,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "capture/tracer/wake.h"
+
 namespace vedette {
-namespace {
-
-int tick_signal() { return SIGRTMAX - 1; }
-
-void on_tick(int) {}  // its coming is all there is to it
-
-}  // namespace
 
 void InlineTicker::start() {
-  if (started_) return;
-  struct sigaction action = {};
-  action.sa_handler = on_tick;
-  if (::sigaction(tick_signal(), &action, nullptr) != 0) return;  // without SA_RESTART: the wait must end
+  if (started_ || !accept_wakes()) return;
   sigevent event = {};
   event.sigev_notify = SIGEV_THREAD_ID;
-  event.sigev_signo = tick_signal();
+  event.sigev_signo = wake_signal();
   event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));
   started_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
-  sigset_t mask;
-  sigemptyset(&mask);
-  sigaddset(&mask, tick_signal());
-  (void)::pthread_sigmask(SIG_UNBLOCK, &mask, nullptr);
 }
 
 void InlineTicker::set_interval_us(uint32_t interval_us) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interrupts the tracer's wait now and then, so that rings are read while no task stops: a timer whose signal reaches only
-// the tracer's thread makes waitpid answer EINTR. It runs only while there are rings, fast while they fill, slow while
+// Interrupts the tracer's wait (wake.h) now and then, so that rings are read while no task stops. It runs only while there are rings, fast while they fill, slow while
 // they do not: an idle program must not pay for being watched.
 #pragma once
 

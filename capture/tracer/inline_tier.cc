@@ -150,7 +150,7 @@ void InlineTier::return_lent(Task& child) {
 
 // Registers are a copy of the parent's, GS base too; the ring is not the child's.
 void InlineTier::on_start(Task& task) {
-  if (!inline_part(task).borrowed) (void)ptrace_set_thread_context(task.tid, 0);
+  if (!inline_part(task).borrowed && image_of(*task.space) != nullptr) (void)ptrace_set_thread_context(task.tid, 0);
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {

@@ -70,7 +70,7 @@ void on_handler_reached(Calls& calls, Task& task) {
     task.interrupted.pop_back();
     calls.settle(task, std::move(call), -EINTR);
   }
-  (void)ptrace_resume(task.tid, Resume::Run);
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 }  // namespace vedette

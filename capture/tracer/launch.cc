@@ -17,15 +17,13 @@
 #include "capture/kernel/ptrace.h"
 #include "capture/kernel/seccomp.h"
 #include "capture/kernel/wait_status.h"
+#include "capture/tracer/stop.h"
 
 extern char** environ;
 
 namespace vedette {
 namespace {
 
-constexpr unsigned long kOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
-                                   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                                   PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
 constexpr size_t kKernelMaskBytes = 8;
 
 Result<void> check_program(const char* path) {
@@ -116,7 +114,7 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
   if (child == 0) run_child(filter, wait_killable);
 
   launched.tid = Tid(static_cast<pid_t>(child));
-  if (const Result<void> seized = ptrace_seize(launched.tid, kOptions); !seized) {
+  if (const Result<void> seized = ptrace_seize(launched.tid, kStopOptions | PTRACE_O_EXITKILL); !seized) {
     errno = seized.error().get();
     fail(LaunchStep::Seize);
     ::kill(launched.tid.get(), SIGKILL);

@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "capture/kernel/proc.h"
+#include "capture/tracer/strangers.h"
 
 namespace vedette {
 namespace {
@@ -40,9 +41,10 @@ void Lives::on_launch(Tid tid) {
 
 void Lives::on_forked(Task& parent, int event) {
   const Result<unsigned long> message = ptrace_event_message(parent.tid);
-  const Resume how = parent.phase == Phase::InCall ? Resume::ToReturn : Resume::Run;
+  const Resume how = parent.phase == Phase::InCall ? Resume::ToReturn : parent.onward();
   if (!message) return;
   const Tid child_tid(static_cast<pid_t>(*message));
+  context_.lookout.took(child_tid);
   const uint64_t flags = clone_flags(parent, event);
   if (Task* const adopted = context_.tasks.find(child_tid)) {
     complete_adopted(parent, *adopted, flags);
@@ -60,12 +62,22 @@ void Lives::on_forked(Task& parent, int event) {
     if (parent.space->data) space->data = parent.space->data->copy();
   }
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
+  if (parent.stranger) inherit(parent, child);
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
   if (context_.witness != nullptr) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
   emit_birth(parent, child_tid);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
+}
+
+// Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one begun before
+// may have copied its parent before the filter came. Then it is asked to take it again; twice is no harm.
+void Lives::inherit(const Task& parent, Task& child) {
+  context_.tasks.mark_stranger(child);
+  const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
+  child.trap = has_filter ? Trap::Filter : Trap::Every;
+  child.bound = parent.bound;
 }
 
 // It was taken for an orphan and runs already; now its parent has told of it after all.
@@ -96,8 +108,12 @@ void Lives::emit_birth(const Task& parent, Tid child) {
 // A thread that was made while its group is being stopped begins its life stopped.
 void Lives::on_first_stop(Task& child, WaitStatus status) {
   child.phase = Phase::Running;
+  if (std::exchange(child.untold, false) && has_executed(child.tid)) {
+    context_.state.on_found(number(child.tid), context_.clock.now_ns());
+    context_.found_program(child.tid);
+  }
   context_.hooks.on_start(child);
-  (void)ptrace_resume(child.tid, status.is_group_stop() ? Resume::Listen : Resume::Run);
+  (void)ptrace_resume(child.tid, status.is_group_stop() ? Resume::Listen : child.onward());
 }
 
 void Lives::on_stray(Tid tid, WaitStatus status) { context_.tasks.add_stray({tid, status}); }
@@ -112,6 +128,7 @@ void Lives::adopt_strays() {
     const Tid parent = process == tid ? tid_field(status, "PPid") : process;
     const uint64_t flags = process == tid ? 0 : CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
     Task& child = context_.tasks.add(tid, process, make_ref<AddressSpace>());
+    if (const Task* const maker = context_.tasks.find(parent); maker != nullptr && maker->stranger) inherit(*maker, child);
     if (context_.state.knows(number(parent))) {
       context_.state.on_fork(number(parent), number(tid), flags, context_.clock.now_ns());
     } else {
@@ -124,8 +141,9 @@ void Lives::adopt_strays() {
 void Lives::on_exec(Tid tid) {
   const Result<unsigned long> message = ptrace_event_message(tid);
   if (!message) return;
-  const Tid former(static_cast<pid_t>(*message));
+  Tid former(static_cast<pid_t>(*message));
   Task* task = context_.tasks.find(former);
+  if (task == nullptr) task = context_.tasks.find(former = tid);  // a stranger, attached in the middle of its exec
   if (task == nullptr) return (void)ptrace_resume(tid, Resume::Run);
   if (former != tid) {
     if (Task* leader = context_.tasks.find(tid)) {
@@ -141,6 +159,8 @@ void Lives::on_exec(Tid tid) {
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
+  task->enlist_refused = false;
+  task->untold = false;
   if (task->phase == Phase::Launching) {
     exec_launched(*task);
   } else {
@@ -152,8 +172,10 @@ void Lives::on_exec(Tid tid) {
     task->phase = Phase::Running;
     task->call->sighting.event.call.exit_ns = context_.clock.now_ns();
     calls_.settle(*task, std::move(task->call), 0);
+  } else if (task->stranger) {
+    context_.found_program(tid);  // it was in the call when we attached it
   }
-  (void)ptrace_resume(tid, Resume::Run);
+  (void)ptrace_resume(tid, task->onward());
 }
 
 // Only now is there a workload: until here the process was ours, with our descriptors.
@@ -172,7 +194,7 @@ void Lives::on_exiting(Task& task) {
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
   hear_witness(task);
-  (void)ptrace_resume(task.tid, Resume::Run);
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 // A core dump was written in the name of the thread that died of it.

@@ -24,6 +24,7 @@ class Lives {
 
  private:
   void exec_launched(Task& task);
+  void inherit(const Task& parent, Task& child);
   void complete_adopted(Task& parent, Task& child, uint64_t flags);
   void emit_birth(const Task& parent, Tid child);
   void hear_witness(const Task& task);

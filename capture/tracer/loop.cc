@@ -12,8 +12,9 @@ constexpr unsigned kDoubtedMax = 256;  // reports of others, at most, before str
 
 }  // namespace
 
-Loop::Loop(Context& context, Signals& signals)
-    : context_(context), signals_(signals), waiter_(context.hooks), calls_(context), lives_(context, calls_) {}
+Loop::Loop(Context& context, Signals& signals, Strangers& strangers)
+    : context_(context), signals_(signals), strangers_(strangers), waiter_(context.hooks, strangers), calls_(context),
+      lives_(context, calls_) {}
 
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
   context_.hooks.on_begin(context_, calls_);
@@ -25,6 +26,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
       signals_.on_root_ended();
       if (root_only) break;
     }
+    strangers_.on_tick();
   }
   // From here on, no task is attached.
   return root_status_;
@@ -40,7 +42,7 @@ std::optional<Report> Loop::next() {
     lives_.adopt_strays();
     if (report) return report;
   }
-  if (context_.tasks.empty()) return waiter_.poll();
+  if (!context_.tasks.has_own()) return waiter_.poll();
   return waiter_.next(context_.tasks.size() > 1);
 }
 
@@ -106,7 +108,7 @@ void Loop::on_vfork_done(Task& task) {
 
 void Loop::resume(Task& task, int signal) {
   const bool in_call = task.phase == Phase::InCall || task.call != nullptr;
-  (void)ptrace_resume(task.tid, in_call ? Resume::ToReturn : Resume::Run, signal);
+  (void)ptrace_resume(task.tid, in_call ? Resume::ToReturn : task.onward(), signal);
 }
 
 }  // namespace vedette

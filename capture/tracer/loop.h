@@ -8,15 +8,16 @@
 #include "capture/tracer/lives.h"
 #include "capture/tracer/signals.h"
 #include "capture/tracer/stop.h"
+#include "capture/tracer/strangers.h"
 #include "capture/tracer/waiter.h"
 
 namespace vedette {
 
 class Loop {
  public:
-  Loop(Context& context, Signals& signals);
+  Loop(Context& context, Signals& signals, Strangers& strangers);
 
-  // Until the last task of the tree has ended; with `root_only`, until the workload's first process has. How that ended.
+  // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first process has. How that ended.
   WaitStatus run(const Launched& launched, bool root_only);
 
  private:
@@ -31,6 +32,7 @@ class Loop {
 
   Context& context_;
   Signals& signals_;
+  Strangers& strangers_;
   Waiter waiter_;
   Calls calls_;
   Lives lives_;

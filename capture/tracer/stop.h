@@ -4,9 +4,15 @@
 
 #include <cstdint>
 
+#include "capture/kernel/ptrace.h"
 #include "capture/kernel/wait_status.h"
 
 namespace vedette {
+
+// What a task that we attach shall stop for; PTRACE_O_EXITKILL stands apart: it must be given to whatever has our filter.
+inline constexpr unsigned long kStopOptions = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
+                                              PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE |
+                                              PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
 
 enum class Stop : uint8_t {
   Ended,      // exited or killed: the task is gone

@@ -11,12 +11,16 @@
 #include <memory>
 #include <vector>
 
+#include "capture/kernel/ptrace.h"
 #include "capture/kernel/remote_memory.h"
 #include "capture/kernel/tid.h"
 #include "capture/state/sighting.h"
 #include "capture/tracer/address_space.h"
 
 namespace vedette {
+
+// What stops the calls of a task: our filter those of the capture set, or ptrace every one (strangers.h).
+enum class Trap : uint8_t { Filter, Every };
 
 // A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a restarted call
 // from a new one.
@@ -26,6 +30,7 @@ struct PendingCall {
   uint64_t args[6] = {};
   uint64_t ip = 0;
   uint64_t sp = 0;
+  Trap trap = Trap::Filter;        // what had stopped it
   bool registers_changed = false;  // we cleared a flag in argument 0; put it back at the return
 };
 
@@ -50,6 +55,11 @@ struct Task {
   Tid tid;
   Tid process;   // the leader's tid
   Phase phase = Phase::Starting;
+  Trap trap = Trap::Filter;
+  bool stranger = false;         // it does not descend from what we started (strangers.h)
+  bool bound = true;             // it ends when we do, as whatever has our filter must
+  bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
+  bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
@@ -57,6 +67,8 @@ struct Task {
   std::unique_ptr<TaskData> data;
 
   bool is_leader() const { return tid == process; }
+  // How it goes on when nothing else is wanted of it.
+  Resume onward() const { return trap == Trap::Every ? Resume::ToReturn : Resume::Run; }
 };
 
 }  // namespace vedette

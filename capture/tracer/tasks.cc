@@ -18,14 +18,23 @@ Task* Tasks::find(Tid tid) const {
 
 Task& Tasks::add(Tid tid, Tid process, Ref<AddressSpace> space) {
   last_ = nullptr;
+  remove(tid);  // a number is given again: its end was not heard of yet
   std::unique_ptr<Task>& place = tasks_[tid];
   place = std::make_unique<Task>(tid, process, std::move(space));
   return *place;
 }
 
+void Tasks::mark_stranger(Task& task) {
+  if (!task.stranger) ++strangers_;
+  task.stranger = true;
+}
+
 void Tasks::remove(Tid tid) {
   last_ = nullptr;
-  tasks_.erase(tid);
+  const auto found = tasks_.find(tid);
+  if (found == tasks_.end()) return;
+  strangers_ -= found->second->stranger;
+  tasks_.erase(found);
 }
 
 Task& Tasks::rename(Tid from, Tid to) {
@@ -34,6 +43,7 @@ Task& Tasks::rename(Tid from, Tid to) {
   tasks_.erase(from);
   task->tid = to;
   task->memory = RemoteMemory(to);
+  remove(to);
   std::unique_ptr<Task>& place = tasks_[to];
   place = std::move(task);
   return *place;

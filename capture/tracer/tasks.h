@@ -19,6 +19,8 @@ class Tasks {
  public:
   Task* find(Tid tid) const;
   Task& add(Tid tid, Tid process, Ref<AddressSpace> space);
+  // One that does not descend from what we started, nor will its children.
+  void mark_stranger(Task& task);
   void remove(Tid tid);
   // An exec from a thread that is not the leader: it takes over the leader's number, the leader is no more.
   Task& rename(Tid from, Tid to);
@@ -27,7 +29,8 @@ class Tasks {
   void each(Function function) const {
     for (const auto& [tid, task] : tasks_) function(*task);
   }
-  bool empty() const { return tasks_.empty(); }
+  // Some are left that descend from what we started.
+  bool has_own() const { return tasks_.size() > strangers_; }
   size_t size() const { return tasks_.size(); }
 
   void add_stray(Report report) { strays_.push_back(report); }
@@ -44,6 +47,7 @@ class Tasks {
 
  private:
   std::unordered_map<Tid, std::unique_ptr<Task>> tasks_;
+  size_t strangers_ = 0;
   mutable Task* last_ = nullptr;  // the same task stops again and again
   std::vector<Report> strays_;
   bool doubtful_ = false;

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "capture/tracer/strangers.h"
+
 namespace vedette {
 namespace {
 
@@ -14,7 +16,10 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 std::optional<Report> Waiter::wait_one(int options) {
   int status = 0;
   pid_t tid;
-  while ((tid = ::waitpid(-1, &status, __WALL | options)) < 0 && errno == EINTR) hooks_.on_tick();
+  while ((tid = ::waitpid(-1, &status, __WALL | options)) < 0 && errno == EINTR) {
+    hooks_.on_tick();
+    strangers_.on_tick();
+  }
   if (tid <= 0) return std::nullopt;
   return Report{Tid(tid), WaitStatus(status)};
 }

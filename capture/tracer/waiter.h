@@ -19,9 +19,11 @@ struct Report {
   WaitStatus status;
 };
 
+class Strangers;
+
 class Waiter {
  public:
-  explicit Waiter(Hooks& hooks) : hooks_(hooks) {}
+  Waiter(Hooks& hooks, Strangers& strangers) : hooks_(hooks), strangers_(strangers) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
   // Does not block. Empty: nothing is to be heard now.
@@ -33,6 +35,7 @@ class Waiter {
   Report take_queued();
 
   Hooks& hooks_;
+  Strangers& strangers_;
   std::deque<Report> queue_;
   bool crowded_ = false;  // the last look found more than one
   unsigned unchecked_ = 0;

@@ -4,6 +4,7 @@
 // alerts are then on their way to this thread as messages, so the agent is told a turn later, when they have been written.
 import { positionOf, RingReader } from "../capture/ring.js";
 import { openChecked } from "../wire/batch.js";
+import { refusedStrangers, type Stranger } from "./strangers.js";
 
 export interface LedgerHandlers {
   readonly onBatch: (stream: number, batch: BatchFacts) => void;
@@ -15,6 +16,8 @@ export interface BatchFacts {
   readonly seq: number;
   readonly count: number;
   readonly lost: readonly number[];
+  /** Processes that came in from outside and that its agent cannot capture. */
+  readonly strangers: readonly Stranger[];
   /** ns since the epoch. */
   readonly clock: bigint;
 }
@@ -83,8 +86,10 @@ export class Ledger {
 
   #read(): void {
     for (let raw = this.#reader.next(0); raw !== null; raw = this.#reader.next(0)) {
-      const { source, seq, count, lost, clock } = openChecked(raw.bytes);
-      const facts = { source: Buffer.from(source).toString("hex"), seq, count, lost, clock };
+      const batch = openChecked(raw.bytes);
+      const { seq, count, lost, clock } = batch;
+      const strangers = refusedStrangers(batch, raw.types);
+      const facts = { source: Buffer.from(batch.source).toString("hex"), seq, count, lost, clock, strangers };
       const { stream } = raw;
       this.#reader.release();
       this.#received.set(facts.source, Math.max(seq, this.#received.get(facts.source) ?? 0));

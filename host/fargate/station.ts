@@ -6,7 +6,7 @@
 import { hostname } from "node:os";
 import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
 import { Engine } from "../engine/engine.js";
-import { explain, type VedetteError } from "../errors.js";
+import { explain, VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { lossText } from "../output/summary.js";
 import type { LoadedPolicy } from "../policy/load.js";
@@ -193,6 +193,8 @@ export class Station {
     const guest = this.#guests.get(stream);
     if (guest === undefined) return;
     this.#options.monitor.onBatch(guest.name, batch);
+    for (const stranger of batch.strangers)
+      this.#options.say(explain(new VedetteError("VEDETTE_STRANGER_REFUSED", { ...stranger, container: guest.name })));
     this.#onLost(guest, batch.lost);
   }
 

@@ -191,7 +191,11 @@ if (missing === null) {
       () => sidecar.stderr,
     );
     await ended(workload);
-    assert.match(sidecar.stderr, /app has left: \d+ events, 0 lost/);
+    await until(
+      () => /app has left: \d+ events, 0 lost/.test(sidecar.stderr),
+      "it did not leave",
+      () => sidecar.stderr,
+    );
   });
 
   test("it fits a quarter of a CPU and half a gibibyte", async () => {

@@ -24,6 +24,7 @@ const seenTypes = new Set<string>();
 // Event types that no fixture can cause here, and why.
 const NOT_IN_FIXTURES: Record<string, string> = {
   "vedette.notice": "Vedette's own; lifecycles.test.ts causes it",
+  "session.start": "needs somebody outside; fargate-sessions.test.ts causes it",
 };
 
 const all = fixtures().filter((fixture) => fixture.expects);

@@ -128,6 +128,7 @@ const argumentCount =
 export const PROC_FIELDS: FieldRows = {
   "proc.pid": own(int("pid")),
   "proc.ppid": own(int("ppid")),
+  "vedette.session": own(int("session")),
   "proc.vpid": own(int("vpid")),
   "proc.pvpid": parents(int("vpid")),
   "proc.sid": own(int("sid")),

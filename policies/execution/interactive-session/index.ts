@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// ECS Exec starts its processes beside the workload, not below it; what they start is below them.
-import { AnyExec, param, Priority, rule, StringSet } from "vedette";
+// What comes in by ECS Exec, `docker exec` or nsenter does not descend from the workload: the agent finds it and says by which
+// process it came (proc.session). Names of ECS Exec's own processes are known too, for recordings made without that.
+import { AnyExec, Notice, param, Priority, rule, StringSet, VedetteNotice } from "vedette";
 
 const SHELLS = new StringSet(param.strings("shells"));
 const AGENTS = new StringSet(param.strings("agents"));
 const NO_TERMINAL: u64 = 0;
 
 @rule({
-  name: "Session by ECS Exec",
-  desc: "A command was started in the container through ECS Exec",
+  name: "Session from outside",
+  desc: "A command was started in the container by somebody outside: ECS Exec, docker exec, nsenter",
   priority: Priority.Notice,
   tags: ["T1609", "TA0002"],
-  output: "A command came in by ECS Exec | tty=%proc.tty process=%proc.name exe=%proc.exepath " +
+  output: "A command came in from outside | session=%vedette.session tty=%proc.tty process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
-export function execSession(e: AnyExec): bool {
-  return !e.failed && e.proc.hasAncestorNamed(AGENTS) && !AGENTS.has(e.proc.name);
+export function session(e: AnyExec): bool {
+  return !e.failed && isOfSession(e) && !AGENTS.has(e.proc.name);
+}
+
+@rule({
+  name: "Session that cannot be captured",
+  desc: "Somebody came into the container from outside, and the kernel does not let the agent see what they do",
+  priority: Priority.Warning,
+  tags: ["T1609", "TA0002"],
+  output: "A session cannot be captured | reason=%evt.arg.text session=%vedette.session process=%proc.name " +
+    "command=%proc.cmdline user=%user.uid pid=%proc.pid container=%container.id",
+})
+export function blindSession(e: VedetteNotice): bool {
+  return e.kind == Notice.STRANGER;
 }
 
 @rule({
@@ -28,5 +41,9 @@ export function execSession(e: AnyExec): bool {
 })
 export function terminalShell(e: AnyExec): bool {
   if (e.failed || e.proc.container_id.isEmpty || !SHELLS.has(e.proc.name)) return false;
-  return e.proc.tty != NO_TERMINAL && e.proc.tty < 0x8000000000000000 && !e.proc.hasAncestorNamed(AGENTS);
+  return e.proc.tty != NO_TERMINAL && e.proc.tty < 0x8000000000000000 && !isOfSession(e);
+}
+
+function isOfSession(e: AnyExec): bool {
+  return e.proc.session > 0 || e.proc.hasAncestorNamed(AGENTS);
 }

@@ -23,12 +23,13 @@ ErrorCode code_of(std::initializer_list<const char*> words) {
 }  // namespace
 
 TEST_CASE("options stand before --, the command behind it is not looked at") {
-  const auto parsed = parse({"--host", "fd:7", "--snaplen=0", "--io-uring", "allow", "--tiers", "trace", "--", "ls", "--host", "x"});
+  const auto parsed = parse({"--host", "fd:7", "--snaplen=0", "--io-uring", "allow", "--tiers", "trace", "--strangers=task", "--", "ls", "--host", "x"});
   const Options& options = std::get<Options>(parsed);
   CHECK(options.host.kind == HostAddress::Kind::Inherited);
   CHECK(options.host.number == 7);
   CHECK(options.limits.snaplen == 0);
   CHECK(options.io_uring == IoUring::Allow);
+  CHECK(options.strangers == StrangerScope::Task);
   CHECK_FALSE(options.inline_tier);
   REQUIRE(options.command.size() == 3);
   CHECK(std::string(options.command[1]) == "--host");

@@ -302,3 +302,29 @@ TEST_CASE("a thousand children of one image keep its texts once") {
   CHECK(one->exe_path == other->exe_path);
   CHECK(one->files->find(0) == other->files->find(0));
 }
+
+TEST_CASE("who came in from outside, and all that descends from it, carries the session") {
+  World w;
+  w.kernel.texts["300/status"] = "Tgid:\t300\nPPid:\t0\n";
+  w.kernel.texts["301/status"] = "Tgid:\t301\nPPid:\t300\n";
+  CHECK(w.state.on_found(300, w.now));
+  CHECK_FALSE(w.state.on_found(301, w.now));  // its parent is known
+  w.fork(301, 302);
+  CHECK(w.process(300)->entry == 300);
+  CHECK(w.process(301)->entry == 300);
+  CHECK(w.process(302)->entry == 300);
+  CHECK(w.process(World::kShell)->entry == 0);
+}
+
+TEST_CASE("a stranger that was closed to us is described anew when it is not") {
+  World w;
+  w.kernel.texts["300/status"] = "Tgid:\t300\nPPid:\t0\n";
+  CHECK(w.state.on_found(300, w.now));
+  CHECK_FALSE(w.process(300)->exe_path);
+  w.image(300, "sh", "/bin/sh", std::string("sh\0", 3));
+  w.kernel.links["300/cwd"] = "/srv";
+  CHECK_FALSE(w.state.on_found(300, w.now));
+  CHECK(view(w.process(300)->exe_path) == "/bin/sh");
+  CHECK(view(w.process(300)->place->cwd) == "/srv");
+  CHECK(w.process(300)->entry == 300);
+}

@@ -177,7 +177,8 @@ Outcome watch(const char* how) {
     return outcome;
   }
   continued = launched.tid.get();
-  const WaitStatus ended = Loop(context, signals).run(launched, false);
+  Strangers none(context, StrangerScope::None);
+  const WaitStatus ended = Loop(context, signals, none).run(launched, false);
   CHECK(ended.shell_status() == 0);
   continued = 0;
   outcome.ran = true;

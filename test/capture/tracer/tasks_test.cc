@@ -35,6 +35,22 @@ TEST_CASE("a child that stopped before its parent told of it is found once") {
   CHECK_FALSE(tasks.has_strays());
 }
 
+TEST_CASE("strangers do not keep us: what counts is whether any of ours is left") {
+  Tasks tasks;
+  const Ref<AddressSpace> space = make_ref<AddressSpace>();
+  tasks.add(Tid(1), Tid(1), space);
+  Task& stranger = tasks.add(Tid(5), Tid(5), space);
+  tasks.mark_stranger(stranger);
+  tasks.mark_stranger(stranger);
+  tasks.mark_stranger(tasks.add(Tid(6), Tid(5), space));
+  CHECK(tasks.has_own());
+  tasks.rename(Tid(6), Tid(5));  // an exec from its thread
+  tasks.remove(Tid(1));
+  CHECK_FALSE(tasks.has_own());
+  tasks.add(Tid(5), Tid(5), space);  // the number is given again, to one of ours
+  CHECK(tasks.has_own());
+}
+
 TEST_CASE("an image's data goes with its last task") {
   struct Data final : ImageData {
     explicit Data(int& alive) : alive(alive) { ++alive; }

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/strangers.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+#include "capture/kernel/proc.h"
+#include "capture/tracer/stop.h"
+
+namespace vedette {
+namespace {
+
+constexpr size_t kTextMax = 8192;
+constexpr size_t kMountsMax = 1u << 20;
+constexpr uint64_t kMillisecond = 1'000'000;
+constexpr uint64_t kLookNs = 3 * kMillisecond;         // between two looks, at least: a storm of forks must not be one of looks
+constexpr uint64_t kYoungNs = 1000 * kMillisecond;     // for so long a refused one is likely to change
+constexpr uint64_t kComingPauseNs = kMillisecond / 5;  // between two looks at one that has still to execute a program,
+constexpr uint64_t kYoungPauseNs = 2 * kMillisecond;   // that has done so a moment ago,
+constexpr uint64_t kOldPauseNs = 100 * kMillisecond;   // that stays as it is
+constexpr uint64_t kSettledNs = 10'000 * kMillisecond; // one that has not executed anything by then is refused for good
+constexpr uint64_t kUnseenNs = 1000 * kMillisecond;    // between two notices of the unseen
+constexpr int kGenerationsMax = 32;
+constexpr int64_t kForkedNoExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
+constexpr int kStatFlags = 9, kStatStart = 22;
+constexpr std::string_view kMachinesNamespace = "pid:[4026531836]";  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+
+uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
+
+pid_t pid_in(std::string_view text) {
+  pid_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// Numbers among the names of a folder: processes of /proc, threads of /proc/PID/task.
+std::vector<Tid> numbers_in(const char* path) {
+  std::vector<Tid> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path), ::closedir);
+  while (folder != nullptr) {
+    const dirent* const entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    if (const pid_t found = pid_in(entry->d_name); found > 0) numbers.push_back(Tid(found));
+  }
+  return numbers;
+}
+
+// Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike the link
+// ns/mnt, mountinfo may be read whoever it belongs to.
+std::vector<pid_t> mounts_of(const char* path) {
+  std::vector<pid_t> ids;
+  std::string text;
+  if (!read_file(path, text, kMountsMax)) return ids;
+  for (size_t at = 0; at < text.size(); at = std::min(text.find('\n', at), text.size() - 1) + 1) {
+    ids.push_back(pid_in(std::string_view(text).substr(at)));
+  }
+  return ids;
+}
+
+bool share_any(const std::vector<pid_t>& some, const std::vector<pid_t>& others) {
+  return std::any_of(some.begin(), some.end(), [&](pid_t id) { return std::find(others.begin(), others.end(), id) != others.end(); });
+}
+
+bool same_file(const char* one, const char* other) {
+  struct stat a, b;
+  return ::stat(one, &a) == 0 && ::stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+}  // namespace
+
+bool has_executed(Tid process) {
+  std::string stat;
+  if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax)) return false;
+  return (stat_field(stat, kStatFlags).value_or(kForkedNoExec) & kForkedNoExec) == 0;
+}
+
+struct Strangers::Sight {
+  Tid process, parent, tracer;
+
+  static std::optional<Sight> of(Tid number) {
+    std::string status;
+    if (!read_file(ProcPath(number, "status").c_str(), status, kTextMax)) return std::nullopt;
+    const auto field = [&](std::string_view name) { return Tid(pid_in(status_field(status, name))); };
+    return Sight{field("Tgid"), field("PPid"), field("TracerPid")};
+  }
+};
+
+// No program: it is the one that forked still, or the arguments of the one that begins are not there yet.
+struct Strangers::Program {
+  int64_t start = 0;
+  std::string words;
+
+  // Empty: the process is gone, or a zombie.
+  static std::optional<Program> of(Tid process) {
+    std::string stat;
+    if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax)) return std::nullopt;
+    const size_t name_end = stat.rfind(')');
+    if (name_end == stat.npos || name_end + 2 >= stat.size() || std::strchr("ZX", stat[name_end + 2]) != nullptr) return std::nullopt;
+    Program program{.start = stat_field(stat, kStatStart).value_or(0)};
+    std::string arguments;
+    if ((stat_field(stat, kStatFlags).value_or(0) & kForkedNoExec) != 0) return program;
+    if (!read_file(ProcPath(process, "cmdline").c_str(), arguments, kTextMax) || arguments.empty()) return program;
+    const size_t name_start = std::min(stat.find('('), name_end);
+    program.words = stat.substr(name_start, name_end - name_start) + arguments;
+    return program;
+  }
+};
+
+// Only where the container is ours to watch: its first process, or the child of one that does nothing else (tini). Elsewhere,
+// as for `vedette run` in somebody's shell, it would be that person's other processes that we took.
+void Strangers::start(HostPid host_pid, void* host) {
+  std::string link;
+  const bool is_container = read_link("/proc/self/ns/pid", link) && link != kMachinesNamespace;
+  const bool stands_for_it = ::getpid() == 1 || ::getppid() <= 1;
+  if (scope_ == StrangerScope::None || !is_container || !stands_for_it) return;
+  host_pid_ = host_pid;
+  host_ = host;
+  own_namespace_ = ::getpid() == 1 || shares_mounts(Tid(1));
+  ancestors_.push_back(::getpid());
+  for (pid_t next = ::getppid(); next > 0 && ancestors_.size() < kGenerationsMax;) {
+    ancestors_.push_back(next);
+    const std::optional<Sight> sight = Sight::of(Tid(next));
+    next = sight ? sight->parent.get() : 0;
+  }
+  context_.lookout.start();
+}
+
+void Strangers::look() {
+  const uint64_t now = context_.clock.now_ns();
+  if (now - looked_ns_ < (refused_.empty() ? kLookNs : kComingPauseNs)) return;
+  looked_ns_ = now;
+  const Lookout::Numbers numbers = context_.lookout.take();
+  if (numbers.all) {
+    look_at_all();
+  } else {
+    for (pid_t next = numbers.first; next <= numbers.last; ++next) {
+      if (!context_.lookout.is_ours(next) && context_.tasks.find(Tid(next)) == nullptr) meet(Tid(next));
+    }
+  }
+  std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
+  context_.lookout.look_every(pause_ns());
+  tell_unseen();
+}
+
+void Strangers::look_at_all() {
+  for (const Tid process : numbers_in("/proc")) {
+    if (context_.tasks.find(process) == nullptr) meet(process);
+  }
+}
+
+// A number that nobody has accounted for: a child of ours that is still in flight, a thread, somebody we do not watch, one who
+// is gone already, or a stranger.
+void Strangers::meet(Tid one) {
+  const std::optional<Sight> sight = Sight::of(one);
+  if (!sight) return void(++unseen_);
+  const bool is_traced_by_us = sight->tracer == Tid(::getpid());
+  if (is_traced_by_us || !is_watched(*sight)) return;
+  if (context_.tasks.find(sight->process) != nullptr) return void(attach_threads(sight->process));
+  const auto is_known = [&](const Refused& known) { return known.process == sight->process; };
+  if (std::none_of(refused_.begin(), refused_.end(), is_known)) found(sight->process);
+}
+
+bool Strangers::is_watched(const Sight& sight) const {
+  if (std::find(ancestors_.begin(), ancestors_.end(), sight.process.get()) != ancestors_.end()) return false;
+  if (is_of_host(sight)) return false;
+  if (own_namespace_) return true;
+  const bool is_here = shares_mounts(sight.process);
+  if (scope_ == StrangerScope::Container) return is_here;
+  return is_here || !same_file(ProcPath(sight.process, "exe").c_str(), "/proc/self/exe");  // the agent of another container
+}
+
+// The host may be in this container, with processes of its own below it, or in another one that is all its own.
+bool Strangers::is_of_host(const Sight& sight) const {
+  const Tid host(host_pid_(host_));
+  if (!host.is_set()) return false;
+  const std::vector<pid_t> theirs = mounts_of(ProcPath(host, "mountinfo").c_str());
+  if (!shares_mounts(host) && share_any(theirs, mounts_of(ProcPath(sight.process, "mountinfo").c_str()))) return true;
+  Tid at = sight.process;
+  for (int i = 0; i < kGenerationsMax && at.is_set(); ++i) {
+    if (at == host) return true;
+    const std::optional<Sight> next = Sight::of(at);
+    if (!next) return false;
+    at = next->parent;
+  }
+  return false;
+}
+
+bool Strangers::shares_mounts(Tid process) const {
+  return share_any(mounts_of("/proc/self/mountinfo"), mounts_of(ProcPath(process, "mountinfo").c_str()));
+}
+
+void Strangers::found(Tid process) {
+  const uint64_t now = context_.clock.now_ns();
+  const std::optional<Program> program = Program::of(process);
+  const Result<void> attached = program ? attach(process) : Errno(ESRCH);
+  if (!attached && attached.error().get() == ESRCH) return void(++unseen_);
+  const bool is_first = context_.state.on_found(number(process), now);
+  if (is_first) context_.session_start(process, attached ? 0 : -attached.error().get());
+  if (attached) return;
+  Refused& one = refused_.emplace_back(Refused{.process = process, .start = program->start, .told_words = {}, .changed_ns = now, .why = attached.error().get()});
+  if (!program->words.empty()) tell_program(one, *program);
+}
+
+Result<void> Strangers::attach(Tid process) {
+  const Result<void> leader = ptrace_seize(process, kStopOptions);
+  if (!leader) return leader;
+  Task& task = context_.tasks.add(process, process, make_ref<AddressSpace>());
+  context_.tasks.mark_stranger(task);
+  task.trap = Trap::Every;
+  task.bound = false;
+  task.untold = true;
+  (void)ptrace_interrupt(process);
+  return attach_threads(process);
+}
+
+// Until none is left that we have not: those seized bring their own new threads with them.
+Result<void> Strangers::attach_threads(Tid process) {
+  for (bool again = true; again;) {
+    again = false;
+    for (const Tid thread : numbers_in(ProcPath(process, "task").c_str())) {
+      const Task* const leader = context_.tasks.find(process);
+      if (leader == nullptr || context_.tasks.find(thread) != nullptr || !ptrace_seize(thread, kStopOptions)) continue;
+      Task& task = context_.tasks.add(thread, process, leader->space);
+      context_.tasks.mark_stranger(task);
+      task.trap = leader->trap;
+      task.bound = false;
+      context_.state.on_launch(number(thread), context_.clock.now_ns());
+      (void)ptrace_interrupt(thread);
+      again = true;
+    }
+  }
+  return {};
+}
+
+// One more look at a refused one. False: it is gone, or attached now.
+bool Strangers::visit(Refused& one) {
+  const std::optional<Program> program = Program::of(one.process);
+  if (!program || program->start != one.start) {
+    context_.found_end(one.process);
+    context_.state.on_thread_exit(number(one.process));
+    return false;
+  }
+  const Result<void> attached = attach(one.process);
+  const bool is_told = program->words.empty() || program->words == one.told_words;
+  if (attached) {
+    context_.state.on_found(number(one.process), context_.clock.now_ns());
+    if (is_told && !one.told_words.empty()) context_.tasks.find(one.process)->untold = false;
+    return false;
+  }
+  one.why = attached.error().get();
+  if (!is_told) tell_program(one, *program);
+  const bool is_settled = !one.told_words.empty() || context_.clock.now_ns() - one.changed_ns > kSettledNs;
+  if (is_settled && !one.told) tell_refused(one);
+  return true;
+}
+
+void Strangers::tell_program(Refused& one, const Program& program) {
+  const uint64_t now = context_.clock.now_ns();
+  if (!one.told_words.empty() || !context_.state.knows(number(one.process)) || one.changed_ns != now) {
+    context_.state.on_exec(number(one.process), number(one.process), now);
+  }
+  context_.found_program(one.process);
+  one.told_words = program.words;
+  one.changed_ns = now;
+}
+
+// Who is about to execute will be open to us from then on, and its program makes its first calls at once.
+uint64_t Strangers::pause_ns() const {
+  if (refused_.empty()) return 0;
+  const uint64_t now = context_.clock.now_ns();
+  uint64_t pause = kOldPauseNs;
+  for (const Refused& one : refused_) {
+    const bool is_young = now - one.changed_ns < kYoungNs;
+    if (is_young) pause = std::min(pause, one.told_words.empty() ? kComingPauseNs : kYoungPauseNs);
+  }
+  return pause;
+}
+
+void Strangers::tell_refused(Refused& one) {
+  one.told = true;
+  context_.notice(one.process, Notice::STRANGER, "ptrace", std::strerror(one.why), -one.why);
+}
+
+// Born and gone between two looks; a fork that failed late takes a number, too.
+void Strangers::tell_unseen() {
+  const uint64_t now = context_.clock.now_ns();
+  if (unseen_ == 0 || now - unseen_told_ns_ < kUnseenNs) return;
+  unseen_told_ns_ = now;
+  context_.notice(context_.root, Notice::UNSEEN, "", "tasks came and went before they were looked at", static_cast<int64_t>(std::exchange(unseen_, 0)));
+}
+
+}  // namespace vedette

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ends the tracer's wait: a signal that reaches the tracer's thread alone makes waitpid answer EINTR. Timers and other threads
+// of ours send it when there is something to do that no stop tells of.
+#pragma once
+
+namespace vedette {
+
+int wake_signal();
+// From the tracer's thread, after the workload was launched: what that inherits must be untouched.
+bool accept_wakes();
+
+}  // namespace vedette

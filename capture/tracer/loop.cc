@@ -20,6 +20,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
   context_.hooks.on_begin(context_, calls_);
   lives_.on_launch(launched.tid);
   while (const std::optional<Report> report = next()) {
+    if (report->tid == launched.tid && report->status.is_over()) strangers_.on_root_ended();
     dispatch(report->tid, report->status);
     if (report->tid == launched.tid && report->status.is_over()) {
       root_status_ = report->status;

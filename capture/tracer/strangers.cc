@@ -145,8 +145,10 @@ void Strangers::look() {
   }
   std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
   context_.lookout.look_every(pause_ns());
-  tell_unseen();
+  if (now - unseen_told_ns_ >= kUnseenNs) tell_unseen(now);
 }
+
+void Strangers::on_root_ended() { tell_unseen(context_.clock.now_ns()); }
 
 void Strangers::look_at_all() {
   for (const Tid process : numbers_in("/proc")) {
@@ -272,7 +274,7 @@ void Strangers::tell_program(Refused& one, const Program& program) {
 
 // Who is about to execute will be open to us from then on, and its program makes its first calls at once.
 uint64_t Strangers::pause_ns() const {
-  if (refused_.empty()) return 0;
+  if (refused_.empty()) return unseen_ == 0 ? 0 : kUnseenNs;
   const uint64_t now = context_.clock.now_ns();
   uint64_t pause = kOldPauseNs;
   for (const Refused& one : refused_) {
@@ -288,9 +290,8 @@ void Strangers::tell_refused(Refused& one) {
 }
 
 // Born and gone between two looks; a fork that failed late takes a number, too.
-void Strangers::tell_unseen() {
-  const uint64_t now = context_.clock.now_ns();
-  if (unseen_ == 0 || now - unseen_told_ns_ < kUnseenNs) return;
+void Strangers::tell_unseen(uint64_t now) {
+  if (unseen_ == 0) return;
   unseen_told_ns_ = now;
   context_.notice(context_.root, Notice::UNSEEN, "", "tasks came and went before they were looked at", static_cast<int64_t>(std::exchange(unseen_, 0)));
 }

@@ -36,6 +36,8 @@ class Strangers {
   void on_tick() {
     if (context_.lookout.is_due()) look();
   }
+  // The workload's first process has ended: what has not been told yet is.
+  void on_root_ended();
 
  private:
   struct Refused {
@@ -62,7 +64,7 @@ class Strangers {
   void tell_program(Refused& one, const Program& program);
   uint64_t pause_ns() const;
   void tell_refused(Refused& one);
-  void tell_unseen();
+  void tell_unseen(uint64_t now);
 
   Context& context_;
   StrangerScope scope_;

@@ -176,6 +176,22 @@ if (missing === null) {
     );
   });
 
+  test("who is over before it could be looked at is counted: found and unseen are all", async () => {
+    const COUNT = 30;
+    const host = keepingHost();
+    const workload = app(toKeeper(), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
+    await isUp(workload);
+    const enter = `for i in $(seq ${COUNT}); do nsenter -t ${workload.pid()} -m -p -u -i -n /bin/true; done`;
+    await promisify(execFile)("sh", ["-c", enter], { timeout: RUN_MS_MAX });
+    assert.is(await finish(workload), 7);
+    host.close();
+    const all = eventsOf(host);
+    const told = named(all, "vedette.notice").map(({ args }) => Number(/UNSEEN.*value=(\d+)/.exec(args)?.[1] ?? 0));
+    const unseen = told.reduce((sum, count) => sum + count, 0);
+    const found = named(all, "session.start").length;
+    assert.is(found + unseen, COUNT);
+  });
+
   test("who was there before and can be given no filter is stopped call by call", async () => {
     const COUNT = 100;
     const host = keepingHost();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One clock for all tiers: ns since the epoch, taken from the kernel's monotonic clock plus an offset, so that a latency
-// is never negative and the order of a thread's events never turns round when somebody sets the time of day. The offset
-// is measured again by refresh(), which whoever seals batches calls.
+// is never negative when somebody sets the time of day. The offset is measured again by refresh(), which whoever seals
+// batches calls: from the next batch on times follow the new clock, back too, while the order of records stays.
 //
 // Traced events ask the kernel (vDSO: about 25 ns beside a stop's 8,000). Inline records carry a raw TSC value; a pair of
 // readings taken at refresh() turns it into the same clock. Both come from the same counter, so they agree to about

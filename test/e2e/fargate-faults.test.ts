@@ -5,7 +5,7 @@
 // A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a workload crashes again and
 // again, is stopped, loses its agent; a stranger poses as an agent, a shell comes in by ECS Exec.
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
@@ -105,6 +105,13 @@ if (missing === null) {
     assert.not.match(stderr, /\n\s+at /);
   });
 
+  test("a socket whose folder cannot be written is said in one sentence", async () => {
+    const { status, stderr } = await ended(startSidecar(task, { words: ["--listen", "unix:/app/host.sock"] }));
+    assert.is(status, 125);
+    assert.match(stderr, /cannot be accepted at \/app\/host\.sock: .*\. \[VEDETTE_LISTEN_REFUSED\]/);
+    assert.not.match(stderr, /\n\s+at /);
+  });
+
   test("a workload that crashes again and again is seen each time", async () => {
     const sidecar = startSidecar(task);
     await isListening(sidecar);
@@ -152,6 +159,53 @@ if (missing === null) {
     );
     process.kill(workload.pid(), "SIGKILL");
     assert.is((await ended(workload)).status, 137);
+    await until(
+      () => /app is gone without a word/.test(sidecar.stderr),
+      "nothing was said",
+      () => sidecar.stderr,
+    );
+  });
+
+  test("an agent that the kernel kills for want of memory takes the workload with it, and the sidecar says so", async () => {
+    const MEMORY = 48 << 20;
+    const sidecar = startSidecar(task);
+    await isListening(sidecar);
+    const host = sidecar.pid();
+    // More may wait for a slow host than the container has memory, and the host stands still.
+    const words = agentWords(
+      "--start",
+      "security",
+      "--spool",
+      String(512 << 20),
+      "--on-overload",
+      "block",
+      "--snaplen",
+      "4096",
+    );
+    const script =
+      "echo up; while [ ! -e /srv/go ]; do sleep 0.05; done; dd if=/dev/zero of=/dev/null bs=4096 count=1000000";
+    const workload = app(words, script, { memoryBytes: MEMORY, readOnlyRoot: false });
+    await until(
+      () => workload.stdout === "up\n",
+      "the workload did not start",
+      () => workload.stderr,
+    );
+    const group = /:memory:(\S+)/.exec(readFileSync(`/proc/${workload.pid()}/cgroup`, "utf8"))![1]!;
+    process.kill(host, "SIGSTOP");
+    writeFileSync(join(root.path, "srv/go"), "");
+    let kills = 0;
+    const watch = setInterval(() => {
+      try {
+        const text = readFileSync(join("/sys/fs/cgroup/memory", group, "memory.oom_control"), "utf8");
+        kills = Math.max(kills, Number(/oom_kill (\d+)/.exec(text)?.[1]));
+      } catch {} // the group is gone with its container
+    }, 5);
+    const { status } = await ended(workload).finally(() => {
+      clearInterval(watch);
+      process.kill(host, "SIGCONT");
+    });
+    assert.is(status, 137);
+    assert.ok(kills >= 1, "it was not for want of memory");
     await until(
       () => /app is gone without a word/.test(sidecar.stderr),
       "nothing was said",

@@ -9,7 +9,21 @@ import { dirname, join, resolve } from "node:path";
 import type { Kernel, Machine } from "./kernel-package.js";
 
 const BOOT_MS_MAX = 240_000;
-const APPLETS = ["sh", "mount", "mkdir", "ifconfig", "tar", "gzip", "base64", "poweroff", "cat", "echo", "sleep"];
+const APPLETS = [
+  "sh",
+  "mount",
+  "mkdir",
+  "ifconfig",
+  "tar",
+  "gzip",
+  "base64",
+  "poweroff",
+  "cat",
+  "cp",
+  "date",
+  "echo",
+  "sleep",
+];
 const [BEGIN, END] = ["-----BEGIN OUT-----", "-----END OUT-----"];
 
 const MACHINES: Record<Machine, { qemu: string; model: string[]; append: string }> = {

@@ -64,7 +64,15 @@ export function count(e: Openat): bool {
 }`;
 
 test("200 swaps under load judge every event once", async () => {
-  const versions = [await policyOf("even"), await policyOf("odd")];
+  const tenancy = {
+    tenant: "team",
+    scope: { containers: [], images: [], families: [], uids: [], executables: [] },
+    alerts: { burst: 1e9, perMinute: 1e9 }, // nothing is held back, so that all can be counted
+  };
+  const versions = [
+    { ...(await policyOf("even")), tenancy },
+    { ...(await policyOf("odd")), tenancy },
+  ];
   const bench = await Bench.start([versions[0] as LoadedPolicy, await policyOf("other")], 2);
   let isDone = false;
   const load = (async () => {
@@ -82,7 +90,7 @@ test("200 swaps under load judge every event once", async () => {
   assert.ok(bench.told("even").length > 0 && bench.told("odd").length > 0);
   const both = bench.told("even", "odd");
   assert.is(new Set(both).size, both.length, "none was judged twice");
-  if (last < 1000) assert.equal(sorted(both), upTo(last), "none was missed"); // beyond that a rule is held back
+  assert.is(both.length, last, "none was missed");
   assert.equal(bench.faults, []);
 });
 

@@ -52,6 +52,13 @@ StubPhase AgentPage::phase_at(uint64_t ip) {
   return static_cast<StubPhase>((after - 1)->phase);
 }
 
+bool AgentPage::reads_clock(uint64_t ip) {
+  constexpr std::byte kRdtsc[] = {std::byte{0x0f}, std::byte{0x31}};
+  if (!contains(ip)) return false;
+  const uint64_t offset = ip - VEDETTE_AGENT_CODE;
+  return offset + sizeof kRdtsc <= code().size() && std::equal(std::begin(kRdtsc), std::end(kRdtsc), code().begin() + static_cast<ptrdiff_t>(offset));
+}
+
 uint64_t AgentPage::dispatch() { return label(0); }
 uint64_t AgentPage::take_the_site() { return label(1); }
 uint64_t AgentPage::boot() { return label(2); }

@@ -55,6 +55,8 @@ class AgentPage {
   // Nothing when ip is not in the page's code.
   static bool contains(uint64_t ip) { return ip >= VEDETTE_AGENT_CODE && ip < VEDETTE_AGENT_CODE + code().size(); }
   static StubPhase phase_at(uint64_t ip);
+  // Whether an rdtsc stands there.
+  static bool reads_clock(uint64_t ip);
   static uint64_t dispatch();       // entry for any number
   static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
   static uint64_t boot();

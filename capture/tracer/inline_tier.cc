@@ -230,6 +230,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
       return !ptrace_set_registers(task.tid, *registers);
     }
   }
+  const bool reads_clock = AgentPage::reads_clock(registers->ip());  // PR_SET_TSC forbids it
   InlineTask& mine = inline_part(task);
   const bool is_sigsys = info && signal == SIGSYS && info->si_code > 0;
   switch (rescue_.take_out(task, *registers, is_sigsys)) {
@@ -239,7 +240,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
       return !finish_boot(task, -EFAULT);
     case InlineRescue::Place::Peeking: return !is_fault;
     case InlineRescue::Place::Before:
-      if (is_fault) give_up_image(task, "its GS base is not ours");
+      if (is_fault) give_up_image(task, reads_clock ? "it may not read the time stamp counter" : "its GS base is not ours");
       return !is_fault;
     case InlineRescue::Place::Behind:
       if (is_sigsys) {

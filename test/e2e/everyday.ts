@@ -305,6 +305,49 @@ public class Main {
     limitMs: 120_000,
   },
   {
+    name: "openjdk-nio",
+    needs: ["javac", "java"],
+    files: {
+      "Nio.java": `
+import java.net.*; import java.nio.*; import java.nio.channels.*; import java.nio.file.*; import java.util.concurrent.*;
+public class Nio {
+  static volatile long spun;
+  public static void main(String[] args) throws Exception {
+    var path = Path.of("data"); var bytes = ByteBuffer.allocateDirect(1 << 16); for (int i = 0; i < 1 << 16; i++) bytes.put((byte) i); bytes.flip();
+    try (var out = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      for (int n = 0; n < 50; n++) { out.write(bytes.duplicate(), (long) n << 16); } out.force(true);
+      System.out.println(out.map(FileChannel.MapMode.READ_ONLY, 0, out.size()).get(12345));
+      try (var copy = FileChannel.open(Path.of("copy"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) { System.out.println(out.transferTo(0, out.size(), copy)); }
+    }
+    try (var async = AsynchronousFileChannel.open(path, StandardOpenOption.READ)) { System.out.println(async.read(ByteBuffer.allocate(1000), 7).get()); }
+    var selector = Selector.open(); var server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)); server.configureBlocking(false); server.register(selector, SelectionKey.OP_ACCEPT);
+    var address = server.getLocalAddress(); var client = CompletableFuture.supplyAsync(() -> { try (var c = SocketChannel.open(address)) { c.write(ByteBuffer.wrap("ping".getBytes())); var b = ByteBuffer.allocate(64); c.read(b); return new String(b.array(), 0, b.position()); } catch (Exception e) { return e.toString(); } });
+    for (boolean done = false; !done;) { selector.select(); for (var key : selector.selectedKeys()) { if (key.isAcceptable()) { var s = server.accept(); s.configureBlocking(false); s.register(selector, SelectionKey.OP_READ); } else if (key.isReadable()) { var s = (SocketChannel) key.channel(); var b = ByteBuffer.allocate(64); s.read(b); s.write(ByteBuffer.wrap(("echo " + new String(b.array(), 0, b.position())).getBytes())); s.close(); done = true; } } selector.selectedKeys().clear(); }
+    System.out.println(client.get()); for (int n = 0; n < 30; n++) { for (long i = 0; i < 2_000_000; i++) spun += i ^ n; System.gc(); } System.out.println(spun != 0);
+  }
+}
+`,
+    },
+    prepare: "javac Nio.java",
+    // With Flight Recorder: its sampler stops threads by signals, and unwinds them.
+    script:
+      "java -Xmx128m -XX:StartFlightRecording=filename=r.jfr,settings=profile -Xlog:jfr*=off -Xlog:jfr+startup=off Nio; echo $?; test -s r.jfr && echo recorded; ls | grep -c hs_err",
+    status: 1,
+    limitMs: 120_000,
+  },
+  {
+    name: "node-io-uring",
+    needs: ["node"],
+    files: {
+      "main.mjs": `
+import fs from "node:fs/promises";
+await Promise.all(Array.from({ length: 50 }, async (_, n) => { await fs.writeFile("f" + n, "x".repeat(n * 100)); console.log((await fs.readFile("f" + n)).length === n * 100, (await fs.stat("f" + n)).size === n * 100); }));
+console.log((await fs.readdir(".")).length);
+`,
+    },
+    script: "UV_USE_IO_URING=1 node main.mjs; UV_USE_IO_URING=0 node main.mjs",
+  },
+  {
     name: "200-threads",
     needs: ["gcc"],
     files: {

@@ -10,17 +10,7 @@ import { type Event, summary, trace } from "./traces.js";
 
 const test = suite("inline edges");
 
-const SAME = [
-  "own_gs",
-  "junk_gs",
-  "ip_filter",
-  "trap_filter",
-  "family",
-  "registers",
-  "bad_pointers",
-  "interrupted",
-  "cancelled",
-];
+const SAME = ["own_gs", "junk_gs", "ip_filter", "trap_filter", "family", "registers", "bad_pointers", "interrupted"];
 const TELLS: Record<string, RegExp> = {
   own_gs: /uses GS/,
   junk_gs: /GS base/,

@@ -249,6 +249,14 @@ TEST_CASE("a program that steps itself through every hot call sees its own instr
   for (const std::vector<long>& said : outcome.said) CHECK(said[3] == 1);
 }
 
+TEST_CASE("every register, as wide as they come, and the red zone survive every hot call") {
+  if (!__builtin_cpu_supports("avx2")) return;
+  const Outcome outcome = watch("registers");
+  if (outcome.ran) check_rounds(outcome);
+  for (const std::vector<long>& said : outcome.said) CHECK(said[3] == 1);
+  if (outcome.ran) CHECK(outcome.marks.inlined > outcome.said.size() / 2);
+}
+
 TEST_CASE("a stop at every seventh instruction of every hot call: one record once it goes on") {
   std::atomic<bool> over{false};
   std::thread helper([&] {

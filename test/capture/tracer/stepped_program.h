@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "capture/wire/ring.h"
+#include "test/capture/tracer/kept_registers.h"
 
 namespace vedette::stepped {
 
@@ -32,9 +33,16 @@ constexpr long kRoundsMax = 400;
 constexpr const char* kLog = "VEDETTE_STEP_LOG";  // where it says what it saw
 constexpr const char* kHow = "VEDETTE_STEP";
 
+inline bool looks_at_registers = false;
+inline bool registers_kept = true;
+
 // The only site of all calls below: five bytes before the syscall that may move (lea 0(%rax),%rax).
 inline __attribute__((noinline)) long call(long nr, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   long result = nr;
+  if (looks_at_registers) {
+    registers_kept &= call_keeps_registers(nr, {a, b, c, d, e, f}, result);
+    return result;
+  }
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
   register long r9 __asm__("r9") = f;
@@ -178,6 +186,22 @@ inline void step_with_handler(FILE* log, int signal, long stride) {
   }
 }
 
+// Not stepped at all: every register is looked at.
+inline void look_at_registers(FILE* log) {
+  World world;
+  looks_at_registers = true;
+  for (const Stepped& one : calls()) {
+    for (long round = 0; round < 20; ++round) {
+      one.prepare(world);
+      registers_kept = true;
+      const long result = one.make(world, mark_of(one.nr, round));
+      if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
+      say(log, one, round, result, registers_kept);
+    }
+  }
+  looks_at_registers = false;
+}
+
 inline void trap_flag(bool on) {
   uint64_t flags = __builtin_ia32_readeflags_u64();
   __builtin_ia32_writeeflags_u64(on ? flags | 0x100 : flags & ~0x100ull);
@@ -244,6 +268,7 @@ inline void run() {
   for (int i = 0; i < 8; ++i) call(SYS_lseek, 9000, i);
   if (strcmp(how, "handler") == 0) step_with_handler(log, SIGUSR1, 1);
   if (strcmp(how, "trap") == 0) step_with_handler(log, SIGTRAP, 7);
+  if (strcmp(how, "registers") == 0) look_at_registers(log);
   if (strcmp(how, "itself") == 0) step_itself(log);
   if (strcmp(how, "stop") == 0) step_with_stop(log);
   if (strcmp(how, "kill") == 0) step_with_kill(log);

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What interposers have stumbled over: call sites in awkward places, code that changes, signals in every kind of call, crowds of threads
+// and processes. The program must print and end as it does bare, and its calls be recorded, each once. docs/scenarios.md says which
+// scenario stands where.
+// Time limit: 240 s.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { buildFixture } from "./fixtures.js";
+import { hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
+import { type Event, keptFolder, readEvents, summary, trace } from "./traces.js";
+
+const test = suite("inline scenarios");
+const AGENT = join(ROOT, "build/vedette-capture");
+
+interface Scenario {
+  name: string;
+  argv: () => string[];
+  // What must have been recorded beyond the output being the same.
+  holds?: (events: Event[]) => void;
+}
+
+const places = (mode: string, ...more: string[]) => ({
+  name: mode,
+  argv: () => [buildFixture("inline_places"), mode, ...more],
+});
+const signals = (mode: string, ...more: string[]) => ({
+  name: mode,
+  argv: () => [buildFixture("inline_signals"), mode, ...more],
+});
+
+const SAME: Scenario[] = [
+  {
+    ...places("own_sites"),
+    holds: (events) => {
+      for (const [fd, tier] of [
+        [9000, "inline"],
+        [9001, "inline"],
+        [9002, "trace"],
+        [9003, "inline"],
+      ] as const) {
+        const made = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
+        assert.is(made.length, 50, `lseek ${fd}`);
+        assert.ok(made.filter((event) => event["vedette.tier"] === tier).length >= 48, `${fd} ${tier}`);
+      }
+      assert.match(notices(events, "UNPATCHED").join(), /branch into the window/);
+    },
+  },
+  {
+    ...places("mixed"),
+    holds: (events) => {
+      const made = (type: string, tier: string) =>
+        of(events, type).filter((event) => event["vedette.tier"] === tier).length;
+      assert.is(made("connect", "trace"), 800);
+      assert.is(made("connect", "inline"), 0);
+      assert.is(of(events, "accept").length, 800);
+      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "mixed").length, 800);
+      assert.is(of(events, "openat").filter((event) => event["evt.arg.name"] === "/dev/zero").length, 800);
+      assert.ok(made("read", "inline") > 700, `${made("read", "inline")} reads inline`);
+    },
+  },
+  {
+    ...places("written_code"),
+    holds: (events) => {
+      const made = of(events, "lseek").filter((event) => Number(event["evt.arg.offset"]) % 2 === 1);
+      assert.is(made.length, 2 * 10 * 5 + 4, "from the code, and warming up");
+      assert.ok(made.filter((event) => event["vedette.tier"] === "trace").length >= 100);
+    },
+  },
+  {
+    name: "libraries",
+    argv: () => [buildFixture("inline_places"), "libraries", siteLibrary("lseek", 8), siteLibrary("dup", 32)],
+    holds: (events) => {
+      const made = (type: string) => of(events, type).filter((event) => String(event["evt.rawres"]) === "-9").length;
+      assert.is(made("lseek"), 100);
+      assert.is(made("dup"), 100);
+    },
+  },
+  {
+    ...places("exec_in_crowd"),
+    holds: (events) => assert.is(of(events, "execve").filter((event) => event["proc.name"] === "true").length, 10),
+  },
+  {
+    ...places("crowd"),
+    holds: (events) => {
+      const marks = of(events, "write").flatMap((event) => {
+        const mark = /^me (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1];
+        return mark === undefined ? [] : [{ mark, tid: String(event["thread.tid"]) }];
+      });
+      assert.is(marks.length, 4 * (1000 + 10 * 3));
+      for (const { mark, tid } of marks) assert.is(tid, mark);
+    },
+  },
+  {
+    ...places("lost_buffers"),
+    holds: (events) => {
+      assert.is(of(events, "write").filter((event) => Number(event["evt.arg.size"]) === 100).length, 3000);
+      assert.is(of(events, "read").filter((event) => event["fd.name"] === "/dev/zero").length, 3000);
+      assert.equal(notices(events, "TIER_DEGRADED"), []);
+    },
+  },
+  {
+    ...places("no_tsc"),
+    holds: (events) => {
+      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "untimed").length, 20);
+      assert.is(of(events, "lseek").length, 28);
+      assert.match(notices(events, "TIER_DEGRADED").join(), /time stamp counter/);
+    },
+  },
+  {
+    ...places("zero_gs"),
+    holds: (events) =>
+      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "nobody's").length, 50),
+  },
+  signals("restarts"),
+  signals("stops"),
+  {
+    ...signals("jumps", "1000"),
+    holds: (events) => {
+      const marks = of(events, "write").flatMap(
+        (event) => /^jump (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1] ?? [],
+      );
+      assert.equal(
+        marks.map(Number),
+        Array.from({ length: 1000 }, (_, index) => index),
+        "in order, each once",
+      );
+    },
+  },
+  {
+    ...signals("small_stack", "500"),
+    holds: (events) => {
+      const handled = of(events, "write").filter((event) => event["evt.arg.data"] === "on its own stack").length;
+      assert.ok(handled >= 500 && handled < 600, `${handled} handlers`);
+      assert.not(of(events, "lseek").some((event) => String(event["evt.rawres"]) !== "-9"));
+    },
+  },
+  signals("unwinding", "500"),
+  {
+    name: "go_small_stacks",
+    argv: () => [buildFixture("go_small_stacks")],
+    holds: (events) => {
+      const marks = of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("goroutine "));
+      assert.is(marks.length, 30_000);
+      assert.is(new Set(marks.map((event) => event["evt.arg.data"])).size, 10_000);
+    },
+  },
+];
+
+for (const { name, argv, holds } of selected(SAME)) {
+  test(`${name}: the same as bare, and each call recorded`, async () => {
+    if (name.startsWith("go_") && !hasCommand("go")) return console.log(`skip: ${name}: no go on this machine`);
+    const program = argv();
+    const bare = await run(program, { cwd: scratch() });
+    const watched = await trace(`scenario-${name}`, program, { cwd: scratch() });
+    assert.is(watched.run.stdout, bare.stdout, watched.run.stderr);
+    assert.is(bare.status, 0, bare.stdout);
+    assert.is(watched.run.status, 0);
+    holds?.(watched.events);
+  });
+}
+
+function siteLibrary(name: string, number: number): string {
+  const out = join(ROOT, "build/fixtures", `site_${name}.so`);
+  const source = join(ROOT, "test/fixtures/site_library.c");
+  execFileSync("gcc", ["-O1", "-shared", "-fPIC", `-DNUMBER=${number}`, "-o", out, source], { stdio: "pipe" });
+  return out;
+}
+
+for (const compiler of ["gcc", "musl-gcc"]) {
+  test(`cancelled, ${compiler}: blocked threads are cancelled, and no byte is lost`, async () => {
+    if (!hasCommand(compiler)) return console.log(`skip: cancelled: no ${compiler} on this machine`);
+    const program = join(ROOT, "build/fixtures", `cancelled-${compiler}`);
+    execFileSync(compiler, ["-O1", "-o", program, join(ROOT, "test/fixtures/cancelled.c"), "-lpthread"], {
+      stdio: "pipe",
+    });
+    const { run: ended, events } = await trace(`scenario-cancelled-${compiler}`, [program], { cwd: scratch() });
+    assert.is(ended.stdout, "cancelled\n".repeat(10));
+    const read = of(events, "read").filter((event) => event["fd.type"] === "pipe" && event["evt.rawres"] === 1);
+    assert.is(read.length, 50);
+  });
+}
+
+test("a program that lies on the gates' addresses is told of, and its guarded calls are trapped there", async () => {
+  const program = join(ROOT, "build/fixtures/squatter");
+  const source = join(ROOT, "test/fixtures/squatter.S");
+  execFileSync("gcc", ["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext-segment=0x10000", "-o", program, source], {
+    stdio: "pipe",
+  });
+  const { run: ended, events } = await trace("scenario-squatter", [program], { cwd: scratch() });
+  assert.is(ended.status, 7, ended.stderr);
+  assert.is(of(events, "socket").length, 1);
+  assert.is(of(events, "mkdir").filter((event) => event["evt.rawres"] === 0).length, 1);
+  assert.match(notices(events, "TIER_DEGRADED").join(), /lies where the agent's page goes/);
+});
+
+test("own memory: /proc/self/mem cannot change the agent's page, ptrace is refused and told of", async () => {
+  const { run: ended, events } = await trace("scenario-own_memory", [buildFixture("inline_places"), "own_memory"]);
+  assert.is(ended.stdout, "mem -1\ntraceme -1\nattach -1\n");
+  const opened = of(events, "openat").filter((event) =>
+    /^\/proc\/(self|\d+)\/mem$/.test(String(event["evt.arg.name"])),
+  );
+  assert.is(opened.length, 1);
+  assert.match(String(opened[0]!["evt.arg.flags"]), "O_RDWR");
+  assert.is(of(events, "pwrite").filter((event) => String(event["evt.rawres"]) === "-5").length, 1);
+  assert.is(of(events, "lseek").length, 16);
+  assert.is(events.filter((event) => event["evt.arg.kind"] === "TRACER_WANTED").length, 2);
+});
+
+test("a tracer inside is told that it cannot trace, and nothing hangs", async () => {
+  if (!hasCommand("strace")) return console.log("skip: a tracer inside: no strace on this machine");
+  const { run: ended, events } = await trace("scenario-tracer-inside", ["strace", "-o", "/dev/null", "/bin/true"]);
+  assert.is.not(ended.status, 0);
+  assert.match(ended.stderr, /Operation not permitted/);
+  assert.ok(events.some((event) => event["evt.arg.kind"] === "TRACER_WANTED"));
+});
+
+test("1,000 short programs: the tree of execs is complete", async () => {
+  const script = "for ((i = 0; i < 1000; i++)); do /bin/true $i; done";
+  const { run: ended, events } = await trace("scenario-storm", ["bash", "-c", script], {
+    flags: ["-f", "evt.type in (execve, procexit, clone, fork, vfork)"],
+  });
+  assert.is(ended.status, 0);
+  const bash = events.find((event) => String(event["proc.cmdline"]).includes("/bin/true $i"))!["proc.pid"];
+  const execs = of(events, "execve").filter((event) => event["proc.name"] === "true" && event["evt.rawres"] === 0);
+  assert.equal(
+    execs.map((event) => Number(String(event["proc.cmdline"]).split(" ")[1])),
+    Array.from({ length: 1000 }, (_, index) => index),
+  );
+  assert.ok(execs.every((event) => event["proc.ppid"] === bash));
+  const exits = of(events, "procexit").filter((event) => event["proc.name"] === "true");
+  assert.equal(exits.map((event) => event["proc.pid"]).sort(), execs.map((event) => event["proc.pid"]).sort());
+});
+
+test("a reader that is frozen: the program waits, and nothing is lost", async () => {
+  const threads = 4;
+  const rounds = 3000;
+  const out = join(keptFolder(), "scenario-frozen.jsonl");
+  const program = [buildFixture("hot_calls"), `${threads}`, `${rounds}`];
+  const host = start(
+    [...VEDETTE, "trace", "--json", "-o", out, "-f", "evt.type in (pwrite, pread, sendto)", "--", ...program],
+    {
+      cwd: scratch(),
+      limitMs: 100_000,
+    },
+  );
+  const agent = await agentOf(host.child.pid!);
+  await sleep(300);
+  process.kill(agent, "SIGSTOP");
+  await sleep(2_000);
+  process.kill(agent, "SIGCONT");
+  const ended = await host.ended;
+  assert.is(ended.status, 0, ended.stderr);
+  const events = readEvents(out);
+  for (const type of ["pwrite", "pread", "sendto"])
+    assert.is(of(events, type).filter((event) => Number(event["evt.arg.size"]) === 100).length, threads * rounds, type);
+});
+
+async function agentOf(host: number): Promise<number> {
+  for (;;) {
+    const children = readFileSync(`/proc/${host}/task/${host}/children`, "utf8").trim().split(" ");
+    const agent = children.find((pid) => pid !== "" && commandOf(pid).includes("vedette-capture"));
+    // It has launched its workload.
+    if (agent !== undefined && readFileSync(`/proc/${agent}/task/${agent}/children`, "utf8").trim() !== "")
+      return Number(agent);
+    await sleep(20);
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+// ------------------------------------------------------------------ little memory, few descriptors, no /dev/shm
+
+const LIMITED = [
+  { name: "64 MiB of address space for the program", script: `ulimit -v 65536; exec "$@"` },
+  { name: "8 descriptors", script: `ulimit -n 8; exec "$@"` },
+];
+for (const { name, script } of LIMITED) {
+  test(`${name}: the program runs as it does bare`, async () => {
+    const argv = ["bash", "-c", script, "bash", buildFixture("hot_calls"), "1", "200"];
+    const bare = await run(argv, { cwd: scratch() });
+    const { run: ended, summary: counted } = await summary(argv, { cwd: scratch() });
+    assert.is(ended.stdout, bare.stdout);
+    assert.is(ended.status, bare.status);
+    if (bare.status === 0) assert.ok(counted.calls.pwrite!.count >= 200);
+  });
+}
+
+// Version 1 or 2, wherever this machine has its memory controller.
+const MEMORY = [
+  { root: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes", kills: "memory.oom_control" },
+  { root: "/sys/fs/cgroup", limit: "memory.max", kills: "memory.events" },
+].find(({ root }) => existsSync(join(root, "cgroup.procs")));
+
+test("a cgroup of 64 MiB, without /dev/shm: the agent and a program with threads fit", async () => {
+  const group = join(MEMORY?.root ?? "", `vedette-test-${process.pid}`);
+  try {
+    mkdirSync(group);
+    writeFileSync(join(group, MEMORY!.limit), `${64 << 20}`);
+  } catch {
+    return console.log("skip: a cgroup of 64 MiB: this machine lets us make none");
+  }
+  const script = `echo $$ > ${group}/cgroup.procs && exec unshare -m bash -c 'umount -l /dev/shm 2>/dev/null; exec "$@"' bash "$@"`;
+  const argv = [AGENT, "--host", "discard", "--", buildFixture("hot_calls"), "16", "500"];
+  const ended = await run(["bash", "-c", script, "bash", ...argv], { cwd: scratch() });
+  const kills = readFileSync(join(group, MEMORY!.kills), "utf8");
+  rmdirSync(group);
+  assert.is(ended.stdout, "alarms 0\n", ended.stderr);
+  assert.is(ended.status, 0);
+  assert.match(kills, /oom_kill 0/);
+});
+
+const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
+
+function notices(events: Event[], kind: string): string[] {
+  return of(events, "vedette.notice")
+    .filter((event) => event["evt.arg.kind"] === kind)
+    .map((event) => String(event["evt.arg.text"]));
+}
+
+test.run();

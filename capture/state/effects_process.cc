@@ -21,6 +21,15 @@ Ref<Text> linked(State::Books& books, Thread& thread, const char* name) {
   return books.names.share(path);
 }
 
+// The kernel's link tells a directory as we see it; the program names things from its own root.
+Ref<Text> directory_from_root(State::Books& books, Thread& thread) {
+  const Ref<Text> cwd = linked(books, thread, "cwd");
+  const std::string_view root = view(thread.place->root), seen = view(cwd);
+  const bool inside = root.size() > 1 && seen.starts_with(root) && (seen.size() == root.size() || seen[root.size()] == '/');
+  if (!inside) return cwd;
+  return books.names.share(seen.size() == root.size() ? std::string_view("/") : seen.substr(root.size()));
+}
+
 }  // namespace
 
 // The image itself was read in on_exec. A thread that was not the leader now is.
@@ -77,7 +86,7 @@ void group(State::Books& books, Thread& thread, Sighting& s) {
 
 void directory(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
-  Ref<Text> cwd = linked(books, thread, "cwd");
+  Ref<Text> cwd = directory_from_root(books, thread);
   if (!cwd && s.event.id == EventId::chdir) cwd = books.names.share(s.path);
   if (!cwd && s.descriptor) cwd = s.descriptor->name;
   thread.place->cwd = cwd;
@@ -87,6 +96,7 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
 void root(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
   thread.place->root = linked(books, thread, "root");
+  if (const Ref<Text> cwd = directory_from_root(books, thread)) thread.place->cwd = cwd;
   note_change();
 }
 

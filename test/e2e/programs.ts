@@ -30,8 +30,10 @@ export interface RunOptions {
 const LIMIT_MS = 60_000;
 
 export function environment(extra: Record<string, string> = {}): Record<string, string> {
-  const { PATH = "", HOME = "/", GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME } = process.env;
-  const kept = Object.entries({ GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME }).filter((entry) => entry[1] !== undefined);
+  const { PATH = "", HOME = "/", GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME, VEDETTE_ASSUME_KERNEL } = process.env;
+  const kept = Object.entries({ GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME, VEDETTE_ASSUME_KERNEL }).filter(
+    (entry) => entry[1] !== undefined,
+  );
   return { PATH, HOME, LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(kept as [string, string][]), ...extra };
 }
 

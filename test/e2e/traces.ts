@@ -15,6 +15,9 @@ export interface Traced {
   path: string;
 }
 
+// What a repetition of a test asks for (test/runner/jobs.ts).
+const TIERS = process.env.VEDETTE_TEST_TIERS === undefined ? [] : ["--tiers", process.env.VEDETTE_TEST_TIERS];
+
 export async function trace(
   name: string,
   argv: string[],
@@ -22,7 +25,7 @@ export async function trace(
 ): Promise<Traced> {
   const path = join(keptFolder(), `${name.replace(/[^\w.-]+/g, "_")}.jsonl`);
   const ended = await run(
-    [...VEDETTE, "trace", "--json", "-o", path, ...(options.flags ?? []), "--", ...argv],
+    [...VEDETTE, "trace", "--json", "-o", path, ...TIERS, ...(options.flags ?? []), "--", ...argv],
     options,
   );
   const events = readEvents(path);

@@ -4,6 +4,7 @@
 //
 // A test file says in its opening comment what it needs of the runner:
 //   `Time limit: 300 s.`   more than the usual minute
+//   `Also with: NAME=VALUE...`  once more with these in the environment; such a line for each time more
 //   `Runs alone.`          nothing beside it: it measures, or counts on the machine being quiet
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -16,6 +17,8 @@ export interface Job {
   kind: "uvu" | "doctest" | "check";
   // Where names are looked for beside the path: titles, and the fixtures that this file runs.
   text: string;
+  // What this job's environment has beyond ours.
+  env: Record<string, string>;
 }
 
 const LIMIT_MS = 60_000;
@@ -25,7 +28,7 @@ const CPP_TESTS = "build/capture-test";
 export function findJobs(root: string, options: { withCheck: boolean }): Job[] {
   const jobs = listFiles(root, "test")
     .filter((path) => path.endsWith(".test.ts"))
-    .map((path) => testFile(root, path));
+    .flatMap((path) => testFile(root, path));
   if (existsSync(join(root, "test/capture"))) jobs.unshift(cppTests(root));
   if (options.withCheck) jobs.unshift(check());
   return jobs;
@@ -38,18 +41,28 @@ export function narrow(jobs: Job[], names: string[]): Job[] {
   return byPath.length > 0 ? byPath : jobs.filter((job) => names.some((name) => job.text.includes(name)));
 }
 
-function testFile(root: string, path: string): Job {
+function testFile(root: string, path: string): Job[] {
   const text = readFileSync(join(root, path), "utf8");
   const head = text.slice(0, text.search(/^(?!\/\/)/m));
   const limit = /Time limit: (\d+) s\./.exec(head)?.[1];
-  return {
+  const job: Job = {
     path,
     command: [process.execPath, "--import", "tsx", path],
     limitMs: limit === undefined ? LIMIT_MS : Number(limit) * 1000,
     alone: head.includes("Runs alone."),
     kind: "uvu",
     text: text.includes("fixtures.js") ? text + fixtureNames(root) : text,
+    env: {},
   };
+  const again = [...head.matchAll(/Also with: ([^\n]+?)\.$/gm)].map((match) => match[1]!);
+  return [
+    job,
+    ...again.map((words) => ({
+      ...job,
+      path: `${path} with ${words}`,
+      env: Object.fromEntries(words.split(" ").map((word) => word.split("=") as [string, string])),
+    })),
+  ];
 }
 
 function cppTests(root: string): Job {
@@ -61,11 +74,20 @@ function cppTests(root: string): Job {
     alone: false,
     kind: "doctest",
     text: sources.map((path) => `${path}\n${readFileSync(join(root, path), "utf8")}`).join("\n"),
+    env: {},
   };
 }
 
 function check(): Job {
-  return { path: "check", command: ["bash", ".ci/check"], limitMs: 180_000, alone: false, kind: "check", text: "" };
+  return {
+    path: "check",
+    command: ["bash", ".ci/check"],
+    limitMs: 180_000,
+    alone: false,
+    kind: "check",
+    text: "",
+    env: {},
+  };
 }
 
 function fixtureNames(root: string): string {

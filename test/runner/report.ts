@@ -6,7 +6,8 @@ import type { Outcome } from "./run-job.js";
 
 export function failureText(outcome: Outcome): string {
   const { job, output } = outcome;
-  const again = job.kind === "check" ? "npm run check" : `npm test -- ${job.path}`;
+  const again =
+    job.kind === "check" ? "npm run check" : `npm test -- ${job.path.includes(" ") ? `"${job.path}"` : job.path}`;
   return `${"─".repeat(100)}\n${output.trimEnd()}\n\n${job.path} failed; again: ${again}\n`;
 }
 

@@ -67,7 +67,7 @@ function runProcess(job: Job, names: string[]): Promise<Ended> {
     const child = spawn(command!, args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, VEDETTE_TEST: names.join(","), FORCE_COLOR: "0", NO_COLOR: "1" },
+      env: { ...process.env, VEDETTE_TEST: names.join(","), FORCE_COLOR: "0", NO_COLOR: "1", ...job.env },
     });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));

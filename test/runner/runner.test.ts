@@ -27,7 +27,7 @@ function tree(files: Record<string, string>): string {
 }
 
 function script(text: string, limitMs = 10_000): Job {
-  return { path: "made.test.ts", command: ["bash", "-c", text], limitMs, alone: false, kind: "uvu", text: "" };
+  return { path: "made.test.ts", command: ["bash", "-c", text], limitMs, alone: false, kind: "uvu", text: "", env: {} };
 }
 
 test("a file's head sets its time limit and whether it runs alone", () => {
@@ -37,6 +37,18 @@ test("a file's head sets its time limit and whether it runs alone", () => {
   });
   const [a, b] = findJobs(root, { withCheck: false });
   assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 60_000, false]);
+});
+
+test("a file that asks for it runs once more in another environment, and is found by it", async () => {
+  const root = tree({ "test/a.test.ts": "// Time limit: 7 s.\n// Also with: A=5.10 B=x.\n// Also with: C=y.\n" });
+  const [plain, both, third] = findJobs(root, { withCheck: false });
+  assert.equal([plain!.env, both!.env, third!.env], [{}, { A: "5.10", B: "x" }, { C: "y" }]);
+  assert.is(both!.path, "test/a.test.ts with A=5.10 B=x");
+  assert.is(both!.limitMs, 7_000);
+  assert.equal(narrow([plain!, both!, third!], ["B=x"]), [both]);
+  const outcome = await runJob({ ...script("echo $A $B; exit 1"), env: both!.env }, []);
+  assert.match(outcome.output, "5.10 x");
+  assert.match(failureText({ ...outcome, job: both! }), 'again: npm test -- "test/a.test.ts with A=5.10 B=x"');
 });
 
 test("a name picks files by path, else by title or fixture", () => {

@@ -190,7 +190,10 @@ void Lives::exec_launched(Task& task) {
 
 // Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new image can be read.
 void Lives::on_exiting(Task& task) {
-  if (calls_.has_execed(task)) context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());
+  if (calls_.has_execed(task)) {
+    if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(task.tid), number(task.tid)));
+    context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());
+  }
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
   hear_witness(task);

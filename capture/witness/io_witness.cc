@@ -20,7 +20,7 @@ enum class Counts : uint8_t {
   Written,
   Both,     // and perhaps written once more, by a splice inside
   Spliced,  // not, or as written
-  Exec,     // what it read of a file that it refused
+  Exec,     // what it read of a file that it refused, or was killed in
 };
 
 struct Row {
@@ -50,11 +50,11 @@ bool operator!=(IoBytes a, IoBytes b) { return a.read != b.read || a.written != 
 
 void IoWitness::count(const Event& event) {
   const Counts counts = kCounts[static_cast<size_t>(event.id)];
-  if (counts == Counts::None || !event.call.returned) return;
+  if (counts == Counts::None || (!event.call.returned && counts != Counts::Exec)) return;
   Thread* const thread = find(event.call.tid);
   if (thread == nullptr) return;
   const int64_t result = event.call.result;
-  if (counts == Counts::Exec && result < 0) thread->allowed.read += kExecReadsMax;
+  if (counts == Counts::Exec && (result < 0 || !event.call.returned)) thread->allowed.read += kExecReadsMax;
   if (result <= 0) return;
   const uint64_t bytes = static_cast<uint64_t>(result);
   if (counts == Counts::Read || counts == Counts::Both) thread->recorded.read += bytes;

@@ -64,8 +64,10 @@ export function isOwn(event: Event): boolean {
   return String(event["evt.type"]).startsWith("vedette.");
 }
 
+// The same test may run in several environments at once: each keeps its own.
 export function keptFolder(): string {
-  const folder = join(ROOT, "build/test");
+  const { VEDETTE_ASSUME_KERNEL = "", VEDETTE_TEST_TIERS = "" } = process.env;
+  const folder = join(ROOT, "build/test", VEDETTE_ASSUME_KERNEL, VEDETTE_TEST_TIERS);
   mkdirSync(folder, { recursive: true });
   return folder;
 }

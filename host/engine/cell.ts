@@ -37,8 +37,7 @@ export interface CellOptions {
 
 /** How the process is started: in the jail, and with what Node itself can close. */
 export function cellCommand(): { readonly execPath: string; readonly execArgv: readonly string[] } {
-  const dependencies = dirname(dirname(createRequire(import.meta.url).resolve("zod/package.json")));
-  const readable = [`${ROOT}/build/`, `${ROOT}/package.json`, `${dependencies}/`];
+  const readable = [`${ROOT}/build/`, `${ROOT}/package.json`, ...modules()];
   const permission = process.allowedNodeEnvironmentFlags.has("--permission")
     ? "--permission"
     : "--experimental-permission";
@@ -52,6 +51,15 @@ export function cellCommand(): { readonly execPath: string; readonly execArgv: r
       ...readable.map((path) => `--allow-fs-read=${path}`),
     ],
   };
+}
+
+/** The folder of the modules that we use; none in the image, which has them in its bundle. */
+function modules(): string[] {
+  try {
+    return [`${dirname(dirname(createRequire(import.meta.url).resolve("zod/package.json")))}/`];
+  } catch {
+    return [];
+  }
 }
 
 export class Cell {

@@ -3,7 +3,7 @@
 //
 //   rootfs/                     the sidecar's root, from nothing: node and its libraries, the host, policies compiled
 //     bin/vedette  bin/node     the command, and what it runs on
-//     app/                      host, addon, node modules
+//     app/                      host (its modules in it), addon, policies
 //     vedette/vedette-capture   the agent; the image declares /vedette a volume, so ECS copies it there
 //   vedette-VERSION-image.tar   the same as an OCI image
 //   vedette-VERSION.tar.gz      host, agent and policies for a machine that has Node
@@ -13,7 +13,6 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -28,12 +27,12 @@ import { PolicyCompiler } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
 import { parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { bundleHost } from "./bundle.js";
 import { writeImage } from "./image-layout.js";
 import { HOST_COMMAND, VOLUME_PATH } from "./layout.js";
 
 interface Manifest {
   readonly version: string;
-  readonly dependencies: Readonly<Record<string, string>>;
 }
 
 const OUT = builtFile("package");
@@ -73,7 +72,7 @@ function sizes(rootfs: string, archive: string, tarball: string, layer: number):
   return [
     ["agent", statSync(join(rootfs, "vedette/vedette-capture")).size],
     ["node", statSync(join(rootfs, "bin/node")).size],
-    ["host, addon, modules and policies", bytesIn(join(rootfs, "app"))],
+    ["host, addon and policies", bytesIn(join(rootfs, "app"))],
     ["the sidecar's root", bytesIn(rootfs)],
     ["the image's layer, compressed", layer],
     [archive.slice(ROOT.length + 1), statSync(archive).size],
@@ -94,24 +93,9 @@ function copyNode(rootfs: string): void {
 }
 
 async function copyApp(app: string): Promise<void> {
-  for (const path of ["package.json", "LICENSE", "build/js/host", "build/js/build", "build/capture.node"])
-    cpSync(join(ROOT, path), join(app, path), { recursive: true, filter: (file) => !file.endsWith(".map") });
-  for (const name of modulesOf(Object.keys(manifest.dependencies).filter((one) => !COMPILER.includes(one)))) {
-    const isNeeded = (file: string) => !/\.(map|md|ts|mts|cts)$/.test(file);
-    cpSync(join(ROOT, "node_modules", name), join(app, "node_modules", name), { recursive: true, filter: isNeeded });
-  }
+  for (const path of ["package.json", "LICENSE", "build/capture.node"]) cpSync(join(ROOT, path), join(app, path));
+  await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(join(app, "policies"));
-}
-
-/** These modules and all that they depend on. */
-function modulesOf(names: readonly string[], found = new Set<string>()): Set<string> {
-  for (const name of names) {
-    const path = join(ROOT, "node_modules", name, "package.json");
-    if (found.has(name) || !existsSync(path)) continue;
-    found.add(name);
-    modulesOf(Object.keys((JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest>).dependencies ?? {}), found);
-  }
-  return found;
 }
 
 /** policy.yaml and the compiled module; sources and tests stay here. */

@@ -3,7 +3,16 @@
 // containers under runc. Everything is named after the task and is gone when it is closed, also after a failure.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +28,7 @@ export interface Ended {
 
 const CONTROLLERS = "cpu cpuacct cpuset memory devices freezer blkio pids".split(" ");
 const NETWORKS = "/run/netns";
+const PERIOD_US = 100_000;
 const READY_MS_MAX = 10_000;
 
 /** What this machine lacks to run a task; null when it can. */
@@ -91,6 +101,13 @@ export class Container {
   }
 }
 
+/** Of all containers together, as a task definition's own `cpu` and `memory`. */
+export interface TaskLimits {
+  /** Of a CPU. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
+}
+
 export class Task {
   readonly folder = mkdtempSync(join(tmpdir(), "vedette-task-"));
   readonly volume = join(this.folder, "volume");
@@ -99,7 +116,11 @@ export class Task {
   readonly #containers: Container[] = [];
   #endpoint: ChildProcess | null = null;
 
-  constructor(containers: TaskFacts["containers"], family = "lab") {
+  constructor(
+    containers: TaskFacts["containers"],
+    family = "lab",
+    private readonly limits?: TaskLimits,
+  ) {
     const taskId = randomBytes(16).toString("hex");
     this.name = `lab-${process.pid}-${taskId.slice(0, 6)}`;
     this.facts = { taskId, cluster: "lab", family, revision: "7", containers };
@@ -123,6 +144,7 @@ export class Task {
     });
     const isReady = new Promise<void>((done) => this.#endpoint!.stdout!.once("data", () => done()));
     await within(isReady, READY_MS_MAX, "the metadata endpoint did not start");
+    if (this.limits !== undefined) this.#limit(this.limits);
   }
 
   /** Starts a container; one that stands in the facts gets the endpoint's address in its environment. */
@@ -139,6 +161,23 @@ export class Task {
     const container = new Container(id, child);
     this.#containers.push(container);
     return container;
+  }
+
+  #limit({ cpu, memoryBytes }: TaskLimits): void {
+    const set = (controller: string, name: string, value: number) => {
+      const group = `/sys/fs/cgroup/${controller}/ecs/${this.facts.taskId}`;
+      mkdirSync(group, { recursive: true });
+      writeFileSync(join(group, name), String(value));
+    };
+    set("cpu", "cpu.cfs_period_us", PERIOD_US);
+    set("cpu", "cpu.cfs_quota_us", Math.round(cpu * PERIOD_US));
+    set("memory", "memory.limit_in_bytes", memoryBytes);
+    mkdirSync(`/sys/fs/cgroup/cpuacct/ecs/${this.facts.taskId}`, { recursive: true });
+  }
+
+  /** What all its containers have taken so far, the start of each included. */
+  cpuSeconds(): number {
+    return Number(readFileSync(`/sys/fs/cgroup/cpuacct/ecs/${this.facts.taskId}/cpuacct.usage`, "utf8")) / 1e9;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `npm run bench -- footprint [--json] [--rounds N]`: what Vedette takes in a Fargate task of the smallest size, 0.25 CPU and 512 MiB for
+// all containers together: start-up delay, memory, CPU share, image sizes; each beside the bar it has to meet. Needs root and runc.
+import { CPU, type Delay, type Load, MEMORY_BYTES, measureFootprint, type Sizes } from "./measure/footprint.js";
+
+const RATES = [1_000, 20_000];
+const ROUNDS = 7;
+const BARS = { availabilityMs: 50, securityMs: 1_500, agentMiB: 12, hostMiB: 100 };
+
+const given = process.argv.indexOf("--rounds");
+const measured = await measureFootprint(RATES, given < 0 ? ROUNDS : Number(process.argv[given + 1]));
+const report = { task: { cpu: CPU, memoryBytes: MEMORY_BYTES }, ...measured, bars: BARS };
+if (process.argv.includes("--json")) console.log(JSON.stringify(report));
+else
+  for (const row of [...delayRows(report.delay), ...report.loads.flatMap(loadRows), ...sizeRows(report.sizes)])
+    print(row);
+process.exit(0);
+
+interface Row {
+  readonly what: string;
+  readonly figure: string;
+  readonly bar?: readonly [boolean, string];
+}
+
+function delayRows({ plain, availability, security, securityCold, coldCpu }: Delay): Row[] {
+  const row = (what: string, ms: number, most: number): Row => ({
+    what: `start-up added, ${what}`,
+    figure: `${(ms - plain).toFixed(0)} ms`,
+    bar: [ms - plain < most, `under ${most} ms`],
+  });
+  return [
+    row("availability", availability, BARS.availabilityMs),
+    row("security, sidecar ready", security, BARS.securityMs),
+    row("security, sidecar starts with it", securityCold, BARS.securityMs),
+    { what: "CPU time of the task until then", figure: `${(coldCpu * 1000).toFixed(0)} ms` },
+  ];
+}
+
+function loadRows(load: Load): Row[] {
+  const at = (what: string) => `${what}, ${load.rate.toLocaleString("en")} events/s`;
+  const share = (cpu: number) => `${(cpu * 100).toFixed(1)} %`;
+  return [
+    {
+      what: at("agent's memory"),
+      figure: `${load.agentMiB.toFixed(1)} MiB, rings ${load.ringsMiB.toFixed(1)}`,
+      bar: [load.agentMiB < BARS.agentMiB, `under ${BARS.agentMiB} MiB and rings`],
+    },
+    {
+      what: at("host's memory"),
+      figure: `${load.hostMiB.toFixed(0)} MiB`,
+      bar: [load.hostMiB < BARS.hostMiB, `under ${BARS.hostMiB} MiB`],
+    },
+    { what: at("agent, of a CPU"), figure: share(load.agentCpu) },
+    { what: at("host, of a CPU"), figure: share(load.hostCpu) },
+    { what: at("workload, of a CPU"), figure: share(load.workloadCpu) },
+    { what: at("events made and lost"), figure: `${load.events}, ${load.lost}`, bar: [load.lost === 0, "none lost"] },
+  ];
+}
+
+function sizeRows(sizes: Sizes): Row[] {
+  const names: Record<keyof Sizes, string> = {
+    agent: "agent",
+    root: "the sidecar's root",
+    layer: "its image, compressed",
+    image: "its image's archive",
+  };
+  return Object.entries(sizes).map(([name, mib]) => ({
+    what: names[name as keyof Sizes],
+    figure: `${mib.toFixed(1)} MiB`,
+  }));
+}
+
+function print({ what, figure, bar }: Row): void {
+  const beside = bar === undefined ? "" : `${bar[0] ? "met" : "not met"}: ${bar[1]}`;
+  console.log(`${what.padEnd(44)} ${figure.padStart(22)}   ${beside}`);
+}

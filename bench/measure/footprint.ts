@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A task of 0.25 CPU and 512 MiB in all, as ECS limits one: the sidecar and one static workload, under Docker's seccomp profile and
+// a read-only root. What starts later than it would, what is resident, and which share of a CPU it takes.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeRootfs, type Rootfs } from "../../test/lab/rootfs.js";
+import { agentWords, fillVolume, isListening, metric, SIDECAR, startSidecar, volume } from "../../test/lab/sidecar.js";
+import { type Container, Task, within } from "../../test/lab/task.js";
+import { median } from "./median.js";
+import { ROOT } from "./programs.js";
+
+export const CPU = 0.25;
+export const MEMORY_BYTES = 512 << 20;
+const MIB = 1 << 20;
+const RUN_MS_MAX = 60_000;
+const LOAD_S = 8;
+/** Left out at each end of a load. */
+const EDGE_MS = 1_500;
+const TICKS_A_SECOND = 100;
+
+export interface Delay {
+  /** ms, medians: from the container's first instruction to the workload's. */
+  readonly plain: number;
+  readonly availability: number;
+  /** The sidecar is there already; and it starts at the same moment. */
+  readonly security: number;
+  readonly securityCold: number;
+  /** Seconds of CPU that the whole task takes until then, the containers' own start included. */
+  readonly coldCpu: number;
+}
+
+export interface Load {
+  readonly rate: number;
+  /** What the program made in the time, and what was lost of its events. */
+  readonly events: number;
+  readonly lost: number;
+  /** MiB. The agent's rings are memory of the workload's too, and counted apart. */
+  readonly agentMiB: number;
+  readonly ringsMiB: number;
+  readonly hostMiB: number;
+  /** Of one CPU. */
+  readonly agentCpu: number;
+  readonly hostCpu: number;
+  readonly workloadCpu: number;
+}
+
+export type Sizes = Readonly<Record<"agent" | "root" | "layer" | "image", number>>;
+
+/** One after another in the same task, `rounds` of each start. */
+export async function measureFootprint(rates: readonly number[], rounds: number) {
+  const app = { name: "app", image: "registry.example/app:1", digest: "sha256:0a" };
+  const task = new Task([SIDECAR, app], "footprint", { cpu: CPU, memoryBytes: MEMORY_BYTES });
+  await task.open();
+  try {
+    fillVolume(task);
+    const programs = Object.fromEntries(["stamp", "paced"].map((name) => [`srv/${name}`, staticProgram(task, name)]));
+    const root = makeRootfs("distroless", join(task.folder, "root"), programs);
+    const lab = new Lab(task, root);
+    const delay = await lab.delays(rounds);
+    const loads: Load[] = [];
+    for (const rate of rates) loads.push(await lab.load(rate));
+    return { delay, loads, sizes: sizes() };
+  } finally {
+    await task.close();
+  }
+}
+
+class Lab {
+  constructor(
+    private readonly task: Task,
+    private readonly root: Rootfs,
+  ) {}
+
+  async delays(rounds: number): Promise<Delay> {
+    const [cold, coldCpu]: number[][] = [[], []];
+    for (let round = 0; round < rounds; round++) {
+      const before = this.task.cpuSeconds();
+      const sidecar = startSidecar(this.task);
+      cold!.push(await this.#delay(agentWords("--start", "security")));
+      coldCpu!.push(this.task.cpuSeconds() - before);
+      await stop(sidecar);
+    }
+    const sidecar = startSidecar(this.task);
+    await isListening(sidecar);
+    const [plain, availability, security]: number[][] = [[], [], []];
+    for (let round = 0; round < rounds; round++) {
+      plain!.push(await this.#delay([]));
+      availability!.push(await this.#delay(agentWords("--start", "availability")));
+      security!.push(await this.#delay(agentWords("--start", "security")));
+    }
+    await stop(sidecar);
+    return {
+      plain: median(plain!),
+      availability: median(availability!),
+      security: median(security!),
+      securityCold: median(cold!),
+      coldCpu: median(coldCpu!),
+    };
+  }
+
+  async #delay(words: readonly string[]): Promise<number> {
+    const { stdout } = await within(this.#start(["/srv/stamp", ...words, "/srv/stamp"]).ended, RUN_MS_MAX, "no stamps");
+    const [first, last] = stdout.trim().split("\n").map(BigInt);
+    return Number(last! - first!) / 1e6;
+  }
+
+  async load(rate: number): Promise<Load> {
+    const sidecar = startSidecar(this.task);
+    await isListening(sidecar);
+    const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S)]);
+    await sleep(EDGE_MS);
+    const agent = container.pid();
+    const host = sidecar.pid();
+    const workload = Number(readFileSync(`/proc/${agent}/task/${agent}/children`, "utf8").trim().split(" ")[0]);
+    const pids = [agent, host, workload];
+    const [before, from] = [pids.map(cpuSeconds), performance.now()];
+    await sleep(LOAD_S * 1000 - 2 * EDGE_MS);
+    const seconds = (performance.now() - from) / 1000;
+    const [agentCpu, hostCpu, workloadCpu] = pids.map((pid, i) => (cpuSeconds(pid) - before[i]!) / seconds);
+    const memory = {
+      agentMiB: resident(agent, "VmRSS") - resident(agent, "RssShmem"),
+      ringsMiB: resident(agent, "RssShmem"),
+      hostMiB: resident(host, "VmRSS"),
+    };
+    const { stdout, stderr } = await within(container.ended, RUN_MS_MAX, "the workload did not end");
+    if (stdout === "") throw new Error(`the workload printed nothing: ${stderr}`);
+    const lost = metric(this.task, "vedette_lost_events_total", `"app"`);
+    await stop(sidecar);
+    const shares = { agentCpu: agentCpu!, hostCpu: hostCpu!, workloadCpu: workloadCpu! };
+    return { rate, events: Number(stdout), lost, ...memory, ...shares };
+  }
+
+  #start(args: readonly string[]): Container {
+    return this.task.start({
+      name: "app",
+      rootfs: this.root.path,
+      mounts: [...this.root.mounts, volume(this.task, true)],
+      readOnlyRoot: true,
+      addCapabilities: ["SYS_PTRACE"],
+      environment: { VEDETTE_CONTAINER: "app" },
+      args,
+    });
+  }
+}
+
+async function stop(sidecar: Container): Promise<void> {
+  sidecar.kill("TERM");
+  await within(sidecar.ended, RUN_MS_MAX, "the sidecar did not end");
+}
+
+function staticProgram(task: Task, name: string): string {
+  const out = join(task.folder, name);
+  execFileSync("gcc", ["-O2", "-Wall", "-static", "-o", out, join(ROOT, "bench/programs", `${name}.c`)]);
+  return out;
+}
+
+function resident(pid: number, name: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]) / 1024;
+}
+
+/** User and system time of all its threads. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+}
+
+/** MiB, of what `npm run package` made. */
+function sizes(): Sizes {
+  const folder = join(ROOT, "build/package");
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const sum = (keep: (path: string) => boolean) =>
+    files
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter(keep)
+      .reduce((total, path) => total + statSync(path).size, 0) / MIB;
+  return {
+    agent: sum((path) => path.endsWith("rootfs/vedette/vedette-capture")),
+    root: sum((path) => path.startsWith(join(folder, "rootfs"))),
+    layer: sum((path) => path.startsWith(join(folder, "image/blobs"))),
+    image: sum((path) => path.endsWith("-image.tar")),
+  };
+}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent is the parent of the workload's first process: the oldest ancestor that is known names it.
+// The agent is the parent of the workload's first process. Its name tells it from whoever started it: the oldest ancestor that has it,
+// since a program may call itself so. Where no ancestor outside the workload is known, it is the parent of the oldest.
 import {
   AnyOpen, Connect, Event, EventId, Kill, Notice, Process, ProcessVmWritev, param, PathSet, Priority, Ptrace, rule, Signal, VedetteNotice,
 } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
+const AGENT = "vedette-capture";
 const ANCESTORS_MAX = 64;
 
 @rule({
@@ -63,6 +65,10 @@ export function recordsTamperedWith(e: VedetteNotice): bool {
 
 function agentOf(process: Process): i64 {
   let oldest: Process = process;
-  for (let i = 0; i < ANCESTORS_MAX && oldest.parent.exists; i++) oldest = oldest.parent;
-  return oldest.ppid;
+  let agent: i64 = 0;
+  for (let i = 0; i < ANCESTORS_MAX && oldest.parent.exists; i++) {
+    oldest = oldest.parent;
+    if (oldest.name.equals(AGENT)) agent = oldest.pid;
+  }
+  return agent != 0 ? agent : oldest.ppid;
 }

@@ -51,7 +51,7 @@ const task = new Task([
 const roots = new Map<Kind, Rootfs>();
 let sidecar: Container;
 
-function run(row: Row, words: readonly string[]) {
+function run(row: Row, words: readonly string[], own: readonly string[] = ["/srv/workload", "own argument"]) {
   const root = roots.get(row.kind)!;
   const container = task.start({
     name: row.name,
@@ -62,7 +62,7 @@ function run(row: Row, words: readonly string[]) {
     addCapabilities: row.added,
     memoryBytes: 512 << 20,
     environment: { VEDETTE_CONTAINER: row.name },
-    args: [...words, "/srv/workload", "own argument"],
+    args: [...words, ...own],
   });
   return within(container.ended, RUN_MS_MAX, `${row.name} did not end`);
 }
@@ -109,12 +109,35 @@ if (missing === null) {
         assert.is(fields["container.image.digest"], DIGEST);
         assert.is(fields["ecs.task.arn"], task.arn);
         assert.equal(
-          [fields["ecs.task.family"], fields["ecs.task.revision"], fields["ecs.availability_zone"]],
+          ["ecs.task.family", "ecs.task.revision", "ecs.availability_zone"].map((name) => fields[name]),
           ["lab", "7", "eu-west-1b"],
         );
+        assert.match(fields["ecs.cluster"], /^arn:.*:cluster\/lab$/);
+        assert.ok(String(fields["container.id"]).length > 0);
         assert.is(metric(task, "vedette_lost_events_total", row.name), 0);
       });
     }
+  }
+
+  for (const row of ROWS.filter(({ kind, user }) => kind === "debian" && user === 0)) {
+    test(`${row.name}: what is told of a program that has changed its user`, async () => {
+      const before = alertsOf(sidecar).length;
+      const change = "setpriv --reuid 1000 --regid 1000 --clear-groups cat /vedette/secret";
+      const { status } = await run(row, agentWords("--start", "security"), ["/bin/sh", "-c", change]);
+      assert.is(status, 0, "agents of any user read the secret");
+      await until(
+        () => alertsOf(sidecar).length > before,
+        "no alert came",
+        () => sidecar.stderr,
+      );
+      const { rule, output_fields: fields } = alertsOf(sidecar).at(-1)!;
+      assert.is(rule, "Vedette's files touched");
+      const told = ["fd.name", "evt.res", "proc.name", "proc.cmdline", "proc.pname"].map((name) => fields[name]);
+      assert.equal(told, ["/vedette/secret", "SUCCESS", "cat", "cat /vedette/secret", "sh"]);
+      const isKnown = row.added.length > 0;
+      assert.is(fields["proc.exepath"] === "/usr/bin/cat", isKnown, `${fields["proc.exepath"]}`);
+      assert.is(fields["user.name"] === "app", isKnown, `${fields["user.name"]}`);
+    });
   }
 
   test("every container's events arrived, and nothing was refused", () => {

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time limit: 120 s.
+// Runs alone.
+//
+// docs/fargate.md, as a reader walks it: a task definition as `describe-task-definition` prints it, `instrument` with the page's own
+// words, then the task that came out of it: its containers are started as ECS would start them, and the alert names them.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { HOST_COMMAND, VOLUME_PATH } from "../../host/fargate/layout.js";
+import { makeRootfs, type Rootfs } from "../lab/rootfs.js";
+import { alertsOf, buildWorkload, fillVolume, isListening, metric, packaged, SIDECAR } from "../lab/sidecar.js";
+import { type Container, missingForTasks, Task, until, within } from "../lab/task.js";
+import { run, scratch, VEDETTE } from "./programs.js";
+
+const missing = missingForTasks();
+const IMAGE = "registry.example/vedette:0.1.0";
+const RUN_MS_MAX = 20_000;
+
+const ORDERS = {
+  taskDefinition: {
+    taskDefinitionArn: "arn:aws:ecs:eu-west-1:123456789012:task-definition/orders:12",
+    family: "orders",
+    revision: 12,
+    status: "ACTIVE",
+    networkMode: "awsvpc",
+    requiresCompatibilities: ["FARGATE"],
+    cpu: "256",
+    memory: "512",
+    containerDefinitions: [
+      {
+        name: "orders",
+        image: "registry.example/orders:7",
+        essential: true,
+        entryPoint: ["/srv/workload"],
+        command: ["own argument"],
+        user: "1000",
+        readonlyRootFilesystem: true,
+        environment: [{ name: "TABLE", value: "orders" }],
+      },
+    ],
+    volumes: [],
+  },
+};
+
+interface Definition {
+  name: string;
+  entryPoint?: string[];
+  command?: string[];
+  environment?: { name: string; value: string }[];
+  user?: string;
+  readonlyRootFilesystem?: boolean;
+  mountPoints?: { containerPath: string; readOnly?: boolean }[];
+  linuxParameters?: { capabilities?: { add?: string[] } };
+  healthCheck?: { command: string[] };
+  stopTimeout?: number;
+}
+
+const folder = scratch();
+const [given, made] = [join(folder, "orders.json"), join(folder, "orders.vedette.json")];
+const text = JSON.stringify(ORDERS, null, 4);
+const task = new Task([SIDECAR, { name: "orders", image: "registry.example/orders:7", digest: "sha256:07" }], "orders");
+let root: Rootfs;
+
+const instrument = (...words: string[]) => run([...VEDETTE, "instrument", ...words], { cwd: folder });
+
+/** As ECS starts it; `other` stands where the definition has `usual`. */
+function start(definition: Definition, rootfs: Rootfs, own: string[], other?: readonly [string, string]): Container {
+  const words = [...(definition.entryPoint ?? own), ...(definition.command ?? [])];
+  return task.start({
+    name: definition.name,
+    rootfs: rootfs.path,
+    mounts: [
+      ...rootfs.mounts,
+      ...(definition.mountPoints ?? []).map(({ containerPath, readOnly }) => ({
+        source: task.volume,
+        destination: containerPath,
+        readOnly: readOnly ?? false,
+      })),
+    ],
+    user: Number(definition.user ?? 0),
+    readOnlyRoot: definition.readonlyRootFilesystem ?? false,
+    addCapabilities: definition.linuxParameters?.capabilities?.add ?? [],
+    environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
+    args: words.map((word) => (word === other?.[0] ? other[1] : word)),
+  });
+}
+
+function containers(): { orders: Definition; vedette: Definition } {
+  const { containerDefinitions } = (JSON.parse(readFileSync(made, "utf8")) as typeof ORDERS).taskDefinition;
+  const find = (name: string) => containerDefinitions.find((one) => one.name === name) as Definition;
+  return { orders: find("orders"), vedette: find("vedette") };
+}
+
+test("--dry-run shows what would be put in, and writes nothing", async () => {
+  writeFileSync(given, text);
+  const { status, stdout } = await instrument("orders.json", "--image", IMAGE, "--dry-run");
+  assert.is(status, 0);
+  assert.match(stdout, /^\+.*"\/vedette\/vedette-capture"/m);
+  assert.is(readFileSync(given, "utf8"), text);
+});
+
+test("-o writes the definition, and --undo gives back every byte", async () => {
+  const { status, stderr } = await instrument("orders.json", "--image", IMAGE, "-o", made);
+  assert.is(status, 0, stderr);
+  assert.match(stderr, /orders/, "who is watched");
+  assert.is((await instrument(made, "--undo")).stdout, text);
+});
+
+if (missing === null) {
+  test.before(async () => {
+    await task.open();
+    fillVolume(task);
+    const at = join(task.folder, "orders");
+    mkdirSync(at);
+    root = makeRootfs("distroless", at, { "srv/workload": buildWorkload("distroless", join(task.folder, "workload")) });
+  });
+  test.after(() => task.close());
+
+  for (const address of [null, "abstract:vedette-walk", "tcp:127.0.0.1:7411"]) {
+    test(`the task runs: healthy, alerted, stopped in time${address === null ? "" : `, over ${address}`}`, async () => {
+      const { orders, vedette } = containers();
+      const usual = `unix:${VOLUME_PATH}/host.sock`;
+      const other = address === null ? undefined : ([usual, address] as const);
+      const sidecar = start(vedette, { path: packaged(), mounts: [] }, [HOST_COMMAND], other);
+      await isListening(sidecar);
+      assert.is(sidecar.exec(vedette.healthCheck!.command.slice(1)).status, 0, "the health check");
+
+      const workload = start(orders, root, [], other);
+      const ended = await within(workload.ended, RUN_MS_MAX, "the workload did not end");
+      assert.is(ended.status, 3, ended.stderr);
+      assert.match(ended.stdout, /^uid 1000 .* own argument\n/);
+      await until(
+        () => alertsOf(sidecar).length > 0,
+        "no alert came",
+        () => sidecar.stderr,
+      );
+      const { rule, output_fields: fields } = alertsOf(sidecar)[0]!;
+      assert.is(rule, "Task credentials requested");
+      assert.equal(
+        ["container.name", "container.image", "ecs.task.arn", "ecs.task.family"].map((name) => fields[name]),
+        ["orders", "registry.example/orders:7", task.arn, "orders"],
+      );
+      assert.ok(metric(task, "vedette_events_total", `"orders"`) > 20);
+
+      sidecar.kill("TERM");
+      const { status } = await within(sidecar.ended, vedette.stopTimeout! * 1000, "it outlived its stopTimeout");
+      assert.is(status, 0);
+    });
+  }
+} else console.log(`skip: the task of docs/fargate.md: ${missing} is missing`);
+
+test.run();

@@ -94,7 +94,7 @@ struct Strangers::Sight {
 // No program: it is the one that forked still, or the arguments of the one that begins are not there yet.
 struct Strangers::Program {
   int64_t start = 0;
-  std::string words;
+  std::string words = {};
 
   // Empty: the process is gone, or a zombie.
   static std::optional<Program> of(Tid process) {

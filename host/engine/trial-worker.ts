@@ -6,7 +6,7 @@ import { PolicyInstance, type Trap } from "../wasm/instance.js";
 import { type Batch, openBatch } from "../wire/batch.js";
 import { PolicyRunner } from "./runner.js";
 import { ChargeClock } from "./thread-time.js";
-import type { TrialCase, TrialMeasure, TrialResult } from "./trial.js";
+import type { TrialBatch, TrialCase, TrialMeasure, TrialResult } from "./trial.js";
 
 const START = { index: 0, offset: 0 };
 const WARM_SHARE = 0.3;
@@ -28,7 +28,7 @@ function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
     measure: measured,
   });
   try {
-    const opened = batches.map(openBatch);
+    const opened = batches.map(openTrial);
     if (measureMs !== undefined) return end(null, measure(policy, opened, measureMs));
     const runner = new PolicyRunner(policy);
     for (const batch of opened) {
@@ -43,6 +43,12 @@ function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
     if (error instanceof VedetteError || (error as Trap).name === "Trap") return end((error as Error).message);
     throw error;
   }
+}
+
+function openTrial({ bytes, container }: TrialBatch): Batch {
+  const batch = openBatch(bytes);
+  batch.container = container;
+  return batch;
 }
 
 function measure(

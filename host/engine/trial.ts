@@ -3,13 +3,18 @@
 // swap. The code is an author's and may never return, so it runs in a thread that is ended when one case takes too long.
 import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
+import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 import { startThread } from "./thread.js";
 
+/** A batch as bytes, and what is known of the container that it came from. */
+export interface TrialBatch {
+  readonly bytes: Uint8Array;
+  readonly container: ContainerFacts | null;
+}
 export interface TrialCase {
   readonly policy: LoadedPolicy;
-  /** Batches, as bytes. */
-  readonly batches: readonly Uint8Array[];
+  readonly batches: readonly TrialBatch[];
   /** Judge them again and again for so long, and measure. */
   readonly measureMs?: number;
 }
@@ -30,6 +35,9 @@ export interface TrialResult {
   readonly fault: string | null;
   readonly measure: TrialMeasure | null;
 }
+
+/** Of events that were made up: of no container that anybody told of. */
+export const madeUp = (bytes: Uint8Array): TrialBatch => ({ bytes, container: null });
 
 const CASE_MS_MAX = 5000;
 

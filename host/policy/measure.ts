@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPolicy } from "../engine/policy.js";
-import { runTrials, type TrialMeasure } from "../engine/trial.js";
+import { madeUp, runTrials, type TrialMeasure } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { addFuel } from "../wasm/fuel.js";
 import { ShortEvents } from "./short-event.js";
@@ -36,7 +36,7 @@ export async function measurePolicy(policy: LoadedPolicy, bytes: Uint8Array): Pr
   const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
   const other = OTHERS.find((type) => !types.includes(type)) as string;
   const counted = { ...policy.admitted, module: await WebAssembly.compile(addFuel(bytes, policy.folder)) };
-  const cases = [...types, other].map((type) => batchOf(type, tests));
+  const cases = [...types, other].map((type) => madeUp(batchOf(type, tests)));
   const results = await runTrials(
     cases.flatMap((batch) => [
       { policy, batches: [batch], measureMs: MEASURE_MS },

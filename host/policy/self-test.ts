@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPolicy } from "../engine/policy.js";
-import type { TrialStage } from "../engine/trial.js";
+import { madeUp, type TrialStage } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
@@ -22,7 +22,7 @@ export async function selfTest(policy: LoadedPolicy, path: string, stage: TrialS
   const hasTests = existsSync(join(policy.folder, TEST_FILE));
   const [report, [result]] = await Promise.all([
     hasTests ? runPolicyTests(policy, (cases) => stage.run(cases, CASE_MS)) : null,
-    stage.run([{ policy, batches: [warmUp(policy)], measureMs: WARM_MS }], CASE_MS),
+    stage.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
   ]);
   const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);
   if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");

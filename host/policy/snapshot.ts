@@ -19,7 +19,7 @@ export function policyFiles(folder: string): string[] {
     for (const entry of readdirSync(join(folder, at), { withFileTypes: true })) {
       const name = at === "" ? entry.name : `${at}/${entry.name}`;
       if (entry.isDirectory() && depth < DEPTH_MAX && entry.name !== "node_modules") look(name, depth + 1);
-      else if (entry.isFile() && /\.(ts|yaml|wasm|sig)$/.test(entry.name)) found.push(name);
+      else if (entry.isFile() && /\.(ts|yaml|wasm|sig|rec)$/.test(entry.name)) found.push(name);
     }
   };
   look("", 0);

@@ -8,10 +8,14 @@
 //         - openat: {proc: {name: cat}, name: /etc/shadow, flags: O_RDONLY}
 //       alerts:
 //         - {rule: Sensitive file read, event: 1, fields: {proc.name: cat}}     # or just: Sensitive file read
+//     - name: what happened on the 3rd of May
+//       recording: may-3.rec                       # of `vedette record`, in the policy's folder, instead of events
+//       alerts: [Sensitive file read]
 import { join } from "node:path";
 import { z } from "zod";
 import { PRIORITIES } from "../output/alert.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import { readTestRecording, type TestRecording } from "./test-recording.js";
 import { readYaml, type YamlFile } from "./yaml.js";
 
 export const TEST_FILE = "tests.yaml";
@@ -29,7 +33,11 @@ const Test = z.strictObject({
   parameters: z
     .record(z.string(), z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]))
     .default({}),
-  events: z.array(Event).min(1),
+  events: z.array(Event).min(1).optional(),
+  recording: z
+    .string()
+    .regex(/^[\w-][\w.-]*\.rec$/, "a file NAME.rec in the policy's folder")
+    .optional(),
   alerts: z.array(z.union([z.string(), ExpectedAlert])),
 });
 const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
@@ -39,6 +47,8 @@ export interface PolicyTest {
   readonly name: string;
   readonly parameters: ParameterValues;
   readonly events: readonly { readonly type: string; readonly written: Readonly<Record<string, unknown>> }[];
+  /** Instead of events. */
+  readonly recording: TestRecording | null;
   readonly alerts: readonly ExpectedAlert[];
 }
 export interface PolicyTests {
@@ -55,7 +65,8 @@ export function readTests(folder: string): PolicyTests {
   );
   const tests = file.value.tests.map((test, i) => ({
     ...test,
-    events: test.events.map((event, k) => {
+    recording: recordingOf(folder, test, i, file),
+    events: (test.events ?? []).map((event, k) => {
       const entries = Object.entries(event);
       const [type, written] = entries[0] ?? [];
       if (entries.length !== 1 || type === undefined)
@@ -68,4 +79,21 @@ export function readTests(folder: string): PolicyTests {
     alerts: test.alerts.map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),
   }));
   return { tests, file };
+}
+
+/** The recording that a test names; one test has either that or events. */
+function recordingOf(
+  folder: string,
+  { events, recording }: z.infer<typeof Test>,
+  index: number,
+  file: YamlFile<unknown>,
+): TestRecording | null {
+  if ((events === undefined) === (recording === undefined))
+    throw file.wrong(["tests", index], "a test has either events or a recording");
+  if (recording === undefined) return null;
+  try {
+    return readTestRecording(folder, recording);
+  } catch (error) {
+    throw file.wrong(["tests", index, "recording"], (error as Error).message);
+  }
 }

@@ -3,13 +3,14 @@
 // not given in one (event, priority, output, fields) may be anything. Each rule needs a test in which it speaks, and one in
 // which it sees an event and keeps silent: a rule that always says yes is no rule.
 
-import type { LoadedPolicy } from "../engine/policy.js";
-import { runTrials, type TrialResult } from "../engine/trial.js";
+import type { LoadedPolicy, LoadedRule } from "../engine/policy.js";
+import { madeUp, runTrials, type TrialBatch, type TrialResult } from "../engine/trial.js";
 import type { Alert } from "../output/alert.js";
 import { resolveParameters } from "../wasm/settings.js";
 import { valueText } from "../wire/value.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
+import type { TestRecording } from "./test-recording.js";
 
 export interface TestOutcome {
   readonly name: string;
@@ -28,28 +29,21 @@ export interface TestReport {
 export async function runPolicyTests(policy: LoadedPolicy, run: typeof runTrials = runTrials): Promise<TestReport> {
   const { tests, file } = readTests(policy.folder);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
-  const results = await run(made.map(({ policy: one, bytes }) => ({ policy: one, batches: [bytes] })));
-  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made).times));
+  const results = await run(made.map(({ policy: one, batches }) => ({ policy: one, batches })));
+  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made).eventAt));
   return { outcomes, missing: missingTests(policy, tests) };
 }
 
 interface Made {
   readonly policy: LoadedPolicy;
-  readonly bytes: Uint8Array;
-  /** When each event happens: how an alert finds its event. */
-  readonly times: readonly bigint[];
+  readonly batches: readonly TrialBatch[];
+  readonly eventAt: EventAt;
 }
+/** The number of the event that happened at a time: how an alert finds its event. */
+type EventAt = (time: bigint) => number;
 
 function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: PolicyTests["file"]): Made {
-  const events = new ShortEvents();
-  const times = test.events.map(({ type, written }, k) => {
-    try {
-      return events.add(type, written);
-    } catch (error) {
-      if (!(error instanceof ShortEventError)) throw error;
-      throw file.wrong(["tests", index, "events", k, type, error.key], error.message);
-    }
-  });
+  const events = test.recording === null ? shortEvents(test, index, file) : recorded(test.recording);
   for (const { rule } of test.alerts) {
     if (!policy.rules.some((one) => one.name === rule))
       throw file.wrong(["tests", index, "alerts"], `the policy has no rule "${rule}"`);
@@ -59,28 +53,45 @@ function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: P
     { ...policy.parameters, ...test.parameters },
     policy.folder,
   );
-  return { policy: { ...policy, parameters }, bytes: events.bytes(), times };
+  return { policy: { ...policy, parameters }, ...events };
 }
 
-function compare(test: PolicyTest, result: TrialResult, times: readonly bigint[]): TestOutcome {
+function shortEvents(test: PolicyTest, index: number, file: PolicyTests["file"]): Omit<Made, "policy"> {
+  const events = new ShortEvents();
+  const times = test.events.map(({ type, written }, k) => {
+    try {
+      return events.add(type, written);
+    } catch (error) {
+      if (!(error instanceof ShortEventError)) throw error;
+      throw file.wrong(["tests", index, "events", k, type, error.key], error.message);
+    }
+  });
+  return { batches: [madeUp(events.bytes())], eventAt: (time) => times.indexOf(time) + 1 };
+}
+
+function recorded({ batches, numbers }: TestRecording): Omit<Made, "policy"> {
+  return { batches, eventAt: (time) => numbers.get(time) ?? 0 };
+}
+
+function compare(test: PolicyTest, result: TrialResult, eventAt: EventAt): TestOutcome {
   const differences: string[] = [];
   if (result.fault !== null) differences.push(result.fault);
   const left = [...result.alerts];
   for (const expected of test.alerts) {
-    const found = left.findIndex((alert) => mismatch(expected, alert, times) === null);
+    const found = left.findIndex((alert) => mismatch(expected, alert, eventAt) === null);
     if (found >= 0) left.splice(found, 1);
-    else differences.push(`- expected: ${describeExpected(expected)}${near(expected, left, times)}`);
+    else differences.push(`- expected: ${describeExpected(expected)}${near(expected, left, eventAt)}`);
   }
   for (const alert of left)
-    differences.push(`+ got:      ${alert.rule} at event ${eventOf(alert, times)}: ${alert.output}`);
+    differences.push(`+ got:      ${alert.rule} at event ${eventAt(alert.time)}: ${alert.output}`);
   return { name: test.name, differences, logs: result.logs };
 }
 
 /** Why the alert is not the expected one, or null. */
-function mismatch(expected: ExpectedAlert, alert: Alert, times: readonly bigint[]): string | null {
+function mismatch(expected: ExpectedAlert, alert: Alert, eventAt: EventAt): string | null {
   if (alert.rule !== expected.rule) return `its rule is ${alert.rule}`;
-  if (expected.event !== undefined && eventOf(alert, times) !== expected.event)
-    return `it is at event ${eventOf(alert, times)}`;
+  if (expected.event !== undefined && eventAt(alert.time) !== expected.event)
+    return `it is at event ${eventAt(alert.time)}`;
   if (expected.priority !== undefined && alert.priority !== expected.priority)
     return `its priority is ${alert.priority}`;
   if (expected.output !== undefined && !alert.output.includes(expected.output))
@@ -95,9 +106,9 @@ function mismatch(expected: ExpectedAlert, alert: Alert, times: readonly bigint[
 }
 
 /** An alert of the same rule that missed by a detail, so that the author sees which. */
-function near(expected: ExpectedAlert, left: readonly Alert[], times: readonly bigint[]): string {
+function near(expected: ExpectedAlert, left: readonly Alert[], eventAt: EventAt): string {
   const alert = left.find((one) => one.rule === expected.rule);
-  return alert === undefined ? "" : ` (${mismatch(expected, alert, times)})`;
+  return alert === undefined ? "" : ` (${mismatch(expected, alert, eventAt)})`;
 }
 
 function describeExpected({ rule, event, priority, output, fields }: ExpectedAlert): string {
@@ -110,22 +121,24 @@ function describeExpected({ rule, event, priority, output, fields }: ExpectedAle
   return [rule, ...details.filter((detail) => detail !== "")].join(" ");
 }
 
-function eventOf(alert: Alert, times: readonly bigint[]): number {
-  return times.indexOf(alert.time) + 1;
-}
-
 /** Rules without a positive or a negative test, in sentences. */
 export function missingTests(policy: LoadedPolicy, tests: readonly PolicyTest[]): string[] {
   return policy.rules.flatMap((rule) => {
-    const seeing = tests.filter((test) => test.events.some((event) => rule.events.includes(event.type)));
+    const seeing = tests.filter((test) => eventsFor(rule, test) > 0);
     const speaks = tests.some((test) => test.alerts.some((alert) => alert.rule === rule.name));
     const isSilent = seeing.some((test) => {
       const said = test.alerts.filter((alert) => alert.rule === rule.name).length;
-      return said < test.events.filter((event) => rule.events.includes(event.type)).length;
+      return said < eventsFor(rule, test);
     });
     return [
       ...(speaks ? [] : [`No test has an alert of "${rule.name}".`]),
       ...(isSilent ? [] : [`No test has an event that "${rule.name}" should pass over.`]),
     ];
   });
+}
+
+/** How many events of a test the rule sees. */
+function eventsFor({ events }: LoadedRule, { events: written, recording }: PolicyTest): number {
+  if (recording === null) return written.filter(({ type }) => events.includes(type)).length;
+  return events.reduce((sum, type) => sum + (recording.types.get(type) ?? 0), 0);
 }

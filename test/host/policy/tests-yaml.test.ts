@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { RecordingWriter } from "../../../host/engine/recording.js";
 import { VedetteError } from "../../../host/errors.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { runPolicyTests, type TestReport } from "../../../host/policy/test-run.js";
+import { batchOf } from "../engine/shared.js";
 import { assemble, changed, HAND_WRITTEN } from "../wasm/shared.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-tests-"));
@@ -95,7 +97,38 @@ test("a trap is told with its event", async () => {
   assert.match(outcomes[0]?.differences[0] as string, /^it failed at event 1: unreachable$/);
 });
 
+test("a recording beside tests.yaml is a test too, and its events are told by their numbers", async () => {
+  const writer = new RecordingWriter(join(folder, "tuesday.rec"));
+  for (const first of [100, 200]) writer.batch(0, batchOf([0, -2, 0], first).bytes, 3);
+  writer.close();
+  const { outcomes, missing } = await run(
+    "tests: [{name: tuesday, recording: tuesday.rec, alerts: [{rule: Failed open, event: 101}, {rule: Failed open, event: 201}]}]\n",
+  );
+  assert.equal(outcomes[0]?.differences, []);
+  assert.equal(missing, []);
+});
+
 const WRONG: readonly (readonly [title: string, yaml: string, place: RegExp])[] = [
+  [
+    "neither events nor a recording",
+    "tests:\n  - {name: t, alerts: []}\n",
+    /tests\.yaml:2:5: a test has either events or a recording/,
+  ],
+  [
+    "a recording that is not there",
+    "tests:\n  - {name: t, recording: gone.rec, alerts: []}\n",
+    /tests\.yaml:2:15: there is no file gone\.rec/,
+  ],
+  [
+    "a recording elsewhere",
+    "tests:\n  - {name: t, recording: ../x.rec, alerts: []}\n",
+    /tests\.yaml:2:15: tests\.item 1\.recording: a file NAME\.rec/,
+  ],
+  [
+    "a recording that is none",
+    "tests:\n  - {name: t, recording: text.rec, alerts: []}\n",
+    /tests\.yaml:2:15: The recording text\.rec cannot be read: it is none/,
+  ],
   ["no tests", "tests: []\n", /tests\.yaml:1:1: tests: /],
   [
     "an unknown event",
@@ -148,6 +181,8 @@ const WRONG: readonly (readonly [title: string, yaml: string, place: RegExp])[] 
     /tests\.yaml:4:9: an event is one type/,
   ],
 ];
+
+writeFileSync(join(folder, "text.rec"), "hello");
 
 for (const [title, yaml, place] of WRONG) {
   test(`${title} is told with its place`, async () => {

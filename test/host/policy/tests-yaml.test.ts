@@ -9,7 +9,7 @@ import { RecordingWriter } from "../../../host/engine/recording.js";
 import { VedetteError } from "../../../host/errors.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { runPolicyTests, type TestReport } from "../../../host/policy/test-run.js";
-import { batchOf } from "../engine/shared.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
 import { assemble, changed, HAND_WRITTEN } from "../wasm/shared.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-tests-"));
@@ -99,7 +99,12 @@ test("a trap is told with its event", async () => {
 
 test("a recording beside tests.yaml is a test too, and its events are told by their numbers", async () => {
   const writer = new RecordingWriter(join(folder, "tuesday.rec"));
-  for (const first of [100, 200]) writer.batch(0, batchOf([0, -2, 0], first).bytes, 3);
+  for (const first of [100, 200]) {
+    const builder = new BatchBuilder({ first });
+    for (const [i, result] of [0, -2, 0].entries())
+      builder.record("openat", { result, time: BigInt(first + i), params: { dirfd: -100, name: "/x", flags: 0 } });
+    writer.batch(0, builder.bytes(), 3);
+  }
   writer.close();
   const { outcomes, missing } = await run(
     "tests: [{name: tuesday, recording: tuesday.rec, alerts: [{rule: Failed open, event: 101}, {rule: Failed open, event: 201}]}]\n",

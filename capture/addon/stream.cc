@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "capture/addon/check.h"
 #include "capture/wire/batch.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr uint32_t kFrameTakenMax = kBatchBytesMax + (64u << 10);
 static_assert(kFrameTakenMax <= kFrameMax);
 constexpr uint32_t kGreetingMax = 64u << 10;  // hello and end are far shorter
+constexpr size_t kWordMax = 64u << 10;        // of ours; the agent takes none longer
 constexpr size_t kFirstBuffer = 64u << 10;
 
 Refusal unexpected(std::string reason) {
@@ -36,13 +38,15 @@ Stream::~Stream() {
 }
 
 bool Stream::send(Bytes frame) {
-  uint8_t bytes[4096];
-  if (frame.size() > sizeof bytes - 4) return false;
+  if (frame.size() > kWordMax) return false;
   const uint32_t size = static_cast<uint32_t>(frame.size());
-  std::memcpy(bytes, &size, 4);
-  std::memcpy(bytes + 4, frame.data(), frame.size());
-  const size_t whole = frame.size() + 4;
-  return ::send(socket_, bytes, whole, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(whole);
+  std::vector<uint8_t> bytes(sizeof size + frame.size());
+  std::memcpy(bytes.data(), &size, sizeof size);
+  std::memcpy(bytes.data() + sizeof size, frame.data(), frame.size());
+  const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  // An agent that does not read what little we say is stuck, and half a word is none.
+  if (sent > 0 && static_cast<size_t>(sent) < bytes.size()) close();
+  return sent == static_cast<ssize_t>(bytes.size());
 }
 
 void Stream::close() {
@@ -87,9 +91,10 @@ bool Stream::take_frame() {
   const std::string_view name = frame_name(frame_);
   if (!greeted_ && name != "hello") return refuse(unexpected("it did not begin with hello"));
   if (name == kBatchMagic) return take_batch();
-  if (name != "end" && (name != "hello" || greeted_)) return refuse(unexpected("a frame has no name that is known here"));
+  const bool is_answer = name == "prevented";
+  if (name != "end" && !is_answer && (name != "hello" || greeted_)) return refuse(unexpected("a frame has no name that is known here"));
   if (frame_.size() > kGreetingMax) return refuse(unexpected("a frame of " + std::to_string(frame_.size()) + " bytes is too long for its kind"));
-  const News::Kind kind = greeted_ ? News::Kind::End : News::Kind::Hello;
+  const News::Kind kind = is_answer ? News::Kind::Prevented : greeted_ ? News::Kind::End : News::Kind::Hello;
   greeted_ = true;
   outbox_.post({.kind = kind, .stream = id_, .frame = {frame_.begin(), frame_.end()}});
   return true;

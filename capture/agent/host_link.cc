@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "capture/agent/pack.h"
 #include "capture/kernel/clock.h"
 
 namespace vedette {
@@ -38,12 +40,13 @@ Result<void> HostLink::open() {
   socket_ = std::move(*connected);
   is_socket_ = socket_.is_open() && is_socket(socket_.get());
   if (is_socket_) host_pid_ = peer_of(socket_.get());
+  words_ = {};
+  owes_answer_ = false;
   if (!discards() && !send(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
 }
 
 Result<void> HostLink::hear_greeting() {
-  words_ = {};
   greeted_ = false;
   const uint64_t deadline = monotonic_ns() + kGreetingNs;
   while (!greeted_ && monotonic_ns() < deadline) {
@@ -52,7 +55,20 @@ Result<void> HostLink::hear_greeting() {
   return {};
 }
 
-bool HostLink::send(std::span<const uint8_t> frame) {
+bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && send_whole(frame); }
+
+// Between two frames only.
+bool HostLink::answer_table() {
+  if (!std::exchange(owes_answer_, false)) return true;
+  std::vector<uint8_t> bytes;
+  Pack pack(bytes);
+  pack.array(2);
+  pack.text("prevented");
+  pack.text(table_obstacle_);
+  return send_whole(bytes);
+}
+
+bool HostLink::send_whole(std::span<const uint8_t> frame) {
   if (!socket_.is_open()) return false;
   const uint32_t size = static_cast<uint32_t>(frame.size());
   uint8_t head[sizeof size];
@@ -92,7 +108,7 @@ bool HostLink::wait_writable() {
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{socket_.get(), POLLIN, 0};
-  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return true;
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table();
   socket_.reset();
   return false;
 }
@@ -115,6 +131,10 @@ void HostLink::heed(const HostWord& word) {
       greeted_ = true;
       break;
     case HostWord::Kind::Error: refused_ = true; break;
+    case HostWord::Kind::Prevent:
+      table_obstacle_ = take_table_(word.frame);
+      owes_answer_ = true;
+      break;
     case HostWord::Kind::Unknown: break;
   }
 }

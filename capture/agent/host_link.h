@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "capture/agent/host_address.h"
@@ -18,7 +19,10 @@ class HostLink {
  public:
   // `hello` is asked anew at each connection: the host that comes back may have made another secret.
   using Hello = std::function<std::vector<uint8_t>()>;
-  HostLink(HostAddress address, Hello hello) : address_(std::move(address)), hello_(std::move(hello)) {}
+  // Is given a table of what is prevented; why it cannot be held, or nothing.
+  using TakeTable = std::function<std::string(std::span<const uint8_t>)>;
+  HostLink(HostAddress address, Hello hello, TakeTable take_table)
+      : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has already.
   Result<void> open();
@@ -28,6 +32,8 @@ class HostLink {
   uint64_t acknowledged() const { return acknowledged_; }
   // Its policies are loaded.
   bool is_ready() const { return ready_; }
+  // Why the last table could not be held; empty: it could.
+  const std::string& table_obstacle() const { return table_obstacle_; }
   // Hears what the host has said, waiting for it at most so long. False: the stream is closed now.
   bool listen(int wait_ms);
   bool is_open() const { return socket_.is_open(); }
@@ -48,9 +54,14 @@ class HostLink {
   Result<void> hear_greeting();
   bool hear();
   void heed(const HostWord& word);
+  bool send_whole(std::span<const uint8_t> frame);
+  bool answer_table();
 
   HostAddress address_;
   Hello hello_;
+  TakeTable take_table_;
+  std::string table_obstacle_;
+  bool owes_answer_ = false;  // to a table
   Fd socket_;
   bool is_socket_ = false;
   std::atomic<pid_t> host_pid_{0};

@@ -16,6 +16,7 @@
 #include "capture/agent/host_link.h"
 #include "capture/agent/lost_report.h"
 #include "capture/agent/options.h"
+#include "capture/agent/prevent_words.h"
 #include "capture/agent/recorder.h"
 #include "capture/agent/tiers.h"
 #include "capture/agent/uplink.h"
@@ -36,7 +37,8 @@ constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a sl
 struct Agent {
   explicit Agent(const Options& options)
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
-        link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); }), recorder(source, clock, spool, lost),
+        link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
+             [this](std::span<const uint8_t> frame) { return take_table(frame); }), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -45,9 +47,21 @@ struct Agent {
   LostCounters lost;
   Encoder::Source source;
   Spool spool;
+  SealedMemory sealed;
+  Prevention prevention{sealed};
   HostLink link;
   Recorder recorder;
   Uplink uplink;
+
+  std::string take_table(std::span<const uint8_t> frame) {
+    std::optional<PreventTable> table = read_table(frame);
+    if (!table) return "it does not read";
+    // Who has root can become any other user; who has not, stays who he is.
+    const bool sees_all = ::geteuid() != 0 || has_capability(Capability::SysPtrace);
+    std::string obstacle = obstacle_to(*table, {.sealed_memory = sealed.is_open(), .sees_all = sees_all, .io_uring = options.io_uring == IoUring::Allow});
+    if (obstacle.empty()) prevention.take(std::move(*table));
+    return obstacle;
+  }
 
   void finish() {
     uplink.finish(kDeliverWaitNs);
@@ -89,6 +103,9 @@ std::optional<Failure> wait_for_host(Agent& agent) {
       ::nanosleep(&pause, nullptr);
       opened = agent.link.open();
     }
+    if (const std::string& obstacle = agent.link.table_obstacle(); !obstacle.empty()) {
+      return make_failure(ErrorCode::VEDETTE_PREVENT_TABLE, {{"agent", "the agent of this workload"}, {"reason", obstacle}});
+    }
     if (agent.link.is_ready() || options.run_without_host) return std::nullopt;
     return unreachable(options, opened ? "it did not say in time that its policies are loaded" : reason_of(opened.error()));
   }
@@ -114,7 +131,7 @@ int run(const Options& options) {
   Launched launched;
   Hooks trace_only;
   Hooks& hooks = agent.inline_tier != nullptr ? *agent.inline_tier : trace_only;
-  const std::vector<sock_filter> filter = capture_filter(hooks);
+  const std::vector<sock_filter> filter = capture_filter(hooks, agent.sealed);
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
@@ -124,6 +141,7 @@ int run(const Options& options) {
   State state(truth, options.limits);
   Context context(agent.clock, options.limits, state, hooks, agent.recorder);
   context.io_uring = options.io_uring;
+  context.prevention = &agent.prevention;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
   ProcKernelIo kernel_io;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr long kReopenPauseNs = 100'000'000;
 constexpr uint64_t kListenNs = 5'000'000;  // how late an acknowledgement may be heard
+constexpr uint64_t kIdleListenNs = 100'000'000;  // and a new table of what is prevented, when nothing else happens
 constexpr int kSettleMs = 5;
 constexpr size_t kStackBytes = 128 * 1024;
 
@@ -31,7 +32,7 @@ void* Uplink::thread_main(void* self) {
 void Uplink::run() {
   for (;;) {
     Frame frame;
-    switch (spool_.take(frame, sent_.empty() ? 0 : monotonic_ns() + kListenNs)) {
+    switch (spool_.take(frame, monotonic_ns() + (sent_.empty() ? kIdleListenNs : kListenNs))) {
       case Spool::Wake::Frame: deliver(std::move(frame)); break;
       case Spool::Wake::Due:
         recorder_.flush_due();
@@ -57,7 +58,10 @@ void Uplink::deliver(Frame frame) {
 
 // Sends what this connection has not had yet, hears what was acknowledged, and lets go of it.
 void Uplink::settle(int wait_ms) {
-  if (sent_.empty()) return;
+  if (sent_.empty()) {
+    if (!link_.discards() && link_.is_open()) link_.listen(0);
+    return;
+  }
   while (!sent_.empty()) {
     if (!link_.is_open() && (link_.is_over() || !reopen())) return give_up();
     forget_acknowledged();

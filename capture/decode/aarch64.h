@@ -26,8 +26,9 @@ inline constexpr Number kNumbers[] = {
     {270, "process_vm_readv"}, {271, "process_vm_writev"}, {273, "finit_module"}, {276, "renameat2"}, {277, "seccomp"},
     {279, "memfd_create"}, {280, "bpf"}, {281, "execveat"}, {282, "userfaultfd"}, {285, "copy_file_range"}, {286, "preadv2"},
     {287, "pwritev2"}, {291, "statx"}, {425, "io_uring_setup"}, {426, "io_uring_enter"}, {427, "io_uring_register"},
+    {428, "open_tree"}, {429, "move_mount"}, {430, "fsopen"}, {432, "fsmount"}, {433, "fspick"},
     {435, "clone3"}, {436, "close_range"}, {437, "openat2"}, {438, "pidfd_getfd"}, {439, "faccessat2"},
-    {440, "process_madvise"}, {452, "fchmodat2"},
+    {440, "process_madvise"}, {442, "mount_setattr"}, {452, "fchmodat2"},
 };
 
 }  // namespace vedette::aarch64

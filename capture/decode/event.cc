@@ -62,4 +62,16 @@ void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view c
   event.set(slot::vedette_notice_::value, value);
 }
 
+void describe_prevented(Event& event, uint32_t tid, const Prevented& what, uint64_t time_ns) {
+  using namespace slot::vedette_prevented_;
+  event.reset(EventId::vedette_prevented);
+  event.call = Call{.tid = tid, .enter_ns = time_ns, .exit_ns = time_ns, .result = 0, .returned = true};
+  event.set_text(policy, what.policy);
+  event.set_text(rule, what.rule);
+  event.set_text(call, what.call);
+  event.set_text(subject, what.subject);
+  event.set_text(action, what.action);
+  event.set_text(mode, what.mode);
+}
+
 }  // namespace vedette

@@ -71,4 +71,10 @@ void describe_sight(Event& event, EventId id, uint32_t tid, int64_t result, uint
 void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view call, std::string_view text, int64_t value,
                      uint64_t time_ns);
 
+// A row of a policy's `prevent:` has denied a call, or would have (vedette.prevented).
+struct Prevented {
+  std::string_view policy, rule, call, subject, action, mode;
+};
+void describe_prevented(Event& event, uint32_t tid, const Prevented& what, uint64_t time_ns);
+
 }  // namespace vedette

@@ -37,8 +37,9 @@ inline constexpr Number kNumbers[] = {
     {364, "accept4"}, {365, "getsockopt"}, {366, "setsockopt"}, {369, "sendto"}, {370, "sendmsg"}, {371, "recvfrom"},
     {372, "recvmsg"}, {373, "shutdown"}, {374, "userfaultfd"}, {377, "copy_file_range"}, {378, "preadv2", Fold::Join3},
     {379, "pwritev2", Fold::Join3}, {383, "statx"}, {412, "utimensat"}, {417, "recvmmsg"}, {425, "io_uring_setup"},
-    {426, "io_uring_enter"}, {427, "io_uring_register"}, {435, "clone3"}, {436, "close_range"}, {437, "openat2"},
-    {438, "pidfd_getfd"}, {439, "faccessat2"}, {440, "process_madvise"}, {452, "fchmodat2"},
+    {426, "io_uring_enter"}, {427, "io_uring_register"}, {428, "open_tree"}, {429, "move_mount"}, {430, "fsopen"},
+    {432, "fsmount"}, {433, "fspick"}, {435, "clone3"}, {436, "close_range"}, {437, "openat2"},
+    {438, "pidfd_getfd"}, {439, "faccessat2"}, {440, "process_madvise"}, {442, "mount_setattr"}, {452, "fchmodat2"},
 };
 
 // SYS_SEND and SYS_RECV (9, 10) are sendto and recvfrom without an address.

@@ -29,8 +29,9 @@ inline constexpr Number kNumbers[] = {
     {307, "sendmmsg"}, {308, "setns"}, {310, "process_vm_readv"}, {311, "process_vm_writev"}, {313, "finit_module"},
     {316, "renameat2"}, {317, "seccomp"}, {319, "memfd_create"}, {321, "bpf"}, {322, "execveat"}, {323, "userfaultfd"},
     {326, "copy_file_range"}, {327, "preadv2"}, {328, "pwritev2"}, {332, "statx"}, {425, "io_uring_setup"},
-    {426, "io_uring_enter"}, {427, "io_uring_register"}, {435, "clone3"}, {436, "close_range"}, {437, "openat2"},
-    {438, "pidfd_getfd"}, {439, "faccessat2"}, {440, "process_madvise"}, {452, "fchmodat2"},
+    {426, "io_uring_enter"}, {427, "io_uring_register"}, {428, "open_tree"}, {429, "move_mount"}, {430, "fsopen"},
+    {432, "fsmount"}, {433, "fspick"}, {435, "clone3"}, {436, "close_range"}, {437, "openat2"},
+    {438, "pidfd_getfd"}, {439, "faccessat2"}, {440, "process_madvise"}, {442, "mount_setattr"}, {452, "fchmodat2"},
 };
 
 }  // namespace vedette::x86_64

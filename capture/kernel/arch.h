@@ -4,12 +4,11 @@
 //
 //   ip() sp()             where the task stands
 //   number() argument(i)  the call, in a stop before it ran
-//   set_number() set_argument() set_result()
+//   set_number() set_argument() set_result() restore_arguments()
 //   has_returned(ip)      as the task ends: whether the call that it made from before `ip` had come back, its result in result()
 //   saved_result()        at a signal handler's first instruction: where the interrupted code's result register is kept
 //   kAuditNative          what seccomp calls the native convention
 //   kAuditForeign         what it calls the machine's other convention, that of 32-bit programs
-//   kFirstArgumentStays   whether a call leaves its first argument's register as it was
 //   kSyscallBytes         how far the kernel rewinds ip() to restart a call
 #pragma once
 

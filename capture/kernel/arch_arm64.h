@@ -15,7 +15,6 @@ namespace vedette {
 inline constexpr uint32_t kAuditNative = AUDIT_ARCH_AARCH64;
 inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_ARM;
 inline constexpr uint32_t kForeignNumberBit = 0;
-inline constexpr bool kFirstArgumentStays = false;
 inline constexpr unsigned kSyscallBytes = 4;
 inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x01, 0x00, 0x00, 0xd4};
 
@@ -40,6 +39,10 @@ struct Registers {
   uint64_t argument(unsigned i) const { return raw.regs[i]; }
   void set_argument(unsigned i, uint64_t value) { raw.regs[i] = value; }
   void set_argument_32(unsigned i, uint32_t value) { raw.regs[i] = value; }
+  // x0 holds the result by then.
+  void restore_arguments(const Registers& before, bool) {
+    for (unsigned i = 1; i < 6; ++i) raw.regs[i] = before.raw.regs[i];
+  }
   void stage_call(uint64_t at, uint64_t nr) {
     raw.pc = at;
     raw.regs[8] = nr;

@@ -16,7 +16,6 @@ namespace vedette {
 inline constexpr uint32_t kAuditNative = AUDIT_ARCH_X86_64;
 inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_I386;
 inline constexpr uint32_t kForeignNumberBit = 0x40000000;   // __X32_SYSCALL_BIT
-inline constexpr bool kFirstArgumentStays = true;
 inline constexpr unsigned kSyscallBytes = 2;
 inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x0f, 0x05};
 inline constexpr uint64_t kTrapFlag = 0x100;  // in eflags: a SIGTRAP after every instruction
@@ -43,6 +42,19 @@ struct Registers {
   void set_argument_32(unsigned i, uint32_t value) {
     decltype(raw.rbx)* const slots[] = {&raw.rbx, &raw.rcx, &raw.rdx, &raw.rsi, &raw.rdi, &raw.rbp};
     *slots[i] = value;
+  }
+  // The argument registers of a call as they were before we changed some.
+  void restore_arguments(const Registers& before, bool is_32) {
+    if (!is_32) {
+      for (unsigned i = 0; i < 6; ++i) slot(i) = before.argument(i);
+      return;
+    }
+    raw.rbx = before.raw.rbx;
+    raw.rcx = before.raw.rcx;
+    raw.rdx = before.raw.rdx;
+    raw.rsi = before.raw.rsi;
+    raw.rdi = before.raw.rdi;
+    raw.rbp = before.raw.rbp;
   }
   // Makes the task issue a call of ours from the syscall instruction at `ip`, as if it stood just before it.
   void stage_call(uint64_t at, uint64_t nr) {

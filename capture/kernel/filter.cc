@@ -71,10 +71,13 @@ Program alternative(const std::vector<FilterCondition>& conditions) {
 Program leaf_of(std::span<const FilterRule> rules) {
   Program leaf;
   for (const FilterRule& rule : rules) {
+    if (rule.over_gates) append(leaf, alternative(rule.conditions));
+  }
+  for (const FilterRule& rule : rules) {
     for (const uint64_t ip : rule.gates) append(leaf, gate(ip));
   }
   for (const FilterRule& rule : rules) {
-    append(leaf, alternative(rule.conditions));
+    if (!rule.over_gates) append(leaf, alternative(rule.conditions));
     if (rule.conditions.empty()) return leaf;
   }
   append(leaf, kAllow);

@@ -36,6 +36,7 @@ struct FilterRule {
   // Gates: made with the instruction pointer exactly here (behind the syscall instruction, all 64 bits), the call passes
   // whatever the rules of its number say.
   std::vector<uint64_t> gates = {};
+  bool over_gates = false;  // stops also what comes through a gate
 };
 
 // `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one.

@@ -33,6 +33,7 @@ inline bool changes_names(EventId id) {
     case EventId::mount:
     case EventId::umount2:
     case EventId::pivot_root:
+    case EventId::move_mount:
     case EventId::chroot:
     case EventId::setns:
     case EventId::unshare: return true;

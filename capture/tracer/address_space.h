@@ -21,6 +21,8 @@ class ImageData {
 
 struct AddressSpace : Counted {
   std::unique_ptr<ImageData> data;
+  bool sealed = false;          // the sealed memory is attached (sealed.h)
+  bool sealing_failed = false;  // it cannot be
 };
 
 }  // namespace vedette

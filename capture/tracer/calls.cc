@@ -2,8 +2,10 @@
 #include "capture/tracer/calls.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "capture/decode/decoder.h"
@@ -33,14 +35,19 @@ void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint
   for (int i = 0; i < 6; ++i) call.args[i] = pending.args[i] = info.seccomp.args[i];
 }
 
-bool set_first_argument(const Task& task, Abi abi, uint64_t value) {
+// TCP fast open: a send that connects.
+bool opens_fast(const SyscallInfo& info) {
+  if (info.arch != kAuditNative) return false;
+  if (info.seccomp.nr == SYS_sendto) return (info.seccomp.args[3] & MSG_FASTOPEN) != 0;
+  return info.seccomp.nr == SYS_sendmsg && (info.seccomp.args[2] & MSG_FASTOPEN) != 0;
+}
+
+// The kernel skips a call whose number is -1 and does not run the filter again for it.
+bool answer_call(const Task& task, int error) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
-  if (abi == Abi::I386) {
-    registers->set_argument_32(0, static_cast<uint32_t>(value));
-  } else {
-    registers->set_argument(0, value);
-  }
+  registers->set_number(static_cast<uint64_t>(kNoCall));
+  registers->set_result_32(-error);
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
@@ -67,6 +74,7 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
   const SyscallInfo* const info = &at;
   if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, task.onward());
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
+  if (defend(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
   if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
   if (continues_interrupted(task, *info)) return;
   if (rows_of(abi_of(*info)).empty()) return refuse_foreign(task, *info);
@@ -82,7 +90,8 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
     return (void)ptrace_resume(task.tid, task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
-  if (is_refused(event)) return refuse(task, std::move(call));
+  if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
+  if (prevent(task, call)) return;
   prepare(task, *call);
   enter(task, std::move(call));
 }
@@ -138,6 +147,7 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
+  if (prevent(task, call)) return true;
   prepare(task, *call);
   enter(task, std::move(call));
   return true;
@@ -154,16 +164,12 @@ bool Calls::is_refused(const Event& event) const {
   return event.row->is(kIoUring) && context_.io_uring == IoUring::Refuse;
 }
 
-// Answered by us: the kernel skips a call whose number is -1 and does not run the filter again for it.
-void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call) {
-  Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return context_.tasks.give_back(std::move(call));
-  registers->set_number(static_cast<uint64_t>(kNoCall));
-  registers->set_result(-ENOSYS);
-  if (!ptrace_set_registers(task.tid, *registers)) return context_.tasks.give_back(std::move(call));
+// Answered by us.
+void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
+  if (!answer_call(task, error)) return context_.tasks.give_back(std::move(call));
   Event& event = call->sighting.event;
   event.flags |= kRefused;
-  event.call.result = -ENOSYS;
+  event.call.result = -error;
   event.call.returned = true;
   event.call.exit_ns = context_.clock.now_ns();
   emit(task, std::move(call));
@@ -174,19 +180,55 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call) {
 // distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, task.onward());
-  Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return;
-  registers->set_number(static_cast<uint64_t>(kNoCall));
-  registers->set_result_32(-ENOSYS);
-  if (!ptrace_set_registers(task.tid, *registers)) return;
+  if (!answer_call(task, ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   (void)ptrace_resume(task.tid, task.onward());
+}
+
+// What would take prevention's ground away is answered whatever the table says. True: the call has its answer.
+bool Calls::defend(Task& task, const SyscallInfo& info) {
+  Prevention* const prevention = context_.prevention;
+  if (prevention == nullptr || task.phase == Phase::Launching) return false;
+  if (prevention->is_attack(task, info)) {
+    (void)answer_call(task, EPERM);
+    context_.notice(task.tid, Notice::TAMPER, "", "a call on the sealed memory was refused", static_cast<int64_t>(info.seccomp.nr));
+    return true;
+  }
+  // One that may be recorded inline is stopped at its gate, where the stub stands.
+  if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
+  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, EOPNOTSUPP);
+  return true;  // the stub records it, with whatever result it finds
+}
+
+// Asks the table. True: the call has its answer, or will come again.
+bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
+  Prevention* const prevention = context_.prevention;
+  if (prevention == nullptr || task.phase == Phase::Launching || !prevention->is_armed()) return false;
+  const Prevention::Answer answer = prevention->judge(context_, task, *call);
+  using Kind = Prevention::Answer::Kind;
+  switch (answer.kind) {
+    case Kind::Proceed: return false;
+    case Kind::Again:
+      context_.tasks.give_back(std::move(call));
+      (void)ptrace_resume(task.tid, task.onward());
+      return true;
+    case Kind::Kill: (void)::kill(task.process.get(), SIGKILL); [[fallthrough]];
+    case Kind::Refuse: refuse(task, std::move(call), answer.error);
+  }
+  return true;
 }
 
 void Calls::prepare(Task& task, PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   switch (call.sighting.event.id) {
     case EventId::clone: return clear_untraced(task, call);
+    case EventId::connect:
+    case EventId::socket:
+    case EventId::sendto:
+    case EventId::sendmsg:
+    case EventId::sendmmsg:
+      if (context_.prevention != nullptr) (void)context_.prevention->apply(task, call);
+      return;
     case EventId::setuid:
     case EventId::setreuid:
     case EventId::setresuid:
@@ -205,15 +247,25 @@ void Calls::prepare(Task& task, PendingCall& call) {
 void Calls::clear_untraced(Task& task, PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   if ((facts.args[0] & CLONE_UNTRACED) == 0) return;
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return;
+  call.before = *registers;
   const uint64_t flags = facts.args[0] & ~static_cast<uint64_t>(CLONE_UNTRACED);
-  call.registers_changed = set_first_argument(task, facts.abi, flags);
+  if (facts.abi == Abi::I386) {
+    registers->set_argument_32(0, static_cast<uint32_t>(flags));
+  } else {
+    registers->set_argument(0, flags);
+  }
+  call.registers_changed = static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
 // The kernel leaves argument registers as they were, so the program may rely on it; but for one that is the result's too.
 void Calls::repair(Task& task, PendingCall& call) {
-  if (!kFirstArgumentStays) return;
-  const Call& facts = call.sighting.event.call;
-  set_first_argument(task, facts.abi, facts.args[0]);
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return;
+  registers->restore_arguments(call.before, call.sighting.event.call.abi == Abi::I386);
+  if (call.replaced_nr != 0) registers->set_number(call.nr);  // what a restart would make again
+  (void)ptrace_set_registers(task.tid, *registers);
 }
 
 void Calls::follow_up(Task& task, const Event& event) {

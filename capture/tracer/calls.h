@@ -34,7 +34,9 @@ class Calls {
   void begin(Task& task, const SyscallInfo& at);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;
-  void refuse(Task& task, std::unique_ptr<PendingCall> call);
+  void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);
+  bool defend(Task& task, const SyscallInfo& info);
+  bool prevent(Task& task, std::unique_ptr<PendingCall>& call);
   void refuse_foreign(Task& task, const SyscallInfo& info);
   void enter(Task& task, std::unique_ptr<PendingCall> call);
   void prepare(Task& task, PendingCall& call);

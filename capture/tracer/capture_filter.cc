@@ -6,7 +6,6 @@
 #include "capture/decode/syscalls.h"
 
 namespace vedette {
-
 std::vector<FilterRule> capture_rules() {
   std::vector<FilterRule> rules;
   for (const Row& row : rows_of(kNativeAbi)) {
@@ -20,9 +19,10 @@ std::vector<FilterRule> capture_rules() {
 }
 
 // Calls by a foreign convention all stop: they are rare, and the loop knows which of them to let through.
-std::vector<sock_filter> capture_filter(const Hooks& hooks) {
+std::vector<sock_filter> capture_filter(const Hooks& hooks, const SealedMemory& sealed) {
   std::vector<FilterRule> rules = capture_rules();
   hooks.add_rules(rules);
+  sealed.add_guards(rules, hooks.guards_range());
   return build_filter(std::move(rules), SECCOMP_RET_TRACE);
 }
 

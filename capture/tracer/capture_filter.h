@@ -9,11 +9,12 @@
 
 #include "capture/kernel/filter.h"
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/sealed.h"
 
 namespace vedette {
 
 std::vector<FilterRule> capture_rules();
-// With what the other tiers want of it.
-std::vector<sock_filter> capture_filter(const Hooks& hooks);
+// With what the other tiers and prevention want of it.
+std::vector<sock_filter> capture_filter(const Hooks& hooks, const SealedMemory& sealed);
 
 }  // namespace vedette

@@ -12,6 +12,7 @@
 #include "capture/state/state.h"
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/lookout.h"
+#include "capture/tracer/prevention.h"
 #include "capture/tracer/sink.h"
 #include "capture/tracer/tasks.h"
 #include "capture/witness/io_witness.h"
@@ -34,6 +35,7 @@ struct Context {
   bool no_new_privs = false;   // we had to set it: setuid programs run without their privilege
   Tid root;                    // the workload's first process
   std::span<const sock_filter> filter;  // what the workload has; strangers get it too
+  Prevention* prevention = nullptr;
   Tasks tasks;
   Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already

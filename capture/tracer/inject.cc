@@ -45,4 +45,21 @@ Result<int64_t> inject_call(Tid tid, uint64_t at, const InjectedCall& call) {
   return answer;
 }
 
+Result<int64_t> replace_call(Tid tid, const InjectedCall& call, bool is_32) {
+  const Result<Registers> before = ptrace_registers(tid);
+  if (!before) return before.error();
+  Registers staged = *before;
+  staged.set_number(call.nr);
+  for (unsigned i = 0; i < call.args.size(); ++i) {
+    if (is_32) staged.set_argument_32(i, static_cast<uint32_t>(call.args[i]));
+    else staged.set_argument(i, call.args[i]);
+  }
+  if (const Result<void> set = ptrace_set_registers(tid, staged); !set) return set.error();
+  const Result<int64_t> answer = run_to_return(tid);
+  Registers again = *before;
+  again.stage_call(before->ip() - kSyscallBytes, before->number());
+  (void)ptrace_set_registers(tid, again);
+  return answer;
+}
+
 }  // namespace vedette

@@ -25,4 +25,8 @@ struct InjectedCall {
 // was killed in it is still reported by waitpid afterwards.
 Result<int64_t> inject_call(Tid tid, uint64_t at, const InjectedCall& call);
 
+// In a stop before a call of the program's has run: runs this one in its place, and puts the task back to where it makes its
+// own again, which will stop it once more. `is_32`: by the 32-bit convention.
+Result<int64_t> replace_call(Tid tid, const InjectedCall& call, bool is_32);
+
 }  // namespace vedette

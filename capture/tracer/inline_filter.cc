@@ -3,6 +3,7 @@
 
 #include <asm/prctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 namespace vedette {
@@ -61,6 +62,9 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
     if (shape) rule.gates.push_back(AgentPage::addresses(*shape).gate + 2);
   }
   for (const Guard& guard : kGuards) add_guard(rules, guard);
+  // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
+  rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
+  rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   // The boot's own calls; the rules that stop others stand above.
   rules.push_back({SYS_shmat, {kNever}, {AgentPage::boot_after_shmat(), AgentPage::boot_after_near()}});
   rules.push_back({SYS_madvise, {kNever}, {AgentPage::boot_after_madvise()}});

@@ -16,33 +16,10 @@
 #include <vector>
 
 #include "capture/decode/memory.h"
+#include "capture/tracer/segment.h"
 #include "capture/wire/ring.h"
 
 namespace vedette {
-
-class Segment {
- public:
-  enum class Use : uint8_t { Data, Code };
-  // Not open when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
-  static Segment create(size_t bytes, Use use);
-  Segment() = default;
-  Segment(Segment&& other) noexcept { swap(other); }
-  Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }
-  ~Segment();
-
-  bool is_open() const { return base_ != nullptr; }
-  int id() const { return id_; }
-  size_t bytes() const { return bytes_; }
-  std::byte* base() const { return base_; }
-  // Processes that have it attached, this one too.
-  unsigned attached() const;
-
- private:
-  void swap(Segment& other);
-  int id_ = -1;
-  size_t bytes_ = 0;
-  std::byte* base_ = nullptr;
-};
 
 // A record copied out of a ring and found sound. It serves the memory its chunks hold.
 class RecordCopy final : public Memory {

@@ -33,6 +33,8 @@ class InlineTier final : public Hooks, private RingHome {
   bool is_possible() const { return page_.is_open(); }
 
   void add_rules(std::vector<FilterRule>& rules) const override { add_inline_rules(rules, integrity_); }
+  bool guards_range() const override { return true; }
+  bool is_in_stub(uint64_t ip) const override { return AgentPage::contains(ip); }
   void on_begin(Context& context, Calls& calls) override;
   void on_any_stop() override;
   void on_tick() override;

@@ -2,6 +2,7 @@
 #include "capture/tracer/lives.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,6 +61,7 @@ void Lives::on_forked(Task& parent, int event) {
   if ((flags & CLONE_VM) == 0) {
     space = make_ref<AddressSpace>();
     if (parent.space->data) space->data = parent.space->data->copy();
+    space->sealed = parent.space->sealed;
   }
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
   if (parent.stranger) inherit(parent, child);
@@ -175,6 +177,7 @@ void Lives::on_exec(Tid tid) {
   } else if (task->stranger) {
     context_.found_program(tid);  // it was in the call when we attached it
   }
+  if (context_.prevention != nullptr && context_.prevention->must_end(context_, *task)) (void)::kill(tid.get(), SIGKILL);
   (void)ptrace_resume(tid, task->onward());
 }
 

@@ -16,6 +16,7 @@
 #include "capture/kernel/tid.h"
 #include "capture/state/sighting.h"
 #include "capture/tracer/address_space.h"
+#include "capture/tracer/sealed.h"
 
 namespace vedette {
 
@@ -31,7 +32,10 @@ struct PendingCall {
   uint64_t ip = 0;
   uint64_t sp = 0;
   Trap trap = Trap::Filter;        // what had stopped it
-  bool registers_changed = false;  // we cleared a flag in argument 0; put it back at the return
+  bool registers_changed = false;  // arguments are not the program's; `before` goes back at the return
+  Registers before{};
+  uint32_t replaced_nr = 0;        // the number it is made under, where that is another
+  SealedSlot sealed;               // what was judged of its memory, and is what the kernel reads
 };
 
 enum class Phase : uint8_t {

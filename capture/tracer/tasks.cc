@@ -73,6 +73,8 @@ void Tasks::give_back(std::unique_ptr<PendingCall> call) {
   if (call == nullptr || spare_.size() >= kSpareCallsMax) return;
   call->sighting.reset();
   call->registers_changed = false;
+  call->replaced_nr = 0;
+  call->sealed.reset();
   spare_.push_back(std::move(call));
 }
 

@@ -8,7 +8,7 @@ import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 export type News =
-  | { readonly kind: "hello" | "end"; readonly stream: number; readonly frame: Uint8Array }
+  | { readonly kind: "hello" | "end" | "prevented"; readonly stream: number; readonly frame: Uint8Array }
   | {
       readonly kind: "closed";
       readonly stream: number;

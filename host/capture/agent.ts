@@ -7,7 +7,17 @@ import { type ErrorCode, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
 import { loadAddon, type News, type Receiver, type StreamCounts } from "./addon.js";
-import { ackFrame, type End, errorFrame, type Hello, readEnd, readHello, readyFrame } from "./hello.js";
+import {
+  ackFrame,
+  type End,
+  errorFrame,
+  type Hello,
+  preventFrame,
+  readEnd,
+  readHello,
+  readPrevented,
+  readyFrame,
+} from "./hello.js";
 import { freeNumber } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
@@ -18,6 +28,8 @@ export interface CaptureHandlers {
   readonly onWake?: () => void;
   readonly onHello?: (hello: Hello) => void;
   readonly onEnd?: (end: End) => void;
+  /** It has answered a table: why it cannot hold it; empty when it does. */
+  readonly onPrevented?: (stream: number, obstacle: string) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
   /** Somebody connected who may not. */
@@ -96,6 +108,11 @@ export class Capture {
     return this.#receiver.send(stream, readyFrame());
   }
 
+  /** What the agent is to deny from now on. False: it was not sent. */
+  prevent(stream: number, version: number, rows: readonly unknown[]): boolean {
+    return this.#receiver.send(stream, preventFrame(version, rows));
+  }
+
   /** Everything up to this number has been judged: the agent need not keep it for a host that comes after us. */
   acknowledge(stream: number, seq: number): boolean {
     return this.#receiver.send(stream, ackFrame(seq));
@@ -135,6 +152,9 @@ export class Capture {
         break;
       case "end":
         this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame)));
+        break;
+      case "prevented":
+        this.#guard(stream, () => this.#handlers.onPrevented?.(stream, readPrevented(news.frame)));
         break;
       case "closed":
         this.#closed(stream, news.code === "" ? null : refusal(news));

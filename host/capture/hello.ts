@@ -69,6 +69,15 @@ export function readEnd(stream: number, frame: Uint8Array): End {
   };
 }
 
+/** An agent's answer to a table: why it cannot hold it; empty when it does. */
+export function readPrevented(frame: Uint8Array): string {
+  const [, obstacle] = unpack(frame, 2);
+  return text(obstacle, "").slice(0, 500);
+}
+
+/** A table of what is prevented; `rows` as docs/wire.md draws them. */
+export const preventFrame = (version: number, rows: readonly unknown[]): Uint8Array =>
+  packr.pack(["prevent", version, rows]);
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
 export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 export const errorFrame = (error: VedetteError): Uint8Array =>

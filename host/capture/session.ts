@@ -26,6 +26,7 @@ export interface Ending {
 export interface SessionHandlers {
   readonly onWake?: () => void;
   readonly onHello?: (hello: Hello) => void;
+  readonly onPrevented?: (stream: number, obstacle: string) => void;
 }
 
 export class Session {
@@ -57,9 +58,10 @@ export class Session {
     }
   }
 
-  #captureHandlers({ onWake, onHello }: SessionHandlers): CaptureHandlers {
+  #captureHandlers({ onWake, onHello, onPrevented }: SessionHandlers): CaptureHandlers {
     return {
       ...(onWake === undefined ? {} : { onWake }),
+      ...(onPrevented === undefined ? {} : { onPrevented }),
       onHello: (hello) => {
         this.#hello = hello;
         onHello?.(hello);

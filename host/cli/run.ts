@@ -8,6 +8,7 @@ import { Session } from "../capture/session.js";
 import { Engine } from "../engine/engine.js";
 import { explain } from "../errors.js";
 import { lossText, totalLost } from "../output/summary.js";
+import { Prevention } from "../policy/prevention.js";
 import { PolicyService, type ServiceFlags, type ServiceHandlers } from "../policy/service.js";
 import { report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
@@ -29,7 +30,18 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     onHello: (hello) => {
       hosts.set(hello.stream, hello);
       recorder?.host(hello.stream, hello.hostname);
+      if (prevention.greet(hello.stream, "this workload", null)) session.capture.ready(hello.stream);
     },
+    onPrevented: (stream, obstacle) => {
+      // An agent that cannot hold its first table says so itself, and does not begin.
+      if (holdsTable) prevention.onAnswer(stream, obstacle);
+      holdsTable ||= obstacle === "";
+    },
+  });
+  let holdsTable = false;
+  const prevention = new Prevention(policies, {
+    send: (stream, version, rows) => session.capture.prevent(stream, version, rows),
+    onFault: (error) => handlers.onFault(error, null),
   });
   const { ring } = session.capture;
   const reader = session.capture.reader();
@@ -48,6 +60,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       service.deliver(alert);
     },
     onLog: (policy, level, text) => say(`vedette: ${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
+    onPolicies: (watched) => prevention.setPolicies([...policies, ...watched]),
   };
   const engine = await Engine.start({
     ring,
@@ -70,7 +83,9 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     await engine.stop();
     throw error;
   });
-  session.start(agentOptions(command, options));
+  // What is to be denied is known before the first exec.
+  const start = prevention.hasRows || options.policiesD !== undefined ? ["--start", "security"] : [];
+  session.start(agentOptions(command, options, start));
   const ending = await session.ending;
   const engineFailure = await judged;
   recorder?.end();

@@ -12,7 +12,12 @@ export interface WorkloadOptions {
   readonly onOverload: "shed" | "block";
 }
 
-export function agentOptions(command: readonly string[], options: WorkloadOptions): AgentOptions {
+/** `more`: options of this command's own. */
+export function agentOptions(
+  command: readonly string[],
+  options: WorkloadOptions,
+  more: readonly string[] = [],
+): AgentOptions {
   return {
     command,
     inherited: options.inherited,
@@ -27,6 +32,7 @@ export function agentOptions(command: readonly string[], options: WorkloadOption
       options.ioUring,
       "--on-overload",
       options.onOverload,
+      ...more,
     ],
   };
 }

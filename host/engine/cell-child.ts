@@ -73,7 +73,7 @@ async function swap({ number, out, policy }: ToCell & { kind: "swap" }): Promise
 }
 
 async function received({ policy, path, bytes, memoryPages }: SentPolicy): Promise<LoadedPolicy> {
-  const limits = { ...DEFAULT_LIMITS, moduleBytes: bytes.length, memoryPages };
+  const limits = { ...DEFAULT_LIMITS, moduleBytes: bytes.length, memoryPages, rulesMin: 0 as const };
   return { ...policy, admitted: await admit(Uint8Array.from(bytes), path, limits) };
 }
 

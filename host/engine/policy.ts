@@ -6,6 +6,7 @@ import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
 import type { Exception } from "./exceptions.js";
 import type { AlertLimit } from "./limiter.js";
+import type { PreventRow } from "./prevent-row.js";
 import type { Scope } from "./scope.js";
 
 export interface LoadedRule extends RuleMetadata {
@@ -32,4 +33,6 @@ export interface LoadedPolicy {
   readonly tenancy?: Tenancy | null;
   /** What its author says of what its state means: another word, and a new version begins with none. */
   readonly state?: string;
+  /** What agents are to deny in its name. */
+  readonly prevent?: readonly PreventRow[];
 }

@@ -13,6 +13,7 @@ import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { StateKeep } from "./keep.js";
 import { AlertLimiter, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
+import { PREVENTED, PreventedAlerts } from "./prevented.js";
 
 const ALERTS_PER_BATCH = 1000;
 const LOG_LINES_PER_BATCH = 10;
@@ -35,6 +36,8 @@ export interface Judgement {
   /** It trapped too often and judges no more. */
   readonly isBroken: boolean;
   readonly logs: readonly { readonly level: number; readonly text: string }[];
+  /** Calls that agents denied in its name, or would have. */
+  readonly prevented: { readonly denied: number; readonly monitored: number };
 }
 
 export class PolicyRunner {
@@ -43,6 +46,7 @@ export class PolicyRunner {
   readonly #exceptions: readonly (ExceptionTest | undefined)[];
   readonly #wanted: Uint32Array;
   readonly #limiter: AlertLimiter;
+  readonly #prevented: PreventedAlerts | null;
   #instance: PolicyInstance;
   #keep: StateKeep | null;
   #batch: Batch | null = null;
@@ -59,6 +63,7 @@ export class PolicyRunner {
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts);
+    this.#prevented = (policy.prevent ?? []).length > 0 ? new PreventedAlerts(policy) : null;
     this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
   }
@@ -86,9 +91,27 @@ export class PolicyRunner {
       isBroken = faults.length >= TRAPS_PER_BATCH || !this.#maySurvive(batch.clock) || !this.#restart(faults);
     }
     this.#batch = null;
+    const prevented = this.#tellPrevented(batch);
     if (!isBroken) this.#keepState();
     const alerts = [...this.#alerts, ...this.#limiter.tell(batch.clock).map((one) => this.#summary(one, batch.clock))];
-    return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs };
+    return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented };
+  }
+
+  /** What its rows denied; all of it is counted, as much as its limit allows is told. */
+  #tellPrevented(batch: Batch): Judgement["prevented"] {
+    const counts = { denied: 0, monitored: 0 };
+    for (const { index, isEnforced, alert } of this.#prevented?.in(batch) ?? []) {
+      counts[isEnforced ? "denied" : "monitored"]++;
+      if (this.#mayAlert(this.policy.rules.length + index, alert.time))
+        this.#alerts.push({ ...alert, ...this.#signature() });
+    }
+    return counts;
+  }
+
+  #mayAlert(rule: number, time: bigint): boolean {
+    if (this.#alerts.length < ALERTS_PER_BATCH && this.#limiter.allows(rule, time)) return true;
+    this.#suppressed++;
+    return false;
   }
 
   /** Nothing more comes: what was suppressed and not told yet. */
@@ -152,10 +175,7 @@ export class PolicyRunner {
     if (batch.offsets[batch.indexOf(record)] !== record) return;
     if (this.#exceptions[rule]?.(batch, record)) return;
     const time = batch.recordView.getBigUint64(record + 8, true);
-    if (this.#alerts.length >= ALERTS_PER_BATCH || !this.#limiter.allows(rule, time)) {
-      this.#suppressed++;
-      return;
-    }
+    if (!this.#mayAlert(rule, time)) return;
     const { text: output, fields } = format(batch, record);
     this.#alerts.push({
       rule: is.name,
@@ -171,7 +191,8 @@ export class PolicyRunner {
 
   /** An alert about alerts, in the words that Falco uses of itself. */
   #summary({ rule, count }: Suppressed, time: bigint): Alert {
-    const name = this.policy.rules[rule]?.name ?? "";
+    const { rules } = this.policy;
+    const name = rules[rule]?.name ?? this.#prevented?.nameOf(rule - rules.length) ?? "";
     return {
       rule: "Vedette internal: alerts suppressed",
       priority: "Informational",
@@ -199,9 +220,13 @@ function typesOf(policy: LoadedPolicy): Uint32Array {
   const words = new Uint32Array(TYPE_WORDS);
   for (const rule of policy.rules.filter((one) => one.enabled)) {
     for (const event of rule.events) {
-      const id = EVENT_OF_NAME.get(event)?.id ?? 0;
-      words[id >> 5] = (words[id >> 5] as number) | (1 << (id & 31));
+      add(words, EVENT_OF_NAME.get(event)?.id ?? 0);
     }
   }
+  if ((policy.prevent ?? []).length > 0) add(words, PREVENTED);
   return words;
+}
+
+function add(words: Uint32Array, id: number): void {
+  words[id >> 5] = (words[id >> 5] as number) | (1 << (id & 31));
 }

@@ -5,6 +5,7 @@
 // ancestor out of scope is none. Within such a batch evt.num counts the tenant's own events from the first one on.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import { Batch } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { encodeBatch } from "../wire/encode.js";
 import {
   DESCRIPTOR_SPANS,
@@ -64,7 +65,7 @@ function scopeKey(scope: Scope): string {
 }
 
 function makeView(batch: Batch, scope: Scope): Batch | null {
-  if (!isContainerIn(batch, scope)) return null;
+  if (!isContainerIn(batch.container, scope)) return null;
   const count = batch.processes.length / PROCESS_SIZE;
   const isIn = Array.from({ length: count }, (_, index) => isProcessIn(batch, index * PROCESS_SIZE, scope));
   if (count > 0 && isIn.every(Boolean)) return hasStray(batch) ? filtered(batch, isIn) : batch;
@@ -76,9 +77,14 @@ function hasStray(batch: Batch): boolean {
   return batch.offsets.some((offset) => batch.recordView.getUint32(offset + 20, true) === NULL);
 }
 
+/** Whether a container as a whole is in scope; which of its processes are, is another question. */
+export function isScopeOf(scope: Scope, facts: ContainerFacts | null): boolean {
+  if (!isContainerIn(facts, scope)) return false;
+  return scope.containers.length === 0 || anyMatches(scope.containers, facts?.id, facts?.name);
+}
+
 /** Conditions on the container as a whole, where the orchestrator told what it is. */
-function isContainerIn(batch: Batch, scope: Scope): boolean {
-  const facts = batch.container;
+function isContainerIn(facts: ContainerFacts | null, scope: Scope): boolean {
   if (scope.images.length > 0 && !anyMatches(scope.images, facts?.image, facts?.imageRepository)) return false;
   if (scope.families.length > 0 && !anyMatches(scope.families, facts?.taskFamily)) return false;
   return true;

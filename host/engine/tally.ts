@@ -11,9 +11,22 @@ export interface PolicyTally {
   readonly ns: number;
   readonly memoryBytes: number;
   readonly traps: number;
+  /** Calls that agents denied by its rows, and those they would have denied. */
+  readonly denied: number;
+  readonly monitored: number;
 }
 
-const WORDS = ["events", "batches", "alerts", "suppressed", "ns", "memoryBytes", "traps"] as const;
+const WORDS = [
+  "events",
+  "batches",
+  "alerts",
+  "suppressed",
+  "ns",
+  "memoryBytes",
+  "traps",
+  "denied",
+  "monitored",
+] as const;
 type Word = (typeof WORDS)[number];
 
 export class Tally {

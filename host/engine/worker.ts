@@ -79,7 +79,7 @@ function judgeBatch(raw: RawBatch): void {
     if (view === null) continue;
     control.enter(id);
     const begun = performance.now();
-    const { alerts, dropped, faults, isBroken, logs } = runner.judge(view);
+    const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view);
     control.leave();
     const ns = charges.charge(performance.now() - begun) * 1e6;
     tally.add("batches", 1);
@@ -89,6 +89,8 @@ function judgeBatch(raw: RawBatch): void {
     if (alerts.length > 0) tally.add("alerts", alerts.length);
     if (dropped > 0) tally.add("suppressed", dropped);
     if (faults.length > 0) tally.add("traps", faults.length);
+    if (prevented.denied > 0) tally.add("denied", prevented.denied);
+    if (prevented.monitored > 0) tally.add("monitored", prevented.monitored);
     for (const { level, text } of logs) report({ kind: "log", id, level, text });
     for (const [i, { event, reason }] of faults.entries()) {
       const isLast = i === faults.length - 1;

@@ -10,6 +10,7 @@ import { explain, VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { lossText } from "../output/summary.js";
 import type { LoadedPolicy } from "../policy/load.js";
+import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { clueOf, type Guest, Guests } from "./guests.js";
@@ -41,6 +42,7 @@ export class Station {
   readonly #guests: Guests;
   readonly #ledger: Ledger;
   readonly #engine: Engine;
+  readonly #prevention: Prevention;
   readonly #options: StationOptions;
   readonly #lost = new Map<string, readonly number[]>();
   #turn: NodeJS.Timeout | null = null;
@@ -52,7 +54,12 @@ export class Station {
       onWake: () => station?.onWake(),
       onHello: (hello) => station?.onHello(hello),
       onEnd: (end) => station?.onEnd(end),
+      onPrevented: (stream, obstacle) => prevention.onAnswer(stream, obstacle),
       onClosed: (stream, error, counts) => station?.onClosed(stream, error, counts),
+    });
+    const prevention = new Prevention(options.policies, {
+      send: (stream, version, rows) => capture.prevent(stream, version, rows),
+      onFault: (error) => handlers.onFault(error, null),
     });
     const worker = capture.reader();
     const own = capture.reader();
@@ -66,6 +73,7 @@ export class Station {
         options.onAlert(alert);
       },
       onLog: (policy: string, _level: number, text: string) => options.say(`${policy}: ${text}`),
+      onPolicies: (watched: readonly LoadedPolicy[]) => prevention.setPolicies([...options.policies, ...watched]),
     };
     const engine = await Engine.start({
       ring: capture.ring,
@@ -82,7 +90,7 @@ export class Station {
       await engine.stop();
       throw error;
     });
-    station = new Station(options, capture, engine, [own, worker]);
+    station = new Station(options, capture, engine, prevention, [own, worker]);
     return station;
   }
 
@@ -90,11 +98,13 @@ export class Station {
     options: StationOptions,
     capture: Capture,
     engine: Engine,
+    prevention: Prevention,
     [own, ...workers]: [number, ...number[]],
   ) {
     this.#options = options;
     this.#capture = capture;
     this.#engine = engine;
+    this.#prevention = prevention;
     this.#guests = new Guests(options.secret);
     this.#ledger = new Ledger(capture.ring, own, workers, {
       onBatch: (stream, batch) => this.#onBatch(stream, batch),
@@ -153,7 +163,8 @@ export class Station {
     this.#engine.setContainer(guest.stream, guest.facts);
     this.#options.say(`watching ${guest.name}: ${hello.command.join(" ").slice(0, 200)}`);
     this.#capture.acknowledge(guest.stream, this.#ledger.received(guest.source));
-    this.#capture.ready(guest.stream);
+    // What is to be denied is known before the first exec (--start security).
+    if (this.#prevention.greet(guest.stream, guest.name, guest.facts)) this.#capture.ready(guest.stream);
   }
 
   onEnd({ stream, lost }: End): void {
@@ -167,6 +178,7 @@ export class Station {
 
   onClosed(stream: number, error: VedetteError | null, counts: StreamCounts | undefined): void {
     const guest = this.#guests.leave(stream);
+    this.#prevention.leave(stream);
     this.#options.monitor.onAgents(this.#guests.size);
     this.#ledger.forget(stream);
     if (guest !== undefined) this.#engine.setContainer(stream, null);

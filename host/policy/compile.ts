@@ -23,9 +23,10 @@ import { reasonOf } from "../reason.js";
 import { excerptOf, placeOf } from "./caret.js";
 import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile-child.js";
 import { reading } from "./readable.js";
-import { sdkDigest } from "./sdk.js";
+import { SDK, sdkDigest } from "./sdk.js";
 
 export const SOURCE_FILE = "index.ts";
+const NO_RULES = join(SDK, "no-rules");
 const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
@@ -45,6 +46,11 @@ export class PolicyCompiler {
   /** `cache`: a folder for compiled modules; one that cannot be written is not used. */
   constructor(cache: string = builtFile("policies/cache")) {
     this.#cache = cache;
+  }
+
+  /** The module of a policy that has no code, only a head. */
+  compileNone(head: PolicyHead): Promise<Uint8Array> {
+    return this.compile(NO_RULES, head);
   }
 
   /** The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has none. */
@@ -69,7 +75,7 @@ export class PolicyCompiler {
       (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
     );
     const warnings = said(own.filter((diagnostic) => !diagnostic.isError));
-    if (errors.length === 0 && answer.rules === 0)
+    if (errors.length === 0 && answer.rules === 0 && folder !== NO_RULES)
       errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder }));
     return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
   }

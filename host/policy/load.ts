@@ -13,6 +13,7 @@ import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
 import { POLICY_FILE, type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
+import { preventRowsOf } from "./prevent.js";
 import { reading } from "./readable.js";
 import type { YamlFile } from "./yaml.js";
 
@@ -54,7 +55,7 @@ export async function loadPolicy(
   const file = readPolicyFile(folder);
   const { name, version } = file.value;
   const bytes = await moduleBytes(folder, file.value, compiler);
-  const admitted = await admit(bytes, folder, limits);
+  const admitted = await admit(bytes, folder, { ...limits, rulesMin: file.value.prevent.length > 0 ? 0 : 1 });
   const rules = admitted.metadata.rules.map((rule) => changedRule(rule, file));
   checkOutputs(rules, join(folder, POLICY_FILE));
   for (const rule of Object.keys(file.value.rules)) {
@@ -69,6 +70,7 @@ export async function loadPolicy(
     rules,
     tenancy,
     state: file.value.state,
+    prevent: preventRowsOf(file.value.prevent, file),
   };
 }
 
@@ -79,9 +81,10 @@ export function moduleBytes(
   compiler: PolicyCompiler,
 ): Promise<Uint8Array> | Uint8Array {
   const { name, version } = file;
-  if (existsSync(join(folder, SOURCE_FILE)))
-    return compiler.compile(folder, { name, version, parameters: parametersOf(file) });
+  const head = { name, version, parameters: parametersOf(file) };
+  if (existsSync(join(folder, SOURCE_FILE))) return compiler.compile(folder, head);
   const path = join(folder, MODULE_FILE);
+  if (!existsSync(path) && file.prevent.length > 0) return compiler.compileNone(head);
   if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
   return reading(folder, () => readFileSync(path));
 }

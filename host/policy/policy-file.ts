@@ -15,6 +15,7 @@ import { PRIORITIES } from "../output/alert.js";
 import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
 import { kindOf } from "../wasm/settings.js";
 import { fieldValue } from "../wire/fields.js";
+import { PreventSection, preventRowsOf } from "./prevent.js";
 import { readYaml, type YamlFile, type YamlPath } from "./yaml.js";
 
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
@@ -48,6 +49,7 @@ const PolicyFile = z.strictObject({
   rules: z.record(z.string(), RuleChange).default({}),
   // What its state means: a new version of the same word goes on with the old one's state.
   state: z.string().max(100).default(""),
+  prevent: PreventSection,
 });
 
 export type RuleChange = z.infer<typeof RuleChange>;
@@ -68,6 +70,7 @@ export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
     for (const [i, exception] of exceptions.entries())
       checkException(exception, ["rules", rule, "exceptions", i], file);
   }
+  preventRowsOf(file.value.prevent, file);
   return file;
 }
 

@@ -37,6 +37,7 @@ export async function selfTest(policy: LoadedPolicy, path: string, stage: TrialS
 
 function warmUp(policy: LoadedPolicy): Uint8Array {
   const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
+  if (types.length === 0) types.push("vedette.prevented"); // a policy that only prevents
   const events = new ShortEvents();
   for (let i = 0; i < EVENTS; i++) events.add(types[i % types.length] as string, {});
   return events.bytes();

@@ -26,6 +26,8 @@ export interface ServiceHandlers {
   readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
+  /** The watched folder's policies are these now. */
+  readonly onPolicies?: (policies: readonly LoadedPolicy[]) => void;
 }
 
 export class PolicyService {
@@ -57,7 +59,10 @@ export class PolicyService {
     const housing = new Housing({ ring, engine, isApart, ...handlers });
     this.#housing = housing;
     if (policiesD !== undefined) {
-      const onNews = (news: WatchNews): void => this.#onNews(news);
+      const onNews = (news: WatchNews): void => {
+        this.#onNews(news);
+        handlers.onPolicies?.(this.#loaded());
+      };
       this.#watch = await PolicyWatch.open({
         folder: policiesD,
         engine: housing,
@@ -65,6 +70,7 @@ export class PolicyService {
         requireSigned,
         onNews,
       });
+      handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
       process.on("SIGHUP", this.#onHangup);
     }
     if (statusSocket !== undefined) {
@@ -92,6 +98,10 @@ export class PolicyService {
   /** The alert that tells of a policy's fault. */
   faultAlert(error: VedetteError, policy: LoadedPolicy | null, hostname: string): Alert {
     return internalAlert(error, policy?.name ?? "", policy?.tenancy?.tenant, hostname);
+  }
+
+  #loaded(): LoadedPolicy[] {
+    return this.#watch?.entries().flatMap(({ id, loaded }) => (id === null || loaded === null ? [] : [loaded])) ?? [];
   }
 
   #onNews({ tenant, policy, kind, error, ms }: WatchNews): void {

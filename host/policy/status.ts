@@ -24,6 +24,9 @@ export interface PolicyStatus {
   readonly nsPerEvent: number;
   readonly memoryBytes: number;
   readonly traps: number;
+  /** Calls that agents denied by its rows, and those that they would have denied (docs/prevention.md). */
+  readonly denied: number;
+  readonly monitored: number;
   readonly lastError: string | null;
 }
 
@@ -45,10 +48,23 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
       nsPerEvent: tally.events === 0 ? 0 : Math.round((tally.ns / tally.events) * 10) / 10,
       memoryBytes: tally.memoryBytes,
       traps: tally.traps,
+      denied: tally.denied,
+      monitored: tally.monitored,
       lastError: errors.get(id) ?? lastError,
     }),
   );
-  const none = { version: "", rules: 0, events: 0, alerts: 0, suppressed: 0, nsPerEvent: 0, memoryBytes: 0, traps: 0 };
+  const none = {
+    version: "",
+    rules: 0,
+    events: 0,
+    alerts: 0,
+    suppressed: 0,
+    nsPerEvent: 0,
+    memoryBytes: 0,
+    traps: 0,
+    denied: 0,
+    monitored: 0,
+  };
   const refused = entries
     .filter((entry) => entry.id === null)
     .map(

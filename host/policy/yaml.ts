@@ -17,20 +17,19 @@ export interface YamlFile<T> {
   readonly value: T;
   /** Makes the error for what stands at `path`. */
   wrong(path: YamlPath, reason: string): VedetteError;
+  /** Where that is, for an error of another kind. */
+  place(path: YamlPath): { readonly path: string; readonly line: number; readonly column: number };
 }
 
 /** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot be read. */
 export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
   const lines = new LineCounter();
-  const fail = (offset: number, reason: string): VedetteError => {
+  const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
-    return new VedetteError(code, {
-      path: file,
-      line: Math.max(line, 1),
-      column: Math.max(col, 1),
-      reason: sentence(reason),
-    });
+    return { path: file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
+  const fail = (offset: number, reason: string): VedetteError =>
+    new VedetteError(code, { ...placeAt(offset), reason: sentence(reason) });
   let text: string;
   try {
     if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
@@ -49,7 +48,8 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
     throw fail(0, (error as Error).message);
   }
   const parsed = schema.safeParse(json);
-  if (parsed.success) return { value: parsed.data, wrong };
+  const place = (path: YamlPath) => placeAt(offsetOf(document.contents, path));
+  if (parsed.success) return { value: parsed.data, wrong, place };
   const { path, reason } = firstIssue(parsed.error.issues);
   throw wrong(path, reason);
 }

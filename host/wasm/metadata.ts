@@ -68,7 +68,7 @@ export function readMetadata(sections: Sections, path: string): Metadata {
     return refuse(`${issue?.path.join(".") || "it"}: ${issue?.message ?? "unexpected"}`);
   }
   checkContract(parsed.data, path);
-  checkRules(parsed.data, path, refuse);
+  checkRules(parsed.data, refuse);
   return parsed.data;
 }
 
@@ -83,8 +83,7 @@ function checkContract(metadata: Metadata, path: string): void {
   });
 }
 
-function checkRules(metadata: Metadata, path: string, refuse: (reason: string) => never): void {
-  if (metadata.rules.length === 0) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
+function checkRules(metadata: Metadata, refuse: (reason: string) => never): void {
   const names = new Set<string>();
   for (const rule of metadata.rules) {
     if (names.has(rule.name)) refuse(`two rules have the name "${rule.name}"`);

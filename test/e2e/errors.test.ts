@@ -160,6 +160,20 @@ const ROWS: Row[] = [
     argv: vedette("run", "--policy", "bad", "--", "true"),
   },
   {
+    title: "a row that no race-free answer can be given to",
+    code: "VEDETTE_PREVENT_REFUSED",
+    says: /bad\/policy\.yaml:2:\d+: open cannot be prevented: .*another thread/,
+    files: { "bad/policy.yaml": "name: bad\nprevent: [{name: n, deny: open}]\n" },
+    argv: vedette("run", "--policy", "bad", "--", "true"),
+  },
+  {
+    title: "a row that this agent cannot hold",
+    code: "VEDETTE_PREVENT_TABLE",
+    says: /the agent of this workload: with --io-uring allow/,
+    files: { "good/policy.yaml": "name: good\nprevent: [{name: n, deny: connect, to: [10.0.0.0/8]}]\n" },
+    argv: vedette("run", "--io-uring", "allow", "--policy", "good", "--", "true"),
+  },
+  {
     title: "an alerts file that cannot be written",
     code: "VEDETTE_SINK_UNWRITABLE",
     says: /missing\/alerts/,

@@ -27,6 +27,7 @@ const seenTypes = new Set<string>();
 const NOT_IN_FIXTURES: Record<string, string> = {
   "vedette.notice": "Vedette's own; lifecycles.test.ts causes it",
   "session.start": "needs somebody outside; fargate-sessions.test.ts causes it",
+  "vedette.prevented": "Vedette's own; prevent.test.ts causes it",
 };
 
 const all = fixtures().filter((fixture) => fixture.expects);

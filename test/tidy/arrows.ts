@@ -4,6 +4,7 @@
 // longest name in the table that a path starts with.
 //
 //   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer <- agent
+//   decode, state <- prevent <- tracer
 //   wire <- addon <- host/capture
 //   host/capture, host/wire <- the other host folders        wire <- rules-wasm        field names <- policies
 //
@@ -24,9 +25,10 @@ export const ARROWS: Record<string, string[]> = {
   "capture/kernel": [WIRE],
   "capture/decode": [WIRE],
   "capture/state": [WIRE, "capture/decode"],
-  "capture/tracer": [...CORE, "capture/tracee", "capture/witness"],
+  "capture/prevent": [WIRE, "capture/decode", "capture/state"],
+  "capture/tracer": [...CORE, "capture/prevent", "capture/tracee", "capture/witness"],
   "capture/witness": CORE,
-  "capture/agent": [...CORE, "capture/tracer", "capture/witness"],
+  "capture/agent": [...CORE, "capture/prevent", "capture/tracer", "capture/witness"],
   "capture/addon": [WIRE],
   "host/errors": [WIRE],
   "host/paths": [],

@@ -171,7 +171,7 @@ Outcome watch(const char* how) {
   for (const char* word : {"capture-test", "-m", "-ns", "-tc=a program that is stepped"}) argv.push_back(const_cast<char*>(word));
   Launch launch(argv, "/proc/self/exe", signals.original_mask());
   Launched launched;
-  if (!clock.has_tsc() || !tier.is_possible() || !launch.start(capture_filter(tier), false, launched)) {
+  if (!clock.has_tsc() || !tier.is_possible() || !launch.start(capture_filter(tier, SealedMemory()), false, launched)) {
     MESSAGE("skipped: the inline tier is not possible here");
     ::unlink(log);
     return outcome;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers calls by the table that the host has sent, in the agent, without asking anybody. A decision is worth what it rests
+// on, so each rests on something that no thread of the program can change between our look and the kernel's:
+//
+//   registers     ptrace, mount and their like: a stopped thread's registers are ours alone
+//   a sealed copy connect: the address is copied to where nobody can write (sealed.h), judged there, and the kernel reads that
+//   the outcome   exec: at the stop in which exec has succeeded and no instruction has run, /proc/PID/exe is the file that
+//                 will run, whatever its name meant before. One that may not run is killed there. The look at the name
+//                 before the call only makes it EPERM in the usual case.
+//
+// A row in monitor mode is judged like any other and told of; it answers nothing.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "capture/prevent/table.h"
+#include "capture/tracer/program_look.h"
+#include "capture/tracer/sealed.h"
+#include "capture/tracer/task.h"
+
+namespace vedette {
+
+struct Context;
+
+class Prevention {
+ public:
+  explicit Prevention(SealedMemory& sealed) : sealed_(sealed) {}
+
+  // From any thread: from the next stop on this table holds.
+  void take(PreventTable table);
+
+  // The tracer's, from here on.
+  bool is_armed();
+  // Whether a call would undo what decisions rest on; also without a table.
+  bool is_attack(const Task& task, const SyscallInfo& info) const;
+
+  bool enforces(Deny deny) const { return table_.enforces(deny); }
+
+  struct Answer {
+    enum class Kind : uint8_t {
+      Proceed,
+      Refuse,  // with this error
+      Kill,    // refuse, and end the process
+      Again,   // the call was put off by one of ours; it will be made again
+    };
+    Kind kind = Kind::Proceed;
+    int error = 0;
+  };
+  // A call that is about to run; its sighting is named. May fill call.sealed.
+  Answer judge(Context& context, Task& task, PendingCall& call);
+  // Has the kernel read what was judged. False: the task is gone.
+  bool apply(Task& task, PendingCall& call);
+  // Whether a new image, before its first instruction, must not run.
+  bool must_end(Context& context, Task& task);
+
+ private:
+  Answer judge_simply(Context& context, const PendingCall& call, Deny deny);
+  Answer judge_exec(Context& context, Task& task, const PendingCall& call);
+  Answer judge_mapping(Context& context, Task& task, const PendingCall& call);
+  Answer judge_connect(Context& context, Task& task, PendingCall& call);
+  Answer judge_socket(Context& context, PendingCall& call);
+  Answer judge_fast_open(PendingCall& call);
+  Answer seal_first(Context& context, Task& task, const PendingCall& call);
+
+  template <typename Matches>
+  Answer decide(Context& context, const Sighting& sighting, const std::string& subject, Matches matches);
+  bool is_enforced(const Sighting& sighting, Deny deny) const;
+  bool is_denied(Context& context, const Sighting& sighting, const ProgramFile& file, Answer& answer);
+  void tell(Context& context, uint32_t tid, const PreventRow& row, const char* call, const std::string& subject);
+  bool attach(Context& context, Task& task, const PendingCall& call);
+  bool is_attached(const Task& task) const;
+  bool has_own_filter(const Task& task) const;
+
+  SealedMemory& sealed_;
+  ProgramLook look_;
+  StartTime start_;
+  PreventTable table_;
+  bool rests_ = true;  // no rows
+  std::atomic<bool> is_new_{false};
+  std::mutex mutex_;
+  PreventTable coming_;
+};
+
+}  // namespace vedette

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/segment.h"
+
+#include <sys/ipc.h>
+#include <sys/shm.h>
+
+#include <utility>
+
+namespace vedette {
+
+Segment Segment::create(size_t bytes, Use use) {
+  Segment segment;
+  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other
+  // namespaces. Code is for everybody to run and nobody but us to write.
+  const int mode = use == Use::Code ? 0755 : 0666;
+  const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | mode);
+  if (id < 0) return segment;
+  void* base = ::shmat(id, nullptr, 0);
+  // Linux lets a segment that is marked for removal be attached as long as somebody holds it: we do.
+  (void)::shmctl(id, IPC_RMID, nullptr);
+  if (base == reinterpret_cast<void*>(-1)) return segment;
+  segment.id_ = id;
+  segment.bytes_ = bytes;
+  segment.base_ = static_cast<std::byte*>(base);
+  return segment;
+}
+
+Segment::~Segment() {
+  if (base_ != nullptr) (void)::shmdt(base_);
+}
+
+void Segment::swap(Segment& other) {
+  std::swap(id_, other.id_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(base_, other.base_);
+}
+
+unsigned Segment::attached() const {
+  shmid_ds facts;
+  if (::shmctl(id_, IPC_STAT, &facts) != 0) return 1;
+  return static_cast<unsigned>(facts.shm_nattch);
+}
+
+}  // namespace vedette

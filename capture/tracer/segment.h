@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A System V segment, attached here and in watched processes: memory of ours in theirs that needs no descriptor and no path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vedette {
+
+class Segment {
+ public:
+  enum class Use : uint8_t { Data, Code };
+  // Not open when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
+  static Segment create(size_t bytes, Use use);
+  Segment() = default;
+  Segment(Segment&& other) noexcept { swap(other); }
+  Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }
+  ~Segment();
+
+  bool is_open() const { return base_ != nullptr; }
+  int id() const { return id_; }
+  size_t bytes() const { return bytes_; }
+  std::byte* base() const { return base_; }
+  // Processes that have it attached, this one too.
+  unsigned attached() const;
+
+ private:
+  void swap(Segment& other);
+  int id_ = -1;
+  size_t bytes_ = 0;
+  std::byte* base_ = nullptr;
+};
+
+}  // namespace vedette

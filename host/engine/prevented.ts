@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The alerts of a policy's `prevent:` rows: of what the agent has denied by them, or in monitor mode would have. They are the
+// policy's own, with its tenant and its limits, though no code of it is asked: the agent has judged.
+import { type Alert, PRIORITIES, type Priority } from "../output/alert.js";
+import { compileFormat, type Format } from "../output/format.js";
+import type { Batch } from "../wire/batch.js";
+import { fieldValue } from "../wire/fields.js";
+import { EVENT_OF_NAME } from "../wire/layout.js";
+import type { LoadedPolicy } from "./policy.js";
+import { preventingName } from "./prevention.js";
+
+export const PREVENTED = EVENT_OF_NAME.get("vedette.prevented")?.id ?? 0;
+
+const FACTS =
+  "call=%evt.arg.call subject=%evt.arg.subject action=%evt.arg.action process=%proc.name exe=%proc.exepath " +
+  "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id";
+const DENIED: Priority = PRIORITIES[2];
+const MONITORED: Priority = PRIORITIES[4];
+
+/** An alert to be, and how its limit knows it. */
+export interface Prevented {
+  readonly index: number;
+  readonly isEnforced: boolean;
+  readonly alert: Omit<Alert, "hostname" | "policy" | "tenant">;
+}
+
+export class PreventedAlerts {
+  readonly #policy: LoadedPolicy;
+  readonly #name: string;
+  readonly #formats: Readonly<Record<"enforce" | "monitor", Format>>;
+  readonly #policyOf = fieldValue("evt.arg.policy");
+  readonly #ruleOf = fieldValue("evt.arg.rule");
+  readonly #modeOf = fieldValue("evt.arg.mode");
+
+  constructor(policy: LoadedPolicy) {
+    this.#policy = policy;
+    this.#name = preventingName(policy);
+    this.#formats = {
+      enforce: compileFormat(`A call was denied | ${FACTS}`),
+      monitor: compileFormat(`A call would have been denied | ${FACTS}`),
+    };
+  }
+
+  /** Name of the row that `index` of a limit stands for. */
+  nameOf(index: number): string {
+    return this.#policy.prevent?.[index]?.name ?? "";
+  }
+
+  *in(batch: Batch): Generator<Prevented> {
+    for (const offset of batch.offsets) {
+      if (batch.recordView.getUint16(offset, true) !== PREVENTED) continue;
+      if (this.#policyOf?.(batch, offset) !== this.#name) continue;
+      yield this.#prevented(batch, offset);
+    }
+  }
+
+  /** A row that is gone with an older version of the policy speaks all the same: something was denied. */
+  #prevented(batch: Batch, offset: number): Prevented {
+    const rule = String(this.#ruleOf?.(batch, offset) ?? "");
+    const rows = this.#policy.prevent ?? [];
+    const index = rows.findIndex(({ name }) => name === rule);
+    const mode = this.#modeOf?.(batch, offset) === "monitor" ? "monitor" : "enforce";
+    const { text, fields } = this.#formats[mode](batch, offset);
+    return {
+      index,
+      isEnforced: mode === "enforce",
+      alert: {
+        rule,
+        priority: rows[index]?.priority ?? (mode === "enforce" ? DENIED : MONITORED),
+        tags: rows[index]?.tags ?? [],
+        source: "syscall",
+        time: batch.recordView.getBigUint64(offset + 8, true),
+        output: text,
+        outputFields: fields,
+      },
+    };
+  }
+}

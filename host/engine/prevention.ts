@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of what is prevented, for one agent: the rows of all policies that may speak for its container, merged. Conditions
+// of a tenant's scope that hold for a container as a whole are settled here; those on a process go with the row.
+import type { ContainerFacts } from "../wire/container.js";
+import type { LoadedPolicy } from "./policy.js";
+import { ACTIONS, DENIES, MODES } from "./prevent-row.js";
+import { isScopeOf } from "./scope.js";
+
+/** As the wire has it (docs/wire.md). */
+export type WireRow = readonly [
+  policy: string,
+  rule: string,
+  deny: number,
+  action: number,
+  mode: number,
+  networks: readonly string[],
+  ports: readonly number[],
+  files: readonly string[],
+  programs: readonly string[],
+  uids: readonly number[],
+  executables: readonly string[],
+];
+
+/** How events name the policy whose row it was: two tenants may have a policy of the same name. */
+export function preventingName({ name, tenancy }: LoadedPolicy): string {
+  return tenancy == null ? name : `${tenancy.tenant}/${name}`;
+}
+
+export function rowsFor(policies: readonly LoadedPolicy[], facts: ContainerFacts | null): WireRow[] {
+  return policies.flatMap((policy) => {
+    const scope = policy.tenancy?.scope ?? null;
+    if (scope !== null && !isScopeOf(scope, facts)) return [];
+    return (policy.prevent ?? []).map(
+      (row): WireRow => [
+        preventingName(policy),
+        row.name,
+        DENIES.indexOf(row.deny),
+        ACTIONS.indexOf(row.action),
+        MODES.indexOf(row.mode),
+        row.networks,
+        row.ports,
+        row.files,
+        row.programs,
+        scope?.uids ?? [],
+        scope?.executables ?? [],
+      ],
+    );
+  });
+}

@@ -15,10 +15,10 @@ export interface ModuleLimits {
   readonly moduleBytes: number;
   /** Pages of 64 KiB. */
   readonly memoryPages: number;
-  /** None are needed by a policy that only prevents. */
-  readonly rulesMin: 0 | 1;
+  /** Default 1: a policy that only prevents needs none. */
+  readonly rulesMin?: 0 | 1;
 }
-export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64, rulesMin: 1 };
+export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64 };
 
 /** A module that was let in; plain data, so that it can be posted to a worker. */
 export interface Admitted {
@@ -60,7 +60,7 @@ export async function admit(bytes: Uint8Array, path: string, limits: ModuleLimit
     throw new VedetteError("VEDETTE_MODULE_TOO_LARGE", { path, size: bytes.length, limit: limits.moduleBytes });
   const sections = readSections(bytes, path);
   const metadata = readMetadata(sections, path);
-  if (metadata.rules.length < limits.rulesMin) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
+  if (metadata.rules.length < (limits.rulesMin ?? 1)) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);
   checkSizes(sections, path, memory.initial);

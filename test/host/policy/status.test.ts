@@ -23,6 +23,8 @@ const row = (tenant: string): PolicyStatus => ({
   nsPerEvent: 12.5,
   memoryBytes: 65536,
   traps: 0,
+  denied: 0,
+  monitored: 0,
   lastError: null,
 });
 

@@ -4,14 +4,13 @@
 // whatever the program was built with: each prints the calls it made (test/fixtures/every_call/), and what was recorded must be
 // that multiset. A call that the table gets and no program makes fails the test too.
 // Time limit: 400 s.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exactness } from "../../bench/measure/exactness.js";
 import { comparable, markedRegion, multisetDifference, parseExpected } from "./fixtures.js";
-import { environment, hasCommand, ROOT, run, scratch, selected } from "./programs.js";
+import { compile, hasCommand, ROOT, run, scratch, selected } from "./programs.js";
 import { isOwn, trace } from "./traces.js";
 
 const FOLDER = join(ROOT, "build/fixtures");
@@ -60,9 +59,8 @@ for (const { build, run, name } of chosen) {
     continue;
   }
   test(title, async () => {
-    mkdirSync(FOLDER, { recursive: true });
     const program = join(FOLDER, `every_call-${build.name}`);
-    execFileSync(build.compiler, build.args(program), { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
+    compile(build.compiler, build.args, program);
     const traced = await trace(`exactly-once-${name}`, [program, `${run.threads}`, `${run.rounds}`], {
       cwd: scratch(),
     });

@@ -6,10 +6,9 @@
 //
 // and, first, `only TYPE...` when its runtime makes calls of its own that it cannot expect. Compared are the events between its
 // two markers, as exact multisets; in their order too when one thread made them all.
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { environment, ROOT } from "./programs.js";
+import { compile, environment, ROOT } from "./programs.js";
 import type { Event } from "./traces.js";
 
 const SOURCES = join(ROOT, "test/fixtures");
@@ -61,12 +60,14 @@ export function buildFixture(name: string, machine?: string): string {
   const out = join(folder, name);
   const newest = Math.max(statSync(fixture.source).mtimeMs, statSync(join(SOURCES, "expect.h")).mtimeMs);
   if (existsSync(out) && statSync(out).mtimeMs > newest) return out;
-  mkdirSync(folder, { recursive: true });
-  const [native, ...args] = COMPILERS[extname(fixture.source)]!(fixture.source, out);
-  const compiler = machine === undefined ? native! : `${machine}-linux-gnu-${native}`;
-  if (machine !== undefined && !args.includes("-static")) args.push("-static");
-  execFileSync(compiler, args, { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
-  return out;
+  const command = (to: string): string[] => COMPILERS[extname(fixture.source)]!(fixture.source, to);
+  const native = command(out)[0]!;
+  const compiler = machine === undefined ? native : `${machine}-linux-gnu-${native}`;
+  const args = (to: string): string[] => {
+    const list = command(to).slice(1);
+    return machine === undefined || list.includes("-static") ? list : [...list, "-static"];
+  };
+  return compile(compiler, args, out);
 }
 
 // The compiler that a fixture needs and this machine has not, or undefined.

@@ -4,12 +4,11 @@
 // and however often a signal gets in between. The fixture's calls carry their thread and round; the test knows them all.
 // Time limit: 180 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
-import { hasCommand, ROOT, scratch, selected } from "./programs.js";
+import { compile, hasCommand, ROOT, scratch, selected } from "./programs.js";
 import { type Event, trace } from "./traces.js";
 
 const SOURCE = join(ROOT, "test/fixtures/hot_calls.c");
@@ -42,7 +41,7 @@ for (const { build, run, name } of selected(rows)) {
   test(`${name}: every call is recorded once, with its bytes`, async () => {
     if (!hasCommand(build.compiler)) return console.log(`skipped ${name}: no ${build.compiler}`);
     const program = join(ROOT, "build/fixtures", `hot_calls-${build.name}`);
-    execFileSync(build.compiler, ["-O2", ...build.flags, "-o", program, SOURCE, "-lpthread"], { stdio: "pipe" });
+    compile(build.compiler, (out) => ["-O2", ...build.flags, "-o", out, SOURCE, "-lpthread"], program);
     const args = [run.threads, run.rounds, run.microseconds].map(String);
     const traced = await trace(`inline-${name}`, [program, ...args], { cwd: scratch() });
     assert.is(traced.run.status, 0, traced.run.stderr);

@@ -3,10 +3,10 @@
 // Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time limit that ends its
 // whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
 // watches it.
-import { type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const VEDETTE = [process.execPath, join(ROOT, "build/js/host/main.js")];
@@ -83,6 +83,15 @@ export async function run(argv: string[], options: RunOptions = {}): Promise<Run
     throw new Error(`timed out: ${argv.join(" ")}\nstdout: ${tail(ended.stdout)}\nstderr: ${tail(ended.stderr)}`);
   }
   return ended;
+}
+
+// A compiler's result, there at once or not at all: another test may be starting the same program, or building it too.
+export function compile(compiler: string, args: (out: string) => string[], out: string): string {
+  mkdirSync(dirname(out), { recursive: true });
+  const unfinished = `${out}.${process.pid}`;
+  execFileSync(compiler, args(unfinished), { env: environment({ CGO_ENABLED: "0" }), stdio: "pipe" });
+  renameSync(unfinished, out);
+  return out;
 }
 
 export function tail(text: string, size = 2_000): string {

@@ -67,7 +67,7 @@ void Lives::on_forked(Task& parent, int event) {
   if (parent.stranger) inherit(parent, child);
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
-  if (context_.witness != nullptr) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
+  if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
   emit_birth(parent, child_tid);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
@@ -157,7 +157,11 @@ void Lives::on_exec(Tid tid) {
   }
   for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
   context_.tasks.doubt_strays();  // a thread that this exec killed may have been making one
-  if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(tid), number(former)));
+  if (context_.witness != nullptr) {
+    // Of a stranger no call was surely seen before it executed something under the filter.
+    if (task->stranger && task->trap == Trap::Every) context_.witness->on_end(number(tid));
+    else context_.doubt(context_.witness->on_exec(number(tid), number(former)));
+  }
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();

@@ -240,7 +240,15 @@ if (missing === null) {
     );
     const alerts = alertsOf(sidecar);
     const rules = [...new Set(alerts.map(({ rule }) => rule))].sort();
-    assert.equal(rules, ["Sensitive file read", "Session from outside"]);
+    assert.equal(
+      rules,
+      ["Sensitive file read", "Session from outside"],
+      JSON.stringify(
+        alerts.map((a) => a.output),
+        null,
+        1,
+      ),
+    );
     assert.ok(
       alerts.every(
         ({ output_fields: fields }) => fields["ecs.task.arn"] === task.arn && fields["container.name"] === "app",

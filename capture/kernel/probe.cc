@@ -28,7 +28,7 @@ namespace {
 
 constexpr unsigned long kOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
                                    PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                                   PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
+                                   PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
 
 const char kReadOnly = 1;  // in memory that the child shares with us until somebody writes it
 

@@ -144,6 +144,12 @@ void State::attach(Sighting& s) {
 }
 
 bool State::knows(uint32_t tid) const { return books_->find(tid) != nullptr; }
+
+bool State::shares_pids(uint32_t tid) const {
+  const Thread* thread = books_->find(tid);
+  return thread != nullptr && !thread->process->nested_pids;
+}
+
 size_t State::processes() const { return books_->processes.size(); }
 
 }  // namespace vedette

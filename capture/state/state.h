@@ -44,6 +44,8 @@ class State {
   void attach(Sighting& sighting);
 
   bool knows(uint32_t tid) const;
+  // Whether the thread calls processes by the same numbers as we: it lives in our pid namespace.
+  bool shares_pids(uint32_t tid) const;
   size_t processes() const;
 
   struct Books;  // books.h

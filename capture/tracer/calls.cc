@@ -173,6 +173,7 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
   event.call.returned = true;
   event.call.exit_ns = context_.clock.now_ns();
   emit(task, std::move(call));
+  context_.hooks.on_returned(task);
   (void)ptrace_resume(task.tid, task.onward());
 }
 

@@ -31,8 +31,6 @@ class Hooks {
   virtual void on_tick() {}
   // A task is about to have a child; the child has not run.
   virtual void on_forked(Task& /*parent*/, Task& /*child*/, uint64_t /*clone_flags*/) {}
-  // A vfork child has let go of its parent's memory.
-  virtual void on_vfork_done(Task& /*parent*/) {}
   // A new task, before its first instruction: its registers are a copy of its parent's, GS base too.
   virtual void on_start(Task&) {}
   // A new image, before its first instruction; task.space is fresh. The task is still inside execve, whose return writes

@@ -22,7 +22,7 @@ struct RingSlot {
   std::unique_ptr<Ring> ring;
   uint64_t address = 0;
   Tid owner;
-  Tid lender;              // the suspended vfork parent, while its child is the owner
+  bool lent = false;       // to a vfork child, whose parent is suspended
   uint64_t last_tsc = 0;   // of the newest record taken: a thread's records never go back in time
   unsigned full = 0;       // traps because it had no room, since it was attached
   uint64_t found = 0;      // bytes that waited when it was looked at last

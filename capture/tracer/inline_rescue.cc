@@ -165,7 +165,10 @@ void InlineRescue::set_aside_call(Task& task, const RingSlot& slot, const Regist
 
 void InlineRescue::conclude(Task& task) {
   RingSlot* slot = inline_part(task).slot;
-  if (slot == nullptr) return;
+  if (slot == nullptr || slot->owner != task.tid) return;
+  // Before the mark is set nothing has happened, behind it everything is published.
+  RingRecord record;
+  if (!slot->ring->in_flight(record)) return (void)drain_.one(*slot);
   Result<Registers> registers = ptrace_registers(task.tid);
   if (registers && AgentPage::contains(registers->ip())) {
     const StubPhase phase = AgentPage::phase_at(registers->ip());

@@ -18,7 +18,8 @@ struct InlineTask final : TaskData {
   };
 
   RingSlot* slot = nullptr;  // whose GS base the thread has
-  bool borrowed = false;     // the slot is a suspended vfork parent's
+  bool borrowed = false;     // the slot is a suspended vfork parent's,
+  Tid lender;                // this one's
   bool closed = false;       // a filter of the program's own, or another IPC namespace: no calls of ours any more
   Boot boot = Boot::None;
   unsigned traps = 0;        // hot calls that trapped while it had no ring

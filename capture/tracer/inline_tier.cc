@@ -109,8 +109,7 @@ void InlineTier::pace() {
 }
 
 void InlineTier::outgrow(RingSlot& slot) {
-  const bool is_lent = slot.lender != Tid();
-  if (slot.outgrown || slot.stays || slot.is_free() || is_lent || slot.ring->data_bytes() >= Ring::kLarge) return;
+  if (slot.outgrown || slot.stays || slot.is_free() || slot.lent || slot.ring->data_bytes() >= Ring::kLarge) return;
   slot.outgrown = true;
   slot.ring->starve();
 }
@@ -120,30 +119,28 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   InlineTask& mine = inline_part(child);
   mine.closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
   if (!is_vfork(flags) || theirs.slot == nullptr) return;
-  drain_.one(*theirs.slot);
-  theirs.slot->ring->feed();
   mine.slot = theirs.slot;
   mine.borrowed = true;
-  mine.slot->lender = parent.tid;
-  mine.slot->owner = child.tid;
+  mine.lender = parent.tid;
+  mine.slot->lent = true;
+  lend(child, child.tid);
+  mine.slot->ring->feed();
 }
 
-void InlineTier::on_vfork_done(Task& parent) {
-  InlineTask& mine = inline_part(parent);
-  if (mine.slot == nullptr || mine.slot->owner == parent.tid) return;
-  drain_.one(*mine.slot);
-  mine.slot->owner = parent.tid;
-  mine.slot->lender = Tid();
+// What stands in the ring so far is the former owner's. A vfork child gives it back before it can exec or end, because the
+// kernel lets the parent run on in the middle of either; an exec that fails takes it again.
+void InlineTier::lend(Task& child, Tid owner) {
+  RingSlot& slot = *inline_part(child).slot;
+  drain_.one(slot);
+  slot.owner = owner;
 }
 
-// The vfork child is done with its parent's ring, unless the parent has said so first.
+// The vfork child is done with its parent's ring. A parent that was killed meanwhile has no use for it.
 void InlineTier::return_lent(Task& child) {
   InlineTask& mine = inline_part(child);
-  if (mine.slot->owner == child.tid) {
-    drain_.one(*mine.slot);
-    mine.slot->owner = mine.slot->lender;
-    mine.slot->lender = Tid();
-  }
+  Task* const lender = context_->tasks.find(mine.lender);
+  if (mine.slot->owner == child.tid) lend(child, lender == nullptr ? Tid() : mine.lender);
+  mine.slot->lent = lender != nullptr && inline_part(*lender).borrowed;
   mine.slot = nullptr;
   mine.borrowed = false;
 }
@@ -168,6 +165,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
+  if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
   if (touches_agent(nr, args) || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
@@ -197,7 +195,11 @@ bool InlineTier::refuse(Task& task, uint32_t nr) {
   return true;
 }
 
-void InlineTier::on_returned(Task& task) { grant(task); }
+void InlineTier::on_returned(Task& task) {
+  const InlineTask& mine = inline_part(task);
+  if (mine.borrowed && mine.slot->owner == mine.lender) lend(task, task.tid);
+  grant(task);
+}
 
 void InlineTier::on_map_executable(Task& task, const Call& call) {
   InlineImage* image = image_of(*task.space);
@@ -221,7 +223,8 @@ bool InlineTier::on_signal(Task& task, int signal) {
   if (image == nullptr) return true;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return true;
-  const Result<siginfo_t> info = ptrace_siginfo(task.tid);
+  const bool may_be_ours = signal == SIGSEGV || signal == SIGBUS || signal == SIGTRAP || signal == SIGSYS;
+  const Result<siginfo_t> info = may_be_ours ? ptrace_siginfo(task.tid) : Result<siginfo_t>(Errno(0));
   const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS);
   if (signal == SIGTRAP && info && info->si_code == SI_KERNEL) {
     const uint64_t again = InlinePatcher::breakpoint_at(*image, registers->ip());
@@ -254,7 +257,9 @@ bool InlineTier::on_signal(Task& task, int signal) {
 }
 
 void InlineTier::on_exiting(Task& task) {
-  if (task.data) rescue_.conclude(task);
+  if (!task.data) return;
+  rescue_.conclude(task);
+  if (inline_part(task).borrowed) return_lent(task);
 }
 
 void InlineTier::on_end(Task& task) {

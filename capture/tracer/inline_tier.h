@@ -8,6 +8,7 @@
 //   trap      at a site  -> after it has returned: patched, its file's stubs attached first if they are not
 //             no ring    -> after it has returned: a ring is attached
 //   fork      same code, null context, a ring after some traps        vfork child: goes on in its parent's ring
+//   execve    of a vfork child: from its entry on the ring is the parent's again, which runs on before we hear of it
 #pragma once
 
 #include <map>
@@ -39,7 +40,6 @@ class InlineTier final : public Hooks, private RingHome {
   void on_any_stop() override;
   void on_tick() override;
   void on_forked(Task& parent, Task& child, uint64_t clone_flags) override;
-  void on_vfork_done(Task& parent) override;
   void on_start(Task& task) override;
   void on_exec(Task& task) override;
   bool on_called(Task& task, const SyscallInfo& at) override;
@@ -67,6 +67,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool refuse(Task& task, uint32_t nr);
   void tell_unpatched(Tid tid);
   void drop_slot(Task& task);
+  void lend(Task& child, Tid owner);
   void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
   void take_back(RingSlot& slot) override;

@@ -42,20 +42,19 @@ void Lives::on_launch(Tid tid) {
 
 void Lives::on_forked(Task& parent, int event) {
   const Result<unsigned long> message = ptrace_event_message(parent.tid);
-  const Resume how = parent.phase == Phase::InCall ? Resume::ToReturn : parent.onward();
   if (!message) return;
   const Tid child_tid(static_cast<pid_t>(*message));
   context_.lookout.took(child_tid);
   const uint64_t flags = clone_flags(parent, event);
   if (Task* const adopted = context_.tasks.find(child_tid)) {
     complete_adopted(parent, *adopted, flags);
-    return (void)ptrace_resume(parent.tid, how);
+    return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
   }
   const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
   if (!exists(child_tid)) {  // killed, and its end already heard, before this
     context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
     context_.state.on_thread_exit(number(child_tid));
-    return (void)ptrace_resume(parent.tid, how);
+    return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
   }
   Ref<AddressSpace> space = parent.space;
   if ((flags & CLONE_VM) == 0) {
@@ -69,6 +68,7 @@ void Lives::on_forked(Task& parent, int event) {
   context_.hooks.on_forked(parent, child, flags);
   if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
   emit_birth(parent, child_tid);
+  const Resume how = settle_fork(parent, child_tid);
   if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
   (void)ptrace_resume(parent.tid, how);
 }
@@ -80,6 +80,17 @@ void Lives::inherit(const Task& parent, Task& child) {
   const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
   child.trap = has_filter ? Trap::Filter : Trap::Every;
   child.bound = parent.bound;
+}
+
+// The call cannot fail any more, and its result is the child's number: waiting for its return would only be one stop more.
+// Not where the parent calls the child by another number than we, where an argument has to be put back, or of a stranger.
+Resume Lives::settle_fork(Task& parent, Tid child) {
+  if (parent.phase != Phase::InCall) return parent.onward();
+  if (parent.stranger || parent.call->registers_changed || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
+  parent.phase = Phase::Running;
+  parent.call->sighting.event.call.exit_ns = context_.clock.now_ns();
+  calls_.settle(parent, std::move(parent.call), child.get());
+  return Resume::Run;
 }
 
 // It was taken for an orphan and runs already; now its parent has told of it after all.

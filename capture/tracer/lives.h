@@ -28,6 +28,7 @@ class Lives {
   void complete_adopted(Task& parent, Task& child, uint64_t flags);
   void emit_birth(const Task& parent, Tid child);
   void hear_witness(const Task& task);
+  Resume settle_fork(Task& parent, Tid child);
   void emit_exit(Tid tid, WaitStatus status);
 
   Context& context_;

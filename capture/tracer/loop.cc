@@ -62,7 +62,6 @@ void Loop::on_stop(Task& task, WaitStatus status) {
     case Stop::Called: return calls_.on_called(task);
     case Stop::Returned: return calls_.on_returned(task);
     case Stop::Forked: return lives_.on_forked(task, status.event());
-    case Stop::VforkDone: return on_vfork_done(task);
     case Stop::Exiting: return lives_.on_exiting(task);
     case Stop::Attached:
     case Stop::Halted: return on_halted_or_attached(task, status);
@@ -100,11 +99,6 @@ bool Loop::on_step_trap(Task& task) {
     resume(task);
   }
   return true;
-}
-
-void Loop::on_vfork_done(Task& task) {
-  context_.hooks.on_vfork_done(task);
-  resume(task);
 }
 
 void Loop::resume(Task& task, int signal) {

@@ -27,7 +27,6 @@ class Loop {
   void on_halted_or_attached(Task& task, WaitStatus status);
   void on_signalled(Task& task, int signal);
   bool on_step_trap(Task& task);
-  void on_vfork_done(Task& task);
   void resume(Task& task, int signal = 0);
 
   Context& context_;

@@ -124,6 +124,7 @@ void Signals::forward(const siginfo_t& info) {
 }
 
 void Signals::on_root_signalled(int signal) {
+  if ((bit(signal) & kTaken) == 0) return;  // never forwarded
   const Result<siginfo_t> info = ptrace_siginfo(root_);
   if (!info || signal <= 0 || signal >= NSIG) return;
   siginfo_t original{};

@@ -11,7 +11,7 @@ namespace vedette {
 
 // What a task that we attach shall stop for; PTRACE_O_EXITKILL stands apart: it must be given to whatever has our filter.
 inline constexpr unsigned long kStopOptions = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
-                                              PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE |
+                                              PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                                               PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
 
 enum class Stop : uint8_t {
@@ -19,7 +19,6 @@ enum class Stop : uint8_t {
   Called,     // the filter stopped it before a call of the capture set
   Returned,   // the call it was let into has returned
   Forked,     // fork, vfork or clone made a child, still inside that call
-  VforkDone,  // the vfork child has let go of the parent's memory
   Execed,     // exec has succeeded, the new image has not run yet
   Exiting,    // it is about to end; its registers, memory and descriptors can still be read
   Attached,   // a new task's first stop, or one that we asked for

@@ -30,7 +30,6 @@ TEST_CASE("every stop of a seized task has its name") {
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_FORK)) == Stop::Forked);
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_VFORK)) == Stop::Forked);
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_CLONE)) == Stop::Forked);
-  CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_VFORK_DONE)) == Stop::VforkDone);
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_EXEC)) == Stop::Execed);
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_EXIT)) == Stop::Exiting);
   CHECK(name_stop(stopped(SIGTRAP, PTRACE_EVENT_STOP)) == Stop::Attached);

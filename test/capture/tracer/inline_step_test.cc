@@ -42,7 +42,6 @@ class Stepper final : public Hooks {
   void on_any_stop() override { tier_.on_any_stop(); }
   void on_tick() override { tier_.on_tick(); }
   void on_forked(Task& parent, Task& child, uint64_t flags) override { tier_.on_forked(parent, child, flags); }
-  void on_vfork_done(Task& parent) override { tier_.on_vfork_done(parent); }
   void on_start(Task& task) override { tier_.on_start(task); }
   void on_exec(Task& task) override { tier_.on_exec(task); }
   void on_image(Task& task) override { tier_.on_image(task); }

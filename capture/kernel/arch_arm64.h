@@ -30,6 +30,10 @@ struct Registers {
   // Before it looks for the signal that ends the task, the kernel forgets the number of a call that has returned, and rewinds
   // ip to the `svc` of one that it would make again.
   bool has_returned(uint64_t call_ip) const { return call_number == ~0ull && raw.pc == call_ip; }
+  bool is_native() const {
+    constexpr uint64_t kMode32 = 0x10;  // PSR_MODE32_BIT
+    return (raw.pstate & kMode32) == 0;
+  }
 
   void set_ip(uint64_t ip) { raw.pc = ip; }
   void set_number(uint64_t nr) { call_number = nr; }

@@ -30,6 +30,11 @@ struct Registers {
 
   // The result register starts out as -ENOSYS in a call that can be traced.
   bool has_returned(uint64_t /*call_ip*/) const { return number() != ~0ull && result() != -ENOSYS; }
+  // Runs 64-bit code.
+  bool is_native() const {
+    constexpr uint64_t kCode32 = 0x23;
+    return raw.cs != kCode32;
+  }
 
   void set_ip(uint64_t ip) { raw.rip = ip; }
   // In a stop before the call ran: what to run instead; -1 runs nothing and returns what set_result says.

@@ -94,6 +94,10 @@ Result<uint64_t> ptrace_peek(Tid tid, uint64_t address) {
   return word;
 }
 
+Result<void> ptrace_poke(Tid tid, uint64_t address, uint64_t word) {
+  return check(request(PTRACE_POKEDATA, tid, address, as_data(word)));
+}
+
 Result<Registers> ptrace_registers(Tid tid) {
   Registers registers;
   iovec part{&registers.raw, sizeof registers.raw};

@@ -45,6 +45,7 @@ Result<void> ptrace_set_signal_mask(Tid tid, uint64_t mask);
 
 // The word at an address that is a multiple of its size.
 Result<uint64_t> ptrace_peek(Tid tid, uint64_t address);
+Result<void> ptrace_poke(Tid tid, uint64_t address, uint64_t word);
 Result<Registers> ptrace_registers(Tid tid);
 Result<void> ptrace_set_registers(Tid tid, const Registers& registers);
 // The register that the inline tier keeps a thread's context in: GS base.

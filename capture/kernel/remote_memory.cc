@@ -40,6 +40,32 @@ size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
   return open_file() ? read_file(address, out, size) : peek(address, out, size);
 }
 
+bool RemoteMemory::gather(std::span<const Piece> pieces) {
+  iovec local[kPiecesMax], remote[kPiecesMax];
+  if (!vm_refused_ && can_read_by_vm() && pieces.size() <= kPiecesMax) {
+    size_t wanted = 0;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      local[i] = {pieces[i].into, pieces[i].size};
+      remote[i] = {reinterpret_cast<void*>(pieces[i].address), pieces[i].size};
+      wanted += pieces[i].size;
+    }
+    const ssize_t got = ::process_vm_readv(tid_.get(), local, pieces.size(), remote, pieces.size(), 0);
+    if (got == static_cast<ssize_t>(wanted)) return true;
+  }
+  return std::all_of(pieces.begin(), pieces.end(), [this](const Piece& piece) {
+    return read(piece.address, piece.into, piece.size) == piece.size;
+  });
+}
+
+bool RemoteMemory::poke(uint64_t address, const void* from, size_t size) {
+  for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, static_cast<const char*>(from) + done, sizeof word);
+    if (!ptrace_poke(tid_, address + done, word)) return false;
+  }
+  return true;
+}
+
 size_t RemoteMemory::read_vm(uint64_t address, char* out, size_t size) {
   size_t done = 0;
   while (done < size) {

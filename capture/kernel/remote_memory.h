@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "capture/kernel/fd.h"
 #include "capture/kernel/tid.h"
@@ -22,8 +23,17 @@ class RemoteMemory {
 
   // Bytes that came before the first that cannot be read.
   size_t read(uint64_t address, void* into, size_t size);
+  // Several places in one call; false when any byte of them cannot be read.
+  struct Piece {
+    uint64_t address;
+    void* into;
+    size_t size;
+  };
+  bool gather(std::span<const Piece> pieces);
   // Bytes written; also into pages the program itself cannot write (text), which become its own copies.
   size_t write(uint64_t address, const void* from, size_t size);
+  // Whole words of eight bytes, at any address, also into such pages: for a few cheaper than opening a file.
+  bool poke(uint64_t address, const void* from, size_t size);
   // Opens /proc/PID/mem while we may: call it at attach and after every exec.
   void keep_open();
   // After an exec: the old image's file would read the old, dead memory.

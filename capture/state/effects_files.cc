@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 
+#include <algorithm>
+
 #include "capture/decode/layout.h"
 #include "capture/state/description.h"
 #include "capture/state/effects.h"
@@ -25,6 +27,12 @@ void look_again(State::Books& books, const Thread& thread, const Sighting& s, De
   if (found.real) Description::believe(found.real, found.facts, descriptor);
 }
 
+// What moves a process to another cgroup, or gives it a login, without a call of its own.
+bool moves_processes(std::string_view path) {
+  constexpr std::string_view kNames[] = {"/cgroup.procs", "/cgroup.threads", "/tasks", "/loginuid"};
+  return std::any_of(std::begin(kNames), std::end(kNames), [path](std::string_view name) { return path.ends_with(name); });
+}
+
 void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags) {
   Ref<Descriptor> descriptor = make_ref<Descriptor>();
   descriptor->type = open_flags & kOpenDirectory ? FdType::Directory : FdType::File;
@@ -42,6 +50,8 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
     }
     // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on writing ask for.
     if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;
+    const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
+    if (writes && (moves_processes(view(descriptor->name)) || moves_processes(view(descriptor->real)))) books.images.doubt_outside();
     thread.files->set(s.event.fd, descriptor, (open_flags & O_CLOEXEC) != 0);
   }
   s.descriptor = std::move(descriptor);
@@ -154,6 +164,9 @@ void memfd(State::Books& books, Thread& thread, Sighting& s) {
   thread.files->set_close_on_exec(s.event.fd, (s.event.integer(slot::memfd_create_::flags) & kCloseOnExec) != 0);
 }
 
-void new_descriptor(State::Books& books, Thread& thread, Sighting& s) { learned(books, thread, s); }
+void new_descriptor(State::Books& books, Thread& thread, Sighting& s) {
+  learned(books, thread, s);
+  if (s.event.id == EventId::io_uring_setup && s.event.fd >= 0) books.images.doubt_outside();  // opens without being seen
+}
 
 }  // namespace vedette::effects

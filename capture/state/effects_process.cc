@@ -52,6 +52,11 @@ void prctl(State::Books& books, Thread& thread, Sighting& s) {
     case PR_SET_CHILD_SUBREAPER:
       thread.process->subreaper = s.event.integer(arg2_int) != 0;
       return;
+    case PR_SET_SECUREBITS:
+      thread.process->odd_credentials = true;
+      [[fallthrough]];
+    case PR_CAPBSET_DROP:
+    case PR_SET_NO_NEW_PRIVS:
     case PR_CAP_AMBIENT:
       return books.images.load_credentials(*thread.process, thread.tid);
   }

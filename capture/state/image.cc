@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/state/first_stack.h"
 #include "capture/state/proc_text.h"
 
 namespace vedette {
@@ -18,10 +19,29 @@ namespace {
 constexpr size_t kStatusMax = 4096;
 constexpr size_t kCgroupMax = 16384;
 constexpr std::string_view kMemfdPrefix = "/memfd:";
+constexpr std::string_view kByDescriptor = "/dev/fd/";  // execveat, whose comm is the kernel's business
+constexpr uint64_t kOutsideGoodForNs = 250'000'000;
 
 // The first `max` bytes of strings that each end with NUL; a cut one gets its NUL back.
 void end_list(std::string& list) {
   if (!list.empty() && list.back() != '\0') list.back() = '\0';
+}
+
+// comm is the last part of the name that was executed, cut to 15 bytes (begin_new_exec).
+std::string_view comm_of(std::string_view name) {
+  constexpr size_t kCommMax = 15;
+  return name.substr(name.rfind('/') + 1).substr(0, kCommMax);
+}
+
+bool agree(const FirstStack& stack, const Process& process) {
+  const Credentials& known = process.credentials;
+  return !process.nested_pids && stack.uid == known.ruid && stack.euid == known.euid && stack.euid == known.fsuid &&
+         stack.gid == known.rgid && stack.egid == known.egid && stack.egid == known.fsgid;
+}
+
+// Only a session's leader gets a terminal, and who has one may lose it with the leader. An ioctl does it, which we do not see.
+bool may_have_another_terminal(const Process& process) {
+  return process.nested_pids || process.tty != 0 || process.session == 0 || process.session == process.pid;
 }
 
 bool can_write(const Credentials& who, const FileFacts& file) {
@@ -35,34 +55,70 @@ bool can_write(const Credentials& who, const FileFacts& file) {
 
 void Images::load(Process& process, uint64_t now_ns) {
   if (first_ns_ == 0) first_ns_ = now_ns;
-  if (truth_.text(process.pid, "comm", scratch_, kStatusMax)) {
-    while (!scratch_.empty() && scratch_.back() == '\n') scratch_.pop_back();
-    process.comm = share(scratch_);
-  }
+  load_comm(process);
   load_arguments(process);
   load_credentials(process, process.pid);
-  load_executable(process);
+  judge_executable(process, load_executable(process));
   load_session(process);
-  load_cgroup(process);
+  load_outside(process, now_ns);
   process.changed();
 }
 
-void Images::load_arguments(Process& process) {
-  if (truth_.text(process.pid, "cmdline", scratch_, limits_.list_max)) {
-    end_list(scratch_);
-    std::string_view rest = scratch_;
-    process.exe = share(take_until(rest, '\0'));
-    process.args = share(rest);
+void Images::reload(Process& process, uint64_t now_ns) {
+  uint64_t sp = 0;
+  std::optional<FirstStack> stack;
+  if (truth_.first_stack(process.pid, sp, stack_)) stack = parse_first_stack(sp, stack_, limits_.list_max);
+  if (!stack) return load(process, now_ns);
+
+  if (stack->name.starts_with(kByDescriptor)) {
+    load_comm(process);
+  } else {
+    process.comm = share(comm_of(stack->name));
   }
+  take_arguments(process, stack->args);
+  process.env = {};
+  if (limits_.snaplen != 0) take_environment(process, stack->env);
+  const std::optional<FileFacts> file = load_executable(process);
+  const bool is_plain = !stack->secure && file && (file->mode & (S_ISUID | S_ISGID)) == 0;
+  if (!is_plain || !process.settled || !agree(*stack, process)) load_credentials(process, process.pid);
+  process.settled = is_plain && !process.odd_credentials;
+  judge_executable(process, file);
+  if (may_have_another_terminal(process)) load_session(process);
+  refresh_outside(process, now_ns);
+  process.changed();
+}
+
+void Images::load_comm(Process& process) {
+  if (!truth_.text(process.pid, "comm", scratch_, kStatusMax)) return;
+  while (!scratch_.empty() && scratch_.back() == '\n') scratch_.pop_back();
+  process.comm = share(scratch_);
+}
+
+void Images::load_arguments(Process& process) {
+  if (truth_.text(process.pid, "cmdline", scratch_, limits_.list_max)) take_arguments(process, scratch_);
   process.env = {};
   if (limits_.snaplen != 0 && truth_.text(process.pid, "environ", scratch_, limits_.list_max)) {
-    end_list(scratch_);
-    process.env = share(scratch_);
+    take_environment(process, scratch_);
   }
+}
+
+void Images::take_arguments(Process& process, std::string_view list) {
+  list_.assign(list);
+  end_list(list_);
+  std::string_view rest = list_;
+  process.exe = share(take_until(rest, '\0'));
+  process.args = share(rest);
+}
+
+void Images::take_environment(Process& process, std::string_view list) {
+  list_.assign(list);
+  end_list(list_);
+  process.env = share(list_);
 }
 
 void Images::load_credentials(Process& process, uint32_t tid) {
   process.credentials_are_old = false;
+  process.settled = false;
   if (!truth_.text(tid, "status", scratch_, kStatusMax)) return;
   const StatusText status = parse_status(scratch_);
   if (process.vpid == 0 || process.nested_pids) process.vpid = status.vpid;
@@ -87,21 +143,28 @@ void Images::load_session(Process& process) {
     process.session = stat.session;
     process.tty = stat.tty;
   }
-  if (truth_.text(process.pid, "loginuid", scratch_, kStatusMax)) {
-    const uint32_t uid = static_cast<uint32_t>(parse_number(scratch_));
-    if (uid != process.loginuid) process.login_name = accounts_.user(process.pid, uid);
-    process.loginuid = uid;
-  }
   process.changed();
 }
 
-void Images::load_executable(Process& process) {
+void Images::load_login(Process& process) {
+  if (!truth_.text(process.pid, "loginuid", scratch_, kStatusMax)) return;
+  const uint32_t uid = static_cast<uint32_t>(parse_number(scratch_));
+  if (uid == process.loginuid) return;
+  process.login_name = accounts_.user(process.pid, uid);
+  process.loginuid = uid;
+}
+
+std::optional<FileFacts> Images::load_executable(Process& process) {
   process.exe_flags = 0;
+  process.exe_dev = process.exe_ino = process.exe_ctime_ns = process.exe_mtime_ns = 0;
   if (truth_.link(process.pid, "exe", scratch_)) {
     if (scratch_.starts_with(kMemfdPrefix)) process.exe_flags |= kExeFromMemfd;
     process.exe_path = share(scratch_);
   }
-  const std::optional<FileFacts> file = truth_.facts(process.pid, "exe");
+  return truth_.facts(process.pid, "exe");
+}
+
+void Images::judge_executable(Process& process, const std::optional<FileFacts>& file) {
   if (!file) return;
   process.exe_dev = file->dev;
   process.exe_ino = file->ino;
@@ -123,6 +186,26 @@ bool Images::is_overlay(uint32_t pid, uint64_t dev) {
 const Container& Images::own() {
   if (!own_) own_ = container_of(truth_, static_cast<uint32_t>(::getpid()));
   return *own_;
+}
+
+void Images::load_outside(Process& process, uint64_t now_ns) {
+  load_login(process);
+  load_cgroup(process);
+  process.outside = make_ref<Outside>();
+  process.outside->asked_ns = now_ns;
+}
+
+// A process that was moved leaves its relatives' common word.
+void Images::refresh_outside(Process& process, uint64_t now_ns) {
+  if (!process.outside) return load_outside(process, now_ns);
+  if (!outside_doubted_ && now_ns - process.outside->asked_ns < kOutsideGoodForNs) return;
+  const uint32_t loginuid = process.loginuid;
+  const Ref<Text> cgroup = process.cgroup;
+  const Ref<Outside> common = process.outside;
+  load_outside(process, now_ns);
+  if (process.loginuid != loginuid || process.cgroup != cgroup) return;
+  process.outside = common;
+  common->asked_ns = now_ns;
 }
 
 void Images::load_cgroup(Process& process) {

@@ -20,19 +20,30 @@ class Images {
  public:
   Images(Truth& truth, const Limits& limits, Accounts& accounts) : truth_(truth), limits_(limits), accounts_(accounts) {}
 
-  // Everything that exec changes.
+  // Everything, of a process that is new to us.
   void load(Process& process, uint64_t now_ns);
+  // After an exec, before the image's first instruction: by its first stack, and of /proc only what may have changed.
+  void reload(Process& process, uint64_t now_ns);
   // Ids and capabilities, by the status of `tid`; then their names.
   void load_credentials(Process& process, uint32_t tid);
   // Process group, session, terminal.
   void load_session(Process& process);
+  // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every exec.
+  void doubt_outside() { outside_doubted_ = true; }
 
   Ref<Text> share(std::string_view text) { return texts_.share(text); }
 
  private:
+  void load_comm(Process& process);
   void load_arguments(Process& process);
-  void load_executable(Process& process);
+  void take_arguments(Process& process, std::string_view list);
+  void take_environment(Process& process, std::string_view list);
+  std::optional<FileFacts> load_executable(Process& process);
+  void judge_executable(Process& process, const std::optional<FileFacts>& file);
+  void load_login(Process& process);
   void load_cgroup(Process& process);
+  void load_outside(Process& process, uint64_t now_ns);
+  void refresh_outside(Process& process, uint64_t now_ns);
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
   const Container& own();
@@ -41,10 +52,13 @@ class Images {
   const Limits& limits_;
   Accounts& accounts_;
   TextPool texts_;
+  bool outside_doubted_ = false;
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
   std::optional<Container> own_;  // the agent's
   std::string scratch_;
+  std::string stack_;
+  std::string list_;
 };
 
 }  // namespace vedette

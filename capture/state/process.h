@@ -34,6 +34,12 @@ struct Place : Counted {
 // Bits of `exe_flags` (flags.yaml, exe).
 enum ExeFlags : uint8_t { kExeWritable = 1, kExeUpperLayer = 2, kExeFromMemfd = 4, kExeLowerLayer = 8 };
 
+// When the kernel was last asked for what a process cannot change by a call that we see: its cgroup and login uid. Shared
+// by a process and its descendants, as long as they agree.
+struct Outside : Counted {
+  uint64_t asked_ns = 0;
+};
+
 struct Process : Counted {
   uint32_t pid = 0;
   uint32_t ppid = 0;
@@ -51,7 +57,10 @@ struct Process : Counted {
   bool nested_pids = false;  // its pid namespace is not ours: vpid must be asked for
   bool subreaper = false;
   bool credentials_are_old = false;  // to be asked for before the next call
+  bool settled = false;          // its last exec gave no privileges and no call has changed any since: nor will another such exec
+  bool odd_credentials = false;  // its securebits were set: what an exec does to its capabilities is not foretold
   Credentials credentials;
+  Ref<Outside> outside;
   Ref<Process> parent;
   Ref<DescriptorTable> files;  // the leader's
   Ref<Place> place;            // the leader's

@@ -34,6 +34,7 @@ Ref<Process> fork_of(const Ref<Process>& parent, uint32_t pid, uint64_t clone_fl
   child->clone_seen = true;
   child->subreaper = false;
   child->nested_pids |= (clone_flags & CLONE_NEWPID) != 0;
+  child->settled &= (clone_flags & CLONE_NEWUSER) == 0;
   const bool is_sibling = (clone_flags & CLONE_PARENT) != 0;
   child->ppid = is_sibling ? parent->ppid : parent->pid;
   child->parent = is_sibling ? parent->parent : parent;
@@ -103,7 +104,7 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   process.files = thread.files;
   process.place = thread.place;
   books.threads[tid] = std::move(thread);
-  books.images.load(process, now_ns);
+  books.images.reload(process, now_ns);
 }
 
 void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }
@@ -144,6 +145,19 @@ void State::attach(Sighting& s) {
 }
 
 bool State::knows(uint32_t tid) const { return books_->find(tid) != nullptr; }
+
+FileFacts State::executable(uint32_t tid) const {
+  const Thread* thread = books_->find(tid);
+  if (thread == nullptr) return {};
+  const Process& process = *thread->process;
+  return {.dev = process.exe_dev, .ino = process.exe_ino, .ctime_ns = process.exe_ctime_ns, .mtime_ns = process.exe_mtime_ns};
+}
+
+FileFacts State::file_behind(uint32_t tid, int32_t fd) const {
+  const Thread* thread = books_->find(tid);
+  const Ref<Descriptor> descriptor = thread == nullptr ? Ref<Descriptor>() : thread->files->find(fd);
+  return descriptor ? FileFacts{.dev = descriptor->dev, .ino = descriptor->ino} : FileFacts{};
+}
 
 bool State::shares_pids(uint32_t tid) const {
   const Thread* thread = books_->find(tid);

@@ -44,6 +44,10 @@ class State {
   void attach(Sighting& sighting);
 
   bool knows(uint32_t tid) const;
+  // What the process executes, by device, inode and times; inode 0: not known.
+  FileFacts executable(uint32_t tid) const;
+  // What its descriptor `fd` is, by our books alone: device and inode; 0: not known.
+  FileFacts file_behind(uint32_t tid, int32_t fd) const;
   // Whether the thread calls processes by the same numbers as we: it lives in our pid namespace.
   bool shares_pids(uint32_t tid) const;
   size_t processes() const;

@@ -52,6 +52,8 @@ class Truth {
   virtual std::optional<FileFacts> resolve(uint32_t, bool /*from_own_root*/, std::string_view /*path*/, std::string& /*into*/) {
     return {};
   }
+  // A new 64-bit image's memory from its stack pointer `sp` on, before its first instruction (first_stack.h).
+  virtual bool first_stack(uint32_t, uint64_t& /*sp*/, std::string& /*into*/) { return false; }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
 };

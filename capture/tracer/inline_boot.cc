@@ -28,12 +28,6 @@ void stage_registers(Registers& registers, const RingSlot* slot, const NearSegme
   raw.r14 = near_address;
 }
 
-// The file may have been replaced since it was mapped.
-bool holds_syscall(Task& task, uint64_t address) {
-  uint8_t bytes[2];
-  return task.memory.read(address, bytes, sizeof bytes) == sizeof bytes && bytes[0] == 0x0f && bytes[1] == 0x05;
-}
-
 // Segments go by number, and another IPC namespace has others under the same ones.
 bool shares_ipc(Tid tid) {
   std::string theirs, ours;
@@ -56,19 +50,25 @@ void InlineTier::on_exec(Task& task) {
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
   if (task.stranger) mine.closed = task.trap == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
   if (mine.closed) return;
-  const std::shared_ptr<PatchableFile> program = files_.find(ProcPath(task.tid, "exe").c_str());
+  const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
+  const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
+  const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : files_.find(key, ProcPath(task.tid, "exe").c_str());
   if (!program) return;
   if (is_in_the_way(program->image())) {
     return context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program lies where the agent's page goes");
   }
-  std::shared_ptr<PatchableFile> first = program;
-  const std::string& interpreter = program->image().interpreter;
-  if (!interpreter.empty()) first = files_.find(ProcPath(task.tid, "root" + interpreter).c_str());
   Result<Registers> registers = ptrace_registers(task.tid);
-  if (!first || !first->any_syscall() || !registers) return;
-  const uint64_t bias = registers->ip() - first->image().entry;
-  if (bias % kPage != 0 || (!first->image().position_independent && bias != 0)) return;
-  if (!holds_syscall(task, bias + *first->any_syscall())) return;
+  if (!registers) return;
+  const std::string& interpreter = program->image().interpreter;
+  std::optional<uint64_t> starts_at;
+  std::shared_ptr<PatchableFile> first = program;
+  if (interpreter.empty()) {
+    starts_at = first->bias_in(task.memory, registers->ip());
+  } else {
+    first = interpreter_of(task, interpreter, registers->ip(), starts_at);
+  }
+  if (!starts_at) return;
+  const uint64_t bias = *starts_at;
 
   auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
   image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});
@@ -77,6 +77,17 @@ void InlineTier::on_exec(Task& task) {
   registers->set_ip(bias + *first->any_syscall());
   mine.staged_at = registers->ip() + kSyscallBytes;
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Staged;
+}
+
+// The dynamic linker that the kernel has begun. The one that was met under that name before is asked first, by what memory says
+// of it: its build-id stands there. Else the file is looked up as the kernel did.
+std::shared_ptr<PatchableFile> InlineTier::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
+  std::shared_ptr<PatchableFile>& known = interpreters_[path];
+  if (known && !known->image().build_id.empty()) bias = known->bias_in(task.memory, entry);
+  if (bias) return known;
+  known = files_.find(ProcPath(task.tid, "root" + path).c_str());
+  if (known) bias = known->bias_in(task.memory, entry);
+  return known;
 }
 
 // The trap of the staged call: nothing of the program has run.

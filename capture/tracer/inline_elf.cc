@@ -10,6 +10,7 @@ namespace vedette {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr uint64_t kBuildIdMax = 64;
 
 bool is_ours(const Elf64_Ehdr& header) {
   return memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
@@ -23,11 +24,29 @@ std::string_view text_at(FileView file, uint64_t offset, uint64_t max) {
   return {text, text == nullptr ? 0 : strnlen(text, part.size())};
 }
 
+// Notes are {name size, data size, type, name, data}, padded to 4.
+void take_build_id(FileView file, const Elf64_Phdr& segment, ElfImage& image) {
+  const uint64_t end = segment.p_offset + segment.p_filesz;
+  for (uint64_t at = segment.p_offset; at < end;) {
+    const auto note = file.at<Elf64_Nhdr>(at);
+    if (!note) return;
+    const uint64_t data = at + sizeof(Elf64_Nhdr) + ((uint64_t{note->n_namesz} + 3) & ~3ull);
+    const FileView bytes = file.part(data, note->n_descsz);
+    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && bytes.size() == note->n_descsz && bytes.size() <= kBuildIdMax) {
+      image.build_id.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      image.build_id_at = segment.p_vaddr + (data - segment.p_offset);
+      return;
+    }
+    at = data + ((uint64_t{note->n_descsz} + 3) & ~3ull);
+  }
+}
+
 void add_segments(FileView file, const Elf64_Ehdr& header, ElfImage& image) {
   image.lowest = ~0ull;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     const auto segment = file.at<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
     if (!segment) return;
+    if (segment->p_type == PT_NOTE && image.build_id.empty()) take_build_id(file, *segment, image);
     if (segment->p_type == PT_INTERP) image.interpreter = text_at(file, segment->p_offset, segment->p_filesz);
     if (segment->p_type != PT_LOAD) continue;
     image.lowest = std::min(image.lowest, segment->p_vaddr & ~(kPage - 1));

@@ -55,6 +55,8 @@ struct ElfImage {
   uint64_t lowest = 0;   // of all segments, page-aligned
   uint64_t highest = 0;
   std::string interpreter;
+  std::string build_id;       // bytes of the linker's NT_GNU_BUILD_ID; empty: none
+  uint64_t build_id_at = 0;   // their address
   std::vector<CodeSegment> code;
   std::vector<FunctionRange> functions;  // ascending start, one each
 

@@ -15,6 +15,10 @@ namespace {
 
 constexpr uint64_t kFileMax = 1ull << 30;
 
+uint64_t in_ns(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
 // A file's bytes for the length of one look.
 class Mapped {
  public:
@@ -76,6 +80,24 @@ std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) 
   return {};
 }
 
+std::optional<uint64_t> PatchableFile::bias_in(RemoteMemory& memory, uint64_t entry) const {
+  constexpr uint64_t kPage = 4096;
+  const uint64_t bias = entry - image_.entry;
+  if (!any_syscall_ || bias % kPage != 0 || (!image_.position_independent && bias != 0)) return {};
+  uint8_t call[2];
+  std::string id(image_.build_id.size(), '\0');
+  const RemoteMemory::Piece pieces[] = {{bias + *any_syscall_, call, sizeof call}, {bias + image_.build_id_at, id.data(), id.size()}};
+  if (!memory.gather(std::span(pieces, id.empty() ? 1 : 2))) return {};
+  if (call[0] != 0x0f || call[1] != 0x05 || id != image_.build_id) return {};
+  return bias;
+}
+
+bool PatchableFile::is_mapped_at(RemoteMemory& memory, uint64_t bias) const {
+  std::string id(image_.build_id.size(), '\0');
+  if (id.empty() || memory.read(bias + image_.build_id_at, id.data(), id.size()) != id.size()) return false;
+  return id == image_.build_id;
+}
+
 const std::vector<Site>& PatchableFile::sites() {
   if (!std::exchange(searched_, true) && any_syscall_) {
     const Mapped mapped(file_.get());
@@ -108,13 +130,22 @@ const NearSegment* PatchableFile::near(int64_t distance) {
 std::shared_ptr<PatchableFile> FileCache::find(const char* path) {
   struct stat facts;
   if (::stat(path, &facts) != 0) return nullptr;
-  const FileKey key{facts.st_dev, facts.st_ino, static_cast<uint64_t>(facts.st_size),
-                    static_cast<uint64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(facts.st_mtim.tv_nsec)};
+  return find(FileKey{facts.st_dev, facts.st_ino, in_ns(facts.st_ctim), in_ns(facts.st_mtim)}, path);
+}
+
+std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, const char* path) {
   if (const auto known = files_.find(key); known != files_.end()) return known->second;
   std::shared_ptr<PatchableFile>& place = files_[key];
   Fd file(::open(path, O_RDONLY | O_CLOEXEC));
   if (file.is_open()) place = PatchableFile::open(std::move(file));
   return place;
+}
+
+std::shared_ptr<PatchableFile> FileCache::guess(uint64_t dev, uint64_t ino) const {
+  const auto after = files_.upper_bound(FileKey{dev, ino, ~0ull, ~0ull});
+  if (after == files_.begin()) return nullptr;
+  const auto& [key, file] = *std::prev(after);
+  return key.dev == dev && key.ino == ino ? file : nullptr;
 }
 
 }  // namespace vedette

@@ -11,13 +11,15 @@
 #include <vector>
 
 #include "capture/kernel/fd.h"
+#include "capture/kernel/remote_memory.h"
 #include "capture/tracer/inline_ring.h"
 #include "capture/tracer/inline_stubs.h"
 
 namespace vedette {
 
+// A program can set a file's mtime back, never its ctime.
 struct FileKey {
-  uint64_t dev = 0, ino = 0, size = 0, mtime_ns = 0;
+  uint64_t dev = 0, ino = 0, ctime_ns = 0, mtime_ns = 0;
   auto operator<=>(const FileKey&) const = default;
 };
 
@@ -35,6 +37,11 @@ class PatchableFile {
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
   std::optional<uint64_t> bias_of(uint64_t start, uint64_t offset) const;
+  // The same for a file whose entry point was found at `entry`, if what stands in memory is it: its build-id, where it has one, and a
+  // `syscall` where any_syscall says so. The file may have been replaced since it was mapped.
+  std::optional<uint64_t> bias_in(RemoteMemory& memory, uint64_t entry) const;
+  // Whether its build-id stands in memory where it is mapped; false when it has none.
+  bool is_mapped_at(RemoteMemory& memory, uint64_t bias) const;
   // Its path as we see it; only of files that have system calls.
   std::string path() const;
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
@@ -67,7 +74,10 @@ class FileCache {
  public:
   // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch.
   std::shared_ptr<PatchableFile> find(const char* path);
-  const auto& all() const { return files_; }
+  // The same where the key is known already.
+  std::shared_ptr<PatchableFile> find(const FileKey& key, const char* path);
+  // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has been compared.
+  std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
 
  private:
   std::map<FileKey, std::shared_ptr<PatchableFile>> files_;

@@ -40,6 +40,7 @@ struct MappedFile {
   uint64_t start = 0, end = 0;
   uint64_t bias = 0;
   std::shared_ptr<PatchableFile> file = {};
+  bool is_guess = false;              // by inode alone: its build-id is compared when a call first traps there
   const NearSegment* near = nullptr;  // stubs attached
   uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
   struct SiteState {

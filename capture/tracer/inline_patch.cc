@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint8_t kBreakpoint = 0xcc;
 constexpr uint64_t kPage = 4096;
+constexpr size_t kPokedMax = 12;
 
 // Where a thread stands that is blocked in a call or stopped; nothing when it runs or cannot be asked.
 std::optional<uint64_t> resting_ip(Tid tid) {
@@ -49,10 +50,34 @@ void InlinePatcher::apply(Task& task, MappedFile& file, std::span<const size_t> 
     state.patched = true;
     for (const Patch& patch : stub.patches) placed.push_back({file.bias + patch.address, &patch, &state});
   }
+  if (alone && placed.size() <= kPokedMax && poke(task, placed)) return;
   if (alone) return write_quietly(task, placed);
   for (const Placed& one : placed) {
     if (!write(task, one.address, *one.patch)) one.state->dropped = true;
   }
+}
+
+// Nobody looks, and they are few: read together, a word or two written for each, in ascending order, because a word may reach
+// into the next patch and puts back what stood there. False: nothing was done.
+bool InlinePatcher::poke(Task& task, std::span<Placed> patches) {
+  std::sort(patches.begin(), patches.end(), [](const Placed& a, const Placed& b) { return a.address < b.address; });
+  std::array<std::array<uint8_t, Patch::kMax>, kPokedMax> there;
+  std::array<RemoteMemory::Piece, kPokedMax> pieces;
+  const auto whole_words = [](size_t size) { return (size + 7) & ~size_t{7}; };
+  for (size_t i = 0; i < patches.size(); ++i) pieces[i] = {patches[i].address, there[i].data(), whole_words(patches[i].patch->size)};
+  if (!task.memory.gather(std::span(pieces.data(), patches.size()))) return false;
+  for (size_t i = 0; i < patches.size(); ++i) {
+    const Patch& patch = *patches[i].patch;
+    if (memcmp(there[i].data(), patch.before.data(), patch.size) != 0) {
+      patches[i].state->dropped = true;
+      continue;
+    }
+    memcpy(there[i].data(), patch.after.data(), patch.size);
+    if (!task.memory.poke(patches[i].address, there[i].data(), whole_words(patch.size))) {
+      (void)task.memory.write(patches[i].address, patch.after.data(), patch.size);
+    }
+  }
+  return true;
 }
 
 // Nobody looks: what lies in one page is read and written together.

@@ -35,6 +35,7 @@ class InlinePatcher {
     const Patch* patch;
     MappedFile::SiteState* state;
   };
+  bool poke(Task& task, std::span<Placed> patches);
   void write_quietly(Task& task, std::span<Placed> patches);
   bool write(Task& task, uint64_t address, const Patch& patch);
   bool others_are_outside(const Task& task, const MappedFile& file, const Site& site) const;

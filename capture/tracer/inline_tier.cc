@@ -210,8 +210,14 @@ void InlineTier::on_map_executable(Task& task, const Call& call) {
                        (call.args[3] & MAP_ANONYMOUS) == 0;
   image->forget(start, end);
   if (!is_text) return;
+  const int fd = static_cast<int>(call.args[4]);
+  const FileFacts facts = context_->state.file_behind(static_cast<uint32_t>(task.tid.get()), fd);
+  if (std::shared_ptr<PatchableFile> file = facts.ino == 0 ? nullptr : files_.guess(facts.dev, facts.ino)) {
+    const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
+    if (bias) return (void)image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file), .is_guess = true});
+  }
   char name[32];
-  std::snprintf(name, sizeof name, "fd/%d", static_cast<int>(call.args[4]));
+  std::snprintf(name, sizeof name, "fd/%d", fd);
   std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name).c_str());
   if (!file) return;
   const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);

@@ -51,6 +51,7 @@ class InlineTier final : public Hooks, private RingHome {
 
  private:
   // inline_boot.cc: getting segments into a process
+  std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);
   bool start_boot(Task& task);
   bool finish_boot(Task& task, int64_t refused);
   void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
@@ -85,6 +86,7 @@ class InlineTier final : public Hooks, private RingHome {
   std::unique_ptr<InlinePatcher> patcher_;
   InlineTicker ticker_;
   FileCache files_;
+  std::map<std::string, std::shared_ptr<PatchableFile>> interpreters_;  // the last one met under each name
   std::vector<std::unique_ptr<Ring>> spare_rings_;
   // Traps at sites that stay traced, told of when the workload's first process ends.
   std::map<std::pair<PatchableFile*, size_t>, uint64_t> unpatched_;

@@ -120,7 +120,10 @@ void InlineTier::grant(Task& task) {
 // The file whose code an address lies in, by what was mapped; by /proc's word for what we have not seen being mapped.
 MappedFile* InlineTier::file_of(Task& task, uint64_t address) {
   InlineImage& image = *image_of(*task.space);
-  if (MappedFile* known = image.file_at(address)) return known;
+  if (MappedFile* known = image.file_at(address)) {
+    if (!std::exchange(known->is_guess, false) || known->file->is_mapped_at(task.memory, known->bias)) return known;
+    image.forget(known->start, known->end);
+  }
   const std::optional<MapLine> map = map_line_at(task.tid, address);
   if (!map) return nullptr;
   MappedFile mapped{.start = map->start, .end = map->end};

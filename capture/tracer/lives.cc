@@ -199,6 +199,7 @@ void Lives::on_exec(Tid tid) {
 // Only now is there a workload: until here the process was ours, with our descriptors.
 void Lives::exec_launched(Task& task) {
   context_.state.on_launch(number(task.tid), context_.clock.now_ns());
+  context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());  // what a fresh image tells of itself
   task.phase = Phase::InCall;
   if (task.call != nullptr) context_.state.before_call(task.call->sighting);
   if (context_.no_new_privs) {

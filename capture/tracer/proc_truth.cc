@@ -14,6 +14,8 @@
 
 #include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
+#include "capture/kernel/ptrace.h"
+#include "capture/kernel/remote_memory.h"
 
 namespace vedette {
 namespace {
@@ -108,6 +110,18 @@ std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
   return SocketFacts{.domain = option_of(copy, SO_DOMAIN), .type = option_of(copy, SO_TYPE),
                      .protocol = option_of(copy, SO_PROTOCOL), .listening = option_of(copy, SO_ACCEPTCONN) != 0,
                      .local = name_of(copy, ::getsockname), .remote = name_of(copy, ::getpeername)};
+}
+
+// Most stacks are shorter; one that is not has its lists cut, or is asked of /proc.
+bool ProcTruth::first_stack(uint32_t pid, uint64_t& sp, std::string& into) {
+  constexpr size_t kMax = 16384;
+  const Tid tid(static_cast<pid_t>(pid));
+  const Result<Registers> registers = ptrace_registers(tid);
+  if (!registers || !registers->is_native()) return false;
+  sp = registers->sp();
+  into.resize(kMax);
+  into.resize(RemoteMemory(tid).read(sp, into.data(), kMax));
+  return true;
 }
 
 uint64_t ProcTruth::filesystem(uint32_t pid, const char* name) {

@@ -17,6 +17,7 @@ class FakeTruth : public Truth {
   std::map<std::string, FileFacts> files;
   std::map<std::string, SocketFacts> sockets;
   std::map<std::string, uint64_t> filesystems;
+  std::map<uint32_t, std::pair<uint64_t, std::string>> stacks;  // sp, and what stands there
   std::map<std::string, std::pair<std::string, FileFacts>> paths;  // what a look-up finds
   int asked = 0;
   bool asked_in_own_root = false;
@@ -44,6 +45,13 @@ class FakeTruth : public Truth {
     if (at == paths.end()) return std::nullopt;
     into = at->second.first;
     return at->second.second;
+  }
+  bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override {
+    const auto at = stacks.find(pid);
+    if (at == stacks.end()) return false;
+    sp = at->second.first;
+    into = at->second.second;
+    return true;
   }
   uint64_t filesystem(uint32_t pid, const char* name) override { return filesystems[key(pid, name)]; }
 

@@ -93,7 +93,7 @@ inline constexpr CallShape kCalls[] = {
     {"personality", E::personality, {u32(0, personality_::persona)}},
     {"prlimit64", E::prlimit, {i32(0, prlimit_::pid), u32(1, prlimit_::resource), step(R::Word64In, 2, prlimit_::newcur, 0),
         step(R::Word64In, 2, prlimit_::newmax, 8), step(R::Word64Out, 3, prlimit_::oldcur, 0), step(R::Word64Out, 3,
-        prlimit_::oldmax, 8)}},
+        prlimit_::oldmax, 8)}, {}, kNotOwnReading},
     // files: opening and closing
     {"open", E::open, {new_fd(), path(0, open_::name), open_bits(1, open_::flags), creation_mode(2, open_::mode, 1)}},
     {"openat", E::openat, {new_fd(), i32(0, openat_::dirfd), path_at(1, openat_::name, openat_::dirfd), open_bits(2,

@@ -11,6 +11,7 @@ namespace vedette {
 namespace {
 
 bool conditions_hold(const Row& row, const Call& call) {
+  if (row.is(kNotOwnReading) && static_cast<uint32_t>(call.args[0]) == 0 && call.args[2] == 0) return false;
   for (const Condition& condition : row.conditions) {
     if ((static_cast<uint32_t>(call.args[condition.arg]) & condition.mask) != condition.equals) return false;
   }

@@ -6,6 +6,16 @@
 #include "capture/decode/syscalls.h"
 
 namespace vedette {
+namespace {
+
+// Another process's number, or a pointer, which may have zeros in either half.
+constexpr uint32_t kAll = 0xffffffff;
+constexpr FilterCondition kSomething[] = {{0, kAll, 1, FilterWord::Low, FilterTest::NotBelow},
+                                          {2, kAll, 1, FilterWord::Low, FilterTest::NotBelow},
+                                          {2, kAll, 1, FilterWord::High, FilterTest::NotBelow}};
+
+}  // namespace
+
 std::vector<FilterRule> capture_rules() {
   std::vector<FilterRule> rules;
   for (const Row& row : rows_of(kNativeAbi)) {
@@ -13,7 +23,11 @@ std::vector<FilterRule> capture_rules() {
     for (const Condition& condition : row.conditions) {
       rule.conditions.push_back({condition.arg, condition.mask, condition.equals});
     }
-    rules.push_back(std::move(rule));
+    if (row.is(kNotOwnReading)) {
+      for (const FilterCondition& something : kSomething) rules.push_back({row.nr, {something}});
+    } else {
+      rules.push_back(std::move(rule));
+    }
   }
   return rules;
 }

@@ -160,7 +160,8 @@ TEST_CASE("structs behind pointers: openat2, prlimit64, perf_event_open, io_urin
   CHECK(c.event.integer(slot::openat2_::resolve) == 8);
 
   const uint64_t limits = c.memory.put_array<uint64_t>({1024, 4096});
-  REQUIRE(c.enter("prlimit64", {0, RLIMIT_NOFILE, 0, limits}));
+  CHECK_FALSE(c.enter("prlimit64", {0, RLIMIT_NOFILE, 0, limits}));
+  REQUIRE(c.enter("prlimit64", {1, RLIMIT_NOFILE, 0, limits}));
   CHECK_FALSE(c.event.has(slot::prlimit_::newcur));
   CHECK_FALSE(c.event.has(slot::prlimit_::oldcur));
   c.exit(0);

@@ -238,7 +238,7 @@ TEST_CASE("names, sessions and limits follow the calls") {
   w.call(100, "prlimit64", {0, RLIMIT_NOFILE, limits, 0}, 0);
   CHECK(w.process(100)->fd_limit == 64);
   w.call(100, "prlimit64", {0, RLIMIT_CORE, limits, 0}, 0);
-  w.call(100, "prlimit64", {0, RLIMIT_NOFILE, 0, limits}, 0);
+  w.call(100, "prlimit64", {100, RLIMIT_NOFILE, 0, limits}, 0);
   CHECK(w.process(100)->fd_limit == 64);
 }
 

@@ -67,6 +67,7 @@ function lineOf(type: string, values: string[], result: bigint): string {
 // The contract records some calls only with some arguments.
 function isRecorded(call: Call): boolean {
   const number = (index: number): bigint => numberOf(call.args[index]) ?? 0n;
+  if (call.name === "prlimit64") return number(0) !== 0n || call.args[2]?.kind === "struct";
   if (call.name === "mmap" || call.name === "mprotect") return (number(2) & 4n) !== 0n;
   if (call.name === "getsockopt") return number(1) === 1n && number(2) === 4n;
   if (call.name === "read") return !NEVER_THE_SAME.test(pathOf(call.args[0]) ?? "");

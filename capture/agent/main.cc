@@ -42,7 +42,7 @@ struct Agent {
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
-  Clock clock;
+  Clock clock{Clock::Settles::Later};
   std::unique_ptr<Hooks> inline_tier;  // nullptr: switched off, or not possible here
   LostCounters lost;
   Encoder::Source source;
@@ -151,6 +151,7 @@ int run(const Options& options) {
   Strangers strangers(context, options.strangers);
   strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
   Loop loop(context, signals, strangers);
+  agent.clock.settle();  // while the workload's image is being loaded
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 
   agent.finish();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr unsigned kTickShift = 32;
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kFirstSlopeNs = 2'000'000;   // how long the constructor measures
+constexpr uint64_t kFirstSlopeNs = 2'000'000;   // how long the first measuring takes
 constexpr int64_t kStepNs = 1'000'000;          // a smaller drift of realtime against monotonic is not worth a change
 
 uint64_t read_clock(clockid_t clock) {
@@ -48,7 +48,15 @@ uint64_t Clock::read_tsc() {
 #endif
 }
 
-Clock::Clock() : has_tsc_(tsc_is_invariant()), first_(take_pair()) {
+Clock::Clock(Settles when) : has_tsc_(tsc_is_invariant()), first_(take_pair()) {
+  if (when == Settles::Now) {
+    settle();
+  } else {
+    refresh();
+  }
+}
+
+void Clock::settle() {
   while (monotonic_ns() - first_.monotonic_ns < kFirstSlopeNs) {
   }
   refresh();

@@ -15,7 +15,11 @@ namespace vedette {
 
 class Clock {
  public:
-  Clock();
+  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc.
+  enum class Settles : bool { Now, Later };
+  explicit Clock(Settles when = Settles::Now);
+  // Waits until the rate is known well enough.
+  void settle();
 
   uint64_t now_ns() const;
   void refresh();

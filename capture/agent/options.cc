@@ -20,6 +20,7 @@ const char kUsage[] =
     "                         pid namespace shared by several containers, all of them) or off\n"
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default) or strict\n"
+    "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
     "  --on-overload WHAT     shed (default: events of hot calls are dropped first, and counted) or block\n"
     "  --start WHEN           connected (default: the host must be there), availability (at once: events wait for\n"
@@ -82,6 +83,11 @@ bool set_tiers(Options& options, std::string_view text) { return choose(text, "t
 
 bool set_integrity(Options& options, std::string_view text) { return choose(text, "normal", "strict", options.strict); }
 
+bool set_site_cache(Options& options, std::string_view text) {
+  options.site_cache = text;
+  return !text.empty();
+}
+
 bool set_spool(Options& options, std::string_view text) {
   const std::optional<uint64_t> bytes = number_in(text, kSpoolMin, kSpoolMax);
   if (bytes) options.spool_bytes = static_cast<size_t>(*bytes);
@@ -137,6 +143,7 @@ constexpr OptionRow kRows[] = {
     {"--strangers", set_strangers, "container, task or off"},
     {"--tiers", set_tiers, "all or trace"},
     {"--integrity", set_integrity, "normal or strict"},
+    {"--site-cache", set_site_cache, "a folder"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},
     {"--on-overload", set_overload, "shed or block"},
     {"--start", set_start, "connected, availability or security"},
@@ -186,6 +193,9 @@ void take_variable(const char* name, std::string& into) {
 void take_environment(Options& options) {
   take_variable("VEDETTE_SECRET", options.secret);
   take_variable("VEDETTE_CONTAINER", options.container);
+  std::string site_cache;
+  take_variable("VEDETTE_SITE_CACHE", site_cache);
+  if (options.site_cache.empty()) options.site_cache = std::move(site_cache);
 }
 
 std::variant<Options, Failure> parse_options(int argc, char** argv) {

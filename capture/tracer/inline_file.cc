@@ -53,11 +53,12 @@ std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
 
 }  // namespace
 
-std::unique_ptr<PatchableFile> PatchableFile::open(Fd file) {
+std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
   const Mapped mapped(file.get());
   std::optional<ElfImage> image = parse_elf(mapped.view(), false);
   if (!image || image->code.empty()) return nullptr;
   auto opened = std::make_unique<PatchableFile>();
+  opened->cache_ = &cache;
   opened->any_syscall_ = find_any_syscall(mapped.view(), *image);
   if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
   opened->image_ = std::move(*image);
@@ -98,13 +99,24 @@ bool PatchableFile::is_mapped_at(RemoteMemory& memory, uint64_t bias) const {
   return id == image_.build_id;
 }
 
-const std::vector<Site>& PatchableFile::sites() {
-  if (!std::exchange(searched_, true) && any_syscall_) {
+const SiteAnalysis& PatchableFile::analysis() {
+  if (analysis_) return *analysis_;
+  if (any_syscall_) {
     const Mapped mapped(file_.get());
-    const std::optional<ElfImage> whole = parse_elf(mapped.view(), true);
-    if (whole) sites_ = find_sites(mapped.view(), *whole);
+    analysis_ = cache_->find(mapped.view(), image_);
+  } else {
+    analysis_ = std::make_shared<const SiteAnalysis>();
   }
-  return sites_;
+  traps_.resize(analysis_->sites.size());
+  for (size_t i = 0; i < traps_.size(); ++i) traps_[i] = analysis_->needed[i] != 0 ? kKnownTraps : 0;
+  return *analysis_;
+}
+
+void PatchableFile::keep() {
+  if (!analysis_ || traps_.empty()) return;
+  std::vector<uint8_t> needed(traps_.size());
+  for (size_t i = 0; i < needed.size(); ++i) needed[i] = is_needed(i);
+  cache_->keep(image_, *analysis_, std::move(needed));
 }
 
 std::optional<size_t> PatchableFile::site_ending_at(uint64_t address) {
@@ -137,8 +149,14 @@ std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, const char* p
   if (const auto known = files_.find(key); known != files_.end()) return known->second;
   std::shared_ptr<PatchableFile>& place = files_[key];
   Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (file.is_open()) place = PatchableFile::open(std::move(file));
+  if (file.is_open()) place = PatchableFile::open(std::move(file), sites_);
   return place;
+}
+
+void FileCache::keep() {
+  for (const auto& [key, file] : files_) {
+    if (file) file->keep();
+  }
 }
 
 std::shared_ptr<PatchableFile> FileCache::guess(uint64_t dev, uint64_t ino) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program or library, as far as its system calls are concerned: looked at once, by whatever process maps it first, and
-// remembered by what stat says of it. Headers are read at once; sites are searched when the first call traps in its code;
-// stubs are built for each distance at which they find room, as a segment that all processes attach.
+// remembered by what stat says of it. Headers are read at once; sites are searched, or taken from the cache, when the first call
+// traps in its code; stubs are built for each distance at which they find room, as a segment that all processes attach.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "capture/kernel/remote_memory.h"
 #include "capture/tracer/inline_ring.h"
 #include "capture/tracer/inline_stubs.h"
+#include "capture/tracer/inline_cache.h"
 
 namespace vedette {
 
@@ -31,8 +32,11 @@ struct NearSegment {
 
 class PatchableFile {
  public:
+  // So many calls that trapped at a site, in whatever process, make it one that the next process will need too.
+  static constexpr uint32_t kKnownTraps = 2;
+
   // `file` stays open for later looks. Nothing when it is no program of ours to understand.
-  static std::unique_ptr<PatchableFile> open(Fd file);
+  static std::unique_ptr<PatchableFile> open(Fd file, SiteCache& cache);
 
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
@@ -47,39 +51,47 @@ class PatchableFile {
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
   std::optional<uint64_t> any_syscall() const { return any_syscall_; }
 
-  const std::vector<Site>& sites();
+  const std::vector<Site>& sites() { return analysis().sites; }
   // Index of the site whose syscall ends there.
   std::optional<size_t> site_ending_at(uint64_t address);
-  // Calls that trapped at a site, in whatever process: what others needed, the next one will.
-  uint32_t traps_at(size_t site) const { return site < traps_.size() ? traps_[site] : 0; }
+  // Whether others needed the site, in this run or an earlier one.
+  bool is_needed(size_t site) const { return site < traps_.size() && traps_[site] >= kKnownTraps; }
   void count_trap(size_t site) {
-    traps_.resize(sites().size());
-    ++traps_[site];
+    if (site < sites().size()) ++traps_[site];
   }
+  // Which sites were needed, for the next run.
+  void keep();
   // nullptr when there is nothing to place or no memory for it.
   const NearSegment* near(int64_t distance);
 
  private:
+  const SiteAnalysis& analysis();
+
+  SiteCache* cache_ = nullptr;
   Fd file_;
   ElfImage image_;
   std::optional<uint64_t> any_syscall_;
-  bool searched_ = false;
-  std::vector<Site> sites_;
-  std::vector<uint32_t> traps_;
+  std::shared_ptr<const SiteAnalysis> analysis_;  // made when it is first asked for
+  std::vector<uint32_t> traps_;  // calls that trapped, a number a site
   std::map<int64_t, NearSegment> near_;
 };
 
 // All files met so far.
 class FileCache {
  public:
+  FileCache() = default;
+  explicit FileCache(const std::string& folder) : sites_(folder) {}
   // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch.
   std::shared_ptr<PatchableFile> find(const char* path);
   // The same where the key is known already.
   std::shared_ptr<PatchableFile> find(const FileKey& key, const char* path);
   // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has been compared.
   std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
+  SiteCache& sites() { return sites_; }
+  void keep();
 
  private:
+  SiteCache sites_;
   std::map<FileKey, std::shared_ptr<PatchableFile>> files_;
 };
 

@@ -62,8 +62,8 @@ bool is_vfork(uint64_t flags) { return (flags & (CLONE_VM | CLONE_VFORK | CLONE_
 
 }  // namespace
 
-InlineTier::InlineTier(uint32_t snaplen, Integrity integrity)
-    : page_(make_agent_segment(snaplen, integrity)), integrity_(integrity), rescue_(drain_) {
+InlineTier::InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder)
+    : page_(make_agent_segment(snaplen, integrity)), integrity_(integrity), rescue_(drain_), files_(cache_folder.empty() ? FileCache() : FileCache(cache_folder)) {
   for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) hot_[nr] = inline_shape(nr, integrity).has_value();
 }
 
@@ -269,7 +269,11 @@ void InlineTier::on_exiting(Task& task) {
 }
 
 void InlineTier::on_end(Task& task) {
-  if (task.tid == context_->root) tell_unpatched(task.tid);
+  if (task.tid == context_->root) {
+    tell_unpatched(task.tid);
+    files_.keep();
+    tell_cache(task.tid);
+  }
   if (!task.data) return;
   InlineTask& mine = inline_part(task);
   if (mine.slot == nullptr) return;
@@ -280,6 +284,10 @@ void InlineTier::on_end(Task& task) {
     mine.slot->owner = Tid();
   }
   mine.slot = nullptr;
+}
+
+void InlineTier::tell_cache(Tid tid) {
+  for (const std::string& complaint : files_.sites().take_complaints()) context_->notice(tid, Notice::CACHE_IGNORED, "", complaint);
 }
 
 // "/lib/libc.so.6+0x29cd4: branch into the window", and how many calls trapped there; the busiest first.

@@ -28,7 +28,8 @@ namespace vedette {
 
 class InlineTier final : public Hooks, private RingHome {
  public:
-  InlineTier(uint32_t snaplen, Integrity integrity);
+  // `cache_folder`: where decisions about sites are kept for the next run; empty: nowhere.
+  InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder = {});
 
   // Whether this machine and kernel carry it at all; else it must not be used.
   bool is_possible() const { return page_.is_open(); }
@@ -67,6 +68,7 @@ class InlineTier final : public Hooks, private RingHome {
 
   bool refuse(Task& task, uint32_t nr);
   void tell_unpatched(Tid tid);
+  void tell_cache(Tid tid);
   void drop_slot(Task& task);
   void lend(Task& child, Tid owner);
   void return_lent(Task& child);

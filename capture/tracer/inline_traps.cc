@@ -15,7 +15,7 @@
 namespace vedette {
 namespace {
 
-constexpr uint8_t kTrapsBeforePatch = 2;
+constexpr uint8_t kTrapsBeforePatch = PatchableFile::kKnownTraps;
 constexpr unsigned kTrapsBeforeRing = 2;
 constexpr unsigned kFullBeforeLarger = 2;
 
@@ -74,7 +74,7 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
     return ticker_.set_interval_us(kFastTickUs);
   }
   if (state.traps < 255) ++state.traps;
-  const bool is_known = file->file->traps_at(*index) >= kTrapsBeforePatch;
+  const bool is_known = file->file->is_needed(*index);
   file->file->count_trap(*index);
   const Site& site = file->file->sites()[*index];
   if (!site.patchable() || state.dropped) {
@@ -148,7 +148,7 @@ void InlineTier::patch_hot(Task& task, MappedFile& file, uint64_t ending_at) {
   const bool all = !is_alone(task);
   for (size_t i = 0; i < sites.size(); ++i) {
     const bool is_the_one = file.bias + sites[i].end() == ending_at;
-    const bool is_needed = all || file.file->traps_at(i) >= kTrapsBeforePatch;
+    const bool is_needed = all || file.file->is_needed(i);
     if (sites[i].patchable() && (is_the_one || (is_needed && sites[i].vouched && is_hot(sites[i].nr)))) chosen.push_back(i);
   }
   patcher_->apply(task, file, chosen);

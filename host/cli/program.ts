@@ -53,6 +53,7 @@ function defineProgram(
       .addOption(snaplen())
       .addOption(tiers())
       .addOption(integrity())
+      .addOption(siteCache())
       .addOption(ioUring())
       .addOption(onOverload(name));
 
@@ -144,6 +145,10 @@ const snaplen = (): Option =>
     });
 const tiers = (): Option =>
   new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
+const siteCache = (): Option =>
+  new Option("--site-cache <folder>", "keep there what is found out about libraries, for the next start").env(
+    "VEDETTE_SITE_CACHE",
+  );
 const integrity = (): Option =>
   new Option("--integrity <level>", "strict: opening files is always seen by the kernel's word")
     .choices(["normal", "strict"])

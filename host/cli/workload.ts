@@ -8,6 +8,7 @@ export interface WorkloadOptions {
   readonly snaplen: number;
   readonly tiers: "all" | "trace";
   readonly integrity: "normal" | "strict";
+  readonly siteCache?: string;
   readonly ioUring: "refuse" | "allow";
   readonly onOverload: "shed" | "block";
 }
@@ -28,6 +29,7 @@ export function agentOptions(
       options.tiers,
       "--integrity",
       options.integrity,
+      ...(options.siteCache === undefined ? [] : ["--site-cache", options.siteCache]),
       "--io-uring",
       options.ioUring,
       "--on-overload",

@@ -107,7 +107,7 @@ bool HostLink::wait_writable() {
 
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
-  pollfd slot{socket_.get(), POLLIN, 0};
+  pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
   if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table();
   socket_.reset();
   return false;

@@ -43,11 +43,16 @@ bool opens_fast(const SyscallInfo& info) {
 }
 
 // The kernel skips a call whose number is -1 and does not run the filter again for it.
-bool answer_call(const Task& task, int error) {
+// On arm64 a 32-bit program's registers come in another form, which only the call's convention tells.
+bool answer_call(const Task& task, Abi abi, int error) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
   registers->set_number(static_cast<uint64_t>(kNoCall));
-  registers->set_result_32(-error);
+  if (abi == kNativeAbi) {
+    registers->set_result(-error);
+  } else {
+    registers->set_result_32(-error);
+  }
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
@@ -166,7 +171,7 @@ bool Calls::is_refused(const Event& event) const {
 
 // Answered by us.
 void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
-  if (!answer_call(task, error)) return context_.tasks.give_back(std::move(call));
+  if (!answer_call(task, call->sighting.event.call.abi, error)) return context_.tasks.give_back(std::move(call));
   Event& event = call->sighting.event;
   event.flags |= kRefused;
   event.call.result = -error;
@@ -181,7 +186,7 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
 // distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, task.onward());
-  if (!answer_call(task, ENOSYS)) return;
+  if (!answer_call(task, abi_of(info), ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   (void)ptrace_resume(task.tid, task.onward());
 }
@@ -191,13 +196,13 @@ bool Calls::defend(Task& task, const SyscallInfo& info) {
   Prevention* const prevention = context_.prevention;
   if (prevention == nullptr || task.phase == Phase::Launching) return false;
   if (prevention->is_attack(task, info)) {
-    (void)answer_call(task, EPERM);
+    (void)answer_call(task, abi_of(info), EPERM);
     context_.notice(task.tid, Notice::TAMPER, "", "a call on the sealed memory was refused", static_cast<int64_t>(info.seccomp.nr));
     return true;
   }
   // One that may be recorded inline is stopped at its gate, where the stub stands.
   if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
-  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, EOPNOTSUPP);
+  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), EOPNOTSUPP);
   return true;  // the stub records it, with whatever result it finds
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/kernel/filter.h"
+#include "capture/kernel/ptrace.h"
 #include "capture/tracer/inline_calls.h"
 
 namespace vedette {
@@ -23,7 +24,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity);
 // The agent's page, or a place where rings lie.
 bool is_in_agent(uint64_t address);
 
-// Would this call change the agent's memory? Asked of calls that the rules above have stopped.
-bool touches_agent(uint32_t nr, const uint64_t (&args)[6]);
+// Would this call, of either convention, change the agent's memory, or attach it a second time?
+bool touches_agent(const SyscallInfo& info);
 
 }  // namespace vedette

@@ -151,7 +151,7 @@ void InlineTier::on_start(Task& task) {
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
-  if (at.arch != kAuditNative) return false;
+  if (at.arch != kAuditNative) return image_of(*task.space) != nullptr && touches_agent(at) && refuse(task, static_cast<uint32_t>(at.seccomp.nr));
   InlineTask& mine = inline_part(task);
   const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
   // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names
@@ -168,7 +168,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
-  if (touches_agent(nr, args) || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
+  if (touches_agent(at) || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
   if (AgentPage::contains(at.instruction_pointer)) {
     context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
   }

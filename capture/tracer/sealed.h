@@ -69,7 +69,6 @@ class SealedMemory {
 
  private:
   friend class SealedSlot;
-  bool names_segment(const SyscallInfo& info) const;
 
   Segment segment_;
   std::vector<uint32_t> free_;

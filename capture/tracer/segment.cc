@@ -3,19 +3,38 @@
 
 #include <sys/ipc.h>
 #include <sys/shm.h>
+#include <unistd.h>
 
 #include <utility>
 
 namespace vedette {
 
+namespace {
+
+void set_mode(int id, unsigned short mode) {
+  shmid_ds facts;
+  if (::shmctl(id, IPC_STAT, &facts) != 0) return;
+  facts.shm_perm.mode = mode;
+  (void)::shmctl(id, IPC_SET, &facts);
+}
+
+}  // namespace
+
+bool Segment::is_ours(int id) {
+  shmid_ds facts;
+  return ::shmctl(id, IPC_STAT, &facts) == 0 && facts.shm_cpid == ::getpid();
+}
+
 Segment Segment::create(size_t bytes, Use use) {
   Segment segment;
   // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other
-  // namespaces. Code is for everybody to run and nobody but us to write.
+  // namespaces. Code is for everybody to run and nobody to write: once we have it attached, its owner cannot any more,
+  // without CAP_IPC_OWNER.
   const int mode = use == Use::Code ? 0755 : 0666;
   const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | mode);
   if (id < 0) return segment;
   void* base = ::shmat(id, nullptr, 0);
+  if (use == Use::Code) set_mode(id, 0555);
   // Linux lets a segment that is marked for removal be attached as long as somebody holds it: we do.
   (void)::shmctl(id, IPC_RMID, nullptr);
   if (base == reinterpret_cast<void*>(-1)) return segment;

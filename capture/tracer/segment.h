@@ -12,6 +12,8 @@ class Segment {
   enum class Use : uint8_t { Data, Code };
   // Not open when the kernel refuses. It goes when the last process lets go of it, even if we are killed.
   static Segment create(size_t bytes, Use use);
+  // Whether an agent's own process, this one, has made it.
+  static bool is_ours(int id);
   Segment() = default;
   Segment(Segment&& other) noexcept { swap(other); }
   Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }

@@ -23,13 +23,21 @@ export const TRACED_CALLS = [...CALLS.keys()].filter((name) => name in ROLES || 
 export function straceLines(calls: Call[], folder: string): string[] {
   const directories = new Map<number, string>();
   const lines: string[] = [];
+  // A child may make calls before its parent's clone has returned: it begins where the parent stands in that call.
+  const makers = new Map(calls.filter(({ name }) => CLONES.has(name)).map(({ tid, result }) => [Number(result), tid]));
+  const directoryOf = (tid: number): string => {
+    const maker = makers.get(tid);
+    const known = directories.get(tid) ?? (maker === undefined ? folder : directoryOf(maker));
+    directories.set(tid, known);
+    return known;
+  };
   for (const call of calls) {
     if (call.result === undefined || call.name === "clone3") continue;
-    const cwd = directories.get(call.tid) ?? folder;
+    const cwd = directoryOf(call.tid);
     if (call.name === "chdir" && call.result === 0n) directories.set(call.tid, joined(cwd, textOf(call.args[0])));
     if (call.name === "fchdir" && call.result === 0n) directories.set(call.tid, pathOf(call.args[0]) ?? cwd);
     if (CLONES.has(call.name)) {
-      if (call.result > 0n) directories.set(Number(call.result), cwd);
+      if (call.result > 0n) directoryOf(Number(call.result));
       lines.push(lineOf("clone", [], call.result));
     } else if (isRecorded(call)) {
       lines.push(callLine(call, cwd));

@@ -59,7 +59,7 @@ export class PolicyRunner {
   /** Makes the policy ready, with the state in `keep` if that is of its form. Throws VEDETTE_POLICY_INIT when its init fails. */
   constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null) {
     this.policy = policy;
-    this.#formats = policy.rules.map((rule) => compileFormat(rule.output));
+    this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts);

@@ -16,7 +16,7 @@ import {
 } from "./condition.js";
 import { doubtsOf } from "./doubts.js";
 import { isEventType } from "./event-types.js";
-import { FieldError, type FieldType, type FieldUse, findField } from "./fields.js";
+import { FieldError, type FieldType, type FieldUse, findField, kNoStatics, type Statics } from "./fields.js";
 import { parseCondition } from "./parse.js";
 import { parseRegex } from "./regex.js";
 import { ConditionError } from "./scan.js";
@@ -75,7 +75,7 @@ export interface BindWarning {
   at: Place;
 }
 
-export function bind(expr: Expr, warnings: BindWarning[] = []): Bound {
+export function bind(expr: Expr, warnings: BindWarning[] = [], statics = kNoStatics): Bound {
   const done = new Map<Expr, Bound>();
   const visit = (e: Expr): Bound => {
     const known = done.get(e);
@@ -92,9 +92,9 @@ export function bind(expr: Expr, warnings: BindWarning[] = []): Bound {
       case "not":
         return { kind: "not", child: visit(e.child) };
       case "exists":
-        return guarded(e.at, () => ({ kind: "exists", left: bindOperand(e.left) }));
+        return guarded(e.at, () => ({ kind: "exists", left: bindOperand(e.left, statics) }));
       case "check":
-        return guarded(e.at, () => bindCheck(e, warnings));
+        return guarded(e.at, () => bindCheck(e, warnings, statics));
       case "macro":
         throw new BindError(`Undefined macro '${e.name}' used in filter.`, e.at);
     }
@@ -103,9 +103,9 @@ export function bind(expr: Expr, warnings: BindWarning[] = []): Bound {
 }
 
 /** Whether a text is a field, or a transformer of fields, that exists. */
-export function isOperand(text: string): boolean {
+export function isOperand(text: string, statics = kNoStatics): boolean {
   try {
-    bind(parseCondition(`${text} exists`));
+    bind(parseCondition(`${text} exists`), [], statics);
     return true;
   } catch (error) {
     if (error instanceof ConditionError || error instanceof BindError) return false;
@@ -122,8 +122,8 @@ function guarded<T>(at: Place, make: () => T): T {
   }
 }
 
-function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
-  const left = bindOperand(e.left);
+function bindCheck(e: CheckExpr, warnings: BindWarning[], statics: Statics): BoundCheck {
+  const left = bindOperand(e.left, statics);
   const { type } = left;
   const { op, modifier } = e;
   requireOperator(op, left);
@@ -137,7 +137,7 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
       e.right.values.map((value) => bindValue(value, type, op, e.left)),
       null,
     );
-  const right = bindOperand(e.right);
+  const right = bindOperand(e.right, statics);
   if (right.type !== type) {
     throw new ValueError(`left and right hand side types are not compatible: ${type} and ${right.type}`);
   }
@@ -147,12 +147,12 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[]): BoundCheck {
   return make([], right);
 }
 
-function bindOperand(operand: Operand): BoundOperand {
+function bindOperand(operand: Operand, statics: Statics): BoundOperand {
   if (operand.kind === "field") {
-    const use = findField(operand.name, operand.arg);
+    const use = findField(operand.name, operand.arg, statics);
     return { kind: "field", use, type: use.type === "arg" ? argumentType(use.index!) : use.type };
   }
-  const args = operand.args.map((arg) => (arg.kind === "text" ? arg : bindOperand(arg)));
+  const args = operand.args.map((arg) => (arg.kind === "text" ? arg : bindOperand(arg, statics)));
   if (operand.name === "val") return args[0] as BoundOperand;
   checkTransform(operand.name, args, operand.arg);
   const isList = operand.name === "getopt" && operand.arg === null;

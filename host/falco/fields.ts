@@ -26,9 +26,16 @@ export interface FieldUse extends FieldInfo {
   index: string | null; // the argument: `2`, or what follows `evt.arg.`
 }
 
+// Fields that the configuration sets, `static.` and all, with the value that they have in every event.
+export type Statics = ReadonlyMap<string, string>;
+export const kNoStatics: Statics = new Map();
+export const kStaticName = "static";
+
 // Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot.
-export function findField(name: string, arg: string | null): FieldUse {
+export function findField(name: string, arg: string | null, statics = kNoStatics): FieldUse {
   const text = arg === null ? name : `${name}[${arg}]`;
+  const value = statics.get(text);
+  if (value !== undefined) return { ...kStatic, text, index: value };
   const dotted = /^(evt\.(?:arg|rawarg))\.(.+)$/.exec(name);
   if (dotted && arg === null) {
     if (!kArgumentNames.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
@@ -48,6 +55,15 @@ export function findField(name: string, arg: string | null): FieldUse {
   return { ...info, text, index: arg, isList: false };
 }
 
+const kStatic: FieldInfo = {
+  name: kStaticName,
+  type: "text",
+  isList: false,
+  arg: "none",
+  isAnswered: true,
+  doc: "a value of the configuration",
+};
+
 // As findField, for a text such as `proc.aname[2]`.
 export function parseField(text: string): FieldUse {
   const found = /^([^[\]]+)(?:\[(.*)\])?$/.exec(text);
@@ -55,7 +71,8 @@ export function parseField(text: string): FieldUse {
   return findField(found[1]!, found[2] ?? null);
 }
 
-export function isField(text: string): boolean {
+export function isField(text: string, statics = kNoStatics): boolean {
+  if (statics.has(text)) return true;
   // Nearly every text that is asked about is none: no exception for those.
   if (!/^(?:evt\.(?:raw)?arg\.)/.test(text) && !kFields.has(text.split("[", 1)[0]!)) return false;
   try {

@@ -32,6 +32,7 @@ export class Filter {
       desc: "",
       source: "syscall",
       output: "",
+      fields: [],
       priority: "Debug" as const,
       tags: [],
       enabled: true,

@@ -7,11 +7,12 @@ import { Collector } from "./collector.js";
 import type { Expr, Place } from "./condition.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
+import { kNoStatics, type Statics } from "./fields.js";
 import type { Priority, RuleItem } from "./items.js";
 import { LoadError, LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
 import { type Macro, MacroError, resolveMacros } from "./macros.js";
-import { type Extra, outputComplaint, withExtras } from "./output-format.js";
+import { type Extra, type ExtraField, fieldsOf, outputComplaint, withExtras, withStatics } from "./output-format.js";
 import { parseCondition } from "./parse.js";
 import { readRules } from "./reader.js";
 import { ConditionError } from "./scan.js";
@@ -25,6 +26,7 @@ export interface RuleFile {
 export interface LoadOptions {
   isFalcoExact?: boolean; // also where Falco is wrong
   extras?: readonly Extra[]; // what is appended to outputs
+  statics?: Statics;
 }
 
 export interface LoadedRule {
@@ -32,6 +34,7 @@ export interface LoadedRule {
   desc: string;
   source: string;
   output: string;
+  fields: ExtraField[]; // in output_fields alone
   priority: Priority;
   tags: string[];
   enabled: boolean;
@@ -47,11 +50,11 @@ export interface Loaded {
   ok: boolean;
 }
 
-const kSources = new Map([["syscall", { isField: isOperand }]]);
 const kEventCodesMax = 100;
 
 export function loadRules(files: readonly RuleFile[], options: LoadOptions = {}): Loaded {
-  const collector = new Collector(kSources);
+  const isField = (text: string): boolean => isOperand(text, options.statics);
+  const collector = new Collector(new Map([["syscall", { isField }]]));
   const results: LoadResult[] = [];
   const contents = new Map<string, string>();
   let rules: LoadedRule[] = [];
@@ -73,6 +76,7 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
 class Compilation {
   private readonly lists: Map<string, ExpandedList>;
   private readonly macros = new Map<string, Macro>();
+  private readonly statics: Statics;
 
   constructor(
     private readonly collector: Collector,
@@ -80,6 +84,7 @@ class Compilation {
     private readonly options: LoadOptions,
   ) {
     this.lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
+    this.statics = options.statics ?? kNoStatics;
   }
 
   run(): LoadedRule[] {
@@ -131,21 +136,32 @@ class Compilation {
     }
     const { name, desc, source, priority, enabled } = rule;
     const events = capturedTypes(expr).map((event) => event.name);
-    return { name, desc, source, output, priority, tags: [...rule.tags].sort(), enabled, expr, bound, events };
+    const tags = [...rule.tags].sort();
+    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events };
   }
 
-  private output(rule: RuleItem): string | null {
+  private output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {
     if (rule.output.includes("%container.info")) {
       const complaint =
         "%container.info is deprecated and no more useful. The fields of the container are added to the output by themselves.";
       this.result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.context);
     }
-    const output = withExtras(rule.output.replaceAll("%container.info", ""), rule, this.options.extras ?? []);
-    const complaint = outputComplaint(output);
-    if (complaint === null) return output;
+    const { extras = [] } = this.options;
+    const output = withExtras(rule.output.replaceAll("%container.info", ""), rule, extras);
+    const complaint = outputComplaint(output, this.statics);
+    if (complaint === null) {
+      const fields = fieldsOf(output, rule, extras, this.statics);
+      for (const { name, format } of fields) this.checkField(rule, format ?? `%${name}`);
+      return { output: withStatics(output, this.statics), fields };
+    }
     if (!rule.skipIfUnknownFilter) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
     this.result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
     return null;
+  }
+
+  private checkField(rule: RuleItem, format: string): void {
+    const complaint = outputComplaint(format.replaceAll("%%", ""), this.statics);
+    if (complaint !== null) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
   }
 
   private parse(condition: string, context: Context): Expr {
@@ -161,7 +177,9 @@ class Compilation {
     const context = rule.conditionContext;
     const warnings: { message: string; at: Place }[] = [];
     try {
-      const bound = this.placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () => bind(expr, warnings));
+      const bound = this.placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () =>
+        bind(expr, warnings, this.statics),
+      );
       for (const { message, at } of warnings) {
         this.result.warn("LOAD_COMPILE_CONDITION", message, context.inCondition(at, condition));
       }

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
 import type { HttpSettings } from "../output/http.js";
 import { kPriorities, type Priority, parsePriority } from "./items.js";
-import { type Extra, kSuggestedOutput } from "./output-format.js";
+import { type Extra, type ExtraField, kSuggestedOutput } from "./output-format.js";
 import type { Selection } from "./select.js";
 
 export interface FalcoOptions {
@@ -15,6 +15,7 @@ export interface FalcoOptions {
   selections: Selection[];
   isSuggested: boolean; // append what Falco's container plugin suggests
   extras: Extra[];
+  statics: Map<string, string>; // fields of the configuration, `static.NAME`
   json: boolean | null; // null: text for a person at a terminal, else JSON
   isIso8601: boolean;
   members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
@@ -42,6 +43,7 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
     selections: [],
     isSuggested: true,
     extras: [],
+    statics: new Map(),
     json: null,
     isIso8601: false,
     members: { output: true, outputFields: true, tags: true, message: false },
@@ -62,18 +64,29 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
 }
 
 // What is appended to every output: what is suggested, then what was asked for.
-export function extrasOf(options: FalcoOptions): Extra[] {
-  return [...(options.isSuggested ? kSuggestedOutput : []), ...options.extras];
+export function extrasOf({ isSuggested, statics, extras }: FalcoOptions): Extra[] {
+  const told = [...statics.keys()].sort().map((name) => ({ format: `${name.replace(".", "_")}=%${name}` }));
+  return [...(isSuggested ? [...told, ...kSuggestedOutput] : []), ...extras];
 }
 
 function apply(draft: Draft, text: string): void {
   const equals = text.indexOf("=");
   if (equals <= 0) fail(text, "it is not of the form KEY=VALUE");
   const key = text.slice(0, equals);
-  const setter = kSetters[key];
-  if (setter) Object.assign(draft, setter(new Value(text, text.slice(equals + 1)), draft));
+  const value = new Value(text, expanded(text.slice(equals + 1)));
+  const setter = Object.hasOwn(kSetters, key) ? kSetters[key] : undefined;
+  const field = /^static_fields\.(\w+)$/.exec(key)?.[1];
+  if (setter) Object.assign(draft, setter(value, draft));
+  else if (field !== undefined) draft.statics.set(`static.${field}`, value.text);
   else if (kMeaningless.test(key)) draft.ignored.push(key);
   else fail(text, `Falco has no option ${key}`);
+}
+
+// `${NAME}` is a variable of the environment, `$${NAME}` is that text.
+function expanded(text: string): string {
+  return text.replace(/\$(\$?)\{(\w+)\}/g, (_, dollar: string, name: string) =>
+    dollar === "" ? (process.env[name] ?? "") : `\${${name}}`,
+  );
 }
 
 class Value {
@@ -119,20 +132,39 @@ class Value {
     return parsePriority(this.raw) ?? this.of(kPriorities);
   }
 
-  // {match: {source, rule, tags}, extra_output}
-  get extra(): Extra {
-    const value = this.map(["match", "extra_output", "suggested_output"]);
+  // {match: {source, rule, tags}, extra_output, extra_fields, suggested_output}
+  get extra(): Extra[] {
+    const value = this.map(["match", "extra_output", "extra_fields", "suggested_output"]);
     const match = (value.match ?? {}) as Record<string, unknown>;
     const unknown = Object.keys(match).find((key) => !["source", "rule", "tags"].includes(key));
     if (unknown !== undefined) fail(this.option, `match has no key ${unknown}`);
-    if (typeof value.extra_output !== "string") fail(this.option, "extra_output must be a text");
+    const { extra_output: format, extra_fields: fields } = value;
+    if (format !== undefined && typeof format !== "string") fail(this.option, "extra_output must be a text");
     const { source, rule, tags } = match as { source?: string; rule?: string; tags?: string[] };
-    return {
-      format: value.extra_output,
-      ...(source ? { source } : {}),
-      ...(rule ? { rule } : {}),
-      ...(tags ? { tags } : {}),
+    const where = { ...(source ? { source } : {}), ...(rule ? { rule } : {}), ...(tags ? { tags } : {}) };
+    const extra = {
+      ...where,
+      ...(format === undefined ? {} : { format }),
+      ...(fields === undefined ? {} : { fields: this.fields(fields) }),
     };
+    return [extra, ...(value.suggested_output === true ? kSuggestedOutput.map((one) => ({ ...one, ...where })) : [])];
+  }
+
+  // Names of fields, and {NAME: FORMAT}.
+  private fields(value: unknown): ExtraField[] {
+    if (!Array.isArray(value)) fail(this.option, "extra_fields must be a list");
+    const fields = (value as unknown[]).map((one): ExtraField => {
+      if (typeof one === "string") return { name: one, format: null };
+      const entries = Object.entries((one ?? {}) as Record<string, unknown>);
+      const [name, format] = entries[0] ?? [];
+      if (entries.length !== 1 || name === undefined || typeof format !== "string") {
+        return fail(this.option, "each of extra_fields must be a field or {NAME: FORMAT}");
+      }
+      return { name, format };
+    });
+    const twice = fields.find(({ name }, i) => fields.findIndex((one) => one.name === name) < i);
+    if (twice) fail(this.option, `extra_fields has ${twice.name} twice`);
+    return fields;
   }
 
   // {enable: {rule: GLOB}} or {disable: {tag: TAG}}
@@ -183,7 +215,8 @@ const kSetters: Record<string, Setter> = {
   json_include_output_fields_property: member("outputFields"),
   time_format_iso_8601: (v) => ({ isIso8601: v.bool }),
   "append_output.suggested_output": (v) => ({ isSuggested: v.bool }),
-  "append_output[]": (v, d) => ({ extras: [...d.extras, v.extra] }),
+  "append_output[]": (v, d) => ({ extras: [...d.extras, ...v.extra] }),
+  "append_output[].extra_fields[]": (v, d) => ({ extras: [...d.extras, { fields: [{ name: v.text, format: null }] }] }),
   "append_output[].extra_output": (v, d) => ({ extras: [...d.extras, { format: v.text }] }),
   "rules[]": selection((v) => v.selection),
   "rules[].enable.rule": selection((v) => ({ isEnabled: true, rule: v.text })),
@@ -209,7 +242,7 @@ const kSetters: Record<string, Setter> = {
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
 const kMeaningless =
-  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|static_fields|capture|time_format)\b/;
+  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

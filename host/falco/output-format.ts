@@ -5,12 +5,14 @@
 // In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one. A percent sign alone is refused, as
 // Falco does.
 import { SUGGESTED_OUTPUT } from "../output/format.js";
-import { kTransformers } from "./condition.js";
-import { isField } from "./fields.js";
+import { operandAt } from "../output/operand.js";
+import { isOperand } from "./bind.js";
+import { isField, type Statics } from "./fields.js";
 
 // One `append_output` of Falco's configuration: where it applies, and what it adds.
 export interface Extra {
-  format: string;
+  format?: string;
+  fields?: readonly ExtraField[]; // in output_fields alone
   source?: string;
   tags?: readonly string[];
   rule?: string;
@@ -28,34 +30,68 @@ interface Target {
 }
 
 export function withExtras(output: string, rule: Target, extras: readonly Extra[]): string {
-  const applies = (extra: Extra) =>
-    (extra.source === undefined || extra.source === rule.source) &&
-    (extra.tags ?? []).every((tag) => rule.tags.has(tag)) &&
-    (extra.rule === undefined || extra.rule === rule.name);
-  return [output, ...extras.filter(applies).map((extra) => extra.format)].join(" ");
+  return [output, ...extras.filter((extra) => applies(extra, rule)).flatMap(({ format }) => format ?? [])].join(" ");
 }
 
-const kToken = /^\*?((?:[a-z0-9]+\(\s*)*)([a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z0-9_]+)*(?:\[[^\]]*\])?)((?:\s*\))*)/;
-const kWord = /^.\S{0,40}/;
+function applies(extra: Extra, rule: Target): boolean {
+  return (
+    (extra.source === undefined || extra.source === rule.source) &&
+    (extra.tags ?? []).every((tag) => rule.tags.has(tag)) &&
+    (extra.rule === undefined || extra.rule === rule.name)
+  );
+}
+
+const kWord = /^\S{0,40}/;
 
 // The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width.
-export function outputComplaint(output: string): string | null {
-  for (let at = output.indexOf("%"); at >= 0; at = output.indexOf("%", at + 1)) {
-    const [digits = ""] = /^\d*/.exec(output.slice(at + 1)) ?? [];
-    const rest = output.slice(at + 1 + digits.length);
-    const what = digits === "" ? "%" : "number";
-    if (rest === "") return `invalid formatting syntax: formatting cannot end with a ${what}`;
-    const [token, transformers = "", field = "", ends = ""] = kToken.exec(rest) ?? [];
-    if (token === undefined || !isToken(transformers, field, ends))
-      return `invalid formatting token ${token ?? kWord.exec(rest)?.[0]}`;
+export function outputComplaint(output: string, statics: Statics): string | null {
+  for (let at = output.indexOf("%"); at >= 0; ) {
+    const [star, digits = ""] = /^\*?(\d*)/.exec(output.slice(at + 1)) as RegExpExecArray;
+    const start = at + 1 + star.length;
+    if (start === output.length) {
+      return `invalid formatting syntax: formatting cannot end with a ${digits === "" ? "%" : "number"}`;
+    }
+    const found = operandAt(output, start, (name) => isField(name, statics));
+    const isGood = found !== undefined && isOperand(output.slice(start, found.end), statics);
+    if (!isGood) return `invalid formatting token ${kWord.exec(output.slice(start))![0]}`;
+    at = output.indexOf("%", found.end);
   }
   return null;
 }
 
-// A field's name ends where it is one; within a transformer nothing may follow it.
-function isToken(transformers: string, field: string, ends: string): boolean {
-  const names = transformers.split("(").slice(0, -1);
-  if (names.length === 0) return Array.from(field, (_, i) => field.slice(0, i + 1)).some(isField);
-  const isKnown = names.every((name) => (kTransformers as readonly string[]).includes(name.trim()));
-  return isKnown && isField(field) && ends.split(")").length > names.length;
+// The fields of the configuration are the same for every event, so they are put into the text.
+export function withStatics(output: string, statics: Statics): string {
+  let out = "";
+  let end = 0;
+  for (let at = output.indexOf("%"); at >= 0; at = output.indexOf("%", end)) {
+    const start = at + /^%\*?\d*/.exec(output.slice(at))![0].length;
+    const found = operandAt(output, start, (name) => isField(name, statics));
+    if (found === undefined) return output; // refused already
+    const token = output.slice(at, found.end);
+    const value = found.operand.kind === "field" ? statics.get(found.operand.field) : undefined;
+    out += output.slice(end, at);
+    out += value === undefined ? token.replace(kStatic, (name) => quoted(statics.get(name) ?? name)) : plain(value);
+    end = found.end;
+  }
+  return out + output.slice(end);
+}
+const kStatic = /\bstatic\.\w+/g;
+const quoted = (text: string) => JSON.stringify(text);
+const plain = (text: string) => text.replaceAll("%", "%%");
+
+// What stands in output_fields alone. `format` null: the field of that name itself, with its own type.
+export interface ExtraField {
+  name: string;
+  format: string | null;
+}
+
+// Those that the configuration asks for, and its own fields where the output names them. The last of a name counts.
+export function fieldsOf(output: string, rule: Target, extras: readonly Extra[], statics: Statics): ExtraField[] {
+  const asked = extras.filter((extra) => applies(extra, rule)).flatMap((extra) => extra.fields ?? []);
+  const named = (output.match(kStatic) ?? []).filter((name) => statics.has(name));
+  const fields = new Map([...named.map((name) => ({ name, format: null })), ...asked].map((one) => [one.name, one]));
+  return [...fields.values()].map(({ name, format }) => {
+    const value = format === null ? statics.get(name) : undefined;
+    return { name, format: value === undefined ? format : plain(value) };
+  });
 }

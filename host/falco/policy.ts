@@ -59,7 +59,11 @@ export async function falcoPolicy(
   onWarning: (text: string) => void,
 ): Promise<FalcoPolicy> {
   const isFalcoExact = flags.falcoExact ?? false;
-  const loaded = loadRules(readRuleFiles(flags.falcoRules), { isFalcoExact, extras: extrasOf(options) });
+  const loaded = loadRules(readRuleFiles(flags.falcoRules), {
+    isFalcoExact,
+    extras: extrasOf(options),
+    statics: options.statics,
+  });
   refuseErrors(loaded);
   for (const result of loaded.results.filter((one) => one.warnings.length > 0)) onWarning(result.text(loaded.contents));
   const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);

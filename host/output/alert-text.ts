@@ -32,3 +32,8 @@ export function visible(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
   });
 }
+
+/** Control characters as JSON writes them, as Falco does in its text output too: an alert stays one line. */
+export function escaped(text: string): string {
+  return text.replace(/[\x00-\x1f]/g, (char) => JSON.stringify(char).slice(1, -1));
+}

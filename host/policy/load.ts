@@ -113,7 +113,7 @@ function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule
 function checkOutputs(rules: readonly LoadedRule[], path: string): void {
   for (const rule of rules) {
     try {
-      compileFormat(rule.output);
+      compileFormat(rule.output, rule.fields);
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       throw new VedetteError(

@@ -17,6 +17,7 @@ const text = (most: number) => z.string().max(most);
 const ParameterKind = z.enum(["bool", "int", "string", "strings"]);
 const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.array(text(4096)).max(10_000)]);
 
+const ExtraField = z.strictObject({ name: text(200).min(1), format: text(4000).nullable() });
 const Rule = z.strictObject({
   name: text(200).min(1),
   desc: text(4000),
@@ -24,6 +25,7 @@ const Rule = z.strictObject({
   output: text(4000),
   tags: z.array(text(100)).max(50),
   events: z.array(text(50)).min(1),
+  fields: z.array(ExtraField).max(100).optional(),
 });
 
 const Metadata = z.strictObject({

@@ -47,6 +47,45 @@ for (const [options, expected] of [
   });
 }
 
+test("extra and static fields stand in output_fields, and a static field in conditions and outputs too", async () => {
+  const rules = join(scratch(), "rules.yaml");
+  const rule = (name: string, condition: string) =>
+    `- {rule: ${name}, desc: d, condition: "evt.type=open and proc.name=cat and ${condition}", output: "%static.team %toupper(static.team) %proc.name", priority: INFO}\n`;
+  writeFileSync(rules, rule("ours", "static.team=a%b") + rule("others", "static.team!=a%b"));
+  const flags = [
+    "append_output.suggested_output=false",
+    "append_output[]={extra_fields: [proc.args, evt.hostname, {who: \"%proc.name in '%proc.cwd'\"}]}",
+    "static_fields.team=a%b",
+  ].flatMap((option) => ["-o", option]);
+  const { stdout, status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", rules, ...flags);
+  assert.is(status, 0, stderr);
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((text) => JSON.parse(text) as Record<string, unknown>);
+  assert.equal(new Set(lines.map((one) => one.rule)), new Set(["ours"]));
+  assert.match(String(lines[0]!.output), /a%b A%B cat$/);
+  const { "evt.time": _, ...fields } = lines[0]!.output_fields as Record<string, unknown>;
+  assert.equal(fields, {
+    "evt.hostname": "test-falco-hostname",
+    "proc.args": "/dev/null",
+    "proc.name": "cat",
+    "static.team": "a%b",
+    who: "cat in '/mnt/sf_mstemm/work/src/agent/build/release/userspace/dragent'",
+  });
+});
+
+for (const option of [
+  "append_output[]={extra_fields: [proc.nothing]}",
+  "append_output[].extra_output=%static.nothing",
+]) {
+  test(`-o ${option} is refused`, async () => {
+    const { status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, "-o", option);
+    assert.is(status, 1);
+    assert.match(stderr, /LOAD_ERR_COMPILE_OUTPUT.*: invalid formatting token (proc|static)\.nothing/);
+  });
+}
+
 test("replay without rules prints events, all or those of a condition", async () => {
   const all = (await vedette("replay", CAT_WRITE, "--json")).stdout.trimEnd().split("\n");
   const opens = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=open")).stdout.trimEnd().split("\n");

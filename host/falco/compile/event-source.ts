@@ -4,7 +4,7 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { PATHS } from "../../wire/fields/fs.js";
 import { isSpan } from "../../wire/layout.js";
-import type { FieldUse } from "../fields.js";
+import { type FieldUse, kStaticName } from "../fields.js";
 import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
 import { kState } from "./layout.js";
@@ -82,6 +82,7 @@ const kRows: Record<string, (asked: Asked) => Source> = {
   "evt.latency.ns": () => int("latency.ns", () => ["i64.rem_u", latency(), i64(kSecond)]),
   "evt.dir": () => fixed("<"),
   "evt.source": () => fixed("syscall"),
+  [kStaticName]: ({ arg }) => fixed(arg),
   "evt.type": ({ event }) => fixed(event.name),
   "evt.type.is": ({ event, arg }) => int(`is ${arg}`, () => i64(event.name === arg ? 1 : 0)),
   "syscall.type": ({ event }) => (event.calls[0] === undefined ? kNone : fixed(event.calls[0])),

@@ -144,8 +144,9 @@ function metadata(
   options: CompileOptions,
 ): Uint8Array {
   const described = rules.map((rule) => {
-    const { name, desc, priority, output, tags } = rule;
-    return { name, desc: desc.slice(0, kDescMax), priority, output, tags, events: events.get(rule) };
+    const { name, desc, priority, output, tags, fields } = rule;
+    const extra = fields.length > 0 ? { fields } : {};
+    return { name, desc: desc.slice(0, kDescMax), priority, output, tags, events: events.get(rule), ...extra };
   });
   const { name, version = "1" } = options;
   const schema = SCHEMA.toString(16).padStart(16, "0");

@@ -41,6 +41,43 @@ test("options choose matching, priority, the form of alerts and their extras", (
   ]);
 });
 
+test("extra fields and fields of the configuration, with variables of the environment", () => {
+  process.env.VEDETTE_TEST_HOME = "/home/me";
+  const variable = "$" + "{VEDETTE_TEST_HOME}";
+  const options = readOptions([
+    "append_output.suggested_output=false",
+    `append_output[]={match: {rule: a}, extra_fields: [evt.num, {home: "${variable}"}], suggested_output: true}`,
+    "append_output[].extra_fields[]=proc.pid",
+    "static_fields.team=core",
+    `static_fields.place=$${variable}`,
+  ]);
+  assert.equal(options.ignored, []);
+  assert.equal(
+    [...options.statics],
+    [
+      ["static.team", "core"],
+      ["static.place", variable],
+    ],
+  );
+  const extras = extrasOf(options);
+  assert.is(extras.length, 8);
+  assert.equal(extras[0], {
+    rule: "a",
+    fields: [
+      { name: "evt.num", format: null },
+      { name: "home", format: "/home/me" },
+    ],
+  });
+  assert.equal(extras[1], { format: "container_id=%container.id", source: "syscall", rule: "a" });
+  assert.equal(extras[7], { fields: [{ name: "proc.pid", format: null }] });
+  assert.equal(
+    extrasOf(readOptions(["static_fields.b=2", "static_fields.a=1"]))
+      .map(({ format }) => format)
+      .slice(0, 3),
+    ["static_a=%static.a", "static_b=%static.b", "container_id=%container.id"],
+  );
+});
+
 test("without options Falco's container fields are appended", () => {
   const formats = extrasOf(readOptions([])).map(({ format }) => format);
   assert.is(formats.length, 6);
@@ -90,7 +127,12 @@ for (const [option, reason] of [
   ["http_output.enabled=true", "names no receiver"],
   ["file_output.enabled=true", "names no file"],
   ["append_output[]=[1]", "must be a mapping"],
-  ["append_output[]={extra_fields: [evt.num]}", "it has no key extra_fields"],
+  ["append_output[]={extra_field: [evt.num]}", "it has no key extra_field"],
+  ["append_output[]={extra_fields: evt.num}", "extra_fields must be a list"],
+  ["append_output[]={extra_fields: [{a: b, c: d}]}", "each of extra_fields must be a field or {NAME: FORMAT}"],
+  ["append_output[]={extra_fields: [evt.num, {evt.num: x}]}", "extra_fields has evt.num twice"],
+  ["append_output[]={extra_output: [a]}", "extra_output must be a text"],
+  ["constructor=1", "Falco has no option constructor"],
   ["rules[]={enable: {}}", "must name a rule or a tag"],
 ] as const) {
   test(`${option} is refused`, () => assert.match(refusal(option), reason));

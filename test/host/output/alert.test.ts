@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
 import { type Alert, alertJson } from "../../../host/output/alert.js";
-import { alertText, visible } from "../../../host/output/alert-text.js";
+import { alertText, escaped, visible } from "../../../host/output/alert-text.js";
 import { compileFormat, SUGGESTED_OUTPUT } from "../../../host/output/format.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../wire/builder.js";
@@ -59,7 +59,8 @@ test("control characters are escaped in JSON, and no line has a line feed in it"
 
 function shadowRead(): ReturnType<typeof openBatch> {
   const builder = new BatchBuilder();
-  const cat = builder.process({ pid: 9, name: "cat", args: ["/etc/shadow"], user: "root", uid: 0 });
+  const args = ["-n", "5", "/etc/shadow"];
+  const cat = builder.process({ pid: 9, name: "cat", args, cwd: "aGVsbG8=", user: "root", uid: 0 });
   builder.record("openat", {
     process: cat,
     descriptor: builder.descriptor({ type: "f", name: "/etc/shadow" }),
@@ -87,21 +88,74 @@ test("an output's fields are filled in and listed under their own text", () => {
   });
 });
 
+const VALUES: Record<string, string | null> = {
+  "fd.name": "/etc/shadow",
+  "proc.name": "cat",
+  "proc.args": "-n 5 /etc/shadow",
+  "proc.cwd": "aGVsbG8=",
+  "proc.aname[1]": null,
+};
+
 for (const [output, text, fields] of [
   ["%toupper(proc.name)!", "CAT!", ["proc.name"]],
   ["(%toupper( basename(fd.name) ))", "(SHADOW)", ["fd.name"]],
   ["%fd.names and %proc.name.", "/etc/shadows and cat.", ["fd.name", "proc.name"]],
   ["|%6proc.name|%2proc.name|", "|cat   |ca|", ["proc.name"]],
+  ['%concat(proc.name, ":", toupper(fd.name))', "cat:/ETC/SHADOW", ["proc.name", "fd.name"]],
+  ["%concat(proc.name, 'it\\'s \\x41')", "catit's A", ["proc.name"]],
+  ['%join(", ", proc.args)', "-n, 5, /etc/shadow", ["proc.args"]],
+  ['%join("", getopt(proc.args, "n:"))', "n5", ["proc.args"]],
+  ['%getopt(proc.args, "n:")[n]!', "5!", ["proc.args"]],
+  ['%getopt(proc.args, "n:")[x]', "<NA>", ["proc.args"]],
+  ["%concat(proc.name, proc.aname[1])", "<NA>", ["proc.name", "proc.aname[1]"]],
+  ["%len(proc.name) %len(proc.args)", "3 16", ["proc.name", "proc.args"]],
+  ["%b64(proc.cwd)", "hello", ["proc.cwd"]],
+  ["%b64(proc.args)", "<NA>", ["proc.args"]],
+  ["%*proc.name %proc", "cat %proc", ["proc.name"]],
 ] as const) {
   test(`${output} prints ${text}, and its fields are as they are`, () => {
     const formatted = compileFormat(output)(shadowRead(), 0);
     assert.is(formatted.text, text);
     assert.equal(
       formatted.fields,
-      fields.map((name) => [name, name === "fd.name" ? "/etc/shadow" : "cat"]),
+      fields.map((name) => [name, VALUES[name]]),
     );
   });
 }
+
+for (const output of [
+  "x %proc.nothing y",
+  "%nothing(proc.name)",
+  "%toupper(proc.name",
+  "%concat(proc.name)",
+  "%join(proc.args)",
+  "%toupper()",
+]) {
+  test(`${output} is no output`, () => {
+    assert.throws(
+      () => compileFormat(output),
+      (error: unknown) => error instanceof VedetteError && error.code === "VEDETTE_FIELD_UNKNOWN",
+    );
+  });
+}
+
+test("extra fields stand beside the output's own: a field with its type, a format as a text", () => {
+  const { text, fields } = compileFormat("Read %fd.name", [
+    { name: "user.uid", format: null },
+    { name: "who", format: "%proc.name 100%%" },
+  ])(shadowRead(), 0);
+  assert.is(text, "Read /etc/shadow");
+  assert.equal(fields, [
+    ["fd.name", "/etc/shadow"],
+    ["user.uid", 0],
+    ["who", "cat 100%"],
+  ]);
+});
+
+test("the hostname as a field is the alert's own", () => {
+  const line = alertJson({ ...OPEN_FROM_CAT, outputFields: [["evt.hostname", null]] });
+  assert.match(line, '"output_fields":{"evt.hostname":"test-falco-hostname",');
+});
 
 test("a time reads as a time of day in the sentence and is a number among the fields", () => {
   const { text, fields } = compileFormat("at %evt.time")(shadowRead(), 0);
@@ -119,6 +173,10 @@ test("what Falco's container plugin appends has its six fields", () => {
     ["k8s.pod.name", null],
     ["k8s.ns.name", null],
   ]);
+});
+
+test("in Falco's text form an alert is one line: control characters are as in JSON", () => {
+  assert.is(escaped('a"b\\c\n\u001b[2J\ufffd'), 'a"b\\c\\n\\u001b[2J\ufffd');
 });
 
 test("a field that there is not is told when the output is compiled", () => {

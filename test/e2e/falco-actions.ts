@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The actions of Falco's event-generator as scenes: what each does, and where. An action is named after its rule. Those of `go` are
-// performed by a static Go program, the others by the stage in C.
+// performed by a static Go program, the others by the stage in C. An action does what it is said to do in Falco and nothing more, so
+// that what else fires is the rules' own doing (ALSO).
+import { writeFileSync } from "node:fs";
 import type { Line, Wings, Word } from "./falco-stage.js";
 
-// The network in which they are performed has these addresses, which rules take for others than its own.
-export const ADDRESSES = ["203.0.113.1", "169.254.169.254"];
+// The network in which they are performed has these addresses, which rules take for others than its own, and somebody listens there.
+export const LISTENERS = [
+  { address: "203.0.113.1", port: 443 },
+  { address: "169.254.169.254", port: 80 },
+];
 
 export type Place =
   | "machine"
@@ -16,12 +21,14 @@ export type Place =
 export interface Action {
   name: string; // the rule's, without what is no letter or digit
   place: Place;
+  off: string | null; // its rule, where the files switch it off
   scene(wings: Wings): Line[];
 }
 
+// Not by setuid(), which has a rule of its own.
 const DAEMON: Line[] = [
-  ["call", 106, 1], // setgid
-  ["call", 105, 1], // setuid
+  ["call", 119, 1, 1, 1], // setresgid
+  ["call", 117, 1, 1, 1], // setresuid
 ];
 const CWD = -100;
 const [READ, CREATE] = [0, 0o1101];
@@ -38,8 +45,9 @@ const asDaemon =
   (scene: (wings: Wings) => Line[]) =>
   (wings: Wings): Line[] => [["proc", wings.program("eg_daemon"), "eg_daemon"], ...DAEMON, ...scene(wings)];
 const go =
-  (action: string, name = "eg_go") =>
-  (wings: Wings): Line[] => [["proc", wings.program(name, "falco_actions"), name, action, wings.room()]];
+  (action: string, { name = "eg_go", path = (wings: Wings): string => wings.room() } = {}) =>
+  (wings: Wings): Line[] => [["proc", wings.program(name, "falco_actions"), name, action, path(wings)]];
+const writeBelow = (folder: string) => go("Write", { path: (wings) => wings.outside(folder) });
 
 const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   CreateHardlinkOverSensitiveFiles: (wings) => [
@@ -56,7 +64,13 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   FilelessExecutionViaMemfdCreate: () => [["memory", "program"]],
   FindAwsCredentials: exec("find", "/tmp", "-maxdepth", "1", "-iname", ".aws/credentials"),
   LaunchSuspiciousNetworkToolOnHost: exec("nmap", "-sn", "172.17.0.1/32"),
-  NonSudoSetuid: asDaemon(chain(["child"], [["call", 105, 0]])),
+  NonSudoSetuid: chain(
+    ["child"],
+    [
+      ["call", 105, 1],
+      ["call", 105, 0],
+    ],
+  ),
   PolkitLocalPrivilegeEscalationVulnerabilityCVE20214034: asDaemon(exec("pkexec")),
   PotentialLocalPrivilegeEscalationViaEnvironmentVariablesMisuse: (wings) => [
     ["proc", "/usr/bin/env", "env", "GLIBC_TUNABLES=glibc.malloc.check=1", wings.program("sh"), "-c", "id"],
@@ -92,7 +106,6 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
     ];
   },
   SudoPotentialPrivilegeEscalation: asDaemon(exec("sudoedit", "-u", "daemon", "-s", "ls\\")),
-  SystemUserInteractive: asDaemon(exec("login")),
   UnexpectedUDPTraffic: chain(
     ["nc"],
     [
@@ -103,33 +116,39 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   UserMgmtBinaries: chain(["vipw", "ls"]),
   ...Object.fromEntries(
     [
-      "AddingSshKeysToAuthorizedKeys",
       "ChangeThreadNamespace",
       "ClearLogActivities",
-      "CreateFilesBelowDev",
       "CreateHiddenFilesOrDirectories",
       "DeleteOrRenameShellHistory",
       "DirectoryTraversalMonitoredFileRead",
-      "MkdirBinaryDirs",
-      "ModifyBinaryDirs",
       "ModifyShellConfigurationFile",
       "ReadSensitiveFileUntrusted",
-      "ReadShellConfigurationFile",
-      "ReadSshInformation",
       "UnprivilegedDelegationOfPageFaultsHandlingToAUserspaceProcess",
-      "WriteBelowBinaryDir",
-      "WriteBelowEtc",
-      "WriteBelowMonitoredDir",
-      "WriteBelowRoot",
-      "WriteBelowRpmDatabase",
     ].map((name) => [name, go(name)]),
   ),
-  DisallowedSSHConnectionNonStandardPort: go("DisallowedSSHConnectionNonStandardPort", "ssh"),
-  InterpretedProcsInboundNetworkActivity: go("InterpretedProcsInboundNetworkActivity", "lua"),
-  InterpretedProcsOutboundNetworkActivity: go("InterpretedProcsOutboundNetworkActivity", "lua"),
-  JavaProcessClassFileDownload: go("JavaProcessClassFileDownload", "java"),
-  SystemProcsNetworkActivity: go("SystemProcsNetworkActivity", "sha1sum"),
+  AddingSshKeysToAuthorizedKeys: go("AddingSshKeysToAuthorizedKeys", { path: (wings) => wings.outside("/home") }),
+  CreateFilesBelowDev: writeBelow("/dev"),
+  DisallowedSSHConnectionNonStandardPort: go("DisallowedSSHConnectionNonStandardPort", { name: "ssh" }),
+  InterpretedProcsInboundNetworkActivity: go("InterpretedProcsInboundNetworkActivity", { name: "lua" }),
+  InterpretedProcsOutboundNetworkActivity: go("InterpretedProcsOutboundNetworkActivity", { name: "lua" }),
+  JavaProcessClassFileDownload: go("JavaProcessClassFileDownload", { name: "java" }),
+  MkdirBinaryDirs: go("MkdirBinaryDirs", { path: (wings) => wings.outside("/bin") }),
+  ModifyBinaryDirs: go("ModifyBinaryDirs", { path: (wings) => made(wings.outside("/bin")) }),
+  ReadShellConfigurationFile: go("ReadShellConfigurationFile", { path: (wings) => made(`${wings.room()}/.bashrc`) }),
+  ReadSshInformation: go("ReadSshInformation", { path: (wings) => wings.outside("/home") }),
+  SystemProcsNetworkActivity: go("SystemProcsNetworkActivity", { name: "sha1sum" }),
+  WriteBelowBinaryDir: writeBelow("/bin"),
+  WriteBelowEtc: writeBelow("/etc"),
+  WriteBelowMonitoredDir: writeBelow("/lib"),
+  WriteBelowRoot: writeBelow("/root"),
+  WriteBelowRpmDatabase: writeBelow("/var/lib/rpm"),
 };
+
+// A file that is there before the scene.
+function made(path: string): string {
+  writeFileSync(path, "");
+  return path;
+}
 
 const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
   ContainerDriftDetectedChmod: go("ContainerDriftDetectedChmod"),
@@ -152,6 +171,7 @@ const CONTAINER: Record<string, (wings: Wings) => Line[]> = {
   ModifyContainerEntrypoint: go("ModifyContainerEntrypoint"),
   NetcatRemoteCodeExecutionInContainer: exec("nc", "-e", "/bin/sh", "example.com", 22),
   PacketSocketCreatedInContainer: go("PacketSocketCreatedInContainer"),
+  SystemUserInteractive: asDaemon(exec("login")), // on a machine, login has a rule of its own
   ReadEnvironmentVariableFromProcFiles: chain(["cat"], [["call", 257, CWD, "s/proc/self/environ", READ]]),
 };
 
@@ -182,6 +202,63 @@ const PLACES: readonly (readonly [Place, Record<string, (wings: Wings) => Line[]
   ["container without a seccomp profile", UNCONFINED],
 ];
 
+// Rules that the files switch off.
+const OFF: Readonly<Record<string, string>> = {
+  ContainerDriftDetectedChmod: "Container Drift Detected (chmod)",
+  ContainerDriftDetectedOpenCreate: "Container Drift Detected (open+create)",
+  CreateHiddenFilesOrDirectories: "Create Hidden Files or Directories",
+  InterpretedProcsInboundNetworkActivity: "Interpreted procs inbound network activity",
+  InterpretedProcsOutboundNetworkActivity: "Interpreted procs outbound network activity",
+  JavaProcessClassFileDownload: "Java Process Class File Download",
+  ModifyContainerEntrypoint: "Modify Container Entrypoint",
+  ReadShellConfigurationFile: "Read Shell Configuration File",
+};
+
+// Which rules beside its own an action fires in Falco too, since their conditions, as the official files have them, describe the same
+// deed. `isSameEvent`: with Falco's default, where the first rule that matches an event is the only one, it is not told.
+export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean; reason: string }>> = {
+  AddingSshKeysToAuthorizedKeys: {
+    rule: "Write below monitored dir",
+    isSameEvent: true,
+    reason: "monitored_directory holds user_ssh_directory",
+  },
+  ContactEC2InstanceMetadataServiceFromContainer: {
+    rule: "Contact cloud metadata service from container",
+    isSameEvent: true,
+    reason: "both ask for outbound and fd.sip 169.254.169.254 in a container",
+  },
+  DirectoryTraversalMonitoredFileRead: {
+    rule: "Read sensitive file untrusted",
+    isSameEvent: true,
+    reason: "the path joins to /etc/shadow, and fd.name is the joined one",
+  },
+  NetcatRemoteCodeExecutionInContainer: {
+    rule: "Launch Suspicious Network Tool in Container",
+    isSameEvent: true,
+    reason: "network_tool_binaries holds nc",
+  },
+  ReadSensitiveFileTrustedAfterStartup: {
+    rule: "Read sensitive file untrusted",
+    isSameEvent: true,
+    reason: "httpd is in server_procs, and in no list of readers that the other rule trusts",
+  },
+  ReadSshInformation: {
+    rule: "Write below monitored dir",
+    isSameEvent: true,
+    reason: "the file is opened O_RDWR below user_ssh_directory, which is monitored",
+  },
+  RunShellUntrusted: {
+    rule: "Web Server Spawned Shell",
+    isSameEvent: true,
+    reason: "httpd is a web server and a protected spawner of shells",
+  },
+  UnexpectedUDPTraffic: {
+    rule: "Launch Suspicious Network Tool on Host",
+    isSameEvent: false,
+    reason: "network_tool_binaries holds nc, and its exec is an event of its own",
+  },
+};
+
 export const ACTIONS: readonly Action[] = PLACES.flatMap(([place, scenes]) =>
-  Object.entries(scenes).map(([name, scene]) => ({ name, place, scene })),
+  Object.entries(scenes).map(([name, scene]) => ({ name, place, off: OFF[name] ?? null, scene })),
 );

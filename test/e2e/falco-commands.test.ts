@@ -137,6 +137,18 @@ test("imported rules run without their files, and can be changed in policy.yaml"
   assert.not.match(silent.stderr, "Read sensitive file");
 });
 
+test("of the official rules, four match nothing: those that docs/falco.md gives the reason of", async () => {
+  const files = ["falco_rules", "falco-incubating_rules", "falco-sandbox_rules"];
+  const rules = files.map((name) => join(FALCO, `rules/${name}.yaml`));
+  const out = join(scratch(), "all");
+  const imported = await vedette("policy", "import-falco", ...rules, "-o", "rules[].enable.rule=*", "--out", out);
+  assert.match(imported.stdout, ": 89 rules");
+  const names = /no event here can match: (.*)\n/.exec(imported.stderr)![1]!.split(", ");
+  assert.is(names.length, 4);
+  const docs = readFileSync(join(ROOT, "docs/falco.md"), "utf8");
+  for (const name of names) assert.match(docs, `  | ${name} | `);
+});
+
 test("import-falco leaves a folder alone in which there is something else", async () => {
   const { status, stderr } = await vedette("policy", "import-falco", RULES, "--out", FALCO);
   assert.is(status, 2);

@@ -3,7 +3,7 @@
 // each scene. Every process of a scene has SCENE=N in its environment, which the alerts are made to tell.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Task } from "../lab/task.js";
 import { buildFixture } from "./fixtures.js";
@@ -31,6 +31,7 @@ export const RULES = ["falco_rules", "falco-incubating_rules", "falco-sandbox_ru
 export class Wings {
   readonly folder = scratch();
   readonly #made = new Set<string>();
+  readonly #outside: string[] = [];
   #rooms = 0;
 
   constructor() {
@@ -51,6 +52,21 @@ export class Wings {
   // A name that nothing else has.
   unused(): string {
     return `eg-${this.folder.split("-").at(-1)}-${this.#rooms++}`;
+  }
+
+  // A path below a folder of the machine that nothing has; what is made of it is removed in the end.
+  outside(folder: string): string {
+    if (!existsSync(folder)) {
+      mkdirSync(folder);
+      this.#outside.push(folder);
+    }
+    const path = join(folder, this.unused());
+    this.#outside.push(path);
+    return path;
+  }
+
+  clear(): void {
+    for (const path of this.#outside.splice(0).reverse()) rmSync(path, { recursive: true, force: true });
   }
 
   // A folder for one scene to write in.

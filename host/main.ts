@@ -5,8 +5,8 @@
 import { report } from "./cli/failure.js";
 import { runProgram } from "./cli/program.js";
 
-try {
-  process.exitCode = await runProgram(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = report(error);
-}
+void runProgram(process.argv.slice(2))
+  .catch(report)
+  .then((status) => {
+    process.exitCode = status;
+  });

@@ -1,35 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host in a few files instead of some five hundred, modules and all: at a quarter of a CPU every file that Node looks up, opens
 // and compiles delays the start of a task. All of them lie in one folder, so that what is found beside an entry is found beside all.
-import { cpSync } from "node:fs";
+//
+//   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
+//   main.js     the same, by the name that the host has outside packages     cell-child.js, compile-child.js, *.cjs   processes and threads
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 import { ROOT } from "../paths.js";
+import { HOST_FILE } from "./start.js";
 
-/** What Node is started with, children too; by their names in build/js/host. */
-const ENTRIES = ["main", "engine/cell-child", "policy/compile-child"];
+const HOST = join(ROOT, "build/js/host");
+/** What Node is started with as a child; by their names in build/js/host. */
+const CHILDREN = ["engine/cell-child", "policy/compile-child"];
 /** The build has made one file of each thread already. */
 const THREADS = ["worker", "trial-worker"];
 /** Modules in CommonJS ask for Node's own by a function that modules in ESM have not. */
-const BANNER = 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
+const ESM_BANNER =
+  'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
+/** And ours ask for their own address, which CommonJS has as a path. */
+const CJS_BANNER = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;';
+/** Large, and asked for only by who sends alerts over HTTP: a file of its own, so that others need not keep its text in memory. */
+const APART = "undici";
+const apart: Plugin = {
+  name: "apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: new RegExp(`^${APART}$`) }, () => ({ path: `./${APART}.cjs`, external: true })),
+};
+const CACHE_MS_MAX = 60_000;
+
+const COMMON = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+const CJS = {
+  ...COMMON,
+  format: "cjs",
+  charset: "ascii",
+  define: { "import.meta.url": "moduleUrl" },
+  logOverride: { "empty-import-meta": "silent" }, // asked for in sources alone (engine/thread.ts)
+  banner: { js: CJS_BANNER },
+} as const satisfies BuildOptions;
 
 /** `external`: modules that the image does not have; who asks for them is told so then. */
 export async function bundleHost(to: string, external: readonly string[]): Promise<void> {
+  const missing = external.flatMap((name) => [name, `${name}/*`]);
+  // Imported, not an entry itself: so its line for the kernel, which a script cannot have, stays behind.
+  const entry = { contents: 'import "./main.js";', resolveDir: HOST };
+  await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [apart] });
+  await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(APART))], outfile: join(to, `${APART}.cjs`) });
   await build({
-    entryPoints: ENTRIES.map((name) => join(ROOT, "build/js/host", `${name}.js`)),
+    ...CJS,
+    entryPoints: [join(HOST, "fargate/start.js")],
+    outfile: join(to, "start.cjs"),
+    define: { ...CJS.define, IS_ENTRY: "true" },
+  });
+  writeFileSync(join(to, "main.js"), 'import "./start.cjs";\n');
+  await build({
+    ...COMMON,
+    entryPoints: CHILDREN.map((name) => join(HOST, `${name}.js`)),
     outdir: to,
     entryNames: "[name]",
     chunkNames: "part-[hash]",
-    bundle: true,
     splitting: true,
     format: "esm",
-    platform: "node",
-    target: "node20",
-    minifyWhitespace: true,
-    minifySyntax: true,
-    external: external.flatMap((name) => [name, `${name}/*`]),
-    banner: { js: BANNER },
-    logLevel: "warning",
+    external: missing,
+    banner: { js: ESM_BANNER },
   });
-  for (const name of THREADS) cpSync(join(ROOT, "build/js/host/engine", `${name}.cjs`), join(to, `${name}.cjs`));
+  for (const name of THREADS) cpSync(join(HOST, "engine", `${name}.cjs`), join(to, `${name}.cjs`));
+}
+
+/** Starts the host of a package once, policies and all, to keep what V8 has compiled. Without flags, as the image starts it. */
+export function keepCompiled(folder: string): void {
+  const scratch = mkdtempSync(join(tmpdir(), "vedette-package-"));
+  const { NODE_OPTIONS: _, ...environment } = process.env;
+  try {
+    execFileSync(process.execPath, [fileURLToPath(new URL("./code-cache.js", import.meta.url)), folder, scratch], {
+      env: environment,
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: CACHE_MS_MAX,
+    });
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
 }

@@ -4,7 +4,7 @@
 // and read only as far as it has the documented form. A container that is not in it yet (they start one after another)
 // is asked for again, not more often than once a second.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
-import { z } from "zod";
+import * as z from "zod";
 import type { ContainerFacts } from "../wire/container.js";
 
 export const METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4";

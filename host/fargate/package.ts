@@ -22,12 +22,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { parse } from "yaml";
 import { builtFile, PACK, ROOT } from "../paths.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
-import { parametersOf, readPolicyFile } from "../policy/policy-file.js";
-import { bundleHost } from "./bundle.js";
+import { POLICY_FILE, parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { plainJson } from "../policy/yaml.js";
+import { bundleHost, keepCompiled } from "./bundle.js";
 import { writeImage } from "./image-layout.js";
 import { HOST_COMMAND, VOLUME_PATH } from "./layout.js";
 
@@ -96,9 +98,10 @@ async function copyApp(app: string): Promise<void> {
   for (const path of ["package.json", "LICENSE", "build/capture.node"]) cpSync(join(ROOT, path), join(app, path));
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(join(app, "policies"));
+  keepCompiled(join(app, "build/js/host"));
 }
 
-/** policy.yaml and the compiled module; sources and tests stay here. */
+/** policy.yaml, as JSON, which is read sooner, and the compiled module; sources and tests stay here. */
 async function copyPolicies(to: string): Promise<void> {
   const compiler = new PolicyCompiler();
   try {
@@ -107,7 +110,8 @@ async function copyPolicies(to: string): Promise<void> {
       const file = readPolicyFile(folder).value;
       const target = join(to, folder.slice(PACK.length + 1));
       mkdirSync(target, { recursive: true });
-      cpSync(join(folder, "policy.yaml"), join(target, "policy.yaml"));
+      const text = readFileSync(join(folder, POLICY_FILE), "utf8");
+      writeFileSync(join(target, POLICY_FILE), plainJson(parse(text)));
       writeFileSync(
         join(target, MODULE_FILE),
         await compiler.compile(folder, { name: file.name, version: file.version, parameters: parametersOf(file) }),
@@ -123,13 +127,10 @@ function copyAgent(rootfs: string): void {
   cpSync(builtFile("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
 }
 
-/**
- * There is no shell and no env(1) in the image: the kernel itself reads this line, which takes one argument. A small young
- * generation keeps the host's memory down: what it makes is short-lived, and a task may have 512 MiB in all.
- */
+/** There is no shell and no env(1) in the image: the kernel itself reads the first line. Flags are none (start.ts says why). */
 function writeCommand(rootfs: string): void {
   const path = join(rootfs, HOST_COMMAND);
-  writeFileSync(path, '#!/bin/node --max-semi-space-size=1\nimport("/app/build/js/host/main.js");\n');
+  writeFileSync(path, '#!/bin/node\nrequire("/app/build/js/host/start.cjs");\n');
   chmodSync(path, 0o755);
 }
 

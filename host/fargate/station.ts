@@ -33,6 +33,8 @@ export interface StationOptions {
 
 /** How soon a judged batch is acknowledged. */
 const TURN_MS = 5;
+/** Half of what a host without agents' spools has: the sidecar of the smallest task stays under 100 MiB. */
+const RING_BYTES = 4 << 20;
 const ANY_USER = 0xffffffff;
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
@@ -51,6 +53,7 @@ export class Station {
   static async open(options: StationOptions): Promise<Station> {
     let station: Station | null = null;
     const capture = new Capture({
+      ringBytes: RING_BYTES,
       onWake: () => station?.onWake(),
       onHello: (hello) => station?.onHello(hello),
       onEnd: (end) => station?.onEnd(end),

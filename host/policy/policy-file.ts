@@ -8,7 +8,7 @@
 //     Read sensitive file: {enabled: true, priority: Error, exceptions: [{name: backup, fields: [proc.name], values: [[borg]]}]}
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../output/alert.js";

@@ -7,7 +7,7 @@
 //     - {name: No task credentials, deny: connect, to: [169.254.170.2/32], except: {programs: [/app/server]}, action: kill}
 //     - {name: No debuggers, deny: ptrace, mode: monitor}
 import { isIP, isIPv4 } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { ACTIONS, DENIES, MODES, type PreventRow } from "../engine/prevent-row.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../output/alert.js";

@@ -16,7 +16,7 @@ import {
 } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { reading } from "./readable.js";

@@ -12,7 +12,7 @@
 //       owner: 1000                    # user id that may ask for its status
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Tenancy } from "../engine/policy.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
 import { type PublicKey, readPublicKey } from "./signature.js";

@@ -12,7 +12,7 @@
 //       recording: may-3.rec                       # of `vedette record`, in the policy's folder, instead of events
 //       alerts: [Sensitive file read]
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { PRIORITIES } from "../output/alert.js";
 import type { ParameterValues } from "../wasm/settings.js";
 import { readTestRecording, type TestRecording } from "./test-recording.js";

@@ -4,7 +4,7 @@
 // cannot become a gigabyte.
 import { readFileSync, statSync } from "node:fs";
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
-import type { z } from "zod";
+import type * as z from "zod";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
@@ -37,21 +37,48 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
   } catch (error) {
     throw error instanceof VedetteError ? error : fail(0, `it cannot be read: ${reasonOf(error)}`);
   }
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const syntax = document.errors[0];
-  if (syntax !== undefined) throw fail(syntax.pos[0], syntax.message);
-  const wrong = (path: YamlPath, reason: string): VedetteError => fail(offsetOf(document.contents, path), reason);
-  let json: unknown;
-  try {
-    json = document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch (error) {
-    throw fail(0, (error as Error).message);
+  const parse = (): ReturnType<typeof parseDocument> => {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const syntax = document.errors[0];
+    if (syntax !== undefined) throw fail(syntax.pos[0], syntax.message);
+    return document;
+  };
+  let document: ReturnType<typeof parseDocument> | undefined;
+  const contents = (): Node | null => {
+    document ??= parse();
+    return document.contents;
+  };
+  const wrong = (path: YamlPath, reason: string): VedetteError => fail(offsetOf(contents(), path), reason);
+  const place = (path: YamlPath) => placeAt(offsetOf(contents(), path));
+  let json = readPlainJson(text);
+  if (json === undefined) {
+    document = parse();
+    try {
+      json = document.toJS({ maxAliasCount: ALIASES_MAX });
+    } catch (error) {
+      throw fail(0, (error as Error).message);
+    }
   }
   const parsed = schema.safeParse(json);
-  const place = (path: YamlPath) => placeAt(offsetOf(document.contents, path));
   if (parsed.success) return { value: parsed.data, wrong, place };
   const { path, reason } = firstIssue(parsed.error.issues);
   throw wrong(path, reason);
+}
+
+/** YAML that is read by JSON's parser, in a tenth of the time: the way the package's policies are written. */
+export function plainJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Undefined where a person wrote it, in JSON too: the long way knows of doubled keys. */
+function readPlainJson(text: string): unknown {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return plainJson(value) === text ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string } {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The custom section `vedette.policy`: JSON that says what a module is before any of it runs. It comes from whoever built the
 // module, so all of it is checked and bounded; names of events must be of this host's contract.
-import { z } from "zod";
+import * as z from "zod";
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../output/alert.js";

@@ -11,6 +11,7 @@ import { PACK } from "../../../host/paths.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
+import { plainJson } from "../../../host/policy/yaml.js";
 import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-load-"));
@@ -36,6 +37,16 @@ async function fault(run: () => unknown): Promise<VedetteError> {
 }
 
 const MODULE = assemble(HAND_WRITTEN, { ...METADATA, parameters: [{ name: "most", kind: "int", default: 3 }] });
+
+test("policy.yaml may be JSON, of a program or by hand: with the same answers, places and mistakes", async () => {
+  const file = { name: "hand-written", parameters: { most: { type: "int", default: 5 } } };
+  const load = (text: string) => loadPolicy(folder({ "policy.yaml": text, "policy.wasm": MODULE }));
+  for (const text of [plainJson(file), JSON.stringify(file)]) assert.equal((await load(text)).parameters, { most: 5 });
+  const wrong = await fault(() => load(plainJson({ ...file, colour: "red" })));
+  assert.match(wrong.message, /policy\.yaml:9:3: "colour" is not known here/);
+  const doubled = await fault(() => load('{"name": "one",\n "name": "two"}'));
+  assert.match(doubled.message, /policy\.yaml:2:2: Map keys must be unique/);
+});
 
 test("a folder of folders gives its policies in the order of their paths", () => {
   const found = findPolicies(PACK).map((path) => path.slice(PACK.length + 1));

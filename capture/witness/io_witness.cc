@@ -5,6 +5,7 @@
 #include <array>
 #include <cinttypes>
 #include <cstdio>
+#include <utility>
 
 namespace vedette {
 namespace {
@@ -115,6 +116,9 @@ std::optional<IoWitness::Mismatch> IoWitness::look_at(uint32_t tid, Thread& thre
   const std::optional<IoBytes> counted = kernel_.bytes(tid, thread.scope);
   if (!counted) return {};
   const IoBytes now = since(*counted, thread.base);
+  const bool too_much = thread.recorded.read > now.read || thread.recorded.written > now.written;
+  if (too_much && !std::exchange(thread.doubted, true)) return {};
+  thread.doubted = too_much;
   if (thread.recorded.read > now.read) return tell(tid, thread, "read", now.read, thread.recorded.read);
   if (thread.recorded.written > now.written) return tell(tid, thread, "written", now.written, thread.recorded.written);
   const IoBytes settled = thread.seen[1];  // on record by now, if the thread has moved since

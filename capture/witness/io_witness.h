@@ -11,7 +11,8 @@
 // recorded <= counted <= recorded + allowed, whenever the thread stands still and its ring is empty: at its end, and at exec,
 // where what the kernel has read of the new image is set apart. A thread that runs is looked at now and then: nothing can be
 // recorded that is not counted yet; and what was counted two looks ago is on record now if the count has moved since,
-// because a record comes before the next call. Calls that move no bytes, and sockets' send and recv, are not counted by the kernel.
+// because a record comes before the next call. What a look finds too much on record must be so at the next one too: a thread that
+// executes a program takes its leader's number a moment before we hear of it. Calls that move no bytes, and sockets' send and recv, are not counted by the kernel.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +61,7 @@ class IoWitness {
     IoBytes base = {};       // the kernel's count when ours was 0
     IoBytes seen[2] = {};    // since base: at the last look, and at the one before it
     IoScope scope = IoScope::Process;  // Thread once the process has had another, or a child
+    bool doubted = false;    // the last look found more on record than counted
     bool told = false;
   };
 

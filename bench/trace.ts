@@ -30,7 +30,7 @@ export interface TraceReport {
 
 const report: TraceReport = {
   calls: measureCalls(),
-  memory: await measureMemory(),
+  memory: (await measureMemory())[0]!,
   encoder: measured("encode-bench") as EncoderSpeed,
   drain: measured("drain-bench") as Record<string, number>,
   policies: await measurePolicies(POLICIES),

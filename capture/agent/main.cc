@@ -4,6 +4,7 @@
 // container's process 1. Read aloud:
 //
 //   parse - connect - find the program - launch it under the filter - trace until it has ended - deliver - end as it did
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -119,7 +120,15 @@ void end_after_root(void* context, int signal) {
   std::_Exit(128 + signal);
 }
 
+// Batches are large and come in bursts: their memory goes back to the kernel when they do (glibc would learn to keep it), and
+// the two threads share one heap.
+void keep_little_memory() {
+  (void)::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  (void)::mallopt(M_ARENA_MAX, 1);
+}
+
 int run(const Options& options) {
+  keep_little_memory();
   Signals signals;
   const Result<std::string> program = find_program(options.command[0]);
   if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));

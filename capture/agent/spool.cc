@@ -87,7 +87,10 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       due_ns_ = 0;
       return Wake::Due;
     }
-    if (idle_ns != 0 && now >= idle_ns) return Wake::Idle;
+    if (idle_ns != 0 && now >= idle_ns) {
+      spare_.clear();
+      return Wake::Idle;
+    }
     const uint64_t until = due_ns_ == 0 ? idle_ns : idle_ns == 0 ? due_ns_ : std::min(due_ns_, idle_ns);
     filled_.wait_for(lock, std::chrono::nanoseconds(until - now));
   }

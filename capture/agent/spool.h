@@ -65,7 +65,7 @@ class Spool {
   bool is_pressed() const { return pressed_.load(std::memory_order_relaxed); }
   // From here on nothing waits for room.
   void hurry();
-  // An emptied buffer, to be filled again.
+  // An emptied buffer, to be filled again: kept until nothing has come for a while.
   void recycle(std::vector<uint8_t> buffer);
   std::vector<uint8_t> fresh_buffer();
 

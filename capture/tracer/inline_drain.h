@@ -27,6 +27,7 @@ class InlineDrain {
   // than the stop.
   size_t busy() { return some(kBusyMax); }
   size_t one(RingSlot& slot);
+  std::span<RingSlot* const> slots() const { return slots_; }
   bool is_busy() const { return !slots_.empty(); }
   // The rings that were busy last, and perhaps some that were not.
   std::span<RingSlot* const> busiest() const { return {slots_.data(), std::min(slots_.size(), kBusyMax)}; }

@@ -28,6 +28,8 @@ struct RingSlot {
   uint64_t found = 0;      // bytes that waited when it was looked at last
   bool outgrown = false;   // its thread is to have a larger one
   bool stays = false;      // that has been tried
+  uint64_t looked_at = 0;  // its position when thrift last looked
+  uint8_t slow_looks = 0;  // in a row
   bool attached = false;
   bool damage_told = false;
 
@@ -43,10 +45,11 @@ struct MappedFile {
   bool is_guess = false;              // by inode alone: its build-id is compared when a call first traps there
   const NearSegment* near = nullptr;  // stubs attached
   uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
+  // A byte: a library has hundreds of sites, and each process its own state of them.
   struct SiteState {
-    uint8_t traps = 0;
-    bool patched = false;
-    bool dropped = false;  // cannot be patched here
+    uint8_t traps : 6 = 0;
+    bool patched : 1 = false;
+    bool dropped : 1 = false;  // cannot be patched here
   };
   std::vector<SiteState> sites = {};
 

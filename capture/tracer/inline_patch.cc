@@ -126,7 +126,8 @@ void InlinePatcher::revert(Task& task, InlineImage& image) {
   for (MappedFile& file : image.files) {
     for (size_t i = 0; i < file.sites.size(); ++i) {
       MappedFile::SiteState& state = file.sites[i];
-      if (std::exchange(state.patched, false)) {
+      if (state.patched) {
+        state.patched = false;
         for (const Patch& patch : file.near->stubs.stubs[i].patches) {
           (void)task.memory.write(file.bias + patch.address, &kBreakpoint, 1);
           (void)task.memory.write(file.bias + patch.address + 1, patch.before.data() + 1, patch.size - 1u);

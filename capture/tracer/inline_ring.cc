@@ -18,6 +18,8 @@ std::unique_ptr<Ring> Ring::create(size_t data_bytes) {
 void Ring::reset() {
   position_ = 0;
   seen_ = 0;
+  narrow_ = false;
+  whole_ = true;
   Context& context = this->context();
   context.head = 0;
   context.tail = 0;
@@ -26,6 +28,30 @@ void Ring::reset() {
   context.mask = data_bytes_ - 1;
   context.room = data_bytes_ - VEDETTE_RECORD_MAX;
   context.room_end = data_bytes_ - VEDETTE_RECORD_MAX;
+}
+
+bool Ring::give_back_loose() {
+  const uint64_t room_end = context().room_end.load(std::memory_order_acquire);
+  if (std::max(room_end, head()) > position_ + kNarrow) {
+    narrow();  // it was looking for room at that very moment
+    return false;
+  }
+  // What it can reach: [position, + kNarrow], and one record behind; that may go over the end of the data, into the slack.
+  const size_t from = position_ & (data_bytes_ - 1), to = from + kNarrow;
+  const size_t end = data_bytes_ + VEDETTE_RECORD_MAX;
+  const auto give = [&](size_t first, size_t last) { return segment_.give_back(VEDETTE_RING_DATA + first, last - first); };
+  const bool given = to < data_bytes_ ? give(0, from) && give(to + VEDETTE_RECORD_MAX, end)
+                                      : give(to - data_bytes_ + VEDETTE_RECORD_MAX, from);
+  if (!given) return false;
+  whole_ = false;
+  kept_from_ = position_;
+  return true;
+}
+
+void Ring::give_back_all() {
+  (void)segment_.give_back(VEDETTE_RING_DATA, segment_.bytes() - VEDETTE_RING_DATA);
+  whole_ = false;
+  kept_from_ = position_;
 }
 
 Ring::Next Ring::next(RecordCopy& copy) {

@@ -69,11 +69,28 @@ class Ring {
   // Of the oldest record that waits; for merging rings in order. Only a hint: the program may have written it.
   uint64_t next_exit_tsc() const;
   // The producer finds no room, so that its next call traps, until it is fed: for a stop that its thread would not have.
-  void starve() {
-    context().room.store(0, std::memory_order_relaxed);
-    context().room_end.store(0, std::memory_order_relaxed);
+  void starve() { set_room(0); }
+  void feed() {
+    narrow_ = false;
+    whole_ = true;
+    set_room(data_bytes_ - VEDETTE_RECORD_MAX);
   }
-  void feed() { context().room.store(data_bytes_ - VEDETTE_RECORD_MAX, std::memory_order_relaxed); }
+
+  // A slow thread needs no more room than a small ring's. It moves through all of the data nevertheless; what it has left
+  // behind is loose. Giving that back is safe once the thread has been seen in a system call, so not in the stub, at some time
+  // after the narrowing: from then on it knows of no more room. False: it knew of more, or the kernel will not.
+  void narrow() {
+    narrow_ = true;
+    set_room(kNarrow);
+  }
+  bool is_narrow() const { return narrow_; }
+  uint64_t loose_bytes() const { return whole_ ? data_bytes_ : position_ - kept_from_; }
+  bool give_back_loose();
+  // Of a ring without a thread.
+  void give_back_all();
+  // Bytes of data that it may fill.
+  size_t reach() const { return narrow_ ? kSmall : data_bytes_; }
+  uint64_t position() const { return position_; }
 
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }
@@ -86,6 +103,12 @@ class Ring {
   RingRecord current() const;
 
  private:
+  static constexpr uint64_t kNarrow = kSmall - VEDETTE_RECORD_MAX;
+  // Known to the producer when it next finds its room used up.
+  void set_room(uint64_t room) {
+    context().room.store(room, std::memory_order_relaxed);
+    context().room_end.store(0, std::memory_order_relaxed);
+  }
   struct Context {
     std::atomic<uint64_t> head, room_end, resume, in_flight, mask, reserved[3], tail, room;
   };
@@ -98,6 +121,9 @@ class Ring {
   size_t data_bytes_ = 0;
   uint64_t position_ = 0;  // read so far
   uint64_t seen_ = 0;      // head at the last look
+  bool narrow_ = false;
+  bool whole_ = true;        // all of it may have been touched
+  uint64_t kept_from_ = 0;   // what lies before was given back
 };
 
 }  // namespace vedette

@@ -80,7 +80,9 @@ void InlineTier::on_tick() {
   drain_.all();
   pace();
   context_->sink.on_tick();
-  if (context_->witness != nullptr) context_->doubt(context_->witness->look(monotonic_ns()));
+  const uint64_t now = monotonic_ns();
+  thrift_.look(drain_.slots(), now);
+  if (context_->witness != nullptr) context_->doubt(context_->witness->look(now));
 }
 
 void InlineTier::start_ticking() {
@@ -99,8 +101,8 @@ void InlineTier::pace() {
   for (RingSlot* slot : drain_.busiest()) {
     const uint64_t found = std::exchange(slot->found, 0);
     if (found == 0) continue;
-    const uint64_t half_full_us = ticker_.interval_us() * slot->ring->data_bytes() / 2 / found;
-    if (half_full_us < kSlowTickUs) outgrow(*slot);
+    const uint64_t half_full_us = ticker_.interval_us() * slot->ring->reach() / 2 / found;
+    if (half_full_us < kSlowTickUs) slot->ring->is_narrow() ? slot->ring->feed() : outgrow(*slot);
     wanted = std::min(wanted, half_full_us);
   }
   uint32_t interval = kFastTickUs;
@@ -331,6 +333,7 @@ std::unique_ptr<Ring> InlineTier::borrow_ring(size_t data_bytes) {
 
 void InlineTier::take_back(RingSlot& slot) {
   drain_.remove(slot);
+  if (slot.ring->data_bytes() > Ring::kSmall) slot.ring->give_back_all();
   if (spare_rings_.size() < kSpareRingsMax) spare_rings_.push_back(std::move(slot.ring));
 }
 

@@ -22,6 +22,7 @@
 #include "capture/tracer/inline_filter.h"
 #include "capture/tracer/inline_patch.h"
 #include "capture/tracer/inline_rescue.h"
+#include "capture/tracer/inline_thrift.h"
 #include "capture/tracer/inline_ticker.h"
 
 namespace vedette {
@@ -87,6 +88,7 @@ class InlineTier final : public Hooks, private RingHome {
   InlineRescue rescue_;
   std::unique_ptr<InlinePatcher> patcher_;
   InlineTicker ticker_;
+  InlineThrift thrift_;
   FileCache files_;
   std::map<std::string, std::shared_ptr<PatchableFile>> interpreters_;  // the last one met under each name
   std::vector<std::unique_ptr<Ring>> spare_rings_;

@@ -70,10 +70,11 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   MappedFile::SiteState& state = file->sites[*index];
   if (state.patched) {
     if (mine.slot == nullptr) return;
+    if (mine.slot->ring->is_narrow()) return mine.slot->ring->feed();
     if (++mine.slot->full >= kFullBeforeLarger && mine.slot->ring->data_bytes() < Ring::kLarge) mine.slot->outgrown = true;
     return ticker_.set_interval_us(kFastTickUs);
   }
-  if (state.traps < 255) ++state.traps;
+  if (state.traps < kTrapsBeforePatch) ++state.traps;
   const bool is_known = file->file->is_needed(*index);
   file->file->count_trap(*index);
   const Site& site = file->file->sites()[*index];
@@ -109,6 +110,7 @@ void InlineTier::grant(Task& task) {
     slot->last_tsc = 0;
     slot->full = 0;
     slot->outgrown = slot->stays = false;
+    slot->looked_at = slot->slow_looks = 0;
     slot->owner = task.tid;
     mine.slot = slot;
     (void)ptrace_set_thread_context(task.tid, slot->gs_base());

@@ -2,6 +2,7 @@
 #include "capture/tracer/segment.h"
 
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
 #include <unistd.h>
 
@@ -52,6 +53,13 @@ void Segment::swap(Segment& other) {
   std::swap(id_, other.id_);
   std::swap(bytes_, other.bytes_);
   std::swap(base_, other.base_);
+}
+
+// A hole in the segment itself: gone from all who have it attached (since Linux 3.1).
+bool Segment::give_back(size_t offset, size_t bytes) {
+  constexpr size_t kPage = 4096;
+  const size_t first = (offset + kPage - 1) & ~(kPage - 1), end = (offset + bytes) & ~(kPage - 1);
+  return first >= end || ::madvise(base_ + first, end - first, MADV_REMOVE) == 0;
 }
 
 unsigned Segment::attached() const {

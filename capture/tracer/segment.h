@@ -23,6 +23,8 @@ class Segment {
   int id() const { return id_; }
   size_t bytes() const { return bytes_; }
   std::byte* base() const { return base_; }
+  // Of these bytes the whole pages, which read as zeros from now on. False when the kernel will not.
+  bool give_back(size_t offset, size_t bytes);
   // Processes that have it attached, this one too.
   unsigned attached() const;
 

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
-import { hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
+import { agentOf, hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
 import { type Event, keptFolder, readEvents, summary, trace } from "./traces.js";
 
 const test = suite("inline scenarios");
@@ -259,25 +259,6 @@ test("a reader that is frozen: the program waits, and nothing is lost", async ()
   for (const type of ["pwrite", "pread", "sendto"])
     assert.is(of(events, type).filter((event) => Number(event["evt.arg.size"]) === 100).length, threads * rounds, type);
 });
-
-async function agentOf(host: number): Promise<number> {
-  for (;;) {
-    const children = readFileSync(`/proc/${host}/task/${host}/children`, "utf8").trim().split(" ");
-    const agent = children.find((pid) => pid !== "" && commandOf(pid).includes("vedette-capture"));
-    // It has launched its workload.
-    if (agent !== undefined && readFileSync(`/proc/${agent}/task/${agent}/children`, "utf8").trim() !== "")
-      return Number(agent);
-    await sleep(20);
-  }
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}
 
 // ------------------------------------------------------------------ little memory, few descriptors, no /dev/shm
 

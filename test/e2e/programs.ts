@@ -4,9 +4,10 @@
 // whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
 // watches it.
 import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const VEDETTE = [process.execPath, join(ROOT, "build/js/host/main.js")];
@@ -131,4 +132,23 @@ export function selected<T extends { name: string }>(rows: T[]): T[] {
   const names = (process.env.VEDETTE_TEST ?? "").split(",").filter((name) => name !== "");
   const chosen = rows.filter((row) => names.some((name) => row.name.includes(name)));
   return chosen.length > 0 ? chosen : rows;
+}
+
+// The agent that a `vedette` has started, once that has launched its workload.
+export async function agentOf(host: number): Promise<number> {
+  for (;;) {
+    const children = readFileSync(`/proc/${host}/task/${host}/children`, "utf8").trim().split(" ");
+    const agent = children.find((pid) => pid !== "" && commandOf(pid).includes("vedette-capture"));
+    if (agent !== undefined && readFileSync(`/proc/${agent}/task/${agent}/children`, "utf8").trim() !== "")
+      return Number(agent);
+    await sleep(20);
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
 }

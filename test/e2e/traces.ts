@@ -71,3 +71,13 @@ export function keptFolder(): string {
   mkdirSync(folder, { recursive: true });
   return folder;
 }
+
+// Resident bytes of each ring that an agent has made: `key shmid perms size cpid lpid nattch ... rss swap`. Its page and stubs
+// are for everybody to execute; rings are not.
+export function ringsOf(agent: number): number[] {
+  const lines = readFileSync("/proc/sysvipc/shm", "utf8").trim().split("\n").slice(1);
+  const segments = lines.map((line) => line.trim().split(/\s+/));
+  return segments
+    .filter((fields) => Number(fields[4]) === agent && fields[2]!.endsWith("666"))
+    .map((fields) => Number(fields.at(-2)));
+}

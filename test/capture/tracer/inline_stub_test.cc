@@ -12,8 +12,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "capture/tracer/inline_agent.h"
 #include "capture/tracer/inline_ring.h"
@@ -60,11 +62,11 @@ long address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 struct Agent {
   Segment page = make_agent_segment(kSnaplen, Integrity::Normal);
-  std::unique_ptr<Ring> ring = Ring::create(Ring::kSmall);
+  std::unique_ptr<Ring> ring;
   void* context = nullptr;
   RecordCopy copy;
 
-  Agent() {
+  explicit Agent(size_t ring_bytes = Ring::kSmall) : ring(Ring::create(ring_bytes)) {
     REQUIRE(page.is_open());
     REQUIRE(ring);
     REQUIRE(shmat(page.id(), reinterpret_cast<void*>(VEDETTE_AGENT_BASE), SHM_RDONLY | SHM_EXEC) ==
@@ -84,6 +86,12 @@ struct Agent {
     REQUIRE(ring->next(copy) == Ring::Next::Record);
     ring->release();
     return copy.record();
+  }
+  // Of the ring, as the kernel has them.
+  size_t resident_bytes() const {
+    std::vector<unsigned char> pages((ring->bytes() + 4095) / 4096);
+    REQUIRE(mincore(context, ring->bytes(), pages.data()) == 0);
+    return static_cast<size_t>(std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; })) * 4096;
   }
   bool empty() { return ring->next(copy) == Ring::Next::Empty; }
   std::string at(long address, size_t size) {
@@ -263,4 +271,55 @@ TEST_CASE("a scribbled ring is damaged, never followed") {
   }
   context->head = ~0ull;
   CHECK(agent.ring->next(agent.copy) == Ring::Next::Damaged);
+}
+
+TEST_CASE("a slow thread's ring has a small one's memory, wherever it stands, and loses no record") {
+  for (const size_t bytes : {Ring::kMiddle, Ring::kLarge}) {
+    Agent agent(bytes);
+    const int fd = open("/dev/null", O_WRONLY);
+    long mark = 0, taken = 0;
+    const auto write_one = [&] { call(SYS_write, fd, address("a slow thread's write"), 20 + mark % 60, ++mark); };
+    const auto take_one = [&] { CHECK(agent.take().args[3] == static_cast<uint64_t>(++taken)); };
+    for (size_t written = 0; written < 2 * bytes; written += 100) write_one(), take_one();
+    CHECK(agent.resident_bytes() > bytes);
+    agent.ring->narrow();
+    for (int round = 0; round < 400; ++round) {  // some times round
+      for (int i = 0; i < 50; ++i) write_one();
+      CHECK(agent.ring->give_back_loose());  // with records waiting
+      CHECK(agent.resident_bytes() <= 48u << 10);
+      for (int i = 0; i < 50; ++i) take_one();
+      CHECK(agent.ring->loose_bytes() >= 50 * VEDETTE_REC_CHUNKS);
+      CHECK(agent.empty());
+    }
+    agent.ring->feed();
+    for (size_t written = 0; written < bytes / 2; written += 100) write_one();
+    while (taken < mark) take_one();
+    CHECK(agent.empty());
+    close(fd);
+  }
+}
+
+TEST_CASE("a narrow ring is full where a small one is, and wide again when it is fed") {
+  Agent agent(Ring::kMiddle);
+  agent.ring->narrow();
+  const auto fill = [&] {
+    size_t records = 0;
+    for (uint64_t before = ~0ull; agent.ring->pending_bytes() != before; ++records) {
+      before = agent.ring->pending_bytes();
+      call(SYS_lseek, -1, 0, 0);
+    }
+    return records * VEDETTE_REC_CHUNKS;
+  };
+  CHECK(fill() < Ring::kSmall);
+  agent.ring->feed();
+  CHECK(fill() > Ring::kMiddle / 2);
+}
+
+TEST_CASE("what a thread may still reach is not given back") {
+  Agent agent(Ring::kMiddle);
+  for (int i = 0; i < 1000; ++i) call(SYS_lseek, -1, i, 0);
+  agent.ring->narrow();
+  CHECK_FALSE(agent.ring->give_back_loose());  // 80,000 bytes wait
+  for (int i = 0; i < 1000; ++i) CHECK(agent.take().args[1] == static_cast<uint64_t>(i));
+  CHECK(agent.ring->give_back_loose());
 }

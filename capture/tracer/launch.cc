@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "capture/kernel/ptrace.h"
@@ -41,12 +42,21 @@ void reap(Tid tid) {
   }
 }
 
-// A tracer is told of stops even when it asks for ends only; the child may be stopped at its execve already.
-bool has_ended(Tid tid) {
+// How it has stopped or ended, and none of it taken: what comes after the filter is the loop's.
+std::optional<WaitStatus> news_of(Tid tid) {
   siginfo_t info{};
-  const int answer = ::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
-  if (answer < 0 || info.si_pid != tid.get()) return false;
-  return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+  const int answer =
+      ::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL);
+  if (answer < 0 || info.si_pid != tid.get()) return std::nullopt;
+  if (info.si_code == CLD_EXITED) return WaitStatus(info.si_status << 8);
+  if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) return WaitStatus(info.si_status << 8 | 0x7f);
+  return WaitStatus(info.si_status);
+}
+
+// A stop before the filter stands: SIGSTOP, which no mask holds back, with the stop of the group that follows, or a kill.
+void let_go_on(Tid tid, WaitStatus stop) {
+  if (stop.is_group_stop()) return void(ptrace_resume(tid, Resume::Listen));
+  (void)ptrace_resume(tid, Resume::Run, stop.event() == 0 ? stop.stop_signal() : 0);
 }
 
 }  // namespace
@@ -122,9 +132,15 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
     return false;
   }
   shared_->go = true;
-  while (shared_->listener < 0 && shared_->error == 0) {
-    errno = EINTR;
-    if (has_ended(launched.tid)) fail(LaunchStep::Filter);
+  for (;;) {
+    const std::optional<WaitStatus> news = news_of(launched.tid);
+    if (shared_->listener >= 0 || shared_->error != 0) break;
+    if (news && news->is_over()) {
+      errno = EINTR;
+      fail(LaunchStep::Filter);
+    } else if (news) {
+      let_go_on(launched.tid, *news);
+    }
     ::sched_yield();
   }
   if (shared_->error != 0) {
@@ -142,7 +158,6 @@ void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) 
     if (::getppid() != shared_->agent) ::_exit(125);  // killed before it could trace us
     ::sched_yield();
   }
-  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask_, nullptr, kKernelMaskBytes);
   const Result<InstalledFilter> installed = install_filter(filter, wait_killable);
   if (!installed) {
     shared_->step = LaunchStep::Filter;
@@ -151,6 +166,8 @@ void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) 
   }
   shared_->no_new_privs = installed->set_no_new_privs;
   shared_->listener = installed->listener;
+  // Not sooner: a signal that ends or stops us is the loop's to hear of, and it begins once the listener is there.
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask_, nullptr, kKernelMaskBytes);
   ::syscall(SYS_execve, program_.c_str(), argv_.data(), environ);
   shared_->step = LaunchStep::Execute;
   shared_->error = errno;

@@ -4,7 +4,7 @@
 // carry it through a filter that already traps. exec gives it a table of its own, without our close-on-exec ones.
 //
 //   us     find the program - clone ------- seize ------------------------ wait for stops
-//   child                          \ wait --------- mask - filter - execve (the first traced call)
+//   child                          \ wait --------- filter - mask - execve (the first traced call)
 //
 // Everything else that a program inherits is what we were given: environment, working directory, limits, process group,
 // session, terminal, signal dispositions and mask.

@@ -4,11 +4,17 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
 
 #include "capture/kernel/filter.h"
 #include "capture/kernel/ptrace.h"
@@ -65,7 +71,11 @@ int run_to_end(Tid tid, WaitStatus& status) {
     status = WaitStatus(raw);
     if (status.is_over()) break;
     stops += status.event() == PTRACE_EVENT_SECCOMP;
-    (void)ptrace_resume(tid, Resume::Run);
+    if (status.is_group_stop()) {
+      (void)ptrace_resume(tid, Resume::Listen);
+    } else {
+      (void)ptrace_resume(tid, Resume::Run, status.event() == 0 ? status.stop_signal() : 0);
+    }
   }
   return stops;
 }
@@ -88,6 +98,53 @@ TEST_CASE("a launched program stops at its exec first, every time, and ends as i
     CHECK(launched.listener.is_open());
     CHECK_FALSE(launch.failed());
     REQUIRE(status.shell_status() == 7);
+  }
+}
+
+namespace {
+
+// Signals our next child as soon as there is one, as a terminal or a `timeout` does that signals the whole group.
+void signal_next_child(std::span<const int> signals, const std::atomic<bool>& is_over) {
+  const std::string list = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
+  while (!is_over) {
+    std::ifstream children(list);
+    pid_t child = 0;
+    if (!(children >> child)) continue;
+    for (const int signal : signals) ::kill(child, signal);
+    return;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a signal that comes before the filter stands is delivered, and the launch goes on") {
+  struct Row {
+    std::vector<int> signals;
+    int shell_status;
+  };
+  for (const Row& row : {Row{{SIGHUP}, 128 + SIGHUP}, Row{{SIGSTOP, SIGCONT}, 7}, Row{{SIGCONT}, 7}}) {
+    for (int i = 0; i < 20; ++i) {
+      CAPTURE(row.signals[0]);
+      // As the agent has it: blocked while we launch, and not blocked for the program.
+      sigset_t blocked, former;
+      ::sigfillset(&blocked);
+      ::pthread_sigmask(SIG_BLOCK, &blocked, &former);
+      Launch launch({const_cast<char*>("sh"), const_cast<char*>("-c"), const_cast<char*>("exit 7")}, "/bin/sh", 0);
+      Launched launched;
+      std::atomic<bool> is_over = false;
+      std::thread sender([&] { signal_next_child(row.signals, is_over); });
+      const bool started = launch.start(kExecFilter, false, launched);
+      is_over = !started;
+      sender.join();
+      ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
+      if (!started) {
+        MESSAGE("skipped: launching under ptrace and seccomp is not allowed here");
+        return;
+      }
+      WaitStatus status;
+      (void)run_to_end(launched.tid, status);
+      REQUIRE(status.shell_status() == row.shell_status);
+    }
   }
 }
 

@@ -33,7 +33,7 @@ evt.arg text [key]: one argument as a text, by name or position
 evt.rawarg arg [key]: one argument as its own type, by name
 evt.info text: for most events, the same as evt.args
 evt.buffer bytes: bytes read or written, cut at --snaplen
-evt.buflen int: size of the bytes read or written
+evt.buflen int: how many bytes were read or written
 evt.res text: SUCCESS, or the name of the error
 evt.rawres int: return value of the call, or minus the error
 evt.failed bool: whether the call failed
@@ -55,14 +55,14 @@ evt.count.exit int: 1, since every event is a return
 -evt.count.threadinfo int: 1 for thread statistics
 -evt.around int [key]: 1 near a given time
 -evt.abspath text [key?]: absolute path of the call's path argument
--evt.buflen.in int: size of what was read
--evt.buflen.out int: size of what was written
--evt.buflen.file int: size of file transfers
--evt.buflen.file.in int: size of what was read from a file
--evt.buflen.file.out int: size of what was written to a file
--evt.buflen.net int: size of socket transfers
--evt.buflen.net.in int: size of what was read from a socket
--evt.buflen.net.out int: size of what was written to a socket
+evt.buflen.in int: size of what was read
+evt.buflen.out int: size of what was written
+evt.buflen.file int: size of file transfers
+evt.buflen.file.in int: size of what was read from a file
+evt.buflen.file.out int: size of what was written to a file
+evt.buflen.net int: size of socket transfers
+evt.buflen.net.in int: size of what was read from a socket
+evt.buflen.net.out int: size of what was written to a socket
 evt.is_open_read bool: whether a file is opened for reading
 evt.is_open_write bool: whether a file is opened for writing
 evt.is_open_exec bool: whether a file is created executable

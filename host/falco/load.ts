@@ -77,6 +77,7 @@ class Compilation {
   private readonly lists: Map<string, ExpandedList>;
   private readonly macros = new Map<string, Macro>();
   private readonly statics: Statics;
+  private isDirectionTold = false;
 
   constructor(
     private readonly collector: Collector,
@@ -150,6 +151,7 @@ class Compilation {
     const output = withExtras(rule.output.replaceAll("%container.info", ""), rule, extras);
     const complaint = outputComplaint(output, this.statics);
     if (complaint === null) {
+      if (output.includes("evt.dir")) this.warnOfDirection(rule);
       const fields = fieldsOf(output, rule, extras, this.statics);
       for (const { name, format } of fields) this.checkField(rule, format ?? `%${name}`);
       return { output: withStatics(output, this.statics), fields };
@@ -157,6 +159,13 @@ class Compilation {
     if (!rule.skipIfUnknownFilter) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
     this.result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
     return null;
+  }
+
+  private warnOfDirection(rule: RuleItem): void {
+    if (this.isDirectionTold) return;
+    this.isDirectionTold = true;
+    const complaint = "usage of deprecated field 'evt.dir' has been detected in the rule output";
+    this.result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.outputContext);
   }
 
   private checkField(rule: RuleItem, format: string): void {

@@ -109,6 +109,12 @@ test("check gives Falco's JSON, and exit status 1 for what cannot be loaded", as
   assert.match(bad.stdout, '"code":"LOAD_ERR_COMPILE_OUTPUT"');
 });
 
+test("a folder without rules is told of", async () => {
+  const { status, stderr } = await vedette("policy", "check", "--falco", scratch());
+  assert.is(status, 1);
+  assert.match(stderr, "there is no file of rules in it. [VEDETTE_FALCO_RULES]");
+});
+
 test("rules that cannot be loaded keep the workload from starting", async () => {
   const rules = join(FALCO, "fixtures/InvalidRuleOutput.yaml");
   const { status, stdout, stderr } = await vedette("run", "--falco-rules", rules, "--", "echo", "started");

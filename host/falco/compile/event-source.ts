@@ -2,6 +2,7 @@
 // Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is settled by the type of
 // the event alone: whether it is a read, which parameter holds the payload.
 import type { EventType, Field } from "../../../build/generated/events.js";
+import { SIZES } from "../../wire/fields/evt.js";
 import { PATHS } from "../../wire/fields/fs.js";
 import { isSpan } from "../../wire/layout.js";
 import { type FieldUse, kStaticName } from "../fields.js";
@@ -100,18 +101,7 @@ const kRows: Record<string, (asked: Asked) => Source> = {
     const param = payloadOf(event);
     return param ? rawSpan(event, param) : kNone;
   },
-  "evt.buflen": ({ event }) => {
-    const param = payloadOf(event);
-    if (!param) return kNone;
-    const span = rawSpan(event, param);
-    return int("buflen", (f) => [
-      "block",
-      f.label(),
-      "i64",
-      ...span.make(f),
-      select(["i64.extend_i32_u", get(kL)], i64(kAbsent), ["i32.ge_s", get(kL), 0]),
-    ]);
-  },
+  ...Object.fromEntries(Object.keys(SIZES).map((name) => [name, (asked: Asked) => sizeSource(name, asked)])),
   "evt.res": ({ program }) =>
     namesSource(program, {
       key: "event res",
@@ -154,6 +144,19 @@ const kRows: Record<string, (asked: Asked) => Source> = {
     return bool("ismain", (f) => ["i64.eq", ["i64.load32_u", 16, get("$rec")], pid.value(f)]);
   },
 };
+
+// evt.buflen and its kind: the result of a read or a write.
+function sizeSource(name: string, { program, event }: Asked): Source {
+  const { events, chars } = SIZES[name]!;
+  const type = descriptorSource(program, "fd.typechar", kOwnDescriptor);
+  if (!events.has(event.name) || type?.kind !== "names") return kNone;
+  const isMeant = (f: FuncContext): Tree => {
+    if (chars === null) return ["i64.ne", type.value(f), i64(kAbsent)];
+    const isChar = [...chars].map((char): Tree => ["i64.eq", type.value(f), i64(BigInt(char.charCodeAt(0)))]);
+    return isChar.reduce((a, b) => ["i32.or", a, b]);
+  };
+  return int(name, (f) => select(result(), i64(kAbsent), and(["i64.ge_s", result(), i64(0)], isMeant(f))));
+}
 
 // fs.path.*: nothing where the call failed.
 function pathSource(program: Program, event: EventType, of: keyof typeof PATHS, isRaw: boolean): Source {

@@ -3,11 +3,12 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { EVENTS } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
+import { typeCharOf } from "../descriptor.js";
 import type { FieldGetter, FieldRows } from "../fields.js";
 import { EVENT_OF_NAME, RecordFlag } from "../layout.js";
 import { errnoName } from "../names.js";
 import { PerEvent } from "../per-event.js";
-import { eventOf, flagsOf, latencyOf, numberOf, resultOf, tierOf, timeOf, typeOf } from "../record.js";
+import { descriptorAt, eventOf, flagsOf, latencyOf, numberOf, resultOf, tierOf, timeOf, typeOf } from "../record.js";
 import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
 import { clockText, dateClockText, isoText } from "../time.js";
 import type { Value } from "../value.js";
@@ -56,6 +57,29 @@ const WRITES = new Set(
   ),
 );
 const OPENS = new Set("open openat openat2 open_by_handle_at".split(" "));
+
+/** Fields for the bytes that a call moved: which calls and which descriptors, by fd.typechar, each speaks of. */
+export const SIZES: Readonly<Record<string, { readonly events: ReadonlySet<string>; readonly chars: string | null }>> =
+  {
+    "evt.buflen": { events: new Set([...READS, ...WRITES]), chars: null },
+    "evt.buflen.in": { events: READS, chars: null },
+    "evt.buflen.out": { events: WRITES, chars: null },
+    "evt.buflen.file": { events: new Set([...READS, ...WRITES]), chars: "f" },
+    "evt.buflen.file.in": { events: READS, chars: "f" },
+    "evt.buflen.file.out": { events: WRITES, chars: "f" },
+    "evt.buflen.net": { events: new Set([...READS, ...WRITES]), chars: "46" },
+    "evt.buflen.net.in": { events: READS, chars: "46" },
+    "evt.buflen.net.out": { events: WRITES, chars: "46" },
+  };
+
+/** The result, not the size of what was captured; nothing where the call failed or its descriptor is not known. */
+function sizeGetter({ events, chars }: (typeof SIZES)[string]): FieldGetter {
+  return (batch, at) => {
+    const [size, char] = [resultOf(batch, at), typeCharOf(batch, descriptorAt(batch, at))];
+    const isMeant = events.has(eventOf(batch, at).name) && char !== null && (chars?.includes(char) ?? true);
+    return isMeant && size !== null && size >= 0 ? size : null;
+  };
+}
 
 const isRead = (batch: Batch, at: number): boolean => READS.has(eventOf(batch, at).name);
 const isWrite = (batch: Batch, at: number): boolean => WRITES.has(eventOf(batch, at).name);
@@ -137,9 +161,7 @@ export const EVT_FIELDS: FieldRows = {
       };
     }),
   },
-  "evt.buflen": {
-    get: byParameter(payloadOf, (_event, param) => (batch, at) => paramBytes(param)(batch, at)?.length ?? null),
-  },
+  ...Object.fromEntries(Object.entries(SIZES).map(([name, size]) => [name, { get: sizeGetter(size) }])),
   "evt.res": { get: result },
   "evt.rawres": { get: resultOf },
   "evt.failed": { get: isFailed },

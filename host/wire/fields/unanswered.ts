@@ -6,8 +6,7 @@ import type { FieldRow, FieldRows } from "../fields.js";
 const NAMES = `
 evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.deltatime.ns evt.outputtime evt.cpu evt.is_wait
 evt.wait_latency evt.is_syslog evt.count.error.file evt.count.error.net evt.count.error.memory evt.count.error.other
-evt.count.procinfo evt.count.threadinfo evt.around[ evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in
-evt.buflen.file.out evt.buflen.net evt.buflen.net.in evt.buflen.net.out evt.plugininfo evt.latency.human evt.category evt.abspath[
+evt.count.procinfo evt.count.threadinfo evt.around[ evt.plugininfo evt.latency.human evt.category evt.abspath[
 evt.hostname
 
 proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts proc.fdopencount proc.fdusage proc.vmsize proc.vmrss proc.vmswap

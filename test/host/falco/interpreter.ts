@@ -266,7 +266,7 @@ function fieldValues(field: FieldOperand, { batch, at }: Event): Plain[] {
   const use = findField(field.name, field.arg);
   if (use.type === "bytes") return payload(batch, at);
   // fd.net and its like are the addresses that fd.ip has.
-  const getter = fieldValue(use.text.replace(/net$/, "ip"));
+  const getter = fieldValue(use.text.replace(/^(fd\..*)net$/, "$1ip"));
   const value = getter?.(batch, at) ?? null;
   const list: readonly Value[] = Array.isArray(value) ? value : [value];
   return list.filter((v) => v !== null).map(plain);

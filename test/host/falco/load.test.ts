@@ -34,6 +34,11 @@ for (const [output, complaint] of [
   ["100%% sure", "invalid formatting token"],
   ["%toupper(proc.name", "invalid formatting token toupper(proc.name"],
   ["%upper(proc.name)", "invalid formatting token upper(proc.name)"],
+  ["%join(proc.args)", "invalid formatting token join(proc.args)"],
+  ["%join('-', proc.name)", "invalid formatting token join('-',"],
+  ["%concat(proc.name)", "invalid formatting token concat(proc.name)"],
+  ["%toupper(evt.num)", "invalid formatting token toupper(evt.num)"],
+  ["%static.team", "invalid formatting token static.team"],
 ] as const) {
   test(`the output ${output} is LOAD_ERR_COMPILE_OUTPUT`, () => {
     const error = loadText(rule("evt.type=open").replace("output: o", `output: "${output}"`)).results[0]!.errors[0];
@@ -42,11 +47,24 @@ for (const [output, complaint] of [
   });
 }
 
-for (const output of ["%fd.names", "%20proc.name", "%toupper( basename( fd.name ) )", "%proc.aname[2]!"]) {
+for (const output of [
+  "%fd.names",
+  "%20proc.name",
+  "%toupper( basename( fd.name ) )",
+  "%proc.aname[2]!",
+  "%join(', ', proc.args)",
+  "%concat(proc.name, ' in ', toupper(proc.cwd))",
+  "%getopt(proc.args, 'n:')[n]",
+]) {
   test(`the output ${output} loads`, () => {
     assert.ok(loadText(rule("evt.type=open").replace("output: o", `output: "${output}"`)).ok);
   });
 }
+
+test("evt.dir in outputs is a deprecated item, told once", () => {
+  const two = ["r", "s"].map((name) => rule("evt.type=open", "", name).replace("output: o", "output: '%evt.dir'"));
+  assert.equal(codesOf(loadText(two.join("\n"))), ["LOAD_DEPRECATED_ITEM"]);
+});
 
 const kErrors: [string, string, string, string][] = [
   ["a text that is not YAML", "- a: [", "LOAD_ERR_YAML_PARSE", ""],

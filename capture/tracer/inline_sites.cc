@@ -6,9 +6,12 @@
 #include "capture/tracer/inline_sites.h"
 
 #include <algorithm>
+#include <array>
+#include <bitset>
 #include <map>
 #include <unordered_map>
 
+#include "capture/tracer/inline_calls.h"
 #include "capture/tracer/inline_decode.h"
 
 namespace vedette {
@@ -176,19 +179,56 @@ std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image) {
   return pairs;
 }
 
-// Every rel32 of the code that leads where `wanted` says: `found(target, address of the instruction's opcode)`.
-template <typename Wanted, typename Found>
-void scan_rel32(FileView file, const ElfImage& image, Wanted wanted, Found found) {
+// `mov $nr,%eax` right before it, by bytes alone: misread, a hot call stays traced, and that is all. Three of four sites of a libc
+// go this way, and decoding their functions took two thirds of the search. Not where the opcode may be something else: of
+// another register (a REX prefix before it), or a displacement (of a `mov`, an operation or a multiplication with a number).
+bool is_cold(FileView file, const ElfImage& image, uint64_t address) {
+  constexpr uint64_t kBefore = 3, kLoadSize = 5;
+  const Stretch code = stretch(file, image, address - kLoadSize - kBefore, address);
+  if (code.size != kLoadSize + kBefore || code.bytes[kBefore] != 0xb8) return false;
+  if ((code.bytes[kBefore - 1] & 0xf1) == 0x41) return false;
+  for (size_t i = 0; i < kBefore; ++i) {
+    if (code.bytes[i] == 0xc7 || code.bytes[i] == 0x81 || code.bytes[i] == 0x69) return false;
+  }
+  uint32_t nr;
+  memcpy(&nr, code.bytes + kBefore + 1, sizeof nr);
+  return !inline_shape(nr, Integrity::Normal);
+}
+
+// Addresses by their block of 16 bytes, a bit for all blocks of one remainder: says no to nearly all that are not there.
+class Blocks {
+ public:
+  void add(uint64_t from, uint64_t to) {
+    for (uint64_t block = from / kBytes; block <= to / kBytes; ++block) bits_.set(block % kBits);
+  }
+  bool may_hold(uint64_t address) const { return bits_[address / kBytes % kBits]; }
+
+ private:
+  static constexpr uint64_t kBytes = 16;
+  static constexpr size_t kBits = 1 << 17;
+  std::bitset<kBits> bits_;
+};
+
+constexpr auto kMayBranch = [] {
+  std::array<bool, 256> may{};
+  may[0xe8] = may[0xe9] = true;
+  for (unsigned byte = 0x80; byte < 0x90; ++byte) may[byte] = true;
+  return may;
+}();
+
+// Every rel32 of the code that leads into one of the blocks: `found(target, address of the instruction's opcode)`.
+template <typename Found>
+void scan_rel32(FileView file, const ElfImage& image, const Blocks& wanted, Found found) {
   for (const CodeSegment& segment : image.code) {
     const uint8_t* bytes = file.data() + segment.offset;
     for (size_t i = 0; i + 5 <= segment.size; ++i) {
-      const bool plain = bytes[i] == 0xe8 || bytes[i] == 0xe9;
-      const bool condition = (bytes[i] & 0xf0) == 0x80 && i > 0 && bytes[i - 1] == 0x0f;
-      if (!plain && !condition) continue;
+      if (!kMayBranch[bytes[i]]) continue;
+      const bool plain = bytes[i] >= 0xe8;
+      if (!plain && (i == 0 || bytes[i - 1] != 0x0f)) continue;
       int32_t distance;
       memcpy(&distance, bytes + i + 1, sizeof distance);
       const uint64_t target = segment.address + i + 5 + static_cast<uint64_t>(int64_t{distance});
-      if (wanted(target)) found(target, segment.address + i, plain);
+      if (wanted.may_hold(target)) found(target, segment.address + i, plain);
     }
   }
 }
@@ -202,36 +242,32 @@ bool is_instruction(FileView file, const ElfImage& image, uint64_t address) {
   return std::any_of(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
 }
 
-void find_callers(FileView file, const ElfImage& image, std::vector<Site>& sites) {
-  std::unordered_map<uint64_t, Site*> wanted;
+// What the rest of the file has to say: who calls the functions whose callers are wanted, who branches into windows.
+void look_at_branches(FileView file, const ElfImage& image, std::vector<Site>& sites) {
+  std::unordered_map<uint64_t, Site*> called;  // by their function
+  std::map<uint64_t, Site*> windows;           // of several instructions, by their syscall
+  Blocks blocks;
   for (Site& site : sites) {
-    if (site.refusal == Refusal::NoWindow && site.start != 0) {
+    if (site.patchable() && site.moved_count > 1) {
+      windows[site.syscall] = &site;
+      blocks.add(site.start, site.syscall);
+    } else if (site.refusal == Refusal::NoWindow && site.start != 0) {
       const auto function = image.function_at(site.syscall);
-      if (function) wanted[function->start] = &site;
+      if (!function) continue;
+      called[function->start] = &site;
+      blocks.add(function->start, function->start);
     }
   }
-  if (wanted.empty()) return;
-  scan_rel32(file, image, [&](uint64_t target) { return wanted.contains(target); },
-             [&](uint64_t target, uint64_t address, bool plain) {
-               if (plain && is_instruction(file, image, address)) wanted[target]->callers.push_back(address);
-             });
+  if (called.empty() && windows.empty()) return;
+  scan_rel32(file, image, blocks, [&](uint64_t target, uint64_t address, bool plain) {
+    const auto window = windows.upper_bound(target);
+    if (window != windows.end() && target > window->second->start) window->second->refusal = Refusal::BranchInto;
+    const auto callee = plain ? called.find(target) : called.end();
+    if (callee != called.end() && is_instruction(file, image, address)) callee->second->callers.push_back(address);
+  });
   for (Site& site : sites) {
     if (site.by_callers()) site.refusal = Refusal::None;
   }
-}
-
-void refuse_far_branches(FileView file, const ElfImage& image, std::vector<Site>& sites) {
-  std::map<uint64_t, Site*> windows;  // by their syscall
-  for (Site& site : sites) {
-    if (site.patchable() && site.moved_count > 1) windows[site.syscall] = &site;
-  }
-  if (windows.empty()) return;
-  const auto inside = [&windows](uint64_t target) -> Site* {
-    const auto at = windows.upper_bound(target);
-    return at != windows.end() && target > at->second->start ? at->second : nullptr;
-  };
-  scan_rel32(file, image, [&](uint64_t target) { return inside(target) != nullptr; },
-             [&](uint64_t target, uint64_t, bool) { inside(target)->refusal = Refusal::BranchInto; });
 }
 
 }  // namespace
@@ -241,6 +277,11 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
   Code code;
   uint64_t decoded = ~0ull;  // start of the function in `code`
   for (const uint64_t address : raw_pairs(file, image)) {
+    if (is_cold(file, image, address)) {
+      sites.emplace_back().syscall = address;
+      sites.back().refusal = Refusal::Cold;
+      continue;
+    }
     const auto function = image.function_at(address);
     if (!function || function->end - function->start > kFunctionMax) {
       if (converge(file, image, address, code)) {
@@ -266,14 +307,13 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
       sites.back().refusal = Refusal::Misread;
     }
   }
-  refuse_far_branches(file, image, sites);
-  find_callers(file, image, sites);
+  look_at_branches(file, image, sites);
   return sites;
 }
 
 std::string_view name_of(Refusal refusal) {
   static constexpr std::string_view kNames[] = {"the file changed, or no room for stubs", "no boundary", "misread", "no window", "control flow in the window",
-                                                "branch into the window", "jump table", "flags live", "not movable"};
+                                                "branch into the window", "jump table", "flags live", "not movable", "cold"};
   static_assert(std::size(kNames) == static_cast<size_t>(Refusal::Count));
   return kNames[static_cast<size_t>(refusal)];
 }

@@ -9,7 +9,7 @@
 //
 // A site must be proven: decoding forward from a function start that the file vouches for must meet exactly it; without any
 // start, decoding from every byte before it must end in the same instructions. What cannot be proven or moved is refused,
-// with the reason, and stays in the trace tier.
+// with the reason, and stays in the trace tier; what is seen to make a call that is never recorded inline is not even decoded.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ enum class Refusal : uint8_t {
   JumpTable,      // the function jumps through a table, and the window holds several instructions
   FlagsLive,      // the code behind the syscall reads flags that the stub spoils
   NotMovable,     // an instruction of the window cannot run elsewhere
+  Cold,           // the bytes before it say a number that is not recorded inline: not looked at
   Count
 };
 std::string_view name_of(Refusal refusal);

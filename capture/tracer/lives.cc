@@ -51,7 +51,7 @@ void Lives::on_forked(Task& parent, int event) {
     return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
   }
   const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
-  if (!exists(child_tid)) {  // killed, and its end already heard, before this
+  if (context_.tasks.may_have_ended(child_tid) && !exists(child_tid)) {  // killed, and its end already heard, before this
     context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
     context_.state.on_thread_exit(number(child_tid));
     return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
@@ -232,7 +232,8 @@ void Lives::hear_witness(const Task& task) {
 void Lives::on_ended(Tid tid, WaitStatus status) {
   Task* task = context_.tasks.find(tid);
   if (task == nullptr) {
-    context_.tasks.take_stray(tid);  // or an orphan that pid 1 has to reap: nothing of ours
+    context_.tasks.take_stray(tid);
+    context_.tasks.end_unknown(tid);  // or an orphan that pid 1 has to reap: nothing of ours
   } else {
     const bool launched = task->phase != Phase::Launching;
     const bool was_leader = task->is_leader();

@@ -6,6 +6,7 @@
 namespace vedette {
 namespace {
 
+constexpr size_t kEndedUnknownMax = 1024;  // orphans that a pid 1 has reaped, most of them
 constexpr size_t kSpareCallsMax = 64;  // beyond it a burst's buffers are given back
 
 }  // namespace
@@ -56,6 +57,13 @@ std::optional<WaitStatus> Tasks::take_stray(Tid tid) {
   strays_.erase(found);
   return status;
 }
+
+void Tasks::end_unknown(Tid tid) {
+  if (ended_unknown_.size() < kEndedUnknownMax) ended_unknown_.insert(tid);
+  else lost_ends_ = true;
+}
+
+bool Tasks::may_have_ended(Tid tid) { return ended_unknown_.erase(tid) != 0 || lost_ends_; }
 
 std::vector<Report> Tasks::take_strays() {
   doubtful_ = false;

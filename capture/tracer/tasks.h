@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "capture/tracer/task.h"
@@ -35,6 +36,10 @@ class Tasks {
 
   void add_stray(Report report) { strays_.push_back(report); }
   std::optional<WaitStatus> take_stray(Tid tid);
+  // The end of a task that nobody has named (yet): its parent's event may still be to come.
+  void end_unknown(Tid tid);
+  // Whether such an end may have been heard; said once.
+  bool may_have_ended(Tid tid);
   std::vector<Report> take_strays();
   bool has_strays() const { return !strays_.empty(); }
   // Some task's end may have been that of a stray's parent.
@@ -51,6 +56,8 @@ class Tasks {
   mutable Task* last_ = nullptr;  // the same task stops again and again
   std::vector<Report> strays_;
   bool doubtful_ = false;
+  std::unordered_set<Tid> ended_unknown_;
+  bool lost_ends_ = false;  // there were too many to remember
   std::vector<std::unique_ptr<PendingCall>> spare_;
 };
 

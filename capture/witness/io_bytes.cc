@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <string_view>
 
-#include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
 
 namespace vedette {
@@ -23,14 +22,20 @@ bool take_field(std::string_view text, std::string_view name, uint64_t& into) {
 
 }  // namespace
 
-// /proc knows every thread by its own number, so its process need not be known.
+// /proc knows every thread by its own number, so its process need not be known. A file that was kept answers ESRCH for ever when
+// its thread is gone, whoever has the number now.
 std::optional<IoBytes> ProcKernelIo::bytes(uint32_t tid, IoScope scope) {
-  char path[48];
-  std::snprintf(path, sizeof path, scope == IoScope::Thread ? "/proc/%u/task/%u/io" : "/proc/%u/io", tid, tid);
-  const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return {};
   char text[kIoFileMax];
-  const ssize_t size = ::read(file.get(), text, sizeof text);
+  Opened& opened = opened_[tid % kKept];
+  const bool is_kept = opened.file.is_open() && opened.tid == tid && opened.scope == scope;
+  ssize_t size = is_kept ? ::pread(opened.file.get(), text, sizeof text, 0) : -1;
+  if (size <= 0) {
+    char path[48];
+    std::snprintf(path, sizeof path, scope == IoScope::Thread ? "/proc/%u/task/%u/io" : "/proc/%u/io", tid, tid);
+    opened = {tid, scope, Fd(::open(path, O_RDONLY | O_CLOEXEC))};
+    if (!opened.file.is_open()) return {};
+    size = ::pread(opened.file.get(), text, sizeof text, 0);
+  }
   if (size <= 0) return {};
   const std::string_view fields(text, static_cast<size_t>(size));
   IoBytes bytes;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "capture/kernel/fd.h"
+
 namespace vedette {
 
 struct IoBytes {
@@ -25,9 +27,21 @@ class KernelIo {
   virtual std::optional<IoBytes> bytes(uint32_t tid, IoScope scope) = 0;
 };
 
+// Keeps the files of those it was asked about last open: a process that lives for milliseconds is asked about twice, and opening
+// costs more than reading.
 class ProcKernelIo final : public KernelIo {
  public:
   std::optional<IoBytes> bytes(uint32_t tid, IoScope scope) override;
+
+ private:
+  struct Opened {
+    uint32_t tid = 0;
+    IoScope scope = IoScope::Process;
+    Fd file;
+  };
+  static constexpr size_t kKept = 16;
+
+  Opened opened_[kKept];
 };
 
 }  // namespace vedette

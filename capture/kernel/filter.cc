@@ -37,25 +37,13 @@ constexpr size_t offset_of(const FilterCondition& condition) {
   return argument + (condition.word == FilterWord::High ? sizeof(uint32_t) : 0);  // both architectures are little-endian
 }
 
-// Passes at this instruction pointer, else goes on behind.
-Program gate(uint64_t ip) {
-  constexpr size_t kLow = offsetof(seccomp_data, instruction_pointer), kHigh = kLow + sizeof(uint32_t);
-  return {
-      load(kLow),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(ip), 0, 3),
-      load(kHigh),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(ip >> 32), 0, 1),
-      answer(SECCOMP_RET_ALLOW),
-  };
-}
-
-// Stops when all conditions hold, else goes on to whatever stands behind: the next alternative.
-Program alternative(const std::vector<FilterCondition>& conditions) {
+// Gives this answer when all conditions hold, else goes on to whatever stands behind.
+Program answer_if(const std::vector<FilterCondition>& conditions, uint32_t action) {
   constexpr size_t kStepsEach = 3;  // load, and, compare
   Program steps;
   for (size_t i = 0; i < conditions.size(); ++i) {
     const FilterCondition& condition = conditions[i];
-    const size_t after = (conditions.size() - 1 - i) * kStepsEach + 1;  // what is left of this alternative
+    const size_t after = (conditions.size() - 1 - i) * kStepsEach + 1;  // what is left of these steps
     steps.push_back(load(offset_of(condition)));
     steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
     const uint16_t test = condition.test == FilterTest::Equals ? BPF_JEQ : BPF_JGE;
@@ -63,7 +51,24 @@ Program alternative(const std::vector<FilterCondition>& conditions) {
     const bool holds_when_true = condition.test != FilterTest::Below;
     steps.push_back(jump(BPF_JMP | test | BPF_K, condition.value, holds_when_true ? 0 : out, holds_when_true ? out : 0));
   }
-  steps.push_back(answer(SECCOMP_RET_TRACE));
+  steps.push_back(answer(action));
+  return steps;
+}
+
+Program alternative(const std::vector<FilterCondition>& conditions) { return answer_if(conditions, SECCOMP_RET_TRACE); }
+
+// Passes at its instruction pointer when its conditions hold, else goes on behind.
+Program gate(const FilterGate& gate) {
+  constexpr size_t kLow = offsetof(seccomp_data, instruction_pointer), kHigh = kLow + sizeof(uint32_t);
+  const Program pass = answer_if(gate.conditions, SECCOMP_RET_ALLOW);
+  const uint8_t behind = static_cast<uint8_t>(pass.size());
+  Program steps = {
+      load(kLow),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(gate.ip), 0, static_cast<uint8_t>(behind + 2)),
+      load(kHigh),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(gate.ip >> 32), 0, behind),
+  };
+  append(steps, pass);
   return steps;
 }
 
@@ -74,7 +79,7 @@ Program leaf_of(std::span<const FilterRule> rules) {
     if (rule.over_gates) append(leaf, alternative(rule.conditions));
   }
   for (const FilterRule& rule : rules) {
-    for (const uint64_t ip : rule.gates) append(leaf, gate(ip));
+    for (const FilterGate& one : rule.gates) append(leaf, gate(one));
   }
   for (const FilterRule& rule : rules) {
     if (!rule.over_gates) append(leaf, alternative(rule.conditions));

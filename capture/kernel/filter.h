@@ -29,13 +29,18 @@ struct FilterCondition {
   FilterTest test = FilterTest::Equals;
 };
 
+// Made with the instruction pointer exactly here (behind the syscall instruction, all 64 bits), and when all conditions hold, a
+// call passes whatever the rules of its number say.
+struct FilterGate {
+  uint64_t ip;
+  std::vector<FilterCondition> conditions = {};
+};
+
 // A number that stops, when all its conditions hold. Several rules of one number are alternatives.
 struct FilterRule {
   uint32_t nr;
   std::vector<FilterCondition> conditions;
-  // Gates: made with the instruction pointer exactly here (behind the syscall instruction, all 64 bits), the call passes
-  // whatever the rules of its number say.
-  std::vector<uint64_t> gates = {};
+  std::vector<FilterGate> gates = {};
   bool over_gates = false;  // stops also what comes through a gate
 };
 

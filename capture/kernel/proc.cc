@@ -44,6 +44,15 @@ ProcPath::ProcPath(Tid tid, std::string_view name) {
   fits_ = size > 0 && static_cast<size_t>(size) < sizeof text_;
 }
 
+std::optional<uint64_t> lowest_mapping(Tid tid) {
+  std::string line;
+  constexpr size_t kFirstLine = 64;
+  uint64_t address = 0;
+  if (!read_file(ProcPath(tid, "maps").c_str(), line, kFirstLine)) return {};
+  const auto read = std::from_chars(line.data(), line.data() + line.size(), address, 16);
+  return read.ec == std::errc() ? std::optional(address) : std::nullopt;
+}
+
 std::string_view status_field(std::string_view status, std::string_view name) {
   while (!status.empty()) {
     const size_t end = std::min(status.find('\n'), status.size());

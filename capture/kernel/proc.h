@@ -34,6 +34,9 @@ class ProcPath {
   bool fits_;
 };
 
+// Where a process's memory begins: the lowest address that is mapped. Nothing: it cannot be asked.
+std::optional<uint64_t> lowest_mapping(Tid tid);
+
 // "Name:\tvalue" of a status file: the value without blanks before it; empty when there is none.
 std::string_view status_field(std::string_view status, std::string_view name);
 

@@ -123,6 +123,17 @@ Result<void> ptrace_set_registers(Tid tid, const Registers& registers) {
   return done;
 }
 
+Result<uint64_t> ptrace_thread_context(Tid tid) {
+#if defined(__x86_64__)
+  uint64_t word = 0;
+  if (request(PTRACE_PEEKUSER, tid, offsetof(user_regs_struct, gs_base), &word) < 0) return Errno::last();
+  return word;
+#else
+  (void)tid;
+  return Errno(ENOSYS);
+#endif
+}
+
 Result<void> ptrace_set_thread_context(Tid tid, uint64_t value) {
 #if defined(__x86_64__)
   return check(request(PTRACE_POKEUSER, tid, offsetof(user_regs_struct, gs_base), as_data(value)));

@@ -50,5 +50,6 @@ Result<Registers> ptrace_registers(Tid tid);
 Result<void> ptrace_set_registers(Tid tid, const Registers& registers);
 // The register that the inline tier keeps a thread's context in: GS base.
 Result<void> ptrace_set_thread_context(Tid tid, uint64_t value);
+Result<uint64_t> ptrace_thread_context(Tid tid);
 
 }  // namespace vedette

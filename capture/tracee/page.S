@@ -451,21 +451,41 @@ message_copy:
 
 // ------------------------------------------------------------------ boot: a process takes in its segments
 // The tracer points a stopped thread here. rbx, rbp: id and address of a ring segment, r12 its bytes; r13, r14: id and address
-// of the stubs near a library; a negative id: none. r15: where to go on with every register 0, as at the start of an image;
-// 0: stop for the tracer, with rax 0 or what the kernel refused.
+// of the stubs near a library; a negative id: none, and address 0. r15: where to go on with every register 0, as at the start of an
+// image; 0: stop for the tracer, with rax 0 or what the kernel refused.
+//
+// Rings go by numbers that anybody can guess, so a gate that attaches them must not be there while code of the program runs: a
+// new image's stands in a page of its own, at the end of this file, which boot_over unmaps; a running program attaches
+// by a call that stops for the tracer. What the other gates let pass, anybody may do (tracer/inline_filter.cc).
     .balign 64
-boot:
     PHASE BOOT
+boot_over:
+    mov %rax, %r8                        // what became of the ring
+    mov $VEDETTE_AGENT_BOOT, %edi
+    mov $4096, %esi
+    mov $11, %eax                        // munmap
+    syscall
+boot_munmap_end:
+    test %rax, %rax
+    jnz boot_report
+    mov %r8, %rax
+    mov %rbp, %rsi
+    jmp boot_attached
+boot_attach:
+    mov %rbp, %rax
     test %ebx, %ebx
-    js 1f
+    js boot_attached
     mov %ebx, %edi
     mov %rbp, %rsi
     xor %edx, %edx
     mov $30, %eax                        // shmat
     syscall
-boot_shmat_end:
+boot_attach_end:
+boot_attached:
     cmp %rbp, %rax
     jne boot_report
+    test %ebx, %ebx
+    js 1f
     mov %rbp, %rdi
     mov %r12, %rsi
     mov $10, %edx                        // MADV_DONTFORK: a child gets a ring of its own
@@ -513,6 +533,20 @@ boot_report_end:
     ud2
 
     .subsection 2
+    .balign 4096
+boot:
+    PHASE BOOT
+    mov %rbp, %rax
+    test %ebx, %ebx
+    js 1f
+    mov %ebx, %edi
+    mov %rbp, %rsi
+    xor %edx, %edx
+    mov $30, %eax                        // shmat
+    syscall
+boot_shmat_end:
+1:  jmp boot_over
+    .balign 4096
 vedette_page_end:
     .previous
 
@@ -522,7 +556,8 @@ vedette_page_end:
 vedette_labels:
     .long dispatch - vedette_page, take_the_site - vedette_page, boot - vedette_page
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
-    .long boot_report_end - vedette_page
+    .long boot_report_end - vedette_page, boot_munmap_end - vedette_page
+    .long boot_attach - vedette_page, boot_attach_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

@@ -66,5 +66,8 @@ uint64_t AgentPage::boot_after_shmat() { return label(3); }
 uint64_t AgentPage::boot_after_madvise() { return label(4); }
 uint64_t AgentPage::boot_after_near() { return label(5); }
 uint64_t AgentPage::boot_report() { return label(6); }
+uint64_t AgentPage::boot_after_munmap() { return label(7); }
+uint64_t AgentPage::boot_attach() { return label(8); }
+uint64_t AgentPage::boot_after_attach() { return label(9); }
 
 }  // namespace vedette

@@ -59,11 +59,15 @@ class AgentPage {
   static bool reads_clock(uint64_t ip);
   static uint64_t dispatch();       // entry for any number
   static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
-  static uint64_t boot();
+  static uint64_t boot();         // of a new image: its page is gone when the program begins
+  static uint64_t boot_attach();  // of a running one
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
+  static uint64_t boot_after_munmap();
   static uint64_t boot_after_madvise();
   static uint64_t boot_after_near();
+  // Behind those that stop for the tracer.
+  static uint64_t boot_after_attach();
   static uint64_t boot_report();
 };
 

@@ -14,6 +14,7 @@
 #include "capture/kernel/proc.h"
 #include "capture/tracer/inject.h"
 #include "capture/tracer/stop.h"
+#include "capture/wire/ring.h"
 
 namespace vedette {
 namespace {
@@ -106,6 +107,9 @@ void enlist(Context& context, Task& task, const SyscallInfo& at) {
   if (std::memcmp(code, kSyscallCode, sizeof code) != 0) return;  // a new program's first instruction: its next call will do
 
   mark_all(context, task, false);
+  if (context.hooks.guards_range() && lowest_mapping(task.tid).value_or(0) < VEDETTE_AGENT_LIMIT) {
+    return context.notice(task.tid, Notice::TIER_DEGRADED, "seccomp", "a session's calls stop one by one: it lies where the agent's page goes");
+  }
   if (has_own_filters(task)) {
     return context.notice(task.tid, Notice::TIER_DEGRADED, "seccomp", "a session's calls stop one by one: it has seccomp filters of its own");
   }

@@ -3,7 +3,8 @@
 // execve, whose return puts 0 into its result register: sent to any `syscall` of its own code it makes call 0, read, which
 // traps. That call is turned into the attaching of our page, and the thread sent into that page, where the boot
 // attaches the rest and then begins the program with the registers an exec leaves: no stop more than the trace tier has.
-// A running program is sent to the boot when a traced call returns, and stops once more at its end.
+// A running program is sent to the boot when a traced call returns. It stops where it attaches a ring, so that nobody else can, and
+// at its end.
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
@@ -20,7 +21,6 @@ constexpr uint64_t kPage = 4096;
 
 void stage_registers(Registers& registers, const RingSlot* slot, const NearSegment* near, uint64_t near_address) {
   user_regs_struct& raw = registers.raw;
-  raw.rip = AgentPage::boot();
   raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring->id());
   raw.rbp = slot == nullptr ? 0 : slot->address;
   raw.r12 = slot == nullptr ? 0 : slot->ring->bytes();
@@ -40,6 +40,23 @@ bool is_in_the_way(const ElfImage& image) { return !image.position_independent &
 }  // namespace
 
 void InlineTier::on_exec(Task& task) {
+  if (!stage(task)) keep_off_gates(task);
+}
+
+// Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass. Mapping memory there is
+// refused, but an image may lie there from the start, and a 32-bit one may map what it likes. Of these every call stops.
+void InlineTier::keep_off_gates(Task& task) {
+  if (task.trap == Trap::Every) return;
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  const std::optional<uint64_t> lowest = lowest_mapping(task.tid);
+  const bool is_in_the_way = !lowest || *lowest < VEDETTE_AGENT_LIMIT;
+  if (registers && registers->is_native() && !is_in_the_way) return;
+  task.distrust();
+  if (is_in_the_way) context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program lies where the agent's page goes: each of its calls stops");
+}
+
+// False: the image gets no page.
+bool InlineTier::stage(Task& task) {
   InlineTask& mine = inline_part(task);
   if (mine.borrowed && mine.slot != nullptr) return_lent(task);
   mine.slot = nullptr;
@@ -49,16 +66,13 @@ void InlineTier::on_exec(Task& task) {
   mine.traps = 0;
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
   if (task.stranger) mine.closed = task.trap == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
-  if (mine.closed) return;
+  if (mine.closed) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
   const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : files_.find(key, ProcPath(task.tid, "exe").c_str());
-  if (!program) return;
-  if (is_in_the_way(program->image())) {
-    return context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program lies where the agent's page goes");
-  }
+  if (!program || is_in_the_way(program->image())) return false;
   Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return;
+  if (!registers) return false;
   const std::string& interpreter = program->image().interpreter;
   std::optional<uint64_t> starts_at;
   std::shared_ptr<PatchableFile> first = program;
@@ -67,7 +81,7 @@ void InlineTier::on_exec(Task& task) {
   } else {
     first = interpreter_of(task, interpreter, registers->ip(), starts_at);
   }
-  if (!starts_at) return;
+  if (!starts_at || is_in_the_way(first->image())) return false;
   const uint64_t bias = *starts_at;
 
   auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
@@ -77,6 +91,7 @@ void InlineTier::on_exec(Task& task) {
   registers->set_ip(bias + *first->any_syscall());
   mine.staged_at = registers->ip() + kSyscallBytes;
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Staged;
+  return true;
 }
 
 // The dynamic linker that the kernel has begun. The one that was met under that name before is asked first, by what memory says
@@ -103,10 +118,11 @@ bool InlineTier::start_boot(Task& task) {
   const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
   stage_registers(*registers, slot, near, near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance));
   user_regs_struct& raw = registers->raw;
+  raw.rip = AgentPage::boot();
   raw.orig_rax = SYS_shmat;
   raw.rdi = static_cast<uint64_t>(page_.id());
   raw.rsi = VEDETTE_AGENT_BASE;
-  raw.rdx = SHM_RDONLY | SHM_EXEC;
+  raw.rdx = SHM_RDONLY | SHM_EXEC | SHM_REMAP;  // whatever may be there after all
   raw.r15 = mine.entry;
   raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
   mine.boot = InlineTask::Boot::Starting;
@@ -148,11 +164,18 @@ void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
   if (file != nullptr && find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
   stage_registers(*registers, slot, mine.coming_near, near_address);
+  registers->raw.rip = AgentPage::boot_attach();
   registers->raw.r15 = 0;
   registers->raw.eflags &= ~kTrapFlag;  // a program that steps itself does not step us
   registers->raw.orig_rax = ~0ull;
   (void)ptrace_set_signal_mask(task.tid, ~0ull);
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Attaching;
+}
+
+// The call that attaches a ring, as we have staged it. Who comes there by himself is refused.
+bool InlineTier::is_own_attach(const InlineTask& mine, const SyscallInfo& at) const {
+  return mine.boot == InlineTask::Boot::Attaching && mine.coming_slot != nullptr && at.instruction_pointer == AgentPage::boot_after_attach() &&
+         at.seccomp.nr == SYS_shmat && static_cast<int>(at.seccomp.args[0]) == mine.coming_slot->ring->id() && at.seccomp.args[1] == mine.coming_slot->address;
 }
 
 // `refused`: 0, or what the kernel answered; which segment, is told by what has not been attached.

@@ -3,6 +3,8 @@
 
 #include <asm/prctl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -41,13 +43,30 @@ void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
   rules.push_back(std::move(high));
 }
 
+// The boot's own calls; rules that stop others stand beside them. Whoever jumps to one of these can do no harm: the ring's is
+// there only before the program is; only code can be attached to be executed, and nowhere near gates; a ring that its own
+// process does not want to be copied is that process's business; and the boot's page is to be unmapped anyway.
+void add_boot_gates(std::vector<FilterRule>& rules) {
+  const FilterCondition executable = {2, kAll, SHM_RDONLY | SHM_EXEC};
+  const FilterCondition far = {1, kAll, 1, FilterWord::High, FilterTest::NotBelow};
+  const FilterCondition behind_page = {1, kAll, VEDETTE_STUBS_FIXED, FilterWord::Low, FilterTest::NotBelow};
+  rules.push_back({SYS_shmat, {kNever}, {{AgentPage::boot_after_shmat()},
+                                         {AgentPage::boot_after_near(), {executable, far}},
+                                         {AgentPage::boot_after_near(), {executable, behind_page}}}});
+  rules.push_back({SYS_madvise, {kNever}, {{AgentPage::boot_after_madvise(),
+                                            {{0, kRegionMask, kRegionHigh, FilterWord::High}, {2, kAll, MADV_DONTFORK}}}}});
+  rules.push_back({SYS_munmap, {kNever}, {{AgentPage::boot_after_munmap(),
+                                           {{0, kAll, 0, FilterWord::High}, {0, kAll, VEDETTE_AGENT_BOOT},
+                                            {1, kAll, 0, FilterWord::High}, {1, kAll, VEDETTE_AGENT_BYTES - (VEDETTE_AGENT_BOOT - VEDETTE_AGENT_BASE)}}}}});
+}
+
 }  // namespace
 
 void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
   if (inline_calls().empty()) return;
   for (FilterRule& rule : rules) {
     const auto shape = inline_shape(rule.nr, integrity);
-    if (shape) rule.gates.push_back(AgentPage::addresses(*shape).gate + 2);
+    if (shape) rule.gates.push_back({AgentPage::addresses(*shape).gate + 2});
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
   // Segments are named by numbers that anybody can guess.
@@ -56,9 +75,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
   // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
   rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
-  // The boot's own calls; the rules that stop others stand above.
-  rules.push_back({SYS_shmat, {kNever}, {AgentPage::boot_after_shmat(), AgentPage::boot_after_near()}});
-  rules.push_back({SYS_madvise, {kNever}, {AgentPage::boot_after_madvise()}});
+  add_boot_gates(rules);
   // Programs that want GS for themselves.
   for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
 }
@@ -68,9 +85,13 @@ bool is_in_agent(uint64_t address) {
   return (static_cast<uint32_t>(address >> 32) & kRegionMask) == kRegionHigh;
 }
 
+bool names_agent(const SyscallInfo& info) {
+  const std::optional<int> named = named_segment(info);
+  return named && Segment::is_ours(*named);
+}
+
 bool touches_agent(const SyscallInfo& info) {
   constexpr MemoryRange kRings = {kRingRegion, kRingRegion + kRingSlotsMax * kRingSlotBytes};
-  if (const std::optional<int> named = named_segment(info); named && Segment::is_ours(*named)) return true;
   return changes_memory(info, {VEDETTE_AGENT_BASE, VEDETTE_AGENT_LIMIT}) || changes_memory(info, kRings);
 }
 

@@ -24,7 +24,9 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity);
 // The agent's page, or a place where rings lie.
 bool is_in_agent(uint64_t address);
 
-// Would this call, of either convention, change the agent's memory, or attach it a second time?
+// Would this call, of either convention, attach a segment of the agent's, or change its rights?
+bool names_agent(const SyscallInfo& info);
+// Would it change what is mapped where the agent's page and rings lie?
 bool touches_agent(const SyscallInfo& info);
 
 }  // namespace vedette

@@ -42,7 +42,13 @@ RingSlot* InlineImage::add_slot(std::unique_ptr<Ring> ring) {
   auto slot = std::make_unique<RingSlot>();
   slot->ring = std::move(ring);
   slot->address = kRingRegion + next_slot_++ * kRingSlotBytes;
+  slot->has_others = !slots.empty();
+  for (const std::unique_ptr<RingSlot>& other : slots) other->has_others = true;
   return slots.emplace_back(std::move(slot)).get();
+}
+
+bool InlineImage::has_slot_at(uint64_t gs_base) const {
+  return std::any_of(slots.begin(), slots.end(), [gs_base](const std::unique_ptr<RingSlot>& each) { return each->gs_base() == gs_base; });
 }
 
 void InlineImage::remove_slot(const RingSlot* slot) {

@@ -32,6 +32,9 @@ struct RingSlot {
   uint8_t slow_looks = 0;  // in a row
   bool attached = false;
   bool damage_told = false;
+  bool has_others = false;  // its image has more rings
+  bool asked = false;       // it was made to look full, to see whose the next call is
+  uint64_t asked_at = 0;    // its position when that was last considered
 
   uint64_t gs_base() const { return address - VEDETTE_AGENT_BASE; }
   bool is_free() const { return owner == Tid(); }
@@ -78,6 +81,8 @@ class InlineImage final : public ImageData {
   // A slot whose ring is attached and has no owner; nullptr: none.
   RingSlot* free_slot(size_t data_bytes);
   RingSlot* add_slot(std::unique_ptr<Ring> ring);
+  // Whether a ring of this image is found by that GS base.
+  bool has_slot_at(uint64_t gs_base) const;
   void remove_slot(const RingSlot* slot);
 
   std::vector<MappedFile> files;

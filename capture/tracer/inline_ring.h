@@ -70,6 +70,8 @@ class Ring {
   uint64_t next_exit_tsc() const;
   // The producer finds no room, so that its next call traps, until it is fed: for a stop that its thread would not have.
   void starve() { set_room(0); }
+  // Has the room again that it had.
+  void unstarve() { set_room(narrow_ ? kNarrow : data_bytes_ - VEDETTE_RECORD_MAX); }
   void feed() {
     narrow_ = false;
     whole_ = true;
@@ -91,6 +93,8 @@ class Ring {
   // Bytes of data that it may fill.
   size_t reach() const { return narrow_ ? kSmall : data_bytes_; }
   uint64_t position() const { return position_; }
+  // Bytes published since it was reset, by the producer's word.
+  uint64_t published() const { return head(); }
 
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }

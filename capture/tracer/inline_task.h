@@ -24,6 +24,9 @@ struct InlineTask final : TaskData {
   Boot boot = Boot::None;
   unsigned traps = 0;        // hot calls that trapped while it had no ring
 
+  uint64_t stands_at = kMoves;    // what stood in its ring when it entered the call that is under way
+  static constexpr uint64_t kMoves = ~0ull;
+
   // While booting.
   uint64_t entry = 0;             // where the new image begins, and where its first call is made
   uint64_t staged_at = 0;

@@ -39,7 +39,9 @@ void InlineThrift::look_at(RingSlot& slot) {
   if (moved > kSlowBytes) {
     slot.slow_looks = 0;
   } else if (!ring.is_narrow()) {
-    if (++slot.slow_looks >= kSlowLooks) ring.narrow();
+    if (++slot.slow_looks < kSlowLooks) return;
+    ring.narrow();
+    slot.asked = false;  // it has room again
   } else if (ring.loose_bytes() > (moved == 0 ? 0 : kLooseMax) && is_in_call(slot.owner)) {
     (void)ring.give_back_loose();
   }

@@ -82,6 +82,7 @@ void InlineTier::on_tick() {
   context_->sink.on_tick();
   const uint64_t now = monotonic_ns();
   thrift_.look(drain_.slots(), now);
+  spot_check_.look(drain_.slots(), now);
   if (context_->witness != nullptr) context_->doubt(context_->witness->look(now));
 }
 
@@ -133,6 +134,7 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
 // kernel lets the parent run on in the middle of either; an exec that fails takes it again.
 void InlineTier::lend(Task& child, Tid owner) {
   RingSlot& slot = *inline_part(child).slot;
+  if (Task* const lender = context_->tasks.find(inline_part(child).lender)) inline_part(*lender).stands_at = InlineTask::kMoves;
   drain_.one(slot);
   slot.owner = owner;
 }
@@ -153,7 +155,9 @@ void InlineTier::on_start(Task& task) {
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
-  if (at.arch != kAuditNative) return image_of(*task.space) != nullptr && touches_agent(at) && refuse(task, static_cast<uint32_t>(at.seccomp.nr));
+  inline_part(task).stands_at = InlineTask::kMoves;
+  const bool is_attack = names_agent(at) || (!task.distrusted && touches_agent(at));
+  if (at.arch != kAuditNative) return is_attack && refuse(task, static_cast<uint32_t>(at.seccomp.nr));
   InlineTask& mine = inline_part(task);
   const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
   // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names
@@ -163,15 +167,18 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   } else if (mine.slot != nullptr) {
     drain_.one(*mine.slot);
   }
+  if (mine.slot != nullptr && !mine.borrowed) mine.stands_at = mine.slot->ring->published();
   if (mine.boot == InlineTask::Boot::Staged && at.instruction_pointer == mine.staged_at) return start_boot(task);
+  if (is_own_attach(mine, at)) return true;
   if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
+  if (takes_another(task)) expose(task);
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
-  if (touches_agent(at) || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
-  if (AgentPage::contains(at.instruction_pointer)) {
+  if (is_attack || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
+  if (image_of(*task.space) != nullptr && AgentPage::contains(at.instruction_pointer)) {
     context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
   }
   if (nr == SYS_arch_prctl) {
@@ -187,6 +194,22 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   return false;
 }
 
+// A GS base that finds the ring of another thread, or one that nobody has.
+bool InlineTier::takes_another(const Task& task) const {
+  const InlineImage* image = image_of(*task.space);
+  if (image == nullptr || !image->active || image->slots.size() < 2) return false;
+  const RingSlot* own = static_cast<const InlineTask*>(task.data.get())->slot;
+  const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
+  return gs_base && (own == nullptr || *gs_base != own->gs_base()) && image->has_slot_at(*gs_base);
+}
+
+// Nothing that this program has recorded since the last check is sure to be its thread's.
+void InlineTier::expose(Task& task) {
+  if (InlineImage* image = image_of(*task.space); image == nullptr || !image->active) return;
+  context_->notice(task.tid, Notice::TAMPER, "", "a thread has recorded in the ring of another");
+  give_up_image(task, "a thread took the GS base of another");
+}
+
 bool InlineTier::refuse(Task& task, uint32_t nr) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return true;
@@ -197,8 +220,11 @@ bool InlineTier::refuse(Task& task, uint32_t nr) {
   return true;
 }
 
+// Between two stops of one call a thread records nothing.
 void InlineTier::on_returned(Task& task) {
-  const InlineTask& mine = inline_part(task);
+  InlineTask& mine = inline_part(task);
+  const uint64_t stood_at = std::exchange(mine.stands_at, InlineTask::kMoves);
+  if (stood_at != InlineTask::kMoves && mine.slot != nullptr && mine.slot->ring->published() != stood_at) expose(task);
   if (mine.borrowed && mine.slot->owner == mine.lender) lend(task, task.tid);
   grant(task);
 }
@@ -266,6 +292,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
 
 void InlineTier::on_exiting(Task& task) {
   if (!task.data) return;
+  if (takes_another(task)) expose(task);
   rescue_.conclude(task);
   if (inline_part(task).borrowed) return_lent(task);
 }
@@ -283,7 +310,7 @@ void InlineTier::on_end(Task& task) {
   if (mine.slot->owner == task.tid) {
     drain_.one(*mine.slot);
     rescue_.tell_in_flight(*mine.slot);
-    mine.slot->owner = Tid();
+    free_slot(*mine.slot);
   }
   mine.slot = nullptr;
 }
@@ -314,8 +341,14 @@ void InlineTier::drop_slot(Task& task) {
   if (mine.slot == nullptr) return;
   if (mine.borrowed) return return_lent(task);
   drain_.one(*mine.slot);
-  mine.slot->owner = Tid();
+  free_slot(*mine.slot);
   mine.slot = nullptr;
+}
+
+// Who records in it all the same, traps.
+void InlineTier::free_slot(RingSlot& slot) {
+  slot.owner = Tid();
+  slot.ring->starve();
 }
 
 std::unique_ptr<Ring> InlineTier::borrow_ring(size_t data_bytes) {

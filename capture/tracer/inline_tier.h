@@ -22,6 +22,7 @@
 #include "capture/tracer/inline_filter.h"
 #include "capture/tracer/inline_patch.h"
 #include "capture/tracer/inline_rescue.h"
+#include "capture/tracer/inline_spot_check.h"
 #include "capture/tracer/inline_thrift.h"
 #include "capture/tracer/inline_ticker.h"
 
@@ -53,8 +54,11 @@ class InlineTier final : public Hooks, private RingHome {
 
  private:
   // inline_boot.cc: getting segments into a process
+  bool stage(Task& task);
+  void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);
   bool start_boot(Task& task);
+  bool is_own_attach(const InlineTask& mine, const SyscallInfo& at) const;
   bool finish_boot(Task& task, int64_t refused);
   void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
   void give_up_image(Task& task, std::string_view why);
@@ -68,9 +72,12 @@ class InlineTier final : public Hooks, private RingHome {
   bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
 
   bool refuse(Task& task, uint32_t nr);
+  bool takes_another(const Task& task) const;
+  void expose(Task& task);
   void tell_unpatched(Tid tid);
   void tell_cache(Tid tid);
   void drop_slot(Task& task);
+  void free_slot(RingSlot& slot);
   void lend(Task& child, Tid owner);
   void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
@@ -89,6 +96,7 @@ class InlineTier final : public Hooks, private RingHome {
   std::unique_ptr<InlinePatcher> patcher_;
   InlineTicker ticker_;
   InlineThrift thrift_;
+  InlineSpotCheck spot_check_;
   FileCache files_;
   std::map<std::string, std::shared_ptr<PatchableFile>> interpreters_;  // the last one met under each name
   std::vector<std::unique_ptr<Ring>> spare_rings_;

@@ -61,6 +61,8 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   InlineTask& mine = inline_part(task);
   InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active) return;
+  const bool asked = mine.slot != nullptr && std::exchange(mine.slot->asked, false);
+  if (asked) mine.slot->ring->unstarve();
   if (mine.slot == nullptr && ++mine.traps >= kTrapsBeforeRing) mine.wants_ring = true;
   MappedFile* file = file_of(task, at.instruction_pointer - kSyscallBytes);
   if (file == nullptr || !file->file) return;
@@ -69,7 +71,7 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   file->sites.resize(file->file->sites().size());
   MappedFile::SiteState& state = file->sites[*index];
   if (state.patched) {
-    if (mine.slot == nullptr) return;
+    if (mine.slot == nullptr || asked) return;
     if (mine.slot->ring->is_narrow()) return mine.slot->ring->feed();
     if (++mine.slot->full >= kFullBeforeLarger && mine.slot->ring->data_bytes() < Ring::kLarge) mine.slot->outgrown = true;
     return ticker_.set_interval_us(kFastTickUs);
@@ -109,7 +111,7 @@ void InlineTier::grant(Task& task) {
     slot->ring->reset();
     slot->last_tsc = 0;
     slot->full = 0;
-    slot->outgrown = slot->stays = false;
+    slot->outgrown = slot->stays = slot->asked = false;
     slot->looked_at = slot->slow_looks = 0;
     slot->owner = task.tid;
     mine.slot = slot;

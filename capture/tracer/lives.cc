@@ -63,7 +63,7 @@ void Lives::on_forked(Task& parent, int event) {
     space->sealed = parent.space->sealed;
   }
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
-  if (parent.stranger) inherit(parent, child);
+  inherit(parent, child);
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
   if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
@@ -76,9 +76,11 @@ void Lives::on_forked(Task& parent, int event) {
 // Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one begun before
 // may have copied its parent before the filter came. Then it is asked to take it again; twice is no harm.
 void Lives::inherit(const Task& parent, Task& child) {
+  if (!parent.stranger) return parent.distrusted ? child.distrust() : void();
   context_.tasks.mark_stranger(child);
   const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
   child.trap = has_filter ? Trap::Filter : Trap::Every;
+  if (parent.distrusted && has_filter) child.distrust();
   child.bound = parent.bound;
 }
 
@@ -86,7 +88,7 @@ void Lives::inherit(const Task& parent, Task& child) {
 // Not where the parent calls the child by another number than we, where an argument has to be put back, or of a stranger.
 Resume Lives::settle_fork(Task& parent, Tid child) {
   if (parent.phase != Phase::InCall) return parent.onward();
-  if (parent.stranger || parent.call->registers_changed || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
+  if (parent.stranger || parent.distrusted || parent.call->registers_changed || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
   parent.phase = Phase::Running;
   parent.call->sighting.event.call.exit_ns = context_.clock.now_ns();
   calls_.settle(parent, std::move(parent.call), child.get());
@@ -141,7 +143,7 @@ void Lives::adopt_strays() {
     const Tid parent = process == tid ? tid_field(status, "PPid") : process;
     const uint64_t flags = process == tid ? 0 : CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
     Task& child = context_.tasks.add(tid, process, make_ref<AddressSpace>());
-    if (const Task* const maker = context_.tasks.find(parent); maker != nullptr && maker->stranger) inherit(*maker, child);
+    if (const Task* const maker = context_.tasks.find(parent); maker != nullptr) inherit(*maker, child);
     if (context_.state.knows(number(parent))) {
       context_.state.on_fork(number(parent), number(tid), flags, context_.clock.now_ns());
     } else {
@@ -176,6 +178,7 @@ void Lives::on_exec(Tid tid) {
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
+  if (std::exchange(task->distrusted, false)) task->trap = Trap::Filter;
   task->enlist_refused = false;
   task->untold = false;
   if (task->phase == Phase::Launching) {

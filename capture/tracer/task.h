@@ -63,6 +63,7 @@ struct Task {
   bool stranger = false;         // it does not descend from what we started (strangers.h)
   bool bound = true;             // it ends when we do, as whatever has our filter must
   bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
+  bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
@@ -70,6 +71,10 @@ struct Task {
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
   std::unique_ptr<TaskData> data;
 
+  void distrust() {
+    trap = Trap::Every;
+    distrusted = enlist_refused = true;
+  }
   bool is_leader() const { return tid == process; }
   // How it goes on when nothing else is wanted of it.
   Resume onward() const { return trap == Trap::Every ? Resume::ToReturn : Resume::Run; }

@@ -5,6 +5,7 @@
 //   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there
 //   0x11000  table          entry of the stub for each call number (8 bytes each), and the constants of this run
 //   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call
+//   0x14000  boot           a new image's way in, unmapped before its first instruction
 //
 //   ring     one segment a thread: context page | data, a power of two | slack, so that a record never wraps
 //
@@ -18,7 +19,8 @@
 #define VEDETTE_AGENT_TABLE 0x11000
 #define VEDETTE_AGENT_CODE 0x12000
 #define VEDETTE_AGENT_LIMIT 0x200000  // the guarded range ends here: lld puts its static programs at 2 MiB
-#define VEDETTE_AGENT_BYTES 0x4000
+#define VEDETTE_AGENT_BOOT 0x14000
+#define VEDETTE_AGENT_BYTES 0x5000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
 
 // In the table's page, behind the entries.

@@ -185,18 +185,60 @@ for (const compiler of ["gcc", "musl-gcc"]) {
   });
 }
 
-test("a program that lies on the gates' addresses is told of, and its guarded calls are trapped there", async () => {
-  const program = join(ROOT, "build/fixtures/squatter");
-  const source = join(ROOT, "test/fixtures/squatter.S");
-  execFileSync("gcc", ["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext-segment=0x10000", "-o", program, source], {
-    stdio: "pipe",
+// The images that the kernel itself would put where the gates are.
+const SQUATTERS: { name: string; build: (source: string, out: string) => string[] }[] = [
+  {
+    name: "a program",
+    build: (source, out) => ["gcc", "-nostdlib", "-static", "-no-pie", "-Wl,-Ttext-segment=0x10000", "-o", out, source],
+  },
+  {
+    name: "an interpreter",
+    build: (source, out) => [
+      "sh",
+      "-c",
+      `gcc -nostdlib -static -no-pie -Wl,-Ttext-segment=0x10000 -o "$2.so" "$1" &&
+        echo "int main(void) { return 0; }" | gcc -x c -o "$2" -Wl,--dynamic-linker="$2.so" -`,
+      "sh",
+      source,
+      out,
+    ],
+  },
+  {
+    name: "a 32-bit program",
+    build: (source, out) => [
+      "sh",
+      "-c",
+      `gcc -E -x assembler-with-cpp "$1" | as --32 --defsym BITS=32 -o "$2.o" - && ld -m elf_i386 -Ttext-segment=0x10000 -o "$2" "$2.o"`,
+      "sh",
+      source,
+      out,
+    ],
+  },
+];
+for (const { name, build } of SQUATTERS) {
+  test(`${name} that lies on the gates' addresses hides no call there`, async () => {
+    const program = join(ROOT, "build/fixtures", `squatter ${name}`.replaceAll(" ", "_"));
+    const [command, ...args] = build(join(ROOT, "test/fixtures/squatter.S"), program);
+    execFileSync(command!, args, { stdio: "pipe" });
+    const bare = await run([program], { cwd: scratch() });
+    const { run: ended, events } = await trace("scenario-squatter", [program], { cwd: scratch() });
+    assert.is(bare.status, 7, bare.stderr);
+    assert.is(ended.status, 7, ended.stderr);
+    for (const fd of [9000, 9001]) {
+      const made = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
+      const places = made.map((event) => Number(event["evt.arg.offset"]));
+      assert.equal(
+        places,
+        Array.from({ length: 0x2000 - 8 }, (_, index) => 0x12000 + index),
+        `${fd}`,
+      );
+    }
+    assert.is(of(events, "socket").length, 1);
+    assert.is(of(events, "mkdir").filter((event) => event["evt.rawres"] === 0).length, 1);
+    assert.match(notices(events, "TIER_DEGRADED").join(), /lies where the agent's page goes/);
+    assert.equal(notices(events, "TAMPER"), []);
   });
-  const { run: ended, events } = await trace("scenario-squatter", [program], { cwd: scratch() });
-  assert.is(ended.status, 7, ended.stderr);
-  assert.is(of(events, "socket").length, 1);
-  assert.is(of(events, "mkdir").filter((event) => event["evt.rawres"] === 0).length, 1);
-  assert.match(notices(events, "TIER_DEGRADED").join(), /lies where the agent's page goes/);
-});
+}
 
 test("own memory: /proc/self/mem cannot change the agent's page, ptrace is refused and told of", async () => {
   const { run: ended, events } = await trace("scenario-own_memory", [buildFixture("inline_places"), "own_memory"]);

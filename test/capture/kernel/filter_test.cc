@@ -120,6 +120,23 @@ TEST_CASE("alternatives of one number are tried one after another") {
   CHECK(run(program, call(10)) == SECCOMP_RET_ALLOW);
 }
 
+TEST_CASE("a gate lets pass what it is for, from its own address, and nothing else") {
+  const std::vector<sock_filter> program = build_filter(
+      {{7, {}, {{0x100000010, {{2, ~0u, 10}, {0, ~0u, 0x6a00, FilterWord::High}}}, {0x20}}}, {8, {}}}, SECCOMP_RET_KILL_PROCESS);
+  const auto from = [&](uint64_t ip, uint32_t nr, std::initializer_list<uint64_t> args) {
+    seccomp_data data = call(nr, args);
+    data.instruction_pointer = ip;
+    return run(program, data);
+  };
+  CHECK(from(0x100000010, 7, {0x6a0000000000, 1, 10}) == SECCOMP_RET_ALLOW);
+  CHECK(from(0x100000010, 7, {0x6a0000000000, 1, 4}) == SECCOMP_RET_TRACE);
+  CHECK(from(0x100000010, 7, {0x10000, 1, 10}) == SECCOMP_RET_TRACE);
+  CHECK(from(0x10, 7, {0x6a0000000000, 1, 10}) == SECCOMP_RET_TRACE);
+  CHECK(from(0x100000020, 7, {0x6a0000000000, 1, 10}) == SECCOMP_RET_TRACE);
+  CHECK(from(0x20, 7, {1, 2, 3}) == SECCOMP_RET_ALLOW);
+  CHECK(from(0x20, 8, {1, 2, 3}) == SECCOMP_RET_TRACE);
+}
+
 TEST_CASE("a left subtree longer than a conditional jump reaches is still passed") {
   std::vector<FilterRule> rules;
   for (uint32_t nr = 0; nr < 400; nr += 2) rules.push_back({nr, {{0, ~0u, nr}}});

@@ -103,6 +103,15 @@ struct Agent {
 
 }  // namespace
 
+TEST_CASE("the boot has a page of its own, the last one, and no gate of a thread's is in it") {
+  CHECK(AgentPage::boot() == VEDETTE_AGENT_BOOT);
+  CHECK(AgentPage::boot_after_shmat() > VEDETTE_AGENT_BOOT);
+  CHECK(VEDETTE_AGENT_CODE + AgentPage::code().size() == VEDETTE_AGENT_BOOT + 4096);
+  CHECK(VEDETTE_AGENT_BASE + VEDETTE_AGENT_BYTES == VEDETTE_AGENT_BOOT + 4096);
+  CHECK(AgentPage::boot_after_near() < VEDETTE_AGENT_BOOT);
+  CHECK(AgentPage::boot_after_attach() < VEDETTE_AGENT_BOOT);
+}
+
 TEST_CASE("a write is recorded once, with its arguments, result, times and the first snaplen bytes") {
   Agent agent;
   const int fd = open("/dev/null", O_WRONLY);

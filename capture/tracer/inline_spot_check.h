@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which thread is it that records in a ring? The stub finds its ring by GS base, which a program can set to another thread's
+// without any call. So now and then a ring that is busy is made to look full: the next call that finds it so traps, and the
+// kernel says whose it is and what its GS base is (inline_tier.cc, takes_another). A few rings a second: a trap costs what a
+// thousand inline calls do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "capture/tracer/inline_image.h"
+
+namespace vedette {
+
+class InlineSpotCheck {
+ public:
+  static constexpr uint64_t kAskEveryNs = 1'000'000'000;
+  static constexpr size_t kAskedMax = 4;
+
+  // After all rings have been drained.
+  void look(std::span<RingSlot* const> slots, uint64_t now_ns);
+
+ private:
+  uint64_t next_look_ns_ = 0;
+  size_t next_slot_ = 0;
+};
+
+}  // namespace vedette

@@ -80,9 +80,10 @@ Program leaf_of(std::span<const FilterRule> rules) {
   }
   for (const FilterRule& rule : rules) {
     for (const FilterGate& one : rule.gates) append(leaf, gate(one));
+    if (rule.passes) append(leaf, answer_if(rule.conditions, SECCOMP_RET_ALLOW));
   }
   for (const FilterRule& rule : rules) {
-    if (!rule.over_gates) append(leaf, alternative(rule.conditions));
+    if (!rule.over_gates && !rule.passes) append(leaf, alternative(rule.conditions));
     if (rule.conditions.empty()) return leaf;
   }
   append(leaf, kAllow);

@@ -42,6 +42,7 @@ struct FilterRule {
   std::vector<FilterCondition> conditions;
   std::vector<FilterGate> gates = {};
   bool over_gates = false;  // stops also what comes through a gate
+  bool passes = false;      // when its conditions hold, the call passes, whatever the other rules of its number say
 };
 
 // `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one.

@@ -450,9 +450,9 @@ message_copy:
     jmp add_vector
 
 // ------------------------------------------------------------------ boot: a process takes in its segments
-// The tracer points a stopped thread here. rbx, rbp: id and address of a ring segment, r12 its bytes; r13, r14: id and address
-// of the stubs near a library; a negative id: none, and address 0. r15: where to go on with every register 0, as at the start of an
-// image; 0: stop for the tracer, with rax 0 or what the kernel refused.
+// A new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp: id and address of a
+// ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a negative id: none, and address 0. r15: where to
+// go on with every register 0, as at the start of an image; 0: stop for the tracer, with rax 0 or what the kernel refused.
 //
 // Rings go by numbers that anybody can guess, so a gate that attaches them must not be there while code of the program runs: a
 // new image's stands in a page of its own, at the end of this file, which boot_over unmaps; a running program attaches

@@ -70,4 +70,14 @@ uint64_t AgentPage::boot_after_munmap() { return label(7); }
 uint64_t AgentPage::boot_attach() { return label(8); }
 uint64_t AgentPage::boot_after_attach() { return label(9); }
 
+std::array<uint8_t, AgentPage::kFirstStepsBytes> AgentPage::first_steps() {
+  const uint64_t to = boot();  // below 2^31
+  const auto byte = [to](unsigned i) { return static_cast<uint8_t>(to >> (8 * i)); };
+  return {0xb8, 30, 0, 0, 0,                            // mov $shmat,%eax
+          0x0f, 0x05,                                   // syscall
+          0xb9, byte(0), byte(1), byte(2), byte(3),     // mov $boot,%ecx
+          0xff, 0xe1,                                   // jmp *%rcx: a fault there if it was refused
+          0xcc, 0xcc};
+}
+
 }  // namespace vedette

@@ -3,6 +3,7 @@
 // those in the watched process. The order of Shape is the order in page.S.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,6 +62,9 @@ class AgentPage {
   static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
   static uint64_t boot();         // of a new image: its page is gone when the program begins
   static uint64_t boot_attach();  // of a running one
+  // What a new image runs first, wherever there is room: attaches the page, by registers as at shmat, and goes on at boot.
+  static constexpr size_t kFirstStepsBytes = 16;
+  static std::array<uint8_t, kFirstStepsBytes> first_steps();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
   static uint64_t boot_after_munmap();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Getting segments into a process without a single instruction of the program being changed. A new image is stopped inside
-// execve, whose return puts 0 into its result register: sent to any `syscall` of its own code it makes call 0, read, which
-// traps. That call is turned into the attaching of our page, and the thread sent into that page, where the boot
-// attaches the rest and then begins the program with the registers an exec leaves: no stop more than the trace tier has.
+// execve: everything is prepared there, and it begins in a few instructions of ours, which lie in the rest of the page that its
+// code ends in. They attach our page, where the boot attaches the rest and then begins the program with the registers an exec
+// leaves: not one stop more. Code that fills its last page lends its own first bytes, and has them back at the boot's end, by one stop.
 // A running program is sent to the boot when a traced call returns. It stops where it attaches a ring, so that nobody else can, and
 // at its end.
 #include <sys/shm.h>
@@ -88,10 +88,7 @@ bool InlineTier::stage(Task& task) {
   image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});
   task.space->data = std::move(image);
   mine.entry = registers->ip();
-  registers->set_ip(bias + *first->any_syscall());
-  mine.staged_at = registers->ip() + kSyscallBytes;
-  if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Staged;
-  return true;
+  return begin_in_boot(task, *registers);
 }
 
 // The dynamic linker that the kernel has begun. The one that was met under that name before is asked first, by what memory says
@@ -105,28 +102,32 @@ std::shared_ptr<PatchableFile> InlineTier::interpreter_of(Task& task, const std:
   return known;
 }
 
-// The trap of the staged call: nothing of the program has run.
-bool InlineTier::start_boot(Task& task) {
+// Nothing of the program has run. That its execve has still to return, and will put 0 into the result register, is no matter.
+bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   InlineTask& mine = inline_part(task);
   InlineImage& image = *image_of(*task.space);
   MappedFile& first = image.files.front();
-  Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return true;
+  const std::optional<uint64_t> spare = first.file->image().spare;
+  const uint64_t steps_at = spare ? first.bias + *spare : mine.entry;
+  const std::array<uint8_t, AgentPage::kFirstStepsBytes> steps = AgentPage::first_steps();
+  if (!spare && task.memory.read(steps_at, mine.borrowed_code.data(), steps.size()) != steps.size()) return false;
+  if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;
   std::unique_ptr<Ring> ring = borrow_ring(Ring::kSmall);
   RingSlot* slot = ring ? image.add_slot(std::move(ring)) : nullptr;
   // The dynamic linker makes most calls of a short life; a static program is patched where it traps.
   const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
-  stage_registers(*registers, slot, near, near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance));
-  user_regs_struct& raw = registers->raw;
-  raw.rip = AgentPage::boot();
-  raw.orig_rax = SYS_shmat;
+  stage_registers(registers, slot, near, near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance));
+  user_regs_struct& raw = registers.raw;
+  raw.rip = steps_at;
   raw.rdi = static_cast<uint64_t>(page_.id());
   raw.rsi = VEDETTE_AGENT_BASE;
-  raw.rdx = SHM_RDONLY | SHM_EXEC | SHM_REMAP;  // whatever may be there after all
-  raw.r15 = mine.entry;
+  raw.rdx = kPageAttach;
+  raw.r10 = secret_[0];
+  raw.r8 = secret_[1];
+  raw.r15 = spare ? mine.entry : 0;
   raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
-  mine.boot = InlineTask::Boot::Starting;
-  if (!ptrace_set_registers(task.tid, *registers)) return true;
+  mine.boot = spare ? InlineTask::Boot::Starting : InlineTask::Boot::Borrowing;
+  if (!ptrace_set_registers(task.tid, registers)) return false;
   image.active = true;
   if (slot != nullptr) {
     slot->attached = true;
@@ -184,8 +185,9 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return true;
   InlineImage& image = *image_of(*task.space);
-  if (std::exchange(mine.boot, InlineTask::Boot::None) == InlineTask::Boot::Starting) {
-    // Begins without us: whatever was attached is not used.
+  const InlineTask::Boot boot = std::exchange(mine.boot, InlineTask::Boot::None);
+  if (boot != InlineTask::Boot::Attaching) {
+    if (boot == InlineTask::Boot::Borrowing) (void)task.memory.poke(mine.entry, mine.borrowed_code.data(), mine.borrowed_code.size());
     const uint64_t sp = registers->sp();
     const user_regs_struct was = registers->raw;
     registers->raw = {};
@@ -195,8 +197,12 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
     registers->raw.rsp = sp;
     registers->raw.rip = mine.entry;
     registers->raw.orig_rax = ~0ull;
+    if (refused == 0) {
+      const RingSlot* const slot = mine.slot;
+      registers->raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
+    }
     (void)ptrace_set_registers(task.tid, *registers);
-    give_up_image(task, "its memory takes no segment");
+    if (refused != 0) give_up_image(task, "its memory takes no segment");  // whatever was attached is not used
     return true;
   }
   const uint64_t last_address = registers->argument(1);

@@ -58,6 +58,22 @@ void add_segments(FileView file, const Elf64_Ehdr& header, ElfImage& image) {
   }
 }
 
+// The rest of the page that code ends in.
+void find_spare(FileView file, const Elf64_Ehdr& header, ElfImage& image) {
+  for (const CodeSegment& code : image.code) {
+    const uint64_t end = (code.address + code.size + ElfImage::kSpareBytes - 1) & ~(ElfImage::kSpareBytes - 1);
+    const uint64_t page = end & ~(kPage - 1);
+    bool is_free = end != page;
+    for (unsigned i = 0; i < header.e_phnum && is_free; ++i) {
+      const auto other = file.at<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
+      if (!other || other->p_type != PT_LOAD) continue;
+      if (other->p_vaddr == code.address) is_free = other->p_memsz <= code.size;
+      else is_free = (other->p_vaddr & ~(kPage - 1)) > page || other->p_vaddr + other->p_memsz <= page;
+    }
+    if (is_free) image.spare = end;
+  }
+}
+
 void add_functions(FileView file, const Elf64_Ehdr& header, ElfImage& image) {
   const auto names = file.at<Elf64_Shdr>(header.e_shoff + uint64_t{header.e_shstrndx} * sizeof(Elf64_Shdr));
   if (header.e_shentsize != sizeof(Elf64_Shdr)) return;
@@ -108,6 +124,7 @@ std::optional<ElfImage> parse_elf(FileView file, bool with_functions) {
   image.position_independent = header->e_type == ET_DYN;
   image.entry = header->e_entry;
   add_segments(file, *header, image);
+  find_spare(file, *header, image);
   if (with_functions) {
     add_functions(file, *header, image);
     settle(image.functions);

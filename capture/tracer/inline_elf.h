@@ -50,10 +50,13 @@ struct CodeSegment {
 };
 
 struct ElfImage {
+  static constexpr uint64_t kSpareBytes = 16;
+
   bool position_independent = false;
   uint64_t entry = 0;
   uint64_t lowest = 0;   // of all segments, page-aligned
   uint64_t highest = 0;
+  std::optional<uint64_t> spare;  // address of kSpareBytes that are mapped with the code, behind it, and that nobody uses
   std::string interpreter;
   std::string build_id;       // bytes of the linker's NT_GNU_BUILD_ID; empty: none
   uint64_t build_id_at = 0;   // their address

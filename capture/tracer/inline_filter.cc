@@ -4,6 +4,7 @@
 #include <asm/prctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -60,16 +61,32 @@ void add_boot_gates(std::vector<FilterRule>& rules) {
                                             {1, kAll, 0, FilterWord::High}, {1, kAll, VEDETTE_AGENT_BYTES - (VEDETTE_AGENT_BOOT - VEDETTE_AGENT_BASE)}}}}});
 }
 
+// Of whatever image, from wherever: it has no gate yet.
+FilterRule page_rule(int page, const BootSecret& secret) {
+  FilterRule rule{SYS_shmat, {}};
+  rule.passes = true;
+  const auto demand = [&rule](uint8_t argument, uint64_t value) {
+    rule.conditions.push_back({argument, kAll, static_cast<uint32_t>(value), FilterWord::Low});
+    rule.conditions.push_back({argument, kAll, static_cast<uint32_t>(value >> 32), FilterWord::High});
+  };
+  demand(0, static_cast<uint64_t>(page));
+  demand(1, VEDETTE_AGENT_BASE);
+  demand(2, kPageAttach);
+  for (size_t i = 0; i < secret.size(); ++i) demand(static_cast<uint8_t>(kSecretArgument + i), secret[i]);
+  return rule;
+}
+
 }  // namespace
 
-void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
+void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int page, const BootSecret& secret) {
   if (inline_calls().empty()) return;
   for (FilterRule& rule : rules) {
     const auto shape = inline_shape(rule.nr, integrity);
     if (shape) rule.gates.push_back({AgentPage::addresses(*shape).gate + 2});
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
-  // Segments are named by numbers that anybody can guess.
+  // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows the secret.
+  rules.push_back(page_rule(page, secret));
   rules.push_back({SYS_shmat, {}});
   rules.push_back({SYS_shmctl, {{1, kAll, IPC_SET}}});
   // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
@@ -78,6 +95,13 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity) {
   add_boot_gates(rules);
   // Programs that want GS for themselves.
   for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
+}
+
+BootSecret make_boot_secret() {
+  BootSecret secret = {};
+  // Before the kernel has gathered enough it answers EAGAIN, with a whole boot behind it never.
+  (void)!::getrandom(secret.data(), sizeof secret, 0);
+  return secret;
 }
 
 bool is_in_agent(uint64_t address) {

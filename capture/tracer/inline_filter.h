@@ -5,6 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <sys/shm.h>
+
+#include <array>
 #include <vector>
 
 #include "capture/kernel/filter.h"
@@ -19,7 +22,17 @@ inline constexpr uint64_t kRingRegion = 0x6a0000000000;
 inline constexpr uint64_t kRingSlotBytes = 2u << 20;
 inline constexpr uint32_t kRingSlotsMax = 16384;
 
-void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity);
+// Known to us alone, for as long as we run: it stands in two argument registers while a new image attaches the agent's page, and
+// makes the filter let that call pass.
+using BootSecret = std::array<uint64_t, 2>;
+inline constexpr uint8_t kSecretArgument = 3;  // and the next; shmat has three
+BootSecret make_boot_secret();
+
+// shmat's flags for the page: to be executed, and in place of whatever may be there after all.
+inline constexpr uint64_t kPageAttach = SHM_RDONLY | SHM_EXEC | SHM_REMAP;
+
+// `page`: the segment of the agent's page.
+void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int page, const BootSecret& secret);
 
 // The agent's page, or a place where rings lie.
 bool is_in_agent(uint64_t address);

@@ -12,8 +12,8 @@ struct InlineTask final : TaskData {
   // Where the thread's way into the page stands.
   enum class Boot : uint8_t {
     None,
-    Staged,     // a new image, sent to a syscall of its own; that call will trap, and become the attaching of the page
-    Starting,   // a new image runs the boot
+    Starting,   // a new image runs its first steps and the boot
+    Borrowing,  // the same, but the first steps stand where its code begins: it will stop at the boot's end to have it back
     Attaching,  // a running program was sent to the boot and will stop at its end
   };
 
@@ -28,8 +28,8 @@ struct InlineTask final : TaskData {
   static constexpr uint64_t kMoves = ~0ull;
 
   // While booting.
-  uint64_t entry = 0;             // where the new image begins, and where its first call is made
-  uint64_t staged_at = 0;
+  uint64_t entry = 0;             // where the new image begins
+  std::array<uint8_t, AgentPage::kFirstStepsBytes> borrowed_code{};  // what stood there
   RingSlot* coming_slot = nullptr;
   uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
   const NearSegment* coming_near = nullptr;

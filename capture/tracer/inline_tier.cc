@@ -168,11 +168,11 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
     drain_.one(*mine.slot);
   }
   if (mine.slot != nullptr && !mine.borrowed) mine.stands_at = mine.slot->ring->published();
-  if (mine.boot == InlineTask::Boot::Staged && at.instruction_pointer == mine.staged_at) return start_boot(task);
   if (is_own_attach(mine, at)) return true;
   if (at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
+  mine.boot = InlineTask::Boot::None;  // it has come through
   if (takes_another(task)) expose(task);
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],

@@ -3,8 +3,7 @@
 // are patched when calls trap in them, rings are drained whenever something stops. Nothing here is needed for a call
 // to be recorded: whatever cannot be done leaves it to the trace tier, with the reason counted.
 //
-//   exec      new image -> staged: its first instruction is a syscall of ours, which traps
-//             that trap  -> the call becomes the attaching of the page; the boot in it attaches ring and stubs, then begins
+//   exec      new image -> begins in a few instructions of ours, which attach the page; the boot in it attaches ring and stubs
 //   trap      at a site  -> after it has returned: patched, its file's stubs attached first if they are not
 //             no ring    -> after it has returned: a ring is attached
 //   fork      same code, null context, a ring after some traps        vfork child: goes on in its parent's ring
@@ -36,7 +35,7 @@ class InlineTier final : public Hooks, private RingHome {
   // Whether this machine and kernel carry it at all; else it must not be used.
   bool is_possible() const { return page_.is_open(); }
 
-  void add_rules(std::vector<FilterRule>& rules) const override { add_inline_rules(rules, integrity_); }
+  void add_rules(std::vector<FilterRule>& rules) const override { add_inline_rules(rules, integrity_, page_.id(), secret_); }
   bool guards_range() const override { return true; }
   bool is_in_stub(uint64_t ip) const override { return AgentPage::contains(ip); }
   void on_begin(Context& context, Calls& calls) override;
@@ -57,7 +56,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool stage(Task& task);
   void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);
-  bool start_boot(Task& task);
+  bool begin_in_boot(Task& task, Registers& registers);
   bool is_own_attach(const InlineTask& mine, const SyscallInfo& at) const;
   bool finish_boot(Task& task, int64_t refused);
   void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
@@ -89,6 +88,7 @@ class InlineTier final : public Hooks, private RingHome {
 
   Segment page_;
   Integrity integrity_;
+  const BootSecret secret_ = make_boot_secret();
   bool hot_[VEDETTE_CALLS] = {};
   Context* context_ = nullptr;
   InlineDrain drain_;

@@ -240,6 +240,18 @@ for (const { name, build } of SQUATTERS) {
   });
 }
 
+test("a program whose code leaves no room behind it begins as after any exec, and is recorded inline", async () => {
+  const program = join(ROOT, "build/fixtures/full_page");
+  execFileSync("gcc", ["-nostdlib", "-static", "-o", program, join(ROOT, "test/fixtures/full_page.S")], {
+    stdio: "pipe",
+  });
+  const { run: ended, events } = await trace("scenario-full_page", [program], { cwd: scratch() });
+  assert.is(ended.status, 7, ended.stderr);
+  const made = of(events, "lseek");
+  assert.is(made.length, 50);
+  assert.ok(made.filter((event) => event["vedette.tier"] === "inline").length >= 48);
+});
+
 test("own memory: /proc/self/mem cannot change the agent's page, ptrace is refused and told of", async () => {
   const { run: ended, events } = await trace("scenario-own_memory", [buildFixture("inline_places"), "own_memory"]);
   assert.is(ended.stdout, "mem -1\ntraceme -1\nattach -1\n");

@@ -75,6 +75,16 @@ TEST_CASE("the capture filter stops exactly the numbers of decode's table") {
   }
 }
 
+TEST_CASE("a call passes whose arguments a passing rule names, whatever else its number's rules say") {
+  FilterRule passing{SYS_shmat, {{3, 0xffffffff, 7}, {4, 0xffffffff, 8, FilterWord::High}}};
+  passing.passes = true;
+  const std::vector<sock_filter> program = build_filter({{SYS_shmat, {}}, passing}, SECCOMP_RET_TRACE);
+  CHECK(run(program, call(SYS_shmat, {1, 2, 3, 7, 8ull << 32})) == SECCOMP_RET_ALLOW);
+  CHECK(run(program, call(SYS_shmat, {1, 2, 3, 7, 8})) == SECCOMP_RET_TRACE);
+  CHECK(run(program, call(SYS_shmat, {1, 2, 3, 6, 8ull << 32})) == SECCOMP_RET_TRACE);
+  CHECK(run(program, call(SYS_shmdt, {1, 2, 3, 6, 8})) == SECCOMP_RET_ALLOW);
+}
+
 TEST_CASE("each condition of the capture set decides by the argument it names") {
   const std::vector<FilterRule> rules = capture_rules();
   const std::vector<sock_filter> program = build_filter(capture_rules(), SECCOMP_RET_TRACE);

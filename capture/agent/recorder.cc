@@ -9,7 +9,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
-constexpr uint64_t kTickedAgeNs = 3'000'000;  // a tick comes every 5 ms
+constexpr uint64_t kTickedAgeNs = 3'000'000;  // a tick comes every 10 ms, or sooner
 constexpr uint64_t kAgainNs = 1'000'000;  // the tracer was at it: a batch that is due is looked at again
 
 EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>(sighting.event.id)].tier; }
@@ -34,9 +34,10 @@ void Recorder::on_burst_end() {
   mutex_.unlock();
 }
 
+// What this tick has drained is old already where ticks are rare.
 void Recorder::on_tick() {
   const std::lock_guard lock(mutex_);
-  seal_if_old();
+  if (begun_ns_ != 0 && monotonic_ns() - sealed_ns_ >= kTickedAgeNs) seal(Room::Awaited);
 }
 
 void Recorder::on_rest() {
@@ -87,6 +88,7 @@ void Recorder::flush_due() {
 
 void Recorder::seal(Room room) {
   begun_ns_ = 0;
+  sealed_ns_ = monotonic_ns();
   const uint64_t events = encoder_.records();
   if (events == 0) return skip_shed();
   clock_.refresh();

@@ -45,6 +45,7 @@ class Recorder final : public Sink {
 
   std::mutex mutex_;
   uint64_t begun_ns_ = 0;  // when the batch being filled was, if ticks will seal it
+  uint64_t sealed_ns_ = 0;  // when the last one was
   bool in_burst_ = false;  // the tracer holds the lock; only its thread asks
   Encoder encoder_;
   Clock& clock_;

@@ -19,7 +19,8 @@ namespace vedette {
 namespace {
 
 constexpr size_t kSpareRingsMax = 64;
-constexpr uint32_t kTicksUs[] = {600, 1200, 2500};  // between the fastest and the slowest
+constexpr uint32_t kTicksUs[] = {600, 1200, 2500, 4000, 7000, 10'000};  // but for the fastest
+constexpr uint64_t kOutgrownUs = 5000;  // a ring that is half full sooner is too small
 constexpr size_t kToldSitesMax = 32;
 
 bool installs_filter(const SyscallInfo& at) {
@@ -103,7 +104,7 @@ void InlineTier::pace() {
     const uint64_t found = std::exchange(slot->found, 0);
     if (found == 0) continue;
     const uint64_t half_full_us = ticker_.interval_us() * slot->ring->reach() / 2 / found;
-    if (half_full_us < kSlowTickUs) slot->ring->is_narrow() ? slot->ring->feed() : outgrow(*slot);
+    if (half_full_us < kOutgrownUs) slot->ring->is_narrow() ? slot->ring->feed() : outgrow(*slot);
     wanted = std::min(wanted, half_full_us);
   }
   uint32_t interval = kFastTickUs;

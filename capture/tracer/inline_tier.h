@@ -81,7 +81,7 @@ class InlineTier final : public Hooks, private RingHome {
   void return_lent(Task& child);
   std::unique_ptr<Ring> borrow_ring(size_t data_bytes);
   void take_back(RingSlot& slot) override;
-  static constexpr uint32_t kFastTickUs = 300, kSlowTickUs = 5000;
+  static constexpr uint32_t kFastTickUs = 300, kSlowTickUs = 10'000;
   void start_ticking();
   void pace();
   void outgrow(RingSlot& slot);

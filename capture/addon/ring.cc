@@ -9,13 +9,15 @@
 namespace vedette::addon {
 
 namespace {
-constexpr size_t kHead = 0, kClosed = 1, kCapacity = 2, kReaderCount = 3, kReaders = 8;
+constexpr size_t kHead = 0, kClosed = 1, kCapacity = 2, kReaderCount = 3, kReserved = 4, kNumber = 5, kReaders = 8;
+constexpr uint32_t kWaitedFor = 1;
 // JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring comes here.
 constexpr std::chrono::microseconds kLookAgain{200};
 
 struct Entry {
   uint32_t units, size, stream, records;
   uint32_t types[kTypeWords];
+  uint32_t number, zero;
 };
 static_assert(sizeof(Entry) == kEntryHeaderBytes);
 }  // namespace
@@ -33,6 +35,8 @@ bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const Type
   const uint32_t to_end = capacity_ - (head & (capacity_ - 1));
   const uint32_t padding = to_end < units ? to_end : 0;
   if (!wait_for(padding + units, head, stop)) return false;
+  word(kReserved).store(head + padding + units, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // before the first byte: who is not waited for looks behind its last
 
   uint8_t* const data = bytes_ + kControlBytes;
   if (padding != 0) {
@@ -40,11 +44,12 @@ bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const Type
     std::memcpy(data + size_t{head & (capacity_ - 1)} * 8, pad, sizeof pad);
     head += padding;
   }
-  Entry entry{units, static_cast<uint32_t>(frame.size()), stream, records, {}};
+  Entry entry{units, static_cast<uint32_t>(frame.size()), stream, records, {}, ++number_, 0};
   std::copy(types.begin(), types.end(), entry.types);
   uint8_t* const at = data + size_t{head & (capacity_ - 1)} * 8;
   std::memcpy(at, &entry, sizeof entry);
   std::memcpy(at + sizeof entry, frame.data(), frame.size());
+  word(kNumber).store(number_, std::memory_order_relaxed);
   word(kHead).store(head + units, std::memory_order_release);  // from here on, readers see it
   return true;
 }
@@ -60,7 +65,7 @@ bool RingWriter::wait_for(uint32_t units, uint32_t head, const std::atomic<bool>
 uint32_t RingWriter::free_units(uint32_t head) const {
   uint32_t used = 0;
   for (size_t reader = 0; reader < kReadersMax; reader++)
-    if (word(kReaders + 2 * reader + 1).load(std::memory_order_acquire) != 0)
+    if (word(kReaders + 2 * reader + 1).load(std::memory_order_acquire) == kWaitedFor)
       used = std::max(used, head - word(kReaders + 2 * reader).load(std::memory_order_acquire));
   // A reader that is just being given its place may still show the tail of the one before: wait until it does not.
   return used > capacity_ ? 0 : capacity_ - used;

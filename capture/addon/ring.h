@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writing side of the ring in a SharedArrayBuffer that JavaScript reads (host/capture/ring.ts, the twin of this file). Many
 // threads write, one at a time; up to 16 readers read, each at its own pace, and the slowest active one is waited for:
-// a full ring stops the stream's thread, the socket fills, and the agent's spool bounds and counts what follows.
+// a full ring stops the stream's thread, the socket fills, and the agent's spool bounds and counts what follows. A reader that
+// nobody waits for may be overtaken: it sees by `reserved` that what it read was being written over.
 //
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
-//                        8.. one pair a reader: tail, active
+//                        4 reserved: up to here a writer may be writing   5 number of the last batch
+//                        8.. one pair a reader: tail, active (0 no, 1 waited for, 2 not waited for)
 //   entry, 8-byte aligned, never split:  u32 units (whole entry)  u32 size (0: padding to the ring's end)
-//                                        u32 stream  u32 records  64 bytes: bitmap of event types  then `size` bytes
+//                                        u32 stream  u32 records  64 bytes: bitmap of event types
+//                                        u32 number, from 1  u32 0  then `size` bytes
 //   positions count 8-byte units and wrap at 2^32.
 #pragma once
 
@@ -20,7 +23,7 @@
 namespace vedette::addon {
 
 inline constexpr size_t kControlBytes = 256;
-inline constexpr size_t kEntryHeaderBytes = 80;
+inline constexpr size_t kEntryHeaderBytes = 88;
 inline constexpr size_t kTypeWords = 16;  // event ids up to 511
 inline constexpr size_t kReadersMax = 16;
 
@@ -45,6 +48,7 @@ class RingWriter {
   std::mutex writing_;
   uint8_t* bytes_;
   uint32_t capacity_;  // in units
+  uint32_t number_ = 0;
 };
 
 }  // namespace vedette::addon

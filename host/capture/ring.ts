@@ -4,21 +4,28 @@
 // and the slowest active tail is what the writers wait for. A reader takes each batch out into memory of its own: V8 copies from
 // shared memory byte by byte where it is not aligned, and a policy worker copies each batch many times. A reader that dies in
 // the middle of a batch leaves its tail before it: whoever attaches with the same index sees that batch again.
+// A reader that nobody waits for may be overtaken: it then goes on at the head, and what it missed shows in the batches' numbers.
 //
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
-//                        8.. one pair a reader: tail, active
+//                        4 reserved: up to here a writer may be writing   5 number of the last batch
+//                        8.. one pair a reader: tail, active (0 no, 1 waited for, 2 not waited for)
 //   entry, 8-byte aligned, never split:  u32 units (whole entry)  u32 size (0: padding to the ring's end)
-//                                        u32 stream  u32 records  64 bytes: bitmap of event types  then `size` bytes
+//                                        u32 stream  u32 records  64 bytes: bitmap of event types
+//                                        u32 number, from 1  u32 0  then `size` bytes
 //   positions count 8-byte units and wrap at 2^32.
 export const CONTROL_BYTES = 256;
-export const ENTRY_HEADER_BYTES = 80;
+export const ENTRY_HEADER_BYTES = 88;
 export const TYPE_WORDS = 16;
 export const READERS_MAX = 16;
 
 const HEAD = 0;
 const CLOSED = 1;
 const CAPACITY = 2;
+const RESERVED = 4;
+const NUMBER = 5;
 const READERS = 8;
+const WAITED_FOR = 1;
+const NOT_WAITED_FOR = 2;
 
 // A native thread cannot wake Atomics.wait: the main thread does (wakeReaders), and this bounds what it costs when it is late.
 const SLICE_MS_MAX = 20;
@@ -34,6 +41,8 @@ export interface RawBatch {
   /** Which agent it came from: the stream of its Hello. */
   readonly stream: number;
   readonly count: number;
+  /** Batches are numbered as they come, from 1: who was overtaken sees by how much. */
+  readonly number: number;
 }
 
 export class RingReader {
@@ -42,6 +51,7 @@ export class RingReader {
   readonly #sab: SharedArrayBuffer;
   readonly #mask: number;
   readonly #tail: number;
+  readonly #isWaitedFor: boolean;
   #held = 0;
   #own = new Uint8Array(OWN_BYTES);
 
@@ -52,6 +62,7 @@ export class RingReader {
     this.#words = new Uint32Array(sab, CONTROL_BYTES);
     this.#mask = Atomics.load(this.#control, CAPACITY) - 1;
     this.#tail = READERS + 2 * index;
+    this.#isWaitedFor = Atomics.load(this.#control, this.#tail + 1) !== NOT_WAITED_FOR;
   }
 
   /** The next batch, or null when none came within timeoutMs. Releases the one before. timeoutMs 0 never waits. */
@@ -79,6 +90,17 @@ export class RingReader {
     return Atomics.load(this.#control, this.#tail);
   }
 
+  /** Whether it is still to come to this position, which is at most a ring away. */
+  isBefore(position: number): boolean {
+    const ahead = (position - this.position) >>> 0;
+    return ahead > 0 && ahead <= this.#mask + 1;
+  }
+
+  /** Number of the last batch that was written. */
+  get lastNumber(): number {
+    return Atomics.load(this.#control, NUMBER) >>> 0;
+  }
+
   /** Every stream has ended and this reader has seen all. */
   get ended(): boolean {
     // `closed` first: a head that moves after it was read as set cannot be.
@@ -99,19 +121,32 @@ export class RingReader {
       const word = (tail & this.#mask) * 2;
       const units = this.#words[word] as number;
       const size = this.#words[word + 1] as number;
+      if (this.#isOvertaken(tail)) continue;
       if (size === 0) {
         Atomics.add(this.#control, this.#tail, units);
         continue;
       }
-      this.#held = units;
       const at = CONTROL_BYTES + word * 4;
-      return {
+      const batch = {
         bytes: this.#copy(at + ENTRY_HEADER_BYTES, size),
-        types: this.#words.subarray(word + 4, word + 4 + TYPE_WORDS),
+        types: this.#words.slice(word + 4, word + 4 + TYPE_WORDS),
         stream: this.#words[word + 2] as number,
         count: this.#words[word + 3] as number,
+        number: this.#words[word + 4 + TYPE_WORDS] as number,
       };
+      if (this.#isOvertaken(tail)) continue;
+      this.#held = units;
+      return batch;
     }
+  }
+
+  /** Whether what was read at this place may have been written over meanwhile; then the reader stands at the head. */
+  #isOvertaken(tail: number): boolean {
+    if (this.#isWaitedFor) return false;
+    const reserved = Atomics.add(this.#control, RESERVED, 0); // not a mere load: what was read stays before it on every machine
+    if ((reserved - tail) >>> 0 <= this.#mask + 1) return false;
+    Atomics.store(this.#control, this.#tail, Atomics.load(this.#control, HEAD));
+    return true;
   }
 
   /** Both sides are 8-byte aligned, so V8 copies by words. */
@@ -138,14 +173,17 @@ export function closeRing(ring: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), CLOSED, 1);
 }
 
-/** Gives out a reader's place, at the ring's head: what was written before is not for it. The main thread alone does this. */
-export function openReader(ring: SharedArrayBuffer): number {
+/**
+ * Gives out a reader's place, at the ring's head: what was written before is not for it. The main thread alone does this.
+ * `isWaitedFor`: false for one that would rather miss batches than hold the writers up.
+ */
+export function openReader(ring: SharedArrayBuffer, isWaitedFor = true): number {
   const control = new Int32Array(ring, 0, CONTROL_BYTES / 4);
   for (let index = 0; index < READERS_MAX; index++) {
     const tail = READERS + 2 * index;
     if (Atomics.load(control, tail + 1) !== 0) continue;
     // Active first: from here on the writers wait for this tail, wherever it stands, so the head cannot run away from it.
-    Atomics.store(control, tail + 1, 1);
+    Atomics.store(control, tail + 1, isWaitedFor ? WAITED_FOR : NOT_WAITED_FOR);
     Atomics.store(control, tail, Atomics.load(control, HEAD));
     return index;
   }

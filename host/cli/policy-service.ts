@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of `run` and `serve` that open the engine to tenants.
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+const WORKERS_MAX = 8;
 
 export function addServiceOptions(command: Command): Command {
   return command
@@ -12,5 +14,18 @@ export function addServiceOptions(command: Command): Command {
         .choices(["thread", "process"])
         .default("thread"),
     )
+    .addOption(
+      new Option(
+        "--workers <count>",
+        "threads that judge, tenants being dealt out among them (default: half of the processors that are ours, at most 4)",
+      ).argParser(workers),
+    )
     .option("--status-socket <path>", "where `vedette policy status` is answered");
+}
+
+function workers(text: string): number {
+  const count = Number(text);
+  if (!/^\d$/.test(text) || count < 1 || count > WORKERS_MAX)
+    throw new InvalidArgumentError(`It must be a number from 1 to ${WORKERS_MAX}.`);
+  return count;
 }

@@ -7,7 +7,7 @@ export async function showStatus(socket: string, asJson: boolean): Promise<numbe
   const policies = await askStatus(socket);
   if (asJson) printJson(policies);
   else print(lines(policies));
-  return policies.some((one) => one.state !== "judging") ? 1 : 0;
+  return policies.some(({ state }) => state === "resting" || state === "refused") ? 1 : 0;
 }
 
 function lines(policies: readonly PolicyStatus[]): string[] {

@@ -29,6 +29,7 @@ async function judgeAll(path: string, flags: JudgingFlags): Promise<number> {
     ring: feed.ring,
     readers: [feed.reader()],
     policies,
+    isReplay: true,
     hostname: (stream) => host ?? hosts.get(stream) ?? "",
     onAlert: (alert) => channels.write(alert),
     onFault: (error) => say(`vedette: ${explain(error)}`),

@@ -6,6 +6,7 @@ import type { Hello } from "../capture/agent.js";
 import { closeReader } from "../capture/ring.js";
 import { Session } from "../capture/session.js";
 import { Engine } from "../engine/engine.js";
+import { processors, workersFor } from "../engine/processors.js";
 import { explain } from "../errors.js";
 import { lossText, totalLost } from "../output/summary.js";
 import { Prevention } from "../policy/prevention.js";
@@ -44,7 +45,8 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     onFault: (error) => handlers.onFault(error, null),
   });
   const { ring } = session.capture;
-  const reader = session.capture.reader();
+  const count = options.workers ?? workersFor(processors());
+  const readers = Array.from({ length: count }, () => session.capture.reader());
   const recorder = options.record === undefined ? null : Recorder.of(session, options.record);
   const hostOf = (stream: number): string => host ?? hosts.get(stream)?.hostname ?? hostname();
   const handlers: ServiceHandlers = {
@@ -64,7 +66,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   };
   const engine = await Engine.start({
     ring,
-    readers: [reader],
+    readers,
     policies,
     hostname: hostOf,
     ...handlers,
@@ -74,7 +76,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   });
   // An engine that fails must not hold the workload up: nobody reads for it any more.
   const judged = engine.finished.catch((error: unknown) => {
-    closeReader(ring, reader);
+    for (const reader of readers) closeReader(ring, reader);
     return report(error);
   });
 

@@ -4,6 +4,7 @@
 //   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write - end
 import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
+import { processors, workersFor } from "../engine/processors.js";
 import { VedetteError } from "../errors.js";
 import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
 import { Monitor } from "../fargate/monitor.js";
@@ -38,11 +39,13 @@ export async function serve(flags: ServeFlags): Promise<number> {
   try {
     judged = await judging({ ...flags, policy: flags.policy ?? [] });
     const { policies, channels, host } = judged;
+    const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
     const station = await Station.open({
       policies,
+      workers: flags.workers ?? (await workersHere(metadata)),
       service: new PolicyService(flags, (line) => say(`vedette: ${line}`)),
       secret: flags.secretFile === undefined ? null : Secret.atPath(flags.secretFile),
-      metadata: new TaskMetadata(process.env[METADATA_VARIABLE] ?? null),
+      metadata,
       monitor,
       say: (line) => say(`vedette: ${line}`),
       onAlert: (alert) => channels.write(host === undefined ? alert : { ...alert, hostname: host }),
@@ -60,6 +63,12 @@ export async function serve(flags: ServeFlags): Promise<number> {
     if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);
   }
   return 0;
+}
+
+/** ECS is asked only where we see more than a small machine: the start waits for the answer. */
+async function workersHere(metadata: TaskMetadata): Promise<number> {
+  const count = workersFor(processors());
+  return count === 1 ? 1 : workersFor(processors(await metadata.processors()));
 }
 
 /** As the addon takes it. */

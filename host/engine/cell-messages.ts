@@ -3,6 +3,7 @@
 // as bytes and is admitted again where it arrives.
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { SeatStatus } from "./engine.js";
 import type { LoadedPolicy } from "./policy.js";
 import type { PolicyTally } from "./tally.js";
 
@@ -44,7 +45,7 @@ export type FromCell =
 
 export interface CellSeat {
   readonly number: number;
-  readonly state: "judging" | "resting";
+  readonly state: SeatStatus["state"];
   readonly tally: PolicyTally;
   readonly lastError: string | null;
 }

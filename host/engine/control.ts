@@ -10,6 +10,7 @@
 //   5 at       the reader's position at that batch: `done` means nothing at any other. So releasing a batch and beginning
 //              the next is one step, and a worker that is ended around it neither repeats a batch nor skips one
 //   6 thread   the worker's thread by the kernel's number, 0: not known
+//   7 last     number of the last batch that is dealt with, 0: none
 export const CONTROL_BYTES = 32;
 
 const RUNNING = 0;
@@ -19,6 +20,7 @@ const DONE = 3;
 const ORDERS = 4;
 const AT = 5;
 const THREAD = 6;
+const LAST = 7;
 
 export class WorkerControl {
   readonly #words: Int32Array;
@@ -52,6 +54,19 @@ export class WorkerControl {
     Atomics.store(this.#words, AT, position);
   }
 
+  /** The worker: `number` is the next batch; how many between it and the last one went by. Each is told once. */
+  missed(number: number): number {
+    const last = Atomics.load(this.#words, LAST);
+    const missed = last === 0 ? 0 : Math.max(0, (number - last - 1) | 0);
+    if (missed > 0) this.close(number - 1);
+    return missed;
+  }
+
+  /** The worker: batch `number` is dealt with. */
+  close(number: number): void {
+    Atomics.store(this.#words, LAST, number);
+  }
+
   /** Whether some policies have finished with the batch at this position, and it is not released. */
   isUnderway(position: number): boolean {
     return Atomics.load(this.#words, AT) === position && this.done > 0;
@@ -66,6 +81,10 @@ export class WorkerControl {
   }
   get batch(): number {
     return Atomics.load(this.#words, BATCH);
+  }
+  /** Where the batch at hand stands in the ring. */
+  get position(): number {
+    return Atomics.load(this.#words, AT);
   }
   /** Policies with an id below this have finished with the batch at hand. */
   get done(): number {
@@ -82,6 +101,11 @@ export class WorkerControl {
   /** The main thread: there is a message. */
   order(): void {
     Atomics.add(this.#words, ORDERS, 1);
+    Atomics.notify(this.#words, ORDERS);
+  }
+  /** The worker: until there is another message than `seen` counts, or the time is up. */
+  awaitOrder(seen: number, ms: number): void {
+    Atomics.wait(this.#words, ORDERS, seen, ms);
   }
   get orders(): number {
     return Atomics.load(this.#words, ORDERS);

@@ -2,14 +2,16 @@
 // The engine, on the main thread: starts policy workers, passes their alerts on, and watches them. No policy code runs on this
 // thread, so it always answers. A worker that runs in one call for longer than the budget is ended; the policy that had the
 // word is to blame and rests, longer each time; a new worker takes the batch up where the old one was. Every batch is judged by
-// every policy that is seated, once; what a resting policy misses is its own loss and is told. Who comes back from a rest
-// sits in a worker apart, so that it can delay only its like.
-import { closeReader, openReader } from "../capture/ring.js";
+// every policy that is seated, once; what a resting policy misses is its own loss and is told. A tenant that took too long is
+// judged by the slow worker from then on (placement.ts), which nobody waits for.
+import { openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { WorkerControl } from "./control.js";
 import type { Report, Seat } from "./messages.js";
+import { moveOwner } from "./move.js";
+import { type Owner, Placement } from "./placement.js";
 import type { LoadedPolicy } from "./policy.js";
 import { Post } from "./post.js";
 import { Quarantine } from "./quarantine.js";
@@ -17,7 +19,10 @@ import { type PolicyTally, Tally } from "./tally.js";
 import { Watchdog } from "./watchdog.js";
 
 export interface EngineHandlers {
-  /** `stream`: the agent whose batch it was, -1 where it was of no batch. */
+  /**
+   * `stream`: the agent whose batch it was, -1 where it was of no batch. A policy's alerts come in the order of its events; those of
+   * policies that one worker judges, batch by batch in the order in which the policies were seated; between workers there is no order.
+   */
   readonly onAlert: (alert: Alert, stream: number) => void;
   /** A policy trapped, overran its budget or could not start. */
   readonly onFault?: (error: VedetteError, policy: LoadedPolicy | null) => void;
@@ -26,42 +31,48 @@ export interface EngineHandlers {
 
 export interface EngineOptions extends EngineHandlers {
   readonly ring: SharedArrayBuffer;
-  /** The ring's readers: one worker each. Policies are dealt out among them. */
+  /** The ring's readers: one worker each. Tenants are dealt out among them. */
   readonly readers: readonly number[];
   readonly policies: readonly LoadedPolicy[];
   /** Name of the host that a stream comes from. */
   readonly hostname?: (stream: number) => string;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
+  /** What is judged was recorded: there is no slow worker, which could miss some of it. */
+  readonly isReplay?: boolean;
 }
 
 /** How a seated policy does. */
 export interface SeatStatus {
   readonly id: number;
   readonly policy: LoadedPolicy;
-  readonly state: "judging" | "resting";
+  readonly state: "judging" | "slow" | "resting";
   readonly tally: PolicyTally;
   readonly lastError: string | null;
 }
 
 /** Longest time for one batch in one policy, where nothing else is said. */
 export const BUDGET_MS = 100;
+/** How often it is told that the slow worker does not keep up. */
+const BEHIND_MS = 10_000;
+const WARNING = 2;
 
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #posts: Post[] = [];
-  /** Where each seated policy sits. */
-  readonly #homes = new Map<number, Post>();
+  readonly #placement = new Placement();
   readonly #quarantine: Quarantine;
   readonly #containers = new Map<number, ContainerFacts>();
   readonly #watchdog: Watchdog;
-  /** Newest batch of which a policy's alerts were passed on, by policy id: a worker that was ended may have posted them already. */
-  readonly #passed = new Map<number, number>();
+  /** The batch of which a policy's alerts were passed on last: a worker that was ended may have posted them already. */
+  readonly #passed = new Map<number, { readonly post: Post; readonly batch: number }>();
   readonly #errors = new Map<number, VedetteError>();
   /** Why a policy could not start, until start() has looked. */
   readonly #faults: VedetteError[] = [];
+  /** Policies come, go and move one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
   #nextId = 0;
-  #apart: Post | null = null;
+  #behind = 0;
+  #behindAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
   #isStarted = false;
   #finish: () => void = () => undefined;
@@ -76,25 +87,27 @@ export class Engine {
       this.#fail = reject;
     });
     this.finished.catch(() => undefined);
-    this.#quarantine = new Quarantine((id) => void this.#comeBack(id));
+    this.#quarantine = new Quarantine((id) => void this.#next(() => this.#comeBack(id)).catch(this.#fail));
     this.#watchdog = new Watchdog(options.budgetMs ?? BUDGET_MS, (control, id, epoch) =>
       this.#overrun(control, id, epoch),
     );
-    for (const reader of options.readers) this.#addPost(reader);
+    for (const reader of options.readers) this.#placement.ordinary.push(this.#newPost(reader, false));
     for (const policy of options.policies) {
-      const post = this.#emptiest();
-      const seat = this.#seat(policy);
+      const owner = this.#placement.owner(policy);
+      const seat = this.#seat(policy, owner);
+      const post = this.#placement.of(owner);
       post.seats.set(seat.id, seat);
-      this.#homes.set(seat.id, post);
+      this.#placement.homes.set(seat.id, post);
     }
   }
 
   /** Starts the workers; resolves when all policies are ready. Throws the first fault of a policy that could not start. */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options);
+    const { posts } = engine.#placement;
     try {
-      for (const post of engine.#posts) void post.start(engine.#containers, engine.#isFit).catch(engine.#fail);
-      for (const post of engine.#posts) await post.ready();
+      for (const post of posts) void post.start(engine.#containers, engine.#isFit).catch(engine.#fail);
+      for (const post of posts) await post.ready();
       engine.#isStarted = true;
       const fault = engine.#faults[0];
       if (fault !== undefined) throw fault;
@@ -110,32 +123,35 @@ export class Engine {
     this.#isStopping = true;
     this.#watchdog.stop();
     this.#quarantine.clear();
-    await Promise.all(this.#posts.map((post) => post.stop()));
+    await Promise.all(this.#placement.posts.map((post) => post.stop()));
+    this.#tellBehind();
     this.#finish();
   }
 
   /** Seats a policy: it judges from the next batch on. Gives its id; throws when it cannot start. */
-  async add(policy: LoadedPolicy): Promise<number> {
-    return this.#swap(null, policy, this.#emptiest());
+  add(policy: LoadedPolicy): Promise<number> {
+    return this.#next(() => this.#swap(null, policy));
   }
 
   /** Puts a policy in the place of another: every batch is judged by exactly one of them. Gives the new id. */
-  async replace(id: number, policy: LoadedPolicy): Promise<number> {
-    return this.#swap(id, policy, this.#homes.get(id) ?? this.#emptiest());
+  replace(id: number, policy: LoadedPolicy): Promise<number> {
+    return this.#next(() => this.#swap(id, policy));
   }
 
-  async remove(id: number): Promise<void> {
-    const post = this.#homes.get(id);
-    if (post === undefined || this.#isStopping) return;
-    await post.swap(id, null);
-    this.#forget(id);
+  remove(id: number): Promise<void> {
+    return this.#next(async () => {
+      const post = this.#placement.homes.get(id);
+      if (post === undefined || this.#isStopping) return;
+      await post.swap(id, null);
+      this.#forget(id);
+    });
   }
 
   /** What the orchestrator says of the container that a stream comes from: known to every batch of it that arrives from now on. */
   setContainer(stream: number, facts: ContainerFacts | null): void {
     if (facts === null) this.#containers.delete(stream);
     else this.#containers.set(stream, facts);
-    for (const post of this.#posts) post.send({ kind: "container", stream, facts });
+    for (const post of this.#placement.posts) post.send({ kind: "container", stream, facts });
   }
 
   /** What was told of the streams' containers. */
@@ -143,62 +159,72 @@ export class Engine {
     return this.#containers;
   }
 
-  /** All seated policies, in the order in which they judge. */
+  /** All seated policies, in the order in which they were seated. */
   status(): SeatStatus[] {
-    const seats = [...this.#homes].flatMap(([id, post]) => post.seats.get(id) ?? []);
+    const seats = [...this.#placement.homes].flatMap(([id, post]) => {
+      const seat = post.seats.get(id);
+      return seat === undefined ? [] : [{ ...seat, isSlow: post.isSlow }];
+    });
     return seats
       .sort((a, b) => a.id - b.id)
-      .map(({ id, policy, tally }) => ({
+      .map(({ id, policy, tally, isSlow }) => ({
         id,
         policy,
-        state: this.#quarantine.has(id) ? "resting" : "judging",
+        state: this.#quarantine.has(id) ? "resting" : isSlow ? "slow" : "judging",
         tally: new Tally(tally).read(),
         lastError: this.#errors.get(id)?.message ?? null,
       }));
   }
 
-  async #swap(out: number | null, policy: LoadedPolicy, post: Post): Promise<number> {
+  #next<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(step);
+    this.#work = result.catch(() => undefined);
+    return result;
+  }
+
+  async #swap(out: number | null, policy: LoadedPolicy): Promise<number> {
     const refused = (reason: string): VedetteError =>
       new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason });
     if (this.#isStopping) throw refused("the engine has ended");
+    const owner = this.#placement.owner(policy);
+    const post = (out === null ? undefined : this.#placement.homes.get(out)) ?? this.#placement.of(owner);
     const old = out === null ? undefined : post.seats.get(out);
     const keep = old !== undefined && old.policy.state === policy.state ? old.keep : null;
-    const seat = { ...this.#seat(policy), keep };
-    this.#homes.set(seat.id, post);
+    const seat = { ...this.#seat(policy, owner), keep };
+    this.#placement.homes.set(seat.id, post);
     const fault = await post.swap(out, seat);
     if (fault === null) {
       if (out !== null) this.#forget(out);
       return seat.id;
     }
-    this.#homes.delete(seat.id);
+    this.#placement.homes.delete(seat.id);
     throw refused(fault);
   }
 
-  #seat(policy: LoadedPolicy): Seat {
-    return { id: this.#nextId++, policy, tally: new Tally().memory, keep: null };
+  #seat(policy: LoadedPolicy, { account }: Owner): Seat {
+    const tally = new Tally().memory;
+    return { id: this.#nextId++, policy, tally, account: account.memory, keep: null, from: null };
   }
 
   #forget(id: number): void {
-    this.#homes.delete(id);
+    this.#placement.homes.delete(id);
     this.#passed.delete(id);
     this.#errors.delete(id);
     this.#quarantine.forget(id);
   }
 
-  #addPost(reader: number): Post {
-    const post = new Post(this.#options.ring, reader, {
+  #newPost(reader: number, isSlow: boolean): Post {
+    const { ring } = this.#options;
+    const post = new Post({
+      ring,
+      reader,
+      isSlow,
+      budgetMs: this.#watchdog.budgetMs,
       onReport: (one, report) => this.#onReport(one, report),
       onGone: (one, cause) => this.#onGone(one, cause),
     });
-    this.#posts.push(post);
     this.#watchdog.watch(post.control);
     return post;
-  }
-
-  /** Where the next policy goes. */
-  #emptiest(): Post {
-    const open = this.#posts.filter((post) => post !== this.#apart);
-    return open.reduce((least, post) => (post.seats.size < least.seats.size ? post : least), open[0] as Post);
   }
 
   readonly #isFit = (id: number): boolean => !this.#quarantine.has(id);
@@ -208,12 +234,12 @@ export class Engine {
       case "ready":
         break;
       case "judged":
-        this.#onJudged(report);
+        this.#onJudged(post, report);
         break;
       case "seated":
         this.#onSeated(post, report);
         break;
-      case "swapped":
+      case "done":
         post.confirm(report);
         break;
       case "trapped":
@@ -221,20 +247,34 @@ export class Engine {
         if (report.isBroken) this.#quarantine.add(report.id);
         break;
       case "overspent":
-        this.#rest(report.id);
+        this.#onOverspent(report.id);
+        break;
+      case "heavy":
+        this.#slowDown(report.id);
+        break;
+      case "skipped": {
+        const tenant = this.#placement.policy(report.id)?.tenancy?.tenant ?? "";
+        const { budgetMs: budget } = this.#watchdog;
+        this.#fault(report.id, "VEDETTE_TENANT_OVERRUN", { tenant, budget, count: report.count, event: report.event });
+        break;
+      }
+      case "behind":
+        this.#behind += report.batches;
+        if (performance.now() - this.#behindAt >= BEHIND_MS) this.#tellBehind();
         break;
       case "log":
-        this.#options.onLog?.(this.#policy(report.id)?.name ?? "", report.level, report.text);
+        this.#options.onLog?.(this.#placement.policy(report.id)?.name ?? "", report.level, report.text);
         break;
       case "ended":
-        post.isEnded = true;
-        if (this.#posts.every((one) => one.isEnded)) void this.stop();
+        post.end();
+        if (this.#placement.posts.every((one) => one.isEnded)) void this.stop();
     }
   }
 
-  #onJudged({ id, batch, stream, alerts }: Report & { kind: "judged" }): void {
-    if (stream >= 0 && (this.#passed.get(id) ?? -1) >= batch) return;
-    this.#passed.set(id, batch);
+  #onJudged(post: Post, { id, batch, stream, alerts }: Report & { kind: "judged" }): void {
+    const passed = this.#passed.get(id);
+    if (stream >= 0 && passed?.post === post && passed.batch === batch) return;
+    if (stream >= 0) this.#passed.set(id, { post, batch });
     const hostname = this.#options.hostname?.(stream) ?? "";
     for (const alert of alerts) this.#options.onAlert({ ...alert, hostname }, stream);
   }
@@ -242,17 +282,27 @@ export class Engine {
   #onSeated(post: Post, { id, fault, keep }: Report & { kind: "seated" }): void {
     const seat = post.seats.get(id);
     if (seat !== undefined) post.seats.set(id, { ...seat, keep });
-    if (fault === null) return;
-    this.#fault(id, "VEDETTE_POLICY_INIT", { reason: fault });
+    if (fault !== null) this.#cannotStart(id, fault);
+  }
+
+  #cannotStart(id: number, reason: string): void {
+    if (this.#isStopping) return;
+    this.#fault(id, "VEDETTE_POLICY_INIT", { reason });
     this.#quarantine.add(id);
   }
 
   /** The watchdog's: policy `id` has had the word since `epoch`, for too long. */
   #overrun(control: WorkerControl, id: number, epoch: number): void {
-    const post = this.#posts.find((one) => one.control === control);
+    const post = this.#placement.posts.find((one) => one.control === control);
     if (post === undefined || !post.isRunning || this.#isStopping) return;
+    const { budgetMs: budget } = this.#watchdog;
     // One that was to come and does not get ready has no seat to lose.
-    if (!post.abandon(id, `its init took longer than ${this.#watchdog.budgetMs} ms`)) this.#rest(id);
+    if (!post.abandon(id, `its init took longer than ${budget} ms`)) {
+      const policy = this.#placement.policy(id);
+      if (policy !== null) this.#placement.owner(policy).account.settleEnded(control.position, budget * 1e6);
+      this.#fault(id, "VEDETTE_POLICY_OVERRUN", { budget, wait: this.#quarantine.add(id) / 1000 });
+      this.#slowDown(id);
+    }
     const mend = (): void => {
       // It may have come back at the last moment: then another policy was called meanwhile, and judges the batch again.
       if (control.epoch === epoch && post.seats.has(id)) control.finish(id);
@@ -261,9 +311,32 @@ export class Engine {
     post.replace(this.#containers, this.#isFit, mend).catch(this.#fail);
   }
 
-  #rest(id: number): void {
-    const wait = this.#quarantine.add(id);
-    this.#fault(id, "VEDETTE_POLICY_OVERRUN", { budget: this.#watchdog.budgetMs, wait: wait / 1000 });
+  #onOverspent(id: number): void {
+    const wait = this.#quarantine.add(id) / 1000;
+    const tenant = this.#placement.policy(id)?.tenancy?.tenant;
+    if (tenant === undefined) this.#fault(id, "VEDETTE_POLICY_OVERSPENT", { wait });
+    else this.#fault(id, "VEDETTE_TENANT_OVERSPENT", { tenant, wait });
+    this.#slowDown(id);
+  }
+
+  /** The owner of this policy goes to the slow worker: a tenant that takes much, and whoever took too much. */
+  #slowDown(id: number): void {
+    const policy = this.#placement.policy(id);
+    if (policy === null || this.#isStopping) return;
+    const owner = this.#placement.owner(policy);
+    const mayGo = owner.tenant !== null || this.#quarantine.has(id);
+    if (owner.isSlow || !mayGo || this.#placement.isAlone(owner)) return;
+    const slow = this.#slowPost();
+    if (slow === null) return;
+    owner.isSlow = true;
+    const whose = owner.tenant === null ? "it is" : `all policies of the tenant ${owner.tenant} are`;
+    this.#options.onLog?.(policy.name, WARNING, `${whose} judged by the slow worker now, for the time they take`);
+    const options = {
+      placement: this.#placement,
+      isResting: (one: number) => this.#quarantine.has(one),
+      onFault: (one: number, reason: string) => this.#cannotStart(one, reason),
+    };
+    this.#next(() => moveOwner(owner, slow, options)).catch(this.#fail);
   }
 
   /** A worker that ended by itself: out of memory, or a bug of ours. Who had the word is blamed; nobody: we give up. */
@@ -284,51 +357,52 @@ export class Engine {
     await post.start(this.#containers, this.#isFit);
   }
 
-  /** A policy has rested long enough: it sits down again, apart from those that never had to. */
+  /** A policy has rested long enough: it sits down again. */
   async #comeBack(id: number): Promise<void> {
-    const home = this.#homes.get(id);
+    const home = this.#placement.homes.get(id);
     const seat = home?.seats.get(id);
     if (home === undefined || seat === undefined || this.#isStopping || home.isEnded) return;
-    const apart = this.#postApart() ?? home;
-    this.#homes.set(id, apart);
-    if (apart !== home) home.seats.delete(id);
-    const fault = await apart.swap(null, seat);
-    if (fault === null || this.#isStopping) return;
-    apart.seats.set(id, seat);
-    this.#fault(id, "VEDETTE_POLICY_INIT", { reason: fault });
-    this.#quarantine.add(id);
+    const fault = await home.swap(null, { ...seat, from: null });
+    if (fault !== null && !home.isEnded) this.#cannotStart(id, fault);
   }
 
-  /** The worker for those; null when the ring has no place for another reader. */
-  #postApart(): Post | null {
-    if (this.#apart !== null && !this.#apart.isEnded) return this.#apart;
+  /** The slow worker; null when there can be none. */
+  #slowPost(): Post | null {
+    const { isReplay = false, ring } = this.#options;
+    if (this.#placement.slow !== null || isReplay) return this.#placement.slow;
     try {
-      const reader = openReader(this.#options.ring);
-      const post = this.#addPost(reader);
-      this.#apart = post;
-      post.start(this.#containers, this.#isFit).catch((error) => {
-        closeReader(this.#options.ring, reader);
-        this.#fail(error);
-      });
+      const post = this.#newPost(openReader(ring, false), true);
+      this.#placement.slow = post;
+      post.start(this.#containers, this.#isFit).catch(this.#fail);
       return post;
     } catch {
-      return null;
+      return null; // the ring has no place for another reader
+    }
+  }
+
+  #tellBehind(): void {
+    if (this.#behind === 0) return;
+    const batches = this.#behind;
+    this.#behind = 0;
+    this.#behindAt = performance.now();
+    for (const policy of this.#placement.slowOwners()) {
+      const whose =
+        policy.tenancy == null
+          ? `The policy ${policy.name} does`
+          : `The policies of the tenant ${policy.tenancy.tenant} do`;
+      this.#options.onFault?.(new VedetteError("VEDETTE_POLICY_BEHIND", { whose, batches }), policy);
     }
   }
 
   #fault(
     id: number,
-    code: "VEDETTE_POLICY_INIT" | "VEDETTE_POLICY_TRAPPED" | "VEDETTE_POLICY_OVERRUN",
+    code: Extract<VedetteError["code"], `VEDETTE_POLICY_${string}` | `VEDETTE_TENANT_${string}`>,
     values: Readonly<Record<string, string | number>>,
   ): void {
-    const policy = this.#policy(id);
+    const policy = this.#placement.policy(id);
     const error = new VedetteError(code, { policy: policy?.name ?? `number ${id}`, ...values });
     this.#errors.set(id, error);
     if (!this.#isStarted) this.#faults.push(error);
     else this.#options.onFault?.(error, policy);
-  }
-
-  #policy(id: number): LoadedPolicy | null {
-    return this.#homes.get(id)?.seats.get(id)?.policy ?? null;
   }
 }

@@ -14,7 +14,10 @@ import type { Batch } from "../wire/batch.js";
 
 const HEAD = 0;
 const CAPACITY = 2;
+const RESERVED = 4;
+const NUMBER = 5;
 const READERS = 8;
+const WAITED_FOR = 1;
 const UNIT = 8;
 
 export class Feed {
@@ -22,6 +25,7 @@ export class Feed {
   readonly #control: Int32Array;
   readonly #words: Uint32Array;
   readonly #units: number;
+  #number = 0;
 
   /** `bytes`: of the ring, a power of two, larger than the largest batch. */
   constructor(bytes = 8 << 20) {
@@ -43,10 +47,12 @@ export class Feed {
     const place = (head >>> 0) % this.#units;
     const padding = place + units > this.#units ? this.#units - place : 0;
     if (units + padding > this.#free(head)) return false;
+    Atomics.store(this.#control, RESERVED, (head + padding + units) | 0);
     if (padding > 0) this.#words.set([padding, 0], place * 2);
     const word = ((place + padding) % this.#units) * 2;
-    this.#words.set([units, batch.bytes.length, stream, batch.count, ...typesIn(batch)], word);
+    this.#words.set([units, batch.bytes.length, stream, batch.count, ...typesIn(batch), ++this.#number, 0], word);
     new Uint8Array(this.ring, CONTROL_BYTES + word * 4 + ENTRY_HEADER_BYTES, batch.bytes.length).set(batch.bytes);
+    Atomics.store(this.#control, NUMBER, this.#number);
     Atomics.store(this.#control, HEAD, (head + padding + units) | 0);
     wakeReaders(this.ring);
     return true;
@@ -68,7 +74,7 @@ export class Feed {
     let used = 0;
     for (let index = 0; index < READERS_MAX; index++) {
       const tail = READERS + 2 * index;
-      if (Atomics.load(this.#control, tail + 1) !== 0)
+      if (Atomics.load(this.#control, tail + 1) === WAITED_FOR)
         used = Math.max(used, (head - Atomics.load(this.#control, tail)) | 0);
     }
     return this.#units - used;

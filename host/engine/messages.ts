@@ -11,8 +11,12 @@ export interface Seat {
   readonly policy: LoadedPolicy;
   /** What it does and costs (tally.ts). */
   readonly tally: SharedArrayBuffer;
+  /** The time of its tenant (account.ts). */
+  readonly account: SharedArrayBuffer;
   /** Its state after the last batch (keep.ts); null before it has any. */
   readonly keep: SharedArrayBuffer | null;
+  /** Position in the ring from which it judges; null: from the next batch on. */
+  readonly from: number | null;
 }
 
 export interface WorkerStart {
@@ -21,30 +25,45 @@ export interface WorkerStart {
   readonly control: SharedArrayBuffer;
   readonly seats: readonly Seat[];
   readonly containers: ReadonlyMap<number, ContainerFacts>;
+  readonly budgetMs: number;
+  /** It is the one for who is slow: it takes what time the others leave, and may be overtaken. */
+  readonly isSlow: boolean;
+  /** It takes no batch until it is told to (order "take"). */
+  readonly isHeld: boolean;
 }
 
-/** Carried out between two batches. */
+/** Carried out between two batches; who is numbered is answered. */
 export type Order =
   /** One policy goes, another comes, and no batch is judged in between; the first stays if the second cannot start. */
   | { readonly kind: "swap"; readonly number: number; readonly out: number | null; readonly seat: Seat | null }
+  /** Takes no further batch; the answer says where it stands. */
+  | { readonly kind: "hold"; readonly number: number }
+  /** These go as soon as the reader stands at this position or behind it; the answer says where it stood. */
+  | { readonly kind: "leave"; readonly number: number; readonly ids: readonly number[]; readonly at: number }
+  /** These come, from elsewhere, and it goes on. */
+  | { readonly kind: "take"; readonly number: number; readonly seats: readonly Seat[] }
   /** What the orchestrator says of the container that a stream comes from; null: the stream is over. */
   | { readonly kind: "container"; readonly stream: number; readonly facts: ContainerFacts | null };
+
+export type NumberedOrder = Exclude<Order, { readonly kind: "container" }>;
+
+/** How a policy sat down: a fault in words, or null, and where its state is kept. */
+export interface Sitting {
+  readonly id: number;
+  readonly fault: string | null;
+  readonly keep: SharedArrayBuffer | null;
+}
 
 export type Report =
   | { readonly kind: "ready" }
   /** Of the policies that a worker starts with. */
+  | ({ readonly kind: "seated" } & Sitting)
+  /** An order is carried out: of a swap and a take how the policies sat down, and where the reader stands. */
   | {
-      readonly kind: "seated";
-      readonly id: number;
-      readonly fault: string | null;
-      readonly keep: SharedArrayBuffer | null;
-    }
-  /** Answers a swap. */
-  | {
-      readonly kind: "swapped";
+      readonly kind: "done";
       readonly number: number;
-      readonly fault: string | null;
-      readonly keep: SharedArrayBuffer | null;
+      readonly sittings: readonly Sitting[];
+      readonly position: number;
     }
   | {
       readonly kind: "judged";
@@ -60,7 +79,13 @@ export type Report =
       readonly reason: string;
       readonly isBroken: boolean;
     }
-  /** It used up its share of time (credit.ts). */
+  /** Its tenant used up its time, and it the most of it (account.ts): it judges no more. */
   | { readonly kind: "overspent"; readonly id: number }
+  /** Its tenant takes more than half of its time. */
+  | { readonly kind: "heavy"; readonly id: number }
+  /** So many policies of its tenant, this one among them, did not come to judge a batch: the others had taken too long. */
+  | { readonly kind: "skipped"; readonly id: number; readonly count: number; readonly event: number }
+  /** So many batches went by that none of this worker's policies judged. */
+  | { readonly kind: "behind"; readonly batches: number }
   | { readonly kind: "log"; readonly id: number; readonly level: number; readonly text: string }
   | { readonly kind: "ended" };

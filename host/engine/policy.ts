@@ -4,6 +4,7 @@
 import type { Admitted } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import type { TenantBounds } from "./bounds.js";
 import type { Exception } from "./exceptions.js";
 import type { AlertLimit } from "./limiter.js";
 import type { PreventRow } from "./prevent-row.js";
@@ -18,7 +19,10 @@ export interface LoadedRule extends RuleMetadata {
 export interface Tenancy {
   readonly tenant: string;
   readonly scope: Scope;
+  /** Of each rule. */
   readonly alerts: AlertLimit;
+  /** Of all its policies together; default DEFAULT_BOUNDS. */
+  readonly bounds?: TenantBounds;
 }
 
 export interface LoadedPolicy {

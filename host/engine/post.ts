@@ -3,10 +3,10 @@
 // that it has not confirmed are given to the next worker again, so that a swap happens once, between the same two batches,
 // whatever ends the worker in between.
 import type { Worker } from "node:worker_threads";
-import { wakeReaders } from "../capture/ring.js";
+import { positionOf, wakeReaders } from "../capture/ring.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
-import type { Order, Report, Seat, WorkerStart } from "./messages.js";
+import type { NumberedOrder, Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { startThread } from "./thread.js";
 
 export interface PostHandlers {
@@ -15,30 +15,46 @@ export interface PostHandlers {
   readonly onGone: (post: Post, cause: unknown) => Promise<void>;
 }
 
+export interface PostOptions extends PostHandlers {
+  readonly ring: SharedArrayBuffer;
+  readonly reader: number;
+  readonly budgetMs: number;
+  readonly isSlow: boolean;
+}
+
 /** How a swap ended: a fault in words, or null. */
 export type SwapEnd = string | null;
 
-interface Pending {
-  readonly order: Order & { readonly kind: "swap" };
-  readonly resolve: (end: SwapEnd) => void;
+/** What became of an order: who sat down how, and where the reader stood. */
+interface OrderEnd {
+  readonly sittings: readonly Sitting[];
+  readonly position: number;
 }
+
+interface Pending {
+  readonly order: NumberedOrder;
+  readonly resolve: (end: OrderEnd) => void;
+}
+
+type Unnumbered<O> = O extends unknown ? Omit<O, "number"> : never;
 
 export class Post {
   readonly control = new WorkerControl();
   readonly seats = new Map<number, Seat>();
   isEnded = false;
   readonly reader: number;
-  readonly #ring: SharedArrayBuffer;
-  readonly #handlers: PostHandlers;
+  readonly isSlow: boolean;
+  readonly #options: PostOptions;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
   #starting: Promise<void> = Promise.resolve();
   #orders = 0;
+  #isHeld = false;
 
-  constructor(ring: SharedArrayBuffer, reader: number, handlers: PostHandlers) {
-    this.#ring = ring;
-    this.reader = reader;
-    this.#handlers = handlers;
+  constructor(options: PostOptions) {
+    this.#options = options;
+    this.reader = options.reader;
+    this.isSlow = options.isSlow;
   }
 
   /** Starts a worker with the seats for which `isFit` holds; resolves when it is ready, or gone and replaced. */
@@ -74,69 +90,111 @@ export class Post {
     return this.#worker !== null;
   }
 
-  /** Lets one policy go and another come between two batches. */
-  swap(out: number | null, seat: Seat | null): Promise<SwapEnd> {
-    const order = { kind: "swap" as const, number: ++this.#orders, out, seat };
-    return new Promise((resolve) => {
-      this.#pending.set(order.number, { order, resolve });
-      this.send(order);
-    });
+  /** Where its reader stands. */
+  get position(): number {
+    return positionOf(this.#options.ring, this.reader);
   }
 
-  /** The worker has carried out a swap. */
-  confirm({ number, fault, keep }: Report & { kind: "swapped" }): void {
+  /** Lets one policy go and another come between two batches. */
+  async swap(out: number | null, seat: Seat | null): Promise<SwapEnd> {
+    const { sittings } = await this.#ask({ kind: "swap", out, seat });
+    return sittings.find(({ fault }) => fault !== null)?.fault ?? null;
+  }
+
+  /** From here on it takes no batch, until take(); gives where it stands. */
+  async hold(): Promise<number> {
+    return (await this.#ask({ kind: "hold" })).position;
+  }
+
+  /** Lets policies go at `at` or behind it; gives where that was. */
+  async leave(ids: readonly number[], at: number): Promise<number> {
+    return (await this.#ask({ kind: "leave", ids, at })).position;
+  }
+
+  /** Ends a hold; these policies have come. */
+  async take(seats: readonly Seat[]): Promise<readonly Sitting[]> {
+    return (await this.#ask({ kind: "take", seats })).sittings;
+  }
+
+  /** The worker has carried out an order. */
+  confirm({ number, sittings, position }: Report & { kind: "done" }): void {
     const pending = this.#pending.get(number);
     if (pending === undefined) return;
     this.#pending.delete(number);
-    const { out, seat } = pending.order;
-    if (fault === null) {
-      if (out !== null) this.seats.delete(out);
-      if (seat !== null) this.seats.set(seat.id, { ...seat, keep });
+    const { order } = pending;
+    if (order.kind === "hold") this.#isHeld = true;
+    if (order.kind === "take") this.#isHeld = false;
+    const hasFailed = sittings.some(({ fault }) => fault !== null);
+    if (order.kind === "leave") for (const id of order.ids) this.seats.delete(id);
+    if (order.kind === "swap" && !hasFailed && order.out !== null) this.seats.delete(order.out);
+    for (const seat of comers(order)) {
+      const sitting = sittings.find(({ id }) => id === seat.id);
+      if (sitting !== undefined && sitting.fault === null) this.seats.set(seat.id, { ...seat, keep: sitting.keep });
     }
-    pending.resolve(fault);
+    pending.resolve({ sittings, position });
   }
 
   /** A policy that was to come never got ready: the swap is off. True if there was one. */
   abandon(id: number, fault: string): boolean {
-    const pending = [...this.#pending.values()].find(({ order }) => order.seat?.id === id);
-    if (pending === undefined || this.seats.has(id)) return false;
+    const pending = [...this.#pending.values()].find(
+      ({ order }) => order.kind === "swap" && order.seat?.id === id && !this.seats.has(id),
+    );
+    if (pending === undefined) return false;
     this.#pending.delete(pending.order.number);
-    pending.resolve(fault);
+    pending.resolve({ sittings: [{ id, fault, keep: null }], position: this.position });
     return true;
   }
 
   send(order: Order): void {
     this.#worker?.postMessage(order);
     this.control.order();
-    wakeReaders(this.#ring);
+    wakeReaders(this.#options.ring);
+  }
+
+  /** The worker has judged all there is: nobody answers any more. */
+  end(): void {
+    this.isEnded = true;
+    this.#answerAll("the engine has ended");
   }
 
   async stop(): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
     await worker?.terminate();
-    for (const { resolve } of this.#pending.values()) resolve("the engine was stopped");
+    this.#answerAll("the engine was stopped");
+  }
+
+  #answerAll(fault: string): void {
+    for (const { order, resolve } of this.#pending.values()) {
+      const sittings = comers(order).map(({ id }) => ({ id, fault, keep: null }));
+      resolve({ sittings, position: this.position });
+    }
     this.#pending.clear();
   }
 
+  #ask(what: Unnumbered<NumberedOrder>): Promise<OrderEnd> {
+    const order = { ...what, number: ++this.#orders } as NumberedOrder;
+    return new Promise((resolve) => {
+      this.#pending.set(order.number, { order, resolve });
+      if (this.isEnded) this.#answerAll("the engine has ended");
+      else this.send(order);
+    });
+  }
+
   #spawn(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
+    const { ring, reader, budgetMs, isSlow } = this.#options;
     const seats = [...this.seats.values()].filter(({ id }) => isFit(id));
-    const data: WorkerStart = {
-      ring: this.#ring,
-      reader: this.reader,
-      control: this.control.memory,
-      seats,
-      containers,
-    };
+    const { memory: control } = this.control;
+    const data: WorkerStart = { ring, reader, control, seats, containers, budgetMs, isSlow, isHeld: this.#isHeld };
     const worker = startThread("./worker", { workerData: data });
     this.#worker = worker;
-    for (const { order } of this.#pending.values()) worker.postMessage(order);
+    for (const { order } of this.#pending.values()) worker.postMessage(fitOnly(order, isFit));
     if (this.#pending.size > 0) this.control.order();
     return new Promise((resolve, reject) => {
       let cause: unknown;
       worker.on("message", (report: Report) => {
         if (report.kind === "ready") resolve();
-        this.#handlers.onReport(this, report);
+        this.#options.onReport(this, report);
       });
       worker.on("error", (error) => {
         cause = error;
@@ -147,8 +205,19 @@ export class Post {
           return;
         }
         this.#worker = null;
-        this.#handlers.onGone(this, cause).then(resolve, reject);
+        this.#options.onGone(this, cause).then(resolve, reject);
       });
     });
   }
+}
+
+/** Who sits down by an order. */
+function comers(order: NumberedOrder): readonly Seat[] {
+  if (order.kind === "take") return order.seats;
+  return order.kind === "swap" && order.seat !== null ? [order.seat] : [];
+}
+
+/** Who ended the worker before on its way in does not come again with the others. */
+function fitOnly(order: NumberedOrder, isFit: (id: number) => boolean): NumberedOrder {
+  return order.kind === "take" ? { ...order, seats: order.seats.filter(({ id }) => isFit(id)) } : order;
 }

@@ -9,14 +9,13 @@ import { compileFormat, type Format } from "../output/format.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import { SharedBounds } from "./bounds.js";
 import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { StateKeep } from "./keep.js";
 import { AlertLimiter, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 import { PREVENTED, PreventedAlerts } from "./prevented.js";
 
-const ALERTS_PER_BATCH = 1000;
-const LOG_LINES_PER_BATCH = 10;
 const TRAPS_PER_BATCH = 8;
 /** Traps that a policy may have in a while, whatever the batches: each costs a new instance. */
 const TRAPS_MAX = 16;
@@ -46,6 +45,7 @@ export class PolicyRunner {
   readonly #exceptions: readonly (ExceptionTest | undefined)[];
   readonly #wanted: Uint32Array;
   readonly #limiter: AlertLimiter;
+  readonly #bounds: SharedBounds;
   readonly #prevented: PreventedAlerts | null;
   #instance: PolicyInstance;
   #keep: StateKeep | null;
@@ -56,13 +56,17 @@ export class PolicyRunner {
   #trappedAt = 0;
   #logs: { level: number; text: string }[] = [];
 
-  /** Makes the policy ready, with the state in `keep` if that is of its form. Throws VEDETTE_POLICY_INIT when its init fails. */
-  constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null) {
+  /**
+   * Makes the policy ready, with the state in `keep` if that is of its form; `bounds` are those of all policies of its tenant.
+   * Throws VEDETTE_POLICY_INIT when its init fails.
+   */
+  constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null, bounds = new SharedBounds(policy)) {
     this.policy = policy;
+    this.#bounds = bounds;
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
-    this.#limiter = new AlertLimiter(policy.tenancy?.alerts);
+    this.#limiter = new AlertLimiter(policy.tenancy?.alerts, bounds.alerts);
     this.#prevented = (policy.prevent ?? []).length > 0 ? new PreventedAlerts(policy) : null;
     this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
@@ -76,6 +80,7 @@ export class PolicyRunner {
 
   judge(batch: Batch): Judgement {
     this.#batch = batch;
+    this.#bounds.begin(batch);
     this.#alerts = [];
     this.#suppressed = 0;
     this.#logs = [];
@@ -109,9 +114,12 @@ export class PolicyRunner {
   }
 
   #mayAlert(rule: number, time: bigint): boolean {
-    if (this.#alerts.length < ALERTS_PER_BATCH && this.#limiter.allows(rule, time)) return true;
-    this.#suppressed++;
-    return false;
+    if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, time)) {
+      this.#suppressed++;
+      return false;
+    }
+    this.#bounds.count();
+    return true;
   }
 
   /** Nothing more comes: what was suppressed and not told yet. */
@@ -140,13 +148,18 @@ export class PolicyRunner {
     const { admitted, parameters } = this.policy;
     const instance = PolicyInstance.start(admitted, parameters, {
       onAlert: (rule, record, text) => this.#onAlert(rule, record, text),
-      onLog: (level, text) => void (this.#logs.length < LOG_LINES_PER_BATCH && this.#logs.push({ level, text })),
+      onLog: (level, text) => this.#onLog(level, text),
     });
     const { state } = instance;
     if (state === null) this.#keep = null;
     else if (this.#keep?.fits(state)) this.#keep.restore(state);
     else this.#keep = StateKeep.for(state);
     return instance;
+  }
+
+  #onLog(level: number, text: string): void {
+    const line = this.#bounds.line(text, this.#batch?.clock ?? 0n);
+    if (line !== null) this.#logs.push({ level, text: line });
   }
 
   #keepState(): void {

@@ -3,13 +3,15 @@
 // returns to its event loop: orders are fetched between two batches, which is where a policy may be swapped. It can be ended
 // at any instruction; the next one, with the same control block and the same reader, finds the batch that was at hand and
 // begins behind the policies that had finished with it.
+import { setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import { openChecked } from "../wire/batch.js";
+import { Account } from "./account.js";
+import { ownerOf, SharedBounds } from "./bounds.js";
 import { WorkerControl } from "./control.js";
-import { Credit } from "./credit.js";
-import type { Order, Report, Seat, WorkerStart } from "./messages.js";
+import type { Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
@@ -17,66 +19,95 @@ import { ChargeClock, ownThread } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
+/** After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does not blind the others. */
+const CALLS_PER_BATCH = 2;
+/** The slow worker's priority: it takes what the others leave (setpriority(2), which Linux does for a thread). */
+const NICE = 19;
+/** How much of what a policy took before still counts, batch by batch, when the worst of a tenant's is looked for. */
+const MEMORY = 0.99;
 
 interface Seated {
   readonly runner: PolicyRunner;
   readonly tally: Tally;
-  readonly credit: Credit;
+  readonly account: Account;
+  readonly owner: string;
+  readonly from: number | null;
+  /** What it took lately, in ns. */
+  recent: number;
 }
 
 const start = workerData as WorkerStart;
 const port = parentPort ?? fail("this file is a worker's");
 const control = new WorkerControl(start.control);
 const seated = new Map<number, Seated>();
+const bounds = new Map<string, SharedBounds>();
 const containers = new Map(start.containers);
 const charges = new ChargeClock();
+const budgetNs = start.budgetMs * 1e6;
+const reader = new RingReader(start.ring, start.reader);
+let leaving: (Order & { kind: "leave" })[] = [];
+let isHeld = start.isHeld;
+let orders = 0;
 let clock = 0n;
 
 run();
 
 function run(): void {
   control.thread = ownThread();
-  for (const seat of start.seats) {
-    const { fault, keep } = sit(seat);
-    report({ kind: "seated", id: seat.id, fault, keep });
-  }
+  if (start.isSlow) stepBack();
+  for (const seat of start.seats) report({ kind: "seated", ...sit(seat) });
   report({ kind: "ready" });
-  const reader = new RingReader(start.ring, start.reader);
-  let orders = 0;
-  const obeyNew = (): void => {
-    // A batch that the worker before us began is finished by the same policies.
-    if (control.orders === orders || control.isUnderway(reader.position)) return;
-    orders = control.orders;
-    obey();
-  };
   for (;;) {
     obeyNew();
     const raw = reader.next(WAIT_MS);
     obeyNew(); // an order that came while we waited may be about this very batch
     if (raw !== null) {
       control.begin(reader.position);
-      judgeBatch(raw);
+      judgeBatch(raw, reader.position);
+      control.close(raw.number);
       reader.release();
     } else if (reader.ended) break;
   }
-  for (const [id, { runner }] of seated) {
-    const alerts = runner.finish(clock);
-    if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
-  }
+  tellMissed(reader.lastNumber + 1);
+  for (const [id, one] of seated) sayGoodbye(id, one);
   report({ kind: "ended" });
 }
 
-function judgeBatch(raw: RawBatch): void {
+/** Of the batches before this one, those that it never saw: it was overtaken. */
+function tellMissed(number: number): void {
+  const batches = control.missed(number);
+  if (batches > 0 && seated.size > 0) report({ kind: "behind", batches });
+}
+
+/** Thread 0, where /proc does not tell, would be the whole process. */
+function stepBack(): void {
+  try {
+    if (control.thread !== 0) setPriority(control.thread, NICE);
+  } catch {
+    // It may not: then it competes.
+  }
+}
+
+function judgeBatch(raw: RawBatch, position: number): void {
   const batch = openChecked(raw.bytes);
   batch.container = containers.get(raw.stream) ?? null;
   clock = batch.clock;
+  tellMissed(raw.number);
   const views = new ScopedViews(batch);
+  const skipped = new Map<string, { readonly id: number; count: number }>();
   charges.begin();
   const finished = control.done;
-  for (const [id, { runner, tally, credit }] of seated) {
-    if (id < finished || !runner.wants(raw.types)) continue;
+  for (const [id, one] of seated) {
+    const { runner, tally, account, owner, from } = one;
+    if (id < finished || !runner.wants(raw.types) || (from !== null && reader.isBefore(from))) continue;
     const view = views.view(runner.policy.tenancy?.scope ?? null);
     if (view === null) continue;
+    if (account.spentOn(position) >= CALLS_PER_BATCH * budgetNs) {
+      const skips = skipped.get(owner) ?? { id, count: 0 };
+      skipped.set(owner, skips);
+      skips.count++;
+      continue;
+    }
     control.enter(id);
     const begun = performance.now();
     const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view);
@@ -97,41 +128,112 @@ function judgeBatch(raw: RawBatch): void {
       report({ kind: "trapped", id, event, reason, isBroken: isBroken && isLast });
     }
     if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: raw.stream, alerts });
-    const isOverspent = !credit.settle(view.count, ns);
-    if (isOverspent && !isBroken) report({ kind: "overspent", id });
-    if (isBroken || isOverspent) seated.delete(id);
+    one.recent = one.recent * MEMORY + ns;
+    if (isBroken) seated.delete(id);
+    settle(one, id, account.settle(position, view.count, ns));
     control.finish(id);
+  }
+  for (const { id, count } of skipped.values()) report({ kind: "skipped", id, count, event: batch.first });
+}
+
+/** Who takes too much is told of; whose time is used up loses the policy that took the most of it. */
+function settle(one: Seated, id: number, standing: ReturnType<Account["settle"]>): void {
+  const { account, owner } = one;
+  if (standing === "good") return;
+  if (standing === "heavy") {
+    account.forgiveHalf();
+    report({ kind: "heavy", id });
+    return;
+  }
+  account.pardon();
+  let worst = { id, recent: one.recent };
+  for (const [other, { owner: whose, recent }] of seated)
+    if (whose === owner && recent > worst.recent) worst = { id: other, recent };
+  // One that is broken rests already.
+  if (seated.delete(worst.id)) report({ kind: "overspent", id: worst.id });
+}
+
+/** Carries out what is asked, and waits while it is held. A batch that is underway is first finished by the same policies. */
+function obeyNew(): void {
+  if (control.isUnderway(reader.position)) return;
+  for (;;) {
+    if (control.orders !== orders) {
+      orders = control.orders;
+      for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port))
+        obey(message.message as Order);
+    }
+    leaving = leaving.filter((order) => !letGo(order));
+    if (!isHeld) return;
+    control.awaitOrder(orders, WAIT_MS);
   }
 }
 
-function obey(): void {
-  for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
-    const order = message.message as Order;
-    if (order.kind === "swap") swap(order);
-    else if (order.facts === null) containers.delete(order.stream);
-    else containers.set(order.stream, order.facts);
+function obey(order: Order): void {
+  switch (order.kind) {
+    case "swap":
+      swap(order);
+      break;
+    case "hold":
+      isHeld = true;
+      done(order.number);
+      break;
+    case "leave":
+      leaving.push(order);
+      break;
+    case "take": {
+      const sittings = order.seats.map(sit);
+      isHeld = false;
+      done(order.number, sittings);
+      break;
+    }
+    case "container":
+      if (order.facts === null) containers.delete(order.stream);
+      else containers.set(order.stream, order.facts);
   }
 }
 
 function swap({ number, out, seat }: Order & { kind: "swap" }): void {
-  const { fault, keep } = seat === null ? { fault: null, keep: null } : sit(seat);
-  if (fault === null && out !== null && out !== seat?.id) seated.delete(out);
-  report({ kind: "swapped", number, fault, keep });
+  const sittings = seat === null ? [] : [sit(seat)];
+  const hasFailed = sittings.some(({ fault }) => fault !== null);
+  if (!hasFailed && out !== null && out !== seat?.id) seated.delete(out);
+  done(number, sittings);
+}
+
+/** Whether it is time for them, and they have gone. */
+function letGo({ number, ids, at }: Order & { kind: "leave" }): boolean {
+  if (reader.isBefore(at)) return false;
+  for (const id of ids) {
+    const one = seated.get(id);
+    if (one !== undefined) sayGoodbye(id, one);
+    seated.delete(id);
+  }
+  done(number);
+  return true;
+}
+
+/** What it has not told yet. */
+function sayGoodbye(id: number, { runner }: Seated): void {
+  const alerts = runner.finish(clock);
+  if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
 }
 
 /** Its init is code of an author too, and is watched like a batch. */
-function sit({ id, policy, tally, keep }: Seat): { fault: string | null; keep: SharedArrayBuffer | null } {
+function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
+  const owner = ownerOf(policy);
+  const shared = bounds.get(owner) ?? new SharedBounds(policy);
+  bounds.set(owner, shared);
   control.enter(id);
   try {
-    const runner = new PolicyRunner(policy, keep);
+    const runner = new PolicyRunner(policy, keep, shared);
     control.leave();
-    seated.set(id, { runner, tally: new Tally(tally), credit: new Credit() });
+    const ofTenant = new Account(account, policy.tenancy?.bounds?.usPerEvent);
+    seated.set(id, { runner, tally: new Tally(tally), account: ofTenant, owner, from, recent: 0 });
     sortSeats();
-    return { fault: null, keep: runner.keep };
+    return { id, fault: null, keep: runner.keep };
   } catch (error) {
     control.leave();
     if (!(error instanceof VedetteError)) throw error;
-    return { fault: (error.cause as Error | undefined)?.message ?? error.message, keep: null };
+    return { id, fault: (error.cause as Error | undefined)?.message ?? error.message, keep: null };
   }
 }
 
@@ -140,6 +242,10 @@ function sortSeats(): void {
   const sorted = [...seated].sort(([a], [b]) => a - b);
   seated.clear();
   for (const [id, one] of sorted) seated.set(id, one);
+}
+
+function done(number: number, sittings: readonly Sitting[] = []): void {
+  report({ kind: "done", number, sittings, position: reader.position });
 }
 
 function report(what: Report): void {

@@ -28,6 +28,10 @@ const TaskAnswer = z.object({
   Family: text,
   Revision: text,
   AvailabilityZone: text,
+  Limits: z
+    .object({ CPU: z.number().positive().nullish().catch(null) })
+    .nullish()
+    .catch(null),
   Containers: z.array(z.unknown()).max(256).catch([]),
 });
 
@@ -57,6 +61,11 @@ export class TaskMetadata {
     return this.#known(clue);
   }
 
+  /** What the task may use, in processors; null: it has no limit, or nobody says. */
+  async processors(): Promise<number | null> {
+    return this.address === null ? null : readProcessors(await fetchJson(`${this.address}/task`));
+  }
+
   #known({ id, name }: ContainerClue): ContainerFacts | null {
     const byId = this.#containers.find((one) => id !== null && one.id === id);
     return byId ?? this.#containers.find((one) => name !== null && one.name === name) ?? null;
@@ -72,14 +81,25 @@ export class TaskMetadata {
 }
 
 async function fetchTask(url: string): Promise<ContainerFacts[] | null> {
+  const answer = await fetchJson(url);
+  return answer === null ? null : readTask(answer);
+}
+
+async function fetchJson(url: string): Promise<unknown> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX), redirect: "error" });
     if (!response.ok || Number(response.headers.get("content-length") ?? 0) > ANSWER_BYTES_MAX) return null;
     const body = await response.text();
-    return body.length > ANSWER_BYTES_MAX ? null : readTask(JSON.parse(body));
+    return body.length > ANSWER_BYTES_MAX ? null : JSON.parse(body);
   } catch {
     return null; // not there (yet): events go on without it
   }
+}
+
+/** The task's limit of an answer. */
+export function readProcessors(answer: unknown): number | null {
+  const task = TaskAnswer.safeParse(answer);
+  return task.success ? (task.data.Limits?.CPU ?? null) : null;
 }
 
 /** The containers of an answer; those that do not hold are left out. */

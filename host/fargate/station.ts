@@ -21,6 +21,8 @@ import type { Secret } from "./secret.js";
 
 export interface StationOptions {
   readonly policies: readonly LoadedPolicy[];
+  /** Threads that judge. */
+  readonly workers: number;
   /** Tenants' policies, status and alerts. */
   readonly service: PolicyService;
   readonly secret: Secret | null;
@@ -64,7 +66,7 @@ export class Station {
       send: (stream, version, rows) => capture.prevent(stream, version, rows),
       onFault: (error) => handlers.onFault(error, null),
     });
-    const worker = capture.reader();
+    const workers = Array.from({ length: options.workers }, () => capture.reader());
     const own = capture.reader();
     const handlers = {
       onAlert: (alert: Alert, stream: number) => station?.onAlert(alert, stream),
@@ -80,7 +82,7 @@ export class Station {
     };
     const engine = await Engine.start({
       ring: capture.ring,
-      readers: [worker],
+      readers: workers,
       policies: options.policies,
       hostname: (stream) => station?.hostname(stream) ?? "",
       ...handlers,
@@ -93,7 +95,7 @@ export class Station {
       await engine.stop();
       throw error;
     });
-    station = new Station(options, capture, engine, prevention, [own, worker]);
+    station = new Station(options, capture, engine, prevention, [own, ...workers]);
     return station;
   }
 

@@ -19,6 +19,8 @@ export interface ServiceFlags {
   readonly statusSocket?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";
+  /** Threads that judge; default: what suits the machine. */
+  readonly workers?: number;
 }
 
 /** What the service hands on from tenants' processes; the engine has its own. */

@@ -15,8 +15,8 @@ export interface PolicyStatus {
   readonly tenant: string;
   readonly policy: string;
   readonly version: string;
-  /** judging; resting: it overran or kept trapping; refused: no version of it ever ran. */
-  readonly state: "judging" | "resting" | "refused";
+  /** judging; slow: the slow worker judges it; resting: it overran or kept trapping; refused: no version of it ever ran. */
+  readonly state: SeatStatus["state"] | "refused";
   readonly rules: number;
   readonly events: number;
   readonly alerts: number;

@@ -4,7 +4,9 @@
 //   tenants:
 //     payments:
 //       scope: {containers: [payments-*], images: ["*/payments:*"], task_families: [payments], uids: [1000], executables: [/srv/*]}
-//       limits: {policies: 10, memory_mib: 4, module_kib: 1024, alerts_per_minute: 600, alert_burst: 100}
+//       limits: {policies: 10, memory_mib: 4, module_kib: 1024, alerts_per_minute: 600, alert_burst: 100,  # of each policy, of each rule
+//                total_memory_mib: 80, total_alerts_per_minute: 6000, total_alert_burst: 2000,            # of all its policies together
+//                us_per_event: 5, log_lines_per_minute: 60}
 //       loaders: [1000]                # user ids that may put policies into policies.d/payments (root always may)
 //       keys: [payments.pub]           # its policies must be signed with one of these
 //       isolation: process             # a process of its own, without files and network; default: thread
@@ -13,6 +15,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
+import { DEFAULT_BOUNDS } from "../engine/bounds.js";
 import type { Tenancy } from "../engine/policy.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
 import { type PublicKey, readPublicKey } from "./signature.js";
@@ -32,6 +35,11 @@ const Limits = z.strictObject({
   module_kib: z.number().int().positive().max(4096).default(1024),
   alerts_per_minute: z.number().int().positive().default(600),
   alert_burst: z.number().int().positive().default(200),
+  total_memory_mib: z.number().positive().max(4096).default(80),
+  total_alerts_per_minute: z.number().int().positive().default(DEFAULT_BOUNDS.alerts.perMinute),
+  total_alert_burst: z.number().int().positive().default(DEFAULT_BOUNDS.alerts.burst),
+  us_per_event: z.number().positive().max(1000).default(DEFAULT_BOUNDS.usPerEvent),
+  log_lines_per_minute: z.number().int().positive().max(60_000).default(DEFAULT_BOUNDS.logLinesPerMinute),
 });
 const Tenant = z.strictObject({
   scope: Scope.prefault({}),
@@ -50,6 +58,8 @@ export interface Tenant {
   readonly tenancy: Tenancy;
   readonly modules: ModuleLimits;
   readonly policiesMax: number;
+  /** Of the memories of all its policies together, at their largest. */
+  readonly memoryBytesMax: number;
   readonly loaders: readonly number[];
   readonly keys: readonly PublicKey[];
   /** Its policies live in a process of their own. */
@@ -84,6 +94,11 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
         executables: scope.executables,
       },
       alerts: { burst: limits.alert_burst, perMinute: limits.alerts_per_minute },
+      bounds: {
+        usPerEvent: limits.us_per_event,
+        alerts: { burst: limits.total_alert_burst, perMinute: limits.total_alerts_per_minute },
+        logLinesPerMinute: limits.log_lines_per_minute,
+      },
     },
     modules: {
       ...DEFAULT_LIMITS,
@@ -91,6 +106,7 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
       memoryPages: Math.floor((limits.memory_mib * (1 << 20)) / PAGE),
     },
     policiesMax: limits.policies,
+    memoryBytesMax: limits.total_memory_mib * (1 << 20),
     isApart: raw.isolation === "process",
     loaders: raw.loaders,
     keys: raw.keys.map((key, i) => {

@@ -11,6 +11,7 @@ import type { LoadedPolicy } from "../engine/policy.js";
 import { TrialStage } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { PAGE } from "../wasm/admission.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { loadPolicy, MODULE_FILE } from "./load.js";
 import { POLICY_FILE } from "./policy-file.js";
@@ -197,6 +198,7 @@ export class PolicyWatch {
     if (this.#options.requireSigned || tenant.keys.length > 0) checkSignature(snapshot.folder, tenant.keys, entry.path);
     const { modules: limits, tenancy } = tenant;
     const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy });
+    this.#checkMemory(entry, tenant, loaded);
     await selfTest(loaded, entry.path, this.#stage);
     return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
   }
@@ -210,6 +212,16 @@ export class PolicyWatch {
     if (id === null && others.length >= tenant.policiesMax)
       throw new VedetteError("VEDETTE_TENANT_LIMIT", { path, tenant: name, limit: tenant.policiesMax });
     return tenant;
+  }
+
+  #checkMemory({ path }: Entry, tenant: Tenant, loaded: LoadedPolicy): void {
+    const others = [...this.#entries.values()].flatMap((one) =>
+      one.tenant === tenant.name && one.path !== path && one.loaded !== null ? [bytesOf(one.loaded)] : [],
+    );
+    const size = bytesOf(loaded);
+    if (others.reduce((sum, bytes) => sum + bytes, size) <= tenant.memoryBytesMax) return;
+    const [own, limit] = [size, tenant.memoryBytesMax].map((bytes) => bytes / (1 << 20)) as [number, number];
+    throw new VedetteError("VEDETTE_TENANT_MEMORY", { path, tenant: tenant.name, size: own, limit });
   }
 
   async #drop(key: string, entry: Entry): Promise<void> {
@@ -236,6 +248,11 @@ function findFolders(root: string): Map<string, Pick<WatchEntry, "tenant" | "pol
     }
   }
   return found;
+}
+
+/** Of its memory, at its largest. */
+function bytesOf({ admitted }: LoadedPolicy): number {
+  return admitted.memory.maximum * PAGE;
 }
 
 /** Of a policy that needs no compiler. */

@@ -211,7 +211,7 @@ test("a policy that takes all it may in every batch is sent to rest", async () =
   assert.is(told(alerts, "good").length, 24);
   assert.equal(
     faults.map((fault) => fault.code),
-    ["VEDETTE_POLICY_OVERRUN"],
+    ["VEDETTE_POLICY_OVERSPENT"],
   );
   assert.ok(told(alerts, "slow").length < 24);
 });

@@ -68,6 +68,7 @@ test("200 swaps under load judge every event once", async () => {
     tenant: "team",
     scope: { containers: [], images: [], families: [], uids: [], executables: [] },
     alerts: { burst: 1e9, perMinute: 1e9 }, // nothing is held back, so that all can be counted
+    bounds: { usPerEvent: 1000, alerts: { burst: 1e9, perMinute: 1e9 }, logLinesPerMinute: 60 },
   };
   const versions = [
     { ...(await policyOf("even")), tenancy },

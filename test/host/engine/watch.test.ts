@@ -2,12 +2,13 @@
 // The small parts of the engine, each alone: who is blamed, who rests how long, who may raise how many alerts.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SharedBounds } from "../../../host/engine/bounds.js";
 import { WorkerControl } from "../../../host/engine/control.js";
-import { Credit } from "../../../host/engine/credit.js";
 import { globMatches } from "../../../host/engine/glob.js";
-import { AlertLimiter } from "../../../host/engine/limiter.js";
+import { AlertLimiter, Bucket } from "../../../host/engine/limiter.js";
 import { Quarantine } from "../../../host/engine/quarantine.js";
 import { Watchdog } from "../../../host/engine/watchdog.js";
+import { policyOf } from "./shared.js";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const SECOND = 1_000_000_000n;
@@ -76,15 +77,6 @@ test("each rest is twice as long as the one before, up to five minutes, and good
   assert.is(quarantine.has(1), false);
 });
 
-test("an honest policy never spends what it earns, one that always takes long does", () => {
-  const honest = new Credit();
-  for (let i = 0; i < 1000; i++) assert.ok(honest.settle(1000, 200_000));
-  const slow = new Credit();
-  let batches = 0;
-  while (slow.settle(100, 60_000_000)) batches++;
-  assert.ok(batches <= 3);
-});
-
 test("a rule may raise a burst and then so many a minute, by the events' own time", () => {
   const limiter = new AlertLimiter({ burst: 3, perMinute: 60 });
   const at = (second: number) => BigInt(1_700_000_000 + second) * SECOND;
@@ -96,6 +88,46 @@ test("a rule may raise a burst and then so many a minute, by the events' own tim
   assert.is(limiter.allows(0, at(60)), false);
   assert.equal(limiter.tell(at(61)), [], "once a minute");
   assert.equal(limiter.tell(at(61), true), [{ rule: 0, count: 1 }], "and at the end");
+});
+
+test("all rules of a tenant together may raise a burst and then so many a minute", () => {
+  const all = new Bucket({ burst: 5, perMinute: 60 });
+  const policies = [0, 1].map(() => new AlertLimiter({ burst: 4, perMinute: 6000 }, all));
+  const raised = (second: number) =>
+    policies.map((limiter) =>
+      [0, 1].map(
+        (rule) => [1, 2, 3].filter(() => limiter.allows(rule, BigInt(1_700_000_000 + second) * SECOND)).length,
+      ),
+    );
+  assert.equal(raised(0), [
+    [3, 2],
+    [0, 0],
+  ]);
+  assert.equal(
+    raised(1)
+      .flat(2)
+      .reduce((sum, one) => sum + one),
+    1,
+  );
+  assert.equal(policies[1]?.tell(BigInt(1_700_000_100) * SECOND, true), [
+    { rule: 0, count: 6 },
+    { rule: 1, count: 6 },
+  ]);
+});
+
+test("a tenant's log lines are bounded by the batch and the minute, and those before are told of", async () => {
+  const bounds = new SharedBounds(await policyOf("talking"));
+  const at = (second: number) => BigInt(1_700_000_000 + second) * SECOND;
+  let said = 0;
+  for (let batch = 0; batch < 20; batch++) {
+    bounds.begin(batch);
+    const lines = Array.from({ length: 12 }, (_, i) => bounds.line(`${i}`, at(0))).filter((line) => line !== null);
+    assert.ok(lines.length <= 10);
+    said += lines.length;
+  }
+  assert.is(said, 60);
+  bounds.begin("another"); // of 180 ten were told of on the way
+  assert.is(bounds.line("hello", at(1)), "(170 lines before this were too many) hello");
 });
 
 test("globs of tenants", () => {

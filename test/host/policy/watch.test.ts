@@ -194,6 +194,26 @@ test("tenants.yaml says who there is, how many policies they have and how much m
   await bench.watch.close();
 });
 
+test("a tenant's policies may take so much memory together, at their largest", async () => {
+  const tenants = "tenants:\n  a: {limits: {total_memory_mib: 6}}\n  b: {limits: {total_memory_mib: 6}}\n";
+  const bench = await new Bench().open(tenants);
+  for (const [tenant, policy] of [
+    ["a", "one"],
+    ["a", "two"],
+    ["b", "one"],
+  ] as const)
+    bench.put(tenant, policy);
+  assert.equal(await bench.scan(), [null, "VEDETTE_TENANT_MEMORY", null]);
+  assert.match(bench.watch.entries()[1]?.error?.message as string, /may take 4 MiB: .* tenant a .* than the 6 MiB/);
+  bench.put("a", "one", { "policy.wasm": OTHER });
+  await bench.scan();
+  assert.equal(
+    bench.engine.log.filter((line) => line.startsWith("replace")),
+    ["replace by 2"],
+  );
+  await bench.watch.close();
+});
+
 test("only who may load does", async () => {
   if (process.getuid?.() !== 0) return; // chown is root's
   const bench = await new Bench().open("tenants:\n  a: {loaders: [1234]}\n");

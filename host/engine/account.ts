@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tenant's account of time, over all its policies. The watchdog ends a call that takes too long; a tenant that stays just below
+// that in every batch, or has fifty policies that do, would still starve the others. So each batch earns it time, by its events,
+// and judging spends it. An honest tenant takes a hundredth of what it earns. One that takes more than half of it for long is
+// heavy: it is judged apart. Who has spent all, and the reserve, is overspent: its worst policy has to rest. And in one batch no
+// tenant gets more than one call may take: what of its policies did not come to judge by then, does not judge that batch.
+//
+// Shared memory, since a worker may be ended at any instruction; i32 words, in ns where they are time:
+//   0 balance   1 what is left of the half   2 earned up to this position of the ring   3 position of the batch that 4 is of
+//   4 spent on that batch
+const BALANCE = 0;
+const HALF = 1;
+const EARNED = 2;
+const AT = 3;
+const SPENT = 4;
+const BYTES = 20;
+
+const NS_PER_BATCH = 1_000_000;
+const RESERVE_NS = 80_000_000;
+const SPENT_NS_MAX = 1_000_000_000;
+/** What a tenant's policies may take together for an event where nothing else is said, in µs. */
+export const US_PER_EVENT = 5;
+
+export type Standing = "good" | "heavy" | "overspent";
+
+export class Account {
+  readonly #words: Int32Array;
+  readonly #nsPerEvent: number;
+
+  constructor(
+    readonly memory: SharedArrayBuffer,
+    usPerEvent: number = US_PER_EVENT,
+  ) {
+    this.#words = new Int32Array(memory);
+    this.#nsPerEvent = usPerEvent * 1000;
+  }
+
+  /** A new one, which earns by batches from this position of the ring on. */
+  static open(position: number, usPerEvent: number = US_PER_EVENT): Account {
+    const account = new Account(new SharedArrayBuffer(BYTES), usPerEvent);
+    account.#words.set([RESERVE_NS, RESERVE_NS / 2, position - 1, position - 1, 0]);
+    return account;
+  }
+
+  /** One policy has judged the batch at `position`. Each batch earns once, whichever worker comes to it first. */
+  settle(position: number, events: number, ns: number): Standing {
+    const earned = Atomics.load(this.#words, EARNED);
+    if (((position - earned) | 0) > 0 && Atomics.compareExchange(this.#words, EARNED, earned, position) === earned) {
+      const income = Math.min(NS_PER_BATCH + events * this.#nsPerEvent, RESERVE_NS);
+      this.#pay(BALANCE, income, RESERVE_NS);
+      this.#pay(HALF, income / 2, RESERVE_NS / 2);
+    }
+    this.charge(position, ns);
+    if (Atomics.load(this.#words, BALANCE) <= 0) return "overspent";
+    return Atomics.load(this.#words, HALF) <= 0 ? "heavy" : "good";
+  }
+
+  /** A call on the batch at `position` was ended after `ns`: its policy rests, so nobody else has to. */
+  settleEnded(position: number, ns: number): void {
+    this.charge(position, ns);
+    this.pardon();
+  }
+
+  /** Time that went into the batch at `position`. */
+  charge(position: number, ns: number): void {
+    const spent = Math.min(Math.round(ns), SPENT_NS_MAX);
+    if (Atomics.exchange(this.#words, AT, position) !== position) Atomics.store(this.#words, SPENT, 0);
+    Atomics.add(this.#words, SPENT, spent);
+    for (const word of [BALANCE, HALF]) {
+      if (Atomics.sub(this.#words, word, spent) - spent < -SPENT_NS_MAX)
+        Atomics.store(this.#words, word, -SPENT_NS_MAX);
+    }
+  }
+
+  /** What all its policies have spent on the batch at `position`. */
+  spentOn(position: number): number {
+    return Atomics.load(this.#words, AT) === position ? Atomics.load(this.#words, SPENT) : 0;
+  }
+
+  /** The worst has been sent to rest: the others begin with half a reserve. */
+  pardon(): void {
+    Atomics.store(this.#words, BALANCE, RESERVE_NS / 2);
+    this.forgiveHalf();
+  }
+
+  /** That it is heavy was told: it is told again when it has been so for as long again. */
+  forgiveHalf(): void {
+    Atomics.store(this.#words, HALF, RESERVE_NS / 2);
+  }
+
+  #pay(word: number, ns: number, most: number): void {
+    const balance = Atomics.add(this.#words, word, Math.round(ns)) + Math.round(ns);
+    if (balance > most) Atomics.sub(this.#words, word, balance - most);
+  }
+}

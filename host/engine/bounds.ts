@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all the policies of a tenant may have together, in one worker: alerts, and lines of log. The operator's own policies share no
+// bound on alerts; each has its own.
+import { US_PER_EVENT } from "./account.js";
+import { type AlertLimit, Bucket } from "./limiter.js";
+import type { LoadedPolicy } from "./policy.js";
+
+/** As tenants.yaml says. */
+export interface TenantBounds {
+  /** Thread time for an event, µs (account.ts). */
+  readonly usPerEvent: number;
+  readonly alerts: AlertLimit;
+  readonly logLinesPerMinute: number;
+}
+export const DEFAULT_BOUNDS: TenantBounds = {
+  usPerEvent: US_PER_EVENT,
+  alerts: { burst: 2000, perMinute: 6000 },
+  logLinesPerMinute: 60,
+};
+
+const ALERTS_PER_BATCH = 1000;
+const LOG_LINES_PER_BATCH = 10;
+
+/** Whose a policy is: all policies of a tenant have one owner, the operator's are each their own. */
+export function ownerOf({ name, tenancy }: LoadedPolicy): string {
+  return tenancy == null ? `policy ${name}` : `tenant ${tenancy.tenant}`;
+}
+
+/** What is used up of one owner's bounds. */
+export class SharedBounds {
+  /** Of the alerts of all rules; null: no bound. */
+  readonly alerts: Bucket | null;
+  readonly #logs: Bucket;
+  #batch: unknown = null;
+  #alertsLeft = ALERTS_PER_BATCH;
+  #logsLeft = LOG_LINES_PER_BATCH;
+  #unsaid = 0;
+
+  constructor({ tenancy }: LoadedPolicy) {
+    const { alerts, logLinesPerMinute } = tenancy?.bounds ?? DEFAULT_BOUNDS;
+    this.alerts = tenancy == null ? null : new Bucket(alerts);
+    this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
+  }
+
+  /** The batch that is judged from now on: its own bounds are whole again, if it is another. */
+  begin(batch: unknown): void {
+    if (this.#batch === batch) return;
+    this.#batch = batch;
+    this.#alertsLeft = ALERTS_PER_BATCH;
+    this.#logsLeft = LOG_LINES_PER_BATCH;
+  }
+
+  /** Whether this batch may have one alert more. */
+  get hasRoom(): boolean {
+    return this.#alertsLeft > 0;
+  }
+
+  /** It has one more. */
+  count(): void {
+    this.#alertsLeft--;
+  }
+
+  /** A line of log as it may be said now: with how many were not before it; null: it may not. */
+  line(text: string, now: bigint): string | null {
+    if (this.#logsLeft <= 0 || !this.#logs.take(Number(now))) {
+      this.#unsaid++;
+      return null;
+    }
+    this.#logsLeft--;
+    const unsaid = this.#unsaid;
+    this.#unsaid = 0;
+    return unsaid === 0 ? text : `(${unsaid} lines before this were too many) ${text}`;
+  }
+}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an event costs by the style of the rule that looks at it: a policy of one rule each, and one of twenty, on a thousand
-// opens. The copy and the walk over records are those of a rule that looks at nothing; they are told apart.
+// opens. The copy and the walk over records are those of a rule that looks at nothing; they are told apart. And what an event costs that
+// no rule of the policy asks for.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,12 +20,22 @@ export interface StyleCost {
   readonly nsOfRule: number;
 }
 
-const HEAD = `import { AnyOpen, Glob, PathSet, Priority, rule, StringSet } from "vedette";
+/** Of an event that twenty rules of a policy, all on connects, do not ask for. */
+export interface UnaskedCost {
+  /** Its batch holds nothing for the policy: it is not even called. */
+  readonly nsAlone: number;
+  /** One event in a thousand of its batch is for the policy: the batch is copied and walked. */
+  readonly nsBesideOne: number;
+}
+
+const HEAD = `import { AnyOpen, Connect, Glob, PathSet, Priority, rule, StringSet } from "vedette";
 const NAMES = new StringSet(["nginx", "redis-server", "sshd", "cron", "postgres"]);
 const PATHS = new PathSet(["/etc/shadow", "/root/.ssh", "/etc/sudoers.d", "/var/run/secrets"]);
 const KEY = new Glob("/home/*/.ssh/id_*");
 `;
 const EVENTS = 1000;
+/** Where a pass costs so little that measuring it would be most of it. */
+const BATCHES = 1000;
 
 const STYLES: Readonly<Record<string, string>> = {
   "one comparison of a number": "return e.res == -13;",
@@ -37,16 +48,16 @@ const STYLES: Readonly<Record<string, string>> = {
   "a string is made": 'return e.fd.name.toString().includes("/nowhere/");',
 };
 
+export async function measureUnasked(): Promise<UnaskedCost> {
+  const source = Array.from({ length: 20 }, (_, i) => ruleOf(i, 'return e.proc.name == "nginx";', "Connect")).join("");
+  return withTimer(async (time) => ({
+    nsAlone: await time(source, Array(BATCHES).fill(opens())),
+    nsBesideOne: await time(source, [opens(1)]),
+  }));
+}
+
 export async function measureStyles(): Promise<StyleCost[]> {
-  const folder = mkdtempSync(join(tmpdir(), "vedette-bench-"));
-  const compiler = new PolicyCompiler();
-  const batches = [opens()];
-  writeFileSync(join(folder, "policy.yaml"), "name: bench\n");
-  const time = async (source: string): Promise<number> => {
-    writeFileSync(join(folder, "index.ts"), HEAD + source);
-    return 1e9 / measureRunners([new PolicyRunner(await loadPolicy(folder, { compiler }))], batches);
-  };
-  try {
+  return withTimer(async (time) => {
     const walk = await time(ruleOf(0, "return false;"));
     const costs: StyleCost[] = [{ name: "none: the copy and the walk", nsPerEvent: walk, nsOfRule: 0 }];
     const add = async (name: string, source: string): Promise<void> => {
@@ -60,18 +71,33 @@ export async function measureStyles(): Promise<StyleCost[]> {
       Array.from({ length: 20 }, (_, i) => ruleOf(i, bodies[i % bodies.length] as string)).join(""),
     );
     return costs;
+  });
+}
+
+/** ns an event of the batches, by a policy of this source. */
+type Timer = (source: string, batches?: readonly Batch[]) => Promise<number>;
+
+async function withTimer<T>(measure: (time: Timer) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-bench-"));
+  const compiler = new PolicyCompiler();
+  writeFileSync(join(folder, "policy.yaml"), "name: bench\n");
+  try {
+    return await measure(async (source, batches = [opens()]) => {
+      writeFileSync(join(folder, "index.ts"), HEAD + source);
+      return 1e9 / measureRunners([new PolicyRunner(await loadPolicy(folder, { compiler }))], batches);
+    });
   } finally {
     compiler.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function ruleOf(number: number, body: string): string {
-  return `@rule({ name: "${number}", priority: Priority.Debug })\nexport function rule${number}(e: AnyOpen): bool { ${body} }\n`;
+function ruleOf(number: number, body: string, event = "AnyOpen"): string {
+  return `@rule({ name: "${number}", priority: Priority.Debug })\nexport function rule${number}(e: ${event}): bool { ${body} }\n`;
 }
 
-/** Opens of the paths that programs open: libraries, configuration, data; by a handful of programs. */
-function opens(): Batch {
+/** Opens of the paths that programs open: libraries, configuration, data; by a handful of programs; and some connects. */
+function opens(connects = 0): Batch {
   const builder = new BatchBuilder();
   const names = ["ls", "node", "python3", "cat", "java"]; // no rule says yes: an alert would cost a thousand times more
   const processes = names.map((name) =>
@@ -93,5 +119,6 @@ function opens(): Batch {
       params: { dirfd: -100, name: path, flags: 0 },
     });
   }
+  for (let i = 0; i < connects; i++) builder.record("connect", { process: processes[0] as number, result: 0, fd: 3 });
   return openBatch(builder.bytes());
 }

@@ -17,7 +17,7 @@ const { openBatch } = await built("wire/batch");
 const { BatchBuilder } = await built("wire/builder");
 
 const TENANTS = 50;
-const WORKERS = 2;
+const WORKERS = Number(process.argv[4] ?? 2);
 const SWAPS = 30;
 /** Between two changes of a file: chokidar does not tell of one that comes within 50 ms of another. */
 const APART_MS = 250;
@@ -34,7 +34,9 @@ const [endless, other] = [
   await loadPolicy(join(folder, "other"), { compiler }),
 ];
 compiler.close();
-const policies = Array.from({ length: TENANTS }, (_, i) => pack[i % pack.length]);
+const everything = { containers: [], images: [], families: [], uids: [], executables: [] };
+const tenancyOf = (tenant) => ({ tenant, scope: everything, alerts: { burst: 1000, perMinute: 1000 } });
+const policies = Array.from({ length: TENANTS }, (_, i) => ({ ...pack[i % pack.length], tenancy: tenancyOf(`team-${i}`) }));
 
 const rssMiB = () => process.memoryUsage().rss / (1 << 20);
 const many = await measureEngine(policies, WORKERS);
@@ -59,8 +61,7 @@ async function measureEngine(some, workers) {
 }
 
 async function measureCell(policy) {
-  const scope = { containers: [], images: [], families: [], uids: [], executables: [] };
-  const tenancy = { tenant: "bench", scope, alerts: { burst: 1000, perMinute: 1000 } };
+  const tenancy = tenancyOf("bench");
   const feed = new Feed(RING);
   const cell = new Cell({ tenancy, ring: feed.ring, containers: new Map(), ...SILENT });
   await cell.add({ ...policy, tenancy });

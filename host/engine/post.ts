@@ -8,6 +8,7 @@ import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
 import type { NumberedOrder, Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { startThread } from "./thread.js";
+import { stepBack, threads } from "./thread-time.js";
 
 export interface PostHandlers {
   readonly onReport: (post: Post, report: Report) => void;
@@ -186,7 +187,7 @@ export class Post {
     const seats = [...this.seats.values()].filter(({ id }) => isFit(id));
     const { memory: control } = this.control;
     const data: WorkerStart = { ring, reader, control, seats, containers, budgetMs, isSlow, isHeld: this.#isHeld };
-    const worker = startThread("./worker", { workerData: data });
+    const worker = isSlow ? startBehind(data) : startThread("./worker", { workerData: data });
     this.#worker = worker;
     for (const { order } of this.#pending.values()) worker.postMessage(fitOnly(order, isFit));
     if (this.#pending.size > 0) this.control.order();
@@ -209,6 +210,15 @@ export class Post {
       });
     });
   }
+}
+
+/** A thread takes 25 ms to begin: the slow worker's steps back before that, or each of its restarts would be felt by the others. */
+function startBehind(data: WorkerStart): Worker {
+  const before = threads();
+  const worker = startThread("./worker", { workerData: data });
+  const born = [...threads()].filter((thread) => !before.has(thread));
+  if (born.length === 1) stepBack(born[0] as number);
+  return worker;
 }
 
 /** Who sits down by an order. */

@@ -2,7 +2,8 @@
 // How long a thread of ours has run on a processor, by the kernel's word (sched-stats.rst in its documentation): the one measure by
 // which a policy may be blamed. Time that passes says little on a busy machine, and nothing under a quota: a container of a
 // quarter core stands still for three quarters of every tenth of a second, whoever has the word.
-import { openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { setPriority } from "node:os";
 
 /** The calling thread's number; 0 where /proc does not tell. */
 export function ownThread(): number {
@@ -10,6 +11,24 @@ export function ownThread(): number {
     return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
   } catch {
     return 0;
+  }
+}
+
+/** Takes only what time the others leave; Linux does setpriority(2) for a thread. One that is not known would be the whole process. */
+export function stepBack(thread: number): void {
+  try {
+    if (thread > 0) setPriority(thread, NICE_MOST);
+  } catch {
+    // It ended, or may not: then it competes.
+  }
+}
+
+/** The process's threads, by the kernel's numbers. */
+export function threads(): ReadonlySet<number> {
+  try {
+    return new Set(readdirSync("/proc/self/task").map(Number));
+  } catch {
+    return new Set();
   }
 }
 
@@ -61,6 +80,7 @@ export class ChargeClock {
 }
 
 const DOUBTFUL_MS = 1;
+const NICE_MOST = 19;
 
 function opened(thread: number): number | null {
   try {

@@ -3,7 +3,6 @@
 // returns to its event loop: orders are fetched between two batches, which is where a policy may be swapped. It can be ended
 // at any instruction; the next one, with the same control block and the same reader, finds the batch that was at hand and
 // begins behind the policies that had finished with it.
-import { setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
@@ -15,14 +14,12 @@ import type { Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
-import { ChargeClock, ownThread } from "./thread-time.js";
+import { ChargeClock, ownThread, stepBack } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
 /** After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does not blind the others. */
 const CALLS_PER_BATCH = 2;
-/** The slow worker's priority: it takes what the others leave (setpriority(2), which Linux does for a thread). */
-const NICE = 19;
 /** How much of what a policy took before still counts, batch by batch, when the worst of a tenant's is looked for. */
 const MEMORY = 0.99;
 
@@ -54,7 +51,7 @@ run();
 
 function run(): void {
   control.thread = ownThread();
-  if (start.isSlow) stepBack();
+  if (start.isSlow) stepBack(control.thread);
   for (const seat of start.seats) report({ kind: "seated", ...sit(seat) });
   report({ kind: "ready" });
   for (;;) {
@@ -77,15 +74,6 @@ function run(): void {
 function tellMissed(number: number): void {
   const batches = control.missed(number);
   if (batches > 0 && seated.size > 0) report({ kind: "behind", batches });
-}
-
-/** Thread 0, where /proc does not tell, would be the whole process. */
-function stepBack(): void {
-  try {
-    if (control.thread !== 0) setPriority(control.thread, NICE);
-  } catch {
-    // It may not: then it competes.
-  }
 }
 
 function judgeBatch(raw: RawBatch, position: number): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writing side of the ring in a SharedArrayBuffer that JavaScript reads (host/capture/ring.ts, the twin of this file). Many
-// threads write, one at a time; up to 16 readers read, each at its own pace, and the slowest active one is waited for:
+// threads write, one at a time; up to 28 readers read, each at its own pace, and the slowest active one is waited for:
 // a full ring stops the stream's thread, the socket fills, and the agent's spool bounds and counts what follows. A reader that
 // nobody waits for may be overtaken: it sees by `reserved` that what it read was being written over.
 //
@@ -25,7 +25,7 @@ namespace vedette::addon {
 inline constexpr size_t kControlBytes = 256;
 inline constexpr size_t kEntryHeaderBytes = 88;
 inline constexpr size_t kTypeWords = 16;  // event ids up to 511
-inline constexpr size_t kReadersMax = 16;
+inline constexpr size_t kReadersMax = 28;  // as many as the control block holds
 
 using TypeBitmap = std::array<uint32_t, kTypeWords>;
 

@@ -16,7 +16,7 @@
 export const CONTROL_BYTES = 256;
 export const ENTRY_HEADER_BYTES = 88;
 export const TYPE_WORDS = 16;
-export const READERS_MAX = 16;
+export const READERS_MAX = 28;
 
 const HEAD = 0;
 const CLOSED = 1;

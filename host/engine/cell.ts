@@ -85,7 +85,7 @@ export class Cell {
 
   constructor(options: CellOptions) {
     this.#options = options;
-    this.#readerIndex = openReader(options.ring);
+    this.#readerIndex = placeFor(options);
     this.#reader = new RingReader(options.ring, this.#readerIndex);
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
@@ -245,6 +245,16 @@ export class Cell {
     const lost = this.#lost;
     this.#lost = 0;
     this.#options.onFault(new VedetteError(code, { tenant: this.#options.tenancy.tenant, reason, lost }), null);
+  }
+}
+
+/** A place among the ring's readers. */
+function placeFor({ ring, tenancy }: CellOptions): number {
+  try {
+    return openReader(ring);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new VedetteError("VEDETTE_CELL_FULL", { tenant: tenancy.tenant, reason: error.message }, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openReader, READERS_MAX } from "../../../host/capture/ring.js";
 import { Cell, cellCommand } from "../../../host/engine/cell.js";
 import { Feed } from "../../../host/engine/feed.js";
 import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
@@ -99,6 +100,18 @@ test("a policy that cannot start, or loops, is told as in a thread", async () =>
   assert.equal(
     bench.outputs.filter((output) => output.startsWith("good")),
     ["good 1", "good 2"],
+  );
+});
+
+test("a process for which the ring has no place is refused in words", () => {
+  const { ring } = new Feed();
+  for (let i = 0; i < READERS_MAX; i++) openReader(ring);
+  const nothing = (): void => undefined;
+  const open = () =>
+    new Cell({ tenancy: OPEN, ring, containers: new Map(), onAlert: nothing, onFault: nothing, onLog: nothing });
+  assert.throws(
+    open,
+    (error: VedetteError) => error.code === "VEDETTE_CELL_FULL" && /team: a ring has/.test(error.message),
   );
 });
 

@@ -12,12 +12,12 @@ const { Engine } = (await built("engine")) as typeof import("../../../host/engin
 const { Feed } = (await built("feed")) as typeof import("../../../host/engine/feed.js");
 
 export const GOOD = 40;
-export const BATCHES = 400;
+export const BATCHES = 500;
 /** Two of these are told. */
 export const RESULTS = [-1, -99, 0, 0, 0, 0, 0, 0];
 const EVERY_MS = 15;
 /** The first offences are over by then. */
-const SETTLED = 150;
+const SETTLED = 250;
 
 export interface Outcome {
   /** Of the good tenants' alerts once all had offended, in ms. */

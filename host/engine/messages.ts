@@ -26,7 +26,7 @@ export interface WorkerStart {
   readonly seats: readonly Seat[];
   readonly containers: ReadonlyMap<number, ContainerFacts>;
   readonly budgetMs: number;
-  /** It is the one for who is slow: it takes what time the others leave, and may be overtaken. */
+  /** It is the one for who is slow: it lets the others go before it, and may be overtaken. */
   readonly isSlow: boolean;
   /** It takes no batch until it is told to (order "take"). */
   readonly isHeld: boolean;

@@ -210,7 +210,7 @@ export const ATTACKS: readonly Attack[] = [
     title: "connects to where nobody went before",
     script: connected(9001, 9002),
     rules: ["Egress to a new place"],
-    parameters: [{ policy: "command-and-control/first-seen-egress", from: "default: 60", to: "default: 0" }],
+    parameters: [{ policy: "command-and-control/first-seen-egress", from: '"default": 60', to: '"default": 0' }],
   },
   { title: "reads Vedette's secret", script: "cat /vedette/secret", rules: ["Vedette's files touched"] },
   {

@@ -166,9 +166,9 @@ test("a snapshot length of 0 leaves no payload on the socket to the host either"
   });
   const recorder = `
     import net from "node:net"; import fs from "node:fs";
-    const server = net.createServer((socket) => { socket.pipe(fs.createWriteStream("stream")).on("finish", () => process.exit(0)); }).listen("host.sock");`;
+    const server = net.createServer((socket) => { socket.pipe(fs.createWriteStream("stream")).on("finish", () => process.exit(0)); }).listen("host.sock", () => fs.writeFileSync("listens", ""));`;
   const recording = start([process.execPath, "--input-type=module", "-e", recorder], { cwd: folder });
-  await until("the recorder", () => (existsSync(join(folder, "host.sock")) ? true : undefined));
+  await until("the recorder", () => (existsSync(join(folder, "listens")) ? true : undefined));
   const agent = await run([AGENT, "--host", "unix:host.sock", "--snaplen", "0", "--", "/usr/bin/python3", "main.py"], {
     cwd: folder,
   });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/calls.h"
 
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include <utility>
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
@@ -42,9 +45,19 @@ bool opens_fast(const SyscallInfo& info) {
   return info.seccomp.nr == SYS_sendmsg && (info.seccomp.args[2] & MSG_FASTOPEN) != 0;
 }
 
+// A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter holds the one listener that
+// a task can have; a stranger's (enlist.h) has none, so it gets here the answer that the kernel gives there.
+bool wants_listener(const Event& event) {
+  const Call& call = event.call;
+  return event.id == EventId::seccomp && call.args[0] == SECCOMP_SET_MODE_FILTER && (call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
+}
+
 // The kernel skips a call whose number is -1 and does not run the filter again for it.
 // On arm64 a 32-bit program's registers come in another form, which only the call's convention tells.
-bool answer_call(const Task& task, Abi abi, int error) {
+// Stopped by ptrace it has its seccomp filters still before it, and a container's profile may answer a number that it does not know
+// (runc's do, with ENOSYS): there the answer is given once more, at the return.
+bool answer_call(Task& task, Abi abi, int error) {
+  if (task.trap == Trap::Every) task.answered = error;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
   registers->set_number(static_cast<uint64_t>(kNoCall));
@@ -54,6 +67,13 @@ bool answer_call(const Task& task, Abi abi, int error) {
     registers->set_result_32(-error);
   }
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
+}
+
+void answer_again(Task& task) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return;
+  registers->set_result(-std::exchange(task.answered, 0));
+  (void)ptrace_set_registers(task.tid, *registers);
 }
 
 }  // namespace
@@ -77,6 +97,7 @@ void Calls::on_entered(Task& task, const SyscallInfo& info) {
 // `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
 void Calls::begin(Task& task, const SyscallInfo& at) {
   const SyscallInfo* const info = &at;
+  task.answered = 0;
   if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, task.onward());
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
@@ -96,6 +117,7 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
+  if (task.stranger && wants_listener(event)) return refuse(task, std::move(call), EBUSY);
   if (prevent(task, call)) return;
   prepare(task, *call);
   enter(task, std::move(call));
@@ -105,6 +127,7 @@ void Calls::on_returned(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;
   if (info->op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, *info);
+  if (task.answered != 0 && info->op == PTRACE_SYSCALL_INFO_EXIT) answer_again(task);
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = info->op == PTRACE_SYSCALL_INFO_EXIT && !is_restart(info->exit.rval);
   if (call == nullptr || info->op != PTRACE_SYSCALL_INFO_EXIT) {

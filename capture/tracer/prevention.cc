@@ -9,16 +9,15 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <utility>
 
 #include "capture/decode/syscalls.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/context.h"
+#include "capture/tracer/enlist.h"
 #include "capture/tracer/inject.h"
 
 namespace vedette {
@@ -28,7 +27,6 @@ using Kind = Prevention::Answer::Kind;
 
 constexpr int kAddressArgument = 1;  // of connect
 constexpr uint64_t kSocketTypeMask = 0xf;
-constexpr size_t kStatusMax = 8192;
 constexpr size_t kFirstMaps = 4096;  // the segment lies at a low address
 constexpr uint32_t kSocketcall32 = 102;
 constexpr uint64_t kShmat32 = 397;
@@ -74,15 +72,6 @@ std::string subject_of(const Event& event) {
     case EventId::mount_setattr: return std::string(event.text(slot::mount_setattr_::path));
     default: return {};
   }
-}
-
-int filters_of(Tid tid) {
-  std::string status;
-  if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) return -1;
-  const std::string_view text = status_field(status, "Seccomp_filters");
-  int count = -1;
-  std::from_chars(text.data(), text.data() + text.size(), count);
-  return count;
 }
 
 Prevention::Answer refuse(int error) { return {Kind::Refuse, error}; }
@@ -322,7 +311,8 @@ bool Prevention::apply(Task& task, PendingCall& call) {
 
 // In place of the call at hand, which is made again afterwards.
 bool Prevention::attach(Context& context, Task& task, const PendingCall& call) {
-  if (!sealed_.is_open() || task.space->sealing_failed || has_own_filter(task)) return false;
+  // A filter of its own would judge our call, and might kill for it.
+  if (!sealed_.is_open() || task.space->sealing_failed || has_own_filters(task)) return false;
   const bool is_32 = call.sighting.event.call.abi == Abi::I386;
   const InjectedCall shmat{.nr = is_32 ? kShmat32 : static_cast<uint64_t>(SYS_shmat),
                            .args = {static_cast<uint64_t>(sealed_.id()), SealedMemory::kBase, SHM_RDONLY, 0, 0, 0}};
@@ -346,13 +336,6 @@ bool Prevention::is_attached(const Task& task) const {
   if (at == maps.npos) return false;
   const std::string_view line = std::string_view(maps).substr(at, maps.find('\n', at) - at);
   return line.find(" r--s ") != line.npos && line.find(" " + std::to_string(sealed_.id()) + " ") != line.npos;
-}
-
-// Its filter would judge our call, and might kill for it.
-bool Prevention::has_own_filter(const Task& task) const {
-  static const int ours = filters_of(Tid(static_cast<int>(::getpid())));
-  const int theirs = filters_of(task.tid);
-  return theirs >= 0 && ours >= 0 && theirs > ours + 1;
 }
 
 // Of the process as it is now: after an exec that is the new one.

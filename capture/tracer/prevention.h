@@ -73,7 +73,6 @@ class Prevention {
   void tell(Context& context, uint32_t tid, const PreventRow& row, const char* call, const std::string& subject);
   bool attach(Context& context, Task& task, const PendingCall& call);
   bool is_attached(const Task& task) const;
-  bool has_own_filter(const Task& task) const;
 
   SealedMemory& sealed_;
   ProgramLook look_;

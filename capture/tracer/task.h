@@ -64,6 +64,7 @@ struct Task {
   bool bound = true;             // it ends when we do, as whatever has our filter must
   bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
   bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
+  int answered = 0;              // with this error, and the call's return is still to come (calls.cc, answer_call)
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;

@@ -24,11 +24,12 @@ import {
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { builtFile, PACK, ROOT } from "../paths.js";
-import { PolicyCompiler } from "../policy/compile.js";
+import { PolicyCompiler, PREPARED } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
 import { POLICY_FILE, parametersOf, readPolicyFile } from "../policy/policy-file.js";
 import { plainJson } from "../policy/yaml.js";
+import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
 import { writeImage } from "./image-layout.js";
 import { HOST_COMMAND, VOLUME_PATH } from "./layout.js";
@@ -97,18 +98,24 @@ function copyNode(rootfs: string): void {
 async function copyApp(app: string): Promise<void> {
   for (const path of ["package.json", "LICENSE", "build/capture.node"]) cpSync(join(ROOT, path), join(app, path));
   await bundleHost(join(app, "build/js/host"), COMPILER);
-  await copyPolicies(join(app, "policies"));
+  await copyPolicies(app);
   keepCompiled(join(app, "build/js/host"));
 }
 
-/** policy.yaml, as JSON, which is read sooner, and the compiled module; sources and tests stay here. */
-async function copyPolicies(to: string): Promise<void> {
+/** policy.yaml, as JSON, which is read sooner, and the compiled module; sources and tests stay here. And the module of those without code. */
+async function copyPolicies(app: string): Promise<void> {
   const compiler = new PolicyCompiler();
   try {
+    const prepared = join(app, PREPARED.slice(ROOT.length + 1));
+    mkdirSync(dirname(prepared), { recursive: true });
+    writeFileSync(
+      prepared,
+      withoutHead(await compiler.compileNone({ name: "none", version: "", parameters: [] }), prepared),
+    );
     for (const folder of findPolicies(PACK)) {
       await loadPolicy(folder, { compiler }); // judges it as `serve` will
       const file = readPolicyFile(folder).value;
-      const target = join(to, folder.slice(PACK.length + 1));
+      const target = join(app, "policies", folder.slice(PACK.length + 1));
       mkdirSync(target, { recursive: true });
       const text = readFileSync(join(folder, POLICY_FILE), "utf8");
       writeFileSync(join(target, POLICY_FILE), plainJson(parse(text)));

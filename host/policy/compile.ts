@@ -20,6 +20,7 @@ import type { PolicyHead } from "../../rules-wasm/transform/types.js";
 import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
+import { withHead } from "../wasm/head.js";
 import { excerptOf, placeOf } from "./caret.js";
 import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile-child.js";
 import { reading } from "./readable.js";
@@ -27,6 +28,8 @@ import { SDK, sdkDigest } from "./sdk.js";
 
 export const SOURCE_FILE = "index.ts";
 const NO_RULES = join(SDK, "no-rules");
+/** In a package: the module of NO_RULES without a head. */
+export const PREPARED = join(NO_RULES, "module.wasm");
 const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
@@ -48,9 +51,9 @@ export class PolicyCompiler {
     this.#cache = cache;
   }
 
-  /** The module of a policy that has no code, only a head. */
-  compileNone(head: PolicyHead): Promise<Uint8Array> {
-    return this.compile(NO_RULES, head);
+  /** The module of a policy that has no code, only a head. The package has it, and no compiler. */
+  async compileNone(head: PolicyHead): Promise<Uint8Array> {
+    return existsSync(PREPARED) ? withHead(readFileSync(PREPARED), head) : this.compile(NO_RULES, head);
   }
 
   /** The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has none. */

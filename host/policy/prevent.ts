@@ -40,7 +40,7 @@ const BY_NAME =
   "the kernel looks a name up after us, and another thread, or whoever may rename, can make it mean another file in between";
 const AT_A_GATE = "the call is recorded where it is made, at full speed, and never stops for an answer";
 const SENDS =
-  "sends are recorded where they are made and never stop for an answer, and a message's address lies in memory that another thread can change; deny connect, and leave the rest to the security group";
+  "sends are recorded where they are made, at full speed, and never stop for an answer, which is what keeps an address from other threads; deny connect, and leave datagrams to the security group";
 
 /** Why a call is not denied, for those that are asked for. */
 const REFUSED_CALLS: Readonly<Record<string, string>> = {

@@ -4,19 +4,16 @@
 //
 // The same agent binary under the kernels that Fargate is known to run (5.10) and may run (6.1), real ones, in QEMU: the fixtures'
 // own words are what is recorded, in both tiers. And the agent built for arm64, in the tier that it has.
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { EventJson } from "../../host/output/event-json.js";
-import { openBatch } from "../../host/wire/batch.js";
-import { missingForKernels, runUnder } from "../lab/kernel.js";
+import { eventsIn, guestFiles, missingForGuest } from "../lab/guest.js";
+import { runUnder } from "../lab/kernel.js";
 import { debianKernel, type Kernel, type KernelName, type Machine } from "../lab/kernel-package.js";
-import { buildFixture, comparable, fixtures, markedRegion, multisetDifference, parseExpected } from "./fixtures.js";
-import { ROOT } from "./programs.js";
-import { type Event, isOwn } from "./traces.js";
+import { comparable, fixtures, markedRegion, multisetDifference, parseExpected } from "./fixtures.js";
+import { isOwn } from "./traces.js";
 
 type Tiers = "trace" | "all";
 const BOOTS: { name: KernelName; machine: Machine; tiers: Tiers[] }[] = [
@@ -25,7 +22,6 @@ const BOOTS: { name: KernelName; machine: Machine; tiers: Tiers[] }[] = [
   { name: "5.10-arm64", machine: "aarch64", tiers: ["trace"] },
   { name: "6.12-arm64", machine: "aarch64", tiers: ["trace"] },
 ];
-const HEAD = 4;
 
 /** Fixtures that need what the guest has not, and what that is. */
 const NOT_THERE: Record<string, string> = {
@@ -56,55 +52,6 @@ function script(programs: string[], tiers: Tiers[]): string {
   ].join("\n");
 }
 
-/** The agent, the fixtures and the libraries that their loader names. */
-function files(machine: Machine, programs: string[]): Record<string, string> {
-  const native = machine === "x86_64";
-  const built = [...programs, "leave"].map((name) =>
-    buildFixture(name, native || name === ARM32 ? undefined : machine),
-  );
-  const libraries = (native ? built : []).flatMap((path) => {
-    try {
-      return execFileSync("ldd", [path], { encoding: "utf8", stdio: "pipe" }).match(/\/\S+(?= \(0x)/g) ?? [];
-    } catch {
-      return []; // static
-    }
-  });
-  return Object.fromEntries([
-    ["/vedette-capture", native ? "build/vedette-capture" : `build/${machine}/vedette-capture`],
-    ...built.map((path) => [`/build/fixtures/${basename(path)}`, path]),
-    ...libraries.map((path) => [path, path]),
-  ]);
-}
-
-function eventsIn(path: string): Event[] {
-  const bytes = readFileSync(path);
-  const json = new EventJson();
-  const events: Event[] = [];
-  for (let at = 0; at + HEAD <= bytes.length; ) {
-    const frame = Uint8Array.from(bytes.subarray(at + HEAD, at + HEAD + bytes.readUInt32LE(at)));
-    at += HEAD + frame.length;
-    if (Buffer.from(frame.subarray(1, 9)).toString("latin1") !== "\xa7vedette") continue; // hello, end
-    const batch = openBatch(frame);
-    for (const offset of batch.offsets) events.push(JSON.parse(json.line(batch, offset)) as Event);
-  }
-  return events;
-}
-
-/** What of `machine`'s is missing here, after its agent has been built; null: nothing. */
-function missingFor(machine: Machine): string | null {
-  const guest = missingForKernels(machine);
-  if (guest !== null || machine === "x86_64") return guest;
-  for (const command of ["aarch64-linux-gnu-g++", "arm-linux-gnueabihf-as"]) {
-    try {
-      execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
-    } catch {
-      return `the command ${command}`;
-    }
-  }
-  execFileSync("make", ["-C", join(ROOT, "capture"), "ARCH=aarch64", "-j2", "agent"], { stdio: "pipe" });
-  return null;
-}
-
 function testUnder(name: KernelName, kernel: Kernel, tiers: Tiers[]): void {
   const programs = kernel.machine === "aarch64" ? [...everything, ARM32] : everything;
   const folder = mkdtempSync(join(tmpdir(), "kernel-"));
@@ -120,7 +67,7 @@ function testUnder(name: KernelName, kernel: Kernel, tiers: Tiers[]): void {
   };
 
   test(`Linux ${name} boots, and the agent says what it allows`, () => {
-    runUnder(kernel, files(kernel.machine, programs), script(programs, tiers), folder, out);
+    runUnder(kernel, guestFiles(kernel.machine, [...programs, "leave"], [ARM32]), script(programs, tiers), folder, out);
     const doctor = JSON.parse(readFileSync(join(out, "doctor.json"), "utf8")) as Record<string, unknown>;
     assert.match(String(doctor["kernel"]), new RegExp(`^${kernel.version.replace(".", "\\.")}\\.`));
     assert.is(doctor["arch"], kernel.machine);
@@ -158,7 +105,7 @@ for (const [name, lacking] of Object.entries(NOT_THERE))
   console.log(`skip: ${name} under other kernels: ${lacking} is missing`);
 
 for (const { name, machine, tiers } of BOOTS) {
-  const missing = missingFor(machine);
+  const missing = missingForGuest(machine);
   const kernel = missing === null ? debianKernel(name) : null;
   if (kernel !== null) testUnder(name, kernel, tiers);
   else console.log(`skip: the agent under Linux ${name}: ${missing ?? "Debian's package of that kernel"} is missing`);

@@ -4,7 +4,10 @@
 // by prevent.test.ts and by bench/prevent.ts.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Packr } from "msgpackr";
 import { stringify } from "yaml";
+import { ACTIONS, DENIES, MODES, type PreventRow } from "../../host/engine/prevent-row.js";
+import type { WireRow } from "../../host/engine/prevention.js";
 import { buildFixture } from "./fixtures.js";
 import { ROOT, type Run, run, scratch, VEDETTE } from "./programs.js";
 
@@ -53,6 +56,33 @@ export async function prevented(
 function withFixtures(row: Row): Row {
   if (row.deny !== "exec") return row;
   return { ...row, except: { files: [`${ROOT}/build/fixtures/*`, ...(row.except?.files ?? [])] } };
+}
+
+/** A row as agents get it. */
+export function wireRow(deny: PreventRow["deny"], more: Partial<PreventRow> = {}): WireRow {
+  const {
+    name = deny,
+    action = "eperm",
+    mode = "enforce",
+    networks = [],
+    ports = [],
+    files = [],
+    programs = [],
+  } = more;
+  const numbers = [DENIES.indexOf(deny), ACTIONS.indexOf(action), MODES.indexOf(mode)] as const;
+  return ["rows", name, ...numbers, networks, ports, files, programs, [], []];
+}
+
+/** What a host says to an agent: the rows, and that it is ready. For test/lab/rows_host.c. */
+export function hostWords(rows: readonly WireRow[]): Buffer {
+  const packr = new Packr({ useRecords: false });
+  const frames = [["prevent", 1, rows], ["ready"]].map((word) => {
+    const frame = packr.pack(word);
+    const head = Buffer.alloc(4);
+    head.writeUInt32LE(frame.length);
+    return Buffer.concat([head, frame]);
+  });
+  return Buffer.concat(frames);
 }
 
 export const RACES = ["connect", "socketcall", "exec", "link"] as const;

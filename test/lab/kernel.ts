@@ -87,6 +87,7 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; m
 mkdir -p /dev/shm /dev/pts; mount -t tmpfs shm /dev/shm; mount -t devpts pts /dev/pts
 ifconfig lo 127.0.0.1 up
 ${script}
+echo 0 > /proc/sys/kernel/printk # or the last words of a kernel that goes down fall among ours
 echo ${BEGIN}; tar -C /out -cf - . | gzip | base64; echo ${END}
 poweroff -f
 `;

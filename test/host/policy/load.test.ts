@@ -12,6 +12,7 @@ import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
 import { plainJson } from "../../../host/policy/yaml.js";
+import { withHead, withoutHead } from "../../../host/wasm/head.js";
 import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-load-"));
@@ -46,6 +47,20 @@ test("policy.yaml may be JSON, of a program or by hand: with the same answers, p
   assert.match(wrong.message, /policy\.yaml:9:3: "colour" is not known here/);
   const doubled = await fault(() => load('{"name": "one",\n "name": "two"}'));
   assert.match(doubled.message, /policy\.yaml:2:2: Map keys must be unique/);
+});
+
+test("the module of a policy without code is the same with a head put on later", async () => {
+  const compiler = new PolicyCompiler();
+  try {
+    const head = { name: "rows", version: "1.2.3", parameters: [{ name: "most", kind: "int" as const, default: 300 }] };
+    const compiled = await compiler.compileNone(head);
+    const bare = withoutHead(await compiler.compileNone({ name: "none", version: "", parameters: [] }), "bare");
+    assert.equal(Buffer.from(withHead(bare, head)), Buffer.from(compiled));
+    const long = { ...head, name: "x".repeat(90) }; // sizes of two bytes
+    assert.equal(Buffer.from(withHead(withoutHead(withHead(bare, long), "long"), head)), Buffer.from(compiled));
+  } finally {
+    compiler.close();
+  }
 });
 
 test("a folder of folders gives its policies in the order of their paths", () => {

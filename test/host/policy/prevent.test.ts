@@ -45,7 +45,7 @@ test("rows are read with their defaults", () => {
 /** What cannot be decided so that no thread can change it in between. */
 const REFUSED: [line: string, what: string, reason: RegExp, column: number][] = [
   ["{name: a, deny: open}", "open", /looks a name up after us/, 15],
-  ["{name: a, deny: sendto}", "sendto", /address lies in memory that another thread can change/, 15],
+  ["{name: a, deny: sendto}", "sendto", /keeps an address from other threads/, 15],
   ["{name: a, deny: read}", "read", /never stops for an answer/, 15],
   ["{name: a, deny: exec, args: [-c]}", "args", /arguments lie in memory/, 27],
   ["{name: a, deny: exec, scripts: true}", "scripts", /opens its script again/, 27],

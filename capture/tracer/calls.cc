@@ -82,8 +82,9 @@ void Calls::on_called(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;  // killed meanwhile; its end will be told
   if (!task.bound) bind(task);
-  // It had been stopped by ptrace before the filter came (enlist.h), and is in the call's books already.
-  if (task.call != nullptr) return (void)ptrace_resume(task.tid, Resume::ToReturn);
+  // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no call any more, which our
+  // filter takes for a foreign one.
+  if (task.call != nullptr || task.answered != 0) return (void)ptrace_resume(task.tid, Resume::ToReturn);
   begin(task, *info);
 }
 

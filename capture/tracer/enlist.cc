@@ -94,7 +94,8 @@ void mark_all(Context& context, Task& task, bool has_filter) {
 bool has_own_filters(const Task& task) {
   static const int containers = filters_of("/proc/self/status");
   const int theirs = filters_of(ProcPath(task.tid, "status").c_str());
-  return theirs == INT_MAX || theirs > containers + (task.trap == Trap::Filter ? 1 : 0);
+  const bool has_ours = task.trap == Trap::Filter || task.distrusted;
+  return theirs == INT_MAX || theirs > containers + (has_ours ? 1 : 0);
 }
 
 void bind(Task& task) { task.bound = static_cast<bool>(ptrace_set_options(task.tid, kStopOptions | PTRACE_O_EXITKILL)); }

@@ -4,6 +4,7 @@
 // that arguments are sealed in; and the races: another thread changes the argument, and never gets through. Here some thousand
 // tries; `npm run bench -- prevent` makes 100,000 of each.
 // Time limit: 300 s.
+import { execFileSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -163,6 +164,18 @@ for (const tiers of ["all", "trace"] as const) {
     });
   }
 }
+
+test("a program that lies where our memory goes is told EPERM, whatever it connects to", async () => {
+  const folder = scratch();
+  const squatter = join(folder, "squatter");
+  const flags = ["-O1", "-static", "-no-pie", "-Wl,-Ttext-segment=0x10000"];
+  execFileSync("gcc", [...flags, "-o", squatter, "test/fixtures/prevent_calls.c"], { stdio: "pipe" });
+  for (const address of [DENIED, ALLOWED]) {
+    const { run, alerts } = await prevented([CONNECT], [squatter, "connect", address], { cwd: folder });
+    assert.is(run.stdout.trim(), "connect EPERM", run.stderr);
+    assert.is(alerts.length, 1);
+  }
+});
 
 test("a program of another file system than the root's is not from the image, however old", async () => {
   const old = join("/dev/shm", `vedette-test-${process.pid}`);

@@ -59,6 +59,12 @@ export class Housing implements House {
     return houses.flatMap((house) => house.status().map((seat) => ({ ...seat, id: this.#idOf(house, seat.id) })));
   }
 
+  /** A tenant of whom nothing is left, and whose scope or house is another from now on. */
+  vacate(tenant: string): void {
+    this.#cells.get(tenant)?.stop();
+    this.#cells.delete(tenant);
+  }
+
   /** The processes have judged what came until the ring's end. */
   async finished(): Promise<void> {
     await Promise.all([...this.#cells.values()].map((cell) => cell.finished));

@@ -12,7 +12,8 @@ import type { RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
-import { POLICY_FILE, type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
+import { readPlainFile } from "./plain-file.js";
+import { type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
 import { preventRowsOf } from "./prevent.js";
 import { reading } from "./readable.js";
 import type { YamlFile } from "./yaml.js";
@@ -20,6 +21,7 @@ import type { YamlFile } from "./yaml.js";
 export type { LoadedPolicy, LoadedRule };
 
 export const MODULE_FILE = "policy.wasm";
+const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
 export interface PolicyLoadOptions {
   readonly compiler?: PolicyCompiler;
@@ -57,7 +59,7 @@ export async function loadPolicy(
   const bytes = await moduleBytes(folder, file.value, compiler);
   const admitted = await admit(bytes, folder, { ...limits, rulesMin: file.value.prevent.length > 0 ? 0 : 1 });
   const rules = admitted.metadata.rules.map((rule) => changedRule(rule, file));
-  checkOutputs(rules, join(folder, POLICY_FILE));
+  checkOutputs(rules, folder, file);
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
@@ -86,7 +88,7 @@ export function moduleBytes(
   const path = join(folder, MODULE_FILE);
   if (!existsSync(path) && file.prevent.length > 0) return compiler.compileNone(head);
   if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
-  return reading(folder, () => readFileSync(path));
+  return reading(folder, () => readPlainFile(path, { most: MODULE_BYTES_MAX }));
 }
 
 /** policy.yaml's defaults are values for a module that was built with others. */
@@ -110,17 +112,24 @@ function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule
 }
 
 /** An unknown %field is told now, not at the first alert. */
-function checkOutputs(rules: readonly LoadedRule[], path: string): void {
+function checkOutputs(rules: readonly LoadedRule[], folder: string, file: YamlFile<PolicyFile>): void {
   for (const rule of rules) {
     try {
       compileFormat(rule.output, rule.fields);
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
-      throw new VedetteError(
-        "VEDETTE_POLICY_YAML",
-        { path, line: 1, column: 1, reason: `rule "${rule.name}": ${error.message.replace(/\.$/, "")}` },
-        { cause: error },
-      );
+      const reason = `rule "${rule.name}": ${error.message.replace(/\.$/, "")}`;
+      if (file.value.rules[rule.name]?.output !== undefined) throw file.wrong(["rules", rule.name, "output"], reason);
+      const [, field = ""] = /(%\S+)/.exec(error.message) ?? [];
+      throw new VedetteError("VEDETTE_POLICY_OUTPUT", { place: placeOf(folder, field), reason }, { cause: error });
     }
   }
+}
+
+/** Where an author wrote it: the first such text in index.ts, or the module that came without it. */
+function placeOf(folder: string, text: string): string {
+  const source = join(folder, SOURCE_FILE);
+  if (!existsSync(source)) return join(folder, MODULE_FILE);
+  const before = readFileSync(source, "utf8").split(text)[0]!.split("\n");
+  return `${source}:${before.length}:${before.at(-1)!.length + 1}`;
 }

@@ -6,7 +6,7 @@
 //     allow: {type: strings, default: [sshd], description: programs that may read them}
 //   rules:
 //     Read sensitive file: {enabled: true, priority: Error, exceptions: [{name: backup, fields: [proc.name], values: [[borg]]}]}
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { COMPARISONS } from "../engine/exceptions.js";
@@ -60,7 +60,8 @@ export const POLICY_FILE = "policy.yaml";
 /** Reads policy.yaml of a folder. */
 export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
   const path = join(folder, POLICY_FILE);
-  if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NONE", { path: folder });
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
+    throw new VedetteError("VEDETTE_POLICY_NONE", { path: folder });
   const file = readYaml(path, PolicyFile as z.ZodType<PolicyFile>, "VEDETTE_POLICY_YAML");
   for (const [name, parameter] of Object.entries(file.value.parameters)) {
     if (kindOf(asKind(parameter.type, parameter.default)) !== parameter.type)

@@ -4,6 +4,7 @@
 import { relative } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { NotPlain } from "./plain-file.js";
 
 /** Runs `read`, which looks into the policy's `folder`. */
 export function reading<T>(folder: string, read: () => T): T {
@@ -11,7 +12,7 @@ export function reading<T>(folder: string, read: () => T): T {
     return read();
   } catch (error) {
     const { errno, path } = error as NodeJS.ErrnoException;
-    if (errno === undefined) throw error;
+    if (errno === undefined && !(error instanceof NotPlain)) throw error;
     const file = path === undefined ? "" : relative(folder, path);
     const reason = file === "" ? reasonOf(error) : `${file}: ${reasonOf(error)}`;
     throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path: folder, reason }, { cause: error });

@@ -4,7 +4,7 @@
 import type { Engine } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
-import { explain, type VedetteError } from "../errors.js";
+import { explain, VedetteError } from "../errors.js";
 import { type Alert, alertJson } from "../output/alert.js";
 import { openSink, type Sink } from "../output/sink.js";
 import { policyStatus, StatusServer } from "./status.js";
@@ -34,51 +34,87 @@ export interface ServiceHandlers {
 
 export class PolicyService {
   readonly #flags: ServiceFlags;
-  readonly #tenants: ReadonlyMap<string, Tenant> | null;
-  readonly #sinks = new Map<string, Sink>();
+  #tenants: ReadonlyMap<string, Tenant> | null;
+  #sinks: ReadonlyMap<string, Sink>;
   readonly #say: (line: string) => void;
   #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
   #status: StatusServer | null = null;
-  readonly #onHangup = (): void => void this.#watch?.rescan();
+  #onHangup = (): void => undefined;
+  #work: Promise<void> = Promise.resolve();
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
   constructor(flags: ServiceFlags, say: (line: string) => void) {
     this.#flags = flags;
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
-    const onFault = (error: VedetteError): void => say(explain(error));
+    this.#sinks = this.#openSinks();
+  }
+
+  #openSinks(): Map<string, Sink> {
+    const onFault = (error: VedetteError): void => this.#say(explain(error));
+    const sinks = new Map<string, Sink>();
     for (const { name, alerts } of this.#tenants?.values() ?? []) {
-      if (alerts !== null) this.#sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE", onFault));
+      if (alerts !== null) sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE", onFault));
     }
+    return sinks;
   }
 
   /** Begins, when the engine runs. */
   async open(engine: Engine, ring: SharedArrayBuffer, handlers: ServiceHandlers): Promise<void> {
-    const { policiesD, statusSocket, requireSigned = false, isolation } = this.#flags;
+    const { policiesD, isolation } = this.#flags;
     const isApart = (tenant: string): boolean =>
       isolation === "process" || this.#tenants?.get(tenant)?.isApart === true;
     const housing = new Housing({ ring, engine, isApart, ...handlers });
     this.#housing = housing;
     if (policiesD !== undefined) {
-      const onNews = (news: WatchNews): void => {
-        this.#onNews(news);
-        handlers.onPolicies?.(this.#loaded());
+      this.#onHangup = () => {
+        this.#work = this.#work.then(() => this.#reread()).catch((error) => handlers.onFault(asFault(error), null));
       };
-      this.#watch = await PolicyWatch.open({
-        folder: policiesD,
-        engine: housing,
-        tenants: this.#tenants,
-        requireSigned,
-        onNews,
-      });
-      handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
-      process.on("SIGHUP", this.#onHangup);
+      process.on("SIGHUP", this.#onHangup); // now: it would end us while we begin
+      const opening = this.#openWatch(policiesD, housing, handlers);
+      this.#work = opening.catch(() => undefined);
+      await opening;
     }
-    if (statusSocket !== undefined) {
-      const answer = () => policyStatus(housing.status(), this.#watch?.entries() ?? []);
-      this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], answer);
+    await this.#openStatus();
+  }
+
+  async #openWatch(folder: string, engine: Housing, handlers: ServiceHandlers): Promise<void> {
+    const onNews = (news: WatchNews): void => {
+      this.#onNews(news);
+      handlers.onPolicies?.(this.#loaded());
+    };
+    const requireSigned = this.#flags.requireSigned ?? false;
+    this.#watch = await PolicyWatch.open({ folder, engine, tenants: this.#tenants, requireSigned, onNews });
+    handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
+  }
+
+  async #openStatus(): Promise<void> {
+    const { statusSocket } = this.#flags;
+    if (statusSocket === undefined) return;
+    const answer = () => policyStatus(this.#housing?.status() ?? [], this.#watch?.entries() ?? []);
+    this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], answer);
+  }
+
+  /** What SIGHUP does: tenants.yaml and the folder again. Where the new tenants.yaml is wrong, the old one holds. */
+  async #reread(): Promise<void> {
+    const { tenants: file } = this.#flags;
+    if (file === undefined) return this.#watch?.rescan();
+    const before = { tenants: this.#tenants, sinks: this.#sinks };
+    try {
+      this.#tenants = readTenants(file);
+      this.#sinks = this.#openSinks();
+    } catch (error) {
+      this.#tenants = before.tenants;
+      this.#say(`${file} was not taken, the one before holds`);
+      await this.#watch?.rescan();
+      throw error;
     }
+    for (const sink of before.sinks.values()) sink.close();
+    await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
+    this.#say(`${file} was read again`);
+    this.#status?.close();
+    await this.#openStatus();
   }
 
   /** Ends it when the ring has ended: what tenants' processes have to say comes first. */
@@ -113,6 +149,12 @@ export class PolicyService {
       this.deliver(internalAlert(error, policy, tenant, ""));
     }
   }
+}
+
+/** A fault of the catalogue; anything else is ours, and ends us. */
+function asFault(error: unknown): VedetteError {
+  if (error instanceof VedetteError) return error;
+  throw error;
 }
 
 function internalAlert(error: VedetteError, policy: string, tenant: string | undefined, hostname: string): Alert {

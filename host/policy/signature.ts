@@ -38,13 +38,25 @@ const Signature = z.strictObject({
 
 /** A public key in PEM form; an Error in words when it is none, or of another kind. */
 export function readPublicKey(pem: Uint8Array): PublicKey {
-  const key = createPublicKey(Buffer.from(pem));
+  const text = Buffer.from(pem).toString();
+  // Node would make the public one of it; but a private key has no business where policies are checked.
+  if (text.includes("PRIVATE KEY-----")) throw new Error("it is a private key; name the public one beside it (.pub)");
+  if (!text.includes("-----BEGIN PUBLIC KEY-----")) throw new Error("it is no public key in PEM form");
+  const key = publicKeyOf(text);
   if (key.asymmetricKeyType !== "ed25519") throw new Error(`it is of the kind ${key.asymmetricKeyType}, not ed25519`);
   const id = createHash("sha256")
     .update(key.export({ type: "spki", format: "der" }))
     .digest("hex")
     .slice(0, 16);
   return { id, key };
+}
+
+function publicKeyOf(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    throw new Error("what it says is no key");
+  }
 }
 
 /** Signs the policy in `folder`. Where there is no key, a pair is made: the path, and the path with `.pub`. Gives the key's id. */

@@ -3,14 +3,16 @@
 // checked is then what is compiled, whoever writes to the folder meanwhile; and a folder that is still being copied in has
 // another digest a moment later. Only plain files count: a link could lead into another tenant's folder.
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { VedetteError } from "../errors.js";
+import { readPlainFile } from "./plain-file.js";
 
 const FILES_MAX = 200;
 const BYTES_MAX = 8 << 20;
 const DEPTH_MAX = 4;
+const OWN = { most: BYTES_MAX, isLinkGood: false };
 
 /** The files that loading looks at, relative to the folder, in order. */
 export function policyFiles(folder: string): string[] {
@@ -32,7 +34,7 @@ export function folderDigest(folder: string): string {
   for (const name of bounded(folder))
     hash
       .update(`${name}\0`)
-      .update(readFileSync(join(folder, name)))
+      .update(readPlainFile(join(folder, name), OWN))
       .update("\0");
   return hash.digest("hex");
 }
@@ -48,7 +50,7 @@ export function takeSnapshot(folder: string): Snapshot {
   try {
     for (const name of bounded(folder)) {
       mkdirSync(dirname(join(copy, name)), { recursive: true });
-      copyFileSync(join(folder, name), join(copy, name));
+      writeFileSync(join(copy, name), readPlainFile(join(folder, name), OWN));
     }
     return { folder: copy, digest: folderDigest(copy), remove: () => rmSync(copy, { recursive: true, force: true }) };
   } catch (error) {
@@ -59,7 +61,7 @@ export function takeSnapshot(folder: string): Snapshot {
 
 function bounded(folder: string): string[] {
   const names = policyFiles(folder);
-  const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  const bytes = names.reduce((sum, name) => sum + lstatSync(join(folder, name)).size, 0);
   if (names.length <= FILES_MAX && bytes <= BYTES_MAX) return names;
   throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
     path: folder,

@@ -12,16 +12,18 @@
 //       isolation: process             # a process of its own, without files and network; default: thread
 //       alerts: /var/log/payments/alerts.json
 //       owner: 1000                    # user id that may ask for its status
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { DEFAULT_BOUNDS } from "../engine/bounds.js";
 import type { Tenancy } from "../engine/policy.js";
+import { reasonOf } from "../reason.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
+import { readPlainFile } from "./plain-file.js";
 import { type PublicKey, readPublicKey } from "./signature.js";
 import { readYaml, type YamlFile } from "./yaml.js";
 
 const globs = z.array(z.string().min(1).max(500)).default([]);
+const KEY_BYTES_MAX = 64 << 10;
 const Scope = z.strictObject({
   containers: globs,
   images: globs,
@@ -75,6 +77,13 @@ export function readTenants(path: string): Map<string, Tenant> {
   return new Map(Object.entries(file.value.tenants).map(([name, raw]) => [name, tenantOf(name, raw, path, file)]));
 }
 
+/** Whether tenants.yaml says the same of it. */
+export function isSameTenant(one: Tenant | undefined, other: Tenant | undefined): boolean {
+  const text = (tenant: Tenant | undefined) =>
+    JSON.stringify(tenant && { ...tenant, keys: tenant.keys.map(({ id }) => id) });
+  return text(one) === text(other);
+}
+
 /** Of a folder of policies.d where there is no tenants.yaml: sees everything, has the usual limits. */
 export function openTenant(name: string): Tenant {
   return tenantOf(name, Tenant.parse({}), "", null);
@@ -111,12 +120,9 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
     loaders: raw.loaders,
     keys: raw.keys.map((key, i) => {
       try {
-        return readPublicKey(readFileSync(resolve(dirname(path), key)));
+        return readPublicKey(readPlainFile(resolve(dirname(path), key), { most: KEY_BYTES_MAX }));
       } catch (error) {
-        throw (
-          file?.wrong(["tenants", name, "keys", i], `the key ${key} cannot be used: ${(error as Error).message}`) ??
-          error
-        );
+        throw file?.wrong(["tenants", name, "keys", i], `the key ${key} cannot be used: ${reasonOf(error)}`) ?? error;
       }
     }),
     alerts: raw.alerts === undefined ? null : resolve(dirname(path), raw.alerts),

@@ -18,7 +18,7 @@ import { POLICY_FILE } from "./policy-file.js";
 import { selfTest } from "./self-test.js";
 import { checkSignature } from "./signature.js";
 import { folderDigest, policyFiles, type Snapshot, takeSnapshot } from "./snapshot.js";
-import { openTenant, type Tenant } from "./tenants.js";
+import { isSameTenant, openTenant, type Tenant } from "./tenants.js";
 
 export interface WatchOptions {
   readonly folder: string;
@@ -52,7 +52,8 @@ export interface WatchEntry {
   readonly error: VedetteError | null;
 }
 
-type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string };
+/** `isDue`: its tenant's word changed, and what ran under the old one may go on only if it passes under the new one. */
+type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string; isDue: boolean };
 
 /**
  * A folder that is being copied in changes for a while. A module says itself whether it is whole, so it is looked at soon, and
@@ -64,7 +65,7 @@ const SOON_MS = 10;
 const TOOLS_MS = 5000;
 
 export class PolicyWatch {
-  readonly #options: WatchOptions;
+  #options: WatchOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #compiler = new PolicyCompiler();
   readonly #stage = new TrialStage();
@@ -95,6 +96,26 @@ export class PolicyWatch {
   /** Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with. */
   rescan(): Promise<void> {
     return this.#scanNext(() => true);
+  }
+
+  /**
+   * Goes on with another tenants.yaml, and looks at the whole folder: policies of a tenant of whom it says something else are
+   * loaded anew, and those that may no longer run are taken away. `onMove` is called for a tenant that must be housed anew, when
+   * nothing of it runs.
+   */
+  retenant(tenants: ReadonlyMap<string, Tenant>, onMove: (tenant: string) => void): Promise<void> {
+    this.#work = this.#work.then(async () => {
+      const before = this.#options.tenants;
+      this.#options = { ...this.#options, tenants };
+      for (const entry of this.#entries.values()) {
+        const [old, now] = [before?.get(entry.tenant), tenants.get(entry.tenant)];
+        if (isSameTenant(old, now)) continue;
+        Object.assign(entry, { digest: "", isDue: true });
+        if (old?.isApart === true || now?.isApart === true) await this.#takeOut(entry);
+      }
+      for (const [name, old] of before ?? []) if (!isSameTenant(old, tenants.get(name))) onMove(name);
+    });
+    return this.rescan();
   }
 
   entries(): readonly WatchEntry[] {
@@ -163,7 +184,10 @@ export class PolicyWatch {
       if (this.#isClosed) return;
       const known = this.#entries.get(key);
       if (known !== undefined && !isAsked(key)) continue;
-      await this.#look(key, known ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "" });
+      await this.#look(
+        key,
+        known ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "", isDue: false },
+      );
     }
   }
 
@@ -186,8 +210,10 @@ export class PolicyWatch {
     } catch (error) {
       entry.error = asVedetteError(error, entry.path);
       if (snapshot !== null) relocate(entry.error, snapshot.folder, entry.path);
+      if (entry.isDue) await this.#takeOut(entry);
       this.#tell(entry, "failed", begun);
     } finally {
+      entry.isDue = false;
       snapshot?.remove();
     }
   }
@@ -203,13 +229,13 @@ export class PolicyWatch {
     return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
   }
 
-  #tenantOf({ tenant: name, path, id }: Entry): Tenant {
+  #tenantOf({ tenant: name, path, id, isDue }: Entry): Tenant {
     const tenant = this.#options.tenants === null ? openTenant(name) : this.#options.tenants.get(name);
     if (tenant === undefined) throw new VedetteError("VEDETTE_TENANT_UNKNOWN", { path, tenant: name });
     const others = [...this.#entries.values()].filter(
       (one) => one.tenant === name && one.id !== null && one.path !== path,
     );
-    if (id === null && others.length >= tenant.policiesMax)
+    if ((id === null || isDue) && others.length >= tenant.policiesMax)
       throw new VedetteError("VEDETTE_TENANT_LIMIT", { path, tenant: name, limit: tenant.policiesMax });
     return tenant;
   }
@@ -222,6 +248,12 @@ export class PolicyWatch {
     if (others.reduce((sum, bytes) => sum + bytes, size) <= tenant.memoryBytesMax) return;
     const [own, limit] = [size, tenant.memoryBytesMax].map((bytes) => bytes / (1 << 20)) as [number, number];
     throw new VedetteError("VEDETTE_TENANT_MEMORY", { path, tenant: tenant.name, size: own, limit });
+  }
+
+  async #takeOut(entry: Entry): Promise<void> {
+    const { id } = entry;
+    Object.assign(entry, { id: null, loaded: null });
+    if (id !== null) await this.#options.engine.remove(id);
   }
 
   async #drop(key: string, entry: Entry): Promise<void> {

@@ -2,14 +2,20 @@
 // YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column: the parser's
 // own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so that a file of a kilobyte
 // cannot become a gigabyte.
-import { readFileSync, statSync } from "node:fs";
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { issueText } from "./issue.js";
+import { readPlainFile } from "./plain-file.js";
 
 const BYTES_MAX = 4 << 20;
 const ALIASES_MAX = 1000;
+// Where the parser's own words speak to a programmer.
+const SYNTAX: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "it holds more than one document",
+  DUPLICATE_KEY: "this key stands twice",
+};
 
 export type YamlPath = readonly (string | number)[];
 
@@ -32,15 +38,14 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
     new VedetteError(code, { ...placeAt(offset), reason: sentence(reason) });
   let text: string;
   try {
-    if (statSync(file).size > BYTES_MAX) throw fail(0, `it is larger than ${BYTES_MAX} bytes`);
-    text = readFileSync(file, "utf8");
+    text = readPlainFile(file, { most: BYTES_MAX }).toString();
   } catch (error) {
-    throw error instanceof VedetteError ? error : fail(0, `it cannot be read: ${reasonOf(error)}`);
+    throw fail(0, `it cannot be read: ${reasonOf(error)}`);
   }
   const parse = (): ReturnType<typeof parseDocument> => {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const syntax = document.errors[0];
-    if (syntax !== undefined) throw fail(syntax.pos[0], syntax.message);
+    if (syntax !== undefined) throw fail(syntax.pos[0], SYNTAX[syntax.code] ?? syntax.message);
     return document;
   };
   let document: ReturnType<typeof parseDocument> | undefined;
@@ -55,8 +60,8 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
     document = parse();
     try {
       json = document.toJS({ maxAliasCount: ALIASES_MAX });
-    } catch (error) {
-      throw fail(0, (error as Error).message);
+    } catch {
+      throw fail(0, "it stands for more than it may: aliases of aliases");
     }
   }
   const parsed = schema.safeParse(json);
@@ -81,26 +86,14 @@ function readPlainJson(text: string): unknown {
   }
 }
 
+/** What is told: a key that is not known first, since what is missing may be that key misspelt. */
 function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string } {
-  const issue = issues[0];
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   if (issue === undefined) return { path: [], reason: "it is not as expected" };
   const path = issue.path.filter((step): step is string | number => typeof step !== "symbol");
   if (issue.code === "unrecognized_keys")
     return { path: [...path, issue.keys[0] as string], reason: `"${issue.keys[0]}" is not known here` };
-  if (issue.code === "invalid_union") return { path, reason: `${nameOf(path)}: ${deepest(issue.errors)}` };
-  return { path, reason: `${nameOf(path)}: ${issue.message}` };
-}
-
-/** Of a union's branches, what the one that got furthest said. */
-function deepest(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
-  const issues = branches.flatMap((branch) => branch.slice(0, 1)).sort((a, b) => b.path.length - a.path.length);
-  return issues[0]?.message ?? "it is not as expected";
-}
-
-function nameOf(path: YamlPath): string {
-  return path.length === 0
-    ? "the file"
-    : path.map((step) => (typeof step === "number" ? `item ${step + 1}` : step)).join(".");
+  return { path, reason: issueText(issue, path) };
 }
 
 /** Where the node at `path` begins: of a key that stands there, the key; else the nearest around it. */

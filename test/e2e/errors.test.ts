@@ -128,7 +128,7 @@ const ROWS: Row[] = [
   {
     title: "a policy.yaml that is a folder",
     code: "VEDETTE_POLICY_YAML",
-    says: /policy\.yaml:1:1: it cannot be read: illegal operation on a directory/,
+    says: /policy\.yaml:1:1: it cannot be read: it is a folder/,
     files: { "bad/policy.yaml/x": "", "bad/index.ts": TELLS },
     argv: vedette("run", "--policy", "bad", "--", "true"),
   },

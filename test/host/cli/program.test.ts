@@ -185,6 +185,24 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQ
   });
 }
 
+test("SIGHUP has tenants.yaml read again, and the workload gets it too; SIGTERM still ends both", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-hangup-"));
+  const tenants = join(folder, "tenants.yaml");
+  writeFileSync(tenants, "tenants: {}\n");
+  const script = "trap 'echo hup' HUP; trap 'exit 7' TERM; echo ready; while :; do sleep 0.02; done";
+  const argv = ["run", "--policies-d", folder, "--tenants", tenants, "--alerts", "/dev/null", "--", "sh", "-c", script];
+  const child = spawn(process.execPath, [MAIN, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+  let told = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    told += chunk;
+    if (told.includes("was read again")) child.kill("SIGTERM");
+  });
+  const [output, status] = await whenReady(child, () => child.kill("SIGHUP"));
+  assert.is(output, "ready\nhup\n");
+  assert.is(status, 7, told);
+  rmSync(folder, { recursive: true });
+});
+
 test("when the agent is killed, the workload goes with it and we say so", async () => {
   const child = spawn(
     process.execPath,

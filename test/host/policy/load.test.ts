@@ -46,7 +46,19 @@ test("policy.yaml may be JSON, of a program or by hand: with the same answers, p
   const wrong = await fault(() => load(plainJson({ ...file, colour: "red" })));
   assert.match(wrong.message, /policy\.yaml:9:3: "colour" is not known here/);
   const doubled = await fault(() => load('{"name": "one",\n "name": "two"}'));
-  assert.match(doubled.message, /policy\.yaml:2:2: Map keys must be unique/);
+  assert.match(doubled.message, /policy\.yaml:2:2: this key stands twice/);
+});
+
+test("an output's unknown field is told where the author wrote it", async () => {
+  const rule = METADATA.rules[0] as { output: string };
+  const module = assemble(HAND_WRITTEN, { ...METADATA, rules: [{ ...rule, output: "x %proc.nam" }] });
+  const own = await fault(() => loadPolicy(folder({ "policy.yaml": "name: x\n", "policy.wasm": module })));
+  assert.is(own.code, "VEDETTE_POLICY_OUTPUT");
+  assert.match(own.message, /policy\.wasm: rule ".*": There is no field %proc\.nam/);
+  const changed = "name: x\nrules: {Failed open: {output: '%proc.nam'}}\n";
+  const told = await fault(() => loadPolicy(folder({ "policy.yaml": changed, "policy.wasm": MODULE })));
+  assert.is(told.code, "VEDETTE_POLICY_YAML");
+  assert.match(told.message, /policy\.yaml:2:23: rule "Failed open": There is no field %proc\.nam/);
 });
 
 test("the module of a policy without code is the same with a head put on later", async () => {
@@ -116,7 +128,7 @@ const WRONG: readonly (readonly [
     "a list where a map should be",
     { "policy.yaml": "name: mine\nparameters:\n  - allow\n" },
     "VEDETTE_POLICY_YAML",
-    /policy\.yaml:2:1: parameters: /,
+    /policy\.yaml:2:1: parameters must be /,
   ],
   [
     "a default of another type",

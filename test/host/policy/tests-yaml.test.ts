@@ -134,7 +134,7 @@ const WRONG: readonly (readonly [title: string, yaml: string, place: RegExp])[] 
     "tests:\n  - {name: t, recording: text.rec, alerts: []}\n",
     /tests\.yaml:2:15: The recording text\.rec cannot be read: it is none/,
   ],
-  ["no tests", "tests: []\n", /tests\.yaml:1:1: tests: /],
+  ["no tests", "tests: []\n", /tests\.yaml:1:1: tests must have at least 1 item/],
   [
     "an unknown event",
     "tests:\n  - name: t\n    events:\n      - openit: {}\n    alerts: []\n",

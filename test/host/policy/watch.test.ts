@@ -70,6 +70,21 @@ class Bench {
     return this;
   }
 
+  /** What another tenants.yaml makes of it: tenants that move house, and the errors of policies that failed. */
+  async retenant(tenants: string): Promise<{ moved: string[]; failed: string[] }> {
+    const file = join(scratch, `tenants-${made++}.yaml`);
+    writeFileSync(file, tenants);
+    this.news.length = 0;
+    const moved: string[] = [];
+    await this.watch.retenant(readTenants(file), (tenant) => void moved.push(tenant));
+    const failed = this.news.flatMap(({ policy, error }) => (error === null ? [] : [`${policy}: ${error.code}`]));
+    return { moved, failed };
+  }
+
+  running(): string[] {
+    return [...this.engine.seats.values()].map(({ name, tenancy }) => `${tenancy?.tenant}/${name}`).sort();
+  }
+
   put(tenant: string, policy: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {
     const path = join(this.root, tenant, policy);
     mkdirSync(path, { recursive: true });
@@ -214,6 +229,55 @@ test("a tenant's policies may take so much memory together, at their largest", a
   await bench.watch.close();
 });
 
+test("another tenants.yaml: whose word changed is loaded anew, and what may not run any more goes", async () => {
+  const bench = await new Bench().open("tenants: {a: {}, b: {isolation: process}, c: {}, d: {}}");
+  for (const tenant of ["a", "b", "c"]) bench.put(tenant, tenant);
+  bench.put("d", "d1");
+  bench.put("d", "d2");
+  await bench.scan();
+  bench.engine.log.length = 0;
+  assert.equal(await bench.retenant("tenants: {a: {}, b: {isolation: process}, c: {}, d: {}}"), {
+    moved: [],
+    failed: [],
+  });
+  assert.equal(bench.engine.log, []);
+  const { moved, failed } = await bench.retenant(
+    "tenants: {a: {scope: {uids: [7]}}, b: {}, d: {limits: {policies: 1}}, e: {}}",
+  );
+  assert.equal(moved, ["a", "b", "c", "d"]);
+  assert.equal(failed, ["c: VEDETTE_TENANT_UNKNOWN", "d1: VEDETTE_TENANT_LIMIT"]);
+  assert.equal(bench.running(), ["a/a", "b/b", "d/d2"]);
+  assert.equal([...bench.engine.seats.values()].find(({ name }) => name === "a")?.tenancy?.scope.uids, [7]);
+  assert.equal(bench.engine.log, [
+    "remove",
+    "replace by 1",
+    "add 1",
+    "add 1",
+    "remove",
+    "remove",
+    "replace by 1",
+    "add 1",
+  ]);
+  await bench.watch.close();
+});
+
+test("a key that tenants.yaml names later is asked for then", async () => {
+  const bench = await new Bench().open("tenants: {a: {}, x: {}}");
+  const path = bench.put("a", "one");
+  await bench.scan();
+  const key = join(scratch, "late.pem");
+  signPolicy(bench.put("x", "other"), key);
+  await bench.scan();
+  assert.equal((await bench.retenant("tenants: {a: {keys: [late.pem.pub]}, x: {}}")).failed, [
+    "one: VEDETTE_SIGNATURE_MISSING",
+  ]);
+  assert.equal(bench.running(), ["x/other"]);
+  signPolicy(path, key);
+  assert.equal(await bench.scan(), [null]);
+  assert.equal(bench.running(), ["a/one", "x/other"]);
+  await bench.watch.close();
+});
+
 test("only who may load does", async () => {
   if (process.getuid?.() !== 0) return; // chown is root's
   const bench = await new Bench().open("tenants:\n  a: {loaders: [1234]}\n");
@@ -268,7 +332,7 @@ test("a signed policy is taken, and nothing of it may be another's", async () =>
 });
 
 const WRONG: readonly (readonly [yaml: string, place: RegExp])[] = [
-  ["tenants: []\n", /:1:1: tenants: /],
+  ["tenants: []\n", /:1:1: tenants must be a mapping/],
   ["tenants:\n  A: {}\n", /:2:3: tenants\.A/],
   ["tenants:\n  a: {scopes: {}}\n", /:2:7: "scopes" is not known here/],
   ["tenants:\n  a: {limits: {memory_mib: 1000}}\n", /:2:16: tenants\.a\.limits\.memory_mib/],

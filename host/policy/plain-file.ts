@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a file of somebody else's: a pipe in its place would keep us waiting for ever, a device would never end. So it is opened
+// without waiting, asked what it is, and read by that descriptor: what is put in its place meanwhile does not matter.
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+
+const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+
+export interface PlainFileOptions {
+  /** In bytes. */
+  readonly most: number;
+  /** A link may lead to it; default: yes. */
+  readonly isLinkGood?: boolean;
+}
+
+/** What is there is none, or too large. */
+export class NotPlain extends Error {}
+
+/** Throws the system's error, or NotPlain. */
+export function readPlainFile(path: string, { most, isLinkGood = true }: PlainFileOptions): Buffer {
+  const fd = openSync(path, O_RDONLY | O_NONBLOCK | (isLinkGood ? 0 : O_NOFOLLOW));
+  try {
+    const status = fstatSync(fd);
+    if (status.isDirectory()) throw new NotPlain("it is a folder");
+    if (!status.isFile()) throw new NotPlain("it is not a plain file");
+    if (status.size > most) throw new NotPlain(`it is larger than ${most} bytes`);
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

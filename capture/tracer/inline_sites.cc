@@ -20,6 +20,8 @@ namespace {
 constexpr unsigned kJumpSize = 5;
 constexpr uint64_t kFunctionMax = 1u << 20;
 constexpr size_t kConvergeFrom = 15, kConvergeTo = 60;
+constexpr size_t kInstructionMax = 15;
+constexpr uint64_t kLongFunction = 1024;  // bytes: decoding more costs more than a second opinion
 
 using Code = std::vector<Instruction>;
 
@@ -159,6 +161,19 @@ bool converge(FileView file, const ElfImage& image, uint64_t address, Code& code
   return agreeing >= 8 && !code.empty();
 }
 
+// Whether an instruction may begin there. Decoding falls into step with the code soon, wherever it begins: what steps over the
+// address from eight places well before it is the inside of an instruction.
+bool may_begin(FileView file, const ElfImage& image, uint64_t address) {
+  constexpr size_t kFrom = 160, kTo = 168;
+  for (size_t back = kFrom; back < kTo; ++back) {
+    const Stretch bytes = stretch(file, image, address - back, address + kInstructionMax);
+    if (bytes.size < back + 2) return true;
+    const Code attempt = decode(bytes.bytes, bytes.size, address - back);
+    if (std::any_of(attempt.begin(), attempt.end(), [address](const Instruction& i) { return i.address == address; })) return true;
+  }
+  return false;
+}
+
 void add_site(const Code& code, size_t at, uint64_t function, std::vector<Site>& sites) {
   Site& site = sites.emplace_back();
   site.syscall = code[at].address;
@@ -211,8 +226,7 @@ class Blocks {
 
 constexpr auto kMayBranch = [] {
   std::array<bool, 256> may{};
-  may[0xe8] = may[0xe9] = true;
-  for (unsigned byte = 0x80; byte < 0x90; ++byte) may[byte] = true;
+  may[0xe8] = may[0xe9] = may[0x0f] = true;
   return may;
 }();
 
@@ -223,11 +237,12 @@ void scan_rel32(FileView file, const ElfImage& image, const Blocks& wanted, Foun
     const uint8_t* bytes = file.data() + segment.offset;
     for (size_t i = 0; i + 5 <= segment.size; ++i) {
       if (!kMayBranch[bytes[i]]) continue;
-      const bool plain = bytes[i] >= 0xe8;
-      if (!plain && (i == 0 || bytes[i - 1] != 0x0f)) continue;
+      const bool plain = bytes[i] != 0x0f;
+      if (!plain && (i + 6 > segment.size || (bytes[i + 1] & 0xf0) != 0x80)) continue;
+      const size_t at = plain ? i + 1 : i + 2;
       int32_t distance;
-      memcpy(&distance, bytes + i + 1, sizeof distance);
-      const uint64_t target = segment.address + i + 5 + static_cast<uint64_t>(int64_t{distance});
+      memcpy(&distance, bytes + at, sizeof distance);
+      const uint64_t target = segment.address + at + sizeof distance + static_cast<uint64_t>(int64_t{distance});
       if (wanted.may_hold(target)) found(target, segment.address + i, plain);
     }
   }
@@ -237,7 +252,7 @@ void scan_rel32(FileView file, const ElfImage& image, const Blocks& wanted, Foun
 bool is_instruction(FileView file, const ElfImage& image, uint64_t address) {
   const auto function = image.function_at(address);
   if (!function || function->end - function->start > kFunctionMax) return false;
-  const Stretch bytes = stretch(file, image, function->start, function->end);
+  const Stretch bytes = stretch(file, image, function->start, std::min(function->end, address + kInstructionMax));
   const Code code = decode(bytes.bytes, bytes.size, function->start);
   return std::any_of(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
 }
@@ -292,6 +307,12 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
         sites.back().refusal = Refusal::NoBoundary;
       }
       decoded = ~0ull;
+      continue;
+    }
+    const bool is_long = decoded != function->start && function->end - function->start > kLongFunction;
+    if (is_long && !may_begin(file, image, address)) {
+      sites.emplace_back().syscall = address;
+      sites.back().refusal = Refusal::Misread;
       continue;
     }
     if (decoded != function->start) {

@@ -47,6 +47,7 @@ class SiteCache {
 
   // What was wrong with the folder or a file in it, one sentence each, since the last time.
   std::vector<std::string> take_complaints() { return std::exchange(complaints_, {}); }
+  bool has_folder() const { return folder_.is_open(); }
   unsigned searches() const { return searches_; }
 
  private:

@@ -99,6 +99,14 @@ bool PatchableFile::is_mapped_at(RemoteMemory& memory, uint64_t bias) const {
   return id == image_.build_id;
 }
 
+bool PatchableFile::is_worth_a_search() {
+  constexpr uint64_t kMuch = 256u << 10;
+  constexpr unsigned kEarlyMax = 2;
+  uint64_t bytes = 0;
+  for (const CodeSegment& segment : image_.code) bytes += segment.size;
+  return analysis_ || bytes < kMuch || cache_->has_folder() || ++early_traps_ > kEarlyMax;
+}
+
 const SiteAnalysis& PatchableFile::analysis() {
   if (analysis_) return *analysis_;
   if (any_syscall_) {

@@ -51,6 +51,9 @@ class PatchableFile {
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
   std::optional<uint64_t> any_syscall() const { return any_syscall_; }
 
+  // At a call that has trapped in its code: whether sites may be asked for. Searching much code costs as much as some hundred traps,
+  // and most programs that call a library at all do so more than twice.
+  bool is_worth_a_search();
   const std::vector<Site>& sites() { return analysis().sites; }
   // Index of the site whose syscall ends there.
   std::optional<size_t> site_ending_at(uint64_t address);
@@ -72,6 +75,7 @@ class PatchableFile {
   ElfImage image_;
   std::optional<uint64_t> any_syscall_;
   std::shared_ptr<const SiteAnalysis> analysis_;  // made when it is first asked for
+  unsigned early_traps_ = 0;     // before that
   std::vector<uint32_t> traps_;  // calls that trapped, a number a site
   std::map<int64_t, NearSegment> near_;
 };

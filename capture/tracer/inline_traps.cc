@@ -65,7 +65,7 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   if (asked) mine.slot->ring->unstarve();
   if (mine.slot == nullptr && ++mine.traps >= kTrapsBeforeRing) mine.wants_ring = true;
   MappedFile* file = file_of(task, at.instruction_pointer - kSyscallBytes);
-  if (file == nullptr || !file->file) return;
+  if (file == nullptr || !file->file || !file->file->is_worth_a_search()) return;
   const std::optional<size_t> index = file->file->site_ending_at(at.instruction_pointer - file->bias);
   if (!index) return;
   file->sites.resize(file->file->sites().size());

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our events never answer
 // are marked.
-import { type FieldInfo, kFields } from "../falco/fields.js";
+import { FIELDS, type FieldInfo } from "../falco/fields.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";
 
 export function printFields(options: { json?: boolean }): number {
-  const own = FIELD_NAMES.filter((name) => !kFields.has(name));
+  const own = FIELD_NAMES.filter((name) => !FIELDS.has(name));
   if (options.json === true) {
-    const falco = [...kFields.values()].map(({ name, type, isList, arg, isAnswered, doc }) => ({
+    const falco = [...FIELDS.values()].map(({ name, type, isList, arg, isAnswered, doc }) => ({
       name,
       type,
       list: isList,
@@ -19,9 +19,9 @@ export function printFields(options: { json?: boolean }): number {
     printJson([...falco, ...own.map((name) => ({ name, answered: true, output_only: true }))]);
     return 0;
   }
-  const width = Math.max(...[...kFields.values()].map((field) => shown(field).length));
+  const width = Math.max(...[...FIELDS.values()].map((field) => shown(field).length));
   print([
-    ...[...kFields.values()].map(
+    ...[...FIELDS.values()].map(
       (field) => `${mark(field)} ${shown(field).padEnd(width)}  ${typeOf(field).padEnd(9)}  ${field.doc}`,
     ),
     "",

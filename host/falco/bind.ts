@@ -16,7 +16,7 @@ import {
 } from "./condition.js";
 import { doubtsOf } from "./doubts.js";
 import { isEventType } from "./event-types.js";
-import { FieldError, type FieldType, type FieldUse, findField, kNoStatics, type Statics } from "./fields.js";
+import { FieldError, type FieldType, type FieldUse, findField, NO_STATICS, type Statics } from "./fields.js";
 import { parseCondition } from "./parse.js";
 import { parseRegex } from "./regex.js";
 import { ConditionError } from "./scan.js";
@@ -75,7 +75,7 @@ export interface BindWarning {
   at: Place;
 }
 
-export function bind(expr: Expr, warnings: BindWarning[] = [], statics = kNoStatics): Bound {
+export function bind(expr: Expr, warnings: BindWarning[] = [], statics = NO_STATICS): Bound {
   const done = new Map<Expr, Bound>();
   const visit = (e: Expr): Bound => {
     const known = done.get(e);
@@ -103,7 +103,7 @@ export function bind(expr: Expr, warnings: BindWarning[] = [], statics = kNoStat
 }
 
 /** Whether a text is a field, or a transformer of fields, that exists. */
-export function isOperand(text: string, statics = kNoStatics): boolean {
+export function isOperand(text: string, statics = NO_STATICS): boolean {
   try {
     bind(parseCondition(`${text} exists`), [], statics);
     return true;
@@ -180,21 +180,21 @@ function checkTransform(name: string, args: (BoundOperand | TextValue)[], arg: s
 // The command line is a list to join() and getopt(), although its field is one text.
 export function isListArgument(arg: BoundOperand | TextValue): boolean {
   if (arg.kind === "text") return false;
-  return arg.kind === "transform" ? arg.isList : arg.use.isList || kListTexts.has(arg.use.name);
+  return arg.kind === "transform" ? arg.isList : arg.use.isList || LIST_TEXTS.has(arg.use.name);
 }
 
-export const kListTexts = new Set(["proc.args", "proc.env"]);
+export const LIST_TEXTS = new Set(["proc.args", "proc.env"]);
 
 // evt.rawarg has the type of the parameter; where events differ, that of the first.
 function argumentType(name: string): ValueType {
   const param = EVENTS.flatMap((event) => event.params).find((p) => p.name === name);
   if (param?.type === "bytes" || param?.type === "sockaddr") return "bytes";
-  return param && kTextParams.has(param.type) ? "text" : "int";
+  return param && TEXT_PARAMS.has(param.type) ? "text" : "int";
 }
 
-const kTextParams = new Set(["path", "relpath", "str", "strlist", "tuple"]);
+const TEXT_PARAMS = new Set(["path", "relpath", "str", "strlist", "tuple"]);
 
-const kOperatorsOf: Record<ValueType, string> = {
+const OPERATORS_OF: Record<ValueType, string> = {
   text: "== = != < <= > >= contains icontains startswith endswith glob iglob regex in intersects pmatch",
   bytes: "== = != contains startswith endswith bcontains bstartswith in intersects",
   int: "== = != < <= > >= in intersects",
@@ -203,7 +203,7 @@ const kOperatorsOf: Record<ValueType, string> = {
   ip: "== = != in intersects",
   net: "== = != in intersects",
 };
-const kTypeNames: Record<ValueType, string> = {
+const TYPE_NAMES: Record<ValueType, string> = {
   text: "string filters",
   bytes: "buffer filters",
   int: "numeric filters",
@@ -217,8 +217,8 @@ function requireOperator(op: Operator, left: BoundOperand): void {
   if (left.kind === "transform" && left.isList && op !== "in" && op !== "intersects") {
     throw new ValueError(`'${op}' operator not supported list filters`);
   }
-  if (kOperatorsOf[left.type].split(" ").includes(op)) return;
-  throw new ValueError(`'${op}' operator not supported for ${kTypeNames[left.type]}`);
+  if (OPERATORS_OF[left.type].split(" ").includes(op)) return;
+  throw new ValueError(`'${op}' operator not supported for ${TYPE_NAMES[left.type]}`);
 }
 
 function bindValue(value: string, type: ValueType, op: Operator, left: Operand): BoundValue {

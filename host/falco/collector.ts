@@ -5,7 +5,7 @@ import { isKnownOperator } from "./condition.js";
 import type { ListItem, MacroItem, RuleException, RuleItem, RuleUpdate } from "./items.js";
 import { LoadError, type LoadResult } from "./load-result.js";
 import type { Context } from "./location.js";
-import { kEngineVersion, kPlugins, parseVersion, satisfies, type Version, versionText } from "./version.js";
+import { ENGINE_VERSION, PLUGINS, parseVersion, satisfies, type Version, versionText } from "./version.js";
 
 export interface PluginNeed {
   name: string;
@@ -26,9 +26,9 @@ export class Collector {
   constructor(readonly sources: ReadonlyMap<string, Source>) {}
 
   requireEngine(version: Version, context: Context): void {
-    const [need, have] = [versionText(version), versionText(kEngineVersion)];
+    const [need, have] = [versionText(version), versionText(ENGINE_VERSION)];
     refuse(
-      !satisfies(kEngineVersion, version),
+      !satisfies(ENGINE_VERSION, version),
       `Rules require engine version ${need}, but engine version is ${have}`,
       context,
     );
@@ -41,7 +41,7 @@ export class Collector {
       refuse(!need, `Invalid required version '${version}' for plugin '${name}'`, context);
       refuse(names.has(name), `Defined multiple alternative version requirements for plugin '${name}'`, context);
       names.add(name);
-      const have = kPlugins.get(name);
+      const have = PLUGINS.get(name);
       return have !== undefined && satisfies(have, need!);
     });
     const wanted = alternatives.map((a) => `${a.name} (>= ${a.version})`).join(" or ");
@@ -186,12 +186,12 @@ function validateException(exception: RuleException, source: Source | undefined)
   exception.comps ??= "in";
   const comp = exception.comps;
   refuse(Array.isArray(comp), "Fields and comps must both be strings", context);
-  const isList = typeof comp === "string" && (kSetOperators.has(comp) || (isKnownOperator(comp) && comp.includes(" ")));
+  const isList = typeof comp === "string" && (SET_OPERATORS.has(comp) || (isKnownOperator(comp) && comp.includes(" ")));
   refuse(!isList, "When fields is a single value, comps must be one of (in, pmatch, intersects)", context);
   known(exception.fields as string);
 }
 
-const kSetOperators = new Set(["in", "pmatch", "intersects"]);
+const SET_OPERATORS = new Set(["in", "pmatch", "intersects"]);
 
 function refuse(isWrong: boolean, message: string, context: Context): void {
   if (isWrong) throw new LoadError("LOAD_ERR_VALIDATE", message, context);

@@ -75,8 +75,8 @@ export interface ListValue {
 }
 
 // In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands before `<`.
-export const kNumberOperators = ["<=", "<", ">=", ">"] as const;
-export const kTextOperators = [
+export const NUMBER_OPERATORS = ["<=", "<", ">=", ">"] as const;
+export const TEXT_OPERATORS = [
   "==",
   "=",
   "!=",
@@ -90,31 +90,31 @@ export const kTextOperators = [
   "endswith",
   "regex",
 ] as const;
-export const kListOperators = ["intersects", "in", "pmatch"] as const;
-export const kModifiers = ["oneof", "anyof", "allof"] as const;
-export const kTransformers = ["tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt"] as const;
+export const LIST_OPERATORS = ["intersects", "in", "pmatch"] as const;
+export const MODIFIERS = ["oneof", "anyof", "allof"] as const;
+export const TRANSFORMERS = ["tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt"] as const;
 
 export type Operator =
-  | (typeof kNumberOperators)[number]
-  | (typeof kTextOperators)[number]
-  | (typeof kListOperators)[number];
-export type Modifier = (typeof kModifiers)[number];
-export type Transformer = (typeof kTransformers)[number];
+  | (typeof NUMBER_OPERATORS)[number]
+  | (typeof TEXT_OPERATORS)[number]
+  | (typeof LIST_OPERATORS)[number];
+export type Modifier = (typeof MODIFIERS)[number];
+export type Transformer = (typeof TRANSFORMERS)[number];
 
-export const kOperators: readonly string[] = ["exists", ...kNumberOperators, ...kTextOperators, ...kListOperators];
+export const OPERATORS: readonly string[] = ["exists", ...NUMBER_OPERATORS, ...TEXT_OPERATORS, ...LIST_OPERATORS];
 
 export function isListOperator(op: string): boolean {
-  if ((kListOperators as readonly string[]).includes(op)) return true;
+  if ((LIST_OPERATORS as readonly string[]).includes(op)) return true;
   const [base, modifier, ...rest] = op.trim().split(/\s+/);
-  return rest.length === 0 && isTextOperator(base ?? "") && (kModifiers as readonly string[]).includes(modifier ?? "");
+  return rest.length === 0 && isTextOperator(base ?? "") && (MODIFIERS as readonly string[]).includes(modifier ?? "");
 }
 
 export function isKnownOperator(op: string): boolean {
-  return kOperators.includes(op) || isListOperator(op);
+  return OPERATORS.includes(op) || isListOperator(op);
 }
 
 function isTextOperator(op: string): boolean {
-  return (kTextOperators as readonly string[]).includes(op);
+  return (TEXT_OPERATORS as readonly string[]).includes(op);
 }
 
 export function toBytes(text: string): string {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a check says that was probably meant otherwise, in Falco's words: each is a warning, and the check does what it says.
-import { type CheckExpr, fromBytes, kTransformers, type Value } from "./condition.js";
+import { type CheckExpr, fromBytes, TRANSFORMERS, type Value } from "./condition.js";
 import { isField } from "./fields.js";
 
-const kDirection =
+const DIRECTION =
   "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always evaluates to false. " +
   "The rule expression can be simplified by removing the condition on 'evt.dir'";
 
 export function doubtsOf(e: CheckExpr): string[] {
   if (e.right.kind !== "text" && e.right.kind !== "list") return [];
   const isOfDirection = e.right.kind === "text" && e.left.kind === "field" && e.left.name === "evt.dir";
-  return [...(isOfDirection ? [kDirection] : []), ...valuesOf(e.right).flatMap((value) => doubtsOfValue(e.op, value))];
+  return [...(isOfDirection ? [DIRECTION] : []), ...valuesOf(e.right).flatMap((value) => doubtsOfValue(e.op, value))];
 }
 
 function valuesOf(right: Value): readonly string[] {
@@ -20,7 +20,7 @@ function valuesOf(right: Value): readonly string[] {
 function doubtsOfValue(op: string, value: string): string[] {
   const text = fromBytes(value);
   const bare = text.replace(/\s/g, "");
-  const transformer = ["val", ...kTransformers].some((name) => bare.startsWith(`${name}(`) && bare.endsWith(")"));
+  const transformer = ["val", ...TRANSFORMERS].some((name) => bare.startsWith(`${name}(`) && bare.endsWith(")"));
   return [
     op === "regex" && isPlain(value)
       ? `regex check with '${text}' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'`

@@ -7,15 +7,16 @@
 import { EVENTS, type EventType } from "../../build/generated/events.js";
 import type { Expr, Operand } from "./condition.js";
 
-export const kEvents: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
+export const EVENTS_BY_NAME: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
 
 export function isEventType(name: string): boolean {
-  return kNames.has(name) || kEvents.has(name);
+  return NAMES.has(name) || EVENTS_BY_NAME.has(name);
 }
 
 // Names that the capture set spells otherwise: a rule with the kernel's name of a call means Falco's event.
-const kSpelling = new Map<string, string>();
-for (const event of EVENTS) for (const call of event.calls) if (!kEvents.has(call)) kSpelling.set(call, event.name);
+const SPELLING = new Map<string, string>();
+for (const event of EVENTS)
+  for (const call of event.calls) if (!EVENTS_BY_NAME.has(call)) SPELLING.set(call, event.name);
 
 // The types of the capture set that `expr` can match.
 export function capturedTypes(expr: Expr): EventType[] {
@@ -29,15 +30,15 @@ export function countEventCodes(expr: Expr): number {
   const { canBeTrue } = new Decision().of(expr);
   let count = 0;
   let isGeneric = false;
-  kAllNames.forEach((name, i) => {
+  ALL_NAMES.forEach((name, i) => {
     if (((canBeTrue >> BigInt(i)) & 1n) === 0n) return;
-    if (kEvents.has(name)) count += 2;
+    if (EVENTS_BY_NAME.has(name)) count += 2;
     else isGeneric = true;
   });
   return count + (isGeneric ? 2 : 0);
 }
 
-// The sets of types for which an expression can be true, and can be false; bit i is the type kAllNames[i].
+// The sets of types for which an expression can be true, and can be false; bit i is the type ALL_NAMES[i].
 interface Types {
   canBeTrue: bigint;
   canBeFalse: bigint;
@@ -60,7 +61,7 @@ class Decision {
       case "and":
       case "or": {
         const kids = expr.children.map((child) => this.of(child));
-        const all = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set & of(kid), kEvery);
+        const all = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set & of(kid), EVERY);
         const any = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set | of(kid), 0n);
         const [whole, part] = expr.kind === "and" ? [all, any] : [any, all];
         return { canBeTrue: whole((t) => t.canBeTrue), canBeFalse: part((t) => t.canBeFalse) };
@@ -70,28 +71,28 @@ class Decision {
         return { canBeTrue: canBeFalse, canBeFalse: canBeTrue };
       }
       case "exists":
-        return isType(expr.left) ? { canBeTrue: kEvery, canBeFalse: 0n } : kUndecided;
+        return isType(expr.left) ? { canBeTrue: EVERY, canBeFalse: 0n } : UNDECIDED;
       case "check":
         return checkTypes(expr);
       default:
-        return kUndecided;
+        return UNDECIDED;
     }
   }
 }
 
 function checkTypes({ left, op, modifier, right }: Extract<Expr, { kind: "check" }>): Types {
-  if (!isType(left) || modifier || (right.kind !== "text" && right.kind !== "list")) return kUndecided;
+  if (!isType(left) || modifier || (right.kind !== "text" && right.kind !== "list")) return UNDECIDED;
   const values = right.kind === "text" ? [right.value] : right.values;
   const named = values.reduce((set, value) => set | bitOf(value), 0n);
-  if (["=", "==", "in", "intersects"].includes(op)) return { canBeTrue: named, canBeFalse: kEvery & ~named };
-  return op === "!=" ? { canBeTrue: kEvery & ~named, canBeFalse: named } : kUndecided;
+  if (["=", "==", "in", "intersects"].includes(op)) return { canBeTrue: named, canBeFalse: EVERY & ~named };
+  return op === "!=" ? { canBeTrue: EVERY & ~named, canBeFalse: named } : UNDECIDED;
 }
 
 export function isType(operand: Operand): boolean {
   return operand.kind === "field" && operand.name === "evt.type" && operand.arg === null;
 }
 
-const kNames = new Set(
+const NAMES = new Set(
   `
 _llseek _newselect _sysctl accept accept4 access acct add_key adjtimex afs_syscall alarm arch_prctl arm_fadvise64_64
 asyncevent bdflush bind bpf brk cachestat capget capset chdir chmod chown chroot clock_adjtime clock_getres
@@ -137,11 +138,11 @@ utimes vfork vhangup vmsplice vserver wait4 waitid waitpid write writev
     .split(/\s+/),
 );
 
-const kAllNames = [...new Set([...kNames, ...kEvents.keys()])];
-const kEvery = (1n << BigInt(kAllNames.length)) - 1n;
-const kUndecided: Types = { canBeTrue: kEvery, canBeFalse: kEvery };
-const kBits = new Map(kAllNames.map((name, i) => [name, 1n << BigInt(i)]));
+const ALL_NAMES = [...new Set([...NAMES, ...EVENTS_BY_NAME.keys()])];
+const EVERY = (1n << BigInt(ALL_NAMES.length)) - 1n;
+const UNDECIDED: Types = { canBeTrue: EVERY, canBeFalse: EVERY };
+const BITS = new Map(ALL_NAMES.map((name, i) => [name, 1n << BigInt(i)]));
 
 function bitOf(name: string): bigint {
-  return (kBits.get(name) ?? 0n) | (kBits.get(kSpelling.get(name) ?? "") ?? 0n);
+  return (BITS.get(name) ?? 0n) | (BITS.get(SPELLING.get(name) ?? "") ?? 0n);
 }

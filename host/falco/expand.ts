@@ -45,22 +45,22 @@ export function substituteLists(condition: string, lists: Iterable<ExpandedList>
 }
 
 // Made once, however many conditions name the list.
-const kReplacements = new WeakMap<ExpandedList, string>();
+const REPLACEMENTS = new WeakMap<ExpandedList, string>();
 
 function replacementOf(list: ExpandedList): string {
-  let text = kReplacements.get(list);
+  let text = REPLACEMENTS.get(list);
   if (text === undefined) {
     text = list.items.map(quoteItem).join(", ");
-    kReplacements.set(list, text);
+    REPLACEMENTS.set(list, text);
   }
   return text;
 }
 
-const kBlanks = " \t\n\r";
-const kDelimiters = `${kBlanks}(),=`;
+const BLANKS = " \t\n\r";
+const DELIMITERS = `${BLANKS}(),=`;
 
 function substituteList(condition: string, list: ExpandedList): string | undefined {
-  const isEdge = (text: string, i: number) => i < 0 || i >= text.length || kDelimiters.includes(text[i]!);
+  const isEdge = (text: string, i: number) => i < 0 || i >= text.length || DELIMITERS.includes(text[i]!);
   const replacement = replacementOf(list);
   let text = condition;
   let isUsed = false;
@@ -68,8 +68,8 @@ function substituteList(condition: string, list: ExpandedList): string | undefin
   while (start >= 0) {
     let end = start + list.name.length;
     if (isEdge(text, start - 1) && isEdge(text, end)) {
-      while (start > 0 && kBlanks.includes(text[start - 1]!)) start--;
-      while (end < text.length && kBlanks.includes(text[end]!)) end++;
+      while (start > 0 && BLANKS.includes(text[start - 1]!)) start--;
+      while (end < text.length && BLANKS.includes(text[end]!)) end++;
       // An empty list takes one of the commas beside it along.
       if (replacement === "" && text[start - 1] === ",") start--;
       else if (replacement === "" && text[end] === ",") end++;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table behind fields.ts: `[-]name type [list] [argument]: doc`. A minus says that our events cannot answer the field.
 // Names, types and arguments are Falco's; the meaning is told in our words. Ours alone: fd.realpath.
-export const kFieldTable = `
+export const FIELD_TABLE = `
 evt.num int: number of the event, counted from 1 in each agent
 evt.time text: local time of the event with nanoseconds
 evt.time.s text: local time of the event without nanoseconds
@@ -135,9 +135,9 @@ thread.cap_effective text: effective capabilities
 proc.fdlimit int: limit of open descriptors
 -proc.fdopencount int: number of open descriptors
 -proc.fdusage int: open descriptors by limit, in percent
--proc.vmsize int: virtual memory in kB
--proc.vmrss int: resident memory in kB
--proc.vmswap int: swapped memory in kB
+-proc.vmsize int: virtual memory in B
+-proc.vmrss int: resident memory in B
+-proc.vmswap int: swapped memory in B
 -proc.nchilds int: number of children
 proc.nthreads int: number of threads
 -proc.cpu int: processor time in percent
@@ -160,8 +160,8 @@ thread.cgroups text: path of the control group
 -thread.cpu int: processor time in percent
 -thread.cpu.user int: processor time in user mode
 -thread.cpu.system int: processor time in the kernel
--thread.vmsize int: virtual memory in kB
--thread.vmrss int: resident memory in kB
+-thread.vmsize int: virtual memory in B
+-thread.vmrss int: resident memory in B
 fd.num int: number of the descriptor, -1 for an open that failed
 fd.type text: kind of descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, memfd
 fd.typechar text: the same as one character: f d 4 6 u p e s l i t m

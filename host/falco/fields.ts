@@ -3,7 +3,7 @@
 // every one of them; those that our events cannot answer are never there (`isAnswered` false), which makes their comparisons
 // false, as in a Falco that lacks the metadata.
 import { EVENTS } from "../../build/generated/events.js";
-import { kFieldTable } from "./field-table.js";
+import { FIELD_TABLE } from "./field-table.js";
 
 // What a value is compared as. `either`: two values, of which a check wants one (and `!=` both).
 export type FieldType = "text" | "bytes" | "int" | "bool" | "ip" | "net" | "port" | "arg";
@@ -17,7 +17,7 @@ export interface FieldInfo {
   doc: string;
 }
 
-export const kFields: ReadonlyMap<string, FieldInfo> = readTable();
+export const FIELDS: ReadonlyMap<string, FieldInfo> = readTable();
 
 export class FieldError extends Error {}
 
@@ -28,20 +28,20 @@ export interface FieldUse extends FieldInfo {
 
 // Fields that the configuration sets, `static.` and all, with the value that they have in every event.
 export type Statics = ReadonlyMap<string, string>;
-export const kNoStatics: Statics = new Map();
-export const kStaticName = "static";
+export const NO_STATICS: Statics = new Map();
+export const STATIC_NAME = "static";
 
 // Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot.
-export function findField(name: string, arg: string | null, statics = kNoStatics): FieldUse {
+export function findField(name: string, arg: string | null, statics = NO_STATICS): FieldUse {
   const text = arg === null ? name : `${name}[${arg}]`;
   const value = statics.get(text);
-  if (value !== undefined) return { ...kStatic, text, index: value };
+  if (value !== undefined) return { ...STATIC, text, index: value };
   const dotted = /^(evt\.(?:arg|rawarg))\.(.+)$/.exec(name);
   if (dotted && arg === null) {
-    if (!kArgumentNames.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
-    return { ...kFields.get(dotted[1]!)!, text, index: dotted[2]! };
+    if (!ARGUMENT_NAMES.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
+    return { ...FIELDS.get(dotted[1]!)!, text, index: dotted[2]! };
   }
-  const info = kFields.get(name);
+  const info = FIELDS.get(name);
   if (!info) throw new FieldError(`filter_check called with nonexistent field ${text}`);
   if (arg === null) {
     const isNeeded = info.arg === "index" || info.arg === "key";
@@ -55,8 +55,8 @@ export function findField(name: string, arg: string | null, statics = kNoStatics
   return { ...info, text, index: arg, isList: false };
 }
 
-const kStatic: FieldInfo = {
-  name: kStaticName,
+const STATIC: FieldInfo = {
+  name: STATIC_NAME,
   type: "text",
   isList: false,
   arg: "none",
@@ -71,10 +71,10 @@ export function parseField(text: string): FieldUse {
   return findField(found[1]!, found[2] ?? null);
 }
 
-export function isField(text: string, statics = kNoStatics): boolean {
+export function isField(text: string, statics = NO_STATICS): boolean {
   if (statics.has(text)) return true;
   // Nearly every text that is asked about is none: no exception for those.
-  if (!/^(?:evt\.(?:raw)?arg\.)/.test(text) && !kFields.has(text.split("[", 1)[0]!)) return false;
+  if (!/^(?:evt\.(?:raw)?arg\.)/.test(text) && !FIELDS.has(text.split("[", 1)[0]!)) return false;
   try {
     parseField(text);
     return true;
@@ -85,7 +85,7 @@ export function isField(text: string, statics = kNoStatics): boolean {
 }
 
 // Names of parameters that events of ours or of Falco's have.
-const kArgumentNames = new Set([
+const ARGUMENT_NAMES = new Set([
   ...EVENTS.flatMap((event) => event.params.map((param) => param.name)),
   ...`ID ACT act addr addrlen arg argument backlog base buf cgroups cmd comm core cpu cur data dev dirfd dir domain exe fd fd1 fd2
     fdin fdlimit fdout file filename flags gid groups how id in_fd ino ip json key level len length linkdirfd linkpath listenfd
@@ -98,7 +98,7 @@ const kArgumentNames = new Set([
 // `name type [list] [argument]: doc`, one field a line; `-` before the name: our events cannot answer it.
 function readTable(): Map<string, FieldInfo> {
   const out = new Map<string, FieldInfo>();
-  for (const line of kFieldTable.trim().split("\n")) {
+  for (const line of FIELD_TABLE.trim().split("\n")) {
     const found = /^(-?)(\S+) (\w+)( list)?(?: \[(index\??|key\??)\])?: (.*)$/.exec(line.trim());
     if (!found) throw new Error(`field table: ${line}`);
     const [, minus, name, type, list, arg, doc] = found;

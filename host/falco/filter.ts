@@ -12,7 +12,7 @@ import { MacroError, resolveMacros } from "./macros.js";
 import { parseCondition } from "./parse.js";
 import { ConditionError } from "./scan.js";
 
-const kName = "filter";
+const NAME = "filter";
 
 export class Filter {
   #found: number[] = [];
@@ -28,7 +28,7 @@ export class Filter {
     const { expr, bound } = understand(condition);
     const events = capturedTypes(expr).map((event) => event.name);
     const rule = {
-      name: kName,
+      name: NAME,
       desc: "",
       source: "syscall",
       output: "",
@@ -40,8 +40,8 @@ export class Filter {
       bound,
       events,
     };
-    const { wasm, rules } = compilePolicy([rule], { name: kName });
-    return new Filter(rules.length === 0 ? null : await admit(wasm, kName));
+    const { wasm, rules } = compilePolicy([rule], { name: NAME });
+    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME));
   }
 
   // The offsets of the records that it matches, in order.

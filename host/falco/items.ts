@@ -5,7 +5,7 @@
 // lists, whose index lies before its own visibility; rules see everything. A redefinition keeps the index.
 import type { Context } from "./location.js";
 
-export const kPriorities = [
+export const PRIORITIES = [
   "Emergency",
   "Alert",
   "Critical",
@@ -15,12 +15,12 @@ export const kPriorities = [
   "Informational",
   "Debug",
 ] as const;
-export type Priority = (typeof kPriorities)[number];
+export type Priority = (typeof PRIORITIES)[number];
 
 // Any case, and Falco's short form INFO.
 export function parsePriority(text: string): Priority | undefined {
   const wanted = text.toLowerCase();
-  return kPriorities.find((p) => p.toLowerCase() === wanted || (p === "Informational" && wanted === "info"));
+  return PRIORITIES.find((p) => p.toLowerCase() === wanted || (p === "Informational" && wanted === "info"));
 }
 
 interface Placed {

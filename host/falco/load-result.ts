@@ -8,7 +8,7 @@ interface Meaning {
   description: string;
 }
 
-export const kLoadErrors = {
+export const LOAD_ERRORS = {
   LOAD_ERR_FILE_READ: {
     title: "File read error",
     description: "A rules file cannot be read. Check that it exists, and its permissions.",
@@ -32,7 +32,7 @@ export const kLoadErrors = {
   LOAD_ERR_EXTENSION: { title: "Error in extension item", description: "An extension item is wrong." },
 } satisfies Record<string, Meaning>;
 
-export const kLoadWarnings = {
+export const LOAD_WARNINGS = {
   LOAD_UNKNOWN_SOURCE: {
     title: "Unknown event source",
     description: "A rule has an event source that nothing here provides. The rule is ignored.",
@@ -77,8 +77,8 @@ export const kLoadWarnings = {
   },
 } satisfies Record<string, Meaning>;
 
-export type ErrorCode = keyof typeof kLoadErrors;
-export type WarningCode = keyof typeof kLoadWarnings;
+export type ErrorCode = keyof typeof LOAD_ERRORS;
+export type WarningCode = keyof typeof LOAD_WARNINGS;
 
 export class LoadError extends Error {
   constructor(
@@ -123,10 +123,10 @@ export class LoadResult {
         message: f.message,
       }));
     return {
-      errors: list(this.errors, kLoadErrors),
+      errors: list(this.errors, LOAD_ERRORS),
       name: this.name,
       successful: this.successful,
-      warnings: list(this.warnings, kLoadWarnings),
+      warnings: list(this.warnings, LOAD_WARNINGS),
     };
   }
 
@@ -140,7 +140,7 @@ export class LoadResult {
       const shown = findings.map((f) => `${f.code} (${meanings[f.code]!.title})`).join(" ");
       return findings.length === 0 ? "" : `\n ${findings.length} ${count}: [${shown}]`;
     };
-    return this.verdict + codes("errors", this.errors, kLoadErrors) + codes("warnings", this.warnings, kLoadWarnings);
+    return this.verdict + codes("errors", this.errors, LOAD_ERRORS) + codes("warnings", this.warnings, LOAD_WARNINGS);
   }
 
   text(contents: ReadonlyMap<string, string>): string {
@@ -152,6 +152,6 @@ export class LoadResult {
       });
       return `\n${findings.length} ${count}:\n${each.join("")}`;
     };
-    return this.verdict + part("Errors", this.errors, kLoadErrors) + part("Warnings", this.warnings, kLoadWarnings);
+    return this.verdict + part("Errors", this.errors, LOAD_ERRORS) + part("Warnings", this.warnings, LOAD_WARNINGS);
   }
 }

@@ -7,7 +7,7 @@ import { Collector } from "./collector.js";
 import type { Expr, Place } from "./condition.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
-import { kNoStatics, type Statics } from "./fields.js";
+import { NO_STATICS, type Statics } from "./fields.js";
 import type { Priority, RuleItem } from "./items.js";
 import { LoadError, LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
@@ -50,7 +50,7 @@ export interface Loaded {
   ok: boolean;
 }
 
-const kEventCodesMax = 100;
+const EVENT_CODES_MAX = 100;
 
 export function loadRules(files: readonly RuleFile[], options: LoadOptions = {}): Loaded {
   const isField = (text: string): boolean => isOperand(text, options.statics);
@@ -85,7 +85,7 @@ class Compilation {
     private readonly options: LoadOptions,
   ) {
     this.lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
-    this.statics = options.statics ?? kNoStatics;
+    this.statics = options.statics ?? NO_STATICS;
   }
 
   run(): LoadedRule[] {
@@ -131,7 +131,7 @@ class Compilation {
     const expr = this.resolve(parsed, (name) => this.macros.get(name), condition, rule.context);
     const bound = this.bind(expr, condition, rule);
     if (!bound) return null;
-    if (rule.warnEventTypes && countEventCodes(expr) > kEventCodesMax) {
+    if (rule.warnEventTypes && countEventCodes(expr) > EVENT_CODES_MAX) {
       const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
       this.result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
     }
@@ -194,7 +194,7 @@ class Compilation {
       }
       return bound;
     } catch (error) {
-      const isUnknown = error instanceof LoadError && kUnknown.some((part) => error.message.includes(part));
+      const isUnknown = error instanceof LoadError && UNKNOWN.some((part) => error.message.includes(part));
       if (!isUnknown || !rule.skipIfUnknownFilter) throw error;
       this.result.warn("LOAD_UNKNOWN_FILTER", error.message, error.context);
       return null;
@@ -226,4 +226,4 @@ class Compilation {
 }
 
 // The errors that skip-if-unknown-filter turns into a warning.
-const kUnknown = ["nonexistent field", "invalid formatting token", "unknown event type", "unknown filter:"];
+const UNKNOWN = ["nonexistent field", "invalid formatting token", "unknown event type", "unknown filter:"];

@@ -62,7 +62,7 @@ export class Context {
   // A place inside `condition`. The positions of a parser count from 1, and are added to those of the condition itself.
   inCondition(at: Position, condition: string): Context {
     const outer = this.steps[this.steps.length - 1]!.at;
-    const head = condition.length > kConditionShown ? `${condition.slice(0, kConditionShown - 3)}...` : condition;
+    const head = condition.length > CONDITION_SHOWN ? `${condition.slice(0, CONDITION_SHOWN - 3)}...` : condition;
     const source = `"${head}"`.replace(/[\n\r]/g, " ");
     const sum = { line: at.line + outer.line, column: at.column + outer.column, offset: at.offset + outer.offset };
     const step: Step = { item: "condition expression", name: "", source, at: sum };
@@ -86,14 +86,14 @@ export class Context {
     return { locations, snippet: this.snippet(contents) };
   }
 
-  // The line around the place, at most `kSnippetWidth` wide, and a caret below it.
+  // The line around the place, at most `SNIPPET_WIDTH` wide, and a caret below it.
   snippet(contents: ReadonlyMap<string, string>): string {
     const last = this.steps[this.steps.length - 1]!;
     const text = this.condition ?? contents.get(last.source);
     if (text === undefined) return `<No context for file ${last.source}>\n`;
     if (text === "") return "<No context available>\n";
     const bytes = Buffer.from(text);
-    const half = kSnippetWidth / 2;
+    const half = SNIPPET_WIDTH / 2;
     const isBreak = (i: number) => bytes[i] === 10;
     let place = last.at.offset;
     while (place > 0 && (place >= bytes.length || isBreak(place))) place--;
@@ -110,5 +110,5 @@ export class Context {
   }
 }
 
-const kConditionShown = 20;
-const kSnippetWidth = 160;
+const CONDITION_SHOWN = 20;
+const SNIPPET_WIDTH = 160;

@@ -5,8 +5,8 @@
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
 import type { HttpSettings } from "../output/http.js";
-import { kPriorities, type Priority, parsePriority } from "./items.js";
-import { type Extra, type ExtraField, kSuggestedOutput } from "./output-format.js";
+import { PRIORITIES, type Priority, parsePriority } from "./items.js";
+import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
 
 export interface FalcoOptions {
@@ -34,7 +34,7 @@ interface Draft extends FalcoOptions {
   httpSettings: HttpSettings;
 }
 
-const kQueueCapacity = 1000;
+const QUEUE_CAPACITY = 1000;
 
 export function readOptions(texts: readonly string[]): FalcoOptions {
   const draft: Draft = {
@@ -54,7 +54,7 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
     isFileOn: false,
     isHttpOn: false,
     fileName: null,
-    httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: kQueueCapacity },
+    httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: QUEUE_CAPACITY },
   };
   for (const text of texts) apply(draft, text);
   if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
@@ -66,7 +66,7 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
 // What is appended to every output: what is suggested, then what was asked for.
 export function extrasOf({ isSuggested, statics, extras }: FalcoOptions): Extra[] {
   const told = [...statics.keys()].sort().map((name) => ({ format: `${name.replace(".", "_")}=%${name}` }));
-  return [...(isSuggested ? [...told, ...kSuggestedOutput] : []), ...extras];
+  return [...(isSuggested ? [...told, ...SUGGESTED_FIELDS] : []), ...extras];
 }
 
 function apply(draft: Draft, text: string): void {
@@ -74,11 +74,11 @@ function apply(draft: Draft, text: string): void {
   if (equals <= 0) fail(text, "it is not of the form KEY=VALUE");
   const key = text.slice(0, equals);
   const value = new Value(text, expanded(text.slice(equals + 1)));
-  const setter = Object.hasOwn(kSetters, key) ? kSetters[key] : undefined;
+  const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
   const field = /^static_fields\.(\w+)$/.exec(key)?.[1];
   if (setter) Object.assign(draft, setter(value, draft));
   else if (field !== undefined) draft.statics.set(`static.${field}`, value.text);
-  else if (kMeaningless.test(key)) draft.ignored.push(key);
+  else if (MEANINGLESS.test(key)) draft.ignored.push(key);
   else fail(text, `Falco has no option ${key}`);
 }
 
@@ -129,7 +129,7 @@ class Value {
   }
 
   get priority(): Priority {
-    return parsePriority(this.raw) ?? this.of(kPriorities);
+    return parsePriority(this.raw) ?? this.of(PRIORITIES);
   }
 
   // {match: {source, rule, tags}, extra_output, extra_fields, suggested_output}
@@ -147,7 +147,7 @@ class Value {
       ...(format === undefined ? {} : { format }),
       ...(fields === undefined ? {} : { fields: this.fields(fields) }),
     };
-    return [extra, ...(value.suggested_output === true ? kSuggestedOutput.map((one) => ({ ...one, ...where })) : [])];
+    return [extra, ...(value.suggested_output === true ? SUGGESTED_FIELDS.map((one) => ({ ...one, ...where })) : [])];
   }
 
   // Names of fields, and {NAME: FORMAT}.
@@ -205,7 +205,7 @@ const selection =
   (read: (v: Value) => Selection): Setter =>
   (v, d) => ({ selections: [...d.selections, read(v)] });
 
-const kSetters: Record<string, Setter> = {
+const SETTERS: Record<string, Setter> = {
   rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
   priority: (v) => ({ least: v.priority }),
   json_output: (v) => ({ json: v.bool }),
@@ -226,7 +226,7 @@ const kSetters: Record<string, Setter> = {
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
-  "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || kQueueCapacity })),
+  "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
   "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
   "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
   "http_output.url": http((v) => ({ url: v.url })),
@@ -241,7 +241,7 @@ const kSetters: Record<string, Setter> = {
 };
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
-const kMeaningless =
+const MEANINGLESS =
   /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {

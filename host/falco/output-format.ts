@@ -19,7 +19,7 @@ export interface Extra {
 }
 
 // What Falco's container plugin suggests, and what is appended unless the configuration says otherwise.
-export const kSuggestedOutput: readonly Extra[] = SUGGESTED_OUTPUT.trim()
+export const SUGGESTED_FIELDS: readonly Extra[] = SUGGESTED_OUTPUT.trim()
   .split(" ")
   .map((format) => ({ format, source: "syscall" }));
 
@@ -41,7 +41,7 @@ function applies(extra: Extra, rule: Target): boolean {
   );
 }
 
-const kWord = /^\S{0,40}/;
+const WORD = /^\S{0,40}/;
 
 // The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width.
 export function outputComplaint(output: string, statics: Statics): string | null {
@@ -53,7 +53,7 @@ export function outputComplaint(output: string, statics: Statics): string | null
     }
     const found = operandAt(output, start, (name) => isField(name, statics));
     const isGood = found !== undefined && isOperand(output.slice(start, found.end), statics);
-    if (!isGood) return `invalid formatting token ${kWord.exec(output.slice(start))![0]}`;
+    if (!isGood) return `invalid formatting token ${WORD.exec(output.slice(start))![0]}`;
     at = output.indexOf("%", found.end);
   }
   return null;
@@ -70,12 +70,12 @@ export function withStatics(output: string, statics: Statics): string {
     const token = output.slice(at, found.end);
     const value = found.operand.kind === "field" ? statics.get(found.operand.field) : undefined;
     out += output.slice(end, at);
-    out += value === undefined ? token.replace(kStatic, (name) => quoted(statics.get(name) ?? name)) : plain(value);
+    out += value === undefined ? token.replace(STATIC, (name) => quoted(statics.get(name) ?? name)) : plain(value);
     end = found.end;
   }
   return out + output.slice(end);
 }
-const kStatic = /\bstatic\.\w+/g;
+const STATIC = /\bstatic\.\w+/g;
 const quoted = (text: string) => JSON.stringify(text);
 const plain = (text: string) => text.replaceAll("%", "%%");
 
@@ -88,7 +88,7 @@ export interface ExtraField {
 // Those that the configuration asks for, and its own fields where the output names them. The last of a name counts.
 export function fieldsOf(output: string, rule: Target, extras: readonly Extra[], statics: Statics): ExtraField[] {
   const asked = extras.filter((extra) => applies(extra, rule)).flatMap((extra) => extra.fields ?? []);
-  const named = (output.match(kStatic) ?? []).filter((name) => statics.has(name));
+  const named = (output.match(STATIC) ?? []).filter((name) => statics.has(name));
   const fields = new Map([...named.map((name) => ({ name, format: null })), ...asked].map((one) => [one.name, one]));
   return [...fields.values()].map(({ name, format }) => {
     const value = format === null ? statics.get(name) : undefined;

@@ -14,38 +14,38 @@
 import {
   type CheckExpr,
   type Expr,
-  kListOperators,
-  kModifiers,
-  kNumberOperators,
-  kOperators,
-  kTextOperators,
-  kTransformers,
+  LIST_OPERATORS,
   type ListValue,
+  MODIFIERS,
   type Modifier,
+  NUMBER_OPERATORS,
+  OPERATORS,
   type Operand,
   type Operator,
   type Place,
+  TEXT_OPERATORS,
   type TextValue,
+  TRANSFORMERS,
   type Transformer,
   toBytes,
   type Value,
 } from "./condition.js";
 import { Scanner } from "./scan.js";
 
-export const kDepthMax = 100; // of a condition given alone; rules allow more
-export const kRuleDepthMax = 1000;
+export const DEPTH_MAX = 100; // of a condition given alone; rules allow more
+export const RULE_DEPTH_MAX = 1000;
 
-export function parseCondition(text: string, depthMax = kRuleDepthMax): Expr {
+export function parseCondition(text: string, depthMax = RULE_DEPTH_MAX): Expr {
   return new Parser(toBytes(text), depthMax).parse();
 }
 
-const kIdentifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
-const kFieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
-const kBareArg = /[^\][" '\t\n\v\f\r]+/y;
-const kHex = /0[xX][0-9a-zA-Z]+/y;
-const kNumber = /[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/y;
-const kBareText = /[^()"'\s=,]+/y;
-const kNot = /not[ \t\n\v\f\r]+/y;
+const IDENTIFIER = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
+const FIELD_NAME = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
+const BARE_ARG = /[^\][" '\t\n\v\f\r]+/y;
+const HEX = /0[xX][0-9a-zA-Z]+/y;
+const NUMBER = /[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/y;
+const BARE_TEXT = /[^()"'\s=,]+/y;
+const NOT = /not[ \t\n\v\f\r]+/y;
 
 class Parser extends Scanner {
   parse(): Expr {
@@ -84,7 +84,7 @@ class Parser extends Scanner {
       const at = this.place();
       let isNegated = false;
       this.blank();
-      while (this.match(kNot)) isNegated = !isNegated;
+      while (this.match(NOT)) isNegated = !isNegated;
       let child: Expr;
       if (this.take("not(")) {
         isNegated = !isNegated;
@@ -114,14 +114,14 @@ class Parser extends Scanner {
       if (this.take("(")) return this.remainder();
       const left = this.operand();
       if (left) return this.condition(left, at);
-      if (this.match(kIdentifier)) return { kind: "macro", name: this.token, at };
+      if (this.match(IDENTIFIER)) return { kind: "macro", name: this.token, at };
       return this.fail("expected a '(' token, a field check, or an identifier");
     });
   }
 
   private operand(): Operand | null {
     const at = this.place();
-    if (this.match(kFieldName)) return this.field(this.token, at);
+    if (this.match(FIELD_NAME)) return this.field(this.token, at);
     const name = this.transformer();
     return name ? this.transform(name, at) : null;
   }
@@ -132,7 +132,7 @@ class Parser extends Scanner {
 
   private argument(): string | null {
     if (!this.take("[")) return null;
-    if (!this.quoted() && !this.match(kBareArg))
+    if (!this.quoted() && !this.match(BARE_ARG))
       this.fail("expected a valid field argument: a quoted string or a bare string");
     const arg = this.token;
     this.expect("]", "expected a ']' token");
@@ -148,10 +148,10 @@ class Parser extends Scanner {
         const place = this.place();
         const operand = this.operand();
         if (operand) args.push(operand);
-        else if (kManyArguments.has(name) && this.quoted()) args.push({ kind: "text", value: this.token, at: place });
-        else this.fail(`expected a field or a nested valid transformer: ${kTransformerNames}`);
+        else if (MANY_ARGUMENTS.has(name) && this.quoted()) args.push({ kind: "text", value: this.token, at: place });
+        else this.fail(`expected a field or a nested valid transformer: ${TRANSFORMER_NAMES}`);
         this.blank();
-      } while (kManyArguments.has(name) && this.take(","));
+      } while (MANY_ARGUMENTS.has(name) && this.take(","));
       this.expect(")", "expected a ')' token closing the transformer");
       return { kind: "transform", name, args, arg: name === "getopt" ? this.argument() : null, at };
     });
@@ -164,14 +164,14 @@ class Parser extends Scanner {
       const make = (op: Operator, right: CheckExpr["right"], modifier: Modifier | null = null): Expr => {
         return { kind: "check", left, op, modifier, right, at };
       };
-      for (const op of kNumberOperators) if (this.take(op)) return make(op, this.numberValue());
-      for (const op of kTextOperators) {
+      for (const op of NUMBER_OPERATORS) if (this.take(op)) return make(op, this.numberValue());
+      for (const op of TEXT_OPERATORS) {
         if (!this.take(isWord(op) ? `${op} ` : op)) continue;
         const modifier = this.modifier();
         return modifier ? make(op, this.listValue(), modifier) : make(op, this.textValue());
       }
-      for (const op of kListOperators) if (this.take(op)) return make(op, this.listValue());
-      const known = kOperators.map((op) => `'${op}'`).join(", ");
+      for (const op of LIST_OPERATORS) if (this.take(op)) return make(op, this.listValue());
+      const known = OPERATORS.map((op) => `'${op}'`).join(", ");
       return this.fail(`expected a valid check operator: one of ${known}`);
     });
   }
@@ -180,7 +180,7 @@ class Parser extends Scanner {
   private modifier(): Modifier | null {
     const start = this.at;
     this.blank();
-    for (const word of kModifiers) {
+    for (const word of MODIFIERS) {
       if (!this.take(word)) continue;
       this.blank();
       if (this.text[this.at] === "(") return word;
@@ -195,20 +195,20 @@ class Parser extends Scanner {
     const at = this.place();
     const computed = this.computed();
     if (computed) return computed;
-    if (this.match(kHex) || this.match(kNumber)) return { kind: "text", value: this.token, at };
-    return this.fail(`expected a number value or a field with a valid transformer: ${kTransformerNames}`);
+    if (this.match(HEX) || this.match(NUMBER)) return { kind: "text", value: this.token, at };
+    return this.fail(`expected a number value or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
   private textValue(): Value | Operand {
     this.blank();
     const computed = this.computed();
-    return computed ?? this.text_(`expected a string value or a field with a valid transformer: ${kTransformerNames}`);
+    return computed ?? this.text_(`expected a string value or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
   private text_(complaint: string): TextValue {
     this.blank();
     const at = this.place();
-    if (this.quoted() || this.match(kBareText)) return { kind: "text", value: this.token, at };
+    if (this.quoted() || this.match(BARE_TEXT)) return { kind: "text", value: this.token, at };
     return this.fail(complaint);
   }
 
@@ -218,8 +218,8 @@ class Parser extends Scanner {
     if (this.take("(")) return this.list(at);
     const computed = this.computed();
     if (computed) return computed;
-    if (this.match(kIdentifier)) return { kind: "text", value: this.token, at };
-    return this.fail(`expected a list, an identifier, or a field with a valid transformer: ${kTransformerNames}`);
+    if (this.match(IDENTIFIER)) return { kind: "text", value: this.token, at };
+    return this.fail(`expected a list, an identifier, or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
   private list(at: Place): ListValue {
@@ -241,7 +241,7 @@ class Parser extends Scanner {
     if (this.take("val(")) {
       this.blank();
       const place = this.place();
-      if (!this.match(kFieldName)) this.fail("expected a field within 'val' transformer");
+      if (!this.match(FIELD_NAME)) this.fail("expected a field within 'val' transformer");
       const field = this.field(this.token, place);
       this.blank();
       this.expect(")", "expected a ')' token closing the transformer");
@@ -252,7 +252,7 @@ class Parser extends Scanner {
   }
 
   private transformer(): Transformer | null {
-    for (const name of kTransformers) {
+    for (const name of TRANSFORMERS) {
       if (!this.take(`${name}(`)) continue;
       this.token = name;
       this.blank();
@@ -266,5 +266,5 @@ function isWord(op: string): boolean {
   return /^[a-z]/.test(op);
 }
 
-const kManyArguments = new Set<string>(["join", "concat", "getopt"]);
-const kTransformerNames = ["val", ...kTransformers].map((name) => `'${name}'`).join(", ");
+const MANY_ARGUMENTS = new Set<string>(["join", "concat", "getopt"]);
+const TRANSFORMER_NAMES = ["val", ...TRANSFORMERS].map((name) => `'${name}'`).join(", ");

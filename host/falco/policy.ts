@@ -28,8 +28,8 @@ export interface FalcoPolicy {
   unmatched: LoadedRule[]; // enabled rules that no event here can match
 }
 
-export const kFalcoName = "falco";
-const kVersion = "1";
+export const FALCO_NAME = "falco";
+const VERSION = "1";
 
 // The files that are named, and those in the folders that are named, by name.
 export function readRuleFiles(paths: readonly string[]): RuleFile[] {
@@ -68,14 +68,14 @@ export async function falcoPolicy(
   for (const result of loaded.results.filter((one) => one.warnings.length > 0)) onWarning(result.text(loaded.contents));
   const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
   const matching = flags.matching ?? options.matching;
-  const { wasm, rules: told } = compilePolicy(rules, { name: kFalcoName, version: kVersion, matching, isFalcoExact });
+  const { wasm, rules: told } = compilePolicy(rules, { name: FALCO_NAME, version: VERSION, matching, isFalcoExact });
   const unmatched = rules.filter((rule) => rule.enabled && !told.includes(rule));
   if (told.length === 0) return { wasm, policy: null, unmatched };
   const path = flags.falcoRules.join(" ");
   const admitted = await admit(wasm, path);
   const policy: LoadedPolicy = {
-    name: kFalcoName,
-    version: kVersion,
+    name: FALCO_NAME,
+    version: VERSION,
     folder: path,
     admitted,
     parameters: {},

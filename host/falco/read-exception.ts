@@ -3,7 +3,7 @@
 import type { ExceptionEntry, RuleException } from "./items.js";
 import { LoadError } from "./load-result.js";
 import type { Context } from "./location.js";
-import { kItemKeys, type Reading, refuse, requiredText, warnUnknownKeys } from "./read-value.js";
+import { ITEM_KEYS, type Reading, refuse, requiredText, warnUnknownKeys } from "./read-value.js";
 import { type MapNode, member, type Node } from "./yaml.js";
 
 export function readExceptions(rule: MapNode, reading: Reading, mode: "define" | "append"): RuleException[] {
@@ -31,7 +31,7 @@ export function readException(item: Node, reading: Reading, mode: "define" | "ap
   if (item.kind !== "map") throw new LoadError("LOAD_ERR_YAML_VALIDATE", "Rule exception must be a mapping", unnamed);
   const name = requiredText(item, "name", unnamed);
   const context = rule.enter(item.at, "exception", name);
-  warnUnknownKeys(item, kItemKeys.exception, context, reading.result);
+  warnUnknownKeys(item, ITEM_KEYS.exception, context, reading.result);
   const fields = member(item, "fields");
   refuse(!fields && mode === "define", "Item has no mapping for key 'fields'", context);
   const comps = member(item, "comps");

@@ -5,10 +5,10 @@ import { type Priority, parsePriority, type RuleUpdate } from "./items.js";
 import type { Context } from "./location.js";
 import { readExceptions } from "./read-exception.js";
 import {
+  APPEND_AND_OVERRIDE,
+  APPEND_DEPRECATED,
   flag,
-  kAppendAndOverride,
-  kAppendDeprecated,
-  kItemKeys,
+  ITEM_KEYS,
   type Overrides,
   overrides,
   type Reading,
@@ -20,9 +20,9 @@ import {
 } from "./read-value.js";
 import { type MapNode, member } from "./yaml.js";
 
-const kAppendable = new Set(["condition", "output", "desc", "tags", "exceptions"]);
-const kReplaceable = new Set([
-  ...kAppendable,
+const APPENDABLE = new Set(["condition", "output", "desc", "tags", "exceptions"]);
+const REPLACEABLE = new Set([
+  ...APPENDABLE,
   "priority",
   "enabled",
   "warn_evttypes",
@@ -36,12 +36,12 @@ export function readRule(item: MapNode, reading: Reading): void {
   const name = requiredText(item, "rule", parent.enter(item.at, "rule"));
   const context = parent.enter(item.at, "rule", name);
   const inRule = { ...reading, context };
-  warnUnknownKeys(item, kItemKeys.rule, context, result);
+  warnUnknownKeys(item, ITEM_KEYS.rule, context, result);
   const isAppend = flag(item, "append", context) ?? false;
-  if (isAppend) result.warn("LOAD_DEPRECATED_ITEM", kAppendDeprecated, context);
-  const over = overrides(item, kAppendable, kReplaceable, context);
+  if (isAppend) result.warn("LOAD_DEPRECATED_ITEM", APPEND_DEPRECATED, context);
+  const over = overrides(item, APPENDABLE, REPLACEABLE, context);
   const isOverride = over.append.size + over.replace.size > 0;
-  refuse(isAppend && isOverride, kAppendAndOverride, context);
+  refuse(isAppend && isOverride, APPEND_AND_OVERRIDE, context);
   const isWhole = ["condition", "output", "desc", "priority"].some((key) => member(item, key));
   if (isOverride) overrideRule(item, name, over, inRule);
   else if (isAppend) appendRule(item, name, inRule);
@@ -97,7 +97,7 @@ function enableRule(item: MapNode, name: string, { context, collector, result }:
 
 function overrideRule(item: MapNode, name: string, over: Overrides, reading: Reading): void {
   const { context, collector } = reading;
-  const unused = new Set([...kReplaceable].filter((key) => member(item, key)));
+  const unused = new Set([...REPLACEABLE].filter((key) => member(item, key)));
   const change = (keys: Set<string>, kind: "append" | "replace") => {
     const update: RuleUpdate = { name, context };
     for (const key of keys) {

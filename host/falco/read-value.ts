@@ -42,14 +42,14 @@ function requiredMember(item: MapNode, key: string, context: Context): Node {
 export function flag(item: MapNode, key: string, context: Context): boolean | undefined {
   const given = text(item, key, context);
   if (given === undefined) return undefined;
-  const isTrue = kTrue.test(given);
+  const isTrue = TRUE.test(given);
   const place = context.enter(member(item, key)!.at, "value for", key);
-  refuse(!isTrue && !kFalse.test(given), "Can't decode YAML scalar value", place);
+  refuse(!isTrue && !FALSE.test(given), "Can't decode YAML scalar value", place);
   return isTrue;
 }
 
-const kTrue = /^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
-const kFalse = /^(n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
+const TRUE = /^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
+const FALSE = /^(n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
 
 export function texts(item: MapNode, key: string, context: Context, need: "required" | "optional"): string[] {
   if (need === "optional" && !member(item, key)) return [];
@@ -102,14 +102,14 @@ export function overrides(
   return out;
 }
 
-export const kAppendDeprecated =
+export const APPEND_DEPRECATED =
   "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
-export const kAppendAndOverride =
+export const APPEND_AND_OVERRIDE =
   "Keys 'override' and 'append: true' cannot be used together. " +
   "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
 
 // The keys that each kind of item knows. Others are told and ignored.
-export const kItemKeys = {
+export const ITEM_KEYS = {
   required_engine_version: new Set(["required_engine_version"]),
   required_plugin_versions: new Set(["required_plugin_versions"]),
   list: new Set(["list", "items", "append", "override"]),

@@ -6,11 +6,11 @@ import { LoadError, type LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
 import { readRule } from "./read-rule.js";
 import {
+  APPEND_AND_OVERRIDE,
+  APPEND_DEPRECATED,
   fail,
   flag,
-  kAppendAndOverride,
-  kAppendDeprecated,
-  kItemKeys,
+  ITEM_KEYS,
   overrides,
   type Reading,
   refuse,
@@ -53,13 +53,13 @@ function readItem(item: Node, reading: Reading): void {
     const complaint = "Unexpected element type. Each element should be a yaml associative array.";
     fail(complaint, context.enter(item.at, "rules content item"));
   }
-  const kind = [...kKinds].find(([key]) => member(item, key));
+  const kind = [...KINDS].find(([key]) => member(item, key));
   if (kind) kind[1](item, reading);
   else reading.result.warn("LOAD_UNKNOWN_ITEM", "Unknown top level item", context.enter(item.at, "rules content item"));
 }
 
 // In the order in which the keys are looked for.
-const kKinds: [string, (item: MapNode, reading: Reading) => void][] = [
+const KINDS: [string, (item: MapNode, reading: Reading) => void][] = [
   ["required_engine_version", readEngineVersion],
   ["required_plugin_versions", readPluginVersions],
   ["list", readList],
@@ -70,7 +70,7 @@ const kKinds: [string, (item: MapNode, reading: Reading) => void][] = [
 // A whole number N is the engine's old numbering and means 0.N.0.
 function readEngineVersion(item: MapNode, { context: parent, collector, result }: Reading): void {
   const context = parent.enter(item.at, "required_engine_version");
-  warnUnknownKeys(item, kItemKeys.required_engine_version, context, result);
+  warnUnknownKeys(item, ITEM_KEYS.required_engine_version, context, result);
   const given = requiredText(item, "required_engine_version", context);
   const version = parseVersion(/^\d+$/.test(given) ? `0.${given}.0` : given);
   const complaint = `Unable to parse engine version '${given}' as a semver string. Expected "x.y.z" semver format.`;
@@ -81,7 +81,7 @@ function readEngineVersion(item: MapNode, { context: parent, collector, result }
 function readPluginVersions(item: MapNode, { context: parent, collector, result }: Reading): void {
   const list = member(item, "required_plugin_versions")!;
   const context = parent.enter(list.at, "required plugin versions");
-  warnUnknownKeys(item, kItemKeys.required_plugin_versions, context, result);
+  warnUnknownKeys(item, ITEM_KEYS.required_plugin_versions, context, result);
   if (list.kind !== "sequence") fail("Value of required_plugin_versions must be a sequence", context);
   for (const plugin of list.items) {
     const entry = context.enter(plugin.at, "required plugin versions entry");
@@ -103,18 +103,18 @@ function readPluginVersions(item: MapNode, { context: parent, collector, result 
 }
 
 // A character that a condition's bare text may hold.
-const kListName = /^[^()"'\s=,]+$/;
-const kMacroName = /^[a-zA-Z]+[a-zA-Z0-9_]*$/;
+const LIST_NAME = /^[^()"'\s=,]+$/;
+const MACRO_NAME = /^[a-zA-Z]+[a-zA-Z0-9_]*$/;
 
 function readList(item: MapNode, reading: Reading): void {
   const { context: parent, collector, result } = reading;
   const name = requiredText(item, "list", parent.enter(item.at, "list"));
   const context = parent.enter(item.at, "list", name);
-  if (!kListName.test(name)) {
-    const complaint = `List has an invalid name. List names should match a regular expression: ${kListName.source}`;
+  if (!LIST_NAME.test(name)) {
+    const complaint = `List has an invalid name. List names should match a regular expression: ${LIST_NAME.source}`;
     result.warn("LOAD_INVALID_LIST_NAME", complaint, context);
   }
-  warnUnknownKeys(item, kItemKeys.list, context, result);
+  warnUnknownKeys(item, ITEM_KEYS.list, context, result);
   const items = texts(item, "items", context, "required");
   const isAppend = readAppend(item, new Set(["items"]), context, result);
   const list = { name, items, context, index: 0, visibility: 0 };
@@ -126,11 +126,11 @@ function readMacro(item: MapNode, reading: Reading): void {
   const { context: parent, collector, result } = reading;
   const name = requiredText(item, "macro", parent.enter(item.at, "macro"));
   const context = parent.enter(item.at, "macro", name);
-  if (!kMacroName.test(name)) {
-    const complaint = `Macro has an invalid name. Macro names should match a regular expression: ${kMacroName.source}`;
+  if (!MACRO_NAME.test(name)) {
+    const complaint = `Macro has an invalid name. Macro names should match a regular expression: ${MACRO_NAME.source}`;
     result.warn("LOAD_INVALID_MACRO_NAME", complaint, context);
   }
-  warnUnknownKeys(item, kItemKeys.macro, context, result);
+  warnUnknownKeys(item, ITEM_KEYS.macro, context, result);
   const condition = requiredText(item, "condition", context);
   const conditionContext = context.enter(member(item, "condition")!.at, "macro condition");
   const isAppend = readAppend(item, new Set(["condition"]), context, result);
@@ -142,8 +142,8 @@ function readMacro(item: MapNode, reading: Reading): void {
 // A list or macro has one thing to append to, so `append` and `override` say the same.
 function readAppend(item: MapNode, keys: Set<string>, context: Context, result: LoadResult): boolean {
   const isAppend = flag(item, "append", context) ?? false;
-  if (isAppend) result.warn("LOAD_DEPRECATED_ITEM", kAppendDeprecated, context);
+  if (isAppend) result.warn("LOAD_DEPRECATED_ITEM", APPEND_DEPRECATED, context);
   const over = overrides(item, keys, keys, context);
-  refuse(isAppend && over.append.size + over.replace.size > 0, kAppendAndOverride, context);
+  refuse(isAppend && over.append.size + over.replace.size > 0, APPEND_AND_OVERRIDE, context);
   return isAppend || over.append.size > 0;
 }

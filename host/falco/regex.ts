@@ -15,7 +15,7 @@ export type Regex =
   | { kind: "start" }
   | { kind: "end" };
 
-export const kRepeatMax = 1000;
+export const REPEAT_MAX = 1000;
 
 // `text` is a byte string.
 export function parseRegex(text: string): Regex {
@@ -70,7 +70,7 @@ class RegexParser {
     this.at += found[0].length;
     const min = Number(found[1]);
     const max = found[2] === undefined ? min : found[3] === "" ? Number.POSITIVE_INFINITY : Number(found[3]);
-    const isOver = min > kRepeatMax || (max !== Number.POSITIVE_INFINITY && max > kRepeatMax) || min > max;
+    const isOver = min > REPEAT_MAX || (max !== Number.POSITIVE_INFINITY && max > REPEAT_MAX) || min > max;
     if (isOver) this.fail("invalid repetition size: ");
     return { min, max };
   }
@@ -130,7 +130,7 @@ class RegexParser {
       isFirst = false;
       const named = /^\[:(\^?)([a-z]+):\]/.exec(this.text.slice(this.at, this.at + 16));
       if (named) {
-        const test = kClasses[named[2]!];
+        const test = CLASSES[named[2]!];
         if (!test) this.fail("invalid character class range: ");
         this.at += named[0].length;
         for (let b = 0; b < 128; b++) if (test!.test(String.fromCharCode(b)) === (named[1] === "")) set[b] = true;
@@ -205,7 +205,7 @@ function wideCharacter(): Regex {
   };
 }
 
-const kClasses: Record<string, RegExp> = {
+const CLASSES: Record<string, RegExp> = {
   alnum: /[0-9A-Za-z]/,
   alpha: /[A-Za-z]/,
   ascii: /[\x00-\x7f]/,

@@ -12,8 +12,8 @@ export class ConditionError extends Error {
   }
 }
 
-const kBlank = /[ \t\x08\r\n]*/y;
-const kEscapes = new Map([
+const BLANK = /[ \t\x08\r\n]*/y;
+const ESCAPES = new Map([
   ["b", "\b"],
   ["f", "\f"],
   ["n", "\n"],
@@ -54,7 +54,7 @@ export class Scanner {
   private unescape(inner: string, quote: string): string {
     return inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escaped: string) => {
       if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
-      const plain = kEscapes.get(escaped);
+      const plain = ESCAPES.get(escaped);
       if (plain !== undefined) return plain;
       if (escaped === quote) return quote;
       if (escaped === "'" || escaped === '"') this.fail(`invalid \\${escaped} escape in ${quote}-quoted string`);
@@ -80,8 +80,8 @@ export class Scanner {
 
   // Blanks are no token: an error names what stood before them.
   protected blank(): boolean {
-    kBlank.lastIndex = this.at;
-    const length = kBlank.exec(this.text)![0].length;
+    BLANK.lastIndex = this.at;
+    const length = BLANK.exec(this.text)![0].length;
     this.at += length;
     return length > 0;
   }

@@ -25,13 +25,13 @@ export function parseBool(text: string): boolean {
 
 // A number, or the name of a service.
 export function parsePort(text: string): bigint {
-  const port = kServices[text] ?? (/^\d+$/.test(text) ? Number(text) : -1);
+  const port = SERVICES[text] ?? (/^\d+$/.test(text) ? Number(text) : -1);
   if (port < 0 || port > 65535) throw new ValueError(`Unrecognized protocol "${text}"`);
   return BigInt(port);
 }
 
 // The well-known services that rules name; the system's table is not read, so that a rule means the same everywhere.
-const kServices: Record<string, number> = {
+const SERVICES: Record<string, number> = {
   ftp: 21,
   ssh: 22,
   telnet: 23,

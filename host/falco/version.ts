@@ -9,8 +9,8 @@ export interface Version {
 }
 
 // What this implementation of the rule language answers to.
-export const kEngineVersion: Version = { major: 0, minor: 63, patch: 0 };
-export const kPlugins: ReadonlyMap<string, Version> = new Map([["container", { major: 0, minor: 7, patch: 1 }]]);
+export const ENGINE_VERSION: Version = { major: 0, minor: 63, patch: 0 };
+export const PLUGINS: ReadonlyMap<string, Version> = new Map([["container", { major: 0, minor: 7, patch: 1 }]]);
 
 export function parseVersion(text: string): Version | undefined {
   const found = /^(\d+)\.(\d+)\.(\d+)(?:[-+].*)?$/.exec(text);

@@ -71,10 +71,10 @@ function isAllowed(code: string, text: string, offset: number): boolean {
   return code === "BAD_SCALAR_START" && text[offset] === "%" && offset > 0 && text[offset - 1] !== "\n";
 }
 
-const kDepthMax = 128;
+const DEPTH_MAX = 128;
 
 function convert(node: unknown, document: Document, where: (offset: number) => Position, depth: number): Node {
-  if (depth > kDepthMax) throw new Error(`nested deeper than ${kDepthMax} levels`);
+  if (depth > DEPTH_MAX) throw new Error(`nested deeper than ${DEPTH_MAX} levels`);
   if (isAlias(node)) {
     const target = node.resolve(document);
     if (!target) throw new Error(`the alias '*${node.source}' names no anchor`);
@@ -97,11 +97,11 @@ function convert(node: unknown, document: Document, where: (offset: number) => P
   if (!isScalar(node)) return { kind: "null", at };
   const text = String(node.value ?? "");
   const isPlain = node.type === "PLAIN" || node.type === undefined;
-  if (isPlain && !node.tag && kNulls.has(text)) return { kind: "null", at };
+  if (isPlain && !node.tag && NULLS.has(text)) return { kind: "null", at };
   return { kind: "scalar", at, text };
 }
 
-const kNulls = new Set(["", "~", "null", "Null", "NULL"]);
+const NULLS = new Set(["", "~", "null", "Null", "NULL"]);
 
 // Falco counts lines and columns from 0, and bytes rather than characters.
 function locator(text: string, lines: LineCounter): (offset: number) => Position {

@@ -18,8 +18,8 @@ export interface MatchTable {
   states: number;
 }
 
-const kStatesMax = 8192;
-const kPositionsMax = 20000;
+const STATES_MAX = 8192;
+const POSITIONS_MAX = 20000;
 
 interface State {
   edges: { set: boolean[]; to: number }[];
@@ -41,7 +41,7 @@ export function matchTable(regex: Regex): MatchTable {
     let id = ids.get(key);
     if (id === undefined) {
       id = sets.push(set) - 1;
-      if (id > kStatesMax) throw new ValueError("pattern is too complex");
+      if (id > STATES_MAX) throw new ValueError("pattern is too complex");
       ids.set(key, id);
     }
     return id;
@@ -96,7 +96,7 @@ class Nfa {
   readonly states: State[] = [];
 
   state(): number {
-    if (this.states.length > kPositionsMax) throw new ValueError("pattern is too complex");
+    if (this.states.length > POSITIONS_MAX) throw new ValueError("pattern is too complex");
     return this.states.push({ edges: [], free: [] }) - 1;
   }
 
@@ -185,7 +185,7 @@ export interface SearchTable {
   found: BigUint64Array; // by state: bit i says that text i ends here
 }
 
-export const kSearchMax = 64;
+export const SEARCH_MAX = 64;
 
 export function searchTable(texts: readonly string[], isCaseFolded: boolean): SearchTable {
   const fold = (text: string) => (isCaseFolded ? foldCase(text) : text);

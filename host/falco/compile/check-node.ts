@@ -2,14 +2,14 @@
 // A bound condition as a node, for one type of event: checks are asked of the sources that the type has, what the type settles
 // becomes a constant.
 import type { EventType } from "../../../build/generated/events.js";
-import { type Bound, type BoundCheck, type BoundOperand, type BoundValue, kListTexts } from "../bind.js";
+import { type Bound, type BoundCheck, type BoundOperand, type BoundValue, LIST_TEXTS } from "../bind.js";
 import type { FieldUse } from "../fields.js";
 import { fieldSource } from "./event-source.js";
 import { LeafMaker } from "./leaf.js";
 import type { Graph, Node } from "./node.js";
 import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
-import { kNone, type Source, type TextSource } from "./source.js";
+import { NONE, type Source, type TextSource } from "./source.js";
 import { transformSource } from "./transform-source.js";
 
 export interface CheckOptions {
@@ -91,10 +91,10 @@ export class ConditionNodes {
   // The strlist behind a list, or behind a text of joined arguments.
   private list(operand: BoundOperand): TextSource | undefined {
     if (operand.kind === "transform") {
-      const source = operand.isList ? this.source(operand) : kNone;
+      const source = operand.isList ? this.source(operand) : NONE;
       return source.kind === "text" ? source : undefined;
     }
-    const field = kListTexts.has(operand.use.name) ? operand.use.name.slice(5) : undefined;
+    const field = LIST_TEXTS.has(operand.use.name) ? operand.use.name.slice(5) : undefined;
     return field
       ? { ...new ProcessFields(this.program).span(field, "self"), vocabulary: `list ${field}`, cached: null }
       : undefined;

@@ -8,10 +8,10 @@ import { globRegex, pathRegex } from "./patterns.js";
 export function compareText(text: string, op: Operator, values: readonly string[]): boolean {
   return op === "pmatch"
     ? isMatch(matchTable(pathRegex(values)), text)
-    : values.some((value) => kCompare[op](text, value));
+    : values.some((value) => COMPARE[op](text, value));
 }
 
-const kCompare: Record<Exclude<Operator, "pmatch">, (text: string, value: string) => boolean> = {
+const COMPARE: Record<Exclude<Operator, "pmatch">, (text: string, value: string) => boolean> = {
   "=": (a, b) => a === b,
   "==": (a, b) => a === b,
   in: (a, b) => a === b,

@@ -3,13 +3,13 @@
 import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
 import type { ContainerFact } from "../../wire/container.js";
 import { type Base, call, type FuncContext, get, load, select, set, sym, tee } from "./func-context.js";
-import { kFacts } from "./layout.js";
+import { FACTS_AT } from "./layout.js";
 import type { ProcessFields } from "./process-fields.js";
 import { keyOf, type TextSource } from "./source.js";
-import { fixedText, kL, kP, noText, useText } from "./text-source.js";
+import { fixedText, L, noText, P, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
-const kHost = "host";
+const HOST = "host";
 
 // What the orchestrator says; else `host` outside a container, and nothing without a process.
 export function containerId(of: ProcessFields, base: Base): TextSource {
@@ -19,8 +19,8 @@ export function containerId(of: ProcessFields, base: Base): TextSource {
     [
       "if",
       null,
-      ["i32.lt_s", get(kL), 0],
-      [["if", null, ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")], fixedText(f, of.program, kHost), null]],
+      ["i32.lt_s", get(L), 0],
+      [["if", null, ["i32.ne", f.process(base).entry, sym("NULL_PROCESS")], fixedText(f, of.program, HOST), null]],
       null,
     ],
   ];
@@ -29,23 +29,23 @@ export function containerId(of: ProcessFields, base: Base): TextSource {
     key: keyOf("container", base),
     vocabulary: "process container",
     cached: { base, slot: "word container" },
-    make: (f) => [["if", null, load(kFacts, 0), factText(f, "id"), own(f)]],
+    make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, "id"), own(f)]],
   };
 }
 
 // What the orchestrator says; else `host` outside a container, and nothing in one.
 export function hostOr(of: ProcessFields, fact: ContainerFact, base: Base): TextSource {
   const id = containerId(of, base);
-  const { at: host, size } = of.program.text(kHost);
+  const { at: host, size } = of.program.text(HOST);
   const own = (f: FuncContext): Tree[] => [
     ...id.make(f),
-    ["if", null, call("$eq", get(kP), get(kL), host, size), [], noText(f)],
+    ["if", null, call("$eq", get(P), get(L), host, size), [], noText(f)],
   ];
   return {
     ...factSource(fact),
     key: keyOf(`fact ${fact}`, base),
     base,
-    make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), own(f)]],
+    make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, fact), own(f)]],
   };
 }
 
@@ -58,15 +58,15 @@ export function factSource(fact: ContainerFact): TextSource {
     cost: 1,
     vocabulary: `fact ${fact}`,
     cached: null,
-    make: (f) => [["if", null, load(kFacts, 0), factText(f, fact), noText(f)]],
+    make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, fact), noText(f)]],
   };
 }
 
 function factText(f: FuncContext, fact: ContainerFact): Tree[] {
-  const entry = kFacts + FACTS_HEADER + FACT_ENTRY * FACTS.indexOf(fact);
+  const entry = FACTS_AT + FACTS_HEADER + FACT_ENTRY * FACTS.indexOf(fact);
   useText(f);
   return [
-    set(kL, select(load(entry + 4, 0), -1, ["i32.ne", tee(kP, load(entry, 0)), -1])),
-    set(kP, ["i32.add", get(kP), kFacts]),
+    set(L, select(load(entry + 4, 0), -1, ["i32.ne", tee(P, load(entry, 0)), -1])),
+    set(P, ["i32.add", get(P), FACTS_AT]),
   ];
 }

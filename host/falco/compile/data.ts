@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The constants of a compiled policy: texts (each once), tables, dictionaries. Addresses are final when they are given out.
 import type { MatchTable, SearchTable } from "./automaton.js";
-import { kConstants } from "./layout.js";
+import { CONSTANTS } from "./layout.js";
 import { Bytes } from "./wasm.js";
 
 export class Data {
@@ -9,7 +9,7 @@ export class Data {
   private readonly texts = new Map<string, number>();
 
   get end(): number {
-    return kConstants + this.bytes.length;
+    return CONSTANTS + this.bytes.length;
   }
 
   get content(): Uint8Array {

@@ -5,16 +5,16 @@ import { and, call, type FuncContext, get, i64, load, load64, select, set, sym }
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
 import {
+  ABSENT,
   type BoolSource,
   type IntSource,
   type IpSource,
-  kAbsent,
-  kNone,
+  NONE,
   type Scope,
   type Source,
   type TextSource,
 } from "./source.js";
-import { eventText, fixedText, kL, kP, noText, readSpan } from "./text-source.js";
+import { eventText, fixedText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 // Which entry: that of the record, or of a standard stream.
@@ -24,15 +24,15 @@ export interface Which {
   address(f: FuncContext): Tree;
 }
 
-export const kOwnDescriptor: Which = { name: "own", scope: "event", address: () => get("$d") };
+export const OWN_DESCRIPTOR: Which = { name: "own", scope: "event", address: () => get("$d") };
 
 export function descriptorSource(program: Program, field: string, which: Which): Source | undefined {
-  return kRows[field]?.(new DescriptorFields(program, which));
+  return ROWS[field]?.(new DescriptorFields(program, which));
 }
 
 type End = "c" | "s" | "l" | "r";
 
-const kRows: Record<string, (of: DescriptorFields) => Source> = {
+const ROWS: Record<string, (of: DescriptorFields) => Source> = {
   "fd.type": (of) => of.type(),
   "fd.typechar": (of) => of.typeChar(),
   "fd.name": (of) => of.span("name"),
@@ -69,7 +69,7 @@ const kRows: Record<string, (of: DescriptorFields) => Source> = {
 const at = (field: string): number => DESCRIPTOR_AT[field]!;
 
 // fd.type for each fd.typechar, as host/wire/descriptor.ts has it.
-const kTypeNames: [string, string][] = [
+const TYPE_NAMES: [string, string][] = [
   ["f", "file"],
   ["d", "directory"],
   ["4", "ipv4"],
@@ -87,7 +87,7 @@ const kTypeNames: [string, string][] = [
   ["r", "io_uring"],
   ["o", "other"],
 ];
-const kProtocols: [number, string][] = [
+const PROTOCOLS: [number, string][] = [
   [1, "icmp"],
   [6, "tcp"],
   [17, "udp"],
@@ -131,18 +131,18 @@ class DescriptorFields {
   // The code of fd.typechar; none for 0.
   private code(f: FuncContext): Tree {
     const type = load64(this.which.address(f), at("type"));
-    return select(i64(kAbsent), type, ["i64.eqz", type]);
+    return select(i64(ABSENT), type, ["i64.eqz", type]);
   }
 
   type(): Source {
-    const names = kTypeNames.map(([char, name]) => [char.charCodeAt(0), name] as const);
+    const names = TYPE_NAMES.map(([char, name]) => [char.charCodeAt(0), name] as const);
     return this.chosen("type", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
   }
 
   protocol(): Source {
     const code = (f: FuncContext): Tree =>
       select(["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f));
-    return this.chosen("l4proto", kProtocols, code);
+    return this.chosen("l4proto", PROTOCOLS, code);
   }
 
   socketFamily(): Source {
@@ -182,31 +182,31 @@ class DescriptorFields {
 
   directory(): Source {
     return this.partOfName("directory", (f, slash) => [
-      ["if", null, ["i32.le_s", get(slash), 0], fixedText(f, this.program, "/"), [set(kL, get(slash))]],
+      ["if", null, ["i32.le_s", get(slash), 0], fixedText(f, this.program, "/"), [set(L, get(slash))]],
     ]);
   }
 
   fileName(): Source {
     return this.partOfName("filename", (_, slash) => [
-      set(kP, ["i32.add", get(kP), ["i32.add", get(slash), 1]]),
-      set(kL, ["i32.sub", get(kL), ["i32.add", get(slash), 1]]),
+      set(P, ["i32.add", get(P), ["i32.add", get(slash), 1]]),
+      set(L, ["i32.sub", get(L), ["i32.add", get(slash), 1]]),
     ]);
   }
 
   private partOfName(what: string, cut: (f: FuncContext, slash: string) => Tree[]): Source {
-    if (this.which.scope === "process") return kNone;
+    if (this.which.scope === "process") return NONE;
     return eventText(this.program, this.key(what), 8, (f) => {
       const slash = f.local("$slash");
       const type = load(this.which.address(f), at("type"));
       const isFile: Tree = ["i32.or", ["i32.eq", type, "f".charCodeAt(0)], ["i32.eq", type, "d".charCodeAt(0)]];
       return [
         ...readSpan(f, this.which.address(f), at("name")),
-        set(kL, select(get(kL), -1, isFile)),
+        set(L, select(get(L), -1, isFile)),
         [
           "if",
           null,
-          ["i32.ge_s", get(kL), 0],
-          [set(slash, call("$last_slash", get(kP), get(kL))), ...cut(f, slash)],
+          ["i32.ge_s", get(L), 0],
+          [set(slash, call("$last_slash", get(P), get(L))), ...cut(f, slash)],
           null,
         ],
       ];
@@ -220,7 +220,7 @@ class DescriptorFields {
 
   port(end: End): IntSource {
     const value = (f: FuncContext): Tree =>
-      select(load64(this.endAddress(f, end, "cport", "sport"), at("cport")), i64(kAbsent), this.isInternet(f));
+      select(load64(this.endAddress(f, end, "cport", "sport"), at("cport")), i64(ABSENT), this.isInternet(f));
     return { kind: "int", key: this.key(`${end}port`), scope: this.which.scope, isCheap: true, value };
   }
 
@@ -260,7 +260,7 @@ class DescriptorFields {
         f.label(),
         "i64",
         set(dev, load64(this.which.address(f), at("dev"))),
-        select(whole, i64(kAbsent), ["i64.ne", get(dev), i64(kAbsent)]),
+        select(whole, i64(ABSENT), ["i64.ne", get(dev), i64(ABSENT)]),
       ];
     };
     return { kind: "int", key: this.key(`dev>>${shift}`), scope: this.which.scope, isCheap: true, value };

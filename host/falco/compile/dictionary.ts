@@ -7,9 +7,9 @@
 // another. The multiplier is chosen so that as many words as possible stand where their hash says.
 import type { Data } from "./data.js";
 
-export const kUnknown = 0;
-export const kNoWord = 1;
-const kFirst = 2;
+export const UNKNOWN = 0;
+export const NO_WORD = 1;
+const FIRST = 2;
 
 export class Dictionary {
   private readonly words = new Map<string, number>();
@@ -17,13 +17,13 @@ export class Dictionary {
   add(word: string): number {
     const known = this.words.get(word);
     if (known !== undefined) return known;
-    const id = this.words.size + kFirst;
+    const id = this.words.size + FIRST;
     this.words.set(word, id);
     return id;
   }
 
   idOf(word: string): number {
-    return this.words.get(word) ?? kNoWord;
+    return this.words.get(word) ?? NO_WORD;
   }
 
   get size(): number {
@@ -32,10 +32,10 @@ export class Dictionary {
 
   // A bit for each number whose word is in the list.
   bits(list: readonly string[], data: Data): number {
-    const out = new Uint8Array(((this.words.size + kFirst) >> 3) + 1);
+    const out = new Uint8Array(((this.words.size + FIRST) >> 3) + 1);
     for (const word of list) {
       const id = this.idOf(word);
-      if (id >= kFirst) out[id >> 3]! |= 1 << (id & 7);
+      if (id >= FIRST) out[id >> 3]! |= 1 << (id & 7);
     }
     return data.place(out, 1);
   }
@@ -63,12 +63,12 @@ export class Dictionary {
   }
 }
 
-const kTries = 40;
+const TRIES = 40;
 
 function bestMultiplier(words: string[], slots: number): { multiplier: number; hashes: Map<string, number> } {
   const mixed = words.map(mix);
   let best = { multiplier: 0, collisions: Number.POSITIVE_INFINITY };
-  for (let i = 0; i < kTries && best.collisions > 0; i++) {
+  for (let i = 0; i < TRIES && best.collisions > 0; i++) {
     const multiplier = (0x9e3779b1 + i * 0x61c88646) | 1;
     const seen = new Set(mixed.map((m) => finish(m, multiplier) & (slots - 1)));
     const collisions = words.length - seen.size;

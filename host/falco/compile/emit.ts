@@ -6,9 +6,9 @@ import type { Node } from "./node.js";
 import type { Tree } from "./wasm.js";
 
 // Below this, asking again is cheaper than looking up the answer.
-const kMemoCost = 1.6;
+const MEMO_COST = 1.6;
 // Below this, both sides of `and` are computed rather than jumped over.
-const kPlainCost = 1.2;
+const PLAIN_COST = 1.2;
 
 export class Emitter {
   private readonly memo = new Map<number, number>();
@@ -19,7 +19,7 @@ export class Emitter {
     uses: ReadonlyMap<Node, number> = new Map(),
   ) {
     for (const [node, count] of uses) {
-      if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > kMemoCost)
+      if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > MEMO_COST)
         this.memo.set(node.id, this.memo.size);
     }
   }
@@ -67,7 +67,7 @@ export class Emitter {
     const head = this.emit(first!);
     if (rest.length === 0) return head;
     const tail = this.join(op, rest);
-    if (rest.length === 1 && rest[0]!.cost < kPlainCost && first!.cost < kPlainCost) return [`i32.${op}`, head, tail];
+    if (rest.length === 1 && rest[0]!.cost < PLAIN_COST && first!.cost < PLAIN_COST) return [`i32.${op}`, head, tail];
     return op === "and" ? ["if", "i32", head, [tail], [0]] : ["if", "i32", head, [1], [tail]];
   }
 }

@@ -5,26 +5,26 @@ import type { EventType, Field } from "../../../build/generated/events.js";
 import { SIZES } from "../../wire/fields/evt.js";
 import { PATHS } from "../../wire/fields/fs.js";
 import { isSpan } from "../../wire/layout.js";
-import { type FieldUse, kStaticName } from "../fields.js";
-import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
+import { type FieldUse, STATIC_NAME } from "../fields.js";
+import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
-import { kState } from "./layout.js";
-import { kErrnoRows, namesSource } from "./names-source.js";
+import { STATE } from "./layout.js";
+import { ERRNO_ROWS, namesSource } from "./names-source.js";
 import { paramInt, paramRawSource, paramTextSource, rawSpan } from "./param-source.js";
 import { processSource } from "./process-source.js";
 import type { Program } from "./program.js";
-import { type BoolSource, type FixedSource, type IntSource, kAbsent, kNone, type Source } from "./source.js";
-import { build, eventText, kL, kP, noText } from "./text-source.js";
+import { ABSENT, type BoolSource, type FixedSource, type IntSource, NONE, type Source } from "./source.js";
+import { build, eventText, L, noText, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export function fieldSource(program: Program, use: FieldUse, event: EventType): Source {
-  const own = kRows[use.name];
+  const own = ROWS[use.name];
   if (own) return own({ program, event, arg: use.index ?? "" });
-  return processSource(program, use) ?? eventDescriptor(program, use) ?? kNone;
+  return processSource(program, use) ?? eventDescriptor(program, use) ?? NONE;
 }
 
 function eventDescriptor(program: Program, use: FieldUse): Source | undefined {
-  return descriptorSource(program, use.name, kOwnDescriptor);
+  return descriptorSource(program, use.name, OWN_DESCRIPTOR);
 }
 
 interface Asked {
@@ -33,19 +33,19 @@ interface Asked {
   arg: string;
 }
 
-const kSecond = 1_000_000_000n;
-const kReads = new Set(
+const SECOND = 1_000_000_000n;
+const READS = new Set(
   "read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "),
 );
-const kWrites = new Set(
+const WRITES = new Set(
   "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(
     " ",
   ),
 );
-const kOpens = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
-const kPayloads = new Set(["data", "value", "img"]);
-const kOpenFlags = { accessMode: 3, writeOnly: 1, create: 0x40, temporary: 0x410000 };
-const kExecuteBits = 0o111;
+const OPENS = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
+const PAYLOADS = new Set(["data", "value", "img"]);
+const OPEN_FLAGS = { accessMode: 3, writeOnly: 1, create: 0x40, temporary: 0x410000 };
+const EXECUTE_BITS = 0o111;
 
 const time = (): Tree => load64(get("$rec"), 8);
 const latency = (): Tree => ["i64.load32_u", 32, get("$rec")];
@@ -73,33 +73,33 @@ const isIn =
   ({ event }: Asked) =>
     settled(set.has(event.name));
 
-const kRows: Record<string, (asked: Asked) => Source> = {
-  "evt.num": () => int("num", () => ["i64.add", load64(0, kState.first), ["i64.extend_i32_u", get("$index")]]),
+const ROWS: Record<string, (asked: Asked) => Source> = {
+  "evt.num": () => int("num", () => ["i64.add", load64(0, STATE.first), ["i64.extend_i32_u", get("$index")]]),
   "evt.rawtime": () => int("time", time),
-  "evt.rawtime.s": () => int("time.s", () => ["i64.div_u", time(), i64(kSecond)]),
-  "evt.rawtime.ns": () => int("time.ns", () => ["i64.rem_u", time(), i64(kSecond)]),
+  "evt.rawtime.s": () => int("time.s", () => ["i64.div_u", time(), i64(SECOND)]),
+  "evt.rawtime.ns": () => int("time.ns", () => ["i64.rem_u", time(), i64(SECOND)]),
   "evt.latency": () => int("latency", latency),
-  "evt.latency.s": () => int("latency.s", () => ["i64.div_u", latency(), i64(kSecond)]),
-  "evt.latency.ns": () => int("latency.ns", () => ["i64.rem_u", latency(), i64(kSecond)]),
+  "evt.latency.s": () => int("latency.s", () => ["i64.div_u", latency(), i64(SECOND)]),
+  "evt.latency.ns": () => int("latency.ns", () => ["i64.rem_u", latency(), i64(SECOND)]),
   "evt.dir": () => fixed("<"),
   "evt.source": () => fixed("syscall"),
-  [kStaticName]: ({ arg }) => fixed(arg),
+  [STATIC_NAME]: ({ arg }) => fixed(arg),
   "evt.type": ({ event }) => fixed(event.name),
   "evt.type.is": ({ event, arg }) => int(`is ${arg}`, () => i64(event.name === arg ? 1 : 0)),
-  "syscall.type": ({ event }) => (event.calls[0] === undefined ? kNone : fixed(event.calls[0])),
+  "syscall.type": ({ event }) => (event.calls[0] === undefined ? NONE : fixed(event.calls[0])),
   "evt.arg": ({ program, event, arg }) => {
     const param = /^\d+$/.test(arg) ? event.params[Number(arg)] : named(event, arg);
-    return param ? paramTextSource(program, event, param) : kNone;
+    return param ? paramTextSource(program, event, param) : NONE;
   },
   "evt.rawarg": ({ program, event, arg }) => {
     const param = named(event, arg);
-    return param ? paramRawSource(program, event, param) : kNone;
+    return param ? paramRawSource(program, event, param) : NONE;
   },
   "evt.args": ({ program, event }) => argumentLine(program, event),
   "evt.info": ({ program, event }) => argumentLine(program, event),
   "evt.buffer": ({ event }) => {
     const param = payloadOf(event);
-    return param ? rawSpan(event, param) : kNone;
+    return param ? rawSpan(event, param) : NONE;
   },
   ...Object.fromEntries(Object.keys(SIZES).map((name) => [name, (asked: Asked) => sizeSource(name, asked)])),
   "evt.res": ({ program }) =>
@@ -107,7 +107,7 @@ const kRows: Record<string, (asked: Asked) => Source> = {
       key: "event res",
       scope: "event",
       table: "-errno",
-      rows: kErrnoRows,
+      rows: ERRNO_ROWS,
       form: "value",
       positive: "SUCCESS",
       value: result,
@@ -117,20 +117,19 @@ const kRows: Record<string, (asked: Asked) => Source> = {
   "evt.count": () => int("1", () => i64(1)),
   "evt.count.exit": () => int("1", () => i64(1)),
   "evt.count.error": () => int("error", () => ["i64.extend_i32_u", isFailed()]),
-  "evt.is_io": ({ event }) => settled(kReads.has(event.name) || kWrites.has(event.name)),
-  "evt.is_io_read": isIn(kReads),
-  "evt.is_io_write": isIn(kWrites),
-  "evt.io_dir": ({ event }) =>
-    kReads.has(event.name) ? fixed("read") : kWrites.has(event.name) ? fixed("write") : kNone,
-  "evt.is_open_read": openAs("read", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), kOpenFlags.writeOnly]),
-  "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, kOpenFlags.accessMode), 0]),
-  "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, kOpenFlags.create), 0]),
+  "evt.is_io": ({ event }) => settled(READS.has(event.name) || WRITES.has(event.name)),
+  "evt.is_io_read": isIn(READS),
+  "evt.is_io_write": isIn(WRITES),
+  "evt.io_dir": ({ event }) => (READS.has(event.name) ? fixed("read") : WRITES.has(event.name) ? fixed("write") : NONE),
+  "evt.is_open_read": openAs("read", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.accessMode), OPEN_FLAGS.writeOnly]),
+  "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.accessMode), 0]),
+  "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.create), 0]),
   "evt.is_open_exec": (asked) => openExecutable(asked),
   // -1 for a descriptor that an open did not get; nothing where an event has none.
   "fd.num": ({ event }) => {
     const number: Tree = ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]];
     if (event.params.some((param) => param.type === "fd" && param.from !== null)) return int("fd", () => number);
-    return int("fd or none", () => select(number, i64(kAbsent), ["i64.ge_s", number, i64(0)]));
+    return int("fd or none", () => select(number, i64(ABSENT), ["i64.ge_s", number, i64(0)]));
   },
   "fs.path.name": ({ program, event }) => pathSource(program, event, "name", false),
   "fs.path.nameraw": ({ program, event }) => pathSource(program, event, "name", true),
@@ -148,26 +147,26 @@ const kRows: Record<string, (asked: Asked) => Source> = {
 // evt.buflen and its kind: the result of a read or a write.
 function sizeSource(name: string, { program, event }: Asked): Source {
   const { events, chars } = SIZES[name]!;
-  const type = descriptorSource(program, "fd.typechar", kOwnDescriptor);
-  if (!events.has(event.name) || type?.kind !== "names") return kNone;
+  const type = descriptorSource(program, "fd.typechar", OWN_DESCRIPTOR);
+  if (!events.has(event.name) || type?.kind !== "names") return NONE;
   const isMeant = (f: FuncContext): Tree => {
-    if (chars === null) return ["i64.ne", type.value(f), i64(kAbsent)];
+    if (chars === null) return ["i64.ne", type.value(f), i64(ABSENT)];
     const isChar = [...chars].map((char): Tree => ["i64.eq", type.value(f), i64(BigInt(char.charCodeAt(0)))]);
     return isChar.reduce((a, b) => ["i32.or", a, b]);
   };
-  return int(name, (f) => select(result(), i64(kAbsent), and(["i64.ge_s", result(), i64(0)], isMeant(f))));
+  return int(name, (f) => select(result(), i64(ABSENT), and(["i64.ge_s", result(), i64(0)], isMeant(f))));
 }
 
 // fs.path.*: nothing where the call failed.
 function pathSource(program: Program, event: EventType, of: keyof typeof PATHS, isRaw: boolean): Source {
   const param = event.params.find((one) => one.name === PATHS[of][event.name]);
-  if (!param) return kNone;
+  if (!param) return NONE;
   const path = !isSpan(param)
-    ? descriptorSource(program, "fd.name", kOwnDescriptor)
+    ? descriptorSource(program, "fd.name", OWN_DESCRIPTOR)
     : isRaw && param.from === null
       ? rawSpan(event, param)
       : paramTextSource(program, event, param);
-  if (path?.kind !== "text") return kNone;
+  if (path?.kind !== "text") return NONE;
   return {
     ...path,
     key: `${path.key} done`,
@@ -178,13 +177,13 @@ function pathSource(program: Program, event: EventType, of: keyof typeof PATHS, 
 }
 
 function payloadOf(event: EventType): Field | undefined {
-  return event.params.find((param) => param.type === "bytes" && kPayloads.has(param.name));
+  return event.params.find((param) => param.type === "bytes" && PAYLOADS.has(param.name));
 }
 
 // Open flags as an i32, undefined where the event opens nothing. creat opens for writing.
 function openFlags(event: EventType): ((f: FuncContext) => Tree) | undefined {
-  if (event.name === "creat") return () => kOpenFlags.writeOnly | kOpenFlags.create;
-  if (!kOpens.has(event.name)) return undefined;
+  if (event.name === "creat") return () => OPEN_FLAGS.writeOnly | OPEN_FLAGS.create;
+  if (!OPENS.has(event.name)) return undefined;
   const value = paramInt(named(event, "flags")!);
   return (f) => ["i32.wrap_i64", value(f)];
 }
@@ -203,11 +202,11 @@ function openExecutable({ event }: Asked): Source {
   if (!flags || !mode) return settled(false);
   const makes = (f: FuncContext): Tree => [
     "i32.or",
-    ["i32.ne", and(flags(f), kOpenFlags.create), 0],
-    ["i32.eq", and(flags(f), kOpenFlags.temporary), kOpenFlags.temporary],
+    ["i32.ne", and(flags(f), OPEN_FLAGS.create), 0],
+    ["i32.eq", and(flags(f), OPEN_FLAGS.temporary), OPEN_FLAGS.temporary],
   ];
   const value = paramInt(mode);
-  return bool("open exec", (f) => and(makes(f), ["i32.ne", and(["i32.wrap_i64", value(f)], kExecuteBits), 0]));
+  return bool("open exec", (f) => and(makes(f), ["i32.ne", and(["i32.wrap_i64", value(f)], EXECUTE_BITS), 0]));
 }
 
 // `fd=3 name=/etc/hosts flags=O_RDONLY`
@@ -219,7 +218,7 @@ function argumentLine(program: Program, event: EventType): Source {
       const text = source.kind === "names" ? source.text : source;
       const [at, size] = [f.local(`$at${i}`), f.local(`$size${i}`)];
       const make = text.kind === "text" ? text.make(f) : noText(f);
-      return { param, make: [...make, set(at, get(kP)), set(size, get(kL))], at, size };
+      return { param, make: [...make, set(at, get(P)), set(size, get(L))], at, size };
     });
     const put = (text: string): Tree => call("$put", program.text(text).at, text.length);
     const puts = pieces.flatMap(({ param, at, size }, i): Tree[] => [

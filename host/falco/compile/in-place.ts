@@ -4,28 +4,28 @@
 import type { Operator } from "../condition.js";
 import { and, call, get, i64, load, load64 } from "./func-context.js";
 import type { Program } from "./program.js";
-import { kL, kP } from "./text-source.js";
+import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export function same(program: Program, value: string): Tree {
-  if (value.length > 16) return call("$eq", get(kP), get(kL), program.data.text(value), value.length);
-  return and(["i32.eq", get(kL), value.length], bytesAt(get(kP), value));
+  if (value.length > 16) return call("$eq", get(P), get(L), program.data.text(value), value.length);
+  return and(["i32.eq", get(L), value.length], bytesAt(get(P), value));
 }
 
 export function startsWith(program: Program, value: string): Tree {
-  if (value.length > 16) return call("$starts", get(kP), get(kL), program.data.text(value), value.length);
-  return and(["i32.ge_s", get(kL), value.length], bytesAt(get(kP), value));
+  if (value.length > 16) return call("$starts", get(P), get(L), program.data.text(value), value.length);
+  return and(["i32.ge_s", get(L), value.length], bytesAt(get(P), value));
 }
 
 export function endsWith(program: Program, value: string): Tree {
-  if (value.length > 16) return call("$ends", get(kP), get(kL), program.data.text(value), value.length);
-  const tail: Tree = ["i32.add", get(kP), ["i32.sub", get(kL), value.length]];
-  return ["if", "i32", ["i32.ge_s", get(kL), value.length], [bytesAt(tail, value)], [0]];
+  if (value.length > 16) return call("$ends", get(P), get(L), program.data.text(value), value.length);
+  const tail: Tree = ["i32.add", get(P), ["i32.sub", get(L), value.length]];
+  return ["if", "i32", ["i32.ge_s", get(L), value.length], [bytesAt(tail, value)], [0]];
 }
 
 // $P, $L against another text.
 export function comparison(op: Operator, p: Tree, l: Tree): Tree {
-  const args = [get(kP), get(kL), p, l];
+  const args = [get(P), get(L), p, l];
   switch (op) {
     case "=":
     case "==":
@@ -44,7 +44,7 @@ export function comparison(op: Operator, p: Tree, l: Tree): Tree {
       return call("$contains", ...args);
     default: {
       const ops: Record<string, string> = { "<": "i32.lt_s", "<=": "i32.le_s", ">": "i32.gt_s", ">=": "i32.ge_s" };
-      return and(["i32.ge_s", get(kL), 0], [ops[op]!, call("$cmp", ...args), 0]);
+      return and(["i32.ge_s", get(L), 0], [ops[op]!, call("$cmp", ...args), 0]);
     }
   }
 }

@@ -7,7 +7,7 @@
 import { DESCRIPTOR_SIZE, type EventType, PROCESS_SIZE } from "../../../build/generated/events.js";
 import { countUses, Emitter } from "./emit.js";
 import { call, FuncContext, get, i64, load, select, set, sym, tee } from "./func-context.js";
-import { kState } from "./layout.js";
+import { STATE } from "./layout.js";
 import type { Node } from "./node.js";
 import type { Program } from "./program.js";
 import type { Func, Tree } from "./wasm.js";
@@ -17,7 +17,7 @@ export interface JudgedRule {
   node: Node;
 }
 
-const kWord = 64;
+const WORD = 64;
 
 export interface JudgeOptions {
   matching?: "all" | "first";
@@ -35,13 +35,13 @@ export function judge(program: Program, event: EventType, rules: readonly Judged
     ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node])))
     : new Map<Node, number>();
   const emitter = new Emitter(f, uses);
-  const words = Math.ceil(rules.length / kWord);
+  const words = Math.ceil(rules.length / WORD);
   const body = isShared
     ? group(f, emitter, demands)
     : rules.flatMap(({ node }, place): Tree[] => [["if", null, emitter.emit(node), [match(f, place)], null]]);
   let tell: Tree[] = [];
   for (let word = words - 1; word >= 0; word--) {
-    const indexes = Uint16Array.from(rules.slice(word * kWord, (word + 1) * kWord), (rule) => rule.index);
+    const indexes = Uint16Array.from(rules.slice(word * WORD, (word + 1) * WORD), (rule) => rule.index);
     const table = program.data.place(new Uint8Array(indexes.buffer), 2);
     const name = f.local(`$match${word}`, "i64");
     const told = call("$tell", get(name), table, get("$rec"));
@@ -57,13 +57,13 @@ export function judge(program: Program, event: EventType, rules: readonly Judged
 // Where the record's process and descriptor stand.
 function addresses(f: FuncContext): Tree[] {
   for (const name of ["$p", "$pc", "$d", "$i"]) f.local(name);
-  const entry: Tree = ["i32.add", load(0, kState.processes), ["i32.mul", get("$i"), PROCESS_SIZE]];
-  const descriptor: Tree = ["i32.add", load(0, kState.descriptors), ["i32.mul", get("$i"), DESCRIPTOR_SIZE]];
+  const entry: Tree = ["i32.add", load(0, STATE.processes), ["i32.mul", get("$i"), PROCESS_SIZE]];
+  const descriptor: Tree = ["i32.add", load(0, STATE.descriptors), ["i32.mul", get("$i"), DESCRIPTOR_SIZE]];
   return [
     [
       "if",
       null,
-      ["i32.lt_u", tee("$i", load(get("$rec"), 20)), load(0, kState.processCount)],
+      ["i32.lt_u", tee("$i", load(get("$rec"), 20)), load(0, STATE.processCount)],
       [set("$p", entry), set("$pc", ["i32.add", sym("PROCESS_CACHE"), ["i32.mul", get("$i"), sym("STRIDE")]])],
       [set("$p", sym("NULL_PROCESS")), set("$pc", sym("NULL_CACHE"))],
     ],
@@ -108,6 +108,6 @@ function alone(f: FuncContext, emitter: Emitter, { place, rest }: Demand): Tree[
 }
 
 function match(f: FuncContext, place: number): Tree {
-  const name = f.local(`$match${Math.floor(place / kWord)}`, "i64");
-  return set(name, ["i64.or", get(name), i64(BigInt.asIntN(64, 1n << BigInt(place % kWord)))]);
+  const name = f.local(`$match${Math.floor(place / WORD)}`, "i64");
+  return set(name, ["i64.or", get(name), i64(BigInt.asIntN(64, 1n << BigInt(place % WORD)))]);
 }

@@ -2,8 +2,8 @@
 // The memory of a policy compiled from Falco rules.
 //
 //        0  nothing (so that no address is 0)
-//       64  state: where the sections of the current frame begin, and how far the arena is filled (kState)
-//      512  values of the current event (kEventCache): texts that had to be made, 8 bytes each
+//       64  state: where the sections of the current frame begin, and how far the arena is filled (STATE)
+//      512  values of the current event (EVENT_CACHE): texts that had to be made, 8 bytes each
 //     8192  facts: what the host says of the container, when it is another than before
 //    12288  constants: texts, dictionaries, automata, the null process and descriptor
 //        P  process cache: for each entry of the process table what was found out about it (ProcessCache)
@@ -14,7 +14,7 @@
 import { PROCESS_SIZE } from "../../../build/generated/events.js";
 import { FACTS_SIZE } from "../../wasm/facts.js";
 
-export const kState = {
+export const STATE = {
   strings: 64, // addresses of the sections
   processes: 68,
   descriptors: 72,
@@ -25,17 +25,17 @@ export const kState = {
   processCount: 100,
   made: 128, // bits: which texts of the event cache are made
 };
-export const kEventCache = 512;
-export const kEventTextsMax = 512;
-export const kFacts = 8192;
-export const kConstants = kFacts + FACTS_SIZE;
-export const kFrameBytes = (1 << 20) + 4096;
-export const kArenaBytes = 1 << 20;
+export const EVENT_CACHE = 512;
+export const EVENT_TEXTS_MAX = 512;
+export const FACTS_AT = 8192;
+export const CONSTANTS = FACTS_AT + FACTS_SIZE;
+export const FRAME_BYTES = (1 << 20) + 4096;
+export const ARENA_BYTES = 1 << 20;
 // An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared.
-export const kArenaReserve = 1 << 19;
-export const kProcessesMax = Math.floor((1 << 20) / PROCESS_SIZE) + 1;
-export const kSlack = 64;
-export const kPage = 65536;
+export const ARENA_RESERVE = 1 << 19;
+export const PROCESSES_MAX = Math.floor((1 << 20) / PROCESS_SIZE) + 1;
+export const SLACK = 64;
+export const PAGE = 65536;
 
 export interface Layout {
   processCache: number;
@@ -47,13 +47,13 @@ export interface Layout {
 
 export function layoutAfter(constantsEnd: number, processStride: number): Layout {
   const align = (at: number) => (at + 63) & ~63;
-  const processCache = align(constantsEnd + kSlack);
+  const processCache = align(constantsEnd + SLACK);
   // One entry more, for the null process.
-  const frame = align(processCache + (kProcessesMax + 1) * processStride + kSlack);
-  const arena = align(frame + kFrameBytes + kSlack);
-  const end = arena + kArenaBytes + kSlack;
-  return { processCache, frame, arena, end, pages: Math.ceil(end / kPage) };
+  const frame = align(processCache + (PROCESSES_MAX + 1) * processStride + SLACK);
+  const arena = align(frame + FRAME_BYTES + SLACK);
+  const end = arena + ARENA_BYTES + SLACK;
+  return { processCache, frame, arena, end, pages: Math.ceil(end / PAGE) };
 }
 
 // A chain of parents longer than this is a circle.
-export const kAncestorsMax = 256;
+export const ANCESTORS_MAX = 256;

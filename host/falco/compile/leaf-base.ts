@@ -3,15 +3,15 @@
 // asked of any ancestor; and whether there is a value at all.
 import { Emitter } from "./emit.js";
 import { and, type Base, call, FuncContext, get, i64, load, set, tee } from "./func-context.js";
-import { kAncestorsMax } from "./layout.js";
+import { ANCESTORS_MAX } from "./layout.js";
 import { describe, type Graph, type Leaf, type Node } from "./node.js";
 import type { Program } from "./program.js";
-import { type EachSource, type IpSource, kAbsent, ownKey, type Scope, type Source, type TextSource } from "./source.js";
-import { kL } from "./text-source.js";
+import { ABSENT, type EachSource, type IpSource, ownKey, type Scope, type Source, type TextSource } from "./source.js";
+import { L } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 // From this cost on, an answer about a process is kept for the batch.
-export const kKeepCost = 5;
+export const KEEP_COST = 5;
 
 export class LeafBase {
   constructor(
@@ -26,14 +26,14 @@ export class LeafBase {
       case "fixed":
         return this.graph.yes;
       case "text":
-        return this.textLeaf(source, "exists", 0.95, 0, () => ["i32.ge_s", get(kL), 0]);
+        return this.textLeaf(source, "exists", 0.95, 0, () => ["i32.ge_s", get(L), 0]);
       case "names":
       case "int":
-        return this.leaf(source, "exists", 1, 0.95, (f) => ["i64.ne", source.value(f), i64(kAbsent)]);
+        return this.leaf(source, "exists", 1, 0.95, (f) => ["i64.ne", source.value(f), i64(ABSENT)]);
       case "bool":
         return this.leaf(source, "exists", 1, 0.95, (f) => ["i32.ne", source.value(f), 2]);
       case "ip":
-        return this.ipLeaf(source, "exists", () => ["i32.gt_s", get(kL), 0]);
+        return this.ipLeaf(source, "exists", () => ["i32.gt_s", get(L), 0]);
       case "each":
         return this.each(source, (inner) => this.exists(inner));
       case "either":
@@ -49,7 +49,7 @@ export class LeafBase {
     emit: (f: FuncContext) => Tree,
   ): Node {
     const key = `${source.key} ${question}`;
-    if (source.scope === "event" || cost < kKeepCost)
+    if (source.scope === "event" || cost < KEEP_COST)
       return this.graph.leaf({ key, scope: source.scope, cost, chance, emit });
     return this.graph.leaf(this.kept(key, cost, chance, emit, source.base, `${ownKey(source)} ${question}`));
   }
@@ -109,7 +109,7 @@ export class LeafBase {
           found,
           "i32",
           set("$a", get("$p")),
-          set(n, kAncestorsMax),
+          set(n, ANCESTORS_MAX),
           [
             "loop",
             next,

@@ -10,9 +10,9 @@ import { type FuncContext, get, set } from "./func-context.js";
 import { comparison } from "./in-place.js";
 import { namesQuestion } from "./names-leaf.js";
 import type { Node } from "./node.js";
-import { kIntOps, NumberLeaves } from "./number-leaf.js";
+import { INT_OPS, NumberLeaves } from "./number-leaf.js";
 import type { IpSource, Scope, Source, TextSource } from "./source.js";
-import { kL, kP } from "./text-source.js";
+import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export class LeafMaker extends NumberLeaves {
@@ -57,7 +57,7 @@ export class LeafMaker extends NumberLeaves {
     const both = [this.exists(left), this.exists(right)];
     if (op === "!=") return this.graph.and([...both, this.graph.not(this.compare(left, "=", right))]);
     if (left.kind === "int" && right.kind === "int") {
-      const question = this.pair(left, right, op, (f) => [kIntOps[op]!, left.value(f), right.value(f)]);
+      const question = this.pair(left, right, op, (f) => [INT_OPS[op]!, left.value(f), right.value(f)]);
       return this.graph.and([...both, question]);
     }
     if (left.kind === "bool" && right.kind === "bool") {
@@ -72,8 +72,8 @@ export class LeafMaker extends NumberLeaves {
         f.label(),
         "i32",
         ...b.make(f),
-        set(p, get(kP)),
-        set(l, get(kL)),
+        set(p, get(P)),
+        set(l, get(L)),
         ...a.make(f),
         comparison(op, get(p), get(l)),
       ];
@@ -95,9 +95,9 @@ export class LeafMaker extends NumberLeaves {
       vocabulary: "fixed",
       cached: null,
       make: (f) => {
-        f.local(kP);
-        f.local(kL);
-        return [set(kP, program.data.text(value)), set(kL, value.length)];
+        f.local(P);
+        f.local(L);
+        return [set(P, program.data.text(value)), set(L, value.length)];
       },
     };
   }

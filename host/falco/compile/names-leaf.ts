@@ -7,12 +7,12 @@ import { i64 } from "./func-context.js";
 import type { LeafMaker } from "./leaf.js";
 import type { NameRow } from "./names-source.js";
 import type { Node } from "./node.js";
-import { kAbsent, type NamesSource } from "./source.js";
+import { ABSENT, type NamesSource } from "./source.js";
 
-const kParts = new Set<Operator>(["contains", "icontains", "startswith", "endswith"]);
-const kWhole = new Set<Operator>(["=", "==", "in", "intersects"]);
+const PARTS = new Set<Operator>(["contains", "icontains", "startswith", "endswith"]);
+const WHOLE = new Set<Operator>(["=", "==", "in", "intersects"]);
 // Asking more numbers than this costs more than making the text.
-const kNumbersMax = 16;
+const NUMBERS_MAX = 16;
 
 export function namesQuestion(
   maker: LeafMaker,
@@ -24,17 +24,17 @@ export function namesQuestion(
   if (source.form === "bits") return bits(maker, source, op, values);
   // A number without a name is digits; only what cannot be part of digits is answered by names alone.
   const isDigits = (value: string) => /^-?\d*$/.test(value);
-  if (kParts.has(op) ? values.some(isDigits) : !kWhole.has(op)) return undefined;
+  if (PARTS.has(op) ? values.some(isDigits) : !WHOLE.has(op)) return undefined;
   const seen = new Set<bigint>();
   const rows = source.rows.filter((row) => !seen.has(row.value) && seen.add(row.value));
   const numbers = rows.filter((row) => compareText(row.name, op, values)).map((row) => row.value);
-  if (kWhole.has(op)) {
+  if (WHOLE.has(op)) {
     for (const value of values) {
       const number = /^(0|-?[1-9]\d{0,18})$/.test(value) ? BigInt(value) : null;
       if (number !== null && !seen.has(number) && (source.positive === null || number < 0n)) numbers.push(number);
     }
   }
-  if (numbers.length > kNumbersMax) return undefined;
+  if (numbers.length > NUMBERS_MAX) return undefined;
   const nodes = numbers.map((number) =>
     maker.leaf(source, `= ${number}`, 1, 0.2, (f) => ["i64.eq", source.value(f), i64(number)]),
   );
@@ -45,7 +45,7 @@ export function namesQuestion(
 }
 
 function characters(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
-  if (!kWhole.has(op) && (!kParts.has(op) || op === "icontains" || values.includes(""))) return undefined;
+  if (!WHOLE.has(op) && (!PARTS.has(op) || op === "icontains" || values.includes(""))) return undefined;
   const codes = values.filter((value) => value.length === 1).map((value) => BigInt(value.charCodeAt(0)));
   return maker.graph.or(
     codes.map((code) => maker.leaf(source, `= ${code}`, 1, 0.3, (f) => ["i64.eq", source.value(f), i64(code)])),
@@ -65,7 +65,7 @@ function bits(maker: LeafMaker, source: NamesSource, op: Operator, values: reado
   const rows = graph.or(source.rows.filter((row) => compareText(row.name, op, values)).map(hasRow));
   const named = source.zero === null ? rows : byZero(maker, source, rows, compareText(source.zero, op, values));
   // INT64_MIN has the low bits of 0, so that its absence has to be asked for.
-  const isThere = maker.leaf(source, "exists", 1, 0.95, (f) => ["i64.ne", source.value(f), i64(kAbsent)]);
+  const isThere = maker.leaf(source, "exists", 1, 0.95, (f) => ["i64.ne", source.value(f), i64(ABSENT)]);
   return graph.and([isThere, named]);
 }
 

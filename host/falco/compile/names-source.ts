@@ -4,7 +4,7 @@
 import { TABLES } from "../../../build/generated/flags.js";
 import { type Base, call, type FuncContext, get, i64, tee } from "./func-context.js";
 import type { Program } from "./program.js";
-import { kAbsent, type NamesSource, type Scope } from "./source.js";
+import { ABSENT, type NamesSource, type Scope } from "./source.js";
 import { build, fixedText, noText, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
@@ -32,7 +32,7 @@ export function rowsOf(table: string | null): readonly NameRow[] {
 }
 
 // The errors as the wire has them, below 0.
-export const kErrnoRows: readonly NameRow[] = rowsOf("errno")
+export const ERRNO_ROWS: readonly NameRow[] = rowsOf("errno")
   .filter((row) => row.name.startsWith("E"))
   .map((row) => ({ ...row, value: -row.value }));
 
@@ -59,7 +59,7 @@ export function namesSource(program: Program, options: NamesOptions): NamesSourc
     ];
     if (zero !== null) made = either(["i64.eq", get(v), i64(0)], fixedText(f, program, zero), made);
     if (positive !== null) made = either(["i64.ge_s", get(v), i64(0)], fixedText(f, program, positive), made);
-    return either(["i64.eq", tee(v, value(f)), i64(kAbsent)], noText(f), made);
+    return either(["i64.eq", tee(v, value(f)), i64(ABSENT)], noText(f), made);
   };
   const text = {
     kind: "text" as const,

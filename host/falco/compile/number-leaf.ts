@@ -6,7 +6,7 @@ import { and, get, i64, load64 } from "./func-context.js";
 import type { Node } from "./node.js";
 import type { IntSource, IpSource } from "./source.js";
 import { TextLeaves } from "./text-leaf.js";
-import { kL, kP } from "./text-source.js";
+import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export class NumberLeaves extends TextLeaves {
@@ -22,7 +22,7 @@ export class NumberLeaves extends TextLeaves {
     return this.graph.and([
       this.exists(source),
       ...values.map((value) =>
-        this.leaf(source, `${op} ${value}`, cost, 0.6, (f) => [kIntOps[op]!, source.value(f), i64(value)]),
+        this.leaf(source, `${op} ${value}`, cost, 0.6, (f) => [INT_OPS[op]!, source.value(f), i64(value)]),
       ),
     ]);
   }
@@ -42,15 +42,15 @@ export class NumberLeaves extends TextLeaves {
       };
       const part = (start: number): Tree => {
         const { mask, value } = bits(start);
-        return ["i64.eq", ["i64.and", load64(get(kP), start), i64(mask)], i64(value)];
+        return ["i64.eq", ["i64.and", load64(get(P), start), i64(mask)], i64(value)];
       };
-      const isFamily: Tree = ["i32.eq", get(kL), net.bytes.length];
+      const isFamily: Tree = ["i32.eq", get(L), net.bytes.length];
       return net.bytes.length === 4 ? and(isFamily, part(0)) : and(isFamily, and(part(0), part(8)));
     });
   }
 }
 
-export const kIntOps: Partial<Record<Operator, string>> = {
+export const INT_OPS: Partial<Record<Operator, string>> = {
   "<": "i64.lt_s",
   "<=": "i64.le_s",
   ">": "i64.gt_s",

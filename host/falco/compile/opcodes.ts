@@ -2,7 +2,7 @@
 // WebAssembly's instructions that take nothing but operands, and its loads and stores with the alignment they ask for.
 // Numbers: WebAssembly core specification 2.0, section 5.4.
 
-const kPlain = `
+const PLAIN = `
 unreachable=00 nop=01 return=0f drop=1a select=1b memory.size=3f00
 i32.eqz=45 i32.eq=46 i32.ne=47 i32.lt_s=48 i32.lt_u=49 i32.gt_s=4a i32.gt_u=4b i32.le_s=4c i32.le_u=4d i32.ge_s=4e i32.ge_u=4f
 i64.eqz=50 i64.eq=51 i64.ne=52 i64.lt_s=53 i64.lt_u=54 i64.gt_s=55 i64.gt_u=56 i64.le_s=57 i64.le_u=58 i64.ge_s=59 i64.ge_u=5a
@@ -14,14 +14,13 @@ i32.wrap_i64=a7 i64.extend_i32_s=ac i64.extend_i32_u=ad
 i8x16.splat=fd0f i8x16.eq=fd23 v128.and=fd4e v128.or=fd50 i8x16.bitmask=fd64
 memory.copy=fc0a0000 memory.fill=fc0b00
 `;
-const kMemory = `
+const MEMORY = `
 i32.load=28/2 i64.load=29/3 i32.load8_s=2c/0 i32.load8_u=2d/0 i32.load16_s=2e/1 i32.load16_u=2f/1
 v128.load=fd00/0 i64.load8_u=31/0 i64.load16_u=33/1 i64.load32_u=35/2 i32.store=36/2 i64.store=37/3 i32.store8=3a/0 i32.store16=3b/1
 `;
 
-export const kPlainOps: ReadonlyMap<string, number[]> = new Map(
-  kPlain
-    .trim()
+export const PLAIN_OPS: ReadonlyMap<string, number[]> = new Map(
+  PLAIN.trim()
     .split(/\s+/)
     .map((entry) => {
       const [name, hex] = entry.split("=");
@@ -30,9 +29,8 @@ export const kPlainOps: ReadonlyMap<string, number[]> = new Map(
 );
 
 // Loads and stores: the opcode, and the power of two that the access is at most aligned to.
-export const kMemoryOps: ReadonlyMap<string, [number[], number]> = new Map(
-  kMemory
-    .trim()
+export const MEMORY_OPS: ReadonlyMap<string, [number[], number]> = new Map(
+  MEMORY.trim()
     .split(/\s+/)
     .map((entry) => {
       const [name, code] = entry.split("=");

@@ -2,17 +2,17 @@
 // Sources of evt.arg and evt.rawarg: a parameter of one type of event, as a text or as its own type. Twin of host/wire/render.ts.
 import { type EventType, type Field, HEADER_SIZE } from "../../../build/generated/events.js";
 import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
-import { descriptorSource, kOwnDescriptor } from "./descriptor-source.js";
+import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { call, type FuncContext, get, i64, load64, set, tee } from "./func-context.js";
-import { kErrnoRows, type NameRow, namesSource } from "./names-source.js";
+import { ERRNO_ROWS, type NameRow, namesSource } from "./names-source.js";
 import { ProcessFields, truth } from "./process-fields.js";
 import type { Program } from "./program.js";
-import { kAbsent, kNone, type Source, type TextSource } from "./source.js";
-import { build, eventText, fixedText, kL, kP, noText, readSpan } from "./text-source.js";
+import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
+import { build, eventText, fixedText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
-const kCwd = -100n;
-const kNobody = 0xffffffffn;
+const CWD = -100n;
+const NOBODY = 0xffffffffn;
 
 // evt.arg.NAME
 export function paramTextSource(program: Program, event: EventType, param: Field): Source {
@@ -29,12 +29,12 @@ export function paramTextSource(program: Program, event: EventType, param: Field
     case "uint":
       return number(program, key, value, "unsigned");
     case "errno":
-      return names("-errno", "value", kErrnoRows);
+      return names("-errno", "value", ERRNO_ROWS);
     case "fd":
       return names(
         param.from === null ? "fd" : "-errno",
         "value",
-        param.from === null ? [kCwdRow, ...kErrnoRows] : kErrnoRows,
+        param.from === null ? [CWD_ROW, ...ERRNO_ROWS] : ERRNO_ROWS,
       );
     case "sig":
       return names("signal", "value");
@@ -45,7 +45,7 @@ export function paramTextSource(program: Program, event: EventType, param: Field
     case "enum":
       return names(param.table!, "value");
     case "bool":
-      return names("bool", "value", kBoolRows);
+      return names("bool", "value", BOOL_ROWS);
     case "uid":
       return ownerText(program, key, value, "uid", "user");
     case "gid":
@@ -55,8 +55,8 @@ export function paramTextSource(program: Program, event: EventType, param: Field
   }
 }
 
-const kCwdRow: NameRow = { name: "AT_FDCWD", value: kCwd, mask: -1n };
-const kBoolRows: readonly NameRow[] = [
+const CWD_ROW: NameRow = { name: "AT_FDCWD", value: CWD, mask: -1n };
+const BOOL_ROWS: readonly NameRow[] = [
   { name: "false", value: 0n, mask: -1n },
   { name: "true", value: 1n, mask: -1n },
 ];
@@ -91,11 +91,11 @@ export function rawSpan(event: EventType, param: Field): TextSource {
 // The number behind a parameter, wherever events.yaml takes it from.
 export function paramInt(param: Field): (f: FuncContext) => Tree {
   if (param.from === null) return () => load64(get("$rec"), slotOf(param));
-  const own = kInts[param.from];
+  const own = INTS[param.from];
   if (own) return own;
-  const field = kProcessInts[param.from];
+  const field = PROCESS_INTS[param.from];
   if (field) return (f) => load64(f.process("self").entry, PROCESS_AT[field]!);
-  const descriptor = kDescriptorInts[param.from];
+  const descriptor = DESCRIPTOR_INTS[param.from];
   if (descriptor) return () => load64(get("$d"), DESCRIPTOR_AT[descriptor]!);
   throw new Error(`the event contract takes ${param.name} from ${param.from}, which is no number`);
 }
@@ -104,12 +104,12 @@ function slotOf(param: Field): number {
   return HEADER_SIZE + 8 * param.slot;
 }
 
-const kInts: Record<string, (f: FuncContext) => Tree> = {
+const INTS: Record<string, (f: FuncContext) => Tree> = {
   res: () => load64(get("$rec"), 24),
   tid: () => ["i64.load32_u", 16, get("$rec")],
   "fd.num": () => ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]],
 };
-const kProcessInts: Record<string, string> = {
+const PROCESS_INTS: Record<string, string> = {
   "proc.pid": "pid",
   "proc.ppid": "ppid",
   "proc.vpid": "vpid",
@@ -128,7 +128,7 @@ const kProcessInts: Record<string, string> = {
   "user.loginuid": "loginuid",
   "group.gid": "gid",
 };
-const kDescriptorInts: Record<string, string> = { "fd.dev": "dev", "fd.ino": "ino" };
+const DESCRIPTOR_INTS: Record<string, string> = { "fd.dev": "dev", "fd.ino": "ino" };
 
 function spanText(program: Program, event: EventType, param: Field): Source {
   const of = new ProcessFields(program);
@@ -145,7 +145,7 @@ function spanText(program: Program, event: EventType, param: Field): Source {
       return of.joined(param.from.slice(5), "self");
     case "fd.name":
     case "fd.realpath":
-      return descriptorSource(program, param.from, kOwnDescriptor) ?? kNone;
+      return descriptorSource(program, param.from, OWN_DESCRIPTOR) ?? NONE;
     default:
   }
   const key = `${event.name}.${param.name}`;
@@ -159,7 +159,7 @@ function spanText(program: Program, event: EventType, param: Field): Source {
   };
   return eventText(program, key, 12, (f) => [
     ...raw.make(f),
-    ["if", null, ["i32.ge_s", get(kL), 0], build(f, [call(puts[param.type]!, get(kP), get(kL))]), null],
+    ["if", null, ["i32.ge_s", get(L), 0], build(f, [call(puts[param.type]!, get(P), get(L))]), null],
   ]);
 }
 
@@ -170,14 +170,14 @@ function pathText(program: Program, event: EventType, param: Field): Source {
   const directory = before?.type === "fd" ? paramInt(before) : null;
   return eventText(program, `${event.name}.${param.name}`, 10, (f) => {
     const [path, size] = [f.local("$path"), f.local("$size")];
-    const keep: Tree[] = [set(kP, get(path)), set(kL, get(size))];
+    const keep: Tree[] = [set(P, get(path)), set(L, get(size))];
     const joinWith = (base: Tree[]): Tree[] => [
       ...base,
       [
         "if",
         null,
-        ["i32.ge_s", get(kL), 0],
-        build(f, [call("$put_joined", get(kP), get(kL), get(path), get(size))]),
+        ["i32.ge_s", get(L), 0],
+        build(f, [call("$put_joined", get(P), get(L), get(path), get(size))]),
         keep,
       ],
     ];
@@ -188,37 +188,37 @@ function pathText(program: Program, event: EventType, param: Field): Source {
       [
         "if",
         null,
-        call("$eq", get(kP), get(kL), get(path), get(size)),
-        [...descriptor("name"), ["if", null, ["i32.lt_s", get(kL), 0], keep, null]],
-        [["if", null, ["i64.eq", kInts["fd.num"]!(f), dirfd], joinWith(descriptor("name")), keep]],
+        call("$eq", get(P), get(L), get(path), get(size)),
+        [...descriptor("name"), ["if", null, ["i32.lt_s", get(L), 0], keep, null]],
+        [["if", null, ["i64.eq", INTS["fd.num"]!(f), dirfd], joinWith(descriptor("name")), keep]],
       ],
     ];
     const dirfd = f.local("$dirfd", "i64");
     const isCwd = (value: Tree): Tree => [
       "i32.or",
-      ["i64.eq", tee(dirfd, value), i64(kCwd)],
-      ["i64.eq", get(dirfd), i64(kAbsent)],
+      ["i64.eq", tee(dirfd, value), i64(CWD)],
+      ["i64.eq", get(dirfd), i64(ABSENT)],
     ];
     const newDirectory = (): Tree[] => [
       ...readSpan(f, f.process("self").entry, PROCESS_AT.cwd!),
-      ["if", null, ["i32.lt_s", get(kL), 0], keep, null],
+      ["if", null, ["i32.lt_s", get(L), 0], keep, null],
     ];
     const alone =
-      event.name === "chdir" ? [["if", null, ["i64.eqz", kInts.res!(f)], newDirectory(), withCwd] as Tree] : withCwd;
+      event.name === "chdir" ? [["if", null, ["i64.eqz", INTS.res!(f)], newDirectory(), withCwd] as Tree] : withCwd;
     const relative = directory
       ? [["if", null, isCwd(directory(f)), withCwd, withDirectory(get(dirfd))] as Tree]
       : alone;
     const isRelative: Tree = [
       "if",
       "i32",
-      ["i32.gt_s", get(kL), 0],
-      [["i32.ne", ["i32.load8_u", 0, get(kP)], 0x2f]],
+      ["i32.gt_s", get(L), 0],
+      [["i32.ne", ["i32.load8_u", 0, get(P)], 0x2f]],
       [0],
     ];
     return [
       ...readSpan(f, get("$rec"), slotOf(param)),
-      set(path, get(kP)),
-      set(size, get(kL)),
+      set(path, get(P)),
+      set(size, get(L)),
       ["if", null, isRelative, relative, null],
     ];
   });
@@ -230,13 +230,13 @@ function ownerText(program: Program, key: string, value: (f: FuncContext) => Tre
     const v = f.local("$v", "i64");
     const own = load64(f.process("self").entry, PROCESS_AT[id]!);
     const digits = build(f, [call("$put_decimal", get(v))]);
-    const isNobody: Tree = ["i32.or", ["i64.eq", get(v), i64(-1)], ["i64.eq", get(v), i64(kNobody)]];
+    const isNobody: Tree = ["i32.or", ["i64.eq", get(v), i64(-1)], ["i64.eq", get(v), i64(NOBODY)]];
     const isRoot: Tree = ["i64.eqz", get(v)];
     return [
       [
         "if",
         null,
-        ["i64.eq", tee(v, value(f)), i64(kAbsent)],
+        ["i64.eq", tee(v, value(f)), i64(ABSENT)],
         noText(f),
         [
           [
@@ -251,7 +251,7 @@ function ownerText(program: Program, key: string, value: (f: FuncContext) => Tre
                 ["i64.eq", get(v), own],
                 [
                   ...readSpan(f, f.process("self").entry, PROCESS_AT[name]!),
-                  ["if", null, ["i32.lt_s", get(kL), 0], digits, null],
+                  ["if", null, ["i32.lt_s", get(L), 0], digits, null],
                 ],
                 [["if", null, isRoot, fixedText(f, program, "root"), digits]],
               ],
@@ -278,7 +278,7 @@ function number(
       [
         "if",
         null,
-        ["i64.eq", tee(v, value(f)), i64(kAbsent)],
+        ["i64.eq", tee(v, value(f)), i64(ABSENT)],
         noText(f),
         build(f, [...head, call("$put_unsigned", get(v), base)]),
       ],

@@ -5,11 +5,11 @@
 // path that is a prefix of it by whole components; a component with `*`, `?` or `[` is a glob that stays within its component.
 import { byteSet, type Regex } from "../regex.js";
 
-const kAny: Regex = { kind: "bytes", set: byteSet(() => true) };
-const kNotSlash: Regex = { kind: "bytes", set: byteSet((b) => b !== 0x2f) };
+const ANY: Regex = { kind: "bytes", set: byteSet(() => true) };
+const NOT_SLASH: Regex = { kind: "bytes", set: byteSet((b) => b !== 0x2f) };
 
 export function globRegex(pattern: string, isCaseFolded: boolean): Regex {
-  return glob(pattern, kAny, isCaseFolded);
+  return glob(pattern, ANY, isCaseFolded);
 }
 
 export function pathRegex(paths: readonly string[]): Regex {
@@ -20,13 +20,13 @@ export function pathRegex(paths: readonly string[]): Regex {
 function pathPrefix(path: string): Regex {
   const parts = path.split("/").filter((part) => part !== "");
   const slash = byte(0x2f);
-  if (parts.length === 0) return { kind: "sequence", parts: [slash, repeat(kAny, 0)] };
+  if (parts.length === 0) return { kind: "sequence", parts: [slash, repeat(ANY, 0)] };
   const components = parts.flatMap((part, i): Regex[] => {
     const slashes = repeat(slash, i === 0 && !path.startsWith("/") ? 0 : 1);
     // A component is never empty.
-    return [slashes, /^\*+$/.test(part) ? repeat(kNotSlash, 1) : glob(part, kNotSlash, false)];
+    return [slashes, /^\*+$/.test(part) ? repeat(NOT_SLASH, 1) : glob(part, NOT_SLASH, false)];
   });
-  const rest: Regex = { kind: "repeat", part: { kind: "sequence", parts: [slash, repeat(kAny, 0)] }, min: 0, max: 1 };
+  const rest: Regex = { kind: "repeat", part: { kind: "sequence", parts: [slash, repeat(ANY, 0)] }, min: 0, max: 1 };
   return { kind: "sequence", parts: [...components, rest] };
 }
 
@@ -73,7 +73,7 @@ function readBracket(
     isFirst = false;
     const named = /^\[:([a-z]+):\]/.exec(pattern.slice(i, i + 12));
     if (named) {
-      const test = kNamed[named[1]!];
+      const test = NAMED[named[1]!];
       if (!test) return null;
       for (let b = 0; b < 128; b++) if (test.test(String.fromCharCode(b))) add(b);
       i += named[0].length;
@@ -93,7 +93,7 @@ function readBracket(
   return { regex: { kind: "bytes", set: byteSet((b) => set[b] !== isNegated && wildSet[b]!) }, end: i };
 }
 
-const kNamed: Record<string, RegExp> = {
+const NAMED: Record<string, RegExp> = {
   alnum: /[0-9A-Za-z]/,
   alpha: /[A-Za-z]/,
   blank: /[ \t]/,

@@ -17,19 +17,19 @@ import { type CheckOptions, ConditionNodes } from "./check-node.js";
 import { call, FuncContext, get, load, load64, set } from "./func-context.js";
 import { type JudgedRule, judge } from "./judge.js";
 import {
-  kArenaBytes,
-  kArenaReserve,
-  kConstants,
-  kFacts,
-  kFrameBytes,
-  kProcessesMax,
-  kState,
+  ARENA_BYTES,
+  ARENA_RESERVE,
+  CONSTANTS,
+  FACTS_AT,
+  FRAME_BYTES,
   layoutAfter,
+  PROCESSES_MAX,
+  STATE,
 } from "./layout.js";
 import { describe, Graph, type Node } from "./node.js";
 import { Program } from "./program.js";
-import { kRuntime } from "./runtime.js";
-import { kAbsent } from "./source.js";
+import { RUNTIME } from "./runtime.js";
+import { ABSENT } from "./source.js";
 import { readFuncs } from "./text-form.js";
 import { assemble, type Func, type Tree } from "./wasm.js";
 
@@ -47,10 +47,10 @@ export interface CompiledPolicy {
   rules: LoadedRule[]; // in the order of the policy's rule numbers
 }
 
-const kFrameMagic = 0x31464456;
-const kPagesMax = 512; // the most that the ABI allows a memory to have
-const kSettingsPages = 17;
-const kDescMax = 4000;
+const FRAME_MAGIC = 0x31464456;
+const PAGES_MAX = 512; // the most that the ABI allows a memory to have
+const SETTINGS_PAGES = 17;
+const DESC_MAX = 4000;
 
 export function compilePolicy(rules: readonly LoadedRule[], options: CompileOptions): CompiledPolicy {
   const program = new Program();
@@ -91,24 +91,24 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
   const symbols = new Map([
     ["NULL_PROCESS", nullProcess],
     ["NULL_DESCRIPTOR", nullDescriptor],
-    ["NULL_CACHE", layout.processCache + kProcessesMax * program.stride],
+    ["NULL_CACHE", layout.processCache + PROCESSES_MAX * program.stride],
     ["PROCESS_CACHE", layout.processCache],
     ["STRIDE", program.stride],
     ["FRAME", layout.frame],
     ["ARENA", layout.arena],
-    ["ARENA_END", layout.arena + kArenaBytes],
+    ["ARENA_END", layout.arena + ARENA_BYTES],
     ["OPTION", option],
     ["FAMILY", family],
   ]);
   const events = [...nodesOf.keys()];
   const wasm = assemble({
-    pagesMin: Math.max(layout.pages, kSettingsPages),
-    pagesMax: kPagesMax,
+    pagesMin: Math.max(layout.pages, SETTINGS_PAGES),
+    pagesMax: PAGES_MAX,
     imports: [
       { module: "vedette", field: "alert", name: "$alert", params: ["i32", "i32", "i32", "i32"], result: null },
     ],
     funcs: [
-      ...kRuntime,
+      ...RUNTIME,
       ...program.funcs,
       ...judges.values(),
       ...frameFunctions(program, judgeOf, options.matching ?? "all"),
@@ -116,10 +116,10 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
     globals: [
       { name: "vedette_abi", value: 1 },
       { name: "vedette_frame", value: layout.frame },
-      { name: "vedette_facts", value: kFacts },
-      { name: "vedette_frame_size", value: kFrameBytes },
+      { name: "vedette_facts", value: FACTS_AT },
+      { name: "vedette_frame_size", value: FRAME_BYTES },
     ],
-    data: [{ at: kConstants, bytes: program.data.content }],
+    data: [{ at: CONSTANTS, bytes: program.data.content }],
     custom: [{ name: "vedette.policy", bytes: metadata(told, eventsOf, options) }],
     symbols,
   });
@@ -133,7 +133,7 @@ function absentEntry(fields: readonly { name: string; type: string; slot: number
     const isIndex = field.type === "process" || field.type === "descriptor";
     if (isIndex) out.setBigInt64(field.slot * 8, 0xffffffffn, true);
     else if (isSpan(field as never)) out.setUint32(field.slot * 8, 0xffffffff, true);
-    else out.setBigInt64(field.slot * 8, kAbsent, true);
+    else out.setBigInt64(field.slot * 8, ABSENT, true);
   }
   return new Uint8Array(out.buffer);
 }
@@ -146,7 +146,7 @@ function metadata(
   const described = rules.map((rule) => {
     const { name, desc, priority, output, tags, fields } = rule;
     const extra = fields.length > 0 ? { fields } : {};
-    return { name, desc: desc.slice(0, kDescMax), priority, output, tags, events: events.get(rule), ...extra };
+    return { name, desc: desc.slice(0, DESC_MAX), priority, output, tags, events: events.get(rule), ...extra };
   });
   const { name, version = "1" } = options;
   const schema = SCHEMA.toString(16).padStart(16, "0");
@@ -156,33 +156,33 @@ function metadata(
 
 function frameFunctions(program: Program, judges: ReadonlyMap<EventType, string>, matching: "all" | "first"): Func[] {
   const made = Math.ceil(program.eventTextCount / 32);
-  const clear = Array.from({ length: made }, (_, i): Tree => ["i32.store", kState.made + 4 * i, 0, 0]);
+  const clear = Array.from({ length: made }, (_, i): Tree => ["i32.store", STATE.made + 4 * i, 0, 0]);
   return [
     { name: "$clear_made", params: [], result: null, locals: [], body: clear },
-    ...readFuncs(kTell(matching)),
+    ...readFuncs(TELL(matching)),
     onBatch(judges),
     { name: "vedette_init", params: [["$size", "i32"]], result: "i32", locals: [], body: [0], isExported: true },
   ];
 }
 
 // Tells of the rules whose bits are set, the first rule first.
-const kTell = (matching: "all" | "first") => `
+const TELL = (matching: "all" | "first") => `
 (func $tell (param $rules i64) (param $table i32) (param $rec i32)
   (loop $next
     (call $alert
       (i32.load16_u (i32.add $table (i32.shl (i32.wrap_i64 (i64.ctz $rules)) 1)))
       $rec 0 0)
-    (i32.store offset=${kState.alerts} 0 (i32.add (i32.load offset=${kState.alerts} 0) 1))
+    (i32.store offset=${STATE.alerts} 0 (i32.add (i32.load offset=${STATE.alerts} 0) 1))
     ${matching === "first" ? "(return)" : ""}
     (set $rules (i64.and $rules (i64.sub $rules (i64.const 1))))
     (br_if $next (i64.ne $rules (i64.const 0)))))
 
 ;; makes the caches new: at the batch's first event of interest, and when the arena is nearly full
 (func $renew
-  (memory.fill (sym PROCESS_CACHE) 0 (i32.mul (i32.load offset=${kState.processCount} 0) (sym STRIDE)))
+  (memory.fill (sym PROCESS_CACHE) 0 (i32.mul (i32.load offset=${STATE.processCount} 0) (sym STRIDE)))
   (memory.fill (sym NULL_CACHE) 0 (sym STRIDE))
-  (i32.store offset=${kState.arena} 0 (sym ARENA))
-  (i32.store offset=${kState.cleared} 0 1))
+  (i32.store offset=${STATE.arena} 0 (sym ARENA))
+  (i32.store offset=${STATE.cleared} 0 1))
 `;
 
 function onBatch(judges: ReadonlyMap<EventType, string>): Func {
@@ -197,8 +197,8 @@ function onBatch(judges: ReadonlyMap<EventType, string>): Func {
   const targets = Array.from({ length: last + 1 }, (_, id) =>
     events.some((e) => e.id === id) ? `$of_${id}` : "$next",
   );
-  const isFull: Tree = ["i32.gt_u", load(0, kState.arena), ["i32.sub", ["sym", "ARENA_END"], kArenaReserve]];
-  const renew: Tree = ["if", null, ["i32.or", ["i32.eqz", load(0, kState.cleared)], isFull], [call("$renew")], null];
+  const isFull: Tree = ["i32.gt_u", load(0, STATE.arena), ["i32.sub", ["sym", "ARENA_END"], ARENA_RESERVE]];
+  const renew: Tree = ["if", null, ["i32.or", ["i32.eqz", load(0, STATE.cleared)], isFull], [call("$renew")], null];
   // A block for each type, each within the next; behind its end stands its call.
   let dispatch: Tree[] = [["br_table", targets, "$next", get("$type")]];
   for (const [i, label] of labels.entries()) {
@@ -207,14 +207,14 @@ function onBatch(judges: ReadonlyMap<EventType, string>): Func {
   }
   return f.done(
     [
-      ["if", null, ["i32.ne", at(0), kFrameMagic], [["return", 0]], null],
-      store(kState.strings, address(16)),
-      store(kState.processes, address(24)),
-      store(kState.descriptors, address(32)),
-      store(kState.processCount, ["i32.div_u", at(28), PROCESS_SIZE]),
-      store(kState.cleared, 0),
-      store(kState.alerts, 0),
-      ["i64.store", kState.first, 0, load64(["sym", "FRAME"], 48)],
+      ["if", null, ["i32.ne", at(0), FRAME_MAGIC], [["return", 0]], null],
+      store(STATE.strings, address(16)),
+      store(STATE.processes, address(24)),
+      store(STATE.descriptors, address(32)),
+      store(STATE.processCount, ["i32.div_u", at(28), PROCESS_SIZE]),
+      store(STATE.cleared, 0),
+      store(STATE.alerts, 0),
+      ["i64.store", STATE.first, 0, load64(["sym", "FRAME"], 48)],
       set("$rec", address(8)),
       set("$end", ["i32.add", get("$rec"), at(12)]),
       [
@@ -233,7 +233,7 @@ function onBatch(judges: ReadonlyMap<EventType, string>): Func {
           ["br", "$records"],
         ],
       ],
-      load(0, kState.alerts),
+      load(0, STATE.alerts),
     ],
     "i32",
     true,

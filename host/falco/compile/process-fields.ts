@@ -4,11 +4,11 @@ import { DESCRIPTOR_SIZE } from "../../../build/generated/events.js";
 import { PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource } from "./descriptor-source.js";
 import { type Base, call, type FuncContext, get, i64, load, load64, select, set, sym, tee } from "./func-context.js";
-import { kState } from "./layout.js";
+import { STATE } from "./layout.js";
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
-import { type BoolSource, type IntSource, kAbsent, keyOf, kNone, type Source, type TextSource } from "./source.js";
-import { build, kL, kP, processText, readSpan } from "./text-source.js";
+import { ABSENT, type BoolSource, type IntSource, keyOf, NONE, type Source, type TextSource } from "./source.js";
+import { build, L, P, processText, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 const at = (field: string): number => PROCESS_AT[field]!;
@@ -38,7 +38,7 @@ export class ProcessFields {
   joined(field: string, base: Base): TextSource {
     const made = processText(this.program, field, base, (f) => [
       ...readSpan(f, get("$p"), at(field)),
-      ["if", null, ["i32.ge_s", get(kL), 0], build(f, [call("$put_list", get(kP), get(kL))]), null],
+      ["if", null, ["i32.ge_s", get(L), 0], build(f, [call("$put_list", get(P), get(L))]), null],
     ]);
     return { ...made, entries: (f) => readSpan(f, f.process(base).entry, at(field)) };
   }
@@ -51,11 +51,11 @@ export class ProcessFields {
       [
         "if",
         null,
-        ["i32.ge_s", get(kL), 0],
+        ["i32.ge_s", get(L), 0],
         build(f, [
-          call("$put", get(kP), get(kL)),
+          call("$put", get(P), get(L)),
           ...args.make(f),
-          ["if", null, ["i32.gt_s", get(kL), 0], [call("$put_byte", 32), call("$put_list", get(kP), get(kL))], null],
+          ["if", null, ["i32.gt_s", get(L), 0], [call("$put_byte", 32), call("$put_list", get(P), get(L))], null],
         ]),
         null,
       ],
@@ -70,13 +70,13 @@ export class ProcessFields {
       const { at: wanted, size } = this.program.text(entry);
       return [
         ...readSpan(f, get("$p"), at("env")),
-        set(end, ["i32.add", get(kP), get(kL)]),
+        set(end, ["i32.add", get(P), get(L)]),
         [
           "if",
           null,
-          tee(kP, call("$variable", get(kP), get(kL), wanted, size)),
-          [set(kL, ["i32.sub", call("$entry_end", get(kP), get(end)), get(kP)])],
-          [set(kL, -1)],
+          tee(P, call("$variable", get(P), get(L), wanted, size)),
+          [set(L, ["i32.sub", call("$entry_end", get(P), get(end)), get(P)])],
+          [set(L, -1)],
         ],
       ];
     });
@@ -138,14 +138,14 @@ export class ProcessFields {
       const known: Tree = [
         "i32.and",
         ["i64.eq", load64(entry, at("clone_seen")), i64(1)],
-        ["i64.ne", get(start), i64(kAbsent)],
+        ["i64.ne", get(start), i64(ABSENT)],
       ];
       return [
         "block",
         f.label(),
         "i64",
         set(start, load64(entry, at("start_time"))),
-        select(["i64.sub", load64(get("$rec"), 8), get(start)], i64(kAbsent), known),
+        select(["i64.sub", load64(get("$rec"), 8), get(start)], i64(ABSENT), known),
       ];
     };
     return { kind: "int", key: `event duration ${base}`, scope: "event", isCheap: true, value };
@@ -155,21 +155,21 @@ export class ProcessFields {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
       const [a, b] = [load64(entry, at(minuend)), load64(entry, at(subtrahend))];
-      const known: Tree = ["i32.and", ["i64.ne", a, i64(kAbsent)], ["i64.ne", b, i64(kAbsent)]];
-      return select(["i64.sub", a, b], i64(kAbsent), known);
+      const known: Tree = ["i32.and", ["i64.ne", a, i64(ABSENT)], ["i64.ne", b, i64(ABSENT)]];
+      return select(["i64.sub", a, b], i64(ABSENT), known);
     };
     return { kind: "int", key: keyOf(`${minuend}-${subtrahend}`, base), scope: "process", base, isCheap: true, value };
   }
 
   count(field: string, base: Base): IntSource {
-    return this.ofSpan(field, base, "count", () => ["i64.extend_i32_u", call("$count_list", get(kP), get(kL))]);
+    return this.ofSpan(field, base, "count", () => ["i64.extend_i32_u", call("$count_list", get(P), get(L))]);
   }
 
   // Without what stands between.
   length(field: string, base: Base): IntSource {
     return this.ofSpan(field, base, "length", () => [
       "i64.extend_i32_s",
-      ["i32.sub", get(kL), call("$count_list", get(kP), get(kL))],
+      ["i32.sub", get(L), call("$count_list", get(P), get(L))],
     ]);
   }
 
@@ -179,7 +179,7 @@ export class ProcessFields {
       f.label(),
       "i64",
       ...readSpan(f, f.process(base).entry, at(field)),
-      ["if", "i64", ["i32.lt_s", get(kL), 0], [i64(kAbsent)], [make()]],
+      ["if", "i64", ["i32.lt_s", get(L), 0], [i64(ABSENT)], [make()]],
     ];
     return { kind: "int", key: keyOf(`${what} ${field}`, base), scope: "process", base, isCheap: false, value };
   }
@@ -187,7 +187,7 @@ export class ProcessFields {
   stream(field: string, asked: string): Source {
     const descriptor = (f: FuncContext): Tree => {
       const index = f.local("$stream");
-      const address: Tree = ["i32.add", load(0, kState.descriptors), ["i32.mul", get(index), DESCRIPTOR_SIZE]];
+      const address: Tree = ["i32.add", load(0, STATE.descriptors), ["i32.mul", get(index), DESCRIPTOR_SIZE]];
       return [
         "block",
         f.label(),
@@ -196,11 +196,11 @@ export class ProcessFields {
         select(sym("NULL_DESCRIPTOR"), address, ["i32.eq", get(index), -1]),
       ];
     };
-    return descriptorSource(this.program, asked, { name: field, scope: "process", address: descriptor }) ?? kNone;
+    return descriptorSource(this.program, asked, { name: field, scope: "process", address: descriptor }) ?? NONE;
   }
 }
 
 // 2 without a number.
 export function truth(number: Tree, isTrue: Tree): Tree {
-  return ["if", "i32", ["i64.eq", number, i64(kAbsent)], [2], [isTrue]];
+  return ["if", "i32", ["i64.eq", number, i64(ABSENT)], [2], [isTrue]];
 }

@@ -10,17 +10,17 @@ import type { Source } from "./source.js";
 
 export function processSource(program: Program, use: FieldUse): Source | undefined {
   const of = new ProcessFields(program);
-  const row = kRows[use.name];
+  const row = ROWS[use.name];
   if (row) return row(of, "self", use.index);
-  const parent = kParents[use.name];
-  if (parent) return kRows[parent]!(of, "parent", null);
-  const leader = kLeaders[use.name];
-  if (leader) return kRows[leader[1]]!(of, leader[0], null);
-  const ancestor = kAncestors[use.name];
+  const parent = PARENTS[use.name];
+  if (parent) return ROWS[parent]!(of, "parent", null);
+  const leader = LEADERS[use.name];
+  if (leader) return ROWS[leader[1]]!(of, leader[0], null);
+  const ancestor = ANCESTORS[use.name];
   if (!ancestor) return undefined;
   const isGeneration = use.index !== null && /^\d+$/.test(use.index);
-  if (isGeneration) return kRows[ancestor]!(of, Number(use.index), null);
-  return { kind: "each", inner: kRows[ancestor]!(of, "each", use.index) };
+  if (isGeneration) return ROWS[ancestor]!(of, Number(use.index), null);
+  return { kind: "each", inner: ROWS[ancestor]!(of, "each", use.index) };
 }
 
 type Row = (of: ProcessFields, base: Base, arg: string | null) => Source;
@@ -42,7 +42,7 @@ const flag =
   (of, base) =>
     of.flag(field, bit, base);
 
-const kRows: Record<string, Row> = {
+const ROWS: Record<string, Row> = {
   "proc.pid": int("pid"),
   "proc.ppid": int("ppid"),
   "proc.vpid": int("vpid"),
@@ -102,7 +102,7 @@ const kRows: Record<string, Row> = {
   "container.image.digest": () => factSource("imageDigest"),
 };
 
-const kParents: Record<string, string> = {
+const PARENTS: Record<string, string> = {
   "proc.pname": "proc.name",
   "proc.pexe": "proc.exe",
   "proc.pexepath": "proc.exepath",
@@ -111,7 +111,7 @@ const kParents: Record<string, string> = {
   "proc.ppid.ts": "proc.pid.ts",
   "proc.ppid.duration": "proc.duration",
 };
-const kLeaders: Record<string, [Base, string]> = {
+const LEADERS: Record<string, [Base, string]> = {
   "proc.sname": ["sid", "proc.name"],
   "proc.sid.exe": ["sid", "proc.exe"],
   "proc.sid.exepath": ["sid", "proc.exepath"],
@@ -122,7 +122,7 @@ const kLeaders: Record<string, [Base, string]> = {
   "proc.vpgid.exe": ["pgid", "proc.exe"],
   "proc.vpgid.exepath": ["pgid", "proc.exepath"],
 };
-const kAncestors: Record<string, string> = {
+const ANCESTORS: Record<string, string> = {
   "proc.aname": "proc.name",
   "proc.aexe": "proc.exe",
   "proc.aexepath": "proc.exepath",

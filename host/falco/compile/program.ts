@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the functions of one policy share while it is compiled: constants, dictionaries, sets of texts to search for, slots of the
 // process cache and of the event cache, and the helper functions made so far.
-import { kSearchMax, type MatchTable, searchTable } from "./automaton.js";
+import { type MatchTable, SEARCH_MAX, searchTable } from "./automaton.js";
 import { Data } from "./data.js";
 import { Dictionary } from "./dictionary.js";
-import { kEventCache, kEventTextsMax } from "./layout.js";
+import { EVENT_CACHE, EVENT_TEXTS_MAX } from "./layout.js";
 import type { Func, Tree } from "./wasm.js";
 
 export class Program {
@@ -71,8 +71,8 @@ export class Program {
   // The number of a text of the event cache.
   eventText(key: string): { number: number; at: number } {
     const number = entry(this.eventTexts, key, () => this.eventTexts.size);
-    if (number >= kEventTextsMax) throw new Error("too many different texts have to be made for these rules");
-    return { number, at: kEventCache + number * 8 };
+    if (number >= EVENT_TEXTS_MAX) throw new Error("too many different texts have to be made for these rules");
+    return { number, at: EVENT_CACHE + number * 8 };
   }
 
   get eventTextCount(): number {
@@ -115,11 +115,11 @@ export class Search {
 
   placeOf(text: string): { group: number; bit: bigint } {
     const index = this.texts.get(text)!;
-    return { group: Math.floor(index / kSearchMax), bit: 1n << BigInt(index % kSearchMax) };
+    return { group: Math.floor(index / SEARCH_MAX), bit: 1n << BigInt(index % SEARCH_MAX) };
   }
 
   group(group: number): string[] {
-    return [...this.texts.keys()].slice(group * kSearchMax, (group + 1) * kSearchMax);
+    return [...this.texts.keys()].slice(group * SEARCH_MAX, (group + 1) * SEARCH_MAX);
   }
 }
 

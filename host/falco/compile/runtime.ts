@@ -3,21 +3,21 @@
 //
 // A text is an address and a size; a size below 0 means that there is none. Texts that are not in the frame as they are get built
 // at the end of the arena: $begin, then $put... as often as needed, then $finish gives the size. What does not fit is cut off.
-import { kAddressFuncs } from "./runtime/address.js";
-import { kCompareFuncs } from "./runtime/compare.js";
-import { kListFuncs } from "./runtime/list.js";
-import { kOptionFuncs } from "./runtime/option.js";
-import { kProcessFuncs } from "./runtime/process.js";
-import { kPutFuncs } from "./runtime/put.js";
-import { kTransformFuncs } from "./runtime/transform.js";
+import { ADDRESS_FUNCS } from "./runtime/address.js";
+import { COMPARE_FUNCS } from "./runtime/compare.js";
+import { LIST_FUNCS } from "./runtime/list.js";
+import { OPTION_FUNCS } from "./runtime/option.js";
+import { PROCESS_FUNCS } from "./runtime/process.js";
+import { PUT_FUNCS } from "./runtime/put.js";
+import { TRANSFORM_FUNCS } from "./runtime/transform.js";
 import type { Func } from "./wasm.js";
 
-export const kRuntime: readonly Func[] = [
-  ...kCompareFuncs,
-  ...kProcessFuncs,
-  ...kPutFuncs,
-  ...kAddressFuncs,
-  ...kTransformFuncs,
-  ...kListFuncs,
-  ...kOptionFuncs,
+export const RUNTIME: readonly Func[] = [
+  ...COMPARE_FUNCS,
+  ...PROCESS_FUNCS,
+  ...PUT_FUNCS,
+  ...ADDRESS_FUNCS,
+  ...TRANSFORM_FUNCS,
+  ...LIST_FUNCS,
+  ...OPTION_FUNCS,
 ];

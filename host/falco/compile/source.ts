@@ -90,5 +90,5 @@ export function ownKey({ key, base }: { key: string; base?: Base }): string {
   return base === undefined ? key : key.replace(`process ${base} `, "process ");
 }
 
-export const kNone: NoneSource = { kind: "none" };
-export const kAbsent = -(1n << 63n);
+export const NONE: NoneSource = { kind: "none" };
+export const ABSENT = -(1n << 63n);

@@ -6,7 +6,7 @@
 //   (func $name (param $a i32) ... (result i32) (local $b i64) ... body)
 //   (if (result i32) condition (then ...) (else ...))    (block $label (result i32) ...)    (loop $label ...)
 
-import { kMemoryOps } from "./opcodes.js";
+import { MEMORY_OPS } from "./opcodes.js";
 import type { Func, Tree, WasmType } from "./wasm.js";
 
 type Raw = string | Raw[];
@@ -48,7 +48,7 @@ function tree(raw: Raw): Tree {
   if (op === "call") return [op, rest[0] as string, ...rest.slice(1).map(tree)];
   if (op === "br") return [op, rest[0] as string];
   if (op === "br_if") return [op, rest[0] as string, tree(rest[1]!)];
-  if (kMemoryOps.has(op)) {
+  if (MEMORY_OPS.has(op)) {
     const offset = typeof rest[0] === "string" && /^offset=(\d+)$/.exec(rest[0]);
     return offset ? [op, Number(offset[1]), ...rest.slice(1).map(tree)] : [op, 0, ...rest.map(tree)];
   }

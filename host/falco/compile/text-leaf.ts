@@ -5,18 +5,18 @@ import { parseRegex } from "../regex.js";
 import { matchTable } from "./automaton.js";
 import { and, call, FuncContext, get, i64, load, load64, set, tee } from "./func-context.js";
 import { comparison, endsWith, same, startsWith } from "./in-place.js";
-import { kKeepCost, LeafBase } from "./leaf-base.js";
+import { KEEP_COST, LeafBase } from "./leaf-base.js";
 import type { Node } from "./node.js";
 import { globRegex, pathRegex } from "./patterns.js";
 import type { Program } from "./program.js";
 import type { TextSource } from "./source.js";
-import { kL, kP } from "./text-source.js";
+import { L, P } from "./text-source.js";
 import type { Func, Tree } from "./wasm.js";
 
 // Up to this many comparisons a field's words are compared one by one.
-const kFewWords = 3;
+const FEW_WORDS = 3;
 // From this many on, texts to be found are looked for together.
-const kManySearches = 4;
+const MANY_SEARCHES = 4;
 
 export class TextLeaves extends LeafBase {
   protected text(source: TextSource, op: Operator, values: readonly string[]): Node {
@@ -59,7 +59,7 @@ export class TextLeaves extends LeafBase {
         dictionary.bits(values, this.program.data),
       );
       const table = this.program.dictionaryTable(source.vocabulary);
-      const ask = call("$list_in", get(kP), get(kL), table, bits, op === "in" ? 1 : 0);
+      const ask = call("$list_in", get(P), get(L), table, bits, op === "in" ? 1 : 0);
       return ["block", f.label(), "i32", ...source.make(f), ask];
     });
   }
@@ -72,8 +72,8 @@ export class TextLeaves extends LeafBase {
     const chance = Math.min(0.05 * values.length, 0.3);
     const cost = source.cached ? 2 : 2.5 + source.cost / 2;
     const key = `in ${JSON.stringify([...values].sort())}`;
-    return this.leaf({ key: source.key, scope: source.scope }, key, Math.min(cost, kKeepCost - 1), chance, (f) => {
-      if (!source.cached && (dictionary.size <= kFewWords || values.length === 1)) {
+    return this.leaf({ key: source.key, scope: source.scope }, key, Math.min(cost, KEEP_COST - 1), chance, (f) => {
+      if (!source.cached && (dictionary.size <= FEW_WORDS || values.length === 1)) {
         const isAny = values.map((value) => same(this.program, value)).reduce((a, b) => ["i32.or", a, b]);
         return ["block", f.label(), "i32", ...source.make(f), isAny];
       }
@@ -100,7 +100,7 @@ export class TextLeaves extends LeafBase {
       return ["if", "i32", tee(number, load(cache, at)), [get(number)], [call(helper, entry, cache)]];
     }
     const number = f.local(`$number${this.program.number(source.key)}`);
-    const found = tee(number, call("$dict", get(kP), get(kL), table()));
+    const found = tee(number, call("$dict", get(P), get(L), table()));
     return ["if", "i32", get(number), [get(number)], [...source.make(f), found]];
   }
 
@@ -110,7 +110,7 @@ export class TextLeaves extends LeafBase {
     const number = f.local("$number");
     const body: Tree[] = [
       ...source.make(f),
-      set(number, call("$dict", get(kP), get(kL), table)),
+      set(number, call("$dict", get(P), get(L), table)),
       ["i32.store", at, get("$pc"), get(number)],
       get(number),
     ];
@@ -125,12 +125,12 @@ export class TextLeaves extends LeafBase {
     const direct = (f: FuncContext): Tree => {
       const { at, size } = this.program.text(text);
       const make = source.entries && !/[ \0]/.test(text) ? source.entries(f) : source.make(f);
-      return ["block", f.label(), "i32", ...make, call(`$${op}`, get(kP), get(kL), at, size)];
+      return ["block", f.label(), "i32", ...make, call(`$${op}`, get(P), get(L), at, size)];
     };
     const question = `${op} ${JSON.stringify(text)}`;
     const isShared = source.cached !== null;
     const emit = (f: FuncContext): Tree => {
-      if (search.size < kManySearches) return direct(f);
+      if (search.size < MANY_SEARCHES) return direct(f);
       const { group, bit } = search.placeOf(text);
       return ["i64.ne", ["i64.and", this.foundSet(source, search, group, f), i64(bit)], i64(0)];
     };
@@ -151,7 +151,7 @@ export class TextLeaves extends LeafBase {
         "i64",
         get(isKnown),
         [get(found)],
-        [set(isKnown, 1), ...source.make(f), tee(found, call("$search", get(kP), get(kL), table))],
+        [set(isKnown, 1), ...source.make(f), tee(found, call("$search", get(P), get(L), table))],
       ];
     }
     const { base, slot } = source.cached;
@@ -165,7 +165,7 @@ export class TextLeaves extends LeafBase {
         [
           ["if", null, load(get("$pc"), isKnown), [["return", load64(get("$pc"), at)]], null],
           ...source.make(g),
-          set(found, call("$search", get(kP), get(kL), table)),
+          set(found, call("$search", get(P), get(L), table)),
           ["i64.store", at, get("$pc"), get(found)],
           ["i32.store", isKnown, get("$pc"), 1],
           get(found),
@@ -191,7 +191,7 @@ export class TextLeaves extends LeafBase {
       f.label(),
       "i32",
       ...source.make(f),
-      call("$match", get(kP), get(kL), at()),
+      call("$match", get(P), get(L), at()),
     ]);
   }
 

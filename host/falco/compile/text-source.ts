@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes text sources: a span that stands in a slot, a text that is put together once for a process, or once for an event.
 import { type Base, call, FuncContext, get, load, select, set, tee } from "./func-context.js";
-import { kState } from "./layout.js";
+import { STATE } from "./layout.js";
 import type { Program } from "./program.js";
 import { keyOf, type TextSource } from "./source.js";
 import type { Func, Tree } from "./wasm.js";
 
-export const kP = "$P";
-export const kL = "$L";
+export const P = "$P";
+export const L = "$L";
 
 export function useText(f: FuncContext): void {
-  f.local(kP);
-  f.local(kL);
+  f.local(P);
+  f.local(L);
 }
 
 // $P and $L from the span at `address + offset`.
 export function readSpan(f: FuncContext, address: Tree, offset: number): Tree[] {
   useText(f);
   return [
-    set(kL, select(load(address, offset + 4), -1, ["i32.ne", tee(kP, load(address, offset)), -1])),
-    set(kP, ["i32.add", get(kP), strings(f)]),
+    set(L, select(load(address, offset + 4), -1, ["i32.ne", tee(P, load(address, offset)), -1])),
+    set(P, ["i32.add", get(P), strings(f)]),
   ];
 }
 
 function strings(f: FuncContext): Tree {
   const name = f.local("$strings");
-  f.prepare("strings", () => [set(name, load(0, kState.strings))]);
+  f.prepare("strings", () => [set(name, load(0, STATE.strings))]);
   return get(name);
 }
 
 export function fixedText(f: FuncContext, program: Program, value: string): Tree[] {
   useText(f);
   const { at, size } = program.text(value);
-  return [set(kP, at), set(kL, size)];
+  return [set(P, at), set(L, size)];
 }
 
 export function noText(f: FuncContext): Tree[] {
   useText(f);
-  return [set(kP, 0), set(kL, -1)];
+  return [set(P, 0), set(L, -1)];
 }
 
 // Puts a text together at the arena's end, and leaves it in $P and $L.
 export function build(f: FuncContext, parts: Tree[]): Tree[] {
   useText(f);
   const start = f.local("$start");
-  return [set(start, call("$begin")), ...parts, set(kP, get(start)), set(kL, call("$finish", get(start)))];
+  return [set(start, call("$begin")), ...parts, set(P, get(start)), set(L, call("$finish", get(start)))];
 }
 
 // A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc.
@@ -57,9 +57,9 @@ export function processText(program: Program, kind: string, base: Base, make: (f
       const body: Tree[] = [
         ["if", null, load(get("$pc"), at + 4), [["return"]], null],
         ...make(f),
-        ["i32.store", at, get("$pc"), get(kP)],
+        ["i32.store", at, get("$pc"), get(P)],
         // 0 means "not made", so that a size is kept two larger, and none is 1.
-        ["i32.store", at + 4, get("$pc"), ["i32.add", get(kL), 2]],
+        ["i32.store", at + 4, get("$pc"), ["i32.add", get(L), 2]],
       ];
       return withPreparedAfterCheck(f, body);
     });
@@ -74,7 +74,7 @@ export function processText(program: Program, kind: string, base: Base, make: (f
     make: (f) => {
       useText(f);
       const { entry, cache } = f.process(base);
-      return [call(helper(), entry, cache), set(kP, load(cache, at)), set(kL, ["i32.sub", load(cache, at + 4), 2])];
+      return [call(helper(), entry, cache), set(P, load(cache, at)), set(L, ["i32.sub", load(cache, at + 4), 2])];
     },
   };
 }
@@ -90,7 +90,7 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
     cached: null,
     make: (f) => {
       const { number, at } = program.eventText(key);
-      const word = kState.made + 4 * (number >> 5);
+      const word = STATE.made + 4 * (number >> 5);
       const bit = 1 << (number & 31);
       const helper = program.helper(`event text ${key}`, (name) => {
         const g = new FuncContext(name, [
@@ -104,8 +104,8 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
           ["if", null, ["i32.and", load(0, word), bit], [["return"]], null],
           ["i32.store", word, 0, ["i32.or", load(0, word), bit]],
           ...make(g),
-          ["i32.store", at, 0, get(kP)],
-          ["i32.store", at + 4, 0, get(kL)],
+          ["i32.store", at, 0, get(P)],
+          ["i32.store", at + 4, 0, get(L)],
         ];
         return withPreparedAfterCheck(g, body);
       });
@@ -113,8 +113,8 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
       if (f.isEvent) f.prepare("clear made", () => [call("$clear_made")]);
       return [
         call(helper, get("$rec"), get("$p"), get("$pc"), get("$d")),
-        set(kP, load(0, at)),
-        set(kL, load(0, at + 4)),
+        set(P, load(0, at)),
+        set(L, load(0, at + 4)),
       ];
     },
   };

@@ -5,8 +5,8 @@ import type { BoundOperand } from "../bind.js";
 import type { TextValue } from "../condition.js";
 import { call, type FuncContext, get, i64, set } from "./func-context.js";
 import type { Program } from "./program.js";
-import { kAbsent, kNone, type Source, type TextSource } from "./source.js";
-import { build, eventText, fixedText, kL, kP } from "./text-source.js";
+import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
+import { build, eventText, fixedText, L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export type Resolve = (operand: BoundOperand) => Source;
@@ -27,24 +27,24 @@ export function transformSource(
     case "toupper":
       return first
         ? changed(program, key(first), first, [
-            call(operand.name === "tolower" ? "$put_lower" : "$put_upper", get(kP), get(kL)),
+            call(operand.name === "tolower" ? "$put_lower" : "$put_upper", get(P), get(L)),
           ])
-        : kNone;
+        : NONE;
     case "b64":
-      return first ? base64(program, key(first), first) : kNone;
+      return first ? base64(program, key(first), first) : NONE;
     case "basename":
-      return first ? basename(program, key(first), first) : kNone;
+      return first ? basename(program, key(first), first) : NONE;
     case "len":
       return lengthOf(operand.args[0] as BoundOperand, resolve, list);
     case "concat":
-      return args.includes(undefined) ? kNone : joined(program, key(...args), args as TextSource[]);
+      return args.includes(undefined) ? NONE : joined(program, key(...args), args as TextSource[]);
     case "join": {
       const source = list(operand.args[1] as BoundOperand);
-      return first && source ? joinedList(program, key(first, source), first, source) : kNone;
+      return first && source ? joinedList(program, key(first, source), first, source) : NONE;
     }
     default: {
       const source = list(operand.args[0] as BoundOperand);
-      return source && args[1] ? options(program, key(source, args[1]), source, args[1], operand.arg) : kNone;
+      return source && args[1] ? options(program, key(source, args[1]), source, args[1], operand.arg) : NONE;
     }
   }
 }
@@ -66,7 +66,7 @@ function fixedSource(program: Program, { value }: TextValue): TextSource {
   };
 }
 
-const isThere: Tree = ["i32.ge_s", get(kL), 0];
+const isThere: Tree = ["i32.ge_s", get(L), 0];
 
 function changed(program: Program, key: string, source: TextSource, put: Tree[]): Source {
   return eventText(program, key, source.cost + 20, (f) => [
@@ -86,8 +86,8 @@ function base64(program: Program, key: string, source: TextSource): Source {
         null,
         isThere,
         [
-          ...build(f, [set(isGood, call("$put_base64", get(kP), get(kL)))]),
-          ["if", null, ["i32.eqz", get(isGood)], [set(kL, -1)], null],
+          ...build(f, [set(isGood, call("$put_base64", get(P), get(L)))]),
+          ["if", null, ["i32.eqz", get(isGood)], [set(L, -1)], null],
         ],
         null,
       ],
@@ -105,9 +105,9 @@ function basename(program: Program, key: string, source: TextSource): Source {
         null,
         isThere,
         [
-          set(after, ["i32.add", call("$last_slash", get(kP), get(kL)), 1]),
-          set(kP, ["i32.add", get(kP), get(after)]),
-          set(kL, ["i32.sub", get(kL), get(after)]),
+          set(after, ["i32.add", call("$last_slash", get(P), get(L)), 1]),
+          set(P, ["i32.add", get(P), get(after)]),
+          set(L, ["i32.sub", get(L), get(after)]),
         ],
         null,
       ],
@@ -124,18 +124,14 @@ function lengthOf(
   const isBytes = operand.type === "bytes";
   const entries = operand.kind === "transform" && operand.isList ? list(operand) : undefined;
   const text = entries ?? textOf(source);
-  if (source.kind === "each" || !text) return kNone;
-  const count = entries
-    ? call("$count_list", get(kP), get(kL))
-    : isBytes
-      ? get(kL)
-      : call("$count_chars", get(kP), get(kL));
+  if (source.kind === "each" || !text) return NONE;
+  const count = entries ? call("$count_list", get(P), get(L)) : isBytes ? get(L) : call("$count_chars", get(P), get(L));
   const value = (f: FuncContext): Tree => [
     "block",
     f.label(),
     "i64",
     ...text.make(f),
-    ["if", "i64", isThere, [["i64.extend_i32_u", count]], [i64(kAbsent)]],
+    ["if", "i64", isThere, [["i64.extend_i32_u", count]], [i64(ABSENT)]],
   ];
   return { kind: "int", key: `len ${text.key}`, scope: text.scope, isCheap: false, value };
 }
@@ -145,11 +141,11 @@ function joined(program: Program, key: string, args: TextSource[]): Source {
   return eventText(program, key, 40, (f) => {
     const pieces = args.map((arg, i) => {
       const [at, size] = [f.local(`$at${i}`), f.local(`$size${i}`)];
-      return { at, size, make: [...arg.make(f), set(at, get(kP)), set(size, get(kL))] };
+      return { at, size, make: [...arg.make(f), set(at, get(P)), set(size, get(L))] };
     });
     const areThere = pieces.map(({ size }): Tree => ["i32.ge_s", get(size), 0]).reduce((a, b) => ["i32.and", a, b]);
     const puts = pieces.map(({ at, size }) => call("$put", get(at), get(size)));
-    return [...pieces.flatMap((p) => p.make), ["if", null, areThere, build(f, puts), [set(kL, -1)]]];
+    return [...pieces.flatMap((p) => p.make), ["if", null, areThere, build(f, puts), [set(L, -1)]]];
   });
 }
 
@@ -157,7 +153,7 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
   return eventText(program, key, 60, (f) => {
     const [at, size, p, end, next] = ["$at", "$size", "$from", "$end", "$next"].map((name) => f.local(name));
     const [loop, done] = [f.label(), f.label()];
-    const walk: Tree[] = [set(p!, get(kP)), set(end!, ["i32.add", get(kP), get(kL)])];
+    const walk: Tree[] = [set(p!, get(P)), set(end!, ["i32.add", get(P), get(L)])];
     const put: Tree[] = [
       [
         "block",
@@ -179,11 +175,11 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
     const areThere: Tree = ["i32.and", isThere, ["i32.ge_s", get(size!), 0]];
     return [
       ...separator.make(f),
-      set(at!, get(kP)),
-      set(size!, get(kL)),
+      set(at!, get(P)),
+      set(size!, get(L)),
       ...list.make(f),
       ...walk,
-      ["if", null, areThere, build(f, put), [set(kL, -1)]],
+      ["if", null, areThere, build(f, put), [set(L, -1)]],
     ];
   });
 }
@@ -193,20 +189,17 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
 function options(program: Program, key: string, list: TextSource, wanted: TextSource, option: string | null): Source {
   return eventText(program, key, 100, (f) => {
     const [at, size] = [f.local("$at"), f.local("$size")];
-    const args = [get(kP), get(kL), get(at), get(size)];
+    const args = [get(P), get(L), get(at), get(size)];
     const all: Tree[] = [["if", null, isThere, build(f, [call("$put_options", ...args)]), null]];
     const one: Tree[] = [
       [
         "if",
         null,
         isThere,
-        [
-          set(kL, call("$option", ...args, (option ?? "\0").charCodeAt(0))),
-          set(kP, ["i32.load", 4, ["sym", "OPTION"]]),
-        ],
+        [set(L, call("$option", ...args, (option ?? "\0").charCodeAt(0))), set(P, ["i32.load", 4, ["sym", "OPTION"]])],
         null,
       ],
     ];
-    return [...wanted.make(f), set(at, get(kP)), set(size, get(kL)), ...list.make(f), ...(option === null ? all : one)];
+    return [...wanted.make(f), set(at, get(P)), set(size, get(L)), ...list.make(f), ...(option === null ? all : one)];
   });
 }

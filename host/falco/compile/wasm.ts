@@ -8,7 +8,7 @@
 //   block  ["block", label, type | null, ...body]    ["loop", label, type | null, ...body]
 //   br     ["br", label, value?]
 //   if     ["if", type | null, condition, then[], else[]]
-import { kMemoryOps, kPlainOps } from "./opcodes.js";
+import { MEMORY_OPS, PLAIN_OPS } from "./opcodes.js";
 
 export type Tree = number | bigint | string | null | Tree[];
 export type WasmType = "i32" | "i64" | "v128";
@@ -33,8 +33,8 @@ export interface ModuleParts {
   symbols: ReadonlyMap<string, number>; // what ["sym", name] stands for
 }
 
-const kTypes: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
-const kVoid = 0x40;
+const TYPES: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
+const VOID = 0x40;
 
 export class Bytes {
   private buffer = new Uint8Array(1024);
@@ -117,8 +117,8 @@ export function assemble(parts: ModuleParts): Uint8Array {
       const list = params === "" ? [] : params!.split(",");
       b.byte(0x60)
         .uint(list.length)
-        .all(list.map((t) => kTypes[t as WasmType]));
-      b.all(result === "" ? [0] : [1, kTypes[result as WasmType]]);
+        .all(list.map((t) => TYPES[t as WasmType]));
+      b.all(result === "" ? [0] : [1, TYPES[result as WasmType]]);
     }),
   );
   const imports = new Bytes().uint(parts.imports.length + 1);
@@ -180,7 +180,7 @@ class Encoder {
       else runs.push([type, 1]);
     }
     this.out.uint(runs.length);
-    for (const [type, count] of runs) this.out.uint(count).byte(kTypes[type]);
+    for (const [type, count] of runs) this.out.uint(count).byte(TYPES[type]);
     this.all(this.func.body);
     this.out.byte(0x0b);
     return this.out;
@@ -194,12 +194,12 @@ class Encoder {
     if (typeof tree === "number") return void this.out.byte(0x41).sint(BigInt(tree | 0));
     if (!Array.isArray(tree)) throw this.wrong(tree);
     const [op, ...rest] = tree as [string, ...Tree[]];
-    const plain = kPlainOps.get(op);
+    const plain = PLAIN_OPS.get(op);
     if (plain) {
       this.all(rest);
       return void this.out.all(plain);
     }
-    const access = kMemoryOps.get(op);
+    const access = MEMORY_OPS.get(op);
     if (access) {
       // ["i32.load", offset, address] and ["i32.store", offset, address, value]
       this.all(rest.slice(1));
@@ -233,7 +233,7 @@ class Encoder {
     loop: ([label, type, ...body]) => this.block(0x03, label, type, body),
     if: ([type, condition, then, otherwise]) => {
       this.tree(condition!);
-      this.out.byte(0x04).byte(type ? kTypes[type as WasmType] : kVoid);
+      this.out.byte(0x04).byte(type ? TYPES[type as WasmType] : VOID);
       this.labels.push("");
       this.all(then as Tree[]);
       if (otherwise) {
@@ -261,7 +261,7 @@ class Encoder {
   };
 
   private block(code: number, label: Tree | undefined, type: Tree | undefined, body: Tree[]): void {
-    this.out.byte(code).byte(type ? kTypes[type as WasmType] : kVoid);
+    this.out.byte(code).byte(type ? TYPES[type as WasmType] : VOID);
     this.labels.push(label as string);
     this.all(body);
     this.labels.pop();

@@ -13,11 +13,11 @@ export interface Block {
   body: Buffer;
 }
 
-const kSectionHeader = 0x0a0d0d0a;
-const kMagic = 0x1a2b3c4d;
-const kMajorMax = 1;
-const kBlockHead = 8;
-const kBlockFrame = 12;
+const SECTION_HEADER = 0x0a0d0d0a;
+const MAGIC = 0x1a2b3c4d;
+const MAJOR_MAX = 1;
+const BLOCK_HEAD = 8;
+const BLOCK_FRAME = 12;
 
 export interface Blocks {
   blocks: Iterable<Block>;
@@ -30,19 +30,19 @@ export function readBlocks(file: Buffer, path: string): Blocks {
   const refuse = (reason: string): never => {
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
   };
-  if (data.length < kBlockFrame + 12 || data.readUInt32LE(0) !== kSectionHeader)
+  if (data.length < BLOCK_FRAME + 12 || data.readUInt32LE(0) !== SECTION_HEADER)
     refuse("it does not begin like a .scap file");
-  if (data.readUInt32LE(8) !== kMagic) refuse("its byte order is not little-endian");
+  if (data.readUInt32LE(8) !== MAGIC) refuse("its byte order is not little-endian");
   const major = data.readUInt16LE(12);
-  if (major > kMajorMax) refuse(`its version is ${major}, and this reader knows ${kMajorMax}`);
+  if (major > MAJOR_MAX) refuse(`its version is ${major}, and this reader knows ${MAJOR_MAX}`);
   let isTruncated = false;
   function* blocks(): Generator<Block> {
     let at = 0;
     while (at < data.length) {
-      if (at + kBlockHead > data.length) break;
+      if (at + BLOCK_HEAD > data.length) break;
       const length = data.readUInt32LE(at + 4);
-      if (length < kBlockFrame || at + length > data.length) break;
-      yield { type: data.readUInt32LE(at), body: data.subarray(at + kBlockHead, at + length - 4) };
+      if (length < BLOCK_FRAME || at + length > data.length) break;
+      yield { type: data.readUInt32LE(at), body: data.subarray(at + BLOCK_HEAD, at + length - 4) };
       at += length;
     }
     isTruncated = at < data.length;

@@ -3,19 +3,19 @@
 // after it, what ends with it (a closed descriptor, a process).
 import { joinPath, normalise } from "../../wire/path.js";
 import { listOf } from "./lists.js";
-import { intOf, kConvert, kThreadFlag, type RawEvent, textOf, tupleOf, uintOf } from "./params.js";
+import { CONVERT, intOf, type RawEvent, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
 
-const kCwd = -100;
-const kDirectoryFlag = 0x10000n;
-const kCloseOnExecFlag = 0x80000n;
-const kInProgress = -115n;
-const kShareFilesFlag = 0x400n;
+const CWD = -100;
+const DIRECTORY_FLAG = 0x10000n;
+const CLOSE_ON_EXEC_FLAG = 0x80000n;
+const IN_PROGRESS = -115n;
+const SHARE_FILES_FLAG = 0x400n;
 
 export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
   for (const d of thread.descriptors.values()) d.isNameChanged = false;
   if (raw.isEntry) return;
-  kBefore[raw.event!.name]?.(state, thread, raw);
+  BEFORE[raw.event!.name]?.(state, thread, raw);
 }
 
 export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
@@ -23,28 +23,28 @@ export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
     state.threads.delete(thread.tid);
     return;
   }
-  if (!raw.isEntry) kAfter[raw.event!.name]?.(state, thread, raw);
+  if (!raw.isEntry) AFTER[raw.event!.name]?.(state, thread, raw);
 }
 
 // The descriptor that an event is about: its number, and what it stands for.
 export function descriptorOf(thread: Thread, raw: RawEvent): { fd: number; entry: Descriptor | null } {
   const { name } = raw.event!;
-  const fd = Number(intOf(raw.params.get(kNumbers.get(name) ?? "fd")) ?? -1n);
+  const fd = Number(intOf(raw.params.get(NUMBERS.get(name) ?? "fd")) ?? -1n);
   if (fd >= 0 && fd < 2 ** 31) return { fd, entry: thread.descriptors.get(fd) ?? null };
   // An open that failed still tells what it was for.
-  const isOpen = kOpens.has(name) && !raw.isEntry;
+  const isOpen = OPENS.has(name) && !raw.isEntry;
   return { fd: -1, entry: isOpen ? openedFile(thread, raw) : null };
 }
 
 // Where the descriptor's number is not `fd`.
-const kNumbers = new Map([
+const NUMBERS = new Map([
   ["dup", "res"],
   ["dup2", "res"],
   ["dup3", "res"],
   ["sendfile", "out_fd"],
   ["copy_file_range", "fdout"],
 ]);
-const kOpens = new Set(["open", "openat", "openat2", "creat"]);
+const OPENS = new Set(["open", "openat", "openat2", "creat"]);
 
 type Change = (state: State, thread: Thread, raw: RawEvent) => void;
 
@@ -52,14 +52,14 @@ const int = (raw: RawEvent, name: string): bigint | null => intOf(raw.params.get
 const succeeded = (raw: RawEvent, name = "res"): boolean => (int(raw, name) ?? -1n) >= 0n;
 
 function openedFile(thread: Thread, raw: RawEvent): Descriptor {
-  const flags = kConvert.open!(uintOf(raw.params.get("flags")) ?? 0n);
-  const d = newDescriptor((flags & kDirectoryFlag) === 0n ? "f" : "d");
+  const flags = CONVERT.open!(uintOf(raw.params.get("flags")) ?? 0n);
+  const d = newDescriptor((flags & DIRECTORY_FLAG) === 0n ? "f" : "d");
   const path = textOf(raw.params.get("name"));
   d.nameraw = path;
   d.name = path === null ? null : normalised(joinPath(directory(thread, raw, "dirfd"), path));
   d.dev = uintOf(raw.params.get("dev"));
   d.ino = uintOf(raw.params.get("ino")) ?? 0n;
-  d.closesOnExec = (flags & kCloseOnExecFlag) !== 0n;
+  d.closesOnExec = (flags & CLOSE_ON_EXEC_FLAG) !== 0n;
   return d;
 }
 
@@ -69,21 +69,21 @@ function normalised(path: string): string {
 }
 
 function directory(thread: Thread, raw: RawEvent, name: string): string | null {
-  const fd = Number(int(raw, name) ?? BigInt(kCwd));
-  return fd === kCwd ? thread.cwd : (thread.descriptors.get(fd)?.name ?? null);
+  const fd = Number(int(raw, name) ?? BigInt(CWD));
+  return fd === CWD ? thread.cwd : (thread.descriptors.get(fd)?.name ?? null);
 }
 
 const open: Change = (_, thread, raw) => {
   if (succeeded(raw, "fd")) thread.descriptors.set(Number(int(raw, "fd")), openedFile(thread, raw));
 };
 
-const kFamilies = new Map([
+const FAMILIES = new Map([
   [1, "u"],
   [2, "4"],
   [10, "6"],
   [16, "n"],
 ]);
-const kProtocolOfType = new Map([
+const PROTOCOL_OF_TYPE = new Map([
   [1, 6],
   [2, 17],
   [3, 255],
@@ -91,8 +91,8 @@ const kProtocolOfType = new Map([
 
 const socket: Change = (_, thread, raw) => {
   if (!succeeded(raw, "fd")) return;
-  const d = newDescriptor(kFamilies.get(Number(int(raw, "domain") ?? 0n)) ?? "o");
-  d.protocol = kProtocolOfType.get(Number(int(raw, "type") ?? 0n) & 0xf) ?? null;
+  const d = newDescriptor(FAMILIES.get(Number(int(raw, "domain") ?? 0n)) ?? "o");
+  d.protocol = PROTOCOL_OF_TYPE.get(Number(int(raw, "type") ?? 0n) & 0xf) ?? null;
   thread.descriptors.set(Number(int(raw, "fd")), d);
 };
 
@@ -116,7 +116,7 @@ const connect: Change = (_, thread, raw) => {
   if (!d) return;
   setEnds(d, raw);
   d.isServer = false;
-  d.isConnected = succeeded(raw) || int(raw, "res") === kInProgress;
+  d.isConnected = succeeded(raw) || int(raw, "res") === IN_PROGRESS;
 };
 
 const accept: Change = (_, thread, raw) => {
@@ -202,20 +202,20 @@ const execute: Change = (_, thread, raw) => {
 };
 
 // Falco cuts the name of what is executed where the kernel does.
-const kNameMax = 15;
+const NAME_MAX = 15;
 
 function nameOf(exe: string): string {
-  return exe.slice(exe.lastIndexOf("/") + 1).slice(0, kNameMax);
+  return exe.slice(exe.lastIndexOf("/") + 1).slice(0, NAME_MAX);
 }
 
 // A parent's return makes the child known; the child's own return, where the parameters tell of the child, makes it exact.
 const fork: Change = (state, thread, raw) => {
   const child = Number(int(raw, "res") ?? -1n);
   if (child < 0) return;
-  const flags = kConvert.clone!(uintOf(raw.params.get("flags")) ?? 0n);
-  const isThread = (flags & kThreadFlag) !== 0n;
+  const flags = CONVERT.clone!(uintOf(raw.params.get("flags")) ?? 0n);
+  const isThread = (flags & THREAD_FLAG) !== 0n;
   if (child > 0) {
-    if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & kShareFilesFlag) !== 0n));
+    if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0n));
     return;
   }
   const parent = state.threads.get(Number(int(raw, "ptid") ?? -1n));
@@ -223,7 +223,7 @@ const fork: Change = (state, thread, raw) => {
   const made =
     known?.startTime != null
       ? known
-      : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & kShareFilesFlag) !== 0n);
+      : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0n);
   const text = (name: string) => textOf(raw.params.get(name));
   made.pid = Number(int(raw, "pid") ?? BigInt(made.pid));
   if (!isThread) made.ptid = Number(int(raw, "ptid") ?? BigInt(made.ptid));
@@ -283,7 +283,7 @@ const setCapabilities: Change = (_, thread, raw) => {
   thread.version++;
 };
 
-const kBefore: Record<string, Change> = {
+const BEFORE: Record<string, Change> = {
   open,
   openat: open,
   openat2: open,
@@ -313,7 +313,7 @@ const kBefore: Record<string, Change> = {
   vfork: fork,
 };
 
-const kAfter: Record<string, Change> = {
+const AFTER: Record<string, Change> = {
   close: (_, thread, raw) => {
     if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
   },

@@ -6,7 +6,7 @@
 //   code name: entry's parameters > return's parameters
 // `call!` tells of the entry too: opens, of which Falco judges what was asked for before the kernel answers, and calls on a descriptor,
 // which pass through Falco's converter as they are.
-const kTable = `
+const TABLE = `
 2 open!: name flags mode > fd name flags mode dev ino
 4 close!: fd > res fd
 6 read!: fd size > res data fd size
@@ -155,9 +155,8 @@ export interface ScapEvent {
 }
 
 // By the code of the entry.
-export const kScapEvents: ReadonlyMap<number, ScapEvent> = new Map(
-  kTable
-    .trim()
+export const SCAP_EVENTS: ReadonlyMap<number, ScapEvent> = new Map(
+  TABLE.trim()
     .split("\n")
     .map((line) => {
       const found = /^(\d+) ([\w.]+)(!?):(.*)>(.*)$/.exec(line);

@@ -7,7 +7,7 @@ import { Cursor } from "./block.js";
 import { type Descriptor, internet, newDescriptor, newThread, type Thread } from "./state.js";
 
 // Types of process lists, by version. Some early tools wrote the same form under another number.
-export const kProcessLists = new Map([
+export const PROCESS_LISTS = new Map([
   [0x202, 1],
   [0x8000abcd, 1],
   [0x207, 2],
@@ -21,23 +21,23 @@ export const kProcessLists = new Map([
   [0x214, 8],
   [0x215, 9],
 ]);
-export const kDescriptorLists = new Map([
+export const DESCRIPTOR_LISTS = new Map([
   [0x203, 1],
   [0x218, 2],
 ]);
-export const kUserLists = new Map([
+export const USER_LISTS = new Map([
   [0x206, 1],
   [0x220, 2],
 ]);
 
-const kEntryMin = 4;
+const ENTRY_MIN = 4;
 // Of what follows the root directory, entries of before libs 0.10 have at most this, and lack the two fields at its front.
-const kOldTail = 29;
+const OLD_TAIL = 29;
 
 export function readProcesses(body: Buffer, version: number): Thread[] {
   const c = new Cursor(body);
   const out: Thread[] = [];
-  while (c.left >= kEntryMin) {
+  while (c.left >= ENTRY_MIN) {
     const start = c.at;
     const size = version >= 9 ? c.u32() : 0;
     const thread = newThread(Number(c.u64()));
@@ -72,7 +72,7 @@ export function readProcesses(body: Buffer, version: number): Thread[] {
 }
 
 function readTail(c: Cursor, thread: Thread): void {
-  if (c.left > kOldTail) {
+  if (c.left > OLD_TAIL) {
     c.u64(); // when the namespace's first process started
     thread.tty = c.u32();
   }
@@ -94,7 +94,7 @@ function readTail(c: Cursor, thread: Thread): void {
 }
 
 // The kinds of descriptors, and Falco's letter for each.
-const kKinds = new Map([
+const KINDS = new Map([
   [1, "f"],
   [2, "d"],
   [3, "4"],
@@ -117,7 +117,7 @@ const kKinds = new Map([
   [20, "m"],
   [21, "o"],
 ]);
-const kProtocols = new Map([
+const PROTOCOLS = new Map([
   [2, 6],
   [3, 17],
   [4, 1],
@@ -128,13 +128,13 @@ export function readDescriptors(body: Buffer, version: number): { tid: number; d
   const c = new Cursor(body);
   const tid = Number(c.u64());
   const descriptors: [number, Descriptor][] = [];
-  while (c.left >= kEntryMin) {
+  while (c.left >= ENTRY_MIN) {
     const start = c.at;
     const size = version >= 2 ? c.u32() : 0;
     const fd = c.i64();
     const ino = c.u64();
     const kind = c.u8();
-    const d = newDescriptor(kKinds.get(kind) ?? "o");
+    const d = newDescriptor(KINDS.get(kind) ?? "o");
     d.ino = ino;
     readKind(c, kind, d, size === 0 ? 0 : start + size);
     if (size > 0) c.at = start + size;
@@ -151,7 +151,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
       const bytes = kind === 3 ? 4 : 16;
       const [cip, sip] = [address(bytes), address(bytes)];
       internet(d, cip, c.u16(), sip, c.u16());
-      d.protocol = kProtocols.get(c.u8()) ?? null;
+      d.protocol = PROTOCOLS.get(c.u8()) ?? null;
       return;
     }
     case 5:
@@ -160,7 +160,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
       d.sport = c.u16();
       d.name = `${addressText(d.sip)}:${d.sport}`;
       d.isServer = true;
-      d.protocol = kProtocols.get(c.u8()) ?? null;
+      d.protocol = PROTOCOLS.get(c.u8()) ?? null;
       return;
     case 8:
       d.name = `${c.u64().toString(16)}->${c.u64().toString(16)} ${c.text()}`;
@@ -171,7 +171,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
       if (end - c.at >= 4) d.dev = BigInt(c.u32());
       return;
     default:
-      if (kKinds.has(kind)) d.name = c.text();
+      if (KINDS.has(kind)) d.name = c.text();
   }
 }
 
@@ -180,15 +180,15 @@ export interface Names {
   groups: Map<number, string>;
 }
 
-const kUser = 0;
+const USER = 0;
 
 export function readUsers(body: Buffer, version: number): Names {
   const c = new Cursor(body);
   const out: Names = { users: new Map(), groups: new Map() };
-  while (c.left >= kEntryMin) {
+  while (c.left >= ENTRY_MIN) {
     const start = c.at;
     const size = version >= 2 ? c.u32() : 0;
-    if (c.u8() === kUser) {
+    if (c.u8() === USER) {
       const uid = c.u32();
       c.u32(); // group
       out.users.set(uid, c.text());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parameters of a captured event: cut out of its block, and converted to what our records hold. Falco writes flags in numbers of
 // its own where the kernel's differ between architectures; here they become x86-64's.
-import { kScapEvents, type ScapEvent } from "./event-table.js";
+import { SCAP_EVENTS, type ScapEvent } from "./event-table.js";
 
 // Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is written, and how wide
 // a parameter's size is.
-export const kEventBlocks = new Map([
+export const EVENT_BLOCKS = new Map([
   [0x204, { flags: false, counted: false, wide: false }],
   [0x8000abd1, { flags: false, counted: false, wide: false }],
   [0x208, { flags: true, counted: false, wide: false }],
@@ -14,7 +14,7 @@ export const kEventBlocks = new Map([
   [0x221, { flags: false, counted: true, wide: true }],
   [0x222, { flags: true, counted: true, wide: true }],
 ]);
-type Form = typeof kEventBlocks extends Map<number, infer T> ? T : never;
+type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
 export interface RawEvent {
   time: bigint;
@@ -24,23 +24,23 @@ export interface RawEvent {
   params: Map<string, Buffer>;
 }
 
-const kHeaderBytes = 22;
+const HEADER_BYTES = 22;
 
 // Undefined when the block is too short for what it says.
 export function readEvent(body: Buffer, form: Form): RawEvent | undefined {
   const head = 2 + (form.flags ? 4 : 0);
-  const size = form.counted ? kHeaderBytes + 4 : kHeaderBytes;
+  const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
   if (body.length < head + size) return undefined;
   const time = body.readBigUInt64LE(head);
   const tid = Number(body.readBigInt64LE(head + 8));
   const length = body.readUInt32LE(head + 16);
   const code = body.readUInt16LE(head + 20);
-  const event = kScapEvents.get(code & ~1);
+  const event = SCAP_EVENTS.get(code & ~1);
   const isEntry = (code & 1) === 0;
   if (length < size || head + length > body.length) return undefined;
   const rest = body.subarray(head + size, head + length);
   const width = form.wide ? 4 : 2;
-  const count = form.counted ? body.readUInt32LE(head + kHeaderBytes) : countParams(rest, width);
+  const count = form.counted ? body.readUInt32LE(head + HEADER_BYTES) : countParams(rest, width);
   if (count === undefined || count * width > rest.length) return undefined;
   const names = event ? (isEntry ? event.entry : event.exit) : [];
   const params = new Map<string, Buffer>();
@@ -102,16 +102,16 @@ export interface Ends {
   sport: number;
 }
 
-const kUnix = 1;
-const kInternet = 2;
-const kInternet6 = 10;
+const UNIX = 1;
+const INTERNET = 2;
+const INTERNET6 = 10;
 
 // A socket's two ends: family, then address and port of each.
 export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   const family = bytes?.[0];
   if (bytes === undefined || family === undefined) return null;
-  const size = family === kInternet ? 4 : 16;
-  if ((family === kInternet || family === kInternet6) && bytes.length >= 1 + 2 * (size + 2)) {
+  const size = family === INTERNET ? 4 : 16;
+  if ((family === INTERNET || family === INTERNET6) && bytes.length >= 1 + 2 * (size + 2)) {
     const end = (at: number) => ({
       ip: Uint8Array.from(bytes.subarray(at, at + size)),
       port: bytes.readUInt16LE(at + size),
@@ -119,7 +119,7 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
     const [c, s] = [end(1), end(1 + size + 2)];
     return { cip: c.ip, cport: c.port, sip: s.ip, sport: s.port };
   }
-  if (family !== kUnix || bytes.length < 17) return null;
+  if (family !== UNIX || bytes.length < 17) return null;
   const pointer = (at: number) => bytes.readBigUInt64LE(at).toString(16);
   return `${pointer(1)}->${pointer(9)} ${textOf(bytes.subarray(17)) ?? ""}`;
 }
@@ -129,8 +129,8 @@ export function sockaddrOf(bytes: Buffer | undefined): Uint8Array | null {
   const family = bytes?.[0];
   if (bytes === undefined || family === undefined) return null;
   const head = Buffer.from([family, 0]);
-  if (family === kUnix) return Buffer.concat([head, bytes.subarray(1)]);
-  const size = family === kInternet ? 4 : family === kInternet6 ? 16 : 0;
+  if (family === UNIX) return Buffer.concat([head, bytes.subarray(1)]);
+  const size = family === INTERNET ? 4 : family === INTERNET6 ? 16 : 0;
   if (size === 0 || bytes.length < 1 + size + 2) return null;
   const port = Buffer.alloc(2);
   port.writeUInt16BE(bytes.readUInt16LE(1 + size));
@@ -142,7 +142,7 @@ type Bits = readonly (readonly [falco: bigint, kernel: bigint])[];
 
 const bits = (...kernel: bigint[]): Bits => kernel.map((value, i) => [1n << BigInt(i), value] as const);
 
-const kCloneBits = bits(
+const CLONE_BITS = bits(
   0x400n,
   0x200n,
   0x80000000n,
@@ -174,7 +174,7 @@ const kCloneBits = bits(
   0x2000000n,
 );
 // Bits 0 and 1 are read and write; both are O_RDWR.
-const kOpenBits: Bits = [
+const OPEN_BITS: Bits = [
   [1n << 2n, 0x40n],
   [1n << 3n, 0x400n],
   [1n << 4n, 0x1000n],
@@ -193,21 +193,21 @@ function convert(table: Bits, value: bigint): bigint {
   return table.reduce((sum, [falco, kernel]) => ((value & falco) === 0n ? sum : sum | kernel), 0n);
 }
 
-export const kThreadFlag = 0x10000n;
+export const THREAD_FLAG = 0x10000n;
 
 // By table of our contract; other tables have the kernel's numbers in captures too.
-export const kConvert: Record<string, (value: bigint) => bigint> = {
+export const CONVERT: Record<string, (value: bigint) => bigint> = {
   open: (value) => {
     const access = [0n, 0n, 1n, 2n][Number(value & 3n)]!;
-    return convert(kOpenBits, value) | access;
+    return convert(OPEN_BITS, value) | access;
   },
-  clone: (value) => convert(kCloneBits, value),
-  setns: (value) => convert(kCloneBits, value),
-  ptrace_request: (value) => kPtrace[Number(value)] ?? value,
+  clone: (value) => convert(CLONE_BITS, value),
+  setns: (value) => convert(CLONE_BITS, value),
+  ptrace_request: (value) => PTRACE[Number(value)] ?? value,
 };
 
 // Requests in Falco's order, from 1.
-const kPtrace: (bigint | undefined)[] = [
+const PTRACE: (bigint | undefined)[] = [
   undefined,
   0n,
   1n,

@@ -5,11 +5,11 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
 import { isSpan, NULL, RecordFlag } from "../../wire/layout.js";
-import { kEvents } from "../event-types.js";
+import { EVENTS_BY_NAME } from "../event-types.js";
 import { readBlocks } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
-import { kDescriptorLists, kProcessLists, kUserLists, readDescriptors, readProcesses, readUsers } from "./lists.js";
-import { intOf, kConvert, kEventBlocks, type RawEvent, readEvent, sockaddrOf, textOf, uintOf } from "./params.js";
+import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
+import { CONVERT, EVENT_BLOCKS, intOf, type RawEvent, readEvent, sockaddrOf, textOf, uintOf } from "./params.js";
 import { type Descriptor, State, type Thread } from "./state.js";
 
 export interface Replay {
@@ -24,9 +24,9 @@ export interface ReplaySummary {
   isTruncated: boolean;
 }
 
-const kRecordsMax = 2000;
-const kStringsMax = 256 << 10;
-const kAbsent = -(2n ** 63n);
+const RECORDS_MAX = 2000;
+const STRINGS_MAX = 256 << 10;
+const ABSENT = -(2n ** 63n);
 
 export function replay(file: Buffer, path: string): Replay {
   const { blocks, isTruncated } = readBlocks(file, path);
@@ -45,9 +45,9 @@ export function replay(file: Buffer, path: string): Replay {
   };
 }
 
-const kSectionHeader = 0x0a0d0d0a;
-const kMachine = 0x201;
-const kInterfaces = new Set([0x205, 0x219]);
+const SECTION_HEADER = 0x0a0d0d0a;
+const MACHINE = 0x201;
+const INTERFACES = new Set([0x205, 0x219]);
 
 class Reader {
   readonly counts = { events: 0, skipped: 0, unknownBlocks: 0 };
@@ -60,7 +60,7 @@ class Reader {
   private hasLists = true;
 
   block(type: number, body: Buffer): Uint8Array | undefined {
-    const form = kEventBlocks.get(type);
+    const form = EVENT_BLOCKS.get(type);
     try {
       if (form) {
         const raw = readEvent(body, form);
@@ -75,16 +75,16 @@ class Reader {
   }
 
   private list(type: number, body: Buffer): void {
-    const processes = kProcessLists.get(type);
-    const descriptors = kDescriptorLists.get(type);
-    const users = kUserLists.get(type);
+    const processes = PROCESS_LISTS.get(type);
+    const descriptors = DESCRIPTOR_LISTS.get(type);
+    const users = USER_LISTS.get(type);
     if (processes) for (const thread of readProcesses(body, processes)) this.state.add(thread);
     else if (descriptors) {
       const list = readDescriptors(body, descriptors);
       const table = this.state.thread(list.tid).descriptors;
       for (const [fd, descriptor] of list.descriptors) table.set(fd, descriptor);
     } else if (users) Object.assign(this.state, readUsers(body, users));
-    else if (type !== kSectionHeader && type !== kMachine && !kInterfaces.has(type)) this.counts.unknownBlocks++;
+    else if (type !== SECTION_HEADER && type !== MACHINE && !INTERFACES.has(type)) this.counts.unknownBlocks++;
   }
 
   private event(raw: RawEvent): Uint8Array | undefined {
@@ -92,7 +92,7 @@ class Reader {
       this.state.shareDescriptors();
       this.hasLists = false;
     }
-    const type = raw.event && kEvents.get(raw.event.name);
+    const type = raw.event && EVENTS_BY_NAME.get(raw.event.name);
     if (!raw.event || !type) {
       this.counts.skipped++;
       return undefined;
@@ -149,15 +149,15 @@ class Batching {
   }
 
   get isFull(): boolean {
-    return this.records >= kRecordsMax || this.bytes >= kStringsMax;
+    return this.records >= RECORDS_MAX || this.bytes >= STRINGS_MAX;
   }
 
   add(type: EventType, raw: RawEvent, thread: Thread, descriptor: { fd: number; entry: Descriptor | null }): void {
-    const result = raw.isEntry && type.name !== "procexit" ? kAbsent : resultOf(type, raw);
+    const result = raw.isEntry && type.name !== "procexit" ? ABSENT : resultOf(type, raw);
     this.builder.record(type.name, {
       process: this.process(thread, 0),
       descriptor: descriptor.entry ? this.builder.descriptor(descriptorSlots(descriptor.entry)) : NULL,
-      flags: result === kAbsent ? RecordFlag.inFlight : 0,
+      flags: result === ABSENT ? RecordFlag.inFlight : 0,
       time: raw.time,
       tid: raw.tid,
       result,
@@ -172,7 +172,7 @@ class Batching {
     const out: Record<string, SlotValue> = {};
     for (const param of type.params) {
       if (param.slot < 0) continue;
-      const bytes = raw.params.get(param.name) ?? raw.params.get(kAliases.get(`${type.name}.${param.name}`) ?? "");
+      const bytes = raw.params.get(param.name) ?? raw.params.get(ALIASES.get(`${type.name}.${param.name}`) ?? "");
       if (bytes) out[param.name] = slotValue(param, bytes);
     }
     return out;
@@ -185,7 +185,7 @@ class Batching {
     const main = this.state.threads.get(thread.pid) ?? thread;
     const parent = this.state.threads.get(main.ptid);
     const index =
-      parent && parent !== thread && depth < kDepthMax ? this.process(this.mainOf(parent), depth + 1) : NULL;
+      parent && parent !== thread && depth < DEPTH_MAX ? this.process(this.mainOf(parent), depth + 1) : NULL;
     const made = this.builder.process(processSlots(this.state, thread, main, index));
     this.processes.set(key, made);
     this.bytes += 512;
@@ -197,10 +197,10 @@ class Batching {
   }
 }
 
-const kDepthMax = 64;
+const DEPTH_MAX = 64;
 
 // Parameters that the contract names otherwise.
-const kAliases = new Map([
+const ALIASES = new Map([
   ["execve.argv", "args"],
   ["accept.listenfd", "listenfd"],
 ]);
@@ -217,7 +217,7 @@ function slotValue(param: Field, bytes: Buffer): SlotValue {
   if (isSpan(param)) return textOf(bytes);
   const isUnsigned = ["uint", "flags", "hex", "mode", "enum", "time"].includes(param.type);
   const value = isUnsigned ? uintOf(bytes) : intOf(bytes);
-  return value === null ? null : (kConvert[param.table ?? ""]?.(value) ?? value);
+  return value === null ? null : (CONVERT[param.table ?? ""]?.(value) ?? value);
 }
 
 // A thread that the capture does not tell of has no names.

@@ -10,16 +10,16 @@ import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge } from "./judge.js";
 import { Random } from "./random.js";
-import { type Case, fixture, kCases, kShared } from "./shared.js";
+import { CASES, type Case, fixture, SHARED } from "./shared.js";
 
-const kCaptures: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
+const CAPTURES: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
 
 function read(name: string): Buffer {
-  return readFileSync(`${kShared}captures/${name}`);
+  return readFileSync(`${SHARED}captures/${name}`);
 }
 
-for (const c of kCases) {
-  const name = c.capture?.length === 1 ? kCaptures[c.capture[0]!] : undefined;
+for (const c of CASES) {
+  const name = c.capture?.length === 1 ? CAPTURES[c.capture[0]!] : undefined;
   if (!name || c.exit !== 0) continue;
   test(`${c.name} detects what Falco detects in ${name}`, async () => {
     const counts = await detect(c, name);
@@ -65,7 +65,7 @@ function select<T extends { tags: string[]; enabled: boolean }>(c: Case, rules: 
   return rules.map((rule) => ({ ...rule, enabled: found[1] === "RunTags" ? has(rule) : !has(rule) }));
 }
 
-const kShapes: [string, Record<string, number>][] = [
+const SHAPES: [string, Record<string, number>][] = [
   ["cat_write.scap", { open: 8, execve: 1, access: 3, procexit: 1 }],
   ["open-multiple-files.scap", { open: 26, procexit: 1 }],
   ["connect_localhost.scap", { socket: 3, connect: 1 }],
@@ -73,7 +73,7 @@ const kShapes: [string, Record<string, number>][] = [
   ["single_ipv6_conn.scap", { socket: 4, bind: 2, listen: 1, connect: 3, accept: 1 }],
   ["syscall.scap", { open: 8 }],
 ];
-for (const [name, shape] of kShapes) {
+for (const [name, shape] of SHAPES) {
   test(`${name} gives its events`, () => {
     const { batches, summary } = replay(read(name), name);
     const counts: Record<string, number> = {};
@@ -121,7 +121,7 @@ test("a capture cut off at any byte gives what came before, and says so", () => 
   }
 });
 
-for (const [name] of kShapes) {
+for (const [name] of SHAPES) {
   test(`damage to ${name} is refused or read around, whatever it hits`, () => {
     const r = new Random(20261125);
     const file = read(name);
@@ -160,5 +160,5 @@ test("what is no capture is refused with a reason", () => {
   }
 });
 
-assert.ok(existsSync(kShared));
+assert.ok(existsSync(SHARED));
 test.run();

@@ -4,13 +4,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
-import { fixture, kCases } from "./shared.js";
+import { CASES, fixture } from "./shared.js";
 
 // What these cases ask of Falco's drop counters and of its configuration is asked of the commands elsewhere.
-const kNotLoading = /^(Legacy_MonitorSyscallDrops|Config_RuleMatchingWrongValue)/;
+const NOT_LOADING = /^(Legacy_MonitorSyscallDrops|Config_RuleMatchingWrongValue)/;
 
-for (const c of kCases) {
-  if (kNotLoading.test(c.name) || c.exit === undefined) continue;
+for (const c of CASES) {
+  if (NOT_LOADING.test(c.name) || c.exit === undefined) continue;
   test(`${c.name} gives exit status ${c.exit} and [${c.codes ?? ""}]`, () => {
     const loaded = loadRules(c.rules.map(fixture));
     const findings = loaded.results.flatMap((r) => [...r.errors, ...r.warnings]);

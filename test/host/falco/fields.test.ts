@@ -2,13 +2,13 @@
 // Every field that Falco knows can stand in an output here; what an event has is told, the rest is null.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { kFields } from "../../../host/falco/fields.js";
+import { FIELDS } from "../../../host/falco/fields.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import type { Value } from "../../../host/wire/value.js";
 
-const kArguments: Record<string, string> = { "evt.type.is": "openat", "evt.arg": "flags", "evt.rawarg": "flags" };
+const ARGUMENTS: Record<string, string> = { "evt.type.is": "openat", "evt.arg": "flags", "evt.rawarg": "flags" };
 
 function event(): (name: string) => Value {
   const build = new BatchBuilder();
@@ -30,8 +30,8 @@ function event(): (name: string) => Value {
 
 test("every field of Falco is known to outputs, and null where events cannot answer it", () => {
   const get = event();
-  for (const { name, arg, isAnswered } of kFields.values()) {
-    const texts = arg === "none" ? [name] : [`${name}[${kArguments[name] ?? 1}]`];
+  for (const { name, arg, isAnswered } of FIELDS.values()) {
+    const texts = arg === "none" ? [name] : [`${name}[${ARGUMENTS[name] ?? 1}]`];
     if (arg.endsWith("?")) texts.push(name);
     for (const text of texts) {
       assert.ok(fieldValue(text), text);

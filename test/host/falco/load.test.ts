@@ -5,12 +5,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { substituteLists } from "../../../host/falco/expand.js";
 import { loadRules } from "../../../host/falco/load.js";
-import { codesOf, kDeprecated, kOfficial, loadText, ruleFile } from "./shared.js";
+import { codesOf, DEPRECATED, loadText, OFFICIAL, ruleFile } from "./shared.js";
 
 const rule = (condition: string, more = "", name = "r") =>
   `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n${more}`;
 
-for (const name of [...kOfficial, ...kDeprecated]) {
+for (const name of [...OFFICIAL, ...DEPRECATED]) {
   test(`${name} loads without an error`, () => {
     const loaded = loadRules([ruleFile(name)]);
     assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
@@ -18,7 +18,7 @@ for (const name of [...kOfficial, ...kDeprecated]) {
 }
 
 test("the official rules together are 93, of which 81 are enabled, and give no warning alone", () => {
-  const rules = kOfficial.flatMap((name) => {
+  const rules = OFFICIAL.flatMap((name) => {
     const loaded = loadRules([ruleFile(name)]);
     assert.equal(codesOf(loaded), []);
     return loaded.rules;
@@ -66,7 +66,7 @@ test("evt.dir in outputs is a deprecated item, told once", () => {
   assert.equal(codesOf(loadText(two.join("\n"))), ["LOAD_DEPRECATED_ITEM"]);
 });
 
-const kErrors: [string, string, string, string][] = [
+const ERRORS: [string, string, string, string][] = [
   ["a text that is not YAML", "- a: [", "LOAD_ERR_YAML_PARSE", ""],
   ["a scalar", "foo", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml"],
   ["a map", "foo: bar", "LOAD_ERR_YAML_VALIDATE", "Rules content is not yaml array of objects"],
@@ -165,7 +165,7 @@ const kErrors: [string, string, string, string][] = [
   ["a bad regex", rule("fd.name regex '('"), "LOAD_ERR_COMPILE_CONDITION", "invalid regular expression pattern"],
 ];
 
-for (const [what, text, code, message] of kErrors) {
+for (const [what, text, code, message] of ERRORS) {
   test(`${what} is ${code}`, () => {
     const loaded = loadText(text);
     const error = loaded.results[0]!.errors[0];
@@ -175,7 +175,7 @@ for (const [what, text, code, message] of kErrors) {
   });
 }
 
-const kWarnings: [string, string, string][] = [
+const WARNINGS: [string, string, string][] = [
   ["an unknown source", rule("evt.type=open", "  source: k8s_audit\n"), "LOAD_UNKNOWN_SOURCE"],
   ["a condition of any event", rule("proc.name=cat"), "LOAD_NO_EVTTYPE"],
   [
@@ -203,7 +203,7 @@ const kWarnings: [string, string, string][] = [
   ["a key that a rule does not know", rule("evt.type=open", "  prioritty: INFO\n"), "LOAD_UNKNOWN_KEY"],
 ];
 
-for (const [what, text, code] of kWarnings) {
+for (const [what, text, code] of WARNINGS) {
   test(`${what} is the warning ${code}`, () => {
     const loaded = loadText(text);
     assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));

@@ -7,30 +7,32 @@ import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { interpret } from "./interpreter.js";
 import { Judge } from "./judge.js";
-import { kEvents, Random, randomBatch, randomCondition } from "./random.js";
+import { EVENTS_BY_NAME, Random, randomBatch, randomCondition } from "./random.js";
 import { loadText } from "./shared.js";
 
-const kSeed = Number(process.env.VEDETTE_SEED ?? 20261125);
-const kPolicies = 10;
-const kConditions = 60;
-const kBatches = 6;
-const kRecords = 30;
+const SEED = Number(process.env.VEDETTE_SEED ?? 20261125);
+const POLICIES = 10;
+const CONDITIONS = 60;
+const BATCHES = 6;
+const RECORDS = 30;
 
-test(`${kPolicies * kConditions * kBatches * kRecords} cases agree with the interpreter`, async () => {
+test(`${POLICIES * CONDITIONS * BATCHES * RECORDS} cases agree with the interpreter`, async () => {
   let cases = 0;
   let matched = 0;
-  for (let p = 0; p < kPolicies; p++) {
-    const seed = kSeed + p;
+  for (let p = 0; p < POLICIES; p++) {
+    const seed = SEED + p;
     const r = new Random(seed);
     // Most conditions name their events, as rules do: others are compiled for every type.
-    const conditions = Array.from({ length: kConditions }, () => {
-      return r.chance(0.05) ? randomCondition(r, 1) : `evt.type in (${kEvents.join(", ")}) and ${randomCondition(r)}`;
+    const conditions = Array.from({ length: CONDITIONS }, () => {
+      return r.chance(0.05)
+        ? randomCondition(r, 1)
+        : `evt.type in (${EVENTS_BY_NAME.join(", ")}) and ${randomCondition(r)}`;
     });
     const rules = rulesNamedByNumber(conditions);
     for (const isShared of [true, false].slice(0, p === 0 ? 2 : 1)) {
       const judge = await Judge.of(rules, { isShared });
-      for (let b = 0; b < kBatches; b++) {
-        const batch = openBatch(randomBatch(r, kRecords));
+      for (let b = 0; b < BATCHES; b++) {
+        const batch = openBatch(randomBatch(r, RECORDS));
         const told = judge.judge(batch);
         for (const [i, at] of batch.offsets.entries()) {
           for (const [c, rule] of rules.entries()) {

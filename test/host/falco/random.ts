@@ -31,22 +31,9 @@ export class Random {
   }
 }
 
-const kNames = ["sh", "bash", "cat", "nginx", "a", "python3.11", "exactly8", "fifteen-letters", "x\u00e9", "rpm", ""];
-const kWords = [
-  "-c",
-  "id",
-  "--exec",
-  "-e",
-  "/etc/shadow",
-  "/tmp/x",
-  "CAFE",
-  "YWJj",
-  "a b",
-  "",
-  "-nvp4444",
-  "http://h/",
-];
-const kPaths = [
+const NAMES = ["sh", "bash", "cat", "nginx", "a", "python3.11", "exactly8", "fifteen-letters", "x\u00e9", "rpm", ""];
+const WORDS = ["-c", "id", "--exec", "-e", "/etc/shadow", "/tmp/x", "CAFE", "YWJj", "a b", "", "-nvp4444", "http://h/"];
+const PATHS = [
   "/etc/shadow",
   "/etc/../etc/shadow",
   "shadow",
@@ -66,9 +53,9 @@ const kPaths = [
   "etc/passwd",
   "//x//y",
 ];
-const kV4 = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.77"];
-const kV6 = ["::1", "fd00:ec2::23", "2001:db8::ff00:42:8329", "::ffff:10.0.0.1"];
-const kUsers = ["root", "www-data", "nobody"];
+const V4 = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.77"];
+const V6 = ["::1", "fd00:ec2::23", "2001:db8::ff00:42:8329", "::ffff:10.0.0.1"];
+const USERS = ["root", "www-data", "nobody"];
 
 const v4Bytes = (text: string) => Uint8Array.from(text.split("."), Number);
 const v6Bytes: Record<string, number[]> = {
@@ -105,16 +92,16 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         stdin: 0xffffffff,
         stdout: 0xffffffff,
         stderr: 0xffffffff,
-        name: maybe(r.of(kNames)),
-        exe: maybe(r.of([...kNames, ...kPaths])),
-        exepath: maybe(r.of(kPaths)),
-        args: maybe(r.some(kWords, 4)),
-        env: maybe(["PATH=/bin", "GLIBC_TUNABLES=x", `A=${r.of(kWords)}`]),
+        name: maybe(r.of(NAMES)),
+        exe: maybe(r.of([...NAMES, ...PATHS])),
+        exepath: maybe(r.of(PATHS)),
+        args: maybe(r.some(WORDS, 4)),
+        env: maybe(["PATH=/bin", "GLIBC_TUNABLES=x", `A=${r.of(WORDS)}`]),
         cwd: maybe(r.of(["/", "/root", "/dev/shm", "/a/b"])),
         cgroup: maybe("/ecs/x"),
-        user: maybe(r.of(kUsers)),
+        user: maybe(r.of(USERS)),
         group: maybe("g"),
-        loginname: maybe(r.of(kUsers)),
+        loginname: maybe(r.of(USERS)),
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
         container_privileged: maybe(r.of([0, 1])),
       }),
@@ -124,8 +111,8 @@ export function randomBatch(r: Random, records: number): Uint8Array {
   for (let i = 0; i < 8; i++) {
     const type = r.of(["f", "f", "f", "d", "4", "4", "6", "u", "p"]);
     const ips: Record<string, Uint8Array[]> = {
-      4: kV4.map(v4Bytes),
-      6: kV6.map((a) => Uint8Array.from(v6Bytes[a]!)),
+      4: V4.map(v4Bytes),
+      6: V6.map((a) => Uint8Array.from(v6Bytes[a]!)),
     };
     const ip = () => (ips[type] ? maybe(r.of(ips[type])) : undefined);
     descriptors.push(
@@ -139,18 +126,18 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         sport: maybe(r.of([22, 53, 443])),
         cip: ip(),
         sip: ip(),
-        name: maybe(r.of(kPaths)),
-        nameraw: maybe(r.of(kPaths)),
-        realpath: maybe(r.of(kPaths)),
+        name: maybe(r.of(PATHS)),
+        nameraw: maybe(r.of(PATHS)),
+        realpath: maybe(r.of(PATHS)),
       }),
     );
   }
   const int = (list: readonly number[]) => maybe(r.of(list));
-  const path = () => maybe(r.of(kPaths));
+  const path = () => maybe(r.of(PATHS));
   const params: Record<string, () => Slots> = {
-    execve: () => ({ filename: path(), argv: maybe(r.some(kWords, 3)) }),
-    open: () => ({ name: path(), flags: int(kOpenFlags), mode: int([0, 0o644, 0o755]) }),
-    openat: () => ({ dirfd: int([-100, 3, 4]), name: path(), flags: int(kOpenFlags), mode: int([0, 0o644, 0o4755]) }),
+    execve: () => ({ filename: path(), argv: maybe(r.some(WORDS, 3)) }),
+    open: () => ({ name: path(), flags: int(OPEN_FLAGS), mode: int([0, 0o644, 0o755]) }),
+    openat: () => ({ dirfd: int([-100, 3, 4]), name: path(), flags: int(OPEN_FLAGS), mode: int([0, 0o644, 0o4755]) }),
     creat: () => ({ name: path(), mode: int([0, 0o644, 0o755]) }),
     connect: () => ({
       addr: maybe(
@@ -197,7 +184,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
   return b.bytes();
 }
 
-const kOpenFlags = [0, 1, 2, 0x41, 0x241, 0x80000, 0x410002, 0x200000, 3];
+const OPEN_FLAGS = [0, 1, 2, 0x41, 0x241, 0x80000, 0x410002, 0x200000, 3];
 
 interface Pool {
   fields: string[];
@@ -207,12 +194,12 @@ interface Pool {
 }
 
 const quote = (text: string) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
-const kTextOps = ["=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob", "<", ">=", "regex"];
-const kLists = ["in", "intersects", "pmatch"];
-const kGlobs = ["*", "/etc/*", "*sh*", "?h", "[a-n]*", "[!b]a*", "/*/*", "a", "*.d/*"];
-const kRegexes = ["/etc/.*", "[a-z]+", "(sh|bash|cat)", ".*x.*", "", ".", "[[:alpha:]]*"];
+const TEXT_OPS = ["=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob", "<", ">=", "regex"];
+const LISTS = ["in", "intersects", "pmatch"];
+const GLOBS = ["*", "/etc/*", "*sh*", "?h", "[a-n]*", "[!b]a*", "/*/*", "a", "*.d/*"];
+const REGEXES = ["/etc/.*", "[a-z]+", "(sh|bash|cat)", ".*x.*", "", ".", "[[:alpha:]]*"];
 
-const kPools: Pool[] = [
+const POOLS: Pool[] = [
   {
     fields: [
       "proc.name",
@@ -231,9 +218,9 @@ const kPools: Pool[] = [
       "group.name",
       "proc.aexepath[1]",
     ],
-    ops: kTextOps,
-    lists: kLists,
-    values: [...kNames, ...kUsers, "host", "3ad7b26ded6d", "/bin", "r", "/"],
+    ops: TEXT_OPS,
+    lists: LISTS,
+    values: [...NAMES, ...USERS, "host", "3ad7b26ded6d", "/bin", "r", "/"],
   },
   {
     fields: [
@@ -255,9 +242,9 @@ const kPools: Pool[] = [
       'getopt(proc.args, "e:cnvp:")[e]',
       "evt.args",
     ],
-    ops: kTextOps,
-    lists: kLists,
-    values: [...kWords, "sh -c", "bash ", "PATH=/bin", "SH", "abc", "a,b", "x"],
+    ops: TEXT_OPS,
+    lists: LISTS,
+    values: [...WORDS, "sh -c", "bash ", "PATH=/bin", "SH", "abc", "a,b", "x"],
   },
   {
     fields: [
@@ -276,9 +263,9 @@ const kPools: Pool[] = [
       "basename(fd.name)",
       "evt.arg.addr",
     ],
-    ops: kTextOps,
-    lists: kLists,
-    values: [...kPaths, "/etc/", "../", ".sh", "/e", "10.0.0.1:22", "/x"],
+    ops: TEXT_OPS,
+    lists: LISTS,
+    values: [...PATHS, "/etc/", "../", ".sh", "/e", "10.0.0.1:22", "/x"],
   },
   {
     fields: [
@@ -416,7 +403,7 @@ const kPools: Pool[] = [
     fields: ["fd.ip", "fd.cip", "fd.sip", "fd.lip", "fd.rip"],
     ops: ["=", "!="],
     lists: ["in"],
-    values: [...kV4, ...kV6],
+    values: [...V4, ...V6],
   },
   {
     fields: ["fd.net", "fd.snet", "fd.cnet", "fd.rnet"],
@@ -447,7 +434,7 @@ const kPools: Pool[] = [
     values: ["CAFE", "00BE", "47455420", ""],
   },
 ];
-export const kEvents = [
+export const EVENTS_BY_NAME = [
   "execve",
   "open",
   "openat",
@@ -476,20 +463,20 @@ export function randomCondition(r: Random, depth = 3): string {
 }
 
 function randomCheck(r: Random): string {
-  const pool = r.of(kPools);
+  const pool = r.of(POOLS);
   const field = r.of(pool.fields);
   if (r.chance(0.05)) return `${field} exists`;
   if (field === "evt.type")
-    return `evt.type ${r.chance(0.7) ? `in (${r.some(kEvents, 5).join(", ")})` : `${r.of(["=", "!="])} ${r.of(kEvents)}`}`;
-  if (r.chance(0.04) && pool === kPools[0])
+    return `evt.type ${r.chance(0.7) ? `in (${r.some(EVENTS_BY_NAME, 5).join(", ")})` : `${r.of(["=", "!="])} ${r.of(EVENTS_BY_NAME)}`}`;
+  if (r.chance(0.04) && pool === POOLS[0])
     return `${field.startsWith("proc.a") ? "proc.name" : field} ${r.of(["=", "!=", "startswith", "contains"])} val(${r.of(["proc.pname", "proc.exe", "user.name"])})`;
   if (r.chance(0.35)) {
     const op = r.of(pool.lists);
-    const list = r.some(op === "pmatch" ? [...kPaths, ...kGlobs].filter((v) => v !== "") : pool.values, 6);
+    const list = r.some(op === "pmatch" ? [...PATHS, ...GLOBS].filter((v) => v !== "") : pool.values, 6);
     return `${field} ${op} (${list.map(quote).join(", ")})`;
   }
   const op = r.of(pool.ops);
-  const values = op.endsWith("glob") ? kGlobs : op === "regex" ? kRegexes : pool.values;
+  const values = op.endsWith("glob") ? GLOBS : op === "regex" ? REGEXES : pool.values;
   if (/^[<>]/.test(op) && !/^-?\d|^0x/.test(pool.values[0]!)) return `${field} contains ${quote(r.of(values))}`;
   if (r.chance(0.08) && pool.ops.includes("contains") && op !== "regex") {
     return `${field} ${op} ${r.of(["anyof", "allof", "oneof"])} (${r.some(values, 3).map(quote).join(", ")})`;

@@ -4,16 +4,16 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Loaded, type LoadOptions, loadRules, type RuleFile } from "../../../host/falco/load.js";
 
-export const kShared = fileURLToPath(new URL("../../../../shared/falco/", import.meta.url));
-export const kOfficial = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
-export const kDeprecated = ["falco-deprecated_rules.yaml", "application_rules.yaml"];
+export const SHARED = fileURLToPath(new URL("../../../../shared/falco/", import.meta.url));
+export const OFFICIAL = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
+export const DEPRECATED = ["falco-deprecated_rules.yaml", "application_rules.yaml"];
 
 export function ruleFile(name: string): RuleFile {
-  return { name, content: readFileSync(`${kShared}rules/${name}`, "utf8") };
+  return { name, content: readFileSync(`${SHARED}rules/${name}`, "utf8") };
 }
 
 export function fixture(name: string): RuleFile {
-  return { name: `${name}.yaml`, content: readFileSync(`${kShared}fixtures/${name}.yaml`, "utf8") };
+  return { name: `${name}.yaml`, content: readFileSync(`${SHARED}fixtures/${name}.yaml`, "utf8") };
 }
 
 export interface Case {
@@ -27,7 +27,7 @@ export interface Case {
   detections?: { count: number | string; of: [string, string][] }[];
 }
 
-export const kCases: Case[] = JSON.parse(readFileSync(`${kShared}fixtures/cases.json`, "utf8"));
+export const CASES: Case[] = JSON.parse(readFileSync(`${SHARED}fixtures/cases.json`, "utf8"));
 
 export function loadText(content: string, options: LoadOptions = {}): Loaded {
   return loadRules([{ name: "rules.yaml", content }], options);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes texts of addresses of sockets. A part of the run-time (../runtime.ts).
 
-import { kState } from "../layout.js";
+import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
-export const kAddressFuncs: readonly Func[] = readFuncs(`
+export const ADDRESS_FUNCS: readonly Func[] = readFuncs(`
 ;; addresses: host/wire/address.ts is the twin
 (func $put_v4 (param $p i32)
   (call $put_unsigned (i64.load8_u $p) (i64.const 10)) (call $put_byte 46)
@@ -67,9 +67,9 @@ export const kAddressFuncs: readonly Func[] = readFuncs(`
   (if (i32.eqz $l) (then (return)))
   (if (i32.and (i32.eqz (i32.load8_u $p)) (i32.gt_u $l 1))
     (then
-      (set $to (i32.load offset=${kState.arena} 0))
+      (set $to (i32.load offset=${STATE.arena} 0))
       (call $put $p $l)
-      (set $end (i32.load offset=${kState.arena} 0))
+      (set $end (i32.load offset=${STATE.arena} 0))
       (block $done
         (loop $byte
           (br_if $done (i32.ge_u $to $end))

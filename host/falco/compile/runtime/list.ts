@@ -3,7 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
-export const kListFuncs: readonly Func[] = readFuncs(`
+export const LIST_FUNCS: readonly Func[] = readFuncs(`
 ;; how many texts a strlist has
 (func $count_list (param $p i32) (param $l i32) (result i32) (local $end i32) (local $n i32)
   (if (i32.le_s $l 0) (then (return 0)))

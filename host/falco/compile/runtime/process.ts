@@ -3,18 +3,18 @@
 
 import { PROCESS_SIZE } from "../../../../build/generated/events.js";
 import { PROCESS_AT } from "../../../wire/layout.js";
-import { kAncestorsMax, kState } from "../layout.js";
-import { kAbsent } from "../source.js";
+import { ANCESTORS_MAX, STATE } from "../layout.js";
+import { ABSENT } from "../source.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
-const kParent = PROCESS_AT.parent!;
+const PARENT = PROCESS_AT.parent!;
 
-export const kProcessFuncs: readonly Func[] = readFuncs(`
+export const PROCESS_FUNCS: readonly Func[] = readFuncs(`
 (func $parent (param $a i32) (result i32) (local $i i32)
-  (set $i (i32.load offset=${kParent} $a))
-  (if (i32.or (i32.eq $i -1) (i32.ge_u $i (i32.load offset=${kState.processCount} 0))) (then (return (sym NULL_PROCESS))))
-  (i32.add (i32.load offset=${kState.processes} 0) (i32.mul $i ${PROCESS_SIZE})))
+  (set $i (i32.load offset=${PARENT} $a))
+  (if (i32.or (i32.eq $i -1) (i32.ge_u $i (i32.load offset=${STATE.processCount} 0))) (then (return (sym NULL_PROCESS))))
+  (i32.add (i32.load offset=${STATE.processes} 0) (i32.mul $i ${PROCESS_SIZE})))
 
 (func $ancestor (param $a i32) (param $n i32) (result i32)
   (loop $next
@@ -26,8 +26,8 @@ export const kProcessFuncs: readonly Func[] = readFuncs(`
 
 ;; the process with that pid: $a itself or an ancestor
 (func $leader (param $a i32) (param $pid i64) (result i32) (local $left i32)
-  (if (i64.eq $pid (i64.const ${kAbsent})) (then (return (sym NULL_PROCESS))))
-  (set $left ${kAncestorsMax + 1})
+  (if (i64.eq $pid (i64.const ${ABSENT})) (then (return (sym NULL_PROCESS))))
+  (set $left ${ANCESTORS_MAX + 1})
   (loop $next
     (if (i64.eq (i64.load offset=${PROCESS_AT.pid} $a) $pid) (then (return $a)))
     (set $a (call $parent $a))
@@ -40,5 +40,5 @@ export const kProcessFuncs: readonly Func[] = readFuncs(`
 (func $cache (param $a i32) (result i32)
   (if (i32.eq $a (sym NULL_PROCESS)) (then (return (sym NULL_CACHE))))
   (i32.add (sym PROCESS_CACHE)
-    (i32.mul (i32.div_u (i32.sub $a (i32.load offset=${kState.processes} 0)) ${PROCESS_SIZE}) (sym STRIDE))))
+    (i32.mul (i32.div_u (i32.sub $a (i32.load offset=${STATE.processes} 0)) ${PROCESS_SIZE}) (sym STRIDE))))
 `);

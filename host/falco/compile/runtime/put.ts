@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes texts: numbers, names of flags, joined paths. A part of the run-time (../runtime.ts).
 
-import { kState } from "../layout.js";
+import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
-export const kPutFuncs: readonly Func[] = readFuncs(`
-(func $begin (result i32) (i32.load offset=${kState.arena} 0))
+export const PUT_FUNCS: readonly Func[] = readFuncs(`
+(func $begin (result i32) (i32.load offset=${STATE.arena} 0))
 
 ;; the size of what was put since $start
-(func $finish (param $start i32) (result i32) (i32.sub (i32.load offset=${kState.arena} 0) $start))
+(func $finish (param $start i32) (result i32) (i32.sub (i32.load offset=${STATE.arena} 0) $start))
 
 (func $put (param $p i32) (param $l i32) (local $to i32)
-  (set $to (i32.load offset=${kState.arena} 0))
+  (set $to (i32.load offset=${STATE.arena} 0))
   (if (i32.gt_u $l (i32.sub (sym ARENA_END) $to)) (then (set $l (i32.sub (sym ARENA_END) $to))))
   (memory.copy $to $p $l)
-  (i32.store offset=${kState.arena} 0 (i32.add $to $l)))
+  (i32.store offset=${STATE.arena} 0 (i32.add $to $l)))
 
 (func $put_byte (param $b i32) (local $to i32)
-  (set $to (i32.load offset=${kState.arena} 0))
+  (set $to (i32.load offset=${STATE.arena} 0))
   (if (i32.ge_u $to (sym ARENA_END)) (then (return)))
   (i32.store8 $to $b)
-  (i32.store offset=${kState.arena} 0 (i32.add $to 1)))
+  (i32.store offset=${STATE.arena} 0 (i32.add $to 1)))
 
 ;; a strlist with blanks between
 (func $put_list (param $p i32) (param $l i32) (local $to i32) (local $end i32)
   (if (i32.le_s $l 0) (then (return)))
   (if (i32.eqz (i32.load8_u (i32.sub (i32.add $p $l) 1))) (then (set $l (i32.sub $l 1))))
-  (set $to (i32.load offset=${kState.arena} 0))
+  (set $to (i32.load offset=${STATE.arena} 0))
   (call $put $p $l)
-  (set $end (i32.load offset=${kState.arena} 0))
+  (set $end (i32.load offset=${STATE.arena} 0))
   (block $done
     (loop $byte
       (br_if $done (i32.ge_u $to $end))
@@ -90,10 +90,10 @@ export const kPutFuncs: readonly Func[] = readFuncs(`
 
 ;; base/path without empty parts, . and ..
 (func $put_joined (param $b i32) (param $m i32) (param $p i32) (param $l i32) (local $start i32)
-  (set $start (i32.load offset=${kState.arena} 0))
+  (set $start (i32.load offset=${STATE.arena} 0))
   (call $put_parts $start $b $m)
   (call $put_parts $start $p $l)
-  (if (i32.eq $start (i32.load offset=${kState.arena} 0)) (then (call $put_byte 47))))
+  (if (i32.eq $start (i32.load offset=${STATE.arena} 0)) (then (call $put_byte 47))))
 
 (func $put_parts (param $start i32) (param $p i32) (param $l i32) (local $end i32) (local $q i32) (local $n i32) (local $to i32)
   (set $end (i32.add $p $l))
@@ -109,13 +109,13 @@ export const kPutFuncs: readonly Func[] = readFuncs(`
     (set $n (i32.sub $q $p))
     (if (i32.and (i32.eq $n 2) (i32.eq (i32.load16_u $p) 0x2e2e))
       (then
-        (set $to (i32.load offset=${kState.arena} 0))
+        (set $to (i32.load offset=${STATE.arena} 0))
         (block $up
           (loop $back
             (br_if $up (i32.le_u $to $start))
             (set $to (i32.sub $to 1))
             (br_if $back (i32.ne (i32.load8_u $to) 47))))
-        (i32.store offset=${kState.arena} 0 $to))
+        (i32.store offset=${STATE.arena} 0 $to))
       (else (if (i32.and (i32.ne $n 0) (i32.eqz (i32.and (i32.eq $n 1) (i32.eq (i32.load8_u $p) 46))))
         (then (call $put_byte 47) (call $put $p $n)))))
     (set $p (i32.add $q 1))

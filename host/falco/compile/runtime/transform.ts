@@ -3,7 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
-export const kTransformFuncs: readonly Func[] = readFuncs(`
+export const TRANSFORM_FUNCS: readonly Func[] = readFuncs(`
 ;; the place of the last slash, -1 for none
 (func $last_slash (param $p i32) (param $l i32) (result i32)
   (loop $byte

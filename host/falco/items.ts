@@ -3,19 +3,8 @@
 //
 // `index` is where an item was first defined, `visibility` where it was last changed. A macro sees the macros, and a list the
 // lists, whose index lies before its own visibility; rules see everything. A redefinition keeps the index.
+import { PRIORITIES, type Priority } from "../output/alert.js";
 import type { Context } from "./location.js";
-
-export const PRIORITIES = [
-  "Emergency",
-  "Alert",
-  "Critical",
-  "Error",
-  "Warning",
-  "Notice",
-  "Informational",
-  "Debug",
-] as const;
-export type Priority = (typeof PRIORITIES)[number];
 
 // Any case, and Falco's short form INFO.
 export function parsePriority(text: string): Priority | undefined {

@@ -2,13 +2,15 @@
 // Loads rule files in order and compiles what they hold together: lists and exceptions are put into the text, the text is parsed,
 // macros are put into the tree, the tree is checked. Like Falco, the whole collection is compiled after each file, so that each
 // file's result says what is wrong once it is added.
+
+import type { Priority } from "../output/alert.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";
 import { Collector } from "./collector.js";
 import type { Expr, Place } from "./condition.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
 import { NO_STATICS, type Statics } from "./fields.js";
-import type { Priority, RuleItem } from "./items.js";
+import type { RuleItem } from "./items.js";
 import { LoadError, LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
 import { type Macro, MacroError, resolveMacros } from "./macros.js";

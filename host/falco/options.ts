@@ -4,8 +4,9 @@
 // that Falco does not have is an error.
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
+import { PRIORITIES, type Priority } from "../output/alert.js";
 import type { HttpSettings } from "../output/http.js";
-import { PRIORITIES, type Priority, parsePriority } from "./items.js";
+import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a `rule`. The same key means four things: a new rule, an `append: true` to an earlier one, an `override` of some of its
 // keys, or (with `enabled` alone) a switch.
-import { type Priority, parsePriority, type RuleUpdate } from "./items.js";
+import type { Priority } from "../output/alert.js";
+import { parsePriority, type RuleUpdate } from "./items.js";
 import type { Context } from "./location.js";
 import { readExceptions } from "./read-exception.js";
 import {

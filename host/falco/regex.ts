@@ -205,10 +205,10 @@ function wideCharacter(): Regex {
   };
 }
 
-const CLASSES: Record<string, RegExp> = {
+/** Of POSIX, over ASCII; globs know them too. */
+export const POSIX_CLASSES: Record<string, RegExp> = {
   alnum: /[0-9A-Za-z]/,
   alpha: /[A-Za-z]/,
-  ascii: /[\x00-\x7f]/,
   blank: /[ \t]/,
   cntrl: /[\x00-\x1f\x7f]/,
   digit: /[0-9]/,
@@ -218,6 +218,7 @@ const CLASSES: Record<string, RegExp> = {
   punct: /[!-/:-@[-`{-~]/,
   space: /[\t\n\v\f\r ]/,
   upper: /[A-Z]/,
-  word: /[0-9A-Za-z_]/,
   xdigit: /[0-9A-Fa-f]/,
 };
+
+const CLASSES: Record<string, RegExp> = { ...POSIX_CLASSES, ascii: /[\x00-\x7f]/, word: /[0-9A-Za-z_]/ };

@@ -3,7 +3,7 @@
 //
 // glob is fnmatch(3) with no flags: `*` and `?` match a slash too, `\` escapes. pmatch compares path components: a value matches a
 // path that is a prefix of it by whole components; a component with `*`, `?` or `[` is a glob that stays within its component.
-import { byteSet, type Regex } from "../regex.js";
+import { byteSet, POSIX_CLASSES, type Regex } from "../regex.js";
 
 const ANY: Regex = { kind: "bytes", set: byteSet(() => true) };
 const NOT_SLASH: Regex = { kind: "bytes", set: byteSet((b) => b !== 0x2f) };
@@ -73,7 +73,7 @@ function readBracket(
     isFirst = false;
     const named = /^\[:([a-z]+):\]/.exec(pattern.slice(i, i + 12));
     if (named) {
-      const test = NAMED[named[1]!];
+      const test = POSIX_CLASSES[named[1]!];
       if (!test) return null;
       for (let b = 0; b < 128; b++) if (test.test(String.fromCharCode(b))) add(b);
       i += named[0].length;
@@ -92,21 +92,6 @@ function readBracket(
   const wildSet = (wild as { set: boolean[] }).set;
   return { regex: { kind: "bytes", set: byteSet((b) => set[b] !== isNegated && wildSet[b]!) }, end: i };
 }
-
-const NAMED: Record<string, RegExp> = {
-  alnum: /[0-9A-Za-z]/,
-  alpha: /[A-Za-z]/,
-  blank: /[ \t]/,
-  cntrl: /[\x00-\x1f\x7f]/,
-  digit: /[0-9]/,
-  graph: /[!-~]/,
-  lower: /[a-z]/,
-  print: /[ -~]/,
-  punct: /[!-/:-@[-`{-~]/,
-  space: /[\t\n\v\f\r ]/,
-  upper: /[A-Z]/,
-  xdigit: /[0-9A-Fa-f]/,
-};
 
 function caseOf(b: number): number[] {
   const c = String.fromCharCode(b);

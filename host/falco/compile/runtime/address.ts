@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes texts of addresses of sockets. A part of the run-time (../runtime.ts).
 
-import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
@@ -63,18 +62,9 @@ export const ADDRESS_FUNCS: readonly Func[] = readFuncs(`
   (call $put_unsigned (i64.extend_i32_u $family) (i64.const 10)))
 
 ;; an abstract name begins with a NUL, which is written @
-(func $put_unix (param $p i32) (param $l i32) (local $to i32) (local $end i32)
+(func $put_unix (param $p i32) (param $l i32)
   (if (i32.eqz $l) (then (return)))
   (if (i32.and (i32.eqz (i32.load8_u $p)) (i32.gt_u $l 1))
-    (then
-      (set $to (i32.load offset=${STATE.arena} 0))
-      (call $put $p $l)
-      (set $end (i32.load offset=${STATE.arena} 0))
-      (block $done
-        (loop $byte
-          (br_if $done (i32.ge_u $to $end))
-          (if (i32.eqz (i32.load8_u $to)) (then (i32.store8 $to 64)))
-          (set $to (i32.add $to 1))
-          (br $byte))))
+    (then (call $put_for_nul $p $l 64))
     (else (call $put $p (i32.sub (call $entry_end $p (i32.add $p $l)) $p)))))
 `);

@@ -24,18 +24,22 @@ export const PUT_FUNCS: readonly Func[] = readFuncs(`
   (i32.store offset=${STATE.arena} 0 (i32.add $to 1)))
 
 ;; a strlist with blanks between
-(func $put_list (param $p i32) (param $l i32) (local $to i32) (local $end i32)
+(func $put_list (param $p i32) (param $l i32)
   (if (i32.le_s $l 0) (then (return)))
   (if (i32.eqz (i32.load8_u (i32.sub (i32.add $p $l) 1))) (then (set $l (i32.sub $l 1))))
+  (call $put_for_nul $p $l 32))
+
+;; with $byte in each NUL's place
+(func $put_for_nul (param $p i32) (param $l i32) (param $byte i32) (local $to i32) (local $end i32)
   (set $to (i32.load offset=${STATE.arena} 0))
   (call $put $p $l)
   (set $end (i32.load offset=${STATE.arena} 0))
   (block $done
-    (loop $byte
+    (loop $next
       (br_if $done (i32.ge_u $to $end))
-      (if (i32.eqz (i32.load8_u $to)) (then (i32.store8 $to 32)))
+      (if (i32.eqz (i32.load8_u $to)) (then (i32.store8 $to $byte)))
       (set $to (i32.add $to 1))
-      (br $byte))))
+      (br $next))))
 
 (func $put_decimal (param $v i64) (local $digits i32) (local $w i64)
   (if (i64.lt_s $v (i64.const 0)) (then (call $put_byte 45) (set $v (i64.sub (i64.const 0) $v))))

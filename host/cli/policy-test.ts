@@ -26,11 +26,11 @@ export async function testPolicies(path: string, asJson: boolean): Promise<numbe
   const failed = reports.flatMap((one) => one.outcomes).filter((outcome) => outcome.differences.length > 0).length;
   const missing = reports.flatMap((one) => one.missing).length;
   if (asJson) printJson({ failed, missing, policies: reports });
-  else print(lines(reports, failed));
+  else print(lines(reports, failed, missing));
   return failed + missing > 0 ? 1 : 0;
 }
 
-function lines(reports: readonly Tested[], failed: number): string[] {
+function lines(reports: readonly Tested[], failed: number, missing: number): string[] {
   const passed = reports.flatMap((one) => one.outcomes).length - failed;
   return [
     ...reports.flatMap(({ folder, outcomes, missing }) => [
@@ -42,6 +42,6 @@ function lines(reports: readonly Tested[], failed: number): string[] {
       ]),
       ...missing.map((sentence) => `  FAIL ${sentence}`),
     ]),
-    `${passed} passed, ${failed} failed`,
+    `${passed} passed, ${failed} failed${missing > 0 ? `, ${missing} missing` : ""}`,
   ];
 }

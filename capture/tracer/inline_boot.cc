@@ -131,6 +131,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   image.active = true;
   if (slot != nullptr) {
     slot->attached = true;
+    slot->attacher = task.process;
     slot->owner = task.tid;
     mine.slot = slot;
     drain_.add(*slot);
@@ -215,6 +216,7 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   } else if (slot != nullptr) {
     drop_slot(task);
     slot->attached = true;
+    slot->attacher = task.process;
     slot->owner = task.tid;
     mine.slot = slot;
     drain_.add(*slot);

@@ -35,6 +35,8 @@ struct RingSlot {
   bool has_others = false;  // its image has more rings
   bool asked = false;       // it was made to look full, to see whose the next call is
   uint64_t asked_at = 0;    // its position when that was last considered
+  Tid attacher;             // the process that attached it
+  bool trespassed = false;  // another one has, too
 
   uint64_t gs_base() const { return address - VEDETTE_AGENT_BASE; }
   bool is_free() const { return owner == Tid(); }

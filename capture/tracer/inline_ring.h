@@ -51,6 +51,7 @@ class Ring {
   size_t bytes() const { return segment_.bytes(); }
   size_t data_bytes() const { return data_bytes_; }
   bool is_shared() const { return segment_.attached() > 1; }
+  pid_t last_user() const { return segment_.last_user(); }
   // For another thread: empty, nothing in flight.
   void reset();
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inline_spot_check.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace vedette {
@@ -14,9 +16,22 @@ bool is_worth_it(RingSlot& slot) {
 
 }  // namespace
 
+std::optional<Tid> trespasser_of(const RingSlot& slot) {
+  // What has been published shows that the boot which attaches it is over; until then its last user is a former one.
+  if (!slot.attached || slot.is_free() || slot.ring->published() == 0) return std::nullopt;
+  const pid_t last = slot.ring->last_user();
+  if (last == slot.attacher.get() || last == ::getpid()) return std::nullopt;
+  return Tid(last == 0 ? -1 : last);
+}
+
 void InlineSpotCheck::look(std::span<RingSlot* const> slots, uint64_t now_ns) {
   if (now_ns < next_look_ns_) return;
   next_look_ns_ = now_ns + kAskEveryNs;
+  for (RingSlot* const slot : slots) {
+    if (slot->trespassed || !trespasser_of(*slot)) continue;
+    slot->trespassed = true;
+    slot->ring->starve();  // its thread's next call is told of it
+  }
   size_t asked = 0;
   for (size_t i = 0; i < slots.size() && asked < kAskedMax; ++i) {
     RingSlot& slot = *slots[next_slot_++ % slots.size()];

@@ -3,15 +3,23 @@
 // without any call. So now and then a ring that is busy is made to look full: the next call that finds it so traps, and the
 // kernel says whose it is and what its GS base is (inline_tier.cc, takes_another). A few rings a second: a trap costs what a
 // thousand inline calls do.
+//
+// And which process? The filter lets nobody attach another's ring but who knows a number of ours that is never in the program's
+// memory, only in registers at an exec. The kernel keeps the last process that attached a segment, so a ring can be asked.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "capture/tracer/inline_image.h"
 
 namespace vedette {
+
+// A process that has attached this ring, and is none of those that may; Tid(-1): one that we cannot see. A ring is not copied by
+// a fork, and the one that attached it is the one that lets go of it.
+std::optional<Tid> trespasser_of(const RingSlot& slot);
 
 class InlineSpotCheck {
  public:

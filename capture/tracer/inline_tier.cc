@@ -22,6 +22,7 @@ constexpr size_t kSpareRingsMax = 64;
 constexpr uint32_t kTicksUs[] = {600, 1200, 2500, 4000, 7000, 10'000};  // but for the fastest
 constexpr uint64_t kOutgrownUs = 5000;  // a ring that is half full sooner is too small
 constexpr size_t kToldSitesMax = 32;
+const Intrusion kTookAnother = {"a thread has recorded in the ring of another", "a thread took the GS base of another"};
 
 bool installs_filter(const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
@@ -174,7 +175,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
   mine.boot = InlineTask::Boot::None;  // it has come through
-  if (takes_another(task)) expose(task);
+  expose_intruders(task);
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
@@ -204,11 +205,20 @@ bool InlineTier::takes_another(const Task& task) const {
   return gs_base && (own == nullptr || *gs_base != own->gs_base()) && image->has_slot_at(*gs_base);
 }
 
+void InlineTier::expose_intruders(Task& task) {
+  if (takes_another(task)) return expose(task, kTookAnother);
+  const RingSlot* const slot = inline_part(task).slot;
+  if (slot == nullptr || !slot->trespassed) return;
+  const std::optional<Tid> trespasser = trespasser_of(*slot);
+  const std::string who = trespasser ? "process " + std::to_string(trespasser->get()) : "another process";
+  expose(task, {who + " has attached the ring of this one", "another process has attached its ring"});
+}
+
 // Nothing that this program has recorded since the last check is sure to be its thread's.
-void InlineTier::expose(Task& task) {
+void InlineTier::expose(Task& task, const Intrusion& how) {
   if (InlineImage* image = image_of(*task.space); image == nullptr || !image->active) return;
-  context_->notice(task.tid, Notice::TAMPER, "", "a thread has recorded in the ring of another");
-  give_up_image(task, "a thread took the GS base of another");
+  context_->notice(task.tid, Notice::TAMPER, "", how.told);
+  give_up_image(task, how.why);
 }
 
 bool InlineTier::refuse(Task& task, uint32_t nr) {
@@ -225,7 +235,7 @@ bool InlineTier::refuse(Task& task, uint32_t nr) {
 void InlineTier::on_returned(Task& task) {
   InlineTask& mine = inline_part(task);
   const uint64_t stood_at = std::exchange(mine.stands_at, InlineTask::kMoves);
-  if (stood_at != InlineTask::kMoves && mine.slot != nullptr && mine.slot->ring->published() != stood_at) expose(task);
+  if (stood_at != InlineTask::kMoves && mine.slot != nullptr && mine.slot->ring->published() != stood_at) expose(task, kTookAnother);
   if (mine.borrowed && mine.slot->owner == mine.lender) lend(task, task.tid);
   grant(task);
 }
@@ -293,7 +303,8 @@ bool InlineTier::on_signal(Task& task, int signal) {
 
 void InlineTier::on_exiting(Task& task) {
   if (!task.data) return;
-  if (takes_another(task)) expose(task);
+  if (RingSlot* const slot = inline_part(task).slot; slot != nullptr && trespasser_of(*slot)) slot->trespassed = true;
+  expose_intruders(task);
   rescue_.conclude(task);
   if (inline_part(task).borrowed) return_lent(task);
 }

@@ -27,6 +27,12 @@
 
 namespace vedette {
 
+// Somebody's way into the books of another: what is told of it, and why the program is traced from then on.
+struct Intrusion {
+  std::string told;
+  std::string_view why;
+};
+
 class InlineTier final : public Hooks, private RingHome {
  public:
   // `cache_folder`: where decisions about sites are kept for the next run; empty: nowhere.
@@ -72,7 +78,8 @@ class InlineTier final : public Hooks, private RingHome {
 
   bool refuse(Task& task, uint32_t nr);
   bool takes_another(const Task& task) const;
-  void expose(Task& task);
+  void expose_intruders(Task& task);
+  void expose(Task& task, const Intrusion& how);
   void tell_unpatched(Tid tid);
   void tell_cache(Tid tid);
   void drop_slot(Task& task);

@@ -68,4 +68,9 @@ unsigned Segment::attached() const {
   return static_cast<unsigned>(facts.shm_nattch);
 }
 
+pid_t Segment::last_user() const {
+  shmid_ds facts;
+  return ::shmctl(id_, IPC_STAT, &facts) == 0 ? facts.shm_lpid : 0;
+}
+
 }  // namespace vedette

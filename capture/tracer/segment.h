@@ -2,6 +2,8 @@
 // A System V segment, attached here and in watched processes: memory of ours in theirs that needs no descriptor and no path.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -27,6 +29,8 @@ class Segment {
   bool give_back(size_t offset, size_t bytes);
   // Processes that have it attached, this one too.
   unsigned attached() const;
+  // The process that has attached it last, or let go of it. 0: one that we cannot see.
+  pid_t last_user() const;
 
  private:
   void swap(Segment& other);

@@ -2,13 +2,19 @@
 //
 // Programs that would have others blamed for what they do: that reach for another process's ring, or record in another thread's.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
-import { scratch } from "./programs.js";
-import { type Event, trace } from "./traces.js";
+import { environment, run, says, scratch, VEDETTE } from "./programs.js";
+import { type Event, keptFolder, readEvents, trace } from "./traces.js";
 
 const test = suite("inline intruder");
+/** Rings are asked once a second. */
+const LOOKS_MS = 2_500;
 
 const intrude = (mode: string) =>
   trace(`intruder-${mode}`, [buildFixture("inline_intruder"), mode], { cwd: scratch(), deceives: true });
@@ -48,6 +54,39 @@ for (const mode of ["gs_kept", "gs_back"]) {
     assert.ok(later.every((event) => event["vedette.tier"] === "trace"));
   });
 }
+
+// As one would who has learned what attaches segments at an exec; here it is a process that nobody watches.
+test("a process that attaches another's ring is told of, and that other is traced from then on", async () => {
+  const path = join(keptFolder(), "intruder-attaches.jsonl");
+  const [command, ...args] = [
+    ...VEDETTE,
+    "trace",
+    "--json",
+    "-o",
+    path,
+    "--",
+    buildFixture("inline_intruder"),
+    "waits",
+  ];
+  const host = spawn(command!, args, { cwd: scratch(), env: environment(), stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    const ring = /ring (\d+)/.exec(await says(host, "\n"))![1]!;
+    const reads = ["perl", "-e", 'shmread($ARGV[0], my $bytes, 0, 8) or die "$!"; print $$', ring];
+    const { stdout: intruder, status } = await run(reads);
+    assert.is(status, 0);
+    await setTimeout(LOOKS_MS);
+    host.stdin!.end();
+    await once(host, "exit");
+    const events = readEvents(path);
+    assert.equal(notices(events, "TAMPER"), [`process ${intruder} has attached the ring of this one`]);
+    assert.equal(notices(events, "TIER_DEGRADED"), ["another process has attached its ring"]);
+    const later = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9200);
+    assert.is(later.length, 100);
+    assert.ok(later.every((event) => event["vedette.tier"] === "trace"));
+  } finally {
+    host.kill("SIGKILL");
+  }
+});
 
 const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
 

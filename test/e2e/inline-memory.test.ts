@@ -3,15 +3,15 @@
 // The memory of rings, by the kernel's word (/proc/sysvipc/shm): what threads that were busy keep while they rest, and that no record
 // is lost by its going and coming.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { type ChildProcess, spawn } from "node:child_process";
-import { on, once } from "node:events";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
-import { agentOf, environment, ROOT, VEDETTE } from "./programs.js";
+import { agentOf, environment, ROOT, says, VEDETTE } from "./programs.js";
 import { keptFolder, ringsOf, type Summary } from "./traces.js";
 
 const test = suite("inline memory");
@@ -51,15 +51,5 @@ test("threads that were busy rest with at most 64 KiB of ring each, and lose not
     host.kill("SIGKILL");
   }
 });
-
-// Everything it has said until then.
-async function says(program: ChildProcess, word: string): Promise<string> {
-  let text = "";
-  for await (const [chunk] of on(program.stdout!, "data")) {
-    text += String(chunk);
-    if (text.includes(word)) return text;
-  }
-  throw new Error(`it ended without "${word}": ${text}`);
-}
 
 test.run();

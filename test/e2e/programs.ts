@@ -3,7 +3,8 @@
 // Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time limit that ends its
 // whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
 // watches it.
-import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { on } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -132,6 +133,16 @@ export function selected<T extends { name: string }>(rows: T[]): T[] {
   const names = (process.env.VEDETTE_TEST ?? "").split(",").filter((name) => name !== "");
   const chosen = rows.filter((row) => names.some((name) => row.name.includes(name)));
   return chosen.length > 0 ? chosen : rows;
+}
+
+// Everything that a program has said until it says this word.
+export async function says(program: ChildProcess, word: string): Promise<string> {
+  let text = "";
+  for await (const [chunk] of on(program.stdout!, "data")) {
+    text += String(chunk);
+    if (text.includes(word)) return text;
+  }
+  throw new Error(`it ended without "${word}": ${text}`);
 }
 
 // The agent that a `vedette` has started, once that has launched its workload.

@@ -221,7 +221,8 @@ function install(module: string): void {
 /** A tenant whose rules are not held back. */
 function tenantsFile(): string {
   const path = join(scratch, "tenants.yaml");
-  writeFileSync(path, "tenants: {web: {limits: {alert_burst: 10000000, alerts_per_minute: 10000000}}}\n");
+  const unbounded = ["alert_burst", "alerts_per_minute", "total_alert_burst", "total_alerts_per_minute"];
+  writeFileSync(path, `tenants: {web: {limits: {${unbounded.map((limit) => `${limit}: 10000000`).join(", ")}}}}\n`);
   return path;
 }
 

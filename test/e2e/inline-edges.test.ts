@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
 import { run, scratch } from "./programs.js";
-import { type Event, summary, trace } from "./traces.js";
+import { notices, ofType, summary, trace } from "./traces.js";
 
 const test = suite("inline edges");
 
@@ -50,7 +50,7 @@ test("a guarded number that goes through a gate is traced all the same", async (
   assert.is(ended.status, 0);
   const gates = ended.stdout.trim().split("\n").length;
   assert.ok(gates >= 13, `${gates} gates`);
-  assert.is(of(events, "socket").filter((event) => event["vedette.tier"] === "trace").length, gates);
+  assert.is(ofType(events, "socket").filter((event) => event["vedette.tier"] === "trace").length, gates);
   assert.is(notices(events, "TAMPER").filter((text) => /gate/.test(text)).length, gates);
 });
 
@@ -61,7 +61,7 @@ test("a program that scribbles over its ring misleads nobody but about itself, a
   });
   assert.is(ended.stdout, "alive\n");
   assert.ok(notices(events, "TAMPER").length > 0);
-  assert.is(of(events, "procexit").length, 1);
+  assert.is(ofType(events, "procexit").length, 1);
 });
 
 test("a write that is kept off the record is told of by the kernel's count", async () => {
@@ -70,8 +70,11 @@ test("a write that is kept off the record is told of by the kernel's count", asy
     deceives: true,
   });
   assert.is(ended.stdout, "skipped 14\n");
-  assert.is(of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("not on record")).length, 0);
-  const told = of(events, "vedette.notice").filter((event) => event["evt.arg.kind"] === "MISMATCH");
+  assert.is(
+    ofType(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("not on record")).length,
+    0,
+  );
+  const told = ofType(events, "vedette.notice").filter((event) => event["evt.arg.kind"] === "MISMATCH");
   assert.is(told.length, 1, notices(events, "MISMATCH").join("\n"));
   assert.is(Number(told[0]!["evt.arg.value"]), 14);
 });
@@ -82,13 +85,13 @@ test("a record of a write that never was is told of by the kernel's count", asyn
     deceives: true,
   });
   assert.is(ended.stdout, "forged\n");
-  assert.is(of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("twice")).length, 9);
+  assert.is(ofType(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("twice")).length, 9);
   assert.is(notices(events, "MISMATCH").length, 1);
 });
 
 test("children of fork and vfork, in whosever ring they record, are themselves", async () => {
   const { events } = await trace("edges-family", [buildFixture("inline_edges"), "family"], { cwd: scratch() });
-  const marked = of(events, "write").flatMap((event) => {
+  const marked = ofType(events, "write").flatMap((event) => {
     const mark = /^me (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1];
     return mark === undefined ? [] : [{ mark, pid: String(event["proc.pid"]) }];
   });
@@ -98,8 +101,8 @@ test("children of fork and vfork, in whosever ring they record, are themselves",
 
 test("a site of the program's own is patched, its registers come back", async () => {
   const { events } = await trace("edges-registers", [buildFixture("inline_edges"), "registers"], { cwd: scratch() });
-  const inline = of(events, "lseek").filter((event) => event["vedette.tier"] === "inline").length;
-  assert.is(of(events, "lseek").length, 100);
+  const inline = ofType(events, "lseek").filter((event) => event["vedette.tier"] === "inline").length;
+  assert.is(ofType(events, "lseek").length, 100);
   assert.ok(inline >= 98, `${inline} inline`);
 });
 
@@ -119,19 +122,13 @@ test("an interrupted call is one event: what the program saw of it", async () =>
     cwd: scratch(),
   });
   const root = events[0]!["proc.pid"];
-  const reads = of(events, "read").filter((event) => event["proc.pid"] === root && String(event["fd.type"]) === "pipe");
+  const reads = ofType(events, "read").filter(
+    (event) => event["proc.pid"] === root && String(event["fd.type"]) === "pipe",
+  );
   const count = (result: string) => reads.filter((event) => String(event["evt.rawres"]) === result).length;
   assert.is(count("1"), 8 + 5 + 3, "bytes");
   assert.is(count("-4"), 5 + 5, "EINTR, also where the handler jumped away");
   assert.is(reads.length, 8 + 5 + 5 + 3 + 5);
 });
-
-const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
-
-function notices(events: Event[], kind: string): string[] {
-  return of(events, "vedette.notice")
-    .filter((event) => event["evt.arg.kind"] === kind)
-    .map((event) => String(event["evt.arg.text"]));
-}
 
 test.run();

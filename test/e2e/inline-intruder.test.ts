@@ -10,7 +10,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
 import { environment, run, says, scratch, VEDETTE } from "./programs.js";
-import { type Event, keptFolder, readEvents, trace } from "./traces.js";
+import { keptFolder, notices, ofType, readEvents, trace } from "./traces.js";
 
 const test = suite("inline intruder");
 /** Rings are asked once a second. */
@@ -39,7 +39,7 @@ test("no call that a boot makes for itself attaches another's ring, or takes the
   const lines = Object.entries(expected).map(([what, answer]) => `${what}: ${answer}\n`);
   assert.is(ended.stdout, `${lines.join("")}status 0\n`);
   assert.is(notices(events, "TAMPER").filter((text) => /memory was refused/.test(text)).length, 7);
-  assert.is(of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9001).length, 100);
+  assert.is(ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9001).length, 100);
 });
 
 for (const mode of ["gs_kept", "gs_back"]) {
@@ -49,7 +49,7 @@ for (const mode of ["gs_kept", "gs_back"]) {
     assert.equal(notices(events, "TAMPER"), ["a thread has recorded in the ring of another"]);
     assert.equal(notices(events, "TIER_DEGRADED"), ["a thread took the GS base of another"]);
     const told = events.findIndex((event) => event["evt.arg.kind"] === "TIER_DEGRADED");
-    const later = of(events.slice(told), "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9200);
+    const later = ofType(events.slice(told), "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9200);
     assert.is(later.length, 100);
     assert.ok(later.every((event) => event["vedette.tier"] === "trace"));
   });
@@ -80,20 +80,12 @@ test("a process that attaches another's ring is told of, and that other is trace
     const events = readEvents(path);
     assert.equal(notices(events, "TAMPER"), [`process ${intruder} has attached the ring of this one`]);
     assert.equal(notices(events, "TIER_DEGRADED"), ["another process has attached its ring"]);
-    const later = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9200);
+    const later = ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9200);
     assert.is(later.length, 100);
     assert.ok(later.every((event) => event["vedette.tier"] === "trace"));
   } finally {
     host.kill("SIGKILL");
   }
 });
-
-const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
-
-function notices(events: Event[], kind: string): string[] {
-  return of(events, "vedette.notice")
-    .filter((event) => event["evt.arg.kind"] === kind)
-    .map((event) => String(event["evt.arg.text"]));
-}
 
 test.run();

@@ -12,7 +12,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
 import { agentOf, hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
-import { type Event, keptFolder, readEvents, summary, trace } from "./traces.js";
+import { type Event, keptFolder, notices, ofType, readEvents, summary, trace } from "./traces.js";
 
 const test = suite("inline scenarios");
 const AGENT = join(ROOT, "build/vedette-capture");
@@ -43,7 +43,7 @@ const SAME: Scenario[] = [
         [9002, "trace"],
         [9003, "inline"],
       ] as const) {
-        const made = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
+        const made = ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
         assert.is(made.length, 50, `lseek ${fd}`);
         assert.ok(made.filter((event) => event["vedette.tier"] === tier).length >= 48, `${fd} ${tier}`);
       }
@@ -54,19 +54,19 @@ const SAME: Scenario[] = [
     ...places("mixed"),
     holds: (events) => {
       const made = (type: string, tier: string) =>
-        of(events, type).filter((event) => event["vedette.tier"] === tier).length;
+        ofType(events, type).filter((event) => event["vedette.tier"] === tier).length;
       assert.is(made("connect", "trace"), 800);
       assert.is(made("connect", "inline"), 0);
-      assert.is(of(events, "accept").length, 800);
-      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "mixed").length, 800);
-      assert.is(of(events, "openat").filter((event) => event["evt.arg.name"] === "/dev/zero").length, 800);
+      assert.is(ofType(events, "accept").length, 800);
+      assert.is(ofType(events, "write").filter((event) => event["evt.arg.data"] === "mixed").length, 800);
+      assert.is(ofType(events, "openat").filter((event) => event["evt.arg.name"] === "/dev/zero").length, 800);
       assert.ok(made("read", "inline") > 700, `${made("read", "inline")} reads inline`);
     },
   },
   {
     ...places("written_code"),
     holds: (events) => {
-      const made = of(events, "lseek").filter((event) => Number(event["evt.arg.offset"]) % 2 === 1);
+      const made = ofType(events, "lseek").filter((event) => Number(event["evt.arg.offset"]) % 2 === 1);
       assert.is(made.length, 2 * 10 * 5 + 4, "from the code, and warming up");
       assert.ok(made.filter((event) => event["vedette.tier"] === "trace").length >= 100);
     },
@@ -75,19 +75,20 @@ const SAME: Scenario[] = [
     name: "libraries",
     argv: () => [buildFixture("inline_places"), "libraries", siteLibrary("lseek", 8), siteLibrary("dup", 32)],
     holds: (events) => {
-      const made = (type: string) => of(events, type).filter((event) => String(event["evt.rawres"]) === "-9").length;
+      const made = (type: string) =>
+        ofType(events, type).filter((event) => String(event["evt.rawres"]) === "-9").length;
       assert.is(made("lseek"), 100);
       assert.is(made("dup"), 100);
     },
   },
   {
     ...places("exec_in_crowd"),
-    holds: (events) => assert.is(of(events, "execve").filter((event) => event["proc.name"] === "true").length, 10),
+    holds: (events) => assert.is(ofType(events, "execve").filter((event) => event["proc.name"] === "true").length, 10),
   },
   {
     ...places("crowd"),
     holds: (events) => {
-      const marks = of(events, "write").flatMap((event) => {
+      const marks = ofType(events, "write").flatMap((event) => {
         const mark = /^me (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1];
         return mark === undefined ? [] : [{ mark, tid: String(event["thread.tid"]) }];
       });
@@ -98,30 +99,30 @@ const SAME: Scenario[] = [
   {
     ...places("lost_buffers"),
     holds: (events) => {
-      assert.is(of(events, "write").filter((event) => Number(event["evt.arg.size"]) === 100).length, 3000);
-      assert.is(of(events, "read").filter((event) => event["fd.name"] === "/dev/zero").length, 3000);
+      assert.is(ofType(events, "write").filter((event) => Number(event["evt.arg.size"]) === 100).length, 3000);
+      assert.is(ofType(events, "read").filter((event) => event["fd.name"] === "/dev/zero").length, 3000);
       assert.equal(notices(events, "TIER_DEGRADED"), []);
     },
   },
   {
     ...places("no_tsc"),
     holds: (events) => {
-      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "untimed").length, 20);
-      assert.is(of(events, "lseek").length, 28);
+      assert.is(ofType(events, "write").filter((event) => event["evt.arg.data"] === "untimed").length, 20);
+      assert.is(ofType(events, "lseek").length, 28);
       assert.match(notices(events, "TIER_DEGRADED").join(), /time stamp counter/);
     },
   },
   {
     ...places("zero_gs"),
     holds: (events) =>
-      assert.is(of(events, "write").filter((event) => event["evt.arg.data"] === "nobody's").length, 50),
+      assert.is(ofType(events, "write").filter((event) => event["evt.arg.data"] === "nobody's").length, 50),
   },
   signals("restarts"),
   signals("stops"),
   {
     ...signals("jumps", "1000"),
     holds: (events) => {
-      const marks = of(events, "write").flatMap(
+      const marks = ofType(events, "write").flatMap(
         (event) => /^jump (\d+);/.exec(String(event["evt.arg.data"] ?? ""))?.[1] ?? [],
       );
       assert.equal(
@@ -134,9 +135,9 @@ const SAME: Scenario[] = [
   {
     ...signals("small_stack", "500"),
     holds: (events) => {
-      const handled = of(events, "write").filter((event) => event["evt.arg.data"] === "on its own stack").length;
+      const handled = ofType(events, "write").filter((event) => event["evt.arg.data"] === "on its own stack").length;
       assert.ok(handled >= 500 && handled < 600, `${handled} handlers`);
-      assert.not(of(events, "lseek").some((event) => String(event["evt.rawres"]) !== "-9"));
+      assert.not(ofType(events, "lseek").some((event) => String(event["evt.rawres"]) !== "-9"));
     },
   },
   signals("unwinding", "500"),
@@ -144,7 +145,7 @@ const SAME: Scenario[] = [
     name: "go_small_stacks",
     argv: () => [buildFixture("go_small_stacks")],
     holds: (events) => {
-      const marks = of(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("goroutine "));
+      const marks = ofType(events, "write").filter((event) => String(event["evt.arg.data"]).startsWith("goroutine "));
       assert.is(marks.length, 30_000);
       assert.is(new Set(marks.map((event) => event["evt.arg.data"])).size, 10_000);
     },
@@ -180,7 +181,7 @@ for (const compiler of ["gcc", "musl-gcc"]) {
     });
     const { run: ended, events } = await trace(`scenario-cancelled-${compiler}`, [program], { cwd: scratch() });
     assert.is(ended.stdout, "cancelled\n".repeat(10));
-    const read = of(events, "read").filter((event) => event["fd.type"] === "pipe" && event["evt.rawres"] === 1);
+    const read = ofType(events, "read").filter((event) => event["fd.type"] === "pipe" && event["evt.rawres"] === 1);
     assert.is(read.length, 50);
   });
 }
@@ -225,7 +226,7 @@ for (const { name, build } of SQUATTERS) {
     assert.is(bare.status, 7, bare.stderr);
     assert.is(ended.status, 7, ended.stderr);
     for (const fd of [9000, 9001]) {
-      const made = of(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
+      const made = ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd);
       const places = made.map((event) => Number(event["evt.arg.offset"]));
       assert.equal(
         places,
@@ -233,8 +234,8 @@ for (const { name, build } of SQUATTERS) {
         `${fd}`,
       );
     }
-    assert.is(of(events, "socket").length, 1);
-    assert.is(of(events, "mkdir").filter((event) => event["evt.rawres"] === 0).length, 1);
+    assert.is(ofType(events, "socket").length, 1);
+    assert.is(ofType(events, "mkdir").filter((event) => event["evt.rawres"] === 0).length, 1);
     assert.match(notices(events, "TIER_DEGRADED").join(), /lies where the agent's page goes/);
     assert.equal(notices(events, "TAMPER"), []);
   });
@@ -247,7 +248,7 @@ test("a program whose code leaves no room behind it begins as after any exec, an
   });
   const { run: ended, events } = await trace("scenario-full_page", [program], { cwd: scratch() });
   assert.is(ended.status, 7, ended.stderr);
-  const made = of(events, "lseek");
+  const made = ofType(events, "lseek");
   assert.is(made.length, 50);
   assert.ok(made.filter((event) => event["vedette.tier"] === "inline").length >= 48);
 });
@@ -255,13 +256,13 @@ test("a program whose code leaves no room behind it begins as after any exec, an
 test("own memory: /proc/self/mem cannot change the agent's page, ptrace is refused and told of", async () => {
   const { run: ended, events } = await trace("scenario-own_memory", [buildFixture("inline_places"), "own_memory"]);
   assert.is(ended.stdout, "mem -1\ntraceme -1\nattach -1\n");
-  const opened = of(events, "openat").filter((event) =>
+  const opened = ofType(events, "openat").filter((event) =>
     /^\/proc\/(self|\d+)\/mem$/.test(String(event["evt.arg.name"])),
   );
   assert.is(opened.length, 1);
   assert.match(String(opened[0]!["evt.arg.flags"]), "O_RDWR");
-  assert.is(of(events, "pwrite").filter((event) => String(event["evt.rawres"]) === "-5").length, 1);
-  assert.is(of(events, "lseek").length, 16);
+  assert.is(ofType(events, "pwrite").filter((event) => String(event["evt.rawres"]) === "-5").length, 1);
+  assert.is(ofType(events, "lseek").length, 16);
   assert.is(events.filter((event) => event["evt.arg.kind"] === "TRACER_WANTED").length, 2);
 });
 
@@ -280,13 +281,13 @@ test("1,000 short programs: the tree of execs is complete", async () => {
   });
   assert.is(ended.status, 0);
   const bash = events.find((event) => String(event["proc.cmdline"]).includes("/bin/true $i"))!["proc.pid"];
-  const execs = of(events, "execve").filter((event) => event["proc.name"] === "true" && event["evt.rawres"] === 0);
+  const execs = ofType(events, "execve").filter((event) => event["proc.name"] === "true" && event["evt.rawres"] === 0);
   assert.equal(
     execs.map((event) => Number(String(event["proc.cmdline"]).split(" ")[1])),
     Array.from({ length: 1000 }, (_, index) => index),
   );
   assert.ok(execs.every((event) => event["proc.ppid"] === bash));
-  const exits = of(events, "procexit").filter((event) => event["proc.name"] === "true");
+  const exits = ofType(events, "procexit").filter((event) => event["proc.name"] === "true");
   assert.equal(exits.map((event) => event["proc.pid"]).sort(), execs.map((event) => event["proc.pid"]).sort());
 });
 
@@ -311,7 +312,11 @@ test("a reader that is frozen: the program waits, and nothing is lost", async ()
   assert.is(ended.status, 0, ended.stderr);
   const events = readEvents(out);
   for (const type of ["pwrite", "pread", "sendto"])
-    assert.is(of(events, type).filter((event) => Number(event["evt.arg.size"]) === 100).length, threads * rounds, type);
+    assert.is(
+      ofType(events, type).filter((event) => Number(event["evt.arg.size"]) === 100).length,
+      threads * rounds,
+      type,
+    );
 });
 
 // ------------------------------------------------------------------ little memory, few descriptors, no /dev/shm
@@ -354,13 +359,5 @@ test("a cgroup of 64 MiB, without /dev/shm: the agent and a program with threads
   assert.is(ended.status, 0);
   assert.match(kills, /oom_kill 0/);
 });
-
-const of = (events: Event[], type: string): Event[] => events.filter((event) => event["evt.type"] === type);
-
-function notices(events: Event[], kind: string): string[] {
-  return of(events, "vedette.notice")
-    .filter((event) => event["evt.arg.kind"] === kind)
-    .map((event) => String(event["evt.arg.text"]));
-}
 
 test.run();

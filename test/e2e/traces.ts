@@ -60,6 +60,15 @@ export function readEvents(path: string): Event[] {
     .map((line) => JSON.parse(line.replace(/:(-?\d{16,})(?=[,}])/g, ':"$1"')) as Event);
 }
 
+export const ofType = (events: readonly Event[], type: string): Event[] =>
+  events.filter((event) => event["evt.type"] === type);
+
+/** What notices of a kind say, in order. */
+export const notices = (events: readonly Event[], kind: string): string[] =>
+  ofType(events, "vedette.notice")
+    .filter((event) => event["evt.arg.kind"] === kind)
+    .map((event) => String(event["evt.arg.text"]));
+
 export function isOwn(event: Event): boolean {
   return String(event["evt.type"]).startsWith("vedette.");
 }

@@ -5,23 +5,14 @@
 // A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a workload crashes again and
 // again, is stopped, loses its agent; a stranger poses as an agent, a shell comes in by ECS Exec.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { makeRootfs, missingFor, type Rootfs } from "../lab/rootfs.js";
-import {
-  agentWords,
-  alertsOf,
-  fillVolume,
-  isListening,
-  metric,
-  SIDECAR,
-  startSidecar,
-  volume,
-} from "../lab/sidecar.js";
-import { type Container, missingForTasks, Task, until, within } from "../lab/task.js";
+import { missingFor, type Rootfs } from "../lab/rootfs.js";
+import { agentWords, alertsOf, isListening, metric, openTask, startSidecar, volume } from "../lab/sidecar.js";
+import { type Container, missingForTasks, type Task, until, within } from "../lab/task.js";
 
 const missing = missingForTasks() ?? missingFor("musl");
 const RUN_MS_MAX = 40_000;
@@ -31,12 +22,7 @@ let task: Task;
 let root: Rootfs;
 
 async function open(): Promise<void> {
-  task = new Task([SIDECAR, APP]);
-  await task.open();
-  fillVolume(task);
-  const folder = join(task.folder, "musl");
-  mkdirSync(folder);
-  root = makeRootfs("musl", folder);
+  ({ task, root } = await openTask(APP, "musl"));
 }
 
 function app(words: readonly string[], script: string, more: object = {}): Container {

@@ -10,9 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
-import { makeRootfs, missingFor, type Rootfs } from "../lab/rootfs.js";
-import { agentWords, alertsOf, fillVolume, isListening, SIDECAR, startSidecar, volume } from "../lab/sidecar.js";
-import { type Container, type Ended, missingForTasks, Task, until, within } from "../lab/task.js";
+import { missingFor, type Rootfs } from "../lab/rootfs.js";
+import { agentWords, alertsOf, isListening, openTask, startSidecar, volume } from "../lab/sidecar.js";
+import { type Container, type Ended, missingForTasks, type Task, until, within } from "../lab/task.js";
 import { buildFixture } from "./fixtures.js";
 import { ALLOWED, DENIED, type Row } from "./prevention.js";
 
@@ -57,13 +57,8 @@ let task: Task;
 let root: Rootfs;
 
 async function open(): Promise<void> {
-  task = new Task([SIDECAR, APP]);
-  await task.open();
-  fillVolume(task);
-  const folder = join(task.folder, "debian");
-  mkdirSync(folder);
   const programs = ["prevent_calls", "prevent_race"].map((name) => [`srv/${name}`, buildFixture(name)]);
-  root = makeRootfs("debian", folder, Object.fromEntries(programs));
+  ({ task, root } = await openTask(APP, "debian", () => Object.fromEntries(programs)));
 }
 
 async function sidecarWith(rows: Row[]): Promise<Container> {

@@ -5,7 +5,7 @@
 // Who comes into a container from outside (`runc exec`, which is what ECS Exec is; nsenter) is found, told of, and captured where
 // the kernel lets the agent; where it does not, that is said. Nobody's program behaves otherwise for it.
 import { execFile, execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -13,9 +13,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fieldValue } from "../../host/wire/fields.js";
 import { DeafHost } from "../lab/deaf-host.js";
-import { makeRootfs, missingFor, type Rootfs } from "../lab/rootfs.js";
-import { agentWords, alertsOf, fillVolume, isListening, SIDECAR, startSidecar, volume } from "../lab/sidecar.js";
-import { type Container, missingForTasks, Task, until, within } from "../lab/task.js";
+import { missingFor, type Rootfs } from "../lab/rootfs.js";
+import { agentWords, alertsOf, isListening, openTask, startSidecar, volume } from "../lab/sidecar.js";
+import { type Container, missingForTasks, type Task, until, within } from "../lab/task.js";
 
 const missing = missingForTasks() ?? missingFor("musl");
 const RUN_MS_MAX = 40_000;
@@ -41,14 +41,11 @@ let task: Task;
 let root: Rootfs;
 
 async function open(): Promise<void> {
-  task = new Task([SIDECAR, APP]);
-  await task.open();
-  fillVolume(task);
-  const folder = join(task.folder, "musl");
-  mkdirSync(folder);
-  const waits = join(task.folder, "waits");
-  execFileSync("gcc", ["-static", "-O1", "-o", waits, "test/lab/waits.c"], { stdio: "pipe" });
-  root = makeRootfs("musl", folder, { "usr/waits": waits });
+  ({ task, root } = await openTask(APP, "musl", (folder) => {
+    const waits = join(folder, "waits");
+    execFileSync("gcc", ["-static", "-O1", "-o", waits, "test/lab/waits.c"], { stdio: "pipe" });
+    return { "usr/waits": waits };
+  }));
 }
 
 function app(words: readonly string[], script: string, more: object = {}): Container {

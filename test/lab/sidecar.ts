@@ -2,11 +2,13 @@
 // The sidecar in the lab: the very root file system that `npm run package` makes, with the volume filled as ECS fills it, and
 // the agent's command line as `instrument` writes it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SECRET_PATH, SOCKET_PATH, VOLUME_PATH } from "../../host/fargate/layout.js";
 import type { ContainerOptions, Mount } from "./bundle.js";
-import { type Container, type Task, until } from "./task.js";
+import type { TaskFacts } from "./metadata.js";
+import { type Kind, makeRootfs, type Rootfs } from "./rootfs.js";
+import { type Container, Task, until } from "./task.js";
 
 const ROOTFS = "build/package/rootfs";
 const AGENT = "build/vedette-capture";
@@ -34,6 +36,20 @@ export function fillVolume(task: Task): void {
 
 export function volume(task: Task, readOnly: boolean): Mount {
   return { source: task.volume, destination: VOLUME_PATH, readOnly };
+}
+
+/** A task of the sidecar and one application; `files`, of the application's image: path there, to what it is copied from. */
+export async function openTask(
+  app: TaskFacts["containers"][number],
+  kind: Kind,
+  files: (folder: string) => Readonly<Record<string, string>> = () => ({}),
+): Promise<{ task: Task; root: Rootfs }> {
+  const task = new Task([SIDECAR, app]);
+  await task.open();
+  fillVolume(task);
+  const folder = join(task.folder, kind);
+  mkdirSync(folder);
+  return { task, root: makeRootfs(kind, folder, files(task.folder)) };
 }
 
 export function startSidecar(

@@ -8,24 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { VedetteError } from "../../../host/errors.js";
 import { moduleBytes } from "../../../host/policy/load.js";
 import { readPolicyFile } from "../../../host/policy/policy-file.js";
 import { readTenants } from "../../../host/policy/tenants.js";
 import { readTests } from "../../../host/policy/test-file.js";
+import { faultOf } from "./shared.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-bad-"));
 test.after(() => rmSync(folder, { recursive: true }));
-
-function fault(run: () => unknown): VedetteError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof VedetteError) return error;
-    throw error;
-  }
-  throw new Error("nothing was wrong");
-}
 
 interface Kind {
   file: string;
@@ -42,7 +32,7 @@ const TENANTS: Kind = {
 const KINDS = [POLICY, TESTS, TENANTS];
 
 function told({ file, code, read }: Kind): string {
-  const error = fault(read);
+  const error = faultOf(read);
   assert.is(error.code, code);
   return error.message.replace(`${join(folder, file)}:`, "");
 }
@@ -179,7 +169,7 @@ test("a pipe instead of a module is told at once", () => {
   execFileSync("mkfifo", [join(folder, "policy.wasm")]);
   writeFileSync(join(folder, "policy.yaml"), "name: x");
   const { value } = readPolicyFile(folder);
-  const error = fault(() => moduleBytes(folder, value, null as never));
+  const error = faultOf(() => moduleBytes(folder, value, null as never));
   assert.is(error.code, "VEDETTE_POLICY_UNREADABLE");
   assert.match(error.message, "it is not a plain file");
 });

@@ -11,7 +11,7 @@ import type { PreventRow } from "../../../host/engine/prevent-row.js";
 import { rowsFor, type WireRow } from "../../../host/engine/prevention.js";
 import { PolicyRunner } from "../../../host/engine/runner.js";
 import type { Scope } from "../../../host/engine/scope.js";
-import { VedetteError } from "../../../host/errors.js";
+import type { VedetteError } from "../../../host/errors.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { readPolicyFile } from "../../../host/policy/policy-file.js";
 import { preventRowsOf } from "../../../host/policy/prevent.js";
@@ -19,6 +19,7 @@ import { Prevention } from "../../../host/policy/prevention.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import type { ContainerFacts } from "../../../host/wire/container.js";
+import { faultOf } from "./shared.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-prevent-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -197,15 +198,5 @@ test("what an agent denied becomes the policy's own alert; what others denied do
   assert.match(alerts[0]?.output ?? "", /^A call was denied \| call=execve subject=\/tmp\/x action=eperm process=sh /);
   assert.match(alerts[1]?.output ?? "", /^A call would have been denied \| /);
 });
-
-function faultOf(run: () => unknown): VedetteError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof VedetteError) return error;
-    throw error;
-  }
-  throw new Error("nothing was wrong");
-}
 
 test.run();

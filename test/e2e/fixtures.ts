@@ -51,14 +51,15 @@ export function fixtures(): Fixture[] {
     });
 }
 
-// The fixture's executable, built when its source (or the header) is newer; for another processor (an `aarch64`), by Debian's
+// The fixture's executable, built when its source (or a header) is newer; for another processor (an `aarch64`), by Debian's
 // cross compiler, static. Throws what the compiler said.
 export function buildFixture(name: string, machine?: string): string {
   const fixture = fixtures().find((one) => one.name === name);
   if (fixture === undefined) throw new Error(`no fixture ${name}`);
   const folder = machine === undefined ? BUILT : join(BUILT, machine);
   const out = join(folder, name);
-  const newest = Math.max(statSync(fixture.source).mtimeMs, statSync(join(SOURCES, "expect.h")).mtimeMs);
+  const headers = readdirSync(SOURCES).filter((file) => extname(file) === ".h");
+  const newest = Math.max(...[fixture.source, ...headers.map((name) => join(SOURCES, name))].map(changedAt));
   if (existsSync(out) && statSync(out).mtimeMs > newest) return out;
   const command = (to: string): string[] => COMPILERS[extname(fixture.source)]!(fixture.source, to);
   const native = command(out)[0]!;
@@ -69,6 +70,8 @@ export function buildFixture(name: string, machine?: string): string {
   };
   return compile(compiler, args, out);
 }
+
+const changedAt = (path: string): number => statSync(path).mtimeMs;
 
 // The compiler that a fixture needs and this machine has not, or undefined.
 export function missingCompiler(fixture: Fixture): string | undefined {

@@ -7,7 +7,9 @@ import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { interpret } from "./interpreter.js";
 import { Judge } from "./judge.js";
-import { EVENTS_BY_NAME, Random, randomBatch, randomCondition } from "./random.js";
+import { Random } from "./random.js";
+import { randomBatch } from "./random-batch.js";
+import { EVENT_TYPES, randomCondition } from "./random-condition.js";
 import { loadText } from "./shared.js";
 
 const SEED = Number(process.env.VEDETTE_SEED ?? 20261125);
@@ -26,7 +28,7 @@ test(`${POLICIES * CONDITIONS * BATCHES * RECORDS} cases agree with the interpre
     const conditions = Array.from({ length: CONDITIONS }, () => {
       return r.chance(0.05)
         ? randomCondition(r, 1)
-        : `evt.type in (${EVENTS_BY_NAME.join(", ")}) and ${randomCondition(r)}`;
+        : `evt.type in (${EVENT_TYPES.join(", ")}) and ${randomCondition(r)}`;
     });
     const rules = rulesNamedByNumber(conditions);
     for (const isShared of [true, false].slice(0, p === 0 ? 2 : 1)) {

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// A batch of random events, of the types that random conditions ask for among them.
+import { BatchBuilder, type Slots } from "../../../host/wire/builder.js";
+import type { Random } from "./random.js";
+import { NAMES, PATHS, USERS, V4, V6, WORDS } from "./random-values.js";
+
+const v4Bytes = (text: string) => Uint8Array.from(text.split("."), Number);
+const v6Bytes: Record<string, number[]> = {
+  "::1": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+  "fd00:ec2::23": [0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x23],
+  "2001:db8::ff00:42:8329": [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0x42, 0x83, 0x29],
+  "::ffff:10.0.0.1": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1],
+};
+
+export function randomBatch(r: Random, records: number): Uint8Array {
+  const b = new BatchBuilder({ first: 1 + r.below(1000) });
+  const maybe = <T>(value: T): T | undefined => (r.chance(0.12) ? undefined : value);
+  const processes: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const parent = i > 0 && r.chance(0.9) ? r.of(processes) : undefined;
+    processes.push(
+      b.process({
+        pid: 100 + r.below(6),
+        ppid: 99,
+        parent: parent ?? 0xffffffff,
+        vpid: r.of([1, 7, 100]),
+        sid: 100 + r.below(3),
+        pgid: 100 + r.below(6),
+        tty: r.of([0, 34816]),
+        uid: r.of([0, 33, 1000]),
+        gid: 0,
+        loginuid: r.of([0xffffffff, 0, 1000]),
+        cap_permitted: maybe(r.of([0, 0x3fffffffffn, 0x200000, 0xa80425fb])),
+        cap_effective: maybe(r.of([0, 0x10000, 0xa80425fb])),
+        start_time: 1_699_999_999_000_000_000n,
+        clone_seen: maybe(r.of([0, 1])),
+        exe_flags: maybe(r.below(16)),
+        exe_ino: 5,
+        stdin: 0xffffffff,
+        stdout: 0xffffffff,
+        stderr: 0xffffffff,
+        name: maybe(r.of(NAMES)),
+        exe: maybe(r.of([...NAMES, ...PATHS])),
+        exepath: maybe(r.of(PATHS)),
+        args: maybe(r.some(WORDS, 4)),
+        env: maybe(["PATH=/bin", "GLIBC_TUNABLES=x", `A=${r.of(WORDS)}`]),
+        cwd: maybe(r.of(["/", "/root", "/dev/shm", "/a/b"])),
+        cgroup: maybe("/ecs/x"),
+        user: maybe(r.of(USERS)),
+        group: maybe("g"),
+        loginname: maybe(r.of(USERS)),
+        container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
+        container_privileged: maybe(r.of([0, 1])),
+      }),
+    );
+  }
+  const descriptors: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const type = r.of(["f", "f", "f", "d", "4", "4", "6", "u", "p"]);
+    const ips: Record<string, Uint8Array[]> = {
+      4: V4.map(v4Bytes),
+      6: V6.map((a) => Uint8Array.from(v6Bytes[a]!)),
+    };
+    const ip = () => (ips[type] ? maybe(r.of(ips[type])) : undefined);
+    descriptors.push(
+      b.descriptor({
+        type,
+        flags: r.below(64),
+        dev: maybe(r.of([0x801, 0xfd00, 0x1_0000_0801n])),
+        ino: 12,
+        l4proto: maybe(r.of([6, 17, 1, 99])),
+        cport: maybe(r.of([22, 443, 55555])),
+        sport: maybe(r.of([22, 53, 443])),
+        cip: ip(),
+        sip: ip(),
+        name: maybe(r.of(PATHS)),
+        nameraw: maybe(r.of(PATHS)),
+        realpath: maybe(r.of(PATHS)),
+      }),
+    );
+  }
+  const int = (list: readonly number[]) => maybe(r.of(list));
+  const path = () => maybe(r.of(PATHS));
+  const params: Record<string, () => Slots> = {
+    execve: () => ({ filename: path(), argv: maybe(r.some(WORDS, 3)) }),
+    open: () => ({ name: path(), flags: int(OPEN_FLAGS), mode: int([0, 0o644, 0o755]) }),
+    openat: () => ({ dirfd: int([-100, 3, 4]), name: path(), flags: int(OPEN_FLAGS), mode: int([0, 0o644, 0o4755]) }),
+    creat: () => ({ name: path(), mode: int([0, 0o644, 0o755]) }),
+    connect: () => ({
+      addr: maybe(
+        r.of([
+          Uint8Array.of(2, 0, 0, 22, 10, 0, 0, 1, 0, 0),
+          Uint8Array.of(1, 0, 47, 120, 0),
+          Uint8Array.of(1, 0, 0, 120),
+          Uint8Array.of(9),
+        ]),
+      ),
+    }),
+    ptrace: () => ({ addr: int([0, 255]), data: int([0]), request: int([0, 16, 17, 0x4206, 999]), pid: int([7]) }),
+    rename: () => ({ oldpath: path(), newpath: path() }),
+    unlinkat: () => ({ dirfd: int([-100, 5]), name: path(), flags: int([0, 0x200]) }),
+    chmod: () => ({ filename: path(), mode: int([0, 0o4755, 0o644, 0o2711]) }),
+    socket: () => ({
+      domain: int([1, 2, 17, 10, 77]),
+      type: int([1, 3]),
+      proto: int([0, 768]),
+      flags: int([0, 0x800]),
+    }),
+    setuid: () => ({ uid: int([0, 33, 1000, -1, 0xffffffff]) }),
+    dup2: () => ({ oldfd: int([3]), newfd: int([0, 1]) }),
+    recvfrom: () => ({
+      data: maybe(r.of([Uint8Array.of(0xca, 0xfe, 0, 0xbe), Buffer.from("GET / HTTP"), new Uint8Array(0)])),
+      size: int([10]),
+    }),
+    bpf: () => ({ cmd: int([0, 5, 200]) }),
+    unshare: () => ({ flags: int([0, 0x10000000, 0x20000]) }),
+  };
+  for (let i = 0; i < records; i++) {
+    const event = r.of(Object.keys(params));
+    b.record(event, {
+      process: r.chance(0.95) ? r.of(processes) : 0xffffffff,
+      descriptor: r.chance(0.85) ? r.of(descriptors) : 0xffffffff,
+      result: r.of([0, 3, -1, -2, -13, -9999, 7]),
+      fd: r.of([-1, 0, 1, 3, 5]),
+      tid: 100 + r.below(6),
+      latency: r.below(3000),
+      time: 1_700_000_000_000_000_000n + BigInt(r.below(1000)),
+      params: params[event]!(),
+    });
+  }
+  return b.bytes();
+}
+
+const OPEN_FLAGS = [0, 1, 2, 0x41, 0x241, 0x80000, 0x410002, 0x200000, 3];

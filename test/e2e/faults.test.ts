@@ -9,9 +9,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ROOT, run, scratch, start, VEDETTE } from "./programs.js";
-
-const AGENT = join(ROOT, "build/vedette-capture");
+import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
 
 async function until<T>(what: string, look: () => T | undefined, limitMs = 60_000): Promise<T> {
   const end = performance.now() + limitMs;

@@ -11,11 +11,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
-import { agentOf, hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
+import { AGENT, agentOf, hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
 import { type Event, keptFolder, notices, ofType, readEvents, summary, trace } from "./traces.js";
 
 const test = suite("inline scenarios");
-const AGENT = join(ROOT, "build/vedette-capture");
 
 interface Scenario {
   name: string;

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
+export const AGENT = join(ROOT, "build/vedette-capture");
 export const VEDETTE = [process.execPath, join(ROOT, "build/js/host/main.js")];
 
 export interface Run {

@@ -6,18 +6,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openReader, RingReader } from "../../../host/capture/ring.js";
 import { WorkerControl } from "../../../host/engine/control.js";
-import { Engine } from "../../../host/engine/engine.js";
 import { Feed } from "../../../host/engine/feed.js";
 import { workerOf } from "../../../host/engine/placement.js";
 import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
-import type { VedetteError } from "../../../host/errors.js";
-import type { Alert } from "../../../host/output/alert.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
-import { batchOf, type Change, ENDLESS_AT_99, LONG_AT_99, policyOf } from "./shared.js";
+import { Bench, upTo } from "./bench.js";
+import { type Change, ENDLESS_AT_99, LONG_AT_99, policyOf } from "./shared.js";
 
-const BUDGET_MS = 150;
+const PAUSE_MS = 2;
 const NOBODY_IS_HELD_BACK = { burst: 1e9, perMinute: 1e9 };
 
 const tenancy = (tenant: string, usPerEvent = 5): Tenancy => ({
@@ -31,65 +29,12 @@ async function of(tenant: string, name: string, ...changes: readonly Change[]): 
   return { ...(await policyOf(name, ...changes)), tenancy: tenancy(tenant) };
 }
 
-class Bench {
-  readonly alerts: Alert[] = [];
-  readonly faults: [VedetteError, LoadedPolicy | null][] = [];
-  readonly logs: string[] = [];
-  readonly feed = new Feed(4 << 20);
-  engine!: Engine;
-  #next = 1;
-
-  static async start(policies: readonly LoadedPolicy[], workers = 1): Promise<Bench> {
-    const bench = new Bench();
-    bench.engine = await Engine.start({
-      ring: bench.feed.ring,
-      readers: Array.from({ length: workers }, () => bench.feed.reader()),
-      policies,
-      onAlert: (alert) => void bench.alerts.push(alert),
-      onFault: (fault, policy) => void bench.faults.push([fault, policy]),
-      onLog: (policy, _level, text) => void bench.logs.push(`${policy}: ${text}`),
-      budgetMs: BUDGET_MS,
-    });
-    return bench;
-  }
-
-  async put(...results: number[]): Promise<void> {
-    await this.feed.put(batchOf(results, this.#next));
-    this.#next += results.length;
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-
-  async until(condition: () => boolean): Promise<void> {
-    for (let i = 0; i < 4000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(condition(), "it came about within 20 s");
-  }
-
-  /** Feeds on while it is not so. */
-  async feedUntil(condition: () => boolean): Promise<void> {
-    for (let i = 0; i < 4000 && !condition(); i++) await this.put(-1);
-    assert.ok(condition(), "it came about within 4000 batches");
-  }
-
-  state(policy: string): string | undefined {
-    return this.engine.status().find((seat) => seat.policy.name === policy)?.state;
-  }
-
-  told(policy: string): number[] {
-    return this.alerts.filter((alert) => alert.policy === policy).map((alert) => Number(alert.output.split(" ")[0]));
-  }
-
-  async end(): Promise<number> {
-    this.feed.close();
-    await this.engine.finished;
-    return this.#next - 1;
-  }
-}
-
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
+const start = (policies: readonly LoadedPolicy[], workers = 1): Promise<Bench> =>
+  Bench.start(policies, workers, PAUSE_MS);
 
 test("a tenant of many policies, none of which takes too long alone, has one budget", async () => {
   const many = await Promise.all(Array.from({ length: 10 }, (_, i) => of("many", `many-${i}`, ...LONG_AT_99)));
-  const bench = await Bench.start([...many, await of("other", "good")]);
+  const bench = await start([...many, await of("other", "good")]);
   for (let i = 0; i < 30; i++) await bench.put(-1, -99);
   const last = await bench.end();
   const overspent = bench.faults.filter(([fault]) => fault.code === "VEDETTE_TENANT_OVERSPENT");
@@ -103,7 +48,7 @@ test("a tenant of many policies, none of which takes too long alone, has one bud
 });
 
 test("of a tenant's policies the one that took the most is sent to rest, and the others judge on", async () => {
-  const bench = await Bench.start([
+  const bench = await start([
     await of("team", "honest-1"),
     await of("team", "guilty", ...LONG_AT_99),
     await of("team", "honest-2"),
@@ -126,7 +71,7 @@ const SEEN = new Counter(minutes(60), 64);
 export function count(e: Openat): bool { note(SEEN.hit(e, 1).toString()); return true; }`,
   );
   for (let round = 0; round < 5; round++) {
-    const bench = await Bench.start(
+    const bench = await start(
       [
         await of("other", "good"),
         await of("team", "endless", ...ENDLESS_AT_99),
@@ -156,7 +101,7 @@ export function count(e: Openat): bool { note(SEEN.hit(e, 1).toString()); return
 
 test("a tenant that loops in all its policies gets two calls of a batch, and is told what it missed", async () => {
   const bombs = await Promise.all(Array.from({ length: 6 }, (_, i) => of("team", `bomb-${i}`, ...ENDLESS_AT_99)));
-  const bench = await Bench.start([...bombs, await of("other", "good")]);
+  const bench = await start([...bombs, await of("other", "good")]);
   await bench.put(-99, -1);
   const last = await bench.end();
   assert.equal(bench.told("good"), upTo(last));
@@ -171,7 +116,7 @@ test("a tenant that loops in all its policies gets two calls of a batch, and is 
 });
 
 test("a policy that comes back after many batches is heard again", async () => {
-  const bench = await Bench.start([await of("team", "endless", ...ENDLESS_AT_99), await of("other", "good")]);
+  const bench = await start([await of("team", "endless", ...ENDLESS_AT_99), await of("other", "good")]);
   for (let i = 0; i < 300; i++) await bench.put(-1);
   await bench.put(-99);
   await bench.until(() => bench.state("endless") === "slow");
@@ -191,7 +136,7 @@ test("tenants that are dealt out among workers judge every event once, whoever l
       ...(name < "d" ? [of(name, `endless-${name}`, ...ENDLESS_AT_99)] : []),
     ]),
   );
-  const bench = await Bench.start([await policyOf("own"), ...policies], 3);
+  const bench = await start([await policyOf("own"), ...policies], 3);
   for (let i = 0; i < 30; i++) await bench.put(-1, i === 10 ? -99 : -2);
   const last = await bench.end();
   for (const name of ["own", ...names.map((one) => `good-${one}`)]) assert.equal(bench.told(name), upTo(last), name);
@@ -199,7 +144,7 @@ test("tenants that are dealt out among workers judge every event once, whoever l
 });
 
 test("the slow worker holds nobody up: what it cannot keep up with is counted, and told to the owners", async () => {
-  const bench = await Bench.start([
+  const bench = await start([
     await of("team", "endless", ...ENDLESS_AT_99),
     await of("team", "honest"),
     await of("other", "good"),

@@ -4,55 +4,12 @@
 // Time limit: 180 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Engine } from "../../../host/engine/engine.js";
-import { Feed } from "../../../host/engine/feed.js";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import type { VedetteError } from "../../../host/errors.js";
-import type { Alert } from "../../../host/output/alert.js";
 import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
-import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, policyOf } from "./shared.js";
+import { Bench, upTo } from "./bench.js";
+import { ENDLESS_AT_99, ENDLESS_INIT, policyOf } from "./shared.js";
 
-const BUDGET_MS = 150;
-
-class Bench {
-  readonly alerts: Alert[] = [];
-  readonly faults: VedetteError[] = [];
-  readonly feed = new Feed(4 << 20);
-  engine!: Engine;
-  #next = 1;
-
-  static async start(policies: readonly LoadedPolicy[], workers = 1): Promise<Bench> {
-    const bench = new Bench();
-    bench.engine = await Engine.start({
-      ring: bench.feed.ring,
-      readers: Array.from({ length: workers }, () => bench.feed.reader()),
-      policies,
-      onAlert: (alert) => void bench.alerts.push(alert),
-      onFault: (fault) => void bench.faults.push(fault),
-      budgetMs: BUDGET_MS,
-    });
-    return bench;
-  }
-
-  /** Feeds a batch with these results; events are numbered through. */
-  async put(results: readonly number[]): Promise<void> {
-    await this.feed.put(batchOf(results, this.#next));
-    this.#next += results.length;
-  }
-
-  async end(): Promise<number> {
-    this.feed.close();
-    await this.engine.finished;
-    return this.#next - 1;
-  }
-
-  told(...policies: readonly string[]): number[] {
-    const of = this.alerts.filter((alert) => policies.includes(alert.policy ?? "") && alert.source === "syscall");
-    return of.map((alert) => Number(alert.output.split(" ")[0]));
-  }
-}
-
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 const sorted = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b);
 const counting = (text: string) => `import { Counter, minutes, note, Openat, Priority, rule } from "vedette";
 const SEEN = new Counter(minutes(60), 64);
@@ -78,7 +35,7 @@ test("200 swaps under load judge every event once", async () => {
   let isDone = false;
   const load = (async () => {
     while (!isDone) {
-      await bench.put([-1, -2, -1]);
+      await bench.put(-1, -2, -1);
       await new Promise((resolve) => setImmediate(resolve));
     }
   })();
@@ -101,8 +58,8 @@ test("a swap that a worker's end interrupts happens once", async () => {
   let id = 0;
   for (let i = 0; i < 5; i++) {
     const swap = bench.engine.replace(id, i % 2 === 0 ? fresh : await policyOf("old"));
-    await bench.put([-1, -99, -1]);
-    await bench.put([-1]);
+    await bench.put(-1, -99, -1);
+    await bench.put(-1);
     id = await swap;
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
@@ -120,7 +77,7 @@ test("a version that cannot start leaves the old one in its place", async () => 
     [trap, /unreachable/],
     [await policyOf("endless", ...ENDLESS_INIT), /init took longer/],
   ] as const) {
-    await bench.put([-1]);
+    await bench.put(-1);
     try {
       await bench.engine.replace(0, bad);
       assert.unreachable();
@@ -128,7 +85,7 @@ test("a version that cannot start leaves the old one in its place", async () => 
       assert.is((error as VedetteError).code, "VEDETTE_POLICY_INIT", String(error));
       assert.match((error as VedetteError).message, words);
     }
-    await bench.put([-1]);
+    await bench.put(-1);
   }
   assert.equal(
     bench.engine.status().map((seat) => [seat.policy.name, seat.state]),
@@ -140,13 +97,13 @@ test("a version that cannot start leaves the old one in its place", async () => 
 
 test("a policy can be added and taken away", async () => {
   const bench = await Bench.start([await policyOf("a")]);
-  await bench.put([-1]);
+  await bench.put(-1);
   while (bench.told("a").length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
   const id = await bench.engine.add(await policyOf("b"));
-  await bench.put([-1]);
+  await bench.put(-1);
   while (bench.told("b").length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
   await bench.engine.remove(id);
-  await bench.put([-1]);
+  await bench.put(-1);
   await bench.end();
   assert.equal(bench.told("a"), [1, 2, 3]);
   assert.equal(bench.told("b"), [2]);
@@ -158,19 +115,19 @@ test("state outlives a trap, another policy's end, and a new version of the same
     count,
     await policyOf("endless", ...ENDLESS_AT_99.map(([from, to]) => [from, to.replaceAll("-99", "-98")] as const)),
   ]);
-  await bench.put([-1, -1]);
-  await bench.put([-1, -99, -1]); // the trap costs what the batch before it counted
-  await bench.put([-98]); // the other one loops: the worker is replaced
-  await bench.put([-1]);
+  await bench.put(-1, -1);
+  await bench.put(-1, -99, -1); // the trap costs what the batch before it counted
+  await bench.put(-98); // the other one loops: the worker is replaced
+  await bench.put(-1);
   while (bench.alerts.filter((alert) => alert.policy === "under-test").length < 6)
     await new Promise((resolve) => setTimeout(resolve, 10));
   const again = await loadSource(counting("two"), "state: counts\n");
   const id = await bench.engine.replace(0, again);
-  await bench.put([-1]);
+  await bench.put(-1);
   while (bench.alerts.filter((alert) => alert.output.startsWith("two")).length < 1)
     await new Promise((resolve) => setTimeout(resolve, 10));
   await bench.engine.replace(id, await loadSource(counting("three"), "state: other counts\n"));
-  await bench.put([-1]);
+  await bench.put(-1);
   await bench.end();
   const outputs = bench.alerts.filter((alert) => alert.policy === "under-test").map((alert) => alert.output);
   assert.equal(outputs, ["one 1", "one 2", "one 3", "one 3", "one 4", "one 5", "two 6", "three 1"]);
@@ -178,8 +135,8 @@ test("state outlives a trap, another policy's end, and a new version of the same
 
 test("status tells what each policy did and how it is", async () => {
   const bench = await Bench.start([await policyOf("good"), await policyOf("endless", ...ENDLESS_AT_99)]);
-  await bench.put([-1, 0]);
-  await bench.put([-99]);
+  await bench.put(-1, 0);
+  await bench.put(-99);
   while (bench.faults.length < 1) await new Promise((resolve) => setTimeout(resolve, 10));
   const [good, endless] = bench.engine.status();
   assert.is(good?.state, "judging");

@@ -28,9 +28,9 @@ void InlineSpotCheck::look(std::span<RingSlot* const> slots, uint64_t now_ns) {
   if (now_ns < next_look_ns_) return;
   next_look_ns_ = now_ns + kAskEveryNs;
   for (RingSlot* const slot : slots) {
-    if (slot->trespassed || !trespasser_of(*slot)) continue;
+    if (!slot->trespassed && !trespasser_of(*slot)) continue;
     slot->trespassed = true;
-    slot->ring->starve();  // its thread's next call is told of it
+    slot->ring->starve();  // its thread's next call tells; again, since a ring that has gone slow has been given room meanwhile
   }
   size_t asked = 0;
   for (size_t i = 0; i < slots.size() && asked < kAskedMax; ++i) {

@@ -3,7 +3,7 @@
 // that in every batch, or has fifty policies that do, would still starve the others. So each batch earns it time, by its events,
 // and judging spends it. An honest tenant takes a hundredth of what it earns. One that takes more than half of it for long is
 // heavy: it is judged apart. Who has spent all, and the reserve, is overspent: its worst policy has to rest. And in one batch no
-// tenant gets more than one call may take: what of its policies did not come to judge by then, does not judge that batch.
+// tenant gets more than two calls may take (worker.ts): what of its policies did not come to judge by then, does not judge that batch.
 //
 // Shared memory, since a worker may be ended at any instruction; i32 words, in ns where they are time:
 //   0 balance   1 what is left of the half   2 earned up to this position of the ring   3 position of the batch that 4 is of

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The actions of Falco's event-generator, live: each must fire exactly the rule that it is named after, and those rules that the table
-// ALSO says, with the reason, describe the same deed. The rules are on or off as the files have it; those that are off are switched
-// on for their own actions.
+// ALSO says, with the reason, describe the same deed. Where one of those lets somebody pass (ALONE), the deed is done by that one too and
+// must fire its rule alone. The rules are on or off as the files have it; those that are off are switched on for their own actions.
 // Time limit: 300 s.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { missingForTasks, Task } from "../lab/task.js";
-import { ACTIONS, type Action, ALSO, LISTENERS, type Place } from "./falco-actions.js";
+import { ACTIONS, type Action, ALONE, ALSO, LISTENERS, type Place } from "./falco-actions.js";
 import { type PlayOptions, play, RULES, Wings } from "./falco-stage.js";
 import { ROOT } from "./programs.js";
 
@@ -25,8 +25,14 @@ test("there are 66 actions, each named once, and what is said of one is said of 
     Object.keys(ALSO).filter((name) => !NAMES.includes(name)),
     [],
   );
+  assert.equal(
+    Object.keys(ALONE).filter((name) => ALSO[name] === undefined),
+    [],
+  );
   const docs = readFileSync(join(ROOT, "docs/falco.md"), "utf8");
-  for (const [name, { rule }] of Object.entries(ALSO)) assert.match(docs, `| ${name} | ${rule} | `);
+  for (const [name, { rule, reason }] of Object.entries(ALSO)) {
+    assert.match(docs, `| ${name} | ${rule} | ${reason} | ${ALONE[name]?.by ?? "nobody"} |`);
+  }
 });
 
 const CONTAINERS: Record<Exclude<Place, "machine">, PlayOptions> = {
@@ -80,6 +86,7 @@ interface Round {
   actions: Action[];
   matching: "all" | "first";
   options: string[];
+  expected(action: Action, matching: "all" | "first"): string;
 }
 
 const places: Place[] = ["machine", ...(Object.keys(CONTAINERS) as Place[])];
@@ -90,13 +97,14 @@ const rounds = places.flatMap((place): Round[] => {
   const two = on.filter(({ name }) => ALSO[name] !== undefined);
   const enabled = off.map((action) => `rules[].enable.rule=${action.off}`);
   return [
-    { title: "fire exactly their rules", place, actions: on, matching: "all", options: [] },
+    { title: "fire exactly their rules", place, actions: on, matching: "all", options: [], expected },
     {
       title: "whose rules are off by default fire exactly these",
       place,
       actions: off,
       matching: "all",
       options: enabled,
+      expected,
     },
     {
       title: "fire what Falco's default of one rule an event leaves",
@@ -104,11 +112,20 @@ const rounds = places.flatMap((place): Round[] => {
       actions: two,
       matching: "first",
       options: [],
+      expected,
     },
   ];
 });
+rounds.push({
+  title: "by whom the other rule lets pass fire their own alone",
+  place: "machine",
+  actions: Object.entries(ALONE).map(([name, { scene }]) => ({ name, place: "machine", off: null, scene })),
+  matching: "all",
+  options: [],
+  expected: ({ name }) => `${name}: its own`,
+});
 
-for (const { title, place, actions, matching, options } of rounds.filter((one) => one.actions.length > 0)) {
+for (const { title, place, actions, matching, options, expected } of rounds.filter((one) => one.actions.length > 0)) {
   const missing = missingForTasks();
   if (missing !== null) {
     console.log(`skipped: ${actions.length} actions on the ${place}: this machine has no ${missing}`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The actions of Falco's event-generator as scenes: what each does, and where. An action is named after its rule. Those of `go` are
 // performed by a static Go program, the others by the stage in C. An action does what it is said to do in Falco and nothing more, so
-// that what else fires is the rules' own doing (ALSO).
+// that what else fires is the rules' own doing (ALSO). Most of those are done once more by whom the other rule lets pass (ALONE).
 import { writeFileSync } from "node:fs";
 import type { Line, Wings, Word } from "./falco-stage.js";
 
@@ -47,6 +47,15 @@ const asDaemon =
 const go =
   (action: string, { name = "eg_go", path = (wings: Wings): string => wings.room() } = {}) =>
   (wings: Wings): Line[] => [["proc", wings.program(name, "falco_actions"), name, action, path(wings)]];
+const SHADOW_LATER: Line[] = [
+  ["wait", 6000], // who is younger is still starting
+  ["call", 257, CWD, "s/etc/shadow", READ],
+];
+const UDP: Line[] = [
+  ["call", 41, 2, 2, 0],
+  ["call", 42, "r0", "b02000016cb0071010000000000000000", 16],
+];
+const inHome = (action: string, name = "eg_go") => go(action, { name, path: (wings) => wings.outside("/home") });
 const writeBelow = (folder: string) => go("Write", { path: (wings) => wings.outside(folder) });
 
 const MACHINE: Record<string, (wings: Wings) => Line[]> = {
@@ -86,13 +95,7 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
       ["call", 101, 16, "r0", 0, 0],
     ],
   ),
-  ReadSensitiveFileTrustedAfterStartup: chain(
-    ["httpd"],
-    [
-      ["wait", 6000],
-      ["call", 257, CWD, "s/etc/shadow", READ],
-    ],
-  ),
+  ReadSensitiveFileTrustedAfterStartup: chain(["httpd"], SHADOW_LATER),
   RemoveBulkDataFromDisk: exec("shred", "-u", "eg_file"),
   RunShellUntrusted: chain(["httpd", "bash"]),
   ScheduleCronJobs: exec("crontab", "-l"),
@@ -106,13 +109,7 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
     ];
   },
   SudoPotentialPrivilegeEscalation: asDaemon(exec("sudoedit", "-u", "daemon", "-s", "ls\\")),
-  UnexpectedUDPTraffic: chain(
-    ["nc"],
-    [
-      ["call", 41, 2, 2, 0],
-      ["call", 42, "r0", "b02000016cb0071010000000000000000", 16],
-    ],
-  ),
+  UnexpectedUDPTraffic: chain(["nc"], UDP),
   UserMgmtBinaries: chain(["vipw", "ls"]),
   ...Object.fromEntries(
     [
@@ -126,7 +123,7 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
       "UnprivilegedDelegationOfPageFaultsHandlingToAUserspaceProcess",
     ].map((name) => [name, go(name)]),
   ),
-  AddingSshKeysToAuthorizedKeys: go("AddingSshKeysToAuthorizedKeys", { path: (wings) => wings.outside("/home") }),
+  AddingSshKeysToAuthorizedKeys: inHome("AddingSshKeysToAuthorizedKeys"),
   CreateFilesBelowDev: writeBelow("/dev"),
   DisallowedSSHConnectionNonStandardPort: go("DisallowedSSHConnectionNonStandardPort", { name: "ssh" }),
   InterpretedProcsInboundNetworkActivity: go("InterpretedProcsInboundNetworkActivity", { name: "lua" }),
@@ -135,7 +132,7 @@ const MACHINE: Record<string, (wings: Wings) => Line[]> = {
   MkdirBinaryDirs: go("MkdirBinaryDirs", { path: (wings) => wings.outside("/bin") }),
   ModifyBinaryDirs: go("ModifyBinaryDirs", { path: (wings) => made(wings.outside("/bin")) }),
   ReadShellConfigurationFile: go("ReadShellConfigurationFile", { path: (wings) => made(`${wings.room()}/.bashrc`) }),
-  ReadSshInformation: go("ReadSshInformation", { path: (wings) => wings.outside("/home") }),
+  ReadSshInformation: inHome("ReadSshInformation"),
   SystemProcsNetworkActivity: go("SystemProcsNetworkActivity", { name: "sha1sum" }),
   WriteBelowBinaryDir: writeBelow("/bin"),
   WriteBelowEtc: writeBelow("/etc"),
@@ -257,6 +254,30 @@ export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean;
     isSameEvent: false,
     reason: "network_tool_binaries holds nc, and its exec is an event of its own",
   },
+};
+
+// The same deeds on the machine, call for call, by somebody whom the other rule lets pass and whom the action's own rule does not ask
+// about: they fire their own rule alone. Of ALSO two are missing. The rules of the metadata services have one condition between them,
+// and Netcat's own rule asks for a name that the other lists.
+export const ALONE: Readonly<Record<string, { by: string; scene(wings: Wings): Line[] }>> = {
+  AddingSshKeysToAuthorizedKeys: {
+    by: "a program named cloud-init",
+    scene: inHome("AddingSshKeysToAuthorizedKeys", "cloud-init"),
+  },
+  DirectoryTraversalMonitoredFileRead: {
+    by: "a program named lsattr",
+    scene: go("DirectoryTraversalMonitoredFileRead", { name: "lsattr" }),
+  },
+  ReadSensitiveFileTrustedAfterStartup: {
+    by: "an httpd that qualys-cloud-ag started",
+    scene: chain(["qualys-cloud-ag", "httpd"], SHADOW_LATER),
+  },
+  ReadSshInformation: { by: "a program named cloud-init", scene: inHome("ReadSshInformation", "cloud-init") },
+  RunShellUntrusted: {
+    by: "an httpd whose shell runs a healthcheck",
+    scene: (wings) => [...chain(["httpd"])(wings), ["proc", wings.program("bash"), "bash", "healthcheck"]],
+  },
+  UnexpectedUDPTraffic: { by: "nc under Debian's own name for it, nc.openbsd", scene: chain(["nc.openbsd"], UDP) },
 };
 
 export const ACTIONS: readonly Action[] = PLACES.flatMap(([place, scenes]) =>

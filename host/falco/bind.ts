@@ -122,8 +122,9 @@ function guarded<T>(at: Place, make: () => T): T {
   }
 }
 
-function bindCheck(e: CheckExpr, warnings: BindWarning[], statics: Statics): BoundCheck {
+function bindCheck(e: CheckExpr, warnings: BindWarning[], statics: Statics): Bound {
   const left = bindOperand(e.left, statics);
+  if (left.kind === "field" && left.use.name === "evt.around") return bindAround(e, left.use.index as string);
   const { type } = left;
   const { op, modifier } = e;
   requireOperator(op, left);
@@ -146,6 +147,22 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[], statics: Statics): Bou
   }
   return make([], right);
 }
+
+// evt.around[TIME] = MS: the time of the event is not further from that one.
+function bindAround({ op, right, modifier }: CheckExpr, index: string): Bound {
+  if ((op !== "=" && op !== "==") || modifier !== null || right.kind !== "text")
+    throw new ValueError("evt.around supports only '=' comparison operator");
+  const [time, distance] = [parseInteger(index), parseInteger(right.value) * NS_OF_MS];
+  const left: BoundOperand = { kind: "field", use: findField("evt.rawtime", null), type: "int" };
+  const check = (bound: Operator, value: bigint): BoundCheck => {
+    return { kind: "check", left, op: bound, modifier: null, type: "int", values: [value], right: null };
+  };
+  const [from, to] = [time - distance, time + distance];
+  return { kind: "and", children: [check(">=", from < 0n ? 0n : from), check("<=", to > TIME_MAX ? TIME_MAX : to)] };
+}
+
+const NS_OF_MS = 1_000_000n;
+const TIME_MAX = (1n << 63n) - 1n;
 
 function bindOperand(operand: Operand, statics: Statics): BoundOperand {
   if (operand.kind === "field") {

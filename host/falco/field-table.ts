@@ -17,16 +17,17 @@ evt.rawtime.ns int: nanoseconds within the second of the event's time
 evt.latency int: ns from the call to its return
 evt.latency.s int: whole seconds from the call to its return
 evt.latency.ns int: nanoseconds within the second from the call to its return
--evt.latency.human text: latency as a text with its unit
+-evt.latency.quantized int: logarithm of the latency, for a terminal of a given width
+evt.latency.human text: latency as a text with its unit, such as 10.32ms
 -evt.deltatime int: ns since the event before
 -evt.deltatime.s int: whole seconds since the event before
 -evt.deltatime.ns int: nanoseconds within the second since the event before
--evt.outputtime text: time of the event in the form that the command line chose
+evt.outputtime text: the same as evt.time
 evt.dir text: always "<", since only returns are recorded (deprecated)
 evt.type text: name of the event, such as openat
 evt.type.is int [key]: 1 when the event is of the given type
 syscall.type text: name of the system call; nothing for other events
--evt.category text: kind of the event, such as file, net or process
+evt.category text: kind of the event: file, net, ipc, IPC, process, memory, user, signal, other; unknown for I/O on other descriptors
 -evt.cpu int: processor on which the event happened
 evt.args text: all arguments as one text
 evt.arg text [key]: one argument as a text, by name or position
@@ -41,20 +42,22 @@ evt.is_io bool: whether the event reads or writes a descriptor
 evt.is_io_read bool: whether the event reads a descriptor
 evt.is_io_write bool: whether the event writes a descriptor
 evt.io_dir text: read or write
--evt.is_wait bool: whether the event makes the thread wait
+evt.is_wait bool: whether the event makes the thread wait: never, since such calls are not recorded
 -evt.wait_latency int: ns the thread waited
--evt.is_syslog bool: whether the event writes to the system log
+evt.is_syslog bool: whether the event writes to the system log
 evt.count int: always 1
 evt.count.error int: 1 for a call that failed
--evt.count.error.file int: 1 for a failed call on a file
--evt.count.error.net int: 1 for a failed call on a socket
--evt.count.error.memory int: 1 for a failed call on memory
--evt.count.error.other int: 1 for another failed call
+evt.count.error.file int: 1 for a failed call on a file, 0 for another call on one
+evt.count.error.net int: 1 for a failed call on a socket, 0 for another call on one
+evt.count.error.memory int: 1 for a failed call on memory, 0 for another call on it
+evt.count.error.other int: 1 for a failed call on none of these, 0 for another such call
 evt.count.exit int: 1, since every event is a return
--evt.count.procinfo int: 1 for process statistics
--evt.count.threadinfo int: 1 for thread statistics
--evt.around int [key]: 1 near a given time
--evt.abspath text [key?]: absolute path of the call's path argument
+evt.count.procinfo int: 1 for process statistics, which are no event here: always 0
+evt.count.threadinfo int: 1 for thread statistics: always 0
+evt.around int [index]: for conditions: evt.around[TIME]=MS is true up to so many ms before and after the time (evt.rawtime)
+evt.abspath text: absolute path that an ...at call was given; of two the first
+evt.abspath.src text: the same
+evt.abspath.dst text: of two paths the second
 evt.buflen.in int: size of what was read
 evt.buflen.out int: size of what was written
 evt.buflen.file int: size of file transfers
@@ -68,11 +71,15 @@ evt.is_open_write bool: whether a file is opened for writing
 evt.is_open_exec bool: whether a file is created executable
 evt.is_open_create bool: whether a file is created
 evt.source text: always syscall
--evt.is_async bool: whether the event comes from a plugin
+evt.is_async bool: whether the event comes from a plugin: never
 -evt.asynctype text: name of such an event
--evt.hostname text: name of the host
+evt.hostname text: name of the host, in output_fields
 -evt.pluginname text: plugin that made the event
 -evt.plugininfo text: what the plugin says of the event
+-evt.infra.docker.name text: name of an event of Docker
+-evt.infra.docker.container.id text: its container
+-evt.infra.docker.container.name text: name of its container
+-evt.infra.docker.container.image text: image of its container
 proc.exe text: first argument of the command line (argv[0])
 proc.pexe text: argv[0] of the parent
 proc.aexe text list [index?]: argv[0] of an ancestor; without an index, of any
@@ -93,7 +100,7 @@ proc.exeline text: argv[0] and arguments
 proc.env text [key?]: environment at exec, joined by blanks; with a name, that variable's value
 proc.aenv text [key?]: environment of the ancestors; with a name, that variable's value
 proc.cwd text: working directory, with a slash at its end
--proc.loginshellid int: pid of the oldest shell among the ancestors
+proc.loginshellid int: pid of the oldest shell (a name that ends in sh) of the process and its ancestors
 proc.tty int: controlling terminal, 0 for none
 proc.pid int: process id
 proc.ppid int: parent's process id
@@ -135,10 +142,10 @@ thread.cap_effective text: effective capabilities
 proc.fdlimit int: limit of open descriptors
 -proc.fdopencount int: number of open descriptors
 -proc.fdusage int: open descriptors by limit, in percent
--proc.vmsize int: virtual memory in B
--proc.vmrss int: resident memory in B
--proc.vmswap int: swapped memory in B
--proc.nchilds int: number of children
+-proc.vmsize int: virtual memory in kB
+-proc.vmrss int: resident memory in kB
+-proc.vmswap int: swapped memory in kB
+proc.nchilds int: number of threads beside the first
 proc.nthreads int: number of threads
 -proc.cpu int: processor time in percent
 proc.stdin.type text: type of descriptor 0
@@ -147,10 +154,13 @@ proc.stdout.type text: type of descriptor 1
 proc.stdout.name text: name of descriptor 1
 proc.stderr.type text: type of descriptor 2
 proc.stderr.name text: name of descriptor 2
+-proc.is_container_healthcheck bool: whether the process is a health check of its container
+-proc.is_container_liveness_probe bool: whether the process is a liveness probe
+-proc.is_container_readiness_probe bool: whether the process is a readiness probe
 thread.tid int: thread id
 thread.ismain bool: whether the thread is its process's first
--thread.vtid int: thread id in its own namespace
--thread.nametid text: name and thread id
+thread.vtid int: thread id in its own namespace; of another thread than the first where the namespace is the agent's
+thread.nametid text: name and thread id, one behind the other
 thread.cgroups text: path of the control group
 -thread.cgroup text [key]: path of one control group
 -thread.exectime int: ns the thread last ran
@@ -160,8 +170,10 @@ thread.cgroups text: path of the control group
 -thread.cpu int: processor time in percent
 -thread.cpu.user int: processor time in user mode
 -thread.cpu.system int: processor time in the kernel
--thread.vmsize int: virtual memory in B
--thread.vmrss int: resident memory in B
+-thread.vmsize int: virtual memory in kB
+-thread.vmsize.b int: virtual memory in B
+-thread.vmrss int: resident memory in kB
+-thread.vmrss.b int: resident memory in B
 fd.num int: number of the descriptor, -1 for an open that failed
 fd.type text: kind of descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, memfd
 fd.typechar text: the same as one character: f d 4 6 u p e s l i t m
@@ -183,14 +195,14 @@ fd.rport port: remote port
 fd.l4proto text: tcp, udp, icmp or raw
 fd.sockfamily text: ip or unix
 fd.is_server bool: whether the process is the server of the connection
--fd.uid text: descriptor number and thread id
--fd.containername text: container and name of the descriptor
--fd.containerdirectory text: container and directory of the descriptor
--fd.proto port list: client or server protocol
--fd.cproto text: client protocol
--fd.sproto text: server protocol
--fd.lproto text: local protocol
--fd.rproto text: remote protocol
+fd.uid text: thread id and descriptor number, one behind the other
+fd.containername text: id of the container (nothing outside), a colon and fd.name
+fd.containerdirectory text: id of the container (nothing outside), a colon and fd.directory
+fd.proto port list: the same as fd.port
+fd.cproto text: client port as digits
+fd.sproto text: server port as digits
+fd.lproto text: local port as digits
+fd.rproto text: remote port as digits
 fd.net net list: client or server network
 fd.cnet net: client network
 fd.snet net: server network
@@ -208,7 +220,7 @@ fd.dev.minor int: minor number of the device
 fd.ino int: inode of the file
 -fd.is_upper_layer bool: whether the file lies in the writable layer of the container
 -fd.is_lower_layer bool: whether the file lies in a layer of the image
--fd.types text list: kinds of all descriptors of the event
+-fd.types text list [index?]: kinds of all descriptors of the event
 fs.path.name text: path that the call works on
 fs.path.nameraw text: the same as the program gave it
 fs.path.source text: path that the call takes from

@@ -6,6 +6,7 @@ import type { Batch } from "./batch.js";
 import { EVT_FIELDS } from "./fields/evt.js";
 import { FD_FIELDS } from "./fields/fd.js";
 import { FS_FIELDS } from "./fields/fs.js";
+import { KIND_FIELDS } from "./fields/kind.js";
 import { PROC_FIELDS } from "./fields/proc.js";
 import { SUBJECT_FIELDS } from "./fields/subject.js";
 import { UNANSWERED_FIELDS } from "./fields/unanswered.js";
@@ -26,6 +27,7 @@ export type FieldRows = Readonly<Record<string, FieldRow>>;
 const ROWS: FieldRows = {
   ...UNANSWERED_FIELDS,
   ...EVT_FIELDS,
+  ...KIND_FIELDS,
   ...PROC_FIELDS,
   ...FD_FIELDS,
   ...FS_FIELDS,

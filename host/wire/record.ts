@@ -4,8 +4,8 @@
 import type { EventType } from "../../build/generated/events.js";
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";
-import { EVENT_OF_ID, NULL, RecordFlag, TIERS } from "./layout.js";
-import { type Int, readInt } from "./slot.js";
+import { EVENT_OF_ID, NULL, PROCESS_AT, RecordFlag, TIERS } from "./layout.js";
+import { type Int, readInt, readText } from "./slot.js";
 
 export type Tier = (typeof TIERS)[number];
 
@@ -18,6 +18,8 @@ export const timeOf = (batch: Batch, at: number): bigint => batch.recordView.get
 export const tidOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 16, true);
 /** >= 0, or -errno; null when the call never returned. */
 export const resultOf = (batch: Batch, at: number): Int | null => readInt(batch.recordView, at + 24);
+/** Also true of a call that never returned. */
+export const hasFailed = (batch: Batch, at: number): boolean => (resultOf(batch, at) ?? -1) < 0;
 export const latencyOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 32, true);
 export const fdOf = (batch: Batch, at: number): number => batch.recordView.getInt32(at + 36, true);
 export const tierOf = (batch: Batch, at: number): Tier => TIERS[flagsOf(batch, at) & RecordFlag.tierMask] as Tier;
@@ -33,4 +35,11 @@ export function processAt(batch: Batch, at: number): number {
 export function descriptorAt(batch: Batch, at: number): number {
   const index = batch.recordView.getUint32(at + 40, true);
   return index === NULL ? -1 : index * DESCRIPTOR_SIZE;
+}
+
+/** Short, or what the orchestrator calls it; null outside a container. */
+export function containerIdOf(batch: Batch, at: number): string | null {
+  if (batch.container !== null) return batch.container.id;
+  const process = processAt(batch, at);
+  return process < 0 ? null : readText(batch, batch.processView, process + (PROCESS_AT.container_id as number));
 }

@@ -18,6 +18,24 @@ export function dateClockText(ns: bigint, digits: 0 | 9 = 9): string {
   return `${day.join("-")} ${clockText(ns, digits)}`;
 }
 
+/**
+ * Falco's form of a time between two events: `1.03s`, `412ms`, `7.05ms`, `88us`, `1.20us`, `512ns`. Digits are cut off, not rounded.
+ * A latency is below 2^32 ns, so that no minutes are needed.
+ */
+export const DURATION_UNITS: readonly { readonly unit: string; readonly size: number }[] = [
+  { unit: "s", size: 1_000_000_000 },
+  { unit: "ms", size: 1_000_000 },
+  { unit: "us", size: 1_000 },
+];
+export function durationText(ns: number): string {
+  for (const { unit, size } of DURATION_UNITS) {
+    if (ns < size) continue;
+    const [whole, hundredths] = [Math.floor(ns / size), Math.floor((ns % size) / (size / 100))];
+    return whole >= 10 && unit !== "s" ? `${whole}${unit}` : `${whole}.${String(hundredths).padStart(2, "0")}${unit}`;
+  }
+  return `${ns}ns`;
+}
+
 /** UTC: `2016-08-04T16:17:57.881781397Z`, the `time` of an alert. */
 export function utcText(ns: bigint): string {
   return `${seconds(ns)}.${fraction(ns)}Z`;

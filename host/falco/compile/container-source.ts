@@ -4,7 +4,8 @@ import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
 import type { ContainerFact } from "../../wire/container.js";
 import { type Base, call, type FuncContext, get, load, select, set, sym, tee } from "./func-context.js";
 import { FACTS_AT } from "./layout.js";
-import type { ProcessFields } from "./process-fields.js";
+import { ProcessFields } from "./process-fields.js";
+import type { Program } from "./program.js";
 import { keyOf, type TextSource } from "./source.js";
 import { fixedText, L, noText, P, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
@@ -31,6 +32,13 @@ export function containerId(of: ProcessFields, base: Base): TextSource {
     cached: { base, slot: "word container" },
     make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, "id"), own(f)]],
   };
+}
+
+// The same without a word for what is outside: leaves an empty text.
+export function containerIdOrNothing(program: Program, f: FuncContext): Tree[] {
+  const own = new ProcessFields(program).span("container_id", "self").make(f);
+  const none: Tree = ["if", null, ["i32.lt_s", get(L), 0], fixedText(f, program, ""), null];
+  return [["if", null, load(FACTS_AT, 0), factText(f, "id"), own], none];
 }
 
 // What the orchestrator says; else `host` outside a container, and nothing in one.

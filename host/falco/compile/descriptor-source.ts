@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources of fd.*: fields of an entry of the descriptor table. Twin of host/wire/fields/fd.ts.
+import { KINDS, NO_KIND } from "../../wire/category.js";
 import { DESCRIPTOR_AT, DescriptorFlag } from "../../wire/layout.js";
 import { and, call, type FuncContext, get, i64, load, load64, select, set, sym } from "./func-context.js";
 import { namesSource } from "./names-source.js";
@@ -50,6 +51,11 @@ const ROWS: Record<string, (of: DescriptorFields) => Source> = {
   "fd.rnet": (of) => of.ip("r"),
   "fd.ip": (of) => ({ kind: "either", ends: [of.ip("c"), of.ip("s")] }),
   "fd.net": (of) => ({ kind: "either", ends: [of.ip("c"), of.ip("s")] }),
+  "fd.proto": (of) => ({ kind: "either", ends: [of.port("c"), of.port("s")] }),
+  "fd.cproto": (of) => of.portText("c"),
+  "fd.sproto": (of) => of.portText("s"),
+  "fd.lproto": (of) => of.portText("l"),
+  "fd.rproto": (of) => of.portText("r"),
   "fd.cport": (of) => of.port("c"),
   "fd.sport": (of) => of.port("s"),
   "fd.lport": (of) => of.port("l"),
@@ -64,6 +70,7 @@ const ROWS: Record<string, (of: DescriptorFields) => Source> = {
   "fd.dev.major": (of) => of.device(["i64.and", ["i64.shr_u", get("$dev"), i64(8)], i64(0xfff)], 32),
   "fd.dev.minor": (of) => of.device(["i64.and", get("$dev"), i64(0xff)], 12),
   "fd.ino": (of) => of.int("ino"),
+  "evt.category": (of) => of.category(),
 };
 
 const at = (field: string): number => DESCRIPTOR_AT[field]!;
@@ -139,6 +146,13 @@ class DescriptorFields {
     return this.chosen("type", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
   }
 
+  // Of calls whose descriptor decides.
+  category(): Source {
+    const words = Object.entries(KINDS).map(([char, word]) => [char.charCodeAt(0), word] as const);
+    const code = (f: FuncContext): Tree => ["i32.wrap_i64", load64(this.which.address(f), at("type"))];
+    return this.chosen("category", words, code, NO_KIND);
+  }
+
   protocol(): Source {
     const code = (f: FuncContext): Tree =>
       select(["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f));
@@ -159,10 +173,11 @@ class DescriptorFields {
     what: string,
     names: readonly (readonly [number, string])[],
     code: (f: FuncContext) => Tree,
+    rest: string | null = null,
   ): TextSource {
     const make = (f: FuncContext): Tree[] => {
       const chosen = f.local("$code");
-      const otherwise = noText(f);
+      const otherwise = rest === null ? noText(f) : fixedText(f, this.program, rest);
       const chain = names.reduceRight<Tree[]>(
         (rest, [value, name]) => [["if", null, ["i32.eq", get(chosen), value], fixedText(f, this.program, name), rest]],
         otherwise,
@@ -222,6 +237,18 @@ class DescriptorFields {
     const value = (f: FuncContext): Tree =>
       select(load64(this.endAddress(f, end, "cport", "sport"), at("cport")), i64(ABSENT), this.isInternet(f));
     return { kind: "int", key: this.key(`${end}port`), scope: this.which.scope, isCheap: true, value };
+  }
+
+  portText(end: End): Source {
+    const { key, scope, value } = this.port(end);
+    return namesSource(this.program, {
+      key: `${key} as digits`,
+      scope,
+      table: "decimal",
+      form: "value",
+      rows: [],
+      value,
+    });
   }
 
   // An address from which the client's field is that of the end.

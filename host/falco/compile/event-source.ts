@@ -2,19 +2,21 @@
 // Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is settled by the type of
 // the event alone: whether it is a read, which parameter holds the payload.
 import type { EventType, Field } from "../../../build/generated/events.js";
-import { SIZES } from "../../wire/fields/evt.js";
-import { PATHS } from "../../wire/fields/fs.js";
-import { isSpan } from "../../wire/layout.js";
+import { SIZES, SYSTEM_LOG } from "../../wire/fields/evt.js";
+import { ABSOLUTE, PATHS, UNKNOWN_DIRECTORY } from "../../wire/fields/fs.js";
+import { isSpan, PROCESS_AT } from "../../wire/layout.js";
 import { type FieldUse, STATIC_NAME } from "../fields.js";
+import { containerIdOrNothing } from "./container-source.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
+import { categorySource, failureSource, hasFailed } from "./kind-source.js";
 import { STATE } from "./layout.js";
 import { ERRNO_ROWS, namesSource } from "./names-source.js";
 import { paramInt, paramRawSource, paramTextSource, rawSpan } from "./param-source.js";
 import { processSource } from "./process-source.js";
 import type { Program } from "./program.js";
 import { ABSENT, type BoolSource, type FixedSource, type IntSource, NONE, type Source } from "./source.js";
-import { build, eventText, L, noText, P } from "./text-source.js";
+import { build, eventText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export function fieldSource(program: Program, use: FieldUse, event: EventType): Source {
@@ -50,6 +52,7 @@ const EXECUTE_BITS = 0o111;
 const time = (): Tree => load64(get("$rec"), 8);
 const latency = (): Tree => ["i64.load32_u", 32, get("$rec")];
 const result = (): Tree => load64(get("$rec"), 24);
+const tid = (): Tree => ["i64.load32_u", 16, get("$rec")];
 
 const fixed = (value: string): FixedSource => ({ kind: "fixed", value });
 const int = (key: string, value: (f: FuncContext) => Tree): IntSource => ({
@@ -66,7 +69,6 @@ const bool = (key: string, value: (f: FuncContext) => Tree): BoolSource => ({
   value,
 });
 const settled = (isTrue: boolean): BoolSource => bool(String(isTrue), () => (isTrue ? 1 : 0));
-const isFailed = (): Tree => ["i64.lt_s", result(), i64(0)]; // none is below 0 too
 const named = (event: EventType, name: string): Field | undefined => event.params.find((param) => param.name === name);
 const isIn =
   (set: Set<string>) =>
@@ -81,6 +83,8 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "evt.latency": () => int("latency", latency),
   "evt.latency.s": () => int("latency.s", () => ["i64.div_u", latency(), i64(SECOND)]),
   "evt.latency.ns": () => int("latency.ns", () => ["i64.rem_u", latency(), i64(SECOND)]),
+  "evt.latency.human": ({ program }) =>
+    eventText(program, "latency.human", 20, (f) => build(f, [call("$put_duration", latency())])),
   "evt.dir": () => fixed("<"),
   "evt.source": () => fixed("syscall"),
   [STATIC_NAME]: ({ arg }) => fixed(arg),
@@ -113,10 +117,23 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
       value: result,
     }),
   "evt.rawres": () => int("res", result),
-  "evt.failed": () => bool("failed", isFailed),
+  "evt.failed": () => bool("failed", hasFailed),
   "evt.count": () => int("1", () => i64(1)),
   "evt.count.exit": () => int("1", () => i64(1)),
-  "evt.count.error": () => int("error", () => ["i64.extend_i32_u", isFailed()]),
+  "evt.count.error": () => int("error", () => ["i64.extend_i32_u", hasFailed()]),
+  "evt.count.error.file": ({ event }) => failureSource(event, "file"),
+  "evt.count.error.net": ({ event }) => failureSource(event, "net"),
+  "evt.count.error.memory": ({ event }) => failureSource(event, "memory"),
+  "evt.count.error.other": ({ event }) => failureSource(event, "other"),
+  "evt.count.procinfo": () => int("0", () => i64(0)),
+  "evt.count.threadinfo": () => int("0", () => i64(0)),
+  "evt.category": ({ program, event }) => categorySource(program, event),
+  "evt.is_async": () => settled(false),
+  "evt.is_wait": () => settled(false),
+  "evt.is_syslog": (asked) => syslogSource(asked),
+  "evt.abspath": (asked) => absoluteSource(asked, "src"),
+  "evt.abspath.src": (asked) => absoluteSource(asked, "src"),
+  "evt.abspath.dst": (asked) => absoluteSource(asked, "dst"),
   "evt.is_io": ({ event }) => settled(READS.has(event.name) || WRITES.has(event.name)),
   "evt.is_io_read": isIn(READS),
   "evt.is_io_write": isIn(WRITES),
@@ -125,24 +142,98 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.accessMode), 0]),
   "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.create), 0]),
   "evt.is_open_exec": (asked) => openExecutable(asked),
-  // -1 for a descriptor that an open did not get; nothing where an event has none.
-  "fd.num": ({ event }) => {
-    const number: Tree = ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]];
-    if (event.params.some((param) => param.type === "fd" && param.from !== null)) return int("fd", () => number);
-    return int("fd or none", () => select(number, i64(ABSENT), ["i64.ge_s", number, i64(0)]));
-  },
+  "fd.num": ({ event }) => descriptorNumber(event),
+  "fd.uid": ({ program, event }) => descriptorUid(program, event),
+  "fd.containername": ({ program }) => inContainer(program, "fd.name"),
+  "fd.containerdirectory": ({ program }) => inContainer(program, "fd.directory"),
   "fs.path.name": ({ program, event }) => pathSource(program, event, "name", false),
   "fs.path.nameraw": ({ program, event }) => pathSource(program, event, "name", true),
   "fs.path.source": ({ program, event }) => pathSource(program, event, "source", false),
   "fs.path.sourceraw": ({ program, event }) => pathSource(program, event, "source", true),
   "fs.path.target": ({ program, event }) => pathSource(program, event, "target", false),
   "fs.path.targetraw": ({ program, event }) => pathSource(program, event, "target", true),
-  "thread.tid": () => int("tid", () => ["i64.load32_u", 16, get("$rec")]),
-  "thread.ismain": ({ program }) => {
-    const pid = processSource(program, { name: "proc.pid", index: null } as FieldUse) as IntSource;
-    return bool("ismain", (f) => ["i64.eq", ["i64.load32_u", 16, get("$rec")], pid.value(f)]);
-  },
+  "thread.tid": () => int("tid", tid),
+  "thread.ismain": () => bool("ismain", (f) => ["i64.eq", tid(), ofProcess(f, "pid")]),
+  // The first thread has its process's number; of others it is known where the process has the same number in both namespaces.
+  "thread.vtid": () =>
+    int("vtid", (f) => {
+      const [pid, vpid] = [ofProcess(f, "pid"), ofProcess(f, "vpid")];
+      const other = select(tid(), i64(ABSENT), and(["i64.eq", pid, vpid], ["i64.ne", vpid, i64(ABSENT)]));
+      return select(vpid, other, ["i64.eq", tid(), pid]);
+    }),
+  "thread.nametid": ({ program }) =>
+    eventText(program, "nametid", 10, (f) => [
+      ...readSpan(f, f.process("self").entry, PROCESS_AT.name!),
+      ["if", null, isThere, build(f, [call("$put", get(P), get(L)), call("$put_decimal", tid())]), null],
+    ]),
 };
+
+const isThere: Tree = ["i32.ge_s", get(L), 0];
+const ofProcess = (f: FuncContext, field: string): Tree => load64(f.process("self").entry, PROCESS_AT[field]!);
+
+// -1 for a descriptor that an open did not get; nothing where an event has none.
+function descriptorNumber(event: EventType): IntSource {
+  const number: Tree = ["i64.extend_i32_s", ["i32.load", 36, get("$rec")]];
+  if (event.params.some((param) => param.type === "fd" && param.from !== null)) return int("fd", () => number);
+  return int("fd or none", () => select(number, i64(ABSENT), ["i64.ge_s", number, i64(0)]));
+}
+
+// Thread and descriptor, one behind the other.
+function descriptorUid(program: Program, event: EventType): Source {
+  const number = descriptorNumber(event);
+  return eventText(program, `${number.key} uid`, 10, (f) => {
+    const fd = f.local("$fd", "i64");
+    const made = build(f, [call("$put_decimal", tid()), call("$put_decimal", get(fd))]);
+    return [set(fd, number.value(f)), ["if", null, ["i64.eq", get(fd), i64(ABSENT)], noText(f), made]];
+  });
+}
+
+// `3ad7b26ded6d:/etc/passwd`; outside a container nothing stands before the colon.
+function inContainer(program: Program, field: string): Source {
+  const source = descriptorSource(program, field, OWN_DESCRIPTOR);
+  if (source?.kind !== "text") return NONE;
+  return eventText(program, `${field} in container`, source.cost + 10, (f) => {
+    const [at, size] = [f.local("$at"), f.local("$size")];
+    const made = build(f, [call("$put", get(P), get(L)), call("$put_byte", 0x3a), call("$put", get(at), get(size))]);
+    return [
+      ...source.make(f),
+      set(at, get(P)),
+      set(size, get(L)),
+      ["if", null, isThere, [...containerIdOrNothing(program, f), ...made], null],
+    ];
+  });
+}
+
+// A write to what is called after the system log's socket.
+function syslogSource({ program, event }: Asked): Source {
+  const name = descriptorSource(program, "fd.name", OWN_DESCRIPTOR);
+  if (!WRITES.has(event.name) || name?.kind !== "text") return settled(false);
+  const { at, size } = program.text(SYSTEM_LOG);
+  return bool("syslog", (f) => [
+    "block",
+    f.label(),
+    "i32",
+    ...name.make(f),
+    ["if", "i32", isThere, [call("$contains", get(P), get(L), at, size)], [0]],
+  ]);
+}
+
+// evt.abspath: the parameter's path, normalised; what stays relative is in a directory that the record does not name.
+function absoluteSource({ program, event }: Asked, of: keyof typeof ABSOLUTE): Source {
+  const param = event.params.find((one) => one.name === ABSOLUTE[of][event.name]);
+  const path = param && paramTextSource(program, event, param);
+  if (path?.kind !== "text") return NONE;
+  return eventText(program, `${path.key} absolute`, path.cost + 10, (f) => {
+    const unknown = program.text(UNKNOWN_DIRECTORY);
+    const isRooted: Tree = ["i32.eq", ["i32.load8_u", 0, get(P)], 0x2f];
+    const [rooted, relative] = [
+      build(f, [call("$put_joined", 0, 0, get(P), get(L))]),
+      build(f, [call("$put", unknown.at, unknown.size), call("$put", get(P), get(L))]),
+    ];
+    const made: Tree = ["if", null, isRooted, rooted, relative];
+    return [...path.make(f), ["if", null, ["i32.gt_s", get(L), 0], [made], noText(f)]];
+  });
+}
 
 // evt.buflen and its kind: the result of a read or a write.
 function sizeSource(name: string, { program, event }: Asked): Source {
@@ -172,7 +263,7 @@ function pathSource(program: Program, event: EventType, of: keyof typeof PATHS, 
     key: `${path.key} done`,
     scope: "event",
     cached: null,
-    make: (f) => [["if", null, isFailed(), noText(f), path.make(f)]],
+    make: (f) => [["if", null, hasFailed(), noText(f), path.make(f)]],
   };
 }
 

@@ -161,6 +161,25 @@ export class ProcessFields {
     return { kind: "int", key: keyOf(`${minuend}-${subtrahend}`, base), scope: "process", base, isCheap: true, value };
   }
 
+  // The pid of the oldest shell among the process and its ancestors.
+  loginShell(base: Base): IntSource {
+    const value = (f: FuncContext): Tree => call("$login_shell", f.process(base).entry);
+    return { kind: "int", key: keyOf("login shell", base), scope: "process", base, isCheap: false, value };
+  }
+
+  // One less, but not below 0.
+  others(field: string, base: Base): IntSource {
+    const value = (f: FuncContext): Tree => {
+      const count = load64(f.process(base).entry, at(field));
+      return select(["i64.sub", count, i64(1)], select(i64(ABSENT), i64(0), ["i64.eq", count, i64(ABSENT)]), [
+        "i64.gt_s",
+        count,
+        i64(0),
+      ]);
+    };
+    return { kind: "int", key: keyOf(`${field}-1`, base), scope: "process", base, isCheap: true, value };
+  }
+
   count(field: string, base: Base): IntSource {
     return this.ofSpan(field, base, "count", () => ["i64.extend_i32_u", call("$count_list", get(P), get(L))]);
   }

@@ -3,14 +3,25 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { EVENTS } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
-import { typeCharOf } from "../descriptor.js";
+import { nameOf, typeCharOf } from "../descriptor.js";
 import type { FieldGetter, FieldRows } from "../fields.js";
 import { EVENT_OF_NAME, RecordFlag } from "../layout.js";
 import { errnoName } from "../names.js";
 import { PerEvent } from "../per-event.js";
-import { descriptorAt, eventOf, flagsOf, latencyOf, numberOf, resultOf, tierOf, timeOf, typeOf } from "../record.js";
+import {
+  descriptorAt,
+  eventOf,
+  flagsOf,
+  hasFailed,
+  latencyOf,
+  numberOf,
+  resultOf,
+  tierOf,
+  timeOf,
+  typeOf,
+} from "../record.js";
 import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
-import { clockText, dateClockText, isoText } from "../time.js";
+import { clockText, dateClockText, durationText, isoText } from "../time.js";
 import type { Value } from "../value.js";
 
 const O_ACCMODE = 3;
@@ -84,7 +95,10 @@ function sizeGetter({ events, chars }: (typeof SIZES)[string]): FieldGetter {
 const isRead = (batch: Batch, at: number): boolean => READS.has(eventOf(batch, at).name);
 const isWrite = (batch: Batch, at: number): boolean => WRITES.has(eventOf(batch, at).name);
 const isIo = (batch: Batch, at: number): boolean => isRead(batch, at) || isWrite(batch, at);
-const isFailed = (batch: Batch, at: number): boolean => (resultOf(batch, at) ?? -1) < 0;
+/** Part of a descriptor's name that makes it the system log. */
+export const SYSTEM_LOG = "/dev/log";
+const isSyslog = (batch: Batch, at: number): boolean =>
+  isWrite(batch, at) && (nameOf(batch, descriptorAt(batch, at))?.includes(SYSTEM_LOG) ?? false);
 
 /** Open flags, undefined when the event opens nothing. creat opens for writing. */
 function openFlags(batch: Batch, at: number): number | undefined {
@@ -139,6 +153,8 @@ export const EVT_FIELDS: FieldRows = {
   "evt.latency": { get: latencyOf },
   "evt.latency.s": { get: (batch, at) => Math.floor(latencyOf(batch, at) / 1e9) },
   "evt.latency.ns": { get: (batch, at) => latencyOf(batch, at) % 1e9 },
+  "evt.latency.human": { get: (batch, at) => durationText(latencyOf(batch, at)) },
+  "evt.outputtime": { get: timeOf, text: (value) => clockText(value as bigint) },
   "evt.dir": { get: () => "<" },
   "evt.type": { get: (batch, at) => eventOf(batch, at).name },
   "evt.type.is": {
@@ -164,14 +180,18 @@ export const EVT_FIELDS: FieldRows = {
   ...Object.fromEntries(Object.entries(SIZES).map(([name, size]) => [name, { get: sizeGetter(size) }])),
   "evt.res": { get: result },
   "evt.rawres": { get: resultOf },
-  "evt.failed": { get: isFailed },
+  "evt.failed": { get: hasFailed },
   "evt.count": { get: () => 1 },
   "evt.count.exit": { get: () => 1 },
-  "evt.count.error": { get: (batch, at) => (isFailed(batch, at) ? 1 : 0) },
+  "evt.count.error": { get: (batch, at) => (hasFailed(batch, at) ? 1 : 0) },
+  "evt.count.procinfo": { get: () => 0 },
+  "evt.count.threadinfo": { get: () => 0 },
   "evt.is_io": { get: isIo },
   "evt.is_io_read": { get: isRead },
   "evt.is_io_write": { get: isWrite },
   "evt.io_dir": { get: (batch, at) => (isRead(batch, at) ? "read" : isWrite(batch, at) ? "write" : null) },
+  "evt.is_wait": { get: () => false },
+  "evt.is_syslog": { get: isSyslog },
   "evt.is_open_read": { get: openAs((flags) => (flags & O_ACCMODE) !== O_WRONLY) },
   "evt.is_open_write": { get: openAs((flags) => (flags & O_ACCMODE) !== 0) },
   "evt.is_open_create": { get: openAs((flags) => (flags & O_CREAT) !== 0) },

@@ -18,7 +18,7 @@ import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { DESCRIPTOR_AT, DescriptorFlag } from "../layout.js";
 import { nameOfValue } from "../names.js";
 import { directoryOf, fileNameOf } from "../path.js";
-import { descriptorAt, eventOf, fdOf } from "../record.js";
+import { containerIdOf, descriptorAt, eventOf, fdOf, tidOf } from "../record.js";
 import type { Value } from "../value.js";
 
 type OfDescriptor = (batch: Batch, descriptor: number) => Value;
@@ -59,6 +59,12 @@ const both =
     const ends = [get(CLIENT)(batch, descriptor), get(SERVER)(batch, descriptor)].filter((end) => end !== null);
     return ends.length === 0 ? null : ends;
   };
+/** A port as digits: Falco names it only when it is told to. */
+const digits = (get: OfDescriptor): FieldRow =>
+  of((batch, descriptor) => {
+    const number = get(batch, descriptor);
+    return number === null ? null : String(number);
+  });
 const flag = (bit: number): FieldRow =>
   of((batch, descriptor) => (descriptor < 0 ? null : hasFlag(batch, descriptor, bit)));
 
@@ -88,14 +94,33 @@ const num: FieldGetter = (batch, offset) => {
 const hasDescriptor = (event: EventType): boolean =>
   event.params.some((param) => param.type === "fd" && param.from !== null);
 
+/** Thread and descriptor, one behind the other: unique for as long as the descriptor is open. */
+const uid: FieldGetter = (batch, offset) => {
+  const fd = num(batch, offset);
+  return fd === null ? null : `${tidOf(batch, offset)}${fd}`;
+};
+
+/** `3ad7b26ded6d:/etc/passwd`; outside a container nothing stands before the colon. */
+const inContainer = (row: FieldRow): FieldRow => ({
+  get: (batch, offset) => {
+    const value = row.get?.(batch, offset) ?? null;
+    return value === null ? null : `${containerIdOf(batch, offset) ?? ""}:${value}`;
+  },
+});
+const name = of(nameOf);
+const directory = ofFile(directoryOf);
+
 export const FD_FIELDS: FieldRows = {
   "fd.num": { get: num },
+  "fd.uid": { get: uid },
   "fd.type": of(typeNameOf),
   "fd.typechar": of(typeCharOf),
-  "fd.name": of(nameOf),
+  "fd.name": name,
+  "fd.containername": inContainer(name),
   "fd.nameraw": of((batch, descriptor) => descriptorText(batch, descriptor, at("nameraw"))),
   "fd.realpath": of((batch, descriptor) => descriptorText(batch, descriptor, at("realpath"))),
-  "fd.directory": ofFile(directoryOf),
+  "fd.directory": directory,
+  "fd.containerdirectory": inContainer(directory),
   "fd.filename": ofFile(fileNameOf),
   "fd.ip": of(both(ip)),
   "fd.cip": of(ip(CLIENT)),
@@ -112,6 +137,11 @@ export const FD_FIELDS: FieldRows = {
   "fd.sport": of(port(SERVER)),
   "fd.lport": of(local(port)),
   "fd.rport": of(remote(port)),
+  "fd.proto": of(both(port)),
+  "fd.cproto": digits(port(CLIENT)),
+  "fd.sproto": digits(port(SERVER)),
+  "fd.lproto": digits(local(port)),
+  "fd.rproto": digits(remote(port)),
   "fd.l4proto": of(protocol),
   "fd.sockfamily": of(socketFamily),
   "fd.family": of((batch, descriptor) => {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// fs.path.*: the path that a call worked on, by one name for all calls. Set only where the call succeeded. `raw` is the path as it
+// fs.path.* and evt.abspath: the path that a call worked on, by one name for all calls. fs.path.* is set only where the call succeeded. `raw` is the path as it
 // was passed; without it, it is joined with the directory it is relative to.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { HEADER_SIZE } from "../../../build/generated/events.js";
 import { nameOf } from "../descriptor.js";
 import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { isSpan } from "../layout.js";
+import { normalise } from "../path.js";
 import { PerEvent } from "../per-event.js";
 import { descriptorAt, resultOf } from "../record.js";
 import { paramText } from "../render.js";
@@ -57,6 +58,39 @@ export const PATHS: Readonly<Record<"name" | "source" | "target", Readonly<Recor
   },
 };
 
+/** evt.abspath: of which calls Falco tells it, and by which parameter. Of those with two paths, `src` is the one without a word. */
+export const ABSOLUTE: Readonly<Record<"src" | "dst", Readonly<Record<string, string>>>> = (() => {
+  const one = {
+    openat: "name",
+    openat2: "name",
+    open_by_handle_at: "path",
+    unlinkat: "name",
+    mkdirat: "path",
+    fchmodat: "filename",
+    fchownat: "pathname",
+    symlinkat: "linkpath",
+  };
+  const two = ["renameat", "renameat2", "linkat"];
+  const of = (param: string) => ({ ...one, ...Object.fromEntries(two.map((name) => [name, param])) });
+  return { src: of("oldpath"), dst: of("newpath") };
+})();
+/** What stands for a directory of which the record does not tell the name. */
+export const UNKNOWN_DIRECTORY = "<UNKNOWN>/";
+
+function absolute(of: keyof typeof ABSOLUTE): FieldRow {
+  const getters = new PerEvent<FieldGetter>((event) => {
+    const param = event.params.find((one) => one.name === ABSOLUTE[of][event.name]);
+    return param === undefined ? NEVER : paramText(event, param);
+  });
+  return {
+    get: (batch, at) => {
+      const path = getters.of(batch, at)(batch, at);
+      if (path === null || path === "") return null;
+      return String(path).startsWith("/") ? normalise(String(path)) : `${UNKNOWN_DIRECTORY}${path}`;
+    },
+  };
+}
+
 const NEVER: FieldGetter = () => null;
 
 function row(of: keyof typeof PATHS, isRaw: boolean): FieldRow {
@@ -77,6 +111,9 @@ function getter(event: EventType, param: Field, isRaw: boolean): FieldGetter {
 }
 
 export const FS_FIELDS: FieldRows = {
+  "evt.abspath": absolute("src"),
+  "evt.abspath.src": absolute("src"),
+  "evt.abspath.dst": absolute("dst"),
   "fs.path.name": row("name", false),
   "fs.path.nameraw": row("name", true),
   "fs.path.source": row("source", false),

@@ -23,6 +23,7 @@ import type { Value } from "../value.js";
 type OfProcess = (batch: Batch, process: number) => Value;
 
 const EXE = { writable: 1, upperLayer: 2, fromMemfd: 4, lowerLayer: 8 } as const;
+const VPID = PROCESS_AT.vpid as number;
 const START = PROCESS_AT.start_time as number;
 const CLONE_SEEN = PROCESS_AT.clone_seen as number;
 
@@ -106,6 +107,32 @@ const duration =
     return start === null ? null : Number(timeOf(batch, at) - BigInt(start));
   };
 
+/** The oldest shell: the process itself or the furthest ancestor whose name ends in `sh`. */
+const loginShell: OfProcess = (batch, process) => {
+  const isShell = (one: number): boolean => processText(batch, one, PROCESS_AT.name as number)?.endsWith("sh") ?? false;
+  const oldest = [process, ...ancestorsOf(batch, process)].findLast(isShell);
+  return oldest === undefined ? null : processInt(batch, oldest, PROCESS_AT.pid as number);
+};
+
+/** Threads beside the first: what Falco calls proc.nchilds. */
+const otherThreads: OfProcess = (batch, process) => {
+  const threads = processInt(batch, process, PROCESS_AT.threads as number);
+  return threads === null ? null : Math.max(Number(threads) - 1, 0);
+};
+
+/** The first thread has its process's number; of others it is known where the process has the same number in both namespaces. */
+const virtualTid: FieldGetter = (batch, at) => {
+  const [process, tid] = [processAt(batch, at), tidOf(batch, at)];
+  const [pid, vpid] = [processInt(batch, process, PROCESS_AT.pid as number), processInt(batch, process, VPID)];
+  if (pid === null || vpid === null) return null;
+  return tid === pid ? vpid : pid === vpid ? tid : null;
+};
+
+const nameAndTid: FieldGetter = (batch, at) => {
+  const name = processText(batch, processAt(batch, at), PROCESS_AT.name as number);
+  return name === null ? null : `${name}${tidOf(batch, at)}`;
+};
+
 const stream = (field: string, of: (batch: Batch, descriptor: number) => Value): FieldRow => {
   const offset = PROCESS_AT[field] as number;
   return own((batch, process) => of(batch, streamOf(batch, process, offset)));
@@ -172,7 +199,9 @@ export const PROC_FIELDS: FieldRows = {
     ...ancestors(list("env")),
     with: (argument) => ancestors(list("env")).with?.(argument) ?? inherited(argument),
   },
+  "proc.loginshellid": own(loginShell),
   "proc.nthreads": own(int("threads")),
+  "proc.nchilds": own(otherThreads),
   "proc.fdlimit": own(int("fd_limit")),
   "proc.pid.ts": own(int("start_time")),
   "proc.ppid.ts": parents(int("start_time")),
@@ -196,6 +225,8 @@ export const PROC_FIELDS: FieldRows = {
   "thread.ismain": {
     get: (batch, at) => tidOf(batch, at) === processInt(batch, processAt(batch, at), PROCESS_AT.pid as number),
   },
+  "thread.vtid": { get: virtualTid },
+  "thread.nametid": { get: nameAndTid },
   "thread.cap_permitted": own(capabilities("cap_permitted")),
   "thread.cap_effective": own(capabilities("cap_effective")),
   "thread.cap_inheritable": own(capabilities("cap_inheritable")),

@@ -6,7 +6,7 @@ import type { ContainerFact } from "../container.js";
 import type { FieldRow, FieldRows } from "../fields.js";
 import { PROCESS_AT } from "../layout.js";
 import { processInt, processText } from "../process.js";
-import { processAt } from "../record.js";
+import { containerIdOf, processAt } from "../record.js";
 import type { Value } from "../value.js";
 
 const NO_LOGIN = 0xffffffff;
@@ -26,9 +26,7 @@ function loginUid(batch: Batch, at: number): Value {
 }
 
 function containerId(batch: Batch, at: number): Value {
-  if (batch.container !== null) return batch.container.id;
-  const process = processAt(batch, at);
-  return process < 0 ? null : (processText(batch, process, PROCESS_AT.container_id as number) ?? "host");
+  return containerIdOf(batch, at) ?? (processAt(batch, at) < 0 ? null : "host");
 }
 
 /** What the orchestrator says; else `host` where there is no container, and unknown in one. */

@@ -4,17 +4,16 @@
 import type { FieldRow, FieldRows } from "../fields.js";
 
 const NAMES = `
-evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.deltatime.ns evt.outputtime evt.cpu evt.is_wait
-evt.wait_latency evt.is_syslog evt.count.error.file evt.count.error.net evt.count.error.memory evt.count.error.other
-evt.count.procinfo evt.count.threadinfo evt.around[ evt.plugininfo evt.latency.human evt.category evt.abspath[
-evt.hostname
+evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.deltatime.ns evt.latency.quantized evt.cpu
+evt.wait_latency evt.around[ evt.plugininfo evt.hostname evt.infra.docker.name evt.infra.docker.container.id
+evt.infra.docker.container.name evt.infra.docker.container.image
 
 proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts proc.fdopencount proc.fdusage proc.vmsize proc.vmrss proc.vmswap
-proc.nchilds proc.cpu proc.loginshellid thread.nametid thread.vtid thread.cgroup[ thread.exectime thread.totexectime thread.pfmajor
-thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize thread.vmrss
+proc.cpu proc.is_container_healthcheck proc.is_container_liveness_probe proc.is_container_readiness_probe thread.cgroup[
+thread.exectime thread.totexectime thread.pfmajor thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize
+thread.vmsize.b thread.vmrss thread.vmrss.b
 
-fd.uid fd.proto fd.cproto fd.sproto fd.lproto fd.rproto fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.is_upper_layer
-fd.is_lower_layer fd.types[ fd.containername fd.containerdirectory
+fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.is_upper_layer fd.is_lower_layer fd.types[
 
 user.homedir user.shell
 

@@ -7,7 +7,7 @@ import type { Batch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { PROCESS_AT } from "../../../host/wire/layout.js";
 import { processList } from "../../../host/wire/process.js";
-import { eventOf, processAt } from "../../../host/wire/record.js";
+import { eventOf, processAt, timeOf } from "../../../host/wire/record.js";
 import { paramBytes } from "../../../host/wire/render.js";
 import type { Value } from "../../../host/wire/value.js";
 
@@ -36,6 +36,10 @@ export function interpret(expr: Expr, event: Event): boolean {
 type Plain = string | bigint | boolean; // a text is a byte string
 
 function check(e: CheckExpr, event: Event): boolean {
+  if (e.left.kind === "field" && e.left.name === "evt.around" && e.right.kind === "text") {
+    const distance = timeOf(event.batch, event.at) - BigInt(e.left.arg!);
+    return (distance < 0n ? -distance : distance) <= BigInt(e.right.value) * 1_000_000n;
+  }
   const left = valuesOf(e.left, event);
   if (left.length === 0) return false;
   const test = (a: Plain, b: Plain, op: string) => compare(a, b, op, kindOf(e.left));
@@ -60,7 +64,7 @@ function check(e: CheckExpr, event: Event): boolean {
 }
 
 function isEnds(operand: Operand): boolean {
-  return operand.kind === "field" && ["fd.ip", "fd.port", "fd.net"].includes(operand.name);
+  return operand.kind === "field" && ["fd.ip", "fd.port", "fd.proto", "fd.net"].includes(operand.name);
 }
 
 function kindOf(operand: Operand): string {

@@ -23,7 +23,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         pid: 100 + r.below(6),
         ppid: 99,
         parent: parent ?? 0xffffffff,
-        vpid: r.of([1, 7, 100]),
+        vpid: maybe(r.of([1, 7, 100, 101, 102])),
         sid: 100 + r.below(3),
         pgid: 100 + r.below(6),
         tty: r.of([0, 34816]),
@@ -36,6 +36,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         clone_seen: maybe(r.of([0, 1])),
         exe_flags: maybe(r.below(16)),
         exe_ino: 5,
+        threads: maybe(r.of([0, 1, 2, 8])),
         stdin: 0xffffffff,
         stdout: 0xffffffff,
         stderr: 0xffffffff,
@@ -56,7 +57,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
   }
   const descriptors: number[] = [];
   for (let i = 0; i < 8; i++) {
-    const type = r.of(["f", "f", "f", "d", "4", "4", "6", "u", "p"]);
+    const type = r.of(["f", "f", "f", "d", "4", "4", "6", "u", "p", "l"]);
     const ips: Record<string, Uint8Array[]> = {
       4: V4.map(v4Bytes),
       6: V6.map((a) => Uint8Array.from(v6Bytes[a]!)),
@@ -113,6 +114,19 @@ export function randomBatch(r: Random, records: number): Uint8Array {
       size: int([10]),
     }),
     bpf: () => ({ cmd: int([0, 5, 200]) }),
+    renameat: () => ({ olddirfd: int([-100, 3]), oldpath: path(), newdirfd: int([-100, 5]), newpath: path() }),
+    linkat: () => ({
+      olddir: int([-100, 3]),
+      oldpath: path(),
+      newdir: int([-100, 5]),
+      newpath: path(),
+      flags: int([0]),
+    }),
+    mmap: () => ({ length: int([4096]), prot: int([4, 5]) }),
+    write: () => ({ data: maybe(Buffer.from("CAFE")), size: int([4]) }),
+    close: () => ({}),
+    pipe2: () => ({ fd1: int([3]), fd2: int([4]) }),
+    accept4: () => ({ flags: int([0, 0x800]) }),
     unshare: () => ({ flags: int([0, 0x10000000, 0x20000]) }),
   };
   for (let i = 0; i < records; i++) {
@@ -123,8 +137,8 @@ export function randomBatch(r: Random, records: number): Uint8Array {
       result: r.of([0, 3, -1, -2, -13, -9999, 7]),
       fd: r.of([-1, 0, 1, 3, 5]),
       tid: 100 + r.below(6),
-      latency: r.below(3000),
-      time: 1_700_000_000_000_000_000n + BigInt(r.below(1000)),
+      latency: r.of([r.below(1000), r.below(20_000), r.below(20_000_000), r.below(0x1_0000_0000)]),
+      time: 1_700_000_000_000_000_000n + BigInt(r.below(1000) * r.of([1, 10_000])),
       params: params[event]!(),
     });
   }

@@ -43,6 +43,7 @@ export const PATHS = [
   "/dev/shm/evil.sh",
   "a/b/../c",
   "/etc/pam.d/sshd",
+  "/dev/log",
   "/root/.ssh/id_rsa",
   "/usr/bin/a-path-that-is-quite-long/with/parts",
   "/etc",

@@ -9,6 +9,7 @@ import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
 const PARENT = PROCESS_AT.parent!;
+const NAME = PROCESS_AT.name!;
 
 export const PROCESS_FUNCS: readonly Func[] = readFuncs(`
 (func $parent (param $a i32) (result i32) (local $i i32)
@@ -35,6 +36,23 @@ export const PROCESS_FUNCS: readonly Func[] = readFuncs(`
     (set $left (i32.sub $left 1))
     (br_if $next $left))
   (sym NULL_PROCESS))
+
+;; the pid of the furthest of $a and its ancestors whose name ends in sh
+(func $login_shell (param $a i32) (result i64) (local $left i32) (local $l i32) (local $found i64)
+  (set $found (i64.const ${ABSENT}))
+  (set $left ${ANCESTORS_MAX + 1})
+  (block $done
+    (loop $next
+      (br_if $done (i32.eq $a (sym NULL_PROCESS)))
+      (set $l (i32.load offset=${NAME + 4} $a))
+      (if (i32.and (i32.ne (i32.load offset=${NAME} $a) -1) (i32.ge_s $l 2))
+        (then
+          (if (i32.eq (i32.load16_u (i32.sub (i32.add (i32.add (i32.load offset=${STATE.strings} 0) (i32.load offset=${NAME} $a)) $l) 2)) 0x6873)
+            (then (set $found (i64.load offset=${PROCESS_AT.pid} $a))))))
+      (set $a (call $parent $a))
+      (set $left (i32.sub $left 1))
+      (br_if $next $left)))
+  $found)
 
 ;; what is kept about the process at $a
 (func $cache (param $a i32) (result i32)

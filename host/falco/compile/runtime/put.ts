@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes texts: numbers, names of flags, joined paths. A part of the run-time (../runtime.ts).
 
+import { DURATION_UNITS } from "../../../wire/time.js";
 import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
@@ -58,6 +59,26 @@ export const PUT_FUNCS: readonly Func[] = readFuncs(`
     (set $v (i64.rem_u $v $w))
     (set $w (i64.div_u $w $base))
     (br_if $digit (i64.ne $w (i64.const 0)))))
+
+;; a latency with its unit, two digits behind the point below ten of a unit and for seconds
+(func $put_duration (param $ns i64)
+${DURATION_UNITS.map(
+  ({ unit, size }) => `  (if (i64.ge_u $ns (i64.const ${size})) (then
+    (call $put_unsigned (i64.div_u $ns (i64.const ${size})) (i64.const 10))
+    ${unit === "s" ? "" : `(if (i64.lt_u $ns (i64.const ${size * 10})) (then`}
+      (call $put_hundredths (i64.div_u (i64.rem_u $ns (i64.const ${size})) (i64.const ${size / 100})))
+    ${unit === "s" ? "" : "))"}
+    ${[...unit].map((char) => `(call $put_byte ${char.charCodeAt(0)})`).join(" ")}
+    (return)))`,
+).join("\n")}
+  (call $put_unsigned $ns (i64.const 10))
+  (call $put_byte 110)
+  (call $put_byte 115))
+
+(func $put_hundredths (param $n i64)
+  (call $put_byte 46)
+  (if (i64.lt_u $n (i64.const 10)) (then (call $put_byte 48)))
+  (call $put_unsigned $n (i64.const 10)))
 
 ;; data.ts lays out a table of names; the entry of a value, or 0
 (func $name_of (param $v i64) (param $t i32) (result i32) (local $end i32)

@@ -10,7 +10,7 @@ export function checkFalco(paths: readonly string[], options: { json?: boolean; 
   if (files.length === 0) {
     throw new VedetteError("VEDETTE_FALCO_RULES", { path: paths.join(" "), reason: "there is no file of rules in it" });
   }
-  const { results, contents, ok } = loadRules(files, { isFalcoExact: options.falcoExact ?? false });
+  const { results, contents, ok } = loadRules(files, { isFalcoExact: options.falcoExact ?? false, isCheck: true });
   if (options.json === true)
     print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)) })]);
   else print(results.map((one) => one.text(contents).trimEnd()));

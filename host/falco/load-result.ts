@@ -115,18 +115,23 @@ export class LoadResult {
   }
 
   toJson(contents: ReadonlyMap<string, string>): object {
-    const list = <Code extends string>(findings: Finding<Code>[], meanings: Record<Code, Meaning>) =>
+    // In Falco's, too, an error has its title there and a warning a whole sentence.
+    const list = <Code extends string>(
+      findings: Finding<Code>[],
+      meanings: Record<Code, Meaning>,
+      part: "title" | "description",
+    ) =>
       findings.map((f) => ({
         code: f.code,
-        codedesc: meanings[f.code].title,
+        codedesc: meanings[f.code][part],
         context: f.context.toJson(contents),
         message: f.message,
       }));
     return {
-      errors: list(this.errors, LOAD_ERRORS),
+      errors: list(this.errors, LOAD_ERRORS, "title"),
       name: this.name,
       successful: this.successful,
-      warnings: list(this.warnings, LOAD_WARNINGS),
+      warnings: list(this.warnings, LOAD_WARNINGS, "description"),
     };
   }
 

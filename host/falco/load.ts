@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads rule files in order and compiles what they hold together: lists and exceptions are put into the text, the text is parsed,
 // macros are put into the tree, the tree is checked. Like Falco, the whole collection is compiled after each file, so that each
-// file's result says what is wrong once it is added.
+// file's result says what is wrong once it is added. Who means to run the rules stops at the first file that cannot be loaded; who
+// only checks them is told of all.
 
 import type { Priority } from "../output/alert.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";
@@ -29,6 +30,7 @@ export interface LoadOptions {
   isFalcoExact?: boolean; // also where Falco is wrong
   extras?: readonly Extra[]; // what is appended to outputs
   statics?: Statics;
+  isCheck?: boolean; // go on after a file that cannot be loaded
 }
 
 export interface LoadedRule {
@@ -65,12 +67,11 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
     results.push(result);
     if (file.content === null) {
       result.error("LOAD_ERR_FILE_READ", file.complaint ?? "cannot be read", Context.file(file.name));
-      break;
+    } else {
+      contents.set(file.name, file.content);
+      if (readRules(file.content, result, collector)) rules = new Compilation(collector, result, options).run();
     }
-    contents.set(file.name, file.content);
-    if (!readRules(file.content, result, collector)) break;
-    rules = new Compilation(collector, result, options).run();
-    if (!result.successful) break;
+    if (!result.successful && !options.isCheck) break;
   }
   return { results, rules, contents, ok: results.every((r) => r.successful) };
 }
@@ -133,7 +134,8 @@ class Compilation {
     const expr = this.resolve(parsed, (name) => this.macros.get(name), condition, rule.context);
     const bound = this.bind(expr, condition, rule);
     if (!bound) return null;
-    if (rule.warnEventTypes && countEventCodes(expr) > EVENT_CODES_MAX) {
+    const codes = countEventCodes(expr);
+    if (rule.warnEventTypes && (codes === 0 || codes > EVENT_CODES_MAX)) {
       const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
       this.result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
     }

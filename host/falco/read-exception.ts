@@ -34,14 +34,20 @@ export function readException(item: Node, reading: Reading, mode: "define" | "ap
   warnUnknownKeys(item, ITEM_KEYS.exception, context, reading.result);
   const fields = member(item, "fields");
   refuse(!fields && mode === "define", "Item has no mapping for key 'fields'", context);
-  const comps = member(item, "comps");
   return {
     name,
-    fields: fields ? readEntry(fields, context.enter(fields.at, "value for", "fields")) : null,
-    comps: comps ? readEntry(comps, context.enter(comps.at, "value for", "comps")) : null,
+    fields: readWhole(item, "fields", context),
+    comps: readWhole(item, "comps", context),
     values: readValues(item, reading, mode, context),
     context,
   };
+}
+
+// An empty list is as good as none.
+function readWhole(item: MapNode, key: "fields" | "comps", context: Context): ExceptionEntry | null {
+  const value = member(item, key);
+  const entry = value ? readEntry(value, context.enter(value.at, "value for", key)) : null;
+  return entry?.length === 0 ? null : entry;
 }
 
 function readValues(item: MapNode, { result }: Reading, mode: "define" | "append", parent: Context): ExceptionEntry[] {

@@ -8,6 +8,7 @@ import { readExceptions } from "./read-exception.js";
 import {
   APPEND_AND_OVERRIDE,
   APPEND_DEPRECATED,
+  checkDuration,
   flag,
   ITEM_KEYS,
   type Overrides,
@@ -74,7 +75,14 @@ function defineRule(item: MapNode, name: string, reading: Reading): void {
     tags: new Set(texts(item, "tags", context, "optional")),
     exceptions: readExceptions(item, reading, "define"),
   };
+  checkCapture(item, context);
   collector.defineRule(rule, result);
+}
+
+// Nothing is captured into files here, but what Falco could not read is told.
+function checkCapture(item: MapNode, context: Context): void {
+  flag(item, "capture", context);
+  checkDuration(item, "capture_duration", context);
 }
 
 function appendRule(item: MapNode, name: string, reading: Reading): void {
@@ -129,6 +137,8 @@ function readInto(update: RuleUpdate, key: string, item: MapNode, reading: Readi
     priority: () => (update.priority = readPriority(item, context)),
     enabled: () => (update.enabled = required() !== "" && flag(item, key, context)!),
     warn_evttypes: () => (update.warnEventTypes = required() !== "" && flag(item, key, context)!),
+    capture: () => void flag(item, key, context),
+    capture_duration: () => checkDuration(item, key, context),
     "skip-if-unknown-filter": () => (update.skipIfUnknownFilter = required() !== "" && flag(item, key, context)!),
   };
   readers[key]?.();

@@ -48,6 +48,15 @@ export function flag(item: MapNode, key: string, context: Context): boolean | un
   return isTrue;
 }
 
+// A number of milliseconds, as what it is for is not done here: only its form is looked at.
+export function checkDuration(item: MapNode, key: string, context: Context): void {
+  const given = text(item, key, context);
+  if (given === undefined) return;
+  const place = context.enter(member(item, key)!.at, "value for", key);
+  refuse(!/^\+?\d+$/.test(given) || Number(given) > UINT32_MAX, "Can't decode YAML scalar value", place);
+}
+
+const UINT32_MAX = 2 ** 32 - 1;
 const TRUE = /^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
 const FALSE = /^(n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
 

@@ -163,6 +163,24 @@ const ERRORS: [string, string, string, string][] = [
     "invalid formatting token nope.nope",
   ],
   ["a bad regex", rule("fd.name regex '('"), "LOAD_ERR_COMPILE_CONDITION", "invalid regular expression pattern"],
+  [
+    "an exception whose fields are an empty list",
+    rule("evt.type=open", "  exceptions: [{name: e, fields: [], values: [[a]]}]\n"),
+    "LOAD_ERR_VALIDATE",
+    "must have fields property",
+  ],
+  [
+    "a capture that is no truth",
+    rule("evt.type=open", "  capture: maybe\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "Can't decode YAML scalar value",
+  ],
+  [
+    "a capture_duration that is no number",
+    rule("evt.type=open", "  capture_duration: 5s\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "Can't decode YAML scalar value",
+  ],
 ];
 
 for (const [what, text, code, message] of ERRORS) {
@@ -178,6 +196,7 @@ for (const [what, text, code, message] of ERRORS) {
 const WARNINGS: [string, string, string][] = [
   ["an unknown source", rule("evt.type=open", "  source: k8s_audit\n"), "LOAD_UNKNOWN_SOURCE"],
   ["a condition of any event", rule("proc.name=cat"), "LOAD_NO_EVTTYPE"],
+  ["a condition of no event", rule("evt.type=open and evt.type=close"), "LOAD_NO_EVTTYPE"],
   [
     "an unknown field that may be skipped",
     rule("proc.nobody=x", "  skip-if-unknown-filter: true\n"),
@@ -242,6 +261,42 @@ test("the fields of an exception may be transformed", () => {
   const [plain, spaced] = ["tolower(proc.name)", "tolower( proc.name)"].map(exception);
   assert.ok(plain?.ok && spaced?.ok);
   assert.is(exception("tolower(proc.nobody)").results[0]!.errors[0]?.code, "LOAD_ERR_VALIDATE");
+});
+
+test("empty fields and comps of an exception are as good as none", () => {
+  const exception = rule(
+    "evt.type=open",
+    "  exceptions: [{name: e, fields: [proc.name], comps: [], values: [[cat]]}]\n",
+  );
+  const more = "- rule: r\n  exceptions: [{name: e, fields: [], values: [[dog]]}]\n  override: {exceptions: append}\n";
+  const loaded = loadText(exception + more);
+  assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
+  assert.match(JSON.stringify(loaded.rules[0]!.expr), /"op":"=".*"cat".*"op":"=".*"dog"/);
+});
+
+test("a check goes on after a file that cannot be loaded, a load does not", () => {
+  const files = [rule("nope"), "- list: l\n  items: x", rule("evt.type=open", "", "s")].map((content, i) => ({
+    name: `${i}.yaml`,
+    content,
+  }));
+  const codes = (isCheck: boolean) =>
+    loadRules(files, { isCheck }).results.map((one) =>
+      one.errors.map(({ code, context }) => `${code} ${context.source}`),
+    );
+  assert.equal(codes(false), [["LOAD_ERR_VALIDATE 0.yaml"]]);
+  // What was wrong stays in the collection, so that the last file's result has it too.
+  assert.equal(codes(true), [
+    ["LOAD_ERR_VALIDATE 0.yaml"],
+    ["LOAD_ERR_YAML_VALIDATE 1.yaml"],
+    ["LOAD_ERR_VALIDATE 0.yaml"],
+  ]);
+});
+
+test("the JSON describes an error by its title and a warning by a sentence", () => {
+  const loaded = loadText(`${rule("nope")}- list: l\n  items: [a]\n  append: true\n`);
+  const json = JSON.stringify(loaded.results[0]!.toJson(loaded.contents));
+  assert.match(json, '"codedesc":"Error validating rule/macro/list/exception objects"');
+  assert.match(json, '"codedesc":"A deprecated form is used."');
 });
 
 test("warn_evttypes: false silences the warning of a condition of any event", () => {

@@ -88,6 +88,7 @@ export class Wings {
 export interface PlayOptions {
   rules?: readonly string[];
   options?: readonly string[];
+  isFalcoExact?: boolean;
   task?: Task; // in a container of this task
   network?: string; // on the machine, in a network of its own
   capabilities?: readonly string[]; // that the container has beside Docker's own
@@ -102,6 +103,18 @@ export async function play(
   scenes: readonly (readonly Line[])[],
   options: PlayOptions = {},
 ): Promise<FalcoAlert[][]> {
+  const found: FalcoAlert[][] = scenes.map(() => []);
+  for (const alert of await raise(wings, wings.command(scenes), options))
+    found[Number(alert.output_fields[SCENE] ?? -1)]?.push(alert);
+  return found;
+}
+
+// The alerts that a command raises.
+export async function raise(
+  wings: Wings,
+  command: readonly string[],
+  options: PlayOptions = {},
+): Promise<FalcoAlert[]> {
   const alerts = join(wings.folder, "alerts");
   writeFileSync(alerts, "");
   const rules = (options.rules ?? RULES.slice(0, 1)).flatMap((path) => ["--falco-rules", path]);
@@ -110,17 +123,14 @@ export async function play(
     `append_output[].extra_output=scene=%${SCENE}`,
     ...(options.options ?? []).flatMap((one) => ["-o", one]),
   ];
-  const argv = [...VEDETTE, "run", ...rules, ...extra, "--alerts", alerts, "--", ...wings.command(scenes)];
+  const exact = options.isFalcoExact ? ["--falco-exact"] : [];
+  const argv = [...VEDETTE, "run", ...rules, ...extra, ...exact, "--alerts", alerts, "--", ...command];
   const { status, stderr } = options.task
     ? await inContainer(options.task, wings, argv, options)
     : await run(inNetwork(options.network, withUsers(options.passwd, argv)), { limitMs: LIMIT_MS });
   if (status !== 0) throw new Error(`vedette run ended with ${status}\n${tail(stderr)}`);
-  const found: FalcoAlert[][] = scenes.map(() => []);
-  for (const line of readFileSync(alerts, "utf8").split("\n").filter(Boolean)) {
-    const alert = JSON.parse(line) as FalcoAlert;
-    found[Number(alert.output_fields[SCENE] ?? -1)]?.push(alert);
-  }
-  return found;
+  const lines = readFileSync(alerts, "utf8").split("\n").filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as FalcoAlert);
 }
 
 function inNetwork(network: string | undefined, argv: readonly string[]): string[] {

@@ -3,7 +3,7 @@
 // becomes a constant.
 import type { EventType } from "../../../build/generated/events.js";
 import { type Bound, type BoundCheck, type BoundOperand, type BoundValue, LIST_TEXTS } from "../bind.js";
-import type { FieldUse } from "../fields.js";
+import { type FieldUse, findField } from "../fields.js";
 import { fieldSource } from "./event-source.js";
 import { LeafMaker } from "./leaf.js";
 import type { Graph, Node } from "./node.js";
@@ -53,6 +53,21 @@ export class ConditionNodes {
   }
 
   private check(check: BoundCheck): Node {
+    const node = this.asWritten(check);
+    return asksForProcessOne(check) && !this.options.isFalcoExact ? this.withFirstProcess(check, node) : node;
+  }
+
+  // Process 1 of a container is what the container was started for, to those who write `proc.vpid=1`. Where the agent is process 1, the
+  // process that it started stands for it.
+  private withFirstProcess({ op }: BoundCheck, node: Node): Node {
+    const first = this.graph.and([
+      this.maker.check(new ProcessFields(this.program).isFirst("self"), "=", [true], "bool"),
+      this.maker.check(this.field(findField("container.id", null)), "!=", ["host"], "text"),
+    ]);
+    return op === "!=" ? this.graph.and([node, this.graph.not(first)]) : this.graph.or([node, first]);
+  }
+
+  private asWritten(check: BoundCheck): Node {
     const { left, op, type, right, modifier } = check;
     const source = this.source(left);
     if (right) return this.maker.compare(source, op, this.source(right));
@@ -62,6 +77,7 @@ export class ConditionNodes {
     }
     if (modifier) {
       const each = check.values.map((value) => this.maker.check(source, op, [value], type));
+      if (each.length === 0) return this.graph.no;
       if (modifier === "allof") return this.graph.and(each);
       return modifier === "anyof" ? this.graph.or(each) : this.graph.one(each);
     }
@@ -99,4 +115,9 @@ export class ConditionNodes {
       ? { ...new ProcessFields(this.program).span(field, "self"), vocabulary: `list ${field}`, cached: null }
       : undefined;
   }
+}
+
+function asksForProcessOne({ left, op, modifier, values }: BoundCheck): boolean {
+  const isVpid = left.kind === "field" && left.use.name === "proc.vpid" && modifier === null;
+  return isVpid && ["=", "==", "!=", "in", "intersects"].includes(op) && values.includes(1n);
 }

@@ -122,6 +122,15 @@ export class ProcessFields {
     return { kind: "bool", key: keyOf(`pid=${field}`, base), scope: "process", base, value };
   }
 
+  // Whether it is what the agent started: it came in by no session, and nobody's clone made it. A capture knows of no sessions.
+  isFirst(base: Base): BoolSource {
+    const value = (f: FuncContext): Tree => {
+      const { entry } = f.process(base);
+      return ["i64.eqz", ["i64.or", load64(entry, at("session")), load64(entry, at("clone_seen"))]];
+    };
+    return { kind: "bool", key: keyOf("first", base), scope: "process", base, value };
+  }
+
   loginUid(base: Base): IntSource {
     const value = (f: FuncContext): Tree => {
       const uid = load64(f.process(base).entry, at("loginuid"));

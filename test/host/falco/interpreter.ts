@@ -6,7 +6,7 @@ import { findField } from "../../../host/falco/fields.js";
 import type { Batch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { PROCESS_AT } from "../../../host/wire/layout.js";
-import { processList } from "../../../host/wire/process.js";
+import { processInt, processList } from "../../../host/wire/process.js";
 import { eventOf, processAt, timeOf } from "../../../host/wire/record.js";
 import { paramBytes } from "../../../host/wire/render.js";
 import type { Value } from "../../../host/wire/value.js";
@@ -40,6 +40,8 @@ function check(e: CheckExpr, event: Event): boolean {
     const distance = timeOf(event.batch, event.at) - BigInt(e.left.arg!);
     return (distance < 0n ? -distance : distance) <= BigInt(e.right.value) * 1_000_000n;
   }
+  const standing = standingForProcessOne(e, event);
+  if (standing !== null) return standing;
   const left = valuesOf(e.left, event);
   if (left.length === 0) return false;
   const test = (a: Plain, b: Plain, op: string) => compare(a, b, op, kindOf(e.left));
@@ -54,6 +56,7 @@ function check(e: CheckExpr, event: Event): boolean {
     return right.length > 0 && is(right[0]!);
   }
   const values = e.right.values;
+  if (e.modifier !== null && values.length === 0) return false;
   if (e.modifier === "anyof") return values.some(is);
   if (e.modifier === "allof") return values.every(is);
   if (e.modifier === "oneof") return values.filter(is).length === 1;
@@ -61,6 +64,17 @@ function check(e: CheckExpr, event: Event): boolean {
   const isListValue = e.left.kind === "transform" && e.left.name === "getopt" && e.left.arg === null;
   const isIn = (a: Plain) => values.some((value) => test(a, value, "="));
   return isListValue && e.op === "in" ? left.every(isIn) : left.some(isIn);
+}
+
+// In a container, the process that the agent started is as good as process 1; null: it is not that, or not asked for.
+function standingForProcessOne(e: CheckExpr, event: Event): boolean | null {
+  if (e.left.kind !== "field" || e.left.name !== "proc.vpid" || e.modifier !== null) return null;
+  const values = e.right.kind === "text" ? [e.right.value] : e.right.kind === "list" ? e.right.values : [];
+  if (!["=", "==", "!=", "in", "intersects"].includes(e.op) || !values.includes("1")) return null;
+  const is = (field: string) => processInt(event.batch, processAt(event.batch, event.at), PROCESS_AT[field]!) === 0;
+  const container = fieldValue("container.id")!(event.batch, event.at);
+  if (!is("session") || !is("clone_seen") || container === null || container === "host") return null;
+  return e.op !== "!=";
 }
 
 function isEnds(operand: Operand): boolean {

@@ -52,6 +52,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         loginname: maybe(r.of(USERS)),
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
         container_privileged: maybe(r.of([0, 1])),
+        session: maybe(r.of([0, 0, 100])),
       }),
     );
   }

@@ -201,6 +201,7 @@ const POOLS: Pool[] = [
     lists: ["in"],
     values: ["0", "1", "-1", "3", "-2", "7", "100", "103", "33", "1000000000", "0x1ed", "2", "8", "34816", "500", "12"],
   },
+  { fields: ["proc.vpid"], ops: ["=", "!="], lists: ["in", "intersects"], values: ["1", "1", "7"] },
   {
     fields: [
       "evt.is_open_read",

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // POSIX extended regular expressions, as RE2 reads them in its POSIX mode: no backreferences, no lazy repetition, no look-around.
-// The result is a syntax tree over bytes (a character beyond ASCII is its UTF-8 bytes) for automaton.ts.
+// A pattern is characters, and has to be UTF-8; the result is a syntax tree over bytes for automaton.ts (a character beyond ASCII is its
+// UTF-8 bytes: utf8.ts).
 //
 //   Alternation  Sequence ('|' Sequence)*
 //   Sequence     (Atom ('*' | '+' | '?' | '{m}' | '{m,}' | '{m,n}')*)*
 //   Atom         '(' Alternation ')' | '[' class ']' | '.' | '^' | '$' | '\' character | character
+import { isUtf8 } from "node:buffer";
+import { fromBytes } from "./condition.js";
+import { anyOf, byteSet, characterBytes, LAST_CHARACTER, othersBeyondAscii, type Range, REPLACEMENT } from "./utf8.js";
 import { ValueError } from "./values.js";
 
 export type Regex =
@@ -22,16 +26,16 @@ export function parseRegex(text: string): Regex {
   return new RegexParser(text).parse();
 }
 
-export function byteSet(isIn: (byte: number) => boolean): boolean[] {
-  return Array.from({ length: 256 }, (_, byte) => isIn(byte));
-}
-
 class RegexParser {
   private at = 0;
+  private readonly text: string;
 
-  constructor(private readonly text: string) {}
+  constructor(private readonly bytes: string) {
+    this.text = fromBytes(bytes);
+  }
 
   parse(): Regex {
+    if (!isUtf8(Buffer.from(this.bytes, "latin1"))) this.fail("invalid UTF-8: ");
     const regex = this.alternation();
     if (this.at < this.text.length) this.fail("unexpected ): ");
     return regex;
@@ -76,7 +80,7 @@ class RegexParser {
   }
 
   private atom(): Regex {
-    const c = this.text[this.at++]!;
+    const c = this.character();
     switch (c) {
       case "(": {
         if (this.text[this.at] === "?") this.fail("invalid perl operator: ");
@@ -97,77 +101,77 @@ class RegexParser {
       case "?":
         return this.fail("no argument for repetition operator: ");
       case "\\":
-        return single(this.escaped());
+        return characterBytes(this.escaped());
       default:
-        return single(c.charCodeAt(0));
+        return characterBytes(c.codePointAt(0)!);
     }
   }
 
+  private character(): string {
+    const c = String.fromCodePoint(this.text.codePointAt(this.at)!);
+    this.at += c.length;
+    return c;
+  }
+
+  // The character that an escape stands for.
   private escaped(): number {
-    const c = this.text[this.at++];
-    if (c === undefined) return this.fail("trailing \\: ");
-    if (c === "x") {
-      const found = /^(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,2})\})/.exec(this.text.slice(this.at, this.at + 6));
-      if (!found) return this.fail("invalid escape sequence: ");
-      this.at += found[0].length;
-      return Number.parseInt(found[1] ?? found[2]!, 16);
+    if (this.at >= this.text.length) return this.fail("trailing \\: ");
+    const numbered = /^(?:x([0-9a-fA-F]{2})|x\{([0-9a-fA-F]{1,6})\}|(0[0-7]{0,2}|[1-7][0-7]{1,2}))/.exec(
+      this.text.slice(this.at, this.at + 9),
+    );
+    if (numbered) {
+      this.at += numbered[0].length;
+      const [, two, braced, octal] = numbered;
+      const code = octal === undefined ? Number.parseInt(two ?? braced!, 16) : Number.parseInt(octal, 8);
+      return code <= LAST_CHARACTER ? code : this.fail("invalid escape sequence: ");
     }
+    const c = this.character();
     const control = "afnrtv".indexOf(c);
     if (control >= 0) return [7, 12, 10, 13, 9, 11][control]!;
     if (/[0-9A-Za-z]/.test(c)) return this.fail("invalid escape sequence: ");
-    return c.charCodeAt(0);
+    return c.codePointAt(0)!;
   }
 
-  // A class over bytes; one that holds characters beyond ASCII is a choice of their UTF-8 forms.
+  // A class: characters, ranges of them, and named sets, which are ASCII's.
   private bracket(): Regex {
     const isNegated = this.take("^");
-    const set = new Array<boolean>(256).fill(false);
-    const wide: Regex[] = [];
-    let isFirst = true;
-    for (;;) {
+    const ranges: Range[] = [];
+    for (let isFirst = true; isFirst || !this.take("]"); isFirst = false) {
       if (this.at >= this.text.length) this.fail("missing ]: ");
-      if (!isFirst && this.take("]")) break;
-      isFirst = false;
-      const named = /^\[:(\^?)([a-z]+):\]/.exec(this.text.slice(this.at, this.at + 16));
-      if (named) {
-        const test = CLASSES[named[2]!];
-        if (!test) this.fail("invalid character class range: ");
-        this.at += named[0].length;
-        for (let b = 0; b < 128; b++) if (test!.test(String.fromCharCode(b)) === (named[1] === "")) set[b] = true;
-        continue;
-      }
-      const low = this.bracketCharacter();
-      if (typeof low !== "number") {
-        wide.push(low);
-        continue;
-      }
-      let high: number = low;
-      if (this.text[this.at] === "-" && this.text[this.at + 1] !== "]" && this.at + 1 < this.text.length) {
-        this.at++;
-        const end = this.bracketCharacter();
-        if (typeof end !== "number" || end < low) return this.fail("invalid character class range: ");
-        high = end;
-      }
-      for (let b = low; b <= high; b++) set[b] = true;
+      ranges.push(...(this.named() ?? [this.range()]));
     }
-    if (isNegated) {
-      if (wide.length > 0) this.fail("a negated class of characters beyond ASCII is not supported: ");
-      const ascii = byteSet((b) => b < 128 && !set[b]);
-      return { kind: "choice", parts: [{ kind: "bytes", set: ascii }, wideCharacter()] };
-    }
-    return wide.length === 0 ? { kind: "bytes", set } : { kind: "choice", parts: [{ kind: "bytes", set }, ...wide] };
+    const ascii = byteSet((b) => b < 128 && isNegated !== ranges.some(([from, to]) => b >= from && b <= to));
+    const wide = ranges.flatMap(([from, to]): Range[] => (to < 128 ? [] : [[Math.max(from, 128), to]]));
+    const parts: Regex[] = [{ kind: "bytes", set: ascii }];
+    if (!isNegated && wide.length > 0) parts.push(anyOf(wide));
+    if (isNegated && wide.length === 0) parts.push(wideCharacter());
+    if (isNegated && wide.length > 0) parts.push(...otherWide(wide));
+    return parts.length === 1 ? parts[0]! : { kind: "choice", parts };
   }
 
-  private bracketCharacter(): number | Regex {
-    const c = this.text[this.at++];
-    if (c === undefined) return this.fail("missing ]: ");
-    if (c === "\\") return this.escaped();
-    const lead = c.charCodeAt(0);
-    if (lead < 128) return lead;
-    const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    const bytes = this.text.slice(this.at - 1, this.at - 1 + length);
-    this.at += length - 1;
-    return { kind: "sequence", parts: [...bytes].map((b) => single(b.charCodeAt(0))) };
+  private named(): Range[] | null {
+    const found = /^\[:(\^?)([a-z]+):\]/.exec(this.text.slice(this.at, this.at + 16));
+    if (!found) return null;
+    const test = CLASSES[found[2]!] ?? this.fail("invalid character class range: ");
+    this.at += found[0].length;
+    const isIn = (code: number) => test.test(String.fromCharCode(code)) === (found[1] === "");
+    const codes = Array.from({ length: 128 }, (_, code) => code).filter(isIn);
+    return [...codes.map((code): Range => [code, code]), ...(found[1] === "" ? [] : [BEYOND_ASCII])];
+  }
+
+  private range(): Range {
+    const low = this.bracketCharacter();
+    if (this.text[this.at] !== "-" || this.text[this.at + 1] === "]" || this.at + 1 >= this.text.length)
+      return [low, low];
+    this.at++;
+    const high = this.bracketCharacter();
+    return high < low ? this.fail("invalid character class range: ") : [low, high];
+  }
+
+  private bracketCharacter(): number {
+    if (this.at >= this.text.length) return this.fail("missing ]: ");
+    const c = this.character();
+    return c === "\\" ? this.escaped() : c.codePointAt(0)!;
   }
 
   private take(c: string): boolean {
@@ -177,13 +181,11 @@ class RegexParser {
   }
 
   private fail(message: string): never {
-    throw new ValueError(`invalid regular expression pattern: ${message}${this.text}`);
+    throw new ValueError(`invalid regular expression pattern: ${message}${this.bytes}`);
   }
 }
 
-function single(byte: number): Regex {
-  return { kind: "bytes", set: byteSet((b) => b === byte) };
-}
+const BEYOND_ASCII: Range = [128, LAST_CHARACTER];
 
 // RE2 reads UTF-8, in which `.` is one character but a line feed. A byte that cannot begin a character counts as one.
 function anyCharacter(): Regex {
@@ -200,9 +202,19 @@ function wideCharacter(): Regex {
       { kind: "sequence", parts: [range(0xc2, 0xdf), tail] },
       { kind: "sequence", parts: [range(0xe0, 0xef), tail, tail] },
       { kind: "sequence", parts: [range(0xf0, 0xf4), tail, tail, tail] },
-      { kind: "bytes", set: byteSet((b) => (b >= 0x80 && b <= 0xc1) || b >= 0xf5) },
+      noCharacter(),
     ],
   };
+}
+
+// Beyond ASCII, what is in none of the ranges. Bytes that are no character count as the one that stands for such.
+function otherWide(ranges: readonly Range[]): Regex[] {
+  const isReplacementIn = ranges.some(([from, to]) => from <= REPLACEMENT && REPLACEMENT <= to);
+  return [anyOf(othersBeyondAscii(ranges)), ...(isReplacementIn ? [] : [noCharacter()])];
+}
+
+function noCharacter(): Regex {
+  return { kind: "bytes", set: byteSet((b) => (b >= 0x80 && b <= 0xc1) || b >= 0xf5) };
 }
 
 /** Of POSIX, over ASCII; globs know them too. */

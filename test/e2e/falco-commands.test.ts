@@ -74,7 +74,7 @@ test("extra and static fields stand in output_fields, and a static field in cond
     "proc.args": "/dev/null",
     "proc.name": "cat",
     "static.team": "a%b",
-    who: `cat in '${folder}'`,
+    who: `cat in '${folder}/'`,
   });
 });
 

@@ -43,6 +43,24 @@ export class ProcessFields {
     return { ...made, entries: (f) => readSpan(f, f.process(base).entry, at(field)) };
   }
 
+  // A folder as Falco has it, with a slash at its end.
+  folder(field: string, base: Base): TextSource {
+    return processText(this.program, `${field}/`, base, (f) => {
+      const isClosed: Tree = ["i32.eq", ["i32.load8_u", 0, ["i32.add", get(P), ["i32.sub", get(L), 1]]], 0x2f];
+      const closed = build(f, [call("$put", get(P), get(L)), call("$put_byte", 0x2f)]);
+      return [
+        ...readSpan(f, get("$p"), at(field)),
+        [
+          "if",
+          null,
+          ["i32.ge_s", get(L), 0],
+          [["if", null, ["if", "i32", ["i32.gt_s", get(L), 0], [isClosed], [0]], [], closed]],
+          null,
+        ],
+      ];
+    });
+  }
+
   // `head`, a blank and the arguments.
   line(kind: string, head: string, base: Base): TextSource {
     const args = this.span("args", "self");

@@ -53,7 +53,7 @@ const ROWS: Record<string, Row> = {
   "proc.name": text("name"),
   "proc.exe": text("exe"),
   "proc.exepath": text("exepath"),
-  "proc.cwd": text("cwd"),
+  "proc.cwd": (of, base) => of.folder("cwd", base),
   "proc.args": joined("args"),
   "proc.env": (of, base, name) => (name === null ? of.joined("env", base) : of.variable(name, base)),
   "proc.cmdline": (of, base) => of.line("cmdline", "name", base),

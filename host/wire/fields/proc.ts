@@ -35,6 +35,13 @@ const text = (field: string): OfProcess => {
   const offset = PROCESS_AT[field] as number;
   return (batch, process) => processText(batch, process, offset);
 };
+const folder = (field: string): OfProcess => {
+  const get = text(field);
+  return (batch, process) => {
+    const path = get(batch, process) as string | null;
+    return path === null || path.endsWith("/") ? path : `${path}/`;
+  };
+};
 const list = (field: string): OfProcess => {
   const offset = PROCESS_AT[field] as number;
   return (batch, process) => processList(batch, process, offset)?.join(" ") ?? null;
@@ -183,7 +190,7 @@ export const PROC_FIELDS: FieldRows = {
   "proc.cmdnargs": own(argumentCount((args) => args.length)),
   "proc.cmdlenargs": own(argumentCount((args) => args.reduce((sum, argument) => sum + argument.length, 0))),
   "proc.env": { ...own(list("env")), with: environment },
-  "proc.cwd": own(text("cwd")),
+  "proc.cwd": own(folder("cwd")),
   "proc.root": own(text("root")),
   "proc.pname": parents(text("name")),
   "proc.pexe": parents(text("exe")),

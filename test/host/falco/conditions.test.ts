@@ -39,6 +39,7 @@ proc.aname[1] = val(proc.pname) and proc.aname = bash and not proc.aname = cat
 evt.dir = < and not evt.dir = >
 not fd.net = 0.0.0.0/0 and not fd.sport = 80 and not fd.ip != 1.2.3.4
 proc.cmdline = "cat /dev/null" and join("-", proc.args) = /dev/null
+proc.cwd endswith / and not proc.cwd endswith // and proc.cwd startswith /
 evt.num != 0 and evt.count = 1 and evt.failed = false
 not proc.name in () and not proc.name pmatch ()
 `;

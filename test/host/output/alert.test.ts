@@ -60,7 +60,7 @@ test("control characters are escaped in JSON, and no line has a line feed in it"
 function shadowRead(): ReturnType<typeof openBatch> {
   const builder = new BatchBuilder();
   const args = ["-n", "5", "/etc/shadow"];
-  const cat = builder.process({ pid: 9, name: "cat", args, cwd: "aGVsbG8=", user: "root", uid: 0 });
+  const cat = builder.process({ pid: 9, name: "cat", args, exe: "aGVsbG8=", user: "root", uid: 0 });
   builder.record("openat", {
     process: cat,
     descriptor: builder.descriptor({ type: "f", name: "/etc/shadow" }),
@@ -92,7 +92,7 @@ const VALUES: Record<string, string | null> = {
   "fd.name": "/etc/shadow",
   "proc.name": "cat",
   "proc.args": "-n 5 /etc/shadow",
-  "proc.cwd": "aGVsbG8=",
+  "proc.exe": "aGVsbG8=",
   "proc.aname[1]": null,
 };
 
@@ -109,7 +109,7 @@ for (const [output, text, fields] of [
   ['%getopt(proc.args, "n:")[x]', "<NA>", ["proc.args"]],
   ["%concat(proc.name, proc.aname[1])", "<NA>", ["proc.name", "proc.aname[1]"]],
   ["%len(proc.name) %len(proc.args)", "3 16", ["proc.name", "proc.args"]],
-  ["%b64(proc.cwd)", "hello", ["proc.cwd"]],
+  ["%b64(proc.exe)", "hello", ["proc.exe"]],
   ["%b64(proc.args)", "<NA>", ["proc.args"]],
   ["%*proc.name %proc", "cat %proc", ["proc.name"]],
 ] as const) {

@@ -46,7 +46,7 @@ export function readException(item: Node, reading: Reading, mode: "define" | "ap
 // An empty list is as good as none.
 function readWhole(item: MapNode, key: "fields" | "comps", context: Context): ExceptionEntry | null {
   const value = member(item, key);
-  const entry = value ? readEntry(value, context.enter(value.at, "value for", key)) : null;
+  const entry = value ? readEntry(value, context, key) : null;
   return entry?.length === 0 ? null : entry;
 }
 
@@ -64,7 +64,8 @@ function readValues(item: MapNode, { result }: Reading, mode: "define" | "append
   return values.items.map((value) => readEntry(value, context.enter(value.at, "exception value")) ?? "");
 }
 
-function readEntry(node: Node, context: Context): ExceptionEntry | null {
+function readEntry(node: Node, parent: Context, key = ""): ExceptionEntry | null {
+  const context = parent.enter(node.at, "value for", key);
   if (node.kind === "sequence") {
     return node.items.map((item) => readEntry(item, context.enter(item.at, "exception")) ?? "");
   }

@@ -86,7 +86,7 @@ export function overrides(
   const out: Overrides = { append: new Set(), replace: new Set() };
   const given = member(item, "override");
   if (!given || given.kind === "null") return out;
-  const context = parent.enter(given.at, "overrides");
+  const context = parent.enter(item.at, "overrides");
   if (given.kind !== "map")
     throw new LoadError("LOAD_ERR_YAML_VALIDATE", "Value of override must be a mapping", context);
   for (const { key, value } of given.entries) {

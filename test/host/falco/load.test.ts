@@ -329,6 +329,24 @@ test("an error tells file, line and column, and shows the place", () => {
   assert.ok(snippet.trimEnd().endsWith("^"), snippet);
 });
 
+for (const [what, text, way] of [
+  [
+    "an override that is none",
+    `${rule("evt.type=open")}- rule: r\n  condition: x\n  override: {condition: prepend}`,
+    "rules content, rule r, overrides, value for condition",
+  ],
+  [
+    "a value of an exception that is empty",
+    rule("evt.type=open", "  exceptions: [{name: e, fields: [proc.name], values: [['']]}]\n"),
+    "rules content, rule r, exception e, exception values, exception value, value for, exception, value for",
+  ],
+] as const) {
+  test(`${what} is told with the whole way to it`, () => {
+    const { steps } = loadText(text).results[0]!.errors[0]!.context;
+    assert.is(steps.map(({ item, name }) => `${item} ${name}`.trimEnd()).join(", "), way);
+  });
+}
+
 test("a list is replaced between delimiters only, and an empty one takes a comma along", () => {
   const lists = (items: string[]) => [{ name: "l", items, isUsed: false }];
   assert.is(substituteLists("a in (x, l, ll)", lists(["1", "2 3"])), 'a in (x, 1, "2 3" , ll)');

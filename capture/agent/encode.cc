@@ -173,6 +173,10 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   set(F::container_privileged_, process.privilege == Privilege::Unknown ? static_cast<uint64_t>(kAbsent)
                                                                         : process.privilege == Privilege::Yes);
   set(F::session_, process.entry);
+  set_text(F::home_, process.user_home);
+  set_text(F::shell_, process.user_shell);
+  set(F::pidns_start_, process.pidns_start_ns == 0 ? static_cast<uint64_t>(kAbsent) : process.pidns_start_ns);
+  set_text(F::container_full_id_, process.container_full_id);
   processes_.append(fields);
 }
 

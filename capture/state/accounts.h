@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "capture/state/text.h"
 #include "capture/state/truth.h"
@@ -15,9 +16,13 @@ class Accounts {
  public:
   explicit Accounts(Truth& truth) : truth_(truth) {}
 
+  struct User {
+    Ref<Text> name, home, shell;
+  };
+
   // Empty when the id has no name. `pid`: any process that has the root directory in question.
-  Ref<Text> user(uint32_t pid, uint32_t uid) { return name(users_, pid, uid); }
-  Ref<Text> group(uint32_t pid, uint32_t gid) { return name(groups_, pid, gid); }
+  User user(uint32_t pid, uint32_t uid);
+  Ref<Text> group(uint32_t pid, uint32_t gid);
 
  private:
   struct File {
@@ -25,7 +30,8 @@ class Accounts {
     FileFacts facts;
     std::string text;
   };
-  Ref<Text> name(File& file, uint32_t pid, uint32_t id);
+  std::string_view find(File& file, uint32_t pid, uint32_t id);
+  Ref<Text> share(std::string_view text) { return text.empty() ? Ref<Text>() : names_.share(text); }
   bool refresh(File& file, uint32_t pid);
 
   Truth& truth_;

@@ -40,7 +40,7 @@ Privilege privilege_of(Truth& truth, uint32_t pid, std::string& scratch) {
 Container container_of(Truth& truth, uint32_t pid) {
   std::string scratch;
   Container container;
-  if (truth.text(pid, "cgroup", scratch, kCgroupMax)) container.id = container_id_of(longest_cgroup(scratch));
+  if (truth.text(pid, "cgroup", scratch, kCgroupMax)) container.id = short_id(container_id_of(longest_cgroup(scratch)));
   if (!container.id.empty()) container.privilege = privilege_of(truth, pid, scratch);
   return container;
 }

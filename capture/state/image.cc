@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "capture/state/first_stack.h"
 #include "capture/state/proc_text.h"
 
@@ -59,8 +61,10 @@ void Images::load(Process& process, uint64_t now_ns) {
   load_arguments(process);
   load_credentials(process, process.pid);
   judge_executable(process, load_executable(process));
-  load_session(process);
+  const StatText stat = load_session(process);
+  if (process.start_ns == 0) process.start_ns = began(stat, now_ns);
   load_outside(process, now_ns);
+  if (process.pidns_start_ns == 0) load_pid_namespace(process, now_ns);
   process.changed();
 }
 
@@ -131,26 +135,54 @@ void Images::load_credentials(Process& process, uint32_t tid) {
 }
 
 void Images::load_names(Process& process) {
-  process.user_name = accounts_.user(process.pid, process.credentials.euid);
+  Accounts::User user = accounts_.user(process.pid, process.credentials.euid);
+  process.user_name = std::move(user.name);
+  process.user_home = std::move(user.home);
+  process.user_shell = std::move(user.shell);
   process.group_name = accounts_.group(process.pid, process.credentials.egid);
-  process.login_name = accounts_.user(process.pid, process.loginuid);
+  process.login_name = accounts_.user(process.pid, process.loginuid).name;
 }
 
-void Images::load_session(Process& process) {
+StatText Images::load_session(Process& process) {
+  StatText stat;
   if (truth_.text(process.pid, "stat", scratch_, kStatusMax)) {
-    const StatText stat = parse_stat(scratch_);
+    stat = parse_stat(scratch_);
     process.group = stat.group;
     process.session = stat.session;
     process.tty = stat.tty;
   }
   process.changed();
+  return stat;
+}
+
+uint64_t Images::began(const StatText& stat, uint64_t now_ns) {
+  static const uint64_t ns_of_tick = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  const uint64_t up_ns = truth_.uptime_ns();
+  return !stat.start_ticks || up_ns == 0 ? 0 : now_ns - up_ns + *stat.start_ticks * ns_of_tick;
+}
+
+// A namespace begins with its process 1. In our own it was there before us; in another it is a process whose clone we saw, and
+// its children inherit what is known of it, but not those that a parent from elsewhere put into it (setns).
+void Images::load_pid_namespace(Process& process, uint64_t now_ns) {
+  std::string own, its;
+  const bool is_own = !process.nested_pids || (truth_.link(static_cast<uint32_t>(getpid()), "ns/pid", own) &&
+                                               truth_.link(process.pid, "ns/pid", its) && own == its);
+  if (is_own) {
+    if (!init_ns_) init_ns_ = truth_.text(1, "stat", scratch_, kStatusMax) ? began(parse_stat(scratch_), now_ns) : 0;
+    process.pidns_start_ns = *init_ns_;
+  } else if (process.vpid == 1) {
+    process.pidns_start_ns = process.start_ns;
+  } else {
+    const bool is_parents = process.parent && truth_.link(process.parent->pid, "ns/pid", own) && own == its;
+    process.pidns_start_ns = is_parents ? process.parent->pidns_start_ns : 0;
+  }
 }
 
 void Images::load_login(Process& process) {
   if (!truth_.text(process.pid, "loginuid", scratch_, kStatusMax)) return;
   const uint32_t uid = static_cast<uint32_t>(parse_number(scratch_));
   if (uid == process.loginuid) return;
-  process.login_name = accounts_.user(process.pid, uid);
+  process.login_name = accounts_.user(process.pid, uid).name;
   process.loginuid = uid;
 }
 
@@ -213,7 +245,8 @@ void Images::load_cgroup(Process& process) {
   const std::string_view path = longest_cgroup(scratch_);
   if (path == view(process.cgroup)) return;
   process.cgroup = share(path);
-  const std::string_view id = container_id_of(path);
+  const std::string_view whole = container_id_of(path), id = short_id(whole);
+  process.container_full_id = whole.empty() ? Ref<Text>() : share(whole);
   process.container_id = id.empty() ? Ref<Text>() : share(id);
   process.privilege = !id.empty() && id == own().id ? own().privilege : Privilege::Unknown;
 }

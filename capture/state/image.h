@@ -11,6 +11,7 @@
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
 #include "capture/state/container.h"
+#include "capture/state/proc_text.h"
 #include "capture/state/process.h"
 #include "capture/state/truth.h"
 
@@ -27,7 +28,9 @@ class Images {
   // Ids and capabilities, by the status of `tid`; then their names.
   void load_credentials(Process& process, uint32_t tid);
   // Process group, session, terminal.
-  void load_session(Process& process);
+  StatText load_session(Process& process);
+  // When the first process of its pid namespace began.
+  void load_pid_namespace(Process& process, uint64_t now_ns);
   // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every exec.
   void doubt_outside() { outside_doubted_ = true; }
 
@@ -47,6 +50,7 @@ class Images {
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
   const Container& own();
+  uint64_t began(const StatText& stat, uint64_t now_ns);
 
   Truth& truth_;
   const Limits& limits_;
@@ -56,6 +60,7 @@ class Images {
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
   std::optional<Container> own_;  // the agent's
+  std::optional<uint64_t> init_ns_;  // when process 1 of our pid namespace began; 0: unknown
   std::string scratch_;
   std::string stack_;
   std::string list_;

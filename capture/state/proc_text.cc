@@ -96,6 +96,9 @@ StatText parse_stat(std::string_view text) {
   stat.group = take_id(text);
   stat.session = take_id(text);
   stat.tty = take_id(text);
+  for (int field = 8; field < 22; ++field) take_word(text);
+  const std::string_view ticks = take_word(text);
+  if (!ticks.empty()) stat.start_ticks = parse_number(ticks);
   return stat;
 }
 
@@ -110,8 +113,13 @@ std::string_view longest_cgroup(std::string_view text) {
   return longest;
 }
 
+namespace {
+constexpr size_t kIdSize = 64, kShortSize = 12;  // of Docker, containerd, CRI-O, Podman
+}
+
+std::string_view short_id(std::string_view id) { return id.size() == kIdSize ? id.substr(0, kShortSize) : id; }
+
 std::string_view container_id_of(std::string_view cgroup) {
-  constexpr size_t kIdSize = 64, kShortSize = 12;  // of Docker, containerd, CRI-O, Podman
   constexpr size_t kTaskSize = 32;                 // Fargate: .../TASK/TASK-NUMBER
   std::string_view task;
   for (size_t i = 0; i < cgroup.size();) {
@@ -121,7 +129,7 @@ std::string_view container_id_of(std::string_view cgroup) {
     }
     size_t end = i;
     while (end < cgroup.size() && is_hex(cgroup[end])) ++end;
-    if (end - i == kIdSize) return cgroup.substr(i, kShortSize);
+    if (end - i == kIdSize) return cgroup.substr(i, kIdSize);
     if (end - i == kTaskSize && end < cgroup.size() && cgroup[end] == '-') {
       size_t number_end = end + 1;
       while (number_end < cgroup.size() && cgroup[number_end] >= '0' && cgroup[number_end] <= '9') ++number_end;

@@ -26,6 +26,7 @@ struct StatText {
   uint32_t group = 0;
   uint32_t session = 0;
   uint32_t tty = 0;
+  std::optional<uint64_t> start_ticks;  // since the machine started, in USER_HZ
 };
 StatText parse_stat(std::string_view text);
 
@@ -33,6 +34,8 @@ StatText parse_stat(std::string_view text);
 std::string_view longest_cgroup(std::string_view text);
 // The container's id in a cgroup path: 64 hex digits (12 are kept, as Falco does), or ECS's TASK-CONTAINER form. Empty: none.
 std::string_view container_id_of(std::string_view cgroup);
+// As container engines show it: the first 12 digits of 64.
+std::string_view short_id(std::string_view id);
 // Soft limit of "Max open files".
 uint64_t open_files_limit(std::string_view limits);
 // "flags:" of fdinfo/N: O_*, among them O_CLOEXEC.

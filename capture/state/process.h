@@ -52,6 +52,7 @@ struct Process : Counted {
   uint32_t entry = 0;  // first process of the session by which it came in from outside; 0: it descends from the workload
   uint64_t fd_limit = 0;
   uint64_t start_ns = 0;
+  uint64_t pidns_start_ns = 0;  // of the first process of its pid namespace; 0: unknown
   bool clone_seen = false;
   bool ended = false;
   bool nested_pids = false;  // its pid namespace is not ours: vpid must be asked for
@@ -70,8 +71,8 @@ struct Process : Counted {
   Ref<Text> args;              // argv[1..], each ended by NUL
   Ref<Text> env;               // each ended by NUL; absent with snaplen 0
   Ref<Text> cgroup;
-  Ref<Text> container_id;
-  Ref<Text> user_name, group_name, login_name;
+  Ref<Text> container_id, container_full_id;
+  Ref<Text> user_name, user_home, user_shell, group_name, login_name;
   uint64_t exe_dev = 0, exe_ino = 0, exe_ctime_ns = 0, exe_mtime_ns = 0;
   uint8_t exe_flags = 0;
   Privilege privilege = Privilege::Unknown;  // of its container

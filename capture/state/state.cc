@@ -84,7 +84,10 @@ void State::on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flag
     child.process->files = child.files;
     child.process->place = child.place;
     books.processes[child_tid] = child.process;
-    if (child.process->nested_pids) books.images.load_credentials(*child.process, child_tid);
+    if (child.process->nested_pids) {
+      books.images.load_credentials(*child.process, child_tid);
+      books.images.load_pid_namespace(*child.process, now_ns);
+    }
   }
   ++child.process->threads;
   child.process->changed();

@@ -54,6 +54,8 @@ class Truth {
   }
   // A new 64-bit image's memory from its stack pointer `sp` on, before its first instruction (first_stack.h).
   virtual bool first_stack(uint32_t, uint64_t& /*sp*/, std::string& /*into*/) { return false; }
+  // ns since the machine started, as /proc/PID/stat counts; 0 when unknown.
+  virtual uint64_t uptime_ns() { return 0; }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/proc_truth.h"
 
+#include <ctime>
+
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/socket.h>
@@ -122,6 +124,12 @@ bool ProcTruth::first_stack(uint32_t pid, uint64_t& sp, std::string& into) {
   into.resize(kMax);
   into.resize(RemoteMemory(tid).read(sp, into.data(), kMax));
   return true;
+}
+
+uint64_t ProcTruth::uptime_ns() {
+  timespec now{};
+  if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 uint64_t ProcTruth::filesystem(uint32_t pid, const char* name) {

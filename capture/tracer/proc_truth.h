@@ -14,6 +14,7 @@ class ProcTruth final : public Truth {
   std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override;
   std::optional<FileFacts> resolve(uint32_t pid, bool from_own_root, std::string_view path, std::string& into) override;
   bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override;
+  uint64_t uptime_ns() override;
   uint64_t filesystem(uint32_t pid, const char* name) override;
 };
 

@@ -134,8 +134,8 @@ proc.exe_ino int: inode of the executable
 proc.exe_ino.ctime int: when the executable's inode was last changed, ns since the epoch
 proc.exe_ino.mtime int: when the executable's content was last changed
 proc.exe_ino.ctime_duration_proc_start int: ns from the executable's change to the process's start
--proc.exe_ino.ctime_duration_pidns_start int: ns from the namespace's start to the executable's change
--proc.pidns_init_start_ts int: when the first process of the namespace started
+proc.exe_ino.ctime_duration_pidns_start int: ns from the namespace's start to the executable's change, where that is later
+proc.pidns_init_start_ts int: when the first process of the namespace started
 thread.cap_permitted text: permitted capabilities, joined by blanks
 thread.cap_inheritable text: inheritable capabilities
 thread.cap_effective text: effective capabilities
@@ -229,14 +229,14 @@ fs.path.target text: path that the call makes
 fs.path.targetraw text: the same as the program gave it
 user.uid int: effective user id
 user.name text: name of the effective user
--user.homedir text: home directory of the user
--user.shell text: shell of the user
+user.homedir text: home directory of the effective user
+user.shell text: shell of the effective user
 user.loginuid int: audit login user id, -1 for none
 user.loginname text: name of the login user
 group.gid int: effective group id
 group.name text: name of the effective group
 container.id text: short id of the container, or host
--container.full_id text: whole id of the container
+container.full_id text: whole id of the container, or host
 container.name text: name of the container
 container.image text: image of the container
 container.image.id text: id of the image
@@ -255,12 +255,12 @@ container.privileged bool: whether the container is privileged
 -container.healthcheck text: health check of the container
 -container.liveness_probe text: liveness probe of the container
 -container.readiness_probe text: readiness probe of the container
--container.start_ts int: when the container started
--container.duration int: ns since the container started
--container.ip text: address of the container
+container.start_ts int: when the first process of the pid namespace started, in a container or not
+container.duration int: ns since container.start_ts
+container.ip text: first address of the container
 -container.cni.json text: what the network plugin said
--container.label text [key]: one label of the container
--container.labels text: all labels of the container
+container.label text [key]: one label of the container
+container.labels text: all labels of the container, as name:value, other:value
 -container.host_pid bool: whether the container shares the host's processes
 -container.host_network bool: whether the container shares the host's network
 -container.host_ipc bool: whether the container shares the host's IPC

@@ -20,6 +20,11 @@ const Container = z.object({
   Image: text,
   ImageID: text,
   ContainerARN: text,
+  Labels: z.record(z.string(), z.string()).nullish().catch(null),
+  Networks: z
+    .array(z.object({ IPv4Addresses: z.array(z.string().max(64)).nullish().catch(null) }))
+    .nullish()
+    .catch(null),
 });
 const TaskAnswer = z.object({
   Cluster: text,
@@ -118,6 +123,8 @@ function factsOf(task: z.infer<typeof TaskAnswer>, container: z.infer<typeof Con
     name: container.Name,
     type: "ecs",
     ...imageFacts(container.Image ?? null, container.ImageID ?? null),
+    labels: labelFacts(container.Labels ?? null),
+    ip: container.Networks?.flatMap((network) => network.IPv4Addresses ?? [])[0] ?? null,
     cluster: task.Cluster ?? null,
     service: task.ServiceName ?? null,
     taskArn: task.TaskARN ?? null,
@@ -126,6 +133,13 @@ function factsOf(task: z.infer<typeof TaskAnswer>, container: z.infer<typeof Con
     containerArn: container.ContainerARN ?? null,
     availabilityZone: task.AvailabilityZone ?? null,
   };
+}
+
+/** Sorted; a label that could not be told from another as NAME=VALUE is left out. */
+function labelFacts(labels: Readonly<Record<string, string>> | null): ContainerFacts["labels"] {
+  if (labels === null) return null;
+  const told = Object.entries(labels).filter(([name, value]) => !/[=\0]/.test(name) && !value.includes("\0"));
+  return Object.fromEntries(told.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** `registry:5000/team/app:1.2@sha256:...`: the tag is behind the last colon that no slash follows. */

@@ -12,7 +12,7 @@ import { lossText } from "../output/summary.js";
 import type { LoadedPolicy } from "../policy/load.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
-import type { ContainerFacts } from "../wire/container.js";
+import type { ContainerFact, ContainerFacts } from "../wire/container.js";
 import { clueOf, type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
 import type { TaskMetadata } from "./metadata.js";
@@ -222,7 +222,7 @@ export class Station {
 }
 
 /** Every alert says which task, container and image it is about, whatever its rule's output says. */
-const FIELDS: Readonly<Record<string, keyof ContainerFacts>> = {
+const FIELDS: Readonly<Record<string, ContainerFact>> = {
   "container.id": "id",
   "container.name": "name",
   "container.image": "image",
@@ -247,7 +247,15 @@ function withFacts(alert: Alert, facts: ContainerFacts | null): Alert {
 /** What the agent itself says, where ECS does not. */
 function factsBy({ id, name }: { id: string | null; name: string | null }): ContainerFacts | null {
   if (id === null && name === null) return null;
-  const unknown = { image: null, imageId: null, imageRepository: null, imageTag: null, imageDigest: null };
+  const unknown = {
+    image: null,
+    imageId: null,
+    imageRepository: null,
+    imageTag: null,
+    imageDigest: null,
+    labels: null,
+    ip: null,
+  };
   const task = { cluster: null, service: null, taskArn: null, taskFamily: null, taskRevision: null };
   return { id: id ?? name ?? "", name, type: "ecs", ...unknown, ...task, containerArn: null, availabilityZone: null };
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md, "The facts"). A text that
 // has no room any more is one that nobody told.
-import type { ContainerFact, ContainerFacts } from "../wire/container.js";
+import type { ContainerFacts } from "../wire/container.js";
 
 /** In the order in which they stand. New ones go to the end. */
-export const FACTS: readonly ContainerFact[] = [
+export const FACTS: readonly (keyof ContainerFacts)[] = [
   "id",
   "name",
   "type",
@@ -13,6 +13,8 @@ export const FACTS: readonly ContainerFact[] = [
   "imageRepository",
   "imageTag",
   "imageDigest",
+  "labels",
+  "ip",
 ];
 export const FACTS_SIZE = 4096;
 export const FACTS_HEADER = 8;
@@ -27,12 +29,22 @@ export function writeFacts(memory: ArrayBuffer, at: number, facts: ContainerFact
   view.setUint32(4, FACTS.length, true);
   let end = FACTS_HEADER + FACT_ENTRY * FACTS.length;
   for (const [i, fact] of FACTS.entries()) {
-    const bytes = Buffer.from(facts?.[fact] ?? "");
-    const isThere = facts !== null && facts[fact] !== null && end + bytes.length <= FACTS_SIZE;
+    const text = facts === null ? null : textOf(facts, fact);
+    const bytes = Buffer.from(text ?? "");
+    const isThere = text !== null && end + bytes.length <= FACTS_SIZE;
     view.setUint32(FACTS_HEADER + FACT_ENTRY * i, isThere ? end : NONE, true);
     view.setUint32(FACTS_HEADER + FACT_ENTRY * i + 4, isThere ? bytes.length : 0, true);
     if (!isThere) continue;
     new Uint8Array(memory, at + end, bytes.length).set(bytes);
     end += bytes.length;
   }
+}
+
+/** Labels as an environment is written: `NAME=VALUE` and a NUL, each. */
+function textOf(facts: ContainerFacts, fact: keyof ContainerFacts): string | null {
+  const value = facts[fact];
+  if (value === null || typeof value === "string") return value;
+  return Object.entries(value)
+    .map(([name, label]) => `${name}=${label}\0`)
+    .join("");
 }

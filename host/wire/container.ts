@@ -12,6 +12,10 @@ export interface ContainerFacts {
   readonly imageRepository: string | null;
   readonly imageTag: string | null;
   readonly imageDigest: string | null;
+  /** By name, sorted; a name has no `=`. */
+  readonly labels: Readonly<Record<string, string>> | null;
+  /** The first of IPv4. */
+  readonly ip: string | null;
   readonly cluster: string | null;
   readonly service: string | null;
   readonly taskArn: string | null;
@@ -21,4 +25,16 @@ export interface ContainerFacts {
   readonly availabilityZone: string | null;
 }
 
-export type ContainerFact = keyof ContainerFacts;
+/** Those that are one text. */
+export type ContainerFact = Exclude<keyof ContainerFacts, "labels">;
+
+/** What container.labels leaves out: they are the engine's own. */
+export const INNER_LABELS: readonly string[] = ["annotation.", "io.kubernetes."];
+
+/** `name:value, other:value` */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .filter(([name]) => !INNER_LABELS.some((inner) => name.startsWith(inner)))
+    .map(([name, value]) => (value === "" ? name : `${name}:${value}`))
+    .join(", ");
+}

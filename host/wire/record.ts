@@ -18,8 +18,11 @@ export const timeOf = (batch: Batch, at: number): bigint => batch.recordView.get
 export const tidOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 16, true);
 /** >= 0, or -errno; null when the call never returned. */
 export const resultOf = (batch: Batch, at: number): Int | null => readInt(batch.recordView, at + 24);
-/** Also true of a call that never returned. */
-export const hasFailed = (batch: Batch, at: number): boolean => (resultOf(batch, at) ?? -1) < 0;
+/** Null when the call never returned. */
+export function hasFailed(batch: Batch, at: number): boolean | null {
+  const result = resultOf(batch, at);
+  return result === null ? null : result < 0;
+}
 export const latencyOf = (batch: Batch, at: number): number => batch.recordView.getUint32(at + 32, true);
 export const fdOf = (batch: Batch, at: number): number => batch.recordView.getInt32(at + 36, true);
 export const tierOf = (batch: Batch, at: number): Tier => TIERS[flagsOf(batch, at) & RecordFlag.tierMask] as Tier;

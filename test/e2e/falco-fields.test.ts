@@ -14,13 +14,18 @@ mkdirSync(join(place, "old"));
 mkdirSync(join(place, "new"));
 
 const PROGRAM = `
-import json, mmap, os, socket, threading, time
+import json, mmap, os, pwd, socket, threading, time
 os.chdir(${JSON.stringify(place)})
 def say(**what): print(json.dumps(what), flush=True)
 def tried(deed, *args, **named):
     try: return deed(*args, **named)
     except OSError as error: return error.errno
 say(pid=os.getpid(), tid=threading.get_native_id(), comm=open("/proc/self/comm").read().strip())
+user = pwd.getpwuid(os.geteuid())
+up = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+ticks = int(open("/proc/1/stat").read().rsplit(")")[-1].split()[19])
+init = up + ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+say(home=user.pw_dir, shell=user.pw_shell, init=init, changed=os.stat("/proc/self/exe").st_ctime_ns - init)
 tried(os.open, "/nonesuch/file", os.O_RDONLY)
 os.mkdir("old/../made", dir_fd=os.open(".", os.O_RDONLY))
 old, new = os.open("old", os.O_RDONLY), os.open("new", os.O_RDONLY)
@@ -62,6 +67,22 @@ interface Deed {
 }
 const python = "proc.name startswith python3 and";
 const now = BigInt(Date.now()) * 1_000_000n;
+// A process 1 of a namespace is what the namespace begins with, and its child inherits that.
+const mayUnshare = process.getuid?.() === 0;
+const NAMESPACE: readonly Deed[] = !mayUnshare
+  ? []
+  : [
+      {
+        name: "first of a namespace",
+        condition: "evt.type=execve and proc.vpid=1 and proc.name=sh and proc.pidns_init_start_ts = val(proc.pid.ts)",
+        output: "%proc.pid.ts",
+      },
+      {
+        name: "second of a namespace",
+        condition: "evt.type=execve and proc.pvpid=1 and proc.name=true and container.start_ts = val(proc.ppid.ts)",
+        output: "%proc.pidns_init_start_ts",
+      },
+    ];
 const DEEDS: readonly Deed[] = [
   {
     name: "failed open",
@@ -115,9 +136,9 @@ const DEEDS: readonly Deed[] = [
   },
   {
     name: "write to a file",
-    condition: `${python} evt.type=write and evt.is_syslog=false and evt.category=file and fd.containerdirectory = ":${place}"
-      and fd.containername = ":${place}/c" and evt.count.error.file=0`,
-    output: "%fd.containername %fd.containerdirectory",
+    condition: `${python} evt.type=write and evt.is_syslog=false and evt.category=file and fd.containerdirectory endswith ":${place}"
+      and fd.containername endswith ":${place}/c" and evt.count.error.file=0`,
+    output: "%container.id %container.full_id %fd.containername %fd.containerdirectory",
   },
   {
     name: "another thread",
@@ -130,6 +151,14 @@ const DEEDS: readonly Deed[] = [
       evt.latency.human != 0ns and evt.category=ipc`,
     output: "%evt.latency %evt.latency.human %evt.outputtime %evt.time",
   },
+  {
+    name: "who and where",
+    condition: `${python} evt.type=socket and evt.failed=true and user.homedir startswith / and user.shell startswith / and
+      container.duration > 0 and container.start_ts = val(proc.pidns_init_start_ts)`,
+    output:
+      "%user.homedir %user.shell %container.start_ts %proc.exe_ino.ctime_duration_pidns_start %evt.rawtime %container.duration",
+  },
+  ...NAMESPACE,
   {
     name: "around now",
     condition: `${python} evt.type=connect and fd.sport=1 and evt.around[${now}]=600000 and not evt.around[${now}]=0`,
@@ -171,7 +200,8 @@ test("each field tells what the program did, in conditions and in outputs", asyn
     rules,
     JSON.stringify(named.map(({ name, ...rest }) => ({ rule: name, desc: "d", priority: "info", ...rest }))),
   );
-  const script = `echo $$; /usr/bin/python3 -S -B ${program}; true`;
+  const unshare = mayUnshare ? "unshare --pid --fork sh -c '/bin/true; /bin/true'" : "true";
+  const script = `echo $$; /usr/bin/python3 -S -B ${program}; ${unshare}`;
   const argv = [...VEDETTE, "run", "--falco-rules", rules, "--alerts", alerts, "--", "/bin/sh", "-c", script];
   const { stdout, stderr, status } = await run(argv);
   assert.is(status, 0, stderr);
@@ -204,6 +234,19 @@ test("each field tells what the program did, in conditions and in outputs", asyn
   assert.is(fields("another thread")["thread.vtid"], other);
   assert.is(fields("another thread")["thread.nametid"], `${comm}${other}`);
   assert.is(fields("another thread")["proc.loginshellid"], oldestShell() ?? Number(shell));
+  const written = fields("write to a file");
+  const id = written["container.id"] === "host" ? "" : String(written["container.id"]);
+  assert.is(written["fd.containername"], `${id}:${place}/c`);
+  assert.is(written["fd.containerdirectory"], `${id}:${place}`);
+  assert.ok(String(written["container.full_id"]).startsWith(String(written["container.id"])), context);
+  const who = fields("who and where");
+  assert.equal([who["user.homedir"], who["user.shell"]], [said.home, said.shell]);
+  const isNear = (a: unknown, b: unknown): boolean => Math.abs(Number(a) - Number(b)) < 50e6;
+  assert.ok(isNear(who["container.start_ts"], said.init), context);
+  assert.ok(isNear(Number(who["evt.rawtime"]) - (said.init as number), who["container.duration"]), context);
+  const changed = who["proc.exe_ino.ctime_duration_pidns_start"];
+  assert.ok((said.changed as number) > 0 ? isNear(changed, said.changed) : changed === null, context);
+  assert.is(fields("first of a namespace")["proc.pid.ts"], fields("second of a namespace")["proc.pidns_init_start_ts"]);
   const late = fields("late read");
   const latency = late["evt.latency"] as number;
   assert.ok(latency >= 40e6 && latency <= (said.waited as number), context);

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources of container.*: what the orchestrator says of the container that a batch came from, and the id that the agent found.
 import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
-import type { ContainerFact } from "../../wire/container.js";
+import { type ContainerFact, INNER_LABELS } from "../../wire/container.js";
 import { type Base, call, type FuncContext, get, load, select, set, sym, tee } from "./func-context.js";
 import { FACTS_AT } from "./layout.js";
 import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
 import { keyOf, type TextSource } from "./source.js";
-import { fixedText, L, noText, P, useText } from "./text-source.js";
+import { build, eventText, fixedText, L, noText, P, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 const HOST = "host";
 
 // What the orchestrator says; else `host` outside a container, and nothing without a process.
 export function containerId(of: ProcessFields, base: Base): TextSource {
-  const span = of.span("container_id", base);
+  return idSource(of, base, "container_id", "container");
+}
+
+// The same, of the id that is not cut.
+export function fullId(of: ProcessFields, base: Base): TextSource {
+  return idSource(of, base, "container_full_id", "full container");
+}
+
+function idSource(of: ProcessFields, base: Base, field: string, what: string): TextSource {
+  const span = of.span(field, base);
   const own = (f: FuncContext): Tree[] => [
     ...span.make(f),
     [
@@ -27,9 +36,9 @@ export function containerId(of: ProcessFields, base: Base): TextSource {
   ];
   return {
     ...span,
-    key: keyOf("container", base),
-    vocabulary: "process container",
-    cached: { base, slot: "word container" },
+    key: keyOf(what, base),
+    vocabulary: `process ${what}`,
+    cached: { base, slot: `word ${what}` },
     make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, "id"), own(f)]],
   };
 }
@@ -66,11 +75,74 @@ export function factSource(fact: ContainerFact): TextSource {
     cost: 1,
     vocabulary: `fact ${fact}`,
     cached: null,
-    make: (f) => [["if", null, load(FACTS_AT, 0), factText(f, fact), noText(f)]],
+    make: (f) => toldText(f, fact),
   };
 }
 
-function factText(f: FuncContext, fact: ContainerFact): Tree[] {
+// The value of one label.
+export function labelSource(program: Program, name: string): TextSource {
+  return eventText(program, `label ${name}`, 10, (f) => {
+    const { at, size } = program.text(`${name}=`);
+    const end = f.local("$end");
+    const found = tee(P, call("$variable", get(P), get(L), at, size));
+    const cut: Tree[] = [set(L, ["i32.sub", call("$entry_end", get(P), get(end)), get(P)])];
+    return [
+      ...toldText(f, "labels"),
+      set(end, ["i32.add", get(P), get(L)]),
+      ["if", null, ["i32.ge_s", get(L), 0], [["if", null, found, cut, [set(L, -1)]]], null],
+    ];
+  });
+}
+
+// `name:value, other:value`
+export function labelsSource(program: Program): TextSource {
+  const inner = INNER_LABELS.map((start) => program.text(start));
+  return eventText(program, "labels", 30, (f) => {
+    const [p, end, next, name, begun] = ["$from", "$end", "$next", "$name", "$begun"].map((local) => f.local(local));
+    const [loop, done] = [f.label(), f.label()];
+    const [from, size]: Tree[] = [get(p!), ["i32.sub", get(next!), get(p!)]];
+    const isInner = inner
+      .map((start) => call("$starts", from!, size!, start.at, start.size))
+      .reduce((a, b) => ["i32.or", a, b]);
+    const separate: Tree = [
+      "if",
+      null,
+      get(begun!),
+      [call("$put_byte", 0x2c), call("$put_byte", 0x20)],
+      [set(begun!, 1)],
+    ];
+    const value: Tree = ["i32.sub", get(next!), get(name!)];
+    const put: Tree[] = [
+      separate,
+      set(name!, ["i32.add", call("$first_of", from!, size!, 0x3d), 1]),
+      call("$put", from!, ["i32.sub", ["i32.sub", get(name!), from!], 1]),
+      ["if", null, value, [call("$put_byte", 0x3a), call("$put", get(name!), value)], null],
+    ];
+    const walk: Tree = [
+      "block",
+      done,
+      null,
+      [
+        "loop",
+        loop,
+        null,
+        ["br_if", done, ["i32.ge_u", get(p!), get(end!)]],
+        set(next!, call("$entry_end", get(p!), get(end!))),
+        ["if", null, isInner, [], put],
+        set(p!, ["i32.add", get(next!), 1]),
+        ["br", loop],
+      ],
+    ];
+    const start = [set(p!, get(P)), set(end!, ["i32.add", get(P), get(L)]), set(begun!, 0)];
+    return [...toldText(f, "labels"), ["if", null, ["i32.ge_s", get(L), 0], [...start, ...build(f, [walk])], null]];
+  });
+}
+
+function toldText(f: FuncContext, fact: (typeof FACTS)[number]): Tree[] {
+  return [["if", null, load(FACTS_AT, 0), factText(f, fact), noText(f)]];
+}
+
+function factText(f: FuncContext, fact: (typeof FACTS)[number]): Tree[] {
   const entry = FACTS_AT + FACTS_HEADER + FACT_ENTRY * FACTS.indexOf(fact);
   useText(f);
   return [

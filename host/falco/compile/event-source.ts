@@ -9,7 +9,7 @@ import { type FieldUse, STATIC_NAME } from "../fields.js";
 import { containerIdOrNothing } from "./container-source.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
-import { categorySource, failureSource, hasFailed } from "./kind-source.js";
+import { categorySource, failureSource, hasFailed, hasReturned } from "./kind-source.js";
 import { STATE } from "./layout.js";
 import { ERRNO_ROWS, namesSource } from "./names-source.js";
 import { paramInt, paramRawSource, paramTextSource, rawSpan } from "./param-source.js";
@@ -117,10 +117,10 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
       value: result,
     }),
   "evt.rawres": () => int("res", result),
-  "evt.failed": () => bool("failed", hasFailed),
+  "evt.failed": () => bool("failed", () => select(hasFailed(), 2, hasReturned())),
   "evt.count": () => int("1", () => i64(1)),
   "evt.count.exit": () => int("1", () => i64(1)),
-  "evt.count.error": () => int("error", () => ["i64.extend_i32_u", hasFailed()]),
+  "evt.count.error": ({ event }) => failureSource(event, "any"),
   "evt.count.error.file": ({ event }) => failureSource(event, "file"),
   "evt.count.error.net": ({ event }) => failureSource(event, "net"),
   "evt.count.error.memory": ({ event }) => failureSource(event, "memory"),

@@ -5,7 +5,7 @@ import type { EventType } from "../../../build/generated/events.js";
 import { categoryOf, FAILURE_CHARS, FAILURES, isOfMemory } from "../../wire/category.js";
 import { DESCRIPTOR_AT } from "../../wire/layout.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
-import { type FuncContext, get, i64, load, load64, select } from "./func-context.js";
+import { and, type FuncContext, get, i64, load, load64, select } from "./func-context.js";
 import type { Program } from "./program.js";
 import { ABSENT, type IntSource, NONE, type Source } from "./source.js";
 import type { Tree } from "./wasm.js";
@@ -16,10 +16,13 @@ export function categorySource(program: Program, event: EventType): Source {
   return descriptorSource(program, "evt.category", OWN_DESCRIPTOR) ?? NONE;
 }
 
-/** None is below 0 too: a call that never returned has failed. */
-export const hasFailed = (): Tree => ["i64.lt_s", load64(get("$rec"), 24), i64(0)];
+const result = (): Tree => load64(get("$rec"), 24);
+/** None is below 0 too. */
+export const hasFailed = (): Tree => ["i64.lt_s", result(), i64(0)];
+export const hasReturned = (): Tree => ["i64.ne", result(), i64(ABSENT)];
 
-export function failureSource(event: EventType, kind: keyof typeof FAILURES | "memory"): Source {
+export function failureSource(event: EventType, kind: keyof typeof FAILURES | "memory" | "any"): Source {
+  if (kind === "any") return counted(kind, () => 1);
   if (kind === "memory") return isOfMemory(event.name) ? counted(kind, () => 1) : NONE;
   const { isOf, without } = FAILURES[kind];
   const type = (): Tree => load(get("$d"), DESCRIPTOR_AT.type!);
@@ -33,6 +36,7 @@ export function failureSource(event: EventType, kind: keyof typeof FAILURES | "m
 }
 
 function counted(kind: string, isMeant: () => Tree): IntSource {
-  const value = (_: FuncContext): Tree => select(["i64.extend_i32_u", hasFailed()], i64(ABSENT), isMeant());
+  const value = (_: FuncContext): Tree =>
+    select(["i64.extend_i32_u", hasFailed()], i64(ABSENT), and(isMeant(), hasReturned()));
   return { kind: "int", key: `event error ${kind}`, scope: "event", isCheap: true, value };
 }

@@ -178,11 +178,22 @@ export class ProcessFields {
     return { kind: "int", key: `event duration ${base}`, scope: "event", isCheap: true, value };
   }
 
-  difference(minuend: string, subtrahend: string, base: Base): IntSource {
+  // ns from a time of the process to the event.
+  since(field: string, base: Base): IntSource {
+    const value = (f: FuncContext): Tree => {
+      const start = load64(f.process(base).entry, at(field));
+      return select(["i64.sub", load64(get("$rec"), 8), start], i64(ABSENT), ["i64.ne", start, i64(ABSENT)]);
+    };
+    return { kind: "int", key: `event since ${field} ${base}`, scope: "event", isCheap: true, value };
+  }
+
+  // `isLater`: only where the first is the later one.
+  difference(minuend: string, subtrahend: string, base: Base, isLater = false): IntSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
       const [a, b] = [load64(entry, at(minuend)), load64(entry, at(subtrahend))];
-      const known: Tree = ["i32.and", ["i64.ne", a, i64(ABSENT)], ["i64.ne", b, i64(ABSENT)]];
+      const isMeant: Tree = isLater ? ["i64.gt_s", a, b] : ["i64.ne", a, i64(ABSENT)];
+      const known: Tree = ["i32.and", isMeant, ["i64.ne", b, i64(ABSENT)]];
       return select(["i64.sub", a, b], i64(ABSENT), known);
     };
     return { kind: "int", key: keyOf(`${minuend}-${subtrahend}`, base), scope: "process", base, isCheap: true, value };

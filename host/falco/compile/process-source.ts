@@ -2,7 +2,7 @@
 // Sources of proc.*, thread.*, user.*, group.* and container.*: fields of an entry of the process table, of the process itself, its
 // parent or an ancestor. Twin of host/wire/fields/proc.ts and subject.ts, which read the same for outputs.
 import type { FieldUse } from "../fields.js";
-import { containerId, factSource, hostOr } from "./container-source.js";
+import { containerId, factSource, fullId, hostOr, labelSource, labelsSource } from "./container-source.js";
 import type { Base } from "./func-context.js";
 import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
@@ -77,6 +77,8 @@ const ROWS: Record<string, Row> = {
   "proc.exe_ino.ctime": int("exe_ctime"),
   "proc.exe_ino.mtime": int("exe_mtime"),
   "proc.exe_ino.ctime_duration_proc_start": (of, base) => of.difference("start_time", "exe_ctime", base),
+  "proc.exe_ino.ctime_duration_pidns_start": (of, base) => of.difference("exe_ctime", "pidns_start", base, true),
+  "proc.pidns_init_start_ts": int("pidns_start"),
   "proc.stdin.type": (of) => of.stream("stdin", "fd.type"),
   "proc.stdin.name": (of) => of.stream("stdin", "fd.name"),
   "proc.stdout.type": (of) => of.stream("stdout", "fd.type"),
@@ -89,11 +91,16 @@ const ROWS: Record<string, Row> = {
   "thread.cap_inheritable": (of, base) => of.capabilities("cap_inheritable", base),
   "user.uid": int("uid"),
   "user.name": text("user"),
+  "user.homedir": text("home"),
+  "user.shell": text("shell"),
   "user.loginuid": (of, base) => of.loginUid(base),
   "user.loginname": text("loginname"),
   "group.gid": int("gid"),
   "group.name": text("group"),
   "container.id": (of, base) => containerId(of, base),
+  "container.full_id": (of, base) => fullId(of, base),
+  "container.start_ts": int("pidns_start"),
+  "container.duration": (of, base) => of.since("pidns_start", base),
   "container.name": (of, base) => hostOr(of, "name", base),
   "container.type": (of, base) => hostOr(of, "type", base),
   "container.privileged": (of, base) => of.yes("container_privileged", base),
@@ -102,6 +109,9 @@ const ROWS: Record<string, Row> = {
   "container.image.repository": () => factSource("imageRepository"),
   "container.image.tag": () => factSource("imageTag"),
   "container.image.digest": () => factSource("imageDigest"),
+  "container.ip": () => factSource("ip"),
+  "container.labels": (of) => labelsSource(of.program),
+  "container.label": (of, _, name) => labelSource(of.program, name!),
 };
 
 const PARENTS: Record<string, string> = {

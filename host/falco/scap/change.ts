@@ -231,6 +231,7 @@ const fork: Change = (state, thread, raw) => {
   made.exe = text("exe") ?? made.exe;
   if (raw.params.has("args")) made.args = listOf(raw.params.get("args")!);
   made.vpid = raw.params.has("vpid") ? Number(int(raw, "vpid")) : made.vpid;
+  if (raw.params.has("pidns_init_start_ts")) made.pidnsStart = uintOf(raw.params.get("pidns_init_start_ts")) || null;
   if (raw.params.has("uid")) made.uid = Number(uintOf(raw.params.get("uid")));
   if (raw.params.has("gid")) made.gid = Number(uintOf(raw.params.get("gid")));
   if (raw.params.has("cgroups")) made.cgroups = listOf(raw.params.get("cgroups")!);

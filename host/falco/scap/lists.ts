@@ -4,7 +4,7 @@
 // later can be passed over.
 import { addressText } from "../../wire/address.js";
 import { Cursor } from "./block.js";
-import { type Descriptor, internet, newDescriptor, newThread, type Thread } from "./state.js";
+import { type Descriptor, internet, newDescriptor, newThread, type Thread, type User } from "./state.js";
 
 // Types of process lists, by version. Some early tools wrote the same form under another number.
 export const PROCESS_LISTS = new Map([
@@ -73,7 +73,7 @@ export function readProcesses(body: Buffer, version: number): Thread[] {
 
 function readTail(c: Cursor, thread: Thread): void {
   if (c.left > OLD_TAIL) {
-    c.u64(); // when the namespace's first process started
+    thread.pidnsStart = c.u64() || null;
     thread.tty = c.u32();
   }
   const flags: [number, boolean][] = [];
@@ -176,7 +176,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
 }
 
 export interface Names {
-  users: Map<number, string>;
+  users: Map<number, User>;
   groups: Map<number, string>;
 }
 
@@ -191,9 +191,7 @@ export function readUsers(body: Buffer, version: number): Names {
     if (c.u8() === USER) {
       const uid = c.u32();
       c.u32(); // group
-      out.users.set(uid, c.text());
-      c.text(); // home
-      c.text(); // shell
+      out.users.set(uid, { name: c.text(), home: c.text(), shell: c.text() });
     } else out.groups.set(c.u32(), c.text());
     if (size > 0) c.at = start + size;
   }

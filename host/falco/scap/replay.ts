@@ -198,6 +198,7 @@ class Batching {
 }
 
 const DEPTH_MAX = 64;
+const SHORT_ID = 12; // what is shown of a container's id
 
 // Parameters that the contract names otherwise.
 const ALIASES = new Map([
@@ -222,6 +223,7 @@ function slotValue(param: Field, bytes: Buffer): SlotValue {
 
 // A thread that the capture does not tell of has no names.
 function processSlots(state: State, thread: Thread, main: Thread, parent: number): Slots {
+  const [user, containerId] = [state.users.get(thread.uid), state.containerId(thread)];
   return {
     pid: thread.pid,
     ppid: main.ptid,
@@ -253,10 +255,14 @@ function processSlots(state: State, thread: Thread, main: Thread, parent: number
     env: thread.env,
     cwd: thread.cwd,
     cgroup: thread.cgroups.reduce((a, b) => (b.length > a.length ? b : a), ""),
-    user: state.users.get(thread.uid),
+    user: user?.name,
+    home: user?.home || null,
+    shell: user?.shell || null,
     group: state.groups.get(thread.gid),
-    loginname: thread.loginuid === null ? undefined : state.users.get(thread.loginuid),
-    container_id: state.containerId(thread),
+    loginname: thread.loginuid === null ? undefined : state.users.get(thread.loginuid)?.name,
+    container_id: containerId?.slice(0, SHORT_ID),
+    container_full_id: containerId,
+    pidns_start: thread.pidnsStart,
   };
 }
 

@@ -22,6 +22,7 @@ export interface Thread {
   exeMtime: bigint | null;
   fdLimit: number | null;
   startTime: bigint | null; // when its clone was seen
+  pidnsStart: bigint | null; // when the first process of its pid namespace started
   name: string;
   exe: string;
   exepath: string;
@@ -31,6 +32,12 @@ export interface Thread {
   cgroups: string[];
   descriptors: Map<number, Descriptor>; // shared by the threads of a process
   version: number; // counts changes
+}
+
+export interface User {
+  name: string;
+  home: string;
+  shell: string;
 }
 
 export interface Descriptor {
@@ -72,6 +79,7 @@ export function newThread(tid: number): Thread {
     exeMtime: null,
     fdLimit: null,
     startTime: null,
+    pidnsStart: null,
     name: "",
     exe: "",
     exepath: "",
@@ -111,7 +119,7 @@ export function internet(d: Descriptor, cip: Uint8Array, cport: number, sip: Uin
 
 export class State {
   readonly threads = new Map<number, Thread>();
-  users = new Map<number, string>();
+  users = new Map<number, User>();
   groups = new Map<number, string>();
 
   add(thread: Thread): void {
@@ -136,11 +144,11 @@ export class State {
     }
   }
 
-  // The container's id from the control group, as container engines name it: 64 hex digits, of which 12 are shown.
+  // The container's id from the control group, as container engines name it: 64 hex digits.
   containerId(thread: Thread): string | null {
     for (const cgroup of thread.cgroups) {
       const found = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:$|\/)/.exec(cgroup);
-      if (found) return found[1]!.slice(0, 12);
+      if (found) return found[1]!;
     }
     return null;
   }

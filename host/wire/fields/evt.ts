@@ -183,7 +183,6 @@ export const EVT_FIELDS: FieldRows = {
   "evt.failed": { get: hasFailed },
   "evt.count": { get: () => 1 },
   "evt.count.exit": { get: () => 1 },
-  "evt.count.error": { get: (batch, at) => (hasFailed(batch, at) ? 1 : 0) },
   "evt.count.procinfo": { get: () => 0 },
   "evt.count.threadinfo": { get: () => 0 },
   "evt.is_io": { get: isIo },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // evt.category, and evt.count.error.*: which kind of call it was, and which kind of failure. Null for a failure of another kind;
-// 0 for a call of that kind that did not fail, as in Falco.
+// 0 for a call of that kind that did not fail, as in Falco, and null where no call returned.
 import type { Batch } from "../batch.js";
 import { categoryOf, FAILURES, type Failure, isOfMemory, KINDS, NO_KIND } from "../category.js";
 import { typeCharOf } from "../descriptor.js";
@@ -13,7 +13,10 @@ function category(batch: Batch, at: number): string {
 }
 
 const counted = (is: (batch: Batch, at: number) => boolean): FieldRow => ({
-  get: (batch, at) => (is(batch, at) ? Number(hasFailed(batch, at)) : null),
+  get: (batch, at) => {
+    const failed = is(batch, at) ? hasFailed(batch, at) : null;
+    return failed === null ? null : Number(failed);
+  },
 });
 const failures = ({ isOf, without }: Failure): FieldRow =>
   counted((batch, at) => {
@@ -23,6 +26,7 @@ const failures = ({ isOf, without }: Failure): FieldRow =>
 
 export const KIND_FIELDS: FieldRows = {
   "evt.category": { get: category },
+  "evt.count.error": counted(() => true),
   "evt.count.error.file": failures(FAILURES.file),
   "evt.count.error.net": failures(FAILURES.net),
   "evt.count.error.memory": counted((batch, at) => isOfMemory(eventOf(batch, at).name)),

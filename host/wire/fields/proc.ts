@@ -104,6 +104,14 @@ const age: OfProcess = (batch, process) => {
   return start === null || changed === null ? null : Number(BigInt(start) - BigInt(changed));
 };
 
+/** ns from the start of the pid namespace to the last change of the executable's inode, where that is later. */
+const changedAfterStart: OfProcess = (batch, process) => {
+  const start = processInt(batch, process, PROCESS_AT.pidns_start as number);
+  const changed = processInt(batch, process, PROCESS_AT.exe_ctime as number);
+  if (start === null || changed === null || changed <= start) return null;
+  return Number(BigInt(changed) - BigInt(start));
+};
+
 /** ns since the clone; unset when the clone was not seen, as in Falco. */
 const duration =
   (select: (batch: Batch, at: number) => number): FieldGetter =>
@@ -222,6 +230,8 @@ export const PROC_FIELDS: FieldRows = {
   "proc.exe_ino.ctime": own(int("exe_ctime")),
   "proc.exe_ino.mtime": own(int("exe_mtime")),
   "proc.exe_ino.ctime_duration_proc_start": own(age),
+  "proc.exe_ino.ctime_duration_pidns_start": own(changedAfterStart),
+  "proc.pidns_init_start_ts": own(int("pidns_start")),
   "proc.stdin.type": stream("stdin", typeNameOf),
   "proc.stdin.name": stream("stdin", nameOf),
   "proc.stdout.type": stream("stdout", typeNameOf),

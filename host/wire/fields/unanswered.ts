@@ -8,19 +8,15 @@ evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.delta
 evt.wait_latency evt.around[ evt.plugininfo evt.hostname evt.infra.docker.name evt.infra.docker.container.id
 evt.infra.docker.container.name evt.infra.docker.container.image
 
-proc.exe_ino.ctime_duration_pidns_start proc.pidns_init_start_ts proc.fdopencount proc.fdusage proc.vmsize proc.vmrss proc.vmswap
-proc.cpu proc.is_container_healthcheck proc.is_container_liveness_probe proc.is_container_readiness_probe thread.cgroup[
-thread.exectime thread.totexectime thread.pfmajor thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize
-thread.vmsize.b thread.vmrss thread.vmrss.b
+proc.fdopencount proc.fdusage proc.vmsize proc.vmrss proc.vmswap proc.cpu proc.is_container_healthcheck
+proc.is_container_liveness_probe proc.is_container_readiness_probe thread.cgroup[ thread.exectime thread.totexectime thread.pfmajor
+thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize thread.vmsize.b thread.vmrss thread.vmrss.b
 
 fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.is_upper_layer fd.is_lower_layer fd.types[
 
-user.homedir user.shell
-
-container.full_id container.mount[ container.mount.source[ container.mount.dest[ container.mount.mode[ container.mount.rdwr[
-container.mount.propagation[ container.healthcheck container.liveness_probe container.readiness_probe container.start_ts
-container.duration container.ip container.cni.json container.label[ container.labels container.host_pid container.host_network
-container.host_ipc container.user
+container.mount[ container.mount.source[ container.mount.dest[ container.mount.mode[ container.mount.rdwr[
+container.mount.propagation[ container.healthcheck container.liveness_probe container.readiness_probe container.cni.json
+container.host_pid container.host_network container.host_ipc container.user
 
 k8s.pod.uid k8s.pod.sandbox_id k8s.pod.full_sandbox_id k8s.pod.label[ k8s.pod.labels k8s.pod.ip k8s.pod.cni.json k8s.rc.name
 k8s.rc.id k8s.rc.label[ k8s.rc.labels k8s.svc.name k8s.svc.id k8s.svc.label[ k8s.svc.labels k8s.ns.id k8s.ns.label[ k8s.ns.labels

@@ -19,6 +19,7 @@ class FakeTruth : public Truth {
   std::map<std::string, uint64_t> filesystems;
   std::map<uint32_t, std::pair<uint64_t, std::string>> stacks;  // sp, and what stands there
   std::map<std::string, std::pair<std::string, FileFacts>> paths;  // what a look-up finds
+  uint64_t up_ns = 0;
   int asked = 0;
   bool asked_in_own_root = false;
 
@@ -53,6 +54,7 @@ class FakeTruth : public Truth {
     into = at->second.second;
     return true;
   }
+  uint64_t uptime_ns() override { return up_ns; }
   uint64_t filesystem(uint32_t pid, const char* name) override { return filesystems[key(pid, name)]; }
 
   static std::string key(uint32_t pid, const std::string& name) { return std::to_string(pid) + "/" + name; }

@@ -25,14 +25,17 @@ TEST_CASE("stat: a name with blanks and parentheses does not shift the fields") 
   CHECK(stat.group == 40);
   CHECK(stat.session == 39);
   CHECK(stat.tty == 34816);
+  CHECK_FALSE(stat.start_ticks);
+  CHECK(parse_stat("1 (init) S 0 1 1 0 -1 4194560 9 8 7 6 5 4 3 2 20 0 1 0 17 22").start_ticks == 17u);
   CHECK(parse_stat("nonsense").group == 0);
 }
 
 TEST_CASE("cgroup: the longest path, and the container's id in it") {
   CHECK(longest_cgroup("12:cpu:/a\n1:name=systemd:/a/longer\n0::/\n") == "/a/longer");
   const std::string id(64, 'a');
-  CHECK(container_id_of("/docker/" + id) == std::string(12, 'a'));
-  CHECK(container_id_of("/system.slice/docker-" + id + ".scope") == std::string(12, 'a'));
+  CHECK(container_id_of("/docker/" + id) == id);
+  CHECK(container_id_of("/system.slice/docker-" + id + ".scope") == id);
+  CHECK(short_id(id) == std::string(12, 'a'));
   const std::string task = std::string(32, 'b') + "-0123456789";
   CHECK(container_id_of("/ecs/" + std::string(32, 'b') + "/" + task) == task);
   CHECK(container_id_of("/user.slice/user-1000.slice") == "");

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "test/capture/state/world.h"
 
@@ -250,6 +251,36 @@ TEST_CASE("in another pid namespace the process's own number is asked for") {
   w.kernel.texts["102/status"] = "Tgid:\t102\nPPid:\t101\nNSpid:\t102\t2\n";
   w.fork(101, 102);
   CHECK(w.process(102)->vpid == 2);
+}
+
+TEST_CASE("a pid namespace begins with its first process, our own before we came") {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  FakeTruth kernel;
+  Limits limits;
+  State state{kernel, limits};
+  uint64_t now = 1000 * kSecond;
+  kernel.up_ns = 100 * kSecond;
+  const uint64_t begun = 900 * kSecond + 7 * kSecond / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  kernel.texts["1/stat"] = "1 (init) S 0 1 1 0 -1 4194560 9 8 7 6 5 4 3 2 20 0 1 0 7 22";
+  const auto namespace_of = [&](uint32_t pid) -> std::string& { return kernel.links[FakeTruth::key(pid, "ns/pid")]; };
+  namespace_of(static_cast<uint32_t>(getpid())) = namespace_of(100) = "pid:[1]";
+  const auto fork = [&](uint32_t parent, uint32_t child, uint64_t flags, const std::string& its, const std::string& numbers) {
+    namespace_of(child) = its;
+    kernel.texts[FakeTruth::key(child, "status")] = "NSpid:\t" + std::to_string(child) + numbers + "\n";
+    state.on_fork(parent, child, flags, now += kSecond);
+    Sighting s;
+    describe_exit(s.event, child, 0, 0, 0);
+    state.attach(s);
+    return s.process->pidns_start_ns;
+  };
+  kernel.texts["100/status"] = "Tgid:\t100\nPPid:\t1\nNSpid:\t100\n";
+  state.on_launch(100, now);
+  CHECK(fork(100, 101, 0, "pid:[1]", "") == begun);
+  CHECK(fork(100, 102, CLONE_NEWPID, "pid:[2]", "\t1") == now);
+  const uint64_t nested = now;
+  CHECK(fork(102, 103, 0, "pid:[2]", "\t2") == nested);
+  CHECK(fork(103, 104, 0, "pid:[3]", "\t9") == 0);  // its parent had entered another
+  CHECK(fork(104, 105, 0, "pid:[1]", "") == begun);  // and come back
 }
 
 TEST_CASE("what executes is described: memfd, writable, layer of the overlay, inode and times") {

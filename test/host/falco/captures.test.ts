@@ -104,6 +104,24 @@ test("a connection of a capture are what the capture says", () => {
   assert.equal(seen, ["2001:db8::4:54405->2001:db8::3:1234 tcp true"]);
 });
 
+test("the list of users tells where they live, and kinds of calls come out as of live ones", () => {
+  const seen = new Set<string>();
+  for (const bytes of replay(read("open-multiple-files.scap"), "x").batches) {
+    const batch = openBatch(bytes);
+    const get = (at: number) => (name: string) => String(fieldValue(name)!(batch, at));
+    for (const at of batch.offsets) seen.add("user.name user.homedir user.shell".split(" ").map(get(at)).join(" "));
+  }
+  assert.equal([...seen], ["mstemm /home/mstemm /bin/bash"]);
+  const failures = new Set<string>();
+  const names = "evt.type evt.res evt.category evt.count.error.net fd.sproto".split(" ");
+  for (const bytes of replay(read("connect_localhost.scap"), "x").batches) {
+    const batch = openBatch(bytes);
+    const get = (at: number) => (name: string) => String(fieldValue(name)!(batch, at));
+    for (const at of batch.offsets) failures.add(names.map(get(at)).join(" "));
+  }
+  assert.ok(failures.has("connect EINPROGRESS net 1 80"), [...failures].join("\n"));
+});
+
 test("a capture cut off at any byte gives what came before, and says so", () => {
   const whole = read("syscall.scap");
   const plain = whole[0] === 0x1f ? undefined : whole;

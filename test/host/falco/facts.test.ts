@@ -12,6 +12,8 @@ import { Judge, rulesOf } from "./judge.js";
 const NOTHING = {
   imageId: null,
   imageDigest: null,
+  labels: null,
+  ip: null,
   cluster: null,
   service: null,
   taskArn: null,
@@ -44,12 +46,36 @@ const BATCHES: [name: string, batch: Batch][] = [
   ["in one of which nobody says anything", batch(null, "abcdefabcdef")],
   ["in one of a task", batch(FACTS, "abcdefabcdef")],
   ["in another of which less is said", batch({ ...FACTS, name: null, imageTag: null })],
+  [
+    "in one with labels",
+    batch({
+      ...FACTS,
+      labels: { a: "1", "annotation.x": "y", "b.c": "", "io.kubernetes.z": "0", team: "p=q" },
+      ip: "10.0.0.61",
+    }),
+  ],
+  ["in one with labels of the engine only", batch({ ...FACTS, labels: { "annotation.x": "y" } })],
+  ["in one with too many labels", batch({ ...FACTS, labels: { long: "l".repeat(5000) } })],
   ["in one with a name that is too long", batch({ ...FACTS, name: "n".repeat(5000) })],
 ];
-const FIELDS = ["id", "name", "type", "image", "image.id", "image.repository", "image.tag"].map(
-  (name) => `container.${name}`,
-);
-const VALUES = ["host", "abcdefabcdef", "f00d", "web", "ecs", "shop/web:7", "shop/web", "7"];
+const NAMES =
+  "id name type image image.id image.repository image.tag ip labels label[a] label[b.c] label[team] label[x]";
+const FIELDS = NAMES.split(" ").map((name) => `container.${name}`);
+const VALUES = [
+  "10.0.0.61",
+  "a:1, b.c, team:p=q",
+  "1",
+  "p=q",
+  "",
+  "host",
+  "abcdefabcdef",
+  "f00d",
+  "web",
+  "ecs",
+  "shop/web:7",
+  "shop/web",
+  "7",
+];
 
 test("conditions see the same facts as outputs, batch after batch", async () => {
   const conditions = FIELDS.flatMap((field) => [
@@ -74,20 +100,24 @@ test("rules that look at images can match", async () => {
     rulesOf(["evt.type=openat and container.id != host and not container.image.repository in (shop/web, shop/db)"]),
   );
   const matches = BATCHES.map(([, one]) => judge.judge(one)[0]!.length);
-  assert.equal(matches, [0, 1, 0, 0, 0]);
+  assert.equal(matches, [0, 1, 0, 0, 0, 0, 0, 0]);
 });
 
 test("facts stand in memory as the ABI says", () => {
   const memory = new ArrayBuffer(8192);
-  writeFacts(memory, 64, FACTS);
+  writeFacts(memory, 64, { ...FACTS, labels: { a: "1", b: "" }, ip: "10.0.0.61" });
   const view = new DataView(memory, 64);
   assert.is(view.getUint32(0, true), 1);
-  assert.is(view.getUint32(4, true), 8);
+  assert.is(view.getUint32(4, true), 10);
   const text = (i: number): string | null => {
     const at = view.getUint32(8 + 8 * i, true);
     return at === 0xffffffff ? null : Buffer.from(memory, 64 + at, view.getUint32(12 + 8 * i, true)).toString();
   };
-  assert.equal([0, 1, 2, 3, 4, 5, 6, 7].map(text), ["f00d", "web", "ecs", "shop/web:7", null, "shop/web", "7", null]);
+  const told = ["f00d", "web", "ecs", "shop/web:7", null, "shop/web", "7", null, "a=1\0b=\0", "10.0.0.61"];
+  assert.equal(
+    told.map((_, i) => text(i)),
+    told,
+  );
   writeFacts(memory, 64, null);
   assert.is(view.getUint32(0, true), 0);
   assert.is(text(0), null);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A batch of random events, of the types that random conditions ask for among them.
+
+import { ABSENT } from "../../../host/falco/compile/source.js";
 import { BatchBuilder, type Slots } from "../../../host/wire/builder.js";
 import type { Random } from "./random.js";
 import { NAMES, PATHS, USERS, V4, V6, WORDS } from "./random-values.js";
@@ -50,7 +52,12 @@ export function randomBatch(r: Random, records: number): Uint8Array {
         user: maybe(r.of(USERS)),
         group: maybe("g"),
         loginname: maybe(r.of(USERS)),
+        home: maybe(r.of(["/root", "/var/www"])),
+        shell: maybe(r.of(["/bin/sh", "/usr/sbin/nologin"])),
+        pidns_start: maybe(1_699_999_000_000_000_000n),
+        exe_ctime: maybe(r.of([1_600_000_000_000_000_000n, 1_699_999_000_000_000_500n])),
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
+        container_full_id: r.chance(0.5) ? `3ad7b26ded6d${"0".repeat(52)}` : undefined,
         container_privileged: maybe(r.of([0, 1])),
         session: maybe(r.of([0, 0, 100])),
       }),
@@ -135,7 +142,7 @@ export function randomBatch(r: Random, records: number): Uint8Array {
     b.record(event, {
       process: r.chance(0.95) ? r.of(processes) : 0xffffffff,
       descriptor: r.chance(0.85) ? r.of(descriptors) : 0xffffffff,
-      result: r.of([0, 3, -1, -2, -13, -9999, 7]),
+      result: r.chance(0.05) ? ABSENT : r.of([0, 3, -1, -2, -13, -9999, 7]),
       fd: r.of([-1, 0, 1, 3, 5]),
       tid: 100 + r.below(6),
       latency: r.of([r.below(1000), r.below(20_000), r.below(20_000_000), r.below(0x1_0000_0000)]),

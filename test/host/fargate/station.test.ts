@@ -115,6 +115,17 @@ test("images are taken apart as they are written", () => {
   assert.is(imageFacts(null, null).imageRepository, null);
 });
 
+test("labels are told by name, but not those that could not be told apart; the address is the first", () => {
+  const Labels = { "b.c": "", a: "1", "no=name": "x", nul: "\0" };
+  const Networks = [{ NetworkMode: "awsvpc" }, { IPv4Addresses: ["10.0.0.61", "10.0.0.62"] }];
+  const [facts] = readTask({ Containers: [{ DockerId: "a-1", Name: "app", Labels, Networks }] })!;
+  assert.equal(Object.entries(facts!.labels!), [
+    ["a", "1"],
+    ["b.c", ""],
+  ]);
+  assert.is(facts!.ip, "10.0.0.61");
+});
+
 test("an answer that does not hold costs only what does not hold", () => {
   assert.is(readTask("no"), null);
   const [facts] = readTask({
@@ -122,6 +133,7 @@ test("an answer that does not hold costs only what does not hold", () => {
     Family: "f",
     Containers: [{ DockerId: "a-1", Name: "app" }, { Name: 3 }, null],
   })!;
+  assert.equal([facts!.labels, facts!.ip], [null, null]);
   assert.equal([facts!.id, facts!.taskArn, facts!.taskFamily, facts!.image], ["a-1", null, "f", null]);
   assert.equal(readTask({ Containers: "none" }), []);
 });

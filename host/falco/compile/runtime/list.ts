@@ -34,6 +34,16 @@ export const LIST_FUNCS: readonly Func[] = readFuncs(`
     (br $byte))
   (unreachable))
 
+;; where byte $b first stands, the text's end for nowhere
+(func $first_of (param $p i32) (param $l i32) (param $b i32) (result i32) (local $end i32)
+  (set $end (i32.add $p $l))
+  (loop $byte
+    (if (i32.ge_u $p $end) (then (return $end)))
+    (if (i32.eq (i32.load8_u $p) $b) (then (return $p)))
+    (set $p (i32.add $p 1))
+    (br $byte))
+  (unreachable))
+
 ;; where the value of variable q begins in an environment, 0 for none ($q ends with =)
 (func $variable (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32) (local $end i32) (local $e i32)
   (if (i32.le_s $l 0) (then (return 0)))

@@ -4,7 +4,7 @@
 //
 // A test file says in its opening comment what it needs of the runner:
 //   `Time limit: 300 s.`   more than the usual minute
-//   `Also with: NAME=VALUE...`  once more with these in the environment; such a line for each time more
+//   `Also with: NAME=VALUE...`  once more with these in the environment, unless it has them anyway; such a line for each time more
 //   `Runs alone.`          nothing beside it: it measures, or counts on the machine being quiet
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -55,14 +55,12 @@ function testFile(root: string, path: string): Job[] {
     env: {},
   };
   const again = [...head.matchAll(/Also with: ([^\n]+?)\.$/gm)].map((match) => match[1]!);
-  return [
-    job,
-    ...again.map((words) => ({
-      ...job,
-      path: `${path} with ${words}`,
-      env: Object.fromEntries(words.split(" ").map((word) => word.split("=") as [string, string])),
-    })),
-  ];
+  const others = again.map((words) => ({
+    ...job,
+    path: `${path} with ${words}`,
+    env: Object.fromEntries(words.split(" ").map((word) => word.split("=") as [string, string])),
+  }));
+  return [job, ...others.filter(({ env }) => Object.keys(env).some((name) => process.env[name] !== env[name]))];
 }
 
 function cppTests(root: string): Job {

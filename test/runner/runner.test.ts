@@ -51,6 +51,21 @@ test("a file that asks for it runs once more in another environment, and is foun
   assert.match(failureText({ ...outcome, job: both! }), 'again: npm test -- "test/a.test.ts with A=5.10 B=x"');
 });
 
+test("a file is not run twice in the environment that all run in", () => {
+  const root = tree({
+    "test/a.test.ts": "// Also with: VEDETTE_RUNNER_TEST=5.10.\n// Also with: VEDETTE_RUNNER_TEST=5.10 B=x.\n",
+  });
+  const paths = (): string[] =>
+    findJobs(root, { withCheck: false }).map((job) => job.path.slice("test/a.test.ts".length));
+  assert.equal(paths(), ["", " with VEDETTE_RUNNER_TEST=5.10", " with VEDETTE_RUNNER_TEST=5.10 B=x"]);
+  process.env.VEDETTE_RUNNER_TEST = "5.10";
+  try {
+    assert.equal(paths(), ["", " with VEDETTE_RUNNER_TEST=5.10 B=x"]);
+  } finally {
+    delete process.env.VEDETTE_RUNNER_TEST;
+  }
+});
+
 test("a name picks files by path, else by title or fixture", () => {
   const root = tree({
     "test/host/load.test.ts": "test('a policy loads')",

@@ -197,8 +197,6 @@ export const EVT_FIELDS: FieldRows = {
   "evt.is_open_exec": { get: isOpenExec },
   "evt.source": { get: () => "syscall" },
   "evt.is_async": { get: () => false },
-  "evt.asynctype": { get: () => null },
-  "evt.pluginname": { get: () => null },
   "vedette.tier": { get: tierOf },
   "vedette.truncated": { get: (batch, at) => (flagsOf(batch, at) & RecordFlag.truncated) !== 0 },
   "vedette.fault": { get: (batch, at) => (flagsOf(batch, at) & RecordFlag.fault) !== 0 },

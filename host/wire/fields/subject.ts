@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// user.*, group.*, container.*, ecs.* and k8s.*: on whose behalf and where. Outside a container, container.id is `host`, as in Falco;
+// user.*, group.*, container.* and ecs.*: on whose behalf and where. Outside a container, container.id is `host`, as in Falco;
 // what only an orchestrator knows is null until somebody tells it.
 import type { Batch } from "../batch.js";
 import { type ContainerFact, labelsText } from "../container.js";
@@ -61,7 +61,6 @@ const label: FieldRow = {
     return known !== null && Object.hasOwn(known, name) ? (known[name] as string) : null;
   },
 };
-const unknown: FieldRow = { get: () => null };
 
 function privileged(batch: Batch, at: number): Value {
   const value = processInt(batch, processAt(batch, at), PROCESS_AT.container_privileged as number);
@@ -94,10 +93,6 @@ export const SUBJECT_FIELDS: FieldRows = {
   "container.label": label,
   "container.ip": told("ip"),
   "container.privileged": { get: privileged },
-  "container.mounts": unknown,
-  "k8s.ns.name": unknown,
-  "k8s.pod.name": unknown,
-  "k8s.pod.id": unknown,
   "ecs.cluster": told("cluster"),
   "ecs.service": told("service"),
   "ecs.task.arn": told("taskArn"),

@@ -2,9 +2,13 @@
 // Every field that Falco knows can stand in an output here; what an event has is told, the rest is null.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FIELDS } from "../../../host/falco/fields.js";
+import { EVENTS } from "../../../build/generated/events.js";
+import { fieldSource } from "../../../host/falco/compile/event-source.js";
+import { Program } from "../../../host/falco/compile/program.js";
+import { FIELDS, findField } from "../../../host/falco/fields.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
+import { UNANSWERED_FIELDS } from "../../../host/wire/fields/unanswered.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import type { Value } from "../../../host/wire/value.js";
 
@@ -38,6 +42,20 @@ test("every field of Falco is known to outputs, and null where events cannot ans
       if (!isAnswered && !name.startsWith("container.") && !name.startsWith("evt.is_async"))
         assert.is(get(text), null, text);
     }
+  }
+});
+
+// Times as texts, and what is known where an alert is written; evt.around becomes two comparisons before it is a source.
+const IN_OUTPUTS = /^evt\.(?:time|datetime|outputtime)/;
+const ELSEWHERE = new Set(["evt.around", "evt.hostname"]);
+test("a field is marked as never there exactly when no event has it, in conditions and in outputs", () => {
+  const program = new Program();
+  for (const { name, arg, isAnswered } of FIELDS.values()) {
+    const use = findField(name, arg === "none" || arg.endsWith("?") ? null : (ARGUMENTS[name] ?? "1"));
+    const isThere = EVENTS.some((event) => fieldSource(program, use, event).kind !== "none");
+    if (!ELSEWHERE.has(name) && !IN_OUTPUTS.test(name)) assert.is(isThere, isAnswered, name);
+    const isListed = Object.hasOwn(UNANSWERED_FIELDS, name);
+    assert.is(isListed, !isAnswered || ELSEWHERE.has(name), `${name} among the fields that no event has`);
   }
 });
 

@@ -2,11 +2,14 @@
 //
 // `vedette serve` as a command: an agent of this machine from hello to its alert, SIGTERM, the health check, mistakes.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { METADATA_VARIABLE } from "../../../host/fargate/metadata.js";
 
 const folder = mkdtempSync(join(tmpdir(), "serve-"));
 chmodSync(folder, 0o755);
@@ -72,6 +75,40 @@ test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM e
     .map((line) => JSON.parse(line));
   assert.equal([alert.rule, alert.output_fields["container.name"]], ["Sensitive file read", "app"]);
   assert.match(stderr, /app has left: \d+ events, 0 lost/);
+});
+
+test("labels and the address that a task's metadata tell are there for Falco's conditions and outputs", async () => {
+  const Labels = { "com.amazonaws.ecs.cluster": "lab", team: "shop" };
+  const container = { DockerId: "c-1", Name: "app", Labels, Networks: [{ IPv4Addresses: ["10.0.0.61"] }] };
+  const metadata = createServer((_, response) => response.end(JSON.stringify({ Containers: [container] })));
+  await new Promise<void>((done) => metadata.listen(0, "127.0.0.1", done));
+  const rules = join(folder, "labels.yaml");
+  const condition = `evt.type in (open, openat) and fd.name=/nonesuch and container.label[team]=shop and container.ip=10.0.0.61
+    and container.labels contains "cluster:lab, " and not container.label[none] exists and container.full_id=c-1`;
+  const output = "%container.label[team] %container.labels %container.ip %container.full_id";
+  writeFileSync(rules, JSON.stringify([{ rule: "labels", desc: "d", condition, output, priority: "INFO" }]));
+  process.env[METADATA_VARIABLE] = `http://127.0.0.1:${(metadata.address() as AddressInfo).port}/v4/c-1`;
+  const host = await serve(["--listen", `unix:${folder}/labels.sock`, "--falco-rules", rules]);
+  delete process.env[METADATA_VARIABLE];
+  const words = ["--host", `unix:${folder}/labels.sock`, "--", "sh", "-c", "sleep 1; cat /nonesuch; true"];
+  const agent = spawn("build/vedette-capture", words, {
+    env: { ...process.env, VEDETTE_CONTAINER: "app" },
+    stdio: "ignore",
+  });
+  started.push(agent);
+  assert.is(await new Promise((done) => agent.on("close", done)), 0);
+  const { stdout, stderr } = await host.stop();
+  metadata.close();
+  const [alert] = stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  assert.ok(alert, stderr);
+  const told = ["container.label[team]", "container.labels", "container.ip", "container.full_id"];
+  assert.equal(
+    told.map((name) => alert.output_fields[name]),
+    ["shop", "com.amazonaws.ecs.cluster:lab, team:shop", "10.0.0.61", "c-1"],
+  );
 });
 
 test("a name without a file and loopback TCP serve as well", async () => {

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ROOT, run, scratch, VEDETTE } from "./programs.js";
@@ -131,6 +131,15 @@ test("an unknown value of rule_matching is refused with exit status 1", async ()
   const { status, stderr } = await vedette("run", "--falco-rules", RULES, "-o", "rule_matching=some", "--", "true");
   assert.is(status, 1);
   assert.match(stderr, "VEDETTE_FALCO_OPTION");
+});
+
+// The rule asks for a working directory that starts with "/dev/shm/", the slash included.
+test("what is started from /dev/shm by a relative path is told of", async () => {
+  const name = `./${basename(scratch())}`;
+  const script = `cd /dev/shm && cp /bin/true ${name} && ${name}; rm -f ${name}`;
+  const { stderr } = await vedette("run", "--falco-rules", RULES, "--", "sh", "-c", script);
+  assert.match(stderr, /"rule":"Execution from \/dev\/shm"/);
+  assert.match(stderr, '"proc.cwd":"/dev/shm/"');
 });
 
 test("imported rules run without their files, and can be changed in policy.yaml", async () => {

@@ -148,6 +148,25 @@ const ERRORS: [string, string, string, string][] = [
     "loop",
   ],
   ["an unknown field", rule("proc.nobody=x"), "LOAD_ERR_COMPILE_CONDITION", "nonexistent field proc.nobody"],
+  [
+    "evt.around with another operator",
+    rule("evt.around[1]>5"),
+    "LOAD_ERR_COMPILE_CONDITION",
+    "evt.around supports only '=' comparison operator",
+  ],
+  ["evt.around without a time", rule("evt.around=5"), "LOAD_ERR_COMPILE_CONDITION", "evt.around needs an argument"],
+  [
+    "a label without a name",
+    rule("container.label=x"),
+    "LOAD_ERR_COMPILE_CONDITION",
+    "container.label needs an argument",
+  ],
+  [
+    "an argument that evt.abspath does not take",
+    rule("evt.abspath[src]=/x"),
+    "LOAD_ERR_COMPILE_CONDITION",
+    "evt.abspath does not take an argument",
+  ],
   ["an unknown event", rule("evt.type=nothing"), "LOAD_ERR_COMPILE_CONDITION", "unknown event type nothing"],
   ["a number that is none", rule("proc.pid=abc"), "LOAD_ERR_COMPILE_CONDITION", "abc is not a valid number"],
   [

@@ -12,9 +12,12 @@
 // Written to run at VEDETTE_AGENT_CODE; kept as bytes in the agent's read-only data until a process gets it.
 #include "capture/wire/ring.h"
 
+// The context is reached through GS, a record through a register that points to its first chunk: then the header and the
+// payload of the usual length are within a signed byte, and an instruction takes four bytes, not ten. How many cache lines of code a
+// call touches is what it costs in a program that has a working set of its own.
 #define CTX(field) %gs:(VEDETTE_AGENT_BASE + field)
-#define REC(field) %gs:(VEDETTE_AGENT_BASE + VEDETTE_RING_DATA + field)
-#define CHUNK(field) REC(VEDETTE_REC_CHUNKS + field)
+#define REC(field) (field - VEDETTE_REC_CHUNKS)
+#define CHUNK(field) field
 
 .section .rodata
 .balign 4096
@@ -25,6 +28,11 @@ vedette_page:
 .globl vedette_phases, vedette_phases_end
 .balign 8
 vedette_phases:
+.popsection
+.pushsection .rodata.vedette_snaplens, "a"
+.globl vedette_snaplens, vedette_snaplens_end
+.balign 8
+vedette_snaplens:
 .popsection
 .pushsection .rodata.vedette_shapes, "a"
 .globl vedette_shapes, vedette_shapes_end
@@ -50,10 +58,11 @@ vedette_shapes:
 #define BOOT 8
 #define PEEKING 9
 
-// rcx = position of the record in data; clobbers nothing else.
-.macro FIND_RECORD
-    mov CTX(VEDETTE_HEAD), %rcx
-    and CTX(VEDETTE_MASK), %rcx
+// `record` = the record under way; clobbers nothing else.
+.macro FIND_RECORD record=%rcx
+    mov CTX(VEDETTE_HEAD), \record
+    and CTX(VEDETTE_MASK), \record
+    add CTX(VEDETTE_RECORDS), \record
 .endm
 
 // Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
@@ -83,6 +92,7 @@ vedette_shapes:
     mov %r11, %rcx
     or $1, %rcx
     and CTX(VEDETTE_MASK), %r11
+    add CTX(VEDETTE_RECORDS), %r11
     mov %eax, REC(VEDETTE_REC_NR)(%r11)
     mov %rdi, REC(VEDETTE_REC_ARGS)(%r11)
     mov %rsi, REC(VEDETTE_REC_ARGS + 8)(%r11)
@@ -123,12 +133,15 @@ vedette_shapes:
     .previous
 .endm
 
-// rcx = the record, r11 = its size. rax and rdx are put back; shapes that use others put those back before.
-.macro PUBLISH
-    mov %r11d, REC(VEDETTE_REC_SIZE)(%rcx)
-    mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
+// rcx = the record, `size` r11d or a number. rdx is put back; shapes that use other registers put those back before.
+.macro PUBLISH size=%r11d
+    movl \size, REC(VEDETTE_REC_SIZE)(%rcx)
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
+.ifc \size,%r11d
     add %r11, CTX(VEDETTE_HEAD)
+.else
+    addq \size, CTX(VEDETTE_HEAD)
+.endif
     PHASE PUBLISHED
     mov CTX(VEDETTE_RESUME), %rcx
     jmp *%rcx
@@ -168,6 +181,17 @@ vedette_shapes:
     jmp \done
 .endm
 
+// What `count` has beyond snaplen it loses, and r11. The number is written into the page when it is made (tracer/inline_agent.cc): a
+// word of memory would be one more cache line for each call.
+.macro AT_MOST_SNAPLEN count
+    mov $0x7fffffff, %r11d
+.pushsection .rodata.vedette_snaplens
+    .long 77f - 4 - vedette_page
+.popsection
+77: cmp %r11, \count
+    cmova %r11, \count
+.endm
+
 // r11 = size of a record whose only chunk holds r11 bytes.
 .macro SIZE_OF_ONE
     add $(VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + 7), %r11
@@ -193,35 +217,44 @@ take_the_site:
 
 // ------------------------------------------------------------------ plain: registers are all there is
     SHAPE plain
-    mov $VEDETTE_REC_CHUNKS, %r11d
-    PUBLISH
-
-// ------------------------------------------------------------------ bytes_in: result bytes at arg 1 (read)
-    SHAPE bytes_in
-    mov %rax, %rdx
-    test %rdx, %rdx
-    jle bytes_none
-    jmp bytes_copy
+    PUBLISH $VEDETTE_REC_CHUNKS
 
 // ------------------------------------------------------------------ bytes_out: arg 2 bytes at arg 1 (write)
     SHAPE bytes_out
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
     cmp $-14, %rax                       // EFAULT: the bytes are not there
-    je bytes_none
+    jne bytes_copy
+bytes_none:
+    PUBLISH $VEDETTE_REC_CHUNKS
+
+// ------------------------------------------------------------------ bytes_in: result bytes at arg 1 (read)
+// With the usual snaplen, a read of more runs straight on to its end.
+    SHAPE bytes_in
+    mov %rax, %rdx
+    test %rdx, %rdx
+    jle bytes_none
 bytes_copy:
-    cmp VEDETTE_SNAPLEN, %rdx
-    cmova VEDETTE_SNAPLEN, %rdx
+    mov %rsi, CHUNK(0)(%rcx)
+    cmp $(VEDETTE_SNAPLEN_USUAL - 1), %rdx
+bytes_whole_end:                         // where snaplen is another, the byte before says -1: nothing is above that
+    jbe bytes_part
+    movq $VEDETTE_SNAPLEN_USUAL, CHUNK(8)(%rcx)
+.set at, 0
+.rept VEDETTE_SNAPLEN_USUAL / 8
+    mov at(%rsi), %r11
+    mov %r11, CHUNK(VEDETTE_CHUNK_DATA + at)(%rcx)
+.set at, at + 8
+.endr
+    PUBLISH $(VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + VEDETTE_SNAPLEN_USUAL)
+bytes_part:
+    AT_MOST_SNAPLEN %rdx
     test %rdx, %rdx
     jz bytes_none
-    mov %rsi, CHUNK(0)(%rcx)
     mov %rdx, CHUNK(8)(%rcx)
     COPY bytes_done
 bytes_done:
     mov CHUNK(8)(%rcx), %r11
     SIZE_OF_ONE
-    PUBLISH
-bytes_none:
-    mov $VEDETTE_REC_CHUNKS, %r11d
     PUBLISH
 
 // ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1 (open, openat)
@@ -251,12 +284,11 @@ path_done:
     mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
     PUBLISH
 path_none:
-    mov $VEDETTE_REC_CHUNKS, %r11d
     mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
-    PUBLISH
+    PUBLISH $VEDETTE_REC_CHUNKS
 
 // ------------------------------------------------------------------ shapes of several chunks
-// In these rcx is a cursor: the record's position plus what the chunks so far take. ADD_CHUNK appends rdx bytes from rsi (none:
+// In these rcx is a cursor: the record plus what the chunks so far take. ADD_CHUNK appends rdx bytes from rsi (none:
 // no chunk) and loses rdx, r11 and r10.
 .macro ADD_CHUNK
     lea 66f(%rip), %r10
@@ -292,14 +324,14 @@ finish_chunks:
     mov REC(VEDETTE_REC_ARGS + 24)(%rcx), %r10
     mov REC(VEDETTE_REC_ARGS + 32)(%rcx), %r8
     mov REC(VEDETTE_REC_ARGS + 40)(%rcx), %r9
+    mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
     PUBLISH
 
 // rdi = iovec array, r9 = entries, rax = bytes that count: the array, then what it points to up to snaplen.
     .balign 16
     PHASE RECORDING
 add_vector:
-    cmp VEDETTE_SNAPLEN, %rax
-    cmova VEDETTE_SNAPLEN, %rax
+    AT_MOST_SNAPLEN %rax
     cmp $VEDETTE_VECTOR_MAX, %r9
     jbe 1f
     mov $VEDETTE_VECTOR_MAX, %r9d
@@ -357,8 +389,7 @@ vector_copy:
     mov $VEDETTE_PATH_MAX, %edx
     cmp %rdx, %rax
     cmovb %rax, %rdx
-    mov CTX(VEDETTE_HEAD), %r11
-    and CTX(VEDETTE_MASK), %r11
+    FIND_RECORD %r11
     mov REC(VEDETTE_REC_ARGS + 8)(%r11), %rsi
     ADD_CHUNK
     jmp finish_chunks
@@ -390,8 +421,7 @@ add_address_out:
     js finish_chunks
     mov %r8, %rdi                        // the address,
     mov %r9, %r8                         // and where its length stands
-    cmp VEDETTE_SNAPLEN, %rax
-    cmova VEDETTE_SNAPLEN, %rax
+    AT_MOST_SNAPLEN %rax
     mov %rax, %rdx
     ADD_CHUNK
     test %rdi, %rdi
@@ -405,8 +435,7 @@ add_address_out:
     cmp $-14, %rax
     je finish_chunks
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
-    cmp VEDETTE_SNAPLEN, %rdx
-    cmova VEDETTE_SNAPLEN, %rdx
+    AT_MOST_SNAPLEN %rdx
     ADD_CHUNK
     test %r8, %r8
     jz finish_chunks
@@ -558,9 +587,13 @@ vedette_labels:
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_munmap_end - vedette_page
     .long boot_attach - vedette_page, boot_attach_end - vedette_page
+    .long bytes_whole_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:
+.popsection
+.pushsection .rodata.vedette_snaplens
+vedette_snaplens_end:
 .popsection
 .pushsection .rodata.vedette_shapes
 vedette_shapes_end:

@@ -4,12 +4,14 @@
 #include "capture/tracee/page.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 extern "C" {
 extern const std::byte vedette_page[], vedette_page_end[];
 extern const uint32_t vedette_phases[], vedette_phases_end[];
 extern const uint32_t vedette_shapes[], vedette_shapes_end[];
+extern const uint32_t vedette_snaplens[], vedette_snaplens_end[];
 extern const uint32_t vedette_labels[];
 }
 
@@ -38,6 +40,11 @@ uint64_t label(unsigned index) { return VEDETTE_AGENT_CODE + vedette_labels[inde
 
 std::span<const std::byte> AgentPage::code() {
   return {vedette_page, static_cast<size_t>(vedette_page_end - vedette_page)};
+}
+
+void AgentPage::set_snaplen(std::span<std::byte> into, uint32_t snaplen) {
+  for (const uint32_t* at = vedette_snaplens; at < vedette_snaplens_end; ++at) memcpy(&into[*at], &snaplen, sizeof snaplen);
+  if (snaplen != VEDETTE_SNAPLEN_USUAL) into[vedette_labels[10] - 1] = std::byte{0xff};
 }
 
 ShapeAddresses AgentPage::addresses(Shape shape) {

@@ -15,8 +15,8 @@ namespace vedette {
 // What a recorder takes from memory besides the registers.
 enum class Shape : uint8_t {
   Plain,       // nothing
-  BytesIn,     // result bytes at arg 1
   BytesOut,    // arg 2 bytes at arg 1
+  BytesIn,     // result bytes at arg 1
   Path0,       // a path at arg 0
   Path1,       // a path at arg 1
   VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
@@ -52,6 +52,8 @@ struct ShapeAddresses {
 class AgentPage {
  public:
   static std::span<const std::byte> code();
+  // `into` is a copy of it; payloads are cut after that many bytes.
+  static void set_snaplen(std::span<std::byte> into, uint32_t snaplen);
   static ShapeAddresses addresses(Shape shape);
   // Nothing when ip is not in the page's code.
   static bool contains(uint64_t ip) { return ip >= VEDETTE_AGENT_CODE && ip < VEDETTE_AGENT_CODE + code().size(); }

@@ -29,8 +29,9 @@ Segment make_agent_segment(uint32_t snaplen, Integrity integrity) {
     write_word(base, VEDETTE_AGENT_TABLE + nr * 8, shape ? AgentPage::addresses(*shape).entry : AgentPage::take_the_site());
   }
   write_word(base, VEDETTE_DISPATCH, AgentPage::dispatch());
-  write_word(base, VEDETTE_SNAPLEN, snaplen);
-  memcpy(base + (VEDETTE_AGENT_CODE - VEDETTE_AGENT_BASE), AgentPage::code().data(), AgentPage::code().size());
+  const std::span<std::byte> code(base + (VEDETTE_AGENT_CODE - VEDETTE_AGENT_BASE), AgentPage::code().size());
+  memcpy(code.data(), AgentPage::code().data(), code.size());
+  AgentPage::set_snaplen(code, snaplen);
   return segment;
 }
 

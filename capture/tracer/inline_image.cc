@@ -42,6 +42,7 @@ RingSlot* InlineImage::add_slot(std::unique_ptr<Ring> ring) {
   auto slot = std::make_unique<RingSlot>();
   slot->ring = std::move(ring);
   slot->address = kRingRegion + next_slot_++ * kRingSlotBytes;
+  slot->ring->lie_at(slot->address);
   slot->has_others = !slots.empty();
   for (const std::unique_ptr<RingSlot>& other : slots) other->has_others = true;
   return slots.emplace_back(std::move(slot)).get();

@@ -52,6 +52,11 @@ class Ring {
   size_t data_bytes() const { return data_bytes_; }
   bool is_shared() const { return segment_.attached() > 1; }
   pid_t last_user() const { return segment_.last_user(); }
+  // Where the program has it attached.
+  void lie_at(uint64_t address) {
+    records_ = address + VEDETTE_RING_DATA + VEDETTE_REC_CHUNKS;
+    context().records = records_;
+  }
   // For another thread: empty, nothing in flight.
   void reset();
 
@@ -115,7 +120,7 @@ class Ring {
     context().room_end.store(0, std::memory_order_relaxed);
   }
   struct Context {
-    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, reserved[3], tail, room;
+    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, records, reserved[2], tail, room;
   };
   static_assert(sizeof(Context) == sizeof(RingContext));
   Context& context() const { return *reinterpret_cast<Context*>(segment_.base()); }
@@ -124,6 +129,7 @@ class Ring {
 
   Segment segment_;
   size_t data_bytes_ = 0;
+  uint64_t records_ = 0;   // as the context should have it
   uint64_t position_ = 0;  // read so far
   uint64_t seen_ = 0;      // head at the last look
   bool narrow_ = false;

@@ -3,7 +3,7 @@
 // is laid out, and what a record in it looks like. tracee/page.S includes this file too, so the numbers are macros.
 //
 //   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there
-//   0x11000  table          entry of the stub for each call number (8 bytes each), and the constants of this run
+//   0x11000  table          entry of the stub for each call number (8 bytes each)
 //   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call
 //   0x14000  boot           a new image's way in, unmapped before its first instruction
 //
@@ -23,10 +23,11 @@
 #define VEDETTE_AGENT_BYTES 0x5000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
 
+#define VEDETTE_SNAPLEN_USUAL 80  // payloads of that length are copied fastest
+
 // In the table's page, behind the entries.
 #define VEDETTE_CALLS 480
 #define VEDETTE_DISPATCH (VEDETTE_AGENT_TABLE + VEDETTE_CALLS * 8)  // address of the entry for any number
-#define VEDETTE_SNAPLEN (VEDETTE_DISPATCH + 8)
 
 // Context, from its start.
 #define VEDETTE_HEAD 0        // where the next record goes; published records end here
@@ -34,6 +35,7 @@
 #define VEDETTE_RESUME 16     // the instruction behind the site's syscall, while the thread is in the stub
 #define VEDETTE_IN_FLIGHT 24  // head | 1 while the record at head belongs to a call that has not returned
 #define VEDETTE_MASK 32       // bytes of data - 1
+#define VEDETTE_RECORDS 40    // where the first chunk of the record at offset 0 lies in the program: data + VEDETTE_REC_CHUNKS
 #define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
 #define VEDETTE_ROOM 72       // bytes of data less one largest record
 #define VEDETTE_RING_DATA 4096
@@ -68,7 +70,8 @@ struct RingContext {
   uint64_t resume;
   uint64_t in_flight;
   uint64_t mask;
-  uint64_t reserved[3];
+  uint64_t records;
+  uint64_t reserved[2];
   uint64_t tail;
   uint64_t room;
 };

@@ -61,17 +61,19 @@ long call(long nr, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, l
 long address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 struct Agent {
-  Segment page = make_agent_segment(kSnaplen, Integrity::Normal);
+  Segment page;
   std::unique_ptr<Ring> ring;
   void* context = nullptr;
   RecordCopy copy;
 
-  explicit Agent(size_t ring_bytes = Ring::kSmall) : ring(Ring::create(ring_bytes)) {
+  explicit Agent(size_t ring_bytes = Ring::kSmall, uint32_t snaplen = kSnaplen)
+      : page(make_agent_segment(snaplen, Integrity::Normal)), ring(Ring::create(ring_bytes)) {
     REQUIRE(page.is_open());
     REQUIRE(ring);
     REQUIRE(shmat(page.id(), reinterpret_cast<void*>(VEDETTE_AGENT_BASE), SHM_RDONLY | SHM_EXEC) ==
             reinterpret_cast<void*>(VEDETTE_AGENT_BASE));
     context = shmat(ring->id(), nullptr, 0);
+    ring->lie_at(reinterpret_cast<uint64_t>(context));
     use(context);
   }
   ~Agent() {
@@ -101,19 +103,8 @@ struct Agent {
   }
 };
 
-}  // namespace
-
-TEST_CASE("the boot has a page of its own, the last one, and no gate of a thread's is in it") {
-  CHECK(AgentPage::boot() == VEDETTE_AGENT_BOOT);
-  CHECK(AgentPage::boot_after_shmat() > VEDETTE_AGENT_BOOT);
-  CHECK(VEDETTE_AGENT_CODE + AgentPage::code().size() == VEDETTE_AGENT_BOOT + 4096);
-  CHECK(VEDETTE_AGENT_BASE + VEDETTE_AGENT_BYTES == VEDETTE_AGENT_BOOT + 4096);
-  CHECK(AgentPage::boot_after_near() < VEDETTE_AGENT_BOOT);
-  CHECK(AgentPage::boot_after_attach() < VEDETTE_AGENT_BOOT);
-}
-
-TEST_CASE("a write is recorded once, with its arguments, result, times and the first snaplen bytes") {
-  Agent agent;
+void check_writes(uint32_t snaplen) {
+  Agent agent(Ring::kSmall, snaplen);
   const int fd = open("/dev/null", O_WRONLY);
   for (const size_t size : {0u, 1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 79u, 80u, 81u, 4096u}) {
     std::string text(size, 'x');
@@ -127,10 +118,47 @@ TEST_CASE("a write is recorded once, with its arguments, result, times and the f
     CHECK(record.args[3] == 4);
     CHECK(record.args[5] == 6);
     CHECK(record.exit_tsc > record.enter_tsc);
-    CHECK(agent.at(address(text.data()), 4096) == text.substr(0, kSnaplen));
+    CHECK(agent.at(address(text.data()), 4096) == text.substr(0, snaplen));
     CHECK(agent.empty());
   }
   close(fd);
+}
+
+}  // namespace
+
+TEST_CASE("the boot has a page of its own, the last one, and no gate of a thread's is in it") {
+  CHECK(AgentPage::boot() == VEDETTE_AGENT_BOOT);
+  CHECK(AgentPage::boot_after_shmat() > VEDETTE_AGENT_BOOT);
+  CHECK(VEDETTE_AGENT_CODE + AgentPage::code().size() == VEDETTE_AGENT_BOOT + 4096);
+  CHECK(VEDETTE_AGENT_BASE + VEDETTE_AGENT_BYTES == VEDETTE_AGENT_BOOT + 4096);
+  CHECK(AgentPage::boot_after_near() < VEDETTE_AGENT_BOOT);
+  CHECK(AgentPage::boot_after_attach() < VEDETTE_AGENT_BOOT);
+}
+
+TEST_CASE("a write is recorded once, with its arguments, result, times and the first snaplen bytes") {
+  for (const uint32_t snaplen : {0u, 1u, 16u, kSnaplen, 100u, 4096u}) check_writes(snaplen);
+}
+
+TEST_CASE("of a read the first snaplen bytes are recorded, whatever snaplen is") {
+  for (const uint32_t snaplen : {0u, 1u, 16u, kSnaplen, 100u, 4096u}) {
+    Agent agent(Ring::kSmall, snaplen);
+    const int fd = open("/proc/self/exe", O_RDONLY);
+    for (const size_t size : {0u, 1u, 8u, 79u, 80u, 81u, 101u, 4096u}) {
+      std::string text(size, 'x'), same(size, 'x');
+      REQUIRE(pread(fd, same.data(), size, 1) == static_cast<ssize_t>(size));
+      CHECK(call(SYS_pread64, fd, address(text.data()), static_cast<long>(size), 1) == static_cast<long>(size));
+      CHECK(agent.take().nr == SYS_pread64);
+      CHECK(text == same);
+      CHECK(agent.at(address(text.data()), 4097) == same.substr(0, snaplen));
+      CHECK(agent.empty());
+    }
+    // a count that no kernel takes, of bytes that are there
+    CHECK(call(SYS_write, -1, address("0123456789abcdef"), -1) == -EBADF);
+    CHECK(agent.take().args[2] == ~0ull);
+    CHECK(call(SYS_recvfrom, -1, 1, 1, 0, 0, 0) == -EBADF);
+    CHECK(agent.take().size == VEDETTE_REC_CHUNKS);
+    close(fd);
+  }
 }
 
 TEST_CASE("a read that fails, ends or is short records what the kernel delivered") {

@@ -115,7 +115,7 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
     if (at - static_cast<uint64_t>(file.near->stubs.distance) >= file.near->segment.bytes()) continue;
     for (size_t i = 0; i < file.sites.size(); ++i) {
       const SiteStub& stub = file.near->stubs.stubs[i];
-      if (stub.address == 0 || at < stub.address || at >= stub.address + SiteStub::kTail + stub.moved_size) continue;
+      if (stub.address == 0 || at < stub.address || at >= stub.address + stub.size) continue;
       const Site& site = file.file->sites()[i];
       const uint64_t behind_moved = file.bias + stub.address + stub.moved_size;
       // A program that steps itself would be sent to the start for ever.

@@ -2,6 +2,7 @@
 // The stubs of one file's sites, as an image that lies near the file's code (a jump reaches 2 GB):
 //
 //   stub     the instructions that moved | lea end_of_site(%rip),%rcx | jmp *[entry for any number]
+//                                                                       mov $entry,%r11d; jmp *%r11   where the last of them loads the number
 //
 // A stub touches nothing but what the moved instructions touch, rcx and r11. It holds no absolute address of the file, so one
 // image serves every process that has the file mapped at the same distance: it is built once and attached many times. The
@@ -26,9 +27,9 @@ struct Patch {
 };
 
 struct SiteStub {
-  static constexpr unsigned kTail = 14;  // bytes of lea and jmp
   uint64_t address = 0;      // in the file's addresses; 0: none
   uint8_t moved_size = 0;    // bytes of moved instructions at its start
+  uint8_t size = 0;          // of all
   std::vector<Patch> patches;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "capture/tracer/inline_calls.h"
 #include "capture/tracer/inline_stubs.h"
 
 using namespace vedette;
@@ -124,6 +125,24 @@ TEST_CASE("an instruction that addresses memory by rip still addresses the same 
   CHECK(stubs.stubs[0].address + 7 + static_cast<uint64_t>(int64_t{displacement}) == kBase + 7 + 0x100);
   CHECK(stubs.stubs[0].patches[0].size == 7);
   CHECK(stubs.stubs[0].patches[0].after[5] == 0xcc);
+}
+
+TEST_CASE("a stub whose last instruction loads the number goes to that number's entry, any other asks the table") {
+  const auto tail = [](std::vector<uint8_t> code) {
+    const Made made(std::move(code), {0});
+    const StubImage stubs = build_stubs(made.view(), made.image, {made.only()}, -0x10000);
+    const SiteStub& stub = stubs.stubs[0];
+    const auto after_lea = stubs.code.begin() + stub.moved_size + 7;
+    return std::vector<uint8_t>(after_lea, stubs.code.begin() + stub.size);
+  };
+  const auto entry = static_cast<uint32_t>(AgentPage::addresses(Shape::BytesIn).entry);
+  const auto byte = [entry](unsigned i) { return static_cast<uint8_t>(entry >> (8 * i)); };
+  const std::vector<uint8_t> straight = {0x41, 0xbb, byte(0), byte(1), byte(2), byte(3), 0x41, 0xff, 0xe3};
+  const std::vector<uint8_t> by_table = {0xff, 0x24, 0x25, VEDETTE_DISPATCH & 0xff, VEDETTE_DISPATCH >> 8 & 0xff, VEDETTE_DISPATCH >> 16, 0};
+  CHECK(tail({0x53, 0xb8, 0x11, 0, 0, 0, 0x0f, 0x05, 0xc3}) == straight);                          // pread64
+  CHECK(tail({0x53, 0xb8, 0x11, 0, 0, 0, 0x48, 0x89, 0xfe, 0x0f, 0x05, 0xc3}) == by_table);        // mov %rdi,%rsi stands between
+  CHECK(tail({0x53, 0x41, 0xb8, 0x11, 0, 0, 0, 0x0f, 0x05, 0xc3}) == by_table);                    // mov $17,%r8d
+  CHECK(tail({0x53, 0xb8, 0x01, 0x01, 0, 0, 0x0f, 0x05, 0xc3}) == by_table);                       // openat, not under --integrity strict
 }
 
 TEST_CASE("a hostile file is no file of ours") {

@@ -21,6 +21,7 @@ using Program = std::vector<sock_filter>;
 struct Range {
   uint32_t first;
   Program leaf;
+  uint64_t weight = 0;
 };
 
 constexpr sock_filter statement(uint16_t code, uint32_t k) { return {code, 0, 0, k}; }
@@ -96,27 +97,56 @@ bool same(const Program& a, const Program& b) {
   });
 }
 
-void add_range(std::vector<Range>& ranges, uint32_t first, Program leaf) {
+void add_range(std::vector<Range>& ranges, uint32_t first, Program leaf, uint64_t weight = 1) {
   if (!ranges.empty() && ranges.back().first == first) ranges.pop_back();
   if (ranges.empty() || !same(ranges.back().leaf, leaf)) ranges.push_back({first, std::move(leaf)});
+  ranges.back().weight += weight;
 }
 
-std::vector<Range> ranges_of(std::span<const FilterRule> rules) {
+// Numbers that have another convention's bit. -1 has every bit set; it is no call of any convention but what a tracer writes to skip one.
+void add_foreign(std::vector<Range>& ranges, uint32_t foreign) {
+  if (kForeignNumberBit == 0) return;
+  static_assert(kForeignNumberBit == 0 || kForeignNumberBit == 1u << 30);
+  for (const uint32_t high : {0u, 1u << 31}) {
+    if (high != 0) add_range(ranges, high, kAllow, 0);
+    add_range(ranges, high | kForeignNumberBit, {answer(foreign)}, 0);
+  }
+  add_range(ranges, 0xffffffffu, kAllow, 0);
+}
+
+std::vector<Range> ranges_of(std::span<const FilterRule> rules, uint32_t foreign) {
   std::vector<Range> ranges;
   add_range(ranges, 0, kAllow);
   for (size_t i = 0; i < rules.size();) {
     size_t end = i;
-    while (end < rules.size() && rules[end].nr == rules[i].nr) ++end;
-    add_range(ranges, rules[i].nr, leaf_of(rules.subspan(i, end - i)));
+    uint64_t weight = 0;
+    for (; end < rules.size() && rules[end].nr == rules[i].nr; ++end) weight = std::max<uint64_t>(weight, rules[end].weight);
+    add_range(ranges, rules[i].nr, leaf_of(rules.subspan(i, end - i)), weight);
     add_range(ranges, rules[i].nr + 1, kAllow);
     i = end;
   }
+  add_foreign(ranges, foreign);
   return ranges;
+}
+
+// Where the two sides' weights differ least.
+size_t middle_of(std::span<const Range> ranges) {
+  uint64_t left = 0, right = 0;
+  for (const Range& range : ranges) right += range.weight;
+  size_t best = 1;
+  uint64_t least = ~0ull;
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    left += ranges[i - 1].weight;
+    right -= ranges[i - 1].weight;
+    const uint64_t difference = left < right ? right - left : left - right;
+    if (difference < least) least = difference, best = i;
+  }
+  return best;
 }
 
 Program tree(std::span<const Range> ranges) {
   if (ranges.size() == 1) return ranges[0].leaf;
-  const size_t middle = ranges.size() / 2;
+  const size_t middle = middle_of(ranges);
   const Program left = tree(ranges.first(middle));
   Program program;
   if (left.size() <= 255) {
@@ -140,13 +170,7 @@ std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t fo
       answer(foreign),
       load(offsetof(seccomp_data, nr)),
   };
-  if (kForeignNumberBit != 0) {
-    // -1 has every bit set; it is no call of any convention but what a tracer writes to skip one.
-    program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffffu, 2, 0));
-    program.push_back(jump(BPF_JMP | BPF_JSET | BPF_K, kForeignNumberBit, 0, 1));
-    program.push_back(answer(foreign));
-  }
-  append(program, tree(ranges_of(rules)));
+  append(program, tree(ranges_of(rules, foreign)));
   return program;
 }
 

@@ -5,8 +5,8 @@
 //   number with the x32 bit -> foreign
 //   otherwise               -> the number's rule, or allow
 //
-// Numbers with the same answer are joined into ranges, and the ranges become a balanced tree of >= tests: seven or eight
-// of them for a capture set of 150 calls. That counts on kernels without the bitmap of allowed numbers (before 5.11), where
+// Numbers with the same answer are joined into ranges, and the ranges become a tree of >= tests, balanced by weight: two or three
+// of them for the hottest calls, about eight for the rest of 150. That counts on kernels without the bitmap of allowed numbers (before 5.11), where
 // each call of the program pays for the whole walk; on later ones a number whose path loads nothing but number and
 // convention costs nothing, so conditions on arguments stand in the leaves only.
 #pragma once
@@ -42,6 +42,7 @@ struct FilterRule {
   std::vector<FilterCondition> conditions;
   std::vector<FilterGate> gates = {};
   bool over_gates = false;  // stops also what comes through a gate
+  uint32_t weight = 1;      // how often it is asked for, against others
   bool passes = false;      // when its conditions hold, the call passes, whatever the other rules of its number say
 };
 

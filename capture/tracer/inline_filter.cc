@@ -15,6 +15,12 @@
 namespace vedette {
 namespace {
 
+// What a program does most is near the root of the filter's tree.
+constexpr uint32_t kMovesBytesWeight = 64, kGateWeight = 8;
+constexpr bool moves_bytes(Shape shape) {
+  return shape == Shape::BytesIn || shape == Shape::BytesOut || shape == Shape::Receive || shape == Shape::Send;
+}
+
 constexpr uint32_t kAll = 0xffffffff;
 constexpr FilterCondition kNever = {0, 0, 1};  // nothing masked is 1
 constexpr uint32_t kRegionHigh = static_cast<uint32_t>(kRingRegion >> 32);
@@ -82,7 +88,9 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   if (inline_calls().empty()) return;
   for (FilterRule& rule : rules) {
     const auto shape = inline_shape(rule.nr, integrity);
-    if (shape) rule.gates.push_back({AgentPage::addresses(*shape).gate + 2});
+    if (!shape) continue;
+    rule.gates.push_back({AgentPage::addresses(*shape).gate + 2});
+    rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
   // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows the secret.

@@ -119,6 +119,20 @@ TEST_CASE("an unconditional number is decided in a logarithmic number of steps")
   }
 }
 
+TEST_CASE("what is asked for most is decided in the fewest steps") {
+  std::vector<FilterRule> rules;
+  for (uint32_t nr = 0; nr < 200; nr += 2) rules.push_back({nr, {}});
+  const auto steps_to = [&rules](uint32_t nr) {
+    int steps = 0;
+    CHECK(run(build_filter(rules, SECCOMP_RET_TRACE), call(nr), &steps) == SECCOMP_RET_TRACE);
+    return steps;
+  };
+  const int before = steps_to(100);
+  rules[50].weight = 100;
+  CHECK(steps_to(100) < before - 3);
+  CHECK(steps_to(0) <= before + 3);
+}
+
 TEST_CASE("alternatives of one number are tried one after another") {
   const std::vector<sock_filter> program = build_filter(
       {{7, {{1, 0xff, 3}}}, {7, {{2, 0x4, 0x4}, {0, ~0u, 9}}}, {9, {}}}, SECCOMP_RET_KILL_PROCESS);
@@ -164,6 +178,10 @@ TEST_CASE("other conventions get the foreign answer, a skipped call does not") {
   seccomp_data data = call(1);
   data.arch = kAuditForeign;
   CHECK(run(program, data) == SECCOMP_RET_KILL_PROCESS);
-  if (kForeignNumberBit != 0) CHECK(run(program, call(1 | kForeignNumberBit)) == SECCOMP_RET_KILL_PROCESS);
+  const uint32_t bit = kForeignNumberBit;
+  if (bit != 0) {
+    for (const uint32_t nr : {bit, bit | 1, 2 * bit - 1, 3 * bit, 3 * bit | 1, 0xfffffffeu}) CHECK(run(program, call(nr)) == SECCOMP_RET_KILL_PROCESS);
+    for (const uint32_t nr : {bit - 1, 2 * bit, 2 * bit | 1, 3 * bit - 1}) CHECK(run(program, call(nr)) == SECCOMP_RET_ALLOW);
+  }
   CHECK(run(program, call(0xffffffffu)) == SECCOMP_RET_ALLOW);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drift by two signs. An overlay's upper layer is the kernel's own word that the file is not the image's. Where there is no
 // overlay (a volume, another storage driver) the file's change time is compared with the start of the workload: the oldest
-// ancestor that is known. A change time cannot be set back from inside a container.
+// ancestor in the same container that is known. A change time cannot be set back from inside a container.
 import { AnyExec, param, PathSet, Priority, Process, rule } from "vedette";
 
 const ALLOWED = new PathSet(param.strings("allow"));
 const ANCESTORS_MAX = 64;
+/** A start that /proc tells is of the tick before it, of 10 ms (proc_pid_stat(5)); a change time can be one of the kernel's ticks old. */
+const TICKS_NS: u64 = 20_000_000;
 
 @rule({
   name: "Program not in the image",
@@ -24,14 +26,15 @@ function isNewer(process: Process): bool {
   const changed = process.exe_ctime;
   if (changed >= 0x8000000000000000 || process.container_id.isEmpty || isFileless(process)) return false;
   const begun = begunAt(process);
-  return begun != 0 && changed > begun;
+  return begun != 0 && changed > begun + TICKS_NS;
 }
 
-/** When the oldest ancestor whose start is known was started; 0: none is known. */
+/** When the oldest ancestor in the process's container whose start is known was started; 0: none is known. */
 function begunAt(process: Process): u64 {
   let begun: u64 = 0;
+  const container = process.containerKey;
   let ancestor = process.parent;
-  for (let i = 0; i < ANCESTORS_MAX && ancestor.exists; i++) {
+  for (let i = 0; i < ANCESTORS_MAX && ancestor.exists && ancestor.containerKey == container; i++) {
     const start = ancestor.start_time;
     if (start != 0 && start < 0x8000000000000000) begun = start;
     ancestor = ancestor.parent;

@@ -1,52 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filter is run by a small interpreter of classic BPF, so that what the kernel will decide is checked for every number
-// against the rules it was built from.
+// What the kernel will decide (classic_bpf.h) is checked for every number against the rules the filter was built from.
 #include "capture/kernel/filter.h"
 
 #include <doctest/doctest.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
-#include <cstring>
-#include <map>
-#include <optional>
-
 #include "capture/decode/syscalls.h"
 #include "capture/kernel/arch.h"
 #include "capture/tracer/capture_filter.h"
+#include "test/capture/kernel/classic_bpf.h"
 
 using namespace vedette;
 
 namespace {
-
-// seccomp's subset: 32-bit loads from seccomp_data, AND, jumps, RET. nullopt: the program ran off its end.
-std::optional<uint32_t> run(const std::vector<sock_filter>& program, const seccomp_data& data, int* steps = nullptr) {
-  uint32_t a = 0;
-  for (size_t pc = 0; pc < program.size(); ++pc) {
-    if (steps != nullptr) ++*steps;
-    const sock_filter& i = program[pc];
-    switch (i.code) {
-      case BPF_LD | BPF_W | BPF_ABS: std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, sizeof a); break;
-      case BPF_ALU | BPF_AND | BPF_K: a &= i.k; break;
-      case BPF_JMP | BPF_JA: pc += i.k; break;
-      case BPF_JMP | BPF_JEQ | BPF_K: pc += a == i.k ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JGE | BPF_K: pc += a >= i.k ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JSET | BPF_K: pc += (a & i.k) != 0 ? i.jt : i.jf; break;
-      case BPF_RET | BPF_K: return i.k;
-      default: return std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
-seccomp_data call(uint32_t nr, std::initializer_list<uint64_t> args = {}) {
-  seccomp_data data{};
-  data.nr = static_cast<int>(nr);
-  data.arch = kAuditNative;
-  int i = 0;
-  for (const uint64_t arg : args) data.args[i++] = arg;
-  return data;
-}
 
 bool holds(const FilterRule& rule, const seccomp_data& data) {
   for (const FilterCondition& c : rule.conditions) {

@@ -2,19 +2,12 @@
 // Writes the envelope of a batch, as the agent does (capture/agent/encode.cc): for batches that are made on this side, of a
 // tenant's part of one, of tests.yaml, or by hand.
 import { SCHEMA } from "../../build/generated/events.js";
-import { BATCH_VERSION } from "./batch.js";
+import { BATCH_VERSION, type Batch } from "./batch.js";
 
-export interface BatchParts {
-  readonly source: Uint8Array;
-  readonly seq: number;
-  readonly clock: bigint;
-  readonly first: number;
-  readonly count: number;
-  readonly lost: readonly number[];
-  readonly processes: Uint8Array;
-  readonly descriptors: Uint8Array;
-  readonly strings: Uint8Array;
-  readonly records: Uint8Array;
+type Envelope = "source" | "seq" | "clock" | "first" | "count" | "lost";
+type Sections = "processes" | "descriptors" | "strings" | "records";
+
+export interface BatchParts extends Pick<Batch, Envelope | Sections> {
   /** Another contract than ours, for tests of who refuses it. */
   readonly schema?: bigint;
 }

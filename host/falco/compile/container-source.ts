@@ -7,7 +7,7 @@ import { FACTS_AT } from "./layout.js";
 import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
 import { keyOf, type TextSource } from "./source.js";
-import { build, eventText, fixedText, L, noText, P, useText } from "./text-source.js";
+import { build, eachEntry, eventText, fixedText, L, noText, P, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 const HOST = "host";
@@ -98,12 +98,7 @@ export function labelSource(program: Program, name: string): TextSource {
 export function labelsSource(program: Program): TextSource {
   const inner = INNER_LABELS.map((start) => program.text(start));
   return eventText(program, "labels", 30, (f) => {
-    const [p, end, next, name, begun] = ["$from", "$end", "$next", "$name", "$begun"].map((local) => f.local(local));
-    const [loop, done] = [f.label(), f.label()];
-    const [from, size]: Tree[] = [get(p!), ["i32.sub", get(next!), get(p!)]];
-    const isInner = inner
-      .map((start) => call("$starts", from!, size!, start.at, start.size))
-      .reduce((a, b) => ["i32.or", a, b]);
+    const [name, begun] = ["$name", "$begun"].map((local) => f.local(local));
     const separate: Tree = [
       "if",
       null,
@@ -111,30 +106,21 @@ export function labelsSource(program: Program): TextSource {
       [call("$put_byte", 0x2c), call("$put_byte", 0x20)],
       [set(begun!, 1)],
     ];
-    const value: Tree = ["i32.sub", get(next!), get(name!)];
-    const put: Tree[] = [
-      separate,
-      set(name!, ["i32.add", call("$first_of", from!, size!, 0x3d), 1]),
-      call("$put", from!, ["i32.sub", ["i32.sub", get(name!), from!], 1]),
-      ["if", null, value, [call("$put_byte", 0x3a), call("$put", get(name!), value)], null],
-    ];
-    const walk: Tree = [
-      "block",
-      done,
-      null,
-      [
-        "loop",
-        loop,
-        null,
-        ["br_if", done, ["i32.ge_u", get(p!), get(end!)]],
-        set(next!, call("$entry_end", get(p!), get(end!))),
-        ["if", null, isInner, [], put],
-        set(p!, ["i32.add", get(next!), 1]),
-        ["br", loop],
-      ],
-    ];
-    const start = [set(p!, get(P)), set(end!, ["i32.add", get(P), get(L)]), set(begun!, 0)];
-    return [...toldText(f, "labels"), ["if", null, ["i32.ge_s", get(L), 0], [...start, ...build(f, [walk])], null]];
+    const walk = eachEntry(f, (from, size) => {
+      const isInner = inner
+        .map((start) => call("$starts", from, size, start.at, start.size))
+        .reduce((a, b) => ["i32.or", a, b]);
+      const value: Tree = ["i32.sub", ["i32.add", from, size], get(name!)];
+      const put: Tree[] = [
+        separate,
+        set(name!, ["i32.add", call("$first_of", from, size, 0x3d), 1]),
+        call("$put", from, ["i32.sub", ["i32.sub", get(name!), from], 1]),
+        ["if", null, value, [call("$put_byte", 0x3a), call("$put", get(name!), value)], null],
+      ];
+      return [["if", null, isInner, [], put]];
+    });
+    const put = [set(begun!, 0), ...build(f, walk)];
+    return [...toldText(f, "labels"), ["if", null, ["i32.ge_s", get(L), 0], put, null]];
   });
 }
 

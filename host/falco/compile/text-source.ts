@@ -47,6 +47,26 @@ export function build(f: FuncContext, parts: Tree[]): Tree[] {
   return [set(start, call("$begin")), ...parts, set(P, get(start)), set(L, call("$finish", get(start)))];
 }
 
+// Walks the entries of the list in $P and $L, each of which ends in a NUL. `body` is given where one stands, its size, and whether
+// another follows.
+export function eachEntry(f: FuncContext, body: (from: Tree, size: Tree, isFollowed: Tree) => Tree[]): Tree[] {
+  const [from, end, next] = ["$from", "$end", "$next"].map((name) => f.local(name));
+  const [loop, done] = [f.label(), f.label()];
+  const behind: Tree = ["i32.add", get(next!), 1];
+  const walk: Tree[] = [
+    ["br_if", done, ["i32.ge_u", get(from!), get(end!)]],
+    set(next!, call("$entry_end", get(from!), get(end!))),
+    ...body(get(from!), ["i32.sub", get(next!), get(from!)], ["i32.lt_u", behind, get(end!)]),
+    set(from!, behind),
+    ["br", loop],
+  ];
+  return [
+    set(from!, get(P)),
+    set(end!, ["i32.add", get(P), get(L)]),
+    ["block", done, null, ["loop", loop, null, ...walk]],
+  ];
+}
+
 // A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc.
 export function processText(program: Program, kind: string, base: Base, make: (f: FuncContext) => Tree[]): TextSource {
   const at = program.slot(`text ${kind}`, 8);

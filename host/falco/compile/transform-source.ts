@@ -6,7 +6,7 @@ import type { TextValue } from "../condition.js";
 import { call, type FuncContext, get, i64, set } from "./func-context.js";
 import type { Program } from "./program.js";
 import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
-import { build, eventText, fixedText, L, P } from "./text-source.js";
+import { build, eachEntry, eventText, fixedText, L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export type Resolve = (operand: BoundOperand) => Source;
@@ -151,35 +151,18 @@ function joined(program: Program, key: string, args: TextSource[]): Source {
 
 function joinedList(program: Program, key: string, separator: TextSource, list: TextSource): Source {
   return eventText(program, key, 60, (f) => {
-    const [at, size, p, end, next] = ["$at", "$size", "$from", "$end", "$next"].map((name) => f.local(name));
-    const [loop, done] = [f.label(), f.label()];
-    const walk: Tree[] = [set(p!, get(P)), set(end!, ["i32.add", get(P), get(L)])];
-    const put: Tree[] = [
-      [
-        "block",
-        done,
-        null,
-        [
-          "loop",
-          loop,
-          null,
-          ["br_if", done, ["i32.ge_u", get(p!), get(end!)]],
-          set(next!, call("$entry_end", get(p!), get(end!))),
-          call("$put", get(p!), ["i32.sub", get(next!), get(p!)]),
-          set(p!, ["i32.add", get(next!), 1]),
-          ["if", null, ["i32.lt_u", get(p!), get(end!)], [call("$put", get(at!), get(size!))], null],
-          ["br", loop],
-        ],
-      ],
-    ];
+    const [at, size] = ["$at", "$size"].map((name) => f.local(name));
+    const walk = eachEntry(f, (entry, entrySize, isFollowed) => [
+      call("$put", entry, entrySize),
+      ["if", null, isFollowed, [call("$put", get(at!), get(size!))], null],
+    ]);
     const areThere: Tree = ["i32.and", isThere, ["i32.ge_s", get(size!), 0]];
     return [
       ...separator.make(f),
       set(at!, get(P)),
       set(size!, get(L)),
       ...list.make(f),
-      ...walk,
-      ["if", null, areThere, build(f, put), [set(L, -1)]],
+      ["if", null, areThere, build(f, walk), [set(L, -1)]],
     ];
   });
 }

@@ -44,7 +44,7 @@ export const PATHS = [
   "a/b/../c",
   "/etc/pam.d/sshd",
   "/dev/log",
-  "/root/.ssh/id_rsa",
+  "/etc/ssh/ssh_host_rsa_key",
   "/usr/bin/a-path-that-is-quite-long/with/parts",
   "/etc",
   "etc/passwd",

@@ -159,7 +159,7 @@ function staticProgram(task: Task, name: string): string {
 
 function resident(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(new RegExp(`^${name}:\\s+(\\d+) B`, "m").exec(status)![1]) / 1024;
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]) / 1024;
 }
 
 /** User and system time of all its threads. */

@@ -41,7 +41,7 @@ export async function measureMemory(calls = 0, restMs: number[] = []): Promise<A
 
 function look(agent: number): AgentMemory {
   const status = readFileSync(`/proc/${agent}/status`, "utf8");
-  const mib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) B`, "m").exec(status)![1]) / 1024;
+  const mib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]) / 1024;
   const rings = ringsOf(agent);
   const all = rings.reduce((sum, bytes) => sum + bytes, 0);
   return {

@@ -57,7 +57,7 @@ test("every record arrives once and in order, and the status is the agent's", as
 });
 
 test("far more than the ring holds goes through it, and wraps around", async () => {
-  const frames = range(0, 60).map((i) => batch(i + 1, 1 + i * 100, 100, 4000)); // 60 x 400 B through 8 MiB
+  const frames = range(0, 60).map((i) => batch(i + 1, 1 + i * 100, 100, 4000)); // 60 x 400 kB through 8 MiB
   const { numbers } = await play(streamFile(hello(), ...frames, end(0)), "0");
   assert.equal(numbers, range(1, 6000));
 });

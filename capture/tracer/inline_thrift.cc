@@ -27,7 +27,7 @@ void InlineThrift::look(std::span<RingSlot* const> slots, uint64_t now_ns) {
   for (RingSlot* const slot : slots) {
     if (slot->is_free()) {
       if (slot->ring->loose_bytes() > 0) slot->ring->give_back_all();
-    } else if (slot->ring->data_bytes() > Ring::kSmall && !slot->outgrown) {
+    } else if (slot->ring->data_bytes() > Ring::kSmall) {
       look_at(*slot);
     }
   }
@@ -41,7 +41,7 @@ void InlineThrift::look_at(RingSlot& slot) {
   } else if (!ring.is_narrow()) {
     if (++slot.slow_looks < kSlowLooks) return;
     ring.narrow();
-    slot.asked = false;  // it has room again
+    slot.asked = slot.outgrown = false;  // it has room again, and no need of more
   } else if (ring.loose_bytes() > (moved == 0 ? 0 : kLooseMax) && is_in_call(slot.owner)) {
     (void)ring.give_back_loose();
   }

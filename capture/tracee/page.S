@@ -480,41 +480,27 @@ message_copy:
 
 // ------------------------------------------------------------------ boot: a process takes in its segments
 // A new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp: id and address of a
-// ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a negative id: none, and address 0. r15: where to
-// go on with every register 0, as at the start of an image; 0: stop for the tracer, with rax 0 or what the kernel refused.
+// ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a negative id: none, and address 0. r9: a list of
+// patches of that library's, or 0. r15: where to go on with every register 0, as at the start of an image; 0: stop for the tracer,
+// with rax 0 or what the kernel refused.
 //
-// Rings go by numbers that anybody can guess, so a gate that attaches them must not be there while code of the program runs: a
-// new image's stands in a page of its own, at the end of this file, which boot_over unmaps; a running program attaches
-// by a call that stops for the tracer. What the other gates let pass, anybody may do (tracer/inline_filter.cc).
+// Rings go by numbers that anybody can guess, and code must not become writable unseen: the filter lets these two calls pass only
+// with the secret of a new image's boot in r8 and r10, else they stop for the tracer. What the other gates let pass, anybody may
+// do (tracer/inline_filter.cc).
     .balign 64
     PHASE BOOT
-boot_over:
-    mov %rax, %r8                        // what became of the ring
-    mov $VEDETTE_AGENT_BOOT, %edi
-    mov $4096, %esi
-    mov $11, %eax                        // munmap
-    syscall
-boot_munmap_end:
-    test %rax, %rax
-    jnz boot_report
-    mov %r8, %rax
-    mov %rbp, %rsi
-    jmp boot_attached
-boot_attach:
+boot:
     mov %rbp, %rax
     test %ebx, %ebx
-    js boot_attached
+    js 1f
     mov %ebx, %edi
     mov %rbp, %rsi
     xor %edx, %edx
     mov $30, %eax                        // shmat
     syscall
-boot_attach_end:
-boot_attached:
+boot_shmat_end:
     cmp %rbp, %rax
     jne boot_report
-    test %ebx, %ebx
-    js 1f
     mov %rbp, %rdi
     mov %r12, %rsi
     mov $10, %edx                        // MADV_DONTFORK: a child gets a ring of its own
@@ -522,7 +508,7 @@ boot_attached:
     syscall
 boot_madvise_end:
 1:  test %r13d, %r13d
-    js 2f
+    js 3f
     mov %r13d, %edi
     mov %r14, %rsi
     mov $0x9000, %edx                    // SHM_RDONLY | SHM_EXEC
@@ -531,8 +517,33 @@ boot_madvise_end:
 boot_near_end:
     cmp %r14, %rax
     jne boot_report
-2:  test %r15, %r15
+    test %r9, %r9
     jz 3f
+    mov $7, %edx                         // PROT_READ | PROT_WRITE | PROT_EXEC
+2:  mov VEDETTE_PATCHES_START(%r9), %rdi
+    add %r14, %rdi
+    mov VEDETTE_PATCHES_BYTES(%r9), %rsi
+    mov $10, %eax                        // mprotect
+    syscall
+boot_mprotect_end:
+    test %rax, %rax
+    jnz 6f
+    cmp $5, %edx
+    je 3f
+    mov VEDETTE_PATCHES_COUNT(%r9), %r11d
+    lea VEDETTE_PATCHES_FIRST(%r9), %rax
+4:  mov (%rax), %rdi
+    add %r14, %rdi
+    mov VEDETTE_PATCH_SIZE(%rax), %ecx
+    lea VEDETTE_PATCH_CODE(%rax), %rsi
+    rep movsb
+    add $VEDETTE_PATCH_BYTES, %rax
+    dec %r11d
+    jnz 4b
+    mov $5, %edx                         // PROT_READ | PROT_EXEC
+    jmp 2b
+3:  test %r15, %r15
+    jz 5f
     mov %r15, -8(%rsp)
     xor %eax, %eax
     xor %ebx, %ebx
@@ -550,7 +561,9 @@ boot_near_end:
     xor %r14d, %r14d
     xor %r15d, %r15d
     jmp *-8(%rsp)
-3:  xor %eax, %eax
+6:  mov %rdi, %rsi
+    jmp boot_report
+5:  xor %eax, %eax
 boot_report:
     // A call that our filter stops, the tracer answers, and every container's own profile allows: one that a profile refuses
     // (as Docker's does a number that is no call) would get its answer from there, and no stop.
@@ -563,19 +576,6 @@ boot_report_end:
 
     .subsection 2
     .balign 4096
-boot:
-    PHASE BOOT
-    mov %rbp, %rax
-    test %ebx, %ebx
-    js 1f
-    mov %ebx, %edi
-    mov %rbp, %rsi
-    xor %edx, %edx
-    mov $30, %eax                        // shmat
-    syscall
-boot_shmat_end:
-1:  jmp boot_over
-    .balign 4096
 vedette_page_end:
     .previous
 
@@ -585,8 +585,7 @@ vedette_page_end:
 vedette_labels:
     .long dispatch - vedette_page, take_the_site - vedette_page, boot - vedette_page
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
-    .long boot_report_end - vedette_page, boot_munmap_end - vedette_page
-    .long boot_attach - vedette_page, boot_attach_end - vedette_page
+    .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
     .long bytes_whole_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases

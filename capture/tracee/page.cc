@@ -44,7 +44,7 @@ std::span<const std::byte> AgentPage::code() {
 
 void AgentPage::set_snaplen(std::span<std::byte> into, uint32_t snaplen) {
   for (const uint32_t* at = vedette_snaplens; at < vedette_snaplens_end; ++at) memcpy(&into[*at], &snaplen, sizeof snaplen);
-  if (snaplen != VEDETTE_SNAPLEN_USUAL) into[vedette_labels[10] - 1] = std::byte{0xff};
+  if (snaplen != VEDETTE_SNAPLEN_USUAL) into[vedette_labels[8] - 1] = std::byte{0xff};
 }
 
 ShapeAddresses AgentPage::addresses(Shape shape) {
@@ -73,18 +73,13 @@ uint64_t AgentPage::boot_after_shmat() { return label(3); }
 uint64_t AgentPage::boot_after_madvise() { return label(4); }
 uint64_t AgentPage::boot_after_near() { return label(5); }
 uint64_t AgentPage::boot_report() { return label(6); }
-uint64_t AgentPage::boot_after_munmap() { return label(7); }
-uint64_t AgentPage::boot_attach() { return label(8); }
-uint64_t AgentPage::boot_after_attach() { return label(9); }
+uint64_t AgentPage::boot_after_mprotect() { return label(7); }
 
 std::array<uint8_t, AgentPage::kFirstStepsBytes> AgentPage::first_steps() {
-  const uint64_t to = boot();  // below 2^31
-  const auto byte = [to](unsigned i) { return static_cast<uint8_t>(to >> (8 * i)); };
-  return {0xb8, 30, 0, 0, 0,                            // mov $shmat,%eax
-          0x0f, 0x05,                                   // syscall
-          0xb9, byte(0), byte(1), byte(2), byte(3),     // mov $boot,%ecx
-          0xff, 0xe1,                                   // jmp *%rcx: a fault there if it was refused
-          0xcc, 0xcc};
+  return {0xb0, 30,                      // mov $shmat,%al
+          0x0f, 0x05,                    // syscall
+          0xff, 0x60, VEDETTE_BOOT_AT,   // jmp *VEDETTE_BOOT_AT(%rax): a fault here if it was refused
+          0xcc};
 }
 
 }  // namespace vedette

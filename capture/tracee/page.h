@@ -62,18 +62,17 @@ class AgentPage {
   static bool reads_clock(uint64_t ip);
   static uint64_t dispatch();       // entry for any number
   static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
-  static uint64_t boot();         // of a new image: its page is gone when the program begins
-  static uint64_t boot_attach();  // of a running one
-  // What a new image runs first, wherever there is room: attaches the page, by registers as at shmat, and goes on at boot.
-  static constexpr size_t kFirstStepsBytes = 16;
+  static uint64_t boot();
+  // What a new image runs first, wherever there is room: attaches the page, by registers as at shmat with rax 0, as execve leaves it,
+  // and goes on at boot. One word, because each that is written to a stopped process costs a call.
+  static constexpr size_t kFirstStepsBytes = 8;
   static std::array<uint8_t, kFirstStepsBytes> first_steps();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
-  static uint64_t boot_after_munmap();
   static uint64_t boot_after_madvise();
   static uint64_t boot_after_near();
-  // Behind those that stop for the tracer.
-  static uint64_t boot_after_attach();
+  static uint64_t boot_after_mprotect();
+  // Behind the one that stops for the tracer.
   static uint64_t boot_report();
 };
 

@@ -11,6 +11,9 @@ void write_null_context(std::byte* base) {
   RingContext context = {};
   context.head = 1;
   memcpy(base, &context, sizeof context);
+  static_assert(sizeof context <= VEDETTE_BOOT_AT);
+  const uint64_t boot = AgentPage::boot();
+  memcpy(base + VEDETTE_BOOT_AT, &boot, sizeof boot);
 }
 
 void write_word(std::byte* base, uint64_t address, uint64_t value) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Getting segments into a process without a single instruction of the program being changed. A new image is stopped inside
 // execve: everything is prepared there, and it begins in a few instructions of ours, which lie in the rest of the page that its
-// code ends in. They attach our page, where the boot attaches the rest and then begins the program with the registers an exec
-// leaves: not one stop more. Code that fills its last page lends its own first bytes, and has them back at the boot's end, by one stop.
+// code ends in. They attach our page, where the boot attaches the rest, patches the dynamic linker, and then begins the program with
+// the registers an exec leaves: not one stop more. Code that fills its last page lends its own first bytes, and has them back at the
+// boot's end, by one stop.
 // A running program is sent to the boot when a traced call returns. It stops where it attaches a ring, so that nobody else can, and
 // at its end.
 #include <sys/shm.h>
@@ -24,6 +25,7 @@ void stage_registers(Registers& registers, const RingSlot* slot, const NearSegme
   raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring->id());
   raw.rbp = slot == nullptr ? 0 : slot->address;
   raw.r12 = slot == nullptr ? 0 : slot->ring->bytes();
+  raw.r9 = 0;
   raw.r13 = near == nullptr ? ~0ull : static_cast<uint64_t>(near->segment.id());
   raw.r14 = near_address;
 }
@@ -116,7 +118,12 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   RingSlot* slot = ring ? image.add_slot(std::move(ring)) : nullptr;
   // The dynamic linker makes most calls of a short life; a static program is patched where it traps.
   const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
-  stage_registers(registers, slot, near, near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance));
+  const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : hot_sites(first, false, 0);
+  // The boot does not look at what it writes over: the build-id has vouched for it.
+  const bool may_leave = near != nullptr && boots_patch_ && !first.file->image().build_id.empty();
+  const uint64_t list = may_leave ? patcher_->leave_to_boot(first, hot) : 0;
+  const uint64_t near_address = near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance);
+  stage_registers(registers, slot, near, near_address);
   user_regs_struct& raw = registers.raw;
   raw.rip = steps_at;
   raw.rdi = static_cast<uint64_t>(page_.id());
@@ -124,6 +131,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   raw.rdx = kPageAttach;
   raw.r10 = secret_[0];
   raw.r8 = secret_[1];
+  raw.r9 = list == 0 ? 0 : near_address + list;
   raw.r15 = spare ? mine.entry : 0;
   raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
   mine.boot = spare ? InlineTask::Boot::Starting : InlineTask::Boot::Borrowing;
@@ -137,7 +145,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
     drain_.add(*slot);
     start_ticking();
   }
-  if (near != nullptr) patch_hot(task, first, 0);
+  if (near != nullptr && list == 0) patcher_->apply(task, first, hot);
   return true;
 }
 
@@ -166,7 +174,7 @@ void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
   if (file != nullptr && find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
   stage_registers(*registers, slot, mine.coming_near, near_address);
-  registers->raw.rip = AgentPage::boot_attach();
+  registers->raw.rip = AgentPage::boot();
   registers->raw.r15 = 0;
   registers->raw.eflags &= ~kTrapFlag;  // a program that steps itself does not step us
   registers->raw.orig_rax = ~0ull;
@@ -176,7 +184,7 @@ void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
 
 // The call that attaches a ring, as we have staged it. Who comes there by himself is refused.
 bool InlineTier::is_own_attach(const InlineTask& mine, const SyscallInfo& at) const {
-  return mine.boot == InlineTask::Boot::Attaching && mine.coming_slot != nullptr && at.instruction_pointer == AgentPage::boot_after_attach() &&
+  return mine.boot == InlineTask::Boot::Attaching && mine.coming_slot != nullptr && at.instruction_pointer == AgentPage::boot_after_shmat() &&
          at.seccomp.nr == SYS_shmat && static_cast<int>(at.seccomp.args[0]) == mine.coming_slot->ring->id() && at.seccomp.args[1] == mine.coming_slot->address;
 }
 
@@ -189,6 +197,10 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   const InlineTask::Boot boot = std::exchange(mine.boot, InlineTask::Boot::None);
   if (boot != InlineTask::Boot::Attaching) {
     if (boot == InlineTask::Boot::Borrowing) (void)task.memory.poke(mine.entry, mine.borrowed_code.data(), mine.borrowed_code.size());
+    // Where code may not become writable, not even for a moment, all is there but the patches.
+    MappedFile& first = image.files.front();
+    const bool is_unpatched = refused != 0 && first.holds(registers->argument(1));
+    if (is_unpatched) refused = 0;
     const uint64_t sp = registers->sp();
     const user_regs_struct was = registers->raw;
     registers->raw = {};
@@ -204,6 +216,7 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
     }
     (void)ptrace_set_registers(task.tid, *registers);
     if (refused != 0) give_up_image(task, "its memory takes no segment");  // whatever was attached is not used
+    if (is_unpatched) patch_after_boot(task, first);
     return true;
   }
   const uint64_t last_address = registers->argument(1);
@@ -236,6 +249,12 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   (void)ptrace_set_registers(task.tid, *registers);
   (void)ptrace_set_signal_mask(task.tid, mine.saved_mask);
   return true;
+}
+
+void InlineTier::patch_after_boot(Task& task, MappedFile& file) {
+  boots_patch_ = false;
+  for (MappedFile::SiteState& state : file.sites) state.patched = false;
+  patch_hot(task, file, 0);
 }
 
 void InlineTier::give_up_image(Task& task, std::string_view why) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "capture/kernel/proc.h"
 
@@ -14,6 +15,7 @@ namespace vedette {
 namespace {
 
 constexpr uint64_t kFileMax = 1ull << 30;
+constexpr uint64_t kPage = 4096;
 
 uint64_t in_ns(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
@@ -82,7 +84,6 @@ std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) 
 }
 
 std::optional<uint64_t> PatchableFile::bias_in(RemoteMemory& memory, uint64_t entry) const {
-  constexpr uint64_t kPage = 4096;
   const uint64_t bias = entry - image_.entry;
   if (!any_syscall_ || bias % kPage != 0 || (!image_.position_independent && bias != 0)) return {};
   uint8_t call[2];
@@ -134,13 +135,46 @@ std::optional<size_t> PatchableFile::site_ending_at(uint64_t address) {
   return static_cast<size_t>(found - all.begin());
 }
 
-const NearSegment* PatchableFile::near(int64_t distance) {
+uint64_t NearSegment::list_of(const ElfImage& image, std::span<const size_t> sites) {
+  const auto known = std::find_if(lists_.begin(), lists_.end(), [sites](const List& list) { return std::ranges::equal(list.sites, sites); });
+  if (known != lists_.end()) return known->at;
+  std::vector<const Patch*> patches;
+  for (const size_t site : sites) {
+    for (const Patch& patch : stubs.stubs[site].patches) patches.push_back(&patch);
+  }
+  const auto code = std::find_if(image.code.begin(), image.code.end(), [&patches](const CodeSegment& one) {
+    return std::ranges::all_of(patches, [&one](const Patch* patch) { return patch->address - one.address < one.size; });
+  });
+  const size_t bytes = VEDETTE_PATCHES_FIRST + patches.size() * VEDETTE_PATCH_BYTES;
+  if (patches.empty() || code == image.code.end() || next_list_ + bytes > segment.bytes()) return 0;
+
+  const uint64_t at = std::exchange(next_list_, next_list_ + bytes);
+  const auto from_segment = [this](uint64_t address) { return address - static_cast<uint64_t>(stubs.distance); };
+  const auto put = [this, at](uint64_t offset, uint64_t word) { memcpy(segment.base() + at + offset, &word, sizeof word); };
+  const uint64_t start = code->address & ~(kPage - 1), end = (code->address + code->size + kPage - 1) & ~(kPage - 1);
+  put(VEDETTE_PATCHES_START, from_segment(start));
+  put(VEDETTE_PATCHES_BYTES, end - start);
+  put(VEDETTE_PATCHES_COUNT, patches.size());
+  uint64_t place = VEDETTE_PATCHES_FIRST;
+  for (const Patch* patch : patches) {
+    static_assert(VEDETTE_PATCH_CODE + Patch::kMax <= VEDETTE_PATCH_BYTES);
+    put(place, from_segment(patch->address));
+    put(place + VEDETTE_PATCH_SIZE, patch->size);
+    memcpy(segment.base() + at + place + VEDETTE_PATCH_CODE, patch->after.data(), patch->size);
+    place += VEDETTE_PATCH_BYTES;
+  }
+  lists_.push_back({{sites.begin(), sites.end()}, at});
+  return at;
+}
+
+NearSegment* PatchableFile::near(int64_t distance) {
   const auto [place, is_new] = near_.try_emplace(distance);
   NearSegment& near = place->second;
   if (is_new) {
     const Mapped mapped(file_.get());
     near.stubs = build_stubs(mapped.view(), image_, sites(), distance);
-    if (!near.stubs.code.empty()) near.segment = Segment::create(near.stubs.code.size(), Segment::Use::Code);
+    near.next_list_ = (near.stubs.code.size() + 7) & ~size_t{7};
+    if (!near.stubs.code.empty()) near.segment = Segment::create(near.next_list_ + NearSegment::kListsBytes, Segment::Use::Code);
     if (near.segment.is_open()) memcpy(near.segment.base(), near.stubs.code.data(), near.stubs.code.size());
     near.stubs.code = {};
   }

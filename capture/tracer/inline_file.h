@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "capture/kernel/fd.h"
@@ -24,10 +25,26 @@ struct FileKey {
   auto operator<=>(const FileKey&) const = default;
 };
 
-// Stubs in a segment, ready to be attached.
-struct NearSegment {
+// Stubs in a segment, ready to be attached, and behind them lists of patches for the boots of new images (wire/ring.h).
+class NearSegment {
+ public:
+  static constexpr size_t kListsBytes = 8192;
+
   Segment segment;
   StubImage stubs;
+
+  // Where the list of these sites' patches lies in the segment; 0: it has no room for another, or they do not lie in one piece of code.
+  // A list that has been given out stays as it is.
+  uint64_t list_of(const ElfImage& image, std::span<const size_t> sites);
+
+ private:
+  friend class PatchableFile;
+  struct List {
+    std::vector<size_t> sites;
+    uint64_t at;
+  };
+  std::vector<List> lists_;
+  uint64_t next_list_ = 0;
 };
 
 class PatchableFile {
@@ -65,7 +82,7 @@ class PatchableFile {
   // Which sites were needed, for the next run.
   void keep();
   // nullptr when there is nothing to place or no memory for it.
-  const NearSegment* near(int64_t distance);
+  NearSegment* near(int64_t distance);
 
  private:
   const SiteAnalysis& analysis();

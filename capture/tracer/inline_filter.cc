@@ -50,21 +50,32 @@ void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
   rules.push_back(std::move(high));
 }
 
-// The boot's own calls; rules that stop others stand beside them. Whoever jumps to one of these can do no harm: the ring's is
-// there only before the program is; only code can be attached to be executed, and nowhere near gates; a ring that its own
-// process does not want to be copied is that process's business; and the boot's page is to be unmapped anyway.
-void add_boot_gates(std::vector<FilterRule>& rules) {
+// That both words of the secret stand in their registers.
+std::vector<FilterCondition> knows(const BootSecret& secret) {
+  std::vector<FilterCondition> conditions;
+  for (uint8_t i = 0; i < secret.size(); ++i) {
+    const uint8_t argument = kSecretArgument + i;
+    conditions.push_back({argument, kAll, static_cast<uint32_t>(secret[i]), FilterWord::Low});
+    conditions.push_back({argument, kAll, static_cast<uint32_t>(secret[i] >> 32), FilterWord::High});
+  }
+  return conditions;
+}
+
+// The boot's own calls; rules that stop others stand beside them. Who jumps to one of these does not know the secret, or can do no
+// harm: only code can be attached to be executed, and nowhere near gates; and a ring that its own process does not want to be
+// copied is that process's business.
+void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
   const FilterCondition executable = {2, kAll, SHM_RDONLY | SHM_EXEC};
   const FilterCondition far = {1, kAll, 1, FilterWord::High, FilterTest::NotBelow};
   const FilterCondition behind_page = {1, kAll, VEDETTE_STUBS_FIXED, FilterWord::Low, FilterTest::NotBelow};
-  rules.push_back({SYS_shmat, {kNever}, {{AgentPage::boot_after_shmat()},
+  rules.push_back({SYS_shmat, {kNever}, {{AgentPage::boot_after_shmat(), knows(secret)},
                                          {AgentPage::boot_after_near(), {executable, far}},
                                          {AgentPage::boot_after_near(), {executable, behind_page}}}});
-  rules.push_back({SYS_madvise, {kNever}, {{AgentPage::boot_after_madvise(),
-                                            {{0, kRegionMask, kRegionHigh, FilterWord::High}, {2, kAll, MADV_DONTFORK}}}}});
-  rules.push_back({SYS_munmap, {kNever}, {{AgentPage::boot_after_munmap(),
-                                           {{0, kAll, 0, FilterWord::High}, {0, kAll, VEDETTE_AGENT_BOOT},
-                                            {1, kAll, 0, FilterWord::High}, {1, kAll, VEDETTE_AGENT_BYTES - (VEDETTE_AGENT_BOOT - VEDETTE_AGENT_BASE)}}}}});
+  const FilterCondition not_copied = {2, kAll, MADV_DONTFORK};
+  rules.push_back({SYS_madvise, {kNever}, {{AgentPage::boot_after_madvise(), {{0, kRegionMask, kRegionHigh, FilterWord::High}, not_copied}},
+                                           {AgentPage::boot_after_madvise(),
+                                            {{0, kAll, 0, FilterWord::High}, {0, kAll, VEDETTE_FIRST_RING}, not_copied}}}});
+  rules.push_back({SYS_mprotect, {kNever}, {{AgentPage::boot_after_mprotect(), knows(secret)}}});
 }
 
 // Of whatever image, from wherever: it has no gate yet.
@@ -78,7 +89,7 @@ FilterRule page_rule(int page, const BootSecret& secret) {
   demand(0, static_cast<uint64_t>(page));
   demand(1, VEDETTE_AGENT_BASE);
   demand(2, kPageAttach);
-  for (size_t i = 0; i < secret.size(); ++i) demand(static_cast<uint8_t>(kSecretArgument + i), secret[i]);
+  for (const FilterCondition& condition : knows(secret)) rule.conditions.push_back(condition);
   return rule;
 }
 
@@ -100,7 +111,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
   rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
-  add_boot_gates(rules);
+  add_boot_gates(rules, secret);
   // Programs that want GS for themselves.
   for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
 }

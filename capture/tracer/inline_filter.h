@@ -16,16 +16,16 @@
 
 namespace vedette {
 
-// Where rings lie in a watched process: slots of this region, by thread. Nothing else likes to be there (glibc and the
+// Where rings lie in a watched process, but for the first: slots of this region, by thread. Nothing else likes to be there (glibc and the
 // kernel map near the stack, sanitizers' shadows and heaps, ZGC and TSan lie elsewhere); what does keeps its calls traced.
 inline constexpr uint64_t kRingRegion = 0x6a0000000000;
 inline constexpr uint64_t kRingSlotBytes = 2u << 20;
 inline constexpr uint32_t kRingSlotsMax = 16384;
 
-// Known to us alone, for as long as we run: it stands in two argument registers while a new image attaches the agent's page, and
-// makes the filter let that call pass.
+// Known to us alone, for as long as we run: it stands in two argument registers while a new image boots, and makes the filter let
+// calls of the boot's pass.
 using BootSecret = std::array<uint64_t, 2>;
-inline constexpr uint8_t kSecretArgument = 3;  // and the next; shmat has three
+inline constexpr uint8_t kSecretArgument = 3;  // and the next; shmat and mprotect have three
 BootSecret make_boot_secret();
 
 // shmat's flags for the page: to be executed, and in place of whatever may be there after all.

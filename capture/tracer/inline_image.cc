@@ -41,7 +41,10 @@ RingSlot* InlineImage::add_slot(std::unique_ptr<Ring> ring) {
   if (next_slot_ == kRingSlotsMax) return nullptr;
   auto slot = std::make_unique<RingSlot>();
   slot->ring = std::move(ring);
-  slot->address = kRingRegion + next_slot_++ * kRingSlotBytes;
+  // The first lies beside the page: the kernel then needs no more tables of pages for it.
+  const bool is_first = next_slot_ == 0 && slot->ring->bytes() <= VEDETTE_STUBS_FIXED - VEDETTE_FIRST_RING;
+  slot->address = is_first ? VEDETTE_FIRST_RING : kRingRegion + next_slot_ * kRingSlotBytes;
+  ++next_slot_;
   slot->ring->lie_at(slot->address);
   slot->has_others = !slots.empty();
   for (const std::unique_ptr<RingSlot>& other : slots) other->has_others = true;

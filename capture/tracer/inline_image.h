@@ -48,7 +48,7 @@ struct MappedFile {
   uint64_t bias = 0;
   std::shared_ptr<PatchableFile> file = {};
   bool is_guess = false;              // by inode alone: its build-id is compared when a call first traps there
-  const NearSegment* near = nullptr;  // stubs attached
+  NearSegment* near = nullptr;        // stubs attached
   uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
   // A byte: a library has hundreds of sites, and each process its own state of them.
   struct SiteState {

@@ -57,6 +57,17 @@ void InlinePatcher::apply(Task& task, MappedFile& file, std::span<const size_t> 
   }
 }
 
+uint64_t InlinePatcher::leave_to_boot(MappedFile& file, std::span<const size_t> chosen) {
+  std::vector<size_t> placed;
+  for (const size_t index : chosen) {
+    if (file.near->stubs.stubs[index].address != 0) placed.push_back(index);
+  }
+  const uint64_t list = file.near->list_of(file.file->image(), placed);
+  if (list == 0) return 0;
+  for (const size_t index : placed) file.sites[index].patched = true;
+  return list;
+}
+
 // Nobody looks, and they are few: read together, a word or two written for each, in ascending order, because a word may reach
 // into the next patch and puts back what stood there. False: nothing was done.
 bool InlinePatcher::poke(Task& task, std::span<Placed> patches) {

@@ -23,6 +23,9 @@ class InlinePatcher {
 
   // Patches the sites of `file` for which `chosen` says so; what cannot be patched now stays as it is.
   void apply(Task& task, MappedFile& file, std::span<const size_t> chosen);
+  // The same for a new image whose file has stubs that are still to be attached: its boot does it, by the list at this address of the
+  // segment's. 0: it cannot, and nothing is changed.
+  uint64_t leave_to_boot(MappedFile& file, std::span<const size_t> chosen);
   // Takes all patches of the image back.
   void revert(Task& task, InlineImage& image);
 

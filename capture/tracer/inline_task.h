@@ -32,7 +32,7 @@ struct InlineTask final : TaskData {
   std::array<uint8_t, AgentPage::kFirstStepsBytes> borrowed_code{};  // what stood there
   RingSlot* coming_slot = nullptr;
   uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
-  const NearSegment* coming_near = nullptr;
+  NearSegment* coming_near = nullptr;
   Registers saved;                // Attaching: to be put back, with the mask
   uint64_t saved_mask = 0;
 

@@ -66,6 +66,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool is_own_attach(const InlineTask& mine, const SyscallInfo& at) const;
   bool finish_boot(Task& task, int64_t refused);
   void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
+  void patch_after_boot(Task& task, MappedFile& file);
   void give_up_image(Task& task, std::string_view why);
   bool find_room(MappedFile& file);
 
@@ -73,6 +74,7 @@ class InlineTier final : public Hooks, private RingHome {
   void on_hot_trap(Task& task, const SyscallInfo& at);
   void grant(Task& task);
   MappedFile* file_of(Task& task, uint64_t address);
+  std::vector<size_t> hot_sites(MappedFile& file, bool all, uint64_t ending_at) const;
   void patch_hot(Task& task, MappedFile& file, uint64_t ending_at);
   bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
 
@@ -97,6 +99,7 @@ class InlineTier final : public Hooks, private RingHome {
   Integrity integrity_;
   const BootSecret secret_ = make_boot_secret();
   bool hot_[VEDETTE_CALLS] = {};
+  bool boots_patch_ = true;  // none was refused so far
   Context* context_ = nullptr;
   InlineDrain drain_;
   InlineRescue rescue_;

@@ -144,18 +144,22 @@ MappedFile* InlineTier::file_of(Task& task, uint64_t address) {
   return &image.add(std::move(mapped));
 }
 
-// The site whose syscall ends at `ending_at` and those that others have needed; in a program with threads, all hot ones.
-void InlineTier::patch_hot(Task& task, MappedFile& file, uint64_t ending_at) {
+// The site whose syscall ends at `ending_at` and those that others have needed, or all hot ones.
+std::vector<size_t> InlineTier::hot_sites(MappedFile& file, bool all, uint64_t ending_at) const {
   const std::vector<Site>& sites = file.file->sites();
   file.sites.resize(sites.size());
   std::vector<size_t> chosen;
-  const bool all = !is_alone(task);
   for (size_t i = 0; i < sites.size(); ++i) {
     const bool is_the_one = file.bias + sites[i].end() == ending_at;
     const bool is_needed = all || file.file->is_needed(i);
     if (sites[i].patchable() && (is_the_one || (is_needed && sites[i].vouched && is_hot(sites[i].nr)))) chosen.push_back(i);
   }
-  patcher_->apply(task, file, chosen);
+  return chosen;
+}
+
+// In a program with threads, all go together.
+void InlineTier::patch_hot(Task& task, MappedFile& file, uint64_t ending_at) {
+  patcher_->apply(task, file, hot_sites(file, !is_alone(task), ending_at));
 }
 
 }  // namespace vedette

@@ -2,10 +2,11 @@
 // What the stub in the watched process and the tracer outside agree on: where the agent's page lies, how a thread's ring
 // is laid out, and what a record in it looks like. tracee/page.S includes this file too, so the numbers are macros.
 //
-//   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there
+//   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there, and a new
+//                           image's first steps find the boot
 //   0x11000  table          entry of the stub for each call number (8 bytes each)
-//   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call
-//   0x14000  boot           a new image's way in, unmapped before its first instruction
+//   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call, and the boot
+//   0x80000  first ring     of an image; the others lie where nobody else likes to be (tracer/inline_filter.h)
 //
 //   ring     one segment a thread: context page | data, a power of two | slack, so that a record never wraps
 //
@@ -19,8 +20,8 @@
 #define VEDETTE_AGENT_TABLE 0x11000
 #define VEDETTE_AGENT_CODE 0x12000
 #define VEDETTE_AGENT_LIMIT 0x200000  // the guarded range ends here: lld puts its static programs at 2 MiB
-#define VEDETTE_AGENT_BOOT 0x14000
-#define VEDETTE_AGENT_BYTES 0x5000
+#define VEDETTE_AGENT_BYTES 0x4000
+#define VEDETTE_FIRST_RING 0x80000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
 
 #define VEDETTE_SNAPLEN_USUAL 80  // payloads of that length are copied fastest
@@ -38,6 +39,7 @@
 #define VEDETTE_RECORDS 40    // where the first chunk of the record at offset 0 lies in the program: data + VEDETTE_REC_CHUNKS
 #define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
 #define VEDETTE_ROOM 72       // bytes of data less one largest record
+#define VEDETTE_BOOT_AT 96    // in the null context: address of the boot
 #define VEDETTE_RING_DATA 4096
 
 // A record.
@@ -57,6 +59,15 @@
 #define VEDETTE_ADDRESS_MAX 128   // sizeof(sockaddr_storage)
 #define VEDETTE_CONTROL_MAX 1024  // ancillary data: room for SCM_MAX_FD (253) descriptors
 #define VEDETTE_MESSAGE_SIZE 56   // sizeof(msghdr)
+
+// What a boot writes over a library's code: a list behind the stubs, in their segment. Addresses count from the segment's.
+#define VEDETTE_PATCHES_START 0   // of the code, whole pages, which is writable meanwhile
+#define VEDETTE_PATCHES_BYTES 8
+#define VEDETTE_PATCHES_COUNT 16
+#define VEDETTE_PATCHES_FIRST 24
+#define VEDETTE_PATCH_SIZE 8      // after the address: how many bytes
+#define VEDETTE_PATCH_CODE 16     // and they
+#define VEDETTE_PATCH_BYTES 48
 
 #ifndef __ASSEMBLER__
 #include <cstdint>

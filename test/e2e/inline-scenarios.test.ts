@@ -335,6 +335,17 @@ for (const { name, script } of LIMITED) {
   });
 }
 
+// Somewhere among these it is enough for the program, but not for code that is writable while it is patched.
+test("little memory for data: a program runs as it does bare, whatever its boot is refused", async () => {
+  for (let limit = 100_000; limit <= 300_000; limit += 20_000) {
+    const argv = ["prlimit", `--data=${limit}`, "/bin/true"];
+    const bare = await run(argv, { cwd: scratch() });
+    const { run: ended, events } = await trace("scenario-data", argv, { cwd: scratch() });
+    assert.is(ended.status, bare.status, `${limit}`);
+    assert.equal(notices(events, "TIER_DEGRADED"), [], `${limit}`);
+  }
+});
+
 // Version 1 or 2, wherever this machine has its memory controller.
 const MEMORY = [
   { root: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes", kills: "memory.oom_control" },

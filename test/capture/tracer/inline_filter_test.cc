@@ -3,6 +3,7 @@
 #include "capture/tracer/inline_filter.h"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "capture/tracer/capture_filter.h"
@@ -12,9 +13,11 @@ using namespace vedette;
 
 namespace {
 
+constexpr BootSecret kSecret = {0x0123456789abcdef, 0xfedcba9876543210};
+
 std::vector<sock_filter> inline_filter(Integrity integrity) {
   std::vector<FilterRule> rules = capture_rules();
-  add_inline_rules(rules, integrity, 7, make_boot_secret());
+  add_inline_rules(rules, integrity, 7, kSecret);
   return build_filter(std::move(rules), SECCOMP_RET_TRACE);
 }
 
@@ -50,4 +53,32 @@ TEST_CASE("what moves bytes passes its gate in a dozen instructions or little mo
   for (const uint32_t nr : {SYS_read, SYS_pread64}) CHECK(steps(Shape::BytesIn, nr) <= 12);
   for (const uint32_t nr : {SYS_write, SYS_pwrite64}) CHECK(steps(Shape::BytesOut, nr) <= 12);
   CHECK(steps(Shape::Receive, SYS_recvfrom) <= 14);
+}
+
+TEST_CASE("rings are attached and code is opened by the boot of a new image alone: by who knows the secret, at its place") {
+  const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
+  struct {
+    uint32_t nr;
+    uint64_t gate, address, third;
+  } const calls[] = {{SYS_shmat, AgentPage::boot_after_shmat(), VEDETTE_FIRST_RING, 0},
+                     {SYS_mprotect, AgentPage::boot_after_mprotect(), 0x7f0000001000, PROT_READ | PROT_WRITE | PROT_EXEC}};
+  for (const auto& one : calls) {
+    CAPTURE(one.nr);
+    seccomp_data data = call(one.nr);
+    data.instruction_pointer = one.gate;
+    data.args[0] = one.nr == SYS_shmat ? 8 : one.address;
+    data.args[1] = one.nr == SYS_shmat ? one.address : 4096;
+    data.args[2] = one.third;
+    for (size_t i = 0; i < kSecret.size(); ++i) data.args[kSecretArgument + i] = kSecret[i];
+    CHECK(run(filter, data) == SECCOMP_RET_ALLOW);
+    for (size_t i = 0; i < kSecret.size(); ++i) {
+      for (const int bit : {0, 63}) {
+        seccomp_data other = data;
+        other.args[kSecretArgument + i] ^= 1ull << bit;
+        CHECK(run(filter, other) == SECCOMP_RET_TRACE);
+      }
+    }
+    data.instruction_pointer -= 1;
+    CHECK(run(filter, data) == SECCOMP_RET_TRACE);
+  }
 }

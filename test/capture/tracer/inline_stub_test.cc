@@ -126,13 +126,14 @@ void check_writes(uint32_t snaplen) {
 
 }  // namespace
 
-TEST_CASE("the boot has a page of its own, the last one, and no gate of a thread's is in it") {
-  CHECK(AgentPage::boot() == VEDETTE_AGENT_BOOT);
-  CHECK(AgentPage::boot_after_shmat() > VEDETTE_AGENT_BOOT);
-  CHECK(VEDETTE_AGENT_CODE + AgentPage::code().size() == VEDETTE_AGENT_BOOT + 4096);
-  CHECK(VEDETTE_AGENT_BASE + VEDETTE_AGENT_BYTES == VEDETTE_AGENT_BOOT + 4096);
-  CHECK(AgentPage::boot_after_near() < VEDETTE_AGENT_BOOT);
-  CHECK(AgentPage::boot_after_attach() < VEDETTE_AGENT_BOOT);
+TEST_CASE("the code fills the rest of the page, and the boot is found by the null context") {
+  CHECK(VEDETTE_AGENT_CODE + AgentPage::code().size() == VEDETTE_AGENT_BASE + VEDETTE_AGENT_BYTES);
+  const Segment page = make_agent_segment(kSnaplen, Integrity::Normal);
+  REQUIRE(page.is_open());
+  uint64_t boot = 0;
+  memcpy(&boot, page.base() + VEDETTE_BOOT_AT, sizeof boot);
+  CHECK(boot == AgentPage::boot());
+  CHECK(AgentPage::phase_at(boot) == StubPhase::Boot);
 }
 
 TEST_CASE("a write is recorded once, with its arguments, result, times and the first snaplen bytes") {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lists of patches that the boots of new images work off, made of this machine's own dynamic linker or, where there is none, of
+// the test itself.
+#include "capture/tracer/inline_file.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <cstring>
+#include <string>
+
+using namespace vedette;
+
+namespace {
+
+std::unique_ptr<PatchableFile> open_subject(SiteCache& cache) {
+  for (const char* path : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"}) {
+    if (Fd file(::open(path, O_RDONLY | O_CLOEXEC)); file.is_open()) return PatchableFile::open(std::move(file), cache);
+  }
+  return PatchableFile::open(Fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), cache);
+}
+
+uint64_t word_at(const NearSegment& near, uint64_t place) {
+  uint64_t word = 0;
+  memcpy(&word, near.segment.base() + place, sizeof word);
+  return word;
+}
+
+// Sites that have a stub.
+std::vector<size_t> placed(const NearSegment& near) {
+  std::vector<size_t> sites;
+  for (size_t i = 0; i < near.stubs.stubs.size(); ++i) {
+    if (near.stubs.stubs[i].address != 0) sites.push_back(i);
+  }
+  return sites;
+}
+
+}  // namespace
+
+TEST_CASE("a list of patches says what to write where, counted from the segment that it lies in") {
+  SiteCache cache;
+  const std::unique_ptr<PatchableFile> file = open_subject(cache);
+  REQUIRE(file);
+  NearSegment* const near = file->near(-(int64_t{1} << 30));
+  REQUIRE(near != nullptr);
+  const std::vector<size_t> sites = placed(*near);
+  REQUIRE(sites.size() >= 2);
+  const std::span<const size_t> two(sites.data(), 2);
+  const uint64_t list = near->list_of(file->image(), two);
+  REQUIRE(list != 0);
+
+  const uint64_t distance = static_cast<uint64_t>(near->stubs.distance);
+  const uint64_t start = word_at(*near, list + VEDETTE_PATCHES_START) + distance;
+  const uint64_t bytes = word_at(*near, list + VEDETTE_PATCHES_BYTES);
+  CHECK(start % 4096 == 0);
+  CHECK(bytes % 4096 == 0);
+  uint64_t place = list + VEDETTE_PATCHES_FIRST;
+  size_t count = 0;
+  for (const size_t site : two) {
+    for (const Patch& patch : near->stubs.stubs[site].patches) {
+      CHECK(word_at(*near, place) + distance == patch.address);
+      CHECK(patch.address - start + patch.size <= bytes);
+      CHECK(word_at(*near, place + VEDETTE_PATCH_SIZE) == patch.size);
+      CHECK(memcmp(near->segment.base() + place + VEDETTE_PATCH_CODE, patch.after.data(), patch.size) == 0);
+      place += VEDETTE_PATCH_BYTES;
+      ++count;
+    }
+  }
+  CHECK(word_at(*near, list + VEDETTE_PATCHES_COUNT) == count);
+}
+
+TEST_CASE("a list that has been given out stays, and one that has no room is none") {
+  SiteCache cache;
+  const std::unique_ptr<PatchableFile> file = open_subject(cache);
+  REQUIRE(file);
+  NearSegment* const near = file->near(-(int64_t{1} << 30));
+  REQUIRE(near != nullptr);
+  const std::vector<size_t> sites = placed(*near);
+  CHECK(near->list_of(file->image(), {}) == 0);
+  const uint64_t first = near->list_of(file->image(), std::span(sites.data(), 1));
+  CHECK(near->list_of(file->image(), std::span(sites.data(), 1)) == first);
+  const std::string before(reinterpret_cast<const char*>(near->segment.base() + first), VEDETTE_PATCHES_FIRST + VEDETTE_PATCH_BYTES);
+
+  // Each combination is another list, until the room is used up.
+  size_t lists = 1;
+  for (size_t i = 0; i < sites.size() * sites.size(); ++i) {
+    const size_t two[] = {sites[i / sites.size()], sites[i % sites.size()]};
+    lists += near->list_of(file->image(), two) != 0;
+  }
+  CHECK(lists > 1);
+  CHECK(lists * (VEDETTE_PATCHES_FIRST + VEDETTE_PATCH_BYTES) <= NearSegment::kListsBytes);
+  CHECK(memcmp(near->segment.base() + first, before.data(), before.size()) == 0);
+}

@@ -160,7 +160,6 @@ int run(const Options& options) {
   Strangers strangers(context, options.strangers);
   strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
   Loop loop(context, signals, strangers);
-  agent.clock.settle();  // while the workload's image is being loaded
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 
   agent.finish();

@@ -57,6 +57,8 @@ Clock::Clock(Settles when) : has_tsc_(tsc_is_invariant()), first_(take_pair()) {
 }
 
 void Clock::settle() {
+  if (settled_) return;
+  settled_ = true;
   while (monotonic_ns() - first_.monotonic_ns < kFirstSlopeNs) {
   }
   refresh();

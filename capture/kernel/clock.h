@@ -15,10 +15,10 @@ namespace vedette {
 
 class Clock {
  public:
-  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc.
+  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc that matters.
   enum class Settles : bool { Now, Later };
   explicit Clock(Settles when = Settles::Now);
-  // Waits until the rate is known well enough.
+  // Waits until the rate is known well enough: not at all 2 ms after the start.
   void settle();
 
   uint64_t now_ns() const;
@@ -40,6 +40,7 @@ class Clock {
 
   std::atomic<int64_t> offset_ns_{0};      // realtime - monotonic
   bool has_tsc_;
+  bool settled_ = false;
   Pair first_;
   std::atomic<uint64_t> base_tsc_{0};
   std::atomic<uint64_t> base_ns_{0};       // monotonic at base_tsc_

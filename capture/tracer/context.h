@@ -22,10 +22,10 @@ namespace vedette {
 enum class IoUring : uint8_t { Refuse, Allow };
 
 struct Context {
-  Context(const Clock& clock, const Limits& limits, State& state, Hooks& hooks, Sink& sink)
+  Context(Clock& clock, const Limits& limits, State& state, Hooks& hooks, Sink& sink)
       : clock(clock), limits(limits), state(state), hooks(hooks), sink(sink) {}
 
-  const Clock& clock;
+  Clock& clock;
   const Limits& limits;
   State& state;
   Hooks& hooks;

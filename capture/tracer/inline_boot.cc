@@ -116,11 +116,12 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;
   std::unique_ptr<Ring> ring = borrow_ring(Ring::kSmall);
   RingSlot* slot = ring ? image.add_slot(std::move(ring)) : nullptr;
-  // The dynamic linker makes most calls of a short life; a static program is patched where it traps.
+  // The dynamic linker makes most calls of a short life; a static program is patched where it traps. A boot can do all of the
+  // linker's sites, for the tracer those must do that others have needed.
   const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
-  const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : hot_sites(first, false, 0);
   // The boot does not look at what it writes over: the build-id has vouched for it.
   const bool may_leave = near != nullptr && boots_patch_ && !first.file->image().build_id.empty();
+  const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : hot_sites(first, may_leave, 0);
   const uint64_t list = may_leave ? patcher_->leave_to_boot(first, hot) : 0;
   const uint64_t near_address = near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance);
   stage_registers(registers, slot, near, near_address);

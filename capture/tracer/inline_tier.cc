@@ -89,6 +89,7 @@ void InlineTier::on_tick() {
 }
 
 void InlineTier::start_ticking() {
+  context_->clock.settle();  // a record is about to be taken
   ticker_.start();
   if (ticker_.interval_us() == 0) ticker_.set_interval_us(kSlowTickUs);
 }

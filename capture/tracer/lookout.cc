@@ -63,7 +63,7 @@ void Lookout::watch_files() {
 void Lookout::note(pid_t number) {
   const pid_t known = known_.load(std::memory_order_relaxed);
   if (number == known + 1) return known_.store(number, std::memory_order_relaxed);
-  if (number <= known && known - number < kFarMax) return;  // looked at already, while it was in flight
+  if (number <= known && known - number < kFarMax) return late_.push_back(number);  // looked at already, while it was in flight
   ours_.push_back(number);
   due_.store(true, std::memory_order_relaxed);
 }

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <utility>
 #include <vector>
 
 #include "capture/kernel/fd.h"
@@ -41,6 +42,8 @@ class Lookout {
   // Given since the last look, ours among them (is_ours).
   Numbers take();
   bool is_ours(pid_t number) const;
+  // Numbers that have turned out to be ours only after the look that met them; asked for, they are forgotten.
+  std::vector<pid_t> take_late() { return std::exchange(late_, {}); }
   // Somebody is being waited for: look this often, whether or not there are new numbers. 0: for news only.
   void look_every(uint64_t ns) { every_ns_.store(ns, std::memory_order_relaxed); }
 
@@ -54,6 +57,7 @@ class Lookout {
 
   bool watching_ = false;
   std::vector<pid_t> ours_;  // beyond known_
+  std::vector<pid_t> late_;
   pid_t tracer_ = 0;
   Fd cursor_;  // /proc/loadavg
   Fd files_;   // inotify

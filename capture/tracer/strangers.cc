@@ -21,6 +21,8 @@ constexpr size_t kMountsMax = 1u << 20;
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kLookNs = 3 * kMillisecond;         // between two looks, at least: a storm of forks must not be one of looks
 constexpr uint64_t kYoungNs = 1000 * kMillisecond;     // for so long a refused one is likely to change
+constexpr uint64_t kInFlightNs = 20 * kMillisecond;    // from a number that is given to a task that can be seen, at most
+constexpr size_t kComingMax = 1024;
 constexpr uint64_t kComingPauseNs = kMillisecond / 5;  // between two looks at one that has still to execute a program,
 constexpr uint64_t kYoungPauseNs = 2 * kMillisecond;   // that has done so a moment ago,
 constexpr uint64_t kOldPauseNs = 100 * kMillisecond;   // that stays as it is
@@ -28,7 +30,7 @@ constexpr uint64_t kSettledNs = 10'000 * kMillisecond; // one that has not execu
 constexpr uint64_t kUnseenNs = 1000 * kMillisecond;    // between two notices of the unseen
 constexpr int kGenerationsMax = 32;
 constexpr int64_t kForkedNoExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
-constexpr int kStatFlags = 9, kStatStart = 22;
+constexpr int kStatFlags = 9, kStatThreads = 20, kStatStart = 22;
 constexpr std::string_view kMachinesNamespace = "pid:[4026531836]";  // PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
@@ -91,23 +93,28 @@ struct Strangers::Sight {
   }
 };
 
-// No program: it is the one that forked still, or the arguments of the one that begins are not there yet.
+// No program: it is the one that forked still, or what we have read belongs in part to the one that begins. The kernel clears
+// the flag first, then the name is the new one's, and the arguments come last (fs/exec.c, begin_new_exec).
 struct Strangers::Program {
   int64_t start = 0;
   std::string words = {};
 
-  // Empty: the process is gone, or a zombie.
+  // Empty: the process is gone, or a zombie. One whose first thread has ended, or is just being replaced by the one that executes,
+  // is neither.
   static std::optional<Program> of(Tid process) {
     std::string stat;
     if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax)) return std::nullopt;
     const size_t name_end = stat.rfind(')');
-    if (name_end == stat.npos || name_end + 2 >= stat.size() || std::strchr("ZX", stat[name_end + 2]) != nullptr) return std::nullopt;
+    if (name_end == stat.npos || name_end + 2 >= stat.size()) return std::nullopt;
+    if (std::strchr("ZX", stat[name_end + 2]) != nullptr && stat_field(stat, kStatThreads).value_or(1) <= 1) return std::nullopt;
     Program program{.start = stat_field(stat, kStatStart).value_or(0)};
     std::string arguments;
     if ((stat_field(stat, kStatFlags).value_or(0) & kForkedNoExec) != 0) return program;
     if (!read_file(ProcPath(process, "cmdline").c_str(), arguments, kTextMax) || arguments.empty()) return program;
     const size_t name_start = std::min(stat.find('('), name_end);
-    program.words = stat.substr(name_start, name_end - name_start) + arguments;
+    const std::string name = stat.substr(name_start, name_end - name_start + 1);
+    if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax) || stat.compare(name_start, name.size(), name) != 0) return program;
+    program.words = name + arguments;
     return program;
   }
 };
@@ -133,14 +140,17 @@ void Strangers::start(HostPid host_pid, void* host) {
 
 void Strangers::look() {
   const uint64_t now = context_.clock.now_ns();
-  if (now - looked_ns_ < (refused_.empty() ? kLookNs : kComingPauseNs)) return;
+  if (now - looked_ns_ < (refused_.empty() && coming_.empty() ? kLookNs : kComingPauseNs)) return;
   looked_ns_ = now;
+  look_at_coming(now);
   const Lookout::Numbers numbers = context_.lookout.take();
   if (numbers.all) {
     look_at_all();
   } else {
     for (pid_t next = numbers.first; next <= numbers.last; ++next) {
-      if (!context_.lookout.is_ours(next) && context_.tasks.find(Tid(next)) == nullptr) meet(Tid(next));
+      if (context_.lookout.is_ours(next) || context_.tasks.find(Tid(next)) != nullptr || meet(Tid(next))) continue;
+      if (coming_.size() < kComingMax) coming_.push_back({Tid(next), now});
+      else ++unseen_;
     }
   }
   std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
@@ -148,24 +158,41 @@ void Strangers::look() {
   if (now - unseen_told_ns_ >= kUnseenNs) tell_unseen(now);
 }
 
-void Strangers::on_root_ended() { tell_unseen(context_.clock.now_ns()); }
+// Ours, or to be seen by now; or it never will be.
+void Strangers::look_at_coming(uint64_t now) {
+  const std::vector<pid_t> ours = context_.lookout.take_late();
+  std::erase_if(coming_, [&](const Coming& one) {
+    if (std::find(ours.begin(), ours.end(), one.number.get()) != ours.end() || context_.tasks.find(one.number) != nullptr) return true;
+    if (meet(one.number)) return true;
+    const bool is_over = now - one.since_ns >= kInFlightNs;
+    unseen_ += is_over;
+    return is_over;
+  });
+}
+
+void Strangers::on_root_ended() {
+  const uint64_t now = context_.clock.now_ns();
+  look_at_coming(now + kInFlightNs);
+  tell_unseen(now);
+}
 
 void Strangers::look_at_all() {
   for (const Tid process : numbers_in("/proc")) {
-    if (context_.tasks.find(process) == nullptr) meet(process);
+    if (context_.tasks.find(process) == nullptr && !meet(process)) ++unseen_;
   }
 }
 
 // A number that nobody has accounted for: a child of ours that is still in flight, a thread, somebody we do not watch, one who
-// is gone already, or a stranger.
-void Strangers::meet(Tid one) {
+// is gone already, or a stranger. False: nobody is to be seen under it.
+bool Strangers::meet(Tid one) {
   const std::optional<Sight> sight = Sight::of(one);
-  if (!sight) return void(++unseen_);
+  if (!sight) return false;
   const bool is_traced_by_us = sight->tracer == Tid(::getpid());
-  if (is_traced_by_us || !is_watched(*sight)) return;
-  if (context_.tasks.find(sight->process) != nullptr) return void(attach_threads(sight->process));
+  if (is_traced_by_us || !is_watched(*sight)) return true;
   const auto is_known = [&](const Refused& known) { return known.process == sight->process; };
-  if (std::none_of(refused_.begin(), refused_.end(), is_known)) found(sight->process);
+  if (context_.tasks.find(sight->process) != nullptr) (void)attach_threads(sight->process);
+  else if (std::none_of(refused_.begin(), refused_.end(), is_known)) found(sight->process);
+  return true;
 }
 
 bool Strangers::is_watched(const Sight& sight) const {
@@ -274,6 +301,7 @@ void Strangers::tell_program(Refused& one, const Program& program) {
 
 // Who is about to execute will be open to us from then on, and its program makes its first calls at once.
 uint64_t Strangers::pause_ns() const {
+  if (!coming_.empty()) return kComingPauseNs;
   if (refused_.empty()) return unseen_ == 0 ? 0 : kUnseenNs;
   const uint64_t now = context_.clock.now_ns();
   uint64_t pause = kOldPauseNs;

@@ -48,12 +48,18 @@ class Strangers {
     uint64_t changed_ns;
     int why;
   };
+  // A number that has been given, and nobody has it: the kernel gives it before the task can be seen.
+  struct Coming {
+    Tid number;
+    uint64_t since_ns;
+  };
   struct Sight;    // what /proc says of a number
   struct Program;  // and of what it executes
 
   void look();
   void look_at_all();
-  void meet(Tid number);
+  bool meet(Tid number);
+  void look_at_coming(uint64_t now);
   bool is_watched(const Sight& sight) const;
   bool is_of_host(const Sight& sight) const;
   bool shares_mounts(Tid process) const;
@@ -73,6 +79,7 @@ class Strangers {
   bool own_namespace_ = false;  // the pid namespace is this container's alone
   std::vector<pid_t> ancestors_;
   std::vector<Refused> refused_;
+  std::vector<Coming> coming_;
   uint64_t looked_ns_ = 0;
   uint64_t unseen_ = 0, unseen_told_ns_ = 0;
 };

@@ -128,7 +128,7 @@ if (missing === null) {
       const all = eventsOf(host);
       const events = ofSession(all);
       const starts = named(events, "session.start");
-      assert.is(starts.length, 1, "one session began");
+      assert.is(starts.length, 1, `one session began: ${JSON.stringify(events, null, 1)}`);
       const { pid, ppid, result } = starts[0]!;
       assert.equal([ppid, result], ["0", seen === "at once" ? "0" : "-1"]);
       assert.ok(events.every((event) => event.session === pid));
@@ -259,7 +259,7 @@ if (missing === null) {
     await isListening(sidecar);
     const workload = app(agentWords("--start", "security"), WORKLOAD, { user: 1000 });
     await isUp(workload);
-    assert.is(workload.exec(["sh", "-c", "sleep 0.3"]).status, 0);
+    assert.is(workload.exec(["sh", "-c", "sleep 0.3; exit 0"]).status, 0);
     assert.is(await finish(workload), 7);
     await until(
       () => /app has left/.test(sidecar.stderr),
@@ -274,6 +274,7 @@ if (missing === null) {
     assert.match(
       sidecar.stderr,
       /Process \d+ \(sh\) in app came in from outside, and .* does: operation not permitted\. \[VEDETTE_STRANGER_REFUSED\]/,
+      sidecar.stderr,
     );
     const rules = [...new Set(alertsOf(sidecar).map(({ rule }) => rule))].sort();
     assert.equal(rules, ["Session from outside", "Session that cannot be captured"]);

@@ -316,7 +316,10 @@ TEST_CASE("a slow thread's ring has a small one's memory, wherever it stands, an
     Agent agent(bytes);
     const int fd = open("/dev/null", O_WRONLY);
     long mark = 0, taken = 0;
-    const auto write_one = [&] { call(SYS_write, fd, address("a slow thread's write"), 20 + mark % 60, ++mark); };
+    const auto write_one = [&] {
+      call(SYS_write, fd, address("a slow thread's write"), 20 + mark % 60, mark + 1);
+      ++mark;
+    };
     const auto take_one = [&] { CHECK(agent.take().args[3] == static_cast<uint64_t>(++taken)); };
     for (size_t written = 0; written < 2 * bytes; written += 100) write_one(), take_one();
     CHECK(agent.resident_bytes() > bytes);

@@ -346,6 +346,18 @@ test("little memory for data: a program runs as it does bare, whatever its boot 
   }
 });
 
+// prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), as systemd's MemoryDenyWriteExecute= has it; since Linux 6.3.
+test("no code may become writable: the dynamic linker's calls are recorded inline all the same", async () => {
+  const refuse =
+    "import ctypes, os; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execv('/bin/sh', ['sh', '-c', '/bin/true; echo on'])";
+  const { run: ended, events } = await trace("scenario-mdwe", ["python3", "-c", refuse], { cwd: scratch() });
+  assert.is(ended.stdout, "on\n");
+  assert.is(ended.status, 0);
+  assert.equal(notices(events, "TIER_DEGRADED"), []);
+  const opened = ofType(events, "openat").filter((event) => event["proc.name"] === "true");
+  assert.ok(opened.some((event) => event["vedette.tier"] === "inline"));
+});
+
 // Version 1 or 2, wherever this machine has its memory controller.
 const MEMORY = [
   { root: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes", kills: "memory.oom_control" },

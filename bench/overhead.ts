@@ -5,6 +5,7 @@
 // same fields. Medians of interleaved rounds, then one run that counts events; the bars, met or not. NAMEs choose workloads
 // whose name holds one of them.
 import { cpus, loadavg, release } from "node:os";
+import { parseArgs } from "node:util";
 import { judge } from "./measure/bars.js";
 import { countEvents } from "./measure/counts.js";
 import type { Taken, Workload } from "./measure/kinds.js";
@@ -37,13 +38,16 @@ function medians(taken: ReadonlyMap<string, readonly Taken[]>, part: (one: Taken
   );
 }
 
-const args = process.argv.slice(2);
-const isJson = args.includes("--json");
-const isMarkdown = args.includes("--markdown");
-const isText = !isJson && !isMarkdown;
-const roundsAt = args.indexOf("--rounds");
-const rounds = roundsAt < 0 ? ROUNDS : Number(args[roundsAt + 1]);
-const wanted = args.filter((word, i) => !word.startsWith("--") && i !== roundsAt + 1);
+const { values: flags, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
+    rounds: { type: "string", default: String(ROUNDS) },
+  },
+});
+const isText = !flags.json && !flags.markdown;
+const rounds = Number(flags.rounds);
 const { able, unable } = watchers();
 const names = able.map((watcher) => watcher.name);
 const rows: Row[] = [];
@@ -69,8 +73,8 @@ loadAt.end = loadavg()[0]!;
 const verdicts = judge(rows);
 const machine = { kernel: release(), cpu: cpus()[0]!.model, cpus: cpus().length, load: loadAt, rounds };
 const about = `Linux ${machine.kernel}, ${machine.cpus} x ${machine.cpu}, load average ${loadAt.start.toFixed(1)} at the start and ${loadAt.end.toFixed(1)} at the end; medians of ${rounds} interleaved rounds`;
-if (isJson) console.log(JSON.stringify({ ...machine, watchers: names, skipped: unable, rows, bars: verdicts }));
-else if (isMarkdown) console.log(`${about}\n\n${markdown(rows, names, verdicts)}`);
+if (flags.json) console.log(JSON.stringify({ ...machine, watchers: names, skipped: unable, rows, bars: verdicts }));
+else if (flags.markdown) console.log(`${about}\n\n${markdown(rows, names, verdicts)}`);
 else {
   console.log(`\n${about}; in brackets: share of native speed\n`);
   for (const { bar, measured, met } of verdicts)

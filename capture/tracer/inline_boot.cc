@@ -110,7 +110,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   InlineImage& image = *image_of(*task.space);
   MappedFile& first = image.files.front();
   const std::optional<uint64_t> spare = first.file->image().spare;
-  const uint64_t steps_at = spare ? first.bias + *spare : mine.entry;
+  const uint64_t steps_at = mine.steps_at = spare ? first.bias + *spare : mine.entry;
   const std::array<uint8_t, AgentPage::kFirstStepsBytes> steps = AgentPage::first_steps();
   if (!spare && task.memory.read(steps_at, mine.borrowed_code.data(), steps.size()) != steps.size()) return false;
   if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;

@@ -29,12 +29,18 @@ struct InlineTask final : TaskData {
 
   // While booting.
   uint64_t entry = 0;             // where the new image begins
+  uint64_t steps_at = 0;          // where its first steps lie
   std::array<uint8_t, AgentPage::kFirstStepsBytes> borrowed_code{};  // what stood there
   RingSlot* coming_slot = nullptr;
   uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
   NearSegment* coming_near = nullptr;
   Registers saved;                // Attaching: to be put back, with the mask
   uint64_t saved_mask = 0;
+
+  // A fault there: the page could not be attached.
+  bool is_in_first_steps(uint64_t ip) const {
+    return (boot == Boot::Starting || boot == Boot::Borrowing) && ip - steps_at < AgentPage::kFirstStepsBytes;
+  }
 
   // Wishes of the call that is under way, granted when it has returned.
   uint64_t wanted_site = 0;       // address behind its syscall

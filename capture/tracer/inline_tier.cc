@@ -283,9 +283,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
   InlineTask& mine = inline_part(task);
   const bool is_sigsys = info && signal == SIGSYS && info->si_code > 0;
   switch (rescue_.take_out(task, *registers, is_sigsys)) {
-    case InlineRescue::Place::Elsewhere:  // or in first steps that have found no page
-      if (!is_fault || (mine.boot != InlineTask::Boot::Starting && mine.boot != InlineTask::Boot::Borrowing)) return true;
-      return !finish_boot(task, -EFAULT);
+    case InlineRescue::Place::Elsewhere: return !is_fault || !mine.is_in_first_steps(registers->ip()) || !finish_boot(task, -EFAULT);
     case InlineRescue::Place::Boot:
       if (!is_fault || mine.boot == InlineTask::Boot::None) return true;
       return !finish_boot(task, -EFAULT);

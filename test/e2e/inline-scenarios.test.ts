@@ -6,6 +6,7 @@
 // Time limit: 240 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
@@ -252,6 +253,18 @@ test("a program whose code leaves no room behind it begins as after any exec, an
   assert.ok(made.filter((event) => event["vedette.tier"] === "inline").length >= 48);
 });
 
+test("a program that faults before any of its calls has stopped dies of it, once", async () => {
+  const program = join(ROOT, "build/fixtures/faults_at_once");
+  execFileSync("gcc", ["-nostdlib", "-static", "-o", program, join(ROOT, "test/fixtures/faults_at_once.S")], {
+    stdio: "pipe",
+  });
+  const bare = await run([program], { cwd: scratch() });
+  const { run: ended, events } = await trace("scenario-faults_at_once", [program], { cwd: scratch() });
+  assert.is(bare.signal, "SIGSEGV");
+  assert.is(ended.status, 128 + constants.signals.SIGSEGV, ended.stderr);
+  assert.equal(notices(events, "TIER_DEGRADED"), []);
+});
+
 test("own memory: /proc/self/mem cannot change the agent's page, ptrace is refused and told of", async () => {
   const { run: ended, events } = await trace("scenario-own_memory", [buildFixture("inline_places"), "own_memory"]);
   assert.is(ended.stdout, "mem -1\ntraceme -1\nattach -1\n");
@@ -334,6 +347,23 @@ for (const { name, script } of LIMITED) {
     if (bare.status === 0) assert.ok(counted.calls.pwrite!.count >= 200);
   });
 }
+
+// From room for the program alone to room for all of ours: its first steps find no page, or its boot no ring.
+test("little address space: a program goes without what has no room, and each call is recorded", async () => {
+  const program = join(ROOT, "build/fixtures/full_page");
+  execFileSync("gcc", ["-nostdlib", "-static", "-o", program, join(ROOT, "test/fixtures/full_page.S")], {
+    stdio: "pipe",
+  });
+  const without: number[] = [];
+  for (let limit = 160_000; limit <= 400_000; limit += 20_000) {
+    const argv = ["prlimit", `--as=${limit}`, program];
+    const { run: ended, events } = await trace("scenario-address_space", argv, { cwd: scratch() });
+    assert.is(ended.status, 7, `${limit}: ${ended.stderr}`);
+    assert.is(ofType(events, "lseek").length, 50, `${limit}`);
+    if (notices(events, "TIER_DEGRADED").join() === "its memory takes no segment") without.push(limit);
+  }
+  assert.ok(without.includes(160_000) && !without.includes(400_000), without.join());
+});
 
 // Somewhere among these it is enough for the program, but not for code that is writable while it is patched.
 test("little memory for data: a program runs as it does bare, whatever its boot is refused", async () => {

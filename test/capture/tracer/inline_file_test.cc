@@ -35,18 +35,30 @@ std::vector<size_t> placed(const NearSegment& near) {
   return sites;
 }
 
+// A file with stubs, a gigabyte before it.
+struct Subject {
+  SiteCache cache;
+  std::unique_ptr<PatchableFile> file = open_subject(cache);
+  NearSegment* near = nullptr;
+  std::vector<size_t> sites;
+
+  Subject() {
+    REQUIRE(file);
+    near = file->near(-(int64_t{1} << 30));
+    REQUIRE(near != nullptr);
+    sites = placed(*near);
+    REQUIRE(sites.size() >= 2);
+  }
+  uint64_t list_of(std::span<const size_t> some) { return near->list_of(file->image(), some); }
+};
+
 }  // namespace
 
 TEST_CASE("a list of patches says what to write where, counted from the segment that it lies in") {
-  SiteCache cache;
-  const std::unique_ptr<PatchableFile> file = open_subject(cache);
-  REQUIRE(file);
-  NearSegment* const near = file->near(-(int64_t{1} << 30));
-  REQUIRE(near != nullptr);
-  const std::vector<size_t> sites = placed(*near);
-  REQUIRE(sites.size() >= 2);
-  const std::span<const size_t> two(sites.data(), 2);
-  const uint64_t list = near->list_of(file->image(), two);
+  Subject subject;
+  const NearSegment* const near = subject.near;
+  const std::span<const size_t> two(subject.sites.data(), 2);
+  const uint64_t list = subject.list_of(two);
   REQUIRE(list != 0);
 
   const uint64_t distance = static_cast<uint64_t>(near->stubs.distance);
@@ -70,24 +82,21 @@ TEST_CASE("a list of patches says what to write where, counted from the segment 
 }
 
 TEST_CASE("a list that has been given out stays, and one that has no room is none") {
-  SiteCache cache;
-  const std::unique_ptr<PatchableFile> file = open_subject(cache);
-  REQUIRE(file);
-  NearSegment* const near = file->near(-(int64_t{1} << 30));
-  REQUIRE(near != nullptr);
-  const std::vector<size_t> sites = placed(*near);
-  CHECK(near->list_of(file->image(), {}) == 0);
-  const uint64_t first = near->list_of(file->image(), std::span(sites.data(), 1));
-  CHECK(near->list_of(file->image(), std::span(sites.data(), 1)) == first);
-  const std::string before(reinterpret_cast<const char*>(near->segment.base() + first), VEDETTE_PATCHES_FIRST + VEDETTE_PATCH_BYTES);
+  Subject subject;
+  const std::vector<size_t>& sites = subject.sites;
+  CHECK(subject.list_of({}) == 0);
+  const uint64_t first = subject.list_of(std::span(sites.data(), 1));
+  CHECK(subject.list_of(std::span(sites.data(), 1)) == first);
+  const std::byte* const there = subject.near->segment.base() + first;
+  const std::string before(reinterpret_cast<const char*>(there), VEDETTE_PATCHES_FIRST + VEDETTE_PATCH_BYTES);
 
   // Each combination is another list, until the room is used up.
   size_t lists = 1;
   for (size_t i = 0; i < sites.size() * sites.size(); ++i) {
     const size_t two[] = {sites[i / sites.size()], sites[i % sites.size()]};
-    lists += near->list_of(file->image(), two) != 0;
+    lists += subject.list_of(two) != 0;
   }
   CHECK(lists > 1);
   CHECK(lists * (VEDETTE_PATCHES_FIRST + VEDETTE_PATCH_BYTES) <= NearSegment::kListsBytes);
-  CHECK(memcmp(near->segment.base() + first, before.data(), before.size()) == 0);
+  CHECK(memcmp(there, before.data(), before.size()) == 0);
 }

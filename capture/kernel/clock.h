@@ -15,7 +15,7 @@ namespace vedette {
 
 class Clock {
  public:
-  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc that matters.
+  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc.
   enum class Settles : bool { Now, Later };
   explicit Clock(Settles when = Settles::Now);
   // Waits until the rate is known well enough: not at all 2 ms after the start.

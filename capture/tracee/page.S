@@ -561,7 +561,7 @@ boot_mprotect_end:
     xor %r14d, %r14d
     xor %r15d, %r15d
     jmp *-8(%rsp)
-6:  mov %rdi, %rsi
+6:  mov %rdi, %rsi                       // the tracer goes by the address: of code that may not become writable
     jmp boot_report
 5:  xor %eax, %eax
 boot_report:

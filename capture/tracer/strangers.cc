@@ -172,7 +172,9 @@ void Strangers::look_at_coming(uint64_t now) {
 
 void Strangers::on_root_ended() {
   const uint64_t now = context_.clock.now_ns();
-  look_at_coming(now + kInFlightNs);
+  look_at_coming(now);
+  unseen_ += coming_.size();
+  coming_.clear();
   tell_unseen(now);
 }
 

@@ -86,11 +86,9 @@ std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) 
 std::optional<uint64_t> PatchableFile::bias_in(RemoteMemory& memory, uint64_t entry) const {
   const uint64_t bias = entry - image_.entry;
   if (!any_syscall_ || bias % kPage != 0 || (!image_.position_independent && bias != 0)) return {};
-  uint8_t call[2];
-  std::string id(image_.build_id.size(), '\0');
-  const RemoteMemory::Piece pieces[] = {{bias + *any_syscall_, call, sizeof call}, {bias + image_.build_id_at, id.data(), id.size()}};
-  if (!memory.gather(std::span(pieces, id.empty() ? 1 : 2))) return {};
-  if (call[0] != 0x0f || call[1] != 0x05 || id != image_.build_id) return {};
+  if (!image_.build_id.empty()) return is_mapped_at(memory, bias) ? std::optional(bias) : std::nullopt;
+  uint8_t call[2] = {};
+  if (memory.read(bias + *any_syscall_, call, sizeof call) != sizeof call || call[0] != 0x0f || call[1] != 0x05) return {};
   return bias;
 }
 

@@ -58,8 +58,8 @@ class PatchableFile {
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
   std::optional<uint64_t> bias_of(uint64_t start, uint64_t offset) const;
-  // The same for a file whose entry point was found at `entry`, if what stands in memory is it: its build-id, where it has one, and a
-  // `syscall` where any_syscall says so. The file may have been replaced since it was mapped.
+  // The same for a file whose entry point was found at `entry`, if what stands in memory is it, by its build-id; where it has none, by
+  // a `syscall` where any_syscall says so. The file may have been replaced since it was mapped.
   std::optional<uint64_t> bias_in(RemoteMemory& memory, uint64_t entry) const;
   // Whether its build-id stands in memory where it is mapped; false when it has none.
   bool is_mapped_at(RemoteMemory& memory, uint64_t bias) const;

@@ -103,29 +103,32 @@ uint32_t number_before(const Code& code, size_t at, const std::vector<uint64_t>&
   return Site::kAnyNumber;
 }
 
-std::vector<uint64_t> targets_of(const Code& code, bool& has_table) {
-  std::vector<uint64_t> targets;
-  for (const Instruction& instruction : code) {
-    if (const auto target = branch_target(instruction)) targets.push_back(*target);
-    has_table |= is_indirect_jump(instruction);
+// Where its own branches lead.
+struct Branches {
+  std::vector<uint64_t> targets;  // ascending
+  bool has_table = false;         // and where its jump table says
+
+  explicit Branches(const Code& code) {
+    for (const Instruction& instruction : code) {
+      if (const auto target = branch_target(instruction)) targets.push_back(*target);
+      has_table |= is_indirect_jump(instruction);
+    }
+    std::sort(targets.begin(), targets.end());
   }
-  std::sort(targets.begin(), targets.end());
-  return targets;
-}
+};
 
 bool any_inside(const std::vector<uint64_t>& targets, uint64_t above, uint64_t below) {
   const auto found = std::upper_bound(targets.begin(), targets.end(), above);
   return found != targets.end() && *found < below;
 }
 
-void judge(const Code& code, size_t at, uint64_t function, Site& site) {
-  bool has_table = false;
-  const std::vector<uint64_t> targets = targets_of(code, has_table);
+void judge(const Code& code, const Branches& branches, size_t at, uint64_t function, Site& site) {
+  const std::vector<uint64_t>& targets = branches.targets;
   site.nr = number_before(code, at, targets);
   choose_window(code, at, site);
   if (site.refusal == Refusal::None) {
     if (any_inside(targets, site.start, site.syscall)) site.refusal = Refusal::BranchInto;
-    else if (site.moved_count > 1 && has_table) site.refusal = Refusal::JumpTable;
+    else if (site.moved_count > 1 && branches.has_table) site.refusal = Refusal::JumpTable;
   }
   // `function` 0: nothing vouches for a start, so nobody can be sent there.
   if (site.refusal != Refusal::None && function != 0 && code[0].address == function &&
@@ -174,11 +177,11 @@ bool may_begin(FileView file, const ElfImage& image, uint64_t address) {
   return false;
 }
 
-void add_site(const Code& code, size_t at, uint64_t function, std::vector<Site>& sites) {
+void add_site(const Code& code, const Branches& branches, size_t at, uint64_t function, std::vector<Site>& sites) {
   Site& site = sites.emplace_back();
   site.syscall = code[at].address;
   site.vouched = function != 0;
-  judge(code, at, function, site);
+  judge(code, branches, at, function, site);
 }
 
 std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image) {
@@ -290,6 +293,7 @@ void look_at_branches(FileView file, const ElfImage& image, std::vector<Site>& s
 std::vector<Site> find_sites(FileView file, const ElfImage& image) {
   std::vector<Site> sites;
   Code code;
+  Branches branches(code);   // of it
   uint64_t decoded = ~0ull;  // start of the function in `code`
   for (const uint64_t address : raw_pairs(file, image)) {
     if (is_cold(file, image, address)) {
@@ -301,7 +305,7 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
     if (!function || function->end - function->start > kFunctionMax) {
       if (converge(file, image, address, code)) {
         const auto at = std::find_if(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
-        add_site(code, static_cast<size_t>(at - code.begin()), 0, sites);
+        add_site(code, Branches(code), static_cast<size_t>(at - code.begin()), 0, sites);
       } else {
         sites.emplace_back().syscall = address;
         sites.back().refusal = Refusal::NoBoundary;
@@ -318,11 +322,12 @@ std::vector<Site> find_sites(FileView file, const ElfImage& image) {
     if (decoded != function->start) {
       const Stretch bytes = stretch(file, image, function->start, function->end);
       code = decode(bytes.bytes, bytes.size, function->start);
+      branches = Branches(code);
       decoded = function->start;
     }
     const auto at = std::lower_bound(code.begin(), code.end(), address, [](const Instruction& i, uint64_t wanted) { return i.address < wanted; });
     if (at != code.end() && at->address == address) {
-      add_site(code, static_cast<size_t>(at - code.begin()), function->start, sites);
+      add_site(code, branches, static_cast<size_t>(at - code.begin()), function->start, sites);
     } else {
       sites.emplace_back().syscall = address;
       sites.back().refusal = Refusal::Misread;

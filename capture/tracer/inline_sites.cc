@@ -128,7 +128,7 @@ void judge(const Code& code, const Branches& branches, size_t at, uint64_t funct
   choose_window(code, at, site);
   if (site.refusal == Refusal::None) {
     if (any_inside(targets, site.start, site.syscall)) site.refusal = Refusal::BranchInto;
-    else if (site.moved_count > 1 && branches.has_table) site.refusal = Refusal::JumpTable;
+    else if (site.taken() > site.moved[0].size && branches.has_table) site.refusal = Refusal::JumpTable;
   }
   // `function` 0: nothing vouches for a start, so nobody can be sent there.
   if (site.refusal != Refusal::None && function != 0 && code[0].address == function &&

@@ -27,7 +27,7 @@ enum class Refusal : uint8_t {
   NoWindow,       // fewer than five movable bytes before it, and no direct callers to redirect
   ControlFlow,    // a jump, call or landing pad stands in the window
   BranchInto,     // some branch leads into the window's middle
-  JumpTable,      // the function jumps through a table, and the window holds several instructions
+  JumpTable,      // the function jumps through a table, and the jump would take several instructions
   FlagsLive,      // the code behind the syscall reads flags that the stub spoils
   NotMovable,     // an instruction of the window cannot run elsewhere
   Cold,           // the bytes before it say a number that is not recorded inline: not looked at
@@ -55,6 +55,13 @@ struct Site {
   std::vector<uint64_t> callers;  // addresses of E8/E9 rel32 instructions to redirect; empty: a window
 
   bool patchable() const { return refusal == Refusal::None; }
+  // Bytes of the window that the jump takes: whole instructions. What stands between them and the syscall stays.
+  unsigned taken() const {
+    constexpr unsigned kJumpSize = 5;
+    unsigned size = 0;
+    for (unsigned i = 0; i < moved_count && size < kJumpSize; ++i) size += moved[i].size;
+    return size;
+  }
   bool by_callers() const { return !callers.empty(); }
   uint64_t end() const { return syscall + 2; }
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inline_stubs.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -65,7 +66,8 @@ class Emitter {
   uint64_t base_;
 };
 
-std::optional<Patch> make_patch(FileView file, const ElfImage& image, uint64_t address, uint64_t size, uint8_t opcode, uint64_t target) {
+// A jump or call over the first `taken` bytes of `size`.
+std::optional<Patch> make_patch(FileView file, const ElfImage& image, uint64_t address, uint64_t size, unsigned taken, uint8_t opcode, uint64_t target) {
   Patch patch;
   const auto offset = image.offset_of(address);
   const auto distance = distance_to(target, address + kJumpSize);
@@ -73,7 +75,8 @@ std::optional<Patch> make_patch(FileView file, const ElfImage& image, uint64_t a
   patch.address = address;
   patch.size = static_cast<uint8_t>(size);
   memcpy(patch.before.data(), file.data() + *offset, size);
-  patch.after.fill(0xcc);
+  patch.after = patch.before;
+  std::fill_n(patch.after.begin(), taken, uint8_t{0xcc});
   patch.after[0] = opcode;
   memcpy(patch.after.data() + 1, &*distance, sizeof *distance);
   return patch;
@@ -120,14 +123,14 @@ bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Sit
 
 bool add_patches(FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
   if (!site.by_callers()) {
-    const auto patch = make_patch(file, image, site.start, site.syscall - site.start, 0xe9, stub.address);
+    const auto patch = make_patch(file, image, site.start, site.syscall - site.start, site.taken(), 0xe9, stub.address);
     if (patch) stub.patches.push_back(*patch);
     return patch.has_value();
   }
   for (const uint64_t caller : site.callers) {
     const auto offset = image.offset_of(caller);
     const auto opcode = offset ? file.at<uint8_t>(*offset) : std::nullopt;
-    const auto patch = opcode ? make_patch(file, image, caller, kJumpSize, *opcode, stub.address) : std::nullopt;
+    const auto patch = opcode ? make_patch(file, image, caller, kJumpSize, kJumpSize, *opcode, stub.address) : std::nullopt;
     if (patch) stub.patches.push_back(*patch);
   }
   return !stub.patches.empty();

@@ -92,6 +92,22 @@ TEST_CASE("a function that begins right before its syscall is reached through it
   CHECK(patch.address + 5 + static_cast<uint64_t>(int64_t{distance}) == stubs.stubs[0].address);
 }
 
+TEST_CASE("in a function with a jump table the jump may take one instruction only; what stands between it and the syscall stays") {
+  // jmp *%rdx; mov $17,%eax; mov %edi,%esi; syscall; ret
+  const Made made({0xff, 0xe2, 0xb8, 0x11, 0, 0, 0, 0x89, 0xfe, 0x0f, 0x05, 0xc3}, {0});
+  const Site site = made.only();
+  REQUIRE(site.patchable());
+  CHECK(site.moved_count == 2);
+  const StubImage stubs = build_stubs(made.view(), made.image, {site}, -0x10000);
+  const Patch& patch = stubs.stubs[0].patches.at(0);
+  CHECK(patch.size == 7);
+  CHECK(patch.after[0] == 0xe9);
+  CHECK(patch.after[5] == 0x89);
+  CHECK(patch.after[6] == 0xfe);
+  // mov %rdi,%rsi; mov %rcx,%rdx: the jump would take both.
+  CHECK(Made({0xff, 0xe2, 0x48, 0x89, 0xfe, 0x48, 0x89, 0xca, 0x0f, 0x05, 0xc3}, {0}).only().refusal == Refusal::JumpTable);
+}
+
 TEST_CASE("flags that are read behind the syscall refuse it") {
   const Made made({0xb8, 1, 0, 0, 0, 0x0f, 0x05, 0x72, 0x00, 0xc3}, {0});
   CHECK(made.only().refusal == Refusal::FlagsLive);

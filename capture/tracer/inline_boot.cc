@@ -255,6 +255,7 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
 void InlineTier::patch_after_boot(Task& task, MappedFile& file) {
   boots_patch_ = false;
   for (MappedFile::SiteState& state : file.sites) state.patched = false;
+  file.is_answered = false;
   patch_hot(task, file, 0);
 }
 

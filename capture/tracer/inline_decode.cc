@@ -73,7 +73,7 @@ std::optional<InstructionFacts> facts_of(const Instruction& instruction) {
   for (const unsigned group : {CS_GRP_JUMP, CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT, CS_GRP_IRET, CS_GRP_BRANCH_RELATIVE}) {
     facts.control_flow |= cs_insn_group(detailed(), buffer, group);
   }
-  facts.control_flow |= instruction.is_syscall() || buffer->id == X86_INS_SYSENTER || buffer->id == X86_INS_HLT;
+  for (const unsigned stays : {X86_INS_SYSCALL, X86_INS_SYSENTER, X86_INS_HLT, X86_INS_CPUID}) facts.control_flow |= buffer->id == stays;
   facts.landing_pad = buffer->id == X86_INS_ENDBR64;
   const uint64_t flags = buffer->detail->x86.eflags;
   facts.reads_flags = (flags & kFlagsTested) != 0;

@@ -16,7 +16,7 @@ struct Instruction {
   uint8_t bytes[15] = {};
 
   uint64_t end() const { return address + size; }
-  bool is_syscall() const { return size == 2 && bytes[0] == 0x0f && bytes[1] == 0x05; }
+  bool is_cpuid() const { return size == 2 && bytes[0] == 0x0f && bytes[1] == 0xa2; }
 };
 
 // Decodes forward from `address`; stops at the first byte that is no instruction.
@@ -24,7 +24,7 @@ std::vector<Instruction> decode(const uint8_t* code, size_t size, uint64_t addre
 
 // What one instruction does, asked with all of Capstone's detail: slower, so only of those in question.
 struct InstructionFacts {
-  bool control_flow = false;  // jump, call, return, interrupt, system call
+  bool control_flow = false;  // jump, call, return, interrupt, system call; cpuid, which is a site of its own
   bool landing_pad = false;   // endbr64
   bool reads_flags = false;
   bool writes_all_flags = false;

@@ -21,6 +21,8 @@ uint64_t in_ns(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
+uint64_t whole_lines(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
+
 // A file's bytes for the length of one look.
 class Mapped {
  public:
@@ -133,12 +135,25 @@ std::optional<size_t> PatchableFile::site_ending_at(uint64_t address) {
   return static_cast<size_t>(found - all.begin());
 }
 
+void NearSegment::take_answering(StubImage built) {
+  if (built.code.size() > kAnsweringBytes) return;
+  memcpy(segment.base() + answering_at_, built.code.data(), built.code.size());
+  answering = std::move(built);
+  answering.code = {};
+}
+
 uint64_t NearSegment::list_of(const ElfImage& image, std::span<const size_t> sites) {
-  const auto known = std::find_if(lists_.begin(), lists_.end(), [sites](const List& list) { return std::ranges::equal(list.sites, sites); });
+  const bool answers = !answering.stubs.empty();
+  const auto known = std::find_if(lists_.begin(), lists_.end(), [sites, answers](const List& list) {
+    return list.answers == answers && std::ranges::equal(list.sites, sites);
+  });
   if (known != lists_.end()) return known->at;
   std::vector<const Patch*> patches;
   for (const size_t site : sites) {
     for (const Patch& patch : stubs.stubs[site].patches) patches.push_back(&patch);
+  }
+  for (const SiteStub& stub : answering.stubs) {
+    for (const Patch& patch : stub.patches) patches.push_back(&patch);
   }
   const auto code = std::find_if(image.code.begin(), image.code.end(), [&patches](const CodeSegment& one) {
     return std::ranges::all_of(patches, [&one](const Patch* patch) { return patch->address - one.address < one.size; });
@@ -161,8 +176,19 @@ uint64_t NearSegment::list_of(const ElfImage& image, std::span<const size_t> sit
     memcpy(segment.base() + at + place + VEDETTE_PATCH_CODE, patch->after.data(), patch->size);
     place += VEDETTE_PATCH_BYTES;
   }
-  lists_.push_back({{sites.begin(), sites.end()}, at});
+  lists_.push_back({{sites.begin(), sites.end()}, answers, at});
   return at;
+}
+
+void PatchableFile::count_image(NearSegment& near) {
+  if (++images_ != kImagesBeforeAnswers || !cpuid_is_dear()) return;
+  const Mapped mapped(file_.get());
+  const std::optional<ElfImage> whole = parse_elf(mapped.view(), true);
+  if (!whole) return;
+  const std::vector<Site> questions = find_sites(mapped.view(), *whole, Sought::Cpuid);
+  if (questions.empty()) return;
+  static const std::vector<CpuidAnswer> answers = cpuid_answers();
+  near.take_answering(build_answering(mapped.view(), image_, questions, answers, near.answering_distance()));
 }
 
 NearSegment* PatchableFile::near(int64_t distance) {
@@ -171,7 +197,8 @@ NearSegment* PatchableFile::near(int64_t distance) {
   if (is_new) {
     const Mapped mapped(file_.get());
     near.stubs = build_stubs(mapped.view(), image_, sites(), distance);
-    near.next_list_ = (near.stubs.code.size() + 7) & ~size_t{7};
+    near.answering_at_ = whole_lines(near.stubs.code.size());
+    near.next_list_ = near.answering_at_ + NearSegment::kAnsweringBytes;
     if (!near.stubs.code.empty()) near.segment = Segment::create(near.next_list_ + NearSegment::kListsBytes, Segment::Use::Code);
     if (near.segment.is_open()) memcpy(near.segment.base(), near.stubs.code.data(), near.stubs.code.size());
     near.stubs.code = {};

@@ -25,25 +25,33 @@ struct FileKey {
   auto operator<=>(const FileKey&) const = default;
 };
 
-// Stubs in a segment, ready to be attached, and behind them lists of patches for the boots of new images (wire/ring.h).
+// Stubs in a segment, ready to be attached; behind them room for those that answer for the processor, and for lists of patches for
+// the boots of new images (wire/ring.h). What has been given out stays as it is.
 class NearSegment {
  public:
+  static constexpr size_t kAnsweringBytes = 8192;
   static constexpr size_t kListsBytes = 8192;
 
   Segment segment;
   StubImage stubs;
+  StubImage answering;
 
+  // From the file's address 0 to the room for the stubs that answer.
+  int64_t answering_distance() const { return stubs.distance + static_cast<int64_t>(answering_at_); }
+  // Lists have their patches too, from now on. No room: nothing changes.
+  void take_answering(StubImage built);
   // Where the list of these sites' patches lies in the segment; 0: it has no room for another, or they do not lie in one piece of code.
-  // A list that has been given out stays as it is.
   uint64_t list_of(const ElfImage& image, std::span<const size_t> sites);
 
  private:
   friend class PatchableFile;
   struct List {
     std::vector<size_t> sites;
+    bool answers;
     uint64_t at;
   };
   std::vector<List> lists_;
+  uint64_t answering_at_ = 0;
   uint64_t next_list_ = 0;
 };
 
@@ -51,6 +59,7 @@ class PatchableFile {
  public:
   // So many calls that trapped at a site, in whatever process, make it one that the next process will need too.
   static constexpr uint32_t kKnownTraps = 2;
+  static constexpr unsigned kImagesBeforeAnswers = 8;
 
   // `file` stays open for later looks. Nothing when it is no program of ours to understand.
   static std::unique_ptr<PatchableFile> open(Fd file, SiteCache& cache);
@@ -83,6 +92,9 @@ class PatchableFile {
   void keep();
   // nullptr when there is nothing to place or no memory for it.
   NearSegment* near(int64_t distance);
+  // An image is about to begin in it, with this segment of its. After kImagesBeforeAnswers its questions to the processor get stubs,
+  // where asking is dear: finding them costs what the answers save in as many processes.
+  void count_image(NearSegment& near);
 
  private:
   const SiteAnalysis& analysis();
@@ -93,6 +105,7 @@ class PatchableFile {
   std::optional<uint64_t> any_syscall_;
   std::shared_ptr<const SiteAnalysis> analysis_;  // made when it is first asked for
   unsigned early_traps_ = 0;     // before that
+  unsigned images_ = 0;
   std::vector<uint32_t> traps_;  // calls that trapped, a number a site
   std::map<int64_t, NearSegment> near_;
 };

@@ -50,6 +50,7 @@ struct MappedFile {
   bool is_guess = false;              // by inode alone: its build-id is compared when a call first traps there
   NearSegment* near = nullptr;        // stubs attached
   uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
+  bool is_answered = false;           // its questions to the processor go to the stubs that answer
   // A byte: a library has hundreds of sites, and each process its own state of them.
   struct SiteState {
     uint8_t traps : 6 = 0;

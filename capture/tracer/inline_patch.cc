@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "capture/kernel/proc.h"
 #include "capture/kernel/ptrace.h"
@@ -62,9 +63,11 @@ uint64_t InlinePatcher::leave_to_boot(MappedFile& file, std::span<const size_t> 
   for (const size_t index : chosen) {
     if (file.near->stubs.stubs[index].address != 0) placed.push_back(index);
   }
+  file.file->count_image(*file.near);
   const uint64_t list = file.near->list_of(file.file->image(), placed);
   if (list == 0) return 0;
   for (const size_t index : placed) file.sites[index].patched = true;
+  file.is_answered = !file.near->answering.stubs.empty();
   return list;
 }
 
@@ -134,19 +137,22 @@ bool InlinePatcher::others_are_outside(const Task& task, const MappedFile& file,
 }
 
 void InlinePatcher::revert(Task& task, InlineImage& image) {
+  const auto take_back = [&task](const MappedFile& file, const SiteStub& stub) {
+    for (const Patch& patch : stub.patches) {
+      (void)task.memory.write(file.bias + patch.address, &kBreakpoint, 1);
+      (void)task.memory.write(file.bias + patch.address + 1, patch.before.data() + 1, patch.size - 1u);
+      (void)task.memory.write(file.bias + patch.address, patch.before.data(), 1);
+    }
+  };
   for (MappedFile& file : image.files) {
     for (size_t i = 0; i < file.sites.size(); ++i) {
       MappedFile::SiteState& state = file.sites[i];
-      if (state.patched) {
-        state.patched = false;
-        for (const Patch& patch : file.near->stubs.stubs[i].patches) {
-          (void)task.memory.write(file.bias + patch.address, &kBreakpoint, 1);
-          (void)task.memory.write(file.bias + patch.address + 1, patch.before.data() + 1, patch.size - 1u);
-          (void)task.memory.write(file.bias + patch.address, patch.before.data(), 1);
-        }
-      }
+      if (state.patched) take_back(file, file.near->stubs.stubs[i]);
+      state.patched = false;
       state.dropped = true;
     }
+    if (!std::exchange(file.is_answered, false)) continue;
+    for (const SiteStub& stub : file.near->answering.stubs) take_back(file, stub);
   }
 }
 

@@ -51,6 +51,29 @@ bool step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t end)
   return false;
 }
 
+// What stands at an address of a file's stubs. All in the file's addresses.
+struct InStub {
+  const SiteStub* stub;
+  uint64_t window;       // what begins at the stub now
+  uint64_t instruction;  // that the stub stands for
+};
+
+std::optional<InStub> stub_at(const MappedFile& file, uint64_t at) {
+  const StubImage& stubs = file.near->stubs;
+  if (at - static_cast<uint64_t>(stubs.distance) >= file.near->segment.bytes()) return {};
+  const auto holds = [at](const SiteStub& stub) { return stub.address != 0 && at - stub.address < uint64_t{stub.size} + stub.answer_size; };
+  for (size_t i = 0; i < file.sites.size(); ++i) {
+    const Site& site = file.file->sites()[i];
+    if (holds(stubs.stubs[i])) return InStub{&stubs.stubs[i], site.start, site.syscall};
+  }
+  for (const SiteStub& stub : file.near->answering.stubs) {
+    if (!holds(stub)) continue;
+    const Patch& window = stub.patches.front();
+    return InStub{&stub, window.address, window.address + window.size};
+  }
+  return {};
+}
+
 }  // namespace
 
 InlineRescue::Place InlineRescue::take_out(Task& task, Registers& registers, bool skipped) {
@@ -111,23 +134,21 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
   if (image == nullptr) return Place::Elsewhere;
   for (const MappedFile& file : image->files) {
     if (file.near == nullptr) continue;
-    const uint64_t at = registers.ip() - file.bias;  // in the file's addresses
-    if (at - static_cast<uint64_t>(file.near->stubs.distance) >= file.near->segment.bytes()) continue;
-    for (size_t i = 0; i < file.sites.size(); ++i) {
-      const SiteStub& stub = file.near->stubs.stubs[i];
-      if (stub.address == 0 || at < stub.address || at >= stub.address + stub.size) continue;
-      const Site& site = file.file->sites()[i];
-      const uint64_t behind_moved = file.bias + stub.address + stub.moved_size;
-      // A program that steps itself would be sent to the start for ever.
-      const bool steps_itself = (registers.raw.eflags & kTrapFlag) != 0;
-      if (at == stub.address && !steps_itself) {
-        registers.set_ip(file.bias + site.start);
-      } else if (registers.ip() >= behind_moved || step_out_of(task, registers, file.bias + stub.address, behind_moved)) {
-        registers.set_ip(file.bias + site.syscall);
-      }
-      (void)ptrace_set_registers(task.tid, registers);
-      return Place::Before;
+    const std::optional<InStub> found = stub_at(file, registers.ip() - file.bias);
+    if (!found) continue;
+    const SiteStub& stub = *found->stub;
+    const uint64_t start = file.bias + stub.address, behind_moved = start + stub.moved_size, answer = start + stub.size;
+    // A program that steps itself would be sent to the start for ever.
+    const bool steps_itself = (registers.raw.eflags & kTrapFlag) != 0;
+    if (registers.ip() == start && !steps_itself) {
+      registers.set_ip(file.bias + found->window);
+    } else if (registers.ip() >= answer) {
+      (void)step_out_of(task, registers, answer, answer + stub.answer_size);
+    } else if (registers.ip() >= behind_moved || step_out_of(task, registers, start, behind_moved)) {
+      registers.set_ip(file.bias + found->instruction);
     }
+    (void)ptrace_set_registers(task.tid, registers);
+    return Place::Before;
   }
   return Place::Elsewhere;
 }

@@ -86,6 +86,7 @@ bool choose_callers(const Code& code, size_t at, Site& site) {
 
 bool flags_live_after(const Code& code, size_t at) {
   for (size_t i = at + 1; i < code.size() && i < at + 8; ++i) {
+    if (code[i].is_cpuid()) continue;  // it leaves the flags alone, and the code may go on after it
     const auto facts = facts_of(code[i]);
     if (!facts || facts->reads_flags) return facts.has_value();
     if (facts->writes_all_flags || facts->control_flow) return false;
@@ -184,14 +185,14 @@ void add_site(const Code& code, const Branches& branches, size_t at, uint64_t fu
   judge(code, branches, at, function, site);
 }
 
-std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image) {
+std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image, Sought sought) {
   std::vector<uint64_t> pairs;
   for (const CodeSegment& segment : image.code) {
     const uint8_t* bytes = file.data() + segment.offset;
     for (const uint8_t *at = bytes, *end = bytes + segment.size; at + 1 < end; ++at) {
       at = static_cast<const uint8_t*>(memchr(at, 0x0f, static_cast<size_t>(end - at)));
       if (at == nullptr || at + 1 >= end) break;
-      if (at[1] == 0x05) pairs.push_back(segment.address + static_cast<uint64_t>(at - bytes));
+      if (at[1] == static_cast<uint8_t>(sought)) pairs.push_back(segment.address + static_cast<uint64_t>(at - bytes));
     }
   }
   return pairs;
@@ -290,13 +291,13 @@ void look_at_branches(FileView file, const ElfImage& image, std::vector<Site>& s
 
 }  // namespace
 
-std::vector<Site> find_sites(FileView file, const ElfImage& image) {
+std::vector<Site> find_sites(FileView file, const ElfImage& image, Sought sought) {
   std::vector<Site> sites;
   Code code;
   Branches branches(code);   // of it
   uint64_t decoded = ~0ull;  // start of the function in `code`
-  for (const uint64_t address : raw_pairs(file, image)) {
-    if (is_cold(file, image, address)) {
+  for (const uint64_t address : raw_pairs(file, image, sought)) {
+    if (sought == Sought::Syscall && is_cold(file, image, address)) {
       sites.emplace_back().syscall = address;
       sites.back().refusal = Refusal::Cold;
       continue;

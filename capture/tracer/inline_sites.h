@@ -10,6 +10,8 @@
 // A site must be proven: decoding forward from a function start that the file vouches for must meet exactly it; without any
 // start, decoding from every byte before it must end in the same instructions. What cannot be proven or moved is refused,
 // with the reason, and stays in the trace tier; what is seen to make a call that is never recorded inline is not even decoded.
+//
+// The same search finds the questions to the processor (inline_answers.h): `cpuid` has two bytes too, and stays as well.
 #pragma once
 
 #include <cstdint>
@@ -41,11 +43,14 @@ struct MovedInstruction {
   uint8_t displacement_at = 0;  // where a RIP-relative displacement stands in it; 0: none
 };
 
+// By its second byte; the first is 0f.
+enum class Sought : uint8_t { Syscall = 0x05, Cpuid = 0xa2 };
+
 struct Site {
   static constexpr uint32_t kAnyNumber = 0xffffffff;
   static constexpr unsigned kMovedMax = 6;
 
-  uint64_t syscall = 0;  // address of the `syscall`
+  uint64_t syscall = 0;  // address of the `syscall`, or of what was sought
   uint64_t start = 0;    // of what moves: the window, or the function (callers)
   uint32_t nr = kAnyNumber;  // the call's number where the code right before says it
   Refusal refusal = Refusal::None;
@@ -67,6 +72,6 @@ struct Site {
 };
 
 // Every syscall instruction of the file that a decoder can vouch for, and those it cannot with the reason. Ascending.
-std::vector<Site> find_sites(FileView file, const ElfImage& image);
+std::vector<Site> find_sites(FileView file, const ElfImage& image, Sought sought = Sought::Syscall);
 
 }  // namespace vedette

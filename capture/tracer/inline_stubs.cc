@@ -2,6 +2,7 @@
 #include "capture/tracer/inline_stubs.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 
@@ -45,12 +46,9 @@ class Emitter {
     memcpy(code_.data() + at + instruction.displacement_at, &*moved, sizeof *moved);
     return true;
   }
-  bool lea_rcx(uint64_t target) {
-    bytes({0x48, 0x8d, 0x0d});
-    const auto distance = distance_to(target, here() + 4);
-    if (distance) word(static_cast<uint32_t>(*distance));
-    return distance.has_value();
-  }
+  bool lea_rcx(uint64_t target) { return reach({0x48, 0x8d, 0x0d}, target); }
+  bool lea_rbx(uint64_t target) { return reach({0x48, 0x8d, 0x1d}, target); }
+  bool jump(uint64_t target) { return reach({0xe9}, target); }
   void jump_through(uint32_t pointer) {
     bytes({0xff, 0x24, 0x25});
     word(pointer);
@@ -60,8 +58,19 @@ class Emitter {
     word(target);
     bytes({0x41, 0xff, 0xe3});
   }
+  void append(std::span<const std::byte> data) {
+    for (const std::byte one : data) code_.push_back(static_cast<uint8_t>(one));
+  }
 
  private:
+  // An instruction that ends in the distance to its target.
+  bool reach(std::initializer_list<uint8_t> opcode, uint64_t target) {
+    bytes(opcode);
+    const auto distance = distance_to(target, here() + 4);
+    if (distance) word(static_cast<uint32_t>(*distance));
+    return distance.has_value();
+  }
+
   std::vector<uint8_t>& code_;
   uint64_t base_;
 };
@@ -98,10 +107,10 @@ std::optional<uint32_t> entry_of(std::optional<uint32_t> number) {
   return static_cast<uint32_t>(AgentPage::addresses(*shape).entry);
 }
 
-bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
+// What stands first in every stub. `number`: what the last of them leaves in rax, where that is to be seen.
+bool emit_moved(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub, std::optional<uint32_t>& number) {
   stub.address = emitter.here();
   uint64_t address = site.start;
-  std::optional<uint32_t> number;
   for (unsigned i = 0; i < site.moved_count; ++i) {
     const auto offset = image.offset_of(address);
     if (!offset || file.part(*offset, site.moved[i].size).size() != site.moved[i].size) return false;
@@ -110,6 +119,12 @@ bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Sit
     address += site.moved[i].size;
   }
   stub.moved_size = static_cast<uint8_t>(emitter.here() - stub.address);
+  return true;
+}
+
+bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
+  std::optional<uint32_t> number;
+  if (!emit_moved(emitter, file, image, site, stub, number)) return false;
   if (!emitter.lea_rcx(site.end())) return false;
   // The number stands right before: neither the table nor its reader is needed, each a cache line for every call.
   if (const auto entry = entry_of(number)) {
@@ -118,6 +133,30 @@ bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Sit
     emitter.jump_through(VEDETTE_DISPATCH);
   }
   stub.size = static_cast<uint8_t>(emitter.here() - stub.address);
+  return true;
+}
+
+bool emit_answering(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, uint64_t answers, SiteStub& stub) {
+  std::optional<uint32_t> leaf;
+  if (!emit_moved(emitter, file, image, site, stub, leaf) || !emitter.lea_rbx(answers)) return false;
+  static_assert(sizeof(CpuidAnswer) == 32 && offsetof(CpuidAnswer, mask) == 4 && offsetof(CpuidAnswer, part) == 8 && offsetof(CpuidAnswer, eax) == 12);
+  emitter.bytes({0x39, 0x03,              // 1: cmp %eax,(%rbx)
+                 0x75, 0x0a,              //    jne 2f
+                 0x8b, 0x53, 0x04,        //    mov mask(%rbx),%edx
+                 0x21, 0xca,              //    and %ecx,%edx
+                 0x3b, 0x53, 0x08,        //    cmp part(%rbx),%edx
+                 0x74, 0x0e,              //    je 3f
+                 0x48, 0x83, 0xc3, 0x20,  // 2: add $32,%rbx
+                 0x83, 0x3b, 0xff,        //    cmpl $kNoLeaf,(%rbx)
+                 0x75, 0xe9});            //    jne 1b
+  if (!emitter.jump(site.syscall)) return false;
+  stub.size = static_cast<uint8_t>(emitter.here() - stub.address);
+  emitter.bytes({0x8b, 0x43, 0x0c,        // 3: mov eax(%rbx),%eax
+                 0x8b, 0x4b, 0x14,        //    mov ecx(%rbx),%ecx
+                 0x8b, 0x53, 0x18,        //    mov edx(%rbx),%edx
+                 0x8b, 0x5b, 0x10});      //    mov ebx(%rbx),%ebx
+  if (!emitter.jump(site.end())) return false;
+  stub.answer_size = static_cast<uint8_t>(emitter.here() - stub.address - stub.size);
   return true;
 }
 
@@ -136,23 +175,40 @@ bool add_patches(FileView file, const ElfImage& image, const Site& site, SiteStu
   return !stub.patches.empty();
 }
 
+// A stub for each site, one after another; what cannot be built leaves no trace.
+template <typename Emit>
+void add_stubs(StubImage& built, Emitter& emitter, FileView file, const ElfImage& image, const std::vector<Site>& sites, Emit emit) {
+  for (const Site& site : sites) {
+    SiteStub& stub = built.stubs.emplace_back();
+    if (!site.patchable()) continue;
+    emitter.align();
+    const size_t before = built.code.size();
+    if (emit(site, stub) && add_patches(file, image, site, stub)) continue;
+    built.code.resize(before);
+    stub = {};
+  }
+}
+
 }  // namespace
 
 StubImage build_stubs(FileView file, const ElfImage& image, const std::vector<Site>& sites, int64_t distance) {
   StubImage built;
   built.distance = distance;
   Emitter emitter(built.code, static_cast<uint64_t>(distance));
-  for (const Site& site : sites) {
-    SiteStub& stub = built.stubs.emplace_back();
-    if (!site.patchable()) continue;
-    const size_t before = built.code.size();
-    if (emit_stub(emitter, file, image, site, stub) && add_patches(file, image, site, stub)) {
-      emitter.align();
-    } else {
-      built.code.resize(before);
-      stub = {};
-    }
-  }
+  add_stubs(built, emitter, file, image, sites, [&](const Site& site, SiteStub& stub) { return emit_stub(emitter, file, image, site, stub); });
+  return built;
+}
+
+StubImage build_answering(FileView file, const ElfImage& image, const std::vector<Site>& sites, std::span<const CpuidAnswer> answers, int64_t distance) {
+  StubImage built;
+  built.distance = distance;
+  Emitter emitter(built.code, static_cast<uint64_t>(distance));
+  const uint64_t list = emitter.here();
+  emitter.append(std::as_bytes(answers));
+  emitter.word(CpuidAnswer::kNoLeaf);
+  add_stubs(built, emitter, file, image, sites, [&](const Site& site, SiteStub& stub) {
+    return !site.by_callers() && emit_answering(emitter, file, image, site, list, stub);
+  });
   return built;
 }
 

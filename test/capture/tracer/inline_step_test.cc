@@ -25,6 +25,7 @@
 #include "capture/tracer/inline_tier.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
+#include "test/capture/tracer/quiet.h"
 #include "test/capture/tracer/stepped_program.h"
 
 using namespace vedette;
@@ -119,24 +120,6 @@ class Marks final : public Sink {
     }
   }
   void on_root_end(WaitStatus) override {}
-};
-
-// One processor for both, so that a step costs no wake-up across; the way we were when it ends.
-struct Quiet {
-  cpu_set_t processors;
-  sigset_t mask;
-  Quiet() {
-    sched_getaffinity(0, sizeof processors, &processors);
-    sigprocmask(SIG_SETMASK, nullptr, &mask);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    sched_setaffinity(0, sizeof one, &one);
-  }
-  ~Quiet() {
-    sched_setaffinity(0, sizeof processors, &processors);
-    sigprocmask(SIG_SETMASK, &mask, nullptr);
-  }
 };
 
 struct Outcome {

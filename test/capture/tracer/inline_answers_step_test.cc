@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A signal at every instruction of the first stubs that answer for the processor. The tracee is a shell that has the dynamic linker
+// A signal at every second instruction of the first stubs that answer for the processor. The tracee is a shell that has the dynamic linker
 // say what it knows of the processor, again and again. At each of its execs the hooks below, which stand before the tier's own,
 // take the new image until so many of those instructions have run, and send it a signal there that it ignores. Whatever the place:
 // the linker knows what it knows without us, and no signal finds a thread in a stub once the tier has had its turn.
@@ -17,12 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/kernel/capabilities.h"
-#include "capture/tracer/capture_filter.h"
-#include "capture/tracer/inline_tier.h"
-#include "capture/tracer/loop.h"
-#include "capture/tracer/proc_truth.h"
-#include "test/capture/tracer/quiet.h"
+#include "test/capture/tracer/stepping_tracer.h"
 
 using namespace vedette;
 
@@ -33,25 +28,13 @@ constexpr unsigned kStepped = 24;  // images: the linker asks some ten thousand 
 constexpr unsigned kStride = 2;    // instructions; each image is sent its signal so much later
 constexpr uint64_t kStepsMax = 100'000;
 
-class Stepper final : public Hooks {
+class Stepper final : public TierHooks {
  public:
-  explicit Stepper(InlineTier& tier) : tier_(tier) {}
+  using TierHooks::TierHooks;
   unsigned sent = 0, found_inside = 0, left_inside = 0;
 
-  void on_begin(Context& context, Calls& calls) override { tier_.on_begin(context, calls); }
-  void on_any_stop() override { tier_.on_any_stop(); }
-  void on_tick() override { tier_.on_tick(); }
-  void on_forked(Task& parent, Task& child, uint64_t flags) override { tier_.on_forked(parent, child, flags); }
-  void on_start(Task& task) override { tier_.on_start(task); }
-  void on_image(Task& task) override { tier_.on_image(task); }
-  bool on_called(Task& task, const SyscallInfo& at) override { return tier_.on_called(task, at); }
-  void on_returned(Task& task) override { tier_.on_returned(task); }
-  void on_map_executable(Task& task, const Call& call) override { tier_.on_map_executable(task, call); }
-  void on_exiting(Task& task) override { tier_.on_exiting(task); }
-  void on_end(Task& task) override { tier_.on_end(task); }
-
   void on_exec(Task& task) override {
-    tier_.on_exec(task);
+    TierHooks::on_exec(task);
     const MappedFile* linker = answering(task);
     if (linker == nullptr) return;
     if (first_ != 0 && !run_to(task, linker->bias + first_)) return;
@@ -71,7 +54,7 @@ class Stepper final : public Hooks {
   }
   bool on_signal(Task& task, int signal) override {
     found_inside += stub_of(task).has_value();
-    const bool delivered = tier_.on_signal(task, signal);
+    const bool delivered = TierHooks::on_signal(task, signal);
     left_inside += stub_of(task).has_value();
     return delivered;
   }
@@ -106,7 +89,6 @@ class Stepper final : public Hooks {
     return set(kControl, 0) && status && status->stop_signal() == SIGTRAP && status->event() == 0;
   }
 
-  InlineTier& tier_;
   uint64_t first_ = 0;  // the stub that images come to first
 };
 
@@ -127,7 +109,7 @@ std::vector<std::string> known(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("a signal at every instruction of the first answers: the linker learns the same of the processor") {
+TEST_CASE("a signal at every second instruction of the first answers: the linker learns the same of the processor") {
   if (!cpuid_is_dear() || ::access(kLinker, X_OK) != 0) {
     MESSAGE("skipped: no hypervisor, or no glibc");
     return;
@@ -139,30 +121,12 @@ TEST_CASE("a signal at every instruction of the first answers: the linker learns
   const std::string program = std::string(kLinker) + " --list-diagnostics >> ";
   REQUIRE(::system((program + bare).c_str()) == 0);
 
-  Signals signals;
-  Clock clock;
-  const Limits limits;
-  InlineTier tier(limits.snaplen, Integrity::Normal);
+  const std::string script = "i=0; while [ $i -lt " + std::to_string(PatchableFile::kImagesBeforeAnswers) + " ]; do /bin/true; i=$((i+1)); done; " +
+                             "i=0; while [ $i -lt " + std::to_string(kStepped) + " ]; do " + program + watched + "; i=$((i+1)); done";
+  InlineTier tier(Limits().snaplen, Integrity::Normal);
   Stepper stepper(tier);
-  ProcTruth truth;
-  State state(truth, limits);
   Nobody nobody;
-  Context context(clock, limits, state, stepper, nobody);
-  context.can_trace_all = has_capability(Capability::SysPtrace);
-  std::string script = "i=0; while [ $i -lt " + std::to_string(PatchableFile::kImagesBeforeAnswers) + " ]; do /bin/true; i=$((i+1)); done; " +
-                       "i=0; while [ $i -lt " + std::to_string(kStepped) + " ]; do " + program + watched + "; i=$((i+1)); done";
-  std::vector<char*> argv;
-  for (const char* word : {"sh", "-c"}) argv.push_back(const_cast<char*>(word));
-  argv.push_back(script.data());
-  Launch launch(argv, "/bin/sh", signals.original_mask());
-  Launched launched;
-  if (!clock.has_tsc() || !tier.is_possible() || !launch.start(capture_filter(tier, SealedMemory()), false, launched)) {
-    MESSAGE("skipped: the inline tier is not possible here");
-    return;
-  }
-  Strangers none(context, StrangerScope::None);
-  const WaitStatus ended = Loop(context, signals, none).run(launched, false);
-  CHECK(ended.shell_status() == 0);
+  if (!run_stepped({"sh", "-c", script.c_str()}, "/bin/sh", tier, stepper, nobody, [](Tid) {})) return;
   CHECK(stepper.sent >= kStepped);
   CHECK(stepper.found_inside == stepper.sent);
   CHECK(stepper.left_inside == 0);

@@ -5,7 +5,6 @@
 // instruction further each round, and send it a signal there. Whatever the place and whatever the signal: the call has the
 // result it has without us, the handler meets no address of ours, and there is one record.
 #include <doctest/doctest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,45 +19,30 @@
 #include <thread>
 #include <vector>
 
-#include "capture/kernel/capabilities.h"
-#include "capture/tracer/capture_filter.h"
-#include "capture/tracer/inline_tier.h"
-#include "capture/tracer/loop.h"
-#include "capture/tracer/proc_truth.h"
-#include "test/capture/tracer/quiet.h"
 #include "test/capture/tracer/stepped_program.h"
+#include "test/capture/tracer/stepping_tracer.h"
 
 using namespace vedette;
 
 namespace {
 
 // Hooks of the tier, and before them the steps.
-class Stepper final : public Hooks {
+class Stepper final : public TierHooks {
  public:
-  explicit Stepper(InlineTier& tier) : tier_(tier) {}
+  using TierHooks::TierHooks;
   size_t signals_sent = 0;
   std::set<uint32_t> exits_seen;
 
-  void on_begin(Context& context, Calls& calls) override { tier_.on_begin(context, calls); }
-  void on_any_stop() override { tier_.on_any_stop(); }
-  void on_tick() override { tier_.on_tick(); }
-  void on_forked(Task& parent, Task& child, uint64_t flags) override { tier_.on_forked(parent, child, flags); }
-  void on_start(Task& task) override { tier_.on_start(task); }
-  void on_exec(Task& task) override { tier_.on_exec(task); }
-  void on_image(Task& task) override { tier_.on_image(task); }
   bool on_called(Task& task, const SyscallInfo& at) override {
     announced_ = at.seccomp.nr == SYS_mkdir && at.seccomp.args[0] == stepped::kAnnounce;
-    return tier_.on_called(task, at);
+    return TierHooks::on_called(task, at);
   }
-  void on_map_executable(Task& task, const Call& call) override { tier_.on_map_executable(task, call); }
-  bool on_signal(Task& task, int signal) override { return tier_.on_signal(task, signal); }
   void on_exiting(Task& task) override {
     exits_seen.insert(static_cast<uint32_t>(task.tid.get()));
-    tier_.on_exiting(task);
+    TierHooks::on_exiting(task);
   }
-  void on_end(Task& task) override { tier_.on_end(task); }
   void on_returned(Task& task) override {
-    tier_.on_returned(task);
+    TierHooks::on_returned(task);
     const Result<Registers> registers = ptrace_registers(task.tid);
     if (!std::exchange(announced_, false) || !registers) return;
     step(task, registers->argument(1), static_cast<int>(registers->argument(2)));
@@ -93,7 +77,6 @@ class Stepper final : public Hooks {
     }
   }
 
-  InlineTier& tier_;
   bool announced_ = false;
 };
 
@@ -140,28 +123,13 @@ Outcome watch(const char* how) {
   ::close(::mkstemp(log));
   ::setenv(stepped::kLog, log, 1);
   ::setenv(stepped::kHow, how, 1);
-  Signals signals;
-  Clock clock;
-  const Limits limits;
-  InlineTier tier(limits.snaplen, Integrity::Normal);
+  InlineTier tier(Limits().snaplen, Integrity::Normal);
   Stepper stepper(tier);
-  ProcTruth truth;
-  State state(truth, limits);
-  Context context(clock, limits, state, stepper, outcome.marks);
-  context.can_trace_all = has_capability(Capability::SysPtrace);
-  std::vector<char*> argv;
-  for (const char* word : {"capture-test", "-m", "-ns", "-tc=a program that is stepped"}) argv.push_back(const_cast<char*>(word));
-  Launch launch(argv, "/proc/self/exe", signals.original_mask());
-  Launched launched;
-  if (!clock.has_tsc() || !tier.is_possible() || !launch.start(capture_filter(tier, SealedMemory()), false, launched)) {
-    MESSAGE("skipped: the inline tier is not possible here");
+  const auto started = [](Tid tid) { continued = tid.get(); };
+  if (!run_stepped({"capture-test", "-m", "-ns", "-tc=a program that is stepped"}, "/proc/self/exe", tier, stepper, outcome.marks, started)) {
     ::unlink(log);
     return outcome;
   }
-  continued = launched.tid.get();
-  Strangers none(context, StrangerScope::None);
-  const WaitStatus ended = Loop(context, signals, none).run(launched, false);
-  CHECK(ended.shell_status() == 0);
   continued = 0;
   outcome.ran = true;
   outcome.signals_sent = stepper.signals_sent;

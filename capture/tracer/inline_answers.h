@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the processor says of itself, asked once for all processes. In a virtual machine every CPUID goes to the hypervisor and back
-// (1,000 to 5,000 ns), and glibc's dynamic linker asks forty times before it does anything else: in a process that lives half a
-// millisecond that is a third of it. The boot of a new image leads those questions to stubs that know the answers (inline_stubs.h).
+// (5,000 ns where docs/performance.md was measured), and glibc's dynamic linker asks forty times before it does anything else: in a process
+// that lives half a millisecond that is a third of it. The boot of a new image leads those questions to stubs that know the answers (inline_stubs.h).
 //
 // Only what is the same on every processor, and for as long as the kernel runs, is answered: features, caches, the sizes of saved
 // state. Questions whose answer names the processor they are asked on (leaves 1, 0xb, 0x1f, 0x8000001e), and all that are not known

@@ -16,7 +16,6 @@ namespace {
 constexpr char kMagic[8] = "VSITES1";
 constexpr size_t kSitesMax = 1u << 18;
 constexpr size_t kCallersMax = 1u << 12;
-constexpr unsigned kJumpSize = 5;
 
 uint64_t mix(uint64_t digest, const void* from, size_t size) {
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;

@@ -17,7 +17,6 @@
 namespace vedette {
 namespace {
 
-constexpr unsigned kJumpSize = 5;
 constexpr uint64_t kFunctionMax = 1u << 20;
 constexpr size_t kConvergeFrom = 15, kConvergeTo = 60;
 constexpr size_t kInstructionMax = 15;

@@ -3,7 +3,8 @@
 // instructions before it are, so that any stale instruction pointer, branch or kernel restart that leads to it still finds a
 // real system call, which traps: slow, never wrong.
 //
-//   window   at least five bytes of whole instructions right before the syscall move into the stub, a jump takes their place
+//   window   at least five bytes of whole instructions right before the syscall move into the stub, a jump takes the place of the first
+//            of them, as many as it needs
 //   callers  nothing fits before it because the function has just begun (`xor %eax,%eax; syscall`): its direct callers are
 //            sent to a stub that begins like the function
 //
@@ -43,6 +44,9 @@ struct MovedInstruction {
   uint8_t displacement_at = 0;  // where a RIP-relative displacement stands in it; 0: none
 };
 
+// A jmp or call with a rel32.
+constexpr unsigned kJumpSize = 5;
+
 // By its second byte; the first is 0f.
 enum class Sought : uint8_t { Syscall = 0x05, Cpuid = 0xa2 };
 
@@ -62,7 +66,6 @@ struct Site {
   bool patchable() const { return refusal == Refusal::None; }
   // Bytes of the window that the jump takes: whole instructions. What stands between them and the syscall stays.
   unsigned taken() const {
-    constexpr unsigned kJumpSize = 5;
     unsigned size = 0;
     for (unsigned i = 0; i < moved_count && size < kJumpSize; ++i) size += moved[i].size;
     return size;

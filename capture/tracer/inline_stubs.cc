@@ -12,7 +12,6 @@
 namespace vedette {
 namespace {
 
-constexpr unsigned kJumpSize = 5;
 constexpr unsigned kStubAlign = 16;
 
 std::optional<int32_t> distance_to(uint64_t target, uint64_t next_instruction) {

@@ -106,27 +106,27 @@ std::optional<uint32_t> entry_of(std::optional<uint32_t> number) {
   return static_cast<uint32_t>(AgentPage::addresses(*shape).entry);
 }
 
-// What stands first in every stub. `number`: what the last of them leaves in rax, where that is to be seen.
-bool emit_moved(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub, std::optional<uint32_t>& number) {
+// What stands first in every stub. The bytes of the last instruction that moved; nothing: one cannot run here.
+std::optional<std::span<const uint8_t>> emit_moved(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
   stub.address = emitter.here();
   uint64_t address = site.start;
+  std::span<const uint8_t> last;
   for (unsigned i = 0; i < site.moved_count; ++i) {
     const auto offset = image.offset_of(address);
-    if (!offset || file.part(*offset, site.moved[i].size).size() != site.moved[i].size) return false;
-    if (!emitter.move(file.data() + *offset, address, site.moved[i])) return false;
-    number = loaded_number({file.data() + *offset, site.moved[i].size});
+    if (!offset || file.part(*offset, site.moved[i].size).size() != site.moved[i].size) return {};
+    last = {file.data() + *offset, site.moved[i].size};
+    if (!emitter.move(last.data(), address, site.moved[i])) return {};
     address += site.moved[i].size;
   }
   stub.moved_size = static_cast<uint8_t>(emitter.here() - stub.address);
-  return true;
+  return last;
 }
 
 bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
-  std::optional<uint32_t> number;
-  if (!emit_moved(emitter, file, image, site, stub, number)) return false;
-  if (!emitter.lea_rcx(site.end())) return false;
+  const auto last = emit_moved(emitter, file, image, site, stub);
+  if (!last || !emitter.lea_rcx(site.end())) return false;
   // The number stands right before: neither the table nor its reader is needed, each a cache line for every call.
-  if (const auto entry = entry_of(number)) {
+  if (const auto entry = entry_of(loaded_number(*last))) {
     emitter.jump_by_r11(*entry);
   } else {
     emitter.jump_through(VEDETTE_DISPATCH);
@@ -136,8 +136,7 @@ bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Sit
 }
 
 bool emit_answering(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, uint64_t answers, SiteStub& stub) {
-  std::optional<uint32_t> leaf;
-  if (!emit_moved(emitter, file, image, site, stub, leaf) || !emitter.lea_rbx(answers)) return false;
+  if (!emit_moved(emitter, file, image, site, stub) || !emitter.lea_rbx(answers)) return false;
   static_assert(sizeof(CpuidAnswer) == 32 && offsetof(CpuidAnswer, mask) == 4 && offsetof(CpuidAnswer, part) == 8 && offsetof(CpuidAnswer, eax) == 12);
   emitter.bytes({0x39, 0x03,              // 1: cmp %eax,(%rbx)
                  0x75, 0x0a,              //    jne 2f

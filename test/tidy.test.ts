@@ -14,6 +14,7 @@ import {
   nothingIsLeftUndone,
 } from "./tidy/files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./tidy/links.js";
+import { everyThreatHasItsTest } from "./tidy/threats.js";
 import { complaintText, type Rule, readTree } from "./tidy/tree.js";
 
 const tree = readTree(process.cwd());
@@ -28,6 +29,7 @@ const RULES: Record<string, Rule> = {
   "no file names a path of this machine": noPathOfThisMachine(process.cwd()),
   "links lead somewhere": linksLeadSomewhere,
   "files that the docs name are there": namedFilesAreThere,
+  "every threat has its test, every attack its row": everyThreatHasItsTest,
 };
 
 for (const [title, rule] of Object.entries(RULES)) {

@@ -22,7 +22,11 @@ export const filesOpenWithWhatTheyAre: Rule = (tree) =>
   });
 
 const CASES: { files: RegExp; name: RegExp; say: string }[] = [
-  { files: /^(capture|test\/capture|test\/fixtures)\/.*\.(cc|h|c|S|go|rs)$/, name: /^[a-z0-9_]+$/, say: "snake_case" },
+  {
+    files: /^(capture|test\/capture|test\/fixtures|test\/attacks)\/.*\.(cc|h|c|S|go|rs)$/,
+    name: /^[a-z0-9_]+$/,
+    say: "snake_case",
+  },
   { files: /^(host|rules-wasm|policies|test|bench)\/.*\.ts$/, name: /^[a-z0-9]+(-[a-z0-9]+)*$/, say: "kebab-case" },
   { files: /^docs\/.*\.md$/, name: /^[a-z0-9]+(-[a-z0-9]+)*$/, say: "kebab-case" },
 ];

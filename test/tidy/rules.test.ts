@@ -13,6 +13,7 @@ import {
   nothingIsLeftUndone,
 } from "./files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./links.js";
+import { everyThreatHasItsTest } from "./threats.js";
 import { complaintText, type Rule, treeOf } from "./tree.js";
 
 const LICENCE = "// SPDX-License-Identifier: Apache-2.0\n";
@@ -162,6 +163,53 @@ const CASES: Case[] = [
       "docs/wire.md": "`host/gone.ts`",
     },
     complaints: ["docs/architecture.md:2: host/gone.ts is not in the tree"],
+  },
+  {
+    title: "a threat that is closed has a test of its own, an open one has none",
+    rule: everyThreatHasItsTest,
+    files: {
+      "docs/threat-model.md": [
+        "| G1 | a | **prevented** by b | c | `test/attacks/agent.test.ts` |",
+        "| G2 | a | **open** | | |",
+        "| G3 | a | **detected** | c | |",
+        "| G4 | a | **open** | | `test/attacks/agent.test.ts` |",
+        "| G5 | a | **accepted** | c | `test/attacks/agent.test.ts` |",
+        "| G6 | a | **prevented** | c | `test/e2e/gone.test.ts` |",
+        "| G7 | a | fine | c | |",
+        "| G1 | a | **open** | | |",
+        "| R1 | a | **prevented** | c | `test/e2e/old.test.ts` |",
+      ].join("\n"),
+      "test/attacks/agent.test.ts": 'test("G1: it holds", async () => {});',
+      "test/e2e/old.test.ts": "",
+    },
+    complaints: [
+      "docs/threat-model.md:3: G3 is closed and names no test; write one in test/attacks/",
+      "docs/threat-model.md:4: G4 is open and names a test; say what holds, or take it out",
+      'docs/threat-model.md:5: G5 names test/attacks/agent.test.ts, where no test\'s title begins with "G5: "',
+      "docs/threat-model.md:6: G6 names test/e2e/gone.test.ts, which is not in the tree",
+      "docs/threat-model.md:7: G7 has no state; write one of **prevented**, **detected**, **accepted**, **open**",
+      "docs/threat-model.md:8: G1 stands twice; each row has an id of its own",
+    ],
+  },
+  {
+    title: "an attack that is tried has a closed row which names it",
+    rule: everyThreatHasItsTest,
+    files: {
+      "docs/threat-model.md": [
+        "| G1 | a | **prevented** | c | `test/attacks/agent.test.ts` |",
+        "| G2 | a | **open** | | |",
+        "| G3 | a | **prevented** | c | `test/attacks/agent.test.ts` |",
+      ].join("\n"),
+      "test/attacks/agent.test.ts":
+        'test(\n  "G1, G3: both hold",\n  async () => {});\n  test(`G2: x`, f);\ntest("no row", f);',
+      "test/attacks/other.test.ts": 'test("G1: it holds here too", f);\ntest("X9: what", f);',
+    },
+    complaints: [
+      "test/attacks/agent.test.ts:4: G2 is still open in docs/threat-model.md; say there what holds",
+      'test/attacks/agent.test.ts:5: the title does not begin with a row of docs/threat-model.md; write "G1: ..."',
+      "test/attacks/other.test.ts:1: G1 does not name this file in docs/threat-model.md; add it",
+      "test/attacks/other.test.ts:2: X9 is no row of docs/threat-model.md; add it",
+    ],
   },
 ];
 

@@ -8,11 +8,15 @@ import { emitAssemblyScript } from "./generate-as.js";
 import { emitErrorsHeader, emitEventsHeader } from "./generate-cpp.js";
 import { emitErrorReference, emitEventReference } from "./generate-docs.js";
 import { emitErrorsModule, emitEventsModule, emitFlagsModule } from "./generate-ts.js";
+import { emitCallReference, readKernelCalls } from "./kernel-calls.js";
 import { readModel } from "./model.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../../build/generated");
 const model = readModel(here);
+const eventOf = new Map(
+  model.events.flatMap((event) => event.calls.map((call): [string, string] => [call, event.name])),
+);
 
 const outputs: Record<string, string> = {
   "events.h": emitEventsHeader(model),
@@ -23,6 +27,7 @@ const outputs: Record<string, string> = {
   ...emitAssemblyScript(model),
   "docs/events.md": emitEventReference(model),
   "docs/errors.md": emitErrorReference(model),
+  "docs/calls.md": emitCallReference(readKernelCalls(here), eventOf),
 };
 
 for (const [file, text] of Object.entries(outputs)) writeIfChanged(join(target, file), text);

@@ -7,6 +7,8 @@
         "module.cc",
         "receiver.cc",
         "stream.cc",
+        "streams.cc",
+        "future.cc",
         "check.cc",
         "envelope.cc",
         "ring.cc",

@@ -43,6 +43,7 @@ Refusal read_envelope(Bytes frame, Envelope& envelope) {
   if (envelope.source.size() != 16) reader.refuse("its source is not 16 bytes");
   envelope.seq = reader.uint();
   envelope.clock = reader.uint();
+  envelope.clock_at = reader.at() < 8 ? 0 : reader.at() - 8;
   envelope.first = reader.uint();
   if (envelope.seq >= kExact || envelope.first >= kExact) reader.refuse("a number is too large for a count");
   envelope.count = reader.uint();

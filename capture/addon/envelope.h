@@ -36,6 +36,7 @@ class EnvelopeReader {
   Bytes bin(size_t most);          // bin of at most `most` bytes
   uint64_t uint();                 // unsigned, in any width, or a whole double
   bool at_end() const { return at_ == bytes_.size(); }
+  size_t at() const { return at_; }
 
   bool ok() const { return refusal_.reason.empty(); }
   const Refusal& refusal() const { return refusal_; }
@@ -55,6 +56,7 @@ class EnvelopeReader {
 // A batch: its numbers, and its four sections as views.
 struct Envelope {
   uint64_t version = 0, schema = 0, seq = 0, clock = 0, first = 0, count = 0;
+  size_t clock_at = 0;  // its last eight bytes, where it has as many
   Bytes source, processes, descriptors, strings, records;
   std::array<uint64_t, kLostMax> lost{};
   size_t lost_count = 0;

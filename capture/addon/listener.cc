@@ -101,13 +101,20 @@ int Listener::open_tcp(const std::string& host, const std::string& port) {
 void Listener::run() {
   pollfd events[2] = {{stop_, POLLIN, 0}, {socket_, POLLIN, 0}};
   for (;;) {
-    if (poll(events, 2, -1) < 0 && errno != EINTR) return;
+    if (poll(events, 2, -1) < 0 && errno != EINTR) {
+      obstacle_ = errno;
+      return;
+    }
     if (events[0].revents != 0) return;
     const int socket = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) {
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) nanosleep(&kRest, nullptr);
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        obstacle_ = errno;
+        nanosleep(&kRest, nullptr);
+      }
       continue;
     }
+    obstacle_ = 0;
     Peer peer = peer_of(socket);
     if (is_welcome(peer)) {
       owner_.on_accept(socket, std::move(peer));

@@ -10,13 +10,9 @@
 #include <thread>
 #include <vector>
 
-namespace vedette::addon {
+#include "capture/addon/peer.h"
 
-struct Peer {
-  pid_t pid = 0;  // 0: not known (TCP, or another pid namespace)
-  uid_t uid = static_cast<uid_t>(-1);
-  std::string text;  // for messages
-};
+namespace vedette::addon {
 
 class Listener {
  public:
@@ -38,6 +34,8 @@ class Listener {
 
   int error() const { return error_; }
   int port() const { return port_; }  // TCP: the one that was given for port 0
+  // Why nobody can be taken in at present (an errno); 0: whoever comes is.
+  int obstacle() const { return obstacle_; }
 
  private:
   int open_unix(const std::string& address);
@@ -51,6 +49,7 @@ class Listener {
   int socket_ = -1;
   int stop_ = -1;
   int error_ = 0;
+  std::atomic<int> obstacle_{0};
   int port_ = 0;
   std::string path_;  // to remove
   bool is_unix_ = false;

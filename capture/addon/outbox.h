@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the addon's threads have to tell JavaScript, in order. Batches are not in here: they stand in the ring, and all that is
-// told of them is that some came. However much happens, at most one wake-up is on its way.
+// told of them is that some came. However much happens, at most one wake-up is on its way, and what waits here is bounded: a stream
+// waits after a few (stream.h), and of connections that were refused only the first is told until it was heard.
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,7 @@ struct News {
   std::string detail{};          // Closed: the reason
   size_t offset = 0;             // Closed: the byte at which it stopped making sense
   int status = 0;                // Exit: as waitpid gives it
+  uint64_t more = 0;             // Refused: so many others since
 };
 
 class Outbox {
@@ -35,6 +37,20 @@ class Outbox {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       news_.push_back(std::move(news));
+    }
+    wake();
+  }
+
+  // Somebody was turned away at the door.
+  void post_refusal(std::string peer) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      for (News& news : news_) {
+        if (news.kind != News::Kind::Refused) continue;
+        news.more++;
+        return;
+      }
+      news_.push_back({.kind = News::Kind::Refused, .peer = std::move(peer)});
     }
     wake();
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/addon/receiver.h"
 
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 
@@ -12,9 +10,6 @@
 namespace vedette::addon {
 
 namespace {
-// Far beyond one task's containers; what comes after is a flood.
-constexpr size_t kStreamsMax = 256;
-
 std::vector<std::string> texts(const Napi::Value& value) {
   const Napi::Array array = value.As<Napi::Array>();
   std::vector<std::string> found;
@@ -54,6 +49,7 @@ Napi::Object describe(Napi::Env env, const News& news) {
     object.Set("offset", static_cast<double>(news.offset));
   }
   if (news.kind == News::Kind::Exit) object.Set("status", news.status);
+  if (news.kind == News::Kind::Refused) object.Set("more", static_cast<double>(news.more));
   return object;
 }
 }  // namespace
@@ -61,8 +57,8 @@ Napi::Object describe(Napi::Env env, const News& news) {
 Napi::Function Receiver::define(Napi::Env env) {
   return DefineClass(env, "Receiver",
                      {InstanceMethod<&Receiver::start>("start"), InstanceMethod<&Receiver::listen>("listen"), InstanceMethod<&Receiver::send>("send"),
-                      InstanceMethod<&Receiver::drop>("drop"), InstanceMethod<&Receiver::signal>("signal"), InstanceMethod<&Receiver::counts>("counts"),
-                      InstanceMethod<&Receiver::collect>("collect"), InstanceMethod<&Receiver::close>("close")});
+                      InstanceMethod<&Receiver::admit>("admit"), InstanceMethod<&Receiver::drop>("drop"), InstanceMethod<&Receiver::signal>("signal"), InstanceMethod<&Receiver::counts>("counts"),
+                      InstanceMethod<&Receiver::state>("state"), InstanceMethod<&Receiver::collect>("collect"), InstanceMethod<&Receiver::close>("close")});
 }
 
 Receiver::Receiver(const Napi::CallbackInfo& info)
@@ -70,7 +66,8 @@ Receiver::Receiver(const Napi::CallbackInfo& info)
       memory_(Napi::Persistent(info[0].As<Napi::Uint8Array>())),
       ring_(info[0].As<Napi::Uint8Array>().Data(), info[0].As<Napi::Uint8Array>().ByteLength()),
       on_news_(Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "vedette receiver", 0, 1)),
-      outbox_([this] { on_news_.NonBlockingCall(); }) {
+      outbox_([this] { on_news_.NonBlockingCall(); }),
+      streams_(ring_, outbox_) {
   // The plain call: node-addon-api's wrapper of it is freed by the hook itself, and again by its owner.
   napi_add_env_cleanup_hook(info.Env(), close_hook, this);
 }
@@ -93,7 +90,7 @@ Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
       .stream = info[4].As<Napi::Number>().Int32Value(),
   });
   if (launched.pid < 0) return failed(info.Env(), launched.error);
-  const uint32_t stream = add_stream(launched.socket, "the agent, pid " + std::to_string(launched.pid));
+  const uint32_t stream = streams_.add(launched.socket, {.text = "the agent, pid " + std::to_string(launched.pid)}, Stream::Origin::Started);
   child_ = std::make_unique<Child>(launched.pid, stream, outbox_);
   forward_signals_to(launched.pid);
   Napi::Object object = Napi::Object::New(info.Env());
@@ -112,21 +109,18 @@ Napi::Value Receiver::listen(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Receiver::send(const Napi::CallbackInfo& info) {
-  const std::lock_guard<std::mutex> lock(streams_mutex_);
-  const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
-  return Napi::Boolean::New(info.Env(), found != streams_.end() && found->second->send(bytes_of(info[1])));
+  bool is_sent = false;
+  streams_.with(info[0].As<Napi::Number>().Uint32Value(), [&](Stream& stream) { is_sent = stream.send(bytes_of(info[1])); });
+  return Napi::Boolean::New(info.Env(), is_sent);
+}
+
+Napi::Value Receiver::admit(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), streams_.admit(info[0].As<Napi::Number>().Uint32Value()) != Streams::Admission::Full);
 }
 
 Napi::Value Receiver::drop(const Napi::CallbackInfo& info) {
-  std::unique_ptr<Stream> dropped;
-  {
-    const std::lock_guard<std::mutex> lock(streams_mutex_);
-    const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
-    if (found == streams_.end()) return info.Env().Undefined();
-    dropped = std::move(found->second);
-    streams_.erase(found);
-  }
-  return info.Env().Undefined();  // its thread is joined without the lock
+  streams_.drop(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
 }
 
 Napi::Value Receiver::signal(const Napi::CallbackInfo& info) {
@@ -134,16 +128,26 @@ Napi::Value Receiver::signal(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Receiver::counts(const Napi::CallbackInfo& info) {
-  const std::lock_guard<std::mutex> lock(streams_mutex_);
-  const auto found = streams_.find(info[0].As<Napi::Number>().Uint32Value());
-  if (found == streams_.end()) return info.Env().Undefined();
-  const StreamCounts& counts = found->second->counts();
   Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("batches", static_cast<double>(counts.batches));
-  object.Set("records", static_cast<double>(counts.records));
-  object.Set("bytes", static_cast<double>(counts.bytes));
-  object.Set("missingBatches", static_cast<double>(counts.missing_batches));
-  object.Set("missingRecords", static_cast<double>(counts.missing_records));
+  const bool is_there = streams_.with(info[0].As<Napi::Number>().Uint32Value(), [&](const Stream& stream) {
+    const StreamCounts& counts = stream.counts();
+    object.Set("batches", static_cast<double>(counts.batches));
+    object.Set("records", static_cast<double>(counts.records));
+    object.Set("bytes", static_cast<double>(counts.bytes));
+    object.Set("missingBatches", static_cast<double>(counts.missing_batches));
+    object.Set("missingRecords", static_cast<double>(counts.missing_records));
+    object.Set("futureTimes", static_cast<double>(counts.future_times));
+    object.Set("silentMs", static_cast<double>(stream.silent_ms()));
+  });
+  return is_there ? object : info.Env().Undefined();
+}
+
+Napi::Value Receiver::state(const Napi::CallbackInfo& info) {
+  const Streams::Census census = streams_.census();
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("agents", static_cast<double>(census.agents));
+  object.Set("strangers", static_cast<double>(census.strangers));
+  object.Set("obstacle", listener_ == nullptr ? 0 : listener_->obstacle());
   return object;
 }
 
@@ -151,6 +155,7 @@ Napi::Value Receiver::collect(const Napi::CallbackInfo& info) {
   Napi::Array array = Napi::Array::New(info.Env());
   for (const News& news : outbox_.collect()) {
     if (news.kind == News::Kind::Exit) stop_forwarding();
+    streams_.heard(news);
     array.Set(array.Length(), describe(info.Env(), news));
   }
   return array;
@@ -161,29 +166,13 @@ Napi::Value Receiver::close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-uint32_t Receiver::add_stream(int socket, std::string peer) {
-  const std::lock_guard<std::mutex> lock(streams_mutex_);
-  const uint32_t id = next_stream_++;
-  streams_[id] = std::make_unique<Stream>(id, socket, std::move(peer), ring_, outbox_);
-  return id;
-}
-
 void Receiver::on_accept(int socket, Peer peer) {
-  bool is_full = false;
-  {
-    const std::lock_guard<std::mutex> lock(streams_mutex_);
-    is_full = streams_.size() >= kStreamsMax;
-  }
-  if (!is_full) {
-    add_stream(socket, std::move(peer.text));
-    return;
-  }
-  ::close(socket);
-  on_refuse(std::move(peer));
+  std::string text = peer.text;
+  if (streams_.add(socket, std::move(peer), Stream::Origin::Accepted) == 0) outbox_.post_refusal(std::move(text));
 }
 
 void Receiver::on_refuse(Peer peer) {
-  outbox_.post({.kind = News::Kind::Refused, .peer = std::move(peer.text)});
+  outbox_.post_refusal(std::move(peer.text));
 }
 
 void Receiver::close_all() {
@@ -191,7 +180,7 @@ void Receiver::close_all() {
   listener_.reset();  // first: it makes streams
   child_.reset();
   stop_forwarding();
-  streams_.clear();
+  streams_.close_all();
   on_news_.Abort();  // last: the threads are gone, nobody calls it any more
 }
 

@@ -6,16 +6,13 @@
 
 #include <napi.h>
 
-#include <map>
 #include <memory>
-#include <mutex>
-#include <string>
 
 #include "capture/addon/child.h"
 #include "capture/addon/listener.h"
 #include "capture/addon/outbox.h"
 #include "capture/addon/ring.h"
-#include "capture/addon/stream.h"
+#include "capture/addon/streams.h"
 
 namespace vedette::addon {
 
@@ -29,13 +26,14 @@ class Receiver : public Napi::ObjectWrap<Receiver>, public Listener::Owner {
   Napi::Value start(const Napi::CallbackInfo& info);   // (file, arguments, environment, inherited, streamFd) -> {pid, stream} | {error}
   Napi::Value listen(const Napi::CallbackInfo& info);  // (address, users) -> {port} | {error}
   Napi::Value send(const Napi::CallbackInfo& info);    // (stream, frame) -> boolean
+  Napi::Value admit(const Napi::CallbackInfo& info);   // (stream) -> boolean: false: there are too many agents already
   Napi::Value drop(const Napi::CallbackInfo& info);    // (stream): ends it if need be, and forgets it
   Napi::Value signal(const Napi::CallbackInfo& info);  // (number) -> boolean
   Napi::Value counts(const Napi::CallbackInfo& info);  // (stream) -> {...} | undefined
+  Napi::Value state(const Napi::CallbackInfo& info);   // () -> {agents, strangers, obstacle}
   Napi::Value collect(const Napi::CallbackInfo& info); // () -> news, oldest first
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  uint32_t add_stream(int socket, std::string peer);
   void on_accept(int socket, Peer peer) override;
   void on_refuse(Peer peer) override;
   void close_all();
@@ -45,9 +43,7 @@ class Receiver : public Napi::ObjectWrap<Receiver>, public Listener::Owner {
   RingWriter ring_;
   Napi::ThreadSafeFunction on_news_;
   Outbox outbox_;
-  std::mutex streams_mutex_;
-  std::map<uint32_t, std::unique_ptr<Stream>> streams_;
-  uint32_t next_stream_ = 1;
+  Streams streams_;
   std::unique_ptr<Child> child_;
   std::unique_ptr<Listener> listener_;
   bool closed_ = false;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 namespace vedette::addon {
 
@@ -13,6 +12,7 @@ constexpr size_t kHead = 0, kClosed = 1, kCapacity = 2, kReaderCount = 3, kReser
 constexpr uint32_t kWaitedFor = 1;
 // JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring comes here.
 constexpr std::chrono::microseconds kLookAgain{200};
+constexpr std::chrono::milliseconds kLookForStop{5};  // who is not first in line is woken when the line moves
 
 struct Entry {
   uint32_t units, size, stream, records;
@@ -29,12 +29,30 @@ RingWriter::RingWriter(uint8_t* bytes, size_t size) : bytes_(bytes), capacity_(s
 }
 
 bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const TypeBitmap& types, const std::atomic<bool>& stop) {
-  const std::lock_guard<std::mutex> lock(writing_);
   const uint32_t units = static_cast<uint32_t>((kEntryHeaderBytes + frame.size() + 7) / 8);
-  uint32_t head = word(kHead).load(std::memory_order_relaxed);  // only writers move it, and they hold the lock
-  const uint32_t to_end = capacity_ - (head & (capacity_ - 1));
-  const uint32_t padding = to_end < units ? to_end : 0;
-  if (!wait_for(padding + units, head, stop)) return false;
+  std::unique_lock<std::mutex> lock(writing_);
+  line_.push_back(&stop);
+  const auto may_write = [&] {
+    return line_.front() == &stop && free_units(word(kHead).load(std::memory_order_relaxed)) >= padding_before(units) + units;
+  };
+  while (!stop && !may_write()) moved_.wait_for(lock, line_.front() == &stop ? kLookAgain : kLookForStop);
+  const bool is_written = !stop;
+  if (is_written) write(frame, units, stream, records, types);
+  line_.erase(std::find(line_.begin(), line_.end(), &stop));
+  moved_.notify_all();
+  return is_written;
+}
+
+// Units between the head and where an entry of this size begins.
+uint32_t RingWriter::padding_before(uint32_t units) const {
+  const uint32_t to_end = capacity_ - (word(kHead).load(std::memory_order_relaxed) & (capacity_ - 1));
+  return to_end < units ? to_end : 0;
+}
+
+// There is room, and nobody else writes.
+void RingWriter::write(Bytes frame, uint32_t units, uint32_t stream, uint32_t records, const TypeBitmap& types) {
+  uint32_t head = word(kHead).load(std::memory_order_relaxed);
+  const uint32_t padding = padding_before(units);
   word(kReserved).store(head + padding + units, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // before the first byte: who is not waited for looks behind its last
 
@@ -51,15 +69,6 @@ bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const Type
   std::memcpy(at + sizeof entry, frame.data(), frame.size());
   word(kNumber).store(number_, std::memory_order_relaxed);
   word(kHead).store(head + units, std::memory_order_release);  // from here on, readers see it
-  return true;
-}
-
-bool RingWriter::wait_for(uint32_t units, uint32_t head, const std::atomic<bool>& stop) const {
-  while (free_units(head) < units) {
-    if (stop.load(std::memory_order_relaxed)) return false;
-    std::this_thread::sleep_for(kLookAgain);
-  }
-  return true;
 }
 
 uint32_t RingWriter::free_units(uint32_t head) const {

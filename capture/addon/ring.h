@@ -4,6 +4,8 @@
 // a full ring stops the stream's thread, the socket fills, and the agent's spool bounds and counts what follows. A reader that
 // nobody waits for may be overtaken: it sees by `reserved` that what it read was being written over.
 //
+// Writers stand in line. Who waits for its turn or for room holds no lock, and leaves as soon as it is told to stop.
+//
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
 //                        4 reserved: up to here a writer may be writing   5 number of the last batch
 //                        8.. one pair a reader: tail, active (0 no, 1 waited for, 2 not waited for)
@@ -15,7 +17,9 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 
 #include "capture/addon/envelope.h"
@@ -34,7 +38,7 @@ class RingWriter {
   // `bytes` is kControlBytes and then 8 << n bytes of entries; it outlives this object. The control block is set up here.
   RingWriter(uint8_t* bytes, size_t size);
 
-  // Waits until there is room; false when `stop` was set before there was.
+  // Waits until there is room; false when `stop` was set before there was: it is looked at every 5 ms.
   bool push(Bytes frame, uint32_t stream, uint32_t records, const TypeBitmap& types, const std::atomic<bool>& stop);
 
   // The longest frame that fits at all: half of the ring, so that one entry and the padding before it always find room.
@@ -42,10 +46,13 @@ class RingWriter {
 
  private:
   uint32_t free_units(uint32_t head) const;
-  bool wait_for(uint32_t units, uint32_t head, const std::atomic<bool>& stop) const;
+  uint32_t padding_before(uint32_t units) const;
+  void write(Bytes frame, uint32_t units, uint32_t stream, uint32_t records, const TypeBitmap& types);
   std::atomic_ref<uint32_t> word(size_t index) const;
 
   std::mutex writing_;
+  std::condition_variable moved_;     // the line has
+  std::deque<const void*> line_;      // who wants to write, by its `stop`
   uint8_t* bytes_;
   uint32_t capacity_;  // in units
   uint32_t number_ = 0;

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/addon/stream.h"
 
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "capture/addon/check.h"
+#include "capture/addon/future.h"
 #include "capture/wire/batch.h"
 
 namespace vedette::addon {
@@ -22,18 +27,84 @@ static_assert(kFrameTakenMax <= kFrameMax);
 constexpr uint32_t kGreetingMax = 64u << 10;  // hello and end are far shorter
 constexpr size_t kWordMax = 64u << 10;        // of ours; the agent takes none longer
 constexpr size_t kFirstBuffer = 64u << 10;
+constexpr size_t kStackBytes = 256u << 10;
+constexpr uint64_t kHelloNs = 5'000'000'000;
+constexpr size_t kUnheardMax = 4;  // so many frames beside batches wait for JavaScript; then the agent waits
+
+uint64_t nanoseconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint64_t monotonic_ns() {
+  return nanoseconds(CLOCK_MONOTONIC);
+}
 
 Refusal unexpected(std::string reason) {
   return {ErrorCode::VEDETTE_FRAME_UNEXPECTED, 0, std::move(reason)};
 }
+
+// The source that a hello names; empty where it does not read: then no batch fits it, and JavaScript says what is wrong.
+std::string source_in(Bytes hello) {
+  EnvelopeReader reader(hello);
+  reader.array();
+  reader.text();
+  reader.uint();  // version
+  reader.uint();  // schema
+  const Bytes source = reader.bin(16);
+  return {source.begin(), source.end()};
+}
 }  // namespace
 
-Stream::Stream(uint32_t id, int socket, std::string peer, RingWriter& ring, Outbox& outbox)
-    : id_(id), socket_(socket), peer_(std::move(peer)), ring_(ring), outbox_(outbox), thread_([this] { run(); }) {}
+Stream::Stream(uint32_t id, int socket, Peer peer, Origin origin, RingWriter& ring, Outbox& outbox, HelloGate& gate)
+    : id_(id),
+      socket_(socket),
+      peer_(std::move(peer)),
+      origin_(origin),
+      ring_(ring),
+      outbox_(outbox),
+      gate_(gate),
+      heard_ns_(monotonic_ns()),
+      deadline_ns_(monotonic_ns() + kHelloNs) {}
+
+// By pthread: std::thread ends the process where there is no thread to be had, which a container's bound can bring about.
+bool Stream::start() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  is_started_ = pthread_create(&thread_, &attributes, thread_main, this) == 0;
+  pthread_attr_destroy(&attributes);
+  return is_started_;
+}
+
+void* Stream::thread_main(void* self) {
+  static_cast<Stream*>(self)->run();
+  return nullptr;
+}
+
+void Stream::admit() {
+  const std::lock_guard<std::mutex> lock(waiting_);
+  standing_ = Standing::Admitted;
+  changed_.notify_all();
+}
+
+void Stream::heard() {
+  const std::lock_guard<std::mutex> lock(waiting_);
+  unheard_--;
+  changed_.notify_all();
+}
+
+uint64_t Stream::silent_ms() const {
+  int waiting = 0;
+  if (!reading_ || (ioctl(socket_, FIONREAD, &waiting) == 0 && waiting > 0)) return 0;
+  const uint64_t now = monotonic_ns(), heard = heard_ns_;
+  return now > heard ? (now - heard) / 1'000'000 : 0;
+}
 
 Stream::~Stream() {
   close();
-  thread_.join();
+  if (is_started_) pthread_join(thread_, nullptr);
   ::close(socket_);
 }
 
@@ -50,7 +121,11 @@ bool Stream::send(Bytes frame) {
 }
 
 void Stream::close() {
-  stop_.store(true);
+  {
+    const std::lock_guard<std::mutex> lock(waiting_);
+    stop_ = true;
+    changed_.notify_all();
+  }
   ::shutdown(socket_, SHUT_RDWR);  // wakes the thread out of its read
 }
 
@@ -59,14 +134,16 @@ void Stream::run() {
   }
   ::shutdown(socket_, SHUT_RDWR);
   closing_.stream = id_;
-  closing_.peer = peer_;
+  closing_.peer = peer_.text;
+  ended_ = true;
   outbox_.post(std::move(closing_));
 }
 
 bool Stream::read_frame() {
   uint32_t size = 0;
   if (!read_exactly(reinterpret_cast<uint8_t*>(&size), sizeof size)) return false;
-  if (size == 0 || size > kFrameTakenMax) return refuse({ErrorCode::VEDETTE_FRAME_OVERSIZED, size, std::to_string(kFrameTakenMax)});
+  const uint32_t limit = standing_ == Standing::Silent ? kGreetingMax : kFrameTakenMax;
+  if (size == 0 || size > limit) return refuse({ErrorCode::VEDETTE_FRAME_OVERSIZED, size, std::to_string(limit)});
   if (size > capacity_) {
     capacity_ = std::max<size_t>({size, 2 * capacity_, kFirstBuffer});
     buffer_.reset(new uint8_t[capacity_]);
@@ -77,37 +154,88 @@ bool Stream::read_frame() {
 }
 
 bool Stream::read_exactly(uint8_t* into, size_t size) {
+  reading_ = true;
   while (size > 0) {
-    const ssize_t got = ::recv(socket_, into, size, MSG_WAITALL);
-    if (got < 0 && errno == EINTR) continue;
+    if (standing_ == Standing::Silent && !wait_readable()) return false;
+    const ssize_t got = ::recv(socket_, into, size, standing_ == Standing::Silent ? MSG_DONTWAIT : MSG_WAITALL);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got <= 0) return false;  // the agent is gone; what it had not sent whole is counted by the gap, or by nobody
+    heard_ns_ = monotonic_ns();
     into += got;
     size -= static_cast<size_t>(got);
   }
+  reading_ = false;
   return true;
+}
+
+// Until a stranger has said something. False: it took too long.
+bool Stream::wait_readable() {
+  if (origin_ == Origin::Started) {
+    pollfd event{socket_, POLLIN, 0};
+    return poll(&event, 1, -1) > 0 || errno == EINTR;
+  }
+  const uint64_t now = monotonic_ns();
+  if (now >= deadline_ns_) return refuse(unexpected("it did not say hello within 5 s"));
+  pollfd event{socket_, POLLIN, 0};
+  poll(&event, 1, static_cast<int>((deadline_ns_ - now) / 1'000'000) + 1);
+  return !stop_;
 }
 
 bool Stream::take_frame() {
   const std::string_view name = frame_name(frame_);
-  if (!greeted_ && name != "hello") return refuse(unexpected("it did not begin with hello"));
+  if (standing_ == Standing::Silent) return name == "hello" ? take_hello() : refuse(unexpected("it did not begin with hello"));
   if (name == kBatchMagic) return take_batch();
-  const bool is_answer = name == "prevented";
-  if (name != "end" && !is_answer && (name != "hello" || greeted_)) return refuse(unexpected("a frame has no name that is known here"));
+  if (name == "alive") return true;  // that it came is all it says
+  if (name != "end" && name != "prevented") return refuse(unexpected("a frame has no name that is known here"));
   if (frame_.size() > kGreetingMax) return refuse(unexpected("a frame of " + std::to_string(frame_.size()) + " bytes is too long for its kind"));
-  const News::Kind kind = is_answer ? News::Kind::Prevented : greeted_ ? News::Kind::End : News::Kind::Hello;
-  greeted_ = true;
-  outbox_.post({.kind = kind, .stream = id_, .frame = {frame_.begin(), frame_.end()}});
-  return true;
+  return tell(name == "end" ? News::Kind::End : News::Kind::Prevented);
+}
+
+// Told, and then nothing is read until JavaScript has said yes.
+bool Stream::take_hello() {
+  source_ = source_in(frame_);
+  standing_ = Standing::Greeted;
+  if (origin_ == Origin::Accepted && !wait_until(gate_.turn(monotonic_ns()))) return false;
+  if (!tell(News::Kind::Hello)) return false;
+  std::unique_lock<std::mutex> lock(waiting_);
+  changed_.wait(lock, [this] { return stop_ || standing_ == Standing::Admitted; });
+  return !stop_;
 }
 
 bool Stream::take_batch() {
   Envelope envelope;
   TypeBitmap types{};
   if (const Refusal refusal = check_batch(frame_, envelope, types); !refusal.reason.empty()) return refuse(refusal);
+  if (!std::equal(source_.begin(), source_.end(), envelope.source.begin(), envelope.source.end(), [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; }))
+    return refuse(unexpected("a batch names another source than its hello"));
+  counts_.future_times += bound_times({buffer_.get(), frame_.size()}, envelope, nanoseconds(CLOCK_REALTIME));
   if (!ring_.push(frame_, id_, static_cast<uint32_t>(envelope.count), types, stop_)) return false;
   count(envelope);
   outbox_.wake();
   return true;
+}
+
+// Passes the frame on to JavaScript, and waits first where too many of them wait there already.
+bool Stream::tell(News::Kind kind) {
+  {
+    std::unique_lock<std::mutex> lock(waiting_);
+    changed_.wait(lock, [this] { return stop_ || unheard_ < kUnheardMax; });
+    if (stop_) return false;
+    unheard_++;
+  }
+  outbox_.post({.kind = kind, .stream = id_, .frame = {frame_.begin(), frame_.end()}});
+  return true;
+}
+
+// False: the stream was closed before that time (monotonic).
+bool Stream::wait_until(uint64_t time_ns) {
+  std::unique_lock<std::mutex> lock(waiting_);
+  while (!stop_) {
+    const uint64_t now = monotonic_ns();
+    if (now >= time_ns) return true;
+    changed_.wait_for(lock, std::chrono::nanoseconds(time_ns - now));
+  }
+  return false;
 }
 
 void Stream::count(const Envelope& envelope) {

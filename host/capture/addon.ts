@@ -18,7 +18,8 @@ export type News =
       readonly offset: number;
     }
   | { readonly kind: "exit"; readonly stream: number; readonly status: number }
-  | { readonly kind: "refused"; readonly stream: number; readonly peer: string };
+  /** `more`: so many others were turned away before this was heard. */
+  | { readonly kind: "refused"; readonly stream: number; readonly peer: string; readonly more: number };
 
 /** What came through a stream, and the gaps in its numbers. */
 export interface StreamCounts {
@@ -27,6 +28,17 @@ export interface StreamCounts {
   readonly bytes: number;
   readonly missingBatches: number;
   readonly missingRecords: number;
+  /** Times that lay too far ahead of our clock and were set back. */
+  readonly futureTimes: number;
+  /** How long nothing has come, where we waited for it. */
+  readonly silentMs: number;
+}
+
+/** Who is connected, and why nobody else can be (an errno; 0: anybody can). */
+export interface ReceiverState {
+  readonly agents: number;
+  readonly strangers: number;
+  readonly obstacle: number;
 }
 
 export type CheckResult =
@@ -43,9 +55,13 @@ export interface Receiver {
   ): { readonly pid: number; readonly stream: number } | { readonly error: number };
   listen(address: string, users: readonly number[]): { readonly port: number } | { readonly error: number };
   send(stream: number, frame: Uint8Array): boolean;
+  /** From here on it is read; false: there are too many agents. */
+  admit(stream: number): boolean;
+  /** Never waits. To be called again when the stream is closed. */
   drop(stream: number): void;
   signal(number: number): boolean;
   counts(stream: number): StreamCounts | undefined;
+  state(): ReceiverState;
   collect(): News[];
   close(): void;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents and what they send. The addon's threads put checked batches into the ring; this class hands out the ring's readers,
 // starts vedette-capture with one end of a socket pair or lets agents connect, and says what happens. It does no work per event.
-// The order is fixed: hello, batches, end, closed, exit; readers see the ring's end only after the last batch.
+// The order is fixed: hello, batches, end, closed, exit; readers see the ring's end only after the last batch. Nothing behind a
+// hello is read before onHello has returned without a complaint.
 import { constants } from "node:os";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
-import { loadAddon, type News, type Receiver, type StreamCounts } from "./addon.js";
+import { loadAddon, type News, type Receiver, type ReceiverState, type StreamCounts } from "./addon.js";
 import {
   ackFrame,
   type End,
@@ -26,14 +27,17 @@ export type { End, Hello, StreamCounts };
 export interface CaptureHandlers {
   /** Something new stands in the ring (readers that wait are awake already). Coalesced: not one call a batch. */
   readonly onWake?: () => void;
+  /** Throws a VedetteError when it may not come in. */
   readonly onHello?: (hello: Hello) => void;
   readonly onEnd?: (end: End) => void;
   /** It has answered a table: why it cannot hold it; empty when it does. */
   readonly onPrevented?: (stream: number, obstacle: string) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
-  /** Somebody connected who may not. */
-  readonly onRefused?: (error: VedetteError) => void;
+  /** A stream that never said hello was closed, for this. */
+  readonly onStranger?: (error: VedetteError) => void;
+  /** Somebody connected who may not, or for whom there is no place; `more` others since the last word of it. */
+  readonly onRefused?: (error: VedetteError, more: number) => void;
   /** The agent's process that start() made is gone: a status, or a signal's name. */
   readonly onExit?: (status: number | null, signal: NodeJS.Signals | null) => void;
 }
@@ -132,6 +136,11 @@ export class Capture {
     return this.#receiver.counts(stream);
   }
 
+  /** Who is connected, and whether others can be. */
+  state(): ReceiverState {
+    return this.#receiver.state();
+  }
+
   /** Ends all streams; an agent that still runs goes on without us. */
   close(): void {
     this.#receiver.close();
@@ -165,13 +174,17 @@ export class Capture {
       case "refused":
         this.#handlers.onRefused?.(
           new VedetteError("VEDETTE_PEER_REFUSED", { address: this.#address, peer: news.peer }),
+          news.more,
         );
     }
   }
 
   #greet(stream: number, frame: Uint8Array): void {
     this.#open.add(stream);
-    this.#guard(stream, () => this.#handlers.onHello?.(readHello(stream, frame)));
+    this.#guard(stream, () => {
+      this.#handlers.onHello?.(readHello(stream, frame));
+      if (!this.#receiver.admit(stream)) throw new VedetteError("VEDETTE_AGENTS_FULL", { peer: `stream ${stream}` });
+    });
   }
 
   /** A frame of ours that does not read ends its stream. */
@@ -184,10 +197,14 @@ export class Capture {
     }
   }
 
+  /** We refuse it, or it is over; what we refused is over later, and is told once. */
   #closed(stream: number, error: VedetteError | null): void {
-    if (!this.#open.delete(stream)) return;
     const counts = this.#receiver.counts(stream);
     this.#receiver.drop(stream);
+    if (!this.#open.delete(stream)) {
+      if (error !== null) this.#handlers.onStranger?.(error);
+      return;
+    }
     if (this.#open.size === 0 && this.#address === "") this.#endRing();
     this.#handlers.onClosed?.(stream, error, counts);
   }

@@ -97,8 +97,8 @@ export class Monitor {
     this.#faults.inc({ code: error.code });
   }
 
-  onRefusal(error: VedetteError): void {
-    this.#refusals.inc({ code: error.code });
+  onRefusal(error: VedetteError, count: number): void {
+    this.#refusals.inc({ code: error.code }, count);
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {

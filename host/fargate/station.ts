@@ -6,6 +6,7 @@
 import { hostname } from "node:os";
 import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
 import { Engine } from "../engine/engine.js";
+import { Bucket } from "../engine/limiter.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { lossText } from "../output/summary.js";
@@ -49,6 +50,9 @@ export class Station {
   readonly #prevention: Prevention;
   readonly #options: StationOptions;
   readonly #lost = new Map<string, readonly number[]>();
+  /** Words about strangers. */
+  readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
+  #unsaid = 0;
   #turn: NodeJS.Timeout | null = null;
 
   /** Resolves when policies are ready; agents are not taken in yet. */
@@ -61,6 +65,8 @@ export class Station {
       onEnd: (end) => station?.onEnd(end),
       onPrevented: (stream, obstacle) => prevention.onAnswer(stream, obstacle),
       onClosed: (stream, error, counts) => station?.onClosed(stream, error, counts),
+      onStranger: (error) => station?.onTurnedAway(error, 0),
+      onRefused: (error, more) => station?.onTurnedAway(error, more),
     });
     const prevention = new Prevention(options.policies, {
       send: (stream, version, rows) => capture.prevent(stream, version, rows),
@@ -188,8 +194,7 @@ export class Station {
     this.#ledger.forget(stream);
     if (guest !== undefined) this.#engine.setContainer(stream, null);
     if (error !== null) {
-      this.#options.monitor.onRefusal(error);
-      this.#options.say(explain(error));
+      this.onTurnedAway(error, 0);
     } else if (guest !== undefined) {
       const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
       const how = guest.hasEnded
@@ -197,6 +202,19 @@ export class Station {
         : "is gone without a word (its agent was killed, or its connection broke)";
       this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`);
     }
+  }
+
+  /** Somebody was refused, and `more` others. Whoever can connect can have this happen: it is counted, and said so many times a minute. */
+  onTurnedAway(error: VedetteError, more: number): void {
+    this.#options.monitor.onRefusal(error, 1 + more);
+    this.#unsaid += more;
+    if (!this.#sayings.take(performance.now() * 1e6)) {
+      this.#unsaid++;
+      return;
+    }
+    const others = this.#unsaid === 0 ? "" : ` (${this.#unsaid} others were refused before this)`;
+    this.#unsaid = 0;
+    this.#options.say(`${explain(error)}${others}`);
   }
 
   onAlert(alert: Alert, stream: number): void {

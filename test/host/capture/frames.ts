@@ -29,7 +29,7 @@ export function hello(schema: bigint = SCHEMA): Buffer {
     container: null,
     secret: null,
   };
-  return frame(packr.pack(["hello", 1, schema, Buffer.alloc(16, 7), info]));
+  return frame(packr.pack(["hello", 1, schema, Buffer.alloc(16, 0xab), info]));
 }
 
 export const end = (status: number, signal = 0, lost: readonly number[] = [0, 0, 0, 0, 0]): Buffer =>

@@ -4,7 +4,7 @@
 
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -180,6 +180,37 @@ test("another user's connection is refused, unless that user was named", async (
     assert.equal(said, [users.length === 0 ? "VEDETTE_PEER_REFUSED" : "hello"]);
     capture.close();
   }
+});
+
+test("the 257th agent is refused with a sentence, and gets in when another has left", async () => {
+  const refused: string[] = [];
+  const greeted: string[] = [];
+  const capture = new Capture({
+    onHello: ({ hostname }) => void greeted.push(hostname),
+    onClosed: (_stream, error) => void refused.push(error?.code ?? ""),
+  });
+  const path = join(folder, "many");
+  capture.listen(path);
+  const dial = (): Socket => {
+    const socket = connect(path).on("error", () => undefined);
+    socket.write(hello());
+    return socket;
+  };
+  const sockets: Socket[] = [];
+  while (capture.state().agents < 256) {
+    const wanted = Math.min(256, sockets.length + 16);
+    while (sockets.length < wanted) sockets.push(dial());
+    await until(() => capture.state().agents === sockets.length);
+  }
+  dial();
+  await until(() => refused.length === 1);
+  assert.equal(refused, ["VEDETTE_AGENTS_FULL"]);
+  sockets[0]?.destroy();
+  await until(() => refused.length === 2);
+  dial();
+  await until(() => capture.state().agents === 256);
+  for (const socket of sockets) socket.destroy();
+  capture.close();
 });
 
 test("an abstract name and a loopback port are listened on; any other address is refused", async () => {

@@ -32,8 +32,7 @@ export function paramText(event: EventType, param: Field): ParamText {
 /** evt.rawarg.NAME: the number where there is one, else the text. */
 export function paramValue(event: EventType, param: Field): ParamValue {
   if (isSpan(param) || param.type === "tuple") return paramText(event, param);
-  const get = paramInt(param);
-  return param.type === "bool" ? (batch, at) => truth(get(batch, at)) : get;
+  return paramInt(param);
 }
 
 /** The number behind a parameter, wherever events.yaml takes it from. */
@@ -167,7 +166,6 @@ function ownerText(param: Field, id: number, name: number): ParamText {
 }
 
 const octal = (value: Int): string => (value === 0 ? "0" : `0${value.toString(8)}`);
-const truth = (value: Int | null): boolean | null => (value === null ? null : value !== 0);
 
 const ofProcess = (field: string) => {
   const offset = PROCESS_AT[field] as number;

@@ -14,13 +14,21 @@ export class FuncContext {
   private readonly prepared = new Set<string>();
   private next = 0;
 
-  // `has` names what the function is given: $rec and $index (an event), $p and $pc (a process).
+  // `params` names what the function is given: $rec and $index (an event), $p and $pc (a process).
   // `isOfOne`: it is told a process, and that is the one, whichever is asked for.
+  // `event`: the number of the event's type, where the function is about an event.
   constructor(
     readonly name: string,
     readonly params: [string, WasmType][],
     private readonly isOfOne = false,
+    readonly event: number | null = null,
   ) {}
+
+  // A function about an event of one type.
+  static ofEvent(name: string, params: string[], event: number | null): FuncContext {
+    const typed = params.map((param): [string, WasmType] => [param, "i32"]);
+    return new FuncContext(name, typed, false, event);
+  }
 
   // A function about one process.
   static ofProcess(name: string, isOfOne = false): FuncContext {

@@ -26,10 +26,7 @@ export interface JudgeOptions {
 
 export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): Func {
   const isShared = options.isShared ?? true;
-  const f = new FuncContext(`$judge_${event.id}`, [
-    ["$rec", "i32"],
-    ["$index", "i32"],
-  ]);
+  const f = FuncContext.ofEvent(`$judge_${event.id}`, ["$rec", "$index"], event.id);
   const demands = rules.map(({ node }, place) => ({ place, rest: node.op === "and" ? node.kids : [node] }));
   const uses = isShared
     ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node])))
@@ -42,7 +39,9 @@ export function judge(program: Program, event: EventType, rules: readonly Judged
   let tell: Tree[] = [];
   for (let word = words - 1; word >= 0; word--) {
     const indexes = Uint16Array.from(rules.slice(word * WORD, (word + 1) * WORD), (rule) => rule.index);
-    const table = program.data.place(new Uint8Array(indexes.buffer), 2);
+    const table = program.constant(`rules ${indexes.join()}`, () =>
+      program.data.place(new Uint8Array(indexes.buffer), 2),
+    );
     const name = f.local(`$match${word}`, "i64");
     const told = call("$tell", get(name), table, get("$rec"));
     const isAny: Tree = ["i64.ne", get(name), i64(0)];

@@ -4,7 +4,7 @@
 import { Emitter } from "./emit.js";
 import { and, type Base, call, FuncContext, get, i64, load, set, tee } from "./func-context.js";
 import { ANCESTORS_MAX } from "./layout.js";
-import { describe, type Graph, type Leaf, type Node } from "./node.js";
+import { describe, type Graph, type Leaf, type Node, scopeOf } from "./node.js";
 import type { Program } from "./program.js";
 import { ABSENT, type EachSource, type IpSource, ownKey, type Scope, type Source, type TextSource } from "./source.js";
 import { L } from "./text-source.js";
@@ -98,32 +98,34 @@ export class LeafBase {
   protected each(source: EachSource, ask: (inner: Source) => Node): Node {
     const inner = ask(source.inner);
     if (inner.op === "const" && !inner.value) return inner;
-    return this.graph.leaf(
-      this.kept(`any ancestor ${describe(inner)}`, 40, 0.15, (f) => {
-        f.local("$a");
-        f.local("$ac");
-        const n = f.local("$n");
-        const [found, next] = [f.label(), f.label()];
-        return [
-          "block",
-          found,
-          "i32",
-          set("$a", get("$p")),
-          set(n, ANCESTORS_MAX),
-          [
-            "loop",
-            next,
-            null,
-            set("$a", call("$parent", get("$a"))),
-            ["if", null, ["i32.eq", get("$a"), ["sym", "NULL_PROCESS"]], [["br", found, 0]], null],
-            set("$ac", call("$cache", get("$a"))),
-            ["if", null, new Emitter(f).emit(inner), [["br", found, 1]], null],
-            ["br_if", next, tee(n, ["i32.sub", get(n), 1])],
-          ],
-          0,
-        ];
-      }),
-    );
+    const key = `any ancestor ${describe(inner)}`;
+    const walk = (f: FuncContext): Tree => {
+      f.local("$a");
+      f.local("$ac");
+      const n = f.local("$n");
+      const [found, next] = [f.label(), f.label()];
+      return [
+        "block",
+        found,
+        "i32",
+        set("$a", get("$p")),
+        set(n, ANCESTORS_MAX),
+        [
+          "loop",
+          next,
+          null,
+          set("$a", call("$parent", get("$a"))),
+          ["if", null, ["i32.eq", get("$a"), ["sym", "NULL_PROCESS"]], [["br", found, 0]], null],
+          set("$ac", call("$cache", get("$a"))),
+          ["if", null, new Emitter(f).emit(inner), [["br", found, 1]], null],
+          ["br_if", next, tee(n, ["i32.sub", get(n), 1])],
+        ],
+        0,
+      ];
+    };
+    // What the ancestors are compared with may be the event's own.
+    if (scopeOf(inner) === "event") return this.graph.leaf({ key, scope: "event", cost: 60, chance: 0.15, emit: walk });
+    return this.graph.leaf(this.kept(key, 40, 0.15, walk));
   }
 
   protected textLeaf(source: TextSource, question: string, chance: number, cost: number, ask: () => Tree): Node {

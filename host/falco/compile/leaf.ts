@@ -15,6 +15,14 @@ import type { IpSource, Scope, Source, TextSource } from "./source.js";
 import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+// A parameter that is a number of one event and a text of another is compared where it has the type that the name stands for.
+function hasType({ kind }: Source, type: ValueType): boolean {
+  if (kind === "int") return type === "int" || type === "port";
+  if (kind === "bool") return type === "bool";
+  if (kind === "ip") return type === "ip" || type === "net";
+  return type === "text" || type === "bytes" || kind === "none";
+}
+
 export class LeafMaker extends NumberLeaves {
   check(source: Source, op: Operator, values: readonly BoundValue[], type: ValueType): Node {
     if (source.kind === "each") return this.each(source, (inner) => this.check(inner, op, values, type));
@@ -27,6 +35,7 @@ export class LeafMaker extends NumberLeaves {
     }
     if (op === "!=")
       return this.graph.and([this.exists(source), this.graph.not(this.check(source, "=", values, type))]);
+    if (!hasType(source, type)) return this.graph.no;
     switch (source.kind) {
       case "none":
         return this.graph.no;

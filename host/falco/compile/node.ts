@@ -121,6 +121,14 @@ function expectation(kids: readonly Node[], op: "and" | "or"): { cost: number; c
   return { cost, chance: op === "and" ? reached : 1 - reached };
 }
 
+// Of which scope an answer is: the event's, as soon as a part of it is.
+export function scopeOf(node: Node): Leaf["scope"] {
+  if (node.op === "const") return "process";
+  if (node.op === "leaf") return node.leaf.scope;
+  const kids = node.op === "not" ? [node.kid] : node.kids;
+  return kids.some((kid) => scopeOf(kid) === "event") ? "event" : "process";
+}
+
 const described = new WeakMap<Node, string>();
 
 // What a node asks, as a text: the same for the same question, in whichever graph.

@@ -5,7 +5,7 @@ import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { call, type FuncContext, get, i64, load64, set, tee } from "./func-context.js";
 import { ERRNO_ROWS, type NameRow, namesSource } from "./names-source.js";
-import { ProcessFields, truth } from "./process-fields.js";
+import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
 import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
 import { build, eventText, fixedText, L, noText, P, readSpan } from "./text-source.js";
@@ -67,12 +67,7 @@ export function paramRawSource(program: Program, event: EventType, param: Field)
   if (isSpan(param) || param.type === "tuple") return paramTextSource(program, event, param);
   const value = paramInt(param);
   const key = `${event.name}.${param.name}`;
-  if (param.type !== "bool") return { kind: "int", key, scope: "event", isCheap: true, value };
-  const isSet = (f: FuncContext): Tree => {
-    const v = f.local("$v", "i64");
-    return truth(tee(v, value(f)), ["i64.ne", get(v), i64(0)]);
-  };
-  return { kind: "bool", key, scope: "event", value: isSet };
+  return { kind: "int", key, scope: "event", isCheap: true, value };
 }
 
 // The bytes of a span as they were passed.

@@ -26,7 +26,7 @@ import {
   PROCESSES_MAX,
   STATE,
 } from "./layout.js";
-import { describe, Graph, type Node } from "./node.js";
+import { Graph, type Node } from "./node.js";
 import { Program } from "./program.js";
 import { RUNTIME } from "./runtime.js";
 import { ABSENT } from "./source.js";
@@ -74,14 +74,11 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
   }
   // A rule that no event of ours can match is not part of the policy.
   const told = enabled.filter((rule) => eventsOf.has(rule));
-  const judges = new Map<string, Func>();
+  const indexes = new Map(told.map((rule, index) => [rule, index]));
   const judgeOf = new Map<EventType, string>();
   for (const [event, judged] of nodesOf) {
-    const numbered: JudgedRule[] = judged.map(({ rule, node }) => ({ index: told.indexOf(rule), node }));
-    // Types that are asked the same questions share the function.
-    const question = numbered.map(({ index, node }) => `${index}=${describe(node)}`).join("\n");
-    if (!judges.has(question)) judges.set(question, judge(program, event, numbered, options));
-    judgeOf.set(event, judges.get(question)!.name);
+    const numbered: JudgedRule[] = judged.map(({ rule, node }) => ({ index: indexes.get(rule)!, node }));
+    judgeOf.set(event, program.shared(judge(program, event, numbered, options)).name);
   }
   const nullProcess = program.data.place(absentEntry(PROCESS_FIELDS, PROCESS_SIZE));
   const nullDescriptor = program.data.place(absentEntry(DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE));
@@ -107,12 +104,7 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
     imports: [
       { module: "vedette", field: "alert", name: "$alert", params: ["i32", "i32", "i32", "i32"], result: null },
     ],
-    funcs: [
-      ...RUNTIME,
-      ...program.funcs,
-      ...judges.values(),
-      ...frameFunctions(program, judgeOf, options.matching ?? "all"),
-    ],
+    funcs: [...RUNTIME, ...program.funcs, ...frameFunctions(program, judgeOf, options.matching ?? "all")],
     globals: [
       { name: "vedette_abi", value: 1 },
       { name: "vedette_frame", value: layout.frame },

@@ -5,7 +5,7 @@ import { type MatchTable, SEARCH_MAX, searchTable } from "./automaton.js";
 import { Data } from "./data.js";
 import { Dictionary } from "./dictionary.js";
 import { EVENT_CACHE, EVENT_TEXTS_MAX } from "./layout.js";
-import type { Func, Tree } from "./wasm.js";
+import { codeOf, type Func, type Tree } from "./wasm.js";
 
 export class Program {
   readonly data = new Data();
@@ -17,7 +17,9 @@ export class Program {
   private readonly slots = new Map<string, number>();
   private readonly eventTexts = new Map<string, number>();
   private readonly made = new Map<string, string>();
+  private readonly codes = new Map<string, Func>();
   private readonly numbers = new Map<string, number>();
+  private nameCount = 0;
   private cacheBytes = 0;
   private memoBits = 0;
 
@@ -83,10 +85,30 @@ export class Program {
   helper(key: string, make: (name: string) => Func): string {
     const known = this.made.get(key);
     if (known) return known;
-    const name = `$h${this.made.size}`;
+    const name = this.name();
     this.made.set(key, name);
     this.funcs.push(make(name));
     return name;
+  }
+
+  // A helper function about an event. A key says all within one type of event; two types share a function where its code is the
+  // same, and for no other reason: no key can forget what the code reads.
+  eventHelper(key: string, event: number | null, make: (name: string) => Func): string {
+    return entry(this.made, `${key} of ${event}`, () => this.shared(make(this.name())).name);
+  }
+
+  private name(): string {
+    return `$h${this.nameCount++}`;
+  }
+
+  // The function with this code: an older one, or this one from now on.
+  shared(func: Func): Func {
+    const code = codeOf(func);
+    const known = this.codes.get(code);
+    if (known) return known;
+    this.codes.set(code, func);
+    this.funcs.push(func);
+    return func;
   }
 
   // Small numbers for keys, for the names of locals.

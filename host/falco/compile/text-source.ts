@@ -112,13 +112,8 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
       const { number, at } = program.eventText(key);
       const word = STATE.made + 4 * (number >> 5);
       const bit = 1 << (number & 31);
-      const helper = program.helper(`event text ${key}`, (name) => {
-        const g = new FuncContext(name, [
-          ["$rec", "i32"],
-          ["$p", "i32"],
-          ["$pc", "i32"],
-          ["$d", "i32"],
-        ]);
+      const helper = program.eventHelper(`event text ${key}`, f.event, (name) => {
+        const g = FuncContext.ofEvent(name, ["$rec", "$p", "$pc", "$d"], f.event);
         useText(g);
         const body: Tree[] = [
           ["if", null, ["i32.and", load(0, word), bit], [["return"]], null],

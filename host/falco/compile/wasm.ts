@@ -8,6 +8,7 @@
 //   block  ["block", label, type | null, ...body]    ["loop", label, type | null, ...body]
 //   br     ["br", label, value?]
 //   if     ["if", type | null, condition, then[], else[]]
+import { createHash } from "node:crypto";
 import { MEMORY_OPS, PLAIN_OPS } from "./opcodes.js";
 
 export type Tree = number | bigint | string | null | Tree[];
@@ -20,6 +21,23 @@ export interface Func {
   locals: [string, WasmType][];
   body: Tree[];
   isExported?: boolean;
+}
+
+// What a function does, whatever it and its locals are called: equal for equal code.
+export function codeOf({ params, result, locals, body }: Func): string {
+  const places = new Map([...params, ...locals].map(([name], place) => [name, `local${place}`]));
+  const types = [...params, ...locals].map(([, type]) => type);
+  const parts: (string | number | bigint)[] = [params.length, types.join(), result ?? ""];
+  const spell = (tree: Tree): void => {
+    if (Array.isArray(tree)) {
+      parts.push("(");
+      for (const part of tree) spell(part);
+      parts.push(")");
+    } else if (tree !== null) parts.push((typeof tree === "string" ? places.get(tree) : undefined) ?? tree);
+    else parts.push("-");
+  };
+  spell(body);
+  return createHash("sha256").update(parts.join(" ")).digest("base64");
 }
 
 export interface ModuleParts {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's conditions, interpreted: written from what the language means, with no thought of speed, and sharing nothing with the
 // compiler but the parser. For tests only. Values come from the host's field table, which is what outputs print.
+
+import { bind } from "../../../host/falco/bind.js";
 import type { CheckExpr, Expr, FieldOperand, Operand } from "../../../host/falco/condition.js";
-import { findField } from "../../../host/falco/fields.js";
+import { type FieldUse, findField } from "../../../host/falco/fields.js";
 import type { Batch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { PROCESS_AT } from "../../../host/wire/layout.js";
@@ -82,7 +84,7 @@ function isEnds(operand: Operand): boolean {
 }
 
 function kindOf(operand: Operand): string {
-  if (operand.kind === "field") return findField(operand.name, operand.arg).type;
+  if (operand.kind === "field") return useOf(operand).type;
   return operand.name === "len" ? "int" : "text";
 }
 
@@ -280,14 +282,33 @@ function getopt(args: readonly string[], options: string): string[][] {
   return out;
 }
 
+const USES = new WeakMap<FieldOperand, FieldUse>();
+
+function useOf(field: FieldOperand): FieldUse {
+  const known = USES.get(field) ?? findField(field.name, field.arg);
+  USES.set(field, known);
+  return known;
+}
+
 function fieldValues(field: FieldOperand, { batch, at }: Event): Plain[] {
-  const use = findField(field.name, field.arg);
+  const use = useOf(field);
   if (use.type === "bytes") return payload(batch, at);
   // fd.net and its like are the addresses that fd.ip has.
   const getter = fieldValue(use.text.replace(/^(fd\..*)net$/, "$1ip"));
   const value = getter?.(batch, at) ?? null;
   const list: readonly Value[] = Array.isArray(value) ? value : [value];
-  return list.filter((v) => v !== null).map(plain);
+  return list.filter((v) => v !== null && isOf(v, field)).map(plain);
+}
+
+// A raw argument that is a number of one event and a text of another has one type for conditions.
+function isOf(value: Value, field: FieldOperand): boolean {
+  if (!field.name.startsWith("evt.rawarg")) return true;
+  return (typeof value === "string") === !isInt(field);
+}
+
+function isInt(field: FieldOperand): boolean {
+  const bound = bind({ kind: "exists", left: field, at: field.at });
+  return bound.kind === "exists" && bound.left.type === "int";
 }
 
 function payload(batch: Batch, at: number): Plain[] {

@@ -9,26 +9,26 @@ import { loadText } from "./shared.js";
 
 export class Judge {
   private matches: [rule: number, record: number][] = [];
-  private readonly instance: PolicyInstance;
+  private readonly instance: PolicyInstance | null;
 
   private constructor(
     private readonly rules: readonly LoadedRule[],
-    admitted: Admitted,
+    admitted: Admitted | null,
     readonly wasm: Uint8Array,
   ) {
     const onAlert = (rule: number, record: number) => void this.matches.push([rule, record]);
-    this.instance = PolicyInstance.start(admitted, new Map() as never, { onAlert, onLog: () => {} });
+    this.instance = admitted && PolicyInstance.start(admitted, new Map() as never, { onAlert, onLog: () => {} });
   }
 
   static async of(rules: readonly LoadedRule[], options: Partial<CompileOptions> = {}): Promise<Judge> {
     const { wasm, rules: told } = compilePolicy(rules, { name: "rules", ...options });
-    return new Judge(told, await admit(wasm, "rules"), wasm);
+    return new Judge(told, told.length === 0 ? null : await admit(wasm, "rules"), wasm);
   }
 
   // The names of the rules that each record of the batch matches, in the order they were told.
   judge(batch: Batch): string[][] {
     this.matches = [];
-    const trap = this.instance.judge(batch, { index: 0, offset: 0 });
+    const trap = this.instance?.judge(batch, { index: 0, offset: 0 });
     if (trap) throw trap;
     const out = Array.from(batch.offsets, (): string[] => []);
     for (const [rule, record] of this.matches) out[batch.offsets.indexOf(record)]!.push(this.rules[rule]!.name);
@@ -38,9 +38,22 @@ export class Judge {
 
 // Rules of the given conditions, named by them.
 export function rulesOf(conditions: readonly string[], isFalcoExact = false): LoadedRule[] {
+  return namedRules(conditions, (condition) => condition, isFalcoExact);
+}
+
+// Rules of the given conditions, named by their places.
+export function numberedRules(conditions: readonly string[]): LoadedRule[] {
+  return namedRules(conditions, (_, place) => String(place), false);
+}
+
+function namedRules(
+  conditions: readonly string[],
+  nameOf: (condition: string, place: number) => string,
+  isFalcoExact: boolean,
+): LoadedRule[] {
   const text = conditions.map(
-    (c) =>
-      `- rule: ${JSON.stringify(c)}\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`,
+    (c, i) =>
+      `- rule: ${JSON.stringify(nameOf(c, i))}\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`,
   );
   const loaded = loadText(text.join(""), { isFalcoExact });
   if (!loaded.ok) throw new Error(loaded.results[0]!.text(loaded.contents));

@@ -6,11 +6,10 @@ import * as assert from "uvu/assert";
 import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { interpret } from "./interpreter.js";
-import { Judge } from "./judge.js";
+import { Judge, numberedRules } from "./judge.js";
 import { Random } from "./random.js";
 import { randomBatch } from "./random-batch.js";
 import { EVENT_TYPES, randomCondition } from "./random-condition.js";
-import { loadText } from "./shared.js";
 
 const SEED = Number(process.env.VEDETTE_SEED ?? 20261125);
 const POLICIES = 10;
@@ -30,7 +29,7 @@ test(`${POLICIES * CONDITIONS * BATCHES * RECORDS} cases agree with the interpre
         ? randomCondition(r, 1)
         : `evt.type in (${EVENT_TYPES.join(", ")}) and ${randomCondition(r)}`;
     });
-    const rules = rulesNamedByNumber(conditions);
+    const rules = numberedRules(conditions);
     for (const isShared of [true, false].slice(0, p === 0 ? 2 : 1)) {
       const judge = await Judge.of(rules, { isShared });
       for (let b = 0; b < BATCHES; b++) {
@@ -60,15 +59,6 @@ test(`${POLICIES * CONDITIONS * BATCHES * RECORDS} cases agree with the interpre
     `${matched} of ${cases} match: the cases prove little`,
   );
 });
-
-function rulesNamedByNumber(conditions: readonly string[]) {
-  const text = conditions.map(
-    (c, i) => `- rule: "${i}"\n  desc: d\n  condition: ${JSON.stringify(c)}\n  output: o\n  priority: INFO\n`,
-  );
-  const loaded = loadText(text.join(""));
-  assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
-  return loaded.rules;
-}
 
 function explain(
   condition: string,

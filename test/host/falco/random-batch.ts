@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch of random events, of the types that random conditions ask for among them.
+// A batch of random events, of the types that random conditions ask for among them or of the types that are named. Of a type that has
+// no row here, each parameter gets a value of its kind.
 
+import type { Field } from "../../../build/generated/events.js";
 import { ABSENT } from "../../../host/falco/compile/source.js";
-import { BatchBuilder, type Slots } from "../../../host/wire/builder.js";
+import { BatchBuilder, type Slots, type SlotValue } from "../../../host/wire/builder.js";
+import { EVENT_OF_NAME, isSpan } from "../../../host/wire/layout.js";
 import type { Random } from "./random.js";
-import { NAMES, PATHS, USERS, V4, V6, WORDS } from "./random-values.js";
+import { NAMES as COMMON_NAMES, PATHS as COMMON_PATHS, WORDS as COMMON_WORDS, USERS, V4, V6 } from "./random-values.js";
 
 const v4Bytes = (text: string) => Uint8Array.from(text.split("."), Number);
 const v6Bytes: Record<string, number[]> = {
@@ -14,7 +17,20 @@ const v6Bytes: Record<string, number[]> = {
   "::ffff:10.0.0.1": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1],
 };
 
-export function randomBatch(r: Random, records: number): Uint8Array {
+export interface Wanted {
+  readonly types?: readonly string[];
+  // What rules ask for, so that events have a chance to meet it.
+  readonly names?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly words?: readonly string[];
+}
+
+export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Uint8Array {
+  const [NAMES, PATHS, WORDS] = [
+    [...COMMON_NAMES, ...(wanted.names ?? [])],
+    [...COMMON_PATHS, ...(wanted.paths ?? [])],
+    [...COMMON_WORDS, ...(wanted.words ?? [])],
+  ];
   const b = new BatchBuilder({ first: 1 + r.below(1000) });
   const maybe = <T>(value: T): T | undefined => (r.chance(0.12) ? undefined : value);
   const processes: number[] = [];
@@ -137,8 +153,23 @@ export function randomBatch(r: Random, records: number): Uint8Array {
     accept4: () => ({ flags: int([0, 0x800]) }),
     unshare: () => ({ flags: int([0, 0x10000000, 0x20000]) }),
   };
+  const ofKind = (param: Field): SlotValue => {
+    if (param.type === "path" || param.type === "relpath") return path();
+    if (param.type === "str") return maybe(r.of(r.chance(0.5) ? NAMES : PATHS));
+    if (param.type === "strlist") return maybe(r.some(WORDS, 3));
+    if (isSpan(param)) return maybe(r.of(BYTES));
+    if (param.type === "fd") return int([-100, 0, 1, 3, 5]);
+    if (param.type === "uid" || param.type === "gid") return int([0, 33, 1000, -1, 0xffffffff]);
+    if (param.type === "mode") return int([0, 0o644, 0o755, 0o4755, 0o2711]);
+    return int(param.table === "open" ? OPEN_FLAGS : NUMBERS);
+  };
+  const slotsOf = (event: string): Slots =>
+    params[event]?.() ??
+    Object.fromEntries(
+      EVENT_OF_NAME.get(event)!.params.flatMap((param) => (param.slot < 0 ? [] : [[param.name, ofKind(param)]])),
+    );
   for (let i = 0; i < records; i++) {
-    const event = r.of(Object.keys(params));
+    const event = r.of(wanted.types ?? Object.keys(params));
     b.record(event, {
       process: r.chance(0.95) ? r.of(processes) : 0xffffffff,
       descriptor: r.chance(0.85) ? r.of(descriptors) : 0xffffffff,
@@ -147,10 +178,19 @@ export function randomBatch(r: Random, records: number): Uint8Array {
       tid: 100 + r.below(6),
       latency: r.of([r.below(1000), r.below(20_000), r.below(20_000_000), r.below(0x1_0000_0000)]),
       time: 1_700_000_000_000_000_000n + BigInt(r.below(1000) * r.of([1, 10_000])),
-      params: params[event]!(),
+      params: slotsOf(event),
     });
   }
   return b.bytes();
 }
 
+const NUMBERS = [
+  -1, 0, 1, 2, 3, 4, 5, 10, 16, 17, 31, 0x40, 0x200, 0x800, 0x1000, 0x4206, 0x2000_0000, 0x1000_0000, 999,
+];
+const BYTES = [
+  Uint8Array.of(2, 0, 0, 22, 10, 0, 0, 1, 0, 0),
+  Uint8Array.of(1, 0, 47, 120, 0),
+  Buffer.from("GET / HTTP"),
+  new Uint8Array(0),
+];
 const OPEN_FLAGS = [0, 1, 2, 0x41, 0x241, 0x80000, 0x410002, 0x200000, 3];

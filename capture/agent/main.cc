@@ -151,6 +151,7 @@ int run(const Options& options) {
   Context context(agent.clock, options.limits, state, hooks, agent.recorder);
   context.io_uring = options.io_uring;
   context.prevention = &agent.prevention;
+  context.sealed = &agent.sealed;
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
   ProcKernelIo kernel_io;

@@ -51,7 +51,7 @@ inline constexpr CallShape kCalls[] = {
     {"execveat", E::execveat, {i32(0, execveat_::dirfd), path_at(1, execveat_::pathname, execveat_::dirfd), list(2,
         execveat_::argv), u32(4, execveat_::at_flags)}, {}, kNoReturn},
     {"clone", E::clone, {word(0, clone_::flags)}},
-    {"clone3", E::clone3, {step(R::Word64In, 0, clone3_::flags)}, {}, kAnswered},
+    {"clone3", E::clone3, {step(R::Word64In, 0, clone3_::flags)}},
     {"fork", E::fork, {}},
     {"vfork", E::vfork, {}},
     {"kill", E::kill, {i32(0, kill_::pid), i32(1, kill_::sig)}},

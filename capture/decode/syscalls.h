@@ -43,10 +43,9 @@ struct Condition {
 };
 
 enum RowTraits : uint8_t {
-  kAnswered = 1,  // always answered ENOSYS, so that the C library falls back to a call we can follow (clone3)
-  kIoUring = 2,   // answered ENOSYS unless --io-uring allow
-  kNoReturn = 4,  // does not come back to the next instruction when it succeeds (execve)
-  kNotOwnReading = 8,  // counts when arg 0 (another process) or arg 2 (something new) is not 0 (prlimit64)
+  kIoUring = 1,   // answered ENOSYS unless --io-uring allow
+  kNoReturn = 2,  // does not come back to the next instruction when it succeeds (execve)
+  kNotOwnReading = 4,  // counts when arg 0 (another process) or arg 2 (something new) is not 0 (prlimit64)
 };
 
 enum class Role : uint8_t;  // roles.h

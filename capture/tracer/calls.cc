@@ -13,8 +13,10 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
+#include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
+#include "capture/tracer/sealing.h"
 #include "capture/tracer/task_memory.h"
 
 namespace vedette {
@@ -119,7 +121,7 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
   if (task.stranger && wants_listener(event)) return refuse(task, std::move(call), EBUSY);
-  if (prevent(task, call)) return;
+  if (prevent(task, call) || seal(task, call)) return;
   prepare(task, *call);
   enter(task, std::move(call));
 }
@@ -176,7 +178,7 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
-  if (prevent(task, call)) return true;
+  if (prevent(task, call) || seal(task, call)) return true;
   prepare(task, *call);
   enter(task, std::move(call));
   return true;
@@ -189,7 +191,6 @@ void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
 }
 
 bool Calls::is_refused(const Event& event) const {
-  if (event.row->is(kAnswered)) return true;
   return event.row->is(kIoUring) && context_.io_uring == IoUring::Refuse;
 }
 
@@ -239,13 +240,40 @@ bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
   switch (answer.kind) {
     case Kind::Proceed: return false;
     case Kind::Again:
-      context_.tasks.give_back(std::move(call));
-      (void)ptrace_resume(task.tid, task.onward());
+      put_off(task, std::move(call));
       return true;
     case Kind::Kill: (void)::kill(task.process.get(), SIGKILL); [[fallthrough]];
     case Kind::Refuse: refuse(task, std::move(call), answer.error);
   }
   return true;
+}
+
+// What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us out: afterwards no memory
+// can be attached. True: the call has its answer, or will come again.
+bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
+  if (task.phase == Phase::Launching) return false;
+  const Event& event = call->sighting.event;
+  if (event.id != EventId::clone3) {
+    if (task.space->sealed || !shuts_out(event) || !attach_sealed(context_, task, *call)) return false;
+    put_off(task, std::move(call));
+    return true;
+  }
+  switch (seal_clone_arguments(context_, task, *call)) {
+    case Sealing::Done: return false;
+    case Sealing::Again: put_off(task, std::move(call)); return true;
+    case Sealing::Impossible: break;
+  }
+  if (!std::exchange(task.space->sealing_told, true)) {
+    context_.notice(task.tid, Notice::TIER_DEGRADED, "clone3", "clone3 is answered ENOSYS: its arguments cannot be kept from other threads here");
+  }
+  refuse(task, std::move(call), ENOSYS);
+  return true;
+}
+
+// Another call was made in its place.
+void Calls::put_off(Task& task, std::unique_ptr<PendingCall> call) {
+  context_.tasks.give_back(std::move(call));
+  (void)ptrace_resume(task.tid, task.onward());
 }
 
 void Calls::prepare(Task& task, PendingCall& call) {
@@ -272,8 +300,7 @@ void Calls::prepare(Task& task, PendingCall& call) {
   }
 }
 
-// A child made with CLONE_UNTRACED would escape us. clone3 has its flags in memory, where another thread could change
-// them behind our back; it is answered ENOSYS by its row.
+// A child made with CLONE_UNTRACED would escape us. (clone3's flags: clone_arguments.h)
 void Calls::clear_untraced(Task& task, PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   if ((facts.args[0] & CLONE_UNTRACED) == 0) return;

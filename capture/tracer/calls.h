@@ -37,6 +37,8 @@ class Calls {
   void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);
   bool defend(Task& task, const SyscallInfo& info);
   bool prevent(Task& task, std::unique_ptr<PendingCall>& call);
+  bool seal(Task& task, std::unique_ptr<PendingCall>& call);
+  void put_off(Task& task, std::unique_ptr<PendingCall> call);
   void refuse_foreign(Task& task, const SyscallInfo& info);
   void enter(Task& task, std::unique_ptr<PendingCall> call);
   void prepare(Task& task, PendingCall& call);

@@ -13,6 +13,7 @@
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/lookout.h"
 #include "capture/tracer/prevention.h"
+#include "capture/tracer/sealed.h"
 #include "capture/tracer/sink.h"
 #include "capture/tracer/tasks.h"
 #include "capture/witness/io_witness.h"
@@ -36,6 +37,7 @@ struct Context {
   Tid root;                    // the workload's first process
   std::span<const sock_filter> filter;  // what the workload has; strangers get it too
   Prevention* prevention = nullptr;
+  SealedMemory* sealed = nullptr;
   Tasks tasks;
   Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already

@@ -10,6 +10,7 @@
 #include <charconv>
 
 #include "capture/kernel/proc.h"
+#include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/strangers.h"
 
 namespace vedette {
@@ -21,6 +22,7 @@ uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
 uint64_t clone_flags(const Task& parent, int event) {
   const PendingCall* call = parent.call.get();
   if (call != nullptr && call->sighting.event.id == EventId::clone) return call->sighting.event.call.args[0];
+  if (call != nullptr && call->sighting.event.id == EventId::clone3) return static_cast<uint64_t>(call->sighting.event.integer(slot::clone3_::flags));
   return event == PTRACE_EVENT_VFORK ? CLONE_VFORK | CLONE_VM : 0;
 }
 
@@ -46,6 +48,7 @@ void Lives::on_forked(Task& parent, int event) {
   const Tid child_tid(static_cast<pid_t>(*message));
   context_.lookout.took(child_tid);
   const uint64_t flags = clone_flags(parent, event);
+  std::unique_ptr<ArgumentRegisters> own = take_back_arguments(parent);
   if (Task* const adopted = context_.tasks.find(child_tid)) {
     complete_adopted(parent, *adopted, flags);
     return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
@@ -64,6 +67,7 @@ void Lives::on_forked(Task& parent, int event) {
   }
   Task& child = context_.tasks.add(child_tid, process, std::move(space));
   inherit(parent, child);
+  child.born_with = std::move(own);
   context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
   context_.hooks.on_forked(parent, child, flags);
   if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
@@ -84,11 +88,22 @@ void Lives::inherit(const Task& parent, Task& child) {
   child.bound = parent.bound;
 }
 
+// The kernel has read what it was pointed to.
+std::unique_ptr<ArgumentRegisters> Lives::take_back_arguments(Task& parent) {
+  PendingCall* const call = parent.call.get();
+  if (call == nullptr || !call->registers_changed) return nullptr;
+  auto own = std::make_unique<ArgumentRegisters>(call->before, call->sighting.event.call.abi == Abi::I386);
+  put_back(parent.tid, *own);
+  call->registers_changed = false;
+  call->sealed.reset();
+  return own;
+}
+
 // The call cannot fail any more, and its result is the child's number: waiting for its return would only be one stop more.
-// Not where the parent calls the child by another number than we, where an argument has to be put back, or of a stranger.
+// Not where the parent calls the child by another number than we, or of a stranger.
 Resume Lives::settle_fork(Task& parent, Tid child) {
   if (parent.phase != Phase::InCall) return parent.onward();
-  if (parent.stranger || parent.distrusted || parent.call->registers_changed || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
+  if (parent.stranger || parent.distrusted || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
   parent.phase = Phase::Running;
   parent.call->sighting.event.call.exit_ns = context_.clock.now_ns();
   calls_.settle(parent, std::move(parent.call), child.get());
@@ -123,6 +138,7 @@ void Lives::emit_birth(const Task& parent, Tid child) {
 // A thread that was made while its group is being stopped begins its life stopped.
 void Lives::on_first_stop(Task& child, WaitStatus status) {
   child.phase = Phase::Running;
+  if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
     context_.state.on_found(number(child.tid), context_.clock.now_ns());
     context_.found_program(child.tid);

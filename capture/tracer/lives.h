@@ -28,6 +28,7 @@ class Lives {
   void complete_adopted(Task& parent, Task& child, uint64_t flags);
   void emit_birth(const Task& parent, Tid child);
   void hear_witness(const Task& task);
+  std::unique_ptr<ArgumentRegisters> take_back_arguments(Task& parent);
   Resume settle_fork(Task& parent, Tid child);
   void emit_exit(Tid tid, WaitStatus status);
 

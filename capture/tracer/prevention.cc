@@ -17,8 +17,7 @@
 #include "capture/decode/syscalls.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/context.h"
-#include "capture/tracer/enlist.h"
-#include "capture/tracer/inject.h"
+#include "capture/tracer/sealing.h"
 
 namespace vedette {
 namespace {
@@ -27,9 +26,7 @@ using Kind = Prevention::Answer::Kind;
 
 constexpr int kAddressArgument = 1;  // of connect
 constexpr uint64_t kSocketTypeMask = 0xf;
-constexpr size_t kFirstMaps = 4096;  // the segment lies at a low address
 constexpr uint32_t kSocketcall32 = 102;
-constexpr uint64_t kShmat32 = 397;
 
 // The calls of their own (Linux 4.3) that socketcall(2) stands for: its arguments lie in memory, theirs in registers.
 uint32_t direct_number(EventId id) {
@@ -112,11 +109,6 @@ Prevention::Answer Prevention::judge(Context& context, Task& task, PendingCall& 
     case EventId::sendto:
     case EventId::sendmsg:
     case EventId::sendmmsg: return judge_fast_open(call);
-    case EventId::seccomp:
-    case EventId::prctl:
-    case EventId::unshare:
-    case EventId::setns:
-    case EventId::clone: return seal_first(context, task, call);
     default: return {};
   }
 }
@@ -239,7 +231,7 @@ Prevention::Answer Prevention::judge_connect(Context& context, Task& task, Pendi
   });
   if (answer.kind != Kind::Proceed || !is_held) return answer;
   if (!task.space->sealed) {
-    if (attach(context, task, call)) return {Kind::Again, 0};
+    if (attach_sealed(context, task, call)) return {Kind::Again, 0};
     return decide(context, sighting, subject + ": other threads cannot be kept from its address here", [&](const PreventRow& row) {
       return row.mode == Mode::Enforce && speaks(row);
     });
@@ -279,17 +271,6 @@ Prevention::Answer Prevention::judge_fast_open(PendingCall& call) {
   return (flags & MSG_FASTOPEN) != 0 ? refuse(EOPNOTSUPP) : Answer{};
 }
 
-// Before a process shuts us out (a filter of its own, another IPC namespace): afterwards no memory can be attached.
-Prevention::Answer Prevention::seal_first(Context& context, Task& task, const PendingCall& call) {
-  if (task.space->sealed || !is_enforced(call.sighting, Deny::Connect)) return {};
-  const Event& event = call.sighting.event;
-  const uint64_t first = event.call.args[0];
-  const bool shuts_out = event.id == EventId::setns || (event.id == EventId::seccomp && first <= SECCOMP_SET_MODE_FILTER) ||
-                         (event.id == EventId::prctl && first == PR_SET_SECCOMP) ||
-                         ((event.id == EventId::unshare || event.id == EventId::clone) && (first & CLONE_NEWIPC) != 0);
-  return shuts_out && attach(context, task, call) ? Answer{Kind::Again, 0} : Answer{};
-}
-
 bool Prevention::apply(Task& task, PendingCall& call) {
   if (call.replaced_nr == 0 && !call.sealed.is_filled()) return true;
   Result<Registers> registers = ptrace_registers(task.tid);
@@ -307,35 +288,6 @@ bool Prevention::apply(Task& task, PendingCall& call) {
     registers->set_argument(kAddressArgument, call.sealed.address());
   }
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
-}
-
-// In place of the call at hand, which is made again afterwards.
-bool Prevention::attach(Context& context, Task& task, const PendingCall& call) {
-  // A filter of its own would judge our call, and might kill for it.
-  if (!sealed_.is_open() || task.space->sealing_failed || has_own_filters(task)) return false;
-  const bool is_32 = call.sighting.event.call.abi == Abi::I386;
-  const InjectedCall shmat{.nr = is_32 ? kShmat32 : static_cast<uint64_t>(SYS_shmat),
-                           .args = {static_cast<uint64_t>(sealed_.id()), SealedMemory::kBase, SHM_RDONLY, 0, 0, 0}};
-  const Result<int64_t> answer = replace_call(task.tid, shmat, is_32);
-  if (!answer) return true;  // gone: nobody will connect
-  task.space->sealed = *answer == static_cast<int64_t>(SealedMemory::kBase) || is_attached(task);
-  if (!task.space->sealed) {
-    context.notice(task.tid, Notice::TIER_DEGRADED, "shmat", "no sealed memory can be attached; connections are refused where rows are enforced", *answer);
-    task.space->sealing_failed = true;
-  }
-  return true;
-}
-
-// By a parent whose fork nobody heard of in time (lives.h, strays).
-bool Prevention::is_attached(const Task& task) const {
-  std::string maps;
-  if (!read_file(ProcPath(task.tid, "maps").c_str(), maps, kFirstMaps)) return false;
-  char start[32];
-  std::snprintf(start, sizeof start, "%08llx-", static_cast<unsigned long long>(SealedMemory::kBase));
-  const size_t at = maps.find(start);
-  if (at == maps.npos) return false;
-  const std::string_view line = std::string_view(maps).substr(at, maps.find('\n', at) - at);
-  return line.find(" r--s ") != line.npos && line.find(" " + std::to_string(sealed_.id()) + " ") != line.npos;
 }
 
 // Of the process as it is now: after an exec that is the new one.

@@ -64,15 +64,12 @@ class Prevention {
   Answer judge_connect(Context& context, Task& task, PendingCall& call);
   Answer judge_socket(Context& context, PendingCall& call);
   Answer judge_fast_open(PendingCall& call);
-  Answer seal_first(Context& context, Task& task, const PendingCall& call);
 
   template <typename Matches>
   Answer decide(Context& context, const Sighting& sighting, const std::string& subject, Matches matches);
   bool is_enforced(const Sighting& sighting, Deny deny) const;
   bool is_denied(Context& context, const Sighting& sighting, const ProgramFile& file, Answer& answer);
   void tell(Context& context, uint32_t tid, const PreventRow& row, const char* call, const std::string& subject);
-  bool attach(Context& context, Task& task, const PendingCall& call);
-  bool is_attached(const Task& task) const;
 
   SealedMemory& sealed_;
   ProgramLook look_;

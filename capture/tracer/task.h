@@ -35,7 +35,13 @@ struct PendingCall {
   bool registers_changed = false;  // arguments are not the program's; `before` goes back at the return
   Registers before{};
   uint32_t replaced_nr = 0;        // the number it is made under, where that is another
-  SealedSlot sealed;               // what was judged of its memory, and is what the kernel reads
+  SealedSlot sealed;               // a copy of what it names in memory, and is what the kernel reads
+};
+
+// The argument registers of a call as its maker had them, where it was made with others.
+struct ArgumentRegisters {
+  Registers before;
+  bool is_32;
 };
 
 enum class Phase : uint8_t {
@@ -70,6 +76,7 @@ struct Task {
   Ref<AddressSpace> space;
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
+  std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
   std::unique_ptr<TaskData> data;
 
   void distrust() {

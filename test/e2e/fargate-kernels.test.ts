@@ -32,6 +32,7 @@ const NOT_THERE: Record<string, string> = {
 const PROGRAMS: Record<string, RegExp> = {
   many_signals: /^signals 10000 wrong 0 failed writes 0 all written 1\ninterrupted 1\nrestarted 1\n$/,
   untraced: /^\d{2,} 0\n\d{2,} 0\n$/,
+  errno_after: /^(\w+ 1 errno 0\n){6}$/,
   stop_continue: /stays stopped\nkilled while stopped\n$/,
 };
 const ARM32 = "arm32_calls";

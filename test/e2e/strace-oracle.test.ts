@@ -88,7 +88,7 @@ const PROGRAMS: Watched[] = [
 // Fixtures whose run is not the same twice: threads in any order, ports that the kernel picks, endless ones.
 const NOT_TWICE = new Set("go_files rust_files sockets_inet sockets_udp".split(" "));
 // Fixtures whose own output holds process ids: of what they write to stdout the count is compared.
-const PRINTS_PIDS = new Set("credentials processes vfork_exec kernel_surface".split(" "));
+const PRINTS_PIDS = new Set("clone3 credentials processes vfork_exec kernel_surface".split(" "));
 // io_uring is refused by Vedette and not by strace; the rest of the surface stays comparable.
 const DIFFERENT_BY_DESIGN = /^io_uring_/;
 
@@ -105,8 +105,6 @@ async function runUnderStrace(watched: Watched, folder: string): Promise<{ ended
     "-v",
     "-e",
     "signal=SIGKILL", // those that are caught are no calls; strace tells of an end by a signal only when it is asked for
-    "-e",
-    "inject=clone3:error=ENOSYS",
     "-e",
     `trace=${TRACED_CALLS.join(",")}`,
     "-o",

@@ -3,8 +3,8 @@
 // Turns strace's calls and our events into lines that can be compared: `openat flags=O_RDONLY name=/tmp/a = 3`.
 //
 // Not compared: pointers and structures that are no parameter (roles.ts); process ids (PID, as two runs differ) and addresses of
-// mappings; what is read of a process's maps and of /dev/urandom; clone3, which Vedette answers ENOSYS and strace is told to; every
-// way to make a process or thread is `clone` with its result; calls that a signal interrupted and the kernel restarts; how processes
+// mappings; what is read of a process's maps and of /dev/urandom; every way to make a process or thread is `clone` with its
+// result; calls that a signal interrupted and the kernel restarts; how processes
 // end (compared by count, in the test).
 import type { Event } from "../traces.js";
 import { CALLS, callOfType, errnoOf, type Param, pidText } from "./contract.js";
@@ -13,7 +13,7 @@ import { ROLES } from "./roles.js";
 import { escaped, joined, numberOf, pathOf, ROLE_VALUES, textOf } from "./values.js";
 
 const AT_FDCWD = -100n;
-const CLONES = new Set(["clone", "fork", "vfork"]);
+const CLONES = new Set(["clone", "clone3", "fork", "vfork"]);
 // What a read of these gives is another thing in every run, and Vedette's own page stands in a process's maps.
 const NEVER_THE_SAME = /^\/(?:proc\/(?:self|\d+)\/maps|dev\/u?random)$/;
 const RESTARTS = { from: -516n, to: -512n };
@@ -32,7 +32,7 @@ export function straceLines(calls: Call[], folder: string): string[] {
     return known;
   };
   for (const call of calls) {
-    if (call.result === undefined || call.name === "clone3") continue;
+    if (call.result === undefined) continue;
     const cwd = directoryOf(call.tid);
     if (call.name === "chdir" && call.result === 0n) directories.set(call.tid, joined(cwd, textOf(call.args[0])));
     if (call.name === "fchdir" && call.result === 0n) directories.set(call.tid, pathOf(call.args[0]) ?? cwd);
@@ -49,7 +49,7 @@ export function straceLines(calls: Call[], folder: string): string[] {
 export function eventLines(events: Event[]): string[] {
   return events.flatMap((event) => {
     const type = String(event["evt.type"]);
-    if (type === "procexit" || type.startsWith("vedette.") || type === "clone3") return [];
+    if (type === "procexit" || type.startsWith("vedette.")) return [];
     const result = BigInt(String(event["evt.rawres"] ?? 0));
     if (result >= RESTARTS.from && result <= RESTARTS.to) return [];
     if (type === "read" && NEVER_THE_SAME.test(String(event["fd.name"]))) return [];

@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kPollMs = 50;           // how soon a deadline set by another thread is noticed
 constexpr size_t kPieceMax = 1 << 18;  // of a frame, at a time
+constexpr uint64_t kBeatNs = 1'000'000'000;
 constexpr uint64_t kGreetingNs = 2'000'000'000;  // a host that says nothing is sent everything
 
 bool is_socket(int fd) {
@@ -49,7 +50,7 @@ Result<void> HostLink::open() {
 Result<void> HostLink::hear_greeting() {
   greeted_ = false;
   const uint64_t deadline = monotonic_ns() + kGreetingNs;
-  while (!greeted_ && monotonic_ns() < deadline) {
+  while (!greeted_ && monotonic_ns() < deadline && !is_given_up()) {
     if (!listen(kPollMs)) return Errno(refused_ ? EACCES : ECONNRESET);
   }
   return {};
@@ -68,8 +69,19 @@ bool HostLink::answer_table() {
   return send_whole(bytes);
 }
 
+// Only to a host at a socket: a file and a pipe have nobody who waits for us.
+bool HostLink::keep_alive() {
+  if (!is_socket_ || monotonic_ns() - said_ns_ < kBeatNs) return true;
+  std::vector<uint8_t> bytes;
+  Pack pack(bytes);
+  pack.array(1);
+  pack.text("alive");
+  return send_whole(bytes);
+}
+
 bool HostLink::send_whole(std::span<const uint8_t> frame) {
   if (!socket_.is_open()) return false;
+  said_ns_ = monotonic_ns();
   const uint32_t size = static_cast<uint32_t>(frame.size());
   uint8_t head[sizeof size];
   std::memcpy(head, &size, sizeof size);
@@ -100,15 +112,19 @@ bool HostLink::wait_writable() {
     if (ready > 0 && (slot.revents & POLLIN) != 0 && !hear()) return false;
     if (ready > 0 && (slot.revents & POLLOUT) != 0) return true;
     if (ready > 0 && (slot.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return false;
-    const uint64_t deadline = deadline_ns_;
-    if (deadline != 0 && monotonic_ns() > deadline) return false;
+    if (is_given_up()) return false;
   }
+}
+
+bool HostLink::is_given_up() const {
+  const uint64_t deadline = deadline_ns_;
+  return deadline != 0 && monotonic_ns() > deadline;
 }
 
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
-  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table();
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && keep_alive();
   socket_.reset();
   return false;
 }

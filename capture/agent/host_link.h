@@ -34,7 +34,8 @@ class HostLink {
   bool is_ready() const { return ready_; }
   // Why the last table could not be held; empty: it could.
   const std::string& table_obstacle() const { return table_obstacle_; }
-  // Hears what the host has said, waiting for it at most so long. False: the stream is closed now.
+  // Hears what the host has said, waiting for it at most so long, and says that we live where nothing else has been said for a
+  // second: a host that hears nothing for longer takes us for stopped. False: the stream is closed now.
   bool listen(int wait_ms);
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.
@@ -56,6 +57,8 @@ class HostLink {
   void heed(const HostWord& word);
   bool send_whole(std::span<const uint8_t> frame);
   bool answer_table();
+  bool keep_alive();
+  bool is_given_up() const;
 
   HostAddress address_;
   Hello hello_;
@@ -69,6 +72,7 @@ class HostLink {
   bool ready_ = false;
   bool greeted_ = false;  // this connection's first word has come
   uint64_t acknowledged_ = 0;
+  uint64_t said_ns_ = 0;  // when the last frame was sent
   HostWords words_;
   std::atomic<uint64_t> deadline_ns_{0};
 };

@@ -11,6 +11,7 @@ namespace {
 constexpr long kReopenPauseNs = 100'000'000;
 constexpr uint64_t kListenNs = 5'000'000;  // how late an acknowledgement may be heard
 constexpr uint64_t kIdleListenNs = 100'000'000;  // and a new table of what is prevented, when nothing else happens
+constexpr uint64_t kIdleReopenNs = 1'000'000'000;
 constexpr int kSettleMs = 5;
 constexpr size_t kStackBytes = 128 * 1024;
 
@@ -58,10 +59,7 @@ void Uplink::deliver(Frame frame) {
 
 // Sends what this connection has not had yet, hears what was acknowledged, and lets go of it.
 void Uplink::settle(int wait_ms) {
-  if (sent_.empty()) {
-    if (!link_.discards() && link_.is_open()) link_.listen(0);
-    return;
-  }
+  if (sent_.empty()) return stay_in_touch();
   while (!sent_.empty()) {
     if (!link_.is_open() && (link_.is_over() || !reopen())) return give_up();
     forget_acknowledged();
@@ -70,6 +68,16 @@ void Uplink::settle(int wait_ms) {
   }
   link_.listen(wait_ms);
   forget_acknowledged();
+}
+
+// Nothing waits to be sent. A host that came back must see us all the same: without us it could not tell that we are gone.
+void Uplink::stay_in_touch() {
+  if (link_.discards()) return;
+  if (link_.is_open()) return void(link_.listen(0));
+  if (!link_.acknowledges() || link_.is_over() || monotonic_ns() < reopen_ns_) return;
+  on_their_way_ = 0;
+  (void)link_.open();
+  reopen_ns_ = monotonic_ns() + kIdleReopenNs;
 }
 
 void Uplink::forget_acknowledged() {

@@ -31,6 +31,7 @@ class Uplink {
   void deliver(Frame frame);
   void settle(int wait_ms);
   void settle_all();
+  void stay_in_touch();
   void forget_acknowledged();
   void give_up();
   bool reopen();
@@ -42,6 +43,7 @@ class Uplink {
   LostCounters& lost_;
   std::deque<Frame> sent_;    // not acknowledged; some of them may not have been sent yet
   size_t on_their_way_ = 0;   // of these, sent over this connection
+  uint64_t reopen_ns_ = 0;    // not before this, while nothing waits to be sent
   pthread_t thread_{};
   std::atomic<uint64_t> deadline_ns_{0};
 };

@@ -168,6 +168,11 @@ export function positionOf(ring: SharedArrayBuffer, index: number): number {
   return Atomics.load(new Int32Array(ring, 0, CONTROL_BYTES / 4), READERS + 2 * index);
 }
 
+/** Where the writers stand. */
+export function headOf(ring: SharedArrayBuffer): number {
+  return Atomics.load(new Int32Array(ring, 0, CONTROL_BYTES / 4), HEAD);
+}
+
 /** Nothing more will come. */
 export function closeRing(ring: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), CLOSED, 1);

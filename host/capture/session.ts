@@ -48,6 +48,11 @@ export class Session {
     this.capture = new Capture(this.#captureHandlers(handlers));
   }
 
+  /** The agent has said that the workload ended. */
+  get hasEnded(): boolean {
+    return this.#end !== null;
+  }
+
   /** From here on the workload runs, and signals sent to us go to it. */
   start(options: AgentOptions): void {
     try {

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette run`: captures, judges, alerts. Policies are ready before the workload's first instruction, and every batch has been
-// judged before the command ends. What fails on our side is said on stderr and never stops the workload.
+// judged before the command ends. What fails on our side is said on stderr and never stops the workload; an agent that dies takes the
+// workload with it, and that is an alert and a status of its own.
 import { hostname } from "node:os";
 import type { Hello } from "../capture/agent.js";
+import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { closeReader } from "../capture/ring.js";
 import { Session } from "../capture/session.js";
 import { Engine } from "../engine/engine.js";
 import { processors, workersFor } from "../engine/processors.js";
 import { explain } from "../errors.js";
+import { type GuardNews, guardAlert } from "../output/guard-alert.js";
 import { lossText, totalLost } from "../output/summary.js";
 import { Prevention } from "../policy/prevention.js";
 import { PolicyService, type ServiceFlags, type ServiceHandlers } from "../policy/service.js";
+import { reasonOf } from "../reason.js";
 import { report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
@@ -74,9 +78,19 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     session.capture.close();
     throw error;
   });
+  const tell = (rule: GuardNews["rule"], output: string, cause: string): void =>
+    channels.write(
+      guardAlert({
+        rule,
+        output,
+        fields: { "agent.pid": session.capture.pid, "agent.cause": cause },
+        hostname: host ?? hostname(),
+      }),
+    );
   // An engine that fails must not hold the workload up: nobody reads for it any more.
   const judged = engine.finished.catch((error: unknown) => {
     for (const reader of readers) closeReader(ring, reader);
+    tell("Vedette stopped judging", "What the workload does is not judged any more", reasonOf(error));
     return report(error);
   });
 
@@ -88,7 +102,21 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   // What is to be denied is known before the first exec.
   const start = prevention.hasRows || options.policiesD !== undefined ? ["--start", "security"] : [];
   session.start(agentOptions(command, options, start));
+  const silence = "it says nothing: it was stopped, or its connection was taken from it";
+  const heartbeat = new Heartbeat({
+    counts: (stream) => session.capture.counts(stream),
+    onSilent: () => tell("Agent silent", "The agent is silent, nothing of the workload is seen", silence),
+    onHeard: () => say("vedette: the agent is heard again"),
+  });
+  const look = setInterval(() => heartbeat.look(session.hasEnded ? [] : hosts.keys()), LOOK_MS);
   const ending = await session.ending;
+  clearInterval(look);
+  if (ending.error !== null)
+    tell(
+      "Agent gone without a word",
+      "The agent is gone without a word, and the workload with it",
+      ending.error.message,
+    );
   const engineFailure = await judged;
   recorder?.end();
   await service.close();

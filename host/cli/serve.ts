@@ -52,9 +52,9 @@ export async function serve(flags: ServeFlags): Promise<number> {
     });
     const port = await station.listen(address);
     if (address.startsWith("/") && flags.secretFile !== undefined) chmodSync(address, SOCKET_MODE);
-    monitor.isReady = true;
     say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
-    const signal = await stopped;
+    const signal = await Promise.race([stopped, station.failed]);
+    if (signal instanceof VedetteError) throw signal;
     say(`vedette: ${signal}: letting agents finish`);
     await station.drain(flags.drain * 1000);
   } finally {

@@ -15,6 +15,8 @@ export interface Guest {
   /** What it is called in metrics and messages. */
   readonly name: string;
   readonly hostname: string;
+  /** As its own pid namespace numbers it. */
+  readonly pid: number;
   facts: ContainerFacts | null;
   /** The workload's first process has ended, and the agent has said so. */
   hasEnded: boolean;
@@ -35,7 +37,15 @@ export class Guests {
     const other = [...this.#guests.values()].find((guest) => guest.name === name && guest.source !== source);
     if (other !== undefined)
       throw new VedetteError("VEDETTE_CONTAINER_TAKEN", { container: name, peer: describe(hello) });
-    const guest = { stream: hello.stream, source, name, hostname: hello.hostname, facts: null, hasEnded: false };
+    const guest = {
+      stream: hello.stream,
+      source,
+      name,
+      hostname: hello.hostname,
+      pid: hello.pid,
+      facts: null,
+      hasEnded: false,
+    };
     this.#guests.set(hello.stream, guest);
     return guest;
   }
@@ -48,6 +58,16 @@ export class Guests {
 
   get(stream: number): Guest | undefined {
     return this.#guests.get(stream);
+  }
+
+  /** Whether an agent of this source is there. */
+  has(source: string): boolean {
+    return [...this.#guests.values()].some((guest) => guest.source === source);
+  }
+
+  /** Streams from which something must come every second: their workloads run. */
+  heard(): number[] {
+    return [...this.#guests.values()].flatMap(({ stream, hasEnded }) => (hasEnded ? [] : [stream]));
   }
 
   get size(): number {

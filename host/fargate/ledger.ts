@@ -27,6 +27,9 @@ interface Pending {
   readonly seq: number;
 }
 
+/** Sources that are remembered: one that left longer ago than as many others is sent everything again. */
+const SOURCES_MAX = 1024;
+
 export class Ledger {
   readonly #reader: RingReader;
   readonly #pending = new Map<number, Pending[]>();
@@ -92,7 +95,10 @@ export class Ledger {
       const facts = { source: Buffer.from(batch.source).toString("hex"), seq, count, lost, clock, strangers };
       const { stream } = raw;
       this.#reader.release();
-      this.#received.set(facts.source, Math.max(seq, this.#received.get(facts.source) ?? 0));
+      const received = Math.max(seq, this.#received.get(facts.source) ?? 0);
+      this.#received.delete(facts.source); // the one that spoke last stands last
+      this.#received.set(facts.source, received);
+      if (this.#received.size > SOURCES_MAX) this.#received.delete(this.#received.keys().next().value as string);
       const pending = this.#pending.get(stream) ?? [];
       pending.push({ end: positionOf(this.ring, this.own), seq });
       this.#pending.set(stream, pending);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus. Loopback unless told otherwise:
-// containers of a task share one network, and the numbers name containers and rules.
+// containers of a task share one network, and the numbers name containers and rules. Who reaches the port can hold few connections, and
+// none for long (host/visitors.ts).
 import { createServer, type Server } from "node:http";
 import { isIP } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
@@ -8,8 +9,14 @@ import { LOST } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { reasonOf } from "../reason.js";
+import { boundVisitors } from "../visitors.js";
 import type { BatchFacts } from "./ledger.js";
 
+/** A health check and a scrape take milliseconds. */
+const VISITORS = { most: 64, ms: 10_000 };
+/** Far beyond a task's containers; what comes after shares one number. */
+const NAMES_MAX = 256;
+const SOURCES_MAX = 1024;
 const NS = 1e-9;
 const DELAYS_S = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
@@ -37,7 +44,12 @@ export class Monitor {
     registers: [this.#registry],
   });
   #server: Server | null = null;
-  isReady = false;
+  readonly #gone = this.#counter("agents_gone_total", "agents that are gone without a word", ["container", "cause"]);
+  readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
+  /** Names of containers that have numbers of their own: they are an agent's word. */
+  readonly #names = new Set<string>();
+  /** Why judging has not begun, or has stopped; null: it goes on. */
+  health: () => string | null = () => "starting";
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -48,13 +60,15 @@ export class Monitor {
     const [host, port] = parseAddress(address);
     this.#server = createServer((request, response) => {
       const path = request.url?.split("?", 1)[0];
-      if (path === "/healthz") response.writeHead(this.isReady ? 200 : 503).end(this.isReady ? "ok\n" : "starting\n");
+      const problem = this.health();
+      if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
       else if (path === "/metrics")
         void this.#registry
           .metrics()
           .then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
       else response.writeHead(404).end();
     });
+    boundVisitors(this.#server, VISITORS);
     return new Promise((resolve, reject) => {
       this.#server!.once("error", (cause) =>
         reject(new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
@@ -72,21 +86,38 @@ export class Monitor {
     this.#agents.set(count);
   }
 
-  onBatch(container: string, { source, count, lost, clock }: BatchFacts): void {
+  onGone(name: string, cause: string): void {
+    this.#gone.inc({ container: this.#label(name), cause });
+  }
+
+  onSilent(name: string): void {
+    this.#silent.inc({ container: this.#label(name) });
+  }
+
+  onBatch(name: string, { source, count, lost, clock }: BatchFacts): void {
+    const container = this.#label(name);
     this.#events.inc({ container }, count);
     this.#batches.inc({ container });
     this.#delay.observe(Math.max(0, Number(BigInt(Date.now()) * 1_000_000n - clock) * NS));
-    this.onLost(container, source, lost);
+    this.onLost(name, source, lost);
   }
 
   /** The agent's counters are cumulative for each source; so are ours, over all sources of a container. */
-  onLost(container: string, source: string, lost: readonly number[]): void {
+  onLost(name: string, source: string, lost: readonly number[]): void {
+    const container = this.#label(name);
     const before = this.#lost.get(source) ?? [];
     for (const [index, { name }] of LOST.entries()) {
       const more = (lost[index] ?? 0) - (before[index] ?? 0);
       if (more > 0) this.#losses.inc({ container, reason: name }, more);
     }
+    this.#lost.delete(source); // the one that spoke last stands last
     this.#lost.set(source, lost);
+    if (this.#lost.size > SOURCES_MAX) this.#lost.delete(this.#lost.keys().next().value as string);
+  }
+
+  #label(name: string): string {
+    if (this.#names.size < NAMES_MAX) this.#names.add(name);
+    return this.#names.has(name) ? name : "(others)";
   }
 
   onAlert({ rule, priority }: Alert): void {

@@ -5,14 +5,18 @@
 //   hello - secret, name (guests.ts) - what ECS says (metadata.ts) - "ack" - "ready" - batches - "ack" ... - end - "ack"
 import { hostname } from "node:os";
 import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
+import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { Engine } from "../engine/engine.js";
 import { Bucket } from "../engine/limiter.js";
+import { Progress } from "../engine/progress.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
+import { type GuardNews, guardAlert } from "../output/guard-alert.js";
 import { lossText } from "../output/summary.js";
 import type { LoadedPolicy } from "../policy/load.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
+import { reasonOf, reasonOfErrno } from "../reason.js";
 import type { ContainerFact, ContainerFacts } from "../wire/container.js";
 import { clueOf, type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
@@ -39,6 +43,8 @@ const TURN_MS = 5;
 /** Half of what a host without agents' spools has: the sidecar of the smallest task stays under 100 MiB. */
 const RING_BYTES = 4 << 20;
 const ANY_USER = 0xffffffff;
+/** An agent whose connection broke is back sooner, if it lives. */
+const RETURN_MS = 1_000;
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
 
@@ -53,7 +59,16 @@ export class Station {
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
   #unsaid = 0;
+  readonly #heartbeat: Heartbeat;
+  readonly #progress: Progress;
+  /** Agents that are gone without a word, and may be back in a moment: what is to be told if they are not. */
+  readonly #missed = new Map<NodeJS.Timeout, () => void>();
+  readonly #look: NodeJS.Timeout;
+  #problem: string | null = null;
+  #isOver = false;
   #turn: NodeJS.Timeout | null = null;
+  /** Resolves when it has stopped judging and cannot go on. */
+  readonly failed: Promise<VedetteError>;
 
   /** Resolves when policies are ready; agents are not taken in yet. */
   static async open(options: StationOptions): Promise<Station> {
@@ -121,13 +136,55 @@ export class Station {
       onBatch: (stream, batch) => this.#onBatch(stream, batch),
       acknowledge: (stream, seq) => void capture.acknowledge(stream, seq),
     });
+    this.#heartbeat = new Heartbeat({
+      counts: (stream) => capture.counts(stream),
+      onSilent: (stream) => this.#onSilent(stream),
+      onHeard: (stream) => options.say(`${this.#guests.get(stream)?.name} is heard again`),
+    });
+    this.#progress = new Progress(capture.ring, workers);
+    this.#look = setInterval(() => this.#lookAround(), LOOK_MS);
+    this.failed = engine.finished.then(
+      () => new Promise<never>(() => undefined), // it ended as it should
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Twice a second: who is silent, and what does not move. */
+  #lookAround(): void {
+    this.#heartbeat.look(this.#guests.heard());
+    const { obstacle } = this.#capture.state();
+    const stuck = this.#progress.stuck();
+    if (this.#isOver) return;
+    if (stuck > 0) this.#problem = `${stuck} policy workers do not move`;
+    else if (obstacle !== 0) this.#problem = `agents cannot be taken in: ${reasonOfErrno(obstacle)}`;
+    else this.#problem = null;
+  }
+
+  /** Its agents keep what was not judged for the host that comes after it. */
+  #fail(cause: unknown): VedetteError {
+    const error = new VedetteError("VEDETTE_STOPPED_JUDGING", { reason: reasonOf(cause) }, { cause });
+    this.#isOver = true;
+    this.#problem = error.message;
+    this.#tellOfGuard({
+      rule: "Vedette stopped judging",
+      output: "The host has stopped judging, and ends",
+      fields: { "vedette.reason": reasonOf(cause) },
+      hostname: hostname(),
+    });
+    clearInterval(this.#look);
+    this.#ledger.close();
+    this.#capture.close();
+    return error;
   }
 
   /** From here on agents are taken in. Whoever knows the secret may be any user; gives the port of a TCP address. */
   async listen(address: string): Promise<number> {
     try {
-      return this.#capture.listen(address, this.#options.secret === null ? [] : [ANY_USER]);
+      const port = this.#capture.listen(address, this.#options.secret === null ? [] : [ANY_USER]);
+      this.#options.monitor.health = () => this.#problem;
+      return port;
     } catch (error) {
+      clearInterval(this.#look);
       this.#capture.close();
       await this.#engine.stop();
       throw error;
@@ -142,6 +199,11 @@ export class Station {
     this.#ledger.turn();
     this.#ledger.turn();
     if (this.#turn !== null) clearTimeout(this.#turn);
+    clearInterval(this.#look);
+    for (const [timer, tell] of this.#missed) {
+      clearTimeout(timer);
+      tell();
+    }
     this.#ledger.close();
     this.#capture.close();
     await this.#engine.finished;
@@ -193,15 +255,54 @@ export class Station {
     this.#options.monitor.onAgents(this.#guests.size);
     this.#ledger.forget(stream);
     if (guest !== undefined) this.#engine.setContainer(stream, null);
-    if (error !== null) {
-      this.onTurnedAway(error, 0);
-    } else if (guest !== undefined) {
+    if (error !== null) this.onTurnedAway(error, 0);
+    if (guest !== undefined) {
+      if (!guest.hasEnded) this.#onMissed(guest, error);
       const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
       const how = guest.hasEnded
         ? "has left"
         : "is gone without a word (its agent was killed, or its connection broke)";
       this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`);
     }
+  }
+
+  /** It is gone and has not said that its workload ended. */
+  #onMissed(guest: Guest, error: VedetteError | null): void {
+    const cause = error === null ? "its connection ended" : `it was refused: ${error.code}`;
+    const tell = (): void => {
+      this.#missed.delete(timer);
+      const isBack = this.#guests.has(guest.source);
+      this.#options.monitor.onGone(guest.name, isBack ? "returned" : (error?.code ?? "closed"));
+      if (isBack) this.#options.say(`${guest.name} is back: its connection had broken`);
+      else
+        this.#tellOfGuest(
+          guest,
+          "Agent gone without a word",
+          "An agent is gone without a word, nothing of its container is seen any more",
+          cause,
+        );
+    };
+    const timer = setTimeout(tell, RETURN_MS);
+    this.#missed.set(timer, tell);
+  }
+
+  #onSilent(stream: number): void {
+    const guest = this.#guests.get(stream);
+    if (guest === undefined) return;
+    this.#options.monitor.onSilent(guest.name);
+    const cause = "it is connected and says nothing: it was stopped, or its connection was taken from it";
+    this.#tellOfGuest(guest, "Agent silent", "An agent is silent, nothing of its container is seen", cause);
+  }
+
+  #tellOfGuest(guest: Guest, rule: GuardNews["rule"], output: string, cause: string): void {
+    const fields = { "container.name": guest.name, "agent.pid": guest.pid, "agent.cause": cause };
+    this.#tellOfGuard({ rule, output, fields, hostname: guest.hostname }, guest);
+  }
+
+  #tellOfGuard(news: GuardNews, guest: Guest | null = null): void {
+    const alert = withFacts(guardAlert(news), guest?.facts ?? null);
+    this.#options.monitor.onAlert(alert);
+    this.#options.onAlert(alert);
   }
 
   /** Somebody was refused, and `more` others. Whoever can connect can have this happen: it is counted, and said so many times a minute. */

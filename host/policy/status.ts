@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette policy status` tells: each policy, how it is, what it did and cost. Answered on a Unix socket of the operator's,
 // and on one for each tenant that has an owner, which tells of that tenant's policies only: the kernel lets connect whoever
-// may write to the socket, and that is the owner (unix(7)). One line of JSON, and the connection is over.
+// may write to the socket, and that is the owner (unix(7)). One line of JSON, and the connection is over, read or not.
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import type { SeatStatus } from "../engine/engine.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { boundVisitors } from "../visitors.js";
 import type { Tenant } from "./tenants.js";
 import type { WatchEntry } from "./watch.js";
 
@@ -79,6 +80,8 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
   return [...seated, ...refused];
 }
 
+const VISITORS = { most: 16, ms: 5_000 };
+
 export class StatusServer {
   readonly #servers: Server[] = [];
   readonly #paths: string[] = [];
@@ -114,6 +117,7 @@ export class StatusServer {
       socket.on("error", () => undefined);
       socket.end(`${JSON.stringify(answer())}\n`);
     });
+    boundVisitors(server, VISITORS);
     const before = process.umask(0o177);
     try {
       await new Promise<void>((resolve, reject) => {

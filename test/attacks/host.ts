@@ -198,7 +198,7 @@ export class HandAgent {
     const opener = builder.process({ pid: 7, name: process, args: [] });
     for (let i = 0; i < count; i++) {
       const descriptor = builder.descriptor({ name: "/etc/shadow", realpath: "/etc/shadow" });
-      const params = { dirfd: -100, name: "/etc/shadow", flags: 1 };
+      const params = { dirfd: -100, name: "/etc/shadow", flags: 0 };
       builder.record("openat", { process: opener, descriptor, result: 3, fd: 3, time, params });
     }
     return frame(builder.bytes());

@@ -103,7 +103,7 @@ test("the agent is killed: the workload is killed with it, and the host says so 
   assert.ok(isAlive(pid));
   process.kill(agent, "SIGKILL");
   const ended = await host.ended;
-  assert.is(ended.status, 125);
+  assert.is(ended.status, 122);
   assert.match(ended.stderr, "VEDETTE_AGENT_KILLED");
   assert.match(ended.stderr, `${agent}`);
   await until("the workload to be gone", () => (isAlive(pid) ? undefined : true), 5_000);

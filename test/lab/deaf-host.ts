@@ -72,6 +72,7 @@ export class DeafHost {
       if (!this.#isReading) socket.pause();
       return;
     }
+    if (name === "alive") return;
     if (name === "end") this.end = rest;
     else this.batches.push(openBatch(frame));
     if (this.options.acknowledges)

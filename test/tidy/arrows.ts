@@ -15,8 +15,8 @@ import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 
 const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
-// Leaves: an error, where the build put things, an errno in words.
-const HOST_LEAVES = ["host/errors", "host/paths", "host/reason"];
+// Leaves: an error, where the build put things, an errno in words, who may be connected to a server.
+const HOST_LEAVES = ["host/errors", "host/paths", "host/reason", "host/visitors"];
 const HOST_BASE = [...HOST_LEAVES, "host/capture", "host/wire"];
 
 export const ARROWS: Record<string, string[]> = {
@@ -33,6 +33,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/errors": [WIRE],
   "host/paths": [],
   "host/reason": [],
+  "host/visitors": [],
   "host/wire": [WIRE, "host/errors"],
   "host/capture": [WIRE, ...HOST_LEAVES, "host/wire"],
   "host/engine": ["*host"],

@@ -77,13 +77,13 @@ test("an agent that is killed is told, with what had arrived", async () => {
   assert.equal(numbers, [1, 2]);
   assert.is(ending.error?.code, "VEDETTE_AGENT_KILLED");
   assert.match(ending.error?.message ?? "", /\(pid \d+\) was ended by SIGKILL/);
-  assert.is(ending.status, 125);
+  assert.is(ending.status, 122);
 });
 
 test("an agent that ends well without a word of the workload is no success", async () => {
   const { ending } = await play(streamFile(hello(), batch(1, 1, 1)), "0");
   assert.is(ending.error?.code, "VEDETTE_AGENT_LOST");
-  assert.is(ending.status, 125);
+  assert.is(ending.status, 122);
 });
 
 test("an agent that could not begin has said why itself: its status is ours", async () => {

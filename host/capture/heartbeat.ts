@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether agents are heard. An agent says something every second, if only that it lives; one that says nothing for longer was
+// stopped, or its connection was taken from it. Time in which we ourselves did not run, or did not read, counts for nobody.
+import type { StreamCounts } from "./addon.js";
+
+/** How often to look. */
+export const LOOK_MS = 500;
+/** Five words that did not come. */
+const SILENT_MS = 5_000;
+/** Later than this between two looks: it was we who stood still. */
+const LATE_MS = 4 * LOOK_MS;
+
+export interface HeartbeatHandlers {
+  readonly counts: (stream: number) => StreamCounts | undefined;
+  /** Once, until it is heard again. */
+  readonly onSilent: (stream: number) => void;
+  readonly onHeard: (stream: number) => void;
+}
+
+export class Heartbeat {
+  readonly #handlers: HeartbeatHandlers;
+  readonly #now: () => number;
+  readonly #silent = new Set<number>();
+  #lookedAt: number;
+  /** Silence before this is not held against anybody. */
+  #since: number;
+
+  constructor(handlers: HeartbeatHandlers, now: () => number = () => performance.now()) {
+    this.#handlers = handlers;
+    this.#now = now;
+    this.#lookedAt = now();
+    this.#since = now();
+  }
+
+  /** At those that should be heard. */
+  look(streams: Iterable<number>): void {
+    const now = this.#now();
+    if (now - this.#lookedAt > LATE_MS) this.#since = now;
+    this.#lookedAt = now;
+    const looked = new Set<number>();
+    for (const stream of streams) {
+      looked.add(stream);
+      const silent = Math.min(this.#handlers.counts(stream)?.silentMs ?? 0, now - this.#since);
+      if (silent < SILENT_MS && this.#silent.delete(stream)) this.#handlers.onHeard(stream);
+      else if (silent >= SILENT_MS && !this.#silent.has(stream)) {
+        this.#silent.add(stream);
+        this.#handlers.onSilent(stream);
+      }
+    }
+    for (const stream of this.#silent) if (!looked.has(stream)) this.#silent.delete(stream);
+  }
+}

@@ -2,7 +2,7 @@
 // Gives every check of a condition its types: the field it reads, the values it compares with, and the complaint when operator,
 // field and value do not fit. What comes out is what the compiler works on; nothing in it is text that still needs reading.
 
-import { EVENTS } from "../../build/generated/events.js";
+import { EVENTS, type Field } from "../../build/generated/events.js";
 import {
   type CheckExpr,
   type Expr,
@@ -197,14 +197,16 @@ function checkTransform(name: string, args: (BoundOperand | TextValue)[], arg: s
 // The command line is a list to join() and getopt(), although its field is one text.
 export function isListArgument(arg: BoundOperand | TextValue): boolean {
   if (arg.kind === "text") return false;
-  return arg.kind === "transform" ? arg.isList : arg.use.isList || LIST_TEXTS.has(arg.use.name);
+  if (arg.kind === "transform") return arg.isList;
+  return arg.use.isList || (LIST_TEXTS.has(arg.use.name) && arg.use.index === null);
 }
 
 export const LIST_TEXTS = new Set(["proc.args", "proc.env"]);
 
 // evt.rawarg has the type of the parameter; where events differ, that of the first.
 function argumentType(name: string): ValueType {
-  const param = EVENTS.flatMap((event) => event.params).find((p) => p.name === name);
+  const isNamed = (param: Field, place: number): boolean => param.name === name || String(place) === name;
+  const param = EVENTS.flatMap((event) => event.params.filter(isNamed))[0];
   if (param?.type === "bytes" || param?.type === "sockaddr") return "bytes";
   return param && TEXT_PARAMS.has(param.type) ? "text" : "int";
 }

@@ -89,7 +89,7 @@ proc.aexepath text list [index?]: path of an ancestor's executable; without an i
 proc.name text: name of the process (comm, 15 bytes)
 proc.pname text: name of the parent
 proc.aname text list [index?]: name of an ancestor; without an index, of any
-proc.args text: arguments of the command line, joined by blanks
+proc.args text [index?]: arguments of the command line, joined by blanks; with an index, that argument, the first behind argv[0] being 0
 proc.aargs text list [index?]: arguments of an ancestor; without an index, of any
 proc.cmdline text: name and arguments
 proc.pcmdline text: name and arguments of the parent

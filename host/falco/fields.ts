@@ -2,7 +2,8 @@
 // The fields of Falco's classes for system calls: what type each has, which argument it takes, what it means. A condition may use
 // every one of them; those that our events cannot answer are never there (`isAnswered` false), which makes their comparisons
 // false, as in a Falco that lacks the metadata.
-import { EVENTS } from "../../build/generated/events.js";
+import { PARAMETER_NAMES } from "../wire/known-names.js";
+import { isEventType } from "./event-types.js";
 import { FIELD_TABLE } from "./field-table.js";
 
 // What a value is compared as. `either`: two values, of which a check wants one (and `!=` both).
@@ -38,7 +39,7 @@ export function findField(name: string, arg: string | null, statics = NO_STATICS
   if (value !== undefined) return { ...STATIC, text, index: value };
   const dotted = /^(evt\.(?:arg|rawarg))\.(.+)$/.exec(name);
   if (dotted && arg === null) {
-    if (!ARGUMENT_NAMES.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
+    if (!PARAMETER_NAMES.has(dotted[2]!)) throw new FieldError(`unknown event argument ${dotted[2]}`);
     return { ...FIELDS.get(dotted[1]!)!, text, index: dotted[2]! };
   }
   const info = FIELDS.get(name);
@@ -52,7 +53,14 @@ export function findField(name: string, arg: string | null, statics = NO_STATICS
   if (info.arg.startsWith("index") && !/^\d+$/.test(arg)) {
     throw new FieldError(`filter error: field ${name} needs a number as its argument: ${text}`);
   }
+  if (!isArgument(name, arg)) throw new FieldError(`unknown event argument ${arg}`);
   return { ...info, text, index: arg, isList: false };
+}
+
+function isArgument(name: string, arg: string): boolean {
+  if (name === "evt.type.is") return isEventType(arg);
+  if (name !== "evt.arg" && name !== "evt.rawarg") return true;
+  return PARAMETER_NAMES.has(arg) || /^\d+$/.test(arg);
 }
 
 const STATIC: FieldInfo = {
@@ -83,17 +91,6 @@ export function isField(text: string, statics = NO_STATICS): boolean {
     throw error;
   }
 }
-
-// Names of parameters that events of ours or of Falco's have.
-const ARGUMENT_NAMES = new Set([
-  ...EVENTS.flatMap((event) => event.params.map((param) => param.name)),
-  ...`ID ACT act addr addrlen arg argument backlog base buf cgroups cmd comm core cpu cur data dev dirfd dir domain exe fd fd1 fd2
-    fdin fdlimit fdout file filename flags gid groups how id in_fd ino ip json key level len length linkdirfd linkpath listenfd
-    mask max maxevents mode mountfd msg name nativeID nstype offin offout offset old_flags oldfd oldpath op optlen optname option
-    out_fd path pgft_maj pgft_min pgid pid pidfd pidns_init_start_ts plugin_id pos proto ptid quota_fmt queuelen queuemax
-    queuepct resource ret size sig sk source spid status tags target tid timeout trusted_exepath tty tuple type uargs uid
-    vm_rss vm_size vm_swap vpid vtid which whence`.split(/\s+/),
-]);
 
 // `name type [list] [argument]: doc`, one field a line; `-` before the name: our events cannot answer it.
 function readTable(): Map<string, FieldInfo> {

@@ -69,6 +69,9 @@ const bool = (key: string, value: (f: FuncContext) => Tree): BoolSource => ({
   value,
 });
 const settled = (isTrue: boolean): BoolSource => bool(String(isTrue), () => (isTrue ? 1 : 0));
+// By position or by name.
+const argumentOf = (event: EventType, arg: string): Field | undefined =>
+  /^\d+$/.test(arg) ? event.params[Number(arg)] : named(event, arg);
 const named = (event: EventType, name: string): Field | undefined => event.params.find((param) => param.name === name);
 const isIn =
   (set: Set<string>) =>
@@ -92,11 +95,11 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "evt.type.is": ({ event, arg }) => int(`is ${arg}`, () => i64(event.name === arg ? 1 : 0)),
   "syscall.type": ({ event }) => (event.calls[0] === undefined ? NONE : fixed(event.calls[0])),
   "evt.arg": ({ program, event, arg }) => {
-    const param = /^\d+$/.test(arg) ? event.params[Number(arg)] : named(event, arg);
+    const param = argumentOf(event, arg);
     return param ? paramTextSource(program, event, param) : NONE;
   },
   "evt.rawarg": ({ program, event, arg }) => {
-    const param = named(event, arg);
+    const param = argumentOf(event, arg);
     return param ? paramRawSource(program, event, param) : NONE;
   },
   "evt.args": ({ program, event }) => argumentLine(program, event),

@@ -8,7 +8,7 @@ import { STATE } from "./layout.js";
 import { namesSource } from "./names-source.js";
 import type { Program } from "./program.js";
 import { ABSENT, type BoolSource, type IntSource, keyOf, NONE, type Source, type TextSource } from "./source.js";
-import { build, L, P, processText, readSpan } from "./text-source.js";
+import { build, eachEntry, L, P, processText, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 const at = (field: string): number => PROCESS_AT[field]!;
@@ -78,6 +78,31 @@ export class ProcessFields {
         null,
       ],
     ]);
+  }
+
+  // One entry of a strlist, counted from 0.
+  entry(field: string, place: string, base: Base): TextSource {
+    return processText(this.program, `${field}[${place}]`, base, (f) => {
+      const left = f.local("$left");
+      const [found, isFound] = [f.local("$entry"), f.local("$isFound")];
+      const size = f.local("$entrySize");
+      const here: Tree[] = [
+        set(found, get("$from")),
+        set(size, ["i32.sub", get("$next"), get("$from")]),
+        set(isFound, 1),
+      ];
+      const walk = eachEntry(f, () => [
+        ["if", null, ["i32.eqz", get(left)], here, null],
+        set(left, ["i32.sub", get(left), 1]),
+      ]);
+      return [
+        ...readSpan(f, get("$p"), at(field)),
+        set(left, placeOf(place)),
+        ["if", null, ["i32.ge_s", get(L), 0], walk, null],
+        set(P, get(found)),
+        set(L, select(get(size), -1, get(isFound))),
+      ];
+    });
   }
 
   // The value of an environment variable.
@@ -256,6 +281,9 @@ export class ProcessFields {
     return descriptorSource(this.program, asked, { name: field, scope: "process", address: descriptor }) ?? NONE;
   }
 }
+
+// No list has so many entries as the largest i32.
+const placeOf = (text: string): number => Math.min(Number(text), 0x7fff_ffff);
 
 // 2 without a number.
 export function truth(number: Tree, isTrue: Tree): Tree {

@@ -33,10 +33,6 @@ const int =
   (field: string): Row =>
   (of, base) =>
     of.int(field, base);
-const joined =
-  (field: string): Row =>
-  (of, base) =>
-    of.joined(field, base);
 const flag =
   (field: string, bit: number): Row =>
   (of, base) =>
@@ -54,7 +50,7 @@ const ROWS: Record<string, Row> = {
   "proc.exe": text("exe"),
   "proc.exepath": text("exepath"),
   "proc.cwd": (of, base) => of.folder("cwd", base),
-  "proc.args": joined("args"),
+  "proc.args": (of, base, place) => (place === null ? of.joined("args", base) : of.entry("args", place, base)),
   "proc.env": (of, base, name) => (name === null ? of.joined("env", base) : of.variable(name, base)),
   "proc.cmdline": (of, base) => of.line("cmdline", "name", base),
   "proc.exeline": (of, base) => of.line("exeline", "exe", base),

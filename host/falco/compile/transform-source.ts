@@ -18,7 +18,9 @@ export function transformSource(
   resolve: Resolve,
   list: (operand: BoundOperand) => TextSource | undefined,
 ): Source {
-  const args = operand.args.map((arg) => (arg.kind === "text" ? fixedSource(program, arg) : textOf(resolve(arg))));
+  const args = operand.args.map((arg) =>
+    arg.kind === "text" ? fixedSource(program, arg) : textOf(program, resolve(arg)),
+  );
   const [first] = args;
   const key = (...keys: (TextSource | undefined)[]) =>
     `${operand.name}[${operand.arg ?? ""}](${keys.map((k) => k?.key).join()})`;
@@ -35,7 +37,7 @@ export function transformSource(
     case "basename":
       return first ? basename(program, key(first), first) : NONE;
     case "len":
-      return lengthOf(operand.args[0] as BoundOperand, resolve, list);
+      return lengthOf(program, operand.args[0] as BoundOperand, resolve, list);
     case "concat":
       return args.includes(undefined) ? NONE : joined(program, key(...args), args as TextSource[]);
     case "join": {
@@ -49,12 +51,13 @@ export function transformSource(
   }
 }
 
-function textOf(source: Source): TextSource | undefined {
+function textOf(program: Program, source: Source): TextSource | undefined {
   if (source.kind === "text") return source;
+  if (source.kind === "fixed") return fixedSource(program, source);
   return source.kind === "names" ? source.text : undefined;
 }
 
-function fixedSource(program: Program, { value }: TextValue): TextSource {
+function fixedSource(program: Program, { value }: Pick<TextValue, "value">): TextSource {
   return {
     kind: "text",
     key: JSON.stringify(value),
@@ -116,6 +119,7 @@ function basename(program: Program, key: string, source: TextSource): Source {
 }
 
 function lengthOf(
+  program: Program,
   operand: BoundOperand,
   resolve: Resolve,
   list: (operand: BoundOperand) => TextSource | undefined,
@@ -123,7 +127,7 @@ function lengthOf(
   const source = resolve(operand);
   const isBytes = operand.type === "bytes";
   const entries = operand.kind === "transform" && operand.isList ? list(operand) : undefined;
-  const text = entries ?? textOf(source);
+  const text = entries ?? textOf(program, source);
   if (source.kind === "each" || !text) return NONE;
   const count = entries ? call("$count_list", get(P), get(L)) : isBytes ? get(L) : call("$count_chars", get(P), get(L));
   const value = (f: FuncContext): Tree => [

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // evt.*: what happened. Times are ns since the epoch; evt.res is SUCCESS or the error's name, evt.rawres the kernel's word.
 import type { EventType, Field } from "../../../build/generated/events.js";
-import { EVENTS } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
 import { nameOf, typeCharOf } from "../descriptor.js";
 import type { FieldGetter, FieldRows } from "../fields.js";
+import { EVENT_NAMES, PARAMETER_NAMES } from "../known-names.js";
 import { EVENT_OF_NAME, RecordFlag } from "../layout.js";
 import { errnoName } from "../names.js";
 import { PerEvent } from "../per-event.js";
@@ -47,15 +47,12 @@ const named = (name: string) => (event: EventType) => event.params.find((param) 
 const PAYLOADS = ["data", "value", "img"];
 const payloadOf = (event: EventType): Field | undefined =>
   event.params.find((param) => param.type === "bytes" && PAYLOADS.includes(param.name));
-const PARAMETERS: ReadonlySet<string> = new Set(EVENTS.flatMap((event) => event.params.map((param) => param.name)));
-const PARAMETERS_MAX = Math.max(...EVENTS.map((event) => event.params.length));
 
-/** By name or by position; a name that no event has is no field. */
+/** By name or by position; a name that neither our events nor Falco's have is no field. */
 function argument(read: (event: EventType, param: Field) => FieldGetter) {
   return (name: string): FieldGetter | undefined => {
-    if (/^\d+$/.test(name))
-      return Number(name) < PARAMETERS_MAX ? byParameter((event) => event.params[Number(name)], read) : undefined;
-    return PARAMETERS.has(name) ? byParameter(named(name), read) : undefined;
+    if (/^\d+$/.test(name)) return byParameter((event) => event.params[Number(name)], read);
+    return PARAMETER_NAMES.has(name) ? byParameter(named(name), read) : undefined;
   };
 }
 
@@ -160,7 +157,8 @@ export const EVT_FIELDS: FieldRows = {
   "evt.type.is": {
     with: (name) => {
       const wanted = EVENT_OF_NAME.get(name)?.id;
-      return wanted === undefined ? undefined : (batch, at) => (typeOf(batch, at) === wanted ? 1 : 0);
+      if (wanted === undefined) return EVENT_NAMES.has(name) ? () => 0 : undefined;
+      return (batch, at) => (typeOf(batch, at) === wanted ? 1 : 0);
     },
   },
   "syscall.type": { get: (batch, at) => eventOf(batch, at).calls[0] ?? null },

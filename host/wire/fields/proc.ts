@@ -46,6 +46,14 @@ const list = (field: string): OfProcess => {
   const offset = PROCESS_AT[field] as number;
   return (batch, process) => processList(batch, process, offset)?.join(" ") ?? null;
 };
+/** One of a list, counted from 0. */
+const entry = (field: string) => {
+  const offset = PROCESS_AT[field] as number;
+  return (place: string): FieldGetter | undefined =>
+    /^\d+$/.test(place)
+      ? own((batch, process) => processList(batch, process, offset)?.[Number(place)] ?? null).get
+      : undefined;
+};
 const exeFlag = (flag: number): OfProcess => {
   const offset = PROCESS_AT.exe_flags as number;
   return (batch, process) => {
@@ -192,7 +200,7 @@ export const PROC_FIELDS: FieldRows = {
   "proc.name": own(text("name")),
   "proc.exe": own(text("exe")),
   "proc.exepath": own(text("exepath")),
-  "proc.args": own(list("args")),
+  "proc.args": { ...own(list("args")), with: entry("args") },
   "proc.cmdline": own(commandLine),
   "proc.exeline": own(exeLine),
   "proc.cmdnargs": own(argumentCount((args) => args.length)),

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field that Falco knows can stand in an output here; what an event has is told, the rest is null.
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EVENTS } from "../../../build/generated/events.js";
 import { fieldSource } from "../../../host/falco/compile/event-source.js";
 import { Program } from "../../../host/falco/compile/program.js";
 import { FIELDS, findField } from "../../../host/falco/fields.js";
+import { compileFormat } from "../../../host/output/format.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { UNANSWERED_FIELDS } from "../../../host/wire/fields/unanswered.js";
 import { fieldValue } from "../../../host/wire/fields.js";
+import { EVENT_NAMES, PARAMETER_NAMES } from "../../../host/wire/known-names.js";
 import type { Value } from "../../../host/wire/value.js";
+import { loadText, SHARED } from "./shared.js";
 
 const ARGUMENTS: Record<string, string> = { "evt.type.is": "openat", "evt.arg": "flags", "evt.rawarg": "flags" };
 
@@ -43,6 +47,35 @@ test("every field of Falco is known to outputs, and null where events cannot ans
         assert.is(get(text), null, text);
     }
   }
+});
+
+test("every field, parameter and event that a rule may name loads in its condition and in its output, and the output can be filled", () => {
+  const fields = [...FIELDS.values()].flatMap(({ name, arg }) => [
+    ...(arg === "none" || arg.endsWith("?") ? [name] : []),
+    ...(arg === "none" ? [] : [`${name}[${ARGUMENTS[name] ?? 1}]`]),
+  ]);
+  const params = [...PARAMETER_NAMES].flatMap((name) => [`evt.arg.${name}`, `evt.rawarg.${name}`, `evt.arg[${name}]`]);
+  const types = [...EVENT_NAMES].map((name) => `evt.type.is[${name}]`);
+  for (const text of [...fields, ...params, ...types, "evt.arg[0]", "evt.arg[31]", "evt.rawarg[2]", "proc.args[7]"]) {
+    const condition = JSON.stringify(`evt.type=open and ${text} exists`);
+    const loaded = loadText(`- {rule: r, desc: d, condition: ${condition}, output: "%${text}", priority: INFO}`);
+    if (text.startsWith("evt.around")) continue;
+    assert.ok(loaded.ok, `${text}: ${loaded.results[0]!.text(loaded.contents)}`);
+    compileFormat(loaded.rules[0]!.output);
+  }
+});
+
+test("every parameter of Falco's calls is known, and a name of none is refused in conditions and in outputs", () => {
+  const table: Record<string, { params: string[] }> = JSON.parse(readFileSync(`${SHARED}event-params.json`, "utf8"));
+  for (const { params } of Object.values(table))
+    for (const param of params) assert.ok(PARAMETER_NAMES.has(param.slice(0, param.indexOf(":"))), param);
+  const refused = (condition: string, output: string) => {
+    const loaded = loadText(`- {rule: r, desc: d, condition: "${condition}", output: "${output}", priority: INFO}`);
+    assert.not(loaded.ok, `${condition} ${output}`);
+  };
+  for (const text of ["evt.arg.nosuch", "evt.arg[nosuch]", "evt.rawarg[nosuch]", "evt.type.is[nosuch]", "proc.args[x]"])
+    refused(`evt.type=open and ${text} exists`, "o");
+  for (const text of ["evt.arg.nosuch", "evt.arg[nosuch]", "evt.rawarg.nosuch"]) refused("evt.type=open", `%${text}`);
 });
 
 // Times as texts, and what is known where an alert is written; evt.around becomes two comparisons before it is a source.

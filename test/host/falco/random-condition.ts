@@ -45,6 +45,10 @@ const POOLS: Pool[] = [
   {
     fields: [
       "proc.args",
+      "proc.args[0]",
+      "proc.args[2]",
+      "toupper(evt.type)",
+      'concat(evt.type, "/", proc.name)',
       "proc.cmdline",
       "proc.pcmdline",
       "proc.exeline",
@@ -187,6 +191,7 @@ const POOLS: Pool[] = [
       "evt.rawarg.flags",
       "len(proc.name)",
       "len(fd.name)",
+      "len(evt.type)",
       "proc.sid",
       "fd.ino",
       "proc.pvpid",

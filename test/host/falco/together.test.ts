@@ -4,6 +4,7 @@
 // parameters in other places, and of Falco's own files, alone, in pairs and all together.
 //
 // VEDETTE_FALCO_PAIRS=1000000 asks for so many (rule, event) pairs of random rules; VEDETTE_SEED=N for another beginning.
+// Time limit: 180 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Expr } from "../../../host/falco/condition.js";

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy check --falco FILE...`: what Falco's own validation (`falco -V`) would say, in its words or as its JSON.
-import { VedetteError } from "../errors.js";
-import { loadRules } from "../falco/load.js";
-import { readRuleFiles } from "../falco/policy.js";
+// `vedette policy check --falco FILE...`: whether the rules would run. What is loaded is said as Falco's own validation (`falco -V`)
+// does, in its words or as its JSON; then the rules are compiled and admitted as `run` does, and those that could never fire are told.
+import { deadRuleText } from "../falco/dead-rules.js";
+import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead } from "../falco/policy.js";
+import { say } from "./failure.js";
 import { print } from "./print.js";
 
-export function checkFalco(paths: readonly string[], options: { json?: boolean; falcoExact?: boolean }): number {
-  const files = readRuleFiles(paths);
-  if (files.length === 0) {
-    throw new VedetteError("VEDETTE_FALCO_RULES", { path: paths.join(" "), reason: "there is no file of rules in it" });
-  }
-  const { results, contents, ok } = loadRules(files, { isFalcoExact: options.falcoExact ?? false, isCheck: true });
-  if (options.json === true)
-    print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)) })]);
-  else print(results.map((one) => one.text(contents).trimEnd()));
+export async function checkFalco(flags: FalcoFlags, options: { json?: boolean }): Promise<number> {
+  const { loaded, dead } = await checkedPolicy(flags, optionsIn(flags));
+  const { results, contents, ok } = loaded;
+  if (options.json === true) {
+    const own = dead.length > 0 ? { vedette_dead_rules: dead } : {};
+    print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)), ...own })]);
+  } else print(results.map((one) => one.text(contents).trimEnd()));
+  for (const one of dead) say(`vedette: ${deadRuleText(one)}`);
+  refuseDead(dead, flags);
   return ok ? 0 : 1;
 }

@@ -17,6 +17,7 @@ export function falcoOptions(command: Command, isImport = false): Command {
   return command
     .addOption(matching())
     .option("--falco-exact", "do as Falco does also where Falco is wrong")
+    .option("--strict", "refuse rules that no event here can match")
     .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
     .option("-t, --tag <tag>", "run only rules with this tag; may be given again", collect, [])
     .option("-T, --without-tag <tag>", "switch rules with this tag off; may be given again", collect, [])

@@ -2,6 +2,7 @@
 // What `vedette policy` can be told. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
 import { VedetteError } from "../errors.js";
+import { type FalcoFlags, falcoOptions } from "./falco-flags.js";
 
 export function definePolicy(program: Command, done: (status: number) => void): void {
   const policy = program.command("policy").description("make, check, test, measure and look at policies");
@@ -50,18 +51,20 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     );
 }
 
+type CheckFlags = Omit<FalcoFlags, "falcoRules"> & { falco?: string[]; json?: boolean };
+
 /** Of a policy's folder, or of Falco's rule files. */
 function defineCheck(policy: Command, done: (status: number) => void): void {
-  policy
-    .command("check")
+  falcoOptions(policy.command("check"), true)
     .description("compile and lint, and say all that is wrong")
     .argument("[dir]", "the policy's folder")
     .option("--falco <file...>", "Falco's rule files (or folders of them) instead, loaded together in order")
     .option("--json", "with --falco: Falco's own JSON")
-    .option("--falco-exact", "with --falco: do as Falco does also where Falco is wrong")
-    .action(async (folder: string | undefined, options: { falco?: string[]; json?: boolean; falcoExact?: boolean }) => {
-      if (options.falco !== undefined)
-        return done((await import("./falco-check.js")).checkFalco(options.falco.concat(folder ?? []), options));
+    .action(async (folder: string | undefined, flags: CheckFlags) => {
+      if (flags.falco !== undefined) {
+        const falcoRules = flags.falco.concat(folder ?? []);
+        return done(await (await import("./falco-check.js")).checkFalco({ ...flags, falcoRules }, flags));
+      }
       if (folder === undefined)
         throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy" });
       return done(await (await import("./policy-check.js")).checkPolicy(folder));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// From rule files to a policy that can run: read, load, select, compile, admit. The same for `run`, `replay` and `import-falco`.
+// From rule files to a policy that can run: read, load, select, compile, admit. The same for `run`, `serve`,
+// `replay`, `import-falco` and `policy check`, so that all of them say the same.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
+import { compileFormat } from "../output/format.js";
 import { reasonOf } from "../reason.js";
 import { admit } from "../wasm/admission.js";
 import { compilePolicy } from "./compile/policy.js";
-import { type Loaded, type LoadedRule, loadRules, type RuleFile } from "./load.js";
+import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
+import { type Loaded, loadRules, type RuleFile } from "./load.js";
 import { extrasOf, type FalcoOptions, readOptions } from "./options.js";
 import { type Selection, selectionsOf, selectRules } from "./select.js";
 
@@ -20,12 +23,14 @@ export interface FalcoFlags {
   readonly tag: readonly string[];
   readonly withoutTag: readonly string[];
   readonly withoutRule: readonly string[];
+  readonly strict?: boolean;
 }
 
 export interface FalcoPolicy {
+  loaded: Loaded;
   wasm: Uint8Array;
   policy: LoadedPolicy | null; // null: no rule is left that could match
-  unmatched: LoadedRule[]; // enabled rules that no event here can match
+  dead: DeadRule[]; // enabled rules that no event here can match
 }
 
 export const FALCO_NAME = "falco";
@@ -58,21 +63,43 @@ export async function falcoPolicy(
   options: FalcoOptions,
   onWarning: (text: string) => void,
 ): Promise<FalcoPolicy> {
-  const isFalcoExact = flags.falcoExact ?? false;
-  const loaded = loadRules(readRuleFiles(flags.falcoRules), {
-    isFalcoExact,
-    extras: extrasOf(options),
-    statics: options.statics,
-  });
+  const loaded = loadFiles(flags, options, false);
   refuseErrors(loaded);
   for (const result of loaded.results.filter((one) => one.warnings.length > 0)) onWarning(result.text(loaded.contents));
+  const made = await compiled(loaded, flags, options);
+  for (const dead of made.dead) onWarning(`vedette: ${deadRuleText(dead)}`);
+  refuseDead(made.dead, flags);
+  return made;
+}
+
+// The same for somebody who asks only whether it would run: all files are looked at, and `policy` is null where one cannot be loaded.
+export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
+  const loaded = loadFiles(flags, options, true);
+  return loaded.ok ? compiled(loaded, flags, options) : { loaded, wasm: new Uint8Array(), policy: null, dead: [] };
+}
+
+function loadFiles({ falcoRules, falcoExact }: FalcoFlags, options: FalcoOptions, isCheck: boolean): Loaded {
+  const files = readRuleFiles(falcoRules);
+  if (files.length === 0)
+    throw new VedetteError("VEDETTE_FALCO_RULES", {
+      path: falcoRules.join(" "),
+      reason: "there is no file of rules in it",
+    });
+  const { statics } = options;
+  return loadRules(files, { isFalcoExact: falcoExact ?? false, extras: extrasOf(options), statics, isCheck });
+}
+
+async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
+  const isFalcoExact = flags.falcoExact ?? false;
   const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
   const matching = flags.matching ?? options.matching;
   const { wasm, rules: told } = compilePolicy(rules, { name: FALCO_NAME, version: VERSION, matching, isFalcoExact });
-  const unmatched = rules.filter((rule) => rule.enabled && !told.includes(rule));
-  if (told.length === 0) return { wasm, policy: null, unmatched };
+  const living = new Set(told);
+  const dead = rules.filter((rule) => rule.enabled && !living.has(rule)).map(deadRule);
+  if (told.length === 0) return { loaded, wasm, policy: null, dead };
   const path = flags.falcoRules.join(" ");
   const admitted = await admit(wasm, path);
+  for (const { output, fields } of admitted.metadata.rules) compileFormat(output, fields);
   const policy: LoadedPolicy = {
     name: FALCO_NAME,
     version: VERSION,
@@ -81,7 +108,14 @@ export async function falcoPolicy(
     parameters: {},
     rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),
   };
-  return { wasm, policy, unmatched };
+  return { loaded, wasm, policy, dead };
+}
+
+// `--strict`: a rule that cannot fire is as good as one that cannot be loaded.
+export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: FalcoFlags): void {
+  if (strict !== true || dead.length === 0) return;
+  const reason = dead.map((one) => `"${one.rule}", ${one.reason}`).join("; ");
+  throw new VedetteError("VEDETTE_FALCO_DEAD_RULES", { path: falcoRules.join(" "), reason });
 }
 
 export function optionsIn(flags: FalcoFlags): FalcoOptions {

@@ -23,7 +23,7 @@ struct AddressSpace : Counted {
   std::unique_ptr<ImageData> data;
   bool sealed = false;          // the sealed memory is attached (sealed.h)
   bool sealing_failed = false;  // it cannot be
-  bool sealing_told = false;    // that it has cost the program something
+  bool sealing_told = false;    // that it cannot, or what takes its place
 };
 
 }  // namespace vedette

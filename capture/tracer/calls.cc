@@ -116,7 +116,7 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
-    return (void)ptrace_resume(task.tid, task.onward());
+    return (void)ptrace_resume(task.tid, task.own_arguments ? Resume::ToReturn : task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
@@ -130,6 +130,7 @@ void Calls::on_returned(Task& task) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (!info) return;
   if (info->op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, *info);
+  if (task.own_arguments) put_back(task.tid, *std::exchange(task.own_arguments, nullptr));
   if (task.answered != 0 && info->op == PTRACE_SYSCALL_INFO_EXIT) answer_again(task);
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = info->op == PTRACE_SYSCALL_INFO_EXIT && !is_restart(info->exit.rval);

@@ -39,15 +39,33 @@ FilterRule guard_rule(const MemoryCall& call) {
   return rule;
 }
 
-// Below the page's end, wherever it begins; mmap without MAP_FIXED too: where our page is missing, a hint would do.
+// Whatever could reach into the page or a ring, wherever it begins; what it does reach, memory_uses says. Of mmap with a hint, which
+// replaces nothing, only those at low addresses: where our page is missing, a hint would do.
 void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
+  const bool may_be_hint = call.anywhere && call.length != MemoryCall::kPoint;
   FilterRule low = guard_rule(call), high = guard_rule(call);
+  if (may_be_hint) high.conditions.push_back({3, MAP_FIXED, MAP_FIXED});
+  FilterRule from_zero = low, just_below = high, from_far_below = high;
   low.conditions.push_back({call.address, kAll, 0, FilterWord::High});
   low.conditions.push_back({call.address, kAll, VEDETTE_AGENT_LIMIT, FilterWord::Low, FilterTest::Below});
   if (call.anywhere) low.conditions.push_back({call.address, kAll, 1, FilterWord::Low, FilterTest::NotBelow});
-  high.conditions.push_back({call.address, kRegionMask, kRegionHigh, FilterWord::High});
   rules.push_back(std::move(low));
+  high.conditions.push_back({call.address, kRegionMask, kRegionHigh, FilterWord::High});
   rules.push_back(std::move(high));
+  if (call.length == MemoryCall::kPoint) return;  // shmat stops always
+  if (may_be_hint) {
+    from_zero.conditions.push_back({call.address, kAll, 0, FilterWord::High});
+    from_zero.conditions.push_back({call.address, kAll, 0, FilterWord::Low});
+    for (const uint32_t fixed : {MAP_FIXED, MAP_FIXED_NOREPLACE}) {
+      rules.push_back(from_zero);
+      rules.back().conditions.push_back({3, fixed, fixed});
+    }
+  }
+  just_below.conditions.push_back({call.address, kAll, kRegionHigh - 1, FilterWord::High});
+  rules.push_back(std::move(just_below));
+  from_far_below.conditions.push_back({call.address, kAll, kRegionHigh - 1, FilterWord::High, FilterTest::Below});
+  from_far_below.conditions.push_back({call.length, kAll, 1, FilterWord::High, FilterTest::NotBelow});
+  rules.push_back(std::move(from_far_below));
 }
 
 // That both words of the secret stand in their registers.
@@ -131,11 +149,6 @@ bool is_in_agent(uint64_t address) {
 bool names_agent(const SyscallInfo& info) {
   const std::optional<int> named = named_segment(info);
   return named && Segment::is_ours(*named);
-}
-
-bool touches_agent(const SyscallInfo& info) {
-  constexpr MemoryRange kRings = {kRingRegion, kRingRegion + kRingSlotsMax * kRingSlotBytes};
-  return changes_memory(info, {VEDETTE_AGENT_BASE, VEDETTE_AGENT_LIMIT}) || changes_memory(info, kRings);
 }
 
 }  // namespace vedette

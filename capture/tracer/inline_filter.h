@@ -39,7 +39,5 @@ bool is_in_agent(uint64_t address);
 
 // Would this call, of either convention, attach a segment of the agent's, or change its rights?
 bool names_agent(const SyscallInfo& info);
-// Would it change what is mapped where the agent's page and rings lie?
-bool touches_agent(const SyscallInfo& info);
 
 }  // namespace vedette

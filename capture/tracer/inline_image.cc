@@ -51,6 +51,16 @@ RingSlot* InlineImage::add_slot(std::unique_ptr<Ring> ring) {
   return slots.emplace_back(std::move(slot)).get();
 }
 
+bool InlineImage::holds(MemoryRange range) const {
+  const auto is_there = [range](uint64_t address, size_t bytes) { return overlap(range, {address, address + bytes}); };
+  return std::any_of(slots.begin(), slots.end(), [&](const std::unique_ptr<RingSlot>& slot) { return is_there(slot->address, slot->ring->bytes()); }) ||
+         std::any_of(files.begin(), files.end(), [&](const MappedFile& file) {
+           if (file.near == nullptr) return false;
+           const uint64_t address = file.bias + static_cast<uint64_t>(file.near->stubs.distance);
+           return address < VEDETTE_AGENT_LIMIT && is_there(address, file.near->segment.bytes());
+         });
+}
+
 bool InlineImage::has_slot_at(uint64_t gs_base) const {
   return std::any_of(slots.begin(), slots.end(), [gs_base](const std::unique_ptr<RingSlot>& each) { return each->gs_base() == gs_base; });
 }

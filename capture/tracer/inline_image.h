@@ -13,6 +13,7 @@
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/inline_file.h"
 #include "capture/tracer/inline_filter.h"
+#include "capture/tracer/memory_calls.h"
 
 namespace vedette {
 
@@ -84,6 +85,8 @@ class InlineImage final : public ImageData {
   // A slot whose ring is attached and has no owner; nullptr: none.
   RingSlot* free_slot(size_t data_bytes);
   RingSlot* add_slot(std::unique_ptr<Ring> ring);
+  // Whether rings, or the stubs of a program that cannot move, lie in this range.
+  bool holds(MemoryRange range) const;
   // Whether a ring of this image is found by that GS base.
   bool has_slot_at(uint64_t gs_base) const;
   void remove_slot(const RingSlot* slot);

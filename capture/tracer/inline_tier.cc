@@ -159,8 +159,8 @@ void InlineTier::on_start(Task& task) {
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   inline_part(task).stands_at = InlineTask::kMoves;
-  const bool is_attack = names_agent(at) || (!task.distrusted && touches_agent(at));
-  if (at.arch != kAuditNative) return is_attack && refuse(task, static_cast<uint32_t>(at.seccomp.nr));
+  const bool is_attack = names_agent(at);
+  if (at.arch != kAuditNative) return (is_attack || !makes_room(task, at)) && refuse(task, static_cast<uint32_t>(at.seccomp.nr));
   InlineTask& mine = inline_part(task);
   const uint32_t nr = static_cast<uint32_t>(at.seccomp.nr);
   // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names
@@ -180,7 +180,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
-  if (is_attack || (nr == SYS_process_vm_writev && writes_agent(task, args))) return refuse(task, nr);
+  if (is_attack || (nr == SYS_process_vm_writev && writes_agent(task, args)) || !makes_room(task, at)) return refuse(task, nr);
   if (image_of(*task.space) != nullptr && AgentPage::contains(at.instruction_pointer)) {
     context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
   }

@@ -78,6 +78,12 @@ class InlineTier final : public Hooks, private RingHome {
   void patch_hot(Task& task, MappedFile& file, uint64_t ending_at);
   bool is_hot(uint32_t nr) const { return nr == Site::kAnyNumber || (nr < VEDETTE_CALLS && hot_[nr]); }
 
+  // inline_room.cc: what others want of the addresses that are ours
+  bool makes_room(Task& task, const SyscallInfo& at);
+  bool grants(Task& task, const MemoryUse& use);
+  void decline_hint(Task& task);
+  void yield_place(Task& task);
+
   bool refuse(Task& task, uint32_t nr);
   bool takes_another(const Task& task) const;
   void expose_intruders(Task& task);

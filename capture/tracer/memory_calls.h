@@ -3,6 +3,8 @@
 // keep in watched processes (the inline tier's page and rings, prevention's sealed arguments) must stay as it is.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,9 +33,28 @@ struct MemoryRange {
   uint64_t end;
 };
 
-// Would this call change something in the range? By the 32-bit convention the mmap of old, whose arguments lie in memory, is
-// taken for one that does.
-bool changes_memory(const SyscallInfo& info, MemoryRange range);
+constexpr bool overlap(MemoryRange a, MemoryRange b) { return a.start < b.end && b.start < a.end; }
+
+// What a call does with a range of addresses.
+enum class MemoryDeed : uint8_t {
+  Asks,        // maps something there if nothing lies there, else elsewhere: a hint
+  AsksFirmly,  // maps something there if nothing lies there, else fails
+  Replaces,    // maps something there whatever lies there
+  Changes,     // unmaps, moves away, protects or gives advice about what lies there
+};
+struct MemoryUse {
+  MemoryDeed deed;
+  MemoryRange range;
+};
+struct MemoryUses {
+  std::array<MemoryUse, 2> uses;
+  size_t count = 0;
+  const MemoryUse* begin() const { return uses.data(); }
+  const MemoryUse* end() const { return uses.data() + count; }
+};
+
+// By the 32-bit convention the mmap of old, whose arguments lie in memory, is taken for one that changes everything.
+MemoryUses memory_uses(const SyscallInfo& info);
 
 // The System V segment that this call would attach, or give other rights.
 std::optional<int> named_segment(const SyscallInfo& info);

@@ -91,8 +91,14 @@ bool Prevention::is_armed() {
   return !rests_;
 }
 
-bool Prevention::is_attack(const Task& task, const SyscallInfo& info) const {
-  return sealed_.is_attack(info, task.space->sealed);
+bool Prevention::is_attack(Task& task, const SyscallInfo& info) const {
+  if (sealed_.is_opened_by(info)) return true;
+  const std::optional<MemoryDeed> harm = task.space->sealed ? SealedMemory::harm_of(info) : std::nullopt;
+  if (!harm) return false;
+  // Who has no other thread, and must have the place, may: from then on the process has no sealed memory.
+  const bool may_yield = *harm == MemoryDeed::Replaces && !task.space.shared() && !enforces(Deny::Connect);
+  if (may_yield) task.space->sealed = false, task.space->sealing_failed = true;
+  return !may_yield;
 }
 
 Prevention::Answer Prevention::judge(Context& context, Task& task, PendingCall& call) {

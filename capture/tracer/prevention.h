@@ -35,8 +35,8 @@ class Prevention {
 
   // The tracer's, from here on.
   bool is_armed();
-  // Whether a call would undo what decisions rest on; also without a table.
-  bool is_attack(const Task& task, const SyscallInfo& info) const;
+  // Whether a call would undo what decisions rest on, and must not; also without a table.
+  bool is_attack(Task& task, const SyscallInfo& info) const;
 
   bool enforces(Deny deny) const { return table_.enforces(deny); }
 

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "capture/tracer/memory_calls.h"
 
 namespace vedette {
 namespace {
@@ -38,7 +37,7 @@ SealedSlot SealedMemory::fill(std::string_view bytes) {
   return slot;
 }
 
-// A range that begins below and ends in the segment begins below its end; the rest is is_attack's to tell. The inline tier's
+// A range that begins below and ends in the segment begins below its end; the rest is harm_of's to tell. The inline tier's
 // guards hold this range too.
 void SealedMemory::add_guards(std::vector<FilterRule>& rules, bool inlined) const {
   if (!is_open()) return;
@@ -60,9 +59,15 @@ void SealedMemory::add_guards(std::vector<FilterRule>& rules, bool inlined) cons
   }
 }
 
-bool SealedMemory::is_attack(const SyscallInfo& info, bool attached) const {
-  if (!is_open()) return false;
-  return named_segment(info) == id() || (attached && changes_memory(info, {kBase, kBase + kBytes}));
+bool SealedMemory::is_opened_by(const SyscallInfo& info) const { return is_open() && named_segment(info) == id(); }
+
+// What only asks is told by the kernel that something lies there.
+std::optional<MemoryDeed> SealedMemory::harm_of(const SyscallInfo& info) {
+  for (const MemoryUse& use : memory_uses(info)) {
+    const bool is_harm = use.deed == MemoryDeed::Replaces || use.deed == MemoryDeed::Changes;
+    if (is_harm && overlap(use.range, {kBase, kBase + kBytes})) return use.deed;
+  }
+  return std::nullopt;
 }
 
 }  // namespace vedette

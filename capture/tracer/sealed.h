@@ -9,11 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "capture/kernel/filter.h"
 #include "capture/kernel/ptrace.h"
+#include "capture/tracer/memory_calls.h"
 #include "capture/tracer/segment.h"
 
 namespace vedette {
@@ -63,8 +65,10 @@ class SealedMemory {
 
   // What must stop for us so that is_attack can look at it.
   void add_guards(std::vector<FilterRule>& rules, bool inlined) const;
-  // Would this call open the segment for writing or, where it is attached, change what lies there? By either convention.
-  bool is_attack(const SyscallInfo& info, bool attached) const;
+  // Would this call, by either convention, open the segment for writing?
+  bool is_opened_by(const SyscallInfo& info) const;
+  // Where it is attached: would the call change what lies there, or put something else in its place?
+  static std::optional<MemoryDeed> harm_of(const SyscallInfo& info);
   static bool holds(uint64_t address) { return address - kBase < kBytes; }
 
  private:

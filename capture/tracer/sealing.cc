@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "capture/kernel/proc.h"
 #include "capture/tracer/enlist.h"
@@ -44,7 +45,7 @@ bool attach_sealed(Context& context, Task& task, const PendingCall& call) {
   if (!answer) return true;  // gone: nobody will make the call
   task.space->sealed = *answer == static_cast<int64_t>(SealedMemory::kBase) || is_attached(*sealed, task);
   task.space->sealing_failed = !task.space->sealed;
-  if (task.space->sealing_failed) {
+  if (task.space->sealing_failed && !std::exchange(task.space->sealing_told, true)) {
     context.notice(task.tid, Notice::TIER_DEGRADED, "shmat", "no sealed memory can be attached: clone3 is answered ENOSYS, connections are refused where rows are enforced", *answer);
   }
   return true;

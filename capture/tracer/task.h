@@ -76,6 +76,7 @@ struct Task {
   Ref<AddressSpace> space;
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
+  std::unique_ptr<ArgumentRegisters> own_arguments;        // go back at the return of the call that it is in
   std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
   std::unique_ptr<TaskData> data;
 

@@ -143,7 +143,7 @@ for (const tiers of ["all", "trace"] as const) {
     assert.is(run.stdout.trim(), "ran\nconnect ok\nconnect EPERM", run.stderr);
   });
 
-  test(`--tiers ${tiers}: nothing that a program can do reaches the sealed memory`, async () => {
+  test(`V1: nothing that a program can do reaches the sealed memory, with --tiers ${tiers}`, async () => {
     const attack = [buildFixture("prevent_attack"), ALLOWED, DENIED];
     const { run } = await prevented([CONNECT], attack, { flags: ["--tiers", tiers] });
     const lines = run.stdout.trim().split("\n");

@@ -82,3 +82,23 @@ TEST_CASE("rings are attached and code is opened by the boot of a new image alon
     CHECK(run(filter, data) == SECCOMP_RET_TRACE);
   }
 }
+
+TEST_CASE("a range that could reach a ring stops wherever it begins; a hint there, and what ends below, do not") {
+  const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
+  constexpr uint64_t kFixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, kHint = MAP_PRIVATE | MAP_ANONYMOUS;
+  const auto stops = [&filter](seccomp_data data) { return run(filter, data) == SECCOMP_RET_TRACE; };
+  const struct {
+    uint64_t start, size;
+  } reaching[] = {{kRingRegion, 0x1000}, {kRingRegion - 0x1000, 0x2000}, {kRingRegion - (1ull << 32), (1ull << 32) + 0x1000}, {0x500000000000, kRingRegion - 0x500000000000 + 1}};
+  for (const auto& one : reaching) {
+    CAPTURE(one.start);
+    for (const uint32_t nr : {SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap}) CHECK(stops(call(nr, {one.start, one.size})));
+    CHECK(stops(call(SYS_mmap, {one.start, one.size, PROT_READ, kFixed})));
+    CHECK(stops(call(SYS_mremap, {0x700000000000, one.size, one.size, MREMAP_MAYMOVE | MREMAP_FIXED, one.start})));
+    CHECK_FALSE(stops(call(SYS_mmap, {one.start, one.size, PROT_READ, kHint})));
+  }
+  CHECK_FALSE(stops(call(SYS_munmap, {0x500000000000, 0x1000000})));
+  CHECK_FALSE(stops(call(SYS_munmap, {0x7f0000000000, 1ull << 40})));
+  CHECK(stops(call(SYS_mmap, {0, 0x20000, PROT_READ, kFixed})));
+  CHECK_FALSE(stops(call(SYS_mmap, {0, 1ull << 40, PROT_NONE, kHint})));
+}

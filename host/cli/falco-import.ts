@@ -9,6 +9,7 @@ import { type FalcoFlags, falcoPolicy, optionsIn } from "../falco/policy.js";
 import { MODULE_FILE } from "../policy/load.js";
 import { POLICY_FILE } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
+import { admit } from "../wasm/admission.js";
 import { say } from "./failure.js";
 import { counted, print } from "./print.js";
 
@@ -17,6 +18,8 @@ const VERSION = "1.0.0";
 export async function importFalco(paths: readonly string[], flags: FalcoFlags, folder: string): Promise<number> {
   const options = optionsIn(flags);
   const { wasm, policy, dead } = await falcoPolicy({ ...flags, falcoRules: paths }, options, say);
+  // A policy's folder is loaded within the bounds of any policy.
+  if (policy !== null) await admit(wasm, folder);
   const others = existsSync(folder)
     ? readdirSync(folder).filter((name) => name !== MODULE_FILE && name !== POLICY_FILE)
     : [];

@@ -2,7 +2,7 @@
 // The process of a tenant: an engine of its own, fed by the host with the batches that the tenant may see. It starts in
 // vedette-jail and under Node's permission model, so it has no file, no network, no addon and no program to start; the one
 // channel to the host is all there is.
-import { admit, DEFAULT_LIMITS } from "../wasm/admission.js";
+import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { openBatch } from "../wire/batch.js";
 import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { Engine } from "./engine.js";
@@ -73,7 +73,7 @@ async function swap({ number, out, policy }: ToCell & { kind: "swap" }): Promise
 }
 
 async function received({ policy, path, bytes, memoryPages }: SentPolicy): Promise<LoadedPolicy> {
-  const limits = { ...DEFAULT_LIMITS, moduleBytes: bytes.length, memoryPages, rulesMin: 0 as const };
+  const limits = { ...WIDE_LIMITS, moduleBytes: bytes.length, memoryPages, rulesMin: 0 as const };
   return { ...policy, admitted: await admit(Uint8Array.from(bytes), path, limits) };
 }
 

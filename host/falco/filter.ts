@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A condition by itself: which records of a batch it matches. It is compiled like a rule's.
 import { VedetteError } from "../errors.js";
-import { type Admitted, admit } from "../wasm/admission.js";
+import { type Admitted, admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { BindError, type Bound, bind } from "./bind.js";
@@ -41,7 +41,7 @@ export class Filter {
       events,
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });
-    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME));
+    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS));
   }
 
   // The offsets of the records that it matches, in order.

@@ -7,7 +7,7 @@ import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { reasonOf } from "../reason.js";
-import { admit } from "../wasm/admission.js";
+import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { compilePolicy } from "./compile/policy.js";
 import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
 import { type Loaded, loadRules, type RuleFile } from "./load.js";
@@ -98,7 +98,7 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const dead = rules.filter((rule) => rule.enabled && !living.has(rule)).map(deadRule);
   if (told.length === 0) return { loaded, wasm, policy: null, dead };
   const path = flags.falcoRules.join(" ");
-  const admitted = await admit(wasm, path);
+  const admitted = await admit(wasm, path, WIDE_LIMITS);
   for (const { output, fields } of admitted.metadata.rules) compileFormat(output, fields);
   const policy: LoadedPolicy = {
     name: FALCO_NAME,

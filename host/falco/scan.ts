@@ -108,8 +108,12 @@ export class Scanner {
 
 // Lines and columns count from 1. `breaks` says where lines end.
 function placeAt(breaks: readonly number[], offset: number): Place {
-  let line = 0;
-  while (line < breaks.length && breaks[line]! < offset) line++;
+  let [line, end] = [0, breaks.length];
+  while (line < end) {
+    const middle = (line + end) >> 1;
+    if (breaks[middle]! < offset) line = middle + 1;
+    else end = middle;
+  }
   const start = line === 0 ? 0 : breaks[line - 1]! + 1;
   return { offset, line: line + 1, column: offset - start + 1 };
 }

@@ -17,8 +17,12 @@ export interface ModuleLimits {
   readonly memoryPages: number;
   /** Default 1: a policy that only prevents needs none. */
   readonly rulesMin?: 0 | 1;
+  /** Whose rules may be many and have long texts. */
+  readonly isWide?: boolean;
 }
 export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64 };
+/** Of what is compiled here from the operator's own rule files. */
+export const WIDE_LIMITS: ModuleLimits = { moduleBytes: 64 << 20, memoryPages: 512, isWide: true };
 
 /** A module that was let in; plain data, so that it can be posted to a worker. */
 export interface Admitted {
@@ -59,7 +63,7 @@ export async function admit(bytes: Uint8Array, path: string, limits: ModuleLimit
   if (bytes.length > limits.moduleBytes)
     throw new VedetteError("VEDETTE_MODULE_TOO_LARGE", { path, size: bytes.length, limit: limits.moduleBytes });
   const sections = readSections(bytes, path);
-  const metadata = readMetadata(sections, path);
+  const metadata = readMetadata(sections, path, limits.isWide);
   if (metadata.rules.length < (limits.rulesMin ?? 1)) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);

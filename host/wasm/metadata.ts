@@ -10,44 +10,56 @@ import type { Sections } from "./sections.js";
 
 export const ABI = 1;
 export const SECTION = "vedette.policy";
-const BYTES_MAX = 256 * 1024;
-const RULES_MAX = 1024;
+/** What may stand in the section: of anybody's module, and of what the operator's own rules were compiled to. */
+const USUAL = { bytes: 256 * 1024, rules: 1024, name: 200, text: 4000, tag: 100, tags: 50, fields: 100 };
+const WIDE = {
+  bytes: 64 << 20,
+  rules: 65_535,
+  name: 1 << 16,
+  text: 1 << 20,
+  tag: 1 << 16,
+  tags: 10_000,
+  fields: 10_000,
+};
 
 const text = (most: number) => z.string().max(most);
 const ParameterKind = z.enum(["bool", "int", "string", "strings"]);
 const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.array(text(4096)).max(10_000)]);
 
-const ExtraField = z.strictObject({ name: text(200).min(1), format: text(4000).nullable() });
-const Rule = z.strictObject({
-  name: text(200).min(1),
-  desc: text(4000),
-  priority: z.enum(PRIORITIES),
-  output: text(4000),
-  tags: z.array(text(100)).max(50),
-  events: z.array(text(50)).min(1),
-  fields: z.array(ExtraField).max(100).optional(),
-});
-
-const Metadata = z.strictObject({
-  abi: z.number().int(),
-  schema: z.string().regex(/^[0-9a-f]{16}$/),
-  minor: z.number().int().nonnegative(),
-  name: text(100).min(1),
-  version: text(50),
-  rules: z.array(Rule).max(RULES_MAX),
-  parameters: z
-    .array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue }))
-    .max(200),
-  state: text(100),
-});
+const metadataOf = (most: typeof USUAL) => {
+  const ExtraField = z.strictObject({ name: text(most.name).min(1), format: text(most.text).nullable() });
+  const Rule = z.strictObject({
+    name: text(most.name).min(1),
+    desc: text(most.text),
+    priority: z.enum(PRIORITIES),
+    output: text(most.text),
+    tags: z.array(text(most.tag)).max(most.tags),
+    events: z.array(text(50)).min(1),
+    fields: z.array(ExtraField).max(most.fields).optional(),
+  });
+  return z.strictObject({
+    abi: z.number().int(),
+    schema: z.string().regex(/^[0-9a-f]{16}$/),
+    minor: z.number().int().nonnegative(),
+    name: text(100).min(1),
+    version: text(50),
+    rules: z.array(Rule).max(most.rules),
+    parameters: z
+      .array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue }))
+      .max(200),
+    state: text(100),
+  });
+};
+const Metadata = metadataOf(USUAL);
+const WideMetadata = metadataOf(WIDE);
 
 export type Metadata = z.infer<typeof Metadata>;
-export type RuleMetadata = z.infer<typeof Rule>;
+export type RuleMetadata = Metadata["rules"][number];
 export type ParameterKind = z.infer<typeof ParameterKind>;
 export type ParameterValue = z.infer<typeof ParameterValue>;
 
 /** Reads the section, and refuses a module that is made for another ABI or a newer contract. */
-export function readMetadata(sections: Sections, path: string): Metadata {
+export function readMetadata(sections: Sections, path: string, isWide = false): Metadata {
   const found = sections.custom.filter((section) => section.name === SECTION);
   const section = found[0];
   const refuse = (reason: string): never => {
@@ -59,12 +71,12 @@ export function readMetadata(sections: Sections, path: string): Metadata {
     });
   };
   if (section === undefined || found.length > 1) return refuse(`there are ${found.length} sections ${SECTION}`);
-  if (section.bytes.length > BYTES_MAX) return refuse(`it has ${section.bytes.length} bytes`);
+  if (section.bytes.length > (isWide ? WIDE : USUAL).bytes) return refuse(`it has ${section.bytes.length} bytes`);
   const json = parseJson(section.bytes) ?? refuse("it is not JSON in UTF-8");
   const { abi } = json as { abi?: unknown };
   if (typeof abi === "number" && abi !== ABI)
     throw new VedetteError("VEDETTE_MODULE_ABI", { path, theirs: abi, ours: ABI });
-  const parsed = Metadata.safeParse(json);
+  const parsed = (isWide ? WideMetadata : Metadata).safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return refuse(`${issue?.path.join(".") || "it"}: ${issue?.message ?? "unexpected"}`);

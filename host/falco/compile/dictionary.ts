@@ -13,6 +13,7 @@ const FIRST = 2;
 
 export class Dictionary {
   private readonly words = new Map<string, number>();
+  private readonly lists = new WeakSet<readonly string[]>();
 
   add(word: string): number {
     const known = this.words.get(word);
@@ -20,6 +21,19 @@ export class Dictionary {
     const id = this.words.size + FIRST;
     this.words.set(word, id);
     return id;
+  }
+
+  // All words of a list, looked at once however many types of event ask.
+  addAll(list: readonly string[]): void {
+    if (this.lists.has(list)) return;
+    this.lists.add(list);
+    for (const word of list) this.add(word);
+  }
+
+  // The numbers of the list's words, in order, 4 bytes each.
+  numbers(list: readonly string[], data: Data): number {
+    const ids = Uint32Array.from(new Set(list.map((word) => this.idOf(word)))).sort();
+    return data.place(new Uint8Array(ids.buffer), 4);
   }
 
   idOf(word: string): number {

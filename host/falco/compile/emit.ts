@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns nodes into code. A node that several others or several rules ask for is answered once for an event: one bit says that the
 // answer is known, another what it is.
-import { type FuncContext, get, set } from "./func-context.js";
+import { call, type FuncContext, get, PART_PARAMS, set } from "./func-context.js";
 import type { Node } from "./node.js";
+import type { Program } from "./program.js";
 import type { Tree } from "./wasm.js";
 
 // Below this, asking again is cheaper than looking up the answer.
 const MEMO_COST = 1.6;
 // Below this, both sides of `and` are computed rather than jumped over.
 const PLAIN_COST = 1.2;
+export const NESTED_MAX = 8;
+const PART_MAX = 256;
 
 export class Emitter {
   private readonly memo = new Map<number, number>();
@@ -17,6 +20,7 @@ export class Emitter {
   constructor(
     private readonly f: FuncContext,
     uses: ReadonlyMap<Node, number> = new Map(),
+    private readonly program: Program | null = null,
   ) {
     for (const [node, count] of uses) {
       if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > MEMO_COST)
@@ -47,6 +51,30 @@ export class Emitter {
     ];
   }
 
+  // Many are asked one behind another, not one within another: thousands would be deeper than any stack.
+  flat(op: "and" | "or", kids: readonly Node[]): Tree {
+    const done = this.f.label();
+    const answer = op === "or" ? 1 : 0;
+    const isSettled = (value: Tree): Tree => (op === "or" ? value : ["i32.eqz", value]);
+    const values = kids.length > PART_MAX && this.f.isEvent ? this.parts(op, kids) : kids.map((kid) => this.emit(kid));
+    const asked = values.map((value): Tree => ["if", null, isSettled(value), [["br", done, answer]], null]);
+    return ["block", done, "i32", ...asked, 1 - answer];
+  }
+
+  // The engine needs memory and time without measure for a function of megabytes: each so many are one of their own.
+  private parts(op: "and" | "or", kids: readonly Node[]): Tree[] {
+    const { program } = this;
+    if (program === null) return kids.map((kid) => this.emit(kid));
+    const out: Tree[] = [];
+    for (let at = 0; at < kids.length; at += PART_MAX) {
+      const part = program.part(this.f, (f) =>
+        new Emitter(f, new Map(), program).flat(op, kids.slice(at, at + PART_MAX)),
+      );
+      out.push(call(part, ...PART_PARAMS.map(get)));
+    }
+    return out;
+  }
+
   private plain(node: Node): Tree {
     switch (node.op) {
       case "const":
@@ -56,13 +84,14 @@ export class Emitter {
       case "not":
         return ["i32.eqz", this.emit(node.kid)];
       case "one":
-        return ["i32.eq", node.kids.map((kid) => this.emit(kid)).reduce((a, b) => ["i32.add", a, b]), 1];
+        return ["i32.eq", sum(node.kids.map((kid) => this.emit(kid))), 1];
       default:
         return this.join(node.op, node.kids);
     }
   }
 
   private join(op: "and" | "or", kids: readonly Node[]): Tree {
+    if (kids.length > NESTED_MAX) return this.flat(op, kids);
     const [first, ...rest] = kids;
     const head = this.emit(first!);
     if (rest.length === 0) return head;
@@ -70,6 +99,13 @@ export class Emitter {
     if (rest.length === 1 && rest[0]!.cost < PLAIN_COST && first!.cost < PLAIN_COST) return [`i32.${op}`, head, tail];
     return op === "and" ? ["if", "i32", head, [tail], [0]] : ["if", "i32", head, [1], [tail]];
   }
+}
+
+// As a tree that is as high as it must be.
+function sum(trees: readonly Tree[]): Tree {
+  if (trees.length === 1) return trees[0]!;
+  const half = trees.length >> 1;
+  return ["i32.add", sum(trees.slice(0, half)), sum(trees.slice(half))];
 }
 
 // How often each node is asked for below `roots`.

@@ -8,6 +8,8 @@ import type { Func, Tree, WasmType } from "./wasm.js";
 // ancestor a loop has come to.
 export type Base = "self" | "parent" | "sid" | "pgid" | "each" | number;
 
+export const PART_PARAMS = ["$rec", "$index", "$p", "$pc", "$d"];
+
 export class FuncContext {
   private readonly locals = new Map<string, WasmType>();
   readonly before: Tree[] = []; // what the function does first
@@ -22,12 +24,25 @@ export class FuncContext {
     readonly params: [string, WasmType][],
     private readonly isOfOne = false,
     readonly event: number | null = null,
+    // Of which function this is a part.
+    private readonly whole: FuncContext | null = null,
   ) {}
 
   // A function about an event of one type.
   static ofEvent(name: string, params: string[], event: number | null): FuncContext {
     const typed = params.map((param): [string, WasmType] => [param, "i32"]);
     return new FuncContext(name, typed, false, event);
+  }
+
+  // A part of the function that judges an event, with all that it was given and found.
+  part(name: string): FuncContext {
+    const params = PART_PARAMS.map((param): [string, WasmType] => [param, "i32"]);
+    return new FuncContext(name, params, false, this.event, this.whole ?? this);
+  }
+
+  // Done before anything else about the event, by the whole function.
+  prepareEvent(key: string, make: () => Tree[]): void {
+    (this.whole ?? this).prepare(key, make);
   }
 
   // A function about one process.

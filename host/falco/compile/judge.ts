@@ -5,7 +5,7 @@
 // Rules are conjunctions. What several of them demand is asked once and guards them all: the demand that settles most rules for
 // its price comes first, those that share it stand within, those that do not stand behind.
 import { DESCRIPTOR_SIZE, type EventType, PROCESS_SIZE } from "../../../build/generated/events.js";
-import { countUses, Emitter } from "./emit.js";
+import { countUses, Emitter, NESTED_MAX } from "./emit.js";
 import { call, FuncContext, get, i64, load, select, set, sym, tee } from "./func-context.js";
 import { STATE } from "./layout.js";
 import type { Node } from "./node.js";
@@ -18,20 +18,38 @@ export interface JudgedRule {
 }
 
 const WORD = 64;
+const RULES_MAX = 256;
 
 export interface JudgeOptions {
   matching?: "all" | "first";
   isShared?: boolean;
 }
 
-export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): Func {
+// The function's name. Thousands of rules are several functions, one called behind the other.
+export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): string {
+  const parts: string[] = [];
+  for (let at = 0; at < rules.length; at += RULES_MAX)
+    parts.push(program.shared(judgeSome(program, event, rules.slice(at, at + RULES_MAX), options)).name);
+  if (parts.length === 1) return parts[0]!;
+  const f = FuncContext.ofEvent(`$judge_all_${event.id}`, ["$rec", "$index"], event.id);
+  const before = f.local("$before");
+  const hasTold: Tree = ["i32.ne", load(0, STATE.alerts), get(before)];
+  const isFirst = options.matching === "first";
+  const calls = parts.flatMap((part): Tree[] => [
+    call(part, get("$rec"), get("$index")),
+    ...(isFirst ? [["if", null, hasTold, [["return"]], null] as Tree] : []),
+  ]);
+  return program.shared(f.done([set(before, load(0, STATE.alerts)), ...calls], null)).name;
+}
+
+function judgeSome(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): Func {
   const isShared = options.isShared ?? true;
-  const f = FuncContext.ofEvent(`$judge_${event.id}`, ["$rec", "$index"], event.id);
+  const f = FuncContext.ofEvent(`$judge_${event.id}_${rules[0]!.index}`, ["$rec", "$index"], event.id);
   const demands = rules.map(({ node }, place) => ({ place, rest: node.op === "and" ? node.kids : [node] }));
   const uses = isShared
     ? countUses(rules.flatMap(({ node }) => (node.op === "and" ? node.kids : [node])))
     : new Map<Node, number>();
-  const emitter = new Emitter(f, uses);
+  const emitter = new Emitter(f, uses, program);
   const words = Math.ceil(rules.length / WORD);
   const body = isShared
     ? group(f, emitter, demands)
@@ -77,32 +95,55 @@ interface Demand {
 }
 
 function group(f: FuncContext, emitter: Emitter, demands: readonly Demand[]): Tree[] {
-  const done = demands.filter((d) => d.rest.length === 0).map((d) => match(f, d.place));
-  const open = demands.filter((d) => d.rest.length > 0);
-  const shared = mostWorth(open);
-  if (!shared) return [...done, ...open.flatMap((d) => alone(f, emitter, d))];
-  const within = open
-    .filter((d) => d.rest.includes(shared))
-    .map((d) => ({ ...d, rest: d.rest.filter((n) => n !== shared) }));
-  const behind = open.filter((d) => !d.rest.includes(shared));
-  return [...done, ["if", null, emitter.emit(shared), group(f, emitter, within), null], ...group(f, emitter, behind)];
+  const out = demands.filter((d) => d.rest.length === 0).map((d) => match(f, d.place));
+  const open = new Set(demands.filter((d) => d.rest.length > 0));
+  const counts = new Counts(open);
+  for (let shared = counts.mostWorth(); shared !== undefined; shared = counts.mostWorth()) {
+    const node = shared;
+    const within = [...open].filter((d) => d.rest.includes(node));
+    for (const demand of within) {
+      open.delete(demand);
+      counts.remove(demand);
+    }
+    const inner = within.map((d) => ({ ...d, rest: d.rest.filter((n) => n !== node) }));
+    out.push(["if", null, emitter.emit(node), group(f, emitter, inner), null]);
+  }
+  for (const demand of open) out.push(...alone(f, emitter, demand));
+  return out;
 }
 
-// The demand of several rules that saves most for its price; none when no two share one.
-function mostWorth(demands: readonly Demand[]): Node | undefined {
-  const counts = new Map<Node, number>();
-  for (const { rest } of demands) for (const node of rest) counts.set(node, (counts.get(node) ?? 0) + 1);
-  let best: Node | undefined;
-  let bestWorth = 0;
-  for (const [node, count] of counts) {
-    if (count < 2) continue;
-    const worth = (count * (1.02 - node.chance)) / (node.cost + 1);
-    if (worth > bestWorth) [best, bestWorth] = [node, worth];
+// How many rules share each demand.
+class Counts {
+  private readonly of = new Map<Node, number>();
+
+  constructor(demands: Iterable<Demand>) {
+    for (const { rest } of demands) for (const node of rest) this.of.set(node, (this.of.get(node) ?? 0) + 1);
+    for (const [node, count] of this.of) if (count < 2) this.of.delete(node);
   }
-  return best;
+
+  remove({ rest }: Demand): void {
+    for (const node of rest) {
+      const count = this.of.get(node);
+      if (count === undefined) continue;
+      if (count > 2) this.of.set(node, count - 1);
+      else this.of.delete(node);
+    }
+  }
+
+  // The demand of several rules that saves most for its price; none when no two share one.
+  mostWorth(): Node | undefined {
+    let best: Node | undefined;
+    let bestWorth = 0;
+    for (const [node, count] of this.of) {
+      const worth = (count * (1.02 - node.chance)) / (node.cost + 1);
+      if (worth > bestWorth) [best, bestWorth] = [node, worth];
+    }
+    return best;
+  }
 }
 
 function alone(f: FuncContext, emitter: Emitter, { place, rest }: Demand): Tree[] {
+  if (rest.length > NESTED_MAX) return [["if", null, emitter.flat("and", rest), [match(f, place)], null]];
   return rest.reduceRight<Tree[]>((inner, node) => [["if", null, emitter.emit(node), inner, null]], [match(f, place)]);
 }
 

@@ -26,7 +26,7 @@ export const STATE = {
   made: 128, // bits: which texts of the event cache are made
 };
 export const EVENT_CACHE = 512;
-export const EVENT_TEXTS_MAX = 512;
+export const EVENT_TEXTS_MAX = 960; // as many as have room before FACTS_AT
 export const FACTS_AT = 8192;
 export const CONSTANTS = FACTS_AT + FACTS_SIZE;
 export const FRAME_BYTES = (1 << 20) + 4096;

@@ -54,7 +54,7 @@ export class LeafMaker extends NumberLeaves {
           ),
         );
       case "ip":
-        return this.graph.or((values as NetValue[]).map((value) => this.net(source, value)));
+        return this.nets(source, values as NetValue[]);
     }
   }
 

@@ -2,17 +2,23 @@
 // Questions about numbers and addresses.
 import type { Operator } from "../condition.js";
 import type { NetValue } from "../values.js";
-import { and, get, i64, load64 } from "./func-context.js";
+import { and, call, get, i64, load64 } from "./func-context.js";
+import { netTable } from "./net-table.js";
 import type { Node } from "./node.js";
 import type { IntSource, IpSource } from "./source.js";
 import { TextLeaves } from "./text-leaf.js";
 import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+// Up to this many are compared one by one.
+const FEW_NUMBERS = 6;
+const FEW_NETS = 4;
+
 export class NumberLeaves extends TextLeaves {
   protected int(source: IntSource, op: Operator, values: readonly bigint[]): Node {
     const cost = source.isCheap ? 1 : 8;
     if (op === "=" || op === "==" || op === "in" || op === "intersects") {
+      if (values.length > FEW_NUMBERS) return this.intSet(source, values, cost);
       return this.graph.or(
         values.map((value) =>
           this.leaf(source, `= ${value}`, cost, 0.2, (f) => ["i64.eq", source.value(f), i64(value)]),
@@ -27,7 +33,26 @@ export class NumberLeaves extends TextLeaves {
     ]);
   }
 
-  protected net(source: IpSource, net: NetValue): Node {
+  // By halves, in a table in order.
+  private intSet(source: IntSource, values: readonly bigint[], cost: number): Node {
+    const { program } = this;
+    const key = `in ${program.listKey(values)}`;
+    const make = () => BigInt64Array.from(new Set(values)).sort();
+    return this.leaf(source, key, cost + 4, 0.3, (f) => {
+      const at = program.constant(`numbers ${key}`, () => program.data.place(new Uint8Array(make().buffer)));
+      return call("$int_in", source.value(f), at, new Set(values).size);
+    });
+  }
+
+  protected nets(source: IpSource, nets: readonly NetValue[]): Node {
+    if (nets.length <= FEW_NETS) return this.graph.or(nets.map((net) => this.net(source, net)));
+    const { program } = this;
+    const names = program.listKey(nets.map((net) => `${net.bytes.join(".")}/${net.bits}`));
+    const at = () => program.constant(`nets ${names}`, () => program.data.place(netTable(nets)));
+    return this.ipLeaf(source, `in ${names}`, () => call("$net_in", get(P), get(L), at()));
+  }
+
+  private net(source: IpSource, net: NetValue): Node {
     return this.ipLeaf(source, `in ${net.bytes.join(".")}/${net.bits}`, () => {
       const bits = (start: number) => {
         const size = net.bytes.length === 4 ? 4 : 8;

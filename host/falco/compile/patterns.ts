@@ -31,6 +31,12 @@ function pathPrefix(path: string): Regex {
   return { kind: "sequence", parts: [...components, rest] };
 }
 
+// A path without wildcards and without empty parts: `/a//b/` is `/a/b`.
+export function pathWord(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "");
+  return `${path.startsWith("/") ? "/" : ""}${parts.join("/")}`;
+}
+
 function glob(pattern: string, wild: Regex, isCaseFolded: boolean): Regex {
   const parts: Regex[] = [];
   for (let i = 0; i < pattern.length; i++) {

@@ -11,6 +11,7 @@ import {
   SCHEMA,
   SCHEMA_MINOR,
 } from "../../../build/generated/events.js";
+import { VedetteError } from "../../errors.js";
 import { isSpan } from "../../wire/layout.js";
 import type { LoadedRule } from "../load.js";
 import { type CheckOptions, ConditionNodes } from "./check-node.js";
@@ -48,7 +49,7 @@ export interface CompiledPolicy {
 }
 
 const FRAME_MAGIC = 0x31464456;
-const PAGES_MAX = 512; // the most that the ABI allows a memory to have
+export const PAGES_MAX = 512; // the most that the ABI allows a memory to have
 const SETTINGS_PAGES = 17;
 const DESC_MAX = 4000;
 
@@ -78,13 +79,17 @@ export function compilePolicy(rules: readonly LoadedRule[], options: CompileOpti
   const judgeOf = new Map<EventType, string>();
   for (const [event, judged] of nodesOf) {
     const numbered: JudgedRule[] = judged.map(({ rule, node }) => ({ index: indexes.get(rule)!, node }));
-    judgeOf.set(event, program.shared(judge(program, event, numbered, options)).name);
+    judgeOf.set(event, judge(program, event, numbered, options));
   }
   const nullProcess = program.data.place(absentEntry(PROCESS_FIELDS, PROCESS_SIZE));
   const nullDescriptor = program.data.place(absentEntry(DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE));
   const option = program.data.place(new Uint8Array(8));
   const family = program.data.text("family ");
   const layout = layoutAfter(program.data.end, program.stride);
+  if (layout.pages > PAGES_MAX) {
+    const reason = `they would need ${layout.pages} pages of memory, and a policy has ${PAGES_MAX} at most (32 MiB)`;
+    throw new VedetteError("VEDETTE_FALCO_TOO_MUCH", { reason });
+  }
   const symbols = new Map([
     ["NULL_PROCESS", nullProcess],
     ["NULL_DESCRIPTOR", nullDescriptor],

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the functions of one policy share while it is compiled: constants, dictionaries, sets of texts to search for, slots of the
 // process cache and of the event cache, and the helper functions made so far.
+import { createHash } from "node:crypto";
+import { VedetteError } from "../../errors.js";
 import { type MatchTable, SEARCH_MAX, searchTable } from "./automaton.js";
 import { Data } from "./data.js";
 import { Dictionary } from "./dictionary.js";
+import type { FuncContext } from "./func-context.js";
 import { EVENT_CACHE, EVENT_TEXTS_MAX } from "./layout.js";
 import { codeOf, type Func, type Tree } from "./wasm.js";
+
+const KEY_MAX = 200;
 
 export class Program {
   readonly data = new Data();
@@ -15,10 +20,11 @@ export class Program {
   private readonly searches = new Map<string, Search>();
   private readonly matches = new Map<string, MatchTable>();
   private readonly slots = new Map<string, number>();
-  private readonly eventTexts = new Map<string, number>();
+  private readonly eventTexts = new Map<number | null, Map<string, number>>();
   private readonly made = new Map<string, string>();
   private readonly codes = new Map<string, Func>();
   private readonly numbers = new Map<string, number>();
+  private readonly listKeys = new WeakMap<readonly unknown[], string>();
   private nameCount = 0;
   private cacheBytes = 0;
   private memoBits = 0;
@@ -50,6 +56,16 @@ export class Program {
     return entry(this.matches, key, make);
   }
 
+  // What tells a list from others, whatever its order; found once for each list, however many types of event ask.
+  listKey(values: readonly unknown[]): string {
+    const known = this.listKeys.get(values);
+    if (known !== undefined) return known;
+    const text = JSON.stringify([...values].map(String).sort());
+    const key = text.length <= KEY_MAX ? text : createHash("sha256").update(text).digest("base64");
+    this.listKeys.set(values, key);
+    return key;
+  }
+
   constant(key: string, make: () => number): number {
     return entry(this.tables, key, make);
   }
@@ -70,15 +86,19 @@ export class Program {
     return { known: this.slot(`known ${word}`, 4), value: this.slot(`value ${word}`, 4), bit };
   }
 
-  // The number of a text of the event cache.
-  eventText(key: string): { number: number; at: number } {
-    const number = entry(this.eventTexts, key, () => this.eventTexts.size);
-    if (number >= EVENT_TEXTS_MAX) throw new Error("too many different texts have to be made for these rules");
+  // The number of a text of the event cache, which is made anew for each event: each type numbers its own.
+  eventText(key: string, event: number | null): { number: number; at: number } {
+    const own = entry(this.eventTexts, event, () => new Map<string, number>());
+    const number = entry(own, key, () => own.size);
+    if (number >= EVENT_TEXTS_MAX) {
+      const reason = `one event would need more than ${EVENT_TEXTS_MAX} texts made, such as paths, flags and transformed values`;
+      throw new VedetteError("VEDETTE_FALCO_TOO_MUCH", { reason });
+    }
     return { number, at: EVENT_CACHE + number * 8 };
   }
 
   get eventTextCount(): number {
-    return this.eventTexts.size;
+    return Math.max(0, ...[...this.eventTexts.values()].map((own) => own.size));
   }
 
   // A helper function, made once for a key. `make` gets the name under which it will be known.
@@ -99,6 +119,12 @@ export class Program {
 
   private name(): string {
     return `$h${this.nameCount++}`;
+  }
+
+  // A part of a function about an event, made apart. Gives its name.
+  part(whole: FuncContext, make: (f: FuncContext) => Tree): string {
+    const f = whole.part(this.name());
+    return this.shared(f.done([make(f)], "i32")).name;
   }
 
   // The function with this code: an older one, or this one from now on.

@@ -9,6 +9,7 @@ import { LIST_FUNCS } from "./runtime/list.js";
 import { OPTION_FUNCS } from "./runtime/option.js";
 import { PROCESS_FUNCS } from "./runtime/process.js";
 import { PUT_FUNCS } from "./runtime/put.js";
+import { SET_FUNCS } from "./runtime/sets.js";
 import { TRANSFORM_FUNCS } from "./runtime/transform.js";
 import type { Func } from "./wasm.js";
 
@@ -20,4 +21,5 @@ export const RUNTIME: readonly Func[] = [
   ...TRANSFORM_FUNCS,
   ...LIST_FUNCS,
   ...OPTION_FUNCS,
+  ...SET_FUNCS,
 ];

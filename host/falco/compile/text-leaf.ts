@@ -7,7 +7,7 @@ import { and, call, FuncContext, get, i64, load, load64, set, tee } from "./func
 import { comparison, endsWith, same, startsWith } from "./in-place.js";
 import { KEEP_COST, LeafBase } from "./leaf-base.js";
 import type { Node } from "./node.js";
-import { globRegex, pathRegex } from "./patterns.js";
+import { globRegex, pathRegex, pathWord } from "./patterns.js";
 import type { Program } from "./program.js";
 import type { TextSource } from "./source.js";
 import { L, P } from "./text-source.js";
@@ -17,6 +17,9 @@ import type { Func, Tree } from "./wasm.js";
 const FEW_WORDS = 3;
 // From this many on, texts to be found are looked for together.
 const MANY_SEARCHES = 4;
+// From this many paths on, `pmatch` asks a table.
+const MANY_PATHS = 64;
+const NUMBER_BITS = 32;
 
 export class TextLeaves extends LeafBase {
   protected text(source: TextSource, op: Operator, values: readonly string[]): Node {
@@ -25,7 +28,7 @@ export class TextLeaves extends LeafBase {
       case "==":
       case "in":
       case "intersects":
-        return this.word(source, [...new Set(values)]);
+        return this.word(source, values);
       case "contains":
       case "icontains":
         return this.graph.or(values.map((value) => this.found(source, value, op === "icontains")));
@@ -37,9 +40,7 @@ export class TextLeaves extends LeafBase {
       case "regex":
         return this.matches(source, op, values, () => matchTable({ kind: "choice", parts: values.map(parseRegex) }));
       case "pmatch":
-        return values.length === 0
-          ? this.graph.no
-          : this.matches(source, op, values, () => matchTable(pathRegex(values)));
+        return this.pathPrefix(source, values);
       case "bcontains":
         return this.text(source, "contains", values);
       case "bstartswith":
@@ -52,8 +53,8 @@ export class TextLeaves extends LeafBase {
   // Whether all texts of a strlist are in `values`, or any of them.
   list(source: TextSource, op: Operator, values: readonly string[]): Node {
     const dictionary = this.program.dictionary(source.vocabulary);
-    for (const value of values) dictionary.add(value);
-    const key = `list ${op} ${JSON.stringify([...values].sort())}`;
+    dictionary.addAll(values);
+    const key = `list ${op} ${this.program.listKey(values)}`;
     return this.leaf(source, key, 60, 0.1, (f) => {
       const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () =>
         dictionary.bits(values, this.program.data),
@@ -65,13 +66,13 @@ export class TextLeaves extends LeafBase {
   }
 
   // `=` and `in`: by the number of the value's word.
-  private word(source: TextSource, values: string[]): Node {
+  private word(source: TextSource, values: readonly string[]): Node {
     if (values.length === 0) return this.graph.no;
     const dictionary = this.program.dictionary(source.vocabulary);
-    for (const value of values) dictionary.add(value);
+    dictionary.addAll(values);
     const chance = Math.min(0.05 * values.length, 0.3);
     const cost = source.cached ? 2 : 2.5 + source.cost / 2;
-    const key = `in ${JSON.stringify([...values].sort())}`;
+    const key = `in ${this.program.listKey(values)}`;
     return this.leaf({ key: source.key, scope: source.scope }, key, Math.min(cost, KEEP_COST - 1), chance, (f) => {
       if (!source.cached && (dictionary.size <= FEW_WORDS || values.length === 1)) {
         const isAny = values.map((value) => same(this.program, value)).reduce((a, b) => ["i32.or", a, b]);
@@ -79,12 +80,38 @@ export class TextLeaves extends LeafBase {
       }
       const number = this.numberOf(source, f);
       if (values.length === 1) return ["i32.eq", number, dictionary.idOf(values[0]!)];
-      const bits = this.program.constant(`bits ${source.vocabulary} ${key}`, () =>
-        dictionary.bits(values, this.program.data),
-      );
+      const { program } = this;
+      // A bit for every word of the field, or the numbers of these: what takes less room.
+      if (values.length * NUMBER_BITS < dictionary.size) {
+        const numbers = () => dictionary.numbers(values, program.data);
+        const at = program.constant(`numbers ${source.vocabulary} ${key}`, numbers);
+        return call("$number_in", number, at, new Set(values).size);
+      }
+      const bits = program.constant(`bits ${source.vocabulary} ${key}`, () => dictionary.bits(values, program.data));
       const word = f.local("$word");
       return and(["i32.shr_u", ["i32.load8_u", bits, ["i32.shr_u", tee(word, number), 3]], and(get(word), 7)], 1);
     });
+  }
+
+  // Many paths without wildcards are words of a table, in which every beginning of the value is looked up; the others are an automaton.
+  private pathPrefix(source: TextSource, values: readonly string[]): Node {
+    if (values.length === 0) return this.graph.no;
+    const automaton = (paths: readonly string[]) =>
+      this.matches(source, "pmatch", paths, () => matchTable(pathRegex(paths)));
+    if (values.length < MANY_PATHS) return automaton(values);
+    const isPlain = (path: string) => /[^/]/.test(path) && !/[*?[\\]/.test(path);
+    const [plain, others] = [values.filter(isPlain), values.filter((path) => !isPlain(path))];
+    const key = `path ${this.program.listKey(values)}`;
+    const dictionary = this.program.dictionary(key);
+    if (dictionary.size === 0) dictionary.addAll(plain.map(pathWord));
+    const known = this.leaf(source, key, source.cost + 60, 0.05, (f) => [
+      "block",
+      f.label(),
+      "i32",
+      ...source.make(f),
+      call("$path_in", get(P), get(L), this.program.dictionaryTable(key)),
+    ]);
+    return others.length === 0 ? known : this.graph.or([known, automaton(others)]);
   }
 
   private numberOf(source: TextSource, f: FuncContext): Tree {
@@ -183,7 +210,7 @@ export class TextLeaves extends LeafBase {
     values: readonly string[],
     make: () => ReturnType<typeof matchTable>,
   ): Node {
-    const key = `${op} ${JSON.stringify(values)}`;
+    const key = `${op} ${this.program.listKey(values)}`;
     const table = this.program.match(key, make); // a pattern that is too complex is refused now
     const at = () => this.program.constant(`match ${key}`, () => this.program.data.match(table));
     return this.leaf(source, key, source.cost + 30, 0.05, (f) => [

@@ -109,7 +109,7 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
     vocabulary: `event ${key}`,
     cached: null,
     make: (f) => {
-      const { number, at } = program.eventText(key);
+      const { number, at } = program.eventText(key, f.event);
       const word = STATE.made + 4 * (number >> 5);
       const bit = 1 << (number & 31);
       const helper = program.eventHelper(`event text ${key}`, f.event, (name) => {
@@ -125,7 +125,7 @@ export function eventText(program: Program, key: string, cost: number, make: (f:
         return withPreparedAfterCheck(g, body);
       });
       useText(f);
-      if (f.isEvent) f.prepare("clear made", () => [call("$clear_made")]);
+      if (f.isEvent) f.prepareEvent("clear made", () => [call("$clear_made")]);
       return [
         call(helper, get("$rec"), get("$p"), get("$pc"), get("$d")),
         set(P, load(0, at)),

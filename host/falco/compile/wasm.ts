@@ -125,7 +125,10 @@ export function assemble(parts: ModuleParts): Uint8Array {
     ),
   );
   const indexOf = new Map<string, number>();
-  for (const f of [...parts.imports, ...parts.funcs]) indexOf.set(f.name, indexOf.size);
+  for (const { name } of [...parts.imports, ...parts.funcs]) {
+    if (indexOf.has(name)) throw new Error(`two functions are called ${name}`);
+    indexOf.set(name, indexOf.size);
+  }
 
   const out = new Bytes().all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   out.section(

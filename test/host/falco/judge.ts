@@ -2,7 +2,7 @@
 // Runs rules on batches the way the host does: compiled, admitted, called. Gives for each record the names of the rules that matched.
 import { type CompileOptions, compilePolicy } from "../../../host/falco/compile/policy.js";
 import type { LoadedRule } from "../../../host/falco/load.js";
-import { type Admitted, admit } from "../../../host/wasm/admission.js";
+import { type Admitted, admit, WIDE_LIMITS } from "../../../host/wasm/admission.js";
 import { PolicyInstance } from "../../../host/wasm/instance.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { loadText } from "./shared.js";
@@ -22,7 +22,7 @@ export class Judge {
 
   static async of(rules: readonly LoadedRule[], options: Partial<CompileOptions> = {}): Promise<Judge> {
     const { wasm, rules: told } = compilePolicy(rules, { name: "rules", ...options });
-    return new Judge(told, told.length === 0 ? null : await admit(wasm, "rules"), wasm);
+    return new Judge(told, told.length === 0 ? null : await admit(wasm, "rules", WIDE_LIMITS), wasm);
   }
 
   // The names of the rules that each record of the batch matches, in the order they were told.

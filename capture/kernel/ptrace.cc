@@ -39,17 +39,28 @@ Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
 
 Result<void> ptrace_interrupt(Tid tid) { return check(request(PTRACE_INTERRUPT, tid, 0, nullptr)); }
 
+Result<Waited> ptrace_wait_any(bool block) {
+  int status = 0;
+  const pid_t tid = ::waitpid(-1, &status, __WALL | (block ? 0 : WNOHANG));
+  if (tid < 0) return Errno::last();
+  return Waited{Tid(tid), WaitStatus(status)};
+}
+
 Result<WaitStatus> ptrace_wait(Tid tid) {
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOWAIT | __WALL) < 0) {
     if (errno != EINTR) return Errno::last();
   }
-  if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) return Errno(ESRCH);
-  int status = 0;
-  while (::waitpid(tid.get(), &status, __WALL) < 0) {
-    if (errno != EINTR) return Errno::last();
-  }
-  return WaitStatus(status);
+  // For a stop, si_status is what waitpid has above the 0x7f.
+  const WaitStatus status(info.si_status << 8 | 0x7f);
+  const bool is_over = info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+  if (is_over || status.event() == PTRACE_EVENT_EXIT) return Errno(ESRCH);
+  return status;
+}
+
+bool ptrace_has_news(Tid tid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0;
 }
 
 Result<void> ptrace_detach(Tid tid, int signal) {

@@ -30,9 +30,18 @@ Result<void> ptrace_seize(Tid tid, unsigned long options);
 Result<void> ptrace_set_options(Tid tid, unsigned long options);
 Result<void> ptrace_resume(Tid tid, Resume how, int signal = 0);
 Result<void> ptrace_interrupt(Tid tid);
-// The next stop of this very task, whatever signal of our own comes between. ESRCH: it has ended, and its end is still to be
-// heard by whoever waits for all.
+struct Waited {
+  Tid tid;
+  WaitStatus status;
+};
+// What some task of ours has to tell. `block`: until there is something; EINTR: a signal came. Tid(): nothing now. ECHILD: no task
+// is left.
+Result<Waited> ptrace_wait_any(bool block);
+// The next stop of this very task, whatever signal of our own comes between. It is looked at and not taken: whoever resumes the
+// task takes it. ESRCH: the task is about to end or has ended, which is still to be heard by whoever waits for all.
 Result<WaitStatus> ptrace_wait(Tid tid);
+// Whether a stop or the end of this task waits to be heard.
+bool ptrace_has_news(Tid tid);
 Result<void> ptrace_detach(Tid tid, int signal = 0);
 
 // The call a task is in: convention, number and arguments before it, the result after it.

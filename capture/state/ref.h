@@ -3,6 +3,7 @@
 // count inside the object, no atomics, no control block. An object starts at zero and dies with its last Ref.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -19,6 +20,7 @@ template <typename T>
 class Ref {
  public:
   Ref() = default;
+  Ref(std::nullptr_t) {}
   explicit Ref(T* object) : object_(object) { hold(); }
   Ref(const Ref& other) : object_(other.object_) { hold(); }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
@@ -34,6 +36,7 @@ class Ref {
   T* operator->() const { return object_; }
   T& operator*() const { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }
+  bool operator==(std::nullptr_t) const { return object_ == nullptr; }
   bool operator==(const Ref& other) const { return object_ == other.object_; }
   bool shared() const { return object_ && object_->refs > 1; }
   void reset() { *this = Ref(); }

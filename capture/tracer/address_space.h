@@ -26,4 +26,7 @@ struct AddressSpace : Counted {
   bool sealing_told = false;    // that it cannot, or what takes its place
 };
 
+// Of a fork's child.
+Ref<AddressSpace> copy_of(const AddressSpace& parent);
+
 }  // namespace vedette

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "capture/decode/decoder.h"
@@ -71,6 +73,20 @@ bool answer_call(Task& task, Abi abi, int error) {
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
+// A call that makes a task. Its event is told in the child, too, so what it says is kept; texts it has none.
+std::optional<Birth> birth_in(const PendingCall& call) {
+  const Event& event = call.sighting.event;
+  const bool is_clone = event.id == EventId::clone || event.id == EventId::clone3;
+  if (!is_clone && event.id != EventId::fork && event.id != EventId::vfork) return std::nullopt;
+  Birth birth{.ip = call.ip, .sp = call.sp, .id = event.id, .call = event.call};
+  if (event.id == EventId::clone) birth.flags = event.call.args[0], birth.stack = event.call.args[1];
+  if (event.id == EventId::clone3) birth.flags = static_cast<uint64_t>(event.integer(slot::clone3_::flags));
+  if (event.id == EventId::vfork) birth.flags = CLONE_VFORK | CLONE_VM;
+  if (call.registers_changed) birth.own = {call.before, event.call.abi == Abi::I386};
+  std::copy_n(event.slots, event.info().slots, birth.slots);
+  return birth;
+}
+
 void answer_again(Task& task) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
@@ -80,43 +96,40 @@ void answer_again(Task& task) {
 
 }  // namespace
 
-void Calls::on_called(Task& task) {
-  const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
-  if (!info) return;  // killed meanwhile; its end will be told
+void Calls::on_called(Task& task, const SyscallInfo& info) {
   if (!task.bound) bind(task);
   // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no call any more, which our
   // filter takes for a foreign one.
-  if (task.call != nullptr || task.answered != 0) return (void)ptrace_resume(task.tid, Resume::ToReturn);
-  begin(task, *info);
+  if (task.call != nullptr || task.answered != 0) return context_.resume(task, Resume::ToReturn);
+  begin(task, info);
 }
 
 // Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by now, that
 // comes next and decides.
 void Calls::on_entered(Task& task, const SyscallInfo& info) {
-  if (task.trap == Trap::Filter) return (void)ptrace_resume(task.tid, Resume::Run);
+  if (task.trap == Trap::Filter) return context_.resume(task, Resume::Run);
   begin(task, info);
 }
 
 // `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
-void Calls::begin(Task& task, const SyscallInfo& at) {
-  const SyscallInfo* const info = &at;
+void Calls::begin(Task& task, const SyscallInfo& info) {
   task.answered = 0;
-  if (task.phase == Phase::Launching && !is_launch_exec(*info)) return (void)ptrace_resume(task.tid, task.onward());
+  if (task.phase == Phase::Launching && !is_launch_exec(info)) return context_.resume(task);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
-  if (defend(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
-  if (context_.hooks.on_called(task, *info)) return (void)ptrace_resume(task.tid, task.onward());
-  if (continues_interrupted(task, *info)) return;
-  if (rows_of(abi_of(*info)).empty()) return refuse_foreign(task, *info);
+  if (defend(task, info)) return context_.resume(task);
+  if (context_.hooks.on_called(task, info)) return context_.resume(task);
+  if (continues_interrupted(task, info)) return;
+  if (rows_of(abi_of(info)).empty()) return refuse_foreign(task, info);
 
   std::unique_ptr<PendingCall> call = context_.tasks.borrow_call();
-  read_call(*call, *info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
+  read_call(*call, info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
   call->trap = task.trap;
   Event& event = call->sighting.event;
   const Call as_called = event.call;
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
-    return (void)ptrace_resume(task.tid, task.own_arguments ? Resume::ToReturn : task.onward());
+    return context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
@@ -126,26 +139,25 @@ void Calls::begin(Task& task, const SyscallInfo& at) {
   enter(task, std::move(call));
 }
 
-void Calls::on_returned(Task& task) {
-  const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
-  if (!info) return;
-  if (info->op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, *info);
+void Calls::on_returned(Task& task, const SyscallInfo& info) {
+  if (info.op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, info);
   if (task.own_arguments) put_back(task.tid, *std::exchange(task.own_arguments, nullptr));
-  if (task.answered != 0 && info->op == PTRACE_SYSCALL_INFO_EXIT) answer_again(task);
+  if (task.answered != 0) answer_again(task);
+  (void)context_.births.close(task);  // it has told of its child before, or has failed
   std::unique_ptr<PendingCall> call = std::move(task.call);
-  const bool is_over = info->op == PTRACE_SYSCALL_INFO_EXIT && !is_restart(info->exit.rval);
-  if (call == nullptr || info->op != PTRACE_SYSCALL_INFO_EXIT) {
-    if (is_over && task.trap == Trap::Every) enlist(context_, task, *info);
-    return (void)ptrace_resume(task.tid, task.onward());
+  const bool is_over = !is_restart(info.exit.rval);
+  if (call == nullptr) {
+    if (is_over && task.trap == Trap::Every) enlist(context_, task, info);
+    return context_.resume(task);
   }
 
   Call& facts = call->sighting.event.call;
   facts.exit_ns = context_.clock.now_ns();
-  facts.result = info->exit.rval;
+  facts.result = info.exit.rval;
   if (call->registers_changed) repair(task, *call);
   if (task.phase == Phase::Launching) {  // our own execve has failed; launch.h tells the user
     context_.tasks.give_back(std::move(call));
-    return (void)ptrace_resume(task.tid, task.onward());
+    return context_.resume(task);
   }
   task.phase = Phase::Running;
   if (is_restart(facts.result)) {
@@ -153,10 +165,11 @@ void Calls::on_returned(Task& task) {
   } else {
     facts.returned = true;
     emit(task, std::move(call));
+    if (context_.moved_on == task.tid) return;
     context_.hooks.on_returned(task);
-    if (task.trap == Trap::Every) enlist(context_, task, *info);
+    if (task.trap == Trap::Every) enlist(context_, task, info);
   }
-  (void)ptrace_resume(task.tid, task.onward());
+  context_.resume(task);
 }
 
 void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
@@ -186,9 +199,10 @@ bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
 }
 
 void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
+  if (const std::optional<Birth> birth = birth_in(*call)) context_.births.open(task, *birth);
   task.call = std::move(call);
   if (task.phase != Phase::Launching) task.phase = Phase::InCall;
-  (void)ptrace_resume(task.tid, Resume::ToReturn);
+  context_.resume(task, Resume::ToReturn);
 }
 
 bool Calls::is_refused(const Event& event) const {
@@ -205,16 +219,16 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
   event.call.exit_ns = context_.clock.now_ns();
   emit(task, std::move(call));
   context_.hooks.on_returned(task);
-  (void)ptrace_resume(task.tid, task.onward());
+  context_.resume(task);
 }
 
 // Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares x86-64's code: no
 // distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
-  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return (void)ptrace_resume(task.tid, task.onward());
+  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return context_.resume(task);
   if (!answer_call(task, abi_of(info), ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
-  (void)ptrace_resume(task.tid, task.onward());
+  context_.resume(task);
 }
 
 // What would take prevention's ground away is answered whatever the table says. True: the call has its answer.
@@ -274,7 +288,7 @@ bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
 // Another call was made in its place.
 void Calls::put_off(Task& task, std::unique_ptr<PendingCall> call) {
   context_.tasks.give_back(std::move(call));
-  (void)ptrace_resume(task.tid, task.onward());
+  context_.resume(task);
 }
 
 void Calls::prepare(Task& task, PendingCall& call) {
@@ -360,16 +374,20 @@ bool Calls::has_execed(const Task& task) const {
   return registers && static_cast<int64_t>(registers->number()) != kNoCall && registers->result() == 0;
 }
 
+std::optional<int64_t> Calls::result_at_exit(const Task& task) const {
+  if (task.call == nullptr) return std::nullopt;
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers || !registers->has_returned(task.call->ip) || is_restart(registers->result())) return std::nullopt;
+  return registers->result();
+}
+
 void Calls::on_exiting(Task& task) {
   if (task.call == nullptr) return;
-  const Result<Registers> registers = ptrace_registers(task.tid);
+  const std::optional<int64_t> result = result_at_exit(task);
   std::unique_ptr<PendingCall> call = std::move(task.call);
-  if (registers && registers->has_returned(call->ip) && !is_restart(registers->result())) {
-    call->sighting.event.call.exit_ns = context_.clock.now_ns();
-    settle(task, std::move(call), registers->result());
-  } else {
-    abandon(task, std::move(call));
-  }
+  if (!result) return abandon(task, std::move(call));
+  call->sighting.event.call.exit_ns = context_.clock.now_ns();
+  settle(task, std::move(call), *result);
 }
 
 void Calls::abandon(Task& task, std::unique_ptr<PendingCall> call) {

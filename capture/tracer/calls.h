@@ -15,8 +15,8 @@ class Calls {
  public:
   explicit Calls(Context& context) : context_(context) {}
 
-  void on_called(Task& task);
-  void on_returned(Task& task);
+  void on_called(Task& task, const SyscallInfo& info);
+  void on_returned(Task& task, const SyscallInfo& info);
 
   // The task cannot come back from its call: it was killed in it, or jumped out of a handler. What has completed by
   // `result` is an event like any other; what has not is marked in flight.
@@ -24,6 +24,8 @@ class Calls {
   void abandon_all(Task& task);
   // Whether the call that it is in was an exec that succeeded.
   bool has_execed(const Task& task) const;
+  // What the call has returned, that a task is in which is about to end.
+  std::optional<int64_t> result_at_exit(const Task& task) const;
   // About to end: the kernel may have finished the call and been kept by a SIGKILL from showing us.
   void on_exiting(Task& task);
   // The program has seen `result` from an interrupted call.
@@ -31,7 +33,7 @@ class Calls {
 
  private:
   void on_entered(Task& task, const SyscallInfo& info);
-  void begin(Task& task, const SyscallInfo& at);
+  void begin(Task& task, const SyscallInfo& info);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;
   void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);

@@ -39,8 +39,16 @@ struct Context {
   Prevention* prevention = nullptr;
   SealedMemory* sealed = nullptr;
   Tasks tasks;
+  Births births;
   Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
+
+  // The one way a task goes on. Not when it has left the stop that is being handled (report.h): what it is in now is still to be told.
+  void resume(const Task& task, Resume how, int signal = 0) {
+    if (task.tid != moved_on) (void)ptrace_resume(task.tid, how, signal);
+  }
+  void resume(const Task& task) { resume(task, task.onward()); }
+  Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
   // The one way an event takes out of the tracer.
   void record(const Sighting& sighting);

@@ -115,7 +115,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   if (!spare && task.memory.read(steps_at, mine.borrowed_code.data(), steps.size()) != steps.size()) return false;
   if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;
   std::unique_ptr<Ring> ring = borrow_ring(Ring::kSmall);
-  RingSlot* slot = ring ? image.add_slot(std::move(ring)) : nullptr;
+  const Ref<RingSlot> slot = ring ? image.add_slot(std::move(ring)) : nullptr;
   // The dynamic linker makes most calls of a short life; a static program is patched where it traps. A boot can do all of the
   // linker's sites, for the tracer those must do that others have needed.
   const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
@@ -124,7 +124,7 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : hot_sites(first, may_leave, 0);
   const uint64_t list = may_leave ? patcher_->leave_to_boot(first, hot) : 0;
   const uint64_t near_address = near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance);
-  stage_registers(registers, slot, near, near_address);
+  stage_registers(registers, slot.get(), near, near_address);
   user_regs_struct& raw = registers.raw;
   raw.rip = steps_at;
   raw.rdi = static_cast<uint64_t>(page_.id());
@@ -162,7 +162,7 @@ bool InlineTier::find_room(MappedFile& file) {
 }
 
 // At the return of a traced call. One signal more or less must not matter: all are held back until the end of the boot.
-void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
+void InlineTier::stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   InlineTask& mine = inline_part(task);
   Result<Registers> registers = ptrace_registers(task.tid);
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
@@ -174,7 +174,7 @@ void InlineTier::stage_attach(Task& task, RingSlot* slot, MappedFile* file) {
   mine.coming_near = nullptr;
   if (file != nullptr && find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
-  stage_registers(*registers, slot, mine.coming_near, near_address);
+  stage_registers(*registers, slot.get(), mine.coming_near, near_address);
   registers->raw.rip = AgentPage::boot();
   registers->raw.r15 = 0;
   registers->raw.eflags &= ~kTrapFlag;  // a program that steps itself does not step us
@@ -212,7 +212,7 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
     registers->raw.rip = mine.entry;
     registers->raw.orig_rax = ~0ull;
     if (refused == 0) {
-      const RingSlot* const slot = mine.slot;
+      const RingSlot* const slot = mine.slot.get();
       registers->raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
     }
     (void)ptrace_set_registers(task.tid, *registers);
@@ -223,10 +223,10 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   const uint64_t last_address = registers->argument(1);
   *registers = mine.saved;
   registers->raw.orig_rax = ~0ull;
-  RingSlot* slot = std::exchange(mine.coming_slot, nullptr);
+  const Ref<RingSlot> slot = std::exchange(mine.coming_slot, nullptr);
   const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address;
   if (ring_failed) {
-    image.remove_slot(slot);
+    image.remove_slot(slot.get());
   } else if (slot != nullptr) {
     drop_slot(task);
     slot->attached = true;

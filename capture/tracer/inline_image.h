@@ -19,7 +19,12 @@ namespace vedette {
 
 // A ring attached to an image, at a place of its own. `owner` is the thread that records into it; while a vfork child
 // runs in its parent's place, that child.
-struct RingSlot {
+// It lives as long as anybody refers to it: a vfork child may have its parent's when the parent, and its image, are gone.
+class RingHome;
+struct RingSlot : Counted {
+  RingSlot(RingHome& home, std::unique_ptr<Ring> its_ring) : ring(std::move(its_ring)), home_(home) {}
+  ~RingSlot();
+
   std::unique_ptr<Ring> ring;
   uint64_t address = 0;
   Tid owner;
@@ -41,6 +46,9 @@ struct RingSlot {
 
   uint64_t gs_base() const { return address - VEDETTE_AGENT_BASE; }
   bool is_free() const { return owner == Tid(); }
+
+ private:
+  RingHome& home_;
 };
 
 // A file's code in an image.
@@ -63,7 +71,7 @@ struct MappedFile {
   bool holds(uint64_t address) const { return address - start < end - start; }
 };
 
-// Where slots go when their image ends.
+// Where slots go when nobody refers to them any more.
 class RingHome {
  public:
   virtual ~RingHome() = default;
@@ -73,7 +81,6 @@ class RingHome {
 class InlineImage final : public ImageData {
  public:
   explicit InlineImage(RingHome& home) : home_(home) {}
-  ~InlineImage() override;
   std::unique_ptr<ImageData> copy() const override;
 
   bool active = false;    // the page is there
@@ -83,8 +90,8 @@ class InlineImage final : public ImageData {
   void forget(uint64_t start, uint64_t end);
 
   // A slot whose ring is attached and has no owner; nullptr: none.
-  RingSlot* free_slot(size_t data_bytes);
-  RingSlot* add_slot(std::unique_ptr<Ring> ring);
+  Ref<RingSlot> free_slot(size_t data_bytes);
+  Ref<RingSlot> add_slot(std::unique_ptr<Ring> ring);
   // Whether rings, or the stubs of a program that cannot move, lie in this range.
   bool holds(MemoryRange range) const;
   // Whether a ring of this image is found by that GS base.
@@ -92,7 +99,7 @@ class InlineImage final : public ImageData {
   void remove_slot(const RingSlot* slot);
 
   std::vector<MappedFile> files;
-  std::vector<std::unique_ptr<RingSlot>> slots;
+  std::vector<Ref<RingSlot>> slots;
 
  private:
   RingHome& home_;

@@ -83,7 +83,7 @@ InlineRescue::Place InlineRescue::take_out(Task& task, Registers& registers, boo
 InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bool skipped) {
   const StubPhase phase = AgentPage::phase_at(registers.ip());
   if (phase == StubPhase::Boot) return Place::Boot;
-  RingSlot* slot = inline_part(task).slot;
+  RingSlot* slot = inline_part(task).slot.get();
   const bool needs_slot = phase != StubPhase::SiteInRcx && phase != StubPhase::Peeking && phase != StubPhase::SyscallInRcx;
   if (needs_slot && slot == nullptr) return Place::Elsewhere;  // somebody jumped here without a ring of ours
 
@@ -185,7 +185,7 @@ void InlineRescue::set_aside_call(Task& task, const RingSlot& slot, const Regist
 }
 
 void InlineRescue::conclude(Task& task) {
-  RingSlot* slot = inline_part(task).slot;
+  RingSlot* slot = inline_part(task).slot.get();
   if (slot == nullptr || slot->owner != task.tid) return;
   // Before the mark is set nothing has happened, behind it everything is published.
   RingRecord record;

@@ -17,7 +17,7 @@ struct InlineTask final : TaskData {
     Attaching,  // a running program was sent to the boot and will stop at its end
   };
 
-  RingSlot* slot = nullptr;  // whose GS base the thread has
+  Ref<RingSlot> slot;        // whose GS base the thread has
   bool borrowed = false;     // the slot is a suspended vfork parent's,
   Tid lender;                // this one's
   bool closed = false;       // a filter of the program's own, or another IPC namespace: no calls of ours any more
@@ -31,7 +31,7 @@ struct InlineTask final : TaskData {
   uint64_t entry = 0;             // where the new image begins
   uint64_t steps_at = 0;          // where its first steps lie
   std::array<uint8_t, AgentPage::kFirstStepsBytes> borrowed_code{};  // what stood there
-  RingSlot* coming_slot = nullptr;
+  Ref<RingSlot> coming_slot;
   uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
   NearSegment* coming_near = nullptr;
   Registers saved;                // Attaching: to be put back, with the mask

@@ -152,9 +152,11 @@ void InlineTier::return_lent(Task& child) {
   mine.borrowed = false;
 }
 
-// Registers are a copy of the parent's, GS base too; the ring is not the child's.
+// Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS is the program's own.
 void InlineTier::on_start(Task& task) {
-  if (!inline_part(task).borrowed && image_of(*task.space) != nullptr) (void)ptrace_set_thread_context(task.tid, 0);
+  if (inline_part(task).borrowed) return;
+  const InlineImage* const image = image_of(*task.space);
+  if (image != nullptr && image->active) (void)ptrace_set_thread_context(task.tid, 0);
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
@@ -201,14 +203,14 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
 bool InlineTier::takes_another(const Task& task) const {
   const InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active || image->slots.size() < 2) return false;
-  const RingSlot* own = static_cast<const InlineTask*>(task.data.get())->slot;
+  const RingSlot* own = static_cast<const InlineTask*>(task.data.get())->slot.get();
   const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
   return gs_base && (own == nullptr || *gs_base != own->gs_base()) && image->has_slot_at(*gs_base);
 }
 
 void InlineTier::expose_intruders(Task& task) {
   if (takes_another(task)) return expose(task, kTookAnother);
-  const RingSlot* const slot = inline_part(task).slot;
+  const RingSlot* const slot = inline_part(task).slot.get();
   if (slot == nullptr || !slot->trespassed) return;
   const std::optional<Tid> trespasser = trespasser_of(*slot);
   const std::string who = trespasser ? "process " + std::to_string(trespasser->get()) : "another process";
@@ -304,7 +306,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
 
 void InlineTier::on_exiting(Task& task) {
   if (!task.data) return;
-  if (RingSlot* const slot = inline_part(task).slot; slot != nullptr && trespasser_of(*slot)) slot->trespassed = true;
+  if (RingSlot* const slot = inline_part(task).slot.get(); slot != nullptr && trespasser_of(*slot)) slot->trespassed = true;
   expose_intruders(task);
   rescue_.conclude(task);
   if (inline_part(task).borrowed) return_lent(task);

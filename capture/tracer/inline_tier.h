@@ -65,7 +65,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool begin_in_boot(Task& task, Registers& registers);
   bool is_own_attach(const InlineTask& mine, const SyscallInfo& at) const;
   bool finish_boot(Task& task, int64_t refused);
-  void stage_attach(Task& task, RingSlot* slot, MappedFile* file);
+  void stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile* file);
   void patch_after_boot(Task& task, MappedFile& file);
   void give_up_image(Task& task, std::string_view why);
   bool find_room(MappedFile& file);

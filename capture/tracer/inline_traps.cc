@@ -95,7 +95,7 @@ void InlineTier::grant(Task& task) {
     mine.slot->ring->feed();  // if there is no larger one to be had
   }
   if ((mine.wanted_site == 0 && !mine.wants_ring) || image == nullptr || !image->active || mine.borrowed) return;
-  RingSlot* slot = nullptr;
+  Ref<RingSlot> slot;
   if (std::exchange(mine.wants_ring, false)) {
     const size_t size = mine.slot == nullptr ? Ring::kSmall : Ring::next_size(mine.slot->ring->data_bytes());
     slot = image->free_slot(size);

@@ -50,16 +50,10 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
   return nullptr;
 }
 
-void step_into_handler(Task& task, int signal) {
-  task.phase = Phase::Stepping;
-  (void)ptrace_resume(task.tid, Resume::Step, signal);
-}
-
-StepTrap name_step_trap(const Task& task) {
-  const Result<siginfo_t> info = ptrace_siginfo(task.tid);
+StepTrap name_step_trap(const siginfo_t& signal) {
   // ptrace_notify's trap carries the stop's code where a signal carries its origin.
-  if (info && info->si_code == SIGTRAP) return StepTrap::AtHandler;
-  if (info && info->si_code == TRAP_TRACE) return StepTrap::Stepped;
+  if (signal.si_code == SIGTRAP) return StepTrap::AtHandler;
+  if (signal.si_code == TRAP_TRACE) return StepTrap::Stepped;
   return StepTrap::Foreign;
 }
 
@@ -70,7 +64,6 @@ void on_handler_reached(Calls& calls, Task& task) {
     task.interrupted.pop_back();
     calls.settle(task, std::move(call), -EINTR);
   }
-  (void)ptrace_resume(task.tid, task.onward());
 }
 
 }  // namespace vedette

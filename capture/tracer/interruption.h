@@ -33,14 +33,12 @@ void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call);
 // The interrupted call that this one repeats, if any.
 std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info);
 
-// Delivers `signal` and has the task stop at its handler, if it has one.
-void step_into_handler(Task& task, int signal);
-
 // What a SIGTRAP stop in Phase::Stepping is: the one at the handler's first instruction; the end of our step where no
 // handler ran; or the program's own SIGTRAP.
 enum class StepTrap : uint8_t { AtHandler, Stepped, Foreign };
-StepTrap name_step_trap(const Task& task);
+StepTrap name_step_trap(const siginfo_t& signal);
 
+// The handler's first instruction is the next: what the interrupted call returns is known.
 void on_handler_reached(Calls& calls, Task& task);
 
 }  // namespace vedette

@@ -18,21 +18,25 @@ namespace {
 
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
 
-// clone's flags as the program gave them; fork and vfork stand for fixed ones.
-uint64_t clone_flags(const Task& parent, int event) {
-  const PendingCall* call = parent.call.get();
-  if (call != nullptr && call->sighting.event.id == EventId::clone) return call->sighting.event.call.args[0];
-  if (call != nullptr && call->sighting.event.id == EventId::clone3) return static_cast<uint64_t>(call->sighting.event.integer(slot::clone3_::flags));
-  return event == PTRACE_EVENT_VFORK ? CLONE_VFORK | CLONE_VM : 0;
-}
-
-bool exists(Tid tid) { return ::syscall(SYS_tkill, tid.get(), 0) == 0 || errno != ESRCH; }
-
 Tid tid_field(std::string_view status, std::string_view name) {
   const std::string_view text = status_field(status, name);
   pid_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return Tid(value);
+}
+
+// Of a call that nobody saw begin: a stranger that was attached in it.
+Birth birth_at(const Task& parent, const Report& report) {
+  const bool is_vfork = report.status.event() == PTRACE_EVENT_VFORK;
+  Birth birth{.id = EventId::none};
+  if (is_vfork) birth.flags = CLONE_VFORK | CLONE_VM;
+  std::string status;
+  constexpr size_t kStatusMax = 8192;
+  if (!read_file(ProcPath(Tid(static_cast<pid_t>(report.message)), "status").c_str(), status, kStatusMax)) return birth;
+  if (status_field(status, "Tgid") == std::to_string(parent.process.get())) {
+    birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
+  }
+  return birth;
 }
 
 }  // namespace
@@ -42,39 +46,32 @@ void Lives::on_launch(Tid tid) {
   context_.tasks.add(tid, tid, make_ref<AddressSpace>()).phase = Phase::Launching;
 }
 
-void Lives::on_forked(Task& parent, int event) {
-  const Result<unsigned long> message = ptrace_event_message(parent.tid);
-  if (!message) return;
-  const Tid child_tid(static_cast<pid_t>(*message));
+void Lives::on_forked(Task& parent, const Report& report) {
+  const std::unique_ptr<Birth> birth = context_.births.close(parent);
+  const Tid child(static_cast<pid_t>(report.message));
+  take_back_arguments(parent);
+  bear(parent, birth != nullptr ? *birth : birth_at(parent, report), child, context_.births.take(child));
+  context_.resume(parent, settle_fork(parent, child));
+}
+
+// The one way a task comes into the table. It has not run an instruction, whatever was heard of it so far.
+void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<Report> heard) {
+  const uint64_t flags = birth.flags, now = context_.clock.now_ns();
   context_.lookout.took(child_tid);
-  const uint64_t flags = clone_flags(parent, event);
-  std::unique_ptr<ArgumentRegisters> own = take_back_arguments(parent);
-  if (Task* const adopted = context_.tasks.find(child_tid)) {
-    complete_adopted(parent, *adopted, flags);
-    return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
+  if (context_.state.knows(number(parent.tid))) context_.state.on_fork(number(parent.tid), number(child_tid), flags, now);
+  else context_.state.on_launch(number(child_tid), now);
+  if (heard && heard->stop == Stop::Ended) {  // killed before it ran
+    if ((flags & CLONE_THREAD) == 0) emit_exit(child_tid, heard->status);
+    return context_.state.on_thread_exit(number(child_tid));
   }
   const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
-  if (context_.tasks.may_have_ended(child_tid) && !exists(child_tid)) {  // killed, and its end already heard, before this
-    context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
-    context_.state.on_thread_exit(number(child_tid));
-    return (void)ptrace_resume(parent.tid, settle_fork(parent, child_tid));
-  }
-  Ref<AddressSpace> space = parent.space;
-  if ((flags & CLONE_VM) == 0) {
-    space = make_ref<AddressSpace>();
-    if (parent.space->data) space->data = parent.space->data->copy();
-    space->sealed = parent.space->sealed;
-  }
-  Task& child = context_.tasks.add(child_tid, process, std::move(space));
+  Task& child = context_.tasks.add(child_tid, process, (flags & CLONE_VM) != 0 ? parent.space : copy_of(*parent.space));
   inherit(parent, child);
-  child.born_with = std::move(own);
-  context_.state.on_fork(number(parent.tid), number(child_tid), flags, context_.clock.now_ns());
+  if (birth.own) child.born_with = std::make_unique<ArgumentRegisters>(*birth.own);
   context_.hooks.on_forked(parent, child, flags);
   if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
-  emit_birth(parent, child_tid);
-  const Resume how = settle_fork(parent, child_tid);
-  if (const std::optional<WaitStatus> stopped = context_.tasks.take_stray(child_tid)) on_first_stop(child, *stopped);
-  (void)ptrace_resume(parent.tid, how);
+  emit_birth(birth, child_tid);
+  if (heard) on_first_stop(child, *heard);
 }
 
 // Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one begun before
@@ -89,14 +86,12 @@ void Lives::inherit(const Task& parent, Task& child) {
 }
 
 // The kernel has read what it was pointed to.
-std::unique_ptr<ArgumentRegisters> Lives::take_back_arguments(Task& parent) {
+void Lives::take_back_arguments(Task& parent) {
   PendingCall* const call = parent.call.get();
-  if (call == nullptr || !call->registers_changed) return nullptr;
-  auto own = std::make_unique<ArgumentRegisters>(call->before, call->sighting.event.call.abi == Abi::I386);
-  put_back(parent.tid, *own);
+  if (call == nullptr || !call->registers_changed) return;
+  put_back(parent.tid, {call->before, call->sighting.event.call.abi == Abi::I386});
   call->registers_changed = false;
   call->sealed.reset();
-  return own;
 }
 
 // The call cannot fail any more, and its result is the child's number: waiting for its return would only be one stop more.
@@ -110,82 +105,72 @@ Resume Lives::settle_fork(Task& parent, Tid child) {
   return Resume::Run;
 }
 
-// It was taken for an orphan and runs already; now its parent has told of it after all.
-void Lives::complete_adopted(Task& parent, Task& child, uint64_t flags) {
-  if ((flags & CLONE_THREAD) != 0) child.process = parent.process;
-  if ((flags & CLONE_VM) != 0) child.space = parent.space;
-  context_.state.on_fork(number(parent.tid), number(child.tid), flags, context_.clock.now_ns());
-  emit_birth(parent, child.tid);
-}
-
 // A call that makes a task returns twice, and the return in the child, with 0, is an event of the child's (as in Falco).
-void Lives::emit_birth(const Task& parent, Tid child) {
-  if (parent.call == nullptr) return;
-  const Event& made = parent.call->sighting.event;
+void Lives::emit_birth(const Birth& birth, Tid child) {
+  if (birth.id == EventId::none) return;
   Sighting sighting;
   Event& event = sighting.event;
-  event.reset(made.id);
-  event.call = made.call;
+  event.reset(birth.id);
+  event.call = birth.call;
   event.call.tid = number(child);
   event.call.exit_ns = context_.clock.now_ns();
   event.call.result = 0;
   event.call.returned = true;
-  std::copy_n(made.slots, made.info().slots, event.slots);  // flags: a number, no text
+  std::copy_n(birth.slots, event.info().slots, event.slots);  // flags: a number, no text
   context_.state.attach(sighting);
   context_.record(sighting);
 }
 
-// A thread that was made while its group is being stopped begins its life stopped.
-void Lives::on_first_stop(Task& child, WaitStatus status) {
+// A thread that was made while its group is being stopped begins its life stopped. One that was killed meanwhile is about to end.
+void Lives::on_first_stop(Task& child, const Report& report) {
   child.phase = Phase::Running;
+  if (report.stop == Stop::Exiting) return on_exiting(child, report);
+  if (has_moved_on(report)) return;
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
     context_.state.on_found(number(child.tid), context_.clock.now_ns());
     context_.found_program(child.tid);
   }
   context_.hooks.on_start(child);
-  (void)ptrace_resume(child.tid, status.is_group_stop() ? Resume::Listen : child.onward());
+  context_.resume(child, report.status.is_group_stop() ? Resume::Listen : child.onward());
 }
 
-void Lives::on_stray(Tid tid, WaitStatus status) { context_.tasks.add_stray({tid, status}); }
+void Lives::adopt_orphans() {
+  while (const std::optional<Report> orphan = context_.births.take_orphan()) adopt(*orphan);
+}
 
-// /proc knows who they are. One whose parent's event is still to come loses its copy of the parent's image data, no more.
-void Lives::adopt_strays() {
-  for (const auto& [tid, stopped] : context_.tasks.take_strays()) {
-    std::string status;
-    constexpr size_t kStatusMax = 8192;
-    if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) continue;
-    const Tid process = tid_field(status, "Tgid");
-    const Tid parent = process == tid ? tid_field(status, "PPid") : process;
-    const uint64_t flags = process == tid ? 0 : CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
-    Task& child = context_.tasks.add(tid, process, make_ref<AddressSpace>());
-    if (const Task* const maker = context_.tasks.find(parent); maker != nullptr) inherit(*maker, child);
-    if (context_.state.knows(number(parent))) {
-      context_.state.on_fork(number(parent), number(tid), flags, context_.clock.now_ns());
-    } else {
-      context_.state.on_launch(number(tid), context_.clock.now_ns());
-    }
-    on_first_stop(child, stopped);
+// Its registers say whose copy it is. Of a maker that we did not see, which there should not be, /proc knows who it was.
+void Lives::adopt(const Report& orphan) {
+  const Result<Registers> registers = ptrace_registers(orphan.tid);
+  const std::unique_ptr<Task> maker = registers ? context_.births.maker_of(*registers) : nullptr;
+  if (maker != nullptr) return bear(*maker, *maker->birth, orphan.tid, orphan);
+  std::string status;
+  constexpr size_t kStatusMax = 8192;
+  (void)read_file(ProcPath(orphan.tid, "status").c_str(), status, kStatusMax);
+  const Tid process = tid_field(status, "Tgid");
+  const bool is_thread = process.is_set() && process != orphan.tid;
+  Task stand_in(is_thread ? process : tid_field(status, "PPid"), is_thread ? process : tid_field(status, "PPid"), make_ref<AddressSpace>());
+  if (const Task* const known = context_.tasks.find(stand_in.tid); known != nullptr) {
+    stand_in.space = is_thread ? known->space : copy_of(*known->space);
+    stand_in.stranger = known->stranger, stand_in.trap = known->trap, stand_in.distrusted = known->distrusted;
   }
+  Birth birth{.id = EventId::none};
+  if (is_thread) birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
+  bear(stand_in, birth, orphan.tid, orphan);
 }
 
-void Lives::on_exec(Tid tid) {
-  const Result<unsigned long> message = ptrace_event_message(tid);
-  if (!message) return;
-  Tid former(static_cast<pid_t>(*message));
+void Lives::on_exec(const Report& report) {
+  const Tid tid = report.tid;
+  Tid former(static_cast<pid_t>(report.message));
   Task* task = context_.tasks.find(former);
   if (task == nullptr) task = context_.tasks.find(former = tid);  // a stranger, attached in the middle of its exec
   if (task == nullptr) return (void)ptrace_resume(tid, Resume::Run);
   if (former != tid) {
-    if (Task* leader = context_.tasks.find(tid)) {
-      calls_.abandon_all(*leader);
-      context_.hooks.on_end(*leader);
-    }
+    if (context_.tasks.find(tid) != nullptr) bury(context_.tasks.take(tid));
     task = &context_.tasks.rename(former, tid);
     if (task->call != nullptr) task->call->sighting.event.call.tid = number(tid);
   }
   for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
-  context_.tasks.doubt_strays();  // a thread that this exec killed may have been making one
   if (context_.witness != nullptr) {
     // Of a stranger no call was surely seen before it executed something under the filter.
     if (task->stranger && task->trap == Trap::Every) context_.witness->on_end(number(tid));
@@ -212,7 +197,7 @@ void Lives::on_exec(Tid tid) {
     context_.found_program(tid);  // it was in the call when we attached it
   }
   if (context_.prevention != nullptr && context_.prevention->must_end(context_, *task)) (void)::kill(tid.get(), SIGKILL);
-  (void)ptrace_resume(tid, task->onward());
+  context_.resume(*task);
 }
 
 // Only now is there a workload: until here the process was ours, with our descriptors.
@@ -227,44 +212,55 @@ void Lives::exec_launched(Task& task) {
 }
 
 // Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new image can be read.
-void Lives::on_exiting(Task& task) {
+void Lives::on_exiting(Task& task, const Report& report) {
   if (calls_.has_execed(task)) {
     if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(task.tid), number(task.tid)));
     context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());
   }
+  if (task.birth != nullptr) bear_at_exit(task);
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
-  hear_witness(task);
-  (void)ptrace_resume(task.tid, task.onward());
+  hear_witness(task, report.message);
+  // A leader may be gone by now, and the thread that executed a program have its number: that one's stop is not this one. Between
+  // this look and the request there is no time for a death and an exec, unless we are kept from running just there.
+  if (!has_moved_on(report)) context_.resume(task);
+}
+
+// Killed between making a child and telling of it; but the call has its result, which is the child's number.
+void Lives::bear_at_exit(Task& parent) {
+  const std::optional<int64_t> result = calls_.result_at_exit(parent);
+  if (!result || *result <= 0 || !context_.state.shares_pids(number(parent.tid))) return;
+  const std::unique_ptr<Birth> birth = context_.births.close(parent);
+  const Tid child(static_cast<pid_t>(*result));
+  bear(parent, *birth, child, context_.births.take(child));
 }
 
 // A core dump was written in the name of the thread that died of it.
-void Lives::hear_witness(const Task& task) {
+void Lives::hear_witness(const Task& task, unsigned long status) {
   if (context_.witness == nullptr) return;
   const std::optional<IoWitness::Mismatch> mismatch = context_.witness->on_exiting(number(task.tid));
-  if (!mismatch) return;
-  const Result<unsigned long> status = ptrace_event_message(task.tid);
-  if (status && WCOREDUMP(static_cast<int>(*status))) return;
-  context_.doubt(mismatch);
+  if (mismatch && !WCOREDUMP(static_cast<int>(status))) context_.doubt(mismatch);
 }
 
-void Lives::on_ended(Tid tid, WaitStatus status) {
-  Task* task = context_.tasks.find(tid);
-  if (task == nullptr) {
-    context_.tasks.take_stray(tid);
-    context_.tasks.end_unknown(tid);  // or an orphan that pid 1 has to reap: nothing of ours
-  } else {
-    const bool launched = task->phase != Phase::Launching;
-    const bool was_leader = task->is_leader();
-    calls_.abandon_all(*task);
-    if (was_leader && launched) emit_exit(tid, status);
-    context_.hooks.on_end(*task);
-    if (context_.witness != nullptr) context_.witness->on_end(number(tid));
-    context_.tasks.remove(tid);
-    context_.state.on_thread_exit(number(tid));
-    if (tid == context_.root) context_.sink.on_root_end(status);
-  }
-  context_.tasks.doubt_strays();
+void Lives::on_ended(const Report& report) {
+  const Tid tid = report.tid;
+  const Task* const task = context_.tasks.find(tid);
+  if (task == nullptr) return context_.births.hear_of(report);
+  const bool is_told = task->is_leader() && task->phase != Phase::Launching;
+  std::unique_ptr<Task> gone = context_.tasks.take(tid);
+  calls_.abandon_all(*gone);
+  if (is_told) emit_exit(tid, report.status);
+  bury(std::move(gone));
+  if (tid == context_.root) context_.sink.on_root_end(report.status);
+}
+
+// It is out of the table, and will not be heard of again.
+void Lives::bury(std::unique_ptr<Task> task) {
+  calls_.abandon_all(*task);
+  context_.hooks.on_end(*task);
+  if (context_.witness != nullptr) context_.witness->on_end(number(task->tid));
+  context_.state.on_thread_exit(number(task->tid));
+  if (task->birth != nullptr) context_.births.depart(std::move(task));
 }
 
 // The leader is waited for last, so this is the end of the whole process.

@@ -6,11 +6,6 @@
 #include "capture/tracer/interruption.h"
 
 namespace vedette {
-namespace {
-
-constexpr unsigned kDoubtedMax = 256;  // reports of others, at most, before strays in doubt are adopted
-
-}  // namespace
 
 Loop::Loop(Context& context, Signals& signals, Strangers& strangers)
     : context_(context), signals_(signals), strangers_(strangers), waiter_(context.hooks, strangers), calls_(context),
@@ -21,7 +16,8 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
   lives_.on_launch(launched.tid);
   while (const std::optional<Report> report = next()) {
     if (report->tid == launched.tid && report->status.is_over()) strangers_.on_root_ended();
-    dispatch(report->tid, report->status);
+    dispatch(*report);
+    lives_.adopt_orphans();
     if (report->tid == launched.tid && report->status.is_over()) {
       root_status_ = report->status;
       signals_.on_root_ended();
@@ -33,39 +29,40 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
   return root_status_;
 }
 
-// Blocks, but not while somebody waits for us: a child whose parent has ended before it could name it. When all tasks have
-// ended, only what the kernel has in hand already can still be one of ours.
+// Blocks; but when all tasks have ended, only what the kernel has in hand already can still be one of ours.
 std::optional<Report> Loop::next() {
-  while (context_.tasks.has_doubtful_strays()) {
-    std::optional<Report> report = waiter_.poll();
-    if (report && ++doubted_ < kDoubtedMax) return report;
-    doubted_ = 0;
-    lives_.adopt_strays();
-    if (report) return report;
-  }
   if (!context_.tasks.has_own()) return waiter_.poll();
   return waiter_.next(context_.tasks.size() > 1);
 }
 
-void Loop::dispatch(Tid tid, WaitStatus status) {
+void Loop::dispatch(const Report& report) {
   context_.hooks.on_any_stop();
-  const Stop stop = name_stop(status);
-  if (stop == Stop::Ended) return lives_.on_ended(tid, status);
-  if (stop == Stop::Execed) return lives_.on_exec(tid);
-  Task* task = context_.tasks.find(tid);
-  if (task == nullptr) return lives_.on_stray(tid, status);
-  on_stop(*task, status);
+  context_.moved_on = has_moved_on_meanwhile(report) ? report.tid : Tid();
+  if (report.stop == Stop::Ended) return lives_.on_ended(report);
+  if (report.stop == Stop::Execed) return lives_.on_exec(report);
+  Task* task = context_.tasks.find(report.tid);
+  if (task == nullptr) return lives_.on_stray(report);
+  on_stop(*task, report);
 }
 
-void Loop::on_stop(Task& task, WaitStatus status) {
-  switch (name_stop(status)) {
-    case Stop::Called: return calls_.on_called(task);
-    case Stop::Returned: return calls_.on_returned(task);
-    case Stop::Forked: return lives_.on_forked(task, status.event());
-    case Stop::Exiting: return lives_.on_exiting(task);
+// A killed task that has left its stop: what it did is told, and nothing is asked of it any more.
+bool Loop::is_over(const Task& task, const Report& report) const {
+  if (context_.moved_on != task.tid) return false;
+  const bool has_done_something = report.stop == Stop::Forked || report.stop == Stop::Exiting ||
+                                  (report.stop == Stop::Returned && report.call.op == PTRACE_SYSCALL_INFO_EXIT);
+  return !has_done_something;
+}
+
+void Loop::on_stop(Task& task, const Report& report) {
+  if (is_over(task, report)) return;
+  switch (report.stop) {
+    case Stop::Called: return calls_.on_called(task, report.call);
+    case Stop::Returned: return calls_.on_returned(task, report.call);
+    case Stop::Forked: return lives_.on_forked(task, report);
+    case Stop::Exiting: return lives_.on_exiting(task, report);
     case Stop::Attached:
-    case Stop::Halted: return on_halted_or_attached(task, status);
-    case Stop::Signalled: return on_signalled(task, status.stop_signal());
+    case Stop::Halted: return on_halted_or_attached(task, report);
+    case Stop::Signalled: return on_signalled(task, report);
     case Stop::Ended:
     case Stop::Execed: return;  // dispatch has dealt with them
   }
@@ -73,37 +70,37 @@ void Loop::on_stop(Task& task, WaitStatus status) {
 
 // Stopped with its group, a task stays so until SIGCONT; LISTEN lets that through to it without our resuming it, and the
 // kernel then tells of it by one more stop of this kind, without the stop signal.
-void Loop::on_halted_or_attached(Task& task, WaitStatus status) {
-  if (task.phase == Phase::Starting) return lives_.on_first_stop(task, status);
-  if (!status.is_group_stop()) return resume(task);
-  (void)ptrace_resume(task.tid, Resume::Listen);
+void Loop::on_halted_or_attached(Task& task, const Report& report) {
+  if (task.phase == Phase::Starting) return lives_.on_first_stop(task, report);
+  if (!report.status.is_group_stop()) return resume(task);
+  context_.resume(task, Resume::Listen);
   if (task.tid == context_.root) signals_.on_root_halted();
 }
 
-void Loop::on_signalled(Task& task, int signal) {
-  if (task.phase == Phase::Stepping && signal == SIGTRAP && on_step_trap(task)) return;
+void Loop::on_signalled(Task& task, const Report& report) {
+  const int signal = report.status.stop_signal();
+  if (task.phase == Phase::Stepping && signal == SIGTRAP && on_step_trap(task, report.signal)) return;
   if (!context_.hooks.on_signal(task, signal)) return resume(task);
   if (task.tid == context_.root) signals_.on_root_signalled(signal);
-  if (task.phase == Phase::Interrupted || task.phase == Phase::Stepping) return step_into_handler(task, signal);
-  resume(task, signal);
+  if (task.phase != Phase::Interrupted && task.phase != Phase::Stepping) return resume(task, signal);
+  // Has the task stop at its handler, if it has one (interruption.h).
+  task.phase = Phase::Stepping;
+  context_.resume(task, Resume::Step, signal);
 }
 
 // False: the program's own SIGTRAP, to be delivered like any signal.
-bool Loop::on_step_trap(Task& task) {
-  const StepTrap trap = name_step_trap(task);
+bool Loop::on_step_trap(Task& task, const siginfo_t& signal) {
+  const StepTrap trap = name_step_trap(signal);
   if (trap == StepTrap::Foreign) return false;
-  if (trap == StepTrap::AtHandler) {
-    on_handler_reached(calls_, task);
-  } else {
-    task.phase = Phase::Running;
-    resume(task);
-  }
+  if (trap == StepTrap::AtHandler) on_handler_reached(calls_, task);
+  task.phase = Phase::Running;
+  resume(task);
   return true;
 }
 
 void Loop::resume(Task& task, int signal) {
   const bool in_call = task.phase == Phase::InCall || task.call != nullptr;
-  (void)ptrace_resume(task.tid, in_call ? Resume::ToReturn : task.onward(), signal);
+  context_.resume(task, in_call ? Resume::ToReturn : task.onward(), signal);
 }
 
 }  // namespace vedette

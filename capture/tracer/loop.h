@@ -22,11 +22,12 @@ class Loop {
 
  private:
   std::optional<Report> next();
-  void dispatch(Tid tid, WaitStatus status);
-  void on_stop(Task& task, WaitStatus status);
-  void on_halted_or_attached(Task& task, WaitStatus status);
-  void on_signalled(Task& task, int signal);
-  bool on_step_trap(Task& task);
+  void dispatch(const Report& report);
+  bool is_over(const Task& task, const Report& report) const;
+  void on_stop(Task& task, const Report& report);
+  void on_halted_or_attached(Task& task, const Report& report);
+  void on_signalled(Task& task, const Report& report);
+  bool on_step_trap(Task& task, const siginfo_t& signal);
   void resume(Task& task, int signal = 0);
 
   Context& context_;
@@ -36,7 +37,6 @@ class Loop {
   Calls calls_;
   Lives lives_;
   WaitStatus root_status_;
-  unsigned doubted_ = 0;  // reports heard while strays were in doubt
 };
 
 }  // namespace vedette

@@ -16,6 +16,7 @@
 #include "capture/kernel/tid.h"
 #include "capture/state/sighting.h"
 #include "capture/tracer/address_space.h"
+#include "capture/tracer/births.h"
 #include "capture/tracer/sealed.h"
 
 namespace vedette {
@@ -36,12 +37,6 @@ struct PendingCall {
   Registers before{};
   uint32_t replaced_nr = 0;        // the number it is made under, where that is another
   SealedSlot sealed;               // a copy of what it names in memory, and is what the kernel reads
-};
-
-// The argument registers of a call as its maker had them, where it was made with others.
-struct ArgumentRegisters {
-  Registers before;
-  bool is_32;
 };
 
 enum class Phase : uint8_t {
@@ -78,6 +73,7 @@ struct Task {
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
   std::unique_ptr<ArgumentRegisters> own_arguments;        // go back at the return of the call that it is in
   std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
+  std::unique_ptr<Birth> birth;                            // it may be making a task, and has not told of it (births.h)
   std::unique_ptr<TaskData> data;
 
   void distrust() {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/tasks.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace vedette {
 namespace {
 
-constexpr size_t kEndedUnknownMax = 1024;  // orphans that a pid 1 has reaped, most of them
 constexpr size_t kSpareCallsMax = 64;  // beyond it a burst's buffers are given back
 
 }  // namespace
@@ -30,12 +29,14 @@ void Tasks::mark_stranger(Task& task) {
   task.stranger = true;
 }
 
-void Tasks::remove(Tid tid) {
+std::unique_ptr<Task> Tasks::take(Tid tid) {
   last_ = nullptr;
   const auto found = tasks_.find(tid);
-  if (found == tasks_.end()) return;
-  strangers_ -= found->second->stranger;
+  if (found == tasks_.end()) return nullptr;
+  std::unique_ptr<Task> task = std::move(found->second);
+  strangers_ -= task->stranger;
   tasks_.erase(found);
+  return task;
 }
 
 Task& Tasks::rename(Tid from, Tid to) {
@@ -48,26 +49,6 @@ Task& Tasks::rename(Tid from, Tid to) {
   std::unique_ptr<Task>& place = tasks_[to];
   place = std::move(task);
   return *place;
-}
-
-std::optional<WaitStatus> Tasks::take_stray(Tid tid) {
-  const auto found = std::find_if(strays_.begin(), strays_.end(), [&](const Report& stray) { return stray.tid == tid; });
-  if (found == strays_.end()) return std::nullopt;
-  const WaitStatus status = found->status;
-  strays_.erase(found);
-  return status;
-}
-
-void Tasks::end_unknown(Tid tid) {
-  if (ended_unknown_.size() < kEndedUnknownMax) ended_unknown_.insert(tid);
-  else lost_ends_ = true;
-}
-
-bool Tasks::may_have_ended(Tid tid) { return ended_unknown_.erase(tid) != 0 || lost_ends_; }
-
-std::vector<Report> Tasks::take_strays() {
-  doubtful_ = false;
-  return std::exchange(strays_, {});
 }
 
 std::unique_ptr<PendingCall> Tasks::borrow_call() {

@@ -13,20 +13,24 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 
 }  // namespace
 
-std::optional<Report> Waiter::wait_one(int options) {
-  int status = 0;
-  pid_t tid;
-  while ((tid = ::waitpid(-1, &status, __WALL | options)) < 0 && errno == EINTR) {
-    hooks_.on_tick();
-    strangers_.on_tick();
+// A report that does not belong together is none: there is a newer one to come.
+std::optional<Report> Waiter::wait_one(bool block) {
+  for (;;) {
+    const Result<Waited> news = ptrace_wait_any(block);
+    if (news && !news->tid.is_set()) return std::nullopt;
+    if (!news && news.error().get() != EINTR) return std::nullopt;
+    if (!news) {
+      hooks_.on_tick();
+      strangers_.on_tick();
+    } else if (const std::optional<Report> report = gather(news->tid, news->status)) {
+      return report;
+    }
   }
-  if (tid <= 0) return std::nullopt;
-  return Report{Tid(tid), WaitStatus(status)};
 }
 
 std::optional<Report> Waiter::next(bool several) {
   if (!queue_.empty()) return take_queued();
-  const std::optional<Report> first = wait_one(0);
+  const std::optional<Report> first = wait_one(true);
   if (!first || !several) return first;
   if (!crowded_ && ++unchecked_ < kUncheckedMax) return first;
   queue_.push_back(*first);
@@ -34,18 +38,19 @@ std::optional<Report> Waiter::next(bool several) {
   return take_queued();
 }
 
-std::optional<Report> Waiter::poll() { return queue_.empty() ? wait_one(WNOHANG) : take_queued(); }
+std::optional<Report> Waiter::poll() { return queue_.empty() ? wait_one(false) : take_queued(); }
 
 Report Waiter::take_queued() {
-  const Report report = queue_.front();
+  Report report = queue_.front();
   queue_.pop_front();
+  report.has_waited = true;
   return report;
 }
 
 void Waiter::take_the_rest() {
   unchecked_ = 0;
   while (queue_.size() < kTakenMax) {
-    const std::optional<Report> more = wait_one(WNOHANG);
+    const std::optional<Report> more = wait_one(false);
     if (!more) break;
     queue_.push_back(*more);
   }

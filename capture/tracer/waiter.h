@@ -7,17 +7,10 @@
 #include <deque>
 #include <optional>
 
-#include "capture/kernel/result.h"
-#include "capture/kernel/tid.h"
-#include "capture/kernel/wait_status.h"
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/report.h"
 
 namespace vedette {
-
-struct Report {
-  Tid tid;
-  WaitStatus status;
-};
 
 class Strangers;
 
@@ -30,7 +23,7 @@ class Waiter {
   std::optional<Report> poll();
 
  private:
-  std::optional<Report> wait_one(int options);
+  std::optional<Report> wait_one(bool block);
   void take_the_rest();
   Report take_queued();
 

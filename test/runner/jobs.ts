@@ -23,13 +23,21 @@ export interface Job {
 
 const LIMIT_MS = 60_000;
 const FIXTURES = "test/fixtures";
-const CPP_TESTS = "build/capture-test";
+// The C++ tests, and the tracer on a fake kernel.
+const CPP_TESTS = [
+  { command: "build/capture-test", path: "test/capture", holds: (source: string) => source.endsWith("_test.cc") },
+  {
+    command: "build/capture-model",
+    path: "test/capture/model",
+    holds: (source: string) => source.startsWith("test/capture/model/"),
+  },
+];
 
 export function findJobs(root: string, options: { withCheck: boolean }): Job[] {
   const jobs = listFiles(root, "test")
     .filter((path) => path.endsWith(".test.ts"))
     .flatMap((path) => testFile(root, path));
-  if (existsSync(join(root, "test/capture"))) jobs.unshift(cppTests(root));
+  if (existsSync(join(root, "test/capture"))) jobs.unshift(...cppTests(root));
   if (options.withCheck) jobs.unshift(check());
   return jobs;
 }
@@ -63,17 +71,20 @@ function testFile(root: string, path: string): Job[] {
   return [job, ...others.filter(({ env }) => Object.keys(env).some((name) => process.env[name] !== env[name]))];
 }
 
-function cppTests(root: string): Job {
-  const sources = listFiles(root, "test/capture").filter((path) => path.endsWith("_test.cc"));
-  return {
-    path: "test/capture",
-    command: [`./${CPP_TESTS}`],
+function cppTests(root: string): Job[] {
+  const sources = listFiles(root, "test/capture");
+  return CPP_TESTS.map(({ command, path, holds }) => ({
+    path,
+    command: [`./${command}`],
     limitMs: 180_000,
     alone: false,
     kind: "doctest",
-    text: sources.map((path) => `${path}\n${readFileSync(join(root, path), "utf8")}`).join("\n"),
+    text: sources
+      .filter(holds)
+      .map((source) => `${source}\n${readFileSync(join(root, source), "utf8")}`)
+      .join("\n"),
     env: {},
-  };
+  }));
 }
 
 function check(): Job {

@@ -9,8 +9,10 @@
 using namespace vedette;
 
 TEST_CASE("a ring that was to be exchanged for a larger one is narrowed like any other when its thread rests instead") {
-  RingSlot slot;
-  slot.ring = Ring::create(Ring::kMiddle);
+  struct Home final : RingHome {
+    void take_back(RingSlot&) override {}
+  } home;
+  RingSlot slot(home, Ring::create(Ring::kMiddle));
   REQUIRE(slot.ring);
   slot.owner = Tid(::gettid());
   slot.outgrown = true;

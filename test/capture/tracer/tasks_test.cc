@@ -23,18 +23,6 @@ TEST_CASE("an exec from a thread gives it the leader's number and ends the leade
   CHECK(tasks.size() == 1);
 }
 
-TEST_CASE("a child that stopped before its parent told of it is found once") {
-  Tasks tasks;
-  const WaitStatus stopped(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
-  tasks.add_stray({Tid(20), stopped});
-  tasks.add_stray({Tid(21), stopped});
-  CHECK(tasks.take_stray(Tid(20)) == stopped);
-  CHECK_FALSE(tasks.take_stray(Tid(20)).has_value());
-  CHECK(tasks.has_strays());
-  CHECK(tasks.take_strays().size() == 1);
-  CHECK_FALSE(tasks.has_strays());
-}
-
 TEST_CASE("strangers do not keep us: what counts is whether any of ours is left") {
   Tasks tasks;
   const Ref<AddressSpace> space = make_ref<AddressSpace>();

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/address_space.h"
+
+namespace vedette {
+
+Ref<AddressSpace> copy_of(const AddressSpace& parent) {
+  Ref<AddressSpace> child = make_ref<AddressSpace>();
+  if (parent.data) child->data = parent.data->copy();
+  child->sealed = parent.sealed;
+  return child;
+}
+
+}  // namespace vedette

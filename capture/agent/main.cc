@@ -23,6 +23,7 @@
 #include "capture/agent/uplink.h"
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/features.h"
+#include "capture/kernel/proc.h"
 #include "capture/tracer/capture_filter.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
@@ -86,6 +87,12 @@ Failure describe(const LaunchFailure& failure, const std::string& program) {
   return make_failure(ErrorCode::VEDETTE_LAUNCH_FAILED, {{"reason", reason}});
 }
 
+// Under every number it would tell of somebody else.
+bool is_proc_foreign() {
+  std::string self;
+  return read_link("/proc/self", self) && self != std::to_string(::getpid());
+}
+
 Failure unreachable(const Options& options, std::string reason) {
   return make_failure(ErrorCode::VEDETTE_HOST_UNREACHABLE, {{"address", options.host.text}, {"reason", std::move(reason)}});
 }
@@ -130,6 +137,7 @@ void keep_little_memory() {
 int run(const Options& options) {
   keep_little_memory();
   Signals signals;
+  if (is_proc_foreign()) return report(make_failure(ErrorCode::VEDETTE_PROC_FOREIGN, {}));
   const Result<std::string> program = find_program(options.command[0]);
   if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
 

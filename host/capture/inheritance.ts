@@ -4,6 +4,8 @@
 // by how Node works: its first own descriptor is an event queue at the lowest free number, so everything below was there before;
 // above it, Node has event queues, pairs of pipes and /dev/null. Ask before anything else opens a file.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 
 const FIRST = 3;
 const O_CLOEXEC = 0o2000000;
@@ -14,8 +16,9 @@ interface Open {
   readonly closesOnExec: boolean;
 }
 
-/** In ascending order. */
+/** In ascending order. Throws where /proc does not tell of us. */
 export function inheritedDescriptors(): number[] {
+  expectOwnProc();
   const open = openDescriptors();
   const nodes =
     open.find(({ target, closesOnExec }) => closesOnExec && target.startsWith("anon_inode:"))?.fd ?? Infinity;
@@ -24,6 +27,16 @@ export function inheritedDescriptors(): number[] {
     target === "/dev/null" ||
     (target.startsWith("pipe:") && open.filter((other) => other.target === target).length > 1);
   return open.filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one)).map(({ fd }) => fd);
+}
+
+function expectOwnProc(): void {
+  let self: string;
+  try {
+    self = readlinkSync("/proc/self");
+  } catch (error) {
+    throw new VedetteError("VEDETTE_PROC_MISSING", { reason: reasonOf(error) }, { cause: error });
+  }
+  if (self !== String(process.pid)) throw new VedetteError("VEDETTE_PROC_FOREIGN", {});
 }
 
 /** The lowest number that the child has no use for. */

@@ -7,13 +7,21 @@ import { Sink } from "../output/sink.js";
 const OUR_FAULT = 70; // EX_SOFTWARE of sysexits.h
 
 /** Says it on stderr; gives the exit status. */
-export function report(error: unknown): number {
+export function report(thrown: unknown): number {
+  const error = fewFiles(thrown) ?? thrown;
   say(
     error instanceof VedetteError
       ? `vedette: ${explain(error)}`
       : `vedette: this is a bug in Vedette, please report it\n${error instanceof Error ? error.stack : String(error)}`,
   );
   return error instanceof VedetteError ? error.exit : OUR_FAULT;
+}
+
+// Whatever was being opened: it is the caller's limit.
+function fewFiles(error: unknown): VedetteError | undefined {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code !== "EMFILE" && code !== "ENFILE") return undefined;
+  return new VedetteError("VEDETTE_FILES_LIMIT", { reason: code }, { cause: error });
 }
 
 /** A line on stderr. */

@@ -35,6 +35,30 @@ export const vedette = (...args: string[]): string[] => [...VEDETTE, ...args];
 
 export const ROWS: Row[] = [
   { title: "no command of Vedette", code: "VEDETTE_USAGE", says: /command/i, argv: vedette() },
+  {
+    title: "a /proc of another PID namespace",
+    code: "VEDETTE_PROC_FOREIGN",
+    says: /another PID namespace/,
+    argv: ["unshare", "-pf", ...vedette("run", "--", "sh", "-c", "cat /etc/shadow | wc -l")],
+  },
+  {
+    title: "a /proc of another PID namespace, found by the agent itself",
+    code: "VEDETTE_PROC_FOREIGN",
+    says: /another PID namespace/,
+    argv: ["unshare", "-pf", AGENT, "--host", "discard", "--", "true"],
+  },
+  {
+    title: "no /proc",
+    code: "VEDETTE_PROC_MISSING",
+    says: /not mounted: ./,
+    argv: ["unshare", "-m", "sh", "-c", 'umount -l /proc; exec ""', "sh", ...vedette("trace", "--", "true")],
+  },
+  {
+    title: "a limit of 64 open files",
+    code: "VEDETTE_FILES_LIMIT",
+    says: /EMFILE/,
+    argv: ["sh", "-c", 'ulimit -n 64; exec ""', "sh", ...vedette("run", "--", "true")],
+  },
   { title: "no command to run", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("run") },
   { title: "an empty command", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("trace", "--", "") },
   {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent built with AddressSanitizer and UBSan, and once more with ThreadSanitizer, watches the storms in which it was caught using
+// what was gone. A finding ends the agent, and with it the storm.
+// Time limit: 900 s.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { buildAttack } from "../attacks/attack.js";
+import { buildFixture } from "./fixtures.js";
+import { ROOT, run } from "./programs.js";
+
+// What an agent makes once and keeps for its life is no leak.
+const OPTIONS = {
+  ASAN_OPTIONS: "detect_leaks=0",
+  UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
+  TSAN_OPTIONS: "halt_on_error=1",
+};
+
+function build(sanitizers: string): string {
+  const env = { ...process.env, CXXFLAGS: "-O1 -g" };
+  execFileSync("make", ["-C", "capture", "-j2", "agent", `SANITIZE=${sanitizers}`], { cwd: ROOT, env, stdio: "pipe" });
+  return join(ROOT, `build/sanitize-${sanitizers.split(",")[0]}/vedette-capture`);
+}
+
+const births = buildFixture("births");
+const killed = buildAttack("killed_midway");
+const STORMS: string[][] = [
+  [births, "fork", "8", "200"],
+  [births, "burst", "4", "10"],
+  [births, "double", "4", "100"],
+  [births, "vfork", "8", "100"],
+  [births, "spawn", "4", "50"],
+  [births, "threads", "8", "10"],
+  [births, "kill", "4", "50"],
+  [killed, "kill", "30"],
+  [killed, "exec", "30"],
+  ["sh", "-c", "seq 300 | xargs -P4 -n1 sh -c 'cat /etc/hostname >/dev/null'"],
+];
+
+for (const sanitizers of ["address,undefined", "thread"]) {
+  test(`${sanitizers}: the agent finds nothing wrong with itself in a storm`, async () => {
+    const agent = build(sanitizers);
+    for (const storm of STORMS) {
+      // The checks of threads need memory where the kernel likes to put programs.
+      const ended = await run(["setarch", "-R", agent, "--host", "discard", "--", ...storm], {
+        env: OPTIONS,
+        limitMs: 120_000,
+      });
+      assert.is(ended.status, 0, `${storm.join(" ")}\n${ended.stderr}`);
+    }
+  });
+}
+
+test.run();

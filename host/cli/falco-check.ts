@@ -4,10 +4,13 @@
 import { deadRuleText } from "../falco/dead-rules.js";
 import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead } from "../falco/policy.js";
 import { say } from "./failure.js";
+import { sayOptions } from "./falco-judging.js";
 import { print } from "./print.js";
 
 export async function checkFalco(flags: FalcoFlags, options: { json?: boolean }): Promise<number> {
-  const { loaded, dead } = await checkedPolicy(flags, optionsIn(flags));
+  const read = optionsIn(flags);
+  const { loaded, dead } = await checkedPolicy(flags, read);
+  sayOptions(read);
   const { results, contents, ok } = loaded;
   if (options.json === true) {
     const own = dead.length > 0 ? { vedette_dead_rules: dead } : {};

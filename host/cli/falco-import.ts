@@ -11,12 +11,14 @@ import { POLICY_FILE } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
 import { admit } from "../wasm/admission.js";
 import { say } from "./failure.js";
+import { sayOptions } from "./falco-judging.js";
 import { counted, print } from "./print.js";
 
 const VERSION = "1.0.0";
 
 export async function importFalco(paths: readonly string[], flags: FalcoFlags, folder: string): Promise<number> {
   const options = optionsIn(flags);
+  sayOptions(options);
   const { wasm, policy, dead } = await falcoPolicy({ ...flags, falcoRules: paths }, options, say);
   // A policy's folder is loaded within the bounds of any policy.
   if (policy !== null) await admit(wasm, folder);

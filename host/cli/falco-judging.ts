@@ -33,9 +33,14 @@ export async function judging(flags: JudgingFlags): Promise<Judging> {
     if (policy !== null) policies.push(policy);
     else say("vedette: none of Falco's rules is left that an event could match");
   }
-  if (options !== null && options.ignored.length > 0)
-    say(`vedette: without meaning here: -o ${options.ignored.join(", ")}`);
+  if (options !== null) sayOptions(options);
   return { policies, channels, host: process.env.FALCO_HOSTNAME };
+}
+
+/** Options that do nothing: here, or in Falco too. */
+export function sayOptions({ ignored, unknown }: FalcoOptions): void {
+  if (ignored.length > 0) say(`vedette: without meaning here: -o ${ignored.join(", ")}`);
+  if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 
 function channelsOf(alerts: string, options: FalcoOptions | null): Promise<Channels> {

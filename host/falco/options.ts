@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is the path of falco.yaml, VALUE is
-// YAML. docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and named in `ignored`; a key
-// that Falco does not have is an error.
-import { parse } from "yaml";
+// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is a path of falco.yaml.
+// docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and named in `ignored`; a key that
+// Falco does not have is named in `unknown`, a warning, as in Falco.
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../output/alert.js";
 import type { HttpSettings } from "../output/http.js";
+import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
@@ -24,6 +24,7 @@ export interface FalcoOptions {
   file: string | null;
   http: HttpSettings | null;
   ignored: string[];
+  unknown: string[];
 }
 
 type Setter = (value: Value, draft: Draft) => Partial<Draft>;
@@ -52,12 +53,15 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
     file: null,
     http: null,
     ignored: [],
+    unknown: [],
     isFileOn: false,
     isHttpOn: false,
     fileName: null,
     httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: QUEUE_CAPACITY },
   };
-  for (const text of texts) apply(draft, text);
+  const config: Config = { append_output: [{ suggested_output: "true" }] };
+  for (const text of texts) change(config, text);
+  for (const { key, value } of settingsIn(config, isWhole)) apply(draft, key, value);
   if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
   const { isFileOn, isHttpOn, fileName, httpSettings, ...options } = draft;
@@ -70,17 +74,43 @@ export function extrasOf({ isSuggested, statics, extras }: FalcoOptions): Extra[
   return [...(isSuggested ? [...told, ...SUGGESTED_FIELDS] : []), ...extras];
 }
 
-function apply(draft: Draft, text: string): void {
+function change(config: Config, text: string): void {
   const equals = text.indexOf("=");
   if (equals <= 0) fail(text, "it is not of the form KEY=VALUE");
-  const key = text.slice(0, equals);
-  const value = new Value(text, expanded(text.slice(equals + 1)));
-  const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
+  const complaint = setOption(config, text.slice(0, equals), expanded(text.slice(equals + 1)));
+  if (complaint !== null) fail(text, complaint);
+}
+
+// Entries of these lists mean something as a whole.
+const LIST_ENTRY = /^(append_output|rules)\[(\d+)\]$/;
+const isWhole = (key: string): boolean => LIST_ENTRY.test(key);
+
+function apply(draft: Draft, key: string, value: ConfigNode): void {
+  const [, list, place] = LIST_ENTRY.exec(key) ?? [];
+  // A place that nothing was put at.
+  if (value === null || value === undefined) return;
+  if (list === "append_output") appendOutput(draft, key, value, Number(place));
+  else if (list === "rules") draft.selections.push(new Value(key, value).selection);
+  else applySetting(draft, key, value);
+}
+
+function applySetting(draft: Draft, key: string, value: ConfigNode): void {
+  const text = typeof value === "string" ? value : "";
+  const option = new Value(`${key}=${text}`, text);
   const field = /^static_fields\.(\w+)$/.exec(key)?.[1];
-  if (setter) Object.assign(draft, setter(value, draft));
-  else if (field !== undefined) draft.statics.set(`static.${field}`, value.text);
-  else if (MEANINGLESS.test(key)) draft.ignored.push(key);
-  else fail(text, `Falco has no option ${key}`);
+  const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
+  // An empty value is none: what Falco has by default.
+  if (setter) Object.assign(draft, text === "" ? {} : setter(option, draft));
+  else if (field !== undefined) draft.statics.set(`static.${field}`, text);
+  else (MEANINGLESS.test(key) ? draft.ignored : draft.unknown).push(key);
+}
+
+// The first entry, where it says nothing else, is what Falco's own configuration begins with.
+function appendOutput(draft: Draft, key: string, value: ConfigNode, place: number): void {
+  const entry = new Value(key, value);
+  const suggests = place === 0 ? entry.suggestedAlone : null;
+  if (place === 0) draft.isSuggested = suggests ?? false;
+  if (suggests === null) draft.extras.push(...entry.extra);
 }
 
 // `${NAME}` is a variable of the environment, `$${NAME}` is that text.
@@ -91,18 +121,22 @@ function expanded(text: string): string {
 }
 
 class Value {
+  private readonly raw: string;
+
   constructor(
     private readonly option: string,
-    private readonly raw: string,
-  ) {}
+    private readonly node: ConfigNode,
+  ) {
+    this.raw = typeof node === "string" ? node : "";
+  }
 
   get text(): string {
     return this.raw;
   }
 
   get bool(): boolean {
-    if (/^(true|yes|on)$/i.test(this.raw)) return true;
-    if (/^(false|no|off)$/i.test(this.raw)) return false;
+    if (/^(true|yes|on|y|1)$/i.test(this.raw)) return true;
+    if (/^(false|no|off|n|0)$/i.test(this.raw)) return false;
     return fail(this.option, "the value must be true or false");
   }
 
@@ -121,6 +155,13 @@ class Value {
   of<T extends string>(values: readonly T[]): T {
     const found = values.find((value) => value.toLowerCase() === this.raw.toLowerCase());
     return found ?? fail(this.option, `the value must be one of ${values.join(", ")}`);
+  }
+
+  // Of an entry of append_output that says only this.
+  get suggestedAlone(): boolean | null {
+    const keys = typeof this.node === "object" && this.node !== null ? Object.keys(this.node) : [];
+    if (keys.length !== 1 || keys[0] !== "suggested_output") return null;
+    return new Value(this.option, this.map(["suggested_output"]).suggested_output as ConfigNode).bool;
   }
 
   get url(): string {
@@ -148,7 +189,9 @@ class Value {
       ...(format === undefined ? {} : { format }),
       ...(fields === undefined ? {} : { fields: this.fields(fields) }),
     };
-    return [extra, ...(value.suggested_output === true ? SUGGESTED_FIELDS.map((one) => ({ ...one, ...where })) : [])];
+    const { suggested_output: suggested } = value;
+    const isSuggested = suggested !== undefined && new Value(this.option, suggested as ConfigNode).bool;
+    return [extra, ...(isSuggested ? SUGGESTED_FIELDS.map((one) => ({ ...one, ...where })) : [])];
   }
 
   // Names of fields, and {NAME: FORMAT}.
@@ -182,17 +225,12 @@ class Value {
   }
 
   private map(keys: readonly string[]): Record<string, unknown> {
-    let value: unknown;
-    try {
-      value = parse(this.raw);
-    } catch (error) {
-      fail(this.option, `it is no YAML: ${(error as Error).message.split("\n")[0]}`);
-    }
+    const value = this.node;
     if (typeof value !== "object" || value === null || Array.isArray(value))
       fail(this.option, "the value must be a mapping");
     const unknown = Object.keys(value).find((key) => !keys.includes(key));
     if (unknown !== undefined) fail(this.option, `it has no key ${unknown} here`);
-    return value as Record<string, unknown>;
+    return value;
   }
 }
 
@@ -202,9 +240,6 @@ const member =
 const http =
   (read: (v: Value) => Partial<HttpSettings>): Setter =>
   (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
-const selection =
-  (read: (v: Value) => Selection): Setter =>
-  (v, d) => ({ selections: [...d.selections, read(v)] });
 
 const SETTERS: Record<string, Setter> = {
   rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
@@ -215,15 +250,6 @@ const SETTERS: Record<string, Setter> = {
   json_include_tags_property: member("tags"),
   json_include_output_fields_property: member("outputFields"),
   time_format_iso_8601: (v) => ({ isIso8601: v.bool }),
-  "append_output.suggested_output": (v) => ({ isSuggested: v.bool }),
-  "append_output[]": (v, d) => ({ extras: [...d.extras, ...v.extra] }),
-  "append_output[].extra_fields[]": (v, d) => ({ extras: [...d.extras, { fields: [{ name: v.text, format: null }] }] }),
-  "append_output[].extra_output": (v, d) => ({ extras: [...d.extras, { format: v.text }] }),
-  "rules[]": selection((v) => v.selection),
-  "rules[].enable.rule": selection((v) => ({ isEnabled: true, rule: v.text })),
-  "rules[].disable.rule": selection((v) => ({ isEnabled: false, rule: v.text })),
-  "rules[].enable.tag": selection((v) => ({ isEnabled: true, tag: v.text })),
-  "rules[].disable.tag": selection((v) => ({ isEnabled: false, tag: v.text })),
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
@@ -243,7 +269,7 @@ const SETTERS: Record<string, Setter> = {
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
 const MEANINGLESS =
-  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

@@ -120,7 +120,8 @@ for (const [option, reason] of [
   ["rule_matching", "not of the form KEY=VALUE"],
   ["json_output=perhaps", "must be true or false"],
   ["priority=loud", "must be one of Emergency"],
-  ["no_such_option=1", "Falco has no option no_such_option"],
+  ["a b=1", "is no path of names and places"],
+  ["rules[999999].enable.rule=x", "beyond the 10000 entries"],
   ["syscall_event_drops.threshold=-1", "a number from 0 to 1"],
   ["syscall_event_drops.threshold=1.5", "a number from 0 to 1"],
   ["http_output.url=here", "must be an http or https URL"],
@@ -132,7 +133,7 @@ for (const [option, reason] of [
   ["append_output[]={extra_fields: [{a: b, c: d}]}", "each of extra_fields must be a field or {NAME: FORMAT}"],
   ["append_output[]={extra_fields: [evt.num, {evt.num: x}]}", "extra_fields has evt.num twice"],
   ["append_output[]={extra_output: [a]}", "extra_output must be a text"],
-  ["constructor=1", "Falco has no option constructor"],
+  ["append_output[]={", "the value is no YAML"],
   ["rules[]={enable: {}}", "must name a rule or a tag"],
 ] as const) {
   test(`${option} is refused`, () => assert.match(refusal(option), reason));
@@ -143,6 +144,46 @@ test("what concerns other parts of Falco is named and does nothing", () => {
     "engine.kind",
     "program_output.program",
   ]);
+});
+
+test("what Falco does not know is a warning", () => {
+  const { unknown, ignored } = readOptions(["no_such_option=1", "constructor=1", "http_output.nothing={a: 1}"]);
+  assert.equal(unknown, ["no_such_option", "constructor", "http_output.nothing.a"]);
+  assert.equal(ignored, []);
+});
+
+test("paths with places, objects, empty values, and 0 and 1 as truths", () => {
+  const options = readOptions([
+    "append_output[0].suggested_output=0",
+    "append_output[1]={match: {source: syscall}, extra_output: pid=%proc.pid}",
+    "append_output[1].extra_output=tid=%thread.tid",
+    "append_output[].suggested_output=false",
+    "rules[0].disable.rule=x",
+    "rules[1]={enable: {tag: a}}",
+    "rules[0].disable.rule=y",
+    "static_fields={team: core, place: 7}",
+    "buffer_format_base64=false",
+    "http_output.url=",
+    "http_output={enabled: false, url: ''}",
+    "time_format_iso_8601=1",
+    "json_output=n",
+    "json_include_tags_property=",
+    "priority=",
+  ]);
+  assert.is(options.isSuggested, false);
+  assert.equal(options.extras, [{ source: "syscall", format: "tid=%thread.tid" }, {}]);
+  assert.equal(options.selections, [
+    { isEnabled: false, rule: "y" },
+    { isEnabled: true, tag: "a" },
+  ]);
+  assert.equal([...options.statics.values()], ["core", "7"]);
+  assert.is(options.http, null);
+  assert.is(options.isIso8601, true);
+  assert.is(options.json, false);
+  assert.is(options.members.tags, true);
+  assert.is(options.least, "Debug");
+  assert.equal(options.unknown, []);
+  assert.equal(options.ignored, ["buffer_format_base64"]);
 });
 
 const { rules } = loadText(

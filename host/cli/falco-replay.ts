@@ -37,8 +37,10 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<numb
 async function judge(batches: Iterable<Uint8Array>, flags: ReplayFlags): Promise<void> {
   const { policies, channels, host } = await judging(flags);
   const runners = policies.map((policy) => new PolicyRunner(policy));
+  let clock = 0n;
   for (const bytes of batches) {
     const batch = openBatch(bytes);
+    clock = batch.clock;
     for (const runner of runners) {
       const { alerts, dropped, faults } = runner.judge(batch);
       for (const alert of alerts) channels.write({ ...alert, hostname: host ?? hostname() });
@@ -46,6 +48,9 @@ async function judge(batches: Iterable<Uint8Array>, flags: ReplayFlags): Promise
       for (const { reason, event } of faults) say(`vedette: a policy failed at event ${event}: ${reason}`);
     }
   }
+  // What was suppressed and not told yet.
+  for (const runner of runners)
+    for (const alert of runner.finish(clock)) channels.write({ ...alert, hostname: host ?? hostname() });
   await channels.close();
 }
 

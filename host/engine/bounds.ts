@@ -32,11 +32,13 @@ export class SharedBounds {
   readonly alerts: Bucket | null;
   readonly #logs: Bucket;
   #batch: unknown = null;
-  #alertsLeft = ALERTS_PER_BATCH;
+  #alertsMost = ALERTS_PER_BATCH;
+  #alertsLeft = 0;
   #logsLeft = LOG_LINES_PER_BATCH;
   #unsaid = 0;
 
-  constructor({ tenancy }: LoadedPolicy) {
+  constructor({ tenancy, alerts: own }: LoadedPolicy) {
+    if (tenancy == null && own !== undefined) this.#alertsMost = Math.max(own.burst, ALERTS_PER_BATCH);
     const { alerts, logLinesPerMinute } = tenancy?.bounds ?? DEFAULT_BOUNDS;
     this.alerts = tenancy == null ? null : new Bucket(alerts);
     this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
@@ -46,7 +48,7 @@ export class SharedBounds {
   begin(batch: unknown): void {
     if (this.#batch === batch) return;
     this.#batch = batch;
-    this.#alertsLeft = ALERTS_PER_BATCH;
+    this.#alertsLeft = this.#alertsMost;
     this.#logsLeft = LOG_LINES_PER_BATCH;
   }
 

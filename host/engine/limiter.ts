@@ -5,6 +5,8 @@ export interface AlertLimit {
   readonly burst: number;
   readonly perMinute: number;
 }
+/** As Falco's: no limit at all. */
+export const NO_ALERT_LIMIT: AlertLimit = { burst: Number.MAX_SAFE_INTEGER, perMinute: Number.MAX_SAFE_INTEGER };
 export const DEFAULT_ALERT_LIMIT: AlertLimit = { burst: 1000, perMinute: 6000 };
 
 const MINUTE_NS = 60_000_000_000;
@@ -58,11 +60,21 @@ export class AlertLimiter {
   /** Whether a rule may raise an alert at this time (ns since the epoch). */
   allows(rule: number, time: bigint): boolean {
     const now = Number(time);
-    const row = this.#rows.get(rule) ?? { bucket: new Bucket(this.#limit), suppressed: 0 };
-    this.#rows.set(rule, row);
+    const row = this.#row(rule);
     if (row.bucket.take(now) && (this.#all?.take(now) ?? true)) return true;
     row.suppressed++;
     return false;
+  }
+
+  /** One more that was not raised, for another reason. */
+  withhold(rule: number): void {
+    this.#row(rule).suppressed++;
+  }
+
+  #row(rule: number): Row {
+    const row = this.#rows.get(rule) ?? { bucket: new Bucket(this.#limit), suppressed: 0 };
+    this.#rows.set(rule, row);
+    return row;
   }
 
   /** What was suppressed since it was last told, at most once a minute; `isEnd`: now. */

@@ -35,6 +35,8 @@ export interface LoadedPolicy {
   readonly rules: readonly LoadedRule[];
   /** None: the operator's own, which sees everything. */
   readonly tenancy?: Tenancy | null;
+  /** Of each rule of the operator's own policy; default DEFAULT_ALERT_LIMIT. */
+  readonly alerts?: AlertLimit;
   /** What its author says of what its state means: another word, and a new version begins with none. */
   readonly state?: string;
   /** What agents are to deny in its name. */

@@ -66,7 +66,7 @@ export class PolicyRunner {
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
-    this.#limiter = new AlertLimiter(policy.tenancy?.alerts, bounds.alerts);
+    this.#limiter = new AlertLimiter(policy.tenancy?.alerts ?? policy.alerts, bounds.alerts);
     this.#prevented = (policy.prevent ?? []).length > 0 ? new PreventedAlerts(policy) : null;
     this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
@@ -114,6 +114,7 @@ export class PolicyRunner {
   }
 
   #mayAlert(rule: number, time: bigint): boolean {
+    if (!this.#bounds.hasRoom) this.#limiter.withhold(rule);
     if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, time)) {
       this.#suppressed++;
       return false;

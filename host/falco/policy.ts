@@ -3,6 +3,7 @@
 // `replay`, `import-falco` and `policy check`, so that all of them say the same.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { NO_ALERT_LIMIT } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
@@ -106,6 +107,7 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
     folder: path,
     admitted,
     parameters: {},
+    ...(isFalcoExact ? { alerts: NO_ALERT_LIMIT } : {}),
     rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),
   };
   return { loaded, wasm, policy, dead };

@@ -63,7 +63,7 @@ const ROWS: Record<string, (of: DescriptorFields) => Source> = {
   "fd.port": (of) => ({ kind: "either", ends: [of.port("c"), of.port("s")] }),
   "fd.l4proto": (of) => of.protocol(),
   "fd.sockfamily": (of) => of.socketFamily(),
-  "fd.is_server": (of) => of.isServer(),
+  "fd.is_server": (of) => of.flag(DescriptorFlag.server),
   "fd.connected": (of) => of.flag(DescriptorFlag.connected),
   "fd.name_changed": (of) => of.flag(DescriptorFlag.nameChanged),
   "fd.dev": (of) => of.int("dev"),
@@ -260,14 +260,6 @@ class DescriptorFields {
     const isServer = this.hasFlag(f, DescriptorFlag.server);
     const [yes, no] = end === "l" ? [step, 0] : [0, step];
     return ["i32.add", address, select(yes, no, isServer)];
-  }
-
-  isServer(): BoolSource {
-    const value = (f: FuncContext): Tree => {
-      const isUnix: Tree = ["i32.eq", load(this.which.address(f), at("type")), "u".charCodeAt(0)];
-      return select(this.hasFlag(f, DescriptorFlag.server), 2, ["i32.or", this.isInternet(f), isUnix]);
-    };
-    return { kind: "bool", key: this.key("is_server"), scope: this.which.scope, value };
   }
 
   flag(bit: number): BoolSource {

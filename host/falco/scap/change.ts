@@ -151,6 +151,17 @@ const duplicate: Change = (_, thread, raw) => {
   if (old && fd >= 0) thread.descriptors.set(fd, { ...old, closesOnExec: false });
 };
 
+const DUPLICATING = new Set([0n, 1030n]); // F_DUPFD and F_DUPFD_CLOEXEC
+
+const control: Change = (state, thread, raw) => {
+  const command = CONVERT.fcntl!(uintOf(raw.params.get("cmd")) ?? 0n);
+  if (!DUPLICATING.has(command)) return;
+  const made = Number(int(raw, "res") ?? -1n);
+  duplicate(state, thread, raw);
+  const d = thread.descriptors.get(made);
+  if (d && made >= 0) d.closesOnExec = command === 1030n;
+};
+
 const pipe: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
   for (const name of ["fd1", "fd2"]) {
@@ -302,6 +313,7 @@ const BEFORE: Record<string, Change> = {
   dup: duplicate,
   dup2: duplicate,
   dup3: duplicate,
+  fcntl: control,
   pipe,
   pipe2: pipe,
   memfd_create: special("m"),
@@ -312,12 +324,7 @@ const BEFORE: Record<string, Change> = {
   clone3: fork,
   fork,
   vfork: fork,
-};
-
-const AFTER: Record<string, Change> = {
-  close: (_, thread, raw) => {
-    if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
-  },
+  // The event is told of the process as the call left it.
   chdir: changeDirectory,
   fchdir: changeDirectory,
   setuid: setUser,
@@ -327,6 +334,12 @@ const AFTER: Record<string, Change> = {
   setresgid: setGroup,
   setregid: setGroup,
   capset: setCapabilities,
+};
+
+const AFTER: Record<string, Change> = {
+  close: (_, thread, raw) => {
+    if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
+  },
 };
 
 function withoutSlash(path: string): string {

@@ -106,6 +106,9 @@ const UNIX = 1;
 const INTERNET = 2;
 const INTERNET6 = 10;
 
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const isMapped = (ip: Uint8Array): boolean => ip.length === 16 && MAPPED.every((byte, i) => ip[i] === byte);
+
 // A socket's two ends: family, then address and port of each.
 export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   const family = bytes?.[0];
@@ -117,6 +120,9 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
       port: bytes.readUInt16LE(at + size),
     });
     const [c, s] = [end(1), end(1 + size + 2)];
+    // A connection of IPv4 over a socket of IPv6 is one of IPv4.
+    if (isMapped(c.ip) && isMapped(s.ip))
+      return { cip: c.ip.slice(12), cport: c.port, sip: s.ip.slice(12), sport: s.port };
     return { cip: c.ip, cport: c.port, sip: s.ip, sport: s.port };
   }
   if (family !== UNIX || bytes.length < 17) return null;
@@ -203,7 +209,36 @@ export const CONVERT: Record<string, (value: bigint) => bigint> = {
   },
   clone: (value) => convert(CLONE_BITS, value),
   setns: (value) => convert(CLONE_BITS, value),
+  fcntl: (value) => FCNTL[Number(value)] ?? value,
   ptrace_request: (value) => PTRACE[Number(value)] ?? value,
+};
+
+// Commands by Falco's numbers; those of 64 bits are the kernel's own of other processors.
+const FCNTL: Readonly<Record<number, bigint>> = {
+  1: 0n,
+  2: 1n,
+  3: 2n,
+  4: 3n,
+  5: 4n,
+  6: 5n,
+  8: 6n,
+  9: 7n,
+  10: 8n,
+  12: 9n,
+  13: 10n,
+  15: 11n,
+  21: 15n,
+  22: 16n,
+  23: 1024n,
+  24: 1025n,
+  25: 1029n,
+  26: 1030n,
+  27: 1026n,
+  28: 1031n,
+  29: 1032n,
+  30: 36n,
+  31: 37n,
+  32: 38n,
 };
 
 // Requests in Falco's order, from 1.

@@ -150,9 +150,7 @@ export const FD_FIELDS: FieldRows = {
       : null;
     return family === null ? null : nameOfValue("socket_family", family);
   }),
-  "fd.is_server": of((batch, descriptor) =>
-    isInternet(batch, descriptor) || typeCharOf(batch, descriptor) === "u" ? isServer(batch, descriptor) : null,
-  ),
+  "fd.is_server": flag(DescriptorFlag.server),
   "fd.connected": flag(DescriptorFlag.connected),
   "fd.name_changed": flag(DescriptorFlag.nameChanged),
   "fd.dev": device((dev) => dev),

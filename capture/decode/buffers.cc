@@ -3,6 +3,8 @@
 // none, not even an empty value. What is written is taken at entry, before another thread can change it, and cut at
 // return to what the kernel took; what is read is there only at return.
 #include <algorithm>
+#include <cstdio>
+#include <string>
 
 #include "capture/decode/roles.h"
 
@@ -122,6 +124,83 @@ void vector_base(Decoding& d, const Step& s) {
     d.event.set(s.slot, static_cast<int64_t>(buffer.address));
     return false;
   });
+}
+
+// struct xattr_args: the value's address (64 bits) and its size (32).
+void buffer_in(Decoding& d, const Step& s) {
+  uint64_t address;
+  uint32_t size;
+  if (d.arg(s.arg) == 0 || !d.fetch(d.arg(s.arg), &address, sizeof address)) return;
+  if (d.fetch(d.arg(s.arg) + sizeof address, &size, sizeof size) && address != 0) payload(d, s.slot, address, size);
+}
+
+void queued_in(Decoding& d, const Step& s) { payload(d, s.slot, d.arg(s.arg) + d.layout.word, d.arg(s.extra)); }
+
+void queued_out(Decoding& d, const Step& s) {
+  if (d.call.result >= 0) payload(d, s.slot, d.arg(s.arg) + d.layout.word, d.transferred(d.arg(s.extra)));
+}
+
+void config_bytes(Decoding& d, const Step& s) {
+  constexpr uint32_t kSetBinary = 2;  // linux/mount.h
+  if (static_cast<uint32_t>(d.arg(1)) == kSetBinary) payload(d, s.slot, d.arg(s.arg), static_cast<uint32_t>(d.arg(s.extra)));
+}
+
+namespace {
+
+// struct iocb (linux/aio_abi.h), the same for both widths of pointers.
+struct Iocb {
+  uint64_t data;
+  uint32_t key, rw_flags;
+  uint16_t opcode;
+  int16_t priority;
+  uint32_t fd;
+  uint64_t buffer, size;
+  int64_t offset;
+  uint64_t reserved;
+  uint32_t flags, result_fd;
+};
+static_assert(sizeof(Iocb) == 64);
+
+constexpr uint16_t kPwrite = 1, kPreadv = 7, kPwritev = 8;
+
+uint64_t moved_by(Decoding& d, const Iocb& iocb) {
+  const bool is_vector = iocb.opcode == kPreadv || iocb.opcode == kPwritev;
+  return is_vector ? total(d, {iocb.buffer, iocb.size}) : iocb.size;
+}
+
+void first_iocb(Decoding& d, const Iocb& iocb) {
+  using namespace slot::io_submit_;
+  d.event.fd = static_cast<int32_t>(iocb.fd);
+  d.event.set(opcode, iocb.opcode);
+  d.event.set(size, static_cast<int64_t>(moved_by(d, iocb)));
+  d.event.set(pos, iocb.offset);
+  if (iocb.opcode == kPwrite) payload(d, data, iocb.buffer, iocb.size);
+  if (iocb.opcode == kPwritev) payload(d, data, Vector{iocb.buffer, iocb.size}, UINT64_MAX);
+}
+
+}  // namespace
+
+// A line a request, `1 fd=5 size=512 pos=0` with the number of what it does first, each with its NUL.
+void iocbs(Decoding& d, const Step& s) {
+  constexpr size_t kLineMax = 96;
+  std::string list;
+  const uint64_t count = d.arg(s.extra);
+  for (uint64_t i = 0; i < count; ++i) {
+    char pointer[sizeof(uint64_t)];
+    Iocb iocb;
+    if (!d.fetch(d.arg(s.arg) + i * d.layout.word, pointer, d.layout.word) || !d.fetch(d.word(pointer), &iocb, sizeof iocb)) break;
+    if (i == 0) first_iocb(d, iocb);
+    if (list.size() + kLineMax > d.limits.list_max) {
+      d.truncated();
+      break;
+    }
+    char line[kLineMax];
+    std::snprintf(line, sizeof line, "%u fd=%d size=%llu pos=%lld", iocb.opcode, static_cast<int32_t>(iocb.fd),
+                  static_cast<unsigned long long>(moved_by(d, iocb)), static_cast<long long>(iocb.offset));
+    list += line;
+    list += '\0';
+  }
+  if (!list.empty()) d.event.set_span(s.slot, d.event.keep(list));
 }
 
 }  // namespace vedette::buffers

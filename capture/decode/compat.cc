@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <iterator>
 
 namespace vedette {
@@ -18,6 +19,38 @@ void unpack(Call& call, Memory& memory, uint64_t address, size_t count) {
   uint32_t block[6] = {};
   memory.read(address, block, count * sizeof block[0]);
   std::copy(std::begin(block), std::end(block), call.args);
+}
+
+constexpr uint64_t kNewerStructures = 0x100;  // IPC_64
+
+// The upper half of the number is a version: 0 passes two arguments of msgrcv in a block (ipc/syscall.c).
+const Row* unfold_ipc(Call& call, Memory& memory) {
+  const uint64_t first = call.args[1], second = call.args[2], third = call.args[3], pointer = call.args[4], fifth = call.args[5];
+  const auto set = [&call](std::initializer_list<uint64_t> args) {
+    std::fill(std::copy(args.begin(), args.end(), call.args), std::end(call.args), 0);
+  };
+  const Row* const row = find_ipc_call(static_cast<uint32_t>(call.args[0] & 0xffff));
+  if (row == nullptr) return nullptr;
+  switch (row->id) {
+    case EventId::semctl: {
+      uint32_t value = 0;
+      memory.read(pointer, &value, sizeof value);
+      set({first, second, third & ~kNewerStructures, value});
+      break;
+    }
+    case EventId::msgrcv: {
+      uint32_t block[2] = {static_cast<uint32_t>(pointer), static_cast<uint32_t>(fifth)};
+      if (call.args[0] >> 16 == 0) memory.read(pointer, block, sizeof block);
+      set({first, block[0], second, block[1], third});
+      break;
+    }
+    case EventId::msgsnd: set({first, pointer, second, third}); break;
+    case EventId::shmat: set({first, pointer, second}); break;
+    case EventId::msgctl:
+    case EventId::shmctl: set({first, second & ~kNewerStructures, pointer}); break;
+    default: set({first, second, third}); break;
+  }
+  return row;
 }
 
 }  // namespace
@@ -58,6 +91,14 @@ const Row* unfold(const Row& row, Call& call, Memory& memory) {
     case Fold::Packed:
       unpack(call, memory, a[0], 6);
       break;
+    case Fold::Command1:
+      a[1] &= ~kNewerStructures;
+      break;
+    case Fold::Command2:
+      a[2] &= ~kNewerStructures;
+      break;
+    case Fold::Ipc:
+      return unfold_ipc(call, memory);
     case Fold::Multiplex: {
       const SocketCall target = find_socket_call(static_cast<uint32_t>(a[0]));
       if (target.row != nullptr) unpack(call, memory, a[1], target.arguments);

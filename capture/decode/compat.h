@@ -21,7 +21,10 @@ enum class Fold : uint8_t {
   Llseek,      // _llseek(fd, high, low, result, whence)
   Pages,       // mmap2: the offset counts pages
   Packed,      // mmap of old: one pointer to six arguments
+  Command1,    // argument 1 is a command of System V IPC, perhaps with the bit of the newer structures
+  Command2,    // argument 2 is
   Multiplex,   // socketcall(call, arguments)
+  Ipc,         // ipc(call, first, second, third, pointer, fifth)
 };
 
 // What a socketcall number stands for; without a row: nothing of the capture set.
@@ -31,7 +34,10 @@ struct SocketCall {
 };
 SocketCall find_socket_call(uint32_t nr);
 
-// The native row of the call, its arguments folded; nullptr: a socketcall that is not in the capture set.
+// What an ipc number stands for; nullptr: nothing of the capture set.
+const Row* find_ipc_call(uint32_t nr);
+
+// The native row of the call, its arguments folded; nullptr: a socketcall or an ipc that is not in the capture set.
 const Row* unfold(const Row& row, Call& call, Memory& memory);
 
 }  // namespace vedette

@@ -3,6 +3,9 @@
 // roles (roles.cc).
 #include "capture/decode/decoder.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "capture/decode/compat.h"
 #include "capture/decode/roles.h"
 
@@ -12,6 +15,7 @@ namespace {
 
 bool conditions_hold(const Row& row, const Call& call) {
   if (row.is(kNotOwnReading) && static_cast<uint32_t>(call.args[0]) == 0 && call.args[2] == 0) return false;
+  if (row.is(kOfRequests) && std::ranges::find(kRequests, static_cast<uint32_t>(call.args[1])) == std::end(kRequests)) return false;
   for (const Condition& condition : row.conditions) {
     if ((static_cast<uint32_t>(call.args[condition.arg]) & condition.mask) != condition.equals) return false;
   }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 
 namespace vedette {
@@ -94,6 +95,61 @@ void time_at(Decoding& d, const Step& s) {
   if (!__builtin_add_overflow(ns, static_cast<int64_t>(time[1]), &ns)) d.event.set(s.slot, ns);
 }
 
+// `index` words behind the pointer, as a signed number.
+bool word_at(Decoding& d, const Step& s, unsigned index, int64_t& value) {
+  const uint64_t base = d.arg(s.arg);
+  char raw[sizeof(uint64_t)];
+  if (base == 0 || !d.fetch(base + index * d.layout.word, raw, d.layout.word)) return false;
+  value = static_cast<int64_t>(d.word(raw));
+  if (d.layout.word == sizeof(int32_t)) value = static_cast<int32_t>(value);
+  return true;
+}
+
+void word_in(Decoding& d, const Step& s) {
+  int64_t value;
+  if (word_at(d, s, s.extra, value)) d.event.set(s.slot, value);
+}
+
+void limit_in(Decoding& d, const Step& s) {
+  int64_t value;
+  if (!word_at(d, s, s.extra, value)) return;
+  const bool is_narrow = d.layout.word == sizeof(int32_t) && value != -1;
+  d.event.set(s.slot, is_narrow ? static_cast<uint32_t>(value) : value);
+}
+
+void set_time(Decoding& d, unsigned slot, int64_t seconds, int64_t ns) {
+  int64_t time;
+  if (__builtin_mul_overflow(seconds, int64_t{1'000'000'000}, &time)) return;
+  if (!__builtin_add_overflow(time, ns, &time)) d.event.set(slot, time);
+}
+
+void seconds_in(Decoding& d, const Step& s) {
+  int64_t seconds;
+  if (word_at(d, s, s.extra, seconds)) set_time(d, s.slot, seconds, 0);
+}
+
+void timeval_in(Decoding& d, const Step& s) {
+  constexpr int64_t kSecond = 1'000'000;
+  int64_t seconds, micros;
+  if (!word_at(d, s, s.extra * 2u, seconds) || !word_at(d, s, s.extra * 2u + 1, micros)) return;
+  if (micros >= 0 && micros < kSecond) set_time(d, s.slot, seconds, micros * 1000);  // others the kernel refuses
+}
+
+// A character to be typed, or the flags of an inode. The requests that copy have a descriptor as their argument, or a struct.
+void request_value(Decoding& d, const Step& s) {
+  constexpr uint32_t kType = 0x5412, kSetFlags = 0x40086602, kSetFlags32 = 0x40046602, kSetXattr = 0x401c5820;
+  const uint32_t request = static_cast<uint32_t>(d.arg(1));
+  uint32_t value = 0;
+  const size_t size = request == kType ? 1 : sizeof value;
+  if (request != kType && request != kSetFlags && request != kSetFlags32 && request != kSetXattr) return;
+  if (d.fetch(d.arg(s.arg), &value, size)) d.event.set(s.slot, value);
+}
+
+// Falco tells of SETVAL's alone, and 0 of all others.
+void semaphore_value(Decoding& d, const Step& s) {
+  d.event.set(s.slot, static_cast<uint32_t>(d.arg(s.extra)) == SETVAL ? static_cast<int32_t>(d.arg(s.arg)) : 0);
+}
+
 // capset: three 32-bit sets (effective, permitted, inheritable), and from version 2 on the same again for the upper halves.
 void capability(Decoding& d, const Step& s) {
   uint32_t version = 0;
@@ -128,6 +184,12 @@ constexpr RoleActions kActions[] = {
     {Role::TimeIn, time_at<int64_t>, nothing},
     {Role::Time32In, time_at<int32_t>, nothing},
     {Role::Capability, capability, nothing},
+    {Role::WordIn, word_in, nothing},
+    {Role::LimitIn, limit_in, nothing},
+    {Role::SecondsIn, seconds_in, nothing},
+    {Role::TimevalIn, timeval_in, nothing},
+    {Role::RequestValue, request_value, nothing},
+    {Role::SemaphoreValue, semaphore_value, nothing},
     {Role::Path, text::path, nothing},
     {Role::RelativePath, text::path, nothing},
     {Role::String, text::path, nothing},
@@ -142,6 +204,12 @@ constexpr RoleActions kActions[] = {
     {Role::IdList, buffers::id_list, nothing},
     {Role::VectorSize, buffers::vector_size, nothing},
     {Role::VectorBase, buffers::vector_base, nothing},
+    {Role::BufferIn, buffers::buffer_in, nothing},
+    {Role::QueuedIn, buffers::queued_in, nothing},
+    {Role::QueuedOut, nothing, buffers::queued_out},
+    {Role::ConfigText, text::config_text, nothing},
+    {Role::ConfigBytes, buffers::config_bytes, nothing},
+    {Role::Iocbs, buffers::iocbs, nothing},
     {Role::AddressIn, messages::address_in, nothing},
     {Role::AddressOut, messages::address_room, messages::address_out},
     {Role::MessageSize, messages::size, nothing},

@@ -20,11 +20,18 @@ enum class Role : uint8_t {
   Subject, NewFd,
   // Numbers behind a pointer; extra is the offset. In: at entry. Out: at return, when the call succeeded.
   Int32In, Uint32In, Word64In, OpenFlagsIn, Int32Out, Uint32Out, Word64Out, TimeIn, Time32In, Capability,
+  // The program's own words, 4 or 8 bytes; extra counts them. A limit whose word is all ones is none (-1); a timeval is two words.
+  WordIn, LimitIn, SecondsIn, TimevalIn,
+  // What ioctl's argument points to, and the value of a semaphore; extra: the register of the command.
+  RequestValue, SemaphoreValue,
   // Text, at entry, and what readlink returns.
   Path, RelativePath, String, PrctlName, StringList, LinkTarget,
   // Payload, cut at snaplen. extra: the register of the length or count. A ConstBuffer is one whose length the result
   // does not limit (an attribute, a module).
   WriteBuffer, ConstBuffer, ReadBuffer, WriteVector, ReadVector, IdList, VectorSize, VectorBase,
+  // A pointer and a 32-bit length behind a pointer. What a System V queue moves: a type, then the bytes. A value of fsconfig, as
+  // its command has it. An array of pointers to struct iocb; extra: the register of their count.
+  BufferIn, QueuedIn, QueuedOut, ConfigText, ConfigBytes, Iocbs,
   // Sockets. Address in: extra is the register of its length; out: of the pointer to it.
   AddressIn, AddressOut,
   // A message: struct msghdr. A batch: an array of struct mmsghdr, each of which begins with a msghdr.
@@ -64,6 +71,7 @@ namespace text {
 void path(Decoding&, const Step&);
 void prctl_name(Decoding&, const Step&);
 void string_list(Decoding&, const Step&);
+void config_text(Decoding&, const Step&);
 void link_target(Decoding&, const Step&);
 }  // namespace text
 
@@ -76,6 +84,11 @@ void read_vector(Decoding&, const Step&);
 void id_list(Decoding&, const Step&);
 void vector_size(Decoding&, const Step&);
 void vector_base(Decoding&, const Step&);
+void buffer_in(Decoding&, const Step&);
+void queued_in(Decoding&, const Step&);
+void queued_out(Decoding&, const Step&);
+void config_bytes(Decoding&, const Step&);
+void iocbs(Decoding&, const Step&);
 
 // Shared with messages.cc: a vector's total length, and its first bytes up to snaplen into a slot.
 struct Vector {

@@ -23,6 +23,7 @@ namespace {
 
 constexpr Row make_row(uint32_t nr, std::string_view name, Fold fold) {
   if (fold == Fold::Multiplex) return Row{nr, "socketcall", EventId::none, 0, fold, {}, {}};
+  if (fold == Fold::Ipc) return Row{nr, "ipc", EventId::none, 0, fold, {}, {}};
   for (const CallShape& call : calls::kCalls) {
     if (name == call.name) return Row{nr, call.name, call.id, call.traits, fold, call.conditions, call.steps};
   }
@@ -45,17 +46,16 @@ constexpr std::array<Row, N> make_rows(const SocketNumber (&numbers)[N]) {
 }
 
 constexpr size_t kNumbersEnd = 512;  // beyond the last number of any table
-constexpr uint8_t kNoRow = 255;
+constexpr uint16_t kNoRow = UINT16_MAX;
 
 // By number, the index of its row.
 template <size_t N>
-constexpr std::array<uint8_t, kNumbersEnd> make_index(const std::array<Row, N>& rows) {
-  static_assert(N < kNoRow);
-  std::array<uint8_t, kNumbersEnd> index{};
+constexpr std::array<uint16_t, kNumbersEnd> make_index(const std::array<Row, N>& rows) {
+  std::array<uint16_t, kNumbersEnd> index{};
   index.fill(kNoRow);
   for (size_t i = 0; i < N; ++i) {
     if (i != 0 && rows[i - 1].nr >= rows[i].nr) numbers_do_not_ascend();
-    index[rows[i].nr] = static_cast<uint8_t>(i);
+    index[rows[i].nr] = static_cast<uint16_t>(i);
   }
   return index;
 }
@@ -67,10 +67,11 @@ constexpr auto kI386Index = make_index(kI386Rows);
 constexpr auto kAarch64Rows = make_rows(aarch64::kNumbers);
 constexpr auto kAarch64Index = make_index(kAarch64Rows);
 constexpr auto kSocketRows = make_rows(i386::kSocketNumbers);
+constexpr auto kIpcRows = make_rows(i386::kIpcNumbers);
 
 struct Table {
   std::span<const Row> rows;
-  const uint8_t* index;
+  const uint16_t* index;
 };
 
 Table table_of(Abi abi) {
@@ -108,6 +109,13 @@ SocketCall find_socket_call(uint32_t nr) {
     if (kSocketRows[i].nr == nr) return {&kSocketRows[i], i386::kSocketNumbers[i].arguments};
   }
   return {};
+}
+
+const Row* find_ipc_call(uint32_t nr) {
+  for (const Row& row : kIpcRows) {
+    if (row.nr == nr) return &row;
+  }
+  return nullptr;
 }
 
 }  // namespace vedette

@@ -63,6 +63,12 @@ void prctl_name(Decoding& d, const Step& s) {
   d.event.flags = flags | (d.event.flags & kFault);
 }
 
+void config_text(Decoding& d, const Step& s) {
+  constexpr uint32_t kSetString = 1, kSetPath = 3, kSetPathEmpty = 4;  // linux/mount.h
+  const uint32_t command = static_cast<uint32_t>(d.arg(1));
+  if (command == kSetString || command == kSetPath || command == kSetPathEmpty) path(d, s);
+}
+
 // argv: pointers up to a NULL one. Strings are kept one after another, each with its NUL.
 void string_list(Decoding& d, const Step& s) {
   constexpr size_t kPointers = 32;

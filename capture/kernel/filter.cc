@@ -38,21 +38,49 @@ constexpr size_t offset_of(const FilterCondition& condition) {
   return argument + (condition.word == FilterWord::High ? sizeof(uint32_t) : 0);  // both architectures are little-endian
 }
 
+constexpr uint32_t kWhole = 0xffffffff;
+
+// The word that a condition is about, without the bits that do not count.
+void load_word(Program& steps, const FilterCondition& condition) {
+  steps.push_back(load(offset_of(condition)));
+  if (condition.mask != kWhole) steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
+}
+
+size_t steps_of(const FilterCondition& condition) { return condition.mask == kWhole ? 2 : 3; }
+
 // Gives this answer when all conditions hold, else goes on to whatever stands behind.
 Program answer_if(const std::vector<FilterCondition>& conditions, uint32_t action) {
-  constexpr size_t kStepsEach = 3;  // load, and, compare
   Program steps;
-  for (size_t i = 0; i < conditions.size(); ++i) {
-    const FilterCondition& condition = conditions[i];
-    const size_t after = (conditions.size() - 1 - i) * kStepsEach + 1;  // what is left of these steps
-    steps.push_back(load(offset_of(condition)));
-    steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
+  size_t after = 1;  // what is left of these steps, behind the condition at hand
+  for (const FilterCondition& condition : conditions) after += steps_of(condition);
+  for (const FilterCondition& condition : conditions) {
+    after -= steps_of(condition);
+    load_word(steps, condition);
     const uint16_t test = condition.test == FilterTest::Equals ? BPF_JEQ : BPF_JGE;
     const uint8_t out = static_cast<uint8_t>(after);
     const bool holds_when_true = condition.test != FilterTest::Below;
     steps.push_back(jump(BPF_JMP | test | BPF_K, condition.value, holds_when_true ? 0 : out, holds_when_true ? out : 0));
   }
   steps.push_back(answer(action));
+  return steps;
+}
+
+// Rules that hold the same word against one value each: it is loaded once for all of them, as a call like ioctl wants it that most
+// programs make with other values.
+bool asks_alike(const FilterRule& a, const FilterRule& b) {
+  if (a.over_gates || b.over_gates || a.passes || b.passes || a.conditions.size() != 1 || b.conditions.size() != 1) return false;
+  const FilterCondition &x = a.conditions[0], &y = b.conditions[0];
+  return x.test == FilterTest::Equals && y.test == FilterTest::Equals && x.arg == y.arg && x.word == y.word && x.mask == y.mask;
+}
+
+Program one_of(std::span<const FilterRule> rules) {
+  Program steps;
+  load_word(steps, rules[0].conditions[0]);
+  for (size_t left = rules.size(); left-- > 0;) {
+    const uint32_t value = rules[rules.size() - 1 - left].conditions[0].value;
+    steps.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<uint8_t>(left), left == 0 ? 1 : 0));
+  }
+  steps.push_back(answer(SECCOMP_RET_TRACE));
   return steps;
 }
 
@@ -83,9 +111,13 @@ Program leaf_of(std::span<const FilterRule> rules) {
     for (const FilterGate& one : rule.gates) append(leaf, gate(one));
     if (rule.passes) append(leaf, answer_if(rule.conditions, SECCOMP_RET_ALLOW));
   }
-  for (const FilterRule& rule : rules) {
-    if (!rule.over_gates && !rule.passes) append(leaf, alternative(rule.conditions));
-    if (rule.conditions.empty()) return leaf;
+  for (size_t i = 0; i < rules.size();) {
+    size_t end = i + 1;
+    while (end < rules.size() && asks_alike(rules[i], rules[end])) ++end;
+    if (end > i + 1) append(leaf, one_of(rules.subspan(i, end - i)));
+    else if (!rules[i].over_gates && !rules[i].passes) append(leaf, alternative(rules[i].conditions));
+    if (rules[i].conditions.empty()) return leaf;
+    i = end;
   }
   append(leaf, kAllow);
   return leaf;
@@ -114,7 +146,7 @@ void add_foreign(std::vector<Range>& ranges, uint32_t foreign) {
   add_range(ranges, 0xffffffffu, kAllow, 0);
 }
 
-std::vector<Range> ranges_of(std::span<const FilterRule> rules, uint32_t foreign) {
+std::vector<Range> ranges_of(std::span<const FilterRule> rules, uint32_t foreign, uint32_t stops_from) {
   std::vector<Range> ranges;
   add_range(ranges, 0, kAllow);
   for (size_t i = 0; i < rules.size();) {
@@ -125,6 +157,8 @@ std::vector<Range> ranges_of(std::span<const FilterRule> rules, uint32_t foreign
     add_range(ranges, rules[i].nr + 1, kAllow);
     i = end;
   }
+  if (stops_from < kNoNumber) add_range(ranges, stops_from, {answer(SECCOMP_RET_TRACE)}, 0);
+  if (kForeignNumberBit == 0 && stops_from < kNoNumber) add_range(ranges, kNoNumber, kAllow, 0);
   add_foreign(ranges, foreign);
   return ranges;
 }
@@ -162,7 +196,7 @@ Program tree(std::span<const Range> ranges) {
 
 }  // namespace
 
-std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign) {
+std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign, uint32_t stops_from) {
   std::stable_sort(rules.begin(), rules.end(), [](const FilterRule& a, const FilterRule& b) { return a.nr < b.nr; });
   Program program = {
       load(offsetof(seccomp_data, arch)),
@@ -170,7 +204,7 @@ std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t fo
       answer(foreign),
       load(offsetof(seccomp_data, nr)),
   };
-  append(program, tree(ranges_of(rules, foreign)));
+  append(program, tree(ranges_of(rules, foreign, stops_from)));
   return program;
 }
 

@@ -3,10 +3,10 @@
 //
 //   convention not native   -> foreign
 //   number with the x32 bit -> foreign
-//   otherwise               -> the number's rule, or allow
+//   otherwise               -> the number's rule, or allow; what is younger than our lists stops
 //
 // Numbers with the same answer are joined into ranges, and the ranges become a tree of >= tests, balanced by weight: two or three
-// of them for the hottest calls, about eight for the rest of 150. That counts on kernels without the bitmap of allowed numbers (before 5.11), where
+// of them for the hottest calls, about nine for the rest of 220. That counts on kernels without the bitmap of allowed numbers (before 5.11), where
 // each call of the program pays for the whole walk; on later ones a number whose path loads nothing but number and
 // convention costs nothing, so conditions on arguments stand in the leaves only.
 #pragma once
@@ -46,7 +46,8 @@ struct FilterRule {
   bool passes = false;      // when its conditions hold, the call passes, whatever the other rules of its number say
 };
 
-// `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one.
-std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign);
+// `rules` in any order. `foreign`: SECCOMP_RET_* for calls by another convention than the native one. All numbers from `stops_from` on stop.
+inline constexpr uint32_t kNoNumber = 1u << 31;  // those of tracers and negative ones are no calls
+std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t foreign, uint32_t stops_from = kNoNumber);
 
 }  // namespace vedette

@@ -58,6 +58,8 @@ void group(State::Books&, Thread&, Sighting&);
 void directory(State::Books&, Thread&, Sighting&);
 void root(State::Books&, Thread&, Sighting&);
 void limit(State::Books&, Thread&, Sighting&);
+void own_limit(State::Books&, Thread&, Sighting&);
+void aim(State::Books&, Thread&, Sighting&);
 
 }  // namespace effects
 

@@ -5,6 +5,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
+
+#include "capture/state/description.h"
 #include "capture/state/effects.h"
 
 namespace vedette::effects {
@@ -113,6 +116,25 @@ void limit(State::Books& books, Thread& thread, Sighting& s) {
   Process& process = of != 0 && target != books.processes.end() ? *target->second : *thread.process;
   process.fd_limit = static_cast<uint64_t>(s.event.integer(newcur));
   process.changed();
+}
+
+void own_limit(State::Books&, Thread& thread, Sighting& s) {
+  using namespace slot::setrlimit_;
+  if (s.event.failed() || s.event.integer(resource) != RLIMIT_NOFILE || !s.event.has(cur)) return;
+  thread.process->fd_limit = static_cast<uint64_t>(s.event.integer(cur));
+  thread.process->changed();
+}
+
+// Whom a descriptor of a process means, the kernel tells while the descriptor is open; -1 once that process is gone.
+void aim(State::Books& books, Thread& thread, Sighting& s) {
+  constexpr size_t kInfoMax = 512;
+  constexpr std::string_view kLine = "\nPid:\t";
+  if (s.event.fd < 0 || !books.truth.text(thread.tid, FdLink(s.event.fd, "fdinfo").name(), books.scratch, kInfoMax)) return;
+  const size_t at = books.scratch.find(kLine);
+  if (at == books.scratch.npos) return;
+  const int pid = static_cast<int>(std::strtol(books.scratch.c_str() + at + kLine.size(), nullptr, 10));
+  const int slot = s.event.id == EventId::pidfd_send_signal ? int{slot::pidfd_send_signal_::pid} : int{slot::process_mrelease_::pid};
+  s.event.set(static_cast<unsigned>(slot), pid);
 }
 
 }  // namespace vedette::effects

@@ -129,6 +129,7 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
+    if (task.phase != Phase::Launching) tell_unknown(task, as_called.nr);
     return context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
@@ -229,6 +230,13 @@ void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (!answer_call(task, abi_of(info), ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   context_.resume(task);
+}
+
+// A call of a kernel younger than our lists makes no event; that one was made is told once, a number.
+void Calls::tell_unknown(const Task& task, uint32_t nr) {
+  constexpr size_t kToldMax = 64;  // a program may try them all
+  if (nr < kCallsEnd || nr >= kNoNumber || unknown_.size() >= kToldMax || !unknown_.insert(nr).second) return;
+  context_.notice(task.tid, Notice::UNKNOWN_CALL, "", "a call that no list of ours has", nr);
 }
 
 // What would take prevention's ground away is answered whatever the table says. True: the call has its answer.
@@ -349,6 +357,7 @@ void Calls::follow_up(Task& task, const Event& event) {
       return;
     case EventId::mmap:
     case EventId::mprotect:
+    case EventId::pkey_mprotect:
       if (!event.failed()) context_.hooks.on_map_executable(task, call);
       return;
     case EventId::io_uring_setup:

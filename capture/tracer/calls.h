@@ -7,6 +7,10 @@
 // program ever sees: it is set aside until it is known what the program does see (interruption.h).
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <set>
+
 #include "capture/tracer/context.h"
 
 namespace vedette {
@@ -42,6 +46,7 @@ class Calls {
   bool seal(Task& task, std::unique_ptr<PendingCall>& call);
   void put_off(Task& task, std::unique_ptr<PendingCall> call);
   void refuse_foreign(Task& task, const SyscallInfo& info);
+  void tell_unknown(const Task& task, uint32_t nr);
   void enter(Task& task, std::unique_ptr<PendingCall> call);
   void prepare(Task& task, PendingCall& call);
   void clear_untraced(Task& task, PendingCall& call);
@@ -50,6 +55,7 @@ class Calls {
   void follow_up(Task& task, const Event& event);
 
   Context& context_;
+  std::set<uint32_t> unknown_;  // numbers that were told of
 };
 
 }  // namespace vedette

@@ -23,7 +23,9 @@ std::vector<FilterRule> capture_rules() {
     for (const Condition& condition : row.conditions) {
       rule.conditions.push_back({condition.arg, condition.mask, condition.equals});
     }
-    if (row.is(kNotOwnReading)) {
+    if (row.is(kOfRequests)) {
+      for (const uint32_t request : kRequests) rules.push_back({row.nr, {{1, kAll, request}}});
+    } else if (row.is(kNotOwnReading)) {
       for (const FilterCondition& something : kSomething) rules.push_back({row.nr, {something}});
     } else {
       rules.push_back(std::move(rule));
@@ -37,7 +39,7 @@ std::vector<sock_filter> capture_filter(const Hooks& hooks, const SealedMemory& 
   std::vector<FilterRule> rules = capture_rules();
   hooks.add_rules(rules);
   sealed.add_guards(rules, hooks.guards_range());
-  return build_filter(std::move(rules), SECCOMP_RET_TRACE);
+  return build_filter(std::move(rules), SECCOMP_RET_TRACE, kCallsEnd);
 }
 
 }  // namespace vedette

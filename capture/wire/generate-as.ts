@@ -33,7 +33,10 @@ const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record
   AnySend: { doc: "bytes were sent", members: ["sendto", "sendmsg", "sendmmsg"] },
   AnyReceive: { doc: "bytes were received", members: ["recvfrom", "recvmsg", "recvmmsg"] },
   AnyAccept: { doc: "a connection was accepted", members: ["accept", "accept4"] },
-  AnyKill: { doc: "a signal was sent", members: ["kill", "tkill", "tgkill"] },
+  AnyKill: {
+    doc: "a signal was sent",
+    members: ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"],
+  },
   AnyRename: { doc: "a file was renamed", members: ["rename", "renameat", "renameat2"] },
   AnyUnlink: { doc: "a name was removed", members: ["unlink", "unlinkat", "rmdir"] },
   AnyLink: { doc: "a hard link was made", members: ["link", "linkat"] },

@@ -4,19 +4,20 @@
 
 const NAMES: Readonly<Record<string, string>> = {
   process:
-    "execve execveat clone clone3 fork vfork procexit ptrace setns unshare chroot setsid setpgid prlimit prctl capset pidfd_getfd",
+    "execve execveat clone clone3 fork vfork procexit ptrace setns unshare chroot setsid setpgid prlimit setrlimit prctl capset pidfd_getfd pidfd_open semget semctl",
   signal: "kill tkill tgkill",
   user: "setuid setgid setresuid setresgid quotactl",
   memory: "mmap mprotect memfd_create",
-  file: `open openat openat2 creat open_by_handle_at lseek copy_file_range stat lstat fstat newfstatat access getdents64 chdir fchdir
+  file: `open openat openat2 creat open_by_handle_at lseek copy_file_range stat lstat fstat newfstatat access getdents getdents64 chdir fchdir
     rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat link linkat symlink symlinkat chmod fchmod fchmodat chown lchown
     fchown fchownat mount umount2 userfaultfd`,
   net: "socket bind connect listen accept accept4 shutdown getsockopt setsockopt",
-  IPC: "socketpair pipe pipe2 eventfd2 process_vm_readv process_vm_writev",
+  IPC: "socketpair pipe pipe2 eventfd eventfd2 process_vm_readv process_vm_writev",
+  system: "fsconfig",
 };
 const IO = new Set(
   `read write pread pwrite readv writev preadv pwritev sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg sendfile splice close dup
-    dup2 dup3 fcntl io_uring_setup io_uring_enter io_uring_register`.split(/\s+/),
+    dup2 dup3 fcntl ioctl io_uring_setup io_uring_enter io_uring_register`.split(/\s+/),
 );
 const WORDS = new Map(Object.entries(NAMES).flatMap(([word, names]) => names.split(/\s+/).map((name) => [name, word])));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Success does not matter: a service has no reason to try. unshare counts only for namespaces that matter to an escape.
-import { AnyOpen, Event, EventId, hasAny, CloneFlag, isOpenWrite, param, PathSet, Priority, rule, StringSet, Unshare } from "vedette";
+// Success does not matter: a service has no reason to try. unshare counts only for namespaces that matter to an escape,
+// open_tree only where it clones.
+import { AnyOpen, Event, EventId, hasAny, CloneFlag, isOpenWrite, OpenTree, OpenTreeFlag, param, PathSet, Priority, rule, StringSet, Unshare } from "vedette";
 
 const ALLOWED = param.strings("allow");
 const ALLOWED_NAMES = new StringSet(ALLOWED);
@@ -15,10 +16,12 @@ const NAMESPACES: u64 = CloneFlag.CLONE_NEWUSER | CloneFlag.CLONE_NEWNS | CloneF
   tags: ["T1611", "TA0004"],
   output: "A call that has no place in a container | call=%evt.type result=%evt.res process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
-  events: ["mount", "umount2", "pivot_root", "setns", "unshare", "init_module", "finit_module", "delete_module", "bpf", "userfaultfd", "open_by_handle_at", "quotactl", "swapon", "reboot"],
+  events: ["mount", "umount2", "pivot_root", "setns", "unshare", "init_module", "finit_module", "delete_module", "bpf", "userfaultfd", "open_by_handle_at", "quotactl", "swapon", "reboot",
+    "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "mount_setattr", "open_tree", "open_tree_attr", "quotactl_fd", "swapoff", "kexec_load", "kexec_file_load", "iopl", "ioperm", "acct"],
 })
 export function escapeAttempt(e: Event): bool {
   if (e.evt_type == EventId.unshare && !hasAny(changetype<Unshare>(e).flags, NAMESPACES)) return false;
+  if (e.evt_type == EventId.open_tree && !hasAny(changetype<OpenTree>(e).flags, OpenTreeFlag.OPEN_TREE_CLONE)) return false;
   return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
 }
 

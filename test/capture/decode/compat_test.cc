@@ -122,3 +122,71 @@ TEST_CASE("an i386 message is read by its own layout") {
   std::memcpy(&fd, c.event.text(c.event.rights).data(), sizeof fd);
   CHECK(fd == 77);
 }
+
+TEST_CASE("ipc is taken apart into the call it stands for") {
+  constexpr uint32_t kIpc = 117, kVersion1 = 1 << 16;
+  I386Call c;
+  REQUIRE(c.enter(kIpc, {2, 7, 3, 01600, 0, 0}));
+  CHECK(c.event.id == EventId::semget);
+  CHECK(c.event.integer(slot::semget_::key) == 7);
+  CHECK(c.event.integer(slot::semget_::nsems) == 3);
+  CHECK(c.event.integer(slot::semget_::semflg) == 01600);
+
+  REQUIRE(c.enter(kIpc, {3, 7, 1, 16 | 0x100, c.memory.put_array<uint32_t>({5}), 0}));
+  CHECK(c.event.id == EventId::semctl);
+  CHECK(c.event.integer(slot::semctl_::cmd) == 16);
+  CHECK(c.event.integer(slot::semctl_::val) == 5);
+
+  const uint32_t message = static_cast<uint32_t>(c.memory.put(std::string("\3\0\0\0queued", 10)));
+  REQUIRE(c.enter(kIpc, {11, 9, 6, 0x800, message, 0}));
+  CHECK(c.event.id == EventId::msgsnd);
+  CHECK(c.event.integer(slot::msgsnd_::mtype) == 3);
+  CHECK(c.event.text(slot::msgsnd_::data) == "queued");
+  CHECK(c.event.integer(slot::msgsnd_::msgflg) == 0x800);
+
+  using namespace slot::msgrcv_;
+  for (const bool is_old : {false, true}) {
+    const uint64_t block = c.memory.put_array<uint32_t>({message, 3});
+    REQUIRE(c.enter(kIpc, {is_old ? 12u : 12u | kVersion1, 9, 16, 0, is_old ? block : message, is_old ? 0u : 3u}));
+    c.exit(6);
+    CHECK(c.event.id == EventId::msgrcv);
+    CHECK(c.event.integer(mtype) == 3);
+    CHECK(c.event.integer(size) == 16);
+    CHECK(c.event.text(data) == "queued");
+  }
+
+  REQUIRE(c.enter(kIpc, {21, 9, 0x4000, 0, 0x20000, 0}));
+  CHECK(c.event.id == EventId::shmat);
+  CHECK(c.event.integer(slot::shmat_::shmid) == 9);
+  CHECK(c.event.integer(slot::shmat_::addr) == 0x20000);
+  CHECK(c.event.integer(slot::shmat_::shmflg) == 0x4000);
+  CHECK_FALSE(c.enter(kIpc, {1, 9, 1, 0, 0, 0}));   // semop
+  CHECK_FALSE(c.enter(kIpc, {99, 9, 1, 0, 0, 0}));  // nothing
+}
+
+TEST_CASE("an i386 program's words are half as wide: times, limits, requests of aio") {
+  I386Call c;
+  const uint64_t minus = c.memory.put_array<uint32_t>({0xffffffff, 1'500'000'000});
+  REQUIRE(c.enter(30, {c.memory.put_text("f"), minus}));
+  CHECK(c.event.integer(slot::utime_::atime) == -1'000'000'000);
+  CHECK(c.event.integer(slot::utime_::mtime) == 1'500'000'000'000'000'000);
+  REQUIRE(c.enter(75, {7, c.memory.put_array<uint32_t>({0xfffffffe, 0xffffffff})}));
+  CHECK(c.event.integer(slot::setrlimit_::cur) == 0xfffffffe);
+  CHECK(c.event.integer(slot::setrlimit_::max) == -1);
+  REQUIRE(c.enter(79, {c.memory.put_array<uint32_t>({5, 7}), 0}));
+  CHECK(c.event.integer(slot::settimeofday_::time) == 5'000'007'000);
+
+  const uint64_t written = c.memory.put("bytes");
+  const std::vector<uint64_t> iocb = {0, 0, uint64_t{4} << 32 | 1, written, 5, 77, 0, 0};
+  const uint64_t list = c.memory.put_array<uint32_t>({static_cast<uint32_t>(c.memory.put_array(iocb))});
+  using namespace slot::io_submit_;
+  REQUIRE(c.enter(248, {9, 1, list}));
+  CHECK(c.event.fd == 4);
+  CHECK(c.event.integer(opcode) == 1);
+  CHECK(c.event.integer(pos) == 77);
+  CHECK(c.event.text(data) == "bytes");
+  CHECK(c.event.text(requests) == std::string_view("1 fd=4 size=5 pos=77\0", 21));
+  REQUIRE(c.enter(248, {9, 2, list}));  // the second pointer cannot be read
+  CHECK(c.has_flag(kFault));
+  CHECK(c.event.text(requests) == std::string_view("1 fd=4 size=5 pos=77\0", 21));
+}

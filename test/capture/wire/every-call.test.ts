@@ -83,6 +83,8 @@ test("a number that nobody accounts for is named, and one that is both", () => {
 
 test("the lists end where Linux 6.18 does", () => {
   for (const processor of PROCESSORS) assert.is(Math.max(...calls.numbers[processor].values()), 469);
+  const code = readFileSync("capture/decode/syscalls.h", "utf8");
+  assert.is(/kCallsEnd = (\d+);/.exec(code)?.[1], "470", "the filter stops what is younger");
 });
 
 test.run();

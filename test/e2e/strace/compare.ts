@@ -16,6 +16,11 @@ const AT_FDCWD = -100n;
 const CLONES = new Set(["clone", "clone3", "fork", "vfork"]);
 // What a read of these gives is another thing in every run, and Vedette's own page stands in a process's maps.
 const NEVER_THE_SAME = /^\/(?:proc\/(?:self|\d+)\/maps|dev\/u?random)$/;
+// TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS and its twin, FS_IOC_FSSETXATTR, FICLONE, FICLONERANGE.
+const REQUESTS = new Set([0x5412n, 0x541cn, 0x541dn, 0x40086602n, 0x40046602n, 0x401c5820n, 0x40049409n, 0x4020940dn]);
+// Numbers that the kernel gives out, new ones each time.
+const NUMBERED = new Set(["semget", "msgget", "shmget"]);
+const PLACED = new Set(["mmap", "shmat", "map_shadow_stack"]);
 const RESTARTS = { from: -516n, to: -512n };
 
 export const TRACED_CALLS = [...CALLS.keys()].filter((name) => name in ROLES || name.startsWith("exit"));
@@ -55,6 +60,7 @@ export function eventLines(events: Event[]): string[] {
     if (type === "read" && NEVER_THE_SAME.test(String(event["fd.name"]))) return [];
     if (CLONES.has(type)) return result === 0n ? [] : [lineOf("clone", [], result)];
     const call = callOfType(type);
+    if (!(call in ROLES)) return []; // younger than strace
     const { params } = CALLS.get(call)!;
     return [
       lineOf(
@@ -67,7 +73,8 @@ export function eventLines(events: Event[]): string[] {
 }
 
 function lineOf(type: string, values: string[], result: bigint): string {
-  const isAddress = type === "mmap" && result > 0n;
+  const isAddress = PLACED.has(type) && result > 0n;
+  if (NUMBERED.has(type) && result >= 0n) return [type, ...values.sort(), "= NUMBER"].join(" ");
   const isPid = type === "setsid" || type === "clone";
   return [type, ...values.sort(), "=", isAddress ? "ADDRESS" : isPid ? pidText(result) : result].join(" ");
 }
@@ -76,7 +83,8 @@ function lineOf(type: string, values: string[], result: bigint): string {
 function isRecorded(call: Call): boolean {
   const number = (index: number): bigint => numberOf(call.args[index]) ?? 0n;
   if (call.name === "prlimit64") return number(0) !== 0n || call.args[2]?.kind === "struct";
-  if (call.name === "mmap" || call.name === "mprotect") return (number(2) & 4n) !== 0n;
+  if (call.name === "ioctl") return REQUESTS.has(BigInt.asUintN(32, number(1)));
+  if (["mmap", "mprotect", "pkey_mprotect"].includes(call.name)) return (number(2) & 4n) !== 0n;
   if (call.name === "getsockopt") return number(1) === 1n && number(2) === 4n;
   if (call.name === "read") return !NEVER_THE_SAME.test(pathOf(call.args[0]) ?? "");
   return call.name in ROLES;

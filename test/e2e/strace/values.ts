@@ -7,7 +7,9 @@ import { isText, type Param, render } from "./contract.js";
 import type { Call, Value } from "./parse.js";
 
 const SNAPLEN = 80;
-const READS = new Set("read pread64 readv preadv preadv2 recvfrom recvmsg recvmmsg process_vm_readv".split(" "));
+const READS = new Set(
+  "read pread64 readv preadv preadv2 recvfrom recvmsg recvmmsg process_vm_readv mq_timedreceive".split(" "),
+);
 
 export interface Place {
   call: Call;
@@ -32,11 +34,16 @@ export const ROLE_VALUES: Record<string, (name: string, value: Value | undefined
   pair: (_, value) => ({ fd1: textOrNull(numberOf(itemsOf(value)[0])), fd2: textOrNull(numberOf(itemsOf(value)[1])) }),
   limit: (_, value) => ({ newcur: limitText(value, "rlim_cur"), newmax: limitText(value, "rlim_max") }),
   old: (_, value) => ({ oldcur: limitText(value, "rlim_cur"), oldmax: limitText(value, "rlim_max") }),
+  own: (_, value) => ({ cur: limitText(value, "rlim_cur"), max: limitText(value, "rlim_max") }),
   how: (_, value, { params }) =>
     Object.fromEntries(
       ["flags", "mode", "resolve"].map((key) => [key, render(params.get(key)!, numberOf(field(value, key)) ?? 0n)]),
     ),
   times: (_, value) => ({ atime: timeText(itemsOf(value)[0]), mtime: timeText(itemsOf(value)[1]) }),
+  timespec: (_, value) => ({ time: timeText(value) }),
+  timeval: (_, value) => ({ time: timevalText(value) }),
+  timevals: (_, value) => ({ atime: timevalText(itemsOf(value)[0]), mtime: timevalText(itemsOf(value)[1]) }),
+  utimbuf: (_, value) => ({ atime: secondsText(value, "actime"), mtime: secondsText(value, "modtime") }),
   socktype: (_, value, { params }) => {
     const number = numberOf(value) ?? 0n;
     const flags = params.get("flags");
@@ -124,6 +131,17 @@ function timeText(value: Value | undefined): string {
   const nanoseconds = numberOf(field(value, "tv_nsec"));
   if (nanoseconds === undefined || nanoseconds >= 1_000_000_000n) return "null"; // UTIME_NOW, UTIME_OMIT
   return String((numberOf(field(value, "tv_sec")) ?? 0n) * 1_000_000_000n + nanoseconds);
+}
+
+function timevalText(value: Value | undefined): string {
+  const micros = numberOf(field(value, "tv_usec"));
+  if (micros === undefined || micros >= 1_000_000n) return "null";
+  return String((numberOf(field(value, "tv_sec")) ?? 0n) * 1_000_000_000n + micros * 1000n);
+}
+
+function secondsText(value: Value | undefined, key: string): string {
+  const seconds = numberOf(field(value, key));
+  return seconds === undefined ? "null" : String(seconds * 1_000_000_000n);
 }
 
 // Absolute and empty paths stay as they were passed.

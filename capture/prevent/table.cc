@@ -65,6 +65,8 @@ bool deny_of(EventId id, Deny& into) {
     case EventId::fsopen:
     case EventId::fsmount:
     case EventId::fspick:
+    case EventId::fsconfig:
+    case EventId::open_tree_attr:
     case EventId::mount_setattr: into = Deny::Mount; return true;
     default: return false;
   }

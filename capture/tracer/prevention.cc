@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/prevention.h"
 
+#include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -67,8 +68,15 @@ std::string subject_of(const Event& event) {
     case EventId::fsopen: return std::string(event.text(slot::fsopen_::fsname));
     case EventId::fspick: return std::string(event.text(slot::fspick_::path));
     case EventId::mount_setattr: return std::string(event.text(slot::mount_setattr_::path));
+    case EventId::open_tree_attr: return std::string(event.text(slot::open_tree_attr_::path));
+    case EventId::fsconfig: return std::string(event.text(slot::fsconfig_::key));
     default: return {};
   }
+}
+
+// A mount that is opened as a place, as open(2) opens a path, and not cloned: nothing changes, and move_mount is asked about itself.
+bool is_harmless(const Event& event) {
+  return event.id == EventId::open_tree && (event.integer(slot::open_tree_::flags) & OPEN_TREE_CLONE) == 0;
 }
 
 Prevention::Answer refuse(int error) { return {Kind::Refuse, error}; }
@@ -105,6 +113,7 @@ Prevention::Answer Prevention::judge(Context& context, Task& task, PendingCall& 
   const Event& event = call.sighting.event;
   if (!call.sighting.process) return {};
   Deny deny{};
+  if (is_harmless(event)) return {};
   if (deny_of(event.id, deny)) return judge_simply(context, call, deny);
   switch (event.id) {
     case EventId::execve:

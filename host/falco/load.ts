@@ -8,6 +8,7 @@ import type { Priority } from "../output/alert.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";
 import { Collector } from "./collector.js";
 import type { Expr, Place } from "./condition.js";
+import { DIRECTION } from "./doubts.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
 import { NO_STATICS, type Statics } from "./fields.js";
@@ -194,7 +195,8 @@ class Compilation {
         bind(expr, warnings, this.statics),
       );
       for (const { message, at } of warnings) {
-        this.result.warn("LOAD_COMPILE_CONDITION", message, context.inCondition(at, condition));
+        const code = message === DIRECTION ? "LOAD_DEPRECATED_ITEM" : "LOAD_COMPILE_CONDITION";
+        this.result.warn(code, message, context.inCondition(at, condition));
       }
       return bound;
     } catch (error) {

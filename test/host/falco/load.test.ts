@@ -237,7 +237,7 @@ const WARNINGS: [string, string, string][] = [
   ],
   ["a macro name that conditions cannot use", "- macro: a-b\n  condition: evt.type=open", "LOAD_INVALID_MACRO_NAME"],
   ["a list name that conditions cannot use", "- list: a b\n  items: [x]", "LOAD_INVALID_LIST_NAME"],
-  ["evt.dir", rule("evt.type=open and evt.dir=<"), "LOAD_COMPILE_CONDITION"],
+  ["evt.dir", rule("evt.type=open and evt.dir=<"), "LOAD_DEPRECATED_ITEM"],
   ["a key that a rule does not know", rule("evt.type=open", "  prioritty: INFO\n"), "LOAD_UNKNOWN_KEY"],
 ];
 

@@ -130,6 +130,23 @@ Ref<Descriptor> State::Books::learn(Thread& thread, int32_t fd, uint8_t flags) {
   return descriptor;
 }
 
+// Whether our books and the kernel's link speak of one thing: "/dev/null", "socket:[4711]", "pipe:[4712]".
+static bool is_named(const Descriptor& known, std::string_view link) {
+  const bool is_socket = link.starts_with("socket:[");
+  if (is_socket != known.is_socket) return false;
+  if (is_socket) return known.ino == 0 || link == "socket:[" + std::to_string(known.ino) + "]";
+  return !known.real || !link.starts_with('/') || link == view(known.real);
+}
+
+void State::Books::confirm_standard(Thread& thread) {
+  constexpr const char* kLinks[] = {"fd/0", "fd/1", "fd/2"};
+  for (int32_t fd = 0; fd < 3; ++fd) {
+    const Ref<Descriptor> known = thread.files->find(fd);
+    if (!truth.link(thread.tid, kLinks[fd], scratch) || (known && is_named(*known, scratch))) continue;
+    (void)learn(thread, fd, kAskedKernel);
+  }
+}
+
 std::string_view State::Books::directory(Thread& thread, int32_t dirfd) {
   if (dirfd == AT_FDCWD) return view(thread.place->cwd);
   const Ref<Descriptor> descriptor = resolve(thread, dirfd);

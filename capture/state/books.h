@@ -46,6 +46,8 @@ struct State::Books {
   std::string scratch;
 
   Thread* find(uint32_t tid);
+  // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has a shell on a socket.
+  void confirm_standard(Thread& thread);
   // The same, and an unknown one is adopted by what /proc says of it.
   Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
   Thread& adopt(uint32_t tid, uint64_t now_ns);

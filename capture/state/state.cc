@@ -106,6 +106,7 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   process.threads = 1;
   process.files = thread.files;
   process.place = thread.place;
+  books.confirm_standard(thread);
   books.threads[tid] = std::move(thread);
   books.images.reload(process, now_ns);
 }

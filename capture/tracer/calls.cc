@@ -193,6 +193,12 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
+  // Its memory may say something else by now, and the kernel reads it anew.
+  Event& event = call->sighting.event;
+  const Call as_called = event.call;
+  TaskMemory memory(task.memory);
+  (void)decode_enter(as_called, memory, context_.limits, event);
+  context_.state.before_call(call->sighting);
   if (prevent(task, call) || seal(task, call)) return true;
   prepare(task, *call);
   enter(task, std::move(call));

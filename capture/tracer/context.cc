@@ -19,7 +19,10 @@ void Context::record(const Sighting& sighting) {
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {
-  if (mismatch) notice(Tid(static_cast<pid_t>(mismatch->tid)), Notice::MISMATCH, "", mismatch->text, mismatch->bytes);
+  if (!mismatch) return;
+  const Tid tid(static_cast<pid_t>(mismatch->tid));
+  notice(tid, Notice::MISMATCH, "", mismatch->text, mismatch->bytes);
+  hooks.on_doubted(tid);
 }
 
 void Context::notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value) {

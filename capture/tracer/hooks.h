@@ -49,6 +49,8 @@ class Hooks {
   virtual bool on_signal(Task&, int /*signal*/) { return true; }
   // It is about to end; memory is still there.
   virtual void on_exiting(Task&) {}
+  // What it recorded does not agree with what the kernel counted. It may be running.
+  virtual void on_doubted(Tid /*tid*/) {}
   // It is gone. Also for threads that an exec took with it.
   virtual void on_end(Task&) {}
 };

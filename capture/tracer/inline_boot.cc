@@ -63,6 +63,7 @@ bool InlineTier::stage(Task& task) {
   if (mine.borrowed && mine.slot != nullptr) return_lent(task);
   mine.slot = nullptr;
   mine.boot = InlineTask::Boot::None;
+  mine.doubted = false;
   mine.wants_ring = false;
   mine.wanted_site = 0;
   mine.traps = 0;

@@ -74,10 +74,7 @@ bool InlineDrain::take(RingSlot& slot) {
   }
   const RingRecord& record = copy_.record();
   if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
-  if (record.nr >= VEDETTE_CALLS || !inline_numbers_[record.nr]) {
-    tell_damage(slot);
-    return true;
-  }
+  if (!may_tell_of(slot, record.nr)) return true;
   // Times are the program's word too: they stay between the last one and now.
   if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
   const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, now_));
@@ -100,7 +97,14 @@ Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64
 
 void InlineDrain::report(RingSlot& slot, const Call& call, Memory& memory) {
   one(slot);
-  emit(call, memory);
+  if (may_tell_of(slot, call.nr)) emit(call, memory);
+}
+
+// A program can write any number into its ring. What gains something is the kernel's word alone.
+bool InlineDrain::may_tell_of(RingSlot& slot, uint32_t nr) {
+  if (nr < VEDETTE_CALLS && inline_numbers_[nr]) return true;
+  tell_damage(slot);
+  return false;
 }
 
 void InlineDrain::emit(const Call& call, Memory& memory) {

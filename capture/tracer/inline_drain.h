@@ -32,6 +32,8 @@ class InlineDrain {
   // The rings that were busy last, and perhaps some that were not.
   std::span<RingSlot* const> busiest() const { return {slots_.data(), std::min(slots_.size(), kBusyMax)}; }
 
+  // Whether a ring may tell of such a call; else it was written to, which is said.
+  bool may_tell_of(RingSlot& slot, uint32_t nr);
   // A call that is not in the ring but known from registers: the stub was taken out before it could record.
   void report(RingSlot& slot, const Call& call, Memory& memory);
   Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;

@@ -169,7 +169,7 @@ void InlineRescue::finish(Task& task, RingSlot& slot, Registers& registers, int6
 }
 
 // From here on it is a traced call that a signal interrupts.
-void InlineRescue::set_aside_call(Task& task, const RingSlot& slot, const Registers& registers) {
+void InlineRescue::set_aside_call(Task& task, RingSlot& slot, const Registers& registers) {
   std::unique_ptr<PendingCall> pending = context_->tasks.borrow_call();
   Call call = call_from(slot, registers, 0);
   call.returned = false;
@@ -179,6 +179,7 @@ void InlineRescue::set_aside_call(Task& task, const RingSlot& slot, const Regist
   pending->sp = registers.sp();
   slot.ring->clear_in_flight();
   TaskMemory memory(task.memory);
+  if (!drain_.may_tell_of(slot, call.nr)) return context_->tasks.give_back(std::move(pending));
   if (!decode_enter(call, memory, context_->limits, pending->sighting.event)) return context_->tasks.give_back(std::move(pending));
   context_->state.before_call(pending->sighting);
   set_aside(*calls_, task, std::move(pending));

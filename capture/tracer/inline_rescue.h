@@ -40,7 +40,7 @@ class InlineRescue {
   Place from_page(Task& task, Registers& registers, bool skipped);
   Place from_stub(Task& task, Registers& registers);
   void finish(Task& task, RingSlot& slot, Registers& registers, int64_t result, bool recorded_arguments);
-  void set_aside_call(Task& task, const RingSlot& slot, const Registers& registers);
+  void set_aside_call(Task& task, RingSlot& slot, const Registers& registers);
   Call call_from(const RingSlot& slot, const Registers& registers, int64_t result) const;
 
   InlineDrain& drain_;

@@ -22,6 +22,7 @@ struct InlineTask final : TaskData {
   Tid lender;                // this one's
   bool closed = false;       // a filter of the program's own, or another IPC namespace: no calls of ours any more
   Boot boot = Boot::None;
+  bool doubted = false;      // the kernel counted something else than it recorded
   unsigned traps = 0;        // hot calls that trapped while it had no ring
 
   uint64_t stands_at = kMoves;    // what stood in its ring when it entered the call that is under way

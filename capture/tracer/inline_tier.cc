@@ -24,6 +24,8 @@ constexpr uint64_t kOutgrownUs = 5000;  // a ring that is half full sooner is to
 constexpr size_t kToldSitesMax = 32;
 const Intrusion kTookAnother = {"a thread has recorded in the ring of another", "a thread took the GS base of another"};
 
+const Intrusion kOwnContext = {"a thread has recorded where nobody reads", "a thread took a GS base of its own"};
+
 bool installs_filter(const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
   return at.seccomp.nr == SYS_seccomp && at.seccomp.args[0] <= SECCOMP_SET_MODE_FILTER;
@@ -178,6 +180,8 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
     return finish_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   }
   mine.boot = InlineTask::Boot::None;  // it has come through
+  // Not while it stands in our code, which would go on without a ring.
+  if (mine.doubted && !AgentPage::contains(at.instruction_pointer)) give_up_doubted(task);
   expose_intruders(task);
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
@@ -185,6 +189,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (is_attack || (nr == SYS_process_vm_writev && writes_agent(task, args)) || !makes_room(task, at)) return refuse(task, nr);
   if (image_of(*task.space) != nullptr && AgentPage::contains(at.instruction_pointer)) {
     context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", nr);
+    doubt(mine);
   }
   if (nr == SYS_arch_prctl) {
     give_up_image(task, "it uses GS itself");
@@ -199,17 +204,22 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   return false;
 }
 
-// A GS base that finds the ring of another thread, or one that nobody has.
-bool InlineTier::takes_another(const Task& task) const {
+// GS base finds its own ring, or the one that is always full. One of another thread, or of nobody, is an intrusion, and so is memory of
+// its own where a ring would be: its calls would be recorded where nobody reads. A program that uses GS for itself finds neither.
+std::optional<Intrusion> InlineTier::foreign_context(Task& task) const {
   const InlineImage* image = image_of(*task.space);
-  if (image == nullptr || !image->active || image->slots.size() < 2) return false;
+  if (image == nullptr || !image->active) return std::nullopt;
   const RingSlot* own = static_cast<const InlineTask*>(task.data.get())->slot.get();
   const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
-  return gs_base && (own == nullptr || *gs_base != own->gs_base()) && image->has_slot_at(*gs_base);
+  if (!gs_base || *gs_base == 0 || (own != nullptr && *gs_base == own->gs_base())) return std::nullopt;
+  if (image->has_slot_at(*gs_base)) return kTookAnother;
+  RingContext context;
+  if (task.memory.read(*gs_base + VEDETTE_AGENT_BASE, &context, sizeof context) != sizeof context) return std::nullopt;
+  return kOwnContext;
 }
 
 void InlineTier::expose_intruders(Task& task) {
-  if (takes_another(task)) return expose(task, kTookAnother);
+  if (const std::optional<Intrusion> how = foreign_context(task)) return expose(task, *how);
   const RingSlot* const slot = inline_part(task).slot.get();
   if (slot == nullptr || !slot->trespassed) return;
   const std::optional<Tid> trespasser = trespasser_of(*slot);
@@ -310,6 +320,22 @@ void InlineTier::on_exiting(Task& task) {
   expose_intruders(task);
   rescue_.conclude(task);
   if (inline_part(task).borrowed) return_lent(task);
+}
+
+void InlineTier::on_doubted(Tid tid) {
+  Task* const task = context_->tasks.find(tid);
+  if (task != nullptr && task->data != nullptr) doubt(inline_part(*task));
+}
+
+// Its next call stops, and from then on all of its program's do.
+void InlineTier::doubt(InlineTask& mine) {
+  mine.doubted = true;
+  if (mine.slot != nullptr) mine.slot->ring->starve();
+}
+
+void InlineTier::give_up_doubted(Task& task) {
+  inline_part(task).doubted = false;
+  give_up_image(task, "what it records is not what it does");
 }
 
 void InlineTier::on_end(Task& task) {

@@ -56,6 +56,7 @@ class InlineTier final : public Hooks, private RingHome {
   bool on_signal(Task& task, int signal) override;
   void on_exiting(Task& task) override;
   void on_end(Task& task) override;
+  void on_doubted(Tid tid) override;
 
  private:
   // inline_boot.cc: getting segments into a process
@@ -85,7 +86,9 @@ class InlineTier final : public Hooks, private RingHome {
   void yield_place(Task& task);
 
   bool refuse(Task& task, uint32_t nr);
-  bool takes_another(const Task& task) const;
+  std::optional<Intrusion> foreign_context(Task& task) const;
+  void doubt(InlineTask& mine);
+  void give_up_doubted(Task& task);
   void expose_intruders(Task& task);
   void expose(Task& task, const Intrusion& how);
   void tell_unpatched(Tid tid);

@@ -123,8 +123,8 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
 
 // A thread that was made while its group is being stopped begins its life stopped. One that was killed meanwhile is about to end.
 void Lives::on_first_stop(Task& child, const Report& report) {
-  child.phase = Phase::Running;
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
+  child.phase = Phase::Running;
   if (has_moved_on(report)) return;
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
@@ -213,6 +213,11 @@ void Lives::exec_launched(Task& task) {
 
 // Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new image can be read.
 void Lives::on_exiting(Task& task, const Report& report) {
+  // Killed before its first stop: it has a copy of its maker's registers still, and nothing of it is its own.
+  if (task.phase == Phase::Starting) {
+    task.phase = Phase::Running;
+    context_.hooks.on_start(task);
+  }
   if (calls_.has_execed(task)) {
     if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(task.tid), number(task.tid)));
     context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());

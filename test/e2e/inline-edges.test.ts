@@ -52,6 +52,13 @@ test("a guarded number that goes through a gate is traced all the same", async (
   assert.ok(gates >= 13, `${gates} gates`);
   assert.is(ofType(events, "socket").filter((event) => event["vedette.tier"] === "trace").length, gates);
   assert.is(notices(events, "TAMPER").filter((text) => /gate/.test(text)).length, gates);
+  // Who did it once is traced, from its second call on at the latest: of a ring that is empty one record may be on its way.
+  assert.is(notices(events, "TIER_DEGRADED").filter((text) => /what it records/.test(text)).length, gates);
+  const later = ofType(events, "lseek").filter(
+    (event) => Number(event["evt.arg.fd"]) === 9050 && Number(event["evt.arg.offset"]) > 0,
+  );
+  assert.is(later.length, 9 * gates);
+  assert.ok(later.every((event) => event["vedette.tier"] === "trace"));
 });
 
 test("a program that scribbles over its ring misleads nobody but about itself, and is told of", async () => {

@@ -226,7 +226,10 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   registers->raw.orig_rax = ~0ull;
   const Ref<RingSlot> slot = std::exchange(mine.coming_slot, nullptr);
   const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address;
-  if (ring_failed) {
+  // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy then, and by the kernel's
+  // word it is the last user when it ends, as one is who trespasses. The thread gets another ring at a later trap.
+  const bool is_copied = slot != nullptr && !ring_failed && !slot->ring->is_only_with(task.process);
+  if (ring_failed || is_copied) {
     image.remove_slot(slot.get());
   } else if (slot != nullptr) {
     drop_slot(task);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "capture/decode/memory.h"
+#include "capture/kernel/tid.h"
 #include "capture/tracer/segment.h"
 #include "capture/wire/ring.h"
 
@@ -52,6 +53,8 @@ class Ring {
   size_t data_bytes() const { return data_bytes_; }
   bool is_shared() const { return segment_.attached() > 1; }
   pid_t last_user() const { return segment_.last_user(); }
+  // Whether this process alone has it, besides us, and nobody else has had it since that attached it.
+  bool is_only_with(Tid process) const { return segment_.attached() == 2 && segment_.last_user() == process.get(); }
   // Where the program has it attached.
   void lie_at(uint64_t address) {
     records_ = address + VEDETTE_RING_DATA + VEDETTE_REC_CHUNKS;

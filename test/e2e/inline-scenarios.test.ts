@@ -97,6 +97,15 @@ const SAME: Scenario[] = [
     },
   },
   {
+    ...places("copied_rings"),
+    holds: (events) => {
+      assert.equal(notices(events, "TAMPER"), []);
+      assert.equal(notices(events, "TIER_DEGRADED"), []);
+      for (const fd of [9000, 9001])
+        assert.is(ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === fd).length, 300 * 50);
+    },
+  },
+  {
     ...places("lost_buffers"),
     holds: (events) => {
       assert.is(ofType(events, "write").filter((event) => Number(event["evt.arg.size"]) === 100).length, 3000);

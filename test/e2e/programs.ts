@@ -37,7 +37,16 @@ export function environment(extra: Record<string, string> = {}): Record<string, 
   const kept = Object.entries({ GOCACHE, GOPATH, CARGO_HOME, RUSTUP_HOME, VEDETTE_ASSUME_KERNEL }).filter(
     (entry) => entry[1] !== undefined,
   );
-  return { PATH, HOME, LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(kept as [string, string][]), ...extra };
+  // A bash of level 1 whose input is a socket, as Node.js makes them, would run ~/.bashrc.
+  return {
+    PATH,
+    HOME,
+    LC_ALL: "C",
+    TZ: "UTC",
+    SHLVL: "1",
+    ...Object.fromEntries(kept as [string, string][]),
+    ...extra,
+  };
 }
 
 // A started program: its end as a promise, and the process for those that must signal it.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { run } from "../e2e/programs.js";
 import { findJobs, type Job, narrow } from "./jobs.js";
 import { failureText, lastLine, skipLines } from "./report.js";
 import { COUNTERS, runJob } from "./run-job.js";
@@ -116,6 +117,12 @@ test("a skip says what is missing, and is counted in the last line", async () =>
   );
   assert.equal(skipLines([outcome]), ["skip: a JVM: no java here (made.test.ts)"]);
   assert.is(lastLine([outcome]), "1 passed, 0 failed, 1 skipped");
+});
+
+test("a shell that a test starts runs nobody's startup files", async () => {
+  const home = tree({ ".bashrc": "echo started up" });
+  const { stdout } = await run(["bash", "-c", "echo $HOME"], { env: { HOME: home } });
+  assert.is(stdout, `${home}\n`);
 });
 
 // A killed process may stay for a moment, or as a zombie until its new parent looks.

@@ -87,8 +87,8 @@ const PROGRAMS: Watched[] = [
 
 // Fixtures whose run is not the same twice: threads in any order, ports that the kernel picks, endless ones.
 const NOT_TWICE = new Set("go_files rust_files sockets_inet sockets_udp".split(" "));
-// Fixtures whose own output holds process ids: of what they write to stdout the count is compared.
-const PRINTS_PIDS = new Set("clone3 credentials processes vfork_exec kernel_surface".split(" "));
+// Fixtures whose own output holds numbers that the kernel gives out: of what they write to stdout the count is compared.
+const PRINTS_NUMBERS = new Set("clone3 credentials processes vfork_exec kernel_surface queues".split(" "));
 // io_uring is refused by Vedette and not by strace; the rest of the surface stays comparable.
 const DIFFERENT_BY_DESIGN = /^io_uring_/;
 
@@ -142,7 +142,7 @@ async function compare(watched: Watched): Promise<void> {
 
 function comparable(watched: Watched, lines: string[]): string[] {
   const kept = lines.filter((line) => !DIFFERENT_BY_DESIGN.test(line));
-  if (!PRINTS_PIDS.has(watched.name)) return kept;
+  if (!PRINTS_NUMBERS.has(watched.name)) return kept;
   return kept.map((line) => (/^write .* fd=1 /.test(line) ? "write fd=1" : line));
 }
 

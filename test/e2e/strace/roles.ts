@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What each argument that strace prints is in our event: a word for each position, PARAMETER[:HOW]; `-` is compared with nothing
-// (pointers that differ from run to run, structures that are no part of the event).
+// (pointers that differ from run to run, structures that are no part of the event, what strace leaves out of a call that failed).
 //
 //   (none)   a number, by the parameter's type in events.yaml
 //   rel      a path relative to the descriptor before it    out      text that only a call that succeeded has
@@ -9,6 +9,7 @@
 //   msg      a msghdr: data and size from its iovec, addr from its name
 //   msgs     several: data and addr of the first, size what was moved in all
 //   addr     a struct sockaddr    at       the number that a pointer points at    times    two timespecs: atime, mtime
+//   place    an address, 0 for NULL
 //   int      a number that the kernel takes 32 bits of
 //   pair     two descriptors: fd1, fd2    limit/old  a struct rlimit: newcur, newmax / oldcur, oldmax    how    struct open_how
 //   args     a list of strings    clone  the flags of clone
@@ -189,7 +190,7 @@ export const ROLES: Record<string, string> = {
   msgsnd: "- - size msgflg",
   msgrcv: "- - size mtype msgflg",
   shmget: "key size shmflg",
-  shmat: "- addr shmflg",
+  shmat: "- addr:place shmflg",
   shmctl: "- cmd -",
   mq_open: "name flags mode -",
   mq_unlink: "name",
@@ -219,9 +220,9 @@ export const ROLES: Record<string, string> = {
   adjtimex: "-",
   acct: "path",
   swapoff: "path",
-  quotactl_fd: "fd cmd id -",
-  sethostname: "name size",
-  setdomainname: "name size",
+  quotactl_fd: "fd cmd - -",
+  sethostname: "- size",
+  setdomainname: "- size",
   vhangup: "",
   kexec_load: "entry nr_segments - flags",
   kexec_file_load: "kernel_fd initrd_fd - - flags",

@@ -29,6 +29,7 @@ export const ROLE_VALUES: Record<string, (name: string, value: Value | undefined
     size: String(itemsOf(value).reduce((sum, item) => sum + (numberOf(field(item, "msg_len")) ?? 0n), 0n)),
   }),
   addr: (name, value) => ({ [name]: addressText(value) }),
+  place: (name, value) => ({ [name]: `0x${(numberOf(value) ?? 0n).toString(16)}` }),
   at: (name, value) => ({ [name]: textOrNull(numberOf(itemsOf(value)[0])) }),
   int: (name, value) => ({ [name]: textOrNull(BigInt.asUintN(32, numberOf(value) ?? 0n)) }),
   pair: (_, value) => ({ fd1: textOrNull(numberOf(itemsOf(value)[0])), fd2: textOrNull(numberOf(itemsOf(value)[1])) }),

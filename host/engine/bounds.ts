@@ -2,7 +2,7 @@
 // What all the policies of a tenant may have together, in one worker: alerts, and lines of log. The operator's own policies share no
 // bound on alerts; each has its own.
 import { US_PER_EVENT } from "./account.js";
-import { type AlertLimit, Bucket } from "./limiter.js";
+import { type AlertLimit, Bucket, ContainerBuckets } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 
 /** As tenants.yaml says. */
@@ -29,7 +29,7 @@ export function ownerOf({ name, tenancy }: LoadedPolicy): string {
 /** What is used up of one owner's bounds. */
 export class SharedBounds {
   /** Of the alerts of all rules; null: no bound. */
-  readonly alerts: Bucket | null;
+  readonly alerts: ContainerBuckets | null;
   readonly #logs: Bucket;
   #batch: unknown = null;
   #alertsMost = ALERTS_PER_BATCH;
@@ -37,10 +37,10 @@ export class SharedBounds {
   #logsLeft = LOG_LINES_PER_BATCH;
   #unsaid = 0;
 
-  constructor({ tenancy, alerts: own }: LoadedPolicy) {
+  constructor({ tenancy, alerts: own }: Pick<LoadedPolicy, "tenancy" | "alerts">) {
     if (tenancy == null && own !== undefined) this.#alertsMost = Math.max(own.burst, ALERTS_PER_BATCH);
     const { alerts, logLinesPerMinute } = tenancy?.bounds ?? DEFAULT_BOUNDS;
-    this.alerts = tenancy == null ? null : new Bucket(alerts);
+    this.alerts = tenancy == null ? null : new ContainerBuckets(alerts);
     this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
   }
 

@@ -2,14 +2,20 @@
 // The process of a tenant: an engine of its own, fed by the host with the batches that the tenant may see. It starts in
 // vedette-jail and under Node's permission model, so it has no file, no network, no addon and no program to start; the one
 // channel to the host is all there is.
+import { Socket } from "node:net";
+import type { Alert } from "../output/alert.js";
 import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { openBatch } from "../wire/batch.js";
-import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
+import type { SentPolicy, ToCell } from "./cell-messages.js";
+import { CellEnd } from "./cell-wire.js";
 import { Engine } from "./engine.js";
 import { Feed } from "./feed.js";
 import type { LoadedPolicy } from "./policy.js";
+import { SUPPRESSED } from "./suppressed.js";
 
 const REPORT_MS = 200;
+/** Where the host put our end. */
+const CHANNEL_FD = 3;
 
 const feed = new Feed();
 const reader = feed.reader();
@@ -17,12 +23,18 @@ const reader = feed.reader();
 const ids = new Map<number, number>();
 let work: Promise<unknown> = Promise.resolve();
 let batches = 0;
+const channel = new Socket({ fd: CHANNEL_FD });
+const end = new CellEnd(channel, (message) => {
+  work = work.then(() => take(message)); // one after the other: a swap stands between two batches
+});
+const say = end.say.bind(end);
+channel.on("close", () => process.exit(0));
 
 const engine = await Engine.start({
   ring: feed.ring,
   readers: [reader],
   policies: [],
-  onAlert: (alert, stream) => say({ kind: "alert", alert, stream }),
+  onAlert: sayAlert,
   onFault: ({ code, message, hint }, policy) => {
     const id = engine.status().find((seat) => seat.policy === policy)?.id;
     say({ kind: "fault", number: numberOf(id), code, message, hint });
@@ -30,10 +42,6 @@ const engine = await Engine.start({
   onLog: (policy, level, text) => say({ kind: "log", policy, level, text }),
 });
 setInterval(report, REPORT_MS);
-process.on("message", (message: ToCell) => {
-  work = work.then(() => take(message)); // one after the other: a swap stands between two batches
-});
-process.on("disconnect", () => process.exit(0));
 say({ kind: "ready" });
 
 async function take(message: ToCell): Promise<void> {
@@ -88,6 +96,20 @@ function numberOf(id: number | undefined): number {
   return [...ids].find(([, one]) => one === id)?.[0] ?? -1;
 }
 
-function say(message: FromCell): void {
-  process.send?.(message);
+function sayAlert({ policy = "", rule, time, output, outputFields, source }: Alert, stream: number): void {
+  if (source !== "internal") {
+    say({ kind: "alert", policy, rule, time, output, outputFields, stream });
+    return;
+  }
+  const fields = new Map(outputFields);
+  const of = (name: string): string => String(fields.get(name) ?? "");
+  if (rule === SUPPRESSED)
+    say({
+      kind: "suppressed",
+      policy,
+      rule: of("rule"),
+      time,
+      container: of("container.id"),
+      count: Number(fields.get("n_alerts")),
+    });
 }

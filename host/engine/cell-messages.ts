@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the host and the process of a tenant say to each other. A compiled module cannot leave its process, so a policy goes
 // as bytes and is admitted again where it arrives.
-import type { Alert } from "../output/alert.js";
+
 import type { ContainerFacts } from "../wire/container.js";
+import type { Value } from "../wire/value.js";
 import type { SeatStatus } from "./engine.js";
 import type { LoadedPolicy } from "./policy.js";
 import type { PolicyTally } from "./tally.js";
@@ -30,7 +31,25 @@ export type ToCell =
 export type FromCell =
   | { readonly kind: "ready" }
   | { readonly kind: "swapped"; readonly number: number; readonly fault: string | null }
-  | { readonly kind: "alert"; readonly alert: Alert; readonly stream: number }
+  /** Of a rule of one of its policies. Whose it is, how grave, and whether it may be raised is for the host to say. */
+  | {
+      readonly kind: "alert";
+      readonly policy: string;
+      readonly rule: string;
+      readonly time: bigint;
+      readonly output: string;
+      readonly outputFields: readonly (readonly [name: string, value: Value])[];
+      readonly stream: number;
+    }
+  /** Alerts that the cell's own limit kept back. */
+  | {
+      readonly kind: "suppressed";
+      readonly policy: string;
+      readonly rule: string;
+      readonly time: bigint;
+      readonly container: string;
+      readonly count: number;
+    }
   | {
       readonly kind: "fault";
       readonly number: number;

@@ -3,20 +3,28 @@
 // and sends nothing else, so what is not the tenant's is not even in its process. It offers what the engine offers: add,
 // replace, remove. A process that ends or says nothing is started again with the same policies; one that does not keep up
 // loses batches, which are counted, and holds nobody up.
-import { type ChildProcess, fork } from "node:child_process";
+//
+// Whoever breaks out of WebAssembly speaks for the cell. So its words are a peer's (cell-wire.ts): what they are about, whose they are, and how many
+// alerts it may raise is decided here; a cell that says nonsense, or too much, is ended and started anew.
+import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
+import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
-import type { Alert } from "../output/alert.js";
+import type { Alert, Priority } from "../output/alert.js";
 import { builtFile, ROOT } from "../paths.js";
 import { openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { SharedBounds } from "./bounds.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
+import { HostEnd } from "./cell-wire.js";
 import type { SeatStatus } from "./engine.js";
+import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy, Tenancy } from "./policy.js";
 import { ScopedViews } from "./scope.js";
+import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const POLL_MS = 5;
 const BATCHES_A_TURN = 32;
@@ -25,6 +33,13 @@ const BEHIND_MAX = 256;
 const SILENT_MS = 5000;
 const AGAIN_MS = 1000;
 const AGAIN_MS_MAX = 60_000;
+/** A swap's answer; the policy's init is watched in there. */
+const ANSWER_MS_MAX = 30_000;
+const FUTURE_NS_MAX = 5_000_000_000n;
+/** Of a row of `prevent:` that names none. */
+const DENIED: Priority = "Critical";
+/** An honest cell says five words a second beside its alerts and answers. */
+const WORDS = { burst: 5_000, perMinute: 60_000 };
 
 export interface CellOptions {
   readonly tenancy: Tenancy;
@@ -33,6 +48,20 @@ export interface CellOptions {
   readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
+  /** For tests: what speaks for the cell instead. */
+  readonly command?: { readonly execPath: string; readonly execArgv: readonly string[] };
+}
+
+/** A policy, and what its alerts may cost. */
+interface Lodger {
+  readonly policy: LoadedPolicy;
+  readonly limiter: AlertLimiter;
+}
+
+interface Answer {
+  readonly message: ToCell & { kind: "swap" };
+  readonly resolve: (fault: string | null) => void;
+  readonly timer: NodeJS.Timeout;
 }
 
 /** How the process is started: in the jail, and with what Node itself can close. */
@@ -66,8 +95,13 @@ export class Cell {
   readonly #options: CellOptions;
   readonly #reader: RingReader;
   readonly #readerIndex: number;
-  readonly #policies = new Map<number, LoadedPolicy>();
-  readonly #answers = new Map<number, (fault: string | null) => void>();
+  readonly #policies = new Map<number, Lodger>();
+  readonly #answers = new Map<number, Answer>();
+  readonly #bounds: SharedBounds;
+  #words = new Bucket(WORDS);
+  /** Streams of which it was shown something. */
+  readonly #shown = new Set<number>();
+  #host: HostEnd | null = null;
   #seats: readonly CellSeat[] = [];
   #child: ChildProcess | null = null;
   #isReady = false;
@@ -85,6 +119,7 @@ export class Cell {
 
   constructor(options: CellOptions) {
     this.#options = options;
+    this.#bounds = new SharedBounds({ tenancy: options.tenancy });
     this.#readerIndex = placeFor(options);
     this.#reader = new RingReader(options.ring, this.#readerIndex);
     this.finished = new Promise((resolve) => {
@@ -110,8 +145,8 @@ export class Cell {
 
   status(): SeatStatus[] {
     return this.#seats.flatMap(({ number: id, ...seat }) => {
-      const policy = this.#policies.get(id);
-      return policy === undefined ? [] : [{ id, policy, ...seat }];
+      const lodger = this.#policies.get(id);
+      return lodger === undefined ? [] : [{ id, policy: lodger.policy, ...seat }];
     });
   }
 
@@ -120,6 +155,8 @@ export class Cell {
     clearInterval(this.#poll);
     closeReader(this.#options.ring, this.#readerIndex);
     this.#child?.kill("SIGKILL");
+    this.#tellSuppressed(true);
+    for (const number of [...this.#answers.keys()]) this.#answer(number, "its process was stopped");
     this.#finish();
   }
 
@@ -128,42 +165,68 @@ export class Cell {
     const fault = await this.#ask({ kind: "swap", number, out, policy: sent(policy) });
     if (fault !== null) throw new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason: fault });
     if (out !== null) this.#policies.delete(out);
-    this.#policies.set(number, policy);
+    this.#policies.set(number, {
+      policy,
+      limiter: new AlertLimiter(policy.tenancy?.alerts, this.#bounds.alerts),
+    });
     return number;
   }
 
+  /** Resolves in any case: with its answer, with its end, or when it took too long. */
   #ask(message: ToCell & { kind: "swap" }): Promise<string | null> {
     return new Promise((resolve) => {
-      this.#answers.set(message.number, resolve);
-      this.#send(message);
+      const late = `it gave no answer within ${ANSWER_MS_MAX / 1000} s`;
+      const timer = setTimeout(() => this.#answer(message.number, late), ANSWER_MS_MAX);
+      this.#answers.set(message.number, { message, resolve, timer });
+      if (this.#isEnding) this.#answer(message.number, "its process was stopped");
+      else if (this.#isReady) this.#send(message); // one that starts is asked when it is ready
     });
   }
 
+  #answer(number: number, fault: string | null): void {
+    const answer = this.#answers.get(number);
+    if (answer === undefined) return;
+    this.#answers.delete(number);
+    clearTimeout(answer.timer);
+    answer.resolve(fault);
+  }
+
   #send(message: ToCell): void {
-    this.#child?.send(message, () => undefined); // one that is gone is started again, and told anew
+    this.#host?.tell(message); // one that is gone is started again, and told anew
   }
 
   #start(): void {
-    const { execPath, execArgv } = cellCommand();
-    const child = fork(builtFile("js/host/engine/cell-child.js"), {
-      execPath,
-      execArgv: [...execArgv],
+    const { execPath, execArgv } = this.#options.command ?? cellCommand();
+    const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/cell-child.js")], {
       env: {},
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      stdio: ["ignore", "ignore", "pipe", "pipe"],
     });
     this.#child = child;
     this.#isReady = false;
     this.#heardAt = performance.now();
     this.#sent = 0;
     this.#judged = 0;
+    this.#words = new Bucket(WORDS);
     let said = "";
+    const end = (reason: string): void => {
+      said = reason;
+      child.kill("SIGKILL");
+    };
     child.stderr?.on("data", (text: Buffer) => {
       said = (said + text).slice(-2048);
     });
-    child.on("message", (message: FromCell) => this.#hear(message));
+    this.#host = new HostEnd(
+      child.stdio[3] as Socket,
+      (message) => {
+        if (this.#child !== child) return;
+        if (this.#words.take(performance.now() * 1e6)) this.#hear(message);
+        else end("it said too much");
+      },
+      end,
+    );
     child.on("error", (error) => {
       said = error.message;
+      if (child.pid === undefined) this.#onExit(child, said);
     });
     child.on("exit", (status, signal) => this.#onExit(child, said.trim().split("\n").at(-1) || `${signal ?? status}`));
   }
@@ -173,24 +236,27 @@ export class Cell {
     switch (message.kind) {
       case "ready":
         this.#isReady = true;
-        for (const [number, policy] of this.#policies)
+        for (const [number, { policy }] of this.#policies)
           this.#send({ kind: "swap", number, out: null, policy: sent(policy) });
+        for (const { message: asked } of this.#answers.values()) this.#send(asked);
         break;
       case "swapped":
-        this.#answers.get(message.number)?.(message.fault);
-        this.#answers.delete(message.number);
+        this.#answer(message.number, message.fault);
         break;
       case "alert":
-        this.#options.onAlert(message.alert, message.stream);
+        this.#onAlert(message);
+        break;
+      case "suppressed":
+        this.#onSuppressed(message);
         break;
       case "fault":
-        this.#options.onFault(faultOf(message), this.#policies.get(message.number) ?? null);
+        this.#options.onFault(faultOf(message), this.#policies.get(message.number)?.policy ?? null);
         break;
       case "log":
-        this.#options.onLog(message.policy, message.level, message.text);
+        this.#onLog(message);
         break;
       case "judged":
-        this.#judged = message.batches;
+        this.#judged = Math.min(message.batches, this.#sent);
         this.#seats = message.seats;
         if (message.batches > 0) this.#again = AGAIN_MS;
         break;
@@ -199,15 +265,61 @@ export class Cell {
     }
   }
 
+  /** Raised in the name of the policy that the host knows, as grave as its rule is, and within its limit. */
+  #onAlert({ policy: name, rule, time, output, outputFields, stream }: FromCell & { kind: "alert" }): void {
+    const found = this.#ruleOf(name, rule);
+    if (found === null) return;
+    const { lodger, index, priority, tags } = found;
+    const known = this.#shown.has(stream) ? this.#options.containers.get(stream) : undefined;
+    if (!lodger.limiter.allows(index, hostTime(time), known?.id ?? "")) return;
+    const alert = { rule, priority, tags, source: "syscall", time: bounded(time), output, outputFields };
+    this.#options.onAlert({ ...alert, ...signatureOf(lodger.policy) }, known === undefined ? -1 : stream);
+  }
+
+  #onSuppressed({ policy: name, rule, time, container, count }: FromCell & { kind: "suppressed" }): void {
+    const found = this.#ruleOf(name, rule);
+    if (found === null) return;
+    const suppressed: Suppressed = { rule: found.index, container, count };
+    this.#options.onAlert(suppressedAlert(found.lodger.policy, rule, suppressed, bounded(time)), -1);
+  }
+
+  /** A rule, or a row of `prevent:`, of a policy that lives there. */
+  #ruleOf(name: string, rule: string) {
+    const lodger = [...this.#policies.values()].find(({ policy }) => policy.name === name);
+    if (lodger === undefined) return null;
+    const { rules, prevent = [] } = lodger.policy;
+    const all = [...rules, ...prevent];
+    const index = all.findIndex((one) => one.name === rule);
+    const one = all[index];
+    return one === undefined ? null : { lodger, index, priority: one.priority ?? DENIED, tags: one.tags };
+  }
+
+  #onLog({ policy, level, text }: FromCell & { kind: "log" }): void {
+    if (![...this.#policies.values()].some((lodger) => lodger.policy.name === policy)) return;
+    const line = this.#bounds.line(text, hostTime(0n));
+    if (line !== null) this.#options.onLog(policy, level, line);
+  }
+
+  #tellSuppressed(isEnd: boolean): void {
+    const time = BigInt(Date.now()) * 1_000_000n;
+    for (const { policy, limiter } of this.#policies.values())
+      for (const one of limiter.tell(hostTime(time), isEnd)) {
+        const name = [...policy.rules, ...(policy.prevent ?? [])][one.rule]?.name ?? "";
+        this.#options.onAlert(suppressedAlert(policy, name, one, time), -1);
+      }
+  }
+
   /** Starts it again, later each time; whoever waits for an answer gets one. */
   #onExit(child: ChildProcess, reason: string): void {
     if (this.#child !== child || this.#isEnding) return;
     this.#child = null;
+    this.#host = null;
+    // Who was asked of this one has its answer; who asks from now on is asked of the next.
+    const asked = this.#isReady ? [...this.#answers.keys()] : [];
     this.#isReady = false;
     this.#lost += this.#sent - this.#judged;
     this.#tell("VEDETTE_CELL_LOST", reason);
-    for (const answer of this.#answers.values()) answer("its process ended");
-    this.#answers.clear();
+    for (const number of asked) this.#answer(number, "its process ended");
     setTimeout(() => this.#isEnding || this.#start(), this.#again).unref();
     this.#again = Math.min(this.#again * 2, AGAIN_MS_MAX);
   }
@@ -224,14 +336,17 @@ export class Cell {
       batch.container = this.#options.containers.get(raw.stream) ?? null;
       const view = new ScopedViews(batch).view(this.#options.tenancy.scope);
       if (view === null || this.#policies.size === 0) continue;
-      if (!this.#isReady || this.#sent - this.#judged >= BEHIND_MAX) {
+      if (!this.#isReady || this.#sent - this.#judged >= BEHIND_MAX || this.#host?.isFull !== false) {
         this.#lost++;
         continue;
       }
       this.#sent++;
+      this.#show(raw.stream);
       this.#send({ kind: "batch", stream: raw.stream, bytes: Uint8Array.from(view.bytes), container: batch.container });
     }
     this.#reader.release();
+    this.#bounds.begin({}); // a turn is the host's batch
+    this.#tellSuppressed(false);
     if (this.#lost > 0 && this.#isReady) this.#tell("VEDETTE_CELL_BEHIND", "");
     if (!this.#reader.ended || this.#isEnding) return;
     if (this.#child === null) this.stop();
@@ -241,11 +356,23 @@ export class Cell {
     }
   }
 
+  #show(stream: number): void {
+    if (this.#shown.has(stream)) return;
+    for (const one of this.#shown) if (!this.#options.containers.has(one)) this.#shown.delete(one);
+    this.#shown.add(stream);
+  }
+
   #tell(code: "VEDETTE_CELL_LOST" | "VEDETTE_CELL_BEHIND", reason: string): void {
     const lost = this.#lost;
     this.#lost = 0;
     this.#options.onFault(new VedetteError(code, { tenant: this.#options.tenancy.tenant, reason, lost }), null);
   }
+}
+
+/** No event lies ahead of the host's clock (capture/addon/future.h). */
+function bounded(time: bigint): bigint {
+  const latest = BigInt(Date.now()) * 1_000_000n + FUTURE_NS_MAX;
+  return time < 0n ? 0n : time > latest ? latest : time;
 }
 
 /** A place among the ring's readers. */

@@ -38,7 +38,7 @@ export interface EngineOptions extends EngineHandlers {
   readonly hostname?: (stream: number) => string;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
-  /** What is judged was recorded: there is no slow worker, which could miss some of it. */
+  /** What is judged was recorded: limits go by its time, and there is no slow worker, which could miss some of it. */
   readonly isReplay?: boolean;
 }
 
@@ -214,11 +214,12 @@ export class Engine {
   }
 
   #newPost(reader: number, isSlow: boolean): Post {
-    const { ring } = this.#options;
+    const { ring, isReplay = false } = this.#options;
     const post = new Post({
       ring,
       reader,
       isSlow,
+      isReplay,
       budgetMs: this.#watchdog.budgetMs,
       onReport: (one, report) => this.#onReport(one, report),
       onGone: (one, cause) => this.#onGone(one, cause),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many alerts may be raised: by a rule a burst, and then so many a minute, and by all the rules of a tenant together. What is
-// beyond is counted, and told once a minute and at the end. Time is the events' own, so a replay suppresses the same alerts.
+// How many alerts may be raised about one container: by a rule a burst, and then so many a minute, and by all the rules of a tenant
+// together. So a container that raises many mutes a rule for itself alone. What is beyond is counted, and told once a minute and
+// at the end. Time is the host's own, which no event can set; in a replay it is the events', so that it suppresses the same alerts.
 export interface AlertLimit {
   readonly burst: number;
   readonly perMinute: number;
@@ -11,9 +12,19 @@ export const DEFAULT_ALERT_LIMIT: AlertLimit = { burst: 1000, perMinute: 6000 };
 
 const MINUTE_NS = 60_000_000_000;
 
+/** Gives the time by which limits are kept, ns; it is asked with that of an event. */
+export type LimitClock = (event: bigint) => bigint;
+export const eventTime: LimitClock = (event) => event;
+export const hostTime: LimitClock = () => process.hrtime.bigint();
+
+/** Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is forgotten. */
+const KEYS_MAX = 4096;
+
 /** Alerts of a rule that were not raised. */
 export interface Suppressed {
   readonly rule: number;
+  /** About which container; empty: nobody told. */
+  readonly container: string;
   readonly count: number;
 }
 
@@ -40,7 +51,22 @@ export class Bucket {
   }
 }
 
+/** A bucket for each container. */
+export class ContainerBuckets {
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(private readonly limit: AlertLimit) {}
+
+  take(now: number, container: string): boolean {
+    const bucket = this.#buckets.get(container) ?? new Bucket(this.limit);
+    renew(this.#buckets, container, bucket);
+    return bucket.take(now);
+  }
+}
+
 interface Row {
+  readonly rule: number;
+  readonly container: string;
   readonly bucket: Bucket;
   suppressed: number;
 }
@@ -48,32 +74,36 @@ interface Row {
 export class AlertLimiter {
   readonly #limit: AlertLimit;
   /** Of all rules of the tenant; null: no bound. */
-  readonly #all: Bucket | null;
-  readonly #rows = new Map<number, Row>();
-  #toldAt = 0;
+  readonly #all: ContainerBuckets | null;
+  readonly #rows = new Map<string, Row>();
+  /** Of rows that were forgotten. */
+  #forgotten: Suppressed[] = [];
+  #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(limit: AlertLimit = DEFAULT_ALERT_LIMIT, all: Bucket | null = null) {
+  constructor(limit: AlertLimit = DEFAULT_ALERT_LIMIT, all: ContainerBuckets | null = null) {
     this.#limit = limit;
     this.#all = all;
   }
 
-  /** Whether a rule may raise an alert at this time (ns since the epoch). */
-  allows(rule: number, time: bigint): boolean {
+  /** Whether a rule may raise an alert about a container at this time (ns). */
+  allows(rule: number, time: bigint, container = ""): boolean {
     const now = Number(time);
-    const row = this.#row(rule);
-    if (row.bucket.take(now) && (this.#all?.take(now) ?? true)) return true;
+    const row = this.#row(rule, container);
+    if (row.bucket.take(now) && (this.#all?.take(now, container) ?? true)) return true;
     row.suppressed++;
     return false;
   }
 
   /** One more that was not raised, for another reason. */
-  withhold(rule: number): void {
-    this.#row(rule).suppressed++;
+  withhold(rule: number, container = ""): void {
+    this.#row(rule, container).suppressed++;
   }
 
-  #row(rule: number): Row {
-    const row = this.#rows.get(rule) ?? { bucket: new Bucket(this.#limit), suppressed: 0 };
-    this.#rows.set(rule, row);
+  #row(rule: number, container: string): Row {
+    const key = `${rule} ${container}`;
+    const row = this.#rows.get(key) ?? { rule, container, bucket: new Bucket(this.#limit), suppressed: 0 };
+    const old = renew(this.#rows, key, row);
+    if (old !== undefined) this.#forget(old);
     return row;
   }
 
@@ -81,12 +111,33 @@ export class AlertLimiter {
   tell(time: bigint, isEnd = false): Suppressed[] {
     const now = Number(time);
     if (!isEnd && now - this.#toldAt < MINUTE_NS) return [];
-    this.#toldAt = now;
-    const told: Suppressed[] = [];
-    for (const [rule, row] of this.#rows) {
-      if (row.suppressed > 0) told.push({ rule, count: row.suppressed });
+    const told = this.#forgotten;
+    this.#forgotten = [];
+    for (const row of this.#rows.values()) {
+      const { rule, container, suppressed: count } = row;
+      if (count > 0) told.push({ rule, container, count });
       row.suppressed = 0;
     }
+    if (told.length > 0) this.#toldAt = now;
     return told;
   }
+
+  #forget({ rule, suppressed: count }: Row): void {
+    if (count === 0) return;
+    const others = this.#forgotten.find((one) => one.rule === rule);
+    this.#forgotten = this.#forgotten.filter((one) => one !== others);
+    this.#forgotten.push({ rule, container: "", count: count + (others?.count ?? 0) });
+  }
+}
+
+/** Puts it last; gives the one that had to go for it. */
+function renew<T>(map: Map<string, T>, key: string, value: T): T | undefined {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= KEYS_MAX) return undefined;
+  for (const [oldest, gone] of map) {
+    map.delete(oldest);
+    return gone;
+  }
+  return undefined;
 }

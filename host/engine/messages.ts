@@ -30,6 +30,8 @@ export interface WorkerStart {
   readonly isSlow: boolean;
   /** It takes no batch until it is told to (order "take"). */
   readonly isHeld: boolean;
+  /** What is judged was recorded: limits go by the events' time. */
+  readonly isReplay: boolean;
 }
 
 /** Carried out between two batches; who is numbered is answered. */

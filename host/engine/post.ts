@@ -21,6 +21,7 @@ export interface PostOptions extends PostHandlers {
   readonly reader: number;
   readonly budgetMs: number;
   readonly isSlow: boolean;
+  readonly isReplay: boolean;
 }
 
 /** How a swap ended: a fault in words, or null. */
@@ -183,10 +184,20 @@ export class Post {
   }
 
   #spawn(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
-    const { ring, reader, budgetMs, isSlow } = this.#options;
+    const { ring, reader, budgetMs, isSlow, isReplay } = this.#options;
     const seats = [...this.seats.values()].filter(({ id }) => isFit(id));
     const { memory: control } = this.control;
-    const data: WorkerStart = { ring, reader, control, seats, containers, budgetMs, isSlow, isHeld: this.#isHeld };
+    const data: WorkerStart = {
+      ring,
+      reader,
+      control,
+      seats,
+      containers,
+      budgetMs,
+      isSlow,
+      isHeld: this.#isHeld,
+      isReplay,
+    };
     const worker = isSlow ? startBehind(data) : startThread("./worker", { workerData: data });
     this.#worker = worker;
     for (const { order } of this.#pending.values()) worker.postMessage(fitOnly(order, isFit));

@@ -12,9 +12,10 @@ import { EVENT_OF_NAME } from "../wire/layout.js";
 import { SharedBounds } from "./bounds.js";
 import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { StateKeep } from "./keep.js";
-import { AlertLimiter, type Suppressed } from "./limiter.js";
+import { AlertLimiter, eventTime, type LimitClock, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 import { PREVENTED, PreventedAlerts } from "./prevented.js";
+import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const TRAPS_PER_BATCH = 8;
 /** Traps that a policy may have in a while, whatever the batches: each costs a new instance. */
@@ -46,6 +47,7 @@ export class PolicyRunner {
   readonly #wanted: Uint32Array;
   readonly #limiter: AlertLimiter;
   readonly #bounds: SharedBounds;
+  readonly #now: LimitClock;
   readonly #prevented: PreventedAlerts | null;
   #instance: PolicyInstance;
   #keep: StateKeep | null;
@@ -60,9 +62,15 @@ export class PolicyRunner {
    * Makes the policy ready, with the state in `keep` if that is of its form; `bounds` are those of all policies of its tenant.
    * Throws VEDETTE_POLICY_INIT when its init fails.
    */
-  constructor(policy: LoadedPolicy, keep: SharedArrayBuffer | null = null, bounds = new SharedBounds(policy)) {
+  constructor(
+    policy: LoadedPolicy,
+    keep: SharedArrayBuffer | null = null,
+    bounds = new SharedBounds(policy),
+    now: LimitClock = eventTime,
+  ) {
     this.policy = policy;
     this.#bounds = bounds;
+    this.#now = now;
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
@@ -95,10 +103,10 @@ export class PolicyRunner {
       index = record + 1;
       isBroken = faults.length >= TRAPS_PER_BATCH || !this.#maySurvive(batch.clock) || !this.#restart(faults);
     }
-    this.#batch = null;
     const prevented = this.#tellPrevented(batch);
+    this.#batch = null;
     if (!isBroken) this.#keepState();
-    const alerts = [...this.#alerts, ...this.#limiter.tell(batch.clock).map((one) => this.#summary(one, batch.clock))];
+    const alerts = [...this.#alerts, ...this.tellSuppressed(batch.clock)];
     return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented };
   }
 
@@ -108,14 +116,15 @@ export class PolicyRunner {
     for (const { index, isEnforced, alert } of this.#prevented?.in(batch) ?? []) {
       counts[isEnforced ? "denied" : "monitored"]++;
       if (this.#mayAlert(this.policy.rules.length + index, alert.time))
-        this.#alerts.push({ ...alert, ...this.#signature() });
+        this.#alerts.push({ ...alert, ...signatureOf(this.policy) });
     }
     return counts;
   }
 
   #mayAlert(rule: number, time: bigint): boolean {
-    if (!this.#bounds.hasRoom) this.#limiter.withhold(rule);
-    if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, time)) {
+    const container = this.#batch?.container?.id;
+    if (!this.#bounds.hasRoom) this.#limiter.withhold(rule, container);
+    if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, this.#now(time), container)) {
       this.#suppressed++;
       return false;
     }
@@ -123,9 +132,14 @@ export class PolicyRunner {
     return true;
   }
 
+  /** What was suppressed and not told yet, at most once a minute. */
+  tellSuppressed(clock: bigint): Alert[] {
+    return this.#limiter.tell(this.#now(clock)).map((one) => this.#summary(one, clock));
+  }
+
   /** Nothing more comes: what was suppressed and not told yet. */
   finish(clock: bigint): Alert[] {
-    return this.#limiter.tell(clock, true).map((one) => this.#summary(one, clock));
+    return this.#limiter.tell(this.#now(clock), true).map((one) => this.#summary(one, clock));
   }
 
   get memoryBytes(): number {
@@ -139,7 +153,7 @@ export class PolicyRunner {
 
   /** One trap more: whether it is still one now and then. */
   #maySurvive(clock: bigint): boolean {
-    const now = Number(clock);
+    const now = Number(this.#now(clock));
     this.#trapsLeft = Math.min(TRAPS_MAX, this.#trapsLeft + Math.max(0, now - this.#trappedAt) / TRAP_NS) - 1;
     this.#trappedAt = Math.max(this.#trappedAt, now);
     return this.#trapsLeft > 0;
@@ -159,7 +173,7 @@ export class PolicyRunner {
   }
 
   #onLog(level: number, text: string): void {
-    const line = this.#bounds.line(text, this.#batch?.clock ?? 0n);
+    const line = this.#bounds.line(text, this.#now(this.#batch?.clock ?? 0n));
     if (line !== null) this.#logs.push({ level, text: line });
   }
 
@@ -199,33 +213,15 @@ export class PolicyRunner {
       time,
       output: text === "" ? output : `${output} ${text}`,
       outputFields: fields,
-      ...this.#signature(),
+      ...signatureOf(this.policy),
     });
   }
 
-  /** An alert about alerts, in the words that Falco uses of itself. */
-  #summary({ rule, count }: Suppressed, time: bigint): Alert {
+  #summary(suppressed: Suppressed, time: bigint): Alert {
     const { rules } = this.policy;
+    const { rule } = suppressed;
     const name = rules[rule]?.name ?? this.#prevented?.nameOf(rule - rules.length) ?? "";
-    return {
-      rule: "Vedette internal: alerts suppressed",
-      priority: "Informational",
-      tags: [],
-      source: "internal",
-      time,
-      output: `${count} more alerts of the rule were not raised | rule=${name} policy=${this.policy.name}`,
-      outputFields: [
-        ["rule", name],
-        ["policy", this.policy.name],
-        ["n_alerts", count],
-      ],
-      ...this.#signature(),
-    };
-  }
-
-  #signature(): Pick<Alert, "hostname" | "policy" | "tenant"> {
-    const { tenancy, name } = this.policy;
-    return { hostname: "", policy: name, ...(tenancy == null ? {} : { tenant: tenancy.tenant }) }; // the main thread knows the host
+    return suppressedAlert(this.policy, name, suppressed, time);
   }
 }
 

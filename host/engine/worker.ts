@@ -10,6 +10,7 @@ import { openChecked } from "../wire/batch.js";
 import { Account } from "./account.js";
 import { ownerOf, SharedBounds } from "./bounds.js";
 import { WorkerControl } from "./control.js";
+import { eventTime, hostTime } from "./limiter.js";
 import type { Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
@@ -18,6 +19,8 @@ import { ChargeClock, ownThread, stepBack } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
+/** How often it is looked whether a rule was muted, when nothing comes. */
+const TELL_MS = 1000;
 /** After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does not blind the others. */
 const CALLS_PER_BATCH = 2;
 /** How much of what a policy took before still counts, batch by batch, when the worst of a tenant's is looked for. */
@@ -41,11 +44,13 @@ const bounds = new Map<string, SharedBounds>();
 const containers = new Map(start.containers);
 const charges = new ChargeClock();
 const budgetNs = start.budgetMs * 1e6;
+const limitTime = start.isReplay ? eventTime : hostTime;
 const reader = new RingReader(start.ring, start.reader);
 let leaving: (Order & { kind: "leave" })[] = [];
 let isHeld = start.isHeld;
 let orders = 0;
 let clock = 0n;
+let toldAt = performance.now();
 
 run();
 
@@ -64,10 +69,21 @@ function run(): void {
       control.close(raw.number);
       reader.release();
     } else if (reader.ended) break;
+    else tellSuppressed();
   }
   tellMissed(reader.lastNumber + 1);
   for (const [id, one] of seated) sayGoodbye(id, one);
   report({ kind: "ended" });
+}
+
+/** A rule that was muted is told of, also when nothing comes after it. */
+function tellSuppressed(): void {
+  if (start.isReplay || performance.now() - toldAt < TELL_MS) return;
+  toldAt = performance.now();
+  for (const [id, { runner }] of seated) {
+    const alerts = runner.tellSuppressed(clock);
+    if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
+  }
 }
 
 /** Of the batches before this one, those that it never saw: it was overtaken. */
@@ -212,7 +228,7 @@ function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
   bounds.set(owner, shared);
   control.enter(id);
   try {
-    const runner = new PolicyRunner(policy, keep, shared);
+    const runner = new PolicyRunner(policy, keep, shared, limitTime);
     control.leave();
     const ofTenant = new Account(account, policy.tenancy?.bounds?.usPerEvent);
     seated.set(id, { runner, tally: new Tally(tally), account: ofTenant, owner, from, recent: 0 });

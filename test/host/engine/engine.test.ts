@@ -30,7 +30,12 @@ interface Outcome {
 }
 
 /** Runs the policies on the batches to the end. */
-async function run(policies: readonly LoadedPolicy[], batches: readonly Batch[], workers = 1): Promise<Outcome> {
+async function run(
+  policies: readonly LoadedPolicy[],
+  batches: readonly Batch[],
+  workers = 1,
+  isReplay = false,
+): Promise<Outcome> {
   const feed = new Feed(4 << 20);
   const alerts: Alert[] = [];
   const faults: VedetteError[] = [];
@@ -42,6 +47,7 @@ async function run(policies: readonly LoadedPolicy[], batches: readonly Batch[],
     onAlert: (alert) => void alerts.push(alert),
     onFault: (fault) => void faults.push(fault),
     budgetMs: BUDGET_MS,
+    isReplay,
   });
   for (const batch of batches) await feed.put(batch, 5);
   feed.close();
@@ -189,18 +195,15 @@ test("a batch larger than what is left of the ring waits for its room", async ()
 
 test("a rule that goes on raising alerts is held back, and what it would have raised is counted", async () => {
   const batches = Array.from({ length: 5 }, (_, i) => batchOf(Array(900).fill(-1), 1 + 900 * i));
-  const { alerts } = await run([await policyOf("a")], batches);
+  // By the events' time, of which none passes: no alert comes back while it runs.
+  const { alerts } = await run([await policyOf("a")], batches, 1, true);
   const internal = alerts.filter((alert) => alert.source === "internal");
   assert.is(alerts.length - internal.length, 1000);
-  assert.equal(
-    internal.map((alert) => alert.outputFields),
-    [
-      [
-        ["rule", "Failed open"],
-        ["policy", "a"],
-        ["n_alerts", 3500],
-      ],
-    ],
+  const counts = internal.map(({ outputFields }) => new Map(outputFields));
+  assert.ok(counts.every((fields) => fields.get("rule") === "Failed open" && fields.get("policy") === "a"));
+  assert.is(
+    counts.reduce((sum, fields) => sum + Number(fields.get("n_alerts")), 0),
+    3500,
   );
   assert.is(internal[0]?.rule, "Vedette internal: alerts suppressed");
 });

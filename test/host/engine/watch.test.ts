@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { SharedBounds } from "../../../host/engine/bounds.js";
 import { WorkerControl } from "../../../host/engine/control.js";
 import { globMatches } from "../../../host/engine/glob.js";
-import { AlertLimiter, Bucket } from "../../../host/engine/limiter.js";
+import { AlertLimiter, ContainerBuckets } from "../../../host/engine/limiter.js";
 import { Quarantine } from "../../../host/engine/quarantine.js";
 import { Watchdog } from "../../../host/engine/watchdog.js";
 import { policyOf } from "./shared.js";
@@ -84,14 +84,14 @@ test("a rule may raise a burst and then so many a minute, by the events' own tim
     Array.from({ length: times }, () => limiter.allows(0, at(second))).filter(Boolean).length;
   assert.equal([raised(0, 5), raised(1, 5), raised(2, 1), raised(60, 5)], [3, 1, 1, 3]);
   assert.is(limiter.allows(1, at(60)), true, "each rule has its own");
-  assert.equal(limiter.tell(at(60)), [{ rule: 0, count: 8 }]);
+  assert.equal(limiter.tell(at(60)), [{ rule: 0, container: "", count: 8 }]);
   assert.is(limiter.allows(0, at(60)), false);
   assert.equal(limiter.tell(at(61)), [], "once a minute");
-  assert.equal(limiter.tell(at(61), true), [{ rule: 0, count: 1 }], "and at the end");
+  assert.equal(limiter.tell(at(61), true), [{ rule: 0, container: "", count: 1 }], "and at the end");
 });
 
 test("all rules of a tenant together may raise a burst and then so many a minute", () => {
-  const all = new Bucket({ burst: 5, perMinute: 60 });
+  const all = new ContainerBuckets({ burst: 5, perMinute: 60 });
   const policies = [0, 1].map(() => new AlertLimiter({ burst: 4, perMinute: 6000 }, all));
   const raised = (second: number) =>
     policies.map((limiter) =>
@@ -110,8 +110,8 @@ test("all rules of a tenant together may raise a burst and then so many a minute
     1,
   );
   assert.equal(policies[1]?.tell(BigInt(1_700_000_100) * SECOND, true), [
-    { rule: 0, count: 6 },
-    { rule: 1, count: 6 },
+    { rule: 0, container: "", count: 6 },
+    { rule: 1, container: "", count: 6 },
   ]);
 });
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the host and the process of a tenant: frames with their size in front, over one socket. Not Node's own channel: that one takes
+// whatever comes, as long as it is, and ends the process at a message that does not read. What a cell says is read here like any
+// peer's words: bounded, and only in the documented form. What the host says to it, it may trust.
+import type { Socket } from "node:net";
+import { deserialize, serialize } from "node:v8";
+import { Packr, Unpackr } from "msgpackr";
+import { z } from "zod";
+import type { FromCell, ToCell } from "./cell-messages.js";
+
+/** The longest that a cell may say: the seats of a thousand policies. */
+const SAID_MAX = 1 << 20;
+/** The longest that the host says: a module, and a batch. */
+const TOLD_MAX = 16 << 20;
+/** What may wait for a cell that does not read. */
+const WAITING_MAX = 64 << 20;
+const HEAD = 4;
+
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
+
+const text = (most: number) => z.string().max(most);
+const count = z.number().int().nonnegative();
+const Value: z.ZodType = z.lazy(() =>
+  z.union([text(65_536), z.number(), z.bigint(), z.boolean(), z.null(), z.array(Value).max(4096)]),
+);
+const Said = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("ready") }),
+  z.strictObject({ kind: z.literal("ended") }),
+  z.strictObject({ kind: z.literal("swapped"), number: count, fault: text(8192).nullable() }),
+  z.strictObject({
+    kind: z.literal("alert"),
+    policy: text(256),
+    rule: text(512),
+    time: z.bigint(),
+    output: text(65_536),
+    outputFields: z.array(z.tuple([text(256), Value])).max(256),
+    stream: z.number().int(),
+  }),
+  z.strictObject({
+    kind: z.literal("suppressed"),
+    policy: text(256),
+    rule: text(512),
+    time: z.bigint(),
+    container: text(512),
+    count,
+  }),
+  z.strictObject({
+    kind: z.literal("fault"),
+    number: z.number().int(),
+    code: text(64),
+    message: text(8192),
+    hint: text(4096),
+  }),
+  z.strictObject({ kind: z.literal("log"), policy: text(256), level: count, text: text(8192) }),
+  z.strictObject({
+    kind: z.literal("judged"),
+    batches: count,
+    seats: z
+      .array(
+        z.strictObject({
+          number: z.number().int(),
+          state: z.enum(["judging", "slow", "resting"]),
+          tally: z.strictObject({
+            events: count,
+            batches: count,
+            alerts: count,
+            suppressed: count,
+            ns: count,
+            memoryBytes: count,
+            traps: count,
+            denied: count,
+            monitored: count,
+          }),
+          lastError: text(8192).nullable(),
+        }),
+      )
+      .max(1000),
+  }),
+]);
+
+/** What a cell said; throws where it is none of what a cell says. */
+export function readSaid(bytes: Uint8Array): FromCell {
+  return Said.parse(unpackr.unpack(bytes)) as FromCell;
+}
+
+/** The cell's end. */
+export class CellEnd {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, onMessage: (message: ToCell) => void) {
+    this.#socket = socket;
+    const frames = new Frames(TOLD_MAX);
+    socket.on("data", (bytes: Buffer) => {
+      for (const frame of frames.take(bytes)) onMessage(deserialize(frame) as ToCell);
+    });
+  }
+
+  say(message: FromCell): void {
+    this.#socket.write(framed(packr.pack(message)));
+  }
+}
+
+/** The host's end. `onNonsense` is called once, at the first thing that is none of a cell's words; nothing is read after it. */
+export class HostEnd {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, onMessage: (message: FromCell) => void, onNonsense: (reason: string) => void) {
+    this.#socket = socket;
+    const frames = new Frames(SAID_MAX);
+    const onData = (bytes: Buffer): void => {
+      try {
+        for (const frame of frames.take(bytes)) onMessage(readSaid(frame));
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        socket.off("data", onData);
+        socket.destroy();
+        onNonsense(error instanceof z.ZodError ? "it said what no cell says" : error.message);
+      }
+    };
+    socket.on("data", onData);
+    socket.on("error", () => undefined); // its end is told by the process's
+  }
+
+  get isFull(): boolean {
+    return this.#socket.writableLength > WAITING_MAX;
+  }
+
+  tell(message: ToCell): void {
+    if (this.#socket.writable) this.#socket.write(framed(serialize(message)));
+  }
+}
+
+function framed(bytes: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(HEAD + bytes.length);
+  frame.writeUInt32LE(bytes.length);
+  frame.set(bytes, HEAD);
+  return frame;
+}
+
+/** Whole frames, out of what comes in pieces. */
+class Frames {
+  #pieces: Buffer[] = [];
+  #size = 0;
+
+  constructor(private readonly most: number) {}
+
+  *take(bytes: Buffer): Generator<Buffer> {
+    this.#pieces.push(bytes);
+    this.#size += bytes.length;
+    while (this.#size >= HEAD) {
+      const size = this.#head();
+      if (size > this.most) throw new Error(`it said ${size} bytes at once`);
+      if (this.#size < HEAD + size) return;
+      const whole = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces);
+      this.#pieces = [whole.subarray(HEAD + size)];
+      this.#size -= HEAD + size;
+      yield whole.subarray(HEAD, HEAD + size);
+    }
+  }
+
+  #head(): number {
+    const [first] = this.#pieces as [Buffer];
+    if (first.length < HEAD) this.#pieces = [Buffer.concat(this.#pieces)];
+    return (this.#pieces[0] as Buffer).readUInt32LE(0);
+  }
+}

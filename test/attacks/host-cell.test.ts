@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tenant that has broken out of WebAssembly into its cell speaks for the cell (H9), and a cell may die whenever it is asked (H10).
+// hostile-cell.mjs plays it; the honest control is a true cell beside it.
+// Time limit: 120 s.
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Cell } from "../../host/engine/cell.js";
+import { Feed } from "../../host/engine/feed.js";
+import type { LoadedPolicy, Tenancy } from "../../host/engine/policy.js";
+import type { VedetteError } from "../../host/errors.js";
+import type { Alert } from "../../host/output/alert.js";
+import { ROOT } from "../../host/paths.js";
+import { batchOf, policyOf } from "../host/engine/shared.js";
+import { until } from "./host.js";
+
+const BURST = 20;
+const tenancy = (tenant: string): Tenancy => ({
+  tenant,
+  scope: { containers: [], images: [], families: [], uids: [], executables: [] },
+  alerts: { burst: BURST, perMinute: 1 },
+});
+const policy: LoadedPolicy = { ...(await policyOf("mine")), tenancy: tenancy("team") };
+const rule = policy.rules[0]!.name;
+
+const feed = new Feed();
+const honest = bench("honest");
+await honest.cell.add({ ...(await policyOf("honest")), tenancy: tenancy("honest") });
+test.after(() => honest.cell.stop());
+
+function bench(tenant: string, mode?: string) {
+  const alerts: { alert: Alert; stream: number }[] = [];
+  const faults: VedetteError[] = [];
+  const logs: string[] = [];
+  const script = join(ROOT, "test/attacks/hostile-cell.mjs");
+  const cell = new Cell({
+    tenancy: tenancy(tenant),
+    ring: feed.ring,
+    containers: new Map(),
+    onAlert: (alert, stream) => void alerts.push({ alert, stream }),
+    onFault: (fault) => void faults.push(fault),
+    onLog: (_policy, _level, text) => void logs.push(text),
+    ...(mode === undefined ? {} : { command: { execPath: process.execPath, execArgv: [script, mode, rule] } }),
+  });
+  return { cell, alerts, faults, logs };
+}
+
+/** The control: a true cell's policy still judges. */
+async function stillJudges(): Promise<void> {
+  const before = honest.alerts.length;
+  await feed.put(batchOf([-1]));
+  await until("the honest cell's alert", () => honest.alerts.length > before);
+  assert.is(honest.alerts.at(-1)!.alert.tenant, "honest");
+}
+
+test("H9: a cell raises no more alerts than its limit, and what was kept back is told", async () => {
+  const { cell, alerts } = bench("team", "flood");
+  await cell.add(policy);
+  await until("its alerts", () => alerts.length >= BURST);
+  await stillJudges();
+  cell.stop();
+  const raised = alerts.filter(({ alert }) => alert.source === "syscall");
+  assert.is(raised.length, BURST);
+  assert.match(alerts.at(-1)!.alert.output, /more alerts of the rule were not raised/);
+});
+
+test("H9: a cell speaks for its own tenant's rules alone, in no container that it was not shown, at no time to come", async () => {
+  const { cell, alerts } = bench("team", "forge");
+  await cell.add(policy);
+  await until("the one of its own", () => alerts.length > 0);
+  await stillJudges();
+  cell.stop();
+  assert.equal(
+    alerts.map(({ alert, stream }) => [alert.policy, alert.tenant, alert.rule, alert.priority, alert.hostname, stream]),
+    [["mine", "team", rule, policy.rules[0]!.priority, "", -1]],
+  );
+  assert.ok(alerts[0]!.alert.time <= BigInt(Date.now() + 5_000) * 1_000_000n);
+});
+
+for (const [mode, what] of [
+  ["form", "an alert with words of its own"],
+  ["nonsense", "bytes that are no message"],
+  ["long", "a message of 4 GiB"],
+  ["words", "20,000 lines of log at once"],
+] as const)
+  test(`H9: ${what} ends the cell, which is told, and not the host`, async () => {
+    const { cell, alerts, faults, logs } = bench("team", mode);
+    await cell.add(policy);
+    await until("it is told", () => faults.some(({ code }) => code === "VEDETTE_CELL_LOST"));
+    await stillJudges();
+    cell.stop();
+    assert.equal(alerts, []);
+    assert.ok(logs.length <= 60, `${logs.length} lines`);
+  });
+
+test("H9: a cell that says it has judged what it was never sent is sent no more for it", async () => {
+  const { cell, faults } = bench("team", "ahead");
+  await cell.add(policy);
+  await until("it has said so", () => cell.status().length > 0);
+  await until("it is behind", async () => {
+    for (let i = 0; i < 20; i++) await feed.put(batchOf([0]), 5);
+    return faults.some(({ code }) => code === "VEDETTE_CELL_BEHIND");
+  });
+  await stillJudges();
+  cell.stop();
+});
+
+test("H10: a cell that dies while it is asked costs that answer and nothing else", async () => {
+  const { cell, faults } = bench("team", "dies");
+  const error = await cell.add(policy).then(
+    () => null,
+    (fault: VedetteError) => fault,
+  );
+  assert.is(error?.code, "VEDETTE_POLICY_INIT");
+  await until("its end is told", () => faults.some(({ code }) => code === "VEDETTE_CELL_LOST"));
+  const next = cell.add(policy); // it is being started again
+  await stillJudges();
+  cell.stop();
+  assert.is(
+    await next.then(
+      () => "",
+      (fault: VedetteError) => fault.code,
+    ),
+    "VEDETTE_POLICY_INIT",
+  );
+});
+
+test.run();

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Speaks for a tenant's cell that was taken over: `node hostile-cell.mjs MODE RULE`. What it says goes over descriptor 3, as a cell's words do.
+import { Socket } from "node:net";
+import { Packr } from "msgpackr";
+
+const [, , mode, rule] = process.argv;
+const packr = new Packr({ useRecords: false });
+const socket = new Socket({ fd: 3 });
+const head = (size) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(size);
+  return bytes;
+};
+const say = (message) => {
+  const bytes = packr.pack(message);
+  socket.write(Buffer.concat([head(bytes.length), bytes]));
+};
+const alert = (policy, name, more = {}) => ({
+  kind: "alert",
+  policy,
+  rule: name,
+  time: 1n,
+  output: "made up",
+  outputFields: [],
+  stream: 5,
+  ...more,
+});
+
+const counts = "events batches alerts suppressed ns memoryBytes traps denied monitored".split(" ");
+const tally = Object.fromEntries(counts.map((name) => [name, 0]));
+const seat = { number: 0, state: "judging", tally, lastError: null };
+
+say({ kind: "ready" });
+let swaps = 0;
+socket.on("data", () => {
+  if (swaps++ > 0) return;
+  if (mode === "dies") process.exit(0);
+  say({ kind: "swapped", number: 0, fault: null });
+  setTimeout(() => {
+    if (mode === "flood") for (let i = 0; i < 3000; i++) say(alert("mine", rule));
+    if (mode === "forge") {
+      say(alert("theirs", rule));
+      say(alert("mine", "No such rule"));
+      say(alert("mine", rule, { time: 1n << 62n, stream: 9 }));
+    }
+    if (mode === "form") say({ ...alert("mine", rule), tenant: "theirs", hostname: "elsewhere" });
+    if (mode === "nonsense") socket.write(Buffer.concat([head(5), Buffer.from([0xc1, 1, 2, 3, 4])]));
+    if (mode === "long") socket.write(Buffer.concat([head(0xffffffff), Buffer.alloc(1 << 20)]));
+    if (mode === "ahead") say({ kind: "judged", batches: 1e15, seats: [seat] });
+    if (mode === "words") for (let i = 0; i < 20_000; i++) say({ kind: "log", policy: "mine", level: 1, text: "x" });
+  }, 50);
+});

@@ -87,7 +87,7 @@ TEST_CASE("a first stack that was cut or lies is no answer") {
   }
 }
 
-TEST_CASE("an exec is described by its first stack, and /proc is asked for the executable alone") {
+TEST_CASE("an exec is described by its first stack, and /proc is asked for the executable and descriptors 0 to 2 alone") {
   World w;
   w.kernel.files["101/exe"] = {.dev = 1, .ino = 2, .mode = S_IFREG | 0755, .ctime_ns = 3, .mtime_ns = 4};
   w.kernel.files["100/exe"] = w.kernel.files["101/exe"];
@@ -99,7 +99,7 @@ TEST_CASE("an exec is described by its first stack, and /proc is asked for the e
   w.kernel.stacks[101] = {kSp, MadeStack{.argv = {"tool", "-x"}, .envp = {"A=1"}, .name = "/bin/tool-of-a-long-name"}.bytes()};
   w.kernel.asked = 0;
   w.state.on_exec(101, 101, ++w.now);
-  CHECK(w.kernel.asked == 2);  // exe, by name and by stat
+  CHECK(w.kernel.asked == 5);  // exe, by name and by stat; the links of what it has open as 0 to 2
   const Ref<Process> tool = w.process(101);
   CHECK(view(tool->comm) == "tool-of-a-long-");
   CHECK(view(tool->exe) == "tool");

@@ -80,11 +80,11 @@ Program one_of(std::span<const FilterRule> rules) {
     const uint32_t value = rules[rules.size() - 1 - left].conditions[0].value;
     steps.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<uint8_t>(left), left == 0 ? 1 : 0));
   }
-  steps.push_back(answer(SECCOMP_RET_TRACE));
+  steps.push_back(answer(kStopForUs));
   return steps;
 }
 
-Program alternative(const std::vector<FilterCondition>& conditions) { return answer_if(conditions, SECCOMP_RET_TRACE); }
+Program alternative(const std::vector<FilterCondition>& conditions) { return answer_if(conditions, kStopForUs); }
 
 // Passes at its instruction pointer when its conditions hold, else goes on behind.
 Program gate(const FilterGate& gate) {
@@ -157,7 +157,7 @@ std::vector<Range> ranges_of(std::span<const FilterRule> rules, uint32_t foreign
     add_range(ranges, rules[i].nr + 1, kAllow);
     i = end;
   }
-  if (stops_from < kNoNumber) add_range(ranges, stops_from, {answer(SECCOMP_RET_TRACE)}, 0);
+  if (stops_from < kNoNumber) add_range(ranges, stops_from, {answer(kStopForUs)}, 0);
   if (kForeignNumberBit == 0 && stops_from < kNoNumber) add_range(ranges, kNoNumber, kAllow, 0);
   add_foreign(ranges, foreign);
   return ranges;

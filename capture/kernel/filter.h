@@ -12,11 +12,17 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include <cstdint>
 #include <vector>
 
 namespace vedette {
+
+// What makes a call stop for us. The lower half tells our stops from those that a watched program's own filter asks for, for a debugger
+// of its own: of two filters that say so, the newer one's word comes with the stop.
+inline constexpr uint32_t kOwnStop = 0x5645;
+inline constexpr uint32_t kStopForUs = SECCOMP_RET_TRACE | kOwnStop;
 
 enum class FilterWord : uint8_t { Low, High };      // of the 64-bit argument
 enum class FilterTest : uint8_t { Equals, Below, NotBelow };

@@ -16,6 +16,9 @@ namespace {
 constexpr long kSystemCallSet = 0x404;  // NT_ARM_SYSTEM_CALL
 #endif
 
+// glibc has no names for these on every processor.
+constexpr long kEmulate = 31, kEmulateStep = 32, kStepBlock = 33;
+
 long request(long what, Tid tid, unsigned long address, void* data) {
   return ::syscall(SYS_ptrace, what, tid.get(), address, data);
 }
@@ -33,7 +36,7 @@ Result<void> ptrace_set_options(Tid tid, unsigned long options) {
 }
 
 Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
-  static constexpr long kRequests[] = {PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_LISTEN};
+  static constexpr long kRequests[] = {PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_LISTEN, kStepBlock, kEmulate, kEmulateStep};
   return check(request(kRequests[static_cast<int>(how)], tid, 0, as_data(static_cast<unsigned long>(signal))));
 }
 
@@ -65,6 +68,12 @@ bool ptrace_has_news(Tid tid) {
 
 Result<void> ptrace_detach(Tid tid, int signal) {
   return check(request(PTRACE_DETACH, tid, 0, as_data(static_cast<unsigned long>(signal))));
+}
+
+Result<long> ptrace_request(long what, Tid tid, uint64_t address, void* data) {
+  const long answer = request(what, tid, address, data);
+  if (answer < 0) return Errno::last();
+  return answer;
 }
 
 Result<SyscallInfo> ptrace_syscall_info(Tid tid) {

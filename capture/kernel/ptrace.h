@@ -23,6 +23,9 @@ enum class Resume : uint8_t {
   ToReturn,  // also stop where the call it is in returns
   Step,      // one instruction; into a signal's handler where one runs
   Listen,    // stay stopped with its group, but tell when that ends
+  StepBlock,    // to the next branch
+  Emulate,      // stop at the next call's entry, which then does not run
+  EmulateStep,  // the same, or one instruction
 };
 
 Result<void> ptrace_seize(Tid tid, unsigned long options);
@@ -43,6 +46,8 @@ Result<WaitStatus> ptrace_wait(Tid tid);
 // Whether a stop or the end of this task waits to be heard.
 bool ptrace_has_news(Tid tid);
 Result<void> ptrace_detach(Tid tid, int signal = 0);
+// Any other request, in the kernel's own terms.
+Result<long> ptrace_request(long what, Tid tid, uint64_t address, void* data);
 
 // The call a task is in: convention, number and arguments before it, the result after it.
 Result<SyscallInfo> ptrace_syscall_info(Tid tid);

@@ -18,6 +18,7 @@
 #include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
+#include "capture/tracer/nested.h"
 #include "capture/tracer/sealing.h"
 #include "capture/tracer/task_memory.h"
 
@@ -60,15 +61,15 @@ bool wants_listener(const Event& event) {
 // On arm64 a 32-bit program's registers come in another form, which only the call's convention tells.
 // Stopped by ptrace it has its seccomp filters still before it, and a container's profile may answer a number that it does not know
 // (runc's do, with ENOSYS): there the answer is given once more, at the return.
-bool answer_call(Task& task, Abi abi, int error) {
-  if (task.trap == Trap::Every) task.answered = error;
+bool answer_call(Task& task, Abi abi, int64_t result) {
+  if (task.onward() == Resume::ToReturn) task.answered = result;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
   registers->set_number(static_cast<uint64_t>(kNoCall));
   if (abi == kNativeAbi) {
-    registers->set_result(-error);
+    registers->set_result(result);
   } else {
-    registers->set_result_32(-error);
+    registers->set_result_32(static_cast<int32_t>(result));
   }
   return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
@@ -88,36 +89,55 @@ std::optional<Birth> birth_in(const PendingCall& call) {
 }
 
 void answer_again(Task& task) {
+  const int64_t result = *std::exchange(task.answered, std::nullopt);
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
-  registers->set_result(-std::exchange(task.answered, 0));
+  registers->set_result(result);
   (void)ptrace_set_registers(task.tid, *registers);
 }
 
 }  // namespace
 
 void Calls::on_called(Task& task, const SyscallInfo& info) {
+  if (!context_.nested->on_filtered(task)) on_passed(task, info);
+}
+
+void Calls::on_passed(Task& task, const SyscallInfo& info) {
   if (!task.bound) bind(task);
   // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no call any more, which our
   // filter takes for a foreign one.
-  if (task.call != nullptr || task.answered != 0) return context_.resume(task, Resume::ToReturn);
+  if (task.call != nullptr || task.answered) return context_.resume(task, task.through_call());
   begin(task, info);
 }
 
 // Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by now, that
 // comes next and decides.
 void Calls::on_entered(Task& task, const SyscallInfo& info) {
-  if (task.trap == Trap::Filter) return context_.resume(task, Resume::Run);
+  if (context_.nested->on_call_entered(task)) return;
+  if (task.trap == Trap::Filter) return context_.resume(task);
   begin(task, info);
+}
+
+// Its debugger may have made another call of it.
+void Calls::on_released(Task& task, Held held, int signal, bool is_emulated) {
+  const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
+  if (held == Held::Filtered && info) return on_passed(task, *info);
+  if (task.trap == Trap::Filter || is_emulated || !info) return context_.resume(task, task.onward(), signal);
+  begin(task, *info);
 }
 
 // `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
 void Calls::begin(Task& task, const SyscallInfo& info) {
-  task.answered = 0;
+  task.answered.reset();
+  if (static_cast<int32_t>(info.seccomp.nr) == kNoCall) return context_.resume(task);  // a debugger's doing
   if (task.phase == Phase::Launching && !is_launch_exec(info)) return context_.resume(task);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
-  if (context_.hooks.on_called(task, info)) return context_.resume(task);
+  if (context_.hooks.on_called(task, info)) {
+    context_.nested->on_own_call(task);
+    return context_.resume(task);
+  }
+  if (context_.nested->on_wait(task, info)) return;
   if (continues_interrupted(task, info)) return;
   if (rows_of(abi_of(info)).empty()) return refuse_foreign(task, info);
 
@@ -135,21 +155,38 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
   if (task.stranger && wants_listener(event)) return refuse(task, std::move(call), EBUSY);
-  if (prevent(task, call) || seal(task, call)) return;
+  if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
   prepare(task, *call);
   enter(task, std::move(call));
 }
 
 void Calls::on_returned(Task& task, const SyscallInfo& info) {
   if (info.op == PTRACE_SYSCALL_INFO_ENTRY) return on_entered(task, info);
+  conclude(task, info);
+  if (!context_.nested->on_call_returned(task)) context_.resume(task);
+}
+
+void Calls::on_stepped(Task& task) {
+  task.answered.reset();
+  if (task.call == nullptr || task.debugged == nullptr) return;
+  const Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers) return;
+  SyscallInfo info{};
+  info.op = PTRACE_SYSCALL_INFO_EXIT;
+  info.exit.rval = registers->result();
+  conclude(task, info);
+}
+
+void Calls::conclude(Task& task, const SyscallInfo& info) {
   if (task.own_arguments) put_back(task.tid, *std::exchange(task.own_arguments, nullptr));
-  if (task.answered != 0) answer_again(task);
+  if (task.answered) answer_again(task);
+  if (task.wait != nullptr) context_.nested->on_wait_returned(task, info.exit.rval);
   (void)context_.births.close(task);  // it has told of its child before, or has failed
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = !is_restart(info.exit.rval);
   if (call == nullptr) {
     if (is_over && task.trap == Trap::Every) enlist(context_, task, info);
-    return context_.resume(task);
+    return;
   }
 
   Call& facts = call->sighting.event.call;
@@ -157,8 +194,7 @@ void Calls::on_returned(Task& task, const SyscallInfo& info) {
   facts.result = info.exit.rval;
   if (call->registers_changed) repair(task, *call);
   if (task.phase == Phase::Launching) {  // our own execve has failed; launch.h tells the user
-    context_.tasks.give_back(std::move(call));
-    return context_.resume(task);
+    return context_.tasks.give_back(std::move(call));
   }
   task.phase = Phase::Running;
   if (is_restart(facts.result)) {
@@ -170,7 +206,6 @@ void Calls::on_returned(Task& task, const SyscallInfo& info) {
     context_.hooks.on_returned(task);
     if (task.trap == Trap::Every) enlist(context_, task, info);
   }
-  context_.resume(task);
 }
 
 void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
@@ -209,19 +244,32 @@ void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
   if (const std::optional<Birth> birth = birth_in(*call)) context_.births.open(task, *birth);
   task.call = std::move(call);
   if (task.phase != Phase::Launching) task.phase = Phase::InCall;
-  context_.resume(task, Resume::ToReturn);
+  context_.resume(task, task.through_call());
 }
 
 bool Calls::is_refused(const Event& event) const {
   return event.row->is(kIoUring) && context_.io_uring == IoUring::Refuse;
 }
 
-// Answered by us.
 void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
-  if (!answer_call(task, call->sighting.event.call.abi, error)) return context_.tasks.give_back(std::move(call));
+  call->sighting.event.flags |= kRefused;
+  answer(task, std::move(call), -error);
+}
+
+// A ptrace that is ours to answer. A 32-bit program's is not: the kernel says that its tracee has a tracer.
+bool Calls::answer_debugger(Task& task, std::unique_ptr<PendingCall>& call) {
+  const Event& event = call->sighting.event;
+  if (event.id != EventId::ptrace || event.call.abi != kNativeAbi) return false;
+  const std::optional<int64_t> result = context_.nested->answer(task, *call);
+  if (result) answer(task, std::move(call), *result);
+  return result.has_value();
+}
+
+// The call does not run, and returns this.
+void Calls::answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result) {
+  if (!answer_call(task, call->sighting.event.call.abi, result)) return context_.tasks.give_back(std::move(call));
   Event& event = call->sighting.event;
-  event.flags |= kRefused;
-  event.call.result = -error;
+  event.call.result = result;
   event.call.returned = true;
   event.call.exit_ns = context_.clock.now_ns();
   emit(task, std::move(call));
@@ -233,7 +281,7 @@ void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
 // distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return context_.resume(task);
-  if (!answer_call(task, abi_of(info), ENOSYS)) return;
+  if (!answer_call(task, abi_of(info), -ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   context_.resume(task);
 }
@@ -250,13 +298,13 @@ bool Calls::defend(Task& task, const SyscallInfo& info) {
   Prevention* const prevention = context_.prevention;
   if (prevention == nullptr || task.phase == Phase::Launching) return false;
   if (prevention->is_attack(task, info)) {
-    (void)answer_call(task, abi_of(info), EPERM);
+    (void)answer_call(task, abi_of(info), -EPERM);
     context_.notice(task.tid, Notice::TAMPER, "", "a call on the sealed memory was refused", static_cast<int64_t>(info.seccomp.nr));
     return true;
   }
   // One that may be recorded inline is stopped at its gate, where the stub stands.
   if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
-  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), EOPNOTSUPP);
+  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), -EOPNOTSUPP);
   return true;  // the stub records it, with whatever result it finds
 }
 
@@ -301,6 +349,7 @@ bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
 
 // Another call was made in its place.
 void Calls::put_off(Task& task, std::unique_ptr<PendingCall> call) {
+  context_.nested->on_put_off(task);
   context_.tasks.give_back(std::move(call));
   context_.resume(task);
 }
@@ -374,8 +423,8 @@ void Calls::follow_up(Task& task, const Event& event) {
       }
       return;
     case EventId::ptrace:
-      // A debugger, a crash handler, a leak checker: it cannot trace what is traced already.
-      if (call.returned && call.result == -EPERM) context_.notice(task.tid, Notice::TRACER_WANTED, "ptrace", "", 0);
+      // A 32-bit debugger: it cannot trace what is traced already.
+      if (call.abi != kNativeAbi && call.returned && call.result == -EPERM) context_.notice(task.tid, Notice::TRACER_WANTED, "ptrace", "", 0);
       return;
     default: return;
   }

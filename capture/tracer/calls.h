@@ -21,6 +21,10 @@ class Calls {
 
   void on_called(Task& task, const SyscallInfo& info);
   void on_returned(Task& task, const SyscallInfo& info);
+  // A debugger has let it go on from before a call; `is_emulated`: into none.
+  void on_released(Task& task, Held held, int signal, bool is_emulated);
+  // A signal stop: of a task that a debugger has stepped into a call, it is the call's return.
+  void on_stepped(Task& task);
 
   // The task cannot come back from its call: it was killed in it, or jumped out of a handler. What has completed by
   // `result` is an event like any other; what has not is marked in flight.
@@ -37,10 +41,14 @@ class Calls {
 
  private:
   void on_entered(Task& task, const SyscallInfo& info);
+  void on_passed(Task& task, const SyscallInfo& info);
+  void conclude(Task& task, const SyscallInfo& info);
   void begin(Task& task, const SyscallInfo& info);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;
   void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);
+  bool answer_debugger(Task& task, std::unique_ptr<PendingCall>& call);
+  void answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result);
   bool defend(Task& task, const SyscallInfo& info);
   bool prevent(Task& task, std::unique_ptr<PendingCall>& call);
   bool seal(Task& task, std::unique_ptr<PendingCall>& call);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/capture_filter.h"
 
-#include <linux/seccomp.h>
-
 #include "capture/decode/syscalls.h"
 
 namespace vedette {
@@ -39,7 +37,7 @@ std::vector<sock_filter> capture_filter(const Hooks& hooks, const SealedMemory& 
   std::vector<FilterRule> rules = capture_rules();
   hooks.add_rules(rules);
   sealed.add_guards(rules, hooks.guards_range());
-  return build_filter(std::move(rules), SECCOMP_RET_TRACE, kCallsEnd);
+  return build_filter(std::move(rules), kStopForUs, kCallsEnd);
 }
 
 }  // namespace vedette

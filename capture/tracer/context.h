@@ -20,6 +20,8 @@
 
 namespace vedette {
 
+class NestedTracing;
+
 enum class IoUring : uint8_t { Refuse, Allow };
 
 struct Context {
@@ -38,6 +40,7 @@ struct Context {
   std::span<const sock_filter> filter;  // what the workload has; strangers get it too
   Prevention* prevention = nullptr;
   SealedMemory* sealed = nullptr;
+  NestedTracing* nested = nullptr;  // set by the loop
   Tasks tasks;
   Births births;
   Lookout lookout;
@@ -48,6 +51,8 @@ struct Context {
     if (task.tid != moved_on) (void)ptrace_resume(task.tid, how, signal);
   }
   void resume(const Task& task) { resume(task, task.onward()); }
+  // The same, in the middle of a call or not.
+  void go_on(const Task& task, int signal = 0) { resume(task, task.is_in_call() ? task.through_call() : task.onward(), signal); }
   Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
   // The one way an event takes out of the tracer.

@@ -47,6 +47,10 @@ class Hooks {
   virtual void on_map_executable(Task&, const Call&) {}
   // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it is dropped.
   virtual bool on_signal(Task&, int /*signal*/) { return true; }
+  // Another task traces this one from now on, or it traces others: its image is to be the program's own. It may be running.
+  virtual void on_debugged(Task&) {}
+  // Its debugger is about to look at it, or each of its calls will stop: it must stand in its own code. False: it does not yet.
+  virtual bool on_shown(Task&) { return true; }
   // It is about to end; memory is still there.
   virtual void on_exiting(Task&) {}
   // What it recorded does not agree with what the kernel counted. It may be running.

@@ -170,4 +170,9 @@ uint64_t InlinePatcher::breakpoint_at(const InlineImage& image, uint64_t ip) {
   return 0;
 }
 
+bool InlinePatcher::is_breakpoint(Task& task, uint64_t address) {
+  uint8_t there = 0;
+  return task.memory.read(address, &there, 1) == 1 && there == kBreakpoint;
+}
+
 }  // namespace vedette

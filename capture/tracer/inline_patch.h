@@ -31,6 +31,7 @@ class InlinePatcher {
 
   // The site's window or caller where a thread with this ip met our breakpoint; 0: not ours.
   static uint64_t breakpoint_at(const InlineImage& image, uint64_t ip);
+  static bool is_breakpoint(Task& task, uint64_t address);
 
  private:
   struct Placed {

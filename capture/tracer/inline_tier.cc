@@ -182,6 +182,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   mine.boot = InlineTask::Boot::None;  // it has come through
   // Not while it stands in our code, which would go on without a ring.
   if (mine.doubted && !AgentPage::contains(at.instruction_pointer)) give_up_doubted(task);
+  if (task.debugs || task.debugged != nullptr) on_debugged(task);
   expose_intruders(task);
   if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
@@ -285,8 +286,9 @@ bool InlineTier::on_signal(Task& task, int signal) {
   const Result<siginfo_t> info = may_be_ours ? ptrace_siginfo(task.tid) : Result<siginfo_t>(Errno(0));
   const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS);
   if (signal == SIGTRAP && info && info->si_code == SI_KERNEL) {
+    // Written in one go: one that still stands there is a debugger's.
     const uint64_t again = InlinePatcher::breakpoint_at(*image, registers->ip());
-    if (again != 0) {
+    if (again != 0 && !InlinePatcher::is_breakpoint(task, again)) {
       registers->set_ip(again);
       return !ptrace_set_registers(task.tid, *registers);
     }
@@ -311,6 +313,29 @@ bool InlineTier::on_signal(Task& task, int signal) {
       }
       return !is_fault;
   }
+  return true;
+}
+
+// Its code becomes the program's again, for good; threads that stand in ours come through, or are taken out when they stop. A new image
+// that is still booting is left alone until it has come through.
+void InlineTier::on_debugged(Task& task) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr || !image->active || inline_part(task).boot != InlineTask::Boot::None) return;
+  patcher_->revert(task, *image);
+  image->active = false;
+}
+
+bool InlineTier::on_shown(Task& task) {
+  InlineImage* image = image_of(*task.space);
+  Result<Registers> registers = image == nullptr ? Result<Registers>(Errno(ESRCH)) : ptrace_registers(task.tid);
+  if (!registers) return true;
+  InlineTask& mine = inline_part(task);
+  if (mine.boot != InlineTask::Boot::None && mine.is_in_first_steps(registers->ip())) return false;
+  if (rescue_.take_out(task, *registers, false) == InlineRescue::Place::Boot) return false;
+  mine.boot = InlineTask::Boot::None;
+  on_debugged(task);
+  drop_slot(task);
+  (void)ptrace_set_thread_context(task.tid, 0);
   return true;
 }
 

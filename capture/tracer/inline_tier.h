@@ -54,6 +54,8 @@ class InlineTier final : public Hooks, private RingHome {
   void on_returned(Task& task) override;
   void on_map_executable(Task& task, const Call& call) override;
   bool on_signal(Task& task, int signal) override;
+  void on_debugged(Task& task) override;
+  bool on_shown(Task& task) override;
   void on_exiting(Task& task) override;
   void on_end(Task& task) override;
   void on_doubted(Tid tid) override;

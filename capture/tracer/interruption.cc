@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "capture/tracer/calls.h"
+#include "capture/tracer/context.h"
 
 namespace vedette {
 namespace {
@@ -50,6 +51,13 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
   return nullptr;
 }
 
+void deliver(Context& context, Task& task, int signal) {
+  const bool is_interrupted = task.phase == Phase::Interrupted || task.phase == Phase::Stepping;
+  if (!is_interrupted || signal == 0) return context.go_on(task, signal);
+  task.phase = Phase::Stepping;
+  context.resume(task, Resume::Step, signal);
+}
+
 StepTrap name_step_trap(const siginfo_t& signal) {
   // ptrace_notify's trap carries the stop's code where a signal carries its origin.
   if (signal.si_code == SIGTRAP) return StepTrap::AtHandler;
@@ -58,7 +66,6 @@ StepTrap name_step_trap(const siginfo_t& signal) {
 }
 
 void on_handler_reached(Calls& calls, Task& task) {
-  task.phase = Phase::Running;
   if (!task.interrupted.empty() && result_after_handler(task) == -EINTR) {
     std::unique_ptr<PendingCall> call = std::move(task.interrupted.back());
     task.interrupted.pop_back();

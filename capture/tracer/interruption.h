@@ -22,6 +22,7 @@
 namespace vedette {
 
 class Calls;
+struct Context;
 
 // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK
 constexpr bool is_restart(int64_t result) {
@@ -32,6 +33,9 @@ void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call);
 
 // The interrupted call that this one repeats, if any.
 std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info);
+
+// Delivers `signal`; out of an interrupted call so that the task stops at its handler, if it has one.
+void deliver(Context& context, Task& task, int signal);
 
 // What a SIGTRAP stop in Phase::Stepping is: the one at the handler's first instruction; the end of our step where no
 // handler ran; or the program's own SIGTRAP.

@@ -11,6 +11,7 @@
 
 #include "capture/kernel/proc.h"
 #include "capture/tracer/clone_arguments.h"
+#include "capture/tracer/nested.h"
 #include "capture/tracer/strangers.h"
 
 namespace vedette {
@@ -50,12 +51,13 @@ void Lives::on_forked(Task& parent, const Report& report) {
   const std::unique_ptr<Birth> birth = context_.births.close(parent);
   const Tid child(static_cast<pid_t>(report.message));
   take_back_arguments(parent);
-  bear(parent, birth != nullptr ? *birth : birth_at(parent, report), child, context_.births.take(child));
-  context_.resume(parent, settle_fork(parent, child));
+  bear(parent, birth != nullptr ? *birth : birth_at(parent, report), child, context_.births.take(child), report.status.event());
+  settle_fork(parent, child);
+  if (!context_.nested->on_event(parent, report.status.event())) context_.go_on(parent);
 }
 
 // The one way a task comes into the table. It has not run an instruction, whatever was heard of it so far.
-void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<Report> heard) {
+void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<Report> heard, int event) {
   const uint64_t flags = birth.flags, now = context_.clock.now_ns();
   context_.lookout.took(child_tid);
   if (context_.state.knows(number(parent.tid))) context_.state.on_fork(number(parent.tid), number(child_tid), flags, now);
@@ -69,6 +71,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
   inherit(parent, child);
   if (birth.own) child.born_with = std::make_unique<ArgumentRegisters>(*birth.own);
   context_.hooks.on_forked(parent, child, flags);
+  context_.nested->on_forked(parent, child, event, flags);
   if (context_.witness != nullptr && !child.stranger) context_.witness->on_birth(number(child_tid), number(process), number(parent.process));
   emit_birth(birth, child_tid);
   if (heard) on_first_stop(child, *heard);
@@ -96,13 +99,12 @@ void Lives::take_back_arguments(Task& parent) {
 
 // The call cannot fail any more, and its result is the child's number: waiting for its return would only be one stop more.
 // Not where the parent calls the child by another number than we, or of a stranger.
-Resume Lives::settle_fork(Task& parent, Tid child) {
-  if (parent.phase != Phase::InCall) return parent.onward();
-  if (parent.stranger || parent.distrusted || !context_.state.shares_pids(number(parent.tid))) return Resume::ToReturn;
+void Lives::settle_fork(Task& parent, Tid child) {
+  if (parent.phase != Phase::InCall) return;
+  if (parent.stranger || parent.distrusted || !context_.state.shares_pids(number(parent.tid))) return;
   parent.phase = Phase::Running;
   parent.call->sighting.event.call.exit_ns = context_.clock.now_ns();
   calls_.settle(parent, std::move(parent.call), child.get());
-  return Resume::Run;
 }
 
 // A call that makes a task returns twice, and the return in the child, with 0, is an event of the child's (as in Falco).
@@ -132,7 +134,9 @@ void Lives::on_first_stop(Task& child, const Report& report) {
     context_.found_program(child.tid);
   }
   context_.hooks.on_start(child);
-  context_.resume(child, report.status.is_group_stop() ? Resume::Listen : child.onward());
+  if (context_.nested->on_first_stop(child, report.status)) return;
+  child.halted = report.status.is_group_stop();
+  context_.resume(child, child.halted ? Resume::Listen : child.onward());
 }
 
 void Lives::adopt_orphans() {
@@ -143,7 +147,7 @@ void Lives::adopt_orphans() {
 void Lives::adopt(const Report& orphan) {
   const Result<Registers> registers = ptrace_registers(orphan.tid);
   const std::unique_ptr<Task> maker = registers ? context_.births.maker_of(*registers) : nullptr;
-  if (maker != nullptr) return bear(*maker, *maker->birth, orphan.tid, orphan);
+  if (maker != nullptr) return bear(*maker, *maker->birth, orphan.tid, orphan, 0);
   std::string status;
   constexpr size_t kStatusMax = 8192;
   (void)read_file(ProcPath(orphan.tid, "status").c_str(), status, kStatusMax);
@@ -156,7 +160,7 @@ void Lives::adopt(const Report& orphan) {
   }
   Birth birth{.id = EventId::none};
   if (is_thread) birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
-  bear(stand_in, birth, orphan.tid, orphan);
+  bear(stand_in, birth, orphan.tid, orphan, 0);
 }
 
 void Lives::on_exec(const Report& report) {
@@ -197,7 +201,7 @@ void Lives::on_exec(const Report& report) {
     context_.found_program(tid);  // it was in the call when we attached it
   }
   if (context_.prevention != nullptr && context_.prevention->must_end(context_, *task)) (void)::kill(tid.get(), SIGKILL);
-  context_.resume(*task);
+  if (!context_.nested->on_event(*task, PTRACE_EVENT_EXEC)) context_.resume(*task);
 }
 
 // Only now is there a workload: until here the process was ours, with our descriptors.
@@ -228,7 +232,7 @@ void Lives::on_exiting(Task& task, const Report& report) {
   hear_witness(task, report.message);
   // A leader may be gone by now, and the thread that executed a program have its number: that one's stop is not this one. Between
   // this look and the request there is no time for a death and an exec, unless we are kept from running just there.
-  if (!has_moved_on(report)) context_.resume(task);
+  if (!has_moved_on(report) && !context_.nested->on_exiting(task)) context_.resume(task);
 }
 
 // Killed between making a child and telling of it; but the call has its result, which is the child's number.
@@ -237,7 +241,7 @@ void Lives::bear_at_exit(Task& parent) {
   if (!result || *result <= 0 || !context_.state.shares_pids(number(parent.tid))) return;
   const std::unique_ptr<Birth> birth = context_.births.close(parent);
   const Tid child(static_cast<pid_t>(*result));
-  bear(parent, *birth, child, context_.births.take(child));
+  bear(parent, *birth, child, context_.births.take(child), 0);
 }
 
 // A core dump was written in the name of the thread that died of it.
@@ -255,6 +259,7 @@ void Lives::on_ended(const Report& report) {
   std::unique_ptr<Task> gone = context_.tasks.take(tid);
   calls_.abandon_all(*gone);
   if (is_told) emit_exit(tid, report.status);
+  context_.nested->on_ended(*gone, report.status);
   bury(std::move(gone));
   if (tid == context_.root) context_.sink.on_root_end(report.status);
 }

@@ -23,7 +23,7 @@ class Lives {
   void adopt_orphans();
 
  private:
-  void bear(Task& parent, const Birth& birth, Tid child, std::optional<Report> heard);
+  void bear(Task& parent, const Birth& birth, Tid child, std::optional<Report> heard, int event);
   void adopt(const Report& orphan);
   void bear_at_exit(Task& parent);
   void exec_launched(Task& task);
@@ -31,7 +31,7 @@ class Lives {
   void take_back_arguments(Task& parent);
   void emit_birth(const Birth& birth, Tid child);
   void hear_witness(const Task& task, unsigned long status);
-  Resume settle_fork(Task& parent, Tid child);
+  void settle_fork(Task& parent, Tid child);
   void emit_exit(Tid tid, WaitStatus status);
   void bury(std::unique_ptr<Task> task);
 

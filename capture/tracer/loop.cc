@@ -9,7 +9,9 @@ namespace vedette {
 
 Loop::Loop(Context& context, Signals& signals, Strangers& strangers)
     : context_(context), signals_(signals), strangers_(strangers), waiter_(context.hooks, strangers), calls_(context),
-      lives_(context, calls_) {}
+      nested_(context, calls_), lives_(context, calls_) {
+  context_.nested = &nested_;
+}
 
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
   context_.hooks.on_begin(context_, calls_);
@@ -55,6 +57,7 @@ bool Loop::is_over(const Task& task, const Report& report) const {
 
 void Loop::on_stop(Task& task, const Report& report) {
   if (is_over(task, report)) return;
+  task.halted = false;
   switch (report.stop) {
     case Stop::Called: return calls_.on_called(task, report.call);
     case Stop::Returned: return calls_.on_returned(task, report.call);
@@ -63,6 +66,7 @@ void Loop::on_stop(Task& task, const Report& report) {
     case Stop::Attached:
     case Stop::Halted: return on_halted_or_attached(task, report);
     case Stop::Signalled: return on_signalled(task, report);
+    case Stop::Unborrowed: return nested_.on_event(task, PTRACE_EVENT_VFORK_DONE) ? void() : context_.go_on(task);
     case Stop::Ended:
     case Stop::Execed: return;  // dispatch has dealt with them
   }
@@ -72,35 +76,31 @@ void Loop::on_stop(Task& task, const Report& report) {
 // kernel then tells of it by one more stop of this kind, without the stop signal.
 void Loop::on_halted_or_attached(Task& task, const Report& report) {
   if (task.phase == Phase::Starting) return lives_.on_first_stop(task, report);
-  if (!report.status.is_group_stop()) return resume(task);
+  if (nested_.on_trap(task, report.status)) return;
+  if (!report.status.is_group_stop()) return context_.go_on(task);
+  task.halted = true;
   context_.resume(task, Resume::Listen);
   if (task.tid == context_.root) signals_.on_root_halted();
 }
 
 void Loop::on_signalled(Task& task, const Report& report) {
   const int signal = report.status.stop_signal();
-  if (task.phase == Phase::Stepping && signal == SIGTRAP && on_step_trap(task, report.signal)) return;
-  if (!context_.hooks.on_signal(task, signal)) return resume(task);
+  if (task.phase == Phase::Stepping && signal == SIGTRAP && on_step_trap(task, report)) return;
+  calls_.on_stepped(task);
+  if (!context_.hooks.on_signal(task, signal)) return context_.go_on(task);
+  nested_.dress(task, signal);
   if (task.tid == context_.root) signals_.on_root_signalled(signal);
-  if (task.phase != Phase::Interrupted && task.phase != Phase::Stepping) return resume(task, signal);
-  // Has the task stop at its handler, if it has one (interruption.h).
-  task.phase = Phase::Stepping;
-  context_.resume(task, Resume::Step, signal);
+  if (!nested_.on_signal(task, report.status)) deliver(context_, task, signal);
 }
 
-// False: the program's own SIGTRAP, to be delivered like any signal.
-bool Loop::on_step_trap(Task& task, const siginfo_t& signal) {
-  const StepTrap trap = name_step_trap(signal);
+// False: the program's own SIGTRAP, to be delivered like any signal. A debugger that steps has asked for this one, too.
+bool Loop::on_step_trap(Task& task, const Report& report) {
+  const StepTrap trap = name_step_trap(report.signal);
   if (trap == StepTrap::Foreign) return false;
-  if (trap == StepTrap::AtHandler) on_handler_reached(calls_, task);
   task.phase = Phase::Running;
-  resume(task);
+  if (trap == StepTrap::AtHandler) on_handler_reached(calls_, task);
+  if (!nested_.on_step(task, report.status)) context_.go_on(task);
   return true;
-}
-
-void Loop::resume(Task& task, int signal) {
-  const bool in_call = task.phase == Phase::InCall || task.call != nullptr;
-  context_.resume(task, in_call ? Resume::ToReturn : task.onward(), signal);
 }
 
 }  // namespace vedette

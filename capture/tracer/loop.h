@@ -6,6 +6,7 @@
 #include "capture/tracer/calls.h"
 #include "capture/tracer/launch.h"
 #include "capture/tracer/lives.h"
+#include "capture/tracer/nested.h"
 #include "capture/tracer/signals.h"
 #include "capture/tracer/stop.h"
 #include "capture/tracer/strangers.h"
@@ -27,14 +28,14 @@ class Loop {
   void on_stop(Task& task, const Report& report);
   void on_halted_or_attached(Task& task, const Report& report);
   void on_signalled(Task& task, const Report& report);
-  bool on_step_trap(Task& task, const siginfo_t& signal);
-  void resume(Task& task, int signal = 0);
+  bool on_step_trap(Task& task, const Report& report);
 
   Context& context_;
   Signals& signals_;
   Strangers& strangers_;
   Waiter waiter_;
   Calls calls_;
+  NestedTracing nested_;
   Lives lives_;
   WaitStatus root_status_;
 };

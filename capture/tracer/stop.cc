@@ -11,6 +11,7 @@ Stop name_stop(WaitStatus status) {
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
     case PTRACE_EVENT_CLONE: return Stop::Forked;
+    case PTRACE_EVENT_VFORK_DONE: return Stop::Unborrowed;
     case PTRACE_EVENT_EXEC: return Stop::Execed;
     case PTRACE_EVENT_EXIT: return Stop::Exiting;
     case PTRACE_EVENT_STOP: return status.is_group_stop() ? Stop::Halted : Stop::Attached;

@@ -19,6 +19,7 @@ enum class Stop : uint8_t {
   Called,     // the filter stopped it before a call of the capture set
   Returned,   // the call it was let into has returned
   Forked,     // fork, vfork or clone made a child, still inside that call
+  Unborrowed, // a vfork child is done with its parent's memory; only a debugger of ours wants to know
   Execed,     // exec has succeeded, the new image has not run yet
   Exiting,    // it is about to end; its registers, memory and descriptors can still be read
   Attached,   // a new task's first stop, or one that we asked for

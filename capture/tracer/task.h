@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "capture/kernel/ptrace.h"
@@ -17,6 +18,7 @@
 #include "capture/state/sighting.h"
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/births.h"
+#include "capture/tracer/debugged.h"
 #include "capture/tracer/sealed.h"
 
 namespace vedette {
@@ -65,7 +67,10 @@ struct Task {
   bool bound = true;             // it ends when we do, as whatever has our filter must
   bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
   bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
-  int answered = 0;              // with this error, and the call's return is still to come (calls.cc, answer_call)
+  std::optional<int64_t> answered;  // with this result, and the call's return is still to come (calls.cc, answer_call)
+  bool halted = false;           // it stands still with its group, until SIGCONT
+  bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
+  bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
@@ -75,14 +80,26 @@ struct Task {
   std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
   std::unique_ptr<Birth> birth;                            // it may be making a task, and has not told of it (births.h)
   std::unique_ptr<TaskData> data;
+  std::unique_ptr<Debugged> debugged;   // by another of our tasks
+  std::unique_ptr<DebuggerWait> wait;   // what a debugger waits for at the moment
 
   void distrust() {
+    stop_at_each_call();
+    distrusted = true;
+  }
+  void stop_at_each_call() {
     trap = Trap::Every;
-    distrusted = enlist_refused = true;
+    enlist_refused = true;
   }
   bool is_leader() const { return tid == process; }
   // How it goes on when nothing else is wanted of it.
-  Resume onward() const { return trap == Trap::Every ? Resume::ToReturn : Resume::Run; }
+  Resume onward() const {
+    if (debugged != nullptr && debugged->how != Resume::Run) return debugged->how;
+    return trap == Trap::Every ? Resume::ToReturn : Resume::Run;
+  }
+  // The same in the middle of a call, whose return we must see.
+  Resume through_call() const { return debugged != nullptr && debugged->steps() ? debugged->how : Resume::ToReturn; }
+  bool is_in_call() const { return phase == Phase::InCall || call != nullptr; }
 };
 
 }  // namespace vedette

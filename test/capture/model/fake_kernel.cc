@@ -325,6 +325,7 @@ Result<void> ptrace_interrupt(Tid) { return Errno(EPERM); }
 Result<Waited> ptrace_wait_any(bool block) { return current->wait_any(block); }
 Result<WaitStatus> ptrace_wait(Tid) { return Errno(ESRCH); }
 bool ptrace_has_news(Tid tid) { return current->has_news(tid.get()); }
+Result<long> ptrace_request(long, Tid, uint64_t, void*) { return Errno(EIO); }  // no debugger is among the tasks
 Result<void> ptrace_detach(Tid, int) { return Errno(ESRCH); }
 Result<SyscallInfo> ptrace_syscall_info(Tid tid) {
   return ask<SyscallInfo>(tid, [](const FakeTask& task) { return current->call_of(task); });

@@ -18,7 +18,7 @@ constexpr BootSecret kSecret = {0x0123456789abcdef, 0xfedcba9876543210};
 std::vector<sock_filter> inline_filter(Integrity integrity) {
   std::vector<FilterRule> rules = capture_rules();
   add_inline_rules(rules, integrity, 7, kSecret);
-  return build_filter(std::move(rules), SECCOMP_RET_TRACE);
+  return build_filter(std::move(rules), kStopForUs);
 }
 
 seccomp_data through(Shape shape, uint32_t nr) {
@@ -35,11 +35,11 @@ TEST_CASE("a number passes at the gate of its own shape, and stops at every othe
     CAPTURE(one.nr);
     for (size_t shape = 0; shape < static_cast<size_t>(Shape::Count); ++shape) {
       const bool is_own = static_cast<Shape>(shape) == one.shape;
-      CHECK(run(filter, through(static_cast<Shape>(shape), one.nr)) == (is_own ? SECCOMP_RET_ALLOW : SECCOMP_RET_TRACE));
+      CHECK(run(filter, through(static_cast<Shape>(shape), one.nr)) == (is_own ? SECCOMP_RET_ALLOW : kStopForUs));
     }
     seccomp_data far = through(one.shape, one.nr);
     far.instruction_pointer |= 1ull << 32;
-    CHECK(run(filter, far) == SECCOMP_RET_TRACE);
+    CHECK(run(filter, far) == kStopForUs);
   }
 }
 
@@ -75,18 +75,18 @@ TEST_CASE("rings are attached and code is opened by the boot of a new image alon
       for (const int bit : {0, 63}) {
         seccomp_data other = data;
         other.args[kSecretArgument + i] ^= 1ull << bit;
-        CHECK(run(filter, other) == SECCOMP_RET_TRACE);
+        CHECK(run(filter, other) == kStopForUs);
       }
     }
     data.instruction_pointer -= 1;
-    CHECK(run(filter, data) == SECCOMP_RET_TRACE);
+    CHECK(run(filter, data) == kStopForUs);
   }
 }
 
 TEST_CASE("a range that could reach a ring stops wherever it begins; a hint there, and what ends below, do not") {
   const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
   constexpr uint64_t kFixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, kHint = MAP_PRIVATE | MAP_ANONYMOUS;
-  const auto stops = [&filter](seccomp_data data) { return run(filter, data) == SECCOMP_RET_TRACE; };
+  const auto stops = [&filter](seccomp_data data) { return run(filter, data) == kStopForUs; };
   const struct {
     uint64_t start, size;
   } reaching[] = {{kRingRegion, 0x1000}, {kRingRegion - 0x1000, 0x2000}, {kRingRegion - (1ull << 32), (1ull << 32) + 0x1000}, {0x500000000000, kRingRegion - 0x500000000000 + 1}};

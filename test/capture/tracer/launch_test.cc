@@ -80,7 +80,7 @@ int run_to_end(Tid tid, WaitStatus& status) {
   return stops;
 }
 
-const std::vector<sock_filter> kExecFilter = build_filter({{SYS_execve, {}}}, SECCOMP_RET_TRACE);
+const std::vector<sock_filter> kExecFilter = build_filter({{SYS_execve, {}}}, kStopForUs);
 
 }  // namespace
 

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A debugger inside: gdb, strace, ltrace, delve, programs with sanitizers, and a program that is its own debugger say the same bare and
+// watched; and what strace sees of a program inside is what we record of it. Compared is all that they print, with numbers of
+// processes and addresses taken out.
+// Time limit: 600 s.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { buildFixture, multisetDifference } from "./fixtures.js";
+import { AGENT, compile, hasCommand, ROOT, type Run, run, scratch, selected } from "./programs.js";
+import { eventLines, straceLines, TRACED_CALLS } from "./strace/compare.js";
+import { parseStrace } from "./strace/parse.js";
+import { keptFolder, trace } from "./traces.js";
+
+interface Session {
+  name: string;
+  argv: string[];
+  // Lines come in any order: threads and processes of their own pace.
+  unordered?: boolean;
+}
+
+const LIMIT_MS = 120_000;
+
+const debugged = compile(
+  "gcc",
+  (out) => ["-g", "-O0", "-no-pie", "-pthread", "-o", out, join(ROOT, "test/fixtures/debugged.c")],
+  join(ROOT, "build/fixtures/debugged-g"),
+);
+
+// Numbers of processes and threads, addresses of what moves, times.
+function plain(text: string): string {
+  return text
+    .replace(/0x[0-9a-f]{5,}/g, "ADDRESS")
+    .replace(/getrandom\("[^"]*"/g, 'getrandom("RANDOM"')
+    .replace(/\b\d{3,7}\b/g, "N")
+    .replace(/<(?:0|\d+\.\d+)>/g, "<TIME>");
+}
+
+// A call that another process's line interrupts comes in two halves.
+function wholeLines(log: string): string[] {
+  const begun = new Map<string, string>();
+  return log
+    .split("\n")
+    .flatMap((line) => {
+      const [, pid, rest] = /^(\d+) +(.*)$/.exec(line) ?? [];
+      if (pid === undefined || rest === undefined) return [line];
+      if (rest.endsWith("<unfinished ...>")) {
+        begun.set(pid, rest.replace(/ <unfinished \.\.\.>$/, ""));
+        return [];
+      }
+      const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)?.[1];
+      return [resumed === undefined ? rest : `${begun.get(pid) ?? ""}${resumed}`];
+    })
+    .map((line) => line.replace(/ +=/, " =").replace(/ +\)/g, ")"));
+}
+
+interface Said {
+  status: number | string | null;
+  lines: string[];
+}
+
+async function session(argv: string[], one: Session): Promise<Said> {
+  const folder = scratch();
+  const ended: Run = await run(argv, { cwd: folder, limitMs: LIMIT_MS });
+  const logs = readdirSync(folder).sort();
+  const texts = logs.filter((name) => name.startsWith("log")).map((name) => readFileSync(join(folder, name), "latin1"));
+  const lines = [ended.stdout, ended.stderr, ...texts]
+    .flatMap(wholeLines)
+    .map((line) => plain(line.replaceAll(folder, "FOLDER")))
+    .filter((line) => line !== "");
+  return { status: ended.signal ?? ended.status, lines: one.unordered === true ? lines.sort() : lines };
+}
+
+async function sameAsBare(one: Session): Promise<void> {
+  const argv = ["setarch", "-R", ...one.argv];
+  const bare = await session(argv, one);
+  const watched = await session([AGENT, "--host", "discard", "--", ...argv], one);
+  assert.ok(bare.lines.length > 0, "it said nothing");
+  assert.equal(watched.lines, bare.lines, `again: npm test -- ${one.name}`);
+  const shell = typeof bare.status === "string" ? watched.status : bare.status;
+  assert.is(watched.status, shell);
+}
+
+const gdb = (name: string, commands: string[], program: string[] = [debugged], unordered = false): Session => ({
+  name: `gdb-${name}`,
+  argv: ["gdb", "-nx", "-q", "-batch", ...commands.flatMap((command) => ["-ex", command]), ...program],
+  unordered,
+});
+
+const GDB: Session[] = [
+  gdb("break", ["break add", "run", "bt", "info args", "finish", "continue 2", "print counter", "info breakpoints"]),
+  gdb("tbreak", ["tbreak main", "run", "next", "step", "step", "info locals", "set var counter=100", "continue"]),
+  gdb("condition", ["break add if a==2", "run", "print a", "up", "print i", "continue"]),
+  gdb("watch", ["break main", "run", "watch counter", "continue", "continue", "continue", "delete", "continue"]),
+  gdb("rwatch", ["break main", "run", "rwatch table[0]", "awatch table[1]", "continue", "continue", "continue"]),
+  gdb("stepi", ["break main", "run", "stepi", "nexti", "x/2i $pc", "info line", "until 80", "continue"]),
+  gdb("starti", ["starti", "x/i $pc", "continue"]),
+  gdb("call", ["break main", "run", "print add(5,6)", "print (int)getuid()", "print counter", "continue"]),
+  gdb("exit-code", ["run", "print $_exitcode"]),
+  gdb("crash", ["run crash", "bt", "print $_siginfo._sifields._sigfault.si_addr", "continue"]),
+  gdb("kill", ["run kill"]),
+  gdb("signal-passed", ["handle SIGUSR1 stop print pass", "run signal", "print $_siginfo.si_signo", "continue"]),
+  gdb("signal-kept", ["handle SIGUSR1 stop print nopass", "run signal", "continue"]),
+  gdb("signal-sent", ["break add", "run", "delete", "signal SIGUSR1"]),
+  gdb("catch-call", ["catch syscall write", "run", "continue", "continue"]),
+  gdb("catch-exit", ["catch syscall exit_group", "run", "bt 1", "continue"]),
+  gdb("catch-fork", ["catch fork", "run fork", "bt 1", "continue"]),
+  gdb("catch-exec", ["catch exec", "run exec", "continue", "continue"]),
+  gdb("follow-parent", ["set follow-fork-mode parent", "break add", "run fork", "delete", "continue"]),
+  // The parent that was let go and gdb write at the same time.
+  gdb(
+    "follow-child",
+    ["set follow-fork-mode child", "break add if a==3", "run fork", "bt", "continue"],
+    [debugged],
+    true,
+  ),
+  gdb("follow-both", [
+    "set detach-on-fork off",
+    "set follow-fork-mode child",
+    "run fork",
+    "info inferiors",
+    "inferior 1",
+    "continue",
+  ]),
+  gdb("vfork", ["catch vfork", "run spawn", "continue"]),
+  gdb("threads", ["break work", "run threads", "thread", "bt 2", "delete", "continue"], [debugged], true),
+  gdb("thread-step", ["break work", "run threads", "next", "step", "bt 2", "kill"], [debugged], true),
+  gdb("core", ["break add", "run", "generate-core-file core", "kill"]),
+  gdb("record", [
+    "break main",
+    "run",
+    "record full",
+    "next",
+    "next",
+    "reverse-next",
+    "info line",
+    "record stop",
+    "continue",
+  ]),
+  gdb("tool", ["catch syscall openat", "run", "bt 1", "kill"], ["/bin/ls", "/usr"]),
+];
+
+// Somebody attaches to a program that waits, and lets it go; then it is told to end.
+const attachedBy = (tracer: string): string[] => [
+  "bash",
+  "--norc",
+  "-c",
+  `${debugged} wait > out & pid=$!; until grep -qs ready out; do read -t 0.02 <> <(:); done; ${tracer}; kill -USR2 $pid; wait $pid; echo $?; cat out`,
+];
+
+const ATTACHED: Session[] = [
+  {
+    name: "gdb-attach",
+    argv: attachedBy(`gdb -nx -q -batch -p $pid -ex 'bt -1' -ex 'print add(1, 1)' -ex detach`),
+  },
+  { name: "gdb-attach-kill", argv: attachedBy(`gdb -nx -q -batch -p $pid -ex 'print counter' -ex kill`) },
+  {
+    name: "strace-attach",
+    argv: attachedBy(
+      `(strace -o log -p $pid 2> said & until grep -qs attached said; do read -t 0.02 <> <(:); done); kill -USR1 $pid; until grep -qs SIGUSR1 log; do read -t 0.02 <> <(:); done`,
+    ),
+  },
+  {
+    name: "strace-attach-detach",
+    argv: attachedBy(
+      `strace -o log -p $pid 2> said & tracer=$!; until grep -qs attached said; do read -t 0.02 <> <(:); done; while kill -INT $tracer 2> /dev/null; do read -t 0.05 <> <(:); done; wait $tracer`,
+    ),
+  },
+];
+
+const strace = (
+  name: string,
+  options: string[],
+  program: string[] = [debugged, "files"],
+  unordered = false,
+): Session => ({
+  name: `strace-${name}`,
+  argv: ["strace", "-o", "log", ...options, ...program],
+  unordered,
+});
+
+const STRACE: Session[] = [
+  strace("plain", []),
+  strace("quiet", ["-qq", "-e", "trace=none"]),
+  strace("calls", ["-e", "trace=openat,read,close"]),
+  strace("files", ["-e", "trace=file"]),
+  strace("failed", ["--status=failed"]),
+  strace("path", ["-P", "/etc/hostname"]),
+  strace("paths", ["-y", "-e", "trace=openat,read,close"]),
+  strace("raw", ["-X", "raw", "-xx", "-e", "trace=read,write"]),
+  strace("times", ["-T", "-e", "trace=openat"]),
+  strace("count", ["-c", "-U", "name,calls,errors"], [debugged, "files"], true),
+  strace("follow", ["-f"], [debugged, "fork"], true),
+  strace("follow-files", ["-ff"], [debugged, "fork"], true),
+  strace(
+    "follow-threads",
+    ["-f", "-e", "trace=!futex,clone3,clone,rseq,set_robust_list,madvise,munmap,mprotect,mmap"],
+    [debugged, "threads"],
+    true,
+  ),
+  strace("follow-vfork", ["-f", "-e", "trace=process"], [debugged, "spawn"], true),
+  strace("exec-chain", ["-f", "-e", "trace=execve"], [debugged, "exec"]),
+  strace("signal", [], [debugged, "signal"]),
+  strace("crash", ["-e", "trace=none"], [debugged, "crash"]),
+  strace("kill", ["-e", "trace=none"], [debugged, "kill"]),
+  strace("inject-error", ["-e", "inject=openat:error=ENOENT:when=3+", "-e", "trace=openat"]),
+  strace("inject-result", ["-e", "inject=read:retval=5:when=2+", "-e", "trace=read"]),
+  strace("inject-signal", ["-e", "inject=close:signal=USR1:when=3", "-e", "trace=close"]),
+  strace("inject-delay", ["-e", "inject=close:delay_enter=100", "-e", "trace=close"]),
+  strace("seccomp", ["-f", "--seccomp-bpf", "-e", "trace=openat"], [debugged, "files"], true),
+  strace("daemon", ["-D", "-e", "trace=openat"]),
+  strace("stacks", ["-k", "-e", "trace=close"]),
+  strace("itself", ["-f", "-e", "trace=ptrace,wait4", "strace", "-o", "/dev/null"], ["/bin/true"], true),
+];
+
+const LTRACE: Session[] = [
+  { name: "ltrace", argv: ["ltrace", "-o", "log", "-e", "printf+signal", debugged, "signal"] },
+];
+
+const LEAKS = `#include <stdlib.h>
+#include <stdio.h>
+int main(int argc, char** argv) {
+  char* volatile p = malloc(100);
+  p[0] = (char)argc;
+  printf("%d\\n", p[0]);
+  if (argc > 1) free(p);
+  p = 0;
+  return argc > 2 ? p[argc] : 0;
+}
+`;
+
+function sanitized(compiler: string, kind: string): string {
+  const source = join(scratch(), "leaks.c");
+  writeFileSync(source, LEAKS);
+  return compile(
+    compiler,
+    (out) => [`-fsanitize=${kind}`, "-fno-sanitize-recover=all", "-g", "-O1", "-o", out, source],
+    join(ROOT, `build/fixtures/leaks-${kind}`),
+  );
+}
+
+const SANITIZERS: [string, string][] = [
+  ["address", "gcc"],
+  ["leak", "gcc"],
+  ["undefined", "gcc"],
+  ["thread", "gcc"],
+  ["memory", "clang"],
+];
+
+test("a program that is its own debugger is answered as by the kernel", async () => {
+  const program = buildFixture("debugger");
+  const bare = await run([program], { cwd: scratch() });
+  const { run: watched } = await trace("debuggers-own", [program], { cwd: scratch() });
+  assert.is(watched.stdout, bare.stdout);
+  assert.is(watched.status, 0);
+});
+
+for (const one of selected([...GDB, ...ATTACHED, ...STRACE, ...LTRACE])) {
+  const title = `${one.name}: says the same as bare`;
+  const needed = /^[a-z]+/.exec(one.name)![0];
+  if (!hasCommand(needed)) {
+    console.log(`skip: ${title}: no ${needed} on this machine`);
+    test.skip(title);
+  } else {
+    test(title, () => sameAsBare(one));
+  }
+}
+
+for (const [kind, compiler] of SANITIZERS) {
+  const title = `the ${kind} sanitizer: the same report and status`;
+  if (!hasCommand(compiler)) {
+    console.log(`skip: ${title}: no ${compiler} on this machine`);
+    test.skip(title);
+    continue;
+  }
+  test(title, async () => {
+    const program = sanitized(compiler, kind);
+    for (const args of [[], ["free"]]) {
+      await sameAsBare({
+        name: `sanitizer-${kind}`,
+        argv: ["bash", "--norc", "-c", '"$@" 2> log.$?; echo $?', "sh", program, ...args],
+      });
+    }
+  });
+}
+
+test("what strace -f sees inside is what is recorded, once", async () => {
+  for (const mode of ["files", "fork", "spawn", "signal"]) {
+    const folder = scratch();
+    const log = join(keptFolder(), `debuggers-${mode}.strace`);
+    const options = [
+      "-f",
+      "-X",
+      "raw",
+      "-xx",
+      "-y",
+      "-s",
+      "4096",
+      "-v",
+      "-e",
+      "signal=SIGKILL",
+      "-e",
+      `trace=${TRACED_CALLS.join(",")}`,
+    ];
+    const argv = ["strace", ...options, "-o", log, "setarch", "-R", debugged, mode];
+    const { run: ended, events, path } = await trace(`debuggers-strace-${mode}`, argv, { cwd: folder });
+    const { calls } = parseStrace(readFileSync(log, "latin1"));
+    const begin = calls[0]!.tid;
+    const first = events.findIndex((event) => event["thread.tid"] === begin && event["evt.type"] === "execve");
+    const tracer = events.find((event) => event["evt.type"] === "execve")!["proc.pid"];
+    const ours = eventLines(events.slice(first).filter((event) => event["proc.pid"] !== tracer));
+    const difference = multisetDifference(straceLines(calls, folder), ours);
+    assert.ok(calls.length > 20, "strace saw next to nothing");
+    assert.is(ended.stderr, "");
+    assert.is(difference.length, 0, `${mode}\n${difference.slice(0, 40).join("\n")}\nstrace: ${log}\nours: ${path}`);
+  }
+});
+
+test.run();

@@ -136,6 +136,7 @@ void keep_little_memory() {
 
 int run(const Options& options) {
   keep_little_memory();
+  keep_descriptor_in_reserve();
   Signals signals;
   if (is_proc_foreign()) return report(make_failure(ErrorCode::VEDETTE_PROC_FOREIGN, {}));
   const Result<std::string> program = find_program(options.command[0]);

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -183,8 +184,12 @@ bool set_flag(Options& options, std::string_view name) {
   return false;
 }
 
+// /proc/PID/environ shows the strings that we were started with, whatever becomes of the list of them.
 void take_variable(const char* name, std::string& into) {
-  if (const char* const value = std::getenv(name); value != nullptr) into = value;
+  if (char* const value = std::getenv(name); value != nullptr) {
+    into = value;
+    ::explicit_bzero(value, into.size());
+  }
   ::unsetenv(name);
 }
 

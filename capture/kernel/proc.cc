@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -12,8 +14,37 @@
 #include "capture/kernel/fd.h"
 
 namespace vedette {
+namespace {
 
-Result<void> read_file(const char* path, std::string& into, size_t max) {
+// A descriptor for when there is no other: what is read in this way decides who an event is told of, and must not be missing.
+class Reserve {
+ public:
+  Reserve() { refill(); }
+  // True: there is room for one now.
+  bool give() {
+    const int fd = fd_.exchange(-1);
+    return fd >= 0 && ::close(fd) == 0;
+  }
+  void refill() {
+    const int fresh = fd_ < 0 ? ::open("/", O_PATH | O_CLOEXEC) : -1;
+    int none = -1;
+    if (fresh >= 0 && !fd_.compare_exchange_strong(none, fresh)) ::close(fresh);
+  }
+
+ private:
+  std::atomic<int> fd_{-1};
+};
+
+std::atomic<uint64_t> shortages{0};
+
+Reserve& reserve() {
+  static Reserve one;
+  return one;
+}
+
+bool is_out_of_descriptors() { return errno == EMFILE || errno == ENFILE; }
+
+Result<void> read_opened(const char* path, std::string& into, size_t max) {
   into.clear();
   // Not blocking: below /proc/PID/root a file may turn out to be a FIFO of the workload's.
   const Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -29,6 +60,22 @@ Result<void> read_file(const char* path, std::string& into, size_t max) {
     if (got == 0) break;
   }
   return {};
+}
+
+}  // namespace
+
+void keep_descriptor_in_reserve() { (void)reserve(); }
+
+uint64_t descriptor_shortages() { return shortages; }
+
+Result<void> read_file(const char* path, std::string& into, size_t max) {
+  Result<void> done = read_opened(path, into, max);
+  if (done || !is_out_of_descriptors()) return done;
+  ++shortages;
+  if (!reserve().give()) return Errno(EMFILE);
+  done = read_opened(path, into, max);
+  reserve().refill();
+  return done;
 }
 
 Result<void> read_link(const char* path, std::string& into) {

@@ -16,8 +16,12 @@
 
 namespace vedette {
 
-// The first `max` bytes of a file; replaces `into`.
+// The first `max` bytes of a file; replaces `into`. Where no descriptor is left it uses the one in reserve.
 Result<void> read_file(const char* path, std::string& into, size_t max);
+// Once, early.
+void keep_descriptor_in_reserve();
+// How often there was none left so far.
+uint64_t descriptor_shortages();
 // readlink; replaces `into`.
 Result<void> read_link(const char* path, std::string& into);
 

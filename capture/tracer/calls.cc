@@ -133,6 +133,11 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   if (task.phase == Phase::Launching && !is_launch_exec(info)) return context_.resume(task);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
+  const bool is_attack = attacks_agent(task, info);
+  if (is_attack && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
+    (void)answer_call(task, abi_of(info), -EPERM);
+    return context_.resume(task);
+  }
   if (context_.hooks.on_called(task, info)) {
     context_.nested->on_own_call(task);
     return context_.resume(task);
@@ -150,9 +155,11 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
     if (task.phase != Phase::Launching) tell_unknown(task, as_called.nr);
+    if (is_attack) (void)answer_call(task, as_called.abi, -EPERM);
     return context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
+  if (is_attack || context_.defense.aims_at_us(call->sighting)) return refuse(task, std::move(call), EPERM);
   if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
   if (task.stranger && wants_listener(event)) return refuse(task, std::move(call), EBUSY);
   if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
@@ -306,6 +313,14 @@ bool Calls::defend(Task& task, const SyscallInfo& info) {
   if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
   if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), -EOPNOTSUPP);
   return true;  // the stub records it, with whatever result it finds
+}
+
+// Whether it is about the agent's own process, in a way that is refused.
+bool Calls::attacks_agent(Task& task, const SyscallInfo& info) {
+  if (task.phase == Phase::Launching) return false;
+  const std::optional<Defense::Attack> attack = context_.defense.judge(task, info);
+  if (attack) context_.notice(task.tid, Notice::AGENT_ATTACKED, attack->call, attack->what, attack->value);
+  return attack.has_value();
 }
 
 // Asks the table. True: the call has its answer, or will come again.

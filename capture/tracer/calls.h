@@ -50,6 +50,7 @@ class Calls {
   bool answer_debugger(Task& task, std::unique_ptr<PendingCall>& call);
   void answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result);
   bool defend(Task& task, const SyscallInfo& info);
+  bool attacks_agent(Task& task, const SyscallInfo& info);
   bool prevent(Task& task, std::unique_ptr<PendingCall>& call);
   bool seal(Task& task, std::unique_ptr<PendingCall>& call);
   void put_off(Task& task, std::unique_ptr<PendingCall> call);

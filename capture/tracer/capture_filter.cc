@@ -2,6 +2,7 @@
 #include "capture/tracer/capture_filter.h"
 
 #include "capture/decode/syscalls.h"
+#include "capture/tracer/defense.h"
 
 namespace vedette {
 namespace {
@@ -37,6 +38,7 @@ std::vector<sock_filter> capture_filter(const Hooks& hooks, const SealedMemory& 
   std::vector<FilterRule> rules = capture_rules();
   hooks.add_rules(rules);
   sealed.add_guards(rules, hooks.guards_range());
+  Defense::add_rules(rules);
   return build_filter(std::move(rules), kStopForUs, kCallsEnd);
 }
 

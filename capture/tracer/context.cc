@@ -16,6 +16,9 @@ void Context::tell() {
 void Context::record(const Sighting& sighting) {
   if (witness != nullptr) witness->count(sighting.event);
   sink.on_event(sighting);
+  if (!defense.reached_for_us(sighting)) return;
+  const Event& event = sighting.event;
+  notice(Tid(static_cast<pid_t>(event.call.tid)), Notice::AGENT_ATTACKED, event.info().name, "its files in /proc", event.call.result);
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {

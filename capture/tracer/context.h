@@ -10,6 +10,7 @@
 #include "capture/decode/limits.h"
 #include "capture/kernel/clock.h"
 #include "capture/state/state.h"
+#include "capture/tracer/defense.h"
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/lookout.h"
 #include "capture/tracer/prevention.h"
@@ -41,6 +42,7 @@ struct Context {
   Prevention* prevention = nullptr;
   SealedMemory* sealed = nullptr;
   NestedTracing* nested = nullptr;  // set by the loop
+  Defense defense;
   Tasks tasks;
   Births births;
   Lookout lookout;

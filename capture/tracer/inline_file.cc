@@ -2,19 +2,20 @@
 #include "capture/tracer/inline_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "capture/kernel/proc.h"
+#include "capture/tracer/inline_bytes.h"
 
 namespace vedette {
 namespace {
 
-constexpr uint64_t kFileMax = 1ull << 30;
 constexpr uint64_t kPage = 4096;
 
 uint64_t in_ns(const timespec& time) {
@@ -22,27 +23,6 @@ uint64_t in_ns(const timespec& time) {
 }
 
 uint64_t whole_lines(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
-
-// A file's bytes for the length of one look.
-class Mapped {
- public:
-  explicit Mapped(int fd) {
-    struct stat facts;
-    if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size <= 0 || static_cast<uint64_t>(facts.st_size) > kFileMax) return;
-    size_ = static_cast<size_t>(facts.st_size);
-    void* base = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (base != MAP_FAILED) base_ = static_cast<const std::byte*>(base);
-  }
-  ~Mapped() {
-    if (base_ != nullptr) (void)::munmap(const_cast<std::byte*>(base_), size_);
-  }
-  Mapped(const Mapped&) = delete;
-  FileView view() const { return base_ == nullptr ? FileView() : FileView(std::span(base_, size_)); }
-
- private:
-  const std::byte* base_ = nullptr;
-  size_t size_ = 0;
-};
 
 std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
   constexpr uint8_t kSyscall[] = {0x0f, 0x05};
@@ -58,11 +38,14 @@ std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
 }  // namespace
 
 std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
-  const Mapped mapped(file.get());
+  const std::optional<size_t> size = FileBytes::size_of(file.get());
+  if (!size) return nullptr;
+  const FileBytes mapped(file.get(), *size);
   std::optional<ElfImage> image = parse_elf(mapped.view(), false);
   if (!image || image->code.empty()) return nullptr;
   auto opened = std::make_unique<PatchableFile>();
   opened->cache_ = &cache;
+  opened->size_ = *size;
   opened->any_syscall_ = find_any_syscall(mapped.view(), *image);
   if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
   opened->image_ = std::move(*image);
@@ -111,7 +94,7 @@ bool PatchableFile::is_worth_a_search() {
 const SiteAnalysis& PatchableFile::analysis() {
   if (analysis_) return *analysis_;
   if (any_syscall_) {
-    const Mapped mapped(file_.get());
+    const FileBytes mapped(file_.get(), size_);
     analysis_ = cache_->find(mapped.view(), image_);
   } else {
     analysis_ = std::make_shared<const SiteAnalysis>();
@@ -182,7 +165,7 @@ uint64_t NearSegment::list_of(const ElfImage& image, std::span<const size_t> sit
 
 void PatchableFile::count_image(NearSegment& near) {
   if (++images_ != kImagesBeforeAnswers || !cpuid_is_dear()) return;
-  const Mapped mapped(file_.get());
+  const FileBytes mapped(file_.get(), size_);
   const std::optional<ElfImage> whole = parse_elf(mapped.view(), true);
   if (!whole) return;
   const std::vector<Site> questions = find_sites(mapped.view(), *whole, Sought::Cpuid);
@@ -195,7 +178,7 @@ NearSegment* PatchableFile::near(int64_t distance) {
   const auto [place, is_new] = near_.try_emplace(distance);
   NearSegment& near = place->second;
   if (is_new) {
-    const Mapped mapped(file_.get());
+    const FileBytes mapped(file_.get(), size_);
     near.stubs = build_stubs(mapped.view(), image_, sites(), distance);
     near.answering_at_ = whole_lines(near.stubs.code.size());
     near.next_list_ = near.answering_at_ + NearSegment::kAnsweringBytes;
@@ -206,31 +189,60 @@ NearSegment* PatchableFile::near(int64_t distance) {
   return near.segment.is_open() ? &near : nullptr;
 }
 
+FileCache::FileCache(const std::string& folder) : sites_(folder) {}
+
 std::shared_ptr<PatchableFile> FileCache::find(const char* path) {
   struct stat facts;
-  if (::stat(path, &facts) != 0) return nullptr;
+  if (::stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) return nullptr;
   return find(FileKey{facts.st_dev, facts.st_ino, in_ns(facts.st_ctim), in_ns(facts.st_mtim)}, path);
 }
 
+// Not blocking: what was a file a moment ago may be a FIFO by now.
 std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, const char* path) {
-  if (const auto known = files_.find(key); known != files_.end()) return known->second;
-  std::shared_ptr<PatchableFile>& place = files_[key];
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (file.is_open()) place = PatchableFile::open(std::move(file), sites_);
-  return place;
+  if (const auto known = files_.find(key); known != files_.end()) {
+    known->second.used = ++uses_;
+    return known->second.file;
+  }
+  if (files_.size() >= files_max() && !forget_one()) return nullptr;
+  Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.is_open() && (errno == EMFILE || errno == ENFILE)) return nullptr;  // not the file's fault: it is looked at another time
+  Known& place = files_[key];
+  place.used = ++uses_;
+  if (file.is_open()) place.file = PatchableFile::open(std::move(file), sites_);
+  return place.file;
+}
+
+// Each may keep a descriptor.
+size_t FileCache::files_max() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kFilesMax;
+  return std::min<size_t>(kFilesMax, limit.rlim_cur / 2);
+}
+
+// The one that was asked for longest ago, among those that no image has mapped.
+bool FileCache::forget_one() {
+  auto oldest = files_.end();
+  for (auto at = files_.begin(); at != files_.end(); ++at) {
+    if (at->second.file.use_count() > 1) continue;
+    if (oldest == files_.end() || at->second.used < oldest->second.used) oldest = at;
+  }
+  if (oldest == files_.end()) return false;
+  if (oldest->second.file) oldest->second.file->keep();
+  files_.erase(oldest);
+  return true;
 }
 
 void FileCache::keep() {
-  for (const auto& [key, file] : files_) {
-    if (file) file->keep();
+  for (const auto& [key, known] : files_) {
+    if (known.file) known.file->keep();
   }
 }
 
 std::shared_ptr<PatchableFile> FileCache::guess(uint64_t dev, uint64_t ino) const {
   const auto after = files_.upper_bound(FileKey{dev, ino, ~0ull, ~0ull});
   if (after == files_.begin()) return nullptr;
-  const auto& [key, file] = *std::prev(after);
-  return key.dev == dev && key.ino == ino ? file : nullptr;
+  const auto& [key, known] = *std::prev(after);
+  return key.dev == dev && key.ino == ino ? known.file : nullptr;
 }
 
 }  // namespace vedette

@@ -101,6 +101,7 @@ class PatchableFile {
 
   SiteCache* cache_ = nullptr;
   Fd file_;
+  size_t size_ = 0;  // when it was first looked at
   ElfImage image_;
   std::optional<uint64_t> any_syscall_;
   std::shared_ptr<const SiteAnalysis> analysis_;  // made when it is first asked for
@@ -110,23 +111,34 @@ class PatchableFile {
   std::map<int64_t, NearSegment> near_;
 };
 
-// All files met so far.
+// The files met so far, as many as there may be: of more, those that no image has mapped are forgotten first.
 class FileCache {
  public:
+  static constexpr size_t kFilesMax = 1024;
+
   FileCache() = default;
-  explicit FileCache(const std::string& folder) : sites_(folder) {}
-  // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch.
+  explicit FileCache(const std::string& folder);
+  // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch, or too many are in use.
   std::shared_ptr<PatchableFile> find(const char* path);
   // The same where the key is known already.
   std::shared_ptr<PatchableFile> find(const FileKey& key, const char* path);
   // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has been compared.
   std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
   SiteCache& sites() { return sites_; }
+  size_t size() const { return files_.size(); }
   void keep();
 
  private:
+  struct Known {
+    std::shared_ptr<PatchableFile> file;  // nullptr: nothing to patch
+    uint64_t used = 0;                    // the count of uses when it was last asked for
+  };
+  static size_t files_max();
+  bool forget_one();
+
   SiteCache sites_;
-  std::map<FileKey, std::shared_ptr<PatchableFile>> files_;
+  std::map<FileKey, Known> files_;
+  uint64_t uses_ = 0;
 };
 
 }  // namespace vedette

@@ -22,6 +22,7 @@ constexpr size_t kSpareRingsMax = 64;
 constexpr uint32_t kTicksUs[] = {600, 1200, 2500, 4000, 7000, 10'000};  // but for the fastest
 constexpr uint64_t kOutgrownUs = 5000;  // a ring that is half full sooner is too small
 constexpr size_t kToldSitesMax = 32;
+constexpr size_t kFilesPerImageMax = 256;  // calls from more files than that are traced: others need descriptors too
 const Intrusion kTookAnother = {"a thread has recorded in the ring of another", "a thread took the GS base of another"};
 
 const Intrusion kOwnContext = {"a thread has recorded where nobody reads", "a thread took a GS base of its own"};
@@ -262,7 +263,7 @@ void InlineTier::on_map_executable(Task& task, const Call& call) {
   const bool is_text = call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 &&
                        (call.args[3] & MAP_ANONYMOUS) == 0;
   image->forget(start, end);
-  if (!is_text) return;
+  if (!is_text || image->files.size() >= kFilesPerImageMax) return;
   const int fd = static_cast<int>(call.args[4]);
   const FileFacts facts = context_->state.file_behind(static_cast<uint32_t>(task.tid.get()), fd);
   if (std::shared_ptr<PatchableFile> file = facts.ino == 0 ? nullptr : files_.guess(facts.dev, facts.ino)) {

@@ -5,11 +5,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <optional>
@@ -26,6 +29,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kKernelMaskBytes = 8;
+constexpr rlim_t kOwnDescriptors = 65536;
 
 Result<void> check_program(const char* path) {
   struct stat facts;
@@ -51,6 +55,18 @@ std::optional<WaitStatus> news_of(Tid tid) {
   if (info.si_code == CLD_EXITED) return WaitStatus(info.si_status << 8);
   if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) return WaitStatus(info.si_status << 8 | 0x7f);
   return WaitStatus(info.si_status);
+}
+
+// Our files in /proc, memory and environment and descriptors, belong to root from now on, and open only to who may trace everything. The
+// child is a copy from before, and its program begins as any does.
+void shut_our_files() { (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+// How many descriptors we may have must not depend on what suits the workload, which has its own limit: the child was made before.
+void raise_our_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, kOwnDescriptors));
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // A stop before the filter stands: SIGSTOP, which no mask holds back, with the stop of the group that follows, or a kill.
@@ -131,6 +147,8 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
     reap(launched.tid);
     return false;
   }
+  shut_our_files();
+  raise_our_limit();
   shared_->go = true;
   for (;;) {
     const std::optional<WaitStatus> news = news_of(launched.tid);

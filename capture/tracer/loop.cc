@@ -3,6 +3,7 @@
 // named waits for its parent; every other stop is one line of the switch in on_stop.
 #include "capture/tracer/loop.h"
 
+#include "capture/kernel/proc.h"
 #include "capture/tracer/interruption.h"
 
 namespace vedette {
@@ -26,9 +27,17 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
       if (root_only) break;
     }
     strangers_.on_tick();
+    tell_shortage();
   }
   // From here on, no task is attached.
   return root_status_;
+}
+
+// Once: what is missing from then on is not told again and again.
+void Loop::tell_shortage() {
+  if (is_short_ || descriptor_shortages() == 0) return;
+  is_short_ = true;
+  context_.notice(context_.root, Notice::FILES_SHORT, "", "the agent has no file descriptor left but one in reserve");
 }
 
 // Blocks; but when all tasks have ended, only what the kernel has in hand already can still be one of ours.

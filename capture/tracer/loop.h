@@ -29,6 +29,7 @@ class Loop {
   void on_halted_or_attached(Task& task, const Report& report);
   void on_signalled(Task& task, const Report& report);
   bool on_step_trap(Task& task, const Report& report);
+  void tell_shortage();
 
   Context& context_;
   Signals& signals_;
@@ -38,6 +39,7 @@ class Loop {
   NestedTracing nested_;
   Lives lives_;
   WaitStatus root_status_;
+  bool is_short_ = false;  // of descriptors, once
 };
 
 }  // namespace vedette

@@ -54,9 +54,10 @@ FileFacts facts_of(const struct stat& facts) {
 
 // Names that mean "whoever asks", said of the task.
 std::string for_us(uint32_t pid, std::string_view path) {
-  constexpr struct {
+  const std::string thread = "/task/" + std::to_string(pid);
+  const struct {
     std::string_view name, meaning;
-  } kOwn[] = {{"/proc/self", ""},      {"/proc/thread-self", ""}, {"/dev/fd", "/fd"},
+  } kOwn[] = {{"/proc/self", ""},      {"/proc/thread-self", thread}, {"/dev/fd", "/fd"},
               {"/dev/stdin", "/fd/0"}, {"/dev/stdout", "/fd/1"},  {"/dev/stderr", "/fd/2"}};
   for (const auto& own : kOwn) {
     const std::string_view rest = path.substr(std::min(own.name.size(), path.size()));

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "capture/tracer/strangers.h"
+#include "capture/tracer/wake.h"
 
 namespace vedette {
 namespace {
@@ -13,19 +14,24 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 
 }  // namespace
 
-// A report that does not belong together is none: there is a newer one to come.
+// A report that does not belong together is none: there is a newer one to come. Nothing comes between a wait and what is gathered of it.
 std::optional<Report> Waiter::wait_one(bool block) {
   for (;;) {
+    if (block && take_wake()) tick();  // without blocking, reports wait in the queue: first they are handled
     const Result<Waited> news = ptrace_wait_any(block);
-    if (news && !news->tid.is_set()) return std::nullopt;
-    if (!news && news.error().get() != EINTR) return std::nullopt;
-    if (!news) {
-      hooks_.on_tick();
-      strangers_.on_tick();
-    } else if (const std::optional<Report> report = gather(news->tid, news->status)) {
-      return report;
+    if (!news && news.error().get() == EINTR) {
+      (void)take_wake();
+      tick();
+      continue;
     }
+    if (!news || !news->tid.is_set()) return std::nullopt;
+    if (const std::optional<Report> report = gather(news->tid, news->status)) return report;
   }
+}
+
+void Waiter::tick() {
+  hooks_.on_tick();
+  strangers_.on_tick();
 }
 
 std::optional<Report> Waiter::next(bool several) {

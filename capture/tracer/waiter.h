@@ -24,6 +24,7 @@ class Waiter {
 
  private:
   std::optional<Report> wait_one(bool block);
+  void tick();
   void take_the_rest();
   Report take_queued();
 

@@ -7,9 +7,17 @@
 namespace vedette {
 namespace {
 
-void on_wake(int) {}  // its coming is all there is to it
+volatile sig_atomic_t has_come = 0;
+
+void on_wake(int) { has_come = 1; }
 
 }  // namespace
+
+bool take_wake() {
+  if (has_come == 0) return false;
+  has_come = 0;
+  return true;
+}
 
 int wake_signal() { return SIGRTMAX - 1; }
 

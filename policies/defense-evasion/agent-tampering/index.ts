@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent is the parent of the workload's first process. Its name tells it from whoever started it: the oldest ancestor that has it,
-// since a program may call itself so. Where no ancestor outside the workload is known, it is the parent of the oldest.
-import {
-  AnyOpen, Connect, Event, EventId, Kill, Notice, Process, ProcessVmWritev, param, PathSet, Priority, Ptrace, rule, Signal, VedetteNotice,
-} from "vedette";
+// What reaches for the agent's own process, and what is not true of a record, the agent knows best: it tells of it by notices.
+import { AnyOpen, Connect, Notice, param, PathSet, Priority, rule, VedetteNotice } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
-const AGENT = "vedette-capture";
-const ANCESTORS_MAX = 64;
 
 @rule({
   name: "Vedette's files touched",
@@ -35,20 +30,15 @@ export function socketUsed(e: Connect): bool {
 
 @rule({
   name: "Agent attacked",
-  desc: "A process tried to stop, kill or change the agent",
+  desc: "A process reached for the agent's own: its memory, its files in /proc, its descriptors, limits or scheduling, or sent it a signal " +
+    "that would end or hold it",
   priority: Priority.Critical,
   tags: ["T1562.001", "TA0005"],
-  output: "The agent was attacked | call=%evt.type result=%evt.res process=%proc.name exe=%proc.exepath " +
+  output: "The agent was attacked | call=%evt.arg.call reached_for=%evt.arg.text value=%evt.arg.value process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
-  events: ["kill", "ptrace", "process_vm_writev"],
 })
-export function agentAttacked(e: Event): bool {
-  const agent = agentOf(e.proc);
-  if (agent <= 0) return false;
-  if (e.evt_type == EventId.ptrace) return changetype<Ptrace>(e).pid == agent;
-  if (e.evt_type == EventId.process_vm_writev) return changetype<ProcessVmWritev>(e).pid == agent;
-  const kill = changetype<Kill>(e);
-  return kill.pid == agent && (kill.sig == Signal.SIGKILL || kill.sig == Signal.SIGSTOP);
+export function agentAttacked(e: VedetteNotice): bool {
+  return e.kind == Notice.AGENT_ATTACKED;
 }
 
 @rule({
@@ -61,14 +51,4 @@ export function agentAttacked(e: Event): bool {
 })
 export function recordsTamperedWith(e: VedetteNotice): bool {
   return e.kind == Notice.TAMPER || e.kind == Notice.MISMATCH;
-}
-
-function agentOf(process: Process): i64 {
-  let oldest: Process = process;
-  let agent: i64 = 0;
-  for (let i = 0; i < ANCESTORS_MAX && oldest.parent.exists; i++) {
-    oldest = oldest.parent;
-    if (oldest.name.equals(AGENT)) agent = oldest.pid;
-  }
-  return agent != 0 ? agent : oldest.ppid;
 }

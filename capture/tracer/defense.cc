@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/tracer/defense.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "capture/kernel/proc.h"
+
+namespace vedette {
+namespace {
+
+// How a call names whom it is about.
+enum class Aim : uint8_t {
+  Number,         // a process or thread by its number in `arg`
+  NumberToSet,    // the same, when the argument two further is not zero: it sets something
+  NumberOfOne,    // the same, when the first argument says that one process is meant
+  Either,         // by its number in `arg` or the next
+  Signal,         // a number, and a signal in the next argument
+  Pidfd,          // a descriptor of a process
+  PidfdSignal,    // the same, and a signal in the next argument
+  OwnersSignal,   // fcntl: the signal by which a descriptor's owner is told
+};
+
+struct AimedCall {
+  uint32_t nr;
+  uint32_t nr32;  // by int 0x80
+  const char* name;
+  const char* what;
+  Aim aim;
+  uint8_t arg = 0;
+};
+
+constexpr char kSignal[] = "a signal that would end or hold it";
+constexpr char kMemory[] = "its memory";
+constexpr char kDescriptors[] = "its descriptors";
+constexpr char kLimits[] = "its limits";
+constexpr char kScheduling[] = "its scheduling";
+constexpr char kHandle[] = "a descriptor of its process";
+
+constexpr AimedCall kCalls[] = {
+    {SYS_kill, 37, "kill", kSignal, Aim::Signal},
+    {SYS_tkill, 238, "tkill", kSignal, Aim::Signal},
+    {SYS_tgkill, 270, "tgkill", kSignal, Aim::Signal, 1},
+    {SYS_rt_sigqueueinfo, 178, "rt_sigqueueinfo", kSignal, Aim::Signal},
+    {SYS_rt_tgsigqueueinfo, 335, "rt_tgsigqueueinfo", kSignal, Aim::Signal, 1},
+    {SYS_pidfd_send_signal, 424, "pidfd_send_signal", kSignal, Aim::PidfdSignal},
+    {SYS_fcntl, 55, "fcntl", kSignal, Aim::OwnersSignal, 2},
+    {SYS_fcntl, 221, "fcntl64", kSignal, Aim::OwnersSignal, 2},
+    {SYS_pidfd_open, 434, "pidfd_open", kHandle, Aim::Number},
+    {SYS_pidfd_getfd, 438, "pidfd_getfd", kDescriptors, Aim::Pidfd},
+    {SYS_ptrace, 26, "ptrace", kMemory, Aim::Number, 1},
+    {SYS_process_vm_readv, 347, "process_vm_readv", kMemory, Aim::Number},
+    {SYS_process_vm_writev, 348, "process_vm_writev", kMemory, Aim::Number},
+    {SYS_process_madvise, 440, "process_madvise", kMemory, Aim::Pidfd},
+    {SYS_process_mrelease, 448, "process_mrelease", kMemory, Aim::Pidfd},
+    {SYS_move_pages, 317, "move_pages", kMemory, Aim::Number},
+    {SYS_migrate_pages, 294, "migrate_pages", kMemory, Aim::Number},
+    {SYS_get_robust_list, 312, "get_robust_list", kMemory, Aim::Number},
+    {SYS_kcmp, 349, "kcmp", kMemory, Aim::Either},
+    {SYS_perf_event_open, 336, "perf_event_open", kMemory, Aim::Number, 1},
+    {SYS_prlimit64, 340, "prlimit64", kLimits, Aim::NumberToSet},
+    {SYS_sched_setaffinity, 241, "sched_setaffinity", kScheduling, Aim::Number},
+    {SYS_sched_setscheduler, 156, "sched_setscheduler", kScheduling, Aim::Number},
+    {SYS_sched_setparam, 154, "sched_setparam", kScheduling, Aim::Number},
+    {SYS_sched_setattr, 351, "sched_setattr", kScheduling, Aim::Number},
+    {SYS_setpriority, 97, "setpriority", kScheduling, Aim::NumberOfOne, 1},
+    {SYS_ioprio_set, 289, "ioprio_set", kScheduling, Aim::NumberOfOne, 1},
+};
+
+constexpr std::string_view kProc = "/proc/";
+constexpr uint32_t kAll = 0xffffffff;
+constexpr uint64_t kPriorityOfProcess = 0, kIoPriorityOfProcess = 1;  // PRIO_PROCESS, IOPRIO_WHO_PROCESS
+
+// We block all signals but these (signals.cc).
+bool is_deadly(uint64_t signal) {
+  switch (static_cast<int>(signal)) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+    case SIGABRT:
+    case SIGSYS: return true;
+    default: return false;
+  }
+}
+
+// Of our pid namespace. The kernel's answer, as threads come and go.
+bool is_own_thread(uint64_t number) {
+  const pid_t tid = static_cast<pid_t>(number);
+  return tid > 0 && ::syscall(SYS_tgkill, ::getpid(), tid, 0) == 0;
+}
+
+bool names_us(const AimedCall& call, const SyscallInfo& info) {
+  const auto& args = info.seccomp.args;
+  switch (call.aim) {
+    case Aim::Number: return is_own_thread(args[call.arg]);
+    case Aim::NumberToSet: return args[2] != 0 && is_own_thread(args[call.arg]);
+    case Aim::NumberOfOne: return args[0] == (call.nr == SYS_ioprio_set ? kIoPriorityOfProcess : kPriorityOfProcess) && is_own_thread(args[call.arg]);
+    case Aim::Either: return is_own_thread(args[call.arg]) || is_own_thread(args[call.arg + 1]);
+    case Aim::Signal: return is_deadly(args[call.arg + 1]) && is_own_thread(args[call.arg]);
+    default: return false;
+  }
+}
+
+// Digits and nothing else.
+std::optional<int> whole_number(std::string_view text) {
+  int value = 0;
+  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), value);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+// What nobody else needs to open. ps, top and their like read the others of all processes.
+constexpr const char* kPrivateNames[] = {"mem",     "environ",  "maps", "smaps",  "smaps_rollup", "numa_maps", "pagemap",
+                                         "auxv",    "fd",       "root", "fdinfo", "map_files",    "cwd",       "io",
+                                         "stack",   "syscall",  "personality"};
+bool is_private_name(std::string_view name) {
+  return std::find(std::begin(kPrivateNames), std::end(kPrivateNames), name) != std::end(kPrivateNames);
+}
+
+uint32_t own_pid() { return static_cast<uint32_t>(::getpid()); }
+
+// Takes "NAME" off "NAME/rest".
+std::string_view take_name(std::string_view& path) {
+  const size_t slash = std::min(path.find('/'), path.size());
+  const std::string_view name = path.substr(0, slash);
+  path.remove_prefix(std::min(slash + 1, path.size()));
+  return name;
+}
+
+bool opens(EventId id) {
+  return id == EventId::open || id == EventId::openat || id == EventId::openat2 || id == EventId::creat;
+}
+
+// The flags' slot is one and the same.
+static_assert(static_cast<int>(slot::openat_::flags) == static_cast<int>(slot::openat2_::flags));
+bool writes_by(const Event& event) {
+  if (event.id == EventId::creat) return true;
+  const unsigned flags = event.id == EventId::open ? static_cast<unsigned>(slot::open_::flags) : static_cast<unsigned>(slot::openat_::flags);
+  return event.has(flags) && (event.integer(flags) & O_ACCMODE) != O_RDONLY;
+}
+
+}  // namespace
+
+// A number of ours, below whatever mount of procfs, and then a name.
+bool is_private_file(std::string_view path, bool writes) {
+  while (!path.empty()) {
+    const std::optional<int> number = whole_number(take_name(path));
+    if (!number || !is_own_thread(static_cast<uint64_t>(*number))) continue;
+    std::string_view rest = path;
+    std::string_view file = take_name(rest);
+    if (file == "task") {
+      (void)take_name(rest);
+      file = take_name(rest);
+    }
+    if (is_private_name(file) || (writes && !file.empty())) return true;
+  }
+  return false;
+}
+
+void Defense::add_rules(std::vector<FilterRule>& rules) {
+  for (const AimedCall& call : kCalls) {
+    const FilterCondition something = {call.arg, kAll, 1, FilterWord::Low, FilterTest::NotBelow};
+    switch (call.aim) {
+      case Aim::Number:
+      case Aim::NumberToSet:
+      case Aim::NumberOfOne: rules.push_back({call.nr, {something}}); break;
+      case Aim::OwnersSignal: rules.push_back({call.nr, {{1, kAll, F_SETSIG}}, {}, true}); break;
+      default: rules.push_back({call.nr, {}});
+    }
+  }
+}
+
+std::optional<Defense::Attack> Defense::judge(const Task& task, const SyscallInfo& info) {
+  const bool is_native = info.arch == kAuditNative;
+  const auto& args = info.seccomp.args;
+  for (const AimedCall& call : kCalls) {
+    if (info.seccomp.nr != (is_native ? call.nr : call.nr32)) continue;
+    const int fd = static_cast<int>(args[call.arg]);
+    switch (call.aim) {
+      case Aim::OwnersSignal:
+        if (args[1] == F_SETSIG && is_deadly(args[call.arg])) return Attack{call.name, call.what, static_cast<int64_t>(args[call.arg])};
+        break;
+      case Aim::PidfdSignal:
+        if (is_deadly(args[1]) && is_own_descriptor(task, fd)) return Attack{call.name, call.what, static_cast<int64_t>(args[1])};
+        break;
+      case Aim::Pidfd:
+        if (is_own_descriptor(task, fd)) return Attack{call.name, call.what};
+        break;
+      default:
+        if (!names_us(call, info) || !shares_numbers(task)) break;
+        return Attack{call.name, call.what, call.aim == Aim::Signal ? static_cast<int64_t>(args[call.arg + 1]) : 0};
+    }
+  }
+  return std::nullopt;
+}
+
+// In a pid namespace of its own a program's numbers mean others than ours. The kernel lists one number a namespace.
+bool Defense::shares_numbers(const Task& task) {
+  constexpr size_t kStatusMax = 8192;
+  if (!read_file(ProcPath(task.tid, "status").c_str(), text_, kStatusMax)) return true;
+  const std::string_view numbers = status_field(text_, "NSpid");
+  return numbers.substr(0, numbers.find('\n')).find('\t') == std::string_view::npos;
+}
+
+// A descriptor that pidfd_open made, or, for signals, a directory of procfs.
+bool Defense::is_own_descriptor(const Task& task, int fd) {
+  constexpr size_t kInfoMax = 4096;
+  if (!read_file(ProcPath(task.tid, "fdinfo/" + std::to_string(fd)).c_str(), text_, kInfoMax)) return false;
+  const std::string_view process = status_field(text_, "Pid");
+  if (!process.empty()) return whole_number(process.substr(0, process.find('\n'))) == ::getpid();
+  if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)).c_str(), text_)) return false;
+  return whole_number(std::string_view(text_).substr(text_.rfind('/') + 1)) == ::getpid();
+}
+
+bool Defense::aims_at_us(const Sighting& sighting) const {
+  const Event& event = sighting.event;
+  return opens(event.id) && sighting.path.starts_with(kProc) && is_private_file(sighting.path, writes_by(event));
+}
+
+// By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the given one leads to.
+bool Defense::reached_for_us(const Sighting& sighting) {
+  const Event& event = sighting.event;
+  if (!opens(event.id) || !sighting.descriptor) return false;
+  if (aims_at_us(sighting)) return true;
+  const Descriptor& file = *sighting.descriptor;
+  if (file.real && view(file.real).starts_with(kProc)) return is_private_file(view(file.real), writes_by(event));
+  if (file.real) return is_elsewhere(sighting);
+  const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
+  if (!may_lead_there || !file.raw || !file.name) return false;
+  const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
+  if (!truth_.resolve(event.call.tid, false, given, text_)) return false;
+  return text_.starts_with(kProc) && is_private_file(text_, writes_by(event));
+}
+
+// A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same numbers.
+bool Defense::is_elsewhere(const Sighting& sighting) {
+  const Descriptor& file = *sighting.descriptor;
+  if (proc_dev_ == 0) proc_dev_ = truth_.facts(own_pid(), "mem").value_or(FileFacts{}).dev;
+  if (file.dev == proc_dev_) {
+    return std::any_of(std::begin(kPrivateNames), std::end(kPrivateNames), [&](const char* name) {
+      const std::optional<FileFacts> own = truth_.facts(own_pid(), name);
+      return own && own->dev == file.dev && own->ino == file.ino;
+    });
+  }
+  if (!is_private_file(view(file.real), writes_by(sighting.event))) return false;
+  const std::string link = "fd/" + std::to_string(sighting.event.fd);
+  return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC;
+}
+
+}  // namespace vedette

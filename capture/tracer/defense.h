@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that a watched program aims at the agent's own process: its memory, signals that would end or hold it, its descriptors, limits
+// and scheduling. Each is answered EPERM before it runs and told as AGENT_ATTACKED. What it judges by cannot be changed by another
+// thread: registers, and what the kernel says a number means.
+//
+//   by number     kill, ptrace, process_vm_writev ...: the register names one of our threads, and the caller's numbers are ours
+//   by pidfd      no program can have one of ours: pidfd_open is refused. What a socket may yet hand out is asked of fdinfo
+//   by F_SETSIG   a descriptor's owner is told of by a signal of one's choice, wherever the owner's number stands
+//
+// Opens of our files below /proc are the kernel's to refuse: we are not dumpable. Those that stop are refused here too, which counts for
+// a program with CAP_SYS_PTRACE, and all are told.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "capture/kernel/filter.h"
+#include "capture/kernel/ptrace.h"
+#include "capture/state/sighting.h"
+#include "capture/tracer/proc_truth.h"
+#include "capture/tracer/task.h"
+
+namespace vedette {
+
+class Defense {
+ public:
+  // Has the filter stop those of these calls that the capture set lets pass.
+  static void add_rules(std::vector<FilterRule>& rules);
+
+  struct Attack {
+    const char* call;
+    const char* what;   // it reaches for
+    int64_t value = 0;  // the signal, where it is one
+  };
+  // Of a call that is about to run.
+  std::optional<Attack> judge(const Task& task, const SyscallInfo& info);
+  // Whether an open that is about to run names a private file of ours below /proc.
+  bool aims_at_us(const Sighting& sighting) const;
+  // Whether one that has returned was of such a file, by whatever name.
+  bool reached_for_us(const Sighting& sighting);
+
+ private:
+  bool shares_numbers(const Task& task);
+  bool is_own_descriptor(const Task& task, int fd);
+  bool is_elsewhere(const Sighting& sighting);
+
+  ProcTruth truth_;
+  uint64_t proc_dev_ = 0;
+  std::string text_;
+};
+
+// Whether a path below procfs is that of a file of ours which is nobody else's business. Others, such as `stat`, are read by ps and top.
+bool is_private_file(std::string_view path, bool writes);
+
+}  // namespace vedette

@@ -171,9 +171,10 @@ export class Station {
       fields: { "vedette.reason": reasonOf(cause) },
       hostname: hostname(),
     });
-    clearInterval(this.#look);
+    this.#endTimers();
     this.#ledger.close();
     this.#capture.close();
+    void this.#engine.stop();
     return error;
   }
 
@@ -198,16 +199,21 @@ export class Station {
     while (!isOver() && performance.now() < deadline) await pause(DRAIN_MS);
     this.#ledger.turn();
     this.#ledger.turn();
+    this.#endTimers();
+    this.#ledger.close();
+    this.#capture.close();
+    await this.#engine.finished;
+    await this.#options.service.close();
+  }
+
+  /** What would still be told after a while is told now. */
+  #endTimers(): void {
     if (this.#turn !== null) clearTimeout(this.#turn);
     clearInterval(this.#look);
     for (const [timer, tell] of this.#missed) {
       clearTimeout(timer);
       tell();
     }
-    this.#ledger.close();
-    this.#capture.close();
-    await this.#engine.finished;
-    await this.#options.service.close();
   }
 
   hostname(stream: number): string {

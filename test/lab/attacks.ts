@@ -230,7 +230,7 @@ export const ATTACKS: readonly Attack[] = [
       "import ctypes",
       "unmap = ctypes.CDLL(None).munmap",
       "unmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]",
-      "unmap(0x6a0000000000, 4096)",
+      "unmap(0x10000, 4096)",
     ),
     rules: ["Records tampered with"],
   },

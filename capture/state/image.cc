@@ -188,6 +188,7 @@ void Images::load_login(Process& process) {
 
 std::optional<FileFacts> Images::load_executable(Process& process) {
   process.exe_flags = 0;
+  process.exe_of_image = false;
   process.exe_dev = process.exe_ino = process.exe_ctime_ns = process.exe_mtime_ns = 0;
   if (truth_.link(process.pid, "exe", scratch_)) {
     if (scratch_.starts_with(kMemfdPrefix)) process.exe_flags |= kExeFromMemfd;
@@ -203,9 +204,16 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
   process.exe_ctime_ns = file->ctime_ns;
   process.exe_mtime_ns = file->mtime_ns;
   if (can_write(process.credentials, *file)) process.exe_flags |= kExeWritable;
-  if (is_overlay(process.pid, file->dev)) {
-    process.exe_flags |= file->ctime_ns >= first_ns_ ? kExeUpperLayer : kExeLowerLayer;
-  }
+  const bool is_new = file->ctime_ns >= first_ns_;
+  if (is_overlay(process.pid, file->dev)) process.exe_flags |= is_new ? kExeUpperLayer : kExeLowerLayer;
+  process.exe_of_image = !is_new && is_where_it_says(process, *file);
+}
+
+// In a mount namespace of its own a process may put any file at any path. From our root the path leads to the file, or to another.
+bool Images::is_where_it_says(const Process& process, const FileFacts& file) {
+  scratch_.assign("root").append(view(process.exe_path));
+  const std::optional<FileFacts> there = truth_.facts(static_cast<uint32_t>(::getpid()), scratch_.c_str());
+  return there && there->dev == file.dev && there->ino == file.ino;
 }
 
 bool Images::is_overlay(uint32_t pid, uint64_t dev) {

@@ -49,6 +49,7 @@ class Images {
   void refresh_outside(Process& process, uint64_t now_ns);
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
+  bool is_where_it_says(const Process& process, const FileFacts& file);
   const Container& own();
   uint64_t began(const StatText& stat, uint64_t now_ns);
 

@@ -75,6 +75,7 @@ struct Process : Counted {
   Ref<Text> user_name, user_home, user_shell, group_name, login_name;
   uint64_t exe_dev = 0, exe_ino = 0, exe_ctime_ns = 0, exe_mtime_ns = 0;
   uint8_t exe_flags = 0;
+  bool exe_of_image = false;  // nothing has changed the file since we began, and its path leads to it from our own root
   Privilege privilege = Privilege::Unknown;  // of its container
 
   // Where the encoder put it, and what that entry was made of besides the fields above.

@@ -91,6 +91,7 @@ export class ShortEvents {
       user: "root",
       group: "root",
       exe_flags: 0,
+      exe_of_image: isNew(rest) ? 0 : 1,
     };
     const slots: Record<string, SlotValue> = {
       ...slotsOf(PROCESS_FIELDS, { ...defaults, ...rest }),
@@ -130,6 +131,13 @@ export class ShortEvents {
     const slots = { ...slotsOf(DESCRIPTOR_FIELDS, { flags: 0, ...rest }), type: String(type) };
     return kept(this.#descriptors, slots, () => this.#builder.descriptor(slots));
   }
+}
+
+/** Whether what was written says that the executable is none of the image. */
+function isNew({ exe_flags, exe_ctime, exepath }: Written): boolean {
+  if (/EXE_(UPPER_LAYER|FROM_MEMFD)/.test(String(exe_flags))) return true;
+  if (String(exepath).endsWith(" (deleted)")) return true;
+  return exe_ctime !== undefined && BigInt(String(exe_ctime)) >= TEST_EPOCH;
 }
 
 /** `/path`, `dir /path`, `tcp A->B`, `udp A->B`, `unix PATH`, `pipe`, `memfd NAME`. */

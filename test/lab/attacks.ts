@@ -180,6 +180,17 @@ export const ATTACKS: readonly Attack[] = [
     isUnconfined: true,
   },
   {
+    title: "makes a user namespace",
+    script: python("import ctypes", "ctypes.CDLL(None).unshare(0x10000000)"),
+    rules: ["User namespace made"],
+    isUnconfined: true,
+  },
+  {
+    title: "takes another program's name",
+    script: python("import ctypes", 'ctypes.CDLL(None).prctl(15, b"sshd", 0, 0, 0)'),
+    rules: ["Process took another program's name"],
+  },
+  {
     title: "scans",
     script: python(
       "import socket",

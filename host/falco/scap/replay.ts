@@ -221,6 +221,13 @@ function slotValue(param: Field, bytes: Buffer): SlotValue {
   return value === null ? null : (CONVERT[param.table ?? ""]?.(value) ?? value);
 }
 
+const ADDED = 2 | 4; // EXE_UPPER_LAYER, EXE_FROM_MEMFD
+
+// A capture says no more of it than that the container's writable layer or memory holds the file.
+function isOfImage(thread: Thread): boolean {
+  return (Number(thread.exeFlags ?? 0) & ADDED) === 0 && !thread.exepath.endsWith(" (deleted)");
+}
+
 // A thread that the capture does not tell of has no names.
 function processSlots(state: State, thread: Thread, main: Thread, parent: number): Slots {
   const [user, containerId] = [state.users.get(thread.uid), state.containerId(thread)];
@@ -241,6 +248,7 @@ function processSlots(state: State, thread: Thread, main: Thread, parent: number
     start_time: main.startTime,
     clone_seen: main.startTime === null ? 0 : 1,
     exe_flags: thread.exeFlags,
+    exe_of_image: isOfImage(thread) ? 1 : 0,
     exe_ino: thread.exeIno,
     exe_ctime: thread.exeCtime,
     exe_mtime: thread.exeMtime,

@@ -61,6 +61,13 @@ const exeFlag = (flag: number): OfProcess => {
     return flags === null ? null : (Number(flags) & flag) !== 0;
   };
 };
+const yes = (field: string): OfProcess => {
+  const get = int(field);
+  return (batch, process) => {
+    const value = get(batch, process);
+    return value === null ? null : value === 1;
+  };
+};
 const capabilities = (field: string): OfProcess => {
   const offset = PROCESS_AT[field] as number;
   return (batch, process) => {
@@ -179,6 +186,7 @@ export const PROC_FIELDS: FieldRows = {
   "proc.pid": own(int("pid")),
   "proc.ppid": own(int("ppid")),
   "vedette.session": own(int("session")),
+  "vedette.exe_of_image": own(yes("exe_of_image")),
   "proc.vpid": own(int("vpid")),
   "proc.pvpid": parents(int("vpid")),
   "proc.sid": own(int("sid")),

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is learnt is the program's path, the address and the port. It is forgotten with the host: a restart learns anew.
-import { CidrSet, Connect, Errno, FirstSeen, hours, keyOf, keyOfAddr, keys, minutes, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { CidrSet, Connect, Errno, FirstSeen, hours, keyOf, keyOfAddr, keys, minutes, param, Priority, ProgramSet, rule } from "vedette";
 
 const LEARNING = minutes(<u64>param.int("learn_minutes"));
 const INTERNAL = new CidrSet(param.strings("internal"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 const PLACES = new FirstSeen(hours(24), 8192);
 let begun: u64 = 0;
 
@@ -24,5 +22,5 @@ export function newPlace(e: Connect): bool {
   const ip = e.addr.ip;
   if (!ip.exists || INTERNAL.has(ip)) return false;
   const isNew = PLACES.isNew(e, keys(keyOf(e.proc.exepath), keyOfAddr(ip), e.addr.port));
-  return isNew && e.time - begun > LEARNING && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return isNew && e.time - begun > LEARNING && !ALLOWED.has(e.proc);
 }

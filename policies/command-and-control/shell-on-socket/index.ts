@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reverse shell is a shell whose stdin is a socket when it is executed. Looking at the descriptor rather than at the
 // command line sees all of them alike: what made the connection, and how it was put on descriptor 0, does not matter.
-import { AnyExec, note, param, Priority, rule, StringSet } from "vedette";
+import { AnyExec, note, param, Priority, ProgramSet, rule, StringSet } from "vedette";
 
 const SHELLS = new StringSet(param.strings("shells"));
-const ALLOWED_PARENTS = new StringSet(param.strings("allow"));
+const ALLOWED_PARENTS = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Shell on a socket",
@@ -16,7 +16,7 @@ const ALLOWED_PARENTS = new StringSet(param.strings("allow"));
 })
 export function shellOnSocket(e: AnyExec): bool {
   if (e.failed || !e.proc.stdin.isInetSocket) return false;
-  if (!isShell(e) || ALLOWED_PARENTS.has(e.proc.pname)) return false;
+  if (!isShell(e) || ALLOWED_PARENTS.has(e.proc.parent)) return false;
   note(`connection=${e.proc.stdin.name.toString()}`); // the event has no descriptor of its own to name
   return true;
 }

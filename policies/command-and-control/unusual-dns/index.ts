@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // By port and address; names themselves are in the payload, which may be cut or not recorded.
-import { AnySend, CidrSet, Connect, Counter, Errno, minutes, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { AnySend, CidrSet, Connect, Counter, Errno, minutes, param, Priority, ProgramSet, rule } from "vedette";
 
 const RESOLVERS = new CidrSet(param.strings("resolvers"));
 const LIMIT = <u32>param.int("queries");
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 const QUERIES = new Counter(minutes(1));
 const DNS: u64 = 53;
 const DNS_TLS: u64 = 853;
@@ -22,7 +20,7 @@ const DNS_TLS: u64 = 853;
 export function dnsPastResolver(e: Connect): bool {
   if (e.failed && !e.failedWith(Errno.EINPROGRESS)) return false;
   if (!e.addr.ip.exists || (e.addr.port != DNS && e.addr.port != DNS_TLS)) return false;
-  return !RESOLVERS.has(e.addr.ip) && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return !RESOLVERS.has(e.addr.ip) && !ALLOWED.has(e.proc);
 }
 
 @rule({
@@ -35,5 +33,5 @@ export function dnsPastResolver(e: Connect): bool {
 })
 export function dnsByTheHundred(e: AnySend): bool {
   if (e.failed || !e.fd.isInetSocket || e.fd.sport != DNS) return false;
-  return QUERIES.hit(e, e.proc.key) == LIMIT && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return QUERIES.hit(e, e.proc.key) == LIMIT && !ALLOWED.has(e.proc);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // There is no instance metadata on Fargate: what asks for it was written for another place, or by somebody who does not know where
 // he is. An attempt counts, whatever came of it.
-import { AnySend, CidrSet, Connect, param, PathSet, Priority, Process, rule, StringSet } from "vedette";
+import { AnySend, CidrSet, Connect, param, Priority, Process, ProgramSet, rule } from "vedette";
 
 const ADDRESSES = new CidrSet(param.strings("addresses"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Instance metadata requested",
@@ -34,5 +32,5 @@ export function metadataDatagram(e: AnySend): bool {
 }
 
 function isAllowed(process: Process): bool {
-  return process.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return ALLOWED.has(process);
 }

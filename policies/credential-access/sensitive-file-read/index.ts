@@ -2,12 +2,10 @@
 // Judged by what the kernel opened, not by what the program said. fd.realpath is asked right after the open, while the thread
 // stands still. Where nobody asked (an open that was recorded inline; one that failed) there is only the name, and a link
 // hides what it leads to: `--integrity strict` has every open asked about.
-import { AnyOpen, Errno, isOpenRead, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { AnyOpen, Errno, isOpenRead, param, PathSet, Priority, ProgramSet, rule } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Sensitive file read",
@@ -19,7 +17,7 @@ const ALLOWED_PATHS = new PathSet(ALLOWED);
 })
 export function sensitiveFileRead(e: AnyOpen): bool {
   if (e.failed || !isOpenRead(e.flags) || !FILES.has(e.fd.path)) return false;
-  return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return !ALLOWED.has(e.proc);
 }
 
 @rule({
@@ -32,5 +30,5 @@ export function sensitiveFileRead(e: AnyOpen): bool {
 })
 export function sensitiveFileRefused(e: AnyOpen): bool {
   if (!e.failedWith(Errno.EACCES) && !e.failedWith(Errno.EPERM)) return false;
-  return isOpenRead(e.flags) && FILES.has(e.fd.name) && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return isOpenRead(e.flags) && FILES.has(e.fd.name) && !ALLOWED.has(e.proc);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who connects to the credentials' address. The address is taken from the call and from the socket: a non-blocking connect
 // fails with EINPROGRESS and still goes through, a refused one is an attempt worth knowing, and a datagram needs no connect.
-import { Addr, AnySend, CidrSet, Connect, param, PathSet, Priority, Process, rule, StringSet } from "vedette";
+import { Addr, AnySend, CidrSet, Connect, param, Priority, Process, ProgramSet, rule } from "vedette";
 
 const ADDRESSES = new CidrSet(param.strings("addresses"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Task credentials requested",
@@ -39,5 +37,5 @@ function isCredentials(asked: Addr, connected: Addr): bool {
 }
 
 function isAllowed(process: Process): bool {
-  return process.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return ALLOWED.has(process);
 }

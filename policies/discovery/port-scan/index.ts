@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Only new targets count, so that a client with many connections to one server is no scanner. It is told once each time the limit
 // is reached.
-import { Connect, Counter, FirstSeen, keyOfAddr, keys, param, PathSet, Priority, rule, seconds, StringSet } from "vedette";
+import { Connect, Counter, FirstSeen, keyOfAddr, keys, param, Priority, ProgramSet, rule, seconds } from "vedette";
 
 const LIMIT = <u32>param.int("targets");
 const WINDOW = seconds(<u64>param.int("seconds"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 const TARGETS = new FirstSeen(WINDOW, 16384);
 const COUNTS = new Counter(WINDOW);
 
@@ -22,5 +20,5 @@ const COUNTS = new Counter(WINDOW);
 export function portScan(e: Connect): bool {
   const ip = e.addr.ip;
   if (!ip.exists || !TARGETS.isNew(e, keys(e.proc.key, keyOfAddr(ip), e.addr.port))) return false;
-  return COUNTS.hit(e, e.proc.key) == LIMIT && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return COUNTS.hit(e, e.proc.key) == LIMIT && !ALLOWED.has(e.proc);
 }

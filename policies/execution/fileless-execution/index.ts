@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel says what was executed: an anonymous file's link reads /memfd:NAME, an unlinked one's ends in (deleted). The name that
 // was passed (/proc/self/fd/3, or nothing with AT_EMPTY_PATH) plays no part.
-import { AnyExec, param, Priority, rule, StringSet } from "vedette";
+import { AnyExec, param, Priority, ProgramSet, rule, SelfCopies } from "vedette";
 
-const ALLOWED = new StringSet(param.strings("allow"));
+const COPIES = new SelfCopies(new ProgramSet(param.strings("allow")));
 
 @rule({
   name: "Program executed from memory",
@@ -14,8 +14,9 @@ const ALLOWED = new StringSet(param.strings("allow"));
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function executedFromMemory(e: AnyExec): bool {
-  if (e.failed || !isFileless(e)) return false;
-  return !ALLOWED.has(e.proc.pname) && !ALLOWED.has(e.proc.name);
+  if (e.failed) return false;
+  COPIES.executed(e);
+  return isFileless(e) && !COPIES.has(e);
 }
 
 function isFileless(e: AnyExec): bool {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes in by ECS Exec, `docker exec` or nsenter does not descend from the workload: the agent finds it and says by which
-// process it came (proc.session). Names of ECS Exec's own processes are known too, for recordings made without that.
-import { AnyExec, Notice, param, Priority, rule, StringSet, VedetteNotice } from "vedette";
+// process it came (proc.session). ECS Exec's own processes are known by their executables, which the platform mounts.
+import { AnyExec, Notice, param, Priority, ProgramSet, rule, StringSet, VedetteNotice } from "vedette";
 
 const SHELLS = new StringSet(param.strings("shells"));
-const AGENTS = new StringSet(param.strings("agents"));
+const AGENTS = new ProgramSet(param.strings("agents"));
 const NO_TERMINAL: u64 = 0;
 
 @rule({
@@ -16,7 +16,7 @@ const NO_TERMINAL: u64 = 0;
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function session(e: AnyExec): bool {
-  return !e.failed && isOfSession(e) && !AGENTS.has(e.proc.name);
+  return !e.failed && isOfSession(e) && !AGENTS.has(e.proc);
 }
 
 @rule({
@@ -45,5 +45,5 @@ export function terminalShell(e: AnyExec): bool {
 }
 
 function isOfSession(e: AnyExec): bool {
-  return e.proc.session > 0 || e.proc.hasAncestorNamed(AGENTS);
+  return e.proc.session > 0 || AGENTS.hasAncestorOf(e.proc);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Miners change their names more readily than the protocol's words, which they must be told.
-import { AnyExec, Connect, Errno, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { AnyExec, Connect, Errno, param, Priority, ProgramSet, rule, StringSet } from "vedette";
 
 const MINERS = new StringSet(param.strings("miners"));
 const PORTS = ports(param.strings("ports"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Crypto miner started",
@@ -32,7 +30,7 @@ export function minerStarted(e: AnyExec): bool {
 export function poolConnected(e: Connect): bool {
   if (e.failed && !e.failedWith(Errno.EINPROGRESS)) return false;
   if (!e.addr.ip.exists || e.addr.ip.isLoopback || !PORTS.includes(e.addr.port)) return false;
-  return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return !ALLOWED.has(e.proc);
 }
 
 function hasMinersWords(e: AnyExec): bool {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // By the kernel's path, and by the new name of a rename: writing beside and moving into place is how careful programs do it.
-import { AnyOpen, AnyRename, isOpenWrite, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { AnyOpen, AnyRename, isOpenWrite, param, PathSet, Priority, ProgramSet, rule } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));
-const ALLOWED = param.strings("allow");
-const ALLOWED_NAMES = new StringSet(ALLOWED);
-const ALLOWED_PATHS = new PathSet(ALLOWED);
+const ALLOWED = new ProgramSet(param.strings("allow"));
 
 @rule({
   name: "Start-up file written",
@@ -17,7 +15,7 @@ const ALLOWED_PATHS = new PathSet(ALLOWED);
 })
 export function startupFileWritten(e: AnyOpen): bool {
   if (e.failed || !isOpenWrite(e.flags) || !FILES.has(e.fd.realpath)) return false;
-  return !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return !ALLOWED.has(e.proc);
 }
 
 @rule({
@@ -29,5 +27,5 @@ export function startupFileWritten(e: AnyOpen): bool {
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function startupFileMoved(e: AnyRename): bool {
-  return !e.failed && FILES.has(e.newpath) && !e.proc.isOneOf(ALLOWED_NAMES, ALLOWED_PATHS);
+  return !e.failed && FILES.has(e.newpath) && !ALLOWED.has(e.proc);
 }

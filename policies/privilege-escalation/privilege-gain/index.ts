@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Effective user 0 with another real user is what a setuid-root program looks like at its exec.
-import { AnyChmod, AnyExec, hasAny, ModeFlag, param, PathSet, Priority, rule, StringSet } from "vedette";
+import { AnyChmod, AnyExec, hasAny, ModeFlag, param, Priority, ProgramSet, rule } from "vedette";
 
-const ALLOWED = new PathSet(param.strings("allow"));
-const WRITERS = new StringSet(param.strings("writers"));
+const ALLOWED = new ProgramSet(param.strings("allow"));
+const WRITERS = new ProgramSet(param.strings("writers"));
 
 @rule({
   name: "Root by an unknown setuid program",
@@ -14,7 +14,7 @@ const WRITERS = new StringSet(param.strings("writers"));
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function rootBySetuid(e: AnyExec): bool {
-  return !e.failed && e.proc.uid == 0 && e.proc.ruid > 0 && !ALLOWED.has(e.proc.exepath);
+  return !e.failed && e.proc.uid == 0 && e.proc.ruid > 0 && !ALLOWED.has(e.proc);
 }
 
 @rule({
@@ -26,7 +26,7 @@ export function rootBySetuid(e: AnyExec): bool {
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function setuidBitSet(e: AnyChmod): bool {
-  return !e.failed && hasAny(e.mode, ModeFlag.S_ISUID) && !WRITERS.has(e.proc.name);
+  return !e.failed && hasAny(e.mode, ModeFlag.S_ISUID) && !WRITERS.has(e.proc);
 }
 
 @rule({

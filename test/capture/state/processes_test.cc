@@ -306,6 +306,28 @@ TEST_CASE("what executes is described: memfd, writable, layer of the overlay, in
   CHECK(w.process(101)->exe_flags == kExeLowerLayer);
 }
 
+TEST_CASE("an executable is the image's when it is older than the agent and its path leads to it from the agent's root") {
+  World w;
+  w.fork(100, 101);
+  w.image(101, "su", "/usr/bin/su", std::string("su\0", 3));
+  FileFacts& file = w.kernel.files["101/exe"] = {.dev = 5, .ino = 77, .mode = S_IFREG | 0755, .ctime_ns = 1};
+  FileFacts& there = w.kernel.files[FakeTruth::key(static_cast<uint32_t>(getpid()), "root/usr/bin/su")] = file;
+  const auto is_of_image = [&] {
+    w.state.on_exec(101, 101, ++w.now);
+    return w.process(101)->exe_of_image;
+  };
+  CHECK(is_of_image());
+  there.ino = 78;  // in its own mount namespace the path leads to another file
+  CHECK_FALSE(is_of_image());
+  there = file;
+  there.ctime_ns = file.ctime_ns = w.now;
+  CHECK_FALSE(is_of_image());
+  file.ctime_ns = 1;
+  CHECK(is_of_image());
+  w.kernel.files.erase(FakeTruth::key(static_cast<uint32_t>(getpid()), "root/usr/bin/su"));
+  CHECK_FALSE(is_of_image());
+}
+
 TEST_CASE("with snaplen 0 the environment is not even read") {
   World w;
   w.kernel.texts["100/environ"] = std::string("TOKEN=secret\0", 13);

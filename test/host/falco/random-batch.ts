@@ -74,6 +74,7 @@ export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Ui
         exe_ctime: maybe(r.of([1_600_000_000_000_000_000n, 1_699_999_000_000_000_500n])),
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
         container_full_id: r.chance(0.5) ? `3ad7b26ded6d${"0".repeat(52)}` : undefined,
+        exe_of_image: maybe(r.of([0, 1])),
         container_privileged: maybe(r.of([0, 1])),
         session: maybe(r.of([0, 0, 100])),
       }),

@@ -81,6 +81,7 @@ Failure describe(const LaunchFailure& failure, const std::string& program) {
     case LaunchStep::Seize:
       return make_failure(ErrorCode::VEDETTE_PTRACE_REFUSED,
                           {{"pid", std::to_string(::getpid())}, {"reason", reason}});
+    case LaunchStep::Capability: return make_failure(ErrorCode::VEDETTE_CAPABILITY_KEPT, {{"reason", reason}});
     case LaunchStep::Filter: return make_failure(ErrorCode::VEDETTE_SECCOMP_REFUSED, {{"reason", reason}});
     case LaunchStep::Clone: break;
   }
@@ -146,6 +147,7 @@ int run(const Options& options) {
   if (const std::optional<Failure> failure = wait_for_host(agent)) return report(*failure);
 
   Launch launch(options.command, *program, signals.original_mask());
+  if (options.withhold_sys_ptrace) launch.withhold_sys_ptrace();
   Launched launched;
   Hooks trace_only;
   Hooks& hooks = agent.inline_tier != nullptr ? *agent.inline_tier : trace_only;

@@ -19,6 +19,7 @@ const char kUsage[] =
     "  --io-uring WHAT        refuse (default: ENOSYS, programs fall back) or allow\n"
     "  --strangers WHICH      processes that COMMAND did not start: container (default: those of this container), task (in a\n"
     "                         pid namespace shared by several containers, all of them) or off\n"
+    "  --sys-ptrace WHOSE     share (default: COMMAND has the capability if we have it) or withhold (COMMAND starts without it)\n"
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default) or strict\n"
     "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
@@ -78,6 +79,10 @@ bool set_strangers(Options& options, std::string_view text) {
   else if (text == "off") options.strangers = StrangerScope::None;
   else return false;
   return true;
+}
+
+bool set_sys_ptrace(Options& options, std::string_view text) {
+  return choose(text, "share", "withhold", options.withhold_sys_ptrace);
 }
 
 bool set_tiers(Options& options, std::string_view text) { return choose(text, "trace", "all", options.inline_tier); }
@@ -142,6 +147,7 @@ constexpr OptionRow kRows[] = {
     {"--snaplen", set_snaplen, "a number from 0 to 4096"},
     {"--io-uring", set_io_uring, "refuse or allow"},
     {"--strangers", set_strangers, "container, task or off"},
+    {"--sys-ptrace", set_sys_ptrace, "share or withhold"},
     {"--tiers", set_tiers, "all or trace"},
     {"--integrity", set_integrity, "normal or strict"},
     {"--site-cache", set_site_cache, "a folder"},

@@ -29,6 +29,7 @@ struct Options {
   Limits limits;
   IoUring io_uring = IoUring::Refuse;
   StrangerScope strangers = StrangerScope::Container;
+  bool withhold_sys_ptrace = false;  // --sys-ptrace withhold: the container has the capability for our sake
   bool inline_tier = true;       // --tiers all; trace switches it off
   bool strict = false;           // --integrity strict: the open family is always kernel-mediated
   size_t spool_bytes = 16u << 20;

@@ -2,6 +2,7 @@
 #include "capture/tracer/launch.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -60,6 +61,21 @@ std::optional<WaitStatus> news_of(Tid tid) {
 // Our files in /proc, memory and environment and descriptors, belong to root from now on, and open only to who may trace everything. The
 // child is a copy from before, and its program begins as any does.
 void shut_our_files() { (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+// Takes the capability out of every set of the calling process. Returns why the bounding set keeps it: 0 when it does not.
+int drop_sys_ptrace() {
+  constexpr uint32_t kBit = 1u << CAP_SYS_PTRACE;
+  const int bound = ::prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0) == 0 ? 0 : errno;
+  (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+  if (::syscall(SYS_capget, &header, sets) != 0) return errno;
+  sets[0].effective &= ~kBit;
+  sets[0].permitted &= ~kBit;
+  sets[0].inheritable &= ~kBit;
+  if (::syscall(SYS_capset, &header, sets) != 0) return errno;
+  return bound;
+}
 
 // How many descriptors we may have must not depend on what suits the workload, which has its own limit: the child was made before.
 void raise_our_limit() {
@@ -176,12 +192,16 @@ void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) 
     if (::getppid() != shared_->agent) ::_exit(125);  // killed before it could trace us
     ::sched_yield();
   }
-  const Result<InstalledFilter> installed = install_filter(filter, wait_killable);
-  if (!installed) {
-    shared_->step = LaunchStep::Filter;
-    shared_->error = installed.error().get();
+  const auto fail = [&](LaunchStep step, int error) {
+    shared_->step = step;
+    shared_->error = error;
     ::_exit(125);
-  }
+  };
+  const int bound = withholds_sys_ptrace_ ? drop_sys_ptrace() : 0;
+  const Result<InstalledFilter> installed = install_filter(filter, wait_killable);
+  if (!installed) fail(LaunchStep::Filter, installed.error().get());
+  // Under no_new_privs no exec gives back what is not permitted now, whatever the bounding set says (capabilities(7), "execve").
+  if (bound != 0 && ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) fail(LaunchStep::Capability, bound);
   shared_->no_new_privs = installed->set_no_new_privs;
   shared_->listener = installed->listener;
   // Not sooner: a signal that ends or stops us is the loop's to hear of, and it begins once the listener is there.

@@ -4,7 +4,7 @@
 // carry it through a filter that already traps. exec gives it a table of its own, without our close-on-exec ones.
 //
 //   us     find the program - clone ------- seize ------------------------ wait for stops
-//   child                          \ wait --------- filter - mask - execve (the first traced call)
+//   child                          \ wait - SYS_PTRACE withheld - filter - mask - execve (the first traced call)
 //
 // Everything else that a program inherits is what we were given: environment, working directory, limits, process group,
 // session, terminal, signal dispositions and mask.
@@ -29,7 +29,7 @@ struct Launched {
   bool no_new_privs = false;
 };
 
-enum class LaunchStep : uint8_t { Find, Execute, Clone, Seize, Filter };
+enum class LaunchStep : uint8_t { Find, Execute, Clone, Seize, Capability, Filter };
 
 struct LaunchFailure {
   LaunchStep step;
@@ -45,6 +45,8 @@ class Launch {
   Launch(std::vector<char*> argv, std::string program, uint64_t signal_mask);
   ~Launch();
 
+  // The workload starts without CAP_SYS_PTRACE and nothing that it executes gets it: with it, it could reach into our memory.
+  void withhold_sys_ptrace() { withholds_sys_ptrace_ = true; }
   // True: the child is traced, runs and will exec.
   bool start(std::span<const sock_filter> filter, bool wait_killable, Launched& launched);
   // Why it did not start, or why its exec has failed (asked after it has ended).
@@ -58,6 +60,7 @@ class Launch {
   std::vector<char*> argv_;  // ends with nullptr
   std::string program_;
   uint64_t signal_mask_;
+  bool withholds_sys_ptrace_ = false;
   Shared* shared_;
 };
 

@@ -10,7 +10,7 @@ import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { isEmpty } from "./edit.js";
 import type { ImageConfigs } from "./image-config.js";
-import { isNoValue, wordOf } from "./intrinsic.js";
+import { branchesOf, isNoValue, wordOf } from "./intrinsic.js";
 import {
   AGENT_PATH,
   CAPABILITY,
@@ -49,8 +49,10 @@ export function wrap(wrapping: Wrapping, container: Container): void {
   add("dependsOn", { containerName: SIDECAR_NAME, condition: "START" });
 }
 
-export function agentCommand(options: InstrumentOptions): string[] {
-  const settings = ["--start", options.start, "--on-overload", options.overload];
+/** `isGiven`: the container has SYS_PTRACE of its own, and its programs keep it. */
+function agentCommand(options: InstrumentOptions, isGiven: boolean): string[] {
+  const whose = isGiven ? "share" : "withhold";
+  const settings = ["--start", options.start, "--on-overload", options.overload, "--sys-ptrace", whose];
   return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", SECRET_PATH, ...settings, "--"];
 }
 
@@ -61,9 +63,13 @@ export function needsImage(definition: Definition, container: Container): boolea
 function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
   const { definition, merge, options } = wrapping;
   const { node, way } = container;
+  const words = agentCommand(
+    options,
+    mayHaveCapability(definition.get(node, "linuxParameters", "capabilities", "add")),
+  );
   const entryPoint = definition.get(node, "entryPoint");
   if (isThere(entryPoint)) {
-    merge.prepend(entryPoint!, [...way, definition.key("entryPoint")], agentCommand(options));
+    merge.prepend(entryPoint!, [...way, definition.key("entryPoint")], words);
     return;
   }
   const config = imageConfig(wrapping, container);
@@ -72,7 +78,7 @@ function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
     const reason = `it names neither Entrypoint nor Cmd, and the container ${container.name} has no command`;
     throw new VedetteError("VEDETTE_IMAGE_CONFIG_INVALID", { path: definition.document.path, reason });
   }
-  merge.setEntry(node, way, "entryPoint", [...agentCommand(options), ...config.entryPoint]);
+  merge.setEntry(node, way, "entryPoint", [...words, ...config.entryPoint]);
   if (!isThere(command) && config.command.length > 0) merge.setEntry(node, way, "command", config.command);
 }
 
@@ -91,12 +97,22 @@ function imageConfig({ definition, images, withoutEntryPoint }: Wrapping, contai
 function addCapability({ definition, merge }: Wrapping, { node, way }: Container): void {
   const [linux, capabilities] = [definition.key("linuxParameters"), definition.key("capabilities")];
   const add = { [definition.key("add")]: [CAPABILITY] };
-  const has = (list: ListNode) =>
-    list.items.some((item) => item.kind === "scalar" && (item.value === CAPABILITY || item.value === "ALL"));
   const parameters = merge.mapAt(node, way, "linuxParameters", "capabilities", add);
   if (parameters === null) return;
   const within = merge.mapAt(parameters, [...way, linux], "capabilities", "add", [CAPABILITY]);
-  if (within !== null) merge.appendTo(within, [...way, linux, capabilities], "add", [CAPABILITY], has);
+  if (within !== null) merge.appendTo(within, [...way, linux, capabilities], "add", [CAPABILITY], hasCapability);
+}
+
+function hasCapability(list: ListNode): boolean {
+  return list.items.some((item) => item.kind === "scalar" && (item.value === CAPABILITY || item.value === "ALL"));
+}
+
+/** In one branch of an `Fn::If` or the other. */
+function mayHaveCapability(added: Node | undefined): boolean {
+  if (added === undefined) return false;
+  const branches = branchesOf(added)?.branches;
+  if (branches !== undefined) return branches.some(mayHaveCapability);
+  return added.kind === "list" && hasCapability(added);
 }
 
 function isThere(node: Node | undefined): boolean {

@@ -49,7 +49,7 @@ export async function judged(argv: string[], options: AttackOptions = {}): Promi
 }
 
 /** What an attack says of its tries: `NAME: ANSWER` lines. */
-export const answersOf = (ended: Run): Record<string, string> =>
+export const answersOf = (ended: Pick<Run, "stdout">): Record<string, string> =>
   Object.fromEntries(
     ended.stdout
       .split("\n")

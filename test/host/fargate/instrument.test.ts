@@ -300,4 +300,23 @@ test("the hint for words left to the image is a command that gives them", () => 
   assert.match(error.hint, /--image-config app=image\.json/);
 });
 
+test("who had SYS_PTRACE before keeps it, in either branch of a condition; where it is added, it is withheld", () => {
+  const whose = (node: Plain): string => node.entryPoint[node.entryPoint.indexOf("--sys-ptrace") + 1];
+  const own = { linuxParameters: { capabilities: { add: ["SYS_PTRACE"] } } };
+  const bare = { ...APP, name: "bare", linuxParameters: { capabilities: { drop: ["ALL"] } } };
+  const text = run(task(APP, { ...APP, ...own, name: "own" }, bare), { container: ["app", "own", "bare"] });
+  assert.equal(
+    ["app", "own", "bare"].map((name) => whose(container(text, name))),
+    ["withhold", "share", "withhold"],
+  );
+  const twice = run(text);
+  assert.is(twice, text);
+  const add = (branch: string) => `{"Fn::If": ["Traces", ${branch}, ["NET_BIND_SERVICE"]]}`;
+  const template = (branch: string) => `{"Resources": {"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {
+    "Family": "f", "Cpu": "256", "Memory": "512", "ContainerDefinitions": [{"Name": "app", "Image": "app:1",
+    "EntryPoint": ["/app"], "LinuxParameters": {"Capabilities": {"Add": ${add(branch)}}}}]}}}}`;
+  assert.match(run(template('["SYS_PTRACE"]')), /"--sys-ptrace",\s*"share"/);
+  assert.match(run(template('["NET_RAW"]')), /"--sys-ptrace",\s*"withhold"/);
+});
+
 test.run();

@@ -290,7 +290,9 @@ void NestedTracing::leave_alone(const Task& debugger) {
     const Debugged* const one = task.debugged.get();
     if (one == nullptr || (one->debugger != debugger.tid && one->process != debugger.tid)) return;
     if ((one->options & PTRACE_O_EXITKILL) != 0) (void)::kill(task.process.get(), SIGKILL);
-    detach(task, one->held == Held::Signal ? (one->status >> 8) & 0x7f : 0);
+    // A signal whose stop was waited for is gone with who waited (kernel/exit.c, wait_task_stopped).
+    const bool is_told = std::none_of(news_.begin(), news_.end(), [&](const News& news) { return news.tid == task.tid && !news.is_end; });
+    detach(task, one->held == Held::Signal && !is_told ? (one->status >> 8) & 0x7f : 0);
   });
   std::erase_if(news_, [&](const News& one) { return one.process == debugger.tid; });
   if (debugger.is_leader()) sigchld_.erase(debugger.process);

@@ -1,88 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A debugger inside: gdb, strace, ltrace, delve, programs with sanitizers, and a program that is its own debugger say the same bare and
+// A debugger inside: gdb, strace, ltrace, programs with sanitizers, and a program that is its own debugger say the same bare and
 // watched; and what strace sees of a program inside is what we record of it. Compared is all that they print, with numbers of
 // processes and addresses taken out.
 // Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type Session, sameAsBare, testSessions } from "./debug-sessions.js";
 import { buildFixture, multisetDifference } from "./fixtures.js";
-import { AGENT, compile, hasCommand, ROOT, type Run, run, scratch, selected } from "./programs.js";
-import { eventLines, straceLines, TRACED_CALLS } from "./strace/compare.js";
+import { compile, hasCommand, ROOT, run, scratch } from "./programs.js";
+import { eventLines, STRACE_WHOLE, straceLines } from "./strace/compare.js";
 import { parseStrace } from "./strace/parse.js";
 import { keptFolder, trace } from "./traces.js";
-
-interface Session {
-  name: string;
-  argv: string[];
-  // Lines come in any order: threads and processes of their own pace.
-  unordered?: boolean;
-}
-
-const LIMIT_MS = 120_000;
 
 const debugged = compile(
   "gcc",
   (out) => ["-g", "-O0", "-no-pie", "-pthread", "-o", out, join(ROOT, "test/fixtures/debugged.c")],
   join(ROOT, "build/fixtures/debugged-g"),
 );
-
-// Numbers of processes and threads, addresses of what moves, times.
-function plain(text: string): string {
-  return text
-    .replace(/0x[0-9a-f]{5,}/g, "ADDRESS")
-    .replace(/getrandom\("[^"]*"/g, 'getrandom("RANDOM"')
-    .replace(/\b\d{3,7}\b/g, "N")
-    .replace(/<(?:0|\d+\.\d+)>/g, "<TIME>");
-}
-
-// A call that another process's line interrupts comes in two halves.
-function wholeLines(log: string): string[] {
-  const begun = new Map<string, string>();
-  return log
-    .split("\n")
-    .flatMap((line) => {
-      const [, pid, rest] = /^(\d+) +(.*)$/.exec(line) ?? [];
-      if (pid === undefined || rest === undefined) return [line];
-      if (rest.endsWith("<unfinished ...>")) {
-        begun.set(pid, rest.replace(/ <unfinished \.\.\.>$/, ""));
-        return [];
-      }
-      const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)?.[1];
-      return [resumed === undefined ? rest : `${begun.get(pid) ?? ""}${resumed}`];
-    })
-    .map((line) => line.replace(/ +=/, " =").replace(/ +\)/g, ")"));
-}
-
-interface Said {
-  status: number | string | null;
-  lines: string[];
-}
-
-async function session(argv: string[], one: Session): Promise<Said> {
-  const folder = scratch();
-  const ended: Run = await run(argv, { cwd: folder, limitMs: LIMIT_MS });
-  const logs = readdirSync(folder).sort();
-  const texts = logs.filter((name) => name.startsWith("log")).map((name) => readFileSync(join(folder, name), "latin1"));
-  const lines = [ended.stdout, ended.stderr, ...texts]
-    .flatMap(wholeLines)
-    .map((line) => plain(line.replaceAll(folder, "FOLDER")))
-    .filter((line) => line !== "");
-  return { status: ended.signal ?? ended.status, lines: one.unordered === true ? lines.sort() : lines };
-}
-
-async function sameAsBare(one: Session): Promise<void> {
-  const argv = ["setarch", "-R", ...one.argv];
-  const bare = await session(argv, one);
-  const watched = await session([AGENT, "--host", "discard", "--", ...argv], one);
-  assert.ok(bare.lines.length > 0, "it said nothing");
-  assert.equal(watched.lines, bare.lines, `again: npm test -- ${one.name}`);
-  const shell = typeof bare.status === "string" ? watched.status : bare.status;
-  assert.is(watched.status, shell);
-}
 
 const gdb = (name: string, commands: string[], program: string[] = [debugged], unordered = false): Session => ({
   name: `gdb-${name}`,
@@ -258,16 +196,7 @@ test("a program that is its own debugger is answered as by the kernel", async ()
   assert.is(watched.status, 0);
 });
 
-for (const one of selected([...GDB, ...ATTACHED, ...STRACE, ...LTRACE])) {
-  const title = `${one.name}: says the same as bare`;
-  const needed = /^[a-z]+/.exec(one.name)![0];
-  if (!hasCommand(needed)) {
-    console.log(`skip: ${title}: no ${needed} on this machine`);
-    test.skip(title);
-  } else {
-    test(title, () => sameAsBare(one));
-  }
-}
+testSessions(test, [...GDB, ...ATTACHED, ...STRACE, ...LTRACE]);
 
 for (const [kind, compiler] of SANITIZERS) {
   const title = `the ${kind} sanitizer: the same report and status`;
@@ -291,21 +220,7 @@ test("what strace -f sees inside is what is recorded, once", async () => {
   for (const mode of ["files", "fork", "spawn", "signal"]) {
     const folder = scratch();
     const log = join(keptFolder(), `debuggers-${mode}.strace`);
-    const options = [
-      "-f",
-      "-X",
-      "raw",
-      "-xx",
-      "-y",
-      "-s",
-      "4096",
-      "-v",
-      "-e",
-      "signal=SIGKILL",
-      "-e",
-      `trace=${TRACED_CALLS.join(",")}`,
-    ];
-    const argv = ["strace", ...options, "-o", log, "setarch", "-R", debugged, mode];
+    const argv = ["strace", ...STRACE_WHOLE, "-o", log, "setarch", "-R", debugged, mode];
     const { run: ended, events, path } = await trace(`debuggers-strace-${mode}`, argv, { cwd: folder });
     const { calls } = parseStrace(readFileSync(log, "latin1"));
     const begin = calls[0]!.tid;

@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture, fixtures, multisetDifference } from "./fixtures.js";
 import { hasCommand, type Run, run, scratch, selected } from "./programs.js";
-import { eventLines, straceLines, TRACED_CALLS } from "./strace/compare.js";
+import { eventLines, STRACE_WHOLE, straceLines } from "./strace/compare.js";
 import { parseStrace } from "./strace/parse.js";
 import { type Event, keptFolder, trace } from "./traces.js";
 
@@ -94,23 +94,10 @@ const DIFFERENT_BY_DESIGN = /^io_uring_/;
 
 async function runUnderStrace(watched: Watched, folder: string): Promise<{ ended: Run; log: string }> {
   const log = join(keptFolder(), `${watched.name}.strace`);
-  const options = [
-    "-f",
-    "-X",
-    "raw",
-    "-xx",
-    "-y",
-    "-s",
-    "4096",
-    "-v",
-    "-e",
-    "signal=SIGKILL", // those that are caught are no calls; strace tells of an end by a signal only when it is asked for
-    "-e",
-    `trace=${TRACED_CALLS.join(",")}`,
-    "-o",
+  return {
+    ended: await run(["strace", ...STRACE_WHOLE, "-o", log, "setarch", "-R", ...watched.argv], { cwd: folder }),
     log,
-  ];
-  return { ended: await run(["strace", ...options, "setarch", "-R", ...watched.argv], { cwd: folder }), log };
+  };
 }
 
 async function compare(watched: Watched): Promise<void> {

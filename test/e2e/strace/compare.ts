@@ -25,6 +25,12 @@ const RESTARTS = { from: -516n, to: -512n };
 
 export const TRACED_CALLS = [...CALLS.keys()].filter((name) => name in ROLES || name.startsWith("exit"));
 
+/** Has strace print whole what `straceLines` reads. Signals that are caught are no calls; of an end by a signal it tells only when it is asked. */
+export const STRACE_WHOLE = [
+  ...["-f", "-X", "raw", "-xx", "-y", "-s", "4096", "-v"],
+  ...["-e", "signal=SIGKILL", "-e", `trace=${TRACED_CALLS.join(",")}`],
+];
+
 export function straceLines(calls: Call[], folder: string): string[] {
   const directories = new Map<number, string>();
   const lines: string[] = [];

@@ -31,7 +31,10 @@ std::optional<Report> gather(Tid tid, WaitStatus status) {
     report.call = *call;
     return report;
   }
-  if (const Result<unsigned long> message = ptrace_event_message(tid); message) report.message = *message;
+  // A signal's stop has no message (ptrace(2), PTRACE_GETEVENTMSG).
+  if (status.event() != 0) {
+    if (const Result<unsigned long> message = ptrace_event_message(tid); message) report.message = *message;
+  }
   // Read last: if the task is still in this stop now, it was when the message was read.
   const Result<siginfo_t> info = ptrace_siginfo(tid);
   if (!info || !belongs(tid, status, *info)) return std::nullopt;

@@ -134,8 +134,8 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
   const bool is_attack = attacks_agent(task, info);
-  if (is_attack && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
-    (void)answer_call(task, abi_of(info), -EPERM);
+  if ((is_attack || Defense::chooses_signal(info)) && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
+    if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
     return context_.resume(task);
   }
   if (context_.hooks.on_called(task, info)) {

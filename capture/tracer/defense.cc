@@ -204,6 +204,10 @@ std::optional<Defense::Attack> Defense::judge(const Task& task, const SyscallInf
   return std::nullopt;
 }
 
+bool Defense::chooses_signal(const SyscallInfo& info) {
+  return info.arch == kAuditNative && info.seccomp.nr == SYS_fcntl && info.seccomp.args[1] == F_SETSIG;
+}
+
 // In a pid namespace of its own a program's numbers mean others than ours. The kernel lists one number a namespace.
 bool Defense::shares_numbers(const Task& task) {
   constexpr size_t kStatusMax = 8192;

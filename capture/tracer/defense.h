@@ -36,6 +36,8 @@ class Defense {
   };
   // Of a call that is about to run.
   std::optional<Attack> judge(const Task& task, const SyscallInfo& info);
+  // F_SETSIG: of calls that are recorded inline, the one that stops wherever it is made.
+  static bool chooses_signal(const SyscallInfo& info);
   // Whether an open that is about to run names a private file of ours below /proc.
   bool aims_at_us(const Sighting& sighting) const;
   // Whether one that has returned was of such a file, by whatever name.

@@ -166,7 +166,7 @@ int run(const Options& options) {
   context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
   ProcKernelIo kernel_io;
-  IoWitness witness(kernel_io);
+  IoWitness witness(kernel_io, features().running < KernelVersion{5, 15});
   if (agent.inline_tier != nullptr) context.witness = &witness;
   context.filter = filter;
   Strangers strangers(context, options.strangers);

@@ -43,6 +43,8 @@ void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint
   for (int i = 0; i < 6; ++i) call.args[i] = pending.args[i] = info.seccomp.args[i];
 }
 
+bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
+
 // TCP fast open: a send that connects.
 bool opens_fast(const SyscallInfo& info) {
   if (info.arch != kAuditNative) return false;
@@ -205,6 +207,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
   }
   task.phase = Phase::Running;
   if (is_restart(facts.result)) {
+    if (context_.witness != nullptr) context_.witness->on_interrupted(call->sighting.event);
     set_aside(*this, task, std::move(call));
   } else {
     facts.returned = true;
@@ -249,6 +252,9 @@ bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
 
 void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
   if (const std::optional<Birth> birth = birth_in(*call)) context_.births.open(task, *birth);
+  if (context_.witness != nullptr && executes(call->sighting.event.id)) {
+    context_.doubt(context_.witness->on_executing(static_cast<uint32_t>(task.tid.get())));
+  }
   task.call = std::move(call);
   if (task.phase != Phase::Launching) task.phase = Phase::InCall;
   context_.resume(task, task.through_call());
@@ -447,8 +453,7 @@ void Calls::follow_up(Task& task, const Event& event) {
 
 bool Calls::has_execed(const Task& task) const {
   if (task.phase == Phase::Launching || task.call == nullptr) return false;
-  const EventId id = task.call->sighting.event.id;
-  if (id != EventId::execve && id != EventId::execveat) return false;
+  if (!executes(task.call->sighting.event.id)) return false;
   const Result<Registers> registers = ptrace_registers(task.tid);
   return registers && static_cast<int64_t>(registers->number()) != kNoCall && registers->result() == 0;
 }

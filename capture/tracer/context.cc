@@ -24,7 +24,7 @@ void Context::record(const Sighting& sighting) {
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {
   if (!mismatch) return;
   const Tid tid(static_cast<pid_t>(mismatch->tid));
-  notice(tid, Notice::MISMATCH, "", mismatch->text, mismatch->bytes);
+  notice(tid, Notice::MISMATCH, "", mismatch->text, mismatch->difference);
   hooks.on_doubted(tid);
 }
 

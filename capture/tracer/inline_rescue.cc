@@ -182,6 +182,7 @@ void InlineRescue::set_aside_call(Task& task, RingSlot& slot, const Registers& r
   if (!drain_.may_tell_of(slot, call.nr)) return context_->tasks.give_back(std::move(pending));
   if (!decode_enter(call, memory, context_->limits, pending->sighting.event)) return context_->tasks.give_back(std::move(pending));
   context_->state.before_call(pending->sighting);
+  if (context_->witness != nullptr) context_->witness->on_interrupted(pending->sighting.event);
   set_aside(*calls_, task, std::move(pending));
 }
 

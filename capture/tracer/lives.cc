@@ -178,7 +178,7 @@ void Lives::on_exec(const Report& report) {
   if (context_.witness != nullptr) {
     // Of a stranger no call was surely seen before it executed something under the filter.
     if (task->stranger && task->trap == Trap::Every) context_.witness->on_end(number(tid));
-    else context_.doubt(context_.witness->on_exec(number(tid), number(former)));
+    else context_.witness->on_exec(number(tid), number(former));
   }
   task->process = tid;
   task->space = make_ref<AddressSpace>();
@@ -223,7 +223,7 @@ void Lives::on_exiting(Task& task, const Report& report) {
     context_.hooks.on_start(task);
   }
   if (calls_.has_execed(task)) {
-    if (context_.witness != nullptr) context_.doubt(context_.witness->on_exec(number(task.tid), number(task.tid)));
+    if (context_.witness != nullptr) context_.witness->on_exec(number(task.tid), number(task.tid));
     context_.state.on_exec(number(task.tid), number(task.tid), context_.clock.now_ns());
   }
   if (task.birth != nullptr) bear_at_exit(task);

@@ -10,9 +10,8 @@
 namespace vedette {
 namespace {
 
-// The first bytes of up to five interpreters (BINPRM_BUF_SIZE), and program headers of two files, at most 64 KiB each
-// (fs/binfmt_elf.c).
-constexpr uint64_t kExecReadsMax = 5 * 256 + 2 * (65536 + 64);
+// How often a call that waits can be begun again: each time it has to sleep and be woken.
+constexpr uint64_t kRestartNs = 5000;
 
 // How an event's result, when it is positive, shows in the kernel's counts.
 enum class Counts : uint8_t {
@@ -21,7 +20,7 @@ enum class Counts : uint8_t {
   Written,
   Both,     // and perhaps written once more, by a splice inside
   Spliced,  // not, or as written
-  Exec,     // what it read of a file that it refused, or was killed in
+  Exec,
 };
 
 struct Row {
@@ -43,24 +42,47 @@ constexpr auto kCounts = [] {
   return counts;
 }();
 
-IoBytes since(IoBytes later, IoBytes earlier) { return {later.read - earlier.read, later.written - earlier.written}; }
+Counts counts_of(const Event& event) { return kCounts[static_cast<size_t>(event.id)]; }
+bool reads(Counts counts) { return counts == Counts::Read || counts == Counts::Both; }
+bool writes(Counts counts) { return counts == Counts::Written || counts == Counts::Both; }
 
-bool operator!=(IoBytes a, IoBytes b) { return a.read != b.read || a.written != b.written; }
+void add(IoCounts& to, Counts counts, uint64_t bytes, uint64_t calls) {
+  if (reads(counts)) to.read += bytes, to.reads += calls;
+  if (writes(counts)) to.written += bytes, to.writes += calls;
+}
+
+// Where the call stopped, each new beginning was seen.
+uint64_t restarts_unseen(const Event& event) {
+  const bool is_inline = (event.flags & kTierMask) == static_cast<uint16_t>(Tier::Inline);
+  return is_inline ? (event.call.exit_ns - event.call.enter_ns) / kRestartNs : 0;
+}
+
+IoCounts since(const IoCounts& later, const IoCounts& earlier) {
+  IoCounts difference;
+  for (const auto count : kIoCounts) difference.*count = later.*count - earlier.*count;
+  return difference;
+}
 
 }  // namespace
 
 void IoWitness::count(const Event& event) {
-  const Counts counts = kCounts[static_cast<size_t>(event.id)];
-  if (counts == Counts::None || (!event.call.returned && counts != Counts::Exec)) return;
+  const Counts counts = counts_of(event);
+  if (counts == Counts::None) return;
   Thread* const thread = find(event.call.tid);
   if (thread == nullptr) return;
-  const int64_t result = event.call.result;
-  if (counts == Counts::Exec && (result < 0 || !event.call.returned)) thread->allowed.read += kExecReadsMax;
-  if (result <= 0) return;
-  const uint64_t bytes = static_cast<uint64_t>(result);
-  if (counts == Counts::Read || counts == Counts::Both) thread->recorded.read += bytes;
-  if (counts == Counts::Written || counts == Counts::Both) thread->recorded.written += bytes;
-  if (counts == Counts::Both || counts == Counts::Spliced) thread->allowed.written += bytes;
+  const bool has_failed = event.call.returned && event.call.result < 0;
+  if (counts == Counts::Exec) return has_failed && thread->executing ? begin_anew(event.call.tid, *thread) : void();
+  const uint64_t bytes = event.call.returned && event.call.result > 0 ? static_cast<uint64_t>(event.call.result) : 0;
+  add(thread->recorded, counts, bytes, bytes > 0);
+  add(thread->allowed, counts, 0, (bytes == 0) + restarts_unseen(event));
+  if (splices_write_ && (counts == Counts::Both || counts == Counts::Spliced)) add(thread->allowed, Counts::Written, bytes, bytes);
+}
+
+void IoWitness::on_interrupted(const Event& event) {
+  Thread* const thread = find(event.call.tid);
+  if (thread == nullptr) return;
+  if (counts_of(event) == Counts::Exec && thread->executing) return begin_anew(event.call.tid, *thread);
+  add(thread->allowed, counts_of(event), 0, 1);
 }
 
 void IoWitness::on_birth(uint32_t tid, uint32_t process, uint32_t parent) {
@@ -69,26 +91,32 @@ void IoWitness::on_birth(uint32_t tid, uint32_t process, uint32_t parent) {
   if (Thread* const leader = find(parent)) leader->scope = IoScope::Thread;
 }
 
-std::optional<IoWitness::Mismatch> IoWitness::on_exec(uint32_t tid, uint32_t former) {
+std::optional<IoWitness::Mismatch> IoWitness::on_executing(uint32_t tid) {
+  Thread* const thread = find(tid);
+  if (thread == nullptr || thread->executing) return {};
+  std::optional<Mismatch> mismatch = judge(tid, *thread);
+  thread->executing = true;
+  return mismatch;
+}
+
+void IoWitness::on_exec(uint32_t tid, uint32_t former) {
   Thread* const before = find(former);
-  const IoScope scope = before != nullptr ? before->scope : IoScope::Thread;
-  const std::optional<IoBytes> counted = kernel_.bytes(tid, scope);
-  std::optional<Mismatch> mismatch;
-  if (before != nullptr && counted) {
-    before->allowed.read += kExecReadsMax;
-    mismatch = judge(tid, *before, *counted);
-  }
+  Thread now{.scope = before != nullptr ? before->scope : IoScope::Thread};
   on_end(former);
   on_end(tid);
-  if (counted) threads_.insert({tid, Thread{.base = *counted, .scope = scope}});
-  return mismatch;
+  begin_anew(tid, threads_.insert({tid, now}).first->second);
+}
+
+// Both counts are 0 from here on. Of whom the kernel tells us nothing, nothing is judged.
+void IoWitness::begin_anew(uint32_t tid, Thread& thread) {
+  const std::optional<IoCounts> counted = kernel_.counts(tid, thread.scope);
+  if (!counted) return on_end(tid);
+  thread = Thread{.base = *counted, .scope = thread.scope, .told = thread.told};
 }
 
 std::optional<IoWitness::Mismatch> IoWitness::on_exiting(uint32_t tid) {
   Thread* const thread = find(tid);
-  if (thread == nullptr) return {};
-  const std::optional<IoBytes> counted = kernel_.bytes(tid, thread->scope);
-  return counted ? judge(tid, *thread, *counted) : std::nullopt;
+  return thread != nullptr && !thread->executing ? judge(tid, *thread) : std::nullopt;
 }
 
 void IoWitness::on_end(uint32_t tid) {
@@ -105,7 +133,7 @@ std::optional<IoWitness::Mismatch> IoWitness::look(uint64_t now_ns) {
   for (size_t i = 0; i < buckets && looks < kLooksMax && !found; ++i) {
     const size_t bucket = next_bucket_++ % buckets;
     for (auto entry = threads_.begin(bucket); entry != threads_.end(bucket); ++entry, ++looks) {
-      if (!found) found = look_at(entry->first, entry->second);
+      if (!found && !entry->second.executing) found = look_at(entry->first, entry->second);
     }
   }
   if (!found) next_look_ns_ = now_ns + kLookEveryNs;
@@ -113,18 +141,16 @@ std::optional<IoWitness::Mismatch> IoWitness::look(uint64_t now_ns) {
 }
 
 std::optional<IoWitness::Mismatch> IoWitness::look_at(uint32_t tid, Thread& thread) {
-  const std::optional<IoBytes> counted = kernel_.bytes(tid, thread.scope);
+  const std::optional<IoCounts> counted = kernel_.counts(tid, thread.scope);
   if (!counted) return {};
-  const IoBytes now = since(*counted, thread.base);
-  const bool too_much = thread.recorded.read > now.read || thread.recorded.written > now.written;
+  const IoCounts now = since(*counted, thread.base);
+  const bool too_much = std::any_of(kIoCounts.begin(), kIoCounts.end(), [&](auto count) { return thread.recorded.*count > now.*count; });
   if (too_much && !std::exchange(thread.doubted, true)) return {};
   thread.doubted = too_much;
-  if (thread.recorded.read > now.read) return tell(tid, thread, "read", now.read, thread.recorded.read);
-  if (thread.recorded.written > now.written) return tell(tid, thread, "written", now.written, thread.recorded.written);
-  const IoBytes settled = thread.seen[1];  // on record by now, if the thread has moved since
+  if (std::optional<Mismatch> mismatch = invented(tid, thread, now)) return mismatch;
+  const IoCounts settled = thread.seen[1];  // on record by now, if the thread has moved since
   if (thread.seen[0] != settled) {
-    if (settled.read > thread.recorded.read + thread.allowed.read) return tell(tid, thread, "read", settled.read, thread.recorded.read);
-    if (settled.written > thread.recorded.written + thread.allowed.written) return tell(tid, thread, "written", settled.written, thread.recorded.written);
+    if (std::optional<Mismatch> mismatch = missing(tid, thread, settled)) return mismatch;
   }
   thread.seen[1] = thread.seen[0];
   thread.seen[0] = now;
@@ -139,24 +165,38 @@ IoWitness::Thread* IoWitness::find(uint32_t tid) {
   return latest_ = &found->second;
 }
 
-std::optional<IoWitness::Mismatch> IoWitness::judge(uint32_t tid, Thread& thread, IoBytes counted) {
-  const IoBytes now = since(counted, thread.base);
-  const auto agrees = [](uint64_t counts, uint64_t recorded, uint64_t allowed) {
-    return recorded <= counts && counts - recorded <= allowed;
-  };
-  if (!agrees(now.read, thread.recorded.read, thread.allowed.read)) return tell(tid, thread, "read", now.read, thread.recorded.read);
-  if (!agrees(now.written, thread.recorded.written, thread.allowed.written)) {
-    return tell(tid, thread, "written", now.written, thread.recorded.written);
+std::optional<IoWitness::Mismatch> IoWitness::judge(uint32_t tid, Thread& thread) {
+  const std::optional<IoCounts> counted = kernel_.counts(tid, thread.scope);
+  if (!counted) return {};
+  const IoCounts now = since(*counted, thread.base);
+  std::optional<Mismatch> mismatch = invented(tid, thread, now);
+  return mismatch ? mismatch : missing(tid, thread, now);
+}
+
+std::optional<IoWitness::Mismatch> IoWitness::invented(uint32_t tid, Thread& thread, const IoCounts& counted) {
+  for (const auto count : kIoCounts) {
+    if (thread.recorded.*count > counted.*count) return tell(tid, thread, count, counted.*count);
   }
   return {};
 }
 
-std::optional<IoWitness::Mismatch> IoWitness::tell(uint32_t tid, Thread& thread, const char* what, uint64_t counted, uint64_t recorded) {
-  if (thread.told) return {};
-  thread.told = true;
+std::optional<IoWitness::Mismatch> IoWitness::missing(uint32_t tid, Thread& thread, const IoCounts& counted) {
+  for (const auto count : kIoCounts) {
+    if (counted.*count > thread.recorded.*count + thread.allowed.*count) return tell(tid, thread, count, counted.*count);
+  }
+  return {};
+}
+
+std::optional<IoWitness::Mismatch> IoWitness::tell(uint32_t tid, Thread& thread, uint64_t IoCounts::* what, uint64_t counted) {
+  if (std::exchange(thread.told, true)) return {};
+  const char* const unit = what == &IoCounts::read      ? "bytes read"
+                           : what == &IoCounts::written ? "bytes written"
+                           : what == &IoCounts::reads   ? "calls that read"
+                                                        : "calls that wrote";
+  const uint64_t recorded = thread.recorded.*what;
   char text[128];
-  std::snprintf(text, sizeof text, "the kernel counted %" PRIu64 " bytes %s, the records tell of %" PRIu64, counted, what, recorded);
-  return Mismatch{.tid = tid, .text = text, .bytes = static_cast<int64_t>(counted - recorded)};
+  std::snprintf(text, sizeof text, "the kernel counted %" PRIu64 " %s, the records tell of %" PRIu64, counted, unit, recorded);
+  return Mismatch{.tid = tid, .text = text, .difference = static_cast<int64_t>(counted - recorded)};
 }
 
 }  // namespace vedette

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/witness/io_bytes.h"
+#include "capture/witness/io_counts.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ bool take_field(std::string_view text, std::string_view name, uint64_t& into) {
 
 // /proc knows every thread by its own number, so its process need not be known. A file that was kept answers ESRCH for ever when
 // its thread is gone, whoever has the number now.
-std::optional<IoBytes> ProcKernelIo::bytes(uint32_t tid, IoScope scope) {
+std::optional<IoCounts> ProcKernelIo::counts(uint32_t tid, IoScope scope) {
   char text[kIoFileMax];
   Opened& opened = opened_[tid % kKept];
   const bool is_kept = opened.file.is_open() && opened.tid == tid && opened.scope == scope;
@@ -38,9 +38,10 @@ std::optional<IoBytes> ProcKernelIo::bytes(uint32_t tid, IoScope scope) {
   }
   if (size <= 0) return {};
   const std::string_view fields(text, static_cast<size_t>(size));
-  IoBytes bytes;
-  if (!take_field(fields, "rchar", bytes.read) || !take_field(fields, "wchar", bytes.written)) return {};
-  return bytes;
+  IoCounts counts;
+  if (!take_field(fields, "rchar", counts.read) || !take_field(fields, "wchar", counts.written)) return {};
+  if (!take_field(fields, "syscr", counts.reads) || !take_field(fields, "syscw", counts.writes)) return {};
+  return counts;
 }
 
 }  // namespace vedette

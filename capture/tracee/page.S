@@ -87,13 +87,13 @@ vedette_shapes:
     mov CTX(VEDETTE_HEAD), %r11
     cmp CTX(VEDETTE_ROOM_END), %r11
     ja \name\()_look_for_room
-    mov %rcx, CTX(VEDETTE_RESUME)
-    PHASE ARGUMENTS_KEPT
-    mov %r11, %rcx
-    or $1, %rcx
     and CTX(VEDETTE_MASK), %r11
     add CTX(VEDETTE_RECORDS), %r11
-    mov %eax, REC(VEDETTE_REC_NR)(%r11)
+    mov %eax, REC(VEDETTE_REC_NR)(%r11)  // first: a GS base of the program's own leads to no record, and its memory must stay as it is
+    mov %rcx, CTX(VEDETTE_RESUME)
+    PHASE ARGUMENTS_KEPT
+    mov CTX(VEDETTE_HEAD), %rcx
+    or $1, %rcx
     mov %rdi, REC(VEDETTE_REC_ARGS)(%r11)
     mov %rsi, REC(VEDETTE_REC_ARGS + 8)(%r11)
     mov %rdx, REC(VEDETTE_REC_ARGS + 16)(%r11)
@@ -127,8 +127,14 @@ vedette_shapes:
     mov CTX(VEDETTE_TAIL), %r11
     add CTX(VEDETTE_ROOM), %r11
     cmp %r11, CTX(VEDETTE_HEAD)
-    ja take_the_site
-    mov %r11, CTX(VEDETTE_ROOM_END)   // never reached in the null context, which is read-only
+    ja take_the_site                  // always in the null context, which is read-only
+    mov CTX(VEDETTE_HEAD), %r11
+    and CTX(VEDETTE_MASK), %r11
+    add CTX(VEDETTE_RECORDS), %r11
+    testb $0, REC(VEDETTE_REC_NR)(%r11) // as above: before anything is written
+    mov CTX(VEDETTE_TAIL), %r11
+    add CTX(VEDETTE_ROOM), %r11
+    mov %r11, CTX(VEDETTE_ROOM_END)
     jmp \name\()_again
     .previous
 .endm

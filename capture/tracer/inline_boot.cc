@@ -268,7 +268,7 @@ void InlineTier::give_up_image(Task& task, std::string_view why) {
   if (image == nullptr || !image->active) return;
   patcher_->revert(task, *image);
   image->active = false;
-  (void)ptrace_set_thread_context(task.tid, 0);
+  take_ring_off(task);
   drop_slot(task);
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }

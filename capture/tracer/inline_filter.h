@@ -21,6 +21,10 @@ namespace vedette {
 inline constexpr uint64_t kRingRegion = 0x6a0000000000;
 inline constexpr uint64_t kRingSlotBytes = 2u << 20;
 inline constexpr uint32_t kRingSlotsMax = 16384;
+// Whether a ring may lie there, and so nothing of the program's.
+constexpr bool is_ring_place(uint64_t address) {
+  return address == VEDETTE_FIRST_RING || address - kRingRegion < uint64_t{kRingSlotsMax} * kRingSlotBytes;
+}
 
 // Known to us alone, for as long as we run: it stands in two argument registers while a new image boots, and makes the filter let
 // calls of the boot's pass.

@@ -59,7 +59,7 @@ void InlineTier::decline_hint(Task& task) {
 void InlineTier::yield_place(Task& task) {
   if (InlineImage* const image = image_of(*task.space)) {
     patcher_->revert(task, *image);
-    (void)ptrace_set_thread_context(task.tid, 0);
+    take_ring_off(task);
     drop_slot(task);
     task.space->data.reset();
   }

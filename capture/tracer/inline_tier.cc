@@ -27,6 +27,15 @@ const Intrusion kTookAnother = {"a thread has recorded in the ring of another", 
 
 const Intrusion kOwnContext = {"a thread has recorded where nobody reads", "a thread took a GS base of its own"};
 
+const Intrusion kUsesGs = {"", "it uses GS itself"};
+
+// Whether a stub could record there. A program's own memory that GS base happens to lead to is none that it can.
+bool takes_records(Task& task, const RingContext& context) {
+  const bool has_room = context.head <= context.room_end || context.head <= context.tail + context.room;
+  uint8_t byte;
+  return has_room && task.memory.read(context.records + (context.head & context.mask) - VEDETTE_REC_CHUNKS, &byte, 1) == 1;
+}
+
 bool installs_filter(const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_prctl) return at.seccomp.args[0] == PR_SET_SECCOMP;
   return at.seccomp.nr == SYS_seccomp && at.seccomp.args[0] <= SECCOMP_SET_MODE_FILTER;
@@ -159,7 +168,13 @@ void InlineTier::return_lent(Task& child) {
 void InlineTier::on_start(Task& task) {
   if (inline_part(task).borrowed) return;
   const InlineImage* const image = image_of(*task.space);
-  if (image != nullptr && image->active) (void)ptrace_set_thread_context(task.tid, 0);
+  if (image != nullptr && image->active) take_ring_off(task);
+}
+
+// A program may keep something of its own in GS base, by an instruction that nobody sees (wasm2c does): that is not ours to take.
+void InlineTier::take_ring_off(Task& task) {
+  const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
+  if (gs_base && is_ring_place(*gs_base + VEDETTE_AGENT_BASE)) (void)ptrace_set_thread_context(task.tid, 0);
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
@@ -207,7 +222,8 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
 }
 
 // GS base finds its own ring, or the one that is always full. One of another thread, or of nobody, is an intrusion, and so is memory of
-// its own where a ring would be: its calls would be recorded where nobody reads. A program that uses GS for itself finds neither.
+// its own where a ring would be: its calls would be recorded where nobody reads. A program that uses GS for itself finds neither, and
+// what it has there must stay.
 std::optional<Intrusion> InlineTier::foreign_context(Task& task) const {
   const InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active) return std::nullopt;
@@ -215,9 +231,10 @@ std::optional<Intrusion> InlineTier::foreign_context(Task& task) const {
   const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
   if (!gs_base || *gs_base == 0 || (own != nullptr && *gs_base == own->gs_base())) return std::nullopt;
   if (image->has_slot_at(*gs_base)) return kTookAnother;
+  if (is_ring_place(*gs_base + VEDETTE_AGENT_BASE)) return std::nullopt;
   RingContext context;
-  if (task.memory.read(*gs_base + VEDETTE_AGENT_BASE, &context, sizeof context) != sizeof context) return std::nullopt;
-  return kOwnContext;
+  const bool is_there = task.memory.read(*gs_base + VEDETTE_AGENT_BASE, &context, sizeof context) == sizeof context;
+  return is_there && takes_records(task, context) ? kOwnContext : kUsesGs;
 }
 
 void InlineTier::expose_intruders(Task& task) {
@@ -232,7 +249,7 @@ void InlineTier::expose_intruders(Task& task) {
 // Nothing that this program has recorded since the last check is sure to be its thread's.
 void InlineTier::expose(Task& task, const Intrusion& how) {
   if (InlineImage* image = image_of(*task.space); image == nullptr || !image->active) return;
-  context_->notice(task.tid, Notice::TAMPER, "", how.told);
+  if (!how.told.empty()) context_->notice(task.tid, Notice::TAMPER, "", how.told);
   give_up_image(task, how.why);
 }
 
@@ -336,7 +353,7 @@ bool InlineTier::on_shown(Task& task) {
   mine.boot = InlineTask::Boot::None;
   on_debugged(task);
   drop_slot(task);
-  (void)ptrace_set_thread_context(task.tid, 0);
+  take_ring_off(task);
   return true;
 }
 

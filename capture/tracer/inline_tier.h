@@ -27,7 +27,8 @@
 
 namespace vedette {
 
-// Somebody's way into the books of another: what is told of it, and why the program is traced from then on.
+// Somebody's way into the books of another: what is told of it (nothing of who uses GS for himself), and why the program is traced from
+// then on.
 struct Intrusion {
   std::string told;
   std::string_view why;
@@ -89,6 +90,7 @@ class InlineTier final : public Hooks, private RingHome {
 
   bool refuse(Task& task, uint32_t nr);
   std::optional<Intrusion> foreign_context(Task& task) const;
+  void take_ring_off(Task& task);
   void doubt(InlineTask& mine);
   void give_up_doubted(Task& task);
   void expose_intruders(Task& task);

@@ -11,10 +11,21 @@ import { notices, ofType, summary, trace } from "./traces.js";
 
 const test = suite("inline edges");
 
-const SAME = ["own_gs", "junk_gs", "ip_filter", "trap_filter", "family", "registers", "bad_pointers", "interrupted"];
+const SAME = [
+  "own_gs",
+  "junk_gs",
+  "heap_gs",
+  "ip_filter",
+  "trap_filter",
+  "family",
+  "registers",
+  "bad_pointers",
+  "interrupted",
+];
 const TELLS: Record<string, RegExp> = {
   own_gs: /uses GS/,
   junk_gs: /GS base/,
+  heap_gs: /GS base|uses GS/,
   ip_filter: /instruction pointer/,
 };
 
@@ -28,6 +39,7 @@ for (const mode of SAME) {
     assert.is(bare.status, 0);
     const told = TELLS[mode];
     if (told !== undefined) assert.ok(notices(watched.events, "TIER_DEGRADED").some((text) => told.test(text)));
+    assert.equal(notices(watched.events, "TAMPER"), []);
   });
 }
 

@@ -16,9 +16,11 @@ void Context::tell() {
 void Context::record(const Sighting& sighting) {
   if (witness != nullptr) witness->count(sighting.event);
   sink.on_event(sighting);
-  if (!defense.reached_for_us(sighting)) return;
+  const std::string_view file = defense.reached_for(sighting);
+  if (file.empty()) return;
   const Event& event = sighting.event;
-  notice(Tid(static_cast<pid_t>(event.call.tid)), Notice::AGENT_ATTACKED, event.info().name, "its files in /proc", event.call.result);
+  const std::string what = std::string(Defense::writes(sighting) ? "its files in /proc, to write: " : "its files in /proc: ").append(file);
+  notice(Tid(static_cast<pid_t>(event.call.tid)), Notice::AGENT_ATTACKED, event.info().name, what, event.call.result);
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {

@@ -152,7 +152,7 @@ bool writes_by(const Event& event) {
 }  // namespace
 
 // A number of ours, below whatever mount of procfs, and then a name.
-bool is_private_file(std::string_view path, bool writes) {
+std::string_view private_file(std::string_view path, bool writes) {
   while (!path.empty()) {
     const std::optional<int> number = whole_number(take_name(path));
     if (!number || !is_own_thread(static_cast<uint64_t>(*number))) continue;
@@ -162,9 +162,9 @@ bool is_private_file(std::string_view path, bool writes) {
       (void)take_name(rest);
       file = take_name(rest);
     }
-    if (is_private_name(file) || (writes && !file.empty())) return true;
+    if (is_private_name(file) || writes) return file;
   }
-  return false;
+  return {};
 }
 
 void Defense::add_rules(std::vector<FilterRule>& rules) {
@@ -228,37 +228,41 @@ bool Defense::is_own_descriptor(const Task& task, int fd) {
 
 bool Defense::aims_at_us(const Sighting& sighting) const {
   const Event& event = sighting.event;
-  return opens(event.id) && sighting.path.starts_with(kProc) && is_private_file(sighting.path, writes_by(event));
+  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event)).empty();
 }
 
 // By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the given one leads to.
-bool Defense::reached_for_us(const Sighting& sighting) {
+std::string_view Defense::reached_for(const Sighting& sighting) {
   const Event& event = sighting.event;
-  if (!opens(event.id) || !sighting.descriptor) return false;
-  if (aims_at_us(sighting)) return true;
+  if (!opens(event.id) || !sighting.descriptor) return {};
+  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event));
   const Descriptor& file = *sighting.descriptor;
-  if (file.real && view(file.real).starts_with(kProc)) return is_private_file(view(file.real), writes_by(event));
-  if (file.real) return is_elsewhere(sighting);
+  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event));
+  if (file.real) return elsewhere(sighting);
   const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
-  if (!may_lead_there || !file.raw || !file.name) return false;
+  if (!may_lead_there || !file.raw || !file.name) return {};
   const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
-  if (!truth_.resolve(event.call.tid, false, given, text_)) return false;
-  return text_.starts_with(kProc) && is_private_file(text_, writes_by(event));
+  if (!truth_.resolve(event.call.tid, false, given, text_) || !text_.starts_with(kProc)) return {};
+  return private_file(text_, writes_by(event));
 }
 
 // A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same numbers.
-bool Defense::is_elsewhere(const Sighting& sighting) {
+std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
   if (proc_dev_ == 0) proc_dev_ = truth_.facts(own_pid(), "mem").value_or(FileFacts{}).dev;
   if (file.dev == proc_dev_) {
-    return std::any_of(std::begin(kPrivateNames), std::end(kPrivateNames), [&](const char* name) {
+    for (const char* name : kPrivateNames) {
       const std::optional<FileFacts> own = truth_.facts(own_pid(), name);
-      return own && own->dev == file.dev && own->ino == file.ino;
-    });
+      if (own && own->dev == file.dev && own->ino == file.ino) return name;
+    }
+    return {};
   }
-  if (!is_private_file(view(file.real), writes_by(sighting.event))) return false;
+  const std::string_view name = private_file(view(file.real), writes_by(sighting.event));
+  if (name.empty()) return {};
   const std::string link = "fd/" + std::to_string(sighting.event.fd);
-  return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC;
+  return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC ? name : std::string_view();
 }
+
+bool Defense::writes(const Sighting& sighting) { return writes_by(sighting.event); }
 
 }  // namespace vedette

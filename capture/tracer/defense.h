@@ -40,20 +40,22 @@ class Defense {
   static bool chooses_signal(const SyscallInfo& info);
   // Whether an open that is about to run names a private file of ours below /proc.
   bool aims_at_us(const Sighting& sighting) const;
-  // Whether one that has returned was of such a file, by whatever name.
-  bool reached_for_us(const Sighting& sighting);
+  // The name of the file that one which has returned was of, by whatever path; empty: none of ours. As good as the sighting and this.
+  std::string_view reached_for(const Sighting& sighting);
+  static bool writes(const Sighting& sighting);
 
  private:
   bool shares_numbers(const Task& task);
   bool is_own_descriptor(const Task& task, int fd);
-  bool is_elsewhere(const Sighting& sighting);
+  std::string_view elsewhere(const Sighting& sighting);
 
   ProcTruth truth_;
   uint64_t proc_dev_ = 0;
   std::string text_;
 };
 
-// Whether a path below procfs is that of a file of ours which is nobody else's business. Others, such as `stat`, are read by ps and top.
-bool is_private_file(std::string_view path, bool writes);
+// The name of the file below procfs that a path leads to, if that is of ours and nobody else's business: empty where it is not. Others, such
+// as `stat`, are read by ps and top.
+std::string_view private_file(std::string_view path, bool writes);
 
 }  // namespace vedette

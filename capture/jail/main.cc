@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// vedette-jail PROGRAM [ARGUMENT]...: runs a program that may compute, talk through the descriptors it was given, and read
+// vedette-jail [--memory-mib N] PROGRAM [ARGUMENT]...: runs a program that may compute, talk through the descriptors it was given, and read
 // files, and nothing else: no socket, no new process, no file written, no other process touched. The kernel holds it to that
 // (seccomp(2), with no_new_privs), whatever happens inside the program. The host puts a tenant's policies in there
 // (`isolation: process`). It is checked, then executed: what it becomes inherits the filter.
@@ -15,8 +15,10 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -104,14 +106,22 @@ int fail(const char* what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fprintf(stderr, "usage: vedette-jail PROGRAM [ARGUMENT]...\n");
+  char** program_at = argv + 1;
+  if (argc > 3 && strcmp(argv[1], "--memory-mib") == 0) {
+    // Not RLIMIT_AS: V8 reserves gigabytes of addresses that it never uses, and those do not count here (getrlimit(2)).
+    const rlim_t bytes = strtoul(argv[2], nullptr, 10) << 20;
+    const rlimit most = {bytes, bytes};
+    if (setrlimit(RLIMIT_DATA, &most) != 0) return fail("RLIMIT_DATA");
+    program_at += 2;
+  }
+  if (*program_at == nullptr) {
+    fprintf(stderr, "usage: vedette-jail [--memory-mib N] PROGRAM [ARGUMENT]...\n");
     return 2;
   }
   std::vector<sock_filter> program = filter();
   const sock_fprog what = {static_cast<unsigned short>(program.size()), program.data()};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail("no_new_privs");
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &what) != 0) return fail("seccomp");
-  execv(argv[1], argv + 1);
-  return fail(argv[1]);
+  execv(*program_at, program_at);
+  return fail(*program_at);
 }

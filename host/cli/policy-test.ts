@@ -2,6 +2,7 @@
 // `vedette policy test DIR`: runs tests.yaml of the policy in DIR, or of all below it, and shows what differs. A rule without a
 // positive or a negative test fails too.
 import { relative } from "node:path";
+import { runTrials } from "../engine/trial.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy } from "../policy/load.js";
@@ -18,7 +19,7 @@ export async function testPolicies(path: string, asJson: boolean): Promise<numbe
   try {
     for (const folder of findPolicies(path)) {
       const policy = await loadPolicy(folder, { compiler });
-      reports.push({ folder, ...(await runPolicyTests(policy)) });
+      reports.push({ folder, ...(await runPolicyTests(policy, runTrials)) });
     }
   } finally {
     compiler.close();

@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import type { Alert } from "../output/alert.js";
 import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { openBatch } from "../wire/batch.js";
-import type { SentPolicy, ToCell } from "./cell-messages.js";
+import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { CellEnd } from "./cell-wire.js";
 import { Engine } from "./engine.js";
 import { Feed } from "./feed.js";
@@ -24,7 +24,7 @@ const ids = new Map<number, number>();
 let work: Promise<unknown> = Promise.resolve();
 let batches = 0;
 const channel = new Socket({ fd: CHANNEL_FD });
-const end = new CellEnd(channel, (message) => {
+const end = new CellEnd<ToCell, FromCell>(channel, (message) => {
   work = work.then(() => take(message)); // one after the other: a swap stands between two batches
 });
 const say = end.say.bind(end);

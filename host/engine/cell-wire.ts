@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the host and the process of a tenant: frames with their size in front, over one socket. Not Node's own channel: that one takes
-// whatever comes, as long as it is, and ends the process at a message that does not read. What a cell says is read here like any
-// peer's words: bounded, and only in the documented form. What the host says to it, it may trust.
+// Between the host and a process in the jail: a tenant's own, or the one that tries policies. Frames with their size in front, over one
+// socket. Not Node's own channel: that one takes whatever comes, as long as it is, and ends the process at a message that does not
+// read. What the process says is read here like any peer's words: bounded, and only in the documented form. What the host says to
+// it, it may trust.
 import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";
 import { z } from "zod";
-import type { FromCell, ToCell } from "./cell-messages.js";
+import type { FromCell } from "./cell-messages.js";
 
 /** The longest that a cell may say: the seats of a thousand policies. */
 const SAID_MAX = 1 << 20;
@@ -19,9 +20,9 @@ const HEAD = 4;
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
 
-const text = (most: number) => z.string().max(most);
+export const text = (most: number) => z.string().max(most);
 const count = z.number().int().nonnegative();
-const Value: z.ZodType = z.lazy(() =>
+export const Value: z.ZodType = z.lazy(() =>
   z.union([text(65_536), z.number(), z.bigint(), z.boolean(), z.null(), z.array(Value).max(4096)]),
 );
 const Said = z.discriminatedUnion("kind", [
@@ -80,37 +81,46 @@ const Said = z.discriminatedUnion("kind", [
 ]);
 
 /** What a cell said; throws where it is none of what a cell says. */
-export function readSaid(bytes: Uint8Array): FromCell {
-  return Said.parse(unpackr.unpack(bytes)) as FromCell;
-}
+export const readSaid = (bytes: Uint8Array): FromCell => readAs(Said, bytes) as FromCell;
 
-/** The cell's end. */
-export class CellEnd {
+/** What was said in the form of `schema`; throws where it has another. */
+export const readAs = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T => schema.parse(unpackr.unpack(bytes));
+
+/** The end of the process in the jail. */
+export class CellEnd<To, From> {
   readonly #socket: Socket;
 
-  constructor(socket: Socket, onMessage: (message: ToCell) => void) {
+  constructor(socket: Socket, onMessage: (message: To) => void) {
     this.#socket = socket;
     const frames = new Frames(TOLD_MAX);
     socket.on("data", (bytes: Buffer) => {
-      for (const frame of frames.take(bytes)) onMessage(deserialize(frame) as ToCell);
+      for (const frame of frames.take(bytes)) onMessage(deserialize(frame) as To);
     });
   }
 
-  say(message: FromCell): void {
+  say(message: From): void {
     this.#socket.write(framed(packr.pack(message)));
   }
 }
 
-/** The host's end. `onNonsense` is called once, at the first thing that is none of a cell's words; nothing is read after it. */
-export class HostEnd {
+export interface HostEndOptions<From> {
+  /** Throws at what is none of the process's words. */
+  readonly read: (bytes: Uint8Array) => From;
+  readonly onMessage: (message: From) => void;
+  /** Called once, at the first thing that does not read; nothing is read after it. */
+  readonly onNonsense: (reason: string) => void;
+}
+
+/** The host's end. */
+export class HostEnd<To, From> {
   readonly #socket: Socket;
 
-  constructor(socket: Socket, onMessage: (message: FromCell) => void, onNonsense: (reason: string) => void) {
+  constructor(socket: Socket, { read, onMessage, onNonsense }: HostEndOptions<From>) {
     this.#socket = socket;
     const frames = new Frames(SAID_MAX);
     const onData = (bytes: Buffer): void => {
       try {
-        for (const frame of frames.take(bytes)) onMessage(readSaid(frame));
+        for (const frame of frames.take(bytes)) onMessage(read(frame));
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         socket.off("data", onData);
@@ -126,7 +136,7 @@ export class HostEnd {
     return this.#socket.writableLength > WAITING_MAX;
   }
 
-  tell(message: ToCell): void {
+  tell(message: To): void {
     if (this.#socket.writable) this.#socket.write(framed(serialize(message)));
   }
 }

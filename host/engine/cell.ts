@@ -7,20 +7,19 @@
 // Whoever breaks out of WebAssembly speaks for the cell. So its words are a peer's (cell-wire.ts): what they are about, whose they are, and how many
 // alerts it may raise is decided here; a cell that says nonsense, or too much, is ended and started anew.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
-import { dirname } from "node:path";
 import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert, Priority } from "../output/alert.js";
-import { builtFile, ROOT } from "../paths.js";
+import { builtFile } from "../paths.js";
 import { openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { SharedBounds } from "./bounds.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
-import { HostEnd } from "./cell-wire.js";
+import { HostEnd, readSaid } from "./cell-wire.js";
 import type { SeatStatus } from "./engine.js";
+import { jailCommand } from "./jail.js";
 import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy, Tenancy } from "./policy.js";
 import { ScopedViews } from "./scope.js";
@@ -64,33 +63,6 @@ interface Answer {
   readonly timer: NodeJS.Timeout;
 }
 
-/** How the process is started: in the jail, and with what Node itself can close. */
-export function cellCommand(): { readonly execPath: string; readonly execArgv: readonly string[] } {
-  const readable = [`${ROOT}/build/`, `${ROOT}/package.json`, ...modules()];
-  const permission = process.allowedNodeEnvironmentFlags.has("--permission")
-    ? "--permission"
-    : "--experimental-permission";
-  return {
-    execPath: builtFile("vedette-jail"),
-    execArgv: [
-      process.execPath,
-      "--no-warnings",
-      permission,
-      "--allow-worker",
-      ...readable.map((path) => `--allow-fs-read=${path}`),
-    ],
-  };
-}
-
-/** The folder of the modules that we use; none in the image, which has them in its bundle. */
-function modules(): string[] {
-  try {
-    return [`${dirname(dirname(createRequire(import.meta.url).resolve("zod/package.json")))}/`];
-  } catch {
-    return [];
-  }
-}
-
 export class Cell {
   readonly #options: CellOptions;
   readonly #reader: RingReader;
@@ -101,7 +73,7 @@ export class Cell {
   #words = new Bucket(WORDS);
   /** Streams of which it was shown something. */
   readonly #shown = new Set<number>();
-  #host: HostEnd | null = null;
+  #host: HostEnd<ToCell, FromCell> | null = null;
   #seats: readonly CellSeat[] = [];
   #child: ChildProcess | null = null;
   #isReady = false;
@@ -196,7 +168,7 @@ export class Cell {
   }
 
   #start(): void {
-    const { execPath, execArgv } = this.#options.command ?? cellCommand();
+    const { execPath, execArgv } = this.#options.command ?? jailCommand();
     const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/cell-child.js")], {
       env: {},
       stdio: ["ignore", "ignore", "pipe", "pipe"],
@@ -215,15 +187,15 @@ export class Cell {
     child.stderr?.on("data", (text: Buffer) => {
       said = (said + text).slice(-2048);
     });
-    this.#host = new HostEnd(
-      child.stdio[3] as Socket,
-      (message) => {
+    this.#host = new HostEnd(child.stdio[3] as Socket, {
+      read: readSaid,
+      onMessage: (message) => {
         if (this.#child !== child) return;
         if (this.#words.take(performance.now() * 1e6)) this.#hear(message);
         else end("it said too much");
       },
-      end,
-    );
+      onNonsense: end,
+    });
     child.on("error", (error) => {
       said = error.message;
       if (child.pid === undefined) this.#onExit(child, said);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine runs: a policy that was found, compiled and admitted, with its settings. Plain data, so that it can be posted
 // to a worker; host/policy/load.ts makes it from a folder.
-import type { Admitted } from "../wasm/admission.js";
+import type { Admitted, Examined } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
 import type { TenantBounds } from "./bounds.js";
@@ -25,11 +25,12 @@ export interface Tenancy {
   readonly bounds?: TenantBounds;
 }
 
-export interface LoadedPolicy {
+/** A policy whose module is not compiled yet. */
+export interface ExaminedPolicy {
   readonly name: string;
   readonly version: string;
   readonly folder: string;
-  readonly admitted: Admitted;
+  readonly admitted: Examined;
   readonly parameters: ParameterValues;
   /** In the order of the module's rule numbers. */
   readonly rules: readonly LoadedRule[];
@@ -41,4 +42,8 @@ export interface LoadedPolicy {
   readonly state?: string;
   /** What agents are to deny in its name. */
   readonly prevent?: readonly PreventRow[];
+}
+
+export interface LoadedPolicy extends ExaminedPolicy {
+  readonly admitted: Admitted;
 }

@@ -4,7 +4,7 @@
 import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
-import type { LoadedPolicy } from "./policy.js";
+import type { ExaminedPolicy, LoadedPolicy } from "./policy.js";
 import { startThread } from "./thread.js";
 
 /** A batch as bytes, and what is known of the container that it came from. */
@@ -12,8 +12,8 @@ export interface TrialBatch {
   readonly bytes: Uint8Array;
   readonly container: ContainerFacts | null;
 }
-export interface TrialCase {
-  readonly policy: LoadedPolicy;
+export interface TrialCase<P extends ExaminedPolicy = LoadedPolicy> {
+  readonly policy: P;
   readonly batches: readonly TrialBatch[];
   /** Judge them again and again for so long, and measure. */
   readonly measureMs?: number;

@@ -3,7 +3,7 @@
 // and compiles delays the start of a task. All of them lie in one folder, so that what is found beside an entry is found beside all.
 //
 //   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
-//   main.js     the same, by the name that the host has outside packages     cell-child.js, compile-child.js, *.cjs   processes and threads
+//   main.js     the same, by the name that the host has outside packages     *-child.js, *.cjs   processes and threads
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { HOST_FILE } from "./start.js";
 
 const HOST = join(ROOT, "build/js/host");
 /** What Node is started with as a child; by their names in build/js/host. */
-const CHILDREN = ["engine/cell-child", "policy/compile-child"];
+const CHILDREN = ["engine/cell-child", "engine/trial-child", "policy/compile-child"];
 /** The build has made one file of each thread already. */
 const THREADS = ["worker", "trial-worker"];
 /** Modules in CommonJS ask for Node's own by a function that modules in ESM have not. */

@@ -96,7 +96,8 @@ function copyNode(rootfs: string): void {
 }
 
 async function copyApp(app: string): Promise<void> {
-  for (const path of ["package.json", "LICENSE", "build/capture.node"]) cpSync(join(ROOT, path), join(app, path));
+  for (const path of ["package.json", "LICENSE", "build/capture.node", "build/vedette-jail"])
+    cpSync(join(ROOT, path), join(app, path));
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(app);
   keepCompiled(join(app, "build/js/host"));

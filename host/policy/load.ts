@@ -3,11 +3,11 @@
 // settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
+import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { PACK } from "../paths.js";
-import { admit, DEFAULT_LIMITS, type ModuleLimits } from "../wasm/admission.js";
+import { compiled, DEFAULT_LIMITS, examine, type ModuleLimits } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
@@ -44,7 +44,15 @@ export async function loadPolicies(
   }
 }
 
-/** Loads the policy that stands in `folder`. `set`: parameters that are not at their default. */
+export interface OneLoadOptions extends PolicyLoadOptions {
+  /** Parameters that are not at their default. */
+  readonly set?: ParameterValues;
+  readonly tenancy?: Tenancy | null;
+  /** What it must pass before it is compiled here; what this throws is the answer. */
+  readonly proves?: (policy: ExaminedPolicy) => Promise<void>;
+}
+
+/** Loads the policy that stands in `folder`. */
 export async function loadPolicy(
   folder: string,
   {
@@ -52,28 +60,31 @@ export async function loadPolicy(
     limits = DEFAULT_LIMITS,
     set = {},
     tenancy = null,
-  }: PolicyLoadOptions & { readonly set?: ParameterValues; readonly tenancy?: Tenancy | null } = {},
+    proves = async () => undefined,
+  }: OneLoadOptions = {},
 ): Promise<LoadedPolicy> {
   const file = readPolicyFile(folder);
   const { name, version } = file.value;
   const bytes = await moduleBytes(folder, file.value, compiler);
-  const admitted = await admit(bytes, folder, { ...limits, rulesMin: file.value.prevent.length > 0 ? 0 : 1 });
-  const rules = admitted.metadata.rules.map((rule) => changedRule(rule, file));
+  const examined = examine(bytes, folder, { ...limits, rulesMin: file.value.prevent.length > 0 ? 0 : 1 });
+  const rules = examined.metadata.rules.map((rule) => changedRule(rule, file));
   checkOutputs(rules, folder, file);
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
-  return {
+  const policy: ExaminedPolicy = {
     name,
     version,
     folder,
-    admitted,
-    parameters: resolveParameters(admitted.metadata, { ...valuesOf(file.value), ...set }, folder),
+    admitted: examined,
+    parameters: resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, folder),
     rules,
     tenancy,
     state: file.value.state,
     prevent: preventRowsOf(file.value.prevent, file),
   };
+  await proves(policy);
+  return { ...policy, admitted: await compiled(examined) };
 }
 
 /** The bytes of the policy's module. Sources win: a module that stands beside them may be older. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a policy must pass before it judges anything: its own tests.yaml where it has one, and a batch with events of every type
-// that it subscribes to. Both run in a thread that can be ended, so what never returns, traps at once or takes too long is
-// found here and not among the others. It also warms the code up.
+// that it subscribes to. Both run in a process that can be ended and has little memory (engine/trial-house.ts), so what never returns,
+// traps at once, takes too long or costs too much is found there and not among the others.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadedPolicy } from "../engine/policy.js";
-import { madeUp, type TrialStage } from "../engine/trial.js";
+import type { ExaminedPolicy } from "../engine/policy.js";
+import { madeUp } from "../engine/trial.js";
+import type { TrialHouse } from "../engine/trial-house.js";
 import { VedetteError } from "../errors.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
@@ -17,12 +18,12 @@ const CASE_MS = 2000;
 /** For one event: a thousand times what a rule takes. */
 const NS_PER_EVENT_MAX = 50_000;
 
-/** Throws VEDETTE_POLICY_SELF_TEST or VEDETTE_POLICY_TOO_SLOW. `path` is what messages call the policy. */
-export async function selfTest(policy: LoadedPolicy, path: string, stage: TrialStage): Promise<void> {
+/** Throws VEDETTE_POLICY_SELF_TEST, VEDETTE_POLICY_TOO_SLOW or VEDETTE_POLICY_TRIAL. `path` is what messages call the policy. */
+export async function selfTest(policy: ExaminedPolicy, path: string, house: TrialHouse): Promise<void> {
   const hasTests = existsSync(join(policy.folder, TEST_FILE));
   const [report, [result]] = await Promise.all([
-    hasTests ? runPolicyTests(policy, (cases) => stage.run(cases, CASE_MS)) : null,
-    stage.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
+    hasTests ? runPolicyTests(policy, (cases) => house.run(cases, CASE_MS)) : null,
+    house.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
   ]);
   const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);
   if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");
@@ -35,7 +36,7 @@ export async function selfTest(policy: LoadedPolicy, path: string, stage: TrialS
     });
 }
 
-function warmUp(policy: LoadedPolicy): Uint8Array {
+function warmUp(policy: ExaminedPolicy): Uint8Array {
   const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
   if (types.length === 0) types.push("vedette.prevented"); // a policy that only prevents
   const events = new ShortEvents();

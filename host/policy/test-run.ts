@@ -3,8 +3,8 @@
 // not given in one (event, priority, output, fields) may be anything. Each rule needs a test in which it speaks, and one in
 // which it sees an event and keeps silent: a rule that always says yes is no rule.
 
-import type { LoadedPolicy, LoadedRule } from "../engine/policy.js";
-import { madeUp, runTrials, type TrialBatch, type TrialResult } from "../engine/trial.js";
+import type { ExaminedPolicy, LoadedRule } from "../engine/policy.js";
+import { madeUp, type TrialBatch, type TrialCase, type TrialResult } from "../engine/trial.js";
 import type { Alert } from "../output/alert.js";
 import { resolveParameters } from "../wasm/settings.js";
 import { valueText } from "../wire/value.js";
@@ -25,24 +25,32 @@ export interface TestReport {
   readonly missing: readonly string[];
 }
 
-/** Runs the tests in the policy's folder. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
-export async function runPolicyTests(policy: LoadedPolicy, run: typeof runTrials = runTrials): Promise<TestReport> {
+/** Runs the tests in the policy's folder by `run`. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
+export async function runPolicyTests<P extends ExaminedPolicy>(
+  policy: P,
+  run: (cases: readonly TrialCase<P>[]) => Promise<TrialResult[]>,
+): Promise<TestReport> {
   const { tests, file } = readTests(policy.folder);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
   const results = await run(made.map(({ policy: one, batches }) => ({ policy: one, batches })));
-  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made).eventAt));
+  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made<P>).eventAt));
   return { outcomes, missing: missingTests(policy, tests) };
 }
 
-interface Made {
-  readonly policy: LoadedPolicy;
+interface Made<P> {
+  readonly policy: P;
   readonly batches: readonly TrialBatch[];
   readonly eventAt: EventAt;
 }
 /** The number of the event that happened at a time: how an alert finds its event. */
 type EventAt = (time: bigint) => number;
 
-function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: PolicyTests["file"]): Made {
+function makeCase<P extends ExaminedPolicy>(
+  policy: P,
+  test: PolicyTest,
+  index: number,
+  file: PolicyTests["file"],
+): Made<P> {
   const events = test.recording === null ? shortEvents(test, index, file) : recorded(test.recording);
   for (const { rule } of test.alerts) {
     if (!policy.rules.some((one) => one.name === rule))
@@ -56,7 +64,7 @@ function makeCase(policy: LoadedPolicy, test: PolicyTest, index: number, file: P
   return { policy: { ...policy, parameters }, ...events };
 }
 
-function shortEvents(test: PolicyTest, index: number, file: PolicyTests["file"]): Omit<Made, "policy"> {
+function shortEvents(test: PolicyTest, index: number, file: PolicyTests["file"]): Omit<Made<never>, "policy"> {
   const events = new ShortEvents();
   const times = test.events.map(({ type, written }, k) => {
     try {
@@ -69,7 +77,7 @@ function shortEvents(test: PolicyTest, index: number, file: PolicyTests["file"])
   return { batches: [madeUp(events.bytes())], eventAt: (time) => times.indexOf(time) + 1 };
 }
 
-function recorded({ batches, numbers }: TestRecording): Omit<Made, "policy"> {
+function recorded({ batches, numbers }: TestRecording): Omit<Made<never>, "policy"> {
   return { batches, eventAt: (time) => numbers.get(time) ?? 0 };
 }
 
@@ -122,7 +130,7 @@ function describeExpected({ rule, event, priority, output, fields }: ExpectedAle
 }
 
 /** Rules without a positive or a negative test, in sentences. */
-export function missingTests(policy: LoadedPolicy, tests: readonly PolicyTest[]): string[] {
+export function missingTests(policy: ExaminedPolicy, tests: readonly PolicyTest[]): string[] {
   return policy.rules.flatMap((rule) => {
     const seeing = tests.filter((test) => eventsFor(rule, test) > 0);
     const speaks = tests.some((test) => test.alerts.some((alert) => alert.rule === rule.name));

@@ -7,8 +7,8 @@ import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Engine } from "../engine/engine.js";
-import type { LoadedPolicy } from "../engine/policy.js";
-import { TrialStage } from "../engine/trial.js";
+import type { ExaminedPolicy, LoadedPolicy } from "../engine/policy.js";
+import { TrialHouse } from "../engine/trial-house.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { PAGE } from "../wasm/admission.js";
@@ -61,14 +61,14 @@ type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: st
  */
 const SETTLE_MS = 150;
 const SOON_MS = 10;
-/** The compiler takes 300 MB, and a thread for trials 10: they are let go when nothing came for so long. */
+/** The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long. */
 const TOOLS_MS = 5000;
 
 export class PolicyWatch {
   #options: WatchOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #compiler = new PolicyCompiler();
-  readonly #stage = new TrialStage();
+  readonly #house = new TrialHouse();
   /** Where something changed that was not looked at yet. */
   readonly #changed = new Set<string>();
   #watcher: FSWatcher | null = null;
@@ -132,7 +132,7 @@ export class PolicyWatch {
 
   #letGo(): void {
     this.#compiler.close();
-    this.#stage.close();
+    this.#house.close();
   }
 
   async #watch(): Promise<void> {
@@ -150,7 +150,7 @@ export class PolicyWatch {
 
   #onChange(path: string): void {
     if (path.endsWith(".ts")) this.#compiler.warm();
-    this.#stage.warm();
+    this.#house.warm();
     const [tenant = "", policy = ""] = relative(this.#options.folder, path).split(sep);
     this.#changed.add(`${tenant}/${policy}`);
     clearTimeout(this.#timer);
@@ -223,9 +223,11 @@ export class PolicyWatch {
     checkLoaders(entry.path, tenant);
     if (this.#options.requireSigned || tenant.keys.length > 0) checkSignature(snapshot.folder, tenant.keys, entry.path);
     const { modules: limits, tenancy } = tenant;
-    const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy });
-    this.#checkMemory(entry, tenant, loaded);
-    await selfTest(loaded, entry.path, this.#stage);
+    const proves = async (policy: ExaminedPolicy): Promise<void> => {
+      this.#checkMemory(entry, tenant, policy);
+      await selfTest(policy, entry.path, this.#house);
+    };
+    const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy, proves });
     return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
   }
 
@@ -240,7 +242,7 @@ export class PolicyWatch {
     return tenant;
   }
 
-  #checkMemory({ path }: Entry, tenant: Tenant, loaded: LoadedPolicy): void {
+  #checkMemory({ path }: Entry, tenant: Tenant, loaded: ExaminedPolicy): void {
     const others = [...this.#entries.values()].flatMap((one) =>
       one.tenant === tenant.name && one.path !== path && one.loaded !== null ? [bytesOf(one.loaded)] : [],
     );
@@ -283,7 +285,7 @@ function findFolders(root: string): Map<string, Pick<WatchEntry, "tenant" | "pol
 }
 
 /** Of its memory, at its largest. */
-function bytesOf({ admitted }: LoadedPolicy): number {
+function bytesOf({ admitted }: ExaminedPolicy): number {
   return admitted.memory.maximum * PAGE;
 }
 

@@ -24,15 +24,19 @@ export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages:
 /** Of what is compiled here from the operator's own rule files. */
 export const WIDE_LIMITS: ModuleLimits = { moduleBytes: 64 << 20, memoryPages: 512, isWide: true };
 
-/** A module that was let in; plain data, so that it can be posted to a worker. */
-export interface Admitted {
+/** What its bytes say of a module that may be compiled. */
+export interface Examined {
   readonly path: string;
-  readonly module: WebAssembly.Module;
   /** What it was compiled from: another process has to compile it again. */
   readonly bytes: Uint8Array;
   readonly metadata: Metadata;
   /** What the host makes the memory with. */
   readonly memory: { readonly initial: number; readonly maximum: number };
+}
+
+/** A module that was let in; plain data, so that it can be posted to a worker. */
+export interface Admitted extends Examined {
+  readonly module: WebAssembly.Module;
 }
 
 const IMPORTS: Readonly<Record<string, string>> = {
@@ -60,15 +64,25 @@ const TABLES_MAX = 1;
 
 /** Checks the bytes and compiles them. `path` is for messages. */
 export async function admit(bytes: Uint8Array, path: string, limits: ModuleLimits = DEFAULT_LIMITS): Promise<Admitted> {
+  return compiled(examine(bytes, path, limits));
+}
+
+/** Checks the bytes. */
+export function examine(bytes: Uint8Array, path: string, limits: ModuleLimits = DEFAULT_LIMITS): Examined {
   if (bytes.length > limits.moduleBytes)
     throw new VedetteError("VEDETTE_MODULE_TOO_LARGE", { path, size: bytes.length, limit: limits.moduleBytes });
-  const sections = readSections(bytes, path);
+  const sections = readSections(bytes, path, limits.isWide);
   const metadata = readMetadata(sections, path, limits.isWide);
   if (metadata.rules.length < (limits.rulesMin ?? 1)) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);
   checkSizes(sections, path, memory.initial);
-  return { path, module: await compileModule(bytes, path), bytes, metadata, memory };
+  return { path, bytes, metadata, memory };
+}
+
+/** Compiles what was examined. */
+export async function compiled(examined: Examined): Promise<Admitted> {
+  return { ...examined, module: await compileModule(examined.bytes, examined.path) };
 }
 
 function checkImports(sections: Sections, path: string, limits: ModuleLimits): Admitted["memory"] {

@@ -54,6 +54,9 @@ const PLAIN: readonly (readonly [number, number, Skip])[] = [
   [0x43, 0x43, bytes(4)],
   [0x44, 0x44, bytes(8)],
   [0x45, 0xc4, none], // numeric
+  [0xd0, 0xd0, bytes(1)], // ref.null
+  [0xd1, 0xd1, none], // ref.is_null
+  [0xd2, 0xd2, index], // ref.func
 ];
 
 /** Behind 0xfc. */
@@ -63,6 +66,10 @@ const MISC: readonly (readonly [number, number, Skip])[] = [
   [9, 9, index], // data.drop
   [10, 10, twoIndices], // memory.copy
   [11, 11, index], // memory.fill
+  [12, 12, twoIndices], // table.init
+  [13, 13, index], // elem.drop
+  [14, 14, twoIndices], // table.copy
+  [15, 17, index], // table.grow table.size table.fill
 ];
 
 /** Behind 0xfd. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a module is made of, read from its bytes. JavaScript's reflection hides a module's own memories and tables, its start
 // function and the size of its data, so the admission check reads the sections itself (WebAssembly core specification,
-// "Binary Format"). Function bodies are not read: the engine checks those, and they can only use what is declared here.
+// "Binary Format"). Of function bodies only the cost is read (costs.ts): the engine checks those, and they can only use what is
+// declared here.
 // What no policy can have at all is refused here; what depends on the tenant's limits, in admission.ts.
+import { Costs } from "./costs.js";
 import { ModuleReader } from "./reader.js";
 
 const MAGIC = 0x6d736100;
@@ -62,10 +64,20 @@ export interface Sections {
   readonly custom: readonly { readonly name: string; readonly bytes: Uint8Array; readonly offset: number }[];
 }
 
-type Building = { -readonly [K in keyof Sections]: Sections[K][number][] } & { types: string[]; bodies: number };
+type Building = { -readonly [K in keyof Sections]: Sections[K][number][] } & {
+  types: Type[];
+  /** How many parameters each function has. */
+  parameters: number[];
+  bodies: number;
+  costs: Costs;
+};
+interface Type {
+  readonly signature: string;
+  readonly parameters: number;
+}
 
-/** Reads all sections; throws a VEDETTE_MODULE_* for what is not whole, or not of a policy. */
-export function readSections(bytes: Uint8Array, path: string): Sections {
+/** Reads all sections; throws a VEDETTE_MODULE_* for what is not whole, or not of a policy. `isWide`: of the operator's own rule files. */
+export function readSections(bytes: Uint8Array, path: string, isWide = false): Sections {
   const read = new ModuleReader(bytes, path);
   if (bytes.length < 8 || read.u32le() !== MAGIC) read.corrupt("it does not begin with \\0asm");
   if (read.u32le() !== VERSION) read.corrupt("it is of another version");
@@ -78,7 +90,9 @@ export function readSections(bytes: Uint8Array, path: string): Sections {
     tables: [],
     data: [],
     custom: [],
+    parameters: [],
     bodies: 0,
+    costs: new Costs(read, isWide),
   };
   const seen = new Set<number>();
   while (!read.isDone) {
@@ -94,17 +108,17 @@ export function readSections(bytes: Uint8Array, path: string): Sections {
 /** By section id. */
 const SECTIONS: Readonly<Record<number, (read: ModuleReader, made: Building) => unknown>> = {
   0: (read, made) => made.custom.push(readCustom(read)),
-  1: (read, made) => read.each(() => made.types.push(readType(read))),
+  1: (read, made) => made.costs.each("types", () => made.types.push(readType(read, made))),
   2: (read, made) => read.each(() => readImport(read, made)),
-  3: (read, made) => read.each(() => made.functions.push(signatureOf(read, made))),
+  3: (read, made) => made.costs.each("functions", () => readFunction(read, made)),
   4: (read, made) => read.each(() => made.tables.push(readTable(read))),
   5: (read) => read.refuse("VEDETTE_MODULE_MEMORY", "it has one of its own"),
   6: (read, made) => read.each(() => made.globals.push(readGlobal(read))),
   7: (read, made) => read.each(() => made.exports.push(readExport(read))),
   8: (read) => read.refuse("VEDETTE_MODULE_START", ""),
-  9: (read, made) => read.each(() => readElements(read, made)),
-  10: (read) => read.each(() => read.bytes(read.u32())),
-  11: (read, made) => read.each(() => readData(read, made)),
+  9: (read, made) => made.costs.each("segments", () => readElements(read, made)),
+  10: (_read, made) => made.costs.each("functions", () => made.costs.body(made.parameters[made.bodies++] ?? 0)),
+  11: (read, made) => made.costs.each("segments", () => readData(read, made)),
   12: (read) => read.u32(),
 };
 
@@ -118,12 +132,20 @@ function readCustom(read: ModuleReader): Sections["custom"][number] {
   return { name: read.name(), bytes: read.rest(), offset };
 }
 
-function readType(read: ModuleReader): string {
+function readType(read: ModuleReader, { costs }: Building): Type {
   const offset = read.at;
   if (read.u8() !== 0x60) return read.refuse("VEDETTE_MODULE_TYPE", "it is no function type", offset);
-  const parameters = read.list(() => readValueType(read)).join(" ");
-  const results = read.list(() => readValueType(read)).join(" ");
-  return `(${parameters}) -> (${results})`;
+  const parameters = read.list(() => readValueType(read));
+  const results = read.list(() => readValueType(read));
+  costs.type("parameters", parameters.length);
+  costs.type("results", results.length);
+  return { signature: `(${parameters.join(" ")}) -> (${results.join(" ")})`, parameters: parameters.length };
+}
+
+function readFunction(read: ModuleReader, made: Building): void {
+  const { signature, parameters } = typeOf(read, made);
+  made.functions.push(signature);
+  made.parameters.push(parameters);
 }
 
 function readValueType(read: ModuleReader): string {
@@ -136,14 +158,14 @@ function readImport(read: ModuleReader, made: Building): void {
   const name = `${read.name()}.${read.name()}`;
   const kind = KINDS[read.u8()];
   if (kind === "function") {
-    const signature = signatureOf(read, made);
+    const { signature } = typeOf(read, made);
     made.functions.push(signature);
     made.imports.push({ name, signature, memory: null, offset });
   } else if (kind === "memory") made.imports.push({ name, signature: null, memory: readMemory(read), offset });
   else read.refuse("VEDETTE_MODULE_IMPORT", `${name} is a ${kind ?? "thing of unknown kind"}`, offset);
 }
 
-function signatureOf(read: ModuleReader, made: Building): string {
+function typeOf(read: ModuleReader, made: Building): Type {
   const index = read.u32();
   return made.types[index] ?? read.corrupt(`there is no type ${index}`);
 }

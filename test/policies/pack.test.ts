@@ -4,6 +4,7 @@
 import { relative } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { runTrials } from "../../host/engine/trial.js";
 import { PACK } from "../../host/paths.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { findPolicies } from "../../host/policy/discover.js";
@@ -14,7 +15,7 @@ const compiler = new PolicyCompiler();
 
 for (const folder of findPolicies(PACK)) {
   test(`${relative(PACK, folder)} passes its tests`, async () => {
-    const report = await runPolicyTests(await loadPolicy(folder, { compiler }));
+    const report = await runPolicyTests(await loadPolicy(folder, { compiler }), runTrials);
     const failed = report.outcomes.filter((outcome) => outcome.differences.length > 0);
     assert.is(failed.map(({ name, differences }) => `${name}\n  ${differences.join("\n  ")}`).join("\n"), "");
     assert.equal(report.missing, []);

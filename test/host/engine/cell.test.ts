@@ -6,8 +6,9 @@ import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openReader, READERS_MAX } from "../../../host/capture/ring.js";
-import { Cell, cellCommand } from "../../../host/engine/cell.js";
+import { Cell } from "../../../host/engine/cell.js";
 import { Feed } from "../../../host/engine/feed.js";
+import { jailCommand } from "../../../host/engine/jail.js";
 import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
 import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
@@ -207,7 +208,7 @@ const CLOSED: readonly (readonly [what: string, code: string])[] = [
 ];
 for (const [what, code] of CLOSED) {
   test(`what runs there cannot ${what}`, () => {
-    const { execPath, execArgv } = cellCommand();
+    const { execPath, execArgv } = jailCommand();
     const source = `const { createRequire } = await import("node:module"); const require = createRequire("${process.cwd()}/build/js/");
       try { ${code}; console.log("open"); } catch (error) { console.log("closed", error.code); } process.exit(0);`;
     const ended = spawnSync(execPath, [...execArgv, "--input-type=module", "-e", source], {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { RecordingWriter } from "../../../host/engine/recording.js";
+import { runTrials } from "../../../host/engine/trial.js";
 import { VedetteError } from "../../../host/errors.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { runPolicyTests, type TestReport } from "../../../host/policy/test-run.js";
@@ -19,7 +20,7 @@ writeFileSync(join(folder, "policy.yaml"), "name: hand-written\n");
 async function run(yaml: string, module: Uint8Array = assemble(HAND_WRITTEN)): Promise<TestReport> {
   writeFileSync(join(folder, "policy.wasm"), module);
   writeFileSync(join(folder, "tests.yaml"), yaml);
-  return runPolicyTests(await loadPolicy(folder));
+  return runPolicyTests(await loadPolicy(folder), runTrials);
 }
 
 const FAILED =

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process that tries policies before the host compiles them (trial-house.ts). It compiles the whole module at once, by both of V8's
+// compilers: else a function would be compiled at its first call, and by the second one when it has become hot, in the host.
+import { Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { type Admitted, compiled, type Examined } from "../wasm/admission.js";
+import { CellEnd } from "./cell-wire.js";
+import { TrialStage } from "./trial.js";
+import type { FromTrial, ToTrial } from "./trial-messages.js";
+
+/** Where the host put our end. */
+const CHANNEL_FD = 3;
+/** An empty custom section: V8 remembers modules by their bytes, and gives back what it has compiled. */
+const OTHER_BYTES = Buffer.from([0, 1, 0]);
+
+const stage = new TrialStage();
+const channel = new Socket({ fd: CHANNEL_FD });
+let module: Admitted | null = null;
+let work: Promise<unknown> = Promise.resolve();
+const end = new CellEnd<ToTrial, FromTrial>(channel, (message) => {
+  work = work.then(() => take(message));
+});
+channel.on("close", () => process.exit(0));
+setFlagsFromString("--no-wasm-lazy-compilation");
+stage.warm();
+
+async function take(message: ToTrial): Promise<void> {
+  if (message.kind === "module") return end.say({ kind: "compiled", fault: await compile(message.module) });
+  const { policy, batches, measureMs, caseMs } = message;
+  if (module === null) return;
+  const measured = measureMs === undefined ? {} : { measureMs };
+  const [result] = await stage.run([{ policy: { ...policy, admitted: module }, batches, ...measured }], caseMs);
+  if (result !== undefined) end.say({ kind: "result", result });
+}
+
+async function compile(examined: Examined): Promise<string | null> {
+  const bytes = Uint8Array.from(examined.bytes);
+  try {
+    module = await compiled({ ...examined, bytes });
+    setFlagsFromString("--no-liftoff");
+    await WebAssembly.compile(Buffer.concat([bytes, OTHER_BYTES]));
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    setFlagsFromString("--liftoff");
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tries policies: what a tenant brings is compiled and run in a process of its own before the host compiles it. The process lives in the
+// jail of tenants' processes, with a bound on its memory that the kernel keeps (RLIMIT_DATA), so a module that the compiler cannot
+// bear ends that process and nothing else. It tries one module and no other: who took it over could answer for the next one.
+// One policy is tried at a time.
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { VedetteError } from "../errors.js";
+import { builtFile } from "../paths.js";
+import type { Examined } from "../wasm/admission.js";
+import { HostEnd, readAs } from "./cell-wire.js";
+import { jailCommand } from "./jail.js";
+import type { ExaminedPolicy } from "./policy.js";
+import type { TrialCase, TrialResult } from "./trial.js";
+import { type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
+
+/** A module of 512 KiB as Falco's rules make it needs 150 of it; Node itself some 100. */
+const MEMORY_MIB = 512;
+/** A module of 4 MiB on a quarter of a processor. */
+const COMPILE_MS_MAX = 60_000;
+/** On top of a case's own time, which begins when its thread does. */
+const START_MS_MAX = 30_000;
+
+export class TrialHouse {
+  #child: ChildProcess | null = null;
+  #host: HostEnd<ToTrial, FromTrial> | null = null;
+  #module: Examined | null = null;
+  #hear: (message: FromTrial) => void = () => undefined;
+  #fail: (reason: string) => void = () => undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Starts the process before it is needed. */
+  warm(): void {
+    if (this.#child !== null) return;
+    const { execPath, execArgv } = jailCommand(MEMORY_MIB);
+    const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/trial-child.js")], {
+      env: {},
+      stdio: ["ignore", "ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    child.stderr?.on("data", (text: Buffer) => {
+      said = (said + text).slice(-8192);
+    });
+    const end = (reason: string): void => {
+      if (this.#child !== child) return;
+      this.close();
+      this.#fail(reason);
+    };
+    child.on("error", (error) => end(error.message));
+    child.on("close", (status, signal) => end(causeOf(said, `${signal ?? status}`)));
+    this.#child = child;
+    this.#host = new HostEnd(child.stdio[3] as Socket, {
+      read: (bytes) => readAs(SaidOfTrial, bytes),
+      onMessage: (message) => this.#hear(message),
+      onNonsense: end,
+    });
+    keepsUsWaiting(child, false);
+  }
+
+  /** Runs the cases in order, behind those that were there before; the result of each. Throws VEDETTE_POLICY_TRIAL, or what is wrong with the module. */
+  run(cases: readonly TrialCase<ExaminedPolicy>[], caseMs: number): Promise<TrialResult[]> {
+    const results = this.#last.then(async () => {
+      const all: TrialResult[] = [];
+      for (const one of cases) all.push(await this.#runOne(one, caseMs));
+      return all;
+    });
+    this.#last = results.catch(() => undefined);
+    return results;
+  }
+
+  close(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = null;
+    this.#host = null;
+    this.#module = null;
+  }
+
+  async #runOne({ policy, batches, measureMs }: TrialCase<ExaminedPolicy>, caseMs: number): Promise<TrialResult> {
+    const { admitted: module, ...rest } = policy;
+    const { path, bytes, metadata, memory } = module;
+    if (this.#module !== null && this.#module !== module) this.close();
+    this.warm();
+    if (this.#module !== module) {
+      const answer = await this.#ask(
+        path,
+        { kind: "module", module: { path, bytes, metadata, memory } },
+        COMPILE_MS_MAX,
+      );
+      if (answer.kind === "compiled" && answer.fault !== null)
+        throw new VedetteError("VEDETTE_MODULE_INVALID", { path, reason: answer.fault });
+      this.#module = module;
+    }
+    const asked: ToTrial = {
+      kind: "case",
+      policy: rest,
+      batches,
+      caseMs,
+      ...(measureMs !== undefined && { measureMs }),
+    };
+    const answer = await this.#ask(path, asked, caseMs + START_MS_MAX);
+    if (answer.kind === "result") return answer.result;
+    throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: "it answered what nobody asked" });
+  }
+
+  #ask(path: string, message: ToTrial, ms: number): Promise<FromTrial> {
+    const child = this.#child as ChildProcess;
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#hear = () => undefined;
+        this.#fail = () => undefined;
+        keepsUsWaiting(child, false);
+      };
+      const fail = (reason: string): void => {
+        finish();
+        this.close();
+        reject(new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason }));
+      };
+      const timer = setTimeout(() => fail(`it took longer than ${ms / 1000} s`), ms);
+      this.#fail = fail;
+      this.#hear = (answer) => {
+        finish();
+        resolve(answer);
+      };
+      keepsUsWaiting(child, true);
+      this.#host?.tell(message);
+    });
+  }
+}
+
+/** Of its last words: V8 says that it has no memory, and where. */
+function causeOf(said: string, end: string): string {
+  if (/out of memory|bad_alloc|[Aa]llocation failed|Cannot allocate/.test(said))
+    return `it needed more than ${MEMORY_MIB} MiB`;
+  return /^\w*Error.*/m.exec(said)?.[0].slice(0, 500) ?? `it ended (${end})`;
+}
+
+function keepsUsWaiting(child: ChildProcess, isKept: boolean): void {
+  for (const one of [child, child.stderr as Socket | null, child.stdio[3] as Socket | null])
+    if (isKept) one?.ref();
+    else one?.unref();
+}

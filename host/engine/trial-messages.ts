@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the host and the process that tries policies say to each other (trial-house.ts, trial-child.ts). Of what comes back only this form is
+// taken: a policy may have taken the process over.
+import * as z from "zod";
+import { PRIORITIES } from "../output/alert.js";
+import type { Examined } from "../wasm/admission.js";
+import { text, Value } from "./cell-wire.js";
+import type { ExaminedPolicy } from "./policy.js";
+import type { TrialBatch, TrialMeasure, TrialResult } from "./trial.js";
+
+export type ToTrial =
+  /** What the cases from now on are about; it is compiled at once. */
+  | { readonly kind: "module"; readonly module: Examined }
+  | {
+      readonly kind: "case";
+      readonly policy: Omit<ExaminedPolicy, "admitted">;
+      readonly batches: readonly TrialBatch[];
+      readonly measureMs?: number;
+      readonly caseMs: number;
+    };
+
+export type FromTrial =
+  /** `fault`: why the compiler refused it. */
+  | { readonly kind: "compiled"; readonly fault: string | null }
+  | { readonly kind: "result"; readonly result: TrialResult };
+
+const Result: z.ZodType<TrialResult> = z.strictObject({
+  alerts: z
+    .array(
+      z.strictObject({
+        rule: text(512),
+        priority: z.enum(PRIORITIES),
+        tags: z.array(text(256)).max(1000),
+        source: text(64),
+        time: z.bigint(),
+        output: text(65_536),
+        outputFields: z.array(z.tuple([text(256), Value])).max(256),
+        hostname: text(256),
+        policy: text(256).optional(),
+        tenant: text(256).optional(),
+      }),
+    )
+    .max(10_000),
+  logs: z.array(text(8192)).max(10_000),
+  fault: text(8192).nullable(),
+  measure: z
+    .strictObject({ nsPerEvent: z.number(), worstBatchMs: z.number(), fuel: z.bigint(), memoryBytes: z.number() })
+    .nullable() as z.ZodType<TrialMeasure | null>,
+}) as z.ZodType<TrialResult>;
+
+export const SaidOfTrial: z.ZodType<FromTrial> = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("compiled"), fault: text(8192).nullable() }),
+  z.strictObject({ kind: z.literal("result"), result: Result }),
+]);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Modules that cost the compiler gigabytes (H11): most are refused by what their bytes say, and what nobody can see there ends a process
+// with little memory, not the host. The honest control is a policy of another tenant that comes after each, and the agent beside.
+// Time limit: 120 s.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { assemble, HAND_WRITTEN } from "../host/wasm/shared.js";
+import { branching, crowded, joined, nested, stacked } from "./costly.js";
+import { HandAgent, Host, stillJudges, until } from "./host.js";
+
+const GOOD = assemble(HAND_WRITTEN);
+/** What the host's own memory may grow by meanwhile. */
+const GROWTH_MIB_MAX = 150;
+
+const folder = mkdtempSync(join(tmpdir(), "compile-"));
+const watched = join(folder, "policies.d");
+mkdirSync(watched);
+const host = await Host.start(folder, ["--policies-d", watched]);
+const honest = await HandAgent.honest(host.socket);
+test.after(async () => {
+  await host.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** The most that the host's process has had at once. */
+const peakMib = (): number =>
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${host.child.pid}/status`, "utf8"))![1]) / 1024;
+
+function put(tenant: string, policy: string, module: Uint8Array): void {
+  const path = join(watched, tenant, policy);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "policy.yaml"), `name: ${policy}\n`);
+  writeFileSync(join(path, "policy.wasm"), module);
+}
+
+let controls = 0;
+async function stillLoads(): Promise<void> {
+  const name = `control-${controls++}`;
+  put("honest", name, GOOD);
+  await until("the honest policy is loaded", () => host.stderr.includes(`policy honest/${name} loaded`));
+}
+
+for (const [name, module, said] of [
+  ["locals", joined(GOOD, 49_000, 80_000), /a function has 49\d{3} locals, and 2000 may be/],
+  ["joins", joined(GOOD, 1_900, 50_000), /a function joins 190\d locals at 100001 places: \d+, and 2000000 may be/],
+  ["nesting", nested(GOOD, 100_000), /a function nests 501 blocks, and 500 may be/],
+  ["targets", branching(GOOD, 60_000), /the tables of a function have 60\d{3} targets, and 20000 may be/],
+  ["functions", crowded(GOOD, 50_000), /it has 500\d\d functions, and 10000 may be/],
+] as const)
+  test(`H11: a module beyond the bound on its ${name} is refused before it is compiled, by the bound`, async () => {
+    await stillLoads();
+    const before = peakMib();
+    put("team", name, module);
+    await until("it is refused", () => host.stderr.includes(`policy team/${name} failed`));
+    const [line = ""] = new RegExp(`policy team/${name} failed.*`).exec(host.stderr) ?? [];
+    assert.match(line, "would cost the compiler too much");
+    assert.match(line, said);
+    assert.match(line, /VEDETTE_MODULE_COSTLY/);
+    assert.ok(peakMib() - before < GROWTH_MIB_MAX, `the host took ${peakMib() - before} MiB for it`);
+    await stillLoads();
+    await stillJudges(host, honest);
+  });
+
+test("H11: a module whose cost no bound sees ends the process that tries it, not the host", async () => {
+  await stillLoads();
+  const before = peakMib();
+  put("team", "stack", stacked(GOOD, 3_000, 30_000));
+  await until("it is refused", () => host.stderr.includes("policy team/stack failed"));
+  assert.match(host.stderr, /team\/stack was lost: it needed more than 512 MiB/);
+  assert.ok(peakMib() - before < GROWTH_MIB_MAX, `the host took ${peakMib() - before} MiB for it`);
+  await stillLoads();
+  await stillJudges(host, honest);
+});
+
+test.run();

@@ -37,6 +37,10 @@ const ANSWER_MS_MAX = 30_000;
 const FUTURE_NS_MAX = 5_000_000_000n;
 /** Of a row of `prevent:` that names none. */
 const DENIED: Priority = "Critical";
+/** Node takes some 100 MiB; the rest is the compilers'. */
+const NODE_MIB = 768;
+/** Where nobody says what a tenant may have. */
+const MEMORY_BYTES = 80 << 20;
 /** An honest cell says five words a second beside its alerts and answers. */
 const WORDS = { burst: 5_000, perMinute: 60_000 };
 
@@ -168,7 +172,7 @@ export class Cell {
   }
 
   #start(): void {
-    const { execPath, execArgv } = this.#options.command ?? jailCommand();
+    const { execPath, execArgv } = this.#options.command ?? jailCommand(memoryMib(this.#options.tenancy));
     const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/cell-child.js")], {
       env: {},
       stdio: ["ignore", "ignore", "pipe", "pipe"],
@@ -345,6 +349,11 @@ export class Cell {
 function bounded(time: bigint): bigint {
   const latest = BigInt(Date.now()) * 1_000_000n + FUTURE_NS_MAX;
   return time < 0n ? 0n : time > latest ? latest : time;
+}
+
+/** For Node and its compilers, and for its policies. */
+function memoryMib({ memoryBytes = MEMORY_BYTES }: Tenancy): number {
+  return NODE_MIB + Math.ceil(memoryBytes / (1 << 20));
 }
 
 /** A place among the ring's readers. */

@@ -19,6 +19,7 @@ export function jailCommand(memoryMib?: number): JailCommand {
     execPath: builtFile("vedette-jail"),
     execArgv: [
       ...(memoryMib === undefined ? [] : ["--memory-mib", String(memoryMib)]),
+      ...readable.flatMap((path) => ["--read", path]),
       process.execPath,
       "--no-warnings",
       permission,

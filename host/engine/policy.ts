@@ -23,6 +23,8 @@ export interface Tenancy {
   readonly alerts: AlertLimit;
   /** Of all its policies together; default DEFAULT_BOUNDS. */
   readonly bounds?: TenantBounds;
+  /** Of its policies' memories together, at their largest. */
+  readonly memoryBytes?: number;
 }
 
 /** A policy whose module is not compiled yet. */

@@ -108,6 +108,7 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
         alerts: { burst: limits.total_alert_burst, perMinute: limits.total_alerts_per_minute },
         logLinesPerMinute: limits.log_lines_per_minute,
       },
+      memoryBytes: limits.total_memory_mib * (1 << 20),
     },
     modules: {
       ...DEFAULT_LIMITS,

@@ -41,7 +41,12 @@ test.after(() => {
 function answers(command: string, argv: readonly string[]): Record<string, string> {
   const ended = spawnSync(command, argv, { encoding: "utf8", timeout: 20_000 });
   assert.is(ended.status, 0, `${ended.signal}: ${ended.stdout}${ended.stderr}`);
-  return Object.fromEntries(ended.stdout.trim().split("\n").map((line) => line.split(": ") as [string, string]));
+  return Object.fromEntries(
+    ended.stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(": ") as [string, string]),
+  );
 }
 
 test("H12: every call by which a process reaches beyond itself is refused, those of the list and all others", () => {
@@ -61,14 +66,18 @@ test("H12: a program that needs a call which is refused ends with words, and doe
   const ended = spawnSync(jailCommand().execPath, ["sh", "-c", "exec true"], { encoding: "utf8", timeout: 20_000 });
   assert.is.not(ended.status, 0);
   assert.match(ended.stderr, /vedette-jail: sh: No such file/);
-  const shell = spawnSync(jailCommand().execPath, ["/bin/sh", "-c", "exec /bin/true"], { encoding: "utf8", timeout: 20_000 });
+  const shell = spawnSync(jailCommand().execPath, ["/bin/sh", "-c", "exec /bin/true"], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
   assert.match(shell.stderr, /Operation not permitted/);
   assert.is(shell.status, 126);
 });
 
 test("H12: a process in the jail ends with the one that holds it, and the one that holds it as it ended", async () => {
   const held = spawn(jailCommand().execPath, ["/bin/sleep", "60"]);
-  const children = () => spawnSync("ps", ["-o", "pid=", "--ppid", String(held.pid)], { encoding: "utf8" }).stdout.trim();
+  const children = () =>
+    spawnSync("ps", ["-o", "pid=", "--ppid", String(held.pid)], { encoding: "utf8" }).stdout.trim();
   const child = Number(await until("it has started", children));
   const killed = spawn(jailCommand().execPath, ["/bin/sh", "-c", "kill -TERM $$"]);
   const signal = await new Promise((resolve) => killed.once("exit", (_, name) => resolve(name)));

@@ -11,6 +11,8 @@ export interface Everyday {
   prepare?: string;
   status?: number;
   limitMs?: number;
+  /** Files that differ from run to run: their paths, from the program's folder on. */
+  differs?: RegExp;
 }
 
 const WAIT_FOR = "for i in $(seq 100); do $CHECK && break; sleep 0.1; done";
@@ -232,6 +234,7 @@ int main(void) {
     script: `
       export HOME=$PWD; git clone source copy 2>&1; cd copy; git log --oneline | tail -3; git status; git fsck --no-progress; echo x >> d0/f5; git diff --stat
       git checkout -q -b other; git rev-parse HEAD; git show --stat HEAD | tail -2; git switch missing`,
+    differs: /\.git\//,
     status: 128,
   },
   {

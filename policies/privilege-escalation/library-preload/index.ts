@@ -70,6 +70,7 @@ function isSearchOfSystem(env: StrList): bool {
     const entry = env.at(i);
     if (!entry.startsWith(SEARCH)) continue;
     const list = entry.slice(SEARCH.length);
+    if (list.isEmpty) continue; // the loader takes it for none
     let begin: u32 = 0;
     for (let at: u32 = 0; at <= list.size; at++) {
       if (!endsPart(list.at(at))) continue;

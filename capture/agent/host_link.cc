@@ -151,6 +151,7 @@ void HostLink::heed(const HostWord& word) {
       table_obstacle_ = take_table_(word.frame);
       owes_answer_ = true;
       break;
+    case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Unknown: break;
   }
 }

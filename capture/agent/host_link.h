@@ -21,8 +21,10 @@ class HostLink {
   using Hello = std::function<std::vector<uint8_t>()>;
   // Is given a table of what is prevented; why it cannot be held, or nothing.
   using TakeTable = std::function<std::string(std::span<const uint8_t>)>;
-  HostLink(HostAddress address, Hello hello, TakeTable take_table)
-      : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)) {}
+  // Is given the files whose opens are watched: all of them, each time.
+  using TakeFiles = std::function<void(std::vector<std::string>)>;
+  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files)
+      : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)), take_files_(std::move(take_files)) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has already.
   Result<void> open();
@@ -63,6 +65,7 @@ class HostLink {
   HostAddress address_;
   Hello hello_;
   TakeTable take_table_;
+  TakeFiles take_files_;
   std::string table_obstacle_;
   bool owes_answer_ = false;  // to a table
   Fd socket_;

@@ -27,6 +27,7 @@
 #include "capture/tracer/capture_filter.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
+#include "capture/tracer/wake.h"
 
 namespace vedette {
 namespace {
@@ -40,7 +41,8 @@ struct Agent {
   explicit Agent(const Options& options)
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
-             [this](std::span<const uint8_t> frame) { return take_table(frame); }), recorder(source, clock, spool, lost),
+             [this](std::span<const uint8_t> frame) { return take_table(frame); },
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -51,6 +53,7 @@ struct Agent {
   Spool spool;
   SealedMemory sealed;
   Prevention prevention{sealed};
+  InotifyOpenWatch open_watch;
   HostLink link;
   Recorder recorder;
   Uplink uplink;
@@ -171,6 +174,11 @@ int run(const Options& options) {
   context.filter = filter;
   Strangers strangers(context, options.strangers);
   strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
+  OpenWitness open_witness(agent.open_watch);
+  if (strangers.are_sought()) {
+    agent.open_watch.start(wake_signal());
+    context.open_witness = &open_witness;
+  }
   Loop loop(context, signals, strangers);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 

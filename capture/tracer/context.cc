@@ -15,6 +15,7 @@ void Context::tell() {
 
 void Context::record(const Sighting& sighting) {
   if (witness != nullptr) witness->count(sighting.event);
+  if (open_witness != nullptr) open_witness->count(sighting);
   sink.on_event(sighting);
   const std::string_view file = defense.reached_for(sighting);
   if (file.empty()) return;
@@ -28,6 +29,21 @@ void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {
   const Tid tid(static_cast<pid_t>(mismatch->tid));
   notice(tid, Notice::MISMATCH, "", mismatch->text, mismatch->difference);
   hooks.on_doubted(tid);
+}
+
+// Who is left may just be about to record one.
+void Context::look_at_last_opens() {
+  constexpr uint64_t kMomentNs = 250'000'000;
+  if (open_witness == nullptr) return;
+  hooks.on_tick();
+  tell_opens(tasks.size() > 1 ? kMomentNs : 0);
+}
+
+// Who it was nobody knows: it is told of the workload's first process.
+void Context::tell_opens(uint64_t patience_ns) {
+  const OpenWitness::Found found = open_witness->look(monotonic_ns(), patience_ns);
+  for (const std::string& path : found.unrecorded) notice(root, Notice::UNRECORDED_OPEN, "open", path);
+  if (found.has_lost) notice(root, Notice::UNSEEN, "open", "files that policies call sensitive were opened faster than it could be heard");
 }
 
 void Context::notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value) {

@@ -18,6 +18,7 @@
 #include "capture/tracer/sink.h"
 #include "capture/tracer/tasks.h"
 #include "capture/witness/io_witness.h"
+#include "capture/witness/open_witness.h"
 
 namespace vedette {
 
@@ -47,6 +48,7 @@ struct Context {
   Births births;
   Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
+  OpenWitness* open_witness = nullptr;  // nullptr: others open files here, too
 
   // The one way a task goes on. Not when it has left the stop that is being handled (report.h): what it is in now is still to be told.
   void resume(const Task& task, Resume how, int signal = 0) {
@@ -61,6 +63,11 @@ struct Context {
   void record(const Sighting& sighting);
   // Says so when the witness does not agree with what was recorded.
   void doubt(const std::optional<IoWitness::Mismatch>& mismatch);
+  // Tells of what was opened and not recorded, when there is a reason to look; once more when the workload's first process has ended.
+  void look_at_opens() {
+    if (open_witness != nullptr && open_witness->is_due()) tell_opens(OpenWitness::kPatienceNs);
+  }
+  void look_at_last_opens();
   // Vedette has something to say of itself, about `tid`.
   void notice(Tid tid, Notice kind, std::string_view call, std::string_view text, int64_t value = 0);
   // A process has come in from outside; `result`: 0, or why its calls cannot be captured.
@@ -72,6 +79,7 @@ struct Context {
 
  private:
   void tell();
+  void tell_opens(uint64_t patience_ns);
 
   Sighting own_;
 };

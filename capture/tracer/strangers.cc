@@ -126,6 +126,7 @@ void Strangers::start(HostPid host_pid, void* host) {
   const bool is_container = read_link("/proc/self/ns/pid", link) && link != kMachinesNamespace;
   const bool stands_for_it = ::getpid() == 1 || ::getppid() <= 1;
   if (scope_ == StrangerScope::None || !is_container || !stands_for_it) return;
+  are_sought_ = true;
   host_pid_ = host_pid;
   host_ = host;
   own_namespace_ = ::getpid() == 1 || shares_mounts(Tid(1));
@@ -176,6 +177,7 @@ void Strangers::on_root_ended() {
   unseen_ += coming_.size();
   coming_.clear();
   tell_unseen(now);
+  context_.look_at_last_opens();
 }
 
 void Strangers::look_at_all() {

@@ -35,7 +35,10 @@ class Strangers {
   // Looks if there is a reason to. From the tracer's thread, while it holds no report.
   void on_tick() {
     if (context_.lookout.is_due()) look();
+    context_.look_at_opens();
   }
+  // Whether this container is ours alone to watch.
+  bool are_sought() const { return are_sought_; }
   // The workload's first process has ended: what has not been told yet is.
   void on_root_ended();
 
@@ -76,6 +79,7 @@ class Strangers {
   StrangerScope scope_;
   HostPid host_pid_ = nullptr;
   void* host_ = nullptr;
+  bool are_sought_ = false;
   bool own_namespace_ = false;  // the pid namespace is this container's alone
   std::vector<pid_t> ancestors_;
   std::vector<Refused> refused_;

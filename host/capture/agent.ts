@@ -18,6 +18,7 @@ import {
   readHello,
   readPrevented,
   readyFrame,
+  watchFrame,
 } from "./hello.js";
 import { freeNumber } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
@@ -115,6 +116,11 @@ export class Capture {
   /** What the agent is to deny from now on. False: it was not sent. */
   prevent(stream: number, version: number, rows: readonly unknown[]): boolean {
     return this.#receiver.send(stream, preventFrame(version, rows));
+  }
+
+  /** The files whose opens the agent is to watch from now on. False: it was not sent. */
+  watch(stream: number, files: readonly string[]): boolean {
+    return this.#receiver.send(stream, watchFrame(files));
   }
 
   /** Everything up to this number has been judged: the agent need not keep it for a host that comes after us. */

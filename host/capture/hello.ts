@@ -78,6 +78,8 @@ export function readPrevented(frame: Uint8Array): string {
 /** A table of what is prevented; `rows` as docs/wire.md draws them. */
 export const preventFrame = (version: number, rows: readonly unknown[]): Uint8Array =>
   packr.pack(["prevent", version, rows]);
+/** Files, folders and globs whose opens are watched, all of them. */
+export const watchFrame = (files: readonly string[]): Uint8Array => packr.pack(["watch", files]);
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
 export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 export const errorFrame = (error: VedetteError): Uint8Array =>

@@ -46,6 +46,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   let holdsTable = false;
   const prevention = new Prevention(policies, {
     send: (stream, version, rows) => session.capture.prevent(stream, version, rows),
+    watch: (stream, files) => session.capture.watch(stream, files),
     onFault: (error) => handlers.onFault(error, null),
   });
   const { ring } = session.capture;

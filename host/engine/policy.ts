@@ -42,6 +42,8 @@ export interface ExaminedPolicy {
   readonly alerts?: AlertLimit;
   /** What its author says of what its state means: another word, and a new version begins with none. */
   readonly state?: string;
+  /** Files, folders and globs whose opens agents are to watch, whoever makes them. */
+  readonly sensitive?: readonly string[];
   /** What agents are to deny in its name. */
   readonly prevent?: readonly PreventRow[];
 }

@@ -85,6 +85,7 @@ export class Station {
     });
     const prevention = new Prevention(options.policies, {
       send: (stream, version, rows) => capture.prevent(stream, version, rows),
+      watch: (stream, files) => capture.watch(stream, files),
       onFault: (error) => handlers.onFault(error, null),
     });
     const workers = Array.from({ length: options.workers }, () => capture.reader());

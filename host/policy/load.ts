@@ -72,12 +72,14 @@ export async function loadPolicy(
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
+  const parameters = resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, folder);
   const policy: ExaminedPolicy = {
     name,
     version,
     folder,
     admitted: examined,
-    parameters: resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, folder),
+    parameters,
+    sensitive: sensitiveIn(file.value, parameters),
     rules,
     tenancy,
     state: file.value.state,
@@ -100,6 +102,12 @@ export function moduleBytes(
   if (!existsSync(path) && file.prevent.length > 0) return compiler.compileNone(head);
   if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
   return reading(folder, () => readPlainFile(path, { most: MODULE_BYTES_MAX }));
+}
+
+/** The paths in parameters that are marked so. */
+function sensitiveIn({ parameters }: PolicyFile, values: ParameterValues): string[] {
+  const marked = Object.keys(parameters).filter((name) => parameters[name]!.sensitive);
+  return marked.flatMap((name) => values[name] ?? []).map(String);
 }
 
 /** policy.yaml's defaults are values for a module that was built with others. */

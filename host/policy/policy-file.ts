@@ -24,6 +24,8 @@ const Parameter = z.strictObject({
   type: z.enum(["bool", "int", "string", "strings"]),
   default: Value,
   description: z.string().default(""),
+  // Paths whose opens the kernel is to tell of, whoever makes them.
+  sensitive: z.boolean().default(false),
 });
 const Text = z.union([z.string(), z.number().transform(String)]);
 const Exception = z.strictObject({

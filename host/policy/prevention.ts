@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every agent its table of what is prevented, and a new one whenever the policies change. An agent that cannot hold a
-// table keeps the one before and says why. Policies that rest or trap prevent all the same: it is not their code that denies.
+// Gives every agent its table of what is prevented, and the list of files whose opens it is to watch; new ones whenever the
+// policies change. An agent that cannot hold a table keeps the one before and says why. Policies that rest or trap prevent all the
+// same: it is not their code that denies.
 
 import type { LoadedPolicy } from "../engine/policy.js";
 import { rowsFor, type WireRow } from "../engine/prevention.js";
+import { sensitiveFilesFor } from "../engine/sensitive.js";
 import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
 
@@ -13,6 +15,8 @@ const TABLE_BYTES_MAX = 60 << 10;
 export interface PreventionHandlers {
   /** Gives an agent its table; false: it is gone. */
   readonly send: (stream: number, version: number, rows: readonly WireRow[]) => boolean;
+  /** Gives an agent its list of sensitive files; false: it is gone. */
+  readonly watch: (stream: number, files: readonly string[]) => boolean;
   readonly onFault: (error: VedetteError) => void;
 }
 
@@ -22,6 +26,8 @@ interface Guest {
   readonly name: string;
   /** The table it has of us, if it has one. */
   sent: string | null;
+  /** And the list of files. */
+  watched: string;
 }
 
 export class Prevention {
@@ -42,9 +48,9 @@ export class Prevention {
 
   /** An agent is there: it has its table before whatever is said to it next. False: it could not be given one. */
   greet(stream: number, name: string, facts: ContainerFacts | null): boolean {
-    const guest: Guest = { name, facts, sent: null };
+    const guest: Guest = { name, facts, sent: null, watched: "[]" };
     this.#guests.set(stream, guest);
-    return this.#tell(stream, guest);
+    return this.#tell(stream, guest) && this.#watch(stream, guest);
   }
 
   leave(stream: number): void {
@@ -54,7 +60,10 @@ export class Prevention {
   /** These are loaded now. */
   setPolicies(policies: readonly LoadedPolicy[]): void {
     this.#policies = policies;
-    for (const [stream, guest] of this.#guests) this.#tell(stream, guest);
+    for (const [stream, guest] of this.#guests) {
+      this.#tell(stream, guest);
+      this.#watch(stream, guest);
+    }
   }
 
   onAnswer(stream: number, obstacle: string): void {
@@ -73,6 +82,14 @@ export class Prevention {
     }
     guest.sent = text;
     return this.#handlers.send(stream, ++this.#version, rows);
+  }
+
+  #watch(stream: number, guest: Guest): boolean {
+    const files = sensitiveFilesFor(this.#policies, guest.facts);
+    const text = JSON.stringify(files);
+    if (text === guest.watched) return true;
+    guest.watched = text;
+    return this.#handlers.watch(stream, files);
   }
 
   #fault(agent: string, reason: string): void {

@@ -3,6 +3,7 @@
 //   omit_records CALL TIMES [exec | refused-exec]    makes a call so often through its gate, with the record in a context of its own, where
 //                                                    nobody reads; then ends, or executes a program, or tries to execute what is none
 //   CALL: read write pread pwrite readv writev preadv pwritev preadv2 pwritev2 move one byte each; nothing: a read at a file's end
+//   open FILE                                        opens a file so, and reads it
 //   control CALL TIMES [...]                         the same calls, recorded
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -39,7 +40,7 @@ static long omitted(long nr, long a, const void* b, long c) {
   uint64_t real;
   long result = nr;
   __asm__ volatile("rdgsbase %0" : "=r"(real));
-  register long at __asm__("r10") = 0;
+  register long at __asm__("r10") = 0;  // offset or mode
   register long flags __asm__("r8") = 0;
   register long more __asm__("r9") = 0;
   __asm__ volatile(
@@ -50,10 +51,19 @@ static long omitted(long nr, long a, const void* b, long c) {
   return result;
 }
 
+static int open_file(const char* path, int is_control) {
+  char text[64];
+  for (int i = 0; i < 20; i++) close(open("/dev/null", O_RDONLY));
+  const long fd = is_control ? openat(AT_FDCWD, path, O_RDONLY) : omitted(SYS_openat, AT_FDCWD, path, O_RDONLY);
+  printf("read: %d\n", read((int)fd, text, sizeof text) > 0);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   const int is_control = argc > 1 && strcmp(argv[1], "control") == 0;
   if (is_control) argv++, argc--;
   if (argc < 3) return 2;
+  if (strcmp(argv[1], "open") == 0) return open_file(argv[2], is_control);
   const int fd = open("omitted", O_CREAT | O_RDWR | O_TRUNC, 0600);
   if (fd < 0) return 1;
   for (int i = 0; i < 20; i++) (void)!pwrite(fd, "text", 4, i * 4), (void)!lseek(fd, 0, SEEK_SET);

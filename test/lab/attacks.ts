@@ -259,6 +259,7 @@ export const ATTACKS: readonly Attack[] = [
 
 /** Rules that no script here can raise, and why. */
 export const NOT_HERE: Readonly<Record<string, string>> = {
+  "Unrecorded open": "it takes a program that skips its records; test/attacks/unrecorded-open.test.ts has one",
   "Session from outside": "a session is no child of the workload; fargate-sessions.test.ts has one",
   "Session that cannot be captured": "likewise",
 };

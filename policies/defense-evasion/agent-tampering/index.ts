@@ -63,3 +63,16 @@ function looks(e: VedetteNotice): bool {
   const text = e.text;
   return text.startsWith(READ_OF_ITS_FILES) && LOOKED_AT.has(text.slice(READ_OF_ITS_FILES.length));
 }
+
+// Who it was nobody knows, so no process is named.
+@rule({
+  name: "Unrecorded open",
+  desc: "The kernel told of an open of a file that policies call sensitive, and no record tells of it: a program skipped its records, or " +
+    "somebody opened the file who is not watched, such as another container on a shared volume",
+  priority: Priority.Critical,
+  tags: ["T1562.006", "T1552.001", "TA0005"],
+  output: "A sensitive file was opened, and no record tells by whom | file=%evt.arg.text container=%container.id",
+})
+export function unrecordedOpen(e: VedetteNotice): bool {
+  return e.kind == Notice.UNRECORDED_OPEN;
+}

@@ -34,6 +34,16 @@ TEST_CASE("ready, acknowledgements of every width and refusals are understood") 
   CHECK_FALSE(words.next());
 }
 
+TEST_CASE("the files whose opens are to be watched are read one by one, and a list cut short ends") {
+  HostWords words;
+  REQUIRE(words.feed(frame("\x92\xa5watch\x92\xa2/a\xa2/b")));
+  const std::optional<HostWord> word = words.next();
+  CHECK(word->kind == HostWord::Kind::Watch);
+  CHECK(word->paths == std::vector<std::string>{"/a", "/b"});
+  REQUIRE(words.feed(frame("\x92\xa5watch\xdd\x7f\xff\xff\xff\xa2/a")));
+  CHECK(words.next()->paths.size() <= 2);
+}
+
 TEST_CASE("words that come in pieces, or several at once, are put together") {
   HostWords words;
   std::vector<uint8_t> bytes = frame("\x92\xa3" "ack\x01");

@@ -130,6 +130,7 @@ test("agents hear of a new table when theirs has changed, and only then", () => 
   const faults: string[] = [];
   const prevention = new Prevention([policy("own", null)], {
     send: (stream, version, rows) => sent.push([stream, version, rows.map(([name]) => name)]) > 0,
+    watch: () => true,
     onFault: (error) => faults.push(error.message),
   });
   const theirs = policy("theirs", { containers: ["web"] });
@@ -153,6 +154,33 @@ test("agents hear of a new table when theirs has changed, and only then", () => 
   assert.equal(faults, ["What policies prevent cannot be held by the agent of web: no System V memory."]);
 });
 
+test("agents hear which files policies call sensitive, when that has changed, and of no other container's", () => {
+  const sent: [stream: number, files: readonly string[]][] = [];
+  const prevention = new Prevention([], {
+    send: () => true,
+    watch: (stream, files) => sent.push([stream, files]) > 0,
+    onFault: (error) => {
+      throw error;
+    },
+  });
+  const own = { ...policy("own", null), sensitive: ["/etc/shadow", "relative", "/home/*/.ssh"] };
+  const theirs = { ...policy("theirs", { containers: ["web"] }), sensitive: ["/etc/shadow", "/srv/key"] };
+  assert.ok(prevention.greet(1, "web", WEB));
+  assert.ok(prevention.greet(2, "db", { ...WEB, name: "db" }));
+  prevention.setPolicies([own]);
+  prevention.setPolicies([own, theirs]);
+  prevention.setPolicies([own, theirs]);
+  prevention.setPolicies([]);
+  const files = ["/etc/shadow", "/home/*/.ssh"];
+  assert.equal(sent, [
+    [1, files],
+    [2, files],
+    [1, [...files, "/srv/key"]],
+    [1, []],
+    [2, []],
+  ]);
+});
+
 test("a table larger than a word is not sent, and its agent is not told that all is ready", () => {
   const faults: VedetteError[] = [];
   const many = Array.from({ length: 200 }, (_, i) => ({ ...ROW, name: `r${i}`, programs: ["/x".repeat(150)] }));
@@ -160,6 +188,7 @@ test("a table larger than a word is not sent, and its agent is not told that all
     send: () => {
       throw new Error("it was sent");
     },
+    watch: () => true,
     onFault: (error) => faults.push(error),
   });
   assert.not.ok(prevention.greet(1, "web", WEB));

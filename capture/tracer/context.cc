@@ -4,6 +4,8 @@
 namespace vedette {
 namespace {
 
+constexpr size_t kToldNameMax = 64;
+
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
 
 }  // namespace
@@ -20,7 +22,7 @@ void Context::record(const Sighting& sighting) {
   const std::string_view file = defense.reached_for(sighting);
   if (file.empty()) return;
   const Event& event = sighting.event;
-  const std::string what = std::string(Defense::writes(sighting) ? "its files in /proc, to write: " : "its files in /proc: ").append(file);
+  const std::string what = std::string(Defense::writes(sighting) ? "its files in /proc, to write: " : "its files in /proc: ").append(file.substr(0, kToldNameMax));
   notice(Tid(static_cast<pid_t>(event.call.tid)), Notice::AGENT_ATTACKED, event.info().name, what, event.call.result);
 }
 

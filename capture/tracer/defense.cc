@@ -153,6 +153,7 @@ bool writes_by(const Event& event) {
 
 // A number of ours, below whatever mount of procfs, and then a name.
 std::string_view private_file(std::string_view path, bool writes) {
+  const char* const end = path.data() + path.size();
   while (!path.empty()) {
     const std::optional<int> number = whole_number(take_name(path));
     if (!number || !is_own_thread(static_cast<uint64_t>(*number))) continue;
@@ -162,7 +163,7 @@ std::string_view private_file(std::string_view path, bool writes) {
       (void)take_name(rest);
       file = take_name(rest);
     }
-    if (is_private_name(file) || writes) return file;
+    if (is_private_name(file) || writes) return std::string_view(file.data(), static_cast<size_t>(end - file.data()));
   }
   return {};
 }

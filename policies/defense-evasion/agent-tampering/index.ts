@@ -8,6 +8,7 @@ import { AnyOpen, Connect, Notice, param, PathSet, Priority, ProgramSet, rule, S
 const FILES = new PathSet(param.strings("files"));
 const LOOKERS = new ProgramSet(param.strings("lookers"));
 const READ_OF_ITS_FILES = "its files in /proc: ";
+const HANDLE = "a descriptor of its process";
 const LOOKED_AT = new StringSet(["environ", "maps", "smaps", "smaps_rollup", "numa_maps", "fd", "fdinfo", "root", "cwd", "io"]);
 
 @rule({
@@ -61,7 +62,10 @@ export function recordsTamperedWith(e: VedetteNotice): bool {
 
 function looks(e: VedetteNotice): bool {
   const text = e.text;
-  return text.startsWith(READ_OF_ITS_FILES) && LOOKED_AT.has(text.slice(READ_OF_ITS_FILES.length));
+  if (text == HANDLE) return true; // refused, whoever asks; lsns does
+  if (!text.startsWith(READ_OF_ITS_FILES)) return false;
+  const name = text.slice(READ_OF_ITS_FILES.length);
+  return LOOKED_AT.has(name) || name.startsWith("fdinfo/");
 }
 
 // Who it was nobody knows, so no process is named.

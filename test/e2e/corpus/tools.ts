@@ -231,9 +231,9 @@ export const TOOLS: readonly Program[] = [
   },
   {
     name: "process-tools",
-    needs: ["ps", "top", "lsof", "fuser", "pstree", "ss", "pgrep", "pidof", "w"],
+    needs: ["ps", "top", "lsof", "lsns", "lslocks", "fuser", "pstree", "ss", "pgrep", "pidof", "w"],
     script:
-      "sleep 30 & echo x > f; exec 5< f; ps -p $$ -o comm=; ps -ef | grep -c [s]shd-no; ps aux > log; ps axeww > log; top -bn1 > log; lsof -p $$ 2>/dev/null | grep -c '/f$'; lsof > log 2>&1; fuser f 2>/dev/null | wc -w; pstree -p > log; ss -tunap > log; pgrep -P $$ sleep | wc -l; pidof bash > log; w > log; cat /proc/[0-9]*/stat > log 2>/dev/null; kill %1; echo $?",
+      "sleep 30 & echo x > f; exec 5< f; ps -p $$ -o comm=; ps -ef | grep -c [s]shd-no; ps aux > log; ps axeww > log; top -bn1 > log; lsof -p $$ 2>/dev/null | grep -c '/f$'; lsof > log 2>&1; lsns > log; lslocks > log; fuser f 2>/dev/null | wc -w; pstree -p > log; ss -tunap > log; pgrep -P $$ sleep | wc -l; pidof bash > log; w > log; cat /proc/[0-9]*/stat > log 2>/dev/null; kill %1; echo $?",
     differs: /^log$/,
   },
   {

@@ -10,22 +10,13 @@
 #include "capture/decode/layout.h"
 #include "capture/state/description.h"
 #include "capture/state/effects.h"
+#include "capture/state/opened_file.h"
 
 namespace vedette::effects {
 
 namespace {
 
-// A record of the inline tier comes later than its call: /proc may already tell of something else.
-bool is_live(const Sighting& s) { return (s.event.flags & kTierMask) != static_cast<uint16_t>(Tier::Inline); }
-
 Description describing(State::Books& books) { return {books.truth, books.names, books.scratch}; }
-
-void look_again(State::Books& books, const Thread& thread, const Sighting& s, Descriptor& descriptor) {
-  if (!descriptor.name || !view(descriptor.name).starts_with('/')) return;
-  const RealPaths::Found& found =
-      books.real_paths.find(thread.tid, view(thread.place->root), view(descriptor.name), s.event.call.exit_ns);
-  if (found.real) Description::believe(found.real, found.facts, descriptor);
-}
 
 // What moves a process to another cgroup, or gives it a login, without a call of its own.
 bool moves_processes(std::string_view path) {
@@ -43,11 +34,7 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
     if (s.event.flags & kPathGuessed) descriptor->flags |= kNameGuessed;
   }
   if (s.event.fd >= 0) {
-    if (is_live(s)) {
-      describing(books).complete(thread.tid, s.event.fd, *descriptor);
-    } else {
-      look_again(books, thread, s, *descriptor);
-    }
+    name_opened_file(books, thread, s, open_flags, *descriptor);
     // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on writing ask for.
     if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;
     const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
@@ -77,7 +64,7 @@ void both_ends(State::Books& books, Thread& thread, Sighting& s, bool close_on_e
     Ref<Descriptor> descriptor = make_ref<Descriptor>();
     descriptor->type = FdType::Pipe;
     descriptor->open_flags = end == fd1 ? O_RDONLY : O_WRONLY;
-    if (is_live(s)) describing(books).complete(thread.tid, fd, *descriptor);
+    if (s.stands_still) describing(books).complete(thread.tid, fd, *descriptor);
     descriptor->name = descriptor->real;
     if (descriptor->ino != 0) s.event.set(ino, static_cast<int64_t>(descriptor->ino));
     thread.files->set(fd, std::move(descriptor), close_on_exec);

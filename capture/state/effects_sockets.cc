@@ -10,6 +10,7 @@
 
 #include "capture/state/description.h"
 #include "capture/state/effects.h"
+#include "capture/state/net_text.h"
 #include "capture/state/proc_text.h"
 #include "capture/state/socket.h"
 
@@ -47,13 +48,48 @@ void number(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket)
   if (books.truth.link(thread.tid, FdLink(fd).name(), books.scratch)) socket.ino = number_in_brackets(books.scratch);
 }
 
+void take_local(State::Books& books, const std::optional<SocketFacts>& facts, Descriptor& socket) {
+  socket.asked_local = true;
+  if (!facts) return;
+  set_local(socket, facts->local, books.names);
+  if (!socket.remote.known()) set_remote(socket, facts->remote, books.names);
+}
+
 void ask_local(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
   if (socket.asked_local || !socket.is_inet()) return;
-  socket.asked_local = true;
-  if (const std::optional<SocketFacts> facts = books.truth.socket(thread.files_owner(), fd)) {
-    set_local(socket, facts->local, books.names);
-    if (!socket.remote.known()) set_remote(socket, facts->remote, books.names);
+  take_local(books, books.truth.socket(thread.files_owner(), fd), socket);
+}
+
+// Nobody at all is this machine (ip(7)): the kernel says which address of its own it took.
+bool is_same(const SocketName& asked, const SocketName& has) {
+  return asked.family == has.family && (asked.endpoint == has.endpoint || (asked.endpoint.is_any() && asked.endpoint.port == has.endpoint.port));
+}
+
+// Of these the kernel knows whom they are connected to, whenever a connect has worked.
+bool knows_peer(const Sighting& s) {
+  const int32_t protocol = s.descriptor->protocol;
+  return s.event.call.result == 0 && peer_of(s).endpoint.port != 0 && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
+}
+
+// Another thread may have written over the address before the kernel read it, or put another socket in the number's place. What the socket
+// is connected to, the kernel knows.
+std::optional<SocketFacts> ask_peer(State::Books& books, Thread& thread, Sighting& s) {
+  const uint64_t ino = s.descriptor->ino;
+  std::optional<SocketFacts> facts = books.truth.socket(thread.files_owner(), s.event.fd);
+  const bool is_another = facts && facts->ino != 0 && ino != 0 && facts->ino != ino;
+  if ((!facts || is_another) && ino != 0) facts = find_socket(books.truth, thread.tid, ino, books.scratch);
+  if (!facts) return facts;
+  const SocketName has = facts->peer.empty() ? facts->remote : parse_socket_name(facts->peer);
+  const bool is_unknown = !has.endpoint.known();
+  if (is_unknown ? !knows_peer(s) : is_same(peer_of(s), has)) return facts;
+  if (is_unknown || facts->peer.empty()) {
+    s.doubt = Doubt::Untrue;
+  } else {
+    s.event.set_text(slot::connect_::addr, facts->peer);
+    s.event.peer = s.event.span(slot::connect_::addr);
   }
+  if (!is_unknown) set_remote(*s.descriptor, has, books.names);
+  return facts;
 }
 
 bool is_socket(const Sighting& s) { return s.descriptor && s.descriptor->is_socket; }
@@ -101,9 +137,10 @@ void connect(State::Books& books, Thread& thread, Sighting& s) {
   }
   socket.flags |= kConnected;
   socket.changed();
+  if (!socket.is_inet()) return;
+  const std::optional<SocketFacts> facts = ask_peer(books, thread, s);
   // What it was bound to may have been "any": the connection has chosen.
-  socket.asked_local = false;
-  ask_local(books, thread, s.event.fd, socket);
+  take_local(books, facts, socket);
 }
 
 void listen(State::Books& books, Thread& thread, Sighting& s) {

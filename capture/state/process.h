@@ -49,6 +49,8 @@ struct Process : Counted {
   uint32_t tty = 0;   // device number, 0: none
   uint32_t loginuid = 0xffffffffu;
   uint32_t threads = 0;
+  uint32_t doubts = 0;  // opens whose file is not known, since doubted_ns
+  uint64_t doubted_ns = 0;
   uint32_t entry = 0;  // first process of the session by which it came in from outside; 0: it descends from the workload
   uint64_t fd_limit = 0;
   uint64_t start_ns = 0;

@@ -2,9 +2,10 @@
 // What the kernel makes of a path, for an open that is heard of when its descriptor may be closed again (the inline tier).
 // The path is looked up once more, in the thread's own root; links, `..` and magic links are followed as the open did.
 //
-// The second look tells what the first one meant as long as no name changed between. Calls that change names are always
-// traced, and at their entry every record of an earlier open is taken first (the tracer's part); they also end what is
-// remembered here. Others who change names, on a volume that is shared with another container, are noticed after kGoodForNs.
+// The second look tells what the first one meant as long as no name changed between; whoever asks says which file it should be
+// (opened_file.h). Calls that change names are always traced, and at their entry every record of an earlier open is taken first (the
+// tracer's part); they also end what is remembered here. Others who change names, on a volume that is shared with another container,
+// are noticed after kGoodForNs, or when a file is another one than expected.
 #pragma once
 
 #include <cstdint>
@@ -50,9 +51,17 @@ class RealPaths {
 
   explicit RealPaths(Truth& truth) : truth_(truth) {}
 
-  // `root`: the thread's root directory, empty for "/". The answer is good until the next call.
-  const Found& find(uint32_t tid, std::string_view root, std::string_view path, uint64_t now_ns);
-  void forget() { known_.clear(); }
+  // `root`: the thread's root directory, empty for "/". `follows`: a link at the path's end, too. What is remembered of the path is not
+  // used when it is another file than `expected`. The answer is good until the next call.
+  const Found& find(uint32_t tid, uint32_t process, std::string_view root, std::string_view path, uint64_t now_ns,
+                    bool follows = true, const FileFacts* expected = nullptr);
+  // A name may have changed.
+  void forget(uint64_t now_ns) {
+    known_.clear();
+    changed_ns_ = now_ns;
+  }
+  // When that was last so.
+  uint64_t changed_ns() const { return changed_ns_; }
   // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the task's root.
   void divide() { divided_ = true; }
 
@@ -65,11 +74,12 @@ class RealPaths {
     uint64_t asked_ns;
   };
 
-  void ask(uint32_t tid, bool from_own_root, std::string_view path, Found& into);
+  void ask(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows, Found& into);
 
   Truth& truth_;
   TextPool texts_;
   bool divided_ = false;
+  uint64_t changed_ns_ = 0;
   Found once_;
   std::unordered_map<std::string, Known> known_;
   std::string key_;

@@ -4,14 +4,24 @@
 // descriptor while the call is blocked.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "capture/decode/event.h"
 #include "capture/state/descriptor.h"
 #include "capture/state/process.h"
 #include "capture/state/ref.h"
+#include "capture/state/truth.h"
 
 namespace vedette {
+
+// Whether the names in a sighting are what the kernel acted on.
+enum class Doubt : uint8_t {
+  None,
+  NamesChanged,  // they may be; what they mean has changed since, as it does at times
+  Untrue,        // they are not, and nothing honest explains it
+};
 
 struct Sighting {
   Event event;
@@ -19,12 +29,18 @@ struct Sighting {
   Ref<Descriptor> descriptor;  // what fd.num refers to; empty where there is none
   std::string path;            // the first path argument, joined; kept from entry to return
   Span raw_path{kNull, 0};     // the same as passed, in event.bytes
+  bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
+  std::optional<FileFacts> opened;  // else, of an open: device, inode and mode of the file, asked right behind it
+  Doubt doubt = Doubt::None;
 
   void reset() {
     process.reset();
     descriptor.reset();
     path.clear();
     raw_path = {kNull, 0};
+    stands_still = true;
+    opened.reset();
+    doubt = Doubt::None;
   }
 };
 

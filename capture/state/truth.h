@@ -32,6 +32,8 @@ struct SocketFacts {
   bool listening = false;  // SO_ACCEPTCONN
   SocketName local;      // getsockname
   SocketName remote;     // getpeername
+  std::string peer = {};  // its bytes, also while the connection is still being made
+  uint64_t ino = 0;
 };
 
 class Truth {
@@ -48,8 +50,9 @@ class Truth {
   // unless the thread has a descriptor table of its own.
   virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
   // Looks a path up as the task would, without opening the file for use: the kernel's name for it into `into`, and its facts.
-  // `from_own_root`: the task has another root, or other mounts, than we.
-  virtual std::optional<FileFacts> resolve(uint32_t, bool /*from_own_root*/, std::string_view /*path*/, std::string& /*into*/) {
+  // `from_own_root`: the task has another root, or other mounts, than we. `follows`: a link at the path's end is followed.
+  // `process` is what /proc/self means to it.
+  virtual std::optional<FileFacts> resolve(uint32_t /*tid*/, uint32_t /*process*/, bool /*from_own_root*/, std::string_view /*path*/, bool /*follows*/, std::string& /*into*/) {
     return {};
   }
   // A new 64-bit image's memory from its stack pointer `sp` on, before its first instruction (first_stack.h).

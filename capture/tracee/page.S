@@ -19,6 +19,9 @@
 #define REC(field) (field - VEDETTE_REC_CHUNKS)
 #define CHUNK(field) field
 
+#define O_TMPFILE_BIT 0x400000
+#define SYS_FSTAT 5
+
 .section .rodata
 .balign 4096
 .globl vedette_page, vedette_page_end
@@ -69,7 +72,7 @@ vedette_shapes:
 // them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
 // A shape may first look at what it is given (`vector`, `control`): what a record cannot tell in full is left to the trace
 // tier, before anything has happened.
-.macro SHAPE name, vector=0, control=0
+.macro SHAPE name, vector=0, control=0, open_flags=
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -81,6 +84,12 @@ vedette_shapes:
     PHASE PEEKING
     cmpq $0, 40(%rsi)                    // msg_controllen: descriptors may come with it, and only the kernel can name them
     PHASE SITE_IN_RCX
+    jne take_the_site
+.endif
+.ifnb \open_flags
+    test $O_TMPFILE_BIT, \open_flags // a file that no path leads to
+    jnz take_the_site
+    cmpl $0, CTX(VEDETTE_NO_FACTS)
     jne take_the_site
 .endif
 \name\()_again:
@@ -198,6 +207,14 @@ vedette_shapes:
     cmova %r11, \count
 .endm
 
+// For shapes of several chunks. In these rcx is a cursor: the record plus what the chunks so far take. ADD_CHUNK appends rdx bytes from
+// rsi (none: no chunk) and loses rdx, r11 and r10.
+.macro ADD_CHUNK
+    lea 66f(%rip), %r10
+    jmp add_chunk
+66:
+.endm
+
 // r11 = size of a record whose only chunk holds r11 bytes.
 .macro SIZE_OF_ONE
     add $(VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + 7), %r11
@@ -263,7 +280,7 @@ bytes_done:
     SIZE_OF_ONE
     PUBLISH
 
-// ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1 (open, openat)
+// ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1 (stat, newfstatat)
 // Taken after the call like everything else: the kernel has read it by then, unless it says EFAULT.
     SHAPE path_0
     mov %rdi, %rsi
@@ -293,15 +310,47 @@ path_none:
     mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
     PUBLISH $VEDETTE_REC_CHUNKS
 
-// ------------------------------------------------------------------ shapes of several chunks
-// In these rcx is a cursor: the record plus what the chunks so far take. ADD_CHUNK appends rdx bytes from rsi (none:
-// no chunk) and loses rdx, r11 and r10.
-.macro ADD_CHUNK
-    lea 66f(%rip), %r10
-    jmp add_chunk
-66:
-.endm
+// ------------------------------------------------------------------ open_0, open_1: a path at arg 0 or 1, and which file it led to
+// The path is read after the call, and another thread may have changed it by then; its meaning may have changed, too. So the kernel
+// is asked for the file behind the new descriptor, at once, by a gate that is for this alone.
+    SHAPE open_0, 0, 0, %esi
+    mov %rdi, %r8
+    jmp open_facts
+    SHAPE open_1, 0, 0, %edx
+    mov %rsi, %r8
+open_facts:
+    test %rax, %rax
+    js open_failed
+    mov %eax, %edi
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rsi
+    mov $SYS_FSTAT, %eax
+    syscall
+facts_end:
+    mov %eax, %edi
+    FIND_RECORD
+    test %edi, %edi
+    jnz open_path                        // another thread has closed it
+    movq $VEDETTE_FACTS_AT, CHUNK(0)(%rcx)
+    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%rcx)
+    add $(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES), %rcx
+open_path:
+    test %r8, %r8
+    jz finish_chunks
+    xor %edx, %edx
+1:  cmpb $0, (%r8,%rdx)
+    lea 1(%rdx), %rdx
+    je 2f
+    cmp $VEDETTE_PATH_MAX, %rdx
+    jb 1b
+2:  mov %r8, %rsi
+    ADD_CHUNK
+    jmp finish_chunks
+open_failed:
+    cmp $-14, %rax                       // EFAULT: the path is not there
+    je finish_chunks
+    jmp open_path
 
+// ------------------------------------------------------------------ shapes of several chunks
     .balign 16
     PHASE RECORDING
 add_chunk:
@@ -592,7 +641,7 @@ vedette_labels:
     .long dispatch - vedette_page, take_the_site - vedette_page, boot - vedette_page
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
-    .long bytes_whole_end - vedette_page
+    .long bytes_whole_end - vedette_page, facts_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

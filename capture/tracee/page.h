@@ -19,6 +19,8 @@ enum class Shape : uint8_t {
   BytesIn,     // result bytes at arg 1
   Path0,       // a path at arg 0
   Path1,       // a path at arg 1
+  Open0,       // the same, and which file an open led to
+  Open1,
   VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
   VectorOut,   // the same, all of them
   Link,        // a path at arg 0, result bytes at arg 1
@@ -67,6 +69,8 @@ class AgentPage {
   // and goes on at boot. One word, because each that is written to a stopped process costs a call.
   static constexpr size_t kFirstStepsBytes = 8;
   static std::array<uint8_t, kFirstStepsBytes> first_steps();
+  // Behind the recorder's own fstat of what was opened.
+  static uint64_t after_facts();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
   static uint64_t boot_after_madvise();

@@ -19,11 +19,23 @@ void Context::record(const Sighting& sighting) {
   if (witness != nullptr) witness->count(sighting.event);
   if (open_witness != nullptr) open_witness->count(sighting);
   sink.on_event(sighting);
+  if (sighting.doubt != Doubt::None) tell_doubt(sighting);
   const std::string_view file = defense.reached_for(sighting);
   if (file.empty()) return;
   const Event& event = sighting.event;
   const std::string what = std::string(Defense::writes(sighting) ? "its files in /proc, to write: " : "its files in /proc: ").append(file.substr(0, kToldNameMax));
   notice(Tid(static_cast<pid_t>(event.call.tid)), Notice::AGENT_ATTACKED, event.info().name, what, event.call.result);
+}
+
+void Context::tell_doubt(const Sighting& sighting) {
+  const Event& event = sighting.event;
+  const Tid tid(static_cast<pid_t>(event.call.tid));
+  const bool is_untrue = sighting.doubt == Doubt::Untrue;
+  std::string text = is_untrue ? "not what was recorded: " : "no longer what was recorded: ";
+  if (sighting.descriptor && sighting.descriptor->name) text += view(sighting.descriptor->name);
+  if (sighting.opened) text += ", but inode " + std::to_string(sighting.opened->ino) + " of device " + std::to_string(sighting.opened->dev);
+  notice(tid, Notice::UNCERTAIN, event.info().name, text, is_untrue);
+  if (is_untrue) hooks.on_doubted(tid);
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {

@@ -80,6 +80,7 @@ struct Context {
  private:
   void tell();
   void tell_opens(uint64_t patience_ns);
+  void tell_doubt(const Sighting& sighting);
 
   Sighting own_;
 };

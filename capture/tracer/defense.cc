@@ -243,7 +243,7 @@ std::string_view Defense::reached_for(const Sighting& sighting) {
   const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
   if (!may_lead_there || !file.raw || !file.name) return {};
   const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
-  if (!truth_.resolve(event.call.tid, false, given, text_) || !text_.starts_with(kProc)) return {};
+  if (!truth_.resolve(event.call.tid, sighting.process ? sighting.process->pid : event.call.tid, false, given, true, text_) || !text_.starts_with(kProc)) return {};
   return private_file(text_, writes_by(event));
 }
 

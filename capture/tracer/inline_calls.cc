@@ -10,7 +10,7 @@ namespace {
 constexpr InlineCall kCalls[] = {
     {SYS_read, Shape::BytesIn, false},
     {SYS_write, Shape::BytesOut, false},
-    {SYS_open, Shape::Path0, true},
+    {SYS_open, Shape::Open0, true},
     {SYS_close, Shape::Plain, false},
     {SYS_stat, Shape::Path0, false},
     {SYS_fstat, Shape::Plain, false},
@@ -31,7 +31,7 @@ constexpr InlineCall kCalls[] = {
     {SYS_fcntl, Shape::Plain, false},
     {SYS_readlink, Shape::Link, false},
     {SYS_getdents64, Shape::Plain, false},
-    {SYS_openat, Shape::Path1, true},
+    {SYS_openat, Shape::Open1, true},
     {SYS_newfstatat, Shape::Path1, false},
     {SYS_accept4, Shape::Accept, false},
     {SYS_dup3, Shape::Plain, false},

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inline_drain.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cstddef>
 
 #include "capture/decode/decoder.h"
 
 namespace vedette {
+namespace {
+
+// What the stub asked of a new descriptor.
+std::optional<FileFacts> opened_file(Memory& record) {
+  struct stat facts;
+  static_assert(offsetof(struct stat, st_mode) + sizeof facts.st_mode <= VEDETTE_FACTS_BYTES);
+  if (record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES) return std::nullopt;
+  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
+}
+
+}  // namespace
 
 void InlineDrain::bind(Context& context, Integrity integrity) {
   context_ = &context;
@@ -79,7 +93,7 @@ bool InlineDrain::take(RingSlot& slot) {
   if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
   const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, now_));
   slot.last_tsc = exit;
-  emit(call_of(slot, record, exit), copy_);
+  emit(call_of(slot, record, exit), copy_, true);
   return true;
 }
 
@@ -97,7 +111,7 @@ Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64
 
 void InlineDrain::report(RingSlot& slot, const Call& call, Memory& memory) {
   one(slot);
-  if (may_tell_of(slot, call.nr)) emit(call, memory);
+  if (may_tell_of(slot, call.nr)) emit(call, memory, false);
 }
 
 // A program can write any number into its ring. What gains something is the kernel's word alone.
@@ -107,11 +121,14 @@ bool InlineDrain::may_tell_of(RingSlot& slot, uint32_t nr) {
   return false;
 }
 
-void InlineDrain::emit(const Call& call, Memory& memory) {
+// `is_record`: its thread has gone on since; else it stands still behind the call.
+void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
   Event& event = sighting_.event;
   if (!decode_enter(call, memory, context_->limits, event)) return;
   event.flags |= static_cast<uint16_t>(Tier::Inline);
   context_->state.before_call(sighting_);
+  sighting_.stands_still = !is_record;
+  if (is_record) sighting_.opened = opened_file(memory);
   decode_exit(call, memory, context_->limits, event);
   context_->state.after_call(sighting_);
   context_->record(sighting_);

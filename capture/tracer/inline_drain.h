@@ -49,7 +49,7 @@ class InlineDrain {
   size_t some(size_t count);
   void merge(std::vector<Waiting>& waiting, uint64_t until);
   bool take(RingSlot& slot);
-  void emit(const Call& call, Memory& memory);
+  void emit(const Call& call, Memory& memory, bool is_record);
   void tell_damage(RingSlot& slot);
 
   Context* context_ = nullptr;

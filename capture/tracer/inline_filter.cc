@@ -118,7 +118,8 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   for (FilterRule& rule : rules) {
     const auto shape = inline_shape(rule.nr, integrity);
     if (!shape) continue;
-    rule.gates.push_back({AgentPage::addresses(*shape).gate + 2});
+    rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
+    if (rule.nr == SYS_fstat) rule.gates.push_back({AgentPage::after_facts()});
     rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);

@@ -105,6 +105,9 @@ class Ring {
   // Bytes published since it was reset, by the producer's word.
   uint64_t published() const { return head(); }
 
+  // Its thread makes no calls of ours any more: opens, which are followed by one, are left to the trace tier.
+  void withhold_opens() { context().no_facts.store(1, std::memory_order_release); }
+
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }
 
@@ -123,7 +126,7 @@ class Ring {
     context().room_end.store(0, std::memory_order_relaxed);
   }
   struct Context {
-    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, records, reserved[2], tail, room;
+    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, records, no_facts, reserved, tail, room;
   };
   static_assert(sizeof(Context) == sizeof(RingContext));
   Context& context() const { return *reinterpret_cast<Context*>(segment_.base()); }

@@ -68,6 +68,22 @@ bool writes_agent(Task& task, const uint64_t (&args)[6]) {
   });
 }
 
+bool opens_now(const RingSlot& slot) {
+  RingRecord record;
+  return slot.ring->in_flight(record) && (record.nr == SYS_open || record.nr == SYS_openat);
+}
+
+// Who has begun an open asks behind it. That of a pipe may last: nobody waits for more than a moment.
+void await_opens(const AddressSpace& space) {
+  const InlineImage* const image = image_of(space);
+  constexpr uint64_t kMomentNs = 1'000'000;
+  const uint64_t deadline = monotonic_ns() + kMomentNs;
+  const auto is_any_open = [image] {
+    return image != nullptr && std::any_of(image->slots.begin(), image->slots.end(), [](const Ref<RingSlot>& slot) { return opens_now(*slot); });
+  };
+  while (is_any_open() && monotonic_ns() < deadline) ::sched_yield();
+}
+
 bool leaves_namespace(const SyscallInfo& at) {
   return at.seccomp.nr == SYS_setns || (at.seccomp.nr == SYS_unshare && (at.seccomp.args[0] & CLONE_NEWIPC) != 0);
 }
@@ -211,7 +227,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (nr == SYS_arch_prctl) {
     give_up_image(task, "it uses GS itself");
   } else if (installs_filter(at)) {
-    mine.closed = true;
+    close(task, at.seccomp.nr == SYS_seccomp && (at.seccomp.args[1] & SECCOMP_FILTER_FLAG_TSYNC) != 0);
     if (tests_ip(task, args[2])) give_up_image(task, "its seccomp filter tests the instruction pointer");
   } else if (leaves_namespace(at)) {
     mine.closed = true;
@@ -219,6 +235,17 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
     on_hot_trap(task, at);
   }
   return false;
+}
+
+// No calls of ours any more, of this thread or of its whole process: its own filter might answer them, with death.
+void InlineTier::close(Task& task, bool all) {
+  context_->tasks.each([&](Task& each) {
+    if (&each != &task && (!all || each.space != task.space)) return;
+    InlineTask& theirs = inline_part(each);
+    theirs.closed = true;
+    if (theirs.slot != nullptr) theirs.slot->ring->withhold_opens();
+  });
+  if (all) await_opens(*task.space);
 }
 
 // GS base finds its own ring, or the one that is always full. One of another thread, or of nobody, is an intrusion, and so is memory of

@@ -88,6 +88,7 @@ class InlineTier final : public Hooks, private RingHome {
   void decline_hint(Task& task);
   void yield_place(Task& task);
 
+  void close(Task& task, bool all);
   bool refuse(Task& task, uint32_t nr);
   std::optional<Intrusion> foreign_context(Task& task) const;
   void take_ring_off(Task& task);

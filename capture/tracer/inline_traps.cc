@@ -71,7 +71,7 @@ void InlineTier::on_hot_trap(Task& task, const SyscallInfo& at) {
   file->sites.resize(file->file->sites().size());
   MappedFile::SiteState& state = file->sites[*index];
   if (state.patched) {
-    if (mine.slot == nullptr || asked) return;
+    if (mine.slot == nullptr || asked || mine.closed) return;
     if (mine.slot->ring->is_narrow()) return mine.slot->ring->feed();
     if (++mine.slot->full >= kFullBeforeLarger && mine.slot->ring->data_bytes() < Ring::kLarge) mine.slot->outgrown = true;
     return ticker_.set_interval_us(kFastTickUs);
@@ -109,6 +109,7 @@ void InlineTier::grant(Task& task) {
   if (slot != nullptr) {
     drop_slot(task);
     slot->ring->reset();
+    if (mine.closed) slot->ring->withhold_opens();
     slot->last_tsc = 0;
     slot->full = 0;
     slot->outgrown = slot->stays = slot->asked = false;

@@ -39,11 +39,19 @@ int32_t option_of(const Fd& socket, int option) {
 
 using AskName = int (*)(int, sockaddr*, socklen_t*);
 
-SocketName name_of(const Fd& socket, AskName ask) {
+std::string address_of(const Fd& socket, AskName ask) {
   sockaddr_storage address;
   socklen_t size = sizeof address;
   if (ask(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return {};
-  return parse_socket_name({reinterpret_cast<const char*>(&address), std::min<size_t>(size, sizeof address)});
+  return {reinterpret_cast<const char*>(&address), std::min<size_t>(size, sizeof address)};
+}
+
+// Also of a connection that is still being made (net/core/sock.c, SO_PEERNAME).
+int ask_future_peer(int socket, sockaddr* address, socklen_t* size) { return ::getsockopt(socket, SOL_SOCKET, SO_PEERNAME, address, size); }
+
+uint64_t inode_of(const Fd& file) {
+  struct stat facts;
+  return ::fstat(file.get(), &facts) == 0 ? facts.st_ino : 0;
 }
 
 FileFacts facts_of(const struct stat& facts) {
@@ -53,8 +61,8 @@ FileFacts facts_of(const struct stat& facts) {
 }
 
 // Names that mean "whoever asks", said of the task.
-std::string for_us(uint32_t pid, std::string_view path) {
-  const std::string thread = "/task/" + std::to_string(pid);
+std::string for_us(uint32_t tid, uint32_t process, std::string_view path) {
+  const std::string thread = "/task/" + std::to_string(tid);
   const struct {
     std::string_view name, meaning;
   } kOwn[] = {{"/proc/self", ""},      {"/proc/thread-self", thread}, {"/dev/fd", "/fd"},
@@ -62,15 +70,15 @@ std::string for_us(uint32_t pid, std::string_view path) {
   for (const auto& own : kOwn) {
     const std::string_view rest = path.substr(std::min(own.name.size(), path.size()));
     if (!path.starts_with(own.name) || (!rest.empty() && rest[0] != '/')) continue;
-    return "/proc/" + std::to_string(pid) + std::string(own.meaning) + std::string(rest);
+    return "/proc/" + std::to_string(process) + std::string(own.meaning) + std::string(rest);
   }
   return std::string(path);
 }
 
-Fd look_up_in_root(uint32_t pid, const std::string& path) {
+Fd look_up_in_root(uint32_t pid, const std::string& path, uint64_t flags) {
   const Fd root(::open(path_of(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
+  how.flags = flags;
   how.resolve = RESOLVE_IN_ROOT;
   return Fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
 }
@@ -96,9 +104,11 @@ std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
 
 // O_PATH: nothing is opened for use, a pipe does not wait for its other end, a device is not woken. From another root the
 // kernel follows no magic links (openat2(2), RESOLVE_IN_ROOT), so there /proc/PID/fd and its like have no answer.
-std::optional<FileFacts> ProcTruth::resolve(uint32_t pid, bool from_own_root, std::string_view path, std::string& into) {
-  const std::string asked = for_us(pid, path);
-  const Fd file = from_own_root ? look_up_in_root(pid, asked) : Fd(::open(asked.c_str(), O_PATH | O_CLOEXEC));
+std::optional<FileFacts> ProcTruth::resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
+                                            std::string& into) {
+  const std::string asked = for_us(tid, process, path);
+  const int flags = O_PATH | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW);
+  const Fd file = from_own_root ? look_up_in_root(tid, asked, static_cast<uint64_t>(flags)) : Fd(::open(asked.c_str(), flags));
   struct stat facts;
   if (!file.is_open() || ::fstat(file.get(), &facts) < 0) return std::nullopt;
   if (!read_link(("/proc/self/fd/" + std::to_string(file.get())).c_str(), into)) return std::nullopt;
@@ -110,9 +120,12 @@ std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
   if (!process.is_open()) return std::nullopt;
   const Fd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
   if (!copy.is_open()) return std::nullopt;
+  std::string peer = address_of(copy, ::getpeername);
+  const SocketName remote = parse_socket_name(peer);
+  if (peer.empty()) peer = address_of(copy, ask_future_peer);
   return SocketFacts{.domain = option_of(copy, SO_DOMAIN), .type = option_of(copy, SO_TYPE),
                      .protocol = option_of(copy, SO_PROTOCOL), .listening = option_of(copy, SO_ACCEPTCONN) != 0,
-                     .local = name_of(copy, ::getsockname), .remote = name_of(copy, ::getpeername)};
+                     .local = parse_socket_name(address_of(copy, ::getsockname)), .remote = remote, .peer = std::move(peer), .ino = inode_of(copy)};
 }
 
 // Most stacks are shorter; one that is not has its lists cut, or is asked of /proc.

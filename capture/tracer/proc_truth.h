@@ -12,7 +12,8 @@ class ProcTruth final : public Truth {
   bool text(uint32_t pid, const char* name, std::string& into, size_t max) override;
   std::optional<FileFacts> facts(uint32_t pid, const char* name) override;
   std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override;
-  std::optional<FileFacts> resolve(uint32_t pid, bool from_own_root, std::string_view path, std::string& into) override;
+  std::optional<FileFacts> resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
+                                   std::string& into) override;
   bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override;
   uint64_t uptime_ns() override;
   uint64_t filesystem(uint32_t pid, const char* name) override;

@@ -37,6 +37,7 @@
 #define VEDETTE_IN_FLIGHT 24  // head | 1 while the record at head belongs to a call that has not returned
 #define VEDETTE_MASK 32       // bytes of data - 1
 #define VEDETTE_RECORDS 40    // where the first chunk of the record at offset 0 lies in the program: data + VEDETTE_REC_CHUNKS
+#define VEDETTE_NO_FACTS 48     // not 0: opens are not for the stub
 #define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
 #define VEDETTE_ROOM 72       // bytes of data less one largest record
 #define VEDETTE_BOOT_AT 96    // in the null context: address of the boot
@@ -53,6 +54,9 @@
 // A chunk: {u64 address in the program, u32 size, u32 0}, then the bytes, padded to 8.
 #define VEDETTE_CHUNK_DATA 16
 #define VEDETTE_RECORD_MAX 0x3000  // bytes; also the slack
+// The first chunk of an open that succeeded: what fstat says of the descriptor, right behind the open. No path lies at its address.
+#define VEDETTE_FACTS_AT 1
+#define VEDETTE_FACTS_BYTES 32     // of struct stat: device, inode, links, mode
 
 #define VEDETTE_PATH_MAX 4096     // a path's chunk, with its NUL
 #define VEDETTE_VECTOR_MAX 64     // iovecs that are followed
@@ -82,7 +86,8 @@ struct RingContext {
   uint64_t in_flight;
   uint64_t mask;
   uint64_t records;
-  uint64_t reserved[2];
+  uint64_t no_facts;
+  uint64_t reserved;
   uint64_t tail;
   uint64_t room;
 };

@@ -29,16 +29,18 @@ export async function trace(
     options,
   );
   const events = readEvents(path);
-  if (!options.deceives) expectWitnessAgrees(events);
+  if (!options.deceives) expectTrueRecords(events);
   return { run: ended, events, path };
 }
 
-// Of a program that does not try to deceive us, the kernel counts as many bytes as we have recorded.
-function expectWitnessAgrees(events: Event[]): void {
-  const told = events.filter((event) => event["evt.arg.kind"] === "MISMATCH");
+// Of a program that does not try to deceive us, the kernel counts as many bytes as we have recorded, and a path leads to what was opened.
+function expectTrueRecords(events: Event[]): void {
+  const isDoubt = (event: Event): boolean =>
+    event["evt.arg.kind"] === "MISMATCH" || (event["evt.arg.kind"] === "UNCERTAIN" && event["evt.arg.value"] === "1");
+  const told = events.filter(isDoubt);
   if (told.length === 0) return;
   const texts = told.map((event) => `${event["proc.cmdline"]}: ${event["evt.arg.text"]}`);
-  throw new Error(`the witness does not agree with the records:\n${texts.join("\n")}`);
+  throw new Error(`the kernel does not agree with the records:\n${texts.join("\n")}`);
 }
 
 export async function summary(argv: string[], options: RunOptions = {}): Promise<{ run: Run; summary: Summary }> {

@@ -262,4 +262,5 @@ export const NOT_HERE: Readonly<Record<string, string>> = {
   "Unrecorded open": "it takes a program that skips its records; test/attacks/unrecorded-open.test.ts has one",
   "Session from outside": "a session is no child of the workload; fargate-sessions.test.ts has one",
   "Session that cannot be captured": "likewise",
+  "Call hidden from its record": "it takes two threads; test/attacks/changed-names.test.ts has them",
 };

@@ -80,3 +80,15 @@ function looks(e: VedetteNotice): bool {
 export function unrecordedOpen(e: VedetteNotice): bool {
   return e.kind == Notice.UNRECORDED_OPEN;
 }
+
+@rule({
+  name: "Call hidden from its record",
+  desc: "What a process opened, or connected to, is not what its record names: a path or an address was changed under the call",
+  priority: Priority.Critical,
+  tags: ["T1562.006", "TA0005"],
+  output: "A call did not reach what was recorded | call=%evt.arg.call found=%evt.arg.text process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function callHidden(e: VedetteNotice): bool {
+  return e.kind == Notice.UNCERTAIN && e.value != 0;
+}

@@ -22,6 +22,7 @@ class FakeTruth : public Truth {
   uint64_t up_ns = 0;
   int asked = 0;
   bool asked_in_own_root = false;
+  uint32_t asked_for_process = 0;
 
   bool link(uint32_t pid, const char* name, std::string& into) override { return get(links, pid, name, into); }
   bool text(uint32_t pid, const char* name, std::string& into, size_t max) override {
@@ -39,9 +40,10 @@ class FakeTruth : public Truth {
     const auto at = sockets.find(key(pid, std::to_string(fd)));
     return at == sockets.end() ? std::nullopt : std::optional(at->second);
   }
-  std::optional<FileFacts> resolve(uint32_t, bool from_own_root, std::string_view path, std::string& into) override {
+  std::optional<FileFacts> resolve(uint32_t, uint32_t process, bool from_own_root, std::string_view path, bool, std::string& into) override {
     ++asked;
     asked_in_own_root = from_own_root;
+    asked_for_process = process;
     const auto at = paths.find(std::string(path));
     if (at == paths.end()) return std::nullopt;
     into = at->second.first;

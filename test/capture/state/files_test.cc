@@ -21,6 +21,7 @@ TEST_CASE("an open file has three names: as passed, joined, and the kernel's") {
   World w;
   w.open_file(100, 3, "/etc/shadow");
   w.kernel.files["100/fd/3"] = {.dev = 8, .ino = 99, .mode = S_IFREG | 0600};
+  w.kernel.paths["/tmp/link"] = {"/etc/shadow", {.dev = 8, .ino = 99}};
   Sighting& s = w.open(100, "../../tmp/link", 3, O_RDONLY | O_NOFOLLOW);
   REQUIRE(s.descriptor);
   CHECK(view(s.descriptor->raw) == "../../tmp/link");
@@ -31,6 +32,17 @@ TEST_CASE("an open file has three names: as passed, joined, and the kernel's") {
   CHECK(s.descriptor->ino == 99);
   CHECK(s.descriptor->open_flags == O_NOFOLLOW);
   CHECK(w.at(100, 3) == s.descriptor);
+}
+
+TEST_CASE("a name that does not lead to the file that was opened gives way to the kernel's") {
+  World w;
+  w.open_file(100, 3, "/etc/shadow");
+  w.kernel.files["100/fd/3"] = {.dev = 8, .ino = 99, .mode = S_IFREG | 0600};
+  w.kernel.paths["/tmp/decoy"] = {"/tmp/decoy", {.dev = 8, .ino = 100}};
+  Sighting& s = w.open(100, "/tmp/decoy", 3);
+  CHECK(view(s.descriptor->raw) == "/tmp/decoy");
+  CHECK(view(s.descriptor->name) == "/etc/shadow");
+  CHECK(s.doubt == Doubt::None);
 }
 
 TEST_CASE("a failed open names what was asked for, and stands in no table") {
@@ -298,6 +310,8 @@ TEST_CASE("an inline record's open does not ask about the descriptor, which may 
   REQUIRE(decode_enter(call, w.memory, w.limits, s.event));
   s.event.flags |= static_cast<uint16_t>(Tier::Inline);
   w.state.before_call(s);
+  s.stands_still = false;
+  s.opened = FileFacts{.dev = 7, .ino = 1};
   w.open_file(100, 3, "/another");
   decode_exit(call, w.memory, w.limits, s.event);
   w.state.after_call(s);

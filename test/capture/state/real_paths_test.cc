@@ -10,10 +10,12 @@ using namespace vedette;
 
 namespace {
 
-// An open as the inline tier tells of it: its descriptor may be gone.
-Sighting& open_inline(World& w, const std::string& path, int fd) {
+constexpr FileFacts kFile = {.dev = 7, .ino = 42, .mode = 0100640}, kOther = {.dev = 7, .ino = 43, .mode = 0100640};
+
+// An open as the inline tier tells of it: its descriptor may be gone. `opened`: what the stub was told of it.
+Sighting& open_inline(World& w, const std::string& path, int fd, std::optional<FileFacts> opened = kFile, uint32_t tid = World::kShell) {
   auto sighting = std::make_unique<Sighting>();
-  Call call{.tid = World::kShell, .nr = number_of("openat"), .enter_ns = ++w.now};
+  Call call{.tid = tid, .nr = number_of("openat"), .enter_ns = ++w.now};
   call.args[0] = uint64_t(AT_FDCWD);
   call.args[1] = w.memory.put_text(path);
   call.exit_ns = ++w.now;
@@ -22,6 +24,8 @@ Sighting& open_inline(World& w, const std::string& path, int fd) {
   if (!decode_enter(call, w.memory, w.limits, sighting->event)) std::abort();
   sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
   w.state.before_call(*sighting);
+  sighting->stands_still = false;
+  sighting->opened = opened;
   decode_exit(call, w.memory, w.limits, sighting->event);
   w.state.after_call(*sighting);
   w.seen.push_back(std::move(sighting));
@@ -32,7 +36,7 @@ Sighting& open_inline(World& w, const std::string& path, int fd) {
 
 TEST_CASE("an open heard of later is looked up by its path, from the working directory") {
   World w;
-  w.kernel.paths["/home/user/notes"] = {"/etc/shadow", {.dev = 7, .ino = 42, .mode = 0100640}};
+  w.kernel.paths["/home/user/notes"] = {"/etc/shadow", kFile};
   const Ref<Descriptor> file = open_inline(w, "notes", 3).descriptor;
   CHECK(view(file->name) == "/home/user/notes");
   CHECK(view(file->real) == "/etc/shadow");
@@ -41,22 +45,22 @@ TEST_CASE("an open heard of later is looked up by its path, from the working dir
 
 TEST_CASE("the second open of a path asks nothing, until a name may have changed") {
   World w;
-  w.kernel.paths["/a"] = {"/one", {}};
+  w.kernel.paths["/a"] = {"/one", kFile};
   open_inline(w, "/a", 3);
   const int before = w.kernel.asked;
   CHECK(view(open_inline(w, "/a", 4).descriptor->real) == "/one");
   CHECK(w.kernel.asked == before);
 
-  w.kernel.paths["/a"] = {"/two", {}};
+  w.kernel.paths["/a"] = {"/two", kFile};
   w.call(World::kShell, "unlink", {w.memory.put_text("/a")}, 0);
   CHECK(view(open_inline(w, "/a", 5).descriptor->real) == "/two");
 }
 
 TEST_CASE("what others may have changed is asked again after a while") {
   World w;
-  w.kernel.paths["/a"] = {"/one", {}};
+  w.kernel.paths["/a"] = {"/one", kFile};
   open_inline(w, "/a", 3);
-  w.kernel.paths["/a"] = {"/two", {}};
+  w.kernel.paths["/a"] = {"/two", kFile};
   CHECK(view(open_inline(w, "/a", 4).descriptor->real) == "/one");
   w.now += 1'000'000'000;
   CHECK(view(open_inline(w, "/a", 5).descriptor->real) == "/two");
@@ -64,8 +68,8 @@ TEST_CASE("what others may have changed is asked again after a while") {
 
 TEST_CASE("what means another thing for each who asks is asked each time") {
   World w;
-  w.kernel.paths["/proc/self/exe"] = {"/bin/sh", {}};
-  w.kernel.paths["/link"] = {"/proc/100/maps", {}};
+  w.kernel.paths["/proc/self/exe"] = {"/bin/sh", kFile};
+  w.kernel.paths["/link"] = {"/proc/100/maps", kFile};
   open_inline(w, "/proc/self/exe", 3);
   open_inline(w, "/link", 3);
   const int before = w.kernel.asked;
@@ -74,16 +78,100 @@ TEST_CASE("what means another thing for each who asks is asked each time") {
   CHECK(w.kernel.asked == before + 2);
 }
 
-TEST_CASE("a file that is gone when we hear of it has no path by the kernel") {
+TEST_CASE("a file that is gone when we hear of it has no path by the kernel, and that is said") {
   World w;
-  const Ref<Descriptor> file = open_inline(w, "/gone", 3).descriptor;
-  CHECK(view(file->name) == "/gone");
-  CHECK_FALSE(file->real);
+  const Sighting& s = open_inline(w, "/gone", 3);
+  CHECK(view(s.descriptor->name) == "/gone");
+  CHECK_FALSE(s.descriptor->real);
+  CHECK(s.descriptor->ino == kFile.ino);
+  CHECK(s.doubt == Doubt::Untrue);
+}
+
+TEST_CASE("a path that leads to another file than was opened is not believed") {
+  World w;
+  w.kernel.paths["/decoy"] = {"/decoy", kOther};
+  const Sighting& s = open_inline(w, "/decoy", 3);
+  CHECK_FALSE(s.descriptor->real);
+  CHECK(s.doubt == Doubt::Untrue);
+  CHECK(open_inline(w, "/decoy", 3, kOther).doubt == Doubt::None);
+}
+
+TEST_CASE("where nothing was asked behind the open, that is said") {
+  World w;
+  w.kernel.paths["/a"] = {"/a", kFile};
+  CHECK(open_inline(w, "/a", 3, std::nullopt).doubt == Doubt::Untrue);
+}
+
+TEST_CASE("the descriptor tells the name while it has the file that was opened") {
+  World w;
+  w.kernel.paths["/decoy"] = {"/decoy", kOther};
+  w.open_file(World::kShell, 3, "/etc/shadow");
+  w.kernel.files["100/fd/3"] = kFile;
+  const Sighting& s = open_inline(w, "/decoy", 3);
+  CHECK(view(s.descriptor->real) == "/etc/shadow");
+  CHECK(view(s.descriptor->name) == "/etc/shadow");
+  CHECK(s.doubt == Doubt::None);
+
+  w.kernel.files["100/fd/3"] = kOther;
+  CHECK(open_inline(w, "/elsewhere", 3).doubt == Doubt::Untrue);
+}
+
+TEST_CASE("a path by a descriptor of one's own leads where that led at the open") {
+  World w;
+  w.open_file(World::kShell, 9, "/etc");
+  w.open(World::kShell, "/etc", 9);
+  w.kernel.paths["/proc/self/fd/9/shadow"] = {"/tmp/shadow", kOther};  // something else lies there by now
+  w.kernel.paths["/etc/shadow"] = {"/etc/shadow", kFile};
+  for (const char* path : {"/proc/self/fd/9/shadow", "/proc/100/fd/9/shadow", "/dev/fd/9/shadow"}) {
+    const Sighting& s = open_inline(w, path, 3);
+    CHECK(view(s.descriptor->real) == "/etc/shadow");
+    CHECK(s.doubt == Doubt::None);
+  }
+  w.kernel.paths["/home/user/notes"] = {"/home/user/notes", kOther};
+  CHECK(view(open_inline(w, "/proc/self/cwd/notes", 3, kOther).descriptor->real) == "/home/user/notes");
+}
+
+TEST_CASE("what /proc/self is to a thread is its process") {
+  World w;
+  w.fork(World::kShell, 101, CLONE_THREAD | CLONE_FILES | CLONE_FS | CLONE_VM);
+  w.kernel.paths["/proc/self/stat"] = {"/proc/100/stat", kFile};
+  CHECK(open_inline(w, "/proc/self/stat", 3, kFile, 101).doubt == Doubt::None);
+  CHECK(w.kernel.asked_for_process == World::kShell);
+}
+
+TEST_CASE("a path with .. behind a link is looked up as it was passed") {
+  World w;
+  w.kernel.paths["/lib/../conf"] = {"/usr/conf", kFile};
+  CHECK(view(open_inline(w, "/lib/../conf", 3).descriptor->real) == "/usr/conf");
+  w.kernel.paths["/home/user/lib/../conf"] = {"/srv/conf", kFile};
+  CHECK(view(open_inline(w, "lib/../conf", 3).descriptor->real) == "/srv/conf");
+}
+
+TEST_CASE("where names have changed since, an unknown file is no sign of deceit, three times a minute") {
+  World w;
+  const auto open_and_rename = [&w] {
+    const uint64_t before = w.now;
+    w.call(World::kShell, "unlink", {w.memory.put_text("/other")}, 0);
+    const uint64_t after = std::exchange(w.now, before - 1);  // the open began sooner
+    const Doubt doubt = open_inline(w, "/replaced", 3).doubt;
+    w.now = after;
+    return doubt;
+  };
+  for (int i = 0; i < 3; ++i) CHECK(open_and_rename() == Doubt::NamesChanged);
+  CHECK(open_and_rename() == Doubt::Untrue);
+  w.now += 61'000'000'000;
+  CHECK(open_and_rename() == Doubt::NamesChanged);
+}
+
+TEST_CASE("a process whose files were read may have ended since") {
+  World w;
+  w.kernel.files["100/root/proc"] = {.dev = 7, .ino = 1};
+  CHECK(open_inline(w, "/proc/4711/stat", 3).doubt == Doubt::NamesChanged);
 }
 
 TEST_CASE("with other mounts the look starts at the task's own root") {
   World w;
-  w.kernel.paths["/a"] = {"/one", {}};
+  w.kernel.paths["/a"] = {"/one", kFile};
   open_inline(w, "/a", 3);
   CHECK_FALSE(w.kernel.asked_in_own_root);
   w.call(World::kShell, "unshare", {CLONE_NEWNS}, 0);

@@ -73,6 +73,32 @@ TEST_CASE("a socket has the protocol that the kernel chooses where none was aske
   CHECK(w.at(100, 5)->protocol == 0);
 }
 
+TEST_CASE("the address that was written over is the one that the kernel has") {
+  Network w;
+  w.socket(3);
+  const sockaddr_in real = inet("6.6.6.6", 4444);
+  const std::string bytes(reinterpret_cast<const char*>(&real), sizeof real);
+  w.says(3, {.local = name_of(inet("10.0.0.2", 5)), .remote = {}, .peer = bytes, .ino = 1003});
+  Sighting& s = w.connect(3, inet("1.2.3.4", 80), -EINPROGRESS);
+  CHECK(view(s.descriptor->name) == "10.0.0.2:5->6.6.6.6:4444");
+  CHECK(s.event.text(slot::connect_::addr) == bytes);
+  CHECK(s.doubt == Doubt::None);
+}
+TEST_CASE("any address is this machine's own") {
+  Network w;
+  w.socket(3);
+  const sockaddr_in real = inet("127.0.0.1", 80);
+  w.says(3, {.local = {}, .remote = {}, .peer = {reinterpret_cast<const char*>(&real), sizeof real}, .ino = 1003});
+  CHECK(view(w.connect(3, inet("0.0.0.0", 80)).descriptor->name).ends_with("->0.0.0.0:80"));
+}
+TEST_CASE("a connect that worked on a socket that is connected to nobody was another socket's") {
+  Network w;
+  w.socket(3);
+  w.says(3, {.local = {}, .remote = {}, .ino = 1003});
+  CHECK(w.connect(3, inet("1.2.3.4", 80)).doubt == Doubt::Untrue);
+  CHECK(w.connect(3, inet("1.2.3.4", 80), -EINPROGRESS).doubt == Doubt::None);
+  CHECK(w.connect(3, inet("1.2.3.4", 0)).doubt == Doubt::None);
+}
 TEST_CASE("a connect under way counts as one, a refused one tells whom it meant") {
   Network w;
   w.socket(3);

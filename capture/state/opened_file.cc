@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/state/opened_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <charconv>
+
+#include "capture/state/description.h"
+#include "capture/state/path.h"
+
+namespace vedette {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+// A path that goes by a magic link of the thread's own leads where that led when the open was made, and our books know: what was closed or
+// replaced since stands in later records. Empty: it does not go by one.
+std::string by_own_links(const Thread& thread, std::string_view path) {
+  const std::string own = "/proc/" + std::to_string(thread.process->pid) + "/";
+  std::string_view rest;
+  for (const std::string_view prefix : {std::string_view("/proc/self/"), std::string_view("/proc/thread-self/"), std::string_view("/dev/"), std::string_view(own)}) {
+    if (path.starts_with(prefix)) rest = path.substr(prefix.size());
+  }
+  const size_t end = std::min(rest.find('/'), rest.size());
+  const std::string_view link = rest.substr(0, end);
+  if (link == "cwd") return std::string(view(thread.place->cwd)).append(rest.substr(end));
+  if (link == "root") return std::string(view(thread.place->root)).append(rest.substr(end));
+  if (link != "fd" || end == rest.size()) return {};
+  rest.remove_prefix(end + 1);
+  int32_t fd = -1;
+  const char* const behind = std::from_chars(rest.data(), rest.data() + rest.size(), fd).ptr;
+  const Ref<Descriptor> target = thread.files->find(fd);
+  if (!target) return {};
+  const std::string_view name = target->real ? view(target->real) : view(target->name);
+  if (!name.starts_with('/')) return {};
+  return std::string(name).append(behind, rest.data() + rest.size());
+}
+
+class OpenedFile {
+ public:
+  OpenedFile(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags, Descriptor& descriptor)
+      : books_(books), thread_(thread), s_(s), descriptor_(descriptor),
+        follows_((open_flags & O_PATH) == 0 || (open_flags & O_NOFOLLOW) == 0), is_nameless_((open_flags & kTemporary) != 0) {}
+
+  void name_live() {
+    Description{books_.truth, books_.names, books_.scratch}.complete(thread_.tid, s_.event.fd, descriptor_);
+    if (descriptor_.ino == 0 || is_nameless_ || is_called(own_name())) return;
+    s_.opened = FileFacts{.dev = descriptor_.dev, .ino = descriptor_.ino};
+    if (!is_named_well() && !is_of_other_pids()) rename();
+  }
+
+  void name_late() {
+    if (!s_.opened) return doubt();
+    if (!is_named_well() && !still_is_there()) doubt();
+  }
+
+ private:
+  static constexpr int64_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
+
+  // The path leads to the file, in one of the ways in which the kernel may have read it.
+  bool is_named_well() {
+    return leads_there(own_name()) || leads_there(as_passed()) || leads_there(by_own_links(thread_, own_name()));
+  }
+  std::string_view own_name() const { return view(descriptor_.name); }
+  // By the kernel.
+  bool is_called(std::string_view name) const {
+    std::string_view real = view(descriptor_.real);
+    if (real.ends_with(kDeleted)) real.remove_suffix(kDeleted.size());
+    return !real.starts_with('/') || real == name;
+  }
+  void rename() {
+    std::string_view real = view(descriptor_.real);
+    if (real.ends_with(kDeleted)) real.remove_suffix(kDeleted.size());
+    descriptor_.name = books_.names.share(real);
+    descriptor_.changed();
+  }
+
+  bool is_it(const std::optional<FileFacts>& facts) const { return facts && facts->dev == s_.opened->dev && facts->ino == s_.opened->ino; }
+
+  bool leads_there(std::string_view path) {
+    if (!path.starts_with('/')) return false;
+    const RealPaths::Found& found =
+        books_.real_paths.find(thread_.tid, thread_.process->pid, view(thread_.place->root), path, s_.event.call.exit_ns, follows_, &*s_.opened);
+    if (!is_it(found.facts)) return false;
+    if (!s_.stands_still) Description::believe(found.real, found.facts, descriptor_);
+    return true;
+  }
+
+  // With each `..`, which the kernel takes after a link, not before.
+  std::string as_passed() const {
+    const std::string_view raw = s_.event.text(s_.raw_path);
+    if (raw.find("..") == raw.npos) return {};
+    if (raw.starts_with('/')) return std::string(raw);
+    const bool is_at = s_.event.id == EventId::openat;
+    const std::string_view from = books_.directory(thread_, is_at ? static_cast<int32_t>(s_.event.call.args[0]) : AT_FDCWD);
+    return std::string(from).append("/").append(raw);
+  }
+
+  // The descriptor has the file, under a name that the record does not tell.
+  bool still_is_there() {
+    const FdLink link(s_.event.fd);
+    const std::optional<FileFacts> facts = books_.truth.facts(thread_.tid, link.name());
+    if (!is_it(facts) || !books_.truth.link(thread_.tid, link.name(), books_.scratch)) return false;
+    Description::believe(books_.names.share(books_.scratch), facts, descriptor_);
+    if (!is_called(own_name())) rename();
+    return true;
+  }
+
+  void doubt() {
+    descriptor_.flags |= kNameGuessed;
+    if (s_.opened) {
+      descriptor_.type = S_ISDIR(s_.opened->mode) ? FdType::Directory : FdType::File;
+      descriptor_.dev = s_.opened->dev;
+      descriptor_.ino = s_.opened->ino;
+    }
+    if (is_of_other_pids()) return;
+    s_.doubt = is_explained() ? Doubt::NamesChanged : Doubt::Untrue;
+  }
+
+  // Numbers below /proc mean something else in another pid namespace.
+  bool is_of_other_pids() { return thread_.process->nested_pids && is_of_proc(); }
+
+  // Another task has changed names since, or a process has ended whose files were read; as often as that happens to honest programs.
+  bool is_explained() {
+    if (books_.real_paths.changed_ns() < s_.event.call.enter_ns && !is_of_proc()) return false;
+    constexpr uint64_t kWhileNs = 60'000'000'000;
+    constexpr uint32_t kExplainedMax = 3;
+    Process& process = *thread_.process;
+    const uint64_t now = s_.event.call.exit_ns;
+    if (now - process.doubted_ns > kWhileNs) process.doubts = 0, process.doubted_ns = now;
+    return ++process.doubts <= kExplainedMax;
+  }
+
+  bool is_of_proc() {
+    if (!s_.opened || !own_name().starts_with("/proc/")) return false;
+    const std::optional<FileFacts> proc = books_.truth.facts(thread_.tid, "root/proc");
+    return proc && proc->dev == s_.opened->dev;
+  }
+
+  State::Books& books_;
+  Thread& thread_;
+  Sighting& s_;
+  Descriptor& descriptor_;
+  bool follows_;
+  bool is_nameless_;
+};
+
+}  // namespace
+
+void name_opened_file(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags, Descriptor& descriptor) {
+  OpenedFile file(books, thread, s, open_flags, descriptor);
+  s.stands_still ? file.name_live() : file.name_late();
+}
+
+}  // namespace vedette

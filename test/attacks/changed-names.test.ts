@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a call names stands in memory that others can write, and in tables that others can change. What is told is what the call reached,
+// or that it is not known. The programs count what they reached themselves.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Also with: VEDETTE_TEST_TIERS=trace.
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { scratch } from "../e2e/programs.js";
+import { type Event, notices, ofType } from "../e2e/traces.js";
+import { answersOf, attack, buildAttack, control, judged } from "./attack.js";
+
+const ROUNDS = "3000";
+const PORTS = [7001, 7002];
+
+interface Reached {
+  inode: string;
+  name: string;
+}
+
+// Of the thread that attacks, without what it does to make ready.
+function opensIn(folder: string, events: Event[]): { hidden: Reached[]; decoy: Reached[] } {
+  const opens = [...ofType(events, "open"), ...ofType(events, "openat")].filter(
+    (event) => Number(event["evt.rawres"]) >= 0 && event["evt.arg.flags"] === "O_RDONLY",
+  );
+  const of = (file: string): Reached[] => {
+    const inode = String(statSync(join(folder, file, "file")).ino);
+    return opens
+      .filter((event) => event["evt.arg.ino"] === inode)
+      .map((event) => ({ inode, name: String(event["fd.name"]) }));
+  };
+  return { hidden: of("hidden"), decoy: of("decoy") };
+}
+
+for (const [aim, rounds] of [
+  ["path", ROUNDS],
+  ["wait", "50"],
+] as const) {
+  const when = aim === "wait" ? "while the call waits" : "all the time";
+  test(`I5: a path that another thread writes over ${when} is told by the file that was opened, or as unknown`, async () => {
+    const folder = scratch();
+    const { run, events } = await attack("changed_names", [aim, rounds], { cwd: folder });
+    const { first, second } = answersOf(run);
+    const { hidden, decoy } = opensIn(folder, events);
+    assert.equal(
+      [hidden.length, decoy.length],
+      [Number(first), Number(second)],
+      "each open is told of with the inode that it reached",
+    );
+    const misnamed = [
+      ...hidden.filter(({ name }) => name !== join(folder, "hidden/file")),
+      ...decoy.filter(({ name }) => name !== join(folder, "decoy/file")),
+    ];
+    const told = notices(events, "UNCERTAIN");
+    assert.is(told.length, misnamed.length, "each open whose name is not its file's is told of as uncertain");
+    for (const { inode, name } of misnamed) {
+      assert.ok(
+        told.some((text) => text.includes(name) && text.includes(`inode ${inode} `)),
+        `nobody tells of ${name}`,
+      );
+    }
+    if (misnamed.length > 0) assert.equal(notices(events, "TIER_DEGRADED"), ["what it records is not what it does"]);
+  });
+}
+
+test("I5: control: the same opens, one after the other", async () => {
+  const folder = scratch();
+  const { run, events } = await control("changed_names", ["paths", ROUNDS], { cwd: folder });
+  assert.equal(answersOf(run), { first: "1500", second: "1500" });
+  const { hidden, decoy } = opensIn(folder, events);
+  assert.equal([hidden.length, decoy.length], [1500, 1500]);
+  assert.ok(hidden.every(({ name }) => name === join(folder, "hidden/file")));
+  assert.ok(decoy.every(({ name }) => name === join(folder, "decoy/file")));
+  assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
+});
+
+for (const aim of ["address", "addresses"]) {
+  const title =
+    aim === "address"
+      ? "an address that another thread writes over is told by what the socket is connected to"
+      : "control: two addresses in turn";
+  test(`I5: ${title}`, async () => {
+    const { run, events } = await attack("changed_names", [aim, ROUNDS]);
+    const { first, second } = answersOf(run);
+    const connects = ofType(events, "connect").filter((event) => event["evt.rawres"] === 0);
+    const to = (port: number): Event[] =>
+      connects.filter(
+        (event) =>
+          event["evt.arg.addr"] === `127.0.0.1:${port}` && String(event["fd.name"]).endsWith(`->127.0.0.1:${port}`),
+      );
+    assert.equal(
+      PORTS.map((port) => to(port).length),
+      [Number(first), Number(second)],
+    );
+    assert.equal(notices(events, "UNCERTAIN"), []);
+  });
+}
+
+test("I6: a file by way of a descriptor that is put elsewhere afterwards is found", async () => {
+  const folder = scratch();
+  const { run, events } = await attack("changed_names", ["swap", "300"], { cwd: folder });
+  assert.equal(answersOf(run), { first: "300", second: "0" });
+  assert.is(opensIn(folder, events).hidden.length, 300);
+  assert.equal(notices(events, "UNCERTAIN"), []);
+});
+
+test("I6: control: the descriptor stays what it is", async () => {
+  const folder = scratch();
+  const { run, events } = await control("changed_names", ["stay", "300"], { cwd: folder });
+  assert.equal(answersOf(run), { first: "300", second: "0" });
+  assert.is(opensIn(folder, events).hidden.length, 300);
+  assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
+});
+
+test("I6: a policy is asked about the file that was opened, not about what the descriptor became", async () => {
+  const { alerts } = await judged([buildAttack("hidden_shadow")]);
+  const found = alerts.filter(
+    (alert) => alert.rule === "Sensitive file read" && alert.output_fields["proc.name"] === "hidden_shadow",
+  );
+  assert.is(found.length, 1);
+  assert.is(found[0]!.output_fields["fd.realpath"], "/etc/shadow");
+});
+
+test.run();

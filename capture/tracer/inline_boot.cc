@@ -94,15 +94,12 @@ bool InlineTier::stage(Task& task) {
   return begin_in_boot(task, *registers);
 }
 
-// The dynamic linker that the kernel has begun. The one that was met under that name before is asked first, by what memory says
-// of it: its build-id stands there. Else the file is looked up as the kernel did.
+// The dynamic linker that the kernel has begun: the file is looked up as the kernel did, whatever lay under that name for others, who may
+// have another root. It may have been replaced since, so memory must have its build-id.
 std::shared_ptr<PatchableFile> InlineTier::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
-  std::shared_ptr<PatchableFile>& known = interpreters_[path];
-  if (known && !known->image().build_id.empty()) bias = known->bias_in(task.memory, entry);
-  if (bias) return known;
-  known = files_.find(ProcPath(task.tid, "root" + path).c_str());
-  if (known) bias = known->bias_in(task.memory, entry);
-  return known;
+  std::shared_ptr<PatchableFile> found = files_.find(ProcPath(task.tid, "root" + path).c_str());
+  if (found) bias = found->bias_in(task.memory, entry);
+  return found;
 }
 
 // Nothing of the program has run. That its execve has still to return, and will put 0 into the result register, is no matter.

@@ -2,6 +2,9 @@
 // Decisions of the search for sites, kept: in memory, by a digest of the file's code, so that copies of one library are searched
 // once; and in a folder, when one is given, so that the next agent need not search at all (a file a library, 10 to 30 KB).
 //
+// A file that others than root could have written is kept apart: in memory alone, by a digest whose key nobody knows. Else its author
+// could make its code collide with a library's, and choose what is written into the processes of others.
+//
 // What stands in the folder is believed only as far as it can be held against the file at hand: it must be ours or root's and
 // nobody else's to write, of this very version, whole (checksum), about code of this digest; each site must be a `syscall`, each
 // window whole instructions right before it, each caller a call of that function. Whatever fails is told of, searched anew
@@ -30,9 +33,13 @@ struct SiteAnalysis {
   std::vector<uint8_t> needed;  // a bit a site, 0 or 1: calls trapped there in an earlier run
 };
 
-// Of where the code lies and of its bytes. Good against mistakes, not against somebody who builds a file to collide with
-// another; he would deceive himself about his own program.
-uint64_t code_digest(FileView file, const ElfImage& image);
+// Who can have written a file.
+enum class Author : uint8_t { Root, Anybody };
+Author author_of(int file);
+
+// Of where the code lies and of its bytes. Root's is the same for each run, good against mistakes, not against somebody who builds a file
+// to collide with another.
+uint64_t code_digest(FileView file, const ElfImage& image, Author author);
 
 class SiteCache {
  public:
@@ -41,9 +48,9 @@ class SiteCache {
   explicit SiteCache(const std::string& folder);
 
   // What is known of the file, or is found out now.
-  std::shared_ptr<const SiteAnalysis> find(FileView file, const ElfImage& image);
+  std::shared_ptr<const SiteAnalysis> find(FileView file, const ElfImage& image, Author author);
   // For the next run: which sites of a file were needed in this one. Written only when that is news.
-  void keep(const ElfImage& image, const SiteAnalysis& analysis, std::vector<uint8_t> needed);
+  void keep(const ElfImage& image, Author author, const SiteAnalysis& analysis, std::vector<uint8_t> needed);
 
   // What was wrong with the folder or a file in it, one sentence each, since the last time.
   std::vector<std::string> take_complaints() { return std::exchange(complaints_, {}); }
@@ -57,7 +64,7 @@ class SiteCache {
 
   Fd folder_;
   std::string folder_name_;
-  std::unordered_map<uint64_t, std::shared_ptr<const SiteAnalysis>> known_;
+  std::unordered_map<uint64_t, std::shared_ptr<const SiteAnalysis>> known_[2];  // by author
   std::vector<std::string> complaints_;
   unsigned searches_ = 0;
 };

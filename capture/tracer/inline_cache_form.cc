@@ -9,6 +9,7 @@
 
 #include "capture/tracer/inline_decode.h"
 #include "capture/tracer/inline_cache.h"
+#include "capture/tracer/keyed_digest.h"
 
 namespace vedette {
 namespace {
@@ -133,14 +134,20 @@ Site take_site(Reader& reader, uint8_t& needed) {
 
 }  // namespace
 
-uint64_t code_digest(FileView file, const ElfImage& image) {
-  uint64_t digest = mix(2, image.build_id.data(), image.build_id.size());
+uint64_t code_digest(FileView file, const ElfImage& image, Author author) {
+  uint64_t digest = 2;
+  KeyedDigest keyed;
+  const auto add = [&](const void* bytes, size_t size) {
+    if (author == Author::Root) digest = mix(digest, bytes, size);
+    else keyed.add(bytes, size);
+  };
+  add(image.build_id.data(), image.build_id.size());
   for (const CodeSegment& segment : image.code) {
-    digest = mix(digest, &segment, sizeof segment);
+    add(&segment, sizeof segment);
     const FileView bytes = file.part(segment.offset, segment.size);
-    digest = mix(digest, bytes.data(), bytes.size());
+    add(bytes.data(), bytes.size());
   }
-  return digest;
+  return author == Author::Root ? digest : keyed.finish();
 }
 
 std::string encode_sites(const SiteAnalysis& analysis) {

@@ -140,6 +140,7 @@ void InlineDrain::tell_damage(RingSlot& slot) {
   if (slot.damage_told) return;
   slot.damage_told = true;
   context_->notice(slot.owner, Notice::TAMPER, "", "the ring of inline records was written to", 0);
+  context_->hooks.on_doubted(slot.owner);
 }
 
 }  // namespace vedette

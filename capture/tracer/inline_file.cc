@@ -24,6 +24,13 @@ uint64_t in_ns(const timespec& time) {
 
 uint64_t whole_lines(uint64_t bytes) { return (bytes + 63) & ~uint64_t{63}; }
 
+FileKey key_from(const struct stat& facts) { return {facts.st_dev, facts.st_ino, in_ns(facts.st_ctim), in_ns(facts.st_mtim)}; }
+
+FileKey key_of(int file) {
+  struct stat facts;
+  return ::fstat(file, &facts) == 0 ? key_from(facts) : FileKey();
+}
+
 std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
   constexpr uint8_t kSyscall[] = {0x0f, 0x05};
   for (const CodeSegment& segment : image.code) {
@@ -46,6 +53,7 @@ std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
   auto opened = std::make_unique<PatchableFile>();
   opened->cache_ = &cache;
   opened->size_ = *size;
+  opened->author_ = author_of(file.get());
   opened->any_syscall_ = find_any_syscall(mapped.view(), *image);
   if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
   opened->image_ = std::move(*image);
@@ -95,7 +103,7 @@ const SiteAnalysis& PatchableFile::analysis() {
   if (analysis_) return *analysis_;
   if (any_syscall_) {
     const FileBytes mapped(file_.get(), size_);
-    analysis_ = cache_->find(mapped.view(), image_);
+    analysis_ = cache_->find(mapped.view(), image_, author_);
   } else {
     analysis_ = std::make_shared<const SiteAnalysis>();
   }
@@ -108,7 +116,7 @@ void PatchableFile::keep() {
   if (!analysis_ || traps_.empty()) return;
   std::vector<uint8_t> needed(traps_.size());
   for (size_t i = 0; i < needed.size(); ++i) needed[i] = is_needed(i);
-  cache_->keep(image_, *analysis_, std::move(needed));
+  cache_->keep(image_, author_, *analysis_, std::move(needed));
 }
 
 std::optional<size_t> PatchableFile::site_ending_at(uint64_t address) {
@@ -194,7 +202,7 @@ FileCache::FileCache(const std::string& folder) : sites_(folder) {}
 std::shared_ptr<PatchableFile> FileCache::find(const char* path) {
   struct stat facts;
   if (::stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) return nullptr;
-  return find(FileKey{facts.st_dev, facts.st_ino, in_ns(facts.st_ctim), in_ns(facts.st_mtim)}, path);
+  return find(key_from(facts), path);
 }
 
 // Not blocking: what was a file a moment ago may be a FIFO by now.
@@ -206,6 +214,7 @@ std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, const char* p
   if (files_.size() >= files_max() && !forget_one()) return nullptr;
   Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.is_open() && (errno == EMFILE || errno == ENFILE)) return nullptr;  // not the file's fault: it is looked at another time
+  if (file.is_open() && key_of(file.get()) != key) return nullptr;  // its name leads to another by now
   Known& place = files_[key];
   place.used = ++uses_;
   if (file.is_open()) place.file = PatchableFile::open(std::move(file), sites_);

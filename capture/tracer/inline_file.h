@@ -102,6 +102,7 @@ class PatchableFile {
   SiteCache* cache_ = nullptr;
   Fd file_;
   size_t size_ = 0;  // when it was first looked at
+  Author author_ = Author::Anybody;
   ElfImage image_;
   std::optional<uint64_t> any_syscall_;
   std::shared_ptr<const SiteAnalysis> analysis_;  // made when it is first asked for

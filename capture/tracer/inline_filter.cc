@@ -24,7 +24,7 @@ constexpr bool moves_bytes(Shape shape) {
 constexpr uint32_t kAll = 0xffffffff;
 constexpr FilterCondition kNever = {0, 0, 1};  // nothing masked is 1
 constexpr uint32_t kRegionHigh = static_cast<uint32_t>(kRingRegion >> 32);
-constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSlotBytes - 1) >> 32);
+constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSlotBytes - 1) >> 32) & kHighAddressBits;
 static_assert((kRegionHigh & ~kRegionMask) == 0);
 
 #if defined(__x86_64__)
@@ -46,7 +46,7 @@ void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
   FilterRule low = guard_rule(call), high = guard_rule(call);
   if (may_be_hint) high.conditions.push_back({3, MAP_FIXED, MAP_FIXED});
   FilterRule from_zero = low, just_below = high, from_far_below = high;
-  low.conditions.push_back({call.address, kAll, 0, FilterWord::High});
+  low.conditions.push_back({call.address, kHighAddressBits, 0, FilterWord::High});
   low.conditions.push_back({call.address, kAll, VEDETTE_AGENT_LIMIT, FilterWord::Low, FilterTest::Below});
   if (call.anywhere) low.conditions.push_back({call.address, kAll, 1, FilterWord::Low, FilterTest::NotBelow});
   rules.push_back(std::move(low));
@@ -54,16 +54,16 @@ void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
   rules.push_back(std::move(high));
   if (call.length == MemoryCall::kPoint) return;  // shmat stops always
   if (may_be_hint) {
-    from_zero.conditions.push_back({call.address, kAll, 0, FilterWord::High});
+    from_zero.conditions.push_back({call.address, kHighAddressBits, 0, FilterWord::High});
     from_zero.conditions.push_back({call.address, kAll, 0, FilterWord::Low});
     for (const uint32_t fixed : {MAP_FIXED, MAP_FIXED_NOREPLACE}) {
       rules.push_back(from_zero);
       rules.back().conditions.push_back({3, fixed, fixed});
     }
   }
-  just_below.conditions.push_back({call.address, kAll, kRegionHigh - 1, FilterWord::High});
+  just_below.conditions.push_back({call.address, kHighAddressBits, kRegionHigh - 1, FilterWord::High});
   rules.push_back(std::move(just_below));
-  from_far_below.conditions.push_back({call.address, kAll, kRegionHigh - 1, FilterWord::High, FilterTest::Below});
+  from_far_below.conditions.push_back({call.address, kHighAddressBits, kRegionHigh - 1, FilterWord::High, FilterTest::Below});
   from_far_below.conditions.push_back({call.length, kAll, 1, FilterWord::High, FilterTest::NotBelow});
   rules.push_back(std::move(from_far_below));
 }
@@ -142,7 +142,8 @@ BootSecret make_boot_secret() {
   return secret;
 }
 
-bool is_in_agent(uint64_t address) {
+bool is_in_agent(uint64_t tagged) {
+  const uint64_t address = untagged(tagged);
   if (address < VEDETTE_AGENT_LIMIT) return address >= VEDETTE_AGENT_BASE;
   return (static_cast<uint32_t>(address >> 32) & kRegionMask) == kRegionHigh;
 }

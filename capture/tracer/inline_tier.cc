@@ -63,7 +63,7 @@ bool writes_agent(Task& task, const uint64_t (&args)[6]) {
   const size_t wanted = std::min<uint64_t>(args[4], std::size(remote)) * sizeof(iovec);
   const size_t count = task.memory.read(args[3], remote, wanted) / sizeof(iovec);
   return std::any_of(remote, remote + count, [](const iovec& one) {
-    const uint64_t start = reinterpret_cast<uint64_t>(one.iov_base);
+    const uint64_t start = untagged(reinterpret_cast<uint64_t>(one.iov_base));
     return is_in_agent(start) || (start < VEDETTE_AGENT_BASE && one.iov_len > VEDETTE_AGENT_BASE - start);
   });
 }

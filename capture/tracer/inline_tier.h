@@ -122,7 +122,6 @@ class InlineTier final : public Hooks, private RingHome {
   InlineThrift thrift_;
   InlineSpotCheck spot_check_;
   FileCache files_;
-  std::map<std::string, std::shared_ptr<PatchableFile>> interpreters_;  // the last one met under each name
   std::vector<std::unique_ptr<Ring>> spare_rings_;
   // Traps at sites that stay traced, told of when the workload's first process ends.
   std::map<std::pair<PatchableFile*, size_t>, uint64_t> unpatched_;

@@ -45,7 +45,7 @@ constexpr uint64_t kPage = 4096, kEverywhere = ~uint64_t{0};
 std::optional<MemoryDeed> deed_of(const MemoryCall& call, const SyscallInfo& info) {
   const auto& args = info.seccomp.args;
   if (!call.anywhere) return call.flag != 0 ? MemoryDeed::Replaces : MemoryDeed::Changes;
-  const bool is_somewhere = args[call.address] != 0;
+  const bool is_somewhere = untagged(args[call.address]) != 0;
   if (call.length == kPoint) {
     if (!is_somewhere) return std::nullopt;
     return (args[2] & SHM_REMAP) != 0 ? MemoryDeed::Replaces : MemoryDeed::AsksFirmly;
@@ -67,7 +67,7 @@ std::optional<MemoryUse> use_of(const MemoryCall& call, const SyscallInfo& info)
   if (call.nr != info.seccomp.nr || (args[3] & call.flag) != call.flag) return std::nullopt;
   const std::optional<MemoryDeed> deed = deed_of(call, info);
   if (!deed) return std::nullopt;
-  const uint64_t start = args[call.address] & ~(kPage - 1);
+  const uint64_t start = untagged(args[call.address]) & ~(kPage - 1);
   const uint64_t size = call.length != kPoint ? args[call.length] : call.anywhere ? segment_bytes(info) : 1;
   if (size == 0) return std::nullopt;
   uint64_t end;

@@ -13,6 +13,12 @@
 
 namespace vedette {
 
+// The bits of an address that count. The kernel takes the others off for a program that has asked for that: bits 56 to 63 on arm64
+// (TBI), 57 to 62 on x86-64 (LAM). Whoever compares an address with our places takes them off first, in the filter by the mask.
+inline constexpr uint64_t kAddressBits = (1ull << 56) - 1;
+inline constexpr uint32_t kHighAddressBits = static_cast<uint32_t>(kAddressBits >> 32);
+constexpr uint64_t untagged(uint64_t address) { return address & kAddressBits; }
+
 // Which argument is the address, and which the length (kPoint: it has none). `flag`: the address counts only when this is set
 // in argument 3. `anywhere`: address 0 asks for any place.
 struct MemoryCall {

@@ -44,7 +44,7 @@ void SealedMemory::add_guards(std::vector<FilterRule>& rules, bool inlined) cons
   // The boot's gates are open to shmat, but not for this.
   for (const uint32_t nr : {SYS_shmat, SYS_shmctl}) rules.push_back({nr, {{0, kAll, static_cast<uint32_t>(id())}}, {}, true});
   rules.push_back({SYS_shmat,
-                   {{1, kAll, 0, FilterWord::High},
+                   {{1, kHighAddressBits, 0, FilterWord::High},
                     {1, kAll, static_cast<uint32_t>(kBase), FilterWord::Low, FilterTest::NotBelow},
                     {1, kAll, static_cast<uint32_t>(kBase + kBytes), FilterWord::Low, FilterTest::Below}},
                    {},
@@ -52,7 +52,7 @@ void SealedMemory::add_guards(std::vector<FilterRule>& rules, bool inlined) cons
   if (inlined) return;
   for (const MemoryCall& call : memory_calls()) {
     FilterRule rule{call.nr, {}};
-    rule.conditions.push_back({call.address, kAll, 0, FilterWord::High});
+    rule.conditions.push_back({call.address, kHighAddressBits, 0, FilterWord::High});
     rule.conditions.push_back({call.address, kAll, static_cast<uint32_t>(kBase + kBytes), FilterWord::Low, FilterTest::Below});
     if (call.anywhere || call.flag != 0) rule.conditions.push_back({call.address, kAll, 1, FilterWord::Low, FilterTest::NotBelow});
     rules.push_back(std::move(rule));

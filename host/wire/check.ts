@@ -8,13 +8,18 @@ import { corrupt } from "./envelope.js";
 import {
   ABSENT_HIGH,
   DESCRIPTOR_SPANS,
+  EVENT_IS_HOT,
   EVENT_SIZE,
   EVENT_SPANS,
   NULL,
   PROCESS_PARENTS,
   PROCESS_SPANS,
   PROCESS_STREAMS,
+  RecordFlag,
+  TIERS,
 } from "./layout.js";
+
+const INLINE = TIERS.indexOf("inline");
 
 export function checkBatch(batch: Batch): void {
   const processes = checkTable(batch, batch.processes, PROCESS_SIZE);
@@ -36,11 +41,14 @@ function checkRecords(batch: Batch, processes: number, descriptors: number): voi
   for (let i = 0; i < batch.count; i++) {
     if (records.length - at < HEADER_SIZE) refuse(batch, records, at, "the records end before their count");
     const type = view.getUint16(at, true);
+    const flags = view.getUint16(at + 2, true);
     const size = view.getUint32(at + 4, true);
     const process = view.getUint32(at + 20, true);
     const descriptor = view.getUint32(at + 40, true);
     const wanted = EVENT_SIZE[type] ?? 0;
     if (wanted === 0) refuse(batch, records, at, "there is no such event");
+    if ((flags & RecordFlag.tierMask) === INLINE && !EVENT_IS_HOT[type])
+      refuse(batch, records, at, "such an event is never recorded inline");
     if (size !== wanted) refuse(batch, records, at, "a record has not the size of its event");
     if (size > records.length - at) refuse(batch, records, at, "the last record is cut off");
     if (process !== NULL && process >= processes) refuse(batch, records, at, "a record names no process of this batch");

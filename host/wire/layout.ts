@@ -44,6 +44,9 @@ export const EVENT_SIZE: readonly number[] = EVENT_OF_ID.map((event) =>
   event === undefined ? 0 : HEADER_SIZE + 8 * event.slots,
 );
 
+/** Whether it may be recorded inline. */
+export const EVENT_IS_HOT: readonly boolean[] = EVENT_OF_ID.map((event) => event?.tier === "hot");
+
 /** Byte offset of a field in an entry of the process or descriptor table. */
 export const PROCESS_AT: Readonly<Record<string, number>> = offsets(PROCESS_FIELDS);
 export const DESCRIPTOR_AT: Readonly<Record<string, number>> = offsets(DESCRIPTOR_FIELDS);

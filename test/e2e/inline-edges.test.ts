@@ -80,7 +80,8 @@ test("a program that scribbles over its ring misleads nobody but about itself, a
   });
   assert.is(ended.stdout, "alive\n");
   assert.ok(notices(events, "TAMPER").length > 0);
-  assert.is(ofType(events, "procexit").length, 1);
+  assert.is(ofType(events, "procexit").length, 201);
+  assert.ok(notices(events, "TIER_DEGRADED").every((text) => /what it records/.test(text)));
 });
 
 test("a write that is kept off the record is told of by the kernel's count", async () => {

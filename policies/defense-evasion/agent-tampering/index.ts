@@ -60,14 +60,6 @@ export function recordsTamperedWith(e: VedetteNotice): bool {
   return e.kind == Notice.TAMPER || e.kind == Notice.MISMATCH;
 }
 
-function looks(e: VedetteNotice): bool {
-  const text = e.text;
-  if (text == HANDLE) return true; // refused, whoever asks; lsns does
-  if (!text.startsWith(READ_OF_ITS_FILES)) return false;
-  const name = text.slice(READ_OF_ITS_FILES.length);
-  return LOOKED_AT.has(name) || name.startsWith("fdinfo/");
-}
-
 // Who it was nobody knows, so no process is named.
 @rule({
   name: "Unrecorded open",
@@ -91,4 +83,12 @@ export function unrecordedOpen(e: VedetteNotice): bool {
 })
 export function callHidden(e: VedetteNotice): bool {
   return e.kind == Notice.UNCERTAIN && e.value != 0;
+}
+
+function looks(e: VedetteNotice): bool {
+  const text = e.text;
+  if (text == HANDLE) return true; // refused, whoever asks; lsns does
+  if (!text.startsWith(READ_OF_ITS_FILES)) return false;
+  const name = text.slice(READ_OF_ITS_FILES.length);
+  return LOOKED_AT.has(name) || name.startsWith("fdinfo/");
 }

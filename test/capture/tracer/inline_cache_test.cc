@@ -7,11 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "capture/tracer/keyed_digest.h"
 
 using namespace vedette;
 
@@ -37,7 +40,7 @@ struct Subject {
     image = parse_elf(view(), false).value_or(ElfImage());
     char name[] = "/tmp/vedette-sites-XXXXXX";
     folder = ::mkdtemp(name);
-    expected = SiteCache().find(view(), image);
+    expected = SiteCache().find(view(), image, Author::Root);
   }
   ~Subject() { std::filesystem::remove_all(folder); }
   FileView view() const { return FileView(std::as_bytes(std::span(bytes))); }
@@ -48,7 +51,7 @@ struct Subject {
   // Searches or loads, and says which; `complaint` holds what was said.
   bool searches(std::string& complaint) {
     SiteCache cache(folder);
-    const auto found = cache.find(view(), image);
+    const auto found = cache.find(view(), image, Author::Root);
     complaint.clear();
     for (const std::string& one : cache.take_complaints()) complaint += one;
     CHECK(found->sites.size() == expected->sites.size());
@@ -68,6 +71,39 @@ bool equal(const Site& a, const Site& b) {
 
 }  // namespace
 
+TEST_CASE("I9: what is found in a file that others could have written is not kept, and does not pass for root's") {
+  const Subject subject;
+  SiteCache cache(subject.folder);
+  const auto theirs = cache.find(subject.view(), subject.image, Author::Anybody);
+  CHECK(cache.searches() == 1);
+  CHECK(cache.find(subject.view(), subject.image, Author::Anybody) == theirs);
+  const auto roots = cache.find(subject.view(), subject.image, Author::Root);
+  CHECK(cache.searches() == 2);
+  CHECK(roots != theirs);
+  SiteCache next(subject.folder);
+  (void)next.find(subject.view(), subject.image, Author::Root);
+  CHECK(next.searches() == 0);
+  (void)next.find(subject.view(), subject.image, Author::Anybody);
+  CHECK(next.searches() == 1);
+}
+
+TEST_CASE("I9: the digest is the published one, and its key another for each run") {
+  // SipHash-1-3 of the bytes 0 to 14 under the key 0 to 15.
+  std::array<uint8_t, 15> bytes;
+  for (uint8_t i = 0; i < bytes.size(); ++i) bytes[i] = i;
+  KeyedDigest digest({0x0706050403020100, 0x0f0e0d0c0b0a0908});
+  digest.add(bytes.data(), bytes.size());
+  CHECK(digest.finish() == 0xd320d86d2a519956);
+  KeyedDigest own, same, parts;
+  own.add("abc", 3);
+  same.add("abc", 3);
+  parts.add("ab", 2);
+  parts.add("c", 1);
+  const uint64_t of_own = own.finish();
+  CHECK(of_own == same.finish());
+  CHECK(of_own != parts.finish());
+}
+
 TEST_CASE("a search is kept, and the next agent need not search") {
   Subject subject;
   REQUIRE(subject.expected->sites.size() > 10);
@@ -76,24 +112,24 @@ TEST_CASE("a search is kept, and the next agent need not search") {
   CHECK_FALSE(subject.searches(complaint));
   CHECK(complaint.empty());
   SiteCache warm(subject.folder);
-  const auto loaded = warm.find(subject.view(), subject.image);
+  const auto loaded = warm.find(subject.view(), subject.image, Author::Root);
   for (size_t i = 0; i < loaded->sites.size(); ++i) CHECK(equal(loaded->sites[i], subject.expected->sites[i]));
-  CHECK(warm.find(subject.view(), subject.image) == loaded);  // in memory
+  CHECK(warm.find(subject.view(), subject.image, Author::Root) == loaded);  // in memory
 }
 
 TEST_CASE("which sites were needed is kept too, and written only when it is news") {
   Subject subject;
   SiteCache first(subject.folder);
-  const auto found = first.find(subject.view(), subject.image);
+  const auto found = first.find(subject.view(), subject.image, Author::Root);
   std::vector<uint8_t> needed(found->sites.size());
   needed[3] = 1;
-  first.keep(subject.image, *found, needed);
+  first.keep(subject.image, Author::Root, *found, needed);
   SiteCache second(subject.folder);
-  const auto again = second.find(subject.view(), subject.image);
+  const auto again = second.find(subject.view(), subject.image, Author::Root);
   CHECK(second.searches() == 0);
   CHECK(again->needed == needed);
   std::filesystem::remove(subject.file());
-  second.keep(subject.image, *again, needed);
+  second.keep(subject.image, Author::Root, *again, needed);
   CHECK(subject.file().empty());
 }
 
@@ -155,7 +191,7 @@ TEST_CASE("a search of another build is not taken") {
   const size_t inside = subject.image.code.front().offset + subject.image.code.front().size / 2;
   subject.bytes[inside] = static_cast<char>(subject.bytes[inside] ^ 1);  // the same build-id, another byte
   SiteCache cache(subject.folder);
-  (void)cache.find(subject.view(), subject.image);
+  (void)cache.find(subject.view(), subject.image, Author::Root);
   CHECK(cache.searches() == 1);
   REQUIRE(cache.take_complaints().size() == 1);
 }
@@ -192,6 +228,6 @@ TEST_CASE("what others can write is not believed: file, link, folder") {
 TEST_CASE("a folder that cannot be made or written costs the search, nothing else") {
   Subject subject;
   SiteCache nowhere("/proc/nowhere/sites");
-  CHECK(nowhere.find(subject.view(), subject.image)->sites.size() == subject.expected->sites.size());
+  CHECK(nowhere.find(subject.view(), subject.image, Author::Root)->sites.size() == subject.expected->sites.size());
   CHECK(nowhere.take_complaints().size() == 1);
 }

@@ -83,6 +83,22 @@ TEST_CASE("rings are attached and code is opened by the boot of a new image alon
   }
 }
 
+TEST_CASE("I10: a range that could reach us stops whatever the processor ignores of its address") {
+  const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
+  for (const uint64_t tag : {1ull << 57, 0x7eull << 56, 0xffull << 56}) {
+    CAPTURE(tag);
+    for (const uint32_t nr : {SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap}) {
+      for (const uint64_t start : {kRingRegion, kRingRegion - 0x1000, uint64_t{VEDETTE_AGENT_BASE}}) {
+        CHECK(run(filter, call(nr, {tag | start, 0x2000})) == kStopForUs);
+      }
+      CHECK(run(filter, call(nr, {tag | 0x500000000000, kRingRegion - 0x500000000000 + 1})) == kStopForUs);
+    }
+    CHECK(is_in_agent(tag | VEDETTE_AGENT_BASE));
+    CHECK(is_in_agent(tag | kRingRegion));
+    CHECK_FALSE(is_in_agent(tag | 0x500000000000));
+  }
+}
+
 TEST_CASE("a range that could reach a ring stops wherever it begins; a hint there, and what ends below, do not") {
   const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
   constexpr uint64_t kFixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, kHint = MAP_PRIVATE | MAP_ANONYMOUS;

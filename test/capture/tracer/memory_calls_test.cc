@@ -48,6 +48,20 @@ TEST_CASE("what mmap does to a place is what its flags say") {
   CHECK(memory_uses(entry(SYS_read, {0, 0x1000, 8})).count == 0);
 }
 
+TEST_CASE("I10: what the processor ignores of an address does not hide it") {
+  for (const uint64_t tag : {1ull << 57, 0x7eull << 56, 0xffull << 56}) {
+    CAPTURE(tag);
+    CHECK(untagged(tag | 0x6a0000200000) == 0x6a0000200000);
+    for (const uint64_t nr : {SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap}) {
+      const MemoryUses uses = memory_uses(entry(nr, {tag | 0x6a0000200000, 0x1000}));
+      REQUIRE(uses.count == 1);
+      CHECK(uses.begin()->range.start == 0x6a0000200000);
+      CHECK(uses.begin()->range.end == 0x6a0000201000);
+    }
+    CHECK(memory_uses(entry(SYS_mmap, {tag, 0x1000, PROT_READ, kAnon})).count == 0);
+  }
+}
+
 TEST_CASE("a range counts from its start to its end, wherever either lies") {
   const MemoryRange ring = {0x6a0000200000, 0x6a0000210000};
   for (const uint64_t nr : {SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap}) {

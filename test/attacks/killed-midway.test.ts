@@ -49,7 +49,7 @@ for (const [how, share] of Object.entries(HOW)) {
 }
 
 test("G8: control: a process whose threads end in peace", async () => {
-  const { run, events } = await control("killed_midway", ["calm", "10"]);
+  const { run, events } = await control("killed_midway", ["calm", "10"], { limitMs: 280_000 });
   assert.is(run.status, 0, run.stderr);
   expectAllTold(events, answersOf(run));
   expectNobodyInvented(events);

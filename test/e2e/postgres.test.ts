@@ -20,7 +20,7 @@ const KILL_EVERY_MS = 1_500;
 const PORT = "5544";
 /** What a server says or not, by who has just connected and what it had just written. */
 const CHANCE =
-  /in recovery mode|not yet accepting|starting up|redo |invalid record length|could not|^DETAIL|^HINT|^WARNING|checkpoint|invalid magic|terminating connection/;
+  /in recovery mode|not yet accepting|starting up|redo |invalid record length|could not|^DETAIL|^HINT|^WARNING|checkpoint|in log segment|terminating (connection|autovacuum)|client lost/;
 
 const folder = "/usr/lib/postgresql";
 const version = existsSync(folder) ? readdirSync(folder).at(-1) : undefined;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/inline_rescue.h"
 
+#include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,31 +26,60 @@ void restore_arguments(Registers& registers, const RingRecord& record) {
 }
 
 constexpr unsigned kStepsMax = 64;  // instructions, and stops of other kinds between them
+constexpr uint64_t kStepNs = 20'000'000;  // one takes a microsecond
+
+enum class Stepped : uint8_t { Out, Stuck, Gone };
+
+// Sent to a thread whose step does not come back; of those that queue, so that one of the program's own takes nothing from it.
+const int kCallBack = SIGRTMAX;
+
+bool is_called_back(const Task& task, WaitStatus status) {
+  if (status.event() != 0 || status.stop_signal() != kCallBack) return false;
+  const Result<siginfo_t> info = ptrace_siginfo(task.tid);
+  return info && info->si_code == SI_TKILL && info->si_pid == ::getpid();
+}
+
+// The next stop of the task, as ptrace_wait has it, for at most so long.
+Result<WaitStatus> wait_for(Tid tid, uint64_t ns) {
+  const uint64_t deadline = monotonic_ns() + ns;
+  while (!ptrace_has_news(tid)) {
+    if (monotonic_ns() >= deadline) return Errno(ETIMEDOUT);
+    ::sched_yield();
+  }
+  return ptrace_wait(tid);
+}
 
 // One instruction at a time, with every signal held back, until it has left [start, end). The thread is stopped for a signal
-// before and after; that signal stays as it was. False: it is about to end.
-bool step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t end) {
+// before and after; that signal stays as it was. Gone: it is about to end. Stuck: the instruction waits for memory that somebody of the
+// program serves (userfaultfd), who may need us; it was called back from there, and stands where it did.
+Stepped step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t end) {
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
   const Result<siginfo_t> signal = ptrace_siginfo(task.tid);
-  if (!mask || !signal) return false;
-  constexpr uint64_t kTrap = 1ull << (SIGTRAP - 1);
-  (void)ptrace_set_signal_mask(task.tid, ~kTrap);
+  if (!mask || !signal) return Stepped::Gone;
+  const auto bit = [](int number) { return 1ull << (number - 1); };
+  (void)ptrace_set_signal_mask(task.tid, ~(bit(SIGTRAP) | bit(kCallBack)));
+  bool calls_back = false;
   for (unsigned i = 0; i < kStepsMax; ++i) {
-    if (!ptrace_resume(task.tid, Resume::Step)) return false;
-    const Result<WaitStatus> status = ptrace_wait(task.tid);
-    if (!status || status->event() == PTRACE_EVENT_EXIT) return false;
+    if (!ptrace_resume(task.tid, Resume::Step)) return Stepped::Gone;
+    Result<WaitStatus> status = calls_back ? ptrace_wait(task.tid) : wait_for(task.tid, kStepNs);
+    if (!status && status.error().get() == ETIMEDOUT) {
+      calls_back = ::syscall(SYS_tgkill, task.process.get(), task.tid.get(), kCallBack) == 0;
+      status = ptrace_wait(task.tid);
+    }
+    if (!status || status->event() == PTRACE_EVENT_EXIT) return Stepped::Gone;
     // Its group is being stopped or continued: the trap of the step is still to come. A stop that we step over is asked for again.
     if (status->is_group_stop()) (void)::syscall(SYS_tgkill, task.process.get(), task.tid.get(), status->stop_signal());
     if (status->event() != 0) continue;
     const Result<Registers> now = ptrace_registers(task.tid);
-    if (!now) return false;
+    if (!now) return Stepped::Gone;
     registers = *now;
-    if (registers.ip() >= start && registers.ip() < end) continue;
+    const bool is_inside = registers.ip() >= start && registers.ip() < end;
+    if (calls_back ? !is_called_back(task, *status) : is_inside) continue;
     (void)ptrace_set_signal_mask(task.tid, *mask);
     (void)ptrace_set_siginfo(task.tid, *signal);
-    return true;
+    return is_inside ? Stepped::Stuck : Stepped::Out;
   }
-  return false;
+  return Stepped::Gone;
 }
 
 // What stands at an address of a file's stubs. All in the file's addresses.
@@ -144,8 +175,10 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
       registers.set_ip(file.bias + found->window);
     } else if (registers.ip() >= answer) {
       (void)step_out_of(task, registers, answer, answer + stub.answer_size);
-    } else if (registers.ip() >= behind_moved || step_out_of(task, registers, start, behind_moved)) {
-      registers.set_ip(file.bias + found->instruction);
+    } else {
+      const Stepped stepped = registers.ip() >= behind_moved ? Stepped::Out : step_out_of(task, registers, start, behind_moved);
+      if (stepped == Stepped::Stuck) return Place::Stuck;
+      if (stepped == Stepped::Out) registers.set_ip(file.bias + found->instruction);
     }
     (void)ptrace_set_registers(task.tid, registers);
     return Place::Before;

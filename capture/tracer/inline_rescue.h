@@ -22,6 +22,7 @@ class InlineRescue {
     Peeking,    // the same, and was reading the program's memory
     Behind,     // it had made its call
     Boot,       // it is taking in segments
+    Stuck,      // in an instruction that was moved, and waits for memory that the program serves itself
   };
 
   InlineRescue(InlineDrain& drain) : drain_(drain) {}
@@ -30,7 +31,7 @@ class InlineRescue {
     calls_ = &calls;
   }
 
-  // Where the thread was; it no longer is, unless Elsewhere or Boot. `skipped`: the call was not made at all (SIGSYS).
+  // Where the thread was; it no longer is, unless Elsewhere, Boot or Stuck. `skipped`: the call was not made at all (SIGSYS).
   Place take_out(Task& task, Registers& registers, bool skipped);
   // About to end: a finished call is reported, one that is not is told of as in flight.
   void conclude(Task& task);

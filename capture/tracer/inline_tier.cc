@@ -346,6 +346,9 @@ bool InlineTier::on_signal(Task& task, int signal) {
     case InlineRescue::Place::Boot:
       if (!is_fault || mine.boot == InlineTask::Boot::None) return true;
       return !finish_boot(task, -EFAULT);
+    case InlineRescue::Place::Stuck:  // its handler sees an address of ours; the instruction goes on when that has returned
+      give_up_image(task, "an instruction that was moved waits for memory that the program serves itself");
+      return !is_fault;
     case InlineRescue::Place::Peeking: return !is_fault;
     case InlineRescue::Place::Before:
       if (is_fault) give_up_image(task, reads_clock ? "it may not read the time stamp counter" : "its GS base is not ours");
@@ -376,7 +379,8 @@ bool InlineTier::on_shown(Task& task) {
   if (!registers) return true;
   InlineTask& mine = inline_part(task);
   if (mine.boot != InlineTask::Boot::None && mine.is_in_first_steps(registers->ip())) return false;
-  if (rescue_.take_out(task, *registers, false) == InlineRescue::Place::Boot) return false;
+  const InlineRescue::Place place = rescue_.take_out(task, *registers, false);
+  if (place == InlineRescue::Place::Boot || place == InlineRescue::Place::Stuck) return false;
   mine.boot = InlineTask::Boot::None;
   on_debugged(task);
   drop_slot(task);

@@ -51,10 +51,13 @@ class Ring {
   int id() const { return segment_.id(); }
   size_t bytes() const { return segment_.bytes(); }
   size_t data_bytes() const { return data_bytes_; }
-  bool is_shared() const { return segment_.attached() > 1; }
-  pid_t last_user() const { return segment_.last_user(); }
+  Segment::Users users() const { return segment_.users(); }
+  bool is_shared() const { return users().attached > 1; }
   // Whether this process alone has it, besides us, and nobody else has had it since that attached it.
-  bool is_only_with(Tid process) const { return segment_.attached() == 2 && segment_.last_user() == process.get(); }
+  bool is_only_with(Tid process) const {
+    const Segment::Users now = users();
+    return now.attached == 2 && now.last == process.get();
+  }
   // Where the program has it attached.
   void lie_at(uint64_t address) {
     records_ = address + VEDETTE_RING_DATA + VEDETTE_REC_CHUNKS;

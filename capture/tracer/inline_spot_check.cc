@@ -19,9 +19,10 @@ bool is_worth_it(RingSlot& slot) {
 std::optional<Tid> trespasser_of(const RingSlot& slot) {
   // What has been published shows that the boot which attaches it is over; until then its last user is a former one.
   if (!slot.attached || slot.is_free() || slot.ring->published() == 0) return std::nullopt;
-  const pid_t last = slot.ring->last_user();
-  if (last == slot.attacher.get() || last == ::getpid()) return std::nullopt;
-  return Tid(last == 0 ? -1 : last);
+  const Segment::Users users = slot.ring->users();
+  if (users.last != slot.attacher.get() && users.last != ::getpid()) return Tid(users.last == 0 ? -1 : users.last);
+  // Once by us, once by its process: a second place would be one to write to it unseen.
+  return users.attached > 2 ? std::optional(slot.attacher) : std::nullopt;
 }
 
 void InlineSpotCheck::look(std::span<RingSlot* const> slots, uint64_t now_ns) {

@@ -5,7 +5,8 @@
 // thousand inline calls do.
 //
 // And which process? The filter lets nobody attach another's ring but who knows a number of ours that is never in the program's
-// memory, only in registers at an exec. The kernel keeps the last process that attached a segment, so a ring can be asked.
+// memory, only in registers at an exec. The kernel keeps the last process that attached a segment, and how often it is attached, so a
+// ring can be asked.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@
 
 namespace vedette {
 
-// A process that has attached this ring, and is none of those that may; Tid(-1): one that we cannot see. A ring is not copied by
-// a fork, and the one that attached it is the one that lets go of it.
+// A process that has attached this ring, and is none of those that may, or its own that has it twice; Tid(-1): one that we cannot see. A
+// ring is not copied by a fork, and the one that attached it is the one that lets go of it.
 std::optional<Tid> trespasser_of(const RingSlot& slot);
 
 class InlineSpotCheck {

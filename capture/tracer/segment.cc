@@ -62,15 +62,10 @@ bool Segment::give_back(size_t offset, size_t bytes) {
   return first >= end || ::madvise(base_ + first, end - first, MADV_REMOVE) == 0;
 }
 
-unsigned Segment::attached() const {
+Segment::Users Segment::users() const {
   shmid_ds facts;
-  if (::shmctl(id_, IPC_STAT, &facts) != 0) return 1;
-  return static_cast<unsigned>(facts.shm_nattch);
-}
-
-pid_t Segment::last_user() const {
-  shmid_ds facts;
-  return ::shmctl(id_, IPC_STAT, &facts) == 0 ? facts.shm_lpid : 0;
+  if (::shmctl(id_, IPC_STAT, &facts) != 0) return {};
+  return {.attached = static_cast<unsigned>(facts.shm_nattch), .last = facts.shm_lpid};
 }
 
 }  // namespace vedette

@@ -27,10 +27,11 @@ class Segment {
   std::byte* base() const { return base_; }
   // Of these bytes the whole pages, which read as zeros from now on. False when the kernel will not.
   bool give_back(size_t offset, size_t bytes);
-  // Processes that have it attached, this one too.
-  unsigned attached() const;
-  // The process that has attached it last, or let go of it. 0: one that we cannot see.
-  pid_t last_user() const;
+  struct Users {
+    unsigned attached = 1;  // how often it is attached, by this process too
+    pid_t last = 0;         // the process that has attached it last, or let go of it; 0: one that we cannot see
+  };
+  Users users() const;
 
  private:
   void swap(Segment& other);

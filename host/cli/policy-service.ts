@@ -9,6 +9,7 @@ export function addServiceOptions(command: Command): Command {
     .option("--policies-d <dir>", "a watched folder: DIR/TENANT/POLICY/ is loaded, replaced and removed as it changes")
     .option("--tenants <file>", "tenants.yaml: who may load policies, what they see, and their limits")
     .option("--require-signed", "take policies from --policies-d only with a signature of their tenant's key")
+    .option("--serials <file>", "keep the serials of accepted signatures here over restarts: an older list is refused")
     .addOption(
       new Option("--isolation <how>", "where tenants' policies run: a thread, or a process without files and network")
         .choices(["thread", "process"])

@@ -6,9 +6,9 @@ import { print } from "./print.js";
 
 export function signPolicies(path: string, key: string): number {
   for (const folder of findPolicies(path)) {
-    const { id, isNewKey } = signPolicy(folder, key);
+    const { id, isNewKey, serial } = signPolicy(folder, key);
     if (isNewKey) print([`made the key ${key}, which stays with you, and ${key}.pub, which tenants.yaml names`]);
-    print([`${folder}/${SIGNATURE_FILE}: signed with the key ${id}`]);
+    print([`${folder}/${SIGNATURE_FILE}: signed with the key ${id}, serial ${serial}`]);
   }
   return 0;
 }

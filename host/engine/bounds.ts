@@ -26,6 +26,12 @@ export function ownerOf({ name, tenancy }: LoadedPolicy): string {
   return tenancy == null ? `policy ${name}` : `tenant ${tenancy.tenant}`;
 }
 
+type Bounded = Pick<LoadedPolicy, "tenancy" | "alerts">;
+
+function wordOf({ tenancy, alerts }: Bounded): string {
+  return JSON.stringify([tenancy?.bounds, alerts]);
+}
+
 /** What is used up of one owner's bounds. */
 export class SharedBounds {
   /** Of the alerts of all rules; null: no bound. */
@@ -36,12 +42,20 @@ export class SharedBounds {
   #alertsLeft = 0;
   #logsLeft = LOG_LINES_PER_BATCH;
   #unsaid = 0;
+  readonly #word: string;
 
-  constructor({ tenancy, alerts: own }: Pick<LoadedPolicy, "tenancy" | "alerts">) {
+  constructor(policy: Bounded) {
+    const { tenancy, alerts: own } = policy;
+    this.#word = wordOf(policy);
     if (tenancy == null && own !== undefined) this.#alertsMost = Math.max(own.burst, ALERTS_PER_BATCH);
     const { alerts, logLinesPerMinute } = tenancy?.bounds ?? DEFAULT_BOUNDS;
     this.alerts = tenancy == null ? null : new ContainerBuckets(alerts);
     this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
+  }
+
+  /** Whether these are the policy's: its tenant may have others since tenants.yaml was read again. */
+  isOf(policy: Bounded): boolean {
+    return this.#word === wordOf(policy);
   }
 
   /** The batch that is judged from now on: its own bounds are whole again, if it is another. */

@@ -224,7 +224,8 @@ function sayGoodbye(id: number, { runner }: Seated): void {
 /** Its init is code of an author too, and is watched like a batch. */
 function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
   const owner = ownerOf(policy);
-  const shared = bounds.get(owner) ?? new SharedBounds(policy);
+  const known = bounds.get(owner);
+  const shared = known?.isOf(policy) === true ? known : new SharedBounds(policy);
   bounds.set(owner, shared);
   control.enter(id);
   try {

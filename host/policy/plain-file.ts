@@ -12,18 +12,28 @@ export interface PlainFileOptions {
   readonly isLinkGood?: boolean;
 }
 
+export interface OwnedFile {
+  readonly bytes: Buffer;
+  readonly uid: number;
+}
+
 /** What is there is none, or too large. */
 export class NotPlain extends Error {}
 
 /** Throws the system's error, or NotPlain. */
-export function readPlainFile(path: string, { most, isLinkGood = true }: PlainFileOptions): Buffer {
+export function readPlainFile(path: string, options: PlainFileOptions): Buffer {
+  return readOwnedFile(path, options).bytes;
+}
+
+/** The same, with the user id of its owner when it was read. */
+export function readOwnedFile(path: string, { most, isLinkGood = true }: PlainFileOptions): OwnedFile {
   const fd = openSync(path, O_RDONLY | O_NONBLOCK | (isLinkGood ? 0 : O_NOFOLLOW));
   try {
     const status = fstatSync(fd);
     if (status.isDirectory()) throw new NotPlain("it is a folder");
     if (!status.isFile()) throw new NotPlain("it is not a plain file");
     if (status.size > most) throw new NotPlain(`it is larger than ${most} bytes`);
-    return readFileSync(fd);
+    return { bytes: readFileSync(fd), uid: status.uid };
   } finally {
     closeSync(fd);
   }

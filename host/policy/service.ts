@@ -7,6 +7,7 @@ import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, VedetteError } from "../errors.js";
 import { type Alert, alertJson } from "../output/alert.js";
 import { openSink, type Sink } from "../output/sink.js";
+import { Serials } from "./serials.js";
 import { policyStatus, StatusServer } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
@@ -16,6 +17,8 @@ export interface ServiceFlags {
   readonly policiesD?: string;
   readonly tenants?: string;
   readonly requireSigned?: boolean;
+  /** Where the serials of signed policies outlive a restart. */
+  readonly serials?: string;
   readonly statusSocket?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";
@@ -36,6 +39,7 @@ export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
   #sinks: ReadonlyMap<string, Sink>;
+  readonly #serials: Serials;
   readonly #say: (line: string) => void;
   #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
@@ -49,6 +53,7 @@ export class PolicyService {
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
     this.#sinks = this.#openSinks();
+    this.#serials = new Serials(flags.serials ?? null);
   }
 
   #openSinks(): Map<string, Sink> {
@@ -85,7 +90,14 @@ export class PolicyService {
       handlers.onPolicies?.(this.#loaded());
     };
     const requireSigned = this.#flags.requireSigned ?? false;
-    this.#watch = await PolicyWatch.open({ folder, engine, tenants: this.#tenants, requireSigned, onNews });
+    this.#watch = await PolicyWatch.open({
+      folder,
+      engine,
+      tenants: this.#tenants,
+      requireSigned,
+      serials: this.#serials,
+      onNews,
+    });
     handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
   }
 

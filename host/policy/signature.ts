@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signed policies: policy.sig beside a policy holds the digests of its files and an ed25519 signature over them (RFC 8032). What
-// is signed is every file that loading reads, so nothing can be added, changed or taken away; it works without a network.
+// is signed is every file that loading reads, so nothing can be added, changed or taken away; it works without a network. The
+// serial grows with each signing, so that an older list in place of the newest can be told (serials.ts).
 //
-//   {"version": 1, "key": "<first 16 hex digits of the public key's SHA-256>",
-//    "files": {"index.ts": "<sha256>", "policy.yaml": "<sha256>"}, "signature": "<base64>"}
-//   signed text: "vedette policy 1\n", then for each file in order of name "NAME\0SHA256\n"
+//   {"version": 2, "key": "<first 16 hex digits of the public key's SHA-256>", "serial": 1764190000,
+//    "policy": {"name": "one", "version": "1"}, "files": {"index.ts": "<sha256>", "policy.yaml": "<sha256>"}, "signature": "<base64>"}
+//   signed text: "vedette policy 2\n", "SERIAL\0NAME\0VERSION\n", then for each file in order of name "NAME\0SHA256\n"
 import {
   createHash,
   createPrivateKey,
@@ -19,6 +20,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
 import { policyFiles } from "./snapshot.js";
 
@@ -30,8 +32,10 @@ export interface PublicKey {
 }
 
 const Signature = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   key: z.string(),
+  serial: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+  policy: z.strictObject({ name: z.string(), version: z.string() }),
   files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
   signature: z.string(),
 });
@@ -59,35 +63,63 @@ function publicKeyOf(pem: string): KeyObject {
   }
 }
 
-/** Signs the policy in `folder`. Where there is no key, a pair is made: the path, and the path with `.pub`. Gives the key's id. */
-export function signPolicy(folder: string, keyPath: string): { id: string; isNewKey: boolean } {
+type Signed = Pick<z.infer<typeof Signature>, "serial" | "policy" | "files">;
+
+export interface Signing {
+  /** Of the key. */
+  readonly id: string;
+  readonly isNewKey: boolean;
+  readonly serial: number;
+}
+
+/** Signs the policy in `folder`. Where there is no key, a pair is made: the path, and the path with `.pub`. */
+export function signPolicy(folder: string, keyPath: string): Signing {
   const isNewKey = !existsSync(keyPath);
   if (isNewKey) makeKey(keyPath);
   const key = readPrivateKey(keyPath);
   const { id } = readPublicKey(Buffer.from(createPublicKey(key).export({ type: "spki", format: "pem" })));
-  const files = digests(folder);
-  const signature = sign(null, signedText(files), key).toString("base64");
-  writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: 1, key: id, files, signature })}\n`);
-  return { id, isNewKey };
+  const signed: Signed = { serial: nextSerial(folder), policy: policyOf(folder), files: digests(folder) };
+  const signature = sign(null, signedText(signed), key).toString("base64");
+  writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: 2, key: id, ...signed, signature })}\n`);
+  return { id, isNewKey, serial: signed.serial };
 }
 
-/** Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has signed all that stands in the folder. */
-export function checkSignature(folder: string, keys: readonly PublicKey[], path: string = folder): void {
+/** The seconds since 1970, or one more than the list that is there: nobody has to remember the last one. */
+function nextSerial(folder: string): number {
+  const before = Signature.safeParse(parseJson(join(folder, SIGNATURE_FILE)));
+  return Math.max(Math.floor(Date.now() / 1000), before.success ? before.data.serial + 1 : 0);
+}
+
+function policyOf(folder: string): Signed["policy"] {
+  const { name, version } = readPolicyFile(folder).value;
+  return { name, version };
+}
+
+/** Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has signed all that stands in the folder. */
+export function checkSignature(
+  folder: string,
+  keys: readonly PublicKey[],
+  path: string = folder,
+): { name: string; serial: number } {
   const file = join(folder, SIGNATURE_FILE);
   if (!existsSync(file)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });
   const wrong = (reason: string): VedetteError => new VedetteError("VEDETTE_SIGNATURE_WRONG", { path, reason });
   const parsed = Signature.safeParse(parseJson(file));
-  if (!parsed.success) throw wrong(`${SIGNATURE_FILE} is not as expected`);
-  const { key: id, files, signature } = parsed.data;
+  if (!parsed.success) throw wrong(`${SIGNATURE_FILE} is not as expected; sign it again`);
+  const { key: id, serial, policy, files, signature } = parsed.data;
   const key = keys.find((one) => one.id === id);
   if (key === undefined) throw wrong(`it is of the key ${JSON.stringify(id.slice(0, 40))}, which is not the tenant's`);
-  if (!verify(null, signedText(files), key.key, Buffer.from(signature, "base64"))) throw wrong("it is not of this key");
+  if (!verify(null, signedText({ serial, policy, files }), key.key, Buffer.from(signature, "base64")))
+    throw wrong("it is not of this key");
   const now = digests(folder);
   for (const name of new Set([...Object.keys(files), ...Object.keys(now)])) {
     if (now[name] === undefined) throw wrong(`${name} is missing`);
     if (files[name] === undefined) throw wrong(`${name} was added`);
     if (now[name] !== files[name]) throw wrong(`${name} was changed`);
   }
+  const { name, version } = policyOf(folder);
+  if (name !== policy.name || version !== policy.version) throw wrong(`it is of ${policy.name} ${policy.version}`);
+  return { name, serial };
 }
 
 function digests(folder: string): Record<string, string> {
@@ -99,11 +131,11 @@ function digests(folder: string): Record<string, string> {
   return reading(folder, () => Object.fromEntries(names.map((name) => [name, digest(name)])));
 }
 
-function signedText(files: Readonly<Record<string, string>>): Buffer {
+function signedText({ serial, policy, files }: Signed): Buffer {
   const lines = Object.keys(files)
     .sort()
     .map((name) => `${name}\0${files[name]}\n`);
-  return Buffer.from(`vedette policy 1\n${lines.join("")}`);
+  return Buffer.from(`vedette policy 2\n${serial}\0${policy.name}\0${policy.version}\n${lines.join("")}`);
 }
 
 function makeKey(path: string): void {

@@ -9,6 +9,7 @@
 //                us_per_event: 5, log_lines_per_minute: 60}
 //       loaders: [1000]                # user ids that may put policies into policies.d/payments (root always may)
 //       keys: [payments.pub]           # its policies must be signed with one of these
+//       oldest_serial: 1764190000      # a list that was signed before it is refused
 //       isolation: process             # a process of its own, without files and network; default: thread
 //       alerts: /var/log/payments/alerts.json
 //       owner: 1000                    # user id that may ask for its status
@@ -48,6 +49,7 @@ const Tenant = z.strictObject({
   limits: Limits.prefault({}),
   loaders: z.array(z.number().int().nonnegative()).default([]),
   keys: z.array(z.string()).default([]),
+  oldest_serial: z.number().int().nonnegative().default(0),
   isolation: z.enum(["thread", "process"]).default("thread"),
   alerts: z.string().optional(),
   owner: z.number().int().nonnegative().optional(),
@@ -64,6 +66,8 @@ export interface Tenant {
   readonly memoryBytesMax: number;
   readonly loaders: readonly number[];
   readonly keys: readonly PublicKey[];
+  /** Signed lists with a smaller serial are refused. */
+  readonly oldestSerial: number;
   /** Its policies live in a process of their own. */
   readonly isApart: boolean;
   /** A file for its own alerts, beside the operator's. */
@@ -119,6 +123,7 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
     memoryBytesMax: limits.total_memory_mib * (1 << 20),
     isApart: raw.isolation === "process",
     loaders: raw.loaders,
+    oldestSerial: raw.oldest_serial,
     keys: raw.keys.map((key, i) => {
       try {
         return readPublicKey(readPlainFile(resolve(dirname(path), key), { most: KEY_BYTES_MAX }));

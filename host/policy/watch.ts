@@ -3,7 +3,7 @@
 // change goes the same way: copy, check who may and whose signature it is, compile or take the module, admit, self-test, and
 // only then swap it in between two batches. What fails on the way leaves the version that runs where it is, and says why.
 // One policy is worked on at a time, in the order of their paths.
-import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Engine } from "../engine/engine.js";
@@ -13,11 +13,13 @@ import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { PAGE } from "../wasm/admission.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
+import { Crowd, entriesOf } from "./entries.js";
 import { loadPolicy, MODULE_FILE } from "./load.js";
 import { POLICY_FILE } from "./policy-file.js";
 import { selfTest } from "./self-test.js";
+import type { Serials, SignedList } from "./serials.js";
 import { checkSignature } from "./signature.js";
-import { folderDigest, policyFiles, type Snapshot, takeSnapshot } from "./snapshot.js";
+import { folderDigest, type Snapshot, takeSnapshot } from "./snapshot.js";
 import { isSameTenant, openTenant, type Tenant } from "./tenants.js";
 
 export interface WatchOptions {
@@ -26,6 +28,7 @@ export interface WatchOptions {
   /** Null: every folder is a tenant that sees everything. */
   readonly tenants: ReadonlyMap<string, Tenant> | null;
   readonly requireSigned: boolean;
+  readonly serials: Serials;
   readonly onNews: (news: WatchNews) => void;
 }
 
@@ -52,6 +55,8 @@ export interface WatchEntry {
   readonly error: VedetteError | null;
 }
 
+type Folder = Pick<WatchEntry, "tenant" | "policy" | "path">;
+
 /** `isDue`: its tenant's word changed, and what ran under the old one may go on only if it passes under the new one. */
 type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string; isDue: boolean };
 
@@ -61,6 +66,8 @@ type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: st
  */
 const SETTLE_MS = 150;
 const SOON_MS = 10;
+/** TENANT/POLICY and what a policy may have below it. */
+const DEPTH_MAX = 6;
 /** The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long. */
 const TOOLS_MS = 5000;
 
@@ -71,6 +78,8 @@ export class PolicyWatch {
   readonly #house = new TrialHouse();
   /** Where something changed that was not looked at yet. */
   readonly #changed = new Set<string>();
+  /** Folders with too much in them, of which it was told. */
+  readonly #crowded = new Set<string>();
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -136,9 +145,15 @@ export class PolicyWatch {
   }
 
   async #watch(): Promise<void> {
-    const watcher = watch(this.#options.folder, { ignoreInitial: true, followSymlinks: false });
+    const crowd = new Crowd();
+    const { folder } = this.#options;
+    const ignored = (path: string): boolean => path !== folder && crowd.isBeyond(path);
+    const watcher = watch(folder, { ignoreInitial: true, followSymlinks: false, depth: DEPTH_MAX, ignored });
     this.#watcher = watcher;
-    watcher.on("all", (_event, path) => this.#onChange(path));
+    watcher.on("all", (event, path) => {
+      if (event === "unlink" || event === "unlinkDir") crowd.forget(path);
+      this.#onChange(path);
+    });
     await new Promise<void>((resolve, reject) => {
       watcher.once("ready", resolve);
       watcher.once("error", (error) =>
@@ -178,7 +193,7 @@ export class PolicyWatch {
   /** What came or went is seen in any case; what changed, where it is asked about. */
   async #scan(isAsked: (key: string) => boolean): Promise<void> {
     if (this.#isClosed) return;
-    const found = findFolders(this.#options.folder);
+    const found = this.#findFolders();
     for (const [key, entry] of [...this.#entries]) if (!found.has(key)) await this.#drop(key, entry);
     for (const [key, { tenant, policy, path }] of found) {
       if (this.#isClosed) return;
@@ -188,6 +203,39 @@ export class PolicyWatch {
         key,
         known ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "", isDue: false },
       );
+    }
+  }
+
+  /**
+   * policies.d/TENANT/POLICY with a policy.yaml in it. Links are not followed: one could lead into another tenant's folder. Where there is
+   * too much in a folder, what runs of it goes on, and nothing new is looked for.
+   */
+  #findFolders(): Map<string, Folder> {
+    const { folder: root } = this.#options;
+    const found = new Map<string, Folder>();
+    for (const tenant of this.#foldersIn(root, "", (entry) => entry.tenant)) {
+      for (const policy of this.#foldersIn(join(root, tenant), tenant, (entry) => entry.policy)) {
+        const path = join(root, tenant, policy);
+        if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
+      }
+    }
+    return found;
+  }
+
+  #foldersIn(folder: string, tenant: string, nameOf: (entry: Entry) => string): string[] {
+    const begun = performance.now();
+    try {
+      const names = foldersIn(folder);
+      this.#crowded.delete(folder);
+      return names;
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      const kind = "failed";
+      if (!this.#crowded.has(folder))
+        this.#options.onNews({ tenant, policy: "", kind, error, ms: performance.now() - begun });
+      this.#crowded.add(folder);
+      const known = [...this.#entries.values()].filter((entry) => tenant === "" || entry.tenant === tenant);
+      return [...new Set(known.map(nameOf))].sort();
     }
   }
 
@@ -220,15 +268,25 @@ export class PolicyWatch {
 
   async #load(entry: Entry, snapshot: Snapshot): Promise<LoadedPolicy> {
     const tenant = this.#tenantOf(entry);
-    checkLoaders(entry.path, tenant);
-    if (this.#options.requireSigned || tenant.keys.length > 0) checkSignature(snapshot.folder, tenant.keys, entry.path);
+    checkLoaders(snapshot.owners, entry.path, tenant);
+    const list = this.#signedList(snapshot, tenant, entry.path);
     const { modules: limits, tenancy } = tenant;
     const proves = async (policy: ExaminedPolicy): Promise<void> => {
       this.#checkMemory(entry, tenant, policy);
       await selfTest(policy, entry.path, this.#house);
     };
     const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy, proves });
+    if (list !== null) this.#options.serials.accept(list);
     return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
+  }
+
+  /** What was signed, and is not older than what was accepted; null: nothing need be. */
+  #signedList(snapshot: Snapshot, { name: tenant, keys, oldestSerial }: Tenant, path: string): SignedList | null {
+    if (!this.#options.requireSigned && keys.length === 0) return null;
+    const signed = checkSignature(snapshot.folder, keys, path);
+    const list = { tenant, ...signed };
+    this.#options.serials.check(list, oldestSerial, path);
+    return list;
   }
 
   #tenantOf({ tenant: name, path, id, isDue }: Entry): Tenant {
@@ -272,18 +330,6 @@ export class PolicyWatch {
   }
 }
 
-/** policies.d/TENANT/POLICY with a policy.yaml in it. Links are not followed: one could lead into another tenant's folder. */
-function findFolders(root: string): Map<string, Pick<WatchEntry, "tenant" | "policy" | "path">> {
-  const found = new Map<string, Pick<WatchEntry, "tenant" | "policy" | "path">>();
-  for (const tenant of foldersIn(root)) {
-    for (const policy of foldersIn(join(root, tenant))) {
-      const path = join(root, tenant, policy);
-      if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
-    }
-  }
-  return found;
-}
-
 /** Of its memory, at its largest. */
 function bytesOf({ admitted }: ExaminedPolicy): number {
   return admitted.memory.maximum * PAGE;
@@ -294,21 +340,23 @@ function isModule(path: string): boolean {
   return existsSync(join(path, MODULE_FILE)) && !existsSync(join(path, SOURCE_FILE));
 }
 
+/** None where it went away meanwhile; throws where there are too many. */
 function foldersIn(folder: string): string[] {
   try {
-    const entries = readdirSync(folder, { withFileTypes: true });
-    return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith(".") ? [entry.name] : [])).sort();
-  } catch {
-    return []; // it went away meanwhile
+    return entriesOf(folder)
+      .flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith(".") ? [entry.name] : []))
+      .sort();
+  } catch (error) {
+    if (error instanceof VedetteError) throw error;
+    return [];
   }
 }
 
 /** Everything in the folder belongs to root, to us, or to somebody who may load the tenant's policies. */
-function checkLoaders(path: string, tenant: Tenant): void {
+function checkLoaders(owners: Snapshot["owners"], path: string, tenant: Tenant): void {
   if (tenant.loaders.length === 0) return;
   const allowed = new Set([0, process.geteuid?.() ?? 0, ...tenant.loaders]);
-  for (const name of ["", ...policyFiles(path)]) {
-    const { uid } = lstatSync(join(path, name));
+  for (const [name, uid] of owners) {
     if (!allowed.has(uid))
       throw new VedetteError("VEDETTE_TENANT_OWNER", { path: join(path, name), user: uid, tenant: tenant.name });
   }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The serial of the newest signed list that was accepted, of each policy of each tenant: an older one is refused, whoever puts it there.
+// They outlive a restart in a file, if one is named (`--serials`): {"team/one": 1764190000}. Where there is no place that lasts, tenants.yaml
+// says `oldest_serial`.
+import { renameSync, writeFileSync } from "node:fs";
+import * as z from "zod";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+import { readPlainFile } from "./plain-file.js";
+
+const BYTES_MAX = 16 << 20;
+const Kept = z.record(z.string().max(500), z.number().int().nonnegative());
+
+export interface SignedList {
+  readonly tenant: string;
+  /** The policy's signed name, wherever its folder is. */
+  readonly name: string;
+  readonly serial: number;
+}
+
+export class Serials {
+  readonly #path: string | null;
+  readonly #last: Map<string, number>;
+
+  /** Throws VEDETTE_SERIALS_UNUSABLE: without them an older list would pass. */
+  constructor(path: string | null) {
+    this.#path = path;
+    try {
+      this.#last = new Map(path === null ? [] : Object.entries(readKept(path)));
+      if (path !== null) this.#keep(path); // what cannot be written is told now
+    } catch (cause) {
+      throw new VedetteError("VEDETTE_SERIALS_UNUSABLE", { path: path ?? "", reason: reasonOf(cause) }, { cause });
+    }
+  }
+
+  /** Throws VEDETTE_SIGNATURE_OLD when a newer list was accepted. `oldest`: what tenants.yaml says. */
+  check({ tenant, name, serial }: SignedList, oldest: number, path: string): void {
+    const last = Math.max(oldest, this.#last.get(`${tenant}/${name}`) ?? 0);
+    if (serial < last) throw new VedetteError("VEDETTE_SIGNATURE_OLD", { path, serial, last });
+  }
+
+  /** The list is the newest from now on. */
+  accept({ tenant, name, serial }: SignedList): void {
+    const key = `${tenant}/${name}`;
+    if (this.#last.get(key) === serial) return;
+    this.#last.set(key, serial);
+    if (this.#path !== null) this.#keep(this.#path);
+  }
+
+  /** Written beside and moved: a host that is killed meanwhile leaves the one before. */
+  #keep(path: string): void {
+    const draft = `${path}.${process.pid}`;
+    writeFileSync(draft, `${JSON.stringify(Object.fromEntries(this.#last))}\n`, { mode: 0o600 });
+    renameSync(draft, path);
+  }
+}
+
+function readKept(path: string): Record<string, number> {
+  try {
+    return Kept.parse(JSON.parse(readPlainFile(path, { most: BYTES_MAX }).toString()));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    if (error instanceof z.ZodError || error instanceof SyntaxError)
+      throw new Error("it is not what Vedette writes there");
+    throw error;
+  }
+}

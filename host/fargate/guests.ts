@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agents that are connected: one live stream for each container. Who comes must know the secret; a second agent that calls
-// itself by the name of one that is there is refused, so that a process in a watched container cannot speak for it. An agent
-// that comes back after its connection broke is the same source, and takes its own place.
+// The agents that are connected. Who comes must know the secret. A container has one agent; a second one that says that it is of the same
+// container is a rival: one of both lies, and who was first is no proof. Both are heard, and the station tells of it. An agent that
+// comes back after its connection broke is the same source, and no rival of itself.
 import type { Hello } from "../capture/agent.js";
 import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -34,9 +34,6 @@ export class Guests {
     const clue = clueOf(hello);
     const source = Buffer.from(hello.source).toString("hex");
     const name = clue.name ?? clue.id ?? hello.hostname;
-    const other = [...this.#guests.values()].find((guest) => guest.name === name && guest.source !== source);
-    if (other !== undefined)
-      throw new VedetteError("VEDETTE_CONTAINER_TAKEN", { container: name, peer: describe(hello) });
     const guest = {
       stream: hello.stream,
       source,
@@ -54,6 +51,11 @@ export class Guests {
     const guest = this.#guests.get(stream);
     this.#guests.delete(stream);
     return guest;
+  }
+
+  /** Another agent that says that it is of the same container. */
+  rivalOf({ name, source }: Guest): Guest | undefined {
+    return [...this.#guests.values()].find((guest) => guest.name === name && guest.source !== source);
   }
 
   get(stream: number): Guest | undefined {

@@ -45,6 +45,8 @@ const RING_BYTES = 4 << 20;
 const ANY_USER = 0xffffffff;
 /** An agent whose connection broke is back sooner, if it lives. */
 const RETURN_MS = 1_000;
+/** Of two agents for one container: who knows the secret could have any number of them. */
+const DISPUTES = { burst: 20, perMinute: 20 };
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
 
@@ -58,10 +60,12 @@ export class Station {
   readonly #lost = new Map<string, readonly number[]>();
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
+  readonly #disputes = new Bucket(DISPUTES);
+  #disputesUntold = 0;
   #unsaid = 0;
   readonly #heartbeat: Heartbeat;
   readonly #progress: Progress;
-  /** Agents that are gone without a word, and may be back in a moment: what is to be told if they are not. */
+  /** What is to be told if it is still so in a moment: agents that are gone without a word and may be back, and rivals. */
   readonly #missed = new Map<NodeJS.Timeout, () => void>();
   readonly #look: NodeJS.Timeout;
   #problem: string | null = null;
@@ -233,7 +237,37 @@ export class Station {
   onHello(hello: Hello): void {
     const guest = this.#guests.admit(hello);
     this.#options.monitor.onAgents(this.#guests.size);
+    const rival = this.#guests.rivalOf(guest);
+    if (rival !== undefined) this.#onRival(guest, rival);
     void this.#welcome(guest, hello);
+  }
+
+  /** A container that was started anew is no dispute: its old agent's connection ends in a moment. */
+  #onRival(guest: Guest, rival: Guest): void {
+    const tell = (): void => {
+      this.#missed.delete(timer);
+      if (this.#guests.get(rival.stream) === rival) this.#tellOfDispute(guest, rival);
+    };
+    const timer = setTimeout(tell, RETURN_MS);
+    this.#missed.set(timer, tell);
+  }
+
+  #tellOfDispute(guest: Guest, rival: Guest): void {
+    if (!this.#disputes.take(performance.now() * 1e6)) {
+      this.#disputesUntold++;
+      return;
+    }
+    const fields = {
+      "container.name": guest.name,
+      "agent.pid": guest.pid,
+      "agent.hostname": guest.hostname,
+      "agent.rival_pid": rival.pid,
+      "agent.rival_hostname": rival.hostname,
+      "agent.disputes_untold": this.#disputesUntold,
+    };
+    this.#disputesUntold = 0;
+    const output = "Two agents say that they are of one container, and both are heard: one of them lies";
+    this.#tellOfGuard({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
   }
 
   async #welcome(guest: Guest, hello: Hello): Promise<void> {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts about the guard itself: an agent that is gone or silent, a host that has stopped judging. No policy raises them, and no
+// Alerts about the guard itself: an agent that is gone, silent or in dispute, a host that has stopped judging. No policy raises them, and no
 // exception mutes them.
 import type { Alert } from "./alert.js";
 
 export interface GuardNews {
-  readonly rule: "Agent gone without a word" | "Agent silent" | "Vedette stopped judging";
+  readonly rule:
+    | "Agent gone without a word"
+    | "Agent silent"
+    | "Two agents for one container"
+    | "Vedette stopped judging";
   readonly output: string;
   /** What they are about, under Falco's names where there are any. */
   readonly fields: Readonly<Record<string, string | number | null>>;

@@ -95,12 +95,13 @@ async function prepare(program: Program, base: string): Promise<string> {
   return folder;
 }
 
+// A program that asks for no ports sees none in its environment: they differ from run to run.
 async function go(program: Program, folder: string, under: string[]): Promise<Run> {
   const [PORT, PORT2, PORT3] = (await freePorts(3)) as [string, string, string];
   return run([...under, "bash", "-c", UP + program.script], {
     cwd: folder,
     limitMs: program.limitMs ?? LIMIT_MS,
-    env: { PORT, PORT2, PORT3 },
+    env: program.script.includes("$PORT") ? { PORT, PORT2, PORT3 } : {},
   });
 }
 

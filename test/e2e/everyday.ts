@@ -57,6 +57,7 @@ export const EVERYDAY: Everyday[] = [
   {
     name: "signals",
     needs: [],
+    differs: /^(killed|fault)$/,
     script: `
       trap 'echo usr1' USR1; trap 'echo exit' EXIT; kill -USR1 $$; bash -c 'kill -TERM $$'; echo "term $?"; { bash -c 'kill -KILL $$'; } 2> killed; echo "kill $?"
       grep -o Killed killed; { bash -c 'ulimit -c 0; kill -SEGV $$'; } 2> fault; echo "segv $?"; bash -c 'trap "" PIPE; yes 2>/dev/null | head -1; echo "\${PIPESTATUS[0]}"'

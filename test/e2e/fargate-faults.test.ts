@@ -202,7 +202,7 @@ if (missing === null) {
   test("who poses as a container's agent must know the secret, and is told of even then", async () => {
     const sidecar = startSidecar(task);
     await isListening(sidecar);
-    const workload = app(agentWords("--start", "security"), "echo up; sleep 3");
+    const workload = app(agentWords("--start", "security"), "echo up; sleep 10");
     await until(
       () => workload.stdout === "up\n",
       "the workload did not start",
@@ -224,7 +224,8 @@ if (missing === null) {
         "/bin/true",
       ]);
     assert.is(ask().status, 125);
-    assert.is(ask("--secret-file", "/vedette/secret").status, 0);
+    // It comes in, and cannot watch what is watched already.
+    assert.is(ask("--secret-file", "/vedette/secret").status, 125);
     await until(
       () => /VEDETTE_SECRET_WRONG/.test(sidecar.stderr) && /Two agents for one container/.test(sidecar.stdout),
       "nothing was said",

@@ -81,14 +81,16 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     title: "makes a server run a shell",
-    script: python(
-      "import os, socket, subprocess",
-      's = socket.create_server(("127.0.0.1", 4002))',
-      "if os.fork() == 0:",
-      '  socket.create_connection(("127.0.0.1", 4002)); os._exit(0)',
-      "s.accept()",
-      'subprocess.run(["/bin/sh", "-c", "exit 0"])',
-    ),
+    // The client is no relative of the server: its own child would be taken for a test of itself.
+    script: [
+      `${python("import socket, time", 'while socket.socket().connect_ex(("127.0.0.1", 4002)): time.sleep(0.01)')} &`,
+      python(
+        "import socket, subprocess",
+        's = socket.create_server(("127.0.0.1", 4002))',
+        "s.accept()",
+        'subprocess.run(["/bin/sh", "-c", "exit 0"])',
+      ),
+    ].join("\n"),
     rules: ["Shell spawned by a server"],
   },
   { title: "mines", script: "/usr/bin/echo -o stratum+tcp://pool.example:3333", rules: ["Crypto miner started"] },

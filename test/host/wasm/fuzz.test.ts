@@ -12,18 +12,20 @@ import { assemble, HAND_WRITTEN } from "./shared.js";
 
 const MODULE = assemble(HAND_WRITTEN);
 const RUNS = 3000;
-const MS_MAX = 200;
+/** Of this process's processor time, whatever else the machine does. */
+const CPU_MS_MAX = 200;
 const GROWTH_MAX = 64 << 20;
 
 async function answer(bytes: Uint8Array): Promise<Admitted | VedetteError> {
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   try {
     return await admit(bytes, "fuzz");
   } catch (error) {
     if (!(error instanceof VedetteError)) throw error;
     return error;
   } finally {
-    assert.ok(performance.now() - begun < MS_MAX, "an answer takes no time");
+    const { user, system } = process.cpuUsage(begun);
+    assert.ok((user + system) / 1_000 < CPU_MS_MAX, "an answer takes no time");
   }
 }
 

@@ -49,8 +49,11 @@ function bench(tenant: string, mode?: string) {
 /** The control: a true cell's policy still judges. */
 async function stillJudges(): Promise<void> {
   const before = honest.alerts.length;
-  await feed.put(batchOf([-1]));
-  await until("the honest cell's alert", () => honest.alerts.length > before);
+  // A true cell may be behind, too, when many batches came at once: it is sent the next ones when it has judged what it has.
+  await until("the honest cell's alert", async () => {
+    await feed.put(batchOf([-1]));
+    return honest.alerts.length > before;
+  });
   assert.is(honest.alerts.at(-1)!.alert.tenant, "honest");
 }
 

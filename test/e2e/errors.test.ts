@@ -219,6 +219,14 @@ test("a container that refuses seccomp", async () => {
   check({ title: "", code: "VEDETTE_SECCOMP_REFUSED", says: /seccomp/, argv: [] }, ended);
 });
 
+test("a capability that the agent may not take from the command", async () => {
+  const without = ["setpriv", "--bounding-set=-setpcap"];
+  const ended = await run([...without, AGENT, "--sys-ptrace", "withhold", "--", "true"]);
+  check({ title: "", code: "VEDETTE_CAPABILITY_KEPT", says: /SYS_PTRACE/, argv: [] }, ended);
+  const bound = await run([...without, "--no-new-privs", AGENT, "--sys-ptrace", "withhold", "--", "true"]);
+  assert.is(bound.status, 0, "what no exec can give back is withheld all the same");
+});
+
 test("a machine that makes no more processes", async () => {
   const ended = await run([buildFixture("deny"), "56=11", "57=11", "58=11", "435=38", "--", AGENT, "--", "true"]);
   check({ title: "", code: "VEDETTE_LAUNCH_FAILED", says: /started/, argv: [] }, ended);

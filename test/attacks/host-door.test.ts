@@ -2,24 +2,14 @@
 //
 // Strangers at the agents' socket (H1 to H3): who does not know the secret is not heard, does not stop the host, and costs nothing
 // that lasts. Each beside an honest agent.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { frame, HandAgent, Host, sourceOf, stillJudges, until } from "./host.js";
+import { frame, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";
 
 /** As many as the first attack needed for good. */
 const CROWD = 300;
 
-const folder = mkdtempSync(join(tmpdir(), "door-"));
-const host = await Host.start(folder, ["--secret-file", join(folder, "secret")]);
-const secret = readFileSync(join(folder, "secret"), "utf8").trim();
-const honest = await HandAgent.honest(host.socket, { secret });
-test.after(async () => {
-  await host.stop();
-  rmSync(folder, { recursive: true });
-});
+const { host, secret, honest } = await openHost(test);
 
 test("H1: a batch behind a hello with a wrong secret is not judged", async () => {
   await stillJudges(host, honest);

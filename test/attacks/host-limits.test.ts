@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Limits on alerts: no record of a time to come mutes a rule (H4), and no container spends another's (H6).
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { HandAgent, openHost, stillJudges, until } from "./host.js";
 
 /** More than a rule's burst; a batch has room for a thousand alerts. */
 const MANY = 600;
 const BATCHES = 8;
 const YEAR_2554 = 18_429_000_000_000_000_000n;
 
-const folder = mkdtempSync(join(tmpdir(), "limits-"));
-const host = await Host.start(folder, ["--secret-file", join(folder, "secret")]);
-const secret = readFileSync(join(folder, "secret"), "utf8").trim();
-const honest = await HandAgent.honest(host.socket, { secret });
-test.after(async () => {
-  await host.stop();
-  rmSync(folder, { recursive: true });
-});
+const { host, secret, honest } = await openHost(test);
 
 test("H4: a record of the year 2554 gets the host's time, and mutes no rule", async () => {
   const liar = await HandAgent.honest(host.socket, { secret, container: "liar" });

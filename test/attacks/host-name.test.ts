@@ -3,22 +3,12 @@
 // Who is first to say a container's name speaks for it no more than who comes second (H5): both are heard, and that is told. The honest controls
 // are an agent that comes back, and a container that is started anew.
 // Time limit: 120 s.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type AlertLine, HandAgent, Host, sourceOf, stillJudges, until } from "./host.js";
+import { type AlertLine, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";
 
 const RULE = "Two agents for one container";
-const folder = mkdtempSync(join(tmpdir(), "name-"));
-const host = await Host.start(folder, ["--secret-file", join(folder, "secret")]);
-const secret = readFileSync(join(folder, "secret"), "utf8").trim();
-const honest = await HandAgent.honest(host.socket, { secret });
-test.after(async () => {
-  await host.stop();
-  rmSync(folder, { recursive: true });
-});
+const { host, secret, honest } = await openHost(test);
 
 const disputes = (container: string): AlertLine[] =>
   host.alerts.filter(({ rule, output_fields }) => rule === RULE && output_fields["container.name"] === container);

@@ -3,9 +3,12 @@
 // For the attacks on the host: a `vedette serve` of its own, agents played by hand, and the honest control: an agent beside the
 // attacker whose open of /etc/shadow becomes an alert all the same.
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Packr } from "msgpackr";
+import type { Test } from "uvu";
 import { SCHEMA } from "../../build/generated/events.js";
 import { BatchBuilder } from "../../host/wire/builder.js";
 
@@ -242,4 +245,17 @@ export async function stillJudges(host: Host, agent: HandAgent, ms = WAIT_MS_MAX
   const health = await host.health();
   if (health !== 200) throw new Error(`/healthz says ${health} while the honest agent is judged`);
   return took;
+}
+
+/** A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. */
+export async function openHost(test: Test): Promise<{ host: Host; secret: string; honest: HandAgent }> {
+  const folder = mkdtempSync(join(tmpdir(), "attacked-"));
+  const file = join(folder, "secret");
+  const host = await Host.start(folder, ["--secret-file", file]);
+  test.after(async () => {
+    await host.stop();
+    rmSync(folder, { recursive: true });
+  });
+  const secret = readFileSync(file, "utf8").trim();
+  return { host, secret, honest: await HandAgent.honest(host.socket, { secret }) };
 }

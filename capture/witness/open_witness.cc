@@ -2,7 +2,6 @@
 #include "capture/witness/open_witness.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "capture/kernel/clock.h"
@@ -46,7 +45,10 @@ OpenWitness::Found OpenWitness::look(uint64_t now_ns, uint64_t patience_ns) {
   found.has_lost = has_lost && (loss_told_ns_ == 0 || now_ns >= loss_told_ns_ + kQuietNs);
   if (found.has_lost) loss_told_ns_ = now_ns;
   if (waiting_.size() + news.opens.size() > kWaitingMax) news.opens.resize(kWaitingMax - waiting_.size());
-  std::move(news.opens.begin(), news.opens.end(), std::back_inserter(waiting_));
+  for (SeenOpen& open : news.opens) {
+    open.seen_ns = std::min(open.seen_ns, now_ns);  // what is seen during this look waits no longer than what was seen before it
+    waiting_.push_back(std::move(open));
+  }
   std::erase_if(waiting_, [&](SeenOpen& open) {
     if (is_recorded(open)) return true;
     if (now_ns < open.seen_ns + patience_ns) return false;

@@ -86,6 +86,12 @@ TEST_CASE("one that no record tells of is told once, whatever else was opened or
   CHECK(scene.later(OpenWitness::kPatienceNs) == Paths{"/etc/shadow"});
 }
 
+TEST_CASE("what is read only while it is looked for is told at the end, too") {
+  Scene scene;
+  scene.watch.news.opens.push_back({kShadow, "/etc/shadow", scene.now + 1000});
+  CHECK(scene.witness.look(scene.now, 0).unrecorded == Paths{"/etc/shadow"});
+}
+
 TEST_CASE("a record of long ago excuses nothing") {
   Scene scene;
   scene.record(kShadow);

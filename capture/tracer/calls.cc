@@ -3,10 +3,7 @@
 
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -15,22 +12,15 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
+#include "capture/tracer/call_answer.h"
 #include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/nested.h"
-#include "capture/tracer/sealing.h"
 #include "capture/tracer/task_memory.h"
 
 namespace vedette {
 namespace {
-
-constexpr int64_t kNoCall = -1;  // as a number: the kernel runs nothing and returns the result register
-
-Abi abi_of(const SyscallInfo& info) {
-  if (info.arch != kAuditNative) return kForeignAbi;
-  return (info.seccomp.nr & kForeignNumberBit) != 0 ? Abi::X32 : kNativeAbi;
-}
 
 bool is_launch_exec(const SyscallInfo& info) { return info.arch == kAuditNative && info.seccomp.nr == SYS_execve; }
 
@@ -45,35 +35,11 @@ void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint
 
 bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
 
-// TCP fast open: a send that connects.
-bool opens_fast(const SyscallInfo& info) {
-  if (info.arch != kAuditNative) return false;
-  if (info.seccomp.nr == SYS_sendto) return (info.seccomp.args[3] & MSG_FASTOPEN) != 0;
-  return info.seccomp.nr == SYS_sendmsg && (info.seccomp.args[2] & MSG_FASTOPEN) != 0;
-}
-
 // A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter holds the one listener that
 // a task can have; a stranger's (enlist.h) has none, so it gets here the answer that the kernel gives there.
 bool wants_listener(const Event& event) {
   const Call& call = event.call;
   return event.id == EventId::seccomp && call.args[0] == SECCOMP_SET_MODE_FILTER && (call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
-}
-
-// The kernel skips a call whose number is -1 and does not run the filter again for it.
-// On arm64 a 32-bit program's registers come in another form, which only the call's convention tells.
-// Stopped by ptrace it has its seccomp filters still before it, and a container's profile may answer a number that it does not know
-// (runc's do, with ENOSYS): there the answer is given once more, at the return.
-bool answer_call(Task& task, Abi abi, int64_t result) {
-  if (task.onward() == Resume::ToReturn) task.answered = result;
-  Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return false;
-  registers->set_number(static_cast<uint64_t>(kNoCall));
-  if (abi == kNativeAbi) {
-    registers->set_result(result);
-  } else {
-    registers->set_result_32(static_cast<int32_t>(result));
-  }
-  return static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
 // A call that makes a task. Its event is told in the child, too, so what it says is kept; texts it has none.
@@ -88,14 +54,6 @@ std::optional<Birth> birth_in(const PendingCall& call) {
   if (call.registers_changed) birth.own = {call.before, event.call.abi == Abi::I386};
   std::copy_n(event.slots, event.info().slots, birth.slots);
   return birth;
-}
-
-void answer_again(Task& task) {
-  const int64_t result = *std::exchange(task.answered, std::nullopt);
-  Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return;
-  registers->set_result(result);
-  (void)ptrace_set_registers(task.tid, *registers);
 }
 
 }  // namespace
@@ -258,121 +216,6 @@ void Calls::enter(Task& task, std::unique_ptr<PendingCall> call) {
   task.call = std::move(call);
   if (task.phase != Phase::Launching) task.phase = Phase::InCall;
   context_.resume(task, task.through_call());
-}
-
-bool Calls::is_refused(const Event& event) const {
-  return event.row->is(kIoUring) && context_.io_uring == IoUring::Refuse;
-}
-
-void Calls::refuse(Task& task, std::unique_ptr<PendingCall> call, int error) {
-  call->sighting.event.flags |= kRefused;
-  answer(task, std::move(call), -error);
-}
-
-// A ptrace that is ours to answer. A 32-bit program's is not: the kernel says that its tracee has a tracer.
-bool Calls::answer_debugger(Task& task, std::unique_ptr<PendingCall>& call) {
-  const Event& event = call->sighting.event;
-  if (event.id != EventId::ptrace || event.call.abi != kNativeAbi) return false;
-  const std::optional<int64_t> result = context_.nested->answer(task, *call);
-  if (result) answer(task, std::move(call), *result);
-  return result.has_value();
-}
-
-// The call does not run, and returns this.
-void Calls::answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result) {
-  if (!answer_call(task, call->sighting.event.call.abi, result)) return context_.tasks.give_back(std::move(call));
-  Event& event = call->sighting.event;
-  event.call.result = result;
-  event.call.returned = true;
-  event.call.exit_ns = context_.clock.now_ns();
-  emit(task, std::move(call));
-  context_.hooks.on_returned(task);
-  context_.resume(task);
-}
-
-// Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares x86-64's code: no
-// distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
-void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
-  if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return context_.resume(task);
-  if (!answer_call(task, abi_of(info), -ENOSYS)) return;
-  context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
-  context_.resume(task);
-}
-
-// A call of a kernel younger than our lists makes no event; that one was made is told once, a number.
-void Calls::tell_unknown(const Task& task, uint32_t nr) {
-  constexpr size_t kToldMax = 64;  // a program may try them all
-  if (nr < kCallsEnd || nr >= kNoNumber || unknown_.size() >= kToldMax || !unknown_.insert(nr).second) return;
-  context_.notice(task.tid, Notice::UNKNOWN_CALL, "", "a call that no list of ours has", nr);
-}
-
-// What would take prevention's ground away is answered whatever the table says. True: the call has its answer.
-bool Calls::defend(Task& task, const SyscallInfo& info) {
-  Prevention* const prevention = context_.prevention;
-  if (prevention == nullptr || task.phase == Phase::Launching) return false;
-  if (prevention->is_attack(task, info)) {
-    (void)answer_call(task, abi_of(info), -EPERM);
-    context_.notice(task.tid, Notice::TAMPER, "", "a call on the sealed memory was refused", static_cast<int64_t>(info.seccomp.nr));
-    return true;
-  }
-  // One that may be recorded inline is stopped at its gate, where the stub stands.
-  if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
-  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), -EOPNOTSUPP);
-  return true;  // the stub records it, with whatever result it finds
-}
-
-// Whether it is about the agent's own process, in a way that is refused.
-bool Calls::attacks_agent(Task& task, const SyscallInfo& info) {
-  if (task.phase == Phase::Launching) return false;
-  const std::optional<Defense::Attack> attack = context_.defense.judge(task, info);
-  if (attack) context_.notice(task.tid, Notice::AGENT_ATTACKED, attack->call, attack->what, attack->value);
-  return attack.has_value();
-}
-
-// Asks the table. True: the call has its answer, or will come again.
-bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
-  Prevention* const prevention = context_.prevention;
-  if (prevention == nullptr || task.phase == Phase::Launching || !prevention->is_armed()) return false;
-  const Prevention::Answer answer = prevention->judge(context_, task, *call);
-  using Kind = Prevention::Answer::Kind;
-  switch (answer.kind) {
-    case Kind::Proceed: return false;
-    case Kind::Again:
-      put_off(task, std::move(call));
-      return true;
-    case Kind::Kill: (void)::kill(task.process.get(), SIGKILL); [[fallthrough]];
-    case Kind::Refuse: refuse(task, std::move(call), answer.error);
-  }
-  return true;
-}
-
-// What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us out: afterwards no memory
-// can be attached. True: the call has its answer, or will come again.
-bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
-  if (task.phase == Phase::Launching) return false;
-  const Event& event = call->sighting.event;
-  if (event.id != EventId::clone3) {
-    if (task.space->sealed || !shuts_out(event) || !attach_sealed(context_, task, *call)) return false;
-    put_off(task, std::move(call));
-    return true;
-  }
-  switch (seal_clone_arguments(context_, task, *call)) {
-    case Sealing::Done: return false;
-    case Sealing::Again: put_off(task, std::move(call)); return true;
-    case Sealing::Impossible: break;
-  }
-  if (!std::exchange(task.space->sealing_told, true)) {
-    context_.notice(task.tid, Notice::TIER_DEGRADED, "clone3", "clone3 is answered ENOSYS: its arguments cannot be kept from other threads here");
-  }
-  refuse(task, std::move(call), ENOSYS);
-  return true;
-}
-
-// Another call was made in its place.
-void Calls::put_off(Task& task, std::unique_ptr<PendingCall> call) {
-  context_.nested->on_put_off(task);
-  context_.tasks.give_back(std::move(call));
-  context_.resume(task);
 }
 
 void Calls::prepare(Task& task, PendingCall& call) {

@@ -3,6 +3,8 @@
 // while it still is what the call means; at the second the results are read, the books are brought up to date and the
 // event goes out. Each function ends by resuming the task.
 //
+// calls.cc follows a call from its first stop to its event; calls_answered.cc has those that the kernel does not run as they came.
+//
 // One call of the program is one event. A call that a signal interrupts leaves the kernel with an ERESTART code, which no
 // program ever sees: it is set aside until it is known what the program does see (interruption.h).
 #pragma once

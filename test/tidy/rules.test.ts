@@ -13,9 +13,11 @@ import {
   nothingIsLeftUndone,
 } from "./files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./links.js";
+import { proseEndsByItsColumn } from "./prose.js";
 import { everyThreatHasItsTest } from "./threats.js";
 import { complaintText, type Rule, treeOf } from "./tree.js";
 
+const LONG = "word ".repeat(22).concat("w"); // 111 columns
 const LICENCE = "// SPDX-License-Identifier: Apache-2.0\n";
 
 interface Case {
@@ -163,6 +165,36 @@ const CASES: Case[] = [
       "docs/wire.md": "`host/gone.ts`",
     },
     complaints: ["docs/architecture.md:2: host/gone.ts is not in the tree"],
+  },
+  {
+    title: "a line of prose ends by column 110, in paragraphs and in lists",
+    rule: proseEndsByItsColumn([]),
+    files: {
+      "docs/a.md": ["# A", LONG.slice(1), LONG, "```", LONG, "```", LONG].join("\n"),
+      "docs/b.md": ["- an item", `    ${LONG}`, "", `1. ${LONG}`].join("\n"),
+      "host/a.ts": `// ${LONG}`,
+    },
+    complaints: [
+      "docs/a.md:3: prose of 111 columns; break it by column 110",
+      "docs/a.md:7: prose of 111 columns; break it by column 110",
+      "docs/b.md:2: prose of 115 columns; break it by column 110",
+      "docs/b.md:4: prose of 114 columns; break it by column 110",
+    ],
+  },
+  {
+    title: "tables, code, headings and the targets of links may be longer",
+    rule: proseEndsByItsColumn([]),
+    files: {
+      "docs/a.md": [`# ${LONG}`, `| ${LONG} |`, `  | ${LONG} |`, "", `    ${LONG}`, `    ${LONG}`].join("\n"),
+      "docs/b.md": `[a link](${LONG.replaceAll(" ", "/")}) and https://example.org/${LONG.replaceAll(" ", "/")}`,
+    },
+    complaints: [],
+  },
+  {
+    title: "a page that may have longer lines leaves the list when it has none",
+    rule: proseEndsByItsColumn(["docs/a.md", "docs/b.md"]),
+    files: { "docs/a.md": LONG, "docs/b.md": "short" },
+    complaints: ["docs/b.md: no line is too long any more; take it off LONGER_FOR_NOW"],
   },
   {
     title: "a threat that is closed has a test of its own, an open one has none",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An allow-list. A call that nobody thought of is refused; a list of what is refused forgot a dozen. The calls are those of Node 20 on x86-64,
-// by strace over the tests of cells, and what libc and libuv make in their place elsewhere and in newer versions. Where a call may
-// reach beyond the process, its arguments are looked at: all of them are numbers, which no thread can change behind the filter.
+// An allow-list: the jail refuses every call that is not on it. An earlier list of refused calls had forgotten a
+// dozen. The calls are those of Node 20 on x86-64, by strace over the tests of cells, and those that libc and libuv
+// make in their place elsewhere and in newer versions. Where a call may reach beyond the process, the filter looks at
+// its arguments. All of these are numbers, which no thread can change behind the filter.
 #include "capture/jail/calls.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs as whoever writes a policy writes them: `*` any text, `?` one character, all else as it is. The twin of
-// host/engine/glob.ts: what a row's list means must not depend on which side asks.
+// Globs in the rows of a policy: `*` is any text, `?` one character, everything else itself. The twin of
+// host/engine/glob.ts: a row's list must mean the same on both sides.
 #pragma once
 
 #include <string_view>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files whose every open the kernel tells of, whoever makes it: inotify's IN_OPEN, which needs no privilege but that of reading the file.
-// A thread of its own waits for it, so that a quiet container costs nothing. It looks every few seconds whether a name means
-// another file by now, and at once when the kernel says that a file has moved or gone.
+// Watches files: the kernel reports every open of them, whichever process makes it. That is inotify's IN_OPEN, which
+// needs no privilege but that of reading the file. A thread of its own waits for these reports, so a quiet container
+// costs nothing. Every few seconds the thread looks whether a name means another file by now. It looks at once when
+// the kernel says that a file has moved or gone.
 //
-// Which files: those that the host names, with whatever is below a folder, and globs. Not the user databases that the agent reads itself.
+// The host names the files: files, folders with everything below them, and globs. The user databases that the agent
+// itself reads are left out.
 #pragma once
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether agents are heard. An agent says something every second, if only that it lives; one that says nothing for longer was
-// stopped, or its connection was taken from it. Time in which we ourselves did not run, or did not read, counts for nobody.
+// Whether agents are heard. An agent says something every second, even if only that it lives. An agent that is silent
+// for longer was stopped, or its connection was taken from it. Time in which we ourselves did not run, or did not
+// read, does not count.
 import type { StreamCounts } from "./addon.js";
 
 /** How often to look. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy check --falco FILE...`: whether the rules would run. What is loaded is said as Falco's own validation (`falco -V`)
-// does, in its words or as its JSON; then the rules are compiled and admitted as `run` does, and those that could never fire are told.
+// `vedette policy check --falco FILE...`: whether the rules would run. It reports what was loaded as Falco's own
+// validation (`falco -V`) does, in its words or as its JSON. Then it compiles and admits the rules as `run` does, and
+// names those that could never fire.
 import { deadRuleText } from "../falco/dead-rules.js";
 import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead } from "../falco/policy.js";
 import { say } from "./failure.js";

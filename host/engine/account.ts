@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant's account of time, over all its policies. The watchdog ends a call that takes too long; a tenant that stays just below
-// that in every batch, or has fifty policies that do, would still starve the others. So each batch earns it time, by its events,
-// and judging spends it. An honest tenant takes a hundredth of what it earns. One that takes more than half of it for long is
-// heavy: it is judged apart. Who has spent all, and the reserve, is overspent: its worst policy has to rest. And in one batch no
-// tenant gets more than two calls may take (worker.ts): what of its policies did not come to judge by then, does not judge that batch.
+// A tenant's account of time, over all its policies. The watchdog ends a call that takes too long. But a tenant that
+// stays just below that bound in every batch, or has fifty policies that do, would still starve the others. So each
+// batch earns the tenant time, by its events, and judging spends that time. An honest tenant spends a hundredth of
+// what it earns. A tenant that spends more than half of it for long is heavy: the slow worker judges it. A tenant
+// that has spent all of it and its reserve is overspent: its worst policy has to rest. And in one batch no tenant
+// gets more time than two calls may take (worker.ts). Policies of the tenant that have not judged by then skip that
+// batch.
 //
 // Shared memory, since a worker may be ended at any instruction; i32 words, in ns where they are time:
 //   0 balance   1 what is left of the half   2 earned up to this position of the ring   3 position of the batch that 4 is of
@@ -55,7 +57,7 @@ export class Account {
     return Atomics.load(this.#words, HALF) <= 0 ? "heavy" : "good";
   }
 
-  /** A call on the batch at `position` was ended after `ns`: its policy rests, so nobody else has to. */
+  /** A call on the batch at `position` was ended after `ns`. Its policy rests, so no other policy of the tenant has to. */
   settleEnded(position: number, ns: number): void {
     this.charge(position, ns);
     this.pardon();
@@ -83,7 +85,7 @@ export class Account {
     this.forgiveHalf();
   }
 
-  /** That it is heavy was told: it is told again when it has been so for as long again. */
+  /** The worker has reported that the tenant is heavy. It reports again when the tenant has been heavy for as long again. */
   forgiveHalf(): void {
     Atomics.store(this.#words, HALF, RESERVE_NS / 2);
   }

@@ -21,7 +21,7 @@ export const DEFAULT_BOUNDS: TenantBounds = {
 const ALERTS_PER_BATCH = 1000;
 const LOG_LINES_PER_BATCH = 10;
 
-/** Whose a policy is: all policies of a tenant have one owner, the operator's are each their own. */
+/** A policy's owner: all policies of a tenant have one owner, and each policy of the operator is its own owner. */
 export function ownerOf({ name, tenancy }: LoadedPolicy): string {
   return tenancy == null ? `policy ${name}` : `tenant ${tenancy.tenant}`;
 }
@@ -53,12 +53,12 @@ export class SharedBounds {
     this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
   }
 
-  /** Whether these are the policy's: its tenant may have others since tenants.yaml was read again. */
+  /** Whether these bounds are still the policy's. Its tenant may have others since tenants.yaml was read again. */
   isOf(policy: Bounded): boolean {
     return this.#word === wordOf(policy);
   }
 
-  /** The batch that is judged from now on: its own bounds are whole again, if it is another. */
+  /** From now on `batch` is judged. If it is another batch than before, its bounds begin anew. */
   begin(batch: unknown): void {
     if (this.#batch === batch) return;
     this.#batch = batch;
@@ -71,12 +71,12 @@ export class SharedBounds {
     return this.#alertsLeft > 0;
   }
 
-  /** It has one more. */
+  /** The batch has raised one alert more. */
   count(): void {
     this.#alertsLeft--;
   }
 
-  /** A line of log as it may be said now: with how many were not before it; null: it may not. */
+  /** A line of log as it may be printed now, with the number of lines that were suppressed before it. Null: it may not. */
   line(text: string, now: bigint): string | null {
     if (this.#logsLeft <= 0 || !this.#logs.take(Number(now))) {
       this.#unsaid++;

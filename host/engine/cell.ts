@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant's own process (`isolation: process`). The host reads the ring for it, makes the view that the tenant's scope allows,
-// and sends nothing else, so what is not the tenant's is not even in its process. It offers what the engine offers: add,
-// replace, remove. A process that ends or says nothing is started again with the same policies; one that does not keep up
-// loses batches, which are counted, and holds nobody up.
+// A tenant's own process (`isolation: process`). The host reads the ring for it, makes the view that the tenant's
+// scope allows, and sends nothing else. So other tenants' events are not even in its process. The process offers what
+// the engine offers: add, replace, remove. If it ends or falls silent, the host starts it again with the same
+// policies. If it does not keep up, it loses batches. The host counts these, and nobody waits.
 //
-// Whoever breaks out of WebAssembly speaks for the cell. So its words are a peer's (cell-wire.ts): what they are about, whose they are, and how many
-// alerts it may raise is decided here; a cell that says nonsense, or too much, is ended and started anew.
+// An attacker who breaks out of WebAssembly speaks for the cell. So the host treats its words as a peer's
+// (cell-wire.ts). The host decides which policy an alert belongs to, in whose name it is raised, and how many alerts
+// the cell may raise. It ends a cell that says nonsense, or too much, and starts it anew.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
@@ -39,7 +40,7 @@ const FUTURE_NS_MAX = 5_000_000_000n;
 const DENIED: Priority = "Critical";
 /** Node takes some 100 MiB; the rest is the compilers'. */
 const NODE_MIB = 768;
-/** Where nobody says what a tenant may have. */
+/** The bounds of a tenant for which tenants.yaml gives none. */
 const MEMORY_BYTES = 80 << 20;
 /** An honest cell says five words a second beside its alerts and answers. */
 const WORDS = { burst: 5_000, perMinute: 60_000 };
@@ -168,7 +169,7 @@ export class Cell {
   }
 
   #send(message: ToCell): void {
-    this.#host?.tell(message); // one that is gone is started again, and told anew
+    this.#host?.tell(message); // a process that is gone is started again and then gets all of this anew
   }
 
   #start(): void {
@@ -285,12 +286,12 @@ export class Cell {
       }
   }
 
-  /** Starts it again, later each time; whoever waits for an answer gets one. */
+  /** Starts the process again, after a longer pause each time. All who wait for an answer get one. */
   #onExit(child: ChildProcess, reason: string): void {
     if (this.#child !== child || this.#isEnding) return;
     this.#child = null;
     this.#host = null;
-    // Who was asked of this one has its answer; who asks from now on is asked of the next.
+    // The questions to this process are answered by its end. Later questions go to the next process.
     const asked = this.#isReady ? [...this.#answers.keys()] : [];
     this.#isReady = false;
     this.#lost += this.#sent - this.#judged;

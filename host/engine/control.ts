@@ -54,7 +54,7 @@ export class WorkerControl {
     Atomics.store(this.#words, AT, position);
   }
 
-  /** The worker: `number` is the next batch; how many between it and the last one went by. Each is told once. */
+  /** The worker: `number` is the next batch. Gives how many batches between it and the last one were missed, each once. */
   missed(number: number): number {
     const last = Atomics.load(this.#words, LAST);
     const missed = last === 0 ? 0 : Math.max(0, (number - last - 1) | 0);

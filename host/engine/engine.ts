@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine, on the main thread: starts policy workers, passes their alerts on, and watches them. No policy code runs on this
-// thread, so it always answers. A worker that runs in one call for longer than the budget is ended; the policy that had the
-// word is to blame and rests, longer each time; a new worker takes the batch up where the old one was. Every batch is judged by
-// every policy that is seated, once; what a resting policy misses is its own loss and is told. A tenant that took too long is
-// judged by the slow worker from then on (placement.ts), which nobody waits for.
+// The engine, on the main thread: starts policy workers, passes their alerts on, and watches them. No policy code
+// runs on this thread, so it always answers. It ends a worker that stays in one call for longer than the budget. The
+// policy that was called is to blame and rests, longer each time. A new worker takes the batch up where the old one
+// was. Every seated policy judges every batch once. A resting policy misses batches, and the engine reports how many.
+// A tenant that took too long is judged by the slow worker from then on (placement.ts), for which nobody waits.
 import { openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
@@ -42,7 +42,7 @@ export interface EngineOptions extends EngineHandlers {
   readonly isReplay?: boolean;
 }
 
-/** How a seated policy does. */
+/** The state of a seated policy. */
 export interface SeatStatus {
   readonly id: number;
   readonly policy: LoadedPolicy;
@@ -53,7 +53,7 @@ export interface SeatStatus {
 
 /** Longest time for one batch in one policy, where nothing else is said. */
 export const BUDGET_MS = 100;
-/** How often it is told that the slow worker does not keep up. */
+/** How often the engine reports that the slow worker does not keep up. */
 const BEHIND_MS = 10_000;
 const WARNING = 2;
 
@@ -154,7 +154,7 @@ export class Engine {
     for (const post of this.#placement.posts) post.send({ kind: "container", stream, facts });
   }
 
-  /** What was told of the streams' containers. */
+  /** What the orchestrator has said of the streams' containers. */
   get containers(): ReadonlyMap<number, ContainerFacts> {
     return this.#containers;
   }
@@ -340,7 +340,7 @@ export class Engine {
     this.#next(() => moveOwner(owner, slow, options)).catch(this.#fail);
   }
 
-  /** A worker that ended by itself: out of memory, or a bug of ours. Who had the word is blamed; nobody: we give up. */
+  /** A worker ended by itself: out of memory, or a bug of ours. The policy that it called is blamed; without one we give up. */
   async #onGone(post: Post, cause: unknown): Promise<void> {
     if (this.#isStopping || post.isEnded) return;
     const id = post.control.running;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exceptions: alerts that whoever runs a policy does not want, by values of fields, without touching its code. They have
-// Falco's form: tuples of values, each compared with its field; a tuple holds when all of its comparisons do, an exception when
-// one of its tuples does. They are asked when a rule has said yes, so they cost nothing where nothing happens.
+// Exceptions: alerts that the person who runs a policy does not want, chosen by values of fields, without a change to
+// the policy's code. They have Falco's form: tuples of values, each compared with its field. A tuple holds when all
+// of its comparisons do, and an exception holds when one of its tuples does. The engine evaluates them only after a
+// rule has matched, so they cost nothing where no rule matches.
 //
 //   exceptions: [{name: backup, fields: [proc.name, fd.name], comps: ["=", startswith], values: [[borg, /etc/], [restic, /etc/]]}]
 import type { Batch } from "../wire/batch.js";

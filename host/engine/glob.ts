@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs of whoever configures a tenant: `*` any text, `?` one character, all else as it is. One star is remembered at a time, so
-// the work is at most pattern times text, whatever somebody names an image.
+// Globs in tenants.yaml: `*` is any text, `?` one character, everything else itself. The matcher remembers one star
+// at a time, so the work is at most pattern times text, whatever name an image has.
 export type Glob = string;
 
 export function globMatches(pattern: Glob, text: string): boolean {

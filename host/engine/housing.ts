@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where policies live: most in the engine's threads, those of some tenants in a process of their own. Whoever loads policies
-// need not know which; ids are of this place.
+// Where policies live: most in the engine's threads, those of some tenants in a process of their own. Code that loads
+// policies need not know which. The ids of policies here are this file's own.
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { Cell } from "./cell.js";
@@ -59,7 +59,7 @@ export class Housing implements House {
     return houses.flatMap((house) => house.status().map((seat) => ({ ...seat, id: this.#idOf(house, seat.id) })));
   }
 
-  /** A tenant of whom nothing is left, and whose scope or house is another from now on. */
+  /** Ends the process of a tenant that has no policies left, or whose scope or isolation has changed. */
   vacate(tenant: string): void {
     this.#cells.get(tenant)?.stop();
     this.#cells.delete(tenant);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a process is started that may be taken over: Node in vedette-jail (capture/jail), and with what Node itself can close.
+// Starts a process that an attacker may take over: Node in vedette-jail (capture/jail), with everything closed that
+// Node itself can close.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { builtFile, ROOT } from "../paths.js";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many alerts may be raised about one container: by a rule a burst, and then so many a minute, and by all the rules of a tenant
-// together. So a container that raises many mutes a rule for itself alone. What is beyond is counted, and told once a minute and
-// at the end. Time is the host's own, which no event can set; in a replay it is the events', so that it suppresses the same alerts.
+// Limits the alerts about one container: a rule may raise a burst and then so many a minute, and so may all rules of
+// a tenant together. So a container that raises many alerts mutes a rule for itself alone. The limiter counts
+// suppressed alerts and reports them once a minute and at the end. It goes by the host's own time, which no event can
+// set. In a replay it goes by the events' time, so that a replay suppresses the same alerts.
 export interface AlertLimit {
   readonly burst: number;
   readonly perMinute: number;
@@ -23,7 +24,7 @@ const KEYS_MAX = 4096;
 /** Alerts of a rule that were not raised. */
 export interface Suppressed {
   readonly rule: number;
-  /** About which container; empty: nobody told. */
+  /** The container that they are about; empty: not known. */
   readonly container: string;
   readonly count: number;
 }

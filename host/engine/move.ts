@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the policies of an owner get from one worker to another without a batch judged twice or by nobody, though each worker reads the
-// ring at its own pace. The one that is to take them stops before a batch; the other judges on until it stands there too, or has
-// passed it already, and lets them go; they come with the place where that was, and whoever takes them goes on:
+// Moves the policies of an owner from one worker to another, though each worker reads the ring at its own pace. Every
+// policy judges every batch exactly once. The worker that takes the policies (`to`) stops before a batch. The other
+// one (`from`) judges on until it stands there too, or has passed that batch already, and lets the policies go. It
+// reports its position `left`, and `to` judges from there on:
 //
 //   to    ....|hold                        take: they judge from `left` on |....
 //   from  ...................|leave at or behind it: `left`                    ....

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is judged by which worker. A tenant's policies sit together, at the worker that its name alone decides: who else is there,
-// and in which order they came, changes nothing. So do all of the operator's own, at the first. A tenant that took too long goes
-// to the slow worker, with all its policies, where it can delay only its like, and stays.
+// Which worker judges which policy. All policies of a tenant sit together, at the worker that the tenant's name alone
+// decides. The other tenants, and the order in which they came, change nothing. All of the operator's own policies
+// sit at the first worker. A tenant that took too long goes to the slow worker, with all its policies, and stays
+// there. It can delay only other slow tenants there.
 import { createHash } from "node:crypto";
 import { Account } from "./account.js";
 import { ownerOf } from "./bounds.js";

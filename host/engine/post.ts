@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One worker's place: what stays when the thread in it is replaced. Its seats are those that the worker has confirmed; orders
-// that it has not confirmed are given to the next worker again, so that a swap happens once, between the same two batches,
-// whatever ends the worker in between.
+// One worker's place, which stays when the thread in it is replaced. Its seats are those that the worker has
+// confirmed. The next worker gets the orders that were not confirmed again. So a swap happens once, between the same
+// two batches, whatever ends the worker in between.
 import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -153,7 +153,7 @@ export class Post {
     wakeReaders(this.#options.ring);
   }
 
-  /** The worker has judged all there is: nobody answers any more. */
+  /** The worker has judged everything and answers no more orders. */
   end(): void {
     this.isEnded = true;
     this.#answerAll("the engine has ended");
@@ -232,13 +232,13 @@ function startBehind(data: WorkerStart): Worker {
   return worker;
 }
 
-/** Who sits down by an order. */
+/** The policies that an order seats. */
 function comers(order: NumberedOrder): readonly Seat[] {
   if (order.kind === "take") return order.seats;
   return order.kind === "swap" && order.seat !== null ? [order.seat] : [];
 }
 
-/** Who ended the worker before on its way in does not come again with the others. */
+/** The order without policies that ended the worker before when they were to be seated. */
 function fitOnly(order: NumberedOrder, isFit: (id: number) => boolean): NumberedOrder {
   return order.kind === "take" ? { ...order, seats: order.seats.filter(({ id }) => isFit(id)) } : order;
 }

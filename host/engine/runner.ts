@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One policy in a worker. It gives batches to the policy's instance, makes alerts of what comes out, and mends what breaks:
-// after a trap there is a new instance, with the state of the batch before, which goes on behind the record that broke the old
-// one, so that a bug that an attacker can reach does not blind the policy for the rest of the batch. A policy that keeps
-// trapping is broken; what then is to be done is the main thread's to decide. Alerts, text and log lines are bounded.
+// One policy in a worker. The runner gives batches to the policy's instance, makes alerts of its answers, and repairs
+// it. After a trap it makes a new instance, with the state of the batch before. That instance goes on behind the
+// record that broke the old one. So a bug that an attacker can reach does not blind the policy for the rest of the
+// batch. A policy that keeps trapping is broken, and the main thread decides what to do then. Alerts, text and log
+// lines are bounded.
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { compileFormat, type Format } from "../output/format.js";
@@ -110,7 +111,7 @@ export class PolicyRunner {
     return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented };
   }
 
-  /** What its rows denied; all of it is counted, as much as its limit allows is told. */
+  /** The alerts of calls that its rows denied. All are counted; alerts are raised as far as the limit allows. */
   #tellPrevented(batch: Batch): Judgement["prevented"] {
     const counts = { denied: 0, monitored: 0 };
     for (const { index, isEnforced, alert } of this.#prevented?.in(batch) ?? []) {
@@ -132,12 +133,12 @@ export class PolicyRunner {
     return true;
   }
 
-  /** What was suppressed and not told yet, at most once a minute. */
+  /** Alerts about suppressed alerts that were not reported yet, at most once a minute. */
   tellSuppressed(clock: bigint): Alert[] {
     return this.#limiter.tell(this.#now(clock)).map((one) => this.#summary(one, clock));
   }
 
-  /** Nothing more comes: what was suppressed and not told yet. */
+  /** No batch comes any more. Gives the alerts about suppressed alerts that were not reported yet. */
   finish(clock: bigint): Alert[] {
     return this.#limiter.tell(this.#now(clock), true).map((one) => this.#summary(one, clock));
   }

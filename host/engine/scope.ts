@@ -72,7 +72,7 @@ function makeView(batch: Batch, scope: Scope): Batch | null {
   return isIn.some(Boolean) ? filtered(batch, isIn) : null;
 }
 
-/** A record without a process is nobody's. */
+/** A record without a process belongs to no tenant. */
 function hasStray(batch: Batch): boolean {
   return batch.offsets.some((offset) => batch.recordView.getUint32(offset + 20, true) === NULL);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that policies call sensitive, for one agent: the values of parameters that policy.yaml marks `sensitive: true`, of all
-// policies that may speak for its container. The agent has the kernel tell it of every open of them.
+// The files that policies call sensitive, for one agent: the values of parameters that policy.yaml marks `sensitive:
+// true`, of all policies whose scope includes its container. The kernel reports every open of these files to the
+// agent.
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 import { isScopeOf } from "./scope.js";
 
-/** What an agent is told at most. */
+/** The bounds on the list that an agent gets. */
 const FILES_MAX = 500;
 const BYTES_MAX = 48 << 10;
 

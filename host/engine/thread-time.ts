@@ -14,7 +14,10 @@ export function ownThread(): number {
   }
 }
 
-/** Lets the others go before it, three to one; Linux does setpriority(2) for a thread. One that is not known would be the whole process. */
+/**
+ * Gives the thread a lower priority: the others get three times its share. Linux does setpriority(2) for one thread.
+ * The number 0 (not known) would mean the whole process.
+ */
 export function stepBack(thread: number): void {
   try {
     if (thread > 0) setPriority(thread, NICE);

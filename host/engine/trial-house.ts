@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tries policies: what a tenant brings is compiled and run in a process of its own before the host compiles it. The process lives in the
-// jail of tenants' processes, with a bound on its memory that the kernel keeps (RLIMIT_DATA), so a module that the compiler cannot
-// bear ends that process and nothing else. It tries one module and no other: who took it over could answer for the next one.
-// One policy is tried at a time.
+// Tries policies: a process of its own compiles and runs a tenant's policy before the host compiles it. The process
+// lives in the same jail as tenants' processes. The kernel bounds its memory (RLIMIT_DATA). So a module that the
+// compiler cannot bear ends that process and nothing else. Each process tries one module, because an attacker who
+// took the process over could answer for the next one. One policy is tried at a time.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { VedetteError } from "../errors.js";

@@ -36,7 +36,7 @@ export interface TrialResult {
   readonly measure: TrialMeasure | null;
 }
 
-/** Of events that were made up: of no container that anybody told of. */
+/** For made-up events: their container is not known. */
 export const madeUp = (bytes: Uint8Array): TrialBatch => ({ bytes, container: null });
 
 const CASE_MS_MAX = 5000;
@@ -102,7 +102,7 @@ export class TrialStage {
         this.close();
         resolve({ alerts: [], logs: [], fault, measure: null });
       };
-      // The time of a case begins when the thread has it: one that starts on a busy machine is nobody's fault.
+      // The time of a case begins when the thread has it. A slow start on a busy machine does not count.
       const onMessage = (said: TrialResult | "begun"): void => {
         isReady = true;
         if (said === "begun") {

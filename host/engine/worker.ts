@@ -19,7 +19,7 @@ import { ChargeClock, ownThread, stepBack } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
-/** How often it is looked whether a rule was muted, when nothing comes. */
+/** How often the worker looks for muted rules while no batch comes. */
 const TELL_MS = 1000;
 /** After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does not blind the others. */
 const CALLS_PER_BATCH = 2;
@@ -76,7 +76,7 @@ function run(): void {
   report({ kind: "ended" });
 }
 
-/** A rule that was muted is told of, also when nothing comes after it. */
+/** Reports muted rules, also when no batch comes any more. */
 function tellSuppressed(): void {
   if (start.isReplay || performance.now() - toldAt < TELL_MS) return;
   toldAt = performance.now();
@@ -86,7 +86,7 @@ function tellSuppressed(): void {
   }
 }
 
-/** Of the batches before this one, those that it never saw: it was overtaken. */
+/** Reports the batches before this one that the worker never saw, because the writers overtook it. */
 function tellMissed(number: number): void {
   const batches = control.missed(number);
   if (batches > 0 && seated.size > 0) report({ kind: "behind", batches });
@@ -140,7 +140,7 @@ function judgeBatch(raw: RawBatch, position: number): void {
   for (const { id, count } of skipped.values()) report({ kind: "skipped", id, count, event: batch.first });
 }
 
-/** Who takes too much is told of; whose time is used up loses the policy that took the most of it. */
+/** Reports a tenant that takes too much. A tenant whose time is used up loses the policy that took the most of it. */
 function settle(one: Seated, id: number, standing: ReturnType<Account["settle"]>): void {
   const { account, owner } = one;
   if (standing === "good") return;
@@ -203,7 +203,7 @@ function swap({ number, out, seat }: Order & { kind: "swap" }): void {
   done(number, sittings);
 }
 
-/** Whether it is time for them, and they have gone. */
+/** Lets these policies go if the reader stands at the place `at`. Gives whether they have gone. */
 function letGo({ number, ids, at }: Order & { kind: "leave" }): boolean {
   if (reader.isBefore(at)) return false;
   for (const id of ids) {
@@ -215,7 +215,7 @@ function letGo({ number, ids, at }: Order & { kind: "leave" }): boolean {
   return true;
 }
 
-/** What it has not told yet. */
+/** Raises the alerts of a policy that were not raised yet. */
 function sayGoodbye(id: number, { runner }: Seated): void {
   const alerts = runner.finish(clock);
   if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });

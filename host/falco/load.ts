@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads rule files in order and compiles what they hold together: lists and exceptions are put into the text, the text is parsed,
-// macros are put into the tree, the tree is checked. Like Falco, the whole collection is compiled after each file, so that each
-// file's result says what is wrong once it is added. Who means to run the rules stops at the first file that cannot be loaded; who
-// only checks them is told of all.
+// Loads rule files in order and compiles what they hold together. Lists and exceptions are put into the text, the
+// text is parsed, macros are put into the tree, and the tree is checked. Like Falco, this compiles the whole
+// collection after each file, so each file's result says what is wrong once that file is added. `run` stops at the
+// first file that cannot be loaded. `policy check` reports all of them.
 
 import type { Priority } from "../output/alert.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";

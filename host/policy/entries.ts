@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a folder of a tenant's has in it, read an entry at a time and no further than a bound: a folder of a million files would hold
-// everybody up.
+// Reads the entries of a tenant's folder one at a time, and no further than a bound. Otherwise a folder of a million
+// files would hold all tenants up.
 import { type Dirent, opendirSync } from "node:fs";
 import { dirname } from "node:path";
 import { VedetteError } from "../errors.js";

@@ -24,7 +24,7 @@ const Parameter = z.strictObject({
   type: z.enum(["bool", "int", "string", "strings"]),
   default: Value,
   description: z.string().default(""),
-  // Paths whose opens the kernel is to tell of, whoever makes them.
+  // The kernel reports every open of these paths to the agent, whichever process makes it.
   sensitive: z.boolean().default(false),
 });
 const Text = z.union([z.string(), z.number().transform(String)]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every agent its table of what is prevented, and the list of files whose opens it is to watch; new ones whenever the
-// policies change. An agent that cannot hold a table keeps the one before and says why. Policies that rest or trap prevent all the
-// same: it is not their code that denies.
+// Gives every agent its table of denied calls and the list of files whose opens it watches, and new ones whenever the
+// policies change. An agent that cannot hold a table keeps the one before and says why. A policy that rests or traps
+// still prevents, because its rows deny, not its code.
 
 import type { LoadedPolicy } from "../engine/policy.js";
 import { rowsFor, type WireRow } from "../engine/prevention.js";

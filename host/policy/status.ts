@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `vedette policy status` tells: each policy, how it is, what it did and cost. Answered on a Unix socket of the operator's,
-// and on one for each tenant that has an owner, which tells of that tenant's policies only: the kernel lets connect whoever
-// may write to the socket, and that is the owner (unix(7)). One line of JSON, and the connection is over, read or not.
+// The answer to `vedette policy status`: each policy, its state, what it did and cost. The operator has one Unix
+// socket. Each tenant with an owner has another, which shows that tenant's policies only. The kernel lets a process
+// connect that may write to the socket, and for a tenant's socket that is the owner (unix(7)). The server sends one
+// line of JSON and closes the connection, whether the line was read or not.
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import type { SeatStatus } from "../engine/engine.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording that stands beside tests.yaml: what really happened, as a test of what is to be said of it. Events are told by their
-// evt.num, as `vedette replay --json` prints it.
+// A recording beside tests.yaml: real events as a test of the alerts that they should raise. A test names an event by
+// its evt.num, as `vedette replay --json` prints it.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EVENTS } from "../../build/generated/events.js";

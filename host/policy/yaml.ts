@@ -86,7 +86,7 @@ function readPlainJson(text: string): unknown {
   }
 }
 
-/** What is told: a key that is not known first, since what is missing may be that key misspelt. */
+/** The error to report. An unknown key comes first, because a missing key may be that key misspelt. */
 function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string } {
   const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   if (issue === undefined) return { path: [], reason: "it is not as expected" };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md, "The facts"). A text that
-// has no room any more is one that nobody told.
+// What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md, "The
+// facts"). A text that does not fit any more is left out, as if the orchestrator had not said it.
 import type { ContainerFacts } from "../wire/container.js";
 
 /** In the order in which they stand. New ones go to the end. */
@@ -22,7 +22,7 @@ export const FACT_ENTRY = 8;
 
 const NONE = 0xffffffff;
 
-/** Writes them at `at`; null: nobody says anything. */
+/** Writes the facts at `at`. Null: there is no orchestrator. */
 export function writeFacts(memory: ArrayBuffer, at: number, facts: ContainerFacts | null): void {
   const view = new DataView(memory, at, FACTS_SIZE);
   view.setUint32(0, facts === null ? 0 : 1, true);

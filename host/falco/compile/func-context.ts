@@ -17,7 +17,7 @@ export class FuncContext {
   private next = 0;
 
   // `params` names what the function is given: $rec and $index (an event), $p and $pc (a process).
-  // `isOfOne`: it is told a process, and that is the one, whichever is asked for.
+  // `isOfOne`: the function gets one process and works on that one, whichever process the field asks for.
   // `event`: the number of the event's type, where the function is about an event.
   constructor(
     readonly name: string,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an event changes: before it is told, the things that it is told with (a new image, a new descriptor, a connection's ends);
-// after it, what ends with it (a closed descriptor, a process).
+// How an event changes the tables of threads and descriptors. Changes that the event itself shows are made before it
+// becomes a record (a new image, a new descriptor, a connection's ends). Endings are made after it (a closed
+// descriptor, a process).
 import { joinPath, normalise } from "../../wire/path.js";
 import { listOf } from "./lists.js";
 import { CONVERT, intOf, type RawEvent, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";

@@ -126,7 +126,7 @@ export class State {
     this.threads.set(thread.tid, thread);
   }
 
-  // A thread that the capture does not tell of is known by its number only.
+  // Of a thread that the capture does not mention, only the number is known.
   thread(tid: number): Thread {
     let thread = this.threads.get(tid);
     if (!thread) {

@@ -8,7 +8,7 @@ import type { ReplayFlags } from "./falco-replay.js";
 export function defineFalco(program: Command, done: (status: number) => void): void {
   const replay = program
     .command("replay")
-    .description("judge again what `vedette record` stored; or judge or print a capture that Falco or sysdig wrote")
+    .description("judge a recording of `vedette record` again, or judge or print a capture of Falco or sysdig")
     .argument("<file>", "a recording, or a .scap file, gzipped or not");
   falcoOptions(replay)
     .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])

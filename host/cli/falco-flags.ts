@@ -16,7 +16,7 @@ export function falcoOptions(command: Command, isImport = false): Command {
     );
   return command
     .addOption(matching())
-    .option("--falco-exact", "do as Falco does also where Falco is wrong")
+    .option("--falco-exact", "reproduce Falco's behaviour exactly, including its known bugs")
     .option("--strict", "refuse rules that no event here can match")
     .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
     .option("-t, --tag <tag>", "run only rules with this tag; may be given again", collect, [])
@@ -32,7 +32,7 @@ export function falcoOptions(command: Command, isImport = false): Command {
 const matching = (): Option =>
   new Option(
     "--matching <which>",
-    "all: every rule that matches an event tells of it (default); first: the first one",
+    "all (default): every rule that matches an event raises its alert; first: only the first rule does",
   ).choices(["all", "first"]);
 
 export function collect(value: string, before: readonly string[]): string[] {

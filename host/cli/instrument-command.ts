@@ -18,7 +18,13 @@ export function defineInstrument(program: Command, version: string, done: (statu
     .option("--image-config <file>", "FILE or CONTAINER=FILE: what `docker image inspect` prints", each)
     .option("--policy <dir>", "a policy folder inside the sidecar; may be given again (default: the pack)", each)
     .addOption(choice("--start <mode>", "whether the workload waits for the policies", ["availability", "security"]))
-    .addOption(choice("--on-overload <what>", "what gives way when events come too fast", ["shed", "block"]))
+    .addOption(
+      choice(
+        "--on-overload <what>",
+        "when events come too fast: shed drops and counts events, block lets the workload wait",
+        ["shed", "block"],
+      ),
+    )
     .action(async (file: string, flags: InstrumentFlags) =>
       done((await import("./instrument.js")).instrumentFile(file, flags, version)),
     );

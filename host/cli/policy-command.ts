@@ -14,7 +14,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
   );
   defineCheck(policy, done);
   verb("build", "compile to a module that runs without its sources")
-    .option("-o, --output <file>", "where to (default: policy.wasm in the folder)")
+    .option("-o, --output <file>", "write the module there (default: policy.wasm in the folder)")
     .action(async (folder: string, options: { output?: string }) =>
       done(await (await import("./policy-build.js")).buildPolicy(folder, options.output)),
     );
@@ -40,7 +40,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     );
   policy
     .command("status")
-    .description("how the policies of a running Vedette do")
+    .description("show the state of each policy of a running Vedette")
     .requiredOption(
       "--socket <path>",
       "what `--status-socket` was given (a tenant's owner: that path, a dot, the tenant)",
@@ -56,7 +56,7 @@ type CheckFlags = Omit<FalcoFlags, "falcoRules"> & { falco?: string[]; json?: bo
 /** Of a policy's folder, or of Falco's rule files. */
 function defineCheck(policy: Command, done: (status: number) => void): void {
   falcoOptions(policy.command("check"), true)
-    .description("compile and lint, and say all that is wrong")
+    .description("compile and lint a policy, and report all errors")
     .argument("[dir]", "the policy's folder")
     .option("--falco <file...>", "Falco's rule files (or folders of them) instead, loaded together in order")
     .option("--json", "with --falco: Falco's own JSON")

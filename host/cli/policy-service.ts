@@ -18,10 +18,10 @@ export function addServiceOptions(command: Command): Command {
     .addOption(
       new Option(
         "--workers <count>",
-        "threads that judge, tenants being dealt out among them (default: half of the processors that are ours, at most 4)",
+        "how many threads judge; each tenant has one of them (default: half of our processors, at most 4)",
       ).argParser(workers),
     )
-    .option("--status-socket <path>", "where `vedette policy status` is answered");
+    .option("--status-socket <path>", "answer `vedette policy status` on this Unix socket");
 }
 
 function workers(text: string): number {

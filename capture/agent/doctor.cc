@@ -17,6 +17,7 @@
 #include "capture/kernel/features.h"
 #include "capture/kernel/probe.h"
 #include "capture/kernel/proc.h"
+#include "capture/kernel/proc_folder.h"
 
 namespace vedette {
 namespace {
@@ -90,7 +91,15 @@ bool has_fsgsbase() {
 #endif
 }
 
-std::optional<int> small_number(const char* path) {
+std::string proc_object(const ProcSettled& proc) {
+  const char* const names[] = {"mounted", "opened", "foreign", "missing"};
+  Json json;
+  json.text("folder", names[static_cast<size_t>(proc.folder)]);
+  if (const char* const name = strerrorname_np(proc.why.get()); proc.why.get() != 0 && name != nullptr) json.text("reason", name);
+  return json.done();
+}
+
+std::optional<int> small_number(PathAt path) {
   std::string text;
   int value = 0;
   if (!read_file(path, text, kSmallFile)) return std::nullopt;
@@ -105,16 +114,18 @@ void add_number(Json& json, std::string_view key, std::optional<int> value) {
 }  // namespace
 
 int run_doctor() {
+  const ProcSettled proc = settle_proc();
   const Features& f = features();
   const Probes probes = run_probes();
   std::string status;
-  (void)read_file("/proc/self/status", status, kSmallFile);
+  (void)read_file(ProcPath("self/status"), status, kSmallFile);
   utsname machine{};
   ::uname(&machine);
 
   Json json;
   json.text("agent", VEDETTE_VERSION).text("kernel", machine.release).text("assumed", version_of(f.assumed));
   json.text("arch", machine.machine).number("pid", ::getpid()).number("uid", ::geteuid());
+  json.object("proc", proc_object(proc));
   json.object("ptrace", answer(probes.ptrace));
   json.object("seccomp_listener", answer(f.listener ? probes.listener : ENOSYS));
   json.object("process_vm_readv", answer(probes.process_vm_readv));
@@ -128,9 +139,9 @@ int run_doctor() {
   json.object("features", features_object(f));
   json.object("seccomp", seccomp_object(status));
   json.flag("no_new_privs", ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
-  add_number(json, "yama_ptrace_scope", small_number("/proc/sys/kernel/yama/ptrace_scope"));
-  add_number(json, "io_uring_disabled", small_number("/proc/sys/kernel/io_uring_disabled"));
-  add_number(json, "mmap_min_addr", small_number("/proc/sys/vm/mmap_min_addr"));
+  add_number(json, "yama_ptrace_scope", small_number(ProcPath("sys/kernel/yama/ptrace_scope")));
+  add_number(json, "io_uring_disabled", small_number(ProcPath("sys/kernel/io_uring_disabled")));
+  add_number(json, "mmap_min_addr", small_number(ProcPath("sys/vm/mmap_min_addr")));
   json.object("capabilities", capabilities_object(status));
   return std::printf("%s\n", json.done().c_str()) < 0;
 }

@@ -24,6 +24,7 @@
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/features.h"
 #include "capture/kernel/proc.h"
+#include "capture/kernel/proc_folder.h"
 #include "capture/tracer/capture_filter.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
@@ -91,10 +92,16 @@ Failure describe(const LaunchFailure& failure, const std::string& program) {
   return make_failure(ErrorCode::VEDETTE_LAUNCH_FAILED, {{"reason", reason}});
 }
 
-// Under every number it would tell of somebody else.
-bool is_proc_foreign() {
-  std::string self;
-  return read_link("/proc/self", self) && self != std::to_string(::getpid());
+// Under every number it would tell of somebody else, or of nobody.
+std::optional<Failure> without_proc() {
+  const ProcSettled proc = settle_proc();
+  switch (proc.folder) {
+    case ProcFolder::Foreign: return make_failure(ErrorCode::VEDETTE_PROC_FOREIGN, {{"reason", reason_of(proc.why)}});
+    case ProcFolder::Missing: return make_failure(ErrorCode::VEDETTE_PROC_MISSING, {{"reason", reason_of(proc.why)}});
+    case ProcFolder::Mounted:
+    case ProcFolder::Opened: return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 Failure unreachable(const Options& options, std::string reason) {
@@ -141,8 +148,8 @@ void keep_little_memory() {
 int run(const Options& options) {
   keep_little_memory();
   keep_descriptor_in_reserve();
+  if (const std::optional<Failure> failure = without_proc()) return report(*failure);
   Signals signals;
-  if (is_proc_foreign()) return report(make_failure(ErrorCode::VEDETTE_PROC_FOREIGN, {}));
   const Result<std::string> program = find_program(options.command[0]);
   if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
 

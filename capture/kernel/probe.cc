@@ -17,6 +17,7 @@
 
 #include "capture/kernel/features.h"
 #include "capture/kernel/fd.h"
+#include "capture/kernel/proc.h"
 #include "capture/kernel/filter.h"
 #include "capture/kernel/ptrace.h"
 #include "capture/kernel/remote_memory.h"
@@ -89,9 +90,7 @@ int try_vm_read(Tid child) {
 }
 
 int try_proc_mem(Tid child) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%d/mem", child.get());
-  const Fd memory(::open(path, O_RDWR | O_CLOEXEC));
+  const Fd memory = open_at(ProcPath(child, "mem"), O_RDWR);
   if (!memory.is_open()) return errno;
   const char other = 2;
   return ::pwrite(memory.get(), &other, 1, reinterpret_cast<off_t>(&kReadOnly)) == 1 ? 0 : errno;

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "capture/kernel/fd.h"
+#include "capture/kernel/proc_folder.h"
 
 namespace vedette {
 namespace {
@@ -44,10 +45,10 @@ Reserve& reserve() {
 
 bool is_out_of_descriptors() { return errno == EMFILE || errno == ENFILE; }
 
-Result<void> read_opened(const char* path, std::string& into, size_t max) {
+Result<void> read_opened(PathAt path, std::string& into, size_t max) {
   into.clear();
   // Not blocking: below /proc/PID/root a file may turn out to be a FIFO of the workload's.
-  const Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  const Fd file = open_at(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
   if (!file.is_open()) return Errno::last();
   constexpr size_t kPiece = 4096;
   while (into.size() < max) {
@@ -68,7 +69,13 @@ void keep_descriptor_in_reserve() { (void)reserve(); }
 
 uint64_t descriptor_shortages() { return shortages; }
 
-Result<void> read_file(const char* path, std::string& into, size_t max) {
+PathAt::PathAt(const char* path) : folder(AT_FDCWD), name(path) {}
+
+Fd open_at(PathAt path, int flags) { return Fd(::openat(path.folder, path.name, flags | O_CLOEXEC)); }
+
+bool stat_at(PathAt path, struct stat& into) { return ::fstatat(path.folder, path.name, &into, 0) == 0; }
+
+Result<void> read_file(PathAt path, std::string& into, size_t max) {
   Result<void> done = read_opened(path, into, max);
   if (done || !is_out_of_descriptors()) return done;
   ++shortages;
@@ -78,9 +85,9 @@ Result<void> read_file(const char* path, std::string& into, size_t max) {
   return done;
 }
 
-Result<void> read_link(const char* path, std::string& into) {
+Result<void> read_link(PathAt path, std::string& into) {
   into.resize(PATH_MAX);
-  const ssize_t size = ::readlink(path, into.data(), into.size());
+  const ssize_t size = ::readlinkat(path.folder, path.name, into.data(), into.size());
   into.resize(static_cast<size_t>(size > 0 ? size : 0));
   if (size < 0) return Errno::last();
   return {};
@@ -91,11 +98,20 @@ ProcPath::ProcPath(Tid tid, std::string_view name) {
   fits_ = size > 0 && static_cast<size_t>(size) < sizeof text_;
 }
 
+ProcPath::ProcPath(std::string_view name) {
+  const int size = std::snprintf(text_, sizeof text_, "/proc/%.*s", static_cast<int>(name.size()), name.data());
+  fits_ = size > 0 && static_cast<size_t>(size) < sizeof text_;
+}
+
+int ProcPath::folder() const { return is_proc_opened() ? opened_proc() : AT_FDCWD; }
+
+const char* ProcPath::name() const { return is_proc_opened() ? text_ + sizeof "/proc/" - 1 : text_; }
+
 std::optional<uint64_t> lowest_mapping(Tid tid) {
   std::string line;
   constexpr size_t kFirstLine = 64;
   uint64_t address = 0;
-  if (!read_file(ProcPath(tid, "maps").c_str(), line, kFirstLine)) return {};
+  if (!read_file(ProcPath(tid, "maps"), line, kFirstLine)) return {};
   const auto read = std::from_chars(line.data(), line.data() + line.size(), address, 16);
   return read.ec == std::errc() ? std::optional(address) : std::nullopt;
 }

@@ -11,32 +11,46 @@
 #include <string>
 #include <string_view>
 
+#include "capture/kernel/fd.h"
 #include "capture/kernel/result.h"
 #include "capture/kernel/tid.h"
 
 namespace vedette {
 
-// The first `max` bytes of a file; replaces `into`. Where no descriptor is left it uses the one in reserve.
-Result<void> read_file(const char* path, std::string& into, size_t max);
-// Once, early.
-void keep_descriptor_in_reserve();
-// How often there was none left so far.
-uint64_t descriptor_shortages();
-// readlink; replaces `into`.
-Result<void> read_link(const char* path, std::string& into);
-
-// "/proc/PID/NAME", in a buffer of its own.
+// "/proc/PID/NAME" or "/proc/NAME", in a buffer of its own, of the /proc that is ours (proc_folder.h).
 class ProcPath {
  public:
   ProcPath(Tid tid, std::string_view name);
-  const char* c_str() const { return text_; }
+  explicit ProcPath(std::string_view name);
   bool fits() const { return fits_; }
+  // For openat and its like.
+  int folder() const;
+  const char* name() const;
 
  private:
   static constexpr size_t kMax = 4096 + 64;
   char text_[kMax];
   bool fits_;
 };
+
+// A path, for as long as it lives that it is made of: any, or one of ours below /proc.
+struct PathAt {
+  PathAt(const char* path);
+  PathAt(const ProcPath& path) : folder(path.folder()), name(path.name()) {}
+  int folder;
+  const char* name;
+};
+
+Fd open_at(PathAt path, int flags);
+bool stat_at(PathAt path, struct stat& into);
+// The first `max` bytes of a file; replaces `into`. Where no descriptor is left it uses the one in reserve.
+Result<void> read_file(PathAt path, std::string& into, size_t max);
+// Once, early.
+void keep_descriptor_in_reserve();
+// How often there was none left so far.
+uint64_t descriptor_shortages();
+// readlink; replaces `into`.
+Result<void> read_link(PathAt path, std::string& into);
 
 // Where a process's memory begins: the lowest address that is mapped. Nothing: it cannot be asked.
 std::optional<uint64_t> lowest_mapping(Tid tid);

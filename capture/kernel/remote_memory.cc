@@ -121,7 +121,7 @@ size_t RemoteMemory::peek(uint64_t address, char* into, size_t size) {
 
 bool RemoteMemory::open_file() {
   if (file_.is_open() || file_refused_) return file_.is_open();
-  file_ = Fd(::open(ProcPath(tid_, "mem").c_str(), O_RDWR | O_CLOEXEC));
+  file_ = open_at(ProcPath(tid_, "mem"), O_RDWR);
   file_refused_ = !file_.is_open();
   return file_.is_open();
 }

@@ -119,7 +119,7 @@ class OpenedFile {
   }
 
   // Numbers below /proc mean something else in another pid namespace.
-  bool is_of_other_pids() { return thread_.process->nested_pids && is_of_proc(); }
+  bool is_of_other_pids() { return (thread_.process->nested_pids || books_.truth.has_other_numbers()) && is_of_proc(); }
 
   // Another task has changed names since, or a process has ended whose files were read; as often as that happens to honest programs.
   bool is_explained() {

@@ -61,6 +61,8 @@ class Truth {
   virtual uint64_t uptime_ns() { return 0; }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
+  // The /proc that the workload has shows another pid namespace: the numbers in its names are not those of our books.
+  virtual bool has_other_numbers() { return false; }
 };
 
 }  // namespace vedette

@@ -28,7 +28,7 @@ struct Identity {
 
   static bool read(Tid tid, Identity& into) {
     std::string status;
-    if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) return false;
+    if (!read_file(ProcPath(tid, "status"), status, kStatusMax)) return false;
     const auto ids = [&](std::string_view name, Ids& ids) {
       const std::string text(status_field(status, name));
       return std::sscanf(text.c_str(), "%u %u %u", &ids.number[0], &ids.number[1], &ids.number[2]) == 3;
@@ -49,14 +49,14 @@ struct Identity {
 // The kernel gives the files of a process that must not be looked into to root.
 bool is_dumpable(Tid tid, unsigned user) {
   struct stat facts;
-  return user == 0 || (::stat(ProcPath(tid, "environ").c_str(), &facts) == 0 && facts.st_uid == user);
+  return user == 0 || (stat_at(ProcPath(tid, "environ"), facts) && facts.st_uid == user);
 }
 
 // Yama: 0 none of it, 1 descendants only, 2 only who may trace all, 3 nobody.
 int yama_scope() {
   std::string text;
   constexpr size_t kMax = 16;
-  if (!read_file("/proc/sys/kernel/yama/ptrace_scope", text, kMax) || text.empty()) return 0;
+  if (!read_file(ProcPath("sys/kernel/yama/ptrace_scope"), text, kMax) || text.empty()) return 0;
   return text[0] - '0';
 }
 
@@ -73,7 +73,7 @@ bool descends_from(Tid task, Tid ancestor) {
 Tid parent_of(Tid tid) {
   std::string status;
   pid_t value = 0;
-  if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) return Tid();
+  if (!read_file(ProcPath(tid, "status"), status, kStatusMax)) return Tid();
   const std::string_view text = status_field(status, "PPid");
   std::from_chars(text.data(), text.data() + text.size(), value);
   return Tid(value);

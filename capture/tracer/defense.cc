@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <charconv>
 
 #include "capture/kernel/proc.h"
+#include "capture/kernel/proc_folder.h"
 
 namespace vedette {
 namespace {
@@ -127,8 +129,6 @@ bool is_private_name(std::string_view name) {
   return std::find(std::begin(kPrivateNames), std::end(kPrivateNames), name) != std::end(kPrivateNames);
 }
 
-uint32_t own_pid() { return static_cast<uint32_t>(::getpid()); }
-
 // Takes "NAME" off "NAME/rest".
 std::string_view take_name(std::string_view& path) {
   const size_t slash = std::min(path.find('/'), path.size());
@@ -149,14 +149,32 @@ bool writes_by(const Event& event) {
   return event.has(flags) && (event.integer(flags) & O_ACCMODE) != O_RDONLY;
 }
 
-}  // namespace
+// Which procfs a number in a path is of.
+enum class Numbers : uint8_t {
+  Mounted,  // the one at /proc, which may be another pid namespace's
+  Ours,
+};
 
-// A number of ours, below whatever mount of procfs, and then a name.
-std::string_view private_file(std::string_view path, bool writes) {
+bool is_ours(int number, Numbers numbers) {
+  if (numbers == Numbers::Mounted && is_proc_opened()) return is_own_in_mounted_proc(Tid(number));
+  return is_own_thread(static_cast<uint64_t>(number));
+}
+
+// Of a process of ours.
+std::optional<FileFacts> own_file(std::string_view name) {
+  const std::string path = "/proc/self/" + std::string(name);
+  struct stat facts;
+  if (::stat(path.c_str(), &facts) < 0) return std::nullopt;
+  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino};
+}
+
+// The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's business: empty where it is not.
+// Others, such as `stat`, are read by ps and top. A number of ours, below whatever mount of procfs, and then a name.
+std::string_view private_file(std::string_view path, bool writes, Numbers numbers = Numbers::Mounted) {
   const char* const end = path.data() + path.size();
   while (!path.empty()) {
     const std::optional<int> number = whole_number(take_name(path));
-    if (!number || !is_own_thread(static_cast<uint64_t>(*number))) continue;
+    if (!number || !is_ours(*number, numbers)) continue;
     std::string_view rest = path;
     std::string_view file = take_name(rest);
     if (file == "task") {
@@ -167,6 +185,8 @@ std::string_view private_file(std::string_view path, bool writes) {
   }
   return {};
 }
+
+}  // namespace
 
 void Defense::add_rules(std::vector<FilterRule>& rules) {
   for (const AimedCall& call : kCalls) {
@@ -212,7 +232,7 @@ bool Defense::chooses_signal(const SyscallInfo& info) {
 // In a pid namespace of its own a program's numbers mean others than ours. The kernel lists one number a namespace.
 bool Defense::shares_numbers(const Task& task) {
   constexpr size_t kStatusMax = 8192;
-  if (!read_file(ProcPath(task.tid, "status").c_str(), text_, kStatusMax)) return true;
+  if (!read_file(ProcPath(task.tid, "status"), text_, kStatusMax)) return true;
   const std::string_view numbers = status_field(text_, "NSpid");
   return numbers.substr(0, numbers.find('\n')).find('\t') == std::string_view::npos;
 }
@@ -220,11 +240,12 @@ bool Defense::shares_numbers(const Task& task) {
 // A descriptor that pidfd_open made, or, for signals, a directory of procfs.
 bool Defense::is_own_descriptor(const Task& task, int fd) {
   constexpr size_t kInfoMax = 4096;
-  if (!read_file(ProcPath(task.tid, "fdinfo/" + std::to_string(fd)).c_str(), text_, kInfoMax)) return false;
+  if (!read_file(ProcPath(task.tid, "fdinfo/" + std::to_string(fd)), text_, kInfoMax)) return false;
   const std::string_view process = status_field(text_, "Pid");
   if (!process.empty()) return whole_number(process.substr(0, process.find('\n'))) == ::getpid();
-  if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)).c_str(), text_)) return false;
-  return whole_number(std::string_view(text_).substr(text_.rfind('/') + 1)) == ::getpid();
+  if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)), text_)) return false;
+  const std::optional<int> number = whole_number(std::string_view(text_).substr(text_.rfind('/') + 1));
+  return number && is_ours(*number, text_.starts_with(kProc) ? Numbers::Mounted : Numbers::Ours);
 }
 
 bool Defense::aims_at_us(const Sighting& sighting) const {
@@ -250,15 +271,15 @@ std::string_view Defense::reached_for(const Sighting& sighting) {
 // A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same numbers.
 std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
-  if (proc_dev_ == 0) proc_dev_ = truth_.facts(own_pid(), "mem").value_or(FileFacts{}).dev;
+  if (proc_dev_ == 0) proc_dev_ = own_file("mem").value_or(FileFacts{}).dev;
   if (file.dev == proc_dev_) {
     for (const char* name : kPrivateNames) {
-      const std::optional<FileFacts> own = truth_.facts(own_pid(), name);
+      const std::optional<FileFacts> own = own_file(name);
       if (own && own->dev == file.dev && own->ino == file.ino) return name;
     }
     return {};
   }
-  const std::string_view name = private_file(view(file.real), writes_by(sighting.event));
+  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), Numbers::Ours);
   if (name.empty()) return {};
   const std::string link = "fd/" + std::to_string(sighting.event.fd);
   return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC ? name : std::string_view();

@@ -54,8 +54,4 @@ class Defense {
   std::string text_;
 };
 
-// The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's business: empty where it is not.
-// Others, such as `stat`, are read by ps and top.
-std::string_view private_file(std::string_view path, bool writes);
-
 }  // namespace vedette

@@ -28,7 +28,7 @@ int number_of(std::string_view text, int otherwise) {
 }
 
 // Filters that a task has: "Seccomp:" says whether, "Seccomp_filters:" (Linux 5.9) how many. What cannot be known is many.
-int filters_of(const char* status_path) {
+int filters_of(PathAt status_path) {
   std::string status;
   constexpr size_t kStatusMax = 8192;
   if (!read_file(status_path, status, kStatusMax)) return INT_MAX;
@@ -92,8 +92,8 @@ void mark_all(Context& context, Task& task, bool has_filter) {
 }  // namespace
 
 bool has_own_filters(const Task& task) {
-  static const int containers = filters_of("/proc/self/status");
-  const int theirs = filters_of(ProcPath(task.tid, "status").c_str());
+  static const int containers = filters_of(ProcPath("self/status"));
+  const int theirs = filters_of(ProcPath(task.tid, "status"));
   const bool has_ours = task.trap == Trap::Filter || task.distrusted;
   return theirs == INT_MAX || theirs > containers + (has_ours ? 1 : 0);
 }

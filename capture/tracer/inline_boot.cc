@@ -33,7 +33,7 @@ void stage_registers(Registers& registers, const RingSlot* slot, const NearSegme
 // Segments go by number, and another IPC namespace has others under the same ones.
 bool shares_ipc(Tid tid) {
   std::string theirs, ours;
-  return read_link(ProcPath(tid, "ns/ipc").c_str(), theirs) && read_link("/proc/self/ns/ipc", ours) && theirs == ours;
+  return read_link(ProcPath(tid, "ns/ipc"), theirs) && read_link(ProcPath("self/ns/ipc"), ours) && theirs == ours;
 }
 
 // An image that lies where our page must go.
@@ -72,7 +72,7 @@ bool InlineTier::stage(Task& task) {
   if (mine.closed || task.debugs || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
-  const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : files_.find(key, ProcPath(task.tid, "exe").c_str());
+  const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : files_.find(key, ProcPath(task.tid, "exe"));
   if (!program || is_in_the_way(program->image())) return false;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
@@ -97,7 +97,7 @@ bool InlineTier::stage(Task& task) {
 // The dynamic linker that the kernel has begun: the file is looked up as the kernel did, whatever lay under that name for others, who may
 // have another root. It may have been replaced since, so memory must have its build-id.
 std::shared_ptr<PatchableFile> InlineTier::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
-  std::shared_ptr<PatchableFile> found = files_.find(ProcPath(task.tid, "root" + path).c_str());
+  std::shared_ptr<PatchableFile> found = files_.find(ProcPath(task.tid, "root" + path));
   if (found) bias = found->bias_in(task.memory, entry);
   return found;
 }

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <utility>
 
-#include "capture/kernel/proc.h"
 #include "capture/tracer/inline_bytes.h"
 
 namespace vedette {
@@ -62,8 +61,7 @@ std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
 
 std::string PatchableFile::path() const {
   std::string path;
-  const std::string link = "/proc/self/fd/" + std::to_string(file_.get());
-  return read_link(link.c_str(), path) ? path : std::string();
+  return read_link(ProcPath("self/fd/" + std::to_string(file_.get())), path) ? path : std::string();
 }
 
 std::optional<uint64_t> PatchableFile::bias_of(uint64_t start, uint64_t offset) const {
@@ -199,20 +197,20 @@ NearSegment* PatchableFile::near(int64_t distance) {
 
 FileCache::FileCache(const std::string& folder) : sites_(folder) {}
 
-std::shared_ptr<PatchableFile> FileCache::find(const char* path) {
+std::shared_ptr<PatchableFile> FileCache::find(PathAt path) {
   struct stat facts;
-  if (::stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) return nullptr;
+  if (!stat_at(path, facts) || !S_ISREG(facts.st_mode)) return nullptr;
   return find(key_from(facts), path);
 }
 
 // Not blocking: what was a file a moment ago may be a FIFO by now.
-std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, const char* path) {
+std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, PathAt path) {
   if (const auto known = files_.find(key); known != files_.end()) {
     known->second.used = ++uses_;
     return known->second.file;
   }
   if (files_.size() >= files_max() && !forget_one()) return nullptr;
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  Fd file = open_at(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file.is_open() && (errno == EMFILE || errno == ENFILE)) return nullptr;  // not the file's fault: it is looked at another time
   if (file.is_open() && key_of(file.get()) != key) return nullptr;  // its name leads to another by now
   Known& place = files_[key];

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "capture/kernel/fd.h"
+#include "capture/kernel/proc.h"
 #include "capture/kernel/remote_memory.h"
 #include "capture/tracer/inline_ring.h"
 #include "capture/tracer/inline_stubs.h"
@@ -120,9 +121,9 @@ class FileCache {
   FileCache() = default;
   explicit FileCache(const std::string& folder);
   // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch, or too many are in use.
-  std::shared_ptr<PatchableFile> find(const char* path);
+  std::shared_ptr<PatchableFile> find(PathAt path);
   // The same where the key is known already.
-  std::shared_ptr<PatchableFile> find(const FileKey& key, const char* path);
+  std::shared_ptr<PatchableFile> find(const FileKey& key, PathAt path);
   // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has been compared.
   std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
   SiteCache& sites() { return sites_; }

@@ -23,7 +23,7 @@ std::optional<uint64_t> resting_ip(Tid tid) {
   // "NR 0xARG ... 0xSP 0xIP", or "running".
   std::string text;
   constexpr size_t kMax = 256;
-  if (!read_file(ProcPath(tid, "syscall").c_str(), text, kMax)) return {};
+  if (!read_file(ProcPath(tid, "syscall"), text, kMax)) return {};
   const size_t last = text.find_last_of(' ');
   unsigned long long ip = 0;
   if (text.starts_with("running") || last == std::string::npos || std::sscanf(text.c_str() + last, "%llx", &ip) != 1) return {};

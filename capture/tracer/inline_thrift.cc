@@ -16,7 +16,7 @@ constexpr uint64_t kLooseMax = 16u << 10;  // of a thread that still moves: a ho
 bool is_in_call(Tid tid) {
   std::string text;
   constexpr size_t kLineMax = 256;
-  return read_file(ProcPath(tid, "syscall").c_str(), text, kLineMax) && !text.empty() && text[0] >= '0' && text[0] <= '9';
+  return read_file(ProcPath(tid, "syscall"), text, kLineMax) && !text.empty() && text[0] >= '0' && text[0] <= '9';
 }
 
 }  // namespace

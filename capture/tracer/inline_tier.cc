@@ -316,7 +316,7 @@ void InlineTier::on_map_executable(Task& task, const Call& call) {
   }
   char name[32];
   std::snprintf(name, sizeof name, "fd/%d", fd);
-  std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name).c_str());
+  std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name));
   if (!file) return;
   const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
   if (bias) image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file)});

@@ -30,7 +30,7 @@ struct MapLine {
 std::optional<MapLine> map_line_at(Tid tid, uint64_t address) {
   std::string text;
   constexpr size_t kMapsMax = 4u << 20;
-  if (!read_file(ProcPath(tid, "maps").c_str(), text, kMapsMax)) return {};
+  if (!read_file(ProcPath(tid, "maps"), text, kMapsMax)) return {};
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string line = text.substr(at, end - at);
@@ -50,9 +50,9 @@ std::optional<MapLine> map_line_at(Tid tid, uint64_t address) {
   return {};
 }
 
-bool has_inode(const char* path, uint64_t inode) {
+bool has_inode(PathAt path, uint64_t inode) {
   struct stat facts;
-  return ::stat(path, &facts) == 0 && facts.st_ino == inode;
+  return stat_at(path, facts) && facts.st_ino == inode;
 }
 
 }  // namespace
@@ -134,8 +134,8 @@ MappedFile* InlineTier::file_of(Task& task, uint64_t address) {
   MappedFile mapped{.start = map->start, .end = map->end};
   const bool is_text = std::string_view(map->permissions) == "r-xp" && map->inode != 0 && map->path.starts_with('/');
   const ProcPath path(task.tid, "root" + map->path);
-  if (is_text && path.fits() && has_inode(path.c_str(), map->inode)) {
-    std::shared_ptr<PatchableFile> file = files_.find(path.c_str());
+  if (is_text && path.fits() && has_inode(path, map->inode)) {
+    std::shared_ptr<PatchableFile> file = files_.find(path);
     const std::optional<uint64_t> bias = file ? file->bias_of(map->start, map->offset) : std::nullopt;
     if (bias) {
       mapped.bias = *bias;

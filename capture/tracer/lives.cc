@@ -33,7 +33,7 @@ Birth birth_at(const Task& parent, const Report& report) {
   if (is_vfork) birth.flags = CLONE_VFORK | CLONE_VM;
   std::string status;
   constexpr size_t kStatusMax = 8192;
-  if (!read_file(ProcPath(Tid(static_cast<pid_t>(report.message)), "status").c_str(), status, kStatusMax)) return birth;
+  if (!read_file(ProcPath(Tid(static_cast<pid_t>(report.message)), "status"), status, kStatusMax)) return birth;
   if (status_field(status, "Tgid") == std::to_string(parent.process.get())) {
     birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
   }
@@ -150,7 +150,7 @@ void Lives::adopt(const Report& orphan) {
   if (maker != nullptr) return bear(*maker, *maker->birth, orphan.tid, orphan, 0);
   std::string status;
   constexpr size_t kStatusMax = 8192;
-  (void)read_file(ProcPath(orphan.tid, "status").c_str(), status, kStatusMax);
+  (void)read_file(ProcPath(orphan.tid, "status"), status, kStatusMax);
   const Tid process = tid_field(status, "Tgid");
   const bool is_thread = process.is_set() && process != orphan.tid;
   Task stand_in(is_thread ? process : tid_field(status, "PPid"), is_thread ? process : tid_field(status, "PPid"), make_ref<AddressSpace>());

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "capture/kernel/clock.h"
+#include "capture/kernel/proc.h"
 #include "capture/tracer/wake.h"
 
 namespace vedette {
@@ -45,7 +46,7 @@ void pause_ns(long ns) {
 }  // namespace
 
 void Lookout::start() {
-  cursor_ = Fd(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+  cursor_ = open_at(ProcPath("loadavg"), O_RDONLY);
   const pid_t newest = cursor_.is_open() ? read_cursor(cursor_) : 0;
   if (newest == 0 || !accept_wakes()) return;
   watch_files();

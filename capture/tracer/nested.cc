@@ -39,7 +39,7 @@ uint64_t hex_field(std::string_view status, std::string_view name) {
 // A SIGCHLD that nobody takes leaves no trace, but it would interrupt calls.
 bool takes_sigchld(Tid process) {
   std::string status;
-  if (!read_file(ProcPath(process, "status").c_str(), status, kStatusMax)) return false;
+  if (!read_file(ProcPath(process, "status"), status, kStatusMax)) return false;
   constexpr uint64_t kBit = 1ull << (SIGCHLD - 1);
   return ((hex_field(status, "SigCgt") | hex_field(status, "SigBlk")) & kBit) != 0;
 }
@@ -47,7 +47,7 @@ bool takes_sigchld(Tid process) {
 pid_t number_field(Tid tid, std::string_view name) {
   std::string status;
   pid_t value = 0;
-  if (!read_file(ProcPath(tid, "status").c_str(), status, kStatusMax)) return value;
+  if (!read_file(ProcPath(tid, "status"), status, kStatusMax)) return value;
   const std::string_view text = status_field(status, name);
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;

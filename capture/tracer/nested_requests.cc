@@ -51,7 +51,7 @@ bool give_to(Task& debugger, uint64_t address, const void* from, size_t size) { 
 bool is_of_agent(Tid tid) {
   std::string status;
   constexpr size_t kStatusMax = 8192;
-  return read_file(ProcPath(tid, "status").c_str(), status, kStatusMax) && status_field(status, "Tgid") == std::to_string(::getpid());
+  return read_file(ProcPath(tid, "status"), status, kStatusMax) && status_field(status, "Tgid") == std::to_string(::getpid());
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ pid_t process_behind(Tid debugger, int fd) {
   std::snprintf(name, sizeof name, "fdinfo/%d", fd);
   std::string text;
   pid_t value = 0;
-  if (!read_file(ProcPath(debugger, name).c_str(), text, kTextMax)) return value;
+  if (!read_file(ProcPath(debugger, name), text, kTextMax)) return value;
   const std::string_view pid = status_field(text, "Pid");
   std::from_chars(pid.data(), pid.data() + pid.size(), value);
   return value;
@@ -76,7 +76,7 @@ Wanted wanted_by(const Task& debugger, const DebuggerWait& wait) {
 rusage usage_of(Tid tid) {
   rusage usage{};
   std::string stat;
-  if (!read_file(ProcPath(tid, "stat").c_str(), stat, kTextMax)) return usage;
+  if (!read_file(ProcPath(tid, "stat"), stat, kTextMax)) return usage;
   constexpr int kMinorFaults = 10, kMajorFaults = 12, kUser = 14, kSystem = 15;
   static const int64_t ticks = ::sysconf(_SC_CLK_TCK);
   const auto time = [&](int field) {
@@ -233,7 +233,7 @@ int64_t NestedTracing::write_news(Task& debugger, const DebuggerWait& wait, cons
   info.si_signo = SIGCHLD;
   info.si_pid = about.get();
   std::string text;
-  if (read_file(ProcPath(about, "status").c_str(), text, kTextMax)) {
+  if (read_file(ProcPath(about, "status"), text, kTextMax)) {
     const std::string_view uid = status_field(text, "Uid");
     std::from_chars(uid.data(), uid.data() + uid.size(), info.si_uid);
   }

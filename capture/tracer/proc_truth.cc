@@ -16,6 +16,7 @@
 
 #include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
+#include "capture/kernel/proc_folder.h"
 #include "capture/kernel/ptrace.h"
 #include "capture/kernel/remote_memory.h"
 
@@ -60,8 +61,8 @@ FileFacts facts_of(const struct stat& facts) {
                    .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
 }
 
-// Names that mean "whoever asks", said of the task.
-std::string for_us(uint32_t tid, uint32_t process, std::string_view path) {
+// Names that mean "whoever asks", said of the task, by the numbers that the workload's own /proc has. Nothing: it does not show the task.
+std::optional<std::string> for_us(uint32_t tid, uint32_t process, std::string_view path) {
   const std::string thread = "/task/" + std::to_string(tid);
   const struct {
     std::string_view name, meaning;
@@ -70,13 +71,15 @@ std::string for_us(uint32_t tid, uint32_t process, std::string_view path) {
   for (const auto& own : kOwn) {
     const std::string_view rest = path.substr(std::min(own.name.size(), path.size()));
     if (!path.starts_with(own.name) || (!rest.empty() && rest[0] != '/')) continue;
-    return "/proc/" + std::to_string(process) + std::string(own.meaning) + std::string(rest);
+    const std::optional<Tid> number = number_in_mounted_proc(Tid(static_cast<pid_t>(process)));
+    if (!number || (is_proc_opened() && own.meaning == thread)) return std::nullopt;
+    return "/proc/" + std::to_string(number->get()) + std::string(own.meaning) + std::string(rest);
   }
   return std::string(path);
 }
 
 Fd look_up_in_root(uint32_t pid, const std::string& path, uint64_t flags) {
-  const Fd root(::open(path_of(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Fd root = open_at(path_of(pid, "root"), O_PATH | O_DIRECTORY);
   open_how how{};
   how.flags = flags;
   how.resolve = RESOLVE_IN_ROOT;
@@ -87,18 +90,18 @@ Fd look_up_in_root(uint32_t pid, const std::string& path, uint64_t flags) {
 
 bool ProcTruth::link(uint32_t pid, const char* name, std::string& into) {
   const ProcPath path = path_of(pid, name);
-  return path.fits() && static_cast<bool>(read_link(path.c_str(), into));
+  return path.fits() && static_cast<bool>(read_link(path, into));
 }
 
 bool ProcTruth::text(uint32_t pid, const char* name, std::string& into, size_t max) {
   const ProcPath path = path_of(pid, name);
-  return path.fits() && static_cast<bool>(read_file(path.c_str(), into, max));
+  return path.fits() && static_cast<bool>(read_file(path, into, max));
 }
 
 std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
   const ProcPath path = path_of(pid, name);
   struct stat facts;
-  if (!path.fits() || ::stat(path.c_str(), &facts) < 0) return std::nullopt;
+  if (!path.fits() || !stat_at(path, facts)) return std::nullopt;
   return facts_of(facts);
 }
 
@@ -106,12 +109,13 @@ std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
 // kernel follows no magic links (openat2(2), RESOLVE_IN_ROOT), so there /proc/PID/fd and its like have no answer.
 std::optional<FileFacts> ProcTruth::resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
                                             std::string& into) {
-  const std::string asked = for_us(tid, process, path);
+  const std::optional<std::string> asked = for_us(tid, process, path);
+  if (!asked) return std::nullopt;
   const int flags = O_PATH | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW);
-  const Fd file = from_own_root ? look_up_in_root(tid, asked, static_cast<uint64_t>(flags)) : Fd(::open(asked.c_str(), flags));
+  const Fd file = from_own_root ? look_up_in_root(tid, *asked, static_cast<uint64_t>(flags)) : Fd(::open(asked->c_str(), flags));
   struct stat facts;
   if (!file.is_open() || ::fstat(file.get(), &facts) < 0) return std::nullopt;
-  if (!read_link(("/proc/self/fd/" + std::to_string(file.get())).c_str(), into)) return std::nullopt;
+  if (!read_link(ProcPath("self/fd/" + std::to_string(file.get())), into)) return std::nullopt;
   return facts_of(facts);
 }
 
@@ -146,10 +150,13 @@ uint64_t ProcTruth::uptime_ns() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+bool ProcTruth::has_other_numbers() { return is_proc_opened(); }
+
 uint64_t ProcTruth::filesystem(uint32_t pid, const char* name) {
   const ProcPath path = path_of(pid, name);
+  const Fd file = open_at(path, O_PATH);
   struct statfs facts;
-  if (!path.fits() || ::statfs(path.c_str(), &facts) < 0) return 0;
+  if (!path.fits() || !file.is_open() || ::fstatfs(file.get(), &facts) < 0) return 0;
   return static_cast<uint64_t>(facts.f_type);
 }
 

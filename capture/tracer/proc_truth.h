@@ -17,6 +17,7 @@ class ProcTruth final : public Truth {
   bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override;
   uint64_t uptime_ns() override;
   uint64_t filesystem(uint32_t pid, const char* name) override;
+  bool has_other_numbers() override;
 };
 
 }  // namespace vedette

@@ -25,7 +25,6 @@ constexpr size_t kMapsMax = 1 << 16;  // of an image that has not run yet
 constexpr size_t kAuxvMax = 4096;
 constexpr size_t kNameMax = 4096;
 constexpr std::string_view kMemfd = "/memfd:";
-constexpr std::string_view kOwnMounts = "/proc/self/mountinfo";
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000
 #endif
@@ -36,14 +35,14 @@ int64_t read_clock(clockid_t clock) {
   return now.tv_sec * kSecond + now.tv_nsec;
 }
 
-bool statx_of(const char* path, struct statx& into) {
-  return ::syscall(SYS_statx, AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_MNT_ID, &into) == 0;
+bool statx_of(PathAt path, struct statx& into) {
+  return ::syscall(SYS_statx, path.folder, path.name, 0, STATX_BASIC_STATS | STATX_MNT_ID, &into) == 0;
 }
 
 // "36 35 98:0 /mnt1 /mnt2 ...": the third field of the line that begins with `mount`.
-std::string device_of(uint64_t mount, const std::string& mounts) {
+std::string device_of(uint64_t mount, PathAt mounts) {
   std::string text;
-  if (!read_file(mounts.c_str(), text, kMountsMax)) return {};
+  if (!read_file(mounts, text, kMountsMax)) return {};
   const std::string wanted = std::to_string(mount) + ' ';
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -57,17 +56,15 @@ std::string device_of(uint64_t mount, const std::string& mounts) {
   return {};
 }
 
-std::string proc_of(Tid tid, std::string_view rest) { return "/proc/" + std::to_string(tid.get()) + std::string(rest); }
-
 // Names that mean "whoever asks", said of the task.
-std::string for_us(Tid tid, std::string_view name) {
+ProcPath for_us(Tid tid, std::string_view name) {
   constexpr struct {
     std::string_view name, meaning;
-  } kOwn[] = {{"/proc/self/", "/"}, {"/proc/thread-self/", "/"}, {"/dev/fd/", "/fd/"}};
+  } kOwn[] = {{"/proc/self/", ""}, {"/proc/thread-self/", ""}, {"/dev/fd/", "fd/"}};
   for (const auto& own : kOwn) {
-    if (name.starts_with(own.name)) return proc_of(tid, std::string(own.meaning) + std::string(name.substr(own.name.size())));
+    if (name.starts_with(own.name)) return ProcPath(tid, std::string(own.meaning) + std::string(name.substr(own.name.size())));
   }
-  return proc_of(tid, name.starts_with('/') ? "/root" : "/cwd/") + std::string(name);
+  return ProcPath(tid, (name.starts_with('/') ? "root" : "cwd/") + std::string(name));
 }
 
 }  // namespace
@@ -84,23 +81,24 @@ ProgramLook::ProgramLook() {
   struct statx facts;
   if (!statx_of("/", facts)) return;
   root_mount_ = facts.stx_mnt_id;
-  root_device_ = device_of(root_mount_, std::string(kOwnMounts));
+  root_device_ = device_of(root_mount_, ProcPath("self/mountinfo"));
 }
 
 std::optional<ProgramFile> ProgramLook::at_link(Tid tid, std::string_view link) const {
-  return look(proc_of(tid, "/") + std::string(link), proc_of(tid, "/mountinfo"));
+  return look(ProcPath(tid, link), ProcPath(tid, "mountinfo"));
 }
 
 std::optional<ProgramFile> ProgramLook::at_name(Tid tid, std::string_view name) const {
-  const Fd file(::open(for_us(tid, name).c_str(), O_PATH | O_CLOEXEC));
+  const ProcPath path = for_us(tid, name);
+  const Fd file = path.fits() ? open_at(path, O_PATH) : Fd();
   if (!file.is_open()) return std::nullopt;
-  return look("/proc/self/fd/" + std::to_string(file.get()), proc_of(tid, "/mountinfo"));
+  return look(ProcPath("self/fd/" + std::to_string(file.get())), ProcPath(tid, "mountinfo"));
 }
 
-std::optional<ProgramFile> ProgramLook::look(const std::string& path, const std::string& mounts) const {
+std::optional<ProgramFile> ProgramLook::look(PathAt path, PathAt mounts) const {
   struct statx facts;
   ProgramFile file;
-  if (!statx_of(path.c_str(), facts) || !read_link(path.c_str(), file.path)) return std::nullopt;
+  if (!statx_of(path, facts) || !read_link(path, file.path)) return std::nullopt;
   file.dev = static_cast<uint64_t>(facts.stx_dev_major) << 32 | facts.stx_dev_minor;
   file.ino = facts.stx_ino;
   file.ctime_ns = static_cast<uint64_t>(facts.stx_ctime.tv_sec * kSecond + facts.stx_ctime.tv_nsec);
@@ -113,7 +111,7 @@ std::optional<ProgramFile> ProgramLook::look(const std::string& path, const std:
 }
 
 // Another mount namespace numbers the same mounts anew: there the file system counts.
-bool ProgramLook::is_root_mount(uint64_t mount, const std::string& mounts) const {
+bool ProgramLook::is_root_mount(uint64_t mount, PathAt mounts) const {
   if (mount == root_mount_ || root_mount_ == 0) return true;
   return !root_device_.empty() && device_of(mount, mounts) == root_device_;
 }
@@ -121,7 +119,7 @@ bool ProgramLook::is_root_mount(uint64_t mount, const std::string& mounts) const
 std::vector<std::string> ProgramLook::code_of(Tid tid) const {
   std::vector<std::string> names;
   std::string text;
-  if (!read_file(proc_of(tid, "/maps").c_str(), text, kMapsMax)) return names;
+  if (!read_file(ProcPath(tid, "maps"), text, kMapsMax)) return names;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = std::string_view(text).substr(at, end - at);
@@ -135,7 +133,7 @@ std::vector<std::string> ProgramLook::code_of(Tid tid) const {
 
 std::optional<std::string> ProgramLook::named_by_exec(Tid tid) const {
   std::string auxv;
-  if (!read_file(proc_of(tid, "/auxv").c_str(), auxv, kAuxvMax)) return std::nullopt;
+  if (!read_file(ProcPath(tid, "auxv"), auxv, kAuxvMax)) return std::nullopt;
   uint64_t address = 0;
   for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.size(); at += sizeof(Elf64_auxv_t)) {
     Elf64_auxv_t entry;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capture/kernel/proc.h"
 #include "capture/kernel/tid.h"
 #include "capture/prevent/table.h"
 
@@ -40,8 +41,8 @@ class ProgramLook {
   std::optional<std::string> named_by_exec(Tid tid) const;
 
  private:
-  std::optional<ProgramFile> look(const std::string& path, const std::string& mounts) const;
-  bool is_root_mount(uint64_t mount, const std::string& mounts) const;
+  std::optional<ProgramFile> look(PathAt path, PathAt mounts) const;
+  bool is_root_mount(uint64_t mount, PathAt mounts) const;
 
   uint64_t root_mount_ = 0;
   std::string root_device_;  // "259:0", as in mountinfo

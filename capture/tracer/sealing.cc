@@ -24,7 +24,7 @@ constexpr uint64_t kShmat32 = 397;
 // By a parent whose fork nobody heard of in time (lives.h, strays).
 bool is_attached(const SealedMemory& sealed, const Task& task) {
   std::string maps;
-  if (!read_file(ProcPath(task.tid, "maps").c_str(), maps, kFirstMaps)) return false;
+  if (!read_file(ProcPath(task.tid, "maps"), maps, kFirstMaps)) return false;
   char start[32];
   std::snprintf(start, sizeof start, "%08llx-", static_cast<unsigned long long>(SealedMemory::kBase));
   const size_t at = maps.find(start);

@@ -90,7 +90,7 @@ bool Signals::root_has_it(const siginfo_t& info) {
   while (monotonic_ns() - start < kUndecidedNs) {
     if (was_delivered(info)) return true;
     constexpr size_t kStatusMax = 8192;
-    if (!read_file(ProcPath(root_, "status").c_str(), text, kStatusMax)) return false;
+    if (!read_file(ProcPath(root_, "status"), text, kStatusMax)) return false;
     uint64_t pending = 0;
     const std::string_view hex = status_field(text, "ShdPnd");
     std::from_chars(hex.data(), hex.data() + hex.size(), pending, 16);

@@ -2,6 +2,7 @@
 #include "capture/tracer/strangers.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,9 +43,10 @@ pid_t pid_in(std::string_view text) {
 }
 
 // Numbers among the names of a folder: processes of /proc, threads of /proc/PID/task.
-std::vector<Tid> numbers_in(const char* path) {
+std::vector<Tid> numbers_in(PathAt path) {
   std::vector<Tid> numbers;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path), ::closedir);
+  Fd opened = open_at(path, O_RDONLY | O_DIRECTORY);
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opened.is_open() ? ::fdopendir(opened.release()) : nullptr, ::closedir);
   while (folder != nullptr) {
     const dirent* const entry = ::readdir(folder.get());
     if (entry == nullptr) break;
@@ -55,7 +57,7 @@ std::vector<Tid> numbers_in(const char* path) {
 
 // Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike the link
 // ns/mnt, mountinfo may be read whoever it belongs to.
-std::vector<pid_t> mounts_of(const char* path) {
+std::vector<pid_t> mounts_of(PathAt path) {
   std::vector<pid_t> ids;
   std::string text;
   if (!read_file(path, text, kMountsMax)) return ids;
@@ -69,16 +71,16 @@ bool share_any(const std::vector<pid_t>& some, const std::vector<pid_t>& others)
   return std::any_of(some.begin(), some.end(), [&](pid_t id) { return std::find(others.begin(), others.end(), id) != others.end(); });
 }
 
-bool same_file(const char* one, const char* other) {
+bool same_file(PathAt one, PathAt other) {
   struct stat a, b;
-  return ::stat(one, &a) == 0 && ::stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+  return stat_at(one, a) && stat_at(other, b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 }  // namespace
 
 bool has_executed(Tid process) {
   std::string stat;
-  if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax)) return false;
+  if (!read_file(ProcPath(process, "stat"), stat, kTextMax)) return false;
   return (stat_field(stat, kStatFlags).value_or(kForkedNoExec) & kForkedNoExec) == 0;
 }
 
@@ -87,7 +89,7 @@ struct Strangers::Sight {
 
   static std::optional<Sight> of(Tid number) {
     std::string status;
-    if (!read_file(ProcPath(number, "status").c_str(), status, kTextMax)) return std::nullopt;
+    if (!read_file(ProcPath(number, "status"), status, kTextMax)) return std::nullopt;
     const auto field = [&](std::string_view name) { return Tid(pid_in(status_field(status, name))); };
     return Sight{field("Tgid"), field("PPid"), field("TracerPid")};
   }
@@ -103,17 +105,17 @@ struct Strangers::Program {
   // is neither.
   static std::optional<Program> of(Tid process) {
     std::string stat;
-    if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax)) return std::nullopt;
+    if (!read_file(ProcPath(process, "stat"), stat, kTextMax)) return std::nullopt;
     const size_t name_end = stat.rfind(')');
     if (name_end == stat.npos || name_end + 2 >= stat.size()) return std::nullopt;
     if (std::strchr("ZX", stat[name_end + 2]) != nullptr && stat_field(stat, kStatThreads).value_or(1) <= 1) return std::nullopt;
     Program program{.start = stat_field(stat, kStatStart).value_or(0)};
     std::string arguments;
     if ((stat_field(stat, kStatFlags).value_or(0) & kForkedNoExec) != 0) return program;
-    if (!read_file(ProcPath(process, "cmdline").c_str(), arguments, kTextMax) || arguments.empty()) return program;
+    if (!read_file(ProcPath(process, "cmdline"), arguments, kTextMax) || arguments.empty()) return program;
     const size_t name_start = std::min(stat.find('('), name_end);
     const std::string name = stat.substr(name_start, name_end - name_start + 1);
-    if (!read_file(ProcPath(process, "stat").c_str(), stat, kTextMax) || stat.compare(name_start, name.size(), name) != 0) return program;
+    if (!read_file(ProcPath(process, "stat"), stat, kTextMax) || stat.compare(name_start, name.size(), name) != 0) return program;
     program.words = name + arguments;
     return program;
   }
@@ -123,7 +125,7 @@ struct Strangers::Program {
 // as for `vedette run` in somebody's shell, it would be that person's other processes that we took.
 void Strangers::start(HostPid host_pid, void* host) {
   std::string link;
-  const bool is_container = read_link("/proc/self/ns/pid", link) && link != kMachinesNamespace;
+  const bool is_container = read_link(ProcPath("self/ns/pid"), link) && link != kMachinesNamespace;
   const bool stands_for_it = ::getpid() == 1 || ::getppid() <= 1;
   if (scope_ == StrangerScope::None || !is_container || !stands_for_it) return;
   are_sought_ = true;
@@ -181,7 +183,7 @@ void Strangers::on_root_ended() {
 }
 
 void Strangers::look_at_all() {
-  for (const Tid process : numbers_in("/proc")) {
+  for (const Tid process : numbers_in(ProcPath("."))) {
     if (context_.tasks.find(process) == nullptr && !meet(process)) ++unseen_;
   }
 }
@@ -205,15 +207,15 @@ bool Strangers::is_watched(const Sight& sight) const {
   if (own_namespace_) return true;
   const bool is_here = shares_mounts(sight.process);
   if (scope_ == StrangerScope::Container) return is_here;
-  return is_here || !same_file(ProcPath(sight.process, "exe").c_str(), "/proc/self/exe");  // the agent of another container
+  return is_here || !same_file(ProcPath(sight.process, "exe"), ProcPath("self/exe"));  // the agent of another container
 }
 
 // The host may be in this container, with processes of its own below it, or in another one that is all its own.
 bool Strangers::is_of_host(const Sight& sight) const {
   const Tid host(host_pid_(host_));
   if (!host.is_set()) return false;
-  const std::vector<pid_t> theirs = mounts_of(ProcPath(host, "mountinfo").c_str());
-  if (!shares_mounts(host) && share_any(theirs, mounts_of(ProcPath(sight.process, "mountinfo").c_str()))) return true;
+  const std::vector<pid_t> theirs = mounts_of(ProcPath(host, "mountinfo"));
+  if (!shares_mounts(host) && share_any(theirs, mounts_of(ProcPath(sight.process, "mountinfo")))) return true;
   Tid at = sight.process;
   for (int i = 0; i < kGenerationsMax && at.is_set(); ++i) {
     if (at == host) return true;
@@ -225,7 +227,7 @@ bool Strangers::is_of_host(const Sight& sight) const {
 }
 
 bool Strangers::shares_mounts(Tid process) const {
-  return share_any(mounts_of("/proc/self/mountinfo"), mounts_of(ProcPath(process, "mountinfo").c_str()));
+  return share_any(mounts_of(ProcPath("self/mountinfo")), mounts_of(ProcPath(process, "mountinfo")));
 }
 
 void Strangers::found(Tid process) {
@@ -256,7 +258,7 @@ Result<void> Strangers::attach(Tid process) {
 Result<void> Strangers::attach_threads(Tid process) {
   for (bool again = true; again;) {
     again = false;
-    for (const Tid thread : numbers_in(ProcPath(process, "task").c_str())) {
+    for (const Tid thread : numbers_in(ProcPath(process, "task"))) {
       const Task* const leader = context_.tasks.find(process);
       if (leader == nullptr || context_.tasks.find(thread) != nullptr || !ptrace_seize(thread, kStopOptions)) continue;
       Task& task = context_.tasks.add(thread, process, leader->space);

@@ -30,9 +30,9 @@ std::optional<IoCounts> ProcKernelIo::counts(uint32_t tid, IoScope scope) {
   const bool is_kept = opened.file.is_open() && opened.tid == tid && opened.scope == scope;
   ssize_t size = is_kept ? ::pread(opened.file.get(), text, sizeof text, 0) : -1;
   if (size <= 0) {
-    char path[48];
-    std::snprintf(path, sizeof path, scope == IoScope::Thread ? "/proc/%u/task/%u/io" : "/proc/%u/io", tid, tid);
-    opened = {tid, scope, Fd(::open(path, O_RDONLY | O_CLOEXEC))};
+    char name[32];
+    std::snprintf(name, sizeof name, scope == IoScope::Thread ? "task/%u/io" : "io", tid);
+    opened = {tid, scope, open_at(ProcPath(Tid(static_cast<pid_t>(tid)), name), O_RDONLY)};
     if (!opened.file.is_open()) return {};
     size = ::pread(opened.file.get(), text, sizeof text, 0);
   }

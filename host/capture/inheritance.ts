@@ -3,7 +3,7 @@
 // jobserver, socket activation). Node marks them close-on-exec when it starts, together with its own, so the two are told apart
 // by how Node works: its first own descriptor is an event queue at the lowest free number, so everything below was there before;
 // above it, Node has event queues, pairs of pipes and /dev/null. Ask before anything else opens a file.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
@@ -18,7 +18,7 @@ interface Open {
 
 /** In ascending order. Throws where /proc does not tell of us. */
 export function inheritedDescriptors(): number[] {
-  expectOwnProc();
+  expectProc();
   const open = openDescriptors();
   const nodes =
     open.find(({ target, closesOnExec }) => closesOnExec && target.startsWith("anon_inode:"))?.fd ?? Infinity;
@@ -29,14 +29,18 @@ export function inheritedDescriptors(): number[] {
   return open.filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one)).map(({ fd }) => fd);
 }
 
-function expectOwnProc(): void {
-  let self: string;
+// The /proc of a pid namespace above ours shows us too, under another number; one beside or below ours does not.
+function expectProc(): void {
   try {
-    self = readlinkSync("/proc/self");
+    readlinkSync("/proc/self");
   } catch (error) {
-    throw new VedetteError("VEDETTE_PROC_MISSING", { reason: reasonOf(error) }, { cause: error });
+    const reason = reasonOf(error);
+    throw new VedetteError(
+      existsSync("/proc/version") ? "VEDETTE_PROC_FOREIGN" : "VEDETTE_PROC_MISSING",
+      { reason },
+      { cause: error },
+    );
   }
-  if (self !== String(process.pid)) throw new VedetteError("VEDETTE_PROC_FOREIGN", {});
 }
 
 /** The lowest number that the child has no use for. */

@@ -15,6 +15,8 @@ export interface Findings {
   readonly assumed: string;
   readonly arch: string;
   readonly uid: number;
+  /** Whose processes /proc shows: ours, ours in a mount that the agent has opened for itself, another pid namespace's, or nobody's. */
+  readonly proc: { readonly folder: "mounted" | "opened" | "foreign" | "missing"; readonly reason?: string };
   readonly ptrace: Tried;
   readonly seccomp_listener: Tried;
   readonly process_vm_readv: Tried;
@@ -163,7 +165,15 @@ const IO_URING: Row = {
   purpose: "there; refused to the workload unless --io-uring allow, since its calls cannot be seen",
   without: refused((f) => f.io_uring, "nothing can hide in it"),
 };
+const PROC: Row = {
+  name: "/proc",
+  ok: (f) => f.proc.folder === "mounted" || f.proc.folder === "opened",
+  purpose: "tells which process is which; where it is another PID namespace's, the agent opens its own",
+  without: (f) =>
+    `${f.proc.folder === "foreign" ? "it is another PID namespace's" : "it is not mounted"}, and our own is refused (${f.proc.reason ?? "?"})`,
+};
 const ROWS: readonly Row[] = [
+  PROC,
   PTRACE,
   LISTENER,
   MEMORY,
@@ -179,15 +189,25 @@ const ROWS: readonly Row[] = [
 
 const TIERS: readonly { readonly tier: TierVerdict["tier"]; readonly needs: readonly Row[]; readonly does: string }[] =
   [
-    { tier: "trace", needs: [PTRACE], does: "every call, with its result, by the kernel's word" },
+    { tier: "trace", needs: [PROC, PTRACE], does: "every call, with its result, by the kernel's word" },
     {
       tier: "inline",
-      needs: [PTRACE, PROC_MEM, MEMFD, GS_BASE],
+      needs: [PROC, PTRACE, PROC_MEM, MEMFD, GS_BASE],
       does: "hot calls recorded inside the workload, at a fraction of the cost",
     },
   ];
 
 const ADVICE: readonly { readonly when: (f: Findings) => boolean; readonly say: (f: Findings) => string }[] = [
+  {
+    when: (f) => !PROC.ok(f),
+    say: () =>
+      "Mount /proc anew (`mount -t proc proc /proc`), start with `unshare --mount-proc`, or give SYS_ADMIN, with which the agent opens its own.",
+  },
+  {
+    when: (f) => f.proc.folder === "opened",
+    say: () =>
+      "/proc shows another PID namespace's processes. The agent opens its own, and the workload keeps what it has; start with `unshare --mount-proc` if that is not meant.",
+  },
   {
     when: (f) => !f.ptrace.ok && (f.yama_ptrace_scope ?? 0) >= 2,
     say: (f) =>

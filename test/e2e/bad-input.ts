@@ -33,25 +33,47 @@ export interface Row {
 
 export const vedette = (...args: string[]): string[] => [...VEDETTE, ...args];
 
+const NO_ADMIN = ["setpriv", "--bounding-set", "-sys_admin"];
+const WITHOUT_ADMIN = ["unshare", "-pf", ...NO_ADMIN];
+
 export const ROWS: Row[] = [
   { title: "no command of Vedette", code: "VEDETTE_USAGE", says: /command/i, argv: vedette() },
   {
-    title: "a /proc of another PID namespace",
+    title: "a /proc of another PID namespace, and no right to open another",
     code: "VEDETTE_PROC_FOREIGN",
-    says: /another PID namespace/,
-    argv: ["unshare", "-pf", ...vedette("run", "--", "sh", "-c", "cat /etc/shadow | wc -l")],
+    says: /another PID namespace.*not permitted/,
+    argv: [...WITHOUT_ADMIN, ...vedette("run", "--", "sh", "-c", "cat /etc/shadow | wc -l")],
   },
   {
     title: "a /proc of another PID namespace, found by the agent itself",
     code: "VEDETTE_PROC_FOREIGN",
     says: /another PID namespace/,
-    argv: ["unshare", "-pf", AGENT, "--host", "discard", "--", "true"],
+    argv: [...WITHOUT_ADMIN, AGENT, "--host", "discard", "--", "true"],
   },
   {
     title: "no /proc",
     code: "VEDETTE_PROC_MISSING",
     says: /not mounted: ./,
     argv: ["unshare", "-m", "sh", "-c", 'umount -l /proc; exec "$@"', "sh", ...vedette("trace", "--", "true")],
+  },
+  {
+    title: "no /proc, found by the agent itself",
+    code: "VEDETTE_PROC_MISSING",
+    says: /not mounted: ./,
+    argv: [
+      "unshare",
+      "-m",
+      "sh",
+      "-c",
+      `umount -l /proc; exec "$@"`,
+      "sh",
+      ...NO_ADMIN,
+      AGENT,
+      "--host",
+      "discard",
+      "--",
+      "true",
+    ],
   },
   {
     title: "a limit of 64 open files",

@@ -25,9 +25,9 @@ TEST_CASE("a stat field is counted from behind the name, which may hold anything
 
 TEST_CASE("reading /proc stops at the bound, and a task that is gone is an answer") {
   std::string text;
-  REQUIRE(read_file(ProcPath(Tid(::getpid()), "status").c_str(), text, 10));
+  REQUIRE(read_file(ProcPath(Tid(::getpid()), "status"), text, 10));
   CHECK(text.size() == 10);
   CHECK(text.starts_with("Name:"));
-  const Result<void> gone = read_file(ProcPath(Tid(0x7ffffff0), "status").c_str(), text, 10);
+  const Result<void> gone = read_file(ProcPath(Tid(0x7ffffff0), "status"), text, 10);
   CHECK(gone.error() == Errno(ENOENT));
 }

@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HOST_COMMAND, VOLUME_PATH } from "../../host/fargate/layout.js";
+import { type ContainerDefinition, startDefined } from "../lab/definition.js";
 import { makeRootfs, type Rootfs } from "../lab/rootfs.js";
 import { alertsOf, buildWorkload, fillVolume, isListening, metric, packaged, SIDECAR } from "../lab/sidecar.js";
-import { type Container, missingForTasks, Task, until, within } from "../lab/task.js";
+import { missingForTasks, Task, until, within } from "../lab/task.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 
 const missing = missingForTasks();
@@ -44,19 +45,6 @@ const ORDERS = {
   },
 };
 
-interface Definition {
-  name: string;
-  entryPoint?: string[];
-  command?: string[];
-  environment?: { name: string; value: string }[];
-  user?: string;
-  readonlyRootFilesystem?: boolean;
-  mountPoints?: { containerPath: string; readOnly?: boolean }[];
-  linuxParameters?: { capabilities?: { add?: string[] } };
-  healthCheck?: { command: string[] };
-  stopTimeout?: number;
-}
-
 const folder = scratch();
 const [given, made] = [join(folder, "orders.json"), join(folder, "orders.vedette.json")];
 const text = JSON.stringify(ORDERS, null, 4);
@@ -65,31 +53,9 @@ let root: Rootfs;
 
 const instrument = (...words: string[]) => run([...VEDETTE, "instrument", ...words], { cwd: folder });
 
-/** As ECS starts it; `other` stands where the definition has `usual`. */
-function start(definition: Definition, rootfs: Rootfs, own: string[], other?: readonly [string, string]): Container {
-  const words = [...(definition.entryPoint ?? own), ...(definition.command ?? [])];
-  return task.start({
-    name: definition.name,
-    rootfs: rootfs.path,
-    mounts: [
-      ...rootfs.mounts,
-      ...(definition.mountPoints ?? []).map(({ containerPath, readOnly }) => ({
-        source: task.volume,
-        destination: containerPath,
-        readOnly: readOnly ?? false,
-      })),
-    ],
-    user: Number(definition.user ?? 0),
-    readOnlyRoot: definition.readonlyRootFilesystem ?? false,
-    addCapabilities: definition.linuxParameters?.capabilities?.add ?? [],
-    environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
-    args: words.map((word) => (word === other?.[0] ? other[1] : word)),
-  });
-}
-
-function containers(): { orders: Definition; vedette: Definition } {
+function containers(): { orders: ContainerDefinition; vedette: ContainerDefinition } {
   const { containerDefinitions } = (JSON.parse(readFileSync(made, "utf8")) as typeof ORDERS).taskDefinition;
-  const find = (name: string) => containerDefinitions.find((one) => one.name === name) as Definition;
+  const find = (name: string) => containerDefinitions.find((one) => one.name === name) as ContainerDefinition;
   return { orders: find("orders"), vedette: find("vedette") };
 }
 
@@ -122,12 +88,17 @@ if (missing === null) {
     test(`the task runs: healthy, alerted, stopped in time${address === null ? "" : `, over ${address}`}`, async () => {
       const { orders, vedette } = containers();
       const usual = `unix:${VOLUME_PATH}/host.sock`;
-      const other = address === null ? undefined : ([usual, address] as const);
-      const sidecar = start(vedette, { path: packaged(), mounts: [] }, [HOST_COMMAND], other);
+      const instead = address === null ? undefined : ([usual, address] as const);
+      const sidecar = startDefined(
+        task,
+        vedette,
+        { path: packaged(), mounts: [] },
+        { entryPoint: [HOST_COMMAND], instead },
+      );
       await isListening(sidecar);
       assert.is(sidecar.exec(vedette.healthCheck!.command.slice(1)).status, 0, "the health check");
 
-      const workload = start(orders, root, [], other);
+      const workload = startDefined(task, orders, root, { instead });
       const ended = await within(workload.ended, RUN_MS_MAX, "the workload did not end");
       assert.is(ended.status, 3, ended.stderr);
       assert.match(ended.stdout, /^uid 1000 .* own argument\n/);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { NamedFile } from "../fargate/secret.js";
 import { falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
@@ -14,6 +15,12 @@ export function defineServe(program: Command, done: (status: number) => void): v
     .option("--listen <address>", "unix:PATH, abstract:NAME or tcp:127.0.0.1:PORT", "abstract:vedette")
     .option("--secret-file <file>", "what an agent must know; made when it is not there")
     .option(
+      "--container-secret <name=file>",
+      "what the agent of this container must know instead, so that no other can take its name; may be given again. " +
+        "Without --secret-file agents of other containers are not heard",
+      (value: string, before: readonly NamedFile[] = []) => [...before, namedFile(value)],
+    )
+    .option(
       "--policy <dir>",
       "a policy's folder, or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
       each,
@@ -25,6 +32,12 @@ export function defineServe(program: Command, done: (status: number) => void): v
     )
     .option("--check", "ask the one that runs whether it is healthy")
     .action(async (flags: ServeFlags) => done(await (await import("./serve.js")).serve(flags)));
+}
+
+function namedFile(text: string): NamedFile {
+  const [, name, path] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (name === undefined || path === undefined) throw new InvalidArgumentError("It must be NAME=FILE.");
+  return { name, path };
 }
 
 function seconds(text: string): number {

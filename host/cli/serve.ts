@@ -8,7 +8,7 @@ import { processors, workersFor } from "../engine/processors.js";
 import { VedetteError } from "../errors.js";
 import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
 import { Monitor } from "../fargate/monitor.js";
-import { Secret } from "../fargate/secret.js";
+import { type NamedFile, Secrets } from "../fargate/secret.js";
 import { Station } from "../fargate/station.js";
 import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
@@ -19,6 +19,7 @@ import { counted } from "./print.js";
 export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly listen: string;
   readonly secretFile?: string;
+  readonly containerSecret?: readonly NamedFile[];
   readonly policy?: readonly string[];
   readonly http: string;
   readonly drain: number;
@@ -39,19 +40,20 @@ export async function serve(flags: ServeFlags): Promise<number> {
   try {
     judged = await judging({ ...flags, policy: flags.policy ?? [] });
     const { policies, channels, host } = judged;
+    const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
     const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
     const station = await Station.open({
       policies,
       workers: flags.workers ?? (await workersHere(metadata)),
       service: new PolicyService(flags, (line) => say(`vedette: ${line}`)),
-      secret: flags.secretFile === undefined ? null : Secret.atPath(flags.secretFile),
+      secrets,
       metadata,
       monitor,
       say: (line) => say(`vedette: ${line}`),
       onAlert: (alert) => channels.write(host === undefined ? alert : { ...alert, hostname: host }),
     });
     const port = await station.listen(address);
-    if (address.startsWith("/") && flags.secretFile !== undefined) chmodSync(address, SOCKET_MODE);
+    if (address.startsWith("/") && !secrets.areNone) chmodSync(address, SOCKET_MODE);
     say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
     const signal = await Promise.race([stopped, station.failed]);
     if (signal instanceof VedetteError) throw signal;

@@ -30,11 +30,12 @@ export class Definition {
     return get(node, ...names.map((name) => this.key(name)));
   }
 
-  /** A value with its keys in this document's spelling; labels and log options are names of their own. */
+  /** A value with its keys in this document's spelling; labels are names of their own, and so may be what a function is given. */
   spell(value: Value): Value {
     if (Array.isArray(value)) return value.map((item: Value) => this.spell(item));
     if (!isValueMap(value)) return value;
-    const entry = (key: string, item: Value) => [this.key(key), key === "dockerLabels" ? item : this.spell(item)];
+    const isOwn = (key: string) => key === "dockerLabels" || key.startsWith("Fn::");
+    const entry = (key: string, item: Value) => [this.key(key), isOwn(key) ? item : this.spell(item)];
     return Object.fromEntries(Object.entries(value).map(([key, item]) => entry(key, item)));
   }
 

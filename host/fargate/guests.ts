@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agents that are connected. Who comes must know the secret. A container has one agent; a second one that says that it is of the same
-// container is a rival: one of both lies, and who was first is no proof. Both are heard, and the station tells of it. An agent that
-// comes back after its connection broke is the same source, and no rival of itself.
+// The agents that are connected. Who comes must know the secret of the container that it says it is of (secret.ts). A container has one
+// agent; a second one that knows the secret is a rival: one of both lies, and who was first is no proof. Both are heard, and the station
+// tells of it. An agent that comes back after its connection broke is the same source, and no rival of itself.
 import type { Hello } from "../capture/agent.js";
-import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ContainerClue } from "./metadata.js";
-import type { Secret } from "./secret.js";
+import type { Secrets } from "./secret.js";
 
 export interface Guest {
   readonly stream: number;
@@ -25,15 +24,13 @@ export interface Guest {
 export class Guests {
   readonly #guests = new Map<number, Guest>();
 
-  constructor(private readonly secret: Secret | null) {}
+  constructor(private readonly secrets: Secrets) {}
 
   /** Throws when it may not come in. */
   admit(hello: Hello): Guest {
-    if (this.secret !== null && !this.secret.matches(hello.secret))
-      throw new VedetteError("VEDETTE_SECRET_WRONG", { peer: describe(hello) });
-    const clue = clueOf(hello);
+    const name = claimedName(hello);
+    if (!this.secrets.admit(name, hello.secret)) throw this.secrets.refusalOf(name, describe(hello));
     const source = Buffer.from(hello.source).toString("hex");
-    const name = clue.name ?? clue.id ?? hello.hostname;
     const guest = {
       stream: hello.stream,
       source,
@@ -45,6 +42,18 @@ export class Guests {
     };
     this.#guests.set(hello.stream, guest);
     return guest;
+  }
+
+  /** By what ECS is asked for its container: by the name where that is proven, and never by an id, which is its word alone. */
+  clueOf(guest: Guest, hello: Hello): ContainerClue {
+    return this.secrets.isOwn(guest.name) ? { id: null, name: guest.name } : wordsOf(hello);
+  }
+
+  /** What is known of its container, where `told` is ECS's answer: another's is not believed, nor an id where names are proven. */
+  factsOf(guest: Guest, hello: Hello, told: ContainerFacts | null): ContainerFacts | null {
+    const isAnothers = told?.name != null && told.name !== guest.name && this.secrets.isOwn(told.name);
+    if (told !== null && !isAnothers) return told;
+    return factsBy(this.secrets.proveNames ? { id: null, name: guest.name } : wordsOf(hello));
   }
 
   leave(stream: number): Guest | undefined {
@@ -77,12 +86,34 @@ export class Guests {
   }
 }
 
+/** Of which container it says that it is. */
+export function claimedName(hello: Hello): string {
+  const { name, id } = wordsOf(hello);
+  return name ?? id ?? hello.hostname;
+}
+
 /** Texts that an agent says are its word alone: they are cut to what the documented form allows. */
-export function clueOf(hello: Hello): ContainerClue {
+function wordsOf(hello: Hello): ContainerClue {
   const word = (value: unknown) => (typeof value === "string" && value !== "" && value.length <= 256 ? value : null);
   return { id: word(hello.container?.id), name: word(hello.container?.name) };
 }
 
 function describe(hello: Hello): string {
   return `the agent of pid ${hello.pid} on ${hello.hostname.slice(0, 64)}`;
+}
+
+/** What the agent itself says, where ECS does not. */
+function factsBy({ id, name }: ContainerClue): ContainerFacts | null {
+  if (id === null && name === null) return null;
+  const unknown = {
+    image: null,
+    imageId: null,
+    imageRepository: null,
+    imageTag: null,
+    imageDigest: null,
+    labels: null,
+    ip: null,
+  };
+  const task = { cluster: null, service: null, taskArn: null, taskFamily: null, taskRevision: null };
+  return { id: id ?? name ?? "", name, type: "ecs", ...unknown, ...task, containerArn: null, availabilityZone: null };
 }

@@ -2,7 +2,7 @@
 // Puts Vedette into the task definitions of a document. The steps:
 //
 //   take out what an earlier run put in (so that twice is once) - find the task definitions - choose containers - wrap them -
-//   add the volume and the sidecar, with the journal in it - prove that --undo gives back what there was
+//   add the volumes and the sidecar, with the journal in it - prove that --undo gives back what there was
 //
 // The edits are made twice: the first pass finds out what the journal must say, the second writes it.
 import { VedetteError } from "../errors.js";
@@ -10,15 +10,17 @@ import { type Container, chosenOf, containersOf } from "./containers.js";
 import { type Definition, findDefinitions } from "./definition.js";
 import { Editor } from "./edit.js";
 import type { ImageConfigs } from "./image-config.js";
-import { digestOf, type Note } from "./journal.js";
-import { SIDECAR_NAME } from "./layout.js";
+import { digestOf, type Note, UNDO_LABEL } from "./journal.js";
+import { OWN_VOLUME, SIDECAR_NAME } from "./layout.js";
 import { Merge } from "./merge.js";
 import { type Document, entryOf, isNull, type Node, textOf } from "./node.js";
 import { type GivenOptions, type InstrumentOptions, mergedOptions, optionsText, resolvedOptions } from "./options.js";
+import { OwnVolume } from "./own-volume.js";
 import { nameOf } from "./path.js";
 import { parseDocument } from "./read.js";
+import { readersOf } from "./readers.js";
 import { RememberedImages } from "./remembered-images.js";
-import { sidecar, VOLUME } from "./sidecar.js";
+import { sidecar, volumes } from "./sidecar.js";
 import { undo } from "./undo.js";
 import { copyOf, type Value } from "./value.js";
 import { needsImage, wrap } from "./wrap.js";
@@ -37,11 +39,19 @@ export function instrument(given: Document, wanted: GivenOptions, images: ImageC
   const settings = mergedOptions(wanted, before.journal?.options ?? null);
   const known = RememberedImages.of(given, images);
   const plan = { document, settings, options: resolvedOptions(settings, version), images: known };
-  const remarks: string[] = [];
+  const remarks: string[] = isOlder(given) && wanted.image === undefined ? [IMAGE_STAYS] : [];
   const { notes } = edit(plan, new Map(), remarks);
   const { text } = edit(plan, notes, []);
   prove(given.path, document.text, text);
   return { text, original: document.text, remarks };
+}
+
+const IMAGE_STAYS =
+  "the sidecar's image stays as it is: it must know --container-secret, so give one of this version with --image";
+
+/** An earlier version made it, in which containers had no secrets of their own. */
+function isOlder({ text }: Document): boolean {
+  return text.includes(UNDO_LABEL) && !text.includes(OWN_VOLUME);
 }
 
 interface Plan {
@@ -78,12 +88,19 @@ function editDefinition(
   const chosen = chosenOf(definition, all, options.containers);
   if (chosen.length === 0) throw none(definition);
   const withoutEntryPoint = chosen.filter((container) => needsImage(definition, container)).length;
-  for (const container of chosen) wrap({ definition, merge, options, images, withoutEntryPoint }, container);
+  const guarded = chosen.map((container, index) => ({ container, own: new OwnVolume(index + 1) }));
+  for (const { container, own } of guarded)
+    wrap({ definition, merge, options, images, own, withoutEntryPoint }, container);
   const journal = { digest: digestOf(document.text), notes, options: optionsText(settings) };
-  const value = sidecar(definition, options, logsOf(definition, chosen), journal);
+  const value = sidecar(definition, options, logsOf(definition, chosen), journal, guarded);
   merge.appendTo(definition.properties, [], "containerDefinitions", [value]);
-  merge.appendTo(definition.properties, [], "volumes", [definition.spell(VOLUME)]);
-  remarks.push(...remarksOn(definition, all, chosen));
+  merge.appendTo(
+    definition.properties,
+    [],
+    "volumes",
+    volumes(guarded).map((one) => definition.spell(one)),
+  );
+  remarks.push(...remarksOn(definition, all, chosen), ...readersOf(definition, all, chosen));
 }
 
 /** The first log configuration of a watched container; a router's own logs do not go through itself. */
@@ -105,13 +122,14 @@ function refuseWindows(definition: Definition): void {
 }
 
 function refuseTakenNames(definition: Definition, all: readonly Container[]): void {
-  const volumes = entryOf(definition.properties, definition.key("volumes"))?.node;
-  const volume = volumes?.kind === "list" ? volumes.items.find((item) => nameOf(item) === SIDECAR_NAME) : undefined;
+  const list = entryOf(definition.properties, definition.key("volumes"))?.node;
+  const isOurs = (name: string | null) => name === SIDECAR_NAME || (name !== null && OwnVolume.isName(name));
+  const volume = list?.kind === "list" ? list.items.find((item) => isOurs(nameOf(item))) : undefined;
   const container = all.find((one) => one.name === SIDECAR_NAME);
   const [node, kind] = container === undefined ? [volume, "volume"] : [container.node, "container"];
   if (node === undefined) return;
   const way = container?.way ?? [definition.key("volumes")];
-  throw new VedetteError("VEDETTE_NAME_TAKEN", { ...definition.where(node, way), kind, name: SIDECAR_NAME });
+  throw new VedetteError("VEDETTE_NAME_TAKEN", { ...definition.where(node, way), kind, name: nameOf(node) ?? "" });
 }
 
 function none(definition: Definition): VedetteError {

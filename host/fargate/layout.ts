@@ -4,7 +4,11 @@
 export const VOLUME_PATH = "/vedette";
 export const AGENT_PATH = `${VOLUME_PATH}/vedette-capture`;
 export const SOCKET_PATH = `${VOLUME_PATH}/host.sock`;
+/** Of a task that was not instrumented, or by an earlier version. */
 export const SECRET_PATH = `${VOLUME_PATH}/secret`;
+/** Where the volumes are that the sidecar shares with one container each, and what they are called. */
+export const OWN_PATH = "/vedette-own";
+export const OWN_VOLUME = "vedette-own";
 export const HOST_COMMAND = "/bin/vedette";
 
 /** What the agent learns its container's name from. */

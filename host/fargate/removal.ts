@@ -9,6 +9,8 @@ type Collection = MapNode | ListNode;
 export class Remover {
   private readonly edits = new Edits();
   readonly #lines: Range[] = [];
+  /** Elements that were appended to a flow collection, wherever somebody moved them since. */
+  readonly #appended = new Map<Collection, Set<number>>();
 
   constructor(private readonly document: Document) {}
 
@@ -16,9 +18,7 @@ export class Remover {
   appended(collection: Collection, index: number): void {
     const end = endOf(collection, index);
     if (!collection.flow) this.#removeLines(startOf(collection, index), end);
-    else if (index > 0) this.edits.replace(endOf(collection, index - 1), end, "");
-    // Somebody moved it to the front since: the comma behind it goes.
-    else this.first(collection, 0, 1);
+    else this.#appended.set(collection, (this.#appended.get(collection) ?? new Set()).add(index));
   }
 
   /** `count` elements that were put before the one that follows them. */
@@ -43,12 +43,22 @@ export class Remover {
   /** The document without all that was named. */
   result(): string {
     const { text, newline } = this.document;
+    for (const [collection, indices] of this.#appended) this.#removeItems(collection, indices);
     for (const { start, end } of merged(this.#lines)) {
       // The text had no line end at its end: the one that parts these lines from those before came with them.
       const isLast = end === text.length && !text.endsWith("\n");
       this.edits.replace(isLast ? start - newline.length : start, end, "");
     }
     return this.edits.apply(text);
+  }
+
+  /** With the comma before it; those that stand first now go with the comma behind them. */
+  #removeItems(collection: Collection, indices: ReadonlySet<number>): void {
+    let leading = 0;
+    while (indices.has(leading)) leading++;
+    if (leading > 0) this.first(collection, 0, leading);
+    for (const index of indices)
+      if (index >= leading) this.edits.replace(endOf(collection, index - 1), endOf(collection, index), "");
   }
 
   #removeLines(start: number, end: number): void {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The secret that an agent must say in its hello. The first sidecar of a task makes it, in the volume that only this task's
-// containers share; a sidecar that was restarted finds it there. It keeps other tasks and other machines out, and whoever
-// reaches the socket some other way; a process inside a watched container can read it too, and is seen doing so.
+// The secret that an agent must say in its hello. The sidecar makes it at its first start, in a volume; a sidecar that was
+// restarted finds it there. Whoever can read the volume knows the secret:
+//
+//   a container's own   the volume is the container's and the sidecar's alone (own-volume.ts): it proves the container's name
+//   the task's          all containers of the task share the volume: it keeps other tasks and other machines out, and proves no name
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
@@ -36,6 +38,59 @@ export class Secret {
 
   matches(said: string | null): boolean {
     return said !== null && timingSafeEqual(digest(said), this.#digest);
+  }
+}
+
+export interface NamedFile {
+  /** Of the container. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** What a host asks agents for: the secret of their container where it has one of its own, else the task's. */
+export class Secrets {
+  readonly #task: Secret | null;
+  /** A name may stand in both branches of a condition, and have a secret in each. */
+  readonly #own = new Map<string, readonly Secret[]>();
+
+  constructor(task: Secret | null, own: readonly (readonly [string, Secret])[] = []) {
+    this.#task = task;
+    for (const [name, secret] of own) this.#own.set(name, [...(this.#own.get(name) ?? []), secret]);
+  }
+
+  static atPaths(task: string | undefined, own: readonly NamedFile[]): Secrets {
+    return new Secrets(
+      task === undefined ? null : Secret.atPath(task),
+      own.map(({ name, path }) => [name, Secret.atPath(path)]),
+    );
+  }
+
+  /** Nobody is asked for one. */
+  get areNone(): boolean {
+    return this.#task === null && this.#own.size === 0;
+  }
+
+  /** Names of containers must be proven here: what an agent says of itself is not enough. */
+  get proveNames(): boolean {
+    return this.#own.size > 0;
+  }
+
+  isOwn(name: string): boolean {
+    return this.#own.has(name);
+  }
+
+  /** Whether who says that it is of the container `name` may come in. */
+  admit(name: string, said: string | null): boolean {
+    const own = this.#own.get(name);
+    if (own !== undefined) return own.some((secret) => secret.matches(said));
+    return this.#task?.matches(said) ?? !this.proveNames;
+  }
+
+  /** Why it may not. */
+  refusalOf(name: string, peer: string): VedetteError {
+    const isTasks = this.#task !== null && !this.isOwn(name);
+    if (isTasks) return new VedetteError("VEDETTE_SECRET_WRONG", { peer });
+    return new VedetteError("VEDETTE_NAME_UNPROVEN", { peer, container: name });
   }
 }
 

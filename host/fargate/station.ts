@@ -18,11 +18,12 @@ import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
 import { reasonOf, reasonOfErrno } from "../reason.js";
 import type { ContainerFact, ContainerFacts } from "../wire/container.js";
-import { clueOf, type Guest, Guests } from "./guests.js";
+import { Doubts } from "./doubts.js";
+import { type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
 import type { TaskMetadata } from "./metadata.js";
 import type { Monitor } from "./monitor.js";
-import type { Secret } from "./secret.js";
+import type { Secrets } from "./secret.js";
 
 export interface StationOptions {
   readonly policies: readonly LoadedPolicy[];
@@ -30,7 +31,7 @@ export interface StationOptions {
   readonly workers: number;
   /** Tenants' policies, status and alerts. */
   readonly service: PolicyService;
-  readonly secret: Secret | null;
+  readonly secrets: Secrets;
   readonly metadata: TaskMetadata;
   readonly monitor: Monitor;
   readonly onAlert: (alert: Alert) => void;
@@ -45,8 +46,6 @@ const RING_BYTES = 4 << 20;
 const ANY_USER = 0xffffffff;
 /** An agent whose connection broke is back sooner, if it lives. */
 const RETURN_MS = 1_000;
-/** Of two agents for one container: who knows the secret could have any number of them. */
-const DISPUTES = { burst: 20, perMinute: 20 };
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
 
@@ -60,8 +59,7 @@ export class Station {
   readonly #lost = new Map<string, readonly number[]>();
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
-  readonly #disputes = new Bucket(DISPUTES);
-  #disputesUntold = 0;
+  readonly #doubts = new Doubts((news, guest) => this.#tellOfGuard(news, guest));
   #unsaid = 0;
   readonly #heartbeat: Heartbeat;
   readonly #progress: Progress;
@@ -136,7 +134,7 @@ export class Station {
     this.#capture = capture;
     this.#engine = engine;
     this.#prevention = prevention;
-    this.#guests = new Guests(options.secret);
+    this.#guests = new Guests(options.secrets);
     this.#ledger = new Ledger(capture.ring, own, workers, {
       onBatch: (stream, batch) => this.#onBatch(stream, batch),
       acknowledge: (stream, seq) => void capture.acknowledge(stream, seq),
@@ -186,7 +184,7 @@ export class Station {
   /** From here on agents are taken in. Whoever knows the secret may be any user; gives the port of a TCP address. */
   async listen(address: string): Promise<number> {
     try {
-      const port = this.#capture.listen(address, this.#options.secret === null ? [] : [ANY_USER]);
+      const port = this.#capture.listen(address, this.#options.secrets.areNone ? [] : [ANY_USER]);
       this.#options.monitor.health = () => this.#problem;
       return port;
     } catch (error) {
@@ -235,44 +233,35 @@ export class Station {
 
   /** Throws when it is refused: the capture tells the agent and ends the stream. */
   onHello(hello: Hello): void {
-    const guest = this.#guests.admit(hello);
+    const guest = this.#admit(hello);
     this.#options.monitor.onAgents(this.#guests.size);
     const rival = this.#guests.rivalOf(guest);
     if (rival !== undefined) this.#onRival(guest, rival);
     void this.#welcome(guest, hello);
   }
 
+  #admit(hello: Hello): Guest {
+    try {
+      return this.#guests.admit(hello);
+    } catch (error) {
+      if (error instanceof VedetteError && error.code === "VEDETTE_NAME_UNPROVEN") this.#doubts.onUnproven(hello);
+      throw error;
+    }
+  }
+
   /** A container that was started anew is no dispute: its old agent's connection ends in a moment. */
   #onRival(guest: Guest, rival: Guest): void {
     const tell = (): void => {
       this.#missed.delete(timer);
-      if (this.#guests.get(rival.stream) === rival) this.#tellOfDispute(guest, rival);
+      if (this.#guests.get(rival.stream) === rival) this.#doubts.onRival(guest, rival);
     };
     const timer = setTimeout(tell, RETURN_MS);
     this.#missed.set(timer, tell);
   }
 
-  #tellOfDispute(guest: Guest, rival: Guest): void {
-    if (!this.#disputes.take(performance.now() * 1e6)) {
-      this.#disputesUntold++;
-      return;
-    }
-    const fields = {
-      "container.name": guest.name,
-      "agent.pid": guest.pid,
-      "agent.hostname": guest.hostname,
-      "agent.rival_pid": rival.pid,
-      "agent.rival_hostname": rival.hostname,
-      "agent.disputes_untold": this.#disputesUntold,
-    };
-    this.#disputesUntold = 0;
-    const output = "Two agents say that they are of one container, and both are heard: one of them lies";
-    this.#tellOfGuard({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
-  }
-
   async #welcome(guest: Guest, hello: Hello): Promise<void> {
-    const clue = clueOf(hello);
-    guest.facts = (await this.#options.metadata.find(clue)) ?? factsBy(clue);
+    const told = await this.#options.metadata.find(this.#guests.clueOf(guest, hello));
+    guest.facts = this.#guests.factsOf(guest, hello, told);
     if (this.#guests.get(guest.stream) !== guest) return; // it has left meanwhile
     this.#engine.setContainer(guest.stream, guest.facts);
     this.#options.say(`watching ${guest.name}: ${hello.command.join(" ").slice(0, 200)}`);
@@ -402,22 +391,6 @@ function withFacts(alert: Alert, facts: ContainerFacts | null): Alert {
     ...alert,
     outputFields: [...alert.outputFields, ...more.map(([name, fact]) => [name, facts[fact]] as const)],
   };
-}
-
-/** What the agent itself says, where ECS does not. */
-function factsBy({ id, name }: { id: string | null; name: string | null }): ContainerFacts | null {
-  if (id === null && name === null) return null;
-  const unknown = {
-    image: null,
-    imageId: null,
-    imageRepository: null,
-    imageTag: null,
-    imageDigest: null,
-    labels: null,
-    ip: null,
-  };
-  const task = { cluster: null, service: null, taskArn: null, taskFamily: null, taskRevision: null };
-  return { id: id ?? name ?? "", name, type: "ecs", ...unknown, ...task, containerArn: null, availabilityZone: null };
 }
 
 function pause(ms: number): Promise<void> {

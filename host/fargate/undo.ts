@@ -6,6 +6,7 @@ import { type Definition, findDefinitions } from "./definition.js";
 import { digestOf, type Journal, journalIn, type Note } from "./journal.js";
 import { CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
 import type { Document, ListNode, MapNode, Node } from "./node.js";
+import { OwnVolume } from "./own-volume.js";
 import { follow, nameOf } from "./path.js";
 import { Remover } from "./removal.js";
 
@@ -13,6 +14,7 @@ type Collection = MapNode | ListNode;
 
 /** What our elements of lists are called. */
 const OURS = new Set([SIDECAR_NAME, CONTAINER_VARIABLE, CAPABILITY]);
+const isOurs = (name: string | null) => name !== null && (OURS.has(name) || OwnVolume.isName(name));
 
 export interface Undone {
   readonly text: string;
@@ -66,7 +68,7 @@ function stripOurs(remover: Remover, node: Node): boolean {
 }
 
 function stripItems(remover: Remover, list: ListNode): boolean {
-  const ours = [...list.items.keys()].filter((index) => OURS.has(nameOf(list.items[index]!) ?? ""));
+  const ours = [...list.items.keys()].filter((index) => isOurs(nameOf(list.items[index]!)));
   if (ours.length === 0 || ours.length === list.items.length) return false;
   for (const index of ours) remover.appended(list, index);
   return true;

@@ -41,6 +41,9 @@ function copyWithoutTag(document: Document, node: Node): Value {
       return Object.fromEntries(node.entries.map((entry) => [entry.key, copyOf(document, entry.node)]));
     case "scalar": {
       const text = document.text.slice(node.start, node.end).replace(/&\S+\s+/, "");
+      // Without quotes, YAML's brackets and commas are text in a block, and none between brackets.
+      const isBare = typeof node.value === "string" && !/^(!\S+\s+)?["']/.test(text);
+      if (isBare && /[[\]{},]/.test(text)) return node.value;
       // What spans lines has the indentation of its old place within it: its value is written anew.
       if (!node.block && !text.includes("\n")) return new Written(text === "" ? "null" : text);
       return typeof node.value === "bigint" ? node.value.toString() : node.value;

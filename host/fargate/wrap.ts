@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the agent before a container's own words, and beside them what it needs: the volume with the agent in it, SYS_PTRACE,
-// its name, and the sidecar before it.
+// its name, the secret that proves it, and the sidecar before it.
 //
 //   "entryPoint": ["sh", "-c"]    ->    "entryPoint": ["/vedette/vedette-capture", ..., "--", "sh", "-c"]
 //
@@ -11,18 +11,11 @@ import type { Definition } from "./definition.js";
 import { isEmpty } from "./edit.js";
 import type { ImageConfigs } from "./image-config.js";
 import { branchesOf, isNoValue, wordOf } from "./intrinsic.js";
-import {
-  AGENT_PATH,
-  CAPABILITY,
-  CONTAINER_VARIABLE,
-  SECRET_PATH,
-  SIDECAR_NAME,
-  SOCKET_PATH,
-  VOLUME_PATH,
-} from "./layout.js";
+import { AGENT_PATH, CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
 import type { Merge } from "./merge.js";
 import { isNull, type ListNode, type Node } from "./node.js";
 import type { InstrumentOptions } from "./options.js";
+import type { OwnVolume } from "./own-volume.js";
 import { nameOf } from "./path.js";
 import { copyOf, type ValueMap } from "./value.js";
 
@@ -31,6 +24,8 @@ export interface Wrapping {
   readonly merge: Merge;
   readonly options: InstrumentOptions;
   readonly images: ImageConfigs;
+  /** Of the container that is wrapped. */
+  readonly own: OwnVolume;
   /** How many containers leave their words to the image. */
   readonly withoutEntryPoint: number;
 }
@@ -39,21 +34,22 @@ export function wrap(wrapping: Wrapping, container: Container): void {
   const { definition, merge } = wrapping;
   const { node, way } = container;
   wrapEntryPoint(wrapping, container);
-  const add = (name: string, value: ValueMap) => {
-    const spelled = definition.spell(value) as ValueMap;
-    merge.appendTo(node, way, name, [spelled], (list) => list.items.some((item) => nameOf(item) === itemName(value)));
+  const add = (name: string, value: ValueMap, ...more: ValueMap[]) => {
+    const spelled = [value, ...more].map((one) => definition.spell(one));
+    merge.appendTo(node, way, name, spelled, (list) => list.items.some((item) => nameOf(item) === itemName(value)));
   };
-  add("mountPoints", { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: true });
+  const shared = { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: true };
+  add("mountPoints", shared, wrapping.own.mountPoint(true));
   addCapability(wrapping, container);
   add("environment", { name: CONTAINER_VARIABLE, value: copyOf(definition.document, definition.get(node, "name")!) });
   add("dependsOn", { containerName: SIDECAR_NAME, condition: "START" });
 }
 
 /** `isGiven`: the container has SYS_PTRACE of its own, and its programs keep it. */
-function agentCommand(options: InstrumentOptions, isGiven: boolean): string[] {
+function agentCommand({ options, own }: Wrapping, isGiven: boolean): string[] {
   const whose = isGiven ? "share" : "withhold";
   const settings = ["--start", options.start, "--on-overload", options.overload, "--sys-ptrace", whose];
-  return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", SECRET_PATH, ...settings, "--"];
+  return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", own.secret, ...settings, "--"];
 }
 
 export function needsImage(definition: Definition, container: Container): boolean {
@@ -61,10 +57,10 @@ export function needsImage(definition: Definition, container: Container): boolea
 }
 
 function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
-  const { definition, merge, options } = wrapping;
+  const { definition, merge } = wrapping;
   const { node, way } = container;
   const words = agentCommand(
-    options,
+    wrapping,
     mayHaveCapability(definition.get(node, "linuxParameters", "capabilities", "add")),
   );
   const entryPoint = definition.get(node, "entryPoint");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts about the guard itself: an agent that is gone, silent or in dispute, a host that has stopped judging. No policy raises them, and no
+// Alerts about the guard itself: an agent that is gone, silent, refused or in dispute, a host that has stopped judging. No policy raises them, and no
 // exception mutes them.
 import type { Alert } from "./alert.js";
 
 export interface GuardNews {
   readonly rule:
     | "Agent gone without a word"
+    | "Agent refused"
     | "Agent silent"
     | "Two agents for one container"
     | "Vedette stopped judging";

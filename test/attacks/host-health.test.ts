@@ -13,6 +13,7 @@ import { DEFAULT_ALERT_LIMIT } from "../../host/engine/limiter.js";
 import type { Tenancy } from "../../host/engine/policy.js";
 import { TaskMetadata } from "../../host/fargate/metadata.js";
 import { Monitor } from "../../host/fargate/monitor.js";
+import { Secrets } from "../../host/fargate/secret.js";
 import { Station } from "../../host/fargate/station.js";
 import type { Alert } from "../../host/output/alert.js";
 import { loadPolicies } from "../../host/policy/load.js";
@@ -140,7 +141,7 @@ test("H7: a worker that dies turns health red, ends the host with a word, and is
       policies: [{ ...policy!, tenancy }],
       workers: 1,
       service: new PolicyService({}, () => undefined),
-      secret: null,
+      secrets: new Secrets(null),
       metadata: new TaskMetadata(null),
       monitor,
       onAlert: (alert) => void alerts.push(alert),

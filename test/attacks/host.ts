@@ -114,7 +114,10 @@ export class Host {
 let ports = 0;
 
 export interface AgentOptions {
-  readonly container?: string;
+  readonly container?: string | null;
+  /** As ECS numbers it. */
+  readonly id?: string;
+  readonly hostname?: string;
   readonly secret?: string | null;
   readonly source?: Uint8Array;
 }
@@ -173,17 +176,17 @@ export class HandAgent {
   }
 
   hello(): Buffer {
-    const { container = "honest", secret = null } = this.options;
+    const { container = "honest", id = null, hostname = "box", secret = null } = this.options;
     const info = {
       pid: 7,
-      hostname: "box",
+      hostname,
       command: ["app"],
       agent: "0.1.0",
       kernel: "6.1",
       arch: "x86_64",
       tiers: ["trace"],
       snaplen: 80,
-      container: { name: container, id: null, metadata: null },
+      container: { name: container, id, metadata: null },
       secret,
     };
     return frame(packr.pack(["hello", 1, SCHEMA, Buffer.from(this.source), info]));
@@ -247,15 +250,30 @@ export async function stillJudges(host: Host, agent: HandAgent, ms = WAIT_MS_MAX
   return took;
 }
 
-/** A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. */
-export async function openHost(test: Test): Promise<{ host: Host; secret: string; honest: HandAgent }> {
+export interface Attacked {
+  readonly host: Host;
+  /** The task's. */
+  readonly secret: string;
+  /** Of each container that has one of its own. */
+  readonly own: ReadonlyMap<string, string>;
+  readonly honest: HandAgent;
+}
+
+/**
+ * A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. `named`: containers that have
+ * secrets of their own.
+ */
+export async function openHost(test: Test, named: readonly string[] = []): Promise<Attacked> {
   const folder = mkdtempSync(join(tmpdir(), "attacked-"));
-  const file = join(folder, "secret");
-  const host = await Host.start(folder, ["--secret-file", file]);
+  const file = (name: string) => join(folder, name);
+  const words = named.flatMap((name) => ["--container-secret", `${name}=${file(`own-${name}`)}`]);
+  const host = await Host.start(folder, ["--secret-file", file("secret"), ...words]);
   test.after(async () => {
     await host.stop();
     rmSync(folder, { recursive: true });
   });
-  const secret = readFileSync(file, "utf8").trim();
-  return { host, secret, honest: await HandAgent.honest(host.socket, { secret }) };
+  const read = (name: string) => readFileSync(file(name), "utf8").trim();
+  const own = new Map(named.map((name) => [name, read(`own-${name}`)]));
+  const secret = read("secret");
+  return { host, secret, own, honest: await HandAgent.honest(host.socket, { secret }) };
 }

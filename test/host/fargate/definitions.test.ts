@@ -79,8 +79,33 @@ function compare(before: Plain, after: Plain): void {
   assert.ok(flat(after.volumes).some((volume) => volume.name === "vedette"));
   const watched = others.filter((one, index) => compareContainer(olds[index]!, one));
   assert.ok(watched.length > 0);
+  compareSecrets(after, sidecar, watched);
   for (const key of Object.keys(before))
     if (!/^(containerDefinitions|volumes)$/.test(key)) assert.equal(after[key], before[key]);
+}
+
+/** Each container has a volume with the sidecar that no other has, and the sidecar knows whose it is. */
+function compareSecrets(after: Plain, sidecar: Plain, watched: readonly Plain[]): void {
+  const ofSidecar = sidecar.mountPoints.slice(1);
+  assert.equal(
+    ofSidecar.map((mount: Plain) => mount.sourceVolume),
+    watched.map((_, index) => `vedette-own-${index + 1}`),
+  );
+  for (const [index, one] of watched.entries()) {
+    const [volume, path] = [`vedette-own-${index + 1}`, `/vedette-own/${index + 1}`];
+    assert.equal(ofSidecar[index], { sourceVolume: volume, containerPath: path, readOnly: false });
+    for (const mounts of choices(one.mountPoints))
+      assert.equal(mounts.at(-1), { sourceVolume: volume, containerPath: path, readOnly: true });
+    for (const words of choices(one.entryPoint)) assert.is(words[words.indexOf("--secret-file") + 1], `${path}/secret`);
+    assert.is(flat(after.volumes).filter((each) => each.name === volume).length, 1);
+    const end = `=${path}/secret`;
+    const said = typeof one.name === "string" ? `${one.name}${end}` : { "fn::Join": ["", [one.name, end]] };
+    assert.ok(hasPair(sidecar.command, "--container-secret", said), JSON.stringify(sidecar.command));
+  }
+}
+
+function hasPair(words: Any[], option: string, value: Any): boolean {
+  return words.some((word, index) => word === option && JSON.stringify(words[index + 1]) === JSON.stringify(value));
 }
 
 /** True when the container was wrapped; one that was not must be as it was. */
@@ -96,7 +121,8 @@ function compareContainer(before: Plain, after: Plain): boolean {
   }
   for (const key of ["mountPoints", "environment", "dependsOn"]) {
     const [was, is] = [choices(before[key] ?? []), choices(after[key])];
-    for (const [index, list] of is.entries()) assert.equal(list.slice(0, -1), was[index] ?? []);
+    const more = key === "mountPoints" ? 2 : 1;
+    for (const [index, list] of is.entries()) assert.equal(list.slice(0, -more), was[index] ?? []);
     for (const list of is) assert.match(JSON.stringify(list.at(-1)), /vedette/i);
   }
   const capabilities = after.linuxParameters.capabilities;

@@ -13,12 +13,14 @@ import { instrument } from "../../../host/fargate/instrument.js";
 import type { GivenOptions } from "../../../host/fargate/options.js";
 import { parseDocument, readDocument } from "../../../host/fargate/read.js";
 import { undo } from "../../../host/fargate/undo.js";
-import { samples } from "./definitions-folder.js";
+import { FOLDER, samples } from "./definitions-folder.js";
 import { definitionsOf, type Plain, plainOf } from "./plain.js";
 
 const folder = mkdtempSync(join(tmpdir(), "instrument-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
+/** What earlier versions wrote. */
+const EARLIER = join(FOLDER, "../earlier");
 const APP = { name: "app", image: "app:1", entryPoint: ["/app"] };
 
 function run(text: string, options: GivenOptions = {}, images: string[] = []): string {
@@ -138,9 +140,90 @@ test("an element that moved is still found by its name", () => {
   const value = JSON.parse(run(task(APP, { ...APP, name: "b" })));
   value.containerDefinitions.reverse();
   value.containerDefinitions[1].environment.push({ name: "NEW", value: "1" });
+  const data = { sourceVolume: "data", containerPath: "/data" };
+  value.containerDefinitions[1].mountPoints.push(data);
   const undone = JSON.parse(undo(parseDocument("task.json", JSON.stringify(value, null, 2))).text);
   assert.equal(undone.containerDefinitions[1], APP);
-  assert.equal(undone.containerDefinitions[0], { ...APP, name: "b", environment: [{ name: "NEW", value: "1" }] });
+  const environment = [{ name: "NEW", value: "1" }];
+  assert.equal(undone.containerDefinitions[0], { ...APP, name: "b", environment, mountPoints: [data] });
+});
+
+test("each watched container has a secret of its own, and the template holds none", () => {
+  const text = run(task(APP, { ...APP, name: "web" }, { ...APP, name: "job", essential: false }));
+  const { command, mountPoints } = container(text, "vedette");
+  const pairs = [
+    ["app", 1],
+    ["web", 2],
+  ] as const;
+  assert.equal(
+    command.slice(command.indexOf("--container-secret")),
+    pairs.flatMap(([name, number]) => ["--container-secret", `${name}=/vedette-own/${number}/secret`]),
+  );
+  assert.not.ok(command.includes("--secret-file"), "who proves no name is not heard");
+  const paths = (mounts: Plain[]) => mounts.map(({ containerPath }) => containerPath);
+  assert.equal(paths(mountPoints), ["/vedette", "/vedette-own/1", "/vedette-own/2"]);
+  for (const [name, number] of pairs) {
+    const { entryPoint, mountPoints: own } = container(text, name);
+    assert.is(entryPoint[entryPoint.indexOf("--secret-file") + 1], `/vedette-own/${number}/secret`);
+    assert.equal(paths(own), ["/vedette", `/vedette-own/${number}`]);
+    assert.ok(own.every(({ readOnly }: Plain) => readOnly));
+  }
+  assert.equal(container(text, "job"), { ...APP, name: "job", essential: false });
+});
+
+test("a container that says another name than its own may say both", () => {
+  const said = { ...APP, environment: [{ name: "VEDETTE_CONTAINER", value: "front" }] };
+  const { command } = container(run(task(said)), "vedette");
+  assert.equal(command.slice(-4), [
+    "--container-secret",
+    "app=/vedette-own/1/secret",
+    "--container-secret",
+    "front=/vedette-own/1/secret",
+  ]);
+});
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is CloudFormation's.
+const SUB = '{"Fn::Sub": ["${stage}-app", {"stage": {"Ref": "Stage"}}]}';
+
+test("a name that only CloudFormation can read is bound as it stands", () => {
+  const text = run(`{"Resources": {"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Memory": "512",
+    "ContainerDefinitions": [{"Name": ${SUB}, "Image": "app:1", "EntryPoint": ["/app"]}]}}}}`);
+  const [app, sidecar] = plainOf("x.json", text).Resources.T.Properties.ContainerDefinitions;
+  assert.equal(sidecar.Command.at(-1), { "Fn::Join": ["", [JSON.parse(SUB), "=/vedette-own/1/secret"]] });
+  assert.equal(app.Environment, [{ Name: "VEDETTE_CONTAINER", Value: JSON.parse(SUB) }]);
+});
+
+test("what an earlier version made is undone to the byte, and instrumented anew has secrets of its own", () => {
+  const old = readDocument(join(EARLIER, "shared-secret.json"));
+  const { text: original, isExact } = undo(old);
+  assert.ok(isExact);
+  const image = { image: "registry.example/vedette:0.1.0" };
+  const { text, remarks } = instrument(old, {}, readImageConfigs([]), "1.2.3");
+  assert.is(text, run(original, image));
+  assert.match(text, /"web=\/vedette-own\/1\/secret"/);
+  assert.is(undo(parseDocument("task.json", text)).text, original);
+  const about = (all: readonly string[]) => all.filter((one) => one.includes("image stays"));
+  assert.is(about(remarks).length, 1);
+  assert.equal(about(instrument(old, image, readImageConfigs([]), "1.2.3").remarks), []);
+  assert.equal(about(instrument(parseDocument("task.json", text), {}, readImageConfigs([]), "1.2.3").remarks), []);
+});
+
+test("who can read another container's secret by the definition's own words is named", () => {
+  const remarks = (text: string) => instrument(parseDocument("task.json", text), {}, readImageConfigs([]), "1").remarks;
+  const taker = { ...APP, name: "taker", volumesFrom: [{ sourceContainer: "app" }, { sourceContainer: "data" }] };
+  const about = remarks(task(APP, taker, { ...APP, name: "data", essential: false })).slice(2);
+  assert.equal(about, ["taker can speak in the name of app: it has its volumes (volumesFrom)"]);
+  const shared = { pidMode: "task", memory: "512", containerDefinitions: [APP] };
+  assert.match(remarks(JSON.stringify(shared)).at(-1)!, /they share \/proc \(pidMode\)$/);
+  assert.is(remarks(task(APP)).length, 1);
+});
+
+test("what Vedette put behind somebody's own elements is taken out from before them, too", () => {
+  const own = { ...APP, mountPoints: [{ sourceVolume: "data", containerPath: "/data" }] };
+  const value = JSON.parse(run(task(own)));
+  value.containerDefinitions[0].mountPoints.reverse();
+  const undone = JSON.parse(undo(parseDocument("task.json", JSON.stringify(value))).text);
+  assert.equal(undone.containerDefinitions, [own]);
 });
 
 test("undoing what has no Vedette in it changes nothing", () => {
@@ -209,6 +292,12 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
     "VEDETTE_NAME_TAKEN",
     () => run(task(APP, { ...APP, name: "vedette" })),
     /containerDefinitions\[1\]: the container name vedette/,
+  ],
+  [
+    "a taken volume",
+    "VEDETTE_NAME_TAKEN",
+    () => run(JSON.stringify({ containerDefinitions: [APP], volumes: [{ name: "vedette-own-3" }] })),
+    /volumes: the volume name vedette-own-3 is taken/,
   ],
   [
     "a parameter for words",

@@ -131,6 +131,13 @@ const MISTAKES: [string, string[], number, RegExp][] = [
   ],
   ["a monitor's address that is none", ["--http", "here"], 125, /\[VEDETTE_LISTEN_REFUSED\]/],
   ["a secret that cannot be kept", ["--secret-file", "/none/secret", ...HTTP], 125, /\[VEDETTE_SECRET_UNUSABLE\]/],
+  ["a container's secret without a file", ["--container-secret", "app"], 2, /It must be NAME=FILE\. \[VEDETTE_USAGE\]/],
+  [
+    "a container's secret that cannot be kept",
+    ["--container-secret", "app=/none/secret", ...HTTP],
+    125,
+    /kept at \/none\/secret: .*\[VEDETTE_SECRET_UNUSABLE\]/,
+  ],
   ["a time that is none", ["--drain", "soon"], 2, /\[VEDETTE_USAGE\]/],
 ];
 

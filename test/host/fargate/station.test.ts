@@ -17,7 +17,7 @@ import { Guests } from "../../../host/fargate/guests.js";
 import { Ledger } from "../../../host/fargate/ledger.js";
 import { imageFacts, readTask, TaskMetadata } from "../../../host/fargate/metadata.js";
 import { Monitor, parseAddress } from "../../../host/fargate/monitor.js";
-import { Secret } from "../../../host/fargate/secret.js";
+import { Secret, Secrets } from "../../../host/fargate/secret.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 
@@ -48,7 +48,7 @@ const code = (attempt: () => unknown): string => {
 };
 
 test("a guest must know the secret", () => {
-  const guests = new Guests(new Secret("right"));
+  const guests = new Guests(new Secrets(new Secret("right")));
   assert.is(
     code(() => guests.admit(hello(1))),
     "VEDETTE_SECRET_WRONG",
@@ -64,7 +64,7 @@ test("a guest must know the secret", () => {
 });
 
 test("a second agent of a container comes in as the first one's rival; one that comes back is no rival of itself", () => {
-  const guests = new Guests(null);
+  const guests = new Guests(new Secrets(null));
   const app = { container: { name: "app" } };
   const source = new Uint8Array(16).fill(1);
   const first = guests.admit(hello(1, { ...app, source }));
@@ -76,6 +76,52 @@ test("a second agent of a container comes in as the first one's rival; one that 
   guests.leave(3);
   assert.is(guests.rivalOf(second), undefined);
   assert.is(guests.admit(hello(4, { container: { name: "x".repeat(300), id: "c-1" } })).name, "c-1");
+});
+
+test("a container with a secret of its own is spoken for by who knows that secret, and by nobody else", () => {
+  const own: [string, Secret][] = [
+    ["app", new Secret("app's")],
+    ["web", new Secret("web's")],
+    ["web", new Secret("web's in the other branch")],
+  ];
+  const answer = (guests: Guests, more: Partial<Hello>) => code(() => guests.admit(hello(1, more)));
+  const strict = new Guests(new Secrets(null, own));
+  const mixed = new Guests(new Secrets(new Secret("task's"), own));
+  for (const guests of [strict, mixed]) {
+    for (const [name, secret] of [
+      ["app", "app's"],
+      ["web", "web's"],
+      ["web", "web's in the other branch"],
+    ] as const)
+      assert.is(answer(guests, { container: { name }, secret }), "");
+    for (const secret of ["task's", "web's", null])
+      assert.is(answer(guests, { container: { name: "app" }, secret }), "VEDETTE_NAME_UNPROVEN", String(secret));
+    // What stands in for a name that is not said proves nothing either.
+    assert.is(answer(guests, { hostname: "app", secret: "task's" }), "VEDETTE_NAME_UNPROVEN");
+    assert.is(answer(guests, { container: { name: "", id: "app" }, secret: "task's" }), "VEDETTE_NAME_UNPROVEN");
+  }
+  assert.is(answer(mixed, { container: { name: "other" }, secret: "task's" }), "");
+  assert.is(answer(mixed, { container: { name: "other" }, secret: "app's" }), "VEDETTE_SECRET_WRONG");
+  assert.is(answer(strict, { container: { name: "other" }, secret: "app's" }), "VEDETTE_NAME_UNPROVEN");
+});
+
+test("where names are proven, an id is no way to another container's facts", () => {
+  const guests = new Guests(new Secrets(new Secret("task's"), [["app", new Secret("app's")]]));
+  const [app] = readTask({ Containers: [{ DockerId: "t-1", Name: "app", Image: "app:1" }] })!;
+  const [other] = readTask({ Containers: [{ DockerId: "t-2", Name: "other", Image: "other:1" }] })!;
+  const enter = (stream: number, name: string, id: string, secret: string) => {
+    const said = hello(stream, { container: { name, id }, secret });
+    return { said, guest: guests.admit(said) };
+  };
+  const thief = enter(1, "other", "t-1", "task's");
+  assert.equal(guests.clueOf(thief.guest, thief.said), { id: "t-1", name: "other" });
+  assert.equal(guests.factsOf(thief.guest, thief.said, app!)?.id, "other");
+  assert.equal(guests.factsOf(thief.guest, thief.said, null)?.id, "other");
+  assert.equal(guests.factsOf(thief.guest, thief.said, other!)?.id, "t-2");
+  const insider = enter(2, "app", "t-2", "app's");
+  assert.equal(guests.clueOf(insider.guest, insider.said), { id: null, name: "app" });
+  assert.equal(guests.factsOf(insider.guest, insider.said, app!)?.id, "t-1");
+  assert.equal(guests.factsOf(insider.guest, insider.said, null)?.id, "app");
 });
 
 test("a secret is made once, and readable by the task's users", () => {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alerts about agents of which it is in doubt whose they are: one that cannot prove its container's name, and two for one container.
+// Whoever reaches the socket can cause the first, and whoever knows a secret the second, any number of times: each kind has a limit
+// of its own, and says how often it was kept back.
+import { hostname } from "node:os";
+import type { Hello } from "../capture/agent.js";
+import { Bucket } from "../engine/limiter.js";
+import type { GuardNews } from "../output/guard-alert.js";
+import { claimedName, type Guest } from "./guests.js";
+
+const LIMIT = { burst: 20, perMinute: 20 };
+
+export class Doubts {
+  readonly #disputes = new Quota();
+  readonly #refusals = new Quota();
+
+  constructor(private readonly tell: (news: GuardNews, guest: Guest | null) => void) {}
+
+  /** Both know the secret, and are heard. */
+  onRival(guest: Guest, rival: Guest): void {
+    const untold = this.#disputes.take();
+    if (untold === null) return;
+    const fields = {
+      "container.name": guest.name,
+      "agent.pid": guest.pid,
+      "agent.hostname": guest.hostname,
+      "agent.rival_pid": rival.pid,
+      "agent.rival_hostname": rival.hostname,
+      "agent.disputes_untold": untold,
+    };
+    const output = "Two agents say that they are of one container, and both are heard: one of them lies";
+    this.tell({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
+  }
+
+  /** It is not heard. What it says of itself is its word: the alert is not about the container that it names. */
+  onUnproven(hello: Hello): void {
+    const untold = this.#refusals.take();
+    if (untold === null) return;
+    const fields = {
+      "agent.claimed_name": claimedName(hello).slice(0, 256),
+      "agent.pid": hello.pid,
+      "agent.hostname": hello.hostname.slice(0, 64),
+      "agent.refusals_untold": untold,
+    };
+    const output = "An agent is not heard: it does not know the secret of the container that it says it is of";
+    this.tell({ rule: "Agent refused", output, fields, hostname: hostname() }, null);
+  }
+}
+
+class Quota {
+  readonly #bucket = new Bucket(LIMIT);
+  #untold = 0;
+
+  /** How many were kept back before this one; null: it is kept back, too. */
+  take(): number | null {
+    if (!this.#bucket.take(performance.now() * 1e6)) {
+      this.#untold++;
+      return null;
+    }
+    const untold = this.#untold;
+    this.#untold = 0;
+    return untold;
+  }
+}

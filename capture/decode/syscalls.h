@@ -51,8 +51,11 @@ enum RowTraits : uint8_t {
 
 // The requests of ioctl(2) that reach further than their descriptor: typing into a terminal (TIOCSTI), selecting and pasting on a
 // console (TIOCLINUX), taking the console's output (TIOCCONS), a file's inode flags (FS_IOC_SETFLAGS with its 32-bit twin,
-// FS_IOC_FSSETXATTR), and copying one file into another without reading it (FICLONE, FICLONERANGE).
-inline constexpr uint32_t kRequests[] = {0x5412, 0x541c, 0x541d, 0x40086602, 0x40046602, 0x401c5820, 0x40049409, 0x4020940d};
+// FS_IOC_FSSETXATTR), copying one file into another without reading it (FICLONE, FICLONERANGE), and asking /dev/userfaultfd for what
+// userfaultfd(2) gives (USERFAULTFD_IOC_NEW).
+inline constexpr uint32_t kNewUserfaultfd = 0xaa00;
+inline constexpr uint32_t kRequests[] = {0x5412,     0x541c,     0x541d,     0x40086602,     0x40046602,
+                                         0x401c5820, 0x40049409, 0x4020940d, kNewUserfaultfd};
 
 enum class Role : uint8_t;  // roles.h
 enum class Fold : uint8_t;  // compat.h

@@ -33,16 +33,23 @@ bool can_read_by_vm() {
 
 size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
   char* const out = static_cast<char*>(into);
-  if (!vm_refused_ && can_read_by_vm()) {
+  if (served_ && !file_.is_open()) return read_once(address, out, size);
+  if (may_wait()) {
     const size_t done = read_vm(address, out, size);
     if (!vm_refused_) return done;
   }
-  return open_file() ? read_file(address, out, size) : peek(address, out, size);
+  return open_file() ? read_file(file_, address, out, size) : peek(address, out, size);
+}
+
+// Who has such memory may have thousands of threads: none of them costs a descriptor for longer than a read.
+size_t RemoteMemory::read_once(uint64_t address, char* into, size_t size) {
+  const Fd file = file_refused_ ? Fd() : open_mem(O_RDONLY);
+  return file.is_open() ? read_file(file, address, into, size) : peek(address, into, size);
 }
 
 bool RemoteMemory::gather(std::span<const Piece> pieces) {
   iovec local[kPiecesMax], remote[kPiecesMax];
-  if (!vm_refused_ && can_read_by_vm() && pieces.size() <= kPiecesMax) {
+  if (may_wait() && pieces.size() <= kPiecesMax) {
     size_t wanted = 0;
     for (size_t i = 0; i < pieces.size(); ++i) {
       local[i] = {pieces[i].into, pieces[i].size};
@@ -87,11 +94,11 @@ size_t RemoteMemory::read_vm(uint64_t address, char* out, size_t size) {
   return done;
 }
 
-size_t RemoteMemory::read_file(uint64_t address, char* into, size_t size) {
+size_t RemoteMemory::read_file(const Fd& file, uint64_t address, char* into, size_t size) {
   size_t done = 0;
   while (done < size) {
     const size_t piece = std::min<uint64_t>(kPage - (address + done) % kPage, size - done);
-    const ssize_t got = ::pread(file_.get(), into + done, piece, static_cast<off_t>(address + done));
+    const ssize_t got = ::pread(file.get(), into + done, piece, static_cast<off_t>(address + done));
     if (got <= 0) return done;
     done += static_cast<size_t>(got);
   }
@@ -119,9 +126,11 @@ size_t RemoteMemory::peek(uint64_t address, char* into, size_t size) {
   return done;
 }
 
+Fd RemoteMemory::open_mem(int flags) const { return open_at(ProcPath(tid_, "mem"), flags); }
+
 bool RemoteMemory::open_file() {
   if (file_.is_open() || file_refused_) return file_.is_open();
-  file_ = open_at(ProcPath(tid_, "mem"), O_RDWR);
+  file_ = open_mem(O_RDWR);
   file_refused_ = !file_.is_open();
   return file_.is_open();
 }
@@ -130,7 +139,7 @@ void RemoteMemory::keep_open() { open_file(); }
 
 void RemoteMemory::forget() {
   file_.reset();
-  vm_refused_ = file_refused_ = false;
+  vm_refused_ = file_refused_ = served_ = false;
 }
 
 }  // namespace vedette

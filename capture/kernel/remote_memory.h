@@ -6,6 +6,11 @@
 //   /proc/PID/mem      opened while it was still open to us, it goes on working until the next exec
 //   PTRACE_PEEKDATA    eight bytes a time, but of a task we have attached the kernel asks no more than that its image be
 //                      dumpable: after `setuid; exec`, the way of container entry points, this is what is left
+//
+// A page may be missing because the program serves it itself (userfaultfd). process_vm_readv then sleeps until the program has served it,
+// and no signal but SIGKILL ends that sleep. The other two ways fail at once: they do not let the kernel retry a fault
+// (mm/memory.c, __access_remote_vm; fs/userfaultfd.c, handle_userfault; tried on 6.18, read in 5.10 to 6.18). So a memory that may
+// have such pages is read by these two alone.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +21,9 @@
 #include "capture/kernel/tid.h"
 
 namespace vedette {
+
+// Some container forbids process_vm_readv; tried once on ourselves.
+bool can_read_by_vm();
 
 class RemoteMemory {
  public:
@@ -36,23 +44,26 @@ class RemoteMemory {
   bool poke(uint64_t address, const void* from, size_t size);
   // Opens /proc/PID/mem while we may: call it at attach and after every exec.
   void keep_open();
+  // Until the next exec: the program may serve pages of this memory itself, and no read may wait for it.
+  void never_wait() { served_ = true; }
   // After an exec: the old image's file would read the old, dead memory.
   void forget();
   Tid tid() const { return tid_; }
 
  private:
+  size_t read_once(uint64_t address, char* into, size_t size);
   size_t read_vm(uint64_t address, char* into, size_t size);
-  size_t read_file(uint64_t address, char* into, size_t size);
+  size_t read_file(const Fd& file, uint64_t address, char* into, size_t size);
   size_t peek(uint64_t address, char* into, size_t size);
   bool open_file();
+  Fd open_mem(int flags) const;
+  bool may_wait() const { return !vm_refused_ && !served_ && can_read_by_vm(); }
 
   Tid tid_;
   Fd file_;
   bool vm_refused_ = false;    // until the next exec
   bool file_refused_ = false;
+  bool served_ = false;
 };
-
-// Some container forbids process_vm_readv; tried once on ourselves.
-bool can_read_by_vm();
 
 }  // namespace vedette

@@ -7,6 +7,7 @@ Ref<AddressSpace> copy_of(const AddressSpace& parent) {
   Ref<AddressSpace> child = make_ref<AddressSpace>();
   if (parent.data) child->data = parent.data->copy();
   child->sealed = parent.sealed;
+  child->served = parent.served;  // UFFD_FEATURE_EVENT_FORK
   return child;
 }
 

@@ -21,6 +21,8 @@ class ImageData {
 
 struct AddressSpace : Counted {
   std::unique_ptr<ImageData> data;
+  bool served = false;          // the program may serve pages of it itself (userfaultfd): a read must not wait for them
+  bool served_told = false;     // that what a call passed could not be read
   bool sealed = false;          // the sealed memory is attached (sealed.h)
   bool sealing_failed = false;  // it cannot be
   bool sealing_told = false;    // that it cannot, or what takes its place

@@ -17,6 +17,7 @@
 #include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/nested.h"
+#include "capture/tracer/served_memory.h"
 #include "capture/tracer/task_memory.h"
 
 namespace vedette {
@@ -178,6 +179,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
 
 void Calls::emit(Task& task, std::unique_ptr<PendingCall> call) {
   Event& event = call->sighting.event;
+  read_again(context_, task, *call);
   TaskMemory memory(task.memory);
   const Call as_returned = event.call;
   decode_exit(as_returned, memory, context_.limits, event);
@@ -222,6 +224,8 @@ void Calls::prepare(Task& task, PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   switch (call.sighting.event.id) {
     case EventId::clone: return clear_untraced(task, call);
+    case EventId::userfaultfd:
+    case EventId::ioctl: return expect_served_memory(context_, task, call.sighting.event);
     case EventId::connect:
     case EventId::socket:
     case EventId::sendto:

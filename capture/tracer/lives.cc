@@ -154,6 +154,7 @@ void Lives::adopt(const Report& orphan) {
   const Tid process = tid_field(status, "Tgid");
   const bool is_thread = process.is_set() && process != orphan.tid;
   Task stand_in(is_thread ? process : tid_field(status, "PPid"), is_thread ? process : tid_field(status, "PPid"), make_ref<AddressSpace>());
+  stand_in.space->served = true;  // for all we know
   if (const Task* const known = context_.tasks.find(stand_in.tid); known != nullptr) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);
     stand_in.stranger = known->stranger, stand_in.trap = known->trap, stand_in.distrusted = known->distrusted;

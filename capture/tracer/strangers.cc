@@ -245,7 +245,9 @@ void Strangers::found(Tid process) {
 Result<void> Strangers::attach(Tid process) {
   const Result<void> leader = ptrace_seize(process, kStopOptions);
   if (!leader) return leader;
-  Task& task = context_.tasks.add(process, process, make_ref<AddressSpace>());
+  Ref<AddressSpace> space = make_ref<AddressSpace>();
+  space->served = true;  // for all we know (served_memory.h)
+  Task& task = context_.tasks.add(process, process, std::move(space));
   context_.tasks.mark_stranger(task);
   task.trap = Trap::Every;
   task.bound = false;

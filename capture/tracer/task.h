@@ -57,7 +57,9 @@ struct TaskData {
 
 struct Task {
   Task(Tid self, Tid leader, Ref<AddressSpace> image)
-      : tid(self), process(leader), memory(self), space(std::move(image)) {}
+      : tid(self), process(leader), memory(self), space(std::move(image)) {
+    if (space->served) memory.never_wait();
+  }
 
   Tid tid;
   Tid process;   // the leader's tid

@@ -16,8 +16,18 @@ const AT_FDCWD = -100n;
 const CLONES = new Set(["clone", "clone3", "fork", "vfork"]);
 // What a read of these gives is another thing in every run, and Vedette's own page stands in a process's maps.
 const NEVER_THE_SAME = /^\/(?:proc\/(?:self|\d+)\/maps|dev\/u?random)$/;
-// TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS and its twin, FS_IOC_FSSETXATTR, FICLONE, FICLONERANGE.
-const REQUESTS = new Set([0x5412n, 0x541cn, 0x541dn, 0x40086602n, 0x40046602n, 0x401c5820n, 0x40049409n, 0x4020940dn]);
+// TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS and its twin, FS_IOC_FSSETXATTR, FICLONE, FICLONERANGE, USERFAULTFD_IOC_NEW.
+const REQUESTS = new Set([
+  0x5412n,
+  0x541cn,
+  0x541dn,
+  0x40086602n,
+  0x40046602n,
+  0x401c5820n,
+  0x40049409n,
+  0x4020940dn,
+  0xaa00n,
+]);
 // Numbers that the kernel gives out, new ones each time.
 const NUMBERED = new Set(["semget", "msgget", "shmget"]);
 const PLACED = new Set(["mmap", "shmat", "map_shadow_stack"]);

@@ -21,6 +21,9 @@ export interface Guest {
   hasEnded: boolean;
 }
 
+/** Characters of a text that somebody said, in a sentence of the log. */
+const SHOWN_MAX = 64;
+
 export class Guests {
   readonly #guests = new Map<number, Guest>();
 
@@ -29,7 +32,7 @@ export class Guests {
   /** Throws when it may not come in. */
   admit(hello: Hello): Guest {
     const name = claimedName(hello);
-    if (!this.secrets.admit(name, hello.secret)) throw this.secrets.refusalOf(name, describe(hello));
+    if (!this.secrets.admit(name, hello.secret)) throw this.secrets.refusalOf(name, describe(hello), shown(name));
     const source = Buffer.from(hello.source).toString("hex");
     const guest = {
       stream: hello.stream,
@@ -98,8 +101,13 @@ function wordsOf(hello: Hello): ContainerClue {
   return { id: word(hello.container?.id), name: word(hello.container?.name) };
 }
 
+/** For the log: its words may be anybody's, and may not look like lines of ours. */
 function describe(hello: Hello): string {
-  return `the agent of pid ${hello.pid} on ${hello.hostname.slice(0, 64)}`;
+  return `the agent of pid ${hello.pid} on ${shown(hello.hostname)}`;
+}
+
+function shown(text: string): string {
+  return text.slice(0, SHOWN_MAX).replace(/[^\x20-\x7e]/g, "?");
 }
 
 /** What the agent itself says, where ECS does not. */

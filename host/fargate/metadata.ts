@@ -4,6 +4,7 @@
 // and read only as far as it has the documented form. A container that is not in it yet (they start one after another)
 // is asked for again, not more often than once a second.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
+import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { ContainerFacts } from "../wire/container.js";
 
@@ -11,6 +12,8 @@ export const METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4";
 const ANSWER_MS_MAX = 1_000;
 const ANSWER_BYTES_MAX = 1 << 20;
 const AGAIN_MS = 1_000;
+/** Containers of a task are there within seconds of each other. */
+const TRIES = 30;
 
 const text = z.string().max(4096).nullish().catch(null);
 
@@ -55,6 +58,7 @@ export class TaskMetadata {
   constructor(
     private readonly address: string | null,
     private readonly now: () => number = () => performance.now(),
+    private readonly pause: (ms: number) => Promise<unknown> = (ms) => sleep(ms, undefined, { ref: false }),
   ) {}
 
   /** Null outside ECS, and where the endpoint does not answer: then fields say what the agent sees itself. */
@@ -64,6 +68,17 @@ export class TaskMetadata {
     if (this.now() - this.#askedAt >= AGAIN_MS) await this.#ask();
     else await this.#asking;
     return this.#known(clue);
+  }
+
+  /** For a container that ECS did not name yet: asks again while it `isWanted`, at most TRIES times, and no more often than find(). */
+  async findLater(clue: ContainerClue, isWanted: () => boolean): Promise<ContainerFacts | null> {
+    for (let i = 0; this.address !== null && i < TRIES; i++) {
+      await this.pause(AGAIN_MS);
+      if (!isWanted()) break;
+      const found = await this.find(clue);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** What the task may use, in processors; null: it has no limit, or nobody says. */

@@ -86,11 +86,11 @@ export class Secrets {
     return this.#task?.matches(said) ?? !this.proveNames;
   }
 
-  /** Why it may not. */
-  refusalOf(name: string, peer: string): VedetteError {
+  /** Why it may not. `shown`: the name, as a sentence may hold it. */
+  refusalOf(name: string, peer: string, shown: string): VedetteError {
     const isTasks = this.#task !== null && !this.isOwn(name);
     if (isTasks) return new VedetteError("VEDETTE_SECRET_WRONG", { peer });
-    return new VedetteError("VEDETTE_NAME_UNPROVEN", { peer, container: name });
+    return new VedetteError("VEDETTE_NAME_UNPROVEN", { peer, container: shown });
   }
 }
 

@@ -268,6 +268,17 @@ export class Station {
     this.#capture.acknowledge(guest.stream, this.#ledger.received(guest.source));
     // What is to be denied is known before the first exec (--start security).
     if (this.#prevention.greet(guest.stream, guest.name, guest.facts)) this.#capture.ready(guest.stream);
+    if (told === null) await this.#learnLater(guest, hello);
+  }
+
+  /** Its workload does not wait for ECS. */
+  async #learnLater(guest: Guest, hello: Hello): Promise<void> {
+    const isThere = () => this.#guests.get(guest.stream) === guest;
+    const told = await this.#options.metadata.findLater(this.#guests.clueOf(guest, hello), isThere);
+    if (told === null || !isThere()) return;
+    guest.facts = this.#guests.factsOf(guest, hello, told);
+    this.#engine.setContainer(guest.stream, guest.facts);
+    this.#prevention.greet(guest.stream, guest.name, guest.facts);
   }
 
   onEnd({ stream, lost }: End): void {

@@ -43,11 +43,21 @@ async function serve(words: string[]) {
   while (!texts.stderr.includes("listening at") && Date.now() < deadline)
     await new Promise((done) => setTimeout(done, 50));
   return {
+    texts,
     stop: async () => {
       child.kill("SIGTERM");
       return { status: await closed, ...texts };
     },
   };
+}
+
+async function until<T>(condition: () => T | undefined): Promise<T> {
+  for (const deadline = Date.now() + READY_MS_MAX; Date.now() < deadline; ) {
+    const found = condition();
+    if (found !== undefined) return found;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error("it did not come");
 }
 
 test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM ends with 0", async () => {
@@ -109,6 +119,38 @@ test("labels and the address that a task's metadata tell are there for Falco's c
     told.map((name) => alert.output_fields[name]),
     ["shop", "com.amazonaws.ecs.cluster:lab, team:shop", "10.0.0.61", "c-1"],
   );
+});
+
+test("a container that ECS lists late is told of as such from then on, by its proven name and no id that was said", async () => {
+  const [secret, stop] = [join(folder, "own"), join(folder, "stop")];
+  let listed: object[] = [];
+  const metadata = createServer((_, response) => response.end(JSON.stringify({ Containers: listed })));
+  await new Promise<void>((done) => metadata.listen(0, "127.0.0.1", done));
+  process.env[METADATA_VARIABLE] = `http://127.0.0.1:${(metadata.address() as AddressInfo).port}/v4/c-0`;
+  const host = await serve(["--listen", `unix:${folder}/late.sock`, "--container-secret", `app=${secret}`]);
+  delete process.env[METADATA_VARIABLE];
+  const words = ["--host", `unix:${folder}/late.sock`, "--secret-file", secret, "--start", "security", "--"];
+  const script = 'while [ ! -e "$0" ]; do cat /etc/shadow; sleep 0.1; done';
+  const environment = { VEDETTE_CONTAINER: "app", [METADATA_VARIABLE]: "http://127.0.0.1:9/v4/another" };
+  const agent = spawn("build/vedette-capture", [...words, "sh", "-c", script, stop], {
+    env: { ...process.env, ...environment },
+    stdio: "ignore",
+  });
+  started.push(agent);
+  const alerts = () =>
+    host.texts.stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).output_fields);
+  const first = await until(() => alerts()[0]);
+  listed = [{ DockerId: "c-1", Name: "app", Image: "app:7" }];
+  const late = await until(() => alerts().find((fields) => fields["container.id"] === "c-1"));
+  writeFileSync(stop, "");
+  assert.is(await new Promise((done) => agent.on("close", done)), 0);
+  await host.stop();
+  metadata.close();
+  assert.equal([first["container.id"], first["container.image"]], ["app", null]);
+  assert.equal([late["container.name"], late["container.image"]], ["app", "app:7"]);
 });
 
 test("a name without a file and loopback TCP serve as well", async () => {

@@ -199,6 +199,43 @@ test("a container is found by id, by name, and asked for again when it comes lat
   assert.is(await new TaskMetadata("http://127.0.0.1:1/v4/x").find({ id: "t-1", name: "app" }), null);
 });
 
+test("a container that ECS does not list yet is asked for again while its agent is there", async () => {
+  let [asked, now, paused] = [0, 0, 0];
+  const app = { DockerId: "t-1", Name: "app", Image: "app:1" };
+  const server = createServer((_, response) => {
+    response.end(JSON.stringify({ Containers: ++asked < 4 ? [] : [app] }));
+  }).listen(0);
+  const pause = async (ms: number) => {
+    now += ms;
+    paused++;
+  };
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v4/x`;
+  const metadata = new TaskMetadata(address, () => now, pause);
+  const clue = { id: null, name: "app" };
+  assert.is(await metadata.findLater(clue, () => paused < 2), null, "its agent has left");
+  assert.is(asked, 1);
+  assert.is((await metadata.findLater(clue, () => true))?.id, "t-1");
+  assert.is(asked, 4);
+  assert.is(await metadata.findLater({ id: null, name: "none" }, () => true), null);
+  assert.ok(asked <= 34 && paused <= 40, "it gives up");
+  server.close();
+  assert.is(await new TaskMetadata(null, () => now, pause).findLater(clue, () => true), null, "outside ECS");
+});
+
+test("what a stranger says of itself is no line of the log", () => {
+  const guests = new Guests(new Secrets(null, [["app", new Secret("app's")]]));
+  const said = { hostname: "h\nvedette: all is well", container: { name: `app\n${"x".repeat(200)}` } };
+  try {
+    guests.admit(hello(1, said));
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, VedetteError);
+    const { message } = error as VedetteError;
+    assert.match(message, /on h\?vedette: all is well was refused: .* the container app\?x{60}, /);
+    assert.not.match(message, /\n/);
+  }
+});
+
 test("a batch is acknowledged a turn after the last worker has gone past it", () => {
   const feed = new Feed(1 << 20);
   const [worker, slow, own] = [feed.reader(), feed.reader(), feed.reader()];

@@ -16,6 +16,7 @@
         "listener.cc",
         "launch.cc",
         "signals.cc",
+        "write_now.cc",
       ],
       "include_dirs": ["../..", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS"],

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `capture.node` exports: Receiver, and checkBatch for those who have bytes and no stream (tests compare it with its twin in
-// TypeScript).
+// What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it with its twin in
+// TypeScript), and writeNow for outputs.
 #include <napi.h>
 
 #include "capture/addon/check.h"
 #include "capture/addon/receiver.h"
+#include "capture/addon/write_now.h"
 
 namespace vedette::addon {
 
@@ -29,9 +30,17 @@ Napi::Value check(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// (fd, bytes) -> how many were taken, or an errno below zero
+Napi::Value write(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array array = info[1].As<Napi::Uint8Array>();
+  const ssize_t count = write_now(info[0].As<Napi::Number>().Int32Value(), array.Data(), array.ByteLength());
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Receiver", Receiver::define(env));
   exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
+  exports.Set("writeNow", Napi::Function::New(env, write, "writeNow"));
   return exports;
 }
 }  // namespace

@@ -69,6 +69,8 @@ export interface Receiver {
 export interface Addon {
   readonly Receiver: new (ring: Uint8Array, onNews: () => void) => Receiver;
   checkBatch(frame: Uint8Array): CheckResult;
+  /** How many bytes a descriptor took, 0 when none can be written now, or an errno below zero. */
+  writeNow(fd: number, bytes: Uint8Array): number;
 }
 
 let loaded: Addon | undefined;

@@ -3,6 +3,7 @@
 // is only for what is no VedetteError: then we were wrong, and whoever reads it is to tell us.
 import { explain, VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
+import { Voice } from "../output/voice.js";
 
 const OUR_FAULT = 70; // EX_SOFTWARE of sysexits.h
 
@@ -24,8 +25,22 @@ function fewFiles(error: unknown): VedetteError | undefined {
   return new VedetteError("VEDETTE_FILES_LIMIT", { reason: code }, { cause: error });
 }
 
+let voice: Voice | null = null;
+
+/** From here on nothing that is said waits for whoever reads stderr: this thread watches workers. */
+export function neverWait(): void {
+  if (voice !== null) return;
+  voice = new Voice(2);
+  process.on("beforeExit", () => voice?.finish());
+}
+
 /** A line on stderr. */
 export function say(line: string): void {
+  if (voice === null) sayAndWait(line);
+  else voice.say(line);
+}
+
+function sayAndWait(line: string): void {
   const stderr = new Sink(2);
   stderr.line(line);
   stderr.flush();

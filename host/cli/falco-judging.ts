@@ -5,7 +5,7 @@ import { explain, type VedetteError } from "../errors.js";
 import type { FalcoOptions } from "../falco/options.js";
 import type { FalcoFlags } from "../falco/policy.js";
 import type { AlertStyle } from "../output/alert.js";
-import { Channels } from "../output/channels.js";
+import { Outputs } from "../output/outputs.js";
 import { loadPolicies } from "../policy/load.js";
 import { say } from "./failure.js";
 
@@ -16,17 +16,20 @@ export interface JudgingFlags extends FalcoFlags {
 
 export interface Judging {
   readonly policies: readonly LoadedPolicy[];
-  readonly channels: Channels;
+  readonly outputs: Outputs;
   /** The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the events. */
   readonly host: string | undefined;
 }
 
-/** Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only where it is asked for. */
-export async function judging(flags: JudgingFlags): Promise<Judging> {
+/**
+ * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only where it is asked for.
+ * `isPatient`: nothing is guarded meanwhile, and alerts wait for whoever reads them.
+ */
+export async function judging(flags: JudgingFlags, isPatient = false): Promise<Judging> {
   const isFalco = flags.falcoRules.length > 0;
   const falco = isFalco || flags.option.length > 0 ? await import("../falco/policy.js") : null;
   const options = falco?.optionsIn(flags) ?? null;
-  const channels = await channelsOf(flags.alerts, options);
+  const outputs = await outputsOf(flags.alerts, options, isPatient);
   const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];
   if (falco !== null && options !== null && isFalco) {
     const { policy } = await falco.falcoPolicy(flags, options, say);
@@ -34,7 +37,7 @@ export async function judging(flags: JudgingFlags): Promise<Judging> {
     else say("vedette: none of Falco's rules is left that an event could match");
   }
   if (options !== null) sayOptions(options);
-  return { policies, channels, host: process.env.FALCO_HOSTNAME };
+  return { policies, outputs, host: process.env.FALCO_HOSTNAME };
 }
 
 /** Options that do nothing: here, or in Falco too. */
@@ -43,12 +46,12 @@ export function sayOptions({ ignored, unknown }: FalcoOptions): void {
   if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 
-function channelsOf(alerts: string, options: FalcoOptions | null): Promise<Channels> {
+function outputsOf(alerts: string, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
   const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`);
-  if (options === null) return Channels.open({ targets: [alerts], onFault });
+  if (options === null) return Outputs.open({ targets: [alerts], isPatient, onFault });
   const { isToStdout, file, http, json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members };
   const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
-  return Channels.open({ targets: [...targets], http, style, ...form, onFault });
+  return Outputs.open({ targets: [...targets], http, style, ...form, isPatient, onFault });
 }

@@ -35,23 +35,24 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<numb
 }
 
 async function judge(batches: Iterable<Uint8Array>, flags: ReplayFlags): Promise<void> {
-  const { policies, channels, host } = await judging(flags);
+  const { policies, outputs, host } = await judging(flags, true);
   const runners = policies.map((policy) => new PolicyRunner(policy));
   let clock = 0n;
   for (const bytes of batches) {
     const batch = openBatch(bytes);
     clock = batch.clock;
+    await outputs.room();
     for (const runner of runners) {
       const { alerts, dropped, faults } = runner.judge(batch);
-      for (const alert of alerts) channels.write({ ...alert, hostname: host ?? hostname() });
+      for (const alert of alerts) outputs.write({ ...alert, hostname: host ?? hostname() });
       if (dropped > 0) say(`vedette: ${counted(dropped, "alert")} of one batch were too many`);
       for (const { reason, event } of faults) say(`vedette: a policy failed at event ${event}: ${reason}`);
     }
   }
   // What was suppressed and not told yet.
   for (const runner of runners)
-    for (const alert of runner.finish(clock)) channels.write({ ...alert, hostname: host ?? hostname() });
-  await channels.close();
+    for (const alert of runner.finish(clock)) outputs.write({ ...alert, hostname: host ?? hostname() });
+  await outputs.close();
 }
 
 async function print(batches: Iterable<Uint8Array>, flags: ReplayFlags): Promise<void> {

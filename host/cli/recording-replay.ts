@@ -22,7 +22,7 @@ export async function replayRecording(path: string, flags: ReplayFlags): Promise
 }
 
 async function judgeAll(path: string, flags: JudgingFlags): Promise<number> {
-  const { policies, channels, host } = await judging(flags);
+  const { policies, outputs, host } = await judging(flags, true);
   const feed = new Feed();
   const hosts = new Map<number, string>();
   const engine = await Engine.start({
@@ -31,18 +31,21 @@ async function judgeAll(path: string, flags: JudgingFlags): Promise<number> {
     policies,
     isReplay: true,
     hostname: (stream) => host ?? hosts.get(stream) ?? "",
-    onAlert: (alert) => channels.write(alert),
+    onAlert: (alert) => outputs.write(alert),
     onFault: (error) => say(`vedette: ${explain(error)}`),
     onLog: (policy, _level, text) => say(`vedette: ${policy}: ${text}`),
   });
   const status = await eachEntry(path, async (entry) => {
     if (entry.kind === "host") hosts.set(entry.stream, entry.hostname);
     else if (entry.kind === "container") engine.setContainer(entry.stream, entry.facts);
-    else await feed.put(entry.batch, entry.stream);
+    else {
+      await outputs.room();
+      await feed.put(entry.batch, entry.stream);
+    }
   });
   feed.close();
   await engine.finished;
-  await channels.close();
+  await outputs.close();
   return status;
 }
 

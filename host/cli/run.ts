@@ -15,7 +15,7 @@ import { lossText, totalLost } from "../output/summary.js";
 import { Prevention } from "../policy/prevention.js";
 import { PolicyService, type ServiceFlags, type ServiceHandlers } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { report, say } from "./failure.js";
+import { neverWait, report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
 import { Recorder } from "./record.js";
@@ -27,7 +27,8 @@ export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags 
 }
 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
-  const { policies, channels, host } = await judging(options);
+  neverWait();
+  const { policies, outputs, host } = await judging(options);
   const service = new PolicyService(options, (line) => say(`vedette: ${line}`));
   const hosts = new Map<number, Hello>();
   const session = new Session({
@@ -57,13 +58,13 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const handlers: ServiceHandlers = {
     onAlert: (alert, stream) => {
       const whole = alert.hostname === "" ? { ...alert, hostname: hostOf(stream) } : alert;
-      channels.write(whole);
+      outputs.write(whole);
       service.deliver(whole);
     },
     onFault: (error, policy) => {
       say(`vedette: ${explain(error)}`);
       const alert = service.faultAlert(error, policy, host ?? hostname());
-      channels.write(alert);
+      outputs.write(alert);
       service.deliver(alert);
     },
     onLog: (policy, level, text) => say(`vedette: ${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
@@ -80,7 +81,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     throw error;
   });
   const tell = (rule: GuardNews["rule"], output: string, cause: string): void =>
-    channels.write(
+    outputs.write(
       guardAlert({
         rule,
         output,
@@ -100,6 +101,11 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     await engine.stop();
     throw error;
   });
+  const onHangup = (): void => {
+    outputs.reopen();
+    service.reopen();
+  };
+  process.on("SIGHUP", onHangup); // before the session's own, which passes it on to the workload
   // What is to be denied is known before the first exec.
   const start = prevention.hasRows || options.policiesD !== undefined ? ["--start", "security"] : [];
   session.start(agentOptions(command, options, start));
@@ -120,8 +126,9 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     );
   const engineFailure = await judged;
   recorder?.end();
+  process.off("SIGHUP", onHangup);
   await service.close();
-  const undelivered = await channels.close();
+  const undelivered = await outputs.close();
   if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);
   if (totalLost(ending) > 0) say(`vedette: ${lossText(ending)}`);
   if (ending.error !== null) report(ending.error);

@@ -26,7 +26,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
       each,
     )
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
-    .option("--http <address>", "where /healthz and /metrics are", "127.0.0.1:7410")
+    .option("--http <address>", "where /healthz, /metrics and /api/v1/health are", "127.0.0.1:7410")
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
     )

@@ -12,7 +12,7 @@ import { type NamedFile, Secrets } from "../fargate/secret.js";
 import { Station } from "../fargate/station.js";
 import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { say } from "./failure.js";
+import { neverWait, say } from "./failure.js";
 import { type Judging, type JudgingFlags, judging } from "./falco-judging.js";
 import { counted } from "./print.js";
 
@@ -34,23 +34,32 @@ export async function serve(flags: ServeFlags): Promise<number> {
   if (flags.check) return check(flags.http);
   const address = addressOf(flags.listen);
   const stopped = untilStopped();
+  neverWait();
   const monitor = new Monitor();
   await monitor.listen(flags.http);
   let judged: Judging | null = null;
+  let service: PolicyService | null = null;
+  const onHangup = (): void => {
+    judged?.outputs.reopen();
+    service?.reopen();
+  };
+  process.on("SIGHUP", onHangup);
   try {
     judged = await judging({ ...flags, policy: flags.policy ?? [] });
-    const { policies, channels, host } = judged;
+    const { policies, outputs, host } = judged;
+    service = new PolicyService(flags, (line) => say(`vedette: ${line}`));
+    monitor.outputs = () => [...outputs.stats(), ...(service?.outputs() ?? [])];
     const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
     const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
     const station = await Station.open({
       policies,
       workers: flags.workers ?? (await workersHere(metadata)),
-      service: new PolicyService(flags, (line) => say(`vedette: ${line}`)),
+      service,
       secrets,
       metadata,
       monitor,
       say: (line) => say(`vedette: ${line}`),
-      onAlert: (alert) => channels.write(host === undefined ? alert : { ...alert, hostname: host }),
+      onAlert: (alert) => outputs.write(host === undefined ? alert : { ...alert, hostname: host }),
     });
     const port = await station.listen(address);
     if (address.startsWith("/") && !secrets.areNone) chmodSync(address, SOCKET_MODE);
@@ -61,7 +70,8 @@ export async function serve(flags: ServeFlags): Promise<number> {
     await station.drain(flags.drain * 1000);
   } finally {
     monitor.close();
-    const undelivered = (await judged?.channels.close()) ?? 0;
+    const undelivered = (await judged?.outputs.close()) ?? 0;
+    process.off("SIGHUP", onHangup);
     if (undelivered > 0) say(`vedette: ${counted(undelivered, "alert")} could not be sent`);
   }
   return 0;

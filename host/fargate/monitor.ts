@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus. Loopback unless told otherwise:
+// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus, /api/v1/health for people. Loopback unless told otherwise:
 // containers of a task share one network, and the numbers name containers and rules. Who reaches the port can hold few connections, and
 // none for long (host/visitors.ts).
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
+import { healthJson, isWell } from "../output/health.js";
+import { registerOutputs } from "../output/metrics.js";
+import type { OutputStats } from "../output/output.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import type { BatchFacts } from "./ledger.js";
@@ -51,8 +54,12 @@ export class Monitor {
   /** Why judging has not begun, or has stopped; null: it goes on. */
   health: () => string | null = () => "starting";
 
+  /** How each output is. */
+  outputs: () => readonly OutputStats[] = () => [];
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
+    registerOutputs(this.#registry, () => this.outputs());
   }
 
   /** Gives the port. */
@@ -66,6 +73,7 @@ export class Monitor {
         void this.#registry
           .metrics()
           .then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
+      else if (path === "/api/v1/health") this.#answerHealth(response, problem);
       else response.writeHead(404).end();
     });
     boundVisitors(this.#server, VISITORS);
@@ -75,6 +83,13 @@ export class Monitor {
       );
       this.#server!.listen(port, host, () => resolve((this.#server!.address() as { port: number }).port));
     });
+  }
+
+  /** What is wrong with whom. An output is none of /healthz's business: a task is not to be restarted because a receiver is away. */
+  #answerHealth(response: ServerResponse, problem: string | null): void {
+    const outputs = this.outputs();
+    response.setHeader("content-type", "application/json");
+    response.writeHead(problem === null && outputs.every(isWell) ? 200 : 503).end(healthJson(problem, outputs));
   }
 
   close(): void {

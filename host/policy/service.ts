@@ -5,8 +5,10 @@ import type { Engine } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, VedetteError } from "../errors.js";
-import { type Alert, alertJson } from "../output/alert.js";
-import { openSink, type Sink } from "../output/sink.js";
+import type { Alert } from "../output/alert.js";
+import type { OutputStats } from "../output/output.js";
+import type { OutputQueue } from "../output/queue.js";
+import { linesOutput } from "../output/registry.js";
 import { Serials } from "./serials.js";
 import { policyStatus, StatusServer } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
@@ -38,7 +40,7 @@ export interface ServiceHandlers {
 export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
-  #sinks: ReadonlyMap<string, Sink>;
+  #outputs: ReadonlyMap<string, OutputQueue>;
   readonly #serials: Serials;
   readonly #say: (line: string) => void;
   #housing: Housing | null = null;
@@ -52,17 +54,22 @@ export class PolicyService {
     this.#flags = flags;
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
-    this.#sinks = this.#openSinks();
+    this.#outputs = this.#openOutputs();
     this.#serials = new Serials(flags.serials ?? null);
   }
 
-  #openSinks(): Map<string, Sink> {
+  #openOutputs(): Map<string, OutputQueue> {
     const onFault = (error: VedetteError): void => this.#say(explain(error));
-    const sinks = new Map<string, Sink>();
-    for (const { name, alerts } of this.#tenants?.values() ?? []) {
-      if (alerts !== null) sinks.set(name, openSink(alerts, "a", "VEDETTE_SINK_UNWRITABLE", onFault));
+    const outputs = new Map<string, OutputQueue>();
+    for (const { name, alerts } of this.#tenants?.values() ?? [])
+      if (alerts !== null) outputs.set(name, linesOutput(`tenant ${name}`, alerts, { form: "json", onFault }));
+    try {
+      for (const output of outputs.values()) output.start();
+      return outputs;
+    } catch (error) {
+      for (const output of outputs.values()) void output.close();
+      throw error;
     }
-    return sinks;
   }
 
   /** Begins, when the engine runs. */
@@ -112,17 +119,17 @@ export class PolicyService {
   async #reread(): Promise<void> {
     const { tenants: file } = this.#flags;
     if (file === undefined) return this.#watch?.rescan();
-    const before = { tenants: this.#tenants, sinks: this.#sinks };
+    const before = { tenants: this.#tenants, outputs: this.#outputs };
     try {
       this.#tenants = readTenants(file);
-      this.#sinks = this.#openSinks();
+      this.#outputs = this.#openOutputs();
     } catch (error) {
       this.#tenants = before.tenants;
       this.#say(`${file} was not taken, the one before holds`);
       await this.#watch?.rescan();
       throw error;
     }
-    for (const sink of before.sinks.values()) sink.close();
+    await Promise.all([...before.outputs.values()].map((output) => output.close()));
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
     this.#status?.close();
@@ -135,14 +142,22 @@ export class PolicyService {
     process.off("SIGHUP", this.#onHangup);
     this.#status?.close();
     await this.#watch?.close();
-    for (const sink of this.#sinks.values()) sink.close();
+    await Promise.all([...this.#outputs.values()].map((output) => output.close()));
   }
 
   /** Gives a tenant its own alert, beside the operator's. */
   deliver(alert: Alert): void {
-    const sink = alert.tenant === undefined ? undefined : this.#sinks.get(alert.tenant);
-    sink?.line(alertJson(alert));
-    sink?.flush();
+    if (alert.tenant !== undefined) this.#outputs.get(alert.tenant)?.write(alert);
+  }
+
+  /** How the tenants' own outputs are. */
+  outputs(): OutputStats[] {
+    return [...this.#outputs.values()].map((output) => output.stats());
+  }
+
+  /** What SIGHUP asks for: the tenants' files are opened by their names again. */
+  reopen(): void {
+    for (const output of this.#outputs.values()) output.reopen();
   }
 
   /** The alert that tells of a policy's fault. */

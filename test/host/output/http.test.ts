@@ -14,7 +14,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import { type Alert, alertJson, PRIORITIES } from "../../../host/output/alert.js";
-import { HttpOutput, type HttpSettings } from "../../../host/output/http.js";
+import { HttpCarrier, type HttpSettings } from "../../../host/output/http.js";
+import { OutputQueue } from "../../../host/output/queue.js";
+import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
 const alert = (
@@ -86,13 +88,18 @@ async function receiver(server: Server, answer: (nth: number) => number = () => 
   };
 }
 
-function output(url: string, settings: Partial<HttpSettings> = {}): { http: HttpOutput; faults: VedetteError[] } {
+function output(url: string, settings: Partial<HttpSettings> = {}): { http: OutputQueue; faults: VedetteError[] } {
   const faults: VedetteError[] = [];
-  const http = new HttpOutput(
-    { url, userAgent: "falcosecurity/falco", capacity: 100, ...settings },
-    (error) => faults.push(error),
-    TIMES,
-  );
+  const whole = { url, userAgent: "falcosecurity/falco", capacity: 100, ...settings };
+  const { answerMs, ...times } = TIMES;
+  const http = new OutputQueue({
+    name: url,
+    kind: "http",
+    carrier: new HttpCarrier(whole, answerMs),
+    limits: { ...RECEIVER_LIMITS, ...times, count: whole.capacity },
+    text: alertJson,
+    onFault: (error) => faults.push(error),
+  });
   return { http, faults };
 }
 

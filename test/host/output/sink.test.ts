@@ -9,7 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
-import { Channels } from "../../../host/output/channels.js";
+import { Outputs } from "../../../host/output/outputs.js";
 import { openSink } from "../../../host/output/sink.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-sink-"));
@@ -56,12 +56,12 @@ test("a full disk is told once, and every line that it costs is counted", () => 
 test("of several targets, the one that is full keeps no other from its alerts", async () => {
   const path = join(scratch, "alerts");
   const faults: string[] = [];
-  const channels = await Channels.open({
+  const outputs = await Outputs.open({
     targets: ["/dev/full", path],
     onFault: (error) => void faults.push(error.code),
   });
-  for (let i = 0; i < 3; i++) channels.write(ALERT);
-  assert.is(await channels.close(), 3);
+  for (let i = 0; i < 3; i++) outputs.write(ALERT);
+  assert.is(await outputs.close(), 3);
   assert.equal(faults, ["VEDETTE_SINK_UNWRITABLE"]);
   assert.is(readFileSync(path, "utf8").match(/"rule":"R"/g)?.length, 3);
 });

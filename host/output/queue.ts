@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounded queue in front of every output. What comes at once is sent as one batch. A batch that fails is
+// tried again, ever later; when the queue is full the newest alert is dropped and counted, as in Falco. An
+// output that takes nothing for 1.5 s is stuck: that is told once, and its health is red. Nothing here waits
+// on the thread that calls, and close() waits only so long.
+//
+//   write - queue - batch - carrier - done | busy | again | refused | gone
+import { VedetteError } from "../errors.js";
+import type { Alert } from "./alert.js";
+import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
+
+export interface QueueLimits {
+  /** So many alerts, and bytes of them, may wait. */
+  readonly count: number;
+  readonly bytes: number;
+  /** Of one batch. */
+  readonly batchCount: number;
+  readonly batchBytes: number;
+  /** Before the first new attempt; doubles with each. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+  /** How soon one that is busy is asked again. */
+  readonly busyMs: number;
+  /** One that takes nothing for so long is stuck. */
+  readonly stuckMs: number;
+  /**
+   * Longest that close() waits. Infinity: the output waits for whoever reads, however long that takes, and
+   * drops nothing.
+   */
+  readonly closeMs: number;
+  /** close() goes on trying what fails; else it tries once more. */
+  readonly retriesAtEnd: boolean;
+}
+
+export interface QueueOptions {
+  readonly name: string;
+  readonly kind: string;
+  readonly carrier: Carrier;
+  readonly limits: QueueLimits;
+  /** An alert's line. */
+  readonly text: (alert: Alert) => string;
+  /** Told once why alerts do not get there, and again only after some did. */
+  readonly onFault: (error: VedetteError) => void;
+}
+
+/** Red within 2 s, with half a second for whoever asks. */
+export const STUCK_MS = 1500;
+
+interface Waiting {
+  readonly line: string;
+  readonly bytes: number;
+  /** Since when, by performance.now(). */
+  readonly since: number;
+}
+
+export class OutputQueue implements Output {
+  readonly #options: QueueOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #stop = new AbortController();
+  readonly #dropped: Record<DropReason, number> = { full: 0, refused: 0, closed: 0 };
+  readonly #errors = new Map<string, number>();
+  /** Codes that were told since it last went well. */
+  readonly #told = new Set<string>();
+  #bytes = 0;
+  #sent = 0;
+  #retries = 0;
+  #lastError: OutputError | null = null;
+  #state: OutputState = "ok";
+  #isScheduled = false;
+  #isClosing = false;
+  #sending: Promise<void> | null = null;
+  #watch: NodeJS.Timeout | null = null;
+  #wake: () => void = () => undefined;
+  #onRoom: (() => void)[] = [];
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get kind(): string {
+    return this.#options.kind;
+  }
+
+  start(): void {
+    this.#options.carrier.start?.();
+  }
+
+  write(alert: Alert): void {
+    this.push(this.#options.text(alert));
+  }
+
+  /** An alert's line. */
+  push(line: string): void {
+    if (this.#state === "gone") return;
+    const bytes = Buffer.byteLength(line);
+    if (!this.isPatient && !this.#hasRoom(bytes)) {
+      this.#dropped.full++;
+      return;
+    }
+    this.#waiting.push({ line, bytes, since: performance.now() });
+    this.#bytes += bytes;
+    if (this.#watch === null) this.#beginWatch();
+    if (this.#isScheduled || this.#sending !== null) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#begin());
+  }
+
+  flush(): void {
+    this.#wake();
+    this.#begin();
+  }
+
+  /** See Carrier.reopen. */
+  reopen(): void {
+    try {
+      this.#options.carrier.reopen?.();
+      this.flush();
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      this.#fails(error);
+    }
+  }
+
+  /** It waits for whoever reads, and drops nothing; whoever writes is to await room(). */
+  get isPatient(): boolean {
+    return !Number.isFinite(this.#options.limits.closeMs);
+  }
+
+  /** Resolves when it could take another alert, or never will. */
+  room(): Promise<void> | undefined {
+    if (this.#hasRoom(0) || this.#state === "gone" || this.#isClosing) return undefined;
+    return new Promise((resolve) => {
+      this.#onRoom.push(resolve);
+    });
+  }
+
+  /** Alerts that somebody wanted and did not get. */
+  get lost(): number {
+    return this.#dropped.full + this.#dropped.refused + this.#dropped.closed;
+  }
+
+  health(): string | null {
+    if (this.#state === "ok" || this.#state === "gone") return null;
+    return this.#lastError?.message ?? `${this.name} takes no alerts`;
+  }
+
+  stats(): OutputStats {
+    const oldest = this.#waiting[0];
+    const isFull = (this.#state === "stuck" || this.#state === "retrying") && !this.#hasRoom(0);
+    return {
+      name: this.name,
+      kind: this.kind,
+      state: isFull ? "full" : this.#state,
+      queued: this.#waiting.length,
+      queuedBytes: this.#bytes,
+      oldestMs: oldest === undefined ? 0 : performance.now() - oldest.since,
+      sent: this.#sent,
+      retries: this.#retries,
+      dropped: { ...this.#dropped },
+      errors: new Map(this.#errors),
+      lastError: this.#lastError,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const { closeMs } = this.#options.limits;
+    const timer = this.isPatient ? null : setTimeout(() => this.#stop.abort(), closeMs);
+    const late = new Promise<void>((resolve) => {
+      this.#stop.signal.addEventListener("abort", () => resolve());
+    });
+    this.flush();
+    // A carrier that does not heed the signal is left behind.
+    await Promise.race([this.#sending, late.then(() => new Promise((resolve) => setImmediate(resolve)))]);
+    if (timer !== null) clearTimeout(timer);
+    if (this.#watch !== null) clearTimeout(this.#watch);
+    this.#dropped.closed += this.#waiting.length;
+    this.#forget(this.#waiting.length);
+    await this.#options.carrier.close();
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { limits } = this.#options;
+    if (this.#waiting.length === 0) return limits.count > 0;
+    return this.#waiting.length < limits.count && this.#bytes + bytes <= limits.bytes;
+  }
+
+  #begin(): void {
+    this.#isScheduled = false;
+    if (this.#sending !== null || this.#waiting.length === 0) return;
+    this.#sending = this.#sendAll().finally(() => {
+      this.#sending = null;
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    const { carrier, limits } = this.#options;
+    let delay = limits.retryMs;
+    while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
+      const lines = this.#batch();
+      const sent = await carrier.send(lines, this.#stop.signal);
+      this.#take(sent.outcome === "done" ? lines.length : sent.taken);
+      if (sent.outcome === "gone") return this.#leave();
+      if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
+      const wait = this.#settle(sent, delay);
+      if (wait === null) return;
+      if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
+      if (wait > 0) await this.#pause(wait);
+    }
+  }
+
+  #batch(): string[] {
+    const { batchCount, batchBytes } = this.#options.limits;
+    const lines: string[] = [];
+    for (let bytes = 0; lines.length < Math.min(batchCount, this.#waiting.length); ) {
+      const next = this.#waiting[lines.length] as Waiting;
+      bytes += next.bytes;
+      if (lines.length > 0 && bytes > batchBytes) break;
+      lines.push(next.line);
+    }
+    return lines;
+  }
+
+  /** How long to wait before the next attempt, ms; null: it is given up. */
+  #settle(sent: Sent, delay: number): number | null {
+    switch (sent.outcome) {
+      case "busy":
+        return this.#options.limits.busyMs;
+      case "again":
+        if (!this.#stop.signal.aborted) this.#fails(sent.error);
+        if (this.#isClosing && !this.#options.limits.retriesAtEnd) return null;
+        this.#retries++;
+        return delay;
+      case "refused":
+        this.#dropped.refused++;
+        this.#forget(1);
+        this.#fails(sent.error);
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  #take(count: number): void {
+    if (count === 0) return;
+    this.#sent += count;
+    this.#state = "ok";
+    this.#told.clear();
+    this.#forget(count);
+  }
+
+  #forget(count: number): void {
+    for (const { bytes } of this.#waiting.splice(0, count)) this.#bytes -= bytes;
+    this.#beginWatch();
+    for (const resolve of this.#onRoom.splice(0)) resolve();
+  }
+
+  /** Nobody reads: what waits is wanted by nobody. */
+  #leave(): void {
+    this.#state = "gone";
+    this.#forget(this.#waiting.length);
+  }
+
+  #beginWatch(): void {
+    if (this.#watch !== null) clearTimeout(this.#watch);
+    this.#watch = null;
+    const { stuckMs } = this.#options.limits;
+    if (this.#waiting.length === 0 || this.isPatient) return;
+    this.#watch = setTimeout(() => this.#onStuck(stuckMs), stuckMs);
+    this.#watch.unref();
+  }
+
+  #onStuck(ms: number): void {
+    if (this.#state !== "ok" || this.#isClosing) return; // it fails, and that was told
+    this.#fails(new VedetteError("VEDETTE_OUTPUT_STUCK", { output: this.name, seconds: ms / 1000 }), "stuck");
+  }
+
+  #fails(error: VedetteError, state: OutputState = "retrying"): void {
+    this.#state = state;
+    this.#lastError = { code: error.code, message: error.message, at: Date.now() };
+    this.#errors.set(error.code, (this.#errors.get(error.code) ?? 0) + 1);
+    if (this.#told.has(error.code)) return;
+    this.#told.add(error.code);
+    this.#options.onFault(error);
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stop;
+    return new Promise((done) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        this.#wake = () => undefined;
+        done();
+      };
+      const timer = setTimeout(end, ms);
+      // A command that ends in an error does not wait for it; close() does, and who waits for whoever reads.
+      if (!this.#isClosing && !this.isPatient) timer.unref();
+      signal.addEventListener("abort", end);
+      this.#wake = end;
+    });
+  }
+}

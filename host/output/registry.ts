@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The outputs that there are, a row each: who is asked for, and what opens it. A new output is a file with
+// its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
+import type { VedetteError } from "../errors.js";
+import { type Alert, type AlertStyle, alertJson } from "./alert.js";
+import { alertForm, type Form } from "./form.js";
+import type { HttpSettings } from "./http.js";
+import { isStandard, LineCarrier } from "./lines.js";
+import type { Carrier } from "./output.js";
+import { OutputQueue, type QueueLimits, STUCK_MS } from "./queue.js";
+import { withoutPassword } from "./url.js";
+
+/** What a command was asked for, of all outputs. */
+export interface Asked {
+  /** `stderr`, `stdout` or a file, each. */
+  readonly targets: readonly string[];
+  readonly http?: HttpSettings | null;
+}
+
+/** What is the same for all outputs of a command. */
+export interface Manner {
+  readonly style?: AlertStyle;
+  /** undefined: as is best for whoever reads. */
+  readonly form?: Form;
+  /** Lines wait for whoever reads, as long as that takes: nothing is guarded meanwhile. */
+  readonly isPatient?: boolean;
+  readonly onFault: (error: VedetteError) => void;
+}
+
+interface OutputRow<Settings> {
+  readonly kind: string;
+  /** The settings of each that was asked for. */
+  readonly asked: (asked: Asked) => readonly Settings[];
+  readonly name: (settings: Settings) => string;
+  readonly limits: (settings: Settings, manner: Manner) => QueueLimits;
+  /** An alert's line. */
+  readonly text: (settings: Settings, manner: Manner) => (alert: Alert) => string;
+  /** Loads, with `import()`, what only this output needs. */
+  readonly carrier: (settings: Settings) => Carrier | Promise<Carrier>;
+}
+
+const MIB = 1 << 20;
+/** Of lines: some hundred milliseconds of the worst that a rule's limit lets through. */
+const LINES: QueueLimits = {
+  count: 10_000,
+  bytes: 8 * MIB,
+  batchCount: 1000,
+  batchBytes: 64 << 10,
+  retryMs: 100,
+  retryMsMax: 1000,
+  busyMs: 5,
+  stuckMs: STUCK_MS,
+  closeMs: 1000,
+  retriesAtEnd: false,
+};
+const PATIENT: QueueLimits = { ...LINES, closeMs: Number.POSITIVE_INFINITY };
+/** Falcosidekick takes one alert a request. */
+export const RECEIVER_LIMITS: Omit<QueueLimits, "count"> = {
+  bytes: 16 * MIB,
+  batchCount: 1,
+  batchBytes: MIB,
+  retryMs: 100,
+  retryMsMax: 5000,
+  busyMs: 100,
+  stuckMs: STUCK_MS,
+  closeMs: 5000,
+  retriesAtEnd: true,
+};
+
+const lines = (kind: string, isOurs: (target: string) => boolean): OutputRow<string> => ({
+  kind,
+  asked: ({ targets }) => targets.filter(isOurs),
+  name: (target) => target,
+  limits: (_target, { isPatient = false }) => (isPatient ? PATIENT : LINES),
+  text: (target, { form, style = {} }) => alertForm(form, target, style),
+  carrier: (target) => new LineCarrier(target),
+});
+
+export const FILE = lines("file", (target) => !isStandard(target));
+export const TERMINAL = lines("terminal", isStandard);
+const RECEIVER: OutputRow<HttpSettings> = {
+  kind: "http",
+  asked: ({ http = null }) => (http === null ? [] : [http]),
+  name: ({ url }) => withoutPassword(url),
+  limits: ({ capacity: count }) => ({ ...RECEIVER_LIMITS, count }),
+  text:
+    (_settings, { style = {} }) =>
+    (alert) =>
+      alertJson(alert, style),
+  carrier: async (settings) => new (await import("./http.js")).HttpCarrier(settings),
+};
+
+/** In the order in which they are opened. */
+const ROWS = [bound(RECEIVER), bound(TERMINAL), bound(FILE)];
+
+/** All outputs that were asked for, not yet started. */
+export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQueue[]> {
+  const outputs: OutputQueue[] = [];
+  for (const row of ROWS) outputs.push(...(await row(asked, manner)));
+  return outputs;
+}
+
+/** One of lines, under a name of its own: a tenant's. */
+export function linesOutput(name: string, target: string, manner: Manner): OutputQueue {
+  const row = isStandard(target) ? TERMINAL : FILE;
+  return queueOf(row, target, manner, new LineCarrier(target), name);
+}
+
+function bound<Settings>(row: OutputRow<Settings>): (asked: Asked, manner: Manner) => Promise<OutputQueue[]> {
+  return (asked, manner) =>
+    Promise.all(row.asked(asked).map(async (settings) => queueOf(row, settings, manner, await row.carrier(settings))));
+}
+
+function queueOf<Settings>(
+  row: OutputRow<Settings>,
+  settings: Settings,
+  manner: Manner,
+  carrier: Carrier,
+  name = row.name(settings),
+): OutputQueue {
+  const [limits, text] = [row.limits(settings, manner), row.text(settings, manner)];
+  return new OutputQueue({ name, kind: row.kind, carrier, limits, text, onFault: manner.onFault });
+}

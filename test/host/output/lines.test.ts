@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lines to files and standard streams: a disk that is full and has room again, a pipe that nobody reads, a
+// file that logrotate renames. Time limit: 120 s.
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../../host/capture/addon.js";
+import type { VedetteError } from "../../../host/errors.js";
+import type { Alert } from "../../../host/output/alert.js";
+import { LineCarrier } from "../../../host/output/lines.js";
+import type { Sent } from "../../../host/output/output.js";
+import { Outputs } from "../../../host/output/outputs.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "vedette-lines-"));
+const { O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const ALERT: Alert = {
+  rule: "R",
+  priority: "Notice",
+  tags: [],
+  source: "syscall",
+  time: 1n,
+  output: "o",
+  outputFields: [],
+  hostname: "h",
+  policy: "p",
+};
+
+async function sent(carrier: LineCarrier, ...lines: string[]): Promise<Sent> {
+  return carrier.send(lines);
+}
+
+test("a file is appended to, is its owner's alone, and its name is opened again when asked", async () => {
+  const path = join(scratch, "alerts");
+  const carrier = new LineCarrier(path);
+  carrier.start();
+  assert.equal(await sent(carrier, "one", "zwei é"), { outcome: "done" });
+  renameSync(path, `${path}.1`);
+  await sent(carrier, "three");
+  carrier.reopen();
+  await sent(carrier, "four");
+  carrier.close();
+  assert.is(readFileSync(`${path}.1`, "utf8"), "one\nzwei é\nthree\n");
+  assert.is(readFileSync(path, "utf8"), "four\n");
+  assert.is(statSync(path).mode & 0o777, 0o600);
+});
+
+test("a file that cannot be opened again is told of, and the old one holds", async () => {
+  const folder = mkdtempSync(join(scratch, "gone-"));
+  const path = join(folder, "alerts");
+  const faults: VedetteError[] = [];
+  const outputs = await Outputs.open({ targets: [path], onFault: (error) => void faults.push(error) });
+  renameSync(folder, `${folder}-moved`);
+  outputs.reopen();
+  assert.equal(
+    faults.map(({ code }) => code),
+    ["VEDETTE_SINK_UNWRITABLE"],
+  );
+  outputs.write(ALERT);
+  assert.is(await outputs.close(), 0);
+  assert.match(readFileSync(join(`${folder}-moved`, "alerts"), "utf8"), /"rule":"R"/);
+});
+
+test("a named pipe that nobody reads holds nobody up: alerts wait for a reader", async () => {
+  const path = join(scratch, "pipe");
+  execFileSync("mkfifo", [path]);
+  const faults: VedetteError[] = [];
+  const outputs = await Outputs.open({ targets: [path], onFault: (error) => void faults.push(error) });
+  outputs.write(ALERT);
+  await sleep(20);
+  assert.equal(
+    faults.map(({ code }) => code),
+    ["VEDETTE_SINK_UNWRITABLE"],
+  );
+  assert.is(outputs.stats()[0]?.state, "retrying");
+  const reader = openSync(path, O_RDONLY | O_NONBLOCK);
+  for (let i = 0; i < 100 && outputs.stats()[0]?.sent === 0; i++) await sleep(50);
+  const bytes = Buffer.alloc(4096);
+  assert.match(bytes.toString("utf8", 0, readSync(reader, bytes)), /"rule":"R"/);
+  assert.is(await outputs.close(), 0);
+  closeSync(reader);
+});
+
+test("a pipe that is full is busy; a line that was cut goes on where it stopped", async () => {
+  const path = join(scratch, "full");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, O_RDWR | O_NONBLOCK);
+  const carrier = new LineCarrier(path);
+  carrier.start();
+  const lines = Array.from({ length: 40 }, (_, i) => `${i} ${"x".repeat(5000)}`);
+  let at = 0;
+  let turns = 0;
+  let text = "";
+  const bytes = Buffer.alloc(1 << 16);
+  while (at < lines.length && turns++ < 100) {
+    const result = await carrier.send(lines.slice(at));
+    if (result.outcome === "done") at = lines.length;
+    else {
+      assert.is(result.outcome, "busy");
+      at += (result as { taken: number }).taken;
+    }
+    text += bytes.toString("utf8", 0, readSync(reader, bytes, 0, 30_000, null));
+  }
+  assert.ok(turns > 3, "it was busy now and then");
+  for (;;) {
+    let count = 0;
+    try {
+      count = readSync(reader, bytes, 0, bytes.length, null);
+    } catch {
+      break; // empty
+    }
+    text += bytes.toString("utf8", 0, count);
+  }
+  carrier.close();
+  closeSync(reader);
+  assert.is(text, `${lines.join("\n")}\n`);
+});
+
+test("what the addon writes to a pipe or a socket that nobody reads comes back at once", async () => {
+  const path = join(scratch, "direct");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, O_RDWR); // its description waits, and stays so
+  const { writeNow } = loadAddon();
+  const block = Buffer.alloc(4096, "x");
+  let written = 0;
+  for (let count = 1; count > 0; written += count) count = writeNow(reader, block);
+  assert.ok(written >= 4096 && written <= 1 << 20, `${written}`);
+  assert.is(writeNow(reader, block), 0);
+  closeSync(reader);
+  assert.is(writeNow(10_000, block), -9, "EBADF");
+});
+
+// A program that writes alerts to its stdout, whose other end the test holds; it says on stderr how it went.
+const module = (name: string): string =>
+  JSON.stringify(fileURLToPath(new URL(`../../../host/${name}`, import.meta.url)));
+const WRITER = `
+  import { Outputs } from ${module("output/outputs.ts")};
+  import { explain } from ${module("errors.ts")};
+  const outputs = await Outputs.open({ targets: ["stdout"], onFault: (error) => console.error(explain(error)) });
+  const alert = { rule: "R", priority: "Notice", tags: [], source: "syscall", time: 1n, output: "o".repeat(2000), outputFields: [], hostname: "h" };
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 10);
+  for (let i = 0; i < 200; i++) outputs.write(alert);
+  const begun = performance.now();
+  await new Promise((done) => setTimeout(done, 2000));
+  console.error("state " + outputs.stats()[0].state + " ticks " + (ticks > 50));
+  clearInterval(ticking);
+  const lost = await outputs.close();
+  console.error("lost " + (lost > 0) + " ended within " + (performance.now() - begun < 5000));
+`;
+
+for (const [what, command] of [
+  ["a pipe", 'exec 3> >(exec sleep 60); "$@" >&3; kill $!'],
+  ["another user's pipe", 'exec 3> >(exec sleep 60); setpriv --reuid 65534 --clear-groups "$@" >&3; kill $!'],
+] as const) {
+  test(`${what} that nobody reads as stdout: the thread goes on, it is told within 2 s, and the program ends`, async () => {
+    if (what !== "a pipe" && !canBeAnother())
+      return console.log("skip: another user's pipe: only root can run as another");
+    const argv = ["-c", command, "sh", process.execPath, "--import", "tsx", "--input-type=module", "-e", WRITER];
+    const ended = spawnSync("bash", argv, { encoding: "utf8", timeout: 60_000 });
+    assert.match(ended.stderr, /Alerts wait for stdout, which has taken none for 1\.5 s\. \[VEDETTE_OUTPUT_STUCK\]/);
+    assert.match(ended.stderr, /state stuck ticks true/);
+    assert.match(ended.stderr, /lost true ended within true/);
+  });
+}
+
+test("a socket that nobody reads as stdout: the same", async () => {
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", WRITER], {
+    stdio: ["ignore", "pipe", "pipe"], // Node's pipes are sockets; this one is not read
+  });
+  child.stdout.pause();
+  let said = "";
+  child.stderr.on("data", (text: Buffer) => {
+    said += text;
+  });
+  const status = await new Promise((done) => child.on("exit", done));
+  assert.is(status, 0, said);
+  assert.match(said, /state stuck ticks true/);
+  assert.match(said, /lost true ended within true/);
+  child.stdout.destroy();
+});
+
+function canBeAnother(): boolean {
+  const readable = spawnSync("setpriv", [
+    "--reuid",
+    "65534",
+    "--clear-groups",
+    "test",
+    "-r",
+    module("errors.ts").slice(1, -1),
+  ]);
+  return process.geteuid?.() === 0 && readable.status === 0;
+}
+
+test.after(() => rmSync(scratch, { recursive: true }));
+test.run();

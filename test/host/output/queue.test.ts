@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue in front of every output, with a carrier that does as it is told: order, batches, bounds,
+// retries, and what is counted.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Registry } from "prom-client";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VedetteError } from "../../../host/errors.js";
+import { healthJson, isWell } from "../../../host/output/health.js";
+import { registerOutputs } from "../../../host/output/metrics.js";
+import type { Carrier, Sent } from "../../../host/output/output.js";
+import { OutputQueue, type QueueLimits } from "../../../host/output/queue.js";
+
+const LIMITS: QueueLimits = {
+  count: 100,
+  bytes: 1 << 20,
+  batchCount: 10,
+  batchBytes: 1000,
+  retryMs: 5,
+  retryMsMax: 20,
+  busyMs: 2,
+  stuckMs: 60,
+  closeMs: 100,
+  retriesAtEnd: false,
+};
+const FULL = (): VedetteError => new VedetteError("VEDETTE_SINK_UNWRITABLE", { path: "/x", reason: "it is full" });
+const done: Sent = { outcome: "done" };
+const busy = (taken = 0): Sent => ({ outcome: "busy", taken });
+const again = (taken = 0): Sent => ({ outcome: "again", taken, error: FULL() });
+const refused = (taken = 0): Sent => ({ outcome: "refused", taken, error: FULL() });
+
+/** Answers each batch with the next of `answers`, and the last for ever. */
+function queueOf(answers: readonly Sent[], limits: Partial<QueueLimits> = {}) {
+  const got: string[] = [];
+  const batches: number[] = [];
+  const faults: string[] = [];
+  let nth = 0;
+  const carrier: Carrier = {
+    send: (lines) => {
+      const sent = answers[Math.min(nth++, answers.length - 1)] as Sent;
+      batches.push(lines.length);
+      got.push(...lines.slice(0, sent.outcome === "done" ? lines.length : sent.taken));
+      return sent;
+    },
+    close: () => undefined,
+  };
+  const queue = new OutputQueue({
+    name: "out",
+    kind: "test",
+    carrier,
+    limits: { ...LIMITS, ...limits },
+    text: ({ rule }) => rule,
+    onFault: (error) => void faults.push(error.code),
+  });
+  return { queue, got, batches, faults };
+}
+
+test("what comes at once goes out in batches, in order", async () => {
+  const { queue, got, batches } = queueOf([done]);
+  for (let i = 0; i < 25; i++) queue.push(`${i}`);
+  await queue.close();
+  assert.equal(
+    got,
+    Array.from({ length: 25 }, (_, i) => `${i}`),
+  );
+  assert.equal(batches, [10, 10, 5]);
+  assert.is(queue.stats().sent, 25);
+});
+
+test("a batch is no larger than it may be, unless one line is", async () => {
+  const { queue, batches } = queueOf([done]);
+  for (const size of [400, 400, 400, 5000]) queue.push("x".repeat(size));
+  await queue.close();
+  assert.equal(batches, [2, 1, 1]);
+});
+
+test("the newest is dropped and counted when there is no room, by number or by bytes", async () => {
+  const few = queueOf([done], { count: 3 });
+  for (let i = 0; i < 5; i++) few.queue.push(`${i}`);
+  await few.queue.close();
+  assert.equal([few.got, few.queue.stats().dropped.full, few.queue.lost], [["0", "1", "2"], 2, 2]);
+  const small = queueOf([done], { bytes: 10 });
+  for (const line of ["12345678", "123", "12"]) small.queue.push(line);
+  await small.queue.close();
+  assert.equal([small.got, small.queue.lost], [["12345678", "12"], 1]);
+});
+
+test("what was not taken is sent again, from the line on that failed", async () => {
+  const { queue, got, faults } = queueOf([again(2), again(), busy(1), done]);
+  for (const line of ["a", "b", "c", "d"]) queue.push(line);
+  await sleep(100);
+  assert.equal(got, ["a", "b", "c", "d"]);
+  assert.equal(faults, ["VEDETTE_SINK_UNWRITABLE"], "told once");
+  assert.is(queue.stats().retries, 2);
+  assert.is(queue.health(), null);
+  await queue.close();
+});
+
+test("it is told again after it went well in between", async () => {
+  const { queue, faults } = queueOf([again(), done, again(), done]);
+  queue.push("a");
+  await sleep(40);
+  queue.push("b");
+  await sleep(40);
+  assert.equal(faults, ["VEDETTE_SINK_UNWRITABLE", "VEDETTE_SINK_UNWRITABLE"]);
+  await queue.close();
+});
+
+test("what is refused is dropped, and the next goes out", async () => {
+  const { queue, got } = queueOf([refused(1), done]);
+  for (const line of ["a", "b", "c"]) queue.push(line);
+  await queue.close();
+  assert.equal([got, queue.stats().dropped.refused, queue.lost], [["a", "c"], 1, 1]);
+});
+
+test("while it fails, health says why, and the error stays to be seen when it is over", async () => {
+  const { queue } = queueOf([again(), again(), done]);
+  queue.push("a");
+  await sleep(1);
+  assert.match(queue.health() ?? "", /it is full/);
+  assert.is(queue.stats().state, "retrying");
+  await sleep(80);
+  assert.is(queue.health(), null);
+  assert.is(queue.stats().lastError?.code, "VEDETTE_SINK_UNWRITABLE");
+  await queue.close();
+});
+
+test("one that takes nothing for a while is stuck: told once, red until it takes something", async () => {
+  const { queue, faults } = queueOf([...Array.from({ length: 60 }, () => busy()), done]);
+  queue.push("a");
+  await sleep(90);
+  assert.equal([faults, queue.stats().state], [["VEDETTE_OUTPUT_STUCK"], "stuck"]);
+  assert.match(queue.health() ?? "", /Alerts wait for out, which has taken none for 0\.06 s/);
+  for (let i = 0; i < 50 && queue.stats().sent === 0; i++) await sleep(20);
+  assert.equal([queue.stats().sent, queue.stats().state, queue.health()], [1, "ok", null]);
+  await queue.close();
+});
+
+test("one that takes a little now and then is not stuck", async () => {
+  const answers = Array.from({ length: 40 }, (_, i) => busy(i % 5 === 0 ? 1 : 0));
+  const { queue, faults } = queueOf(answers);
+  for (let i = 0; i < 8; i++) queue.push(`${i}`);
+  await sleep(150);
+  assert.equal(faults, []);
+  await queue.close();
+});
+
+test("a carrier that never answers is stuck as well, and close() leaves it behind", async () => {
+  const faults: string[] = [];
+  const carrier: Carrier = { send: () => new Promise(() => undefined), close: () => undefined };
+  const onFault = (error: VedetteError) => void faults.push(error.code);
+  const queue = new OutputQueue({ name: "o", kind: "t", carrier, limits: LIMITS, text: ({ rule }) => rule, onFault });
+  queue.push("a");
+  await sleep(100);
+  assert.equal(faults, ["VEDETTE_OUTPUT_STUCK"]);
+  const begun = performance.now();
+  await queue.close();
+  assert.ok(performance.now() - begun < 5 * LIMITS.closeMs);
+  assert.equal([queue.stats().dropped.closed, queue.lost], [1, 1]);
+});
+
+test("close() tries what fails once more, or as long as it may", async () => {
+  for (const retriesAtEnd of [false, true]) {
+    const { queue, got } = queueOf([again(), again(), again(), done], { retriesAtEnd });
+    queue.push("a");
+    await queue.close();
+    assert.equal([got.length, queue.lost], retriesAtEnd ? [1, 0] : [0, 1]);
+  }
+});
+
+test("where nobody reads any more, nothing is lost that anybody wanted", async () => {
+  const { queue } = queueOf([{ outcome: "gone", taken: 1 }]);
+  for (const line of ["a", "b", "c"]) queue.push(line);
+  await sleep(5);
+  queue.push("d");
+  await queue.close();
+  assert.equal([queue.stats().sent, queue.lost, queue.stats().state, queue.health()], [1, 0, "gone", null]);
+});
+
+test("one that waits for its reader drops nothing, and says when it has room", async () => {
+  const { queue, got } = queueOf([...Array.from({ length: 50 }, () => busy()), done], {
+    count: 2,
+    closeMs: Number.POSITIVE_INFINITY,
+  });
+  for (let i = 0; i < 5; i++) queue.push(`${i}`);
+  await queue.room();
+  assert.is(queue.stats().queued, 0);
+  await queue.close();
+  assert.equal([got.length, queue.lost], [5, 0]);
+});
+
+test("metrics and health say of each output what it sent, keeps, dropped and met", async () => {
+  const { queue } = queueOf([busy(2), again(), again()], { count: 4 });
+  for (let i = 0; i < 6; i++) queue.push("four");
+  await sleep(30);
+  const registry = new Registry();
+  registerOutputs(registry, () => [queue.stats()]);
+  const text = await registry.metrics();
+  for (const line of [
+    /^vedette_output_healthy\{output="out",kind="test"\} 0$/m,
+    /^vedette_output_queued\{output="out",kind="test"\} 2$/m,
+    /^vedette_output_queued_bytes\{output="out",kind="test"\} 8$/m,
+    /^vedette_output_oldest_seconds\{output="out",kind="test"\} 0\.0\d+$/m,
+    /^vedette_output_sent_total\{output="out",kind="test"\} 2$/m,
+    /^vedette_output_retries_total\{output="out",kind="test"\} [1-9]\d*$/m,
+    /^vedette_output_dropped_total\{output="out",kind="test",reason="full"\} 2$/m,
+    /^vedette_output_dropped_total\{output="out",kind="test",reason="closed"\} 0$/m,
+    /^vedette_output_errors_total\{output="out",kind="test",code="VEDETTE_SINK_UNWRITABLE"\} [1-9]\d*$/m,
+    /^vedette_output_last_error_timestamp_seconds\{output="out",kind="test",code="VEDETTE_SINK_UNWRITABLE"\} 1\d+/m,
+  ])
+    assert.match(text, line);
+  assert.is(
+    await registry.metrics().then((second) => second.match(/_sent_total\{.*\} (\d+)/)?.[1]),
+    "2",
+    "no sum of scrapes",
+  );
+  const health = JSON.parse(healthJson(null, [queue.stats()]));
+  assert.equal([health.status, health.judging, health.outputs[0].state], ["red", null, "retrying"]);
+  assert.match(health.outputs[0].lastError.message, /it is full/);
+  assert.is(isWell(queue.stats()), false);
+  await queue.close();
+});
+
+test.run();

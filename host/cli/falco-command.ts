@@ -2,7 +2,7 @@
 // What the command line has for Falco's rules: `vedette replay`, `vedette fields`, `vedette policy import-falco`. Each command's code is
 // loaded when it is asked for.
 import type { Command } from "commander";
-import { collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./falco-replay.js";
 
 export function defineFalco(program: Command, done: (status: number) => void): void {
@@ -13,6 +13,7 @@ export function defineFalco(program: Command, done: (status: number) => void): v
   falcoOptions(replay)
     .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
+    .option(...ALERTS_DETAIL)
     .option("-f, --filter <condition>", "print only events that this condition matches")
     .option("--json", "print the events, one object a line, flat Falco names")
     .action(async (file: string, flags: ReplayFlags) =>

@@ -29,6 +29,12 @@ export function falcoOptions(command: Command, isImport = false): Command {
     );
 }
 
+/** Of every command that raises alerts. */
+export const ALERTS_DETAIL = [
+  "--alerts-detail",
+  "say in each alert's output_fields which policy, tenant and event it is of",
+] as const;
+
 const matching = (): Option =>
   new Option(
     "--matching <which>",

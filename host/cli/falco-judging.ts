@@ -12,6 +12,8 @@ import { say } from "./failure.js";
 export interface JudgingFlags extends FalcoFlags {
   readonly policy: readonly string[];
   readonly alerts: string;
+  /** Each alert says which policy, tenant and event it is of. */
+  readonly alertsDetail?: boolean;
 }
 
 export interface Judging {
@@ -29,7 +31,7 @@ export async function judging(flags: JudgingFlags, isPatient = false): Promise<J
   const isFalco = flags.falcoRules.length > 0;
   const falco = isFalco || flags.option.length > 0 ? await import("../falco/policy.js") : null;
   const options = falco?.optionsIn(flags) ?? null;
-  const outputs = await outputsOf(flags.alerts, options, isPatient);
+  const outputs = await outputsOf(flags, options, isPatient);
   const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];
   if (falco !== null && options !== null && isFalco) {
     const { policy } = await falco.falcoPolicy(flags, options, say);
@@ -46,11 +48,12 @@ export function sayOptions({ ignored, unknown }: FalcoOptions): void {
   if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 
-function outputsOf(alerts: string, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
+function outputsOf(flags: JudgingFlags, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
+  const { alerts, alertsDetail: isDetailed = false } = flags;
   const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`);
-  if (options === null) return Outputs.open({ targets: [alerts], isPatient, onFault });
+  if (options === null) return Outputs.open({ targets: [alerts], style: { isDetailed }, isPatient, onFault });
   const { isToStdout, file, http, json, isIso8601, members } = options;
-  const style: AlertStyle = { iso8601: isIso8601, members };
+  const style: AlertStyle = { iso8601: isIso8601, members, isDetailed };
   const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
   return Outputs.open({ targets: [...targets], http, style, ...form, isPatient, onFault });

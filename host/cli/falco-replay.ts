@@ -21,6 +21,7 @@ import { counted } from "./print.js";
 export interface ReplayFlags extends FalcoFlags {
   readonly policy: readonly string[];
   readonly alerts: string;
+  readonly alertsDetail?: boolean;
   readonly filter?: string;
   readonly json?: boolean;
 }

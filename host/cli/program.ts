@@ -9,7 +9,7 @@ import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineFalco } from "./falco-command.js";
-import { collect, falcoOptions } from "./falco-flags.js";
+import { ALERTS_DETAIL, collect, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
@@ -65,6 +65,7 @@ function defineProgram(
       [],
     )
     .option("--alerts <where>", "stderr, stdout or a file", "stderr")
+    .option(...ALERTS_DETAIL)
     .option("--record <file>", "store the events too, for `vedette replay`")
     .action(async (options) => {
       const { run } = await import("./run.js");

@@ -2,7 +2,7 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../fargate/secret.js";
-import { falcoOptions } from "./falco-flags.js";
+import { ALERTS_DETAIL, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -26,6 +26,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
       each,
     )
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
+    .option(...ALERTS_DETAIL)
     .option("--http <address>", "where /healthz, /metrics and /api/v1/health are", "127.0.0.1:7410")
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),

@@ -96,9 +96,10 @@ function numberOf(id: number | undefined): number {
   return [...ids].find(([, one]) => one === id)?.[0] ?? -1;
 }
 
-function sayAlert({ policy = "", rule, time, output, outputFields, source }: Alert, stream: number): void {
+function sayAlert({ policy = "", rule, time, output, outputFields, source, finding }: Alert, stream: number): void {
   if (source !== "internal") {
-    say({ kind: "alert", policy, rule, time, output, outputFields, stream });
+    const about = finding === undefined ? {} : { finding };
+    say({ kind: "alert", policy, rule, time, output, outputFields, stream, ...about });
     return;
   }
   const fields = new Map(outputFields);

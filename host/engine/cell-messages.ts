@@ -2,6 +2,7 @@
 // What the host and the process of a tenant say to each other. A compiled module cannot leave its process, so a policy goes
 // as bytes and is admitted again where it arrives.
 
+import type { Finding } from "../finding/finding.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Value } from "../wire/value.js";
 import type { SeatStatus } from "./engine.js";
@@ -39,6 +40,7 @@ export type FromCell =
       readonly time: bigint;
       readonly output: string;
       readonly outputFields: readonly (readonly [name: string, value: Value])[];
+      readonly finding?: Finding | undefined;
       readonly stream: number;
     }
   /** Alerts that the cell's own limit kept back. */

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";
 import { z } from "zod";
+import { SaidFinding } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
 
 /** The longest that a cell may say: the seats of a thousand policies. */
@@ -36,6 +37,7 @@ const Said = z.discriminatedUnion("kind", [
     time: z.bigint(),
     output: text(65_536),
     outputFields: z.array(z.tuple([text(256), Value])).max(256),
+    finding: SaidFinding.optional(),
     stream: z.number().int(),
   }),
   z.strictObject({

@@ -13,10 +13,12 @@ import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert, Priority } from "../output/alert.js";
+import { boundText } from "../output/alert-bounds.js";
 import { builtFile } from "../paths.js";
-import { openChecked } from "../wire/batch.js";
+import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { SharedBounds } from "./bounds.js";
+import { trustedFinding } from "./cell-finding.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { HostEnd, readSaid } from "./cell-wire.js";
 import type { SeatStatus } from "./engine.js";
@@ -76,8 +78,8 @@ export class Cell {
   readonly #answers = new Map<number, Answer>();
   readonly #bounds: SharedBounds;
   #words = new Bucket(WORDS);
-  /** Streams of which it was shown something. */
-  readonly #shown = new Set<number>();
+  /** Streams of which it was shown something, and their agents' sources. */
+  readonly #shown = new Map<number, string>();
   #host: HostEnd<ToCell, FromCell> | null = null;
   #seats: readonly CellSeat[] = [];
   #child: ChildProcess | null = null;
@@ -243,14 +245,22 @@ export class Cell {
   }
 
   /** Raised in the name of the policy that the host knows, as grave as its rule is, and within its limit. */
-  #onAlert({ policy: name, rule, time, output, outputFields, stream }: FromCell & { kind: "alert" }): void {
+  #onAlert({ policy: name, rule, stream, ...said }: FromCell & { kind: "alert" }): void {
     const found = this.#ruleOf(name, rule);
     if (found === null) return;
     const { lodger, index, priority, tags } = found;
-    const known = this.#shown.has(stream) ? this.#options.containers.get(stream) : undefined;
-    if (!lodger.limiter.allows(index, hostTime(time), known?.id ?? "")) return;
-    const alert = { rule, priority, tags, source: "syscall", time: bounded(time), output, outputFields };
-    this.#options.onAlert({ ...alert, ...signatureOf(lodger.policy) }, known === undefined ? -1 : stream);
+    const source = this.#shown.get(stream) ?? null;
+    const known = source === null ? undefined : this.#options.containers.get(stream);
+    if (!lodger.limiter.allows(index, hostTime(said.time), known?.id ?? "")) return;
+    const { cost, ...text } = boundText(said);
+    if (cost > 1) lodger.limiter.spend(index, known?.id ?? "", cost - 1);
+    const time = bounded(said.time);
+    const { version, tenancy } = lodger.policy;
+    const whose = { policy: name, version, rule, tenant: tenancy?.tenant ?? null, tags };
+    const finding = trustedFinding(said.finding, { ...whose, source, time, container: known ?? null });
+    const alert = { rule, priority, tags, source: "syscall", time, ...text, ...signatureOf(lodger.policy) };
+    const about = finding === undefined ? {} : { finding };
+    this.#options.onAlert({ ...alert, ...about }, known === undefined ? -1 : stream);
   }
 
   #onSuppressed({ policy: name, rule, time, container, count }: FromCell & { kind: "suppressed" }): void {
@@ -318,7 +328,7 @@ export class Cell {
         continue;
       }
       this.#sent++;
-      this.#show(raw.stream);
+      this.#show(raw.stream, batch);
       this.#send({ kind: "batch", stream: raw.stream, bytes: Uint8Array.from(view.bytes), container: batch.container });
     }
     this.#reader.release();
@@ -333,10 +343,10 @@ export class Cell {
     }
   }
 
-  #show(stream: number): void {
+  #show(stream: number, { source }: Batch): void {
     if (this.#shown.has(stream)) return;
-    for (const one of this.#shown) if (!this.#options.containers.has(one)) this.#shown.delete(one);
-    this.#shown.add(stream);
+    for (const one of this.#shown.keys()) if (!this.#options.containers.has(one)) this.#shown.delete(one);
+    this.#shown.set(stream, Buffer.from(source).toString("hex"));
   }
 
   #tell(code: "VEDETTE_CELL_LOST" | "VEDETTE_CELL_BEHIND", reason: string): void {

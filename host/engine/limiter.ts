@@ -50,6 +50,11 @@ export class Bucket {
     this.#tokens--;
     return true;
   }
+
+  /** So many more are taken, if there are as many. */
+  spend(count: number): void {
+    this.#tokens = Math.max(0, this.#tokens - count);
+  }
 }
 
 /** A bucket for each container. */
@@ -62,6 +67,10 @@ export class ContainerBuckets {
     const bucket = this.#buckets.get(container) ?? new Bucket(this.limit);
     renew(this.#buckets, container, bucket);
     return bucket.take(now);
+  }
+
+  spend(container: string, count: number): void {
+    this.#buckets.get(container)?.spend(count);
   }
 }
 
@@ -93,6 +102,12 @@ export class AlertLimiter {
     if (row.bucket.take(now) && (this.#all?.take(now, container) ?? true)) return true;
     row.suppressed++;
     return false;
+  }
+
+  /** One that was allowed costs so many more: it was long. */
+  spend(rule: number, container: string, count: number): void {
+    this.#row(rule, container).bucket.spend(count);
+    this.#all?.spend(container, count);
   }
 
   /** One more that was not raised, for another reason. */

@@ -21,8 +21,13 @@ const MONITORED: Priority = PRIORITIES[4];
 export interface Prevented {
   readonly index: number;
   readonly isEnforced: boolean;
-  readonly alert: Omit<Alert, "hostname" | "policy" | "tenant">;
+  /** Where its record begins. */
+  readonly offset: number;
+  readonly alert: UnsignedAlert;
 }
+
+/** Without whose it is, and what it is about. */
+export type UnsignedAlert = Omit<Alert, "hostname" | "policy" | "tenant" | "finding">;
 
 export class PreventedAlerts {
   readonly #policy: LoadedPolicy;
@@ -64,6 +69,7 @@ export class PreventedAlerts {
     return {
       index,
       isEnforced: mode === "enforce",
+      offset,
       alert: {
         rule,
         priority: rows[index]?.priority ?? (mode === "enforce" ? DENIED : MONITORED),

@@ -5,7 +5,9 @@
 // batch. A policy that keeps trapping is broken, and the main thread decides what to do then. Alerts, text and log
 // lines are bounded.
 import { VedetteError } from "../errors.js";
+import { takeFinding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
+import { boundText } from "../output/alert-bounds.js";
 import { compileFormat, type Format } from "../output/format.js";
 import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
@@ -15,7 +17,7 @@ import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { StateKeep } from "./keep.js";
 import { AlertLimiter, eventTime, type LimitClock, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
-import { PREVENTED, PreventedAlerts } from "./prevented.js";
+import { PREVENTED, PreventedAlerts, type UnsignedAlert } from "./prevented.js";
 import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const TRAPS_PER_BATCH = 8;
@@ -114,12 +116,22 @@ export class PolicyRunner {
   /** The alerts of calls that its rows denied. All are counted; alerts are raised as far as the limit allows. */
   #tellPrevented(batch: Batch): Judgement["prevented"] {
     const counts = { denied: 0, monitored: 0 };
-    for (const { index, isEnforced, alert } of this.#prevented?.in(batch) ?? []) {
+    for (const { index, isEnforced, offset, alert } of this.#prevented?.in(batch) ?? []) {
       counts[isEnforced ? "denied" : "monitored"]++;
-      if (this.#mayAlert(this.policy.rules.length + index, alert.time))
-        this.#alerts.push({ ...alert, ...signatureOf(this.policy) });
+      const row = this.policy.rules.length + index;
+      if (this.#mayAlert(row, alert.time)) this.#raise(batch, offset, row, alert, true);
     }
     return counts;
+  }
+
+  /** One that its limit allows: cut to its bounds, for which it pays, and with what it is about. */
+  #raise(batch: Batch, offset: number, limit: number, alert: UnsignedAlert, isPrevented = false): void {
+    const { cost, ...text } = boundText(alert);
+    if (cost > 1) this.#limiter.spend(limit, batch.container?.id ?? "", cost - 1);
+    const { name: policy, version, tenancy } = this.policy;
+    const whose = { policy, version, rule: alert.rule, tenant: tenancy?.tenant ?? null, tags: alert.tags };
+    const finding = takeFinding(batch, offset, whose, isPrevented);
+    this.#alerts.push({ ...alert, ...text, ...signatureOf(this.policy), finding });
   }
 
   #mayAlert(rule: number, time: bigint): boolean {
@@ -206,7 +218,7 @@ export class PolicyRunner {
     const time = batch.recordView.getBigUint64(record + 8, true);
     if (!this.#mayAlert(rule, time)) return;
     const { text: output, fields } = format(batch, record);
-    this.#alerts.push({
+    this.#raise(batch, record, rule, {
       rule: is.name,
       priority: is.priority,
       tags: is.tags,
@@ -214,7 +226,6 @@ export class PolicyRunner {
       time,
       output: text === "" ? output : `${output} ${text}`,
       outputFields: fields,
-      ...signatureOf(this.policy),
     });
   }
 

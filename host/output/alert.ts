@@ -5,6 +5,7 @@
 //
 //   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
 //   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}
+import type { Finding } from "../finding/finding.js";
 import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
 import { jsonObject, jsonText } from "./json.js";
@@ -38,6 +39,8 @@ export interface Alert {
   readonly hostname: string;
   readonly policy?: string;
   readonly tenant?: string;
+  /** What it was raised about; none where it is of no event. */
+  readonly finding?: Finding;
 }
 
 export interface AlertStyle {
@@ -45,6 +48,18 @@ export interface AlertStyle {
   readonly iso8601?: boolean;
   /** Falco's json_include_*_property: all but `message` stand in the line unless they are switched off. */
   readonly members?: Partial<Readonly<Record<"output" | "outputFields" | "tags" | "message", boolean>>>;
+  /** --alerts-detail: which policy, tenant and event an alert is of. */
+  readonly isDetailed?: boolean;
+}
+
+/** What --alerts-detail adds: two tenants may have a policy and a rule of one name. */
+export function alertDetail({ policy, tenant, finding }: Alert): [name: string, value: string | null][] {
+  const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
+  return [
+    ["vedette.policy", policy ?? null],
+    ["vedette.tenant", tenant ?? null],
+    ["vedette.event", event],
+  ];
 }
 
 /** `16:17:57.881781397: Warning An open was seen`: what stands under "output", and what a terminal shows. */
@@ -59,7 +74,8 @@ const HOSTNAME = "evt.hostname";
 /** The line, without its line feed. */
 export function alertJson(alert: Alert, style: AlertStyle = {}): string {
   const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
-  const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time]]);
+  const detail = style.isDetailed === true ? alertDetail(alert) : [];
+  const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time], ...detail]);
   if (fields.has(HOSTNAME)) fields.set(HOSTNAME, alert.hostname);
   const has = { output: true, outputFields: true, tags: true, message: false, ...style.members };
   const members: [isThere: boolean, name: string, text: () => string][] = [

@@ -2,15 +2,24 @@
 // How alerts read in an output of lines. A terminal gets text for a person unless the form is settled;
 // everybody else gets Falco's JSON. `text` is Falco's sentence, with control characters as JSON writes them.
 import { isatty } from "node:tty";
-import { type Alert, type AlertStyle, alertJson, alertSentence } from "./alert.js";
-import { alertText, escaped } from "./alert-text.js";
+import { type Alert, type AlertStyle, alertDetail, alertJson, alertSentence } from "./alert.js";
+import { alertText, escaped, visible } from "./alert-text.js";
 
 export type Form = "json" | "text";
 
 /** An alert's line for `target`: `stdout`, `stderr` or a file. */
 export function alertForm(form: Form | undefined, target: string, style: AlertStyle): (alert: Alert) => string {
-  if (form === undefined && isTerminal(target)) return alertText;
-  return form === "text" ? (alert) => escaped(alertSentence(alert, style)) : (alert) => alertJson(alert, style);
+  const detail = style.isDetailed === true ? detailText : () => "";
+  if (form === undefined && isTerminal(target)) return (alert) => alertText(alert) + visible(detail(alert));
+  if (form === "text") return (alert) => escaped(alertSentence(alert, style) + detail(alert));
+  return (alert) => alertJson(alert, style);
+}
+
+/** In the manner of what Falco appends to an output. */
+function detailText(alert: Alert): string {
+  return alertDetail(alert)
+    .map(([name, value]) => ` ${name.replace(".", "_")}=${value ?? "<NA>"}`)
+    .join("");
 }
 
 function isTerminal(target: string): boolean {

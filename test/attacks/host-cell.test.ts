@@ -24,6 +24,15 @@ const tenancy = (tenant: string): Tenancy => ({
 const policy: LoadedPolicy = { ...(await policyOf("mine")), tenancy: tenancy("team") };
 const rule = policy.rules[0]!.name;
 
+/** What a cell says that an alert is about. */
+const FORGED = {
+  ...{ policy: "theirs", version: "9", rule: "Theirs", tenant: "theirs", tags: ["T0"], tid: 1 },
+  event: { source: "ff".repeat(16), num: 1, time: 1, type: "openat" },
+  ...{ process: null, ancestors: [], executable: null, file: null, endpoint: null, user: null, prevention: null },
+  container: { id: "theirs", name: null, image: null, imageDigest: null },
+  task: { arn: "theirs", family: null, revision: null, cluster: null, availabilityZone: null },
+};
+
 const feed = new Feed();
 const honest = bench("honest");
 await honest.cell.add({ ...(await policyOf("honest")), tenancy: tenancy("honest") });
@@ -41,7 +50,9 @@ function bench(tenant: string, mode?: string) {
     onAlert: (alert, stream) => void alerts.push({ alert, stream }),
     onFault: (fault) => void faults.push(fault),
     onLog: (_policy, _level, text) => void logs.push(text),
-    ...(mode === undefined ? {} : { command: { execPath: process.execPath, execArgv: [script, mode, rule] } }),
+    ...(mode === undefined
+      ? {}
+      : { command: { execPath: process.execPath, execArgv: [script, mode, rule, JSON.stringify(FORGED)] } }),
   });
   return { cell, alerts, faults, logs };
 }
@@ -79,6 +90,22 @@ test("H9: a cell speaks for its own tenant's rules alone, in no container that i
     [["mine", "team", rule, policy.rules[0]!.priority, "", -1]],
   );
   assert.ok(alerts[0]!.alert.time <= BigInt(Date.now() + 5_000) * 1_000_000n);
+});
+
+test("H9: whose an alert is, of which agent and container, is the host's word, whatever the cell says it is about", async () => {
+  const { cell, alerts } = bench("team", "about");
+  await cell.add(policy);
+  await feed.put(batchOf([0]), 5); // what it is shown
+  await until("both", () => alerts.length === 2);
+  await stillJudges();
+  cell.stop();
+  const [shown, other] = alerts.map(({ alert }) => alert.finding);
+  assert.is(other, undefined, "of a stream that it was not shown");
+  assert.equal(
+    [shown?.policy, shown?.version, shown?.tenant, shown?.rule, shown?.tags, shown?.task],
+    ["mine", policy.version, "team", rule, policy.rules[0]!.tags, null],
+  );
+  assert.is(shown?.event.source, Buffer.from(batchOf([0]).source).toString("hex"));
 });
 
 for (const [mode, what] of [

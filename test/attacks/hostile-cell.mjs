@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Speaks for a tenant's cell that was taken over: `node hostile-cell.mjs MODE RULE`. What it says goes over descriptor 3, as a cell's words do.
+// Speaks for a tenant's cell that was taken over: `node hostile-cell.mjs MODE RULE [FINDING]`. What it says goes over descriptor 3, as a cell's words do.
 import { Socket } from "node:net";
 import { Packr } from "msgpackr";
 
-const [, , mode, rule] = process.argv;
+const [, , mode, rule, about = "{}"] = process.argv.filter((word) => !word.endsWith("cell-child.js"));
 const packr = new Packr({ useRecords: false });
 const socket = new Socket({ fd: 3 });
 const head = (size) => {
@@ -45,6 +45,8 @@ socket.on("data", () => {
       say(alert("mine", rule, { time: 1n << 62n, stream: 9 }));
     }
     if (mode === "form") say({ ...alert("mine", rule), tenant: "theirs", hostname: "elsewhere" });
+    if (mode === "about")
+      for (const stream of [5, 9]) say(alert("mine", rule, { stream, finding: { ...JSON.parse(about), isCut: false } }));
     if (mode === "nonsense") socket.write(Buffer.concat([head(5), Buffer.from([0xc1, 1, 2, 3, 4])]));
     if (mode === "long") socket.write(Buffer.concat([head(0xffffffff), Buffer.alloc(1 << 20)]));
     if (mode === "ahead") say({ kind: "judged", batches: 1e15, seats: [seat] });

@@ -288,4 +288,40 @@ test("under `run`, SIGHUP opens the file again, and the workload gets the signal
   );
 });
 
+test("two tenants with a rule of one name: --alerts-detail tells the operator whose an alert is", async () => {
+  const folder = scratch();
+  const source = `import { Openat, Priority, rule } from "vedette";
+@rule({ name: "same", desc: "d", priority: Priority.Notice, output: "seen %fd.name" })
+export function same(e: Openat): bool { return e.fd.name == "/nonesuch"; }
+`;
+  for (const tenant of ["blue", "red"]) {
+    const policy = join(folder, "policies.d", tenant, "secrets");
+    mkdirSync(policy, { recursive: true });
+    writeFileSync(join(policy, "policy.yaml"), "name: secrets\nversion: 1.0.0\ndescription: the same\n");
+    writeFileSync(join(policy, "index.ts"), source);
+  }
+  writeFileSync(join(folder, "rules.yaml"), RULES);
+  const alerts = join(folder, "alerts");
+  const own = ["run", "--policies-d", join(folder, "policies.d"), "--falco-rules", join(folder, "rules.yaml")];
+  const argv = [...VEDETTE, ...own, "--alerts", alerts, "--alerts-detail", "--", "cat", "/nonesuch"];
+  const { status, stderr } = await run(argv, { cwd: folder });
+  assert.is(status, 1, stderr);
+  const fields = readFileSync(alerts, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .filter(({ rule }) => rule === "same")
+    .map(({ output_fields }) => output_fields);
+  assert.equal(
+    fields.map((one) => [one["vedette.tenant"], one["vedette.policy"]]).sort(),
+    [
+      ["blue", "secrets"],
+      ["red", "secrets"],
+    ],
+    stderr,
+  );
+  for (const one of fields) assert.match(one["vedette.event"], /^[0-9a-f]{32}\/\d+$/);
+  assert.is(new Set(fields.map((one) => one["vedette.event"])).size, 1, "of one event");
+});
+
 test.run();

@@ -36,6 +36,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/visitors": [],
   "host/wire": [WIRE, "host/errors"],
   "host/capture": [WIRE, ...HOST_LEAVES, "host/wire"],
+  "host/finding": [WIRE, "host/errors", "host/wire"],
   "host/engine": ["*host"],
   "host/policy": ["*host", "rules-wasm"], // hands the compiler its transform and the SDK
   "host/wasm": ["*host"],

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// A finding as the process of a tenant says it, read like any peer's words: bounded, and only in the
+// documented form. Whose rule it was, of which source the event is and which container it is about are for
+// the host to say: trustedFinding puts that in.
+import { z } from "zod";
+import { ANCESTORS_MAX, FINDING_BYTES_MAX, type Finding } from "../finding/finding.js";
+import type { ContainerFacts } from "../wire/container.js";
+
+const text = z.string().max(FINDING_BYTES_MAX).nullable();
+const number = z.number().int().nullable();
+const wide = z.union([z.bigint(), z.number().int()]).transform(BigInt);
+
+export const SaidFinding = z.strictObject({
+  event: z.strictObject({ source: z.string().max(32), num: z.number().int(), time: wide, type: z.string().max(64) }),
+  policy: z.string().max(256),
+  version: z.string().max(256),
+  rule: z.string().max(512),
+  tenant: text,
+  tags: z.array(z.string().max(256)).max(32),
+  tid: z.number().int(),
+  process: z
+    .strictObject({
+      pid: number,
+      vpid: number,
+      name: text,
+      commandLine: text,
+      cwd: text,
+      started: wide.nullable(),
+      session: number,
+    })
+    .nullable(),
+  ancestors: z.array(z.strictObject({ pid: number, name: text, path: text })).max(ANCESTORS_MAX),
+  executable: z.strictObject({ path: text, ino: wide.nullable(), dev: wide.nullable() }).nullable(),
+  file: z
+    .strictObject({ path: text, realPath: text, ino: wide.nullable(), dev: wide.nullable(), type: text })
+    .nullable(),
+  endpoint: z
+    .strictObject({
+      localIp: text,
+      localPort: number,
+      remoteIp: text,
+      remotePort: number,
+      protocol: text,
+      isServer: z.boolean().nullable(),
+    })
+    .nullable(),
+  user: z.strictObject({ uid: number, name: text, loginUid: number }).nullable(),
+  container: z.strictObject({ id: z.string().max(512), name: text, image: text, imageDigest: text }).nullable(),
+  task: z.strictObject({ arn: text, family: text, revision: text, cluster: text, availabilityZone: text }).nullable(),
+  prevention: z.strictObject({ mode: text, call: text, subject: text, action: text }).nullable(),
+  isCut: z.boolean(),
+});
+
+/** What the host knows itself. */
+export interface HostsWord extends Pick<Finding, "policy" | "version" | "rule" | "tenant" | "tags"> {
+  /** The agent's source; null: the process named a stream that it was not shown. */
+  readonly source: string | null;
+  readonly time: bigint;
+  readonly container: ContainerFacts | null;
+}
+
+/**
+ * What a cell said, with the host's word in the place of the cell's wherever the host has one; undefined: it
+ * is of no event that the cell saw.
+ */
+export function trustedFinding(said: Finding | undefined, word: HostsWord): Finding | undefined {
+  const { source, time, container: facts, ...whose } = word;
+  if (said === undefined || source === null) return undefined;
+  const known = facts !== null;
+  return {
+    ...said,
+    ...whose,
+    event: { ...said.event, source, time },
+    container: known
+      ? { id: facts.id, name: facts.name, image: facts.image, imageDigest: facts.imageDigest }
+      : said.container,
+    task:
+      !known || said.task === null
+        ? null
+        : {
+            arn: facts.taskArn,
+            family: facts.taskFamily,
+            revision: facts.taskRevision,
+            cluster: facts.cluster,
+            availabilityZone: facts.availabilityZone,
+          },
+  };
+}

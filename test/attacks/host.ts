@@ -197,11 +197,14 @@ export class HandAgent {
   }
 
   /** A batch in which `process` opens /etc/shadow, `count` times. */
-  shadow(process: string, more: { time?: bigint; count?: number; source?: Uint8Array } = {}): Buffer {
-    const { time = BigInt(Date.now()) * 1_000_000n, count = 1, source = this.source } = more;
+  shadow(
+    process: string,
+    more: { time?: bigint; count?: number; source?: Uint8Array; args?: readonly string[] } = {},
+  ): Buffer {
+    const { time = BigInt(Date.now()) * 1_000_000n, count = 1, source = this.source, args = [] } = more;
     const seq = ++this.#seq;
     const builder = new BatchBuilder({ seq, first: seq * 10_000, clock: time, source });
-    const opener = builder.process({ pid: 7, name: process, args: [] });
+    const opener = builder.process({ pid: 7, name: process, args: [...args] });
     for (let i = 0; i < count; i++) {
       const descriptor = builder.descriptor({ name: "/etc/shadow", realpath: "/etc/shadow" });
       const params = { dirfd: -100, name: "/etc/shadow", flags: 0 };

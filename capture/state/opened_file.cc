@@ -41,7 +41,8 @@ class OpenedFile {
  public:
   OpenedFile(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags, Descriptor& descriptor)
       : books_(books), thread_(thread), s_(s), descriptor_(descriptor),
-        follows_((open_flags & O_PATH) == 0 || (open_flags & O_NOFOLLOW) == 0), is_nameless_((open_flags & kTemporary) != 0) {}
+        follows_((open_flags & O_PATH) == 0 || (open_flags & O_NOFOLLOW) == 0), is_nameless_((open_flags & kTemporary) != 0),
+        only_reads_((open_flags & O_ACCMODE) == O_RDONLY) {}
 
   void name_live() {
     Description{books_.truth, books_.names, books_.scratch}.complete(thread_.tid, s_.event.fd, descriptor_);
@@ -80,11 +81,14 @@ class OpenedFile {
 
   bool leads_there(std::string_view path) {
     if (!path.starts_with('/')) return false;
-    const RealPaths::Found& found =
-        books_.real_paths.find(thread_.tid, thread_.process->pid, view(thread_.place->root), path, s_.event.call.exit_ns, follows_, &*s_.opened);
-    if (!is_it(found.facts)) return false;
-    if (!s_.stands_still) Description::believe(found.real, found.facts, descriptor_);
+    const RealPaths::Found& there = found(path);
+    if (!is_it(there.facts)) return false;
+    if (!s_.stands_still) Description::believe(there.real, there.facts, descriptor_);
     return true;
+  }
+  const RealPaths::Found& found(std::string_view path) {
+    return books_.real_paths.find(thread_.tid, thread_.process->pid, view(thread_.place->root), path, s_.event.call.exit_ns, follows_,
+                                  &*s_.opened);
   }
 
   // With each `..`, which the kernel takes after a link, not before.
@@ -114,22 +118,37 @@ class OpenedFile {
       descriptor_.dev = s_.opened->dev;
       descriptor_.ino = s_.opened->ino;
     }
-    if (is_of_other_pids()) return;
-    s_.doubt = is_explained() ? Doubt::NamesChanged : Doubt::Untrue;
+    if (!is_of_proc()) {
+      s_.doubt = books_.real_paths.changed_ns() >= s_.event.call.enter_ns && is_rare() ? Doubt::NamesChanged : Doubt::Untrue;
+    } else if (!thread_.process->nested_pids) {
+      doubt_of_proc();
+    }
+  }
+
+  // A process's files in /proc are gone when it has ended, and the kernel gives them new inodes whenever it has forgotten them, so theirs
+  // say nothing: what is left to go by is the mode, which is fixed for each name. What anybody may read is believed where the path leads
+  // nowhere now, or to a file of the same mode. Inodes from PROC_DYNAMIC_FIRST on stay (fs/proc/generic.c): they belong to no process.
+  void doubt_of_proc() {
+    constexpr uint64_t kProcDynamicFirst = 0xF0000000;
+    constexpr uint32_t kAnybodyReads = S_IRUSR | S_IRGRP | S_IROTH;
+    const std::optional<FileFacts>& now = found(own_name()).facts;
+    const bool may_be_it = !now || (now->dev == s_.opened->dev && now->mode == s_.opened->mode);
+    const bool is_public = only_reads_ && s_.opened->ino < kProcDynamicFirst && (s_.opened->mode & kAnybodyReads) == kAnybodyReads;
+    if (may_be_it && is_public) return;
+    s_.doubt = is_rare() ? Doubt::NamesChanged : may_be_it ? Doubt::ChangedTooOften : Doubt::Untrue;
   }
 
   // Numbers below /proc mean something else in another pid namespace.
   bool is_of_other_pids() { return (thread_.process->nested_pids || books_.truth.has_other_numbers()) && is_of_proc(); }
 
-  // Another task has changed names since, or a process has ended whose files were read; as often as that happens to honest programs.
-  bool is_explained() {
-    if (books_.real_paths.changed_ns() < s_.event.call.enter_ns && !is_of_proc()) return false;
+  // As often as names change under an honest program.
+  bool is_rare() {
     constexpr uint64_t kWhileNs = 60'000'000'000;
-    constexpr uint32_t kExplainedMax = 3;
+    constexpr uint32_t kRareMax = 3;
     Process& process = *thread_.process;
     const uint64_t now = s_.event.call.exit_ns;
     if (now - process.doubted_ns > kWhileNs) process.doubts = 0, process.doubted_ns = now;
-    return ++process.doubts <= kExplainedMax;
+    return ++process.doubts <= kRareMax;
   }
 
   bool is_of_proc() {
@@ -144,6 +163,7 @@ class OpenedFile {
   Descriptor& descriptor_;
   bool follows_;
   bool is_nameless_;
+  bool only_reads_;
 };
 
 }  // namespace

@@ -19,8 +19,9 @@ namespace vedette {
 // Whether the names in a sighting are what the kernel acted on.
 enum class Doubt : uint8_t {
   None,
-  NamesChanged,  // they may be; what they mean has changed since, as it does at times
-  Untrue,        // they are not, and nothing honest explains it
+  NamesChanged,     // they may be: what they mean has changed since, as it does at times
+  ChangedTooOften,  // the same once more: from now on the program's calls are to be seen at their stops
+  Untrue,           // they are not, and nothing honest explains it
 };
 
 struct Sighting {

@@ -35,7 +35,7 @@ void Context::tell_doubt(const Sighting& sighting) {
   if (sighting.descriptor && sighting.descriptor->name) text += view(sighting.descriptor->name);
   if (sighting.opened) text += ", but inode " + std::to_string(sighting.opened->ino) + " of device " + std::to_string(sighting.opened->dev);
   notice(tid, Notice::UNCERTAIN, event.info().name, text, is_untrue);
-  if (is_untrue) hooks.on_doubted(tid);
+  if (is_untrue || sighting.doubt == Doubt::ChangedTooOften) hooks.on_doubted(tid);
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {

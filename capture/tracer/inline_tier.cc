@@ -409,7 +409,7 @@ void InlineTier::doubt(InlineTask& mine) {
 
 void InlineTier::give_up_doubted(Task& task) {
   inline_part(task).doubted = false;
-  give_up_image(task, "what it records is not what it does");
+  give_up_image(task, "what it records cannot be confirmed");
 }
 
 void InlineTier::on_end(Task& task) {

@@ -61,7 +61,7 @@ for (const [aim, rounds] of [
         `nobody tells of ${name}`,
       );
     }
-    if (misnamed.length > 0) assert.equal(notices(events, "TIER_DEGRADED"), ["what it records is not what it does"]);
+    if (misnamed.length > 0) assert.equal(notices(events, "TIER_DEGRADED"), ["what it records cannot be confirmed"]);
   });
 }
 
@@ -97,6 +97,14 @@ for (const aim of ["address", "addresses"]) {
     assert.equal(notices(events, "UNCERTAIN"), []);
   });
 }
+
+test("I5: control: files of processes that have ended since are believed", async () => {
+  const { run, events } = await control("changed_names", ["ended", "300"], { cwd: scratch() });
+  assert.equal(answersOf(run), { first: "0", second: "300" });
+  const isOfChild = (event: Event): boolean => /^\/proc\/\d+\/stat$/.test(String(event["fd.name"]));
+  assert.is(ofType(events, "openat").filter(isOfChild).length, 300);
+  assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
+});
 
 test("I6: a file by way of a descriptor that is put elsewhere afterwards is found", async () => {
   const folder = scratch();

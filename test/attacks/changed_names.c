@@ -6,6 +6,7 @@
 //     paths    the honest control: it opens the one and the other
 //     swap     opens /proc/self/fd/9/file while 9 is the folder `hidden`, then puts the folder `decoy` there
 //     stay     the honest control: 9 stays
+//     ended    the honest control: it reads of processes that end right afterwards, as ps and top do
 //     address  connects to an address that another thread writes over all the time: port 7001 or 7002
 //     addresses  the honest control: it connects to the one and the other
 //
@@ -15,12 +16,14 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char path[16] = "hidden/file";
@@ -71,7 +74,19 @@ static int is_hidden(int descriptor, ino_t hidden) {
   return fstat(descriptor, &facts) == 0 && facts.st_ino == hidden;
 }
 
+static int read_of_child(void) {
+  const pid_t child = fork();
+  if (child == 0) pause();
+  char name[32];
+  snprintf(name, sizeof name, "/proc/%d/stat", child);
+  const int file = open(name, O_RDONLY);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  return file;
+}
+
 static int open_one(const char* aim) {
+  if (strcmp(aim, "ended") == 0) return read_of_child();
   if (strcmp(aim, "swap") != 0 && strcmp(aim, "stay") != 0) return open(path, O_RDONLY);
   const int hidden = open("hidden", O_RDONLY | O_DIRECTORY), decoy = open("decoy", O_RDONLY | O_DIRECTORY);
   dup2(hidden, 9);

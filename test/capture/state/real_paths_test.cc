@@ -163,10 +163,31 @@ TEST_CASE("where names have changed since, an unknown file is no sign of deceit,
   CHECK(open_and_rename() == Doubt::NamesChanged);
 }
 
-TEST_CASE("a process whose files were read may have ended since") {
+TEST_CASE("what a path in /proc was cannot be told by its inode") {
   World w;
-  w.kernel.files["100/root/proc"] = {.dev = 7, .ino = 1};
-  CHECK(open_inline(w, "/proc/4711/stat", 3).doubt == Doubt::NamesChanged);
+  constexpr FileFacts kProc = {.dev = 8, .ino = 1}, kPublic = {.dev = 8, .ino = 50, .mode = S_IFREG | 0444};
+  constexpr FileFacts kPrivate = {.dev = 8, .ino = 51, .mode = S_IFREG | 0400};
+  w.kernel.files["100/root/proc"] = kProc;
+  SUBCASE("a process that was read of has ended since: often, and anybody may read it") {
+    for (int i = 0; i < 10; ++i) CHECK(open_inline(w, "/proc/4711/stat", 3, kPublic).doubt == Doubt::None);
+  }
+  SUBCASE("the kernel has made the file anew") {
+    w.kernel.paths["/proc/1/stat"] = {"/proc/1/stat", FileFacts{.dev = 8, .ino = 90, .mode = S_IFREG | 0444}};
+    CHECK(open_inline(w, "/proc/1/stat", 3, kPublic).doubt == Doubt::None);
+    for (int i = 0; i < 3; ++i) CHECK(open_inline(w, "/proc/1/stat", 3, kPrivate).doubt == Doubt::NamesChanged);
+    CHECK(open_inline(w, "/proc/1/stat", 3, kPrivate).doubt == Doubt::Untrue);  // its mode is another one
+  }
+  SUBCASE("what not everybody may read is told of, and soon seen at its stops") {
+    for (int i = 0; i < 3; ++i) CHECK(open_inline(w, "/proc/4711/environ", 3, kPrivate).doubt == Doubt::NamesChanged);
+    CHECK(open_inline(w, "/proc/4711/environ", 3, kPrivate).doubt == Doubt::ChangedTooOften);
+  }
+  SUBCASE("a file of /proc that is no process's is told of") {
+    constexpr FileFacts kStatic = {.dev = 8, .ino = 0xF0000005, .mode = S_IFREG | 0444};
+    CHECK(open_inline(w, "/proc/4711/stat", 3, kStatic).doubt == Doubt::NamesChanged);
+  }
+  SUBCASE("a file elsewhere is no file of /proc") {
+    CHECK(open_inline(w, "/proc/4711/stat", 3, kFile).doubt == Doubt::Untrue);
+  }
 }
 
 TEST_CASE("with other mounts the look starts at the task's own root") {

@@ -30,10 +30,14 @@ export const CORPUS: readonly Program[] = [...EVERYDAY, ...SERVERS, ...LANGUAGES
 /** Priorities that the corpus must not raise; what is below is a record, not an accusation. */
 const ACCUSING = new Set(["Emergency", "Alert", "Critical", "Error", "Warning"]);
 
-/** What Vedette says of itself is looked at too, but for notices that accuse nobody, and those that a rule of the pack tells of. */
+/**
+ * What Vedette says of itself is looked at too, but for notices that accuse nobody (an UNCERTAIN of the value 0 has an honest reason), and
+ * those that a rule of the pack tells of.
+ */
 const NOTICES = `- rule: Notice
   desc: Vedette tells of itself
   condition: evt.type = vedette.notice and not evt.arg.kind in (UNPATCHED, IO_URING_REFUSED, NO_NEW_PRIVS, TIER_DEGRADED, AGENT_ATTACKED)
+    and not (evt.arg.kind = UNCERTAIN and evt.arg.value = 0)
   output: "%evt.arg.kind %evt.arg.call %evt.arg.text %evt.arg.value %proc.cmdline"
   priority: WARNING
 `;

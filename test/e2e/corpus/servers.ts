@@ -367,7 +367,7 @@ C
   {
     name: "nghttp2",
     needs: ["nghttpd", "nghttp"],
-    script: `mkdir w; seq 5000 > w/f; nghttpd --no-tls -d w -a 127.0.0.1 $PORT & up nghttp -n http://127.0.0.1:$PORT/f; nghttp http://127.0.0.1:$PORT/f http://127.0.0.1:$PORT/f | cksum; kill %1; wait %1; echo "ended $?"`,
+    script: `mkdir w; seq 5000 > w/f; nghttpd --no-tls -d w -a 127.0.0.1 $PORT & up eval ': < /dev/tcp/127.0.0.1/$PORT'; nghttp http://127.0.0.1:$PORT/f http://127.0.0.1:$PORT/f | cksum; kill %1; wait %1; echo "ended $?"`,
   },
   {
     name: "iperf3",

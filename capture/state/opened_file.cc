@@ -15,8 +15,16 @@ namespace {
 constexpr std::string_view kDeleted = " (deleted)";
 
 // A path that goes by a magic link of the thread's own leads where that led when the open was made, and our books know: what was closed or
-// replaced since stands in later records. Empty: it does not go by one.
-std::string by_own_links(const Thread& thread, std::string_view path) {
+// replaced since stands in later records.
+struct OwnLink {
+  std::string start;       // the path that it stands for; empty: it is none, or what it leads to has no path
+  Ref<Descriptor> target;  // of fd/N, where our books know it
+  std::string_view rest;   // of the path, behind the link
+
+  std::string path() const { return start.empty() ? std::string() : std::string(start).append(rest); }
+};
+
+OwnLink own_link(const Thread& thread, std::string_view path) {
   const std::string own = "/proc/" + std::to_string(thread.process->pid) + "/";
   std::string_view rest;
   for (const std::string_view prefix : {std::string_view("/proc/self/"), std::string_view("/proc/thread-self/"), std::string_view("/dev/"), std::string_view(own)}) {
@@ -24,17 +32,17 @@ std::string by_own_links(const Thread& thread, std::string_view path) {
   }
   const size_t end = std::min(rest.find('/'), rest.size());
   const std::string_view link = rest.substr(0, end);
-  if (link == "cwd") return std::string(view(thread.place->cwd)).append(rest.substr(end));
-  if (link == "root") return std::string(view(thread.place->root)).append(rest.substr(end));
+  if (link == "cwd") return {.start = std::string(view(thread.place->cwd)), .target = {}, .rest = rest.substr(end)};
+  if (link == "root") return {.start = std::string(view(thread.place->root)), .target = {}, .rest = rest.substr(end)};
   if (link != "fd" || end == rest.size()) return {};
   rest.remove_prefix(end + 1);
   int32_t fd = -1;
   const char* const behind = std::from_chars(rest.data(), rest.data() + rest.size(), fd).ptr;
-  const Ref<Descriptor> target = thread.files->find(fd);
-  if (!target) return {};
-  const std::string_view name = target->real ? view(target->real) : view(target->name);
-  if (!name.starts_with('/')) return {};
-  return std::string(name).append(behind, rest.data() + rest.size());
+  OwnLink found{.start = {}, .target = thread.files->find(fd), .rest = {behind, rest.data() + rest.size()}};
+  if (!found.target) return found;
+  const std::string_view name = found.target->real ? view(found.target->real) : view(found.target->name);
+  if (name.starts_with('/')) found.start = name;
+  return found;
 }
 
 class OpenedFile {
@@ -61,7 +69,15 @@ class OpenedFile {
 
   // The path leads to the file, in one of the ways in which the kernel may have read it.
   bool is_named_well() {
-    return leads_there(own_name()) || leads_there(as_passed()) || leads_there(by_own_links(thread_, own_name()));
+    if (leads_there(own_name()) || leads_there(as_passed())) return true;
+    const OwnLink link = own_link(thread_, own_name());
+    return leads_there(link.path()) || (link.rest.empty() && link.target && is_opened_anew(*link.target));
+  }
+  // By /proc/self/fd/N: a file without a name, too, as long as it is the one that N was.
+  bool is_opened_anew(const Descriptor& target) {
+    if (target.dev != s_.opened->dev || target.ino != s_.opened->ino) return false;
+    if (!s_.stands_still) Description::believe(target.real, s_.opened, descriptor_);
+    return true;
   }
   std::string_view own_name() const { return view(descriptor_.name); }
   // By the kernel.

@@ -98,13 +98,18 @@ for (const aim of ["address", "addresses"]) {
   });
 }
 
-test("I5: control: files of processes that have ended since are believed", async () => {
-  const { run, events } = await control("changed_names", ["ended", "300"], { cwd: scratch() });
-  assert.equal(answersOf(run), { first: "0", second: "300" });
-  const isOfChild = (event: Event): boolean => /^\/proc\/\d+\/stat$/.test(String(event["fd.name"]));
-  assert.is(ofType(events, "openat").filter(isOfChild).length, 300);
-  assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
-});
+for (const [aim, what, named] of [
+  ["ended", "files of processes that have ended since", /^\/proc\/\d+\/stat$/],
+  ["anew", "files without a name that are opened by way of a descriptor", /^\/proc\/self\/fd\/\d+$/],
+] as const) {
+  test(`I5: control: ${what} are believed`, async () => {
+    const { run, events } = await control("changed_names", [aim, "300"], { cwd: scratch() });
+    assert.equal(answersOf(run), { first: "0", second: "300" });
+    const opens = ofType(events, "openat").filter((event) => named.test(String(event["evt.arg.name"])));
+    assert.is(opens.length, 300);
+    assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
+  });
+}
 
 test("I6: a file by way of a descriptor that is put elsewhere afterwards is found", async () => {
   const folder = scratch();

@@ -7,10 +7,12 @@
 //     swap     opens /proc/self/fd/9/file while 9 is the folder `hidden`, then puts the folder `decoy` there
 //     stay     the honest control: 9 stays
 //     ended    the honest control: it reads of processes that end right afterwards, as ps and top do
+//     anew     the honest control: it opens a file without a name once more, by way of its descriptor
 //     address  connects to an address that another thread writes over all the time: port 7001 or 7002
 //     addresses  the honest control: it connects to the one and the other
 //
 // Each descriptor is closed at once, so that nobody can ask what it was.
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -85,7 +88,17 @@ static int read_of_child(void) {
   return file;
 }
 
+static int open_anew(void) {
+  const int nameless = memfd_create("nameless", 0);
+  char name[32];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", nameless);
+  const int file = open(name, O_RDONLY);
+  close(nameless);
+  return file;
+}
+
 static int open_one(const char* aim) {
+  if (strcmp(aim, "anew") == 0) return open_anew();
   if (strcmp(aim, "ended") == 0) return read_of_child();
   if (strcmp(aim, "swap") != 0 && strcmp(aim, "stay") != 0) return open(path, O_RDONLY);
   const int hidden = open("hidden", O_RDONLY | O_DIRECTORY), decoy = open("decoy", O_RDONLY | O_DIRECTORY);

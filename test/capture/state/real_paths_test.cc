@@ -131,6 +131,19 @@ TEST_CASE("a path by a descriptor of one's own leads where that led at the open"
   CHECK(view(open_inline(w, "/proc/self/cwd/notes", 3, kOther).descriptor->real) == "/home/user/notes");
 }
 
+TEST_CASE("a file without a name that is opened anew by a descriptor of one's own is the file that this was") {
+  World w;
+  w.open_file(World::kShell, 9, "/tmp/gone (deleted)");
+  w.kernel.files["100/fd/9"] = kFile;
+  w.open(World::kShell, "/tmp/gone", 9);
+  w.kernel.files.erase("100/fd/9");
+  const Sighting& s = open_inline(w, "/proc/self/fd/9", 3);
+  CHECK(view(s.descriptor->real) == "/tmp/gone (deleted)");
+  CHECK(s.doubt == Doubt::None);
+  CHECK(open_inline(w, "/proc/self/fd/9", 3, kOther).doubt == Doubt::Untrue);
+  CHECK(open_inline(w, "/proc/self/fd/8", 3).doubt == Doubt::Untrue);
+}
+
 TEST_CASE("what /proc/self is to a thread is its process") {
   World w;
   w.fork(World::kShell, 101, CLONE_THREAD | CLONE_FILES | CLONE_FS | CLONE_VM);

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "capture/kernel/deadline.h"
+
 namespace vedette {
 namespace {
 
@@ -29,6 +31,11 @@ void* as_data(unsigned long value) { return reinterpret_cast<void*>(value); }
 
 Result<void> ptrace_seize(Tid tid, unsigned long options) {
   return check(request(PTRACE_SEIZE, tid, 0, as_data(options)));
+}
+
+Result<void> ptrace_seize_within(uint64_t most_ns, Tid tid, unsigned long options) {
+  const Result<long> answer = call_within(most_ns, SYS_ptrace, PTRACE_SEIZE, tid.get(), 0, static_cast<long>(options));
+  return answer ? Result<void>() : answer.error();
 }
 
 Result<void> ptrace_set_options(Tid tid, unsigned long options) {

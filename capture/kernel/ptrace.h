@@ -29,6 +29,8 @@ enum class Resume : uint8_t {
 };
 
 Result<void> ptrace_seize(Tid tid, unsigned long options);
+// The same of a task that runs and may be executing a program: EINTR when that has held it up for `most_ns` (deadline.h).
+Result<void> ptrace_seize_within(uint64_t most_ns, Tid tid, unsigned long options);
 // Of a task that is attached and stopped; options as at ptrace_seize.
 Result<void> ptrace_set_options(Tid tid, unsigned long options);
 Result<void> ptrace_resume(Tid tid, Resume how, int signal = 0);

@@ -29,6 +29,10 @@ constexpr uint64_t kYoungPauseNs = 2 * kMillisecond;   // that has done so a mom
 constexpr uint64_t kOldPauseNs = 100 * kMillisecond;   // that stays as it is
 constexpr uint64_t kSettledNs = 10'000 * kMillisecond; // one that has not executed anything by then is refused for good
 constexpr uint64_t kUnseenNs = 1000 * kMillisecond;    // between two notices of the unseen
+constexpr uint64_t kSeizeNs = 5 * kMillisecond;        // to attach a task takes microseconds, unless it is executing a program
+constexpr uint64_t kSeizeRestNs = 50 * kMillisecond;   // between two that took so long: a tenth of the time at most goes into it
+constexpr uint64_t kPartialPauseMaxNs = 1000 * kMillisecond;
+constexpr size_t kPartialsMax = 1024;
 constexpr int kGenerationsMax = 32;
 constexpr int64_t kForkedNoExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
 constexpr int kStatFlags = 9, kStatThreads = 20, kStatStart = 22;
@@ -157,6 +161,7 @@ void Strangers::look() {
     }
   }
   std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
+  complete(now);
   context_.lookout.look_every(pause_ns());
   if (now - unseen_told_ns_ >= kUnseenNs) tell_unseen(now);
 }
@@ -196,7 +201,7 @@ bool Strangers::meet(Tid one) {
   const bool is_traced_by_us = sight->tracer == Tid(::getpid());
   if (is_traced_by_us || !is_watched(*sight)) return true;
   const auto is_known = [&](const Refused& known) { return known.process == sight->process; };
-  if (context_.tasks.find(sight->process) != nullptr) (void)attach_threads(sight->process);
+  if (context_.tasks.find(sight->process) != nullptr) attach_threads_of(sight->process);
   else if (std::none_of(refused_.begin(), refused_.end(), is_known)) found(sight->process);
   return true;
 }
@@ -243,7 +248,7 @@ void Strangers::found(Tid process) {
 }
 
 Result<void> Strangers::attach(Tid process) {
-  const Result<void> leader = ptrace_seize(process, kStopOptions);
+  const Result<void> leader = seize(process);
   if (!leader) return leader;
   Ref<AddressSpace> space = make_ref<AddressSpace>();
   space->served = true;  // for all we know (served_memory.h)
@@ -253,16 +258,70 @@ Result<void> Strangers::attach(Tid process) {
   task.bound = false;
   task.untold = true;
   (void)ptrace_interrupt(process);
-  return attach_threads(process);
+  attach_threads_of(process);
+  return {};
 }
 
-// Until none is left that we have not: those seized bring their own new threads with them.
+// An exec holds the mutex that this waits for (cred_guard_mutex), and itself waits for the ends of its threads, which wait for us: so
+// not for longer than a moment. EINTR: it is executing a program. EAGAIN: not now, another one was.
+Result<void> Strangers::seize(Tid thread) {
+  if (context_.clock.now_ns() < seizes_from_ns_) return Errno(EAGAIN);
+  const Result<void> seized = ptrace_seize_within(kSeizeNs, thread, kStopOptions);
+  if (!seized && seized.error().get() == EINTR) seizes_from_ns_ = context_.clock.now_ns() + kSeizeRestNs;
+  return seized;
+}
+
+void Strangers::attach_threads_of(Tid process) {
+  if (attach_threads(process)) return;
+  const bool is_known = std::any_of(partials_.begin(), partials_.end(), [&](const Partial& one) { return one.process == process; });
+  if (is_known) return;
+  if (partials_.size() < kPartialsMax) partials_.push_back({process, context_.clock.now_ns() + kYoungPauseNs, kYoungPauseNs});
+  else ++unseen_;
+}
+
+// Those that were attached in part, once more.
+void Strangers::complete(uint64_t now) {
+  for (Partial& one : std::exchange(partials_, {})) {
+    if (now >= one.next_ns && complete(one.process)) continue;
+    if (now >= one.next_ns) {
+      one.pause_ns = std::min(2 * one.pause_ns, kPartialPauseMaxNs);
+      one.next_ns = now + one.pause_ns;
+    }
+    partials_.push_back(one);
+  }
+}
+
+// True: there is nothing left to do. When one of its threads has executed a program that we had not attached, the process goes on under
+// its number, and the leader that we had is gone without a word.
+bool Strangers::complete(Tid process) {
+  const std::optional<Sight> sight = Sight::of(process);
+  if (sight && sight->tracer == Tid(::getpid())) return static_cast<bool>(attach_threads(process));
+  if (context_.tasks.find(process) == nullptr) return true;
+  context_.tasks.remove(process);
+  if (sight) {
+    found(process);
+  } else {
+    context_.found_end(process);
+    context_.state.on_thread_exit(number(process));
+  }
+  return true;
+}
+
+// Until none is left that we have not: those seized bring their own new threads with them, and such a one cannot be seized (EPERM). An
+// error: there is one that we may not have.
 Result<void> Strangers::attach_threads(Tid process) {
+  Result<void> all;
   for (bool again = true; again;) {
     again = false;
+    all = {};
     for (const Tid thread : numbers_in(ProcPath(process, "task"))) {
       const Task* const leader = context_.tasks.find(process);
-      if (leader == nullptr || context_.tasks.find(thread) != nullptr || !ptrace_seize(thread, kStopOptions)) continue;
+      if (leader == nullptr || context_.tasks.find(thread) != nullptr) continue;
+      if (const Result<void> seized = seize(thread); !seized) {
+        all = seized;
+        if (seized.error().get() != EPERM) return all;  // it executes, or has ended: so may all the others
+        continue;
+      }
       Task& task = context_.tasks.add(thread, process, leader->space);
       context_.tasks.mark_stranger(task);
       task.trap = leader->trap;
@@ -272,7 +331,7 @@ Result<void> Strangers::attach_threads(Tid process) {
       again = true;
     }
   }
-  return {};
+  return all;
 }
 
 // One more look at a refused one. False: it is gone, or attached now.
@@ -292,7 +351,8 @@ bool Strangers::visit(Refused& one) {
   }
   one.why = attached.error().get();
   if (!is_told) tell_program(one, *program);
-  const bool is_settled = !one.told_words.empty() || context_.clock.now_ns() - one.changed_ns > kSettledNs;
+  const bool is_late = one.why == EINTR || one.why == EAGAIN;
+  const bool is_settled = (!one.told_words.empty() && !is_late) || context_.clock.now_ns() - one.changed_ns > kSettledNs;
   if (is_settled && !one.told) tell_refused(one);
   return true;
 }
@@ -310,9 +370,10 @@ void Strangers::tell_program(Refused& one, const Program& program) {
 // Who is about to execute will be open to us from then on, and its program makes its first calls at once.
 uint64_t Strangers::pause_ns() const {
   if (!coming_.empty()) return kComingPauseNs;
-  if (refused_.empty()) return unseen_ == 0 ? 0 : kUnseenNs;
+  if (refused_.empty() && partials_.empty()) return unseen_ == 0 ? 0 : kUnseenNs;
   const uint64_t now = context_.clock.now_ns();
   uint64_t pause = kOldPauseNs;
+  for (const Partial& one : partials_) pause = std::min(pause, one.pause_ns);
   for (const Refused& one : refused_) {
     const bool is_young = now - one.changed_ns < kYoungNs;
     if (is_young) pause = std::min(pause, one.told_words.empty() ? kComingPauseNs : kYoungPauseNs);

@@ -56,6 +56,12 @@ class Strangers {
     Tid number;
     uint64_t since_ns;
   };
+  // Attached, but for threads that could not be at that moment: one of its threads was executing a program, or ended.
+  struct Partial {
+    Tid process;
+    uint64_t next_ns;   // to be looked at again,
+    uint64_t pause_ns;  // and how long after that
+  };
   struct Sight;    // what /proc says of a number
   struct Program;  // and of what it executes
 
@@ -67,7 +73,11 @@ class Strangers {
   bool is_of_host(const Sight& sight) const;
   bool shares_mounts(Tid process) const;
   Result<void> attach(Tid process);
+  Result<void> seize(Tid thread);
   Result<void> attach_threads(Tid process);
+  void attach_threads_of(Tid process);
+  void complete(uint64_t now);
+  bool complete(Tid process);
   void found(Tid process);
   bool visit(Refused& one);
   void tell_program(Refused& one, const Program& program);
@@ -84,6 +94,8 @@ class Strangers {
   std::vector<pid_t> ancestors_;
   std::vector<Refused> refused_;
   std::vector<Coming> coming_;
+  std::vector<Partial> partials_;
+  uint64_t seizes_from_ns_ = 0;  // until then nobody is attached
   uint64_t looked_ns_ = 0;
   uint64_t unseen_ = 0, unseen_told_ns_ = 0;
 };

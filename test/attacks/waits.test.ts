@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory that a program serves itself.
+// Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory that a program serves itself,
+// nor for an exec that waits for the agent.
 // Time limit: 120 s.
-import { writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { chmodSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { scratch } from "../e2e/programs.js";
+import { fieldValue } from "../../host/wire/fields.js";
+import { AGENT, environment, scratch } from "../e2e/programs.js";
 import { type Event, notices, ofType, type Traced } from "../e2e/traces.js";
-import { answersOf, attack, control } from "./attack.js";
+import { DeafHost } from "../lab/deaf-host.js";
+import { answersOf, attack, buildAttack, control } from "./attack.js";
 
 const UNREAD = "what a call passed could not be read: it lay in memory that the program serves itself (userfaultfd)";
 const DONE = { mkdir: "0", unlink: "0", exec: "0", end: "reached" };
@@ -62,5 +67,47 @@ for (const tiers of TIERS) {
     assert.equal(notices(events, "UNCERTAIN"), []);
   });
 }
+
+const typeOf = fieldValue("evt.type")!;
+const argsOf = fieldValue("evt.args")!;
+
+/** The agent as process 1 beside a process that was there before; how often that one's later opens were recorded. */
+async function attach(aim: string): Promise<{ stdout: string; opened: number }> {
+  const cwd = scratch();
+  const host = new DeafHost(join(cwd, "host.sock"), { reads: true, acknowledges: true });
+  chmodSync(join(cwd, "host.sock"), 0o777);
+  const workload = "sleep 1.5; cat /etc/hostname >/dev/null; echo end: reached";
+  const script = `${buildAttack("exec_in_attach")} ${aim} & sleep 0.4
+    exec ${AGENT} --host unix:${join(cwd, "host.sock")} -- sh -c '${workload}'`;
+  try {
+    const isolated = ["-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", script];
+    const { stdout } = await promisify(execFile)("unshare", isolated, {
+      cwd,
+      env: environment(),
+      timeout: 20_000,
+      killSignal: "SIGKILL",
+    });
+    const opened = host.batches.flatMap((batch) =>
+      [...batch.offsets].filter(
+        (at) => String(typeOf(batch, at)).startsWith("open") && String(argsOf(batch, at)).includes("opened-after"),
+      ),
+    );
+    return { stdout, opened: opened.length };
+  } finally {
+    host.close();
+  }
+}
+
+test("G9: an exec beside threads that the agent has attached, and waits for it, holds neither up", async () => {
+  const { stdout, opened } = await attach("exec");
+  assert.is(stdout, "end: reached\n");
+  assert.ok(opened > 10, `${opened} opens of the program that it executed were recorded`);
+});
+
+test("G9: control: the same threads without an exec", async () => {
+  const { stdout, opened } = await attach("stay");
+  assert.is(stdout, "end: reached\n");
+  assert.ok(opened > 10, `${opened} opens were recorded`);
+});
 
 test.run();

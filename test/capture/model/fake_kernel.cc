@@ -316,6 +316,7 @@ Result<T> ask(Tid tid, Function function) {
 }  // namespace
 
 Result<void> ptrace_seize(Tid, unsigned long) { return Errno(EPERM); }
+Result<void> ptrace_seize_within(uint64_t, Tid, unsigned long) { return Errno(EPERM); }
 Result<void> ptrace_set_options(Tid, unsigned long) { return {}; }
 Result<void> ptrace_resume(Tid tid, Resume how, int) {
   current->preempt();

@@ -31,7 +31,7 @@ class SomeKernel : public Truth {
   }
   bool text(uint32_t, const char*, std::string&, size_t) override { return false; }
   std::optional<FileFacts> facts(uint32_t, const char*) override { return FileFacts{.dev = 8, .ino = 42, .mode = 0100644}; }
-  std::optional<FileFacts> resolve(uint32_t, bool, std::string_view path, std::string& real) override {
+  std::optional<FileFacts> resolve(uint32_t, uint32_t, bool, std::string_view path, bool, std::string& real) override {
     real = path;
     return FileFacts{.dev = 8, .ino = 42, .mode = 0100644};
   }

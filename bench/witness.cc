@@ -2,9 +2,11 @@
 // What the witness costs the agent, in CPU time. Busy: an event that is read out of memory, understood and counted, with the witness and
 // without, in pairs that follow one another; of ten events four reads, four writes, an openat and a close. A process: the kernel's counts
 // are read when it executes a program, after that and when it ends, beside a bare `true`. Quiet: a second of watching the opens of ten
-// files. Prints one JSON object; medians.
+// files. Code: the kernel's list of what a process may execute is read, of one with the maps of a small program and of one with 500 maps more,
+// 100 of them executable, mapping by mapping and by the text of /proc/PID/maps. Prints one JSON object; medians.
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
+#include "capture/kernel/executable_maps.h"
 #include "capture/state/state.h"
 #include "capture/witness/io_witness.h"
 #include "capture/witness/open_witness.h"
@@ -150,6 +153,42 @@ double three_looks() {
   return seconds;
 }
 
+// Every second map beside one with other rights, so that the kernel joins none.
+void map_much() {
+  constexpr size_t kPage = 4096, kMaps = 500;
+  for (size_t i = 0; i < kMaps; ++i) {
+    const int code = i % 5 == 0 ? PROT_EXEC : 0;
+    ::mmap(nullptr, kPage, PROT_READ | (i % 2 == 0 ? PROT_WRITE : code), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+}
+
+// Microseconds for one look at what a process may execute, by the median of some.
+double code_look(bool has_much, MapsBy by) {
+  constexpr size_t kMapsMax = 4096;
+  int ready[2];
+  if (::pipe(ready) != 0) std::exit(1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (has_much) map_much();
+    ::close(ready[1]);
+    ::pause();
+    ::_exit(0);
+  }
+  ::close(ready[1]);
+  char none;
+  (void)!::read(ready[0], &none, 1);
+  std::vector<double> looks;
+  for (int i = 0; i < kProcesses; ++i) {
+    const double start = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    if (!executable_maps(Tid(child), kMapsMax, by)) std::exit(1);
+    looks.push_back((seconds_of(CLOCK_THREAD_CPUTIME_ID) - start) * 1e6);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  return median(looks);
+}
+
 // Microseconds a second that the watch's thread takes where nobody opens anything.
 double quiet_watch() {
   char folder[] = "/tmp/vedette-bench-XXXXXX";
@@ -185,7 +224,9 @@ int main() {
     looks.push_back(three_looks());
     shares.push_back(looks.back() / bare.back());
   }
-  std::printf("{\"event_ns\": %.0f, \"event_ratio\": %.3f, \"process_us\": %.0f, \"looks_us\": %.1f, \"process_share\": %.4f, \"quiet_us_per_second\": %.1f}\n",
-              median(without), median(ratios), median(bare) * 1e6, median(looks) * 1e6, median(shares), quiet_watch());
+  std::printf("{\"event_ns\": %.0f, \"event_ratio\": %.3f, \"process_us\": %.0f, \"looks_us\": %.1f, \"process_share\": %.4f, \"quiet_us_per_second\": %.1f, "
+              "\"code_us\": %.1f, \"code_text_us\": %.1f, \"much_code_us\": %.1f, \"much_code_text_us\": %.1f}\n",
+              median(without), median(ratios), median(bare) * 1e6, median(looks) * 1e6, median(shares), quiet_watch(), code_look(false, maps_by()),
+              code_look(false, MapsBy::Text), code_look(true, maps_by()), code_look(true, MapsBy::Text));
   return 0;
 }

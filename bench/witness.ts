@@ -11,6 +11,10 @@ interface Costs {
   readonly looks_us: number;
   readonly process_share: number;
   readonly quiet_us_per_second: number;
+  readonly code_us: number;
+  readonly code_text_us: number;
+  readonly much_code_us: number;
+  readonly much_code_text_us: number;
 }
 
 execFileSync("make", ["-C", "capture", "bench"], { stdio: ["ignore", "ignore", "inherit"] });
@@ -22,4 +26,6 @@ else {
   console.log(`busy     ${costs.event_ns} ns an event without it, ${percent(costs.event_ratio - 1)} more with it`);
   console.log(`process  ${costs.looks_us} us for its three looks, ${percent(costs.process_share)} of a bare true`);
   console.log(`quiet    ${costs.quiet_us_per_second} us a second to watch the opens of ten files`);
+  console.log(`code     ${costs.code_us} us a look, ${costs.code_text_us} us by the text of /proc/PID/maps`);
+  console.log(`         ${costs.much_code_us} us with 500 maps more, ${costs.much_code_text_us} us by the text`);
 }

@@ -47,6 +47,7 @@ Features probe() {
   f.addfd_send = since(5, 14);
   f.wait_killable = since(5, 19) && knows_filter_flags(kListener | kWaitKillable);
   f.sync_wake_up = since(6, 6);
+  f.maps_query = since(6, 11);
   return f;
 }
 

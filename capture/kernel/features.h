@@ -23,6 +23,7 @@ struct Features {
   bool user_dispatch = false;      // PR_SET_SYSCALL_USER_DISPATCH (5.11)
   bool addfd_send = false;         // SECCOMP_ADDFD_FLAG_SEND (5.14)
   bool wait_killable = false;      // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19)
+  bool maps_query = false;  // PROCMAP_QUERY, Linux 6.11
   bool sync_wake_up = false;       // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (6.6)
   bool syscall_info = false;       // PTRACE_GET_SYSCALL_INFO (5.3)
 };

@@ -3,7 +3,10 @@
 
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -23,6 +26,8 @@
 namespace vedette {
 namespace {
 
+constexpr uint32_t kAsksPersona = 0xffffffff;
+
 bool is_launch_exec(const SyscallInfo& info) { return info.arch == kAuditNative && info.seccomp.nr == SYS_execve; }
 
 void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint64_t now) {
@@ -32,6 +37,12 @@ void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint
   call = Call{.tid = tid, .abi = abi_of(info), .nr = static_cast<uint32_t>(info.seccomp.nr), .enter_ns = now};
   pending.nr = info.seccomp.nr;
   for (int i = 0; i < 6; ++i) call.args[i] = pending.args[i] = info.seccomp.args[i];
+}
+
+// What the kernel makes of it (mm/mmap.c, do_mmap; mm/mprotect.c, do_mprotect_pkey).
+void add_what_reading_implies(Call& call) {
+  const bool protects = call.nr == SYS_mmap || call.nr == SYS_mprotect || call.nr == SYS_pkey_mprotect;
+  if (call.abi == kNativeAbi && protects && (call.args[2] & PROT_READ) != 0) call.args[2] |= PROT_EXEC;
 }
 
 bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
@@ -111,6 +122,7 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   read_call(*call, info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
   call->trap = task.trap;
   Event& event = call->sighting.event;
+  if (task.reading_executes) add_what_reading_implies(event.call);
   const Call as_called = event.call;
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
@@ -271,6 +283,17 @@ void Calls::repair(Task& task, PendingCall& call) {
   (void)ptrace_set_registers(task.tid, *registers);
 }
 
+// The filter lets mmap and mprotect pass that do not ask for executable memory, and cannot know that this thread gets it all the same: each of
+// its calls stops from now on, until it executes another program.
+void Calls::on_personality(Task& task, uint32_t persona) {
+  if (persona == kAsksPersona) return;
+  const bool was = std::exchange(task.reading_executes, (persona & READ_IMPLIES_EXEC) != 0);
+  if (was || !task.reading_executes) return;
+  context_.hooks.on_reading_executes(task);
+  task.distrust();
+  context_.notice(task.tid, Notice::TIER_DEGRADED, "personality", "it may execute whatever it maps to be read: each of its calls stops");
+}
+
 void Calls::follow_up(Task& task, const Event& event) {
   const Call& call = event.call;
   switch (event.id) {
@@ -282,6 +305,15 @@ void Calls::follow_up(Task& task, const Event& event) {
     case EventId::mprotect:
     case EventId::pkey_mprotect:
       if (!event.failed()) context_.hooks.on_map_executable(task, call);
+      return;
+    case EventId::shmget:
+      if (!event.failed()) context_.hooks.on_segment();
+      return;
+    case EventId::shmat:
+      if (!event.failed() && (call.args[2] & SHM_EXEC) != 0) context_.hooks.on_map_executable(task, call);
+      return;
+    case EventId::personality:
+      if (!event.failed()) on_personality(task, static_cast<uint32_t>(call.args[0]));
       return;
     case EventId::io_uring_setup:
       if ((event.flags & kRefused) != 0) {

@@ -64,6 +64,7 @@ class Calls {
   void repair(Task& task, PendingCall& call);
   void emit(Task& task, std::unique_ptr<PendingCall> call);
   void follow_up(Task& task, const Event& event);
+  void on_personality(Task& task, uint32_t persona);
 
   Context& context_;
   std::set<uint32_t> unknown_;  // numbers that were told of

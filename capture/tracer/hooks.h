@@ -43,8 +43,12 @@ class Hooks {
   virtual bool on_called(Task&, const SyscallInfo& /*at*/) { return false; }
   // A traced call has returned and is recorded.
   virtual void on_returned(Task&) {}
-  // mmap or mprotect has made memory executable.
+  // mmap, mprotect or shmat has made memory executable.
   virtual void on_map_executable(Task&, const Call&) {}
+  // A System V segment has been made, or found.
+  virtual void on_segment() {}
+  // From now on it may execute whatever it maps to be read.
+  virtual void on_reading_executes(Task&) {}
   // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it is dropped.
   virtual bool on_signal(Task&, int /*signal*/) { return true; }
   // Another task traces this one from now on, or it traces others: its image is to be the program's own. It may be running.

@@ -89,6 +89,8 @@ bool InlineTier::stage(Task& task) {
 
   auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
   image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});
+  image->code.add({bias + first->image().lowest, bias + first->image().highest});
+  image->program = {program->image().lowest - program->image().entry, program->image().highest - program->image().entry};
   task.space->data = std::move(image);
   mine.entry = registers->ip();
   return begin_in_boot(task, *registers);
@@ -263,11 +265,15 @@ void InlineTier::patch_after_boot(Task& task, MappedFile& file) {
 void InlineTier::give_up_image(Task& task, std::string_view why) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active) return;
-  patcher_->revert(task, *image);
-  image->active = false;
+  withdraw(task, *image);
+  context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
+}
+
+void InlineTier::withdraw(Task& task, InlineImage& image) {
+  patcher_->revert(task, image);
+  image.active = false;
   take_ring_off(task);
   drop_slot(task);
-  context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }
 
 }  // namespace vedette

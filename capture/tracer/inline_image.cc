@@ -11,6 +11,9 @@ std::unique_ptr<ImageData> InlineImage::copy() const {
   auto child = std::make_unique<InlineImage>(home_);
   child->active = active;
   child->files = files;
+  child->code = code;
+  child->program = program;
+  child->code_look.knows_program = code_look.knows_program;
   return child;
 }
 

@@ -11,6 +11,7 @@
 
 #include "capture/kernel/tid.h"
 #include "capture/tracer/address_space.h"
+#include "capture/tracer/code_ranges.h"
 #include "capture/tracer/inline_file.h"
 #include "capture/tracer/inline_filter.h"
 #include "capture/tracer/memory_calls.h"
@@ -78,6 +79,15 @@ class RingHome {
   virtual void take_back(RingSlot& slot) = 0;
 };
 
+// What is known of an image's code (inline_code.cc).
+struct CodeLook {
+  uint64_t looked_ns = 0;      // when it was held against the kernel's list
+  uint64_t turn = 0;           // when it was considered
+  uint64_t suspect = 0;        // where something was found that is not explained yet
+  bool knows_program = false;  // where the kernel has mapped the program
+  bool told = false;
+};
+
 class InlineImage final : public ImageData {
  public:
   explicit InlineImage(RingHome& home) : home_(home) {}
@@ -99,6 +109,9 @@ class InlineImage final : public ImageData {
   void remove_slot(const RingSlot* slot);
 
   std::vector<MappedFile> files;
+  CodeRanges code;            // made executable by its exec, or on record
+  MemoryRange program = {};   // where its program lies, counted from AT_ENTRY
+  CodeLook code_look;
   std::vector<Ref<RingSlot>> slots;
 
  private:

@@ -113,6 +113,7 @@ void InlineTier::on_tick() {
   const uint64_t now = monotonic_ns();
   thrift_.look(drain_.slots(), now);
   spot_check_.look(drain_.slots(), now);
+  look_at_code(now);
   if (context_->witness != nullptr) context_->doubt(context_->witness->look(now));
 }
 
@@ -216,7 +217,10 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (mine.doubted && !AgentPage::contains(at.instruction_pointer)) give_up_doubted(task);
   if (task.debugs || task.debugged != nullptr) on_debugged(task);
   expose_intruders(task);
-  if (mine.borrowed && (nr == SYS_execve || nr == SYS_execveat)) lend(task, mine.lender);
+  if (nr == SYS_execve || nr == SYS_execveat) {
+    if (mine.borrowed) lend(task, mine.lender);
+    look_at_last_code(task);
+  }
   const uint64_t args[6] = {at.seccomp.args[0], at.seccomp.args[1], at.seccomp.args[2],
                             at.seccomp.args[3], at.seccomp.args[4], at.seccomp.args[5]};
   if (is_attack || (nr == SYS_process_vm_writev && writes_agent(task, args)) || !makes_room(task, at)) return refuse(task, nr);
@@ -302,8 +306,11 @@ void InlineTier::on_returned(Task& task) {
 void InlineTier::on_map_executable(Task& task, const Call& call) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr) return;
-  const uint64_t start = call.nr == SYS_mmap ? static_cast<uint64_t>(call.result) : call.args[0];
-  const uint64_t end = start + ((call.args[1] + 4095) & ~4095ull);
+  const bool is_segment = call.nr == SYS_shmat;
+  const uint64_t start = call.nr == SYS_mmap || is_segment ? static_cast<uint64_t>(call.result) : call.args[0];
+  const uint64_t bytes = is_segment ? Segment::bytes_of(static_cast<int>(call.args[0])).value_or(0) : call.args[1];
+  const uint64_t end = start + ((bytes + 4095) & ~4095ull);
+  image->code.add({start, end});
   const bool is_text = call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 &&
                        (call.args[3] & MAP_ANONYMOUS) == 0;
   image->forget(start, end);
@@ -392,8 +399,13 @@ void InlineTier::on_exiting(Task& task) {
   if (!task.data) return;
   if (RingSlot* const slot = inline_part(task).slot.get(); slot != nullptr && trespasser_of(*slot)) slot->trespassed = true;
   expose_intruders(task);
+  look_at_last_code(task);
   rescue_.conclude(task);
   if (inline_part(task).borrowed) return_lent(task);
+}
+
+void InlineTier::on_reading_executes(Task& task) {
+  if (InlineImage* const image = image_of(*task.space); image != nullptr && image->active) withdraw(task, *image);
 }
 
 void InlineTier::on_doubted(Tid tid) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/kernel/executable_maps.h"
 #include "capture/tracer/hooks.h"
 #include "capture/tracer/inline_agent.h"
 #include "capture/tracer/inline_drain.h"
@@ -60,6 +61,8 @@ class InlineTier final : public Hooks, private RingHome {
   void on_exiting(Task& task) override;
   void on_end(Task& task) override;
   void on_doubted(Tid tid) override;
+  void on_reading_executes(Task& task) override;
+  void on_segment() override { has_segments_ = true; }
 
  private:
   // inline_boot.cc: getting segments into a process
@@ -72,6 +75,7 @@ class InlineTier final : public Hooks, private RingHome {
   void stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile* file);
   void patch_after_boot(Task& task, MappedFile& file);
   void give_up_image(Task& task, std::string_view why);
+  void withdraw(Task& task, InlineImage& image);
   bool find_room(MappedFile& file);
 
   // inline_traps.cc: what to do about calls that trap
@@ -87,6 +91,12 @@ class InlineTier final : public Hooks, private RingHome {
   bool grants(Task& task, const MemoryUse& use);
   void decline_hint(Task& task);
   void yield_place(Task& task);
+
+  // inline_code.cc: what it may execute, and no record tells why
+  void look_at_code(uint64_t now_ns);
+  void look_at_code_of(Task& task, uint64_t now_ns);
+  void look_at_last_code(Task& task);
+  bool tell_code(Task& task, InlineImage& image, const ExecutableMap& map);
 
   void close(Task& task, bool all);
   bool refuse(Task& task, uint32_t nr);
@@ -121,6 +131,8 @@ class InlineTier final : public Hooks, private RingHome {
   InlineTicker ticker_;
   InlineThrift thrift_;
   InlineSpotCheck spot_check_;
+  uint64_t next_code_look_ns_ = 0;
+  bool has_segments_ = false;  // the programs have some of their own
   FileCache files_;
   std::vector<std::unique_ptr<Ring>> spare_rings_;
   // Traps at sites that stay traced, told of when the workload's first process ends.

@@ -80,6 +80,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
 // Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one begun before
 // may have copied its parent before the filter came. Then it is asked to take it again; twice is no harm.
 void Lives::inherit(const Task& parent, Task& child) {
+  child.reading_executes = parent.reading_executes;
   if (!parent.stranger) return parent.distrusted ? child.distrust() : void();
   context_.tasks.mark_stranger(child);
   const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
@@ -158,6 +159,7 @@ void Lives::adopt(const Report& orphan) {
   if (const Task* const known = context_.tasks.find(stand_in.tid); known != nullptr) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);
     stand_in.stranger = known->stranger, stand_in.trap = known->trap, stand_in.distrusted = known->distrusted;
+    stand_in.reading_executes = known->reading_executes;
   }
   Birth birth{.id = EventId::none};
   if (is_thread) birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;
@@ -184,6 +186,7 @@ void Lives::on_exec(const Report& report) {
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
+  task->reading_executes = false;  // the kernel clears it for a 64-bit image
   if (std::exchange(task->distrusted, false)) task->trap = Trap::Filter;
   task->enlist_refused = false;
   task->untold = false;

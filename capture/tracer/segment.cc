@@ -21,6 +21,11 @@ void set_mode(int id, unsigned short mode) {
 
 }  // namespace
 
+std::optional<size_t> Segment::bytes_of(int id) {
+  shmid_ds facts;
+  return ::shmctl(id, IPC_STAT, &facts) == 0 ? std::optional<size_t>(facts.shm_segsz) : std::nullopt;
+}
+
 bool Segment::is_ours(int id) {
   shmid_ds facts;
   return ::shmctl(id, IPC_STAT, &facts) == 0 && facts.shm_cpid == ::getpid();

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace vedette {
 
@@ -16,6 +17,8 @@ class Segment {
   static Segment create(size_t bytes, Use use);
   // Whether an agent's own process, this one, has made it.
   static bool is_ours(int id);
+  // How large one is, whoever has made it. Nothing: there is none.
+  static std::optional<size_t> bytes_of(int id);
   Segment() = default;
   Segment(Segment&& other) noexcept { swap(other); }
   Segment& operator=(Segment&& other) noexcept { swap(other); return *this; }

@@ -70,6 +70,7 @@ struct Task {
   bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
   bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
   std::optional<int64_t> answered;  // with this result, and the call's return is still to come (calls.cc, answer_call)
+  bool reading_executes = false; // personality(READ_IMPLIES_EXEC): what is mapped to be read may be executed
   bool halted = false;           // it stands still with its group, until SIGCONT
   bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
   bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)

@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fieldValue } from "../../host/wire/fields.js";
-import { AGENT, environment, scratch } from "../e2e/programs.js";
-import { type Event, notices, ofType, type Traced } from "../e2e/traces.js";
+import { AGENT, environment, run as execute, scratch, VEDETTE } from "../e2e/programs.js";
+import { type Event, keptFolder, notices, ofType, type Traced } from "../e2e/traces.js";
 import { DeafHost } from "../lab/deaf-host.js";
 import { answersOf, attack, buildAttack, control } from "./attack.js";
 
@@ -45,6 +45,8 @@ for (const tiers of TIERS) {
         `${executed(events)}`,
       );
       assert.equal(notices(events, "UNCERTAIN"), []);
+      const asked = ofType(events, "ioctl").map((event) => String(event["evt.arg.request"]));
+      assert.equal(asked, aim === "device" ? ["0xaa00"] : []);
     });
   }
 
@@ -108,6 +110,36 @@ test("G9: control: the same threads without an exec", async () => {
   const { stdout, opened } = await attach("stay");
   assert.is(stdout, "end: reached\n");
   assert.ok(opened > 10, `${opened} opens were recorded`);
+});
+
+/** A shell runs a program a hundred times whose interpreter is now a dynamic linker, now a pipe that nobody writes to. */
+async function interpret(swaps: boolean): Promise<Record<string, string>> {
+  const cwd = scratch();
+  const linker = join(cwd, "linker");
+  writeFileSync(join(cwd, "empty.c"), "int main(void) { return 0; }\n");
+  await promisify(execFile)("gcc", ["-o", "empty", "empty.c", `-Wl,--dynamic-linker=${linker}`], { cwd });
+  const script = `
+    cp -L "$(readelf -l /bin/sh | sed -n 's/.*interpreter: \\(.*\\)]/\\1/p')" file; mkfifo pipe; ln file linker
+    swap() { ln -f "$1" next && mv -f next linker; }
+    ${swaps ? "(while [ ! -e over ]; do swap pipe; swap file; done) &" : ""}
+    ran=0; refused=0
+    for i in $(seq 100); do if ./empty 2>/dev/null; then ran=$((ran + 1)); else refused=$((refused + 1)); fi; done
+    : >over; wait
+    echo "ran: $ran"; echo "refused: $refused"; echo "end: reached"`;
+  const path = keptFolder();
+  const words = [...VEDETTE, "trace", "--json", "-o", join(path, "interpreter.jsonl"), "--", "sh", "-c", script];
+  return answersOf(await execute(words, { cwd, limitMs: LIMIT_MS }));
+}
+
+test("G9: a pipe as a program's interpreter is not waited for, whenever it takes the file's place", async () => {
+  const { ran, refused, end } = await interpret(true);
+  assert.is(end, "reached");
+  assert.is(Number(ran) + Number(refused), 100);
+  assert.ok(Number(ran) > 0 && Number(refused) > 0, `${ran} ran, ${refused} were refused`);
+});
+
+test("G9: control: the same with a file", async () => {
+  assert.equal(await interpret(false), { ran: "100", refused: "0", end: "reached" });
 });
 
 test.run();

@@ -59,3 +59,18 @@ TEST_CASE("a write reaches memory that the program itself may only read") {
   CHECK(memory.read(reinterpret_cast<uint64_t>(kConstant), &into, 1) == 1);
   CHECK(into == 'C');
 }
+
+TEST_CASE("a memory that must not be waited for reads the same, to the byte") {
+  const Cliff cliff;
+  std::memset(cliff.base, 'x', kPage);
+  RemoteMemory memory(Tid(::getpid()));
+  memory.never_wait();
+  char into[200] = {};
+  CHECK(memory.read(cliff.at(kPage - 50), into, 50) == 50);
+  CHECK(into[49] == 'x');
+  CHECK(into[50] == 0);
+  CHECK(memory.read(0, into, sizeof into) == 0);
+  RemoteMemory::Piece pieces[] = {{cliff.at(0), into, 8}, {cliff.at(kPage - 8), into + 8, 8}};
+  CHECK(memory.gather(pieces));
+  CHECK(std::memcmp(into, "xxxxxxxxxxxxxxxx", 16) == 0);
+}

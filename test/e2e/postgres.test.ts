@@ -20,7 +20,7 @@ const KILL_EVERY_MS = 1_500;
 const PORT = "5544";
 /** What a server says or not, by who has just connected and what it had just written. */
 const CHANCE =
-  /in recovery mode|not yet accepting|starting up|redo |invalid record length|could not|^DETAIL|^HINT|^WARNING|checkpoint|in log segment|terminating (connection|autovacuum)|client lost/;
+  /in recovery mode|not yet accepting|starting up|redo |invalid record length|could not|^CONTEXT|^DETAIL|^HINT|^WARNING|checkpoint|in log segment|terminating (connection|autovacuum)|client lost/;
 
 const folder = "/usr/lib/postgresql";
 const version = existsSync(folder) ? readdirSync(folder).at(-1) : undefined;
@@ -119,7 +119,9 @@ if (missing === null) {
       assert.equal([watched.status, watched.alerts], [bare.status, []]);
       assert.ok(watched.transactions > 0, said);
       const ended = [...watched.text.matchAll(/\(PID \d+\) was terminated by signal (\d+)/g)].map((match) => match[1]);
-      assert.equal(ended, Array<string>(watched.kills).fill("9"));
+      // The server tells of no death while it ends the others after one.
+      assert.equal(ended, Array<string>(Math.min(ended.length, watched.kills)).fill("9"));
+      assert.is(ended.length > 0, kills, said);
       assert.is(watched.kills > 0, kills, said);
     });
   }

@@ -20,6 +20,7 @@
 #include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/nested.h"
+#include "capture/tracer/own_filters.h"
 #include "capture/tracer/served_memory.h"
 #include "capture/tracer/task_memory.h"
 
@@ -314,6 +315,10 @@ void Calls::follow_up(Task& task, const Event& event) {
       return;
     case EventId::personality:
       if (!event.failed()) on_personality(task, static_cast<uint32_t>(call.args[0]));
+      return;
+    case EventId::seccomp:
+    case EventId::prctl:
+      if (!event.failed()) note_own_filter(context_, task, event);
       return;
     case EventId::io_uring_setup:
       if ((event.flags & kRefused) != 0) {

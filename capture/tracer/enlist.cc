@@ -7,12 +7,11 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <charconv>
-#include <climits>
 #include <cstring>
 
 #include "capture/kernel/proc.h"
 #include "capture/tracer/inject.h"
+#include "capture/tracer/own_filters.h"
 #include "capture/tracer/stop.h"
 #include "capture/wire/ring.h"
 
@@ -20,22 +19,6 @@ namespace vedette {
 namespace {
 
 constexpr uint64_t kNoFile = ~0ull;
-
-int number_of(std::string_view text, int otherwise) {
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-// Filters that a task has: "Seccomp:" says whether, "Seccomp_filters:" (Linux 5.9) how many. What cannot be known is many.
-int filters_of(PathAt status_path) {
-  std::string status;
-  constexpr size_t kStatusMax = 8192;
-  if (!read_file(status_path, status, kStatusMax)) return INT_MAX;
-  const int mode = number_of(status_field(status, "Seccomp"), SECCOMP_MODE_DISABLED);
-  if (mode == SECCOMP_MODE_DISABLED) return 0;
-  return mode == SECCOMP_MODE_FILTER ? number_of(status_field(status, "Seccomp_filters"), INT_MAX) : INT_MAX;
-}
 
 // Makes the task's calls, one after another; the first that fails ends it.
 class Recruiter {
@@ -90,13 +73,6 @@ void mark_all(Context& context, Task& task, bool has_filter) {
 }
 
 }  // namespace
-
-bool has_own_filters(const Task& task) {
-  static const int containers = filters_of(ProcPath("self/status"));
-  const int theirs = filters_of(ProcPath(task.tid, "status"));
-  const bool has_ours = task.trap == Trap::Filter || task.distrusted;
-  return theirs == INT_MAX || theirs > containers + (has_ours ? 1 : 0);
-}
 
 void bind(Task& task) { task.bound = static_cast<bool>(ptrace_set_options(task.tid, kStopOptions | PTRACE_O_EXITKILL)); }
 

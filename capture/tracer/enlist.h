@@ -17,9 +17,6 @@ namespace vedette {
 // `at`: the stop at a call's return, and not one to be restarted. Tried once an image.
 void enlist(Context& context, Task& task, const SyscallInfo& at);
 
-// Whether it has seccomp filters beside the container's, which we have too, and those that we gave it.
-bool has_own_filters(const Task& task);
-
 // It has our filter, or will: from now on it ends with us. Its children inherit that.
 void bind(Task& task);
 

@@ -12,8 +12,8 @@
 #include <cerrno>
 
 #include "capture/kernel/proc.h"
-#include "capture/tracer/enlist.h"
 #include "capture/tracer/inline_tier.h"
+#include "capture/tracer/own_filters.h"
 
 namespace vedette {
 namespace {

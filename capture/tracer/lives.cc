@@ -81,6 +81,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
 // may have copied its parent before the filter came. Then it is asked to take it again; twice is no harm.
 void Lives::inherit(const Task& parent, Task& child) {
   child.reading_executes = parent.reading_executes;
+  child.filters = parent.filters;
   if (!parent.stranger) return parent.distrusted ? child.distrust() : void();
   context_.tasks.mark_stranger(child);
   const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
@@ -160,6 +161,7 @@ void Lives::adopt(const Report& orphan) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);
     stand_in.stranger = known->stranger, stand_in.trap = known->trap, stand_in.distrusted = known->distrusted;
     stand_in.reading_executes = known->reading_executes;
+    stand_in.filters = known->filters;
   }
   Birth birth{.id = EventId::none};
   if (is_thread) birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "capture/kernel/proc.h"
-#include "capture/tracer/enlist.h"
 #include "capture/tracer/inject.h"
+#include "capture/tracer/own_filters.h"
 
 namespace vedette {
 namespace {
@@ -37,10 +37,11 @@ bool is_attached(const SealedMemory& sealed, const Task& task) {
 
 bool attach_sealed(Context& context, Task& task, const PendingCall& call) {
   const SealedMemory* const sealed = context.sealed;
-  if (sealed == nullptr || !sealed->is_open() || task.space->sealing_failed || has_own_filters(task)) return false;
+  if (sealed == nullptr || !sealed->is_open() || task.space->sealing_failed) return false;
   const bool is_32 = call.sighting.event.call.abi == Abi::I386;
   const InjectedCall shmat{.nr = is_32 ? kShmat32 : static_cast<uint64_t>(SYS_shmat),
                            .args = {static_cast<uint64_t>(sealed->id()), SealedMemory::kBase, SHM_RDONLY, 0, 0, 0}};
+  if (!own_filters_allow(task, shmat, call.sighting.event.call.abi, call.ip)) return false;
   const Result<int64_t> answer = replace_call(task.tid, shmat, is_32);
   if (!answer) return true;  // gone: nobody will make the call
   task.space->sealed = *answer == static_cast<int64_t>(SealedMemory::kBase) || is_attached(*sealed, task);

@@ -8,7 +8,7 @@
 namespace vedette {
 
 // True: the call was put off, and will be made again: then the memory is attached, or known not to be attachable. False: it cannot
-// be attached to this process, or the process has seccomp filters of its own, which might kill it for a call that it never makes.
+// be attached to this process, or a seccomp filter of the process's own stands in the way (own_filters.h).
 bool attach_sealed(Context& context, Task& task, const PendingCall& call);
 
 // After this call no memory can be attached any more: a filter of the program's own, or another IPC namespace.

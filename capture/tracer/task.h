@@ -19,6 +19,7 @@
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/births.h"
 #include "capture/tracer/debugged.h"
+#include "capture/tracer/own_filters.h"
 #include "capture/tracer/sealed.h"
 
 namespace vedette {
@@ -77,6 +78,7 @@ struct Task {
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
+  Ref<OwnFilter> filters;        // the last that it has installed, or inherited
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
   std::unique_ptr<ArgumentRegisters> own_arguments;        // go back at the return of the call that it is in

@@ -35,11 +35,11 @@ TEST_CASE("a number passes at the gate of its own shape, and stops at every othe
     CAPTURE(one.nr);
     for (size_t shape = 0; shape < static_cast<size_t>(Shape::Count); ++shape) {
       const bool is_own = static_cast<Shape>(shape) == one.shape;
-      CHECK(run(filter, through(static_cast<Shape>(shape), one.nr)) == (is_own ? SECCOMP_RET_ALLOW : kStopForUs));
+      CHECK(run_filter(filter, through(static_cast<Shape>(shape), one.nr)) == (is_own ? SECCOMP_RET_ALLOW : kStopForUs));
     }
     seccomp_data far = through(one.shape, one.nr);
     far.instruction_pointer |= 1ull << 32;
-    CHECK(run(filter, far) == kStopForUs);
+    CHECK(run_filter(filter, far) == kStopForUs);
   }
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("what moves bytes passes its gate in a dozen instructions or little mo
   const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
   const auto steps = [&filter](Shape shape, uint32_t nr) {
     int count = 0;
-    CHECK(run(filter, through(shape, nr), &count) == SECCOMP_RET_ALLOW);
+    CHECK(run_filter(filter, through(shape, nr), &count) == SECCOMP_RET_ALLOW);
     return count;
   };
   for (const uint32_t nr : {SYS_read, SYS_pread64}) CHECK(steps(Shape::BytesIn, nr) <= 12);
@@ -70,16 +70,16 @@ TEST_CASE("rings are attached and code is opened by the boot of a new image alon
     data.args[1] = one.nr == SYS_shmat ? one.address : 4096;
     data.args[2] = one.third;
     for (size_t i = 0; i < kSecret.size(); ++i) data.args[kSecretArgument + i] = kSecret[i];
-    CHECK(run(filter, data) == SECCOMP_RET_ALLOW);
+    CHECK(run_filter(filter, data) == SECCOMP_RET_ALLOW);
     for (size_t i = 0; i < kSecret.size(); ++i) {
       for (const int bit : {0, 63}) {
         seccomp_data other = data;
         other.args[kSecretArgument + i] ^= 1ull << bit;
-        CHECK(run(filter, other) == kStopForUs);
+        CHECK(run_filter(filter, other) == kStopForUs);
       }
     }
     data.instruction_pointer -= 1;
-    CHECK(run(filter, data) == kStopForUs);
+    CHECK(run_filter(filter, data) == kStopForUs);
   }
 }
 
@@ -89,9 +89,9 @@ TEST_CASE("I10: a range that could reach us stops whatever the processor ignores
     CAPTURE(tag);
     for (const uint32_t nr : {SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap}) {
       for (const uint64_t start : {kRingRegion, kRingRegion - 0x1000, uint64_t{VEDETTE_AGENT_BASE}}) {
-        CHECK(run(filter, call(nr, {tag | start, 0x2000})) == kStopForUs);
+        CHECK(run_filter(filter, call(nr, {tag | start, 0x2000})) == kStopForUs);
       }
-      CHECK(run(filter, call(nr, {tag | 0x500000000000, kRingRegion - 0x500000000000 + 1})) == kStopForUs);
+      CHECK(run_filter(filter, call(nr, {tag | 0x500000000000, kRingRegion - 0x500000000000 + 1})) == kStopForUs);
     }
     CHECK(is_in_agent(tag | VEDETTE_AGENT_BASE));
     CHECK(is_in_agent(tag | kRingRegion));
@@ -102,7 +102,7 @@ TEST_CASE("I10: a range that could reach us stops whatever the processor ignores
 TEST_CASE("a range that could reach a ring stops wherever it begins; a hint there, and what ends below, do not") {
   const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
   constexpr uint64_t kFixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, kHint = MAP_PRIVATE | MAP_ANONYMOUS;
-  const auto stops = [&filter](seccomp_data data) { return run(filter, data) == kStopForUs; };
+  const auto stops = [&filter](seccomp_data data) { return run_filter(filter, data) == kStopForUs; };
   const struct {
     uint64_t start, size;
   } reaching[] = {{kRingRegion, 0x1000}, {kRingRegion - 0x1000, 0x2000}, {kRingRegion - (1ull << 32), (1ull << 32) + 0x1000}, {0x500000000000, kRingRegion - 0x500000000000 + 1}};

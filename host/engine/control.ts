@@ -54,12 +54,11 @@ export class WorkerControl {
     Atomics.store(this.#words, AT, position);
   }
 
-  /** The worker: `number` is the next batch. Gives how many batches between it and the last one were missed, each once. */
-  missed(number: number): number {
-    const last = Atomics.load(this.#words, LAST);
-    const missed = last === 0 ? 0 : Math.max(0, (number - last - 1) | 0);
-    if (missed > 0) this.close(number - 1);
-    return missed;
+  /** The worker: `number` is the next batch. Gives the last one that was dealt with; asked again, there is no gap between them. */
+  reach(number: number): number {
+    const { last } = this;
+    if (missedBetween([last], number) > 0) this.close(number - 1);
+    return last;
   }
 
   /** The worker: batch `number` is dealt with. */
@@ -91,6 +90,11 @@ export class WorkerControl {
     return Atomics.load(this.#words, DONE);
   }
 
+  /** Number of the last batch that is dealt with, 0: none. */
+  get last(): number {
+    return Atomics.load(this.#words, LAST) >>> 0;
+  }
+
   get thread(): number {
     return Atomics.load(this.#words, THREAD);
   }
@@ -110,4 +114,10 @@ export class WorkerControl {
   get orders(): number {
     return Atomics.load(this.#words, ORDERS);
   }
+}
+
+/** How many batches lie between the latest of these, which somebody dealt with, and `number`. 0 is none; numbers wrap at 2^32. */
+export function missedBetween(dealtWith: readonly number[], number: number): number {
+  const gaps = dealtWith.filter((last) => last !== 0).map((last) => Math.max(0, (number - last - 1) | 0));
+  return gaps.length === 0 ? 0 : Math.min(...gaps);
 }

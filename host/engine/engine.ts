@@ -71,7 +71,8 @@ export class Engine {
   /** Policies come, go and move one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #nextId = 0;
-  #behind = 0;
+  /** What the slow worker missed of each owner's batches, and was not reported. */
+  readonly #behind = new Map<string, { readonly policy: LoadedPolicy; readonly batches: number }>();
   #behindAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
   #isStarted = false;
@@ -260,8 +261,7 @@ export class Engine {
         break;
       }
       case "behind":
-        this.#behind += report.batches;
-        if (performance.now() - this.#behindAt >= BEHIND_MS) this.#tellBehind();
+        this.#onBehind(report);
         break;
       case "log":
         this.#options.onLog?.(this.#placement.policy(report.id)?.name ?? "", report.level, report.text);
@@ -278,6 +278,14 @@ export class Engine {
     if (stream >= 0) this.#passed.set(id, { post, batch });
     const hostname = this.#options.hostname?.(stream) ?? "";
     for (const alert of alerts) this.#options.onAlert({ ...alert, hostname }, stream);
+  }
+
+  #onBehind({ id, batches }: Report & { kind: "behind" }): void {
+    const policy = this.#placement.policy(id);
+    if (policy === null) return;
+    const { key } = this.#placement.owner(policy);
+    this.#behind.set(key, { policy, batches: (this.#behind.get(key)?.batches ?? 0) + batches });
+    if (performance.now() - this.#behindAt >= BEHIND_MS) this.#tellBehind();
   }
 
   #onSeated(post: Post, { id, fault, keep }: Report & { kind: "seated" }): void {
@@ -382,11 +390,11 @@ export class Engine {
   }
 
   #tellBehind(): void {
-    if (this.#behind === 0) return;
-    const batches = this.#behind;
-    this.#behind = 0;
+    if (this.#behind.size === 0) return;
+    const missed = [...this.#behind.values()];
+    this.#behind.clear();
     this.#behindAt = performance.now();
-    for (const policy of this.#placement.slowOwners()) {
+    for (const { policy, batches } of missed) {
       const whose =
         policy.tenancy == null
           ? `The policy ${policy.name} does`

@@ -15,8 +15,15 @@ export interface Seat {
   readonly account: SharedArrayBuffer;
   /** Its state after the last batch (keep.ts); null before it has any. */
   readonly keep: SharedArrayBuffer | null;
-  /** Position in the ring from which it judges; null: from the next batch on. */
-  readonly from: number | null;
+  /** The place in the ring from which it judges; null: from the next batch on. */
+  readonly from: Place | null;
+}
+
+/** A place between two batches of the ring. */
+export interface Place {
+  readonly position: number;
+  /** Number of the last batch before it that the worker dealt with, 0: none. */
+  readonly last: number;
 }
 
 export interface WorkerStart {
@@ -65,7 +72,7 @@ export type Report =
       readonly kind: "done";
       readonly number: number;
       readonly sittings: readonly Sitting[];
-      readonly position: number;
+      readonly place: Place;
     }
   | {
       readonly kind: "judged";
@@ -87,7 +94,7 @@ export type Report =
   | { readonly kind: "heavy"; readonly id: number }
   /** So many policies of its tenant, this one among them, did not come to judge a batch: the others had taken too long. */
   | { readonly kind: "skipped"; readonly id: number; readonly count: number; readonly event: number }
-  /** So many batches went by that none of this worker's policies judged. */
-  | { readonly kind: "behind"; readonly batches: number }
+  /** So many batches went by that no policy of this one's owner judged, here or where it was before. */
+  | { readonly kind: "behind"; readonly id: number; readonly batches: number }
   | { readonly kind: "log"; readonly id: number; readonly level: number; readonly text: string }
   | { readonly kind: "ended" };

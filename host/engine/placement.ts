@@ -70,13 +70,6 @@ export class Placement {
       return policy === null || ownerOf(policy) === owner.key;
     });
   }
-
-  /** One policy of each owner at the slow worker. */
-  slowOwners(): LoadedPolicy[] {
-    const byOwner = new Map<string, LoadedPolicy>();
-    for (const { policy } of this.slow?.seats.values() ?? []) byOwner.set(ownerOf(policy), policy);
-    return [...byOwner.values()];
-  }
 }
 
 /** Of `count` workers, the one whose digest with the name is the largest: with another count, few tenants move. */

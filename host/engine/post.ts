@@ -6,7 +6,7 @@ import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
-import type { NumberedOrder, Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
+import type { NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { startThread } from "./thread.js";
 import { stepBack, threads } from "./thread-time.js";
 
@@ -30,7 +30,7 @@ export type SwapEnd = string | null;
 /** What became of an order: who sat down how, and where the reader stood. */
 interface OrderEnd {
   readonly sittings: readonly Sitting[];
-  readonly position: number;
+  readonly place: Place;
 }
 
 interface Pending {
@@ -97,6 +97,10 @@ export class Post {
     return positionOf(this.#options.ring, this.reader);
   }
 
+  get #place(): Place {
+    return { position: this.position, last: this.control.last };
+  }
+
   /** Lets one policy go and another come between two batches. */
   async swap(out: number | null, seat: Seat | null): Promise<SwapEnd> {
     const { sittings } = await this.#ask({ kind: "swap", out, seat });
@@ -105,12 +109,12 @@ export class Post {
 
   /** From here on it takes no batch, until take(); gives where it stands. */
   async hold(): Promise<number> {
-    return (await this.#ask({ kind: "hold" })).position;
+    return (await this.#ask({ kind: "hold" })).place.position;
   }
 
   /** Lets policies go at `at` or behind it; gives where that was. */
-  async leave(ids: readonly number[], at: number): Promise<number> {
-    return (await this.#ask({ kind: "leave", ids, at })).position;
+  async leave(ids: readonly number[], at: number): Promise<Place> {
+    return (await this.#ask({ kind: "leave", ids, at })).place;
   }
 
   /** Ends a hold; these policies have come. */
@@ -119,7 +123,7 @@ export class Post {
   }
 
   /** The worker has carried out an order. */
-  confirm({ number, sittings, position }: Report & { kind: "done" }): void {
+  confirm({ number, sittings, place }: Report & { kind: "done" }): void {
     const pending = this.#pending.get(number);
     if (pending === undefined) return;
     this.#pending.delete(number);
@@ -133,7 +137,7 @@ export class Post {
       const sitting = sittings.find(({ id }) => id === seat.id);
       if (sitting !== undefined && sitting.fault === null) this.seats.set(seat.id, { ...seat, keep: sitting.keep });
     }
-    pending.resolve({ sittings, position });
+    pending.resolve({ sittings, place });
   }
 
   /** A policy that was to come never got ready: the swap is off. True if there was one. */
@@ -143,7 +147,7 @@ export class Post {
     );
     if (pending === undefined) return false;
     this.#pending.delete(pending.order.number);
-    pending.resolve({ sittings: [{ id, fault, keep: null }], position: this.position });
+    pending.resolve({ sittings: [{ id, fault, keep: null }], place: this.#place });
     return true;
   }
 
@@ -169,7 +173,7 @@ export class Post {
   #answerAll(fault: string): void {
     for (const { order, resolve } of this.#pending.values()) {
       const sittings = comers(order).map(({ id }) => ({ id, fault, keep: null }));
-      resolve({ sittings, position: this.position });
+      resolve({ sittings, place: this.#place });
     }
     this.#pending.clear();
   }

@@ -9,9 +9,9 @@ import { VedetteError } from "../errors.js";
 import { openChecked } from "../wire/batch.js";
 import { Account } from "./account.js";
 import { ownerOf, SharedBounds } from "./bounds.js";
-import { WorkerControl } from "./control.js";
+import { missedBetween, WorkerControl } from "./control.js";
 import { eventTime, hostTime } from "./limiter.js";
-import type { Order, Report, Seat, Sitting, WorkerStart } from "./messages.js";
+import type { Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
@@ -31,7 +31,8 @@ interface Seated {
   readonly tally: Tally;
   readonly account: Account;
   readonly owner: string;
-  readonly from: number | null;
+  /** The place from which it judges; null: it has come there. */
+  from: Place | null;
   /** What it took lately, in ns. */
   recent: number;
 }
@@ -86,10 +87,22 @@ function tellSuppressed(): void {
   }
 }
 
-/** Reports the batches before this one that the worker never saw, because the writers overtook it. */
+/**
+ * Reports to each owner the batches before this one that none of its policies judged, because the writers overtook this worker.
+ * What they judged where they came from is not among these.
+ */
 function tellMissed(number: number): void {
-  const batches = control.missed(number);
-  if (batches > 0 && seated.size > 0) report({ kind: "behind", batches });
+  const last = control.reach(number);
+  const owners = new Map<string, { readonly id: number; readonly judged: number[] }>();
+  for (const [id, { owner, from }] of seated) {
+    const one = owners.get(owner) ?? { id, judged: [last] };
+    owners.set(owner, one);
+    if (from !== null) one.judged.push(from.last);
+  }
+  for (const { id, judged } of owners.values()) {
+    const batches = missedBetween(judged, number);
+    if (batches > 0) report({ kind: "behind", id, batches });
+  }
 }
 
 function judgeBatch(raw: RawBatch, position: number): void {
@@ -102,8 +115,9 @@ function judgeBatch(raw: RawBatch, position: number): void {
   charges.begin();
   const finished = control.done;
   for (const [id, one] of seated) {
-    const { runner, tally, account, owner, from } = one;
-    if (id < finished || !runner.wants(raw.types) || (from !== null && reader.isBefore(from))) continue;
+    const { runner, tally, account, owner } = one;
+    if (one.from !== null && !reader.isBefore(one.from.position)) one.from = null; // later it means another place: numbers wrap
+    if (id < finished || one.from !== null || !runner.wants(raw.types)) continue;
     const view = views.view(runner.policy.tenancy?.scope ?? null);
     if (view === null) continue;
     if (account.spentOn(position) >= CALLS_PER_BATCH * budgetNs) {
@@ -250,7 +264,7 @@ function sortSeats(): void {
 }
 
 function done(number: number, sittings: readonly Sitting[] = []): void {
-  report({ kind: "done", number, sittings, position: reader.position });
+  report({ kind: "done", number, sittings, place: { position: reader.position, last: control.last } });
 }
 
 function report(what: Report): void {

@@ -5,7 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openReader, RingReader } from "../../../host/capture/ring.js";
-import { WorkerControl } from "../../../host/engine/control.js";
+import { missedBetween, WorkerControl } from "../../../host/engine/control.js";
 import { Feed } from "../../../host/engine/feed.js";
 import { workerOf } from "../../../host/engine/placement.js";
 import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
@@ -165,10 +165,6 @@ test("the slow worker holds nobody up: what it cannot keep up with is counted, a
   }
   await put(-99, 0); // it is back, and loops at the slow worker
   for (let i = 0; i < 150; i++) await put(-1, 64 << 10); // twice the ring
-  assert.not.ok(
-    bench.faults.some(([fault]) => fault.code === "VEDETTE_POLICY_BEHIND"),
-    "it still loops",
-  );
   await bench.until(() => bench.told("good").length === seq);
   for (let i = 0; i < 20; i++) await put(-1, 0);
   await bench.end();
@@ -176,7 +172,7 @@ test("the slow worker holds nobody up: what it cannot keep up with is counted, a
   const behind = bench.faults.filter(([fault]) => fault.code === "VEDETTE_POLICY_BEHIND");
   const missed = behind.reduce((sum, [fault]) => sum + Number(/: (\d+) batches/.exec(fault.message)?.[1]), 0);
   assert.ok(behind.every(([, policy]) => policy?.tenancy?.tenant === "team"));
-  assert.ok(missed > 50, `${missed} were missed`);
+  assert.ok(missed > 50, `${missed} were missed: the writers did not wait for it`);
   assert.is(bench.told("honest").length + missed, seq);
 });
 
@@ -190,7 +186,7 @@ test("a reader that nobody waits for is overtaken, sees only what is whole, and 
   const read = (): void => {
     for (let raw = slow.next(0); raw !== null; raw = slow.next(0)) {
       assert.is(openBatch(raw.bytes).seq, raw.number);
-      missed += control.missed(raw.number);
+      missed += missedBetween([control.reach(raw.number)], raw.number);
       control.close(raw.number);
       seen++;
     }

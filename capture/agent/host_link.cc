@@ -69,9 +69,11 @@ bool HostLink::answer_table() {
   return send_whole(bytes);
 }
 
-// Only to a host at a socket: a file and a pipe have nobody who waits for us.
+// Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck sees nothing: we
+// say nothing either, and the host raises an alert.
 bool HostLink::keep_alive() {
-  if (!is_socket_ || monotonic_ns() - said_ns_ < kBeatNs) return true;
+  const uint64_t now = monotonic_ns();
+  if (pulse_.is_stuck(now) || !is_socket_ || now - said_ns_ < kBeatNs) return true;
   std::vector<uint8_t> bytes;
   Pack pack(bytes);
   pack.array(1);

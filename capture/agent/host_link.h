@@ -12,6 +12,7 @@
 
 #include "capture/agent/host_address.h"
 #include "capture/agent/host_words.h"
+#include "capture/tracer/pulse.h"
 
 namespace vedette {
 
@@ -23,8 +24,10 @@ class HostLink {
   using TakeTable = std::function<std::string(std::span<const uint8_t>)>;
   // Is given the files whose opens are watched: all of them, each time.
   using TakeFiles = std::function<void(std::vector<std::string>)>;
-  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files)
-      : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)), take_files_(std::move(take_files)) {}
+  // `pulse`: of the thread whose work it is that we live for.
+  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, const Pulse& pulse)
+      : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
+        take_files_(std::move(take_files)), pulse_(pulse) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has already.
   Result<void> open();
@@ -37,7 +40,8 @@ class HostLink {
   // Why the last table could not be held; empty: it could.
   const std::string& table_obstacle() const { return table_obstacle_; }
   // Hears what the host has said, waiting for it at most so long, and says that we live where nothing else has been said for a
-  // second: a host that hears nothing for longer takes us for stopped. False: the stream is closed now.
+  // second and the tracing thread is not stuck: a host that hears nothing for longer takes us for stopped. False: the stream is
+  // closed now.
   bool listen(int wait_ms);
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.
@@ -66,6 +70,7 @@ class HostLink {
   Hello hello_;
   TakeTable take_table_;
   TakeFiles take_files_;
+  PulseWatch pulse_;
   std::string table_obstacle_;
   bool owes_answer_ = false;  // to a table
   Fd socket_;

@@ -28,6 +28,7 @@
 #include "capture/tracer/capture_filter.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
+#include "capture/tracer/pulse.h"
 #include "capture/tracer/wake.h"
 
 namespace vedette {
@@ -40,16 +41,17 @@ constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a sl
 // What the agent's threads share. Made once and never destroyed: they use it until the process ends.
 struct Agent {
   explicit Agent(const Options& options)
-      : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload),
+      : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload, &pulse),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
-             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }), recorder(source, clock, spool, lost),
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, pulse), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
   Clock clock{Clock::Settles::Later};
   std::unique_ptr<Hooks> inline_tier;  // nullptr: switched off, or not possible here
   LostCounters lost;
+  Pulse pulse;
   Encoder::Source source;
   Spool spool;
   SealedMemory sealed;
@@ -186,7 +188,7 @@ int run(const Options& options) {
     agent.open_watch.start(wake_signal());
     context.open_witness = &open_witness;
   }
-  Loop loop(context, signals, strangers);
+  Loop loop(context, signals, strangers, agent.pulse);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);
 
   agent.finish();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "capture/kernel/clock.h"
 
@@ -28,14 +29,26 @@ uint64_t LostCounters::total() const {
 
 bool Spool::put(Frame frame) {
   std::unique_lock lock(mutex_);
-  const auto has_room = [&] { return closed_ || hurried_ || bytes_ + frame.bytes.size() <= bytes_max_; };
-  if (!frame.essential && !has_room()) {
-    if (frame.guarded || overload_ == Overload::Block) drained_.wait(lock, has_room);
-    else if (!drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), has_room)) return false;
-  }
+  if (!frame.essential && !has_room(frame) && !wait_for_room(lock, frame)) return false;
   set_bytes(bytes_ + frame.bytes.size());
   frames_.push_back(std::move(frame));
   filled_.notify_one();
+  return true;
+}
+
+bool Spool::has_room(const Frame& frame) const {
+  return closed_ || hurried_ || bytes_ + frame.bytes.size() <= bytes_max_;
+}
+
+// The host is slow, and its agent no more stuck than it is.
+bool Spool::wait_for_room(std::unique_lock<std::mutex>& lock, const Frame& frame) {
+  std::optional<Pulse::Rest> rest;
+  if (pulse_ != nullptr) rest.emplace(*pulse_);
+  const auto is_there = [&] { return has_room(frame); };
+  if (!frame.guarded && overload_ != Overload::Block) {
+    return drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), is_there);
+  }
+  drained_.wait(lock, is_there);
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "capture/tracer/pulse.h"
 #include "events.h"
 
 namespace vedette {
@@ -46,8 +47,9 @@ enum class Overload : uint8_t {
 
 class Spool {
  public:
-  Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed)
-      : bytes_max_(bytes_max), wait_ns_(wait_ns), overload_(overload) {}
+  // `pulse`: of the thread that puts; while it waits for room it rests. nullptr: nobody looks.
+  Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed, Pulse* pulse = nullptr)
+      : bytes_max_(bytes_max), wait_ns_(wait_ns), overload_(overload), pulse_(pulse) {}
 
   // False: dropped.
   bool put(Frame frame);
@@ -74,6 +76,8 @@ class Spool {
 
  private:
   void set_bytes(size_t bytes);
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Frame& frame);
+  bool has_room(const Frame& frame) const;
 
   mutable std::mutex mutex_;
   std::atomic<bool> pressed_{false};
@@ -85,6 +89,7 @@ class Spool {
   const size_t bytes_max_;
   const uint64_t wait_ns_;
   const Overload overload_;
+  Pulse* const pulse_;
   uint64_t due_ns_ = 0;  // 0: no batch is being filled
   bool hurried_ = false;
   bool closed_ = false;

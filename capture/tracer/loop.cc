@@ -8,13 +8,14 @@
 
 namespace vedette {
 
-Loop::Loop(Context& context, Signals& signals, Strangers& strangers)
-    : context_(context), signals_(signals), strangers_(strangers), waiter_(context.hooks, strangers), calls_(context),
-      nested_(context, calls_), lives_(context, calls_) {
+Loop::Loop(Context& context, Signals& signals, Strangers& strangers, Pulse& pulse)
+    : context_(context), signals_(signals), strangers_(strangers), pulse_(pulse), waiter_(context.hooks, strangers, pulse),
+      calls_(context), nested_(context, calls_), lives_(context, calls_) {
   context_.nested = &nested_;
 }
 
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
+  pulse_.work();
   context_.hooks.on_begin(context_, calls_);
   lives_.on_launch(launched.tid);
   while (const std::optional<Report> report = next()) {
@@ -30,6 +31,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
     tell_shortage();
   }
   // From here on, no task is attached.
+  pulse_.rest();
   return root_status_;
 }
 
@@ -42,6 +44,7 @@ void Loop::tell_shortage() {
 
 // Blocks; but when all tasks have ended, only what the kernel has in hand already can still be one of ours.
 std::optional<Report> Loop::next() {
+  pulse_.work();
   if (!context_.tasks.has_own()) return waiter_.poll();
   return waiter_.next(context_.tasks.size() > 1);
 }

@@ -7,6 +7,7 @@
 #include "capture/tracer/launch.h"
 #include "capture/tracer/lives.h"
 #include "capture/tracer/nested.h"
+#include "capture/tracer/pulse.h"
 #include "capture/tracer/signals.h"
 #include "capture/tracer/stop.h"
 #include "capture/tracer/strangers.h"
@@ -16,7 +17,7 @@ namespace vedette {
 
 class Loop {
  public:
-  Loop(Context& context, Signals& signals, Strangers& strangers);
+  Loop(Context& context, Signals& signals, Strangers& strangers, Pulse& pulse);
 
   // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first process has. How that ended.
   WaitStatus run(const Launched& launched, bool root_only);
@@ -34,6 +35,7 @@ class Loop {
   Context& context_;
   Signals& signals_;
   Strangers& strangers_;
+  Pulse& pulse_;
   Waiter waiter_;
   Calls calls_;
   NestedTracing nested_;

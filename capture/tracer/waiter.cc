@@ -18,7 +18,7 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 std::optional<Report> Waiter::wait_one(bool block) {
   for (;;) {
     if (block && take_wake()) tick();  // without blocking, reports wait in the queue: first they are handled
-    const Result<Waited> news = ptrace_wait_any(block);
+    const Result<Waited> news = wait_any(block);
     if (!news && news.error().get() == EINTR) {
       (void)take_wake();
       tick();
@@ -27,6 +27,12 @@ std::optional<Report> Waiter::wait_one(bool block) {
     if (!news || !news->tid.is_set()) return std::nullopt;
     if (const std::optional<Report> report = gather(news->tid, news->status)) return report;
   }
+}
+
+Result<Waited> Waiter::wait_any(bool block) {
+  if (!block) return ptrace_wait_any(false);
+  const Pulse::Rest rest(pulse_);
+  return ptrace_wait_any(true);
 }
 
 void Waiter::tick() {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/pulse.h"
 #include "capture/tracer/report.h"
 
 namespace vedette {
@@ -16,7 +17,7 @@ class Strangers;
 
 class Waiter {
  public:
-  Waiter(Hooks& hooks, Strangers& strangers) : hooks_(hooks), strangers_(strangers) {}
+  Waiter(Hooks& hooks, Strangers& strangers, Pulse& pulse) : hooks_(hooks), strangers_(strangers), pulse_(pulse) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
   // Does not block. Empty: nothing is to be heard now.
@@ -24,12 +25,14 @@ class Waiter {
 
  private:
   std::optional<Report> wait_one(bool block);
+  Result<Waited> wait_any(bool block);
   void tick();
   void take_the_rest();
   Report take_queued();
 
   Hooks& hooks_;
   Strangers& strangers_;
+  Pulse& pulse_;
   std::deque<Report> queue_;
   bool crowded_ = false;  // the last look found more than one
   unsigned unchecked_ = 0;

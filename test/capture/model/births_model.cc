@@ -106,7 +106,8 @@ std::string run(Choices& choices, const Script& script, int preemptions) {
   Told told;
   Context context(clock, limits, state, hooks, told);
   Strangers strangers(context, StrangerScope::None);
-  Loop loop(context, signals, strangers);
+  Pulse pulse;
+  Loop loop(context, signals, strangers, pulse);
   Launched launched;
   launched.tid = Tid(FakeKernel::kRoot);
   (void)loop.run(launched, false);

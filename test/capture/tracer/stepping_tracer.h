@@ -14,6 +14,7 @@
 #include "capture/tracer/inline_tier.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
+#include "capture/tracer/pulse.h"
 
 namespace vedette {
 
@@ -77,7 +78,8 @@ bool run_stepped(const std::vector<const char*>& words, const char* path, Inline
   }
   started(launched.tid);
   Strangers none(context, StrangerScope::None);
-  CHECK(Loop(context, signals, none).run(launched, false).shell_status() == 0);
+  Pulse pulse;
+  CHECK(Loop(context, signals, none, pulse).run(launched, false).shell_status() == 0);
   return true;
 }
 

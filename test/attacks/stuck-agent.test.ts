@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it for a quiet workload. What
+// holds the thread here is a tracer; memory that a FUSE or NFS server does not serve holds it as well, in the kernel.
+// Time limit: 120 s.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { buildAttack } from "./attack.js";
+import { HandAgent, Host, stillJudges, until } from "./host.js";
+
+/** From the moment the thread stands still to the alert: 7 s, and what a loaded machine adds. */
+const TOLD_MS_MAX = 12_000;
+/** A shorter turn is no alert: 5 s, less the time that passes until the test hears of the hold. */
+const TOLD_MS_MIN = 4_500;
+const BUSY = "while :; do /bin/true; done";
+
+const folder = mkdtempSync(join(tmpdir(), "stuck-"));
+const secretFile = join(folder, "secret");
+const host = await Host.start(folder, ["--secret-file", secretFile]);
+const secret = readFileSync(secretFile, "utf8").trim();
+const honest = await HandAgent.honest(host.socket, { secret });
+const started: ReturnType<typeof spawn>[] = [];
+test.after(async () => {
+  for (const child of started) child.kill("SIGKILL");
+  await host.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const silent = (container: string) =>
+  host.alerts.filter(
+    ({ rule, output_fields }) => rule === "Agent silent" && output_fields["container.name"] === container,
+  );
+
+async function watch(container: string, script: string): Promise<ReturnType<typeof spawn>> {
+  const words = ["--host", `unix:${host.socket}`, "--secret-file", secretFile, "--start", "security"];
+  const child = spawn("build/vedette-capture", [...words, "--", "sh", "-c", script], {
+    stdio: "ignore",
+    env: { ...process.env, VEDETTE_CONTAINER: container },
+  });
+  started.push(child);
+  await until(`${container} is watched`, () => host.stderr.includes(`watching ${container}`));
+  return child;
+}
+
+/** Holds an agent's tracing thread, its first, until the answer is called. */
+async function hold(agent: ReturnType<typeof spawn>): Promise<() => Promise<string>> {
+  const holder = spawn(buildAttack("hold_thread"), [String(agent.pid)], { stdio: ["pipe", "pipe", "ignore"] });
+  started.push(holder);
+  let said = "";
+  holder.stdout.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  const ended = new Promise((resolve) => holder.on("close", resolve));
+  await until("the thread is held", () => said.includes("\n"));
+  assert.match(said, /^held: \d+\n$/);
+  return async () => {
+    holder.stdin.end();
+    await ended;
+    return said;
+  };
+}
+
+test("G9: a tracing thread that stands still in its work is an alert within seconds, and the host says when it goes on", async () => {
+  await watch("busy", BUSY);
+  await watch("resting", "sleep 60");
+  const stuck = await watch("stuck", BUSY);
+  const letGo = await hold(stuck);
+  const heldAt = performance.now();
+  await until("its alert", () => silent("stuck").length === 1, TOLD_MS_MAX);
+  const toldAfter = performance.now() - heldAt;
+  assert.ok(toldAfter > TOLD_MS_MIN, `told after ${toldAfter} ms`);
+  assert.ok((await host.metric("vedette_agents_silent_total")) === 1);
+  assert.match(await letGo(), /end: reached/);
+  await until("it is heard again", () => host.stderr.includes("stuck is heard again"));
+  assert.is(silent("stuck").length, 1);
+  assert.equal([...silent("busy"), ...silent("resting")], []);
+  await stillJudges(host, honest);
+});
+
+test("G9: control: a tracing thread that is held for 3 s is no alert", async () => {
+  const held = await watch("held", BUSY);
+  const letGo = await hold(held);
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  assert.match(await letGo(), /end: reached/);
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  assert.equal(silent("held"), []);
+  await stillJudges(host, honest);
+});
+
+test.run();

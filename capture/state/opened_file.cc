@@ -135,8 +135,9 @@ class OpenedFile {
       descriptor_.ino = s_.opened->ino;
     }
     if (!is_of_proc()) {
-      s_.doubt = books_.real_paths.changed_ns() >= s_.event.call.enter_ns && is_rare() ? Doubt::NamesChanged : Doubt::Untrue;
-    } else if (!thread_.process->nested_pids) {
+      const bool is_explained = books_.real_paths.have_changed_since(s_.event.call.enter_ns);
+      s_.doubt = !is_explained ? Doubt::Untrue : is_rare() ? Doubt::NamesChanged : Doubt::ChangedTooOften;
+    } else if (!is_of_other_pids()) {
       doubt_of_proc();
     }
   }
@@ -167,10 +168,14 @@ class OpenedFile {
     return ++process.doubts <= kRareMax;
   }
 
+  // By its name, or by a link that leads there (/etc/mtab).
   bool is_of_proc() {
-    if (!s_.opened || !own_name().starts_with("/proc/")) return false;
+    if (!s_.opened) return false;
     const std::optional<FileFacts> proc = books_.truth.facts(thread_.tid, "root/proc");
-    return proc && proc->dev == s_.opened->dev;
+    if (!proc || proc->dev != s_.opened->dev) return false;
+    if (own_name().starts_with("/proc/")) return true;
+    const std::optional<FileFacts>& now = found(own_name()).facts;
+    return now && now->dev == proc->dev;
   }
 
   State::Books& books_;

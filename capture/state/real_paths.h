@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "capture/state/text.h"
 #include "capture/state/truth.h"
@@ -55,13 +56,18 @@ class RealPaths {
   // used when it is another file than `expected`. The answer is good until the next call.
   const Found& find(uint32_t tid, uint32_t process, std::string_view root, std::string_view path, uint64_t now_ns,
                     bool follows = true, const FileFacts* expected = nullptr);
-  // A name may have changed.
-  void forget(uint64_t now_ns) {
-    known_.clear();
-    changed_ns_ = now_ns;
+  // The thread's call may change a name at any time between the two. A thread that ends leaves its call.
+  void begin_change(uint32_t tid, uint64_t now_ns) {
+    forget(now_ns);
+    changing_.insert(tid);
   }
-  // When that was last so.
-  uint64_t changed_ns() const { return changed_ns_; }
+  void end_change(uint32_t tid, uint64_t now_ns) {
+    forget(now_ns);
+    changing_.erase(tid);
+  }
+  void leave_change(uint32_t tid) { changing_.erase(tid); }
+  // Whether a name may have changed since.
+  bool have_changed_since(uint64_t ns) const { return !changing_.empty() || changed_ns_ >= ns; }
   // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the task's root.
   void divide() { divided_ = true; }
 
@@ -74,12 +80,17 @@ class RealPaths {
     uint64_t asked_ns;
   };
 
+  void forget(uint64_t now_ns) {
+    known_.clear();
+    changed_ns_ = now_ns;
+  }
   void ask(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows, Found& into);
 
   Truth& truth_;
   TextPool texts_;
   bool divided_ = false;
   uint64_t changed_ns_ = 0;
+  std::unordered_set<uint32_t> changing_;
   Found once_;
   std::unordered_map<std::string, Known> known_;
   std::string key_;

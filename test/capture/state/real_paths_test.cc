@@ -171,9 +171,24 @@ TEST_CASE("where names have changed since, an unknown file is no sign of deceit,
     return doubt;
   };
   for (int i = 0; i < 3; ++i) CHECK(open_and_rename() == Doubt::NamesChanged);
-  CHECK(open_and_rename() == Doubt::Untrue);
+  CHECK(open_and_rename() == Doubt::ChangedTooOften);
   w.now += 61'000'000'000;
   CHECK(open_and_rename() == Doubt::NamesChanged);
+}
+
+TEST_CASE("a name may change at any time while a call that changes names is under way") {
+  World w;
+  w.fork(World::kShell, 101, 0);
+  Sighting rename;
+  Call call{.tid = 101, .nr = number_of("unlink"), .enter_ns = ++w.now};
+  call.args[0] = w.memory.put_text("/other");
+  REQUIRE(decode_enter(call, w.memory, w.limits, rename.event));
+  w.state.before_call(rename);
+  w.now += 1000;
+  CHECK(open_inline(w, "/replaced", 3).doubt == Doubt::NamesChanged);
+  w.state.on_thread_exit(101);
+  w.now += 1000;
+  CHECK(open_inline(w, "/replaced", 3).doubt == Doubt::Untrue);
 }
 
 TEST_CASE("what a path in /proc was cannot be told by its inode") {
@@ -197,6 +212,11 @@ TEST_CASE("what a path in /proc was cannot be told by its inode") {
   SUBCASE("a file of /proc that is no process's is told of") {
     constexpr FileFacts kStatic = {.dev = 8, .ino = 0xF0000005, .mode = S_IFREG | 0444};
     CHECK(open_inline(w, "/proc/4711/stat", 3, kStatic).doubt == Doubt::NamesChanged);
+  }
+  SUBCASE("a link leads there") {
+    w.kernel.paths["/etc/mtab"] = {"/proc/1/mounts", FileFacts{.dev = 8, .ino = 91, .mode = S_IFREG | 0444}};
+    CHECK(open_inline(w, "/etc/mtab", 3, kPublic).doubt == Doubt::None);
+    CHECK(open_inline(w, "/etc/other", 3, kPublic).doubt == Doubt::Untrue);
   }
   SUBCASE("a file elsewhere is no file of /proc") {
     CHECK(open_inline(w, "/proc/4711/stat", 3, kFile).doubt == Doubt::Untrue);

@@ -3,9 +3,8 @@
 // What may not go unnoticed: a guard that is gone or silent (H15), a worker that is dead (H7), and visitors who hold connections (H8).
 // Time limit: 120 s.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,54 +17,22 @@ import { Station } from "../../host/fargate/station.js";
 import type { Alert } from "../../host/output/alert.js";
 import { loadPolicies } from "../../host/policy/load.js";
 import { PolicyService } from "../../host/policy/service.js";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { HandAgent, openHost, stillJudges, until } from "./host.js";
 
 /** As many as the first attack held. */
 const IDLE = 1_400;
 
-const folder = mkdtempSync(join(tmpdir(), "health-"));
+const { folder, host, secret, honest, started, watch: start } = await openHost(test, { hasStatus: true });
 const statusSocket = join(folder, "status.sock");
-const host = await Host.start(folder, ["--secret-file", join(folder, "secret"), "--status-socket", statusSocket]);
-const secretFile = join(folder, "secret");
-const secret = readFileSync(secretFile, "utf8").trim();
-const honest = await HandAgent.honest(host.socket, { secret });
-const started: ReturnType<typeof spawn>[] = [];
-test.after(async () => {
-  for (const child of started) child.kill("SIGKILL");
-  await host.stop();
-  rmSync(folder, { recursive: true });
-});
 
 const alertsOf = (rule: string, container: string) =>
   host.alerts.filter((alert) => alert.rule === rule && alert.output_fields["container.name"] === container);
 
 /** A true agent that watches a program which sleeps. */
-function watch(container: string): ReturnType<typeof spawn> {
-  const words = [
-    "--host",
-    `unix:${host.socket}`,
-    "--secret-file",
-    secretFile,
-    "--start",
-    "security",
-    "--",
-    "sleep",
-    "60",
-  ];
-  const child = spawn("build/vedette-capture", words, {
-    stdio: "ignore",
-    env: { ...process.env, VEDETTE_CONTAINER: container },
-  });
-  started.push(child);
-  return child;
-}
+const watch = (container: string) => start(container, "sleep", "60");
 
 test("H15: an agent that is killed is an alert; one whose workload ends is none", async () => {
-  const quiet = spawn(
-    "build/vedette-capture",
-    ["--host", `unix:${host.socket}`, "--secret-file", secretFile, "--start", "security", "--", "true"],
-    { stdio: "ignore", env: { ...process.env, VEDETTE_CONTAINER: "quiet" } },
-  );
+  const quiet = start("quiet", "true");
   const killed = watch("killed");
   await until("it is watched", () => host.stderr.includes("watching killed"));
   killed.kill("SIGKILL");

@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { type AgentOptions, type AlertLine, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";
 
 const RULE = "Two agents for one container";
-const { host, secret, own, honest } = await openHost(test, ["shop", "till"]);
+const { host, secret, own, honest } = await openHost(test, { named: ["shop", "till"] });
 
 /** Says hello and, at once, what would be an alert; gives when the host has closed the stream. */
 async function refused(process: string, options: AgentOptions): Promise<void> {

@@ -254,29 +254,49 @@ export async function stillJudges(host: Host, agent: HandAgent, ms = WAIT_MS_MAX
 }
 
 export interface Attacked {
+  readonly folder: string;
   readonly host: Host;
   /** The task's. */
   readonly secret: string;
   /** Of each container that has one of its own. */
   readonly own: ReadonlyMap<string, string>;
   readonly honest: HandAgent;
+  /** What is to be killed at the end. */
+  readonly started: ChildProcess[];
+  /** Starts a true agent of this container, around a command. */
+  watch(container: string, ...command: readonly string[]): ChildProcess;
 }
 
-/**
- * A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. `named`: containers that have
- * secrets of their own.
- */
-export async function openHost(test: Test, named: readonly string[] = []): Promise<Attacked> {
+export interface AttackedOptions {
+  /** Containers that have secrets of their own. */
+  readonly named?: readonly string[];
+  /** Whether it has a status socket: `status.sock` in its folder. */
+  readonly hasStatus?: boolean;
+}
+
+/** A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. */
+export async function openHost(test: Test, { named = [], hasStatus = false }: AttackedOptions = {}): Promise<Attacked> {
   const folder = mkdtempSync(join(tmpdir(), "attacked-"));
   const file = (name: string) => join(folder, name);
   const words = named.flatMap((name) => ["--container-secret", `${name}=${file(`own-${name}`)}`]);
+  if (hasStatus) words.push("--status-socket", file("status.sock"));
   const host = await Host.start(folder, ["--secret-file", file("secret"), ...words]);
+  const started: ChildProcess[] = [];
   test.after(async () => {
+    for (const child of started) child.kill("SIGKILL");
     await host.stop();
     rmSync(folder, { recursive: true });
   });
+  const watch = (container: string, ...command: readonly string[]): ChildProcess => {
+    const options = ["--host", `unix:${host.socket}`, "--secret-file", file("secret"), "--start", "security", "--"];
+    const env = { ...process.env, VEDETTE_CONTAINER: container };
+    const child = spawn("build/vedette-capture", [...options, ...command], { stdio: "ignore", env });
+    started.push(child);
+    return child;
+  };
   const read = (name: string) => readFileSync(file(name), "utf8").trim();
   const own = new Map(named.map((name) => [name, read(`own-${name}`)]));
   const secret = read("secret");
-  return { host, secret, own, honest: await HandAgent.honest(host.socket, { secret }) };
+  const honest = await HandAgent.honest(host.socket, { secret });
+  return { folder, host, secret, own, honest, started, watch };
 }

@@ -3,14 +3,11 @@
 // A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it for a quiet workload. What
 // holds the thread here is a tracer; memory that a FUSE or NFS server does not serve holds it as well, in the kernel.
 // Time limit: 120 s.
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildAttack } from "./attack.js";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { openHost, stillJudges, until } from "./host.js";
 
 /** From the moment the thread stands still to the alert: 7 s, and what a loaded machine adds. */
 const TOLD_MS_MAX = 12_000;
@@ -18,36 +15,21 @@ const TOLD_MS_MAX = 12_000;
 const TOLD_MS_MIN = 4_500;
 const BUSY = "while :; do /bin/true; done";
 
-const folder = mkdtempSync(join(tmpdir(), "stuck-"));
-const secretFile = join(folder, "secret");
-const host = await Host.start(folder, ["--secret-file", secretFile]);
-const secret = readFileSync(secretFile, "utf8").trim();
-const honest = await HandAgent.honest(host.socket, { secret });
-const started: ReturnType<typeof spawn>[] = [];
-test.after(async () => {
-  for (const child of started) child.kill("SIGKILL");
-  await host.stop();
-  rmSync(folder, { recursive: true });
-});
+const { host, honest, started, watch: start } = await openHost(test);
 
 const silent = (container: string) =>
   host.alerts.filter(
     ({ rule, output_fields }) => rule === "Agent silent" && output_fields["container.name"] === container,
   );
 
-async function watch(container: string, script: string): Promise<ReturnType<typeof spawn>> {
-  const words = ["--host", `unix:${host.socket}`, "--secret-file", secretFile, "--start", "security"];
-  const child = spawn("build/vedette-capture", [...words, "--", "sh", "-c", script], {
-    stdio: "ignore",
-    env: { ...process.env, VEDETTE_CONTAINER: container },
-  });
-  started.push(child);
+async function watch(container: string, script: string): Promise<ChildProcess> {
+  const agent = start(container, "sh", "-c", script);
   await until(`${container} is watched`, () => host.stderr.includes(`watching ${container}`));
-  return child;
+  return agent;
 }
 
 /** Holds an agent's tracing thread, its first, until the answer is called. */
-async function hold(agent: ReturnType<typeof spawn>): Promise<() => Promise<string>> {
+async function hold(agent: ChildProcess): Promise<() => Promise<string>> {
   const holder = spawn(buildAttack("hold_thread"), [String(agent.pid)], { stdio: ["pipe", "pipe", "ignore"] });
   started.push(holder);
   let said = "";

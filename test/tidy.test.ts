@@ -14,7 +14,7 @@ import {
   nothingIsLeftUndone,
 } from "./tidy/files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./tidy/links.js";
-import { LONGER_FOR_NOW, proseEndsByItsColumn } from "./tidy/prose.js";
+import { proseEndsByItsColumn } from "./tidy/prose.js";
 import { everyThreatHasItsTest } from "./tidy/threats.js";
 import { complaintText, type Rule, readTree } from "./tidy/tree.js";
 
@@ -30,7 +30,7 @@ const RULES: Record<string, Rule> = {
   "no file names a path of this machine": noPathOfThisMachine(process.cwd()),
   "links lead somewhere": linksLeadSomewhere,
   "files that the docs name are there": namedFilesAreThere,
-  "prose ends by column 110": proseEndsByItsColumn(LONGER_FOR_NOW),
+  "prose ends by column 110": proseEndsByItsColumn,
   "every threat has its test, every attack its row": everyThreatHasItsTest,
 };
 

@@ -10,19 +10,8 @@ const TABLE_OR_HEADING = /^(\s*\||#{1,6} )/;
 const INDENTED = /^ {4}/;
 const TARGET = /(?<=\])\([^)\s]+\)|\bhttps?:\/\/\S+/g;
 
-/** Pages whose lines may be longer for now. A page that complies must leave this list. */
-export const LONGER_FOR_NOW: readonly string[] = [];
-
-/** The rule, with the pages that it excepts. */
-export function proseEndsByItsColumn(longer: readonly string[]): Rule {
-  return (tree) =>
-    [...tree].flatMap(([path, text]) => {
-      if (!path.endsWith(".md")) return [];
-      const complaints = longLines(path, text);
-      if (!longer.includes(path)) return complaints;
-      return complaints.length > 0 ? [] : [{ path, text: "no line is too long any more; take it off LONGER_FOR_NOW" }];
-    });
-}
+export const proseEndsByItsColumn: Rule = (tree) =>
+  [...tree].flatMap(([path, text]) => (path.endsWith(".md") ? longLines(path, text) : []));
 
 function longLines(path: string, text: string): Complaint[] {
   return proseOf(text)

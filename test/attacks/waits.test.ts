@@ -31,6 +31,18 @@ const pathsOf = (events: Event[], type: string): string[] =>
   ofType(events, type).map((event) => basename(String(event["evt.arg.path"] ?? event["evt.arg.name"])));
 const executed = (events: Event[]): string[] => ofType(events, "execve").map((event) => String(event["proc.exepath"]));
 
+// What the calls named is known, of each.
+function expectNamed(events: Event[]): void {
+  assert.equal(pathsOf(events, "mkdirat"), ["served-folder"]);
+  assert.equal(pathsOf(events, "unlinkat"), ["served-name"]);
+  const programs = executed(events);
+  assert.ok(
+    programs.some((path) => path.endsWith("/true")),
+    `${programs}`,
+  );
+  assert.equal(notices(events, "UNCERTAIN"), []);
+}
+
 for (const tiers of TIERS) {
   for (const aim of ["call", "device", "fork"]) {
     test(`G9: --tiers ${tiers}: arguments in memory that the program serves hold nobody up and are told (${aim})`, async () => {
@@ -38,13 +50,7 @@ for (const tiers of TIERS) {
       // A page is served only when another process has made calls, and the agent has let it.
       assert.equal(answersOf(ended), DONE, ended.stderr);
       assert.ok(marks(events).length >= 30, `${marks(events).length} marks`);
-      assert.equal(pathsOf(events, "mkdirat"), ["served-folder"]);
-      assert.equal(pathsOf(events, "unlinkat"), ["served-name"]);
-      assert.ok(
-        executed(events).some((path) => path.endsWith("/true")),
-        `${executed(events)}`,
-      );
-      assert.equal(notices(events, "UNCERTAIN"), []);
+      expectNamed(events);
       const asked = ofType(events, "ioctl").map((event) => String(event["evt.arg.request"]));
       assert.equal(asked, aim === "device" ? ["0xaa00"] : []);
     });
@@ -60,13 +66,7 @@ for (const tiers of TIERS) {
     const { run: ended, events } = await run(control, "calm", tiers);
     assert.equal(answersOf(ended), DONE, ended.stderr);
     assert.is(marks(events).length, 10);
-    assert.equal(pathsOf(events, "mkdirat"), ["served-folder"]);
-    assert.equal(pathsOf(events, "unlinkat"), ["served-name"]);
-    assert.ok(
-      executed(events).some((path) => path.endsWith("/true")),
-      `${executed(events)}`,
-    );
-    assert.equal(notices(events, "UNCERTAIN"), []);
+    expectNamed(events);
   });
 }
 

@@ -21,24 +21,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "../../../host/capture/addon.js";
 import type { VedetteError } from "../../../host/errors.js";
-import type { Alert } from "../../../host/output/alert.js";
 import { LineCarrier } from "../../../host/output/lines.js";
 import type { Sent } from "../../../host/output/output.js";
 import { Outputs } from "../../../host/output/outputs.js";
+import { ALERT } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-lines-"));
 const { O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
-const ALERT: Alert = {
-  rule: "R",
-  priority: "Notice",
-  tags: [],
-  source: "syscall",
-  time: 1n,
-  output: "o",
-  outputFields: [],
-  hostname: "h",
-  policy: "p",
-};
 
 async function sent(carrier: LineCarrier, ...lines: string[]): Promise<Sent> {
   return carrier.send(lines);

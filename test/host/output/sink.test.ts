@@ -8,22 +8,11 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
-import type { Alert } from "../../../host/output/alert.js";
 import { Outputs } from "../../../host/output/outputs.js";
 import { openSink } from "../../../host/output/sink.js";
+import { ALERT } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-sink-"));
-const ALERT: Alert = {
-  rule: "R",
-  priority: "Notice",
-  tags: [],
-  source: "syscall",
-  time: 1n,
-  output: "o",
-  outputFields: [],
-  hostname: "h",
-  policy: "p",
-};
 
 test("lines come whole, and the file is its owner's alone", () => {
   const path = join(scratch, "lines");

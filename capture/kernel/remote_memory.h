@@ -9,7 +9,7 @@
 //
 // A page may be missing because the program serves it itself (userfaultfd). process_vm_readv then sleeps until the program has served it,
 // and no signal but SIGKILL ends that sleep. The other two ways fail at once: they do not let the kernel retry a fault
-// (mm/memory.c, __access_remote_vm; fs/userfaultfd.c, handle_userfault; tried on 6.18, read in 5.10 to 6.18). So a memory that may
+// (mm/memory.c, __access_remote_vm; fs/userfaultfd.c, handle_userfault; tried on 6.18). So a memory that may
 // have such pages is read by these two alone.
 #pragma once
 

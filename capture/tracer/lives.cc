@@ -128,7 +128,6 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
 // A thread that was made while its group is being stopped begins its life stopped. One that was killed meanwhile is about to end.
 void Lives::on_first_stop(Task& child, const Report& report) {
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
-  child.phase = Phase::Running;
   if (has_moved_on(report)) return;
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
@@ -136,6 +135,9 @@ void Lives::on_first_stop(Task& child, const Report& report) {
     context_.found_program(child.tid);
   }
   context_.hooks.on_start(child);
+  // Killed meanwhile, it may still have a copy of its maker's registers: it starts at its end (on_exiting).
+  if (has_moved_on(report)) return;
+  child.phase = Phase::Running;
   if (context_.nested->on_first_stop(child, report.status)) return;
   child.halted = report.status.is_group_stop();
   context_.resume(child, child.halted ? Resume::Listen : child.onward());

@@ -46,6 +46,10 @@ class RingHooks final : public Hooks {
     task.space->data = std::make_unique<Image>(task.tid.get());
     (void)ptrace_set_thread_context(task.tid, ring_of(task.tid.get()));
   }
+  void on_exiting(Task& task) override {
+    const Result<uint64_t> ring = ptrace_thread_context(task.tid);
+    if (task.data == nullptr && ring && *ring != 0 && *ring != ring_of(task.tid.get())) wrong(task, "ends with the ring of another");
+  }
   bool on_called(Task& task, const SyscallInfo&) override {
     if (task.data == nullptr) (void)ptrace_set_thread_context(task.tid, ring_of(task.tid.get()));
     return false;

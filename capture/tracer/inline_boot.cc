@@ -228,18 +228,6 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy then, and by the kernel's
   // word it is the last user when it ends, as one is who trespasses. The thread gets another ring at a later trap.
   const bool is_copied = slot != nullptr && !ring_failed && !slot->ring->is_only_with(task.process);
-  if (ring_failed || is_copied) {
-    image.remove_slot(slot.get());
-  } else if (slot != nullptr) {
-    drop_slot(task);
-    slot->attached = true;
-    slot->attacher = task.process;
-    slot->owner = task.tid;
-    mine.slot = slot;
-    drain_.add(*slot);
-    start_ticking();
-    registers->raw.gs_base = slot->gs_base();
-  }
   MappedFile* file = mine.near_start == 0 ? nullptr : image.file_at(mine.near_start);
   if (file != nullptr && file->near == nullptr && mine.coming_near != nullptr) {
     if (refused == 0) {
@@ -250,7 +238,21 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
   }
   if (file != nullptr && file->near != nullptr) patch_hot(task, *file, mine.wanted_site);
   mine.wanted_site = 0;
-  (void)ptrace_set_registers(task.tid, *registers);
+  const bool takes_ring = slot != nullptr && !ring_failed && !is_copied;
+  if (takes_ring) registers->raw.gs_base = slot->gs_base();
+  // One that was killed meanwhile ends with the ring that it has.
+  const bool has_context = static_cast<bool>(ptrace_set_registers(task.tid, *registers));
+  if (takes_ring && has_context) {
+    drop_slot(task);
+    slot->attached = true;
+    slot->attacher = task.process;
+    slot->owner = task.tid;
+    mine.slot = slot;
+    drain_.add(*slot);
+    start_ticking();
+  } else if (slot != nullptr) {
+    image.remove_slot(slot.get());
+  }
   (void)ptrace_set_signal_mask(task.tid, mine.saved_mask);
   return true;
 }

@@ -107,6 +107,7 @@ void InlineTier::grant(Task& task) {
   const bool needs_attach = (slot != nullptr && !slot->attached) || (needs_stubs && !mine.closed);
   if (needs_attach) return stage_attach(task, slot, needs_stubs ? file : nullptr);
   if (slot != nullptr) {
+    if (!ptrace_set_thread_context(task.tid, slot->gs_base())) return;  // it was killed, and ends with the ring that it has
     drop_slot(task);
     slot->ring->reset();
     if (mine.closed) slot->ring->withhold_opens();
@@ -116,7 +117,6 @@ void InlineTier::grant(Task& task) {
     slot->looked_at = slot->slow_looks = 0;
     slot->owner = task.tid;
     mine.slot = slot;
-    (void)ptrace_set_thread_context(task.tid, slot->gs_base());
   }
   if (file != nullptr && file->near != nullptr) patch_hot(task, *file, mine.wanted_site);
   mine.wanted_site = 0;

@@ -7,7 +7,7 @@ import { BOUNDS, fuzzHost, type Look, REST } from "./fuzzer.js";
 const minutes = Number(process.env.VEDETTE_FUZZ_MINUTES ?? 1);
 const seed = Number(process.env.VEDETTE_FUZZ_SEED ?? Date.now() % 1e9);
 const report = await fuzzHost(seed, minutes * 60_000);
-const { before, most, after, waits, sent, unwell, end, done } = report;
+const { before, most, after, waits, sent, forged, unwell, end, done } = report;
 const text = ({ rssMib, descriptors, threads }: Look): string =>
   `${rssMib.toFixed(0)} MiB, ${descriptors} descriptors, ${threads} threads`;
 const share = (part: number): string => (waits[Math.floor(waits.length * part)] ?? Number.NaN).toFixed(1);
@@ -24,6 +24,7 @@ console.log(
 const wrong = [
   end !== null && `the host ended: ${JSON.stringify(end)}\n${report.stderr.slice(-3_000)}`,
   waits.length < sent && `${sent - waits.length} honest alerts did not come`,
+  forged > 0 && `${forged} alerts came in the name of the honest agent`,
   unwell.length > 0 && `/healthz said ${unwell.join(", ")}`,
   ...(["rssMib", "descriptors", "threads"] as const).flatMap((what) => [
     most[what] > before[what] + BOUNDS[what] && `${what}: ${most[what]} at most`,

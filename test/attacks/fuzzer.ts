@@ -13,6 +13,8 @@ import { Chance } from "./chance.js";
 import { joined, stacked } from "./costly.js";
 import { frame, HandAgent, Host, until } from "./host.js";
 
+/** The container of the honest agent, which has a secret of its own. */
+const CONTAINER = "shop";
 const HONEST_EVERY_MS = 200;
 const LOOK_EVERY_MS = 250;
 /** How long a thing may take to come to rest when nobody attacks any more. */
@@ -36,6 +38,8 @@ export interface FuzzReport {
   /** Answers of /healthz but 200 and none. */
   readonly unwell: readonly number[];
   readonly sent: number;
+  /** Alerts in the name of the honest agent's container that are not its own. */
+  readonly forged: number;
   /** ms until each honest alert came, in order of size. */
   readonly waits: readonly number[];
   /** How the host ended; null: it did not. */
@@ -49,9 +53,10 @@ export async function fuzzHost(seed: number, ms: number): Promise<FuzzReport> {
   const place = new Place(folder);
   const host = await Host.start(folder, place.words);
   try {
-    const secret = readFileSync(place.secret, "utf8").trim();
+    const [secret, own] = [place.secret, place.own].map((path) => readFileSync(path, "utf8").trim());
+    if (secret === undefined || own === undefined) throw new Error("the host made no secrets");
     const target: Target = { host, place, secret, deadline: performance.now() + ms, done: {}, peers: [] };
-    const honest = await Honest.start(host, secret);
+    const honest = await Honest.start(host, own);
     const before = lookAt(host);
     const watch = new Watch(host);
     await Promise.all(
@@ -86,7 +91,10 @@ class Place {
   readonly policies: string;
   readonly tenants: string;
   readonly status: string;
+  /** The task's. */
   readonly secret: string;
+  /** The honest agent's container's. */
+  readonly own: string;
   readonly words: readonly string[];
 
   constructor(readonly folder: string) {
@@ -94,12 +102,15 @@ class Place {
     this.tenants = join(folder, "tenants.yaml");
     this.status = join(folder, "status.sock");
     this.secret = join(folder, "secret");
+    this.own = join(folder, "own");
     mkdirSync(this.policies);
     writeFileSync(this.tenants, TENANTS);
     const options = { "policies-d": this.policies, tenants: this.tenants, "status-socket": this.status };
     this.words = [
       "--secret-file",
       this.secret,
+      "--container-secret",
+      `${CONTAINER}=${this.own}`,
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
     ];
   }
@@ -159,9 +170,10 @@ async function stranger(chance: Chance, { host, peers }: Target): Promise<void> 
   else peers.push(peer);
 }
 
-/** Who knows it, and means harm all the same. */
+/** Who knows the task's, and means harm all the same; now and then in the honest agent's name, whose container's secret it lacks. */
 async function agent(chance: Chance, { host, secret, peers }: Target): Promise<void> {
-  const peer = await reached(() => HandAgent.silent(host.socket, { secret, container: `bad-${chance.below(20)}` }));
+  const container = chance.below(10) === 0 ? CONTAINER : `bad-${chance.below(20)}`;
+  const peer = await reached(() => HandAgent.silent(host.socket, { secret, container }));
   if (peer === null) return;
   peer.write(chance.below(4) === 0 ? chance.spoilt(peer.hello()) : peer.hello());
   for (let i = chance.below(6); i >= 0; i--) {
@@ -279,6 +291,7 @@ class Honest {
   readonly #waits: number[] = [];
   #number = 0;
   #seen = 0;
+  #forged = 0;
   readonly #timer: NodeJS.Timeout;
 
   private constructor(host: Host, peer: HandAgent) {
@@ -289,7 +302,7 @@ class Honest {
   }
 
   static async start(host: Host, secret: string): Promise<Honest> {
-    return new Honest(host, await HandAgent.honest(host.socket, { secret }));
+    return new Honest(host, await HandAgent.honest(host.socket, { secret, container: CONTAINER }));
   }
 
   #open(): void {
@@ -301,7 +314,10 @@ class Honest {
   #onAlerts(): void {
     const { alerts } = this.#host;
     for (; this.#seen < alerts.length; this.#seen++) {
-      const name = /process=(honest\d+) /.exec(alerts[this.#seen]?.output ?? "")?.[1] ?? "";
+      const alert = alerts[this.#seen];
+      if (alert?.output_fields["container.name"] !== CONTAINER) continue;
+      const name = /process=(honest\d+) /.exec(alert.output)?.[1] ?? "";
+      if (name === "") this.#forged++;
       const at = this.#sent.get(name);
       if (at === undefined) continue;
       this.#waits.push(performance.now() - at);
@@ -315,8 +331,8 @@ class Honest {
     await until("all honest alerts", () => this.#sent.size === 0 || this.#host.end !== null).catch(() => undefined);
   }
 
-  get result(): Pick<FuzzReport, "sent" | "waits"> {
-    return { sent: this.#number, waits: this.#waits.toSorted((a, b) => a - b) };
+  get result(): Pick<FuzzReport, "sent" | "forged" | "waits"> {
+    return { sent: this.#number, forged: this.#forged, waits: this.#waits.toSorted((a, b) => a - b) };
   }
 }
 
@@ -352,17 +368,18 @@ function lookAt(host: Host): Look {
 
 /** When what the attackers left has gone, and health is green; what it is by the end of the time if not. */
 async function rested(host: Host, before: Look): Promise<Look> {
+  if (host.end !== null) return before;
+  let look = lookAt(host);
   const isAtRest = async (): Promise<boolean> => {
-    const { descriptors, threads } = lookAt(host);
+    look = lookAt(host);
     return (
-      descriptors <= before.descriptors + REST.descriptors &&
-      threads <= before.threads + REST.threads &&
+      look.descriptors <= before.descriptors + REST.descriptors &&
+      look.threads <= before.threads + REST.threads &&
       (await host.health()) === 200
     );
   };
-  if (host.end !== null) return before;
   await until("it is at rest", isAtRest, REST_MS_MAX).catch(() => undefined);
-  return lookAt(host);
+  return look;
 }
 
 /** What may stay: a tenant's process and its pipes, threads that try policies. */

@@ -137,7 +137,8 @@ bool NestedTracing::on_wait(Task& task, const SyscallInfo& at) {
       (void)ptrace_set_registers(task.tid, *registers);
     }
   } else {
-    if (is_in_vain) {
+    // Whoever it would sleep for may have ended since the kernel's answer: then the kernel says ECHILD once more.
+    if (is_in_vain && has_any(task, *wait)) {
       wait->sleeps = true;
       sleep_instead(task);
     }
@@ -208,11 +209,17 @@ bool NestedTracing::waits_for(const Task& debugger, const DebuggerWait& wait, Ti
   return wanted.all || wanted.process == about || (wanted.group != 0 && wanted.group == group);
 }
 
+// One whose end it has heard of is nobody any more, as a zombie is that was waited for.
 bool NestedTracing::has_any(const Task& debugger, const DebuggerWait& wait) const {
+  const auto is_told_of = [this](const Task& task) {
+    const bool has_news = std::any_of(news_.begin(), news_.end(), [&](const News& one) { return one.tid == task.tid && one.is_end; });
+    return task.debugged->held == Held::End && !has_news;
+  };
   bool has = false;
   context_.tasks.each([&](const Task& task) {
     const Debugged* const one = task.debugged.get();
-    has |= one != nullptr && one->process == debugger.process && waits_for(debugger, wait, task.tid, one->debugger, one->group);
+    if (one == nullptr || one->process != debugger.process || is_told_of(task)) return;
+    has |= waits_for(debugger, wait, task.tid, one->debugger, one->group);
   });
   return has;
 }

@@ -2,14 +2,14 @@
 // `vedette instrument FILE`: a task definition or template in, the same with Vedette in it out. The result alone goes to
 // stdout; what a person should know goes to stderr.
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { unifiedDiff } from "../ecs/diff.js";
+import { readImageConfigs } from "../ecs/image-config.js";
+import { instrument } from "../ecs/instrument.js";
+import type { Document } from "../ecs/node.js";
+import type { GivenOptions } from "../ecs/options.js";
+import { readDocument } from "../ecs/read.js";
+import { undo } from "../ecs/undo.js";
 import { VedetteError } from "../errors.js";
-import { unifiedDiff } from "../fargate/diff.js";
-import { readImageConfigs } from "../fargate/image-config.js";
-import { instrument } from "../fargate/instrument.js";
-import type { Document } from "../fargate/node.js";
-import type { GivenOptions } from "../fargate/options.js";
-import { readDocument } from "../fargate/read.js";
-import { undo } from "../fargate/undo.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
 

@@ -4,12 +4,12 @@
 //   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write - end
 import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
+import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
 import { VedetteError } from "../errors.js";
-import { METADATA_VARIABLE, TaskMetadata } from "../fargate/metadata.js";
-import { Monitor } from "../fargate/monitor.js";
-import { type NamedFile, Secrets } from "../fargate/secret.js";
-import { Station } from "../fargate/station.js";
+import { Monitor } from "../intake/monitor.js";
+import { type NamedFile, Secrets } from "../intake/secret.js";
+import { Station } from "../intake/station.js";
 import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { neverWait, say } from "./failure.js";

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HOST_COMMAND, VOLUME_PATH } from "../../host/fargate/layout.js";
+import { HOST_COMMAND, VOLUME_PATH } from "../../host/ecs/layout.js";
 import { type ContainerDefinition, startDefined } from "../lab/definition.js";
 import { makeRootfs, type Rootfs } from "../lab/rootfs.js";
 import { alertsOf, buildWorkload, fillVolume, isListening, metric, packaged, SIDECAR } from "../lab/sidecar.js";

@@ -3,7 +3,7 @@
 // volume that it names, each a folder of the task's.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { SIDECAR_NAME } from "../../host/fargate/layout.js";
+import { SIDECAR_NAME } from "../../host/ecs/layout.js";
 import type { Mount } from "./bundle.js";
 import type { Rootfs } from "./rootfs.js";
 import type { Container, Task } from "./task.js";

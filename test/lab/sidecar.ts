@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { SECRET_PATH, SOCKET_PATH, VOLUME_PATH } from "../../host/fargate/layout.js";
+import { SECRET_PATH, SOCKET_PATH, VOLUME_PATH } from "../../host/ecs/layout.js";
 import type { ContainerOptions, Mount } from "./bundle.js";
 import type { TaskFacts } from "./metadata.js";
 import { type Kind, makeRootfs, type Rootfs } from "./rootfs.js";
@@ -17,11 +17,11 @@ export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest
 
 /** Makes the package anew when the build is newer. */
 export function packaged(): string {
-  const made = [AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/fargate/station.js"];
+  const made = [AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/intake/station.js"];
   const policies = readdirSync("policies", { recursive: true, encoding: "utf8" }).map((path) => join("policies", path));
   const newest = Math.max(...[...made, ...policies].map(changedAt));
   if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(ROOTFS) < newest)
-    execFileSync(process.execPath, ["build/js/host/fargate/package.js"], { timeout: PACKAGE_MS_MAX, stdio: "pipe" });
+    execFileSync(process.execPath, ["build/js/host/image/package.js"], { timeout: PACKAGE_MS_MAX, stdio: "pipe" });
   return resolve(ROOTFS);
 }
 

@@ -41,7 +41,9 @@ export const ARROWS: Record<string, string[]> = {
   "host/policy": ["*host", "rules-wasm"], // hands the compiler its transform and the SDK
   "host/wasm": ["*host"],
   "host/falco": ["*host"],
-  "host/fargate": ["*host"],
+  "host/ecs": ["*host"],
+  "host/image": ["*host"],
+  "host/intake": ["*host"],
   "host/output": ["*host"],
   "host/cli": ["*host"],
   "host/main": ["*host"],

@@ -58,7 +58,7 @@ export async function bundleHost(to: string, external: readonly string[]): Promi
   await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(APART))], outfile: join(to, `${APART}.cjs`) });
   await build({
     ...CJS,
-    entryPoints: [join(HOST, "fargate/start.js")],
+    entryPoints: [join(HOST, "image/start.js")],
     outfile: join(to, "start.cjs"),
     define: { ...CJS.define, IS_ENTRY: "true" },
   });

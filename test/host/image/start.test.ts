@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readHost } from "../../../host/fargate/start.js";
+import { readHost } from "../../../host/image/start.js";
 import { POLICY_FILE } from "../../../host/policy/policy-file.js";
 import { plainJson } from "../../../host/policy/yaml.js";
 import { packaged } from "../../lab/sidecar.js";

@@ -11,13 +11,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Hello } from "../../../host/capture/hello.js";
 import { RingReader } from "../../../host/capture/ring.js";
+import { imageFacts, readTask, TaskMetadata } from "../../../host/ecs/metadata.js";
 import { Feed } from "../../../host/engine/feed.js";
 import { VedetteError } from "../../../host/errors.js";
-import { Guests } from "../../../host/fargate/guests.js";
-import { Ledger } from "../../../host/fargate/ledger.js";
-import { imageFacts, readTask, TaskMetadata } from "../../../host/fargate/metadata.js";
-import { Monitor, parseAddress } from "../../../host/fargate/monitor.js";
-import { Secret, Secrets } from "../../../host/fargate/secret.js";
+import { Guests } from "../../../host/intake/guests.js";
+import { Ledger } from "../../../host/intake/ledger.js";
+import { Monitor, parseAddress } from "../../../host/intake/monitor.js";
+import { Secret, Secrets } from "../../../host/intake/secret.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 

@@ -3,8 +3,8 @@
 // agent; a second one that knows the secret is a rival: one of both lies, and who was first is no proof. Both are heard, and the station
 // tells of it. An agent that comes back after its connection broke is the same source, and no rival of itself.
 import type { Hello } from "../capture/agent.js";
+import type { ContainerClue } from "../ecs/metadata.js";
 import type { ContainerFacts } from "../wire/container.js";
-import type { ContainerClue } from "./metadata.js";
 import type { Secrets } from "./secret.js";
 
 export interface Guest {

@@ -4,10 +4,10 @@
 // undone to the byte. Values are compared as other parsers read them.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readImageConfigs } from "../../../host/fargate/image-config.js";
-import { type Instrumented, instrument } from "../../../host/fargate/instrument.js";
-import { parseDocument } from "../../../host/fargate/read.js";
-import { undo } from "../../../host/fargate/undo.js";
+import { readImageConfigs } from "../../../host/ecs/image-config.js";
+import { type Instrumented, instrument } from "../../../host/ecs/instrument.js";
+import { parseDocument } from "../../../host/ecs/read.js";
+import { undo } from "../../../host/ecs/undo.js";
 import { type Sample, samples } from "./definitions-folder.js";
 import { faultsOf } from "./ecs-model.js";
 import { type Any, definitionsOf, type Plain, plainOf } from "./plain.js";

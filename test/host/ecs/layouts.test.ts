@@ -7,11 +7,11 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
-import { unifiedDiff } from "../../../host/fargate/diff.js";
-import { readImageConfigs } from "../../../host/fargate/image-config.js";
-import { instrument } from "../../../host/fargate/instrument.js";
-import { parseDocument } from "../../../host/fargate/read.js";
-import { undo } from "../../../host/fargate/undo.js";
+import { unifiedDiff } from "../../../host/ecs/diff.js";
+import { readImageConfigs } from "../../../host/ecs/image-config.js";
+import { instrument } from "../../../host/ecs/instrument.js";
+import { parseDocument } from "../../../host/ecs/read.js";
+import { undo } from "../../../host/ecs/undo.js";
 import { type Any, type Plain, plainOf } from "./plain.js";
 
 const NONE = readImageConfigs([]);

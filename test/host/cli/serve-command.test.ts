@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { METADATA_VARIABLE } from "../../../host/fargate/metadata.js";
+import { METADATA_VARIABLE } from "../../../host/ecs/metadata.js";
 
 const folder = mkdtempSync(join(tmpdir(), "serve-"));
 chmodSync(folder, 0o755);

@@ -6,6 +6,7 @@
 import { hostname } from "node:os";
 import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
+import type { TaskMetadata } from "../ecs/metadata.js";
 import { Engine } from "../engine/engine.js";
 import { Bucket } from "../engine/limiter.js";
 import { Progress } from "../engine/progress.js";
@@ -21,7 +22,6 @@ import type { ContainerFact, ContainerFacts } from "../wire/container.js";
 import { Doubts } from "./doubts.js";
 import { type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
-import type { TaskMetadata } from "./metadata.js";
 import type { Monitor } from "./monitor.js";
 import type { Secrets } from "./secret.js";
 

@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { readImageConfigs } from "../../../host/ecs/image-config.js";
+import { instrument } from "../../../host/ecs/instrument.js";
+import type { GivenOptions } from "../../../host/ecs/options.js";
+import { parseDocument, readDocument } from "../../../host/ecs/read.js";
+import { undo } from "../../../host/ecs/undo.js";
 import { VedetteError } from "../../../host/errors.js";
-import { readImageConfigs } from "../../../host/fargate/image-config.js";
-import { instrument } from "../../../host/fargate/instrument.js";
-import type { GivenOptions } from "../../../host/fargate/options.js";
-import { parseDocument, readDocument } from "../../../host/fargate/read.js";
-import { undo } from "../../../host/fargate/undo.js";
 import { FOLDER, samples } from "./definitions-folder.js";
 import { definitionsOf, type Plain, plainOf } from "./plain.js";
 

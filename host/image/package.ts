@@ -23,6 +23,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
+import { HOST_COMMAND, VOLUME_PATH } from "../ecs/layout.js";
 import { builtFile, PACK, ROOT } from "../paths.js";
 import { PolicyCompiler, PREPARED } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
@@ -31,8 +32,7 @@ import { POLICY_FILE, parametersOf, readPolicyFile } from "../policy/policy-file
 import { plainJson } from "../policy/yaml.js";
 import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
-import { writeImage } from "./image-layout.js";
-import { HOST_COMMAND, VOLUME_PATH } from "./layout.js";
+import { writeImage } from "./layers.js";
 
 interface Manifest {
   readonly version: string;

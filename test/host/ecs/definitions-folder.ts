@@ -4,8 +4,8 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Document } from "../../../host/fargate/node.js";
-import { readDocument } from "../../../host/fargate/read.js";
+import type { Document } from "../../../host/ecs/node.js";
+import { readDocument } from "../../../host/ecs/read.js";
 
 export const FOLDER = join(dirname(fileURLToPath(import.meta.url)), "definitions");
 const IMAGES = join(FOLDER, "images");

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { RecordingWriter } from "../../host/engine/recording.js";
+import { RecordingWriter } from "../../host/recording/recording.js";
 import type { Batch } from "../../host/wire/batch.js";
 
 const PROGRAM = resolve(import.meta.dirname, "../programs/tenants.mjs");

@@ -9,7 +9,7 @@ const built = (name) => import(`../../build/js/host/${name}.js`);
 const { Cell } = await built("engine/cell");
 const { Engine } = await built("engine/engine");
 const { Feed } = await built("engine/feed");
-const { readRecording } = await built("engine/recording");
+const { readRecording } = await built("recording/recording");
 const { PolicyCompiler } = await built("policy/compile");
 const { loadPolicies, loadPolicy } = await built("policy/load");
 const { PolicyWatch } = await built("policy/watch");

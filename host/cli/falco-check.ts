@@ -2,8 +2,7 @@
 // `vedette policy check --falco FILE...`: whether the rules would run. It reports what was loaded as Falco's own
 // validation (`falco -V`) does, in its words or as its JSON. Then it compiles and admits the rules as `run` does, and
 // names those that could never fire.
-import { deadRuleText } from "../falco/dead-rules.js";
-import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead } from "../falco/policy.js";
+import { checkedPolicy, deadRuleText, type FalcoFlags, optionsIn, refuseDead } from "../falco/falco.js";
 import { say } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";
 import { print } from "./print.js";

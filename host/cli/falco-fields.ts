@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our events never answer
 // are marked.
-import { FIELDS, type FieldInfo } from "../falco/fields.js";
+import { FIELDS, type FieldInfo } from "../falco/falco.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";
 

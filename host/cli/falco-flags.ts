@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of every command that takes Falco's rules.
 import { type Command, Option } from "commander";
-import type { FalcoFlags } from "../falco/policy.js";
+import type { FalcoFlags } from "../falco/falco.js";
 
 export type { FalcoFlags };
 

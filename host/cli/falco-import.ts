@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { VedetteError } from "../errors.js";
-import { type FalcoFlags, falcoPolicy, optionsIn } from "../falco/policy.js";
+import { type FalcoFlags, falcoPolicy, optionsIn } from "../falco/falco.js";
 import { MODULE_FILE } from "../policy/load.js";
 import { POLICY_FILE } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";

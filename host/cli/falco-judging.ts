@@ -2,8 +2,7 @@
 // What a command judges with and where its alerts go, when it may have been given Falco's rules and options.
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
-import type { FalcoOptions } from "../falco/options.js";
-import type { FalcoFlags } from "../falco/policy.js";
+import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
 import { loadPolicies } from "../policy/load.js";
@@ -29,7 +28,7 @@ export interface Judging {
  */
 export async function judging(flags: JudgingFlags, isPatient = false): Promise<Judging> {
   const isFalco = flags.falcoRules.length > 0;
-  const falco = isFalco || flags.option.length > 0 ? await import("../falco/policy.js") : null;
+  const falco = isFalco || flags.option.length > 0 ? await import("../falco/falco.js") : null;
   const options = falco?.optionsIn(flags) ?? null;
   const outputs = await outputsOf(flags, options, isPatient);
   const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];

@@ -3,16 +3,15 @@
 // printed like those of `vedette trace`. What the capture had that cannot be told is said at the end.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { isRecording } from "../engine/recording.js";
 import { PolicyRunner } from "../engine/runner.js";
 import { VedetteError } from "../errors.js";
-import { Filter } from "../falco/filter.js";
-import type { FalcoFlags } from "../falco/policy.js";
-import { type ReplaySummary, replay } from "../falco/scap/replay.js";
+import { type FalcoFlags, Filter } from "../falco/falco.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";
 import { Sink } from "../output/sink.js";
 import { reasonOf } from "../reason.js";
+import { isRecording } from "../recording/recording.js";
+import { type ReplaySummary, replay } from "../recording/scap/replay.js";
 import { type Batch, openBatch } from "../wire/batch.js";
 import { say } from "./failure.js";
 import { judging } from "./falco-judging.js";

@@ -3,8 +3,8 @@
 // reader of the ring like a policy worker, so it can also stand beside one (`vedette run --record FILE`).
 import { closeReader, RingReader } from "../capture/ring.js";
 import { Session } from "../capture/session.js";
-import { RecordingWriter } from "../engine/recording.js";
 import { lossText, totalLost } from "../output/summary.js";
+import { RecordingWriter } from "../recording/recording.js";
 import { report, say } from "./failure.js";
 import { counted } from "./print.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";

@@ -3,12 +3,12 @@
 // input than the batches, so the alerts are the same, byte for byte.
 import { Engine } from "../engine/engine.js";
 import { Feed } from "../engine/feed.js";
-import { type RecordedEntry, readRecording } from "../engine/recording.js";
 import { explain, VedetteError } from "../errors.js";
-import { Filter } from "../falco/filter.js";
+import { Filter } from "../falco/falco.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";
 import { Sink } from "../output/sink.js";
+import { type RecordedEntry, readRecording } from "../recording/recording.js";
 import { report, say } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 

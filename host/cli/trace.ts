@@ -61,7 +61,7 @@ type Chosen = (batch: Batch) => Iterable<number>;
 
 /** The records that a condition matches. Its compiler is loaded only where there is one. */
 async function filterOf(condition: string): Promise<Chosen> {
-  const { Filter } = await import("../falco/filter.js");
+  const { Filter } = await import("../falco/falco.js");
   const filter = await Filter.of(condition);
   return (batch) => filter.matching(batch);
 }

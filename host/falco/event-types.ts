@@ -5,10 +5,8 @@
 // Which types a condition can match is found by deciding it with only the type known: what is false then is false for every
 // event of that type. That is Falco's rule (`and` intersects, `or` unites, `not` by De Morgan, other checks say nothing).
 import { EVENTS, type EventType } from "../../build/generated/events.js";
-import { EVENT_NAMES } from "../wire/known-names.js";
+import { EVENT_NAMES, EVENTS_BY_NAME } from "../wire/known-names.js";
 import type { Expr, Operand } from "./condition.js";
-
-export const EVENTS_BY_NAME: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
 
 export function isEventType(name: string): boolean {
   return EVENT_NAMES.has(name) || EVENTS_BY_NAME.has(name);

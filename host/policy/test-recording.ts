@@ -4,9 +4,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EVENTS } from "../../build/generated/events.js";
-import { readRecording } from "../engine/recording.js";
 import type { TrialBatch } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
+import { readRecording } from "../recording/recording.js";
 import type { ContainerFacts } from "../wire/container.js";
 
 export interface TestRecording {

@@ -2,7 +2,7 @@
 // The names that Falco's event table has: of events and of their parameters, whether events of ours have them or not. A rule or an
 // output may ask for each; what our events do not have is never there. One list for conditions and outputs, so that what loads
 // can also be filled in.
-import { EVENTS } from "../../build/generated/events.js";
+import { EVENTS, type EventType } from "../../build/generated/events.js";
 
 const list = (text: string): string[] => text.trim().split(/\s+/);
 
@@ -25,6 +25,9 @@ sq_thread_idle start_time status suid sun_path tags target tgid tid timeout trus
 value_bytebuf value_charbuf vm_rss vm_size vm_swap vpid vtgid vtid whence which
 `),
 ]);
+
+/** The events of the capture set. */
+export const EVENTS_BY_NAME: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
 
 /** Every system call of Linux, as the kernel or Falco spells it, and Falco's own events. */
 export const EVENT_NAMES: ReadonlySet<string> = new Set(

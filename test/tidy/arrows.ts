@@ -45,6 +45,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/image": ["*host"],
   "host/intake": ["*host"],
   "host/output": ["*host"],
+  "host/recording": ["*host"],
   "host/cli": ["*host"],
   "host/main": ["*host"],
   "rules-wasm": [WIRE],

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { replay } from "../../../host/falco/scap/replay.js";
+import { replay } from "../../../host/recording/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { Judge, rulesOf } from "./judge.js";

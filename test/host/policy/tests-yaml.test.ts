@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { RecordingWriter } from "../../../host/engine/recording.js";
 import { runTrials } from "../../../host/engine/trial.js";
 import { VedetteError } from "../../../host/errors.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { runPolicyTests, type TestReport } from "../../../host/policy/test-run.js";
+import { RecordingWriter } from "../../../host/recording/recording.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { assemble, changed, HAND_WRITTEN } from "../wasm/shared.js";
 

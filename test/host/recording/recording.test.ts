@@ -6,9 +6,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isRecording, RecordingWriter, readRecording } from "../../../host/engine/recording.js";
 import { VedetteError } from "../../../host/errors.js";
-import { batchOf } from "./shared.js";
+import { isRecording, RecordingWriter, readRecording } from "../../../host/recording/recording.js";
+import { batchOf } from "../engine/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-recording-"));
 const whole = join(scratch, "whole");

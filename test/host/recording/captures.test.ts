@@ -6,12 +6,12 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
-import { replay } from "../../../host/falco/scap/replay.js";
+import { replay } from "../../../host/recording/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
-import { Judge } from "./judge.js";
-import { Random } from "./random.js";
-import { CASES, type Case, fixture, SHARED } from "./shared.js";
+import { Judge } from "../falco/judge.js";
+import { Random } from "../falco/random.js";
+import { CASES, type Case, fixture, SHARED } from "../falco/shared.js";
 
 const CAPTURES: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
 

@@ -4,8 +4,8 @@
 // for, the entry becomes a record whose call did not return yet.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
+import { EVENTS_BY_NAME } from "../../wire/known-names.js";
 import { isSpan, NULL, RecordFlag } from "../../wire/layout.js";
-import { EVENTS_BY_NAME } from "../event-types.js";
 import { readBlocks } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";

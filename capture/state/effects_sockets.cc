@@ -81,6 +81,7 @@ std::optional<SocketFacts> ask_peer(State::Books& books, Thread& thread, Sightin
   if (!facts) return facts;
   const SocketName has = facts->peer.empty() ? facts->remote : parse_socket_name(facts->peer);
   const bool is_unknown = !has.endpoint.known();
+  if (facts->has_ended && facts->ino == ino) return facts;  // it was this one, and is over: as one that was closed
   if (is_unknown ? !knows_peer(s) : is_same(peer_of(s), has)) return facts;
   if (is_unknown || facts->peer.empty()) {
     s.doubt = Doubt::Untrue;

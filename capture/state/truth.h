@@ -34,6 +34,7 @@ struct SocketFacts {
   SocketName remote;     // getpeername
   std::string peer = {};  // its bytes, also while the connection is still being made
   uint64_t ino = 0;
+  bool has_ended = false;    // a TCP connection that was made, and is over: nobody knows its peer any more
 };
 
 class Truth {

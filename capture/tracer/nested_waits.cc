@@ -157,6 +157,9 @@ void NestedTracing::on_wait_returned(Task& task, int64_t result) {
     if (wait->sleeps) return wait->again ? make_again(task, *wait) : set_result(task, *wait, kInterrupted);
     return;
   }
+  // It may have ended while the kernel was asked.
+  const std::optional<int64_t> since = result == -ECHILD ? news(task, *wait) : std::nullopt;
+  if (since) return set_result(task, *wait, *since);
   if (result == -ECHILD && has_any(task, *wait)) {
     if ((wanted.options & WNOHANG) == 0) {
       in_vain_[task.tid] = wait->args;

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -49,6 +51,15 @@ std::string address_of(const Fd& socket, AskName ask) {
 
 // Also of a connection that is still being made (net/core/sock.c, SO_PEERNAME).
 int ask_future_peer(int socket, sockaddr* address, socklen_t* size) { return ::getsockopt(socket, SOL_SOCKET, SO_PEERNAME, address, size); }
+
+// The counts of a connection stay when it is over, until the socket is used for another (net/ipv4/tcp.c, tcp_disconnect).
+bool has_ended(const Fd& socket) {
+  constexpr uint8_t kClosed = 7;  // TCP_CLOSE (include/net/tcp_states.h)
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  return info.tcpi_state == kClosed && info.tcpi_segs_in > 0;
+}
 
 uint64_t inode_of(const Fd& file) {
   struct stat facts;
@@ -129,7 +140,8 @@ std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
   if (peer.empty()) peer = address_of(copy, ask_future_peer);
   return SocketFacts{.domain = option_of(copy, SO_DOMAIN), .type = option_of(copy, SO_TYPE),
                      .protocol = option_of(copy, SO_PROTOCOL), .listening = option_of(copy, SO_ACCEPTCONN) != 0,
-                     .local = parse_socket_name(address_of(copy, ::getsockname)), .remote = remote, .peer = std::move(peer), .ino = inode_of(copy)};
+                     .local = parse_socket_name(address_of(copy, ::getsockname)), .remote = remote, .peer = std::move(peer), .ino = inode_of(copy),
+                     .has_ended = has_ended(copy)};
 }
 
 // Most stacks are shorter; one that is not has its lists cut, or is asked of /proc.

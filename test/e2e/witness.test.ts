@@ -2,7 +2,7 @@
 // Time limit: 600 s.
 //
 // The witness accuses nobody who is honest: two hundred programs, shapes of input and output, stress-ng's file and network classes, and
-// storms of kills, all without a MISMATCH, a TAMPER or a fall to the trace tier. What it does find: test/attacks/own-records.test.ts.
+// storms of kills, all without a TAMPER, an UNCERTAIN that accuses (value 1) or a fall to the trace tier. What it does find: test/attacks/own-records.test.ts.
 // Every fifth of the programs, and a few stressors, are run; VEDETTE_PROGRAMS=all runs them all, VEDETTE_KILLS=1000 so many kills a storm.
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
 import { environment, hasCommand, scratch, selected } from "./programs.js";
-import { notices, ofType, trace } from "./traces.js";
+import { type Event, notices, ofType, trace } from "./traces.js";
 import { FILES, PROGRAMS, type Program } from "./witness-programs.js";
 
 const ALL = process.env.VEDETTE_PROGRAMS === "all";
@@ -20,8 +20,11 @@ const STEP = 5;
 const ONLY_NOTICES = ["-f", "evt.type = vedette.notice"];
 
 const SHAPES =
-  "direct vectors ends errors faults pipes inside sockets restarts interrupts shared-signals stops counters threads forks execs exec-from-thread spawns maps owners";
+  "direct vectors ends errors faults pipes inside sockets resets restarts interrupts shared-signals stops counters threads forks execs exec-from-thread spawns maps owners";
 const STORMS = ["killed-by-others", "killed-by-itself", "leaves-threads"];
+// Its threads rename, remove and open the same few files at once, without an end. Nobody can say afterwards which file an open meant, so
+// this program is traced after four doubts in a minute (docs/threat-model.md); accused it is of nothing.
+const CANNOT_BE_CONFIRMED = /--filerace /;
 // Those that end by themselves after so many rounds, and need no more than a container gives.
 const FILE_CLASS =
   "access acl chattr chdir chmod chown copy-file dentry dir dirdeep dirmany dnotify dup eventfd fallocate fanotify fcntl fd-fork fiemap file-ioctl filename filerace flock fpunch fsize fstat getdent handle hdd inode-flags inotify io iomix ioprio lease link locka lockf lockmix lockofd metamix mknod open procfs pseek rename statmount symlink sync-file touch umask unlink utime verity xattr";
@@ -50,14 +53,18 @@ async function expectQuiet(name: string, lines: readonly { name: string; line: s
   });
   assert.is(run.stdout, "", "a program that failed");
   assert.is(run.status, 0, run.stderr);
-  const told = ["TAMPER", "TIER_DEGRADED"].flatMap((kind) =>
-    ofType(events, "vedette.notice").filter((event) => event["evt.arg.kind"] === kind),
-  );
+  const told = ofType(events, "vedette.notice").filter(accuses);
   assert.equal(
     told.map((event) => `${event["proc.cmdline"]}: ${event["evt.arg.text"]}`),
     [],
   );
   assert.equal(notices(events, "LOST"), []);
+}
+
+function accuses(notice: Event): boolean {
+  const kind = notice["evt.arg.kind"];
+  if (kind === "TIER_DEGRADED") return !CANNOT_BE_CONFIRMED.test(String(notice["proc.cmdline"]));
+  return kind === "TAMPER" || (kind === "UNCERTAIN" && notice["evt.arg.value"] !== 0);
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -99,6 +99,16 @@ TEST_CASE("a connect that worked on a socket that is connected to nobody was ano
   CHECK(w.connect(3, inet("1.2.3.4", 80), -EINPROGRESS).doubt == Doubt::None);
   CHECK(w.connect(3, inet("1.2.3.4", 0)).doubt == Doubt::None);
 }
+TEST_CASE("a connection that is over by the time the kernel is asked is believed, of this very socket alone") {
+  Network w;
+  w.socket(3);
+  w.says(3, {.local = {}, .remote = {}, .ino = 1003, .has_ended = true});
+  Sighting& s = w.connect(3, inet("1.2.3.4", 80));
+  CHECK(s.doubt == Doubt::None);
+  CHECK(view(s.descriptor->name).ends_with("->1.2.3.4:80"));
+  w.says(3, {.local = {}, .remote = {}, .ino = 0, .has_ended = true});
+  CHECK(w.connect(3, inet("1.2.3.4", 80)).doubt == Doubt::Untrue);
+}
 TEST_CASE("a connect under way counts as one, a refused one tells whom it meant") {
   Network w;
   w.socket(3);

@@ -64,7 +64,7 @@ async function expectQuiet(name: string, lines: readonly { name: string; line: s
 function accuses(notice: Event): boolean {
   const kind = notice["evt.arg.kind"];
   if (kind === "TIER_DEGRADED") return !CANNOT_BE_CONFIRMED.test(String(notice["proc.cmdline"]));
-  return kind === "TAMPER" || (kind === "UNCERTAIN" && notice["evt.arg.value"] !== 0);
+  return kind === "TAMPER" || (kind === "UNCERTAIN" && notice["evt.arg.value"] !== "0");
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

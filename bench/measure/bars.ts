@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the overhead table is held against: each bar looks at the rows it is about, and says what was measured.
-import { addedNs, cpuShare, type Row } from "./table.js";
-
-export interface Verdict {
-  readonly bar: string;
-  readonly measured: string;
-  /** undefined: a row or a watcher is missing. */
-  readonly met?: boolean;
-}
+import { addedNs, cpuShare, type Row, type Verdict } from "./table.js";
 
 export function judge(rows: readonly Row[]): Verdict[] {
   const named = (part: string): Row[] => rows.filter((row) => row.workload.includes(part));

@@ -2,7 +2,6 @@
 //
 // The overhead table: a row a workload, a column a watcher, in three forms: lines for a terminal, Markdown for docs/performance.md,
 // and the rows themselves.
-import type { Verdict } from "./bars.js";
 
 export interface Row {
   readonly workload: string;
@@ -18,6 +17,14 @@ export interface Row {
   readonly lost?: number;
   /** Share of the calls that may be recorded inline. */
   readonly inline?: number;
+}
+
+/** What a bar says of the measured rows (bars.ts). */
+export interface Verdict {
+  readonly bar: string;
+  readonly measured: string;
+  /** undefined: a row or a watcher is missing. */
+  readonly met?: boolean;
 }
 
 const HEADINGS: Readonly<Record<string, string>> = {

@@ -2,13 +2,15 @@
 // `vedette instrument FILE`: a task definition or template in, the same with Vedette in it out. The result alone goes to
 // stdout; what a person should know goes to stderr.
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { unifiedDiff } from "../ecs/diff.js";
-import { readImageConfigs } from "../ecs/image-config.js";
-import { instrument } from "../ecs/instrument.js";
-import type { Document } from "../ecs/node.js";
-import type { GivenOptions } from "../ecs/options.js";
-import { readDocument } from "../ecs/read.js";
-import { undo } from "../ecs/undo.js";
+import {
+  type Document,
+  type GivenOptions,
+  instrument,
+  readDocument,
+  readImageConfigs,
+  undo,
+  unifiedDiff,
+} from "../ecs/patcher.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";

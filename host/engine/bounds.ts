@@ -2,16 +2,9 @@
 // What all the policies of a tenant may have together, in one worker: alerts, and lines of log. The operator's own policies share no
 // bound on alerts; each has its own.
 import { US_PER_EVENT } from "./account.js";
-import { type AlertLimit, Bucket, ContainerBuckets } from "./limiter.js";
-import type { LoadedPolicy } from "./policy.js";
+import { Bucket, ContainerBuckets } from "./limiter.js";
+import type { LoadedPolicy, TenantBounds } from "./policy.js";
 
-/** As tenants.yaml says. */
-export interface TenantBounds {
-  /** Thread time for an event, µs (account.ts). */
-  readonly usPerEvent: number;
-  readonly alerts: AlertLimit;
-  readonly logLinesPerMinute: number;
-}
 export const DEFAULT_BOUNDS: TenantBounds = {
   usPerEvent: US_PER_EVENT,
   alerts: { burst: 2000, perMinute: 6000 },

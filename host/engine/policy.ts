@@ -4,7 +4,6 @@
 import type { Admitted, Examined } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
-import type { TenantBounds } from "./bounds.js";
 import type { Exception } from "./exceptions.js";
 import type { AlertLimit } from "./limiter.js";
 import type { PreventRow } from "./prevent-row.js";
@@ -13,6 +12,14 @@ import type { Scope } from "./scope.js";
 export interface LoadedRule extends RuleMetadata {
   readonly enabled: boolean;
   readonly exceptions?: readonly Exception[];
+}
+
+/** What a tenant may have, as tenants.yaml says. */
+export interface TenantBounds {
+  /** Thread time for an event, µs (account.ts). */
+  readonly usPerEvent: number;
+  readonly alerts: AlertLimit;
+  readonly logLinesPerMinute: number;
 }
 
 /** Whose a policy is: what it may see and use. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row of what a policy prevents. host/policy/prevent.ts reads it from policy.yaml; the agent holds it (capture/prevent/table.h).
 // The order of each list is the wire's.
-import type { Priority } from "../output/alert.js";
+import type { Priority } from "../finding/priority.js";
 
 export const DENIES = ["exec", "memfd-exec", "connect", "ptrace", "mount"] as const;
 export const ACTIONS = ["eperm", "kill"] as const;

@@ -2,7 +2,7 @@
 // What the host and the process that tries policies say to each other (trial-house.ts, trial-child.ts). Of what comes back only this form is
 // taken: a policy may have taken the process over.
 import * as z from "zod";
-import { PRIORITIES } from "../output/alert.js";
+import { PRIORITIES } from "../finding/priority.js";
 import type { Examined } from "../wasm/admission.js";
 import { text, Value } from "./cell-wire.js";
 import type { ExaminedPolicy } from "./policy.js";

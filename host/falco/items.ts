@@ -3,7 +3,7 @@
 //
 // `index` is where an item was first defined, `visibility` where it was last changed. A macro sees the macros, and a list the
 // lists, whose index lies before its own visibility; rules see everything. A redefinition keeps the index.
-import { PRIORITIES, type Priority } from "../output/alert.js";
+import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Context } from "./location.js";
 
 // Any case, and Falco's short form INFO.

@@ -4,7 +4,7 @@
 // collection after each file, so each file's result says what is wrong once that file is added. `run` stops at the
 // first file that cannot be loaded. `policy check` reports all of them.
 
-import type { Priority } from "../output/alert.js";
+import type { Priority } from "../finding/priority.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";
 import { Collector } from "./collector.js";
 import type { Expr, Place } from "./condition.js";

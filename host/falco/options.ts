@@ -3,7 +3,7 @@
 // docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and named in `ignored`; a key that
 // Falco does not have is named in `unknown`, a warning, as in Falco.
 import { VedetteError } from "../errors.js";
-import { PRIORITIES, type Priority } from "../output/alert.js";
+import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import { parsePriority } from "./items.js";

@@ -8,16 +8,9 @@
 //   Atom         '(' Alternation ')' | '[' class ']' | '.' | '^' | '$' | '\' character | character
 import { isUtf8 } from "node:buffer";
 import { fromBytes } from "./condition.js";
+import type { Regex } from "./regex-tree.js";
 import { anyOf, byteSet, characterBytes, LAST_CHARACTER, othersBeyondAscii, type Range, REPLACEMENT } from "./utf8.js";
 import { ValueError } from "./values.js";
-
-export type Regex =
-  | { kind: "bytes"; set: boolean[] } // one byte of the set
-  | { kind: "sequence"; parts: Regex[] }
-  | { kind: "choice"; parts: Regex[] }
-  | { kind: "repeat"; part: Regex; min: number; max: number } // max Infinity: no bound
-  | { kind: "start" }
-  | { kind: "end" };
 
 export const REPEAT_MAX = 1000;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which of the loaded rules run: selections in order, each switching on or off what it names, and the least priority. A rule's own
 // `enabled` is where it begins.
-import { PRIORITIES, type Priority } from "../output/alert.js";
+import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { LoadedRule } from "./load.js";
 
 // A rule's name with `*` for any text, or a tag. With neither it is every rule.

@@ -4,7 +4,7 @@
 //
 //   [U+00E0, U+00FC]   c3 [a0-bc]
 //   [U+00FF, U+0140]   c3 bf | c4 [80-bf] | c5 80
-import type { Regex } from "./regex.js";
+import type { Regex } from "./regex-tree.js";
 
 export type Range = readonly [from: number, to: number]; // code points, both inclusive
 

@@ -6,21 +6,10 @@
 //   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
 //   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}
 import type { Finding } from "../finding/finding.js";
+import type { Priority } from "../finding/priority.js";
 import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
 import { jsonObject, jsonText } from "./json.js";
-
-export const PRIORITIES = [
-  "Emergency",
-  "Alert",
-  "Critical",
-  "Error",
-  "Warning",
-  "Notice",
-  "Informational",
-  "Debug",
-] as const;
-export type Priority = (typeof PRIORITIES)[number];
 
 /** Posted from the policy workers to the main thread: plain data, so that it can be cloned. */
 export interface Alert {

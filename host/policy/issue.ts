@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a schema found wrong, as a sentence about the file: `scope.uids.item 1 must be a number, not a text`.
 import type * as z from "zod";
-import type { YamlPath } from "./yaml.js";
+
+/** Keys and indices that lead to a node of a file. */
+export type YamlPath = readonly (string | number)[];
 
 type Issue = z.core.$ZodIssue;
 

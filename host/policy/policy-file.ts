@@ -11,12 +11,13 @@ import { join } from "node:path";
 import * as z from "zod";
 import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
-import { PRIORITIES } from "../output/alert.js";
+import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
 import { kindOf } from "../wasm/settings.js";
 import { fieldValue } from "../wire/fields.js";
+import type { YamlPath } from "./issue.js";
 import { PreventSection, preventRowsOf } from "./prevent.js";
-import { readYaml, type YamlFile, type YamlPath } from "./yaml.js";
+import { readYaml, type YamlFile } from "./yaml.js";
 
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const Value = z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]);

@@ -10,8 +10,9 @@ import { isIP, isIPv4 } from "node:net";
 import * as z from "zod";
 import { ACTIONS, DENIES, MODES, type PreventRow } from "../engine/prevent-row.js";
 import { VedetteError } from "../errors.js";
-import { PRIORITIES } from "../output/alert.js";
-import type { YamlFile, YamlPath } from "./yaml.js";
+import { PRIORITIES } from "../finding/priority.js";
+import type { YamlPath } from "./issue.js";
+import type { YamlFile } from "./yaml.js";
 
 const ROWS_MAX = 50;
 const ITEMS_MAX = 200;

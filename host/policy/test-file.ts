@@ -13,7 +13,7 @@
 //       alerts: [Sensitive file read]
 import { join } from "node:path";
 import * as z from "zod";
-import { PRIORITIES } from "../output/alert.js";
+import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterValues } from "../wasm/settings.js";
 import { readTestRecording, type TestRecording } from "./test-recording.js";
 import { readYaml, type YamlFile } from "./yaml.js";

@@ -6,7 +6,7 @@ import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
-import { issueText } from "./issue.js";
+import { issueText, type YamlPath } from "./issue.js";
 import { readPlainFile } from "./plain-file.js";
 
 const BYTES_MAX = 4 << 20;
@@ -16,8 +16,6 @@ const SYNTAX: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "it holds more than one document",
   DUPLICATE_KEY: "this key stands twice",
 };
-
-export type YamlPath = readonly (string | number)[];
 
 export interface YamlFile<T> {
   readonly value: T;

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
-import { PRIORITIES } from "../output/alert.js";
+import { PRIORITIES } from "../finding/priority.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import type { Sections } from "./sections.js";
 

@@ -3,7 +3,6 @@
 // whole, records follow one another and carry their event's slots, every index and every span stays inside its table.
 // capture/addon/check.cc is the twin through which everything in the ring has gone.
 import { DESCRIPTOR_SIZE, HEADER_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
-import type { Batch } from "./batch.js";
 import { corrupt } from "./envelope.js";
 import {
   ABSENT_HIGH,
@@ -19,9 +18,23 @@ import {
   TIERS,
 } from "./layout.js";
 
+/** What a batch holds (batch.ts). */
+export interface Sections {
+  readonly bytes: Uint8Array;
+  readonly source: Uint8Array;
+  readonly count: number;
+  readonly processes: Uint8Array;
+  readonly descriptors: Uint8Array;
+  readonly strings: Uint8Array;
+  readonly records: Uint8Array;
+  readonly processView: DataView;
+  readonly descriptorView: DataView;
+  readonly recordView: DataView;
+}
+
 const INLINE = TIERS.indexOf("inline");
 
-export function checkBatch(batch: Batch): void {
+export function checkBatch(batch: Sections): void {
   const processes = checkTable(batch, batch.processes, PROCESS_SIZE);
   const descriptors = checkTable(batch, batch.descriptors, DESCRIPTOR_SIZE);
   for (let at = 0; at < batch.processes.length; at += PROCESS_SIZE) {
@@ -34,7 +47,7 @@ export function checkBatch(batch: Batch): void {
   checkRecords(batch, processes, descriptors);
 }
 
-function checkRecords(batch: Batch, processes: number, descriptors: number): void {
+function checkRecords(batch: Sections, processes: number, descriptors: number): void {
   const view = batch.recordView;
   const records = batch.records;
   let at = 0;
@@ -60,12 +73,12 @@ function checkRecords(batch: Batch, processes: number, descriptors: number): voi
   if (at !== records.length) refuse(batch, records, at, "bytes follow the last record");
 }
 
-function checkTable(batch: Batch, table: Uint8Array, stride: number): number {
+function checkTable(batch: Sections, table: Uint8Array, stride: number): number {
   if (table.length % stride !== 0) refuse(batch, table, 0, "a table is not a whole number of entries");
   return table.length / stride;
 }
 
-function checkSpans(batch: Batch, section: Uint8Array, view: DataView, at: number, spans: readonly number[]): void {
+function checkSpans(batch: Sections, section: Uint8Array, view: DataView, at: number, spans: readonly number[]): void {
   for (let i = 0; i < spans.length; i++) {
     const slot = at + (spans[i] as number);
     const offset = view.getUint32(slot, true);
@@ -74,7 +87,7 @@ function checkSpans(batch: Batch, section: Uint8Array, view: DataView, at: numbe
   }
 }
 
-function checkIndices(batch: Batch, at: number, slots: readonly number[], count: number, reason: string): void {
+function checkIndices(batch: Sections, at: number, slots: readonly number[], count: number, reason: string): void {
   for (const slot of slots) {
     const low = batch.processView.getUint32(at + slot, true);
     const high = batch.processView.getInt32(at + slot + 4, true);
@@ -83,6 +96,6 @@ function checkIndices(batch: Batch, at: number, slots: readonly number[], count:
   }
 }
 
-function refuse(batch: Batch, section: Uint8Array, at: number, reason: string): never {
+function refuse(batch: Sections, section: Uint8Array, at: number, reason: string): never {
   return corrupt(reason, section.byteOffset - batch.bytes.byteOffset + at, batch.source);
 }

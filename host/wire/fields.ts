@@ -2,27 +2,17 @@
 // Every field by Falco's name: `proc.name`, `proc.aname[2]`, `evt.arg.flags`, `fd.sip`. One table for the trace, for the
 // %fields of alerts and for rules. The rows stand by class in fields/; a field that a class does not have is undefined here,
 // a field that an event does not have is null in its row.
-import type { Batch } from "./batch.js";
 import { EVT_FIELDS } from "./fields/evt.js";
 import { FD_FIELDS } from "./fields/fd.js";
 import { FS_FIELDS } from "./fields/fs.js";
 import { KIND_FIELDS } from "./fields/kind.js";
 import { PROC_FIELDS } from "./fields/proc.js";
+import type { FieldGetter, FieldRow, FieldRows } from "./fields/row.js";
 import { SUBJECT_FIELDS } from "./fields/subject.js";
 import { UNANSWERED_FIELDS } from "./fields/unanswered.js";
 import type { Value } from "./value.js";
 
-/** Reads one field of the record that begins at recordOffset in batch.records. */
-export type FieldGetter = (batch: Batch, recordOffset: number) => Value;
-
-/** A row: a getter, or a maker of getters where the field takes an argument (`[2]`, `.flags`); undefined: not with this one. */
-export interface FieldRow {
-  readonly get?: FieldGetter;
-  readonly with?: (argument: string) => FieldGetter | undefined;
-  /** How it reads in a sentence, when that is not the value itself: `%evt.time` is a time of day there, and a number in JSON. */
-  readonly text?: (value: Value) => string;
-}
-export type FieldRows = Readonly<Record<string, FieldRow>>;
+export type { FieldGetter };
 
 const ROWS: FieldRows = {
   ...UNANSWERED_FIELDS,

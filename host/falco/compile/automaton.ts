@@ -6,7 +6,7 @@
 //   searchTable which of up to 64 texts occur anywhere (Aho-Corasick): each state knows the set it has found.
 //
 // Bytes that no pattern tells apart share a class, which keeps a row at some tens of entries.
-import type { Regex } from "../regex.js";
+import type { Regex } from "../regex-tree.js";
 import { ValueError } from "../values.js";
 
 export interface MatchTable {

@@ -4,10 +4,9 @@
 import type { Operator } from "../condition.js";
 import { compareText } from "./compare-text.js";
 import { i64 } from "./func-context.js";
-import type { LeafMaker } from "./leaf.js";
-import type { NameRow } from "./names-source.js";
+import type { LeafBase } from "./leaf-base.js";
 import type { Node } from "./node.js";
-import { ABSENT, type NamesSource } from "./source.js";
+import { ABSENT, type NameRow, type NamesSource } from "./source.js";
 
 const PARTS = new Set<Operator>(["contains", "icontains", "startswith", "endswith"]);
 const WHOLE = new Set<Operator>(["=", "==", "in", "intersects"]);
@@ -15,7 +14,7 @@ const WHOLE = new Set<Operator>(["=", "==", "in", "intersects"]);
 const NUMBERS_MAX = 16;
 
 export function namesQuestion(
-  maker: LeafMaker,
+  maker: LeafBase,
   source: NamesSource,
   op: Operator,
   values: readonly string[],
@@ -44,7 +43,7 @@ export function namesQuestion(
   return maker.graph.or(nodes);
 }
 
-function characters(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+function characters(maker: LeafBase, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
   if (!WHOLE.has(op) && (!PARTS.has(op) || op === "icontains" || values.includes(""))) return undefined;
   const codes = values.filter((value) => value.length === 1).map((value) => BigInt(value.charCodeAt(0)));
   return maker.graph.or(
@@ -52,7 +51,7 @@ function characters(maker: LeafMaker, source: NamesSource, op: Operator, values:
   );
 }
 
-function bits(maker: LeafMaker, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
+function bits(maker: LeafBase, source: NamesSource, op: Operator, values: readonly string[]): Node | undefined {
   const isOneName = (value: string) => /^[A-Za-z0-9_]*[A-Za-z_][A-Za-z0-9_]*$/.test(value);
   if ((op !== "contains" && op !== "icontains") || !values.every(isOneName)) return undefined;
   const { graph } = maker;
@@ -69,7 +68,7 @@ function bits(maker: LeafMaker, source: NamesSource, op: Operator, values: reado
   return graph.and([isThere, named]);
 }
 
-function byZero(maker: LeafMaker, source: NamesSource, rows: Node, whenZero: boolean): Node {
+function byZero(maker: LeafBase, source: NamesSource, rows: Node, whenZero: boolean): Node {
   const { graph } = maker;
   const isZero = maker.leaf(source, "= 0", 1, 0.2, (f) => ["i64.eqz", source.value(f)]);
   return whenZero ? graph.or([isZero, rows]) : graph.and([graph.not(isZero), rows]);

@@ -4,7 +4,7 @@
 import { TABLES } from "../../../build/generated/flags.js";
 import { type Base, call, type FuncContext, get, i64, tee } from "./func-context.js";
 import type { Program } from "./program.js";
-import { ABSENT, type NamesSource, type Scope } from "./source.js";
+import { ABSENT, type NameRow, type NamesSource, type Scope } from "./source.js";
 import { build, fixedText, noText, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
@@ -19,12 +19,6 @@ export interface NamesOptions {
   emptyZero?: boolean;
   positive?: string;
   value(f: FuncContext): Tree;
-}
-
-export interface NameRow {
-  name: string;
-  value: bigint;
-  mask: bigint;
 }
 
 export function rowsOf(table: string | null): readonly NameRow[] {

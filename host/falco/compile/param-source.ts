@@ -4,10 +4,10 @@ import { type EventType, type Field, HEADER_SIZE } from "../../../build/generate
 import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
 import { call, type FuncContext, get, i64, load64, set, tee } from "./func-context.js";
-import { ERRNO_ROWS, type NameRow, namesSource } from "./names-source.js";
+import { ERRNO_ROWS, namesSource } from "./names-source.js";
 import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
-import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
+import { ABSENT, type NameRow, NONE, type Source, type TextSource } from "./source.js";
 import { build, eventText, fixedText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 

@@ -3,7 +3,8 @@
 //
 // glob is fnmatch(3) with no flags: `*` and `?` match a slash too, `\` escapes. pmatch compares path components: a value matches a
 // path that is a prefix of it by whole components; a component with `*`, `?` or `[` is a glob that stays within its component.
-import { POSIX_CLASSES, type Regex } from "../regex.js";
+import { POSIX_CLASSES } from "../regex.js";
+import type { Regex } from "../regex-tree.js";
 import { byteSet } from "../utf8.js";
 
 const ANY: Regex = { kind: "bytes", set: byteSet(() => true) };

@@ -9,7 +9,6 @@
 //   each   any of the ancestors: `inner` is asked of each
 //   either one of two                        none  never there
 import type { Base, FuncContext } from "./func-context.js";
-import type { NameRow } from "./names-source.js";
 import type { Tree } from "./wasm.js";
 
 export type Scope = "event" | "process";
@@ -48,6 +47,12 @@ export interface TextSource extends Keyed {
   // blank.
   entries?(f: FuncContext): Tree[];
 }
+export interface NameRow {
+  name: string;
+  value: bigint;
+  mask: bigint;
+}
+
 export interface NamesSource extends Keyed {
   kind: "names";
   rows: readonly NameRow[];

@@ -3,7 +3,6 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
 import { nameOf, typeCharOf } from "../descriptor.js";
-import type { FieldGetter, FieldRows } from "../fields.js";
 import { EVENT_NAMES, PARAMETER_NAMES } from "../known-names.js";
 import { EVENT_OF_NAME, RecordFlag } from "../layout.js";
 import { errnoName } from "../names.js";
@@ -23,6 +22,7 @@ import {
 import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
 import { clockText, dateClockText, durationText, isoText } from "../time.js";
 import type { Value } from "../value.js";
+import type { FieldGetter, FieldRows } from "./row.js";
 
 const O_ACCMODE = 3;
 const O_WRONLY = 1;

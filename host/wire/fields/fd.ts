@@ -14,12 +14,12 @@ import {
   typeCharOf,
   typeNameOf,
 } from "../descriptor.js";
-import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { DESCRIPTOR_AT, DescriptorFlag } from "../layout.js";
 import { nameOfValue } from "../names.js";
 import { directoryOf, fileNameOf } from "../path.js";
 import { containerIdOf, descriptorAt, eventOf, fdOf, tidOf } from "../record.js";
 import type { Value } from "../value.js";
+import type { FieldGetter, FieldRow, FieldRows } from "./row.js";
 
 type OfDescriptor = (batch: Batch, descriptor: number) => Value;
 

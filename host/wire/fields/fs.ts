@@ -4,13 +4,13 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { HEADER_SIZE } from "../../../build/generated/events.js";
 import { nameOf } from "../descriptor.js";
-import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { isSpan } from "../layout.js";
 import { normalise } from "../path.js";
 import { PerEvent } from "../per-event.js";
 import { descriptorAt, resultOf } from "../record.js";
 import { paramText } from "../render.js";
 import { readText } from "../slot.js";
+import type { FieldGetter, FieldRow, FieldRows } from "./row.js";
 
 /** Which parameter of each call it is. A number for a path: what the descriptor names. */
 export const PATHS: Readonly<Record<"name" | "source" | "target", Readonly<Record<string, string>>>> = {

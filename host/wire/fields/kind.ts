@@ -4,8 +4,8 @@
 import type { Batch } from "../batch.js";
 import { categoryOf, FAILURES, type Failure, isOfMemory, KINDS, NO_KIND } from "../category.js";
 import { typeCharOf } from "../descriptor.js";
-import type { FieldRow, FieldRows } from "../fields.js";
 import { descriptorAt, eventOf, hasFailed } from "../record.js";
+import type { FieldRow, FieldRows } from "./row.js";
 
 function category(batch: Batch, at: number): string {
   const word = categoryOf(eventOf(batch, at).name);

@@ -3,7 +3,6 @@
 // process itself and `[1]` its parent; without a number an ancestor field is the list of all ancestors, the parent first.
 import type { Batch } from "../batch.js";
 import { nameOf, typeNameOf } from "../descriptor.js";
-import type { FieldGetter, FieldRow, FieldRows } from "../fields.js";
 import { PROCESS_AT } from "../layout.js";
 import { namesOf } from "../names.js";
 import {
@@ -19,6 +18,7 @@ import {
 } from "../process.js";
 import { processAt, tidOf, timeOf } from "../record.js";
 import type { Value } from "../value.js";
+import type { FieldGetter, FieldRow, FieldRows } from "./row.js";
 
 type OfProcess = (batch: Batch, process: number) => Value;
 

@@ -3,11 +3,11 @@
 // what only an orchestrator knows is null until somebody tells it.
 import type { Batch } from "../batch.js";
 import { type ContainerFact, labelsText } from "../container.js";
-import type { FieldRow, FieldRows } from "../fields.js";
 import { PROCESS_AT } from "../layout.js";
 import { processInt, processText } from "../process.js";
 import { containerIdOf, processAt, timeOf } from "../record.js";
 import type { Value } from "../value.js";
+import type { FieldRow, FieldRows } from "./row.js";
 
 const NO_LOGIN = 0xffffffff;
 

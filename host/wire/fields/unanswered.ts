@@ -2,7 +2,7 @@
 // Fields that Falco has and our events cannot answer: null in every event, so that an output written for Falco can be filled in. Two are
 // known elsewhere: evt.hostname where an alert is written, evt.around where a condition is bound.
 // docs/falco.md says of each kind why. `[` after a name: it takes an argument.
-import type { FieldRow, FieldRows } from "../fields.js";
+import type { FieldRow, FieldRows } from "./row.js";
 
 const NAMES = `
 evt.reltime evt.reltime.s evt.reltime.ns evt.deltatime evt.deltatime.s evt.deltatime.ns evt.latency.quantized evt.cpu

@@ -15,6 +15,7 @@ import {
 } from "./tidy/files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./tidy/links.js";
 import { proseEndsByItsColumn } from "./tidy/prose.js";
+import { nothingImportsInACircle, roomsAreEnteredByTheirDoors } from "./tidy/rooms.js";
 import { everyThreatHasItsTest } from "./tidy/threats.js";
 import { complaintText, type Rule, readTree } from "./tidy/tree.js";
 
@@ -22,6 +23,8 @@ const tree = readTree(process.cwd());
 
 const RULES: Record<string, Rule> = {
   "arrows point one way": arrowsPointOneWay,
+  "rooms are entered by their doors": roomsAreEnteredByTheirDoors,
+  "nothing imports in a circle": nothingImportsInACircle,
   "files open with the licence and what they are": filesOpenWithWhatTheyAre,
   "files are named in their language's case": filesAreNamedInTheirCase,
   "names are nouns": namesAreNouns,

@@ -14,8 +14,9 @@ import {
 } from "./files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./links.js";
 import { proseEndsByItsColumn } from "./prose.js";
+import { nothingImportsInACircle, roomsAreEnteredByTheirDoors } from "./rooms.js";
 import { everyThreatHasItsTest } from "./threats.js";
-import { complaintText, type Rule, treeOf } from "./tree.js";
+import { complaintText, type Rule, readTree, treeOf } from "./tree.js";
 
 const LONG = "word ".repeat(22).concat("w"); // 111 columns
 const LICENCE = "// SPDX-License-Identifier: Apache-2.0\n";
@@ -66,13 +67,55 @@ const CASES: Case[] = [
     ],
   },
   {
-    title: "two host folders that point at each other are named",
+    title: "an arrow between two rooms that is not listed is named, and so is a room that is not",
     rule: arrowsPointOneWay,
     files: {
-      "host/engine/engine.ts": 'import { Module } from "../wasm/module.js";',
-      "host/wasm/module.ts": 'import { Engine } from "../engine/engine.js";',
+      "host/ecs/layout.ts": 'import { Capture } from "../capture/agent.js";\nimport { reasonOf } from "../reason.js";',
+      "host/attic/box.ts": 'import { reasonOf } from "../reason.js";',
+      "host/cli/run.ts": 'import { Box } from "../attic/box.js";',
     },
-    complaints: ["host/engine/engine.ts:1: host/engine and host/wasm point at each other; cut one arrow"],
+    complaints: [
+      "host/ecs/layout.ts:1: wrong arrow host/ecs -> host/capture (../capture/agent.js); host/ecs may use capture/wire, host/errors, host/paths, host/reason, host/visitors, host/wire",
+      "host/attic/box.ts:1: wrong arrow host -> host/reason (../reason.js); host may use nothing of ours",
+      "host/cli/run.ts:1: wrong arrow host/cli -> host (../attic/box.js); host/cli may use capture/wire, host/errors, host/paths, host/reason, host/visitors, host/wire, host/capture, host/recording, host/wasm, host/output, host/engine, host/falco, host/policy, host/ecs, host/intake",
+    ],
+  },
+  {
+    title: "two host folders that point at each other are named",
+    rule: nothingImportsInACircle,
+    files: {
+      "host/engine/engine.ts": 'import { Module } from "../wasm/module.js";',
+      "host/wasm/other.ts": 'import { Engine } from "../engine/engine.js";',
+    },
+    complaints: ["host/engine/engine.ts:1: imports go in a circle: host/engine -> host/wasm -> host/engine; cut one"],
+  },
+  {
+    title: "three files that import in a circle are named, types included, and whoever only looks on is not",
+    rule: nothingImportsInACircle,
+    files: {
+      "host/wire/a.ts": '\nimport { b } from "./b.js";',
+      "host/wire/b.ts": 'import type { C } from "./c.js";',
+      "host/wire/c.ts": 'export const load = () => import("./a.js");',
+      "host/wire/d.ts": 'import { a } from "./a.js";',
+    },
+    complaints: [
+      "host/wire/a.ts:2: imports go in a circle: host/wire/a.ts -> host/wire/b.ts -> host/wire/c.ts -> host/wire/a.ts; cut one",
+    ],
+  },
+  {
+    title: "a room's inside is named with the doors that there are, for types too",
+    rule: roomsAreEnteredByTheirDoors,
+    files: {
+      "host/cli/run.ts":
+        'import { Filter } from "../falco/falco.js";\nimport type { Expr } from "../falco/condition.js";\nimport { say } from "./say.js";',
+      "host/engine/engine.ts": 'export { pack } from "../image/package.js";',
+      "host/falco/falco.ts": 'import { Leaf } from "./compile/leaf.js";',
+      "test/host/falco/parse.test.ts": 'import { parse } from "../../../host/falco/parse.js";',
+    },
+    complaints: [
+      "host/cli/run.ts:2: host/falco/condition.ts is the inside of host/falco; its doors are falco (test/tidy/rooms.ts)",
+      "host/engine/engine.ts:1: host/image/package.ts is the inside of host/image; it has no door (test/tidy/rooms.ts)",
+    ],
   },
   {
     title: "a policy may not import from the host",
@@ -242,6 +285,51 @@ const CASES: Case[] = [
 for (const { title, rule, files, complaints } of CASES) {
   test(title, () => {
     assert.equal(rule(treeOf(files)).map(complaintText), complaints);
+  });
+}
+
+// A rule that holds here must not hold because it reads nothing here.
+const PLANTED: { title: string; rule: Rule; path: string; line: string; complaint: RegExp }[] = [
+  {
+    title: "an arrow that is not listed",
+    rule: arrowsPointOneWay,
+    path: "host/ecs/layout.ts",
+    line: 'import { Engine } from "../engine/engine.js";',
+    complaint: /^host\/ecs\/layout\.ts:\d+: wrong arrow host\/ecs -> host\/engine/,
+  },
+  {
+    title: "another room's inside",
+    rule: roomsAreEnteredByTheirDoors,
+    path: "host/cli/trace.ts",
+    line: 'import type { Expr } from "../falco/condition.js";',
+    complaint: /^host\/cli\/trace\.ts:\d+: host\/falco\/condition\.ts is the inside of host\/falco/,
+  },
+  {
+    title: "two files that import each other's types",
+    rule: nothingImportsInACircle,
+    path: "host/wire/check.ts",
+    line: 'import type { Batch } from "./batch.js";',
+    complaint: /: imports go in a circle: host\/wire\/batch\.ts -> host\/wire\/check\.ts -> host\/wire\/batch\.ts;/,
+  },
+  {
+    title: "two rooms that import each other",
+    rule: nothingImportsInACircle,
+    path: "host/wire/value.ts",
+    line: 'import type { Guest } from "../intake/guests.js";',
+    complaint: /: imports go in a circle: host\/\w+ -> (host\/\w+ -> )*host\/\w+; cut one$/,
+  },
+];
+
+for (const { title, rule, path, line, complaint } of PLANTED) {
+  test(`planted in this tree, it is named: ${title}`, () => {
+    const tree = readTree(process.cwd());
+    assert.equal(rule(tree).map(complaintText), []);
+    tree.set(path, `${tree.get(path)}${line}\n`);
+    const complaints = rule(tree).map(complaintText);
+    assert.ok(
+      complaints.some((one) => complaint.test(one)),
+      `expected ${complaint}, got:\n${complaints.join("\n")}\nagain: npm test -- tidy`,
+    );
   });
 }
 

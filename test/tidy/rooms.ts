@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The doors of the rooms of host/: the files that other rooms may import. Everything else of a room is its own, and may change without
+// a look outside. A room with one door calls it by its own name. Where a room has several, it is so that a process loads only what it
+// runs: a policy worker needs the wire's batches, and not the builder of batches. Tests and benches may look inside.
+import { partOf } from "./arrows.js";
+import { circlesOf, graphOf } from "./circles.js";
+import { type Import, importsOf } from "./imports.js";
+import type { Complaint, Rule } from "./tree.js";
+
+export const DOORS: Record<string, string[]> = {
+  "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "session"],
+  "host/cli": ["failure", "program"],
+  "host/ecs": ["layout", "metadata", "patcher"],
+  "host/engine": [
+    "bounds",
+    "engine",
+    "exceptions",
+    "feed",
+    "housing",
+    "limiter",
+    "policy",
+    "prevent-row",
+    "prevention",
+    "processors",
+    "progress",
+    "runner",
+    "sensitive",
+    "trial",
+    "trial-house",
+  ],
+  "host/falco": ["falco"],
+  "host/finding": ["finding", "priority"],
+  "host/image": [],
+  "host/intake": ["monitor", "secret", "station"],
+  "host/output": [
+    "alert",
+    "alert-bounds",
+    "diagnosis",
+    "event-json",
+    "event-text",
+    "format",
+    "guard-alert",
+    "health",
+    "http",
+    "metrics",
+    "operand",
+    "output",
+    "outputs",
+    "queue",
+    "registry",
+    "sink",
+    "summary",
+    "voice",
+  ],
+  "host/policy": [
+    "compile",
+    "discover",
+    "load",
+    "measure",
+    "policy-file",
+    "prevention",
+    "scaffold",
+    "service",
+    "signature",
+    "status",
+    "test-file",
+    "test-run",
+    "yaml",
+  ],
+  "host/recording": ["recording", "scap/replay"],
+  "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
+  "host/wire": [
+    "address",
+    "batch",
+    "builder",
+    "category",
+    "container",
+    "descriptor",
+    "encode",
+    "fields",
+    "fields/evt",
+    "fields/fs",
+    "known-names",
+    "layout",
+    "names",
+    "path",
+    "per-event",
+    "process",
+    "record",
+    "render",
+    "time",
+    "value",
+  ],
+};
+
+export const roomsAreEnteredByTheirDoors: Rule = (tree) =>
+  importsOf(tree).flatMap(({ path, line, target }) => {
+    const [from, to] = [partOf(path), partOf(target)];
+    const doors = DOORS[to];
+    if (from === to || !from.startsWith("host/") || doors === undefined) return [];
+    if (doors.some((door) => target === `${to}/${door}.ts`)) return [];
+    const may = doors.length === 0 ? "it has no door" : `its doors are ${doors.join(", ")}`;
+    return [{ path, line, text: `${target} is the inside of ${to}; ${may} (test/tidy/rooms.ts)` }];
+  });
+
+/** Files, and the rooms of host/. AssemblyScript is left out: it reads a program whole, and two classes of its SDK know each other. */
+export const nothingImportsInACircle: Rule = (tree) => {
+  const imports = importsOf(tree).filter(({ path }) => /^(host|bench|test)\//.test(path));
+  const rooms = imports
+    .map((one) => ({ ...one, from: partOf(one.path), to: partOf(one.target) }))
+    .filter(({ from, to }) => from !== to && from.startsWith("host/") && to.startsWith("host/"));
+  return [...circles(imports.map((one) => ({ ...one, from: one.path, to: one.target }))), ...circles(rooms)];
+};
+
+function circles(edges: readonly (Import & { from: string; to: string })[]): Complaint[] {
+  return circlesOf(graphOf(edges.map(({ from, to }) => [from, to] as const))).map((circle) => {
+    const [first, second = first] = circle;
+    const { path, line } = edges.find(({ from, to }) => from === first && to === second)!;
+    return { path, line, text: `imports go in a circle: ${[...circle, first].join(" -> ")}; cut one` };
+  });
+}

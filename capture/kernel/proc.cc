@@ -145,4 +145,16 @@ std::optional<int64_t> stat_field(std::string_view stat, int number) {
   return value;
 }
 
+bool has_only_forked(std::string_view stat) {
+  constexpr int kFlags = 9;
+  constexpr int64_t kForkedNoExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
+  return (stat_field(stat, kFlags).value_or(0) & kForkedNoExec) != 0;
+}
+
+bool has_executed(Tid process) {
+  constexpr size_t kStatMax = 8192;
+  std::string stat;
+  return read_file(ProcPath(process, "stat"), stat, kStatMax) && !stat.empty() && !has_only_forked(stat);
+}
+
 }  // namespace vedette

@@ -61,4 +61,10 @@ std::string_view status_field(std::string_view status, std::string_view name);
 // Field `number` (as in proc(5), 1-based) of a stat file; fields up to 2 may hold blanks and parentheses.
 std::optional<int64_t> stat_field(std::string_view stat, int number);
 
+// By its stat file: whether it has executed no program since it was made.
+bool has_only_forked(std::string_view stat);
+
+// Whether a process has executed one: its birth and its program are two things to tell. Not when it is gone.
+bool has_executed(Tid process);
+
 }  // namespace vedette

@@ -17,7 +17,6 @@
 #include "capture/decode/syscalls.h"
 #include "capture/tracer/call_answer.h"
 #include "capture/tracer/clone_arguments.h"
-#include "capture/tracer/enlist.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/nested.h"
 #include "capture/tracer/own_filters.h"
@@ -166,7 +165,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = !is_restart(info.exit.rval);
   if (call == nullptr) {
-    if (is_over && task.trap == Trap::Every) enlist(context_, task, info);
+    if (is_over && task.trap == Trap::Every) context_.outsiders->on_call_over(task, info);
     return;
   }
 
@@ -186,7 +185,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
     emit(task, std::move(call));
     if (context_.moved_on == task.tid) return;
     context_.hooks.on_returned(task);
-    if (task.trap == Trap::Every) enlist(context_, task, info);
+    if (task.trap == Trap::Every) context_.outsiders->on_call_over(task, info);
   }
 }
 

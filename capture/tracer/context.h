@@ -12,7 +12,7 @@
 #include "capture/state/state.h"
 #include "capture/tracer/defense.h"
 #include "capture/tracer/hooks.h"
-#include "capture/tracer/lookout.h"
+#include "capture/tracer/outsiders.h"
 #include "capture/tracer/prevention.h"
 #include "capture/tracer/sealed.h"
 #include "capture/tracer/sink.h"
@@ -42,11 +42,11 @@ struct Context {
   std::span<const sock_filter> filter;  // what the workload has; strangers get it too
   Prevention* prevention = nullptr;
   SealedMemory* sealed = nullptr;
-  NestedTracing* nested = nullptr;  // set by the loop
+  NestedTracing* nested = nullptr;  // set by the loop,
+  Outsiders* outsiders = nullptr;   // and this
   Defense defense;
   Tasks tasks;
   Births births;
-  Lookout lookout;
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
   OpenWitness* open_witness = nullptr;  // nullptr: others open files here, too
 

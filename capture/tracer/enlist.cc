@@ -74,8 +74,6 @@ void mark_all(Context& context, Task& task, bool has_filter) {
 
 }  // namespace
 
-void bind(Task& task) { task.bound = static_cast<bool>(ptrace_set_options(task.tid, kStopOptions | PTRACE_O_EXITKILL)); }
-
 void enlist(Context& context, Task& task, const SyscallInfo& at) {
   if (task.enlist_refused || context.filter.empty() || at.arch != kAuditNative) return;
   const uint64_t instruction = at.instruction_pointer - kSyscallBytes;

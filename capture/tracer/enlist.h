@@ -17,7 +17,4 @@ namespace vedette {
 // `at`: the stop at a call's return, and not one to be restarted. Tried once an image.
 void enlist(Context& context, Task& task, const SyscallInfo& at);
 
-// It has our filter, or will: from now on it ends with us. Its children inherit that.
-void bind(Task& task);
-
 }  // namespace vedette

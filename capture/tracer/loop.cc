@@ -8,10 +8,11 @@
 
 namespace vedette {
 
-Loop::Loop(Context& context, Signals& signals, Strangers& strangers, Pulse& pulse)
-    : context_(context), signals_(signals), strangers_(strangers), pulse_(pulse), waiter_(context.hooks, strangers, pulse),
+Loop::Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& pulse)
+    : context_(context), signals_(signals), outsiders_(outsiders), pulse_(pulse), waiter_(context.hooks, outsiders, pulse),
       calls_(context), nested_(context, calls_), lives_(context, calls_) {
   context_.nested = &nested_;
+  context_.outsiders = &outsiders_;
 }
 
 WaitStatus Loop::run(const Launched& launched, bool root_only) {
@@ -19,7 +20,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
   context_.hooks.on_begin(context_, calls_);
   lives_.on_launch(launched.tid);
   while (const std::optional<Report> report = next()) {
-    if (report->tid == launched.tid && report->status.is_over()) strangers_.on_root_ended();
+    if (report->tid == launched.tid && report->status.is_over()) outsiders_.on_root_ended();
     dispatch(*report);
     lives_.adopt_orphans();
     if (report->tid == launched.tid && report->status.is_over()) {
@@ -27,7 +28,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
       signals_.on_root_ended();
       if (root_only) break;
     }
-    strangers_.on_tick();
+    outsiders_.on_tick();
     tell_shortage();
   }
   // From here on, no task is attached.

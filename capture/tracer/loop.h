@@ -10,14 +10,13 @@
 #include "capture/tracer/pulse.h"
 #include "capture/tracer/signals.h"
 #include "capture/tracer/stop.h"
-#include "capture/tracer/strangers.h"
 #include "capture/tracer/waiter.h"
 
 namespace vedette {
 
 class Loop {
  public:
-  Loop(Context& context, Signals& signals, Strangers& strangers, Pulse& pulse);
+  Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& pulse);
 
   // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first process has. How that ended.
   WaitStatus run(const Launched& launched, bool root_only);
@@ -34,7 +33,7 @@ class Loop {
 
   Context& context_;
   Signals& signals_;
-  Strangers& strangers_;
+  Outsiders& outsiders_;
   Pulse& pulse_;
   Waiter waiter_;
   Calls calls_;

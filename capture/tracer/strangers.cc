@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "capture/kernel/proc.h"
+#include "capture/tracer/enlist.h"
 #include "capture/tracer/stop.h"
 
 namespace vedette {
@@ -34,8 +35,7 @@ constexpr uint64_t kSeizeRestNs = 50 * kMillisecond;   // between two that took 
 constexpr uint64_t kPartialPauseMaxNs = 1000 * kMillisecond;
 constexpr size_t kPartialsMax = 1024;
 constexpr int kGenerationsMax = 32;
-constexpr int64_t kForkedNoExec = 0x40;  // PF_FORKNOEXEC, include/linux/sched.h
-constexpr int kStatFlags = 9, kStatThreads = 20, kStatStart = 22;
+constexpr int kStatThreads = 20, kStatStart = 22;
 constexpr std::string_view kMachinesNamespace = "pid:[4026531836]";  // PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
@@ -82,12 +82,6 @@ bool same_file(PathAt one, PathAt other) {
 
 }  // namespace
 
-bool has_executed(Tid process) {
-  std::string stat;
-  if (!read_file(ProcPath(process, "stat"), stat, kTextMax)) return false;
-  return (stat_field(stat, kStatFlags).value_or(kForkedNoExec) & kForkedNoExec) == 0;
-}
-
 struct Strangers::Sight {
   Tid process, parent, tracer;
 
@@ -115,7 +109,7 @@ struct Strangers::Program {
     if (std::strchr("ZX", stat[name_end + 2]) != nullptr && stat_field(stat, kStatThreads).value_or(1) <= 1) return std::nullopt;
     Program program{.start = stat_field(stat, kStatStart).value_or(0)};
     std::string arguments;
-    if ((stat_field(stat, kStatFlags).value_or(0) & kForkedNoExec) != 0) return program;
+    if (has_only_forked(stat)) return program;
     if (!read_file(ProcPath(process, "cmdline"), arguments, kTextMax) || arguments.empty()) return program;
     const size_t name_start = std::min(stat.find('('), name_end);
     const std::string name = stat.substr(name_start, name_end - name_start + 1);
@@ -142,33 +136,35 @@ void Strangers::start(HostPid host_pid, void* host) {
     const std::optional<Sight> sight = Sight::of(Tid(next));
     next = sight ? sight->parent.get() : 0;
   }
-  context_.lookout.start();
+  lookout_.start();
 }
+
+void Strangers::on_call_over(Task& task, const SyscallInfo& at) { enlist(context_, task, at); }
 
 void Strangers::look() {
   const uint64_t now = context_.clock.now_ns();
   if (now - looked_ns_ < (refused_.empty() && coming_.empty() ? kLookNs : kComingPauseNs)) return;
   looked_ns_ = now;
   look_at_coming(now);
-  const Lookout::Numbers numbers = context_.lookout.take();
+  const Lookout::Numbers numbers = lookout_.take();
   if (numbers.all) {
     look_at_all();
   } else {
     for (pid_t next = numbers.first; next <= numbers.last; ++next) {
-      if (context_.lookout.is_ours(next) || context_.tasks.find(Tid(next)) != nullptr || meet(Tid(next))) continue;
+      if (lookout_.is_ours(next) || context_.tasks.find(Tid(next)) != nullptr || meet(Tid(next))) continue;
       if (coming_.size() < kComingMax) coming_.push_back({Tid(next), now});
       else ++unseen_;
     }
   }
   std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
   complete(now);
-  context_.lookout.look_every(pause_ns());
+  lookout_.look_every(pause_ns());
   if (now - unseen_told_ns_ >= kUnseenNs) tell_unseen(now);
 }
 
 // Ours, or to be seen by now; or it never will be.
 void Strangers::look_at_coming(uint64_t now) {
-  const std::vector<pid_t> ours = context_.lookout.take_late();
+  const std::vector<pid_t> ours = lookout_.take_late();
   std::erase_if(coming_, [&](const Coming& one) {
     if (std::find(ours.begin(), ours.end(), one.number.get()) != ours.end() || context_.tasks.find(one.number) != nullptr) return true;
     if (meet(one.number)) return true;

@@ -16,15 +16,13 @@
 #include <vector>
 
 #include "capture/tracer/context.h"
+#include "capture/tracer/lookout.h"
 
 namespace vedette {
 
-// Whether it has executed a program since it was made: its birth and its program are two things to tell.
-bool has_executed(Tid process);
-
 enum class StrangerScope : uint8_t { None, Container, Task };
 
-class Strangers {
+class Strangers : public Outsiders {
  public:
   // `host_pid`: as far as it is known at the moment; 0: not at all.
   using HostPid = pid_t (*)(void* context);
@@ -32,15 +30,16 @@ class Strangers {
 
   // After the workload was launched, from the tracer's thread.
   void start(HostPid host_pid, void* host);
-  // Looks if there is a reason to. From the tracer's thread, while it holds no report.
-  void on_tick() {
-    if (context_.lookout.is_due()) look();
-    context_.look_at_opens();
-  }
   // Whether this container is ours alone to watch.
   bool are_sought() const { return are_sought_; }
-  // The workload's first process has ended: what has not been told yet is.
-  void on_root_ended();
+  void took(Tid child) override { lookout_.took(child); }
+  void on_tick() override {
+    if (lookout_.is_due()) look();
+    context_.look_at_opens();
+  }
+  // It is given our filter.
+  void on_call_over(Task& task, const SyscallInfo& at) override;
+  void on_root_ended() override;
 
  private:
   struct Refused {
@@ -87,6 +86,7 @@ class Strangers {
 
   Context& context_;
   StrangerScope scope_;
+  Lookout lookout_;
   HostPid host_pid_ = nullptr;
   void* host_ = nullptr;
   bool are_sought_ = false;

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "capture/tracer/stop.h"
+
 namespace vedette {
 namespace {
 
@@ -50,6 +52,8 @@ Task& Tasks::rename(Tid from, Tid to) {
   place = std::move(task);
   return *place;
 }
+
+void bind(Task& task) { task.bound = static_cast<bool>(ptrace_set_options(task.tid, kStopOptions | PTRACE_O_EXITKILL)); }
 
 std::unique_ptr<PendingCall> Tasks::borrow_call() {
   if (spare_.empty()) return std::make_unique<PendingCall>();

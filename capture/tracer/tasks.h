@@ -41,4 +41,7 @@ class Tasks {
   std::vector<std::unique_ptr<PendingCall>> spare_;
 };
 
+// It has our filter, or will: from now on it ends with us. Its children inherit that.
+void bind(Task& task);
+
 }  // namespace vedette

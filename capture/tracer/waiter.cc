@@ -3,7 +3,6 @@
 
 #include <cerrno>
 
-#include "capture/tracer/strangers.h"
 #include "capture/tracer/wake.h"
 
 namespace vedette {
@@ -37,7 +36,7 @@ Result<Waited> Waiter::wait_any(bool block) {
 
 void Waiter::tick() {
   hooks_.on_tick();
-  strangers_.on_tick();
+  outsiders_.on_tick();
 }
 
 std::optional<Report> Waiter::next(bool several) {

@@ -8,16 +8,15 @@
 #include <optional>
 
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/outsiders.h"
 #include "capture/tracer/pulse.h"
 #include "capture/tracer/report.h"
 
 namespace vedette {
 
-class Strangers;
-
 class Waiter {
  public:
-  Waiter(Hooks& hooks, Strangers& strangers, Pulse& pulse) : hooks_(hooks), strangers_(strangers), pulse_(pulse) {}
+  Waiter(Hooks& hooks, Outsiders& outsiders, Pulse& pulse) : hooks_(hooks), outsiders_(outsiders), pulse_(pulse) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
   // Does not block. Empty: nothing is to be heard now.
@@ -31,7 +30,7 @@ class Waiter {
   Report take_queued();
 
   Hooks& hooks_;
-  Strangers& strangers_;
+  Outsiders& outsiders_;
   Pulse& pulse_;
   std::deque<Report> queue_;
   bool crowded_ = false;  // the last look found more than one

@@ -109,9 +109,9 @@ std::string run(Choices& choices, const Script& script, int preemptions) {
   RingHooks hooks(kernel);
   Told told;
   Context context(clock, limits, state, hooks, told);
-  Strangers strangers(context, StrangerScope::None);
+  Outsiders outsiders;
   Pulse pulse;
-  Loop loop(context, signals, strangers, pulse);
+  Loop loop(context, signals, outsiders, pulse);
   Launched launched;
   launched.tid = Tid(FakeKernel::kRoot);
   (void)loop.run(launched, false);

@@ -77,7 +77,7 @@ bool run_stepped(const std::vector<const char*>& words, const char* path, Inline
     return false;
   }
   started(launched.tid);
-  Strangers none(context, StrangerScope::None);
+  Outsiders none;
   Pulse pulse;
   CHECK(Loop(context, signals, none, pulse).run(launched, false).shell_status() == 0);
   return true;

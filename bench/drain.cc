@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "capture/agent/recorder.h"
+#include "capture/inline/drain.h"
 #include "capture/tracer/context.h"
-#include "capture/tracer/inline_drain.h"
 
 using namespace vedette;
 

@@ -12,8 +12,8 @@
 #include "capture/agent/host_address.h"
 #include "capture/agent/spool.h"
 #include "capture/decode/limits.h"
+#include "capture/outsiders/strangers.h"
 #include "capture/tracer/context.h"
-#include "capture/tracer/strangers.h"
 
 namespace vedette {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inline tier: its times are the TSC's, its memory is System V's.
 #include "capture/agent/tiers.h"
-#include "capture/tracer/inline_tier.h"
+#include "capture/inline/tier.h"
 
 namespace vedette {
 

@@ -196,7 +196,7 @@ vedette_shapes:
     jmp \done
 .endm
 
-// What `count` has beyond snaplen it loses, and r11. The number is written into the page when it is made (tracer/inline_agent.cc): a
+// What `count` has beyond snaplen it loses, and r11. The number is written into the page when it is made (inline/agent.cc): a
 // word of memory would be one more cache line for each call.
 .macro AT_MOST_SNAPLEN count
     mov $0x7fffffff, %r11d
@@ -541,7 +541,7 @@ message_copy:
 //
 // Rings go by numbers that anybody can guess, and code must not become writable unseen: the filter lets these two calls pass only
 // with the secret of a new image's boot in r8 and r10, else they stop for the tracer. What the other gates let pass, anybody may
-// do (tracer/inline_filter.cc).
+// do (inline/filter.cc).
     .balign 64
     PHASE BOOT
 boot:

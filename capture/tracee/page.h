@@ -32,7 +32,7 @@ enum class Shape : uint8_t {
   Count
 };
 
-// How far a thread in the page has got, and so what the tracer does to take it out (tracer/inline_rescue.h).
+// How far a thread in the page has got, and so what the tracer does to take it out (inline/rescue.h).
 enum class StubPhase : uint32_t {
   SiteInRcx,      // nothing happened; rcx = behind the site's syscall
   SyscallInRcx,   // nothing happened; rcx = the site's syscall

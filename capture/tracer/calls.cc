@@ -48,7 +48,7 @@ void add_what_reading_implies(Call& call) {
 bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
 
 // A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter holds the one listener that
-// a task can have; a stranger's (enlist.h) has none, so it gets here the answer that the kernel gives there.
+// a task can have; a stranger's (outsiders/enlist.h) has none, so it gets here the answer that the kernel gives there.
 bool wants_listener(const Event& event) {
   const Call& call = event.call;
   return event.id == EventId::seccomp && call.args[0] == SECCOMP_SET_MODE_FILTER && (call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;

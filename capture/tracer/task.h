@@ -24,7 +24,7 @@
 
 namespace vedette {
 
-// What stops the calls of a task: our filter those of the capture set, or ptrace every one (strangers.h).
+// What stops the calls of a task: our filter those of the capture set, or ptrace every one (outsiders/strangers.h).
 enum class Trap : uint8_t { Filter, Every };
 
 // A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a restarted call
@@ -66,9 +66,9 @@ struct Task {
   Tid process;   // the leader's tid
   Phase phase = Phase::Starting;
   Trap trap = Trap::Filter;
-  bool stranger = false;         // it does not descend from what we started (strangers.h)
+  bool stranger = false;         // it does not descend from what we started (outsiders/strangers.h)
   bool bound = true;             // it ends when we do, as whatever has our filter must
-  bool enlist_refused = false;   // this image cannot take our filter (enlist.h)
+  bool enlist_refused = false;   // this image cannot take our filter (outsiders/enlist.h)
   bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
   std::optional<int64_t> answered;  // with this result, and the call's return is still to come (calls.cc, answer_call)
   bool reading_executes = false; // personality(READ_IMPLIES_EXEC): what is mapped to be read may be executed

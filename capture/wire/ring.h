@@ -6,14 +6,14 @@
 //                           image's first steps find the boot
 //   0x11000  table          entry of the stub for each call number (8 bytes each)
 //   0x12000  code           tracee/page.S: one entry, gate and recorder a shape of call, and the boot
-//   0x80000  first ring     of an image; the others lie where nobody else likes to be (tracer/inline_filter.h)
+//   0x80000  first ring     of an image; the others lie where nobody else likes to be (inline/filter.h)
 //
 //   ring     one segment a thread: context page | data, a power of two | slack, so that a record never wraps
 //
 // The stub reaches its context as gs:(0x10000 + offset), with GS base = context - 0x10000: that is how GS base 0 lands in the
 // null context without a test. Positions (head, tail, limit) count bytes for ever; position & mask is the offset in data.
 // A record is published by the store to head. Everything in a ring is under the program's control: a reader copies, then
-// checks (tracer/inline_ring.h).
+// checks (inline/ring.h).
 #pragma once
 
 #define VEDETTE_AGENT_BASE 0x10000

@@ -79,7 +79,7 @@ for (const { build, run, name } of chosen) {
 
 if (chosen.length === rows.length) {
   test("every call of the inline table was made", () => {
-    const table = readFileSync(join(ROOT, "capture/tracer/inline_calls.cc"), "utf8");
+    const table = readFileSync(join(ROOT, "capture/inline/calls.cc"), "utf8");
     const numbers = [...table.matchAll(/\{SYS_(\w+), Shape/g)].map((match) =>
       match[1]!.replace(/^(p(?:read|write))64$/, "$1"),
     );

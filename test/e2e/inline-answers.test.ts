@@ -12,7 +12,7 @@ import { ofType, trace } from "./traces.js";
 const test = suite("inline answers");
 const LINKER = "/lib64/ld-linux-x86-64.so.2";
 const CPU_INFO = readFileSync("/proc/cpuinfo", "utf8");
-// Enough for the agent to find it worth its while (tracer/inline_file.h).
+// Enough for the agent to find it worth its while (inline/file.h).
 const PROGRAMS = 12;
 
 const loop = `i=0; while [ $i -lt ${PROGRAMS} ]; do "$@"; i=$((i+1)); done`;

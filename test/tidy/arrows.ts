@@ -3,8 +3,8 @@
 // Which way arrows point (docs/style.md): a part of the tree may use only what stands beside it in this table. A part is the
 // longest name in the table that a path starts with.
 //
-//   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer <- agent
-//   decode, state <- prevent <- tracer
+//   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer
+//   decode, state <- prevent <- tracer        tracer, tracee <- inline        tracer <- outsiders        all of these <- agent
 //   wire <- addon <- host/capture
 //   wire <- rules-wasm        field names <- policies
 //
@@ -26,9 +26,18 @@ export const ARROWS: Record<string, string[]> = {
   "capture/decode": [WIRE],
   "capture/state": [WIRE, "capture/decode"],
   "capture/prevent": [WIRE, "capture/decode", "capture/state"],
-  "capture/tracer": [...CORE, "capture/prevent", "capture/tracee", "capture/witness"],
+  "capture/tracer": [...CORE, "capture/prevent", "capture/witness"],
+  "capture/inline": [...CORE, "capture/tracee", "capture/tracer"],
+  "capture/outsiders": [...CORE, "capture/tracer"],
   "capture/witness": CORE,
-  "capture/agent": [...CORE, "capture/prevent", "capture/tracer", "capture/witness"],
+  "capture/agent": [
+    ...CORE,
+    "capture/prevent",
+    "capture/tracer",
+    "capture/inline",
+    "capture/outsiders",
+    "capture/witness",
+  ],
   "capture/addon": [WIRE],
   "host/errors": [WIRE],
   "host/paths": [],

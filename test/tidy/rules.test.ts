@@ -67,6 +67,20 @@ const CASES: Case[] = [
     ],
   },
   {
+    title: "the tracer knows neither of the rooms that build on it",
+    rule: arrowsPointOneWay,
+    files: {
+      "capture/tracer/calls.cc": '#include "capture/inline/tier.h"\n#include "capture/outsiders/enlist.h"',
+      "capture/inline/x86_64/sites.cc": '#include "capture/inline/elf.h"\n#include "capture/tracer/segment.h"',
+      "capture/outsiders/enlist.cc": '#include "capture/inline/filter.h"',
+    },
+    complaints: [
+      "capture/tracer/calls.cc:1: wrong arrow capture/tracer -> capture/inline (capture/inline/tier.h); capture/tracer may use capture/wire, capture/kernel, capture/decode, capture/state, capture/prevent, capture/witness",
+      "capture/tracer/calls.cc:2: wrong arrow capture/tracer -> capture/outsiders (capture/outsiders/enlist.h); capture/tracer may use capture/wire, capture/kernel, capture/decode, capture/state, capture/prevent, capture/witness",
+      "capture/outsiders/enlist.cc:1: wrong arrow capture/outsiders -> capture/inline (capture/inline/filter.h); capture/outsiders may use capture/wire, capture/kernel, capture/decode, capture/state, capture/tracer",
+    ],
+  },
+  {
     title: "an arrow between two rooms that is not listed is named, and so is a room that is not",
     rule: arrowsPointOneWay,
     files: {

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/inline/drain.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "capture/decode/decoder.h"
+
+namespace vedette {
+namespace {
+
+// What the stub asked of a new descriptor.
+std::optional<FileFacts> opened_file(Memory& record) {
+  struct stat facts;
+  static_assert(offsetof(struct stat, st_mode) + sizeof facts.st_mode <= VEDETTE_FACTS_BYTES);
+  if (record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES) return std::nullopt;
+  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
+}
+
+}  // namespace
+
+void InlineDrain::bind(Context& context, Integrity integrity) {
+  context_ = &context;
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) inline_numbers_[nr] = inline_shape(nr, integrity).has_value();
+}
+
+void InlineDrain::remove(RingSlot& slot) {
+  one(slot);
+  std::erase(slots_, &slot);
+}
+
+size_t InlineDrain::some(size_t count) {
+  waiting_.clear();
+  for (size_t i = 0; i < std::min(count, slots_.size()); ++i) {
+    RingSlot* const slot = slots_[i];
+    slot->found = slot->ring->look();
+    if (slot->found == 0) continue;
+    waiting_.push_back({slot->ring->next_exit_tsc(), slot});
+    std::swap(slots_[i], slots_[i / 2]);
+  }
+  if (waiting_.empty()) return 0;
+  const uint64_t before = records_;
+  context_->sink.on_burst();
+  merge(waiting_, Clock::read_tsc());
+  context_->sink.on_burst_end();
+  return records_ - before;
+}
+
+size_t InlineDrain::one(RingSlot& slot) {
+  if (slot.ring->look() == 0) return 0;
+  const uint64_t before = records_;
+  context_->sink.on_burst();
+  while (take(slot)) {
+  }
+  context_->sink.on_burst_end();
+  slot.ring->release();
+  return records_ - before;
+}
+
+// The ring whose next record is oldest goes first; a heap, oldest on top.
+void InlineDrain::merge(std::vector<Waiting>& waiting, uint64_t until) {
+  const auto later = [](const Waiting& a, const Waiting& b) { return a.tsc > b.tsc; };
+  std::make_heap(waiting.begin(), waiting.end(), later);
+  while (!waiting.empty()) {
+    std::pop_heap(waiting.begin(), waiting.end(), later);
+    RingSlot& slot = *waiting.back().slot;
+    const uint64_t next_ring = waiting.size() > 1 ? waiting.front().tsc : until;
+    bool more = take(slot);
+    while (more && slot.ring->has_records() && slot.ring->next_exit_tsc() <= next_ring) more = take(slot);
+    const uint64_t next = more && slot.ring->has_records() ? slot.ring->next_exit_tsc() : ~0ull;
+    if (next > until) {
+      slot.ring->release();
+      waiting.pop_back();
+    } else {
+      waiting.back().tsc = next;
+      std::push_heap(waiting.begin(), waiting.end(), later);
+    }
+  }
+}
+
+bool InlineDrain::take(RingSlot& slot) {
+  switch (slot.ring->next(copy_)) {
+    case Ring::Next::Empty: return false;
+    case Ring::Next::Damaged: tell_damage(slot); return false;
+    case Ring::Next::Record: break;
+  }
+  const RingRecord& record = copy_.record();
+  if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
+  if (!may_tell_of(slot, record.nr)) return true;
+  // Times are the program's word too: they stay between the last one and now.
+  if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
+  const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, now_));
+  slot.last_tsc = exit;
+  emit(call_of(slot, record, exit), copy_, true);
+  return true;
+}
+
+Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const {
+  Call call;
+  call.tid = static_cast<uint32_t>(slot.owner.get());
+  call.nr = record.nr;
+  std::copy(std::begin(record.args), std::end(record.args), call.args);
+  call.exit_ns = context_->clock.from_tsc(exit_tsc);
+  call.enter_ns = record.enter_tsc <= exit_tsc ? context_->clock.from_tsc(record.enter_tsc) : call.exit_ns;
+  call.result = record.result;
+  call.returned = true;
+  return call;
+}
+
+void InlineDrain::report(RingSlot& slot, const Call& call, Memory& memory) {
+  one(slot);
+  if (may_tell_of(slot, call.nr)) emit(call, memory, false);
+}
+
+// A program can write any number into its ring. What gains something is the kernel's word alone.
+bool InlineDrain::may_tell_of(RingSlot& slot, uint32_t nr) {
+  if (nr < VEDETTE_CALLS && inline_numbers_[nr]) return true;
+  tell_damage(slot);
+  return false;
+}
+
+// `is_record`: its thread has gone on since; else it stands still behind the call.
+void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
+  Event& event = sighting_.event;
+  if (!decode_enter(call, memory, context_->limits, event)) return;
+  event.flags |= static_cast<uint16_t>(Tier::Inline);
+  context_->state.before_call(sighting_);
+  sighting_.stands_still = !is_record;
+  if (is_record) sighting_.opened = opened_file(memory);
+  decode_exit(call, memory, context_->limits, event);
+  context_->state.after_call(sighting_);
+  context_->record(sighting_);
+  sighting_.reset();
+  ++records_;
+}
+
+void InlineDrain::tell_damage(RingSlot& slot) {
+  if (slot.damage_told) return;
+  slot.damage_told = true;
+  context_->notice(slot.owner, Notice::TAMPER, "", "the ring of inline records was written to", 0);
+  context_->hooks.on_doubted(slot.owner);
+}
+
+}  // namespace vedette

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what stands in the rings into events, by the same steps as a traced call: decode, state, sink. Records of several
+// rings are taken in the order of their time, up to the moment the drain began; each ring's own order is kept whatever
+// its times say, because a program can write there what it likes.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "capture/inline/image.h"
+#include "capture/tracer/context.h"
+
+namespace vedette {
+
+class InlineDrain {
+ public:
+  void bind(Context& context, Integrity integrity);
+
+  void add(RingSlot& slot) { slots_.push_back(&slot); }
+  // Takes what is left in it first.
+  void remove(RingSlot& slot);
+
+  // Everything published so far, of all rings. The records taken.
+  size_t all() { return some(slots_.size()); }
+  // Of the rings that were busy last: with a thousand threads, looking at all of them at every stop would be dearer
+  // than the stop.
+  size_t busy() { return some(kBusyMax); }
+  size_t one(RingSlot& slot);
+  std::span<RingSlot* const> slots() const { return slots_; }
+  bool is_busy() const { return !slots_.empty(); }
+  // The rings that were busy last, and perhaps some that were not.
+  std::span<RingSlot* const> busiest() const { return {slots_.data(), std::min(slots_.size(), kBusyMax)}; }
+
+  // Whether a ring may tell of such a call; else it was written to, which is said.
+  bool may_tell_of(RingSlot& slot, uint32_t nr);
+  // A call that is not in the ring but known from registers: the stub was taken out before it could record.
+  void report(RingSlot& slot, const Call& call, Memory& memory);
+  Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;
+
+  uint64_t records() const { return records_; }
+
+ private:
+  static constexpr size_t kBusyMax = 64;
+  struct Waiting {
+    uint64_t tsc;
+    RingSlot* slot;
+  };
+  size_t some(size_t count);
+  void merge(std::vector<Waiting>& waiting, uint64_t until);
+  bool take(RingSlot& slot);
+  void emit(const Call& call, Memory& memory, bool is_record);
+  void tell_damage(RingSlot& slot);
+
+  Context* context_ = nullptr;
+  bool inline_numbers_[VEDETTE_CALLS] = {};
+  std::vector<RingSlot*> slots_;  // busy ones drift to the front
+  std::vector<Waiting> waiting_;
+  RecordCopy copy_;
+  Sighting sighting_;
+  uint64_t records_ = 0;
+  uint64_t now_ = 0;  // TSC, at most so late
+};
+
+}  // namespace vedette

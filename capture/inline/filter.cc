@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/inline/filter.h"
+
+#include <asm/prctl.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "capture/tracer/memory_calls.h"
+#include "capture/tracer/segment.h"
+
+namespace vedette {
+namespace {
+
+// What a program does most is near the root of the filter's tree.
+constexpr uint32_t kMovesBytesWeight = 64, kGateWeight = 8;
+constexpr bool moves_bytes(Shape shape) {
+  return shape == Shape::BytesIn || shape == Shape::BytesOut || shape == Shape::Receive || shape == Shape::Send;
+}
+
+constexpr uint32_t kAll = 0xffffffff;
+constexpr FilterCondition kNever = {0, 0, 1};  // nothing masked is 1
+constexpr uint32_t kRegionHigh = static_cast<uint32_t>(kRingRegion >> 32);
+constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSlotBytes - 1) >> 32) & kHighAddressBits;
+static_assert((kRegionHigh & ~kRegionMask) == 0);
+
+#if defined(__x86_64__)
+constexpr uint32_t kArchPrctl = SYS_arch_prctl;
+#else
+constexpr uint32_t kArchPrctl = 0;
+#endif
+
+FilterRule guard_rule(const MemoryCall& call) {
+  FilterRule rule{call.nr, {}};
+  if (call.flag != 0) rule.conditions.push_back({3, call.flag, call.flag});
+  return rule;
+}
+
+// Whatever could reach into the page or a ring, wherever it begins; what it does reach, memory_uses says. Of mmap with a hint, which
+// replaces nothing, only those at low addresses: where our page is missing, a hint would do.
+void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
+  const bool may_be_hint = call.anywhere && call.length != MemoryCall::kPoint;
+  FilterRule low = guard_rule(call), high = guard_rule(call);
+  if (may_be_hint) high.conditions.push_back({3, MAP_FIXED, MAP_FIXED});
+  FilterRule from_zero = low, just_below = high, from_far_below = high;
+  low.conditions.push_back({call.address, kHighAddressBits, 0, FilterWord::High});
+  low.conditions.push_back({call.address, kAll, VEDETTE_AGENT_LIMIT, FilterWord::Low, FilterTest::Below});
+  if (call.anywhere) low.conditions.push_back({call.address, kAll, 1, FilterWord::Low, FilterTest::NotBelow});
+  rules.push_back(std::move(low));
+  high.conditions.push_back({call.address, kRegionMask, kRegionHigh, FilterWord::High});
+  rules.push_back(std::move(high));
+  if (call.length == MemoryCall::kPoint) return;  // shmat stops always
+  if (may_be_hint) {
+    from_zero.conditions.push_back({call.address, kHighAddressBits, 0, FilterWord::High});
+    from_zero.conditions.push_back({call.address, kAll, 0, FilterWord::Low});
+    for (const uint32_t fixed : {MAP_FIXED, MAP_FIXED_NOREPLACE}) {
+      rules.push_back(from_zero);
+      rules.back().conditions.push_back({3, fixed, fixed});
+    }
+  }
+  just_below.conditions.push_back({call.address, kHighAddressBits, kRegionHigh - 1, FilterWord::High});
+  rules.push_back(std::move(just_below));
+  from_far_below.conditions.push_back({call.address, kHighAddressBits, kRegionHigh - 1, FilterWord::High, FilterTest::Below});
+  from_far_below.conditions.push_back({call.length, kAll, 1, FilterWord::High, FilterTest::NotBelow});
+  rules.push_back(std::move(from_far_below));
+}
+
+// That both words of the secret stand in their registers.
+std::vector<FilterCondition> knows(const BootSecret& secret) {
+  std::vector<FilterCondition> conditions;
+  for (uint8_t i = 0; i < secret.size(); ++i) {
+    const uint8_t argument = kSecretArgument + i;
+    conditions.push_back({argument, kAll, static_cast<uint32_t>(secret[i]), FilterWord::Low});
+    conditions.push_back({argument, kAll, static_cast<uint32_t>(secret[i] >> 32), FilterWord::High});
+  }
+  return conditions;
+}
+
+// The boot's own calls; rules that stop others stand beside them. Who jumps to one of these does not know the secret, or can do no
+// harm: only code can be attached to be executed, and nowhere near gates; and a ring that its own process does not want to be
+// copied is that process's business.
+void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
+  const FilterCondition executable = {2, kAll, SHM_RDONLY | SHM_EXEC};
+  const FilterCondition far = {1, kAll, 1, FilterWord::High, FilterTest::NotBelow};
+  const FilterCondition behind_page = {1, kAll, VEDETTE_STUBS_FIXED, FilterWord::Low, FilterTest::NotBelow};
+  rules.push_back({SYS_shmat, {kNever}, {{AgentPage::boot_after_shmat(), knows(secret)},
+                                         {AgentPage::boot_after_near(), {executable, far}},
+                                         {AgentPage::boot_after_near(), {executable, behind_page}}}});
+  const FilterCondition not_copied = {2, kAll, MADV_DONTFORK};
+  rules.push_back({SYS_madvise, {kNever}, {{AgentPage::boot_after_madvise(), {{0, kRegionMask, kRegionHigh, FilterWord::High}, not_copied}},
+                                           {AgentPage::boot_after_madvise(),
+                                            {{0, kAll, 0, FilterWord::High}, {0, kAll, VEDETTE_FIRST_RING}, not_copied}}}});
+  rules.push_back({SYS_mprotect, {kNever}, {{AgentPage::boot_after_mprotect(), knows(secret)}}});
+}
+
+// Of whatever image, from wherever: it has no gate yet.
+FilterRule page_rule(int page, const BootSecret& secret) {
+  FilterRule rule{SYS_shmat, {}};
+  rule.passes = true;
+  const auto demand = [&rule](uint8_t argument, uint64_t value) {
+    rule.conditions.push_back({argument, kAll, static_cast<uint32_t>(value), FilterWord::Low});
+    rule.conditions.push_back({argument, kAll, static_cast<uint32_t>(value >> 32), FilterWord::High});
+  };
+  demand(0, static_cast<uint64_t>(page));
+  demand(1, VEDETTE_AGENT_BASE);
+  demand(2, kPageAttach);
+  for (const FilterCondition& condition : knows(secret)) rule.conditions.push_back(condition);
+  return rule;
+}
+
+}  // namespace
+
+void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int page, const BootSecret& secret) {
+  if (inline_calls().empty()) return;
+  for (FilterRule& rule : rules) {
+    const auto shape = inline_shape(rule.nr, integrity);
+    if (!shape) continue;
+    rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
+    if (rule.nr == SYS_fstat) rule.gates.push_back({AgentPage::after_facts()});
+    rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
+  }
+  for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
+  // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows the secret.
+  rules.push_back(page_rule(page, secret));
+  rules.push_back({SYS_shmat, {}});
+  rules.push_back({SYS_shmctl, {{1, kAll, IPC_SET}}});
+  // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
+  rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
+  rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
+  add_boot_gates(rules, secret);
+  // Programs that want GS for themselves.
+  for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
+}
+
+BootSecret make_boot_secret() {
+  BootSecret secret = {};
+  // Before the kernel has gathered enough it answers EAGAIN, with a whole boot behind it never.
+  (void)!::getrandom(secret.data(), sizeof secret, 0);
+  return secret;
+}
+
+bool is_in_agent(uint64_t tagged) {
+  const uint64_t address = untagged(tagged);
+  if (address < VEDETTE_AGENT_LIMIT) return address >= VEDETTE_AGENT_BASE;
+  return (static_cast<uint32_t>(address >> 32) & kRegionMask) == kRegionHigh;
+}
+
+bool names_agent(const SyscallInfo& info) {
+  const std::optional<int> named = named_segment(info);
+  return named && Segment::is_ours(*named);
+}
+
+}  // namespace vedette

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/inline/image.h"
+
+#include <algorithm>
+
+namespace vedette {
+
+RingSlot::~RingSlot() { home_.take_back(*this); }
+
+std::unique_ptr<ImageData> InlineImage::copy() const {
+  auto child = std::make_unique<InlineImage>(home_);
+  child->active = active;
+  child->files = files;
+  child->code = code;
+  child->program = program;
+  child->code_look.knows_program = code_look.knows_program;
+  return child;
+}
+
+MappedFile* InlineImage::file_at(uint64_t address) {
+  const auto found = std::find_if(files.begin(), files.end(), [address](const MappedFile& file) { return file.holds(address); });
+  return found == files.end() ? nullptr : &*found;
+}
+
+MappedFile& InlineImage::add(MappedFile mapped) {
+  forget(mapped.start, mapped.end);
+  return files.emplace_back(std::move(mapped));
+}
+
+void InlineImage::forget(uint64_t start, uint64_t end) {
+  std::erase_if(files, [start, end](const MappedFile& file) { return file.start < end && start < file.end; });
+}
+
+Ref<RingSlot> InlineImage::free_slot(size_t data_bytes) {
+  for (const Ref<RingSlot>& slot : slots) {
+    if (slot->attached && slot->is_free() && slot->ring->data_bytes() == data_bytes) return slot;
+  }
+  return nullptr;
+}
+
+Ref<RingSlot> InlineImage::add_slot(std::unique_ptr<Ring> ring) {
+  if (next_slot_ == kRingSlotsMax) return nullptr;
+  Ref<RingSlot> slot = make_ref<RingSlot>(home_, std::move(ring));
+  // The first lies beside the page: the kernel then needs no more tables of pages for it.
+  const bool is_first = next_slot_ == 0 && slot->ring->bytes() <= VEDETTE_STUBS_FIXED - VEDETTE_FIRST_RING;
+  slot->address = is_first ? VEDETTE_FIRST_RING : kRingRegion + next_slot_ * kRingSlotBytes;
+  ++next_slot_;
+  slot->ring->lie_at(slot->address);
+  slot->has_others = !slots.empty();
+  for (const Ref<RingSlot>& other : slots) other->has_others = true;
+  return slots.emplace_back(std::move(slot));
+}
+
+bool InlineImage::holds(MemoryRange range) const {
+  const auto is_there = [range](uint64_t address, size_t bytes) { return overlap(range, {address, address + bytes}); };
+  return std::any_of(slots.begin(), slots.end(), [&](const Ref<RingSlot>& slot) { return is_there(slot->address, slot->ring->bytes()); }) ||
+         std::any_of(files.begin(), files.end(), [&](const MappedFile& file) {
+           if (file.near == nullptr) return false;
+           const uint64_t address = file.bias + static_cast<uint64_t>(file.near->stubs.distance);
+           return address < VEDETTE_AGENT_LIMIT && is_there(address, file.near->segment.bytes());
+         });
+}
+
+bool InlineImage::has_slot_at(uint64_t gs_base) const {
+  return std::any_of(slots.begin(), slots.end(), [gs_base](const Ref<RingSlot>& each) { return each->gs_base() == gs_base; });
+}
+
+void InlineImage::remove_slot(const RingSlot* slot) {
+  const auto found = std::find_if(slots.begin(), slots.end(), [slot](const Ref<RingSlot>& each) { return each.get() == slot; });
+  if (found != slots.end()) slots.erase(found);
+}
+
+}  // namespace vedette

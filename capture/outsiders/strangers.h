@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes in our pid namespace that do not descend from what we started: ECS Exec's agent and its shells, `docker exec`,
+// nsenter, whatever ran before us. They are found by their numbers (lookout.h), told of by session.start, and attached where
+// the kernel lets us; from then on their calls are events like all others, and so are their children's.
+//
+//   found ---- attached: every call stops, twice, until it has our filter (enlist.h)
+//         \---- refused: looked at again and again, because an exec may make it attachable (as `runc init` it has the
+//                        machine's capabilities, as the session's shell only the container's); what it executes meanwhile
+//                        is told by /proc's word; once it is clear that it stays so, a notice says it
+//
+// Not ours to watch: our ancestors, the host and its children; in a pid namespace shared with other containers (pidMode
+// task), processes with other mounts than ours. In the machine's own pid namespace there are no strangers: all would be.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "capture/outsiders/lookout.h"
+#include "capture/tracer/context.h"
+
+namespace vedette {
+
+enum class StrangerScope : uint8_t { None, Container, Task };
+
+class Strangers : public Outsiders {
+ public:
+  // `host_pid`: as far as it is known at the moment; 0: not at all.
+  using HostPid = pid_t (*)(void* context);
+  Strangers(Context& context, StrangerScope scope) : context_(context), scope_(scope) {}
+
+  // After the workload was launched, from the tracer's thread.
+  void start(HostPid host_pid, void* host);
+  // Whether this container is ours alone to watch.
+  bool are_sought() const { return are_sought_; }
+  void took(Tid child) override { lookout_.took(child); }
+  void on_tick() override {
+    if (lookout_.is_due()) look();
+    context_.look_at_opens();
+  }
+  // It is given our filter.
+  void on_call_over(Task& task, const SyscallInfo& at) override;
+  void on_root_ended() override;
+
+ private:
+  struct Refused {
+    Tid process;
+    int64_t start;           // clock ticks since the boot: tells it from the next one of that number
+    std::string told_words;  // name and arguments of the program last told of
+    bool told = false;       // that it is refused
+    uint64_t changed_ns;
+    int why;
+  };
+  // A number that has been given, and nobody has it: the kernel gives it before the task can be seen.
+  struct Coming {
+    Tid number;
+    uint64_t since_ns;
+  };
+  // Attached, but for threads that could not be at that moment: one of its threads was executing a program, or ended.
+  struct Partial {
+    Tid process;
+    uint64_t next_ns;   // to be looked at again,
+    uint64_t pause_ns;  // and how long after that
+  };
+  struct Sight;    // what /proc says of a number
+  struct Program;  // and of what it executes
+
+  void look();
+  void look_at_all();
+  bool meet(Tid number);
+  void look_at_coming(uint64_t now);
+  bool is_watched(const Sight& sight) const;
+  bool is_of_host(const Sight& sight) const;
+  bool shares_mounts(Tid process) const;
+  Result<void> attach(Tid process);
+  Result<void> seize(Tid thread);
+  Result<void> attach_threads(Tid process);
+  void attach_threads_of(Tid process);
+  void complete(uint64_t now);
+  bool complete(Tid process);
+  void found(Tid process);
+  bool visit(Refused& one);
+  void tell_program(Refused& one, const Program& program);
+  uint64_t pause_ns() const;
+  void tell_refused(Refused& one);
+  void tell_unseen(uint64_t now);
+
+  Context& context_;
+  StrangerScope scope_;
+  Lookout lookout_;
+  HostPid host_pid_ = nullptr;
+  void* host_ = nullptr;
+  bool are_sought_ = false;
+  bool own_namespace_ = false;  // the pid namespace is this container's alone
+  std::vector<pid_t> ancestors_;
+  std::vector<Refused> refused_;
+  std::vector<Coming> coming_;
+  std::vector<Partial> partials_;
+  uint64_t seizes_from_ns_ = 0;  // until then nobody is attached
+  uint64_t looked_ns_ = 0;
+  uint64_t unseen_ = 0, unseen_told_ns_ = 0;
+};
+
+}  // namespace vedette

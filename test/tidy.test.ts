@@ -5,6 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { arrowsPointOneWay } from "./tidy/arrows.js";
+import { exportsAreExplainedToEditors, privateIsAHash, whatNobodyAssignsIsReadonly } from "./tidy/dialect.js";
 import {
   filesAreNamedInTheirCase,
   filesOpenWithWhatTheyAre,
@@ -25,6 +26,9 @@ const RULES: Record<string, Rule> = {
   "arrows point one way": arrowsPointOneWay,
   "rooms are entered by their doors": roomsAreEnteredByTheirDoors,
   "nothing imports in a circle": nothingImportsInACircle,
+  "private is a hash": privateIsAHash,
+  "what nobody assigns is readonly": whatNobodyAssignsIsReadonly,
+  "exports are explained where editors look": exportsAreExplainedToEditors,
   "files open with the licence and what they are": filesOpenWithWhatTheyAre,
   "files are named in their language's case": filesAreNamedInTheirCase,
   "names are nouns": namesAreNouns,

@@ -69,21 +69,24 @@ export async function measureFootprint(rates: readonly number[], rounds: number)
 }
 
 class Lab {
-  constructor(
-    private readonly task: Task,
-    private readonly root: Rootfs,
-  ) {}
+  readonly #task: Task;
+  readonly #root: Rootfs;
+
+  constructor(task: Task, root: Rootfs) {
+    this.#task = task;
+    this.#root = root;
+  }
 
   async delays(rounds: number): Promise<Delay> {
     const [cold, coldCpu]: number[][] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      const before = this.task.cpuSeconds();
-      const sidecar = startSidecar(this.task);
+      const before = this.#task.cpuSeconds();
+      const sidecar = startSidecar(this.#task);
       cold!.push(await this.#delay(agentWords("--start", "security")));
-      coldCpu!.push(this.task.cpuSeconds() - before);
+      coldCpu!.push(this.#task.cpuSeconds() - before);
       await stop(sidecar);
     }
-    const sidecar = startSidecar(this.task);
+    const sidecar = startSidecar(this.#task);
     await isListening(sidecar);
     const [plain, availability, security]: number[][] = [[], [], []];
     for (let round = 0; round < rounds; round++) {
@@ -108,7 +111,7 @@ class Lab {
   }
 
   async load(rate: number): Promise<Load> {
-    const sidecar = startSidecar(this.task);
+    const sidecar = startSidecar(this.#task);
     await isListening(sidecar);
     const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S)]);
     await sleep(EDGE_MS);
@@ -127,17 +130,17 @@ class Lab {
     };
     const { stdout, stderr } = await within(container.ended, RUN_MS_MAX, "the workload did not end");
     if (stdout === "") throw new Error(`the workload printed nothing: ${stderr}`);
-    const lost = metric(this.task, "vedette_lost_events_total", `"app"`);
+    const lost = metric(this.#task, "vedette_lost_events_total", `"app"`);
     await stop(sidecar);
     const shares = { agentCpu: agentCpu!, hostCpu: hostCpu!, workloadCpu: workloadCpu! };
     return { rate, events: Number(stdout), lost, ...memory, ...shares };
   }
 
   #start(args: readonly string[]): Container {
-    return this.task.start({
+    return this.#task.start({
       name: "app",
-      rootfs: this.root.path,
-      mounts: [...this.root.mounts, volume(this.task, true)],
+      rootfs: this.#root.path,
+      mounts: [...this.#root.mounts, volume(this.#task, true)],
       readOnlyRoot: true,
       addCapabilities: ["SYS_PTRACE"],
       environment: { VEDETTE_CONTAINER: "app" },

@@ -87,7 +87,7 @@ function timedRun(watcher: Watcher, argv: readonly string[]): Taken {
   return { value: real! * 1e3, cpuNs: (user! + system!) * 1e9 };
 }
 
-// A server under the watcher, its client bare.
+/** A server under the watcher, its client bare. */
 export function served(
   name: string,
   argv: (port: number) => string[],

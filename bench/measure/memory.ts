@@ -14,14 +14,14 @@ const LIMIT_MS = 300_000;
 
 export interface AgentMemory {
   processes: number;
-  // MiB.
+  /** MiB. */
   rss: number;
   rings: number;
-  // KiB: the largest.
+  /** KiB: the largest. */
   ring: number;
 }
 
-// Each process makes `calls` calls as fast as it can; measured is when all have, and, with `restMs`, that much later again.
+/** Each process makes `calls` calls as fast as it can; measured is when all have, and, with `restMs`, that much later again. */
 export async function measureMemory(calls = 0, restMs: number[] = []): Promise<AgentMemory[]> {
   const agent = spawn(AGENT, ["--host", "discard", "--", buildProgram("processes"), `${PROCESSES}`, `${calls}`], {
     stdio: ["pipe", "pipe", "inherit"],

@@ -66,11 +66,13 @@ export async function measureSessions(seconds: number, entered: number, rounds: 
 class Lab {
   #runs = 0;
   #host: DeafHost | null = null;
+  readonly #task: Task;
+  readonly #root: Rootfs;
 
-  constructor(
-    private readonly task: Task,
-    private readonly root: Rootfs,
-  ) {}
+  constructor(task: Task, root: Rootfs) {
+    this.#task = task;
+    this.#root = root;
+  }
 
   agent(scope: string): string[] {
     return ["/vedette/vedette-capture", "--host", "unix:/vedette/keep.sock", "--strangers", scope, "--"];
@@ -99,7 +101,7 @@ class Lab {
       const container = this.#start([...this.agent("container"), "/bin/sh", "-c", script]);
       await until(() => container.stdout === "up\n", "it did not start");
       for (let i = 0; i < count; i++) enter(container);
-      writeFileSync(join(this.root.path, over), "");
+      writeFileSync(join(this.#root.path, over), "");
       await within(container.ended, RUN_MS_MAX, "it did not end");
       return foundIn(host);
     });
@@ -113,8 +115,8 @@ class Lab {
       const container = this.#start(["/bin/sh", "-c", words]);
       await sleep(2000);
       const from = performance.now();
-      writeFileSync(join(this.root.path, go), "");
-      while (!existsSync(join(this.root.path, gone))) await sleep(LOOK_MS);
+      writeFileSync(join(this.#root.path, go), "");
+      while (!existsSync(join(this.#root.path, gone))) await sleep(LOOK_MS);
       const ns = ((performance.now() - from) * 1e6) / READS;
       container.kill("KILL");
       await within(container.ended, RUN_MS_MAX, "it did not end");
@@ -124,7 +126,7 @@ class Lab {
 
   async #within<T>(run: (host: DeafHost) => Promise<T>): Promise<T> {
     this.#runs++;
-    const path = join(this.task.volume, "keep.sock");
+    const path = join(this.#task.volume, "keep.sock");
     this.#host = new DeafHost(path, { reads: true, acknowledges: true });
     chmodSync(path, 0o777);
     try {
@@ -135,10 +137,10 @@ class Lab {
   }
 
   #start(args: readonly string[]): Container {
-    return this.task.start({
+    return this.#task.start({
       name: "app",
-      rootfs: this.root.path,
-      mounts: [...this.root.mounts, volume(this.task, true)],
+      rootfs: this.#root.path,
+      mounts: [...this.#root.mounts, volume(this.#task, true)],
       addCapabilities: ["SYS_PTRACE"],
       environment: { VEDETTE_CONTAINER: "app" },
       args,

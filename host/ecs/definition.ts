@@ -12,14 +12,18 @@ import { isValueMap, type Value } from "./value.js";
 const RESOURCE = "AWS::ECS::TaskDefinition";
 
 export class Definition {
+  readonly #way: readonly Step[];
+
   constructor(
     readonly document: Document,
     /** What to call it in messages: a logical id; empty where there is but one. */
     readonly id: string,
     readonly properties: MapNode,
     readonly isTemplate: boolean,
-    private readonly way: readonly Step[],
-  ) {}
+    way: readonly Step[],
+  ) {
+    this.#way = way;
+  }
 
   /** A key in this document's spelling: `containerDefinitions` or `ContainerDefinitions`. */
   key(name: string): string {
@@ -44,7 +48,7 @@ export class Definition {
     return {
       path: this.document.path,
       line: lineOf(this.document.text, node.start),
-      place: place([...this.way, ...steps]),
+      place: place([...this.#way, ...steps]),
     };
   }
 }

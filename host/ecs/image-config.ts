@@ -22,13 +22,17 @@ interface Source {
 }
 
 export class ImageConfigs {
-  constructor(private readonly sources: readonly Source[]) {}
+  readonly #sources: readonly Source[];
+
+  constructor(sources: readonly Source[]) {
+    this.#sources = sources;
+  }
 
   /** By the container's name, by the image's name, or because there is but one of each. */
   find(container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
-    const own = this.sources.find((source) => source.container === container);
+    const own = this.#sources.find((source) => source.container === container);
     if (own !== undefined) return own.images[0]!.config;
-    const anyones = this.sources.filter((source) => source.container === null).flatMap((source) => source.images);
+    const anyones = this.#sources.filter((source) => source.container === null).flatMap((source) => source.images);
     const named = anyones.find(({ names }) => image !== null && names.includes(image));
     if (named !== undefined) return named.config;
     return isOnly && anyones.length === 1 ? anyones[0]!.config : undefined;

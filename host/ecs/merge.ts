@@ -13,11 +13,14 @@ import type { Value } from "./value.js";
 
 export class Merge {
   readonly notes: Note[] = [];
+  readonly #editor: Editor;
 
   constructor(
     readonly definition: Definition,
-    private readonly editor: Editor,
-  ) {}
+    editor: Editor,
+  ) {
+    this.#editor = editor;
+  }
 
   /** Appends to the list at `name` of a map, making the list where there is none. `isThere` says which elements not to add. */
   appendTo(
@@ -43,7 +46,7 @@ export class Merge {
     if (here === undefined) {
       this.#addEntry(map, way, key, whole);
     } else if (here.kind === "map" && isEmpty(here)) {
-      this.editor.fillMap(here, this.definition.key(inner), otherwise);
+      this.#editor.fillMap(here, this.definition.key(inner), otherwise);
       this.#note("*", [...way, key]);
     } else {
       this.#replace(here, [...way, key], whole);
@@ -66,7 +69,7 @@ export class Merge {
       for (const [branch, to] of branchWays(both, way)) this.prepend(branch, to, values);
       return;
     }
-    this.editor.prependItems(this.#listOrRefuse(node, way), values);
+    this.#editor.prependItems(this.#listOrRefuse(node, way), values);
     this.#note("^", way, String(values.length));
   }
 
@@ -101,25 +104,25 @@ export class Merge {
   #appendItems(list: ListNode, way: readonly Step[], values: readonly Value[]): void {
     const parent = pointer(this.definition.properties, way);
     for (const [index, value] of values.entries()) {
-      const mark = this.editor.appendItem(list, value) === "first" ? "<" : "+";
+      const mark = this.#editor.appendItem(list, value) === "first" ? "<" : "+";
       this.notes.push({ mark, pointer: `${parent}/${itemWord(value, list.items.length + index)}`, detail: "" });
     }
   }
 
   #addEntry(map: MapNode, way: readonly Step[], key: string, value: Value): void {
     if (map.shared) throw this.refusal(map, way);
-    const mark = this.editor.appendEntry(map, key, value) === "first" ? "<" : "+";
+    const mark = this.#editor.appendEntry(map, key, value) === "first" ? "<" : "+";
     const parent = pointer(this.definition.properties, way);
     this.notes.push({ mark, pointer: `${parent === "" ? "" : `${parent}/`}${encodeURIComponent(key)}`, detail: "" });
   }
 
   #fill(list: ListNode, way: readonly Step[], values: readonly Value[]): void {
-    this.editor.fillList(list, values);
+    this.#editor.fillList(list, values);
     this.#note("*", way);
   }
 
   #replace(node: Node, way: readonly Step[], value: Value): void {
-    this.editor.replace(node, value);
+    this.#editor.replace(node, value);
     this.#note("=", way, this.definition.document.text.slice(node.start, node.end));
   }
 

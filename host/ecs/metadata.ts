@@ -55,25 +55,33 @@ export class TaskMetadata {
   #asking: Promise<void> | null = null;
 
   /** `address`: of our own container; null outside ECS. */
+  readonly #address: string | null;
+  readonly #now: () => number;
+  readonly #pause: (ms: number) => Promise<unknown>;
+
   constructor(
-    private readonly address: string | null,
-    private readonly now: () => number = () => performance.now(),
-    private readonly pause: (ms: number) => Promise<unknown> = (ms) => sleep(ms, undefined, { ref: false }),
-  ) {}
+    address: string | null,
+    now: () => number = () => performance.now(),
+    pause: (ms: number) => Promise<unknown> = (ms) => sleep(ms, undefined, { ref: false }),
+  ) {
+    this.#address = address;
+    this.#now = now;
+    this.#pause = pause;
+  }
 
   /** Null outside ECS, and where the endpoint does not answer: then fields say what the agent sees itself. */
   async find(clue: ContainerClue): Promise<ContainerFacts | null> {
     const known = this.#known(clue);
-    if (known !== null || this.address === null) return known;
-    if (this.now() - this.#askedAt >= AGAIN_MS) await this.#ask();
+    if (known !== null || this.#address === null) return known;
+    if (this.#now() - this.#askedAt >= AGAIN_MS) await this.#ask();
     else await this.#asking;
     return this.#known(clue);
   }
 
   /** For a container that ECS did not name yet: asks again while it `isWanted`, at most TRIES times, and no more often than find(). */
   async findLater(clue: ContainerClue, isWanted: () => boolean): Promise<ContainerFacts | null> {
-    for (let i = 0; this.address !== null && i < TRIES; i++) {
-      await this.pause(AGAIN_MS);
+    for (let i = 0; this.#address !== null && i < TRIES; i++) {
+      await this.#pause(AGAIN_MS);
       if (!isWanted()) break;
       const found = await this.find(clue);
       if (found !== null) return found;
@@ -83,7 +91,7 @@ export class TaskMetadata {
 
   /** What the task may use, in processors; null: it has no limit, or nobody says. */
   async processors(): Promise<number | null> {
-    return this.address === null ? null : readProcessors(await fetchJson(`${this.address}/task`));
+    return this.#address === null ? null : readProcessors(await fetchJson(`${this.#address}/task`));
   }
 
   #known({ id, name }: ContainerClue): ContainerFacts | null {
@@ -92,8 +100,8 @@ export class TaskMetadata {
   }
 
   #ask(): Promise<void> {
-    this.#askedAt = this.now();
-    this.#asking = fetchTask(`${this.address}/task`).then((containers) => {
+    this.#askedAt = this.#now();
+    this.#asking = fetchTask(`${this.#address}/task`).then((containers) => {
       if (containers !== null) this.#containers = containers;
     });
     return this.#asking;

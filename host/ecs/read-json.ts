@@ -15,97 +15,102 @@ export function readJson(path: string, text: string, from = 0): Node {
 }
 
 class Reader {
-  constructor(
-    private readonly path: string,
-    private readonly text: string,
-    private at: number,
-  ) {}
+  readonly #path: string;
+  readonly #text: string;
+  #at: number;
+
+  constructor(path: string, text: string, at: number) {
+    this.#path = path;
+    this.#text = text;
+    this.#at = at;
+  }
 
   value(): Node {
-    this.skipBlank();
-    const first = this.text[this.at];
-    if (first === "{") return this.map();
-    return first === "[" ? this.list() : this.scalar();
+    this.#skipBlank();
+    const first = this.#text[this.#at];
+    if (first === "{") return this.#map();
+    return first === "[" ? this.#list() : this.#scalar();
   }
 
   end(): void {
-    this.skipBlank();
-    if (this.at < this.text.length) this.fail("something stands after the end of the document");
+    this.#skipBlank();
+    if (this.#at < this.#text.length) this.#fail("something stands after the end of the document");
   }
 
-  private map(): MapNode {
-    const start = this.at++;
+  #map(): MapNode {
+    const start = this.#at++;
     const entries: Entry[] = [];
-    const close = this.eachUntil("}", () => {
-      const keyStart = this.at;
-      const key = this.scalar().value;
-      if (typeof key !== "string") this.fail("a key is not a string", keyStart);
+    const close = this.#eachUntil("}", () => {
+      const keyStart = this.#at;
+      const key = this.#scalar().value;
+      if (typeof key !== "string") this.#fail("a key is not a string", keyStart);
       if (entries.some((entry) => entry.key === key))
-        this.fail(`the key ${JSON.stringify(key)} stands here twice`, keyStart);
-      this.skipBlank();
-      if (this.text[this.at] !== ":") this.fail(`":" is missing after the key ${JSON.stringify(key)}`);
-      this.at++;
+        this.#fail(`the key ${JSON.stringify(key)} stands here twice`, keyStart);
+      this.#skipBlank();
+      if (this.#text[this.#at] !== ":") this.#fail(`":" is missing after the key ${JSON.stringify(key)}`);
+      this.#at++;
       entries.push({ key, keyStart, node: this.value() });
     });
-    return { kind: "map", start, end: this.at, tag: "", shared: false, flow: true, inside: start + 1, close, entries };
+    return { kind: "map", start, end: this.#at, tag: "", shared: false, flow: true, inside: start + 1, close, entries };
   }
 
-  private list(): ListNode {
-    const start = this.at++;
+  #list(): ListNode {
+    const start = this.#at++;
     const items: Node[] = [];
-    const close = this.eachUntil("]", () => items.push(this.value()));
-    const place = { start, end: this.at, inside: start + 1, close };
+    const close = this.#eachUntil("]", () => items.push(this.value()));
+    const place = { start, end: this.#at, inside: start + 1, close };
     return { kind: "list", ...place, tag: "", shared: false, flow: true, items, dashes: [] };
   }
 
   /** Reads elements parted by commas; answers where the closing bracket stands and steps over it. */
-  private eachUntil(bracket: string, element: () => void): number {
-    this.skipBlank();
-    for (let first = true; this.text[this.at] !== bracket; first = false) {
+  #eachUntil(bracket: string, element: () => void): number {
+    this.#skipBlank();
+    for (let first = true; this.#text[this.#at] !== bracket; first = false) {
       if (!first) {
-        if (this.text[this.at] !== ",") this.fail(`"," or "${bracket}" is missing`);
-        this.at++;
-        this.skipBlank();
+        if (this.#text[this.#at] !== ",") this.#fail(`"," or "${bracket}" is missing`);
+        this.#at++;
+        this.#skipBlank();
       }
       element();
-      this.skipBlank();
+      this.#skipBlank();
     }
-    return this.at++;
+    return this.#at++;
   }
 
-  private scalar(): Scalar {
-    TOKEN.lastIndex = this.at;
-    const token = TOKEN.exec(this.text)?.[0];
-    if (token === undefined) this.fail(this.at < this.text.length ? "this is not JSON" : "the document ends too early");
-    const start = this.at;
-    this.at += token.length;
+  #scalar(): Scalar {
+    TOKEN.lastIndex = this.#at;
+    const token = TOKEN.exec(this.#text)?.[0];
+    if (token === undefined)
+      this.#fail(this.#at < this.#text.length ? "this is not JSON" : "the document ends too early");
+    const start = this.#at;
+    this.#at += token.length;
     return {
       kind: "scalar",
       start,
-      end: this.at,
+      end: this.#at,
       tag: "",
       shared: false,
       block: false,
-      value: this.parse(token, start),
+      value: this.#parse(token, start),
     };
   }
 
-  private parse(token: string, start: number): Scalar["value"] {
+  #parse(token: string, start: number): Scalar["value"] {
     try {
       return JSON.parse(token);
     } catch {
-      this.fail(`${token.length > 40 ? `${token.slice(0, 40)}...` : token} is not JSON`, start);
+      this.#fail(`${token.length > 40 ? `${token.slice(0, 40)}...` : token} is not JSON`, start);
     }
   }
 
-  private skipBlank(): void {
-    BLANK.lastIndex = this.at;
-    this.at += BLANK.exec(this.text)![0].length;
+  #skipBlank(): void {
+    BLANK.lastIndex = this.#at;
+    this.#at += BLANK.exec(this.#text)![0].length;
   }
 
-  private fail(reason: string, at = this.at): never {
-    const line = lineOf(this.text, at);
-    const place = `column ${columnOf(this.text, at) + 1}`;
-    throw new VedetteError("VEDETTE_DEFINITION_INVALID", { path: this.path, line, place, reason });
+  #fail(reason: string, at = this.#at): never {
+    const line = lineOf(this.#text, at);
+    const place = `column ${columnOf(this.#text, at) + 1}`;
+    throw new VedetteError("VEDETTE_DEFINITION_INVALID", { path: this.#path, line, place, reason });
   }
 }

@@ -29,71 +29,75 @@ export function readYaml(path: string, text: string): Node {
 }
 
 class Reader {
-  constructor(
-    private readonly text: string,
-    private readonly aliased: ReadonlySet<string>,
-    private readonly fail: (at: number, reason: string) => never,
-  ) {}
+  readonly #text: string;
+  readonly #aliased: ReadonlySet<string>;
+  readonly #fail: (at: number, reason: string) => never;
+
+  constructor(text: string, aliased: ReadonlySet<string>, fail: (at: number, reason: string) => never) {
+    this.#text = text;
+    this.#aliased = aliased;
+    this.#fail = fail;
+  }
 
   /** `after` is where the value would stand if it is empty: behind its colon or dash. */
   node(node: YamlNode | null, after: number): Node {
     if (node === null || node.range == null) return emptyScalar(after);
-    if (isAlias(node)) return { kind: "alias", name: node.source, ...this.base(node, node.range[1]) };
-    if (isScalar(node)) return this.scalar(node, after);
-    if (isMap(node)) return this.map(node);
-    return isSeq(node) ? this.list(node) : this.fail(after, "this is neither a value, a list nor a map");
+    if (isAlias(node)) return { kind: "alias", name: node.source, ...this.#base(node, node.range[1]) };
+    if (isScalar(node)) return this.#scalar(node, after);
+    if (isMap(node)) return this.#map(node);
+    return isSeq(node) ? this.#list(node) : this.#fail(after, "this is neither a value, a list nor a map");
   }
 
-  private scalar(node: YamlNode & { value?: unknown; type?: string }, after: number): Scalar {
+  #scalar(node: YamlNode & { value?: unknown; type?: string }, after: number): Scalar {
     const [start, end] = node.range!;
     if (start === end && !node.tag && !node.anchor) return emptyScalar(after);
     const block = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
-    return { kind: "scalar", ...this.base(node, end), block, value: node.value as Scalar["value"] };
+    return { kind: "scalar", ...this.#base(node, end), block, value: node.value as Scalar["value"] };
   }
 
-  private map(map: YAMLMap): Node {
+  #map(map: YAMLMap): Node {
     const entries = map.items.map((pair): Entry => {
       const key: unknown = pair.key;
       if (!isScalar(key) || !Array.isArray(key.range))
-        return this.fail(map.range![0], "a key of this map is not a plain word");
-      const colon = this.text.indexOf(":", key.range[1]) + 1;
+        return this.#fail(map.range![0], "a key of this map is not a plain word");
+      const colon = this.#text.indexOf(":", key.range[1]) + 1;
       return { key: String(key.value), keyStart: key.range[0], node: this.node(pair.value as YamlNode | null, colon) };
     });
-    if (map.flow) return { kind: "map", ...this.flow(map), entries };
+    if (map.flow) return { kind: "map", ...this.#flow(map), entries };
     const last = entries.at(-1)!.node;
-    return { kind: "map", ...this.base(map, last.end), flow: false, inside: map.range![0], close: last.end, entries };
+    return { kind: "map", ...this.#base(map, last.end), flow: false, inside: map.range![0], close: last.end, entries };
   }
 
-  private list(list: YAMLSeq): Node {
+  #list(list: YAMLSeq): Node {
     if (list.flow)
       return {
         kind: "list",
-        ...this.flow(list),
+        ...this.#flow(list),
         dashes: [],
         items: list.items.map((item) => this.node(item as YamlNode, 0)),
       };
     const dashes = dashesOf(list);
     const items = list.items.map((item, index) => this.node(item as YamlNode, dashes[index]! + 1));
     const { end } = items.at(-1)!;
-    return { kind: "list", ...this.base(list, end), flow: false, inside: list.range![0], close: end, items, dashes };
+    return { kind: "list", ...this.#base(list, end), flow: false, inside: list.range![0], close: end, items, dashes };
   }
 
-  private flow(node: YamlNode) {
+  #flow(node: YamlNode) {
     const [start, end] = node.range!;
-    return { ...this.base(node, end), flow: true, inside: start + 1, close: end - 1 };
+    return { ...this.#base(node, end), flow: true, inside: start + 1, close: end - 1 };
   }
 
   /** A node's own place begins at its tag or anchor, which `yaml` leaves out of the range. */
-  private base(node: YamlNode, end: number) {
+  #base(node: YamlNode, end: number) {
     const tag = writtenTag(node);
     const anchor = isAlias(node) ? undefined : (node as { anchor?: string }).anchor;
     let start = node.range![0];
     const marks = [tag, anchor === undefined ? "" : `&${anchor}`].filter((mark) => mark !== "");
     for (const mark of marks.length === 2 ? [...marks, ...marks] : marks) {
-      const before = this.text.slice(0, start).trimEnd();
+      const before = this.#text.slice(0, start).trimEnd();
       if (before.endsWith(mark)) start = before.length - mark.length;
     }
-    return { start, end, tag, shared: anchor !== undefined && this.aliased.has(anchor) };
+    return { start, end, tag, shared: anchor !== undefined && this.#aliased.has(anchor) };
   }
 }
 

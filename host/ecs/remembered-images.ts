@@ -10,11 +10,13 @@ import type { Document, Node } from "./node.js";
 import { pointer } from "./path.js";
 
 export class RememberedImages extends ImageConfigs {
-  private constructor(
-    private readonly told: ImageConfigs,
-    private readonly remembered: ReadonlyMap<string, ImageConfig>,
-  ) {
+  readonly #told: ImageConfigs;
+  readonly #remembered: ReadonlyMap<string, ImageConfig>;
+
+  private constructor(told: ImageConfigs, remembered: ReadonlyMap<string, ImageConfig>) {
     super([]);
+    this.#told = told;
+    this.#remembered = remembered;
   }
 
   static of(document: Document, told: ImageConfigs): ImageConfigs {
@@ -23,7 +25,7 @@ export class RememberedImages extends ImageConfigs {
   }
 
   override find(container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
-    return this.told.find(container, image, isOnly) ?? this.remembered.get(container);
+    return this.#told.find(container, image, isOnly) ?? this.#remembered.get(container);
   }
 }
 

@@ -7,12 +7,15 @@ import { columnOf, type Document, type ListNode, type MapNode, type Node } from 
 type Collection = MapNode | ListNode;
 
 export class Remover {
-  private readonly edits = new Edits();
+  readonly #edits = new Edits();
   readonly #lines: Range[] = [];
   /** Elements that were appended to a flow collection, wherever somebody moved them since. */
   readonly #appended = new Map<Collection, Set<number>>();
+  readonly #document: Document;
 
-  constructor(private readonly document: Document) {}
+  constructor(document: Document) {
+    this.#document = document;
+  }
 
   /** An element that was appended: `, X` or its lines. */
   appended(collection: Collection, index: number): void {
@@ -25,31 +28,31 @@ export class Remover {
   first(collection: Collection, index: number, count: number): void {
     const to =
       index + count < sizeOf(collection) ? startOf(collection, index + count) : endOf(collection, index + count - 1);
-    this.edits.replace(startOf(collection, index), to, "");
+    this.#edits.replace(startOf(collection, index), to, "");
   }
 
   /** Everything in a collection that was empty; blanks that stood in it stay. */
   filled(collection: Collection): void {
-    const wasSpread = /^\s*\n/.test(this.document.text.slice(collection.inside, startOf(collection, 0)));
+    const wasSpread = /^\s*\n/.test(this.#document.text.slice(collection.inside, startOf(collection, 0)));
     const to = wasSpread ? collection.close : endOf(collection, sizeOf(collection) - 1);
-    this.edits.replace(collection.inside, to, "");
+    this.#edits.replace(collection.inside, to, "");
   }
 
   replaced(node: Node, was: string): void {
     const blank = was === "" ? 1 : 0;
-    this.edits.replace(node.start - blank, node.end, was);
+    this.#edits.replace(node.start - blank, node.end, was);
   }
 
   /** The document without all that was named. */
   result(): string {
-    const { text, newline } = this.document;
+    const { text, newline } = this.#document;
     for (const [collection, indices] of this.#appended) this.#removeItems(collection, indices);
     for (const { start, end } of merged(this.#lines)) {
       // The text had no line end at its end: the one that parts these lines from those before came with them.
       const isLast = end === text.length && !text.endsWith("\n");
-      this.edits.replace(isLast ? start - newline.length : start, end, "");
+      this.#edits.replace(isLast ? start - newline.length : start, end, "");
     }
-    return this.edits.apply(text);
+    return this.#edits.apply(text);
   }
 
   /** With the comma before it; those that stand first now go with the comma behind them. */
@@ -58,11 +61,11 @@ export class Remover {
     while (indices.has(leading)) leading++;
     if (leading > 0) this.first(collection, 0, leading);
     for (const index of indices)
-      if (index >= leading) this.edits.replace(endOf(collection, index - 1), endOf(collection, index), "");
+      if (index >= leading) this.#edits.replace(endOf(collection, index - 1), endOf(collection, index), "");
   }
 
   #removeLines(start: number, end: number): void {
-    const { text } = this.document;
+    const { text } = this.#document;
     this.#lines.push({ start: start - columnOf(text, start), end: lineAfter(text, end) ?? text.length });
   }
 }

@@ -31,7 +31,7 @@ export class SharedBounds {
   readonly alerts: ContainerBuckets | null;
   readonly #logs: Bucket;
   #batch: unknown = null;
-  #alertsMost = ALERTS_PER_BATCH;
+  readonly #alertsMost: number = ALERTS_PER_BATCH;
   #alertsLeft = 0;
   #logsLeft = LOG_LINES_PER_BATCH;
   #unsaid = 0;

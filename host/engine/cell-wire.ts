@@ -154,15 +154,18 @@ function framed(bytes: Uint8Array): Buffer {
 class Frames {
   #pieces: Buffer[] = [];
   #size = 0;
+  readonly #most: number;
 
-  constructor(private readonly most: number) {}
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   *take(bytes: Buffer): Generator<Buffer> {
     this.#pieces.push(bytes);
     this.#size += bytes.length;
     while (this.#size >= HEAD) {
       const size = this.#head();
-      if (size > this.most) throw new Error(`it said ${size} bytes at once`);
+      if (size > this.#most) throw new Error(`it said ${size} bytes at once`);
       if (this.#size < HEAD + size) return;
       const whole = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces);
       this.#pieces = [whole.subarray(HEAD + size)];

@@ -60,11 +60,14 @@ export class Bucket {
 /** A bucket for each container. */
 export class ContainerBuckets {
   readonly #buckets = new Map<string, Bucket>();
+  readonly #limit: AlertLimit;
 
-  constructor(private readonly limit: AlertLimit) {}
+  constructor(limit: AlertLimit) {
+    this.#limit = limit;
+  }
 
   take(now: number, container: string): boolean {
-    const bucket = this.#buckets.get(container) ?? new Bucket(this.limit);
+    const bucket = this.#buckets.get(container) ?? new Bucket(this.#limit);
     renew(this.#buckets, container, bucket);
     return bucket.take(now);
   }

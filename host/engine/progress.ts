@@ -7,28 +7,28 @@ import { headOf, positionOf } from "../capture/ring.js";
 const STUCK_MS = 1_500;
 
 interface Place {
-  tail: number;
+  readonly tail: number;
   since: number;
 }
 
 export class Progress {
   readonly #places: Map<number, Place>;
+  readonly #ring: SharedArrayBuffer;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly ring: SharedArrayBuffer,
-    readers: readonly number[],
-    private readonly now: () => number = () => performance.now(),
-  ) {
+  constructor(ring: SharedArrayBuffer, readers: readonly number[], now: () => number = () => performance.now()) {
+    this.#ring = ring;
+    this.#now = now;
     this.#places = new Map(readers.map((reader) => [reader, { tail: positionOf(ring, reader), since: now() }]));
   }
 
   /** How many of them have stood still for too long. To be asked several times a second. */
   stuck(): number {
-    const head = headOf(this.ring);
-    const now = this.now();
+    const head = headOf(this.#ring);
+    const now = this.#now();
     let stuck = 0;
     for (const [reader, place] of this.#places) {
-      const tail = positionOf(this.ring, reader);
+      const tail = positionOf(this.#ring, reader);
       if (tail === head || tail !== place.tail) this.#places.set(reader, { tail, since: now });
       else if (now - place.since > STUCK_MS) stuck++;
     }

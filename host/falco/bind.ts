@@ -38,13 +38,13 @@ export type Bound =
   | BoundCheck;
 
 export interface BoundCheck {
-  kind: "check";
-  left: BoundOperand;
-  op: Operator;
-  modifier: Modifier | null;
-  type: ValueType;
-  values: BoundValue[];
-  right: BoundOperand | null; // then `values` is empty
+  readonly kind: "check";
+  readonly left: BoundOperand;
+  readonly op: Operator;
+  readonly modifier: Modifier | null;
+  readonly type: ValueType;
+  readonly values: BoundValue[];
+  readonly right: BoundOperand | null; // then `values` is empty
 }
 
 export type BoundOperand =
@@ -71,8 +71,8 @@ export class BindError extends Error {
 }
 
 export interface BindWarning {
-  message: string;
-  at: Place;
+  readonly message: string;
+  readonly at: Place;
 }
 
 export function bind(expr: Expr, warnings: BindWarning[] = [], statics = NO_STATICS): Bound {
@@ -194,7 +194,7 @@ function checkTransform(name: string, args: (BoundOperand | TextValue)[], arg: s
   refuse(!args.every(isText), `${name}() arguments must be strings`);
 }
 
-// The command line is a list to join() and getopt(), although its field is one text.
+/** The command line is a list to join() and getopt(), although its field is one text. */
 export function isListArgument(arg: BoundOperand | TextValue): boolean {
   if (arg.kind === "text") return false;
   if (arg.kind === "transform") return arg.isList;

@@ -8,11 +8,11 @@ import type { Context } from "./location.js";
 import { ENGINE_VERSION, PLUGINS, parseVersion, satisfies, type Version, versionText } from "./version.js";
 
 export interface PluginNeed {
-  name: string;
-  version: string;
+  readonly name: string;
+  readonly version: string;
 }
 
-// An event source: its name, and the fields that its rules may use. Falco's `syscall` is the one we have.
+/** An event source: its name, and the fields that its rules may use. Falco's `syscall` is the one we have. */
 export interface Source {
   isField(name: string): boolean;
 }
@@ -21,7 +21,7 @@ export class Collector {
   readonly lists = new Map<string, ListItem>();
   readonly macros = new Map<string, MacroItem>();
   readonly rules = new Map<string, RuleItem>();
-  private next = 0;
+  #next = 0;
 
   constructor(readonly sources: ReadonlyMap<string, Source>) {}
 
@@ -49,7 +49,7 @@ export class Collector {
   }
 
   defineList(list: ListItem): void {
-    define(this.lists, list, this.next++);
+    define(this.lists, list, this.#next++);
   }
 
   appendList(list: ListItem): void {
@@ -60,11 +60,11 @@ export class Collector {
       list.context,
     );
     prev!.items.push(...list.items);
-    prev!.visibility = this.next++;
+    prev!.visibility = this.#next++;
   }
 
   defineMacro(macro: MacroItem): void {
-    define(this.macros, macro, this.next++);
+    define(this.macros, macro, this.#next++);
   }
 
   appendMacro(macro: MacroItem): void {
@@ -75,7 +75,7 @@ export class Collector {
       macro.context,
     );
     prev!.condition += ` ${macro.condition}`;
-    prev!.visibility = this.next++;
+    prev!.visibility = this.#next++;
   }
 
   defineRule(rule: RuleItem, result: LoadResult): void {
@@ -89,7 +89,7 @@ export class Collector {
       refuse(exception.fields === null, complaint, exception.context);
       validateException(exception, source);
     }
-    define(this.rules, rule, this.next++);
+    define(this.rules, rule, this.#next++);
   }
 
   appendRule(update: RuleUpdate): void {
@@ -106,8 +106,8 @@ export class Collector {
     if (update.output) rule.output += ` ${update.output}`;
     if (update.desc) rule.desc += ` ${update.desc}`;
     for (const tag of update.tags ?? []) rule.tags.add(tag);
-    for (const exception of update.exceptions ?? []) this.appendException(rule, exception);
-    rule.visibility = this.next++;
+    for (const exception of update.exceptions ?? []) this.#appendException(rule, exception);
+    rule.visibility = this.#next++;
   }
 
   replaceInRule(update: RuleUpdate): void {
@@ -127,7 +127,7 @@ export class Collector {
       validateException(exception, this.sources.get(prev!.source));
     }
     Object.assign(prev!, values);
-    prev!.visibility = this.next++;
+    prev!.visibility = this.#next++;
   }
 
   enableRule(name: string, enabled: boolean, context: Context): void {
@@ -136,7 +136,7 @@ export class Collector {
     prev!.enabled = enabled;
   }
 
-  private appendException(rule: RuleItem, exception: RuleException): void {
+  #appendException(rule: RuleItem, exception: RuleException): void {
     const { context } = exception;
     const prev = rule.exceptions.find((e) => e.name === exception.name);
     if (prev) {

@@ -7,74 +7,74 @@
 export type Expr = AndExpr | OrExpr | NotExpr | MacroExpr | ExistsExpr | CheckExpr;
 
 export interface Place {
-  offset: number;
-  line: number;
-  column: number;
+  readonly offset: number;
+  readonly line: number;
+  readonly column: number;
 }
 
 export interface AndExpr {
-  kind: "and";
-  children: Expr[];
-  at: Place;
+  readonly kind: "and";
+  readonly children: Expr[];
+  readonly at: Place;
 }
 export interface OrExpr {
-  kind: "or";
-  children: Expr[];
-  at: Place;
+  readonly kind: "or";
+  readonly children: Expr[];
+  readonly at: Place;
 }
 export interface NotExpr {
-  kind: "not";
-  child: Expr;
-  at: Place;
+  readonly kind: "not";
+  readonly child: Expr;
+  readonly at: Place;
 }
 export interface MacroExpr {
-  kind: "macro";
-  name: string;
-  at: Place;
+  readonly kind: "macro";
+  readonly name: string;
+  readonly at: Place;
 }
 export interface ExistsExpr {
-  kind: "exists";
-  left: Operand;
-  at: Place;
+  readonly kind: "exists";
+  readonly left: Operand;
+  readonly at: Place;
 }
 export interface CheckExpr {
-  kind: "check";
-  left: Operand;
-  op: Operator;
-  modifier: Modifier | null;
-  right: Value | Operand;
-  at: Place;
+  readonly kind: "check";
+  readonly left: Operand;
+  readonly op: Operator;
+  readonly modifier: Modifier | null;
+  readonly right: Value | Operand;
+  readonly at: Place;
 }
 
-// What stands left of an operator, or right of it as `val(...)`.
+/** What stands left of an operator, or right of it as `val(...)`. */
 export type Operand = FieldOperand | TransformOperand;
 export interface FieldOperand {
-  kind: "field";
-  name: string;
-  arg: string | null;
-  at: Place;
+  readonly kind: "field";
+  readonly name: string;
+  readonly arg: string | null;
+  readonly at: Place;
 }
 export interface TransformOperand {
-  kind: "transform";
-  name: Transformer | "val";
-  args: (Operand | TextValue)[];
-  arg: string | null; // getopt(...)[c]
-  at: Place;
+  readonly kind: "transform";
+  readonly name: Transformer | "val";
+  readonly args: (Operand | TextValue)[];
+  readonly arg: string | null; // getopt(...)[c]
+  readonly at: Place;
 }
 
 export type Value = TextValue | ListValue;
 export interface TextValue {
-  kind: "text";
-  value: string;
-  at: Place;
+  readonly kind: "text";
+  readonly value: string;
+  readonly at: Place;
 }
 export interface ListValue {
-  kind: "list";
-  values: string[];
-  at: Place;
+  readonly kind: "list";
+  readonly values: string[];
+  readonly at: Place;
 }
 
-// In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands before `<`.
+/** In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands before `<`. */
 export const NUMBER_OPERATORS = ["<=", "<", ">=", ">"] as const;
 export const TEXT_OPERATORS = [
   "==",
@@ -125,7 +125,7 @@ export function fromBytes(bytes: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-// The field as the text of a rule writes it: `proc.aname[2]`.
+/** The field as the text of a rule writes it: `proc.aname[2]`. */
 export function fieldText(field: FieldOperand): string {
   return field.arg === null ? field.name : `${field.name}[${field.arg}]`;
 }

@@ -17,7 +17,7 @@ export function deadRule({ name, expr, events }: LoadedRule): DeadRule {
   return { rule: name, reason: events.length === 0 ? typeReason(expr) : fieldReason(expr, events) };
 }
 
-// `the rule "X" can never fire here: no event has fd.sip.name`
+/** `the rule "X" can never fire here: no event has fd.sip.name` */
 export function deadRuleText({ rule, reason }: DeadRule): string {
   return `the rule "${rule}" can never fire here: ${reason}`;
 }

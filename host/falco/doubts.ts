@@ -4,7 +4,7 @@
 import { type CheckExpr, fromBytes, TRANSFORMERS, type Value } from "./condition.js";
 import { isField } from "./fields.js";
 
-// Falco calls this one a deprecated item.
+/** Falco calls this one a deprecated item. */
 export const DIRECTION =
   "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always evaluates to false. " +
   "The rule expression can be simplified by removing the condition on 'evt.dir'";

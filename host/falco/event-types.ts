@@ -17,14 +17,16 @@ const SPELLING = new Map<string, string>();
 for (const event of EVENTS)
   for (const call of event.calls) if (!EVENTS_BY_NAME.has(call)) SPELLING.set(call, event.name);
 
-// The types of the capture set that `expr` can match.
+/** The types of the capture set that `expr` can match. */
 export function capturedTypes(expr: Expr): EventType[] {
   const { canBeTrue } = new Decision().of(expr);
   return EVENTS.filter((event) => canBeTrue & bitOf(event.name));
 }
 
-// How many of Falco's event codes `expr` can match: an enter and an exit event a name, but one pair for all the calls whose
-// arguments Falco does not decode.
+/**
+ * How many of Falco's event codes `expr` can match: an enter and an exit event a name, but one pair for all the calls whose
+ * arguments Falco does not decode.
+ */
 export function countEventCodes(expr: Expr): number {
   const { canBeTrue } = new Decision().of(expr);
   let count = 0;
@@ -39,23 +41,23 @@ export function countEventCodes(expr: Expr): number {
 
 // The sets of types for which an expression can be true, and can be false; bit i is the type ALL_NAMES[i].
 interface Types {
-  canBeTrue: bigint;
-  canBeFalse: bigint;
+  readonly canBeTrue: bigint;
+  readonly canBeFalse: bigint;
 }
 
 class Decision {
-  private readonly known = new Map<Expr, Types>();
+  readonly #known = new Map<Expr, Types>();
 
   of(expr: Expr): Types {
-    let types = this.known.get(expr);
+    let types = this.#known.get(expr);
     if (!types) {
-      types = this.decide(expr);
-      this.known.set(expr, types);
+      types = this.#decide(expr);
+      this.#known.set(expr, types);
     }
     return types;
   }
 
-  private decide(expr: Expr): Types {
+  #decide(expr: Expr): Types {
     switch (expr.kind) {
       case "and":
       case "or": {

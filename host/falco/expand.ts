@@ -7,13 +7,15 @@ import type { ExceptionEntry, ListItem, RuleException } from "./items.js";
 import { LoadError } from "./load-result.js";
 
 export interface ExpandedList {
-  name: string;
-  items: string[];
+  readonly name: string;
+  readonly items: string[];
   isUsed: boolean;
 }
 
-// An item that names a list defined before is replaced by that list's own items, one level deep (`levels: "one"`, as Falco does)
-// or all the way down.
+/**
+ * An item that names a list defined before is replaced by that list's own items, one level deep (`levels: "one"`, as Falco does)
+ * or all the way down.
+ */
 export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" | "all"): Map<string, ExpandedList> {
   const out = new Map<string, ExpandedList>();
   const used = new Set<string>();
@@ -30,7 +32,7 @@ export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" 
   return out;
 }
 
-// The condition with the names of lists replaced. A name counts where blanks, parentheses, commas or `=` stand around it.
+/** The condition with the names of lists replaced. A name counts where blanks, parentheses, commas or `=` stand around it. */
 export function substituteLists(condition: string, lists: Iterable<ExpandedList>): string {
   let text = condition;
   for (const list of lists) {
@@ -83,7 +85,7 @@ function substituteList(condition: string, list: ExpandedList): string | undefin
   return isUsed ? text : undefined;
 }
 
-// The condition with the rule's exceptions: `(condition) and not (...) and not (...)`.
+/** The condition with the rule's exceptions: `(condition) and not (...) and not (...)`. */
 export function withExceptions(condition: string, exceptions: readonly RuleException[]): string {
   if (exceptions.length === 0) return condition;
   return [`(${condition})`, ...exceptions.map(exceptionText).filter((text) => text !== "")].join(" and not ");

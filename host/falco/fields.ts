@@ -6,16 +6,16 @@ import { PARAMETER_NAMES } from "../wire/known-names.js";
 import { isEventType } from "./event-types.js";
 import { FIELD_TABLE } from "./field-table.js";
 
-// What a value is compared as. `either`: two values, of which a check wants one (and `!=` both).
+/** What a value is compared as. `either`: two values, of which a check wants one (and `!=` both). */
 export type FieldType = "text" | "bytes" | "int" | "bool" | "ip" | "net" | "port" | "arg";
 
 export interface FieldInfo {
-  name: string;
-  type: FieldType;
-  isList: boolean;
-  arg: "none" | "index" | "key" | "index?" | "key?";
-  isAnswered: boolean;
-  doc: string;
+  readonly name: string;
+  readonly type: FieldType;
+  readonly isList: boolean;
+  readonly arg: "none" | "index" | "key" | "index?" | "key?";
+  readonly isAnswered: boolean;
+  readonly doc: string;
 }
 
 export const FIELDS: ReadonlyMap<string, FieldInfo> = readTable();
@@ -23,16 +23,16 @@ export const FIELDS: ReadonlyMap<string, FieldInfo> = readTable();
 export class FieldError extends Error {}
 
 export interface FieldUse extends FieldInfo {
-  text: string; // as it is written: `proc.aname[2]`
-  index: string | null; // the argument: `2`, or what follows `evt.arg.`
+  readonly text: string; // as it is written: `proc.aname[2]`
+  readonly index: string | null; // the argument: `2`, or what follows `evt.arg.`
 }
 
-// Fields that the configuration sets, `static.` and all, with the value that they have in every event.
+/** Fields that the configuration sets, `static.` and all, with the value that they have in every event. */
 export type Statics = ReadonlyMap<string, string>;
 export const NO_STATICS: Statics = new Map();
 export const STATIC_NAME = "static";
 
-// Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot.
+/** Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot. */
 export function findField(name: string, arg: string | null, statics = NO_STATICS): FieldUse {
   const text = arg === null ? name : `${name}[${arg}]`;
   const value = statics.get(text);
@@ -72,7 +72,7 @@ const STATIC: FieldInfo = {
   doc: "a value of the configuration",
 };
 
-// As findField, for a text such as `proc.aname[2]`.
+/** As findField, for a text such as `proc.aname[2]`. */
 export function parseField(text: string): FieldUse {
   const found = /^([^[\]]+)(?:\[(.*)\])?$/.exec(text);
   if (!found) throw new FieldError(`filter_check called with nonexistent field ${text}`);

@@ -23,7 +23,7 @@ export class Filter {
     this.#instance = admitted === null ? null : PolicyInstance.start(admitted, {}, { onAlert, onLog: () => {} });
   }
 
-  // Throws VEDETTE_FALCO_CONDITION where the condition is wrong.
+  /** Throws VEDETTE_FALCO_CONDITION where the condition is wrong. */
   static async of(condition: string): Promise<Filter> {
     const { expr, bound } = understand(condition);
     const events = capturedTypes(expr).map((event) => event.name);
@@ -44,7 +44,7 @@ export class Filter {
     return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS));
   }
 
-  // The offsets of the records that it matches, in order.
+  /** The offsets of the records that it matches, in order. */
   matching(batch: Batch): readonly number[] {
     this.#found = [];
     const trap = this.#instance?.judge(batch, { index: 0, offset: 0 }) ?? null;

@@ -6,37 +6,37 @@
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Context } from "./location.js";
 
-// Any case, and Falco's short form INFO.
+/** Any case, and Falco's short form INFO. */
 export function parsePriority(text: string): Priority | undefined {
   const wanted = text.toLowerCase();
   return PRIORITIES.find((p) => p.toLowerCase() === wanted || (p === "Informational" && wanted === "info"));
 }
 
 interface Placed {
-  name: string;
-  context: Context;
-  index: number;
+  readonly name: string;
+  readonly context: Context;
+  readonly index: number;
   visibility: number;
 }
 
 export interface ListItem extends Placed {
-  items: string[];
+  readonly items: string[];
 }
 
 export interface MacroItem extends Placed {
   condition: string;
-  conditionContext: Context;
+  readonly conditionContext: Context;
 }
 
 export interface RuleItem extends Placed {
   condition: string;
-  conditionContext: Context;
+  readonly conditionContext: Context;
   output: string;
-  outputContext: Context;
+  readonly outputContext: Context;
   desc: string;
   priority: Priority;
   tags: Set<string>;
-  source: string;
+  readonly source: string;
   isSourceKnown: boolean;
   enabled: boolean;
   warnEventTypes: boolean;
@@ -44,21 +44,21 @@ export interface RuleItem extends Placed {
   exceptions: RuleException[];
 }
 
-// A value of an exception's `fields`, `comps` or `values`: one text, or a list of such.
+/** A value of an exception's `fields`, `comps` or `values`: one text, or a list of such. */
 export type ExceptionEntry = string | ExceptionEntry[];
 
 export interface RuleException {
-  name: string;
-  fields: ExceptionEntry | null;
+  readonly name: string;
+  readonly fields: ExceptionEntry | null;
   comps: ExceptionEntry | null;
-  values: ExceptionEntry[];
-  context: Context;
+  readonly values: ExceptionEntry[];
+  readonly context: Context;
 }
 
-// What `append` or `override` changes of a rule: the keys that are set.
+/** What `append` or `override` changes of a rule: the keys that are set. */
 export interface RuleUpdate {
-  name: string;
-  context: Context;
+  readonly name: string;
+  readonly context: Context;
   condition?: string;
   output?: string;
   desc?: string;

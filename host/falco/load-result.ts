@@ -4,8 +4,8 @@
 import type { Context } from "./location.js";
 
 interface Meaning {
-  title: string;
-  description: string;
+  readonly title: string;
+  readonly description: string;
 }
 
 export const LOAD_ERRORS = {
@@ -91,9 +91,9 @@ export class LoadError extends Error {
 }
 
 export interface Finding<Code> {
-  code: Code;
-  message: string;
-  context: Context;
+  readonly code: Code;
+  readonly message: string;
+  readonly context: Context;
 }
 
 export class LoadResult {

@@ -22,37 +22,37 @@ import { readRules } from "./reader.js";
 import { ConditionError } from "./scan.js";
 
 export interface RuleFile {
-  name: string;
-  content: string | null; // null: it could not be read, for the reason that `complaint` tells
-  complaint?: string;
+  readonly name: string;
+  readonly content: string | null; // null: it could not be read, for the reason that `complaint` tells
+  readonly complaint?: string;
 }
 
 export interface LoadOptions {
-  isFalcoExact?: boolean; // also where Falco is wrong
-  extras?: readonly Extra[]; // what is appended to outputs
-  statics?: Statics;
-  isCheck?: boolean; // go on after a file that cannot be loaded
+  readonly isFalcoExact?: boolean; // also where Falco is wrong
+  readonly extras?: readonly Extra[]; // what is appended to outputs
+  readonly statics?: Statics;
+  readonly isCheck?: boolean; // go on after a file that cannot be loaded
 }
 
 export interface LoadedRule {
-  name: string;
+  readonly name: string;
   desc: string;
-  source: string;
+  readonly source: string;
   output: string;
-  fields: ExtraField[]; // in output_fields alone
+  readonly fields: ExtraField[]; // in output_fields alone
   priority: Priority;
   tags: string[];
   enabled: boolean;
   expr: Expr;
-  bound: Bound;
-  events: string[];
+  readonly bound: Bound;
+  readonly events: string[];
 }
 
 export interface Loaded {
-  results: LoadResult[];
-  rules: LoadedRule[]; // of the last file that could be loaded, in order
-  contents: Map<string, string>;
-  ok: boolean;
+  readonly results: LoadResult[];
+  readonly rules: LoadedRule[]; // of the last file that could be loaded, in order
+  readonly contents: Map<string, string>;
+  readonly ok: boolean;
 }
 
 const EVENT_CODES_MAX = 100;
@@ -78,67 +78,69 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
 }
 
 class Compilation {
-  private readonly lists: Map<string, ExpandedList>;
-  private readonly macros = new Map<string, Macro>();
-  private readonly statics: Statics;
-  private isDirectionTold = false;
+  readonly #lists: Map<string, ExpandedList>;
+  readonly #macros = new Map<string, Macro>();
+  readonly #statics: Statics;
+  #isDirectionTold = false;
+  readonly #collector: Collector;
+  readonly #result: LoadResult;
+  readonly #options: LoadOptions;
 
-  constructor(
-    private readonly collector: Collector,
-    private readonly result: LoadResult,
-    private readonly options: LoadOptions,
-  ) {
-    this.lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
-    this.statics = options.statics ?? NO_STATICS;
+  constructor(collector: Collector, result: LoadResult, options: LoadOptions) {
+    this.#collector = collector;
+    this.#result = result;
+    this.#options = options;
+    this.#lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
+    this.#statics = options.statics ?? NO_STATICS;
   }
 
   run(): LoadedRule[] {
     try {
-      this.compileMacros();
-      const rules = [...this.collector.rules.values()].flatMap((rule) => this.compileRule(rule) ?? []);
-      this.warnOfUnused();
+      this.#compileMacros();
+      const rules = [...this.#collector.rules.values()].flatMap((rule) => this.#compileRule(rule) ?? []);
+      this.#warnOfUnused();
       return rules;
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      this.result.error(error.code, error.message, error.context);
+      this.#result.error(error.code, error.message, error.context);
       return [];
     }
   }
 
-  private compileMacros(): void {
-    const items = this.collector.macros;
+  #compileMacros(): void {
+    const items = this.#collector.macros;
     for (const item of items.values()) {
-      this.macros.set(item.name, {
+      this.#macros.set(item.name, {
         name: item.name,
-        expr: this.parse(item.condition, item.conditionContext),
+        expr: this.#parse(item.condition, item.conditionContext),
         isUsed: false,
       });
     }
     for (const item of items.values()) {
-      const macro = this.macros.get(item.name)!;
-      const visible = (name: string) => (this.isVisible(name, item.visibility) ? this.macros.get(name) : undefined);
-      macro.expr = this.resolve(macro.expr, visible, item.condition, item.context);
+      const macro = this.#macros.get(item.name)!;
+      const visible = (name: string) => (this.#isVisible(name, item.visibility) ? this.#macros.get(name) : undefined);
+      macro.expr = this.#resolve(macro.expr, visible, item.condition, item.context);
     }
   }
 
-  private isVisible(name: string, visibility: number): boolean {
-    const item = this.collector.macros.get(name);
+  #isVisible(name: string, visibility: number): boolean {
+    const item = this.#collector.macros.get(name);
     return item !== undefined && item.index < visibility;
   }
 
-  private compileRule(rule: RuleItem): LoadedRule | null {
+  #compileRule(rule: RuleItem): LoadedRule | null {
     if (!rule.isSourceKnown) return null;
     const condition = withExceptions(rule.condition, rule.exceptions);
-    const output = this.output(rule);
+    const output = this.#output(rule);
     if (output === null) return null;
-    const parsed = this.parse(condition, rule.conditionContext);
-    const expr = this.resolve(parsed, (name) => this.macros.get(name), condition, rule.context);
-    const bound = this.bind(expr, condition, rule);
+    const parsed = this.#parse(condition, rule.conditionContext);
+    const expr = this.#resolve(parsed, (name) => this.#macros.get(name), condition, rule.context);
+    const bound = this.#bind(expr, condition, rule);
     if (!bound) return null;
     const codes = countEventCodes(expr);
     if (rule.warnEventTypes && (codes === 0 || codes > EVENT_CODES_MAX)) {
       const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
-      this.result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
+      this.#result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
     }
     const { name, desc, source, priority, enabled } = rule;
     const events = capturedTypes(expr).map((event) => event.name);
@@ -146,68 +148,68 @@ class Compilation {
     return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events };
   }
 
-  private output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {
+  #output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {
     if (rule.output.includes("%container.info")) {
       const complaint =
         "%container.info is deprecated and no more useful. The fields of the container are added to the output by themselves.";
-      this.result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.context);
+      this.#result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.context);
     }
-    const { extras = [] } = this.options;
+    const { extras = [] } = this.#options;
     const output = withExtras(rule.output.replaceAll("%container.info", ""), rule, extras);
-    const complaint = outputComplaint(output, this.statics);
+    const complaint = outputComplaint(output, this.#statics);
     if (complaint === null) {
-      if (output.includes("evt.dir")) this.warnOfDirection(rule);
-      const fields = fieldsOf(output, rule, extras, this.statics);
-      for (const { name, format } of fields) this.checkField(rule, format ?? `%${name}`);
-      return { output: withStatics(output, this.statics), fields };
+      if (output.includes("evt.dir")) this.#warnOfDirection(rule);
+      const fields = fieldsOf(output, rule, extras, this.#statics);
+      for (const { name, format } of fields) this.#checkField(rule, format ?? `%${name}`);
+      return { output: withStatics(output, this.#statics), fields };
     }
     if (!rule.skipIfUnknownFilter) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
-    this.result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
+    this.#result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
     return null;
   }
 
-  private warnOfDirection(rule: RuleItem): void {
-    if (this.isDirectionTold) return;
-    this.isDirectionTold = true;
+  #warnOfDirection(rule: RuleItem): void {
+    if (this.#isDirectionTold) return;
+    this.#isDirectionTold = true;
     const complaint = "usage of deprecated field 'evt.dir' has been detected in the rule output";
-    this.result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.outputContext);
+    this.#result.warn("LOAD_DEPRECATED_ITEM", complaint, rule.outputContext);
   }
 
-  private checkField(rule: RuleItem, format: string): void {
-    const complaint = outputComplaint(format.replaceAll("%%", ""), this.statics);
+  #checkField(rule: RuleItem, format: string): void {
+    const complaint = outputComplaint(format.replaceAll("%%", ""), this.#statics);
     if (complaint !== null) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
   }
 
-  private parse(condition: string, context: Context): Expr {
-    const text = substituteLists(condition, this.lists.values());
-    return this.placed("LOAD_ERR_COMPILE_CONDITION", text, context, () => parseCondition(text));
+  #parse(condition: string, context: Context): Expr {
+    const text = substituteLists(condition, this.#lists.values());
+    return this.#placed("LOAD_ERR_COMPILE_CONDITION", text, context, () => parseCondition(text));
   }
 
-  private resolve(expr: Expr, visible: (name: string) => Macro | undefined, condition: string, context: Context): Expr {
-    return this.placed("LOAD_ERR_VALIDATE", condition, context, () => resolveMacros(expr, visible));
+  #resolve(expr: Expr, visible: (name: string) => Macro | undefined, condition: string, context: Context): Expr {
+    return this.#placed("LOAD_ERR_VALIDATE", condition, context, () => resolveMacros(expr, visible));
   }
 
-  private bind(expr: Expr, condition: string, rule: RuleItem): Bound | null {
+  #bind(expr: Expr, condition: string, rule: RuleItem): Bound | null {
     const context = rule.conditionContext;
     const warnings: { message: string; at: Place }[] = [];
     try {
-      const bound = this.placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () =>
-        bind(expr, warnings, this.statics),
+      const bound = this.#placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () =>
+        bind(expr, warnings, this.#statics),
       );
       for (const { message, at } of warnings) {
         const code = message === DIRECTION ? "LOAD_DEPRECATED_ITEM" : "LOAD_COMPILE_CONDITION";
-        this.result.warn(code, message, context.inCondition(at, condition));
+        this.#result.warn(code, message, context.inCondition(at, condition));
       }
       return bound;
     } catch (error) {
       const isUnknown = error instanceof LoadError && UNKNOWN.some((part) => error.message.includes(part));
       if (!isUnknown || !rule.skipIfUnknownFilter) throw error;
-      this.result.warn("LOAD_UNKNOWN_FILTER", error.message, error.context);
+      this.#result.warn("LOAD_UNKNOWN_FILTER", error.message, error.context);
       return null;
     }
   }
 
-  private placed<T>(code: LoadError["code"], condition: string, context: Context, make: () => T): T {
+  #placed<T>(code: LoadError["code"], condition: string, context: Context, make: () => T): T {
     try {
       return make();
     } catch (error) {
@@ -217,16 +219,16 @@ class Compilation {
     }
   }
 
-  private warnOfUnused(): void {
-    for (const macro of this.macros.values()) {
+  #warnOfUnused(): void {
+    for (const macro of this.#macros.values()) {
       if (macro.isUsed) continue;
-      const { context } = this.collector.macros.get(macro.name)!;
-      this.result.warn("LOAD_UNUSED_MACRO", "Macro not referred to by any other rule/macro", context);
+      const { context } = this.#collector.macros.get(macro.name)!;
+      this.#result.warn("LOAD_UNUSED_MACRO", "Macro not referred to by any other rule/macro", context);
     }
-    for (const list of this.lists.values()) {
+    for (const list of this.#lists.values()) {
       if (list.isUsed) continue;
-      const { context } = this.collector.lists.get(list.name)!;
-      this.result.warn("LOAD_UNUSED_LIST", "List not referred to by any other rule/macro", context);
+      const { context } = this.#collector.lists.get(list.name)!;
+      this.#result.warn("LOAD_UNUSED_LIST", "List not referred to by any other rule/macro", context);
     }
   }
 }

@@ -4,9 +4,9 @@
 // wrong. A step inside a condition is named by the condition's beginning instead of the file's name.
 
 export interface Position {
-  line: number;
-  column: number;
-  offset: number;
+  readonly line: number;
+  readonly column: number;
+  readonly offset: number;
 }
 
 export type ItemType =
@@ -34,17 +34,21 @@ export type ItemType =
   | "overrides";
 
 export interface Step {
-  item: ItemType;
-  name: string;
-  source: string;
-  at: Position;
+  readonly item: ItemType;
+  readonly name: string;
+  readonly source: string;
+  readonly at: Position;
 }
 
 export class Context {
+  readonly #condition: string | undefined;
+
   private constructor(
     readonly steps: readonly Step[],
-    private readonly condition: string | undefined,
-  ) {}
+    condition: string | undefined,
+  ) {
+    this.#condition = condition;
+  }
 
   static file(source: string): Context {
     const at = { line: 0, column: 0, offset: 0 };
@@ -59,7 +63,7 @@ export class Context {
     return new Context([...this.steps, { item, name, source: this.source, at }], undefined);
   }
 
-  // A place inside `condition`. The positions of a parser count from 1, and are added to those of the condition itself.
+  /** A place inside `condition`. The positions of a parser count from 1, and are added to those of the condition itself. */
   inCondition(at: Position, condition: string): Context {
     const outer = this.steps[this.steps.length - 1]!.at;
     const head = condition.length > CONDITION_SHOWN ? `${condition.slice(0, CONDITION_SHOWN - 3)}...` : condition;
@@ -86,10 +90,10 @@ export class Context {
     return { locations, snippet: this.snippet(contents) };
   }
 
-  // The line around the place, at most `SNIPPET_WIDTH` wide, and a caret below it.
+  /** The line around the place, at most `SNIPPET_WIDTH` wide, and a caret below it. */
   snippet(contents: ReadonlyMap<string, string>): string {
     const last = this.steps[this.steps.length - 1]!;
-    const text = this.condition ?? contents.get(last.source);
+    const text = this.#condition ?? contents.get(last.source);
     if (text === undefined) return `<No context for file ${last.source}>\n`;
     if (text === "") return "<No context available>\n";
     const bytes = Buffer.from(text);

@@ -4,7 +4,7 @@
 import type { Expr, Place } from "./condition.js";
 
 export interface Macro {
-  name: string;
+  readonly name: string;
   expr: Expr;
   isUsed: boolean;
 }
@@ -18,16 +18,19 @@ export class MacroError extends Error {
   }
 }
 
-// `visible` gives the macros that may be used here, already resolved or about to be. The first error counts.
+/** `visible` gives the macros that may be used here, already resolved or about to be. The first error counts. */
 export function resolveMacros(expr: Expr, visible: (name: string) => Macro | undefined): Expr {
   return new Resolver(visible).resolve(expr);
 }
 
 class Resolver {
-  private readonly path: string[] = [];
-  private readonly done = new Map<string, Expr>();
+  readonly #path: string[] = [];
+  readonly #done = new Map<string, Expr>();
+  readonly #visible: (name: string) => Macro | undefined;
 
-  constructor(private readonly visible: (name: string) => Macro | undefined) {}
+  constructor(visible: (name: string) => Macro | undefined) {
+    this.#visible = visible;
+  }
 
   resolve(expr: Expr): Expr {
     switch (expr.kind) {
@@ -37,23 +40,23 @@ class Resolver {
       case "not":
         return { ...expr, child: this.resolve(expr.child) };
       case "macro":
-        return this.macro(expr.name, expr.at);
+        return this.#macro(expr.name, expr.at);
       default:
         return expr;
     }
   }
 
-  private macro(name: string, at: Place): Expr {
-    const known = this.done.get(name);
+  #macro(name: string, at: Place): Expr {
+    const known = this.#done.get(name);
     if (known) return known;
-    const macro = this.visible(name);
+    const macro = this.#visible(name);
     if (!macro) throw new MacroError(`Undefined macro '${name}' used in filter.`, at);
-    if (this.path.includes(name)) throw new MacroError(`reference loop in macro '${name}'`, at);
+    if (this.#path.includes(name)) throw new MacroError(`reference loop in macro '${name}'`, at);
     macro.isUsed = true;
-    this.path.push(name);
+    this.#path.push(name);
     const expr = this.resolve(macro.expr);
-    this.path.pop();
-    this.done.set(name, expr);
+    this.#path.pop();
+    this.#done.set(name, expr);
     return expr;
   }
 }

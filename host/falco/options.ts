@@ -11,29 +11,29 @@ import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.j
 import type { Selection } from "./select.js";
 
 export interface FalcoOptions {
-  matching: "all" | "first";
-  least: Priority; // rules below it are not loaded
-  selections: Selection[];
+  readonly matching: "all" | "first";
+  readonly least: Priority; // rules below it are not loaded
+  readonly selections: Selection[];
   isSuggested: boolean; // append what Falco's container plugin suggests
-  extras: Extra[];
-  statics: Map<string, string>; // fields of the configuration, `static.NAME`
-  json: boolean | null; // null: text for a person at a terminal, else JSON
-  isIso8601: boolean;
-  members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
-  isToStdout: boolean;
+  readonly extras: Extra[];
+  readonly statics: Map<string, string>; // fields of the configuration, `static.NAME`
+  readonly json: boolean | null; // null: text for a person at a terminal, else JSON
+  readonly isIso8601: boolean;
+  readonly members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
+  readonly isToStdout: boolean;
   file: string | null;
   http: HttpSettings | null;
-  ignored: string[];
-  unknown: string[];
+  readonly ignored: string[];
+  readonly unknown: string[];
 }
 
 type Setter = (value: Value, draft: Draft) => Partial<Draft>;
 
 interface Draft extends FalcoOptions {
-  isFileOn: boolean;
-  isHttpOn: boolean;
-  fileName: string | null;
-  httpSettings: HttpSettings;
+  readonly isFileOn: boolean;
+  readonly isHttpOn: boolean;
+  readonly fileName: string | null;
+  readonly httpSettings: HttpSettings;
 }
 
 const QUEUE_CAPACITY = 1000;
@@ -68,7 +68,7 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
   return options;
 }
 
-// What is appended to every output: what is suggested, then what was asked for.
+/** What is appended to every output: what is suggested, then what was asked for. */
 export function extrasOf({ isSuggested, statics, extras }: FalcoOptions): Extra[] {
   const told = [...statics.keys()].sort().map((name) => ({ format: `${name.replace(".", "_")}=%${name}` }));
   return [...(isSuggested ? [...told, ...SUGGESTED_FIELDS] : []), ...extras];
@@ -121,102 +121,104 @@ function expanded(text: string): string {
 }
 
 class Value {
-  private readonly raw: string;
+  readonly #raw: string;
+  readonly #option: string;
+  readonly #node: ConfigNode;
 
-  constructor(
-    private readonly option: string,
-    private readonly node: ConfigNode,
-  ) {
-    this.raw = typeof node === "string" ? node : "";
+  constructor(option: string, node: ConfigNode) {
+    this.#option = option;
+    this.#node = node;
+    this.#raw = typeof node === "string" ? node : "";
   }
 
   get text(): string {
-    return this.raw;
+    return this.#raw;
   }
 
   get bool(): boolean {
-    if (/^(true|yes|on|y|1)$/i.test(this.raw)) return true;
-    if (/^(false|no|off|n|0)$/i.test(this.raw)) return false;
-    return fail(this.option, "the value must be true or false");
+    if (/^(true|yes|on|y|1)$/i.test(this.#raw)) return true;
+    if (/^(false|no|off|n|0)$/i.test(this.#raw)) return false;
+    return fail(this.#option, "the value must be true or false");
   }
 
   // A number from 0 to 1; gives the option's name.
   share(): string {
-    if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.raw)) fail(this.option, "the value must be a number from 0 to 1");
-    return this.option.slice(0, this.option.indexOf("="));
+    if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.#raw)) fail(this.#option, "the value must be a number from 0 to 1");
+    return this.#option.slice(0, this.#option.indexOf("="));
   }
 
   count(least: number): number {
-    const value = Number(this.raw);
-    if (!/^\d+$/.test(this.raw) || value < least) fail(this.option, `the value must be a number of at least ${least}`);
+    const value = Number(this.#raw);
+    if (!/^\d+$/.test(this.#raw) || value < least)
+      fail(this.#option, `the value must be a number of at least ${least}`);
     return value;
   }
 
   of<T extends string>(values: readonly T[]): T {
-    const found = values.find((value) => value.toLowerCase() === this.raw.toLowerCase());
-    return found ?? fail(this.option, `the value must be one of ${values.join(", ")}`);
+    const found = values.find((value) => value.toLowerCase() === this.#raw.toLowerCase());
+    return found ?? fail(this.#option, `the value must be one of ${values.join(", ")}`);
   }
 
   // Of an entry of append_output that says only this.
   get suggestedAlone(): boolean | null {
-    const keys = typeof this.node === "object" && this.node !== null ? Object.keys(this.node) : [];
+    const keys = typeof this.#node === "object" && this.#node !== null ? Object.keys(this.#node) : [];
     if (keys.length !== 1 || keys[0] !== "suggested_output") return null;
-    return new Value(this.option, this.map(["suggested_output"]).suggested_output as ConfigNode).bool;
+    return new Value(this.#option, this.#map(["suggested_output"]).suggested_output as ConfigNode).bool;
   }
 
   get url(): string {
-    if (!URL.canParse(this.raw) || !/^https?:/.test(this.raw))
-      fail(this.option, "the value must be an http or https URL");
-    return this.raw;
+    if (!URL.canParse(this.#raw) || !/^https?:/.test(this.#raw))
+      fail(this.#option, "the value must be an http or https URL");
+    return this.#raw;
   }
 
   get priority(): Priority {
-    return parsePriority(this.raw) ?? this.of(PRIORITIES);
+    return parsePriority(this.#raw) ?? this.of(PRIORITIES);
   }
 
   // {match: {source, rule, tags}, extra_output, extra_fields, suggested_output}
   get extra(): Extra[] {
-    const value = this.map(["match", "extra_output", "extra_fields", "suggested_output"]);
+    const value = this.#map(["match", "extra_output", "extra_fields", "suggested_output"]);
     const match = (value.match ?? {}) as Record<string, unknown>;
     const unknown = Object.keys(match).find((key) => !["source", "rule", "tags"].includes(key));
-    if (unknown !== undefined) fail(this.option, `match has no key ${unknown}`);
+    if (unknown !== undefined) fail(this.#option, `match has no key ${unknown}`);
     const { extra_output: format, extra_fields: fields } = value;
-    if (format !== undefined && typeof format !== "string") fail(this.option, "extra_output must be a text");
+    if (format !== undefined && typeof format !== "string") fail(this.#option, "extra_output must be a text");
     const { source, rule, tags } = match as { source?: string; rule?: string; tags?: string[] };
     const where = { ...(source ? { source } : {}), ...(rule ? { rule } : {}), ...(tags ? { tags } : {}) };
     const extra = {
       ...where,
       ...(format === undefined ? {} : { format }),
-      ...(fields === undefined ? {} : { fields: this.fields(fields) }),
+      ...(fields === undefined ? {} : { fields: this.#fields(fields) }),
     };
     const { suggested_output: suggested } = value;
-    const isSuggested = suggested !== undefined && new Value(this.option, suggested as ConfigNode).bool;
+    const isSuggested = suggested !== undefined && new Value(this.#option, suggested as ConfigNode).bool;
     return [extra, ...(isSuggested ? SUGGESTED_FIELDS.map((one) => ({ ...one, ...where })) : [])];
   }
 
   // Names of fields, and {NAME: FORMAT}.
-  private fields(value: unknown): ExtraField[] {
-    if (!Array.isArray(value)) fail(this.option, "extra_fields must be a list");
+  #fields(value: unknown): ExtraField[] {
+    if (!Array.isArray(value)) fail(this.#option, "extra_fields must be a list");
     const fields = (value as unknown[]).map((one): ExtraField => {
       if (typeof one === "string") return { name: one, format: null };
       const entries = Object.entries((one ?? {}) as Record<string, unknown>);
       const [name, format] = entries[0] ?? [];
       if (entries.length !== 1 || name === undefined || typeof format !== "string") {
-        return fail(this.option, "each of extra_fields must be a field or {NAME: FORMAT}");
+        return fail(this.#option, "each of extra_fields must be a field or {NAME: FORMAT}");
       }
       return { name, format };
     });
     const twice = fields.find(({ name }, i) => fields.findIndex((one) => one.name === name) < i);
-    if (twice) fail(this.option, `extra_fields has ${twice.name} twice`);
+    if (twice) fail(this.#option, `extra_fields has ${twice.name} twice`);
     return fields;
   }
 
   // {enable: {rule: GLOB}} or {disable: {tag: TAG}}
   get selection(): Selection {
-    const value = this.map(["enable", "disable"]);
+    const value = this.#map(["enable", "disable"]);
     const [verb, what] = Object.entries(value)[0] ?? [];
     const { rule, tag } = (what ?? {}) as { rule?: string; tag?: string };
-    if (rule === undefined && tag === undefined) fail(this.option, "it must name a rule or a tag");
+    if (rule === undefined && tag === undefined) fail(this.#option, "it must name a rule or a tag");
     return {
       isEnabled: verb === "enable",
       ...(rule !== undefined ? { rule } : {}),
@@ -224,12 +226,12 @@ class Value {
     };
   }
 
-  private map(keys: readonly string[]): Record<string, unknown> {
-    const value = this.node;
+  #map(keys: readonly string[]): Record<string, unknown> {
+    const value = this.#node;
     if (typeof value !== "object" || value === null || Array.isArray(value))
-      fail(this.option, "the value must be a mapping");
+      fail(this.#option, "the value must be a mapping");
     const unknown = Object.keys(value).find((key) => !keys.includes(key));
-    if (unknown !== undefined) fail(this.option, `it has no key ${unknown} here`);
+    if (unknown !== undefined) fail(this.#option, `it has no key ${unknown} here`);
     return value;
   }
 }

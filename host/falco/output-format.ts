@@ -9,23 +9,23 @@ import { operandAt } from "../output/operand.js";
 import { isOperand } from "./bind.js";
 import { isField, type Statics } from "./fields.js";
 
-// One `append_output` of Falco's configuration: where it applies, and what it adds.
+/** One `append_output` of Falco's configuration: where it applies, and what it adds. */
 export interface Extra {
-  format?: string;
-  fields?: readonly ExtraField[]; // in output_fields alone
-  source?: string;
+  readonly format?: string;
+  readonly fields?: readonly ExtraField[]; // in output_fields alone
+  readonly source?: string;
   tags?: readonly string[];
-  rule?: string;
+  readonly rule?: string;
 }
 
-// What Falco's container plugin suggests, and what is appended unless the configuration says otherwise.
+/** What Falco's container plugin suggests, and what is appended unless the configuration says otherwise. */
 export const SUGGESTED_FIELDS: readonly Extra[] = SUGGESTED_OUTPUT.trim()
   .split(" ")
   .map((format) => ({ format, source: "syscall" }));
 
 interface Target {
-  name: string;
-  source: string;
+  readonly name: string;
+  readonly source: string;
   tags: ReadonlySet<string>;
 }
 
@@ -43,7 +43,7 @@ function applies(extra: Extra, rule: Target): boolean {
 
 const WORD = /^\S{0,40}/;
 
-// The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width.
+/** The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width. */
 export function outputComplaint(output: string, statics: Statics): string | null {
   for (let at = output.indexOf("%"); at >= 0; ) {
     const [star, digits = ""] = /^\*?(\d*)/.exec(output.slice(at + 1)) as RegExpExecArray;
@@ -59,7 +59,7 @@ export function outputComplaint(output: string, statics: Statics): string | null
   return null;
 }
 
-// The fields of the configuration are the same for every event, so they are put into the text.
+/** The fields of the configuration are the same for every event, so they are put into the text. */
 export function withStatics(output: string, statics: Statics): string {
   let out = "";
   let end = 0;
@@ -79,13 +79,13 @@ const STATIC = /\bstatic\.\w+/g;
 const quoted = (text: string) => JSON.stringify(text);
 const plain = (text: string) => text.replaceAll("%", "%%");
 
-// What stands in output_fields alone. `format` null: the field of that name itself, with its own type.
+/** What stands in output_fields alone. `format` null: the field of that name itself, with its own type. */
 export interface ExtraField {
-  name: string;
-  format: string | null;
+  readonly name: string;
+  readonly format: string | null;
 }
 
-// Those that the configuration asks for, and its own fields where the output names them. The last of a name counts.
+/** Those that the configuration asks for, and its own fields where the output names them. The last of a name counts. */
 export function fieldsOf(output: string, rule: Target, extras: readonly Extra[], statics: Statics): ExtraField[] {
   const asked = extras.filter((extra) => applies(extra, rule)).flatMap((extra) => extra.fields ?? []);
   const named = (output.match(STATIC) ?? []).filter((name) => statics.has(name));

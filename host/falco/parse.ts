@@ -50,20 +50,20 @@ const NOT = /not[ \t\n\v\f\r]+/y;
 class Parser extends Scanner {
   parse(): Expr {
     if (this.text === "") this.fail("filter input string is empty");
-    const expr = this.or();
+    const expr = this.#or();
     if (this.at !== this.text.length) this.fail(`unexpected token after '${this.token}', expecting 'or', 'and'`);
     return expr;
   }
 
-  private or(): Expr {
-    return this.chain("or", () => this.and());
+  #or(): Expr {
+    return this.#chain("or", () => this.#and());
   }
 
-  private and(): Expr {
-    return this.chain("and", () => this.not());
+  #and(): Expr {
+    return this.#chain("and", () => this.#not());
   }
 
-  private chain(word: "or" | "and", operand: () => Expr): Expr {
+  #chain(word: "or" | "and", operand: () => Expr): Expr {
     return this.nested(() => {
       const at = this.place();
       this.blank();
@@ -71,7 +71,7 @@ class Parser extends Scanner {
       this.blank();
       while (this.take(word)) {
         if (this.blank()) children.push(operand());
-        else if (this.take("(")) children.push(this.remainder());
+        else if (this.take("(")) children.push(this.#remainder());
         else this.fail(`expected blank or '(' after '${word}'`);
         this.blank();
       }
@@ -79,7 +79,7 @@ class Parser extends Scanner {
     });
   }
 
-  private not(): Expr {
+  #not(): Expr {
     return this.nested(() => {
       const at = this.place();
       let isNegated = false;
@@ -88,49 +88,49 @@ class Parser extends Scanner {
       let child: Expr;
       if (this.take("not(")) {
         isNegated = !isNegated;
-        child = this.remainder();
+        child = this.#remainder();
       } else {
-        child = this.check();
+        child = this.#check();
       }
       return isNegated ? { kind: "not", child, at } : child;
     });
   }
 
   // After an opening parenthesis.
-  private remainder(): Expr {
+  #remainder(): Expr {
     return this.nested(() => {
       this.blank();
-      const child = this.or();
+      const child = this.#or();
       this.blank();
       this.expect(")", "expected a ')' token");
       return child;
     });
   }
 
-  private check(): Expr {
+  #check(): Expr {
     return this.nested(() => {
       this.blank();
       const at = this.place();
-      if (this.take("(")) return this.remainder();
-      const left = this.operand();
-      if (left) return this.condition(left, at);
+      if (this.take("(")) return this.#remainder();
+      const left = this.#operand();
+      if (left) return this.#condition(left, at);
       if (this.match(IDENTIFIER)) return { kind: "macro", name: this.token, at };
       return this.fail("expected a '(' token, a field check, or an identifier");
     });
   }
 
-  private operand(): Operand | null {
+  #operand(): Operand | null {
     const at = this.place();
-    if (this.match(FIELD_NAME)) return this.field(this.token, at);
-    const name = this.transformer();
-    return name ? this.transform(name, at) : null;
+    if (this.match(FIELD_NAME)) return this.#field(this.token, at);
+    const name = this.#transformer();
+    return name ? this.#transform(name, at) : null;
   }
 
-  private field(name: string, at: Place): Operand {
-    return { kind: "field", name, arg: this.argument(), at };
+  #field(name: string, at: Place): Operand {
+    return { kind: "field", name, arg: this.#argument(), at };
   }
 
-  private argument(): string | null {
+  #argument(): string | null {
     if (!this.take("[")) return null;
     if (!this.quoted() && !this.match(BARE_ARG))
       this.fail("expected a valid field argument: a quoted string or a bare string");
@@ -140,44 +140,44 @@ class Parser extends Scanner {
   }
 
   // After `name(`.
-  private transform(name: Transformer, at: Place): Operand {
+  #transform(name: Transformer, at: Place): Operand {
     return this.nested(() => {
       const args: (Operand | TextValue)[] = [];
       do {
         this.blank();
         const place = this.place();
-        const operand = this.operand();
+        const operand = this.#operand();
         if (operand) args.push(operand);
         else if (MANY_ARGUMENTS.has(name) && this.quoted()) args.push({ kind: "text", value: this.token, at: place });
         else this.fail(`expected a field or a nested valid transformer: ${TRANSFORMER_NAMES}`);
         this.blank();
       } while (MANY_ARGUMENTS.has(name) && this.take(","));
       this.expect(")", "expected a ')' token closing the transformer");
-      return { kind: "transform", name, args, arg: name === "getopt" ? this.argument() : null, at };
+      return { kind: "transform", name, args, arg: name === "getopt" ? this.#argument() : null, at };
     });
   }
 
-  private condition(left: Operand, at: Place): Expr {
+  #condition(left: Operand, at: Place): Expr {
     return this.nested(() => {
       this.blank();
       if (this.take("exists")) return { kind: "exists", left, at };
       const make = (op: Operator, right: CheckExpr["right"], modifier: Modifier | null = null): Expr => {
         return { kind: "check", left, op, modifier, right, at };
       };
-      for (const op of NUMBER_OPERATORS) if (this.take(op)) return make(op, this.numberValue());
+      for (const op of NUMBER_OPERATORS) if (this.take(op)) return make(op, this.#numberValue());
       for (const op of TEXT_OPERATORS) {
         if (!this.take(isWord(op) ? `${op} ` : op)) continue;
-        const modifier = this.modifier();
-        return modifier ? make(op, this.listValue(), modifier) : make(op, this.textValue());
+        const modifier = this.#modifier();
+        return modifier ? make(op, this.#listValue(), modifier) : make(op, this.#textValue());
       }
-      for (const op of LIST_OPERATORS) if (this.take(op)) return make(op, this.listValue());
+      for (const op of LIST_OPERATORS) if (this.take(op)) return make(op, this.#listValue());
       const known = OPERATORS.map((op) => `'${op}'`).join(", ");
       return this.fail(`expected a valid check operator: one of ${known}`);
     });
   }
 
   // A modifier is one only when a list follows: `proc.name = oneof` compares with the text "oneof".
-  private modifier(): Modifier | null {
+  #modifier(): Modifier | null {
     const start = this.at;
     this.blank();
     for (const word of MODIFIERS) {
@@ -190,44 +190,44 @@ class Parser extends Scanner {
     return null;
   }
 
-  private numberValue(): Value | Operand {
+  #numberValue(): Value | Operand {
     this.blank();
     const at = this.place();
-    const computed = this.computed();
+    const computed = this.#computed();
     if (computed) return computed;
     if (this.match(HEX) || this.match(NUMBER)) return { kind: "text", value: this.token, at };
     return this.fail(`expected a number value or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
-  private textValue(): Value | Operand {
+  #textValue(): Value | Operand {
     this.blank();
-    const computed = this.computed();
-    return computed ?? this.text_(`expected a string value or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
+    const computed = this.#computed();
+    return computed ?? this.#text_(`expected a string value or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
-  private text_(complaint: string): TextValue {
+  #text_(complaint: string): TextValue {
     this.blank();
     const at = this.place();
     if (this.quoted() || this.match(BARE_TEXT)) return { kind: "text", value: this.token, at };
     return this.fail(complaint);
   }
 
-  private listValue(): Value | Operand {
+  #listValue(): Value | Operand {
     this.blank();
     const at = this.place();
-    if (this.take("(")) return this.list(at);
-    const computed = this.computed();
+    if (this.take("(")) return this.#list(at);
+    const computed = this.#computed();
     if (computed) return computed;
     if (this.match(IDENTIFIER)) return { kind: "text", value: this.token, at };
     return this.fail(`expected a list, an identifier, or a field with a valid transformer: ${TRANSFORMER_NAMES}`);
   }
 
-  private list(at: Place): ListValue {
+  #list(at: Place): ListValue {
     const values: string[] = [];
     this.blank();
     if (!this.take(")")) {
       do {
-        values.push(this.text_(values.length === 0 ? "expected a ')' token" : "expected a string value").value);
+        values.push(this.#text_(values.length === 0 ? "expected a ')' token" : "expected a string value").value);
         this.blank();
       } while (this.take(","));
       this.expect(")", "expected a ')' token");
@@ -236,22 +236,22 @@ class Parser extends Scanner {
   }
 
   // The right side as `val(field)` or as a transformer.
-  private computed(): Operand | null {
+  #computed(): Operand | null {
     const at = this.place();
     if (this.take("val(")) {
       this.blank();
       const place = this.place();
       if (!this.match(FIELD_NAME)) this.fail("expected a field within 'val' transformer");
-      const field = this.field(this.token, place);
+      const field = this.#field(this.token, place);
       this.blank();
       this.expect(")", "expected a ')' token closing the transformer");
       return { kind: "transform", name: "val", args: [field], arg: null, at };
     }
-    const name = this.transformer();
-    return name ? this.transform(name, at) : null;
+    const name = this.#transformer();
+    return name ? this.#transform(name, at) : null;
   }
 
-  private transformer(): Transformer | null {
+  #transformer(): Transformer | null {
     for (const name of TRANSFORMERS) {
       if (!this.take(`${name}(`)) continue;
       this.token = name;

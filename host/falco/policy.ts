@@ -15,7 +15,7 @@ import { type Loaded, loadRules, type RuleFile } from "./load.js";
 import { extrasOf, type FalcoOptions, readOptions } from "./options.js";
 import { type Selection, selectionsOf, selectRules } from "./select.js";
 
-// What a command line says of rules.
+/** What a command line says of rules. */
 export interface FalcoFlags {
   readonly falcoRules: readonly string[];
   readonly option: readonly string[];
@@ -28,16 +28,16 @@ export interface FalcoFlags {
 }
 
 export interface FalcoPolicy {
-  loaded: Loaded;
-  wasm: Uint8Array;
-  policy: LoadedPolicy | null; // null: no rule is left that could match
-  dead: DeadRule[]; // enabled rules that no event here can match
+  readonly loaded: Loaded;
+  readonly wasm: Uint8Array;
+  readonly policy: LoadedPolicy | null; // null: no rule is left that could match
+  readonly dead: DeadRule[]; // enabled rules that no event here can match
 }
 
 export const FALCO_NAME = "falco";
 const VERSION = "1";
 
-// The files that are named, and those in the folders that are named, by name.
+/** The files that are named, and those in the folders that are named, by name. */
 export function readRuleFiles(paths: readonly string[]): RuleFile[] {
   return paths.flatMap((path) => {
     try {
@@ -58,7 +58,7 @@ function readRuleFile(name: string): RuleFile {
   }
 }
 
-// Loads and compiles. `onWarning` is told what can be loaded with a doubt; what cannot be loaded is thrown, all of it.
+/** Loads and compiles. `onWarning` is told what can be loaded with a doubt; what cannot be loaded is thrown, all of it. */
 export async function falcoPolicy(
   flags: FalcoFlags,
   options: FalcoOptions,
@@ -73,7 +73,7 @@ export async function falcoPolicy(
   return made;
 }
 
-// The same for somebody who asks only whether it would run: all files are looked at, and `policy` is null where one cannot be loaded.
+/** The same for somebody who asks only whether it would run: all files are looked at, and `policy` is null where one cannot be loaded. */
 export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
   const loaded = loadFiles(flags, options, true);
   return loaded.ok ? compiled(loaded, flags, options) : { loaded, wasm: new Uint8Array(), policy: null, dead: [] };
@@ -113,7 +113,7 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   return { loaded, wasm, policy, dead };
 }
 
-// `--strict`: a rule that cannot fire is as good as one that cannot be loaded.
+/** `--strict`: a rule that cannot fire is as good as one that cannot be loaded. */
 export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: FalcoFlags): void {
   if (strict !== true || dead.length === 0) return;
   const reason = dead.map((one) => `"${one.rule}", ${one.reason}`).join("; ");

@@ -7,8 +7,8 @@ import { type MapNode, member, type Node } from "./yaml.js";
 
 export interface Reading {
   result: LoadResult;
-  collector: Collector;
-  context: Context;
+  readonly collector: Collector;
+  readonly context: Context;
 }
 
 export function refuse(isWrong: boolean, message: string, context: Context): void {
@@ -38,7 +38,7 @@ function requiredMember(item: MapNode, key: string, context: Context): Node {
   throw new LoadError("LOAD_ERR_YAML_VALIDATE", `Item has no mapping for key '${key}'`, context);
 }
 
-// yaml-cpp's words for true and false, which are those of YAML 1.1.
+/** yaml-cpp's words for true and false, which are those of YAML 1.1. */
 export function flag(item: MapNode, key: string, context: Context): boolean | undefined {
   const given = text(item, key, context);
   if (given === undefined) return undefined;
@@ -48,7 +48,7 @@ export function flag(item: MapNode, key: string, context: Context): boolean | un
   return isTrue;
 }
 
-// A number of milliseconds, as what it is for is not done here: only its form is looked at.
+/** A number of milliseconds, as what it is for is not done here: only its form is looked at. */
 export function checkDuration(item: MapNode, key: string, context: Context): void {
   const given = text(item, key, context);
   if (given === undefined) return;
@@ -73,8 +73,8 @@ export function texts(item: MapNode, key: string, context: Context, need: "requi
 }
 
 export interface Overrides {
-  append: Set<string>;
-  replace: Set<string>;
+  readonly append: Set<string>;
+  readonly replace: Set<string>;
 }
 
 export function overrides(
@@ -117,7 +117,7 @@ export const APPEND_AND_OVERRIDE =
   "Keys 'override' and 'append: true' cannot be used together. " +
   "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
 
-// The keys that each kind of item knows. Others are told and ignored.
+/** The keys that each kind of item knows. Others are told and ignored. */
 export const ITEM_KEYS = {
   required_engine_version: new Set(["required_engine_version"]),
   required_plugin_versions: new Set(["required_plugin_versions"]),

@@ -21,7 +21,7 @@ import {
 import { parseVersion } from "./version.js";
 import { type MapNode, member, type Node, readYaml } from "./yaml.js";
 
-// Whether the file was read to its end.
+/** Whether the file was read to its end. */
 export function readRules(content: string, result: LoadResult, collector: Collector): boolean {
   const context = Context.file(result.name);
   const yaml = readYaml(content);

@@ -14,46 +14,48 @@ import { ValueError } from "./values.js";
 
 export const REPEAT_MAX = 1000;
 
-// `text` is a byte string.
+/** `text` is a byte string. */
 export function parseRegex(text: string): Regex {
   return new RegexParser(text).parse();
 }
 
 class RegexParser {
-  private at = 0;
-  private readonly text: string;
+  #at = 0;
+  readonly #text: string;
+  readonly #bytes: string;
 
-  constructor(private readonly bytes: string) {
-    this.text = fromBytes(bytes);
+  constructor(bytes: string) {
+    this.#bytes = bytes;
+    this.#text = fromBytes(bytes);
   }
 
   parse(): Regex {
-    if (!isUtf8(Buffer.from(this.bytes, "latin1"))) this.fail("invalid UTF-8: ");
-    const regex = this.alternation();
-    if (this.at < this.text.length) this.fail("unexpected ): ");
+    if (!isUtf8(Buffer.from(this.#bytes, "latin1"))) this.#fail("invalid UTF-8: ");
+    const regex = this.#alternation();
+    if (this.#at < this.#text.length) this.#fail("unexpected ): ");
     return regex;
   }
 
-  private alternation(): Regex {
-    const parts = [this.sequence()];
-    while (this.take("|")) parts.push(this.sequence());
+  #alternation(): Regex {
+    const parts = [this.#sequence()];
+    while (this.#take("|")) parts.push(this.#sequence());
     return parts.length === 1 ? parts[0]! : { kind: "choice", parts };
   }
 
-  private sequence(): Regex {
+  #sequence(): Regex {
     const parts: Regex[] = [];
-    while (this.at < this.text.length && !"|)".includes(this.text[this.at]!)) parts.push(this.repeated());
+    while (this.#at < this.#text.length && !"|)".includes(this.#text[this.#at]!)) parts.push(this.#repeated());
     return parts.length === 1 ? parts[0]! : { kind: "sequence", parts };
   }
 
-  private repeated(): Regex {
-    let part = this.atom();
+  #repeated(): Regex {
+    let part = this.#atom();
     for (;;) {
-      if (this.take("*")) part = { kind: "repeat", part, min: 0, max: Number.POSITIVE_INFINITY };
-      else if (this.take("+")) part = { kind: "repeat", part, min: 1, max: Number.POSITIVE_INFINITY };
-      else if (this.take("?")) part = { kind: "repeat", part, min: 0, max: 1 };
+      if (this.#take("*")) part = { kind: "repeat", part, min: 0, max: Number.POSITIVE_INFINITY };
+      else if (this.#take("+")) part = { kind: "repeat", part, min: 1, max: Number.POSITIVE_INFINITY };
+      else if (this.#take("?")) part = { kind: "repeat", part, min: 0, max: 1 };
       else {
-        const bounds = this.bounds();
+        const bounds = this.#bounds();
         if (!bounds) return part;
         part = { kind: "repeat", part, ...bounds };
       }
@@ -61,28 +63,28 @@ class RegexParser {
   }
 
   // A brace that holds no bounds is a character.
-  private bounds(): { min: number; max: number } | null {
-    const found = /^\{(\d+)(?:(,)(\d*))?\}/.exec(this.text.slice(this.at, this.at + 16));
+  #bounds(): { min: number; max: number } | null {
+    const found = /^\{(\d+)(?:(,)(\d*))?\}/.exec(this.#text.slice(this.#at, this.#at + 16));
     if (!found) return null;
-    this.at += found[0].length;
+    this.#at += found[0].length;
     const min = Number(found[1]);
     const max = found[2] === undefined ? min : found[3] === "" ? Number.POSITIVE_INFINITY : Number(found[3]);
     const isOver = min > REPEAT_MAX || (max !== Number.POSITIVE_INFINITY && max > REPEAT_MAX) || min > max;
-    if (isOver) this.fail("invalid repetition size: ");
+    if (isOver) this.#fail("invalid repetition size: ");
     return { min, max };
   }
 
-  private atom(): Regex {
-    const c = this.character();
+  #atom(): Regex {
+    const c = this.#character();
     switch (c) {
       case "(": {
-        if (this.text[this.at] === "?") this.fail("invalid perl operator: ");
-        const inner = this.alternation();
-        if (!this.take(")")) this.fail("missing ): ");
+        if (this.#text[this.#at] === "?") this.#fail("invalid perl operator: ");
+        const inner = this.#alternation();
+        if (!this.#take(")")) this.#fail("missing ): ");
         return inner;
       }
       case "[":
-        return this.bracket();
+        return this.#bracket();
       case ".":
         return anyCharacter();
       case "^":
@@ -92,46 +94,46 @@ class RegexParser {
       case "*":
       case "+":
       case "?":
-        return this.fail("no argument for repetition operator: ");
+        return this.#fail("no argument for repetition operator: ");
       case "\\":
-        return characterBytes(this.escaped());
+        return characterBytes(this.#escaped());
       default:
         return characterBytes(c.codePointAt(0)!);
     }
   }
 
-  private character(): string {
-    const c = String.fromCodePoint(this.text.codePointAt(this.at)!);
-    this.at += c.length;
+  #character(): string {
+    const c = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
+    this.#at += c.length;
     return c;
   }
 
   // The character that an escape stands for.
-  private escaped(): number {
-    if (this.at >= this.text.length) return this.fail("trailing \\: ");
+  #escaped(): number {
+    if (this.#at >= this.#text.length) return this.#fail("trailing \\: ");
     const numbered = /^(?:x([0-9a-fA-F]{2})|x\{([0-9a-fA-F]{1,6})\}|(0[0-7]{0,2}|[1-7][0-7]{1,2}))/.exec(
-      this.text.slice(this.at, this.at + 9),
+      this.#text.slice(this.#at, this.#at + 9),
     );
     if (numbered) {
-      this.at += numbered[0].length;
+      this.#at += numbered[0].length;
       const [, two, braced, octal] = numbered;
       const code = octal === undefined ? Number.parseInt(two ?? braced!, 16) : Number.parseInt(octal, 8);
-      return code <= LAST_CHARACTER ? code : this.fail("invalid escape sequence: ");
+      return code <= LAST_CHARACTER ? code : this.#fail("invalid escape sequence: ");
     }
-    const c = this.character();
+    const c = this.#character();
     const control = "afnrtv".indexOf(c);
     if (control >= 0) return [7, 12, 10, 13, 9, 11][control]!;
-    if (/[0-9A-Za-z]/.test(c)) return this.fail("invalid escape sequence: ");
+    if (/[0-9A-Za-z]/.test(c)) return this.#fail("invalid escape sequence: ");
     return c.codePointAt(0)!;
   }
 
   // A class: characters, ranges of them, and named sets, which are ASCII's.
-  private bracket(): Regex {
-    const isNegated = this.take("^");
+  #bracket(): Regex {
+    const isNegated = this.#take("^");
     const ranges: Range[] = [];
-    for (let isFirst = true; isFirst || !this.take("]"); isFirst = false) {
-      if (this.at >= this.text.length) this.fail("missing ]: ");
-      ranges.push(...(this.named() ?? [this.range()]));
+    for (let isFirst = true; isFirst || !this.#take("]"); isFirst = false) {
+      if (this.#at >= this.#text.length) this.#fail("missing ]: ");
+      ranges.push(...(this.#named() ?? [this.#range()]));
     }
     const ascii = byteSet((b) => b < 128 && isNegated !== ranges.some(([from, to]) => b >= from && b <= to));
     const wide = ranges.flatMap(([from, to]): Range[] => (to < 128 ? [] : [[Math.max(from, 128), to]]));
@@ -142,39 +144,39 @@ class RegexParser {
     return parts.length === 1 ? parts[0]! : { kind: "choice", parts };
   }
 
-  private named(): Range[] | null {
-    const found = /^\[:(\^?)([a-z]+):\]/.exec(this.text.slice(this.at, this.at + 16));
+  #named(): Range[] | null {
+    const found = /^\[:(\^?)([a-z]+):\]/.exec(this.#text.slice(this.#at, this.#at + 16));
     if (!found) return null;
-    const test = CLASSES[found[2]!] ?? this.fail("invalid character class range: ");
-    this.at += found[0].length;
+    const test = CLASSES[found[2]!] ?? this.#fail("invalid character class range: ");
+    this.#at += found[0].length;
     const isIn = (code: number) => test.test(String.fromCharCode(code)) === (found[1] === "");
     const codes = Array.from({ length: 128 }, (_, code) => code).filter(isIn);
     return [...codes.map((code): Range => [code, code]), ...(found[1] === "" ? [] : [BEYOND_ASCII])];
   }
 
-  private range(): Range {
-    const low = this.bracketCharacter();
-    if (this.text[this.at] !== "-" || this.text[this.at + 1] === "]" || this.at + 1 >= this.text.length)
+  #range(): Range {
+    const low = this.#bracketCharacter();
+    if (this.#text[this.#at] !== "-" || this.#text[this.#at + 1] === "]" || this.#at + 1 >= this.#text.length)
       return [low, low];
-    this.at++;
-    const high = this.bracketCharacter();
-    return high < low ? this.fail("invalid character class range: ") : [low, high];
+    this.#at++;
+    const high = this.#bracketCharacter();
+    return high < low ? this.#fail("invalid character class range: ") : [low, high];
   }
 
-  private bracketCharacter(): number {
-    if (this.at >= this.text.length) return this.fail("missing ]: ");
-    const c = this.character();
-    return c === "\\" ? this.escaped() : c.codePointAt(0)!;
+  #bracketCharacter(): number {
+    if (this.#at >= this.#text.length) return this.#fail("missing ]: ");
+    const c = this.#character();
+    return c === "\\" ? this.#escaped() : c.codePointAt(0)!;
   }
 
-  private take(c: string): boolean {
-    if (this.text[this.at] !== c) return false;
-    this.at++;
+  #take(c: string): boolean {
+    if (this.#text[this.#at] !== c) return false;
+    this.#at++;
     return true;
   }
 
-  private fail(message: string): never {
-    throw new ValueError(`invalid regular expression pattern: ${message}${this.bytes}`);
+  #fail(message: string): never {
+    throw new ValueError(`invalid regular expression pattern: ${message}${this.#bytes}`);
   }
 }
 

@@ -27,31 +27,33 @@ const ESCAPES = new Map([
 export class Scanner {
   protected at = 0;
   protected token = "";
-  private depth = 0;
-  private readonly breaks: readonly number[];
+  #depth = 0;
+  readonly #breaks: readonly number[];
+  readonly #depthMax: number;
 
   constructor(
     protected readonly text: string,
-    private readonly depthMax: number,
+    depthMax: number,
   ) {
-    this.breaks = [...text.matchAll(/[\r\n]/g)].map((found) => found.index);
+    this.#depthMax = depthMax;
+    this.#breaks = [...text.matchAll(/[\r\n]/g)].map((found) => found.index);
   }
 
-  // A quote is escaped by a backslash before it, whatever stands before that.
+  /** A quote is escaped by a backslash before it, whatever stands before that. */
   protected quoted(): boolean {
     const quote = this.text[this.at];
     if (quote !== "'" && quote !== '"') return false;
     for (let i = this.at + 1; i < this.text.length; i++) {
       if (this.text[i] !== quote || this.text[i - 1] === "\\") continue;
       const inner = this.text.slice(this.at + 1, i);
-      this.token = this.unescape(inner, quote);
+      this.token = this.#unescape(inner, quote);
       this.at = i + 1;
       return true;
     }
     return false;
   }
 
-  private unescape(inner: string, quote: string): string {
+  #unescape(inner: string, quote: string): string {
     return inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escaped: string) => {
       if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
       const plain = ESCAPES.get(escaped);
@@ -78,7 +80,7 @@ export class Scanner {
     return true;
   }
 
-  // Blanks are no token: an error names what stood before them.
+  /** Blanks are no token: an error names what stood before them. */
   protected blank(): boolean {
     BLANK.lastIndex = this.at;
     const length = BLANK.exec(this.text)![0].length;
@@ -91,14 +93,14 @@ export class Scanner {
   }
 
   protected nested<T>(parse: () => T): T {
-    if (++this.depth >= this.depthMax) this.fail(`exceeded max depth limit of ${this.depthMax}`);
+    if (++this.#depth >= this.#depthMax) this.fail(`exceeded max depth limit of ${this.#depthMax}`);
     const result = parse();
-    this.depth--;
+    this.#depth--;
     return result;
   }
 
   protected place(): Place {
-    return placeAt(this.breaks, this.at);
+    return placeAt(this.#breaks, this.at);
   }
 
   protected fail(message: string): never {

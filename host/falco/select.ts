@@ -4,11 +4,11 @@
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { LoadedRule } from "./load.js";
 
-// A rule's name with `*` for any text, or a tag. With neither it is every rule.
+/** A rule's name with `*` for any text, or a tag. With neither it is every rule. */
 export interface Selection {
-  isEnabled: boolean;
-  rule?: string;
-  tag?: string;
+  readonly isEnabled: boolean;
+  readonly rule?: string;
+  readonly tag?: string;
 }
 
 export function selectRules(
@@ -23,7 +23,7 @@ export function selectRules(
   });
 }
 
-// `-t`: only rules with one of the tags. `-T` and `-D` switch off: by tag, and by a part of the name.
+/** `-t`: only rules with one of the tags. `-T` and `-D` switch off: by tag, and by a part of the name. */
 export function selectionsOf(flags: {
   tags: readonly string[];
   notTags: readonly string[];

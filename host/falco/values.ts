@@ -3,10 +3,10 @@
 
 export class ValueError extends Error {}
 
-// An address or network: 4 or 16 bytes, and how many leading bits count.
+/** An address or network: 4 or 16 bytes, and how many leading bits count. */
 export interface NetValue {
-  bytes: Uint8Array;
-  bits: number;
+  readonly bytes: Uint8Array;
+  readonly bits: number;
 }
 
 export function parseInteger(text: string): bigint {
@@ -23,7 +23,7 @@ export function parseBool(text: string): boolean {
   throw new ValueError(`filter error: unrecognized boolean value ${text}`);
 }
 
-// A number, or the name of a service.
+/** A number, or the name of a service. */
 export function parsePort(text: string): bigint {
   const port = SERVICES[text] ?? (/^\d+$/.test(text) ? Number(text) : -1);
   if (port < 0 || port > 65535) throw new ValueError(`Unrecognized protocol "${text}"`);

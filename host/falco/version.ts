@@ -3,12 +3,12 @@
 // plugin's fields are built in.
 
 export interface Version {
-  major: number;
-  minor: number;
-  patch: number;
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
 }
 
-// What this implementation of the rule language answers to.
+/** What this implementation of the rule language answers to. */
 export const ENGINE_VERSION: Version = { major: 0, minor: 63, patch: 0 };
 export const PLUGINS: ReadonlyMap<string, Version> = new Map([["container", { major: 0, minor: 7, patch: 1 }]]);
 
@@ -21,7 +21,7 @@ export function versionText(v: Version): string {
   return `${v.major}.${v.minor}.${v.patch}`;
 }
 
-// Within one major, a later version serves what an earlier one did.
+/** Within one major, a later version serves what an earlier one did. */
 export function satisfies(have: Version, need: Version): boolean {
   if (have.major !== need.major) return false;
   return have.minor !== need.minor ? have.minor > need.minor : have.patch >= need.patch;

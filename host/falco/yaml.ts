@@ -11,34 +11,34 @@ import type { Position } from "./location.js";
 
 export type Node = ScalarNode | SequenceNode | MapNode | NullNode;
 interface At {
-  at: Position;
+  readonly at: Position;
 }
 export interface NullNode extends At {
-  kind: "null";
+  readonly kind: "null";
 }
 export interface ScalarNode extends At {
-  kind: "scalar";
-  text: string;
+  readonly kind: "scalar";
+  readonly text: string;
 }
 export interface SequenceNode extends At {
-  kind: "sequence";
-  items: Node[];
+  readonly kind: "sequence";
+  readonly items: Node[];
 }
 export interface MapNode extends At {
-  kind: "map";
-  entries: Entry[];
+  readonly kind: "map";
+  readonly entries: Entry[];
 }
 export interface Entry {
-  key: ScalarNode;
-  value: Node;
+  readonly key: ScalarNode;
+  readonly value: Node;
 }
 
 export interface YamlFailure {
-  message: string;
-  at: Position;
+  readonly message: string;
+  readonly at: Position;
 }
 
-// The value of `key`, or undefined where the map lacks it.
+/** The value of `key`, or undefined where the map lacks it. */
 export function member(map: MapNode, key: string): Node | undefined {
   return map.entries.find((entry) => entry.key.text === key)?.value;
 }

@@ -13,8 +13,11 @@ const LIMIT = { burst: 20, perMinute: 20 };
 export class Doubts {
   readonly #disputes = new Quota();
   readonly #refusals = new Quota();
+  readonly #tell: (news: GuardNews, guest: Guest | null) => void;
 
-  constructor(private readonly tell: (news: GuardNews, guest: Guest | null) => void) {}
+  constructor(tell: (news: GuardNews, guest: Guest | null) => void) {
+    this.#tell = tell;
+  }
 
   /** Both know the secret, and are heard. */
   onRival(guest: Guest, rival: Guest): void {
@@ -29,7 +32,7 @@ export class Doubts {
       "agent.disputes_untold": untold,
     };
     const output = "Two agents say that they are of one container, and both are heard: one of them lies";
-    this.tell({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
+    this.#tell({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
   }
 
   /** It is not heard. What it says of itself is its word: the alert is not about the container that it names. */
@@ -43,7 +46,7 @@ export class Doubts {
       "agent.refusals_untold": untold,
     };
     const output = "An agent is not heard: it does not know the secret of the container that it says it is of";
-    this.tell({ rule: "Agent refused", output, fields, hostname: hostname() }, null);
+    this.#tell({ rule: "Agent refused", output, fields, hostname: hostname() }, null);
   }
 }
 

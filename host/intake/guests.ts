@@ -26,13 +26,16 @@ const SHOWN_MAX = 64;
 
 export class Guests {
   readonly #guests = new Map<number, Guest>();
+  readonly #secrets: Secrets;
 
-  constructor(private readonly secrets: Secrets) {}
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
 
   /** Throws when it may not come in. */
   admit(hello: Hello): Guest {
     const name = claimedName(hello);
-    if (!this.secrets.admit(name, hello.secret)) throw this.secrets.refusalOf(name, describe(hello), shown(name));
+    if (!this.#secrets.admit(name, hello.secret)) throw this.#secrets.refusalOf(name, describe(hello), shown(name));
     const source = Buffer.from(hello.source).toString("hex");
     const guest = {
       stream: hello.stream,
@@ -49,14 +52,14 @@ export class Guests {
 
   /** By what ECS is asked for its container: by the name where that is proven, and never by an id, which is its word alone. */
   clueOf(guest: Guest, hello: Hello): ContainerClue {
-    return this.secrets.isOwn(guest.name) ? { id: null, name: guest.name } : wordsOf(hello);
+    return this.#secrets.isOwn(guest.name) ? { id: null, name: guest.name } : wordsOf(hello);
   }
 
   /** What is known of its container, where `told` is ECS's answer: another's is not believed, nor an id where names are proven. */
   factsOf(guest: Guest, hello: Hello, told: ContainerFacts | null): ContainerFacts | null {
-    const isAnothers = told?.name != null && told.name !== guest.name && this.secrets.isOwn(told.name);
+    const isAnothers = told?.name != null && told.name !== guest.name && this.#secrets.isOwn(told.name);
     if (told !== null && !isAnothers) return told;
-    return factsBy(this.secrets.proveNames ? { id: null, name: guest.name } : wordsOf(hello));
+    return factsBy(this.#secrets.proveNames ? { id: null, name: guest.name } : wordsOf(hello));
   }
 
   leave(stream: number): Guest | undefined {

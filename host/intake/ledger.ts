@@ -39,12 +39,16 @@ export class Ledger {
   readonly #ends = new Map<number, number>();
 
   /** `own`: a place among the ring's readers; `workers`: those of the policy workers. */
-  constructor(
-    private readonly ring: SharedArrayBuffer,
-    private readonly own: number,
-    private readonly workers: readonly number[],
-    private readonly handlers: LedgerHandlers,
-  ) {
+  readonly #ring: SharedArrayBuffer;
+  readonly #own: number;
+  readonly #workers: readonly number[];
+  readonly #handlers: LedgerHandlers;
+
+  constructor(ring: SharedArrayBuffer, own: number, workers: readonly number[], handlers: LedgerHandlers) {
+    this.#ring = ring;
+    this.#own = own;
+    this.#workers = workers;
+    this.#handlers = handlers;
     this.#reader = new RingReader(ring, own);
   }
 
@@ -56,7 +60,7 @@ export class Ledger {
 
   /** One turn: tells what the last turn found judged, reads what is new, looks what is judged now. */
   turn(): void {
-    for (const [stream, seq] of this.#judged) this.handlers.acknowledge(stream, seq);
+    for (const [stream, seq] of this.#judged) this.#handlers.acknowledge(stream, seq);
     this.#judged = new Map();
     this.#read();
     for (const [stream, pending] of this.#pending) this.#look(stream, pending);
@@ -100,9 +104,9 @@ export class Ledger {
       this.#received.set(facts.source, received);
       if (this.#received.size > SOURCES_MAX) this.#received.delete(this.#received.keys().next().value as string);
       const pending = this.#pending.get(stream) ?? [];
-      pending.push({ end: positionOf(this.ring, this.own), seq });
+      pending.push({ end: positionOf(this.#ring, this.#own), seq });
       this.#pending.set(stream, pending);
-      this.handlers.onBatch(stream, facts);
+      this.#handlers.onBatch(stream, facts);
     }
   }
 
@@ -118,6 +122,6 @@ export class Ledger {
   }
 
   #isPassed(end: number): boolean {
-    return this.workers.every((worker) => ((positionOf(this.ring, worker) - end) | 0) >= 0);
+    return this.#workers.every((worker) => ((positionOf(this.#ring, worker) - end) | 0) >= 0);
   }
 }

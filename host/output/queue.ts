@@ -71,7 +71,7 @@ export class OutputQueue implements Output {
   #sending: Promise<void> | null = null;
   #watch: NodeJS.Timeout | null = null;
   #wake: () => void = () => undefined;
-  #onRoom: (() => void)[] = [];
+  readonly #onRoom: (() => void)[] = [];
 
   constructor(options: QueueOptions) {
     this.#options = options;

@@ -32,11 +32,13 @@ export class Frame {
   #bytes: Uint8Array;
   #header: DataView;
   #end = 0;
+  readonly #memory: WebAssembly.Memory;
 
   constructor(
-    private readonly memory: WebAssembly.Memory,
+    memory: WebAssembly.Memory,
     readonly at: number,
   ) {
+    this.#memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#header = new DataView(memory.buffer, at, FRAME_HEADER);
   }
@@ -49,9 +51,9 @@ export class Frame {
   /** Writes a batch; gives the frame's size. */
   write(batch: FrameSource, from: FrameStart): number {
     // A memory that grew has another buffer.
-    if (this.#bytes.buffer !== this.memory.buffer) {
-      this.#bytes = new Uint8Array(this.memory.buffer);
-      this.#header = new DataView(this.memory.buffer, this.at, FRAME_HEADER);
+    if (this.#bytes.buffer !== this.#memory.buffer) {
+      this.#bytes = new Uint8Array(this.#memory.buffer);
+      this.#header = new DataView(this.#memory.buffer, this.at, FRAME_HEADER);
     }
     const header = this.#header;
     this.#end = FRAME_HEADER;

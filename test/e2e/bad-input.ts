@@ -24,7 +24,7 @@ const NOBODYS_PORT = 6;
 export interface Row {
   title: string;
   code: string;
-  // What the sentence must name.
+  /** What the sentence must name. */
   says: RegExp;
   files?: Record<string, string>;
   argv: string[];

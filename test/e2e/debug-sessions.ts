@@ -10,9 +10,9 @@ import { AGENT, hasCommand, type Run, run, scratch, selected } from "./programs.
 export interface Session {
   name: string;
   argv: string[];
-  // Commands that it runs; the first word of its name.
+  /** Commands that it runs; the first word of its name. */
   needs?: string[];
-  // Lines come in any order: threads and processes of their own pace.
+  /** Lines come in any order: threads and processes of their own pace. */
   unordered?: boolean;
 }
 

@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import type { Line, Wings, Word } from "./falco-stage.js";
 
-// The network in which they are performed has these addresses, which rules take for others than its own, and somebody listens there.
+/** The network in which they are performed has these addresses, which rules take for others than its own, and somebody listens there. */
 export const LISTENERS = [
   { address: "203.0.113.1", port: 443 },
   { address: "169.254.169.254", port: 80 },
@@ -211,8 +211,10 @@ const OFF: Readonly<Record<string, string>> = {
   ReadShellConfigurationFile: "Read Shell Configuration File",
 };
 
-// Which rules beside its own an action fires in Falco too, since their conditions, as the official files have them, describe the same
-// deed. `isSameEvent`: with Falco's default, where the first rule that matches an event is the only one, it is not told.
+/**
+ * Which rules beside its own an action fires in Falco too, since their conditions, as the official files have them, describe the same
+ * deed. `isSameEvent`: with Falco's default, where the first rule that matches an event is the only one, it is not told.
+ */
 export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean; reason: string }>> = {
   AddingSshKeysToAuthorizedKeys: {
     rule: "Write below monitored dir",
@@ -256,9 +258,11 @@ export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean;
   },
 };
 
-// The same deeds on the machine, call for call, by somebody whom the other rule lets pass and whom the action's own rule does not ask
-// about: they fire their own rule alone. Of ALSO two are missing. The rules of the metadata services have one condition between them,
-// and Netcat's own rule asks for a name that the other lists.
+/**
+ * The same deeds on the machine, call for call, by somebody whom the other rule lets pass and whom the action's own rule does not ask
+ * about: they fire their own rule alone. Of ALSO two are missing. The rules of the metadata services have one condition between them,
+ * and Netcat's own rule asks for a name that the other lists.
+ */
 export const ALONE: Readonly<Record<string, { by: string; scene(wings: Wings): Line[] }>> = {
   AddingSshKeysToAuthorizedKeys: {
     by: "a program named cloud-init",

@@ -16,7 +16,7 @@ const NAMES = new Map<string, number>([
   ["AT_FDCWD", -100],
 ]);
 
-// `O_WRONLY|O_CREAT`, `0644`, `0x10`, `-100`, `SIGKILL`
+/** `O_WRONLY|O_CREAT`, `0644`, `0x10`, `-100`, `SIGKILL` */
 export function bits(text: string): number {
   return text.split("|").reduce((sum, part) => sum | numberOf(part.trim()), 0);
 }
@@ -28,10 +28,10 @@ function numberOf(text: string): number {
   return value;
 }
 
-// A word of a scene that is these bytes.
+/** A word of a scene that is these bytes. */
 export const hexOf = (bytes: Uint8Array): string => `b${Buffer.from(bytes).toString("hex")}`;
 
-// The struct sockaddr of `1.2.3.4:80`, `[::1]:80` or a path.
+/** The struct sockaddr of `1.2.3.4:80`, `[::1]:80` or a path. */
 export function socketAddress(text: string): Buffer {
   const found = /^\[?([0-9a-fA-F.:]+?)\]?:(\d+)$/.exec(text);
   if (!found) return Buffer.concat([Buffer.from([1, 0]), Buffer.from(text), Buffer.from([0])]);
@@ -55,7 +55,7 @@ function ipv6(text: string): Buffer {
 
 const CAPABILITIES = new Map(TABLES.capabilities!.rows.map(({ name, value }) => [name.toLowerCase(), value]));
 
-// What a text of cap_from_text(3) gives a program that is started: hexadecimal, or `all`.
+/** What a text of cap_from_text(3) gives a program that is started: hexadecimal, or `all`. */
 export function capabilitySet(text: string): string {
   if (text === "all=iep" || text === "=ep" || text === "=iep") return "all";
   let set = 0n;

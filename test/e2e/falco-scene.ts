@@ -28,7 +28,7 @@ export function sceneOf({ spec }: Case, world: World): Line[] {
   ];
 }
 
-// Addresses that the network must have.
+/** Addresses that the network must have. */
 export function addressesOf({ spec }: Case): string[] {
   return (spec.resources ?? []).flatMap(({ type, address }) =>
     type === "clientServer" && address ? [splitAddress(address).host] : [],
@@ -74,13 +74,16 @@ function program(
 class Leaf {
   readonly #results = new Map<string, number>();
   #count = 0;
+  readonly #world: World;
 
-  constructor(private readonly world: World) {}
+  constructor(world: World) {
+    this.#world = world;
+  }
 
   resource(spec: Resource): Line[] {
     const make = RESOURCES[spec.type === "fd" ? `fd ${spec.subtype}` : spec.type];
     if (!make) throw new Error(`a resource of type ${spec.type} ${spec.subtype ?? ""}`);
-    return make(this, spec, this.world);
+    return make(this, spec, this.#world);
   }
 
   step({ name, syscall, args = {} }: Step): Line[] {

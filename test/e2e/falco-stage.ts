@@ -11,7 +11,7 @@ import { ROOT, run, scratch, tail, VEDETTE } from "./programs.js";
 
 export type Word = string | number;
 
-// A line of a scene, as test/fixtures/stage.c reads it.
+/** A line of a scene, as test/fixtures/stage.c reads it. */
 export type Line = readonly Word[];
 
 export interface FalcoAlert {
@@ -27,7 +27,7 @@ export const RULES = ["falco_rules", "falco-incubating_rules", "falco-sandbox_ru
   join(ROOT, `../shared/falco/rules/${name}.yaml`),
 );
 
-// Where programs of a scene stand: one file under as many names as it takes.
+/** Where programs of a scene stand: one file under as many names as it takes. */
 export class Wings {
   readonly folder = scratch();
   readonly #made = new Set<string>();
@@ -38,7 +38,7 @@ export class Wings {
     chmodSync(this.folder, 0o755); // scenes may have another user
   }
 
-  // The path of the stage, or of another fixture, under a name of its own.
+  /** The path of the stage, or of another fixture, under a name of its own. */
   program(name: string, fixture = "stage"): string {
     const [path, original] = [join(this.folder, "bin", name), join(this.folder, fixture)];
     if (this.#made.has(name)) return path;
@@ -49,12 +49,12 @@ export class Wings {
     return path;
   }
 
-  // A name that nothing else has.
+  /** A name that nothing else has. */
   unused(): string {
     return `eg-${this.folder.split("-").at(-1)}-${this.#rooms++}`;
   }
 
-  // A path below a folder of the machine that nothing has; what is made of it is removed in the end.
+  /** A path below a folder of the machine that nothing has; what is made of it is removed in the end. */
   outside(folder: string): string {
     if (!existsSync(folder)) {
       mkdirSync(folder);
@@ -69,14 +69,14 @@ export class Wings {
     for (const path of this.#outside.splice(0).reverse()) rmSync(path, { recursive: true, force: true });
   }
 
-  // A folder for one scene to write in.
+  /** A folder for one scene to write in. */
   room(): string {
     const path = join(this.folder, `room-${this.#rooms++}`);
     mkdirSync(path);
     return path;
   }
 
-  // The command that plays the scenes.
+  /** The command that plays the scenes. */
   command(scenes: readonly (readonly Line[])[]): string[] {
     const plan = join(this.folder, "plan");
     const text = scenes.flatMap((lines, i) => [`scene\t${i}`, ...lines.map((line) => line.join("\t"))]).join("\n");
@@ -97,7 +97,7 @@ export interface PlayOptions {
   passwd?: string; // a file that is /etc/passwd where the scenes are played
 }
 
-// The alerts of each scene, by its place.
+/** The alerts of each scene, by its place. */
 export async function play(
   wings: Wings,
   scenes: readonly (readonly Line[])[],
@@ -109,7 +109,7 @@ export async function play(
   return found;
 }
 
-// The alerts that a command raises.
+/** The alerts that a command raises. */
 export async function raise(
   wings: Wings,
   command: readonly string[],

@@ -74,7 +74,7 @@ export function readSuite(path: string): Case[] {
   return tests.flatMap(casesOf);
 }
 
-// Whether an alert is what a case expects: what it does not name is not asked.
+/** Whether an alert is what a case expects: what it does not name is not asked. */
 export function isExpected({ rule, expected }: Case, alert: Alert): boolean {
   if (alert.rule !== rule) return false;
   const { source, hostname, priority, outputFields = {} } = expected ?? {};

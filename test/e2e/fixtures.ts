@@ -32,7 +32,7 @@ const COMPILERS: Record<string, (source: string, out: string) => string[]> = {
 export interface Fixture {
   name: string;
   source: string;
-  // Prints what it expects; others are programs that tests watch in their own way.
+  /** Prints what it expects; others are programs that tests watch in their own way. */
   expects: boolean;
 }
 
@@ -51,8 +51,10 @@ export function fixtures(): Fixture[] {
     });
 }
 
-// The fixture's executable, built when its source (or a header) is newer; for another processor (an `aarch64`), by Debian's
-// cross compiler, static. Throws what the compiler said.
+/**
+ * The fixture's executable, built when its source (or a header) is newer; for another processor (an `aarch64`), by Debian's
+ * cross compiler, static. Throws what the compiler said.
+ */
 export function buildFixture(name: string, machine?: string): string {
   const fixture = fixtures().find((one) => one.name === name);
   if (fixture === undefined) throw new Error(`no fixture ${name}`);
@@ -73,7 +75,7 @@ export function buildFixture(name: string, machine?: string): string {
 
 const changedAt = (path: string): number => statSync(path).mtimeMs;
 
-// The compiler that a fixture needs and this machine has not, or undefined.
+/** The compiler that a fixture needs and this machine has not, or undefined. */
 export function missingCompiler(fixture: Fixture): string | undefined {
   const compiler = COMPILERS[extname(fixture.source)]!("", "")[0]!;
   const found = environment()
@@ -103,7 +105,7 @@ function parseLine(line: string): Expected {
   return { type: type!, result: result!, values: new Map(values) };
 }
 
-// What was recorded between the markers.
+/** What was recorded between the markers. */
 export function markedRegion(events: Event[], only?: Set<string>): Event[] {
   const at = (mark: string): number => events.findIndex((event) => event["evt.arg.name"] === `/fixture:${mark}`);
   const [from, to] = [at("begin"), at("end")];
@@ -112,7 +114,7 @@ export function markedRegion(events: Event[], only?: Set<string>): Event[] {
   return events.slice(from + 1, to).filter((event) => only === undefined || only.has(String(event["evt.type"])));
 }
 
-// Both sides as lines that name the same values, ready to be compared.
+/** Both sides as lines that name the same values, ready to be compared. */
 export function comparable(expected: Expected[], recorded: Event[]): { expected: string[]; recorded: string[] } {
   const keys = new Map<string, string[]>();
   for (const { type, values } of expected) {
@@ -134,7 +136,7 @@ function recordedLine(event: Event, keys: string[]): string {
   return [event["evt.type"], event["evt.rawres"], ...values].join(" ");
 }
 
-// As the fixture writes it: a descriptor without the name that stands behind its number, blanks and controls as \xNN.
+/** As the fixture writes it: a descriptor without the name that stands behind its number, blanks and controls as \xNN. */
 export function valueText(value: unknown): string {
   const text = value === undefined ? "null" : String(value);
   return text
@@ -144,7 +146,7 @@ export function valueText(value: unknown): string {
     );
 }
 
-// What is in one and not in the other, each as often as it is too many.
+/** What is in one and not in the other, each as often as it is too many. */
 export function multisetDifference(expected: string[], recorded: string[]): string[] {
   const counts = new Map<string, number>();
   for (const line of expected) counts.set(line, (counts.get(line) ?? 0) + 1);

@@ -49,7 +49,7 @@ export function environment(extra: Record<string, string> = {}): Record<string, 
   };
 }
 
-// A started program: its end as a promise, and the process for those that must signal it.
+/** A started program: its end as a promise, and the process for those that must signal it. */
 export function start(argv: string[], options: RunOptions = {}) {
   const begun = performance.now();
   const spawnOptions: SpawnOptions = {
@@ -97,7 +97,7 @@ export async function run(argv: string[], options: RunOptions = {}): Promise<Run
   return ended;
 }
 
-// A compiler's result, there at once or not at all: another test may be starting the same program, or building it too.
+/** A compiler's result, there at once or not at all: another test may be starting the same program, or building it too. */
 export function compile(compiler: string, args: (out: string) => string[], out: string): string {
   mkdirSync(dirname(out), { recursive: true });
   const unfinished = `${out}.${process.pid}`;
@@ -124,7 +124,7 @@ process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-// A directory for one run, by the kernel's name for it (a link in the way would show in every path).
+/** A directory for one run, by the kernel's name for it (a link in the way would show in every path). */
 export function scratch(): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "vedette-test-"));
   folders.push(folder);
@@ -138,14 +138,14 @@ export function hasCommand(command: string): boolean {
     .some((folder) => existsSync(join(folder, command)));
 }
 
-// `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when none does.
+/** `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when none does. */
 export function selected<T extends { name: string }>(rows: T[]): T[] {
   const names = (process.env.VEDETTE_TEST ?? "").split(",").filter((name) => name !== "");
   const chosen = rows.filter((row) => names.some((name) => row.name.includes(name)));
   return chosen.length > 0 ? chosen : rows;
 }
 
-// Everything that a program has said until it says this word.
+/** Everything that a program has said until it says this word. */
 export async function says(program: ChildProcess, word: string): Promise<string> {
   let text = "";
   for await (const [chunk] of on(program.stdout!, "data")) {
@@ -155,7 +155,7 @@ export async function says(program: ChildProcess, word: string): Promise<string>
   throw new Error(`it ended without "${word}": ${text}`);
 }
 
-// The agent that a `vedette` has started, once that has launched its workload.
+/** The agent that a `vedette` has started, once that has launched its workload. */
 export async function agentOf(host: number): Promise<number> {
   for (;;) {
     const children = readFileSync(`/proc/${host}/task/${host}/children`, "utf8").trim().split(" ");

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, type Run, type RunOptions, run, VEDETTE } from "./programs.js";
 
-// Flat, by Falco's names. Numbers beyond 2^53 are strings here, so that no digit is lost.
+/** Flat, by Falco's names. Numbers beyond 2^53 are strings here, so that no digit is lost. */
 export type Event = Record<string, unknown>;
 
 export interface Traced {
@@ -75,7 +75,7 @@ export function isOwn(event: Event): boolean {
   return String(event["evt.type"]).startsWith("vedette.");
 }
 
-// The same test may run in several environments at once: each keeps its own.
+/** The same test may run in several environments at once: each keeps its own. */
 export function keptFolder(): string {
   const { VEDETTE_ASSUME_KERNEL = "", VEDETTE_TEST_TIERS = "" } = process.env;
   const folder = join(ROOT, "build/test", VEDETTE_ASSUME_KERNEL, VEDETTE_TEST_TIERS);
@@ -83,8 +83,10 @@ export function keptFolder(): string {
   return folder;
 }
 
-// Resident bytes of each ring that an agent has made: `key shmid perms size cpid lpid nattch ... rss swap`. Its page and stubs
-// are for everybody to execute; rings are not.
+/**
+ * Resident bytes of each ring that an agent has made: `key shmid perms size cpid lpid nattch ... rss swap`. Its page and stubs
+ * are for everybody to execute; rings are not.
+ */
 export function ringsOf(agent: number): number[] {
   const lines = readFileSync("/proc/sysvipc/shm", "utf8").trim().split("\n").slice(1);
   const segments = lines.map((line) => line.trim().split(/\s+/));

@@ -12,20 +12,28 @@ export class DeafHost {
   readonly batches: Batch[] = [];
   readonly hellos: unknown[] = [];
   end: unknown[] | null = null;
-  #server: Server;
+  readonly #server: Server;
   #socket: Socket | null = null;
   #rest = Buffer.alloc(0);
   #isReading: boolean;
 
+  readonly #options: {
+    readonly reads: boolean;
+    readonly acknowledges: boolean;
+    readonly isReady?: boolean;
+    readonly refuses?: boolean;
+  };
+
   constructor(
     readonly path: string,
-    private readonly options: {
+    options: {
       readonly reads: boolean;
       readonly acknowledges: boolean;
       readonly isReady?: boolean;
       readonly refuses?: boolean;
     },
   ) {
+    this.#options = options;
     this.#isReading = options.reads;
     this.#server = createServer((socket) => this.#onAgent(socket));
     this.#server.listen(path);
@@ -63,19 +71,19 @@ export class DeafHost {
     const [name, ...rest] = unpack(frame) as [string, ...unknown[]];
     if (name === "hello") {
       this.hellos.push(rest);
-      if (this.options.refuses) {
+      if (this.#options.refuses) {
         this.#say(socket, ["error", "VEDETTE_SECRET_WRONG", "no"]);
         return;
       }
       this.#say(socket, ["ack", 0]);
-      if (this.options.isReady ?? true) this.#say(socket, ["ready"]);
+      if (this.#options.isReady ?? true) this.#say(socket, ["ready"]);
       if (!this.#isReading) socket.pause();
       return;
     }
     if (name === "alive") return;
     if (name === "end") this.end = rest;
     else this.batches.push(openBatch(frame));
-    if (this.options.acknowledges)
+    if (this.#options.acknowledges)
       this.#say(socket, ["ack", (this.batches.at(-1)?.seq ?? 0) + (name === "end" ? 1 : 0)]);
   }
 

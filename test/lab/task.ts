@@ -49,11 +49,13 @@ export class Container {
   readonly ended: Promise<Ended>;
   #stdout = "";
   #stderr = "";
+  readonly #process: ChildProcess;
 
   constructor(
     readonly id: string,
-    private readonly process: ChildProcess,
+    process: ChildProcess,
   ) {
+    this.#process = process;
     process.stdout!.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
     });
@@ -97,7 +99,7 @@ export class Container {
   }
 
   write(text: string): void {
-    this.process.stdin!.write(text);
+    this.#process.stdin!.write(text);
   }
 }
 
@@ -115,12 +117,10 @@ export class Task {
   readonly facts: TaskFacts;
   readonly #containers: Container[] = [];
   #endpoint: ChildProcess | null = null;
+  readonly #limits: TaskLimits | undefined;
 
-  constructor(
-    containers: TaskFacts["containers"],
-    family = "lab",
-    private readonly limits?: TaskLimits,
-  ) {
+  constructor(containers: TaskFacts["containers"], family = "lab", limits?: TaskLimits) {
+    this.#limits = limits;
     const taskId = randomBytes(16).toString("hex");
     this.name = `lab-${process.pid}-${taskId.slice(0, 6)}`;
     this.facts = { taskId, cluster: "lab", family, revision: "7", containers };
@@ -144,7 +144,7 @@ export class Task {
     });
     const isReady = new Promise<void>((done) => this.#endpoint!.stdout!.once("data", () => done()));
     await within(isReady, READY_MS_MAX, "the metadata endpoint did not start");
-    if (this.limits !== undefined) this.#limit(this.limits);
+    if (this.#limits !== undefined) this.#limit(this.#limits);
   }
 
   /** Starts a container; one that stands in the facts gets the endpoint's address in its environment. */

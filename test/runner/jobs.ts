@@ -15,9 +15,9 @@ export interface Job {
   limitMs: number;
   alone: boolean;
   kind: "uvu" | "doctest" | "check";
-  // Where names are looked for beside the path: titles, and the fixtures that this file runs.
+  /** Where names are looked for beside the path: titles, and the fixtures that this file runs. */
   text: string;
-  // What this job's environment has beyond ours.
+  /** What this job's environment has beyond ours. */
   env: Record<string, string>;
 }
 
@@ -42,7 +42,7 @@ export function findJobs(root: string, options: { withCheck: boolean }): Job[] {
   return jobs;
 }
 
-// Path first, because a path says exactly which file is meant; then title and fixture.
+/** Path first, because a path says exactly which file is meant; then title and fixture. */
 export function narrow(jobs: Job[], names: string[]): Job[] {
   if (names.length === 0) return jobs;
   const byPath = jobs.filter((job) => names.some((name) => job.path.includes(name)));

@@ -44,7 +44,7 @@ export async function runJob(job: Job, names: string[]): Promise<Outcome> {
 
 type Counts = Pick<Outcome, "passed" | "failed" | "skipped">;
 
-// What each kind of test program prints at its end.
+/** What each kind of test program prints at its end. */
 export const COUNTERS: Record<Job["kind"], (output: string) => Counts> = {
   uvu: (output) => {
     const total = lastNumber(/^ {2}Total: +(\d+)/gm, output);

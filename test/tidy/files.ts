@@ -59,7 +59,7 @@ export const nothingIsLeftUndone: Rule = (tree) =>
     return /\bTODO\b(?!.*#\d)/.test(line) ? "a TODO carries an issue: TODO #12" : undefined;
   });
 
-// A path into this checkout, or into a home folder, is good on one machine only.
+/** A path into this checkout, or into a home folder, is good on one machine only. */
 export function noPathOfThisMachine(root: string): Rule {
   const own = new RegExp(`${root.replace(/[^\w/]/g, "\\$&")}(?![\\w-])`);
   return (tree) =>

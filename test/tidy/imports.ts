@@ -15,7 +15,7 @@ export interface Import {
   readonly target: string;
 }
 
-// C++ includes are written from the root ("capture/wire/batch.h"); "events.h" and the like are generated.
+/** C++ includes are written from the root ("capture/wire/batch.h"); "events.h" and the like are generated. */
 export function includesOf(tree: Tree): Import[] {
   return importsIn(tree, /^capture\/.*\.(cc|h|S)$/, /^\s*#\s*include "([^"]+)"/g, (words, path) => {
     if (words.startsWith("capture/")) return words;

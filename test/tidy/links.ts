@@ -39,7 +39,7 @@ function slug(heading: string): string {
     .replace(/ /g, "-");
 }
 
-// Names of files in code spans of docs/architecture.md and the how-to pages: a page that teaches where things are must be right.
+/** Names of files in code spans of docs/architecture.md and the how-to pages: a page that teaches where things are must be right. */
 export const namedFilesAreThere: Rule = (tree) => {
   const pages = [...tree.keys()].filter((path) => /^(README|docs\/(architecture|testing|add-.*))\.md$/.test(path));
   return pages.flatMap((page) => namedFiles(tree, page));

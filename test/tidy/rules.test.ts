@@ -4,6 +4,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { arrowsPointOneWay } from "./arrows.js";
+import { exportsAreExplainedToEditors, privateIsAHash, whatNobodyAssignsIsReadonly } from "./dialect.js";
 import {
   filesAreNamedInTheirCase,
   filesOpenWithWhatTheyAre,
@@ -144,6 +145,40 @@ const CASES: Case[] = [
     rule: arrowsPointOneWay,
     files: { "capture/agent/main.cc": "#include <napi.h>", "capture/addon/addon.cc": "#include <napi.h>" },
     complaints: ["capture/agent/main.cc:1: only capture/addon includes napi.h"],
+  },
+  {
+    title: "a private member is a hash, a constructor has no other word",
+    rule: privateIsAHash,
+    files: {
+      "host/a.ts":
+        "class A {\n  private readonly b = 1;\n  constructor(private c: number) {}\n  private static d(): void {}\n}",
+      "host/b.ts": "class B {\n  #a = 1;\n  private constructor() {}\n  // private keys: none\n}",
+    },
+    complaints: [2, 3, 4].map(
+      (line) => `host/a.ts:${line}: TypeScript's \`private\` is gone when the code runs; write #name`,
+    ),
+  },
+  {
+    title: "a member of an interface and a field of a class that nothing assigns are readonly",
+    rule: whatNobodyAssignsIsReadonly,
+    files: {
+      "host/a.ts": "export interface A {\n  b: number;\n  c?: number;\n  readonly d: number;\n  e(): void;\n}",
+      "host/b.ts": "a.b += 1;\nif (a.c === 1) return;",
+      "host/c.ts":
+        "class C {\n  #a = 1;\n  #b = 1;\n  #c: number;\n  #d = 1;\n  e() {\n    [this.#b, this.#c] = [this.#a, this.#d++];\n  }\n}",
+    },
+    complaints: [
+      "host/a.ts:3: nothing assigns c; write readonly c",
+      "host/c.ts:2: nothing assigns #a; write readonly #a",
+    ],
+  },
+  {
+    title: "a comment of an exported name is one that editors show",
+    rule: exportsAreExplainedToEditors,
+    files: {
+      "host/a.ts": `${LICENCE}// What it is.\nexport const A = 1;\n\n// What B is.\nexport type B = 1;\n/** C. */\nexport type C = 1;`,
+    },
+    complaints: ["host/a.ts:5: an exported name is explained in /** */"],
   },
   {
     title: "a file without licence or opening comment is named",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 export type Tree = Map<string, string>;
 
-// One offence: where, what, and what to do instead.
+/** One offence: where, what, and what to do instead. */
 export interface Complaint {
   path: string;
   line?: number;
@@ -31,7 +31,7 @@ export function treeOf(files: Record<string, string>): Tree {
   return new Map(Object.entries(files));
 }
 
-// Calls `look` for each line of the files that `path` picks, and collects what it complains of.
+/** Calls `look` for each line of the files that `path` picks, and collects what it complains of. */
 export function eachLine(
   tree: Tree,
   path: RegExp,

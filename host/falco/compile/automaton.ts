@@ -10,20 +10,20 @@ import type { Regex } from "../regex-tree.js";
 import { ValueError } from "../values.js";
 
 export interface MatchTable {
-  classOf: Uint8Array; // 256
-  classes: number;
-  next: Uint16Array; // [state * classes + class]
-  start: number;
-  accepting: number; // states from this one on accept
-  states: number;
+  readonly classOf: Uint8Array; // 256
+  readonly classes: number;
+  readonly next: Uint16Array; // [state * classes + class]
+  readonly start: number;
+  readonly accepting: number; // states from this one on accept
+  readonly states: number;
 }
 
 const STATES_MAX = 8192;
 const POSITIONS_MAX = 20000;
 
 interface State {
-  edges: { set: boolean[]; to: number }[];
-  free: { to: number; when: "always" | "start" | "end" }[];
+  readonly edges: { set: boolean[]; to: number }[];
+  readonly free: { to: number; when: "always" | "start" | "end" }[];
 }
 
 export function matchTable(regex: Regex): MatchTable {
@@ -85,7 +85,7 @@ function numbered(
   return { classOf, classes, next, start: place[start]!, accepting, states: rows.length };
 }
 
-// Runs it here, on a byte string: for values that are known when rules are compiled.
+/** Runs it here, on a byte string: for values that are known when rules are compiled. */
 export function isMatch(table: MatchTable, text: string): boolean {
   let state = table.start;
   for (let i = 0; i < text.length; i++) state = table.next[state * table.classes + table.classOf[text.charCodeAt(i)]!]!;
@@ -104,22 +104,22 @@ class Nfa {
   build(regex: Regex, to: number): number {
     switch (regex.kind) {
       case "bytes":
-        return this.with((s) => s.edges.push({ set: regex.set, to }));
+        return this.#with((s) => s.edges.push({ set: regex.set, to }));
       case "start":
       case "end":
-        return this.with((s) => s.free.push({ to, when: regex.kind }));
+        return this.#with((s) => s.free.push({ to, when: regex.kind }));
       case "sequence":
         return regex.parts.reduceRight((next, part) => this.build(part, next), to);
       case "choice": {
         const starts = regex.parts.map((part) => this.build(part, to));
-        return this.with((s) => s.free.push(...starts.map((start) => ({ to: start, when: "always" as const }))));
+        return this.#with((s) => s.free.push(...starts.map((start) => ({ to: start, when: "always" as const }))));
       }
       case "repeat":
-        return this.repeat(regex.part, regex.min, regex.max, to);
+        return this.#repeat(regex.part, regex.min, regex.max, to);
     }
   }
 
-  private repeat(part: Regex, min: number, max: number, to: number): number {
+  #repeat(part: Regex, min: number, max: number, to: number): number {
     let next = to;
     if (max === Number.POSITIVE_INFINITY) {
       const loop = this.state();
@@ -129,7 +129,7 @@ class Nfa {
     } else {
       for (let i = min; i < max; i++) {
         const body = this.build(part, next);
-        next = this.with((s) => s.free.push({ to: body, when: "always" }, { to, when: "always" }));
+        next = this.#with((s) => s.free.push({ to: body, when: "always" }, { to, when: "always" }));
       }
     }
     for (let i = 0; i < min; i++) next = this.build(part, next);
@@ -137,15 +137,15 @@ class Nfa {
   }
 
   closure(from: number[], isStart: boolean): number[] {
-    return [...this.reach(from, (when) => when === "always" || (when === "start" && isStart))].sort((a, b) => a - b);
+    return [...this.#reach(from, (when) => when === "always" || (when === "start" && isStart))].sort((a, b) => a - b);
   }
 
   // What is reached when the text ends here.
   atEnd(from: number[]): Set<number> {
-    return this.reach(from, (when) => when !== "start");
+    return this.#reach(from, (when) => when !== "start");
   }
 
-  private reach(from: number[], mayPass: (when: State["free"][number]["when"]) => boolean): Set<number> {
+  #reach(from: number[], mayPass: (when: State["free"][number]["when"]) => boolean): Set<number> {
     const seen = new Set(from);
     const rest = [...from];
     for (let s = rest.pop(); s !== undefined; s = rest.pop()) {
@@ -158,7 +158,7 @@ class Nfa {
     return seen;
   }
 
-  private with(fill: (state: State) => void): number {
+  #with(fill: (state: State) => void): number {
     const id = this.state();
     fill(this.states[id]!);
     return id;
@@ -179,10 +179,10 @@ function classesOf(sets: boolean[][]): Uint8Array {
 }
 
 export interface SearchTable {
-  classOf: Uint8Array;
-  classes: number;
-  next: Uint16Array;
-  found: BigUint64Array; // by state: bit i says that text i ends here
+  readonly classOf: Uint8Array;
+  readonly classes: number;
+  readonly next: Uint16Array;
+  readonly found: BigUint64Array; // by state: bit i says that text i ends here
 }
 
 export const SEARCH_MAX = 64;
@@ -237,7 +237,7 @@ export function searchTable(texts: readonly string[], isCaseFolded: boolean): Se
   return { classOf, classes, next: Uint16Array.from(rows.flat()), found: BigUint64Array.from(found) };
 }
 
-// ASCII only, as strcasestr(3) in the C locale.
+/** ASCII only, as strcasestr(3) in the C locale. */
 export function foldCase(text: string): string {
   return text.replace(/[A-Z]/g, (c) => c.toLowerCase());
 }

@@ -12,12 +12,12 @@ import type { Tree } from "./wasm.js";
 
 const HOST = "host";
 
-// What the orchestrator says; else `host` outside a container, and nothing without a process.
+/** What the orchestrator says; else `host` outside a container, and nothing without a process. */
 export function containerId(of: ProcessFields, base: Base): TextSource {
   return idSource(of, base, "container_id", "container");
 }
 
-// The same, of the id that is not cut.
+/** The same, of the id that is not cut. */
 export function fullId(of: ProcessFields, base: Base): TextSource {
   return idSource(of, base, "container_full_id", "full container");
 }
@@ -43,14 +43,14 @@ function idSource(of: ProcessFields, base: Base, field: string, what: string): T
   };
 }
 
-// The same without a word for what is outside: leaves an empty text.
+/** The same without a word for what is outside: leaves an empty text. */
 export function containerIdOrNothing(program: Program, f: FuncContext): Tree[] {
   const own = new ProcessFields(program).span("container_id", "self").make(f);
   const none: Tree = ["if", null, ["i32.lt_s", get(L), 0], fixedText(f, program, ""), null];
   return [["if", null, load(FACTS_AT, 0), factText(f, "id"), own], none];
 }
 
-// What the orchestrator says; else `host` outside a container, and nothing in one.
+/** What the orchestrator says; else `host` outside a container, and nothing in one. */
 export function hostOr(of: ProcessFields, fact: ContainerFact, base: Base): TextSource {
   const id = containerId(of, base);
   const { at: host, size } = of.program.text(HOST);
@@ -66,7 +66,7 @@ export function hostOr(of: ProcessFields, fact: ContainerFact, base: Base): Text
   };
 }
 
-// What the orchestrator says of the container that the batch came from.
+/** What the orchestrator says of the container that the batch came from. */
 export function factSource(fact: ContainerFact): TextSource {
   return {
     kind: "text",
@@ -79,7 +79,7 @@ export function factSource(fact: ContainerFact): TextSource {
   };
 }
 
-// The value of one label.
+/** The value of one label. */
 export function labelSource(program: Program, name: string): TextSource {
   return eventText(program, `label ${name}`, 10, (f) => {
     const { at, size } = program.text(`${name}=`);
@@ -94,7 +94,7 @@ export function labelSource(program: Program, name: string): TextSource {
   });
 }
 
-// `name:value, other:value`
+/** `name:value, other:value` */
 export function labelsSource(program: Program): TextSource {
   const inner = INNER_LABELS.map((start) => program.text(start));
   return eventText(program, "labels", 30, (f) => {

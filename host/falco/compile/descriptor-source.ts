@@ -18,10 +18,10 @@ import {
 import { eventText, fixedText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
-// Which entry: that of the record, or of a standard stream.
+/** Which entry: that of the record, or of a standard stream. */
 export interface Which {
-  name: string;
-  scope: Scope;
+  readonly name: string;
+  readonly scope: Scope;
   address(f: FuncContext): Tree;
 }
 
@@ -103,60 +103,63 @@ const PROTOCOLS: [number, string][] = [
 ];
 
 class DescriptorFields {
-  constructor(
-    private readonly program: Program,
-    private readonly which: Which,
-  ) {}
+  readonly #program: Program;
+  readonly #which: Which;
+
+  constructor(program: Program, which: Which) {
+    this.#program = program;
+    this.#which = which;
+  }
 
   span(field: string): TextSource {
     return {
       kind: "text",
-      key: this.key(field),
-      scope: this.which.scope,
+      key: this.#key(field),
+      scope: this.#which.scope,
       cost: 1.5,
       vocabulary: `descriptor ${field}`,
       cached: null,
-      make: (f) => readSpan(f, this.which.address(f), at(field)),
+      make: (f) => readSpan(f, this.#which.address(f), at(field)),
     };
   }
 
   int(field: string): IntSource {
-    const value = (f: FuncContext) => load64(this.which.address(f), at(field));
-    return { kind: "int", key: this.key(field), scope: this.which.scope, isCheap: true, value };
+    const value = (f: FuncContext) => load64(this.#which.address(f), at(field));
+    return { kind: "int", key: this.#key(field), scope: this.#which.scope, isCheap: true, value };
   }
 
   typeChar(): Source {
-    return namesSource(this.program, {
-      key: this.key("typechar"),
-      scope: this.which.scope,
+    return namesSource(this.#program, {
+      key: this.#key("typechar"),
+      scope: this.#which.scope,
       table: null,
       form: "char",
-      value: (f) => this.code(f),
+      value: (f) => this.#code(f),
     });
   }
 
   // The code of fd.typechar; none for 0.
-  private code(f: FuncContext): Tree {
-    const type = load64(this.which.address(f), at("type"));
+  #code(f: FuncContext): Tree {
+    const type = load64(this.#which.address(f), at("type"));
     return select(i64(ABSENT), type, ["i64.eqz", type]);
   }
 
   type(): Source {
     const names = TYPE_NAMES.map(([char, name]) => [char.charCodeAt(0), name] as const);
-    return this.chosen("type", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
+    return this.#chosen("type", names, (f) => ["i32.wrap_i64", load64(this.#which.address(f), at("type"))]);
   }
 
   // Of calls whose descriptor decides.
   category(): Source {
     const words = Object.entries(KINDS).map(([char, word]) => [char.charCodeAt(0), word] as const);
-    const code = (f: FuncContext): Tree => ["i32.wrap_i64", load64(this.which.address(f), at("type"))];
-    return this.chosen("category", words, code, NO_KIND);
+    const code = (f: FuncContext): Tree => ["i32.wrap_i64", load64(this.#which.address(f), at("type"))];
+    return this.#chosen("category", words, code, NO_KIND);
   }
 
   protocol(): Source {
     const code = (f: FuncContext): Tree =>
-      select(["i32.wrap_i64", load64(this.which.address(f), at("l4proto"))], 0, this.isInternet(f));
-    return this.chosen("l4proto", PROTOCOLS, code);
+      select(["i32.wrap_i64", load64(this.#which.address(f), at("l4proto"))], 0, this.#isInternet(f));
+    return this.#chosen("l4proto", PROTOCOLS, code);
   }
 
   socketFamily(): Source {
@@ -165,11 +168,11 @@ class DescriptorFields {
       ["6".charCodeAt(0), "ip"],
       ["u".charCodeAt(0), "unix"],
     ] as const;
-    return this.chosen("sockfamily", names, (f) => ["i32.wrap_i64", load64(this.which.address(f), at("type"))]);
+    return this.#chosen("sockfamily", names, (f) => ["i32.wrap_i64", load64(this.#which.address(f), at("type"))]);
   }
 
   // A text that some codes have.
-  private chosen(
+  #chosen(
     what: string,
     names: readonly (readonly [number, string])[],
     code: (f: FuncContext) => Tree,
@@ -177,17 +180,19 @@ class DescriptorFields {
   ): TextSource {
     const make = (f: FuncContext): Tree[] => {
       const chosen = f.local("$code");
-      const otherwise = rest === null ? noText(f) : fixedText(f, this.program, rest);
+      const otherwise = rest === null ? noText(f) : fixedText(f, this.#program, rest);
       const chain = names.reduceRight<Tree[]>(
-        (rest, [value, name]) => [["if", null, ["i32.eq", get(chosen), value], fixedText(f, this.program, name), rest]],
+        (rest, [value, name]) => [
+          ["if", null, ["i32.eq", get(chosen), value], fixedText(f, this.#program, name), rest],
+        ],
         otherwise,
       );
       return [set(chosen, code(f)), ...chain];
     };
     return {
       kind: "text",
-      key: this.key(what),
-      scope: this.which.scope,
+      key: this.#key(what),
+      scope: this.#which.scope,
       cost: 4,
       vocabulary: `descriptor ${what}`,
       cached: null,
@@ -196,26 +201,26 @@ class DescriptorFields {
   }
 
   directory(): Source {
-    return this.partOfName("directory", (f, slash) => [
-      ["if", null, ["i32.le_s", get(slash), 0], fixedText(f, this.program, "/"), [set(L, get(slash))]],
+    return this.#partOfName("directory", (f, slash) => [
+      ["if", null, ["i32.le_s", get(slash), 0], fixedText(f, this.#program, "/"), [set(L, get(slash))]],
     ]);
   }
 
   fileName(): Source {
-    return this.partOfName("filename", (_, slash) => [
+    return this.#partOfName("filename", (_, slash) => [
       set(P, ["i32.add", get(P), ["i32.add", get(slash), 1]]),
       set(L, ["i32.sub", get(L), ["i32.add", get(slash), 1]]),
     ]);
   }
 
-  private partOfName(what: string, cut: (f: FuncContext, slash: string) => Tree[]): Source {
-    if (this.which.scope === "process") return NONE;
-    return eventText(this.program, this.key(what), 8, (f) => {
+  #partOfName(what: string, cut: (f: FuncContext, slash: string) => Tree[]): Source {
+    if (this.#which.scope === "process") return NONE;
+    return eventText(this.#program, this.#key(what), 8, (f) => {
       const slash = f.local("$slash");
-      const type = load(this.which.address(f), at("type"));
+      const type = load(this.#which.address(f), at("type"));
       const isFile: Tree = ["i32.or", ["i32.eq", type, "f".charCodeAt(0)], ["i32.eq", type, "d".charCodeAt(0)]];
       return [
-        ...readSpan(f, this.which.address(f), at("name")),
+        ...readSpan(f, this.#which.address(f), at("name")),
         set(L, select(get(L), -1, isFile)),
         [
           "if",
@@ -229,19 +234,19 @@ class DescriptorFields {
   }
 
   ip(end: End): IpSource {
-    const make = (f: FuncContext): Tree[] => readSpan(f, this.endAddress(f, end, "cip", "sip"), at("cip"));
-    return { kind: "ip", key: this.key(`${end}ip`), scope: this.which.scope, make };
+    const make = (f: FuncContext): Tree[] => readSpan(f, this.#endAddress(f, end, "cip", "sip"), at("cip"));
+    return { kind: "ip", key: this.#key(`${end}ip`), scope: this.#which.scope, make };
   }
 
   port(end: End): IntSource {
     const value = (f: FuncContext): Tree =>
-      select(load64(this.endAddress(f, end, "cport", "sport"), at("cport")), i64(ABSENT), this.isInternet(f));
-    return { kind: "int", key: this.key(`${end}port`), scope: this.which.scope, isCheap: true, value };
+      select(load64(this.#endAddress(f, end, "cport", "sport"), at("cport")), i64(ABSENT), this.#isInternet(f));
+    return { kind: "int", key: this.#key(`${end}port`), scope: this.#which.scope, isCheap: true, value };
   }
 
   portText(end: End): Source {
     const { key, scope, value } = this.port(end);
-    return namesSource(this.program, {
+    return namesSource(this.#program, {
       key: `${key} as digits`,
       scope,
       table: "decimal",
@@ -252,20 +257,20 @@ class DescriptorFields {
   }
 
   // An address from which the client's field is that of the end.
-  private endAddress(f: FuncContext, end: End, client: string, server: string): Tree {
+  #endAddress(f: FuncContext, end: End, client: string, server: string): Tree {
     const step = at(server) - at(client);
-    const address = this.which.address(f);
+    const address = this.#which.address(f);
     if (end === "c") return address;
     if (end === "s") return ["i32.add", address, step];
-    const isServer = this.hasFlag(f, DescriptorFlag.server);
+    const isServer = this.#hasFlag(f, DescriptorFlag.server);
     const [yes, no] = end === "l" ? [step, 0] : [0, step];
     return ["i32.add", address, select(yes, no, isServer)];
   }
 
   flag(bit: number): BoolSource {
     const value = (f: FuncContext): Tree =>
-      select(this.hasFlag(f, bit), 2, ["i32.ne", this.which.address(f), sym("NULL_DESCRIPTOR")]);
-    return { kind: "bool", key: this.key(`flag ${bit}`), scope: this.which.scope, value };
+      select(this.#hasFlag(f, bit), 2, ["i32.ne", this.#which.address(f), sym("NULL_DESCRIPTOR")]);
+    return { kind: "bool", key: this.#key(`flag ${bit}`), scope: this.#which.scope, value };
   }
 
   // makedev(3): the low bits of a part stand apart from the others.
@@ -278,23 +283,23 @@ class DescriptorFields {
         "block",
         f.label(),
         "i64",
-        set(dev, load64(this.which.address(f), at("dev"))),
+        set(dev, load64(this.#which.address(f), at("dev"))),
         select(whole, i64(ABSENT), ["i64.ne", get(dev), i64(ABSENT)]),
       ];
     };
-    return { kind: "int", key: this.key(`dev>>${shift}`), scope: this.which.scope, isCheap: true, value };
+    return { kind: "int", key: this.#key(`dev>>${shift}`), scope: this.#which.scope, isCheap: true, value };
   }
 
-  private isInternet(f: FuncContext): Tree {
-    const type = load(this.which.address(f), at("type"));
+  #isInternet(f: FuncContext): Tree {
+    const type = load(this.#which.address(f), at("type"));
     return ["i32.or", ["i32.eq", type, "4".charCodeAt(0)], ["i32.eq", type, "6".charCodeAt(0)]];
   }
 
-  private hasFlag(f: FuncContext, bit: number): Tree {
-    return and(["i32.shr_u", load(this.which.address(f), at("flags")), Math.log2(bit)], 1);
+  #hasFlag(f: FuncContext, bit: number): Tree {
+    return and(["i32.shr_u", load(this.#which.address(f), at("flags")), Math.log2(bit)], 1);
   }
 
-  private key(what: string): string {
-    return `descriptor ${this.which.name} ${what}`;
+  #key(what: string): string {
+    return `descriptor ${this.#which.name} ${what}`;
   }
 }

@@ -12,41 +12,41 @@ export const NO_WORD = 1;
 const FIRST = 2;
 
 export class Dictionary {
-  private readonly words = new Map<string, number>();
-  private readonly lists = new WeakSet<readonly string[]>();
+  readonly #words = new Map<string, number>();
+  readonly #lists = new WeakSet<readonly string[]>();
 
   add(word: string): number {
-    const known = this.words.get(word);
+    const known = this.#words.get(word);
     if (known !== undefined) return known;
-    const id = this.words.size + FIRST;
-    this.words.set(word, id);
+    const id = this.#words.size + FIRST;
+    this.#words.set(word, id);
     return id;
   }
 
-  // All words of a list, looked at once however many types of event ask.
+  /** All words of a list, looked at once however many types of event ask. */
   addAll(list: readonly string[]): void {
-    if (this.lists.has(list)) return;
-    this.lists.add(list);
+    if (this.#lists.has(list)) return;
+    this.#lists.add(list);
     for (const word of list) this.add(word);
   }
 
-  // The numbers of the list's words, in order, 4 bytes each.
+  /** The numbers of the list's words, in order, 4 bytes each. */
   numbers(list: readonly string[], data: Data): number {
     const ids = Uint32Array.from(new Set(list.map((word) => this.idOf(word)))).sort();
     return data.place(new Uint8Array(ids.buffer), 4);
   }
 
   idOf(word: string): number {
-    return this.words.get(word) ?? NO_WORD;
+    return this.#words.get(word) ?? NO_WORD;
   }
 
   get size(): number {
-    return this.words.size;
+    return this.#words.size;
   }
 
-  // A bit for each number whose word is in the list.
+  /** A bit for each number whose word is in the list. */
   bits(list: readonly string[], data: Data): number {
-    const out = new Uint8Array(((this.words.size + FIRST) >> 3) + 1);
+    const out = new Uint8Array(((this.#words.size + FIRST) >> 3) + 1);
     for (const word of list) {
       const id = this.idOf(word);
       if (id >= FIRST) out[id >> 3]! |= 1 << (id & 7);
@@ -54,16 +54,16 @@ export class Dictionary {
     return data.place(out, 1);
   }
 
-  // u32 mask, u32 multiplier; slots of 16 bytes: u32 hash, u32 text, u32 size (0xffffffff: empty), u32 number
+  /** u32 mask, u32 multiplier; slots of 16 bytes: u32 hash, u32 text, u32 size (0xffffffff: empty), u32 number */
   table(data: Data): number {
     let slots = 4;
-    while (slots < this.words.size * 2) slots *= 2;
-    const { multiplier, hashes } = bestMultiplier([...this.words.keys()], slots);
+    while (slots < this.#words.size * 2) slots *= 2;
+    const { multiplier, hashes } = bestMultiplier([...this.#words.keys()], slots);
     const out = new DataView(new ArrayBuffer(8 + slots * 16));
     out.setUint32(0, slots - 1, true);
     out.setUint32(4, multiplier, true);
     for (let i = 0; i < slots; i++) out.setUint32(8 + i * 16 + 8, 0xffffffff, true);
-    for (const [word, id] of this.words) {
+    for (const [word, id] of this.#words) {
       const hash = hashes.get(word)!;
       let at = hash & (slots - 1);
       while (out.getUint32(8 + at * 16 + 8, true) !== 0xffffffff) at = (at + 1) & (slots - 1);

@@ -14,28 +14,29 @@ export const NESTED_MAX = 8;
 const PART_MAX = 256;
 
 export class Emitter {
-  private readonly memo = new Map<number, number>();
+  readonly #memo = new Map<number, number>();
 
   // `uses` counts how often each node is asked for; without it nothing is remembered.
-  constructor(
-    private readonly f: FuncContext,
-    uses: ReadonlyMap<Node, number> = new Map(),
-    private readonly program: Program | null = null,
-  ) {
+  readonly #f: FuncContext;
+  readonly #program: Program | null;
+
+  constructor(f: FuncContext, uses: ReadonlyMap<Node, number> = new Map(), program: Program | null = null) {
+    this.#f = f;
+    this.#program = program;
     for (const [node, count] of uses) {
       if (count > 1 && node.op !== "const" && node.op !== "not" && node.cost > MEMO_COST)
-        this.memo.set(node.id, this.memo.size);
+        this.#memo.set(node.id, this.#memo.size);
     }
   }
 
   emit(node: Node): Tree {
-    const bit = this.memo.get(node.id);
-    if (bit === undefined) return this.plain(node);
+    const bit = this.#memo.get(node.id);
+    if (bit === undefined) return this.#plain(node);
     const word = bit >> 5;
     const mask = 1 << (bit & 31);
-    const known = this.f.local(`$known${word}`);
-    const value = this.f.local(`$value${word}`);
-    const answer = this.f.local(`$m${node.id}`);
+    const known = this.#f.local(`$known${word}`);
+    const value = this.#f.local(`$value${word}`);
+    const answer = this.#f.local(`$m${node.id}`);
     return [
       "if",
       "i32",
@@ -43,7 +44,7 @@ export class Emitter {
       [["i32.and", ["i32.shr_u", get(value), bit & 31], 1]],
       [
         // The answer first: finding it may set other bits of these words.
-        set(answer, this.plain(node)),
+        set(answer, this.#plain(node)),
         set(known, ["i32.or", get(known), mask]),
         set(value, ["i32.or", get(value), ["i32.shl", get(answer), bit & 31]]),
         get(answer),
@@ -51,23 +52,24 @@ export class Emitter {
     ];
   }
 
-  // Many are asked one behind another, not one within another: thousands would be deeper than any stack.
+  /** Many are asked one behind another, not one within another: thousands would be deeper than any stack. */
   flat(op: "and" | "or", kids: readonly Node[]): Tree {
-    const done = this.f.label();
+    const done = this.#f.label();
     const answer = op === "or" ? 1 : 0;
     const isSettled = (value: Tree): Tree => (op === "or" ? value : ["i32.eqz", value]);
-    const values = kids.length > PART_MAX && this.f.isEvent ? this.parts(op, kids) : kids.map((kid) => this.emit(kid));
+    const values =
+      kids.length > PART_MAX && this.#f.isEvent ? this.#parts(op, kids) : kids.map((kid) => this.emit(kid));
     const asked = values.map((value): Tree => ["if", null, isSettled(value), [["br", done, answer]], null]);
     return ["block", done, "i32", ...asked, 1 - answer];
   }
 
   // The engine needs memory and time without measure for a function of megabytes: each so many are one of their own.
-  private parts(op: "and" | "or", kids: readonly Node[]): Tree[] {
-    const { program } = this;
+  #parts(op: "and" | "or", kids: readonly Node[]): Tree[] {
+    const program = this.#program;
     if (program === null) return kids.map((kid) => this.emit(kid));
     const out: Tree[] = [];
     for (let at = 0; at < kids.length; at += PART_MAX) {
-      const part = program.part(this.f, (f) =>
+      const part = program.part(this.#f, (f) =>
         new Emitter(f, new Map(), program).flat(op, kids.slice(at, at + PART_MAX)),
       );
       out.push(call(part, ...PART_PARAMS.map(get)));
@@ -75,27 +77,27 @@ export class Emitter {
     return out;
   }
 
-  private plain(node: Node): Tree {
+  #plain(node: Node): Tree {
     switch (node.op) {
       case "const":
         return node.value ? 1 : 0;
       case "leaf":
-        return node.leaf.emit(this.f);
+        return node.leaf.emit(this.#f);
       case "not":
         return ["i32.eqz", this.emit(node.kid)];
       case "one":
         return ["i32.eq", sum(node.kids.map((kid) => this.emit(kid))), 1];
       default:
-        return this.join(node.op, node.kids);
+        return this.#join(node.op, node.kids);
     }
   }
 
-  private join(op: "and" | "or", kids: readonly Node[]): Tree {
+  #join(op: "and" | "or", kids: readonly Node[]): Tree {
     if (kids.length > NESTED_MAX) return this.flat(op, kids);
     const [first, ...rest] = kids;
     const head = this.emit(first!);
     if (rest.length === 0) return head;
-    const tail = this.join(op, rest);
+    const tail = this.#join(op, rest);
     if (rest.length === 1 && rest[0]!.cost < PLAIN_COST && first!.cost < PLAIN_COST) return [`i32.${op}`, head, tail];
     return op === "and" ? ["if", "i32", head, [tail], [0]] : ["if", "i32", head, [1], [tail]];
   }
@@ -108,7 +110,7 @@ function sum(trees: readonly Tree[]): Tree {
   return ["i32.add", sum(trees.slice(0, half)), sum(trees.slice(half))];
 }
 
-// How often each node is asked for below `roots`.
+/** How often each node is asked for below `roots`. */
 export function countUses(roots: Iterable<Node>): Map<Node, number> {
   const uses = new Map<Node, number>();
   const visit = (node: Node) => {

@@ -30,9 +30,9 @@ function eventDescriptor(program: Program, use: FieldUse): Source | undefined {
 }
 
 interface Asked {
-  program: Program;
-  event: EventType;
-  arg: string;
+  readonly program: Program;
+  readonly event: EventType;
+  readonly arg: string;
 }
 
 const SECOND = 1_000_000_000n;

@@ -4,48 +4,56 @@
 import { PROCESS_AT } from "../../wire/layout.js";
 import type { Func, Tree, WasmType } from "./wasm.js";
 
-// Whose field is asked for: the process itself, its parent, the leader of its session or group, an ancestor by number, or the
-// ancestor a loop has come to.
+/**
+ * Whose field is asked for: the process itself, its parent, the leader of its session or group, an ancestor by number, or the
+ * ancestor a loop has come to.
+ */
 export type Base = "self" | "parent" | "sid" | "pgid" | "each" | number;
 
 export const PART_PARAMS = ["$rec", "$index", "$p", "$pc", "$d"];
 
 export class FuncContext {
-  private readonly locals = new Map<string, WasmType>();
+  readonly #locals = new Map<string, WasmType>();
   readonly before: Tree[] = []; // what the function does first
-  private readonly prepared = new Set<string>();
-  private next = 0;
+  readonly #prepared = new Set<string>();
+  #next = 0;
 
   // `params` names what the function is given: $rec and $index (an event), $p and $pc (a process).
   // `isOfOne`: the function gets one process and works on that one, whichever process the field asks for.
   // `event`: the number of the event's type, where the function is about an event.
+  readonly #isOfOne: boolean;
+  // Of which function this is a part.
+  readonly #whole: FuncContext | null;
+
   constructor(
     readonly name: string,
     readonly params: [string, WasmType][],
-    private readonly isOfOne = false,
+    isOfOne = false,
     readonly event: number | null = null,
-    // Of which function this is a part.
-    private readonly whole: FuncContext | null = null,
-  ) {}
+    whole: FuncContext | null = null,
+  ) {
+    this.#isOfOne = isOfOne;
+    this.#whole = whole;
+  }
 
-  // A function about an event of one type.
+  /** A function about an event of one type. */
   static ofEvent(name: string, params: string[], event: number | null): FuncContext {
     const typed = params.map((param): [string, WasmType] => [param, "i32"]);
     return new FuncContext(name, typed, false, event);
   }
 
-  // A part of the function that judges an event, with all that it was given and found.
+  /** A part of the function that judges an event, with all that it was given and found. */
   part(name: string): FuncContext {
     const params = PART_PARAMS.map((param): [string, WasmType] => [param, "i32"]);
-    return new FuncContext(name, params, false, this.event, this.whole ?? this);
+    return new FuncContext(name, params, false, this.event, this.#whole ?? this);
   }
 
-  // Done before anything else about the event, by the whole function.
+  /** Done before anything else about the event, by the whole function. */
   prepareEvent(key: string, make: () => Tree[]): void {
-    (this.whole ?? this).prepare(key, make);
+    (this.#whole ?? this).prepare(key, make);
   }
 
-  // A function about one process.
+  /** A function about one process. */
   static ofProcess(name: string, isOfOne = false): FuncContext {
     return new FuncContext(
       name,
@@ -57,37 +65,37 @@ export class FuncContext {
     );
   }
 
-  // Whether this is the function that judges an event, and not one that it calls.
+  /** Whether this is the function that judges an event, and not one that it calls. */
   get isEvent(): boolean {
     return this.params.some(([name]) => name === "$index");
   }
 
   local(name: string, type: WasmType = "i32"): string {
-    this.locals.set(name, type);
+    this.#locals.set(name, type);
     return name;
   }
 
   label(): string {
-    return `$l${this.next++}`;
+    return `$l${this.#next++}`;
   }
 
-  // Emitted once, at the function's start.
+  /** Emitted once, at the function's start. */
   prepare(key: string, make: () => Tree[]): void {
-    if (this.prepared.has(key)) return;
-    this.prepared.add(key);
+    if (this.#prepared.has(key)) return;
+    this.#prepared.add(key);
     this.before.push(...make());
   }
 
-  // The address of a process's entry, and of what is kept about it.
+  /** The address of a process's entry, and of what is kept about it. */
   process(base: Base): { entry: Tree; cache: Tree } {
-    if (base === "self" || this.isOfOne) return { entry: get("$p"), cache: get("$pc") };
+    if (base === "self" || this.#isOfOne) return { entry: get("$p"), cache: get("$pc") };
     if (base === "each") return { entry: get("$a"), cache: get("$ac") };
     const [entry, cache] = [this.local(`$p_${base}`), this.local(`$pc_${base}`)];
-    this.prepare(`process ${base}`, () => [set(entry, this.find(base)), set(cache, call("$cache", get(entry)))]);
+    this.prepare(`process ${base}`, () => [set(entry, this.#find(base)), set(cache, call("$cache", get(entry)))]);
     return { entry: get(entry), cache: get(cache) };
   }
 
-  private find(base: Exclude<Base, "self" | "each">): Tree {
+  #find(base: Exclude<Base, "self" | "each">): Tree {
     if (base === "parent") return call("$parent", get("$p"));
     if (typeof base === "number") return call("$ancestor", get("$p"), base);
     return call("$leader", get("$p"), ["i64.load", PROCESS_AT[base]!, get("$p")]);
@@ -95,7 +103,7 @@ export class FuncContext {
 
   done(body: Tree[], result: WasmType | null, isExported = false): Func {
     const { name, params } = this;
-    return { name, params, result, locals: [...this.locals], body: [...this.before, ...body], isExported };
+    return { name, params, result, locals: [...this.#locals], body: [...this.before, ...body], isExported };
   }
 }
 
@@ -135,7 +143,7 @@ export function load64(address: Tree, offset = 0): Tree {
   return ["i64.load", offset, address];
 }
 
-// Without a jump: both values are computed.
+/** Without a jump: both values are computed. */
 export function select(whenTrue: Tree, whenFalse: Tree, condition: Tree): Tree {
   return ["select", whenTrue, whenFalse, condition];
 }

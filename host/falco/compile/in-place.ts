@@ -23,7 +23,7 @@ export function endsWith(program: Program, value: string): Tree {
   return ["if", "i32", ["i32.ge_s", get(L), value.length], [bytesAt(tail, value)], [0]];
 }
 
-// $P, $L against another text.
+/** $P, $L against another text. */
 export function comparison(op: Operator, p: Tree, l: Tree): Tree {
   const args = [get(P), get(L), p, l];
   switch (op) {

@@ -13,19 +13,19 @@ import type { Program } from "./program.js";
 import type { Func, Tree } from "./wasm.js";
 
 export interface JudgedRule {
-  index: number; // in the policy's list
-  node: Node;
+  readonly index: number; // in the policy's list
+  readonly node: Node;
 }
 
 const WORD = 64;
 const RULES_MAX = 256;
 
 export interface JudgeOptions {
-  matching?: "all" | "first";
-  isShared?: boolean;
+  readonly matching?: "all" | "first";
+  readonly isShared?: boolean;
 }
 
-// The function's name. Thousands of rules are several functions, one called behind the other.
+/** The function's name. Thousands of rules are several functions, one called behind the other. */
 export function judge(program: Program, event: EventType, rules: readonly JudgedRule[], options: JudgeOptions): string {
   const parts: string[] = [];
   for (let at = 0; at < rules.length; at += RULES_MAX)
@@ -90,8 +90,8 @@ function addresses(f: FuncContext): Tree[] {
 }
 
 interface Demand {
-  place: number;
-  rest: readonly Node[];
+  readonly place: number;
+  readonly rest: readonly Node[];
 }
 
 function group(f: FuncContext, emitter: Emitter, demands: readonly Demand[]): Tree[] {
@@ -114,19 +114,19 @@ function group(f: FuncContext, emitter: Emitter, demands: readonly Demand[]): Tr
 
 // How many rules share each demand.
 class Counts {
-  private readonly of = new Map<Node, number>();
+  readonly #of = new Map<Node, number>();
 
   constructor(demands: Iterable<Demand>) {
-    for (const { rest } of demands) for (const node of rest) this.of.set(node, (this.of.get(node) ?? 0) + 1);
-    for (const [node, count] of this.of) if (count < 2) this.of.delete(node);
+    for (const { rest } of demands) for (const node of rest) this.#of.set(node, (this.#of.get(node) ?? 0) + 1);
+    for (const [node, count] of this.#of) if (count < 2) this.#of.delete(node);
   }
 
   remove({ rest }: Demand): void {
     for (const node of rest) {
-      const count = this.of.get(node);
+      const count = this.#of.get(node);
       if (count === undefined) continue;
-      if (count > 2) this.of.set(node, count - 1);
-      else this.of.delete(node);
+      if (count > 2) this.#of.set(node, count - 1);
+      else this.#of.delete(node);
     }
   }
 
@@ -134,7 +134,7 @@ class Counts {
   mostWorth(): Node | undefined {
     let best: Node | undefined;
     let bestWorth = 0;
-    for (const [node, count] of this.of) {
+    for (const [node, count] of this.#of) {
       const worth = (count * (1.02 - node.chance)) / (node.cost + 1);
       if (worth > bestWorth) [best, bestWorth] = [node, worth];
     }

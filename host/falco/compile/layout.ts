@@ -31,18 +31,18 @@ export const FACTS_AT = 8192;
 export const CONSTANTS = FACTS_AT + FACTS_SIZE;
 export const FRAME_BYTES = (1 << 20) + 4096;
 export const ARENA_BYTES = 1 << 20;
-// An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared.
+/** An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared. */
 export const ARENA_RESERVE = 1 << 19;
 export const PROCESSES_MAX = Math.floor((1 << 20) / PROCESS_SIZE) + 1;
 export const SLACK = 64;
 export const PAGE = 65536;
 
 export interface Layout {
-  processCache: number;
-  frame: number;
-  arena: number;
-  end: number;
-  pages: number;
+  readonly processCache: number;
+  readonly frame: number;
+  readonly arena: number;
+  readonly end: number;
+  readonly pages: number;
 }
 
 export function layoutAfter(constantsEnd: number, processStride: number): Layout {
@@ -55,5 +55,5 @@ export function layoutAfter(constantsEnd: number, processStride: number): Layout
   return { processCache, frame, arena, end, pages: Math.ceil(end / PAGE) };
 }
 
-// A chain of parents longer than this is a circle.
+/** A chain of parents longer than this is a circle. */
 export const ANCESTORS_MAX = 256;

@@ -10,7 +10,7 @@ import { ABSENT, type EachSource, type IpSource, ownKey, type Scope, type Source
 import { L } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
-// From this cost on, an answer about a process is kept for the batch.
+/** From this cost on, an answer about a process is kept for the batch. */
 export const KEEP_COST = 5;
 
 export class LeafBase {
@@ -51,19 +51,12 @@ export class LeafBase {
     const key = `${source.key} ${question}`;
     if (source.scope === "event" || cost < KEEP_COST)
       return this.graph.leaf({ key, scope: source.scope, cost, chance, emit });
-    return this.graph.leaf(this.kept(key, cost, chance, emit, source.base, `${ownKey(source)} ${question}`));
+    return this.graph.leaf(this.#kept(key, cost, chance, emit, source.base, `${ownKey(source)} ${question}`));
   }
 
   // A question about a process whose answer is kept for the batch. With a base it is a question about that process alone, and `own`
   // names it whoever asks.
-  private kept(
-    key: string,
-    cost: number,
-    chance: number,
-    emit: (f: FuncContext) => Tree,
-    base?: Base,
-    own = key,
-  ): Leaf {
+  #kept(key: string, cost: number, chance: number, emit: (f: FuncContext) => Tree, base?: Base, own = key): Leaf {
     const { program } = this;
     const helper = () =>
       program.helper(`kept ${own}`, (name) => {
@@ -94,7 +87,7 @@ export class LeafBase {
     return { key, scope: "process", cost: 3 + cost / 8, chance, emit: emitCall };
   }
 
-  // Whether any ancestor answers yes, the parent first.
+  /** Whether any ancestor answers yes, the parent first. */
   protected each(source: EachSource, ask: (inner: Source) => Node): Node {
     const inner = ask(source.inner);
     if (inner.op === "const" && !inner.value) return inner;
@@ -125,7 +118,7 @@ export class LeafBase {
     };
     // What the ancestors are compared with may be the event's own.
     if (scopeOf(inner) === "event") return this.graph.leaf({ key, scope: "event", cost: 60, chance: 0.15, emit: walk });
-    return this.graph.leaf(this.kept(key, 40, 0.15, walk));
+    return this.graph.leaf(this.#kept(key, 40, 0.15, walk));
   }
 
   protected textLeaf(source: TextSource, question: string, chance: number, cost: number, ask: () => Tree): Node {

@@ -58,7 +58,7 @@ export class LeafMaker extends NumberLeaves {
     }
   }
 
-  // Two fields. Falco compares such values only where both are there.
+  /** Two fields. Falco compares such values only where both are there. */
   compare(left: Source, op: Operator, right: Source): Node {
     if (left.kind === "each") return this.each(left, (inner) => this.compare(inner, op, right));
     if (left.kind === "either") return this.graph.or(left.ends.map((end) => this.compare(end, op, right)));
@@ -66,15 +66,15 @@ export class LeafMaker extends NumberLeaves {
     const both = [this.exists(left), this.exists(right)];
     if (op === "!=") return this.graph.and([...both, this.graph.not(this.compare(left, "=", right))]);
     if (left.kind === "int" && right.kind === "int") {
-      const question = this.pair(left, right, op, (f) => [INT_OPS[op]!, left.value(f), right.value(f)]);
+      const question = this.#pair(left, right, op, (f) => [INT_OPS[op]!, left.value(f), right.value(f)]);
       return this.graph.and([...both, question]);
     }
     if (left.kind === "bool" && right.kind === "bool") {
-      return this.graph.and([...both, this.pair(left, right, op, (f) => ["i32.eq", left.value(f), right.value(f)])]);
+      return this.graph.and([...both, this.#pair(left, right, op, (f) => ["i32.eq", left.value(f), right.value(f)])]);
     }
-    const [a, b] = [this.asText(left), this.asText(right)];
+    const [a, b] = [this.#asText(left), this.#asText(right)];
     if (!a || !b) return this.graph.no;
-    const question = this.pair(a, b, op, (f) => {
+    const question = this.#pair(a, b, op, (f) => {
       const [p, l] = [f.local("$P2"), f.local("$L2")];
       return [
         "block",
@@ -90,7 +90,7 @@ export class LeafMaker extends NumberLeaves {
     return this.graph.and([...both, question]);
   }
 
-  private asText(source: Source): TextSource | IpSource | null {
+  #asText(source: Source): TextSource | IpSource | null {
     if (source.kind === "text" || source.kind === "ip") return source;
     if (source.kind === "names") return source.text;
     if (source.kind !== "fixed") return null;
@@ -111,7 +111,7 @@ export class LeafMaker extends NumberLeaves {
     };
   }
 
-  private pair(
+  #pair(
     a: { key: string; scope: Scope },
     b: { key: string; scope: Scope },
     op: string,

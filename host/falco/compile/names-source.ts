@@ -9,15 +9,15 @@ import { build, fixedText, noText, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
 export interface NamesOptions {
-  key: string;
-  scope: Scope;
-  base?: Base;
-  table: string | null; // of flags.yaml; a table of our own has a name and rows
-  rows?: readonly NameRow[];
-  form: NamesSource["form"];
-  between?: string;
-  emptyZero?: boolean;
-  positive?: string;
+  readonly key: string;
+  readonly scope: Scope;
+  readonly base?: Base;
+  readonly table: string | null; // of flags.yaml; a table of our own has a name and rows
+  readonly rows?: readonly NameRow[];
+  readonly form: NamesSource["form"];
+  readonly between?: string;
+  readonly emptyZero?: boolean;
+  readonly positive?: string;
   value(f: FuncContext): Tree;
 }
 
@@ -25,7 +25,7 @@ export function rowsOf(table: string | null): readonly NameRow[] {
   return (table && TABLES[table]?.rows) || [];
 }
 
-// The errors as the wire has them, below 0.
+/** The errors as the wire has them, below 0. */
 export const ERRNO_ROWS: readonly NameRow[] = rowsOf("errno")
   .filter((row) => row.name.startsWith("E"))
   .map((row) => ({ ...row, value: -row.value }));

@@ -9,46 +9,46 @@ import type { Tree } from "./wasm.js";
 export type Node = ConstNode | LeafNode | NotNode | JoinNode | OneNode;
 
 interface Common {
-  id: number;
-  cost: number; // ns, roughly, to find out
-  chance: number; // of being true, guessed
+  readonly id: number;
+  readonly cost: number; // ns, roughly, to find out
+  readonly chance: number; // of being true, guessed
 }
 export interface ConstNode extends Common {
-  op: "const";
-  value: boolean;
+  readonly op: "const";
+  readonly value: boolean;
 }
 export interface LeafNode extends Common {
-  op: "leaf";
-  leaf: Leaf;
+  readonly op: "leaf";
+  readonly leaf: Leaf;
 }
 export interface NotNode extends Common {
-  op: "not";
-  kid: Node;
+  readonly op: "not";
+  readonly kid: Node;
 }
 export interface JoinNode extends Common {
-  op: "and" | "or";
-  kids: Node[];
+  readonly op: "and" | "or";
+  readonly kids: Node[];
 }
-// Exactly one of the kids is true.
+/** Exactly one of the kids is true. */
 export interface OneNode extends Common {
-  op: "one";
-  kids: Node[];
+  readonly op: "one";
+  readonly kids: Node[];
 }
 
-// A question about an event. `scope` process: the answer depends on nothing but the record's entry in the process table.
+/** A question about an event. `scope` process: the answer depends on nothing but the record's entry in the process table. */
 export interface Leaf {
-  key: string;
-  scope: "event" | "process";
-  cost: number;
-  chance: number;
+  readonly key: string;
+  readonly scope: "event" | "process";
+  readonly cost: number;
+  readonly chance: number;
   emit(f: FuncContext): Tree; // an i32, 0 or 1
 }
 
 export class Graph {
-  private readonly known = new Map<string, Node>();
+  readonly #known = new Map<string, Node>();
   readonly yes: ConstNode = { op: "const", value: true, id: 0, cost: 0, chance: 1 };
   readonly no: ConstNode = { op: "const", value: false, id: 1, cost: 0, chance: 0 };
-  private next = 2;
+  #next = 2;
 
   constant(value: boolean): Node {
     return value ? this.yes : this.no;
@@ -56,31 +56,31 @@ export class Graph {
 
   leaf(leaf: Leaf): Node {
     const { cost, chance } = leaf;
-    return this.share(leaf.key, (id) => ({ op: "leaf", leaf, id, cost, chance }));
+    return this.#share(leaf.key, (id) => ({ op: "leaf", leaf, id, cost, chance }));
   }
 
   not(kid: Node): Node {
     if (kid.op === "const") return this.constant(!kid.value);
     if (kid.op === "not") return kid.kid;
-    return this.share(`!${kid.id}`, (id) => ({ op: "not", kid, id, cost: kid.cost + 0.3, chance: 1 - kid.chance }));
+    return this.#share(`!${kid.id}`, (id) => ({ op: "not", kid, id, cost: kid.cost + 0.3, chance: 1 - kid.chance }));
   }
 
   and(kids: readonly Node[]): Node {
-    return this.join("and", kids);
+    return this.#join("and", kids);
   }
 
   or(kids: readonly Node[]): Node {
-    return this.join("or", kids);
+    return this.#join("or", kids);
   }
 
   one(kids: readonly Node[]): Node {
     if (kids.length < 2) return kids[0] ?? this.no;
     const key = `1:${kids.map((k) => k.id).join()}`;
     const cost = kids.reduce((sum, k) => sum + k.cost, 1);
-    return this.share(key, (id) => ({ op: "one", kids: [...kids], id, cost, chance: 0.1 }));
+    return this.#share(key, (id) => ({ op: "one", kids: [...kids], id, cost, chance: 0.1 }));
   }
 
-  private join(op: "and" | "or", kids: readonly Node[]): Node {
+  #join(op: "and" | "or", kids: readonly Node[]): Node {
     const decisive = op === "or";
     const flat = new Map<number, Node>();
     for (const kid of kids.flatMap((k) => (k.op === op ? k.kids : [k]))) {
@@ -93,19 +93,19 @@ export class Graph {
     if (all.length === 0) return this.constant(!decisive);
     if (all.length === 1) return all[0]!;
     const key = `${op}:${all.map((k) => k.id).join()}`;
-    return this.share(key, (id) => ({ op, kids: all, id, ...expectation(all, op) }));
+    return this.#share(key, (id) => ({ op, kids: all, id, ...expectation(all, op) }));
   }
 
-  private share(key: string, make: (id: number) => Node): Node {
-    const known = this.known.get(key);
+  #share(key: string, make: (id: number) => Node): Node {
+    const known = this.#known.get(key);
     if (known) return known;
-    const node = make(this.next++);
-    this.known.set(key, node);
+    const node = make(this.#next++);
+    this.#known.set(key, node);
     return node;
   }
 }
 
-// Cheap and decisive first: the price of a decision.
+/** Cheap and decisive first: the price of a decision. */
 export function rank(node: Node, op: "and" | "or"): number {
   const decides = op === "and" ? 1 - node.chance : node.chance;
   return (node.cost + 0.2) / Math.max(decides, 0.001);
@@ -121,7 +121,7 @@ function expectation(kids: readonly Node[], op: "and" | "or"): { cost: number; c
   return { cost, chance: op === "and" ? reached : 1 - reached };
 }
 
-// Of which scope an answer is: the event's, as soon as a part of it is.
+/** Of which scope an answer is: the event's, as soon as a part of it is. */
 export function scopeOf(node: Node): Leaf["scope"] {
   if (node.op === "const") return "process";
   if (node.op === "leaf") return node.leaf.scope;
@@ -131,7 +131,7 @@ export function scopeOf(node: Node): Leaf["scope"] {
 
 const described = new WeakMap<Node, string>();
 
-// What a node asks, as a text: the same for the same question, in whichever graph.
+/** What a node asks, as a text: the same for the same question, in whichever graph. */
 export function describe(node: Node): string {
   let text = described.get(node);
   if (text === undefined) {

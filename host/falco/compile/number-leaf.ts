@@ -18,7 +18,7 @@ export class NumberLeaves extends TextLeaves {
   protected int(source: IntSource, op: Operator, values: readonly bigint[]): Node {
     const cost = source.isCheap ? 1 : 8;
     if (op === "=" || op === "==" || op === "in" || op === "intersects") {
-      if (values.length > FEW_NUMBERS) return this.intSet(source, values, cost);
+      if (values.length > FEW_NUMBERS) return this.#intSet(source, values, cost);
       return this.graph.or(
         values.map((value) =>
           this.leaf(source, `= ${value}`, cost, 0.2, (f) => ["i64.eq", source.value(f), i64(value)]),
@@ -34,7 +34,7 @@ export class NumberLeaves extends TextLeaves {
   }
 
   // By halves, in a table in order.
-  private intSet(source: IntSource, values: readonly bigint[], cost: number): Node {
+  #intSet(source: IntSource, values: readonly bigint[], cost: number): Node {
     const { program } = this;
     const key = `in ${program.listKey(values)}`;
     const make = () => BigInt64Array.from(new Set(values)).sort();
@@ -45,14 +45,14 @@ export class NumberLeaves extends TextLeaves {
   }
 
   protected nets(source: IpSource, nets: readonly NetValue[]): Node {
-    if (nets.length <= FEW_NETS) return this.graph.or(nets.map((net) => this.net(source, net)));
+    if (nets.length <= FEW_NETS) return this.graph.or(nets.map((net) => this.#net(source, net)));
     const { program } = this;
     const names = program.listKey(nets.map((net) => `${net.bytes.join(".")}/${net.bits}`));
     const at = () => program.constant(`nets ${names}`, () => program.data.place(netTable(nets)));
     return this.ipLeaf(source, `in ${names}`, () => call("$net_in", get(P), get(L), at()));
   }
 
-  private net(source: IpSource, net: NetValue): Node {
+  #net(source: IpSource, net: NetValue): Node {
     return this.ipLeaf(source, `in ${net.bytes.join(".")}/${net.bits}`, () => {
       const bits = (start: number) => {
         const size = net.bytes.length === 4 ? 4 : 8;

@@ -28,7 +28,7 @@ export const PLAIN_OPS: ReadonlyMap<string, number[]> = new Map(
     }),
 );
 
-// Loads and stores: the opcode, and the power of two that the access is at most aligned to.
+/** Loads and stores: the opcode, and the power of two that the access is at most aligned to. */
 export const MEMORY_OPS: ReadonlyMap<string, [number[], number]> = new Map(
   MEMORY.trim()
     .split(/\s+/)

@@ -14,7 +14,7 @@ import type { Tree } from "./wasm.js";
 const CWD = -100n;
 const NOBODY = 0xffffffffn;
 
-// evt.arg.NAME
+/** evt.arg.NAME */
 export function paramTextSource(program: Program, event: EventType, param: Field): Source {
   const key = `${event.name}.${param.name}`;
   if (param.type === "path" || param.type === "relpath") return pathText(program, event, param);
@@ -61,7 +61,7 @@ const BOOL_ROWS: readonly NameRow[] = [
   { name: "true", value: 1n, mask: -1n },
 ];
 
-// evt.rawarg.NAME
+/** evt.rawarg.NAME */
 export function paramRawSource(program: Program, event: EventType, param: Field): Source {
   if (param.type === "bytes" || param.type === "sockaddr") return rawSpan(event, param);
   if (isSpan(param) || param.type === "tuple") return paramTextSource(program, event, param);
@@ -70,7 +70,7 @@ export function paramRawSource(program: Program, event: EventType, param: Field)
   return { kind: "int", key, scope: "event", isCheap: true, value };
 }
 
-// The bytes of a span as they were passed.
+/** The bytes of a span as they were passed. */
 export function rawSpan(event: EventType, param: Field): TextSource {
   return {
     kind: "text",
@@ -83,7 +83,7 @@ export function rawSpan(event: EventType, param: Field): TextSource {
   };
 }
 
-// The number behind a parameter, wherever events.yaml takes it from.
+/** The number behind a parameter, wherever events.yaml takes it from. */
 export function paramInt(param: Field): (f: FuncContext) => Tree {
   if (param.from === null) return () => load64(get("$rec"), slotOf(param));
   const own = INTS[param.from];

@@ -32,7 +32,7 @@ function pathPrefix(path: string): Regex {
   return { kind: "sequence", parts: [...components, rest] };
 }
 
-// A path without wildcards and without empty parts: `/a//b/` is `/a/b`.
+/** A path without wildcards and without empty parts: `/a//b/` is `/a/b`. */
 export function pathWord(path: string): string {
   const parts = path.split("/").filter((part) => part !== "");
   return `${path.startsWith("/") ? "/" : ""}${parts.join("/")}`;

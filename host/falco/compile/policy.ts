@@ -35,17 +35,17 @@ import { readFuncs } from "./text-form.js";
 import { assemble, type Func, type Tree } from "./wasm.js";
 
 export interface CompileOptions {
-  name: string;
-  version?: string;
-  matching?: "all" | "first";
-  isFalcoExact?: boolean;
-  isShared?: boolean; // false only to measure what sharing is worth
+  readonly name: string;
+  readonly version?: string;
+  readonly matching?: "all" | "first";
+  readonly isFalcoExact?: boolean;
+  readonly isShared?: boolean; // false only to measure what sharing is worth
 }
 
 export interface CompiledPolicy {
-  wasm: Uint8Array;
-  events: string[];
-  rules: LoadedRule[]; // in the order of the policy's rule numbers
+  readonly wasm: Uint8Array;
+  readonly events: string[];
+  readonly rules: LoadedRule[]; // in the order of the policy's rule numbers
 }
 
 const FRAME_MAGIC = 0x31464456;

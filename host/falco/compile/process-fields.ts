@@ -34,7 +34,7 @@ export class ProcessFields {
     return { kind: "int", key: keyOf(field, base), scope: "process", base, isCheap: true, value };
   }
 
-  // A strlist with blanks between.
+  /** A strlist with blanks between. */
   joined(field: string, base: Base): TextSource {
     const made = processText(this.program, field, base, (f) => [
       ...readSpan(f, get("$p"), at(field)),
@@ -43,7 +43,7 @@ export class ProcessFields {
     return { ...made, entries: (f) => readSpan(f, f.process(base).entry, at(field)) };
   }
 
-  // A folder as Falco has it, with a slash at its end.
+  /** A folder as Falco has it, with a slash at its end. */
   folder(field: string, base: Base): TextSource {
     return processText(this.program, `${field}/`, base, (f) => {
       const isClosed: Tree = ["i32.eq", ["i32.load8_u", 0, ["i32.add", get(P), ["i32.sub", get(L), 1]]], 0x2f];
@@ -61,7 +61,7 @@ export class ProcessFields {
     });
   }
 
-  // `head`, a blank and the arguments.
+  /** `head`, a blank and the arguments. */
   line(kind: string, head: string, base: Base): TextSource {
     const args = this.span("args", "self");
     return processText(this.program, kind, base, (f) => [
@@ -80,7 +80,7 @@ export class ProcessFields {
     ]);
   }
 
-  // One entry of a strlist, counted from 0.
+  /** One entry of a strlist, counted from 0. */
   entry(field: string, place: string, base: Base): TextSource {
     return processText(this.program, `${field}[${place}]`, base, (f) => {
       const left = f.local("$left");
@@ -105,7 +105,7 @@ export class ProcessFields {
     });
   }
 
-  // The value of an environment variable.
+  /** The value of an environment variable. */
   variable(name: string, base: Base): TextSource {
     const entry = `${name}=`;
     return processText(this.program, `env[${name}]`, base, (f) => {
@@ -155,7 +155,7 @@ export class ProcessFields {
     return { kind: "bool", key: keyOf(field, base), scope: "process", base, value };
   }
 
-  // Whether the process is the one that `field` names.
+  /** Whether the process is the one that `field` names. */
   same(field: string, base: Base): BoolSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
@@ -165,7 +165,7 @@ export class ProcessFields {
     return { kind: "bool", key: keyOf(`pid=${field}`, base), scope: "process", base, value };
   }
 
-  // Whether it is what the agent started: it came in by no session, and nobody's clone made it. A capture knows of no sessions.
+  /** Whether it is what the agent started: it came in by no session, and nobody's clone made it. A capture knows of no sessions. */
   isFirst(base: Base): BoolSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
@@ -182,7 +182,7 @@ export class ProcessFields {
     return { kind: "int", key: keyOf("loginuid", base), scope: "process", base, isCheap: true, value };
   }
 
-  // ns from the clone to the event; none when the clone was not seen.
+  /** ns from the clone to the event; none when the clone was not seen. */
   duration(base: Base): IntSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
@@ -203,7 +203,7 @@ export class ProcessFields {
     return { kind: "int", key: `event duration ${base}`, scope: "event", isCheap: true, value };
   }
 
-  // ns from a time of the process to the event.
+  /** ns from a time of the process to the event. */
   since(field: string, base: Base): IntSource {
     const value = (f: FuncContext): Tree => {
       const start = load64(f.process(base).entry, at(field));
@@ -212,7 +212,7 @@ export class ProcessFields {
     return { kind: "int", key: `event since ${field} ${base}`, scope: "event", isCheap: true, value };
   }
 
-  // `isLater`: only where the first is the later one.
+  /** `isLater`: only where the first is the later one. */
   difference(minuend: string, subtrahend: string, base: Base, isLater = false): IntSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);
@@ -224,13 +224,13 @@ export class ProcessFields {
     return { kind: "int", key: keyOf(`${minuend}-${subtrahend}`, base), scope: "process", base, isCheap: true, value };
   }
 
-  // The pid of the oldest shell among the process and its ancestors.
+  /** The pid of the oldest shell among the process and its ancestors. */
   loginShell(base: Base): IntSource {
     const value = (f: FuncContext): Tree => call("$login_shell", f.process(base).entry);
     return { kind: "int", key: keyOf("login shell", base), scope: "process", base, isCheap: false, value };
   }
 
-  // One less, but not below 0.
+  /** One less, but not below 0. */
   others(field: string, base: Base): IntSource {
     const value = (f: FuncContext): Tree => {
       const count = load64(f.process(base).entry, at(field));
@@ -244,18 +244,18 @@ export class ProcessFields {
   }
 
   count(field: string, base: Base): IntSource {
-    return this.ofSpan(field, base, "count", () => ["i64.extend_i32_u", call("$count_list", get(P), get(L))]);
+    return this.#ofSpan(field, base, "count", () => ["i64.extend_i32_u", call("$count_list", get(P), get(L))]);
   }
 
-  // Without what stands between.
+  /** Without what stands between. */
   length(field: string, base: Base): IntSource {
-    return this.ofSpan(field, base, "length", () => [
+    return this.#ofSpan(field, base, "length", () => [
       "i64.extend_i32_s",
       ["i32.sub", get(L), call("$count_list", get(P), get(L))],
     ]);
   }
 
-  private ofSpan(field: string, base: Base, what: string, make: () => Tree): IntSource {
+  #ofSpan(field: string, base: Base, what: string, make: () => Tree): IntSource {
     const value = (f: FuncContext): Tree => [
       "block",
       f.label(),
@@ -285,7 +285,7 @@ export class ProcessFields {
 // No list has so many entries as the largest i32.
 const placeOf = (text: string): number => Math.min(Number(text), 0x7fff_ffff);
 
-// 2 without a number.
+/** 2 without a number. */
 export function truth(number: Tree, isTrue: Tree): Tree {
   return ["if", "i32", ["i64.eq", number, i64(ABSENT)], [2], [isTrue]];
 }

@@ -24,69 +24,73 @@ export type Source =
   | EitherSource;
 
 interface Keyed {
-  key: string; // sources of one key are the same value
-  scope: Scope;
-  base?: Base; // whose field it is, of a process's
+  readonly key: string; // sources of one key are the same value
+  readonly scope: Scope;
+  readonly base?: Base; // whose field it is, of a process's
 }
 export interface NoneSource {
-  kind: "none";
+  readonly kind: "none";
 }
-// A text that is the same for every event of the type.
+/** A text that is the same for every event of the type. */
 export interface FixedSource {
-  kind: "fixed";
-  value: string;
+  readonly kind: "fixed";
+  readonly value: string;
 }
 export interface TextSource extends Keyed {
-  kind: "text";
-  cost: number;
+  readonly kind: "text";
+  readonly cost: number;
   make(f: FuncContext): Tree[];
-  // Values of the same field of different processes share what is known about its words.
-  vocabulary: string;
-  cached: { base: Base; slot: string } | null; // a slot of the process cache for its word
-  // The same text with a NUL wherever it has a blank between entries, where that need not be made: enough to look for what has no
-  // blank.
+  /** Values of the same field of different processes share what is known about its words. */
+  readonly vocabulary: string;
+  readonly cached: { base: Base; slot: string } | null; // a slot of the process cache for its word
+  /**
+   * The same text with a NUL wherever it has a blank between entries, where that need not be made: enough to look for what has no
+   * blank.
+   */
   entries?(f: FuncContext): Tree[];
 }
 export interface NameRow {
-  name: string;
-  value: bigint;
-  mask: bigint;
+  readonly name: string;
+  readonly value: bigint;
+  readonly mask: bigint;
 }
 
 export interface NamesSource extends Keyed {
-  kind: "names";
-  rows: readonly NameRow[];
-  // value: the name of the number; bits: the names of its bits, joined; char: the character of that code. A number without a name is
-  // its digits.
-  form: "value" | "bits" | "char";
+  readonly kind: "names";
+  readonly rows: readonly NameRow[];
+  /**
+   * value: the name of the number; bits: the names of its bits, joined; char: the character of that code. A number without a name is
+   * its digits.
+   */
+  readonly form: "value" | "bits" | "char";
   value(f: FuncContext): Tree;
-  text: TextSource; // the same as a text
-  zero: string | null; // bits: what 0 is called
-  positive: string | null; // value: what every number from 0 on is called
+  readonly text: TextSource; // the same as a text
+  readonly zero: string | null; // bits: what 0 is called
+  readonly positive: string | null; // value: what every number from 0 on is called
 }
 export interface IntSource extends Keyed {
-  kind: "int";
+  readonly kind: "int";
   value(f: FuncContext): Tree;
-  isCheap: boolean;
+  readonly isCheap: boolean;
 }
 export interface BoolSource extends Keyed {
-  kind: "bool";
+  readonly kind: "bool";
   value(f: FuncContext): Tree;
 }
 export interface IpSource extends Keyed {
-  kind: "ip";
+  readonly kind: "ip";
   make(f: FuncContext): Tree[];
 }
 export interface EachSource {
-  kind: "each";
-  inner: Source;
+  readonly kind: "each";
+  readonly inner: Source;
 }
 export interface EitherSource {
-  kind: "either";
-  ends: [Source, Source];
+  readonly kind: "either";
+  readonly ends: [Source, Source];
 }
 
-// The key of a process's field, whosever it is: what is kept about a process is the same for whoever asks.
+/** The key of a process's field, whosever it is: what is kept about a process is the same for whoever asks. */
 export function keyOf(field: string, base: Base): string {
   return `process ${base} ${field}`;
 }

@@ -28,29 +28,29 @@ export class TextLeaves extends LeafBase {
       case "==":
       case "in":
       case "intersects":
-        return this.word(source, values);
+        return this.#word(source, values);
       case "contains":
       case "icontains":
-        return this.graph.or(values.map((value) => this.found(source, value, op === "icontains")));
+        return this.graph.or(values.map((value) => this.#found(source, value, op === "icontains")));
       case "glob":
       case "iglob":
-        return this.matches(source, op, values, () =>
+        return this.#matches(source, op, values, () =>
           matchTable({ kind: "choice", parts: values.map((v) => globRegex(v, op === "iglob")) }),
         );
       case "regex":
-        return this.matches(source, op, values, () => matchTable({ kind: "choice", parts: values.map(parseRegex) }));
+        return this.#matches(source, op, values, () => matchTable({ kind: "choice", parts: values.map(parseRegex) }));
       case "pmatch":
-        return this.pathPrefix(source, values);
+        return this.#pathPrefix(source, values);
       case "bcontains":
         return this.text(source, "contains", values);
       case "bstartswith":
         return this.text(source, "startswith", values);
       default:
-        return this.graph.or(values.map((value) => this.compared(source, op, value)));
+        return this.graph.or(values.map((value) => this.#compared(source, op, value)));
     }
   }
 
-  // Whether all texts of a strlist are in `values`, or any of them.
+  /** Whether all texts of a strlist are in `values`, or any of them. */
   list(source: TextSource, op: Operator, values: readonly string[]): Node {
     const dictionary = this.program.dictionary(source.vocabulary);
     dictionary.addAll(values);
@@ -66,7 +66,7 @@ export class TextLeaves extends LeafBase {
   }
 
   // `=` and `in`: by the number of the value's word.
-  private word(source: TextSource, values: readonly string[]): Node {
+  #word(source: TextSource, values: readonly string[]): Node {
     if (values.length === 0) return this.graph.no;
     const dictionary = this.program.dictionary(source.vocabulary);
     dictionary.addAll(values);
@@ -78,7 +78,7 @@ export class TextLeaves extends LeafBase {
         const isAny = values.map((value) => same(this.program, value)).reduce((a, b) => ["i32.or", a, b]);
         return ["block", f.label(), "i32", ...source.make(f), isAny];
       }
-      const number = this.numberOf(source, f);
+      const number = this.#numberOf(source, f);
       if (values.length === 1) return ["i32.eq", number, dictionary.idOf(values[0]!)];
       const { program } = this;
       // A bit for every word of the field, or the numbers of these: what takes less room.
@@ -94,10 +94,10 @@ export class TextLeaves extends LeafBase {
   }
 
   // Many paths without wildcards are words of a table, in which every beginning of the value is looked up; the others are an automaton.
-  private pathPrefix(source: TextSource, values: readonly string[]): Node {
+  #pathPrefix(source: TextSource, values: readonly string[]): Node {
     if (values.length === 0) return this.graph.no;
     const automaton = (paths: readonly string[]) =>
-      this.matches(source, "pmatch", paths, () => matchTable(pathRegex(paths)));
+      this.#matches(source, "pmatch", paths, () => matchTable(pathRegex(paths)));
     if (values.length < MANY_PATHS) return automaton(values);
     const isPlain = (path: string) => /[^/]/.test(path) && !/[*?[\\]/.test(path);
     const [plain, others] = [values.filter(isPlain), values.filter((path) => !isPlain(path))];
@@ -114,14 +114,14 @@ export class TextLeaves extends LeafBase {
     return others.length === 0 ? known : this.graph.or([known, automaton(others)]);
   }
 
-  private numberOf(source: TextSource, f: FuncContext): Tree {
+  #numberOf(source: TextSource, f: FuncContext): Tree {
     const table = () => this.program.dictionaryTable(source.vocabulary);
     if (source.cached) {
       const { base, slot } = source.cached;
       const at = this.program.slot(slot, 4);
       const { entry, cache } = f.process(base);
       const helper = this.program.helper(`word ${source.key} ${slot}`, (name) =>
-        this.wordHelper(name, source, at, table()),
+        this.#wordHelper(name, source, at, table()),
       );
       const number = f.local("$number");
       return ["if", "i32", tee(number, load(cache, at)), [get(number)], [call(helper, entry, cache)]];
@@ -132,7 +132,7 @@ export class TextLeaves extends LeafBase {
   }
 
   // Looks up the word of a process's text, and keeps its number. Whose text it is, is the caller's choice.
-  private wordHelper(name: string, source: TextSource, at: number, table: number): Func {
+  #wordHelper(name: string, source: TextSource, at: number, table: number): Func {
     const f = FuncContext.ofProcess(name, true);
     const number = f.local("$number");
     const body: Tree[] = [
@@ -144,7 +144,7 @@ export class TextLeaves extends LeafBase {
     return f.done(body, "i32");
   }
 
-  private found(source: TextSource, text: string, isCaseFolded: boolean): Node {
+  #found(source: TextSource, text: string, isCaseFolded: boolean): Node {
     if (text === "") return this.exists(source);
     const search = this.program.search(source.vocabulary, isCaseFolded);
     search.add(text);
@@ -159,7 +159,7 @@ export class TextLeaves extends LeafBase {
     const emit = (f: FuncContext): Tree => {
       if (search.size < MANY_SEARCHES) return direct(f);
       const { group, bit } = search.placeOf(text);
-      return ["i64.ne", ["i64.and", this.foundSet(source, search, group, f), i64(bit)], i64(0)];
+      return ["i64.ne", ["i64.and", this.#foundSet(source, search, group, f), i64(bit)], i64(0)];
     };
     // Kept as a set where many are looked for, so that the single answer need not be.
     if (isShared)
@@ -167,7 +167,7 @@ export class TextLeaves extends LeafBase {
     return this.leaf(source, question, source.cost + 15, 0.05, emit);
   }
 
-  private foundSet(source: TextSource, search: ReturnType<Program["search"]>, group: number, f: FuncContext): Tree {
+  #foundSet(source: TextSource, search: ReturnType<Program["search"]>, group: number, f: FuncContext): Tree {
     const { program } = this;
     const table = program.searchTable(search, group);
     if (!source.cached) {
@@ -204,12 +204,7 @@ export class TextLeaves extends LeafBase {
     return call(helper, entry, cache);
   }
 
-  private matches(
-    source: TextSource,
-    op: string,
-    values: readonly string[],
-    make: () => ReturnType<typeof matchTable>,
-  ): Node {
+  #matches(source: TextSource, op: string, values: readonly string[], make: () => ReturnType<typeof matchTable>): Node {
     const key = `${op} ${this.program.listKey(values)}`;
     const table = this.program.match(key, make); // a pattern that is too complex is refused now
     const at = () => this.program.constant(`match ${key}`, () => this.program.data.match(table));
@@ -222,7 +217,7 @@ export class TextLeaves extends LeafBase {
     ]);
   }
 
-  private compared(source: TextSource, op: Operator, value: string): Node {
+  #compared(source: TextSource, op: Operator, value: string): Node {
     const question = `${op} ${JSON.stringify(value)}`;
     const cost = source.cost + (value.length <= 16 ? 1.5 : 4);
     return this.textLeaf(source, question, 0.1, cost, () => {

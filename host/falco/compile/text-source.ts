@@ -14,7 +14,7 @@ export function useText(f: FuncContext): void {
   f.local(L);
 }
 
-// $P and $L from the span at `address + offset`.
+/** $P and $L from the span at `address + offset`. */
 export function readSpan(f: FuncContext, address: Tree, offset: number): Tree[] {
   useText(f);
   return [
@@ -40,15 +40,17 @@ export function noText(f: FuncContext): Tree[] {
   return [set(P, 0), set(L, -1)];
 }
 
-// Puts a text together at the arena's end, and leaves it in $P and $L.
+/** Puts a text together at the arena's end, and leaves it in $P and $L. */
 export function build(f: FuncContext, parts: Tree[]): Tree[] {
   useText(f);
   const start = f.local("$start");
   return [set(start, call("$begin")), ...parts, set(P, get(start)), set(L, call("$finish", get(start)))];
 }
 
-// Walks the entries of the list in $P and $L, each of which ends in a NUL. `body` is given where one stands, its size, and whether
-// another follows.
+/**
+ * Walks the entries of the list in $P and $L, each of which ends in a NUL. `body` is given where one stands, its size, and whether
+ * another follows.
+ */
 export function eachEntry(f: FuncContext, body: (from: Tree, size: Tree, isFollowed: Tree) => Tree[]): Tree[] {
   const [from, end, next] = ["$from", "$end", "$next"].map((name) => f.local(name));
   const [loop, done] = [f.label(), f.label()];
@@ -67,7 +69,7 @@ export function eachEntry(f: FuncContext, body: (from: Tree, size: Tree, isFollo
   ];
 }
 
-// A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc.
+/** A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc. */
 export function processText(program: Program, kind: string, base: Base, make: (f: FuncContext) => Tree[]): TextSource {
   const at = program.slot(`text ${kind}`, 8);
   const helper = () =>
@@ -99,7 +101,7 @@ export function processText(program: Program, kind: string, base: Base, make: (f
   };
 }
 
-// A text of an event that has to be made. `make` is given a function that has $rec, $p, $pc and $d.
+/** A text of an event that has to be made. `make` is given a function that has $rec, $p, $pc and $d. */
 export function eventText(program: Program, key: string, cost: number, make: (f: FuncContext) => Tree[]): TextSource {
   return {
     kind: "text",

@@ -11,7 +11,7 @@ import type { Tree } from "./wasm.js";
 
 export type Resolve = (operand: BoundOperand) => Source;
 
-// `list` gives the strlist behind a text of joined arguments, which getopt() and join() walk through.
+/** `list` gives the strlist behind a text of joined arguments, which getopt() and join() walk through. */
 export function transformSource(
   program: Program,
   operand: Extract<BoundOperand, { kind: "transform" }>,

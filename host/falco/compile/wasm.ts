@@ -15,15 +15,15 @@ export type Tree = number | bigint | string | null | Tree[];
 export type WasmType = "i32" | "i64" | "v128";
 
 export interface Func {
-  name: string;
-  params: [string, WasmType][];
+  readonly name: string;
+  readonly params: [string, WasmType][];
   result: WasmType | null;
-  locals: [string, WasmType][];
-  body: Tree[];
-  isExported?: boolean;
+  readonly locals: [string, WasmType][];
+  readonly body: Tree[];
+  readonly isExported?: boolean;
 }
 
-// What a function does, whatever it and its locals are called: equal for equal code.
+/** What a function does, whatever it and its locals are called: equal for equal code. */
 export function codeOf({ params, result, locals, body }: Func): string {
   const places = new Map([...params, ...locals].map(([name], place) => [name, `local${place}`]));
   const types = [...params, ...locals].map(([, type]) => type);
@@ -41,32 +41,32 @@ export function codeOf({ params, result, locals, body }: Func): string {
 }
 
 export interface ModuleParts {
-  pagesMin: number;
-  pagesMax: number;
-  imports: { module: string; field: string; name: string; params: WasmType[]; result: WasmType | null }[];
-  funcs: Func[];
-  globals: { name: string; value: number }[]; // exported constants
-  data: { at: number; bytes: Uint8Array }[];
-  custom: { name: string; bytes: Uint8Array }[];
-  symbols: ReadonlyMap<string, number>; // what ["sym", name] stands for
+  readonly pagesMin: number;
+  readonly pagesMax: number;
+  readonly imports: { module: string; field: string; name: string; params: WasmType[]; result: WasmType | null }[];
+  readonly funcs: Func[];
+  readonly globals: { name: string; value: number }[]; // exported constants
+  readonly data: { at: number; bytes: Uint8Array }[];
+  readonly custom: { name: string; bytes: Uint8Array }[];
+  readonly symbols: ReadonlyMap<string, number>; // what ["sym", name] stands for
 }
 
 const TYPES: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
 const VOID = 0x40;
 
 export class Bytes {
-  private buffer = new Uint8Array(1024);
+  #buffer = new Uint8Array(1024);
   length = 0;
 
   byte(value: number): this {
-    if (this.length === this.buffer.length) this.grow(1);
-    this.buffer[this.length++] = value;
+    if (this.length === this.#buffer.length) this.#grow(1);
+    this.#buffer[this.length++] = value;
     return this;
   }
 
   all(values: ArrayLike<number>): this {
-    if (this.length + values.length > this.buffer.length) this.grow(values.length);
-    this.buffer.set(values, this.length);
+    if (this.length + values.length > this.#buffer.length) this.#grow(values.length);
+    this.#buffer.set(values, this.length);
     this.length += values.length;
     return this;
   }
@@ -100,13 +100,13 @@ export class Bytes {
   }
 
   take(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
+    return this.#buffer.subarray(0, this.length);
   }
 
-  private grow(more: number): void {
-    const next = new Uint8Array(Math.max(this.buffer.length * 2, this.length + more));
-    next.set(this.buffer);
-    this.buffer = next;
+  #grow(more: number): void {
+    const next = new Uint8Array(Math.max(this.#buffer.length * 2, this.length + more));
+    next.set(this.#buffer);
+    this.#buffer = next;
   }
 }
 
@@ -181,134 +181,136 @@ function vector<T>(items: readonly T[], write: (b: Bytes, item: T) => void): Byt
 }
 
 class Encoder {
-  private readonly out = new Bytes();
-  private readonly locals = new Map<string, number>();
-  private readonly labels: string[] = [];
+  readonly #out = new Bytes();
+  readonly #locals = new Map<string, number>();
+  readonly #labels: string[] = [];
+  readonly #func: Func;
+  readonly #functions: Map<string, number>;
+  readonly #symbols: ReadonlyMap<string, number>;
 
-  constructor(
-    private readonly func: Func,
-    private readonly functions: Map<string, number>,
-    private readonly symbols: ReadonlyMap<string, number>,
-  ) {
-    for (const [name] of [...func.params, ...func.locals]) this.locals.set(name, this.locals.size);
+  constructor(func: Func, functions: Map<string, number>, symbols: ReadonlyMap<string, number>) {
+    this.#func = func;
+    this.#functions = functions;
+    this.#symbols = symbols;
+    for (const [name] of [...func.params, ...func.locals]) this.#locals.set(name, this.#locals.size);
   }
 
   run(): Bytes {
     const runs: [WasmType, number][] = [];
-    for (const [, type] of this.func.locals) {
+    for (const [, type] of this.#func.locals) {
       const last = runs.at(-1);
       if (last && last[0] === type) last[1]++;
       else runs.push([type, 1]);
     }
-    this.out.uint(runs.length);
-    for (const [type, count] of runs) this.out.uint(count).byte(TYPES[type]);
-    this.all(this.func.body);
-    this.out.byte(0x0b);
-    return this.out;
+    this.#out.uint(runs.length);
+    for (const [type, count] of runs) this.#out.uint(count).byte(TYPES[type]);
+    this.#all(this.#func.body);
+    this.#out.byte(0x0b);
+    return this.#out;
   }
 
-  private all(trees: readonly Tree[]): void {
-    for (const tree of trees) this.tree(tree);
+  #all(trees: readonly Tree[]): void {
+    for (const tree of trees) this.#tree(tree);
   }
 
-  private tree(tree: Tree): void {
-    if (typeof tree === "number") return void this.out.byte(0x41).sint(BigInt(tree | 0));
-    if (!Array.isArray(tree)) throw this.wrong(tree);
+  #tree(tree: Tree): void {
+    if (typeof tree === "number") return void this.#out.byte(0x41).sint(BigInt(tree | 0));
+    if (!Array.isArray(tree)) throw this.#wrong(tree);
     const [op, ...rest] = tree as [string, ...Tree[]];
     const plain = PLAIN_OPS.get(op);
     if (plain) {
-      this.all(rest);
-      return void this.out.all(plain);
+      this.#all(rest);
+      return void this.#out.all(plain);
     }
     const access = MEMORY_OPS.get(op);
     if (access) {
       // ["i32.load", offset, address] and ["i32.store", offset, address, value]
-      this.all(rest.slice(1));
-      return void this.out
+      this.#all(rest.slice(1));
+      return void this.#out
         .all(access[0])
         .uint(access[1])
         .uint(rest[0] as number);
     }
-    const special = this.special[op];
-    if (!special) throw this.wrong(tree);
+    const special = this.#special[op];
+    if (!special) throw this.#wrong(tree);
     special(rest);
   }
 
-  private readonly special: Record<string, (rest: Tree[]) => void> = {
+  readonly #special: Record<string, (rest: Tree[]) => void> = {
     sym: ([name]) => {
-      const value = this.symbols.get(name as string);
-      if (value === undefined) throw this.wrong(name ?? null);
-      this.tree(value);
+      const value = this.#symbols.get(name as string);
+      if (value === undefined) throw this.#wrong(name ?? null);
+      this.#tree(value);
     },
-    "i64.const": ([value]) => this.out.byte(0x42).sint(BigInt.asIntN(64, BigInt(value as bigint))),
-    "local.get": ([name]) => this.out.byte(0x20).uint(this.local(name)),
-    "local.set": ([name, value]) => this.local1(0x21, name, value),
-    "local.tee": ([name, value]) => this.local1(0x22, name, value),
+    "i64.const": ([value]) => this.#out.byte(0x42).sint(BigInt.asIntN(64, BigInt(value as bigint))),
+    "local.get": ([name]) => this.#out.byte(0x20).uint(this.#local(name)),
+    "local.set": ([name, value]) => this.#local1(0x21, name, value),
+    "local.tee": ([name, value]) => this.#local1(0x22, name, value),
     call: ([name, ...args]) => {
-      this.all(args);
-      const index = this.functions.get(name as string);
-      if (index === undefined) throw this.wrong(name ?? null);
-      this.out.byte(0x10).uint(index);
+      this.#all(args);
+      const index = this.#functions.get(name as string);
+      if (index === undefined) throw this.#wrong(name ?? null);
+      this.#out.byte(0x10).uint(index);
     },
-    block: ([label, type, ...body]) => this.block(0x02, label, type, body),
-    loop: ([label, type, ...body]) => this.block(0x03, label, type, body),
+    block: ([label, type, ...body]) => this.#block(0x02, label, type, body),
+    loop: ([label, type, ...body]) => this.#block(0x03, label, type, body),
     if: ([type, condition, then, otherwise]) => {
-      this.tree(condition!);
-      this.out.byte(0x04).byte(type ? TYPES[type as WasmType] : VOID);
-      this.labels.push("");
-      this.all(then as Tree[]);
+      this.#tree(condition!);
+      this.#out.byte(0x04).byte(type ? TYPES[type as WasmType] : VOID);
+      this.#labels.push("");
+      this.#all(then as Tree[]);
       if (otherwise) {
-        this.out.byte(0x05);
-        this.all(otherwise as Tree[]);
+        this.#out.byte(0x05);
+        this.#all(otherwise as Tree[]);
       }
-      this.labels.pop();
-      this.out.byte(0x0b);
+      this.#labels.pop();
+      this.#out.byte(0x0b);
     },
     br: ([label, value]) => {
-      if (value !== undefined) this.tree(value);
-      this.out.byte(0x0c).uint(this.label(label));
+      if (value !== undefined) this.#tree(value);
+      this.#out.byte(0x0c).uint(this.#label(label));
     },
     br_if: ([label, condition]) => {
-      this.tree(condition!);
-      this.out.byte(0x0d).uint(this.label(label));
+      this.#tree(condition!);
+      this.#out.byte(0x0d).uint(this.#label(label));
     },
     // ["br_table", [labels], default, index]
     br_table: ([labels, otherwise, index]) => {
-      this.tree(index!);
+      this.#tree(index!);
       const all = labels as string[];
-      this.out.byte(0x0e).uint(all.length);
-      for (const label of [...all, otherwise]) this.out.uint(this.label(label));
+      this.#out.byte(0x0e).uint(all.length);
+      for (const label of [...all, otherwise]) this.#out.uint(this.#label(label));
     },
   };
 
-  private block(code: number, label: Tree | undefined, type: Tree | undefined, body: Tree[]): void {
-    this.out.byte(code).byte(type ? TYPES[type as WasmType] : VOID);
-    this.labels.push(label as string);
-    this.all(body);
-    this.labels.pop();
-    this.out.byte(0x0b);
+  #block(code: number, label: Tree | undefined, type: Tree | undefined, body: Tree[]): void {
+    this.#out.byte(code).byte(type ? TYPES[type as WasmType] : VOID);
+    this.#labels.push(label as string);
+    this.#all(body);
+    this.#labels.pop();
+    this.#out.byte(0x0b);
   }
 
-  private local1(code: number, name: Tree | undefined, value: Tree | undefined): void {
-    this.tree(value!);
-    this.out.byte(code).uint(this.local(name));
+  #local1(code: number, name: Tree | undefined, value: Tree | undefined): void {
+    this.#tree(value!);
+    this.#out.byte(code).uint(this.#local(name));
   }
 
-  private local(name: Tree | undefined): number {
-    const index = this.locals.get(name as string);
-    if (index === undefined) throw this.wrong(name ?? null);
+  #local(name: Tree | undefined): number {
+    const index = this.#locals.get(name as string);
+    if (index === undefined) throw this.#wrong(name ?? null);
     return index;
   }
 
-  private label(name: Tree | undefined): number {
-    const depth = this.labels.lastIndexOf(name as string);
-    if (depth < 0) throw this.wrong(name ?? null);
-    return this.labels.length - 1 - depth;
+  #label(name: Tree | undefined): number {
+    const depth = this.#labels.lastIndexOf(name as string);
+    if (depth < 0) throw this.#wrong(name ?? null);
+    return this.#labels.length - 1 - depth;
   }
 
-  private wrong(what: Tree): Error {
+  #wrong(what: Tree): Error {
     return new Error(
-      `in ${this.func.name}: ${JSON.stringify(what, (_, v) => (typeof v === "bigint" ? String(v) : v))}`,
+      `in ${this.#func.name}: ${JSON.stringify(what, (_, v) => (typeof v === "bigint" ? String(v) : v))}`,
     );
   }
 }

@@ -10,7 +10,7 @@ import { VedetteError } from "../../errors.js";
 
 export interface Block {
   type: number;
-  body: Buffer;
+  readonly body: Buffer;
 }
 
 const SECTION_HEADER = 0x0a0d0d0a;
@@ -20,7 +20,7 @@ const BLOCK_HEAD = 8;
 const BLOCK_FRAME = 12;
 
 export interface Blocks {
-  blocks: Iterable<Block>;
+  readonly blocks: Iterable<Block>;
   isTruncated(): boolean; // known when all blocks were read
 }
 
@@ -59,7 +59,7 @@ function unzip(file: Buffer, path: string): Buffer {
   }
 }
 
-// Reads a block's body from front to back. What lies beyond its end reads as an error that the caller turns into a truncation.
+/** Reads a block's body from front to back. What lies beyond its end reads as an error that the caller turns into a truncation. */
 export class Cursor {
   at = 0;
 
@@ -70,36 +70,36 @@ export class Cursor {
   }
 
   u8(): number {
-    return this.bytes.readUInt8(this.step(1));
+    return this.bytes.readUInt8(this.#step(1));
   }
 
   u16(): number {
-    return this.bytes.readUInt16LE(this.step(2));
+    return this.bytes.readUInt16LE(this.#step(2));
   }
 
   u32(): number {
-    return this.bytes.readUInt32LE(this.step(4));
+    return this.bytes.readUInt32LE(this.#step(4));
   }
 
   u64(): bigint {
-    return this.bytes.readBigUInt64LE(this.step(8));
+    return this.bytes.readBigUInt64LE(this.#step(8));
   }
 
   i64(): number {
-    return Number(this.bytes.readBigInt64LE(this.step(8)));
+    return Number(this.bytes.readBigInt64LE(this.#step(8)));
   }
 
   take(size: number): Buffer {
-    const at = this.step(size);
+    const at = this.#step(size);
     return this.bytes.subarray(at, at + size);
   }
 
-  // A text with its size before it.
+  /** A text with its size before it. */
   text(): string {
     return this.take(this.u16()).toString();
   }
 
-  private step(size: number): number {
+  #step(size: number): number {
     const at = this.at;
     if (at + size > this.bytes.length) throw new RangeError("beyond the block's end");
     this.at += size;

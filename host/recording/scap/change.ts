@@ -27,7 +27,7 @@ export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
   if (!raw.isEntry) AFTER[raw.event!.name]?.(state, thread, raw);
 }
 
-// The descriptor that an event is about: its number, and what it stands for.
+/** The descriptor that an event is about: its number, and what it stands for. */
 export function descriptorOf(thread: Thread, raw: RawEvent): { fd: number; entry: Descriptor | null } {
   const { name } = raw.event!;
   const fd = Number(intOf(raw.params.get(NUMBERS.get(name) ?? "fd")) ?? -1n);

@@ -149,12 +149,12 @@ const TABLE = `
 
 export interface ScapEvent {
   name: string;
-  isEntryTold: boolean;
-  entry: string[];
-  exit: string[];
+  readonly isEntryTold: boolean;
+  readonly entry: string[];
+  readonly exit: string[];
 }
 
-// By the code of the entry.
+/** By the code of the entry. */
 export const SCAP_EVENTS: ReadonlyMap<number, ScapEvent> = new Map(
   TABLE.trim()
     .split("\n")

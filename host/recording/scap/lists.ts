@@ -6,7 +6,7 @@ import { addressText } from "../../wire/address.js";
 import { Cursor } from "./block.js";
 import { type Descriptor, internet, newDescriptor, newThread, type Thread, type User } from "./state.js";
 
-// Types of process lists, by version. Some early tools wrote the same form under another number.
+/** Types of process lists, by version. Some early tools wrote the same form under another number. */
 export const PROCESS_LISTS = new Map([
   [0x202, 1],
   [0x8000abcd, 1],
@@ -176,8 +176,8 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
 }
 
 export interface Names {
-  users: Map<number, User>;
-  groups: Map<number, string>;
+  readonly users: Map<number, User>;
+  readonly groups: Map<number, string>;
 }
 
 const USER = 0;

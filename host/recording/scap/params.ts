@@ -3,8 +3,10 @@
 // its own where the kernel's differ between architectures; here they become x86-64's.
 import { SCAP_EVENTS, type ScapEvent } from "./event-table.js";
 
-// Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is written, and how wide
-// a parameter's size is.
+/**
+ * Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is written, and how wide
+ * a parameter's size is.
+ */
 export const EVENT_BLOCKS = new Map([
   [0x204, { flags: false, counted: false, wide: false }],
   [0x8000abd1, { flags: false, counted: false, wide: false }],
@@ -17,16 +19,16 @@ export const EVENT_BLOCKS = new Map([
 type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
 export interface RawEvent {
-  time: bigint;
-  tid: number;
-  event: ScapEvent | undefined; // undefined: a call whose arguments we do not know
-  isEntry: boolean;
-  params: Map<string, Buffer>;
+  readonly time: bigint;
+  readonly tid: number;
+  readonly event: ScapEvent | undefined; // undefined: a call whose arguments we do not know
+  readonly isEntry: boolean;
+  readonly params: Map<string, Buffer>;
 }
 
 const HEADER_BYTES = 22;
 
-// Undefined when the block is too short for what it says.
+/** Undefined when the block is too short for what it says. */
 export function readEvent(body: Buffer, form: Form): RawEvent | undefined {
   const head = 2 + (form.flags ? 4 : 0);
   const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
@@ -87,7 +89,7 @@ export function uintOf(bytes: Buffer | undefined): bigint | null {
   return value === null ? null : BigInt.asUintN(bytes!.length * 8, value);
 }
 
-// A text ends at its NUL; "(NULL)" and <NA> are what Falco writes for a pointer to nothing.
+/** A text ends at its NUL; "(NULL)" and <NA> are what Falco writes for a pointer to nothing. */
 export function textOf(bytes: Buffer | undefined): string | null {
   if (!bytes || bytes.length === 0) return null;
   const end = bytes.indexOf(0);
@@ -96,8 +98,8 @@ export function textOf(bytes: Buffer | undefined): string | null {
 }
 
 export interface Ends {
-  cip: Uint8Array;
-  cport: number;
+  readonly cip: Uint8Array;
+  readonly cport: number;
   sip: Uint8Array;
   sport: number;
 }
@@ -109,7 +111,7 @@ const INTERNET6 = 10;
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 const isMapped = (ip: Uint8Array): boolean => ip.length === 16 && MAPPED.every((byte, i) => ip[i] === byte);
 
-// A socket's two ends: family, then address and port of each.
+/** A socket's two ends: family, then address and port of each. */
 export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   const family = bytes?.[0];
   if (bytes === undefined || family === undefined) return null;
@@ -130,7 +132,7 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   return `${pointer(1)}->${pointer(9)} ${textOf(bytes.subarray(17)) ?? ""}`;
 }
 
-// As the kernel's struct sockaddr, which our records hold.
+/** As the kernel's struct sockaddr, which our records hold. */
 export function sockaddrOf(bytes: Buffer | undefined): Uint8Array | null {
   const family = bytes?.[0];
   if (bytes === undefined || family === undefined) return null;
@@ -201,7 +203,7 @@ function convert(table: Bits, value: bigint): bigint {
 
 export const THREAD_FLAG = 0x10000n;
 
-// By table of our contract; other tables have the kernel's numbers in captures too.
+/** By table of our contract; other tables have the kernel's numbers in captures too. */
 export const CONVERT: Record<string, (value: bigint) => bigint> = {
   open: (value) => {
     const access = [0n, 0n, 1n, 2n][Number(value & 3n)]!;

@@ -13,15 +13,15 @@ import { CONVERT, EVENT_BLOCKS, intOf, type RawEvent, readEvent, sockaddrOf, tex
 import { type Descriptor, State, type Thread } from "./state.js";
 
 export interface Replay {
-  batches: Iterable<Uint8Array>;
+  readonly batches: Iterable<Uint8Array>;
   summary(): ReplaySummary; // complete when all batches were read
 }
 
 export interface ReplaySummary {
-  events: number; // that became records
-  skipped: number; // events of no type of ours, and entries that their return tells again
-  unknownBlocks: number;
-  isTruncated: boolean;
+  readonly events: number; // that became records
+  readonly skipped: number; // events of no type of ours, and entries that their return tells again
+  readonly unknownBlocks: number;
+  readonly isTruncated: boolean;
 }
 
 const RECORDS_MAX = 2000;
@@ -52,21 +52,21 @@ const INTERFACES = new Set([0x205, 0x219]);
 class Reader {
   readonly counts = { events: 0, skipped: 0, unknownBlocks: 0 };
   isDamaged = false;
-  private readonly state = new State();
-  private readonly entries = new Map<number, RawEvent>();
-  private batch: Batching | undefined;
-  private next = 1;
-  private seq = 0;
-  private hasLists = true;
+  readonly #state = new State();
+  readonly #entries = new Map<number, RawEvent>();
+  #batch: Batching | undefined;
+  #next = 1;
+  #seq = 0;
+  #hasLists = true;
 
   block(type: number, body: Buffer): Uint8Array | undefined {
     const form = EVENT_BLOCKS.get(type);
     try {
       if (form) {
         const raw = readEvent(body, form);
-        if (raw) return this.event(raw);
+        if (raw) return this.#event(raw);
         this.isDamaged = true;
-      } else this.list(type, body);
+      } else this.#list(type, body);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.isDamaged = true;
@@ -74,23 +74,23 @@ class Reader {
     return undefined;
   }
 
-  private list(type: number, body: Buffer): void {
+  #list(type: number, body: Buffer): void {
     const processes = PROCESS_LISTS.get(type);
     const descriptors = DESCRIPTOR_LISTS.get(type);
     const users = USER_LISTS.get(type);
-    if (processes) for (const thread of readProcesses(body, processes)) this.state.add(thread);
+    if (processes) for (const thread of readProcesses(body, processes)) this.#state.add(thread);
     else if (descriptors) {
       const list = readDescriptors(body, descriptors);
-      const table = this.state.thread(list.tid).descriptors;
+      const table = this.#state.thread(list.tid).descriptors;
       for (const [fd, descriptor] of list.descriptors) table.set(fd, descriptor);
-    } else if (users) Object.assign(this.state, readUsers(body, users));
+    } else if (users) Object.assign(this.#state, readUsers(body, users));
     else if (type !== SECTION_HEADER && type !== MACHINE && !INTERFACES.has(type)) this.counts.unknownBlocks++;
   }
 
-  private event(raw: RawEvent): Uint8Array | undefined {
-    if (this.hasLists) {
-      this.state.shareDescriptors();
-      this.hasLists = false;
+  #event(raw: RawEvent): Uint8Array | undefined {
+    if (this.#hasLists) {
+      this.#state.shareDescriptors();
+      this.#hasLists = false;
     }
     const type = raw.event && EVENTS_BY_NAME.get(raw.event.name);
     if (!raw.event || !type) {
@@ -98,37 +98,37 @@ class Reader {
       return undefined;
     }
     if (raw.isEntry) {
-      this.entries.set(raw.tid, raw);
+      this.#entries.set(raw.tid, raw);
       if (!raw.event.isEntryTold) {
         this.counts.skipped++;
         return undefined;
       }
-      return this.tell(type, raw);
+      return this.#tell(type, raw);
     }
-    const entry = this.entries.get(raw.tid);
-    this.entries.delete(raw.tid);
+    const entry = this.#entries.get(raw.tid);
+    this.#entries.delete(raw.tid);
     // What the return does not hold, its entry does.
     if (entry?.event?.name === raw.event.name) {
       for (const [name, bytes] of entry.params) if (!raw.params.has(name)) raw.params.set(name, bytes);
     }
-    return this.tell(type, raw);
+    return this.#tell(type, raw);
   }
 
-  private tell(type: EventType, raw: RawEvent): Uint8Array | undefined {
-    const thread = this.state.thread(raw.tid);
-    changeBefore(this.state, thread, raw);
-    const told = this.state.thread(raw.tid);
-    this.batch ??= new Batching(this.next, ++this.seq, this.state);
-    this.batch.add(type, raw, told, descriptorOf(told, raw));
+  #tell(type: EventType, raw: RawEvent): Uint8Array | undefined {
+    const thread = this.#state.thread(raw.tid);
+    changeBefore(this.#state, thread, raw);
+    const told = this.#state.thread(raw.tid);
+    this.#batch ??= new Batching(this.#next, ++this.#seq, this.#state);
+    this.#batch.add(type, raw, told, descriptorOf(told, raw));
     this.counts.events++;
-    changeAfter(this.state, told, raw);
-    return this.batch.isFull ? this.flush() : undefined;
+    changeAfter(this.#state, told, raw);
+    return this.#batch.isFull ? this.flush() : undefined;
   }
 
   flush(): Uint8Array | undefined {
-    const bytes = this.batch?.builder.bytes();
-    this.next += this.batch?.records ?? 0;
-    this.batch = undefined;
+    const bytes = this.#batch?.builder.bytes();
+    this.#next += this.#batch?.records ?? 0;
+    this.#batch = undefined;
     return bytes;
   }
 }
@@ -137,38 +137,36 @@ class Reader {
 class Batching {
   readonly builder: BatchBuilder;
   records = 0;
-  private bytes = 0;
-  private readonly processes = new Map<string, number>();
+  #bytes = 0;
+  readonly #processes = new Map<string, number>();
+  readonly #state: State;
 
-  constructor(
-    first: number,
-    seq: number,
-    private readonly state: State,
-  ) {
+  constructor(first: number, seq: number, state: State) {
+    this.#state = state;
     this.builder = new BatchBuilder({ first, seq });
   }
 
   get isFull(): boolean {
-    return this.records >= RECORDS_MAX || this.bytes >= STRINGS_MAX;
+    return this.records >= RECORDS_MAX || this.#bytes >= STRINGS_MAX;
   }
 
   add(type: EventType, raw: RawEvent, thread: Thread, descriptor: { fd: number; entry: Descriptor | null }): void {
     const result = raw.isEntry && type.name !== "procexit" ? ABSENT : resultOf(type, raw);
     this.builder.record(type.name, {
-      process: this.process(thread, 0),
+      process: this.#process(thread, 0),
       descriptor: descriptor.entry ? this.builder.descriptor(descriptorSlots(descriptor.entry)) : NULL,
       flags: result === ABSENT ? RecordFlag.inFlight : 0,
       time: raw.time,
       tid: raw.tid,
       result,
       fd: descriptor.fd,
-      params: this.slots(type, raw),
+      params: this.#slots(type, raw),
     });
     this.records++;
-    for (const bytes of raw.params.values()) this.bytes += bytes.length;
+    for (const bytes of raw.params.values()) this.#bytes += bytes.length;
   }
 
-  private slots(type: EventType, raw: RawEvent): Slots {
+  #slots(type: EventType, raw: RawEvent): Slots {
     const out: Record<string, SlotValue> = {};
     for (const param of type.params) {
       if (param.slot < 0) continue;
@@ -178,22 +176,22 @@ class Batching {
     return out;
   }
 
-  private process(thread: Thread, depth: number): number {
+  #process(thread: Thread, depth: number): number {
     const key = `${thread.tid}.${thread.version}`;
-    const known = this.processes.get(key);
+    const known = this.#processes.get(key);
     if (known !== undefined) return known;
-    const main = this.state.threads.get(thread.pid) ?? thread;
-    const parent = this.state.threads.get(main.ptid);
+    const main = this.#state.threads.get(thread.pid) ?? thread;
+    const parent = this.#state.threads.get(main.ptid);
     const index =
-      parent && parent !== thread && depth < DEPTH_MAX ? this.process(this.mainOf(parent), depth + 1) : NULL;
-    const made = this.builder.process(processSlots(this.state, thread, main, index));
-    this.processes.set(key, made);
-    this.bytes += 512;
+      parent && parent !== thread && depth < DEPTH_MAX ? this.#process(this.#mainOf(parent), depth + 1) : NULL;
+    const made = this.builder.process(processSlots(this.#state, thread, main, index));
+    this.#processes.set(key, made);
+    this.#bytes += 512;
     return made;
   }
 
-  private mainOf(thread: Thread): Thread {
-    return this.state.threads.get(thread.pid) ?? thread;
+  #mainOf(thread: Thread): Thread {
+    return this.#state.threads.get(thread.pid) ?? thread;
   }
 }
 

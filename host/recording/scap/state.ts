@@ -3,7 +3,7 @@
 import { addressText } from "../../wire/address.js";
 
 export interface Thread {
-  tid: number;
+  readonly tid: number;
   pid: number;
   ptid: number;
   sid: number | null;
@@ -21,7 +21,7 @@ export interface Thread {
   exeCtime: bigint | null;
   exeMtime: bigint | null;
   fdLimit: number | null;
-  startTime: bigint | null; // when its clone was seen
+  readonly startTime: bigint | null; // when its clone was seen
   pidnsStart: bigint | null; // when the first process of its pid namespace started
   name: string;
   exe: string;
@@ -36,8 +36,8 @@ export interface Thread {
 
 export interface User {
   name: string;
-  home: string;
-  shell: string;
+  readonly home: string;
+  readonly shell: string;
 }
 
 export interface Descriptor {
@@ -47,13 +47,13 @@ export interface Descriptor {
   ino: bigint;
   dev: bigint | null;
   protocol: number | null;
-  cip: Uint8Array | null;
+  readonly cip: Uint8Array | null;
   sip: Uint8Array | null;
-  cport: number | null;
+  readonly cport: number | null;
   sport: number | null;
   isServer: boolean;
   isConnected: boolean;
-  isListening: boolean;
+  readonly isListening: boolean;
   isNameChanged: boolean; // by the event at hand
   closesOnExec: boolean;
 }
@@ -112,7 +112,7 @@ export function newDescriptor(type: string): Descriptor {
   };
 }
 
-// Both ends of a connection, client first.
+/** Both ends of a connection, client first. */
 export function internet(d: Descriptor, cip: Uint8Array, cport: number, sip: Uint8Array, sport: number): void {
   Object.assign(d, { cip, cport, sip, sport, name: `${addressText(cip)}:${cport}->${addressText(sip)}:${sport}` });
 }
@@ -126,7 +126,7 @@ export class State {
     this.threads.set(thread.tid, thread);
   }
 
-  // Of a thread that the capture does not mention, only the number is known.
+  /** Of a thread that the capture does not mention, only the number is known. */
   thread(tid: number): Thread {
     let thread = this.threads.get(tid);
     if (!thread) {
@@ -136,7 +136,7 @@ export class State {
     return thread;
   }
 
-  // Threads of one process have one table of descriptors.
+  /** Threads of one process have one table of descriptors. */
   shareDescriptors(): void {
     for (const thread of this.threads.values()) {
       const main = this.threads.get(thread.pid);
@@ -144,7 +144,7 @@ export class State {
     }
   }
 
-  // The container's id from the control group, as container engines name it: 64 hex digits.
+  /** The container's id from the control group, as container engines name it: 64 hex digits. */
   containerId(thread: Thread): string | null {
     for (const cgroup of thread.cgroups) {
       const found = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:$|\/)/.exec(cgroup);

@@ -27,7 +27,7 @@ interface Table {
 const AT_FDCWD = -100n;
 const TEXTS = ["path", "relpath", "str", "strlist", "bytes", "sockaddr"];
 
-// By the kernel's name of the call.
+/** By the kernel's name of the call. */
 export const CALLS = readCalls();
 const TABLES = readTables();
 
@@ -67,7 +67,7 @@ export function render(param: Param, number: bigint): string {
   }
 }
 
-// Process ids differ between two runs; 0, 1 and negative ones have a meaning of their own.
+/** Process ids differ between two runs; 0, 1 and negative ones have a meaning of their own. */
 export function pidText(pid: bigint): string {
   return pid > 1n ? "PID" : String(pid);
 }

@@ -17,7 +17,7 @@ export interface Call {
   tid: number;
   name: string;
   args: Value[];
-  // Undefined when the call did not return: exit, or death on the way.
+  /** Undefined when the call did not return: exit, or death on the way. */
   result: bigint | undefined;
 }
 
@@ -71,41 +71,45 @@ function resultOf(text: string, error: string | undefined): bigint | undefined {
 }
 
 class Reader {
+  readonly #text: string;
+
   constructor(
-    private readonly text: string,
+    text: string,
     public at: number,
-  ) {}
+  ) {
+    this.#text = text;
+  }
 
   list(end: string): Value[] {
     const items: Value[] = [];
     for (;;) {
-      this.skip();
-      if (this.text[this.at] === end) {
+      this.#skip();
+      if (this.#text[this.at] === end) {
         this.at++;
         return items;
       }
-      if (this.at >= this.text.length) throw new Error(`no ${end} in ${this.text}`);
+      if (this.at >= this.#text.length) throw new Error(`no ${end} in ${this.#text}`);
       items.push(this.value());
     }
   }
 
   value(): Value {
-    this.skip();
-    if (this.text[this.at] === "|") this.at++; // how strace 6.13 prints statx's flags when the sync type is 0
-    const rest = this.text.slice(this.at, this.at + 40);
-    if (rest.startsWith("[")) return this.listThenAfter();
-    if (rest.startsWith("{")) return this.struct();
-    if (rest.startsWith('"') || rest.startsWith('@"')) return this.string();
-    if (/^-?\d/.test(rest)) return this.number();
-    this.word();
+    this.#skip();
+    if (this.#text[this.at] === "|") this.at++; // how strace 6.13 prints statx's flags when the sync type is 0
+    const rest = this.#text.slice(this.at, this.at + 40);
+    if (rest.startsWith("[")) return this.#listThenAfter();
+    if (rest.startsWith("{")) return this.#struct();
+    if (rest.startsWith('"') || rest.startsWith('@"')) return this.#string();
+    if (/^-?\d/.test(rest)) return this.#number();
+    this.#word();
     return { kind: "nothing" };
   }
 
   // `[2] => [7]`: what was passed, and what stood there after.
-  private listThenAfter(): Value {
+  #listThenAfter(): Value {
     this.at++;
     const items = this.list("]");
-    const after = /^\s*=> /.exec(this.text.slice(this.at));
+    const after = /^\s*=> /.exec(this.#text.slice(this.at));
     if (after !== null) {
       this.at += after[0].length;
       this.value();
@@ -113,13 +117,13 @@ class Reader {
     return { kind: "list", items };
   }
 
-  private struct(): Value {
+  #struct(): Value {
     this.at++;
     const fields = new Map<string, Value>();
     for (;;) {
-      this.skip();
-      if (this.text[this.at] === "}") break;
-      const name = /^(\w+)=/.exec(this.text.slice(this.at, this.at + 60));
+      this.#skip();
+      if (this.#text[this.at] === "}") break;
+      const name = /^(\w+)=/.exec(this.#text.slice(this.at, this.at + 60));
       if (name === null) {
         this.value();
         continue;
@@ -128,7 +132,7 @@ class Reader {
       fields.set(name[1]!, this.value());
     }
     this.at++;
-    const after = /^\s*=> /.exec(this.text.slice(this.at, this.at + 10));
+    const after = /^\s*=> /.exec(this.#text.slice(this.at, this.at + 10));
     if (after !== null) {
       this.at += after[0].length;
       this.value();
@@ -136,42 +140,42 @@ class Reader {
     return { kind: "struct", fields };
   }
 
-  private string(): Value {
-    const abstract = this.text[this.at] === "@";
+  #string(): Value {
+    const abstract = this.#text[this.at] === "@";
     const begin = this.at + (abstract ? 2 : 1);
-    const end = this.text.indexOf('"', begin);
+    const end = this.#text.indexOf('"', begin);
     this.at = end + 1;
-    const cut = this.text.startsWith("...", this.at);
+    const cut = this.#text.startsWith("...", this.at);
     if (cut) this.at += 3;
-    return { kind: "text", bytes: unhex(this.text.slice(begin, end)), cut, abstract };
+    return { kind: "text", bytes: unhex(this.#text.slice(begin, end)), cut, abstract };
   }
 
-  private number(): Value {
+  #number(): Value {
     let value = 0n;
     for (;;) {
-      const match = /^-?(?:0x[0-9a-f]+|\d+)/.exec(this.text.slice(this.at, this.at + 30))!;
+      const match = /^-?(?:0x[0-9a-f]+|\d+)/.exec(this.#text.slice(this.at, this.at + 30))!;
       value |= integer(match[0]);
       this.at += match[0].length;
-      if (this.text[this.at] !== "|") break;
+      if (this.#text[this.at] !== "|") break;
       this.at++;
     }
-    if (this.text[this.at] !== "<") return { kind: "number", value };
-    const end = this.text.indexOf(">", this.at);
-    const path = unhex(this.text.slice(this.at + 1, end)).toString("utf8");
+    if (this.#text[this.at] !== "<") return { kind: "number", value };
+    const end = this.#text.indexOf(">", this.at);
+    const path = unhex(this.#text.slice(this.at + 1, end)).toString("utf8");
     this.at = end + 1;
-    if (this.text.startsWith("(deleted)", this.at)) this.at += "(deleted)".length;
+    if (this.#text.startsWith("(deleted)", this.at)) this.at += "(deleted)".length;
     return { kind: "number", value, path };
   }
 
-  private word(): void {
-    const match = /^[^,\])}]+/.exec(this.text.slice(this.at));
-    if (match === null) throw new Error(`cannot read ${this.text.slice(this.at, this.at + 40)} in ${this.text}`);
+  #word(): void {
+    const match = /^[^,\])}]+/.exec(this.#text.slice(this.at));
+    if (match === null) throw new Error(`cannot read ${this.#text.slice(this.at, this.at + 40)} in ${this.#text}`);
     this.at += match[0].length;
   }
 
-  private skip(): void {
+  #skip(): void {
     for (;;) {
-      const blank = /^(?:[\s,]|\/\*.*?\*\/)+/.exec(this.text.slice(this.at));
+      const blank = /^(?:[\s,]|\/\*.*?\*\/)+/.exec(this.#text.slice(this.at));
       if (blank === null) return;
       this.at += blank[0].length;
     }

@@ -15,7 +15,7 @@ export interface Place {
   call: Call;
   params: Map<string, Param>;
   cwd: string;
-  // What the descriptor before this argument names; empty for AT_FDCWD.
+  /** What the descriptor before this argument names; empty for AT_FDCWD. */
   base: string | undefined;
 }
 
@@ -145,7 +145,7 @@ function secondsText(value: Value | undefined, key: string): string {
   return seconds === undefined ? "null" : String(seconds * 1_000_000_000n);
 }
 
-// Absolute and empty paths stay as they were passed.
+/** Absolute and empty paths stay as they were passed. */
 export function joined(base: string, path: string): string {
   if (path.startsWith("/") || path === "") return path;
   const whole = normalize(join(base, path));

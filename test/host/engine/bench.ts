@@ -22,7 +22,11 @@ export class Bench {
   #next = 1;
 
   /** `pauseMs`: after each batch. */
-  private constructor(private readonly pauseMs: number) {}
+  readonly #pauseMs: number;
+
+  private constructor(pauseMs: number) {
+    this.#pauseMs = pauseMs;
+  }
 
   static async start(policies: readonly LoadedPolicy[], workers = 1, pauseMs = 0): Promise<Bench> {
     const bench = new Bench(pauseMs);
@@ -42,7 +46,7 @@ export class Bench {
   async put(...results: number[]): Promise<void> {
     await this.feed.put(batchOf(results, this.#next));
     this.#next += results.length;
-    if (this.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.pauseMs));
+    if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
   }
 
   async until(condition: () => boolean): Promise<void> {

@@ -8,16 +8,18 @@ import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { loadText } from "./shared.js";
 
 export class Judge {
-  private matches: [rule: number, record: number][] = [];
-  private readonly instance: PolicyInstance | null;
+  #matches: [rule: number, record: number][] = [];
+  readonly #instance: PolicyInstance | null;
+  readonly #rules: readonly LoadedRule[];
 
   private constructor(
-    private readonly rules: readonly LoadedRule[],
+    rules: readonly LoadedRule[],
     admitted: Admitted | null,
     readonly wasm: Uint8Array,
   ) {
-    const onAlert = (rule: number, record: number) => void this.matches.push([rule, record]);
-    this.instance = admitted && PolicyInstance.start(admitted, new Map() as never, { onAlert, onLog: () => {} });
+    this.#rules = rules;
+    const onAlert = (rule: number, record: number) => void this.#matches.push([rule, record]);
+    this.#instance = admitted && PolicyInstance.start(admitted, new Map() as never, { onAlert, onLog: () => {} });
   }
 
   static async of(rules: readonly LoadedRule[], options: Partial<CompileOptions> = {}): Promise<Judge> {
@@ -25,23 +27,23 @@ export class Judge {
     return new Judge(told, told.length === 0 ? null : await admit(wasm, "rules", WIDE_LIMITS), wasm);
   }
 
-  // The names of the rules that each record of the batch matches, in the order they were told.
+  /** The names of the rules that each record of the batch matches, in the order they were told. */
   judge(batch: Batch): string[][] {
-    this.matches = [];
-    const trap = this.instance?.judge(batch, { index: 0, offset: 0 });
+    this.#matches = [];
+    const trap = this.#instance?.judge(batch, { index: 0, offset: 0 });
     if (trap) throw trap;
     const out = Array.from(batch.offsets, (): string[] => []);
-    for (const [rule, record] of this.matches) out[batch.offsets.indexOf(record)]!.push(this.rules[rule]!.name);
+    for (const [rule, record] of this.#matches) out[batch.offsets.indexOf(record)]!.push(this.#rules[rule]!.name);
     return out;
   }
 }
 
-// Rules of the given conditions, named by them.
+/** Rules of the given conditions, named by them. */
 export function rulesOf(conditions: readonly string[], isFalcoExact = false): LoadedRule[] {
   return namedRules(conditions, (condition) => condition, isFalcoExact);
 }
 
-// Rules of the given conditions, named by their places.
+/** Rules of the given conditions, named by their places. */
 export function numberedRules(conditions: readonly string[]): LoadedRule[] {
   return namedRules(conditions, (_, place) => String(place), false);
 }

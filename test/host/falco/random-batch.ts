@@ -19,7 +19,7 @@ const v6Bytes: Record<string, number[]> = {
 
 export interface Wanted {
   readonly types?: readonly string[];
-  // What rules ask for, so that events have a chance to meet it.
+  /** What rules ask for, so that events have a chance to meet it. */
   readonly names?: readonly string[];
   readonly paths?: readonly string[];
   readonly words?: readonly string[];

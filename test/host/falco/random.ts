@@ -2,12 +2,16 @@
 // Chance that can be repeated: the same seed, the same choices.
 
 export class Random {
-  constructor(private state: number) {}
+  #state: number;
 
-  // mulberry32
+  constructor(state: number) {
+    this.#state = state;
+  }
+
+  /** mulberry32 */
   next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   }

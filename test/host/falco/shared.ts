@@ -33,7 +33,7 @@ export function loadText(content: string, options: LoadOptions = {}): Loaded {
   return loadRules([{ name: "rules.yaml", content }], options);
 }
 
-// The codes of errors and warnings of all files, in order.
+/** The codes of errors and warnings of all files, in order. */
 export function codesOf(loaded: Loaded): string[] {
   return loaded.results.flatMap((r) => [...r.errors, ...r.warnings].map((f) => f.code));
 }

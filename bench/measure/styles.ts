@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PolicyRunner } from "../../host/engine/runner.js";
+import { openBundle } from "../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { type Batch, openBatch } from "../../host/wire/batch.js";
@@ -84,7 +85,7 @@ async function withTimer<T>(measure: (time: Timer) => Promise<T>): Promise<T> {
   try {
     return await measure(async (source, batches = [opens()]) => {
       writeFileSync(join(folder, "index.ts"), HEAD + source);
-      return 1e9 / measureRunners([new PolicyRunner(await loadPolicy(folder, { compiler }))], batches);
+      return 1e9 / measureRunners([new PolicyRunner(await loadPolicy(openBundle(folder), { compiler }))], batches);
     });
   } finally {
     compiler.close();

@@ -11,6 +11,7 @@ const { Engine } = await built("engine/engine");
 const { Feed } = await built("engine/feed");
 const { readRecording } = await built("recording/recording");
 const { PolicyCompiler } = await built("policy/compile");
+const { openBundle } = await built("policy/bundle");
 const { loadPolicies, loadPolicy } = await built("policy/load");
 const { PolicyWatch } = await built("policy/watch");
 const { openBatch } = await built("wire/batch");
@@ -30,8 +31,8 @@ const batches = [...readRecording(recording)].filter((entry) => entry.kind === "
 const compiler = new PolicyCompiler();
 const pack = await loadPolicies([], { compiler });
 const [endless, other] = [
-  await loadPolicy(join(folder, "endless"), { compiler }),
-  await loadPolicy(join(folder, "other"), { compiler }),
+  await loadPolicy(openBundle(join(folder, "endless")), { compiler }),
+  await loadPolicy(openBundle(join(folder, "other")), { compiler }),
 ];
 compiler.close();
 const everything = { containers: [], images: [], families: [], uids: [], executables: [] };

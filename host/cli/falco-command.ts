@@ -11,7 +11,12 @@ export function defineFalco(program: Command, done: (status: number) => void): v
     .description("judge a recording of `vedette record` again, or judge or print a capture of Falco or sysdig")
     .argument("<file>", "a recording, or a .scap file, gzipped or not");
   falcoOptions(replay)
-    .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])
+    .option(
+      "--policy <dir>",
+      "a policy's folder or module (.wasm), or a folder of them; may be given again",
+      collect,
+      [],
+    )
     .option("--alerts <where>", "stderr, stdout or a file", "stdout")
     .option(...ALERTS_DETAIL)
     .option("-f, --filter <condition>", "print only events that this condition matches")

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy bench DIR`: what an event costs, by type, and how far the worst batch is from the budget.
 import { BUDGET_MS } from "../engine/engine.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { loadPolicy, moduleBytes } from "../policy/load.js";
 import { measurePolicy, type PolicyCost, type TypeCost } from "../policy/measure.js";
-import { readPolicyFile } from "../policy/policy-file.js";
+import { policyFileOf } from "../policy/policy-file.js";
 import { print, printJson } from "./print.js";
 
 export async function benchPolicy(folder: string, asJson: boolean): Promise<number> {
   const compiler = new PolicyCompiler();
   try {
-    const policy = await loadPolicy(folder, { compiler });
-    const cost = await measurePolicy(policy, await moduleBytes(folder, readPolicyFile(folder).value, compiler));
+    const bundle = openBundle(folder);
+    const policy = await loadPolicy(bundle, { compiler });
+    const cost = await measurePolicy(policy, bundle, await moduleBytes(bundle, policyFileOf(bundle), compiler));
     if (asJson) printJson({ policy: policy.name, ...cost });
     else print(lines(cost));
     return 0;

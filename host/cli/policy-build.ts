@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { loadPolicy, MODULE_FILE, moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
@@ -12,8 +13,9 @@ import { counted, print } from "./print.js";
 export async function buildPolicy(folder: string, output = join(folder, MODULE_FILE)): Promise<number> {
   const compiler = new PolicyCompiler();
   try {
-    const policy = await loadPolicy(folder, { compiler });
-    const bytes = await moduleBytes(folder, readPolicyFile(folder).value, compiler);
+    const bundle = openBundle(folder);
+    const policy = await loadPolicy(bundle, { compiler });
+    const bytes = await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
     try {
       writeFileSync(output, bytes);
     } catch (error) {

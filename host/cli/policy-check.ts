@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy check DIR`: everything that can be said without running a rule. Errors and warnings of the compiler and of the
 // lint come with file, line, column and a caret; then the module is admitted as a sensor would, and tests.yaml is read.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { explain, type VedetteError } from "../errors.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy } from "../policy/load.js";
-import { parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { parametersOf, policyFileOf } from "../policy/policy-file.js";
 import { readTests, TEST_FILE } from "../policy/test-file.js";
 import { missingTests } from "../policy/test-run.js";
 import { say } from "./failure.js";
@@ -26,18 +25,17 @@ export async function checkPolicy(path: string): Promise<number> {
 }
 
 async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<number> {
-  const { name, version, ...file } = readPolicyFile(folder).value;
-  if (existsSync(join(folder, SOURCE_FILE))) {
-    const head = { name, version, parameters: parametersOf({ name, version, ...file }) };
-    const { errors, warnings } = await compiler.check(folder, head);
+  const bundle = openBundle(folder);
+  const file = policyFileOf(bundle);
+  if (file !== null && bundle.has(SOURCE_FILE)) {
+    const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
+    const { errors, warnings } = await compiler.check(bundle, head);
     for (const warning of warnings) say(`warning: ${drawn(warning)}`);
     for (const error of errors) say(`error: ${drawn(error)}`);
     if (errors.length > 0) return Math.max(...errors.map((error) => error.exit));
   }
-  const policy = await loadPolicy(folder, { compiler });
-  const missing = existsSync(join(folder, TEST_FILE))
-    ? missingTests(policy, readTests(folder).tests)
-    : [`There is no ${TEST_FILE}.`];
+  const policy = await loadPolicy(bundle, { compiler });
+  const missing = bundle.has(TEST_FILE) ? missingTests(policy, readTests(bundle).tests) : [`There is no ${TEST_FILE}.`];
   for (const sentence of missing) say(`warning: ${folder}: ${sentence}`);
   print([`${folder}: ${counted(policy.rules.length, "rule")}, nothing wrong`]);
   return 0;

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { VedetteError } from "../errors.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
@@ -33,9 +34,9 @@ export async function inspectPolicy(path: string, asJson: boolean): Promise<numb
 async function bytesOf(path: string): Promise<Uint8Array> {
   const compiler = new PolicyCompiler();
   try {
-    return statSync(path).isDirectory()
-      ? await moduleBytes(path, readPolicyFile(path).value, compiler)
-      : readFileSync(path);
+    if (!statSync(path).isDirectory()) return readFileSync(path);
+    const bundle = openBundle(path);
+    return await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
   } catch (error) {
     if (error instanceof VedetteError) throw error;
     throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });

@@ -3,6 +3,7 @@
 // positive or a negative test fails too.
 import { relative } from "node:path";
 import { runTrials } from "../engine/trial.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy } from "../policy/load.js";
@@ -18,8 +19,9 @@ export async function testPolicies(path: string, asJson: boolean): Promise<numbe
   const reports: Tested[] = [];
   try {
     for (const folder of findPolicies(path)) {
-      const policy = await loadPolicy(folder, { compiler });
-      reports.push({ folder, ...(await runPolicyTests(policy, runTrials)) });
+      const bundle = openBundle(folder);
+      const policy = await loadPolicy(bundle, { compiler });
+      reports.push({ folder, ...(await runPolicyTests(policy, bundle, runTrials)) });
     }
   } finally {
     compiler.close();

@@ -60,7 +60,7 @@ function defineProgram(
   addServiceOptions(falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts")))
     .option(
       "--policy <dir>",
-      "a policy's folder, or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
+      "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
       collect,
       [],
     )

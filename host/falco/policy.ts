@@ -104,7 +104,7 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const policy: LoadedPolicy = {
     name: FALCO_NAME,
     version: VERSION,
-    folder: path,
+    place: path,
     admitted,
     parameters: {},
     ...(isFalcoExact ? { alerts: NO_ALERT_LIMIT } : {}),

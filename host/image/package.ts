@@ -25,6 +25,7 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { HOST_COMMAND, VOLUME_PATH } from "../ecs/layout.js";
 import { builtFile, PACK, ROOT } from "../paths.js";
+import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, PREPARED } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
@@ -114,15 +115,16 @@ async function copyPolicies(app: string): Promise<void> {
       withoutHead(await compiler.compileNone({ name: "none", version: "", parameters: [] }), prepared),
     );
     for (const folder of findPolicies(PACK)) {
-      await loadPolicy(folder, { compiler }); // judges it as `serve` will
-      const file = readPolicyFile(folder).value;
+      const bundle = openBundle(folder);
+      await loadPolicy(bundle, { compiler }); // judges it as `serve` will
+      const file = readPolicyFile(bundle).value;
       const target = join(app, "policies", folder.slice(PACK.length + 1));
       mkdirSync(target, { recursive: true });
       const text = readFileSync(join(folder, POLICY_FILE), "utf8");
       writeFileSync(join(target, POLICY_FILE), plainJson(parse(text)));
       writeFileSync(
         join(target, MODULE_FILE),
-        await compiler.compile(folder, { name: file.name, version: file.version, parameters: parametersOf(file) }),
+        await compiler.compile(bundle, { name: file.name, version: file.version, parameters: parametersOf(file) }),
       );
     }
   } finally {

@@ -2,9 +2,9 @@
 // The compiler's process. asc and binaryen take 300 MB and keep background threads busy, so they never run where policies
 // run. It takes one request at a time over IPC and answers each; it is ended from outside.
 //
-// It reads two places only: the policy's folder, and the SDK under the name `vedette`. A policy of one tenant cannot import
-// a file of another, whatever path it writes: links are followed before the place is checked.
-import { readFile, realpath } from "node:fs/promises";
+// It reads two things only: the sources that it was sent, and the SDK under the name `vedette`. A policy of one tenant cannot import
+// a file of another, whatever path it writes: no path of a policy is looked for on the disk.
+import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { main as asc, libraryFiles } from "assemblyscript/asc";
@@ -12,8 +12,13 @@ import type { Contract, PolicyHead } from "../../rules-wasm/transform/types.js";
 import { ROOT } from "../paths.js";
 import { GENERATED, SDK } from "./sdk.js";
 
+/** By their names in the bundle. */
+export type Sources = ReadonlyMap<string, string>;
+
 export interface CompileRequest {
-  readonly folder: string;
+  /** What messages call the policy. */
+  readonly place: string;
+  readonly sources: Sources;
   readonly head: PolicyHead;
 }
 /** One message of the compiler, with its place in a file of the policy where it has one. */
@@ -31,6 +36,8 @@ export interface CompileAnswer {
 }
 
 const SDK_PREFIX = "/vedette-sdk";
+/** Where the compiler believes the sources to be. */
+const BASE = "/vedette-policy";
 
 process.on("message", async (request: CompileRequest) => {
   process.send?.(await compile(request));
@@ -39,7 +46,6 @@ process.on("disconnect", () => process.exit(0));
 
 async function compile(request: CompileRequest): Promise<CompileAnswer> {
   const diagnostics: Diagnostic[] = [];
-  const folder = await realpath(request.folder);
   const contract = JSON.parse(await readFile(join(GENERATED, "classes.json"), "utf8")) as Contract;
   const { makeTransform } = await import(pathToFileURL(join(SDK, "transform/index.js")).href);
   const transform = makeTransform(contract, request.head);
@@ -49,16 +55,16 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
     [
       "index.ts",
       "--baseDir",
-      folder,
+      BASE,
       "--config",
-      relative(folder, join(ROOT, "asconfig.json")),
+      relative(BASE, join(ROOT, "asconfig.json")),
       "--path",
       SDK_PREFIX,
       "--outFile",
       "policy.wasm",
     ],
     {
-      readFile: (name, base) => readSource(folder, name, base),
+      readFile: (name, base) => readSource(request.sources, name, base),
       listFiles: () => [],
       writeFile: (_name, contents) => {
         wasm = contents as Uint8Array;
@@ -92,18 +98,12 @@ function readable(text: string): string {
 }
 
 /** asc asks for names relative to a base; null means that there is no such file. */
-async function readSource(folder: string, name: string, base: string): Promise<string | null> {
+async function readSource(sources: Sources, name: string, base: string): Promise<string | null> {
   const path = isAbsolute(name) ? normalize(name) : join(base, name);
   if (path === join(ROOT, "asconfig.json")) return readText(path);
   const inSdk = path.indexOf(`${SDK_PREFIX}${sep}vedette${sep}`);
   if (inSdk >= 0) return readSdk(path.slice(inSdk + SDK_PREFIX.length + "/vedette/".length));
-  if (path.includes(`${sep}node_modules${sep}`)) return null;
-  try {
-    const real = await realpath(path);
-    return real.startsWith(folder + sep) && real.endsWith(".ts") ? await readText(real) : null;
-  } catch {
-    return null;
-  }
+  return path.startsWith(BASE + sep) ? (sources.get(path.slice(BASE.length + 1)) ?? null) : null;
 }
 
 function readSdk(name: string): Promise<string | null> {

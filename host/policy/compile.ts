@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a policy's folder to its module. The compiler runs in a child process (compile-child.ts) that is kept for the next
+// From a policy's sources to its module. The compiler runs in a child process (compile-child.ts) that is kept for the next
 // policy and ended when nobody needs it; what it made is kept by the digest of all that went in, so an unchanged policy costs
 // one read. An error of the author's comes back with file, line, column, and the line with a caret under the place.
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PolicyHead } from "../../rules-wasm/transform/types.js";
 import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 import { withHead } from "../wasm/head.js";
+import { type Bundle, FolderBundle } from "./bundle.js";
 import { excerptOf, placeOf } from "./caret.js";
-import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile-child.js";
+import type { CompileAnswer, CompileRequest, Diagnostic, Sources } from "./compile-child.js";
 import { reading } from "./readable.js";
 import { SDK, sdkDigest } from "./sdk.js";
 
@@ -53,33 +45,40 @@ export class PolicyCompiler {
 
   /** The module of a policy that has no code, only a head. The package has it, and no compiler. */
   async compileNone(head: PolicyHead): Promise<Uint8Array> {
-    return existsSync(PREPARED) ? withHead(readFileSync(PREPARED), head) : this.compile(NO_RULES, head);
+    return existsSync(PREPARED)
+      ? withHead(readFileSync(PREPARED), head)
+      : this.compile(new FolderBundle(NO_RULES), head);
   }
 
   /** The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has none. */
-  async compile(folder: string, head: PolicyHead): Promise<Uint8Array> {
-    const kept = join(this.#cache, `${digestOf(folder, head)}.wasm`);
+  async compile(bundle: Bundle, head: PolicyHead): Promise<Uint8Array> {
+    const { place } = bundle.origin;
+    const sources = sourcesOf(bundle);
+    const kept = join(this.#cache, `${digestOf(place, sources, head)}.wasm`);
     if (existsSync(kept)) return readFileSync(kept);
-    const { wasm, errors } = await this.check(folder, head);
+    const { wasm, errors } = await this.#check(place, sources, head);
     if (wasm === null)
-      throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: "it gave no module" });
+      throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });
     keep(kept, wasm);
     return wasm;
   }
 
   /** Compiles whatever the cache has; all errors and warnings, in the order of their places. */
-  async check(folder: string, head: PolicyHead): Promise<Compiled> {
-    sourcesOf(folder); // the compiler's process takes a file that it cannot read for none
-    const answer = await this.#ask({ folder, head });
+  async check(bundle: Bundle, head: PolicyHead): Promise<Compiled> {
+    return this.#check(bundle.origin.place, sourcesOf(bundle), head);
+  }
+
+  async #check(place: string, sources: Sources, head: PolicyHead): Promise<Compiled> {
+    const answer = await this.#ask({ place, sources, head });
     const said = (diagnostics: readonly Diagnostic[]): VedetteError[] =>
-      diagnostics.map((diagnostic) => compileError(folder, diagnostic));
+      diagnostics.map((diagnostic) => compileError(place, sources, diagnostic));
     const errors = said(answer.diagnostics.filter((diagnostic) => diagnostic.isError));
     const own = answer.diagnostics.filter(
       (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
     );
     const warnings = said(own.filter((diagnostic) => !diagnostic.isError));
-    if (errors.length === 0 && answer.rules === 0 && folder !== NO_RULES)
-      errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: folder }));
+    if (errors.length === 0 && answer.rules === 0 && place !== NO_RULES)
+      errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: place }));
     return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
   }
 
@@ -111,7 +110,7 @@ export class PolicyCompiler {
       const fail = (reason: string): void => {
         finish();
         this.close();
-        reject(new VedetteError("VEDETTE_COMPILER_FAILED", { path: request.folder, reason }));
+        reject(new VedetteError("VEDETTE_COMPILER_FAILED", { path: request.place, reason }));
       };
       const onExit = (status: number | null, signal: string | null): void =>
         fail(`its process ended (${[signal ?? status, ...causeIn(said)].join("; ")})`);
@@ -159,10 +158,10 @@ function unrefAll(child: ChildProcess, idle: boolean): void {
   }
 }
 
-function compileError(folder: string, { file, text, start, end }: Diagnostic): VedetteError {
-  const isOwn = file !== null && !file.startsWith("~lib/") && existsSync(join(folder, file));
-  const path = join(folder, isOwn ? file : SOURCE_FILE);
-  if (!isOwn) {
+function compileError(place: string, sources: Sources, { file, text, start, end }: Diagnostic): VedetteError {
+  const source = file === null ? undefined : sources.get(file);
+  const path = join(place, file !== null && source !== undefined ? file : SOURCE_FILE);
+  if (source === undefined) {
     const inside = file === null ? "" : ` (in the SDK's ${file.replace("~lib/vedette/", "")})`;
     const excerpt = "The error is not in a line of the policy's own.";
     return new VedetteError("VEDETTE_POLICY_COMPILE", {
@@ -173,49 +172,37 @@ function compileError(folder: string, { file, text, start, end }: Diagnostic): V
       excerpt,
     });
   }
-  const source = readFileSync(path, "utf8");
   const { line, column } = placeOf(source, start);
   const excerpt = excerptOf(source, start, end);
   return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: text, excerpt });
 }
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */
-function digestOf(folder: string, head: PolicyHead): string {
-  const hash = createHash("sha256").update(toolsDigest(folder)).update(JSON.stringify(head));
-  for (const path of sourcesOf(folder))
-    hash
-      .update(`${relative(folder, path)}\0`)
-      .update(readFileSync(path))
-      .update("\0");
+function digestOf(place: string, sources: Sources, head: PolicyHead): string {
+  const hash = createHash("sha256").update(toolsDigest(place)).update(JSON.stringify(head));
+  for (const [name, text] of sources) hash.update(`${name}\0`).update(text).update("\0");
   return hash.digest("hex");
 }
 
-function toolsDigest(folder: string): string {
+function toolsDigest(place: string): string {
   try {
     return sdkDigest();
   } catch (error) {
-    throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: folder, reason: reasonOf(error) }, { cause: error });
+    throw new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: reasonOf(error) }, { cause: error });
   }
 }
 
-/** The author's files, each of which can be read. More than a policy can have are not a policy's. */
-function sourcesOf(folder: string): string[] {
-  const sources: string[] = [];
-  const look = (at: string): void => {
-    for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (sources.length > SOURCES_MAX)
-        throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
-          path: folder,
-          reason: `it holds more than ${SOURCES_MAX} sources`,
-        });
-      if (entry.isDirectory() && entry.name !== "node_modules") look(join(at, entry.name));
-      else if (entry.isFile() && entry.name.endsWith(".ts")) sources.push(join(at, entry.name));
-    }
-  };
-  return reading(folder, () => {
-    look(folder);
-    for (const path of sources) accessSync(path, constants.R_OK);
-    return sources;
+/** The author's files. More than a policy can have are not a policy's. */
+function sourcesOf(bundle: Bundle): Sources {
+  const { place } = bundle.origin;
+  return reading(place, () => {
+    const names = bundle.names().filter((name) => name.endsWith(".ts"));
+    if (names.length > SOURCES_MAX)
+      throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
+        path: place,
+        reason: `it holds more than ${SOURCES_MAX} sources`,
+      });
+    return new Map(names.map((name) => [name, Buffer.from(bundle.read(name)).toString()]));
   });
 }
 

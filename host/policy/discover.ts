@@ -5,12 +5,14 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { isModuleFile } from "./bundle.js";
 import { POLICY_FILE } from "./policy-file.js";
 
 const DEPTH_MAX = 3;
 
-/** The policies' folders in or below `path`. Throws when it cannot be read, or holds none. */
+/** The policies' folders in or below `path`, or `path` where it is a module's file. Throws when it cannot be read, or holds none. */
 export function findPolicies(path: string): string[] {
+  if (isModuleFile(path)) return [path];
   const found = look(path, DEPTH_MAX);
   if (found.length === 0) throw new VedetteError("VEDETTE_POLICY_NONE", { path });
   return found;

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// From folders to policies that can run: find them, read policy.yaml, compile index.ts (or take policy.wasm), admit the module,
-// settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+// From bundles to policies that can run: read policy.yaml, compile index.ts (or take policy.wasm), admit the module, settle parameters
+// and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { PACK } from "../paths.js";
 import { compiled, DEFAULT_LIMITS, examine, type ModuleLimits } from "../wasm/admission.js";
-import type { RuleMetadata } from "../wasm/metadata.js";
+import type { Metadata, RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
+import { type Bundle, MODULE_FILE, openBundle, placeOf } from "./bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
-import { readPlainFile } from "./plain-file.js";
-import { type PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
+import { PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
 import { preventRowsOf } from "./prevent.js";
 import { reading } from "./readable.js";
 import type { YamlFile } from "./yaml.js";
 
 export type { LoadedPolicy, LoadedRule };
 
-export const MODULE_FILE = "policy.wasm";
+export { MODULE_FILE };
+
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
 export interface PolicyLoadOptions {
@@ -28,7 +27,7 @@ export interface PolicyLoadOptions {
   readonly limits?: ModuleLimits;
 }
 
-/** Loads the policies in or below each folder; none given: the pack that comes with Vedette. */
+/** Loads the policies in or below each folder, and modules that say all of themselves; none given: the pack that comes with Vedette. */
 export async function loadPolicies(
   folders: readonly string[],
   options: PolicyLoadOptions = {},
@@ -37,7 +36,7 @@ export async function loadPolicies(
   const compiler = options.compiler ?? new PolicyCompiler();
   try {
     const loaded: LoadedPolicy[] = [];
-    for (const folder of found) loaded.push(await loadPolicy(folder, { ...options, compiler }));
+    for (const path of found) loaded.push(await loadPolicy(openBundle(path), { ...options, compiler }));
     return loaded;
   } finally {
     if (options.compiler === undefined) compiler.close();
@@ -52,9 +51,8 @@ export interface OneLoadOptions extends PolicyLoadOptions {
   readonly proves?: (policy: ExaminedPolicy) => Promise<void>;
 }
 
-/** Loads the policy that stands in `folder`. */
 export async function loadPolicy(
-  folder: string,
+  bundle: Bundle,
   {
     compiler = new PolicyCompiler(),
     limits = DEFAULT_LIMITS,
@@ -63,20 +61,22 @@ export async function loadPolicy(
     proves = async () => undefined,
   }: OneLoadOptions = {},
 ): Promise<LoadedPolicy> {
-  const file = readPolicyFile(folder);
-  const { name, version } = file.value;
-  const bytes = await moduleBytes(folder, file.value, compiler);
-  const examined = examine(bytes, folder, { ...limits, rulesMin: file.value.prevent.length > 0 ? 0 : 1 });
+  const { place } = bundle.origin;
+  const given = bundle.origin.kind === "module" ? null : readPolicyFile(bundle);
+  const bytes = await moduleBytes(bundle, given?.value ?? null, compiler);
+  const examined = examine(bytes, place, { ...limits, rulesMin: (given?.value.prevent.length ?? 0) > 0 ? 0 : 1 });
+  const file = given ?? fileOfModule(examined.metadata, bundle);
   const rules = examined.metadata.rules.map((rule) => changedRule(rule, file));
-  checkOutputs(rules, folder, file);
+  checkOutputs(rules, bundle, file);
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
-  const parameters = resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, folder);
+  const parameters = resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, place);
+  const { name, version } = file.value;
   const policy: ExaminedPolicy = {
     name,
     version,
-    folder,
+    place,
     admitted: examined,
     parameters,
     sensitive: sensitiveIn(file.value, parameters),
@@ -89,19 +89,33 @@ export async function loadPolicy(
   return { ...policy, admitted: await compiled(examined) };
 }
 
-/** The bytes of the policy's module. Sources win: a module that stands beside them may be older. */
+/** The bytes of the policy's module. Sources win: a module that stands beside them may be older. `file`: null where the module says all. */
 export function moduleBytes(
-  folder: string,
-  file: PolicyFile,
+  bundle: Bundle,
+  file: PolicyFile | null,
   compiler: PolicyCompiler,
 ): Promise<Uint8Array> | Uint8Array {
-  const { name, version } = file;
-  const head = { name, version, parameters: parametersOf(file) };
-  if (existsSync(join(folder, SOURCE_FILE))) return compiler.compile(folder, head);
-  const path = join(folder, MODULE_FILE);
-  if (!existsSync(path) && file.prevent.length > 0) return compiler.compileNone(head);
-  if (!existsSync(path)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: folder });
-  return reading(folder, () => readPlainFile(path, { most: MODULE_BYTES_MAX }));
+  const { place } = bundle.origin;
+  if (file !== null) {
+    const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
+    if (bundle.has(SOURCE_FILE)) return compiler.compile(bundle, head);
+    if (!bundle.has(MODULE_FILE) && file.prevent.length > 0) return compiler.compileNone(head);
+  }
+  if (!bundle.has(MODULE_FILE)) throw new VedetteError("VEDETTE_POLICY_NO_CODE", { path: place });
+  return reading(place, () => bundle.read(MODULE_FILE, MODULE_BYTES_MAX));
+}
+
+/** What policy.yaml would say of a module that comes without one: its name, its version, and no change. */
+function fileOfModule({ name, version }: Metadata, { origin }: Bundle): YamlFile<PolicyFile> {
+  const refused = (reason: string): VedetteError =>
+    new VedetteError("VEDETTE_MODULE_METADATA", { path: origin.place, reason, section: "custom section", offset: 0 });
+  const value = PolicyFile.safeParse({ name, version });
+  if (!value.success) throw refused(`its name ${JSON.stringify(name)} is none for a policy`);
+  return {
+    value: value.data,
+    wrong: (_path, reason) => refused(reason),
+    place: () => ({ path: origin.place, line: 1, column: 1 }),
+  };
 }
 
 /** The paths in parameters that are marked so. */
@@ -131,7 +145,7 @@ function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule
 }
 
 /** An unknown %field is told now, not at the first alert. */
-function checkOutputs(rules: readonly LoadedRule[], folder: string, file: YamlFile<PolicyFile>): void {
+function checkOutputs(rules: readonly LoadedRule[], bundle: Bundle, file: YamlFile<PolicyFile>): void {
   for (const rule of rules) {
     try {
       compileFormat(rule.output, rule.fields);
@@ -140,15 +154,15 @@ function checkOutputs(rules: readonly LoadedRule[], folder: string, file: YamlFi
       const reason = `rule "${rule.name}": ${error.message.replace(/\.$/, "")}`;
       if (file.value.rules[rule.name]?.output !== undefined) throw file.wrong(["rules", rule.name, "output"], reason);
       const [, field = ""] = /(%\S+)/.exec(error.message) ?? [];
-      throw new VedetteError("VEDETTE_POLICY_OUTPUT", { place: placeOf(folder, field), reason }, { cause: error });
+      throw new VedetteError("VEDETTE_POLICY_OUTPUT", { place: writtenAt(bundle, field), reason }, { cause: error });
     }
   }
 }
 
 /** Where an author wrote it: the first such text in index.ts, or the module that came without it. */
-function placeOf(folder: string, text: string): string {
-  const source = join(folder, SOURCE_FILE);
-  if (!existsSync(source)) return join(folder, MODULE_FILE);
-  const before = readFileSync(source, "utf8").split(text)[0]!.split("\n");
-  return `${source}:${before.length}:${before.at(-1)!.length + 1}`;
+function writtenAt(bundle: Bundle, text: string): string {
+  if (!bundle.has(SOURCE_FILE)) return placeOf(bundle, MODULE_FILE);
+  const source = Buffer.from(bundle.read(SOURCE_FILE)).toString();
+  const before = source.split(text)[0]!.split("\n");
+  return `${placeOf(bundle, SOURCE_FILE)}:${before.length}:${before.at(-1)!.length + 1}`;
 }

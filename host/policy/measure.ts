@@ -2,12 +2,11 @@
 // What a policy costs, by event type: each type that it subscribes to, in a batch of that type alone. The events are those of
 // tests.yaml, again and again, or one with defaults where it has none of the type. Instructions are counted by a module that
 // counts (wasm/fuel.ts): the same on every machine.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { madeUp, runTrials, type TrialMeasure } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { addFuel } from "../wasm/fuel.js";
+import type { Bundle } from "./bundle.js";
 import { ShortEvents } from "./short-event.js";
 import { type PolicyTest, readTests, TEST_FILE } from "./test-file.js";
 
@@ -31,11 +30,11 @@ export interface PolicyCost {
 }
 
 /** Measures; throws VEDETTE_POLICY_TRAPPED when the policy fails at it. `bytes` are those of its module. */
-export async function measurePolicy(policy: LoadedPolicy, bytes: Uint8Array): Promise<PolicyCost> {
-  const tests = existsSync(join(policy.folder, TEST_FILE)) ? readTests(policy.folder).tests : [];
+export async function measurePolicy(policy: LoadedPolicy, bundle: Bundle, bytes: Uint8Array): Promise<PolicyCost> {
+  const tests = bundle.has(TEST_FILE) ? readTests(bundle).tests : [];
   const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
   const other = OTHERS.find((type) => !types.includes(type)) as string;
-  const counted = { ...policy.admitted, module: await WebAssembly.compile(addFuel(bytes, policy.folder)) };
+  const counted = { ...policy.admitted, module: await WebAssembly.compile(addFuel(bytes, policy.place)) };
   const cases = [...types, other].map((type) => madeUp(batchOf(type, tests)));
   const results = await runTrials(
     cases.flatMap((batch) => [

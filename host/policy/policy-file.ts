@@ -6,8 +6,6 @@
 //     allow: {type: strings, default: [sshd], description: programs that may read them}
 //   rules:
 //     Read sensitive file: {enabled: true, priority: Error, exceptions: [{name: backup, fields: [proc.name], values: [[borg]]}]}
-import { lstatSync } from "node:fs";
-import { join } from "node:path";
 import * as z from "zod";
 import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
@@ -15,9 +13,10 @@ import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
 import { kindOf } from "../wasm/settings.js";
 import { fieldValue } from "../wire/fields.js";
+import { type Bundle, placeOf } from "./bundle.js";
 import type { YamlPath } from "./issue.js";
 import { PreventSection, preventRowsOf } from "./prevent.js";
-import { readYaml, type YamlFile } from "./yaml.js";
+import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const Value = z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]);
@@ -42,7 +41,7 @@ const RuleChange = z.strictObject({
   tags: z.array(z.string()).optional(),
   exceptions: z.array(Exception).optional(),
 });
-const PolicyFile = z.strictObject({
+export const PolicyFile = z.strictObject({
   name: Name,
   version: z.string().default("0.0.0"),
   description: z.string().default(""),
@@ -60,12 +59,15 @@ export type PolicyFile = z.infer<typeof PolicyFile>;
 
 export const POLICY_FILE = "policy.yaml";
 
-/** Reads policy.yaml of a folder. */
-export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
-  const path = join(folder, POLICY_FILE);
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
-    throw new VedetteError("VEDETTE_POLICY_NONE", { path: folder });
-  const file = readYaml(path, PolicyFile as z.ZodType<PolicyFile>, "VEDETTE_POLICY_YAML");
+/** Reads policy.yaml. */
+export function readPolicyFile(bundle: Bundle): YamlFile<PolicyFile> {
+  if (!bundle.has(POLICY_FILE)) throw new VedetteError("VEDETTE_POLICY_NONE", { path: bundle.origin.place });
+  const file = parseYaml(
+    placeOf(bundle, POLICY_FILE),
+    () => bundle.read(POLICY_FILE, YAML_BYTES_MAX),
+    PolicyFile as z.ZodType<PolicyFile>,
+    "VEDETTE_POLICY_YAML",
+  );
   for (const [name, parameter] of Object.entries(file.value.parameters)) {
     if (kindOf(asKind(parameter.type, parameter.default)) !== parameter.type)
       throw file.wrong(["parameters", name, "default"], `the default of ${name} is not of type ${parameter.type}`);
@@ -76,6 +78,11 @@ export function readPolicyFile(folder: string): YamlFile<PolicyFile> {
   }
   preventRowsOf(file.value.prevent, file);
   return file;
+}
+
+/** The same; null for a module that says all of itself. */
+export function policyFileOf(bundle: Bundle): PolicyFile | null {
+  return bundle.origin.kind === "module" ? null : readPolicyFile(bundle).value;
 }
 
 /** Fields that there are, and as many comparisons and values as fields. */

@@ -2,12 +2,11 @@
 // What a policy must pass before it judges anything: its own tests.yaml where it has one, and a batch with events of every type
 // that it subscribes to. Both run in a process that can be ended and has little memory (engine/trial-house.ts), so what never returns,
 // traps at once, takes too long or costs too much is found there and not among the others.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { ExaminedPolicy } from "../engine/policy.js";
 import { madeUp } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";
 import { VedetteError } from "../errors.js";
+import type { Bundle } from "./bundle.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
 import { runPolicyTests } from "./test-run.js";
@@ -18,11 +17,12 @@ const CASE_MS = 2000;
 /** For one event: a thousand times what a rule takes. */
 const NS_PER_EVENT_MAX = 50_000;
 
-/** Throws VEDETTE_POLICY_SELF_TEST, VEDETTE_POLICY_TOO_SLOW or VEDETTE_POLICY_TRIAL. `path` is what messages call the policy. */
-export async function selfTest(policy: ExaminedPolicy, path: string, house: TrialHouse): Promise<void> {
-  const hasTests = existsSync(join(policy.folder, TEST_FILE));
+/** Throws VEDETTE_POLICY_SELF_TEST, VEDETTE_POLICY_TOO_SLOW or VEDETTE_POLICY_TRIAL. */
+export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: TrialHouse): Promise<void> {
+  const path = bundle.origin.place;
+  const hasTests = bundle.has(TEST_FILE);
   const [report, [result]] = await Promise.all([
-    hasTests ? runPolicyTests(policy, (cases) => house.run(cases, CASE_MS)) : null,
+    hasTests ? runPolicyTests(policy, bundle, (cases) => house.run(cases, CASE_MS)) : null,
     house.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
   ]);
   const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);

@@ -20,9 +20,10 @@ import { join } from "node:path";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import type { Bundle } from "./bundle.js";
 import { readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
-import { policyFiles } from "./snapshot.js";
+import { takeSnapshot } from "./snapshot.js";
 
 export const SIGNATURE_FILE = "policy.sig";
 
@@ -78,57 +79,51 @@ export function signPolicy(folder: string, keyPath: string): Signing {
   if (isNewKey) makeKey(keyPath);
   const key = readPrivateKey(keyPath);
   const { id } = readPublicKey(Buffer.from(createPublicKey(key).export({ type: "spki", format: "pem" })));
-  const signed: Signed = { serial: nextSerial(folder), policy: policyOf(folder), files: digests(folder) };
+  const bundle = reading(folder, () => takeSnapshot(folder));
+  const signed: Signed = { serial: nextSerial(bundle), policy: policyOf(bundle), files: digests(bundle) };
   const signature = sign(null, signedText(signed), key).toString("base64");
   writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: 2, key: id, ...signed, signature })}\n`);
   return { id, isNewKey, serial: signed.serial };
 }
 
 /** The seconds since 1970, or one more than the list that is there: nobody has to remember the last one. */
-function nextSerial(folder: string): number {
-  const before = Signature.safeParse(parseJson(join(folder, SIGNATURE_FILE)));
+function nextSerial(bundle: Bundle): number {
+  const before = Signature.safeParse(parseJson(bundle));
   return Math.max(Math.floor(Date.now() / 1000), before.success ? before.data.serial + 1 : 0);
 }
 
-function policyOf(folder: string): Signed["policy"] {
-  const { name, version } = readPolicyFile(folder).value;
+function policyOf(bundle: Bundle): Signed["policy"] {
+  const { name, version } = readPolicyFile(bundle).value;
   return { name, version };
 }
 
-/** Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has signed all that stands in the folder. */
-export function checkSignature(
-  folder: string,
-  keys: readonly PublicKey[],
-  path: string = folder,
-): { name: string; serial: number } {
-  const file = join(folder, SIGNATURE_FILE);
-  if (!existsSync(file)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });
+/** Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has signed all that the bundle holds. */
+export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { name: string; serial: number } {
+  const path = bundle.origin.place;
+  if (!bundle.has(SIGNATURE_FILE)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });
   const wrong = (reason: string): VedetteError => new VedetteError("VEDETTE_SIGNATURE_WRONG", { path, reason });
-  const parsed = Signature.safeParse(parseJson(file));
+  const parsed = Signature.safeParse(parseJson(bundle));
   if (!parsed.success) throw wrong(`${SIGNATURE_FILE} is not as expected; sign it again`);
   const { key: id, serial, policy, files, signature } = parsed.data;
   const key = keys.find((one) => one.id === id);
   if (key === undefined) throw wrong(`it is of the key ${JSON.stringify(id.slice(0, 40))}, which is not the tenant's`);
   if (!verify(null, signedText({ serial, policy, files }), key.key, Buffer.from(signature, "base64")))
     throw wrong("it is not of this key");
-  const now = digests(folder);
+  const now = digests(bundle);
   for (const name of new Set([...Object.keys(files), ...Object.keys(now)])) {
     if (now[name] === undefined) throw wrong(`${name} is missing`);
     if (files[name] === undefined) throw wrong(`${name} was added`);
     if (now[name] !== files[name]) throw wrong(`${name} was changed`);
   }
-  const { name, version } = policyOf(folder);
+  const { name, version } = policyOf(bundle);
   if (name !== policy.name || version !== policy.version) throw wrong(`it is of ${policy.name} ${policy.version}`);
   return { name, serial };
 }
 
-function digests(folder: string): Record<string, string> {
-  const names = reading(folder, () => policyFiles(folder)).filter((name) => name !== SIGNATURE_FILE);
-  const digest = (name: string): string =>
-    createHash("sha256")
-      .update(readFileSync(join(folder, name)))
-      .digest("hex");
-  return reading(folder, () => Object.fromEntries(names.map((name) => [name, digest(name)])));
+function digests(bundle: Bundle): Record<string, string> {
+  const names = bundle.names().filter((name) => name !== SIGNATURE_FILE);
+  const digest = (name: string): string => createHash("sha256").update(bundle.read(name)).digest("hex");
+  return Object.fromEntries(names.map((name) => [name, digest(name)]));
 }
 
 function signedText({ serial, policy, files }: Signed): Buffer {
@@ -158,9 +153,9 @@ function readPrivateKey(path: string): KeyObject {
   }
 }
 
-function parseJson(file: string): unknown {
+function parseJson(bundle: Bundle): unknown {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return JSON.parse(Buffer.from(bundle.read(SIGNATURE_FILE)).toString());
   } catch {
     return null;
   }

@@ -11,12 +11,12 @@
 //     - name: what happened on the 3rd of May
 //       recording: may-3.rec                       # of `vedette record`, in the policy's folder, instead of events
 //       alerts: [Sensitive file read]
-import { join } from "node:path";
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import { type Bundle, placeOf } from "./bundle.js";
 import { readTestRecording, type TestRecording } from "./test-recording.js";
-import { readYaml, type YamlFile } from "./yaml.js";
+import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 
 export const TEST_FILE = "tests.yaml";
 
@@ -56,16 +56,17 @@ export interface PolicyTests {
   readonly file: YamlFile<unknown>;
 }
 
-/** Reads tests.yaml of a folder. Throws VEDETTE_POLICY_TESTS. */
-export function readTests(folder: string): PolicyTests {
-  const file = readYaml(
-    join(folder, TEST_FILE),
+/** Reads tests.yaml. Throws VEDETTE_POLICY_TESTS. */
+export function readTests(bundle: Bundle): PolicyTests {
+  const file = parseYaml(
+    placeOf(bundle, TEST_FILE),
+    () => bundle.read(TEST_FILE, YAML_BYTES_MAX),
     TestFile as z.ZodType<z.infer<typeof TestFile>>,
     "VEDETTE_POLICY_TESTS",
   );
   const tests = file.value.tests.map((test, i) => ({
     ...test,
-    recording: recordingOf(folder, test, i, file),
+    recording: recordingOf(bundle, test, i, file),
     events: (test.events ?? []).map((event, k) => {
       const entries = Object.entries(event);
       const [type, written] = entries[0] ?? [];
@@ -83,7 +84,7 @@ export function readTests(folder: string): PolicyTests {
 
 /** The recording that a test names; one test has either that or events. */
 function recordingOf(
-  folder: string,
+  bundle: Bundle,
   { events, recording }: z.infer<typeof Test>,
   index: number,
   file: YamlFile<unknown>,
@@ -92,7 +93,7 @@ function recordingOf(
     throw file.wrong(["tests", index], "a test has either events or a recording");
   if (recording === undefined) return null;
   try {
-    return readTestRecording(folder, recording);
+    return readTestRecording(bundle, recording);
   } catch (error) {
     throw file.wrong(["tests", index, "recording"], (error as Error).message);
   }

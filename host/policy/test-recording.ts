@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording beside tests.yaml: real events as a test of the alerts that they should raise. A test names an event by
 // its evt.num, as `vedette replay --json` prints it.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { EVENTS } from "../../build/generated/events.js";
 import type { TrialBatch } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
-import { readRecording } from "../recording/recording.js";
+import { reasonOf } from "../reason.js";
+import { recordingIn } from "../recording/recording.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { Bundle } from "./bundle.js";
 
 export interface TestRecording {
   readonly batches: readonly TrialBatch[];
@@ -20,15 +20,14 @@ export interface TestRecording {
 const NAME_OF = new Map(EVENTS.map((event) => [event.id, event.name]));
 
 /** Reads all of `name` in the policy's folder; an Error in words where it is not there, or damaged. */
-export function readTestRecording(folder: string, name: string): TestRecording {
-  const path = join(folder, name);
-  if (!existsSync(path)) throw new Error(`there is no file ${name} in the policy's folder`);
+export function readTestRecording(bundle: Bundle, name: string): TestRecording {
+  if (!bundle.has(name)) throw new Error(`there is no file ${name} in the policy's folder`);
   const batches: TrialBatch[] = [];
   const types = new Map<string, number>();
   const numbers = new Map<bigint, number>();
   const containers = new Map<number, ContainerFacts>();
   try {
-    for (const entry of readRecording(path)) {
+    for (const entry of recordingIn(bytesOf(bundle, name), name)) {
       if (entry.kind === "container") containers.set(entry.stream, entry.facts);
       if (entry.kind !== "batch") continue;
       const { batch, stream } = entry;
@@ -42,7 +41,15 @@ export function readTestRecording(folder: string, name: string): TestRecording {
     }
   } catch (error) {
     if (!(error instanceof VedetteError)) throw error;
-    throw new Error(error.message.replace(path, name));
+    throw new Error(error.message);
   }
   return { batches, types, numbers };
+}
+
+function bytesOf(bundle: Bundle, name: string): Uint8Array {
+  try {
+    return bundle.read(name);
+  } catch (error) {
+    throw new VedetteError("VEDETTE_RECORDING_UNREADABLE", { path: name, reason: reasonOf(error) }, { cause: error });
+  }
 }

@@ -8,6 +8,7 @@ import { madeUp, type TrialBatch, type TrialCase, type TrialResult } from "../en
 import type { Alert } from "../output/alert.js";
 import { resolveParameters } from "../wasm/settings.js";
 import { valueText } from "../wire/value.js";
+import type { Bundle } from "./bundle.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
 import type { TestRecording } from "./test-recording.js";
@@ -25,12 +26,13 @@ export interface TestReport {
   readonly missing: readonly string[];
 }
 
-/** Runs the tests in the policy's folder by `run`. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
+/** Runs the tests in the policy's bundle by `run`. Throws VEDETTE_POLICY_TESTS when the file is wrong. */
 export async function runPolicyTests<P extends ExaminedPolicy>(
   policy: P,
+  bundle: Bundle,
   run: (cases: readonly TrialCase<P>[]) => Promise<TrialResult[]>,
 ): Promise<TestReport> {
-  const { tests, file } = readTests(policy.folder);
+  const { tests, file } = readTests(bundle);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
   const results = await run(made.map(({ policy: one, batches }) => ({ policy: one, batches })));
   const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made<P>).eventAt));
@@ -59,7 +61,7 @@ function makeCase<P extends ExaminedPolicy>(
   const parameters = resolveParameters(
     policy.admitted.metadata,
     { ...policy.parameters, ...test.parameters },
-    policy.folder,
+    policy.place,
   );
   return { policy: { ...policy, parameters }, ...events };
 }

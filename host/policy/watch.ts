@@ -19,7 +19,7 @@ import { POLICY_FILE } from "./policy-file.js";
 import { selfTest } from "./self-test.js";
 import type { Serials, SignedList } from "./serials.js";
 import { checkSignature } from "./signature.js";
-import { folderDigest, type Snapshot, takeSnapshot } from "./snapshot.js";
+import { type Snapshot, takeSnapshot } from "./snapshot.js";
 import { isSameTenant, openTenant, type Tenant } from "./tenants.js";
 
 export interface WatchOptions {
@@ -241,11 +241,10 @@ export class PolicyWatch {
 
   async #look(key: string, entry: Entry): Promise<void> {
     const begun = performance.now();
-    let snapshot: Snapshot | null = null;
     try {
-      if (folderDigest(entry.path) === entry.digest) return;
+      const snapshot = takeSnapshot(entry.path);
+      if (snapshot.digest === entry.digest) return;
       this.#entries.set(key, entry);
-      snapshot = takeSnapshot(entry.path);
       entry.digest = snapshot.digest;
       const loaded = await this.#load(entry, snapshot);
       const isNew = entry.id === null;
@@ -257,12 +256,10 @@ export class PolicyWatch {
       this.#tell(entry, isNew ? "loaded" : "replaced", begun);
     } catch (error) {
       entry.error = asVedetteError(error, entry.path);
-      if (snapshot !== null) relocate(entry.error, snapshot.folder, entry.path);
       if (entry.isDue) await this.#takeOut(entry);
       this.#tell(entry, "failed", begun);
     } finally {
       entry.isDue = false;
-      snapshot?.remove();
     }
   }
 
@@ -273,17 +270,17 @@ export class PolicyWatch {
     const { modules: limits, tenancy } = tenant;
     const proves = async (policy: ExaminedPolicy): Promise<void> => {
       this.#checkMemory(entry, tenant, policy);
-      await selfTest(policy, entry.path, this.#house);
+      await selfTest(policy, snapshot, this.#house);
     };
-    const loaded = await loadPolicy(snapshot.folder, { compiler: this.#compiler, limits, tenancy, proves });
+    const loaded = await loadPolicy(snapshot, { compiler: this.#compiler, limits, tenancy, proves });
     if (list !== null) this.#options.serials.accept(list);
-    return { ...loaded, folder: entry.path, admitted: { ...loaded.admitted, path: entry.path } };
+    return loaded;
   }
 
   /** What was signed, and is not older than what was accepted; null: nothing need be. */
   #signedList(snapshot: Snapshot, { name: tenant, keys, oldestSerial }: Tenant, path: string): SignedList | null {
     if (!this.#options.requireSigned && keys.length === 0) return null;
-    const signed = checkSignature(snapshot.folder, keys, path);
+    const signed = checkSignature(snapshot, keys);
     const list = { tenant, ...signed };
     this.#options.serials.check(list, oldestSerial, path);
     return list;
@@ -365,9 +362,4 @@ function checkLoaders(owners: Snapshot["owners"], path: string, tenant: Tenant):
 function asVedetteError(error: unknown, path: string): VedetteError {
   if (error instanceof VedetteError) return error;
   return new VedetteError("VEDETTE_POLICY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
-}
-
-/** The author knows the folder, not our copy of it. */
-function relocate(error: VedetteError, from: string, to: string): void {
-  error.message = error.message.replaceAll(from, to);
 }

@@ -9,7 +9,6 @@ import { reasonOf } from "../reason.js";
 import { issueText, type YamlPath } from "./issue.js";
 import { readPlainFile } from "./plain-file.js";
 
-const BYTES_MAX = 4 << 20;
 const ALIASES_MAX = 1000;
 // Where the parser's own words speak to a programmer.
 const SYNTAX: Readonly<Record<string, string>> = {
@@ -25,8 +24,15 @@ export interface YamlFile<T> {
   place(path: YamlPath): { readonly path: string; readonly line: number; readonly column: number };
 }
 
+export const YAML_BYTES_MAX = 4 << 20;
+
 /** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot be read. */
 export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
+  return parseYaml(file, () => readPlainFile(file, { most: YAML_BYTES_MAX }), schema, code);
+}
+
+/** The same of what `read` gives. `file`: what messages call it. */
+export function parseYaml<T>(file: string, read: () => Uint8Array, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
   const lines = new LineCounter();
   const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -36,7 +42,7 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
     new VedetteError(code, { ...placeAt(offset), reason: sentence(reason) });
   let text: string;
   try {
-    text = readPlainFile(file, { most: BYTES_MAX }).toString();
+    text = Buffer.from(read()).toString();
   } catch (error) {
     throw fail(0, `it cannot be read: ${reasonOf(error)}`);
   }

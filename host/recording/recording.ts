@@ -122,30 +122,41 @@ export function isRecording(path: string): boolean {
 export function* readRecording(path: string): Generator<RecordedEntry> {
   const fd = openRecording(path);
   try {
-    const { size } = fstatSync(fd);
-    let at = MAGIC.length;
-    for (;;) {
-      const corrupt = (reason: string): VedetteError =>
-        new VedetteError("VEDETTE_RECORDING_CORRUPT", { path, offset: at, reason });
-      if (at + HEAD > size) throw corrupt("it ends without its end");
-      const head = read(fd, at, HEAD);
-      const [magic, length, raw, crc] = [0, 4, 8, 12].map((field) => head.readUInt32LE(field)) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      if (magic !== BLOCK) throw corrupt("no block begins here");
-      if (length === 0 && raw === 0 && crc === 0) return;
-      if (length > BLOCK_BYTES_MAX || raw > BLOCK_BYTES_MAX) throw corrupt("a block claims to be larger than any is");
-      if (at + HEAD + length > size) throw corrupt("it ends in the middle of a block");
-      const packed = read(fd, at + HEAD, length);
-      if (crc32(packed) !== crc) throw corrupt("a block's checksum is wrong");
-      yield* entriesOf(unpack(packed, raw, corrupt), corrupt);
-      at += HEAD + length;
-    }
+    yield* blocks(path, fstatSync(fd).size, (at, size) => read(fd, at, size));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** The same of a recording that is in memory. `path`: what messages call it. */
+export function recordingIn(bytes: Uint8Array, path: string): Generator<RecordedEntry> {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!all.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new VedetteError("VEDETTE_RECORDING_UNREADABLE", { path, reason: "it is none" });
+  return blocks(path, all.length, (at, size) => all.subarray(at, at + size));
+}
+
+function* blocks(path: string, size: number, take: (at: number, size: number) => Buffer): Generator<RecordedEntry> {
+  let at = MAGIC.length;
+  for (;;) {
+    const corrupt = (reason: string): VedetteError =>
+      new VedetteError("VEDETTE_RECORDING_CORRUPT", { path, offset: at, reason });
+    if (at + HEAD > size) throw corrupt("it ends without its end");
+    const head = take(at, HEAD);
+    const [magic, length, raw, crc] = [0, 4, 8, 12].map((field) => head.readUInt32LE(field)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (magic !== BLOCK) throw corrupt("no block begins here");
+    if (length === 0 && raw === 0 && crc === 0) return;
+    if (length > BLOCK_BYTES_MAX || raw > BLOCK_BYTES_MAX) throw corrupt("a block claims to be larger than any is");
+    if (at + HEAD + length > size) throw corrupt("it ends in the middle of a block");
+    const packed = take(at + HEAD, length);
+    if (crc32(packed) !== crc) throw corrupt("a block's checksum is wrong");
+    yield* entriesOf(unpack(packed, raw, corrupt), corrupt);
+    at += HEAD + length;
   }
 }
 

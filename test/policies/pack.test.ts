@@ -6,6 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTrials } from "../../host/engine/trial.js";
 import { PACK } from "../../host/paths.js";
+import { openBundle } from "../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { findPolicies } from "../../host/policy/discover.js";
 import { loadPolicy } from "../../host/policy/load.js";
@@ -15,7 +16,8 @@ const compiler = new PolicyCompiler();
 
 for (const folder of findPolicies(PACK)) {
   test(`${relative(PACK, folder)} passes its tests`, async () => {
-    const report = await runPolicyTests(await loadPolicy(folder, { compiler }), runTrials);
+    const bundle = openBundle(folder);
+    const report = await runPolicyTests(await loadPolicy(bundle, { compiler }), bundle, runTrials);
     const failed = report.outcomes.filter((outcome) => outcome.differences.length > 0);
     assert.is(failed.map(({ name, differences }) => `${name}\n  ${differences.join("\n  ")}`).join("\n"), "");
     assert.equal(report.missing, []);

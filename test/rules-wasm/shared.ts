@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
 import { VedetteError } from "../../host/errors.js";
+import { openBundle } from "../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
@@ -29,7 +30,7 @@ export function loadSource(
   yaml = "",
   files: Readonly<Record<string, string>> = {},
 ): Promise<LoadedPolicy> {
-  return loadPolicy(writePolicy(source, yaml, files), { compiler });
+  return loadPolicy(openBundle(writePolicy(source, yaml, files)), { compiler });
 }
 
 /** The error that loading the policy ends with. */

@@ -54,6 +54,7 @@ export const DOORS: Record<string, string[]> = {
     "voice",
   ],
   "host/policy": [
+    "bundle",
     "compile",
     "discover",
     "load",

@@ -16,7 +16,7 @@ export async function policyOf(name: string, ...changes: readonly Change[]): Pro
   return {
     name,
     version: "1",
-    folder: name,
+    place: name,
     admitted,
     parameters: {},
     rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),

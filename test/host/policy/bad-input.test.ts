@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openBundle } from "../../../host/policy/bundle.js";
 import { moduleBytes } from "../../../host/policy/load.js";
 import { readPolicyFile } from "../../../host/policy/policy-file.js";
 import { readTenants } from "../../../host/policy/tenants.js";
@@ -22,8 +23,12 @@ interface Kind {
   code: string;
   read: () => unknown;
 }
-const POLICY: Kind = { file: "policy.yaml", code: "VEDETTE_POLICY_YAML", read: () => readPolicyFile(folder) };
-const TESTS: Kind = { file: "tests.yaml", code: "VEDETTE_POLICY_TESTS", read: () => readTests(folder) };
+const POLICY: Kind = {
+  file: "policy.yaml",
+  code: "VEDETTE_POLICY_YAML",
+  read: () => readPolicyFile(openBundle(folder)),
+};
+const TESTS: Kind = { file: "tests.yaml", code: "VEDETTE_POLICY_TESTS", read: () => readTests(openBundle(folder)) };
 const TENANTS: Kind = {
   file: "tenants.yaml",
   code: "VEDETTE_TENANTS_YAML",
@@ -168,8 +173,8 @@ for (const [what, make, said] of [
 test("a pipe instead of a module is told at once", () => {
   execFileSync("mkfifo", [join(folder, "policy.wasm")]);
   writeFileSync(join(folder, "policy.yaml"), "name: x");
-  const { value } = readPolicyFile(folder);
-  const error = faultOf(() => moduleBytes(folder, value, null as never));
+  const { value } = readPolicyFile(openBundle(folder));
+  const error = faultOf(() => moduleBytes(openBundle(folder), value, null as never));
   assert.is(error.code, "VEDETTE_POLICY_UNREADABLE");
   assert.match(error.message, "it is not a plain file");
 });

@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ErrorCode, VedetteError } from "../../../host/errors.js";
 import { PACK } from "../../../host/paths.js";
+import { openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
@@ -41,7 +42,7 @@ const MODULE = assemble(HAND_WRITTEN, { ...METADATA, parameters: [{ name: "most"
 
 test("policy.yaml may be JSON, of a program or by hand: with the same answers, places and mistakes", async () => {
   const file = { name: "hand-written", parameters: { most: { type: "int", default: 5 } } };
-  const load = (text: string) => loadPolicy(folder({ "policy.yaml": text, "policy.wasm": MODULE }));
+  const load = (text: string) => loadPolicy(openBundle(folder({ "policy.yaml": text, "policy.wasm": MODULE })));
   for (const text of [plainJson(file), JSON.stringify(file)]) assert.equal((await load(text)).parameters, { most: 5 });
   const wrong = await fault(() => load(plainJson({ ...file, colour: "red" })));
   assert.match(wrong.message, /policy\.yaml:9:3: "colour" is not known here/);
@@ -52,11 +53,11 @@ test("policy.yaml may be JSON, of a program or by hand: with the same answers, p
 test("an output's unknown field is told where the author wrote it", async () => {
   const rule = METADATA.rules[0] as { output: string };
   const module = assemble(HAND_WRITTEN, { ...METADATA, rules: [{ ...rule, output: "x %proc.nam" }] });
-  const own = await fault(() => loadPolicy(folder({ "policy.yaml": "name: x\n", "policy.wasm": module })));
+  const own = await fault(() => loadPolicy(openBundle(folder({ "policy.yaml": "name: x\n", "policy.wasm": module }))));
   assert.is(own.code, "VEDETTE_POLICY_OUTPUT");
   assert.match(own.message, /policy\.wasm: rule ".*": There is no field %proc\.nam/);
   const changed = "name: x\nrules: {Failed open: {output: '%proc.nam'}}\n";
-  const told = await fault(() => loadPolicy(folder({ "policy.yaml": changed, "policy.wasm": MODULE })));
+  const told = await fault(() => loadPolicy(openBundle(folder({ "policy.yaml": changed, "policy.wasm": MODULE }))));
   assert.is(told.code, "VEDETTE_POLICY_YAML");
   assert.match(told.message, /policy\.yaml:2:23: rule "Failed open": There is no field %proc\.nam/);
 });
@@ -87,7 +88,7 @@ test("a module without sources is taken as it is, with what policy.yaml changes 
     "policy.yaml":
       'name: mine\nversion: "2"\nparameters: {most: {type: int, default: 9}}\nrules: {Failed open: {priority: Critical, tags: [a], output: "%proc.name failed"}}\n',
   });
-  const policy = await loadPolicy(path);
+  const policy = await loadPolicy(openBundle(path));
   assert.equal(policy.parameters, { most: 9 });
   assert.equal(policy.rules[0], {
     ...METADATA.rules[0],
@@ -100,7 +101,7 @@ test("a module without sources is taken as it is, with what policy.yaml changes 
 });
 
 test("a parameter may be set over its default", async () => {
-  const policy = await loadPolicy(folder({ "policy.wasm": MODULE, "policy.yaml": "name: mine\n" }), {
+  const policy = await loadPolicy(openBundle(folder({ "policy.wasm": MODULE, "policy.yaml": "name: mine\n" })), {
     set: { most: 1 },
   });
   assert.equal(policy.parameters, { most: 1 });
@@ -256,17 +257,17 @@ test("an unchanged policy is compiled once, a changed one again", async () => {
   const path = folder({});
   cpSync(join(PACK, "command-and-control/shell-on-socket"), path, { recursive: true });
   const compiler = new PolicyCompiler(cache);
-  const first = await loadPolicy(path, { compiler });
+  const first = await loadPolicy(openBundle(path), { compiler });
   compiler.close();
   const closed = new PolicyCompiler(cache);
   const begun = performance.now();
-  assert.equal((await loadPolicy(path, { compiler: closed })).rules, first.rules);
+  assert.equal((await loadPolicy(openBundle(path), { compiler: closed })).rules, first.rules);
   assert.ok(performance.now() - begun < 2000, "the second time nothing is compiled");
   writeFileSync(
     join(path, "index.ts"),
     readFileSync(join(path, "index.ts"), "utf8").replace('"Shell on a socket"', '"A shell on a socket"'),
   );
-  const changed = await loadPolicy(path, { compiler: closed });
+  const changed = await loadPolicy(openBundle(path), { compiler: closed });
   assert.is(changed.rules[0]?.name, "A shell on a socket");
   closed.close();
 });

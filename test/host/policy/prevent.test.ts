@@ -12,6 +12,7 @@ import { rowsFor, type WireRow } from "../../../host/engine/prevention.js";
 import { PolicyRunner } from "../../../host/engine/runner.js";
 import type { Scope } from "../../../host/engine/scope.js";
 import type { VedetteError } from "../../../host/errors.js";
+import { openBundle } from "../../../host/policy/bundle.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { readPolicyFile } from "../../../host/policy/policy-file.js";
 import { preventRowsOf } from "../../../host/policy/prevent.js";
@@ -26,7 +27,7 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 function rowsOf(...lines: string[]): PreventRow[] {
   writeFileSync(join(folder, "policy.yaml"), `name: p\nprevent:\n${lines.map((line) => `  - ${line}\n`).join("")}`);
-  const file = readPolicyFile(folder);
+  const file = readPolicyFile(openBundle(folder));
   return preventRowsOf(file.value.prevent, file);
 }
 
@@ -106,7 +107,7 @@ const NOBODY: Scope = { containers: [], images: [], families: [], uids: [], exec
 function policy(name: string, scope: Partial<Scope> | null, prevent: readonly PreventRow[] = [ROW]): LoadedPolicy {
   const tenancy =
     scope === null ? null : { tenant: "t", scope: { ...NOBODY, ...scope }, alerts: { burst: 10, perMinute: 10 } };
-  return { name, version: "1", folder: name, parameters: {}, rules: [], tenancy, prevent } as unknown as LoadedPolicy;
+  return { name, version: "1", place: name, parameters: {}, rules: [], tenancy, prevent } as unknown as LoadedPolicy;
 }
 
 const WEB = { id: "1", name: "web", image: "repo/web:1", taskFamily: "shop" } as ContainerFacts;
@@ -203,7 +204,7 @@ test("what an agent denied becomes the policy's own alert; what others denied do
     join(folder, "policy.yaml"),
     "name: p\nprevent:\n  - {name: r, deny: exec, priority: Error, tags: [T1204]}\n  - {name: m, deny: mount, mode: monitor}\n",
   );
-  const runner = new PolicyRunner(await loadPolicy(folder)); // without code of its own
+  const runner = new PolicyRunner(await loadPolicy(openBundle(folder))); // without code of its own
   const builder = new BatchBuilder({ first: 1 });
   const process = builder.process({ pid: 7, name: "sh" });
   const add = (policy: string, rule: string, mode: string): void => {

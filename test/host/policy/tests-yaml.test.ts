@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTrials } from "../../../host/engine/trial.js";
 import { VedetteError } from "../../../host/errors.js";
+import { openBundle } from "../../../host/policy/bundle.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { runPolicyTests, type TestReport } from "../../../host/policy/test-run.js";
 import { RecordingWriter } from "../../../host/recording/recording.js";
@@ -20,7 +21,8 @@ writeFileSync(join(folder, "policy.yaml"), "name: hand-written\n");
 async function run(yaml: string, module: Uint8Array = assemble(HAND_WRITTEN)): Promise<TestReport> {
   writeFileSync(join(folder, "policy.wasm"), module);
   writeFileSync(join(folder, "tests.yaml"), yaml);
-  return runPolicyTests(await loadPolicy(folder), runTrials);
+  const bundle = openBundle(folder);
+  return runPolicyTests(await loadPolicy(bundle), bundle, runTrials);
 }
 
 const FAILED =

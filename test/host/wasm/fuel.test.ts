@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PACK } from "../../../host/paths.js";
+import { openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicy, moduleBytes } from "../../../host/policy/load.js";
@@ -64,9 +65,10 @@ test("a loop counts each time round, and the policy still judges", async () => {
 test("every policy of the pack can be counted, and costs the same each time", async () => {
   const compiler = new PolicyCompiler();
   for (const folder of findPolicies(PACK).slice(0, 2)) {
-    const policy = await loadPolicy(folder, { compiler });
-    const bytes = await moduleBytes(folder, readPolicyFile(folder).value, compiler);
-    const [first, second] = [await measurePolicy(policy, bytes), await measurePolicy(policy, bytes)];
+    const bundle = openBundle(folder);
+    const policy = await loadPolicy(bundle, { compiler });
+    const bytes = await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
+    const [first, second] = [await measurePolicy(policy, bundle, bytes), await measurePolicy(policy, bundle, bytes)];
     const instructions = (cost: typeof first) => cost.types.map((type) => type.instructionsPerEvent);
     assert.equal(instructions(first), instructions(second));
     assert.ok(instructions(first).every((count) => count > first.other.instructionsPerEvent));

@@ -10,8 +10,8 @@ import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { CellEnd } from "./cell-wire.js";
 import { Engine } from "./engine.js";
 import { Feed } from "./feed.js";
+import { SUPPRESSED } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
-import { SUPPRESSED } from "./suppressed.js";
 
 const REPORT_MS = 200;
 /** Where the host put our end. */

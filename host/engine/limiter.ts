@@ -21,6 +21,9 @@ export const hostTime: LimitClock = () => process.hrtime.bigint();
 /** Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is forgotten. */
 const KEYS_MAX = 4096;
 
+/** The rule of the alert about alerts that were not raised. */
+export const SUPPRESSED = "Vedette internal: alerts suppressed";
+
 /** Alerts of a rule that were not raised. */
 export interface Suppressed {
   readonly rule: number;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The alert about alerts that a limit kept back, in the words that Falco uses of itself.
 import type { Alert } from "../output/alert.js";
-import type { Suppressed } from "./limiter.js";
+import { SUPPRESSED, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
-
-export const SUPPRESSED = "Vedette internal: alerts suppressed";
 
 /** `name`: of the rule. */
 export function suppressedAlert(

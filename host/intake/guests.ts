@@ -24,8 +24,15 @@ export interface Guest {
 /** Characters of a text that somebody said, in a sentence of the log. */
 const SHOWN_MAX = 64;
 
+/** So long after an agent has left, what it had sent may still be judged, ms. Then its name is forgotten. */
+const LEFT_MS = 60_000;
+/** So many are remembered; of more, those that left first are forgotten. */
+const LEFT_MAX = 1024;
+
 export class Guests {
   readonly #guests = new Map<number, Guest>();
+  /** Who has left, the first one first; `at`: when, ms. */
+  readonly #left = new Map<number, { readonly guest: Guest; readonly at: number }>();
   readonly #secrets: Secrets;
 
   constructor(secrets: Secrets) {
@@ -65,7 +72,30 @@ export class Guests {
   leave(stream: number): Guest | undefined {
     const guest = this.#guests.get(stream);
     this.#guests.delete(stream);
+    if (guest !== undefined) this.#left.set(stream, { guest, at: performance.now() });
     return guest;
+  }
+
+  /** Whose the events of a stream are: they may be judged after it has left. */
+  author(stream: number): Guest | undefined {
+    return this.#guests.get(stream) ?? this.#left.get(stream)?.guest;
+  }
+
+  /** The agent of a container, by what `container.id` says. */
+  ofContainer(id: string): Guest | undefined {
+    const left = [...this.#left.values()].map(({ guest }) => guest);
+    return [...this.#guests.values(), ...left.reverse()].find(({ facts }) => facts?.id === id);
+  }
+
+  /** Gives the streams that left so long ago that nothing more is judged of them, and forgets them. */
+  forgetLeft(now: number = performance.now()): number[] {
+    const forgotten: number[] = [];
+    for (const [stream, { at }] of this.#left) {
+      if (now - at < LEFT_MS && this.#left.size <= LEFT_MAX) break;
+      this.#left.delete(stream);
+      forgotten.push(stream);
+    }
+    return forgotten;
   }
 
   /** Another agent that says that it is of the same container. */

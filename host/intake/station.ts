@@ -8,7 +8,7 @@ import { Capture, type End, type Hello, type StreamCounts } from "../capture/age
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import type { TaskMetadata } from "../ecs/metadata.js";
 import { Engine } from "../engine/engine.js";
-import { Bucket } from "../engine/limiter.js";
+import { Bucket, SUPPRESSED } from "../engine/limiter.js";
 import { Progress } from "../engine/progress.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
@@ -155,6 +155,7 @@ export class Station {
   /** Twice a second: who is silent, and what does not move. */
   #lookAround(): void {
     this.#heartbeat.look(this.#guests.heard());
+    for (const stream of this.#guests.forgetLeft()) this.#engine.setContainer(stream, null);
     const { obstacle } = this.#capture.state();
     const stuck = this.#progress.stuck();
     if (this.#isOver) return;
@@ -220,7 +221,7 @@ export class Station {
   }
 
   hostname(stream: number): string {
-    return this.#guests.get(stream)?.hostname ?? "";
+    return this.#guests.author(stream)?.hostname ?? "";
   }
 
   onWake(): void {
@@ -295,7 +296,6 @@ export class Station {
     this.#prevention.leave(stream);
     this.#options.monitor.onAgents(this.#guests.size);
     this.#ledger.forget(stream);
-    if (guest !== undefined) this.#engine.setContainer(stream, null);
     if (error !== null) this.onTurnedAway(error, 0);
     if (guest !== undefined) {
       if (!guest.hasEnded) this.#onMissed(guest, error);
@@ -361,9 +361,17 @@ export class Station {
 
   onAlert(alert: Alert, stream: number): void {
     this.#options.monitor.onAlert(alert);
-    const whole = { ...withFacts(alert, this.#guests.get(stream)?.facts ?? null), hostname: this.hostname(stream) };
+    const author = this.#authorOf(alert, stream);
+    const whole = { ...withFacts(alert, author?.facts ?? null), hostname: author?.hostname ?? "" };
     this.#options.service.deliver(whole);
     this.#options.onAlert(whole);
+  }
+
+  /** What a limit kept back is told of with the next batch, whoever's that is: it says itself which container it is about. */
+  #authorOf({ rule, source, outputFields }: Alert, stream: number): Guest | undefined {
+    if (source !== "internal" || rule !== SUPPRESSED) return this.#guests.author(stream);
+    const id = outputFields.find(([name]) => name === "container.id")?.[1];
+    return typeof id === "string" ? this.#guests.ofContainer(id) : undefined;
   }
 
   #onBatch(stream: number, batch: BatchFacts): void {

@@ -24,7 +24,7 @@ console.log(
 const wrong = [
   end !== null && `the host ended: ${JSON.stringify(end)}\n${report.stderr.slice(-3_000)}`,
   waits.length < sent && `${sent - waits.length} honest alerts did not come`,
-  forged > 0 && `${forged} alerts came in the name of the honest agent`,
+  ...forged.map((alert) => `in the honest agent's name came: ${alert}`),
   unwell.length > 0 && `/healthz said ${unwell.join(", ")}`,
   ...(["rssMib", "descriptors", "threads"] as const).flatMap((what) => [
     most[what] > before[what] + BOUNDS[what] && `${what}: ${most[what]} at most`,

@@ -39,7 +39,7 @@ export interface FuzzReport {
   readonly unwell: readonly number[];
   readonly sent: number;
   /** Alerts in the name of the honest agent's container that are not its own. */
-  readonly forged: number;
+  readonly forged: readonly string[];
   /** ms until each honest alert came, in order of size. */
   readonly waits: readonly number[];
   /** How the host ended; null: it did not. */
@@ -291,7 +291,7 @@ class Honest {
   readonly #waits: number[] = [];
   #number = 0;
   #seen = 0;
-  #forged = 0;
+  readonly #forged: string[] = [];
   readonly #timer: NodeJS.Timeout;
 
   private constructor(host: Host, peer: HandAgent) {
@@ -317,7 +317,7 @@ class Honest {
       const alert = alerts[this.#seen];
       if (alert?.output_fields["container.name"] !== CONTAINER) continue;
       const name = /process=(honest\d+) /.exec(alert.output)?.[1] ?? "";
-      if (name === "") this.#forged++;
+      if (name === "") this.#forged.push(`${alert.rule}: ${alert.output}`);
       const at = this.#sent.get(name);
       if (at === undefined) continue;
       this.#waits.push(performance.now() - at);

@@ -42,4 +42,19 @@ test("H6: a container that raises a rule's alerts by the thousand mutes it for i
   assert.ok(host.alertsOf("noise").length < (BATCHES * MANY) / 2, `${host.alertsOf("noise").length} alerts`);
 });
 
+test("H6: whoever leaves right behind its deed is named in every alert of it", async () => {
+  for (let i = 0; i < 20; i++) {
+    const leaver = await HandAgent.honest(host.socket, { secret, container: `leaver-${i}`, hostname: "left" });
+    leaver.write(leaver.shadow(`parting-${i}`, { count: 50 }));
+    leaver.close();
+  }
+  const alerts = (i: number) => host.alertsOf(`parting-${i}`);
+  const all = Array.from({ length: 20 }, (_, i) => i);
+  await until("what was sent is judged", () => alerts(19).length === 50);
+  for (const i of all)
+    for (const { output_fields, hostname } of alerts(i))
+      assert.equal([output_fields["container.name"], hostname], [`leaver-${i}`, "left"]);
+  await stillJudges(host, honest);
+});
+
 test.run();

@@ -78,6 +78,25 @@ test("a second agent of a container comes in as the first one's rival; one that 
   assert.is(guests.admit(hello(4, { container: { name: "x".repeat(300), id: "c-1" } })).name, "c-1");
 });
 
+test("who has left is still the author of what it had sent, for a while", () => {
+  const guests = new Guests(new Secrets(null));
+  const guest = guests.admit(hello(1, { container: { name: "app" } }));
+  guest.facts = guests.factsOf(guest, hello(1, { container: { name: "app" } }), null);
+  guests.leave(1);
+  assert.is(guests.get(1), undefined);
+  assert.is(guests.author(1), guest);
+  assert.is(guests.ofContainer("app"), guest);
+  assert.is(guests.ofContainer("other"), undefined);
+  assert.equal(guests.forgetLeft(), []);
+  assert.equal(guests.forgetLeft(performance.now() + 61_000), [1]);
+  assert.is(guests.author(1), undefined);
+  for (let stream = 2; stream < 1030; stream++) {
+    guests.admit(hello(stream));
+    guests.leave(stream);
+  }
+  assert.equal(guests.forgetLeft(), [2, 3, 4, 5], "no more than a bound are kept");
+});
+
 test("a container with a secret of its own is spoken for by who knows that secret, and by nobody else", () => {
   const own: [string, Secret][] = [
     ["app", new Secret("app's")],

@@ -18,6 +18,7 @@ export const ENTRY_HEADER_BYTES = 88;
 export const TYPE_WORDS = 16;
 export const READERS_MAX = 28;
 
+const UNIT_BYTES = 8;
 const HEAD = 0;
 const CLOSED = 1;
 const CAPACITY = 2;
@@ -171,6 +172,14 @@ export function positionOf(ring: SharedArrayBuffer, index: number): number {
 /** Where the writers stand. */
 export function headOf(ring: SharedArrayBuffer): number {
   return Atomics.load(new Int32Array(ring, 0, CONTROL_BYTES / 4), HEAD);
+}
+
+/** How large a ring is, and how much of it its slowest reader has not released. */
+export function ringFill(ring: SharedArrayBuffer, readers: readonly number[]): { bytes: number; waiting: number } {
+  const capacity = Atomics.load(new Int32Array(ring, 0, CONTROL_BYTES / 4), CAPACITY);
+  const head = headOf(ring);
+  const behind = readers.map((reader) => Math.min((head - positionOf(ring, reader)) >>> 0, capacity));
+  return { bytes: capacity * UNIT_BYTES, waiting: Math.max(0, ...behind) * UNIT_BYTES };
 }
 
 /** Nothing more will come. */

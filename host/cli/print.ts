@@ -2,6 +2,8 @@
 // The answer of a command that runs no workload: lines on stdout, written whole.
 import { Sink } from "../output/sink.js";
 
+export { counted } from "../output/counted.js";
+
 export function print(lines: readonly string[]): void {
   const stdout = new Sink(1);
   for (const line of lines) stdout.line(line);
@@ -11,9 +13,4 @@ export function print(lines: readonly string[]): void {
 /** An object as one line of JSON. */
 export function printJson(value: unknown): void {
   print([JSON.stringify(value, (_key, part) => (typeof part === "bigint" ? Number(part) : part))]);
-}
-
-/** `1 rule`, `2 rules`. */
-export function counted(count: number, noun: string, nouns = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : nouns}`;
 }

@@ -64,7 +64,16 @@ export const ARROWS: Record<string, string[]> = {
   ],
   "host/ecs": [...HOST, "host/wire"],
   "host/image": [...HOST, "host/wasm", "host/policy", "host/ecs"],
-  "host/intake": [...HOST, "host/wire", "host/capture", "host/output", "host/engine", "host/policy", "host/ecs"],
+  "host/intake": [
+    ...HOST,
+    "host/wire",
+    "host/capture",
+    "host/recording",
+    "host/output",
+    "host/engine",
+    "host/policy",
+    "host/ecs",
+  ],
   "host/cli": [
     ...HOST,
     "host/wire",

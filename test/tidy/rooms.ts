@@ -32,10 +32,11 @@ export const DOORS: Record<string, string[]> = {
   "host/falco": ["falco"],
   "host/finding": ["finding", "priority"],
   "host/image": [],
-  "host/intake": ["monitor", "secret", "station"],
+  "host/intake": ["intake", "monitor", "secret", "station"],
   "host/output": [
     "alert",
     "alert-bounds",
+    "counted",
     "diagnosis",
     "event-json",
     "event-text",

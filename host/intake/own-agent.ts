@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// One agent that we start ourselves, with its workload: the intake of `run`, `record` and `trace`. Its workload is never held up
+// by us: where nobody judges any more, it goes on.
+import { hostname } from "node:os";
+import type { AgentOptions, Hello } from "../capture/agent.js";
+import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
+import { closeReader, ringFill } from "../capture/ring.js";
+import { type Ending, Session } from "../capture/session.js";
+import type { GuardNews } from "../output/guard-alert.js";
+import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
+import { type TakeBatch, Tap } from "./tap.js";
+
+export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
+  /** The agent has said who it is. */
+  readonly onHost?: (peer: Peer) => void;
+  readonly say?: (line: string) => void;
+}
+
+const SILENCE = "it says nothing: it was stopped, or its connection was taken from it";
+
+export class OwnAgent implements Intake {
+  readonly ring: SharedArrayBuffer;
+  readonly readers: readonly number[];
+  readonly isRecorded = false;
+  readonly #handlers: OwnAgentHandlers;
+  readonly #session: Session;
+  readonly #taps: Tap[] = [];
+  readonly #heartbeat: Heartbeat;
+  #look: NodeJS.Timeout | null = null;
+  #peer: Peer | null = null;
+  #holdsTable = false;
+
+  /** `workers`: threads that will read what comes. */
+  constructor(workers: number, handlers: OwnAgentHandlers = {}) {
+    this.#handlers = handlers;
+    this.#session = new Session({
+      onWake: () => this.#onWake(),
+      onHello: (hello) => this.#onHello(hello),
+      onPrevented: (_stream, obstacle) => this.#onPrevented(obstacle),
+    });
+    const { capture } = this.#session;
+    this.ring = capture.ring;
+    this.readers = Array.from({ length: workers }, () => capture.reader());
+    this.#heartbeat = new Heartbeat({
+      counts: (stream) => capture.counts(stream),
+      onSilent: () => this.#tell("Agent silent", "The agent is silent, nothing of the workload is seen", SILENCE),
+      onHeard: () => handlers.say?.("the agent is heard again"),
+    });
+  }
+
+  /** From here on the workload runs, and signals sent to us go to it. Resolves when all is over and has been delivered. */
+  async run(options: AgentOptions): Promise<Ending> {
+    this.#session.start(options);
+    this.#look = setInterval(() => this.#heartbeat.look(this.#heard()), LOOK_MS);
+    const ending = await this.#session.ending;
+    clearInterval(this.#look);
+    const [output, cause] = ["The agent is gone without a word, and the workload with it", ending.error?.message];
+    if (cause !== undefined) this.#tell("Agent gone without a word", output, cause);
+    return ending;
+  }
+
+  peer(number: number): Peer | null {
+    return this.#peer?.number === number ? this.#peer : null;
+  }
+
+  hostname(number: number): string {
+    return this.peer(number)?.hostname ?? hostname();
+  }
+
+  prevent({ number }: Peer, version: number, rows: readonly unknown[]): boolean {
+    return this.#session.capture.prevent(number, version, rows);
+  }
+
+  watch({ number }: Peer, files: readonly string[]): boolean {
+    return this.#session.capture.watch(number, files);
+  }
+
+  tap(take: TakeBatch): Tap {
+    const tap = new Tap(this.ring, take);
+    this.#taps.push(tap);
+    return tap;
+  }
+
+  /** Nothing: an agent of ours never outlives us. */
+  acknowledge(): boolean {
+    return true;
+  }
+
+  health(): IntakeHealth {
+    const peers = this.#heard().length;
+    return { kind: "own agent", peers, problem: null, ring: ringFill(this.ring, this.readers) };
+  }
+
+  /** The workload goes on, and nobody reads for the workers any more. */
+  abandon(reason: string): GuardNews {
+    for (const reader of this.readers) closeReader(this.ring, reader);
+    return this.#news("Vedette stopped judging", "What the workload does is not judged any more", reason);
+  }
+
+  close(): void {
+    if (this.#look !== null) clearInterval(this.#look);
+    this.#session.capture.close();
+  }
+
+  #heard(): number[] {
+    return this.#peer === null || this.#session.hasEnded ? [] : [this.#peer.number];
+  }
+
+  #onWake(): void {
+    for (const tap of this.#taps) tap.onWake();
+    this.#handlers.onWake?.();
+  }
+
+  #onHello({ stream: number, hostname }: Hello): void {
+    this.#peer = { number, name: "this workload", hostname, facts: null };
+    this.#handlers.onHost?.(this.#peer);
+    if (this.#handlers.onHello?.(this.#peer) === true) this.#session.capture.ready(number);
+  }
+
+  /** An agent that cannot hold its first table says so itself, and does not begin. */
+  #onPrevented(obstacle: string): void {
+    if (this.#holdsTable && this.#peer !== null) this.#handlers.onPrevented?.(this.#peer, obstacle);
+    this.#holdsTable ||= obstacle === "";
+  }
+
+  #tell(rule: GuardNews["rule"], output: string, cause: string): void {
+    this.#handlers.onNews?.(this.#news(rule, output, cause), null);
+  }
+
+  #news(rule: GuardNews["rule"], output: string, cause: string): GuardNews {
+    const fields = { "agent.pid": this.#session.capture.pid, "agent.cause": cause };
+    return { rule, output, fields, hostname: hostname() };
+  }
+}

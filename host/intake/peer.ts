@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes in, as everything above sees it. An intake takes batches from peers (agents, or the hosts of a recording) and
+// puts them into a ring that policy workers read. Above it nobody knows connections, streams of the addon or positions in the
+// ring: who sends is a `Peer`, and what was judged is acknowledged in one word.
+//
+//   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
+import type { VedetteError } from "../errors.js";
+import type { GuardNews } from "../output/guard-alert.js";
+import type { ContainerFacts } from "../wire/container.js";
+import type { BatchFacts } from "./ledger.js";
+import type { TakeBatch, Tap } from "./tap.js";
+
+/** One who sends batches. */
+export interface Peer {
+  /** Under which workers know the batches of this peer. Only its intake knows more about it. */
+  readonly number: number;
+  /** What metrics and messages call it. */
+  readonly name: string;
+  readonly hostname: string;
+  /** What is known of its container. */
+  readonly facts: ContainerFacts | null;
+}
+
+export interface IntakeHandlers {
+  /** Something new stands in the ring. Coalesced: not one call a batch. */
+  readonly onWake: () => void;
+  /** A peer is there, and its container is known as far as it will be now. True: it may begin. */
+  readonly onHello: (peer: Peer) => boolean;
+  /** More has become known of its container. */
+  readonly onFacts: (peer: Peer) => void;
+  /** Why it cannot hold the table that it was given; empty when it does. */
+  readonly onPrevented: (peer: Peer, obstacle: string) => void;
+  readonly onLeft: (peer: Peer) => void;
+  /** Something happened to what guards; `peer`: whom it is about. */
+  readonly onNews: (news: GuardNews, peer: Peer | null) => void;
+}
+
+/** Who counts what an intake takes in. */
+export interface IntakeCounts {
+  onAgents(count: number): void;
+  onBatch(name: string, batch: BatchFacts): void;
+  /** Cumulative counters of a source. */
+  onLost(name: string, source: string, lost: readonly number[]): void;
+  onGone(name: string, cause: string): void;
+  onSilent(name: string): void;
+  onRefusal(error: VedetteError, count: number): void;
+}
+
+export interface IntakeHealth {
+  readonly kind: string;
+  readonly peers: number;
+  /** Why nothing can be taken in; null: it can. */
+  readonly problem: string | null;
+  /** Of its ring: its size, and how much of it waits to be judged. */
+  readonly ring: RingHealth;
+}
+
+export interface RingHealth {
+  readonly bytes: number;
+  readonly waiting: number;
+}
+
+export interface Intake {
+  /** What workers read, and a place there for each of them. */
+  readonly ring: SharedArrayBuffer;
+  readonly readers: readonly number[];
+  /** What comes was recorded: limits go by its time, and it waits for whoever is slow. */
+  readonly isRecorded: boolean;
+  /** Null: it has left, or the number is nobody's. */
+  peer(number: number): Peer | null;
+  /** Of the host that this peer is on. */
+  hostname(number: number): string;
+  /** Gives a peer a table of what it is to deny; false: it is gone. */
+  prevent(peer: Peer, version: number, rows: readonly unknown[]): boolean;
+  /** Gives a peer the files whose opens it is to watch; false: it is gone. */
+  watch(peer: Peer, files: readonly string[]): boolean;
+  /** Reads what comes beside the workers, on this thread. To be taken before anything comes. */
+  tap(take: TakeBatch): Tap;
+  /**
+   * Tells peers what was judged: they need not keep it. What workers have gone past is acknowledged at the next call, because
+   * its alerts may still be on their way. True: there is nothing left to acknowledge.
+   */
+  acknowledge(): boolean;
+  health(): IntakeHealth;
+  /** Nobody judges any more. Whoever is watched does not wait for us; gives what that means for them. */
+  abandon(reason: string): GuardNews;
+  /** Nothing more comes. */
+  close(): void;
+}

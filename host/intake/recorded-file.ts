@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file of events from before: a recording of `vedette record`, or a capture of Falco or sysdig (.scap, gzipped or not). Both are
+// the same entries to whoever reads them. What is whole is read; what is missing is known when all was read.
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { VedetteError } from "../errors.js";
+import { counted } from "../output/counted.js";
+import { reasonOf } from "../reason.js";
+import { isRecording, type RecordedEntry, readRecording } from "../recording/recording.js";
+import { type ReplaySummary, replay } from "../recording/scap/replay.js";
+import { openBatch } from "../wire/batch.js";
+
+export interface RecordedFile {
+  readonly kind: "recording" | "capture";
+  /** In order; can be read once. */
+  readonly entries: Iterable<RecordedEntry>;
+  /** Where the file is cut off or damaged, when all before that was read. */
+  damage(): VedetteError | null;
+  /** What it had that cannot be told here, a sentence each. */
+  missing(): string[];
+}
+
+/** Throws where it cannot be read at all. */
+export function openRecorded(path: string): RecordedFile {
+  return isRecording(path) ? openOwn(path) : openCapture(path);
+}
+
+function openOwn(path: string): RecordedFile {
+  let damage: VedetteError | null = null;
+  function* entries(): Generator<RecordedEntry> {
+    try {
+      yield* readRecording(path);
+    } catch (error) {
+      if (!(error instanceof VedetteError) || error.code === "VEDETTE_RECORDING_UNREADABLE") throw error;
+      damage = error;
+    }
+  }
+  return { kind: "recording", entries: entries(), damage: () => damage, missing: () => [] };
+}
+
+/** Its events are told as if they happened here. */
+function openCapture(path: string): RecordedFile {
+  const { batches, summary } = replay(readCapture(path), path);
+  function* entries(): Generator<RecordedEntry> {
+    yield { kind: "host", stream: 0, hostname: hostname() };
+    for (const bytes of batches) yield { kind: "batch", stream: 0, batch: openBatch(bytes) };
+  }
+  return { kind: "capture", entries: entries(), damage: () => null, missing: () => missingIn(path, summary()) };
+}
+
+function readCapture(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason: reasonOf(cause) }, { cause });
+  }
+}
+
+function missingIn(path: string, { skipped, unknownBlocks, isTruncated }: ReplaySummary): string[] {
+  return [
+    ...(isTruncated ? [`${path} ends in the middle of a block: what comes after it is lost`] : []),
+    ...(unknownBlocks > 0 ? [`${counted(unknownBlocks, "block")} of unknown kind skipped`] : []),
+    ...(skipped > 0
+      ? [`${counted(skipped, "event")} skipped that have no type here, or that their return tells again`]
+      : []),
+  ];
+}

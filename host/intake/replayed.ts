@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hosts of a file of events (recorded-file.ts): the intake of `replay`. Their batches go through a ring as they did when they
+// were recorded. Nobody is watched any more: nothing is lost, nothing can be denied, and everything waits for whoever is slow.
+import { hostname } from "node:os";
+import { ringFill } from "../capture/ring.js";
+import { Feed } from "../engine/feed.js";
+import type { GuardNews } from "../output/guard-alert.js";
+import type { RecordedEntry } from "../recording/recording.js";
+import type { Batch } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
+import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
+import type { RecordedFile } from "./recorded-file.js";
+import { type TakeBatch, Tap } from "./tap.js";
+
+/** How often a ring that is full is looked at. */
+const AGAIN_MS = 1;
+
+type RecordedPeer = Peer & { hostname: string; facts: ContainerFacts | null };
+
+export class Replayed implements Intake {
+  readonly ring: SharedArrayBuffer;
+  readonly readers: readonly number[];
+  readonly isRecorded = true;
+  readonly #file: RecordedFile;
+  readonly #handlers: IntakeHandlers;
+  readonly #feed = new Feed();
+  readonly #peers = new Map<number, RecordedPeer>();
+  readonly #taps: Tap[] = [];
+  #isOver = false;
+
+  constructor(file: RecordedFile, handlers: IntakeHandlers) {
+    this.#file = file;
+    this.#handlers = handlers;
+    this.ring = this.#feed.ring;
+    this.readers = [this.#feed.reader()];
+  }
+
+  /** Puts all in, and closes. `room` resolves when alerts can be taken. */
+  async play(room: () => Promise<void>): Promise<void> {
+    for (const entry of this.#file.entries) {
+      if (this.#isOver) return;
+      if (entry.kind !== "batch") this.#learn(entry);
+      else {
+        await room();
+        await this.#put(entry.batch, entry.stream);
+      }
+    }
+    this.close();
+  }
+
+  peer(number: number): Peer | null {
+    return this.#peers.get(number) ?? null;
+  }
+
+  hostname(number: number): string {
+    return this.#peers.get(number)?.hostname ?? "";
+  }
+
+  /** What happened cannot be denied any more. */
+  prevent(): boolean {
+    return false;
+  }
+
+  watch(): boolean {
+    return false;
+  }
+
+  tap(take: TakeBatch): Tap {
+    const tap = new Tap(this.ring, take);
+    this.#taps.push(tap);
+    return tap;
+  }
+
+  /** A file keeps everything. */
+  acknowledge(): boolean {
+    return true;
+  }
+
+  health(): IntakeHealth {
+    const ring = ringFill(this.ring, this.readers);
+    return { kind: this.#file.kind, peers: this.#peers.size, problem: null, ring };
+  }
+
+  abandon(reason: string): GuardNews {
+    this.close();
+    const output = "What was recorded is not judged any further";
+    return { rule: "Vedette stopped judging", output, fields: { "vedette.reason": reason }, hostname: hostname() };
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#feed.close();
+  }
+
+  #learn(entry: RecordedEntry & { kind: "host" | "container" }): void {
+    const number = entry.stream;
+    const known = this.#peers.get(number);
+    const peer = known ?? { number, name: `host ${number}`, hostname: "", facts: null };
+    this.#peers.set(number, peer);
+    if (entry.kind === "host") peer.hostname = entry.hostname;
+    else peer.facts = entry.facts;
+    if (known === undefined) this.#handlers.onHello(peer);
+    else if (entry.kind === "container") this.#handlers.onFacts(peer);
+  }
+
+  async #put(batch: Batch, stream: number): Promise<void> {
+    while (!this.#isOver && !this.#feed.offer(batch, stream)) await new Promise((done) => setTimeout(done, AGAIN_MS));
+    for (const tap of this.#taps) tap.onWake();
+  }
+}

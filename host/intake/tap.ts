@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads an intake's ring beside the workers, on the main thread: a recorder, or what prints events. A few batches a turn, so that
+// signals and news of agents get theirs.
+import { closeReader, openReader, RingReader } from "../capture/ring.js";
+
+export interface TappedBatch {
+  /** Number of the peer that it came from. */
+  readonly from: number;
+  /** For openChecked(): in memory that the next batch writes over. */
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
+/** Takes a batch; false: it wants no more, and nobody waits for it. */
+export type TakeBatch = (batch: TappedBatch) => boolean;
+
+/** So many batches before signals and the agent's news get a turn. */
+const BATCHES_A_TURN = 16;
+
+export class Tap {
+  readonly #ring: SharedArrayBuffer;
+  readonly #index: number;
+  readonly #reader: RingReader;
+  readonly #take: TakeBatch;
+  #isOpen = true;
+
+  constructor(ring: SharedArrayBuffer, take: TakeBatch) {
+    this.#ring = ring;
+    this.#index = openReader(ring);
+    this.#reader = new RingReader(ring, this.#index);
+    this.#take = take;
+  }
+
+  /** Something new stands in the ring. */
+  readonly onWake = (): void => {
+    if (this.#drain()) setImmediate(this.onWake);
+  };
+
+  /** Takes all that is there. */
+  finish(): void {
+    while (this.#drain());
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeReader(this.#ring, this.#index);
+  }
+
+  /** True when there may be more. */
+  #drain(): boolean {
+    for (let i = 0; i < BATCHES_A_TURN && this.#isOpen; i++) {
+      const raw = this.#reader.next(0);
+      if (raw === null) return false;
+      const { stream: from, bytes, count } = raw;
+      if (!this.#take({ from, bytes, count })) this.close();
+    }
+    if (this.#isOpen) this.#reader.release();
+    return this.#isOpen;
+  }
+}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a command ends badly: one sentence with its code, under it what to do, and the exit status of the catalogue. A stack trace
 // is only for what is no VedetteError: then we were wrong, and whoever reads it is to tell us.
+import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
+import { lossText, totalLost } from "../output/summary.js";
 import { Voice } from "../output/voice.js";
 
 const OUR_FAULT = 70; // EX_SOFTWARE of sysexits.h
@@ -38,6 +40,18 @@ export function neverWait(): void {
 export function say(line: string): void {
   if (voice === null) sayAndWait(line);
   else voice.say(line);
+}
+
+/** How the parts of a sensor speak. */
+export const speaking = {
+  say: (line: string): void => say(`vedette: ${line}`),
+  onFault: (error: unknown): void => void report(error),
+};
+
+/** What a workload's end leaves to be said: what was lost, and what failed on our side. */
+export function sayEnding(ending: Ending): void {
+  if (totalLost(ending) > 0) say(`vedette: ${lossText(ending)}`);
+  if (ending.error !== null) report(ending.error);
 }
 
 function sayAndWait(line: string): void {

@@ -3,7 +3,7 @@
 // loaded when it is asked for.
 import type { Command } from "commander";
 import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
-import type { ReplayFlags } from "./falco-replay.js";
+import type { ReplayFlags } from "./replay.js";
 
 export function defineFalco(program: Command, done: (status: number) => void): void {
   const replay = program
@@ -21,9 +21,7 @@ export function defineFalco(program: Command, done: (status: number) => void): v
     .option(...ALERTS_DETAIL)
     .option("-f, --filter <condition>", "print only events that this condition matches")
     .option("--json", "print the events, one object a line, flat Falco names")
-    .action(async (file: string, flags: ReplayFlags) =>
-      done(await (await import("./falco-replay.js")).replayFile(file, flags)),
-    );
+    .action(async (file: string, flags: ReplayFlags) => done(await (await import("./replay.js")).replay(file, flags)));
   program
     .command("fields")
     .description("list the fields that conditions and outputs can ask for")

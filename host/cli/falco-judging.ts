@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command judges with and where its alerts go, when it may have been given Falco's rules and options.
-import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
 import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
 import { loadPolicies } from "../policy/load.js";
+import type { Judging } from "../sensor/sensor.js";
 import { say } from "./failure.js";
 
 export interface JudgingFlags extends FalcoFlags {
@@ -13,13 +13,6 @@ export interface JudgingFlags extends FalcoFlags {
   readonly alerts: string;
   /** Each alert says which policy, tenant and event it is of. */
   readonly alertsDetail?: boolean;
-}
-
-export interface Judging {
-  readonly policies: readonly LoadedPolicy[];
-  readonly outputs: Outputs;
-  /** The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the events. */
-  readonly host: string | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { NamedFile } from "../intake/secret.js";
+import type { NamedFile } from "../intake/intake.js";
 import { ALERTS_DETAIL, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";

@@ -131,6 +131,7 @@ export class Cell {
   }
 
   stop(): void {
+    if (this.#isEnding) return;
     this.#isEnding = true;
     clearInterval(this.#poll);
     closeReader(this.#options.ring, this.#readerIndex);

@@ -14,6 +14,7 @@ import { moveOwner } from "./move.js";
 import { type Owner, Placement } from "./placement.js";
 import type { LoadedPolicy } from "./policy.js";
 import { Post } from "./post.js";
+import { Progress } from "./progress.js";
 import { Quarantine } from "./quarantine.js";
 import { type PolicyTally, Tally } from "./tally.js";
 import { Watchdog } from "./watchdog.js";
@@ -63,6 +64,7 @@ export class Engine {
   readonly #quarantine: Quarantine;
   readonly #containers = new Map<number, ContainerFacts>();
   readonly #watchdog: Watchdog;
+  readonly #progress: Progress;
   /** The batch of which a policy's alerts were passed on last: a worker that was ended may have posted them already. */
   readonly #passed = new Map<number, { readonly post: Post; readonly batch: number }>();
   readonly #errors = new Map<number, VedetteError>();
@@ -92,6 +94,7 @@ export class Engine {
     this.#watchdog = new Watchdog(options.budgetMs ?? BUDGET_MS, (control, id, epoch) =>
       this.#overrun(control, id, epoch),
     );
+    this.#progress = new Progress(options.ring, options.readers);
     for (const reader of options.readers) this.#placement.ordinary.push(this.#newPost(reader, false));
     for (const policy of options.policies) {
       const owner = this.#placement.owner(policy);
@@ -158,6 +161,16 @@ export class Engine {
   /** What the orchestrator has said of the streams' containers. */
   get containers(): ReadonlyMap<number, ContainerFacts> {
     return this.#containers;
+  }
+
+  /** The workers, without the slow one, and how many of them do not move. To be asked several times a second. */
+  workers(): { count: number; stuck: number } {
+    return { count: this.#placement.ordinary.length, stuck: this.#progress.stuck() };
+  }
+
+  /** Where the workers stand that have not ended: another answer as long as they get on. */
+  get pace(): string {
+    return this.#placement.posts.flatMap((post) => (post.isEnded ? [] : [post.position])).join();
   }
 
   /** All seated policies, in the order in which they were seated. */

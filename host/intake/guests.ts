@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agents that are connected. Who comes must know the secret of the container that it says it is of (secret.ts). A container has one
-// agent; a second one that knows the secret is a rival: one of both lies, and who was first is no proof. Both are heard, and the station
+// agent; a second one that knows the secret is a rival: one of both lies, and who was first is no proof. Both are heard, and the intake
 // tells of it. An agent that comes back after its connection broke is the same source, and no rival of itself.
 import type { Hello } from "../capture/agent.js";
 import type { ContainerClue } from "../ecs/metadata.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { Peer } from "./peer.js";
 import type { Secrets } from "./secret.js";
 
-export interface Guest {
-  readonly stream: number;
+export interface Guest extends Peer {
+  /** Its stream's, as the addon numbers them. */
+  readonly number: number;
   /** Hexadecimal. */
   readonly source: string;
-  /** What it is called in metrics and messages. */
-  readonly name: string;
-  readonly hostname: string;
   /** As its own pid namespace numbers it. */
   readonly pid: number;
   facts: ContainerFacts | null;
@@ -45,7 +44,7 @@ export class Guests {
     if (!this.#secrets.admit(name, hello.secret)) throw this.#secrets.refusalOf(name, describe(hello), shown(name));
     const source = Buffer.from(hello.source).toString("hex");
     const guest = {
-      stream: hello.stream,
+      number: hello.stream,
       source,
       name,
       hostname: hello.hostname,
@@ -114,7 +113,7 @@ export class Guests {
 
   /** Streams from which something must come every second: their workloads run. */
   heard(): number[] {
-    return [...this.#guests.values()].flatMap(({ stream, hasEnded }) => (hasEnded ? [] : [stream]));
+    return [...this.#guests.values()].flatMap(({ number, hasEnded }) => (hasEnded ? [] : [number]));
   }
 
   get size(): number {

@@ -63,6 +63,11 @@ export class OwnAgent implements Intake {
     return this.#peer?.number === number ? this.#peer : null;
   }
 
+  /** Nobody has said of which container it is. */
+  ofContainer(): null {
+    return null;
+  }
+
   hostname(number: number): string {
     return this.peer(number)?.hostname ?? hostname();
   }

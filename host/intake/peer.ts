@@ -31,6 +31,8 @@ export interface IntakeHandlers {
   /** Why it cannot hold the table that it was given; empty when it does. */
   readonly onPrevented: (peer: Peer, obstacle: string) => void;
   readonly onLeft: (peer: Peer) => void;
+  /** It left so long ago that nothing more is judged of it. */
+  readonly onForgotten: (number: number) => void;
   /** Something happened to what guards; `peer`: whom it is about. */
   readonly onNews: (news: GuardNews, peer: Peer | null) => void;
 }
@@ -66,8 +68,10 @@ export interface Intake {
   readonly readers: readonly number[];
   /** What comes was recorded: limits go by its time, and it waits for whoever is slow. */
   readonly isRecorded: boolean;
-  /** Null: it has left, or the number is nobody's. */
+  /** Whose batches have this number, also for a while after it has left; null: nobody's. */
   peer(number: number): Peer | null;
+  /** Whose container has this id. */
+  ofContainer(id: string): Peer | null;
   /** Of the host that this peer is on. */
   hostname(number: number): string;
   /** Gives a peer a table of what it is to deny; false: it is gone. */

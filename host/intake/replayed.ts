@@ -52,8 +52,14 @@ export class Replayed implements Intake {
     return this.#peers.get(number) ?? null;
   }
 
+  ofContainer(id: string): Peer | null {
+    return [...this.#peers.values()].find(({ facts }) => facts?.id === id) ?? null;
+  }
+
+  /** Of what is of no peer, too, where there was only one. */
   hostname(number: number): string {
-    return this.#peers.get(number)?.hostname ?? "";
+    const [only] = this.#peers.size === 1 ? this.#peers.values() : [];
+    return (this.#peers.get(number) ?? only)?.hostname ?? "";
   }
 
   /** What happened cannot be denied any more. */

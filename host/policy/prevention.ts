@@ -12,31 +12,36 @@ import type { ContainerFacts } from "../wire/container.js";
 /** What the wire carries in one word, less its frame. */
 const TABLE_BYTES_MAX = 60 << 10;
 
-export interface PreventionHandlers {
+/** An agent that can be given a table. */
+export interface Guarded {
+  /** How errors call it. */
+  readonly name: string;
+  readonly facts: ContainerFacts | null;
+}
+
+export interface PreventionHandlers<G extends Guarded> {
   /** Gives an agent its table; false: it is gone. */
-  readonly send: (stream: number, version: number, rows: readonly WireRow[]) => boolean;
+  readonly send: (agent: G, version: number, rows: readonly WireRow[]) => boolean;
   /** Gives an agent its list of sensitive files; false: it is gone. */
-  readonly watch: (stream: number, files: readonly string[]) => boolean;
+  readonly watch: (agent: G, files: readonly string[]) => boolean;
   readonly onFault: (error: VedetteError) => void;
 }
 
-interface Guest {
-  readonly facts: ContainerFacts | null;
-  /** How errors call it. */
-  readonly name: string;
-  /** The table it has of us, if it has one. */
+/** What an agent has of us. */
+interface Holding {
+  /** The table, if it has one. */
   sent: string | null;
-  /** And the list of files. */
+  /** The list of files. */
   watched: string;
 }
 
-export class Prevention {
-  readonly #handlers: PreventionHandlers;
-  readonly #guests = new Map<number, Guest>();
+export class Prevention<G extends Guarded> {
+  readonly #handlers: PreventionHandlers<G>;
+  readonly #agents = new Map<G, Holding>();
   #policies: readonly LoadedPolicy[];
   #version = 0;
 
-  constructor(policies: readonly LoadedPolicy[], handlers: PreventionHandlers) {
+  constructor(policies: readonly LoadedPolicy[], handlers: PreventionHandlers<G>) {
     this.#policies = policies;
     this.#handlers = handlers;
   }
@@ -46,53 +51,52 @@ export class Prevention {
     return this.#policies.some(({ prevent = [] }) => prevent.length > 0);
   }
 
-  /** An agent is there: it has its table before whatever is said to it next. False: it could not be given one. */
-  greet(stream: number, name: string, facts: ContainerFacts | null): boolean {
-    const guest: Guest = { name, facts, sent: null, watched: "[]" };
-    this.#guests.set(stream, guest);
-    return this.#tell(stream, guest) && this.#watch(stream, guest);
+  /** An agent is there, or more is known of it: it has its table before whatever is said to it next. False: it could not be given one. */
+  greet(agent: G): boolean {
+    const holding: Holding = { sent: null, watched: "[]" };
+    this.#agents.set(agent, holding);
+    return this.#tell(agent, holding) && this.#watch(agent, holding);
   }
 
-  leave(stream: number): void {
-    this.#guests.delete(stream);
+  leave(agent: G): void {
+    this.#agents.delete(agent);
   }
 
   /** These are loaded now. */
   setPolicies(policies: readonly LoadedPolicy[]): void {
     this.#policies = policies;
-    for (const [stream, guest] of this.#guests) {
-      this.#tell(stream, guest);
-      this.#watch(stream, guest);
+    for (const [agent, holding] of this.#agents) {
+      this.#tell(agent, holding);
+      this.#watch(agent, holding);
     }
   }
 
-  onAnswer(stream: number, obstacle: string): void {
-    const agent = this.#guests.get(stream)?.name ?? "an agent";
+  onAnswer(agent: G, obstacle: string): void {
     if (obstacle !== "") this.#fault(agent, obstacle);
   }
 
-  #tell(stream: number, guest: Guest): boolean {
-    const rows = rowsFor(this.#policies, guest.facts);
+  #tell(agent: G, holding: Holding): boolean {
+    const rows = rowsFor(this.#policies, agent.facts);
     const text = JSON.stringify(rows);
-    if (text === guest.sent) return true;
+    if (text === holding.sent) return true;
     const bytes = Buffer.byteLength(text);
     if (bytes > TABLE_BYTES_MAX) {
-      this.#fault(guest.name, `it has ${bytes} bytes, ${TABLE_BYTES_MAX} are possible`);
+      this.#fault(agent, `it has ${bytes} bytes, ${TABLE_BYTES_MAX} are possible`);
       return false;
     }
-    guest.sent = text;
-    return this.#handlers.send(stream, ++this.#version, rows);
+    holding.sent = text;
+    return this.#handlers.send(agent, ++this.#version, rows);
   }
 
-  #watch(stream: number, guest: Guest): boolean {
-    const files = sensitiveFilesFor(this.#policies, guest.facts);
+  #watch(agent: G, holding: Holding): boolean {
+    const files = sensitiveFilesFor(this.#policies, agent.facts);
     const text = JSON.stringify(files);
-    if (text === guest.watched) return true;
-    guest.watched = text;
-    return this.#handlers.watch(stream, files);
+    if (text === holding.watched) return true;
+    holding.watched = text;
+    return this.#handlers.watch(agent, files);
   }
 
-  #fault(agent: string, reason: string): void {
-    this.#handlers.onFault(new VedetteError("VEDETTE_PREVENT_TABLE", { agent: `the agent of ${agent}`, reason }));
+  #fault({ name }: G, reason: string): void {
+    this.#handlers.onFault(new VedetteError("VEDETTE_PREVENT_TABLE", { agent: `the agent of ${name}`, reason }));
   }
 }

@@ -10,7 +10,7 @@ import type { OutputStats } from "../output/output.js";
 import type { OutputQueue } from "../output/queue.js";
 import { linesOutput } from "../output/registry.js";
 import { Serials } from "./serials.js";
-import { policyStatus, StatusServer } from "./status.js";
+import { type PolicyStatus, policyStatus, StatusServer } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
 
@@ -46,7 +46,7 @@ export class PolicyService {
   #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
   #status: StatusServer | null = null;
-  #onHangup = (): void => undefined;
+  #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
@@ -79,11 +79,8 @@ export class PolicyService {
       isolation === "process" || this.#tenants?.get(tenant)?.isApart === true;
     const housing = new Housing({ ring, engine, isApart, ...handlers });
     this.#housing = housing;
+    this.#handlers = handlers;
     if (policiesD !== undefined) {
-      this.#onHangup = () => {
-        this.#work = this.#work.then(() => this.#reread()).catch((error) => handlers.onFault(asFault(error), null));
-      };
-      process.on("SIGHUP", this.#onHangup); // now: it would end us while we begin
       const opening = this.#openWatch(policiesD, housing, handlers);
       this.#work = opening.catch(() => undefined);
       await opening;
@@ -111,11 +108,10 @@ export class PolicyService {
   async #openStatus(): Promise<void> {
     const { statusSocket } = this.#flags;
     if (statusSocket === undefined) return;
-    const answer = () => policyStatus(this.#housing?.status() ?? [], this.#watch?.entries() ?? []);
-    this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], answer);
+    this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], () => this.#policies());
   }
 
-  /** What SIGHUP does: tenants.yaml and the folder again. Where the new tenants.yaml is wrong, the old one holds. */
+  /** tenants.yaml and the folder again. Where the new tenants.yaml is wrong, the old one holds. */
   async #reread(): Promise<void> {
     const { tenants: file } = this.#flags;
     if (file === undefined) return this.#watch?.rescan();
@@ -136,12 +132,20 @@ export class PolicyService {
     await this.#openStatus();
   }
 
-  /** Ends it when the ring has ended: what tenants' processes have to say comes first. */
-  async close(): Promise<void> {
+  /** The ring has ended: resolves when tenants' processes have said what they have to say. */
+  async finished(): Promise<void> {
     await this.#housing?.finished();
-    process.off("SIGHUP", this.#onHangup);
+  }
+
+  /** Ends what open() began: at once, whatever tenants' processes have to say. */
+  async stop(): Promise<void> {
+    this.#housing?.stop();
     this.#status?.close();
     await this.#watch?.close();
+  }
+
+  /** Behind stop(): closes tenants' own outputs. */
+  async close(): Promise<void> {
     await Promise.all([...this.#outputs.values()].map((output) => output.close()));
   }
 
@@ -155,14 +159,26 @@ export class PolicyService {
     return [...this.#outputs.values()].map((output) => output.stats());
   }
 
-  /** What SIGHUP asks for: the tenants' files are opened by their names again. */
-  reopen(): void {
+  /** The state of every policy. */
+  states(): PolicyStatus["state"][] {
+    return this.#policies().map(({ state }) => state);
+  }
+
+  /** What SIGHUP asks for: the tenants' files are opened by their names again, tenants.yaml and the folder are read. */
+  hangUp(): void {
     for (const output of this.#outputs.values()) output.reopen();
+    const handlers = this.#handlers;
+    if (handlers === null || this.#flags.policiesD === undefined) return;
+    this.#work = this.#work.then(() => this.#reread()).catch((error) => handlers.onFault(asFault(error), null));
   }
 
   /** The alert that tells of a policy's fault. */
   faultAlert(error: VedetteError, policy: LoadedPolicy | null, hostname: string): Alert {
     return internalAlert(error, policy?.name ?? "", policy?.tenancy?.tenant, hostname);
+  }
+
+  #policies(): PolicyStatus[] {
+    return policyStatus(this.#housing?.status() ?? [], this.#watch?.entries() ?? []);
   }
 
   #loaded(): LoadedPolicy[] {

@@ -11,12 +11,10 @@ import * as assert from "uvu/assert";
 import { TaskMetadata } from "../../host/ecs/metadata.js";
 import { DEFAULT_ALERT_LIMIT } from "../../host/engine/limiter.js";
 import type { Tenancy } from "../../host/engine/policy.js";
-import { Monitor } from "../../host/intake/monitor.js";
-import { Secrets } from "../../host/intake/secret.js";
-import { Station } from "../../host/intake/station.js";
+import { Agents, Secrets } from "../../host/intake/intake.js";
 import type { Alert } from "../../host/output/alert.js";
 import { loadPolicies } from "../../host/policy/load.js";
-import { PolicyService } from "../../host/policy/service.js";
+import { Sensor } from "../../host/sensor/sensor.js";
 import { HandAgent, openHost, stillJudges, until } from "./host.js";
 
 /** As many as the first attack held. */
@@ -100,39 +98,48 @@ test("H7: a worker that dies turns health red, ends the host with a word, and is
     // No tenants.yaml can hold it: a scope that cannot be matched stands for any bug of ours in a worker.
     const executables = isHonest ? [] : (null as unknown as []);
     const scope = { containers: [], images: [], families: [], uids: [], executables };
-    const monitor = new Monitor();
-    const port = await monitor.listen("127.0.0.1:0");
     const alerts: Alert[] = [];
+    const outputs = {
+      write: (alert: Alert) => void alerts.push(alert),
+      reopen: () => undefined,
+      stats: () => [],
+      room: async () => undefined,
+      close: async () => 0,
+    };
     const tenancy: Tenancy = { tenant: "t", scope, alerts: DEFAULT_ALERT_LIMIT };
-    const station = await Station.open({
-      policies: [{ ...policy!, tenancy }],
-      workers: 1,
-      service: new PolicyService({}, () => undefined),
-      secrets: new Secrets(null),
-      metadata: new TaskMetadata(null),
-      monitor,
-      onAlert: (alert) => void alerts.push(alert),
+    const sensor = await Sensor.open({
+      http: "127.0.0.1:0",
+      judging: async () => ({ policies: [{ ...policy!, tenancy }], outputs, host: undefined }),
+      service: {},
+      intake: (handlers, counts) =>
+        new Agents(
+          { workers: 1, secrets: new Secrets(null), metadata: new TaskMetadata(null), counts, say: handlers.say },
+          handlers,
+        ),
       say: () => undefined,
+      onFault: () => undefined,
     });
     const path = join(folder, `station-${isHonest}`);
-    await station.listen(path);
+    sensor.intake.listen(path);
+    sensor.begin();
     const agent = await HandAgent.honest(path, { container: "c" });
-    const health = async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
+    const health = async () => (await fetch(`http://127.0.0.1:${sensor.port}/healthz`)).status;
     assert.is(await health(), 200);
     agent.write(agent.shadow("judged"));
     if (isHonest) {
       await until("its alert", () => alerts.some(({ rule }) => rule === "Sensitive file read"));
       assert.is(await health(), 200);
       agent.close();
-      await station.drain(100);
+      await sensor.intake.drain(100);
+      await sensor.finish();
     } else {
-      const error = await station.failed;
+      const error = await sensor.failed;
       assert.is(await health(), 503);
       assert.is(error.code, "VEDETTE_STOPPED_JUDGING");
       assert.ok(alerts.some(({ rule }) => rule === "Vedette stopped judging"));
       await until("agents keep the rest for another host", () => agent.isClosed);
     }
-    monitor.close();
+    await sensor.close();
   }
 });
 

@@ -17,7 +17,7 @@ export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest
 
 /** Makes the package anew when the build is newer. */
 export function packaged(): string {
-  const made = [AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/intake/station.js"];
+  const made = [AGENT, "build/capture.node", "build/js/host/main.js", "build/js/host/sensor/sensor.js"];
   const policies = readdirSync("policies", { recursive: true, encoding: "utf8" }).map((path) => join("policies", path));
   const newest = Math.max(...[...made, ...policies].map(changedAt));
   if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(ROOTFS) < newest)

@@ -23,7 +23,6 @@ export const DOORS: Record<string, string[]> = {
     "prevent-row",
     "prevention",
     "processors",
-    "progress",
     "runner",
     "sensitive",
     "trial",
@@ -32,7 +31,7 @@ export const DOORS: Record<string, string[]> = {
   "host/falco": ["falco"],
   "host/finding": ["finding", "priority"],
   "host/image": [],
-  "host/intake": ["intake", "monitor", "secret", "station"],
+  "host/intake": ["intake"],
   "host/output": [
     "alert",
     "alert-bounds",
@@ -71,6 +70,7 @@ export const DOORS: Record<string, string[]> = {
     "yaml",
   ],
   "host/recording": ["recording", "scap/replay"],
+  "host/sensor": ["sensor"],
   "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
   "host/wire": [
     "address",

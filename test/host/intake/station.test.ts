@@ -16,8 +16,8 @@ import { Feed } from "../../../host/engine/feed.js";
 import { VedetteError } from "../../../host/errors.js";
 import { Guests } from "../../../host/intake/guests.js";
 import { Ledger } from "../../../host/intake/ledger.js";
-import { Monitor, parseAddress } from "../../../host/intake/monitor.js";
 import { Secret, Secrets } from "../../../host/intake/secret.js";
+import { Health, Monitor, parseAddress } from "../../../host/sensor/sensor.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 
@@ -287,11 +287,12 @@ test("a batch is acknowledged a turn after the last worker has gone past it", ()
 });
 
 test("the monitor says whether it is ready, and counts what agents lost once", async () => {
-  const monitor = new Monitor();
+  const health = new Health();
+  const monitor = new Monitor(health);
   const port = await monitor.listen("127.0.0.1:0");
   const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
   assert.is((await ask("/healthz")).status, 503);
-  monitor.health = () => null;
+  health.begin();
   assert.is(await (await ask("/healthz")).text(), "ok\n");
   monitor.onLost("app", "s1", [3, 0]);
   monitor.onLost("app", "s1", [5, 0]);

@@ -6,10 +6,11 @@ import { Registry } from "prom-client";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
-import { healthJson, isWell } from "../../../host/output/health.js";
+import { isWell } from "../../../host/output/health.js";
 import { registerOutputs } from "../../../host/output/metrics.js";
 import type { Carrier, Sent } from "../../../host/output/output.js";
 import { OutputQueue, type QueueLimits } from "../../../host/output/queue.js";
+import { Health } from "../../../host/sensor/sensor.js";
 
 const LIMITS: QueueLimits = {
   count: 100,
@@ -214,7 +215,10 @@ test("metrics and health say of each output what it sent, keeps, dropped and met
     "2",
     "no sum of scrapes",
   );
-  const health = JSON.parse(healthJson(null, [queue.stats()]));
+  const all = new Health();
+  all.watch({ outputs: () => [queue.stats()] });
+  all.begin();
+  const health = JSON.parse(all.json());
   assert.equal([health.status, health.judging, health.outputs[0].state], ["red", null, "retrying"]);
   assert.match(health.outputs[0].lastError.message, /it is full/);
   assert.is(isWell(queue.stats()), false);

@@ -16,7 +16,7 @@ import { openBundle } from "../../../host/policy/bundle.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { readPolicyFile } from "../../../host/policy/policy-file.js";
 import { preventRowsOf } from "../../../host/policy/prevent.js";
-import { Prevention } from "../../../host/policy/prevention.js";
+import { type Guarded, Prevention } from "../../../host/policy/prevention.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import type { ContainerFacts } from "../../../host/wire/container.js";
@@ -126,73 +126,76 @@ test("an agent gets the rows of whoever may speak for its container", () => {
   assert.equal(of({ uids: [1000], executables: ["/srv/*"] }), [[...row.slice(0, 9), [1000], ["/srv/*"]]]);
 });
 
+const web: Guarded = { name: "web", facts: WEB };
+const db: Guarded = { name: "db", facts: { ...WEB, name: "db" } };
+
 test("agents hear of a new table when theirs has changed, and only then", () => {
-  const sent: [stream: number, version: number, policies: string[]][] = [];
+  const sent: [agent: Guarded, version: number, policies: string[]][] = [];
   const faults: string[] = [];
-  const prevention = new Prevention([policy("own", null)], {
-    send: (stream, version, rows) => sent.push([stream, version, rows.map(([name]) => name)]) > 0,
+  const prevention = new Prevention<Guarded>([policy("own", null)], {
+    send: (agent, version, rows) => sent.push([agent, version, rows.map(([name]) => name)]) > 0,
     watch: () => true,
     onFault: (error) => faults.push(error.message),
   });
   const theirs = policy("theirs", { containers: ["web"] });
-  assert.ok(prevention.greet(1, "web", WEB));
-  assert.ok(prevention.greet(2, "db", { ...WEB, name: "db" }));
+  assert.ok(prevention.greet(web));
+  assert.ok(prevention.greet(db));
   prevention.setPolicies([policy("own", null), theirs]);
   prevention.setPolicies([policy("own", null), theirs]);
   prevention.setPolicies([theirs]);
   assert.equal(sent, [
-    [1, 1, ["own"]],
-    [2, 2, ["own"]],
-    [1, 3, ["own", "t/theirs"]],
-    [1, 4, ["t/theirs"]],
-    [2, 5, []],
+    [web, 1, ["own"]],
+    [db, 2, ["own"]],
+    [web, 3, ["own", "t/theirs"]],
+    [web, 4, ["t/theirs"]],
+    [db, 5, []],
   ]);
-  prevention.onAnswer(1, "");
-  prevention.onAnswer(1, "no System V memory");
-  prevention.leave(2);
+  prevention.onAnswer(web, "");
+  prevention.onAnswer(web, "no System V memory");
+  prevention.leave(db);
   prevention.setPolicies([]);
-  assert.equal(sent.slice(5), [[1, 6, []]]);
+  assert.equal(sent.slice(5), [[web, 6, []]]);
   assert.equal(faults, ["What policies prevent cannot be held by the agent of web: no System V memory."]);
 });
 
 test("agents hear which files policies call sensitive, when that has changed, and of no other container's", () => {
-  const sent: [stream: number, files: readonly string[]][] = [];
-  const prevention = new Prevention([], {
+  const sent: [agent: Guarded, files: readonly string[]][] = [];
+  const prevention = new Prevention<Guarded>([], {
     send: () => true,
-    watch: (stream, files) => sent.push([stream, files]) > 0,
+    watch: (agent, files) => sent.push([agent, files]) > 0,
     onFault: (error) => {
       throw error;
     },
   });
   const own = { ...policy("own", null), sensitive: ["/etc/shadow", "relative", "/home/*/.ssh"] };
   const theirs = { ...policy("theirs", { containers: ["web"] }), sensitive: ["/etc/shadow", "/srv/key"] };
-  assert.ok(prevention.greet(1, "web", WEB));
-  assert.ok(prevention.greet(2, "db", { ...WEB, name: "db" }));
+  assert.ok(prevention.greet(web));
+  assert.ok(prevention.greet(db));
   prevention.setPolicies([own]);
   prevention.setPolicies([own, theirs]);
   prevention.setPolicies([own, theirs]);
   prevention.setPolicies([]);
   const files = ["/etc/shadow", "/home/*/.ssh"];
   assert.equal(sent, [
-    [1, files],
-    [2, files],
-    [1, [...files, "/srv/key"]],
-    [1, []],
-    [2, []],
+    [web, files],
+    [db, files],
+    [web, [...files, "/srv/key"]],
+    [web, []],
+    [db, []],
   ]);
 });
 
 test("a table larger than a word is not sent, and its agent is not told that all is ready", () => {
   const faults: VedetteError[] = [];
   const many = Array.from({ length: 200 }, (_, i) => ({ ...ROW, name: `r${i}`, programs: ["/x".repeat(150)] }));
-  const prevention = new Prevention([policy("p", null, many)], {
+  const prevention = new Prevention<Guarded>([policy("p", null, many)], {
     send: () => {
       throw new Error("it was sent");
     },
     watch: () => true,
     onFault: (error) => faults.push(error),
   });
-  assert.not.ok(prevention.greet(1, "web", WEB));
+  assert.not.ok(prevention.greet(web));
   assert.equal(
     faults.map(({ code }) => code),
     ["VEDETTE_PREVENT_TABLE"],

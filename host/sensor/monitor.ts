@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus, /api/v1/health for people. Loopback unless told otherwise:
-// containers of a task share one network, and the numbers name containers and rules. Who reaches the port can hold few connections, and
-// none for long (host/visitors.ts).
-import { createServer, type Server, type ServerResponse } from "node:http";
+// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus, /api/v1/health for people. How it
+// is, `health.ts` knows. Loopback unless told otherwise: containers of a task share one network, and the numbers name containers
+// and rules. Who reaches the port can hold few connections, and none for long (host/visitors.ts).
+import { createServer, type Server } from "node:http";
 import { isIP } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
+import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Alert } from "../output/alert.js";
-import { healthJson, isWell } from "../output/health.js";
 import { registerOutputs } from "../output/metrics.js";
-import type { OutputStats } from "../output/output.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
-import type { BatchFacts } from "./ledger.js";
+import type { Health } from "./health.js";
 
 /** A health check and a scrape take milliseconds. */
 const VISITORS = { most: 64, ms: 10_000 };
@@ -23,7 +22,8 @@ const SOURCES_MAX = 1024;
 const NS = 1e-9;
 const DELAYS_S = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
-export class Monitor {
+export class Monitor implements IntakeCounts {
+  readonly #health: Health;
   readonly #registry = new Registry();
   readonly #lost = new Map<string, readonly number[]>();
   readonly #events = this.#counter("events_total", "events that arrived", ["container"]);
@@ -51,15 +51,10 @@ export class Monitor {
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
   /** Names of containers that have numbers of their own: they are an agent's word. */
   readonly #names = new Set<string>();
-  /** Why judging has not begun, or has stopped; null: it goes on. */
-  health: () => string | null = () => "starting";
-
-  /** How each output is. */
-  outputs: () => readonly OutputStats[] = () => [];
-
-  constructor() {
+  constructor(health: Health) {
+    this.#health = health;
     collectDefaultMetrics({ register: this.#registry });
-    registerOutputs(this.#registry, () => this.outputs());
+    registerOutputs(this.#registry, () => health.outputs());
   }
 
   /** Gives the port. */
@@ -67,29 +62,27 @@ export class Monitor {
     const [host, port] = parseAddress(address);
     this.#server = createServer((request, response) => {
       const path = request.url?.split("?", 1)[0];
-      const problem = this.health();
+      const problem = this.#health.judging();
       if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
       else if (path === "/metrics")
         void this.#registry
           .metrics()
           .then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
-      else if (path === "/api/v1/health") this.#answerHealth(response, problem);
+      else if (path === "/api/v1/health")
+        response
+          .setHeader("content-type", "application/json")
+          .writeHead(this.#health.isWell() ? 200 : 503)
+          .end(this.#health.json());
       else response.writeHead(404).end();
     });
     boundVisitors(this.#server, VISITORS);
     return new Promise((resolve, reject) => {
-      this.#server!.once("error", (cause) =>
+      // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of the server's.
+      this.#server!.on("error", (cause) =>
         reject(new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
       );
       this.#server!.listen(port, host, () => resolve((this.#server!.address() as { port: number }).port));
     });
-  }
-
-  /** What is wrong with whom. An output is none of /healthz's business: a task is not to be restarted because a receiver is away. */
-  #answerHealth(response: ServerResponse, problem: string | null): void {
-    const outputs = this.outputs();
-    response.setHeader("content-type", "application/json");
-    response.writeHead(problem === null && outputs.every(isWell) ? 200 : 503).end(healthJson(problem, outputs));
   }
 
   close(): void {

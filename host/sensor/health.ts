@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the sensor is: the one place that knows its workers, rings, intakes, outputs and policies. It has two questions to answer:
+//
+//   /healthz         does it judge? Only what a restart could mend is red: workers that do not move or are gone, no way in
+//   /api/v1/health   is all well? Red, too, where alerts do not get to an output. Policies are told, and none makes it red: a
+//                    tenant could have the whole task restarted
+import type { SeatStatus } from "../engine/engine.js";
+import type { IntakeHealth } from "../intake/intake.js";
+import { isWell, outputHealth } from "../output/health.js";
+import type { OutputStats } from "../output/output.js";
+
+/** What health asks. */
+export interface HealthParts {
+  readonly workers: () => WorkerHealth;
+  readonly intake: () => IntakeHealth;
+  readonly outputs: () => readonly OutputStats[];
+  readonly policies: () => readonly PolicyState[];
+}
+
+export interface WorkerHealth {
+  readonly count: number;
+  /** They have something to judge, and do not move. */
+  readonly stuck: number;
+}
+
+/** `refused`: no version of it ever ran. */
+export type PolicyState = SeatStatus["state"] | "refused";
+
+/** How it is in a word, and why. */
+type State =
+  | { readonly kind: "starting" }
+  | { readonly kind: "judging" }
+  | { readonly kind: "stopped"; readonly why: string };
+
+export class Health {
+  #state: State = { kind: "starting" };
+  #parts: Partial<HealthParts> = {};
+
+  /** These are there from now on. */
+  watch(parts: Partial<HealthParts>): void {
+    this.#parts = { ...this.#parts, ...parts };
+  }
+
+  /** It judges from now on. */
+  begin(): void {
+    this.#state = { kind: "judging" };
+  }
+
+  /** It judges no more, for this reason. */
+  stop(why: string): void {
+    this.#state = { kind: "stopped", why };
+  }
+
+  /** Why judging has not begun, or has stopped; null: it goes on. */
+  judging(): string | null {
+    switch (this.#state.kind) {
+      case "starting":
+        return "starting";
+      case "stopped":
+        return this.#state.why;
+      case "judging": {
+        const stuck = this.#parts.workers?.().stuck ?? 0;
+        return stuck > 0 ? `${stuck} policy workers do not move` : (this.#parts.intake?.().problem ?? null);
+      }
+    }
+  }
+
+  isWell(): boolean {
+    return this.judging() === null && this.outputs().every(isWell);
+  }
+
+  /** The answer of /api/v1/health (docs/outputs.md). */
+  json(): string {
+    const { workers, intake, policies } = this.#parts;
+    return `${JSON.stringify({
+      status: this.isWell() ? "ok" : "red",
+      judging: this.judging(),
+      workers: workers?.() ?? null,
+      intake: intake?.() ?? null,
+      outputs: this.outputs().map(outputHealth),
+      policies: countsOf(policies?.() ?? []),
+    })}\n`;
+  }
+
+  outputs(): readonly OutputStats[] {
+    return this.#parts.outputs?.() ?? [];
+  }
+}
+
+function countsOf(states: readonly PolicyState[]): Record<PolicyState, number> {
+  const counts = { judging: 0, slow: 0, resting: 0, refused: 0 };
+  for (const state of states) counts[state]++;
+  return counts;
+}

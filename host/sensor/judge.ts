@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// What judges and what follows from it: the engine, the policy service beside it, what agents are to deny, and the outputs that
+// alerts go to. It knows who sends only as peers of an intake.
+import { hostname } from "node:os";
+import { Engine, type EngineHandlers } from "../engine/engine.js";
+import { SUPPRESSED } from "../engine/limiter.js";
+import type { LoadedPolicy } from "../engine/policy.js";
+import { explain, type VedetteError } from "../errors.js";
+import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
+import type { Alert } from "../output/alert.js";
+import { type GuardNews, guardAlert } from "../output/guard-alert.js";
+import type { Outputs } from "../output/outputs.js";
+import { Prevention } from "../policy/prevention.js";
+import type { PolicyService } from "../policy/service.js";
+import { withFacts } from "./alert-facts.js";
+import type { PolicyState, WorkerHealth } from "./health.js";
+import type { Monitor } from "./monitor.js";
+import type { Opened } from "./opened.js";
+
+/** What a command judges with, and where its alerts go. */
+export interface Judging {
+  readonly policies: readonly LoadedPolicy[];
+  readonly outputs: Pick<Outputs, "write" | "reopen" | "stats" | "room" | "close">;
+  /** The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the events. */
+  readonly host: string | undefined;
+}
+
+export interface JudgeOptions extends Judging {
+  /** Tenants' policies, status and alerts; null: there are no tenants. */
+  readonly service: PolicyService | null;
+  readonly monitor: Monitor | null;
+  /** Longest time for one batch in one policy. */
+  readonly budgetMs?: number;
+  readonly say: (line: string) => void;
+}
+
+/** The number of no peer. */
+const NOBODY = -1;
+const LEVELS = ["debug", "info", "warning", "error"];
+
+export class Judge {
+  readonly #options: JudgeOptions;
+  readonly #intake: Intake;
+  readonly #prevention: Prevention<Peer>;
+  #engine!: Engine;
+
+  /** Starts workers and the service; resolves when policies are ready. What it opens is added to `opened`. */
+  static async open(options: JudgeOptions, intake: Intake, opened: Opened): Promise<Judge> {
+    const judge = new Judge(options, intake);
+    const { policies, service, budgetMs } = options;
+    judge.#engine = await Engine.start({
+      ring: intake.ring,
+      readers: intake.readers,
+      policies,
+      isReplay: intake.isRecorded,
+      hostname: (number) => options.host ?? intake.hostname(number),
+      ...(budgetMs === undefined ? {} : { budgetMs }),
+      ...judge.#handlers,
+    });
+    opened.add(judge.#engine, (engine) => engine.stop());
+    if (service === null) return judge;
+    opened.add(service, () => service.stop());
+    await service.open(judge.#engine, intake.ring, judge.#handlers);
+    return judge;
+  }
+
+  private constructor(options: JudgeOptions, intake: Intake) {
+    this.#options = options;
+    this.#intake = intake;
+    this.#prevention = new Prevention<Peer>(options.policies, {
+      send: (peer, version, rows) => intake.prevent(peer, version, rows),
+      watch: (peer, files) => intake.watch(peer, files),
+      onFault: (error) => this.#handlers.onFault(error, null),
+    });
+  }
+
+  /** Resolves when the ring has ended and every batch was judged. */
+  get finished(): Promise<void> {
+    return this.#engine.finished;
+  }
+
+  /** Whether any policy denies anything. */
+  get prevents(): boolean {
+    return this.#prevention.hasRows;
+  }
+
+  /** Another answer as long as its workers get on. */
+  get pace(): string {
+    return this.#engine.pace;
+  }
+
+  workers(): WorkerHealth {
+    return this.#engine.workers();
+  }
+
+  policies(): PolicyState[] {
+    const { service } = this.#options;
+    return service?.states() ?? this.#engine.status().map(({ state }) => state);
+  }
+
+  /** Ends its workers now. */
+  stop(): Promise<void> {
+    return this.#engine.stop();
+  }
+
+  /** Gives a peer what it is to deny; false: it could not be given. */
+  greet(peer: Peer): boolean {
+    this.#engine.setContainer(peer.number, peer.facts);
+    return this.#prevention.greet(peer);
+  }
+
+  onPrevented(peer: Peer, obstacle: string): void {
+    this.#prevention.onAnswer(peer, obstacle);
+  }
+
+  onLeft(peer: Peer): void {
+    this.#prevention.leave(peer);
+  }
+
+  /** Nothing more of it is to be judged. */
+  onForgotten(number: number): void {
+    this.#engine.setContainer(number, null);
+  }
+
+  /** Tells the operator what happened to the guard itself. */
+  readonly onNews: IntakeHandlers["onNews"] = (news: GuardNews, peer: Peer | null): void => {
+    const { outputs, host, monitor } = this.#options;
+    const alert = withFacts(guardAlert({ ...news, hostname: host ?? news.hostname }), peer?.facts ?? null);
+    monitor?.onAlert(alert);
+    outputs.write(alert);
+  };
+
+  readonly #handlers = {
+    onAlert: (alert: Alert, number: number): void => {
+      const { host, monitor } = this.#options;
+      monitor?.onAlert(alert);
+      const author = this.#authorOf(alert, number);
+      const hostname = host ?? author?.hostname ?? this.#intake.hostname(NOBODY);
+      this.#deliver({ ...withFacts(alert, author?.facts ?? null), hostname });
+    },
+    onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
+      const { host, monitor, service, say } = this.#options;
+      monitor?.onFault(error);
+      say(explain(error));
+      if (service !== null) this.#deliver(service.faultAlert(error, policy, host ?? hostname()));
+    },
+    onLog: (policy: string, level: number, text: string): void =>
+      this.#options.say(`${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
+    onPolicies: (watched: readonly LoadedPolicy[]): void =>
+      this.#prevention.setPolicies([...this.#options.policies, ...watched]),
+  } satisfies EngineHandlers & { onPolicies: unknown };
+
+  /** What a limit kept back is told of with the next batch, whoever's that is: it says itself which container it is about. */
+  #authorOf({ rule, source, outputFields }: Alert, number: number): Peer | null {
+    if (source !== "internal" || rule !== SUPPRESSED) return this.#intake.peer(number);
+    const id = outputFields.find(([name]) => name === "container.id")?.[1];
+    return typeof id === "string" ? this.#intake.ofContainer(id) : null;
+  }
+
+  /** To the operator, and to the tenant whose it is. */
+  #deliver(alert: Alert): void {
+    this.#options.outputs.write(alert);
+    this.#options.service?.deliver(alert);
+  }
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sensor: `run`, `serve`, `replay` and `record` are one of these, with different intakes and outputs. Read aloud:
+//
+//   monitor - policies and outputs - service - intake - recorder - workers - ... - finish what came - close in reverse order
+//
+// Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong, a listener that
+// fails, a worker that dies, a signal.
+import { setTimeout as sleep } from "node:timers/promises";
+import { VedetteError } from "../errors.js";
+import type { Intake, IntakeCounts, IntakeHandlers, Peer } from "../intake/intake.js";
+import { counted } from "../output/counted.js";
+import { PolicyService, type ServiceFlags } from "../policy/service.js";
+import { reasonOf } from "../reason.js";
+import { Health } from "./health.js";
+import { Judge, type Judging } from "./judge.js";
+import { Monitor } from "./monitor.js";
+import { Opened } from "./opened.js";
+import { Recorder } from "./recorder.js";
+
+export { Health, type HealthParts, type PolicyState, type WorkerHealth } from "./health.js";
+export type { Judging } from "./judge.js";
+export { Monitor, parseAddress } from "./monitor.js";
+export { Opened } from "./opened.js";
+
+export interface SensorOptions<I extends Intake> {
+  /** Opens what comes in. `counts`: of the monitor, or of nobody. */
+  readonly intake: (handlers: SensorHandlers, counts: IntakeCounts) => I | Promise<I>;
+  /** Loads policies and opens outputs; undefined: nothing is judged. */
+  readonly judging?: () => Promise<Judging>;
+  /** Tenants' policies, status and alerts; undefined: there are no tenants. */
+  readonly service?: ServiceFlags;
+  /** Where the monitor answers. */
+  readonly http?: string;
+  /** Where the events are stored too. */
+  readonly record?: string;
+  /** Longest time for one batch in one policy. */
+  readonly budgetMs?: number;
+  /** A line of ours. */
+  readonly say: (line: string) => void;
+  /** Something failed, and we go on without it. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export interface SensorHandlers extends IntakeHandlers {
+  /** A peer has said who it is. */
+  readonly onHost: (peer: Peer) => void;
+  readonly say: (line: string) => void;
+}
+
+/** How soon a judged batch is acknowledged. */
+const TURN_MS = 5;
+/** How often to look whether workers move. */
+const LOOK_MS = 500;
+/** When all has come: workers that do not get on for so long never will. Many times what the longest batch takes. */
+const STALLED_MS = 10_000;
+
+export class Sensor<I extends Intake = Intake> {
+  readonly health = new Health();
+  /** Resolves when judging has failed and cannot go on. */
+  readonly failed: Promise<VedetteError>;
+  readonly #options: SensorOptions<I>;
+  readonly #opened = new Opened();
+  #intake!: I;
+  #judging: Judging | null = null;
+  #service: PolicyService | null = null;
+  #judge: Judge | null = null;
+  #recorder: Recorder | null = null;
+  #recorded: "whole" | "broken" = "whole";
+  #port = 0;
+  #turn: NodeJS.Timeout | null = null;
+  #fail: (error: VedetteError) => void = () => undefined;
+
+  /** Opens one, does the work with it, and closes it, whatever becomes of the work. */
+  static async use<I extends Intake, T>(
+    options: SensorOptions<I>,
+    work: (sensor: Sensor<I>) => Promise<T>,
+  ): Promise<T> {
+    const sensor = await Sensor.open(options);
+    try {
+      return await work(sensor);
+    } finally {
+      await sensor.close();
+    }
+  }
+
+  /** Resolves when policies are ready. The intake takes nothing in yet. */
+  static async open<I extends Intake>(options: SensorOptions<I>): Promise<Sensor<I>> {
+    const sensor = new Sensor(options);
+    try {
+      await sensor.#open();
+      return sensor;
+    } catch (error) {
+      await sensor.close().catch(() => undefined); // the first cause is told
+      throw error;
+    }
+  }
+
+  private constructor(options: SensorOptions<I>) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { http, judging, service, record } = this.#options;
+    // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is the end.
+    const runsForLong = http !== undefined || service?.policiesD !== undefined;
+    if (runsForLong) this.#hearHangups();
+    const monitor = http === undefined ? null : await this.#openMonitor(http);
+    if (judging !== undefined) await this.#openOutputs(judging);
+    if (service !== undefined) this.#openService(service);
+    await this.#openIntake(monitor);
+    if (record !== undefined) this.#openRecorder(record);
+    if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
+    if (service !== undefined && !runsForLong) this.#hearHangups();
+  }
+
+  get intake(): I {
+    return this.#intake;
+  }
+
+  /** Of the monitor. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Whether agents are to be told what they deny before their workloads begin. */
+  get prevents(): boolean {
+    return this.#judge?.prevents === true || this.#options.service?.policiesD !== undefined;
+  }
+
+  /** Whether the recording holds all that came. */
+  get recorded(): "whole" | "broken" {
+    return this.#recorded;
+  }
+
+  /** From here on the intake takes in. */
+  begin(): void {
+    this.health.begin();
+  }
+
+  /** Resolves when alerts can be taken: for an intake that can wait. */
+  async room(): Promise<void> {
+    await this.#judging?.outputs.room();
+  }
+
+  /** Nothing more comes: resolves when what came is stored and judged. Throws when it cannot be. */
+  async finish(): Promise<void> {
+    this.#finishRecording();
+    if (this.#judge === null) return;
+    const over = new AbortController();
+    try {
+      await Promise.race([this.#judged(this.#judge), this.#watchPace(this.#judge, over.signal)]);
+      await Promise.race([this.#service?.finished(), sleep(STALLED_MS, undefined, over)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Closes all that was opened, in reverse order. */
+  close(): Promise<void> {
+    return this.#opened.close();
+  }
+
+  #hearHangups(): void {
+    const onHangup = (): void => {
+      this.#judging?.outputs.reopen();
+      this.#service?.hangUp();
+    };
+    process.on("SIGHUP", onHangup);
+    this.#opened.add(onHangup, () => process.off("SIGHUP", onHangup));
+  }
+
+  async #openMonitor(address: string): Promise<Monitor> {
+    const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
+    this.#port = await monitor.listen(address);
+    return monitor;
+  }
+
+  async #openOutputs(judging: () => Promise<Judging>): Promise<void> {
+    this.#judging = await judging();
+    const { outputs } = this.#judging;
+    this.#opened.add(outputs, async () => {
+      const undelivered = await outputs.close();
+      if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`);
+    });
+    this.health.watch({ outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? [])] });
+  }
+
+  #openService(flags: ServiceFlags): void {
+    this.#service = this.#opened.add(new PolicyService(flags, this.#options.say), (service) => service.close());
+  }
+
+  async #openIntake(monitor: Monitor | null): Promise<void> {
+    const { intake, say } = this.#options;
+    const handlers: SensorHandlers = {
+      say,
+      onWake: () => this.#onWake(),
+      onHost: (peer) => this.#recorder?.host(peer),
+      onHello: (peer) => this.#judge?.greet(peer) ?? true,
+      onFacts: (peer) => void this.#judge?.greet(peer),
+      onPrevented: (peer, obstacle) => this.#judge?.onPrevented(peer, obstacle),
+      onLeft: (peer) => this.#judge?.onLeft(peer),
+      onForgotten: (number) => this.#judge?.onForgotten(number),
+      onNews: (news, peer) => this.#judge?.onNews(news, peer),
+    };
+    this.#intake = this.#opened.add(await intake(handlers, monitor ?? NOBODY_COUNTS), (one) => one.close());
+    this.#opened.add(null, () => clearTimeout(this.#turn ?? undefined));
+    this.health.watch({ intake: () => this.#intake.health() });
+  }
+
+  #openRecorder(path: string): void {
+    const onFault = (error: unknown): void => {
+      this.#recorded = "broken";
+      this.#options.onFault(error);
+    };
+    this.#recorder = this.#opened.add(new Recorder(path, this.#intake, onFault), (recorder) => recorder.close());
+  }
+
+  async #openJudge(judging: Judging, monitor: Monitor | null): Promise<void> {
+    const { say, budgetMs } = this.#options;
+    const options = {
+      ...judging,
+      service: this.#service,
+      monitor,
+      say,
+      ...(budgetMs === undefined ? {} : { budgetMs }),
+    };
+    const judge = await Judge.open(options, this.#intake, this.#opened);
+    this.#judge = judge;
+    judge.finished.catch((error: unknown) => this.#onFailure(error));
+    this.health.watch({ workers: () => judge.workers(), policies: () => judge.policies() });
+    this.#opened.add(
+      setInterval(() => judge.workers(), LOOK_MS), // who does not move is known by looking often
+      (timer) => clearInterval(timer),
+    );
+  }
+
+  /** Whoever is watched is not held up by us, and what was not judged is not acknowledged. */
+  #onFailure(cause: unknown): void {
+    const reason = reasonOf(cause);
+    const error = new VedetteError("VEDETTE_STOPPED_JUDGING", { reason }, { cause });
+    this.health.stop(error.message);
+    this.#judge?.onNews(this.#intake.abandon(reason), null);
+    void this.#judge?.stop();
+    this.#fail(error);
+  }
+
+  /** Alerts of what was judged a turn ago have been handed to the outputs: now it is acknowledged. */
+  #onWake(): void {
+    this.#turn ??= setTimeout(() => {
+      this.#turn = null;
+      if (!this.#intake.acknowledge()) this.#onWake();
+    }, TURN_MS);
+  }
+
+  #finishRecording(): void {
+    const recorded = this.#recorder?.finish();
+    if (recorded == null) return;
+    const { events, batches } = recorded;
+    this.#options.say(`recorded ${counted(events, "event")} in ${counted(batches, "batch", "batches")}`);
+  }
+
+  async #judged(judge: Judge): Promise<void> {
+    const failure = await Promise.race([judge.finished.catch(() => this.failed), this.failed]);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Never resolves while workers get on: one that never will must not keep us from our end. A replay waits for each. */
+  async #watchPace(judge: Judge, signal: AbortSignal): Promise<never> {
+    if (this.#intake.isRecorded) return new Promise(() => undefined);
+    let [pace, since] = [judge.pace, performance.now()];
+    while (!signal.aborted) {
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (judge.pace !== pace) [pace, since] = [judge.pace, performance.now()];
+      else if (performance.now() - since > STALLED_MS) this.#onFailure(new Error("policy workers do not move"));
+    }
+    return new Promise(() => undefined);
+  }
+}
+
+const NOBODY_COUNTS: IntakeCounts = {
+  onAgents: () => undefined,
+  onBatch: () => undefined,
+  onLost: () => undefined,
+  onGone: () => undefined,
+  onSilent: () => undefined,
+  onRefusal: () => undefined,
+};

@@ -122,7 +122,7 @@ export class StatusServer {
     const before = process.umask(0o177);
     try {
       await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
+        server.on("error", reject); // also later: a visitor who cannot be taken in (EMFILE) must not end us
         server.listen(path, resolve);
       });
     } finally {

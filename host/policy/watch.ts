@@ -97,9 +97,14 @@ export class PolicyWatch {
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
       throw new VedetteError("VEDETTE_WATCH_FAILED", { path: folder, reason: "it is not a folder" });
     const self = new PolicyWatch(options);
-    await self.#watch(); // first: what changes while we load is seen too
-    await self.rescan();
-    return self;
+    try {
+      await self.#watch(); // first: what changes while we load is seen too
+      await self.rescan();
+      return self;
+    } catch (error) {
+      await self.close().catch(() => undefined); // what it could not do was said
+      throw error;
+    }
   }
 
   /** Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with. */

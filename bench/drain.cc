@@ -114,10 +114,9 @@ double measure(const Mix& mix, unsigned rounds) {
   drain.bind(context, Integrity::Normal);
   NoHome home;
   RingSlot slot(home, Ring::create(Ring::kSmall));
-  if (!slot.ring) std::exit(1);
-  slot.owner = Tid(static_cast<pid_t>(tid));
+  slot.attach(Tid(static_cast<pid_t>(tid)), Tid(static_cast<pid_t>(tid)));
   drain.add(slot);
-  Producer producer(slot.ring->id());
+  Producer producer(slot.ring().id());
   unsigned made = 0;
   std::vector<double> taken;  // ns an event, by round: a round is short, so most are not disturbed
   for (unsigned round = 0; round < rounds; ++round) {

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Getting segments into a process without a single instruction of the program being changed. A new image is stopped inside
-// execve: everything is prepared there, and it begins in a few instructions of ours, which lie in the rest of the page that its
-// code ends in. They attach our page, where the boot attaches the rest, patches the dynamic linker, and then begins the program with
-// the registers an exec leaves: not one stop more. Code that fills its last page lends its own first bytes, and has them back at the
-// boot's end, by one stop.
-// A running program is sent to the boot when a traced call returns. It stops where it attaches a ring, so that nobody else can, and
-// at its end.
+#include "capture/inline/boot.h"
+
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 
-#include "capture/inline/tier.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/own_filters.h"
 
@@ -22,9 +16,9 @@ constexpr uint64_t kPage = 4096;
 
 void stage_registers(Registers& registers, const RingSlot* slot, const NearSegment* near, uint64_t near_address) {
   user_regs_struct& raw = registers.raw;
-  raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring->id());
-  raw.rbp = slot == nullptr ? 0 : slot->address;
-  raw.r12 = slot == nullptr ? 0 : slot->ring->bytes();
+  raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring().id());
+  raw.rbp = slot == nullptr ? 0 : slot->address();
+  raw.r12 = slot == nullptr ? 0 : slot->ring().bytes();
   raw.r9 = 0;
   raw.r13 = near == nullptr ? ~0ull : static_cast<uint64_t>(near->segment.id());
   raw.r14 = near_address;
@@ -41,13 +35,13 @@ bool is_in_the_way(const ElfImage& image) { return !image.position_independent &
 
 }  // namespace
 
-void InlineTier::on_exec(Task& task) {
+void InlineBoot::on_exec(Task& task) {
   if (!stage(task)) keep_off_gates(task);
 }
 
 // Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass. Mapping memory there is
 // refused, but an image may lie there from the start, and a 32-bit one may map what it likes. Of these every call stops.
-void InlineTier::keep_off_gates(Task& task) {
+void InlineBoot::keep_off_gates(Task& task) {
   if (task.trap == Trap::Every) return;
   const Result<Registers> registers = ptrace_registers(task.tid);
   const std::optional<uint64_t> lowest = lowest_mapping(task.tid);
@@ -57,22 +51,27 @@ void InlineTier::keep_off_gates(Task& task) {
   if (is_in_the_way) context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program lies where the agent's page goes: each of its calls stops");
 }
 
-// False: the image gets no page.
-bool InlineTier::stage(Task& task) {
+void InlineBoot::forget_old_image(Task& task) {
   InlineTask& mine = inline_part(task);
-  if (mine.borrowed && mine.slot != nullptr) return_lent(task);
+  if (mine.borrowed && mine.slot != nullptr) rings_.take_back_from(task);
   mine.slot = nullptr;
   mine.boot = InlineTask::Boot::None;
   mine.doubted = false;
   mine.wants_ring = false;
   mine.wanted_site = 0;
   mine.traps = 0;
+}
+
+// False: the image gets no page.
+bool InlineBoot::stage(Task& task) {
+  forget_old_image(task);
+  InlineTask& mine = inline_part(task);
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
   if (task.stranger) mine.closed = task.trap == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
   if (mine.closed || task.debugs || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
-  const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : files_.find(key, ProcPath(task.tid, "exe"));
+  const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : code_.files().find(key, ProcPath(task.tid, "exe"));
   if (!program || is_in_the_way(program->image())) return false;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
@@ -87,25 +86,25 @@ bool InlineTier::stage(Task& task) {
   if (!starts_at || is_in_the_way(first->image())) return false;
   const uint64_t bias = *starts_at;
 
-  auto image = std::make_unique<InlineImage>(static_cast<RingHome&>(*this));
+  auto image = std::make_unique<InlineImage>(rings_);
   image->add({.start = bias + first->image().lowest, .end = bias + first->image().highest, .bias = bias, .file = first});
   image->code.add({bias + first->image().lowest, bias + first->image().highest});
   image->program = {program->image().lowest - program->image().entry, program->image().highest - program->image().entry};
   task.space->data = std::move(image);
   mine.entry = registers->ip();
-  return begin_in_boot(task, *registers);
+  return begin(task, *registers);
 }
 
 // The dynamic linker that the kernel has begun: the file is looked up as the kernel did, whatever lay under that name for others, who may
 // have another root. It may have been replaced since, so memory must have its build-id.
-std::shared_ptr<PatchableFile> InlineTier::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
-  std::shared_ptr<PatchableFile> found = files_.find(ProcPath(task.tid, "root" + path));
+std::shared_ptr<PatchableFile> InlineBoot::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
+  std::shared_ptr<PatchableFile> found = code_.files().find(ProcPath(task.tid, "root" + path));
   if (found) bias = found->bias_in(task.memory, entry);
   return found;
 }
 
 // Nothing of the program has run. That its execve has still to return, and will put 0 into the result register, is no matter.
-bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
+bool InlineBoot::begin(Task& task, Registers& registers) {
   InlineTask& mine = inline_part(task);
   InlineImage& image = *image_of(*task.space);
   MappedFile& first = image.files.front();
@@ -114,15 +113,15 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   const std::array<uint8_t, AgentPage::kFirstStepsBytes> steps = AgentPage::first_steps();
   if (!spare && task.memory.read(steps_at, mine.borrowed_code.data(), steps.size()) != steps.size()) return false;
   if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;
-  std::unique_ptr<Ring> ring = borrow_ring(Ring::kSmall);
+  std::unique_ptr<Ring> ring = rings_.borrow(Ring::kSmall);
   const Ref<RingSlot> slot = ring ? image.add_slot(std::move(ring)) : nullptr;
   // The dynamic linker makes most calls of a short life; a static program is patched where it traps. A boot can do all of the
   // linker's sites, for the tracer those must do that others have needed.
-  const NearSegment* near = first.file->image().position_independent && find_room(first) ? first.near : nullptr;
+  const NearSegment* near = first.file->image().position_independent && code_.find_room(first) ? first.near : nullptr;
   // The boot does not look at what it writes over: the build-id has vouched for it.
   const bool may_leave = near != nullptr && boots_patch_ && !first.file->image().build_id.empty();
-  const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : hot_sites(first, may_leave, 0);
-  const uint64_t list = may_leave ? patcher_->leave_to_boot(first, hot) : 0;
+  const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : code_.hot_sites(first, may_leave, 0);
+  const uint64_t list = may_leave ? code_.patcher().leave_to_boot(first, hot) : 0;
   const uint64_t near_address = near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance);
   stage_registers(registers, slot.get(), near, near_address);
   user_regs_struct& raw = registers.raw;
@@ -139,30 +138,15 @@ bool InlineTier::begin_in_boot(Task& task, Registers& registers) {
   if (!ptrace_set_registers(task.tid, registers)) return false;
   image.active = true;
   if (slot != nullptr) {
-    slot->attached = true;
-    slot->attacher = task.process;
-    slot->owner = task.tid;
-    mine.slot = slot;
-    drain_.add(*slot);
-    start_ticking();
+    rings_.put(task, slot);
+    pace_.start();
   }
-  if (near != nullptr && list == 0) patcher_->apply(task, first, hot);
+  if (near != nullptr && list == 0) code_.patcher().apply(task, first, hot);
   return true;
 }
 
-// Which distance: not so near that what the program maps next wants to be there, within reach of a jump.
-bool InlineTier::find_room(MappedFile& file) {
-  constexpr int64_t kMega = 1 << 20;
-  constexpr int64_t kDistances[] = {-1024 * kMega, -1536 * kMega, -512 * kMega, -1792 * kMega};
-  constexpr int64_t kFixed[] = {VEDETTE_STUBS_FIXED};  // programs that cannot move have theirs in the guarded range
-  const std::span<const int64_t> distances = file.file->image().position_independent ? std::span<const int64_t>(kDistances) : kFixed;
-  if (file.rooms_tried >= distances.size()) return false;
-  file.near = file.file->near(distances[file.rooms_tried]);
-  return file.near != nullptr;
-}
-
 // At the return of a traced call. One signal more or less must not matter: all are held back until the end of the boot.
-void InlineTier::stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
+void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   InlineTask& mine = inline_part(task);
   Result<Registers> registers = ptrace_registers(task.tid);
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
@@ -172,7 +156,7 @@ void InlineTier::stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile*
   mine.coming_slot = slot;
   mine.near_start = file == nullptr ? 0 : file->start;
   mine.coming_near = nullptr;
-  if (file != nullptr && find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
+  if (file != nullptr && code_.find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
   stage_registers(*registers, slot.get(), mine.coming_near, near_address);
   registers->raw.rip = AgentPage::boot();
@@ -183,52 +167,58 @@ void InlineTier::stage_attach(Task& task, const Ref<RingSlot>& slot, MappedFile*
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Attaching;
 }
 
-// The call that attaches a ring, as we have staged it. Who comes there by himself is refused.
-bool InlineTier::is_own_attach(const InlineTask& mine, const SyscallInfo& at) const {
+bool InlineBoot::is_own_attach(const InlineTask& mine, const SyscallInfo& at) const {
   return mine.boot == InlineTask::Boot::Attaching && mine.coming_slot != nullptr && at.instruction_pointer == AgentPage::boot_after_shmat() &&
-         at.seccomp.nr == SYS_shmat && static_cast<int>(at.seccomp.args[0]) == mine.coming_slot->ring->id() && at.seccomp.args[1] == mine.coming_slot->address;
+         at.seccomp.nr == SYS_shmat && static_cast<int>(at.seccomp.args[0]) == mine.coming_slot->ring().id() && at.seccomp.args[1] == mine.coming_slot->address();
 }
 
-// `refused`: 0, or what the kernel answered; which segment, is told by what has not been attached.
-bool InlineTier::finish_boot(Task& task, int64_t refused) {
+std::string_view InlineBoot::finish(Task& task, int64_t refused) {
   InlineTask& mine = inline_part(task);
   Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return true;
-  InlineImage& image = *image_of(*task.space);
+  if (!registers) return {};
   const InlineTask::Boot boot = std::exchange(mine.boot, InlineTask::Boot::None);
-  if (boot != InlineTask::Boot::Attaching) {
-    if (boot == InlineTask::Boot::Borrowing) (void)task.memory.poke(mine.entry, mine.borrowed_code.data(), mine.borrowed_code.size());
-    // Where code may not become writable, not even for a moment, all is there but the patches.
-    MappedFile& first = image.files.front();
-    const bool is_unpatched = refused != 0 && first.holds(registers->argument(1));
-    if (is_unpatched) refused = 0;
-    const uint64_t sp = registers->sp();
-    const user_regs_struct was = registers->raw;
-    registers->raw = {};
-    registers->raw.cs = was.cs;
-    registers->raw.ss = was.ss;
-    registers->raw.eflags = was.eflags & ~0x8d5ull;
-    registers->raw.rsp = sp;
-    registers->raw.rip = mine.entry;
-    registers->raw.orig_rax = ~0ull;
-    if (refused == 0) {
-      const RingSlot* const slot = mine.slot.get();
-      registers->raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
-    }
-    (void)ptrace_set_registers(task.tid, *registers);
-    if (refused != 0) give_up_image(task, "its memory takes no segment");  // whatever was attached is not used
-    if (is_unpatched) patch_after_boot(task, first);
-    return true;
+  if (boot != InlineTask::Boot::Attaching) return begin_program(task, *registers, boot, refused);
+  go_on(task, *registers, refused);
+  return {};
+}
+
+// A new image begins, with the registers that an exec leaves.
+std::string_view InlineBoot::begin_program(Task& task, Registers& registers, InlineTask::Boot boot, int64_t refused) {
+  InlineTask& mine = inline_part(task);
+  if (boot == InlineTask::Boot::Borrowing) (void)task.memory.poke(mine.entry, mine.borrowed_code.data(), mine.borrowed_code.size());
+  // Where code may not become writable, not even for a moment, all is there but the patches.
+  MappedFile& first = image_of(*task.space)->files.front();
+  const bool is_unpatched = refused != 0 && first.holds(registers.argument(1));
+  if (is_unpatched) refused = 0;
+  const user_regs_struct was = registers.raw;
+  registers.raw = {};
+  registers.raw.cs = was.cs;
+  registers.raw.ss = was.ss;
+  registers.raw.eflags = was.eflags & ~0x8d5ull;
+  registers.raw.rsp = was.rsp;
+  registers.raw.rip = mine.entry;
+  registers.raw.orig_rax = ~0ull;
+  if (refused == 0 && mine.slot != nullptr) registers.raw.gs_base = mine.slot->gs_base();
+  (void)ptrace_set_registers(task.tid, registers);
+  if (is_unpatched) {
+    boots_patch_ = false;
+    code_.patch_after_boot(task, first);
   }
-  const uint64_t last_address = registers->argument(1);
-  *registers = mine.saved;
-  registers->raw.orig_rax = ~0ull;
+  return refused == 0 ? std::string_view() : "its memory takes no segment";  // whatever was attached is not used
+}
+
+// A running program, where it was.
+void InlineBoot::go_on(Task& task, Registers& registers, int64_t refused) {
+  InlineTask& mine = inline_part(task);
+  const uint64_t last_address = registers.argument(1);
+  registers = mine.saved;
+  registers.raw.orig_rax = ~0ull;
   const Ref<RingSlot> slot = std::exchange(mine.coming_slot, nullptr);
-  const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address;
+  const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address();
   // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy then, and by the kernel's
   // word it is the last user when it ends, as one is who trespasses. The thread gets another ring at a later trap.
-  const bool is_copied = slot != nullptr && !ring_failed && !slot->ring->is_only_with(task.process);
-  MappedFile* file = mine.near_start == 0 ? nullptr : image.file_at(mine.near_start);
+  const bool takes_ring = slot != nullptr && !ring_failed && slot->ring().is_only_with(task.process);
+  MappedFile* file = mine.near_start == 0 ? nullptr : image_of(*task.space)->file_at(mine.near_start);
   if (file != nullptr && file->near == nullptr && mine.coming_near != nullptr) {
     if (refused == 0) {
       file->near = mine.coming_near;
@@ -236,46 +226,19 @@ bool InlineTier::finish_boot(Task& task, int64_t refused) {
       ++file->rooms_tried;
     }
   }
-  if (file != nullptr && file->near != nullptr) patch_hot(task, *file, mine.wanted_site);
+  if (file != nullptr && file->near != nullptr) code_.patch_hot(task, *file, mine.wanted_site);
   mine.wanted_site = 0;
-  const bool takes_ring = slot != nullptr && !ring_failed && !is_copied;
-  if (takes_ring) registers->raw.gs_base = slot->gs_base();
+  if (takes_ring) registers.raw.gs_base = slot->gs_base();
   // One that was killed meanwhile ends with the ring that it has.
-  const bool has_context = static_cast<bool>(ptrace_set_registers(task.tid, *registers));
+  const bool has_context = static_cast<bool>(ptrace_set_registers(task.tid, registers));
   if (takes_ring && has_context) {
-    drop_slot(task);
-    slot->attached = true;
-    slot->attacher = task.process;
-    slot->owner = task.tid;
-    mine.slot = slot;
-    drain_.add(*slot);
-    start_ticking();
+    rings_.drop(task);
+    rings_.put(task, slot);
+    pace_.start();
   } else if (slot != nullptr) {
-    image.remove_slot(slot.get());
+    image_of(*task.space)->remove_slot(slot.get());
   }
   (void)ptrace_set_signal_mask(task.tid, mine.saved_mask);
-  return true;
-}
-
-void InlineTier::patch_after_boot(Task& task, MappedFile& file) {
-  boots_patch_ = false;
-  for (MappedFile::SiteState& state : file.sites) state.patched = false;
-  file.is_answered = false;
-  patch_hot(task, file, 0);
-}
-
-void InlineTier::give_up_image(Task& task, std::string_view why) {
-  InlineImage* image = image_of(*task.space);
-  if (image == nullptr || !image->active) return;
-  withdraw(task, *image);
-  context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
-}
-
-void InlineTier::withdraw(Task& task, InlineImage& image) {
-  patcher_->revert(task, image);
-  image.active = false;
-  take_ring_off(task);
-  drop_slot(task);
 }
 
 }  // namespace vedette

@@ -1,116 +1,172 @@
 // SPDX-License-Identifier: Apache-2.0
-// Code that no record explains. Whoever maps memory to be executed makes a call that stops, and is recorded; the kernel's list of what a
-// process may execute is held against those records now and then. Between them lie the ways that nobody has thought of, and one that is
-// known: the boot's gate for stubs lets a System V segment of the program's own be attached, too (filter.cc).
-//
-//   each second   processes in turn, those first that were looked at longest ago, for half a millisecond in all. What is found must still be
-//                 there at the next look: a call may have returned whose stop we have not handled yet
-//   exec, end     of a process with one thread, once some program has made a System V segment: what was attached is gone afterwards
-//
-// The program's own segments, and its dynamic linker's, the kernel has mapped at the exec; "[vdso]" and its like are the kernel's own.
-#include <elf.h>
+#include "capture/inline/code.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
-#include "capture/inline/tier.h"
-#include "capture/kernel/clock.h"
-#include "capture/kernel/executable_maps.h"
 #include "capture/kernel/proc.h"
 
 namespace vedette {
 namespace {
 
-constexpr uint64_t kLookEveryNs = 1'000'000'000, kBudgetNs = 500'000;
-constexpr size_t kMapsMax = 4096;
-constexpr std::string_view kSegment = "/SYSV";
+constexpr size_t kToldSitesMax = 32;
+constexpr size_t kFilesPerImageMax = 256;  // calls from more files than that are traced: others need descriptors too
 
-std::optional<uint64_t> entry_of(Tid tid) {
-  constexpr size_t kAuxvMax = 4096;
-  std::string auxv;
-  if (!read_file(ProcPath(tid, "auxv"), auxv, kAuxvMax)) return std::nullopt;
-  for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.size(); at += sizeof(Elf64_auxv_t)) {
-    Elf64_auxv_t one;
-    std::memcpy(&one, auxv.data() + at, sizeof one);
-    if (one.a_type == AT_ENTRY) return one.a_un.a_val;
+// A line of /proc/PID/maps: "start-end perms offset dev inode path".
+struct MapLine {
+  uint64_t start = 0, end = 0, offset = 0;
+  char permissions[5] = {};
+  uint64_t inode = 0;
+  std::string path;
+};
+
+std::optional<MapLine> map_line_at(Tid tid, uint64_t address) {
+  std::string text;
+  constexpr size_t kMapsMax = 4u << 20;
+  if (!read_file(ProcPath(tid, "maps"), text, kMapsMax)) return {};
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    at = end + 1;
+    MapLine map;
+    unsigned long long start, stop, offset, inode;
+    int path_at = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx %4s %llx %*s %llu %n", &start, &stop, map.permissions, &offset, &inode, &path_at) < 5) continue;
+    if (address < start || address >= stop) continue;
+    map.start = start;
+    map.end = stop;
+    map.offset = offset;
+    map.inode = inode;
+    map.path = line.substr(std::min<size_t>(static_cast<size_t>(path_at), line.size()));
+    return map;
   }
-  return std::nullopt;
+  return {};
 }
 
-bool is_kernels(const ExecutableMap& map) { return map.name.starts_with('[') && !map.name.starts_with("[anon"); }
-
-bool is_segment(const ExecutableMap& map) { return map.name.starts_with(kSegment); }
-
-std::string in_words(const ExecutableMap& map) {
-  char range[48];
-  std::snprintf(range, sizeof range, "%llx-%llx", static_cast<unsigned long long>(map.start), static_cast<unsigned long long>(map.end));
-  return std::string("code at ") + range + (map.name.empty() ? "" : " of " + map.name) + ", which no recorded call has made executable";
+bool has_inode(PathAt path, uint64_t inode) {
+  struct stat facts;
+  return stat_at(path, facts) && facts.st_ino == inode;
 }
-
-// Where the kernel has mapped the program is asked for once an image, and only when something is not known.
-bool is_explained(Tid tid, InlineImage& image, const ExecutableMap& map) {
-  if (image.code.cover({map.start, map.end}) || is_kernels(map)) return true;
-  if (is_segment(map)) return Segment::is_ours(static_cast<int>(map.inode));
-  if (std::exchange(image.code_look.knows_program, true)) return false;
-  if (const std::optional<uint64_t> entry = entry_of(tid)) image.code.add({*entry + image.program.start, *entry + image.program.end});
-  return image.code.cover({map.start, map.end});
-}
-
-std::optional<ExecutableMap> unexplained(Tid tid, InlineImage& image) {
-  std::optional<std::vector<ExecutableMap>> maps = executable_maps(tid, kMapsMax);
-  if (!maps) return std::nullopt;
-  const auto found = std::find_if(maps->begin(), maps->end(), [&](const ExecutableMap& map) { return !is_explained(tid, image, map); });
-  return found == maps->end() ? std::nullopt : std::optional(std::move(*found));
-}
-
-bool is_to_be_looked_at(const InlineImage* image) { return image != nullptr && image->active && !image->code_look.told; }
 
 }  // namespace
 
-void InlineTier::look_at_code(uint64_t now_ns) {
-  if (now_ns < next_code_look_ns_) return;
-  next_code_look_ns_ = now_ns + kLookEveryNs;
-  std::vector<Task*> due;
-  context_->tasks.each([&](Task& task) {
-    InlineImage* const image = image_of(*task.space);
-    if (!is_to_be_looked_at(image) || image->code_look.turn == now_ns || inline_part(task).boot != InlineTask::Boot::None) return;
-    image->code_look.turn = now_ns;  // one of its threads is enough
-    due.push_back(&task);
-  });
-  std::sort(due.begin(), due.end(), [](const Task* a, const Task* b) {
-    return image_of(*a->space)->code_look.looked_ns < image_of(*b->space)->code_look.looked_ns;
-  });
-  for (Task* const task : due) {
-    look_at_code_of(*task, now_ns);
-    if (monotonic_ns() - now_ns > kBudgetNs) break;
+InlineCode::InlineCode(Integrity integrity, const std::string& cache_folder) : files_(cache_folder.empty() ? FileCache() : FileCache(cache_folder)) {
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) hot_[nr] = inline_shape(nr, integrity).has_value();
+}
+
+void InlineCode::bind(Context& context) {
+  context_ = &context;
+  patcher_ = std::make_unique<InlinePatcher>(context.tasks);
+}
+
+void InlineCode::on_mapped(Task& task, const Call& call) {
+  InlineImage* image = image_of(*task.space);
+  if (image == nullptr) return;
+  const bool is_segment = call.nr == SYS_shmat;
+  const uint64_t start = call.nr == SYS_mmap || is_segment ? static_cast<uint64_t>(call.result) : call.args[0];
+  const uint64_t bytes = is_segment ? Segment::bytes_of(static_cast<int>(call.args[0])).value_or(0) : call.args[1];
+  const uint64_t end = start + ((bytes + 4095) & ~4095ull);
+  image->code.add({start, end});
+  const bool is_text = call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 &&
+                       (call.args[3] & MAP_ANONYMOUS) == 0;
+  image->forget(start, end);
+  if (!is_text || image->files.size() >= kFilesPerImageMax) return;
+  const int fd = static_cast<int>(call.args[4]);
+  const FileFacts facts = context_->state.file_behind(static_cast<uint32_t>(task.tid.get()), fd);
+  if (std::shared_ptr<PatchableFile> file = facts.ino == 0 ? nullptr : files_.guess(facts.dev, facts.ino)) {
+    const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
+    if (bias) return (void)image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file), .is_guess = true});
   }
+  char name[32];
+  std::snprintf(name, sizeof name, "fd/%d", fd);
+  std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name));
+  if (!file) return;
+  const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
+  if (bias) image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file)});
 }
 
-void InlineTier::look_at_code_of(Task& task, uint64_t now_ns) {
+// The file whose code an address lies in, by what was mapped; by /proc's word for what we have not seen being mapped.
+MappedFile* InlineCode::file_of(Task& task, uint64_t address) {
   InlineImage& image = *image_of(*task.space);
-  image.code_look.looked_ns = now_ns;
-  const std::optional<ExecutableMap> found = unexplained(task.tid, image);
-  const uint64_t suspect = std::exchange(image.code_look.suspect, found ? found->start : 0);
-  if (!found || found->start != suspect || !tell_code(task, image, *found)) return;
-  // Its threads run: each is traced from its next call on.
-  context_->tasks.each([&](Task& each) {
-    if (each.space == task.space) doubt(inline_part(each));
-  });
+  if (MappedFile* known = image.file_at(address)) {
+    if (!std::exchange(known->is_guess, false) || known->file->is_mapped_at(task.memory, known->bias)) return known;
+    image.forget(known->start, known->end);
+  }
+  const std::optional<MapLine> map = map_line_at(task.tid, address);
+  if (!map) return nullptr;
+  MappedFile mapped{.start = map->start, .end = map->end};
+  const bool is_text = std::string_view(map->permissions) == "r-xp" && map->inode != 0 && map->path.starts_with('/');
+  const ProcPath path(task.tid, "root" + map->path);
+  if (is_text && path.fits() && has_inode(path, map->inode)) {
+    std::shared_ptr<PatchableFile> file = files_.find(path);
+    const std::optional<uint64_t> bias = file ? file->bias_of(map->start, map->offset) : std::nullopt;
+    if (bias) {
+      mapped.bias = *bias;
+      mapped.file = std::move(file);
+    }
+  }
+  return &image.add(std::move(mapped));
 }
 
-void InlineTier::look_at_last_code(Task& task) {
-  InlineImage* const image = image_of(*task.space);
-  if (!is_to_be_looked_at(image) || !is_alone(task) || !has_segments_) return;
-  const std::optional<ExecutableMap> found = unexplained(task.tid, *image);
-  if (found && tell_code(task, *image, *found)) give_up_image(task, "it made code of a segment by a gate");
+// Which distance: not so near that what the program maps next wants to be there, within reach of a jump.
+bool InlineCode::find_room(MappedFile& file) {
+  constexpr int64_t kMega = 1 << 20;
+  constexpr int64_t kDistances[] = {-1024 * kMega, -1536 * kMega, -512 * kMega, -1792 * kMega};
+  constexpr int64_t kFixed[] = {VEDETTE_STUBS_FIXED};  // programs that cannot move have theirs in the guarded range
+  const std::span<const int64_t> distances = file.file->image().position_independent ? std::span<const int64_t>(kDistances) : kFixed;
+  if (file.rooms_tried >= distances.size()) return false;
+  file.near = file.file->near(distances[file.rooms_tried]);
+  return file.near != nullptr;
 }
 
-// A segment comes there by a gate of ours: true. Other memory may have been moved there, as mremap does without a stop.
-bool InlineTier::tell_code(Task& task, InlineImage& image, const ExecutableMap& map) {
-  image.code_look.told = true;
-  context_->notice(task.tid, is_segment(map) ? Notice::TAMPER : Notice::UNCERTAIN, "", in_words(map));
-  return is_segment(map);
+// The site whose syscall ends at `ending_at` and those that others have needed, or all hot ones.
+std::vector<size_t> InlineCode::hot_sites(MappedFile& file, bool all, uint64_t ending_at) const {
+  const std::vector<Site>& sites = file.file->sites();
+  file.sites.resize(sites.size());
+  std::vector<size_t> chosen;
+  for (size_t i = 0; i < sites.size(); ++i) {
+    const bool is_the_one = file.bias + sites[i].end() == ending_at;
+    const bool is_needed = all || file.file->is_needed(i);
+    if (sites[i].patchable() && (is_the_one || (is_needed && sites[i].vouched && is_worth_patching(sites[i])))) chosen.push_back(i);
+  }
+  return chosen;
+}
+
+// In a program with threads, all go together.
+void InlineCode::patch_hot(Task& task, MappedFile& file, uint64_t ending_at) {
+  patcher_->apply(task, file, hot_sites(file, !is_alone(task), ending_at));
+}
+
+void InlineCode::patch_after_boot(Task& task, MappedFile& file) {
+  for (MappedFile::SiteState& state : file.sites) state.patched = false;
+  file.is_answered = false;
+  patch_hot(task, file, 0);
+}
+
+void InlineCode::tell_at_end(Tid tid) {
+  tell_unpatched(tid);
+  files_.keep();
+  for (const std::string& complaint : files_.sites().take_complaints()) context_->notice(tid, Notice::CACHE_IGNORED, "", complaint);
+}
+
+// "/lib/libc.so.6+0x29cd4: branch into the window", and how many calls trapped there; the busiest first.
+void InlineCode::tell_unpatched(Tid tid) {
+  std::vector<std::pair<uint64_t, std::pair<PatchableFile*, size_t>>> sites;
+  for (const auto& [where, traps] : unpatched_) sites.push_back({traps, where});
+  std::sort(sites.rbegin(), sites.rend());
+  if (sites.size() > kToldSitesMax) sites.resize(kToldSitesMax);
+  for (const auto& [traps, where] : sites) {
+    const Site& site = where.first->sites()[where.second];
+    char offset[32];
+    std::snprintf(offset, sizeof offset, "+0x%llx: ", static_cast<unsigned long long>(site.syscall));
+    const std::string text = where.first->path() + offset + std::string(name_of(site.refusal));
+    context_->notice(tid, Notice::UNPATCHED, "", text, static_cast<int64_t>(traps));
+  }
+  unpatched_.clear();
 }
 
 }  // namespace vedette

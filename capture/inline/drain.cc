@@ -35,9 +35,8 @@ size_t InlineDrain::some(size_t count) {
   waiting_.clear();
   for (size_t i = 0; i < std::min(count, slots_.size()); ++i) {
     RingSlot* const slot = slots_[i];
-    slot->found = slot->ring->look();
-    if (slot->found == 0) continue;
-    waiting_.push_back({slot->ring->next_exit_tsc(), slot});
+    if (slot->look() == 0) continue;
+    waiting_.push_back({slot->ring().next_exit_tsc(), slot});
     std::swap(slots_[i], slots_[i / 2]);
   }
   if (waiting_.empty()) return 0;
@@ -49,13 +48,13 @@ size_t InlineDrain::some(size_t count) {
 }
 
 size_t InlineDrain::one(RingSlot& slot) {
-  if (slot.ring->look() == 0) return 0;
+  if (slot.ring().look() == 0) return 0;
   const uint64_t before = records_;
   context_->sink.on_burst();
   while (take(slot)) {
   }
   context_->sink.on_burst_end();
-  slot.ring->release();
+  slot.ring().release();
   return records_ - before;
 }
 
@@ -68,10 +67,10 @@ void InlineDrain::merge(std::vector<Waiting>& waiting, uint64_t until) {
     RingSlot& slot = *waiting.back().slot;
     const uint64_t next_ring = waiting.size() > 1 ? waiting.front().tsc : until;
     bool more = take(slot);
-    while (more && slot.ring->has_records() && slot.ring->next_exit_tsc() <= next_ring) more = take(slot);
-    const uint64_t next = more && slot.ring->has_records() ? slot.ring->next_exit_tsc() : ~0ull;
+    while (more && slot.ring().has_records() && slot.ring().next_exit_tsc() <= next_ring) more = take(slot);
+    const uint64_t next = more && slot.ring().has_records() ? slot.ring().next_exit_tsc() : ~0ull;
     if (next > until) {
-      slot.ring->release();
+      slot.ring().release();
       waiting.pop_back();
     } else {
       waiting.back().tsc = next;
@@ -81,7 +80,7 @@ void InlineDrain::merge(std::vector<Waiting>& waiting, uint64_t until) {
 }
 
 bool InlineDrain::take(RingSlot& slot) {
-  switch (slot.ring->next(copy_)) {
+  switch (slot.ring().next(copy_)) {
     case Ring::Next::Empty: return false;
     case Ring::Next::Damaged: tell_damage(slot); return false;
     case Ring::Next::Record: break;
@@ -89,17 +88,14 @@ bool InlineDrain::take(RingSlot& slot) {
   const RingRecord& record = copy_.record();
   if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
   if (!may_tell_of(slot, record.nr)) return true;
-  // Times are the program's word too: they stay between the last one and now.
   if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
-  const uint64_t exit = std::clamp(record.exit_tsc, slot.last_tsc, std::max(slot.last_tsc, now_));
-  slot.last_tsc = exit;
-  emit(call_of(slot, record, exit), copy_, true);
+  emit(call_of(slot, record, slot.take_time(record.exit_tsc, now_)), copy_, true);
   return true;
 }
 
 Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const {
   Call call;
-  call.tid = static_cast<uint32_t>(slot.owner.get());
+  call.tid = static_cast<uint32_t>(slot.owner().get());
   call.nr = record.nr;
   std::copy(std::begin(record.args), std::end(record.args), call.args);
   call.exit_ns = context_->clock.from_tsc(exit_tsc);
@@ -137,10 +133,9 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
 }
 
 void InlineDrain::tell_damage(RingSlot& slot) {
-  if (slot.damage_told) return;
-  slot.damage_told = true;
-  context_->notice(slot.owner, Notice::TAMPER, "", "the ring of inline records was written to", 0);
-  context_->hooks.on_doubted(slot.owner);
+  if (!slot.take_damage()) return;
+  context_->notice(slot.owner(), Notice::TAMPER, "", "the ring of inline records was written to", 0);
+  context_->hooks.on_doubted(slot.owner());
 }
 
 }  // namespace vedette

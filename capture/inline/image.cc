@@ -5,8 +5,6 @@
 
 namespace vedette {
 
-RingSlot::~RingSlot() { home_.take_back(*this); }
-
 std::unique_ptr<ImageData> InlineImage::copy() const {
   auto child = std::make_unique<InlineImage>(home_);
   child->active = active;
@@ -33,27 +31,26 @@ void InlineImage::forget(uint64_t start, uint64_t end) {
 
 Ref<RingSlot> InlineImage::free_slot(size_t data_bytes) {
   for (const Ref<RingSlot>& slot : slots) {
-    if (slot->attached && slot->is_free() && slot->ring->data_bytes() == data_bytes) return slot;
+    if (slot->is_attached() && slot->is_free() && slot->ring().data_bytes() == data_bytes) return slot;
   }
   return nullptr;
 }
 
 Ref<RingSlot> InlineImage::add_slot(std::unique_ptr<Ring> ring) {
   if (next_slot_ == kRingSlotsMax) return nullptr;
-  Ref<RingSlot> slot = make_ref<RingSlot>(home_, std::move(ring));
   // The first lies beside the page: the kernel then needs no more tables of pages for it.
-  const bool is_first = next_slot_ == 0 && slot->ring->bytes() <= VEDETTE_STUBS_FIXED - VEDETTE_FIRST_RING;
-  slot->address = is_first ? VEDETTE_FIRST_RING : kRingRegion + next_slot_ * kRingSlotBytes;
+  const bool is_first = next_slot_ == 0 && ring->bytes() <= VEDETTE_STUBS_FIXED - VEDETTE_FIRST_RING;
+  const uint64_t address = is_first ? VEDETTE_FIRST_RING : kRingRegion + next_slot_ * kRingSlotBytes;
   ++next_slot_;
-  slot->ring->lie_at(slot->address);
-  slot->has_others = !slots.empty();
-  for (const Ref<RingSlot>& other : slots) other->has_others = true;
+  Ref<RingSlot> slot = make_ref<RingSlot>(home_, std::move(ring), address);
+  if (!slots.empty()) slot->mark_others();
+  for (const Ref<RingSlot>& other : slots) other->mark_others();
   return slots.emplace_back(std::move(slot));
 }
 
 bool InlineImage::holds(MemoryRange range) const {
   const auto is_there = [range](uint64_t address, size_t bytes) { return overlap(range, {address, address + bytes}); };
-  return std::any_of(slots.begin(), slots.end(), [&](const Ref<RingSlot>& slot) { return is_there(slot->address, slot->ring->bytes()); }) ||
+  return std::any_of(slots.begin(), slots.end(), [&](const Ref<RingSlot>& slot) { return is_there(slot->address(), slot->ring().bytes()); }) ||
          std::any_of(files.begin(), files.end(), [&](const MappedFile& file) {
            if (file.near == nullptr) return false;
            const uint64_t address = file.bias + static_cast<uint64_t>(file.near->stubs.distance);

@@ -12,45 +12,12 @@
 #include "capture/inline/code_ranges.h"
 #include "capture/inline/file.h"
 #include "capture/inline/filter.h"
+#include "capture/inline/ring_slot.h"
 #include "capture/kernel/tid.h"
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/memory_calls.h"
 
 namespace vedette {
-
-// A ring attached to an image, at a place of its own. `owner` is the thread that records into it; while a vfork child
-// runs in its parent's place, that child.
-// It lives as long as anybody refers to it: a vfork child may have its parent's when the parent, and its image, are gone.
-class RingHome;
-struct RingSlot : Counted {
-  RingSlot(RingHome& home, std::unique_ptr<Ring> its_ring) : ring(std::move(its_ring)), home_(home) {}
-  ~RingSlot();
-
-  std::unique_ptr<Ring> ring;
-  uint64_t address = 0;
-  Tid owner;
-  bool lent = false;       // to a vfork child, whose parent is suspended
-  uint64_t last_tsc = 0;   // of the newest record taken: a thread's records never go back in time
-  unsigned full = 0;       // traps because it had no room, since it was attached
-  uint64_t found = 0;      // bytes that waited when it was looked at last
-  bool outgrown = false;   // its thread is to have a larger one
-  bool stays = false;      // that has been tried
-  uint64_t looked_at = 0;  // its position when thrift last looked
-  uint8_t slow_looks = 0;  // in a row
-  bool attached = false;
-  bool damage_told = false;
-  bool has_others = false;  // its image has more rings
-  bool asked = false;       // it was made to look full, to see whose the next call is
-  uint64_t asked_at = 0;    // its position when that was last considered
-  Tid attacher;             // the process that attached it
-  bool trespassed = false;  // another one has, too
-
-  uint64_t gs_base() const { return address - VEDETTE_AGENT_BASE; }
-  bool is_free() const { return owner == Tid(); }
-
- private:
-  RingHome& home_;
-};
 
 // A file's code in an image.
 struct MappedFile {
@@ -72,14 +39,7 @@ struct MappedFile {
   bool holds(uint64_t address) const { return address - start < end - start; }
 };
 
-// Where slots go when nobody refers to them any more.
-class RingHome {
- public:
-  virtual ~RingHome() = default;
-  virtual void take_back(RingSlot& slot) = 0;
-};
-
-// What is known of an image's code (code.cc).
+// What is known of an image's code (code_watch.h).
 struct CodeLook {
   uint64_t looked_ns = 0;      // when it was held against the kernel's list
   uint64_t turn = 0;           // when it was considered

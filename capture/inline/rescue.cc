@@ -124,20 +124,20 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
     case StubPhase::Peeking: registers.set_ip(rcx - kSyscallBytes); break;
     case StubPhase::SyscallInRcx: registers.set_ip(rcx); break;
     case StubPhase::ArgumentsSaved: {
-      const RingRecord record = slot->ring->current();
+      const RingRecord record = slot->ring().current();
       registers.raw.rax = record.nr;
       registers.raw.rdx = record.args[2];
       [[fallthrough]];
     }
     case StubPhase::ArgumentsKept:
     case StubPhase::Gate:
-      slot->ring->clear_in_flight();
-      registers.set_ip(slot->ring->resume() - kSyscallBytes);
+      slot->ring().clear_in_flight();
+      registers.set_ip(slot->ring().resume() - kSyscallBytes);
       break;
     case StubPhase::Returned:
-      registers.set_ip(slot->ring->resume());
+      registers.set_ip(slot->ring().resume());
       if (skipped) {
-        slot->ring->clear_in_flight();
+        slot->ring().clear_in_flight();
       } else if (is_restart(registers.result()) && static_cast<int64_t>(registers.number()) >= 0) {
         set_aside_call(task, *slot, registers);
       } else {
@@ -146,12 +146,12 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
       (void)ptrace_set_registers(task.tid, registers);
       return Place::Behind;
     case StubPhase::Recording:
-      registers.set_ip(slot->ring->resume());
-      finish(task, *slot, registers, slot->ring->current().result, true);
+      registers.set_ip(slot->ring().resume());
+      finish(task, *slot, registers, slot->ring().current().result, true);
       (void)ptrace_set_registers(task.tid, registers);
       return Place::Behind;
     case StubPhase::Published:
-      registers.set_ip(slot->ring->resume());
+      registers.set_ip(slot->ring().resume());
       (void)ptrace_set_registers(task.tid, registers);
       return Place::Behind;
     case StubPhase::Boot: break;
@@ -187,16 +187,16 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
 }
 
 Call InlineRescue::call_from(const RingSlot& slot, const Registers& registers, int64_t result) const {
-  RingRecord record = slot.ring->current();
+  RingRecord record = slot.ring().current();
   for (unsigned i = 0; i < 6; ++i) record.args[i] = registers.argument(i);
   record.result = result;
   return drain_.call_of(slot, record, Clock::read_tsc());
 }
 
 void InlineRescue::finish(Task& task, RingSlot& slot, Registers& registers, int64_t result, bool recorded_arguments) {
-  if (recorded_arguments) restore_arguments(registers, slot.ring->current());
+  if (recorded_arguments) restore_arguments(registers, slot.ring().current());
   registers.set_result(result);
-  slot.ring->clear_in_flight();
+  slot.ring().clear_in_flight();
   TaskMemory memory(task.memory);
   drain_.report(slot, call_from(slot, registers, result), memory);
 }
@@ -208,9 +208,9 @@ void InlineRescue::set_aside_call(Task& task, RingSlot& slot, const Registers& r
   call.returned = false;
   pending->nr = call.nr;
   for (unsigned i = 0; i < 6; ++i) pending->args[i] = call.args[i];
-  pending->ip = slot.ring->resume();
+  pending->ip = slot.ring().resume();
   pending->sp = registers.sp();
-  slot.ring->clear_in_flight();
+  slot.ring().clear_in_flight();
   TaskMemory memory(task.memory);
   if (!drain_.may_tell_of(slot, call.nr)) return context_->tasks.give_back(std::move(pending));
   if (!decode_enter(call, memory, context_->limits, pending->sighting.event)) return context_->tasks.give_back(std::move(pending));
@@ -221,10 +221,10 @@ void InlineRescue::set_aside_call(Task& task, RingSlot& slot, const Registers& r
 
 void InlineRescue::conclude(Task& task) {
   RingSlot* slot = inline_part(task).slot.get();
-  if (slot == nullptr || slot->owner != task.tid) return;
+  if (slot == nullptr || slot->owner() != task.tid) return;
   // Before the mark is set nothing has happened, behind it everything is published.
   RingRecord record;
-  if (!slot->ring->in_flight(record)) return (void)drain_.one(*slot);
+  if (!slot->ring().in_flight(record)) return (void)drain_.one(*slot);
   Result<Registers> registers = ptrace_registers(task.tid);
   if (registers && AgentPage::contains(registers->ip())) {
     const StubPhase phase = AgentPage::phase_at(registers->ip());
@@ -233,8 +233,8 @@ void InlineRescue::conclude(Task& task) {
                           !(static_cast<int64_t>(registers->number()) >= 0 && registers->result() == -ENOSYS);
     if (returned) finish(task, *slot, *registers, registers->result(), false);
     // Not made yet, unless it was interrupted and is about to be made again.
-    if (phase < StubPhase::Returned && static_cast<int64_t>(registers->number()) < 0) slot->ring->clear_in_flight();
-    if (phase == StubPhase::Recording) finish(task, *slot, *registers, slot->ring->current().result, true);
+    if (phase < StubPhase::Returned && static_cast<int64_t>(registers->number()) < 0) slot->ring().clear_in_flight();
+    if (phase == StubPhase::Recording) finish(task, *slot, *registers, slot->ring().current().result, true);
   }
   drain_.one(*slot);
   tell_in_flight(*slot);
@@ -242,8 +242,8 @@ void InlineRescue::conclude(Task& task) {
 
 void InlineRescue::tell_in_flight(RingSlot& slot) {
   RingRecord record;
-  if (!slot.ring->in_flight(record)) return;
-  slot.ring->clear_in_flight();
+  if (!slot.ring().in_flight(record)) return;
+  slot.ring().clear_in_flight();
   Call call = drain_.call_of(slot, record, Clock::read_tsc());
   call.returned = false;
   call.result = kAbsent;

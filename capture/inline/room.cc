@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What others want of the addresses that are ours. From the page's the filter lets hot calls pass, so nothing else may lie there while
-// calls of the image are left to it; and who could change a ring could take records out of the books.
-//
-//   a hint                       gets another place, as from the kernel where something lies there
-//   a place, if nothing is there  the kernel's own answer: EEXIST over the page, granted elsewhere
-//   a place, whatever is there    granted: the program has it, and each of its calls stops from now on
-//   what changes ours            refused, and told of (TAMPER)
-//
-// Valgrind, wine and old linkers need fixed low addresses, and take them before they have threads. With threads the third is refused
-// like the fourth: another one could make calls from there before it is stopped.
-#include "capture/inline/tier.h"
+#include "capture/inline/room.h"
+
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <iterator>
+
 #include "capture/kernel/proc.h"
 
 namespace vedette {
@@ -19,9 +16,24 @@ constexpr MemoryRange kPagesPlace = {VEDETTE_AGENT_BASE, VEDETTE_AGENT_BASE + VE
 
 bool has_page(const Task& task) { return image_of(*task.space) != nullptr && lowest_mapping(task.tid) == VEDETTE_AGENT_BASE; }
 
+// process_vm_writev into the agent's range: of this process or another, it lies at the same place in all.
+bool writes_agent(Task& task, const SyscallInfo& at) {
+  iovec remote[VEDETTE_VECTOR_MAX] = {};
+  const size_t wanted = std::min<uint64_t>(at.seccomp.args[4], std::size(remote)) * sizeof(iovec);
+  const size_t count = task.memory.read(at.seccomp.args[3], remote, wanted) / sizeof(iovec);
+  return std::any_of(remote, remote + count, [](const iovec& one) {
+    const uint64_t start = untagged(reinterpret_cast<uint64_t>(one.iov_base));
+    return is_in_agent(start) || (start < VEDETTE_AGENT_BASE && one.iov_len > VEDETTE_AGENT_BASE - start);
+  });
+}
+
 }  // namespace
 
-bool InlineTier::makes_room(Task& task, const SyscallInfo& at) {
+bool InlineRoom::is_attack(Task& task, const SyscallInfo& at) {
+  return names_agent(at) || (at.arch == kAuditNative && at.seccomp.nr == SYS_process_vm_writev && writes_agent(task, at));
+}
+
+bool InlineRoom::makes_room(Task& task, const SyscallInfo& at) {
   if (task.distrusted) return true;
   for (const MemoryUse& use : memory_uses(at)) {
     if (use.deed == MemoryDeed::Asks && at.arch == kAuditNative) {
@@ -33,7 +45,7 @@ bool InlineTier::makes_room(Task& task, const SyscallInfo& at) {
   return true;
 }
 
-bool InlineTier::grants(Task& task, const MemoryUse& use) {
+bool InlineRoom::grants(Task& task, const MemoryUse& use) {
   const InlineImage* const image = image_of(*task.space);
   const bool is_ours = image != nullptr && image->holds(use.range);
   const bool is_place = overlap(use.range, kPagesPlace);
@@ -47,7 +59,7 @@ bool InlineTier::grants(Task& task, const MemoryUse& use) {
   return true;
 }
 
-void InlineTier::decline_hint(Task& task) {
+void InlineRoom::decline_hint(Task& task) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
   auto own = std::make_unique<ArgumentRegisters>(*registers, false);
@@ -56,11 +68,11 @@ void InlineTier::decline_hint(Task& task) {
 }
 
 // Nothing of ours is in the image any more, but for stubs that nobody jumps to; calls from its gates would pass, but ptrace stops them.
-void InlineTier::yield_place(Task& task) {
+void InlineRoom::yield_place(Task& task) {
   if (InlineImage* const image = image_of(*task.space)) {
-    patcher_->revert(task, *image);
-    take_ring_off(task);
-    drop_slot(task);
+    code_.patcher().revert(task, *image);
+    rings_.take_off(task);
+    rings_.drop(task);
     task.space->data.reset();
   }
   inline_part(task).closed = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which thread is it that records in a ring? The stub finds its ring by GS base, which a program can set to another thread's
 // without any call. So now and then a ring that is busy is made to look full: the next call that finds it so traps, and the
-// kernel says whose it is and what its GS base is (tier.cc, takes_another). A few rings a second: a trap costs what a
+// kernel says whose it is and what its GS base is (intrusion.h). A few rings a second: a trap costs what a
 // thousand inline calls do.
 //
 // And which process? The filter lets nobody attach another's ring but who knows a number of ours that is never in the program's

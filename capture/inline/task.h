@@ -53,4 +53,10 @@ inline InlineTask& inline_part(Task& task) {
   return static_cast<InlineTask&>(*task.data);
 }
 
+// Its next call stops, and from then on all of its program's do.
+inline void doubt(InlineTask& mine) {
+  mine.doubted = true;
+  if (mine.slot != nullptr) mine.slot->ring().starve();
+}
+
 }  // namespace vedette

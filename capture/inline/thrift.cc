@@ -2,7 +2,6 @@
 #include "capture/inline/thrift.h"
 
 #include <string>
-#include <utility>
 
 #include "capture/kernel/proc.h"
 
@@ -26,23 +25,21 @@ void InlineThrift::look(std::span<RingSlot* const> slots, uint64_t now_ns) {
   next_look_ns_ = now_ns + kLookEveryNs;
   for (RingSlot* const slot : slots) {
     if (slot->is_free()) {
-      if (slot->ring->loose_bytes() > 0) slot->ring->give_back_all();
-    } else if (slot->ring->data_bytes() > Ring::kSmall) {
+      if (slot->ring().loose_bytes() > 0) slot->ring().give_back_all();
+    } else if (slot->ring().data_bytes() > Ring::kSmall) {
       look_at(*slot);
     }
   }
 }
 
 void InlineThrift::look_at(RingSlot& slot) {
-  Ring& ring = *slot.ring;
-  const uint64_t moved = ring.position() - std::exchange(slot.looked_at, ring.position());
+  Ring& ring = slot.ring();
+  const uint64_t moved = slot.take_moved();
   if (moved > kSlowBytes) {
-    slot.slow_looks = 0;
+    slot.count_busy_look();
   } else if (!ring.is_narrow()) {
-    if (++slot.slow_looks < kSlowLooks) return;
-    ring.narrow();
-    slot.asked = slot.outgrown = false;  // it has room again, and no need of more
-  } else if (ring.loose_bytes() > (moved == 0 ? 0 : kLooseMax) && is_in_call(slot.owner)) {
+    slot.count_slow_look();
+  } else if (ring.loose_bytes() > (moved == 0 ? 0 : kLooseMax) && is_in_call(slot.owner())) {
     (void)ring.give_back_loose();
   }
 }

@@ -17,7 +17,6 @@ class InlineThrift {
  public:
   static constexpr uint64_t kLookEveryNs = 1'000'000'000;
   static constexpr uint64_t kSlowBytes = 64u << 10;  // recorded from one look to the next, at most
-  static constexpr uint8_t kSlowLooks = 2;
 
   // After all rings have been drained.
   void look(std::span<RingSlot* const> slots, uint64_t now_ns);

@@ -64,14 +64,12 @@ class Attacher {
 TEST_CASE("a ring is its process's alone: nobody else attaches it, nor that process a second time") {
   NoHome home;
   RingSlot slot(home, Ring::create(Ring::kSmall));
-  REQUIRE(slot.ring);
-  Attacher its(*slot.ring);
-  slot.owner = slot.attacher = its.tid();
-  slot.attached = true;
-  publish(*slot.ring);
+  Attacher its(slot.ring());
+  slot.attach(its.tid(), its.tid());
+  publish(slot.ring());
   CHECK_FALSE(trespasser_of(slot));
   SUBCASE("by another process") {
-    Attacher others(*slot.ring);
+    Attacher others(slot.ring());
     others.attach();
     CHECK(trespasser_of(slot) == others.tid());
   }

@@ -42,7 +42,7 @@ void InlineBoot::on_exec(Task& task) {
 // Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass. Mapping memory there is
 // refused, but an image may lie there from the start, and a 32-bit one may map what it likes. Of these every call stops.
 void InlineBoot::keep_off_gates(Task& task) {
-  if (task.trap == Trap::Every) return;
+  if (task.trap() == Trap::Every) return;
   const Result<Registers> registers = ptrace_registers(task.tid);
   const std::optional<uint64_t> lowest = lowest_mapping(task.tid);
   const bool is_in_the_way = !lowest || *lowest < VEDETTE_AGENT_LIMIT;
@@ -67,7 +67,7 @@ bool InlineBoot::stage(Task& task) {
   forget_old_image(task);
   InlineTask& mine = inline_part(task);
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
-  if (task.stranger) mine.closed = task.trap == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
+  if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
   if (mine.closed || task.debugs || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};

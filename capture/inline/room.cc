@@ -34,7 +34,7 @@ bool InlineRoom::is_attack(Task& task, const SyscallInfo& at) {
 }
 
 bool InlineRoom::makes_room(Task& task, const SyscallInfo& at) {
-  if (task.distrusted) return true;
+  if (task.is_distrusted()) return true;
   for (const MemoryUse& use : memory_uses(at)) {
     if (use.deed == MemoryDeed::Asks && at.arch == kAuditNative) {
       if (use.range.start < VEDETTE_AGENT_LIMIT) decline_hint(task);

@@ -67,15 +67,14 @@ class Recruiter {
 void mark_all(Context& context, Task& task, bool has_filter) {
   context.tasks.each([&](Task& one) {
     if (one.process != task.process) return;
-    one.enlist_refused = !has_filter;
-    if (has_filter) one.trap = Trap::Filter;
+    has_filter ? one.enlisted() : one.cannot_enlist();
   });
 }
 
 }  // namespace
 
 void enlist(Context& context, Task& task, const SyscallInfo& at) {
-  if (task.enlist_refused || context.filter.empty() || at.arch != kAuditNative) return;
+  if (!task.may_enlist() || context.filter.empty() || at.arch != kAuditNative) return;
   const uint64_t instruction = at.instruction_pointer - kSyscallBytes;
   uint8_t code[kSyscallBytes];
   if (task.memory.read(instruction, code, sizeof code) != sizeof code) return;

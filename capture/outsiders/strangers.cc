@@ -250,7 +250,7 @@ Result<void> Strangers::attach(Tid process) {
   space->served = true;  // for all we know (served_memory.h)
   Task& task = context_.tasks.add(process, process, std::move(space));
   context_.tasks.mark_stranger(task);
-  task.trap = Trap::Every;
+  task.has_filter = false;
   task.bound = false;
   task.untold = true;
   (void)ptrace_interrupt(process);
@@ -320,7 +320,7 @@ Result<void> Strangers::attach_threads(Tid process) {
       }
       Task& task = context_.tasks.add(thread, process, leader->space);
       context_.tasks.mark_stranger(task);
-      task.trap = leader->trap;
+      task.watch_as(*leader);
       task.bound = false;
       context_.state.on_launch(number(thread), context_.clock.now_ns());
       (void)ptrace_interrupt(thread);

@@ -86,7 +86,7 @@ void Calls::on_passed(Task& task, const SyscallInfo& info) {
 // comes next and decides.
 void Calls::on_entered(Task& task, const SyscallInfo& info) {
   if (context_.nested->on_call_entered(task)) return;
-  if (task.trap == Trap::Filter) return context_.resume(task);
+  if (task.trap() == Trap::Filter) return context_.resume(task);
   begin(task, info);
 }
 
@@ -94,50 +94,77 @@ void Calls::on_entered(Task& task, const SyscallInfo& info) {
 void Calls::on_released(Task& task, Held held, int signal, bool is_emulated) {
   const Result<SyscallInfo> info = ptrace_syscall_info(task.tid);
   if (held == Held::Filtered && info) return on_passed(task, *info);
-  if (task.trap == Trap::Filter || is_emulated || !info) return context_.resume(task, task.onward(), signal);
+  if (task.trap() == Trap::Filter || is_emulated || !info) return context_.resume(task, task.onward(), signal);
   begin(task, *info);
 }
 
 // `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
 void Calls::begin(Task& task, const SyscallInfo& info) {
   task.answered.reset();
-  if (static_cast<int32_t>(info.seccomp.nr) == kNoCall) return context_.resume(task);  // a debugger's doing
-  if (task.phase == Phase::Launching && !is_launch_exec(info)) return context_.resume(task);
+  if (is_nobodys(task, info)) return context_.resume(task);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
   const bool is_attack = attacks_agent(task, info);
+  if (is_taken_by_others(task, info, is_attack)) return;
+  if (rows_of(abi_of(info)).empty()) return refuse_foreign(task, info);
+  std::unique_ptr<PendingCall> call = read(task, info);
+  if (call == nullptr) return pass_over(task, info, is_attack);
+  if (const int error = refusal_of(task, *call, is_attack)) return refuse(task, std::move(call), error);
+  if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
+  prepare(task, *call);
+  enter(task, std::move(call));
+}
+
+// No call at all, by a debugger's doing; or one of ours, before the workload has begun.
+bool Calls::is_nobodys(const Task& task, const SyscallInfo& info) const {
+  return static_cast<int32_t>(info.seccomp.nr) == kNoCall || (task.phase == Phase::Launching && !is_launch_exec(info));
+}
+
+// Whether another part has this call in its books, or goes on with one; the task has gone on then.
+bool Calls::is_taken_by_others(Task& task, const SyscallInfo& info, bool is_attack) {
   if ((is_attack || Defense::chooses_signal(info)) && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
     if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
-    return context_.resume(task);
+    context_.resume(task);
+    return true;
   }
   if (context_.hooks.on_called(task, info)) {
     context_.nested->on_own_call(task);
-    return context_.resume(task);
+    context_.resume(task);
+    return true;
   }
-  if (context_.nested->on_wait(task, info)) return;
-  if (continues_interrupted(task, info)) return;
-  if (rows_of(abi_of(info)).empty()) return refuse_foreign(task, info);
+  return context_.nested->on_wait(task, info) || continues_interrupted(task, info);
+}
 
+// What it is and what it is about, while it still is that; nullptr: no call of the capture set.
+std::unique_ptr<PendingCall> Calls::read(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = context_.tasks.borrow_call();
   read_call(*call, info, static_cast<uint32_t>(task.tid.get()), context_.clock.now_ns());
-  call->trap = task.trap;
+  call->was_filtered = task.has_filter;
   Event& event = call->sighting.event;
   if (task.reading_executes) add_what_reading_implies(event.call);
   const Call as_called = event.call;
   TaskMemory memory(task.memory);
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
-    if (task.phase != Phase::Launching) tell_unknown(task, as_called.nr);
-    if (is_attack) (void)answer_call(task, as_called.abi, -EPERM);
-    return context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
+    return nullptr;
   }
   if (task.phase != Phase::Launching) context_.state.before_call(call->sighting);
-  if (is_attack || context_.defense.aims_at_us(call->sighting)) return refuse(task, std::move(call), EPERM);
-  if (is_refused(event)) return refuse(task, std::move(call), ENOSYS);
-  if (task.stranger && wants_listener(event)) return refuse(task, std::move(call), EBUSY);
-  if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
-  prepare(task, *call);
-  enter(task, std::move(call));
+  return call;
+}
+
+// It is not recorded.
+void Calls::pass_over(Task& task, const SyscallInfo& info, bool is_attack) {
+  if (task.phase != Phase::Launching) tell_unknown(task, static_cast<uint32_t>(info.seccomp.nr));
+  if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
+  context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
+}
+
+// The error that it gets instead of being made; 0: it is made.
+int Calls::refusal_of(const Task& task, const PendingCall& call, bool is_attack) {
+  const Event& event = call.sighting.event;
+  if (is_attack || context_.defense.aims_at_us(call.sighting)) return EPERM;
+  if (is_refused(event)) return ENOSYS;
+  return task.stranger && wants_listener(event) ? EBUSY : 0;
 }
 
 void Calls::on_returned(Task& task, const SyscallInfo& info) {
@@ -165,7 +192,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = !is_restart(info.exit.rval);
   if (call == nullptr) {
-    if (is_over && task.trap == Trap::Every) context_.outsiders->on_call_over(task, info);
+    if (is_over && task.trap() == Trap::Every) context_.outsiders->on_call_over(task, info);
     return;
   }
 
@@ -185,7 +212,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
     emit(task, std::move(call));
     if (context_.moved_on == task.tid) return;
     context_.hooks.on_returned(task);
-    if (task.trap == Trap::Every) context_.outsiders->on_call_over(task, info);
+    if (task.trap() == Trap::Every) context_.outsiders->on_call_over(task, info);
   }
 }
 

@@ -46,6 +46,12 @@ class Calls {
   void on_passed(Task& task, const SyscallInfo& info);
   void conclude(Task& task, const SyscallInfo& info);
   void begin(Task& task, const SyscallInfo& info);
+  // Its steps, in their order.
+  bool is_nobodys(const Task& task, const SyscallInfo& info) const;
+  bool is_taken_by_others(Task& task, const SyscallInfo& info, bool is_attack);
+  std::unique_ptr<PendingCall> read(Task& task, const SyscallInfo& info);
+  void pass_over(Task& task, const SyscallInfo& info, bool is_attack);
+  int refusal_of(const Task& task, const PendingCall& call, bool is_attack);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;
   void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);

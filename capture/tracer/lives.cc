@@ -81,11 +81,10 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
 void Lives::inherit(const Task& parent, Task& child) {
   child.reading_executes = parent.reading_executes;
   child.filters = parent.filters;
-  if (!parent.stranger) return parent.distrusted ? child.distrust() : void();
+  if (parent.is_distrusted()) child.distrust();
+  if (!parent.stranger) return;
   context_.tasks.mark_stranger(child);
-  const bool has_filter = parent.trap == Trap::Filter && parent.call != nullptr && parent.call->trap == Trap::Filter;
-  child.trap = has_filter ? Trap::Filter : Trap::Every;
-  if (parent.distrusted && has_filter) child.distrust();
+  child.has_filter = parent.has_filter && parent.call != nullptr && parent.call->was_filtered;
   child.bound = parent.bound;
 }
 
@@ -102,7 +101,7 @@ void Lives::take_back_arguments(Task& parent) {
 // Not where the parent calls the child by another number than we, or of a stranger.
 void Lives::settle_fork(Task& parent, Tid child) {
   if (parent.phase != Phase::InCall) return;
-  if (parent.stranger || parent.distrusted || !context_.state.shares_pids(number(parent.tid))) return;
+  if (parent.stranger || parent.is_distrusted() || !context_.state.shares_pids(number(parent.tid))) return;
   parent.phase = Phase::Running;
   parent.call->sighting.event.call.exit_ns = context_.clock.now_ns();
   calls_.settle(parent, std::move(parent.call), child.get());
@@ -160,7 +159,8 @@ void Lives::adopt(const Report& orphan) {
   stand_in.space->served = true;  // for all we know
   if (const Task* const known = context_.tasks.find(stand_in.tid); known != nullptr) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);
-    stand_in.stranger = known->stranger, stand_in.trap = known->trap, stand_in.distrusted = known->distrusted;
+    stand_in.stranger = known->stranger;
+    stand_in.watch_as(*known);
     stand_in.reading_executes = known->reading_executes;
     stand_in.filters = known->filters;
   }
@@ -183,15 +183,14 @@ void Lives::on_exec(const Report& report) {
   for (std::unique_ptr<PendingCall>& call : std::exchange(task->interrupted, {})) calls_.abandon(*task, std::move(call));
   if (context_.witness != nullptr) {
     // Of a stranger no call was surely seen before it executed something under the filter.
-    if (task->stranger && task->trap == Trap::Every) context_.witness->on_end(number(tid));
+    if (task->stranger && task->trap() == Trap::Every) context_.witness->on_end(number(tid));
     else context_.witness->on_exec(number(tid), number(former));
   }
   task->process = tid;
   task->space = make_ref<AddressSpace>();
   task->memory.forget();
   task->reading_executes = false;  // the kernel clears it for a 64-bit image
-  if (std::exchange(task->distrusted, false)) task->trap = Trap::Filter;
-  task->enlist_refused = false;
+  task->begin_image();
   task->untold = false;
   if (task->phase == Phase::Launching) {
     exec_launched(*task);

@@ -38,8 +38,7 @@ int filters_of(PathAt status_path) {
 int own_filters_of(const Task& task) {
   static const int containers = filters_of(ProcPath("self/status"));
   const int theirs = filters_of(ProcPath(task.tid, "status"));
-  const bool has_ours = task.trap == Trap::Filter || task.distrusted;
-  return theirs == INT_MAX ? INT_MAX : theirs - containers - (has_ours ? 1 : 0);
+  return theirs == INT_MAX ? INT_MAX : theirs - containers - (task.has_filter ? 1 : 0);
 }
 
 // Where the program is, of a call that installs one; 0: it installs none.

@@ -24,8 +24,20 @@
 
 namespace vedette {
 
-// What stops the calls of a task: our filter those of the capture set, or ptrace every one (outsiders/strangers.h).
+// What stops the calls of a task: our filter those of the capture set, or ptrace every one.
 enum class Trap : uint8_t { Filter, Every };
+
+// Why every call of a task's present image is stopped, whatever our filter does.
+//
+//   None --cannot_enlist--> CannotEnlist --begin_image, enlisted--> None
+//   None --stop_at_each_call--> Debugs                              for as long as its process traces others
+//   any --distrust--> Distrusted --begin_image--> None, or Debugs
+enum class CloseWatch : uint8_t {
+  None,
+  CannotEnlist,  // a stranger's, that cannot take our filter (outsiders/enlist.h)
+  Debugs,        // its process traces others of ours (nested.h)
+  Distrusted,    // its code may lie where our gates are, or may become code unseen
+};
 
 // A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a restarted call
 // from a new one.
@@ -35,7 +47,7 @@ struct PendingCall {
   uint64_t args[6] = {};
   uint64_t ip = 0;
   uint64_t sp = 0;
-  Trap trap = Trap::Filter;        // what had stopped it
+  bool was_filtered = true;        // its task had our filter when it began
   bool registers_changed = false;  // arguments are not the program's; `before` goes back at the return
   Registers before{};
   uint32_t replaced_nr = 0;        // the number it is made under, where that is another
@@ -65,11 +77,9 @@ struct Task {
   Tid tid;
   Tid process;   // the leader's tid
   Phase phase = Phase::Starting;
-  Trap trap = Trap::Filter;
   bool stranger = false;         // it does not descend from what we started (outsiders/strangers.h)
   bool bound = true;             // it ends when we do, as whatever has our filter must
-  bool enlist_refused = false;   // this image cannot take our filter (outsiders/enlist.h)
-  bool distrusted = false;       // this image's code may lie where our gates are: every call stops, whatever the filter says
+  bool has_filter = true;        // ours; a stranger gets it (outsiders/enlist.h), and nobody can lose it
   std::optional<int64_t> answered;  // with this result, and the call's return is still to come (calls.cc, answer_call)
   bool reading_executes = false; // personality(READ_IMPLIES_EXEC): what is mapped to be read may be executed
   bool halted = false;           // it stands still with its group, until SIGCONT
@@ -88,23 +98,40 @@ struct Task {
   std::unique_ptr<Debugged> debugged;   // by another of our tasks
   std::unique_ptr<DebuggerWait> wait;   // what a debugger waits for at the moment
 
-  void distrust() {
-    stop_at_each_call();
-    distrusted = true;
-  }
+  Trap trap() const { return has_filter && close_watch_ == CloseWatch::None ? Trap::Filter : Trap::Every; }
+  CloseWatch close_watch() const { return close_watch_; }
+  bool is_distrusted() const { return close_watch_ == CloseWatch::Distrusted; }
+  bool may_enlist() const { return !has_filter && close_watch_ == CloseWatch::None; }
+  void distrust() { close_watch_ = CloseWatch::Distrusted; }
   void stop_at_each_call() {
-    trap = Trap::Every;
-    enlist_refused = true;
+    if (!is_distrusted()) close_watch_ = CloseWatch::Debugs;
+  }
+  void cannot_enlist() {
+    if (close_watch_ == CloseWatch::None) close_watch_ = CloseWatch::CannotEnlist;
+  }
+  void enlisted() {
+    has_filter = true;
+    if (close_watch_ == CloseWatch::CannotEnlist) close_watch_ = CloseWatch::None;
+  }
+  // It executes a program.
+  void begin_image() { close_watch_ = debugs ? CloseWatch::Debugs : CloseWatch::None; }
+  // Of the same image as `other`, or of a copy of it.
+  void watch_as(const Task& other) {
+    has_filter = other.has_filter;
+    close_watch_ = other.close_watch_;
   }
   bool is_leader() const { return tid == process; }
   // How it goes on when nothing else is wanted of it.
   Resume onward() const {
     if (debugged != nullptr && debugged->how != Resume::Run) return debugged->how;
-    return trap == Trap::Every ? Resume::ToReturn : Resume::Run;
+    return trap() == Trap::Every ? Resume::ToReturn : Resume::Run;
   }
   // The same in the middle of a call, whose return we must see.
   Resume through_call() const { return debugged != nullptr && debugged->steps() ? debugged->how : Resume::ToReturn; }
   bool is_in_call() const { return phase == Phase::InCall || call != nullptr; }
+
+ private:
+  CloseWatch close_watch_ = CloseWatch::None;
 };
 
 }  // namespace vedette

@@ -39,6 +39,55 @@ TEST_CASE("strangers do not keep us: what counts is whether any of ours is left"
   CHECK(tasks.has_own());
 }
 
+namespace {
+
+struct Stranger : Task {
+  Stranger() : Task(Tid(5), Tid(5), make_ref<AddressSpace>()) { has_filter = false; }
+};
+
+}  // namespace
+
+TEST_CASE("a stranger is stopped at every call until it has our filter, whatever it does and executes before") {
+  Stranger stranger;
+  CHECK(stranger.trap() == Trap::Every);
+  CHECK(stranger.may_enlist());
+  SUBCASE("an image that cannot take it") { stranger.cannot_enlist(); }
+  SUBCASE("an image that is distrusted") { stranger.distrust(); }
+  SUBCASE("one that cannot take it, and is distrusted") {
+    stranger.cannot_enlist();
+    stranger.distrust();
+  }
+  SUBCASE("nothing") {}
+  stranger.begin_image();
+  CHECK(stranger.trap() == Trap::Every);
+  CHECK(stranger.may_enlist());
+  stranger.enlisted();
+  CHECK(stranger.trap() == Trap::Filter);
+}
+
+TEST_CASE("a distrusted image is stopped at every call, and so is a copy of it; the next image is not") {
+  Task task(Tid(5), Tid(5), make_ref<AddressSpace>());
+  CHECK(task.trap() == Trap::Filter);
+  task.distrust();
+  task.stop_at_each_call();
+  CHECK(task.is_distrusted());
+  CHECK_FALSE(task.may_enlist());
+  Task copy(Tid(6), Tid(6), make_ref<AddressSpace>());
+  copy.watch_as(task);
+  CHECK(copy.trap() == Trap::Every);
+  task.begin_image();
+  CHECK(task.trap() == Trap::Filter);
+}
+
+TEST_CASE("who traces others is stopped at every call in its next image, too, and is given no second filter") {
+  Task task(Tid(5), Tid(5), make_ref<AddressSpace>());
+  task.debugs = true;
+  task.stop_at_each_call();
+  task.begin_image();
+  CHECK(task.trap() == Trap::Every);
+  CHECK_FALSE(task.may_enlist());
+}
+
 TEST_CASE("an image's data goes with its last task") {
   struct Data final : ImageData {
     explicit Data(int& alive) : alive(alive) { ++alive; }

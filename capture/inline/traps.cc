@@ -49,12 +49,14 @@ void InlineTraps::grant(Task& task) {
   InlineImage* const image = image_of(*task.space);
   if (mine.slot != nullptr && !mine.borrowed && mine.slot->take_growth()) mine.wants_ring = true;
   if ((mine.wanted_site == 0 && !mine.wants_ring) || image == nullptr || !image->active || mine.borrowed) return;
-  const Ref<RingSlot> slot = std::exchange(mine.wants_ring, false) ? wanted_ring(mine, *image) : nullptr;
+  Ref<RingSlot> slot = std::exchange(mine.wants_ring, false) ? wanted_ring(mine, *image) : nullptr;
+  if (slot != nullptr && slot->is_attached()) {  // nothing is left to attach
+    if (!rings_.hand(task, slot)) return;
+    slot = nullptr;
+  }
   MappedFile* const file = mine.wanted_site == 0 ? nullptr : image->file_at(mine.wanted_site - kSyscallBytes);
   const bool needs_stubs = file != nullptr && file->near == nullptr;
-  const bool needs_attach = (slot != nullptr && !slot->is_attached()) || (needs_stubs && !mine.closed);
-  if (needs_attach) return boot_.send(task, slot, needs_stubs ? file : nullptr);
-  if (slot != nullptr && !rings_.hand(task, slot)) return;
+  if (slot != nullptr || (needs_stubs && !mine.closed)) return boot_.send(task, slot, needs_stubs ? file : nullptr);
   if (file != nullptr && file->near != nullptr) code_.patch_hot(task, *file, mine.wanted_site);
   mine.wanted_site = 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the entries of a tenant's folder one at a time, and no further than a bound. Otherwise a folder of a million
 // files would hold all tenants up.
-import { type Dirent, opendirSync } from "node:fs";
+import { type Dir, type Dirent, opendirSync } from "node:fs";
 import { dirname } from "node:path";
 import { VedetteError } from "../errors.js";
 
@@ -9,7 +9,7 @@ const ENTRIES_MAX = 2_000;
 
 /** Throws VEDETTE_FOLDER_CROWDED, or the system's error. */
 export function entriesOf(folder: string): Dirent[] {
-  const open = opendirSync(folder);
+  const open = opened(folder);
   try {
     const entries: Dirent[] = [];
     for (let entry = open.readSync(); entry !== null; entry = open.readSync()) {
@@ -20,6 +20,15 @@ export function entriesOf(folder: string): Dirent[] {
     return entries;
   } finally {
     open.closeSync();
+  }
+}
+
+/** Node's error does not say which folder it is about. */
+function opened(folder: string): Dir {
+  try {
+    return opendirSync(folder);
+  } catch (error) {
+    throw Object.assign(error as Error, { path: folder });
   }
 }
 

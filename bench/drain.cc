@@ -50,12 +50,15 @@ class Producer {
     std::byte* const at = base_ + VEDETTE_RING_DATA + (context.head & context.mask);
     RingRecord record = {.size = VEDETTE_REC_CHUNKS, .nr = nr, .enter_tsc = Clock::read_tsc(), .exit_tsc = Clock::read_tsc(), .result = result, .args = {}};
     std::copy(args.begin(), args.end(), record.args);
-    if (size != 0) {
-      const RingChunk chunk{address, size, 0};
-      memcpy(at + VEDETTE_REC_CHUNKS, &chunk, sizeof chunk);
-      memcpy(at + VEDETTE_REC_CHUNKS + sizeof chunk, bytes, size);
-      record.size += static_cast<uint32_t>(sizeof chunk + ((size + 7) & ~7u));
-    }
+    const auto add = [&](uint64_t where, const void* what, uint32_t bytes_of) {
+      const RingChunk chunk{where, bytes_of, 0};
+      memcpy(at + record.size, &chunk, sizeof chunk);
+      memcpy(at + record.size + sizeof chunk, what, bytes_of);
+      record.size += static_cast<uint32_t>(sizeof chunk + ((bytes_of + 7) & ~7u));
+    };
+    if (size != 0) add(address, bytes, size);
+    static constexpr uint64_t kFacts[VEDETTE_FACTS_BYTES / 8] = {8, 42, 1, 0100644};
+    if (nr == SYS_openat) add(VEDETTE_FACTS_AT, kFacts, VEDETTE_FACTS_BYTES);
     memcpy(at, &record, sizeof record);
     context.head += record.size;
     return true;

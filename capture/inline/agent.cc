@@ -27,6 +27,7 @@ Segment make_agent_segment(uint32_t snaplen, Integrity integrity) {
   if (!segment.is_open()) return segment;
   std::byte* base = segment.base();
   write_null_context(base);
+  write_word(base, VEDETTE_STANDING_VERSION, 2);  // nothing stands yet
   for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) {
     const auto shape = inline_shape(nr, integrity);
     write_word(base, VEDETTE_AGENT_TABLE + nr * 8, shape ? AgentPage::addresses(*shape).entry : AgentPage::take_the_site());

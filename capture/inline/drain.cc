@@ -2,6 +2,7 @@
 #include "capture/inline/drain.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -11,13 +12,16 @@
 namespace vedette {
 namespace {
 
-// What the stub asked of a new descriptor.
-std::optional<FileFacts> opened_file(Memory& record) {
+// What the stub asked of a new descriptor. All 0: it was closed by then.
+void take_facts(Memory& record, Sighting& sighting) {
   struct stat facts;
   static_assert(offsetof(struct stat, st_mode) + sizeof facts.st_mode <= VEDETTE_FACTS_BYTES);
-  if (record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES) return std::nullopt;
-  return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
+  sighting.is_unasked = record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES;
+  if (sighting.is_unasked || facts.st_ino == 0) return;
+  sighting.opened = FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
 }
+
+bool is_open(uint64_t nr) { return nr == SYS_open || nr == SYS_openat; }
 
 }  // namespace
 
@@ -42,7 +46,9 @@ size_t InlineDrain::some(size_t count) {
   if (waiting_.empty()) return 0;
   const uint64_t before = records_;
   context_->sink.on_burst();
-  merge(waiting_, Clock::read_tsc());
+  const uint64_t now = Clock::read_tsc();
+  begin_reading(now);
+  merge(waiting_, now);
   context_->sink.on_burst_end();
   return records_ - before;
 }
@@ -50,6 +56,7 @@ size_t InlineDrain::some(size_t count) {
 size_t InlineDrain::one(RingSlot& slot) {
   if (slot.ring().look() == 0) return 0;
   const uint64_t before = records_;
+  begin_reading(Clock::read_tsc());
   context_->sink.on_burst();
   while (take(slot)) {
   }
@@ -124,13 +131,16 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
   event.flags |= static_cast<uint16_t>(Tier::Inline);
   context_->state.before_call(sighting_);
   sighting_.stands_still = !is_record;
-  if (is_record) sighting_.opened = opened_file(memory);
+  if (is_record) sighting_.heard_ns = std::max(reading_since_ns_, call.exit_ns);
+  if (is_record && is_open(call.nr)) take_facts(memory, sighting_);
   decode_exit(call, memory, context_->limits, event);
   context_->state.after_call(sighting_);
   context_->record(sighting_);
   sighting_.reset();
   ++records_;
 }
+
+void InlineDrain::begin_reading(uint64_t tsc) { reading_since_ns_ = context_->clock.from_tsc(tsc); }
 
 void InlineDrain::tell_damage(RingSlot& slot) {
   if (!slot.take_damage()) return;

@@ -49,6 +49,7 @@ class InlineDrain {
   size_t some(size_t count);
   void merge(std::vector<Waiting>& waiting, uint64_t until);
   bool take(RingSlot& slot);
+  void begin_reading(uint64_t tsc);
   void emit(const Call& call, Memory& memory, bool is_record);
   void tell_damage(RingSlot& slot);
 
@@ -60,6 +61,7 @@ class InlineDrain {
   Sighting sighting_;
   uint64_t records_ = 0;
   uint64_t now_ = 0;  // TSC, at most so late
+  uint64_t reading_since_ns_ = 0;
 };
 
 }  // namespace vedette

@@ -119,11 +119,16 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
   if (needs_slot && slot == nullptr) return Place::Elsewhere;  // somebody jumped here without a ring of ours
 
   const uint64_t rcx = registers.raw.rcx;
+  // An open's path is the record's meanwhile.
+  const bool is_lent = phase == StubPhase::TakingPath || phase == StubPhase::PathTaken || phase == StubPhase::Opened;
+  if (is_lent) restore_arguments(registers, slot->ring().current());
   switch (phase) {
     case StubPhase::SiteInRcx:
     case StubPhase::Peeking: registers.set_ip(rcx - kSyscallBytes); break;
     case StubPhase::SyscallInRcx: registers.set_ip(rcx); break;
-    case StubPhase::ArgumentsSaved: {
+    case StubPhase::ArgumentsSaved:
+    case StubPhase::TakingPath:
+    case StubPhase::PathTaken: {
       const RingRecord record = slot->ring().current();
       registers.raw.rax = record.nr;
       registers.raw.rdx = record.args[2];
@@ -135,6 +140,7 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
       registers.set_ip(slot->ring().resume() - kSyscallBytes);
       break;
     case StubPhase::Returned:
+    case StubPhase::Opened:
       registers.set_ip(slot->ring().resume());
       if (skipped) {
         slot->ring().clear_in_flight();
@@ -157,7 +163,7 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
     case StubPhase::Boot: break;
   }
   (void)ptrace_set_registers(task.tid, registers);
-  return phase == StubPhase::Peeking ? Place::Peeking : Place::Before;
+  return phase == StubPhase::Peeking || phase == StubPhase::TakingPath ? Place::Peeking : Place::Before;
 }
 
 InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
@@ -229,9 +235,10 @@ void InlineRescue::conclude(Task& task) {
   if (registers && AgentPage::contains(registers->ip())) {
     const StubPhase phase = AgentPage::phase_at(registers->ip());
     // The result register starts out as -ENOSYS in a call; orig_rax says that the thread is still in one.
-    const bool returned = phase == StubPhase::Returned && !is_restart(registers->result()) &&
+    const bool is_behind = phase == StubPhase::Returned || phase == StubPhase::Opened;
+    const bool returned = is_behind && !is_restart(registers->result()) &&
                           !(static_cast<int64_t>(registers->number()) >= 0 && registers->result() == -ENOSYS);
-    if (returned) finish(task, *slot, *registers, registers->result(), false);
+    if (returned) finish(task, *slot, *registers, registers->result(), phase == StubPhase::Opened);
     // Not made yet, unless it was interrupted and is about to be made again.
     if (phase < StubPhase::Returned && static_cast<int64_t>(registers->number()) < 0) slot->ring().clear_in_flight();
     if (phase == StubPhase::Recording) finish(task, *slot, *registers, slot->ring().current().result, true);

@@ -6,8 +6,11 @@
 
 #include <cerrno>
 
+#include "capture/decode/syscalls.h"
 #include "capture/inline/closing.h"
 #include "capture/kernel/clock.h"
+#include "capture/state/real_paths.h"
+#include "capture/tracer/call_answer.h"
 
 namespace vedette {
 namespace {
@@ -15,6 +18,11 @@ namespace {
 bool is_vfork(uint64_t flags) { return (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK); }
 
 bool is_exec(uint32_t nr) { return nr == SYS_execve || nr == SYS_execveat; }
+
+bool may_change_names(const SyscallInfo& at) {
+  const Row* const row = find_row(abi_of(at), static_cast<uint32_t>(at.seccomp.nr));
+  return row != nullptr && changes_names(row->id);
+}
 
 uint32_t number_of(const SyscallInfo& at) { return static_cast<uint32_t>(at.seccomp.nr); }
 
@@ -33,10 +41,12 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   boot_.bind(context);
   room_.bind(context);
   code_watch_.bind(context);
+  context.state.begin_standing(names_, standing_);
 }
 
 void InlineTier::on_tick() {
   drain_.all();
+  context_->state.settle_names();
   pace_.look();
   context_->sink.on_tick();
   const uint64_t now = monotonic_ns();
@@ -63,6 +73,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   InlineTask& mine = inline_part(task);
   const uint32_t nr = number_of(at);
   mine.stands_at = InlineTask::kMoves;
+  if (may_change_names(at)) before_change();
   if (at.arch != kAuditNative) return (InlineRoom::is_attack(task, at) || !room_.makes_room(task, at)) && refuse(task, nr);
   take_what_came_before(mine, nr);
   if (boot_.is_own_attach(mine, at)) return true;
@@ -74,6 +85,12 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   tell_wrong_gate(task, at);
   follow(task, at);
   return false;
+}
+
+// What has been opened by now was opened before the names change, and is read first; what is opened from here on is asked about.
+void InlineTier::before_change() {
+  standing_.suspend();
+  drain_.all();
 }
 
 // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names

@@ -24,9 +24,11 @@
 #include "capture/inline/rescue.h"
 #include "capture/inline/room.h"
 #include "capture/inline/spot_check.h"
+#include "capture/inline/standing_table.h"
 #include "capture/inline/thrift.h"
 #include "capture/inline/traps.h"
 #include "capture/tracer/hooks.h"
+#include "capture/tracer/name_watch.h"
 
 namespace vedette {
 
@@ -61,6 +63,7 @@ class InlineTier final : public Hooks {
 
  private:
   // The steps of on_called, in their order.
+  void before_change();
   void take_what_came_before(InlineTask& mine, uint32_t nr);
   void settle_trust(Task& task, const SyscallInfo& at);
   void before_exec(Task& task);
@@ -76,6 +79,8 @@ class InlineTier final : public Hooks {
   void withdraw(Task& task, InlineImage& image);
 
   Segment page_;
+  InlineStandingTable standing_{page_.base()};
+  InotifyNameWatch names_;
   Integrity integrity_;
   const BootSecret secret_ = make_boot_secret();
   Context* context_ = nullptr;

@@ -65,7 +65,10 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
 
 void State::Books::learn_surroundings(Thread& thread) {
   if (truth.link(thread.tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
-  if (truth.link(thread.tid, "root", scratch) && scratch != "/") thread.place->root = names.share(scratch);
+  if (truth.link(thread.tid, "root", scratch) && scratch != "/") {
+    thread.place->root = names.share(scratch);
+    real_paths.end_standing();
+  }
   if (truth.text(thread.tid, "limits", scratch, kTextMax)) thread.process->fd_limit = open_files_limit(scratch);
   for (int32_t fd = 0; fd < kStandardDescriptors; ++fd) learn(thread, fd, 0);
 }

@@ -60,12 +60,22 @@ class OpenedFile {
   }
 
   void name_late() {
+    if (s_.is_unasked) return name_standing();
     if (!s_.opened) return doubt();
     if (!is_named_well() && !still_is_there()) doubt();
   }
 
  private:
   static constexpr int64_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
+
+  void name_standing() {
+    const StandingPaths::Standing* const file =
+        thread_.place->root ? nullptr
+                            : books_.real_paths.standing(thread_.tid, thread_.process->pid, s_.event.text(s_.raw_path), s_.event.call.enter_ns, s_.heard_ns);
+    if (file == nullptr) return doubt();
+    s_.opened = file->facts;
+    Description::believe(file->real, s_.opened, descriptor_);
+  }
 
   // The path leads to the file, in one of the ways in which the kernel may have read it.
   bool is_named_well() {
@@ -104,7 +114,7 @@ class OpenedFile {
   }
   const RealPaths::Found& found(std::string_view path) {
     return books_.real_paths.find(thread_.tid, thread_.process->pid, view(thread_.place->root), path, s_.event.call.exit_ns, follows_,
-                                  &*s_.opened);
+                                  s_.opened ? &*s_.opened : nullptr, s_.heard_ns);
   }
 
   // With each `..`, which the kernel takes after a link, not before.

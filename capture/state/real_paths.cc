@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/state/real_paths.h"
 
+#include <bit>
+
 namespace vedette {
 namespace {
 
@@ -14,7 +16,7 @@ bool is_same(const std::optional<FileFacts>& facts, const FileFacts& expected) {
 }  // namespace
 
 const RealPaths::Found& RealPaths::find(uint32_t tid, uint32_t process, std::string_view root, std::string_view path, uint64_t now_ns,
-                                        bool follows, const FileFacts* expected) {
+                                        bool follows, const FileFacts* expected, uint64_t heard_ns) {
   if (divided_ || !follows || !is_for_all(path)) {
     ask(tid, process, divided_ || !root.empty(), path, follows, once_);
     return once_;
@@ -26,13 +28,26 @@ const RealPaths::Found& RealPaths::find(uint32_t tid, uint32_t process, std::str
   const auto [at, is_new] = known_.try_emplace(key_);
   Known& known = at->second;
   const bool is_good = !is_new && now_ns - known.asked_ns < kGoodForNs;
-  if (is_good && (expected == nullptr || is_same(known.found.facts, *expected))) return known.found;
+  if (is_good && (expected == nullptr || is_same(known.found.facts, *expected))) {
+    const bool may_stand = heard_ns != 0 && root.empty() && changing_.empty() && view(known.found.real) == path;
+    // Where it cannot stand, it is tried again later and later.
+    const bool is_often = ++known.times >= kOften && std::has_single_bit(known.times);
+    if (is_often && may_stand) standing_.add(truth_, tid, process, std::string(path), {known.found.real, *known.found.facts}, heard_ns);
+    return known.found;
+  }
   known.asked_ns = now_ns;
+  known.times = 0;
   ask(tid, process, !root.empty(), path, follows, known.found);
   if (is_for_all(view(known.found.real))) return known.found;
   once_ = known.found;  // a link that led there
   known_.erase(at);
   return once_;
+}
+
+const StandingPaths::Standing* RealPaths::standing(uint32_t tid, uint32_t process, std::string_view path, uint64_t enter_ns, uint64_t heard_ns) {
+  const StandingPaths::Standing* const found = standing_.find(truth_, tid, process, path, enter_ns, heard_ns);
+  if (standing_.take_changed()) forget(heard_ns);
+  return found;
 }
 
 void RealPaths::ask(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows, Found& into) {

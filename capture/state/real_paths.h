@@ -14,7 +14,9 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
+#include "capture/state/standing_paths.h"
 #include "capture/state/text.h"
 #include "capture/state/truth.h"
 #include "events.h"
@@ -43,6 +45,11 @@ inline bool changes_names(EventId id) {
   }
 }
 
+// Whether it can do so without moving or removing a name.
+inline bool changes_mounts(EventId id) {
+  return id == EventId::mount || id == EventId::umount2 || id == EventId::pivot_root || id == EventId::move_mount;
+}
+
 class RealPaths {
  public:
   struct Found {
@@ -53,31 +60,50 @@ class RealPaths {
   explicit RealPaths(Truth& truth) : truth_(truth) {}
 
   // `root`: the thread's root directory, empty for "/". `follows`: a link at the path's end, too. What is remembered of the path is not
-  // used when it is another file than `expected`. The answer is good until the next call.
+  // used when it is another file than `expected`. The answer is good until the next call. `heard_ns`: of an open whose record is being read,
+  // when that reading began; a path that is asked for often enough stands from then on.
   const Found& find(uint32_t tid, uint32_t process, std::string_view root, std::string_view path, uint64_t now_ns,
-                    bool follows = true, const FileFacts* expected = nullptr);
+                    bool follows = true, const FileFacts* expected = nullptr, uint64_t heard_ns = 0);
+  // Of a path as passed that stood, so that the stub asked nothing; nullptr: it does not stand.
+  const StandingPaths::Standing* standing(uint32_t tid, uint32_t process, std::string_view path, uint64_t enter_ns, uint64_t heard_ns);
+  void begin_standing(NameWatch& watch, StandingTable& table) { standing_.begin(watch, table); }
+  // Some tasks have another root or other mounts.
+  void end_standing() { standing_.end(); }
   // The thread's call may change a name at any time between the two. A thread that ends leaves its call.
-  void begin_change(uint32_t tid, uint64_t now_ns) {
+  void begin_change(uint32_t tid, EventId id, uint64_t now_ns) {
     forget(now_ns);
     changing_.insert(tid);
+    has_changed_mounts_ |= changes_mounts(id);
+    standing_.suspend();
   }
   void end_change(uint32_t tid, uint64_t now_ns) {
     forget(now_ns);
-    changing_.erase(tid);
+    leave_change(tid);
   }
-  void leave_change(uint32_t tid) { changing_.erase(tid); }
+  void leave_change(uint32_t tid) {
+    if (changing_.erase(tid) != 0) settle();
+  }
+  // Paths stand again, unless a call is changing names.
+  void settle() {
+    if (changing_.empty()) standing_.resume(std::exchange(has_changed_mounts_, false));
+  }
   // Whether a name may have changed since.
   bool have_changed_since(uint64_t ns) const { return !changing_.empty() || changed_ns_ >= ns; }
   // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the task's root.
-  void divide() { divided_ = true; }
+  void divide() {
+    divided_ = true;
+    standing_.end();
+  }
 
  private:
   static constexpr uint64_t kGoodForNs = 250'000'000;
   static constexpr size_t kKnownMax = 4096;
+  static constexpr uint32_t kOften = 16;  // in that time
 
   struct Known {
     Found found;
     uint64_t asked_ns;
+    uint32_t times = 0;  // since then
   };
 
   void forget(uint64_t now_ns) {
@@ -88,7 +114,9 @@ class RealPaths {
 
   Truth& truth_;
   TextPool texts_;
+  StandingPaths standing_;
   bool divided_ = false;
+  bool has_changed_mounts_ = false;
   uint64_t changed_ns_ = 0;
   std::unordered_set<uint32_t> changing_;
   Found once_;

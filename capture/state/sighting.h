@@ -32,6 +32,8 @@ struct Sighting {
   Span raw_path{kNull, 0};     // the same as passed, in event.bytes
   bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
   std::optional<FileFacts> opened;  // else, of an open: device, inode and mode of the file, asked right behind it
+  bool is_unasked = false;  // or nobody asked, because the path stood (standing_paths.h)
+  uint64_t heard_ns = 0;    // when the reading of its record began
   Doubt doubt = Doubt::None;
 
   void reset() {
@@ -41,6 +43,8 @@ struct Sighting {
     raw_path = {kNull, 0};
     stands_still = true;
     opened.reset();
+    is_unasked = false;
+    heard_ns = 0;
     doubt = Doubt::None;
   }
 };

@@ -126,7 +126,7 @@ void State::before_call(Sighting& s) {
     if (step.role == Role::RelativePath) books.join(thread, s, step.slot, static_cast<int32_t>(event.integer(step.extra)));
   }
   if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
-  if (changes_names(event.id)) books.real_paths.begin_change(event.call.tid, event.call.enter_ns);
+  if (changes_names(event.id)) books.real_paths.begin_change(event.call.tid, event.id, event.call.enter_ns);
 }
 
 void State::after_call(Sighting& s) {
@@ -141,7 +141,12 @@ void State::after_call(Sighting& s) {
   if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
   if (changes_names(event.id)) books.real_paths.end_change(event.call.tid, event.call.exit_ns);
   if (event.id == EventId::setns || event.id == EventId::unshare) books.real_paths.divide();
+  if (event.id == EventId::chroot || event.id == EventId::pivot_root) books.real_paths.end_standing();
 }
+
+void State::begin_standing(NameWatch& watch, StandingTable& table) { books_->real_paths.begin_standing(watch, table); }
+
+void State::settle_names() { books_->real_paths.settle(); }
 
 void State::attach(Sighting& s) {
   s.reset();

@@ -18,6 +18,9 @@
 
 namespace vedette {
 
+class NameWatch;
+class StandingTable;
+
 class State {
  public:
   State(Truth& truth, const Limits& limits);
@@ -42,6 +45,11 @@ class State {
   void after_call(Sighting& sighting);
   // For an event that is no call (procexit): names the process.
   void attach(Sighting& sighting);
+
+  // Paths that are opened often may stand from now on (standing_paths.h).
+  void begin_standing(NameWatch& watch, StandingTable& table);
+  // A call that was to change names was perhaps never made.
+  void settle_names();
 
   bool knows(uint32_t tid) const;
   // What the process executes, by device, inode and times; inode 0: not known.

@@ -38,8 +38,11 @@ enum class StubPhase : uint32_t {
   SyscallInRcx,   // nothing happened; rcx = the site's syscall
   ArgumentsKept,  // nothing happened; the context knows the site
   ArgumentsSaved, // as before, but rax and rdx must be taken from the record
+  TakingPath,     // as before, but every register of the call must, and reading what the program points to: a fault is none of ours
+  PathTaken,      // the same, and at the gate: the kernel gets the record's copy of a path
   Gate,           // at the gate's syscall, everything as the site had it
   Returned,       // the call is done, rax its result, nothing recorded yet
+  Opened,         // the same, with the record's path: arguments must be taken from the record
   Recording,      // result and arguments stand in the record
   Published,      // recorded; only the way back is missing
   Boot,           // taking in segments

@@ -30,6 +30,14 @@
 #define VEDETTE_CALLS 480
 #define VEDETTE_DISPATCH (VEDETTE_AGENT_TABLE + VEDETTE_CALLS * 8)  // address of the entry for any number
 
+// Paths whose meaning stands, in the rest of the null context's page: hashes (inline/standing_table.h), each in the slot of its bits from
+// VEDETTE_STANDING_SHIFT on; 0: none. Written by the tracer only. What is found there is true if the version is even before the call and the same after it.
+#define VEDETTE_STANDING_VERSION 0x107f8
+#define VEDETTE_STANDING 0x10800
+#define VEDETTE_STANDING_SLOTS 256
+#define VEDETTE_STANDING_SHIFT 24  // of the lower 32 bits
+#define VEDETTE_HASH_FACTOR 0x9e3779b97f4a7c15
+
 // Context, from its start.
 #define VEDETTE_HEAD 0        // where the next record goes; published records end here
 #define VEDETTE_ROOM_END 8    // head may not go beyond without another look at tail

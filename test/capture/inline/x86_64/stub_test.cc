@@ -19,6 +19,7 @@
 
 #include "capture/inline/agent.h"
 #include "capture/inline/ring.h"
+#include "capture/inline/standing_table.h"
 
 using namespace vedette;
 
@@ -202,6 +203,59 @@ TEST_CASE("paths are recorded whole, with their NUL") {
   REQUIRE(size > 0);
   CHECK(agent.take().result == size);
   CHECK(agent.at(address(target), 256) == std::string(target, static_cast<size_t>(size)));
+}
+
+TEST_CASE("an open tells which file it led to, unless its path stands") {
+  Agent agent;
+  InlineStandingTable standing(agent.page.base());
+  struct stat facts, told;
+  REQUIRE(stat("/dev/null", &facts) == 0);
+  const auto asks = [&](const char* path, long nr = SYS_openat) {
+    const long fd = nr == SYS_open ? call(nr, address(path), O_RDONLY) : call(nr, AT_FDCWD, address(path), O_RDONLY);
+    CHECK(agent.take().result == fd);
+    CHECK(agent.at(address(path), 5000) == std::string(path, strlen(path) + 1));
+    close(static_cast<int>(fd));
+    return agent.copy.read(VEDETTE_FACTS_AT, &told, VEDETTE_FACTS_BYTES) == VEDETTE_FACTS_BYTES;
+  };
+  for (const long nr : {SYS_open, SYS_openat}) {
+    CHECK(asks("/dev/null", nr));
+    CHECK(told.st_ino == facts.st_ino);
+    CHECK(told.st_dev == facts.st_dev);
+    CHECK(standing.show("/dev/null"));
+    CHECK_FALSE(standing.show("/dev/null"));
+    CHECK_FALSE(asks("/dev/null", nr));
+    CHECK(asks("/dev/zero", nr));
+    standing.suspend();
+    CHECK(asks("/dev/null", nr));
+    standing.resume();
+    CHECK_FALSE(asks("/dev/null", nr));
+    standing.hide("/dev/null");
+    CHECK(asks("/dev/null", nr));
+  }
+}
+
+TEST_CASE("paths of every length, at every place in a page, are found in the table of what stands") {
+  Agent agent;
+  InlineStandingTable standing(agent.page.base());
+  char* const pages = static_cast<char*>(mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(mprotect(pages + 4096, 4096, PROT_NONE) == 0);
+  for (size_t size = 1; size < 70; ++size) {
+    const std::string path = std::string("/dev") + std::string(size, '/') + "null";
+    REQUIRE(standing.show(path));
+    for (size_t left = path.size() + 1; left < path.size() + 12; ++left) {
+      char* const at = pages + 4096 - left;
+      memcpy(at, path.c_str(), path.size() + 1);
+      const long fd = call(SYS_open, address(at), O_RDONLY);
+      CHECK(fd >= 0);
+      close(static_cast<int>(fd));
+      agent.take();
+      CHECK(agent.at(address(at), 5000) == std::string(path.c_str(), path.size() + 1));
+      uint8_t byte;
+      CHECK(agent.copy.read(VEDETTE_FACTS_AT, &byte, 1) == 0);
+    }
+    standing.hide(path);
+  }
+  munmap(pages, 8192);
 }
 
 TEST_CASE("vectors, addresses and messages are followed") {

@@ -106,10 +106,19 @@ class RealPaths {
     uint32_t times = 0;  // since then
   };
 
+  // Where a folder leads that several paths were asked of.
+  struct Folder {
+    std::string real;  // empty: nowhere
+    uint64_t asked_ns = 0;
+    bool is_asked = false;
+  };
+
   void forget(uint64_t now_ns) {
     known_.clear();
+    folders_.clear();
     changed_ns_ = now_ns;
   }
+  bool look_in_folder(uint32_t tid, uint32_t process, std::string_view path, uint64_t now_ns, const FileFacts* expected, Found& into);
   void ask(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows, Found& into);
 
   Truth& truth_;
@@ -121,7 +130,9 @@ class RealPaths {
   std::unordered_set<uint32_t> changing_;
   Found once_;
   std::unordered_map<std::string, Known> known_;
+  std::unordered_map<std::string, Folder> folders_;
   std::string key_;
+  std::string folder_key_;
   std::string real_;
 };
 

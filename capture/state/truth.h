@@ -56,6 +56,8 @@ class Truth {
   virtual std::optional<FileFacts> resolve(uint32_t /*tid*/, uint32_t /*process*/, bool /*from_own_root*/, std::string_view /*path*/, bool /*follows*/, std::string& /*into*/) {
     return {};
   }
+  // The facts of what lies at a path that means the same to all tasks, if it goes by no link.
+  virtual std::optional<FileFacts> look(std::string_view /*path*/) { return {}; }
   // A new 64-bit image's memory from its stack pointer `sp` on, before its first instruction (first_stack.h).
   virtual bool first_stack(uint32_t, uint64_t& /*sp*/, std::string& /*into*/) { return false; }
   // ns since the machine started, as /proc/PID/stat counts; 0 when unknown.

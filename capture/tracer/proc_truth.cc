@@ -130,6 +130,16 @@ std::optional<FileFacts> ProcTruth::resolve(uint32_t tid, uint32_t process, bool
   return facts_of(facts);
 }
 
+std::optional<FileFacts> ProcTruth::look(std::string_view path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const Fd file(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, std::string(path).c_str(), &how, sizeof how)));
+  struct stat facts;
+  if (!file.is_open() || ::fstat(file.get(), &facts) < 0) return std::nullopt;
+  return facts_of(facts);
+}
+
 std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.is_open()) return std::nullopt;

@@ -19,6 +19,8 @@ class FakeTruth : public Truth {
   std::map<std::string, uint64_t> filesystems;
   std::map<uint32_t, std::pair<uint64_t, std::string>> stacks;  // sp, and what stands there
   std::map<std::string, std::pair<std::string, FileFacts>> paths;  // what a look-up finds
+  std::map<std::string, FileFacts> entries;  // what lies at a path that goes by no link
+  int looks = 0;
   uint64_t up_ns = 0;
   int asked = 0;
   bool asked_in_own_root = false;
@@ -39,6 +41,11 @@ class FakeTruth : public Truth {
     ++asked;
     const auto at = sockets.find(key(pid, std::to_string(fd)));
     return at == sockets.end() ? std::nullopt : std::optional(at->second);
+  }
+  std::optional<FileFacts> look(std::string_view path) override {
+    ++looks;
+    const auto at = entries.find(std::string(path));
+    return at == entries.end() ? std::nullopt : std::optional(at->second);
   }
   std::optional<FileFacts> resolve(uint32_t, uint32_t process, bool from_own_root, std::string_view path, bool, std::string& into) override {
     ++asked;

@@ -56,6 +56,31 @@ TEST_CASE("the second open of a path asks nothing, until a name may have changed
   CHECK(view(open_inline(w, "/a", 5).descriptor->real) == "/two");
 }
 
+TEST_CASE("files of a folder that is known take one look each, and have its real path") {
+  World w;
+  constexpr FileFacts kFolder = {.dev = 7, .ino = 2, .mode = 0040755};
+  w.kernel.paths["/lib/"] = {"/usr/lib", kFolder};
+  w.kernel.paths["/lib/a"] = {"/usr/lib/a", kFile};
+  w.kernel.paths["/lib/link"] = {"/etc/b", kOther};
+  w.kernel.paths["/lib/d"] = {"/etc/d", kFile};  // the folder is another one by then
+  w.kernel.entries = {{"/usr/lib/b", kOther}, {"/usr/lib/c", kFile}, {"/usr/lib/d", kOther}};
+  open_inline(w, "/lib/a", 3);
+  CHECK(view(open_inline(w, "/lib/b", 3, kOther).descriptor->real) == "/usr/lib/b");
+  const int before = w.kernel.asked;
+  CHECK(view(open_inline(w, "/lib/c", 3).descriptor->real) == "/usr/lib/c");
+  CHECK(w.kernel.asked == before);
+  CHECK(w.kernel.looks == 2);
+  CHECK(view(open_inline(w, "/lib/link", 3, kOther).descriptor->real) == "/etc/b");
+  CHECK(view(open_inline(w, "/lib/d", 3).descriptor->real) == "/etc/d");
+
+  w.kernel.paths["/lib/"] = {"/opt/lib", kFolder};
+  w.kernel.paths["/lib/c"] = {"/opt/lib/c", kFile};
+  w.kernel.entries["/opt/lib/b"] = kOther;
+  w.call(World::kShell, "rename", {w.memory.put_text("/x"), w.memory.put_text("/y")}, 0);
+  CHECK(view(open_inline(w, "/lib/c", 3).descriptor->real) == "/opt/lib/c");
+  CHECK(view(open_inline(w, "/lib/b", 3, kOther).descriptor->real) == "/opt/lib/b");
+}
+
 TEST_CASE("what others may have changed is asked again after a while") {
   World w;
   w.kernel.paths["/a"] = {"/one", kFile};
@@ -71,7 +96,7 @@ TEST_CASE("what means another thing for each who asks is asked each time") {
   w.kernel.paths["/proc/self/exe"] = {"/bin/sh", kFile};
   w.kernel.paths["/link"] = {"/proc/100/maps", kFile};
   open_inline(w, "/proc/self/exe", 3);
-  open_inline(w, "/link", 3);
+  for (int i = 0; i < 2; ++i) open_inline(w, "/link", 3);  // once more for its folder
   const int before = w.kernel.asked;
   open_inline(w, "/proc/self/exe", 3);
   open_inline(w, "/link", 3);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `hot_loop KIND COUNT`: a hot call again and again, and the nanoseconds that one round took: by the clock, and of the processor.
+// `hot_loop KIND COUNT [FOLDER]`: a hot call again and again, and the nanoseconds that one round took: by the clock, and of the processor.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +29,29 @@ static int small_file(void) {
   return opened >= 0 && fstat(opened, &facts) == 0 && read(opened, buffer, 100) >= 0 && close(opened) == 0;
 }
 
+static int open_close(void) {
+  const int opened = open("/etc/hostname", O_RDONLY);
+  return opened >= 0 && close(opened) == 0;
+}
+
+// Each file is another one, as many as the folder has: 0, 1, 2 ...
+static const char* folder;
+
+static int one_of_many(void) {
+  static int next;
+  char name[96];
+  snprintf(name, sizeof name, "%s/%d", folder, next++);
+  const int opened = open(name, O_RDONLY);
+  if (opened >= 0) return close(opened) == 0;
+  const int made = next > 1;
+  next = 0;
+  return made;
+}
+
 static const struct {
   const char* name;
   int (*round)(void);
-} kKinds[] = {{"pread", pread_page}, {"pread1", pread_byte}, {"pwrite", pwrite_page}, {"lseek", seek}, {"files", small_file}};
+} kKinds[] = {{"pread", pread_page}, {"pread1", pread_byte}, {"pwrite", pwrite_page}, {"lseek", seek}, {"files", small_file}, {"opens", open_close}, {"many", one_of_many}};
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
@@ -41,6 +60,7 @@ int main(int argc, char** argv) {
   file = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
   unlink(path);
   const long count = atol(argv[2]);
+  folder = argc > 3 ? argv[3] : "/";
   for (size_t kind = 0; kind < sizeof kKinds / sizeof *kKinds; kind++) {
     if (strcmp(kKinds[kind].name, argv[1]) != 0) continue;
     if (file < 0 || !pwrite_page()) return 1;

@@ -22,9 +22,10 @@ export function report(thrown: unknown): number {
 
 // Whatever was being opened: it is the caller's limit.
 function fewFiles(error: unknown): VedetteError | undefined {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code !== "EMFILE" && code !== "ENFILE") return undefined;
-  return new VedetteError("VEDETTE_FILES_LIMIT", { reason: code }, { cause: error });
+  const { code = "", message = "" } = (error as NodeJS.ErrnoException | null) ?? {};
+  const reason = code === "ERR_WORKER_INIT_FAILED" ? /\bE[MN]FILE\b/.exec(message)?.[0] : code; // Node says it so of a thread
+  if (reason !== "EMFILE" && reason !== "ENFILE") return undefined;
+  return new VedetteError("VEDETTE_FILES_LIMIT", { reason }, { cause: error });
 }
 
 let voice: Voice | null = null;

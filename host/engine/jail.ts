@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts a process that an attacker may take over: Node in vedette-jail (capture/jail), with everything closed that
 // Node itself can close.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { builtFile, ROOT } from "../paths.js";
+
+const MIB = 1 << 20;
 
 export interface JailCommand {
   readonly execPath: string;
@@ -19,7 +22,7 @@ export function jailCommand(memoryMib?: number): JailCommand {
   return {
     execPath: builtFile("vedette-jail"),
     execArgv: [
-      ...(memoryMib === undefined ? [] : ["--memory-mib", String(memoryMib)]),
+      ...(memoryMib === undefined ? [] : ["--memory-mib", String(memoryMib + codeRangeMib())]),
       ...readable.flatMap((path) => ["--read", path]),
       process.execPath,
       "--no-warnings",
@@ -28,6 +31,17 @@ export function jailCommand(memoryMib?: number): JailCommand {
       ...readable.map((path) => `--allow-fs-read=${path}`),
     ],
   };
+}
+
+/**
+ * What V8 maps for the code of a process's first thread, MiB: RLIMIT_DATA counts it, though hardly anything of it is used
+ * (host/engine/thread.ts). It is the same there as here. In /proc/PID/maps (proc_pid_maps(5)) it is the one that may be written and executed.
+ */
+function codeRangeMib(): number {
+  const ranges = readFileSync("/proc/self/maps", "utf8").matchAll(/^(\w+)-(\w+) rwxp 0+ 00:00 0/gm);
+  const sizes = [...ranges].map(([, from = "0", to = "0"]) => Number.parseInt(to, 16) - Number.parseInt(from, 16));
+  const largest = Math.max(1, ...sizes) / MIB;
+  return largest < 1 ? 0 : 2 ** Math.ceil(Math.log2(largest)); // its size is one of these; V8's own code may lie in the midst of it
 }
 
 /** The folder of the modules that we use; none in the image, which has them in its bundle. */

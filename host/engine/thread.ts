@@ -4,14 +4,20 @@
 // process's flags, but not what they registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
+/**
+ * V8 maps the range for a thread's compiled JavaScript as writable from the start (v8/src/heap/code-range.cc): 512 MiB, where nothing is
+ * said. A bound on a process's memory counts it, whether used or not. A thread of ours uses a few MiB; WebAssembly lies elsewhere.
+ */
+const LIMITS = { codeRangeSizeMb: 32 };
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 
 /** `file`: relative to this folder, without its ending. */
 export function startThread(file: string, options: WorkerOptions): Worker {
   const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, import.meta.url);
-  if (!IS_SOURCE) return new Worker(url, { ...withoutTsx(), ...options });
+  if (!IS_SOURCE) return new Worker(url, { resourceLimits: LIMITS, ...withoutTsx(), ...options });
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;
   return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, {
+    resourceLimits: LIMITS,
     ...options,
     eval: true,
   });

@@ -35,7 +35,7 @@ const CACHE_MS_MAX = 60_000;
 const COMMON = {
   bundle: true,
   platform: "node",
-  target: "node20",
+  target: "node24",
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: "warning",

@@ -42,7 +42,7 @@ interface Manifest {
 const OUT = builtFile("package");
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 /** Needed to compile policies from source alone; in the image they are compiled. */
-const COMPILER = ["assemblyscript", "@assemblyscript/loader"];
+const COMPILER = ["assemblyscript"];
 const MIB = 1 << 20;
 
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;

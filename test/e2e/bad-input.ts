@@ -76,10 +76,10 @@ export const ROWS: Row[] = [
     ],
   },
   {
-    title: "a limit of 64 open files",
+    title: "a limit of 24 open files",
     code: "VEDETTE_FILES_LIMIT",
     says: /EMFILE/,
-    argv: ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", ...vedette("run", "--", "true")],
+    argv: ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh", ...vedette("run", "--", "true")],
   },
   { title: "no command to run", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("run") },
   { title: "an empty command", code: "VEDETTE_NO_COMMAND", says: /no command/i, argv: vedette("trace", "--", "") },

@@ -12,7 +12,7 @@ import * as assert from "uvu/assert";
 import { builtFile, PACK } from "../../host/paths.js";
 
 const MAIN = builtFile("js/host/main.js");
-const OTHER = "22.23.3";
+const OTHER = process.versions.node.startsWith("26.") ? "24.21.0" : "26.10.0";
 const scratch = mkdtempSync(join(tmpdir(), "vedette-replay-"));
 const recording = process.env.VEDETTE_RECORDING ?? join(scratch, "recording");
 const policy = join(scratch, "counting");

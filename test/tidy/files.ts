@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { eachLine, type Rule } from "./tree.js";
 
-const CODE = /\.(ts|cc|h|c|S|go|rs|java)$|^\.ci\/(?!packages)/;
+const CODE = /\.(ts|cc|h|c|S|go|rs|java)$|^\.ci\/(?!packages)(?!.*\.json$)/;
 const SPDX = "SPDX-License-Identifier: Apache-2.0";
 const COMMENT = /^(\/\/|#|\/?\*|--)/;
 

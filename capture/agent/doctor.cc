@@ -65,12 +65,8 @@ std::string tsc_object() {
 }
 
 std::string seccomp_object(std::string_view status) {
-  long long mode = 0, filters = 0;
-  const std::string_view mode_text = status_field(status, "Seccomp");
-  const std::string_view filters_text = status_field(status, "Seccomp_filters");
-  std::from_chars(mode_text.data(), mode_text.data() + mode_text.size(), mode);
-  std::from_chars(filters_text.data(), filters_text.data() + filters_text.size(), filters);
-  return Json().number("mode", mode).number("filters", filters).done();
+  const auto number = [&](std::string_view name) { return static_cast<long long>(status_number(status, name)); };
+  return Json().number("mode", number("Seccomp")).number("filters", number("Seccomp_filters")).done();
 }
 
 std::string capabilities_object(std::string_view status) {

@@ -16,33 +16,13 @@ namespace {
 constexpr size_t kToldSitesMax = 32;
 constexpr size_t kFilesPerImageMax = 256;  // calls from more files than that are traced: others need descriptors too
 
-// A line of /proc/PID/maps: "start-end perms offset dev inode path".
-struct MapLine {
-  uint64_t start = 0, end = 0, offset = 0;
-  char permissions[5] = {};
-  uint64_t inode = 0;
-  std::string path;
-};
-
-std::optional<MapLine> map_line_at(Tid tid, uint64_t address) {
-  std::string text;
+// `text` is what the answer's words stand in.
+std::optional<MapLine> map_line_at(Tid tid, uint64_t address, std::string& text) {
   constexpr size_t kMapsMax = 4u << 20;
   if (!read_file(ProcPath(tid, "maps"), text, kMapsMax)) return {};
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    at = end + 1;
-    MapLine map;
-    unsigned long long start, stop, offset, inode;
-    int path_at = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx %4s %llx %*s %llu %n", &start, &stop, map.permissions, &offset, &inode, &path_at) < 5) continue;
-    if (address < start || address >= stop) continue;
-    map.start = start;
-    map.end = stop;
-    map.offset = offset;
-    map.inode = inode;
-    map.path = line.substr(std::min<size_t>(static_cast<size_t>(path_at), line.size()));
-    return map;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::optional<MapLine> map = read_map_line(take_line(rest));
+    if (map && address >= map->start && address < map->end) return map;
   }
   return {};
 }
@@ -96,11 +76,12 @@ MappedFile* InlineCode::file_of(Task& task, uint64_t address) {
     if (!std::exchange(known->is_guess, false) || known->file->is_mapped_at(task.memory, known->bias)) return known;
     image.forget(known->start, known->end);
   }
-  const std::optional<MapLine> map = map_line_at(task.tid, address);
+  std::string text;
+  const std::optional<MapLine> map = map_line_at(task.tid, address, text);
   if (!map) return nullptr;
   MappedFile mapped{.start = map->start, .end = map->end};
-  const bool is_text = std::string_view(map->permissions) == "r-xp" && map->inode != 0 && map->path.starts_with('/');
-  const ProcPath path(task.tid, "root" + map->path);
+  const bool is_text = map->rights == "r-xp" && map->inode != 0 && map->name.starts_with('/');
+  const ProcPath path(task.tid, "root" + std::string(map->name));
   if (is_text && path.fits() && has_inode(path, map->inode)) {
     std::shared_ptr<PatchableFile> file = files_.find(path);
     const std::optional<uint64_t> bias = file ? file->bias_of(map->start, map->offset) : std::nullopt;

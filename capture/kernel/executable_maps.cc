@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "capture/kernel/features.h"
@@ -51,39 +50,14 @@ Maps by_query(Tid process, size_t max) {
   return maps;
 }
 
-std::string_view take_word(std::string_view& line) {
-  const size_t end = std::min(line.find(' '), line.size());
-  const std::string_view word = line.substr(0, end);
-  line.remove_prefix(std::min(line.find_first_not_of(' ', end), line.size()));
-  return word;
-}
-
-uint64_t number_in(std::string_view word, int base) {
-  uint64_t value = 0;
-  std::from_chars(word.data(), word.data() + word.size(), value, base);
-  return value;
-}
-
-// "7f00-7f01 r-xp 00000000 08:01 4711    /usr/lib/libc.so.6"
-std::optional<ExecutableMap> read_line(std::string_view line) {
-  const std::string_view range = take_word(line), rights = take_word(line);
-  const size_t dash = range.find('-');
-  if (dash == range.npos || rights.size() < 4 || rights[2] != 'x') return std::nullopt;
-  (void)take_word(line);  // offset
-  (void)take_word(line);  // device
-  const uint64_t inode = number_in(take_word(line), 10);
-  return ExecutableMap{number_in(range.substr(0, dash), 16), number_in(range.substr(dash + 1), 16), inode, rights[1] == 'w', std::string(line)};
-}
-
 Maps by_text(Tid process, size_t max) {
   constexpr size_t kTextMax = 4u << 20;
   std::string text;
   if (!read_file(ProcPath(process, "maps"), text, kTextMax)) return std::nullopt;
   std::vector<ExecutableMap> maps;
-  for (size_t at = 0; at < text.size() && maps.size() < max;) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    if (std::optional<ExecutableMap> map = read_line(std::string_view(text).substr(at, end - at))) maps.push_back(std::move(*map));
-    at = end + 1;
+  for (std::string_view rest = text; !rest.empty() && maps.size() < max;) {
+    const std::optional<MapLine> map = read_map_line(take_line(rest));
+    if (map && map->is_executable()) maps.push_back({map->start, map->end, map->inode, map->is_writable(), std::string(map->name)});
   }
   return maps;
 }

@@ -110,23 +110,9 @@ const char* ProcPath::name() const { return is_proc_opened() ? text_ + sizeof "/
 std::optional<uint64_t> lowest_mapping(Tid tid) {
   std::string line;
   constexpr size_t kFirstLine = 64;
-  uint64_t address = 0;
   if (!read_file(ProcPath(tid, "maps"), line, kFirstLine)) return {};
-  const auto read = std::from_chars(line.data(), line.data() + line.size(), address, 16);
-  return read.ec == std::errc() ? std::optional(address) : std::nullopt;
-}
-
-std::string_view status_field(std::string_view status, std::string_view name) {
-  while (!status.empty()) {
-    const size_t end = std::min(status.find('\n'), status.size());
-    const std::string_view line = status.substr(0, end);
-    if (line.size() > name.size() && line[name.size()] == ':' && line.starts_with(name)) {
-      const size_t start = line.find_first_not_of(" \t", name.size() + 1);
-      return start == line.npos ? std::string_view() : line.substr(start);
-    }
-    status.remove_prefix(std::min(end + 1, status.size()));
-  }
-  return {};
+  const std::optional<MapLine> map = read_map_line(line);
+  return map ? std::optional(map->start) : std::nullopt;
 }
 
 std::optional<int64_t> stat_field(std::string_view stat, int number) {

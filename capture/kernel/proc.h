@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "capture/kernel/fd.h"
+#include "capture/kernel/proc_lines.h"
 #include "capture/kernel/result.h"
 #include "capture/kernel/tid.h"
 
@@ -54,9 +55,6 @@ Result<void> read_link(PathAt path, std::string& into);
 
 // Where a process's memory begins: the lowest address that is mapped. Nothing: it cannot be asked.
 std::optional<uint64_t> lowest_mapping(Tid tid);
-
-// "Name:\tvalue" of a status file: the value without blanks before it; empty when there is none.
-std::string_view status_field(std::string_view status, std::string_view name);
 
 // Field `number` (as in proc(5), 1-based) of a stat file; fields up to 2 may hold blanks and parentheses.
 std::optional<int64_t> stat_field(std::string_view stat, int number);

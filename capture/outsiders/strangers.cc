@@ -61,18 +61,18 @@ std::vector<Tid> numbers_in(PathAt path) {
 
 // Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike the link
 // ns/mnt, mountinfo may be read whoever it belongs to.
-std::vector<pid_t> mounts_of(PathAt path) {
-  std::vector<pid_t> ids;
+std::vector<uint64_t> mounts_of(PathAt path) {
+  std::vector<uint64_t> ids;
   std::string text;
   if (!read_file(path, text, kMountsMax)) return ids;
-  for (size_t at = 0; at < text.size(); at = std::min(text.find('\n', at), text.size() - 1) + 1) {
-    ids.push_back(pid_in(std::string_view(text).substr(at)));
+  for (std::string_view rest = text; !rest.empty();) {
+    if (const std::optional<MountLine> line = read_mount_line(take_line(rest))) ids.push_back(line->id);
   }
   return ids;
 }
 
-bool share_any(const std::vector<pid_t>& some, const std::vector<pid_t>& others) {
-  return std::any_of(some.begin(), some.end(), [&](pid_t id) { return std::find(others.begin(), others.end(), id) != others.end(); });
+bool share_any(const std::vector<uint64_t>& some, const std::vector<uint64_t>& others) {
+  return std::any_of(some.begin(), some.end(), [&](uint64_t id) { return std::find(others.begin(), others.end(), id) != others.end(); });
 }
 
 bool same_file(PathAt one, PathAt other) {
@@ -88,8 +88,7 @@ struct Strangers::Sight {
   static std::optional<Sight> of(Tid number) {
     std::string status;
     if (!read_file(ProcPath(number, "status"), status, kTextMax)) return std::nullopt;
-    const auto field = [&](std::string_view name) { return Tid(pid_in(status_field(status, name))); };
-    return Sight{field("Tgid"), field("PPid"), field("TracerPid")};
+    return Sight{status_tid(status, "Tgid"), status_tid(status, "PPid"), status_tid(status, "TracerPid")};
   }
 };
 
@@ -215,7 +214,7 @@ bool Strangers::is_watched(const Sight& sight) const {
 bool Strangers::is_of_host(const Sight& sight) const {
   const Tid host(host_pid_(host_));
   if (!host.is_set()) return false;
-  const std::vector<pid_t> theirs = mounts_of(ProcPath(host, "mountinfo"));
+  const std::vector<uint64_t> theirs = mounts_of(ProcPath(host, "mountinfo"));
   if (!shares_mounts(host) && share_any(theirs, mounts_of(ProcPath(sight.process, "mountinfo")))) return true;
   Tid at = sight.process;
   for (int i = 0; i < kGenerationsMax && at.is_set(); ++i) {

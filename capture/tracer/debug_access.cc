@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <string>
 
@@ -33,14 +32,8 @@ struct Identity {
       const std::string text(status_field(status, name));
       return std::sscanf(text.c_str(), "%u %u %u", &ids.number[0], &ids.number[1], &ids.number[2]) == 3;
     };
-    const auto mask = [&](std::string_view name) {
-      const std::string_view text = status_field(status, name);
-      uint64_t value = 0;
-      std::from_chars(text.data(), text.data() + text.size(), value, 16);
-      return value;
-    };
-    into.effective = mask("CapEff");
-    into.permitted = mask("CapPrm");
+    into.effective = status_mask(status, "CapEff");
+    into.permitted = status_mask(status, "CapPrm");
     return ids("Uid", into.user) && ids("Gid", into.group);
   }
   bool may_trace_all() const { return (effective & 1ull << static_cast<int>(Capability::SysPtrace)) != 0; }
@@ -72,11 +65,7 @@ bool descends_from(Tid task, Tid ancestor) {
 
 Tid parent_of(Tid tid) {
   std::string status;
-  pid_t value = 0;
-  if (!read_file(ProcPath(tid, "status"), status, kStatusMax)) return Tid();
-  const std::string_view text = status_field(status, "PPid");
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return Tid(value);
+  return read_file(ProcPath(tid, "status"), status, kStatusMax) ? status_tid(status, "PPid") : Tid();
 }
 
 bool may_debug(Tid debugger, Tid target) {

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "capture/kernel/proc.h"
 #include "capture/tracer/clone_arguments.h"
@@ -17,13 +16,6 @@ namespace vedette {
 namespace {
 
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
-
-Tid tid_field(std::string_view status, std::string_view name) {
-  const std::string_view text = status_field(status, name);
-  pid_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return Tid(value);
-}
 
 // Of a call that nobody saw begin: a stranger that was attached in it.
 Birth birth_at(const Task& parent, const Report& report) {
@@ -153,9 +145,9 @@ void Lives::adopt(const Report& orphan) {
   std::string status;
   constexpr size_t kStatusMax = 8192;
   (void)read_file(ProcPath(orphan.tid, "status"), status, kStatusMax);
-  const Tid process = tid_field(status, "Tgid");
+  const Tid process = status_tid(status, "Tgid");
   const bool is_thread = process.is_set() && process != orphan.tid;
-  Task stand_in(is_thread ? process : tid_field(status, "PPid"), is_thread ? process : tid_field(status, "PPid"), make_ref<AddressSpace>());
+  Task stand_in(is_thread ? process : status_tid(status, "PPid"), is_thread ? process : status_tid(status, "PPid"), make_ref<AddressSpace>());
   stand_in.space->served = true;  // for all we know
   if (const Task* const known = context_.tasks.find(stand_in.tid); known != nullptr) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -29,28 +28,17 @@ int stopped_at(int event, int signal = SIGTRAP) { return stopped_by(signal | eve
 
 void send(const Task& task, int signal) { (void)::syscall(SYS_tgkill, task.process.get(), task.tid.get(), signal); }
 
-uint64_t hex_field(std::string_view status, std::string_view name) {
-  const std::string_view text = status_field(status, name);
-  uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  return value;
-}
-
 // A SIGCHLD that nobody takes leaves no trace, but it would interrupt calls.
 bool takes_sigchld(Tid process) {
   std::string status;
   if (!read_file(ProcPath(process, "status"), status, kStatusMax)) return false;
   constexpr uint64_t kBit = 1ull << (SIGCHLD - 1);
-  return ((hex_field(status, "SigCgt") | hex_field(status, "SigBlk")) & kBit) != 0;
+  return ((status_mask(status, "SigCgt") | status_mask(status, "SigBlk")) & kBit) != 0;
 }
 
 pid_t number_field(Tid tid, std::string_view name) {
   std::string status;
-  pid_t value = 0;
-  if (!read_file(ProcPath(tid, "status"), status, kStatusMax)) return value;
-  const std::string_view text = status_field(status, name);
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  return read_file(ProcPath(tid, "status"), status, kStatusMax) ? static_cast<pid_t>(status_number(status, name)) : 0;
 }
 
 uint64_t option_of(int event) { return 1ull << event; }

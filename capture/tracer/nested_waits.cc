@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -43,11 +42,7 @@ pid_t process_behind(Tid debugger, int fd) {
   char name[32];
   std::snprintf(name, sizeof name, "fdinfo/%d", fd);
   std::string text;
-  pid_t value = 0;
-  if (!read_file(ProcPath(debugger, name), text, kTextMax)) return value;
-  const std::string_view pid = status_field(text, "Pid");
-  std::from_chars(pid.data(), pid.data() + pid.size(), value);
-  return value;
+  return read_file(ProcPath(debugger, name), text, kTextMax) ? static_cast<pid_t>(status_number(text, "Pid")) : 0;
 }
 
 Wanted wanted_by(const Task& debugger, const DebuggerWait& wait) {
@@ -243,10 +238,7 @@ int64_t NestedTracing::write_news(Task& debugger, const DebuggerWait& wait, cons
   info.si_signo = SIGCHLD;
   info.si_pid = about.get();
   std::string text;
-  if (read_file(ProcPath(about, "status"), text, kTextMax)) {
-    const std::string_view uid = status_field(text, "Uid");
-    std::from_chars(uid.data(), uid.data() + uid.size(), info.si_uid);
-  }
+  if (read_file(ProcPath(about, "status"), text, kTextMax)) info.si_uid = static_cast<uid_t>(status_number(text, "Uid"));
   if (!news.is_end) {
     info.si_code = CLD_TRAPPED;
     info.si_status = status >> 8;

@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <string>
@@ -19,20 +18,14 @@
 namespace vedette {
 namespace {
 
-int number_of(std::string_view text, int otherwise) {
-  int value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 // Filters that a task has: "Seccomp:" says whether, "Seccomp_filters:" (Linux 5.9) how many. What cannot be known is many.
 int filters_of(PathAt status_path) {
   std::string status;
   constexpr size_t kStatusMax = 8192;
   if (!read_file(status_path, status, kStatusMax)) return INT_MAX;
-  const int mode = number_of(status_field(status, "Seccomp"), SECCOMP_MODE_DISABLED);
+  const uint64_t mode = status_number(status, "Seccomp", SECCOMP_MODE_DISABLED);
   if (mode == SECCOMP_MODE_DISABLED) return 0;
-  return mode == SECCOMP_MODE_FILTER ? number_of(status_field(status, "Seccomp_filters"), INT_MAX) : INT_MAX;
+  return mode == SECCOMP_MODE_FILTER ? static_cast<int>(status_number(status, "Seccomp_filters", INT_MAX)) : INT_MAX;
 }
 
 int own_filters_of(const Task& task) {

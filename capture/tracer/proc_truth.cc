@@ -21,6 +21,7 @@
 #include "capture/kernel/proc_folder.h"
 #include "capture/kernel/ptrace.h"
 #include "capture/kernel/remote_memory.h"
+#include "capture/tracer/own_names.h"
 
 namespace vedette {
 namespace {
@@ -72,21 +73,13 @@ FileFacts facts_of(const struct stat& facts) {
                    .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
 }
 
-// Names that mean "whoever asks", said of the task, by the numbers that the workload's own /proc has. Nothing: it does not show the task.
+// A path, as the task means it, by the numbers that the workload's own /proc has. Nothing: it does not show the task.
 std::optional<std::string> for_us(uint32_t tid, uint32_t process, std::string_view path) {
-  const std::string thread = "/task/" + std::to_string(tid);
-  const struct {
-    std::string_view name, meaning;
-  } kOwn[] = {{"/proc/self", ""},      {"/proc/thread-self", thread}, {"/dev/fd", "/fd"},
-              {"/dev/stdin", "/fd/0"}, {"/dev/stdout", "/fd/1"},  {"/dev/stderr", "/fd/2"}};
-  for (const auto& own : kOwn) {
-    const std::string_view rest = path.substr(std::min(own.name.size(), path.size()));
-    if (!path.starts_with(own.name) || (!rest.empty() && rest[0] != '/')) continue;
-    const std::optional<Tid> number = number_in_mounted_proc(Tid(static_cast<pid_t>(process)));
-    if (!number || (is_proc_opened() && own.meaning == thread)) return std::nullopt;
-    return "/proc/" + std::to_string(number->get()) + std::string(own.meaning) + std::string(rest);
-  }
-  return std::string(path);
+  const std::optional<OwnName> own = own_name(path);
+  if (!own) return std::string(path);
+  const std::optional<Tid> number = number_in_mounted_proc(Tid(static_cast<pid_t>(process)));
+  if (!number || (is_proc_opened() && own->of_thread)) return std::nullopt;
+  return "/proc/" + std::to_string(number->get()) + (own->of_thread ? "/task/" + std::to_string(tid) : "") + (own->below.empty() ? "" : "/" + own->below);
 }
 
 Fd look_up_in_root(uint32_t pid, const std::string& path, uint64_t flags) {

@@ -15,6 +15,7 @@
 #include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
 #include "capture/kernel/remote_memory.h"
+#include "capture/tracer/own_names.h"
 
 namespace vedette {
 namespace {
@@ -39,31 +40,19 @@ bool statx_of(PathAt path, struct statx& into) {
   return ::syscall(SYS_statx, path.folder, path.name, 0, STATX_BASIC_STATS | STATX_MNT_ID, &into) == 0;
 }
 
-// "36 35 98:0 /mnt1 /mnt2 ...": the third field of the line that begins with `mount`.
 std::string device_of(uint64_t mount, PathAt mounts) {
   std::string text;
   if (!read_file(mounts, text, kMountsMax)) return {};
-  const std::string wanted = std::to_string(mount) + ' ';
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    if (!line.starts_with(wanted)) continue;
-    const size_t parent = line.find(' ', wanted.size());
-    const size_t device = parent == line.npos ? line.npos : parent + 1;
-    if (device != line.npos) return std::string(line.substr(device, line.find(' ', device) - device));
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::optional<MountLine> line = read_mount_line(take_line(rest));
+    if (line && line->id == mount) return std::string(line->device);
   }
   return {};
 }
 
-// Names that mean "whoever asks", said of the task.
-ProcPath for_us(Tid tid, std::string_view name) {
-  constexpr struct {
-    std::string_view name, meaning;
-  } kOwn[] = {{"/proc/self/", ""}, {"/proc/thread-self/", ""}, {"/dev/fd/", "fd/"}};
-  for (const auto& own : kOwn) {
-    if (name.starts_with(own.name)) return ProcPath(tid, std::string(own.meaning) + std::string(name.substr(own.name.size())));
-  }
+// A program's name, as the task means it.
+ProcPath path_of(Tid tid, std::string_view name) {
+  if (const std::optional<OwnName> own = own_name(name)) return ProcPath(tid, own->below);
   return ProcPath(tid, (name.starts_with('/') ? "root" : "cwd/") + std::string(name));
 }
 
@@ -89,7 +78,7 @@ std::optional<ProgramFile> ProgramLook::at_link(Tid tid, std::string_view link) 
 }
 
 std::optional<ProgramFile> ProgramLook::at_name(Tid tid, std::string_view name) const {
-  const ProcPath path = for_us(tid, name);
+  const ProcPath path = path_of(tid, name);
   const Fd file = path.fits() ? open_at(path, O_PATH) : Fd();
   if (!file.is_open()) return std::nullopt;
   return look(ProcPath("self/fd/" + std::to_string(file.get())), ProcPath(tid, "mountinfo"));
@@ -120,13 +109,9 @@ std::vector<std::string> ProgramLook::code_of(Tid tid) const {
   std::vector<std::string> names;
   std::string text;
   if (!read_file(ProcPath(tid, "maps"), text, kMapsMax)) return names;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    const size_t rights = line.find(' '), name = line.find('/');
-    if (rights == line.npos || name == line.npos || rights + 3 >= line.size() || line[rights + 3] != 'x') continue;
-    names.emplace_back(line.substr(name));
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::optional<MapLine> map = read_map_line(take_line(rest));
+    if (map && map->is_executable() && map->name.starts_with('/')) names.emplace_back(map->name);
   }
   return names;
 }

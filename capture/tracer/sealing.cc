@@ -25,12 +25,11 @@ constexpr uint64_t kShmat32 = 397;
 bool is_attached(const SealedMemory& sealed, const Task& task) {
   std::string maps;
   if (!read_file(ProcPath(task.tid, "maps"), maps, kFirstMaps)) return false;
-  char start[32];
-  std::snprintf(start, sizeof start, "%08llx-", static_cast<unsigned long long>(SealedMemory::kBase));
-  const size_t at = maps.find(start);
-  if (at == maps.npos) return false;
-  const std::string_view line = std::string_view(maps).substr(at, maps.find('\n', at) - at);
-  return line.find(" r--s ") != line.npos && line.find(" " + std::to_string(sealed.id()) + " ") != line.npos;
+  for (std::string_view rest = maps; !rest.empty();) {
+    const std::optional<MapLine> map = read_map_line(take_line(rest));
+    if (map && map->start == SealedMemory::kBase) return map->rights == "r--s" && map->inode == static_cast<uint64_t>(sealed.id());
+  }
+  return false;
 }
 
 }  // namespace

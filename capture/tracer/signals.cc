@@ -5,7 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <string>
 
 #include "capture/kernel/clock.h"
@@ -91,10 +90,7 @@ bool Signals::root_has_it(const siginfo_t& info) {
     if (was_delivered(info)) return true;
     constexpr size_t kStatusMax = 8192;
     if (!read_file(ProcPath(root_, "status"), text, kStatusMax)) return false;
-    uint64_t pending = 0;
-    const std::string_view hex = status_field(text, "ShdPnd");
-    std::from_chars(hex.data(), hex.data() + hex.size(), pending, 16);
-    if ((pending & bit(info.si_signo)) != 0) return true;
+    if ((status_mask(text, "ShdPnd") & bit(info.si_signo)) != 0) return true;
     // Held in a stop it may have taken the signal off its queue without our knowing yet.
     if (!status_field(text, "State").starts_with('t')) return was_delivered(info);
     const timespec pause{0, kPollNs};

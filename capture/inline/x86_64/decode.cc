@@ -107,15 +107,15 @@ bool is_indirect_jump(const Instruction& instruction) {
   return at + 1 < instruction.size && instruction.bytes[at] == 0xff && ((instruction.bytes[at + 1] >> 3) & 7) == 4;
 }
 
-std::optional<uint32_t> loaded_number(const Instruction& instruction) {
-  const uint8_t* bytes = instruction.bytes;
-  if (instruction.size == 2 && (bytes[0] == 0x31 || bytes[0] == 0x33) && bytes[1] == 0xc0) return 0;
+std::optional<uint32_t> loaded_number(std::span<const uint8_t> instruction) {
+  const uint8_t* const bytes = instruction.data();
+  if (instruction.size() == 2 && (bytes[0] == 0x31 || bytes[0] == 0x33) && bytes[1] == 0xc0) return 0;
   uint32_t number;
-  if (instruction.size == 5 && bytes[0] == 0xb8) {
+  if (instruction.size() == 5 && bytes[0] == 0xb8) {
     memcpy(&number, bytes + 1, sizeof number);
     return number;
   }
-  if (instruction.size == 7 && bytes[0] == 0x48 && bytes[1] == 0xc7 && bytes[2] == 0xc0) {
+  if (instruction.size() == 7 && bytes[0] == 0x48 && bytes[1] == 0xc7 && bytes[2] == 0xc0) {
     memcpy(&number, bytes + 3, sizeof number);
     return number;
   }

@@ -38,7 +38,7 @@ std::optional<InstructionFacts> facts_of(const Instruction& instruction);
 std::optional<uint64_t> branch_target(const Instruction& instruction);
 // jmp through a register or memory: a jump table, or a tail call.
 bool is_indirect_jump(const Instruction& instruction);
-// The number, when the instruction is `mov $nr,%eax` or `xor %eax,%eax`.
-std::optional<uint32_t> loaded_number(const Instruction& instruction);
+// The number that an instruction of these bytes leaves in rax: `mov $nr,%eax`, `mov $nr,%rax` or `xor %eax,%eax`.
+std::optional<uint32_t> loaded_number(std::span<const uint8_t> instruction);
 
 }  // namespace vedette

@@ -95,7 +95,7 @@ bool flags_live_after(const Code& code, size_t at) {
 
 uint32_t number_before(const Code& code, size_t at, const std::vector<uint64_t>& targets) {
   for (size_t i = at; i-- > 0 && at - i < 16;) {
-    if (const auto number = loaded_number(code[i])) return *number;
+    if (const auto number = loaded_number({code[i].bytes, code[i].size})) return *number;
     const auto facts = facts_of(code[i]);
     if (!facts || facts->writes_rax || facts->control_flow) break;
     if (std::binary_search(targets.begin(), targets.end(), code[i].address)) break;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "capture/inline/calls.h"
+#include "capture/inline/x86_64/decode.h"
 #include "capture/wire/ring.h"
 
 namespace vedette {
@@ -88,15 +89,6 @@ std::optional<Patch> make_patch(FileView file, const ElfImage& image, uint64_t a
   patch.after[0] = opcode;
   memcpy(patch.after.data() + 1, &*distance, sizeof *distance);
   return patch;
-}
-
-// What an instruction leaves in rax, if it is `mov $number,%eax` or `xor %eax,%eax`.
-std::optional<uint32_t> loaded_number(std::span<const uint8_t> instruction) {
-  if (instruction.size() == 2 && instruction[0] == 0x31 && instruction[1] == 0xc0) return 0;
-  if (instruction.size() != 5 || instruction[0] != 0xb8) return {};
-  uint32_t number;
-  memcpy(&number, instruction.data() + 1, sizeof number);
-  return number;
 }
 
 // Of a number that is recorded whatever the integrity: the stubs do not know it.

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,11 +33,12 @@ std::string resolved(const std::string& path) {
   return realpath(path.c_str(), real) == nullptr ? std::string() : std::string(real);
 }
 
+/// A file or folder that /proc has of a process.
+std::string proc_path(pid_t process, const std::string& name) { return "/proc/" + std::to_string(process) + "/" + name; }
+
 /// The text at an address of the child; "" where there is none.
 std::string text_of(pid_t thread, unsigned long long address) {
-  char name[64];
-  snprintf(name, sizeof name, "/proc/%d/mem", thread);
-  const int memory = open(name, O_RDONLY | O_CLOEXEC);
+  const int memory = open(proc_path(thread, "mem").c_str(), O_RDONLY | O_CLOEXEC);
   if (memory < 0) return {};
   std::string text;
   // A page at a time: the text may end just before memory that is not there.
@@ -135,12 +135,12 @@ std::string Files::real_path(const std::string& asked) const {
   if (asked.rfind(kSelf, 0) != 0) return resolved(asked);
   const std::string name = asked.substr(kSelf.size());
   for (const char* const own : kOwn)
-    if (name == own) return "/proc/" + std::to_string(child_) + "/" + name;
+    if (name == own) return proc_path(child_, name);
   return {};
 }
 
 bool Files::may_read(const std::string& real) const {
-  if (real.rfind("/proc/" + std::to_string(child_) + "/", 0) == 0) return true;
+  if (real.rfind(proc_path(child_, ""), 0) == 0) return true;
   return std::any_of(readable_.begin(), readable_.end(), [&](const std::string& one) {
     return one.back() == '/' ? real.rfind(one, 0) == 0 : real == one;
   });

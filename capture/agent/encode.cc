@@ -3,11 +3,10 @@
 // that would not even fit in an empty batch (a long line of ancestors, each with its own environment) goes without them.
 #include "capture/agent/encode.h"
 
-#define MSGPACK_NO_BOOST
 #include <algorithm>
 #include <cstring>
-#include <msgpack/pack.hpp>
 
+#include "capture/agent/pack.h"
 #include "capture/state/socket.h"
 
 namespace vedette {
@@ -25,14 +24,6 @@ uint64_t pack_slot(Span span) {
 }
 
 uint64_t latency_of(const Call& call) { return call.exit_ns > call.enter_ns ? call.exit_ns - call.enter_ns : 0; }
-
-struct VectorStream {
-  std::vector<uint8_t>& bytes;
-  void write(const char* data, size_t size) {
-    const uint8_t* const from = reinterpret_cast<const uint8_t*>(data);  // of another type they would be copied one by one
-    bytes.insert(bytes.end(), from, from + size);
-  }
-};
 
 }  // namespace
 
@@ -228,25 +219,20 @@ void Encoder::remember(Mark& mark, uint32_t index) {
 
 void Encoder::seal(uint64_t clock_ns, std::span<const uint64_t> lost, std::vector<uint8_t>& into) {
   into.clear();
-  VectorStream stream{into};
-  msgpack::packer<VectorStream> pack(stream);
-  const auto pack_bin = [&](const auto& bytes) {
-    pack.pack_bin(static_cast<uint32_t>(bytes.size()));
-    pack.pack_bin_body(reinterpret_cast<const char*>(bytes.data()), static_cast<uint32_t>(bytes.size()));
-  };
-  constexpr uint32_t kElements = 13, kMagicSize = sizeof kBatchMagic - 1;
-  pack.pack_array(kElements);
-  pack.pack_str(kMagicSize);
-  pack.pack_str_body(kBatchMagic, kMagicSize);
-  pack.pack_uint32(kBatchVersion);
-  pack.pack_fix_uint64(kSchema);
+  Pack pack(into);
+  const auto pack_bin = [&](const auto& bytes) { pack.binary(bytes.data(), static_cast<uint32_t>(bytes.size())); };
+  constexpr uint32_t kElements = 13;
+  pack.array(kElements);
+  pack.text(kBatchMagic);
+  pack.integer(kBatchVersion);
+  pack.wide(kSchema);
   pack_bin(source_);
-  pack.pack_uint64(seq_++);
-  pack.pack_fix_uint64(clock_ns);
-  pack.pack_uint64(first_);
-  pack.pack_uint32(count_);
-  pack.pack_array(static_cast<uint32_t>(lost.size()));
-  for (const uint64_t counter : lost) pack.pack_uint64(counter);
+  pack.integer(seq_++);
+  pack.wide(clock_ns);
+  pack.integer(first_);
+  pack.integer(count_);
+  pack.array(static_cast<uint32_t>(lost.size()));
+  for (const uint64_t counter : lost) pack.integer(counter);
   pack_bin(processes_);
   pack_bin(descriptors_);
   pack_bin(strings_.bytes());

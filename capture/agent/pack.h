@@ -19,6 +19,10 @@ class Pack {
   void nil() { bytes_.push_back(0xc0); }
   void integer(uint64_t value) {
     if (value < 0x80) return bytes_.push_back(static_cast<uint8_t>(value));
+    wide(value);
+  }
+  // Always of one width: the receiver may have to write another number over it.
+  void wide(uint64_t value) {
     bytes_.push_back(0xcf);
     big_endian(value, 8);
   }

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "capture/kernel/invariant.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/own_filters.h"
 
@@ -153,6 +154,7 @@ void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   if (!registers || !mask) return;
   mine.saved = *registers;
   mine.saved_mask = *mask;
+  invariant(slot == nullptr || !slot->is_attached(), "a ring is attached by one boot", task.tid.get(), slot == nullptr ? 0 : slot->ring().id());
   mine.coming_slot = slot;
   mine.near_start = file == nullptr ? 0 : file->start;
   mine.coming_near = nullptr;
@@ -177,6 +179,7 @@ std::string_view InlineBoot::finish(Task& task, int64_t refused) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return {};
   const InlineTask::Boot boot = std::exchange(mine.boot, InlineTask::Boot::None);
+  invariant(image_of(*task.space) != nullptr, "who boots has an image", task.tid.get(), static_cast<int64_t>(boot));
   if (boot != InlineTask::Boot::Attaching) return begin_program(task, *registers, boot, refused);
   go_on(task, *registers, refused);
   return {};

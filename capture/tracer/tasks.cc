@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "capture/kernel/invariant.h"
 #include "capture/tracer/stop.h"
 
 namespace vedette {
@@ -43,8 +44,10 @@ std::unique_ptr<Task> Tasks::take(Tid tid) {
 
 Task& Tasks::rename(Tid from, Tid to) {
   last_ = nullptr;
-  std::unique_ptr<Task> task = std::move(tasks_.at(from));
-  tasks_.erase(from);
+  const auto found = tasks_.find(from);
+  invariant(found != tasks_.end(), "who takes over a leader's number is in the table", from.get(), to.get());
+  std::unique_ptr<Task> task = std::move(found->second);
+  tasks_.erase(found);
   task->tid = to;
   task->memory = RemoteMemory(to);
   remove(to);

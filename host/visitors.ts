@@ -9,19 +9,30 @@ export interface VisitorBounds {
   readonly ms: number;
 }
 
-export function boundVisitors(server: Server, { most, ms }: VisitorBounds): void {
-  const there = new Set<Socket>();
+export interface Visitors {
+  /** Its connection may stay from now on, beside the others: whoever keeps it bounds it. */
+  keep(socket: Socket): void;
+}
+
+export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visitors {
+  const there = new Map<Socket, NodeJS.Timeout>();
   server.on("connection", (socket: Socket) => {
-    there.add(socket);
     const timer = setTimeout(() => socket.destroy(), ms);
     timer.unref();
+    there.set(socket, timer);
     socket.once("close", () => {
       clearTimeout(timer);
       there.delete(socket);
     });
     if (there.size <= most) return;
-    const [oldest] = there;
+    const [oldest] = there.keys();
     there.delete(oldest as Socket); // it is closed a turn later, and must not be chosen twice
     oldest?.destroy();
   });
+  return {
+    keep(socket) {
+      clearTimeout(there.get(socket));
+      there.delete(socket);
+    },
+  };
 }

@@ -41,10 +41,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
   policy
     .command("status")
     .description("show the state of each policy of a running Vedette")
-    .requiredOption(
-      "--socket <path>",
-      "what `--status-socket` was given (a tenant's owner: that path, a dot, the tenant)",
-    )
+    .requiredOption("--socket <path>", "what `--control` was given (a tenant's owner: that path, a dot, the tenant)")
     .option("--json", "one JSON array")
     .action(async (options: { socket: string; json?: boolean }) =>
       done(await (await import("./policy-status.js")).showStatus(options.socket, options.json === true)),

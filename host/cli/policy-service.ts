@@ -21,7 +21,12 @@ export function addServiceOptions(command: Command): Command {
         "how many threads judge; each tenant has one of them (default: half of our processors, at most 4)",
       ).argParser(workers),
     )
-    .option("--status-socket <path>", "answer `vedette policy status` on this Unix socket");
+    .option(
+      "--control <path>",
+      "answer the control API on this Unix socket; a tenant's owner has one with .TENANT behind it",
+    )
+    .option("--control-tcp <address>", "answer it at this address of this machine too, for whom --control-tokens names")
+    .option("--control-tokens <file>", "SHA-256 of each token that may ask over TCP, and whom it speaks for");
 }
 
 function workers(text: string): number {

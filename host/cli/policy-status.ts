@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy status`: how the policies of a running Vedette do.
-import { askStatus, type PolicyStatus } from "../policy/status.js";
+import { askControl } from "../control/control.js";
+import type { PolicyStatus } from "../policy/status.js";
 import { print, printJson } from "./print.js";
 
 export async function showStatus(socket: string, asJson: boolean): Promise<number> {
-  const policies = await askStatus(socket);
+  const policies = (await askControl(socket, "/api/v1/policies")) as PolicyStatus[];
   if (asJson) printJson(policies);
   else print(lines(policies));
   return policies.some(({ state }) => state === "resting" || state === "refused") ? 1 : 0;

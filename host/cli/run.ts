@@ -35,6 +35,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       });
       // What is to be denied is known before the first exec.
       const start = sensor.prevents ? ["--start", "security"] : [];
+      sensor.begin();
       const ending = await sensor.intake.run(agentOptions(command, options, start));
       await sensor.finish().catch(() => told);
       return { ending, failure };

@@ -67,7 +67,9 @@ function scopeKey(scope: Scope): string {
 function makeView(batch: Batch, scope: Scope): Batch | null {
   if (!isContainerIn(batch.container, scope)) return null;
   const count = batch.processes.length / PROCESS_SIZE;
-  const isIn = Array.from({ length: count }, (_, index) => isProcessIn(batch, index * PROCESS_SIZE, scope));
+  const isIn = Array.from({ length: count }, (_, index) =>
+    isProcessIn(batch.container, entryAt(batch, index * PROCESS_SIZE), scope),
+  );
   if (count > 0 && isIn.every(Boolean)) return hasStray(batch) ? filtered(batch, isIn) : batch;
   return isIn.some(Boolean) ? filtered(batch, isIn) : null;
 }
@@ -90,10 +92,22 @@ function isContainerIn(facts: ContainerFacts | null, scope: Scope): boolean {
   return true;
 }
 
-function isProcessIn(batch: Batch, at: number, scope: Scope): boolean {
+/** What scopes ask of a process; each is read only where a scope asks for it. */
+export interface ScopedProcess {
+  /** The id of its own container, null on a plain host. */
+  container(): string | null;
+  uid(): bigint;
+  exepath(): string | null;
+}
+
+/** Whether a process is in scope that an agent of the container `facts` told of. */
+export function isInScope(scope: Scope, facts: ContainerFacts | null, process: ScopedProcess): boolean {
+  return isContainerIn(facts, scope) && isProcessIn(facts, process, scope);
+}
+
+function isProcessIn(container: ContainerFacts | null, process: ScopedProcess, scope: Scope): boolean {
   if (scope.containers.length > 0) {
-    const { container } = batch;
-    const own = textAt(batch, at + (PROCESS_AT.container_id as number));
+    const own = process.container();
     // A stream that comes from one container has its name; processes elsewhere are known by their own id.
     const name =
       container !== null && (own === null || own === container.id || container.id.startsWith(own))
@@ -101,14 +115,16 @@ function isProcessIn(batch: Batch, at: number, scope: Scope): boolean {
         : null;
     if (!anyMatches(scope.containers, own, name, own === null ? container?.id : null)) return false;
   }
-  if (
-    scope.uids.length > 0 &&
-    !scope.uids.some((uid) => BigInt(uid) === batch.processView.getBigInt64(at + (PROCESS_AT.uid as number), true))
-  )
-    return false;
-  return (
-    scope.executables.length === 0 || anyMatches(scope.executables, textAt(batch, at + (PROCESS_AT.exepath as number)))
-  );
+  if (scope.uids.length > 0 && !scope.uids.some((uid) => BigInt(uid) === process.uid())) return false;
+  return scope.executables.length === 0 || anyMatches(scope.executables, process.exepath());
+}
+
+function entryAt(batch: Batch, at: number): ScopedProcess {
+  return {
+    container: () => textAt(batch, at + (PROCESS_AT.container_id as number)),
+    uid: () => batch.processView.getBigInt64(at + (PROCESS_AT.uid as number), true),
+    exepath: () => textAt(batch, at + (PROCESS_AT.exepath as number)),
+  };
 }
 
 function anyMatches(globs: readonly Glob[], ...texts: readonly (string | null | undefined)[]): boolean {

@@ -9,8 +9,9 @@ import type { Alert } from "../output/alert.js";
 import type { OutputStats } from "../output/output.js";
 import type { OutputQueue } from "../output/queue.js";
 import { linesOutput } from "../output/registry.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { Serials } from "./serials.js";
-import { type PolicyStatus, policyStatus, StatusServer } from "./status.js";
+import { type PolicyStatus, policyStatus } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
 
@@ -21,7 +22,10 @@ export interface ServiceFlags {
   readonly requireSigned?: boolean;
   /** Where the serials of signed policies outlive a restart. */
   readonly serials?: string;
-  readonly statusSocket?: string;
+  /** The control API: a Unix socket's path, an address of this machine, and who may ask there (host/control). */
+  readonly control?: string;
+  readonly controlTcp?: string;
+  readonly controlTokens?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";
   /** Threads that judge; default: what suits the machine. */
@@ -37,6 +41,22 @@ export interface ServiceHandlers {
   readonly onPolicies?: (policies: readonly LoadedPolicy[]) => void;
 }
 
+/** What the control API asks of us. */
+export interface Asked {
+  policies(): readonly PolicyStatus[];
+  tenants(): Iterable<Tenant>;
+  readonly ring: SharedArrayBuffer;
+  containerOf(stream: number): ContainerFacts | null;
+}
+
+/** The control API, as we know it: host/control knows us. */
+export interface Answering {
+  onAlert(alert: Alert): void;
+  /** tenants.yaml was read again. */
+  setTenants(tenants: Iterable<Tenant>): Promise<void>;
+  close(): void;
+}
+
 export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
@@ -45,13 +65,19 @@ export class PolicyService {
   readonly #say: (line: string) => void;
   #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
-  #status: StatusServer | null = null;
+  readonly #openAnswering: ((asked: Asked) => Promise<Answering>) | null;
+  #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
-  constructor(flags: ServiceFlags, say: (line: string) => void) {
+  constructor(
+    flags: ServiceFlags,
+    say: (line: string) => void,
+    openAnswering: ((asked: Asked) => Promise<Answering>) | null = null,
+  ) {
     this.#flags = flags;
+    this.#openAnswering = openAnswering;
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
     this.#outputs = this.#openOutputs();
@@ -85,7 +111,7 @@ export class PolicyService {
       this.#work = opening.catch(() => undefined);
       await opening;
     }
-    await this.#openStatus();
+    await this.#openAnswers(engine, ring);
   }
 
   async #openWatch(folder: string, engine: Housing, handlers: ServiceHandlers): Promise<void> {
@@ -105,10 +131,16 @@ export class PolicyService {
     handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
   }
 
-  async #openStatus(): Promise<void> {
-    const { statusSocket } = this.#flags;
-    if (statusSocket === undefined) return;
-    this.#status = await StatusServer.open(statusSocket, this.#tenants?.values() ?? [], () => this.#policies());
+  async #openAnswers(engine: Engine, ring: SharedArrayBuffer): Promise<void> {
+    const { control, controlTcp } = this.#flags;
+    if (control === undefined && controlTcp === undefined) return;
+    this.#answering =
+      (await this.#openAnswering?.({
+        ring,
+        policies: () => this.#policies(),
+        tenants: () => this.#tenants?.values() ?? [],
+        containerOf: (stream) => engine.containers.get(stream) ?? null,
+      })) ?? null;
   }
 
   /** tenants.yaml and the folder again. Where the new tenants.yaml is wrong, the old one holds. */
@@ -128,8 +160,7 @@ export class PolicyService {
     await Promise.all([...before.outputs.values()].map((output) => output.close()));
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
-    this.#status?.close();
-    await this.#openStatus();
+    await this.#answering?.setTenants(this.#tenants.values());
   }
 
   /** The ring has ended: resolves when tenants' processes have said what they have to say. */
@@ -140,7 +171,7 @@ export class PolicyService {
   /** Ends what open() began: at once, whatever tenants' processes have to say. */
   async stop(): Promise<void> {
     this.#housing?.stop();
-    this.#status?.close();
+    this.#answering?.close();
     await this.#watch?.close();
   }
 
@@ -149,8 +180,9 @@ export class PolicyService {
     await Promise.all([...this.#outputs.values()].map((output) => output.close()));
   }
 
-  /** Gives a tenant its own alert, beside the operator's. */
+  /** Shows an alert to whoever asks, and gives a tenant its own, beside the operator's. */
   deliver(alert: Alert): void {
+    this.#answering?.onAlert(alert);
     if (alert.tenant !== undefined) this.#outputs.get(alert.tenant)?.write(alert);
   }
 

@@ -82,6 +82,7 @@ export class Health {
     })}\n`;
   }
 
+  /** How each output is. */
   outputs(): readonly OutputStats[] {
     return this.#parts.outputs?.() ?? [];
   }

@@ -124,10 +124,11 @@ export class Judge {
 
   /** Tells the operator what happened to the guard itself. */
   readonly onNews: IntakeHandlers["onNews"] = (news: GuardNews, peer: Peer | null): void => {
-    const { outputs, host, monitor } = this.#options;
+    const { outputs, host, monitor, service } = this.#options;
     const alert = withFacts(guardAlert({ ...news, hostname: host ?? news.hostname }), peer?.facts ?? null);
     monitor?.onAlert(alert);
     outputs.write(alert);
+    service?.deliver(alert);
   };
 
   readonly #handlers = {

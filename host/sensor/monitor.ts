@@ -51,6 +51,7 @@ export class Monitor implements IntakeCounts {
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
   /** Names of containers that have numbers of their own: they are an agent's word. */
   readonly #names = new Set<string>();
+
   constructor(health: Health) {
     this.#health = health;
     collectDefaultMetrics({ register: this.#registry });
@@ -65,9 +66,7 @@ export class Monitor implements IntakeCounts {
       const problem = this.#health.judging();
       if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
       else if (path === "/metrics")
-        void this.#registry
-          .metrics()
-          .then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
+        void this.metrics().then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
       else if (path === "/api/v1/health")
         response
           .setHeader("content-type", "application/json")
@@ -83,6 +82,11 @@ export class Monitor implements IntakeCounts {
       );
       this.#server!.listen(port, host, () => resolve((this.#server!.address() as { port: number }).port));
     });
+  }
+
+  /** What Prometheus scrapes. */
+  metrics(): Promise<string> {
+    return this.#registry.metrics();
   }
 
   close(): void {

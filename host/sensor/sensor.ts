@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { VedetteError } from "../errors.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer } from "../intake/intake.js";
 import { counted } from "../output/counted.js";
-import { PolicyService, type ServiceFlags } from "../policy/service.js";
+import { type Answering, type Asked, PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
@@ -107,9 +107,10 @@ export class Sensor<I extends Intake = Intake> {
     // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
-    const monitor = http === undefined ? null : await this.#openMonitor(http);
+    const isAsked = service?.control !== undefined || service?.controlTcp !== undefined;
+    const monitor = http === undefined && !isAsked ? null : await this.#openMonitor(http);
     if (judging !== undefined) await this.#openOutputs(judging);
-    if (service !== undefined) this.#openService(service);
+    if (service !== undefined) this.#openService(service, monitor);
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
@@ -172,9 +173,10 @@ export class Sensor<I extends Intake = Intake> {
     this.#opened.add(onHangup, () => process.off("SIGHUP", onHangup));
   }
 
-  async #openMonitor(address: string): Promise<Monitor> {
+  /** `address`: undefined where the control API alone asks it. */
+  async #openMonitor(address: string | undefined): Promise<Monitor> {
     const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
-    this.#port = await monitor.listen(address);
+    if (address !== undefined) this.#port = await monitor.listen(address);
     return monitor;
   }
 
@@ -188,8 +190,14 @@ export class Sensor<I extends Intake = Intake> {
     this.health.watch({ outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? [])] });
   }
 
-  #openService(flags: ServiceFlags): void {
-    this.#service = this.#opened.add(new PolicyService(flags, this.#options.say), (service) => service.close());
+  #openService(flags: ServiceFlags, monitor: Monitor | null): void {
+    const own = {
+      health: () => ({ isWell: this.health.isWell(), json: this.health.json() }),
+      metrics: async () => (await monitor?.metrics()) ?? "",
+    };
+    const answers = async (asked: Asked): Promise<Answering> =>
+      (await import("../control/control.js")).Control.for(flags, own)(asked);
+    this.#service = this.#opened.add(new PolicyService(flags, this.#options.say, answers), (one) => one.close());
   }
 
   async #openIntake(monitor: Monitor | null): Promise<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that a stranger or a tenant can reach of a `vedette serve`, fed with chance for a given time: the agents' socket, HTTP, the
-// status socket, tenants' folders and tenants.yaml. Meanwhile an honest agent opens /etc/shadow again and again, and the host's memory,
+// control API, tenants' folders and tenants.yaml. Meanwhile an honest agent opens /etc/shadow again and again, and the host's memory,
 // descriptors, threads and health are looked at.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -105,7 +105,7 @@ class Place {
     this.own = join(folder, "own");
     mkdirSync(this.policies);
     writeFileSync(this.tenants, TENANTS);
-    const options = { "policies-d": this.policies, tenants: this.tenants, "status-socket": this.status };
+    const options = { "policies-d": this.policies, tenants: this.tenants, control: this.status };
     this.words = [
       "--secret-file",
       this.secret,
@@ -205,7 +205,15 @@ async function http(chance: Chance, { host }: Target): Promise<void> {
 
 async function status(chance: Chance, { place }: Target): Promise<void> {
   const path = chance.one([place.status, `${place.status}.team`, `${place.status}.other`]);
-  await say(chance, () => connect(path), Buffer.from('{"status":true}\n'));
+  const asked = chance.one([
+    "policies",
+    "findings?limit=5",
+    "events",
+    "events?filter=proc.name=x",
+    "processes",
+    "../health",
+  ]);
+  await say(chance, () => connect(path), Buffer.from(`GET /api/v1/${asked} HTTP/1.1\r\nHost: x\r\n\r\n`));
 }
 
 /** Something like `words`, in pieces or at once, and then leaves, or stays until it is sent away. */
@@ -384,7 +392,7 @@ async function rested(host: Host, before: Look): Promise<Look> {
 
 /** What may stay: a tenant's process and its pipes, threads that try policies. */
 export const REST = { descriptors: 24, threads: 8, rssMib: 250 };
-/** What may be there meanwhile: 256 agents and 32 strangers, 64 HTTP connections, 16 a status socket, each agent's thread. */
+/** What may be there meanwhile: 256 agents and 32 strangers, 64 HTTP connections, 32 a door of the control API, each agent's thread. */
 export const BOUNDS = { descriptors: 480, threads: 330, rssMib: 500 };
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

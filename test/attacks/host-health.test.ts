@@ -155,7 +155,7 @@ test("H8: 1,400 idle HTTP connections do not keep /healthz from answering, and c
   for (const one of idle) one.destroy();
 });
 
-test("H8: status clients that write a byte at a time and read nothing are closed", async () => {
+test("H8: clients of the control API that write a byte at a time and read nothing are closed", async () => {
   const before = host.descriptors;
   const clients: Socket[] = Array.from({ length: 100 }, () =>
     connect({ path: statusSocket, allowHalfOpen: true })

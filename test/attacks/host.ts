@@ -272,7 +272,7 @@ export interface Attacked {
 export interface AttackedOptions {
   /** Containers that have secrets of their own. */
   readonly named?: readonly string[];
-  /** Whether it has a status socket: `status.sock` in its folder. */
+  /** Whether it answers the control API: at `status.sock` in its folder. */
   readonly hasStatus?: boolean;
 }
 
@@ -281,7 +281,7 @@ export async function openHost(test: Test, { named = [], hasStatus = false }: At
   const folder = mkdtempSync(join(tmpdir(), "attacked-"));
   const file = (name: string) => join(folder, name);
   const words = named.flatMap((name) => ["--container-secret", `${name}=${file(`own-${name}`)}`]);
-  if (hasStatus) words.push("--status-socket", file("status.sock"));
+  if (hasStatus) words.push("--control", file("status.sock"));
   const host = await Host.start(folder, ["--secret-file", file("secret"), ...words]);
   const started: ChildProcess[] = [];
   test.after(async () => {

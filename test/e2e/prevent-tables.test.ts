@@ -34,7 +34,7 @@ test("a policy that is copied in denies, another version of it else, and nothing
   mkdirSync(join(folder, "policies.d/web"), { recursive: true });
   const said = join(folder, "said");
   const loop = `while [ ! -e stop ]; do ${CALLS} connect ${DENIED}; ${CALLS} connect ${ALLOWED}; sleep 0.1; done >>${said}`;
-  const flags = ["--policies-d", join(folder, "policies.d"), "--status-socket", join(folder, "status")];
+  const flags = ["--policies-d", join(folder, "policies.d"), "--control", join(folder, "status")];
   const sensor = start([...VEDETTE, "run", ...flags, "--alerts", join(folder, "alerts"), "--", "sh", "-c", loop], {
     cwd: folder,
     limitMs: 150_000,

@@ -80,19 +80,7 @@ test("a policy that is copied in raises its first alert within two seconds", asy
   mkdirSync(join(scratch, "bin"));
   copyFileSync("/bin/true", join(scratch, "bin/curl"));
   const loop = `while [ ! -e ${scratch}/stop ]; do ${scratch}/bin/curl; sleep 0.1; done`;
-  const argv = [
-    "run",
-    "--policies-d",
-    watched,
-    "--status-socket",
-    socket,
-    "--alerts",
-    alertsFile,
-    "--",
-    "sh",
-    "-c",
-    loop,
-  ];
+  const argv = ["run", "--policies-d", watched, "--control", socket, "--alerts", alertsFile, "--", "sh", "-c", loop];
   sensor = spawn(process.execPath, [MAIN, ...argv], { stdio: "ignore" });
   await until("the sensor runs", () => existsSync(socket));
 
@@ -142,7 +130,7 @@ test("of 200 swaps under load no event is missed and none judged twice", async (
   rmSync(join(scratch, "stop"), { force: true });
   rmSync(alertsFile);
   const versions = ["even", "odd"].map((name) => builtVersion(name));
-  const argv = ["run", "--policies-d", watched, "--tenants", tenantsFile(), "--status-socket", socket];
+  const argv = ["run", "--policies-d", watched, "--tenants", tenantsFile(), "--control", socket];
   // About a thousand opens a second of files that are not there, each of another name.
   const program = `import os, time
 i = 0

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks a running Vedette over its Unix socket.
+import { request } from "node:http";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+
+const ANSWER_MS = 5_000;
+const ANSWER_BYTES_MAX = 16 << 20;
+
+/** The JSON that it answers. Throws VEDETTE_CONTROL_UNANSWERED. */
+export function askControl(socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const refuse = (reason: string): void =>
+      reject(new VedetteError("VEDETTE_CONTROL_UNANSWERED", { path: socketPath, reason }));
+    const timer = setTimeout(() => {
+      refuse("there is no answer");
+      asked.destroy();
+    }, ANSWER_MS);
+    const asked = request({ socketPath, path, headers: { host: "vedette", connection: "close" } }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => {
+        text += part;
+        if (text.length > ANSWER_BYTES_MAX) asked.destroy(new Error("the answer does not end"));
+      });
+      response.on("error", (error) => refuse(reasonOf(error)));
+      response.on("end", () => {
+        try {
+          const answer: unknown = JSON.parse(text);
+          if (response.statusCode === 200) resolve(answer);
+          else refuse(String((answer as { title?: unknown }).title ?? `it answers ${response.statusCode}`));
+        } catch {
+          refuse("the answer is cut off");
+        }
+      });
+    });
+    asked.on("error", (error) => refuse(reasonOf(error)));
+    asked.on("close", () => clearTimeout(timer));
+    asked.end();
+  });
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control API: what a running Vedette says of itself to `vedette policy status`, to people with curl, and to what comes later. Its
+// doors are a Unix socket of the operator's, one for each tenant that has an owner, and, where it is asked for, TCP with tokens. The
+// kernel lets a process connect that may write to a socket: for a tenant's that is the owner (unix(7)).
+import { chmodSync, chownSync, rmSync } from "node:fs";
+import type { IncomingMessage, Server } from "node:http";
+import { VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
+import type { Asked } from "../policy/service.js";
+import type { Tenant } from "../policy/tenants.js";
+import { reasonOf } from "../reason.js";
+import type { Batch } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
+import { EventStreams } from "./events.js";
+import { Findings } from "./findings.js";
+import { Problem } from "./problem.js";
+import { Processes } from "./processes.js";
+import { RingView } from "./ring.js";
+import type { Shown } from "./routes.js";
+import { makeDoor } from "./server.js";
+import { Tokens } from "./tokens.js";
+import { OPERATOR, type Viewer } from "./viewer.js";
+
+export { askControl } from "./client.js";
+
+export interface ControlFlags {
+  /** The operator's Unix socket; tenants' have a dot and their name behind it. */
+  readonly control?: string;
+  /** 127.0.0.1:PORT or [::1]:PORT. */
+  readonly controlTcp?: string;
+  /** Needed for TCP (tokens.ts). */
+  readonly controlTokens?: string;
+}
+
+/** What is shown that is not the API's own. */
+export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies"> {
+  /** Batches, as they come; null: none come. */
+  readonly ring: SharedArrayBuffer | null;
+  /** Of the container that a stream of the ring is of. */
+  readonly containerOf: (stream: number) => ContainerFacts | null;
+}
+
+const LOOPBACK = /^(127\.0\.0\.1|\[::1\]):(\d{1,5})$/;
+const NAMES: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"]);
+
+export class Control {
+  readonly #flags: ControlFlags;
+  readonly #shown: Shown;
+  readonly #streams = new EventStreams();
+  readonly #findings = new Findings();
+  readonly #processes = new Processes();
+  readonly #doors = new Map<string, Server>();
+  #tenants: ReadonlyMap<string, Tenant> = new Map();
+  #port = 0;
+  #view: RingView | null = null;
+
+  /** Opens it for a policy service. Throws VEDETTE_CONTROL_REFUSED where a door cannot be opened, VEDETTE_CONTROL_TOKENS. */
+  static for(flags: ControlFlags, own: Pick<Shown, "health" | "metrics">): (asked: Asked) => Promise<Control> {
+    return (asked) => Control.open(flags, { ...asked, ...own }, asked.tenants());
+  }
+
+  static async open(flags: ControlFlags, sources: ControlSources, tenants: Iterable<Tenant>): Promise<Control> {
+    const control = new Control(flags, sources);
+    try {
+      await control.setTenants(tenants);
+      if (flags.controlTcp !== undefined) await control.#listenTcp(flags.controlTcp);
+      if (sources.ring !== null) control.#view = control.#watch(sources.ring, sources.containerOf);
+      return control;
+    } catch (error) {
+      control.close();
+      throw error;
+    }
+  }
+
+  private constructor(flags: ControlFlags, sources: ControlSources) {
+    this.#flags = flags;
+    this.#shown = { ...sources, findings: this.#findings, processes: this.#processes };
+  }
+
+  /** Of TCP; 0: there is none. */
+  get port(): number {
+    return this.#port;
+  }
+
+  onAlert(alert: Alert): void {
+    this.#findings.add(alert);
+  }
+
+  onBatch(batch: Batch): void {
+    this.#processes.add(batch);
+    this.#streams.add(batch);
+  }
+
+  #watch(ring: SharedArrayBuffer, containerOf: ControlSources["containerOf"]): RingView {
+    return new RingView(ring, {
+      containerOf,
+      onBatch: (batch) => this.onBatch(batch),
+      onMissed: (batches) => this.#streams.miss(batches),
+    });
+  }
+
+  /** Opens the operator's socket and those of tenants, in place of what is open: tenants.yaml may have changed. */
+  async setTenants(tenants: Iterable<Tenant>): Promise<void> {
+    this.#tenants = new Map([...tenants].map((tenant) => [tenant.name, tenant]));
+    const { control: path } = this.#flags;
+    for (const [at, server] of this.#doors) if (!LOOPBACK.test(at)) this.#shut(at, server);
+    if (path === undefined) return;
+    await this.#listenUnix(path, OPERATOR, null);
+    for (const tenant of this.#tenants.values())
+      if (tenant.owner !== null) await this.#listenUnix(`${path}.${tenant.name}`, viewerOf(tenant), tenant.owner);
+  }
+
+  close(): void {
+    this.#view?.close();
+    this.#streams.close();
+    for (const [at, server] of this.#doors) this.#shut(at, server);
+  }
+
+  #shut(at: string, server: Server): void {
+    this.#doors.delete(at);
+    server.close();
+    server.closeAllConnections();
+    if (!LOOPBACK.test(at)) rmSync(at, { force: true });
+  }
+
+  async #listenUnix(path: string, viewer: Viewer, owner: number | null): Promise<void> {
+    const server = makeDoor({ shown: this.#shown, streams: this.#streams, viewerOf: () => viewer, names: null });
+    const before = process.umask(0o177);
+    try {
+      rmSync(path, { force: true });
+      await listening(server, () => server.listen(path));
+    } catch (cause) {
+      throw new VedetteError("VEDETTE_CONTROL_REFUSED", { path, reason: reasonOf(cause) }, { cause });
+    } finally {
+      process.umask(before);
+    }
+    this.#doors.set(path, server);
+    chmodSync(path, 0o600);
+    if (owner !== null) chownSync(path, owner, -1);
+    server.unref();
+  }
+
+  async #listenTcp(address: string): Promise<void> {
+    const refused = (reason: string, cause?: unknown): VedetteError =>
+      new VedetteError("VEDETTE_CONTROL_REFUSED", { path: address, reason }, { cause });
+    const [, host = "", port = ""] = LOOPBACK.exec(address) ?? [];
+    if (host === "" || Number(port) > 65_535) throw refused("it is neither 127.0.0.1:PORT nor [::1]:PORT");
+    if (this.#flags.controlTokens === undefined) throw refused("who may ask there is not said (--control-tokens)");
+    const tokens = Tokens.read(this.#flags.controlTokens);
+    const viewer = (request: IncomingMessage): Viewer => this.#viewerBy(tokens.holder(request.headers.authorization));
+    const server = makeDoor({ shown: this.#shown, streams: this.#streams, viewerOf: viewer, names: NAMES });
+    try {
+      await listening(server, () => server.listen(Number(port), host.replace(/[[\]]/g, "")));
+    } catch (cause) {
+      throw refused(reasonOf(cause), cause);
+    }
+    this.#port = (server.address() as { port: number }).port;
+    this.#doors.set(address, server);
+    server.unref();
+  }
+
+  #viewerBy(holder: string | null | undefined): Viewer {
+    if (holder === null) return OPERATOR;
+    const tenant = holder === undefined ? undefined : this.#tenants.get(holder);
+    if (tenant === undefined) throw new Problem(401, "A token is needed, and none that holds was given.");
+    return viewerOf(tenant);
+  }
+}
+
+function viewerOf({ name, tenancy }: Tenant): Viewer {
+  return { kind: "tenant", name, scope: tenancy.scope };
+}
+
+function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on("error", reject); // also later: a visitor who cannot be taken in (EMFILE) must not end us
+    server.once("listening", resolve);
+    listen();
+  });
+}

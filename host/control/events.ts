@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Live events as server-sent events (HTML standard, 9.2): a condition of Falco's as filter, each stream's own view of a batch, and
+// bounds on all of it. Events are made into text only while whoever asked has room for them. What did not fit is counted, and said in
+// an event `gap`, so that nobody takes a part for the whole.
+//
+//   event: event                        event: gap                          : (a comment, so that proxies know the stream to live)
+//   data: {"evt.num":1,...}             data: {"missed":17,"batches":0}
+import type { ServerResponse } from "node:http";
+import { ScopedViews } from "../engine/scope.js";
+import { VedetteError } from "../errors.js";
+import type { Filter } from "../falco/falco.js";
+import { EventJson } from "../output/event-json.js";
+import type { Batch } from "../wire/batch.js";
+import { quoteLarge } from "./numbers.js";
+import { Problem } from "./problem.js";
+import type { Viewer } from "./viewer.js";
+
+export const STREAMS_MAX = 8;
+/** Of one tenant. */
+const STREAMS_OF_TENANT_MAX = 2;
+const CONDITION_MAX = 4_096;
+const WAITING_BYTES_MAX = 1 << 20;
+/** Lines of a batch that one stream may have: a turn of the main thread stays short. */
+const LINES_PER_BATCH_MAX = 1_000;
+const COMMENT_MS = 15_000;
+/** Whoever reads nothing for so long is gone. */
+const STUCK_MS = 30_000;
+
+interface Stream {
+  readonly response: ServerResponse;
+  readonly viewer: Viewer;
+  readonly filter: Filter | null;
+  readonly form: EventJson;
+  missed: number;
+  missedBatches: number;
+  /** Since when nothing could be written; null: it can. */
+  stuckSince: number | null;
+}
+
+export class EventStreams {
+  readonly #streams = new Set<Stream>();
+  #timer: NodeJS.Timeout | null = null;
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Throws a Problem where the condition is wrong, or where there are streams enough. */
+  async open(response: ServerResponse, viewer: Viewer, condition: string | undefined): Promise<void> {
+    this.#checkRoom(viewer);
+    const filter = condition === undefined ? null : await filterOf(condition);
+    if (response.destroyed) return;
+    this.#checkRoom(viewer); // others came while it was compiled
+    const stream: Stream = {
+      response,
+      viewer,
+      filter,
+      form: new EventJson(),
+      missed: 0,
+      missedBatches: 0,
+      stuckSince: null,
+    };
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    });
+    response.write("retry: 2000\n\n");
+    this.#streams.add(stream);
+    response.once("close", () => this.#leave(stream));
+    response.on("error", () => undefined);
+    response.on("drain", () => {
+      stream.stuckSince = null;
+      tellGap(stream);
+    });
+    this.#timer ??= setInterval(() => this.#look(), COMMENT_MS).unref();
+  }
+
+  /** Shows a batch to all who ask. A filter that fails ends its own stream alone. */
+  add(batch: Batch): void {
+    if (this.#streams.size === 0) return;
+    const views = new ScopedViews(batch);
+    for (const stream of this.#streams) {
+      const view = views.view(stream.viewer.kind === "operator" ? null : stream.viewer.scope);
+      if (view === null) continue;
+      try {
+        show(stream, view);
+      } catch {
+        stream.response.destroy();
+      }
+    }
+  }
+
+  /** So many batches were overtaken before anybody here saw them. */
+  miss(batches: number): void {
+    for (const stream of this.#streams) stream.missedBatches += batches;
+  }
+
+  close(): void {
+    for (const { response } of this.#streams) response.end();
+    this.#streams.clear();
+    this.#rest();
+  }
+
+  #leave(stream: Stream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size === 0) this.#rest();
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer ?? undefined);
+    this.#timer = null;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const stream of this.#streams) {
+      const { response, stuckSince } = stream;
+      if (stuckSince !== null && now - stuckSince > STUCK_MS) response.destroy();
+      else if (stuckSince === null) response.write(":\n\n");
+    }
+  }
+
+  #checkRoom(viewer: Viewer): void {
+    const own = [...this.#streams].filter(
+      (one) => viewer.kind === "tenant" && one.viewer.kind === "tenant" && one.viewer.name === viewer.name,
+    );
+    if (this.#streams.size < STREAMS_MAX && own.length < STREAMS_OF_TENANT_MAX) return;
+    throw new Problem(503, "There are as many streams of events as may be.");
+  }
+}
+
+/** The compiler is loaded only where there is a condition. */
+async function filterOf(condition: string): Promise<Filter> {
+  if (condition.length > CONDITION_MAX) throw new Problem(400, `A condition has at most ${CONDITION_MAX} characters.`);
+  const { Filter } = await import("../falco/falco.js");
+  try {
+    return await Filter.of(condition);
+  } catch (error) {
+    throw error instanceof VedetteError ? Problem.of(error) : error;
+  }
+}
+
+function show(stream: Stream, batch: Batch): void {
+  const { response, filter, form } = stream;
+  const found = filter === null ? batch.offsets : filter.matching(batch);
+  let text = "";
+  let lines = 0;
+  for (const at of found) {
+    const hasRoom = response.writableLength + text.length < WAITING_BYTES_MAX && lines < LINES_PER_BATCH_MAX;
+    if (!hasRoom) {
+      stream.missed += found.length - lines;
+      break;
+    }
+    text += `event: event\ndata: ${quoteLarge(form.line(batch, at))}\n\n`;
+    lines++;
+  }
+  if (text !== "" && !response.write(text)) stream.stuckSince ??= performance.now();
+  if (stream.stuckSince === null) tellGap(stream);
+}
+
+function tellGap(stream: Stream): void {
+  const { missed, missedBatches: batches } = stream;
+  if (missed === 0 && batches === 0) return;
+  stream.response.write(`event: gap\ndata: ${JSON.stringify({ missed, batches })}\n\n`);
+  Object.assign(stream, { missed: 0, missedBatches: 0 });
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of routes as OpenAPI 3.1, from the schemas by which requests are checked. `npm run check` holds docs/openapi.json to it; run
+// by itself, this file writes it.
+import { pathToFileURL } from "node:url";
+import * as z from "zod";
+import { ROUTES, type Route } from "./routes.js";
+
+const PROBLEM = {
+  description: "What is wrong: a sentence, and where there is one its code in the catalogue and a hint.",
+  content: {
+    "application/problem+json": {
+      schema: {
+        type: "object",
+        required: ["status", "title"],
+        properties: {
+          status: { type: "integer" },
+          title: { type: "string" },
+          code: { type: "string" },
+          hint: { type: "string" },
+        },
+      },
+    },
+  },
+};
+
+export function openapi(): object {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Vedette's control API",
+      version: "1",
+      description:
+        "Over a Unix socket, whoever may open it may ask: the operator's shows all, a tenant's (its path ends with a dot and the name) " +
+        "what is the tenant's. Over TCP a bearer token says whom it speaks for. Times in nanoseconds, and whole numbers of 16 digits " +
+        "and more, are strings.",
+    },
+    security: [{}, { token: [] }],
+    paths: Object.fromEntries(ROUTES.map((route) => [route.path, { get: operationOf(route) }])),
+    components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  };
+}
+
+function operationOf({ summary, query, answer, type, for: whom, path }: Route): object {
+  const content = { [type]: answer === null ? { schema: { type: "string" } } : { schema: schemaOf(answer, "output") } };
+  return {
+    summary,
+    operationId: path.split("/").at(-1)!.split(".")[0],
+    "x-for": whom,
+    parameters: parametersOf(query),
+    responses: {
+      200: { description: "What was asked for.", content },
+      ...(path.endsWith("/health") ? { 503: { description: "Not all is well.", content } } : {}),
+      default: PROBLEM,
+    },
+  };
+}
+
+function parametersOf(query: z.ZodObject): object[] {
+  const { properties = {} } = schemaOf(query, "input") as { properties?: Record<string, object> };
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", required: false, schema }));
+}
+
+function schemaOf(type: z.ZodType, io: "input" | "output"): object {
+  const { $schema: _, ...schema } = z.toJSONSchema(type, { io });
+  return schema;
+}
+
+/** By itself: prints it. */
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  process.stdout.write(`${JSON.stringify(openapi(), null, 2)}\n`);

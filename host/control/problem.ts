@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API answers instead of what was asked for: a status, a sentence, and where there is one the catalogue's code and hint
+// (RFC 9457, application/problem+json).
+import type { VedetteError } from "../errors.js";
+
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string | null;
+  readonly hint: string | null;
+
+  constructor(status: number, message: string, code: string | null = null, hint: string | null = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** A mistake of whoever asked. */
+  static of(error: VedetteError): Problem {
+    return new Problem(400, error.message, error.code, error.hint);
+  }
+
+  get json(): string {
+    const { status, message: title, code, hint } = this;
+    return `${JSON.stringify({ status, title, ...(code === null ? {} : { code }), ...(hint === null ? {} : { hint }) })}\n`;
+  }
+}

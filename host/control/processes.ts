@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes that events have told of and that have not ended: what `ps` would show of the watched containers. It is made of the
+// batches' process tables, is bounded, and forgets first who was not heard of for longest.
+import { EVENTS } from "../../build/generated/events.js";
+import { isInScope } from "../engine/scope.js";
+import type { Batch } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
+import { PROCESS_AT } from "../wire/layout.js";
+import { commandLine, processInt, processText } from "../wire/process.js";
+import { processAt, typeOf } from "../wire/record.js";
+import type { Viewer } from "./viewer.js";
+
+const MOST = 10_000;
+const COMMAND_MAX = 1_000;
+const EXIT = EVENTS.find(({ name }) => name === "procexit")!.id;
+const EXECS = new Set(EVENTS.filter(({ name }) => name.startsWith("execve")).map(({ id }) => id));
+
+export interface ProcessItem {
+  /** Its agent, pid and start: no other process has or will have it. */
+  readonly key: string;
+  readonly pid: number;
+  /** Null: of the parent the viewer may not know. */
+  readonly ppid: number | null;
+  readonly name: string | null;
+  readonly exepath: string | null;
+  /** At most 1,000 characters. */
+  readonly cmdline: string | null;
+  readonly uid: number | null;
+  readonly user: string | null;
+  readonly container: { readonly id: string; readonly name: string | null } | null;
+  /** ns since the epoch. */
+  readonly start: string;
+  /** First process of the session by which it came in from outside, 0 for none. */
+  readonly session: number;
+}
+
+interface Known {
+  readonly item: ProcessItem;
+  readonly own: string | null;
+  readonly facts: ContainerFacts | null;
+  readonly source: string;
+}
+
+export interface ProcessPage {
+  readonly items: readonly ProcessItem[];
+  readonly next: string | null;
+}
+
+export class Processes {
+  /** By key; who was heard of last stands last. */
+  readonly #known = new Map<string, Known>();
+
+  add(batch: Batch): void {
+    const source = Buffer.from(batch.source).toString("hex");
+    const fresh = new Map<number, string>();
+    const ended: string[] = [];
+    for (const at of batch.offsets) {
+      const process = processAt(batch, at);
+      if (process < 0) continue;
+      const type = typeOf(batch, at);
+      const key = fresh.get(process) ?? keyOf(batch, source, process);
+      // An entry of the table is as the process was at that record: after an exec it is another.
+      if (!fresh.has(process) || EXECS.has(type)) this.#keep(key, batch, source, process);
+      fresh.set(process, key);
+      if (type === EXIT) ended.push(key);
+    }
+    for (const key of ended) this.#known.delete(key);
+    for (const key of this.#known.keys()) {
+      if (this.#known.size <= MOST) break;
+      this.#known.delete(key);
+    }
+  }
+
+  /** By key, from behind `after` on. */
+  page(viewer: Viewer, limit: number, after: string): ProcessPage {
+    const shown = [...this.#known.values()].filter((one) => isSeen(viewer, one));
+    const pids = new Set(shown.map(({ source, item }) => `${source}/${item.pid}`));
+    const items = shown
+      .filter(({ item }) => item.key > after)
+      .sort((a, b) => (a.item.key < b.item.key ? -1 : 1))
+      .slice(0, limit + 1)
+      .map(({ item, source }) =>
+        viewer.kind === "operator" || pids.has(`${source}/${item.ppid}`) ? item : { ...item, ppid: null },
+      );
+    return items.length > limit ? { items: items.slice(0, limit), next: items[limit - 1]!.key } : { items, next: null };
+  }
+
+  #keep(key: string, batch: Batch, source: string, process: number): void {
+    const text = (field: string): string | null => processText(batch, process, PROCESS_AT[field] as number);
+    const number = (field: string): number => Number(processInt(batch, process, PROCESS_AT[field] as number) ?? 0);
+    const own = text("container_id");
+    const facts = batch.container;
+    const container = facts ?? (own === null || own === "" ? null : { id: own, name: null });
+    const item: ProcessItem = {
+      key,
+      pid: number("pid"),
+      ppid: number("ppid"),
+      name: text("name"),
+      exepath: text("exepath"),
+      cmdline: commandLine(batch, process)?.slice(0, COMMAND_MAX) ?? null,
+      uid: number("uid"),
+      user: text("user"),
+      container: container === null ? null : { id: container.id, name: container.name },
+      start: String(processInt(batch, process, PROCESS_AT.start_time as number) ?? 0),
+      session: number("session"),
+    };
+    this.#known.delete(key);
+    this.#known.set(key, { item, own, facts, source });
+  }
+}
+
+function isSeen(viewer: Viewer, { item, own, facts }: Known): boolean {
+  return (
+    viewer.kind === "operator" ||
+    isInScope(viewer.scope, facts, {
+      container: () => own,
+      uid: () => BigInt(item.uid ?? -1),
+      exepath: () => item.exepath,
+    })
+  );
+}
+
+function keyOf(batch: Batch, source: string, process: number): string {
+  const [pid, start] = [PROCESS_AT.pid, PROCESS_AT.start_time].map((field) =>
+    processInt(batch, process, field as number),
+  );
+  return `${source.slice(0, 8)}/${pid}@${start}`;
+}

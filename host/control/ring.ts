@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shows the control API what stands in the ring, as a reader that nobody waits for: whatever is asked of the API, no agent and no policy
+// waits for it. Where it is overtaken it goes on at the head, and what it missed is said.
+import { closeReader, openReader, RingReader } from "../capture/ring.js";
+import { type Batch, openChecked } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
+
+const LOOK_MS = 100;
+/** So many batches before the main thread gets its turn. */
+const BATCHES_A_TURN = 16;
+
+export interface RingHandlers {
+  readonly onBatch: (batch: Batch) => void;
+  /** So many batches were overtaken. */
+  readonly onMissed: (batches: number) => void;
+  /** Of the container that this stream is of. */
+  readonly containerOf: (stream: number) => ContainerFacts | null;
+}
+
+export class RingView {
+  readonly #ring: SharedArrayBuffer;
+  readonly #index: number;
+  readonly #reader: RingReader;
+  readonly #handlers: RingHandlers;
+  readonly #timer: NodeJS.Timeout;
+  #last = 0;
+  #isOpen = true;
+
+  constructor(ring: SharedArrayBuffer, handlers: RingHandlers) {
+    this.#ring = ring;
+    this.#index = openReader(ring, false);
+    this.#reader = new RingReader(ring, this.#index);
+    this.#handlers = handlers;
+    this.#last = this.#reader.lastNumber;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    clearInterval(this.#timer);
+    closeReader(this.#ring, this.#index);
+  }
+
+  #look(): void {
+    for (let i = 0; i < BATCHES_A_TURN && this.#isOpen; i++) {
+      const raw = this.#reader.next(0);
+      if (raw === null) return;
+      const missed = raw.number - this.#last - 1;
+      this.#last = raw.number;
+      if (missed > 0) this.#handlers.onMissed(missed);
+      const batch = openChecked(raw.bytes);
+      batch.container = this.#handlers.containerOf(raw.stream);
+      this.#handlers.onBatch(batch);
+    }
+    if (!this.#isOpen) return;
+    this.#reader.release();
+    setImmediate(() => this.#look());
+  }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked, a row each: the path, what may stand behind its question mark, what it answers, and who may ask. The server goes by
+// this table, and docs/openapi.json is made of it (openapi.ts).
+import * as z from "zod";
+import type { PolicyStatus } from "../policy/status.js";
+import type { Findings } from "./findings.js";
+import type { Processes } from "./processes.js";
+import { OPERATOR, sees, type Viewer } from "./viewer.js";
+
+/** What the API shows. */
+export interface Shown {
+  /** The JSON of the sensor's health, and whether it is well. */
+  health(): { readonly isWell: boolean; readonly json: string };
+  /** Text of Prometheus. */
+  metrics(): Promise<string>;
+  policies(): readonly PolicyStatus[];
+  readonly findings: Findings;
+  readonly processes: Processes;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export interface Route {
+  readonly path: string;
+  readonly summary: string;
+  /** Whom it answers; `anybody`: each what is his. */
+  readonly for: "operator" | "anybody";
+  readonly query: z.ZodObject;
+  /** Null: not JSON. */
+  readonly answer: z.ZodType | null;
+  readonly type: string;
+  /** What makes the answer; a stream and the description of all this are the server's. */
+  readonly of: "stream" | "description" | Make;
+}
+
+type Make = (shown: Shown, viewer: Viewer, query: Readonly<Record<string, unknown>>) => Answer | Promise<Answer>;
+
+const LIMIT_MAX = 1_000;
+/** A page ends where it has so many bytes, so that who reads slowly holds little of ours. */
+const PAGE_BYTES_MAX = 1 << 20;
+const JSON_TYPE = "application/json";
+const NOTHING = z.strictObject({});
+const limit = z.coerce.number().int().min(1).max(LIMIT_MAX).default(100);
+const time = z.string().regex(/^\d+$/).describe("ns since the epoch");
+
+const PolicyRow = z.strictObject({
+  tenant: z.string().describe("empty: the operator's own"),
+  policy: z.string(),
+  version: z.string(),
+  state: z.enum(["judging", "slow", "resting", "refused"]),
+  rules: z.int(),
+  events: z.int(),
+  alerts: z.int(),
+  suppressed: z.int(),
+  nsPerEvent: z.number(),
+  memoryBytes: z.int(),
+  traps: z.int(),
+  denied: z.int(),
+  monitored: z.int(),
+  lastError: z.string().nullable(),
+});
+const FindingRow = z.strictObject({
+  seq: z.int(),
+  alert: z.looseObject({ rule: z.string(), priority: z.string(), time: z.string(), hostname: z.string() }),
+  finding: z.looseObject({ policy: z.string(), rule: z.string() }).nullable(),
+});
+const ProcessRow = z.strictObject({
+  key: z.string(),
+  pid: z.int(),
+  ppid: z.int().nullable(),
+  name: z.string().nullable(),
+  exepath: z.string().nullable(),
+  cmdline: z.string().nullable(),
+  uid: z.int().nullable(),
+  user: z.string().nullable(),
+  container: z.strictObject({ id: z.string(), name: z.string().nullable() }).nullable(),
+  start: time,
+  session: z.int(),
+});
+const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
+
+export const ROUTES: readonly Route[] = [
+  {
+    path: "/api/v1/health",
+    summary: "Whether all is well; status 503 where it is not. A tenant is told the first two members alone.",
+    for: "anybody",
+    query: NOTHING,
+    answer: Health,
+    type: JSON_TYPE,
+    of: ({ health }, viewer) => {
+      const { isWell, json } = health();
+      const { status, judging } = JSON.parse(json) as z.infer<typeof Health>;
+      // Why it does not judge may name what is not the tenant's.
+      const own = { status, judging: judging === null ? null : "it does not judge" };
+      const body = viewer.kind === "operator" ? json : `${JSON.stringify(own)}\n`;
+      return { status: isWell ? 200 : 503, type: JSON_TYPE, body };
+    },
+  },
+  {
+    path: "/api/v1/metrics",
+    summary: "What Prometheus scrapes.",
+    for: "operator",
+    query: NOTHING,
+    answer: null,
+    type: "text/plain",
+    of: async ({ metrics }) => ({
+      status: 200,
+      type: "text/plain; version=0.0.4; charset=utf-8",
+      body: await metrics(),
+    }),
+  },
+  {
+    path: "/api/v1/policies",
+    summary: "Each policy: its state, what it did, and what it cost.",
+    for: "anybody",
+    query: NOTHING,
+    answer: z.array(PolicyRow),
+    type: JSON_TYPE,
+    of: ({ policies }, viewer) => found(JSON.stringify(policies().filter(({ tenant }) => sees(viewer, tenant)))),
+  },
+  {
+    path: "/api/v1/findings",
+    summary: "The latest alerts, the newest first. `next` is the `before` of the page behind it.",
+    for: "anybody",
+    query: z.strictObject({ limit, before: z.coerce.number().int().min(1).default(Number.MAX_SAFE_INTEGER) }),
+    answer: z.strictObject({ items: z.array(FindingRow), next: z.int().nullable() }),
+    type: JSON_TYPE,
+    of: ({ findings }, viewer, query) => {
+      const { items, next } = findings.page(viewer, query.limit as number, query.before as number, PAGE_BYTES_MAX);
+      return found(`{"items":[${items.join(",")}],"next":${next}}`);
+    },
+  },
+  {
+    path: "/api/v1/processes",
+    summary: "Processes that live, as far as events have told of them. `next` is the `after` of the page behind it.",
+    for: "anybody",
+    query: z.strictObject({ limit, after: z.string().max(100).default("") }),
+    answer: z.strictObject({ items: z.array(ProcessRow), next: z.string().nullable() }),
+    type: JSON_TYPE,
+    of: ({ processes }, viewer, query) =>
+      found(JSON.stringify(processes.page(viewer, query.limit as number, query.after as string))),
+  },
+  {
+    path: "/api/v1/events",
+    summary:
+      "Events as they come, as server-sent events: `event` with an event's JSON, `gap` with how many were left out.",
+    for: "anybody",
+    query: z.strictObject({ filter: z.string().min(1).optional().describe("a condition, as in a rule of Falco's") }),
+    answer: null,
+    type: "text/event-stream",
+    of: "stream",
+  },
+  {
+    path: "/api/v1/openapi.json",
+    summary: "This description.",
+    for: "anybody",
+    query: NOTHING,
+    answer: z.looseObject({ openapi: z.string() }),
+    type: JSON_TYPE,
+    of: "description",
+  },
+];
+
+/** The answer where there is nothing to say but this. */
+export function found(json: string): Answer {
+  return { status: 200, type: JSON_TYPE, body: `${json}\n` };
+}
+
+/** Whether the route answers this viewer. */
+export function mayAsk(route: Route, viewer: Viewer): boolean {
+  return route.for === "anybody" || viewer === OPERATOR;
+}

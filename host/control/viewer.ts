@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who asks: the operator, who sees all, or a tenant, who sees what is the tenant's own. A door or a token says which; no handler may
+// choose.
+import type { Scope } from "../engine/scope.js";
+
+export type Viewer = { readonly kind: "operator" } | TenantViewer;
+
+export interface TenantViewer {
+  readonly kind: "tenant";
+  readonly name: string;
+  readonly scope: Scope;
+}
+
+export const OPERATOR: Viewer = { kind: "operator" };
+
+/** Of a policy, an alert: its tenant, empty or undefined for the operator's own. */
+export function sees(viewer: Viewer, tenant: string | undefined): boolean {
+  return viewer.kind === "operator" || viewer.name === tenant;
+}

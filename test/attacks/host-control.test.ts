@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Peers that mean harm to the control API (H19): who says a byte and leaves, who says it slowly, who comes five hundred times, who asks for
+// all events and reads none, and who asks too often. The honest controls are an agent whose alerts come, and an operator who asks.
+// Time limit: 240 s.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { askControl } from "../../host/control/control.js";
+import { HandAgent, Host, stillJudges, until } from "./host.js";
+
+const folder = mkdtempSync(join(tmpdir(), "control-"));
+const operator = join(folder, "control.sock");
+const tenants = join(folder, "tenants.yaml");
+writeFileSync(tenants, `tenants:\n  team: {owner: ${process.getuid?.() ?? 0}}\n`);
+const host = await Host.start(folder, ["--control", operator, "--tenants", tenants]);
+const honest = await HandAgent.honest(host.socket);
+test.after(async () => {
+  await host.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const TEAM = `${operator}.team`;
+/** Beside what it had: a connection that is being closed, and one of ours. */
+const SPARE = 4;
+const GROWTH_MIB_MAX = 60;
+
+const comes = (): Socket => connect(TEAM).on("error", () => undefined);
+
+async function operatorIsAnswered(): Promise<void> {
+  const begun = performance.now();
+  const policies = (await askControl(operator, "/api/v1/policies")) as unknown[];
+  assert.ok(policies.length > 0, "the operator is shown the policies");
+  assert.ok(performance.now() - begun < 3_000, "within 3 s");
+}
+
+async function costsNothingThatLasts(before: { descriptors: number; rssMib: number }): Promise<void> {
+  await until("descriptors are given back", () => host.descriptors <= before.descriptors + SPARE);
+  assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+  await operatorIsAnswered();
+  await stillJudges(host, honest);
+}
+
+const now = (): { descriptors: number; rssMib: number } => ({ descriptors: host.descriptors, rssMib: host.rssMib });
+
+test("H19: a thousand peers that say a byte and leave cost nothing that lasts", async () => {
+  await operatorIsAnswered();
+  const before = now();
+  for (let i = 0; i < 20; i++) {
+    const peers = Array.from({ length: 50 }, comes);
+    for (const peer of peers) peer.end("G");
+    await until("they have come", () => peers.every(({ connecting }) => !connecting));
+    for (const peer of peers) peer.destroy();
+  }
+  await costsNothingThatLasts(before);
+});
+
+test("H19: five hundred connections have 32 places, for 5 s, and the operator another door", async () => {
+  const before = now();
+  const peers = Array.from({ length: 500 }, comes);
+  await operatorIsAnswered();
+  await until("most are closed", () => host.descriptors <= before.descriptors + 32 + SPARE);
+  await operatorIsAnswered();
+  await costsNothingThatLasts(before);
+  for (const peer of peers) peer.destroy();
+});
+
+test("H19: a request that comes a byte at a time, and an answer that nobody reads, end after 5 s", async () => {
+  const before = now();
+  const slow = Array.from({ length: 20 }, comes);
+  const words = `GET /api/v1/policies HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(4000)}`;
+  let said = 0;
+  const drip = setInterval(() => {
+    for (const peer of slow) if (peer.writable) peer.write(words[said % words.length]!);
+    said++;
+  }, 100);
+  const deaf = Array.from({ length: 10 }, () => comes().pause());
+  for (const peer of deaf) peer.write("GET /api/v1/policies HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50));
+  await costsNothingThatLasts(before);
+  clearInterval(drip);
+  for (const peer of [...slow, ...deaf]) peer.destroy();
+});
+
+test("H19: streams of all events that nobody reads are bounded, keep nobody waiting, and end", async () => {
+  const before = now();
+  const deaf = Array.from({ length: 20 }, () => comes().pause());
+  for (const peer of deaf) peer.write("GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n");
+  for (let i = 0; i < 200; i++) {
+    honest.write(honest.bulk());
+    await until("the agent is not held up", () => !honest.isBlocked);
+  }
+  await stillJudges(host, honest);
+  assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+  await operatorIsAnswered();
+  for (const peer of deaf) peer.destroy();
+  await costsNothingThatLasts(before);
+});
+
+test("H19: whoever asks without end is told to wait, and the operator is not", async () => {
+  const statuses = new Set<number>();
+  const asks = async (): Promise<void> => {
+    for (let i = 0; i < 500 && !statuses.has(429); i++) statuses.add(await statusOf(TEAM, "/api/v1/processes"));
+  };
+  await Promise.all(Array.from({ length: 16 }, asks)); // one after another, a slow machine asks no more than it may
+  assert.equal([...statuses].sort(), [200, 429]);
+  await operatorIsAnswered();
+  await stillJudges(host, honest);
+});
+
+function statusOf(socketPath: string, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+test.run();

@@ -191,7 +191,7 @@ const taken = `127.0.0.1:${(busy.address() as AddressInfo).port}`;
 const REFUSED: Readonly<Record<string, readonly [words: string[], code: string]>> = {
   "agents cannot be taken in at": [["--listen", "unix:none/host.sock"], "VEDETTE_LISTEN_REFUSED"],
   "the monitor cannot answer at": [["--http", taken], "VEDETTE_LISTEN_REFUSED"],
-  "the status socket cannot be at": [["--status-socket", "none/status.sock"], "VEDETTE_STATUS_SOCKET"],
+  "the control API cannot answer at": [["--control", "none/control.sock"], "VEDETTE_CONTROL_REFUSED"],
   "alerts cannot be written to": [["--alerts", "none/alerts"], "VEDETTE_SINK_UNWRITABLE"],
 };
 for (const [what, [words, code]] of Object.entries(REFUSED)) {
@@ -205,12 +205,12 @@ for (const [what, [words, code]] of Object.entries(REFUSED)) {
   });
 }
 
-test("run: a status socket that cannot be there ends it before the workload begins", async () => {
-  const words = [...judging, "--status-socket", "none/status.sock"];
+test("run: a control API that cannot answer ends it before the workload begins", async () => {
+  const words = [...judging, "--control", "none/control.sock"];
   const { status, stdout, stderr } = await run([...VEDETTE, "run", ...words, "--", "echo", "begun"], { cwd: house() });
   assert.ok(status !== 0 && status !== null, stderr);
   assert.is(stdout, "");
-  assert.match(stderr, /\[VEDETTE_STATUS_SOCKET\]/);
+  assert.match(stderr, /\[VEDETTE_CONTROL_REFUSED\]/);
 });
 
 test("serve: a listener that cannot take in any more turns health red within 2 s, and green when it can again", async () => {

@@ -3,7 +3,7 @@
 // The house rules on small made-up trees: each rule finds what it is for, says where, and lets the good case pass.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { arrowsPointOneWay } from "./arrows.js";
+import { ARROWS, arrowsPointOneWay } from "./arrows.js";
 import { exportsAreExplainedToEditors, privateIsAHash, whatNobodyAssignsIsReadonly } from "./dialect.js";
 import {
   filesAreNamedInTheirCase,
@@ -90,9 +90,9 @@ const CASES: Case[] = [
       "host/cli/run.ts": 'import { Box } from "../attic/box.js";',
     },
     complaints: [
-      "host/ecs/layout.ts:1: wrong arrow host/ecs -> host/capture (../capture/agent.js); host/ecs may use capture/wire, host/errors, host/paths, host/reason, host/visitors, host/wire",
+      `host/ecs/layout.ts:1: wrong arrow host/ecs -> host/capture (../capture/agent.js); host/ecs may use ${ARROWS["host/ecs"]!.join(", ")}`,
       "host/attic/box.ts:1: wrong arrow host -> host/reason (../reason.js); host may use nothing of ours",
-      "host/cli/run.ts:1: wrong arrow host/cli -> host (../attic/box.js); host/cli may use capture/wire, host/errors, host/paths, host/reason, host/visitors, host/wire, host/capture, host/recording, host/wasm, host/output, host/engine, host/falco, host/policy, host/ecs, host/intake",
+      `host/cli/run.ts:1: wrong arrow host/cli -> host (../attic/box.js); host/cli may use ${ARROWS["host/cli"]!.join(", ")}`,
     ],
   },
   {

@@ -4,8 +4,13 @@
 import { ERRORS, type ErrorCode } from "../build/generated/errors.js";
 
 export type { ErrorCode };
+/** What stands in the braces of an error's sentence and hint. */
 export type ErrorValues = Readonly<Record<string, string | number | bigint>>;
 
+/**
+ * An error of the catalogue. `message` and `hint` are whole sentences for the user, and `cause` keeps the
+ * first error.
+ */
 export class VedetteError extends Error {
   override readonly name = "VedetteError";
   readonly code: ErrorCode;

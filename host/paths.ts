@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** Absolute path of the built tree or the installed package. */
 export const ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 /** A file of build/: `vedette-capture`, `capture.node`. */

@@ -8,6 +8,7 @@ export function reasonOfErrno(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[1] ?? getSystemErrorName(-errno);
 }
 
+/** One line without a full stop at its end, whatever was thrown. */
 export function reasonOf(cause: unknown): string {
   const errno = (cause as NodeJS.ErrnoException | null)?.errno;
   if (typeof errno === "number" && errno < 0) return reasonOfErrno(-errno);

@@ -4,16 +4,19 @@
 // way. An honest visitor has its answer long before that.
 import type { Server, Socket } from "node:net";
 
+/** At most `most` connections at once, each for at most `ms` milliseconds. */
 export interface VisitorBounds {
   readonly most: number;
   readonly ms: number;
 }
 
+/** Lets one connection out of the bounds. */
 export interface Visitors {
   /** Its connection may stay from now on, beside the others: whoever keeps it bounds it. */
   keep(socket: Socket): void;
 }
 
+/** Bounds the connections of `server` from now on. Call it before the server listens. */
 export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visitors {
   const there = new Map<Socket, NodeJS.Timeout>();
   server.on("connection", (socket: Socket) => {

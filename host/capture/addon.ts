@@ -7,6 +7,10 @@ import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
+/**
+ * What the addon's threads found since the last collect(). `hello`, `end` and `prevented` carry the agent's
+ * frame unread; `closed` carries a code of the catalogue, or an empty one where the agent left by itself.
+ */
 export type News =
   | { readonly kind: "hello" | "end" | "prevented"; readonly stream: number; readonly frame: Uint8Array }
   | {
@@ -41,10 +45,12 @@ export interface ReceiverState {
   readonly obstacle: number;
 }
 
+/** What the addon says of a frame: how many records of which types it holds, or why it is refused. */
 export type CheckResult =
   | { readonly count: number; readonly types: number[] }
   | { readonly code: string; readonly offset: number; readonly reason: string };
 
+/** The addon's half of Capture. A `stream` is the addon's number for one agent. `error` is an errno. */
 export interface Receiver {
   start(
     file: string,
@@ -66,6 +72,7 @@ export interface Receiver {
   close(): void;
 }
 
+/** What build/capture.node exports. */
 export interface Addon {
   readonly Receiver: new (ring: Uint8Array, onNews: () => void) => Receiver;
   checkBatch(frame: Uint8Array): CheckResult;
@@ -75,6 +82,10 @@ export interface Addon {
 
 let loaded: Addon | undefined;
 
+/**
+ * Loads the addon once a thread. Throws VEDETTE_ADDON_MISSING where it was not built or does not fit this
+ * Node.
+ */
 export function loadAddon(): Addon {
   if (loaded !== undefined) return loaded;
   const path = builtFile("capture.node");

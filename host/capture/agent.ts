@@ -25,6 +25,7 @@ import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
 export type { End, Hello, StreamCounts };
 
+/** What Capture calls, on the thread that made it. */
 export interface CaptureHandlers {
   /** Something new stands in the ring (readers that wait are awake already). Coalesced: not one call a batch. */
   readonly onWake?: () => void;
@@ -43,11 +44,15 @@ export interface CaptureHandlers {
   readonly onExit?: (status: number | null, signal: NodeJS.Signals | null) => void;
 }
 
+/** The ring is allocated once and never grows. */
 export interface CaptureOptions extends CaptureHandlers {
   /** Of the ring, a power of two; default 8 MiB. */
   readonly ringBytes?: number;
 }
 
+/**
+ * How start() makes the agent. `executable` defaults to the built vedette-capture, `environment` to our own.
+ */
 export interface AgentOptions {
   readonly command: readonly string[];
   /** More options of vedette-capture, before the `--`. */
@@ -60,6 +65,10 @@ export interface AgentOptions {
 
 const RING_BYTES = 8 << 20;
 
+/**
+ * The receiving side of agents. It throws VEDETTE_ADDON_MISSING where there is no addon, and
+ * VEDETTE_AGENT_MISSING where the executable cannot be started.
+ */
 export class Capture {
   readonly ring: SharedArrayBuffer;
   readonly #handlers: CaptureHandlers;

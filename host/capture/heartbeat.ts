@@ -11,6 +11,7 @@ const SILENT_MS = 5_000;
 /** Later than this between two looks: it was we who stood still. */
 const LATE_MS = 4 * LOOK_MS;
 
+/** What Heartbeat asks and tells. `counts` gives undefined for a stream that is closed. */
 export interface HeartbeatHandlers {
   readonly counts: (stream: number) => StreamCounts | undefined;
   /** Once, until it is heard again. */
@@ -18,6 +19,10 @@ export interface HeartbeatHandlers {
   readonly onHeard: (stream: number) => void;
 }
 
+/**
+ * Compares how long each stream was silent with 5 s. `now` is in milliseconds and only tests give another
+ * one.
+ */
 export class Heartbeat {
   readonly #handlers: HeartbeatHandlers;
   readonly #now: () => number;

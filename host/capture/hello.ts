@@ -33,6 +33,10 @@ export interface End {
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
 const packr = new Packr({ useRecords: false });
 
+/**
+ * Reads an agent's first frame. Throws VEDETTE_SCHEMA_MISMATCH where it speaks another version, and
+ * VEDETTE_FRAME_UNEXPECTED where the frame has another form.
+ */
 export function readHello(stream: number, frame: Uint8Array): Hello {
   const [, version, schema, source, info] = unpack(frame, 5);
   if (version !== BATCH_VERSION || BigInt(schema as number) !== SCHEMA)
@@ -59,6 +63,7 @@ export function readHello(stream: number, frame: Uint8Array): Hello {
   };
 }
 
+/** Reads an agent's last frame. Throws VEDETTE_FRAME_UNEXPECTED. */
 export function readEnd(stream: number, frame: Uint8Array): End {
   const [, status, signal, lost] = unpack(frame, 4);
   return {
@@ -80,8 +85,11 @@ export const preventFrame = (version: number, rows: readonly unknown[]): Uint8Ar
   packr.pack(["prevent", version, rows]);
 /** Files, folders and globs whose opens are watched, all of them. */
 export const watchFrame = (files: readonly string[]): Uint8Array => packr.pack(["watch", files]);
+/** The frame that lets the agent start its workload under `--start security`. */
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
+/** The frame that lets the agent drop its batches up to `seq`. */
 export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
+/** The frame that says why the host closes the stream. The text is cut at 1,024 characters. */
 export const errorFrame = (error: VedetteError): Uint8Array =>
   packr.pack(["error", error.code, error.message.slice(0, 1024)]);
 

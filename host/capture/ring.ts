@@ -13,9 +13,13 @@
 //                                        u32 stream  u32 records  64 bytes: bitmap of event types
 //                                        u32 number, from 1  u32 0  then `size` bytes
 //   positions count 8-byte units and wrap at 2^32.
+/** Bytes of the control block, before the ring's entries. */
 export const CONTROL_BYTES = 256;
+/** Bytes of an entry before the batch itself. */
 export const ENTRY_HEADER_BYTES = 88;
+/** u32 words of an entry's bitmap of event types: 512 ids. */
 export const TYPE_WORDS = 16;
+/** Places for readers that the control block has. */
 export const READERS_MAX = 28;
 
 const UNIT_BYTES = 8;
@@ -46,6 +50,7 @@ export interface RawBatch {
   readonly number: number;
 }
 
+/** One reader's place in the ring. At most one thread may use a place at a time. */
 export class RingReader {
   readonly #control: Int32Array;
   readonly #words: Uint32Array;

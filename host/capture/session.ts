@@ -11,6 +11,7 @@ const OWN_FAILURE = 125;
 /** What the agent ends with when it has printed an error of the catalogue. */
 const FAILURES: ReadonlySet<number> = new Set(Object.values(ERRORS).map(({ exit }) => exit));
 
+/** How a workload and its agent ended. `hello` is null where the agent never said who it was. */
 export interface Ending {
   /** What the command exits with. */
   readonly status: number;
@@ -23,12 +24,17 @@ export interface Ending {
   readonly missing: number;
 }
 
+/** As CaptureHandlers; the session keeps the others for itself. */
 export interface SessionHandlers {
   readonly onWake?: () => void;
   readonly onHello?: (hello: Hello) => void;
   readonly onPrevented?: (stream: number, obstacle: string) => void;
 }
 
+/**
+ * One agent of ours and its workload. Where the agent cannot be started, start() throws and closes
+ * everything.
+ */
 export class Session {
   readonly capture: Capture;
   /** Resolves when all is over. Readers of the ring may still have batches to read. */

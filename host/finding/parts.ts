@@ -4,6 +4,7 @@
 
 /** What one finding's texts may take together, in bytes of JSON. */
 export const FINDING_BYTES_MAX = 16 << 10;
+/** How many ancestors a finding names, the parent first. It leaves the older ones out. */
 export const ANCESTORS_MAX = 16;
 
 /** What an alert was raised about, and by whose rule. */
@@ -32,6 +33,7 @@ export interface Finding {
   readonly isCut: boolean;
 }
 
+/** Which event it was. `source` and `num` together name it in a recording. */
 export interface FindingEvent {
   /** The agent's source, 32 hexadecimal digits. */
   readonly source: string;
@@ -43,6 +45,7 @@ export interface FindingEvent {
   readonly type: string;
 }
 
+/** The process that made the call, after the call: an execve's finding has the new program. */
 export interface FindingProcess {
   readonly pid: number | null;
   readonly vpid: number | null;
@@ -55,18 +58,21 @@ export interface FindingProcess {
   readonly session: number | null;
 }
 
+/** One ancestor, as it was when the event happened. */
 export interface FindingAncestor {
   readonly pid: number | null;
   readonly name: string | null;
   readonly path: string | null;
 }
 
+/** The file that the process runs. `ino` and `dev` stay the same when somebody renames it. */
 export interface FindingExecutable {
   readonly path: string | null;
   readonly ino: bigint | null;
   readonly dev: bigint | null;
 }
 
+/** The file or directory that the call worked on. */
 export interface FindingFile {
   /** The name as the program gave it, made absolute, and what the kernel calls the file. */
   readonly path: string | null;
@@ -77,6 +83,7 @@ export interface FindingFile {
   readonly type: string | null;
 }
 
+/** The IPv4 or IPv6 connection that the call worked on. */
 export interface FindingEndpoint {
   readonly localIp: string | null;
   readonly localPort: number | null;
@@ -88,6 +95,7 @@ export interface FindingEndpoint {
   readonly isServer: boolean | null;
 }
 
+/** The process's effective user, and the user who logged in. */
 export interface FindingUser {
   readonly uid: number | null;
   readonly name: string | null;
@@ -95,6 +103,7 @@ export interface FindingUser {
   readonly loginUid: number | null;
 }
 
+/** The container as its runtime or ECS names it. `image` and `imageDigest` come from ECS alone. */
 export interface FindingContainer {
   readonly id: string;
   readonly name: string | null;
@@ -102,6 +111,7 @@ export interface FindingContainer {
   readonly imageDigest: string | null;
 }
 
+/** The Fargate task, from ECS's metadata (version 4). */
 export interface FindingTask {
   readonly arn: string | null;
   readonly family: string | null;
@@ -110,6 +120,7 @@ export interface FindingTask {
   readonly availabilityZone: string | null;
 }
 
+/** Which row of `prevent:` decided on the call, for findings of the rules that tell of it. */
 export interface FindingPrevention {
   readonly mode: string | null;
   readonly call: string | null;

@@ -7,6 +7,10 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
+/**
+ * The image's configuration. `name` is the reference that `docker load` gives it, `architecture` is Go's word
+ * (`amd64`, `arm64`).
+ */
 export interface ImageOptions {
   readonly name: string;
   readonly architecture: string;

@@ -12,7 +12,9 @@ import { Script } from "node:vm";
 
 /** What the host makes is short-lived, and a task may have 512 MiB in all: its young generation stays as small as it is. */
 const KEEP_SMALL = "--semi-space-growth-factor=1";
+/** The bundled host, in the folder of this file. */
 export const HOST_FILE = "main.cjs";
+/** V8's compiled form of HOST_FILE. V8 ignores a file of another version. */
 export const CACHE_FILE = "main.cache";
 
 /** The host of `folder`, not run yet. */
@@ -24,6 +26,7 @@ export function readHost(folder: string): Script {
   return new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
 }
 
+/** Runs the script as a CommonJS module whose file is HOST_FILE in `folder`. */
 export function runHost(script: Script, folder: string): void {
   const filename = join(folder, HOST_FILE);
   const module = { exports: {} };

@@ -21,6 +21,10 @@ import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from ".
 import type { Secrets } from "./secret.js";
 import { type TakeBatch, Tap } from "./tap.js";
 
+/**
+ * What the sidecar's intake needs from its sensor. One reader's place in the ring is kept for each of
+ * `workers`.
+ */
 export interface AgentsOptions {
   /** Threads that will read what comes. */
   readonly workers: number;
@@ -41,6 +45,7 @@ const RETURN_MS = 1_000;
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
 
+/** The intake of `serve`. Its constructor opens the ring; agents are taken in from listen() on. */
 export class Agents implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];

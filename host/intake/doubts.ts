@@ -10,6 +10,7 @@ import { claimedName, type Guest } from "./guests.js";
 
 const LIMIT = { burst: 20, perMinute: 20 };
 
+/** Raises *Two agents for one container* and *Agent refused*, each within a quota of its own. */
 export class Doubts {
   readonly #disputes = new Quota();
   readonly #refusals = new Quota();

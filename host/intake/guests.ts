@@ -8,6 +8,7 @@ import type { ContainerFacts } from "../wire/container.js";
 import type { Peer } from "./peer.js";
 import type { Secrets } from "./secret.js";
 
+/** One connected agent that was admitted. `facts` is null until ECS has listed its container. */
 export interface Guest extends Peer {
   /** Its stream's, as the addon numbers them. */
   readonly number: number;
@@ -28,6 +29,9 @@ const LEFT_MS = 60_000;
 /** So many are remembered; of more, those that left first are forgotten. */
 const LEFT_MAX = 1024;
 
+/**
+ * Admits agents. It knows those that are connected, and for a minute those that have left (1,024 at most).
+ */
 export class Guests {
   readonly #guests = new Map<number, Guest>();
   /** Who has left, the first one first; `at`: when, ms. */

@@ -6,11 +6,13 @@ import { positionOf, RingReader } from "../capture/ring.js";
 import { openChecked } from "../wire/batch.js";
 import { refusedStrangers, type Stranger } from "./strangers.js";
 
+/** `onBatch` is called once for each batch that arrives, `acknowledge` once for each stream and turn. */
 export interface LedgerHandlers {
   readonly onBatch: (stream: number, batch: BatchFacts) => void;
   readonly acknowledge: (stream: number, seq: number) => void;
 }
 
+/** What the ledger reads of a batch: its envelope, and the notices of strangers in it. */
 export interface BatchFacts {
   readonly source: string;
   readonly seq: number;
@@ -30,6 +32,7 @@ interface Pending {
 /** Sources that are remembered: one that left longer ago than as many others is sent everything again. */
 const SOURCES_MAX = 1024;
 
+/** Counts batches as they arrive, and acknowledges them when every worker has read them. */
 export class Ledger {
   readonly #reader: RingReader;
   readonly #pending = new Map<number, Pending[]>();

@@ -10,6 +10,7 @@ import type { GuardNews } from "../output/guard-alert.js";
 import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
 import { type TakeBatch, Tap } from "./tap.js";
 
+/** All may be left out: `trace` and `record` judge nothing. */
 export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
   /** The agent has said who it is. */
   readonly onHost?: (peer: Peer) => void;
@@ -18,6 +19,10 @@ export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
 
 const SILENCE = "it says nothing: it was stopped, or its connection was taken from it";
 
+/**
+ * The intake of one workload that we start. Its stream has no acknowledgements: an agent on a socket pair
+ * cannot come back (docs/wire.md).
+ */
 export class OwnAgent implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];

@@ -21,6 +21,7 @@ export interface Peer {
   readonly facts: ContainerFacts | null;
 }
 
+/** What an intake tells its sensor, always on the main thread. */
 export interface IntakeHandlers {
   /** Something new stands in the ring. Coalesced: not one call a batch. */
   readonly onWake: () => void;
@@ -48,6 +49,7 @@ export interface IntakeCounts {
   onRefusal(error: VedetteError, count: number): void;
 }
 
+/** How an intake is, for /healthz and /api/v1/health. `peers` counts those that are connected now. */
 export interface IntakeHealth {
   readonly kind: string;
   readonly peers: number;
@@ -57,11 +59,13 @@ export interface IntakeHealth {
   readonly ring: RingHealth;
 }
 
+/** In bytes. */
 export interface RingHealth {
   readonly bytes: number;
   readonly waiting: number;
 }
 
+/** What takes batches in. The sensor owns it and closes it. */
 export interface Intake {
   /** What workers read, and a place there for each of them. */
   readonly ring: SharedArrayBuffer;

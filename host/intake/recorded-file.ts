@@ -10,6 +10,7 @@ import { isRecording, type RecordedEntry, readRecording } from "../recording/rec
 import { type ReplaySummary, replay } from "../recording/scap/replay.js";
 import { openBatch } from "../wire/batch.js";
 
+/** An opened file of events. openRecorded() reads a capture into memory as a whole. */
 export interface RecordedFile {
   readonly kind: "recording" | "capture";
   /** In order; can be read once. */

@@ -17,6 +17,7 @@ const AGAIN_MS = 1;
 
 type RecordedPeer = Peer & { hostname: string; facts: ContainerFacts | null };
 
+/** The intake of `replay`: play() puts the file's batches into a ring and waits where a worker is slow. */
 export class Replayed implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];

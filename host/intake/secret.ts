@@ -14,6 +14,7 @@ const FORM = /^[0-9a-f]{32}$/;
 /** Containers run as users of their own. */
 const MODE = 0o444;
 
+/** One secret, kept as its digest. matches() takes the same time for every wrong answer. */
 export class Secret {
   readonly #digest: Buffer;
 
@@ -41,6 +42,7 @@ export class Secret {
   }
 }
 
+/** One `--container-secret NAME=FILE`. */
 export interface NamedFile {
   /** Of the container. */
   readonly name: string;

@@ -5,6 +5,7 @@ import { EVENTS } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
 
+/** One process from outside that the agent cannot capture, as its notice STRANGER says it. */
 export interface Stranger {
   readonly pid: string;
   readonly name: string;

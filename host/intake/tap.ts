@@ -3,6 +3,7 @@
 // signals and news of agents get theirs.
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 
+/** A batch as the ring holds it. Copy `bytes` to keep them. */
 export interface TappedBatch {
   /** Number of the peer that it came from. */
   readonly from: number;
@@ -17,6 +18,7 @@ export type TakeBatch = (batch: TappedBatch) => boolean;
 /** So many batches before signals and the agent's news get a turn. */
 const BATCHES_A_TURN = 16;
 
+/** One reader of the ring on the main thread. It calls `take` for each batch until that returns false. */
 export class Tap {
   readonly #ring: SharedArrayBuffer;
   readonly #index: number;

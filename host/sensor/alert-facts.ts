@@ -15,6 +15,9 @@ const FIELDS: Readonly<Record<string, ContainerFact>> = {
   "ecs.availability_zone": "availabilityZone",
 };
 
+/**
+ * Adds container.* and ecs.* to an alert's output fields, except those that the rule's output already has.
+ */
 export function withFacts(alert: Alert, facts: ContainerFacts | null): Alert {
   if (facts === null) return alert;
   const has = new Set(alert.outputFields.map(([name]) => name));

@@ -17,6 +17,7 @@ export interface HealthParts {
   readonly policies: () => readonly PolicyState[];
 }
 
+/** How many workers there are and how many of them do not move. */
 export interface WorkerHealth {
   readonly count: number;
   /** They have something to judge, and do not move. */
@@ -32,6 +33,7 @@ type State =
   | { readonly kind: "judging" }
   | { readonly kind: "stopped"; readonly why: string };
 
+/** Answers both questions at any time, from start to end. Parts that are not open yet count as well. */
 export class Health {
   #state: State = { kind: "starting" };
   #parts: Partial<HealthParts> = {};

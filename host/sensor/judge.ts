@@ -25,6 +25,7 @@ export interface Judging {
   readonly host: string | undefined;
 }
 
+/** Policies, outputs and what they need. `budgetMs` is in milliseconds, by default the engine's. */
 export interface JudgeOptions extends Judging {
   /** Tenants' policies, status and alerts; null: there are no tenants. */
   readonly service: PolicyService | null;
@@ -38,6 +39,7 @@ export interface JudgeOptions extends Judging {
 const NOBODY = -1;
 const LEVELS = ["debug", "info", "warning", "error"];
 
+/** Engine, policy service and prevention of one sensor. `opened` owns what Judge.open() opens. */
 export class Judge {
   readonly #options: JudgeOptions;
   readonly #intake: Intake;

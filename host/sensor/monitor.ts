@@ -22,6 +22,7 @@ const SOURCES_MAX = 1024;
 const NS = 1e-9;
 const DELAYS_S = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
+/** The HTTP server on loopback, and the numbers of /metrics. It counts even where nothing listens. */
 export class Monitor implements IntakeCounts {
   readonly #health: Health;
   readonly #registry = new Registry();
@@ -149,6 +150,7 @@ export class Monitor implements IntakeCounts {
   }
 }
 
+/** Takes `ADDRESS:PORT` or `[IPv6]:PORT`. Throws VEDETTE_LISTEN_REFUSED for anything else, names included. */
 export function parseAddress(address: string): [host: string, port: number] {
   const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(address) ?? [];
   if (isIP(host) === 0 || Number(port) > 65535)

@@ -5,6 +5,7 @@ interface Part {
   readonly close: () => unknown;
 }
 
+/** A stack of open parts. A part that is added while close() runs is closed too. */
 export class Opened {
   readonly #parts: Part[] = [];
   #closing: Promise<void> | null = null;

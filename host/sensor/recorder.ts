@@ -4,11 +4,15 @@
 import type { Intake, Peer, Tap, TappedBatch } from "../intake/intake.js";
 import { RecordingWriter } from "../recording/recording.js";
 
+/** What a recording holds, for the line at its end. */
 export interface Recorded {
   readonly events: number;
   readonly batches: number;
 }
 
+/**
+ * Writes batches to a file while the sensor runs. The first error goes to `onFault` and ends the recording.
+ */
 export class Recorder {
   readonly #writer: RecordingWriter;
   readonly #tap: Tap;

@@ -22,6 +22,7 @@ export type { Judging } from "./judge.js";
 export { Monitor, parseAddress } from "./monitor.js";
 export { Opened } from "./opened.js";
 
+/** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
   /** Opens what comes in. `counts`: of the monitor, or of nobody. */
   readonly intake: (handlers: SensorHandlers, counts: IntakeCounts) => I | Promise<I>;
@@ -41,6 +42,7 @@ export interface SensorOptions<I extends Intake> {
   readonly onFault: (error: unknown) => void;
 }
 
+/** What a sensor gives to the function that opens its intake. */
 export interface SensorHandlers extends IntakeHandlers {
   /** A peer has said who it is. */
   readonly onHost: (peer: Peer) => void;
@@ -54,6 +56,9 @@ const LOOK_MS = 500;
 /** When all has come: workers that do not get on for so long never will. Many times what the longest batch takes. */
 const STALLED_MS = 10_000;
 
+/**
+ * Everything that one command opens. Use Sensor.use() where you can: it closes the sensor on every way out.
+ */
 export class Sensor<I extends Intake = Intake> {
   readonly health = new Health();
   /** Resolves when judging has failed and cannot go on. */

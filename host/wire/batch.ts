@@ -11,11 +11,18 @@ import { checkBatch } from "./check.js";
 import type { ContainerFacts } from "./container.js";
 import { corrupt, EnvelopeReader } from "./envelope.js";
 
+/** Second element of every batch. The host refuses any other number (VEDETTE_SCHEMA_MISMATCH). */
 export const BATCH_VERSION = 1;
+/** The most bytes that the four sections of a batch hold together. */
 export const BATCH_BYTES_MAX = 1 << 20;
+/** The most records that one batch holds. */
 export const BATCH_RECORDS_MAX = 16384;
 const LOST_MAX = 64;
 
+/**
+ * One batch as views of the bytes it came in. The constructor throws VEDETTE_BATCH_CORRUPT or
+ * VEDETTE_SCHEMA_MISMATCH for a bad envelope, and checks no record: openBatch() does both.
+ */
 export class Batch {
   /** The whole frame. */
   readonly bytes: Uint8Array;

@@ -20,8 +20,14 @@ import { EVENT_OF_NAME, isSpan, NULL } from "./layout.js";
 
 /** Integers, text, bytes, or a list of texts (a strlist). */
 export type SlotValue = number | bigint | boolean | string | Uint8Array | readonly string[] | null | undefined;
+/** Values by the names of events.yaml. The builder throws an Error at a name that the table does not have. */
 export type Slots = Readonly<Record<string, SlotValue>>;
 
+/**
+ * What stands in a record's header and slots. `process` and `descriptor` are indices that BatchBuilder gave
+ * out; `time` and `latency` are nanoseconds; what is left out has a fixed value, so that two runs make the
+ * same bytes.
+ */
 export interface RecordOptions {
   readonly process?: number;
   readonly descriptor?: number;
@@ -34,6 +40,10 @@ export interface RecordOptions {
   readonly params?: Slots;
 }
 
+/**
+ * The envelope of the batch. `clock` is in nanoseconds since the epoch, `first` is the evt.num of record 0,
+ * and another `schema` makes a batch that every reader refuses.
+ */
 export interface BatchOptions {
   readonly source?: Uint8Array;
   readonly seq?: number;
@@ -45,6 +55,7 @@ export interface BatchOptions {
 
 const ABSENT = -(2n ** 63n);
 
+/** Collects processes, descriptors and records, and writes them as one frame. Equal texts are stored once. */
 export class BatchBuilder {
   readonly #options: BatchOptions;
   readonly #processes: Uint8Array[] = [];

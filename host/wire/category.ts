@@ -33,6 +33,10 @@ export const KINDS: Readonly<Record<string, string>> = {
   s: "ipc",
   i: "ipc",
 };
+/**
+ * evt.category of a call on a descriptor whose type is not in KINDS, or on no descriptor (Falco says the
+ * same).
+ */
 export const NO_KIND = "unknown";
 
 /** The word, null where the descriptor decides. */
@@ -60,8 +64,10 @@ export const FAILURES: Readonly<Record<"file" | "net" | "other", Failure>> = {
     without: (event) => !OPENS.has(event) && !CONNECTS.has(event) && !isOfMemory(event),
   },
 };
+/** Every fd.typechar that FAILURES tells apart. A descriptor of any other type counts as `other`. */
 export const FAILURE_CHARS: readonly string[] = [...FILES, ...SOCKETS];
 
+/** Whether evt.count.error.memory counts a failure of this event: mmap, mprotect and memfd_create. */
 export function isOfMemory(event: string): boolean {
   return WORDS.get(event) === "memory";
 }

@@ -34,6 +34,9 @@ export interface Sections {
 
 const INLINE = TIERS.indexOf("inline");
 
+/**
+ * Throws VEDETTE_BATCH_CORRUPT, with the byte offset, at the first thing that docs/wire.md does not allow.
+ */
 export function checkBatch(batch: Sections): void {
   const processes = checkTable(batch, batch.processes, PROCESS_SIZE);
   const descriptors = checkTable(batch, batch.descriptors, DESCRIPTOR_SIZE);

@@ -7,11 +7,16 @@ import { BATCH_VERSION, type Batch } from "./batch.js";
 type Envelope = "source" | "seq" | "clock" | "first" | "count" | "lost";
 type Sections = "processes" | "descriptors" | "strings" | "records";
 
+/**
+ * The members of a Batch that go into its envelope. `first` and `count` must fit `records`: nobody checks
+ * them here.
+ */
 export interface BatchParts extends Pick<Batch, Envelope | Sections> {
   /** Another contract than ours, for tests of who refuses it. */
   readonly schema?: bigint;
 }
 
+/** Gives the frame without the four bytes of its size. It copies all sections. */
 export function encodeBatch(parts: BatchParts): Uint8Array {
   const { source, seq, clock, first, count, lost } = parts;
   return Buffer.concat([

@@ -4,6 +4,10 @@
 // each length before it looks further, and gives views, never copies. The C++ side has its twin in capture/addon/envelope.h.
 import { VedetteError } from "../errors.js";
 
+/**
+ * Reads forward through one frame. Each method throws VEDETTE_BATCH_CORRUPT where the next element is of
+ * another kind or longer than the bytes that are left.
+ */
 export class EnvelopeReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;

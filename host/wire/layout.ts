@@ -10,10 +10,18 @@ import {
   PROCESS_FIELDS,
 } from "../../build/generated/events.js";
 
+/** An index that names no process or descriptor, and the offset of a span that has no value. */
 export const NULL = 0xffffffff;
 /** No value in an integer slot: INT64_MIN, seen as two halves. */
 export const ABSENT_HIGH = -0x80000000;
+/** How a call was recorded, in the order of the record's two tier bits. */
 export const TIERS = ["trace", "inline", "notify", "witness"] as const;
+/**
+ * Bits of a record's u16 flags (RecordFlags in capture/wire/batch.h). `truncated`: a text was cut at its
+ * limit. `fault`: an argument pointed to memory that could not be read. `inFlight`: the call never returned.
+ * `refused`: Vedette answered the call itself. `pathGuessed`: the path was joined from state that may be
+ * stale.
+ */
 export const RecordFlag = {
   tierMask: 0x3,
   truncated: 0x4,
@@ -22,6 +30,9 @@ export const RecordFlag = {
   refused: 0x20,
   pathGuessed: 0x40,
 } as const;
+/**
+ * Bits of a descriptor's `flags` field. `asked`: the kernel told its path. `guessed`: the path may be stale.
+ */
 export const DescriptorFlag = {
   asked: 1,
   server: 2,
@@ -35,11 +46,14 @@ export const DescriptorFlag = {
 /** Parameter types whose slot is a span; all others are integers. */
 const SPANS: ReadonlySet<string> = new Set(["path", "relpath", "str", "bytes", "strlist", "sockaddr", "addr"]);
 
+/** Whether this field's slot is an offset and a size in the strings. All other slots are integers. */
 export const isSpan = (field: Field): boolean => SPANS.has(field.type);
 
 /** By id; holes where no event has it. */
 export const EVENT_OF_ID: readonly (EventType | undefined)[] = byId(EVENTS);
+/** Events by the name that evt.type has. */
 export const EVENT_OF_NAME: ReadonlyMap<string, EventType> = new Map(EVENTS.map((event) => [event.name, event]));
+/** Bytes of a record by event id, header included; 0 where no event has the id. */
 export const EVENT_SIZE: readonly number[] = EVENT_OF_ID.map((event) =>
   event === undefined ? 0 : HEADER_SIZE + 8 * event.slots,
 );
@@ -49,16 +63,21 @@ export const EVENT_IS_HOT: readonly boolean[] = EVENT_OF_ID.map((event) => event
 
 /** Byte offset of a field in an entry of the process or descriptor table. */
 export const PROCESS_AT: Readonly<Record<string, number>> = offsets(PROCESS_FIELDS);
+/** Byte offset of a field in an entry of the descriptor table, by the names of events.yaml. */
 export const DESCRIPTOR_AT: Readonly<Record<string, number>> = offsets(DESCRIPTOR_FIELDS);
 
+/** Byte offsets of all spans in an entry of the process table. */
 export const PROCESS_SPANS = spanOffsets(PROCESS_FIELDS, 0);
+/** Byte offsets of all spans in an entry of the descriptor table. */
 export const DESCRIPTOR_SPANS = spanOffsets(DESCRIPTOR_FIELDS, 0);
+/** Byte offsets of all spans in a record, header included, by event id. */
 export const EVENT_SPANS: readonly (readonly number[])[] = EVENT_OF_ID.map((event) =>
   event === undefined ? [] : spanOffsets(event.params, HEADER_SIZE),
 );
 
 /** Process fields that are an index, and into which table. */
 export const PROCESS_PARENTS = indexOffsets("process");
+/** Byte offsets of the standard streams in a process's entry: indices into the descriptor table. */
 export const PROCESS_STREAMS = indexOffsets("descriptor");
 
 function byId(events: readonly EventType[]): (EventType | undefined)[] {

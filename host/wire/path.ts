@@ -8,6 +8,10 @@ export function joinPath(base: string | null, path: string): string {
   return normalise(`${base}/${path}`);
 }
 
+/**
+ * Gives an absolute path without `.`, `..`, doubled or trailing slashes. `..` above the root stays at the
+ * root.
+ */
 export function normalise(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
@@ -17,11 +21,13 @@ export function normalise(path: string): string {
   return `/${parts.join("/")}`;
 }
 
+/** Everything before the last slash; `/` for a name in the root or a name without a slash. */
 export function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash <= 0 ? "/" : path.slice(0, slash);
 }
 
+/** Everything behind the last slash; the whole name where there is none. */
 export function fileNameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }

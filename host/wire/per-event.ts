@@ -4,6 +4,7 @@ import type { EventType } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";
 import { EVENT_OF_ID } from "./layout.js";
 
+/** Keeps one `T` for each event type. `make` runs once a type, when of() or ofType() first asks for it. */
 export class PerEvent<T> {
   readonly #made: (T | undefined)[] = [];
   readonly #make: (event: EventType) => T;

@@ -13,13 +13,17 @@ const NAME = PROCESS_AT.name as number;
 const EXE = PROCESS_AT.exe as number;
 const ARGS = PROCESS_AT.args as number;
 
+/** An integer of the entry that begins at byte `process`. `field` is from PROCESS_AT. */
 export const processInt = (batch: Batch, process: number, field: number): Int | null =>
   process < 0 ? null : readInt(batch.processView, process + field);
+/** A text of the entry that begins at byte `process`. `field` is from PROCESS_AT. */
 export const processText = (batch: Batch, process: number, field: number): string | null =>
   process < 0 ? null : readText(batch, batch.processView, process + field);
+/** A list (arguments, environment) of the entry that begins at byte `process`. `field` is from PROCESS_AT. */
 export const processList = (batch: Batch, process: number, field: number): string[] | null =>
   process < 0 ? null : readList(batch, batch.processView, process + field);
 
+/** The byte at which the parent's entry begins; -1 where the batch does not hold the parent. */
 export function parentOf(batch: Batch, process: number): number {
   if (process < 0) return -1;
   const index = readIndex(batch.processView, process + PARENT);

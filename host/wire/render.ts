@@ -14,7 +14,9 @@ import { descriptorAt, fdOf, processAt, resultOf, tidOf } from "./record.js";
 import { type Int, readBytes, readInt, readList, readText } from "./slot.js";
 import type { Value } from "./value.js";
 
+/** Gives one parameter of the record at byte `at` as evt.arg.NAME shows it; null where it has no value. */
 export type ParamText = (batch: Batch, at: number) => string | null;
+/** Gives one parameter of the record at byte `at` as a condition compares it. */
 export type ParamValue = (batch: Batch, at: number) => Value;
 
 const AT_FDCWD = -100;

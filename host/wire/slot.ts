@@ -4,6 +4,7 @@
 import type { Batch } from "./batch.js";
 import { ABSENT_HIGH, NULL } from "./layout.js";
 
+/** A number up to 2^53, a bigint beyond. */
 export type Int = number | bigint;
 const TWO_32 = 0x1_0000_0000;
 const EXACT_HIGH = 0x20_0000; // 2^53 / 2^32

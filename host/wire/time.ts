@@ -27,6 +27,10 @@ export const DURATION_UNITS: readonly { readonly unit: string; readonly size: nu
   { unit: "ms", size: 1_000_000 },
   { unit: "us", size: 1_000 },
 ];
+/**
+ * A duration as Falco's evt.latency.human writes it: in the largest unit that fits, with two decimals below
+ * 10 and for seconds.
+ */
 export function durationText(ns: number): string {
   for (const { unit, size } of DURATION_UNITS) {
     if (ns < size) continue;

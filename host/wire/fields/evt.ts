@@ -137,6 +137,7 @@ function argumentLine(batch: Batch, at: number): string {
     .join(" ");
 }
 
+/** How each evt.* field is read. evt.category and the fields that count failures are in kind.ts. */
 export const EVT_FIELDS: FieldRows = {
   "evt.num": { get: numberOf },
   "evt.time": { get: timeOf, text: (value) => clockText(value as bigint) },

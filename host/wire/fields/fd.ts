@@ -110,6 +110,7 @@ const inContainer = (row: FieldRow): FieldRow => ({
 const name = of(nameOf);
 const directory = ofFile(directoryOf);
 
+/** How each fd.* field is read. Null where the event has no descriptor. */
 export const FD_FIELDS: FieldRows = {
   "fd.num": { get: num },
   "fd.uid": { get: uid },

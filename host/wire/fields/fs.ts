@@ -110,6 +110,7 @@ function getter(event: EventType, param: Field, isRaw: boolean): FieldGetter {
   return (batch, at) => readText(batch, batch.recordView, at + slot);
 }
 
+/** How fs.path.* and evt.abspath.* are read. Null for a call that works on no path. */
 export const FS_FIELDS: FieldRows = {
   "evt.abspath": absolute("src"),
   "evt.abspath.src": absolute("src"),

@@ -24,6 +24,7 @@ const failures = ({ isOf, without }: Failure): FieldRow =>
     return char === null ? without(eventOf(batch, at).name) : isOf(char);
   });
 
+/** How evt.category and evt.count.error.* are read. */
 export const KIND_FIELDS: FieldRows = {
   "evt.category": { get: category },
   "evt.count.error": counted(() => true),

@@ -182,6 +182,7 @@ const argumentCount =
     return args === null ? null : of(args);
   };
 
+/** How proc.*, thread.* and vedette.session are read. Null where the event has no process. */
 export const PROC_FIELDS: FieldRows = {
   "proc.pid": own(int("pid")),
   "proc.ppid": own(int("ppid")),

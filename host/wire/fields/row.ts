@@ -13,4 +13,5 @@ export interface FieldRow {
   /** How it reads in a sentence, when that is not the value itself: `%evt.time` is a time of day there, and a number in JSON. */
   readonly text?: (value: Value) => string;
 }
+/** Rows by the field's name without an argument: `proc.aname`, not `proc.aname[2]`. */
 export type FieldRows = Readonly<Record<string, FieldRow>>;

@@ -67,6 +67,7 @@ function privileged(batch: Batch, at: number): Value {
   return value === null ? null : Number(value) !== 0;
 }
 
+/** How user.*, group.*, container.* and ecs.* are read. */
 export const SUBJECT_FIELDS: FieldRows = {
   "user.uid": int("uid"),
   "user.name": text("user"),

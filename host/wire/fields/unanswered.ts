@@ -28,6 +28,7 @@ const never = (): null => null;
 const plain: FieldRow = { get: never };
 const withArgument: FieldRow = { get: never, with: () => never };
 
+/** Rows that give null for every event, whatever their argument is. */
 export const UNANSWERED_FIELDS: FieldRows = Object.fromEntries(
   NAMES.split(/\s+/)
     .filter((name) => name !== "")

@@ -8,6 +8,7 @@ import { Sink } from "../output/sink.js";
 import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
+/** Prints the diagnosis. Gives status 0 where the trace tier works, else 1. */
 export function doctor(options: { readonly json?: boolean }): number {
   const diagnosis = diagnose(examine());
   const stdout = new Sink(1);

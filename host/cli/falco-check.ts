@@ -7,6 +7,9 @@ import { say } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";
 import { print } from "./print.js";
 
+/**
+ * Gives status 0 where the rules load, else 1. Throws VEDETTE_FALCO_DEAD_RULES where `--strict` asks for it.
+ */
 export async function checkFalco(flags: FalcoFlags, options: { json?: boolean }): Promise<number> {
   const read = optionsIn(flags);
   const { loaded, dead } = await checkedPolicy(flags, read);

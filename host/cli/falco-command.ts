@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./replay.js";
 
+/** Adds the commands to the program. `done` takes the exit status. */
 export function defineFalco(program: Command, done: (status: number) => void): void {
   const replay = program
     .command("replay")

@@ -5,6 +5,7 @@ import { FIELDS, type FieldInfo } from "../falco/falco.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";
 
+/** Prints all fields, as a table or as one JSON array. Gives status 0. */
 export function printFields(options: { json?: boolean }): number {
   const own = FIELD_NAMES.filter((name) => !FIELDS.has(name));
   if (options.json === true) {

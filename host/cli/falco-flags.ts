@@ -41,6 +41,7 @@ const matching = (): Option =>
     "all (default): every rule that matches an event raises its alert; first: only the first rule does",
   ).choices(["all", "first"]);
 
+/** Commander's parser for an option that may be given again. */
 export function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
 }

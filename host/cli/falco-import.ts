@@ -16,6 +16,7 @@ import { counted, print } from "./print.js";
 
 const VERSION = "1.0.0";
 
+/** Writes the folder. Throws VEDETTE_POLICY_EXISTS where other files stand in it, and gives status 0. */
 export async function importFalco(paths: readonly string[], flags: FalcoFlags, folder: string): Promise<number> {
   const options = optionsIn(flags);
   sayOptions(options);

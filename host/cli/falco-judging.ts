@@ -8,6 +8,7 @@ import { loadPolicies } from "../policy/load.js";
 import type { Judging } from "../sensor/sensor.js";
 import { say } from "./failure.js";
 
+/** What the command line says of policies and alerts, as it was typed. */
 export interface JudgingFlags extends FalcoFlags {
   readonly policy: readonly string[];
   readonly alerts: string;

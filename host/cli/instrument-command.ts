@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { InstrumentFlags } from "./instrument.js";
 
+/** Adds the command to the program. `done` takes the exit status. */
 export function defineInstrument(program: Command, version: string, done: (status: number) => void): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
   program

@@ -15,6 +15,7 @@ import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
 
+/** The command's flags, as they were typed. */
 export interface InstrumentFlags extends GivenOptions {
   readonly output?: string;
   readonly dryRun?: boolean;
@@ -24,6 +25,10 @@ export interface InstrumentFlags extends GivenOptions {
 
 const STDOUT = 1;
 
+/**
+ * Reads, edits and prints or writes one file. Gives status 0; a definition that it refuses is a
+ * VEDETTE_DEFINITION_* error.
+ */
 export function instrumentFile(file: string, flags: InstrumentFlags, version: string): number {
   const document = readDocument(file);
   const { text, remarks } = flags.undo

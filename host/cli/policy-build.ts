@@ -10,6 +10,7 @@ import { readPolicyFile } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
 import { counted, print } from "./print.js";
 
+/** Writes the module to `output`. Throws VEDETTE_POLICY_UNWRITABLE, gives status 0. */
 export async function buildPolicy(folder: string, output = join(folder, MODULE_FILE)): Promise<number> {
   const compiler = new PolicyCompiler();
   try {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { VedetteError } from "../errors.js";
 import { type FalcoFlags, falcoOptions } from "./falco-flags.js";
 
+/** Adds the commands to the program. `done` takes the exit status. */
 export function definePolicy(program: Command, done: (status: number) => void): void {
   const policy = program.command("policy").description("make, check, test, measure and look at policies");
   const verb = (name: string, description: string): Command =>

@@ -12,6 +12,7 @@ import { admit, PAGE } from "../wasm/admission.js";
 import { readSections } from "../wasm/sections.js";
 import { print, printJson } from "./print.js";
 
+/** Prints what a folder or a module holds. Gives status 0. */
 export async function inspectPolicy(path: string, asJson: boolean): Promise<number> {
   const bytes = await bytesOf(path);
   const { metadata, memory } = await admit(bytes, path);

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 
 const WORKERS_MAX = 8;
 
+/** Adds the options and gives the command back. */
 export function addServiceOptions(command: Command): Command {
   return command
     .option("--policies-d <dir>", "a watched folder: DIR/TENANT/POLICY/ is loaded, replaced and removed as it changes")

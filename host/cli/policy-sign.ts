@@ -4,6 +4,7 @@ import { findPolicies } from "../policy/discover.js";
 import { SIGNATURE_FILE, signPolicy } from "../policy/signature.js";
 import { print } from "./print.js";
 
+/** Signs the policy at `path`, or all below it. Makes the key where `key` names no file. */
 export function signPolicies(path: string, key: string): number {
   for (const folder of findPolicies(path)) {
     const { id, isNewKey, serial } = signPolicy(folder, key);

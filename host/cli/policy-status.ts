@@ -4,6 +4,7 @@ import { askControl } from "../control/control.js";
 import type { PolicyStatus } from "../policy/status.js";
 import { print, printJson } from "./print.js";
 
+/** Prints what the control API at `socket` says. Gives status 1 where a policy rests or was refused. */
 export async function showStatus(socket: string, asJson: boolean): Promise<number> {
   const policies = (await askControl(socket, "/api/v1/policies")) as PolicyStatus[];
   if (asJson) printJson(policies);

@@ -14,6 +14,7 @@ interface Tested extends TestReport {
   readonly folder: string;
 }
 
+/** Gives status 1 where a test fails or is missing. */
 export async function testPolicies(path: string, asJson: boolean): Promise<number> {
   const compiler = new PolicyCompiler();
   const reports: Tested[] = [];

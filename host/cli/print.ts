@@ -4,6 +4,7 @@ import { Sink } from "../output/sink.js";
 
 export { counted } from "../output/counted.js";
 
+/** Writes the lines and returns when they are written. A reader that left is no error. */
 export function print(lines: readonly string[]): void {
   const stdout = new Sink(1);
   for (const line of lines) stdout.line(line);

@@ -5,10 +5,12 @@ import { Sensor } from "../sensor/sensor.js";
 import { report, sayEnding, speaking } from "./failure.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
+/** The command's flags. `output` is the recording's path. */
 export interface RecordOptions extends WorkloadOptions {
   readonly output: string;
 }
 
+/** Gives the workload's status, or the error's where the recording failed. */
 export async function record(command: readonly string[], options: RecordOptions): Promise<number> {
   let failure: number | null = null;
   const onFault = (error: unknown): void => {

@@ -11,6 +11,7 @@ import { Sensor } from "../sensor/sensor.js";
 import { report, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 
+/** The command's flags, as they were typed. */
 export interface ReplayFlags extends JudgingFlags {
   readonly filter?: string;
   readonly json?: boolean;
@@ -19,6 +20,7 @@ export interface ReplayFlags extends JudgingFlags {
 /** Of one batch of a capture in one policy: nothing is guarded meanwhile, and Falco would take its time, too. */
 const CAPTURE_BUDGET_MS = 10_000;
 
+/** Gives status 0, or the error's where the file is damaged. */
 export async function replay(path: string, flags: ReplayFlags): Promise<number> {
   const file = openRecorded(path);
   if (isJudged(file, flags)) await judgeAll(file, flags);

@@ -10,11 +10,13 @@ import { neverWait, report, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
+/** The command's flags, as they were typed. */
 export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
   /** Where the events are stored too. */
   readonly record?: string;
 }
 
+/** Gives the workload's status, or the error's where judging failed. */
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   neverWait();
   const workers = options.workers ?? workersFor(processors());

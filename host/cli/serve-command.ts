@@ -6,6 +6,7 @@ import { ALERTS_DETAIL, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
+/** Adds the command to the program. `done` takes the exit status. */
 export function defineServe(program: Command, done: (status: number) => void): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
   const serve = program

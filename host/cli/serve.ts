@@ -13,6 +13,7 @@ import { Sensor, type SensorHandlers } from "../sensor/sensor.js";
 import { neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 
+/** The command's flags, as they were typed. `drain` is in seconds. */
 export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly listen: string;
   readonly secretFile?: string;
@@ -25,6 +26,7 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
 
 const CHECK_MS_MAX = 4_000;
 
+/** Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
 export async function serve(flags: ServeFlags): Promise<number> {
   if (flags.check) return check(flags.http);
   const address = addressOf(flags.listen);

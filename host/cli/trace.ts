@@ -10,6 +10,7 @@ import { type Batch, openChecked } from "../wire/batch.js";
 import { report, say } from "./failure.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
+/** The command's flags, as they were typed. */
 export interface TraceOptions extends WorkloadOptions {
   readonly json?: boolean;
   readonly summary?: boolean;
@@ -17,6 +18,7 @@ export interface TraceOptions extends WorkloadOptions {
   readonly filter?: string;
 }
 
+/** Gives the workload's status. */
 export async function trace(command: readonly string[], options: TraceOptions): Promise<number> {
   const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE", report);
   const summary = new Summary();

@@ -2,6 +2,7 @@
 // What run, trace and record have in common: the options that go to the agent.
 import type { AgentOptions } from "../capture/agent.js";
 
+/** What the agent is told of a workload. `snaplen` is in bytes. */
 export interface WorkloadOptions {
   /** Asked before anything of ours was opened. */
   readonly inherited: readonly number[];

@@ -23,6 +23,7 @@ import { OPERATOR, type Viewer } from "./viewer.js";
 
 export { askControl } from "./client.js";
 
+/** The three flags as they were typed. All left out: nothing is opened. */
 export interface ControlFlags {
   /** The operator's Unix socket; tenants' have a dot and their name behind it. */
   readonly control?: string;
@@ -43,6 +44,7 @@ export interface ControlSources extends Pick<Shown, "health" | "metrics" | "poli
 const LOOPBACK = /^(127\.0\.0\.1|\[::1\]):(\d{1,5})$/;
 const NAMES: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"]);
 
+/** All doors of one sensor. Whoever opened it must close it. */
 export class Control {
   readonly #flags: ControlFlags;
   readonly #shown: Shown;

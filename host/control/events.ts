@@ -15,6 +15,7 @@ import { quoteLarge } from "./numbers.js";
 import { Problem } from "./problem.js";
 import type { Viewer } from "./viewer.js";
 
+/** Live streams at once, of all viewers together. */
 export const STREAMS_MAX = 8;
 /** Of one tenant. */
 const STREAMS_OF_TENANT_MAX = 2;
@@ -37,6 +38,7 @@ interface Stream {
   stuckSince: number | null;
 }
 
+/** All live streams of events. A stream that takes nothing for too long is closed. */
 export class EventStreams {
   readonly #streams = new Set<Stream>();
   #timer: NodeJS.Timeout | null = null;

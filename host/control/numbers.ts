@@ -5,6 +5,7 @@
 /** A string, or a bare whole number of so many digits that a double may not hold it. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
 
+/** Quotes each whole number of 16 digits or more. Texts inside the JSON stay as they are. */
 export function quoteLarge(json: string): string {
   return json.replace(TOKEN, (token) => (token.startsWith('"') ? token : `"${token}"`));
 }

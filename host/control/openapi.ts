@@ -23,6 +23,7 @@ const PROBLEM = {
   },
 };
 
+/** The document as an object, in the order in which docs/openapi.json has it. */
 export function openapi(): object {
   return {
     openapi: "3.1.0",

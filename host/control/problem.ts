@@ -3,6 +3,7 @@
 // (RFC 9457, application/problem+json).
 import type { VedetteError } from "../errors.js";
 
+/** An HTTP status (4xx or 5xx) and a sentence. Throw it from a handler: the server answers with its JSON. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string | null;

@@ -15,6 +15,7 @@ const COMMAND_MAX = 1_000;
 const EXIT = EVENTS.find(({ name }) => name === "procexit")!.id;
 const EXECS = new Set(EVENTS.filter(({ name }) => name.startsWith("execve")).map(({ id }) => id));
 
+/** One process, as /api/v1/processes shows it. It is as the newest event about it said. */
 export interface ProcessItem {
   /** Its agent, pid and start: no other process has or will have it. */
   readonly key: string;
@@ -41,11 +42,13 @@ interface Known {
   readonly source: string;
 }
 
+/** One page in the order of keys; null as `next`: it is the last. */
 export interface ProcessPage {
   readonly items: readonly ProcessItem[];
   readonly next: string | null;
 }
 
+/** Processes that live, by what add() was given. At 10,000 it forgets those that it heard of longest ago. */
 export class Processes {
   /** By key; who was heard of last stands last. */
   readonly #known = new Map<string, Known>();

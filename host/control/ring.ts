@@ -9,6 +9,7 @@ const LOOK_MS = 100;
 /** So many batches before the main thread gets its turn. */
 const BATCHES_A_TURN = 16;
 
+/** What the view tells, on the main thread. */
 export interface RingHandlers {
   readonly onBatch: (batch: Batch) => void;
   /** So many batches were overtaken. */
@@ -17,6 +18,7 @@ export interface RingHandlers {
   readonly containerOf: (stream: number) => ContainerFacts | null;
 }
 
+/** A reader that looks at the ring a few times a second. The batch is good only inside `onBatch`. */
 export class RingView {
   readonly #ring: SharedArrayBuffer;
   readonly #index: number;

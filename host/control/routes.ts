@@ -18,12 +18,14 @@ export interface Shown {
   readonly processes: Processes;
 }
 
+/** A whole response. `type` is its content type. */
 export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
 }
 
+/** One row of the table. */
 export interface Route {
   readonly path: string;
   readonly summary: string;
@@ -83,6 +85,7 @@ const ProcessRow = z.strictObject({
 });
 const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
 
+/** Every path that the API answers, all by GET. */
 export const ROUTES: readonly Route[] = [
   {
     path: "/api/v1/health",

@@ -25,6 +25,7 @@ const NS_PER_MS = 1e6;
 /** Requests of one viewer through one door: making the answers must not keep the main thread from its work. */
 const REQUESTS = { burst: 100, perMinute: 1_200 };
 
+/** What differs from door to door. */
 export interface DoorOptions {
   readonly shown: Shown;
   readonly streams: EventStreams;

@@ -20,6 +20,7 @@ interface Token {
   readonly until: number;
 }
 
+/** The file's tokens, read once. Tokens are compared in constant time. */
 export class Tokens {
   readonly #tokens: readonly Token[];
 

@@ -3,14 +3,17 @@
 // choose.
 import type { Scope } from "../engine/scope.js";
 
+/** For whom an answer is made. */
 export type Viewer = { readonly kind: "operator" } | TenantViewer;
 
+/** A tenant, and the scope of events that it may see. */
 export interface TenantViewer {
   readonly kind: "tenant";
   readonly name: string;
   readonly scope: Scope;
 }
 
+/** The viewer of the operator's own socket. */
 export const OPERATOR: Viewer = { kind: "operator" };
 
 /** Of a policy, an alert: its tenant, empty or undefined for the operator's own. */

@@ -7,6 +7,7 @@ import type { Definition } from "./definition.js";
 import { branchesOf, branchWays, describe, intrinsicOf, isNoValue, wordOf } from "./intrinsic.js";
 import { isNull, type MapNode, type Node, type Step } from "./node.js";
 
+/** One container definition. `way` leads to it from the task definition's properties. */
 export interface Container {
   readonly name: string;
   readonly node: MapNode;
@@ -15,6 +16,10 @@ export interface Container {
   readonly reason: string | null;
 }
 
+/**
+ * All containers, in the order of the file. Throws VEDETTE_DEFINITION_OPAQUE where only CloudFormation can
+ * read the list.
+ */
 export function containersOf(definition: Definition): Container[] {
   const key = definition.key("containerDefinitions");
   const found: Container[] = [];
@@ -34,6 +39,10 @@ export function containersOf(definition: Definition): Container[] {
   return found;
 }
 
+/**
+ * The containers to watch: those with these names, or by default those without a `reason`. Throws
+ * VEDETTE_CONTAINER_UNKNOWN.
+ */
 export function chosenOf(definition: Definition, all: readonly Container[], names: readonly string[]): Container[] {
   for (const name of names) {
     if (all.some((one) => one.name === name)) continue;

@@ -11,6 +11,7 @@ import { isValueMap, type Value } from "./value.js";
 
 const RESOURCE = "AWS::ECS::TaskDefinition";
 
+/** One task definition inside a document. */
 export class Definition {
   readonly #way: readonly Step[];
 
@@ -53,6 +54,7 @@ export class Definition {
   }
 }
 
+/** All task definitions, or those with these logical ids. Throws VEDETTE_DEFINITION_NONE. */
 export function findDefinitions(document: Document, ids: readonly string[] = []): Definition[] {
   const { root, path } = document;
   const none = (reason: string) => new VedetteError("VEDETTE_DEFINITION_NONE", { path, reason });

@@ -9,6 +9,7 @@ interface Line {
   readonly text: string;
 }
 
+/** The diff with three lines of context; empty where both texts are the same. */
 export function unifiedDiff(path: string, before: string, after: string): string {
   if (before === after) return "";
   const lines = compare(linesOf(before), linesOf(after));

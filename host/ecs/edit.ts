@@ -43,6 +43,7 @@ export class Edits {
   }
 }
 
+/** Collects edits of one document. The result has them all; the document stays as it was read. */
 export class Editor {
   readonly edits = new Edits();
   readonly #look: Look;
@@ -181,6 +182,7 @@ function endsInBlockScalar(node: Node): boolean {
   return node.kind === "list" && !node.flow && endsInBlockScalar(node.items.at(-1)!);
 }
 
+/** True for a list or map without elements. A scalar is never empty. */
 export function isEmpty(node: Node): boolean {
   return (node.kind === "list" && node.items.length === 0) || (node.kind === "map" && node.entries.length === 0);
 }

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
+/** An image's own words, in exec form. An empty list: the image has none. */
 export interface ImageConfig {
   readonly entryPoint: readonly string[];
   readonly command: readonly string[];
@@ -21,6 +22,7 @@ interface Source {
   readonly images: readonly { readonly names: readonly string[]; readonly config: ImageConfig }[];
 }
 
+/** What all files of `--image-config` say. */
 export class ImageConfigs {
   readonly #sources: readonly Source[];
 

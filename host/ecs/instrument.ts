@@ -25,6 +25,7 @@ import { undo } from "./undo.js";
 import { copyOf, type Value } from "./value.js";
 import { needsImage, wrap } from "./wrap.js";
 
+/** A document with Vedette in it. */
 export interface Instrumented {
   readonly text: string;
   /** The text before Vedette was in it. */
@@ -33,6 +34,7 @@ export interface Instrumented {
   readonly remarks: readonly string[];
 }
 
+/** Throws VEDETTE_DEFINITION_* where the document cannot be changed so that --undo would give it back. */
 export function instrument(given: Document, wanted: GivenOptions, images: ImageConfigs, version: string): Instrumented {
   const before = undo(given);
   const document = before.journal === null ? given : parseDocument(given.path, before.text);

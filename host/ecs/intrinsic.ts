@@ -5,6 +5,7 @@
 //   !If [HasKey, A, !Ref AWS::NoValue]        {"Fn::If": ["HasKey", A, {"Ref": "AWS::NoValue"}]}
 import type { Node, Step } from "./node.js";
 
+/** One function of CloudFormation, in its long or its short form. */
 export interface Intrinsic {
   /** "Ref", "Fn::If" ... */
   readonly name: string;
@@ -15,6 +16,7 @@ export interface Intrinsic {
 
 const BARE = new Set(["Ref", "Condition"]);
 
+/** The function that this node is; null for a plain value. */
 export function intrinsicOf(node: Node): Intrinsic | null {
   if (node.tag !== "") {
     const word = node.tag.slice(1);
@@ -25,6 +27,7 @@ export function intrinsicOf(node: Node): Intrinsic | null {
   return key === "Ref" || key.startsWith("Fn::") ? { name: key, argument, key } : null;
 }
 
+/** True for `!Ref AWS::NoValue`, in both forms: CloudFormation leaves the property out. */
 export function isNoValue(node: Node): boolean {
   const intrinsic = intrinsicOf(node);
   return (
@@ -32,6 +35,7 @@ export function isNoValue(node: Node): boolean {
   );
 }
 
+/** The two branches of an `Fn::If`. `key` is as in Intrinsic. */
 export interface Choice {
   readonly branches: readonly [Node, Node];
   readonly key: string | null;

@@ -15,8 +15,10 @@
 import { createHash } from "node:crypto";
 import { entryOf, type Node, textOf } from "./node.js";
 
+/** What one note says was done. */
 export type Mark = "+" | "<" | "^" | "*" | "=";
 
+/** One change. `pointer` leads to its place (path.ts). */
 export interface Note {
   readonly mark: Mark;
   readonly pointer: string;
@@ -24,20 +26,25 @@ export interface Note {
   readonly detail: string;
 }
 
+/** What one run did to a task definition. */
 export interface Journal {
   readonly digest: string;
   readonly notes: readonly Note[];
   readonly options: URLSearchParams;
 }
 
+/** Docker label with the digest and the notes. */
 export const UNDO_LABEL = "vedette.undo";
+/** Docker label with the options; not there when all were left out. */
 export const OPTIONS_LABEL = "vedette.options";
 const VERSION = "1";
 
+/** 16 hexadecimal digits. */
 export function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
+/** The journal as Docker labels. */
 export function labels({ digest, notes, options }: Journal): Record<string, string> {
   const lines = notes.map(
     ({ mark, pointer, detail }) => mark + pointer + (detail === "" ? "" : `:${encodeURIComponent(detail)}`),

@@ -11,6 +11,10 @@ import { entryOf, isNull, type ListNode, type MapNode, type Node, type Step } fr
 import { pointer } from "./path.js";
 import type { Value } from "./value.js";
 
+/**
+ * Changes one task definition through an editor. Throws VEDETTE_DEFINITION_OPAQUE at what only CloudFormation
+ * can read.
+ */
 export class Merge {
   readonly notes: Note[] = [];
   readonly #editor: Editor;

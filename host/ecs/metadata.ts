@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { ContainerFacts } from "../wire/container.js";
 
+/** The variable by which ECS tells a container its metadata address. */
 export const METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4";
 const ANSWER_MS_MAX = 1_000;
 const ANSWER_BYTES_MAX = 1 << 20;
@@ -49,6 +50,7 @@ export interface ContainerClue {
   readonly name: string | null;
 }
 
+/** The task's containers, as the endpoint last said. It never throws: without an answer it knows nothing. */
 export class TaskMetadata {
   #containers: readonly ContainerFacts[] = [];
   #askedAt = Number.NEGATIVE_INFINITY;

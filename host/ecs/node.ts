@@ -18,6 +18,7 @@ interface NodeBase {
   readonly shared: boolean;
 }
 
+/** A value without parts. */
 export interface Scalar extends NodeBase {
   readonly kind: "scalar";
   readonly value: string | number | bigint | boolean | null;
@@ -31,6 +32,7 @@ export interface Alias extends NodeBase {
   readonly name: string;
 }
 
+/** One entry of a map. `keyStart` is an offset in the document's text. */
 export interface Entry {
   readonly key: string;
   readonly keyStart: number;
@@ -44,11 +46,13 @@ interface Collection extends NodeBase {
   readonly close: number;
 }
 
+/** A map, entries in the order of the file. */
 export interface MapNode extends Collection {
   readonly kind: "map";
   readonly entries: readonly Entry[];
 }
 
+/** A list, items in the order of the file. */
 export interface ListNode extends Collection {
   readonly kind: "list";
   readonly items: readonly Node[];
@@ -59,8 +63,10 @@ export interface ListNode extends Collection {
 /** One step on the way to a node: a key or an index. */
 export type Step = string | number;
 
+/** One node of a document. All places are offsets in the document's text, in UTF-16 units. */
 export type Node = Scalar | Alias | MapNode | ListNode;
 
+/** A file, its text and its tree. */
 export interface Document {
   /** What messages call it: a path, or "standard input". */
   readonly path: string;
@@ -72,28 +78,34 @@ export interface Document {
   readonly root: Node;
 }
 
+/** The entry at `key`; undefined where the node is no map or lacks it. It does not look into an `Fn::If`. */
 export function entryOf(node: Node | undefined, key: string): Entry | undefined {
   return node?.kind === "map" ? node.entries.find((entry) => entry.key === key) : undefined;
 }
 
+/** The node behind these keys, one after the other. */
 export function get(node: Node | undefined, ...keys: string[]): Node | undefined {
   return keys.reduce((at: Node | undefined, key) => entryOf(at, key)?.node, node);
 }
 
+/** The node's text; undefined for anything but a plain string. */
 export function textOf(node: Node | undefined): string | undefined {
   return node?.kind === "scalar" && typeof node.value === "string" && node.tag === "" ? node.value : undefined;
 }
 
+/** True for a plain null. */
 export function isNull(node: Node): boolean {
   return node.kind === "scalar" && node.value === null && node.tag === "";
 }
 
+/** Line of the offset, from 1. */
 export function lineOf(text: string, offset: number): number {
   let line = 1;
   for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
   return line;
 }
 
+/** Column of the offset, from 0. */
 export function columnOf(text: string, offset: number): number {
   return offset - (text.lastIndexOf("\n", offset - 1) + 1);
 }

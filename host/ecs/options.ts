@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `instrument` can be told. What was told is kept in the journal, so that a second run with less to go by comes to the
 // same result; what is told anew wins.
+/** Options with defaults filled in. An empty `containers` or `definitions` means all. */
 export interface InstrumentOptions {
   readonly containers: readonly string[];
   readonly definitions: readonly string[];
@@ -10,6 +11,7 @@ export interface InstrumentOptions {
   readonly policy: readonly string[];
 }
 
+/** Options as they were typed, or as a journal kept them. */
 export interface GivenOptions {
   readonly container?: readonly string[] | undefined;
   readonly taskDefinition?: readonly string[] | undefined;
@@ -19,7 +21,9 @@ export interface GivenOptions {
   readonly policy?: readonly string[] | undefined;
 }
 
+/** What `--start` may be. */
 export const STARTS = ["availability", "security"] as const;
+/** What `--on-overload` may be. */
 export const OVERLOADS = ["shed", "block"] as const;
 
 /** The journal's form of what was given: lists apart by commas, nothing that is left at its default. */
@@ -30,6 +34,7 @@ export function optionsText(given: GivenOptions): URLSearchParams {
   return text;
 }
 
+/** What is given wins over what the journal kept. */
 export function mergedOptions(given: GivenOptions, kept: URLSearchParams | null): GivenOptions {
   const list = (name: string) => kept?.get(name)?.split(",") ?? undefined;
   const one = (name: string) => kept?.get(name) ?? undefined;
@@ -43,6 +48,7 @@ export function mergedOptions(given: GivenOptions, kept: URLSearchParams | null)
   };
 }
 
+/** Fills in defaults. A word that is not allowed becomes the default. */
 export function resolvedOptions(given: GivenOptions, version: string): InstrumentOptions {
   return {
     containers: given.container ?? [],

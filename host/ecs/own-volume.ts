@@ -15,6 +15,7 @@ import { type Node, textOf } from "./node.js";
 import { nameOf } from "./path.js";
 import { copyOf, type Value, type ValueMap } from "./value.js";
 
+/** The volume of one watched container, and the words for both ends. */
 export class OwnVolume {
   readonly name: string;
   readonly #path: string;

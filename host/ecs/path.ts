@@ -15,6 +15,7 @@ export function nameOf(node: Node): string | null {
   return entry === undefined ? null : wordOf(entry.node);
 }
 
+/** The way as people read it: `containerDefinitions[1].entryPoint`. */
 export function place(steps: readonly Step[]): string {
   return steps
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
@@ -22,6 +23,7 @@ export function place(steps: readonly Step[]): string {
     .replace(/^\./, "");
 }
 
+/** The way as the journal keeps it: `containerDefinitions/app/entryPoint`. */
 export function pointer(root: Node, steps: readonly Step[]): string {
   let node: Node | undefined = root;
   const words = steps.map((step) => {

@@ -7,6 +7,7 @@ import { columnOf, type Entry, type ListNode, lineOf, type MapNode, type Node, t
 const TOKEN = /"(?:[^"\\]|\\.)*"|[-+.\w]+/y;
 const BLANK = /[ \t\r\n]*/y;
 
+/** Reads from offset `from` on. Throws VEDETTE_DEFINITION_INVALID with line and column. */
 export function readJson(path: string, text: string, from = 0): Node {
   const reader = new Reader(path, text, from);
   const root = reader.value();

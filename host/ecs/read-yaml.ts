@@ -16,6 +16,7 @@ import {
 import { VedetteError } from "../errors.js";
 import { type Entry, lineOf, type Node, type Scalar } from "./node.js";
 
+/** Reads one YAML document. Throws VEDETTE_DEFINITION_INVALID with the line. */
 export function readYaml(path: string, text: string): Node {
   const fail = (at: number, reason: string): never => {
     throw new VedetteError("VEDETTE_DEFINITION_INVALID", { path, line: lineOf(text, at), place: "YAML", reason });

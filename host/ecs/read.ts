@@ -10,6 +10,7 @@ import { readYaml } from "./read-yaml.js";
 const STANDARD_INPUT = 0;
 const BYTE_ORDER_MARK = "\ufeff";
 
+/** Reads the file, or standard input for `-`. Throws VEDETTE_DEFINITION_UNREADABLE or _INVALID. */
 export function readDocument(path: string): Document {
   try {
     const bytes = readFileSync(path === "-" ? STANDARD_INPUT : path);
@@ -20,6 +21,10 @@ export function readDocument(path: string): Document {
   }
 }
 
+/**
+ * Reads a text. A text that begins with a bracket is JSON, unless `path` ends with .yaml or .yml and
+ * JSON.parse refuses it.
+ */
 export function parseDocument(path: string, text: string): Document {
   const from = text.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
   const format = isJson(path, text) ? "json" : "yaml";

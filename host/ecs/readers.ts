@@ -6,6 +6,7 @@ import type { Definition } from "./definition.js";
 import { branchesOf } from "./intrinsic.js";
 import { type Node, textOf } from "./node.js";
 
+/** One sentence for each way by which another container can read a watched one's secret. */
 export function readersOf(definition: Definition, all: readonly Container[], chosen: readonly Container[]): string[] {
   const isWatched = (name: string) => chosen.some((one) => one.name === name);
   const remarks = all.flatMap(({ name, node }) =>

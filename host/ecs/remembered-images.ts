@@ -9,6 +9,7 @@ import { AGENT_PATH } from "./layout.js";
 import type { Document, Node } from "./node.js";
 import { pointer } from "./path.js";
 
+/** What was told wins over what is remembered. Make it with RememberedImages.of(). */
 export class RememberedImages extends ImageConfigs {
   readonly #told: ImageConfigs;
   readonly #remembered: ReadonlyMap<string, ImageConfig>;

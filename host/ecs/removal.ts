@@ -6,6 +6,7 @@ import { columnOf, type Document, type ListNode, type MapNode, type Node } from 
 
 type Collection = MapNode | ListNode;
 
+/** Collects removals of one document. result() gives the text without what was put in. */
 export class Remover {
   readonly #edits = new Edits();
   readonly #lines: Range[] = [];

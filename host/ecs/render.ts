@@ -6,6 +6,7 @@
 //   block    YAML's lines and indentation
 import { isValueMap, Tagged, type Value, type ValueMap, Written } from "./value.js";
 
+/** How a document is written. */
 export interface Look {
   readonly format: "json" | "yaml";
   readonly tight: boolean;
@@ -16,6 +17,7 @@ export interface Look {
 /** A list of plain values stays on one line up to this width. */
 const WIDTH = 110;
 
+/** The value on one line. */
 export function flow(value: Value, look: Look): string {
   const [comma, colon] = look.tight ? [",", ":"] : [", ", ": "];
   if (value instanceof Tagged) return `${value.tag} ${flow(value.value, look)}`;

@@ -22,6 +22,10 @@ export interface Guarded {
   readonly own: OwnVolume;
 }
 
+/**
+ * The container definition, with keys in camelCase. `logs` is copied from the first watched container; null:
+ * none.
+ */
 export function sidecar(
   definition: Definition,
   options: InstrumentOptions,
@@ -60,6 +64,7 @@ export function sidecar(
   return logs === null ? value : { ...value, [definition.key("logConfiguration")]: logs };
 }
 
+/** The volumes of the task: the agent's, and one for each watched container. */
 export function volumes(guarded: readonly Guarded[]): ValueMap[] {
   return [{ name: SIDECAR_NAME }, ...guarded.map(({ own }) => ({ name: own.name }))];
 }

@@ -16,6 +16,7 @@ type Collection = MapNode | ListNode;
 const OURS = new Set([SIDECAR_NAME, CONTAINER_VARIABLE, CAPABILITY]);
 const isOurs = (name: string | null) => name !== null && (OURS.has(name) || OwnVolume.isName(name));
 
+/** A document without Vedette. `isExact`: it is the original, byte for byte. */
 export interface Undone {
   readonly text: string;
   /** Null when Vedette was not in it. */
@@ -23,6 +24,7 @@ export interface Undone {
   readonly isExact: boolean;
 }
 
+/** Takes Vedette out. A document without Vedette comes back as it is. */
 export function undo(document: Document): Undone {
   const found = findDefinitions(document).map((definition) => ({
     definition,

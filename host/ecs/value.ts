@@ -16,16 +16,20 @@ export class Tagged {
   ) {}
 }
 
+/** What an editor can write. */
 export type Value = string | number | boolean | null | Written | Tagged | readonly Value[] | ValueMap;
+/** A map, entries in order. */
 export interface ValueMap {
   readonly [key: string]: Value;
 }
 
+/** True for a map that is no copy of a node. */
 export function isValueMap(value: Value): value is ValueMap {
   const leaf = typeof value !== "object" || value === null || value instanceof Written || value instanceof Tagged;
   return !leaf && !Array.isArray(value);
 }
 
+/** The node as a value that keeps its words. */
 export function copyOf(document: Document, node: Node): Value {
   const value = copyWithoutTag(document, node);
   return node.tag === "" || value instanceof Written ? value : new Tagged(node.tag, value);

@@ -19,6 +19,7 @@ import type { OwnVolume } from "./own-volume.js";
 import { nameOf } from "./path.js";
 import { copyOf, type ValueMap } from "./value.js";
 
+/** What all containers of one task definition are wrapped with. */
 export interface Wrapping {
   readonly definition: Definition;
   readonly merge: Merge;
@@ -30,6 +31,10 @@ export interface Wrapping {
   readonly withoutEntryPoint: number;
 }
 
+/**
+ * Wraps one container. Throws VEDETTE_IMAGE_CONFIG_NEEDED where its words are the image's and nobody said
+ * them.
+ */
 export function wrap(wrapping: Wrapping, container: Container): void {
   const { definition, merge } = wrapping;
   const { node, way } = container;
@@ -52,6 +57,7 @@ function agentCommand({ options, own }: Wrapping, isGiven: boolean): string[] {
   return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", own.secret, ...settings, "--"];
 }
 
+/** Whether the definition leaves the entryPoint to the image. */
 export function needsImage(definition: Definition, container: Container): boolean {
   return !isThere(definition.get(container.node, "entryPoint"));
 }

@@ -23,8 +23,13 @@ const SPENT_NS_MAX = 1_000_000_000;
 /** What a tenant's policies may take together for an event where nothing else is said, in µs. */
 export const US_PER_EVENT = 5;
 
+/**
+ * What a tenant's account says after each batch: `heavy` spends over half of what it earns, `overspent` has
+ * nothing left.
+ */
 export type Standing = "good" | "heavy" | "overspent";
 
+/** One tenant's account. All workers and the main thread share its memory. */
 export class Account {
   readonly #words: Int32Array;
   readonly #nsPerEvent: number;

@@ -5,6 +5,7 @@ import { US_PER_EVENT } from "./account.js";
 import { Bucket, ContainerBuckets } from "./limiter.js";
 import type { LoadedPolicy, TenantBounds } from "./policy.js";
 
+/** What a tenant gets where tenants.yaml sets no limit. */
 export const DEFAULT_BOUNDS: TenantBounds = {
   usPerEvent: US_PER_EVENT,
   alerts: { burst: 2000, perMinute: 6000 },

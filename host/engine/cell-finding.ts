@@ -10,6 +10,7 @@ const text = z.string().max(FINDING_BYTES_MAX).nullable();
 const number = z.number().int().nullable();
 const wide = z.union([z.bigint(), z.number().int()]).transform(BigInt);
 
+/** The form in which a cell may say a finding. Texts are bounded in characters. */
 export const SaidFinding = z.strictObject({
   event: z.strictObject({ source: z.string().max(32), num: z.number().int(), time: wide, type: z.string().max(64) }),
   policy: z.string().max(256),

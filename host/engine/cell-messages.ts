@@ -17,6 +17,7 @@ export interface SentPolicy {
   readonly memoryPages: number;
 }
 
+/** What the host says to a cell. */
 export type ToCell =
   /** One policy goes, another comes, both by the numbers that the host gave them. */
   | { readonly kind: "swap"; readonly number: number; readonly out: number | null; readonly policy: SentPolicy | null }
@@ -29,6 +30,7 @@ export type ToCell =
   | { readonly kind: "status" }
   | { readonly kind: "end" };
 
+/** What a cell says to the host. */
 export type FromCell =
   | { readonly kind: "ready" }
   | { readonly kind: "swapped"; readonly number: number; readonly fault: string | null }
@@ -64,6 +66,7 @@ export type FromCell =
   | { readonly kind: "judged"; readonly batches: number; readonly seats: readonly CellSeat[] }
   | { readonly kind: "ended" };
 
+/** How one policy in the cell is. `number` is the host's for it. */
 export interface CellSeat {
   readonly number: number;
   readonly state: SeatStatus["state"];

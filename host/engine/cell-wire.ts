@@ -21,8 +21,10 @@ const HEAD = 4;
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
 
+/** A string of at most `most` characters. */
 export const text = (most: number) => z.string().max(most);
 const count = z.number().int().nonnegative();
+/** What a field of an alert may hold: lists have at most 4,096 elements, texts 65,536 characters. */
 export const Value: z.ZodType = z.lazy(() =>
   z.union([text(65_536), z.number(), z.bigint(), z.boolean(), z.null(), z.array(Value).max(4096)]),
 );
@@ -105,6 +107,7 @@ export class CellEnd<To, From> {
   }
 }
 
+/** The host's side of the socket. No method of it may wait. */
 export interface HostEndOptions<From> {
   /** Throws at what is none of the process's words. */
   readonly read: (bytes: Uint8Array) => From;

@@ -48,6 +48,7 @@ const MEMORY_BYTES = 80 << 20;
 /** An honest cell says five words a second beside its alerts and answers. */
 const WORDS = { burst: 5_000, perMinute: 60_000 };
 
+/** One tenant's process. `containers` is shared with whoever starts the cell, and read at every batch. */
 export interface CellOptions {
   readonly tenancy: Tenancy;
   readonly ring: SharedArrayBuffer;
@@ -71,6 +72,7 @@ interface Answer {
   readonly timer: NodeJS.Timeout;
 }
 
+/** One tenant's process and what the host knows of it. The constructor starts it. */
 export class Cell {
   readonly #options: CellOptions;
   readonly #reader: RingReader;

@@ -11,6 +11,7 @@
 //              the next is one step, and a worker that is ended around it neither repeats a batch nor skips one
 //   6 thread   the worker's thread by the kernel's number, 0: not known
 //   7 last     number of the last batch that is dealt with, 0: none
+/** Bytes of the words above. */
 export const CONTROL_BYTES = 32;
 
 const RUNNING = 0;
@@ -22,6 +23,7 @@ const AT = 5;
 const THREAD = 6;
 const LAST = 7;
 
+/** The words of one worker. The comment of a method says which thread may call it. */
 export class WorkerControl {
   readonly #words: Int32Array;
 

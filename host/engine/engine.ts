@@ -19,6 +19,7 @@ import { Quarantine } from "./quarantine.js";
 import { type PolicyTally, Tally } from "./tally.js";
 import { Watchdog } from "./watchdog.js";
 
+/** What the engine tells, on the main thread. */
 export interface EngineHandlers {
   /**
    * `stream`: the agent whose batch it was, -1 where it was of no batch. A policy's alerts come in the order of its events; those of
@@ -30,6 +31,7 @@ export interface EngineHandlers {
   readonly onLog?: (policy: string, level: number, text: string) => void;
 }
 
+/** What the engine needs from its start. `budgetMs` is in milliseconds, 100 by default. */
 export interface EngineOptions extends EngineHandlers {
   readonly ring: SharedArrayBuffer;
   /** The ring's readers: one worker each. Tenants are dealt out among them. */
@@ -58,6 +60,7 @@ export const BUDGET_MS = 100;
 const BEHIND_MS = 10_000;
 const WARNING = 2;
 
+/** The workers and everything that watches them. Make it with Engine.start(). */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #placement = new Placement();

@@ -10,9 +10,12 @@ import { type FieldGetter, fieldValue } from "../wire/fields.js";
 import { type Value, valueText } from "../wire/value.js";
 import { globMatches } from "./glob.js";
 
+/** The comparisons that an exception may ask for. `pmatch` goes by whole components of a path. */
 export const COMPARISONS = ["=", "!=", "in", "startswith", "endswith", "contains", "glob", "pmatch"] as const;
+/** One of COMPARISONS. */
 export type Comparison = (typeof COMPARISONS)[number];
 
+/** One exception. `comps` and each tuple of `values` are as long as `fields`. */
 export interface Exception {
   readonly name: string;
   readonly fields: readonly string[];
@@ -21,6 +24,10 @@ export interface Exception {
   readonly values: readonly (readonly (string | readonly string[])[])[];
 }
 
+/**
+ * Whether the exceptions of a rule hold for the record that begins at byte `recordOffset`: then no alert is
+ * raised.
+ */
 export type ExceptionTest = (batch: Batch, recordOffset: number) => boolean;
 
 /** Whether one of the exceptions holds. Unknown fields were refused when the policy was loaded: they hold for nothing. */

@@ -20,6 +20,7 @@ const READERS = 8;
 const WAITED_FOR = 1;
 const UNIT = 8;
 
+/** One ring with a single writer. offer() gives false where there is no room. */
 export class Feed {
   readonly ring: SharedArrayBuffer;
   readonly #control: Int32Array;

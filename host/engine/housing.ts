@@ -9,6 +9,7 @@ import type { LoadedPolicy } from "./policy.js";
 
 type House = Pick<Engine, "add" | "replace" | "remove" | "status">;
 
+/** The engine, and what the cells need. */
 export interface HousingOptions {
   readonly ring: SharedArrayBuffer;
   readonly engine: Engine;
@@ -24,6 +25,7 @@ interface Place {
   readonly id: number;
 }
 
+/** One house for all policies. It owns the cells, not the engine. */
 export class Housing implements House {
   readonly #options: HousingOptions;
   readonly #cells = new Map<string, Cell>();

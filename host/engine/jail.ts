@@ -8,6 +8,7 @@ import { builtFile, ROOT } from "../paths.js";
 
 const MIB = 1 << 20;
 
+/** How to spawn Node in the jail: the jail's executable, and what stands before the script's path. */
 export interface JailCommand {
   readonly execPath: string;
   readonly execArgv: readonly string[];

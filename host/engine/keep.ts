@@ -8,6 +8,7 @@ import type { PolicyState } from "../wasm/instance.js";
 
 const HEAD = 16;
 
+/** The kept state of one policy. A worker that is ended inside save() leaves the older copy whole. */
 export class StateKeep {
   readonly #words: Uint32Array;
   readonly #schema: BigUint64Array;

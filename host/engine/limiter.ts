@@ -3,19 +3,23 @@
 // a tenant together. So a container that raises many alerts mutes a rule for itself alone. The limiter counts
 // suppressed alerts and reports them once a minute and at the end. It goes by the host's own time, which no event can
 // set. In a replay it goes by the events' time, so that a replay suppresses the same alerts.
+/** A bucket that holds `burst` alerts and fills by `perMinute`. */
 export interface AlertLimit {
   readonly burst: number;
   readonly perMinute: number;
 }
 /** As Falco's: no limit at all. */
 export const NO_ALERT_LIMIT: AlertLimit = { burst: Number.MAX_SAFE_INTEGER, perMinute: Number.MAX_SAFE_INTEGER };
+/** Of one rule about one container: 1,000 at once, then 100 a second. */
 export const DEFAULT_ALERT_LIMIT: AlertLimit = { burst: 1000, perMinute: 6000 };
 
 const MINUTE_NS = 60_000_000_000;
 
 /** Gives the time by which limits are kept, ns; it is asked with that of an event. */
 export type LimitClock = (event: bigint) => bigint;
+/** The clock of a replay: the event's own time, in nanoseconds. */
 export const eventTime: LimitClock = (event) => event;
+/** The clock of a running sensor: nanoseconds that nobody can set back. */
 export const hostTime: LimitClock = () => process.hrtime.bigint();
 
 /** Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is forgotten. */
@@ -87,6 +91,7 @@ interface Row {
   suppressed: number;
 }
 
+/** The limits of one policy. It keeps a bounded number of containers and forgets the quiet ones first. */
 export class AlertLimiter {
   readonly #limit: AlertLimit;
   /** Of all rules of the tenant; null: no bound. */

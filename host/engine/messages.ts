@@ -26,6 +26,7 @@ export interface Place {
   readonly last: number;
 }
 
+/** What a worker is started with. Shared memory in it outlives the worker. */
 export interface WorkerStart {
   readonly ring: SharedArrayBuffer;
   readonly reader: number;
@@ -54,6 +55,7 @@ export type Order =
   /** What the orchestrator says of the container that a stream comes from; null: the stream is over. */
   | { readonly kind: "container"; readonly stream: number; readonly facts: ContainerFacts | null };
 
+/** An order that the worker answers with a report `done` of the same number. */
 export type NumberedOrder = Exclude<Order, { readonly kind: "container" }>;
 
 /** How a policy sat down: a fault in words, or null, and where its state is kept. */
@@ -63,6 +65,7 @@ export interface Sitting {
   readonly keep: SharedArrayBuffer | null;
 }
 
+/** What a worker says. `id` is the engine's for a policy. */
 export type Report =
   | { readonly kind: "ready" }
   /** Of the policies that a worker starts with. */

@@ -12,6 +12,7 @@ import type { Seat } from "./messages.js";
 import type { Owner, Placement } from "./placement.js";
 import type { Post } from "./post.js";
 
+/** The engine's state that a move reads and changes. */
 export interface MoveOptions {
   readonly placement: Placement;
   readonly isResting: (id: number) => boolean;
@@ -19,6 +20,7 @@ export interface MoveOptions {
   readonly onFault: (id: number, reason: string) => void;
 }
 
+/** Resolves when `to` judges all of the owner's policies. Do not begin a second move before. */
 export async function moveOwner(owner: Owner, to: Post, options: MoveOptions): Promise<void> {
   const { placement, isResting, onFault } = options;
   for (const [from, ids] of placement.elsewhere(owner, to)) {

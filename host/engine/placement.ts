@@ -18,6 +18,7 @@ export interface Owner {
   isSlow: boolean;
 }
 
+/** Which post each owner and each policy has. */
 export class Placement {
   readonly ordinary: Post[] = [];
   /** The slow worker's place; null: there is none yet. */

@@ -9,6 +9,7 @@ import type { AlertLimit } from "./limiter.js";
 import type { PreventRow } from "./prevent-row.js";
 import type { Scope } from "./scope.js";
 
+/** A rule with what policy.yaml changes in it. */
 export interface LoadedRule extends RuleMetadata {
   readonly enabled: boolean;
   readonly exceptions?: readonly Exception[];
@@ -56,6 +57,7 @@ export interface ExaminedPolicy {
   readonly prevent?: readonly PreventRow[];
 }
 
+/** A policy whose module was admitted and compiled. */
 export interface LoadedPolicy extends ExaminedPolicy {
   readonly admitted: Admitted;
 }

@@ -10,12 +10,14 @@ import type { NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } 
 import { startThread } from "./thread.js";
 import { stepBack, threads } from "./thread-time.js";
 
+/** What a post tells the engine. */
 export interface PostHandlers {
   readonly onReport: (post: Post, report: Report) => void;
   /** The worker ended by itself. `cause` is its error, if it said one. */
   readonly onGone: (post: Post, cause: unknown) => Promise<void>;
 }
 
+/** `reader` is this worker's place in the ring, `budgetMs` the longest time for one batch in one policy. */
 export interface PostOptions extends PostHandlers {
   readonly ring: SharedArrayBuffer;
   readonly reader: number;
@@ -40,6 +42,7 @@ interface Pending {
 
 type Unnumbered<O> = O extends unknown ? Omit<O, "number"> : never;
 
+/** One worker's place: its seats, its control block and its open orders. */
 export class Post {
   readonly control = new WorkerControl();
   readonly seats = new Map<number, Seat>();

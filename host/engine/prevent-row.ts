@@ -3,10 +3,14 @@
 // The order of each list is the wire's.
 import type { Priority } from "../finding/priority.js";
 
+/** What a row may deny. The wire has the index. */
 export const DENIES = ["exec", "memfd-exec", "connect", "ptrace", "mount"] as const;
+/** What happens to a denied call: EPERM, or SIGKILL to its process. The wire has the index. */
 export const ACTIONS = ["eperm", "kill"] as const;
+/** Whether the row denies, or only says what it would deny. The wire has the index. */
 export const MODES = ["enforce", "monitor"] as const;
 
+/** One row, checked. An empty list sets no condition. */
 export interface PreventRow {
   /** What its alerts are called. */
   readonly name: string;

@@ -10,6 +10,7 @@ import { EVENT_OF_NAME } from "../wire/layout.js";
 import type { LoadedPolicy } from "./policy.js";
 import { preventingName } from "./prevention.js";
 
+/** Id of the event `vedette.prevented`, by which an agent says that a row applied. */
 export const PREVENTED = EVENT_OF_NAME.get("vedette.prevented")?.id ?? 0;
 
 const FACTS =
@@ -30,6 +31,7 @@ export interface Prevented {
 /** Without whose it is, and what it is about. */
 export type UnsignedAlert = Omit<Alert, "hostname" | "policy" | "tenant" | "finding">;
 
+/** Makes alerts of one policy's `vedette.prevented` events. */
 export class PreventedAlerts {
   readonly #policy: LoadedPolicy;
   readonly #name: string;

@@ -26,6 +26,10 @@ export function preventingName({ name, tenancy }: LoadedPolicy): string {
   return tenancy == null ? name : `${tenancy.tenant}/${name}`;
 }
 
+/**
+ * Rows for an agent whose container has these facts. Null facts: nobody knows the container yet, so a scope
+ * that names containers does not hold.
+ */
 export function rowsFor(policies: readonly LoadedPolicy[], facts: ContainerFacts | null): WireRow[] {
   return policies.flatMap((policy) => {
     const scope = policy.tenancy?.scope ?? null;

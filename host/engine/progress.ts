@@ -11,6 +11,7 @@ interface Place {
   since: number;
 }
 
+/** Compares each reader's position with the last look. `now` is in milliseconds. */
 export class Progress {
   readonly #places: Map<number, Place>;
   readonly #ring: SharedArrayBuffer;

@@ -12,6 +12,7 @@ interface Record {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** Which policies rest, and until when. */
 export class Quarantine {
   readonly #onEnd: (id: number) => void;
   readonly #records = new Map<number, Record>();

@@ -26,11 +26,13 @@ const TRAPS_MAX = 16;
 const TRAP_NS = 10_000_000_000; // one more each ten seconds, by the batches' clock
 const TYPE_WORDS = 16;
 
+/** One trap of a policy. */
 export interface RunnerFault {
   /** evt.num of the record it was at. */
   readonly event: number;
   readonly reason: string;
 }
+/** What one policy said to one batch. */
 export interface Judgement {
   readonly alerts: Alert[];
   /** Alerts beyond a bound. */
@@ -43,6 +45,7 @@ export interface Judgement {
   readonly prevented: { readonly denied: number; readonly monitored: number };
 }
 
+/** One policy with its instance, its limits and its kept state. One thread uses it. */
 export class PolicyRunner {
   readonly policy: LoadedPolicy;
   readonly #formats: readonly Format[];

@@ -10,6 +10,7 @@ import { isScopeOf } from "./scope.js";
 const FILES_MAX = 500;
 const BYTES_MAX = 48 << 10;
 
+/** Absolute paths and globs, each once. Beyond the wire's bounds it leaves the rest out. */
 export function sensitiveFilesFor(policies: readonly LoadedPolicy[], facts: ContainerFacts | null): string[] {
   const theirs = policies.filter(({ tenancy }) => tenancy == null || isScopeOf(tenancy.scope, facts));
   const files = new Set(theirs.flatMap(({ sensitive = [] }) => sensitive).filter((file) => file.startsWith("/")));

@@ -21,6 +21,7 @@ const COMPILE_MS_MAX = 60_000;
 /** On top of a case's own time, which begins when its thread does. */
 const START_MS_MAX = 30_000;
 
+/** The process that tries policies. close() ends it; warm() starts the next one. */
 export class TrialHouse {
   #child: ChildProcess | null = null;
   #host: HostEnd<ToTrial, FromTrial> | null = null;

@@ -8,6 +8,7 @@ import { text, Value } from "./cell-wire.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialBatch, TrialMeasure, TrialResult } from "./trial.js";
 
+/** What the host says to the process. */
 export type ToTrial =
   /** What the cases from now on are about; it is compiled at once. */
   | { readonly kind: "module"; readonly module: Examined }
@@ -19,6 +20,7 @@ export type ToTrial =
       readonly caseMs: number;
     };
 
+/** What the process says to the host. */
 export type FromTrial =
   /** `fault`: why the compiler refused it. */
   | { readonly kind: "compiled"; readonly fault: string | null }
@@ -48,6 +50,7 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
     .nullable() as z.ZodType<TrialMeasure | null>,
 }) as z.ZodType<TrialResult>;
 
+/** The only form in which the host takes a FromTrial. */
 export const SaidOfTrial: z.ZodType<FromTrial> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("compiled"), fault: text(8192).nullable() }),
   z.strictObject({ kind: z.literal("result"), result: Result }),

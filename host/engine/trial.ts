@@ -12,6 +12,7 @@ export interface TrialBatch {
   readonly bytes: Uint8Array;
   readonly container: ContainerFacts | null;
 }
+/** One policy and the batches that it is to judge, from a new state. */
 export interface TrialCase<P extends ExaminedPolicy = LoadedPolicy> {
   readonly policy: P;
   readonly batches: readonly TrialBatch[];
@@ -28,6 +29,7 @@ export interface TrialMeasure {
   readonly fuel: bigint;
   readonly memoryBytes: number;
 }
+/** What the policy said to the batches. `fault` is null where all went well. */
 export interface TrialResult {
   readonly alerts: readonly Alert[];
   readonly logs: readonly string[];

@@ -21,6 +21,7 @@ interface Sight {
   isTold: boolean;
 }
 
+/** Looks at all workers by a timer of the main thread. stop() ends it. */
 export class Watchdog {
   readonly budgetMs: number;
   readonly #onOverrun: OnOverrun;

@@ -9,16 +9,22 @@ import type { Alert } from "./alert.js";
 
 /** In bytes of UTF-8. */
 export const SENTENCE_BYTES_MAX = 16 << 10;
+/** The most bytes that one output field keeps. */
 export const FIELD_BYTES_MAX = 8 << 10;
+/** The most bytes that all output fields of one alert keep together. */
 export const FIELDS_BYTES_MAX = 64 << 10;
 /** An alert that was cut costs one for each of so many bytes that it would have had. */
 export const COST_BYTES = 8 << 10;
 
+/** An alert's texts after boundText(). `cost` is 1 where nothing was cut. */
 export interface BoundedText extends Pick<Alert, "output" | "outputFields"> {
   /** How many alerts of its rule's limit it takes. */
   readonly cost: number;
 }
 
+/**
+ * Cuts fields in their order, then the sentence. Each cut text ends with a mark that says how long it was.
+ */
 export function boundText({ output, outputFields }: Pick<Alert, "output" | "outputFields">): BoundedText {
   const sizes = outputFields.map(([, value]) => sizeOf(value));
   const whole = Buffer.byteLength(output) + sizes.reduce((sum, size) => sum + size, 0);

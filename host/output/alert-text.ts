@@ -20,6 +20,9 @@ const STYLES: Readonly<Record<Priority, Style>> = {
 };
 const PRIORITY_WIDTH = Math.max(...Object.keys(STYLES).map((name) => name.length));
 
+/**
+ * One line in local time, without its line feed. Control characters are shown, never sent to the terminal.
+ */
 export function alertText(alert: Alert): string {
   const time = styleText("gray", clockText(alert.time).slice(0, 12));
   const priority = styleText(STYLES[alert.priority], alert.priority.padEnd(PRIORITY_WIDTH));

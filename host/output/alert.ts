@@ -32,6 +32,7 @@ export interface Alert {
   readonly finding?: Finding;
 }
 
+/** How an alert is written as JSON. All left out: Falco's defaults. */
 export interface AlertStyle {
   /** Falco's time_format_iso_8601: UTC with a date instead of the local time of day. */
   readonly iso8601?: boolean;

@@ -41,18 +41,21 @@ export interface Findings {
   };
 }
 
+/** One thing that `vedette doctor` tried. `ok` is null where it could not be tried. */
 export interface Check {
   readonly name: string;
   readonly ok: boolean | null;
   readonly note: string;
 }
 
+/** Whether a tier works here; `note` names what it lacks. */
 export interface TierVerdict {
   readonly tier: "trace" | "inline";
   readonly works: boolean;
   readonly note: string;
 }
 
+/** What `vedette doctor` prints. `findings` holds the agent's raw answers, for `--json`. */
 export interface Diagnosis {
   readonly kernel: string;
   readonly arch: string;
@@ -62,6 +65,7 @@ export interface Diagnosis {
   readonly findings: Findings;
 }
 
+/** Puts the agent's findings into words. It tries nothing itself. */
 export function diagnose(findings: Findings): Diagnosis {
   const checks = ROWS.map(({ name, ok, purpose, without }) => {
     const works = ok(findings);

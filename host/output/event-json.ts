@@ -19,6 +19,9 @@ const ABOUT_DESCRIPTOR = ["fd.name", "fd.type"];
 /** Parameters whose text is a function of their bytes alone. */
 const PURE = new Set(["str", "bytes", "strlist", "sockaddr", "addr"]);
 
+/**
+ * Writes events as JSON lines. It caches texts of the batch at hand, so give it one batch after the other.
+ */
 export class EventJson {
   readonly #plans = new PerEvent<readonly Part[]>((event) => this.#plan(event));
   readonly #remembered: Remembered[] = [];

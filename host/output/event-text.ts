@@ -19,6 +19,7 @@ type Shown = (batch: Batch, at: number) => string | null;
 const NAME = PROCESS_AT.name as number;
 const QUOTED = new Set(["path", "relpath", "str", "bytes", "strlist"]);
 
+/** Writes events as lines in the manner of strace. */
 export class EventText {
   readonly #arguments = new PerEvent<readonly Shown[]>((event) =>
     argumentsOf(event).map((param) => showParam(event, param)),

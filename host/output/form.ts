@@ -5,6 +5,7 @@ import { isatty } from "node:tty";
 import { type Alert, type AlertStyle, alertDetail, alertJson, alertSentence } from "./alert.js";
 import { alertText, escaped, visible } from "./alert-text.js";
 
+/** How an output of lines writes alerts. */
 export type Form = "json" | "text";
 
 /** An alert's line for `target`: `stdout`, `stderr` or a file. */

@@ -10,10 +10,12 @@ import { type Value, valueText } from "../wire/value.js";
 import { fieldsIn, type Operand, operandAt } from "./operand.js";
 import { operandValue } from "./transform.js";
 
+/** A filled output: the sentence, and each field that it names, in its order. */
 export interface Formatted {
   readonly text: string;
   readonly fields: [name: string, value: Value][];
 }
+/** Fills the output for the record that begins at byte `recordOffset`. */
 export type Format = (batch: Batch, recordOffset: number) => Formatted;
 
 /** What Falco's container plugin appends to every rule's output; Falcosidekick and its dashboards look for these. */

@@ -3,6 +3,7 @@
 // exception mutes them.
 import type { Alert } from "./alert.js";
 
+/** One alert of Vedette about itself, before it has a time. `hostname` is the host that it happened on. */
 export interface GuardNews {
   readonly rule:
     | "Agent gone without a word"
@@ -16,6 +17,7 @@ export interface GuardNews {
   readonly hostname: string;
 }
 
+/** Makes the alert, with priority Critical, source `internal` and the time of now. */
 export function guardAlert({ rule, output, fields, hostname }: GuardNews): Alert {
   const shown = Object.entries(fields).map(([name, value]) => `${name.replace(/^.*\./, "")}=${value ?? "<NA>"}`);
   return {

@@ -10,6 +10,7 @@ import { reasonOf } from "../reason.js";
 import type { Carrier, Sent } from "./output.js";
 import { withoutPassword } from "./url.js";
 
+/** Where alerts are posted, and how TLS is done. `ca`, `certificate` and `key` are paths. */
 export interface HttpSettings {
   readonly url: string;
   readonly userAgent: string;
@@ -31,6 +32,7 @@ const TOO_MANY = 429;
 const SERVER_FAILS = 500;
 const REFUSED = 300;
 
+/** Posts one alert at a time over one connection. An answer may take 2 s unless `answerMs` says otherwise. */
 export class HttpCarrier implements Carrier {
   readonly #settings: HttpSettings;
   readonly #agent: Agent;

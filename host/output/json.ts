@@ -3,6 +3,7 @@
 // left to JSON.stringify, which escapes control characters as Falco's writer does.
 import type { Value } from "../wire/value.js";
 
+/** The value as JSON, without blanks. */
 export function jsonText(value: Value): string {
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "object" && value !== null) return `[${value.map(jsonText).join(",")}]`;

@@ -13,6 +13,7 @@ const STANDARD: Readonly<Record<string, number | undefined>> = { stdout: 1, stde
 /** Whether alerts to `target` go to a standard stream. */
 export const isStandard = (target: string): boolean => STANDARD[target] !== undefined;
 
+/** Appends lines to `target`. start() throws where a file cannot be opened. */
 export class LineCarrier implements Carrier {
   readonly #target: string;
   readonly #fd: number | null;

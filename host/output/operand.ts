@@ -6,15 +6,19 @@
 //
 // A field's name ends where it is one: `%fd.names` is fd.name and an s.
 
+/** What one % stands for. */
 export type Operand = FieldOperand | TextOperand | TransformOperand;
+/** A field with its argument: `proc.aname[2]`. */
 export interface FieldOperand {
   readonly kind: "field";
   readonly field: string;
 }
+/** A quoted text inside a transformer. */
 export interface TextOperand {
   readonly kind: "text";
   readonly value: string;
 }
+/** A transformer and its arguments, as they were written. */
 export interface TransformOperand {
   readonly kind: "transform";
   readonly name: string;
@@ -23,6 +27,7 @@ export interface TransformOperand {
   readonly option: string | null;
 }
 
+/** An operand, and the offset in the output's text behind it. */
 export interface Found {
   readonly operand: Operand;
   /** Where the text goes on. */

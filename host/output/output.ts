@@ -6,6 +6,7 @@
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "./alert.js";
 
+/** One place that alerts go to, as the sensor sees it. No method waits and only start() throws. */
 export interface Output {
   /** As the operator named it: a file's path, `stdout`, a URL without its password. */
   readonly name: string;
@@ -29,6 +30,9 @@ export interface Output {
  * ended.
  */
 export type DropReason = "full" | "refused" | "closed";
+/**
+ * `full`: the queue had no room. `refused`: the receiver does not want it. `closed`: it was left at the end.
+ */
 export const DROP_REASONS: readonly DropReason[] = ["full", "refused", "closed"];
 
 /**
@@ -37,6 +41,7 @@ export const DROP_REASONS: readonly DropReason[] = ["full", "refused", "closed"]
  */
 export type OutputState = "ok" | "retrying" | "stuck" | "full" | "gone";
 
+/** An output's numbers since its start. `dropped` counts alerts. */
 export interface OutputStats {
   readonly name: string;
   readonly kind: string;
@@ -55,6 +60,7 @@ export interface OutputStats {
   readonly lastError: OutputError | null;
 }
 
+/** The newest error of an output, by its code in the catalogue. */
 export interface OutputError {
   readonly code: string;
   readonly message: string;

@@ -6,8 +6,10 @@ import type { OutputStats } from "./output.js";
 import type { OutputQueue } from "./queue.js";
 import { type Asked, type Manner, outputsOf } from "./registry.js";
 
+/** Which outputs are asked for, and how they write. */
 export interface OutputsOptions extends Asked, Manner {}
 
+/** Opens, feeds and closes all outputs of a command. */
 export class Outputs {
   readonly #outputs: readonly OutputQueue[];
 

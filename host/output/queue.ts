@@ -9,6 +9,7 @@ import { VedetteError } from "../errors.js";
 import type { Alert } from "./alert.js";
 import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
 
+/** How much may wait, and how long. Times are in milliseconds. */
 export interface QueueLimits {
   /** So many alerts, and bytes of them, may wait. */
   readonly count: number;
@@ -32,6 +33,7 @@ export interface QueueLimits {
   readonly retriesAtEnd: boolean;
 }
 
+/** What one queue needs. The queue owns `carrier` and closes it. */
 export interface QueueOptions {
   readonly name: string;
   readonly kind: string;
@@ -53,6 +55,7 @@ interface Waiting {
   readonly since: number;
 }
 
+/** The one class that is an Output. */
 export class OutputQueue implements Output {
   readonly #options: QueueOptions;
   readonly #waiting: Waiting[] = [];

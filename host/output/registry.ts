@@ -76,7 +76,9 @@ const lines = (kind: string, isOurs: (target: string) => boolean): OutputRow<str
   carrier: (target) => new LineCarrier(target),
 });
 
+/** `--alerts PATH`: lines in a file. */
 export const FILE = lines("file", (target) => !isStandard(target));
+/** `--alerts stdout` and `stderr`: lines on a standard stream. */
 export const TERMINAL = lines("terminal", isStandard);
 const RECEIVER: OutputRow<HttpSettings> = {
   kind: "http",

@@ -12,6 +12,7 @@ const CHUNK = 64 << 10;
 const AGAIN_MS = 1;
 const LINE_FEED = 0x0a;
 
+/** Writes lines to a descriptor and waits for whoever reads. `isOurs`: close() closes the descriptor. */
 export class Sink {
   readonly #fd: number;
   readonly #chunk: number;

@@ -19,6 +19,9 @@ const OWNER_ONLY = 0o600;
 
 type Way = "own" | "file" | "shared";
 
+/**
+ * A descriptor and the way to write to it without waiting. Make one with Stream.standard() or Stream.file().
+ */
 export class Stream {
   readonly #fd: number;
   readonly #way: Way;

@@ -27,6 +27,7 @@ export interface Losses {
   readonly missing: number;
 }
 
+/** Counts records by their call. `seconds` in its answer is the sum of latencies. */
 export class Summary {
   readonly #rows = new PerEvent<Row>(() => ({ count: 0, errors: 0, ns: 0, tiers: TIERS.map(() => 0) }));
 

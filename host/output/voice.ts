@@ -10,6 +10,7 @@ const AGAIN_MS = 20;
 const ATTEMPTS = 50;
 const LINE_FEED = 0x0a;
 
+/** Writes lines to `fd` and never blocks. It drops lines that find no room, and counts them. */
 export class Voice {
   readonly #fd: number;
   #stream: Stream | null = null;

@@ -11,14 +11,17 @@ import { join, sep } from "node:path";
 import { entriesOf } from "./entries.js";
 import { NotPlain, readPlainFile } from "./plain-file.js";
 
+/** A compiled policy's module inside its folder. */
 export const MODULE_FILE = "policy.wasm";
 
+/** Where a bundle's files are from. */
 export interface Origin {
   readonly kind: "folder" | "memory" | "module";
   /** A path, or what else messages call it. */
   readonly place: string;
 }
 
+/** One policy's files. */
 export interface Bundle {
   readonly origin: Origin;
   /** SHA-256 of the names and contents, in hexadecimal. */
@@ -48,6 +51,7 @@ export function isModuleFile(path: string): boolean {
   return path.endsWith(".wasm") && statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
+/** Files of a folder that the operator controls. They may change between two calls. */
 export class FolderBundle implements Bundle {
   readonly origin: Origin;
 
@@ -72,6 +76,7 @@ export class FolderBundle implements Bundle {
   }
 }
 
+/** Files that cannot change any more. */
 export class MemoryBundle implements Bundle {
   readonly origin: Origin;
   readonly #files: ReadonlyMap<string, Uint8Array>;

@@ -15,6 +15,7 @@ import { GENERATED, SDK } from "./sdk.js";
 /** By their names in the bundle. */
 export type Sources = ReadonlyMap<string, string>;
 
+/** One policy to compile. */
 export interface CompileRequest {
   /** What messages call the policy. */
   readonly place: string;
@@ -29,6 +30,7 @@ export interface Diagnostic {
   readonly start: number;
   readonly end: number;
 }
+/** What the compiler made. `rules` counts the functions with @rule. */
 export interface CompileAnswer {
   readonly wasm: Uint8Array | null;
   readonly rules: number;

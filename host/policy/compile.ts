@@ -18,6 +18,7 @@ import type { CompileAnswer, CompileRequest, Diagnostic, Sources } from "./compi
 import { reading } from "./readable.js";
 import { SDK, sdkDigest } from "./sdk.js";
 
+/** Where the compiler begins. It may import the policy's other files. */
 export const SOURCE_FILE = "index.ts";
 const NO_RULES = join(SDK, "no-rules");
 /** In a package: the module of NO_RULES without a head. */
@@ -26,6 +27,7 @@ const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
 
+/** A module, or why there is none. */
 export interface Compiled {
   /** Null where there are errors. */
   readonly wasm: Uint8Array | null;
@@ -33,6 +35,7 @@ export interface Compiled {
   readonly warnings: readonly VedetteError[];
 }
 
+/** Compiles one policy after the other. close() ends the child process. */
 export class PolicyCompiler {
   readonly #cache: string;
   #child: ChildProcess | null = null;

@@ -18,6 +18,7 @@ const KINDS: Readonly<Record<string, string>> = {
   null: "nothing",
 };
 
+/** One sentence without a full stop. `path` leads from the top of the file to what is wrong. */
 export function issueText(issue: Issue, path: YamlPath): string {
   const name = path.map((step) => (typeof step === "number" ? `item ${step + 1}` : step)).join(".");
   switch (issue.code) {

@@ -22,6 +22,7 @@ export { MODULE_FILE };
 
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
+/** What loading goes by, for all policies of a call. */
 export interface PolicyLoadOptions {
   readonly compiler?: PolicyCompiler;
   readonly limits?: ModuleLimits;
@@ -43,6 +44,7 @@ export async function loadPolicies(
   }
 }
 
+/** What loading goes by, for one policy. */
 export interface OneLoadOptions extends PolicyLoadOptions {
   /** Parameters that are not at their default. */
   readonly set?: ParameterValues;
@@ -51,6 +53,7 @@ export interface OneLoadOptions extends PolicyLoadOptions {
   readonly proves?: (policy: ExaminedPolicy) => Promise<void>;
 }
 
+/** Throws VEDETTE_POLICY_* or VEDETTE_MODULE_* with file, line and hint at the first thing that is wrong. */
 export async function loadPolicy(
   bundle: Bundle,
   {

@@ -14,12 +14,14 @@ const EVENTS = 4096;
 const MEASURE_MS = 400;
 const CASE_MS = 20_000;
 
+/** What an event of one type costs. Times are thread time. */
 export interface TypeCost {
   readonly type: string;
   readonly nsPerEvent: number;
   readonly instructionsPerEvent: number;
   readonly worstBatchMs: number;
 }
+/** What a policy costs. */
 export interface PolicyCost {
   readonly types: readonly TypeCost[];
   /** An event of a type that the policy does not judge. */

@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
+/** Bounds of one read. */
 export interface PlainFileOptions {
   /** In bytes. */
   readonly most: number;
@@ -13,6 +14,7 @@ export interface PlainFileOptions {
   readonly isLinkGood?: boolean;
 }
 
+/** A file's bytes, and the user id of its owner at the moment of reading. */
 export interface OwnedFile {
   readonly bytes: Buffer;
   readonly uid: number;

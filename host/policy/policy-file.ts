@@ -41,6 +41,7 @@ const RuleChange = z.strictObject({
   tags: z.array(z.string()).optional(),
   exceptions: z.array(Exception).optional(),
 });
+/** The schema of the whole file. */
 export const PolicyFile = z.strictObject({
   name: Name,
   version: z.string().default("0.0.0"),
@@ -54,9 +55,12 @@ export const PolicyFile = z.strictObject({
   prevent: PreventSection,
 });
 
+/** What policy.yaml changes in one rule. */
 export type RuleChange = z.infer<typeof RuleChange>;
+/** The whole file, with defaults filled in. */
 export type PolicyFile = z.infer<typeof PolicyFile>;
 
+/** Name of the file in a policy's folder. */
 export const POLICY_FILE = "policy.yaml";
 
 /** Reads policy.yaml. */

@@ -34,6 +34,7 @@ const Row = z.strictObject({
   scripts: z.unknown().optional(),
   datagrams: z.unknown().optional(),
 });
+/** The schema of `prevent:`. */
 export const PreventSection = z.array(Row).max(ROWS_MAX).default([]);
 type Row = z.infer<typeof Row>;
 

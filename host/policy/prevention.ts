@@ -19,6 +19,7 @@ export interface Guarded {
   readonly facts: ContainerFacts | null;
 }
 
+/** How Prevention speaks to agents. */
 export interface PreventionHandlers<G extends Guarded> {
   /** Gives an agent its table; false: it is gone. */
   readonly send: (agent: G, version: number, rows: readonly WireRow[]) => boolean;
@@ -35,6 +36,7 @@ interface Holding {
   watched: string;
 }
 
+/** What each connected agent holds. `G` is the caller's own type of agent. */
 export class Prevention<G extends Guarded> {
   readonly #handlers: PreventionHandlers<G>;
   readonly #agents = new Map<G, Holding>();

@@ -7,7 +7,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { builtFile, ROOT } from "../paths.js";
 
+/** Folder of the SDK. */
 export const SDK = join(ROOT, "rules-wasm");
+/** Folder of the SDK's classes that come from events.yaml. */
 export const GENERATED = builtFile("generated/as");
 
 let digest: string | undefined;

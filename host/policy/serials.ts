@@ -11,6 +11,10 @@ import { readPlainFile } from "./plain-file.js";
 const BYTES_MAX = 16 << 20;
 const Kept = z.record(z.string().max(500), z.number().int().nonnegative());
 
+/**
+ * Which signature it is. `serial` is the time of signing, in seconds since the epoch, or one more than the
+ * serial before.
+ */
 export interface SignedList {
   readonly tenant: string;
   /** The policy's signed name, wherever its folder is. */
@@ -18,6 +22,7 @@ export interface SignedList {
   readonly serial: number;
 }
 
+/** The newest serials. `path`: where they outlive a restart; null: nowhere. */
 export class Serials {
   readonly #path: string | null;
   readonly #last: Map<string, number>;

@@ -15,6 +15,7 @@ import { type PolicyStatus, policyStatus } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
 
+/** What the command line says of tenants, as it was typed. */
 export interface ServiceFlags {
   /** The watched folder. */
   readonly policiesD?: string;
@@ -57,6 +58,7 @@ export interface Answering {
   close(): void;
 }
 
+/** Everything of `--policies-d`, `--tenants` and `--control`. open() starts it, stop() ends it. */
 export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;

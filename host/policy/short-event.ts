@@ -34,6 +34,7 @@ export class ShortEventError extends Error {
   }
 }
 
+/** Collects the events of one test. The first event's time is fixed. */
 export class ShortEvents {
   readonly #builder = new BatchBuilder({ clock: TEST_EPOCH });
   readonly #processes = new Map<string, number>();

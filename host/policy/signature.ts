@@ -25,8 +25,10 @@ import { readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
 import { takeSnapshot } from "./snapshot.js";
 
+/** Name of the file in a policy's folder. */
 export const SIGNATURE_FILE = "policy.sig";
 
+/** A key that tenants.yaml names. `id` is what a signature calls it. */
 export interface PublicKey {
   readonly id: string;
   readonly key: KeyObject;
@@ -66,6 +68,7 @@ function publicKeyOf(pem: string): KeyObject {
 
 type Signed = Pick<z.infer<typeof Signature>, "serial" | "policy" | "files">;
 
+/** What signPolicy() did. */
 export interface Signing {
   /** Of the key. */
   readonly id: string;

@@ -11,6 +11,7 @@ import { readOwnedFile } from "./plain-file.js";
 const FILES_MAX = 200;
 const BYTES_MAX = 8 << 20;
 
+/** A MemoryBundle that knows who owned its files. */
 export class Snapshot extends MemoryBundle {
   /** The user ids of those to whom the folder and its files belonged when they were read. */
   readonly owners: ReadonlyMap<string, number>;
@@ -21,6 +22,10 @@ export class Snapshot extends MemoryBundle {
   }
 }
 
+/**
+ * Throws NotPlain at a pipe or a device, the system's error at a link, and VEDETTE_POLICY_UNREADABLE where
+ * there are too many files or they take more than 8 MiB together.
+ */
 export function takeSnapshot(folder: string): Snapshot {
   const owners = new Map([["", lstatSync(folder).uid]]);
   const files = new Map<string, Uint8Array>();

@@ -3,6 +3,7 @@
 import type { SeatStatus } from "../engine/engine.js";
 import type { WatchEntry } from "./watch.js";
 
+/** One row of `vedette policy status`. `nsPerEvent` is thread time. */
 export interface PolicyStatus {
   /** Empty: the operator's own. */
   readonly tenant: string;

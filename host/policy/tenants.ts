@@ -57,6 +57,9 @@ const Tenant = z.strictObject({
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const TenantsFile = z.strictObject({ tenants: z.record(Name, Tenant) });
 
+/**
+ * One tenant, with defaults filled in. `owner` is null where nobody but the operator may ask for its status.
+ */
 export interface Tenant {
   readonly name: string;
   readonly tenancy: Tenancy;

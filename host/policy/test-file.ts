@@ -18,6 +18,7 @@ import { type Bundle, placeOf } from "./bundle.js";
 import { readTestRecording, type TestRecording } from "./test-recording.js";
 import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 
+/** Name of the file in a policy's folder. */
 export const TEST_FILE = "tests.yaml";
 
 const Event = z.record(z.string(), z.record(z.string(), z.unknown()).nullable());
@@ -42,7 +43,9 @@ const Test = z.strictObject({
 });
 const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
 
+/** One alert that a test expects. What is left out may be anything. */
 export type ExpectedAlert = z.infer<typeof ExpectedAlert>;
+/** One test, checked against the schema. Either `events` or `recording` is used. */
 export interface PolicyTest {
   readonly name: string;
   readonly parameters: ParameterValues;
@@ -51,6 +54,7 @@ export interface PolicyTest {
   readonly recording: TestRecording | null;
   readonly alerts: readonly ExpectedAlert[];
 }
+/** All tests, and the file for error messages. */
 export interface PolicyTests {
   readonly tests: readonly PolicyTest[];
   readonly file: YamlFile<unknown>;

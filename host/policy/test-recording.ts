@@ -9,6 +9,7 @@ import { recordingIn } from "../recording/recording.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Bundle } from "./bundle.js";
 
+/** A recording as batches to judge, with the numbers that tests name events by. */
 export interface TestRecording {
   readonly batches: readonly TrialBatch[];
   /** How many events of each type. */

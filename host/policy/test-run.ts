@@ -13,6 +13,7 @@ import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
 import type { TestRecording } from "./test-recording.js";
 
+/** How one test went. */
 export interface TestOutcome {
   readonly name: string;
   /** What differs, a line each; none: passed. */
@@ -20,6 +21,7 @@ export interface TestOutcome {
   /** What the policy logged. */
   readonly logs: readonly string[];
 }
+/** How all tests of a policy went. It passes where nothing differs and nothing is missing. */
 export interface TestReport {
   readonly outcomes: readonly TestOutcome[];
   /** Rules without a positive or a negative test, in sentences. */

@@ -53,6 +53,7 @@ export function durationOf(value: unknown): bigint {
   );
 }
 
+/** An address of 4 or 16 bytes, and a port in host order. */
 export interface Endpoint {
   readonly address: Uint8Array;
   readonly port: number;

@@ -22,6 +22,7 @@ import { checkSignature } from "./signature.js";
 import { type Snapshot, takeSnapshot } from "./snapshot.js";
 import { isSameTenant, openTenant, type Tenant } from "./tenants.js";
 
+/** The folder, and what its policies are held against. */
 export interface WatchOptions {
   readonly folder: string;
   readonly engine: Pick<Engine, "add" | "replace" | "remove">;
@@ -71,6 +72,7 @@ const DEPTH_MAX = 6;
 /** The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long. */
 const TOOLS_MS = 5000;
 
+/** Loads, replaces and removes policies as the folder changes. Make it with PolicyWatch.open(). */
 export class PolicyWatch {
   #options: WatchOptions;
   readonly #entries = new Map<string, Entry>();

@@ -16,6 +16,7 @@ const SYNTAX: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: "this key stands twice",
 };
 
+/** A file that was read and found valid. */
 export interface YamlFile<T> {
   readonly value: T;
   /** Makes the error for what stands at `path`. */
@@ -24,6 +25,7 @@ export interface YamlFile<T> {
   place(path: YamlPath): { readonly path: string; readonly line: number; readonly column: number };
 }
 
+/** The most bytes of a YAML file, 4 MiB. */
 export const YAML_BYTES_MAX = 4 << 20;
 
 /** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot be read. */

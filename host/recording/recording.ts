@@ -24,6 +24,7 @@ const KIND_BATCH = 1;
 const KIND_HOST = 2;
 const KIND_CONTAINER = 3;
 
+/** Writes a recording, readable by its owner alone (mode 0600). Throws VEDETTE_RECORDING_UNWRITABLE. */
 export class RecordingWriter {
   readonly #path: string;
   readonly #fd: number;
@@ -99,6 +100,7 @@ export class RecordingWriter {
   }
 }
 
+/** One entry of a recording. `stream` is the number that its peer had when it was recorded. */
 export type RecordedEntry =
   | { readonly kind: "batch"; readonly stream: number; readonly batch: Batch }
   | { readonly kind: "host"; readonly stream: number; readonly hostname: string }

@@ -8,9 +8,12 @@ import { FACTS_SIZE } from "./facts.js";
 import { type Metadata, readMetadata } from "./metadata.js";
 import { type Export, type Global, readSections, type Sections } from "./sections.js";
 
+/** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65536;
+/** Bytes that a policy's frame must have: a batch of the largest size, and room for header and facts. */
 export const FRAME_SIZE_MIN = 0x100000 + 0x1000;
 
+/** What a module may have, from a tenant's limits. */
 export interface ModuleLimits {
   readonly moduleBytes: number;
   /** Pages of 64 KiB. */
@@ -20,6 +23,7 @@ export interface ModuleLimits {
   /** Whose rules may be many and have long texts. */
   readonly isWide?: boolean;
 }
+/** Limits of a policy whose tenant sets none: 1 MiB of code and 4 MiB of memory. */
 export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64 };
 /** Of what is compiled here from the operator's own rule files. */
 export const WIDE_LIMITS: ModuleLimits = { moduleBytes: 64 << 20, memoryPages: 512, isWide: true };

@@ -16,8 +16,11 @@ export const FACTS: readonly (keyof ContainerFacts)[] = [
   "labels",
   "ip",
 ];
+/** Bytes of the facts in a policy's memory, texts included. */
 export const FACTS_SIZE = 4096;
+/** Bytes before the first entry. */
 export const FACTS_HEADER = 8;
+/** Bytes of one entry: offset and size of its text. */
 export const FACT_ENTRY = 8;
 
 const NONE = 0xffffffff;

@@ -6,6 +6,7 @@ import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { ContainerFacts } from "../wire/container.js";
 
 const MAGIC = 0x31464456;
+/** Bytes before the first section. */
 export const FRAME_HEADER = 64;
 
 /** What a frame is made of. `Batch` is one; a tenant's part of a batch is another. */

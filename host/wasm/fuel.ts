@@ -9,6 +9,7 @@ import { readInstruction } from "./instructions.js";
 import { ModuleReader } from "./reader.js";
 import { readSections } from "./sections.js";
 
+/** Name of the exported counter. It grows by one for each instruction. */
 export const FUEL_EXPORT = "vedette_fuel";
 
 const GLOBAL = 6;

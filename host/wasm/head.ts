@@ -8,6 +8,7 @@ import { readSections } from "./sections.js";
 
 const CUSTOM = 0;
 
+/** What policy.yaml says of a policy that only prevents. */
 export interface Head {
   readonly name: string;
   readonly version: string;

@@ -9,6 +9,7 @@ import { writeFacts } from "./facts.js";
 import { Frame, type FrameSource, type FrameStart } from "./frame.js";
 import { encodeSettings, type ParameterValues } from "./settings.js";
 
+/** The most bytes of a text that a policy gives with an alert. */
 export const ALERT_TEXT_MAX = 4096;
 const ABORT_TEXT_MAX = 512;
 const LOG_TEXT_MAX = 1024;
@@ -52,6 +53,7 @@ export interface PolicyState {
   readonly schema: bigint;
 }
 
+/** One running policy. After a trap, drop it and make another. */
 export class PolicyInstance {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: PolicyExports;

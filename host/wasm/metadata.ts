@@ -8,7 +8,9 @@ import { PRIORITIES } from "../finding/priority.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import type { Sections } from "./sections.js";
 
+/** Version of docs/abi/v1.md. A module that names another is refused. */
 export const ABI = 1;
+/** Name of the custom section. */
 export const SECTION = "vedette.policy";
 /** What may stand in the section: of anybody's module, and of what the operator's own rules were compiled to. */
 const USUAL = { bytes: 256 * 1024, rules: 1024, name: 200, text: 4000, tag: 100, tags: 50, fields: 100 };
@@ -53,9 +55,13 @@ const metadataOf = (most: typeof USUAL) => {
 const Metadata = metadataOf(USUAL);
 const WideMetadata = metadataOf(WIDE);
 
+/** The section, checked and bounded. */
 export type Metadata = z.infer<typeof Metadata>;
+/** One rule, as the section has it. */
 export type RuleMetadata = Metadata["rules"][number];
+/** The type of a parameter in policy.yaml. */
 export type ParameterKind = z.infer<typeof ParameterKind>;
+/** A parameter's value: bool, int, string or strings. */
 export type ParameterValue = z.infer<typeof ParameterValue>;
 
 /** Reads the section, and refuses a module that is made for another ABI or a newer contract. */

@@ -6,6 +6,10 @@ import { type ErrorCode, VedetteError } from "../errors.js";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true });
 
+/**
+ * Reads forward. Each method throws VEDETTE_MODULE_CORRUPT, with section and offset, where the bytes do not
+ * suffice.
+ */
 export class ModuleReader {
   readonly #bytes: Uint8Array;
   readonly #path: string;

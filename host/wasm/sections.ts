@@ -29,29 +29,34 @@ const FUNCREF = 0x70;
 const TABLE_MAX = 1024;
 const KINDS = ["function", "table", "memory", "global"] as const;
 
+/** Least and greatest size of a memory (pages) or a table (entries); `offset` is where the module says so. */
 export interface Limits {
   readonly min: number;
   readonly max: number | null;
   readonly offset: number;
 }
+/** One import of a module. `memory` is null for a function. */
 export interface Import {
   readonly name: string;
   readonly signature: string | null;
   readonly memory: Limits | null;
   readonly offset: number;
 }
+/** One global of a module. */
 export interface Global {
   readonly type: string;
   readonly isMutable: boolean;
   /** Its value, when it is a plain i32 constant. */
   readonly value: number | null;
 }
+/** One export of a module; `index` is into the space of its kind. */
 export interface Export {
   readonly name: string;
   readonly kind: (typeof KINDS)[number];
   readonly index: number;
   readonly offset: number;
 }
+/** What a module declares, in the order of the file. */
 export interface Sections {
   readonly imports: readonly Import[];
   /** Signatures of all functions, imported ones first. */

@@ -8,6 +8,7 @@ const MAGIC = 0x31534456;
 const ENTRY = 24;
 const KINDS: Readonly<Record<ParameterKind, number>> = { bool: 0, int: 1, string: 2, strings: 3 };
 
+/** Values by the parameters' names. */
 export type ParameterValues = Readonly<Record<string, ParameterValue>>;
 
 /** The values to run with: the defaults, and over them what was set. Refuses an unknown name or a value of another kind. */
@@ -25,6 +26,7 @@ export function resolveParameters(metadata: Metadata, set: ParameterValues, path
   return values;
 }
 
+/** The type that policy.yaml would give this value. */
 export function kindOf(value: ParameterValue): ParameterKind {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "number") return "int";

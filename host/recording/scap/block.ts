@@ -8,6 +8,7 @@
 import { constants, gunzipSync } from "node:zlib";
 import { VedetteError } from "../../errors.js";
 
+/** One block of the file, without its frame. */
 export interface Block {
   type: number;
   readonly body: Buffer;
@@ -19,11 +20,15 @@ const MAJOR_MAX = 1;
 const BLOCK_HEAD = 8;
 const BLOCK_FRAME = 12;
 
+/** The blocks in the file's order. They can be read once. */
 export interface Blocks {
   readonly blocks: Iterable<Block>;
   isTruncated(): boolean; // known when all blocks were read
 }
 
+/**
+ * Throws VEDETTE_SCAP_UNREADABLE where the file is no capture, is big-endian, or has a newer major version.
+ */
 export function readBlocks(file: Buffer, path: string): Blocks {
   const isGzip = file.length > 2 && file[0] === 0x1f && file[1] === 0x8b;
   const data = isGzip ? unzip(file, path) : file;

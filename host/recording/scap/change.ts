@@ -13,12 +13,14 @@ const CLOSE_ON_EXEC_FLAG = 0x80000n;
 const IN_PROGRESS = -115n;
 const SHARE_FILES_FLAG = 0x400n;
 
+/** Changes the state by what the event itself shows, before the event becomes a record. */
 export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
   for (const d of thread.descriptors.values()) d.isNameChanged = false;
   if (raw.isEntry) return;
   BEFORE[raw.event!.name]?.(state, thread, raw);
 }
 
+/** Changes the state by what ended with the event, after it became a record. */
 export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
   if (raw.event!.name === "procexit") {
     state.threads.delete(thread.tid);

@@ -147,6 +147,7 @@ const TABLE = `
 428 setregid: > res rgid egid
 `;
 
+/** One row: the event's name in events.yaml, and the names of its parameters in the file's order. */
 export interface ScapEvent {
   name: string;
   readonly isEntryTold: boolean;

@@ -21,10 +21,12 @@ export const PROCESS_LISTS = new Map([
   [0x214, 8],
   [0x215, 9],
 ]);
+/** Block types that list descriptors, and the version of each (libs, scap_savefile.h). */
 export const DESCRIPTOR_LISTS = new Map([
   [0x203, 1],
   [0x218, 2],
 ]);
+/** Block types that list users and groups, and the version of each. */
 export const USER_LISTS = new Map([
   [0x206, 1],
   [0x220, 2],
@@ -34,6 +36,7 @@ const ENTRY_MIN = 4;
 // Of what follows the root directory, entries of before libs 0.10 have at most this, and lack the two fields at its front.
 const OLD_TAIL = 29;
 
+/** Threads of the list at the head of a capture. `version` is the block type's, from 1. */
 export function readProcesses(body: Buffer, version: number): Thread[] {
   const c = new Cursor(body);
   const out: Thread[] = [];
@@ -124,6 +127,7 @@ const PROTOCOLS = new Map([
   [5, 255],
 ]);
 
+/** The descriptors of one thread, by their numbers. */
 export function readDescriptors(body: Buffer, version: number): { tid: number; descriptors: [number, Descriptor][] } {
   const c = new Cursor(body);
   const tid = Number(c.u64());
@@ -175,6 +179,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
   }
 }
 
+/** Users and groups of the machine that the capture comes from, by id. */
 export interface Names {
   readonly users: Map<number, User>;
   readonly groups: Map<number, string>;
@@ -182,6 +187,7 @@ export interface Names {
 
 const USER = 0;
 
+/** Users and groups of the list at the head of a capture. */
 export function readUsers(body: Buffer, version: number): Names {
   const c = new Cursor(body);
   const out: Names = { users: new Map(), groups: new Map() };
@@ -198,6 +204,7 @@ export function readUsers(body: Buffer, version: number): Names {
   return out;
 }
 
+/** Splits texts that each end with NUL. */
 export function listOf(bytes: Buffer): string[] {
   if (bytes.length === 0) return [];
   const text = bytes.toString();

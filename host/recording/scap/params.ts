@@ -18,6 +18,7 @@ export const EVENT_BLOCKS = new Map([
 ]);
 type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
+/** One event of the capture. `params` holds each parameter's bytes by its name in the event table. */
 export interface RawEvent {
   readonly time: bigint;
   readonly tid: number;
@@ -69,6 +70,7 @@ function countParams(rest: Buffer, width: number): number | undefined {
   return undefined;
 }
 
+/** A signed little-endian integer of 1, 2, 4 or 8 bytes; null for any other length. */
 export function intOf(bytes: Buffer | undefined): bigint | null {
   switch (bytes?.length) {
     case 1:
@@ -84,6 +86,7 @@ export function intOf(bytes: Buffer | undefined): bigint | null {
   }
 }
 
+/** As intOf(), unsigned. */
 export function uintOf(bytes: Buffer | undefined): bigint | null {
   const value = intOf(bytes);
   return value === null ? null : BigInt.asUintN(bytes!.length * 8, value);
@@ -97,6 +100,7 @@ export function textOf(bytes: Buffer | undefined): string | null {
   return text === "(NULL)" || text === "<NA>" ? null : text;
 }
 
+/** Both ends of a connection, client first. Addresses have 4 or 16 bytes. */
 export interface Ends {
   readonly cip: Uint8Array;
   readonly cport: number;
@@ -201,6 +205,7 @@ function convert(table: Bits, value: bigint): bigint {
   return table.reduce((sum, [falco, kernel]) => ((value & falco) === 0n ? sum : sum | kernel), 0n);
 }
 
+/** CLONE_THREAD of clone(2). */
 export const THREAD_FLAG = 0x10000n;
 
 /** By table of our contract; other tables have the kernel's numbers in captures too. */

@@ -12,11 +12,13 @@ import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUs
 import { CONVERT, EVENT_BLOCKS, intOf, type RawEvent, readEvent, sockaddrOf, textOf, uintOf } from "./params.js";
 import { type Descriptor, State, type Thread } from "./state.js";
 
+/** A capture as batches. They can be read once. */
 export interface Replay {
   readonly batches: Iterable<Uint8Array>;
   summary(): ReplaySummary; // complete when all batches were read
 }
 
+/** What became of a capture's events. */
 export interface ReplaySummary {
   readonly events: number; // that became records
   readonly skipped: number; // events of no type of ours, and entries that their return tells again
@@ -28,6 +30,9 @@ const RECORDS_MAX = 2000;
 const STRINGS_MAX = 256 << 10;
 const ABSENT = -(2n ** 63n);
 
+/**
+ * Throws VEDETTE_SCAP_UNREADABLE where the file is no capture. It goes on past blocks that it does not know.
+ */
 export function replay(file: Buffer, path: string): Replay {
   const { blocks, isTruncated } = readBlocks(file, path);
   const reader = new Reader();

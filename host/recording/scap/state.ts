@@ -2,6 +2,10 @@
 // What is known of threads and descriptors while a capture is read: the tables that the capture began with, changed by each event.
 import { addressText } from "../../wire/address.js";
 
+/**
+ * One thread. Ids are numbers of the machine that was captured, times are nanoseconds since the epoch, and
+ * null is not known.
+ */
 export interface Thread {
   readonly tid: number;
   pid: number;
@@ -34,12 +38,14 @@ export interface Thread {
   version: number; // counts changes
 }
 
+/** One line of the capture's user list, as passwd(5) has it. */
 export interface User {
   name: string;
   readonly home: string;
   readonly shell: string;
 }
 
+/** What one open number refers to. */
 export interface Descriptor {
   type: string; // Falco's letter
   name: string | null;
@@ -58,6 +64,7 @@ export interface Descriptor {
   closesOnExec: boolean;
 }
 
+/** A thread of which only its number is known. */
 export function newThread(tid: number): Thread {
   return {
     tid,
@@ -92,6 +99,7 @@ export function newThread(tid: number): Thread {
   };
 }
 
+/** A descriptor of which only its type is known. */
 export function newDescriptor(type: string): Descriptor {
   return {
     type,
@@ -117,6 +125,7 @@ export function internet(d: Descriptor, cip: Uint8Array, cport: number, sip: Uin
   Object.assign(d, { cip, cport, sip, sport, name: `${addressText(cip)}:${cport}->${addressText(sip)}:${sport}` });
 }
 
+/** The tables of a capture at one moment. */
 export class State {
   readonly threads = new Map<number, Thread>();
   users = new Map<number, User>();

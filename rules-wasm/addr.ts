@@ -4,6 +4,7 @@
 import { Cidr } from "./cidr";
 import { spanAddress, spanExists, spanSize } from "./wire/frame";
 
+/** An IP address of an event. It is good until the batch is judged. */
 // @ts-ignore: decorator
 @unmanaged @final
 export class Addr {

@@ -5,6 +5,7 @@ import { Addr, ipv4At } from "./addr";
 
 const SIZE: usize = 16;
 
+/** One network. Make it at the top of the policy: its memory is never given back. */
 export class Cidr {
   private readonly bytes: usize;
   private readonly bits: u32;

@@ -6,6 +6,7 @@ import { DescriptorFields } from "./generated/descriptor";
 import { SocketFamily } from "./generated/flags";
 import { Str } from "./str";
 
+/** What the call worked on: a file, a connection, a pipe ... */
 // @ts-ignore: decorator
 @unmanaged @final
 export class Descriptor extends DescriptorFields {

@@ -7,6 +7,7 @@ import { Process } from "./process";
 import { recordNumber } from "./wire/cursor";
 import { descriptorAt, processAt } from "./wire/frame";
 
+/** One event of any type. It is good until the batch is judged. */
 // @ts-ignore: decorator
 @unmanaged
 export class Event {

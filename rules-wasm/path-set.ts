@@ -11,6 +11,7 @@ import { utf8Size, writeUtf8 } from "./text";
 
 const SLASH: u8 = 0x2f;
 
+/** Paths with everything below them. `has(text)` takes no glob; a PathSet does. */
 export class PrefixSet {
   private readonly prefixes: StringSet;
   /** How long the prefixes are, each length once: only these many bytes of a path can be one. */

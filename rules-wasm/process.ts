@@ -14,6 +14,7 @@ import { spanOf, spanSize, textMemory } from "./wire/frame";
 
 const ANCESTORS_MAX = 64;
 
+/** One process. A process that is not known has `exists` false, empty texts and absent numbers. */
 // @ts-ignore: decorator
 @unmanaged @final
 export class Process extends ProcessFields {

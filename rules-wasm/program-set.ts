@@ -8,6 +8,10 @@ import { Process } from "./process";
 const ANCESTORS_MAX = 64;
 const SLASH: i32 = 0x2f;
 
+/**
+ * Trusted programs. The constructor stops the policy at a name without a slash, because any process can take
+ * a name.
+ */
 export class ProgramSet {
   private readonly paths: PathSet;
 

@@ -27,4 +27,5 @@ export class Rule {
   events!: string[];
 }
 
+/** Makes the exported function below it a rule. It must take one event and return a bool. */
 export declare function rule(is: Rule): void;

@@ -10,6 +10,7 @@ import { SocketFamily } from "./generated/flags";
 import { Str } from "./str";
 import { spanAddress, spanOf, spanSize } from "./wire/frame";
 
+/** An address as the program passed it. It is good until the batch is judged. */
 // @ts-ignore: decorator
 @unmanaged @final
 export class Sockaddr {

@@ -6,6 +6,7 @@ import { Str } from "./str";
 import { StringSet } from "./string-set";
 import { find, isSame } from "./text";
 
+/** A list of texts of an event. It is good until the batch is judged. */
 // @ts-ignore: decorator
 @unmanaged @final
 export class StrList {

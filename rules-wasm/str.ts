@@ -9,6 +9,7 @@ import { beginsWith, find, isSame, utf8Size, writeUtf8 } from "./text";
 
 const SLASH: u32 = 0x2f;
 
+/** A text of an event. It is good until the batch is judged: toString() makes a copy of it. */
 // @ts-ignore: decorator
 @unmanaged @final
 export class Str {

@@ -9,6 +9,7 @@ import { utf8Size, writeUtf8 } from "./text";
 
 const ENTRY: usize = 12; // u32 hash, u32 address, u32 size; address 0: free
 
+/** A set of texts. Make it at the top of the policy: its memory is never given back. */
 export class StringSet {
   private table: usize = 0;
   private mask: u32 = 0;

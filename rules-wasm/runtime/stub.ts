@@ -46,6 +46,7 @@ function reach(end: usize): void {
   return ((size + BLOCK_OVERHEAD + AL_MASK) & ~AL_MASK) - BLOCK_OVERHEAD;
 }
 
+/** Gives `size` bytes at the top of the arena, or of the settled region during init. Never zeroed. */
 // @ts-ignore: decorator
 @unsafe @global
 export function __alloc(size: usize): usize {
@@ -58,6 +59,9 @@ export function __alloc(size: usize): usize {
   return ptr;
 }
 
+/**
+ * Grows a block in place where it is the arena's last, and else copies it to one of at least twice its size.
+ */
 // @ts-ignore: decorator
 @unsafe @global
 export function __realloc(ptr: usize, size: usize): usize {
@@ -76,6 +80,7 @@ export function __realloc(ptr: usize, size: usize): usize {
   return moved;
 }
 
+/** Gives the arena's last block back. All other blocks stay until empty(). */
 // @ts-ignore: decorator
 @unsafe @global
 export function __free(ptr: usize): void {
@@ -83,6 +88,7 @@ export function __free(ptr: usize): void {
   if (ptr + block.mmInfo == top && ptr > border) top = changetype<usize>(block);
 }
 
+/** Makes a managed object: __alloc with AssemblyScript's object header before it. */
 // @ts-ignore: decorator
 @unsafe @global
 export function __new(size: usize, id: u32): usize {
@@ -96,6 +102,7 @@ export function __new(size: usize, id: u32): usize {
   return ptr + OBJECT_OVERHEAD;
 }
 
+/** As __realloc, for a managed object. */
 // @ts-ignore: decorator
 @unsafe @global
 export function __renew(oldPtr: usize, size: usize): usize {
@@ -105,6 +112,9 @@ export function __renew(oldPtr: usize, size: usize): usize {
   return moved + OBJECT_OVERHEAD;
 }
 
+/**
+ * Stops the policy where an object of the arena is stored in a settled one: it would be gone after the batch.
+ */
 // @ts-ignore: decorator
 @global @unsafe
 export function __link(parent: usize, child: usize, expectMultiple: bool): void {
@@ -114,12 +124,14 @@ export function __link(parent: usize, child: usize, expectMultiple: bool): void 
   }
 }
 
+/** Nothing moves and nothing is collected here, so there is nothing to do. */
 // @ts-ignore: decorator
 @global @unsafe
 export function __pin(ptr: usize): usize {
   return ptr;
 }
 
+/** As __pin. */
 // @ts-ignore: decorator
 @global @unsafe
 export function __unpin(ptr: usize): void {}
@@ -128,6 +140,7 @@ export function __unpin(ptr: usize): void {}
 @global @unsafe
 function __visit(ptr: usize, cookie: u32): void {}
 
+/** As __pin. */
 // @ts-ignore: decorator
 @global @unsafe
 export function __collect(): void {}

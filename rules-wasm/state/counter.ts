@@ -11,6 +11,7 @@ const STEPS: u64 = 8;
 const STEP_BYTES: usize = 4;
 const KIND: u32 = 1;
 
+/** Counts for each key. One policy may have several. */
 export class Counter {
   private readonly table: StateTable;
   private readonly step: u64;

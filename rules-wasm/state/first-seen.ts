@@ -9,6 +9,7 @@ import { StateTable } from "./table";
 
 const KIND: u32 = 2;
 
+/** Remembers keys for `lifetime` nanoseconds after their last use, `capacity` of them at most. */
 export class FirstSeen {
   private readonly table: StateTable;
 

@@ -15,6 +15,7 @@ const PARTS: u32 = 8;
 const PART_BYTES: u32 = 16384;
 const BITS: u64 = <u64>PARTS * PART_BYTES * 8;
 
+/** A Bloom filter of 128 KiB. It never forgets, and may take a key for marked that is not. */
 export class Marks {
   private readonly table: StateTable = new StateTable(KIND, PARTS, PART_BYTES, u64.MAX_VALUE);
 

@@ -9,6 +9,7 @@ import { StateTable } from "./table";
 
 const KIND: u32 = 3;
 
+/** A number for each key, for `lifetime` nanoseconds after its last use, for `capacity` keys at most. */
 export class Memo {
   private readonly table: StateTable;
 

@@ -11,6 +11,7 @@ import { hours } from "../duration";
 import { keys } from "./key";
 import { Memo } from "./memo";
 
+/** Tells a program's own copy in a memfd from a stranger's. Call executed() at every execution. */
 export class SelfCopies {
   private readonly programs: ProgramSet;
   /** Processes that run one of the programs, and inodes of copies. */

@@ -13,6 +13,7 @@ import { StateTable } from "./table";
 const KIND: u32 = 4;
 const ANCESTORS_MAX = 64;
 
+/** Whether something followed something else. */
 export class Sequence {
   private readonly table: StateTable;
   private readonly within: u64;

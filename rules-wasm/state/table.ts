@@ -16,7 +16,9 @@ const ZERO: u64 = 0x9e3779b97f4a7c15;
 
 /** Address of the region, its size, and a digest of what stands where; the host reads them. */
 export let regionAddress: usize = 0;
+/** Bytes of all tables together; 0 for a policy without state. */
 export let regionSize: u32 = 0;
+/** A hash of the tables' kinds and sizes. State of another schema is not given back. */
 export let regionSchema: u64 = 0;
 /** Something in it may have changed since the host last set this to 0. */
 export let regionDirty: i32 = 1;

@@ -9,6 +9,7 @@ const TEXT_MAX: u32 = 512;
 /** Both texts, in a place of their own: there may be no memory left to take. */
 const scratch: usize = memory.data(1024 + 512);
 
+/** Tells the host where and why, then ends the instance. It never returns. */
 export function abortPolicy(message: string | null, file: string | null, line: u32, column: u32): void {
   const size = copyText(message, scratch, 2 * TEXT_MAX);
   const fileSize = copyText(file, scratch + 2 * TEXT_MAX, TEXT_MAX);

@@ -3,6 +3,7 @@
 // policy traps, so that a new instance goes on behind the record that broke the old one.
 import { firstNumber } from "./frame";
 
+/** Index of the record in its batch, from 0. */
 export let index: u32 = 0;
 
 // @ts-ignore: decorator

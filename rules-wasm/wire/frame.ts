@@ -9,6 +9,7 @@ import { fillNoProcess } from "../generated/process";
 
 /** Address of the frame, and its size: the compiler puts static data behind it (asconfig.json `memoryBase`). */
 export const FRAME: usize = 0x400;
+/** Bytes of the frame: a batch of the largest size, and a page for header and facts. */
 export const FRAME_SIZE: usize = 0x100000 + 0x1000;
 
 const MAGIC: u32 = 0x31464456; // "VDF1"

@@ -6,9 +6,13 @@
 import { isSame } from "../text";
 import { FRAME } from "./frame";
 
+/** One i64 at `values`, 0 or 1. */
 export const KIND_BOOL: u32 = 0;
+/** One i64 at `values`. */
 export const KIND_INT: u32 = 1;
+/** One span at `values`. */
 export const KIND_STRING: u32 = 2;
+/** `count` spans at `values`. */
 export const KIND_STRINGS: u32 = 3;
 
 const MAGIC: u32 = 0x31534456; // "VDS1"
@@ -30,6 +34,7 @@ export function settingAt(name: string, kind: u32): usize {
   return entry;
 }
 
+/** The entry of a parameter; 0 where policy.yaml does not declare it. */
 export function findSetting(name: string): usize {
   if (load<u32>(FRAME) != MAGIC) throw new Error("the host gave no settings");
   for (let i: u32 = 0, count = load<u32>(FRAME, 4); i < count; i++) {
@@ -39,10 +44,12 @@ export function findSetting(name: string): usize {
   return 0;
 }
 
+/** The value of an entry of KIND_INT or KIND_BOOL. */
 export function integerOf(entry: usize): i64 {
   return load<i64>(FRAME + load<u32>(entry, 16));
 }
 
+/** The values of an entry of KIND_STRING or KIND_STRINGS. */
 export function stringsOf(entry: usize): string[] {
   const count = load<u32>(entry, 12), values = FRAME + load<u32>(entry, 16);
   const strings = new Array<string>(count);

@@ -31,12 +31,14 @@ import {
   ValueError,
 } from "./values.js";
 
+/** A condition with types. Macros are gone, and a macro that was used twice is one shared object. */
 export type Bound =
   | { kind: "and" | "or"; children: Bound[] }
   | { kind: "not"; child: Bound }
   | { kind: "exists"; left: BoundOperand }
   | BoundCheck;
 
+/** A comparison that fits its field. `type` is what both sides are compared as. */
 export interface BoundCheck {
   readonly kind: "check";
   readonly left: BoundOperand;
@@ -47,6 +49,7 @@ export interface BoundCheck {
   readonly right: BoundOperand | null; // then `values` is empty
 }
 
+/** The left side of a check. `isList` says that join() and len() walk through it. */
 export type BoundOperand =
   | { kind: "field"; use: FieldUse; type: ValueType }
   | {
@@ -58,9 +61,12 @@ export type BoundOperand =
       isList: boolean;
     };
 
+/** FieldType without `arg`, whose type depends on the parameter. */
 export type ValueType = Exclude<FieldType, "arg">;
+/** A value, read by its type. */
 export type BoundValue = string | bigint | boolean | NetValue; // by type: byte string; number or port; truth; address or net
 
+/** A check that does not fit, in Falco's words. `at` is inside the condition. */
 export class BindError extends Error {
   constructor(
     message: string,
@@ -70,11 +76,13 @@ export class BindError extends Error {
   }
 }
 
+/** A check that is allowed and probably means something else. */
 export interface BindWarning {
   readonly message: string;
   readonly at: Place;
 }
 
+/** Adds to `warnings` as it goes. Throws BindError at the first check that does not fit. */
 export function bind(expr: Expr, warnings: BindWarning[] = [], statics = NO_STATICS): Bound {
   const done = new Map<Expr, Bound>();
   const visit = (e: Expr): Bound => {
@@ -201,6 +209,7 @@ export function isListArgument(arg: BoundOperand | TextValue): boolean {
   return arg.use.isList || (LIST_TEXTS.has(arg.use.name) && arg.use.index === null);
 }
 
+/** Fields that Falco types as texts and that our events hold as lists. */
 export const LIST_TEXTS = new Set(["proc.args", "proc.env"]);
 
 // evt.rawarg has the type of the parameter; where events differ, that of the first.

@@ -7,6 +7,7 @@ import { LoadError, type LoadResult } from "./load-result.js";
 import type { Context } from "./location.js";
 import { ENGINE_VERSION, PLUGINS, parseVersion, satisfies, type Version, versionText } from "./version.js";
 
+/** One alternative of `required_plugin_versions`. */
 export interface PluginNeed {
   readonly name: string;
   readonly version: string;
@@ -17,6 +18,7 @@ export interface Source {
   isField(name: string): boolean;
 }
 
+/** All items of the files read so far, by name. Throws LoadError where an item does not fit. */
 export class Collector {
   readonly lists = new Map<string, ListItem>();
   readonly macros = new Map<string, MacroItem>();

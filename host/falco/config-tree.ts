@@ -3,7 +3,9 @@
 // `a[].b` for a new entry at the end), VALUE a text, or YAML where it begins like a mapping or a list.
 import { parse } from "yaml";
 
+/** A mapping of the configuration. */
 export type Config = { [key: string]: ConfigNode };
+/** A part of the configuration. Every scalar is a text. */
 export type ConfigNode = string | null | ConfigNode[] | Config;
 
 /** What is wrong with an option, or null. */

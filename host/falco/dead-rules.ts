@@ -8,11 +8,13 @@ import { isType } from "./event-types.js";
 import { FIELDS } from "./fields.js";
 import type { LoadedRule } from "./load.js";
 
+/** A rule that never fires here, and why. */
 export interface DeadRule {
   readonly rule: string;
   readonly reason: string;
 }
 
+/** The reason in words. Call it for a rule that the compiler left out. */
 export function deadRule({ name, expr, events }: LoadedRule): DeadRule {
   return { rule: name, reason: events.length === 0 ? typeReason(expr) : fieldReason(expr, events) };
 }

@@ -9,6 +9,7 @@ export const DIRECTION =
   "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always evaluates to false. " +
   "The rule expression can be simplified by removing the condition on 'evt.dir'";
 
+/** Warnings about one check; mostly none. */
 export function doubtsOf(e: CheckExpr): string[] {
   if (e.right.kind !== "text" && e.right.kind !== "list") return [];
   const isOfDirection = e.right.kind === "text" && e.left.kind === "field" && e.left.name === "evt.dir";

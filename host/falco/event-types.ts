@@ -8,6 +8,7 @@ import { EVENTS, type EventType } from "../../build/generated/events.js";
 import { EVENT_NAMES, EVENTS_BY_NAME } from "../wire/known-names.js";
 import type { Expr, Operand } from "./condition.js";
 
+/** Whether evt.type may name it. It may be an event that is never recorded here. */
 export function isEventType(name: string): boolean {
   return EVENT_NAMES.has(name) || EVENTS_BY_NAME.has(name);
 }
@@ -89,6 +90,7 @@ function checkTypes({ left, op, modifier, right }: Extract<Expr, { kind: "check"
   return op === "!=" ? { canBeTrue: EVERY & ~named, canBeFalse: named } : UNDECIDED;
 }
 
+/** Whether the operand is evt.type itself. */
 export function isType(operand: Operand): boolean {
   return operand.kind === "field" && operand.name === "evt.type" && operand.arg === null;
 }

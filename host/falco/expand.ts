@@ -6,6 +6,7 @@ import { isListOperator } from "./condition.js";
 import type { ExceptionEntry, ListItem, RuleException } from "./items.js";
 import { LoadError } from "./load-result.js";
 
+/** A list with the lists in it put in place. `isUsed` is set when a condition names it. */
 export interface ExpandedList {
   readonly name: string;
   readonly items: string[];

@@ -9,6 +9,7 @@ import { FIELD_TABLE } from "./field-table.js";
 /** What a value is compared as. `either`: two values, of which a check wants one (and `!=` both). */
 export type FieldType = "text" | "bytes" | "int" | "bool" | "ip" | "net" | "port" | "arg";
 
+/** One row of the table. `arg` with a question mark: the argument may be left out. */
 export interface FieldInfo {
   readonly name: string;
   readonly type: FieldType;
@@ -18,10 +19,13 @@ export interface FieldInfo {
   readonly doc: string;
 }
 
+/** By the field's name without its argument. */
 export const FIELDS: ReadonlyMap<string, FieldInfo> = readTable();
 
+/** A field that does not exist, or has a wrong argument, in Falco's words. */
 export class FieldError extends Error {}
 
+/** A field as a condition uses it. */
 export interface FieldUse extends FieldInfo {
   readonly text: string; // as it is written: `proc.aname[2]`
   readonly index: string | null; // the argument: `2`, or what follows `evt.arg.`
@@ -29,7 +33,9 @@ export interface FieldUse extends FieldInfo {
 
 /** Fields that the configuration sets, `static.` and all, with the value that they have in every event. */
 export type Statics = ReadonlyMap<string, string>;
+/** For conditions outside a configuration. */
 export const NO_STATICS: Statics = new Map();
+/** What the names of the configuration's own fields begin with, before a dot. */
 export const STATIC_NAME = "static";
 
 /** Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot. */
@@ -79,6 +85,7 @@ export function parseField(text: string): FieldUse {
   return findField(found[1]!, found[2] ?? null);
 }
 
+/** Whether the text is a field with a fitting argument. */
 export function isField(text: string, statics = NO_STATICS): boolean {
   if (statics.has(text)) return true;
   // Nearly every text that is asked about is none: no exception for those.

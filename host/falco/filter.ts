@@ -14,6 +14,7 @@ import { ConditionError } from "./scan.js";
 
 const NAME = "filter";
 
+/** A compiled condition. Use it from one thread. */
 export class Filter {
   #found: number[] = [];
   readonly #instance: PolicyInstance | null;

@@ -19,15 +19,18 @@ interface Placed {
   visibility: number;
 }
 
+/** One `list`, as text. */
 export interface ListItem extends Placed {
   readonly items: string[];
 }
 
+/** One `macro`, as text. */
 export interface MacroItem extends Placed {
   condition: string;
   readonly conditionContext: Context;
 }
 
+/** One `rule`, as text. */
 export interface RuleItem extends Placed {
   condition: string;
   readonly conditionContext: Context;
@@ -47,6 +50,7 @@ export interface RuleItem extends Placed {
 /** A value of an exception's `fields`, `comps` or `values`: one text, or a list of such. */
 export type ExceptionEntry = string | ExceptionEntry[];
 
+/** One exception of a rule, not yet a condition. */
 export interface RuleException {
   readonly name: string;
   readonly fields: ExceptionEntry | null;

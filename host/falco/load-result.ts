@@ -8,6 +8,7 @@ interface Meaning {
   readonly description: string;
 }
 
+/** Falco's errors by code, with titles and meanings of ours. */
 export const LOAD_ERRORS = {
   LOAD_ERR_FILE_READ: {
     title: "File read error",
@@ -32,6 +33,7 @@ export const LOAD_ERRORS = {
   LOAD_ERR_EXTENSION: { title: "Error in extension item", description: "An extension item is wrong." },
 } satisfies Record<string, Meaning>;
 
+/** Falco's warnings by code, with titles and meanings of ours. */
 export const LOAD_WARNINGS = {
   LOAD_UNKNOWN_SOURCE: {
     title: "Unknown event source",
@@ -77,9 +79,12 @@ export const LOAD_WARNINGS = {
   },
 } satisfies Record<string, Meaning>;
 
+/** A key of LOAD_ERRORS. */
 export type ErrorCode = keyof typeof LOAD_ERRORS;
+/** A key of LOAD_WARNINGS. */
 export type WarningCode = keyof typeof LOAD_WARNINGS;
 
+/** Ends the loading of one file. */
 export class LoadError extends Error {
   constructor(
     readonly code: ErrorCode,
@@ -90,12 +95,14 @@ export class LoadError extends Error {
   }
 }
 
+/** One error or warning, and where it is. */
 export interface Finding<Code> {
   readonly code: Code;
   readonly message: string;
   readonly context: Context;
 }
 
+/** What one file gave, in the order in which it was found. */
 export class LoadResult {
   readonly errors: Finding<ErrorCode>[] = [];
   readonly warnings: Finding<WarningCode>[] = [];

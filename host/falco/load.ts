@@ -21,12 +21,14 @@ import { parseCondition } from "./parse.js";
 import { readRules } from "./reader.js";
 import { ConditionError } from "./scan.js";
 
+/** One file. `name` is what results call it. */
 export interface RuleFile {
   readonly name: string;
   readonly content: string | null; // null: it could not be read, for the reason that `complaint` tells
   readonly complaint?: string;
 }
 
+/** How files are loaded. */
 export interface LoadOptions {
   readonly isFalcoExact?: boolean; // also where Falco is wrong
   readonly extras?: readonly Extra[]; // what is appended to outputs
@@ -34,6 +36,7 @@ export interface LoadOptions {
   readonly isCheck?: boolean; // go on after a file that cannot be loaded
 }
 
+/** A rule with its condition parsed and bound. `events` names the event types that it can match. */
 export interface LoadedRule {
   readonly name: string;
   desc: string;
@@ -48,6 +51,7 @@ export interface LoadedRule {
   readonly events: string[];
 }
 
+/** What all files gave together. */
 export interface Loaded {
   readonly results: LoadResult[];
   readonly rules: LoadedRule[]; // of the last file that could be loaded, in order
@@ -57,6 +61,7 @@ export interface Loaded {
 
 const EVENT_CODES_MAX = 100;
 
+/** Never throws for what is wrong in a file: the results say it. */
 export function loadRules(files: readonly RuleFile[], options: LoadOptions = {}): Loaded {
   const isField = (text: string): boolean => isOperand(text, options.statics);
   const collector = new Collector(new Map([["syscall", { isField }]]));

@@ -3,12 +3,14 @@
 // Falco reports errors with this whole way and a snippet of the last step, so that a rule of 200 lines shows the one that is
 // wrong. A step inside a condition is named by the condition's beginning instead of the file's name.
 
+/** A place in a file, all three from 0. */
 export interface Position {
   readonly line: number;
   readonly column: number;
   readonly offset: number;
 }
 
+/** What a step leads to, in Falco's words. */
 export type ItemType =
   | "value for"
   | "exceptions"
@@ -33,6 +35,7 @@ export type ItemType =
   | "rule priority"
   | "overrides";
 
+/** One step of the way. */
 export interface Step {
   readonly item: ItemType;
   readonly name: string;
@@ -40,6 +43,7 @@ export interface Step {
   readonly at: Position;
 }
 
+/** The way from a file to what is wrong. Contexts do not change: enter() gives another. */
 export class Context {
   readonly #condition: string | undefined;
 

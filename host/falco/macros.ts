@@ -3,12 +3,14 @@
 // result is a graph without cycles, which the compiler turns into one evaluation.
 import type { Expr, Place } from "./condition.js";
 
+/** A macro's tree. `isUsed` is set when a condition or another macro names it. */
 export interface Macro {
   readonly name: string;
   expr: Expr;
   isUsed: boolean;
 }
 
+/** A macro that is not defined, in Falco's words. */
 export class MacroError extends Error {
   constructor(
     message: string,

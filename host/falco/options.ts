@@ -10,6 +10,7 @@ import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
 
+/** Falco's configuration as far as it means something here. `file` is null where no file is written. */
 export interface FalcoOptions {
   readonly matching: "all" | "first";
   readonly least: Priority; // rules below it are not loaded
@@ -38,6 +39,7 @@ interface Draft extends FalcoOptions {
 
 const QUEUE_CAPACITY = 1000;
 
+/** Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. */
 export function readOptions(texts: readonly string[]): FalcoOptions {
   const draft: Draft = {
     matching: "all",

@@ -29,6 +29,7 @@ interface Target {
   tags: ReadonlySet<string>;
 }
 
+/** The output with the formats of all extras that apply to the rule, joined by blanks. */
 export function withExtras(output: string, rule: Target, extras: readonly Extra[]): string {
   return [output, ...extras.filter((extra) => applies(extra, rule)).flatMap(({ format }) => format ?? [])].join(" ");
 }

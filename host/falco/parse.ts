@@ -32,9 +32,12 @@ import {
 } from "./condition.js";
 import { Scanner } from "./scan.js";
 
+/** How deep parentheses may nest. */
 export const DEPTH_MAX = 100; // of a condition given alone; rules allow more
+/** The same, of a rule whose macros and lists were put in. */
 export const RULE_DEPTH_MAX = 1000;
 
+/** Throws ConditionError at the first mistake. */
 export function parseCondition(text: string, depthMax = RULE_DEPTH_MAX): Expr {
   return new Parser(toBytes(text), depthMax).parse();
 }

@@ -27,6 +27,7 @@ export interface FalcoFlags {
   readonly strict?: boolean;
 }
 
+/** What rule files became. */
 export interface FalcoPolicy {
   readonly loaded: Loaded;
   readonly wasm: Uint8Array;
@@ -34,6 +35,7 @@ export interface FalcoPolicy {
   readonly dead: DeadRule[]; // enabled rules that no event here can match
 }
 
+/** The policy that alerts of Falco's rules name. */
 export const FALCO_NAME = "falco";
 const VERSION = "1";
 
@@ -120,6 +122,7 @@ export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: Fa
   throw new VedetteError("VEDETTE_FALCO_DEAD_RULES", { path: falcoRules.join(" "), reason });
 }
 
+/** The options of `-o`. Throws VEDETTE_FALCO_OPTION. */
 export function optionsIn(flags: FalcoFlags): FalcoOptions {
   return readOptions(flags.option);
 }

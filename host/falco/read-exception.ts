@@ -6,6 +6,7 @@ import type { Context } from "./location.js";
 import { ITEM_KEYS, type Reading, refuse, requiredText, warnUnknownKeys } from "./read-value.js";
 import { type MapNode, member, type Node } from "./yaml.js";
 
+/** All exceptions of a rule; none where the key is missing. Throws LoadError. */
 export function readExceptions(rule: MapNode, reading: Reading, mode: "define" | "append"): RuleException[] {
   const { context: parent } = reading;
   const list = member(rule, "exceptions");
@@ -26,6 +27,7 @@ export function readExceptions(rule: MapNode, reading: Reading, mode: "define" |
   return out;
 }
 
+/** One exception. Throws LoadError where it has no name, or no fields and is not an append. */
 export function readException(item: Node, reading: Reading, mode: "define" | "append", rule: Context): RuleException {
   const unnamed = reading.context.enter(item.at, "exception");
   if (item.kind !== "map") throw new LoadError("LOAD_ERR_YAML_VALIDATE", "Rule exception must be a mapping", unnamed);

@@ -33,6 +33,7 @@ const REPLACEABLE = new Set([
   "capture_duration",
 ]);
 
+/** Hands one `rule` item to the collector. Throws LoadError. */
 export function readRule(item: MapNode, reading: Reading): void {
   const { context: parent, result } = reading;
   const name = requiredText(item, "rule", parent.enter(item.at, "rule"));

@@ -5,24 +5,29 @@ import { LoadError, type LoadResult } from "./load-result.js";
 import type { Context } from "./location.js";
 import { type MapNode, member, type Node } from "./yaml.js";
 
+/** What every reader of an item gets. */
 export interface Reading {
   result: LoadResult;
   readonly collector: Collector;
   readonly context: Context;
 }
 
+/** Throws LoadError LOAD_ERR_YAML_VALIDATE where `isWrong`. */
 export function refuse(isWrong: boolean, message: string, context: Context): void {
   if (isWrong) fail(message, context);
 }
 
+/** Throws LoadError LOAD_ERR_YAML_VALIDATE. */
 export function fail(message: string, context: Context): never {
   throw new LoadError("LOAD_ERR_YAML_VALIDATE", message, context);
 }
 
+/** The text at `key`; undefined where the key is missing. Throws LoadError where it is empty or no scalar. */
 export function text(item: MapNode, key: string, context: Context): string | undefined {
   return member(item, key) ? requiredText(item, key, context) : undefined;
 }
 
+/** As text(), and the key must be there. */
 export function requiredText(item: MapNode, key: string, context: Context): string {
   const value = requiredMember(item, key, context);
   refuse(value.kind === "null", `Mapping for key '${key}' is empty`, context);
@@ -60,6 +65,7 @@ const UINT32_MAX = 2 ** 32 - 1;
 const TRUE = /^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
 const FALSE = /^(n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
 
+/** The texts of a sequence. Throws LoadError where it is none. */
 export function texts(item: MapNode, key: string, context: Context, need: "required" | "optional"): string[] {
   if (need === "optional" && !member(item, key)) return [];
   const list = requiredMember(item, key, context);
@@ -72,11 +78,13 @@ export function texts(item: MapNode, key: string, context: Context, need: "requi
   });
 }
 
+/** Which keys `override` appends to, and which it replaces. */
 export interface Overrides {
   readonly append: Set<string>;
   readonly replace: Set<string>;
 }
 
+/** Reads `override`. Throws LoadError where a key cannot be overridden so. */
 export function overrides(
   item: MapNode,
   appendable: Set<string>,
@@ -111,8 +119,10 @@ export function overrides(
   return out;
 }
 
+/** Falco's warning about `append: true`. */
 export const APPEND_DEPRECATED =
   "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
+/** Falco's error about both keys in one item. */
 export const APPEND_AND_OVERRIDE =
   "Keys 'override' and 'append: true' cannot be used together. " +
   "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
@@ -143,6 +153,7 @@ export const ITEM_KEYS = {
   exception: new Set(["name", "fields", "comps", "values"]),
 };
 
+/** Warns of each key that Falco does not know there. */
 export function warnUnknownKeys(item: MapNode, known: Set<string>, context: Context, result: LoadResult): void {
   for (const { key } of item.entries) {
     if (known.has(key.text)) continue;

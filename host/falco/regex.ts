@@ -12,6 +12,7 @@ import type { Regex } from "./regex-tree.js";
 import { anyOf, byteSet, characterBytes, LAST_CHARACTER, othersBeyondAscii, type Range, REPLACEMENT } from "./utf8.js";
 import { ValueError } from "./values.js";
 
+/** The largest number in `{m,n}`, as in RE2. */
 export const REPEAT_MAX = 1000;
 
 /** `text` is a byte string. */

@@ -3,6 +3,7 @@
 // Falco's scanner there are no tokens beforehand: the parser asks for what may come.
 import { fromBytes, type Place } from "./condition.js";
 
+/** A mistake in a condition, in Falco's words. */
 export class ConditionError extends Error {
   constructor(
     message: string,
@@ -24,6 +25,7 @@ const ESCAPES = new Map([
   ["/", "/"],
 ]);
 
+/** The text and where the parser stands in it. */
 export class Scanner {
   protected at = 0;
   protected token = "";

@@ -11,6 +11,7 @@ export interface Selection {
   readonly tag?: string;
 }
 
+/** Drops rules less urgent than `least`. The last selection that applies to a rule decides whether it is enabled. */
 export function selectRules(
   rules: readonly LoadedRule[],
   selections: readonly Selection[],

@@ -6,11 +6,15 @@
 //   [U+00FF, U+0140]   c3 bf | c4 [80-bf] | c5 80
 import type { Regex } from "./regex-tree.js";
 
+/** Characters from one to another, both included. */
 export type Range = readonly [from: number, to: number]; // code points, both inclusive
 
+/** The last code point of Unicode. */
 export const LAST_CHARACTER = 0x10ffff;
+/** U+FFFD. */
 export const REPLACEMENT = 0xfffd; // what stands for bytes that are no character
 
+/** 256 truths, one for each byte. */
 export function byteSet(isIn: (byte: number) => boolean): boolean[] {
   return Array.from({ length: 256 }, (_, byte) => isIn(byte));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the values of checks on fields that are not text: numbers, ports, truths, addresses, networks, bytes in hex.
 
+/** A value that does not fit its field, in Falco's words. */
 export class ValueError extends Error {}
 
 /** An address or network: 4 or 16 bytes, and how many leading bits count. */
@@ -9,6 +10,7 @@ export interface NetValue {
   readonly bits: number;
 }
 
+/** A decimal or hexadecimal number as a signed 64-bit one. From 2^63 on it wraps, as in Falco. */
 export function parseInteger(text: string): bigint {
   const found = /^([+-]?)(0[xX][0-9a-fA-F]+|\d+)$/.exec(text);
   if (!found) throw new ValueError(`${text} is not a valid number`);
@@ -18,6 +20,7 @@ export function parseInteger(text: string): bigint {
   return BigInt.asIntN(64, value);
 }
 
+/** `true` or `false`, and nothing else. */
 export function parseBool(text: string): boolean {
   if (text === "true" || text === "false") return text === "true";
   throw new ValueError(`filter error: unrecognized boolean value ${text}`);
@@ -67,12 +70,14 @@ const SERVICES: Record<string, number> = {
   "http-alt": 8080,
 };
 
+/** An IPv4 or IPv6 address as a network of all its bits. */
 export function parseIp(text: string): NetValue {
   const bytes = text.includes(":") ? ipv6(text) : ipv4(text);
   if (!bytes) throw new ValueError(`unrecognized IP address ${text}`);
   return { bytes, bits: bytes.length * 8 };
 }
 
+/** An address, ADDRESS/BITS, or an IPv4 ADDRESS/MASK. */
 export function parseNet(text: string): NetValue {
   const [address, mask, ...rest] = text.split("/");
   const bytes = address!.includes(":") ? ipv6(address!) : ipv4(address!);
@@ -121,6 +126,7 @@ function ipv6(text: string): Uint8Array | null {
   return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 255]));
 }
 
+/** Pairs of hexadecimal digits as a byte string. */
 export function parseHexBytes(text: string): string {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text))
     throw new ValueError(`'${text}' is not a valid hex string`);

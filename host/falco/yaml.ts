@@ -9,30 +9,37 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
 import type { Position } from "./location.js";
 
+/** One node of a rule file, with its place. */
 export type Node = ScalarNode | SequenceNode | MapNode | NullNode;
 interface At {
   readonly at: Position;
 }
+/** Nothing, `~` or `null`, unquoted. */
 export interface NullNode extends At {
   readonly kind: "null";
 }
+/** Any other scalar, as text. */
 export interface ScalarNode extends At {
   readonly kind: "scalar";
   readonly text: string;
 }
+/** A list. */
 export interface SequenceNode extends At {
   readonly kind: "sequence";
   readonly items: Node[];
 }
+/** Entries in the order of the file, doubled keys included. */
 export interface MapNode extends At {
   readonly kind: "map";
   readonly entries: Entry[];
 }
+/** A key and its value. */
 export interface Entry {
   readonly key: ScalarNode;
   readonly value: Node;
 }
 
+/** Why the text is no YAML, in one sentence. */
 export interface YamlFailure {
   readonly message: string;
   readonly at: Position;
@@ -43,6 +50,7 @@ export function member(map: MapNode, key: string): Node | undefined {
   return map.entries.find((entry) => entry.key.text === key)?.value;
 }
 
+/** All documents of a text, or the first mistake. */
 export function readYaml(text: string): { documents: Node[] } | { failure: YamlFailure } {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, {

@@ -9,6 +9,10 @@
 import type { Regex } from "../regex-tree.js";
 import { ValueError } from "../values.js";
 
+/**
+ * A DFA. Begin in `start`, take one step a byte; the text matches where the last state is `accepting` or
+ * above.
+ */
 export interface MatchTable {
   readonly classOf: Uint8Array; // 256
   readonly classes: number;
@@ -26,6 +30,7 @@ interface State {
   readonly free: { to: number; when: "always" | "start" | "end" }[];
 }
 
+/** Throws ValueError where the automaton has too many states. */
 export function matchTable(regex: Regex): MatchTable {
   const nfa = new Nfa();
   const final = nfa.state();
@@ -178,6 +183,7 @@ function classesOf(sets: boolean[][]): Uint8Array {
   return out;
 }
 
+/** As MatchTable; it finds every occurrence instead of matching the whole text. */
 export interface SearchTable {
   readonly classOf: Uint8Array;
   readonly classes: number;
@@ -185,8 +191,10 @@ export interface SearchTable {
   readonly found: BigUint64Array; // by state: bit i says that text i ends here
 }
 
+/** Texts of one table: `found` has a bit for each. */
 export const SEARCH_MAX = 64;
 
+/** The table for these byte strings, at most SEARCH_MAX of them. */
 export function searchTable(texts: readonly string[], isCaseFolded: boolean): SearchTable {
   const fold = (text: string) => (isCaseFolded ? foldCase(text) : text);
   const wanted = texts.map(fold);

@@ -12,10 +12,12 @@ import type { Program } from "./program.js";
 import { NONE, type Source, type TextSource } from "./source.js";
 import { transformSource } from "./transform-source.js";
 
+/** `isFalcoExact`: do as Falco does, known bugs included (docs/falco.md). */
 export interface CheckOptions {
   readonly isFalcoExact: boolean;
 }
 
+/** Makes nodes for the events of one type. The same bound condition gives the same node. */
 export class ConditionNodes {
   readonly #maker: LeafMaker;
   readonly #known = new Map<Bound, Node>();

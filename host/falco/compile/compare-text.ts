@@ -5,6 +5,7 @@ import { parseRegex } from "../regex.js";
 import { foldCase, isMatch, matchTable } from "./automaton.js";
 import { globRegex, pathRegex } from "./patterns.js";
 
+/** Whether `text` compares with any of the values: what the compiled rule would find in an event. */
 export function compareText(text: string, op: Operator, values: readonly string[]): boolean {
   return op === "pmatch"
     ? isMatch(matchTable(pathRegex(values)), text)

@@ -4,6 +4,7 @@ import type { MatchTable, SearchTable } from "./automaton.js";
 import { CONSTANTS } from "./layout.js";
 import { Bytes } from "./wasm.js";
 
+/** Collects the constants behind the address CONSTANTS. Equal texts are stored once. */
 export class Data {
   readonly #bytes = new Bytes();
   readonly #texts = new Map<string, number>();

@@ -25,8 +25,10 @@ export interface Which {
   address(f: FuncContext): Tree;
 }
 
+/** The descriptor that the event is about. */
 export const OWN_DESCRIPTOR: Which = { name: "own", scope: "event", address: () => get("$d") };
 
+/** The source of an fd.* field; undefined where there is no such field. */
 export function descriptorSource(program: Program, field: string, which: Which): Source | undefined {
   return ROWS[field]?.(new DescriptorFields(program, which));
 }

@@ -7,10 +7,13 @@
 // another. The multiplier is chosen so that as many words as possible stand where their hash says.
 import type { Data } from "./data.js";
 
+/** The number of a value that was not looked up yet. */
 export const UNKNOWN = 0;
+/** The number of a value that is in no rule. */
 export const NO_WORD = 1;
 const FIRST = 2;
 
+/** Collects words. table() ends that: no word may be added afterwards. */
 export class Dictionary {
   readonly #words = new Map<string, number>();
   readonly #lists = new WeakSet<readonly string[]>();

@@ -10,9 +10,11 @@ import type { Tree } from "./wasm.js";
 const MEMO_COST = 1.6;
 // Below this, both sides of `and` are computed rather than jumped over.
 const PLAIN_COST = 1.2;
+/** A conjunction or disjunction of more kids than this is emitted as a flat row of jumps, not as nested ifs. */
 export const NESTED_MAX = 8;
 const PART_MAX = 256;
 
+/** Emits the nodes of one function. */
 export class Emitter {
   readonly #memo = new Map<number, number>();
 

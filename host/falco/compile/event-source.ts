@@ -19,6 +19,7 @@ import { ABSENT, type BoolSource, type FixedSource, type IntSource, NONE, type S
 import { build, eventText, L, noText, P, readSpan } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+/** The source of any field for events of this type. A field that the type never has gives NONE. */
 export function fieldSource(program: Program, use: FieldUse, event: EventType): Source {
   const own = ROWS[use.name];
   if (own) return own({ program, event, arg: use.index ?? "" });

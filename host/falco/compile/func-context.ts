@@ -10,8 +10,12 @@ import type { Func, Tree, WasmType } from "./wasm.js";
  */
 export type Base = "self" | "parent" | "sid" | "pgid" | "each" | number;
 
+/**
+ * What a part of a judging function is given: the record, its index, process, cached process and descriptor.
+ */
 export const PART_PARAMS = ["$rec", "$index", "$p", "$pc", "$d"];
 
+/** One function. Its locals are declared as they are asked for. */
 export class FuncContext {
   readonly #locals = new Map<string, WasmType>();
   readonly before: Tree[] = []; // what the function does first
@@ -107,38 +111,47 @@ export class FuncContext {
   }
 }
 
+/** Reads a local. */
 export function get(name: string): Tree {
   return ["local.get", name];
 }
 
+/** Writes a local. */
 export function set(name: string, value: Tree): Tree {
   return ["local.set", name, value];
 }
 
+/** Writes a local and leaves the value. */
 export function tee(name: string, value: Tree): Tree {
   return ["local.tee", name, value];
 }
 
+/** Calls a function of this module. */
 export function call(name: string, ...args: Tree[]): Tree {
   return ["call", name, ...args];
 }
 
+/** An address that is known when the module is put together. */
 export function sym(name: string): Tree {
   return ["sym", name];
 }
 
+/** An i64 constant. */
 export function i64(value: bigint | number): Tree {
   return ["i64.const", BigInt(value)];
 }
 
+/** Bitwise and of two i32, which are truths mostly. */
 export function and(a: Tree, b: Tree): Tree {
   return ["i32.and", a, b];
 }
 
+/** Loads an i32. `offset` is in bytes. */
 export function load(address: Tree, offset = 0): Tree {
   return ["i32.load", offset, address];
 }
 
+/** Loads an i64. `offset` is in bytes. */
 export function load64(address: Tree, offset = 0): Tree {
   return ["i64.load", offset, address];
 }

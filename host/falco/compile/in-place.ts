@@ -7,16 +7,19 @@ import type { Program } from "./program.js";
 import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+/** Whether the text is `value`. An i32, 0 or 1. */
 export function same(program: Program, value: string): Tree {
   if (value.length > 16) return call("$eq", get(P), get(L), program.data.text(value), value.length);
   return and(["i32.eq", get(L), value.length], bytesAt(get(P), value));
 }
 
+/** Whether the text begins with `value`. An i32, 0 or 1. */
 export function startsWith(program: Program, value: string): Tree {
   if (value.length > 16) return call("$starts", get(P), get(L), program.data.text(value), value.length);
   return and(["i32.ge_s", get(L), value.length], bytesAt(get(P), value));
 }
 
+/** Whether the text ends with `value`. An i32, 0 or 1. */
 export function endsWith(program: Program, value: string): Tree {
   if (value.length > 16) return call("$ends", get(P), get(L), program.data.text(value), value.length);
   const tail: Tree = ["i32.add", get(P), ["i32.sub", get(L), value.length]];

@@ -12,6 +12,7 @@ import type { Node } from "./node.js";
 import type { Program } from "./program.js";
 import type { Func, Tree } from "./wasm.js";
 
+/** A rule, and its condition for this type of event. */
 export interface JudgedRule {
   readonly index: number; // in the policy's list
   readonly node: Node;
@@ -20,6 +21,7 @@ export interface JudgedRule {
 const WORD = 64;
 const RULES_MAX = 256;
 
+/** `matching`: raise all rules that match, or the first alone. `isShared` is false in measurements only. */
 export interface JudgeOptions {
   readonly matching?: "all" | "first";
   readonly isShared?: boolean;

@@ -10,6 +10,7 @@ import type { Program } from "./program.js";
 import { ABSENT, type IntSource, NONE, type Source } from "./source.js";
 import type { Tree } from "./wasm.js";
 
+/** The source of evt.category: fixed by the type, or by the descriptor's. */
 export function categorySource(program: Program, event: EventType): Source {
   const word = categoryOf(event.name);
   if (word !== null) return { kind: "fixed", value: word };
@@ -19,8 +20,13 @@ export function categorySource(program: Program, event: EventType): Source {
 const result = (): Tree => load64(get("$rec"), 24);
 /** None is below 0 too. */
 export const hasFailed = (): Tree => ["i64.lt_s", result(), i64(0)];
+/** Whether the call returned. An i32, 0 or 1. */
 export const hasReturned = (): Tree => ["i64.ne", result(), i64(ABSENT)];
 
+/**
+ * The source of evt.count.error.KIND: 1 for a failure of this kind, 0 for a call that did not fail, else no
+ * value.
+ */
 export function failureSource(event: EventType, kind: keyof typeof FAILURES | "memory" | "any"): Source {
   if (kind === "any") return counted(kind, () => 1);
   if (kind === "memory") return isOfMemory(event.name) ? counted(kind, () => 1) : NONE;

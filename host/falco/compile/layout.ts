@@ -14,6 +14,7 @@
 import { PROCESS_SIZE } from "../../../build/generated/events.js";
 import { FACTS_SIZE } from "../../wasm/facts.js";
 
+/** Addresses of the state's words, in bytes. */
 export const STATE = {
   strings: 64, // addresses of the sections
   processes: 68,
@@ -25,18 +26,28 @@ export const STATE = {
   processCount: 100,
   made: 128, // bits: which texts of the event cache are made
 };
+/** Address of the first cached text. */
 export const EVENT_CACHE = 512;
+/** How many texts one event caches. */
 export const EVENT_TEXTS_MAX = 960; // as many as have room before FACTS_AT
+/** Address of the facts. */
 export const FACTS_AT = 8192;
+/** Address of the first constant. */
 export const CONSTANTS = FACTS_AT + FACTS_SIZE;
+/** Bytes of the frame, as docs/abi/v1.md asks for. */
 export const FRAME_BYTES = (1 << 20) + 4096;
+/** Bytes of the arena. */
 export const ARENA_BYTES = 1 << 20;
 /** An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared. */
 export const ARENA_RESERVE = 1 << 19;
+/** The most entries that a batch's process table can have. */
 export const PROCESSES_MAX = Math.floor((1 << 20) / PROCESS_SIZE) + 1;
+/** Bytes behind each region. */
 export const SLACK = 64;
+/** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65536;
 
+/** Addresses of the regions that depend on the rules, and how many pages all take. */
 export interface Layout {
   readonly processCache: number;
   readonly frame: number;
@@ -45,6 +56,7 @@ export interface Layout {
   readonly pages: number;
 }
 
+/** `processStride` is in bytes, for one process. */
 export function layoutAfter(constantsEnd: number, processStride: number): Layout {
   const align = (at: number) => (at + 63) & ~63;
   const processCache = align(constantsEnd + SLACK);

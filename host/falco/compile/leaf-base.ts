@@ -13,6 +13,7 @@ import type { Tree } from "./wasm.js";
 /** From this cost on, an answer about a process is kept for the batch. */
 export const KEEP_COST = 5;
 
+/** Makes the leaves of one graph. */
 export class LeafBase {
   constructor(
     readonly program: Program,

@@ -23,6 +23,7 @@ function hasType({ kind }: Source, type: ValueType): boolean {
   return type === "text" || type === "bytes" || kind === "none";
 }
 
+/** Makes a node of any check. */
 export class LeafMaker extends NumberLeaves {
   check(source: Source, op: Operator, values: readonly BoundValue[], type: ValueType): Node {
     if (source.kind === "each") return this.each(source, (inner) => this.check(inner, op, values, type));

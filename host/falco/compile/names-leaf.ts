@@ -13,6 +13,7 @@ const WHOLE = new Set<Operator>(["=", "==", "in", "intersects"]);
 // Asking more numbers than this costs more than making the text.
 const NUMBERS_MAX = 16;
 
+/** A node that reads the number alone; undefined where the text has to be made. */
 export function namesQuestion(
   maker: LeafBase,
   source: NamesSource,

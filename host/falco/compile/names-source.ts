@@ -8,6 +8,7 @@ import { ABSENT, type NameRow, type NamesSource, type Scope } from "./source.js"
 import { build, fixedText, noText, useText } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+/** What makes a NamesSource. `between` joins names of bits, `positive` names every number from 0 on. */
 export interface NamesOptions {
   readonly key: string;
   readonly scope: Scope;
@@ -21,6 +22,7 @@ export interface NamesOptions {
   value(f: FuncContext): Tree;
 }
 
+/** The table's names with their values; none for null or an unknown table. */
 export function rowsOf(table: string | null): readonly NameRow[] {
   return (table && TABLES[table]?.rows) || [];
 }
@@ -30,6 +32,7 @@ export const ERRNO_ROWS: readonly NameRow[] = rowsOf("errno")
   .filter((row) => row.name.startsWith("E"))
   .map((row) => ({ ...row, value: -row.value }));
 
+/** Makes the source, and the way to its text. */
 export function namesSource(program: Program, options: NamesOptions): NamesSource {
   const { key, scope, table, form, value } = options;
   const base = options.base === undefined ? {} : { base: options.base };

@@ -11,6 +11,7 @@ type Range = [first: bigint, last: bigint];
 const HEAD = 8;
 const WORD = 0xffff_ffff_ffff_ffffn;
 
+/** The table's bytes. Networks that touch or overlap become one range. */
 export function netTable(nets: readonly NetValue[]): Uint8Array {
   const [v4, v6] = [4, 16].map((size) => rangesOf(nets.filter((net) => net.bytes.length === size))) as [
     Range[],

@@ -6,6 +6,10 @@ import { createHash } from "node:crypto";
 import type { FuncContext } from "./func-context.js";
 import type { Tree } from "./wasm.js";
 
+/**
+ * One truth about an event. `chance` is how likely it holds, from 0 to 1, and `cost` is in rough
+ * instructions.
+ */
 export type Node = ConstNode | LeafNode | NotNode | JoinNode | OneNode;
 
 interface Common {
@@ -13,18 +17,22 @@ interface Common {
   readonly cost: number; // ns, roughly, to find out
   readonly chance: number; // of being true, guessed
 }
+/** Known when the rules are compiled. */
 export interface ConstNode extends Common {
   readonly op: "const";
   readonly value: boolean;
 }
+/** A question that code answers. */
 export interface LeafNode extends Common {
   readonly op: "leaf";
   readonly leaf: Leaf;
 }
+/** The opposite of `kid`. */
 export interface NotNode extends Common {
   readonly op: "not";
   readonly kid: Node;
 }
+/** All of the kids, or any of them. */
 export interface JoinNode extends Common {
   readonly op: "and" | "or";
   readonly kids: Node[];
@@ -44,6 +52,7 @@ export interface Leaf {
   emit(f: FuncContext): Tree; // an i32, 0 or 1
 }
 
+/** All nodes of one type of event. Two calls with the same arguments give the same node. */
 export class Graph {
   readonly #known = new Map<string, Node>();
   readonly yes: ConstNode = { op: "const", value: true, id: 0, cost: 0, chance: 1 };

@@ -14,6 +14,7 @@ import type { Tree } from "./wasm.js";
 const FEW_NUMBERS = 6;
 const FEW_NETS = 4;
 
+/** Adds leaves of numbers and addresses. */
 export class NumberLeaves extends TextLeaves {
   protected int(source: IntSource, op: Operator, values: readonly bigint[]): Node {
     const cost = source.isCheap ? 1 : 8;
@@ -75,6 +76,7 @@ export class NumberLeaves extends TextLeaves {
   }
 }
 
+/** The instruction of each operator on signed 64-bit numbers. */
 export const INT_OPS: Partial<Record<Operator, string>> = {
   "<": "i64.lt_s",
   "<=": "i64.le_s",

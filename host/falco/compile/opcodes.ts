@@ -19,6 +19,7 @@ i32.load=28/2 i64.load=29/3 i32.load8_s=2c/0 i32.load8_u=2d/0 i32.load16_s=2e/1 
 v128.load=fd00/0 i64.load8_u=31/0 i64.load16_u=33/1 i64.load32_u=35/2 i32.store=36/2 i64.store=37/3 i32.store8=3a/0 i32.store16=3b/1
 `;
 
+/** The bytes of each instruction, by its name in the text format. */
 export const PLAIN_OPS: ReadonlyMap<string, number[]> = new Map(
   PLAIN.trim()
     .split(/\s+/)

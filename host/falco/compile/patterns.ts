@@ -10,10 +10,12 @@ import { byteSet } from "../utf8.js";
 const ANY: Regex = { kind: "bytes", set: byteSet(() => true) };
 const NOT_SLASH: Regex = { kind: "bytes", set: byteSet((b) => b !== 0x2f) };
 
+/** The whole value has to match. */
 export function globRegex(pattern: string, isCaseFolded: boolean): Regex {
   return glob(pattern, ANY, isCaseFolded);
 }
 
+/** The value has to be one of the paths, or lie below one. */
 export function pathRegex(paths: readonly string[]): Regex {
   return { kind: "choice", parts: paths.map(pathPrefix) };
 }

@@ -34,6 +34,7 @@ import { ABSENT } from "./source.js";
 import { readFuncs } from "./text-form.js";
 import { assemble, type Func, type Tree } from "./wasm.js";
 
+/** What the policy is called, and how rules are compiled. */
 export interface CompileOptions {
   readonly name: string;
   readonly version?: string;
@@ -42,6 +43,7 @@ export interface CompileOptions {
   readonly isShared?: boolean; // false only to measure what sharing is worth
 }
 
+/** A module and what it judges. Rules that no event can match are not in it. */
 export interface CompiledPolicy {
   readonly wasm: Uint8Array;
   readonly events: string[];
@@ -49,10 +51,12 @@ export interface CompiledPolicy {
 }
 
 const FRAME_MAGIC = 0x31464456;
+/** The most pages that ABI v1 lets a memory have: 32 MiB. */
 export const PAGES_MAX = 512; // the most that the ABI allows a memory to have
 const SETTINGS_PAGES = 17;
 const DESC_MAX = 4000;
 
+/** Throws VEDETTE_FALCO_TOO_MUCH where the rules need more memory than that. */
 export function compilePolicy(rules: readonly LoadedRule[], options: CompileOptions): CompiledPolicy {
   const program = new Program();
   const enabled = rules.filter((rule) => rule.enabled);

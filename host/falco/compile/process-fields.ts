@@ -13,6 +13,7 @@ import type { Tree } from "./wasm.js";
 
 const at = (field: string): number => PROCESS_AT[field]!;
 
+/** Makes sources by the names of the process table in events.yaml. */
 export class ProcessFields {
   constructor(readonly program: Program) {}
 

@@ -8,6 +8,7 @@ import { ProcessFields } from "./process-fields.js";
 import type { Program } from "./program.js";
 import type { Source } from "./source.js";
 
+/** The source of a field of the process table; undefined where there is no such field. */
 export function processSource(program: Program, use: FieldUse): Source | undefined {
   const of = new ProcessFields(program);
   const row = ROWS[use.name];

@@ -12,6 +12,7 @@ import { codeOf, type Func, type Tree } from "./wasm.js";
 
 const KEY_MAX = 200;
 
+/** What all functions of one policy share. */
 export class Program {
   readonly data = new Data();
   readonly funcs: Func[] = [];

@@ -13,6 +13,7 @@ import { SET_FUNCS } from "./runtime/sets.js";
 import { TRANSFORM_FUNCS } from "./runtime/transform.js";
 import type { Func } from "./wasm.js";
 
+/** All functions of the run-time. Every compiled policy has them. */
 export const RUNTIME: readonly Func[] = [
   ...COMPARE_FUNCS,
   ...PROCESS_FUNCS,

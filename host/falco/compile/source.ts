@@ -11,7 +11,9 @@
 import type { Base, FuncContext } from "./func-context.js";
 import type { Tree } from "./wasm.js";
 
+/** What the value depends on: the whole event, or its process alone, so that it is kept for the batch. */
 export type Scope = "event" | "process";
+/** Where a field's value is. */
 export type Source =
   | NoneSource
   | FixedSource
@@ -28,6 +30,7 @@ interface Keyed {
   readonly scope: Scope;
   readonly base?: Base; // whose field it is, of a process's
 }
+/** The field has no value in any event of this type. */
 export interface NoneSource {
   readonly kind: "none";
 }
@@ -36,6 +39,7 @@ export interface FixedSource {
   readonly kind: "fixed";
   readonly value: string;
 }
+/** A text, found or made. `cost` is in rough instructions. */
 export interface TextSource extends Keyed {
   readonly kind: "text";
   readonly cost: number;
@@ -49,12 +53,14 @@ export interface TextSource extends Keyed {
    */
   entries?(f: FuncContext): Tree[];
 }
+/** A name for the numbers whose bits under `mask` are `value`. */
 export interface NameRow {
   readonly name: string;
   readonly value: bigint;
   readonly mask: bigint;
 }
 
+/** A text that stands for a number. */
 export interface NamesSource extends Keyed {
   readonly kind: "names";
   readonly rows: readonly NameRow[];
@@ -68,23 +74,28 @@ export interface NamesSource extends Keyed {
   readonly zero: string | null; // bits: what 0 is called
   readonly positive: string | null; // value: what every number from 0 on is called
 }
+/** A number. `isCheap`: one load. */
 export interface IntSource extends Keyed {
   readonly kind: "int";
   value(f: FuncContext): Tree;
   readonly isCheap: boolean;
 }
+/** A truth that may be missing. */
 export interface BoolSource extends Keyed {
   readonly kind: "bool";
   value(f: FuncContext): Tree;
 }
+/** An IP address. */
 export interface IpSource extends Keyed {
   readonly kind: "ip";
   make(f: FuncContext): Tree[];
 }
+/** A field of all ancestors: a check holds where it holds for any. */
 export interface EachSource {
   readonly kind: "each";
   readonly inner: Source;
 }
+/** A field with two values, such as fd.ip: the client's and the server's. */
 export interface EitherSource {
   readonly kind: "either";
   readonly ends: [Source, Source];
@@ -95,9 +106,12 @@ export function keyOf(field: string, base: Base): string {
   return `process ${base} ${field}`;
 }
 
+/** The key without whose process it is. */
 export function ownKey({ key, base }: { key: string; base?: Base }): string {
   return base === undefined ? key : key.replace(`process ${base} `, "process ");
 }
 
+/** The one NoneSource. */
 export const NONE: NoneSource = { kind: "none" };
+/** An i64 slot without a value: INT64_MIN. */
 export const ABSENT = -(1n << 63n);

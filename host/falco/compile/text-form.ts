@@ -11,6 +11,7 @@ import type { Func, Tree, WasmType } from "./wasm.js";
 
 type Raw = string | Raw[];
 
+/** The functions of a text. Throws an Error at a mistake: the texts are ours. */
 export function readFuncs(text: string): Func[] {
   return readAll(text).map((raw) => func(raw as Raw[]));
 }

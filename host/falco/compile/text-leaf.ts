@@ -21,6 +21,7 @@ const MANY_SEARCHES = 4;
 const MANY_PATHS = 64;
 const NUMBER_BITS = 32;
 
+/** Adds leaves of texts. */
 export class TextLeaves extends LeafBase {
   protected text(source: TextSource, op: Operator, values: readonly string[]): Node {
     switch (op) {

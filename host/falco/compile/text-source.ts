@@ -6,9 +6,12 @@ import type { Program } from "./program.js";
 import { keyOf, type TextSource } from "./source.js";
 import type { Func, Tree } from "./wasm.js";
 
+/** The local with a text's address. */
 export const P = "$P";
+/** The local with a text's size in bytes; -1: there is no text. */
 export const L = "$L";
 
+/** Declares both locals. */
 export function useText(f: FuncContext): void {
   f.local(P);
   f.local(L);
@@ -29,12 +32,14 @@ function strings(f: FuncContext): Tree {
   return get(name);
 }
 
+/** Code that leaves a constant in both locals. */
 export function fixedText(f: FuncContext, program: Program, value: string): Tree[] {
   useText(f);
   const { at, size } = program.text(value);
   return [set(P, at), set(L, size)];
 }
 
+/** Code that says in both locals that there is no text. */
 export function noText(f: FuncContext): Tree[] {
   useText(f);
   return [set(P, 0), set(L, -1)];

@@ -9,6 +9,7 @@ import { ABSENT, NONE, type Source, type TextSource } from "./source.js";
 import { build, eachEntry, eventText, fixedText, L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
+/** Gives the source of an operand. */
 export type Resolve = (operand: BoundOperand) => Source;
 
 /** `list` gives the strlist behind a text of joined arguments, which getopt() and join() walk through. */

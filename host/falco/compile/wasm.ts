@@ -11,9 +11,12 @@
 import { createHash } from "node:crypto";
 import { MEMORY_OPS, PLAIN_OPS } from "./opcodes.js";
 
+/** An expression in the folded text form. */
 export type Tree = number | bigint | string | null | Tree[];
+/** The value types that this compiler uses. */
 export type WasmType = "i32" | "i64" | "v128";
 
+/** A function. Its locals may grow until the module is assembled. */
 export interface Func {
   readonly name: string;
   readonly params: [string, WasmType][];
@@ -40,6 +43,7 @@ export function codeOf({ params, result, locals, body }: Func): string {
   return createHash("sha256").update(parts.join(" ")).digest("base64");
 }
 
+/** Everything that a module is put together from. */
 export interface ModuleParts {
   readonly pagesMin: number;
   readonly pagesMax: number;
@@ -54,6 +58,7 @@ export interface ModuleParts {
 const TYPES: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
 const VOID = 0x40;
 
+/** A growing buffer with WebAssembly's ways to write numbers (LEB128). */
 export class Bytes {
   #buffer = new Uint8Array(1024);
   length = 0;
@@ -110,6 +115,7 @@ export class Bytes {
   }
 }
 
+/** The module's bytes. Throws an Error where two functions have one name or a name is not known. */
 export function assemble(parts: ModuleParts): Uint8Array {
   const types: string[] = [];
   const typeOf = (params: WasmType[], result: WasmType | null) => {

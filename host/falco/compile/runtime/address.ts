@@ -4,6 +4,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** $put_v4, $put_v6, $put_sockaddr and what they call. */
 export const ADDRESS_FUNCS: readonly Func[] = readFuncs(`
 ;; addresses: host/wire/address.ts is the twin
 (func $put_v4 (param $p i32)

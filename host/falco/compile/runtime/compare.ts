@@ -3,6 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** $eq, $starts, $ends and the look-ups of dictionaries and automata. */
 export const COMPARE_FUNCS: readonly Func[] = readFuncs(`
 (func $eq (param $p i32) (param $l i32) (param $q i32) (param $m i32) (result i32) (local $end i32)
   (if (i32.ne $l $m) (then (return 0)))

@@ -3,6 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** Functions over a strlist: texts one after another, each ended by NUL. */
 export const LIST_FUNCS: readonly Func[] = readFuncs(`
 ;; how many texts a strlist has
 (func $count_list (param $p i32) (param $l i32) (result i32) (local $end i32) (local $n i32)

@@ -3,6 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** The run-time of getopt(). */
 export const OPTION_FUNCS: readonly Func[] = readFuncs(`
 ;; getopt(3): what the option string says of option c: 0 nothing, 1 an option, 2 an option with a value
 (func $option_kind (param $q i32) (param $m i32) (param $c i32) (result i32) (local $end i32)

@@ -11,6 +11,7 @@ import type { Func } from "../wasm.js";
 const PARENT = PROCESS_AT.parent!;
 const NAME = PROCESS_AT.name!;
 
+/** Walks over the process table, each bounded, because a damaged table could make a ring. */
 export const PROCESS_FUNCS: readonly Func[] = readFuncs(`
 (func $parent (param $a i32) (result i32) (local $i i32)
   (set $i (i32.load offset=${PARENT} $a))

@@ -6,6 +6,7 @@ import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** $begin, $put..., $finish: how a text is made in the arena. */
 export const PUT_FUNCS: readonly Func[] = readFuncs(`
 (func $begin (result i32) (i32.load offset=${STATE.arena} 0))
 

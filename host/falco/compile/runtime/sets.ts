@@ -5,6 +5,7 @@ import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** Functions that ask whether a value is in a large set. */
 export const SET_FUNCS: readonly Func[] = readFuncs(`
 ;; whether $v is one of the $n numbers of 8 bytes at $t
 (func $int_in (param $v i64) (param $t i32) (param $n i32) (result i32) (local $low i32) (local $mid i32) (local $at i64)

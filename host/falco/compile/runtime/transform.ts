@@ -3,6 +3,7 @@
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 
+/** The run-time of tolower(), toupper(), b64() and basename(). */
 export const TRANSFORM_FUNCS: readonly Func[] = readFuncs(`
 ;; the place of the last slash, -1 for none
 (func $last_slash (param $p i32) (param $l i32) (result i32)

@@ -16,7 +16,6 @@ interface Kept {
   readonly json: string;
 }
 
-/** One page of the newest alerts. */
 export interface FindingsPage {
   /** JSON of one each, the newest first. */
   readonly items: readonly string[];
@@ -24,7 +23,6 @@ export interface FindingsPage {
   readonly next: number | null;
 }
 
-/** Keeps the newest alerts, bounded in number and bytes, and forgets the oldest first. */
 export class Findings {
   /** The oldest first. */
   #kept: Kept[] = [];

@@ -19,7 +19,7 @@ import { type Guest, Guests } from "./guests.js";
 import { type BatchFacts, Ledger } from "./ledger.js";
 import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
 import type { Secrets } from "./secret.js";
-import { type TakeBatch, Tap } from "./tap.js";
+import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
 /**
  * What the sidecar's intake needs from its sensor. One reader's place in the ring is kept for each of
@@ -55,7 +55,7 @@ export class Agents implements Intake {
   readonly #capture: Capture;
   readonly #guests: Guests;
   readonly #ledger: Ledger;
-  readonly #taps: Tap[] = [];
+  readonly #taps: Taps;
   readonly #lost = new Map<string, readonly number[]>();
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
@@ -83,6 +83,7 @@ export class Agents implements Intake {
     });
     this.#capture = capture;
     this.ring = capture.ring;
+    this.#taps = new Taps(this.ring);
     this.readers = Array.from({ length: options.workers }, () => capture.reader());
     this.#guests = new Guests(options.secrets);
     this.#ledger = new Ledger(capture.ring, capture.reader(), this.readers, {
@@ -126,9 +127,7 @@ export class Agents implements Intake {
   }
 
   tap(take: TakeBatch): Tap {
-    const tap = new Tap(this.ring, take);
-    this.#taps.push(tap);
-    return tap;
+    return this.#taps.open(take);
   }
 
   acknowledge(): boolean {
@@ -187,7 +186,7 @@ export class Agents implements Intake {
   }
 
   #onWake(): void {
-    for (const tap of this.#taps) tap.onWake();
+    this.#taps.onWake();
     this.#handlers.onWake();
   }
 

@@ -8,7 +8,7 @@ import { closeReader, ringFill } from "../capture/ring.js";
 import { type Ending, Session } from "../capture/session.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
-import { type TakeBatch, Tap } from "./tap.js";
+import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
 /** All may be left out: `trace` and `record` judge nothing. */
 export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
@@ -29,7 +29,7 @@ export class OwnAgent implements Intake {
   readonly isRecorded = false;
   readonly #handlers: OwnAgentHandlers;
   readonly #session: Session;
-  readonly #taps: Tap[] = [];
+  readonly #taps: Taps;
   readonly #heartbeat: Heartbeat;
   #look: NodeJS.Timeout | null = null;
   #peer: Peer | null = null;
@@ -45,6 +45,7 @@ export class OwnAgent implements Intake {
     });
     const { capture } = this.#session;
     this.ring = capture.ring;
+    this.#taps = new Taps(this.ring);
     this.readers = Array.from({ length: workers }, () => capture.reader());
     this.#heartbeat = new Heartbeat({
       counts: (stream) => capture.counts(stream),
@@ -86,9 +87,7 @@ export class OwnAgent implements Intake {
   }
 
   tap(take: TakeBatch): Tap {
-    const tap = new Tap(this.ring, take);
-    this.#taps.push(tap);
-    return tap;
+    return this.#taps.open(take);
   }
 
   /** Nothing: an agent of ours never outlives us. */
@@ -117,7 +116,7 @@ export class OwnAgent implements Intake {
   }
 
   #onWake(): void {
-    for (const tap of this.#taps) tap.onWake();
+    this.#taps.onWake();
     this.#handlers.onWake?.();
   }
 

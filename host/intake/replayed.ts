@@ -10,7 +10,7 @@ import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
 import type { RecordedFile } from "./recorded-file.js";
-import { type TakeBatch, Tap } from "./tap.js";
+import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
 /** How often a ring that is full is looked at. */
 const AGAIN_MS = 1;
@@ -26,13 +26,14 @@ export class Replayed implements Intake {
   readonly #handlers: IntakeHandlers;
   readonly #feed = new Feed();
   readonly #peers = new Map<number, RecordedPeer>();
-  readonly #taps: Tap[] = [];
+  readonly #taps: Taps;
   #isOver = false;
 
   constructor(file: RecordedFile, handlers: IntakeHandlers) {
     this.#file = file;
     this.#handlers = handlers;
     this.ring = this.#feed.ring;
+    this.#taps = new Taps(this.ring);
     this.readers = [this.#feed.reader()];
   }
 
@@ -73,9 +74,7 @@ export class Replayed implements Intake {
   }
 
   tap(take: TakeBatch): Tap {
-    const tap = new Tap(this.ring, take);
-    this.#taps.push(tap);
-    return tap;
+    return this.#taps.open(take);
   }
 
   /** A file keeps everything. */
@@ -112,6 +111,6 @@ export class Replayed implements Intake {
 
   async #put(batch: Batch, stream: number): Promise<void> {
     while (!this.#isOver && !this.#feed.offer(batch, stream)) await new Promise((done) => setTimeout(done, AGAIN_MS));
-    for (const tap of this.#taps) tap.onWake();
+    this.#taps.onWake();
   }
 }

@@ -61,3 +61,24 @@ export class Tap {
     return this.#isOpen;
   }
 }
+
+/** Those of one intake. */
+export class Taps {
+  readonly #ring: SharedArrayBuffer;
+  readonly #taps: Tap[] = [];
+
+  constructor(ring: SharedArrayBuffer) {
+    this.#ring = ring;
+  }
+
+  open(take: TakeBatch): Tap {
+    const tap = new Tap(this.#ring, take);
+    this.#taps.push(tap);
+    return tap;
+  }
+
+  /** Something new stands in the ring. */
+  onWake(): void {
+    for (const tap of this.#taps) tap.onWake();
+  }
+}

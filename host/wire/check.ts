@@ -17,20 +17,7 @@ import {
   RecordFlag,
   TIERS,
 } from "./layout.js";
-
-/** What a batch holds (batch.ts). */
-export interface Sections {
-  readonly bytes: Uint8Array;
-  readonly source: Uint8Array;
-  readonly count: number;
-  readonly processes: Uint8Array;
-  readonly descriptors: Uint8Array;
-  readonly strings: Uint8Array;
-  readonly records: Uint8Array;
-  readonly processView: DataView;
-  readonly descriptorView: DataView;
-  readonly recordView: DataView;
-}
+import type { Sections } from "./sections.js";
 
 const INLINE = TIERS.indexOf("inline");
 

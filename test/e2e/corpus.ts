@@ -14,7 +14,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { PACK } from "../../host/paths.js";
@@ -23,6 +22,7 @@ import type { Program } from "./corpus/program.js";
 import { SERVERS } from "./corpus/servers.js";
 import { TOOLS } from "./corpus/tools.js";
 import { EVERYDAY } from "./everyday.js";
+import { freePorts } from "./free-port.js";
 import { type Run, run, VEDETTE } from "./programs.js";
 
 export const CORPUS: readonly Program[] = [...EVERYDAY, ...SERVERS, ...LANGUAGES, ...TOOLS];
@@ -101,7 +101,7 @@ async function prepare(program: Program, base: string): Promise<string> {
 
 // A program that asks for no ports sees none in its environment: they differ from run to run.
 async function go(program: Program, folder: string, under: string[]): Promise<Run> {
-  const [PORT, PORT2, PORT3] = (await freePorts(3)) as [string, string, string];
+  const [PORT, PORT2, PORT3] = (await freePorts(3)).map(String) as [string, string, string];
   return run([...under, "bash", "-c", UP + program.script], {
     cwd: folder,
     limitMs: program.limitMs ?? LIMIT_MS,
@@ -154,13 +154,4 @@ function filesOf(root: string, below: string, differs: RegExp | undefined): stri
         .slice(0, 16)}`,
     ];
   });
-}
-
-/** Ports that nobody has: of the kernel's choice, all held until the last is known. */
-async function freePorts(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((done) => server.listen(0, "127.0.0.1", done))));
-  const ports = servers.map((server) => String((server.address() as { port: number }).port));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

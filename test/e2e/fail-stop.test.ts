@@ -11,23 +11,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { freePort } from "./free-port.js";
 import { AGENT, environment, run, scratch, VEDETTE } from "./programs.js";
+import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
 
-const READY_MS_MAX = 60_000;
-const TOLD_MS_MAX = 2_000;
-/** A scheduler's turn, on a machine that does other things too. */
-const SLACK_MS = 1_000;
 /** A worker that stands still is given up after 10 s. */
 const END_MS_MAX = 20_000;
-const RULES = JSON.stringify([
-  {
-    rule: "nonesuch",
-    desc: "d",
-    condition: "evt.type in (open, openat) and fd.name startswith /nonesuch",
-    output: "seen %fd.name",
-    priority: "NOTICE",
-  },
-]);
 const POLICY = `import { Openat, Priority, rule } from "vedette";
 @rule({ name: "theirs", desc: "d", priority: Priority.Notice, output: "seen %fd.name" })
 export function theirs(e: Openat): bool { return e.fd.name.startsWith("/nonesuch"); }
@@ -56,21 +45,13 @@ function house(): string {
     join(folder, "tenants.yaml"),
     `tenants: {blue: {isolation: process, alerts: ${JSON.stringify(join(folder, "blue"))}}}\n`,
   );
-  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   writeFileSync(join(folder, "plant.cjs"), PLANT);
   return folder;
 }
 
 const judging = ["--falco-rules", "rules.yaml", "--policies-d", "policies.d", "--tenants", "tenants.yaml"];
 const planted = (folder: string) => environment({ NODE_OPTIONS: `--require ${join(folder, "plant.cjs")}` });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 async function until(what: string, isThere: () => boolean | Promise<boolean>, ms = READY_MS_MAX): Promise<void> {
   for (const deadline = performance.now() + ms; !(await isThere()); await sleep(20))

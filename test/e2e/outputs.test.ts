@@ -6,40 +6,20 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { freePort } from "./free-port.js";
 import { AGENT, environment, run, scratch, start, VEDETTE } from "./programs.js";
-
-const READY_MS_MAX = 60_000;
-const TOLD_MS_MAX = 2_000;
-/** A scheduler's turn, on a machine that does other things too. */
-const SLACK_MS = 1_000;
-const RULES = JSON.stringify([
-  {
-    rule: "nonesuch",
-    desc: "d",
-    condition: "evt.type in (open, openat) and fd.name startswith /nonesuch",
-    output: "seen %fd.name",
-    priority: "NOTICE",
-  },
-]);
+import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
 
 // A stdout that is full and that nobody reads. The reader's pid is told first, so that it can be ended.
 const UNREAD = `exec 3> >(exec sleep 120 >/dev/null 2>&1); echo "reader $!" >&2
 dd if=/dev/zero of=/proc/self/fd/3 oflag=nonblock bs=4096 count=1024 2>/dev/null
 exec "$@" >&3 3>&-`;
 const UNREAD_ERRORS = UNREAD.replace(">&3 3>&-", "2>&3 3>&-");
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 interface Health {
   status: string;
@@ -60,7 +40,7 @@ interface Host {
 }
 
 async function serve(folder: string, words: string[], wrapper: string[] = []): Promise<Host> {
-  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   const http = `127.0.0.1:${await freePort()}`;
   const socket = `unix:${folder}/host.sock`;
   const own = [
@@ -248,7 +228,7 @@ test("SIGHUP opens the file of alerts by its name again, also without a watched 
 
 test("under `run`, a stderr that nobody reads holds up neither the workload nor the end", async () => {
   const folder = scratch();
-  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   const script = "for i in 1 2 3; do cat /nonesuch/$i 2>/dev/null; done; echo the end; exit 3";
   const own = ["run", "--falco-rules", join(folder, "rules.yaml"), "--", "sh", "-c", script];
   // The reader's pid stands on stderr, which is not read from then on.
@@ -262,7 +242,7 @@ test("under `run`, a stderr that nobody reads holds up neither the workload nor 
 
 test("under `run`, SIGHUP opens the file again, and the workload gets the signal too", async () => {
   const folder = scratch();
-  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   const alerts = join(folder, "alerts");
   const script = `trap 'echo hup' HUP; cat /nonesuch/1 2>/dev/null; echo ready
     while [ ! -e go ]; do sleep 0.05; done; cat /nonesuch/2 2>/dev/null; exit 0`;
@@ -300,7 +280,7 @@ export function same(e: Openat): bool { return e.fd.name == "/nonesuch"; }
     writeFileSync(join(policy, "policy.yaml"), "name: secrets\nversion: 1.0.0\ndescription: the same\n");
     writeFileSync(join(policy, "index.ts"), source);
   }
-  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   const alerts = join(folder, "alerts");
   const own = ["run", "--policies-d", join(folder, "policies.d"), "--falco-rules", join(folder, "rules.yaml")];
   const argv = [...VEDETTE, ...own, "--alerts", alerts, "--alerts-detail", "--", "cat", "/nonesuch"];

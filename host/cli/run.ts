@@ -25,7 +25,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     {
       judging: () => judging(options),
       service: options,
-      intake: (handlers) => new OwnAgent(workers, handlers),
+      intake: (handlers, counts) => new OwnAgent(workers, handlers, counts),
       ...(record === undefined ? {} : { record }),
       ...speaking,
     },

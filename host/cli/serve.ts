@@ -55,7 +55,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
 }
 
 /** ECS is asked for our processors only where we see more than a small machine: the start waits for the answer. */
-async function agents(flags: ServeFlags, handlers: SensorHandlers, counts: IntakeCounts): Promise<Agents> {
+async function agents(flags: ServeFlags, handlers: SensorHandlers, counts: IntakeCounts | null): Promise<Agents> {
   const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
   const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
   const seen = flags.workers ?? workersFor(processors());

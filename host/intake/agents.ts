@@ -16,7 +16,7 @@ import { lossText } from "../output/summary.js";
 import { reasonOfErrno } from "../reason.js";
 import { Doubts } from "./doubts.js";
 import { type Guest, Guests } from "./guests.js";
-import { type BatchFacts, Ledger } from "./ledger.js";
+import { type ArrivedBatch, Ledger } from "./ledger.js";
 import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
 import type { Secrets } from "./secret.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
@@ -30,7 +30,8 @@ export interface AgentsOptions {
   readonly workers: number;
   readonly secrets: Secrets;
   readonly metadata: TaskMetadata;
-  readonly counts: IntakeCounts;
+  /** Null: nobody counts. */
+  readonly counts: IntakeCounts | null;
   /** What happened to whom, in a sentence. */
   readonly say: (line: string) => void;
 }
@@ -193,7 +194,7 @@ export class Agents implements Intake {
   /** Throws when it is refused: the capture tells the agent and ends the stream. */
   #onHello(hello: Hello): void {
     const guest = this.#admit(hello);
-    this.#options.counts.onAgents(this.#guests.size);
+    this.#options.counts?.onAgents(this.#guests.size);
     const rival = this.#guests.rivalOf(guest);
     if (rival !== undefined) this.#onRival(guest, rival);
     void this.#welcome(guest, hello);
@@ -260,7 +261,7 @@ export class Agents implements Intake {
 
   #onClosed(stream: number, error: VedetteError | null, counts: StreamCounts | undefined): void {
     const guest = this.#guests.leave(stream);
-    this.#options.counts.onAgents(this.#guests.size);
+    this.#options.counts?.onAgents(this.#guests.size);
     this.#ledger.forget(stream);
     if (guest !== undefined) this.#handlers.onLeft(guest);
     if (error !== null) this.#onTurnedAway(error, 0);
@@ -276,7 +277,7 @@ export class Agents implements Intake {
     const cause = error === null ? "its connection ended" : `it was refused: ${error.code}`;
     this.#tellLater(() => {
       const isBack = this.#guests.has(guest.source);
-      this.#options.counts.onGone(guest.name, isBack ? "returned" : (error?.code ?? "closed"));
+      this.#options.counts?.onGone(guest.name, isBack ? "returned" : (error?.code ?? "closed"));
       if (isBack) this.#options.say(`${guest.name} is back: its connection had broken`);
       else
         this.#tellOfGuest(
@@ -291,7 +292,7 @@ export class Agents implements Intake {
   #onSilent(stream: number): void {
     const guest = this.#guests.get(stream);
     if (guest === undefined) return;
-    this.#options.counts.onSilent(guest.name);
+    this.#options.counts?.onSilent(guest.name);
     const cause = "it is connected and says nothing: it was stopped, or its connection was taken from it";
     this.#tellOfGuest(guest, "Agent silent", "An agent is silent, nothing of its container is seen", cause);
   }
@@ -303,7 +304,7 @@ export class Agents implements Intake {
 
   /** Somebody was refused, and `more` others. Whoever can connect can have this happen: it is counted, and said so many times a minute. */
   #onTurnedAway(error: VedetteError, more: number): void {
-    this.#options.counts.onRefusal(error, 1 + more);
+    this.#options.counts?.onRefusal(error, 1 + more);
     this.#unsaid += more;
     if (!this.#sayings.take(performance.now() * 1e6)) {
       this.#unsaid++;
@@ -314,10 +315,10 @@ export class Agents implements Intake {
     this.#options.say(`${explain(error)}${others}`);
   }
 
-  #onBatch(stream: number, batch: BatchFacts): void {
+  #onBatch(stream: number, batch: ArrivedBatch): void {
     const guest = this.#guests.get(stream);
     if (guest === undefined) return;
-    this.#options.counts.onBatch(guest.name, batch);
+    this.#options.counts?.onBatch(guest.name, batch);
     for (const stranger of batch.strangers)
       this.#options.say(explain(new VedetteError("VEDETTE_STRANGER_REFUSED", { ...stranger, container: guest.name })));
     this.#onLost(guest, batch.lost);
@@ -325,7 +326,7 @@ export class Agents implements Intake {
 
   #onLost(guest: Guest, lost: readonly number[]): void {
     this.#lost.set(guest.source, lost);
-    this.#options.counts.onLost(guest.name, guest.source, lost);
+    this.#options.counts?.onLost(guest.name, guest.source, lost);
   }
 }
 

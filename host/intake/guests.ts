@@ -5,6 +5,7 @@
 import type { Hello } from "../capture/agent.js";
 import type { ContainerClue } from "../ecs/metadata.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { sourceName } from "./batch-facts.js";
 import type { Peer } from "./peer.js";
 import type { Secrets } from "./secret.js";
 
@@ -46,7 +47,7 @@ export class Guests {
   admit(hello: Hello): Guest {
     const name = claimedName(hello);
     if (!this.#secrets.admit(name, hello.secret)) throw this.#secrets.refusalOf(name, describe(hello), shown(name));
-    const source = Buffer.from(hello.source).toString("hex");
+    const source = sourceName(hello.source);
     const guest = {
       number: hello.stream,
       source,

@@ -4,24 +4,19 @@
 // alerts are then on their way to this thread as messages, so the agent is told a turn later, when they have been written.
 import { positionOf, RingReader } from "../capture/ring.js";
 import { openChecked } from "../wire/batch.js";
+import { type BatchFacts, factsOf } from "./batch-facts.js";
 import { refusedStrangers, type Stranger } from "./strangers.js";
 
 /** `onBatch` is called once for each batch that arrives, `acknowledge` once for each stream and turn. */
 export interface LedgerHandlers {
-  readonly onBatch: (stream: number, batch: BatchFacts) => void;
+  readonly onBatch: (stream: number, batch: ArrivedBatch) => void;
   readonly acknowledge: (stream: number, seq: number) => void;
 }
 
 /** What the ledger reads of a batch: its envelope, and the notices of strangers in it. */
-export interface BatchFacts {
-  readonly source: string;
-  readonly seq: number;
-  readonly count: number;
-  readonly lost: readonly number[];
+export interface ArrivedBatch extends BatchFacts {
   /** Processes that came in from outside and that its agent cannot capture. */
   readonly strangers: readonly Stranger[];
-  /** ns since the epoch. */
-  readonly clock: bigint;
 }
 
 interface Pending {
@@ -97,9 +92,8 @@ export class Ledger {
   #read(): void {
     for (let raw = this.#reader.next(0); raw !== null; raw = this.#reader.next(0)) {
       const batch = openChecked(raw.bytes);
-      const { seq, count, lost, clock } = batch;
-      const strangers = refusedStrangers(batch, raw.types);
-      const facts = { source: Buffer.from(batch.source).toString("hex"), seq, count, lost, clock, strangers };
+      const facts = { ...factsOf(batch), strangers: refusedStrangers(batch, raw.types) };
+      const { seq } = facts;
       const { stream } = raw;
       this.#reader.release();
       const received = Math.max(seq, this.#received.get(facts.source) ?? 0);

@@ -7,7 +7,9 @@ import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { closeReader, ringFill } from "../capture/ring.js";
 import { type Ending, Session } from "../capture/session.js";
 import type { GuardNews } from "../output/guard-alert.js";
-import type { Intake, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
+import { openChecked } from "../wire/batch.js";
+import { factsOf, sourceName } from "./batch-facts.js";
+import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
 /** All may be left out: `trace` and `record` judge nothing. */
@@ -17,6 +19,8 @@ export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
   readonly say?: (line: string) => void;
 }
 
+/** What metrics and messages call it. */
+const NAME = "this workload";
 const SILENCE = "it says nothing: it was stopped, or its connection was taken from it";
 
 /**
@@ -28,16 +32,20 @@ export class OwnAgent implements Intake {
   readonly readers: readonly number[];
   readonly isRecorded = false;
   readonly #handlers: OwnAgentHandlers;
+  readonly #counts: IntakeCounts | null;
   readonly #session: Session;
   readonly #taps: Taps;
   readonly #heartbeat: Heartbeat;
+  readonly #counting: Tap | null;
   #look: NodeJS.Timeout | null = null;
   #peer: Peer | null = null;
+  #source = "";
   #holdsTable = false;
 
-  /** `workers`: threads that will read what comes. */
-  constructor(workers: number, handlers: OwnAgentHandlers = {}) {
+  /** `workers`: threads that will read what comes. `counts`: null: nobody counts. */
+  constructor(workers: number, handlers: OwnAgentHandlers = {}, counts: IntakeCounts | null = null) {
     this.#handlers = handlers;
+    this.#counts = counts;
     this.#session = new Session({
       onWake: () => this.#onWake(),
       onHello: (hello) => this.#onHello(hello),
@@ -49,9 +57,10 @@ export class OwnAgent implements Intake {
     this.readers = Array.from({ length: workers }, () => capture.reader());
     this.#heartbeat = new Heartbeat({
       counts: (stream) => capture.counts(stream),
-      onSilent: () => this.#tell("Agent silent", "The agent is silent, nothing of the workload is seen", SILENCE),
+      onSilent: () => this.#onSilent(),
       onHeard: () => handlers.say?.("the agent is heard again"),
     });
+    this.#counting = counts === null ? null : this.tap(({ bytes }) => this.#count(counts, bytes));
   }
 
   /** From here on the workload runs, and signals sent to us go to it. Resolves when all is over and has been delivered. */
@@ -60,8 +69,7 @@ export class OwnAgent implements Intake {
     this.#look = setInterval(() => this.#heartbeat.look(this.#heard()), LOOK_MS);
     const ending = await this.#session.ending;
     clearInterval(this.#look);
-    const [output, cause] = ["The agent is gone without a word, and the workload with it", ending.error?.message];
-    if (cause !== undefined) this.#tell("Agent gone without a word", output, cause);
+    this.#onEnding(ending);
     return ending;
   }
 
@@ -120,10 +128,33 @@ export class OwnAgent implements Intake {
     this.#handlers.onWake?.();
   }
 
-  #onHello({ stream: number, hostname }: Hello): void {
-    this.#peer = { number, name: "this workload", hostname, facts: null };
+  #onHello({ stream: number, source, hostname }: Hello): void {
+    this.#peer = { number, name: NAME, hostname, facts: null };
+    this.#source = sourceName(source);
+    this.#counts?.onAgents(1);
     this.#handlers.onHost?.(this.#peer);
     if (this.#handlers.onHello?.(this.#peer) === true) this.#session.capture.ready(number);
+  }
+
+  /** The workers judge the rest; all that came is counted. */
+  #onEnding({ error, lost }: Ending): void {
+    this.#counting?.finish();
+    this.#counts?.onLost(NAME, this.#source, lost);
+    this.#counts?.onAgents(0);
+    if (error === null) return;
+    this.#counts?.onGone(NAME, error.code);
+    const output = "The agent is gone without a word, and the workload with it";
+    this.#tell("Agent gone without a word", output, error.message);
+  }
+
+  #onSilent(): void {
+    this.#counts?.onSilent(NAME);
+    this.#tell("Agent silent", "The agent is silent, nothing of the workload is seen", SILENCE);
+  }
+
+  #count(counts: IntakeCounts, bytes: Uint8Array): true {
+    counts.onBatch(NAME, factsOf(openChecked(bytes)));
+    return true;
   }
 
   /** An agent that cannot hold its first table says so itself, and does not begin. */

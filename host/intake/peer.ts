@@ -7,7 +7,7 @@
 import type { VedetteError } from "../errors.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
-import type { BatchFacts } from "./ledger.js";
+import type { BatchFacts } from "./batch-facts.js";
 import type { TakeBatch, Tap } from "./tap.js";
 
 /** One who sends batches. */

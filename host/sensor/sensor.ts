@@ -24,8 +24,8 @@ export { Opened } from "./opened.js";
 
 /** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
-  /** Opens what comes in. `counts`: of the monitor, or of nobody. */
-  readonly intake: (handlers: SensorHandlers, counts: IntakeCounts) => I | Promise<I>;
+  /** Opens what comes in. `counts`: the monitor; null: there is none. */
+  readonly intake: (handlers: SensorHandlers, counts: IntakeCounts | null) => I | Promise<I>;
   /** Loads policies and opens outputs; undefined: nothing is judged. */
   readonly judging?: () => Promise<Judging>;
   /** Tenants' policies, status and alerts; undefined: there are no tenants. */
@@ -218,7 +218,7 @@ export class Sensor<I extends Intake = Intake> {
       onForgotten: (number) => this.#judge?.onForgotten(number),
       onNews: (news, peer) => this.#judge?.onNews(news, peer),
     };
-    this.#intake = this.#opened.add(await intake(handlers, monitor ?? NOBODY_COUNTS), (one) => one.close());
+    this.#intake = this.#opened.add(await intake(handlers, monitor), (one) => one.close());
     this.#opened.add(null, () => clearTimeout(this.#turn ?? undefined));
     this.health.watch({ intake: () => this.#intake.health() });
   }
@@ -292,12 +292,3 @@ export class Sensor<I extends Intake = Intake> {
     return new Promise(() => undefined);
   }
 }
-
-const NOBODY_COUNTS: IntakeCounts = {
-  onAgents: () => undefined,
-  onBatch: () => undefined,
-  onLost: () => undefined,
-  onGone: () => undefined,
-  onSilent: () => undefined,
-  onRefusal: () => undefined,
-};

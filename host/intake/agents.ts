@@ -51,6 +51,7 @@ export class Agents implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];
   readonly isRecorded = false;
+  readonly unjudged = "Start it again: agents keep the events that were not judged, and send them then.";
   readonly #options: AgentsOptions;
   readonly #handlers: IntakeHandlers;
   readonly #capture: Capture;

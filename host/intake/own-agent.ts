@@ -31,6 +31,7 @@ export class OwnAgent implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];
   readonly isRecorded = false;
+  readonly unjudged = "The workload goes on, and nobody judges it. Start it anew to have it judged again.";
   readonly #handlers: OwnAgentHandlers;
   readonly #counts: IntakeCounts | null;
   readonly #session: Session;

@@ -72,6 +72,8 @@ export interface Intake {
   readonly readers: readonly number[];
   /** What comes was recorded: limits go by its time, and it waits for whoever is slow. */
   readonly isRecorded: boolean;
+  /** What becomes of what was not judged, once nobody judges any more: a sentence for who has to act. */
+  readonly unjudged: string;
   /** Whose batches have this number, also for a while after it has left; null: nobody's. */
   peer(number: number): Peer | null;
   /** Whose container has this id. */

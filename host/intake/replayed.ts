@@ -22,6 +22,7 @@ export class Replayed implements Intake {
   readonly ring: SharedArrayBuffer;
   readonly readers: readonly number[];
   readonly isRecorded = true;
+  readonly unjudged = "Start it again: the file still holds everything.";
   readonly #file: RecordedFile;
   readonly #handlers: IntakeHandlers;
   readonly #feed = new Feed();

@@ -253,7 +253,7 @@ export class Sensor<I extends Intake = Intake> {
   /** Whoever is watched is not held up by us, and what was not judged is not acknowledged. */
   #onFailure(cause: unknown): void {
     const reason = reasonOf(cause);
-    const error = new VedetteError("VEDETTE_STOPPED_JUDGING", { reason }, { cause });
+    const error = new VedetteError("VEDETTE_STOPPED_JUDGING", { reason, unjudged: this.#intake.unjudged }, { cause });
     this.health.stop(error.message);
     this.#judge?.onNews(this.#intake.abandon(reason), null);
     void this.#judge?.stop();

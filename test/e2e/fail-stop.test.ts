@@ -121,7 +121,8 @@ test("serve: a worker that dies outside a policy's call ends the host at once, w
   assert.is((await host.health()).code, 200, host.said);
   plant(host.folder, "dies");
   assert.is(await host.ended(TOLD_MS_MAX + SLACK_MS), 125);
-  assert.match(host.said, /This host has stopped judging: a fault was planted\. \[VEDETTE_STOPPED_JUDGING\]/);
+  assert.match(host.said, /Vedette has stopped judging: a fault was planted\. \[VEDETTE_STOPPED_JUDGING\]/);
+  assert.match(host.said, /agents keep the events that were not judged/);
   assert.not.match(host.said, /\n\s+at /);
   assert.match(host.alerts, /"rule":"Vedette stopped judging"/);
 });
@@ -148,6 +149,8 @@ test("run: a worker that dies is told at once; the workload goes on, and its end
   assert.equal([status, stdout], [125, "the workload goes on\n"], stderr);
   assert.match(stderr, /"rule":"Vedette stopped judging"/);
   assert.match(stderr, /stopped judging: a fault was planted\. \[VEDETTE_STOPPED_JUDGING\]/);
+  assert.match(stderr, /The workload goes on, and nobody judges it\. Start it anew/);
+  assert.not.match(stderr, /agents keep/);
 });
 
 test("replay: a worker that dies ends it with an error, however much is left", async () => {
@@ -162,7 +165,7 @@ test("replay: a worker that dies ends it with an error, however much is left", a
     env: planted(folder),
   });
   assert.is(status, 125, stderr);
-  assert.match(stderr, /VEDETTE_STOPPED_JUDGING/);
+  assert.match(stderr, /VEDETTE_STOPPED_JUDGING\]\n {2}Start it again: the file still holds everything\./);
 });
 
 const busy = createServer();

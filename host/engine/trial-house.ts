@@ -20,6 +20,8 @@ const MEMORY_MIB = 512;
 const COMPILE_MS_MAX = 60_000;
 /** On top of a case's own time, which begins when its thread does. */
 const START_MS_MAX = 30_000;
+/** Why there is no result. */
+const CLOSED = "the host ends";
 
 /** The process that tries policies. close() ends it; warm() starts the next one. */
 export class TrialHouse {
@@ -29,10 +31,11 @@ export class TrialHouse {
   #hear: (message: FromTrial) => void = () => undefined;
   #fail: (reason: string) => void = () => undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   /** Starts the process before it is needed. */
   warm(): void {
-    if (this.#child !== null) return;
+    if (this.#child !== null || this.#isClosed) return;
     const { execPath, execArgv } = jailCommand(MEMORY_MIB);
     const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/trial-child.js")], {
       env: {},
@@ -44,7 +47,7 @@ export class TrialHouse {
     });
     const end = (reason: string): void => {
       if (this.#child !== child) return;
-      this.close();
+      this.letGo();
       this.#fail(reason);
     };
     child.on("error", (error) => end(error.message));
@@ -69,7 +72,15 @@ export class TrialHouse {
     return results;
   }
 
+  /** For good, and at once: whoever waits for a result is told that there will be none. */
   close(): void {
+    this.#isClosed = true;
+    this.letGo();
+    this.#fail(CLOSED);
+  }
+
+  /** Ends the process until the next policy comes. Nothing may be under trial. */
+  letGo(): void {
     this.#child?.kill("SIGKILL");
     this.#child = null;
     this.#host = null;
@@ -79,7 +90,8 @@ export class TrialHouse {
   async #runOne({ policy, batches, measureMs }: TrialCase<ExaminedPolicy>, caseMs: number): Promise<TrialResult> {
     const { admitted: module, ...rest } = policy;
     const { path, bytes, metadata, memory } = module;
-    if (this.#module !== null && this.#module !== module) this.close();
+    if (this.#isClosed) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: CLOSED });
+    if (this.#module !== null && this.#module !== module) this.letGo();
     this.warm();
     if (this.#module !== module) {
       const answer = await this.#ask(
@@ -114,7 +126,7 @@ export class TrialHouse {
       };
       const fail = (reason: string): void => {
         finish();
-        this.close();
+        this.letGo();
         reject(new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason }));
       };
       const timer = setTimeout(() => fail(`it took longer than ${ms / 1000} s`), ms);

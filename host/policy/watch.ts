@@ -138,9 +138,12 @@ export class PolicyWatch {
     return [...this.#entries.values()];
   }
 
+  /** At once: the policy that is being compiled or tried meanwhile does not come in, and nobody is told of it. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of [this.#timer, this.#soon, this.#idle]) clearTimeout(timer);
+    this.#compiler.close();
+    this.#house.close();
     await this.#watcher?.close();
     await this.#work;
     this.#letGo();
@@ -148,7 +151,7 @@ export class PolicyWatch {
 
   #letGo(): void {
     this.#compiler.close();
-    this.#house.close();
+    this.#house.letGo();
   }
 
   async #watch(): Promise<void> {
@@ -262,6 +265,7 @@ export class PolicyWatch {
       entry.error = null;
       this.#tell(entry, isNew ? "loaded" : "replaced", begun);
     } catch (error) {
+      if (this.#isClosed) return;
       entry.error = asVedetteError(error, entry.path);
       if (entry.isDue) await this.#takeOut(entry);
       this.#tell(entry, "failed", begun);

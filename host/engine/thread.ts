@@ -3,6 +3,7 @@
 // run from the sources (tests), the TypeScript one, for which a thread must register tsx anew: Node hands a thread its
 // process's flags, but not what they registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
+import { keepHeapSmall } from "../heap.js";
 
 /**
  * V8 maps the range for a thread's compiled JavaScript as writable from the start (v8/src/heap/code-range.cc): 512 MiB, where nothing is
@@ -13,6 +14,7 @@ const IS_SOURCE = import.meta.url.endsWith(".ts");
 
 /** `file`: relative to this folder, without its ending. */
 export function startThread(file: string, options: WorkerOptions): Worker {
+  keepHeapSmall();
   const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, import.meta.url);
   if (!IS_SOURCE) return new Worker(url, { resourceLimits: LIMITS, ...withoutTsx(), ...options });
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;

@@ -3,6 +3,7 @@
 // then, and ends it. Arguments: the host's folder, and one for the socket and the secret.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { letHeapGrow } from "../heap.js";
 import { CACHE_FILE, readHost, runHost } from "./start.js";
 
 const LOOK_MS = 20;
@@ -23,6 +24,7 @@ process.argv = [process.execPath, join(folder, "main.js"), ...words];
 const look = setInterval(() => {
   if (!existsSync(socket)) return;
   clearInterval(look);
+  letHeapGrow();
   writeFileSync(join(folder, CACHE_FILE), script.createCachedData());
   process.kill(process.pid, "SIGTERM");
 }, LOOK_MS);

@@ -2,16 +2,13 @@
 // The first file that runs in the sidecar: it gives V8 the host's code compiled already. At a quarter of a CPU a task that waits for
 // its sidecar waits for CPU time, and a third of that went into compiling. `npm run package` keeps what one start has compiled
 // (code-cache.ts) beside the code. It fits one version of V8 under one set of flags; another compiles anew, and is only slower. Node's own
-// code is kept in the same way, so the image's command gives no flag of V8's: what must be set is set here, when the code is there.
+// code is kept in the same way, so the image's command gives no flag of V8's: host/heap.ts sets what must be set, once the code is there.
 import { readFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
-/** What the host makes is short-lived, and a task may have 512 MiB in all: its young generation stays as small as it is. */
-const KEEP_SMALL = "--semi-space-growth-factor=1";
 /** The bundled host, in the folder of this file. */
 export const HOST_FILE = "main.cjs";
 /** V8's compiled form of HOST_FILE. V8 ignores a file of another version. */
@@ -45,7 +42,5 @@ function readIfThere(path: string): Buffer | undefined {
 declare const IS_ENTRY: boolean | undefined;
 if (typeof IS_ENTRY !== "undefined") {
   const folder = dirname(fileURLToPath(import.meta.url));
-  const host = readHost(folder);
-  setFlagsFromString(KEEP_SMALL);
-  runHost(host, folder);
+  runHost(readHost(folder), folder);
 }

@@ -6,15 +6,23 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
+import { keepHeapSmall } from "../../../host/heap.js";
 import { type Admitted, admit } from "../../../host/wasm/admission.js";
 import { PolicyInstance } from "../../../host/wasm/instance.js";
 import { assemble, HAND_WRITTEN } from "./shared.js";
+
+// As in the host: what V8 keeps for young objects is no growth of ours.
+keepHeapSmall();
 
 const MODULE = assemble(HAND_WRITTEN);
 const RUNS = 3000;
 /** Of this process's processor time, whatever else the machine does. */
 const CPU_MS_MAX = 200;
 const GROWTH_MAX = 64 << 20;
+
+function assertSmall(growth: number): void {
+  assert.ok(growth < GROWTH_MAX, `grew by ${growth >> 20} MiB`);
+}
 
 async function answer(bytes: Uint8Array): Promise<Admitted | VedetteError> {
   const begun = process.cpuUsage();
@@ -46,7 +54,9 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
   return got.memory.maximum <= 64;
 }
 
-test("flipped bytes of a real module are answered", async () => {
+test("flipped bytes of a real module are answered, with no more memory than the module itself takes", async () => {
+  // V8's compiler gives back late what it took, so as many whole modules come first.
+  for (let run = 0; run < RUNS; run++) await answer(MODULE);
   const before = process.memoryUsage().rss;
   await fc.assert(
     fc.asyncProperty(
@@ -60,7 +70,7 @@ test("flipped bytes of a real module are answered", async () => {
     ),
     { numRuns: RUNS },
   );
-  assert.ok(process.memoryUsage().rss - before < GROWTH_MAX);
+  assertSmall(process.memoryUsage().rss - before);
 });
 
 test("every single byte of a real module, set to its extremes, is answered", async () => {
@@ -114,7 +124,7 @@ test("sections that claim four thousand million items take no memory", async () 
     const got = await answer(Uint8Array.from([...header, id, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00]));
     assert.instance(got, VedetteError);
   }
-  assert.ok(process.memoryUsage().rss - before < GROWTH_MAX);
+  assertSmall(process.memoryUsage().rss - before);
 });
 
 test.run();

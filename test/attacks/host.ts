@@ -232,6 +232,7 @@ export class HandAgent {
 export function sourceOf(number: number): Uint8Array {
   const source = Buffer.alloc(16, 0x5a);
   source.writeUInt32LE(number);
+  source.writeUInt32LE(process.pid, 4); // attackers and the honest agent may be processes of their own
   return source;
 }
 

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { missingFalco, withFalco } from "../falco-files.js";
 import { missingForTasks, Task } from "../lab/task.js";
 import { ACTIONS, type Action, ALONE, ALSO, LISTENERS, type Place } from "./falco-actions.js";
 import { type PlayOptions, play, RULES, Wings } from "./falco-stage.js";
@@ -126,9 +127,9 @@ rounds.push({
 });
 
 for (const { title, place, actions, matching, options, expected } of rounds.filter((one) => one.actions.length > 0)) {
-  const missing = missingForTasks();
+  const missing = missingForTasks() ?? missingFalco;
   if (missing !== null) {
-    console.log(`skipped: ${actions.length} actions on the ${place}: this machine has no ${missing}`);
+    console.log(`skip: ${actions.length} actions on the ${place}: ${missing} is missing`);
     continue;
   }
   test(`${actions.length} actions on the ${place} ${title}`, async () => {
@@ -140,7 +141,7 @@ for (const { title, place, actions, matching, options, expected } of rounds.filt
   });
 }
 
-test("a scene in which nothing happens raises no alert", async () => {
+withFalco("a scene in which nothing happens raises no alert", async () => {
   const wings = new Wings();
   const [alerts] = await play(wings, [[["proc", wings.program("eg_idle"), "eg_idle"]]], { rules: RULES });
   assert.equal(alerts, []);

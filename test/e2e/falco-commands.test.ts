@@ -7,9 +7,9 @@ import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { FALCO, withFalco } from "../falco-files.js";
 import { ROOT, run, scratch, VEDETTE } from "./programs.js";
 
-const FALCO = join(ROOT, "../shared/falco");
 const RULES = join(FALCO, "rules/falco_rules.yaml");
 const CAT_WRITE = join(FALCO, "captures/cat_write.scap");
 const TAGGED = join(FALCO, "fixtures/SingleRuleWithTags.yaml");
@@ -37,7 +37,7 @@ for (const [options, expected] of [
     "2016-08-04T16:17:57.881781397+0000: Warning An open was seen (command=cat /dev/null)",
   ],
 ] as const) {
-  test(`replay with ${options.join(" ") || "Falco's defaults"} prints Falco's lines`, async () => {
+  withFalco(`replay with ${options.join(" ") || "Falco's defaults"} prints Falco's lines`, async () => {
     const flags = ["append_output.suggested_output=false", ...options].flatMap((option) => ["-o", option]);
     const { stdout, status } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, ...flags);
     const lines = stdout.trimEnd().split("\n");
@@ -47,62 +47,65 @@ for (const [options, expected] of [
   });
 }
 
-test("extra and static fields stand in output_fields, and a static field in conditions and outputs too", async () => {
-  const rules = join(scratch(), "rules.yaml");
-  const rule = (name: string, condition: string) =>
-    `- {rule: ${name}, desc: d, condition: "evt.type=open and proc.name=cat and ${condition}", output: "%static.team %toupper(static.team) %proc.name", priority: INFO}\n`;
-  writeFileSync(rules, rule("ours", "static.team=a%b") + rule("others", "static.team!=a%b"));
-  const flags = [
-    "append_output.suggested_output=false",
-    "append_output[]={extra_fields: [proc.args, evt.hostname, {who: \"%proc.name in '%proc.cwd'\"}]}",
-    "static_fields.team=a%b",
-  ].flatMap((option) => ["-o", option]);
-  const execs = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=execve and proc.name=cat")).stdout;
-  const folder = (JSON.parse(execs.split("\n")[0]!) as Record<string, unknown>)["evt.arg.cwd"];
-  assert.match(String(folder), /^\/.+/);
-  const { stdout, status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", rules, ...flags);
-  assert.is(status, 0, stderr);
-  const lines = stdout
-    .trimEnd()
-    .split("\n")
-    .map((text) => JSON.parse(text) as Record<string, unknown>);
-  assert.equal(new Set(lines.map((one) => one.rule)), new Set(["ours"]));
-  assert.match(String(lines[0]!.output), /a%b A%B cat$/);
-  const { "evt.time": _, ...fields } = lines[0]!.output_fields as Record<string, unknown>;
-  assert.equal(fields, {
-    "evt.hostname": "test-falco-hostname",
-    "proc.args": "/dev/null",
-    "proc.name": "cat",
-    "static.team": "a%b",
-    who: `cat in '${folder}/'`,
-  });
-});
+withFalco(
+  "extra and static fields stand in output_fields, and a static field in conditions and outputs too",
+  async () => {
+    const rules = join(scratch(), "rules.yaml");
+    const rule = (name: string, condition: string) =>
+      `- {rule: ${name}, desc: d, condition: "evt.type=open and proc.name=cat and ${condition}", output: "%static.team %toupper(static.team) %proc.name", priority: INFO}\n`;
+    writeFileSync(rules, rule("ours", "static.team=a%b") + rule("others", "static.team!=a%b"));
+    const flags = [
+      "append_output.suggested_output=false",
+      "append_output[]={extra_fields: [proc.args, evt.hostname, {who: \"%proc.name in '%proc.cwd'\"}]}",
+      "static_fields.team=a%b",
+    ].flatMap((option) => ["-o", option]);
+    const execs = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=execve and proc.name=cat")).stdout;
+    const folder = (JSON.parse(execs.split("\n")[0]!) as Record<string, unknown>)["evt.arg.cwd"];
+    assert.match(String(folder), /^\/.+/);
+    const { stdout, status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", rules, ...flags);
+    assert.is(status, 0, stderr);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+    assert.equal(new Set(lines.map((one) => one.rule)), new Set(["ours"]));
+    assert.match(String(lines[0]!.output), /a%b A%B cat$/);
+    const { "evt.time": _, ...fields } = lines[0]!.output_fields as Record<string, unknown>;
+    assert.equal(fields, {
+      "evt.hostname": "test-falco-hostname",
+      "proc.args": "/dev/null",
+      "proc.name": "cat",
+      "static.team": "a%b",
+      who: `cat in '${folder}/'`,
+    });
+  },
+);
 
 for (const option of [
   "append_output[]={extra_fields: [proc.nothing]}",
   "append_output[].extra_output=%static.nothing",
 ]) {
-  test(`-o ${option} is refused`, async () => {
+  withFalco(`-o ${option} is refused`, async () => {
     const { status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, "-o", option);
     assert.is(status, 1);
     assert.match(stderr, /LOAD_ERR_COMPILE_OUTPUT.*: invalid formatting token (proc|static)\.nothing/);
   });
 }
 
-test("replay without rules prints events, all or those of a condition", async () => {
+withFalco("replay without rules prints events, all or those of a condition", async () => {
   const all = (await vedette("replay", CAT_WRITE, "--json")).stdout.trimEnd().split("\n");
   const opens = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=open")).stdout.trimEnd().split("\n");
   assert.ok(all.length > opens.length && opens.length >= 8);
   for (const text of opens) assert.is((JSON.parse(text) as Record<string, unknown>)["evt.type"], "open");
 });
 
-test("a capture that is none is refused", async () => {
+withFalco("a capture that is none is refused", async () => {
   const { status, stderr } = await vedette("replay", RULES);
   assert.is(status, 2);
   assert.match(stderr, "VEDETTE_SCAP_UNREADABLE");
 });
 
-test("check gives Falco's JSON, and exit status 1 for what cannot be loaded", async () => {
+withFalco("check gives Falco's JSON, and exit status 1 for what cannot be loaded", async () => {
   const good = await vedette("policy", "check", "--falco", RULES, "--json");
   assert.is(good.status, 0);
   const [result] = (JSON.parse(good.stdout) as { falco_load_results: Record<string, unknown>[] }).falco_load_results;
@@ -118,7 +121,7 @@ test("a folder without rules is told of", async () => {
   assert.match(stderr, "there is no file of rules in it. [VEDETTE_FALCO_RULES]");
 });
 
-test("rules that cannot be loaded keep the workload from starting", async () => {
+withFalco("rules that cannot be loaded keep the workload from starting", async () => {
   const rules = join(FALCO, "fixtures/InvalidRuleOutput.yaml");
   const { status, stdout, stderr } = await vedette("run", "--falco-rules", rules, "--", "echo", "started");
   assert.is(status, 1);
@@ -127,14 +130,14 @@ test("rules that cannot be loaded keep the workload from starting", async () => 
   assert.match(stderr, "LOAD_ERR_COMPILE_OUTPUT");
 });
 
-test("an unknown value of rule_matching is refused with exit status 1", async () => {
+withFalco("an unknown value of rule_matching is refused with exit status 1", async () => {
   const { status, stderr } = await vedette("run", "--falco-rules", RULES, "-o", "rule_matching=some", "--", "true");
   assert.is(status, 1);
   assert.match(stderr, "VEDETTE_FALCO_OPTION");
 });
 
 // The rule asks for a working directory that starts with "/dev/shm/", the slash included.
-test("what is started from /dev/shm by a relative path is told of", async () => {
+withFalco("what is started from /dev/shm by a relative path is told of", async () => {
   const name = `./${basename(scratch())}`;
   const script = `cd /dev/shm && cp /bin/true ${name} && ${name}; rm -f ${name}`;
   const { stderr } = await vedette("run", "--falco-rules", RULES, "--", "sh", "-c", script);
@@ -142,7 +145,7 @@ test("what is started from /dev/shm by a relative path is told of", async () => 
   assert.match(stderr, '"proc.cwd":"/dev/shm/"');
 });
 
-test("imported rules run without their files, and can be changed in policy.yaml", async () => {
+withFalco("imported rules run without their files, and can be changed in policy.yaml", async () => {
   const folder = join(scratch(), "imported");
   const imported = await vedette("policy", "import-falco", RULES, "--out", folder);
   assert.is(imported.status, 0);
@@ -155,7 +158,7 @@ test("imported rules run without their files, and can be changed in policy.yaml"
   assert.not.match(silent.stderr, "Read sensitive file");
 });
 
-test("of the official rules, four match nothing: those that docs/falco.md gives the reason of", async () => {
+withFalco("of the official rules, four match nothing: those that docs/falco.md gives the reason of", async () => {
   const files = ["falco_rules", "falco-incubating_rules", "falco-sandbox_rules"];
   const rules = files.map((name) => join(FALCO, `rules/${name}.yaml`));
   const out = join(scratch(), "all");
@@ -167,69 +170,77 @@ test("of the official rules, four match nothing: those that docs/falco.md gives 
   for (const name of names) assert.match(docs, `  | ${name} | `);
 });
 
-test("check, run, replay and import-falco say the same of rules that cannot fire, and --strict refuses them", async () => {
-  const rules = join(scratch(), "rules.yaml");
-  const rule = (name: string, condition: string) =>
-    `- {rule: ${name}, desc: d, condition: "${condition}", output: "%proc.name", priority: INFO}\n`;
-  const dead = [
-    rule("never recorded", "evt.type in (getcwd, futex)"),
-    rule("never there", "evt.type=connect and fd.sip.name=evil.example"),
-    rule("no such argument", "evt.type=open and evt.arg.dqb_curspace exists"),
-    rule("contradiction", "evt.type=open and evt.type=close"),
-  ];
-  writeFileSync(rules, dead.join("") + rule("alive", "evt.type=open"));
-  const sentences = [
-    'the rule "never recorded" can never fire here: no event of the type getcwd or futex is recorded',
-    'the rule "never there" can never fire here: no event has fd.sip.name',
-    'the rule "no such argument" can never fire here: no event has evt.arg.dqb_curspace',
-    'the rule "contradiction" can never fire here: its condition leaves no type of event',
-  ];
-  const commands = (file: string) => [
-    ["policy", "check", "--falco", file],
-    ["run", "--falco-rules", file, "--", "true"],
-    ["replay", CAT_WRITE, "--falco-rules", file],
-    ["policy", "import-falco", file, "--out", join(scratch(), "imported")],
-  ];
-  for (const [name, ...rest] of commands(rules)) {
-    const judged = await vedette(name!, ...rest);
-    assert.is(judged.status, 0, name);
-    for (const sentence of sentences) assert.ok(judged.stderr.includes(sentence), `${name}: ${judged.stderr}`);
-    const strict = await vedette(...(name === "run" ? [name, "--strict", ...rest] : [name!, ...rest, "--strict"]));
-    assert.is(strict.status, 1, name);
-    assert.match(strict.stderr, "[VEDETTE_FALCO_DEAD_RULES]");
-  }
-  const json = JSON.parse((await vedette("policy", "check", "--json", "--falco", rules)).stdout);
-  assert.is(json.vedette_dead_rules.length, 4);
-  assert.ok(json.falco_load_results[0].successful);
-});
-
-test("what cannot be run is told by check, run, replay and import-falco with the same code and status", async () => {
-  const file = (text: string) => {
-    const path = join(scratch(), "rules.yaml");
-    writeFileSync(path, text);
-    return path;
-  };
-  const wrong = file('- {rule: r, desc: d, condition: "evt.type=open and nosuch.field=1", output: o, priority: INFO}');
-  const empty = scratch();
-  for (const [path, status, word] of [
-    [wrong, 1, "LOAD_ERR_COMPILE_CONDITION"],
-    [empty, 1, "VEDETTE_FALCO_RULES"],
-    [join(empty, "missing.yaml"), 1, "LOAD_ERR_FILE_READ"],
-  ] as const) {
-    for (const command of [
-      ["policy", "check", "--falco", path],
-      ["run", "--falco-rules", path, "--", "true"],
-      ["replay", CAT_WRITE, "--falco-rules", path],
-      ["policy", "import-falco", path, "--out", join(scratch(), "imported")],
-    ]) {
-      const ended = await vedette(...command);
-      assert.is(ended.status, status, command.join(" "));
-      assert.match(ended.stdout + ended.stderr, word, command.join(" "));
+withFalco(
+  "check, run, replay and import-falco say the same of rules that cannot fire, and --strict refuses them",
+  async () => {
+    const rules = join(scratch(), "rules.yaml");
+    const rule = (name: string, condition: string) =>
+      `- {rule: ${name}, desc: d, condition: "${condition}", output: "%proc.name", priority: INFO}\n`;
+    const dead = [
+      rule("never recorded", "evt.type in (getcwd, futex)"),
+      rule("never there", "evt.type=connect and fd.sip.name=evil.example"),
+      rule("no such argument", "evt.type=open and evt.arg.dqb_curspace exists"),
+      rule("contradiction", "evt.type=open and evt.type=close"),
+    ];
+    writeFileSync(rules, dead.join("") + rule("alive", "evt.type=open"));
+    const sentences = [
+      'the rule "never recorded" can never fire here: no event of the type getcwd or futex is recorded',
+      'the rule "never there" can never fire here: no event has fd.sip.name',
+      'the rule "no such argument" can never fire here: no event has evt.arg.dqb_curspace',
+      'the rule "contradiction" can never fire here: its condition leaves no type of event',
+    ];
+    const commands = (file: string) => [
+      ["policy", "check", "--falco", file],
+      ["run", "--falco-rules", file, "--", "true"],
+      ["replay", CAT_WRITE, "--falco-rules", file],
+      ["policy", "import-falco", file, "--out", join(scratch(), "imported")],
+    ];
+    for (const [name, ...rest] of commands(rules)) {
+      const judged = await vedette(name!, ...rest);
+      assert.is(judged.status, 0, name);
+      for (const sentence of sentences) assert.ok(judged.stderr.includes(sentence), `${name}: ${judged.stderr}`);
+      const strict = await vedette(...(name === "run" ? [name, "--strict", ...rest] : [name!, ...rest, "--strict"]));
+      assert.is(strict.status, 1, name);
+      assert.match(strict.stderr, "[VEDETTE_FALCO_DEAD_RULES]");
     }
-  }
-});
+    const json = JSON.parse((await vedette("policy", "check", "--json", "--falco", rules)).stdout);
+    assert.is(json.vedette_dead_rules.length, 4);
+    assert.ok(json.falco_load_results[0].successful);
+  },
+);
 
-test("import-falco leaves a folder alone in which there is something else", async () => {
+withFalco(
+  "what cannot be run is told by check, run, replay and import-falco with the same code and status",
+  async () => {
+    const file = (text: string) => {
+      const path = join(scratch(), "rules.yaml");
+      writeFileSync(path, text);
+      return path;
+    };
+    const wrong = file(
+      '- {rule: r, desc: d, condition: "evt.type=open and nosuch.field=1", output: o, priority: INFO}',
+    );
+    const empty = scratch();
+    for (const [path, status, word] of [
+      [wrong, 1, "LOAD_ERR_COMPILE_CONDITION"],
+      [empty, 1, "VEDETTE_FALCO_RULES"],
+      [join(empty, "missing.yaml"), 1, "LOAD_ERR_FILE_READ"],
+    ] as const) {
+      for (const command of [
+        ["policy", "check", "--falco", path],
+        ["run", "--falco-rules", path, "--", "true"],
+        ["replay", CAT_WRITE, "--falco-rules", path],
+        ["policy", "import-falco", path, "--out", join(scratch(), "imported")],
+      ]) {
+        const ended = await vedette(...command);
+        assert.is(ended.status, status, command.join(" "));
+        assert.match(ended.stdout + ended.stderr, word, command.join(" "));
+      }
+    }
+  },
+);
+
+withFalco("import-falco leaves a folder alone in which there is something else", async () => {
   const { status, stderr } = await vedette("policy", "import-falco", RULES, "--out", FALCO);
   assert.is(status, 2);
   assert.match(stderr, "VEDETTE_POLICY_EXISTS");
@@ -256,7 +267,7 @@ test("trace -f shows what a condition matches, and tells where one is wrong", as
   );
 });
 
-test("alerts go to an HTTP receiver while the workload runs", async () => {
+withFalco("alerts go to an HTTP receiver while the workload runs", async () => {
   const bodies: string[] = [];
   const server = createServer((request, response) => {
     let body = "";

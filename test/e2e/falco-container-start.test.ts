@@ -35,7 +35,7 @@ async function alertsOf(options: PlayOptions): Promise<string[]> {
 }
 
 const missing = missingForTasks();
-if (missing !== null) console.log(`skipped: container starts: this machine has no ${missing}`);
+if (missing !== null) console.log(`skip: container starts: ${missing} is missing`);
 else {
   test("what a container was started to run is its process 1, whatever number it has", async () => {
     const task = new Task([]);

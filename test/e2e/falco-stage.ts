@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { FALCO } from "../falco-files.js";
 import type { Task } from "../lab/task.js";
 import { buildFixture } from "./fixtures.js";
 import { ROOT, run, scratch, tail, VEDETTE } from "./programs.js";
@@ -24,7 +25,7 @@ const SCENE = "proc.env[SCENE]";
 const LIMIT_MS = 120_000;
 
 export const RULES = ["falco_rules", "falco-incubating_rules", "falco-sandbox_rules"].map((name) =>
-  join(ROOT, `../shared/falco/rules/${name}.yaml`),
+  join(FALCO, `rules/${name}.yaml`),
 );
 
 /** Where programs of a scene stand: one file under as many names as it takes. */

@@ -7,6 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { FALCO, missingFalco } from "../falco-files.js";
 import { missingForTasks, Task } from "../lab/task.js";
 import { addressesOf, prefixOf, sceneOf, usersOf } from "./falco-scene.js";
 import { type FalcoAlert, play, RULES, Wings } from "./falco-stage.js";
@@ -15,7 +16,7 @@ import { Users } from "./falco-users.js";
 import { ROOT } from "./programs.js";
 
 const given = process.env.VEDETTE_FALCO_SUITES;
-const FOLDERS = given ? [given] : [join(ROOT, "../shared/falco/e2e"), join(ROOT, "test/e2e/falco-suites")];
+const FOLDERS = given ? [given] : [join(FALCO, "e2e"), join(ROOT, "test/e2e/falco-suites")];
 
 function check(one: Case, alerts: readonly FalcoAlert[]): string | null {
   if (one.rule === null || one.expected === null || alerts.some((alert) => isExpected(one, alert))) return null;
@@ -48,7 +49,7 @@ function addAddress(network: string, address: string): void {
   execFileSync("ip", ["-n", network, "addr", "replace", prefixOf(address), "dev", "lo"]);
 }
 
-const missing = missingForTasks();
+const missing = missingForTasks() ?? missingFalco;
 for (const folder of FOLDERS.filter(existsSync)) {
   for (const name of readdirSync(folder).sort()) {
     if (!name.endsWith(".yaml")) continue;
@@ -57,7 +58,7 @@ for (const folder of FOLDERS.filter(existsSync)) {
       const those = cases.filter((one) => one.isInContainer === isInContainer);
       const where = isInContainer ? "in a container" : "on the machine";
       if (those.length === 0) continue;
-      if (missing !== null) console.log(`skipped: ${name} ${where}: this machine has no ${missing}`);
+      if (missing !== null) console.log(`skip: ${name} ${where}: ${missing} is missing`);
       else
         test(`${name}: ${those.length} cases ${where}`, async () =>
           assert.equal(await perform(those, isInContainer), []));

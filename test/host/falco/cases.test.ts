@@ -4,14 +4,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
-import { CASES, fixture } from "./shared.js";
+import { CASES, fixture, withFalco } from "./shared.js";
 
 // What these cases ask of Falco's drop counters and of its configuration is asked of the commands elsewhere.
 const NOT_LOADING = /^(Legacy_MonitorSyscallDrops|Config_RuleMatchingWrongValue)/;
 
+withFalco("Falco has cases of loading", () => assert.ok(CASES.length > 0));
+
 for (const c of CASES) {
   if (NOT_LOADING.test(c.name) || c.exit === undefined) continue;
-  test(`${c.name} gives exit status ${c.exit} and [${c.codes ?? ""}]`, () => {
+  withFalco(`${c.name} gives exit status ${c.exit} and [${c.codes ?? ""}]`, () => {
     const loaded = loadRules(c.rules.map(fixture));
     const findings = loaded.results.flatMap((r) => [...r.errors, ...r.warnings]);
     const said = findings.map((f) => `${f.code}: ${f.message}\n${f.context}`).join("\n");

@@ -5,19 +5,19 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { substituteLists } from "../../../host/falco/expand.js";
 import { loadRules } from "../../../host/falco/load.js";
-import { codesOf, DEPRECATED, loadText, OFFICIAL, ruleFile } from "./shared.js";
+import { codesOf, DEPRECATED, loadText, OFFICIAL, ruleFile, withFalco } from "./shared.js";
 
 const rule = (condition: string, more = "", name = "r") =>
   `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n${more}`;
 
 for (const name of [...OFFICIAL, ...DEPRECATED]) {
-  test(`${name} loads without an error`, () => {
+  withFalco(`${name} loads without an error`, () => {
     const loaded = loadRules([ruleFile(name)]);
     assert.ok(loaded.ok, loaded.results[0]!.text(loaded.contents));
   });
 }
 
-test("the official rules together are 93, of which 81 are enabled, and give no warning alone", () => {
+withFalco("the official rules together are 93, of which 81 are enabled, and give no warning alone", () => {
   const rules = OFFICIAL.flatMap((name) => {
     const loaded = loadRules([ruleFile(name)]);
     assert.equal(codesOf(loaded), []);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's own files (rules, fixtures, captures), which stand beside the checkout and are read where they are.
+// What tests of Falco's rules read: Falco's own files, where they are (test/falco-files.ts), and rules in a text.
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { type Loaded, type LoadOptions, loadRules, type RuleFile } from "../../../host/falco/load.js";
+import { FALCO, missingFalco, withFalco } from "../../falco-files.js";
 
-export const SHARED = fileURLToPath(new URL("../../../../shared/falco/", import.meta.url));
+export { withFalco };
+
+/** Falco's files, to be followed by a path there. */
+export const SHARED = `${FALCO}/`;
 export const OFFICIAL = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
 export const DEPRECATED = ["falco-deprecated_rules.yaml", "application_rules.yaml"];
 
@@ -27,7 +30,8 @@ export interface Case {
   detections?: { count: number | string; of: [string, string][] }[];
 }
 
-export const CASES: Case[] = JSON.parse(readFileSync(`${SHARED}fixtures/cases.json`, "utf8"));
+export const CASES: readonly Case[] =
+  missingFalco === null ? JSON.parse(readFileSync(`${SHARED}fixtures/cases.json`, "utf8")) : [];
 
 export function loadText(content: string, options: LoadOptions = {}): Loaded {
   return loadRules([{ name: "rules.yaml", content }], options);

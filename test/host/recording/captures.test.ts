@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as Falco does.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
@@ -11,7 +11,7 @@ import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge } from "../falco/judge.js";
 import { Random } from "../falco/random.js";
-import { CASES, type Case, fixture, SHARED } from "../falco/shared.js";
+import { CASES, type Case, fixture, SHARED, withFalco } from "../falco/shared.js";
 
 const CAPTURES: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
 
@@ -22,7 +22,7 @@ function read(name: string): Buffer {
 for (const c of CASES) {
   const name = c.capture?.length === 1 ? CAPTURES[c.capture[0]!] : undefined;
   if (!name || c.exit !== 0) continue;
-  test(`${c.name} detects what Falco detects in ${name}`, async () => {
+  withFalco(`${c.name} detects what Falco detects in ${name}`, async () => {
     const counts = await detect(c, name);
     for (const { count, of } of c.detections ?? []) {
       const found = counts.filter((d) =>
@@ -75,7 +75,7 @@ const SHAPES: [string, Record<string, number>][] = [
   ["syscall.scap", { open: 8 }],
 ];
 for (const [name, shape] of SHAPES) {
-  test(`${name} gives its events`, () => {
+  withFalco(`${name} gives its events`, () => {
     const { batches, summary } = replay(read(name), name);
     const counts: Record<string, number> = {};
     for (const bytes of batches) {
@@ -93,7 +93,7 @@ for (const [name, shape] of SHAPES) {
   });
 }
 
-test("a connection of a capture are what the capture says", () => {
+withFalco("a connection of a capture are what the capture says", () => {
   const seen: string[] = [];
   for (const bytes of replay(read("single_ipv6_conn.scap"), "x").batches) {
     const batch = openBatch(bytes);
@@ -105,7 +105,7 @@ test("a connection of a capture are what the capture says", () => {
   assert.equal(seen, ["2001:db8::4:54405->2001:db8::3:1234 tcp true"]);
 });
 
-test("the list of users tells where they live, and kinds of calls come out as of live ones", () => {
+withFalco("the list of users tells where they live, and kinds of calls come out as of live ones", () => {
   const seen = new Set<string>();
   for (const bytes of replay(read("open-multiple-files.scap"), "x").batches) {
     const batch = openBatch(bytes);
@@ -124,7 +124,7 @@ test("the list of users tells where they live, and kinds of calls come out as of
   assert.ok(failures.has("connect EINPROGRESS net 1 80"), [...failures].join("\n"));
 });
 
-test("a capture cut off at any byte gives what came before, and says so", () => {
+withFalco("a capture cut off at any byte gives what came before, and says so", () => {
   const whole = read("syscall.scap");
   const plain = whole[0] === 0x1f ? undefined : whole;
   const count = (file: Buffer) => {
@@ -142,7 +142,7 @@ test("a capture cut off at any byte gives what came before, and says so", () => 
 });
 
 for (const [name] of SHAPES) {
-  test(`damage to ${name} is refused or read around, whatever it hits`, () => {
+  withFalco(`damage to ${name} is refused or read around, whatever it hits`, () => {
     const r = new Random(20261125);
     const file = read(name);
     const plain = file[0] === 0x1f ? gunzipSync(file) : file;
@@ -167,7 +167,7 @@ for (const [name] of SHAPES) {
   });
 }
 
-test("what is no capture is refused with a reason", () => {
+withFalco("what is no capture is refused with a reason", () => {
   for (const bytes of [
     Buffer.alloc(0),
     Buffer.from("not a capture at all, but long enough to look"),
@@ -180,5 +180,4 @@ test("what is no capture is refused with a reason", () => {
   }
 });
 
-assert.ok(existsSync(SHARED));
 test.run();

@@ -59,7 +59,7 @@ if (unseen.length > 0) {
   process.exit(1);
 }
 console.log("\nVedette noticed every step of the break-in, from outside the kernel, and the server ran on as before.");
-console.log("Next: `npm test`, or watch a program of your own: `node build/js/host/main.js trace -- ls`.");
+console.log("Next: `npm test`, or watch a program of your own: `npm run vedette -- trace -- ls`.");
 
 function readAlerts(): Alert[] {
   if (!existsSync(alertsPath)) return [];

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -19,19 +18,16 @@
 
 #include <initializer_list>
 
+#include "capture/kernel/arch.h"
+#include "capture/kernel/bpf.h"
+
 namespace vedette::jail {
 namespace {
-
-#if defined(__x86_64__)
-constexpr unsigned kArch = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr unsigned kArch = AUDIT_ARCH_AARCH64;
-#endif
 
 /// Numbers behind it are of kernels that we do not know: libraries that try them fall back at ENOSYS. (mseal, Linux 6.10.)
 constexpr unsigned kNewestCall = 462;
 
-using Program = std::vector<sock_filter>;
+using bpf::answer, bpf::argument, bpf::append, bpf::jump, bpf::load, bpf::Program;
 
 // The most frequent first.
 constexpr int kAllowed[] = {
@@ -69,52 +65,43 @@ constexpr unsigned kThreadOfMusl = kThread | CLONE_DETACHED;
 constexpr unsigned kNoMap = MAP_SHARED | MAP_GROWSDOWN;
 constexpr unsigned kSetVma = 0x53564d41;
 
-constexpr size_t argument(unsigned index) { return offsetof(seccomp_data, args) + sizeof(__u64) * index; }
-
-void add(Program& program, __u16 code, unsigned value, unsigned yes = 0, unsigned no = 0) {
-  program.push_back(sock_filter{code, static_cast<__u8>(yes), static_cast<__u8>(no), value});
-}
-void load(Program& program, size_t offset) { add(program, BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset)); }
-void answer(Program& program, unsigned action) { add(program, BPF_RET | BPF_K, action); }
-
 constexpr unsigned kRefused = SECCOMP_RET_ERRNO | EPERM;
 
 /// `number`: `action`. Every test is a pair of its own: a jump never reaches further than its answer.
 void when(Program& program, long number, unsigned action) {
-  add(program, BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1);
-  answer(program, action);
+  append(program, {jump(BPF_JEQ, static_cast<unsigned>(number), 0, 1), answer(action)});
 }
 
 /// `number`, when argument `index` has none of `bits`: `action`; else refused.
 void when_without(Program& program, long number, unsigned index, unsigned bits, unsigned action) {
-  add(program, BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 4);
-  load(program, argument(index));
-  add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0);
-  answer(program, action);
-  answer(program, kRefused);
+  append(program, {
+                      jump(BPF_JEQ, static_cast<unsigned>(number), 0, 4),
+                      load(argument(index)),
+                      jump(BPF_JSET, bits, 1, 0),
+                      answer(action),
+                      answer(kRefused),
+                  });
 }
 
 /// `number`, when argument `index` is one of `values`; else refused.
 void when_one_of(Program& program, long number, unsigned index, std::initializer_list<unsigned> values) {
-  add(program, BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, static_cast<unsigned>(2 + 2 * values.size()));
-  load(program, argument(index));
+  const uint8_t behind = static_cast<uint8_t>(2 + 2 * values.size());
+  append(program, {jump(BPF_JEQ, static_cast<unsigned>(number), 0, behind), load(argument(index))});
   for (const unsigned value : values) when(program, static_cast<long>(value), SECCOMP_RET_ALLOW);
-  answer(program, kRefused);
+  program.push_back(answer(kRefused));
 }
 
 }  // namespace
 
 Program filter(pid_t self) {
-  Program program;
-  load(program, offsetof(seccomp_data, arch));
-  add(program, BPF_JMP | BPF_JEQ | BPF_K, kArch, 1, 0);
-  answer(program, SECCOMP_RET_KILL_PROCESS);
-  load(program, offsetof(seccomp_data, nr));
-#if defined(__x86_64__)
+  Program program = {
+      load(offsetof(seccomp_data, arch)),
+      jump(BPF_JEQ, kAuditNative, 1, 0),
+      answer(SECCOMP_RET_KILL_PROCESS),
+      load(offsetof(seccomp_data, nr)),
+  };
   // x32: the same calls under other numbers.
-  add(program, BPF_JMP | BPF_JGE | BPF_K, 0x40000000u, 0, 1);
-  answer(program, SECCOMP_RET_KILL_PROCESS);
-#endif
+  if (kForeignNumberBit != 0) append(program, {jump(BPF_JGE, kForeignNumberBit, 0, 1), answer(SECCOMP_RET_KILL_PROCESS)});
   for (const int number : kAllowed) when(program, number, SECCOMP_RET_ALLOW);
   const unsigned me = static_cast<unsigned>(self);
   when_without(program, SYS_mmap, 3, kNoMap, SECCOMP_RET_ALLOW);
@@ -132,9 +119,7 @@ Program filter(pid_t self) {
   when_one_of(program, SYS_ioctl, 1, {TCGETS, FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, TIOCGWINSZ});
   when_one_of(program, SYS_prctl, 0, {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, kSetVma});
   for (const int number : kAbsent) when(program, number, SECCOMP_RET_ERRNO | ENOSYS);
-  add(program, BPF_JMP | BPF_JGT | BPF_K, kNewestCall, 0, 1);
-  answer(program, SECCOMP_RET_ERRNO | ENOSYS);
-  answer(program, kRefused);
+  append(program, {jump(BPF_JGT, kNewestCall, 0, 1), answer(SECCOMP_RET_ERRNO | ENOSYS), answer(kRefused)});
   return program;
 }
 

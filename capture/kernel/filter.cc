@@ -11,11 +11,12 @@
 #include <span>
 
 #include "capture/kernel/arch.h"
+#include "capture/kernel/bpf.h"
 
 namespace vedette {
 namespace {
 
-using Program = std::vector<sock_filter>;
+using bpf::answer, bpf::append, bpf::jump, bpf::load, bpf::Program;
 
 // Numbers from `first` up to the next range's first share one answer: a leaf of the tree.
 struct Range {
@@ -24,18 +25,10 @@ struct Range {
   uint64_t weight = 0;
 };
 
-constexpr sock_filter statement(uint16_t code, uint32_t k) { return {code, 0, 0, k}; }
-constexpr sock_filter jump(uint16_t code, uint32_t k, uint8_t yes, uint8_t no) { return {code, yes, no, k}; }
-constexpr sock_filter load(size_t offset) { return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset)); }
-constexpr sock_filter answer(uint32_t action) { return statement(BPF_RET | BPF_K, action); }
-
 const Program kAllow = {answer(SECCOMP_RET_ALLOW)};
 
-void append(Program& to, const Program& from) { to.insert(to.end(), from.begin(), from.end()); }
-
 constexpr size_t offset_of(const FilterCondition& condition) {
-  const size_t argument = offsetof(seccomp_data, args) + condition.arg * sizeof(uint64_t);
-  return argument + (condition.word == FilterWord::High ? sizeof(uint32_t) : 0);  // both architectures are little-endian
+  return bpf::argument(condition.arg) + (condition.word == FilterWord::High ? sizeof(uint32_t) : 0);
 }
 
 constexpr uint32_t kWhole = 0xffffffff;
@@ -43,7 +36,7 @@ constexpr uint32_t kWhole = 0xffffffff;
 // The word that a condition is about, without the bits that do not count.
 void load_word(Program& steps, const FilterCondition& condition) {
   steps.push_back(load(offset_of(condition)));
-  if (condition.mask != kWhole) steps.push_back(statement(BPF_ALU | BPF_AND | BPF_K, condition.mask));
+  if (condition.mask != kWhole) steps.push_back(bpf::mask(condition.mask));
 }
 
 size_t steps_of(const FilterCondition& condition) { return condition.mask == kWhole ? 2 : 3; }
@@ -59,7 +52,7 @@ Program answer_if(const std::vector<FilterCondition>& conditions, uint32_t actio
     const uint16_t test = condition.test == FilterTest::Equals ? BPF_JEQ : BPF_JGE;
     const uint8_t out = static_cast<uint8_t>(after);
     const bool holds_when_true = condition.test != FilterTest::Below;
-    steps.push_back(jump(BPF_JMP | test | BPF_K, condition.value, holds_when_true ? 0 : out, holds_when_true ? out : 0));
+    steps.push_back(jump(test, condition.value, holds_when_true ? 0 : out, holds_when_true ? out : 0));
   }
   steps.push_back(answer(action));
   return steps;
@@ -78,7 +71,7 @@ Program one_of(std::span<const FilterRule> rules) {
   load_word(steps, rules[0].conditions[0]);
   for (size_t left = rules.size(); left-- > 0;) {
     const uint32_t value = rules[rules.size() - 1 - left].conditions[0].value;
-    steps.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<uint8_t>(left), left == 0 ? 1 : 0));
+    steps.push_back(jump(BPF_JEQ, value, static_cast<uint8_t>(left), left == 0 ? 1 : 0));
   }
   steps.push_back(answer(kStopForUs));
   return steps;
@@ -93,9 +86,9 @@ Program gate(const FilterGate& gate) {
   const uint8_t behind = static_cast<uint8_t>(pass.size());
   Program steps = {
       load(kLow),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(gate.ip), 0, static_cast<uint8_t>(behind + 2)),
+      jump(BPF_JEQ, static_cast<uint32_t>(gate.ip), 0, static_cast<uint8_t>(behind + 2)),
       load(kHigh),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(gate.ip >> 32), 0, behind),
+      jump(BPF_JEQ, static_cast<uint32_t>(gate.ip >> 32), 0, behind),
   };
   append(steps, pass);
   return steps;
@@ -184,10 +177,10 @@ Program tree(std::span<const Range> ranges) {
   const Program left = tree(ranges.first(middle));
   Program program;
   if (left.size() <= 255) {
-    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, static_cast<uint8_t>(left.size()), 0));
+    program.push_back(jump(BPF_JGE, ranges[middle].first, static_cast<uint8_t>(left.size()), 0));
   } else {
-    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, 0, 1));
-    program.push_back(statement(BPF_JMP | BPF_JA, static_cast<uint32_t>(left.size())));
+    program.push_back(jump(BPF_JGE, ranges[middle].first, 0, 1));
+    program.push_back(bpf::jump_far(static_cast<uint32_t>(left.size())));
   }
   append(program, left);
   append(program, tree(ranges.subspan(middle)));
@@ -200,7 +193,7 @@ std::vector<sock_filter> build_filter(std::vector<FilterRule> rules, uint32_t fo
   std::stable_sort(rules.begin(), rules.end(), [](const FilterRule& a, const FilterRule& b) { return a.nr < b.nr; });
   Program program = {
       load(offsetof(seccomp_data, arch)),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, kAuditNative, 1, 0),
+      jump(BPF_JEQ, kAuditNative, 1, 0),
       answer(foreign),
       load(offsetof(seccomp_data, nr)),
   };

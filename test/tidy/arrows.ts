@@ -5,7 +5,7 @@
 //
 //   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer
 //   decode, state <- prevent <- tracer        tracer, tracee <- inline        tracer <- outsiders        all of these <- agent
-//   wire <- addon <- host/capture
+//   wire <- addon <- host/capture        kernel <- jail
 //   wire <- rules-wasm        field names <- policies
 //
 // Among the rooms of host/ each arrow is listed. Which files of a room the others may import, and that nothing goes in a circle, is
@@ -25,6 +25,7 @@ export const ARROWS: Record<string, string[]> = {
   "capture/kernel": [WIRE],
   "capture/decode": [WIRE],
   "capture/state": [WIRE, "capture/decode"],
+  "capture/jail": ["capture/kernel"],
   "capture/prevent": [WIRE, "capture/decode", "capture/state"],
   "capture/tracer": [...CORE, "capture/prevent", "capture/witness"],
   "capture/inline": [...CORE, "capture/tracee", "capture/tracer"],

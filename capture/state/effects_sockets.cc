@@ -123,6 +123,8 @@ void bind(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed() || !is_socket(s)) return;
   const SocketName name = peer_of(s);
   set_local(*s.descriptor, name, books.names);
+  // Who asks for a certain port waits for others, as Falco takes it.
+  if (name.endpoint.known() && name.endpoint.port != 0) settle_role(*s.descriptor, true, books.names);
   if (name.endpoint.known() && name.endpoint.port == 0) ask_local(books, thread, s.event.fd, *s.descriptor);
 }
 
@@ -130,7 +132,7 @@ void connect(State::Books& books, Thread& thread, Sighting& s) {
   if (!s.event.call.returned || !is_socket(s)) return;
   Descriptor& socket = *s.descriptor;
   set_remote(socket, peer_of(s), books.names);
-  settle_role(socket, false, books.names);
+  become_client(socket, books.names);
   if (s.event.call.result != 0 && s.event.call.result != -EINPROGRESS) return;
   if (peer_of(s).family == AF_UNSPEC) {
     socket.flags &= static_cast<uint8_t>(~kConnected);  // connect to nobody dissolves a datagram socket's connection

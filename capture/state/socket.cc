@@ -25,20 +25,26 @@ void append_name(const Descriptor& socket, std::string& name) {
   }
 }
 
+void take_name(Descriptor& socket, const std::string& name, TextPool& names) {
+  if (view(socket.name) == name) return;
+  socket.name = names.share(name);
+  socket.flags |= kNameChanged;
+}
+
 void rename(Descriptor& socket, TextPool& names) {
   // An IPv6 socket that talks to an IPv4 address is an IPv4 connection to a rule.
   const Endpoint& shown = socket.remote.known() ? socket.remote : socket.local;
   if (shown.known()) socket.type = shown.size == 4 ? FdType::Ipv4 : FdType::Ipv6;
   std::string name;
   append_name(socket, name);
-  if (!name.empty()) socket.name = names.share(name);
+  if (!name.empty()) take_name(socket, name, names);
   socket.changed();
 }
 
 void set_unix_path(Descriptor& socket, const std::string& path, TextPool& names) {
   std::string name(kUnixPointers);
   if (!path.empty()) name += ' ' + path;
-  socket.name = names.share(name);
+  take_name(socket, name, names);
   if (!path.empty()) socket.raw = names.share(path);
   socket.changed();
 }
@@ -60,7 +66,9 @@ FdType socket_type_of(int32_t family) {
   }
 }
 
-void describe_socket(Descriptor& socket, const SocketFacts& facts, TextPool& names) {
+namespace {
+
+void describe(Descriptor& socket, const SocketFacts& facts, TextPool& names) {
   socket.is_socket = true;
   socket.family = facts.domain;
   socket.socket_type = facts.type;
@@ -85,6 +93,14 @@ void describe_socket(Descriptor& socket, const SocketFacts& facts, TextPool& nam
   rename(socket, names);
 }
 
+}  // namespace
+
+// It has had that name before.
+void describe_socket(Descriptor& socket, const SocketFacts& facts, TextPool& names) {
+  describe(socket, facts, names);
+  socket.flags &= static_cast<uint8_t>(~kNameChanged);
+}
+
 void set_local(Descriptor& socket, const SocketName& local, TextPool& names) {
   if (local.family == AF_UNIX) return set_unix_path(socket, local.path, names);
   if (!local.endpoint.known() || local.endpoint == socket.local) return;
@@ -98,7 +114,6 @@ void set_remote(Descriptor& socket, const SocketName& remote, TextPool& names) {
     return;
   }
   if (remote.endpoint == socket.remote) return;
-  if (socket.remote.known()) socket.flags |= kNameChanged;
   socket.remote = remote.endpoint;
   rename(socket, names);
 }
@@ -108,6 +123,13 @@ void settle_role(Descriptor& socket, bool is_server, TextPool& names) {
   socket.role_known = true;
   if (!is_server) return;
   socket.flags |= kServer;
+  rename(socket, names);
+}
+
+void become_client(Descriptor& socket, TextPool& names) {
+  socket.role_known = true;
+  if (!(socket.flags & kServer)) return;
+  socket.flags &= static_cast<uint8_t>(~kServer);
   rename(socket, names);
 }
 

@@ -19,6 +19,8 @@ void set_local(Descriptor& socket, const SocketName& local, TextPool& names);
 void set_remote(Descriptor& socket, const SocketName& remote, TextPool& names);
 // Whether the other side spoke first; settled once.
 void settle_role(Descriptor& socket, bool is_server, TextPool& names);
+// By connecting, whatever it was bound to.
+void become_client(Descriptor& socket, TextPool& names);
 
 // Client's and server's ends, by the role.
 struct Tuple {

@@ -62,7 +62,7 @@ export function compileFormat(output: string, extras: readonly ExtraField[] = []
     if (get === undefined) {
       throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: output.slice(end, found.end), output });
     }
-    for (const field of fieldsIn(found.operand)) fields.set(field, fieldValue(field) as FieldGetter);
+    for (const field of fieldsIn(found.operand)) fields.set(field, getterOf(field));
     pieces.push({ before, show: textOf(found.operand, get), width: Number(width) });
     before = "";
     end = found.end;
@@ -71,14 +71,25 @@ export function compileFormat(output: string, extras: readonly ExtraField[] = []
   return fill(pieces, before + output.slice(end), [...fields]);
 }
 
+// Ancestors are one text to Falco; its other lists are lists.
+const ANCESTORS = /^proc\.a(?:name|exe|exepath|cmdline|args|pid|env)(?:\[.*\D.*\])?$/;
+
+function getterOf(field: string): FieldGetter {
+  const get = fieldValue(field) as FieldGetter;
+  if (!ANCESTORS.test(field)) return get;
+  return (batch, at) => {
+    const value = get(batch, at);
+    return value === null ? null : valueText(value);
+  };
+}
+
 function extraValue({ name, format }: ExtraField): FieldGetter {
   if (format !== null) {
     const filled = compileFormat(format);
     return (batch, at) => filled(batch, at).text;
   }
-  const get = fieldValue(name);
-  if (get === undefined) throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: name, output: name });
-  return get;
+  if (!isField(name)) throw new VedetteError("VEDETTE_FIELD_UNKNOWN", { field: name, output: name });
+  return getterOf(name);
 }
 
 // What can only be meant as a field or a transformer.

@@ -15,7 +15,12 @@ export function namesOf(table: string, value: Int): string {
 
 /** Of an `enum` table. */
 export function nameOfValue(table: string, value: Int): string {
-  return remember(table, value, findName);
+  return remember(table, value, (rows, wanted) => printedName(table, findName(rows, wanted)));
+}
+
+/** What Falco prints of a value: one that has two names with both. */
+export function printedName(table: string, name: string): string {
+  return table === "socket_family" && name === "AF_LOCAL" ? "AF_LOCAL|AF_UNIX" : name;
 }
 
 /** ENOENT for -2; null for what is no error. */

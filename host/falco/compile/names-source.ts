@@ -2,6 +2,7 @@
 // Texts that are a function of a number: the name of a value (`AF_PACKET`), the names of set bits (`O_RDONLY|O_CLOEXEC`), a
 // character. Rules are mostly answered from the number (leaf.ts); the text is made only where that cannot be.
 import { TABLES } from "../../../build/generated/flags.js";
+import { printedName } from "../../wire/names.js";
 import { type Base, call, type FuncContext, get, i64, tee } from "./func-context.js";
 import type { Program } from "./program.js";
 import { ABSENT, type NameRow, type NamesSource, type Scope } from "./source.js";
@@ -24,7 +25,8 @@ export interface NamesOptions {
 
 /** The table's names with their values; none for null or an unknown table. */
 export function rowsOf(table: string | null): readonly NameRow[] {
-  return (table && TABLES[table]?.rows) || [];
+  if (table === null) return [];
+  return (TABLES[table]?.rows ?? []).map((row) => ({ ...row, name: printedName(table, row.name) }));
 }
 
 /** The errors as the wire has them, below 0. */

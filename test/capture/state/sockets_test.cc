@@ -187,13 +187,14 @@ TEST_CASE("a failed accept makes nothing") {
   CHECK_FALSE(w.at(100, 4));
 }
 
-TEST_CASE("who sends first over UDP is the client; another peer is another name") {
+TEST_CASE("who sends first over UDP is the client; the first peer and another one are new names") {
   Network w;
   w.socket(3, AF_INET, SOCK_DGRAM);
   w.says(3, {.local = name_of(inet("0.0.0.0", 5000)), .remote = {}});
   Sighting& first = w.send(3, inet("8.8.8.8", 53));
   CHECK(view(first.descriptor->name) == "0.0.0.0:5000->8.8.8.8:53");
-  CHECK((first.descriptor->flags & (kServer | kNameChanged)) == 0);
+  CHECK((first.descriptor->flags & (kServer | kNameChanged)) == kNameChanged);
+  CHECK((w.send(3, inet("8.8.8.8", 53)).descriptor->flags & kNameChanged) == 0);
   const int asked = w.kernel.asked;
   Sighting& second = w.send(3, inet("9.9.9.9", 53));
   CHECK(view(second.descriptor->name) == "0.0.0.0:5000->9.9.9.9:53");
@@ -211,6 +212,23 @@ TEST_CASE("who receives first over UDP is the server") {
   Sighting& s = w.receive(3, inet("10.0.0.9", 4000));
   CHECK(view(s.descriptor->name) == "10.0.0.9:4000->10.0.0.2:53");
   CHECK(view(w.send(3, inet("10.0.0.9", 4000)).descriptor->name) == "10.0.0.9:4000->10.0.0.2:53");
+}
+
+TEST_CASE("who binds to a port is the server's side at once, unless it connects") {
+  Network w;
+  w.socket(3);
+  const sockaddr_in bound = inet("10.0.0.2", 8080);
+  Sighting& s = w.call(100, "bind", {3, w.memory.put_value(bound), sizeof bound}, 0);
+  CHECK((s.descriptor->flags & (kServer | kNameChanged)) == (kServer | kNameChanged));
+  CHECK(tuple_of(*s.descriptor).server.port == 8080);
+  CHECK_FALSE(tuple_of(*s.descriptor).client.known());
+  Sighting& connected = w.connect(3, inet("10.0.0.9", 80));
+  CHECK((connected.descriptor->flags & kServer) == 0);
+  CHECK(view(connected.descriptor->name) == "10.0.0.2:8080->10.0.0.9:80");
+  // Whom the kernel gives any port, waits for nobody.
+  w.socket(4, AF_INET, SOCK_DGRAM);
+  const sockaddr_in any = inet("0.0.0.0", 0);
+  CHECK((w.call(100, "bind", {4, w.memory.put_value(any), sizeof any}, 0).descriptor->flags & kServer) == 0);
 }
 
 TEST_CASE("connecting to nobody dissolves a datagram socket's connection") {

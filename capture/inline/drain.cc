@@ -22,6 +22,20 @@ void take_facts(Memory& record, Sighting& sighting) {
 }
 
 bool is_open(uint64_t nr) { return nr == SYS_open || nr == SYS_openat; }
+bool is_accept(uint64_t nr) { return nr == SYS_accept || nr == SYS_accept4; }
+bool is_send(uint64_t nr) { return nr == SYS_sendto || nr == SYS_sendmsg; }
+
+// What the stub asked of a socket by that call. A name that did not fit is a Unix socket's, whose listener has told it.
+std::optional<SocketName> name_by(Memory& record, uint64_t nr) {
+  struct {
+    uint32_t size, zero;
+    char address[VEDETTE_NAME_BYTES - 8];
+  } told;
+  if (record.read(nr << VEDETTE_NAME_SHIFT, &told, sizeof told) != sizeof told || told.size > VEDETTE_NAME_ROOM) return {};
+  SocketName name = parse_socket_name({told.address, told.size});
+  if (!name.endpoint.known()) return {};
+  return name;
+}
 
 }  // namespace
 
@@ -132,12 +146,18 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
   context_->state.before_call(sighting_);
   sighting_.stands_still = !is_record;
   if (is_record) sighting_.heard_ns = std::max(reading_since_ns_, call.exit_ns);
-  if (is_record && is_open(call.nr)) take_facts(memory, sighting_);
+  if (is_record) take_answers(call.nr, memory);
   decode_exit(call, memory, context_->limits, event);
   context_->state.after_call(sighting_);
   context_->record(sighting_);
   sighting_.reset();
   ++records_;
+}
+
+void InlineDrain::take_answers(uint64_t nr, Memory& record) {
+  if (is_open(nr) || is_accept(nr)) take_facts(record, sighting_);
+  if (is_accept(nr) || is_send(nr)) sighting_.local = name_by(record, SYS_getsockname);
+  if (is_accept(nr)) sighting_.remote = name_by(record, SYS_getpeername);
 }
 
 void InlineDrain::begin_reading(uint64_t tsc) { reading_since_ns_ = context_->clock.from_tsc(tsc); }

@@ -50,6 +50,8 @@ class InlineDrain {
   void merge(std::vector<Waiting>& waiting, uint64_t until);
   bool take(RingSlot& slot);
   void begin_reading(uint64_t tsc);
+  // What the stub asked behind the call.
+  void take_answers(uint64_t nr, Memory& record);
   void emit(const Call& call, Memory& memory, bool is_record);
   void tell_damage(RingSlot& slot);
 

@@ -36,7 +36,7 @@ class RecordCopy final : public Memory {
     uint32_t size;
     uint32_t at;
   };
-  static constexpr unsigned kChunksMax = VEDETTE_VECTOR_MAX + 4;
+  static constexpr unsigned kChunksMax = VEDETTE_VECTOR_MAX + 5;
   alignas(8) std::byte bytes_[VEDETTE_RECORD_MAX];
   Chunk chunks_[kChunksMax];
   unsigned chunk_count_ = 0;
@@ -108,7 +108,7 @@ class Ring {
   // Bytes published since it was reset, by the producer's word.
   uint64_t published() const { return head(); }
 
-  // Its thread makes no calls of ours any more: opens, which are followed by one, are left to the trace tier.
+  // Its thread makes no calls of ours any more: opens and accepts, which are followed by some, are left to the trace tier.
   void withhold_opens() { context().no_facts.store(1, std::memory_order_release); }
 
   // Lets the producer have the room of everything read so far.

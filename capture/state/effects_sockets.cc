@@ -55,9 +55,24 @@ void take_local(State::Books& books, const std::optional<SocketFacts>& facts, De
   if (!socket.remote.known()) set_remote(socket, facts->remote, books.names);
 }
 
+// The number may be another socket's by now.
+std::optional<SocketFacts> ask_of(State::Books& books, Thread& thread, int32_t fd, uint64_t ino) {
+  std::optional<SocketFacts> facts = books.truth.socket(thread.files_owner(), fd);
+  const bool is_another = facts && facts->ino != 0 && ino != 0 && facts->ino != ino;
+  if ((!facts || is_another) && ino != 0) facts = find_socket(books.truth, thread.tid, ino, books.scratch);
+  return facts;
+}
+
 void ask_local(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
   if (socket.asked_local || !socket.is_inet()) return;
-  take_local(books, books.truth.socket(thread.files_owner(), fd), socket);
+  take_local(books, ask_of(books, thread, fd, socket.ino), socket);
+}
+
+// By what was asked right behind the call, else of the kernel now.
+void learn_local(State::Books& books, Thread& thread, const Sighting& s, Descriptor& socket) {
+  if (!s.local) return ask_local(books, thread, s.event.fd, socket);
+  socket.asked_local = true;
+  set_local(socket, *s.local, books.names);
 }
 
 // Nobody at all is this machine (ip(7)): the kernel says which address of its own it took.
@@ -75,9 +90,7 @@ bool knows_peer(const Sighting& s) {
 // is connected to, the kernel knows.
 std::optional<SocketFacts> ask_peer(State::Books& books, Thread& thread, Sighting& s) {
   const uint64_t ino = s.descriptor->ino;
-  std::optional<SocketFacts> facts = books.truth.socket(thread.files_owner(), s.event.fd);
-  const bool is_another = facts && facts->ino != 0 && ino != 0 && facts->ino != ino;
-  if ((!facts || is_another) && ino != 0) facts = find_socket(books.truth, thread.tid, ino, books.scratch);
+  std::optional<SocketFacts> facts = ask_of(books, thread, s.event.fd, ino);
   if (!facts) return facts;
   const SocketName has = facts->peer.empty() ? facts->remote : parse_socket_name(facts->peer);
   const bool is_unknown = !has.endpoint.known();
@@ -165,15 +178,19 @@ void accept(State::Books& books, Thread& thread, Sighting& s) {
   const bool is_known = listener && listener->is_socket;
   s.descriptor = is_known ? make_socket(listener->family, listener->socket_type, listener->protocol) : make_socket(0, 0, 0);
   Descriptor& socket = *s.descriptor;
-  number(books, thread, s.event.fd, socket);
+  if (s.opened) {
+    socket.ino = s.opened->ino;
+  } else {
+    number(books, thread, s.event.fd, socket);
+  }
   socket.flags |= kConnected;
   settle_role(socket, true, books.names);
   if (is_known) socket.local = listener->local;
   if (is_known && listener->family == AF_UNIX) {
     set_local(socket, SocketName{.family = AF_UNIX, .endpoint = {}, .path = std::string(view(listener->raw))}, books.names);
   }
-  set_remote(socket, peer_of(s), books.names);
-  if (socket.local.is_any() || !socket.remote.known()) ask_local(books, thread, s.event.fd, socket);
+  set_remote(socket, s.remote ? *s.remote : peer_of(s), books.names);
+  if (socket.local.is_any() || !socket.remote.known()) learn_local(books, thread, s, socket);
   const bool close_on_exec = s.event.id == EventId::accept4 && (s.event.integer(slot::accept4_::flags) & SOCK_CLOEXEC) != 0;
   thread.files->set(s.event.fd, s.descriptor, close_on_exec);
 }
@@ -182,7 +199,7 @@ void send(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed() || !is_socket(s) || s.event.peer.offset == kNull) return;
   set_remote(*s.descriptor, peer_of(s), books.names);
   settle_role(*s.descriptor, false, books.names);
-  if (s.descriptor->local.is_any()) ask_local(books, thread, s.event.fd, *s.descriptor);
+  if (s.descriptor->local.is_any() && !s.descriptor->asked_local) learn_local(books, thread, s, *s.descriptor);
 }
 
 void receive(State::Books& books, Thread& thread, Sighting& s) {

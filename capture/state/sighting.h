@@ -31,7 +31,8 @@ struct Sighting {
   std::string path;            // the first path argument, joined; kept from entry to return
   Span raw_path{kNull, 0};     // the same as passed, in event.bytes
   bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
-  std::optional<FileFacts> opened;  // else, of an open: device, inode and mode of the file, asked right behind it
+  std::optional<FileFacts> opened;  // else, of an open or accept: device, inode and mode of the new descriptor, asked right behind it
+  std::optional<SocketName> local, remote;  // and both ends of a socket
   bool is_unasked = false;  // or nobody asked, because the path stood (standing_paths.h)
   uint64_t heard_ns = 0;    // when the reading of its record began
   Doubt doubt = Doubt::None;
@@ -43,6 +44,8 @@ struct Sighting {
     raw_path = {kNull, 0};
     stands_still = true;
     opened.reset();
+    local.reset();
+    remote.reset();
     is_unasked = false;
     heard_ns = 0;
     doubt = Doubt::None;

@@ -22,6 +22,8 @@
 #define O_TMPFILE_BIT 0x400000
 #define SYS_OPEN 2
 #define SYS_FSTAT 5
+#define SYS_GETSOCKNAME 51
+#define SYS_GETPEERNAME 52
 
 .section .rodata
 .balign 4096
@@ -74,15 +76,15 @@ vedette_shapes:
 
 // Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
 // them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
-.macro SHAPE name, vector=0, control=0
-    ENTER \name, \vector, \control
+.macro SHAPE name, vector=0, control=0, address=
+    ENTER \name, \vector, \control, , \address
     MAKE_CALL \name, RETURNED
 .endm
 
 // The first half: r11 is the record, which has the arguments.
 // A shape may first look at what it is given (`vector`, `control`): what a record cannot tell in full is left to the trace
 // tier, before anything has happened.
-.macro ENTER name, vector=0, control=0, open_flags=
+.macro ENTER name, vector=0, control=0, open_flags=, address=
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -99,6 +101,12 @@ vedette_shapes:
 .ifnb \open_flags
     test $O_TMPFILE_BIT, \open_flags // a file that no path leads to
     jnz take_the_site
+    cmpl $0, CTX(VEDETTE_NO_FACTS)
+    jne take_the_site
+.endif
+.ifnb \address                           // with an address a question follows
+    test \address, \address
+    jz \name\()_again
     cmpl $0, CTX(VEDETTE_NO_FACTS)
     jne take_the_site
 .endif
@@ -228,6 +236,15 @@ vedette_shapes:
 .macro ADD_CHUNK
     lea 66f(%rip), %r10
     jmp add_chunk
+66:
+.endm
+
+// What a socket is called, by call \nr: u32 length, then the address. The chunk's own address is made of the number (wire/ring.h).
+// edi = the descriptor; loses rax, rdx, rsi, r9, r10 and r11.
+.macro ASK_NAME nr
+    mov $\nr, %eax
+    lea 66f(%rip), %r10
+    jmp ask_name
 66:
 .endm
 
@@ -582,14 +599,59 @@ vector_copy:
     ADD_CHUNK
     jmp finish_chunks
 
+// ------------------------------------------------------------------ questions about a socket, behind the call (facts as of opens)
+    .balign 16
+    PHASE RECORDING
+ask_name:
+    mov %rcx, %r9
+    mov %eax, %r11d
+    shl $VEDETTE_NAME_SHIFT, %r11d
+    mov %r11, CHUNK(0)(%r9)
+    movq $VEDETTE_NAME_BYTES, CHUNK(8)(%r9)
+    movq $VEDETTE_NAME_ROOM, CHUNK(VEDETTE_CHUNK_DATA)(%r9)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%r9)   // nobody: another thread has closed it
+    lea CHUNK(VEDETTE_CHUNK_DATA + 8)(%r9), %rsi
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%r9), %rdx
+    syscall
+    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_NAME_BYTES)(%r9), %rcx
+    jmp *%r10
+
 // ------------------------------------------------------------------ accept: a peer's address at arg 1, its length at *arg 2
-    SHAPE accept
+// The new socket may be closed before the tracer reads the record, and only the kernel knows its ends, so it is asked at once.
+    ENTER accept, 0, 0, , %rsp
+    MAKE_CALL accept, RETURNED
     test %rax, %rax
     js finish_chunks
+    mov %eax, %edi
+    test %rsi, %rsi
+    jz 2f
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %r8
-    mov %rsi, %rdi
-    test %rdi, %rdi
-    jz finish_chunks
+    mov %rsi, %r9
+    mov %r8, %rsi
+    mov $4, %edx
+    ADD_CHUNK
+    mov (%r8), %edx
+    cmp $VEDETTE_ADDRESS_MAX, %rdx
+    jbe 1f
+    mov $VEDETTE_ADDRESS_MAX, %edx
+1:  mov %r9, %rsi
+    ADD_CHUNK
+    jmp 3f
+2:  ASK_NAME SYS_GETPEERNAME
+3:  ASK_NAME SYS_GETSOCKNAME
+    mov %rcx, %r9
+    movq $VEDETTE_FACTS_AT, CHUNK(0)(%r9)
+    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%r9)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA)(%r9)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%r9)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 24)(%r9)
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%r9), %rsi
+    mov $SYS_FSTAT, %eax
+    syscall
+socket_facts_end:
+    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES)(%r9), %rcx
+    jmp finish_chunks
+
 // rdi = address, r8 = pointer to its length.
 add_address_out:
     mov %r8, %rsi
@@ -619,7 +681,8 @@ add_address_out:
     jmp add_address_out
 
 // ------------------------------------------------------------------ send: bytes_out, and the receiver's address (sendto)
-    SHAPE send
+// A socket that nobody bound has got its port by this call; it may be closed before the tracer reads of it.
+    SHAPE send, 0, 0, %r8
     cmp $-14, %rax
     je finish_chunks
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
@@ -632,16 +695,23 @@ add_address_out:
     cmp $VEDETTE_ADDRESS_MAX, %rdx
     ja finish_chunks                     // the kernel refuses it too
     ADD_CHUNK
+    FIND_RECORD %r11
+    cmpq $0, REC(VEDETTE_REC_RESULT)(%r11)
+    jl finish_chunks
+    mov REC(VEDETTE_REC_ARGS)(%r11), %edi
+    ASK_NAME SYS_GETSOCKNAME
     jmp finish_chunks
 
 // ------------------------------------------------------------------ message_in, message_out: a msghdr at arg 1
     SHAPE message_in, 0, 1
     test %rax, %rax
     js finish_chunks
+    mov $-1, %r8                         // asks nothing
     jmp message_copy
     SHAPE message_out
     cmp $-14, %rax
     je finish_chunks
+    mov %rax, %r8                        // asks what it is called if it could send
     mov $-1, %rax
 message_copy:
     mov %rsi, %rdi
@@ -654,6 +724,16 @@ message_copy:
     cmp $VEDETTE_ADDRESS_MAX, %rdx
     ja 1f
     ADD_CHUNK
+    test %r8, %r8
+    js 1f
+    cmpl $0, CTX(VEDETTE_NO_FACTS)
+    jne 1f
+    mov %rdi, %r8
+    FIND_RECORD %r11
+    mov REC(VEDETTE_REC_ARGS)(%r11), %edi
+    ASK_NAME SYS_GETSOCKNAME
+    mov %r8, %rdi
+    mov $-1, %rax
 1:  mov 32(%rdi), %rsi                   // msg_control, msg_controllen
     mov 40(%rdi), %rdx
     test %rsi, %rsi
@@ -775,6 +855,7 @@ vedette_labels:
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
     .long bytes_whole_end - vedette_page, facts_end - vedette_page
+    .long socket_facts_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

@@ -24,7 +24,7 @@ enum class Shape : uint8_t {
   VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
   VectorOut,   // the same, all of them
   Link,        // a path at arg 0, result bytes at arg 1
-  Accept,      // an address at arg 1, its length at *arg 2
+  Accept,      // an address at arg 1, its length at *arg 2; and what the new socket is
   Receive,     // BytesIn, and an address at arg 4, its length at *arg 5
   Send,        // BytesOut, and an address at arg 4 of arg 5 bytes
   MessageIn,   // a msghdr at arg 1 with all it points to
@@ -74,6 +74,7 @@ class AgentPage {
   static std::array<uint8_t, kFirstStepsBytes> first_steps();
   // Behind the recorder's own fstat of what was opened.
   static uint64_t after_facts();
+  static uint64_t after_socket_facts();  // the same, of a socket that was accepted
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
   static uint64_t boot_after_madvise();

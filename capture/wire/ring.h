@@ -45,7 +45,7 @@
 #define VEDETTE_IN_FLIGHT 24  // head | 1 while the record at head belongs to a call that has not returned
 #define VEDETTE_MASK 32       // bytes of data - 1
 #define VEDETTE_RECORDS 40    // where the first chunk of the record at offset 0 lies in the program: data + VEDETTE_REC_CHUNKS
-#define VEDETTE_NO_FACTS 48     // not 0: opens are not for the stub
+#define VEDETTE_NO_FACTS 48     // not 0: calls behind which the stub asks are not for the stub
 #define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
 #define VEDETTE_ROOM 72       // bytes of data less one largest record
 #define VEDETTE_BOOT_AT 96    // in the null context: address of the boot
@@ -65,6 +65,11 @@
 // The first chunk of an open that succeeded: what fstat says of the descriptor, right behind the open. No path lies at its address.
 #define VEDETTE_FACTS_AT 1
 #define VEDETTE_FACTS_BYTES 32     // of struct stat: device, inode, links, mode
+// What getsockname or getpeername said of a socket, right behind the call. The chunk's address is the question's number times
+// 64: no data of a program's lies there.
+#define VEDETTE_NAME_SHIFT 6
+#define VEDETTE_NAME_BYTES 40      // u32 length, u32 0, the address
+#define VEDETTE_NAME_ROOM 28       // sizeof(sockaddr_in6); a longer one is cut, and its length says so
 
 #define VEDETTE_PATH_MAX 4096     // a path's chunk, with its NUL
 #define VEDETTE_VECTOR_MAX 64     // iovecs that are followed

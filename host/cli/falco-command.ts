@@ -5,8 +5,14 @@ import type { Command } from "commander";
 import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./replay.js";
 
-/** Adds the commands to the program. `done` takes the exit status. */
-export function defineFalco(program: Command, done: (status: number) => void): void {
+/** Adds the commands to the program. `command`: what follows `--`. `done` takes the exit status. */
+export function defineFalco(
+  program: Command,
+  command: readonly string[],
+  inherited: readonly number[],
+  done: (status: number) => void,
+): void {
+  defineAsFalco(program, command, inherited, done);
   const replay = program
     .command("replay")
     .description("judge a recording of `vedette record` again, or judge or print a capture of Falco or sysdig")
@@ -36,4 +42,53 @@ export function defineFalco(program: Command, done: (status: number) => void): v
     .action(async (files: string[], flags: FalcoFlags & { out: string }) =>
       done(await (await import("./falco-import.js")).importFalco(files, flags, flags.out)),
     );
+}
+
+// Falco's own options, by their own letters.
+function defineAsFalco(
+  program: Command,
+  command: readonly string[],
+  inherited: readonly number[],
+  done: (status: number) => void,
+): void {
+  program
+    .command("falco")
+    .description("Falco's own command line: a capture, a COMMAND, or the agents of a task, judged as Falco does")
+    .usage("[options] [-- COMMAND [ARGUMENT]...]")
+    .option("-c, --config <file>", "falco.yaml (default: ./falco.yaml or /etc/falco/falco.yaml, if there is one)")
+    .option("-r, --rules <path>", "a file of rules, or a folder of them; may be given again", collect, [])
+    .option("-V, --validate <path>", "say whether these rules can be loaded; may be given again", collect, [])
+    .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
+    .option("-p, --print <format>", "append this to each output; c and k: a container's fields, Kubernetes' too")
+    .option("-L, --list-rules", "print all rules with their descriptions")
+    .option("-l, --list-rule <name>", "print one rule with its description")
+    .option("-i, --ignored", "print the calls that make no event")
+    .option("--list [source]", "print all fields")
+    .option("-N, --names", "with --list: their names alone")
+    .option("--markdown", "with --list and --list-events: as tables")
+    .option("--list-events", "print all events")
+    .option("--list-plugins", "print all plugins: there are none")
+    .option("-M, --duration <seconds>", "stop after that time")
+    .option("-P, --pidfile <file>", "write the process id there")
+    .option("-t, --tag <tag>", "run only rules with this tag; may be given again", collect, [])
+    .option("-T, --without-tag <tag>", "switch rules with this tag off; may be given again", collect, [])
+    .option("-D, --without-rule <part>", "switch rules with this part in their name off", collect, [])
+    .option("--enable-source <source>", "syscall, the only one here", collect, [])
+    .option("--disable-source <source>", "as in Falco", collect, [])
+    .option("-v, --verbose", "as in Falco; nothing more is said here")
+    .option("-U, --unbuffered", "as in Falco; alerts are never held back here")
+    .option("-A, --all", "as in Falco; all events are always there here")
+    .option("--dry-run", "load everything, and judge nothing")
+    .option("--support", "print what helps whoever is asked for help, as JSON")
+    .option("--config-schema", "print the JSON schema of falco.yaml")
+    .option("--rule-schema", "print the JSON schema of rules")
+    .option("--page-size", "print the system's page size")
+    .option("--version", "print the version and the engine's")
+    .action(async (flags) => {
+      const { falco } = await import("./falco-as-falco.js");
+      const defaults = { run: (name: string) => program.commands.find((one) => one.name() === name)?.opts() ?? {} };
+      const run = (judging: object) => ({ ...defaults.run("run"), ...judging, inherited }) as never;
+      const serve = (judging: object) => ({ ...defaults.run("serve"), ...judging }) as never;
+      done(await falco(command, { ...flags, falcoVersion: flags.version, run, serve }));
+    });
 }

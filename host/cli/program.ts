@@ -44,7 +44,8 @@ function defineProgram(
   const program = new Command("vedette")
     .description("Runtime security for containers without kernel access.")
     .version(version(), "--version", "print the version")
-    .helpOption("-h, --help", "show this help");
+    .helpOption("-h, --help", "show this help")
+    .enablePositionalOptions(); // `falco --version` is falco's
   const workload = (name: string, description: string): Command =>
     program
       .command(name)
@@ -97,7 +98,7 @@ function defineProgram(
   defineInstrument(program, version(), done);
   defineServe(program, done);
   definePolicy(program, done);
-  defineFalco(program, done);
+  defineFalco(program, command, inherited, done);
 
   for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -127,7 +128,7 @@ function endOfParsing(error: CommanderError, own: readonly string[]): number {
 }
 
 const known = (command: string): string =>
-  ["run", "trace", "record", "doctor", "instrument", "serve", "policy", "replay", "fields"].includes(command)
+  ["run", "trace", "record", "doctor", "instrument", "serve", "policy", "replay", "fields", "falco"].includes(command)
     ? command
     : "";
 

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What other rooms may use of Falco's rules: rule files as a policy, one condition as a filter, and the table of fields. The
 // compiler and the readers behind it stay in this room.
+export { CONFIG_PLACES, type ConfigFile, readConfigFile } from "./config-file.js";
 export { deadRuleText } from "./dead-rules.js";
 export { FIELDS, type FieldInfo } from "./fields.js";
 export { Filter } from "./filter.js";
-export type { FalcoOptions } from "./options.js";
-export { checkedPolicy, type FalcoFlags, type FalcoPolicy, falcoPolicy, optionsIn, refuseDead } from "./policy.js";
+export { type FalcoOptions, SETTINGS } from "./options.js";
+export {
+  checkedPolicy,
+  type FalcoFlags,
+  type FalcoPolicy,
+  falcoPolicy,
+  optionsIn,
+  readRuleFiles,
+  refuseDead,
+} from "./policy.js";
+export { ENGINE_VERSION, versionText } from "./version.js";

@@ -5,6 +5,7 @@
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
+import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
@@ -26,11 +27,13 @@ export interface FalcoOptions {
   http: HttpSettings | null;
   readonly ignored: string[];
   readonly unknown: string[];
+  readonly replayed: string | null; // engine.kind=replay: the capture to judge
 }
 
 type Setter = (value: Value, draft: Draft) => Partial<Draft>;
 
 interface Draft extends FalcoOptions {
+  readonly isReplay: boolean;
   readonly isFileOn: boolean;
   readonly isHttpOn: boolean;
   readonly fileName: string | null;
@@ -39,8 +42,8 @@ interface Draft extends FalcoOptions {
 
 const QUEUE_CAPACITY = 1000;
 
-/** Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. */
-export function readOptions(texts: readonly string[]): FalcoOptions {
+/** Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. `file`: the configuration that the options change, or only that of which Falco begins with. */
+export function readOptions(texts: readonly string[], file?: Config): FalcoOptions {
   const draft: Draft = {
     matching: "all",
     least: "Debug",
@@ -56,18 +59,26 @@ export function readOptions(texts: readonly string[]): FalcoOptions {
     http: null,
     ignored: [],
     unknown: [],
+    replayed: null,
+    isReplay: false,
     isFileOn: false,
     isHttpOn: false,
     fileName: null,
     httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: QUEUE_CAPACITY },
   };
-  const config: Config = { append_output: [{ suggested_output: "true" }] };
+  const config: Config = structuredClone(file ?? {});
+  config.append_output ??= [{ suggested_output: "true" }];
+  const fromFile = new Set(settingsIn(config, isWhole).map(({ key }) => key));
   for (const text of texts) change(config, text);
   for (const { key, value } of settingsIn(config, isWhole)) apply(draft, key, value);
   if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
-  const { isFileOn, isHttpOn, fileName, httpSettings, ...options } = draft;
-  return options;
+  const { isReplay, isFileOn, isHttpOn, fileName, httpSettings, replayed, ...rest } = draft;
+  if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
+  const options = { ...rest, replayed: isReplay ? replayed : null };
+  // A file names everything that Falco has; only what somebody asked for is worth a word.
+  const isAsked = (key: string): boolean => !fromFile.has(key) || texts.some((text) => text.startsWith(key));
+  return { ...options, ignored: options.ignored.filter(isAsked) };
 }
 
 /** What is appended to every output: what is suggested, then what was asked for. */
@@ -113,13 +124,6 @@ function appendOutput(draft: Draft, key: string, value: ConfigNode, place: numbe
   const suggests = place === 0 ? entry.suggestedAlone : null;
   if (place === 0) draft.isSuggested = suggests ?? false;
   if (suggests === null) draft.extras.push(...entry.extra);
-}
-
-// `${NAME}` is a variable of the environment, `$${NAME}` is that text.
-function expanded(text: string): string {
-  return text.replace(/\$(\$?)\{(\w+)\}/g, (_, dollar: string, name: string) =>
-    dollar === "" ? (process.env[name] ?? "") : `\${${name}}`,
-  );
 }
 
 class Value {
@@ -255,6 +259,8 @@ const SETTERS: Record<string, Setter> = {
   json_include_output_fields_property: member("outputFields"),
   time_format_iso_8601: (v) => ({ isIso8601: v.bool }),
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
+  "engine.kind": (v, d) => (v.text === "replay" ? { isReplay: true } : { ignored: [...d.ignored, "engine.kind"] }),
+  "engine.replay.capture_file": (v) => ({ replayed: v.text }),
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
   "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
@@ -270,6 +276,9 @@ const SETTERS: Record<string, Setter> = {
   "http_output.client_key": http((v) => ({ key: v.text })),
   "http_output.compress_uploads": http((v) => ({ isCompressed: v.bool })),
 };
+
+/** Keys that mean something here. */
+export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
 const MEANINGLESS =

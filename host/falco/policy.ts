@@ -10,6 +10,7 @@ import { compileFormat } from "../output/format.js";
 import { reasonOf } from "../reason.js";
 import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { compilePolicy } from "./compile/policy.js";
+import type { Config } from "./config-tree.js";
 import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
 import { type Loaded, loadRules, type RuleFile } from "./load.js";
 import { extrasOf, type FalcoOptions, readOptions } from "./options.js";
@@ -25,6 +26,8 @@ export interface FalcoFlags {
   readonly withoutTag: readonly string[];
   readonly withoutRule: readonly string[];
   readonly strict?: boolean;
+  /** falco.yaml, which options change. */
+  readonly config?: Config;
 }
 
 /** What rule files became. */
@@ -124,7 +127,7 @@ export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: Fa
 
 /** The options of `-o`. Throws VEDETTE_FALCO_OPTION. */
 export function optionsIn(flags: FalcoFlags): FalcoOptions {
-  return readOptions(flags.option);
+  return readOptions(flags.option, flags.config);
 }
 
 function selectionsIn({ tag, withoutTag, withoutRule }: FalcoFlags): Selection[] {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Falco's configuration file (falco.yaml) as the tree that `-o` changes, with the files that `config_files` adds to it. Later files
+// add to lists and replace everything else (`append`), replace whole keys (`override`), or give only keys that nobody gave
+// (`add-only`). `${NAME}` in a value is a variable of the environment.
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+import { type Config, type ConfigNode, textsOf } from "./config-tree.js";
+
+/** Where Falco looks for its configuration when nobody names one. */
+export const CONFIG_PLACES = ["falco.yaml", "/etc/falco/falco.yaml"];
+
+export interface ConfigFile {
+  readonly config: Config;
+  readonly text: string;
+  /** Files and folders of rules that it names and that are there. */
+  readonly rules: string[];
+}
+
+type Merge = (config: Config, more: Config) => void;
+
+export function readConfigFile(path: string): ConfigFile {
+  const text = contentOf(path);
+  const config = configIn(path, text);
+  for (const { path: more, merge } of addedFiles(config, dirname(path))) merge(config, configIn(more, contentOf(more)));
+  return { config, text, rules: rulesOf(config) };
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause), cause);
+  }
+}
+
+function configIn(path: string, text: string): Config {
+  let tree: ConfigNode;
+  try {
+    tree = textsOf(parse(text));
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause), cause);
+  }
+  if (tree === null) return {};
+  if (typeof tree === "string" || Array.isArray(tree)) throw unreadable(path, "it is no mapping", undefined);
+  return expandedIn(tree) as Config;
+}
+
+function unreadable(path: string, reason: string, cause: unknown): VedetteError {
+  return new VedetteError("VEDETTE_FALCO_OPTION", { option: path, reason }, { cause });
+}
+
+/** `${NAME}` is a variable of the environment, `$${NAME}` is that text. */
+export function expanded(text: string): string {
+  return text.replace(/\$(\$?)\{(\w+)\}/g, (_, dollar: string, name: string) =>
+    dollar === "" ? (process.env[name] ?? "") : `\${${name}}`,
+  );
+}
+
+function expandedIn(node: ConfigNode): ConfigNode {
+  if (typeof node === "string") return expanded(node);
+  if (Array.isArray(node)) return node.map(expandedIn);
+  if (node === null) return null;
+  return Object.fromEntries(Object.entries(node).map(([key, one]) => [key, expandedIn(one)]));
+}
+
+// An entry of config_files is a path, or {path, strategy}.
+function addedFiles(config: Config, folder: string): { path: string; merge: Merge }[] {
+  const entries = Array.isArray(config.config_files) ? config.config_files : [];
+  return entries.flatMap((entry) => {
+    const { path, strategy } =
+      typeof entry === "string" ? { path: entry, strategy: "append" } : (entry as Record<string, string>);
+    const merge = MERGES[strategy ?? "append"];
+    if (path === undefined || merge === undefined)
+      throw unreadable("config_files", `an entry names no path, or the strategy ${strategy}`, undefined);
+    const file = resolve(folder, path);
+    return existsSync(file) ? filesAt(file).map((one) => ({ path: one, merge })) : [];
+  });
+}
+
+function filesAt(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
+  return names.sort().map((name) => join(path, name));
+}
+
+const MERGES: Readonly<Record<string, Merge>> = {
+  append: (config, more) => {
+    for (const [key, value] of Object.entries(more)) {
+      const old = config[key];
+      config[key] = Array.isArray(old) && Array.isArray(value) ? [...old, ...value] : value;
+    }
+  },
+  override: (config, more) => void Object.assign(config, more),
+  "add-only": (config, more) => {
+    for (const [key, value] of Object.entries(more)) if (!Object.hasOwn(config, key)) config[key] = value;
+  },
+};
+
+function rulesOf({ rules_files: several, rules_file: one }: Config): string[] {
+  const named = several ?? one ?? [];
+  const paths = typeof named === "string" ? [named] : Array.isArray(named) ? named : [];
+  return paths.filter((path): path is string => typeof path === "string" && existsSync(path));
+}

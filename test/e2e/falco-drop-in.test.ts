@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette falco`: a script that calls `falco` goes on working.
+// Time limit: 180 s.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ROOT, run, scratch, VEDETTE } from "./programs.js";
+
+const FALCO = join(ROOT, "../shared/falco");
+const RULES = join(FALCO, "rules/falco_rules.yaml");
+const folder = scratch();
+const elsewhere = scratch(); // without a falco.yaml
+const falco = (...args: string[]) => run([...VEDETTE, "falco", ...args], { cwd: elsewhere });
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const rule = (name: string, condition: string, more = ""): string =>
+  `- {rule: ${name}, desc: about ${name}, condition: ${condition}, output: "${name} %proc.cmdline", priority: INFO${more}}\n`;
+const CAT = "evt.type=execve and proc.name=cat";
+const both = file("both.yaml", rule("first", CAT, ", tags: [a]") + rule("second", CAT, ", tags: [b]"));
+
+test("a command is judged as Falco judges: the first rule alone, in text, on stdout", async () => {
+  const { stdout, status } = await falco(
+    "-r",
+    both,
+    "-o",
+    "append_output[0].suggested_output=false",
+    "--",
+    "cat",
+    "/dev/null",
+  );
+  assert.is(status, 0);
+  assert.match(stdout, /^\d\d:\d\d:\d\d\.\d{9}: Informational first cat \/dev\/null\n$/);
+});
+
+test("a configuration names rules and outputs, config_files add to it, and options change it", async () => {
+  mkdirSync(join(folder, "config.d"), { recursive: true });
+  file("config.d/more.yaml", `rules_files: [${both}]\njson_output: true\n`);
+  file("config.d/own.yaml", `file_output: {enabled: true, filename: ${join(folder, "alerts.txt")}}\n`);
+  const config = file(
+    "falco.yaml",
+    "config_files: [config.d]\nrules_files: [not-there.yaml]\nrule_matching: all\nstdout_output: {enabled: false}\n" +
+      "syslog_output: {enabled: false}\nplugins: [{name: json, library_path: libjson.so}]\npriority: debug\n",
+  );
+  for (const named of [["-c", config], []]) {
+    writeFileSync(join(folder, "alerts.txt"), "");
+    const args = [...named, "-T", "b", "-pc", "-U", "-v", "--", "cat", "/dev/null"];
+    const ran = await run([...VEDETTE, "falco", ...args], { cwd: folder });
+    assert.is(ran.status, 0, ran.stderr);
+    assert.is(ran.stdout, "");
+    const alerts = readFileSync(join(folder, "alerts.txt"), "utf8").trim().split("\n");
+    assert.equal(
+      alerts.map((line) => JSON.parse(line).rule),
+      ["first"],
+    );
+    assert.match(alerts[0]!, "container_id=host container_name=host");
+  }
+});
+
+test("what a configuration cannot be is told with its place", async () => {
+  for (const [text, reason] of [
+    ["- a list\n", "it is no mapping"],
+    ["rules_files: [\n", "Flow sequence"],
+    ["rule_matching: some\n", "the value must be one of all, first"],
+    ["config_files: [{path: both.yaml, strategy: guess}]\n", "guess"],
+  ]) {
+    const { stderr, status } = await falco("-c", file("wrong.yaml", text!), "--dry-run");
+    assert.is(status, 1, stderr);
+    assert.match(stderr, reason!);
+  }
+  assert.match((await falco("-c", "/not/there.yaml", "--dry-run")).stderr, "/not/there.yaml");
+});
+
+test("engine.kind=replay judges a capture", async () => {
+  const capture = join(FALCO, "captures/cat_write.scap");
+  const rules = join(FALCO, "fixtures/SingleRule.yaml");
+  const replay = ["-o", "engine.kind=replay", "-o", `engine.replay.capture_file=${capture}`];
+  const { stdout, status } = await falco("-r", rules, ...replay);
+  assert.is(status, 0);
+  assert.match(stdout, /^16:17:57\.881781397: Warning An open was seen/);
+  assert.is((await falco("-r", rules, "-o", "engine.kind=replay")).status, 1);
+});
+
+test("-V says what falco -V says, as text or as JSON", async () => {
+  const good = await falco("-V", RULES, "-V", both);
+  assert.is(good.status, 0);
+  assert.match(good.stdout, `${both}: Ok`);
+  const wrong = file("wrong-rule.yaml", rule("x", "nothing.there=1"));
+  const bad = await falco("-V", wrong, "-o", "json_output=true");
+  assert.is(bad.status, 1);
+  assert.is(JSON.parse(bad.stdout).falco_load_results[0].errors[0].code, "LOAD_ERR_COMPILE_CONDITION");
+});
+
+test("-L and -l print rules, as text or as JSON", async () => {
+  const { stdout } = await falco("-r", both, "-L");
+  assert.match(stdout, /^Rule {47}Description\n---- {47}-{11}\nfirst {46}about first\n\nsecond/);
+  const one = await falco("-r", both, "-l", "second");
+  assert.match(one.stdout, "about second");
+  assert.not.match(one.stdout, "about first");
+  const json = JSON.parse((await falco("-r", both, "-L", "-o", "json_output=true")).stdout);
+  assert.equal(
+    json.rules.map(({ info }: { info: { name: string; tags: string[] } }) => [info.name, info.tags]),
+    [
+      ["first", ["a"]],
+      ["second", ["b"]],
+    ],
+  );
+});
+
+test("--list, --list-events, -i, --support, schemas, --page-size and --version answer", async () => {
+  const says = async (...args: string[]): Promise<string> => {
+    const { stdout, status, stderr } = await falco(...args);
+    assert.is(status, 0, `${args.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+  assert.match(await says("--list"), /Field Class: +proc\n/);
+  assert.match(await says("--list", "syscall", "-N"), /^proc\.name$/m);
+  assert.is(await says("--list", "k8s_audit", "-N"), "");
+  assert.match(await says("--list", "--markdown"), "`proc.name` | CHARBUF | ");
+  assert.match(await says("--list-events"), /^< openat\(/m);
+  assert.match(await says("-i"), /^- nanosleep$/m);
+  assert.match(await says("--list-plugins"), "0 Plugins Loaded");
+  const support = JSON.parse(await says("--support", "-r", both));
+  assert.is(support.rules_files[0].variants[0].content, readFileSync(both, "utf8"));
+  assert.ok(JSON.parse(await says("--config-schema")).properties.rule_matching);
+  assert.ok(JSON.parse(await says("--rule-schema")).items.properties.condition);
+  assert.match(await says("--page-size"), `page size is: ${(await run(["getconf", "PAGESIZE"])).stdout.trim()}`);
+  assert.match(await says("--version"), "Engine:          0.");
+});
+
+test("-M ends it, and -P writes the pid meanwhile", async () => {
+  const pidfile = join(folder, "pid");
+  const shown = ["sh", "-c", `cat ${pidfile}; exec sleep 300`];
+  const before = Date.now();
+  const { stdout } = await falco("-r", both, "-M", "20", "-P", pidfile, "-o", "json_output=true", "--", ...shown);
+  assert.ok(Date.now() - before < 120_000, "it went on");
+  assert.match(stdout, /^\d+/);
+  assert.not(existsSync(pidfile));
+});
+
+test("what cannot be is refused", async () => {
+  for (const args of [["--enable-source", "k8s_audit"], ["--disable-source", "syscall"], ["-M", "soon"], []]) {
+    const { status, stderr } = await falco(
+      "-r",
+      both,
+      ...(args.length > 0 ? args : ["-r", "/not/there.yaml"]),
+      "--",
+      "true",
+    );
+    assert.is.not(status, 0, args.join(" "));
+    assert.match(stderr, "VEDETTE_");
+  }
+  const none = await falco("--dry-run");
+  assert.is(none.status, 2);
+});
+
+test.run();

@@ -561,8 +561,13 @@ add_vector:
 
 // ------------------------------------------------------------------ vector_in, vector_out: arg 2 iovecs at arg 1
     SHAPE vector_in, 1
+    cmp $-14, %rax
+    je finish_chunks
+    cmp $-22, %rax
+    je finish_chunks
+    xor %edx, %edx
     test %rax, %rax
-    jle finish_chunks
+    cmovs %rdx, %rax                     // how much was asked for, the array tells; data came none
     jmp vector_copy
     SHAPE vector_out, 1
     cmp $-14, %rax

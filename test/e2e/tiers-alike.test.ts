@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// No policy can tell the tiers apart: a program makes the same calls once in the trace tier and once in the default ones, and every
+// field of every event is the same. What the kernel chooses anew for each run (pids, ports, inodes, addresses) is numbered in the order
+// of its appearance, anew for each round, which begins with a seek in nothing; times are left out.
+//
+// VEDETTE_TIER_EVENTS=1000000 asks for so many events; VEDETTE_SEED=N for another beginning.
+// Time limit: 300 s.
+// Runs alone.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readRecording } from "../../host/recording/recording.js";
+import { FIELD_NAMES, fieldValue } from "../../host/wire/fields.js";
+import { valueText } from "../../host/wire/value.js";
+import { buildFixture } from "./fixtures.js";
+import { run, scratch, VEDETTE } from "./programs.js";
+
+const EVENTS = Number(process.env.VEDETTE_TIER_EVENTS ?? 4_000);
+const SEED = Number(process.env.VEDETTE_SEED ?? 1);
+const ROUNDS = 150;
+
+// When it happened, how long it took, by which tier it came, and what a field is made of that nobody can know twice.
+const TIMES =
+  /^(?:evt\.(?:num|time|rawtime|datetime|reltime|deltatime|latency|wait_latency|outputtime|cpu)|vedette\.(?:tier|latency)|proc\.(?:duration|ppid\.duration|pidns_init_start_ts|pid\.clone_ts|ppid\.clone_ts|exe_ino)|container\.(?:start_ts|duration)|thread\.(?:exectime|totexectime))(?:\.|$)/;
+const FIELDS = FIELD_NAMES.filter((name) => !TIMES.test(name)).flatMap((name) => {
+  const get = fieldValue(name);
+  return get === undefined ? [] : [[name, get] as const];
+});
+const type = fieldValue("evt.type")!;
+const name = fieldValue("proc.name")!;
+const descriptor = fieldValue("fd.num")!;
+const tier = fieldValue("vedette.tier")!;
+
+interface Told {
+  readonly tier: string;
+  readonly text: string; // all fields, a line each
+}
+
+for (let seed = SEED, compared = 0; compared < EVENTS; seed++) {
+  const program = buildFixture("random_calls");
+  test(`random calls ${seed}: every field is the same in both tiers`, async () => {
+    const traced = await recorded(program, seed, "trace");
+    const usual = await recorded(program, seed, "all");
+    assert.ok(usual.filter((one) => one.tier === "inline").length > usual.length / 2, "little was recorded inline");
+    for (let i = 0; i < Math.max(traced.length, usual.length); i++) {
+      if (traced[i]?.text !== usual[i]?.text) assert.unreachable(difference(traced[i], usual[i], i, seed));
+    }
+    assert.is(usual.length, traced.length);
+  });
+  compared += ROUNDS * 15;
+}
+
+async function recorded(program: string, seed: number, tiers: "all" | "trace"): Promise<Told[]> {
+  const folder = scratch();
+  const cwd = join(folder, "in");
+  mkdirSync(cwd);
+  const path = join(folder, "recording");
+  const command = ["--", program, String(seed), String(ROUNDS)];
+  const ended = await run([...VEDETTE, "record", "--tiers", tiers, "-o", path, ...command], { cwd });
+  assert.is(ended.status, 0, ended.stderr);
+  const labels = new Map<string, string>();
+  const told: Told[] = [];
+  let isBegun = false;
+  for (const entry of readRecording(path)) {
+    if (entry.kind !== "batch") continue;
+    for (const at of entry.batch.offsets) {
+      const kind = String(type(entry.batch, at));
+      if (kind === "vedette.notice")
+        assert.unreachable(`a notice: ${valueText(fieldValue("evt.args")!(entry.batch, at))}`);
+      // Until the first socket, the dynamic linker is at work.
+      if (kind === "lseek" && descriptor(entry.batch, at) === -1) labels.clear();
+      isBegun ||= kind === "socket" && name(entry.batch, at) === "random_calls";
+      if (!isBegun) continue;
+      const lines = FIELDS.map(([field, get]) => `${field}=${valueText(get(entry.batch, at))}`);
+      const text = labelled(
+        lines
+          .join("\n")
+          .replaceAll(folder, "")
+          .replace(/--tiers (?:all|trace)/g, ""),
+        labels,
+      );
+      told.push({ tier: String(tier(entry.batch, at)), text });
+    }
+  }
+  return told;
+}
+
+// Long numbers are the kernel's choice: each is told by when it came up first.
+function labelled(text: string, labels: Map<string, string>): string {
+  return text.replace(/0x[0-9a-f]{6,}|\d{4,}/g, (number) => {
+    const known = labels.get(number) ?? `#${labels.size}`;
+    labels.set(number, known);
+    return known;
+  });
+}
+
+function difference(traced: Told | undefined, usual: Told | undefined, place: number, seed: number): string {
+  const [a, b] = [traced?.text.split("\n") ?? [], usual?.text.split("\n") ?? []];
+  const lines = FIELDS.flatMap(([field], i) =>
+    a[i] === b[i] ? [] : [`${field}: traced ${a[i]}, ${usual?.tier} ${b[i]}`],
+  );
+  const args = b.find((line) => line.startsWith("evt.args=")) ?? "";
+  const kind = b.find((line) => line.startsWith("evt.type=")) ?? "";
+  return `event ${place} ${kind} (${args})\n${lines.join("\n")}\nagain: VEDETTE_SEED=${seed} npm test -- tiers-alike`;
+}
+
+test.run();

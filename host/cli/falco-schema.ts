@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON schemas of the files that `vedette falco` reads, as `--config-schema` and `--rule-schema` print them. A configuration may have
 // more keys: those of Falco that mean nothing here.
-import { SETTINGS } from "../falco/falco.js";
-import { PRIORITIES } from "../finding/priority.js";
+import { PRIORITIES, SETTINGS } from "../falco/falco.js";
 import { print } from "./print.js";
 
 const DRAFT = "http://json-schema.org/draft-07/schema#";

@@ -28,8 +28,8 @@ class Lookout {
   // From the tracer's thread, after the workload was launched. From here on numbers count.
   void start();
 
-  // One of ours has this number.
-  void took(Tid child) {
+  // A task of ours has made this one.
+  void on_birth(Tid child) {
     if (watching_) note(child.get());
   }
   // Whether it is time to look; asked after every report, so it is cheap.

@@ -32,7 +32,7 @@ class Strangers : public Outsiders {
   void start(HostPid host_pid, void* host);
   // Whether this container is ours alone to watch.
   bool are_sought() const { return are_sought_; }
-  void took(Tid child) override { lookout_.took(child); }
+  void on_birth(Tid child) override { lookout_.on_birth(child); }
   void on_tick() override {
     if (lookout_.is_due()) look();
     context_.look_at_opens();

@@ -50,7 +50,7 @@ void Lives::on_forked(Task& parent, const Report& report) {
 // The one way a task comes into the table. It has not run an instruction, whatever was heard of it so far.
 void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<Report> heard, int event) {
   const uint64_t flags = birth.flags, now = context_.clock.now_ns();
-  context_.outsiders->took(child_tid);
+  context_.outsiders->on_birth(child_tid);
   if (context_.state.knows(number(parent.tid))) context_.state.on_fork(number(parent.tid), number(child_tid), flags, now);
   else context_.state.on_launch(number(child_tid), now);
   if (heard && heard->stop == Stop::Ended) {  // killed before it ran

@@ -11,8 +11,8 @@ namespace vedette {
 class Outsiders {
  public:
   virtual ~Outsiders() = default;
-  // One of ours has this number.
-  virtual void took(Tid /*child*/) {}
+  // A task of ours has made this one.
+  virtual void on_birth(Tid /*child*/) {}
   // The tracer's thread holds no report: time to look around.
   virtual void on_tick() {}
   // A call of a task that ptrace stops at every call has returned, and is not to be restarted.

@@ -29,8 +29,8 @@ const char kUsage[] =
     "                         the host) or security (when the host's policies are loaded)\n"
     "  --start-timeout N      seconds to wait under security (30)\n"
     "  --on-start-timeout W   fail (default) or run\n"
-    "  --secret-file FILE     holds the secret that the host wants to hear\n"
-    "  --lost-report FILE     write what could not be delivered here when all is over\n"
+    "  --secret-file FILE     a file with the secret that the host asks for\n"
+    "  --lost-report FILE     at the end, write there which events could not be delivered\n"
     "  --doctor               print what this kernel and container allow, as JSON\n"
     "  --version, --help\n";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette doctor`: asks the agent what this kernel and container allow (it tries each thing rather than guess from versions), and
-// says in plain words which tiers will work, what was found, and what to change. The exit status is 1 when nothing can be captured.
+// `vedette doctor`: asks the agent what this kernel and container allow (it tries each thing rather than
+// guess from versions), and says in plain words which tiers will work, what was found, and what to change.
+// The exit status is 1 when nothing can be captured.
 import { spawnSync } from "node:child_process";
 import { VedetteError } from "../errors.js";
 import { type Diagnosis, diagnose, type Findings } from "../output/diagnosis.js";

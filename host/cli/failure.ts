@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a command ends badly: one sentence with its code, under it what to do, and the exit status of the catalogue. A stack trace
-// is only for what is no VedetteError: then we were wrong, and whoever reads it is to tell us.
+// How a command ends badly: one sentence with its code, under it what to do, and the exit status of the
+// catalogue. A stack trace is only for what is no VedetteError: then we were wrong, and whoever reads it is
+// to tell us.
 import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy check --falco FILE...`: whether the rules would run. It reports what was loaded as Falco's own
-// validation (`falco -V`) does, in its words or as its JSON. Then it compiles and admits the rules as `run` does, and
-// names those that could never fire.
+// `vedette policy check --falco FILE...`: whether the rules would run. It reports what was loaded as Falco's
+// own validation (`falco -V`) does, in its words or as its JSON. Then it compiles and admits the rules as
+// `run` does, and names those that could never fire.
 import { checkedPolicy, deadRuleText, type FalcoFlags, optionsIn, refuseDead } from "../falco/falco.js";
 import { say } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our events never answer
-// are marked.
+// `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our
+// events never answer are marked.
 import { FIELDS, type FieldInfo } from "../falco/falco.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";

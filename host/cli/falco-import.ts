@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy import-falco FILE...`: a policy's folder made of Falco's rules, which runs without them: policy.wasm, and a
-// policy.yaml in which rules can be switched off or given another priority.
+// `vedette policy import-falco FILE...`: a policy's folder made of Falco's rules, which runs without them:
+// policy.wasm, and a policy.yaml in which rules can be switched off or given another priority.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { stringify } from "yaml";

@@ -17,8 +17,8 @@ export interface JudgingFlags extends FalcoFlags {
 }
 
 /**
- * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only where it is asked for.
- * `isPatient`: nothing is guarded meanwhile, and alerts wait for whoever reads them.
+ * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only
+ * where it is asked for. `isPatient`: nothing is guarded meanwhile, and alerts wait for whoever reads them.
  */
 export async function judging(flags: JudgingFlags, isPatient = false): Promise<Judging> {
   const isFalco = flags.falcoRules.length > 0;

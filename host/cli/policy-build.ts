@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy build DIR [-o FILE]`: the module alone, for a sensor that has no compiler. It is admitted before it is written.
+// `vedette policy build DIR [-o FILE]`: the module alone, for a sensor that has no compiler. It is admitted
+// before it is written.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";

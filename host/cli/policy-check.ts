@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy check DIR`: everything that can be said without running a rule. Errors and warnings of the compiler and of the
-// lint come with file, line, column and a caret; then the module is admitted as a sensor would, and tests.yaml is read.
+// `vedette policy check DIR`: everything that can be said without running a rule. Errors and warnings of the
+// compiler and of the lint come with file, line, column and a caret; then the module is admitted as a sensor
+// would, and tests.yaml is read.
 import { explain, type VedetteError } from "../errors.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";

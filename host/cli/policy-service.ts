@@ -24,10 +24,16 @@ export function addServiceOptions(command: Command): Command {
     )
     .option(
       "--control <path>",
-      "answer the control API on this Unix socket; a tenant's owner has one with .TENANT behind it",
+      "answer the control API on this Unix socket; a tenant's owner asks at the same path with .TENANT at its end",
     )
-    .option("--control-tcp <address>", "answer it at this address of this machine too, for whom --control-tokens names")
-    .option("--control-tokens <file>", "SHA-256 of each token that may ask over TCP, and whom it speaks for");
+    .option(
+      "--control-tcp <address>",
+      "also answer the control API at this address of this machine, for those who have a token",
+    )
+    .option(
+      "--control-tokens <file>",
+      "a file with the SHA-256 of each token that may ask over TCP, and whom the token speaks for",
+    );
 }
 
 function workers(text: string): number {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy test DIR`: runs tests.yaml of the policy in DIR, or of all below it, and shows what differs. A rule without a
-// positive or a negative test fails too.
+// `vedette policy test DIR`: runs tests.yaml of the policy in DIR, or of all below it, and shows what
+// differs. A rule without a positive or a negative test fails too.
 import { relative } from "node:path";
 import { runTrials } from "../engine/trial.js";
 import { openBundle } from "../policy/bundle.js";

@@ -148,18 +148,19 @@ const snaplen = (): Option =>
 const tiers = (): Option =>
   new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
 const siteCache = (): Option =>
-  new Option("--site-cache <folder>", "keep the call sites found in libraries there, for the next start").env(
-    "VEDETTE_SITE_CACHE",
-  );
+  new Option(
+    "--site-cache <folder>",
+    "a folder that keeps what was found out about libraries, so that the next start is faster",
+  ).env("VEDETTE_SITE_CACHE");
 const integrity = (): Option =>
-  new Option("--integrity <level>", "strict: take the kernel's word for every open of a file")
+  new Option("--integrity <level>", "strict: stop every call that opens a file, and ask the kernel which file it is")
     .choices(["normal", "strict"])
     .default("normal");
 /** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
 const onOverload = (command: string): Option =>
   new Option(
     "--on-overload <what>",
-    "when events come too fast: shed drops and counts those of hot calls, block lets the workload wait",
+    "when events come too fast: shed drops events of frequent calls and counts them, block lets the workload wait",
   )
     .choices(["shed", "block"])
     .default(command === "run" ? "shed" : "block");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette replay FILE`: the events of a recording, or of a capture of Falco or sysdig, as if they happened now. Judging has no other
-// input than the batches, so a recording raises the same alerts each time, byte for byte. A capture is judged only where rules or
-// policies are given; else, as with --json and --filter, its events are printed like those of `vedette trace`.
+// `vedette replay FILE`: the events of a recording, or of a capture of Falco or sysdig, as if they happened
+// now. Judging has no other input than the batches, so a recording raises the same alerts each time, byte for
+// byte. A capture is judged only where rules or policies are given; else, as with --json and --filter, its
+// events are printed like those of `vedette trace`.
 import { Filter } from "../falco/falco.js";
 import { openRecorded, type RecordedFile, Replayed } from "../intake/intake.js";
 import { EventJson } from "../output/event-json.js";
@@ -17,7 +18,9 @@ export interface ReplayFlags extends JudgingFlags {
   readonly json?: boolean;
 }
 
-/** Of one batch of a capture in one policy: nothing is guarded meanwhile, and Falco would take its time, too. */
+/**
+ * Of one batch of a capture in one policy: nothing is guarded meanwhile, and Falco would take its time, too.
+ */
 const CAPTURE_BUDGET_MS = 10_000;
 
 /** Gives status 0, or the error's where the file is damaged. */

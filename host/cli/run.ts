@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette run`: captures, judges, alerts. Policies are ready before the workload's first instruction, and every batch has been
-// judged before the command ends. What fails on our side is said on stderr and never stops the workload; an agent that dies takes the
-// workload with it, and that is an alert and a status of its own.
+// `vedette run`: captures, judges, alerts. Policies are ready before the workload's first instruction, and
+// every batch has been judged before the command ends. What fails on our side is said on stderr and never
+// stops the workload; an agent that dies takes the workload with it, and that is an alert and a status of its
+// own.
 import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
 import type { ServiceFlags } from "../policy/service.js";

@@ -11,14 +11,14 @@ export function defineServe(program: Command, done: (status: number) => void): v
   const each = (value: string, before: readonly string[] = []) => [...before, value];
   const serve = program
     .command("serve")
-    .description("take agents in, judge what they send, and raise alerts: the sidecar of a task");
+    .description("accept agents, judge what they send, and raise alerts: the sidecar of a task");
   addServiceOptions(falcoOptions(serve))
     .option("--listen <address>", "unix:PATH, abstract:NAME or tcp:127.0.0.1:PORT", "abstract:vedette")
-    .option("--secret-file <file>", "what an agent must know; made when it is not there")
+    .option("--secret-file <file>", "the secret that an agent must know; Vedette makes the file if it does not exist")
     .option(
       "--container-secret <name=file>",
-      "what the agent of this container must know instead, so that no other can take its name; may be given again. " +
-        "Without --secret-file agents of other containers are not heard",
+      "the secret that the agent of this container must know instead, so that no other agent can take its name; " +
+        "may be given again. Without --secret-file, agents of other containers are refused",
       (value: string, before: readonly NamedFile[] = []) => [...before, namedFile(value)],
     )
     .option(
@@ -32,7 +32,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
     )
-    .option("--check", "ask the one that runs whether it is healthy")
+    .option("--check", "ask the `vedette serve` that runs whether it is healthy")
     .action(async (flags: ServeFlags) => done(await (await import("./serve.js")).serve(flags)));
 }
 

@@ -54,7 +54,10 @@ export async function serve(flags: ServeFlags): Promise<number> {
   return 0;
 }
 
-/** ECS is asked for our processors only where we see more than a small machine: the start waits for the answer. */
+/**
+ * ECS is asked for our processors only where we see more than a small machine: the start waits for the
+ * answer.
+ */
 async function agents(flags: ServeFlags, handlers: SensorHandlers, counts: IntakeCounts | null): Promise<Agents> {
   const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
   const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette trace`: prints what the workload does. Batches are read on the main thread as they come; what is printed goes out whole
-// lines at a time. When whoever reads us stops reading, printing stops and the workload goes on.
+// `vedette trace`: prints what the workload does. Batches are read on the main thread as they come; what is
+// printed goes out whole lines at a time. When whoever reads us stops reading, printing stops and the
+// workload goes on.
 import { OwnAgent } from "../intake/intake.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";

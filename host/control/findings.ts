@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The latest alerts, in memory and bounded, so that somebody who comes later can ask what happened. Whoever needs all of them has an
-// output.
+// The latest alerts, in memory and bounded, so that somebody who comes later can ask what happened. Whoever
+// needs all of them has an output.
 import type { Alert } from "../output/alert.js";
 import { alertJson } from "../output/alert.js";
 import { jsonOf, quoteLarge } from "./numbers.js";
@@ -12,10 +12,14 @@ const BYTES_MAX = 16 << 20;
 interface Kept {
   readonly seq: number;
   readonly tenant: string | undefined;
-  /** JSON as the API gives it, in UTF-8: a string that was put together keeps its pieces, which take several times as much. */
+  /**
+   * JSON as the API gives it, in UTF-8: a string that was put together keeps its pieces, which take several
+   * times as much.
+   */
   readonly json: Uint8Array;
 }
 
+/** One page of the newest alerts. */
 export interface FindingsPage {
   /** JSON of one each, the newest first. */
   readonly items: readonly string[];
@@ -23,6 +27,7 @@ export interface FindingsPage {
   readonly next: number | null;
 }
 
+/** Keeps the newest alerts, bounded in number and bytes, and forgets the oldest first. */
 export class Findings {
   /** The oldest first. */
   #kept: Kept[] = [];
@@ -45,7 +50,10 @@ export class Findings {
     }
   }
 
-  /** The newest that `viewer` may see, below `before`: at most `limit`, and so many bytes that an answer stays small. */
+  /**
+   * The newest that `viewer` may see, below `before`: at most `limit`, and so many bytes that an answer stays
+   * small.
+   */
   page(viewer: Viewer, limit: number, before: number, bytesMax: number): FindingsPage {
     const items: string[] = [];
     let bytes = 0;

@@ -2,6 +2,7 @@
 // What an intake counts of a batch: only its envelope is read.
 import type { Batch } from "../wire/batch.js";
 
+/** What the envelope of one batch says. `source` is hexadecimal, `lost` is cumulative. */
 export interface BatchFacts {
   readonly source: string;
   readonly seq: number;
@@ -11,6 +12,7 @@ export interface BatchFacts {
   readonly clock: bigint;
 }
 
+/** Reads the envelope alone: it costs the same for a full batch as for an empty one. */
 export function factsOf({ source, seq, count, lost, clock }: Batch): BatchFacts {
   return { source: sourceName(source), seq, count, lost, clock };
 }

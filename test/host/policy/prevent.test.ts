@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `prevent:` of policy.yaml: what is taken, and with which reason the rest is not; and the tables that agents get.
-// Time limit: 120 s.
+// `prevent:` of policy.yaml: what is taken, and with which reason the rest is not; and the tables that agents
+// get. Time limit: 120 s.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -155,7 +155,9 @@ test("agents hear of a new table when theirs has changed, and only then", () => 
   prevention.leave(db);
   prevention.setPolicies([]);
   assert.equal(sent.slice(5), [[web, 6, []]]);
-  assert.equal(faults, ["What policies prevent cannot be held by the agent of web: no System V memory."]);
+  assert.equal(faults, [
+    "The rows by which policies deny calls cannot be held by the agent of web: no System V memory.",
+  ]);
 });
 
 test("agents hear which files policies call sensitive, when that has changed, and of no other container's", () => {

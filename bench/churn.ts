@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- churn [--json] [--part N]`: memory of agent and host after a day's worth of coming and going: 1,000,000 processes,
-// 100,000 distinct executables, 10,000 agents of as many containers. `--part 100`: a hundredth of each.
+// `npm run bench -- churn [--json] [--part N]`: memory of agent and host after a day's worth of coming and
+// going: 1,000,000 processes, 100,000 distinct executables, 10,000 agents of as many containers.
+// `--part 100`: a hundredth of each.
 import { type Grown, measureChurn } from "./measure/churn.js";
 
 const DAY = { processes: 1_000_000, executables: 100_000, agents: 10_000 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- exact [--calls N] [--threads N,N...] [--json]`: N hot calls (10 million by default) by 1 and by 64 threads, the
-// record of each looked at (bench/measure/exactness.ts), and counted by eBPF in the same run. Ends with 1 when a record is missing, is
-// there twice, or is not what the program did.
+// `npm run bench -- exact [--calls N] [--threads N,N...] [--json]`: N hot calls (10 million by default) by 1
+// and by 64 threads, the record of each looked at (bench/measure/exactness.ts), and counted by eBPF in the
+// same run. Ends with 1 when a record is missing, is there twice, or is not what the program did.
 import { type Exactness, measureExactness } from "./measure/exactness.js";
 
 const CALLS = 10_000_000;

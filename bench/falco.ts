@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- falco [--json]`: ns of CPU an event in Falco's official rules, stable and all, with and without what rules
-// share. What is held against: a fifth of what Falco's own engine adds to its parsing for its default rules on such a machine (317 ns
-// on a mix of all calls, 876 on the calls that it captures by default, 921 on open and close, 223 on fork and exec), and for all
-// rules 1 us an openat and 2 us an execve. What we measure holds the copying of batches into the policy's memory too; the last
-// column is that alone. The mix of all calls is judged in the batches that were recorded, the others are packed (measure/pack.ts).
+// `npm run bench -- falco [--json]`: ns of CPU an event in Falco's official rules, stable and all, with and
+// without what rules share. What is held against: a fifth of what Falco's own engine adds to its parsing for
+// its default rules on such a machine (317 ns on a mix of all calls, 876 on the calls that it captures by
+// default, 921 on open and close, 223 on fork and exec), and for all rules 1 us an openat and 2 us an execve.
+// What we measure holds the copying of batches into the policy's memory too; the last column is that alone.
+// The mix of all calls is judged in the batches that were recorded, the others are packed (measure/pack.ts).
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { nothing, type Rules, recordStreams, rulesOf, type Stream } from "./measure/falco.js";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- footprint [--json] [--rounds N]`: what Vedette takes in a Fargate task of the smallest size, 0.25 CPU and 512 MiB for
-// all containers together: start-up delay, memory, CPU share, image sizes; each beside the bar it has to meet. Needs root and runc.
+// `npm run bench -- footprint [--json] [--rounds N]`: what Vedette takes in a Fargate task of the smallest
+// size, 0.25 CPU and 512 MiB for all containers together: start-up delay, memory, CPU share, image sizes;
+// each beside the bar it has to meet. Needs root and runc.
 import { CPU, type Delay, type Load, MEMORY_BYTES, measureFootprint, type Sizes } from "./measure/footprint.js";
 
 const RATES = [1_000, 20_000];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- latency [--json] [--rounds N]`: from a system call to its alert on standard output, under `vedette run`, at rest, beside 20,000
-// events a second, and beside as many as the machine gives; for a call that is recorded inline and one that is traced.
+// `npm run bench -- latency [--json] [--rounds N]`: from a system call to its alert on standard output, under
+// `vedette run`, at rest, beside 20,000 events a second, and beside as many as the machine gives; for a call
+// that is recorded inline and one that is traced.
 import { type AlertLatency, measureLatency } from "./measure/latency.js";
 
 const ROUNDS = 3;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- lossless [--json] [--seconds N]`: two producers on two cores at full speed, an open/close loop and a pread loop, all
-// sizes as they are by default. Counted by `vedette trace --summary`, the calls of the program's own count must all be there;
-// judged by `vedette run` with the default policies, nothing may be lost or shed.
+// `npm run bench -- lossless [--json] [--seconds N]`: two producers on two cores at full speed, an open/close
+// loop and a pread loop, all sizes as they are by default. Counted by `vedette trace --summary`, the calls of
+// the program's own count must all be there; judged by `vedette run` with the default policies, nothing may
+// be lost or shed.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- memory [--json]`: what 1,000 watched processes cost in memory: when each has just made 5,000 calls as fast as it
-// could, and when they have rested.
+// `npm run bench -- memory [--json]`: what 1,000 watched processes cost in memory: when each has just made
+// 5,000 calls as fast as it could, and when they have rested.
 import { measureMemory } from "./measure/memory.js";
 
 const CALLS = 5_000;

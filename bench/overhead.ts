@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- overhead [--json | --markdown] [--rounds N] [NAME...]`: what being watched costs, by workload and watcher: the programs
-// bare, under Vedette (default, strict, trace tier only), under an LD_PRELOAD recorder, strace, and a minimal eBPF capture of the
-// same fields. Medians of interleaved rounds, then one run that counts events; the bars, met or not. NAMEs choose workloads
-// whose name holds one of them.
+// `npm run bench -- overhead [--json | --markdown] [--rounds N] [NAME...]`: what being watched costs, by
+// workload and watcher: the programs bare, under Vedette (default, strict, trace tier only), under an
+// LD_PRELOAD recorder, strace, and a minimal eBPF capture of the same fields. Medians of interleaved rounds,
+// then one run that counts events; the bars, met or not. NAMEs choose workloads whose name holds one of them.
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 import { judge } from "./measure/bars.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- policy [--json]`: events a second through 1, 16 and 50 policies, on batches that were recorded from real
-// programs just before; what an event costs by the style of the rule that looks at it, and where none does; what tenants cost, and
-// how soon honest ones are heard beside hostile ones (--rounds N of each by turns).
+// `npm run bench -- policy [--json]`: events a second through 1, 16 and 50 policies, on batches that were
+// recorded from real programs just before; what an event costs by the style of the rule that looks at it, and
+// where none does; what tenants cost, and how soon honest ones are heard beside hostile ones (--rounds N of
+// each by turns).
 import { measureNeighbours, type NeighbourCost } from "./measure/neighbours.js";
 import { measurePolicies, type PolicySpeed } from "./measure/policies.js";
 import { recordBatches } from "./measure/record.js";

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- prevent [--json] [--tries N] [--rounds N]`: what 1, 10 and 100 rows cost a call that they do not deny, medians of
-// interleaved rounds; and the race harness of test/fixtures/prevent_race.c at length. Another thread changes
-// the argument of a call between what is allowed and what is denied, 100,000 tries of each race and tier; how many got through,
-// and how many do where nobody is in the way. Ends with 1 when one got through.
+// `npm run bench -- prevent [--json] [--tries N] [--rounds N]`: what 1, 10 and 100 rows cost a call that they
+// do not deny, medians of interleaved rounds; and the race harness of test/fixtures/prevent_race.c at length.
+// Another thread changes the argument of a call between what is allowed and what is denied, 100,000 tries of
+// each race and tier; how many got through, and how many do where nobody is in the way. Ends with 1 when one
+// got through.
 import { RACES, type Race, raceBare, raceOnce } from "../test/e2e/prevention.js";
 import { measureRows } from "./measure/rows.js";
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- protection --before AGENT [--json] [--rounds N] [NAME...]`: what a call costs under this agent, beside another build of
-// it, for instance one of before some protection was added. Processor time of a round: the program's own, and the agent's with it. The two
-// take turns, and the ratios are medians of pairs that follow one another.
+// `npm run bench -- protection --before AGENT [--json] [--rounds N] [NAME...]`: what a call costs under this
+// agent, beside another build of it, for instance one of before some protection was added. Processor time of
+// a round: the program's own, and the agent's with it. The two take turns, and the ratios are medians of
+// pairs that follow one another.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +19,10 @@ const folder = mkdtempSync(join(tmpdir(), "vedette-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true }));
 for (let i = 0; i < FILES; i++) writeFileSync(join(folder, String(i)), "");
 
-/** What a round is, and how many: about a second. Of the programs that time themselves, `own` is what they say. */
+/**
+ * What a round is, and how many: about a second. Of the programs that time themselves, `own` is what they
+ * say.
+ */
 const LOOPS = [
   { name: "open and close, always of one file", program: "hot_loop", kind: "opens", count: 300_000, own: true },
   { name: "open, fstat, read, close", program: "hot_loop", kind: "files", count: 200_000, own: true },

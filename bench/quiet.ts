@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- quiet [--json] [--passes N]`: two hours of event time of benign programs before the default pack: the everyday
-// programs of the transparency test, recorded once and judged in N passes (120: one a minute). How many events, how many alerts.
+// `npm run bench -- quiet [--json] [--passes N]`: two hours of event time of benign programs before the
+// default pack: the everyday programs of the transparency test, recorded once and judged in N passes (120:
+// one a minute). How many events, how many alerts.
 import { loadPolicies } from "../host/policy/load.js";
 import { scratch } from "../test/e2e/programs.js";
 import { HOURS, judgeHours, recordBenign } from "../test/lab/benign.js";

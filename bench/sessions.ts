@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- sessions [--json] [--seconds N] [--rounds N]`: what it takes to see who comes into a container from outside. Needs
-// root and runc.
+// `npm run bench -- sessions [--json] [--seconds N] [--rounds N]`: what it takes to see who comes into a
+// container from outside. Needs root and runc.
 import { type Found, measureSessions } from "./measure/sessions.js";
 
 const SECONDS = 5;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- trace [--json]`: what the traced way costs, a station at a time: a trapped call, the agent's memory, the encoder, the
-// policies; each beside the bare program or the bar it has to meet.
+// `npm run bench -- trace [--json]`: what the traced way costs, a station at a time: a trapped call, the
+// agent's memory, the encoder, the policies; each beside the bare program or the bar it has to meet.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { type CallCost, measureCalls } from "./measure/calls.js";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- witness [--json]`: what the witness costs the agent in CPU time: of each event, of each process that executes a program
-// once, and of a second in which nothing happens. Medians of pairs that follow one another (bench/witness.cc).
+// `npm run bench -- witness [--json]`: what the witness costs the agent in CPU time: of each event, of each
+// process that executes a program once, and of a second in which nothing happens. Medians of pairs that
+// follow one another (bench/witness.cc).
 import { execFileSync } from "node:child_process";
 
 interface Costs {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one error that Vedette throws. Its code, sentence and hint stand in capture/wire/errors.yaml; the values fill the
-// sentence's {braces}. Whoever catches one prints `message` and `hint`, never the stack: the user did not write this code.
+// The one error that Vedette throws. Its code, sentence and hint stand in capture/wire/errors.yaml; the
+// values fill the sentence's {braces}. Whoever catches one prints `message` and `hint`, never the stack: the
+// user did not write this code.
 import { ERRORS, type ErrorCode } from "../build/generated/errors.js";
 
 export type { ErrorCode };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the things stand that the build made. This file runs as build/js/host/paths.js in a package, and as host/paths.ts in tests:
-// from both, the root is the nearest folder above that has a package.json.
+// Where the things stand that the build made. This file runs as build/js/host/paths.js in a package, and as
+// host/paths.ts in tests: from both, the root is the nearest folder above that has a package.json.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

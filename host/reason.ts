@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The {reason} of an error's sentence: the system's own words where it has some ("no such file or directory"), else what the
-// cause says of itself, on one line.
+// The {reason} of an error's sentence: the system's own words where it has some ("no such file or
+// directory"), else what the cause says of itself, on one line.
 import { getSystemErrorMap, getSystemErrorName } from "node:util";
 
 /** Of an errno as the kernel gives it. */

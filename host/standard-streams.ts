@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in front of process.stdout and process.stderr. Node opens them where nobody asked: when a module is loaded that may print in
-// colours (from Node 24 on), and for each thread that is started. An opened one makes the pipe behind it non-blocking, and that pipe is the
-// workload's too. What stands here instead writes with write(2) and leaves the pipe as it is. Our own lines go by host/output/sink.ts.
+// Stands in front of process.stdout and process.stderr. Node opens them where nobody asked: when a module is
+// loaded that may print in colours (from Node 24 on), and for each thread that is started. An opened one
+// makes the pipe behind it non-blocking, and that pipe is the workload's too. What stands here instead writes
+// with write(2) and leaves the pipe as it is. Our own lines go by host/output/sink.ts.
 import { writeSync } from "node:fs";
 import { Writable } from "node:stream";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounds on the connections to a server of ours. A visitor can say nothing, read nothing, or send a byte now and
-// then. So a connection lives for a fixed time, whatever happens on it. When there are too many, the oldest gives
-// way. An honest visitor has its answer long before that.
+// Bounds on the connections to a server of ours. A visitor can say nothing, read nothing, or send a byte now
+// and then. So a connection lives for a fixed time, whatever happens on it. When there are too many, the
+// oldest gives way. An honest visitor has its answer long before that.
 import type { Server, Socket } from "node:net";
 
 /** At most `most` connections at once, each for at most `ms` milliseconds. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An IP address of an event, where it stands: 4 or 16 bytes in network order. An IPv4 address that came in an IPv6 one
-// (::ffff:1.2.3.4) counts as IPv4: a program that opens an AF_INET6 socket must not get past a rule for 1.2.3.4.
+// An IP address of an event, where it stands: 4 or 16 bytes in network order. An IPv4 address that came in an
+// IPv6 one (::ffff:1.2.3.4) counts as IPv4: a program that opens an AF_INET6 socket must not get past a rule
+// for 1.2.3.4.
 import { Cidr } from "./cidr";
 import { spanAddress, spanExists, spanSize } from "./wire/frame";
 
@@ -23,7 +24,9 @@ export class Addr {
     return this.size == 16 && !isMapped(this.address, this.size);
   }
 
-  /** Whether it is the address that `text` writes. Reads the text each time: for many events make a Cidr once. */
+  /**
+   * Whether it is the address that `text` writes. Reads the text each time: for many events make a Cidr once.
+   */
   equals(text: string): bool {
     return new Cidr(text).has(this);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks: "10.0.0.0/8", "fd00::/8", or one address. Made once at the top of a policy; a text that is no network stops the
-// policy there, when it is loaded, and says which it is. IPv4 networks also hold IPv4 addresses written as IPv6.
+// Networks: "10.0.0.0/8", "fd00::/8", or one address. Made once at the top of a policy; a text that is no
+// network stops the policy there, when it is loaded, and says which it is. IPv4 networks also hold IPv4
+// addresses written as IPv6.
 import { Addr, ipv4At } from "./addr";
 
 const SIZE: usize = 16;

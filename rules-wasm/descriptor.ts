@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A descriptor, as it was when the event happened: an entry of the frame's descriptor table. Its fields are generated
-// from events.yaml; here stands what is made of them. `name` is what the program said, joined and tidied; `realpath` is
-// what the kernel says was opened: symbolic links, `..` and /proc/self/root do not fool it.
+// A descriptor, as it was when the event happened: an entry of the frame's descriptor table. Its fields are
+// generated from events.yaml; here stands what is made of them. `name` is what the program said, joined and
+// tidied; `realpath` is what the kernel says was opened: symbolic links, `..` and /proc/self/root do not fool
+// it.
 import { DescriptorFields } from "./generated/descriptor";
 import { SocketFamily } from "./generated/flags";
 import { Str } from "./str";
@@ -22,8 +23,8 @@ export class Descriptor extends DescriptorFields {
   // @ts-ignore: decorator
   @inline get isMemfd(): bool { return this.type == 0x6d; } // m
   /**
-   * Which file it is, by the best that is known: the kernel's path, or the name where the kernel was not asked (an open that
-   * was recorded inline, or that failed). Only the first cannot be led astray by links.
+   * Which file it is, by the best that is known: the kernel's path, or the name where the kernel was not
+   * asked (an open that was recorded inline, or that failed). Only the first cannot be led astray by links.
    */
   get path(): Str { return this.realpath.exists ? this.realpath : this.name; }
   /** IPv4 or IPv6. */
@@ -49,7 +50,10 @@ export class Descriptor extends DescriptorFields {
   // @ts-ignore: decorator
   @inline get isIpv6(): bool { return this.family == SocketFamily.AF_INET6; }
 
-  /** Bit of `flags`: 1 asked from the kernel, 2 server side, 4 name changed, 8 connected, 16 listening, 32 deleted, 64 guessed. */
+  /**
+   * Bit of `flags`: 1 asked from the kernel, 2 server side, 4 name changed, 8 connected, 16 listening, 32
+   * deleted, 64 guessed.
+   */
   // @ts-ignore: decorator
   @inline isMarked(bit: u64): bool { return this.flags != NOTHING && (this.flags & bit) != 0; }
 }

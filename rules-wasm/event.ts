@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every event has. An Event is the address of a record in the frame (docs/wire.md draws it); the classes of
-// generated/events.ts add the parameters of each type. Names are Falco's where it has the field, and camelCase where it
-// is ours. Take a parameter of type Event, with `events: [...]` in @rule, to judge several types alike.
+// What every event has. An Event is the address of a record in the frame (docs/wire.md draws it); the classes
+// of generated/events.ts add the parameters of each type. Names are Falco's where it has the field, and
+// camelCase where it is ours. Take a parameter of type Event, with `events: [...]` in @rule, to judge several
+// types alike.
 import { Descriptor } from "./descriptor";
 import { Process } from "./process";
 import { recordNumber } from "./wire/cursor";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions about masks. All of it is u64 from end to end, since `(1 << n) & mask` in AssemblyScript is computed in 32 bits
-// and silently gives 0 above bit 31. An absent mask (INT64_MIN) has no flag; asking for no bits is no match, not always true.
+// Questions about masks. All of it is u64 from end to end, since `(1 << n) & mask` in AssemblyScript is
+// computed in 32 bits and silently gives 0 above bit 31. An absent mask (INT64_MIN) has no flag; asking for
+// no bits is no match, not always true.
 
 const NOTHING: u64 = 0x8000000000000000;
 
@@ -12,7 +13,10 @@ const NOTHING: u64 = 0x8000000000000000;
 // @ts-ignore: decorator
 @inline export function hasAny(mask: u64, flags: u64): bool { return mask != NOTHING && (mask & flags) != 0; }
 
-/** The bits under `field` are exactly `value`, as in `holds(flags, OpenFlag.O_RDONLY, OpenFlag.O_RDONLY_MASK)`. */
+/**
+ * The bits under `field` are exactly `value`, as in
+ * `holds(flags, OpenFlag.O_RDONLY, OpenFlag.O_RDONLY_MASK)`.
+ */
 // @ts-ignore: decorator
 @inline export function holds(mask: u64, value: u64, field: u64): bool { return mask != NOTHING && (mask & field) == value; }
 

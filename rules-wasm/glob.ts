@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs as Falco's `glob` operator has them (fnmatch without flags): `*` any run of bytes, slashes too; `?` one character;
-// `[a-z]` `[!a-z]` one of a set of bytes; `\` takes the next byte as it is. One star is remembered at a time: when the
-// rest fails, that star takes one byte more. So the work is at most pattern times text, whatever an attacker names a file.
+// Globs as Falco's `glob` operator has them (fnmatch without flags): `*` any run of bytes, slashes too; `?`
+// one character; `[a-z]` `[!a-z]` one of a set of bytes; `\` takes the next byte as it is. One star is
+// remembered at a time: when the rest fails, that star takes one byte more. So the work is at most pattern
+// times text, whatever an attacker names a file.
 import { Str } from "./str";
 import { utf8Size, writeUtf8 } from "./text";
 
@@ -59,7 +60,10 @@ export function isGlob(pattern: string): bool {
   return pattern.indexOf("*") >= 0 || pattern.indexOf("?") >= 0 || pattern.indexOf("[") >= 0;
 }
 
-/** Takes one element of the pattern, which is no star: where the pattern goes on, or 0 when `byte` does not fit. */
+/**
+ * Takes one element of the pattern, which is no star: where the pattern goes on, or 0 when `byte` does not
+ * fit.
+ */
 function step(pattern: usize, end: usize, byte: u32): usize {
   const p = <u32>load<u8>(pattern);
   if (p == QUESTION) return pattern + 1;

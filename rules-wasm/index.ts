@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy imports: `import { rule, Execve, StringSet } from "vedette"`. docs/write-a-policy.md shows how.
+// What a policy imports: `import { rule, Execve, StringSet } from "vedette"`. docs/write-a-policy.md shows
+// how.
 export { rule, Rule, Priority } from "./rule";
 export { Event } from "./event";
 export { Process } from "./process";

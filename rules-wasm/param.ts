@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parameters of a policy: what whoever runs it may set without touching the code. policy.yaml declares each with its
-// type and default; read it once, at the top of the file:
+// The parameters of a policy: what whoever runs it may set without touching the code. policy.yaml declares
+// each with its type and default; read it once, at the top of the file:
 //
 //   const ALLOWED = new StringSet(param.strings("allow"));
 import { integerOf, KIND_BOOL, KIND_INT, KIND_STRING, KIND_STRINGS, settingAt, stringsOf } from "./wire/settings";

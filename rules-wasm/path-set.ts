@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of paths. A PrefixSet goes by whole components, as Falco's `pmatch`: "/etc/ssl" holds /etc/ssl and all below, not
-// /etc/ssl2. Most paths are told by how they begin (as many bytes as the shortest prefix has, up to eight, against a word of 64
-// bits). Else it asks a StringSet, only where a component ends and a prefix could, so a thousand prefixes cost little more
-// than one. A PathSet takes globs too.
+// Sets of paths. A PrefixSet goes by whole components, as Falco's `pmatch`: "/etc/ssl" holds /etc/ssl and all
+// below, not /etc/ssl2. Most paths are told by how they begin (as many bytes as the shortest prefix has, up
+// to eight, against a word of 64 bits). Else it asks a StringSet, only where a component ends and a prefix
+// could, so a thousand prefixes cost little more than one. A PathSet takes globs too.
 import { bit } from "./flag";
 import { Glob, isGlob } from "./glob";
 import { Str } from "./str";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process, as it was when the event happened: an entry of the frame's process table. Its fields are generated from
-// events.yaml; here stands what is made of them. Ancestors stand in the same table; a walk over them ends at 64 of them,
-// since a damaged table could make a ring.
+// A process, as it was when the event happened: an entry of the frame's process table. Its fields are
+// generated from events.yaml; here stands what is made of them. Ancestors stand in the same table; a walk
+// over them ends at 64 of them, since a damaged table could make a ring.
 import { ProcessFields } from "./generated/process";
 import { ExeFlag } from "./generated/flags";
 import { has } from "./flag";
@@ -37,7 +37,10 @@ export class Process extends ProcessFields {
   // @ts-ignore: decorator
   @inline get pname(): Str { return this.parent.name; }
 
-  /** proc.cmdline: name and arguments joined by blanks. It is put together each time: ask cheaper things first. */
+  /**
+   * proc.cmdline: name and arguments joined by blanks. It is put together each time: ask cheaper things
+   * first.
+   */
   get cmdline(): Str {
     const name = changetype<usize>(this.name), args = changetype<usize>(this.args);
     const nameSize = spanSize(name), text = textMemory(nameSize + 1 + spanSize(args));
@@ -64,7 +67,10 @@ export class Process extends ProcessFields {
     return false;
   }
 
-  /** Whether the process or its executable is in a list of an author's: names ("sshd") by proc.name, paths by proc.exepath. */
+  /**
+   * Whether the process or its executable is in a list of an author's: names ("sshd") by proc.name, paths by
+   * proc.exepath.
+   */
   isOneOf(names: StringSet, paths: PathSet): bool {
     return names.has(this.name) || paths.has(this.exepath);
   }

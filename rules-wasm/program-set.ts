@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that an author trusts, by the paths of their executables (with all below them) and globs: for exceptions. A process
-// is one of them while it runs that file of the image. Its name and its arguments do not count, since it gives itself those; a copy
-// has another path; and what was put at the path since the agent began, or by a mount of the process's own, is not of the image.
+// Programs that an author trusts, by the paths of their executables (with all below them) and globs: for
+// exceptions. A process is one of them while it runs that file of the image. Its name and its arguments do
+// not count, since it gives itself those; a copy has another path; and what was put at the path since the
+// agent began, or by a mount of the process's own, is not of the image.
 import { PathSet } from "./path-set";
 import { Process } from "./process";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The decorator of a rule, and the words it takes. It is read when the policy is compiled (transform/rules.js) and leaves
-// no code: the type of the function's parameter says which events it judges, and the answer whether to raise an alert.
+// The decorator of a rule, and the words it takes. It is read when the policy is compiled
+// (transform/rules.js) and leaves no code: the type of the function's parameter says which events it judges,
+// and the answer whether to raise an alert.
 //
 //   @rule({ name: "Shell on a socket", priority: Priority.Critical, tags: ["T1059"], output: "... (%proc.cmdline)" })
 //   export function shellOnSocket(e: Execve): bool { ... }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A struct sockaddr as it was passed to bind, connect or sendto: family, then a port and an address, or a path. The kernel
-// checks it, not we: one that is too short has no port and no address.
+// A struct sockaddr as it was passed to bind, connect or sendto: family, then a port and an address, or a
+// path. The kernel checks it, not we: one that is too short has no port and no address.
 //
 //   AF_INET   u16 family  u16 port (network order)  4 bytes address
 //   AF_INET6  u16 family  u16 port (network order)  u32 flow info  16 bytes address  u32 scope

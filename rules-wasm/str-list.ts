@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A list of texts of an event (arguments, environment), where it stands: texts one after another, each ended by NUL.
-// `contains` and the like see it as Falco prints it: joined by blanks.
+// A list of texts of an event (arguments, environment), where it stands: texts one after another, each ended
+// by NUL. `contains` and the like see it as Falco prints it: joined by blanks.
 import { spanAddress, spanExists, spanOf, spanSize, textMemory } from "./wire/frame";
 import { Str } from "./str";
 import { StringSet } from "./string-set";
@@ -66,7 +66,10 @@ export class StrList {
   }
 }
 
-/** Writes the texts of the list at `list` joined by blanks; gives the bytes written. `to` has room for all of its span. */
+/**
+ * Writes the texts of the list at `list` joined by blanks; gives the bytes written. `to` has room for all of
+ * its span.
+ */
 export function joinInto(to: usize, list: usize): u32 {
   const size = spanSize(list);
   memory.copy(to, spanAddress(list), size);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of an event, where it stands. A Str is the address of a span (offset u32, size u32) in the frame: reading one
-// makes nothing and copies nothing. It is good until the batch is judged; keep `toString()` or a hash, never the Str.
-// A field without a value is an empty Str; `exists` tells the two apart. Everything is by bytes, and case matters.
-// `name == "sh"` and `a == b` mean equals() and same(): the compiler's transform makes them so (transform/equals.js).
+// Text of an event, where it stands. A Str is the address of a span (offset u32, size u32) in the frame:
+// reading one makes nothing and copies nothing. It is good until the batch is judged; keep `toString()` or a
+// hash, never the Str. A field without a value is an empty Str; `exists` tells the two apart. Everything is
+// by bytes, and case matters. `name == "sh"` and `a == b` mean equals() and same(): the compiler's transform
+// makes them so (transform/equals.js).
 import { spanAddress, spanExists, spanOf, spanSize } from "./wire/frame";
 import { globMatches } from "./glob";
 import { beginsWith, find, isSame, utf8Size, writeUtf8 } from "./text";

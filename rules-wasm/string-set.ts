@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A set of texts, made once and asked for each event. A hash looks at the size and at up to 24 bytes (the first, the middle
-// and the last eight), so asking costs the same for a name and for a long path; a table of at least twice as many places
-// as texts, probed linearly, holds the rest. Only what the policy put in is stored, so no event can make it slow. Most of what
-// is asked for is not there: a word of 64 bits, one for each kind of size and first byte, says so before anything is hashed.
+// A set of texts, made once and asked for each event. A hash looks at the size and at up to 24 bytes (the
+// first, the middle and the last eight), so asking costs the same for a name and for a long path; a table of
+// at least twice as many places as texts, probed linearly, holds the rest. Only what the policy put in is
+// stored, so no event can make it slow. Most of what is asked for is not there: a word of 64 bits, one for
+// each kind of size and first byte, says so before anything is hashed.
 import { bit } from "./flag";
 import { Str } from "./str";
 import { utf8Size, writeUtf8 } from "./text";
@@ -73,7 +74,10 @@ export class StringSet {
 // @ts-ignore: decorator
 @inline function kindOf(at: usize, size: u32): u64 { return (<u64>load<u8>(at) ^ <u64>(size << 3)) & 63; }
 
-/** Of the size and up to 24 of the bytes. Reads up to 7 bytes beyond the end and masks them: frame and copies have that room. */
+/**
+ * Of the size and up to 24 of the bytes. Reads up to 7 bytes beyond the end and masks them: frame and copies
+ * have that room.
+ */
 export function hashOf(at: usize, size: u32): u32 {
   let a = load<u64>(at), b: u64 = 0, c: u64 = 0;
   if (size < 8) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparing UTF-8 bytes in memory with AssemblyScript's UTF-16 strings, without making either into the other. Literals
-// in policies are ASCII nearly always, so each loop takes one byte against one code unit, and only a literal that is not
-// ASCII pays for encoding.
+// Comparing UTF-8 bytes in memory with AssemblyScript's UTF-16 strings, without making either into the other.
+// Literals in policies are ASCII nearly always, so each loop takes one byte against one code unit, and only a
+// literal that is not ASCII pays for encoding.
 
 /** How many bytes `text` has in UTF-8. */
 export function utf8Size(text: string): u32 {
@@ -13,7 +13,9 @@ export function writeUtf8(text: string, at: usize): void {
   String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, at);
 }
 
-/** Whether the `size` bytes at `at` begin with `text`. Four code units are squeezed into four bytes at a time. */
+/**
+ * Whether the `size` bytes at `at` begin with `text`. Four code units are squeezed into four bytes at a time.
+ */
 export function beginsWith(at: usize, size: u32, text: string): bool {
   const length = <u32>text.length;
   if (length > size) return false; // no character takes fewer bytes than code units

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs the tests: every test/**/*.test.ts in a process of its own, two at once, and the C++ ones (build/capture-test).
+// Runs the tests: every test/**/*.test.ts in a process of its own, two at once, and the C++ ones
+// (build/capture-test).
 //
 //   npm test                     everything
 //   npm test -- open_relative    the tests whose path, title or fixture holds the name
 //
-// Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends in one line:
-// `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs `npm run check` as a test, and
-// prints a line for each file as it ends, so that a run that hangs shows where.
+// Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends
+// in one line: `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs
+// `npm run check` as a test, and prints a line for each file as it ends, so that a run that hangs shows
+// where.
 import { availableParallelism } from "node:os";
 import { findJobs, type Job, narrow } from "./runner/jobs.js";
 import { failureText, lastLine, skipLines } from "./runner/report.js";

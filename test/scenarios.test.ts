@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/scenarios.md names a test for each scenario that the inline tier must survive: none may be missing, and each must be there.
+// docs/scenarios.md names a test for each scenario that the inline tier must survive: none may be missing,
+// and each must be there.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "uvu";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The house rules of docs/style.md, on this tree. Each complaint names the offence and what to do instead. The rules stand in
-// test/tidy/, and are tested on made-up trees in test/tidy/rules.test.ts.
+// The house rules of docs/style.md, on this tree. Each complaint names the offence and what to do instead.
+// The rules stand in test/tidy/, and are tested on made-up trees in test/tidy/rules.test.ts.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { arrowsPointOneWay } from "./tidy/arrows.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the overhead table is held against: each bar looks at the rows it is about, and says what was measured.
+// What the overhead table is held against: each bar looks at the rows it is about, and says what was
+// measured.
 import { addedNs, cpuShare, type Row, type Verdict } from "./table.js";
 
 export function judge(rows: readonly Row[]): Verdict[] {
@@ -16,7 +17,8 @@ export function judge(rows: readonly Row[]): Verdict[] {
   ];
 }
 
-// By processor time, which a machine with other work does not change; the clock stands beside it in the table.
+// By processor time, which a machine with other work does not change; the clock stands beside it in the
+// table.
 function addedShare(row: Row, part: number): Verdict {
   const ours = addedNs(row, "vedette", "cpuNs");
   const ebpf = addedNs(row, "ebpf", "cpuNs");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one pread of 4 KiB from the page cache costs: bare, traced by the agent alone (events made and thrown away), and under
-// `vedette run` with the default policies. The program times itself, so starting up is not in it.
+// What one pread of 4 KiB from the page cache costs: bare, traced by the agent alone (events made and thrown
+// away), and under `vedette run` with the default policies. The program times itself, so starting up is not
+// in it.
 import { interleaved } from "./median.js";
 import { AGENT, buildProgram, outputOf, VEDETTE } from "./programs.js";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What processes, executables and agents that come and go leave behind: resident memory of the agent and of `vedette serve` when half
-// of them are gone, and when all are. What is the same at both times does not grow.
+// What processes, executables and agents that come and go leave behind: resident memory of the agent and of
+// `vedette serve` when half of them are gone, and when all are. What is the same at both times does not grow.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -33,7 +33,10 @@ export interface Counts {
   readonly agents: number;
 }
 
-/** All with one host, one after the other. Throws when a program, an agent or the host fails, or an event is lost. */
+/**
+ * All with one host, one after the other. Throws when a program, an agent or the host fails, or an event is
+ * lost.
+ */
 export async function measureChurn(counts: Counts): Promise<Grown[]> {
   const folder = mkdtempSync(join(tmpdir(), "churn-"));
   const host = await Host.start(folder);

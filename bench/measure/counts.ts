@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a workload makes of events: how many, how many were lost, and which share of the calls that may be recorded inline was.
+// What a workload makes of events: how many, how many were lost, and which share of the calls that may be
+// recorded inline was.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

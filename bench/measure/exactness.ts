@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Millions of calls, and a look at the record of each: bench/programs/marked_calls.c makes ten hot calls a round, and of each thread
-// the records must come in just that order, with that result and that payload, to the last byte that is kept. Where BPF can be
-// loaded, the eBPF capture (bench/ebpf/) watches the same process in the same run, and its counts must be ours.
+// Millions of calls, and a look at the record of each: bench/programs/marked_calls.c makes ten hot calls a
+// round, and of each thread the records must come in just that order, with that result and that payload, to
+// the last byte that is kept. Where BPF can be loaded, the eBPF capture (bench/ebpf/) watches the same
+// process in the same run, and its counts must be ours.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +39,10 @@ const NUMBERS: Record<(typeof ROUND)[number], number> = {
 
 export interface Exactness {
   readonly threads: number;
-  /** Marked calls that the program made, by its arguments; and whose record was right, in place and to the byte. */
+  /**
+   * Marked calls that the program made, by its arguments; and whose record was right, in place and to the
+   * byte.
+   */
   readonly made: number;
   readonly right: number;
   readonly inlineShare: number;
@@ -47,7 +51,10 @@ export interface Exactness {
   readonly faults: readonly string[];
   /** All calls of these kinds that the process made, libc's own too: by us, by eBPF in the same run. */
   readonly counts: readonly { readonly call: string; readonly vedette: number; readonly ebpf: number | null }[];
-  /** Whether they agree: equal, or short of ours by no more than eBPF says it has lost itself. No eBPF: true, with the reason. */
+  /**
+   * Whether they agree: equal, or short of ours by no more than eBPF says it has lost itself. No eBPF: true,
+   * with the reason.
+   */
   readonly agrees: boolean;
   readonly ebpf: string;
   readonly seconds: number;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an event costs in Falco's rules: recorded batches, reduced to some types of event, go through the compiled policy as in a
-// worker (copied into its memory, judged, alerts counted but not written).
+// What an event costs in Falco's rules: recorded batches, reduced to some types of event, go through the
+// compiled policy as in a worker (copied into its memory, judged, alerts counted but not written).
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { compilePolicy } from "../../host/falco/compile/policy.js";
@@ -19,7 +19,8 @@ const WARM_MS = 300;
 const ROUND_MS = 150;
 const OPENS = "for i in 1 2 3; do grep -r localhost /etc /usr/share/doc/[a-l]* >/dev/null 2>&1; done";
 const EXECS = "i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i+1)); done";
-// What Falco captures by default: what its rules ask for and what its own books need, but no plain reads, writes and questions.
+// What Falco captures by default: what its rules ask for and what its own books need, but no plain reads,
+// writes and questions.
 const DEFAULTS = (
   "open openat openat2 creat close execve execveat clone clone3 fork vfork procexit connect accept accept4 " +
   "bind listen socket socketpair sendto sendmsg recvfrom recvmsg shutdown getsockopt dup dup2 dup3 fcntl " +

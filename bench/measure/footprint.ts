@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A task of 0.25 CPU and 512 MiB in all, as ECS limits one: the sidecar and one static workload, under Docker's seccomp profile and
-// a read-only root. What starts later than it would, what is resident, and which share of a CPU it takes.
+// A task of 0.25 CPU and 512 MiB in all, as ECS limits one: the sidecar and one static workload, under
+// Docker's seccomp profile and a read-only root. What starts later than it would, what is resident, and which
+// share of a CPU it takes.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kinds of workloads: a loop that times itself, a program that is run to its end, a server with a client outside. Each says how
-// long a round took (ns, ms) or how many it made a second, and what that took of the processors, which is the better
-// measure on a machine that has other work.
+// The kinds of workloads: a loop that times itself, a program that is run to its end, a server with a client
+// outside. Each says how long a round took (ns, ms) or how many it made a second, and what that took of the
+// processors, which is the better measure on a machine that has other work.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { buildProgram } from "./programs.js";
@@ -10,7 +10,10 @@ import type { Watcher } from "./watchers.js";
 
 export interface Taken {
   readonly value: number;
-  /** Processor time in ns: of a loop and of fio a call's, the program's own; else of a run or a request, the watcher's part included. */
+  /**
+   * Processor time in ns: of a loop and of fio a call's, the program's own; else of a run or a request, the
+   * watcher's part included.
+   */
   readonly cpuNs: number;
 }
 
@@ -132,7 +135,8 @@ async function listening(port: number): Promise<void> {
   throw new Error(`nothing listens on ${port}`);
 }
 
-// What the threads of a process and of its descendants have run so far: the first number of schedstat (proc(5)).
+// What the threads of a process and of its descendants have run so far: the first number of schedstat
+// (proc(5)).
 function treeCpuNs(root: number): number {
   const tasks = read(() => readdirSync(`/proc/${root}/task`)) ?? [];
   const own = tasks.map((tid) => Number(textOf(`/proc/${root}/task/${tid}/schedstat`).split(" ")[0]));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How long it is from a system call to its alert, as whoever reads Vedette's standard output sees it: the program names in each call the
-// time at which it makes it. An open is recorded inline, an unlink is traced: the two ways an event can come. At rest, beside a steady
-// load in the same workload, and beside as much as the machine gives.
+// How long it is from a system call to its alert, as whoever reads Vedette's standard output sees it: the
+// program names in each call the time at which it makes it. An open is recorded inline, an unlink is traced:
+// the two ways an event can come. At rest, beside a steady load in the same workload, and beside as much as
+// the machine gives.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The agent's resident memory while 1,000 watched processes live, and that of the rings, which are memory of the watched processes too
-// and counted apart: what the kernel says of each segment (/proc/sysvipc/shm).
+// The agent's resident memory while 1,000 watched processes live, and that of the rings, which are memory of
+// the watched processes too and counted apart: what the kernel says of each segment (/proc/sysvipc/shm).
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -21,7 +21,10 @@ export interface AgentMemory {
   ring: number;
 }
 
-/** Each process makes `calls` calls as fast as it can; measured is when all have, and, with `restMs`, that much later again. */
+/**
+ * Each process makes `calls` calls as fast as it can; measured is when all have, and, with `restMs`, that
+ * much later again.
+ */
 export async function measureMemory(calls = 0, restMs: number[] = []): Promise<AgentMemory[]> {
   const agent = spawn(AGENT, ["--host", "discard", "--", buildProgram("processes"), `${PROCESSES}`, `${calls}`], {
     stdio: ["pipe", "pipe", "inherit"],

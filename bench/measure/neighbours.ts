@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How soon forty honest tenants are heard, alone and beside ten that mean harm: calm and storm by turns, medians of the rounds.
+// How soon forty honest tenants are heard, alone and beside ten that mean harm: calm and storm by turns,
+// medians of the rounds.
 import { GOOD, quantile, runBeside } from "../../test/host/engine/neighbours.js";
 import { HOSTILE, policyOf } from "../../test/host/engine/shared.js";
 import { median } from "./median.js";

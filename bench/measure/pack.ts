@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Batches as they would be had only some types of event been recorded, as fast as a host can read them: without the records of
-// others and what only those needed, and filled, as the agent fills them when events come fast.
+// Batches as they would be had only some types of event been recorded, as fast as a host can read them:
+// without the records of others and what only those needed, and filled, as the agent fills them when events
+// come fast.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { FrameSource } from "../../host/wasm/frame.js";
 import type { Batch } from "../../host/wire/batch.js";

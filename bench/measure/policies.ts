@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How many events a second go through N policies on one core: each recorded batch is copied into each policy's memory and
-// judged there, as a worker does it, alerts and all. The policies are the pack's, again and again until there are N.
+// How many events a second go through N policies on one core: each recorded batch is copied into each
+// policy's memory and judged there, as a worker does it, alerts and all. The policies are the pack's, again
+// and again until there are N.
 import { typesIn } from "../../host/engine/feed.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
 import { loadPolicies } from "../../host/policy/load.js";
@@ -9,7 +10,10 @@ import type { Batch } from "../../host/wire/batch.js";
 import { cpuMs } from "./cpu.js";
 import { recordBatches } from "./record.js";
 
-/** It looks at files, of which every recording is full; a policy that has nothing in a batch is not even called. */
+/**
+ * It looks at files, of which every recording is full; a policy that has nothing in a batch is not even
+ * called.
+ */
 const FIRST = "sensitive-file-read";
 const EVENTS_MAX = 100_000;
 const WARM_MS = 300;
@@ -37,7 +41,9 @@ export async function measurePolicies(counts: readonly number[], batches?: reado
   });
 }
 
-/** Events a second of processor time, in the best round: what else runs on the machine can only slow it down. */
+/**
+ * Events a second of processor time, in the best round: what else runs on the machine can only slow it down.
+ */
 export function measureRunners(runners: readonly PolicyRunner[], batches: readonly Batch[]): number {
   const types = batches.map(typesIn);
   const pass = (): void => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the benchmarks run: small programs in C that measure themselves (bench/programs/), built when their source is newer.
+// What the benchmarks run: small programs in C that measure themselves (bench/programs/), built when their
+// source is newer.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";

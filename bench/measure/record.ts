@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Batches of real programs, recorded now by the agent: a shell that lists, reads, searches and connects. Kept in memory, so
-// that a benchmark of what comes behind them measures nothing else.
+// Batches of real programs, recorded now by the agent: a shell that lists, reads, searches and connects. Kept
+// in memory, so that a benchmark of what comes behind them measures nothing else.
 import { Capture } from "../../host/capture/agent.js";
 import { RingReader } from "../../host/capture/ring.js";
 import { type Batch, openBatch } from "../../host/wire/batch.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What rows of prevention cost a call that they do not deny: an agent alone, with so many rows of the call's own kind, and a program that
-// makes the call again and again.
+// What rows of prevention cost a call that they do not deny: an agent alone, with so many rows of the call's
+// own kind, and a program that makes the call again and again.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What it takes to see who comes into a container from outside (capture/outsiders/lookout.h): the agent's processor time while nobody does,
-// how many of those who are over at once are found, and what a call costs one whose calls stop one by one.
+// What it takes to see who comes into a container from outside (capture/outsiders/lookout.h): the agent's
+// processor time while nobody does, how many of those who are over at once are found, and what a call costs
+// one whose calls stop one by one.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an event costs by the style of the rule that looks at it: a policy of one rule each, and one of twenty, on a thousand
-// opens. The copy and the walk over records are those of a rule that looks at nothing; they are told apart. And what an event costs that
-// no rule of the policy asks for.
+// What an event costs by the style of the rule that looks at it: a policy of one rule each, and one of
+// twenty, on a thousand opens. The copy and the walk over records are those of a rule that looks at nothing;
+// they are told apart. And what an event costs that no rule of the policy asks for.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,7 +97,10 @@ function ruleOf(number: number, body: string, event = "AnyOpen"): string {
   return `@rule({ name: "${number}", priority: Priority.Debug })\nexport function rule${number}(e: ${event}): bool { ${body} }\n`;
 }
 
-/** Opens of the paths that programs open: libraries, configuration, data; by a handful of programs; and some connects. */
+/**
+ * Opens of the paths that programs open: libraries, configuration, data; by a handful of programs; and some
+ * connects.
+ */
 function opens(connects = 0): Batch {
   const builder = new BatchBuilder();
   const names = ["ls", "node", "python3", "cat", "java"]; // no rule says yes: an alert would cost a thousand times more

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The overhead table: a row a workload, a column a watcher, in three forms: lines for a terminal, Markdown for docs/performance.md,
-// and the rows themselves.
+// The overhead table: a row a workload, a column a watcher, in three forms: lines for a terminal, Markdown
+// for docs/performance.md, and the rows themselves.
 
 export interface Row {
   readonly workload: string;

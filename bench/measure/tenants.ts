@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What many tenants cost: events a second of one stream through fifty of them in two workers, the host's memory with them, how
-// long a swap and a worker's restart take, and what a process of one's own costs.
+// What many tenants cost: events a second of one stream through fifty of them in two workers, the host's
+// memory with them, how long a swap and a worker's restart take, and what a process of one's own costs.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ways to watch a program that are compared: what stands before its command line, and what its environment gets. One that
-// this machine cannot run says why instead.
+// The ways to watch a program that are compared: what stands before its command line, and what its
+// environment gets. One that this machine cannot run says why instead.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// AssemblyScript from the contract: for each event a class of accessors over its record, the same for entries of the
-// process and descriptor tables, and the names of flags. They are loads from an address and nothing else: `@unmanaged`
-// classes have no header, and `@inline` getters leave no call. rules-wasm/ imports them as "./generated/...": they stand in a
-// folder of that name, so that an editor can lay the two trees over each other.
+// AssemblyScript from the contract: for each event a class of accessors over its record, the same for entries
+// of the process and descriptor tables, and the names of flags. They are loads from an address and nothing
+// else: `@unmanaged` classes have no header, and `@inline` getters leave no call. rules-wasm/ imports them as
+// "./generated/...": they stand in a folder of that name, so that an editor can lay the two trees over each
+// other.
 //
 //   export class Openat extends Event {
 //     @inline get dirfd(): i64 { return load<i64>(changetype<usize>(this), 48); }
@@ -16,7 +17,10 @@ const NULL = "0xffffffff";
 /** Members of the SDK's Event class: a parameter of the same name becomes `arg_NAME`. */
 const TAKEN = new Set(["evt_type", "evt_num", "time", "tid", "res", "latency", "fd", "proc", "failed", "tier"]);
 
-/** Classes that stand for several events: what they share has one accessor. `absent` is read where a member lacks it. */
+/**
+ * Classes that stand for several events: what they share has one accessor. `absent` is read where a member
+ * lacks it.
+ */
 const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record<string, string> }> = {
   AnyExec: { doc: "a program was executed", members: ["execve", "execveat"] },
   AnyOpen: {
@@ -119,7 +123,10 @@ ${getters.join("\n")}${getters.length > 0 ? "\n" : ""}}
 `;
 }
 
-/** What all members have (or `absent` fills in), of one type: one load where the slot is the same, else by event type. */
+/**
+ * What all members have (or `absent` fills in), of one type: one load where the slot is the same, else by
+ * event type.
+ */
 function familyGetters(members: EventType[], absent: Record<string, string>): string[] {
   const names = new Set(members.flatMap((member) => member.params.map((param) => param.name)));
   return [...names].flatMap((name) => {

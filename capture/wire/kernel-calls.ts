@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The account of every call of the kernel: kernel-calls.yaml says which there are, left-out.yaml why one makes no event, events.yaml which
-// event tells of it. What the tables of capture/decode really capture, test/capture/wire/every-call.test.ts holds against this.
+// The account of every call of the kernel: kernel-calls.yaml says which there are, left-out.yaml why one
+// makes no event, events.yaml which event tells of it. What the tables of capture/decode really capture,
+// test/capture/wire/every-call.test.ts holds against this.
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
@@ -28,7 +29,10 @@ interface RawClass {
   calls: (string | Record<string, string>)[];
 }
 
-/** Reads the two tables that stand in `folder`. Throws an Error that names a call that stands in two classes, or in no kernel. */
+/**
+ * Reads the two tables that stand in `folder`. Throws an Error that names a call that stands in two classes,
+ * or in no kernel.
+ */
 export function readKernelCalls(folder: string): KernelCalls {
   const read = (file: string) => parse(readFileSync(`${folder}/${file}`, "utf8"));
   const lists = read("kernel-calls.yaml") as { linux: string } & Record<Processor, Record<string, number>>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads build/capture.node: the one place that does. Types here are the other side of capture/addon/receiver.h; arguments
-// are checked before they get here, the addon takes them as they come.
+// Loads build/capture.node: the one place that does. Types here are the other side of
+// capture/addon/receiver.h; arguments are checked before they get here, the addon takes them as they come.
 import { createRequire } from "node:module";
 
 import { VedetteError } from "../errors.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents and what they send. The addon's threads put checked batches into the ring; this class hands out the ring's readers,
-// starts vedette-capture with one end of a socket pair or lets agents connect, and says what happens. It does no work per event.
-// The order is fixed: hello, batches, end, closed, exit; readers see the ring's end only after the last batch. Nothing behind a
-// hello is read before onHello has returned without a complaint.
+// Agents and what they send. The addon's threads put checked batches into the ring; this class hands out the
+// ring's readers, starts vedette-capture with one end of a socket pair or lets agents connect, and says what
+// happens. It does no work per event. The order is fixed: hello, batches, end, closed, exit; readers see the
+// ring's end only after the last batch. Nothing behind a hello is read before onHello has returned without a
+// complaint.
 import { constants } from "node:os";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
@@ -27,7 +28,9 @@ export type { End, Hello, StreamCounts };
 
 /** What Capture calls, on the thread that made it. */
 export interface CaptureHandlers {
-  /** Something new stands in the ring (readers that wait are awake already). Coalesced: not one call a batch. */
+  /**
+   * Something new stands in the ring (readers that wait are awake already). Coalesced: not one call a batch.
+   */
   readonly onWake?: () => void;
   /** Throws a VedetteError when it may not come in. */
   readonly onHello?: (hello: Hello) => void;
@@ -38,7 +41,9 @@ export interface CaptureHandlers {
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
   /** A stream that never said hello was closed, for this. */
   readonly onStranger?: (error: VedetteError) => void;
-  /** Somebody connected who may not, or for whom there is no place; `more` others since the last word of it. */
+  /**
+   * Somebody connected who may not, or for whom there is no place; `more` others since the last word of it.
+   */
   readonly onRefused?: (error: VedetteError, more: number) => void;
   /** The agent's process that start() made is gone: a status, or a signal's name. */
   readonly onExit?: (status: number | null, signal: NodeJS.Signals | null) => void;
@@ -84,7 +89,10 @@ export class Capture {
     this.#receiver = new (loadAddon().Receiver)(new Uint8Array(this.ring), () => this.#onNews());
   }
 
-  /** The index of a new reader, for `new RingReader(capture.ring, index)` in any thread. Take it before start(). */
+  /**
+   * The index of a new reader, for `new RingReader(capture.ring, index)` in any thread. Take it before
+   * start().
+   */
   reader(): number {
     return openReader(this.ring);
   }
@@ -104,7 +112,10 @@ export class Capture {
     return started.pid;
   }
 
-  /** Takes agents in at a path, @NAME or 127.0.0.1:PORT (gives the port). `users`: user ids beside our own and root. */
+  /**
+   * Takes agents in at a path, @NAME or 127.0.0.1:PORT (gives the port). `users`: user ids beside our own and
+   * root.
+   */
   listen(address: string, users: readonly number[] = []): number {
     const listening = this.#receiver.listen(address, users);
     if ("error" in listening)
@@ -132,7 +143,9 @@ export class Capture {
     return this.#receiver.send(stream, watchFrame(files));
   }
 
-  /** Everything up to this number has been judged: the agent need not keep it for a host that comes after us. */
+  /**
+   * Everything up to this number has been judged: the agent need not keep it for a host that comes after us.
+   */
   acknowledge(stream: number, seq: number): boolean {
     return this.#receiver.send(stream, ackFrame(seq));
   }

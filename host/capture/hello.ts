@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small frames of a stream (docs/wire.md): hello and end come from the agent, ready and error go to it. What an agent says of
-// itself is taken only in the form it is documented in; anything else is VEDETTE_FRAME_UNEXPECTED.
+// The small frames of a stream (docs/wire.md): hello and end come from the agent, ready and error go to it.
+// What an agent says of itself is taken only in the form it is documented in; anything else is
+// VEDETTE_FRAME_UNEXPECTED.
 import { Packr, Unpackr } from "msgpackr";
 import { SCHEMA } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";

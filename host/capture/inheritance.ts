@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which descriptors we were given, beyond the standard streams: they are the workload's (`3<file`, a process substitution, make's
-// jobserver, socket activation). Node marks them close-on-exec when it starts, together with its own, so the two are told apart
-// by how Node works: its first own descriptor is an event queue at the lowest free number, so everything below was there before;
-// above it, Node has event queues, pairs of pipes and /dev/null. Ask before anything else opens a file.
+// Which descriptors we were given, beyond the standard streams: they are the workload's (`3<file`, a process
+// substitution, make's jobserver, socket activation). Node marks them close-on-exec when it starts, together
+// with its own, so the two are told apart by how Node works: its first own descriptor is an event queue at
+// the lowest free number, so everything below was there before; above it, Node has event queues, pairs of
+// pipes and /dev/null. Ask before anything else opens a file.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
@@ -29,7 +30,8 @@ export function inheritedDescriptors(): number[] {
   return open.filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one)).map(({ fd }) => fd);
 }
 
-// The /proc of a pid namespace above ours shows us too, under another number; one beside or below ours does not.
+// The /proc of a pid namespace above ours shows us too, under another number; one beside or below ours does
+// not.
 function expectProc(): void {
   try {
     readlinkSync("/proc/self");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reading side of the ring that the addon's threads fill (capture/addon/ring.h draws the layout; both say the same).
-// Batches are written once and read by several readers, each at its own pace: a reader's tail stands in the control block,
-// and the slowest active tail is what the writers wait for. A reader takes each batch out into memory of its own: V8 copies from
-// shared memory byte by byte where it is not aligned, and a policy worker copies each batch many times. A reader that dies in
-// the middle of a batch leaves its tail before it: whoever attaches with the same index sees that batch again.
-// A reader that nobody waits for may be overtaken: it then goes on at the head, and what it missed shows in the batches' numbers.
+// The reading side of the ring that the addon's threads fill (capture/addon/ring.h draws the layout; both say
+// the same). Batches are written once and read by several readers, each at its own pace: a reader's tail
+// stands in the control block, and the slowest active tail is what the writers wait for. A reader takes each
+// batch out into memory of its own: V8 copies from shared memory byte by byte where it is not aligned, and a
+// policy worker copies each batch many times. A reader that dies in the middle of a batch leaves its tail
+// before it: whoever attaches with the same index sees that batch again. A reader that nobody waits for may
+// be overtaken: it then goes on at the head, and what it missed shows in the batches' numbers.
 //
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
 //                        4 reserved: up to here a writer may be writing   5 number of the last batch
@@ -32,7 +33,8 @@ const READERS = 8;
 const WAITED_FOR = 1;
 const NOT_WAITED_FOR = 2;
 
-// A native thread cannot wake Atomics.wait: the main thread does (wakeReaders), and this bounds what it costs when it is late.
+// A native thread cannot wake Atomics.wait: the main thread does (wakeReaders), and this bounds what it costs
+// when it is late.
 const SLICE_MS_MAX = 20;
 /** Of a reader's own memory at first: most batches are smaller. */
 const OWN_BYTES = 64 << 10;
@@ -71,7 +73,10 @@ export class RingReader {
     this.#isWaitedFor = Atomics.load(this.#control, this.#tail + 1) !== NOT_WAITED_FOR;
   }
 
-  /** The next batch, or null when none came within timeoutMs. Releases the one before. timeoutMs 0 never waits. */
+  /**
+   * The next batch, or null when none came within timeoutMs. Releases the one before. timeoutMs 0 never
+   * waits.
+   */
   next(timeoutMs: number): RawBatch | null {
     this.release();
     const until = timeoutMs > 0 ? performance.now() + timeoutMs : 0;
@@ -146,7 +151,10 @@ export class RingReader {
     }
   }
 
-  /** Whether what was read at this place may have been written over meanwhile; then the reader stands at the head. */
+  /**
+   * Whether what was read at this place may have been written over meanwhile; then the reader stands at the
+   * head.
+   */
   #isOvertaken(tail: number): boolean {
     if (this.#isWaitedFor) return false;
     const reserved = Atomics.add(this.#control, RESERVED, 0); // not a mere load: what was read stays before it on every machine
@@ -193,15 +201,16 @@ export function closeRing(ring: SharedArrayBuffer): void {
 }
 
 /**
- * Gives out a reader's place, at the ring's head: what was written before is not for it. The main thread alone does this.
- * `isWaitedFor`: false for one that would rather miss batches than hold the writers up.
+ * Gives out a reader's place, at the ring's head: what was written before is not for it. The main thread
+ * alone does this. `isWaitedFor`: false for one that would rather miss batches than hold the writers up.
  */
 export function openReader(ring: SharedArrayBuffer, isWaitedFor = true): number {
   const control = new Int32Array(ring, 0, CONTROL_BYTES / 4);
   for (let index = 0; index < READERS_MAX; index++) {
     const tail = READERS + 2 * index;
     if (Atomics.load(control, tail + 1) !== 0) continue;
-    // Active first: from here on the writers wait for this tail, wherever it stands, so the head cannot run away from it.
+    // Active first: from here on the writers wait for this tail, wherever it stands, so the head cannot run
+    // away from it.
     Atomics.store(control, tail + 1, isWaitedFor ? WAITED_FOR : NOT_WAITED_FOR);
     Atomics.store(control, tail, Atomics.load(control, HEAD));
     return index;
@@ -209,7 +218,10 @@ export function openReader(ring: SharedArrayBuffer, isWaitedFor = true): number 
   throw new RangeError(`a ring has places for ${READERS_MAX} readers`);
 }
 
-/** Takes a reader's place away: the writers no longer wait for it. For a reader that is gone without having left. */
+/**
+ * Takes a reader's place away: the writers no longer wait for it. For a reader that is gone without having
+ * left.
+ */
 export function closeReader(ring: SharedArrayBuffer, index: number): void {
   Atomics.store(new Int32Array(ring, 0, CONTROL_BYTES / 4), READERS + 2 * index + 1, 0);
 }

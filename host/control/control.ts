@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control API: what a running Vedette says of itself to `vedette policy status`, to people with curl, and to what comes later. Its
-// doors are a Unix socket of the operator's, one for each tenant that has an owner, and, where it is asked for, TCP with tokens. The
-// kernel lets a process connect that may write to a socket: for a tenant's that is the owner (unix(7)).
+// The control API: what a running Vedette says of itself to `vedette policy status`, to people with curl, and
+// to what comes later. Its doors are a Unix socket of the operator's, one for each tenant that has an owner,
+// and, where it is asked for, TCP with tokens. The kernel lets a process connect that may write to a socket:
+// for a tenant's that is the owner (unix(7)).
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
 import { VedetteError } from "../errors.js";
@@ -56,7 +57,10 @@ export class Control {
   #port = 0;
   #view: RingView | null = null;
 
-  /** Opens it for a policy service. Throws VEDETTE_CONTROL_REFUSED where a door cannot be opened, VEDETTE_CONTROL_TOKENS. */
+  /**
+   * Opens it for a policy service. Throws VEDETTE_CONTROL_REFUSED where a door cannot be opened,
+   * VEDETTE_CONTROL_TOKENS.
+   */
   static for(flags: ControlFlags, own: Pick<Shown, "health" | "metrics">): (asked: Asked) => Promise<Control> {
     return (asked) => Control.open(flags, { ...asked, ...own }, asked.tenants());
   }
@@ -101,7 +105,10 @@ export class Control {
     });
   }
 
-  /** Opens the operator's socket and those of tenants, in place of what is open: tenants.yaml may have changed. */
+  /**
+   * Opens the operator's socket and those of tenants, in place of what is open: tenants.yaml may have
+   * changed.
+   */
   async setTenants(tenants: Iterable<Tenant>): Promise<void> {
     this.#tenants = new Map([...tenants].map((tenant) => [tenant.name, tenant]));
     const { control: path } = this.#flags;

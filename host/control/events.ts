@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Live events as server-sent events (HTML standard, 9.2): a condition of Falco's as filter, each stream's own view of a batch, and
-// bounds on all of it. Events are made into text only while whoever asked has room for them. What did not fit is counted, and said in
-// an event `gap`, so that nobody takes a part for the whole.
+// Live events as server-sent events (HTML standard, 9.2): a condition of Falco's as filter, each stream's own
+// view of a batch, and bounds on all of it. Events are made into text only while whoever asked has room for
+// them. What did not fit is counted, and said in an event `gap`, so that nobody takes a part for the whole.
 //
 //   event: event                        event: gap                          : (a comment, so that proxies know the stream to live)
 //   data: {"evt.num":1,...}             data: {"missed":17,"batches":0}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON for readers that take every number for a double: whole numbers beyond 2^53 (times in nanoseconds, addresses) become strings. Our
-// own lines and Falco's carry them bare, and stay as they are elsewhere.
+// JSON for readers that take every number for a double: whole numbers beyond 2^53 (times in nanoseconds,
+// addresses) become strings. Our own lines and Falco's carry them bare, and stay as they are elsewhere.
 
 /** A string, or a bare whole number of so many digits that a double may not hold it. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;

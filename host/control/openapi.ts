@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of routes as OpenAPI 3.1, from the schemas by which requests are checked. `npm run check` holds docs/openapi.json to it; run
-// by itself, this file writes it.
+// The table of routes as OpenAPI 3.1, from the schemas by which requests are checked. `npm run check` holds
+// docs/openapi.json to it; run by itself, this file writes it.
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
 import { ROUTES, type Route } from "./routes.js";

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// One door of the API: an HTTP server whose connections, times and sizes are bounded, and who comes through it. It knows the table of
-// routes and no route. No framework: seven routes are a table, node:http parses, zod checks.
+// One door of the API: an HTTP server whose connections, times and sizes are bounded, and who comes through
+// it. It knows the table of routes and no route. No framework: seven routes are a table, node:http parses,
+// zod checks.
 //
-// Whoever opens a Unix socket is known by that. Over TCP a token says who it is, and the name under which we are asked must be this
-// machine's: a page of the web could otherwise have its own name lead here (DNS rebinding). We send no CORS headers at all.
+// Whoever opens a Unix socket is known by that. Over TCP a token says who it is, and the name under which we
+// are asked must be this machine's: a page of the web could otherwise have its own name lead here (DNS
+// rebinding). We send no CORS headers at all.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { ContainerBuckets } from "../engine/limiter.js";
 import { boundVisitors, type Visitors } from "../visitors.js";
@@ -22,7 +24,9 @@ const HTTP = {
   connectionsCheckingInterval: 1_000,
 };
 const NS_PER_MS = 1e6;
-/** Requests of one viewer through one door: making the answers must not keep the main thread from its work. */
+/**
+ * Requests of one viewer through one door: making the answers must not keep the main thread from its work.
+ */
 const REQUESTS = { burst: 100, perMinute: 1_200 };
 
 /** What differs from door to door. */

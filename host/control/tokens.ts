@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may ask over TCP: a file with a line for each token. It holds SHA-256 of a token, never the token itself, so whoever reads the file
-// cannot ask with it.
+// Who may ask over TCP: a file with a line for each token. It holds SHA-256 of a token, never the token
+// itself, so whoever reads the file cannot ask with it.
 //
 //   # SHA-256 of the token                                            whom it speaks for   until (may be left out)
 //   9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  operator

@@ -35,7 +35,10 @@ export class Definition {
     return get(node, ...names.map((name) => this.key(name)));
   }
 
-  /** A value with its keys in this document's spelling; labels are names of their own, and so may be what a function is given. */
+  /**
+   * A value with its keys in this document's spelling; labels are names of their own, and so may be what a
+   * function is given.
+   */
   spell(value: Value): Value {
     if (Array.isArray(value)) return value.map((item: Value) => this.spell(item));
     if (!isValueMap(value)) return value;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text put into a document, each piece laid out like what stands beside it; not one byte of what was there is changed. Every
-// way of putting something in has its opposite in removal.ts, and both follow these rules:
+// Text put into a document, each piece laid out like what stands beside it; not one byte of what was there is
+// changed. Every way of putting something in has its opposite in removal.ts, and both follow these rules:
 //
 //   flow, appended    right behind the last element: `, X`         X begins on a line of its own where its siblings do
 //   flow, put first   right before the first one:    `X, `
@@ -19,7 +19,10 @@ interface Piece {
   readonly depth: number;
 }
 
-/** Pieces of text and where they go. At one place the deeper goes first; those of one depth keep the order they came in. */
+/**
+ * Pieces of text and where they go. At one place the deeper goes first; those of one depth keep the order
+ * they came in.
+ */
 export class Edits {
   readonly #pieces: Piece[] = [];
 

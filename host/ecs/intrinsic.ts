@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// CloudFormation's functions, as far as we must see through them: `Fn::If` has branches that we can go into, `AWS::NoValue` is
-// nothing, everything else (`Ref`, `Fn::Split`, `Fn::FindInMap`, a macro ...) is known to CloudFormation alone and left as it is.
+// CloudFormation's functions, as far as we must see through them: `Fn::If` has branches that we can go into,
+// `AWS::NoValue` is nothing, everything else (`Ref`, `Fn::Split`, `Fn::FindInMap`, a macro ...) is known to
+// CloudFormation alone and left as it is.
 //
 //   !If [HasKey, A, !Ref AWS::NoValue]        {"Fn::If": ["HasKey", A, {"Ref": "AWS::NoValue"}]}
 import type { Node, Step } from "./node.js";
@@ -64,7 +65,9 @@ export function describe(node: Node): string {
   return node.kind === "scalar" ? "a single value" : `a ${node.kind}`;
 }
 
-/** The word that an intrinsic turns on, to call a thing by: `Ref X` is "X", `Sub "${X}-app"` is "${X}-app". */
+/**
+ * The word that an intrinsic turns on, to call a thing by: `Ref X` is "X", `Sub "${X}-app"` is "${X}-app".
+ */
 export function wordOf(node: Node): string | null {
   const { argument } = intrinsicOf(node) ?? { argument: node };
   const first = argument.kind === "list" ? argument.items[0] : argument;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where things are in an instrumented task. The sidecar's image declares the volume, so that ECS copies the agent into it
-// before any container of the task starts; the image of `npm run package` and the tests' lab are laid out by these names.
+// Where things are in an instrumented task. The sidecar's image declares the volume, so that ECS copies the
+// agent into it before any container of the task starts; the image of `npm run package` and the tests' lab
+// are laid out by these names.
 /** Where the volume with the agent is mounted, in every container. */
 export const VOLUME_PATH = "/vedette";
 /** The agent's executable in the volume. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The task metadata endpoint, version 4: what ECS says of the task and its containers. The sidecar asks its own address for the
-// whole task and finds the others in the answer, by ECS's id or by name. The answer comes from outside: bounded in time and size,
-// and read only as far as it has the documented form. A container that is not in it yet (they start one after another)
-// is asked for again, not more often than once a second.
+// The task metadata endpoint, version 4: what ECS says of the task and its containers. The sidecar asks its
+// own address for the whole task and finds the others in the answer, by ECS's id or by name. The answer comes
+// from outside: bounded in time and size, and read only as far as it has the documented form. A container
+// that is not in it yet (they start one after another) is asked for again, not more often than once a second.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
@@ -80,7 +80,10 @@ export class TaskMetadata {
     return this.#known(clue);
   }
 
-  /** For a container that ECS did not name yet: asks again while it `isWanted`, at most TRIES times, and no more often than find(). */
+  /**
+   * For a container that ECS did not name yet: asks again while it `isWanted`, at most TRIES times, and no
+   * more often than find().
+   */
   async findLater(clue: ContainerClue, isWanted: () => boolean): Promise<ContainerFacts | null> {
     for (let i = 0; this.#address !== null && i < TRIES; i++) {
       await this.#pause(AGAIN_MS);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A document as it was written: every node knows where in the text it stands, so that `instrument` can put text in between
-// and leave every other byte alone. read-json.ts and read-yaml.ts make these trees; edit.ts and removal.ts work on them.
+// A document as it was written: every node knows where in the text it stands, so that `instrument` can put
+// text in between and leave every other byte alone. read-json.ts and read-yaml.ts make these trees; edit.ts
+// and removal.ts work on them.
 //
 //   Environment: !If [HasKey, [{Name: KEY, Value: !Ref Key}], !Ref AWS::NoValue]
 //   ^keyStart    ^start                                                        ^end   a list, tag "!If", flow
 //
-// "flow" is the style with brackets (all of JSON, some of YAML); "block" is YAML's style of lines and indentation.
+// "flow" is the style with brackets (all of JSON, some of YAML); "block" is YAML's style of lines and
+// indentation.
 
 interface NodeBase {
   /** The first byte of the value, its YAML tag and anchor included. */
@@ -41,7 +43,10 @@ export interface Entry {
 
 interface Collection extends NodeBase {
   readonly flow: boolean;
-  /** Flow: just after the opening bracket, and the closing one. Block: where the first entry or dash stands, and the end. */
+  /**
+   * Flow: just after the opening bracket, and the closing one. Block: where the first entry or dash stands,
+   * and the end.
+   */
   readonly inside: number;
   readonly close: number;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A volume that one watched container shares with the sidecar alone. The sidecar makes a secret in it when the task starts; who knows
-// it can only be of this container, so it proves the container's name. The template holds no secret, and no two tasks have the same.
+// A volume that one watched container shares with the sidecar alone. The sidecar makes a secret in it when
+// the task starts; who knows it can only be of this container, so it proves the container's name. The
+// template holds no secret, and no two tasks have the same.
 //
 //   container:  mountPoints     vedette-own-1 at /vedette-own/1, read-only      agent: --secret-file /vedette-own/1/secret
 //   sidecar:    mountPoints     vedette-own-1 at /vedette-own/1                 serve: --container-secret app=/vedette-own/1/secret
 //
-// Volumes are numbered, because a container's name may be a function that only CloudFormation can read; so may that word then be:
-// {"Fn::Join": ["", [{"Ref": "Name"}, "=/vedette-own/1/secret"]]}
+// Volumes are numbered, because a container's name may be a function that only CloudFormation can read; so
+// may that word then be: {"Fn::Join": ["", [{"Ref": "Name"}, "=/vedette-own/1/secret"]]}
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { branchesOf } from "./intrinsic.js";
@@ -38,7 +39,9 @@ export class OwnVolume {
     return { sourceVolume: this.name, containerPath: this.#path, readOnly };
   }
 
-  /** What the sidecar is told: whose it is. A definition may give the agent another name than the container's. */
+  /**
+   * What the sidecar is told: whose it is. A definition may give the agent another name than the container's.
+   */
   words(definition: Definition, { node }: Container): Value[] {
     const names = [definition.get(node, "name")!, ...namesSaid(definition, definition.get(node, "environment"))];
     return names.flatMap((name) => ["--container-secret", this.#word(definition, name)]);

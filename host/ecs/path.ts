@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ways from a task definition to a node in it. People read `containerDefinitions[1].entryPoint`; the journal keeps
-// `containerDefinitions/app/entryPoint`: an element of a list is found again by what it is called, so that a task definition
-// which somebody edited since can still be undone. `#2` is an index, for what has no name or shares it.
+// Ways from a task definition to a node in it. People read `containerDefinitions[1].entryPoint`; the journal
+// keeps `containerDefinitions/app/entryPoint`: an element of a list is found again by what it is called, so
+// that a task definition which somebody edited since can still be undone. `#2` is an index, for what has no
+// name or shares it.
 import { wordOf } from "./intrinsic.js";
 import type { ListNode, Node, Step } from "./node.js";
 

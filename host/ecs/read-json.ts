@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON into a tree that knows its places. JSON.parse judges every token, so that what we accept is what AWS accepts; this file
-// only finds where tokens stand. A mistake is answered with its line and column.
+// JSON into a tree that knows its places. JSON.parse judges every token, so that what we accept is what AWS
+// accepts; this file only finds where tokens stand. A mistake is answered with its line and column.
 import { VedetteError } from "../errors.js";
 import { columnOf, type Entry, type ListNode, lineOf, type MapNode, type Node, type Scalar } from "./node.js";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML into a tree that knows its places. The `yaml` package parses; we keep its ranges and turn its nodes into ours. Tags
-// (`!Ref`, `!Sub`, `!GetAtt a.b` ...) are kept as they are, resolved by nobody: that CloudFormation may add one tomorrow is no
-// concern of ours.
+// YAML into a tree that knows its places. The `yaml` package parses; we keep its ranges and turn its nodes
+// into ours. Tags (`!Ref`, `!Sub`, `!GetAtt a.b` ...) are kept as they are, resolved by nobody: that
+// CloudFormation may add one tomorrow is no concern of ours.
 import {
   isAlias,
   isMap,

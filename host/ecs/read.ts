@@ -32,7 +32,9 @@ export function parseDocument(path: string, text: string): Document {
   return { path, text, format, newline: text.includes("\r\n") ? "\r\n" : "\n", unit: unitOf(text), root };
 }
 
-/** What begins with a bracket is JSON, unless its name says YAML and it is that: the flow style begins so too. */
+/**
+ * What begins with a bracket is JSON, unless its name says YAML and it is that: the flow style begins so too.
+ */
 function isJson(path: string, text: string): boolean {
   if (!/^[\s\ufeff]*[[{]/.test(text)) return false;
   if (!/\.ya?ml$/i.test(path)) return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes out of a document what edit.ts put in, by the opposite of each of its rules, so that every byte of before is back.
+// Takes out of a document what edit.ts put in, by the opposite of each of its rules, so that every byte of
+// before is back.
 
 import { Edits, lineAfter } from "./edit.js";
 import { columnOf, type Document, type ListNode, type MapNode, type Node } from "./node.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `instrument` puts into a document: plain values, and copies of what stands there already. A copy keeps its words
-// (quotes, tags, intrinsics) and takes the layout of its new place.
+// What `instrument` puts into a document: plain values, and copies of what stands there already. A copy keeps
+// its words (quotes, tags, intrinsics) and takes the layout of its new place.
 import type { Document, Node } from "./node.js";
 
 /** A scalar as it is written somewhere in the document, tag included. */

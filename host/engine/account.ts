@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant's account of time, over all its policies. The watchdog ends a call that takes too long. But a tenant that
-// stays just below that bound in every batch, or has fifty policies that do, would still starve the others. So each
-// batch earns the tenant time, by its events, and judging spends that time. An honest tenant spends a hundredth of
-// what it earns. A tenant that spends more than half of it for long is heavy: the slow worker judges it. A tenant
-// that has spent all of it and its reserve is overspent: its worst policy has to rest. And in one batch no tenant
-// gets more time than two calls may take (worker.ts). Policies of the tenant that have not judged by then skip that
-// batch.
+// A tenant's account of time, over all its policies. The watchdog ends a call that takes too long. But a
+// tenant that stays just below that bound in every batch, or has fifty policies that do, would still starve
+// the others. So each batch earns the tenant time, by its events, and judging spends that time. An honest
+// tenant spends a hundredth of what it earns. A tenant that spends more than half of it for long is heavy:
+// the slow worker judges it. A tenant that has spent all of it and its reserve is overspent: its worst policy
+// has to rest. And in one batch no tenant gets more time than two calls may take (worker.ts). Policies of the
+// tenant that have not judged by then skip that batch.
 //
 // Shared memory, since a worker may be ended at any instruction; i32 words, in ns where they are time:
 //   0 balance   1 what is left of the half   2 earned up to this position of the ring   3 position of the batch that 4 is of
@@ -49,7 +49,9 @@ export class Account {
     return account;
   }
 
-  /** One policy has judged the batch at `position`. Each batch earns once, whichever worker comes to it first. */
+  /**
+   * One policy has judged the batch at `position`. Each batch earns once, whichever worker comes to it first.
+   */
   settle(position: number, events: number, ns: number): Standing {
     const earned = Atomics.load(this.#words, EARNED);
     if (((position - earned) | 0) > 0 && Atomics.compareExchange(this.#words, EARNED, earned, position) === earned) {
@@ -62,7 +64,10 @@ export class Account {
     return Atomics.load(this.#words, HALF) <= 0 ? "heavy" : "good";
   }
 
-  /** A call on the batch at `position` was ended after `ns`. Its policy rests, so no other policy of the tenant has to. */
+  /**
+   * A call on the batch at `position` was ended after `ns`. Its policy rests, so no other policy of the
+   * tenant has to.
+   */
   settleEnded(position: number, ns: number): void {
     this.charge(position, ns);
     this.pardon();
@@ -90,7 +95,10 @@ export class Account {
     this.forgiveHalf();
   }
 
-  /** The worker has reported that the tenant is heavy. It reports again when the tenant has been heavy for as long again. */
+  /**
+   * The worker has reported that the tenant is heavy. It reports again when the tenant has been heavy for as
+   * long again.
+   */
   forgiveHalf(): void {
     Atomics.store(this.#words, HALF, RESERVE_NS / 2);
   }

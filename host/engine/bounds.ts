@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all the policies of a tenant may have together, in one worker: alerts, and lines of log. The operator's own policies share no
-// bound on alerts; each has its own.
+// What all the policies of a tenant may have together, in one worker: alerts, and lines of log. The
+// operator's own policies share no bound on alerts; each has its own.
 import { US_PER_EVENT } from "./account.js";
 import { Bucket, ContainerBuckets } from "./limiter.js";
 import type { LoadedPolicy, TenantBounds } from "./policy.js";
@@ -15,7 +15,10 @@ export const DEFAULT_BOUNDS: TenantBounds = {
 const ALERTS_PER_BATCH = 1000;
 const LOG_LINES_PER_BATCH = 10;
 
-/** A policy's owner: all policies of a tenant have one owner, and each policy of the operator is its own owner. */
+/**
+ * A policy's owner: all policies of a tenant have one owner, and each policy of the operator is its own
+ * owner.
+ */
 export function ownerOf({ name, tenancy }: LoadedPolicy): string {
   return tenancy == null ? `policy ${name}` : `tenant ${tenancy.tenant}`;
 }
@@ -47,7 +50,10 @@ export class SharedBounds {
     this.#logs = new Bucket({ burst: logLinesPerMinute, perMinute: logLinesPerMinute });
   }
 
-  /** Whether these bounds are still the policy's. Its tenant may have others since tenants.yaml was read again. */
+  /**
+   * Whether these bounds are still the policy's. Its tenant may have others since tenants.yaml was read
+   * again.
+   */
   isOf(policy: Bounded): boolean {
     return this.#word === wordOf(policy);
   }
@@ -70,7 +76,10 @@ export class SharedBounds {
     this.#alertsLeft--;
   }
 
-  /** A line of log as it may be printed now, with the number of lines that were suppressed before it. Null: it may not. */
+  /**
+   * A line of log as it may be printed now, with the number of lines that were suppressed before it. Null: it
+   * may not.
+   */
   line(text: string, now: bigint): string | null {
     if (this.#logsLeft <= 0 || !this.#logs.take(Number(now))) {
       this.#unsaid++;

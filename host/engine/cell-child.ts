@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process of a tenant: an engine of its own, fed by the host with the batches that the tenant may see. It starts in
-// vedette-jail and under Node's permission model, so it has no file, no network, no addon and no program to start; the one
-// channel to the host is all there is.
+// The process of a tenant: an engine of its own, fed by the host with the batches that the tenant may see. It
+// starts in vedette-jail and under Node's permission model, so it has no file, no network, no addon and no
+// program to start; the one channel to the host is all there is.
 import { Socket } from "node:net";
 import type { Alert } from "../output/alert.js";
 import { admit, WIDE_LIMITS } from "../wasm/admission.js";

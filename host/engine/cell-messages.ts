@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host and the process of a tenant say to each other. A compiled module cannot leave its process, so a policy goes
-// as bytes and is admitted again where it arrives.
+// What the host and the process of a tenant say to each other. A compiled module cannot leave its process, so
+// a policy goes as bytes and is admitted again where it arrives.
 
 import type { Finding } from "../finding/finding.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -34,7 +34,10 @@ export type ToCell =
 export type FromCell =
   | { readonly kind: "ready" }
   | { readonly kind: "swapped"; readonly number: number; readonly fault: string | null }
-  /** Of a rule of one of its policies. Whose it is, how grave, and whether it may be raised is for the host to say. */
+  /**
+   * Of a rule of one of its policies. Whose it is, how grave, and whether it may be raised is for the host to
+   * say.
+   */
   | {
       readonly kind: "alert";
       readonly policy: string;

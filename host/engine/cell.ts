@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant's own process (`isolation: process`). The host reads the ring for it, makes the view that the tenant's
-// scope allows, and sends nothing else. So other tenants' events are not even in its process. The process offers what
-// the engine offers: add, replace, remove. If it ends or falls silent, the host starts it again with the same
-// policies. If it does not keep up, it loses batches. The host counts these, and nobody waits.
+// A tenant's own process (`isolation: process`). The host reads the ring for it, makes the view that the
+// tenant's scope allows, and sends nothing else. So other tenants' events are not even in its process. The
+// process offers what the engine offers: add, replace, remove. If it ends or falls silent, the host starts it
+// again with the same policies. If it does not keep up, it loses batches. The host counts these, and nobody
+// waits.
 //
 // An attacker who breaks out of WebAssembly speaks for the cell. So the host treats its words as a peer's
-// (cell-wire.ts). The host decides which policy an alert belongs to, in whose name it is raised, and how many alerts
-// the cell may raise. It ends a cell that says nonsense, or too much, and starts it anew.
+// (cell-wire.ts). The host decides which policy an alert belongs to, in whose name it is raised, and how many
+// alerts the cell may raise. It ends a cell that says nonsense, or too much, and starts it anew.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";

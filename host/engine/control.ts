@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the main thread can see of a worker that does not answer: a few words of shared memory. The worker writes which policy
-// has the word before it calls it; the watchdog reads that, and who takes the worker's place after its end goes on from here.
+// What the main thread can see of a worker that does not answer: a few words of shared memory. The worker
+// writes which policy has the word before it calls it; the watchdog reads that, and who takes the worker's
+// place after its end goes on from here.
 //
 //   0 running  place of the policy that is judging (from 1), 0 between policies
 //   1 epoch    changes whenever `running` is written: the same value twice means the same call
@@ -56,7 +57,10 @@ export class WorkerControl {
     Atomics.store(this.#words, AT, position);
   }
 
-  /** The worker: `number` is the next batch. Gives the last one that was dealt with; asked again, there is no gap between them. */
+  /**
+   * The worker: `number` is the next batch. Gives the last one that was dealt with; asked again, there is no
+   * gap between them.
+   */
   reach(number: number): number {
     const { last } = this;
     if (missedBetween([last], number) > 0) this.close(number - 1);
@@ -118,7 +122,10 @@ export class WorkerControl {
   }
 }
 
-/** How many batches lie between the latest of these, which somebody dealt with, and `number`. 0 is none; numbers wrap at 2^32. */
+/**
+ * How many batches lie between the latest of these, which somebody dealt with, and `number`. 0 is none;
+ * numbers wrap at 2^32.
+ */
 export function missedBetween(dealtWith: readonly number[], number: number): number {
   const gaps = dealtWith.filter((last) => last !== 0).map((last) => Math.max(0, (number - last - 1) | 0));
   return gaps.length === 0 ? 0 : Math.min(...gaps);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine, on the main thread: starts policy workers, passes their alerts on, and watches them. No policy code
-// runs on this thread, so it always answers. It ends a worker that stays in one call for longer than the budget. The
-// policy that was called is to blame and rests, longer each time. A new worker takes the batch up where the old one
-// was. Every seated policy judges every batch once. A resting policy misses batches, and the engine reports how many.
-// A tenant that took too long is judged by the slow worker from then on (placement.ts), for which nobody waits.
+// The engine, on the main thread: starts policy workers, passes their alerts on, and watches them. No policy
+// code runs on this thread, so it always answers. It ends a worker that stays in one call for longer than the
+// budget. The policy that was called is to blame and rests, longer each time. A new worker takes the batch up
+// where the old one was. Every seated policy judges every batch once. A resting policy misses batches, and
+// the engine reports how many. A tenant that took too long is judged by the slow worker from then on
+// (placement.ts), for which nobody waits.
 import { openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
@@ -22,8 +23,9 @@ import { Watchdog } from "./watchdog.js";
 /** What the engine tells, on the main thread. */
 export interface EngineHandlers {
   /**
-   * `stream`: the agent whose batch it was, -1 where it was of no batch. A policy's alerts come in the order of its events; those of
-   * policies that one worker judges, batch by batch in the order in which the policies were seated; between workers there is no order.
+   * `stream`: the agent whose batch it was, -1 where it was of no batch. A policy's alerts come in the order
+   * of its events; those of policies that one worker judges, batch by batch in the order in which the
+   * policies were seated; between workers there is no order.
    */
   readonly onAlert: (alert: Alert, stream: number) => void;
   /** A policy trapped, overran its budget or could not start. */
@@ -41,7 +43,10 @@ export interface EngineOptions extends EngineHandlers {
   readonly hostname?: (stream: number) => string;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
-  /** What is judged was recorded: limits go by its time, and there is no slow worker, which could miss some of it. */
+  /**
+   * What is judged was recorded: limits go by its time, and there is no slow worker, which could miss some of
+   * it.
+   */
   readonly isReplay?: boolean;
 }
 
@@ -68,7 +73,10 @@ export class Engine {
   readonly #containers = new Map<number, ContainerFacts>();
   readonly #watchdog: Watchdog;
   readonly #progress: Progress;
-  /** The batch of which a policy's alerts were passed on last: a worker that was ended may have posted them already. */
+  /**
+   * The batch of which a policy's alerts were passed on last: a worker that was ended may have posted them
+   * already.
+   */
   readonly #passed = new Map<number, { readonly post: Post; readonly batch: number }>();
   readonly #errors = new Map<number, VedetteError>();
   /** Why a policy could not start, until start() has looked. */
@@ -108,7 +116,10 @@ export class Engine {
     }
   }
 
-  /** Starts the workers; resolves when all policies are ready. Throws the first fault of a policy that could not start. */
+  /**
+   * Starts the workers; resolves when all policies are ready. Throws the first fault of a policy that could
+   * not start.
+   */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options);
     const { posts } = engine.#placement;
@@ -140,7 +151,9 @@ export class Engine {
     return this.#next(() => this.#swap(null, policy));
   }
 
-  /** Puts a policy in the place of another: every batch is judged by exactly one of them. Gives the new id. */
+  /**
+   * Puts a policy in the place of another: every batch is judged by exactly one of them. Gives the new id.
+   */
   replace(id: number, policy: LoadedPolicy): Promise<number> {
     return this.#next(() => this.#swap(id, policy));
   }
@@ -154,7 +167,10 @@ export class Engine {
     });
   }
 
-  /** What the orchestrator says of the container that a stream comes from: known to every batch of it that arrives from now on. */
+  /**
+   * What the orchestrator says of the container that a stream comes from: known to every batch of it that
+   * arrives from now on.
+   */
   setContainer(stream: number, facts: ContainerFacts | null): void {
     if (facts === null) this.#containers.delete(stream);
     else this.#containers.set(stream, facts);
@@ -166,7 +182,9 @@ export class Engine {
     return this.#containers;
   }
 
-  /** The workers, without the slow one, and how many of them do not move. To be asked several times a second. */
+  /**
+   * The workers, without the slow one, and how many of them do not move. To be asked several times a second.
+   */
   workers(): { count: number; stuck: number } {
     return { count: this.#placement.ordinary.length, stuck: this.#progress.stuck() };
   }
@@ -329,7 +347,8 @@ export class Engine {
       this.#slowDown(id);
     }
     const mend = (): void => {
-      // It may have come back at the last moment: then another policy was called meanwhile, and judges the batch again.
+      // It may have come back at the last moment: then another policy was called meanwhile, and judges the
+      // batch again.
       if (control.epoch === epoch && post.seats.has(id)) control.finish(id);
       if (control.running >= 0) control.leave();
     };
@@ -344,7 +363,9 @@ export class Engine {
     this.#slowDown(id);
   }
 
-  /** The owner of this policy goes to the slow worker: a tenant that takes much, and whoever took too much. */
+  /**
+   * The owner of this policy goes to the slow worker: a tenant that takes much, and whoever took too much.
+   */
   #slowDown(id: number): void {
     const policy = this.#placement.policy(id);
     if (policy === null || this.#isStopping) return;
@@ -364,7 +385,10 @@ export class Engine {
     this.#next(() => moveOwner(owner, slow, options)).catch(this.#fail);
   }
 
-  /** A worker ended by itself: out of memory, or a bug of ours. The policy that it called is blamed; without one we give up. */
+  /**
+   * A worker ended by itself: out of memory, or a bug of ours. The policy that it called is blamed; without
+   * one we give up.
+   */
   async #onGone(post: Post, cause: unknown): Promise<void> {
     if (this.#isStopping || post.isEnded) return;
     const id = post.control.running;

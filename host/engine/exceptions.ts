@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exceptions: alerts that the person who runs a policy does not want, chosen by values of fields, without a change to
-// the policy's code. They have Falco's form: tuples of values, each compared with its field. A tuple holds when all
-// of its comparisons do, and an exception holds when one of its tuples does. The engine evaluates them only after a
-// rule has matched, so they cost nothing where no rule matches.
+// Exceptions: alerts that the person who runs a policy does not want, chosen by values of fields, without a
+// change to the policy's code. They have Falco's form: tuples of values, each compared with its field. A
+// tuple holds when all of its comparisons do, and an exception holds when one of its tuples does. The engine
+// evaluates them only after a rule has matched, so they cost nothing where no rule matches.
 //
 //   exceptions: [{name: backup, fields: [proc.name, fd.name], comps: ["=", startswith], values: [[borg, /etc/], [restic, /etc/]]}]
 import type { Batch } from "../wire/batch.js";
@@ -30,7 +30,10 @@ export interface Exception {
  */
 export type ExceptionTest = (batch: Batch, recordOffset: number) => boolean;
 
-/** Whether one of the exceptions holds. Unknown fields were refused when the policy was loaded: they hold for nothing. */
+/**
+ * Whether one of the exceptions holds. Unknown fields were refused when the policy was loaded: they hold for
+ * nothing.
+ */
 export function compileExceptions(exceptions: readonly Exception[]): ExceptionTest {
   const tests = exceptions.map(compileException);
   return (batch, offset) => tests.some((test) => test(batch, offset));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ring that JavaScript fills: for replays, tests.yaml and benchmarks. It writes entries as the addon's threads do
-// (host/capture/ring.ts draws them), from one thread, and only batches that were checked.
+// A ring that JavaScript fills: for replays, tests.yaml and benchmarks. It writes entries as the addon's
+// threads do (host/capture/ring.ts draws them), from one thread, and only batches that were checked.
 import {
   CONTROL_BYTES,
   closeRing,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs in tenants.yaml: `*` is any text, `?` one character, everything else itself. The matcher remembers one star
-// at a time, so the work is at most pattern times text, whatever name an image has.
+// Globs in tenants.yaml: `*` is any text, `?` one character, everything else itself. The matcher remembers
+// one star at a time, so the work is at most pattern times text, whatever name an image has.
 /** A pattern as the operator wrote it. Every text is a valid one. */
 export type Glob = string;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where policies live: most in the engine's threads, those of some tenants in a process of their own. Code that loads
-// policies need not know which. The ids of policies here are this file's own.
+// Where policies live: most in the engine's threads, those of some tenants in a process of their own. Code
+// that loads policies need not know which. The ids of policies here are this file's own.
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { Cell } from "./cell.js";

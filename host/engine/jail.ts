@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a process that an attacker may take over: Node in vedette-jail (capture/jail), with everything closed that
-// Node itself can close.
+// Starts a process that an attacker may take over: Node in vedette-jail (capture/jail), with everything
+// closed that Node itself can close.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
@@ -35,8 +35,9 @@ export function jailCommand(memoryMib?: number): JailCommand {
 }
 
 /**
- * What V8 maps for the code of a process's first thread, MiB: RLIMIT_DATA counts it, though hardly anything of it is used
- * (host/engine/thread.ts). It is the same there as here. In /proc/PID/maps (proc_pid_maps(5)) it is the one that may be written and executed.
+ * What V8 maps for the code of a process's first thread, MiB: RLIMIT_DATA counts it, though hardly anything
+ * of it is used (host/engine/thread.ts). It is the same there as here. In /proc/PID/maps (proc_pid_maps(5))
+ * it is the one that may be written and executed.
  */
 function codeRangeMib(): number {
   const ranges = readFileSync("/proc/self/maps", "utf8").matchAll(/^(\w+)-(\w+) rwxp 0+ 00:00 0/gm);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's state, kept outside of its instance: after each batch the state region is copied here, and a new instance (after a
-// trap, in a new worker, or of a new version that declares the same state) begins with it. Shared memory, since the worker may
-// be ended at any instruction: there are two copies, and a word that says which one is whole.
+// A policy's state, kept outside of its instance: after each batch the state region is copied here, and a new
+// instance (after a trap, in a new worker, or of a new version that declares the same state) begins with it.
+// Shared memory, since the worker may be ended at any instruction: there are two copies, and a word that says
+// which one is whole.
 //
 //   u32 which copy is whole (0: none)   u32 size   u64 schema   copy 1   copy 2
 import type { PolicyState } from "../wasm/instance.js";

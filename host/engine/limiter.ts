@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits the alerts about one container: a rule may raise a burst and then so many a minute, and so may all rules of
-// a tenant together. So a container that raises many alerts mutes a rule for itself alone. The limiter counts
-// suppressed alerts and reports them once a minute and at the end. It goes by the host's own time, which no event can
-// set. In a replay it goes by the events' time, so that a replay suppresses the same alerts.
+// Limits the alerts about one container: a rule may raise a burst and then so many a minute, and so may all
+// rules of a tenant together. So a container that raises many alerts mutes a rule for itself alone. The
+// limiter counts suppressed alerts and reports them once a minute and at the end. It goes by the host's own
+// time, which no event can set. In a replay it goes by the events' time, so that a replay suppresses the same
+// alerts.
 /** A bucket that holds `burst` alerts and fills by `perMinute`. */
 export interface AlertLimit {
   readonly burst: number;
@@ -22,7 +23,10 @@ export const eventTime: LimitClock = (event) => event;
 /** The clock of a running sensor: nanoseconds that nobody can set back. */
 export const hostTime: LimitClock = () => process.hrtime.bigint();
 
-/** Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is forgotten. */
+/**
+ * Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is
+ * forgotten.
+ */
 const KEYS_MAX = 4096;
 
 /** The rule of the alert about alerts that were not raised. */

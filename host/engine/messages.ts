@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the main thread and a policy worker say to each other. All of it is plain data; compiled modules share their code, and
-// shared memory its content.
+// What the main thread and a policy worker say to each other. All of it is plain data; compiled modules share
+// their code, and shared memory its content.
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
@@ -44,7 +44,10 @@ export interface WorkerStart {
 
 /** Carried out between two batches; who is numbered is answered. */
 export type Order =
-  /** One policy goes, another comes, and no batch is judged in between; the first stays if the second cannot start. */
+  /**
+   * One policy goes, another comes, and no batch is judged in between; the first stays if the second cannot
+   * start.
+   */
   | { readonly kind: "swap"; readonly number: number; readonly out: number | null; readonly seat: Seat | null }
   /** Takes no further batch; the answer says where it stands. */
   | { readonly kind: "hold"; readonly number: number }
@@ -95,7 +98,10 @@ export type Report =
   | { readonly kind: "overspent"; readonly id: number }
   /** Its tenant takes more than half of its time. */
   | { readonly kind: "heavy"; readonly id: number }
-  /** So many policies of its tenant, this one among them, did not come to judge a batch: the others had taken too long. */
+  /**
+   * So many policies of its tenant, this one among them, did not come to judge a batch: the others had taken
+   * too long.
+   */
   | { readonly kind: "skipped"; readonly id: number; readonly count: number; readonly event: number }
   /** So many batches went by that no policy of this one's owner judged, here or where it was before. */
   | { readonly kind: "behind"; readonly id: number; readonly batches: number }

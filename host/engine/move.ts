@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves the policies of an owner from one worker to another, though each worker reads the ring at its own pace. Every
-// policy judges every batch exactly once. The worker that takes the policies (`to`) stops before a batch. The other
-// one (`from`) judges on until it stands there too, or has passed that batch already, and lets the policies go. It
-// reports its position `left`, and `to` judges from there on:
+// Moves the policies of an owner from one worker to another, though each worker reads the ring at its own
+// pace. Every policy judges every batch exactly once. The worker that takes the policies (`to`) stops before
+// a batch. The other one (`from`) judges on until it stands there too, or has passed that batch already, and
+// lets the policies go. It reports its position `left`, and `to` judges from there on:
 //
 //   to    ....|hold                        take: they judge from `left` on |....
 //   from  ...................|leave at or behind it: `left`                    ....

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which worker judges which policy. All policies of a tenant sit together, at the worker that the tenant's name alone
-// decides. The other tenants, and the order in which they came, change nothing. All of the operator's own policies
-// sit at the first worker. A tenant that took too long goes to the slow worker, with all its policies, and stays
-// there. It can delay only other slow tenants there.
+// Which worker judges which policy. All policies of a tenant sit together, at the worker that the tenant's
+// name alone decides. The other tenants, and the order in which they came, change nothing. All of the
+// operator's own policies sit at the first worker. A tenant that took too long goes to the slow worker, with
+// all its policies, and stays there. It can delay only other slow tenants there.
 import { createHash } from "node:crypto";
 import { Account } from "./account.js";
 import { ownerOf } from "./bounds.js";
@@ -73,7 +73,10 @@ export class Placement {
   }
 }
 
-/** Of `count` workers, the one whose digest with the name is the largest: with another count, few tenants move. */
+/**
+ * Of `count` workers, the one whose digest with the name is the largest: with another count, few tenants
+ * move.
+ */
 export function workerOf(tenant: string, count: number): number {
   let best = { index: 0, weight: "" };
   for (let index = 0; index < count; index++) {

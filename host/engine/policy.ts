@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine runs: a policy that was found, compiled and admitted, with its settings. Plain data, so that it can be posted
-// to a worker; host/policy/load.ts makes it from a bundle.
+// What the engine runs: a policy that was found, compiled and admitted, with its settings. Plain data, so
+// that it can be posted to a worker; host/policy/load.ts makes it from a bundle.
 import type { Admitted, Examined } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";

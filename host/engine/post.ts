@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One worker's place, which stays when the thread in it is replaced. Its seats are those that the worker has
-// confirmed. The next worker gets the orders that were not confirmed again. So a swap happens once, between the same
-// two batches, whatever ends the worker in between.
+// confirmed. The next worker gets the orders that were not confirmed again. So a swap happens once, between
+// the same two batches, whatever ends the worker in between.
 import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -62,7 +62,9 @@ export class Post {
     this.isSlow = options.isSlow;
   }
 
-  /** Starts a worker with the seats for which `isFit` holds; resolves when it is ready, or gone and replaced. */
+  /**
+   * Starts a worker with the seats for which `isFit` holds; resolves when it is ready, or gone and replaced.
+   */
   start(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
     this.#starting = this.#spawn(containers, isFit);
     return this.#starting;
@@ -230,7 +232,10 @@ export class Post {
   }
 }
 
-/** A thread takes 25 ms to begin: the slow worker's steps back before that, or each of its restarts would be felt by the others. */
+/**
+ * A thread takes 25 ms to begin: the slow worker's steps back before that, or each of its restarts would be
+ * felt by the others.
+ */
 function startBehind(data: WorkerStart): Worker {
   const before = threads();
   const worker = startThread("./worker", { workerData: data });

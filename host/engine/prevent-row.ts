@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row of what a policy prevents. host/policy/prevent.ts reads it from policy.yaml; the agent holds it (capture/prevent/table.h).
-// The order of each list is the wire's.
+// A row of what a policy prevents. host/policy/prevent.ts reads it from policy.yaml; the agent holds it
+// (capture/prevent/table.h). The order of each list is the wire's.
 import type { Priority } from "../finding/priority.js";
 
 /** What a row may deny. The wire has the index. */

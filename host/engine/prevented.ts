@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The alerts of a policy's `prevent:` rows: of what the agent has denied by them, or in monitor mode would have. They are the
-// policy's own, with its tenant and its limits, though no code of it is asked: the agent has judged.
+// The alerts of a policy's `prevent:` rows: of what the agent has denied by them, or in monitor mode would
+// have. They are the policy's own, with its tenant and its limits, though no code of it is asked: the agent
+// has judged.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
 import { compileFormat, type Format } from "../output/format.js";

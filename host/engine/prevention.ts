@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of what is prevented, for one agent: the rows of all policies that may speak for its container, merged. Conditions
-// of a tenant's scope that hold for a container as a whole are settled here; those on a process go with the row.
+// The table of what is prevented, for one agent: the rows of all policies that may speak for its container,
+// merged. Conditions of a tenant's scope that hold for a container as a whole are settled here; those on a
+// process go with the row.
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 import { ACTIONS, DENIES, MODES } from "./prevent-row.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much of the machine is ours, and how many policy workers suit it. A container often may use less than it sees: its cgroup's
-// quota says so (cgroup-v2.rst cpu.max, sched-bwc.rst), and on Fargate, where a task of a quarter core sees two, ECS does.
+// How much of the machine is ours, and how many policy workers suit it. A container often may use less than
+// it sees: its cgroup's quota says so (cgroup-v2.rst cpu.max, sched-bwc.rst), and on Fargate, where a task of
+// a quarter core sees two, ECS does.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 

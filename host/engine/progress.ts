@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the ring's readers move. A reader that has something to read and stays where it is does not judge, whatever
-// the reason: its worker may be gone, stuck or stopped. The slow worker is left out, because nobody waits for it.
+// Whether the ring's readers move. A reader that has something to read and stays where it is does not judge,
+// whatever the reason: its worker may be gone, stuck or stopped. The slow worker is left out, because nobody
+// waits for it.
 import { headOf, positionOf } from "../capture/ring.js";
 
 /** A policy that takes too long is ended after a tenth of this. */

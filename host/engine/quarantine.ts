@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policies that rest because they overran or kept trapping. The first rest is a second; each further one doubles, up to five
-// minutes; a policy that then behaves for ten minutes begins anew. A policy is never given up: its author may not be there,
-// and what made it fail may have passed.
+// Policies that rest because they overran or kept trapping. The first rest is a second; each further one
+// doubles, up to five minutes; a policy that then behaves for ten minutes begins anew. A policy is never
+// given up: its author may not be there, and what made it fail may have passed.
 const FIRST_MS = 1000;
 const LONGEST_MS = 300_000;
 const FORGET_MS = 600_000;

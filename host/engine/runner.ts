@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One policy in a worker. The runner gives batches to the policy's instance, makes alerts of its answers, and repairs
-// it. After a trap it makes a new instance, with the state of the batch before. That instance goes on behind the
-// record that broke the old one. So a bug that an attacker can reach does not blind the policy for the rest of the
-// batch. A policy that keeps trapping is broken, and the main thread decides what to do then. Alerts, text and log
-// lines are bounded.
+// One policy in a worker. The runner gives batches to the policy's instance, makes alerts of its answers, and
+// repairs it. After a trap it makes a new instance, with the state of the batch before. That instance goes on
+// behind the record that broke the old one. So a bug that an attacker can reach does not blind the policy for
+// the rest of the batch. A policy that keeps trapping is broken, and the main thread decides what to do then.
+// Alerts, text and log lines are bounded.
 import { VedetteError } from "../errors.js";
 import { takeFinding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
@@ -65,8 +65,8 @@ export class PolicyRunner {
   #logs: { level: number; text: string }[] = [];
 
   /**
-   * Makes the policy ready, with the state in `keep` if that is of its form; `bounds` are those of all policies of its tenant.
-   * Throws VEDETTE_POLICY_INIT when its init fails.
+   * Makes the policy ready, with the state in `keep` if that is of its form; `bounds` are those of all
+   * policies of its tenant. Throws VEDETTE_POLICY_INIT when its init fails.
    */
   constructor(
     policy: LoadedPolicy,
@@ -116,7 +116,9 @@ export class PolicyRunner {
     return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented };
   }
 
-  /** The alerts of calls that its rows denied. All are counted; alerts are raised as far as the limit allows. */
+  /**
+   * The alerts of calls that its rows denied. All are counted; alerts are raised as far as the limit allows.
+   */
   #tellPrevented(batch: Batch): Judgement["prevented"] {
     const counts = { denied: 0, monitored: 0 };
     for (const { index, isEnforced, offset, alert } of this.#prevented?.in(batch) ?? []) {
@@ -210,7 +212,10 @@ export class PolicyRunner {
     }
   }
 
-  /** A policy may name any rule and any record; what is not one of its own rules or not the begin of a record is no alert. */
+  /**
+   * A policy may name any rule and any record; what is not one of its own rules or not the begin of a record
+   * is no alert.
+   */
   #onAlert(rule: number, record: number, text: string): void {
     const batch = this.#batch;
     const is = this.policy.rules[rule];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tenant may see: the processes that all the conditions given hold for. A batch is shown as it is when all of its
-// processes are in scope, not at all when none is, and else as a batch of its own: records of the tenant's processes only,
-// with a process table, a descriptor table and strings made anew, so that nothing of another is left in any of them. An
-// ancestor out of scope is none. Within such a batch evt.num counts the tenant's own events from the first one on.
+// What a tenant may see: the processes that all the conditions given hold for. A batch is shown as it is when
+// all of its processes are in scope, not at all when none is, and else as a batch of its own: records of the
+// tenant's processes only, with a process table, a descriptor table and strings made anew, so that nothing of
+// another is left in any of them. An ancestor out of scope is none. Within such a batch evt.num counts the
+// tenant's own events from the first one on.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -241,7 +242,10 @@ class View {
     }
   }
 
-  /** Where the text stands now. Texts that lie over one another could become more than they were: then they are dropped. */
+  /**
+   * Where the text stands now. Texts that lie over one another could become more than they were: then they
+   * are dropped.
+   */
   #string(offset: number, size: number): number {
     const key = `${offset}:${size}`;
     const known = this.#spans.get(key);

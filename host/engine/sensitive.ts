@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that policies call sensitive, for one agent: the values of parameters that policy.yaml marks `sensitive:
-// true`, of all policies whose scope includes its container. The kernel reports every open of these files to the
-// agent.
+// The files that policies call sensitive, for one agent: the values of parameters that policy.yaml marks
+// `sensitive: true`, of all policies whose scope includes its container. The kernel reports every open of
+// these files to the agent.
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 import { isScopeOf } from "./scope.js";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy did and cost, in shared memory: its worker counts, the main thread reads, and the numbers outlive the worker.
+// What a policy did and cost, in shared memory: its worker counts, the main thread reads, and the numbers
+// outlive the worker.
 /** Numbers since the policy was seated. `ns` is thread time in nanoseconds. */
 export interface PolicyTally {
   /** Events of the batches that it judged. */

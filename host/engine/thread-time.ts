@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a thread of ours has run on a processor, by the kernel's word (sched-stats.rst in its documentation): the one measure by
-// which a policy may be blamed. Time that passes says little on a busy machine, and nothing under a quota: a container of a
-// quarter core stands still for three quarters of every tenth of a second, whoever has the word.
+// How long a thread of ours has run on a processor, by the kernel's word (sched-stats.rst in its
+// documentation): the one measure by which a policy may be blamed. Time that passes says little on a busy
+// machine, and nothing under a quota: a container of a quarter core stands still for three quarters of every
+// tenth of a second, whoever has the word.
 import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { setPriority } from "node:os";
 
@@ -15,8 +16,8 @@ export function ownThread(): number {
 }
 
 /**
- * Gives the thread a lower priority: the others get three times its share. Linux does setpriority(2) for one thread.
- * The number 0 (not known) would mean the whole process.
+ * Gives the thread a lower priority: the others get three times its share. Linux does setpriority(2) for one
+ * thread. The number 0 (not known) would mean the whole process.
  */
 export function stepBack(thread: number): void {
   try {
@@ -35,7 +36,10 @@ export function threads(): ReadonlySet<number> {
   }
 }
 
-/** Of a thread, in ms; of the whole process, which is more, where /proc does not tell of threads (a tenant's own process). */
+/**
+ * Of a thread, in ms; of the whole process, which is more, where /proc does not tell of threads (a tenant's
+ * own process).
+ */
 export function ranMs(thread: number): number {
   try {
     if (thread !== 0) return nsOf(readFileSync(schedstat(thread), "latin1")) / 1e6;
@@ -45,7 +49,10 @@ export function ranMs(thread: number): number {
   return processMs();
 }
 
-/** What a policy is charged for its calls: time that passed, but no more than the thread ran. Of the calling thread. */
+/**
+ * What a policy is charged for its calls: time that passed, but no more than the thread ran. Of the calling
+ * thread.
+ */
 export class ChargeClock {
   readonly #buffer = Buffer.alloc(64);
   readonly #fd: number | null;

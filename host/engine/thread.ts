@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a thread from one of our files: the built one, which the build has made into one file with all that it imports, or, when we
-// run from the sources (tests), the TypeScript one, for which a thread must register tsx anew: Node hands a thread its
-// process's flags, but not what they registered.
+// Starts a thread from one of our files: the built one, which the build has made into one file with all that
+// it imports, or, when we run from the sources (tests), the TypeScript one, for which a thread must register
+// tsx anew: Node hands a thread its process's flags, but not what they registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { keepHeapSmall } from "../heap.js";
 
 /**
- * V8 maps the range for a thread's compiled JavaScript as writable from the start (v8/src/heap/code-range.cc): 512 MiB, where nothing is
- * said. A bound on a process's memory counts it, whether used or not. A thread of ours uses a few MiB; WebAssembly lies elsewhere.
+ * V8 maps the range for a thread's compiled JavaScript as writable from the start
+ * (v8/src/heap/code-range.cc): 512 MiB, where nothing is said. A bound on a process's memory counts it,
+ * whether used or not. A thread of ours uses a few MiB; WebAssembly lies elsewhere.
  */
 const LIMITS = { codeRangeSizeMb: 32 };
 const IS_SOURCE = import.meta.url.endsWith(".ts");
@@ -25,7 +26,9 @@ export function startThread(file: string, options: WorkerOptions): Worker {
   });
 }
 
-/** A built thread has no use for tsx, which takes 200 ms to load, where a test runs the built engine under it. */
+/**
+ * A built thread has no use for tsx, which takes 200 ms to load, where a test runs the built engine under it.
+ */
 function withoutTsx(): WorkerOptions {
   const at = process.execArgv.indexOf("tsx");
   return at < 1 ? {} : { execArgv: process.execArgv.toSpliced(at - 1, 2) };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tries policies: a process of its own compiles and runs a tenant's policy before the host compiles it. The process
-// lives in the same jail as tenants' processes. The kernel bounds its memory (RLIMIT_DATA). So a module that the
-// compiler cannot bear ends that process and nothing else. Each process tries one module, because an attacker who
-// took the process over could answer for the next one. One policy is tried at a time.
+// Tries policies: a process of its own compiles and runs a tenant's policy before the host compiles it. The
+// process lives in the same jail as tenants' processes. The kernel bounds its memory (RLIMIT_DATA). So a
+// module that the compiler cannot bear ends that process and nothing else. Each process tries one module,
+// because an attacker who took the process over could answer for the next one. One policy is tried at a time.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { VedetteError } from "../errors.js";
@@ -61,7 +61,10 @@ export class TrialHouse {
     keepsUsWaiting(child, false);
   }
 
-  /** Runs the cases in order, behind those that were there before; the result of each. Throws VEDETTE_POLICY_TRIAL, or what is wrong with the module. */
+  /**
+   * Runs the cases in order, behind those that were there before; the result of each. Throws
+   * VEDETTE_POLICY_TRIAL, or what is wrong with the module.
+   */
   run(cases: readonly TrialCase<ExaminedPolicy>[], caseMs: number): Promise<TrialResult[]> {
     const results = this.#last.then(async () => {
       const all: TrialResult[] = [];

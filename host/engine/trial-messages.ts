@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host and the process that tries policies say to each other (trial-house.ts, trial-child.ts). Of what comes back only this form is
-// taken: a policy may have taken the process over.
+// What the host and the process that tries policies say to each other (trial-house.ts, trial-child.ts). Of
+// what comes back only this form is taken: a policy may have taken the process over.
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { Examined } from "../wasm/admission.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets a policy judge given batches, outside of a running engine: for tests.yaml, benchmarks and the self-test before a
-// swap. The code is an author's and may never return, so it runs in a thread that is ended when one case takes too long.
+// Lets a policy judge given batches, outside of a running engine: for tests.yaml, benchmarks and the
+// self-test before a swap. The code is an author's and may never return, so it runs in a thread that is ended
+// when one case takes too long.
 import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";

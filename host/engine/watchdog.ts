@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches workers from the main thread. A few times per budget it looks whether a worker is still in the same call,
-// and asks the kernel how long that thread has run since. So a policy is not blamed when other programs keep the
-// machine busy. The watchdog also ends a call that stays for many times the budget without running. The clock of a
-// call starts when the watchdog first sees it, so a busy main thread blames no policy.
+// Watches workers from the main thread. A few times per budget it looks whether a worker is still in the same
+// call, and asks the kernel how long that thread has run since. So a policy is not blamed when other programs
+// keep the machine busy. The watchdog also ends a call that stays for many times the budget without running.
+// The clock of a call starts when the watchdog first sees it, so a busy main thread blames no policy.
 import type { WorkerControl } from "./control.js";
 import { ranMs } from "./thread-time.js";
 

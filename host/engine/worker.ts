@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy worker: a thread that reads batches from the ring and lets each policy judge them, one after the other. It never
-// returns to its event loop: orders are fetched between two batches, which is where a policy may be swapped. It can be ended
-// at any instruction; the next one, with the same control block and the same reader, finds the batch that was at hand and
-// begins behind the policies that had finished with it.
+// A policy worker: a thread that reads batches from the ring and lets each policy judge them, one after the
+// other. It never returns to its event loop: orders are fetched between two batches, which is where a policy
+// may be swapped. It can be ended at any instruction; the next one, with the same control block and the same
+// reader, finds the batch that was at hand and begins behind the policies that had finished with it.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
@@ -21,9 +21,15 @@ import { ChargeClock, ownThread, stepBack } from "./thread-time.js";
 const WAIT_MS = 10;
 /** How often the worker looks for muted rules while no batch comes. */
 const TELL_MS = 1000;
-/** After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does not blind the others. */
+/**
+ * After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does
+ * not blind the others.
+ */
 const CALLS_PER_BATCH = 2;
-/** How much of what a policy took before still counts, batch by batch, when the worst of a tenant's is looked for. */
+/**
+ * How much of what a policy took before still counts, batch by batch, when the worst of a tenant's is looked
+ * for.
+ */
 const MEMORY = 0.99;
 
 interface Seated {
@@ -88,8 +94,8 @@ function tellSuppressed(): void {
 }
 
 /**
- * Reports to each owner the batches before this one that none of its policies judged, because the writers overtook this worker.
- * What they judged where they came from is not among these.
+ * Reports to each owner the batches before this one that none of its policies judged, because the writers
+ * overtook this worker. What they judged where they came from is not among these.
  */
 function tellMissed(number: number): void {
   const last = control.reach(number);
@@ -154,7 +160,10 @@ function judgeBatch(raw: RawBatch, position: number): void {
   for (const { id, count } of skipped.values()) report({ kind: "skipped", id, count, event: batch.first });
 }
 
-/** Reports a tenant that takes too much. A tenant whose time is used up loses the policy that took the most of it. */
+/**
+ * Reports a tenant that takes too much. A tenant whose time is used up loses the policy that took the most of
+ * it.
+ */
 function settle(one: Seated, id: number, standing: ReturnType<Account["settle"]>): void {
   const { account, owner } = one;
   if (standing === "good") return;
@@ -171,7 +180,10 @@ function settle(one: Seated, id: number, standing: ReturnType<Account["settle"]>
   if (seated.delete(worst.id)) report({ kind: "overspent", id: worst.id });
 }
 
-/** Carries out what is asked, and waits while it is held. A batch that is underway is first finished by the same policies. */
+/**
+ * Carries out what is asked, and waits while it is held. A batch that is underway is first finished by the
+ * same policies.
+ */
 function obeyNew(): void {
   if (control.isUnderway(reader.position)) return;
   for (;;) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every check of a condition its types: the field it reads, the values it compares with, and the complaint when operator,
-// field and value do not fit. What comes out is what the compiler works on; nothing in it is text that still needs reading.
+// Gives every check of a condition its types: the field it reads, the values it compares with, and the
+// complaint when operator, field and value do not fit. What comes out is what the compiler works on; nothing
+// in it is text that still needs reading.
 
 import { EVENTS, type Field } from "../../build/generated/events.js";
 import {

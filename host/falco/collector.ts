@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects items over all rule files: defines, appends to, replaces in and enables what came before, and refuses what does not
-// fit. Nothing is parsed here but the shape of exceptions; conditions stay text, because appending is textual.
+// Collects items over all rule files: defines, appends to, replaces in and enables what came before, and
+// refuses what does not fit. Nothing is parsed here but the shape of exceptions; conditions stay text,
+// because appending is textual.
 import { isKnownOperator } from "./condition.js";
 import type { ListItem, MacroItem, RuleException, RuleItem, RuleUpdate } from "./items.js";
 import { LoadError, type LoadResult } from "./load-result.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A condition as a tree, and what its operators and transformers are.
 //
-// Text in a condition is bytes: Falco compares bytes, and a quoted value may hold any (`"\xff"`). A *byte string* is a string
-// whose every character is one byte (0 to 255); all values and names in the tree are byte strings.
+// Text in a condition is bytes: Falco compares bytes, and a quoted value may hold any (`"\xff"`). A *byte
+// string* is a string whose every character is one byte (0 to 255); all values and names in the tree are byte
+// strings.
 
 /** A parsed condition. Its texts are byte strings. */
 export type Expr = AndExpr | OrExpr | NotExpr | MacroExpr | ExistsExpr | CheckExpr;
@@ -87,7 +88,10 @@ export interface ListValue {
   readonly at: Place;
 }
 
-/** In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands before `<`. */
+/**
+ * In the order in which the lexer tries them: the first that is a prefix of the text wins, so `<=` stands
+ * before `<`.
+ */
 export const NUMBER_OPERATORS = ["<=", "<", ">=", ">"] as const;
 /** Operators whose right side is one text. */
 export const TEXT_OPERATORS = [

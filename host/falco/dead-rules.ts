@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules that no event here can match, and why: they ask for a type of event that is never recorded, or for a field
-// that no event has. Falco would load them, so they load here too, and Vedette warns about them.
+// Rules that no event here can match, and why: they ask for a type of event that is never recorded, or for a
+// field that no event has. Falco would load them, so they load here too, and Vedette warns about them.
 import { EVENTS } from "../../build/generated/events.js";
 import { EVENTS_BY_NAME } from "../wire/known-names.js";
 import { type CheckExpr, type Expr, fieldText, fromBytes, type Operand } from "./condition.js";

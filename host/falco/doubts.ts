@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warnings, in Falco's words, about checks that probably mean something else than they say. The check still does what
-// it says.
+// Warnings, in Falco's words, about checks that probably mean something else than they say. The check still
+// does what it says.
 import { type CheckExpr, fromBytes, TRANSFORMERS, type Value } from "./condition.js";
 import { isField } from "./fields.js";
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of evt.type that rules may name: every system call of Linux, as the kernel or Falco spells it, and Falco's own
-// events. Those of the capture set come from the event contract; the others are accepted and never seen.
+// The values of evt.type that rules may name: every system call of Linux, as the kernel or Falco spells it,
+// and Falco's own events. Those of the capture set come from the event contract; the others are accepted and
+// never seen.
 //
-// Which types a condition can match is found by deciding it with only the type known: what is false then is false for every
-// event of that type. That is Falco's rule (`and` intersects, `or` unites, `not` by De Morgan, other checks say nothing).
+// Which types a condition can match is found by deciding it with only the type known: what is false then is
+// false for every event of that type. That is Falco's rule (`and` intersects, `or` unites, `not` by De
+// Morgan, other checks say nothing).
 import { EVENTS, type EventType } from "../../build/generated/events.js";
 import { EVENT_NAMES, EVENTS_BY_NAME } from "../wire/known-names.js";
 import type { Expr, Operand } from "./condition.js";
@@ -25,8 +27,8 @@ export function capturedTypes(expr: Expr): EventType[] {
 }
 
 /**
- * How many of Falco's event codes `expr` can match: an enter and an exit event a name, but one pair for all the calls whose
- * arguments Falco does not decode.
+ * How many of Falco's event codes `expr` can match: an enter and an exit event a name, but one pair for all
+ * the calls whose arguments Falco does not decode.
  */
 export function countEventCodes(expr: Expr): number {
   const { canBeTrue } = new Decision().of(expr);

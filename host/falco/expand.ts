@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists and exceptions are text: before a condition is parsed, the names of lists in it are replaced by their items, and the
-// exceptions of the rule are appended to it. What this breaks in Falco (a name inside a quoted value is replaced too) it breaks
-// here.
+// Lists and exceptions are text: before a condition is parsed, the names of lists in it are replaced by their
+// items, and the exceptions of the rule are appended to it. What this breaks in Falco (a name inside a quoted
+// value is replaced too) it breaks here.
 import { isListOperator } from "./condition.js";
 import type { ExceptionEntry, ListItem, RuleException } from "./items.js";
 import { LoadError } from "./load-result.js";
@@ -14,8 +14,8 @@ export interface ExpandedList {
 }
 
 /**
- * An item that names a list defined before is replaced by that list's own items, one level deep (`levels: "one"`, as Falco does)
- * or all the way down.
+ * An item that names a list defined before is replaced by that list's own items, one level deep
+ * (`levels: "one"`, as Falco does) or all the way down.
  */
 export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" | "all"): Map<string, ExpandedList> {
   const out = new Map<string, ExpandedList>();
@@ -33,7 +33,10 @@ export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" 
   return out;
 }
 
-/** The condition with the names of lists replaced. A name counts where blanks, parentheses, commas or `=` stand around it. */
+/**
+ * The condition with the names of lists replaced. A name counts where blanks, parentheses, commas or `=`
+ * stand around it.
+ */
 export function substituteLists(condition: string, lists: Iterable<ExpandedList>): string {
   let text = condition;
   for (const list of lists) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table behind fields.ts: `[-]name type [list] [argument]: doc`. A minus says that our events cannot answer the field.
-// Names, types and arguments are Falco's; the meaning is told in our words. Ours alone: fd.realpath.
+// The table behind fields.ts: `[-]name type [list] [argument]: doc`. A minus says that our events cannot
+// answer the field. Names, types and arguments are Falco's; the meaning is told in our words. Ours alone:
+// fd.realpath.
 /** One field a line. `vedette fields` prints it. */
 export const FIELD_TABLE = `
 evt.num int: number of the event, counted from 1 in each agent

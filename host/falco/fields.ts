@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of Falco's classes for system calls: what type each has, which argument it takes, what it means. A condition may use
-// every one of them; those that our events cannot answer are never there (`isAnswered` false), which makes their comparisons
-// false, as in a Falco that lacks the metadata.
+// The fields of Falco's classes for system calls: what type each has, which argument it takes, what it means.
+// A condition may use every one of them; those that our events cannot answer are never there (`isAnswered`
+// false), which makes their comparisons false, as in a Falco that lacks the metadata.
 import { PARAMETER_NAMES } from "../wire/known-names.js";
 import { isEventType } from "./event-types.js";
 import { FIELD_TABLE } from "./field-table.js";
@@ -38,7 +38,10 @@ export const NO_STATICS: Statics = new Map();
 /** What the names of the configuration's own fields begin with, before a dot. */
 export const STATIC_NAME = "static";
 
-/** Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may follow a dot. */
+/**
+ * Understands a field as a condition or an output writes it. The argument of evt.arg and evt.rawarg may
+ * follow a dot.
+ */
 export function findField(name: string, arg: string | null, statics = NO_STATICS): FieldUse {
   const text = arg === null ? name : `${name}[${arg}]`;
   const value = statics.get(text);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The items of rule files, as collected over all files in order, before anything is compiled.
 //
-// `index` is where an item was first defined, `visibility` where it was last changed. A macro sees the macros, and a list the
-// lists, whose index lies before its own visibility; rules see everything. A redefinition keeps the index.
+// `index` is where an item was first defined, `visibility` where it was last changed. A macro sees the
+// macros, and a list the lists, whose index lies before its own visibility; rules see everything. A
+// redefinition keeps the index.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Context } from "./location.js";
 

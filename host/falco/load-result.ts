@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What loading one rule file gave: errors and warnings with Falco's codes, and the three ways Falco shows them (a summary line,
-// a text with places and snippets, and JSON). The JSON has nlohmann's key order, which is alphabetical.
+// What loading one rule file gave: errors and warnings with Falco's codes, and the three ways Falco shows
+// them (a summary line, a text with places and snippets, and JSON). The JSON has nlohmann's key order, which
+// is alphabetical.
 import type { Context } from "./location.js";
 
 interface Meaning {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads rule files in order and compiles what they hold together. Lists and exceptions are put into the text, the
-// text is parsed, macros are put into the tree, and the tree is checked. Like Falco, this compiles the whole
-// collection after each file, so each file's result says what is wrong once that file is added. `run` stops at the
-// first file that cannot be loaded. `policy check` reports all of them.
+// Loads rule files in order and compiles what they hold together. Lists and exceptions are put into the text,
+// the text is parsed, macros are put into the tree, and the tree is checked. Like Falco, this compiles the
+// whole collection after each file, so each file's result says what is wrong once that file is added. `run`
+// stops at the first file that cannot be loaded. `policy check` reports all of them.
 
 import type { Priority } from "../finding/priority.js";
 import { BindError, type Bound, bind, isOperand } from "./bind.js";

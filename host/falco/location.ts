@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in a rule file something stands: the way down from the file to the item, each step with line, column and offset.
-// Falco reports errors with this whole way and a snippet of the last step, so that a rule of 200 lines shows the one that is
-// wrong. A step inside a condition is named by the condition's beginning instead of the file's name.
+// Where in a rule file something stands: the way down from the file to the item, each step with line, column
+// and offset. Falco reports errors with this whole way and a snippet of the last step, so that a rule of 200
+// lines shows the one that is wrong. A step inside a condition is named by the condition's beginning instead
+// of the file's name.
 
 /** A place in a file, all three from 0. */
 export interface Position {
@@ -67,7 +68,10 @@ export class Context {
     return new Context([...this.steps, { item, name, source: this.source, at }], undefined);
   }
 
-  /** A place inside `condition`. The positions of a parser count from 1, and are added to those of the condition itself. */
+  /**
+   * A place inside `condition`. The positions of a parser count from 1, and are added to those of the
+   * condition itself.
+   */
   inCondition(at: Position, condition: string): Context {
     const outer = this.steps[this.steps.length - 1]!.at;
     const head = condition.length > CONDITION_SHOWN ? `${condition.slice(0, CONDITION_SHOWN - 3)}...` : condition;

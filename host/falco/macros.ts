@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Macros are trees: a name in a condition is replaced by the tree of the macro. A macro that is used twice is shared, so the
-// result is a graph without cycles, which the compiler turns into one evaluation.
+// Macros are trees: a name in a condition is replaced by the tree of the macro. A macro that is used twice is
+// shared, so the result is a graph without cycles, which the compiler turns into one evaluation.
 import type { Expr, Place } from "./condition.js";
 
 /** A macro's tree. `isUsed` is set when a condition or another macro names it. */
@@ -20,7 +20,9 @@ export class MacroError extends Error {
   }
 }
 
-/** `visible` gives the macros that may be used here, already resolved or about to be. The first error counts. */
+/**
+ * `visible` gives the macros that may be used here, already resolved or about to be. The first error counts.
+ */
 export function resolveMacros(expr: Expr, visible: (name: string) => Macro | undefined): Expr {
   return new Resolver(visible).resolve(expr);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Falco does to a rule's output before it is used: appends the fields that a plugin suggests and what the configuration asks
-// for, and refuses a %field that does not exist.
+// What Falco does to a rule's output before it is used: appends the fields that a plugin suggests and what
+// the configuration asks for, and refuses a %field that does not exist.
 //
-// In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one. A percent sign alone is refused, as
-// Falco does.
+// In an output `%field` and `%field[arg]` stand for values, `%transformer(field)` for a changed one. A
+// percent sign alone is refused, as Falco does.
 import { SUGGESTED_OUTPUT } from "../output/format.js";
 import { operandAt } from "../output/operand.js";
 import { isOperand } from "./bind.js";
@@ -44,7 +44,10 @@ function applies(extra: Extra, rule: Target): boolean {
 
 const WORD = /^\S{0,40}/;
 
-/** The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field is its width. */
+/**
+ * The first %field that cannot be: the sentence for LOAD_ERR_COMPILE_OUTPUT, or null. A number before a field
+ * is its width.
+ */
 export function outputComplaint(output: string, statics: Statics): string | null {
   for (let at = output.indexOf("%"); at >= 0; ) {
     const [star, digits = ""] = /^\*?(\d*)/.exec(output.slice(at + 1)) as RegExpExecArray;
@@ -86,7 +89,10 @@ export interface ExtraField {
   readonly format: string | null;
 }
 
-/** Those that the configuration asks for, and its own fields where the output names them. The last of a name counts. */
+/**
+ * Those that the configuration asks for, and its own fields where the output names them. The last of a name
+ * counts.
+ */
 export function fieldsOf(output: string, rule: Target, extras: readonly Extra[], statics: Statics): ExtraField[] {
   const asked = extras.filter((extra) => applies(extra, rule)).flatMap((extra) => extra.fields ?? []);
   const named = (output.match(STATIC) ?? []).filter((name) => statics.has(name));

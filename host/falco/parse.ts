@@ -9,8 +9,9 @@
 //   Condition 'exists' | NumOp Num | TextOp Text | TextOp Modifier List | ListOp List      (each right side may be val(Field))
 //   List      '(' (Text (',' Text)*)? ')' | Identifier
 //
-// There is no tokenizer: what a text means depends on where it stands (`in` is an operator or a bare value). Operators made of
-// letters need no blank after them when they take a list (`in(a,b)`), and one blank when they take text.
+// There is no tokenizer: what a text means depends on where it stands (`in` is an operator or a bare value).
+// Operators made of letters need no blank after them when they take a list (`in(a,b)`), and one blank when
+// they take text.
 import {
   type CheckExpr,
   type Expr,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the `exceptions` of a rule. Their fields may be left out where they append to an exception that is there already.
+// Reads the `exceptions` of a rule. Their fields may be left out where they append to an exception that is
+// there already.
 import type { ExceptionEntry, RuleException } from "./items.js";
 import { LoadError } from "./load-result.js";
 import type { Context } from "./location.js";

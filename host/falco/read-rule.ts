@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a `rule`. The same key means four things: a new rule, an `append: true` to an earlier one, an `override` of some of its
-// keys, or (with `enabled` alone) a switch.
+// Reads a `rule`. The same key means four things: a new rule, an `append: true` to an earlier one, an
+// `override` of some of its keys, or (with `enabled` alone) a switch.
 import type { Priority } from "../finding/priority.js";
 import { parsePriority, type RuleUpdate } from "./items.js";
 import type { Context } from "./location.js";

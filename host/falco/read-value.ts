@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the values of an item's keys, each with the complaint that Falco makes when it is not of the right form.
+// Reads the values of an item's keys, each with the complaint that Falco makes when it is not of the right
+// form.
 import type { Collector } from "./collector.js";
 import { LoadError, type LoadResult } from "./load-result.js";
 import type { Context } from "./location.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads one rule file: a sequence of items, each a map whose first known key tells its kind. What is not of the form of a rule
-// file is an error that ends the reading; unknown keys and kinds are warnings.
+// Reads one rule file: a sequence of items, each a map whose first known key tells its kind. What is not of
+// the form of a rule file is an error that ends the reading; unknown keys and kinds are warnings.
 import type { Collector } from "./collector.js";
 import { LoadError, type LoadResult } from "./load-result.js";
 import { Context } from "./location.js";

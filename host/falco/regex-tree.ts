@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A regular expression as a syntax tree over bytes: regex.ts makes it of a pattern, compile/automaton.ts an automaton of it.
+// A regular expression as a syntax tree over bytes: regex.ts makes it of a pattern, compile/automaton.ts an
+// automaton of it.
 
 /** `set` has 256 truths, one for each byte. */
 export type Regex =

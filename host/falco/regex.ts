@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// POSIX extended regular expressions, as RE2 reads them in its POSIX mode: no backreferences, no lazy repetition, no look-around.
-// A pattern is characters, and has to be UTF-8; the result is a syntax tree over bytes for automaton.ts (a character beyond ASCII is its
-// UTF-8 bytes: utf8.ts).
+// POSIX extended regular expressions, as RE2 reads them in its POSIX mode: no backreferences, no lazy
+// repetition, no look-around. A pattern is characters, and has to be UTF-8; the result is a syntax tree over
+// bytes for automaton.ts (a character beyond ASCII is its UTF-8 bytes: utf8.ts).
 //
 //   Alternation  Sequence ('|' Sequence)*
 //   Sequence     (Atom ('*' | '+' | '?' | '{m}' | '{m,}' | '{m,n}')*)*
@@ -183,7 +183,8 @@ class RegexParser {
 
 const BEYOND_ASCII: Range = [128, LAST_CHARACTER];
 
-// RE2 reads UTF-8, in which `.` is one character but a line feed. A byte that cannot begin a character counts as one.
+// RE2 reads UTF-8, in which `.` is one character but a line feed. A byte that cannot begin a character counts
+// as one.
 function anyCharacter(): Regex {
   return { kind: "choice", parts: [{ kind: "bytes", set: byteSet((b) => b < 128 && b !== 10) }, wideCharacter()] };
 }
@@ -203,7 +204,8 @@ function wideCharacter(): Regex {
   };
 }
 
-// Beyond ASCII, what is in none of the ranges. Bytes that are no character count as the one that stands for such.
+// Beyond ASCII, what is in none of the ranges. Bytes that are no character count as the one that stands for
+// such.
 function otherWide(ranges: readonly Range[]): Regex[] {
   const isReplacementIn = ranges.some(([from, to]) => from <= REPLACEMENT && REPLACEMENT <= to);
   return [anyOf(othersBeyondAscii(ranges)), ...(isReplacementIn ? [] : [noCharacter()])];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of a condition: where the parser stands in the text, what it took last, and how it says that something is wrong. As in
-// Falco's scanner there are no tokens beforehand: the parser asks for what may come.
+// The words of a condition: where the parser stands in the text, what it took last, and how it says that
+// something is wrong. As in Falco's scanner there are no tokens beforehand: the parser asks for what may
+// come.
 import { fromBytes, type Place } from "./condition.js";
 
 /** A mistake in a condition, in Falco's words. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the loaded rules run: selections in order, each switching on or off what it names, and the least priority. A rule's own
-// `enabled` is where it begins.
+// Which of the loaded rules run: selections in order, each switching on or off what it names, and the least
+// priority. A rule's own `enabled` is where it begins.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { LoadedRule } from "./load.js";
 
@@ -11,7 +11,10 @@ export interface Selection {
   readonly tag?: string;
 }
 
-/** Drops rules less urgent than `least`. The last selection that applies to a rule decides whether it is enabled. */
+/**
+ * Drops rules less urgent than `least`. The last selection that applies to a rule decides whether it is
+ * enabled.
+ */
 export function selectRules(
   rules: readonly LoadedRule[],
   selections: readonly Selection[],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of characters as expressions over the bytes of UTF-8. A range of characters of one length is a few sequences of ranges of bytes:
-// it is split where only the last bytes run through all their values, so that every byte's range is independent of the others'.
+// Sets of characters as expressions over the bytes of UTF-8. A range of characters of one length is a few
+// sequences of ranges of bytes: it is split where only the last bytes run through all their values, so that
+// every byte's range is independent of the others'.
 //
 //   [U+00E0, U+00FC]   c3 [a0-bc]
 //   [U+00FF, U+0140]   c3 bf | c4 [80-bf] | c5 80

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the values of checks on fields that are not text: numbers, ports, truths, addresses, networks, bytes in hex.
+// Reads the values of checks on fields that are not text: numbers, ports, truths, addresses, networks, bytes
+// in hex.
 
 /** A value that does not fit its field, in Falco's words. */
 export class ValueError extends Error {}
@@ -33,7 +34,8 @@ export function parsePort(text: string): bigint {
   return BigInt(port);
 }
 
-// The well-known services that rules name; the system's table is not read, so that a rule means the same everywhere.
+// The well-known services that rules name; the system's table is not read, so that a rule means the same
+// everywhere.
 const SERVICES: Record<string, number> = {
   ftp: 21,
   ssh: 22,

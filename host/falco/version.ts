@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Versions that rule files ask for: of Falco's engine, whose rule language this is, and of plugins, of which the container
-// plugin's fields are built in.
+// Versions that rule files ask for: of Falco's engine, whose rule language this is, and of plugins, of which
+// the container plugin's fields are built in.
 
 /** A version of semver's form, without what stands behind the patch. */
 export interface Version {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rule files are YAML as yaml-cpp reads it, which is looser than YAML 1.2. This file reads a text into nodes that know where
-// they stand, and settles the differences:
+// Rule files are YAML as yaml-cpp reads it, which is looser than YAML 1.2. This file reads a text into nodes
+// that know where they stand, and settles the differences:
 //   - every scalar is text: `no`, `0.57.0` and `=` mean what the key that reads them says
 //   - an unknown tag is dropped: `desc: != x` is the text `x`
 //   - a plain scalar may start with `%`

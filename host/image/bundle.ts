@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host in a few files instead of some five hundred, modules and all: at a quarter of a CPU every file that Node looks up, opens
-// and compiles delays the start of a task. All of them lie in one folder, so that what is found beside an entry is found beside all.
+// The host in a few files instead of some five hundred, modules and all: at a quarter of a CPU every file
+// that Node looks up, opens and compiles delays the start of a task. All of them lie in one folder, so that
+// what is found beside an entry is found beside all.
 //
 //   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
 //   main.js     the same, by the name that the host has outside packages     *-child.js, *.cjs   processes and threads
@@ -23,7 +24,10 @@ const ESM_BANNER =
   'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
 /** And ours ask for their own address, which CommonJS has as a path. */
 const CJS_BANNER = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;';
-/** Large, and asked for only by who sends alerts over HTTP: a file of its own, so that others need not keep its text in memory. */
+/**
+ * Large, and asked for only by who sends alerts over HTTP: a file of its own, so that others need not keep
+ * its text in memory.
+ */
 const APART = "undici";
 const apart: Plugin = {
   name: "apart",
@@ -77,7 +81,10 @@ export async function bundleHost(to: string, external: readonly string[]): Promi
   for (const name of THREADS) cpSync(join(HOST, "engine", `${name}.cjs`), join(to, `${name}.cjs`));
 }
 
-/** Starts the host of a package once, policies and all, to keep what V8 has compiled. Without flags, as the image starts it. */
+/**
+ * Starts the host of a package once, policies and all, to keep what V8 has compiled. Without flags, as the
+ * image starts it.
+ */
 export function keepCompiled(folder: string): void {
   const scratch = mkdtempSync(join(tmpdir(), "vedette-package-"));
   const { NODE_OPTIONS: _, ...environment } = process.env;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Started by `npm run package` as a process of its own: runs a packaged host until it listens, stores what V8 has compiled of it by
-// then, and ends it. Arguments: the host's folder, and one for the socket and the secret.
+// Started by `npm run package` as a process of its own: runs a packaged host until it listens, stores what V8
+// has compiled of it by then, and ends it. Arguments: the host's folder, and one for the socket and the
+// secret.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { letHeapGrow } from "../heap.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder as an OCI image of one layer, without a container engine: `skopeo`, `podman`, `crane` and `docker load` (25 and
-// later) take the archive. The same folder gives the same digests. https://github.com/opencontainers/image-spec
+// A folder as an OCI image of one layer, without a container engine: `skopeo`, `podman`, `crane` and
+// `docker load` (25 and later) take the archive. The same folder gives the same digests. https://github.com/opencontainers/image-spec
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -104,7 +104,10 @@ async function copyApp(app: string): Promise<void> {
   keepCompiled(join(app, "build/js/host"));
 }
 
-/** policy.yaml, as JSON, which is read sooner, and the compiled module; sources and tests stay here. And the module of those without code. */
+/**
+ * policy.yaml, as JSON, which is read sooner, and the compiled module; sources and tests stay here. And the
+ * module of those without code.
+ */
 async function copyPolicies(app: string): Promise<void> {
   const compiler = new PolicyCompiler();
   try {
@@ -137,7 +140,10 @@ function copyAgent(rootfs: string): void {
   cpSync(builtFile("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
 }
 
-/** There is no shell and no env(1) in the image: the kernel itself reads the first line. Flags are none (start.ts says why). */
+/**
+ * There is no shell and no env(1) in the image: the kernel itself reads the first line. Flags are none
+ * (start.ts says why).
+ */
 function writeCommand(rootfs: string): void {
   const path = join(rootfs, HOST_COMMAND);
   writeFileSync(path, '#!/bin/node\nrequire("/app/build/js/host/start.cjs");\n');

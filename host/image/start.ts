@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first file that runs in the sidecar: it gives V8 the host's code compiled already. At a quarter of a CPU a task that waits for
-// its sidecar waits for CPU time, and a third of that went into compiling. `npm run package` keeps what one start has compiled
-// (code-cache.ts) beside the code. It fits one version of V8 under one set of flags; another compiles anew, and is only slower. Node's own
-// code is kept in the same way, so the image's command gives no flag of V8's: host/heap.ts sets what must be set, once the code is there.
+// The first file that runs in the sidecar: it gives V8 the host's code compiled already. At a quarter of a
+// CPU a task that waits for its sidecar waits for CPU time, and a third of that went into compiling.
+// `npm run package` keeps what one start has compiled (code-cache.ts) beside the code. It fits one version of
+// V8 under one set of flags; another compiles anew, and is only slower. Node's own code is kept in the same
+// way, so the image's command gives no flag of V8's: host/heap.ts sets what must be set, once the code is
+// there.
 import { readFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents that connect to us: the intake of a sidecar. It says to each what it has of it already and that policies are ready, and
-// acknowledges what was judged. It keeps no state of its own: after a restart agents come back and send what was not acknowledged.
+// Agents that connect to us: the intake of a sidecar. It says to each what it has of it already and that
+// policies are ready, and acknowledges what was judged. It keeps no state of its own: after a restart agents
+// come back and send what was not acknowledged.
 //
 //   hello - secret, name (guests.ts) - what ECS says (host/ecs) - "ack" - "ready" - batches - "ack" ... - end - "ack"
 import { chmodSync } from "node:fs";
@@ -65,7 +66,10 @@ export class Agents implements Intake {
   #unsaid = 0;
   #isClosed = false;
   readonly #heartbeat: Heartbeat;
-  /** What is to be told if it is still so in a moment: agents that are gone without a word and may be back, and rivals. */
+  /**
+   * What is to be told if it is still so in a moment: agents that are gone without a word and may be back,
+   * and rivals.
+   */
   readonly #missed = new Map<NodeJS.Timeout, () => void>();
   readonly #look: NodeJS.Timeout;
 
@@ -100,7 +104,10 @@ export class Agents implements Intake {
     this.#look = setInterval(() => this.#lookAround(), LOOK_MS);
   }
 
-  /** From here on agents are taken in. Whoever knows the secret may be any user; gives the port of a TCP address. */
+  /**
+   * From here on agents are taken in. Whoever knows the secret may be any user; gives the port of a TCP
+   * address.
+   */
   listen(address: string): number {
     const { areNone } = this.#options.secrets;
     const port = this.#capture.listen(address, areNone ? [] : [ANY_USER]);
@@ -147,7 +154,9 @@ export class Agents implements Intake {
     };
   }
 
-  /** Takes what still comes until every agent has ended, or the time is up. From then on nothing more comes. */
+  /**
+   * Takes what still comes until every agent has ended, or the time is up. From then on nothing more comes.
+   */
   async drain(ms: number): Promise<void> {
     const deadline = performance.now() + ms;
     const isOver = () => this.#guests.size === 0 && this.#ledger.isIdle;
@@ -303,7 +312,10 @@ export class Agents implements Intake {
     this.#handlers.onNews({ rule, output, fields, hostname: guest.hostname }, guest);
   }
 
-  /** Somebody was refused, and `more` others. Whoever can connect can have this happen: it is counted, and said so many times a minute. */
+  /**
+   * Somebody was refused, and `more` others. Whoever can connect can have this happen: it is counted, and
+   * said so many times a minute.
+   */
   #onTurnedAway(error: VedetteError, more: number): void {
     this.#options.counts?.onRefusal(error, 1 + more);
     this.#unsaid += more;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts about agents of which it is in doubt whose they are: one that cannot prove its container's name, and two for one container.
-// Whoever reaches the socket can cause the first, and whoever knows a secret the second, any number of times: each kind has a limit
-// of its own, and says how often it was kept back.
+// Alerts about agents of which it is in doubt whose they are: one that cannot prove its container's name, and
+// two for one container. Whoever reaches the socket can cause the first, and whoever knows a secret the
+// second, any number of times: each kind has a limit of its own, and says how often it was kept back.
 import { hostname } from "node:os";
 import type { Hello } from "../capture/agent.js";
 import { Bucket } from "../engine/limiter.js";
@@ -36,7 +36,9 @@ export class Doubts {
     this.#tell({ rule: "Two agents for one container", output, fields, hostname: guest.hostname }, guest);
   }
 
-  /** It is not heard. What it says of itself is its word: the alert is not about the container that it names. */
+  /**
+   * It is not heard. What it says of itself is its word: the alert is not about the container that it names.
+   */
   onUnproven(hello: Hello): void {
     const untold = this.#refusals.take();
     if (untold === null) return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agents that are connected. Who comes must know the secret of the container that it says it is of (secret.ts). A container has one
-// agent; a second one that knows the secret is a rival: one of both lies, and who was first is no proof. Both are heard, and the intake
-// tells of it. An agent that comes back after its connection broke is the same source, and no rival of itself.
+// The agents that are connected. Who comes must know the secret of the container that it says it is of
+// (secret.ts). A container has one agent; a second one that knows the secret is a rival: one of both lies,
+// and who was first is no proof. Both are heard, and the intake tells of it. An agent that comes back after
+// its connection broke is the same source, and no rival of itself.
 import type { Hello } from "../capture/agent.js";
 import type { ContainerClue } from "../ecs/metadata.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -61,12 +62,18 @@ export class Guests {
     return guest;
   }
 
-  /** By what ECS is asked for its container: by the name where that is proven, and never by an id, which is its word alone. */
+  /**
+   * By what ECS is asked for its container: by the name where that is proven, and never by an id, which is
+   * its word alone.
+   */
   clueOf(guest: Guest, hello: Hello): ContainerClue {
     return this.#secrets.isOwn(guest.name) ? { id: null, name: guest.name } : wordsOf(hello);
   }
 
-  /** What is known of its container, where `told` is ECS's answer: another's is not believed, nor an id where names are proven. */
+  /**
+   * What is known of its container, where `told` is ECS's answer: another's is not believed, nor an id where
+   * names are proven.
+   */
   factsOf(guest: Guest, hello: Hello, told: ContainerFacts | null): ContainerFacts | null {
     const isAnothers = told?.name != null && told.name !== guest.name && this.#secrets.isOwn(told.name);
     if (told !== null && !isAnothers) return told;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other rooms may use of what comes in: the intakes that there are, and what they say of those who send. What is behind it
-// (who may come in, what was judged, a connection that breaks and comes back) stays in this room.
+// What other rooms may use of what comes in: the intakes that there are, and what they say of those who send.
+// What is behind it (who may come in, what was judged, a connection that breaks and comes back) stays in this
+// room.
 export { Agents } from "./agents.js";
 export type { BatchFacts } from "./batch-facts.js";
 export { OwnAgent } from "./own-agent.js";

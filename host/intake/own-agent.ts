@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One agent that we start ourselves, with its workload: the intake of `run`, `record` and `trace`. Its workload is never held up
-// by us: where nobody judges any more, it goes on.
+// One agent that we start ourselves, with its workload: the intake of `run`, `record` and `trace`. Its
+// workload is never held up by us: where nobody judges any more, it goes on.
 import { hostname } from "node:os";
 import type { AgentOptions, Hello } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
@@ -64,7 +64,10 @@ export class OwnAgent implements Intake {
     this.#counting = counts === null ? null : this.tap(({ bytes }) => this.#count(counts, bytes));
   }
 
-  /** From here on the workload runs, and signals sent to us go to it. Resolves when all is over and has been delivered. */
+  /**
+   * From here on the workload runs, and signals sent to us go to it. Resolves when all is over and has been
+   * delivered.
+   */
   async run(options: AgentOptions): Promise<Ending> {
     this.#session.start(options);
     this.#look = setInterval(() => this.#heartbeat.look(this.#heard()), LOOK_MS);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes in, as everything above sees it. An intake takes batches from peers (agents, or the hosts of a recording) and
-// puts them into a ring that policy workers read. Above it nobody knows connections, streams of the addon or positions in the
-// ring: who sends is a `Peer`, and what was judged is acknowledged in one word.
+// What comes in, as everything above sees it. An intake takes batches from peers (agents, or the hosts of a
+// recording) and puts them into a ring that policy workers read. Above it nobody knows connections, streams
+// of the addon or positions in the ring: who sends is a `Peer`, and what was judged is acknowledged in one
+// word.
 //
 //   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
 import type { VedetteError } from "../errors.js";
@@ -87,8 +88,8 @@ export interface Intake {
   /** Reads what comes beside the workers, on this thread. To be taken before anything comes. */
   tap(take: TakeBatch): Tap;
   /**
-   * Tells peers what was judged: they need not keep it. What workers have gone past is acknowledged at the next call, because
-   * its alerts may still be on their way. True: there is nothing left to acknowledge.
+   * Tells peers what was judged: they need not keep it. What workers have gone past is acknowledged at the
+   * next call, because its alerts may still be on their way. True: there is nothing left to acknowledge.
    */
   acknowledge(): boolean;
   health(): IntakeHealth;

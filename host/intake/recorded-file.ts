@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of events from before: a recording of `vedette record`, or a capture of Falco or sysdig (.scap, gzipped or not). Both are
-// the same entries to whoever reads them. What is whole is read; what is missing is known when all was read.
+// A file of events from before: a recording of `vedette record`, or a capture of Falco or sysdig (.scap,
+// gzipped or not). Both are the same entries to whoever reads them. What is whole is read; what is missing is
+// known when all was read.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { VedetteError } from "../errors.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hosts of a file of events (recorded-file.ts): the intake of `replay`. Their batches go through a ring as they did when they
-// were recorded. Nobody is watched any more: nothing is lost, nothing can be denied, and everything waits for whoever is slow.
+// The hosts of a file of events (recorded-file.ts): the intake of `replay`. Their batches go through a ring
+// as they did when they were recorded. Nobody is watched any more: nothing is lost, nothing can be denied,
+// and everything waits for whoever is slow.
 import { hostname } from "node:os";
 import { ringFill } from "../capture/ring.js";
 import { Feed } from "../engine/feed.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The secret that an agent must say in its hello. The sidecar makes it at its first start, in a volume; a sidecar that was
-// restarted finds it there. Whoever can read the volume knows the secret:
+// The secret that an agent must say in its hello. The sidecar makes it at its first start, in a volume; a
+// sidecar that was restarted finds it there. Whoever can read the volume knows the secret:
 //
 //   a container's own   the volume is the container's and the sidecar's alone (own-volume.ts): it proves the container's name
 //   the task's          all containers of the task share the volume: it keeps other tasks and other machines out, and proves no name
@@ -49,7 +49,9 @@ export interface NamedFile {
   readonly path: string;
 }
 
-/** What a host asks agents for: the secret of their container where it has one of its own, else the task's. */
+/**
+ * What a host asks agents for: the secret of their container where it has one of its own, else the task's.
+ */
 export class Secrets {
   readonly #task: Secret | null;
   /** A name may stand in both branches of a condition, and have a secret in each. */

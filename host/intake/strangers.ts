@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What agents say of processes that came in from outside (ECS Exec) and that they cannot capture: a notice in the stream, and
-// for whoever reads the sidecar's log a sentence.
+// What agents say of processes that came in from outside (ECS Exec) and that they cannot capture: a notice in
+// the stream, and for whoever reads the sidecar's log a sentence.
 import { EVENTS } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert for a person at a terminal: time, priority in its colour, rule, sentence. The sentence holds names that an attacker
-// chose: what could move the cursor or change colours is shown, not sent.
+// An alert for a person at a terminal: time, priority in its colour, rule, sentence. The sentence holds names
+// that an attacker chose: what could move the cursor or change colours is shown, not sent.
 import { styleText } from "node:util";
 import type { Priority } from "../finding/priority.js";
 import { clockText } from "../wire/time.js";

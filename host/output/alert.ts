@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert and its one line of JSON, as Falco writes it: keys in alphabetical order, a time of nine digits, tags sorted, and
-// output_fields with null for what is missing. evt.time is a bare integer beyond 2^53, so the line is put together as text:
-// a JavaScript number would lose its last digits.
+// An alert and its one line of JSON, as Falco writes it: keys in alphabetical order, a time of nine digits,
+// tags sorted, and output_fields with null for what is missing. evt.time is a bare integer beyond 2^53, so
+// the line is put together as text: a JavaScript number would lose its last digits.
 //
 //   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
 //   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}

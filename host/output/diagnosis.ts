@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent found (capture/agent/doctor.cc) in words: a row for each thing that was tried, what it is for and what to change
-// when it does not work; and what follows for the tiers. Facts are rows here; nothing is decided elsewhere.
+// What the agent found (capture/agent/doctor.cc) in words: a row for each thing that was tried, what it is
+// for and what to change when it does not work; and what follows for the tiers. Facts are rows here; nothing
+// is decided elsewhere.
 
 interface Tried {
   readonly ok: boolean;
@@ -15,7 +16,10 @@ export interface Findings {
   readonly assumed: string;
   readonly arch: string;
   readonly uid: number;
-  /** Whose processes /proc shows: ours, ours in a mount that the agent has opened for itself, another pid namespace's, or nobody's. */
+  /**
+   * Whose processes /proc shows: ours, ours in a mount that the agent has opened for itself, another pid
+   * namespace's, or nobody's.
+   */
   readonly proc: { readonly folder: "mounted" | "opened" | "foreign" | "missing"; readonly reason?: string };
   readonly ptrace: Tried;
   readonly seccomp_listener: Tried;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An event as one flat JSON object of Falco's names, for `vedette trace --json`. A line a call has to keep up with the workload:
-// for each event type the keys are put together once, what a process or a descriptor adds is written once a batch, and texts
-// that the batch holds once are escaped once.
+// An event as one flat JSON object of Falco's names, for `vedette trace --json`. A line a call has to keep up
+// with the workload: for each event type the keys are put together once, what a process or a descriptor adds
+// is written once a batch, and texts that the batch holds once are escaped once.
 import type { EventType } from "../../build/generated/events.js";
 import { HEADER_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
@@ -84,7 +84,10 @@ export class EventJson {
   }
 }
 
-/** Texts that hold for one batch, by what stands for them there: the place of an entry, a span. Written at the first use. */
+/**
+ * Texts that hold for one batch, by what stands for them there: the place of an entry, a span. Written at the
+ * first use.
+ */
 class Remembered {
   readonly #texts = new Map<number, string>();
   readonly #write: Part;

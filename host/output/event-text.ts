@@ -36,7 +36,10 @@ export class EventText {
   }
 }
 
-/** What the program passed, not what Falco adds. Falco puts the data before the descriptor; the calls have it first, but for mmap. */
+/**
+ * What the program passed, not what Falco adds. Falco puts the data before the descriptor; the calls have it
+ * first, but for mmap.
+ */
 function argumentsOf(event: EventType): Field[] {
   const passed = event.params.filter((param) => param.slot >= 0 || param.from === "fd.num");
   if (event.name === "mmap") return passed;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON text for values that JSON.stringify cannot write: a bigint becomes a bare integer, however long. Everything else is
-// left to JSON.stringify, which escapes control characters as Falco's writer does.
+// JSON text for values that JSON.stringify cannot write: a bigint becomes a bare integer, however long.
+// Everything else is left to JSON.stringify, which escapes control characters as Falco's writer does.
 import type { Value } from "../wire/value.js";
 
 /** The value as JSON, without blanks. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind a % of an output: a field, or a transformer of fields and quoted texts, as in a condition.
+// What stands behind a % of an output: a field, or a transformer of fields and quoted texts, as in a
+// condition.
 //
 //   Operand   Field | Name '(' Argument (',' Argument)* ')' ('[' Option ']')?
 //   Argument  Operand | '"' ... '"' | "'" ... "'"

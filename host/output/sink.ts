@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where lines go: a standard stream or a file. Written with write(2) itself, whole lines at a time. process.stdout and
-// process.stderr are never touched: opening one makes the pipe behind it non-blocking, and that pipe is the workload's too. A
-// reader that went away (EPIPE) ends the writing, never the workload; so does a full disk, but that is told. Into a pipe at most PIPE_BUF bytes go at once, which
-// pipe(7) keeps together: the workload may be writing to the same one.
+// Where lines go: a standard stream or a file. Written with write(2) itself, whole lines at a time.
+// process.stdout and process.stderr are never touched: opening one makes the pipe behind it non-blocking, and
+// that pipe is the workload's too. A reader that went away (EPIPE) ends the writing, never the workload; so
+// does a full disk, but that is told. Into a pipe at most PIPE_BUF bytes go at once, which pipe(7) keeps
+// together: the workload may be writing to the same one.
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
@@ -89,8 +90,9 @@ export class Sink {
 }
 
 /**
- * `stderr`, `stdout`, or a file: `a` to append, `w` to begin anew. Payloads may hold secrets: the file is its owner's alone.
- * Throws `code` where it cannot be opened; `onFault` gets the same where it cannot be written later.
+ * `stderr`, `stdout`, or a file: `a` to append, `w` to begin anew. Payloads may hold secrets: the file is its
+ * owner's alone. Throws `code` where it cannot be opened; `onFault` gets the same where it cannot be written
+ * later.
  */
 export function openSink(
   target: string,

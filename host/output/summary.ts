@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette trace --summary`: for each call how often, how many failed, how long they took (entry to return, so a sleep counts), and
-// by which tier they were seen; then what was lost. A table, or one JSON object.
+// `vedette trace --summary`: for each call how often, how many failed, how long they took (entry to return,
+// so a sleep counts), and by which tier they were seen; then what was lost. A table, or one JSON object.
 import { LOST } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";

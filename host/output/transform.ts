@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's transformers in outputs: `%toupper(proc.name)`, `%join(",", proc.args)`, one in another if need be. What they say here
-// is what they say in conditions (host/falco/compile/transform-source.ts): where an argument is not there, the result is not.
+// Falco's transformers in outputs: `%toupper(proc.name)`, `%join(",", proc.args)`, one in another if need be.
+// What they say here is what they say in conditions (host/falco/compile/transform-source.ts): where an
+// argument is not there, the result is not.
 
 import { type FieldGetter, fieldValue } from "../wire/fields.js";
 import { PROCESS_AT } from "../wire/layout.js";
@@ -77,7 +78,9 @@ function joined(separator: Operand | undefined, list: Operand | undefined): Fiel
   );
 }
 
-/** With an option its last value, or the option where it takes none; without, all options and their values. */
+/**
+ * With an option its last value, or the option where it takes none; without, all options and their values.
+ */
 function options(
   list: Operand | undefined,
   wanted: Operand | undefined,
@@ -119,7 +122,10 @@ const PROCESS_LISTS: Readonly<Record<string, number | undefined>> = {
   "proc.env": PROCESS_AT.env,
 };
 
-/** getopt(3): options with their values, `?` for one that is unknown or lacks its value (`:` where the letters begin with it). */
+/**
+ * getopt(3): options with their values, `?` for one that is unknown or lacks its value (`:` where the letters
+ * begin with it).
+ */
 function getopt(args: readonly string[], letters: string): string[][] {
   const found: string[][] = [];
   for (let i = 0; i < args.length; i++) {

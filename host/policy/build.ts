@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The build's last step: compiles the pack, so that no `vedette run` has to. An unchanged policy costs a look at the cache. What
-// nobody asked for in a long time is thrown out of it.
+// The build's last step: compiles the pack, so that no `vedette run` has to. An unchanged policy costs a look
+// at the cache. What nobody asked for in a long time is thrown out of it.
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { explain, VedetteError } from "../errors.js";

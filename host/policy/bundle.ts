@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy as loading takes it: its files, a digest of them, and where they are from. Whoever loads asks a bundle for a file by its
-// name, and does not know of folders. Messages name files by the bundle's place, which is what the author or the operator knows.
+// A policy as loading takes it: its files, a digest of them, and where they are from. Whoever loads asks a
+// bundle for a file by its name, and does not know of folders. Messages name files by the bundle's place,
+// which is what the author or the operator knows.
 //
 //   folder   a folder of the operator's, read where it stands, a file when it is asked for
 //   memory   files that were taken from somewhere at one moment (snapshot.ts), or that never lay in a folder
@@ -110,7 +111,10 @@ export class MemoryBundle implements Bundle {
 
 const DEPTH_MAX = 4;
 
-/** The files that loading looks at, relative to the folder, in order. `isLinkGood`: links to files of the folder itself count. */
+/**
+ * The files that loading looks at, relative to the folder, in order. `isLinkGood`: links to files of the
+ * folder itself count.
+ */
 export function policyFiles(folder: string, isLinkGood = false): string[] {
   const found: string[] = [];
   const look = (at: string, depth: number): void => {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiler's process. asc and binaryen take 300 MB and keep background threads busy, so they never run where policies
-// run. It takes one request at a time over IPC and answers each; it is ended from outside.
+// The compiler's process. asc and binaryen take 300 MB and keep background threads busy, so they never run
+// where policies run. It takes one request at a time over IPC and answers each; it is ended from outside.
 //
-// It reads two things only: the sources that it was sent, and the SDK under the name `vedette`. A policy of one tenant cannot import
-// a file of another, whatever path it writes: no path of a policy is looked for on the disk.
+// It reads two things only: the sources that it was sent, and the SDK under the name `vedette`. A policy of
+// one tenant cannot import a file of another, whatever path it writes: no path of a policy is looked for on
+// the disk.
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a policy's sources to its module. The compiler runs in a child process (compile-child.ts) that is kept for the next
-// policy and ended when nobody needs it; what it made is kept by the digest of all that went in, so an unchanged policy costs
-// one read. An error of the author's comes back with file, line, column, and the line with a caret under the place.
+// From a policy's sources to its module. The compiler runs in a child process (compile-child.ts) that is kept
+// for the next policy and ended when nobody needs it; what it made is kept by the digest of all that went in,
+// so an unchanged policy costs one read. An error of the author's comes back with file, line, column, and the
+// line with a caret under the place.
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -53,7 +54,10 @@ export class PolicyCompiler {
       : this.compile(new FolderBundle(NO_RULES), head);
   }
 
-  /** The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has none. */
+  /**
+   * The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has
+   * none.
+   */
   async compile(bundle: Bundle, head: PolicyHead): Promise<Uint8Array> {
     const { place } = bundle.origin;
     const sources = sourcesOf(bundle);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds policies: a folder with a policy.yaml is one; any other is looked through, at most three levels down (the pack is
-// grouped by what an attacker tries to do). Order is by path, so that rules run and alerts come in the same order everywhere.
+// Finds policies: a folder with a policy.yaml is one; any other is looked through, at most three levels down
+// (the pack is grouped by what an attacker tries to do). Order is by path, so that rules run and alerts come
+// in the same order everywhere.
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";
@@ -10,7 +11,10 @@ import { POLICY_FILE } from "./policy-file.js";
 
 const DEPTH_MAX = 3;
 
-/** The policies' folders in or below `path`, or `path` where it is a module's file. Throws when it cannot be read, or holds none. */
+/**
+ * The policies' folders in or below `path`, or `path` where it is a module's file. Throws when it cannot be
+ * read, or holds none.
+ */
 export function findPolicies(path: string): string[] {
   if (isModuleFile(path)) return [path];
   const found = look(path, DEPTH_MAX);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the entries of a tenant's folder one at a time, and no further than a bound. Otherwise a folder of a million
-// files would hold all tenants up.
+// Reads the entries of a tenant's folder one at a time, and no further than a bound. Otherwise a folder of a
+// million files would hold all tenants up.
 import { type Dir, type Dirent, opendirSync } from "node:fs";
 import { dirname } from "node:path";
 import { VedetteError } from "../errors.js";
@@ -32,7 +32,9 @@ function opened(folder: string): Dir {
   }
 }
 
-/** Whether to look at what a watched folder has: so many of each folder's entries, the first that were seen. */
+/**
+ * Whether to look at what a watched folder has: so many of each folder's entries, the first that were seen.
+ */
 export class Crowd {
   readonly #seen = new Map<string, Set<string>>();
 

@@ -54,7 +54,9 @@ function measured(origin: string, how: string, size: number | bigint): string {
   return noun === undefined ? `be ${how} ${size}` : `have ${how} ${size} ${noun}${Number(size) === 1 ? "" : "s"}`;
 }
 
-/** Of a union's branches, what the one that got furthest said; where none got anywhere, what each would have. */
+/**
+ * Of a union's branches, what the one that got furthest said; where none got anywhere, what each would have.
+ */
 function deepest(branches: readonly (readonly Issue[])[], path: YamlPath): string {
   const firsts = branches.flatMap((branch) => branch.slice(0, 1));
   const furthest = [...firsts].sort((a, b) => b.path.length - a.path.length)[0];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From bundles to policies that can run: read policy.yaml, compile index.ts (or take policy.wasm), admit the module, settle parameters
-// and what policy.yaml changes in rules. The result is plain data, so that it can be posted to a worker.
+// From bundles to policies that can run: read policy.yaml, compile index.ts (or take policy.wasm), admit the
+// module, settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can
+// be posted to a worker.
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
@@ -28,7 +29,10 @@ export interface PolicyLoadOptions {
   readonly limits?: ModuleLimits;
 }
 
-/** Loads the policies in or below each folder, and modules that say all of themselves; none given: the pack that comes with Vedette. */
+/**
+ * Loads the policies in or below each folder, and modules that say all of themselves; none given: the pack
+ * that comes with Vedette.
+ */
 export async function loadPolicies(
   folders: readonly string[],
   options: PolicyLoadOptions = {},
@@ -92,7 +96,10 @@ export async function loadPolicy(
   return { ...policy, admitted: await compiled(examined) };
 }
 
-/** The bytes of the policy's module. Sources win: a module that stands beside them may be older. `file`: null where the module says all. */
+/**
+ * The bytes of the policy's module. Sources win: a module that stands beside them may be older. `file`: null
+ * where the module says all.
+ */
 export function moduleBytes(
   bundle: Bundle,
   file: PolicyFile | null,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy costs, by event type: each type that it subscribes to, in a batch of that type alone. The events are those of
-// tests.yaml, again and again, or one with defaults where it has none of the type. Instructions are counted by a module that
-// counts (wasm/fuel.ts): the same on every machine.
+// What a policy costs, by event type: each type that it subscribes to, in a batch of that type alone. The
+// events are those of tests.yaml, again and again, or one with defaults where it has none of the type.
+// Instructions are counted by a module that counts (wasm/fuel.ts): the same on every machine.
 import type { LoadedPolicy } from "../engine/policy.js";
 import { madeUp, runTrials, type TrialMeasure } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";

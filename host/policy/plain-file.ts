@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a file that another user controls. A pipe in its place would keep us waiting for ever, and a device would
-// never end. So this opens the file without waiting, asks what it is, and reads it by that descriptor. Another file
-// that is put in its place meanwhile changes nothing.
+// Reads a file that another user controls. A pipe in its place would keep us waiting for ever, and a device
+// would never end. So this opens the file without waiting, asks what it is, and reads it by that descriptor.
+// Another file that is put in its place meanwhile changes nothing.
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// policy.yaml: what a policy is called, which parameters it has, and what whoever runs it wants changed in its rules.
+// policy.yaml: what a policy is called, which parameters it has, and what whoever runs it wants changed in
+// its rules.
 //
 //   name: sensitive-file-read            version: 1.0.0           description: ...
 //   parameters:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `prevent:` of policy.yaml: what agents are to deny. A row is taken only when what it asks can be decided so that no thread can
-// change it between the decision and the call; for what people ask in vain there is a reason, not just "not known".
+// `prevent:` of policy.yaml: what agents are to deny. A row is taken only when what it asks can be decided so
+// that no thread can change it between the decision and the call; for what people ask in vain there is a
+// reason, not just "not known".
 //
 //   prevent:
 //     - {name: Only what came with the image, deny: exec, except: {files: [/app/plugins/*]}}
@@ -70,7 +71,10 @@ const MEANING: Readonly<Record<PreventRow["deny"], readonly string[]>> = {
   mount: [],
 };
 
-/** The rows of a policy's file. Throws VEDETTE_POLICY_YAML for what is wrong, VEDETTE_PREVENT_REFUSED for what cannot be had. */
+/**
+ * The rows of a policy's file. Throws VEDETTE_POLICY_YAML for what is wrong, VEDETTE_PREVENT_REFUSED for what
+ * cannot be had.
+ */
 export function preventRowsOf(rows: readonly Row[], file: YamlFile<unknown>): PreventRow[] {
   return rows.map((row, i) => rowOf(row, ["prevent", i], rows.slice(0, i), file));
 }
@@ -133,7 +137,10 @@ function isDeny(text: string): text is PreventRow["deny"] {
   return (DENIES as readonly string[]).includes(text);
 }
 
-/** The same place as any error of the file, under a code of its own: the author has to think again, not to write again. */
+/**
+ * The same place as any error of the file, under a code of its own: the author has to think again, not to
+ * write again.
+ */
 function refusal(file: YamlFile<unknown>, path: YamlPath, what: string, reason: string): VedetteError {
   const { path: name, line, column } = file.place(path);
   return new VedetteError("VEDETTE_PREVENT_REFUSED", { path: name, line, column, what, reason });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every agent its table of denied calls and the list of files whose opens it watches, and new ones whenever the
-// policies change. An agent that cannot hold a table keeps the one before and says why. A policy that rests or traps
-// still prevents, because its rows deny, not its code.
+// Gives every agent its table of denied calls and the list of files whose opens it watches, and new ones
+// whenever the policies change. An agent that cannot hold a table keeps the one before and says why. A policy
+// that rests or traps still prevents, because its rows deny, not its code.
 
 import type { LoadedPolicy } from "../engine/policy.js";
 import { rowsFor, type WireRow } from "../engine/prevention.js";
@@ -53,7 +53,10 @@ export class Prevention<G extends Guarded> {
     return this.#policies.some(({ prevent = [] }) => prevent.length > 0);
   }
 
-  /** An agent is there, or more is known of it: it has its table before whatever is said to it next. False: it could not be given one. */
+  /**
+   * An agent is there, or more is known of it: it has its table before whatever is said to it next. False: it
+   * could not be given one.
+   */
   greet(agent: G): boolean {
     const holding: Holding = { sent: null, watched: "[]" };
     this.#agents.set(agent, holding);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names the file in a policy's folder that this user may not read, or that went away while we looked
-// (VEDETTE_POLICY_UNREADABLE). The author can mend that. Other errors are not the folder's fault, and pass as they
-// are.
+// (VEDETTE_POLICY_UNREADABLE). The author can mend that. Other errors are not the folder's fault, and pass as
+// they are.
 import { relative } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of a new policy: what `vedette policy new DIR` writes. It compiles, passes its tests, and is short enough to be read
-// before it is changed. tsconfig.json is for editors only: it shows them AssemblyScript's types and the SDK's.
+// The folder of a new policy: what `vedette policy new DIR` writes. It compiles, passes its tests, and is
+// short enough to be read before it is changed. tsconfig.json is for editors only: it shows them
+// AssemblyScript's types and the SDK's.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
@@ -96,7 +97,10 @@ tests:
     alerts: []
 `;
 
-/** Decorators on functions are AssemblyScript's; TypeScript says TS1206, which `// @ts-ignore: decorator` in index.ts keeps from the author. */
+/**
+ * Decorators on functions are AssemblyScript's; TypeScript says TS1206, which `// @ts-ignore: decorator` in
+ * index.ts keeps from the author.
+ */
 function editorConfig(): string {
   const std = dirname(createRequire(import.meta.url).resolve("assemblyscript/package.json"));
   const config = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the SDK stands, and a digest of all of it that a compiled policy depends on: SDK, generated contract, compiler and
-// its options. Two policies of the same source are the same module only under the same digest.
+// Where the SDK stands, and a digest of all of it that a compiled policy depends on: SDK, generated contract,
+// compiler and its options. Two policies of the same source are the same module only under the same digest.
 import { createHash, type Hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";

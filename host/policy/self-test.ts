@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy must pass before it judges anything: its own tests.yaml where it has one, and a batch with events of every type
-// that it subscribes to. Both run in a process that can be ended and has little memory (engine/trial-house.ts), so what never returns,
-// traps at once, takes too long or costs too much is found there and not among the others.
+// What a policy must pass before it judges anything: its own tests.yaml where it has one, and a batch with
+// events of every type that it subscribes to. Both run in a process that can be ended and has little memory
+// (engine/trial-house.ts), so what never returns, traps at once, takes too long or costs too much is found
+// there and not among the others.
 import type { ExaminedPolicy } from "../engine/policy.js";
 import { madeUp } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";

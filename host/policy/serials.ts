@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The serial of the newest signed list that was accepted, for each policy of each tenant. Vedette refuses an older
-// list, whoever puts it there. A file keeps the serials over a restart, if one is named (`--serials`): {"team/one":
-// 1764190000}. Where no file lasts, tenants.yaml says `oldest_serial`.
+// The serial of the newest signed list that was accepted, for each policy of each tenant. Vedette refuses an
+// older list, whoever puts it there. A file keeps the serials over a restart, if one is named (`--serials`):
+// {"team/one": 1764190000}. Where no file lasts, tenants.yaml says `oldest_serial`.
 import { renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its own alerts. A fault
-// of a policy becomes an alert of Vedette's own, to the operator and to the policy's owner.
+// What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its
+// own alerts. A fault of a policy becomes an alert of Vedette's own, to the operator and to the policy's
+// owner.
 import type { Engine } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
@@ -23,7 +24,9 @@ export interface ServiceFlags {
   readonly requireSigned?: boolean;
   /** Where the serials of signed policies outlive a restart. */
   readonly serials?: string;
-  /** The control API: a Unix socket's path, an address of this machine, and who may ask there (host/control). */
+  /**
+   * The control API: a Unix socket's path, an address of this machine, and who may ask there (host/control).
+   */
   readonly control?: string;
   readonly controlTcp?: string;
   readonly controlTokens?: string;
@@ -198,7 +201,10 @@ export class PolicyService {
     return this.#policies().map(({ state }) => state);
   }
 
-  /** What SIGHUP asks for: the tenants' files are opened by their names again, tenants.yaml and the folder are read. */
+  /**
+   * What SIGHUP asks for: the tenants' files are opened by their names again, tenants.yaml and the folder are
+   * read.
+   */
   hangUp(): void {
     for (const output of this.#outputs.values()) output.reopen();
     const handlers = this.#handlers;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events as tests.yaml has them, made into a batch. Only what matters is written; the rest is what an ordinary program of
-// root would have. What follows from something that is written follows: an open that is named has a descriptor of that name,
-// a connect to an address has a socket with it.
+// Events as tests.yaml has them, made into a batch. Only what matters is written; the rest is what an
+// ordinary program of root would have. What follows from something that is written follows: an open that is
+// named has a descriptor of that name, a connect to an address has a socket with it.
 //
 //   - openat: {proc: {name: cat}, name: /etc/shadow, flags: O_RDONLY}
 //   - execve: {res: ENOENT, at: 2s, proc: {name: sh, stdin: tcp 10.0.0.5:4000->203.0.113.9:443, parent: {name: nginx}}}

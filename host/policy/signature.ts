@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signed policies: policy.sig beside a policy holds the digests of its files and an ed25519 signature over them (RFC 8032). What
-// is signed is every file that loading reads, so nothing can be added, changed or taken away; it works without a network. The
-// serial grows with each signing, so that an older list in place of the newest can be told (serials.ts).
+// Signed policies: policy.sig beside a policy holds the digests of its files and an ed25519 signature over
+// them (RFC 8032). What is signed is every file that loading reads, so nothing can be added, changed or taken
+// away; it works without a network. The serial grows with each signing, so that an older list in place of the
+// newest can be told (serials.ts).
 //
 //   {"version": 2, "key": "<first 16 hex digits of the public key's SHA-256>", "serial": 1764190000,
 //    "policy": {"name": "one", "version": "1"}, "files": {"index.ts": "<sha256>", "policy.yaml": "<sha256>"}, "signature": "<base64>"}
@@ -76,7 +77,9 @@ export interface Signing {
   readonly serial: number;
 }
 
-/** Signs the policy in `folder`. Where there is no key, a pair is made: the path, and the path with `.pub`. */
+/**
+ * Signs the policy in `folder`. Where there is no key, a pair is made: the path, and the path with `.pub`.
+ */
 export function signPolicy(folder: string, keyPath: string): Signing {
   const isNewKey = !existsSync(keyPath);
   if (isNewKey) makeKey(keyPath);
@@ -100,7 +103,10 @@ function policyOf(bundle: Bundle): Signed["policy"] {
   return { name, version };
 }
 
-/** Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has signed all that the bundle holds. */
+/**
+ * Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has
+ * signed all that the bundle holds.
+ */
 export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { name: string; serial: number } {
   const path = bundle.origin.place;
   if (!bundle.has(SIGNATURE_FILE)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });

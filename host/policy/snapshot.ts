@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's folder as it was at one moment: its files read into memory before anything looks at them. What was checked is then what
-// is compiled, whoever writes to the folder meanwhile; and a folder that is still being copied in has another digest a moment later.
-// Only plain files count: a link could lead into another tenant's folder.
+// A policy's folder as it was at one moment: its files read into memory before anything looks at them. What
+// was checked is then what is compiled, whoever writes to the folder meanwhile; and a folder that is still
+// being copied in has another digest a moment later. Only plain files count: a link could lead into another
+// tenant's folder.
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";

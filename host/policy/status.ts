@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How each policy is: its state, what it did and cost. The control API shows it (host/control), to each who asks what is his.
+// How each policy is: its state, what it did and cost. The control API shows it (host/control), to each who
+// asks what is his.
 import type { SeatStatus } from "../engine/engine.js";
 import type { WatchEntry } from "./watch.js";
 
@@ -9,7 +10,10 @@ export interface PolicyStatus {
   readonly tenant: string;
   readonly policy: string;
   readonly version: string;
-  /** judging; slow: the slow worker judges it; resting: it overran or kept trapping; refused: no version of it ever ran. */
+  /**
+   * judging; slow: the slow worker judges it; resting: it overran or kept trapping; refused: no version of it
+   * ever ran.
+   */
   readonly state: SeatStatus["state"] | "refused";
   readonly rules: number;
   readonly events: number;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording beside tests.yaml: real events as a test of the alerts that they should raise. A test names an event by
-// its evt.num, as `vedette replay --json` prints it.
+// A recording beside tests.yaml: real events as a test of the alerts that they should raise. A test names an
+// event by its evt.num, as `vedette replay --json` prints it.
 import { EVENTS } from "../../build/generated/events.js";
 import type { TrialBatch } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";

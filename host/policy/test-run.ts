@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs tests.yaml of a policy and says what differs. Expected alerts are matched one to one, in any order within a test; what is
-// not given in one (event, priority, output, fields) may be anything. Each rule needs a test in which it speaks, and one in
-// which it sees an event and keeps silent: a rule that always says yes is no rule.
+// Runs tests.yaml of a policy and says what differs. Expected alerts are matched one to one, in any order
+// within a test; what is not given in one (event, priority, output, fields) may be anything. Each rule needs
+// a test in which it speaks, and one in which it sees an event and keeps silent: a rule that always says yes
+// is no rule.
 
 import type { ExaminedPolicy, LoadedRule } from "../engine/policy.js";
 import { madeUp, type TrialBatch, type TrialCase, type TrialResult } from "../engine/trial.js";

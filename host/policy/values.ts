@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values as an author writes them in tests.yaml, made into what stands in a slot: `O_RDONLY|O_CREAT`, `ENOENT`, `SIGKILL`,
-// `0644`, `169.254.170.2:80`, `[fd00::1]:443`. A text that means nothing for the field's type is an Error with a sentence.
+// Values as an author writes them in tests.yaml, made into what stands in a slot: `O_RDONLY|O_CREAT`,
+// `ENOENT`, `SIGKILL`, `0644`, `169.254.170.2:80`, `[fd00::1]:443`. A text that means nothing for the field's
+// type is an Error with a sentence.
 import { isIPv4, isIPv6 } from "node:net";
 import type { Field } from "../../build/generated/events.js";
 import { TABLES, type Table } from "../../build/generated/flags.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// policies.d: a folder whose policies come, change and go while the engine runs. policies.d/TENANT/POLICY/ is one policy. Each
-// change goes the same way: copy, check who may and whose signature it is, compile or take the module, admit, self-test, and
-// only then swap it in between two batches. What fails on the way leaves the version that runs where it is, and says why.
-// One policy is worked on at a time, in the order of their paths.
+// policies.d: a folder whose policies come, change and go while the engine runs. policies.d/TENANT/POLICY/ is
+// one policy. Each change goes the same way: copy, check who may and whose signature it is, compile or take
+// the module, admit, self-test, and only then swap it in between two batches. What fails on the way leaves
+// the version that runs where it is, and says why. One policy is worked on at a time, in the order of their
+// paths.
 import { existsSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
@@ -58,18 +59,24 @@ export interface WatchEntry {
 
 type Folder = Pick<WatchEntry, "tenant" | "policy" | "path">;
 
-/** `isDue`: its tenant's word changed, and what ran under the old one may go on only if it passes under the new one. */
+/**
+ * `isDue`: its tenant's word changed, and what ran under the old one may go on only if it passes under the
+ * new one.
+ */
 type Entry = { -readonly [K in keyof WatchEntry]: WatchEntry[K] } & { digest: string; isDue: boolean };
 
 /**
- * A folder that is being copied in changes for a while. A module says itself whether it is whole, so it is looked at soon, and
- * once more when all has settled: chokidar tells of a file's changes once in 50 ms, and not of the last one.
+ * A folder that is being copied in changes for a while. A module says itself whether it is whole, so it is
+ * looked at soon, and once more when all has settled: chokidar tells of a file's changes once in 50 ms, and
+ * not of the last one.
  */
 const SETTLE_MS = 150;
 const SOON_MS = 10;
 /** TENANT/POLICY and what a policy may have below it. */
 const DEPTH_MAX = 6;
-/** The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long. */
+/**
+ * The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long.
+ */
 const TOOLS_MS = 5000;
 
 /** Loads, replaces and removes policies as the folder changes. Make it with PolicyWatch.open(). */
@@ -109,15 +116,17 @@ export class PolicyWatch {
     }
   }
 
-  /** Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with. */
+  /**
+   * Looks at the whole folder again: also what SIGHUP does. Resolves when all that changed was dealt with.
+   */
   rescan(): Promise<void> {
     return this.#scanNext(() => true);
   }
 
   /**
-   * Goes on with another tenants.yaml, and looks at the whole folder: policies of a tenant of whom it says something else are
-   * loaded anew, and those that may no longer run are taken away. `onMove` is called for a tenant that must be housed anew, when
-   * nothing of it runs.
+   * Goes on with another tenants.yaml, and looks at the whole folder: policies of a tenant of whom it says
+   * something else are loaded anew, and those that may no longer run are taken away. `onMove` is called for a
+   * tenant that must be housed anew, when nothing of it runs.
    */
   retenant(tenants: ReadonlyMap<string, Tenant>, onMove: (tenant: string) => void): Promise<void> {
     this.#work = this.#work.then(async () => {
@@ -138,7 +147,9 @@ export class PolicyWatch {
     return [...this.#entries.values()];
   }
 
-  /** At once: the policy that is being compiled or tried meanwhile does not come in, and nobody is told of it. */
+  /**
+   * At once: the policy that is being compiled or tried meanwhile does not come in, and nobody is told of it.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of [this.#timer, this.#soon, this.#idle]) clearTimeout(timer);
@@ -217,8 +228,9 @@ export class PolicyWatch {
   }
 
   /**
-   * policies.d/TENANT/POLICY with a policy.yaml in it. Links are not followed: one could lead into another tenant's folder. Where there is
-   * too much in a folder, what runs of it goes on, and nothing new is looked for.
+   * policies.d/TENANT/POLICY with a policy.yaml in it. Links are not followed: one could lead into another
+   * tenant's folder. Where there is too much in a folder, what runs of it goes on, and nothing new is looked
+   * for.
    */
   #findFolders(): Map<string, Folder> {
     const { folder: root } = this.#options;

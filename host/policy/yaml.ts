@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column: the parser's
-// own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so that a file of a kilobyte
-// cannot become a gigabyte.
+// YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column:
+// the parser's own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so
+// that a file of a kilobyte cannot become a gigabyte.
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, VedetteError } from "../errors.js";
@@ -28,7 +28,10 @@ export interface YamlFile<T> {
 /** The most bytes of a YAML file, 4 MiB. */
 export const YAML_BYTES_MAX = 4 << 20;
 
-/** Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot be read. */
+/**
+ * Reads `file`. Throws `code` (with path, line, column, reason) for what is wrong in it, or where it cannot
+ * be read.
+ */
 export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
   return parseYaml(file, () => readPlainFile(file, { most: YAML_BYTES_MAX }), schema, code);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recordings: batches as they came, compressed, to be judged again. A recording is blocks one after another, each whole in
-// itself, so that what was written before a crash can be read, and damage is known by the byte.
+// Recordings: batches as they came, compressed, to be judged again. A recording is blocks one after another,
+// each whole in itself, so that what was written before a crash can be read, and damage is known by the byte.
 //
 //   file    "VDREC001"  block  block ...  end block (size 0)
 //   block   u32 "VDBK"  u32 size  u32 raw size  u32 CRC-32 of what follows   `size` bytes, deflated (RFC 1951)
@@ -120,7 +120,9 @@ export function isRecording(path: string): boolean {
   }
 }
 
-/** All that is whole, in order; then VEDETTE_RECORDING_CORRUPT with the offset, if it is cut off or damaged. */
+/**
+ * All that is whole, in order; then VEDETTE_RECORDING_CORRUPT with the offset, if it is cut off or damaged.
+ */
 export function* readRecording(path: string): Generator<RecordedEntry> {
   const fd = openRecording(path);
   try {

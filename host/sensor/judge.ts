@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What judges and what follows from it: the engine, the policy service beside it, what agents are to deny, and the outputs that
-// alerts go to. It knows who sends only as peers of an intake.
+// What judges and what follows from it: the engine, the policy service beside it, what agents are to deny,
+// and the outputs that alerts go to. It knows who sends only as peers of an intake.
 import { hostname } from "node:os";
 import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
@@ -21,7 +21,10 @@ import type { Opened } from "./opened.js";
 export interface Judging {
   readonly policies: readonly LoadedPolicy[];
   readonly outputs: Pick<Outputs, "write" | "reopen" | "stats" | "room" | "close">;
-  /** The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the events. */
+  /**
+   * The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the
+   * events.
+   */
   readonly host: string | undefined;
 }
 
@@ -153,7 +156,10 @@ export class Judge {
       this.#prevention.setPolicies([...this.#options.policies, ...watched]),
   } satisfies EngineHandlers & { onPolicies: unknown };
 
-  /** What a limit kept back is told of with the next batch, whoever's that is: it says itself which container it is about. */
+  /**
+   * What a limit kept back is told of with the next batch, whoever's that is: it says itself which container
+   * it is about.
+   */
   #authorOf({ rule, source, outputFields }: Alert, number: number): Peer | null {
     if (source !== "internal" || rule !== SUPPRESSED) return this.#intake.peer(number);
     const id = outputFields.find(([name]) => name === "container.id")?.[1];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus, /api/v1/health for people. How it
-// is, `health.ts` knows. Loopback unless told otherwise: containers of a task share one network, and the numbers name containers
-// and rules. Who reaches the port can hold few connections, and none for long (host/visitors.ts).
+// What the sidecar says of itself: /healthz for the task's health check, /metrics for Prometheus,
+// /api/v1/health for people. How it is, `health.ts` knows. Loopback unless told otherwise: containers of a
+// task share one network, and the numbers name containers and rules. Who reaches the port can hold few
+// connections, and none for long (host/visitors.ts).
 import { createServer, type Server } from "node:http";
 import { isIP } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
@@ -77,7 +78,8 @@ export class Monitor implements IntakeCounts {
     });
     boundVisitors(this.#server, VISITORS);
     return new Promise((resolve, reject) => {
-      // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of the server's.
+      // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of
+      // the server's.
       this.#server!.on("error", (cause) =>
         reject(new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
       );

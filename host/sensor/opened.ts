@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was opened, to be closed in reverse order, whatever the way out. A part is added where it is opened, together with what
-// closes it, so no path can forget one. (Node 20 has no AsyncDisposableStack yet.)
+// What was opened, to be closed in reverse order, whatever the way out. A part is added where it is opened,
+// together with what closes it, so no path can forget one. (Node 20 has no AsyncDisposableStack yet.)
 interface Part {
   readonly close: () => unknown;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores what comes in, to be judged again with `vedette replay`. It reads the intake's ring beside the policy workers. A full disk
-// ends the recording, never the workload: nobody waits for us any more.
+// Stores what comes in, to be judged again with `vedette replay`. It reads the intake's ring beside the
+// policy workers. A full disk ends the recording, never the workload: nobody waits for us any more.
 import type { Intake, Peer, Tap, TappedBatch } from "../intake/intake.js";
 import { RecordingWriter } from "../recording/recording.js";
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sensor: `run`, `serve`, `replay` and `record` are one of these, with different intakes and outputs. Read aloud:
+// The sensor: `run`, `serve`, `replay` and `record` are one of these, with different intakes and outputs.
+// Read aloud:
 //
 //   monitor - policies and outputs - service - intake - recorder - workers - ... - finish what came - close in reverse order
 //
-// Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong, a listener that
-// fails, a worker that dies, a signal.
+// Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong,
+// a listener that fails, a worker that dies, a signal.
 import { setTimeout as sleep } from "node:timers/promises";
 import { VedetteError } from "../errors.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer } from "../intake/intake.js";
@@ -53,7 +54,10 @@ export interface SensorHandlers extends IntakeHandlers {
 const TURN_MS = 5;
 /** How often to look whether workers move. */
 const LOOK_MS = 500;
-/** When all has come: workers that do not get on for so long never will. Many times what the longest batch takes. */
+/**
+ * When all has come: workers that do not get on for so long never will. Many times what the longest batch
+ * takes.
+ */
 const STALLED_MS = 10_000;
 
 /**
@@ -109,7 +113,8 @@ export class Sensor<I extends Intake = Intake> {
 
   async #open(): Promise<void> {
     const { http, judging, service, record } = this.#options;
-    // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is the end.
+    // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is
+    // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
     const isAsked = service?.control !== undefined || service?.controlTcp !== undefined;
@@ -280,7 +285,10 @@ export class Sensor<I extends Intake = Intake> {
     if (failure !== undefined) throw failure;
   }
 
-  /** Never resolves while workers get on: one that never will must not keep us from our end. A replay waits for each. */
+  /**
+   * Never resolves while workers get on: one that never will must not keep us from our end. A replay waits
+   * for each.
+   */
   async #watchPace(judge: Judge, signal: AbortSignal): Promise<never> {
     if (this.#intake.isRecorded) return new Promise(() => undefined);
     let [pace, since] = [judge.pace, performance.now()];

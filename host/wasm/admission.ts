@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a module may run at all. Everything that can be known from its bytes is checked here, before the engine sees them:
-// what it imports and exports, how much memory, table and data it wants, that nothing runs when it is made. What cannot be
-// known (how long it runs, whether it traps) is the watchdog's (host/engine). docs/abi/v1.md says what a policy must be.
+// Whether a module may run at all. Everything that can be known from its bytes is checked here, before the
+// engine sees them: what it imports and exports, how much memory, table and data it wants, that nothing runs
+// when it is made. What cannot be known (how long it runs, whether it traps) is the watchdog's (host/engine).
+// docs/abi/v1.md says what a policy must be.
 
 import { VedetteError } from "../errors.js";
 import { FACTS_SIZE } from "./facts.js";

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a module may cost the compiler, read from its bytes before the compiler sees them. V8 keeps every local of a function at every place
-// where control comes together: some 28 bytes for each (measured on Node 20, both compilers). 49,000 locals in 90,000 blocks, which
-// fit into a megabyte, so took 6 GiB. The bounds lie far above what honest compilers make: beside each stands the most that the pack's
-// policies have, and Falco's rules as one module (of 380 kB). What they cannot see, such as values that wait on the stack, is found when
-// the module is compiled for the first time, in a process with little memory (host/engine/trial-child.ts).
+// What a module may cost the compiler, read from its bytes before the compiler sees them. V8 keeps every
+// local of a function at every place where control comes together: some 28 bytes for each (measured on Node
+// 20, both compilers). 49,000 locals in 90,000 blocks, which fit into a megabyte, so took 6 GiB. The bounds
+// lie far above what honest compilers make: beside each stands the most that the pack's policies have, and
+// Falco's rules as one module (of 380 kB). What they cannot see, such as values that wait on the stack, is
+// found when the module is compiled for the first time, in a process with little memory
+// (host/engine/trial-child.ts).
 import { readInstruction } from "./instructions.js";
 import type { ModuleReader } from "./reader.js";
 
@@ -14,13 +16,17 @@ interface Bounds {
   /** Locals times places where control comes together, in all functions. */
   readonly joins: number;
 }
-/** Of a whole module.                           pack, Falco:     16, 24        70, 184            72, 1                 4,536, 346,775 */
+/**
+ * Of a whole module. pack, Falco: 16, 24 70, 184 72, 1 4,536, 346,775
+ */
 const MODULE: Bounds = { types: 1_000, functions: 10_000, segments: 10_000, joins: 20_000_000 };
 /** Of what is made here from the operator's own rule files: 100,000 entries in lists make 1,401 functions. */
 const WIDE: Bounds = { types: 1_000, functions: 1_000_000, segments: 10_000, joins: Number.POSITIVE_INFINITY };
 /** Of a type.                           pack, Falco: 6, 5    1, 1 */
 const TYPE = { parameters: 100, results: 1 };
-/** Of a function.  pack, Falco: 791, 29,826    16, 63         11, 45        10, 180                    425, 111,744 */
+/**
+ * Of a function. pack, Falco: 791, 29,826 16, 63 11, 45 10, 180 425, 111,744
+ */
 const FUNCTION = { bytes: 512 << 10, locals: 2_000, nesting: 500, targets: 20_000, joins: 2_000_000 };
 
 const BLOCK = 0x02;

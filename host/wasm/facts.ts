@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md, "The
-// facts"). A text that does not fit any more is left out, as if the orchestrator had not said it.
+// What the orchestrator says of the container that a batch came from, as a policy reads it (docs/abi/v1.md,
+// "The facts"). A text that does not fit any more is left out, as if the orchestrator had not said it.
 import type { ContainerFacts } from "../wire/container.js";
 
 /** In the order in which they stand. New ones go to the end. */

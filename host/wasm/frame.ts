@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts batches into a policy's memory: a header of 64 bytes and the batch's four sections, as they are (docs/abi/v1.md;
-// rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about a microsecond. Views of the memory
-// are kept, since a batch may hold a handful of events and making them anew would cost more than to fill them.
+// Puts batches into a policy's memory: a header of 64 bytes and the batch's four sections, as they are
+// (docs/abi/v1.md; rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about
+// a microsecond. Views of the memory are kept, since a batch may hold a handful of events and making them
+// anew would cost more than to fill them.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { ContainerFacts } from "../wire/container.js";
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a module count its instructions: a cost that is the same on every machine and in every run. Straight stretches of code
-// are counted as one: a stretch ends where control can come from or go to elsewhere (loop, if, else, end, br_if), and at the
-// head of each the counter grows by the number of its instructions. The counter is a global i64 behind all others, exported as
-// `vedette_fuel`, so no index moves. It slows a policy by a fifth or so, and serves measuring only: the watchdog protects.
+// Makes a module count its instructions: a cost that is the same on every machine and in every run. Straight
+// stretches of code are counted as one: a stretch ends where control can come from or go to elsewhere (loop,
+// if, else, end, br_if), and at the head of each the counter grows by the number of its instructions. The
+// counter is a global i64 behind all others, exported as `vedette_fuel`, so no index moves. It slows a policy
+// by a fifth or so, and serves measuring only: the watchdog protects.
 //
 //   head of a stretch:  global.get $fuel  i64.const N  i64.add  global.set $fuel
 import { readInstruction } from "./instructions.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module with and without its head (the custom section `vedette.policy`). A policy that only prevents has no code,
-// so its module is the same for every author. The package holds this module without a head and needs no compiler for
-// such a policy.
+// A module with and without its head (the custom section `vedette.policy`). A policy that only prevents has
+// no code, so its module is the same for every author. The package holds this module without a head and needs
+// no compiler for such a policy.
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { ABI, SECTION } from "./metadata.js";
 import { readSections } from "./sections.js";

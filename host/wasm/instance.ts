@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One running policy: its memory, which the host makes and bounds, and the calls into it. Nothing that comes out of it is
-// believed: every address it gives is checked against its own memory, every record against the batch. A trap ends the
-// instance, since a policy that stopped in the middle may be in any state; its owner makes a new one.
+// One running policy: its memory, which the host makes and bounds, and the calls into it. Nothing that comes
+// out of it is believed: every address it gives is checked against its own memory, every record against the
+// batch. A trap ends the instance, since a policy that stopped in the middle may be in any state; its owner
+// makes a new one.
 import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Admitted } from "./admission.js";
@@ -47,7 +48,10 @@ interface PolicyExports {
   vedette_on_batch(size: number): number;
 }
 
-/** What a policy keeps between batches: a view of its memory, good until the next call, and a word that says what form it has. */
+/**
+ * What a policy keeps between batches: a view of its memory, good until the next call, and a word that says
+ * what form it has.
+ */
 export interface PolicyState {
   readonly bytes: Uint8Array;
   readonly schema: bigint;
@@ -103,7 +107,9 @@ export class PolicyInstance {
     return instance;
   }
 
-  /** Judges a batch, from a record on. Null when all of it was judged; the instance is of no use after a Trap. */
+  /**
+   * Judges a batch, from a record on. Null when all of it was judged; the instance is of no use after a Trap.
+   */
   judge(batch: FrameSource, from: FrameStart): Trap | null {
     this.#tell(batch.container ?? null);
     const size = this.#frame.write(batch, from);
@@ -178,7 +184,9 @@ export class PolicyInstance {
     throw new WebAssembly.RuntimeError(this.#abort);
   }
 
-  /** Text at an address that the policy gave: what lies outside its memory is a trap, what is too long is cut. */
+  /**
+   * Text at an address that the policy gave: what lies outside its memory is a trap, what is too long is cut.
+   */
   #text(at: number, size: number, most: number): string {
     const start = at >>> 0;
     const length = size >>> 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where instructions end: what follows each opcode in a function body (WebAssembly core specification, "Instructions"). Nothing
-// here knows what an instruction does. An opcode that is not listed ends the reading: a body that is read wrongly by one
-// byte would be read as nonsense from there on.
+// Where instructions end: what follows each opcode in a function body (WebAssembly core specification,
+// "Instructions"). Nothing here knows what an instruction does. An opcode that is not listed ends the
+// reading: a body that is read wrongly by one byte would be read as nonsense from there on.
 import type { ModuleReader } from "./reader.js";
 
 type Skip = (read: ModuleReader) => void;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The custom section `vedette.policy`: JSON that says what a module is before any of it runs. It comes from whoever built the
-// module, so all of it is checked and bounded; names of events must be of this host's contract.
+// The custom section `vedette.policy`: JSON that says what a module is before any of it runs. It comes from
+// whoever built the module, so all of it is checked and bounded; names of events must be of this host's
+// contract.
 import * as z from "zod";
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
@@ -12,7 +13,9 @@ import type { Sections } from "./sections.js";
 export const ABI = 1;
 /** Name of the custom section. */
 export const SECTION = "vedette.policy";
-/** What may stand in the section: of anybody's module, and of what the operator's own rules were compiled to. */
+/**
+ * What may stand in the section: of anybody's module, and of what the operator's own rules were compiled to.
+ */
 const USUAL = { bytes: 256 * 1024, rules: 1024, name: 200, text: 4000, tag: 100, tags: 50, fields: 100 };
 const WIDE = {
   bytes: 64 << 20,
@@ -92,7 +95,10 @@ export function readMetadata(sections: Sections, path: string, isWide = false): 
   return parsed.data;
 }
 
-/** Fields are only appended and ids never reused, so a module of an older minor reads this host's records rightly. */
+/**
+ * Fields are only appended and ids never reused, so a module of an older minor reads this host's records
+ * rightly.
+ */
 function checkContract(metadata: Metadata, path: string): void {
   const ours = SCHEMA.toString(16).padStart(16, "0");
   if (metadata.minor < SCHEMA_MINOR || (metadata.minor === SCHEMA_MINOR && metadata.schema === ours)) return;

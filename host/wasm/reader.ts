@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a module, read forward. Whatever a module says of itself is checked against the bytes that are there before
-// anything is made of it: a count cannot be larger than what follows, so a module of 40 bytes cannot ask for a million of
-// anything. A refusal knows the section and the offset.
+// Bytes of a module, read forward. Whatever a module says of itself is checked against the bytes that are
+// there before anything is made of it: a count cannot be larger than what follows, so a module of 40 bytes
+// cannot ask for a million of anything. A refusal knows the section and the offset.
 import { type ErrorCode, VedetteError } from "../errors.js";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a module is made of, read from its bytes. JavaScript's reflection hides a module's own memories and tables, its start
-// function and the size of its data, so the admission check reads the sections itself (WebAssembly core specification,
-// "Binary Format"). Of function bodies only the cost is read (costs.ts): the engine checks those, and they can only use what is
-// declared here.
-// What no policy can have at all is refused here; what depends on the tenant's limits, in admission.ts.
+// What a module is made of, read from its bytes. JavaScript's reflection hides a module's own memories and
+// tables, its start function and the size of its data, so the admission check reads the sections itself
+// (WebAssembly core specification, "Binary Format"). Of function bodies only the cost is read (costs.ts): the
+// engine checks those, and they can only use what is declared here. What no policy can have at all is refused
+// here; what depends on the tenant's limits, in admission.ts.
 import { Costs } from "./costs.js";
 import { ModuleReader } from "./reader.js";
 
@@ -81,7 +81,10 @@ interface Type {
   readonly parameters: number;
 }
 
-/** Reads all sections; throws a VEDETTE_MODULE_* for what is not whole, or not of a policy. `isWide`: of the operator's own rule files. */
+/**
+ * Reads all sections; throws a VEDETTE_MODULE_* for what is not whole, or not of a policy. `isWide`: of the
+ * operator's own rule files.
+ */
 export function readSections(bytes: Uint8Array, path: string, isWide = false): Sections {
   const read = new ModuleReader(bytes, path);
   if (bytes.length < 8 || read.u32le() !== MAGIC) read.corrupt("it does not begin with \\0asm");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the values of a policy's parameters where its init looks for them: docs/abi/v1.md draws the layout, and
-// rules-wasm/wire/settings.ts reads it.
+// Writes the values of a policy's parameters where its init looks for them: docs/abi/v1.md draws the layout,
+// and rules-wasm/wire/settings.ts reads it.
 import { VedetteError } from "../errors.js";
 import type { Metadata, ParameterKind, ParameterValue } from "./metadata.js";
 
@@ -11,7 +11,10 @@ const KINDS: Readonly<Record<ParameterKind, number>> = { bool: 0, int: 1, string
 /** Values by the parameters' names. */
 export type ParameterValues = Readonly<Record<string, ParameterValue>>;
 
-/** The values to run with: the defaults, and over them what was set. Refuses an unknown name or a value of another kind. */
+/**
+ * The values to run with: the defaults, and over them what was set. Refuses an unknown name or a value of
+ * another kind.
+ */
 export function resolveParameters(metadata: Metadata, set: ParameterValues, path: string): ParameterValues {
   const values: Record<string, ParameterValue> = {};
   for (const { name, default: value } of metadata.parameters) values[name] = value;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of the WebAssembly API that we use. TypeScript has it only in its library for browsers, which would also bring
-// `window` and two hundred more globals that Node does not have.
+// The part of the WebAssembly API that we use. TypeScript has it only in its library for browsers, which
+// would also bring `window` and two hundred more globals that Node does not have.
 declare namespace WebAssembly {
   class Module {
     private readonly brand: unknown;

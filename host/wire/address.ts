@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses as text, as inet_ntop(3) and Falco write them: 4 or 16 raw bytes, or a raw struct sockaddr as the program passed it
-// (family in host order, port and address in network order, see socket(7), ip(7), ipv6(7), unix(7)).
+// Addresses as text, as inet_ntop(3) and Falco write them: 4 or 16 raw bytes, or a raw struct sockaddr as the
+// program passed it (family in host order, port and address in network order, see socket(7), ip(7), ipv6(7),
+// unix(7)).
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -28,7 +29,10 @@ function unixText(name: Buffer): string {
   return name.toString("utf8", 0, end < 0 ? name.length : end);
 }
 
-/** Lower case, the longest run of two or more zero groups as `::` (RFC 5952), the last 32 bits dotted when IPv4-mapped. */
+/**
+ * Lower case, the longest run of two or more zero groups as `::` (RFC 5952), the last 32 bits dotted when
+ * IPv4-mapped.
+ */
 function ipv6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] as number) << 8) | (bytes[2 * i + 1] as number));
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch, read where it stands: docs/wire.md draws it, capture/wire/batch.h is its twin in C++. Opening one costs a look at
-// the envelope and a walk over what it holds; nothing is copied and no record becomes an object. Bytes come from the side
-// of a traced container: what does not hold is VEDETTE_BATCH_CORRUPT, before anybody loads from it.
+// A batch, read where it stands: docs/wire.md draws it, capture/wire/batch.h is its twin in C++. Opening one
+// costs a look at the envelope and a walk over what it holds; nothing is copied and no record becomes an
+// object. Bytes come from the side of a traced container: what does not hold is VEDETTE_BATCH_CORRUPT, before
+// anybody loads from it.
 //
 //   record: u16 type  u16 flags  u32 size | u64 time | u32 tid  u32 process | i64 result | u32 latency  i32 fd |
 //           u32 descriptor  u32 0 | slots of 8 bytes
@@ -30,7 +31,10 @@ export class Batch extends Sections {
     return this.#offsets;
   }
 
-  /** Which record begins at `offset`: `first` plus this is its evt.num. Readers go forward: it is mostly the next one. */
+  /**
+   * Which record begins at `offset`: `first` plus this is its evt.num. Readers go forward: it is mostly the
+   * next one.
+   */
   indexOf(offset: number): number {
     const offsets = this.offsets;
     if (offsets[this.#near] !== offset)

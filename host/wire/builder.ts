@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes batches by hand, for tests.yaml of policies and for our own tests: processes, descriptors and records are given by the names of events.yaml, what is left out has
-// no value. `bytes()` is a frame as the agent sends it (without the size in front).
+// Makes batches by hand, for tests.yaml of policies and for our own tests: processes, descriptors and records
+// are given by the names of events.yaml, what is left out has no value. `bytes()` is a frame as the agent
+// sends it (without the size in front).
 //
 //   const b = new BatchBuilder();
 //   const sh = b.process({ pid: 7, name: "sh", args: ["-c", "id"] });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kind of call an event is, in the words of Falco's evt.category, and of what kind its failure is. What reads, writes and
-// otherwise handles a descriptor is of its descriptor's kind; calls for which Falco has no event of their own are `other`, as there.
+// What kind of call an event is, in the words of Falco's evt.category, and of what kind its failure is. What
+// reads, writes and otherwise handles a descriptor is of its descriptor's kind; calls for which Falco has no
+// event of their own are `other`, as there.
 
 const NAMES: Readonly<Record<string, string>> = {
   process:

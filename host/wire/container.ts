@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an orchestrator says of a container, in the words of Falco's container.* fields and our ecs.* ones. Plain data: it is
-// posted to workers. Null: it does not say.
+// What an orchestrator says of a container, in the words of Falco's container.* fields and our ecs.* ones.
+// Plain data: it is posted to workers. Null: it does not say.
 /** One container, as ECS describes it to the sidecar. Each member but `id` and `type` may be null. */
 export interface ContainerFacts {
   readonly id: string;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The descriptor table of a batch, by functions of the batch and the byte at which an entry begins; -1 is no descriptor.
+// The descriptor table of a batch, by functions of the batch and the byte at which an entry begins; -1 is no
+// descriptor.
 
 import { addressText } from "./address.js";
 import type { Batch } from "./batch.js";

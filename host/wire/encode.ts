@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the envelope of a batch, as the agent does (capture/agent/encode.cc): for batches that are made on this side, of a
-// tenant's part of one, of tests.yaml, or by hand.
+// Writes the envelope of a batch, as the agent does (capture/agent/encode.cc): for batches that are made on
+// this side, of a tenant's part of one, of tests.yaml, or by hand.
 import { SCHEMA } from "../../build/generated/events.js";
 import { BATCH_VERSION, type Batch } from "./batch.js";
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little of msgpack that an envelope uses, read strictly: one array of strings, unsigned integers, binaries and arrays of
-// integers. A general decoder would build what it is told to build; this one takes only what docs/wire.md draws, checks
-// each length before it looks further, and gives views, never copies. The C++ side has its twin in capture/addon/envelope.h.
+// The little of msgpack that an envelope uses, read strictly: one array of strings, unsigned integers,
+// binaries and arrays of integers. A general decoder would build what it is told to build; this one takes
+// only what docs/wire.md draws, checks each length before it looks further, and gives views, never copies.
+// The C++ side has its twin in capture/addon/envelope.h.
 import { VedetteError } from "../errors.js";
 
 /**
@@ -56,7 +57,10 @@ export class EnvelopeReader {
     return Number(value);
   }
 
-  /** An unsigned integer in any width that msgpack has; signed forms and whole doubles are what other writers use for them. */
+  /**
+   * An unsigned integer in any width that msgpack has; signed forms and whole doubles are what other writers
+   * use for them.
+   */
   uint64(): bigint {
     const tag = this.#u8();
     if (tag < 0x80) return BigInt(tag);

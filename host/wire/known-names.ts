@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names that Falco's event table has: of events and of their parameters, whether events of ours have them or not. A rule or an
-// output may ask for each; what our events do not have is never there. One list for conditions and outputs, so that what loads
-// can also be filled in.
+// The names that Falco's event table has: of events and of their parameters, whether events of ours have them
+// or not. A rule or an output may ask for each; what our events do not have is never there. One list for
+// conditions and outputs, so that what loads can also be filled in.
 import { EVENTS, type EventType } from "../../build/generated/events.js";
 
 const list = (text: string): string[] => text.trim().split(/\s+/);

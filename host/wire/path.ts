@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths as Falco joins them: a string operation, never a look at the file system. `.` and `..` and doubled slashes collapse,
-// an absolute path stays as it was passed.
+// Paths as Falco joins them: a string operation, never a look at the file system. `.` and `..` and doubled
+// slashes collapse, an absolute path stays as it was passed.
 
 /** `path` seen from `base`. Without a base the path stays relative: nobody knows better. */
 export function joinPath(base: string | null, path: string): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Something that is made once for each event type, when its first record is read: getters, plans for a line, counters.
+// Something that is made once for each event type, when its first record is read: getters, plans for a line,
+// counters.
 import type { EventType } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";
 import { EVENT_OF_ID } from "./layout.js";

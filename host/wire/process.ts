@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process table of a batch, by functions of the batch and the byte at which an entry begins. -1 is no process, and every
-// question about it has the answer null.
+// The process table of a batch, by functions of the batch and the byte at which an entry begins. -1 is no
+// process, and every question about it has the answer null.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";
 import { PROCESS_AT } from "./layout.js";

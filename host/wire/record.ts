@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A record's header, by functions of the batch and the byte at which the record begins: an object for each event would cost
-// more than reading it.
+// A record's header, by functions of the batch and the byte at which the record begins: an object for each
+// event would cost more than reading it.
 import type { EventType } from "../../build/generated/events.js";
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import type { Batch } from "./batch.js";

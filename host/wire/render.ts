@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A parameter as text: what evt.arg.NAME is. The types and their forms stand in docs/wire.md; they are Falco's (libsinsp,
-// sinsp_evt::get_param_as_str), so that conditions and outputs written for Falco say the same here.
+// A parameter as text: what evt.arg.NAME is. The types and their forms stand in docs/wire.md; they are
+// Falco's (libsinsp, sinsp_evt::get_param_as_str), so that conditions and outputs written for Falco say the
+// same here.
 import type { EventType, Field } from "../../build/generated/events.js";
 import { HEADER_SIZE } from "../../build/generated/events.js";
 import { addressText, sockaddrText } from "./address.js";
@@ -147,14 +148,20 @@ function newDirectory(param: Field): ParamText {
   };
 }
 
-/** The agent joins with a directory descriptor itself, into the descriptor's name, when that is what the record is about. */
+/**
+ * The agent joins with a directory descriptor itself, into the descriptor's name, when that is what the
+ * record is about.
+ */
 function joinedByAgent(batch: Batch, at: number, path: string, dirfd: number): string | null {
   const descriptor = descriptorAt(batch, at);
   if (descriptorText(batch, descriptor, DESCRIPTOR_AT.nameraw as number) === path) return nameOf(batch, descriptor);
   return fdOf(batch, at) === dirfd ? joinPath(nameOf(batch, descriptor), path) : null;
 }
 
-/** The name when it is the process's own id (the only one whose name is known) or root's, else the number; Falco's <NONE> for -1. */
+/**
+ * The name when it is the process's own id (the only one whose name is known) or root's, else the number;
+ * Falco's <NONE> for -1.
+ */
 function ownerText(param: Field, id: number, name: number): ParamText {
   const get = paramInt(param);
   return (batch, at) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the envelope of a batch holds (docs/wire.md): where it comes from, and its four sections. Nothing is copied.
+// What the envelope of a batch holds (docs/wire.md): where it comes from, and its four sections. Nothing is
+// copied.
 import { SCHEMA } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { corrupt, EnvelopeReader } from "./envelope.js";
@@ -12,7 +13,10 @@ export const BATCH_BYTES_MAX = 1 << 20;
 export const BATCH_RECORDS_MAX = 16384;
 const LOST_MAX = 64;
 
-/** The constructor reads the envelope, and throws VEDETTE_BATCH_CORRUPT or VEDETTE_SCHEMA_MISMATCH for a bad one. */
+/**
+ * The constructor reads the envelope, and throws VEDETTE_BATCH_CORRUPT or VEDETTE_SCHEMA_MISMATCH for a bad
+ * one.
+ */
 export class Sections {
   /** The whole frame. */
   readonly bytes: Uint8Array;

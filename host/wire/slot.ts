@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads one 8-byte slot: an integer, or a span of the string arena. Integers come as numbers while a number is exact and as
-// bigint beyond 2^53; nothing else in the host has to know where that border is.
+// Reads one 8-byte slot: an integer, or a span of the string arena. Integers come as numbers while a number
+// is exact and as bigint beyond 2^53; nothing else in the host has to know where that border is.
 import type { Batch } from "./batch.js";
 import { ABSENT_HIGH, NULL } from "./layout.js";
 

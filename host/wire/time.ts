@@ -19,8 +19,8 @@ export function dateClockText(ns: bigint, digits: 0 | 9 = 9): string {
 }
 
 /**
- * Falco's form of a time between two events: `1.03s`, `412ms`, `7.05ms`, `88us`, `1.20us`, `512ns`. Digits are cut off, not rounded.
- * A latency is below 2^32 ns, so that no minutes are needed.
+ * Falco's form of a time between two events: `1.03s`, `412ms`, `7.05ms`, `88us`, `1.20us`, `512ns`. Digits
+ * are cut off, not rounded. A latency is below 2^32 ns, so that no minutes are needed.
  */
 export const DURATION_UNITS: readonly { readonly unit: string; readonly size: number }[] = [
   { unit: "s", size: 1_000_000_000 },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a field gives: a string, a number (a bigint beyond 2^53), a truth, a list, or null where the event has no such thing.
+// What a field gives: a string, a number (a bigint beyond 2^53), a truth, a list, or null where the event has
+// no such thing.
 /** What FieldGetter gives and what outputs and conditions take. */
 export type Value = string | number | bigint | boolean | null | readonly Value[];
 

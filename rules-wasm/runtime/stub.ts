@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of a policy: it takes the place of AssemblyScript's `stub`, and gives memory out in two regions.
+// The runtime of a policy: it takes the place of AssemblyScript's `stub`, and gives memory out in two
+// regions.
 //
 //   | frame | static data | settled: made during init, kept for ever | arena: made while judging a batch, emptied after it |
 //
-// `settle()` draws the border when init is done; `empty()` throws the arena away. So a policy never grows while it runs,
-// and nothing is collected. The price is one rule: what was made while judging cannot be kept. `__link` watches the
-// stores of managed values into managed ones, and stops a policy that breaks it; the compiler's lint watches globals.
-// Nothing is zeroed here: the standard library does that itself under `stub`.
+// `settle()` draws the border when init is done; `empty()` throws the arena away. So a policy never grows
+// while it runs, and nothing is collected. The price is one rule: what was made while judging cannot be kept.
+// `__link` watches the stores of managed values into managed ones, and stops a policy that breaks it; the
+// compiler's lint watches globals. Nothing is zeroed here: the standard library does that itself under
+// `stub`.
 import { AL_MASK, OBJECT, OBJECT_OVERHEAD, BLOCK_MAXSIZE, BLOCK_OVERHEAD, BLOCK, OBJECT_MAXSIZE } from "rt/common";
 import { E_ALLOCATION_TOO_LARGE } from "util/error";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often something happened within a time: failed logins of a user, connections of a process. The window slides in eight
-// steps, so a count may hold up to an eighth of the window more than was asked for, never less.
+// How often something happened within a time: failed logins of a user, connections of a process. The window
+// slides in eight steps, so a count may hold up to an eighth of the window more than was asked for, never
+// less.
 //
 //   const FAILURES = new Counter(minutes(1));
 //   ... return FAILURES.hit(e, keyOf(e.proc.user)) == 10;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether something is new: the first time a program runs in a container, the first connection to an address. What was not seen
-// for the given time is new again, and so is what had to make room for others.
+// Whether something is new: the first time a program runs in a container, the first connection to an address.
+// What was not seen for the given time is new again, and so is what had to make room for others.
 //
 //   const PROGRAMS = new FirstSeen(hours(24));
 //   ... return PROGRAMS.isNew(e, keyOf(e.proc.exepath));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys of states: 64 bits that stand for a text, an address, or several things together. Two different texts have the same key
-// once in 2^64: enough for counting, not for proving.
+// Keys of states: 64 bits that stand for a text, an address, or several things together. Two different texts
+// have the same key once in 2^64: enough for counting, not for proving.
 import { Addr, ipv4At } from "../addr";
 import { mix } from "../string-set";
 import { Str } from "../str";

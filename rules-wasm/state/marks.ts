@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which keys there were, for as long as the container lives: nothing makes room for others, so nobody can have one forgotten by
-// bringing many. The price: it may take a key for marked that is not, one of a hundred after 50,000 (a Bloom filter of 2^20 bits, two
-// for each key). Use it where such a mistake raises an alert, not where it keeps one back.
+// Which keys there were, for as long as the container lives: nothing makes room for others, so nobody can
+// have one forgotten by bringing many. The price: it may take a key for marked that is not, one of a hundred
+// after 50,000 (a Bloom filter of 2^20 bits, two for each key). Use it where such a mistake raises an alert,
+// not where it keeps one back.
 //
 //   const WRITTEN = new Marks();
 //   ... WRITTEN.mark(e, keys(e.fd.dev, e.fd.ino))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A number for each key: what a process did so far, how much a container sent. What was not used for the given time is
-// forgotten, and so is what had to make room for others.
+// A number for each key: what a process did so far, how much a container sent. What was not used for the
+// given time is forgotten, and so is what had to make room for others.
 //
 //   const SENT = new Memo(minutes(10));
 //   ... return SENT.add(e, e.proc.key, e.res) > 100_000_000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that copy themselves into memory and go on from there, as runc does: the copy is no file, so no path says what it is. It is
-// known by who executed it, a process that ran the program until then, and by its inode, which all have that it forks.
+// Programs that copy themselves into memory and go on from there, as runc does: the copy is no file, so no
+// path says what it is. It is known by who executed it, a process that ran the program until then, and by its
+// inode, which all have that it forks.
 //
 //   const COPIES = new SelfCopies(new ProgramSet(["/usr/sbin/runc"]));
 //   in a rule that sees all executions:  COPIES.executed(e);  ...  COPIES.has(e)

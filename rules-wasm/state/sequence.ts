@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thing after another, within a time, by the same processes: a file is downloaded, then it is run. "The same" is a process,
-// those it descends from up to `levels`, and all that descend from any of these: siblings under one shell belong together, two
-// services under one init do not.
+// One thing after another, within a time, by the same processes: a file is downloaded, then it is run. "The
+// same" is a process, those it descends from up to `levels`, and all that descend from any of these: siblings
+// under one shell belong together, two services under one init do not.
 //
 //   const DOWNLOADED = new Sequence(minutes(5));
 //   rule 1:  if (isDownload(e)) DOWNLOADED.begin(e);  return false;

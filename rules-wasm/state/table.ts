@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where what outlives a batch is kept. Every helper of this folder has a table of a fixed number of entries, declared at the top
-// of a policy; when init is done all tables are laid into one region, which the host copies after each batch and gives back
-// to the next instance (docs/abi/v1.md, "State"). So nothing in it is an address, and nothing in it ever grows.
+// Where what outlives a batch is kept. Every helper of this folder has a table of a fixed number of entries,
+// declared at the top of a policy; when init is done all tables are laid into one region, which the host
+// copies after each batch and gives back to the next instance (docs/abi/v1.md, "State"). So nothing in it is
+// an address, and nothing in it ever grows.
 //
-// A table is eight-way: a key has eight places, found by its hash; when all are taken, the one that was used longest ago
-// makes room. An entry that was not used for the table's lifetime is as good as free.
+// A table is eight-way: a key has eight places, found by its hash; when all are taken, the one that was used
+// longest ago makes room. An entry that was not used for the table's lifetime is as good as free.
 //
 //   entry   u64 key (0: free)   u64 last used, ns since the epoch   then what the helper keeps
 import { mix } from "../string-set";
@@ -34,7 +35,9 @@ export class StateTable {
   private readonly lifetime: u64;
   private readonly kind: u32;
 
-  /** `capacity`: at least so many entries; `payload`: bytes of each, beyond key and time; `lifetime` in ns. */
+  /**
+   * `capacity`: at least so many entries; `payload`: bytes of each, beyond key and time; `lifetime` in ns.
+   */
   constructor(kind: u32, capacity: u32, payload: usize, lifetime: u64) {
     if (isLaid) throw new Error("state is declared in a rule: declare it at the top of the file, in a const");
     if (capacity == 0 || capacity > 65536) throw new Error("the capacity of a state is between 1 and 65,536");

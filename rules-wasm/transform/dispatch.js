@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the entry file of a policy: the exports of the ABI, and the loop over a frame's records with one case for each
-// event type that a rule judges. A record of any other type costs two loads and the jump table.
+// Writes the entry file of a policy: the exports of the ABI, and the loop over a frame's records with one
+// case for each event type that a rule judges. A record of any other type costs two loads and the jump table.
 //
 //   case 41: { moveTo(i); judge(0, rule0(as<AnyOpen>(at)), at); break; }
 

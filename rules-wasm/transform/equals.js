@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives `==` its meaning for text and addresses of an event. They are addresses in memory, so AssemblyScript would compare
-// where they stand, without a word; and it has no operator between a class of ours and string. Where one side is an SDK
-// view, `a == b` becomes `a.equals(b)` with a string, `a.same(b)` with another view; `!=` the opposite.
+// Gives `==` its meaning for text and addresses of an event. They are addresses in memory, so AssemblyScript
+// would compare where they stand, without a word; and it has no operator between a class of ours and string.
+// Where one side is an SDK view, `a == b` becomes `a.equals(b)` with a string, `a.same(b)` with another view;
+// `!=` the opposite.
 import { Node, ReportMode, Token, Type } from "assemblyscript";
 
 const EQUAL = new Set([Token.Equals_Equals, Token.Equals_Equals_Equals]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiler transform: it makes a policy out of decorated functions. Three steps, at the compiler's three hooks:
+// The compiler transform: it makes a policy out of decorated functions. Three steps, at the compiler's three
+// hooks:
 //   afterParse    find the rules, read their words, write the dispatch (an entry file of its own) and compile that too
 //   (compiling)   lint, where types are known
 //   afterCompile  run the file's top level before init, and add the custom section `vedette.policy`
@@ -38,7 +39,10 @@ export function makeTransform(contract, head) {
   return transform;
 }
 
-/** The top level of the author's files runs inside vedette_init, when the settings are there, and not as a start function. */
+/**
+ * The top level of the author's files runs inside vedette_init, when the settings are there, and not as a
+ * start function.
+ */
 function runTopLevelInInit(module) {
   const entry = ENTRY_FILE.replace(/\.ts$/, "");
   const i32 = 2; // binaryen's type id of i32

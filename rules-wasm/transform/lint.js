@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds what AssemblyScript gets wrong without a word, in the author's files only. It listens to the compiler while that
-// compiles expressions, because only there types are known:
+// Finds what AssemblyScript gets wrong without a word, in the author's files only. It listens to the compiler
+// while that compiles expressions, because only there types are known:
 //   1 + 1 == n          arithmetic of literals alone, asked for a truth value, is computed in one bit: false for n = 2
 //   (1 << n) & mask64   the shift is done in 32 bits: 0 for n >= 32
 //   small + 100         arithmetic of u8, i8, u16, i16 wraps at their width

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the functions that carry @rule and reads what the decorator says. Its words are constants: text (also joined with
-// `+`), lists of text, Priority.X. Everything that could go wrong is said at the word that is wrong.
+// Finds the functions that carry @rule and reads what the decorator says. Its words are constants: text (also
+// joined with `+`), lists of text, Priority.X. Everything that could go wrong is said at the word that is
+// wrong.
 import { CommonFlags, DiagnosticCode, LiteralKind, NodeKind, SourceKind, Token } from "assemblyscript";
 import { ENTRY_FILE } from "./dispatch.js";
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The custom section `vedette.policy`: what the host wants to know of a module before it runs any of it (docs/abi/v1.md).
+// The custom section `vedette.policy`: what the host wants to know of a module before it runs any of it
+// (docs/abi/v1.md).
 
 export const ABI_MAJOR = 1;
 export const SECTION = "vedette.policy";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where every `throw`, failed assertion and index out of range of a policy ends: the host is told why and where, and the
-// instance is gone. The compiler puts it in the place of AssemblyScript's own abort (`--use abort=...`), which is no import of ours.
+// Where every `throw`, failed assertion and index out of range of a policy ends: the host is told why and
+// where, and the instance is gone. The compiler puts it in the place of AssemblyScript's own abort
+// (`--use abort=...`), which is no import of ours.
 import { utf8Size, writeUtf8 } from "../text";
 import { hostAbort } from "./host";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a rule that said yes to the host. The alert's text is the rule's `output` template, which the host fills in; what a
-// rule adds with note() is appended to it.
+// From a rule that said yes to the host. The alert's text is the rule's `output` template, which the host
+// fills in; what a rule adds with note() is appended to it.
 import { utf8Size, writeUtf8 } from "../text";
 import { hostAlert } from "./host";
 import { textMemory } from "./frame";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which record is being judged. The dispatch that the compiler writes moves it; the host reads it (`vedette_record`) when a
-// policy traps, so that a new instance goes on behind the record that broke the old one.
+// Which record is being judged. The dispatch that the compiler writes moves it; the host reads it
+// (`vedette_record`) when a policy traps, so that a new instance goes on behind the record that broke the old
+// one.
 import { firstNumber } from "./frame";
 
 /** Index of the record in its batch, from 0. */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame: where the host puts a batch, and where its sections begin (docs/abi/v1.md draws it; host/wasm/frame.ts
-// writes it). Views of events, processes and descriptors are addresses into the frame, and hold only while the batch is
-// judged. The host has checked every offset and index of the batch; "none" reads as an entry whose slots are all absent, so
-// that no rule has to ask first.
+// The frame: where the host puts a batch, and where its sections begin (docs/abi/v1.md draws it;
+// host/wasm/frame.ts writes it). Views of events, processes and descriptors are addresses into the frame, and
+// hold only while the batch is judged. The host has checked every offset and index of the batch; "none" reads
+// as an entry whose slots are all absent, so that no rule has to ask first.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../generated/contract";
 import { fillNoDescriptor } from "../generated/descriptor";
 import { fillNoProcess } from "../generated/process";
 
-/** Address of the frame, and its size: the compiler puts static data behind it (asconfig.json `memoryBase`). */
+/**
+ * Address of the frame, and its size: the compiler puts static data behind it (asconfig.json `memoryBase`).
+ */
 export const FRAME: usize = 0x400;
 /** Bytes of the frame: a batch of the largest size, and a page for header and facts. */
 export const FRAME_SIZE: usize = 0x100000 + 0x1000;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host lends a policy: three functions, and no more (docs/abi/v1.md). There is no clock, no chance and no I/O, so
-// a replay gives the same alerts.
+// What the host lends a policy: three functions, and no more (docs/abi/v1.md). There is no clock, no chance
+// and no I/O, so a replay gives the same alerts.
 
 /**
  * Raises an alert of rule `rule` about the record at address `record`, with `size` bytes of text at `text`.

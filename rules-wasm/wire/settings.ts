@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The settings that the host leaves in the frame before init: values of the parameters that policy.yaml declares
-// (docs/abi/v1.md draws them; host/wasm/settings.ts writes them). They stand there only until the first batch.
+// The settings that the host leaves in the frame before init: values of the parameters that policy.yaml
+// declares (docs/abi/v1.md draws them; host/wasm/settings.ts writes them). They stand there only until the
+// first batch.
 //
 //   u32 "VDS1"  u32 count  then entries by name: u32 name, u32 name size, u32 kind, u32 count, u32 values, u32 0
 import { isSame } from "../text";

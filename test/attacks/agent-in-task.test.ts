@@ -2,9 +2,10 @@
 // Time limit: 120 s.
 // Runs alone.
 //
-// A workload in a task as Fargate runs it reaches for the agent, which is process 1 of its container, by every call that could. Beside it
-// the same program reaches for a child of its own: what it may do there and not to the agent was refused for the agent's sake, and each
-// try is told. What the container's seccomp profile refuses, it refuses to both, before the agent could see it.
+// A workload in a task as Fargate runs it reaches for the agent, which is process 1 of its container, by
+// every call that could. Beside it the same program reaches for a child of its own: what it may do there and
+// not to the agent was refused for the agent's sake, and each try is told. What the container's seccomp
+// profile refuses, it refuses to both, before the agent could see it.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";

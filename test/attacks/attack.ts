@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Programs that attack Vedette, for the rows of docs/threat-model.md. An attack is a C file beside this one. It says on its standard
-// output what it tried and what the kernel answered, a line each, as `NAME: ANSWER`; its first argument chooses what it aims at, so that
-// an honest control makes the very same calls at a process of its own. A test's title begins with its row's id: "G2: ...".
+// Programs that attack Vedette, for the rows of docs/threat-model.md. An attack is a C file beside this one.
+// It says on its standard output what it tried and what the kernel answered, a line each, as `NAME: ANSWER`;
+// its first argument chooses what it aims at, so that an honest control makes the very same calls at a
+// process of its own. A test's title begins with its row's id: "G2: ...".
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { compile, ROOT, type Run, type RunOptions, run, scratch, VEDETTE } from "../e2e/programs.js";
@@ -23,7 +24,9 @@ export function buildAttack(name: string): string {
   return compile("gcc", (to) => [...flags, "-o", to, join(SOURCES, `${name}.c`), "-lpthread"], out);
 }
 
-/** Runs an attack under `vedette trace`. An attack deceives, so the witness need not agree with the records. */
+/**
+ * Runs an attack under `vedette trace`. An attack deceives, so the witness need not agree with the records.
+ */
 export const attack = (name: string, args: string[], options: AttackOptions = {}): Promise<Traced> =>
   trace(`attack-${name}-${args.join("-")}`, [buildAttack(name), ...args], {
     cwd: scratch(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls that nobody watches (C1 to C3): what changes something beyond the process makes an event, in both tiers, and a call younger than
-// our lists is told of.
+// Calls that nobody watches (C1 to C3): what changes something beyond the process makes an event, in both
+// tiers, and a call younger than our lists is told of.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

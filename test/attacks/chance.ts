@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Chance that can be had again: the same seed gives the same numbers (mulberry32), though not the same interleaving.
+// Chance that can be had again: the same seed gives the same numbers (mulberry32), though not the same
+// interleaving.
 
 export class Chance {
   #state: number;

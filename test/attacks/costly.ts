@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Modules that cost the compiler gigabytes: a function more in an honest one, made of bytes, since no assembler would write it.
+// Modules that cost the compiler gigabytes: a function more in an honest one, made of bytes, since no
+// assembler would write it.
 import { ModuleReader } from "../../host/wasm/reader.js";
 
 const FUNCTION = 3;
@@ -16,7 +17,9 @@ export function joined(module: Uint8Array, locals: number, places: number): Uint
   return withBody(module, locals, repeated(JOIN, places));
 }
 
-/** The same with values that wait on the stack in the place of locals: nothing that one can count by looking. */
+/**
+ * The same with values that wait on the stack in the place of locals: nothing that one can count by looking.
+ */
 export function stacked(module: Uint8Array, values: number, places: number): Uint8Array {
   return withBody(module, 0, [...repeated([0x41, 0], values), ...repeated(JOIN, places)]);
 }

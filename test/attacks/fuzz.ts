@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run fuzz`: attacks a `vedette serve` with chance for a minute, or for VEDETTE_FUZZ_MINUTES, and says what came of it.
-// VEDETTE_FUZZ_SEED asks for the same chance again.
+// `npm run fuzz`: attacks a `vedette serve` with chance for a minute, or for VEDETTE_FUZZ_MINUTES, and says
+// what came of it. VEDETTE_FUZZ_SEED asks for the same chance again.
 import { BOUNDS, fuzzHost, type Look, REST } from "./fuzzer.js";
 
 const minutes = Number(process.env.VEDETTE_FUZZ_MINUTES ?? 1);

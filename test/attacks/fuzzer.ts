@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything that a stranger or a tenant can reach of a `vedette serve`, fed with chance for a given time: the agents' socket, HTTP, the
-// control API, tenants' folders and tenants.yaml (attackers.ts). Meanwhile an honest agent opens /etc/shadow again and again, and the
-// host's memory, descriptors, threads and health are looked at.
+// Everything that a stranger or a tenant can reach of a `vedette serve`, fed with chance for a given time:
+// the agents' socket, HTTP, the control API, tenants' folders and tenants.yaml (attackers.ts). Meanwhile an
+// honest agent opens /etc/shadow again and again, and the host's memory, descriptors, threads and health are
+// looked at.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -193,5 +194,8 @@ async function rested(host: Host, before: Look): Promise<Look> {
 
 /** What may stay: a tenant's process and its pipes, threads that try policies. */
 export const REST = { descriptors: 24, threads: 8, rssMib: 250 };
-/** What may be there meanwhile: 256 agents and 32 strangers, 64 HTTP connections, 32 a door of the control API, each agent's thread. */
+/**
+ * What may be there meanwhile: 256 agents and 32 strangers, 64 HTTP connections, 32 a door of the control
+ * API, each agent's thread.
+ */
 export const BOUNDS = { descriptors: 480, threads: 330, rssMib: 500 };

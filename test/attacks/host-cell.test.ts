@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tenant that has broken out of WebAssembly into its cell speaks for the cell (H9), and a cell may die whenever it is asked (H10).
-// hostile-cell.mjs plays it; the honest control is a true cell beside it.
-// Time limit: 120 s.
+// A tenant that has broken out of WebAssembly into its cell speaks for the cell (H9), and a cell may die
+// whenever it is asked (H10). hostile-cell.mjs plays it; the honest control is a true cell beside it. Time
+// limit: 120 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -60,7 +60,8 @@ function bench(tenant: string, mode?: string) {
 /** The control: a true cell's policy still judges. */
 async function stillJudges(): Promise<void> {
   const before = honest.alerts.length;
-  // A true cell may be behind, too, when many batches came at once: it is sent the next ones when it has judged what it has.
+  // A true cell may be behind, too, when many batches came at once: it is sent the next ones when it has
+  // judged what it has.
   await until("the honest cell's alert", async () => {
     await feed.put(batchOf([-1]));
     return honest.alerts.length > before;

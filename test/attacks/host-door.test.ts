@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Strangers at the agents' socket (H1 to H3): who does not know the secret is not heard, does not stop the host, and costs nothing
-// that lasts. Each beside an honest agent.
+// Strangers at the agents' socket (H1 to H3): who does not know the secret is not heard, does not stop the
+// host, and costs nothing that lasts. Each beside an honest agent.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { frame, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Native code in a tenant's process tries to reach beyond it (H12). The honest control is twofold: the same calls outside of the jail, where they
-// work, and a true cell in the jail, whose policy judges.
-// Time limit: 120 s.
+// Native code in a tenant's process tries to reach beyond it (H12). The honest control is twofold: the same
+// calls outside of the jail, where they work, and a true cell in the jail, whose policy judges. Time limit:
+// 120 s.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,9 @@ import { batchOf, policyOf } from "../host/engine/shared.js";
 import { buildAttack } from "./attack.js";
 import { until } from "./host.js";
 
-/** Calls that the jail of 0.1 let pass, and which work for whoever is not in it, on every kernel that we know. */
+/**
+ * Calls that the jail of 0.1 let pass, and which work for whoever is not in it, on every kernel that we know.
+ */
 const WORK = ["tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64", "open of a process's memory", "shmget"];
 /** What it may do, and what libraries must be able to fall back from. */
 const OTHER: Readonly<Record<string, string>> = {

@@ -2,9 +2,10 @@
 // Time limit: 120 s.
 // Runs alone.
 //
-// Two containers of a task that `vedette instrument` has made, started as ECS starts them. Root in one of them has all that it can reach,
-// the agent's executable and the socket among it, and speaks in the name of the other (H5): before that container's agent has come, and
-// while it is there. The honest controls: by its own secret it is let in, and the other container's alerts come in its name.
+// Two containers of a task that `vedette instrument` has made, started as ECS starts them. Root in one of
+// them has all that it can reach, the agent's executable and the socket among it, and speaks in the name of
+// the other (H5): before that container's agent has come, and while it is there. The honest controls: by its
+// own secret it is let in, and the other container's alerts come in its name.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Alerts as a weapon: an output that nobody reads must not stop the host (H17), and a workload that makes its alerts long must not fill
-// outputs with them (H18).
+// Alerts as a weapon: an output that nobody reads must not stop the host (H17), and a workload that makes its
+// alerts long must not fill outputs with them (H18).
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

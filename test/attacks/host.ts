@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For the attacks on the host: a `vedette serve` of its own, agents played by hand, and the honest control: an agent beside the
-// attacker whose open of /etc/shadow becomes an alert all the same.
+// For the attacks on the host: a `vedette serve` of its own, agents played by hand, and the honest control:
+// an agent beside the attacker whose open of /etc/shadow becomes an alert all the same.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -244,7 +244,10 @@ export function frame(bytes: Uint8Array): Buffer {
 
 let controls = 0;
 
-/** The honest control: an agent's open of /etc/shadow becomes an alert, and health is green. Gives the ms it took. */
+/**
+ * The honest control: an agent's open of /etc/shadow becomes an alert, and health is green. Gives the ms it
+ * took.
+ */
 export async function stillJudges(host: Host, agent: HandAgent, ms = WAIT_MS_MAX): Promise<number> {
   const name = `control${controls++}`;
   const begun = performance.now();
@@ -277,7 +280,9 @@ export interface AttackedOptions {
   readonly hasStatus?: boolean;
 }
 
-/** A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file. */
+/**
+ * A host that asks for a secret, and an honest agent that knows it; `test.after` ends both. One to a file.
+ */
 export async function openHost(test: Test, { named = [], hasStatus = false }: AttackedOptions = {}): Promise<Attacked> {
   const folder = mkdtempSync(join(tmpdir(), "attacked-"));
   const file = (name: string) => join(folder, name);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// P1, P2. A rule's exceptions are programs of the image, by their files: whoever takes such a program's name is told of all the same, however he
-// takes it, and the program itself is excused. Each rule of the pack that has exceptions is tried with one made here, a copy of
-// Python that was there before the agent, and with the name of every program of its own list. VEDETTE_NAMES=all tries all rules, else three.
-// Time limit: 300 s.
+// P1, P2. A rule's exceptions are programs of the image, by their files: whoever takes such a program's name
+// is told of all the same, however he takes it, and the program itself is excused. Each rule of the pack that
+// has exceptions is tried with one made here, a copy of Python that was there before the agent, and with the
+// name of every program of its own list. VEDETTE_NAMES=all tries all rules, else three. Time limit: 300 s.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "uvu";
@@ -22,7 +22,9 @@ interface Row {
   list: string;
   rule: string;
   deed: string;
-  /** A parameter that is set besides: files of the test's own, so that nothing of the machine's is written. */
+  /**
+   * A parameter that is set besides: files of the test's own, so that nothing of the machine's is written.
+   */
   files?: string;
 }
 
@@ -123,7 +125,8 @@ const QUICK = ["credentials", "inject", "socket"];
 const EXCUSED = ["itself", "link-to-it"];
 const TOLD = ["copied", "linked", "exec-a", "script", "hard-linked", "mounted", "replaced"];
 
-// The hard link changes the program's inode, and so do the mount and the replacement: from then on it is not the image's file.
+// The hard link changes the program's inode, and so do the mount and the replacement: from then on it is not
+// the image's file.
 const SCRIPT = `
 export PYTHONHOME=/usr PYTHONDONTWRITEBYTECODE=1
 knock() { while [ ! -e done ]; do [ -s "$PORTS" ] && { port=$(cat "$PORTS"); : > "$PORTS"; exec 3<>/dev/tcp/127.0.0.1/$port; exec 3>&-; }; sleep 0.02; done; }
@@ -166,7 +169,10 @@ async function alertsOf(row: Row, folder: string, policy: string, TRUSTED: strin
   return told.filter((alert) => alert.rule === row.rule).map((alert) => labelOf(alert, names));
 }
 
-/** By the command line; of a child that took a name, by that name, which is its own or its parent's, or in its arguments. */
+/**
+ * By the command line; of a child that took a name, by that name, which is its own or its parent's, or in its
+ * arguments.
+ */
 function labelOf({ output_fields }: Alert, names: string[]): string {
   const { "proc.cmdline": line, "proc.name": name, "proc.pname": parent } = output_fields as Record<string, string>;
   const words = line!.split(" ");

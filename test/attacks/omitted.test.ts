@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls that are made through a gate without a record. The kernel counted them: each is found, from one byte on, whatever the call, and
-// also when the program executes another right after it, or tries to.
+// Calls that are made through a gate without a record. The kernel counted them: each is found, from one byte
+// on, whatever the call, and also when the program executes another right after it, or tries to.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Event, notices, ofType } from "../e2e/traces.js";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ways around what is prevented (V1, V2): replacing the memory in which a judged argument lies, and mounting by a call that nobody thought
-// of. Each beside a program that does the nearest harmless thing under the same rows.
+// Ways around what is prevented (V1, V2): replacing the memory in which a judged argument lies, and mounting
+// by a call that nobody thought of. Each beside a program that does the nearest harmless thing under the same
+// rows.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ALLOWED, DENIED, prevented, type Row } from "../e2e/prevention.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stops without a pause do not keep the agent from what it does now and then: the witness, spot checks, the pace of the rings.
+// Stops without a pause do not keep the agent from what it does now and then: the witness, spot checks, the
+// pace of the rings.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Event, notices, ofType } from "../e2e/traces.js";

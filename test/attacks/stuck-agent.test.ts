@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it for a quiet workload. What
-// holds the thread here is a tracer; memory that a FUSE or NFS server does not serve holds it as well, in the kernel.
-// Time limit: 120 s.
+// A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it
+// for a quiet workload. What holds the thread here is a tracer; memory that a FUSE or NFS server does not
+// serve holds it as well, in the kernel. Time limit: 120 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

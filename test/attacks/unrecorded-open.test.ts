@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernel tells the agent of every open of the files that policies call sensitive. Each run has a PID namespace of its own, as a
-// container has, and an /etc/shadow that nobody else on this machine opens. With --policies-d the agent knows its list of files
-// before the workload begins.
+// The kernel tells the agent of every open of the files that policies call sensitive. Each run has a PID
+// namespace of its own, as a container has, and an /etc/shadow that nobody else on this machine opens. With
+// --policies-d the agent knows its list of files before the workload begins.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -13,7 +13,8 @@ import { buildAttack, type Judged } from "./attack.js";
 const OWN_SHADOW = "cp /etc/shadow shadow; mount --bind $PWD/shadow /etc/shadow";
 const OWN_NUMBERS = "unshare --pid --fork --mount-proc";
 
-// `beside` runs in the same mounts, but outside of what is watched, once the workload has made the file `started`.
+// `beside` runs in the same mounts, but outside of what is watched, once the workload has made the file
+// `started`.
 async function watched(argv: string[], beside = "true"): Promise<Judged["alerts"]> {
   const cwd = scratch();
   mkdirSync(join(cwd, "policies"));

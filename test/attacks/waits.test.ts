@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory that a program serves itself,
-// nor for an exec that waits for the agent.
-// Time limit: 120 s.
+// Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory
+// that a program serves itself, nor for an exec that waits for the agent. Time limit: 120 s.
 import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -73,7 +72,10 @@ for (const tiers of TIERS) {
 const typeOf = fieldValue("evt.type")!;
 const argsOf = fieldValue("evt.args")!;
 
-/** The agent as process 1 beside a process that was there before; how often that one's later opens were recorded. */
+/**
+ * The agent as process 1 beside a process that was there before; how often that one's later opens were
+ * recorded.
+ */
 async function attach(aim: string): Promise<{ stdout: string; opened: number }> {
   const cwd = scratch();
   const host = new DeafHost(join(cwd, "host.sock"), { reads: true, acknowledges: true });
@@ -112,7 +114,10 @@ test("G9: control: the same threads without an exec", async () => {
   assert.ok(opened > 10, `${opened} opens were recorded`);
 });
 
-/** A shell runs a program a hundred times whose interpreter is now a dynamic linker, now a pipe that nobody writes to. */
+/**
+ * A shell runs a program a hundred times whose interpreter is now a dynamic linker, now a pipe that nobody
+ * writes to.
+ */
 async function interpret(swaps: boolean): Promise<Record<string, string>> {
   const cwd = scratch();
   const linker = join(cwd, "linker");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What reads bytes of others on the capture side, with chance for a minute: ELF files, .eh_frame, Go's table of functions, the cache of
-// sites, and the batches of peers. `npm run fuzz -- capture` goes on for longer. Time limit: 700 s.
+// What reads bytes of others on the capture side, with chance for a minute: ELF files, .eh_frame, Go's table
+// of functions, the cache of sites, and the batches of peers. `npm run fuzz -- capture` goes on for longer.
+// Time limit: 700 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFuzzers, fuzz } from "./fuzz/fuzzers.js";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The demo's attacker, and the credentials service it is after. Everything is on loopback of a network namespace of its own: the
-// link-local address that hands out a task's credentials is there an address of `lo`, and the credentials are made up.
+// The demo's attacker, and the credentials service it is after. Everything is on loopback of a network
+// namespace of its own: the link-local address that hands out a task's credentials is there an address of
+// `lo`, and the credentials are made up.
 import { createServer as createHttpServer, get } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 

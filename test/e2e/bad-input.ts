@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a user can get wrong in words and files, a row each: what is run, the code it ends with, and what its sentence must name.
+// What a user can get wrong in words and files, a row each: what is run, the code it ends with, and what its
+// sentence must name.
 import { generateKeyPairSync } from "node:crypto";
 import { AGENT, VEDETTE } from "./programs.js";
 

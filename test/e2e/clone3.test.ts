@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// clone3 is let through: libc tries it first for each thread and each spawned process, and a program sees it when that is refused.
-// Its arguments stand in memory, so somebody may try to change them behind our back.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10.
-// Also with: VEDETTE_TEST_TIERS=trace.
+// clone3 is let through: libc tries it first for each thread and each spawned process, and a program sees it
+// when that is refused. Its arguments stand in memory, so somebody may try to change them behind our back.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10. Also with: VEDETTE_TEST_TIERS=trace.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
@@ -59,7 +58,8 @@ test("C4: no child escapes by a flag that another thread puts into the arguments
   assert.is(events.filter((event) => event["evt.type"] === "clone3" && event["evt.rawres"] === 0).length, RACES + 1);
 });
 
-// In the place of a clone3 the program attaches memory first (shmat); a filter of its own that would not let it must not be asked to.
+// In the place of a clone3 the program attaches memory first (shmat); a filter of its own that would not let
+// it must not be asked to.
 const FILTERS: readonly { what: string; shmat: string; told: string[]; errno: string }[] = [
   { what: "lets all calls through", shmat: "allow", told: [], errno: "0" },
   { what: "kills for a shmat", shmat: "kill", told: ["clone3"], errno: "(0|38)" },

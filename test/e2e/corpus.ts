@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The corpus: programs that must run under Vedette, with the default pack, as they do without, and accused of nothing. A program is
-// run in a folder of its own, made anew, and what came of it is told as text: status, output, errors, and every file it left.
+// The corpus: programs that must run under Vedette, with the default pack, as they do without, and accused of
+// nothing. A program is run in a folder of its own, made anew, and what came of it is told as text: status,
+// output, errors, and every file it left.
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -31,8 +32,8 @@ export const CORPUS: readonly Program[] = [...EVERYDAY, ...SERVERS, ...LANGUAGES
 const ACCUSING = new Set(["Emergency", "Alert", "Critical", "Error", "Warning"]);
 
 /**
- * What Vedette says of itself is looked at too, but for notices that accuse nobody (an UNCERTAIN of the value 0 has an honest reason), and
- * those that a rule of the pack tells of.
+ * What Vedette says of itself is looked at too, but for notices that accuse nobody (an UNCERTAIN of the value
+ * 0 has an honest reason), and those that a rule of the pack tells of.
  */
 const NOTICES = `- rule: Notice
   desc: Vedette tells of itself
@@ -109,7 +110,10 @@ async function go(program: Program, folder: string, under: string[]): Promise<Ru
   });
 }
 
-/** The lines that one run has and the other has not, each with what it is a line of; nothing when they are alike. */
+/**
+ * The lines that one run has and the other has not, each with what it is a line of; nothing when they are
+ * alike.
+ */
 export function differences(bare: Told, watched: Told): string {
   const parts = ["status", "stdout", "stderr", "files"] as const;
   const odd = parts.filter((part) => bare[part] !== watched[part]);
@@ -127,7 +131,10 @@ export function differences(bare: Told, watched: Told): string {
     .join("\n");
 }
 
-/** What a shell would call it: the status, or 128 and the signal's number. A shell that tells of a job's end names its process. */
+/**
+ * What a shell would call it: the status, or 128 and the signal's number. A shell that tells of a job's end
+ * names its process.
+ */
 function told(program: Program, folder: string, ended: Run): Told {
   return {
     status: ended.status ?? 128 + constants.signals[ended.signal!],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A session of a debugger, bare and watched: all that it prints is compared, with numbers of processes and addresses taken out.
+// A session of a debugger, bare and watched: all that it prints is compared, with numbers of processes and
+// addresses taken out.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as uvu from "uvu";
@@ -73,7 +74,10 @@ export async function sameAsBare(one: Session): Promise<void> {
   assert.is(watched.status, shell);
 }
 
-/** A test a session, for those that are selected; where a command is missing that it needs, it is skipped and says so. */
+/**
+ * A test a session, for those that are selected; where a command is missing that it needs, it is skipped and
+ * says so.
+ */
 export function testSessions(test: uvu.Test, sessions: readonly Session[]): void {
   for (const one of selected([...sessions])) {
     const title = `${one.name}: says the same as bare`;

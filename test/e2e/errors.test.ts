@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bad input: each ends with the code of the catalogue (capture/wire/errors.yaml), its exit status, one sentence that names the place,
-// and no stack trace. A last test asks that every code of the catalogue is caused by some test.
-// Time limit: 240 s.
+// Bad input: each ends with the code of the catalogue (capture/wire/errors.yaml), its exit status, one
+// sentence that names the place, and no stack trace. A last test asks that every code of the catalogue is
+// caused by some test. Time limit: 240 s.
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -49,7 +49,8 @@ test("nothing is left of a workload that was never to start", async () => {
   assert.equal(readdirSync(folder), []);
 });
 
-// An installation with parts that are missing or not what they should be: a copy of the built host beside them.
+// An installation with parts that are missing or not what they should be: a copy of the built host beside
+// them.
 function installation(absent?: string): { folder: string; command: string[] } {
   const folder = scratch();
   cpSync(join(ROOT, "build/js"), join(folder, "build/js"), { recursive: true });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The programs that must run under Vedette as they do without: a shell script each, with the files it needs and what must be
-// installed. `prepare` runs bare (it compiles, say); `script` is what is watched. Scripts print what they found, and nothing
-// that two bare runs would print differently: no process ids, times or addresses.
+// The programs that must run under Vedette as they do without: a shell script each, with the files it needs
+// and what must be installed. `prepare` runs bare (it compiles, say); `script` is what is watched. Scripts
+// print what they found, and nothing that two bare runs would print differently: no process ids, times or
+// addresses.
 export interface Everyday {
   name: string;
   needs: string[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an exec is told with, against what the kernel says of the same process a moment later: the program itself prints its
-// files of /proc.
+// What an exec is told with, against what the kernel says of the same process a moment later: the program
+// itself prints its files of /proc.
 import { execFileSync } from "node:child_process";
 import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

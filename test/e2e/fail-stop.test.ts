@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A part of the host that fails: a worker that dies or stands still outside a policy's call, a listener that cannot listen or
-// cannot take in. Each ends in a clear error or a red health within 2 s, and the host can end, whatever else it has opened.
-// (Outputs that take nothing: outputs.test.ts.) SIGHUP reaches tenants' files, too. Time limit: 300 s.
+// A part of the host that fails: a worker that dies or stands still outside a policy's call, a listener that
+// cannot listen or cannot take in. Each ends in a clear error or a red health within 2 s, and the host can
+// end, whatever else it has opened. (Outputs that take nothing: outputs.test.ts.) SIGHUP reaches tenants'
+// files, too. Time limit: 300 s.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
@@ -22,7 +23,8 @@ const POLICY = `import { Openat, Priority, rule } from "vedette";
 export function theirs(e: Openat): bool { return e.fd.name.startsWith("/nonesuch"); }
 `;
 
-// Loaded before everything else in each thread: makes policy workers die, or stand still, where they wait for batches.
+// Loaded before everything else in each thread: makes policy workers die, or stand still, where they wait for
+// batches.
 const PLANT = `const { isMainThread, workerData } = require("node:worker_threads");
 const { existsSync } = require("node:fs");
 const wait = Atomics.wait;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The actions of Falco's event-generator as scenes: what each does, and where. An action is named after its rule. Those of `go` are
-// performed by a static Go program, the others by the stage in C. An action does what it is said to do in Falco and nothing more, so
-// that what else fires is the rules' own doing (ALSO). Most of those are done once more by whom the other rule lets pass (ALONE).
+// The actions of Falco's event-generator as scenes: what each does, and where. An action is named after its
+// rule. Those of `go` are performed by a static Go program, the others by the stage in C. An action does what
+// it is said to do in Falco and nothing more, so that what else fires is the rules' own doing (ALSO). Most of
+// those are done once more by whom the other rule lets pass (ALONE).
 import { writeFileSync } from "node:fs";
 import type { Line, Wings, Word } from "./falco-stage.js";
 
-/** The network in which they are performed has these addresses, which rules take for others than its own, and somebody listens there. */
+/**
+ * The network in which they are performed has these addresses, which rules take for others than its own, and
+ * somebody listens there.
+ */
 export const LISTENERS = [
   { address: "203.0.113.1", port: 443 },
   { address: "169.254.169.254", port: 80 },
@@ -212,8 +216,9 @@ const OFF: Readonly<Record<string, string>> = {
 };
 
 /**
- * Which rules beside its own an action fires in Falco too, since their conditions, as the official files have them, describe the same
- * deed. `isSameEvent`: with Falco's default, where the first rule that matches an event is the only one, it is not told.
+ * Which rules beside its own an action fires in Falco too, since their conditions, as the official files have
+ * them, describe the same deed. `isSameEvent`: with Falco's default, where the first rule that matches an
+ * event is the only one, it is not told.
  */
 export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean; reason: string }>> = {
   AddingSshKeysToAuthorizedKeys: {
@@ -259,9 +264,10 @@ export const ALSO: Readonly<Record<string, { rule: string; isSameEvent: boolean;
 };
 
 /**
- * The same deeds on the machine, call for call, by somebody whom the other rule lets pass and whom the action's own rule does not ask
- * about: they fire their own rule alone. Of ALSO two are missing. The rules of the metadata services have one condition between them,
- * and Netcat's own rule asks for a name that the other lists.
+ * The same deeds on the machine, call for call, by somebody whom the other rule lets pass and whom the
+ * action's own rule does not ask about: they fire their own rule alone. Of ALSO two are missing. The rules of
+ * the metadata services have one condition between them, and Netcat's own rule asks for a name that the other
+ * lists.
  */
 export const ALONE: Readonly<Record<string, { by: string; scene(wings: Wings): Line[] }>> = {
   AddingSshKeysToAuthorizedKeys: {

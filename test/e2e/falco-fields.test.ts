@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fields on live events, in conditions and in outputs: a program does one deed for each and says itself what it did, by the numbers
-// that the kernel gave it. A rule's condition asks for what can be known before, its output for the rest.
+// Fields on live events, in conditions and in outputs: a program does one deed for each and says itself what
+// it did, by the numbers that the kernel gave it. A rule's condition asks for what can be known before, its
+// output for the rest.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The language on live events: one workload, one rule for each condition, and exactly those fire that must. Beside the property test,
-// which compares with an interpreter on made-up events, this shows that fields of real calls are what conditions take them for.
+// The language on live events: one workload, one rule for each condition, and exactly those fire that must.
+// Beside the property test, which compares with an interpreter on made-up events, this shows that fields of
+// real calls are what conditions take them for.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes of a suite's case the lines of a scene (test/fixtures/stage.c), as Falco's event-generator performs it: the chain of
-// processes, and in the last of them the script before, the resources, the steps, the script after.
+// Makes of a suite's case the lines of a scene (test/fixtures/stage.c), as Falco's event-generator performs
+// it: the chain of processes, and in the last of them the script before, the resources, the steps, the script
+// after.
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { bits, capabilitySet, hexOf, socketAddress } from "./falco-numbers.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads one of Falco's declarative suites: tests with resources, steps, a context of processes and an expected outcome, each for a
-// number of cases. A case becomes a scene (falco-scene.ts).
+// Reads one of Falco's declarative suites: tests with resources, steps, a context of processes and an
+// expected outcome, each for a number of cases. A case becomes a scene (falco-scene.ts).
 import { readFileSync } from "node:fs";
 import { type Node, readYaml } from "../../host/falco/yaml.js";
 

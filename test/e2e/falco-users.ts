@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The users of a scene's world: those of this machine, and those that cases ask for beside them. They stand in a file of their own,
-// which is mounted over /etc/passwd where the scene is played, so that the machine's is left alone.
+// The users of a scene's world: those of this machine, and those that cases ask for beside them. They stand
+// in a file of their own, which is mounted over /etc/passwd where the scene is played, so that the machine's
+// is left alone.
 import { readFileSync, writeFileSync } from "node:fs";
 
 export interface User {

@@ -2,8 +2,8 @@
 // Time limit: 240 s.
 // Runs alone.
 //
-// Somebody sets the time of day while the agent records: an hour ahead, then two back. In a guest under QEMU, whose clock is its own
-// and whose kernel is one that Fargate is known to run.
+// Somebody sets the time of day while the agent records: an hour ahead, then two back. In a guest under QEMU,
+// whose clock is its own and whose kernel is one that Fargate is known to run.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

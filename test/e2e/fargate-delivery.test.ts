@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 120 s.
 //
-// What an agent does while its host is late, slow, stuck or gone: nothing that the workload notices beyond what was asked for,
-// and no event that is neither delivered nor counted.
+// What an agent does while its host is late, slow, stuck or gone: nothing that the workload notices beyond
+// what was asked for, and no event that is neither delivered nor counted.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

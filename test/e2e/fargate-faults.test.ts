@@ -2,8 +2,9 @@
 // Time limit: 180 s.
 // Runs alone.
 //
-// A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a workload crashes again and
-// again, is stopped, loses its agent; a stranger poses as an agent, a shell comes in by ECS Exec.
+// A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a
+// workload crashes again and again, is stopped, loses its agent; a stranger poses as an agent, a shell comes
+// in by ECS Exec.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,8 +2,9 @@
 // Time limit: 240 s.
 // Runs alone.
 //
-// In a task as Fargate runs it: every kind of image, as root and as another user, with and without SYS_PTRACE, under a read-only
-// root. The workload behaves as without Vedette, its events arrive at the sidecar, and the alert names task, container, image.
+// In a task as Fargate runs it: every kind of image, as root and as another user, with and without
+// SYS_PTRACE, under a read-only root. The workload behaves as without Vedette, its events arrive at the
+// sidecar, and the alert names task, container, image.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

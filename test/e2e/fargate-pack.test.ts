@@ -2,8 +2,8 @@
 // Time limit: 180 s.
 // Runs alone.
 //
-// The default pack on live programs in the lab: each attack script raises its own alerts and no others, and everyday programs
-// raise none.
+// The default pack on live programs in the lab: each attack script raises its own alerts and no others, and
+// everyday programs raise none.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -91,7 +91,10 @@ async function rulesRaisedBy(
   return { rules: rules(), status, told: told() };
 }
 
-/** The pack with other parameters, as whoever runs it would change policy.yaml; where the sidecar's image has its own. */
+/**
+ * The pack with other parameters, as whoever runs it would change policy.yaml; where the sidecar's image has
+ * its own.
+ */
 function packWith(parameters: NonNullable<Attack["parameters"]>): Mount {
   const policies = join(task.folder, "policies");
   cpSync(join(packaged(), "app/policies"), policies, { recursive: true });

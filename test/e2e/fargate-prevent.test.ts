@@ -2,8 +2,9 @@
 // Time limit: 240 s.
 // Runs alone.
 //
-// Prevention in a task as Fargate runs it: a Debian image as root and as another user, with and without SYS_PTRACE, rows of a policy
-// without code at the packaged sidecar, the race harness in short; and who comes in from outside (ECS Exec).
+// Prevention in a task as Fargate runs it: a Debian image as root and as another user, with and without
+// SYS_PTRACE, rows of a policy without code at the packaged sidecar, the race harness in short; and who comes
+// in from outside (ECS Exec).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

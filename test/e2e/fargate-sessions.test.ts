@@ -2,8 +2,9 @@
 // Time limit: 180 s.
 // Runs alone.
 //
-// Who comes into a container from outside (`runc exec`, which is what ECS Exec is; nsenter) is found, told of, and captured where
-// the kernel lets the agent; where it does not, that is said. Nobody's program behaves otherwise for it.
+// Who comes into a container from outside (`runc exec`, which is what ECS Exec is; nsenter) is found, told
+// of, and captured where the kernel lets the agent; where it does not, that is said. Nobody's program behaves
+// otherwise for it.
 import { execFile, execFileSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,8 +2,9 @@
 // Time limit: 120 s.
 // Runs alone.
 //
-// docs/fargate.md, as a reader walks it: a task definition as `describe-task-definition` prints it, `instrument` with the page's own
-// words, then the task that came out of it: its containers are started as ECS would start them, and the alert names them.
+// docs/fargate.md, as a reader walks it: a task definition as `describe-task-definition` prints it,
+// `instrument` with the page's own words, then the task that came out of it: its containers are started as
+// ECS would start them, and the alert names them.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fixtures (test/fixtures/): builds them and compares what they print with what was recorded. A fixture prints an event a line,
+// Fixtures (test/fixtures/): builds them and compares what they print with what was recorded. A fixture
+// prints an event a line,
 //
 //   openat 3 dirfd=-100 name=/dir/a flags=O_RDONLY mode=0
 //
-// and, first, `only TYPE...` when its runtime makes calls of its own that it cannot expect. Compared are the events between its
-// two markers, as exact multisets; in their order too when one thread made them all.
+// and, first, `only TYPE...` when its runtime makes calls of its own that it cannot expect. Compared are the
+// events between its two markers, as exact multisets; in their order too when one thread made them all.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { compile, environment, ROOT } from "./programs.js";
@@ -52,8 +53,8 @@ export function fixtures(): Fixture[] {
 }
 
 /**
- * The fixture's executable, built when its source (or a header) is newer; for another processor (an `aarch64`), by Debian's
- * cross compiler, static. Throws what the compiler said.
+ * The fixture's executable, built when its source (or a header) is newer; for another processor (an
+ * `aarch64`), by Debian's cross compiler, static. Throws what the compiler said.
  */
 export function buildFixture(name: string, machine?: string): string {
   const fixture = fixtures().find((one) => one.name === name);
@@ -136,7 +137,10 @@ function recordedLine(event: Event, keys: string[]): string {
   return [event["evt.type"], event["evt.rawres"], ...values].join(" ");
 }
 
-/** As the fixture writes it: a descriptor without the name that stands behind its number, blanks and controls as \xNN. */
+/**
+ * As the fixture writes it: a descriptor without the name that stands behind its number, blanks and controls
+ * as \xNN.
+ */
 export function valueText(value: unknown): string {
   const text = value === undefined ? "null" : String(value);
   return text

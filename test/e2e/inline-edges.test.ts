@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Programs at the edges of the inline tier: that touch its memory, jump into it, need GS for themselves, pass it bad pointers.
-// The program must not notice; what it does must be recorded, and what it does to us must be told.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Programs at the edges of the inline tier: that touch its memory, jump into it, need GS for themselves, pass
+// it bad pointers. The program must not notice; what it does must be recorded, and what it does to us must be
+// told. Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
@@ -64,7 +64,8 @@ test("a guarded number that goes through a gate is traced all the same", async (
   assert.ok(gates >= 13, `${gates} gates`);
   assert.is(ofType(events, "socket").filter((event) => event["vedette.tier"] === "trace").length, gates);
   assert.is(notices(events, "TAMPER").filter((text) => /gate/.test(text)).length, gates);
-  // Who did it once is traced, from its second call on at the latest: of a ring that is empty one record may be on its way.
+  // Who did it once is traced, from its second call on at the latest: of a ring that is empty one record may
+  // be on its way.
   assert.is(notices(events, "TIER_DEGRADED").filter((text) => /what it records/.test(text)).length, gates);
   const later = ofType(events, "lseek").filter(
     (event) => Number(event["evt.arg.fd"]) === 9050 && Number(event["evt.arg.offset"]) > 0,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What interposers have stumbled over: call sites in awkward places, code that changes, signals in every kind of call, crowds of threads
-// and processes. The program must print and end as it does bare, and its calls be recorded, each once. docs/scenarios.md says which
-// scenario stands where.
-// Time limit: 240 s.
+// What interposers have stumbled over: call sites in awkward places, code that changes, signals in every kind
+// of call, crowds of threads and processes. The program must print and end as it does bare, and its calls be
+// recorded, each once. docs/scenarios.md says which scenario stands where. Time limit: 240 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -332,7 +331,8 @@ test("a reader that is frozen: the program waits, and nothing is lost", async ()
     );
 });
 
-// ------------------------------------------------------------------ little memory, few descriptors, no /dev/shm
+// ------------------------------------------------------------------ little memory, few descriptors, no
+// /dev/shm
 
 const LIMITED = [
   { name: "64 MiB of address space for the program", script: `ulimit -v 65536; exec "$@"` },

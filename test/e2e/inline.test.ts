@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inline tier records each call exactly once, to the byte, whatever the program is linked with, however many threads it has
-// and however often a signal gets in between. The fixture's calls carry their thread and round; the test knows them all.
-// Time limit: 180 s.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// The inline tier records each call exactly once, to the byte, whatever the program is linked with, however
+// many threads it has and however often a signal gets in between. The fixture's calls carry their thread and
+// round; the test knows them all. Time limit: 180 s. Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -70,7 +69,8 @@ test("`--tiers trace` records nothing inline, `--integrity strict` no open", asy
   check(strict.events, 1, 20, 0);
 });
 
-// Calls of a round, by Falco's type; what has a payload or an offset must also name each thread and round once.
+// Calls of a round, by Falco's type; what has a payload or an offset must also name each thread and round
+// once.
 const COUNTED = new Map([
   ["pwrite", 1],
   ["pread", 1],

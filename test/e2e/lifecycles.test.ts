@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lives that programs lead to get away, or by accident: each must end as it does bare, and what it did must have been seen. The
-// programs stand in test/fixtures/ and check themselves what the kernel told them.
-// Time limit: 300 s.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Lives that programs lead to get away, or by accident: each must end as it does bare, and what it did must
+// have been seen. The programs stand in test/fixtures/ and check themselves what the kernel told them. Time
+// limit: 300 s. Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -93,7 +92,8 @@ test("SIGKILL in the middle of a burst: every completed write is there, or count
   const completed = statSync(join(folder, "burst")).size;
   const recorded = of(events, "write", { "fd.name": join(folder, "burst"), "evt.rawres": 1 }).length;
   assert.ok(completed > 100, `only ${completed} writes`);
-  // The last one may have completed in the kernel and died before its end could be seen: then it is counted as lost.
+  // The last one may have completed in the kernel and died before its end could be seen: then it is counted
+  // as lost.
   if (recorded !== completed) {
     assert.is(recorded, completed - 1);
     const notices = events.filter((event) => event["evt.type"] === "vedette.notice");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 300 s.
 //
-// The default pack says nothing of benign programs: not while the everyday programs run in a container, and not when their recordings
-// are judged for two hours of event time, in a few passes here. `npm run bench -- quiet` makes more of them.
+// The default pack says nothing of benign programs: not while the everyday programs run in a container, and
+// not when their recordings are judged for two hours of event time, in a few passes here.
+// `npm run bench -- quiet` makes more of them.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadPolicies } from "../../host/policy/load.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 120 s.
 //
-// docs/write-a-policy.md, as a new author walks it: an empty folder, the page's commands as they are printed there, its index.ts and
-// yaml put where it says, and what it says that they print. `...` on the page stands for what differs.
+// docs/write-a-policy.md, as a new author walks it: an empty folder, the page's commands as they are printed
+// there, its index.ts and yaml put where it says, and what it says that they print. `...` on the page stands
+// for what differs.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -47,7 +48,10 @@ function commands(section: number): Command[] {
   return all;
 }
 
-/** The page's lines as a pattern: `...` for anything, alone on a line for any lines; columns as wide as they come. */
+/**
+ * The page's lines as a pattern: `...` for anything, alone on a line for any lines; columns as wide as they
+ * come.
+ */
 function pattern(printed: readonly string[]): RegExp {
   const words = (line: string) => line.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/ +/g, " +");
   const lines = printed.map((line) => (line === "..." ? "(?:.*\\n)*.*" : words(line).replaceAll("\\.\\.\\.", ".*")));

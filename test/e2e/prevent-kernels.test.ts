@@ -2,9 +2,10 @@
 // Time limit: 300 s.
 // Runs alone.
 //
-// Prevention by the same agent under real kernels in QEMU: Linux 5.10 and 6.1, and those of arm64. A small host in the guest (rows_host.c)
-// gives it the rows; what is denied there, in which tier, and the race harness in short. The kernel's own word counts: what a call
-// answered, whether a program ran. And who comes from outside: found, captured, and held to the rows there too.
+// Prevention by the same agent under real kernels in QEMU: Linux 5.10 and 6.1, and those of arm64. A small
+// host in the guest (rows_host.c) gives it the rows; what is denied there, in which tier, and the race
+// harness in short. The kernel's own word counts: what a call answered, whether a program ran. And who comes
+// from outside: found, captured, and held to the rows there too.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +24,9 @@ const BOOTS: { name: KernelName; machine: Machine; tiers: string[] }[] = [
   { name: "5.10-arm64", machine: "aarch64", tiers: ["trace"] },
   { name: "6.12-arm64", machine: "aarch64", tiers: ["trace"] },
 ];
-/** In a guest all files are as young as its first process; what is unpacked at the boot stands for the image. */
+/**
+ * In a guest all files are as young as its first process; what is unpacked at the boot stands for the image.
+ */
 const IMAGE: string[] = ["/build/*", "/bin/*", "/lib*", "/usr/*"];
 
 function words(mode: PreventRow["mode"]): Buffer {
@@ -34,7 +37,9 @@ function words(mode: PreventRow["mode"]): Buffer {
   ]);
 }
 
-/** Words of prevent_calls, and what they print where rows speak of them. `x86`: by a convention of its own. */
+/**
+ * Words of prevent_calls, and what they print where rows speak of them. `x86`: by a convention of its own.
+ */
 const CALLS: [words: string, denied: string, x86?: "x86"][] = [
   [`connect ${DENIED}`, "connect EPERM"],
   [`connect ::ffff:${DENIED}`, "connect EPERM"],
@@ -129,7 +134,8 @@ function testUnder(name: KernelName, kernel: Kernel, tiers: string[]): void {
     test(`Linux ${name}, tiers ${tier}: monitor mode denies nothing, and tells as much`, () => {
       const plain = left("calls-plain.txt").trim();
       assert.is(left(`calls-monitor-${tier}.txt`).trim(), plain, left(`calls-monitor-${tier}.err`));
-      // An exec that fails by itself (by descriptor, under 5.10 in a guest) runs nothing that could be told of.
+      // An exec that fails by itself (by descriptor, under 5.10 in a guest) runs nothing that could be told
+      // of.
       const failed = plain.match(/^(exec|execveat|memfd) E/gm)?.length ?? 0;
       assert.ok(toldIn(`calls-monitor-${tier}.frames`) >= refusals - failed, plain);
     });

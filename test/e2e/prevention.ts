@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs programs under `vedette run` with rows of a policy's `prevent:`, and the race harness (test/fixtures/prevent_race.c); used
-// by prevent.test.ts and by bench/prevent.ts.
+// Runs programs under `vedette run` with rows of a policy's `prevent:`, and the race harness
+// (test/fixtures/prevent_race.c); used by prevent.test.ts and by bench/prevent.ts.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Packr } from "msgpackr";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time limit that ends its
-// whole process group, a directory of its own, and a plain environment, so that two runs of a program differ only in what
-// watches it.
+// Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time
+// limit that ends its whole process group, a directory of its own, and a plain environment, so that two runs
+// of a program differ only in what watches it.
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from "node:child_process";
 import { on } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
@@ -72,7 +72,8 @@ export function start(argv: string[], options: RunOptions = {}) {
       endGroup(child.pid);
     }, options.limitMs ?? LIMIT_MS);
     child.on("error", fail);
-    // A descendant that keeps the pipes open must not keep the test: what came within a moment is what there is.
+    // A descendant that keeps the pipes open must not keep the test: what came within a moment is what there
+    // is.
     child.on("exit", () => setTimeout(() => child.stdout!.destroy(), 3_000).unref());
     child.on("close", (status, signal) => {
       clearTimeout(timer);
@@ -97,7 +98,10 @@ export async function run(argv: string[], options: RunOptions = {}): Promise<Run
   return ended;
 }
 
-/** A compiler's result, there at once or not at all: another test may be starting the same program, or building it too. */
+/**
+ * A compiler's result, there at once or not at all: another test may be starting the same program, or
+ * building it too.
+ */
 export function compile(compiler: string, args: (out: string) => string[], out: string): string {
   mkdirSync(dirname(out), { recursive: true });
   const unfinished = `${out}.${process.pid}`;
@@ -138,7 +142,10 @@ export function hasCommand(command: string): boolean {
     .some((folder) => existsSync(join(folder, command)));
 }
 
-/** `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when none does. */
+/**
+ * `npm test -- NAME` hands the names on: a test that is a table runs only the rows that hold one, or all when
+ * none does.
+ */
 export function selected<T extends { name: string }>(rows: T[]): T[] {
   const names = (process.env.VEDETTE_TEST ?? "").split(",").filter((name) => name !== "");
   const chosen = rows.filter((row) => names.some((name) => row.name.includes(name)));

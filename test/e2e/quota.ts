@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that get a part of a processor, as in a small Fargate task: a control group of version 1 with a quota (sched-bwc in the
-// kernel's documentation).
+// Programs that get a part of a processor, as in a small Fargate task: a control group of version 1 with a
+// quota (sched-bwc in the kernel's documentation).
 import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,7 +18,10 @@ export function missingForQuota(): string | null {
   }
 }
 
-/** Runs `use` with a function that makes of a command line one that has `share` of one processor, for all its processes together. */
+/**
+ * Runs `use` with a function that makes of a command line one that has `share` of one processor, for all its
+ * processes together.
+ */
 export async function withQuota<T>(
   share: number,
   use: (narrow: (argv: string[]) => string[]) => Promise<T>,

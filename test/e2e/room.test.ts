@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Others who want the addresses where the agent's memory lies: they get what they get bare, or another place; nobody is accused.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Others who want the addresses where the agent's memory lies: they get what they get bare, or another place;
+// nobody is accused. Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";
@@ -72,7 +72,8 @@ for (const [tool, options] of Object.entries(TOOLS)) {
       const argv = ["valgrind", `--tool=${tool}`, "--error-exitcode=9", ...options, buildFixture("leaks"), ...args];
       const bare = await run(argv, { cwd: scratch() });
       const { run: watched, events } = await trace(`valgrind-${tool}`, argv, { cwd: scratch() });
-      // Process ids and addresses; and callgrind's count of instructions, which differs between two bare runs too.
+      // Process ids and addresses; and callgrind's count of instructions, which differs between two bare runs
+      // too.
       const plain = (text: string): string =>
         text
           .replace(/^(==|--)\d+\1/gm, "")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory whose faults the program serves itself may keep an instruction waiting for ever. The agent, which has one thread, does not wait
-// with it. Part of row G9 of docs/threat-model.md; the rest is in test/attacks/waits.test.ts.
+// Memory whose faults the program serves itself may keep an instruction waiting for ever. The agent, which
+// has one thread, does not wait with it. Part of row G9 of docs/threat-model.md; the rest is in
+// test/attacks/waits.test.ts.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";

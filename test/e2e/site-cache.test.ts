@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The folder that keeps what was found out about libraries: the same records with it as without, cold, warm and spoilt.
+// The folder that keeps what was found out about libraries: the same records with it as without, cold, warm
+// and spoilt.
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload in a pid namespace of its own under the /proc of another (`unshare -pf` without --mount-proc): under every number that /proc
-// tells of somebody else. The agent reads a /proc that it has opened for itself, and the workload keeps the one that it has.
+// A workload in a pid namespace of its own under the /proc of another (`unshare -pf` without --mount-proc):
+// under every number that /proc tells of somebody else. The agent reads a /proc that it has opened for
+// itself, and the workload keeps the one that it has.
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

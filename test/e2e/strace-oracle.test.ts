@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// strace as the oracle: a deterministic program is run under `strace -f` and under Vedette, in the same directory made anew and with
-// the same addresses (setarch -R), and the multisets of (call, arguments, result) must be equal. What is compared of each call
-// stands in test/e2e/strace/roles.ts, what is not in test/e2e/strace/compare.ts.
-// Time limit: 600 s.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10 VEDETTE_TEST_TIERS=trace.
+// strace as the oracle: a deterministic program is run under `strace -f` and under Vedette, in the same
+// directory made anew and with the same addresses (setarch -R), and the multisets of (call, arguments,
+// result) must be equal. What is compared of each call stands in test/e2e/strace/roles.ts, what is not in
+// test/e2e/strace/compare.ts. Time limit: 600 s. Also with: VEDETTE_ASSUME_KERNEL=5.10
+// VEDETTE_TEST_TIERS=trace.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -87,7 +87,8 @@ const PROGRAMS: Watched[] = [
 
 // Fixtures whose run is not the same twice: threads in any order, ports that the kernel picks, endless ones.
 const NOT_TWICE = new Set("go_files rust_files sockets_inet sockets_udp".split(" "));
-// Fixtures whose own output holds numbers that the kernel gives out: of what they write to stdout the count is compared.
+// Fixtures whose own output holds numbers that the kernel gives out: of what they write to stdout the count
+// is compared.
 const PRINTS_NUMBERS = new Set("clone3 credentials processes vfork_exec kernel_surface queues".split(" "));
 // io_uring is refused by Vedette and not by strace; the rest of the surface stays comparable.
 const DIFFERENT_BY_DESIGN = /^io_uring_/;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tests of failing hosts share: how soon each failure must be told, and a rule that few bytes of a workload can break.
+// What tests of failing hosts share: how soon each failure must be told, and a rule that few bytes of a
+// workload can break.
 
 export const READY_MS_MAX = 60_000;
 export const TOLD_MS_MAX = 2_000;

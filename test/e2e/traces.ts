@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `vedette trace --json` for tests: runs a program under it and reads the events back. A trace is kept in build/test/ under the
-// test's name, so that a failure can be looked into.
+// `vedette trace --json` for tests: runs a program under it and reads the events back. A trace is kept in
+// build/test/ under the test's name, so that a failure can be looked into.
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, type Run, type RunOptions, run, VEDETTE } from "./programs.js";
@@ -33,7 +33,8 @@ export async function trace(
   return { run: ended, events, path };
 }
 
-// Of a program that does not try to deceive us, the kernel counts as many bytes as we have recorded, and a path leads to what was opened.
+// Of a program that does not try to deceive us, the kernel counts as many bytes as we have recorded, and a
+// path leads to what was opened.
 function expectTrueRecords(events: Event[]): void {
   const isDoubt = (event: Event): boolean =>
     event["evt.arg.kind"] === "MISMATCH" || (event["evt.arg.kind"] === "UNCERTAIN" && event["evt.arg.value"] === "1");
@@ -84,8 +85,8 @@ export function keptFolder(): string {
 }
 
 /**
- * Resident bytes of each ring that an agent has made: `key shmid perms size cpid lpid nattch ... rss swap`. Its page and stubs
- * are for everybody to execute; rings are not.
+ * Resident bytes of each ring that an agent has made: `key shmid perms size cpid lpid nattch ... rss swap`.
+ * Its page and stubs are for everybody to execute; rings are not.
  */
 export function ringsOf(agent: number): number[] {
   const lines = readFileSync("/proc/sysvipc/shm", "utf8").trim().split("\n").slice(1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Honest programs for the witness: two hundred command lines that move bytes in as many ways as everyday programs do. Each runs in a folder
-// of its own that holds `text` (20,000 lines), `bytes` (256 KiB), `more/` with small files, and ends with 0.
+// Honest programs for the witness: two hundred command lines that move bytes in as many ways as everyday
+// programs do. Each runs in a folder of its own that holds `text` (20,000 lines), `bytes` (256 KiB), `more/`
+// with small files, and ends with 0.
 export interface Program {
   name: string;
   needs: string;

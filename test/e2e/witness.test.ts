@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 600 s.
 //
-// The witness accuses nobody who is honest: two hundred programs, shapes of input and output, stress-ng's file and network classes, and
-// storms of kills, all without a TAMPER, an UNCERTAIN that accuses (value 1) or a fall to the trace tier. What it does find: test/attacks/own-records.test.ts.
-// Every fifth of the programs, and a few stressors, are run; VEDETTE_PROGRAMS=all runs them all, VEDETTE_KILLS=1000 so many kills a storm.
+// The witness accuses nobody who is honest: two hundred programs, shapes of input and output, stress-ng's
+// file and network classes, and storms of kills, all without a TAMPER, an UNCERTAIN that accuses (value 1) or
+// a fall to the trace tier. What it does find: test/attacks/own-records.test.ts. Every fifth of the programs,
+// and a few stressors, are run; VEDETTE_PROGRAMS=all runs them all, VEDETTE_KILLS=1000 so many kills a storm.
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -22,8 +23,9 @@ const ONLY_NOTICES = ["-f", "evt.type = vedette.notice"];
 const SHAPES =
   "direct vectors ends errors faults pipes inside sockets resets restarts interrupts shared-signals stops counters threads forks execs exec-from-thread spawns maps owners";
 const STORMS = ["killed-by-others", "killed-by-itself", "leaves-threads"];
-// Its threads rename, remove and open the same few files at once, without an end. Nobody can say afterwards which file an open meant, so
-// this program is traced after four doubts in a minute (docs/threat-model.md); accused it is of nothing.
+// Its threads rename, remove and open the same few files at once, without an end. Nobody can say afterwards
+// which file an open meant, so this program is traced after four doubts in a minute (docs/threat-model.md);
+// accused it is of nothing.
 const CANNOT_BE_CONFIRMED = /--filerace /;
 // Those that end by themselves after so many rounds, and need no more than a container gives.
 const FILE_CLASS =

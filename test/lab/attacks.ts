@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attack scripts for the default pack: each is run in a Debian container of the lab by a shell, and raises the alerts it names and no
-// others. Together they raise every rule of the pack but those of NOT_HERE.
+// Attack scripts for the default pack: each is run in a Debian container of the lab by a shell, and raises
+// the alerts it names and no others. Together they raise every rule of the pack but those of NOT_HERE.
 export interface Attack {
   /** What the attacker does. */
   readonly title: string;
   readonly script: string;
   readonly rules: readonly string[];
-  /** Where Docker's seccomp profile refuses the call itself, nothing happens and nothing is seen: these run without it. */
+  /**
+   * Where Docker's seccomp profile refuses the call itself, nothing happens and nothing is seen: these run
+   * without it.
+   */
   readonly isUnconfined?: boolean;
   /** With every capability, so that setuid programs gain something. */
   readonly isPrivileged?: boolean;

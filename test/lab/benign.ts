@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Benign programs, and hours of them: the everyday programs of the transparency test are recorded once each, as in a container, and
-// their recordings judged again and again, every time with later times, until the events tell of so long a day.
+// Benign programs, and hours of them: the everyday programs of the transparency test are recorded once each,
+// as in a container, and their recordings judged again and again, every time with later times, until the
+// events tell of so long a day.
 //
 //   2 hours in N passes: pass p is the whole recording with 2 h / N * p added to every time in it
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +23,9 @@ const HOUR_NS = 3_600_000_000_000n;
 const LIMIT_MS = 120_000;
 const RECORD_TIME = 8;
 
-/** A compiler's output that is executed is "not in the image" by definition: what is told of that is right. */
+/**
+ * A compiler's output that is executed is "not in the image" by definition: what is told of that is right.
+ */
 const DRIFTS = ["gcc"];
 
 export interface Recorded {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An OCI bundle as Fargate would make it: Docker's default capabilities, seccomp profile and masked paths, the task's network,
-// a pid namespace of its own (or the task's), cgroup v1 limits. https://github.com/opencontainers/runtime-spec
+// An OCI bundle as Fargate would make it: Docker's default capabilities, seccomp profile and masked paths,
+// the task's network, a pid namespace of its own (or the task's), cgroup v1 limits. https://github.com/opencontainers/runtime-spec
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TABLES } from "../../build/generated/flags.js";
@@ -21,7 +21,10 @@ export interface ContainerOptions {
   readonly readOnlyRoot?: boolean;
   /** Beside Docker's own: Fargate grants SYS_PTRACE alone. */
   readonly addCapabilities?: readonly string[];
-  /** As `docker run --privileged`: all capabilities, no seccomp profile, nothing masked, all devices. Fargate never does it. */
+  /**
+   * As `docker run --privileged`: all capabilities, no seccomp profile, nothing masked, all devices. Fargate
+   * never does it.
+   */
   readonly isPrivileged?: boolean;
   /** Without a seccomp profile, as Kubernetes runs pods by default. */
   readonly isUnconfined?: boolean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host for tests that says what a host says, but reads and acknowledges only when it is told to: what an agent does with one
-// that is slow, stuck or gone.
+// A host for tests that says what a host says, but reads and acknowledges only when it is told to: what an
+// agent does with one that is slow, stuck or gone.
 import { createServer, type Server, type Socket } from "node:net";
 import { Packr, unpack } from "msgpackr";
 import { type Batch, openBatch } from "../../host/wire/batch.js";

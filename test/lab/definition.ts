@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container as a task definition describes it, started as ECS would start it: its words, user, variables and capabilities, and every
-// volume that it names, each a folder of the task's.
+// A container as a task definition describes it, started as ECS would start it: its words, user, variables
+// and capabilities, and every volume that it names, each a folder of the task's.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SIDECAR_NAME } from "../../host/ecs/layout.js";

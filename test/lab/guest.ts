@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes into a guest (kernel.ts) to watch programs there, and what comes out: the agent built for its processor, fixtures with
-// their libraries, and the frames that the agent has sent.
+// What goes into a guest (kernel.ts) to watch programs there, and what comes out: the agent built for its
+// processor, fixtures with their libraries, and the frames that the agent has sent.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -29,7 +29,10 @@ export function missingForGuest(machine: Machine): string | null {
   return null;
 }
 
-/** The agent, fixtures by name, and the libraries that their loader names; by the path inside. `ready`: of no processor to build for. */
+/**
+ * The agent, fixtures by name, and the libraries that their loader names; by the path inside. `ready`: of no
+ * processor to build for.
+ */
 export function guestFiles(machine: Machine, programs: string[], ready: string[] = []): Record<string, string> {
   const native = machine === "x86_64";
   const built = programs.map((name) => buildFixture(name, native || ready.includes(name) ? undefined : machine));

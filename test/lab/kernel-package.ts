@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Debian's kernels of other releases and processors, fetched by apt with lists of their own (the system's stay untouched) from the
-// mirror that this machine uses. Kept in build/lab/kernels, the busybox of that processor beside them.
+// Debian's kernels of other releases and processors, fetched by apt with lists of their own (the system's
+// stay untouched) from the mirror that this machine uses. Kept in build/lab/kernels, the busybox of that
+// processor beside them.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

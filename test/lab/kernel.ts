@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real kernels of other versions and processors, under QEMU without acceleration (kernel-package.ts has them).
+// Real kernels of other versions and processors, under QEMU without acceleration (kernel-package.ts has
+// them).
 //
 //   image       initramfs: busybox, what the caller puts in, /init (a shell script) - boots in some seconds
 //   results     what the script writes to /out comes back as a tar file over the serial line, in base64
@@ -44,8 +45,8 @@ export function missingForKernels(machine: Machine): string | null {
 }
 
 /**
- * Boots, runs `script` as root with `files` (path inside: path outside), and unpacks what it left in /out into `to`. `folder` is
- * for what is made on the way.
+ * Boots, runs `script` as root with `files` (path inside: path outside), and unpacks what it left in /out
+ * into `to`. `folder` is for what is made on the way.
  */
 export function runUnder(
   kernel: Kernel,

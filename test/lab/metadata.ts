@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The task metadata endpoint, version 4, as Fargate answers it: a server on 169.254.170.2 port 80, meant to run inside the
-// task's network namespace. Its argument is a JSON object of containers (name, image, digest) and the task's names.
+// The task metadata endpoint, version 4, as Fargate answers it: a server on 169.254.170.2 port 80, meant to
+// run inside the task's network namespace. Its argument is a JSON object of containers (name, image, digest)
+// and the task's names.
 //
 //   http://169.254.170.2/v4/<id of a container>        that container
 //   http://169.254.170.2/v4/<id of a container>/task   the task

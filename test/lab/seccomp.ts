@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Docker's own seccomp profile, as Docker gives it to runc: the file stands in a Debian package (Docker's source), which is
-// fetched once into build/lab. Its rules depend on capabilities, architecture and kernel; runc wants them resolved.
+// Docker's own seccomp profile, as Docker gives it to runc: the file stands in a Debian package (Docker's
+// source), which is fetched once into build/lab. Its rules depend on capabilities, architecture and kernel;
+// runc wants them resolved.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

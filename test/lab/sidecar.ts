@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sidecar in the lab: the very root file system that `npm run package` makes, with the volume filled as ECS fills it, and
-// the agent's command line as `instrument` writes it.
+// The sidecar in the lab: the very root file system that `npm run package` makes, with the volume filled as
+// ECS fills it, and the agent's command line as `instrument` writes it.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -38,7 +38,10 @@ export function volume(task: Task, readOnly: boolean): Mount {
   return { source: task.volume, destination: VOLUME_PATH, readOnly };
 }
 
-/** A task of the sidecar and one application; `files`, of the application's image: path there, to what it is copied from. */
+/**
+ * A task of the sidecar and one application; `files`, of the application's image: path there, to what it is
+ * copied from.
+ */
 export async function openTask(
   app: TaskFacts["containers"][number],
   kind: Kind,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A task as Fargate runs one, on this machine: a network namespace with the metadata endpoint in it, a shared volume, and
-// containers under runc. Everything is named after the task and is gone when it is closed, also after a failure.
+// A task as Fargate runs one, on this machine: a network namespace with the metadata endpoint in it, a shared
+// volume, and containers under runc. Everything is named after the task and is gone when it is closed, also
+// after a failure.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {

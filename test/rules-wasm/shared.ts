@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policies from a text, for tests of the SDK: written into a folder of their own, compiled, and run on events in the short form.
+// Policies from a text, for tests of the SDK: written into a folder of their own, compiled, and run on events
+// in the short form.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

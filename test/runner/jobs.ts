@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A job is one process that holds tests: a TypeScript test file, the C++ test binary, or (in CI) `npm run check`.
+// A job is one process that holds tests: a TypeScript test file, the C++ test binary, or (in CI)
+// `npm run check`.
 //
 // A test file says in its opening comment what it needs of the runner:
 //   `Time limit: 300 s.`   more than the usual minute

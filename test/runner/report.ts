@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a person reads after a run: each failure with the command that shows it again, each skip with what is missing, and the
-// last line.
+// What a person reads after a run: each failure with the command that shows it again, each skip with what is
+// missing, and the last line.
 import type { Outcome } from "./run-job.js";
 
 export function failureText(outcome: Outcome): string {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs one job and counts its tests from what it prints. A job that overruns its limit, dies, or ends before its tests do is
-// one failed test more: silence never counts as passing. The whole process group is ended, so that a watched program that
-// hangs does not outlive its test.
+// Runs one job and counts its tests from what it prints. A job that overruns its limit, dies, or ends before
+// its tests do is one failed test more: silence never counts as passing. The whole process group is ended, so
+// that a watched program that hangs does not outlive its test.
 import { spawn } from "node:child_process";
 import type { Job } from "./jobs.js";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The runner, run on small made-up test files: what it counts, what it calls a failure, what it looks names up in.
+// The runner, run on small made-up test files: what it counts, what it calls a failure, what it looks names
+// up in.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Circles in a graph of names. Of each knot (names that all reach each other) one shortest circle is told: cutting it makes the
-// knot smaller, and what is left is told next time.
+// Circles in a graph of names. Of each knot (names that all reach each other) one shortest circle is told:
+// cutting it makes the knot smaller, and what is left is told next time.
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 export function graphOf(edges: Iterable<readonly [from: string, to: string]>): Graph {

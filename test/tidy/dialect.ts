@@ -16,8 +16,8 @@ export const privateIsAHash: Rule = (tree) =>
   );
 
 /**
- * Members of the host's interfaces by their names, over the whole tree: a name that is assigned anywhere may be without it everywhere.
- * Fields of classes (#name) in their own file.
+ * Members of the host's interfaces by their names, over the whole tree: a name that is assigned anywhere may
+ * be without it everywhere. Fields of classes (#name) in their own file.
  */
 export const whatNobodyAssignsIsReadonly: Rule = (tree) => {
   const assigned = new Set([...tree.values()].flatMap((text) => assignedIn(text)));

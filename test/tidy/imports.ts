@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who imports whom, read from the texts: the includes of C++ and the relative imports of TypeScript. An import of a type counts like
-// any other: it is gone when the code runs, but a reader has to follow it all the same.
+// Who imports whom, read from the texts: the includes of C++ and the relative imports of TypeScript. An
+// import of a type counts like any other: it is gone when the code runs, but a reader has to follow it all
+// the same.
 import { dirname, join, normalize } from "node:path";
 import type { Tree } from "./tree.js";
 

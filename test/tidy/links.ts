@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Links in prose: what a relative link names is there, down to the heading. Links out of the tree are not followed.
+// Links in prose: what a relative link names is there, down to the heading. Links out of the tree are not
+// followed.
 import { dirname, join, normalize } from "node:path";
 import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 
@@ -39,7 +40,10 @@ function slug(heading: string): string {
     .replace(/ /g, "-");
 }
 
-/** Names of files in code spans of docs/architecture.md and the how-to pages: a page that teaches where things are must be right. */
+/**
+ * Names of files in code spans of docs/architecture.md and the how-to pages: a page that teaches where things
+ * are must be right.
+ */
 export const namedFilesAreThere: Rule = (tree) => {
   const pages = [...tree.keys()].filter((path) => /^(README|docs\/(architecture|testing|add-.*))\.md$/.test(path));
   return pages.flatMap((page) => namedFiles(tree, page));

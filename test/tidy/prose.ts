@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Prose in *.md files ends by column 110, so that it can be read in a terminal and compared side by side. Tables, code and
-// headings may be longer. The target of a link does not count, because it cannot be broken.
+// Prose in *.md files ends by column 110, so that it can be read in a terminal and compared side by side.
+// Tables, code and headings may be longer. The target of a link does not count, because it cannot be broken.
 import type { Complaint, Rule } from "./tree.js";
 
 const COLUMNS_MAX = 110;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The doors of the rooms of host/: the files that other rooms may import. Everything else of a room is its own, and may change without
-// a look outside. A room with one door calls it by its own name. Where a room has several, it is so that a process loads only what it
-// runs: a policy worker needs the wire's batches, and not the builder of batches. Tests and benches may look inside.
+// The doors of the rooms of host/: the files that other rooms may import. Everything else of a room is its
+// own, and may change without a look outside. A room with one door calls it by its own name. Where a room has
+// several, it is so that a process loads only what it runs: a policy worker needs the wire's batches, and not
+// the builder of batches. Tests and benches may look inside.
 import { partOf } from "./arrows.js";
 import { circlesOf, graphOf } from "./circles.js";
 import { type Import, importsOf } from "./imports.js";
@@ -110,7 +111,10 @@ export const roomsAreEnteredByTheirDoors: Rule = (tree) =>
     return [{ path, line, text: `${target} is the inside of ${to}; ${may} (test/tidy/rooms.ts)` }];
   });
 
-/** Files, and the rooms of host/. AssemblyScript is left out: it reads a program whole, and two classes of its SDK know each other. */
+/**
+ * Files, and the rooms of host/. AssemblyScript is left out: it reads a program whole, and two classes of its
+ * SDK know each other.
+ */
 export const nothingImportsInACircle: Rule = (tree) => {
   const imports = importsOf(tree).filter(({ path }) => /^(host|bench|test)\//.test(path));
   const rooms = imports

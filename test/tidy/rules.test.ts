@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The house rules on small made-up trees: each rule finds what it is for, says where, and lets the good case pass.
+// The house rules on small made-up trees: each rule finds what it is for, says where, and lets the good case
+// pass.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ARROWS, arrowsPointOneWay } from "./arrows.js";

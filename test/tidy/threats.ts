@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/threat-model.md and test/attacks/ keep each other honest. A row that says something holds has a test: in test/attacks/ one whose
-// title begins with the row's id, or a file elsewhere that the row names. A test in test/attacks/ belongs to a closed row. A row
-// for which nothing holds yet says **open** and names no test.
+// docs/threat-model.md and test/attacks/ keep each other honest. A row that says something holds has a test:
+// in test/attacks/ one whose title begins with the row's id, or a file elsewhere that the row names. A test
+// in test/attacks/ belongs to a closed row. A row for which nothing holds yet says **open** and names no
+// test.
 import type { Complaint, Rule, Tree } from "./tree.js";
 
 const PAGE = "docs/threat-model.md";

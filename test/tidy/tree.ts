@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the house rules read: paths and texts. The real tree is what git knows or would add; tests hand in made-up ones.
+// What the house rules read: paths and texts. The real tree is what git knows or would add; tests hand in
+// made-up ones.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

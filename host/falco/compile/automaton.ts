@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Automata, made when rules are compiled and run as table look-ups: one step a byte, no backtracking, whatever the pattern.
+// Automata, made when rules are compiled and run as table look-ups: one step a byte, no backtracking,
+// whatever the pattern.
 //
 //   matchTable  a regular expression that has to match the whole text. Thompson's construction gives an NFA, the subset
 //               construction a DFA. State 0 is dead; states from `accepting` on accept.

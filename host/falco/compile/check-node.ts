@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bound condition as a node, for one type of event: checks are asked of the sources that the type has, what the type settles
-// becomes a constant.
+// A bound condition as a node, for one type of event: checks are asked of the sources that the type has, what
+// the type settles becomes a constant.
 import type { EventType } from "../../../build/generated/events.js";
 import { type Bound, type BoundCheck, type BoundOperand, type BoundValue, LIST_TEXTS } from "../bind.js";
 import { type FieldUse, findField } from "../fields.js";
@@ -62,8 +62,8 @@ export class ConditionNodes {
     return asksForProcessOne(check) && !this.#options.isFalcoExact ? this.#withFirstProcess(check, node) : node;
   }
 
-  // Process 1 of a container is what the container was started for, to those who write `proc.vpid=1`. Where the agent is process 1, the
-  // process that it started stands for it.
+  // Process 1 of a container is what the container was started for, to those who write `proc.vpid=1`. Where
+  // the agent is process 1, the process that it started stands for it.
   #withFirstProcess({ op }: BoundCheck, node: Node): Node {
     const first = this.#graph.and([
       this.#maker.check(new ProcessFields(this.#program).isFirst("self"), "=", [true], "bool"),

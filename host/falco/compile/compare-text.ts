@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compares texts that are known when rules are compiled: the name of the event's type, the names of flags. Byte strings.
+// Compares texts that are known when rules are compiled: the name of the event's type, the names of flags.
+// Byte strings.
 import type { Operator } from "../condition.js";
 import { parseRegex } from "../regex.js";
 import { foldCase, isMatch, matchTable } from "./automaton.js";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of container.*: what the orchestrator says of the container that a batch came from, and the id that the agent found.
+// Sources of container.*: what the orchestrator says of the container that a batch came from, and the id that
+// the agent found.
 import { FACT_ENTRY, FACTS, FACTS_HEADER } from "../../wasm/facts.js";
 import { type ContainerFact, INNER_LABELS } from "../../wire/container.js";
 import { type Base, call, type FuncContext, get, load, select, set, sym, tee } from "./func-context.js";

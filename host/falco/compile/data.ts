@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The constants of a compiled policy: texts (each once), tables, dictionaries. Addresses are final when they are given out.
+// The constants of a compiled policy: texts (each once), tables, dictionaries. Addresses are final when they
+// are given out.
 import type { MatchTable, SearchTable } from "./automaton.js";
 import { CONSTANTS } from "./layout.js";
 import { Bytes } from "./wasm.js";
@@ -34,7 +35,10 @@ export class Data {
     return at;
   }
 
-  /** u32 classes, u32 start, u32 accepting, u32 0; 256 classes; u16 steps, each already multiplied by the row's length when it fits */
+  /**
+   * u32 classes, u32 start, u32 accepting, u32 0; 256 classes; u16 steps, each already multiplied by the
+   * row's length when it fits
+   */
   match(table: MatchTable): number {
     const head = Uint32Array.of(table.classes, table.start, table.accepting, 0);
     return this.place(join(new Uint8Array(head.buffer), table.classOf, bytesOf(table.next)));

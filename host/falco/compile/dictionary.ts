@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// All the texts that rules compare one field with (`=`, `in`), as one hash table: a value is looked up once, and each comparison
-// is then a look at a number, each list a look at a bit. Numbers: 1 is no word of the dictionary, words count from 2, and 0 is
-// left for "not looked up yet".
+// All the texts that rules compare one field with (`=`, `in`), as one hash table: a value is looked up once,
+// and each comparison is then a look at a number, each list a look at a bit. Numbers: 1 is no word of the
+// dictionary, words count from 2, and 0 is left for "not looked up yet".
 //
-// The hash takes the length and the first and last eight bytes, which tell names and paths apart; equal hashes stand one after
-// another. The multiplier is chosen so that as many words as possible stand where their hash says.
+// The hash takes the length and the first and last eight bytes, which tell names and paths apart; equal
+// hashes stand one after another. The multiplier is chosen so that as many words as possible stand where
+// their hash says.
 import type { Data } from "./data.js";
 
 /** The number of a value that was not looked up yet. */
@@ -57,7 +58,9 @@ export class Dictionary {
     return data.place(out, 1);
   }
 
-  /** u32 mask, u32 multiplier; slots of 16 bytes: u32 hash, u32 text, u32 size (0xffffffff: empty), u32 number */
+  /**
+   * u32 mask, u32 multiplier; slots of 16 bytes: u32 hash, u32 text, u32 size (0xffffffff: empty), u32 number
+   */
   table(data: Data): number {
     let slots = 4;
     while (slots < this.#words.size * 2) slots *= 2;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns nodes into code. A node that several others or several rules ask for is answered once for an event: one bit says that the
-// answer is known, another what it is.
+// Turns nodes into code. A node that several others or several rules ask for is answered once for an event:
+// one bit says that the answer is known, another what it is.
 import { call, type FuncContext, get, PART_PARAMS, set } from "./func-context.js";
 import type { Node } from "./node.js";
 import type { Program } from "./program.js";
@@ -10,7 +10,9 @@ import type { Tree } from "./wasm.js";
 const MEMO_COST = 1.6;
 // Below this, both sides of `and` are computed rather than jumped over.
 const PLAIN_COST = 1.2;
-/** A conjunction or disjunction of more kids than this is emitted as a flat row of jumps, not as nested ifs. */
+/**
+ * A conjunction or disjunction of more kids than this is emitted as a flat row of jumps, not as nested ifs.
+ */
 export const NESTED_MAX = 8;
 const PART_MAX = 256;
 
@@ -65,7 +67,8 @@ export class Emitter {
     return ["block", done, "i32", ...asked, 1 - answer];
   }
 
-  // The engine needs memory and time without measure for a function of megabytes: each so many are one of their own.
+  // The engine needs memory and time without measure for a function of megabytes: each so many are one of
+  // their own.
   #parts(op: "and" | "or", kids: readonly Node[]): Tree[] {
     const program = this.#program;
     if (program === null) return kids.map((kid) => this.emit(kid));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is settled by the type of
-// the event alone: whether it is a read, which parameter holds the payload.
+// Sources of evt.*, and the way to the source of any field. Twin of host/wire/fields/evt.ts. Much of it is
+// settled by the type of the event alone: whether it is a read, which parameter holds the payload.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { SIZES, SYSTEM_LOG } from "../../wire/fields/evt.js";
 import { ABSOLUTE, PATHS, UNKNOWN_DIRECTORY } from "../../wire/fields/fs.js";
@@ -158,7 +158,8 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "fs.path.targetraw": ({ program, event }) => pathSource(program, event, "target", true),
   "thread.tid": () => int("tid", tid),
   "thread.ismain": () => bool("ismain", (f) => ["i64.eq", tid(), ofProcess(f, "pid")]),
-  // The first thread has its process's number; of others it is known where the process has the same number in both namespaces.
+  // The first thread has its process's number; of others it is known where the process has the same number in
+  // both namespaces.
   "thread.vtid": () =>
     int("vtid", (f) => {
       const [pid, vpid] = [ofProcess(f, "pid"), ofProcess(f, "vpid")];
@@ -222,7 +223,8 @@ function syslogSource({ program, event }: Asked): Source {
   ]);
 }
 
-// evt.abspath: the parameter's path, normalised; what stays relative is in a directory that the record does not name.
+// evt.abspath: the parameter's path, normalised; what stays relative is in a directory that the record does
+// not name.
 function absoluteSource({ program, event }: Asked, of: keyof typeof ABSOLUTE): Source {
   const param = event.params.find((one) => one.name === ABSOLUTE[of][event.name]);
   const path = param && paramTextSource(program, event, param);

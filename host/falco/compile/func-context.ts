@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A function while it is being made: its locals, and how the code in it reaches the record, the process, its parent and the
-// descriptor.
+// A function while it is being made: its locals, and how the code in it reaches the record, the process, its
+// parent and the descriptor.
 import { PROCESS_AT } from "../../wire/layout.js";
 import type { Func, Tree, WasmType } from "./wasm.js";
 
 /**
- * Whose field is asked for: the process itself, its parent, the leader of its session or group, an ancestor by number, or the
- * ancestor a loop has come to.
+ * Whose field is asked for: the process itself, its parent, the leader of its session or group, an ancestor
+ * by number, or the ancestor a loop has come to.
  */
 export type Base = "self" | "parent" | "sid" | "pgid" | "each" | number;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons of the text in $P and $L, where it stands. Texts up to 16 bytes are compared with one or two loads, without a jump: loads
-// may reach past the text.
+// Comparisons of the text in $P and $L, where it stands. Texts up to 16 bytes are compared with one or two
+// loads, without a jump: loads may reach past the text.
 import type { Operator } from "../condition.js";
 import { and, call, get, i64, load, load64 } from "./func-context.js";
 import type { Program } from "./program.js";

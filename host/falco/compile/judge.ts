@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function for all rules of one type of event. It first finds the set of rules that match, and then raises their
-// alerts in the rules' order. So it may evaluate conditions in the order that costs least.
+// One function for all rules of one type of event. It first finds the set of rules that match, and then
+// raises their alerts in the rules' order. So it may evaluate conditions in the order that costs least.
 //
-// Rules are conjunctions. A condition that several rules share is evaluated once and guards them all. The condition
-// that settles most rules for its price comes first. The rules that share it stand within it, the others behind it.
+// Rules are conjunctions. A condition that several rules share is evaluated once and guards them all. The
+// condition that settles most rules for its price comes first. The rules that share it stand within it, the
+// others behind it.
 import { DESCRIPTOR_SIZE, type EventType, PROCESS_SIZE } from "../../../build/generated/events.js";
 import { countUses, Emitter, NESTED_MAX } from "./emit.js";
 import { call, FuncContext, get, i64, load, select, set, sym, tee } from "./func-context.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of evt.category and evt.count.error.*. Twin of host/wire/fields/kind.ts: most of it is settled by the type of the event, the
-// rest by the character of its descriptor.
+// Sources of evt.category and evt.count.error.*. Twin of host/wire/fields/kind.ts: most of it is settled by
+// the type of the event, the rest by the character of its descriptor.
 import type { EventType } from "../../../build/generated/events.js";
 import { categoryOf, FAILURE_CHARS, FAILURES, isOfMemory } from "../../wire/category.js";
 import { DESCRIPTOR_AT } from "../../wire/layout.js";

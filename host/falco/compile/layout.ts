@@ -38,7 +38,10 @@ export const CONSTANTS = FACTS_AT + FACTS_SIZE;
 export const FRAME_BYTES = (1 << 20) + 4096;
 /** Bytes of the arena. */
 export const ARENA_BYTES = 1 << 20;
-/** An event finds at least this much room; when there is less, the arena starts anew and the process cache is cleared. */
+/**
+ * An event finds at least this much room; when there is less, the arena starts anew and the process cache is
+ * cleared.
+ */
 export const ARENA_RESERVE = 1 << 19;
 /** The most entries that a batch's process table can have. */
 export const PROCESSES_MAX = Math.floor((1 << 20) / PROCESS_SIZE) + 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every kind of leaf is made with: a question asked of a source, kept for the batch where it is about a process and costs enough;
-// asked of any ancestor; and whether there is a value at all.
+// What every kind of leaf is made with: a question asked of a source, kept for the batch where it is about a
+// process and costs enough; asked of any ancestor; and whether there is a value at all.
 import { Emitter } from "./emit.js";
 import { and, type Base, call, FuncContext, get, i64, load, set, tee } from "./func-context.js";
 import { ANCESTORS_MAX } from "./layout.js";
@@ -55,8 +55,8 @@ export class LeafBase {
     return this.graph.leaf(this.#kept(key, cost, chance, emit, source.base, `${ownKey(source)} ${question}`));
   }
 
-  // A question about a process whose answer is kept for the batch. With a base it is a question about that process alone, and `own`
-  // names it whoever asks.
+  // A question about a process whose answer is kept for the batch. With a base it is a question about that
+  // process alone, and `own` names it whoever asks.
   #kept(key: string, cost: number, chance: number, emit: (f: FuncContext) => Tree, base?: Base, own = key): Leaf {
     const { program } = this;
     const helper = () =>

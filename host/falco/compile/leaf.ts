@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a check (field, operator, values) into nodes: the questions that can be asked of the field's source, put as cheaply as
-// they can be. What Falco says about missing values comes out by itself: every question is false when there is no value, and `!=`
-// is "there is one, and it is not that".
+// Turns a check (field, operator, values) into nodes: the questions that can be asked of the field's source,
+// put as cheaply as they can be. What Falco says about missing values comes out by itself: every question is
+// false when there is no value, and `!=` is "there is one, and it is not that".
 import type { BoundValue, ValueType } from "../bind.js";
 import type { Operator } from "../condition.js";
 import type { NetValue } from "../values.js";
@@ -15,7 +15,8 @@ import type { IpSource, Scope, Source, TextSource } from "./source.js";
 import { L, P } from "./text-source.js";
 import type { Tree } from "./wasm.js";
 
-// A parameter that is a number of one event and a text of another is compared where it has the type that the name stands for.
+// A parameter that is a number of one event and a text of another is compared where it has the type that the
+// name stands for.
 function hasType({ kind }: Source, type: ValueType): boolean {
   if (kind === "int") return type === "int" || type === "port";
   if (kind === "bool") return type === "bool";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers questions about names from the number behind them: `evt.arg.flags contains O_TRUNC` is a test of bits,
-// `evt.arg.request in (PTRACE_ATTACH, ...)` a comparison of numbers. Undefined where only the text itself can tell.
+// Answers questions about names from the number behind them: `evt.arg.flags contains O_TRUNC` is a test of
+// bits, `evt.arg.request in (PTRACE_ATTACH, ...)` a comparison of numbers. Undefined where only the text
+// itself can tell.
 import type { Operator } from "../condition.js";
 import { compareText } from "./compare-text.js";
 import { i64 } from "./func-context.js";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many addresses and networks as one table of ranges, in order and apart from each other, so that an address is found by halves:
+// Many addresses and networks as one table of ranges, in order and apart from each other, so that an address
+// is found by halves:
 //
 //   u32 ranges of IPv4 | u32 ranges of IPv6 | u32 first, u32 last ... | (u64 high, u64 low) first, (u64, u64) last ...
 //

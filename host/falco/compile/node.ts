@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conditions as a graph of truths, each distinct truth once: two rules that ask the same share the node, and so its answer.
-// Building a node simplifies it: constants vanish, nested `and`s join, double negation goes. Nothing has side effects, so that
-// the order of evaluation is free; cost and likelihood say which order is cheap.
+// Conditions as a graph of truths, each distinct truth once: two rules that ask the same share the node, and
+// so its answer. Building a node simplifies it: constants vanish, nested `and`s join, double negation goes.
+// Nothing has side effects, so that the order of evaluation is free; cost and likelihood say which order is
+// cheap.
 import { createHash } from "node:crypto";
 import type { FuncContext } from "./func-context.js";
 import type { Tree } from "./wasm.js";
@@ -43,7 +44,10 @@ export interface OneNode extends Common {
   readonly kids: Node[];
 }
 
-/** A question about an event. `scope` process: the answer depends on nothing but the record's entry in the process table. */
+/**
+ * A question about an event. `scope` process: the answer depends on nothing but the record's entry in the
+ * process table.
+ */
 export interface Leaf {
   readonly key: string;
   readonly scope: "event" | "process";

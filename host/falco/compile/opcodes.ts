@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebAssembly's instructions that take nothing but operands, and its loads and stores with the alignment they ask for.
-// Numbers: WebAssembly core specification 2.0, section 5.4.
+// WebAssembly's instructions that take nothing but operands, and its loads and stores with the alignment they
+// ask for. Numbers: WebAssembly core specification 2.0, section 5.4.
 
 const PLAIN = `
 unreachable=00 nop=01 return=0f drop=1a select=1b memory.size=3f00

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of evt.arg and evt.rawarg: a parameter of one type of event, as a text or as its own type. Twin of host/wire/render.ts.
+// Sources of evt.arg and evt.rawarg: a parameter of one type of event, as a text or as its own type. Twin of
+// host/wire/render.ts.
 import { type EventType, type Field, HEADER_SIZE } from "../../../build/generated/events.js";
 import { DESCRIPTOR_AT, isSpan, PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The patterns of `glob`, `iglob` and `pmatch` as regular expressions over bytes.
 //
-// glob is fnmatch(3) with no flags: `*` and `?` match a slash too, `\` escapes. pmatch compares path components: a value matches a
-// path that is a prefix of it by whole components; a component with `*`, `?` or `[` is a glob that stays within its component.
+// glob is fnmatch(3) with no flags: `*` and `?` match a slash too, `\` escapes. pmatch compares path
+// components: a value matches a path that is a prefix of it by whole components; a component with `*`, `?` or
+// `[` is a glob that stays within its component.
 import { POSIX_CLASSES } from "../regex.js";
 import type { Regex } from "../regex-tree.js";
 import { byteSet } from "../utf8.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles rules to one policy under ABI v1: a module that speaks bytes and integers (docs/abi/v1.md), with the rules' metadata in its
-// custom section.
+// Compiles rules to one policy under ABI v1: a module that speaks bytes and integers (docs/abi/v1.md), with
+// the rules' metadata in its custom section.
 import {
   DESCRIPTOR_FIELDS,
   DESCRIPTOR_SIZE,

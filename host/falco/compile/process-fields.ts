@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of the fields of an entry of the process table, whoever's entry it is: the process's own, its parent's, an ancestor's.
+// Sources of the fields of an entry of the process table, whoever's entry it is: the process's own, its
+// parent's, an ancestor's.
 import { DESCRIPTOR_SIZE } from "../../../build/generated/events.js";
 import { PROCESS_AT } from "../../wire/layout.js";
 import { descriptorSource } from "./descriptor-source.js";
@@ -166,7 +167,10 @@ export class ProcessFields {
     return { kind: "bool", key: keyOf(`pid=${field}`, base), scope: "process", base, value };
   }
 
-  /** Whether it is what the agent started: it came in by no session, and nobody's clone made it. A capture knows of no sessions. */
+  /**
+   * Whether it is what the agent started: it came in by no session, and nobody's clone made it. A capture
+   * knows of no sessions.
+   */
   isFirst(base: Base): BoolSource {
     const value = (f: FuncContext): Tree => {
       const { entry } = f.process(base);

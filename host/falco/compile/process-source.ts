@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of proc.*, thread.*, user.*, group.* and container.*: fields of an entry of the process table, of the process itself, its
-// parent or an ancestor. Twin of host/wire/fields/proc.ts and subject.ts, which read the same for outputs.
+// Sources of proc.*, thread.*, user.*, group.* and container.*: fields of an entry of the process table, of
+// the process itself, its parent or an ancestor. Twin of host/wire/fields/proc.ts and subject.ts, which read
+// the same for outputs.
 import type { FieldUse } from "../fields.js";
 import { containerId, factSource, fullId, hostOr, labelSource, labelsSource } from "./container-source.js";
 import type { Base } from "./func-context.js";

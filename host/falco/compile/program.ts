@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the functions of one policy share while it is compiled: constants, dictionaries, sets of texts to search for, slots of the
-// process cache and of the event cache, and the helper functions made so far.
+// What the functions of one policy share while it is compiled: constants, dictionaries, sets of texts to
+// search for, slots of the process cache and of the event cache, and the helper functions made so far.
 import { createHash } from "node:crypto";
 import { VedetteError } from "../../errors.js";
 import { type MatchTable, SEARCH_MAX, searchTable } from "./automaton.js";
@@ -57,7 +57,10 @@ export class Program {
     return entry(this.#matches, key, make);
   }
 
-  /** What tells a list from others, whatever its order; found once for each list, however many types of event ask. */
+  /**
+   * What tells a list from others, whatever its order; found once for each list, however many types of event
+   * ask.
+   */
   listKey(values: readonly unknown[]): string {
     const known = this.#listKeys.get(values);
     if (known !== undefined) return known;
@@ -87,7 +90,9 @@ export class Program {
     return { known: this.slot(`known ${word}`, 4), value: this.slot(`value ${word}`, 4), bit };
   }
 
-  /** The number of a text of the event cache, which is made anew for each event: each type numbers its own. */
+  /**
+   * The number of a text of the event cache, which is made anew for each event: each type numbers its own.
+   */
   eventText(key: string, event: number | null): { number: number; at: number } {
     const own = entry(this.#eventTexts, event, () => new Map<string, number>());
     const number = entry(own, key, () => own.size);
@@ -113,8 +118,8 @@ export class Program {
   }
 
   /**
-   * A helper function about an event. A key says all within one type of event; two types share a function where its code is the
-   * same, and for no other reason: no key can forget what the code reads.
+   * A helper function about an event. A key says all within one type of event; two types share a function
+   * where its code is the same, and for no other reason: no key can forget what the code reads.
    */
   eventHelper(key: string, event: number | null, make: (name: string) => Func): string {
     return entry(this.#made, `${key} of ${event}`, () => this.shared(make(this.#name())).name);

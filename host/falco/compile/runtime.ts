@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What compiled rules call: comparisons of bytes, look-ups, and the making of texts. Text form: see text-form.ts.
+// What compiled rules call: comparisons of bytes, look-ups, and the making of texts. Text form: see
+// text-form.ts.
 //
-// A text is an address and a size; a size below 0 means that there is none. Texts that are not in the frame as they are get built
-// at the end of the arena: $begin, then $put... as often as needed, then $finish gives the size. What does not fit is cut off.
+// A text is an address and a size; a size below 0 means that there is none. Texts that are not in the frame
+// as they are get built at the end of the arena: $begin, then $put... as often as needed, then $finish gives
+// the size. What does not fit is cut off.
 import { ADDRESS_FUNCS } from "./runtime/address.js";
 import { COMPARE_FUNCS } from "./runtime/compare.js";
 import { LIST_FUNCS } from "./runtime/list.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the value of a field stands in the frame, for one type of event. A source says how to come by the value in code, and of
-// which scope it is; leaf.ts asks questions of it.
+// Where the value of a field stands in the frame, for one type of event. A source says how to come by the
+// value in code, and of which scope it is; leaf.ts asks questions of it.
 //
 //   text   an address and a size, -1 for none; `make` leaves them in the locals $P and $L
 //   names  a text that is a function of a number: names of values, or of set bits
@@ -48,8 +48,8 @@ export interface TextSource extends Keyed {
   readonly vocabulary: string;
   readonly cached: { base: Base; slot: string } | null; // a slot of the process cache for its word
   /**
-   * The same text with a NUL wherever it has a blank between entries, where that need not be made: enough to look for what has no
-   * blank.
+   * The same text with a NUL wherever it has a blank between entries, where that need not be made: enough to
+   * look for what has no blank.
    */
   entries?(f: FuncContext): Tree[];
 }
@@ -65,8 +65,8 @@ export interface NamesSource extends Keyed {
   readonly kind: "names";
   readonly rows: readonly NameRow[];
   /**
-   * value: the name of the number; bits: the names of its bits, joined; char: the character of that code. A number without a name is
-   * its digits.
+   * value: the name of the number; bits: the names of its bits, joined; char: the character of that code. A
+   * number without a name is its digits.
    */
   readonly form: "value" | "bits" | "char";
   value(f: FuncContext): Tree;
@@ -101,7 +101,9 @@ export interface EitherSource {
   readonly ends: [Source, Source];
 }
 
-/** The key of a process's field, whosever it is: what is kept about a process is the same for whoever asks. */
+/**
+ * The key of a process's field, whosever it is: what is kept about a process is the same for whoever asks.
+ */
 export function keyOf(field: string, base: Base): string {
   return `process ${base} ${field}`;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads functions in WebAssembly's folded text form into trees, for the run-time of compiled rules, which is easier to read as text.
-// The subset of wasm.ts, with these abbreviations: a bare number is an i32.const, `$x` alone is a local.get, `(set $x v)` and
-// `(tee $x v)` are local.set and local.tee, and a load or store without `offset=` has none.
+// Reads functions in WebAssembly's folded text form into trees, for the run-time of compiled rules, which is
+// easier to read as text. The subset of wasm.ts, with these abbreviations: a bare number is an i32.const,
+// `$x` alone is a local.get, `(set $x v)` and `(tee $x v)` are local.set and local.tee, and a load or store
+// without `offset=` has none.
 //
 //   (func $name (param $a i32) ... (result i32) (local $b i64) ... body)
 //   (if (result i32) condition (then ...) (else ...))    (block $label (result i32) ...)    (loop $label ...)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions about texts: whether one is a word of a list, holds a needle, matches a pattern, compares as asked.
+// Questions about texts: whether one is a word of a list, holds a needle, matches a pattern, compares as
+// asked.
 import type { Operator } from "../condition.js";
 import { parseRegex } from "../regex.js";
 import { matchTable } from "./automaton.js";
@@ -94,7 +95,8 @@ export class TextLeaves extends LeafBase {
     });
   }
 
-  // Many paths without wildcards are words of a table, in which every beginning of the value is looked up; the others are an automaton.
+  // Many paths without wildcards are words of a table, in which every beginning of the value is looked up;
+  // the others are an automaton.
   #pathPrefix(source: TextSource, values: readonly string[]): Node {
     if (values.length === 0) return this.graph.no;
     const automaton = (paths: readonly string[]) =>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes text sources: a span that stands in a slot, a text that is put together once for a process, or once for an event.
+// Makes text sources: a span that stands in a slot, a text that is put together once for a process, or once
+// for an event.
 import { type Base, call, FuncContext, get, load, select, set, tee } from "./func-context.js";
 import { STATE } from "./layout.js";
 import type { Program } from "./program.js";
@@ -53,8 +54,8 @@ export function build(f: FuncContext, parts: Tree[]): Tree[] {
 }
 
 /**
- * Walks the entries of the list in $P and $L, each of which ends in a NUL. `body` is given where one stands, its size, and whether
- * another follows.
+ * Walks the entries of the list in $P and $L, each of which ends in a NUL. `body` is given where one stands,
+ * its size, and whether another follows.
  */
 export function eachEntry(f: FuncContext, body: (from: Tree, size: Tree, isFollowed: Tree) => Tree[]): Tree[] {
   const [from, end, next] = ["$from", "$end", "$next"].map((name) => f.local(name));
@@ -74,7 +75,10 @@ export function eachEntry(f: FuncContext, body: (from: Tree, size: Tree, isFollo
   ];
 }
 
-/** A text of a process that has to be made: once, however many events and rules ask. `make` is given a function that has $p and $pc. */
+/**
+ * A text of a process that has to be made: once, however many events and rules ask. `make` is given a
+ * function that has $p and $pc.
+ */
 export function processText(program: Program, kind: string, base: Base, make: (f: FuncContext) => Tree[]): TextSource {
   const at = program.slot(`text ${kind}`, 8);
   const helper = () =>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sources of transformed values: tolower() and the others, each a text or a number made from the sources of its arguments.
+// Sources of transformed values: tolower() and the others, each a text or a number made from the sources of
+// its arguments.
 
 import type { BoundOperand } from "../bind.js";
 import type { TextValue } from "../condition.js";
@@ -172,8 +173,8 @@ function joinedList(program: Program, key: string, separator: TextSource, list: 
   });
 }
 
-// getopt(3) over the list. With an option character, the last value of that option, or the option itself where it takes none; without,
-// all options and values as a list.
+// getopt(3) over the list. With an option character, the last value of that option, or the option itself
+// where it takes none; without, all options and values as a list.
 function options(program: Program, key: string, list: TextSource, wanted: TextSource, option: string | null): Source {
   return eventText(program, key, 100, (f) => {
     const [at, size] = [f.local("$at"), f.local("$size")];

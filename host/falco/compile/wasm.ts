@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small assembler for WebAssembly: functions as trees in the folded text form, `["i32.add", a, b]`, and a module writer. It knows
-// what this compiler emits and no more: i32 and i64, one memory (imported), globals that are exported constants, no tables.
+// A small assembler for WebAssembly: functions as trees in the folded text form, `["i32.add", a, b]`, and a
+// module writer. It knows what this compiler emits and no more: i32 and i64, one memory (imported), globals
+// that are exported constants, no tables.
 //
 //   tree   number | [op, ...operands]        a bare number is an i32.const
 //   sym    ["sym", name]: an address that is known when the module is put together

@@ -3,8 +3,9 @@
 //
 //   u32 type | u32 length of all | body | padding to 4 | u32 length of all
 //
-// The first block is the section header (0x0a0d0d0a, magic 0x1a2b3c4d, major 1). What type a block has says what it holds; an
-// unknown type is passed over. A file that ends in the middle of a block was cut off: what came before is good.
+// The first block is the section header (0x0a0d0d0a, magic 0x1a2b3c4d, major 1). What type a block has says
+// what it holds; an unknown type is passed over. A file that ends in the middle of a block was cut off: what
+// came before is good.
 import { constants, gunzipSync } from "node:zlib";
 import { VedetteError } from "../../errors.js";
 
@@ -64,7 +65,10 @@ function unzip(file: Buffer, path: string): Buffer {
   }
 }
 
-/** Reads a block's body from front to back. What lies beyond its end reads as an error that the caller turns into a truncation. */
+/**
+ * Reads a block's body from front to back. What lies beyond its end reads as an error that the caller turns
+ * into a truncation.
+ */
 export class Cursor {
   at = 0;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an event changes the tables of threads and descriptors. Changes that the event itself shows are made before it
-// becomes a record (a new image, a new descriptor, a connection's ends). Endings are made after it (a closed
-// descriptor, a process).
+// How an event changes the tables of threads and descriptors. Changes that the event itself shows are made
+// before it becomes a record (a new image, a new descriptor, a connection's ends). Endings are made after it
+// (a closed descriptor, a process).
 import { joinPath, normalise } from "../../wire/path.js";
 import { listOf } from "./lists.js";
 import { CONVERT, intOf, type RawEvent, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";
@@ -222,7 +222,8 @@ function nameOf(exe: string): string {
   return exe.slice(exe.lastIndexOf("/") + 1).slice(0, NAME_MAX);
 }
 
-// A parent's return makes the child known; the child's own return, where the parameters tell of the child, makes it exact.
+// A parent's return makes the child known; the child's own return, where the parameters tell of the child,
+// makes it exact.
 const fork: Change = (state, thread, raw) => {
   const child = Number(int(raw, "res") ?? -1n);
   if (child < 0) return;

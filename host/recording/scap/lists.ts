@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lists at the head of a capture: processes, their descriptors, users and groups, as they were when the capture began. Each list
-// grew over the years: a newer type of block adds fields, and the newest ones carry the size of each entry, so that what is added
-// later can be passed over.
+// The lists at the head of a capture: processes, their descriptors, users and groups, as they were when the
+// capture began. Each list grew over the years: a newer type of block adds fields, and the newest ones carry
+// the size of each entry, so that what is added later can be passed over.
 import { addressText } from "../../wire/address.js";
 import { Cursor } from "./block.js";
 import { type Descriptor, internet, newDescriptor, newThread, type Thread, type User } from "./state.js";
@@ -33,7 +33,8 @@ export const USER_LISTS = new Map([
 ]);
 
 const ENTRY_MIN = 4;
-// Of what follows the root directory, entries of before libs 0.10 have at most this, and lack the two fields at its front.
+// Of what follows the root directory, entries of before libs 0.10 have at most this, and lack the two fields
+// at its front.
 const OLD_TAIL = 29;
 
 /** Threads of the list at the head of a capture. `version` is the block type's, from 1. */

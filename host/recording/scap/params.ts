@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parameters of a captured event: cut out of its block, and converted to what our records hold. Falco writes flags in numbers of
-// its own where the kernel's differ between architectures; here they become x86-64's.
+// The parameters of a captured event: cut out of its block, and converted to what our records hold. Falco
+// writes flags in numbers of its own where the kernel's differ between architectures; here they become
+// x86-64's.
 import { SCAP_EVENTS, type ScapEvent } from "./event-table.js";
 
 /**
- * Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is written, and how wide
- * a parameter's size is.
+ * Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is
+ * written, and how wide a parameter's size is.
  */
 export const EVENT_BLOCKS = new Map([
   [0x204, { flags: false, counted: false, wide: false }],
@@ -57,8 +58,8 @@ export function readEvent(body: Buffer, form: Form): RawEvent | undefined {
   return { time, tid, event, isEntry, params };
 }
 
-// The first form of events does not say how many parameters there are. But sizes and parameters fill the event, and each further
-// parameter makes it longer: at most one count fits.
+// The first form of events does not say how many parameters there are. But sizes and parameters fill the
+// event, and each further parameter makes it longer: at most one count fits.
 function countParams(rest: Buffer, width: number): number | undefined {
   let total = 0;
   for (let count = 0; total <= rest.length; count++) {

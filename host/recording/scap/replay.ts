@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a capture into batches, the same that a live agent sends, so that policies judge both alike. Each returned event becomes a
-// record with the process and the descriptor as they were when it happened; of the calls that Falco also judges by what was asked
-// for, the entry becomes a record whose call did not return yet.
+// Turns a capture into batches, the same that a live agent sends, so that policies judge both alike. Each
+// returned event becomes a record with the process and the descriptor as they were when it happened; of the
+// calls that Falco also judges by what was asked for, the entry becomes a record whose call did not return
+// yet.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";

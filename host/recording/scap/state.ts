@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of threads and descriptors while a capture is read: the tables that the capture began with, changed by each event.
+// What is known of threads and descriptors while a capture is read: the tables that the capture began with,
+// changed by each event.
 import { addressText } from "../../wire/address.js";
 
 /**

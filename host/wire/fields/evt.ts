@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// evt.*: what happened. Times are ns since the epoch; evt.res is SUCCESS or the error's name, evt.rawres the kernel's word.
+// evt.*: what happened. Times are ns since the epoch; evt.res is SUCCESS or the error's name, evt.rawres the
+// kernel's word.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
 import { nameOf, typeCharOf } from "../descriptor.js";
@@ -66,7 +67,9 @@ const WRITES = new Set(
 );
 const OPENS = new Set("open openat openat2 open_by_handle_at".split(" "));
 
-/** Fields for the bytes that a call moved: which calls and which descriptors, by fd.typechar, each speaks of. */
+/**
+ * Fields for the bytes that a call moved: which calls and which descriptors, by fd.typechar, each speaks of.
+ */
 export const SIZES: Readonly<Record<string, { readonly events: ReadonlySet<string>; readonly chars: string | null }>> =
   {
     "evt.buflen": { events: new Set([...READS, ...WRITES]), chars: null },
@@ -80,7 +83,10 @@ export const SIZES: Readonly<Record<string, { readonly events: ReadonlySet<strin
     "evt.buflen.net.out": { events: WRITES, chars: "46" },
   };
 
-/** The result, not the size of what was captured; nothing where the call failed or its descriptor is not known. */
+/**
+ * The result, not the size of what was captured; nothing where the call failed or its descriptor is not
+ * known.
+ */
 function sizeGetter({ events, chars }: (typeof SIZES)[string]): FieldGetter {
   return (batch, at) => {
     const [size, char] = [resultOf(batch, at), typeCharOf(batch, descriptorAt(batch, at))];

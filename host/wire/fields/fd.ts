@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// fd.*: what it was done to. fd.name is the joined path (a string operation, as in Falco), fd.realpath what the kernel calls the
-// file. Of a connection, c is the client and s the server, l our side and r the other.
+// fd.*: what it was done to. fd.name is the joined path (a string operation, as in Falco), fd.realpath what
+// the kernel calls the file. Of a connection, c is the client and s the server, l our side and r the other.
 import type { EventType } from "../../../build/generated/events.js";
 import type { Batch } from "../batch.js";
 import {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// fs.path.* and evt.abspath: the path that a call worked on, by one name for all calls. fs.path.* is set only where the call succeeded. `raw` is the path as it
-// was passed; without it, it is joined with the directory it is relative to.
+// fs.path.* and evt.abspath: the path that a call worked on, by one name for all calls. fs.path.* is set only
+// where the call succeeded. `raw` is the path as it was passed; without it, it is joined with the directory
+// it is relative to.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { HEADER_SIZE } from "../../../build/generated/events.js";
 import { nameOf } from "../descriptor.js";
@@ -58,7 +59,10 @@ export const PATHS: Readonly<Record<"name" | "source" | "target", Readonly<Recor
   },
 };
 
-/** evt.abspath: of which calls Falco tells it, and by which parameter. Of those with two paths, `src` is the one without a word. */
+/**
+ * evt.abspath: of which calls Falco tells it, and by which parameter. Of those with two paths, `src` is the
+ * one without a word.
+ */
 export const ABSOLUTE: Readonly<Record<"src" | "dst", Readonly<Record<string, string>>>> = (() => {
   const one = {
     openat: "name",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// evt.category, and evt.count.error.*: which kind of call it was, and which kind of failure. Null for a failure of another kind;
-// 0 for a call of that kind that did not fail, as in Falco, and null where no call returned.
+// evt.category, and evt.count.error.*: which kind of call it was, and which kind of failure. Null for a
+// failure of another kind; 0 for a call of that kind that did not fail, as in Falco, and null where no call
+// returned.
 import type { Batch } from "../batch.js";
 import { categoryOf, FAILURES, type Failure, isOfMemory, KINDS, NO_KIND } from "../category.js";
 import { typeCharOf } from "../descriptor.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// proc.* and thread.*: who did it, and whose child it is. An event of execve already describes the new program. `[0]` is the
-// process itself and `[1]` its parent; without a number an ancestor field is the list of all ancestors, the parent first.
+// proc.* and thread.*: who did it, and whose child it is. An event of execve already describes the new
+// program. `[0]` is the process itself and `[1]` its parent; without a number an ancestor field is the list
+// of all ancestors, the parent first.
 import type { Batch } from "../batch.js";
 import { nameOf, typeNameOf } from "../descriptor.js";
 import { PROCESS_AT } from "../layout.js";
@@ -86,7 +87,9 @@ const ancestors = (of: OfProcess): FieldRow => ({
       : undefined,
 });
 
-/** The process that leads the session or the group, where it is the process itself or one of its ancestors. */
+/**
+ * The process that leads the session or the group, where it is the process itself or one of its ancestors.
+ */
 const leaders = (field: string, of: OfProcess): FieldRow => {
   const offset = PROCESS_AT[field] as number;
   return own((batch, process) => {
@@ -119,7 +122,9 @@ const age: OfProcess = (batch, process) => {
   return start === null || changed === null ? null : Number(BigInt(start) - BigInt(changed));
 };
 
-/** ns from the start of the pid namespace to the last change of the executable's inode, where that is later. */
+/**
+ * ns from the start of the pid namespace to the last change of the executable's inode, where that is later.
+ */
 const changedAfterStart: OfProcess = (batch, process) => {
   const start = processInt(batch, process, PROCESS_AT.pidns_start as number);
   const changed = processInt(batch, process, PROCESS_AT.exe_ctime as number);
@@ -150,7 +155,10 @@ const otherThreads: OfProcess = (batch, process) => {
   return threads === null ? null : Math.max(Number(threads) - 1, 0);
 };
 
-/** The first thread has its process's number; of others it is known where the process has the same number in both namespaces. */
+/**
+ * The first thread has its process's number; of others it is known where the process has the same number in
+ * both namespaces.
+ */
 const virtualTid: FieldGetter = (batch, at) => {
   const [process, tid] = [processAt(batch, at), tidOf(batch, at)];
   const [pid, vpid] = [processInt(batch, process, PROCESS_AT.pid as number), processInt(batch, process, VPID)];

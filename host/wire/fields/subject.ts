@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// user.*, group.*, container.* and ecs.*: on whose behalf and where. Outside a container, container.id is `host`, as in Falco;
-// what only an orchestrator knows is null until somebody tells it.
+// user.*, group.*, container.* and ecs.*: on whose behalf and where. Outside a container, container.id is
+// `host`, as in Falco; what only an orchestrator knows is null until somebody tells it.
 import type { Batch } from "../batch.js";
 import { type ContainerFact, labelsText } from "../container.js";
 import { PROCESS_AT } from "../layout.js";

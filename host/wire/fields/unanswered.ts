@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fields that Falco has and our events cannot answer: null in every event, so that an output written for Falco can be filled in. Two are
-// known elsewhere: evt.hostname where an alert is written, evt.around where a condition is bound.
-// docs/falco.md says of each kind why. `[` after a name: it takes an argument.
+// Fields that Falco has and our events cannot answer: null in every event, so that an output written for
+// Falco can be filled in. Two are known elsewhere: evt.hostname where an alert is written, evt.around where a
+// condition is bound. docs/falco.md says of each kind why. `[` after a name: it takes an argument.
 import type { FieldRow, FieldRows } from "./row.js";
 
 const NAMES = `

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is learnt is the program's path, the address and the port. It is forgotten with the host: a restart learns anew.
+// What is learnt is the program's path, the address and the port. It is forgotten with the host: a restart
+// learns anew.
 import { CidrSet, Connect, Errno, FirstSeen, hours, keyOf, keyOfAddr, keys, minutes, param, Priority, ProgramSet, rule } from "vedette";
 
 const LEARNING = minutes(<u64>param.int("learn_minutes"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A reverse shell is a shell whose stdin is a socket when it is executed. Looking at the descriptor rather than at the
-// command line sees all of them alike: what made the connection, and how it was put on descriptor 0, does not matter.
+// A reverse shell is a shell whose stdin is a socket when it is executed. Looking at the descriptor rather
+// than at the command line sees all of them alike: what made the connection, and how it was put on descriptor
+// 0, does not matter.
 import { AnyExec, note, param, Priority, ProgramSet, rule, StringSet } from "vedette";
 
 const SHELLS = new StringSet(param.strings("shells"));
@@ -21,7 +22,10 @@ export function shellOnSocket(e: AnyExec): bool {
   return true;
 }
 
-/** By name, or by what the executable is called: a program may give itself another argv[0], and comm follows the link. */
+/**
+ * By name, or by what the executable is called: a program may give itself another argv[0], and comm follows
+ * the link.
+ */
 function isShell(e: AnyExec): bool {
   return SHELLS.has(e.proc.name) || SHELLS.has(e.proc.exepath.basename);
 }

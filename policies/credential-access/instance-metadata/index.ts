@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// There is no instance metadata on Fargate: what asks for it was written for another place, or by somebody who does not know where
-// he is. An attempt counts, whatever came of it.
+// There is no instance metadata on Fargate: what asks for it was written for another place, or by somebody
+// who does not know where he is. An attempt counts, whatever came of it.
 import { AnySend, CidrSet, Connect, param, Priority, Process, ProgramSet, rule } from "vedette";
 
 const ADDRESSES = new CidrSet(param.strings("addresses"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Judged by what the kernel opened, not by what the program said: fd.realpath is the kernel's name of the very inode. An open that failed
-// has only the name that was asked for. Where an open was recorded inline and its file cannot be named any more, the agent says so
-// ("Call hidden from its record").
+// Judged by what the kernel opened, not by what the program said: fd.realpath is the kernel's name of the
+// very inode. An open that failed has only the name that was asked for. Where an open was recorded inline and
+// its file cannot be named any more, the agent says so ("Call hidden from its record").
 import { AnyOpen, Errno, isOpenRead, param, PathSet, Priority, ProgramSet, rule } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));

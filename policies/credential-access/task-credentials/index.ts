@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who connects to the credentials' address. The address is taken from the call and from the socket: a non-blocking connect
-// fails with EINPROGRESS and still goes through, a refused one is an attempt worth knowing, and a datagram needs no connect.
+// Who connects to the credentials' address. The address is taken from the call and from the socket: a
+// non-blocking connect fails with EINPROGRESS and still goes through, a refused one is an attempt worth
+// knowing, and a datagram needs no connect.
 import { Addr, AnySend, CidrSet, Connect, param, Priority, Process, ProgramSet, rule } from "vedette";
 
 const ADDRESSES = new CidrSet(param.strings("addresses"));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reaches for the agent's own process, and what is not true of a record, the agent knows best: it tells of it by notices.
+// What reaches for the agent's own process, and what is not true of a record, the agent knows best: it tells
+// of it by notices.
 //
-// Who looks at all processes looks at the agent too. That is no attack, as long as a program of the image does it that is there for
-// nothing else, and looks at what tells it nothing: the agent has no secret in its environment. Its memory is nobody's to look at.
+// Who looks at all processes looks at the agent too. That is no attack, as long as a program of the image
+// does it that is there for nothing else, and looks at what tells it nothing: the agent has no secret in its
+// environment. Its memory is nobody's to look at.
 import { AnyOpen, Connect, Notice, param, PathSet, Priority, ProgramSet, rule, StringSet, VedetteNotice } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program may call itself what it likes, and many do: after its work ("nginx: worker"), its script, its thread pool. What it has no
-// reason for is another program's name. Only the first thread counts: its name is the process's, and threads are named as freely as
-// variables. The name that the kernel gives at an exec is none that a process chose.
+// A program may call itself what it likes, and many do: after its work ("nginx: worker"), its script, its
+// thread pool. What it has no reason for is another program's name. Only the first thread counts: its name is
+// the process's, and threads are named as freely as variables. The name that the kernel gives at an exec is
+// none that a process chose.
 import { AnyWrite, Event, EventId, Glob, param, Prctl, PrctlOption, Priority, ProgramSet, rule, Str, StrList, StringSet } from "vedette";
 
 const NAME_MAX: u32 = 15;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Only new targets count, so that a client with many connections to one server is no scanner. It is told once each time the limit
-// is reached.
+// Only new targets count, so that a client with many connections to one server is no scanner. It is told once
+// each time the limit is reached.
 import { Connect, Counter, FirstSeen, keyOfAddr, keys, param, Priority, ProgramSet, rule, seconds } from "vedette";
 
 const LIMIT = <u32>param.int("targets");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three things in a row: a program that fetches has a connection, it makes a file, and one of its relatives executes a file
-// that changed since. The executable's change time is the kernel's, so a file that was there before is not blamed, nor is one
-// of the image: an image that is young itself holds young programs.
+// Three things in a row: a program that fetches has a connection, it makes a file, and one of its relatives
+// executes a file that changed since. The executable's change time is the kernel's, so a file that was there
+// before is not blamed, nor is one of the image: an image that is young itself holds young programs.
 import { AnyOpen, Errno, Event, EventId, has, isOpenWrite, OpenFlag, param, Priority, rule, seconds, Sequence, StringSet } from "vedette";
 
 const DOWNLOADERS = new StringSet(param.strings("downloaders"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel says what was executed: an anonymous file's link reads /memfd:NAME, an unlinked one's ends in (deleted). The name that
-// was passed (/proc/self/fd/3, or nothing with AT_EMPTY_PATH) plays no part.
+// The kernel says what was executed: an anonymous file's link reads /memfd:NAME, an unlinked one's ends in
+// (deleted). The name that was passed (/proc/self/fd/3, or nothing with AT_EMPTY_PATH) plays no part.
 import { AnyExec, param, Priority, ProgramSet, rule, SelfCopies } from "vedette";
 
 const COPIES = new SelfCopies(new ProgramSet(param.strings("allow")));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes in by ECS Exec, `docker exec` or nsenter does not descend from the workload: the agent finds it and says by which
-// process it came (proc.session). ECS Exec's own processes are known by their executables, which the platform mounts.
+// What comes in by ECS Exec, `docker exec` or nsenter does not descend from the workload: the agent finds it
+// and says by which process it came (proc.session). ECS Exec's own processes are known by their executables,
+// which the platform mounts.
 import { AnyExec, Notice, param, Priority, ProgramSet, rule, StringSet, VedetteNotice } from "vedette";
 
 const SHELLS = new StringSet(param.strings("shells"));

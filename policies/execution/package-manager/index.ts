@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The name alone would blame `npm start` and `pip --version`: an argument must say that something is installed.
+// The name alone would blame `npm start` and `pip --version`: an argument must say that something is
+// installed.
 import { AnyExec, param, Priority, rule, StringSet } from "vedette";
 
 const MANAGERS = new StringSet(param.strings("managers"));

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drift by two signs. An overlay's upper layer is the kernel's own word that the file is not the image's. Where there is no
-// overlay (a volume, another storage driver) the file's change time is compared with the start of the workload: the oldest
-// ancestor in the same container that is known. A change time cannot be set back from inside a container.
+// Drift by two signs. An overlay's upper layer is the kernel's own word that the file is not the image's.
+// Where there is no overlay (a volume, another storage driver) the file's change time is compared with the
+// start of the workload: the oldest ancestor in the same container that is known. A change time cannot be set
+// back from inside a container.
 import { AnyExec, param, PathSet, Priority, Process, rule } from "vedette";
 
 const ALLOWED = new PathSet(param.strings("allow"));
 const ANCESTORS_MAX = 64;
-/** A start that /proc tells is of the tick before it, of 10 ms (proc_pid_stat(5)); a change time can be one of the kernel's ticks old. */
+/**
+ * A start that /proc tells is of the tick before it, of 10 ms (proc_pid_stat(5)); a change time can be one of
+ * the kernel's ticks old.
+ */
 const TICKS_NS: u64 = 20_000_000;
 
 @rule({

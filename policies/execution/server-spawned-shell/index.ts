@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whoever accepts a connection from the network is a server for some time; at each shell we ask whether it descends from one. No
-// list of server names: a vulnerable service may be called anything. Three things are no attack:
+// Whoever accepts a connection from the network is a server for some time; at each shell we ask whether it
+// descends from one. No list of server names: a vulnerable service may be called anything. Three things are
+// no attack:
 //
-// 1. Its own connections. Over loopback a proxy brings a service its connections, so they count too; but a process that is its own
-//    client, or whose client it started or was started by (a test, a health check), serves nobody. Both ends are known by the client's
-//    port; either may be heard of first.
-// 2. Its habits: what the same program ran with the same arguments when nobody had connected yet. A script is no habit: it may be another
-//    by now, so 3 judges it.
-// 3. Its scripts (CGI): a shell that reads a file which nobody has written since the container began. Which file it is, is judged
-//    when the shell opens it, by its inode. What such a script looks around with is its own matter; a shell that it gives a command,
-//    and what fetches more, is not: that is how a hole in a script looks.
+// 1. Its own connections. Over loopback a proxy brings a service its connections, so they count too; but a
+//    process that is its own client, or whose client it started or was started by (a test, a health check),
+//    serves nobody. Both ends are known by the client's port; either may be heard of first.
+// 2. Its habits: what the same program ran with the same arguments when nobody had connected yet. A script is
+//    no habit: it may be another by now, so 3 judges it.
+// 3. Its scripts (CGI): a shell that reads a file which nobody has written since the container began. Which
+//    file it is, is judged when the shell opens it, by its inode. What such a script looks around with is its
+//    own matter; a shell that it gives a command, and what fetches more, is not: that is how a hole in a
+//    script looks.
 import {
   AnyOpen, Connect, Errno, Event, EventId, hours, isOpenWrite, keyOf, keys, Marks, Memo, minutes, param, Priority, Process,
   ProgramSet, rule, Sequence, Str, StringSet,
@@ -23,11 +25,17 @@ const TIME = minutes(<u64>param.int("minutes"));
 const SERVERS = new Sequence(TIME, 0);
 /** By process: connections over loopback that it accepted from others than its relatives. */
 const FOREIGN = new Memo(TIME);
-/** By process and client's port: who connects, with all ancestors; which process accepted, told to all ancestors. */
+/**
+ * By process and client's port: who connects, with all ancestors; which process accepted, told to all
+ * ancestors.
+ */
 const DIALED = new Memo(minutes(1), 4096);
 const TAKEN = new Memo(minutes(1), 4096);
 const HABITS = new Memo(hours(24 * 30), 2048);
-/** Shells that are about to open their script, by its name; those that read one of the image; and those that were told of. */
+/**
+ * Shells that are about to open their script, by its name; those that read one of the image; and those that
+ * were told of.
+ */
 const PENDING = new Memo(minutes(1));
 const SCRIPTS = new Memo(TIME);
 const TOLD = new Memo(TIME);
@@ -184,7 +192,10 @@ function connected(e: Connect): void {
   }
 }
 
-/** The relative that has accepted this connection already: the client, a descendant of it, or an ancestor itself; 0: none has. */
+/**
+ * The relative that has accepted this connection already: the client, a descendant of it, or an ancestor
+ * itself; 0: none has.
+ */
 function serverOf(e: Event, client: Process, port: u64): i64 {
   const below = TAKEN.get(e, keys(client.key, port));
   if (below != 0) return below;

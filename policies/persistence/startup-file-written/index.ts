@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// By the kernel's path, and by the new name of a rename: writing beside and moving into place is how careful programs do it.
+// By the kernel's path, and by the new name of a rename: writing beside and moving into place is how careful
+// programs do it.
 import { AnyOpen, AnyRename, isOpenWrite, param, PathSet, Priority, ProgramSet, rule } from "vedette";
 
 const FILES = new PathSet(param.strings("files"));

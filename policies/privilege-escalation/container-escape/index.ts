@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Success does not matter: a service has no reason to try. unshare counts only for namespaces that matter to an escape,
-// open_tree only where it clones.
+// Success does not matter: a service has no reason to try. unshare counts only for namespaces that matter to
+// an escape, open_tree only where it clones.
 //
-// In a user namespace of its own a process is root of what it made there, and of nothing else: sandboxes (Chromium, bubblewrap) mount,
-// unshare and pivot there. Such a namespace is told of when it is made, as a notice. Who is in one is known by the call that made it:
-// of a process or of one of its ancestors. Calls that reach the kernel from any namespace stay attempts there too.
+// In a user namespace of its own a process is root of what it made there, and of nothing else: sandboxes
+// (Chromium, bubblewrap) mount, unshare and pivot there. Such a namespace is told of when it is made, as a
+// notice. Who is in one is known by the call that made it: of a process or of one of its ancestors. Calls
+// that reach the kernel from any namespace stay attempts there too.
 import {
   AnyOpen, Clone, CloneFlag, Clone3, Event, EventId, Fsopen, has, hasAny, hours, isOpenWrite, Memo, Mount, OpenTree, OpenTreeFlag, param, PathSet,
   Priority, Process, ProgramSet, Quotactl, QuotactlFd, rule, SelfCopies, Unshare,
@@ -92,7 +93,10 @@ function cloneFlags(e: Event): u64 {
   return e.evt_type == EventId.clone ? changetype<Clone>(e).flags : changetype<Clone3>(e).flags;
 }
 
-/** Whether the call changes the caller's own namespaces and no more. Control groups of the first version take a program to run outside. */
+/**
+ * Whether the call changes the caller's own namespaces and no more. Control groups of the first version take
+ * a program to run outside.
+ */
 function staysInside(e: Event): bool {
   switch (e.evt_type) {
     case EventId.mount:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The environment is what the new program got. At --snaplen 0 it is not recorded, and the first rule is blind. A library that is
-// preloaded on purpose is known by its file's name in a folder of the system: the rest of the environment says nothing for it.
+// The environment is what the new program got. At --snaplen 0 it is not recorded, and the first rule is
+// blind. A library that is preloaded on purpose is known by its file's name in a folder of the system: the
+// rest of the environment says nothing for it.
 import { AnyExec, AnyOpen, isOpenWrite, param, PathSet, Priority, ProgramSet, rule, Str, StrList } from "vedette";
 
 const ALLOWED = param.strings("allow");

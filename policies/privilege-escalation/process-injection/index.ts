@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// PTRACE_TRACEME is a child asking for a debugger, not an attack; reading another's memory (PEEK) is left to those who want noise.
+// PTRACE_TRACEME is a child asking for a debugger, not an attack; reading another's memory (PEEK) is left to
+// those who want noise.
 //
-// A process that looks at itself needs a child for it, since no thread may trace its own process: LeakSanitizer attaches so, and writers
-// of core dumps. A child that has executed nothing runs its parent's code, and gains nothing over it. Whether it has is remembered
-// from its birth; what was forgotten is taken for an attack.
+// A process that looks at itself needs a child for it, since no thread may trace its own process:
+// LeakSanitizer attaches so, and writers of core dumps. A child that has executed nothing runs its parent's
+// code, and gains nothing over it. Whether it has is remembered from its birth; what was forgotten is taken
+// for an attack.
 import {
   AnyOpen, Event, EventId, Glob, hours, isOpenWrite, Memo, param, Priority, ProcessVmWritev, ProgramSet, Ptrace, PtraceRequest, rule,
 } from "vedette";
@@ -56,7 +58,10 @@ function reachesIn(e: Event): bool {
   return !e.fd.name.startsWith("/proc/self/") && !e.fd.name.equals(`/proc/${e.proc.pid}/mem`);
 }
 
-/** Whether `tid` is a thread of the process whose code the caller runs: of its parent, since when it has executed nothing. */
+/**
+ * Whether `tid` is a thread of the process whose code the caller runs: of its parent, since when it has
+ * executed nothing.
+ */
 function isOwnParent(e: Event, tid: i64): bool {
   const parent = e.proc.parent;
   if (!parent.exists || !UNCHANGED.has(e, e.proc.key)) return false;

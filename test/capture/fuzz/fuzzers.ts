@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Builds and runs the fuzzers of what reads bytes of others on the capture side (libFuzzer; the targets lie beside this file). All run at
-// once. The corpus of each is kept in build/fuzz/corpus; its first seeds are made from this machine's own files.
+// Builds and runs the fuzzers of what reads bytes of others on the capture side (libFuzzer; the targets lie
+// beside this file). All run at once. The corpus of each is kept in build/fuzz/corpus; its first seeds are
+// made from this machine's own files.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

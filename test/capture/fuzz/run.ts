@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run fuzz -- capture [NAME...]`: the fuzzers of the capture side for a minute, or for VEDETTE_FUZZ_MINUTES.
+// `npm run fuzz -- capture [NAME...]`: the fuzzers of the capture side for a minute, or for
+// VEDETTE_FUZZ_MINUTES.
 import { buildFuzzers, FUZZERS, fuzz } from "./fuzzers.js";
 
 const minutes = Number(process.env.VEDETTE_FUZZ_MINUTES ?? 1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every system call is accounted for: the numbers of each processor are captured (the tables of capture/decode) or left out with a reason
-// (capture/wire/left-out.yaml). The kernel's own headers are the oracle: a number that a newer one brings fails here.
+// Every system call is accounted for: the numbers of each processor are captured (the tables of
+// capture/decode) or left out with a reason (capture/wire/left-out.yaml). The kernel's own headers are the
+// oracle: a number that a newer one brings fails here.
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,8 +16,8 @@ const TABLES: Record<Processor, string> = {
   i386: "capture/decode/i386.h",
 };
 
-// Debian's: linux-libc-dev (g++ needs it), and the cross compiler's for arm64. Where that is missing, the list that arm64 shares with
-// all younger processors serves, without what only 32-bit ones have.
+// Debian's: linux-libc-dev (g++ needs it), and the cross compiler's for arm64. Where that is missing, the
+// list that arm64 shares with all younger processors serves, without what only 32-bit ones have.
 const HEADERS: Record<Processor, readonly string[]> = {
   x86_64: ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h"],
   arm64: ["/usr/aarch64-linux-gnu/include/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h"],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Servers, each with a client that makes it work, and its end by the signal that its service manager would send.
+// Servers, each with a client that makes it work, and its end by the signal that its service manager would
+// send.
 import type { Program } from "./program.js";
 
 const GET = "curl -s --max-time 20";
@@ -236,7 +237,8 @@ for c in (b"put 0 0 9 2\\r\\nhi\\r\\n", b"reserve\\r\\n"): f.write(c); f.flush()
       printf '%s\\n' "Port $PORT" 'ListenAddress 127.0.0.1' "HostKey $PWD/host" "AuthorizedKeysFile $PWD/auth" 'StrictModes no' 'UsePAM no' "SetEnv HOME=$PWD" "PidFile $PWD/pid" "Subsystem sftp internal-sftp" > conf
       /usr/sbin/sshd -D -e -f $PWD/conf 2> log & S="ssh -q -i me -p $PORT -o StrictHostKeyChecking=no -o UserKnownHostsFile=$PWD/known root@127.0.0.1"; up $S true
       $S 'echo over ssh; uname -s; exit 3'; echo "status $?"; echo data | $S 'cat | tr a-z A-Z'; scp -q -i me -P $PORT -o StrictHostKeyChecking=no -o UserKnownHostsFile=$PWD/known root@127.0.0.1:$PWD/auth copy && cmp auth copy && echo copied; kill %1; wait %1; echo "ended $?"`,
-    // Its own keys lie in a folder that a test made; the machine's, which the client looks for, are what the rule is about.
+    // Its own keys lie in a folder that a test made; the machine's, which the client looks for, are what the
+    // rule is about.
     alerts: ["Sensitive file read"],
     differs: /^(host|me|auth|copy|known|log|conf|pid)/,
   },

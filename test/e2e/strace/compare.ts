@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Turns strace's calls and our events into lines that can be compared: `openat flags=O_RDONLY name=/tmp/a = 3`.
+// Turns strace's calls and our events into lines that can be compared:
+// `openat flags=O_RDONLY name=/tmp/a = 3`.
 //
-// Not compared: pointers and structures that are no parameter (roles.ts); process ids (PID, as two runs differ) and addresses of
-// mappings; what is read of a process's maps and of /dev/urandom; every way to make a process or thread is `clone` with its
-// result; calls that a signal interrupted and the kernel restarts; how processes
-// end (compared by count, in the test).
+// Not compared: pointers and structures that are no parameter (roles.ts); process ids (PID, as two runs
+// differ) and addresses of mappings; what is read of a process's maps and of /dev/urandom; every way to make
+// a process or thread is `clone` with its result; calls that a signal interrupted and the kernel restarts;
+// how processes end (compared by count, in the test).
 import type { Event } from "../traces.js";
 import { CALLS, callOfType, errnoOf, type Param, pidText } from "./contract.js";
 import type { Call } from "./parse.js";
@@ -14,9 +15,11 @@ import { escaped, joined, numberOf, pathOf, ROLE_VALUES, textOf } from "./values
 
 const AT_FDCWD = -100n;
 const CLONES = new Set(["clone", "clone3", "fork", "vfork"]);
-// What a read of these gives is another thing in every run, and Vedette's own page stands in a process's maps.
+// What a read of these gives is another thing in every run, and Vedette's own page stands in a process's
+// maps.
 const NEVER_THE_SAME = /^\/(?:proc\/(?:self|\d+)\/maps|dev\/u?random)$/;
-// TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS and its twin, FS_IOC_FSSETXATTR, FICLONE, FICLONERANGE, USERFAULTFD_IOC_NEW.
+// TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS and its twin, FS_IOC_FSSETXATTR, FICLONE, FICLONERANGE,
+// USERFAULTFD_IOC_NEW.
 const REQUESTS = new Set([
   0x5412n,
   0x541cn,
@@ -35,7 +38,10 @@ const RESTARTS = { from: -516n, to: -512n };
 
 export const TRACED_CALLS = [...CALLS.keys()].filter((name) => name in ROLES || name.startsWith("exit"));
 
-/** Has strace print whole what `straceLines` reads. Signals that are caught are no calls; of an end by a signal it tells only when it is asked. */
+/**
+ * Has strace print whole what `straceLines` reads. Signals that are caught are no calls; of an end by a
+ * signal it tells only when it is asked.
+ */
 export const STRACE_WHOLE = [
   ...["-f", "-X", "raw", "-xx", "-y", "-s", "4096", "-v"],
   ...["-e", "signal=SIGKILL", "-e", `trace=${TRACED_CALLS.join(",")}`],
@@ -44,7 +50,8 @@ export const STRACE_WHOLE = [
 export function straceLines(calls: Call[], folder: string): string[] {
   const directories = new Map<number, string>();
   const lines: string[] = [];
-  // A child may make calls before its parent's clone has returned: it begins where the parent stands in that call.
+  // A child may make calls before its parent's clone has returned: it begins where the parent stands in that
+  // call.
   const makers = new Map(calls.filter(({ name }) => CLONES.has(name)).map(({ tid, result }) => [Number(result), tid]));
   const directoryOf = (tid: number): string => {
     const maker = makers.get(tid);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The event contract as the oracle reads it: parameters of each call, and numbers rendered by docs/wire.md ("Types of parameters and
-// fields") and flags.yaml. Written apart from the product's own reader and renderer, so that a mistake in one shows against the
-// other.
+// The event contract as the oracle reads it: parameters of each call, and numbers rendered by docs/wire.md
+// ("Types of parameters and fields") and flags.yaml. Written apart from the product's own reader and
+// renderer, so that a mistake in one shows against the other.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";

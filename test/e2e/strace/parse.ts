@@ -4,8 +4,9 @@
 //
 //   1243  openat(-100</tmp>, "\x61", 0x241, 0640) = 3</tmp/a>
 //
-// Numbers are decimal, 0x or 0-octal, and may be or-ed; a descriptor carries its path in <>; text is hex; structures and lists nest.
-// A call that another thread interrupts comes in two halves (`<unfinished ...>`, `<... openat resumed>`), which are joined.
+// Numbers are decimal, 0x or 0-octal, and may be or-ed; a descriptor carries its path in <>; text is hex;
+// structures and lists nest. A call that another thread interrupts comes in two halves (`<unfinished ...>`,
+// `<... openat resumed>`), which are joined.
 export type Value =
   | { kind: "number"; value: bigint; path?: string }
   | { kind: "text"; bytes: Buffer; cut: boolean; abstract: boolean }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each argument that strace prints is in our event: a word for each position, PARAMETER[:HOW]; `-` is compared with nothing
-// (pointers that differ from run to run, structures that are no part of the event, what strace leaves out of a call that failed).
+// What each argument that strace prints is in our event: a word for each position, PARAMETER[:HOW]; `-` is
+// compared with nothing (pointers that differ from run to run, structures that are no part of the event, what
+// strace leaves out of a call that failed).
 //
 //   (none)   a number, by the parameter's type in events.yaml
 //   rel      a path relative to the descriptor before it    out      text that only a call that succeeded has

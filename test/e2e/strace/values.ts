@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From what strace printed for one argument to what our event should say: one row for each role of roles.ts that is more than a
-// number or a text. A row gives the parameters that the argument fills; what a call has no parameter for is dropped later.
+// From what strace printed for one argument to what our event should say: one row for each role of roles.ts
+// that is more than a number or a text. A row gives the parameters that the argument fills; what a call has
+// no parameter for is dropped later.
 import { join, normalize } from "node:path";
 import { isText, type Param, render } from "./contract.js";
 import type { Call, Value } from "./parse.js";

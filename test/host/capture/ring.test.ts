@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring's readers: each sees every batch once, the slowest holds the writers, one that dies in the middle of a batch leaves it to
-// its successor.
+// The ring's readers: each sees every batch once, the slowest holds the writers, one that dies in the middle
+// of a batch leaves it to its successor.
 
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";

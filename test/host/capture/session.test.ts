@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A session from the first frame to the exit status, with an agent that a script plays: order, losses, ends, and refusals.
+// A session from the first frame to the exit status, with an agent that a script plays: order, losses, ends,
+// and refusals.
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

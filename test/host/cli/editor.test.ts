@@ -13,7 +13,10 @@ const server = new LanguageServer();
 let version = 1;
 let text = "";
 
-/** What is offered after `typed` on a line of its own, at the top of a rule whose parameter is of type `event`. */
+/**
+ * What is offered after `typed` on a line of its own, at the top of a rule whose parameter is of type
+ * `event`.
+ */
 async function offered(typed: string, event = "AnyExec"): Promise<string[]> {
   const given = text.replaceAll("AnyExec", event).replace(/bool \{\n/, `bool {\n  ${typed}\n`);
   server.change(file, ++version, given);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TypeScript's language server (LSP over its stdin and stdout), asked as an editor asks it: what may stand here, what is wrong.
-// A message is `Content-Length: N`, an empty line, and N bytes of JSON-RPC.
+// TypeScript's language server (LSP over its stdin and stdout), asked as an editor asks it: what may stand
+// here, what is wrong. A message is `Content-Length: N`, an empty line, and N bytes of JSON-RPC.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `vedette serve` as a command: an agent of this machine from hello to its alert, SIGTERM, the health check, mistakes.
+// `vedette serve` as a command: an agent of this machine from hello to its alert, SIGTERM, the health check,
+// mistakes.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The task definitions that people write, as the tests of `instrument` use them: definitions/*.{json,yaml}, and in
-// definitions/images what an image says of itself, for containers that leave their words to it (FILE.CONTAINER.json).
+// The task definitions that people write, as the tests of `instrument` use them: definitions/*.{json,yaml},
+// and in definitions/images what an image says of itself, for containers that leave their words to it
+// (FILE.CONTAINER.json).
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// AWS's own model of the ECS API, as its JavaScript client carries it, made into a validator: names every member that a task
-// definition may not have and every value of the wrong kind. CloudFormation spells the same members in PascalCase (with
-// a few exceptions), may hold a number as text, and may have a function anywhere.
+// AWS's own model of the ECS API, as its JavaScript client carries it, made into a validator: names every
+// member that a task definition may not have and every value of the wrong kind. CloudFormation spells the
+// same members in PascalCase (with a few exceptions), may hold a number as text, and may have a function
+// anywhere.
 import { RegisterTaskDefinitionRequest$, TaskDefinition$ } from "@aws-sdk/client-ecs";
 
 type Schema = unknown;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A document as plain values, read by other means than the product's (JSON.parse, and `yaml` with the short functions made
-// long), and the task definitions in it: what tests compare.
+// A document as plain values, read by other means than the product's (JSON.parse, and `yaml` with the short
+// functions made long), and the task definitions in it: what tests compare.
 import { type CollectionTag, parse, type ScalarTag } from "yaml";
 
 // biome-ignore lint/suspicious/noExplicitAny: a test reaches into documents of any shape, and fails where it errs.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant's own process: it judges what the tenant may see, it has nothing else, and its end is nobody else's.
-// Time limit: 90 s.
+// A tenant's own process: it judges what the tenant may see, it has nothing else, and its end is nobody
+// else's. Time limit: 90 s.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
@@ -51,7 +51,9 @@ class Bench {
 
 const mine = (policy: LoadedPolicy): LoadedPolicy => ({ ...policy, tenancy: OPEN });
 
-/** The processes that run a tenant's policies: children of those that hold them in the jail, which are ours. */
+/**
+ * The processes that run a tenant's policies: children of those that hold them in the jail, which are ours.
+ */
 function cellPids(): number[] {
   return childrenOf(process.pid).flatMap(childrenOf);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exceptions: comparison by comparison, tuples joined by or, and a rule that has them keeps silent where they hold.
+// Exceptions: comparison by comparison, tuples joined by or, and a rule that has them keeps silent where they
+// hold.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Comparison, compileExceptions } from "../../../host/engine/exceptions.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forty honest tenants on one stream, with or without others that mean harm, and how soon each alert of theirs is heard. It is the
-// built engine that runs, since one from the sources takes a second to start a worker.
+// Forty honest tenants on one stream, with or without others that mean harm, and how soon each alert of
+// theirs is heard. It is the built engine that runs, since one from the sources takes a second to start a
+// worker.
 import { pathToFileURL } from "node:url";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import type { VedetteError } from "../../../host/errors.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tenant sees of a batch. The oracle is plain: every text of a process carries its container's mark, so whatever of
-// another container is left in a view, in any table or among the strings, is found by looking for its mark in the bytes.
+// What a tenant sees of a batch. The oracle is plain: every text of a process carries its container's mark,
+// so whatever of another container is left in a view, in any table or among the strings, is found by looking
+// for its mark in the bytes.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

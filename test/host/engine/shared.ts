@@ -41,7 +41,10 @@ const turns = (count: number): readonly Change[] => [
     `(local.set $raised (i32.const ${count})) (loop $more (local.set $raised (i32.sub (local.get $raised) (i32.const 1))) (br_if $more (local.get $raised)))`,
   ),
 ];
-/** Takes 25 to 90 ms for each record with the result -99, as fast as the machine is; 150 would be too long for one call. */
+/**
+ * Takes 25 to 90 ms for each record with the result -99, as fast as the machine is; 150 would be too long for
+ * one call.
+ */
 export const SLOW_AT_99 = turns(100_000_000);
 /** Takes a millisecond or two for it. */
 export const LONG_AT_99 = turns(4_000_000);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two tenants on one stream, from the ring to the alert and the status: each policy tells of every event that it sees all that it can,
-// so that whatever of the other's came through would stand in an alert. Scopes are of chance.
+// Two tenants on one stream, from the ring to the alert and the status: each policy tells of every event that
+// it sees all that it can, so that whatever of the other's came through would stand in an alert. Scopes are
+// of chance.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the process that tries policies says of a case is what the same case comes to in a thread of this process, but
-// for the findings, which nobody asks it for. The host takes no other words than the documented ones.
+// What the process that tries policies says of a case is what the same case comes to in a thread of this
+// process, but for the findings, which nobody asks it for. The host takes no other words than the documented
+// ones.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { madeUp, runTrials } from "../../../host/engine/trial.js";

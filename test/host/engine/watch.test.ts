@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small parts of the engine, each alone: who is blamed, who rests how long, who may raise how many alerts.
+// The small parts of the engine, each alone: who is blamed, who rests how long, who may raise how many
+// alerts.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SharedBounds } from "../../../host/engine/bounds.js";
@@ -35,7 +36,8 @@ test("a thread that does not run is not blamed for the time that passes", async 
   const told: number[] = [];
   const watchdog = new Watchdog(20, (_control, id) => void told.push(id));
   const idle = new WorkerControl();
-  // A thread that sleeps: this process's own first thread does, while we wait; its time is what the kernel says.
+  // A thread that sleeps: this process's own first thread does, while we wait; its time is what the kernel
+  // says.
   idle.thread = process.pid;
   watchdog.watch(idle);
   idle.enter(1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an orchestrator says of a container is there for conditions as it is for outputs, and changes from batch to batch.
+// What an orchestrator says of a container is there for conditions as it is for outputs, and changes from
+// batch to batch.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { writeFacts } from "../../../host/wasm/facts.js";

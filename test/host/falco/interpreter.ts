@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's conditions, interpreted: written from what the language means, with no thought of speed, and sharing nothing with the
-// compiler but the parser. For tests only. Values come from the host's field table, which is what outputs print.
+// Falco's conditions, interpreted: written from what the language means, with no thought of speed, and
+// sharing nothing with the compiler but the parser. For tests only. Values come from the host's field table,
+// which is what outputs print.
 
 import { bind } from "../../../host/falco/bind.js";
 import type { CheckExpr, Expr, FieldOperand, Operand } from "../../../host/falco/condition.js";
@@ -48,7 +49,8 @@ function check(e: CheckExpr, event: Event): boolean {
   if (left.length === 0) return false;
   const test = (a: Plain, b: Plain, op: string) => compare(a, b, op, kindOf(e.left));
   const is = (value: Plain) => {
-    // Of both ends of a connection: for `!=` both have to differ, else one has to fit. Any ancestor has to fit.
+    // Of both ends of a connection: for `!=` both have to differ, else one has to fit. Any ancestor has to
+    // fit.
     if (e.op === "!=" && isEnds(e.left)) return left.every((a) => test(a, value, "!="));
     return left.some((a) => test(a, value, e.op));
   };
@@ -68,7 +70,8 @@ function check(e: CheckExpr, event: Event): boolean {
   return isListValue && e.op === "in" ? left.every(isIn) : left.some(isIn);
 }
 
-// In a container, the process that the agent started is as good as process 1; null: it is not that, or not asked for.
+// In a container, the process that the agent started is as good as process 1; null: it is not that, or not
+// asked for.
 function standingForProcessOne(e: CheckExpr, event: Event): boolean | null {
   if (e.left.kind !== "field" || e.left.name !== "proc.vpid" || e.modifier !== null) return null;
   const values = e.right.kind === "text" ? [e.right.value] : e.right.kind === "list" ? e.right.values : [];

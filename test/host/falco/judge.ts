@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs rules on batches the way the host does: compiled, admitted, called. Gives for each record the names of the rules that matched.
+// Runs rules on batches the way the host does: compiled, admitted, called. Gives for each record the names of
+// the rules that matched.
 import { type CompileOptions, compilePolicy } from "../../../host/falco/compile/policy.js";
 import type { LoadedRule } from "../../../host/falco/load.js";
 import { type Admitted, admit, WIDE_LIMITS } from "../../../host/wasm/admission.js";

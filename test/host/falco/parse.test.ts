@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is a condition and what is not: the corners of the grammar, where Falco's parser has no tokens and so takes some texts that look
-// wrong and refuses some that look right.
+// What is a condition and what is not: the corners of the grammar, where Falco's parser has no tokens and so
+// takes some texts that look wrong and refuses some that look right.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseCondition } from "../../../host/falco/parse.js";

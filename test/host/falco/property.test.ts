@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random conditions over random events: the compiled policy and the plain interpreter agree on every one. A failure names the
-// condition, the event and the seed.
+// Random conditions over random events: the compiled policy and the plain interpreter agree on every one. A
+// failure names the condition, the event and the seed.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openBatch } from "../../../host/wire/batch.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch of random events, of the types that random conditions ask for among them or of the types that are named. Of a type that has
-// no row here, each parameter gets a value of its kind.
+// A batch of random events, of the types that random conditions ask for among them or of the types that are
+// named. Of a type that has no row here, each parameter gets a value of its kind.
 
 import type { Field } from "../../../build/generated/events.js";
 import { ABSENT } from "../../../host/falco/compile/source.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few words, paths and addresses that random events are made of, and that random conditions ask for: so they have a chance
-// to meet.
+// The few words, paths and addresses that random events are made of, and that random conditions ask for: so
+// they have a chance to meet.
 
 export const NAMES = [
   "sh",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Regular expressions: over characters they agree with JavaScript's own, which is no automaton; over bytes that are no characters, and
-// in what they refuse, they are as RE2 in its POSIX mode.
+// Regular expressions: over characters they agree with JavaScript's own, which is no automaton; over bytes
+// that are no characters, and in what they refuse, they are as RE2 in its POSIX mode.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isMatch, matchTable } from "../../../host/falco/compile/automaton.js";

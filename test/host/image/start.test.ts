@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 180 s.
 //
-// The packaged host: its code comes compiled, V8 takes it as it is, and policies stand there in the form that is read at once.
+// The packaged host: its code comes compiled, V8 takes it as it is, and policies stand there in the form that
+// is read at once.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

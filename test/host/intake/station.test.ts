@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The parts of `vedette serve` without an agent: who is let in, what ECS's answer becomes, what is acknowledged and when, the
-// secret's file, what the monitor says.
+// The parts of `vedette serve` without an agent: who is let in, what ECS's answer becomes, what is
+// acknowledged and when, the secret's file, what the monitor says.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert's line, byte for byte: Falco's key order, integers beyond 2^53, nulls, escapes; and what a rule's output becomes.
+// An alert's line, byte for byte: Falco's key order, integers beyond 2^53, nulls, escapes; and what a rule's
+// output becomes.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an unknown priority, without a
-// rule, a time or output fields, and one whose k8s names are no texts.
+// Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an
+// unknown priority, without a rule, a time or output fields, and one whose k8s names are no texts.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where lines go when they cannot go there: a full disk is told once and what it costs is counted; a reader that went away is not.
+// Where lines go when they cannot go there: a full disk is told once and what it costs is counted; a reader
+// that went away is not.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people write wrongly into policy.yaml, tests.yaml and tenants.yaml: each with its place and one sentence that a stranger
-// understands. And what stands there instead of a file: none of it may keep us waiting.
+// What people write wrongly into policy.yaml, tests.yaml and tenants.yaml: each with its place and one
+// sentence that a stranger understands. And what stands there instead of a file: none of it may keep us
+// waiting.
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -72,7 +72,9 @@ class Bench {
     return this;
   }
 
-  /** What another tenants.yaml makes of it: tenants that move house, and the errors of policies that failed. */
+  /**
+   * What another tenants.yaml makes of it: tenants that move house, and the errors of policies that failed.
+   */
   async retenant(tenants: string): Promise<{ moved: string[]; failed: string[] }> {
     const file = join(scratch, `tenants-${made++}.yaml`);
     writeFileSync(file, tenants);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recordings: what was stored comes back, and of a damaged one what is whole, with the byte at which the damage is.
+// Recordings: what was stored comes back, and of a damaged one what is whole, with the byte at which the
+// damage is.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counting instructions: the counted module does what the other does, and its count is what can be counted by hand.
+// Counting instructions: the counted module does what the other does, and its count is what can be counted by
+// hand.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PACK } from "../../../host/paths.js";

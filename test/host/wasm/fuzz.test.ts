@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules that nobody wrote: bytes of real ones flipped, cut and put together, and bytes of chance. Admission answers each
-// with a refusal that has a code or lets it in, quickly, without taking memory for what the bytes only claim; and what it lets in
-// can be instantiated and stays inside its bounds.
+// Modules that nobody wrote: bytes of real ones flipped, cut and put together, and bytes of chance. Admission
+// answers each with a refusal that has a code or lets it in, quickly, without taking memory for what the
+// bytes only claim; and what it lets in can be instantiated and stays inside its bounds.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -41,7 +41,8 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
   const got = await answer(bytes);
   if (got instanceof VedetteError) return true;
   try {
-    // A flipped constant in a loop may make it endless, so nothing of it is called but what instantiation does.
+    // A flipped constant in a loop may make it endless, so nothing of it is called but what instantiation
+    // does.
     PolicyInstance.start(
       { ...got, memory: { initial: got.memory.initial, maximum: got.memory.initial } },
       {},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running policy can do to its host: raise alerts, log, give up. Everything else it tries ends as a Trap.
+// What a running policy can do to its host: raise alerts, log, give up. Everything else it tries ends as a
+// Trap.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";

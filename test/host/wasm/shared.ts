@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules for tests: assembled from text by binaryen (it comes with the compiler), with the metadata that admission asks for.
+// Modules for tests: assembled from text by binaryen (it comes with the compiler), with the metadata that
+// admission asks for.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

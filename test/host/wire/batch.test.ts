@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a batch: what holds is read where it stands, what does not is VEDETTE_BATCH_CORRUPT, and the two readers (TypeScript's
-// and the addon's) agree on which is which for whatever bytes an agent sends.
+// Reading a batch: what holds is read where it stands, what does not is VEDETTE_BATCH_CORRUPT, and the two
+// readers (TypeScript's and the addon's) agree on which is which for whatever bytes an agent sends.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

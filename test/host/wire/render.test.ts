@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// evt.arg.NAME by type: a row is an event, its slots, and what each argument reads as. Falco's forms, by libsinsp.
+// evt.arg.NAME by type: a row is an event, its slots, and what each argument reads as. Falco's forms, by
+// libsinsp.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openBatch } from "../../../host/wire/batch.js";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ways through the process table: parents, ancestors, leaders, and what is kept of each process. A part of the run-time (../runtime.ts).
+// Ways through the process table: parents, ancestors, leaders, and what is kept of each process. A part of
+// the run-time (../runtime.ts).
 
 import { PROCESS_SIZE } from "../../../../build/generated/events.js";
 import { PROCESS_AT } from "../../../wire/layout.js";

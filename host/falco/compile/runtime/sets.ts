@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a value is in a large set: numbers and ranges in order, found by halves, and beginnings of paths in a table of words. A part
-// of the run-time (../runtime.ts).
+// Whether a value is in a large set: numbers and ranges in order, found by halves, and beginnings of paths in
+// a table of words. A part of the run-time (../runtime.ts).
 import { STATE } from "../layout.js";
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";

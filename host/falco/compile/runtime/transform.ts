@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes texts: small and capital letters, what can be printed, base64. A part of the run-time (../runtime.ts).
+// Changes texts: small and capital letters, what can be printed, base64. A part of the run-time
+// (../runtime.ts).
 import { readFuncs } from "../text-form.js";
 import type { Func } from "../wasm.js";
 

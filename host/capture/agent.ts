@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents and what they send. The addon's threads put checked batches into the ring; this class hands out the
-// ring's readers, starts vedette-capture with one end of a socket pair or lets agents connect, and says what
-// happens. It does no work per event. The order is fixed: hello, batches, end, closed, exit; readers see the
-// ring's end only after the last batch. Nothing behind a hello is read before onHello has returned without a
-// complaint.
+// Receives what agents send. The addon's threads put checked batches into a ring. This class gives out places
+// for the ring's readers, starts vedette-capture with one end of a socket pair, or lets agents connect. It
+// does no work per event. The order is fixed: hello, batches, end, closed, exit. Readers see the end of the
+// ring only after the last batch. The addon reads nothing that follows a hello until onHello has returned
+// without an error.
 import { constants } from "node:os";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";

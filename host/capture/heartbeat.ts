@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether agents are heard. An agent says something every second, even if only that it lives. An agent that
-// is silent for longer was stopped, or its connection was taken from it. Time in which we ourselves did not
-// run, or did not read, does not count.
+// Tells silent agents from living ones. An agent says something every second, even if only that it lives. An
+// agent that is silent for longer was stopped, or somebody took its connection. The time in which our own
+// process did not run, or did not read, does not count.
 import type { StreamCounts } from "./addon.js";
 
 /** How often to look. */

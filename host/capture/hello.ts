@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small frames of a stream (docs/wire.md): hello and end come from the agent, ready and error go to it.
-// What an agent says of itself is taken only in the form it is documented in; anything else is
+// The small frames of a stream (docs/wire.md). The agent sends hello and end, the host sends ready and error.
+// The host takes what an agent says only in the documented form. It refuses anything else with
 // VEDETTE_FRAME_UNEXPECTED.
 import { Packr, Unpackr } from "msgpackr";
 import { SCHEMA } from "../../build/generated/events.js";

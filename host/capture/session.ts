@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One workload from its start to its end: an agent that we started, its stream, and the exit status that the
-// command ends with. The session is over when the stream is at its end and the agent is gone; only then has
-// everything been delivered. The status is the workload's own (128+n for a signal), unless something of ours
-// failed.
+// One workload from its start to its end: an agent that we started, its stream, and the exit status of the
+// command. The session is over when the stream has ended and the agent is gone: only then has everything been
+// delivered. The status is the workload's own (128+n for a signal), unless something of ours failed.
 import { ERRORS } from "../../build/generated/errors.js";
 import { VedetteError } from "../errors.js";
 import { type AgentOptions, Capture, type CaptureHandlers, type End, type Hello, type StreamCounts } from "./agent.js";

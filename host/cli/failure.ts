@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a command ends badly: one sentence with its code, under it what to do, and the exit status of the
-// catalogue. A stack trace is only for what is no VedetteError: then we were wrong, and whoever reads it is
-// to tell us.
+// How a command ends after an error: it prints one sentence with the error's code, below it what to do, and
+// exits with the status of the catalogue. It prints a stack trace only for an error that is no VedetteError:
+// such an error is a fault of ours, and the user should report it.
 import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";

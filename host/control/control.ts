@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control API: what a running Vedette says of itself to `vedette policy status`, to people with curl, and
-// to what comes later. Its doors are a Unix socket of the operator's, one for each tenant that has an owner,
-// and, where it is asked for, TCP with tokens. The kernel lets a process connect that may write to a socket:
-// for a tenant's that is the owner (unix(7)).
+// The control API: what a running Vedette says about itself to `vedette policy status`, to people with curl,
+// and to other programs. It has one Unix socket for the operator, one for each tenant that has an owner, and
+// TCP with tokens where the operator asks for it. The kernel lets only a process connect to a Unix socket
+// that may write to it (unix(7)). A tenant's socket belongs to the tenant's owner.
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
 import { VedetteError } from "../errors.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the API answers instead of what was asked for: a status, a sentence, and where there is one the
-// catalogue's code and hint (RFC 9457, application/problem+json).
+// What the API answers when it refuses a request: a status, a sentence, and the catalogue's code and hint if
+// there is one (RFC 9457, application/problem+json).
 import type { VedetteError } from "../errors.js";
 
 /** An HTTP status (4xx or 5xx) and a sentence. Throw it from a handler: the server answers with its JSON. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The processes that events have told of and that have not ended: what `ps` would show of the watched
-// containers. It is made of the batches' process tables, is bounded, and forgets first who was not heard of
-// for longest.
+// The processes that events have shown and that have not ended: what `ps` would show of the watched
+// containers. The list is made from the batches' process tables. It is bounded: it first forgets the
+// processes that no event has mentioned for longest.
 import { EVENTS } from "../../build/generated/events.js";
 import { isInScope } from "../engine/scope.js";
 import type { Batch } from "../wire/batch.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows the control API what stands in the ring, as a reader that nobody waits for: whatever is asked of the
-// API, no agent and no policy waits for it. Where it is overtaken it goes on at the head, and what it missed
-// is said.
+// Shows the control API what is in the ring. It is a reader that nobody waits for, so no question to the API
+// can delay an agent or a policy. When writers overtake it, it goes on with the newest batch and says how
+// many it missed.
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be asked, a row each: the path, what may stand behind its question mark, what it answers, and who
-// may ask. The server goes by this table, and docs/openapi.json is made of it (openapi.ts).
+// What the API answers, one row a path: the query that it takes, what it answers, and who may ask. The server
+// works by this table, and openapi.ts makes docs/openapi.json from it.
 import * as z from "zod";
 import type { PolicyStatus } from "../policy/status.js";
 import type { Findings } from "./findings.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who asks: the operator, who sees all, or a tenant, who sees what is the tenant's own. A door or a token
-// says which; no handler may choose.
+// Who asks: the operator, who sees everything, or a tenant, who sees only what belongs to the tenant. The
+// socket or the token decides that. No handler can choose.
 import type { Scope } from "../engine/scope.js";
 
 /** For whom an answer is made. */

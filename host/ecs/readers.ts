@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who can read a watched container's secret although the volume with it is not his: the definition itself
-// lets him. That is its author's decision; `instrument` says so.
+// Finds other containers that can read a watched container's secret because the task definition lets them.
+// That is a decision of its author. `instrument` only says so.
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { branchesOf } from "./intrinsic.js";

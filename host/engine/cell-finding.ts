@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finding as the process of a tenant says it, read like any peer's words: bounded, and only in the
-// documented form. Whose rule it was, of which source the event is and which container it is about are for
-// the host to say: trustedFinding puts that in.
+// Reads a finding that a tenant's process sends. The host reads it as it reads any peer's words: bounded, and
+// only in the documented form. The host itself says whose rule it was, which agent the event came from, and
+// which container it is about: trustedFinding() fills these in.
 import { z } from "zod";
 import { ANCESTORS_MAX, FINDING_BYTES_MAX, type Finding } from "../finding/finding.js";
 import type { ContainerFacts } from "../wire/container.js";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the host and a process in the jail: a tenant's own, or the one that tries policies. Frames with
-// their size in front, over one socket. Not Node's own channel: that one takes whatever comes, as long as it
-// is, and ends the process at a message that does not read. What the process says is read here like any
-// peer's words: bounded, and only in the documented form. What the host says to it, it may trust.
+// Carries messages between the host and a process in the jail: a tenant's own, or the one that tries
+// policies. Each frame has its size in front, on one socket. Node's own channel would not do: it takes
+// messages of any length, and a message that it cannot read ends the process. The host reads the process's
+// words as any peer's: bounded, and only in the documented form. The process may trust the host's.
 import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";

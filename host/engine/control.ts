@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the main thread can see of a worker that does not answer: a few words of shared memory. The worker
-// writes which policy has the word before it calls it; the watchdog reads that, and who takes the worker's
-// place after its end goes on from here.
+// A few words of shared memory that say what a worker does, even when the worker does not answer. Before the
+// worker calls a policy, it writes which one. The watchdog reads that. When a worker has been ended, the next
+// one continues from these words.
 //
 //   0 running  place of the policy that is judging (from 1), 0 between policies
 //   1 epoch    changes whenever `running` is written: the same value twice means the same call

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The alerts of a policy's `prevent:` rows: of what the agent has denied by them, or in monitor mode would
-// have. They are the policy's own, with its tenant and its limits, though no code of it is asked: the agent
-// has judged.
+// Makes the alerts of a policy's `prevent:` rows: about calls that the agent denied, or would have denied in
+// monitor mode. The alerts are the policy's own, with its tenant and its limits. No code of the policy runs
+// for them, because the agent has judged already.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
 import { compileFormat, type Format } from "../output/format.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of what is prevented, for one agent: the rows of all policies that may speak for its container,
-// merged. Conditions of a tenant's scope that hold for a container as a whole are settled here; those on a
-// process go with the row.
+// Makes one agent's table of what to deny: the merged rows of all policies whose scope includes the agent's
+// container. A condition about the container is decided here. A condition about a process goes into the row.
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 import { ACTIONS, DENIES, MODES } from "./prevent-row.js";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tenant may see: the processes that all the conditions given hold for. A batch is shown as it is when
-// all of its processes are in scope, not at all when none is, and else as a batch of its own: records of the
-// tenant's processes only, with a process table, a descriptor table and strings made anew, so that nothing of
-// another is left in any of them. An ancestor out of scope is none. Within such a batch evt.num counts the
-// tenant's own events from the first one on.
+// What a tenant may see: processes for which all conditions of its scope hold. If all processes of a batch
+// are in scope, the tenant gets the batch as it is. If none is, the tenant gets nothing. Otherwise the tenant
+// gets a new batch with the records of its own processes, and with a process table, a descriptor table and
+// strings made anew, so that nothing of anybody else is left in them. An ancestor that is out of scope is
+// missing. In such a batch evt.num counts the tenant's own events.
 import { DESCRIPTOR_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a thread of ours has run on a processor, by the kernel's word (sched-stats.rst in its
-// documentation): the one measure by which a policy may be blamed. Time that passes says little on a busy
-// machine, and nothing under a quota: a container of a quarter core stands still for three quarters of every
-// tenth of a second, whoever has the word.
+// How long a thread of ours has run on a processor, as the kernel counts it (sched-stats.rst). Only by this
+// measure may a policy be blamed. On a busy machine the clock says little, and under a quota nothing: a
+// container of a quarter core stands still for three quarters of every tenth of a second.
 import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { setPriority } from "node:os";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a thread from one of our files: the built one, which the build has made into one file with all that
-// it imports, or, when we run from the sources (tests), the TypeScript one, for which a thread must register
-// tsx anew: Node hands a thread its process's flags, but not what they registered.
+// Starts a thread from one of our files. In a built tree that is the file that the build made, with
+// everything it imports. When we run from the sources (tests), it is the TypeScript file, and the thread
+// registers tsx again: Node gives a thread the flags of its process, but not what the process has registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { keepHeapSmall } from "../heap.js";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process that tries policies before the host compiles them (trial-house.ts). It compiles the whole
-// module at once, by both of V8's compilers: else a function would be compiled at its first call, and by the
-// second one when it has become hot, in the host.
+// module at once, with both of V8's compilers. Otherwise V8 would compile a function at its first call, and
+// again when the function has become hot, and both would happen in the host.
 import { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { type Admitted, compiled, type Examined } from "../wasm/admission.js";

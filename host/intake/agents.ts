@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents that connect to us: the intake of a sidecar. It says to each what it has of it already and that
-// policies are ready, and acknowledges what was judged. It keeps no state of its own: after a restart agents
-// come back and send what was not acknowledged.
+// The intake of a sidecar: agents that connect to us. It tells each agent which batches it has already and
+// that policies are ready, and acknowledges what was judged. It keeps nothing on disk: after a restart agents
+// connect again and send what was not acknowledged.
 //
 //   hello - secret, name (guests.ts) - what ECS says (host/ecs) - "ack" - "ready" - batches - "ack" ... - end - "ack"
 import { chmodSync } from "node:fs";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts about agents of which it is in doubt whose they are: one that cannot prove its container's name, and
-// two for one container. Whoever reaches the socket can cause the first, and whoever knows a secret the
-// second, any number of times: each kind has a limit of its own, and says how often it was kept back.
+// Raises alerts about agents that may not be whose they say: one that cannot prove its container's name, and
+// two for one container. Anybody who reaches the socket can cause the first alert, and anybody who knows a
+// secret the second, as often as they like. So each has a limit of its own, and says how many were kept back.
 import { hostname } from "node:os";
 import type { Hello } from "../capture/agent.js";
 import { Bucket } from "../engine/limiter.js";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agents that are connected. Who comes must know the secret of the container that it says it is of
-// (secret.ts). A container has one agent; a second one that knows the secret is a rival: one of both lies,
-// and who was first is no proof. Both are heard, and the intake tells of it. An agent that comes back after
-// its connection broke is the same source, and no rival of itself.
+// The agents that are connected. An agent must know the secret of the container that it names (secret.ts). A
+// container has one agent. A second agent that knows the secret is a rival: one of the two lies, and it need
+// not be the second one. The intake listens to both and raises an alert. An agent that comes back after its
+// connection broke has the same source, and is no rival of itself.
 import type { Hello } from "../capture/agent.js";
 import type { ContainerClue } from "../ecs/metadata.js";
 import type { ContainerFacts } from "../wire/container.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other rooms may use of what comes in: the intakes that there are, and what they say of those who send.
-// What is behind it (who may come in, what was judged, a connection that breaks and comes back) stays in this
-// room.
+// What other rooms may use of the intake: the kinds of intakes, and what they say about the peers that send.
+// How peers are admitted, acknowledged and recognised after a broken connection stays in this room.
 export { Agents } from "./agents.js";
 export type { BatchFacts } from "./batch-facts.js";
 export { OwnAgent } from "./own-agent.js";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What came in and what has been judged. The ledger reads the ring beside the policy workers, but only each
-// batch's envelope: it counts, and it remembers where the batch ends. When every worker has gone past that
-// place the batch has been judged. Its alerts are then on their way to this thread as messages, so the agent
-// is told a turn later, when they have been written.
+// Counts what came in, and finds out what has been judged. The ledger reads the ring beside the policy
+// workers, but only the envelope of each batch, and remembers where the batch ends. When every worker has
+// passed that place, the batch has been judged. Its alerts are then on their way to this thread as messages.
+// So the ledger acknowledges the batch one turn later, when they have been written.
 import { positionOf, RingReader } from "../capture/ring.js";
 import { openChecked } from "../wire/batch.js";
 import { type BatchFacts, factsOf } from "./batch-facts.js";

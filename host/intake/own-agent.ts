@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One agent that we start ourselves, with its workload: the intake of `run`, `record` and `trace`. Its
-// workload is never held up by us: where nobody judges any more, it goes on.
+// The intake of `run`, `record` and `trace`: one agent that we start ourselves, with its workload. We never
+// hold up the workload. If nobody judges any more, it goes on.
 import { hostname } from "node:os";
 import type { AgentOptions, Hello } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";

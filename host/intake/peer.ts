@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes in, as everything above sees it. An intake takes batches from peers (agents, or the hosts of a
-// recording) and puts them into a ring that policy workers read. Above it nobody knows connections, streams
-// of the addon or positions in the ring: who sends is a `Peer`, and what was judged is acknowledged in one
-// word.
+// What comes in, as the rest of the host sees it. An intake takes batches from peers (agents, or the hosts of
+// a recording) and puts them into a ring that policy workers read. The rest of the host knows no connections,
+// no stream numbers of the addon and no positions in the ring. It knows a sender as a `Peer`, and
+// acknowledges by one call.
 //
 //   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
 import type { VedetteError } from "../errors.js";

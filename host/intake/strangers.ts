@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What agents say of processes that came in from outside (ECS Exec) and that they cannot capture: a notice in
-// the stream, and for whoever reads the sidecar's log a sentence.
+// Reads what agents say about processes from outside (ECS Exec) that they cannot capture: a notice in the
+// stream. Makes a sentence of it for the sidecar's log.
 import { EVENTS } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";

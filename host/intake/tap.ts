@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads an intake's ring beside the workers, on the main thread: a recorder, or what prints events. A few
-// batches a turn, so that signals and news of agents get theirs.
+// Reads an intake's ring on the main thread, beside the workers: for the recorder and for `trace`. It reads
+// only a few batches a turn, so that signals and news of agents are handled in between.
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 
 /** A batch as the ring holds it. Copy `bytes` to keep them. */

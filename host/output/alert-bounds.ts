@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long an alert's sentence and fields may be. Falco itself keeps 4,096 bytes of a command line, so no
-// alert of Falco's is cut; here a program may have arguments of any length. What is cut ends with a mark that
-// says how long it was, and an alert that had to be cut costs more of its rule's limit: a flood of long
-// alerts takes no more room than one of short ones.
+// Bounds an alert's sentence and fields, because a program may have arguments of any length. Falco itself
+// keeps 4,096 bytes of a command line, so no alert of Falco's is cut. A text that is cut ends with a mark
+// that says how long it was. An alert that was cut costs more of its rule's limit, so a flood of long alerts
+// takes no more room than a flood of short ones.
 import { cutText } from "../finding/finding.js";
 import type { Value } from "../wire/value.js";
 import type { Alert } from "./alert.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent found (capture/agent/doctor.cc) in words: a row for each thing that was tried, what it is
-// for and what to change when it does not work; and what follows for the tiers. Facts are rows here; nothing
-// is decided elsewhere.
+// Puts into words what the agent found out about this kernel and container (capture/agent/doctor.cc). There
+// is a row for each thing that was tried: what it is for, and what to change if it does not work. From the
+// rows follows which tiers work.
 
 interface Tried {
   readonly ok: boolean;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `prevent:` of policy.yaml: what agents are to deny. A row is taken only when what it asks can be decided so
-// that no thread can change it between the decision and the call; for what people ask in vain there is a
-// reason, not just "not known".
+// Reads `prevent:` of policy.yaml: what agents are to deny. Vedette takes a row only if no thread can change
+// what decides it between the decision and the call. For rows that people ask for and that cannot hold, the
+// error gives the reason, not just "not known".
 //
 //   prevent:
 //     - {name: Only what came with the image, deny: exec, except: {files: [/app/plugins/*]}}

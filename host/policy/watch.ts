@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// policies.d: a folder whose policies come, change and go while the engine runs. policies.d/TENANT/POLICY/ is
-// one policy. Each change goes the same way: copy, check who may and whose signature it is, compile or take
-// the module, admit, self-test, and only then swap it in between two batches. What fails on the way leaves
-// the version that runs where it is, and says why. One policy is worked on at a time, in the order of their
-// paths.
+// Watches policies.d, a folder whose policies come, change and go while the engine runs.
+// policies.d/TENANT/POLICY/ is one policy. Each change goes the same way: copy the folder, check who may load
+// it and who signed it, compile it or take its module, admit it, run its own tests, and only then swap it in
+// between two batches. If a step fails, the version that runs stays, and Vedette says why. It works on one
+// policy at a time, in the order of their paths.
 import { existsSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recordings: batches as they came, compressed, to be judged again. A recording is blocks one after another,
-// each whole in itself, so that what was written before a crash can be read, and damage is known by the byte.
+// Recordings: batches as they came, compressed, for judging them again. A recording is a row of blocks, each
+// complete in itself. So everything that was written before a crash can be read, and an error names the byte
+// at which the damage begins.
 //
 //   file    "VDREC001"  block  block ...  end block (size 0)
 //   block   u32 "VDBK"  u32 size  u32 raw size  u32 CRC-32 of what follows   `size` bytes, deflated (RFC 1951)

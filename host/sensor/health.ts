@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the sensor is: the one place that knows its workers, rings, intakes, outputs and policies. It has two
-// questions to answer:
+// How the sensor is: the one place that knows its workers, rings, intakes, outputs and policies. It answers
+// two questions:
 //
 //   /healthz         does it judge? Only what a restart could mend is red: workers that do not move or are gone, no way in
 //   /api/v1/health   is all well? Red, too, where alerts do not get to an output. Policies are told, and none makes it red: a

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a module may run at all. Everything that can be known from its bytes is checked here, before the
-// engine sees them: what it imports and exports, how much memory, table and data it wants, that nothing runs
-// when it is made. What cannot be known (how long it runs, whether it traps) is the watchdog's (host/engine).
-// docs/abi/v1.md says what a policy must be.
+// Decides whether a module may run at all. It checks everything that can be known from the module's bytes
+// before the engine sees them: imports and exports, the size of memory, table and data, and that nothing runs
+// when the module is made. The watchdog (host/engine) handles what cannot be known: how long the module runs,
+// and whether it traps. docs/abi/v1.md says what a policy must be.
 
 import { VedetteError } from "../errors.js";
 import { FACTS_SIZE } from "./facts.js";

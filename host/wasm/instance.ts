@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One running policy: its memory, which the host makes and bounds, and the calls into it. Nothing that comes
-// out of it is believed: every address it gives is checked against its own memory, every record against the
-// batch. A trap ends the instance, since a policy that stopped in the middle may be in any state; its owner
-// makes a new one.
+// One running policy: its memory, which the host makes and bounds, and the calls into it. The host believes
+// nothing that comes out of it. It checks every address against the policy's memory and every record against
+// the batch. A trap ends the instance, because a policy that stopped in the middle may be in any state. Its
+// owner then makes a new one.
 import { VedetteError } from "../errors.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Admitted } from "./admission.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kind of call an event is, in the words of Falco's evt.category, and of what kind its failure is. What
-// reads, writes and otherwise handles a descriptor is of its descriptor's kind; calls for which Falco has no
-// event of their own are `other`, as there.
+// Which kind of call an event is, in the words of Falco's evt.category, and which kind of failure. A call
+// that reads, writes or otherwise handles a descriptor has the category of the descriptor's type. A call for
+// which Falco has no event of its own is `other`, as in Falco.
 
 const NAMES: Readonly<Record<string, string>> = {
   process:

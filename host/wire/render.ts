@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A parameter as text: what evt.arg.NAME is. The types and their forms stand in docs/wire.md; they are
-// Falco's (libsinsp, sinsp_evt::get_param_as_str), so that conditions and outputs written for Falco say the
+// A parameter as text: the value of evt.arg.NAME. docs/wire.md lists the types and their forms. The forms are
+// Falco's (libsinsp, sinsp_evt::get_param_as_str), so that conditions and outputs written for Falco mean the
 // same here.
 import type { EventType, Field } from "../../build/generated/events.js";
 import { HEADER_SIZE } from "../../build/generated/events.js";

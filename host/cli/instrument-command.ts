@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { InstrumentFlags } from "./instrument.js";
 
 /** Adds the command to the program. `done` takes the exit status. */
-export function defineInstrument(program: Command, version: string, done: (status: number) => void): void {
+export function defineInstrument(program: Command, done: (status: number) => void): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
   program
     .command("instrument")
@@ -13,11 +13,39 @@ export function defineInstrument(program: Command, version: string, done: (statu
     .option("-o, --output <file>", "write there instead of stdout; may be the same file")
     .option("--dry-run", "print a diff and write nothing")
     .option("--undo", "take Vedette out again")
+    .option("--upgrade", "as without it, but refuse a file that Vedette is not in")
+    .option("--check", "write nothing; end with 1 where the file is not up to date, or something would go badly")
+    .addOption(
+      choice(
+        "--conflicts <what>",
+        "what was edited by hand and is to be written otherwise: refuse says what, keep leaves it",
+        ["refuse", "keep", "replace"],
+      ),
+    )
     .option("--container <name>", "watch this container; may be given again (default: every essential one)", each)
     .option("--task-definition <id>", "change this resource of a template; may be given again (default: all)", each)
-    .option("--image <image>", "the sidecar's image")
+    .option("--image <image>", "the sidecar's image; needed the first time")
     .option("--image-config <file>", "FILE or CONTAINER=FILE: what `docker image inspect` prints", each)
+    .option(
+      "--log-group <name>",
+      "send the sidecar's alerts to this group of CloudWatch Logs (default: as the workload logs)",
+    )
+    .option("--log-region <region>", "the region of that group (default: the file's, or AWS_REGION)")
+    .option(
+      "--alerts-to <where>",
+      "stdout, stderr, a file of the sidecar, or the URL of a receiver; may be given again",
+      each,
+    )
     .option("--policy <dir>", "a policy folder inside the sidecar; may be given again (default: the pack)", each)
+    .option("--policies <dir>", "a folder inside the sidecar that it watches for policies (serve --policies-d)")
+    .option("--falco-rules <path>", "Falco rules inside the sidecar; may be given again", each)
+    .option("--tenants <file>", "tenants.yaml inside the sidecar")
+    .option(
+      "--set <key=value>",
+      "any other option of the sidecar, as docs/fargate.md lists them; may be given again",
+      each,
+    )
+    .option("--config <file>", "a YAML file of such settings")
     .addOption(choice("--start <mode>", "whether the workload waits for the policies", ["availability", "security"]))
     .addOption(
       choice(
@@ -27,7 +55,7 @@ export function defineInstrument(program: Command, version: string, done: (statu
       ),
     )
     .action(async (file: string, flags: InstrumentFlags) =>
-      done((await import("./instrument.js")).instrumentFile(file, flags, version)),
+      done((await import("./instrument.js")).instrumentFile(file, flags)),
     );
 }
 

@@ -4,8 +4,8 @@
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import {
   type Document,
-  type GivenOptions,
   instrument,
+  type RunOptions,
   readDocument,
   readImageConfigs,
   undo,
@@ -16,36 +16,53 @@ import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
 
 /** The command's flags, as they were typed. */
-export interface InstrumentFlags extends GivenOptions {
+export interface InstrumentFlags extends RunOptions {
   readonly output?: string;
   readonly dryRun?: boolean;
   readonly undo?: boolean;
+  readonly upgrade?: boolean;
+  readonly check?: boolean;
   readonly imageConfig?: readonly string[];
 }
 
 const STDOUT = 1;
 
 /**
- * Reads, edits and prints or writes one file. Gives status 0; a definition that it refuses is a
- * VEDETTE_DEFINITION_* error.
+ * Reads, edits and prints or writes one file. Gives status 0, under `--check` 1 where something is to be done; a definition that it
+ * refuses is a VEDETTE_DEFINITION_* error.
  */
-export function instrumentFile(file: string, flags: InstrumentFlags, version: string): number {
+export function instrumentFile(file: string, flags: InstrumentFlags): number {
   const document = readDocument(file);
-  const { text, remarks } = flags.undo
+  if (flags.upgrade && undo(document).journal === null) throw notThere(document);
+  const { text, remarks, advice } = flags.undo
     ? undone(document)
-    : instrument(document, flags, readImageConfigs(flags.imageConfig ?? []), version);
-  for (const remark of remarks) say(`vedette: ${remark}`);
+    : instrument(document, flags, readImageConfigs(flags.imageConfig ?? []));
+  for (const remark of [...remarks, ...advice]) say(`vedette: ${remark}`);
+  if (flags.check) return checked(document, text, advice);
   if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
   else if (flags.output === undefined) print(text);
   else writeWhole(flags.output, text);
   return 0;
 }
 
-function undone(document: Document): { text: string; remarks: string[] } {
+function checked(document: Document, text: string, advice: readonly string[]): number {
+  const isDone = text === document.text;
+  if (!isDone) say(`vedette: ${document.path} is not as this run would write it; --dry-run shows the difference`);
+  return isDone && advice.length === 0 ? 0 : 1;
+}
+
+function notThere({ path }: Document): VedetteError {
+  return new VedetteError("VEDETTE_DEFINITION_NONE", {
+    path,
+    reason: "Vedette is not in it, so there is nothing to upgrade",
+  });
+}
+
+function undone(document: Document): { text: string; remarks: string[]; advice: string[] } {
   const { text, journal, isExact } = undo(document);
-  if (journal === null) return { text, remarks: [`${document.path} has no Vedette in it`] };
-  if (isExact) return { text, remarks: [] };
-  return { text, remarks: [`${document.path} was edited since it was instrumented; those edits stay`] };
+  if (journal === null) return { text, remarks: [`${document.path} has no Vedette in it`], advice: [] };
+  if (isExact) return { text, remarks: [], advice: [] };
+  return { text, remarks: [`${document.path} was edited since it was instrumented; those edits stay`], advice: [] };
 }
 
 function print(text: string): void {

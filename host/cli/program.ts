@@ -95,7 +95,7 @@ function defineProgram(
       const { doctor } = await import("./doctor.js");
       done(doctor(options));
     });
-  defineInstrument(program, version(), done);
+  defineInstrument(program, done);
   defineServe(program, done);
   definePolicy(program, done);
   defineFalco(program, command, inherited, done);

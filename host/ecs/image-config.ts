@@ -5,7 +5,7 @@
 //   docker image inspect X          [{"RepoTags": [...], "Config": {"Entrypoint": [...], "Cmd": [...]}}]     podman too
 //   skopeo inspect --config, crane config, an OCI image config                  {"config": {"Entrypoint": ...}}
 //   docker buildx imagetools inspect --format '{{json .Image}}'                 the same, or one for each platform
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
@@ -30,9 +30,13 @@ export class ImageConfigs {
     this.#sources = sources;
   }
 
-  /** By the container's name, by the image's name, or because there is but one of each. */
-  find(container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
-    const own = this.#sources.find((source) => source.container === container);
+  /**
+   * By the container's name (`DEFINITION/NAME` where several definitions have one of that name), by the image's name, or because
+   * there is but one of each.
+   */
+  find(definition: string, container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
+    const names = [`${definition}/${container}`, container];
+    const [own] = names.flatMap((name) => this.#sources.filter((source) => source.container === name));
     if (own !== undefined) return own.images[0]!.config;
     const anyones = this.#sources.filter((source) => source.container === null).flatMap((source) => source.images);
     const named = anyones.find(({ names }) => image !== null && names.includes(image));
@@ -41,12 +45,17 @@ export class ImageConfigs {
   }
 }
 
-/** Each argument is FILE or CONTAINER=FILE. */
+/**
+ * Each argument is FILE or CONTAINER=FILE. A container's name may be what a template has in its place, as `${Service}-app`; a file
+ * of the whole argument's name is that file.
+ */
 export function readImageConfigs(given: readonly string[]): ImageConfigs {
   return new ImageConfigs(
     given.map((argument) => {
-      const [, container = null, path] = /^(?:([A-Za-z0-9_-]+)=)?(.+)$/s.exec(argument) ?? [argument, null, argument];
-      return { path: path!, container, images: readImages(path!) };
+      const [, container = null, path = argument] = existsSync(argument)
+        ? []
+        : (/^([^=]+)=(.+)$/s.exec(argument) ?? []);
+      return { path, container, images: readImages(path) };
     }),
   );
 }

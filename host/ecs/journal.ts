@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `instrument` did to a task definition, kept inside it: two Docker labels on the sidecar's container. `--undo` and a
+// What `instrument` did to a task definition, kept inside it: three Docker labels on the sidecar's container. `--undo` and a
 // second `instrument` read them. They are words that a reviewer can read in a diff:
 //
 //   vedette.undo      1 6b86b273ff34fce1 +volumes/vedette ^containerDefinitions/app/entryPoint:8 ...
 //   vedette.options   container=app&start=security
+//   vedette.wrote     1 vedette/image:0a1b2c3d ...        what was written, so that the next run knows what was edited (kept.ts)
 //
 //   1             version of this form
 //   6b86...       SHA-256 of the whole file before, 16 digits: says whether --undo gave it back exactly
@@ -14,6 +15,7 @@
 //   =P:text       P read `text` (encoded as in a URL)
 import { createHash } from "node:crypto";
 import { entryOf, type Node, textOf } from "./node.js";
+import { readWrote, WROTE_LABEL, wroteText } from "./wrote.js";
 
 /** What one note says was done. */
 export type Mark = "+" | "<" | "^" | "*" | "=";
@@ -31,12 +33,16 @@ export interface Journal {
   readonly digest: string;
   readonly notes: readonly Note[];
   readonly options: URLSearchParams;
+  /** Null: version 0.1 left none. */
+  readonly wrote: ReadonlyMap<string, string> | null;
 }
 
 /** Docker label with the digest and the notes. */
 export const UNDO_LABEL = "vedette.undo";
 /** Docker label with the options; not there when all were left out. */
 export const OPTIONS_LABEL = "vedette.options";
+/** Labels that are ours, and not part of what somebody may edit. */
+export const OWN_LABELS: readonly string[] = [UNDO_LABEL, OPTIONS_LABEL, WROTE_LABEL];
 const VERSION = "1";
 
 /** 16 hexadecimal digits. */
@@ -45,12 +51,16 @@ export function digestOf(text: string): string {
 }
 
 /** The journal as Docker labels. */
-export function labels({ digest, notes, options }: Journal): Record<string, string> {
+export function labels({ digest, notes, options, wrote }: Journal): Record<string, string> {
   const lines = notes.map(
     ({ mark, pointer, detail }) => mark + pointer + (detail === "" ? "" : `:${encodeURIComponent(detail)}`),
   );
   const told = options.toString();
-  return { [UNDO_LABEL]: [VERSION, digest, ...lines].join(" "), ...(told === "" ? {} : { [OPTIONS_LABEL]: told }) };
+  return {
+    [UNDO_LABEL]: [VERSION, digest, ...lines].join(" "),
+    ...(told === "" ? {} : { [OPTIONS_LABEL]: told }),
+    [WROTE_LABEL]: wroteText(wrote ?? new Map()),
+  };
 }
 
 /** The journal in a task definition, in whichever container it stands; null when Vedette is not in it. */
@@ -59,7 +69,8 @@ export function journalIn(definition: Node): Journal | null {
   const [version, digest, ...lines] = textOf(entryOf(found, UNDO_LABEL)?.node)?.split(" ") ?? [];
   if (version !== VERSION || digest === undefined) return null;
   const options = new URLSearchParams(textOf(entryOf(found, OPTIONS_LABEL)?.node) ?? "");
-  return { digest, notes: lines.map(readNote), options };
+  const wrote = readWrote(textOf(entryOf(found, WROTE_LABEL)?.node));
+  return { digest, notes: lines.map(readNote), options, wrote };
 }
 
 function readNote(line: string): Note {

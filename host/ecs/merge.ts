@@ -89,6 +89,11 @@ export class Merge {
   }
 
   refusal(node: Node, way: readonly Step[]): VedetteError {
+    if (node.kind === "alias" || node.shared)
+      return new VedetteError("VEDETTE_DEFINITION_SHARED", {
+        ...this.definition.where(node, way),
+        what: describe(node),
+      });
     return new VedetteError("VEDETTE_DEFINITION_OPAQUE", { ...this.definition.where(node, way), what: describe(node) });
   }
 

@@ -5,6 +5,6 @@ export { unifiedDiff } from "./diff.js";
 export { readImageConfigs } from "./image-config.js";
 export { instrument } from "./instrument.js";
 export type { Document } from "./node.js";
-export type { GivenOptions } from "./options.js";
+export type { RunOptions } from "./options.js";
 export { readDocument } from "./read.js";
 export { undo } from "./undo.js";

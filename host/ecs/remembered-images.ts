@@ -25,8 +25,9 @@ export class RememberedImages extends ImageConfigs {
     return remembered.length === 0 ? told : new RememberedImages(told, new Map(remembered));
   }
 
-  override find(container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
-    return this.#told.find(container, image, isOnly) ?? this.#remembered.get(container);
+  override find(definition: string, container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
+    const told = this.#told.find(definition, container, image, isOnly);
+    return told ?? this.#remembered.get(`${definition}/${container}`);
   }
 }
 
@@ -42,7 +43,12 @@ function rememberedIn(definition: Definition): [string, ImageConfig][] {
     if (!isAdded("entryPoint")) return [];
     const words = wordsOf(definition.get(node, "entryPoint"));
     const entryPoint = words[0] === AGENT_PATH ? words.slice(words.indexOf("--") + 1) : words;
-    return [[name, { entryPoint, command: isAdded("command") ? wordsOf(definition.get(node, "command")) : [] }]];
+    return [
+      [
+        `${definition.id}/${name}`,
+        { entryPoint, command: isAdded("command") ? wordsOf(definition.get(node, "command")) : [] },
+      ],
+    ];
   });
 }
 

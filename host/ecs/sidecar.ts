@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sidecar's container definition. It asks for nothing that Fargate does not grant, writes only to the volumes, and
-// logs where the workload logs. Under `availability` the task outlives it; under `security` it is essential.
+// logs where the workload logs. Under `availability` the task outlives it; under `security` it is essential. If it ends, ECS starts it
+// again, and the agents keep for it what nobody has judged.
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
-import type { Journal } from "./journal.js";
-import { labels } from "./journal.js";
 import { HOST_COMMAND, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
-import { isNull, type Node } from "./node.js";
 import type { InstrumentOptions } from "./options.js";
 import type { OwnVolume } from "./own-volume.js";
 import type { Value, ValueMap } from "./value.js";
 
 /** Seconds; the task's stop is SIGTERM, this time, SIGKILL. */
 const STOP_TIMEOUT_S = 30;
-/** MiB; asked for only where the task has no memory of its own to share, since ECS then wants it of each container. */
-const MEMORY_RESERVATION = 128;
+/** Seconds, the least that ECS takes: a sidecar that ends sooner after its start is not started again. */
+const RESTART_AFTER_S = 60;
 
 /** A watched container, and the volume that it shares with the sidecar. */
 export interface Guarded {
@@ -22,17 +20,15 @@ export interface Guarded {
   readonly own: OwnVolume;
 }
 
-/**
- * The container definition, with keys in camelCase. `logs` is copied from the first watched container; null:
- * none.
- */
+/** The container definition without labels, in the document's spelling. `logs` null: none; `memory` null: none is reserved. */
 export function sidecar(
   definition: Definition,
   options: InstrumentOptions,
   logs: Value | null,
-  journal: Journal,
+  memory: number | null,
   guarded: readonly Guarded[],
-): Value {
+): ValueMap {
+  const { settings } = options;
   const own: ValueMap = {
     name: SIDECAR_NAME,
     image: options.image,
@@ -43,6 +39,8 @@ export function sidecar(
       `unix:${SOCKET_PATH}`,
       ...guarded.flatMap(({ container, own }) => own.words(definition, container)),
       ...options.policy.flatMap((one) => ["--policy", one]),
+      ...options.alertsTo.flatMap(alertWords),
+      ...settings.serveWords(),
     ],
     readonlyRootFilesystem: true,
     mountPoints: [
@@ -50,26 +48,34 @@ export function sidecar(
       ...guarded.map(({ own }) => own.mountPoint(false)),
     ],
     healthCheck: {
-      command: ["CMD", HOST_COMMAND, "serve", "--check"],
+      command: [
+        "CMD",
+        HOST_COMMAND,
+        "serve",
+        "--check",
+        ...(settings.http === undefined ? [] : ["--http", settings.http]),
+      ],
       interval: 10,
       timeout: 5,
       retries: 3,
       startPeriod: 10,
     },
     stopTimeout: STOP_TIMEOUT_S,
-    ...(hasTaskMemory(definition) ? {} : { memoryReservation: MEMORY_RESERVATION }),
-    dockerLabels: { ...labels(journal) },
+    restartPolicy: { enabled: true, restartAttemptPeriod: RESTART_AFTER_S },
+    ...(memory === null ? {} : { memoryReservation: memory }),
+    ...settings.container(),
   };
   const value = definition.spell(own) as ValueMap;
   return logs === null ? value : { ...value, [definition.key("logConfiguration")]: logs };
 }
 
+/** A receiver gets alerts besides stdout. */
+function alertWords(to: string): string[] {
+  if (!/^https?:/.test(to)) return ["--alerts", to];
+  return ["--option", "http_output.enabled=true", "--option", `http_output.url=${to}`];
+}
+
 /** The volumes of the task: the agent's, and one for each watched container. */
 export function volumes(guarded: readonly Guarded[]): ValueMap[] {
   return [{ name: SIDECAR_NAME }, ...guarded.map(({ own }) => ({ name: own.name }))];
-}
-
-function hasTaskMemory(definition: Definition): boolean {
-  const memory: Node | undefined = definition.get(definition.properties, "memory");
-  return memory !== undefined && !isNull(memory);
 }

@@ -4,8 +4,8 @@
 import { VedetteError } from "../errors.js";
 import { type Definition, findDefinitions } from "./definition.js";
 import { digestOf, type Journal, journalIn, type Note } from "./journal.js";
-import { CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
-import type { Document, ListNode, MapNode, Node } from "./node.js";
+import { AGENT_PATH, CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
+import { type Document, type ListNode, type MapNode, type Node, textOf } from "./node.js";
 import { OwnVolume } from "./own-volume.js";
 import { follow, nameOf } from "./path.js";
 import { Remover } from "./removal.js";
@@ -32,15 +32,16 @@ export function undo(document: Document): Undone {
   }));
   const remover = new Remover(document);
   for (const { definition, journal } of found)
-    for (const note of journal?.notes ?? []) takeBack(remover, definition, note);
+    for (const note of journal?.notes ?? []) takeBack(remover, definition, note, journal!.notes);
   const text = remover.result();
   const journal = found.find((one) => one.journal !== null)?.journal ?? null;
   return { text, journal, isExact: journal === null || digestOf(text) === journal.digest };
 }
 
-function takeBack(remover: Remover, definition: Definition, note: Note): void {
+function takeBack(remover: Remover, definition: Definition, note: Note, notes: readonly Note[]): void {
   const found = follow(definition.properties, note.pointer);
   if (found === null) {
+    if (isGoneWithItsContainer(definition, note, notes)) return;
     const { path, line } = definition.where(definition.properties, []);
     throw new VedetteError("VEDETTE_UNDO_CHANGED", { path, line, place: decodeURIComponent(note.pointer) });
   }
@@ -50,11 +51,37 @@ function takeBack(remover: Remover, definition: Definition, note: Note): void {
   const act = {
     "+": () => remover.appended(parent, index),
     "<": () => remover.first(parent, index, 1),
-    "^": () => remover.first(node as ListNode, 0, Number(note.detail)),
+    "^": () => remover.first(node as ListNode, 0, firstCount(node as ListNode, Number(note.detail))),
     "*": () => remover.filled(node as Collection),
     "=": () => remover.replaced(node, note.detail),
   };
   act[note.mark]();
+}
+
+/** Somebody took the whole container out. Where he gave it another name, our words are still in it. */
+function isGoneWithItsContainer({ properties }: Definition, { pointer }: Note, notes: readonly Note[]): boolean {
+  const [list, container = "#"] = pointer.split("/");
+  const containers = follow(properties, list!)?.node;
+  if (containers?.kind !== "list" || container.startsWith("#")) return false;
+  if (follow(properties, `${list}/${container}`) !== null) return false;
+  return !containers.items.some((item) => isWrapped(item) && !notes.some((note) => isIn(note, list!, item)));
+}
+
+function isWrapped(container: Node): boolean {
+  const words =
+    container.kind === "map" ? container.entries.find(({ key }) => /^entryPoint$/i.test(key))?.node : undefined;
+  return words?.kind === "list" && textOf(words.items[0]) === AGENT_PATH;
+}
+
+function isIn({ pointer }: Note, list: string, container: Node): boolean {
+  return pointer.startsWith(`${list}/${encodeURIComponent(nameOf(container) ?? "")}/`);
+}
+
+/** The agent's words go up to their `--`, however many somebody made of them. */
+function firstCount(list: ListNode, noted: number): number {
+  const words = list.items.map((item) => (item.kind === "scalar" ? item.value : null));
+  const end = words[0] === AGENT_PATH ? words.indexOf("--") : -1;
+  return end < 0 ? noted : end + 1;
 }
 
 /** Takes ours out of a collection that we made and somebody added to since; false when all of it is ours. */

@@ -9,15 +9,18 @@ import { VedetteError } from "../errors.js";
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { isEmpty } from "./edit.js";
-import type { ImageConfigs } from "./image-config.js";
+import type { ImageConfig, ImageConfigs } from "./image-config.js";
+import { imageName } from "./image-name.js";
 import { branchesOf, isNoValue, wordOf } from "./intrinsic.js";
+import type { Kept } from "./kept.js";
 import { AGENT_PATH, CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
 import type { Merge } from "./merge.js";
 import { isNull, type ListNode, type Node } from "./node.js";
 import type { InstrumentOptions } from "./options.js";
 import type { OwnVolume } from "./own-volume.js";
 import { nameOf } from "./path.js";
-import { copyOf, type ValueMap } from "./value.js";
+import { agentPlace, itemPlace } from "./standing.js";
+import { copyOf, type Value, type ValueMap } from "./value.js";
 
 /** What all containers of one task definition are wrapped with. */
 export interface Wrapping {
@@ -25,23 +28,21 @@ export interface Wrapping {
   readonly merge: Merge;
   readonly options: InstrumentOptions;
   readonly images: ImageConfigs;
+  readonly kept: Kept;
   /** Of the container that is wrapped. */
   readonly own: OwnVolume;
   /** How many containers leave their words to the image. */
   readonly withoutEntryPoint: number;
 }
 
-/**
- * Wraps one container. Throws VEDETTE_IMAGE_CONFIG_NEEDED where its words are the image's and nobody said
- * them.
- */
+/** Wraps one container. Its image's words must be known where the definition leaves them to it (missing-images.ts). */
 export function wrap(wrapping: Wrapping, container: Container): void {
-  const { definition, merge } = wrapping;
+  const { definition, merge, kept } = wrapping;
   const { node, way } = container;
   wrapEntryPoint(wrapping, container);
   const add = (name: string, value: ValueMap, ...more: ValueMap[]) => {
-    const spelled = [value, ...more].map((one) => definition.spell(one));
-    merge.appendTo(node, way, name, spelled, (list) => list.items.some((item) => nameOf(item) === itemName(value)));
+    const values = [value, ...more].map((one) => kept.merged(itemPlace(container, name, one), definition.spell(one)));
+    merge.appendTo(node, way, name, values, (list) => list.items.some((item) => nameOf(item) === itemName(value)));
   };
   const shared = { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: true };
   add("mountPoints", shared, wrapping.own.mountPoint(true));
@@ -51,10 +52,11 @@ export function wrap(wrapping: Wrapping, container: Container): void {
 }
 
 /** `isGiven`: the container has SYS_PTRACE of its own, and its programs keep it. */
-function agentCommand({ options, own }: Wrapping, isGiven: boolean): string[] {
+function agentCommand({ options, own, kept }: Wrapping, { key }: Container, isGiven: boolean): Value[] {
   const whose = isGiven ? "share" : "withhold";
   const settings = ["--start", options.start, "--on-overload", options.overload, "--sys-ptrace", whose];
-  return [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", own.secret, ...settings, "--"];
+  const words = [AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", own.secret, ...settings];
+  return [...(kept.merged(agentPlace(key), [...words, ...options.settings.agentWords()]) as Value[]), "--"];
 }
 
 /** Whether the definition leaves the entryPoint to the image. */
@@ -67,6 +69,7 @@ function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
   const { node, way } = container;
   const words = agentCommand(
     wrapping,
+    container,
     mayHaveCapability(definition.get(node, "linuxParameters", "capabilities", "add")),
   );
   const entryPoint = definition.get(node, "entryPoint");
@@ -84,16 +87,20 @@ function wrapEntryPoint(wrapping: Wrapping, container: Container): void {
   if (!isThere(command) && config.command.length > 0) merge.setEntry(node, way, "command", config.command);
 }
 
-function imageConfig({ definition, images, withoutEntryPoint }: Wrapping, container: Container) {
-  const image = definition.get(container.node, "image");
-  const name = image === undefined ? null : wordOf(image);
-  const config = images.find(container.name, name, withoutEntryPoint === 1);
+function imageConfig(wrapping: Wrapping, container: Container): ImageConfig {
+  const config = configFor(wrapping, container);
   if (config !== undefined) return config;
-  throw new VedetteError("VEDETTE_IMAGE_CONFIG_NEEDED", {
-    ...definition.where(container.node, container.way),
-    container: container.name,
-    image: name ?? "IMAGE",
-  });
+  throw new Error(`instrument: ${container.name} has no image configuration although all were asked for`);
+}
+
+/** The words of the container's image; undefined: nobody said them. */
+export function configFor(
+  { definition, images, withoutEntryPoint }: Pick<Wrapping, "definition" | "images" | "withoutEntryPoint">,
+  container: Container,
+): ImageConfig | undefined {
+  const image = definition.get(container.node, "image");
+  const name = imageName(definition, image).name ?? (image === undefined ? null : wordOf(image));
+  return images.find(definition.id, container.name, name, withoutEntryPoint === 1);
 }
 
 function addCapability({ definition, merge }: Wrapping, { node, way }: Container): void {

@@ -43,7 +43,11 @@ const family = {
 };
 
 const task = new Task([SIDECAR, ...NAMES.map(facts)], "market");
-const { text } = instrument(parseDocument("task.json", JSON.stringify(family)), {}, readImageConfigs([]), "0.1.0");
+const { text } = instrument(
+  parseDocument("task.json", JSON.stringify(family)),
+  { image: "registry.example/vedette:0.1.0" },
+  readImageConfigs([]),
+);
 const { containerDefinitions } = JSON.parse(text) as { containerDefinitions: ContainerDefinition[] };
 const definitionOf = (name: string) => containerDefinitions.find((one) => one.name === name)!;
 

@@ -13,6 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "instrument-command-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
 const SAMPLE = join(FOLDER, "cfn-comments.yaml");
+const IMAGE = ["--image", "registry.example/vedette:1"];
 const original = readFileSync(SAMPLE, "utf8");
 
 function vedette(words: string[], input = "") {
@@ -21,22 +22,38 @@ function vedette(words: string[], input = "") {
 }
 
 test("the result goes to stdout, who is watched to stderr", () => {
-  const { stdout, stderr, status } = vedette([SAMPLE]);
+  const { stdout, stderr, status } = vedette([SAMPLE, ...IMAGE]);
   assert.is(status, 0);
   assert.match(stdout, /^# Owner: platform team\n/);
   assert.match(stdout, /- Name: vedette\n/);
-  assert.is(stderr, "vedette: watched in Task: app\n");
+  assert.match(stderr, /^vedette: watched in Task: app\nvedette: Task: alerts go nowhere: .*--log-group NAME.*\n$/);
+});
+
+test("--check ends with 1 where something is to be done, and with 0 where nothing is; --upgrade wants something there", () => {
+  const path = join(folder, "checked.yaml");
+  const words = [...IMAGE, "--log-group", "alerts"];
+  const before = vedette([SAMPLE, ...words, "--check"]);
+  assert.equal([before.status, before.stdout], [1, ""]);
+  assert.match(before.stderr, /is not as this run would write it/);
+  assert.is(vedette([SAMPLE, ...words, "-o", path]).status, 0);
+  assert.is(vedette([path, "--check"]).status, 0);
+  assert.is(vedette([path, "--upgrade", "--image", "registry.example/vedette:2", "-o", path]).status, 0);
+  assert.match(readFileSync(path, "utf8"), /vedette:2/);
+  const none = vedette([SAMPLE, "--upgrade", ...IMAGE]);
+  assert.is(none.status, 2);
+  assert.match(none.stderr, /there is nothing to upgrade. \[VEDETTE_DEFINITION_NONE\]/);
+  rmSync(path);
 });
 
 test("standard input is read, and --undo gives it back", () => {
-  const { stdout } = vedette(["-"], original);
+  const { stdout } = vedette(["-", ...IMAGE], original);
   assert.is(vedette(["--undo", "-"], stdout).stdout, original);
 });
 
 test("-o replaces a file as a whole, also the one it read", () => {
   const path = join(folder, "template.yaml");
   writeFileSync(path, original);
-  assert.is(vedette([path, "-o", path]).status, 0);
+  assert.is(vedette([path, ...IMAGE, "-o", path]).status, 0);
   assert.match(readFileSync(path, "utf8"), /vedette-capture/);
   assert.is(vedette([path, "--undo", "-o", path]).status, 0);
   assert.is(readFileSync(path, "utf8"), original);
@@ -45,7 +62,7 @@ test("-o replaces a file as a whole, also the one it read", () => {
 
 test("--dry-run prints a diff and writes nothing", () => {
   const output = join(folder, "never.yaml");
-  const { stdout } = vedette([SAMPLE, "--dry-run", "-o", output]);
+  const { stdout } = vedette([SAMPLE, ...IMAGE, "--dry-run", "-o", output]);
   assert.match(stdout, /^--- .*\n\+\+\+ .*\n@@ -\d+,\d+ \+\d+,\d+ @@\n/);
   assert.equal(
     stdout.split("\n").filter((line) => line.startsWith("-") && !line.startsWith("---")),
@@ -64,7 +81,7 @@ const MISTAKES: [string, string[], RegExp][] = [
   ],
   [
     "a folder that is not there",
-    [SAMPLE, "-o", "none/out.yaml"],
+    [SAMPLE, ...IMAGE, "-o", "none/out.yaml"],
     /cannot be written to none\/out\.yaml: no such file or directory/,
   ],
 ];

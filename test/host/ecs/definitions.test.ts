@@ -13,9 +13,10 @@ import { faultsOf } from "./ecs-model.js";
 import { type Any, definitionsOf, type Plain, plainOf } from "./plain.js";
 
 const NONE = readImageConfigs([]);
+const GIVEN = { image: "registry.example/vedette:1" };
 
 function run(sample: Sample): Instrumented {
-  return instrument(sample.document, {}, readImageConfigs(sample.imageConfigs), "1.2.3");
+  return instrument(sample.document, GIVEN, readImageConfigs(sample.imageConfigs));
 }
 
 test("there are thirty definitions and more", () => {
@@ -40,7 +41,7 @@ for (const sample of samples()) {
 
   test(`${sample.name}: twice is once, and needs no --image-config again`, () => {
     const once = run(sample).text;
-    assert.is(instrument(parseDocument(sample.name, once), {}, NONE, "1.2.3").text, once);
+    assert.is(instrument(parseDocument(sample.name, once), {}, NONE).text, once);
   });
 
   test(`${sample.name}: AWS's model of ECS finds no fault that was not there`, () => {

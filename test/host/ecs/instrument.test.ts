@@ -9,7 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readImageConfigs } from "../../../host/ecs/image-config.js";
 import { instrument } from "../../../host/ecs/instrument.js";
-import type { GivenOptions } from "../../../host/ecs/options.js";
+import type { RunOptions } from "../../../host/ecs/options.js";
 import { parseDocument, readDocument } from "../../../host/ecs/read.js";
 import { undo } from "../../../host/ecs/undo.js";
 import { VedetteError } from "../../../host/errors.js";
@@ -21,11 +21,14 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 /** What earlier versions wrote. */
 const EARLIER = join(FOLDER, "../earlier");
+const GIVEN = { image: "registry.example/vedette:1" };
 const APP = { name: "app", image: "app:1", entryPoint: ["/app"] };
 
-function run(text: string, options: GivenOptions = {}, images: string[] = []): string {
+function run(text: string, options: RunOptions = {}, images: string[] = []): string {
   const name = /^\s*[{[]/.test(text) ? "task.json" : "task.yaml";
-  return instrument(parseDocument(name, text), options, readImageConfigs(images), "1.2.3").text;
+  const isFirst = !text.includes("vedette.undo");
+  return instrument(parseDocument(name, text), isFirst ? { ...GIVEN, ...options } : options, readImageConfigs(images))
+    .text;
 }
 
 function task(...containers: object[]): string {
@@ -87,10 +90,9 @@ test("the sidecar's logs do not wait for a router that waits for the sidecar", (
   assert.is(container(both, "vedette").logConfiguration, undefined);
 });
 
-test("each container asks for memory of its own where the task has none", () => {
+test("the sidecar reserves memory where the task has none to share", () => {
   const text = JSON.stringify({ family: "f", containerDefinitions: [{ ...APP, memory: 64 }] });
   assert.is(container(run(text), "vedette").memoryReservation, 128);
-  assert.is(container(run(task(APP)), "vedette").memoryReservation, undefined);
 });
 
 test("the image's entrypoint and command are read from what each tool prints", () => {
@@ -126,7 +128,7 @@ test("an image is told by container, by name, or by being the only one", () => {
 
 test("what was edited after instrumenting stays when Vedette is taken out", () => {
   for (const sample of samples()) {
-    const text = instrument(sample.document, {}, readImageConfigs(sample.imageConfigs), "1.2.3").text;
+    const text = instrument(sample.document, GIVEN, readImageConfigs(sample.imageConfigs)).text;
     const edit = (content: string) =>
       content.replace(/app:1|:latest/g, "replaced:2").replace("awslogs-group", "other-group");
     const undone = undo(parseDocument(sample.name, edit(text)));
@@ -198,18 +200,18 @@ test("what an earlier version made is undone to the byte, and instrumented anew 
   const { text: original, isExact } = undo(old);
   assert.ok(isExact);
   const image = { image: "registry.example/vedette:0.1.0" };
-  const { text, remarks } = instrument(old, {}, readImageConfigs([]), "1.2.3");
+  const { text, remarks } = instrument(old, {}, readImageConfigs([]));
   assert.is(text, run(original, image));
   assert.match(text, /"web=\/vedette-own\/1\/secret"/);
   assert.is(undo(parseDocument("task.json", text)).text, original);
   const about = (all: readonly string[]) => all.filter((one) => one.includes("image stays"));
   assert.is(about(remarks).length, 1);
-  assert.equal(about(instrument(old, image, readImageConfigs([]), "1.2.3").remarks), []);
-  assert.equal(about(instrument(parseDocument("task.json", text), {}, readImageConfigs([]), "1.2.3").remarks), []);
+  assert.equal(about(instrument(old, image, readImageConfigs([])).remarks), []);
+  assert.equal(about(instrument(parseDocument("task.json", text), {}, readImageConfigs([])).remarks), []);
 });
 
 test("who can read another container's secret by the definition's own words is named", () => {
-  const remarks = (text: string) => instrument(parseDocument("task.json", text), {}, readImageConfigs([]), "1").remarks;
+  const remarks = (text: string) => instrument(parseDocument("task.json", text), GIVEN, readImageConfigs([])).remarks;
   const taker = { ...APP, name: "taker", volumesFrom: [{ sourceContainer: "app" }, { sourceContainer: "data" }] };
   const about = remarks(task(APP, taker, { ...APP, name: "data", essential: false })).slice(2);
   assert.equal(about, ["taker can speak in the name of app: it has its volumes (volumesFrom)"]);
@@ -314,14 +316,14 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
   ],
   [
     "a shared anchor",
-    "VEDETTE_DEFINITION_OPAQUE",
+    "VEDETTE_DEFINITION_SHARED",
     () => run(`${TEMPLATE("&e [/a]")}          Command: *e\n`),
     /an alias repeats elsewhere/,
   ],
-  ["an alias", "VEDETTE_DEFINITION_OPAQUE", () => run(`x: &e [/a]\n${TEMPLATE("*e")}`), /the YAML alias \*e/],
+  ["an alias", "VEDETTE_DEFINITION_SHARED", () => run(`x: &e [/a]\n${TEMPLATE("*e")}`), /the YAML alias \*e/],
   [
     "Windows",
-    "VEDETTE_DEFINITION_INVALID",
+    "VEDETTE_DEFINITION_WINDOWS",
     () =>
       run(
         JSON.stringify({
@@ -329,7 +331,7 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
           runtimePlatform: { operatingSystemFamily: "WINDOWS_SERVER_2022_CORE" },
         }),
       ),
-    /Linux containers/,
+    /runtimePlatform: this task runs on Windows/,
   ],
   [
     "a container without a name",
@@ -341,7 +343,7 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
     "words left to the image",
     "VEDETTE_IMAGE_CONFIG_NEEDED",
     () => run(task({ name: "app", image: "app:1" })),
-    /task\.json:6: containerDefinitions\[0\]: container app leaves its entryPoint/,
+    /task\.json:6: the container app leaves the entryPoint to the image, .*: app\./,
   ],
   ["no image file", "VEDETTE_IMAGE_CONFIG_INVALID", () => readImageConfigs([join(folder, "no.json")]), /no such file/],
   [
@@ -385,8 +387,8 @@ for (const [title, code, attempt, sentence] of REFUSALS) {
 
 test("the hint for words left to the image is a command that gives them", () => {
   const error = refusal(() => run(task({ name: "app", image: "registry.example/app:1" })));
-  assert.match(error.hint, /docker image inspect registry\.example\/app:1 > image\.json/);
-  assert.match(error.hint, /--image-config app=image\.json/);
+  assert.match(error.hint, /docker image inspect registry\.example\/app:1 > app\.image\.json/);
+  assert.match(error.hint, /--image-config app=app\.image\.json/);
 });
 
 test("who had SYS_PTRACE before keeps it, in either branch of a condition; where it is added, it is withheld", () => {

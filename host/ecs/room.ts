@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the task has room for the sidecar: ECS's limits, memory, CPU. What ECS would refuse is refused here with its place; what it
+// takes although it goes badly is said.
+//
+//   containers    at most 10 in a task definition
+//   memory        what containers ask for may not be more than the task has
+//   CPU           a container that asks for none gets what the others leave
+//
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+import { VedetteError } from "../errors.js";
+import type { Container } from "./containers.js";
+import type { Definition } from "./definition.js";
+import { isNull, type Node } from "./node.js";
+import type { InstrumentOptions } from "./options.js";
+
+const CONTAINERS_MAX = 10;
+/** MiB that the host takes under load (docs/performance.md), and the least that lets it start. */
+const MEMORY = 128;
+const MEMORY_LEAST = 96;
+/** Shares of 1,024 a CPU below which the host gets behind as soon as the others are busy. */
+const CPU_LEAST = 32;
+
+/** What the sidecar may ask for, and what a person should know. */
+export interface Room {
+  /** MiB to reserve; null where there is nothing left to reserve. */
+  readonly memory: number | null;
+  readonly advice: readonly string[];
+}
+
+/** Throws VEDETTE_DEFINITION_LIMIT for more containers than ECS takes. */
+export function roomFor(definition: Definition, options: InstrumentOptions, all: readonly Container[]): Room {
+  if (all.length >= CONTAINERS_MAX) {
+    const reason = `it has ${all.length} containers, and ECS takes at most ${CONTAINERS_MAX} with the sidecar`;
+    const { node, way } = all.at(-1)!;
+    throw new VedetteError("VEDETTE_DEFINITION_LIMIT", { ...definition.where(node, way), reason });
+  }
+  const { memory, advice } = memoryFor(definition, options, all);
+  return { memory, advice: [...advice, ...adviceOnCpu(definition, options, all), ...adviceOnArm(definition)] };
+}
+
+function memoryFor(definition: Definition, { settings }: InstrumentOptions, all: readonly Container[]): Room {
+  if (settings.has("container.memory") || settings.has("container.memoryReservation"))
+    return { memory: null, advice: [] };
+  const task = numberAt(definition, definition.properties, "memory");
+  if (task === null) return { memory: MEMORY, advice: [] };
+  const asked = all.map(
+    ({ node }) => numberAt(definition, node, "memory") ?? numberAt(definition, node, "memoryReservation") ?? 0,
+  );
+  const left = task - asked.reduce((sum, one) => sum + one, 0);
+  if (left >= MEMORY) return { memory: MEMORY, advice: [] };
+  const advice = [
+    `the containers ask for ${task - left} of the task's ${task} MiB, and the sidecar needs ${MEMORY}: give the task more memory`,
+  ];
+  return { memory: left >= MEMORY_LEAST ? left : null, advice };
+}
+
+function adviceOnCpu(definition: Definition, { settings }: InstrumentOptions, all: readonly Container[]): string[] {
+  const task = numberAt(definition, definition.properties, "cpu");
+  if (task === null) return [];
+  const asked = all.map(({ node }) => numberAt(definition, node, "cpu") ?? 0).reduce((sum, one) => sum + one, 0);
+  const own = Number(settings.container().cpu ?? 0);
+  if (asked + own > task && own > 0)
+    return [
+      `the containers ask for ${asked} of the task's ${task} CPU units, and ECS refuses ${own} more for the sidecar`,
+    ];
+  if (own > 0 || asked === 0 || task - asked >= CPU_LEAST) return [];
+  return [
+    `the containers ask for ${asked} of the task's ${task} CPU units: where they use them, the sidecar gets behind. Leave it some, with --set container.cpu=64`,
+  ];
+}
+
+function adviceOnArm(definition: Definition): string[] {
+  const node = definition.get(definition.properties, "runtimePlatform", "cpuArchitecture");
+  if (node?.kind !== "scalar" || node.value !== "ARM64") return [];
+  return [
+    "the task runs on ARM64: give an image made on arm64. Its agent has only the trace tier, in which each call costs more",
+  ];
+}
+
+/** CloudFormation takes a number as text; ECS also takes "1 vCPU" and "2 GB". */
+function numberAt(definition: Definition, from: Node, name: string): number | null {
+  const node = definition.get(from, name);
+  if (node === undefined || isNull(node) || node.kind !== "scalar" || node.tag !== "") return null;
+  const [, digits, unit = ""] = /^([\d.]+) ?(vCPU|GB)?$/i.exec(String(node.value)) ?? [];
+  return digits === undefined ? null : Number(digits) * (unit === "" ? 1 : 1024);
+}

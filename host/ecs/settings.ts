@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every option of the sidecar and of the agents, by one kind of word: KEY=VALUE. `--set` gives one, `--config` a file of them, the
+// journal keeps them all. The sidecar's options are called as `vedette serve --help` calls them.
+//
+//   workers=2                       vedette serve ... --workers 2
+//   falco-rules=/rules/a.yaml       may be given again; each is one more
+//   strict=true                     an option without a value
+//   agent.snaplen=256               vedette-capture ... --snaplen 256, in each watched container
+//   container.memory=256            "memory": 256 in the sidecar's container definition
+//   container.environment.NAME=V    a variable of the sidecar; container.secrets.NAME=ARN: from a secret
+//   KEY=                            what an earlier run was told of it is forgotten
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+import type { Value, ValueMap } from "./value.js";
+
+type Kind = "text" | "number" | "flag" | "list";
+
+const SERVE: Record<string, Kind> = {
+  workers: "number",
+  drain: "number",
+  isolation: "text",
+  "policies-d": "text",
+  tenants: "text",
+  "require-signed": "flag",
+  serials: "text",
+  control: "text",
+  "control-tcp": "text",
+  "control-tokens": "text",
+  alerts: "text",
+  "alerts-detail": "flag",
+  http: "text",
+  "falco-rules": "list",
+  "falco-exact": "flag",
+  matching: "text",
+  strict: "flag",
+  option: "list",
+  tag: "list",
+  "without-tag": "list",
+  "without-rule": "list",
+};
+const AGENT: Record<string, Kind> = {
+  snaplen: "number",
+  tiers: "text",
+  integrity: "text",
+  "io-uring": "text",
+  strangers: "text",
+  "start-timeout": "number",
+  "on-start-timeout": "text",
+};
+const CONTAINER: Record<string, Kind> = {
+  memory: "number",
+  memoryReservation: "number",
+  cpu: "number",
+  user: "text",
+  stopTimeout: "number",
+};
+const NAMED = /^container\.(environment|secrets)\.(.+)$/;
+
+/** One setting, as it was given. */
+export type Setting = readonly [key: string, value: string];
+
+/** What is set, in the order in which keys were first given. */
+export class Settings {
+  readonly #all: readonly Setting[];
+
+  constructor(all: readonly Setting[]) {
+    this.#all = all;
+  }
+
+  get text(): string[] {
+    return this.#all.map(([key, value]) => `${key}=${value}`);
+  }
+
+  get http(): string | undefined {
+    return this.#all.find(([key]) => key === "http")?.[1];
+  }
+
+  has(key: string): boolean {
+    return this.#all.some(([one]) => one === key);
+  }
+
+  /** For `vedette serve`. */
+  serveWords(): string[] {
+    return this.#all.flatMap(([key, value]) => (key in SERVE ? words(key, SERVE[key]!, value) : []));
+  }
+
+  agentWords(): string[] {
+    return this.#all.flatMap(([key, value]) => {
+      const name = key.replace(/^agent\./, "");
+      return key.startsWith("agent.") ? words(name, AGENT[name]!, value) : [];
+    });
+  }
+
+  /** Members of the sidecar's container definition, keys in camelCase. */
+  container(): ValueMap {
+    const plain: [string, Value][] = this.#all
+      .filter(([key]) => key.startsWith("container.") && !NAMED.test(key))
+      .map(([key, value]) => {
+        const name = key.slice("container.".length);
+        return [name, CONTAINER[name] === "number" ? Number(value) : value];
+      });
+    const [environment, secrets] = [this.#named("environment", "value"), this.#named("secrets", "valueFrom")];
+    return {
+      ...Object.fromEntries(plain),
+      ...(environment.length > 0 ? { environment } : {}),
+      ...(secrets.length > 0 ? { secrets } : {}),
+    };
+  }
+
+  #named(list: string, member: string): ValueMap[] {
+    return this.#all.flatMap(([key, value]) => {
+      const [, which, name] = NAMED.exec(key) ?? [];
+      return which === list ? [{ name: name!, [member]: value }] : [];
+    });
+  }
+}
+
+/** `KEY=VALUE`. Throws VEDETTE_SETTING_INVALID. */
+export function readSetting(text: string): Setting {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw invalid(text, "it is not KEY=VALUE");
+  const kind = kindOf(key);
+  if (kind === undefined) throw invalid(text, `there is no ${key}; there are ${known()}`);
+  if (value === "") return [key, value];
+  if (kind === "number" && !/^\d{1,6}$/.test(value)) throw invalid(text, "its value must be a number");
+  if (kind === "flag" && !/^(true|false)$/.test(value)) throw invalid(text, "its value must be true or false");
+  return [key, value];
+}
+
+/** A YAML or JSON file of settings; `container: {memory: 256}` is `container.memory=256`. Throws VEDETTE_SETTING_INVALID. */
+export function readConfig(path: string): Setting[] {
+  let value: unknown;
+  try {
+    value = parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_SETTING_INVALID", { setting: path, reason: reasonOf(cause) }, { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, "it is not a map");
+  return flat("", value).map(([key, one]) => readSetting(`${key}=${one}`));
+}
+
+/** What is given wins over what was kept; a list that is given replaces the kept one. */
+export function mergedSettings(given: readonly Setting[], kept: readonly Setting[]): Setting[] {
+  const keys = new Set(given.map(([key]) => key));
+  const merged = [...kept.filter(([key]) => !keys.has(key)), ...given];
+  const isLast = ([key]: Setting, at: number) =>
+    kindOf(key) === "list" || merged.findLastIndex(([other]) => other === key) === at;
+  return merged.filter(isLast).filter(([, value]) => value !== "");
+}
+
+function kindOf(key: string): Kind | undefined {
+  if (NAMED.test(key)) return "text";
+  if (key.startsWith("agent.")) return AGENT[key.slice("agent.".length)];
+  return key.startsWith("container.") ? CONTAINER[key.slice("container.".length)] : SERVE[key];
+}
+
+function words(name: string, kind: Kind, value: string): string[] {
+  if (kind === "flag") return value === "true" ? [`--${name}`] : [];
+  return [`--${name}`, value];
+}
+
+function flat(at: string, value: unknown): [string, string][] {
+  if (Array.isArray(value)) return value.flatMap((item) => flat(at, item));
+  if (typeof value !== "object" || value === null) return [[at, String(value ?? "")]];
+  return Object.entries(value).flatMap(([key, item]) => flat(at === "" ? key : `${at}.${key}`, item));
+}
+
+function known(): string {
+  const of = (prefix: string, kinds: Record<string, Kind>) => Object.keys(kinds).map((key) => prefix + key);
+  const more = ["container.environment.NAME", "container.secrets.NAME"];
+  return [...of("", SERVE), ...of("agent.", AGENT), ...of("container.", CONTAINER), ...more].join(", ");
+}
+
+function invalid(setting: string, reason: string): VedetteError {
+  return new VedetteError("VEDETTE_SETTING_INVALID", { setting, reason });
+}

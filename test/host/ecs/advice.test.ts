@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `instrument` asks for, says and refuses beyond the edits themselves: the image, where alerts go, the room that a task has, settings,
+// companions, all missing images at once. Titles begin with the line of users.md that they close.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readImageConfigs } from "../../../host/ecs/image-config.js";
+import { type Instrumented, instrument } from "../../../host/ecs/instrument.js";
+import type { RunOptions } from "../../../host/ecs/options.js";
+import { parseDocument } from "../../../host/ecs/read.js";
+import { VedetteError } from "../../../host/errors.js";
+import { faultsOf } from "./ecs-model.js";
+import { type Plain, plainOf } from "./plain.js";
+
+const folder = mkdtempSync(join(tmpdir(), "instrument-advice-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const FIRST = { image: "registry.example/vedette:1" };
+const LOGS = {
+  logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": "g", "awslogs-region": "eu-west-1" } },
+};
+const APP = { name: "app", image: "app:1", entryPoint: ["/app"], ...LOGS };
+const BARE = { name: "app", image: "app:1", entryPoint: ["/app"] };
+
+function given(text: string, options: RunOptions = FIRST, images: string[] = []): Instrumented {
+  const name = /^\s*[{[]/.test(text) ? "task.json" : "task.yaml";
+  return instrument(parseDocument(name, text), options, readImageConfigs(images));
+}
+
+function run(
+  definition: Plain,
+  options: RunOptions = {},
+  images: string[] = [],
+): Instrumented & { sidecar: Plain; plain: Plain } {
+  const done = given(
+    JSON.stringify({ family: "f", cpu: "1024", memory: "2048", ...definition }),
+    { ...FIRST, ...options },
+    images,
+  );
+  const plain = JSON.parse(done.text);
+  assert.equal(faultsOf(plain, false), [], "AWS's model takes it");
+  return { ...done, plain, sidecar: plain.containerDefinitions.find((one: Plain) => one.name === "vedette") };
+}
+
+function refusal(attempt: () => unknown): VedetteError {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof VedetteError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const watchedLine = ({ remarks }: Instrumented) => remarks.filter((one) => /^(not )?watched/.test(one)).join("; ");
+
+test("P2: a sidecar without a log is told of with its remedy, which works", () => {
+  const { advice, sidecar } = run({ containerDefinitions: [BARE] });
+  assert.is(sidecar.logConfiguration, undefined);
+  assert.match(advice.join("\n"), /alerts go nowhere: .*--log-group NAME, or --alerts-to URL/);
+  const own = run({ containerDefinitions: [BARE] }, { logGroup: "/vedette", logRegion: "eu-west-1" });
+  assert.equal(own.advice, []);
+  assert.equal(own.sidecar.logConfiguration, {
+    logDriver: "awslogs",
+    options: { "awslogs-group": "/vedette", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "vedette" },
+  });
+  const sent = run({ containerDefinitions: [BARE] }, { alertsTo: ["https://siem.example/in"] });
+  assert.equal(sent.advice, []);
+  assert.match(
+    sent.sidecar.command.join(" "),
+    /--option http_output.enabled=true --option http_output.url=https:\/\/siem\.example\/in$/,
+  );
+});
+
+test("P2: alerts that FireLens would send as the application's are told of", () => {
+  const routed = { ...BARE, logConfiguration: { logDriver: "awsfirelens" } };
+  const router = { name: "router", image: "amazon/aws-for-fluent-bit", firelensConfiguration: { type: "fluentbit" } };
+  const { advice } = run({ containerDefinitions: [routed, router] });
+  assert.match(advice.join("\n"), /through FireLens as if they were the application's/);
+  assert.equal(run({ containerDefinitions: [routed, router] }, { logGroup: "v", logRegion: "r" }).advice, []);
+});
+
+test("P2: the group's region is CloudFormation's, the others' or the registry's, and else asked for", () => {
+  const template = `Resources: {T: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: a, Image: a, EntryPoint: [/a]}]}}}`;
+  const { text } = given(template, { ...FIRST, logGroup: "v" });
+  const logs = plainOf("t.yaml", text).Resources.T.Properties.ContainerDefinitions[1].LogConfiguration;
+  assert.equal(logs.Options["awslogs-region"], { Ref: "AWS::Region" });
+  const region = (one: Instrumented & { sidecar: Plain }) => one.sidecar.logConfiguration.options["awslogs-region"];
+  assert.is(region(run({ containerDefinitions: [APP] }, { logGroup: "v" })), "eu-west-1");
+  const image = "123456789012.dkr.ecr.us-east-2.amazonaws.com/vedette:1";
+  assert.is(region(run({ containerDefinitions: [BARE] }, { image, logGroup: "v" })), "us-east-2");
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+  delete process.env.AWS_REGION;
+  delete process.env.AWS_DEFAULT_REGION;
+  assert.is(refusal(() => run({ containerDefinitions: [BARE] }, { logGroup: "v" })).code, "VEDETTE_LOG_REGION_NEEDED");
+  Object.assign(process.env, AWS_REGION && { AWS_REGION }, AWS_DEFAULT_REGION && { AWS_DEFAULT_REGION });
+});
+
+test("P3: ECS starts a sidecar again that has ended; on EC2 it is said which agent can", () => {
+  const { sidecar, advice } = run({ requiresCompatibilities: ["FARGATE"], containerDefinitions: [APP] });
+  assert.equal(sidecar.restartPolicy, { enabled: true, restartAttemptPeriod: 60 });
+  assert.equal(advice, []);
+  const onEc2 = run({ requiresCompatibilities: ["EC2"], containerDefinitions: [APP] });
+  assert.match(onEc2.advice.join("\n"), /ECS agent is of version 1\.86 or later/);
+});
+
+test("P4, P5: all images that are missing are named at once, and what is printed can be given", () => {
+  const template = `Parameters: {Url: {Type: String, Default: "repo/web:7"}, Other: {Type: String}}
+Resources:
+  A:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - {Name: !Sub "\${Service}-agent", Image: !Ref Other}
+        - {Name: web, Image: !Ref Url}
+        - {Name: own, Image: "own:1", EntryPoint: [/own]}
+  B:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - {Name: web, Image: "b/web:1"}
+`;
+  const error = refusal(() => given(template));
+  assert.is(error.code, "VEDETTE_IMAGE_CONFIG_NEEDED");
+  assert.match(error.message, /3 containers leave .*: \$\{Service\}-agent, A\/web, B\/web\./);
+  assert.match(
+    error.hint,
+    /IMAGE=\.\.\. {3}# the image that !Ref Other becomes\n {4}docker image inspect "\$IMAGE" > /,
+  );
+  assert.match(error.hint, /docker image inspect repo\/web:7 > /, "a parameter's default");
+  const options = [...error.hint.matchAll(/--image-config (?:'([^']+)'|(\S+))/g)].map(
+    ([, quoted, bare]) => quoted ?? bare!,
+  );
+  assert.is(options.length, 3);
+  const names = new Map<string, string>();
+  for (const option of options) {
+    const [name, file] = [option.slice(0, option.indexOf("=")), option.slice(option.indexOf("=") + 1)];
+    names.set(option, `${name}=${join(folder, file)}`);
+    writeFileSync(join(folder, file), JSON.stringify([{ Config: { Entrypoint: [`/of-${file}`] } }]));
+  }
+  assert.is(new Set(options.map((one) => one.split("=")[1])).size, 3, "a file for each image");
+  const { text } = given(template, FIRST, [...names.values()]);
+  const words = (id: string) =>
+    plainOf("t.yaml", text)
+      .Resources[id].Properties.ContainerDefinitions.filter((one: Plain) => one.Name !== "vedette")
+      .map((one: Plain) => one.EntryPoint.at(-1));
+  assert.equal(
+    [...words("A"), ...words("B")],
+    [...options.slice(0, 2).map((one) => `/of-${one.split("=")[1]}`), "/own", `/of-${options[2]!.split("=")[1]}`],
+  );
+});
+
+test("P6: the image is asked for, and must be one", () => {
+  for (const image of [undefined, "", "no image", "-x", "a:b:c"]) {
+    const error = refusal(() =>
+      given(JSON.stringify({ containerDefinitions: [APP] }), image === undefined ? {} : { image }),
+    );
+    assert.is(error.code, "VEDETTE_IMAGE_NEEDED", String(image));
+    assert.match(error.hint, /--image REGISTRY\/vedette/);
+  }
+  for (const image of [
+    "v",
+    "localhost:5000/a/b:1",
+    "r/v@sha256:".concat("0".repeat(64)),
+    "r/v:1@sha256:".concat("0".repeat(64)),
+  ])
+    assert.is(run({ containerDefinitions: [APP] }, { image }).sidecar.image, image);
+});
+
+test("P7: limits of ECS: containers, a mount point where ours goes, a command as text", () => {
+  const many = Array.from({ length: 10 }, (_, index) => ({ ...APP, name: `c${index}` }));
+  assert.match(
+    refusal(() => run({ containerDefinitions: many })).message,
+    /it has 10 containers, and ECS takes at most 10/,
+  );
+  run({ containerDefinitions: many.slice(1) });
+  const mounted = (containerPath: string) => ({ ...APP, mountPoints: [{ sourceVolume: "x", containerPath }] });
+  for (const path of ["/vedette", "/vedette/", "/vedette-own/1"]) {
+    const error = refusal(() => run({ containerDefinitions: [mounted(path)] }));
+    assert.is(error.code, "VEDETTE_NAME_TAKEN");
+  }
+  run({ containerDefinitions: [mounted("/vedette-data")] });
+  const asText = refusal(() => given(JSON.stringify({ containerDefinitions: [{ ...APP, command: "npm start" }] })));
+  assert.match(asText.message, /containerDefinitions\[0\]\.command: it is one text, and ECS takes a list of words/);
+});
+
+test("P7: memory is reserved where the task has it, and what does not fit is said", () => {
+  const reserved = (memory: number, task = "512") => {
+    const { sidecar, advice } = run({ memory: task, containerDefinitions: [{ ...APP, memory }] });
+    return [sidecar.memoryReservation ?? null, advice.join("\n").replace(/ and the sidecar needs.*/, "")];
+  };
+  assert.equal(reserved(384), [128, ""]);
+  assert.equal(reserved(400), [112, "the containers ask for 400 of the task's 512 MiB,"]);
+  assert.equal(reserved(512), [null, "the containers ask for 512 of the task's 512 MiB,"]);
+  assert.equal(reserved(512, "1 GB"), [128, ""]);
+});
+
+test("P7: a task whose CPU is given away is told, and can be given some; ARM64 is told", () => {
+  const cpu = (options: RunOptions = {}) =>
+    run({ cpu: "256", containerDefinitions: [{ ...APP, cpu: 256 }] }, options).advice.join("\n");
+  assert.match(cpu(), /ask for 256 of the task's 256 CPU units.*--set container\.cpu=64/);
+  assert.match(cpu({ set: ["container.cpu=64"] }), /ECS refuses 64 more/);
+  assert.equal(run({ containerDefinitions: [{ ...APP, cpu: 256 }] }, { set: ["container.cpu=64"] }).advice, []);
+  const arm = run({ runtimePlatform: { cpuArchitecture: "ARM64" }, containerDefinitions: [APP] });
+  assert.match(arm.advice.join("\n"), /ARM64: give an image made on arm64/);
+});
+
+test("P8: what is refused is explained by what it is", () => {
+  const windows = {
+    runtimePlatform: { operatingSystemFamily: "WINDOWS_SERVER_2022_CORE" },
+    containerDefinitions: [APP],
+  };
+  assert.match(
+    refusal(() => run(windows)).hint,
+    /Vedette supports Linux tasks only\. Skip this one with `--task-definition`/,
+  );
+  const twice = refusal(() => given('{"family": "a", "family": "b", "containerDefinitions": []}'));
+  assert.not.match(`${twice.message} ${twice.hint}`, /ECS would/);
+  const anchor =
+    "x: &e [/a]\nResources: {A: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: a, EntryPoint: *e}]}}}";
+  assert.not.match(refusal(() => given(anchor)).message, /only CloudFormation/);
+});
+
+const COMPANIONS = [
+  ["public.ecr.aws/appmesh/aws-appmesh-envoy:v1.29.6.1-prod", "an Envoy proxy"],
+  ["envoyproxy/envoy:v1.30", "an Envoy proxy"],
+  ["public.ecr.aws/xray/aws-xray-daemon:latest", "the X-Ray daemon"],
+  ["amazon/aws-xray-daemon", "the X-Ray daemon"],
+  ["public.ecr.aws/cloudwatch-agent/cloudwatch-agent:latest", "the CloudWatch agent"],
+  ["amazon/cloudwatch-agent@sha256:".concat("0".repeat(64)), "the CloudWatch agent"],
+  ["public.ecr.aws/datadog/agent:7", "the Datadog agent"],
+  ["datadog/agent", "the Datadog agent"],
+  ["public.ecr.aws/aws-observability/aws-for-fluent-bit:stable", "Fluent Bit"],
+  ["fluent/fluent-bit:3", "Fluent Bit"],
+  ["public.ecr.aws/aws-observability/aws-otel-collector:v0.40", "an OpenTelemetry collector"],
+  ["otel/opentelemetry-collector-contrib:0.100", "an OpenTelemetry collector"],
+] as const;
+
+test("P11: known companions are not watched unless they are named, and stderr says why", () => {
+  for (const [image, what] of COMPANIONS) {
+    const containerDefinitions = [APP, { ...APP, name: "side", image }];
+    const { plain, remarks } = run({ containerDefinitions });
+    assert.equal(plain.containerDefinitions[1], containerDefinitions[1], image);
+    assert.is(remarks.join("; "), `watched: app; not watched: side (${what}); --container NAME adds one`);
+    assert.is(watchedLine(run({ containerDefinitions }, { container: ["app", "side"] })), "watched: app, side");
+  }
+  for (const image of ["team/envoy-control:1", "team/agent:1", "my-xray:1", "fluent-bit-tests:1"])
+    assert.is(
+      watchedLine(run({ containerDefinitions: [APP, { ...APP, name: "side", image }] })),
+      "watched: app, side",
+      image,
+    );
+});
+
+test("P11: a companion is the workload where it is all there is, and one that was watched stays watched", () => {
+  const envoy = { ...APP, name: "gateway", image: "envoyproxy/envoy:v1" };
+  const { text, remarks } = run({ containerDefinitions: [envoy] });
+  assert.is(remarks[0], "watched: gateway");
+  const both = text.replace(
+    '"containerDefinitions":[',
+    `"containerDefinitions":[${JSON.stringify({ ...APP, name: "late" })},`,
+  );
+  assert.is(watchedLine(given(both, {})), "watched: late, gateway");
+});
+
+test("P12: every option of the sidecar can be given, is kept, changed and taken back", () => {
+  const config = join(folder, "vedette.yaml");
+  writeFileSync(
+    config,
+    "workers: 3\ndrain: 7\nfalco-rules: [/rules/a.yaml, '/rules/b,c.yaml']\nstrict: true\ncontainer:\n  memory: 256\n  environment: {TZ: UTC}\nagent: {snaplen: 256}\n",
+  );
+  const { text, sidecar, plain } = run(
+    { containerDefinitions: [APP] },
+    { config, set: ["workers=2"], policies: "/policies", tenants: "/t.yaml" },
+  );
+  const line = sidecar.command.join(" ");
+  for (const words of [
+    "--workers 2",
+    "--drain 7",
+    "--falco-rules /rules/a.yaml",
+    "--falco-rules /rules/b,c.yaml",
+    "--strict",
+    "--policies-d /policies",
+    "--tenants /t.yaml",
+  ])
+    assert.ok(`${line} `.includes(`${words} `), `${words} in ${line}`);
+  assert.equal([sidecar.memory, sidecar.environment], [256, [{ name: "TZ", value: "UTC" }]]);
+  assert.match(plain.containerDefinitions[0].entryPoint.join(" "), /--snaplen 256 -- \/app$/);
+  assert.is(given(text, {}).text, text, "kept by the journal");
+  const next = JSON.parse(
+    given(text, { set: ["workers=4", "drain=", "falco-rules=/rules/z.yaml"] }).text,
+  ).containerDefinitions.at(-1);
+  assert.match(next.command.join(" "), /--workers 4/);
+  assert.not.match(next.command.join(" "), /--drain|a\.yaml/);
+  assert.is(next.memory, 256);
+});
+
+test("P12: another address of the sidecar's HTTP is known to the health check", () => {
+  const { sidecar } = run({ containerDefinitions: [APP] }, { set: ["http=127.0.0.1:9999"] });
+  assert.equal(sidecar.healthCheck.command.slice(-2), ["--http", "127.0.0.1:9999"]);
+});
+
+test("P12: a setting that is none is refused with those that there are", () => {
+  for (const [set, reason] of [
+    ["worker=2", /there is no worker; there are workers, /],
+    ["workers", /it is not KEY=VALUE/],
+    ["workers=many", /its value must be a number/],
+    ["strict=perhaps", /true or false/],
+  ] as const) {
+    const error = refusal(() => run({ containerDefinitions: [APP] }, { set: [set] }));
+    assert.is(error.code, "VEDETTE_SETTING_INVALID");
+    assert.match(error.message, reason);
+  }
+});
+
+test("what each setting becomes, `vedette serve` and the agent know", async () => {
+  const { spawnSync } = await import("node:child_process");
+  const help = spawnSync(process.execPath, ["--import", "tsx", "host/main.ts", "serve", "--help"], {
+    encoding: "utf8",
+  }).stdout;
+  const { message } = refusal(() => run({ containerDefinitions: [APP] }, { set: ["x=1"] }));
+  const keys = message.replace(/^.*there are /s, "").split(", ");
+  const options = keys.filter((key) => !/[.]/.test(key));
+  assert.ok(options.length >= 15, message);
+  for (const key of options) assert.match(help, new RegExp(`--${key}\\b`), key);
+});
+
+test.run();

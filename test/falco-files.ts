@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Falco's own files (rules, fixtures, captures, suites). They stand in ../shared/falco beside the checkout and are read
-// where they are. A clone of Vedette alone has none: what reads them is skipped there, and says what is missing.
+// Falco's own files (rules, fixtures, captures, suites). They stand in ../shared/falco beside the checkout
+// and are read where they are. A clone of Vedette alone has none: what reads them is skipped there, and says
+// what is missing.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "uvu";

@@ -6,7 +6,9 @@ const HEAD = "// Generated from capture/wire; do not edit.\n";
 
 export function emitEventsModule(model: Model): string {
   return `${HEAD}
-/** One value of an event, process or descriptor; \`slot\` is -1 where \`from\` names the field that gives it. */
+/**
+ * One value of an event, process or descriptor; \`slot\` is -1 where \`from\` names the field that gives it.
+ */
 export interface Field {
   readonly name: string;
   readonly type: string;

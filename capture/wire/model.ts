@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract as data: events.yaml, flags.yaml and errors.yaml read, checked and given slot numbers. The emitters
-// (generate-*.ts) see only this. A mistake in a table ends the build with the row's name.
+// The contract as data: events.yaml, flags.yaml and errors.yaml read, checked and given slot numbers. The
+// emitters (generate-*.ts) see only this. A mistake in a table ends the build with the row's name.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
@@ -8,7 +8,10 @@ import { parse } from "yaml";
 /** One value of an event, process or descriptor. */
 export interface Field {
   readonly name: string;
-  /** int uint hex fd pid uid gid errno sig mode flags enum bool time path relpath str bytes strlist sockaddr tuple addr process descriptor */
+  /**
+   * int uint hex fd pid uid gid errno sig mode flags enum bool time path relpath str bytes strlist sockaddr
+   * tuple addr process descriptor
+   */
   readonly type: string;
   /** name of the flags.yaml table, for `flags` and `enum` */
   readonly table: string | null;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette falco`: Falco's own command line, so that a script that calls `falco` goes on working. What Falco would only print is
-// printed (falco-lists.ts). Else events are judged as Falco judges them: those of a capture (`-o engine.kind=replay`), of a command
-// after `--`, or of the agents that connect, as under `vedette serve`.
+// `vedette falco`: Falco's own command line, so that a script that calls `falco` goes on working. What Falco
+// would only print is printed (falco-lists.ts). Else events are judged as Falco judges them: those of a
+// capture (`-o engine.kind=replay`), of a command after `--`, or of the agents that connect, as under
+// `vedette serve`.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { CONFIG_PLACES, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
@@ -16,6 +17,7 @@ import { print } from "./print.js";
 import type { RunOptions } from "./run.js";
 import type { ServeFlags } from "./serve.js";
 
+/** Falco's own flags, as they were typed. */
 export interface FalcoCommandFlags {
   readonly config?: string;
   readonly rules: readonly string[];
@@ -50,6 +52,10 @@ export interface FalcoCommandFlags {
 
 const MS_PER_S = 1000;
 
+/**
+ * Runs, serves or replays as the flags ask. Gives the status of that, and throws VEDETTE_USAGE where no rules
+ * are given.
+ */
 export async function falco(command: readonly string[], flags: FalcoCommandFlags): Promise<number> {
   const file = configFile(flags);
   const judging = judgingFlags(flags, file);

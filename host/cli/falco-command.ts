@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the command line has for Falco's rules: `vedette replay`, `vedette fields`, `vedette policy import-falco`. Each command's code is
-// loaded when it is asked for.
+// What the command line has for Falco's rules: `vedette replay`, `vedette fields`,
+// `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
 import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./replay.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON schemas of the files that `vedette falco` reads, as `--config-schema` and `--rule-schema` print them. A configuration may have
-// more keys: those of Falco that mean nothing here.
+// JSON schemas of the files that `vedette falco` reads, as `--config-schema` and `--rule-schema` print them.
+// A configuration may have more keys: those of Falco that mean nothing here.
 import { PRIORITIES, SETTINGS } from "../falco/falco.js";
 import { print } from "./print.js";
 
@@ -11,6 +11,7 @@ const texts = { type: "array", items: text };
 
 type Schema = { properties?: Record<string, Schema>; [key: string]: unknown };
 
+/** Prints the schema of the keys that mean something here. Gives status 0. */
 export function printConfigSchema(): number {
   const root: Schema = { $schema: DRAFT, type: "object", properties: {} };
   for (const key of [...SETTINGS, "rules_files", "config_files", "append_output", "rules", "static_fields"]) {
@@ -58,6 +59,7 @@ const ITEM: Schema = {
   },
 };
 
+/** Prints the schema of a rule file. Gives status 0. */
 export function printRuleSchema(): number {
   print([JSON.stringify({ $schema: DRAFT, type: "array", items: ITEM }, null, 2)]);
   return 0;

@@ -7,6 +7,7 @@ import { type ConfigFile, ENGINE_VERSION, readRuleFiles, versionText } from "../
 import { ROOT } from "../paths.js";
 import { print, printJson } from "./print.js";
 
+/** Prints Vedette's version and the version of Falco's rule language. Gives status 0. */
 export function printVersion(isJson: boolean): number {
   const [own, engine] = [ownVersion(), versionText(ENGINE_VERSION)];
   if (isJson) printJson({ vedette_version: own, engine_version_semver: engine });
@@ -14,6 +15,7 @@ export function printVersion(isJson: boolean): number {
   return 0;
 }
 
+/** Prints the system, the configuration and the rule files, unredacted. Gives status 0. */
 export function printSupport(file: ConfigFile | null, rules: readonly string[]): number {
   printJson({
     version: ownVersion(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette instrument FILE`: a task definition or template in, the same with Vedette in it out. The result alone goes to
-// stdout; what a person should know goes to stderr.
+// `vedette instrument FILE`: a task definition or template in, the same with Vedette in it out. The result
+// alone goes to stdout; what a person should know goes to stderr.
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import {
   type Document,
@@ -28,8 +28,8 @@ export interface InstrumentFlags extends RunOptions {
 const STDOUT = 1;
 
 /**
- * Reads, edits and prints or writes one file. Gives status 0, under `--check` 1 where something is to be done; a definition that it
- * refuses is a VEDETTE_DEFINITION_* error.
+ * Reads, edits and prints or writes one file. Gives status 0, under `--check` 1 where something is to be
+ * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
 export function instrumentFile(file: string, flags: InstrumentFlags): number {
   const document = readDocument(file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line. Everything after `--` is the workload's and is never looked at: it is cut off before the options are read. Each
-// command's code is loaded when it is asked for, so that a workload under `run` does not pay for what `doctor` needs.
+// The command line. Everything after `--` is the workload's and is never looked at: it is cut off before the
+// options are read. Each command's code is loaded when it is asked for, so that a workload under `run` does
+// not pay for what `doctor` needs.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers that many tasks have beside their workload: proxies, tracers, log routers, agents. They are known by their images, and not
-// watched unless they are named: they do what no workload should, they are updated by others, and watching them costs. Whoever calls
-// an image so that it looks like one of these can be seen by whoever reads what `instrument` says.
+// Containers that many tasks have beside their workload: proxies, tracers, log routers, agents. They are
+// known by their images, and not watched unless they are named: they do what no workload should, they are
+// updated by others, and watching them costs. Whoever calls an image so that it looks like one of these can
+// be seen by whoever reads what `instrument` says.
 import type { ImageName } from "./image-name.js";
 
 /** Image names (without registry, tag and digest), and what they are. */

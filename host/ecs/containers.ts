@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The containers of a task definition: where each stands (an element of the list, or a branch of an `Fn::If` in it), what it
-// is called, and which of them are wrapped. By default: the essential ones, but not a FireLens router, which the sidecar's own
-// logs may wait for.
+// The containers of a task definition: where each stands (an element of the list, or a branch of an `Fn::If`
+// in it), what it is called, and which of them are wrapped. By default: the essential ones, but not a
+// FireLens router, which the sidecar's own logs may wait for.
 import { VedetteError } from "../errors.js";
 import { companionOf } from "./companions.js";
 import type { Definition } from "./definition.js";
@@ -12,7 +12,10 @@ import { isNull, type MapNode, type Node, type Step } from "./node.js";
 /** One container definition. `way` leads to it from the task definition's properties. */
 export interface Container {
   readonly name: string;
-  /** Its name for the journal; where branches of an `Fn::If` have containers of one name, a number tells them apart. */
+  /**
+   * Its name for the journal; where branches of an `Fn::If` have containers of one name, a number tells them
+   * apart.
+   */
   readonly key: string;
   readonly node: MapNode;
   readonly way: readonly Step[];
@@ -47,8 +50,9 @@ export function containersOf(definition: Definition): Container[] {
 }
 
 /**
- * The containers to watch: those with these names, or by default those without a `reason`, and those that an earlier run watched
- * (`watched`: their keys). Where only companions are essential, they are the workload. Throws VEDETTE_CONTAINER_UNKNOWN.
+ * The containers to watch: those with these names, or by default those without a `reason`, and those that an
+ * earlier run watched (`watched`: their keys). Where only companions are essential, they are the workload.
+ * Throws VEDETTE_CONTAINER_UNKNOWN.
  */
 export function chosenOf(
   definition: Definition,

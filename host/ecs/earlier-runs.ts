@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What earlier runs of `instrument` left in a file: whom they watched, what they wrote, and what somebody edited in that since.
+// What earlier runs of `instrument` left in a file: whom they watched, what they wrote, and what somebody
+// edited in that since.
 import type { Definition } from "./definition.js";
 import { findDefinitions } from "./definition.js";
 import { wroteEarlier } from "./earlier.js";
@@ -73,7 +74,8 @@ function writtenBy01(definition: Definition, journal: Journal, { values, watched
   const wrote = new Map(
     wroteEarlier(definition, journal, watched, sharedSecret, memberOf(definition, sidecar, "image")),
   );
-  // Its first form knew no --sys-ptrace. What else it put in has no options: it is taken for unedited where this version writes the same.
+  // Its first form knew no --sys-ptrace. What else it put in has no options: it is taken for unedited where
+  // this version writes the same.
   for (const { key } of watched) {
     const words = values.get(agentPlace(key));
     const own = words === undefined ? undefined : treeOf(words).parts?.get("--sys-ptrace");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What version 0.1 wrote, which left no digests of it: so that an upgrade tells edits from what an older version says otherwise. It wrote
-// in two forms, first with one secret for the whole task, then with one for each container. Frozen: nobody improves this file.
+// What version 0.1 wrote, which left no digests of it: so that an upgrade tells edits from what an older
+// version says otherwise. It wrote in two forms, first with one secret for the whole task, then with one for
+// each container. Frozen: nobody improves this file.
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import type { Journal } from "./journal.js";
@@ -11,7 +12,10 @@ import { isNull } from "./node.js";
 import { OwnVolume } from "./own-volume.js";
 import type { Value, ValueMap } from "./value.js";
 
-/** Of the definition as it stands, the digests of what 0.1 wrote into it. `image`: what the sidecar's image is now. */
+/**
+ * Of the definition as it stands, the digests of what 0.1 wrote into it. `image`: what the sidecar's image is
+ * now.
+ */
 export function wroteEarlier(
   definition: Definition,
   journal: Journal,

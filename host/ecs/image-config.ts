@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an image says it runs: ENTRYPOINT and CMD. A task definition may leave them to the image, and ECS drops the image's CMD
-// once the definition has an entryPoint; so wrapping such a container takes the image's own words. We read what tools print:
+// What an image says it runs: ENTRYPOINT and CMD. A task definition may leave them to the image, and ECS
+// drops the image's CMD once the definition has an entryPoint; so wrapping such a container takes the image's
+// own words. We read what tools print:
 //
 //   docker image inspect X          [{"RepoTags": [...], "Config": {"Entrypoint": [...], "Cmd": [...]}}]     podman too
 //   skopeo inspect --config, crane config, an OCI image config                  {"config": {"Entrypoint": ...}}
@@ -31,8 +32,8 @@ export class ImageConfigs {
   }
 
   /**
-   * By the container's name (`DEFINITION/NAME` where several definitions have one of that name), by the image's name, or because
-   * there is but one of each.
+   * By the container's name (`DEFINITION/NAME` where several definitions have one of that name), by the
+   * image's name, or because there is but one of each.
    */
   find(definition: string, container: string, image: string | null, isOnly: boolean): ImageConfig | undefined {
     const names = [`${definition}/${container}`, container];
@@ -46,8 +47,8 @@ export class ImageConfigs {
 }
 
 /**
- * Each argument is FILE or CONTAINER=FILE. A container's name may be what a template has in its place, as `${Service}-app`; a file
- * of the whole argument's name is that file.
+ * Each argument is FILE or CONTAINER=FILE. A container's name may be what a template has in its place, as
+ * `${Service}-app`; a file of the whole argument's name is that file.
  */
 export function readImageConfigs(given: readonly string[]): ImageConfigs {
   return new ImageConfigs(

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image that a container names, as far as the file itself says it: a template's parameter may have a default, and `Fn::Sub` puts such
-// defaults into a text. What only a deployment knows (an account's number, an import) stays open.
+// The image that a container names, as far as the file itself says it: a template's parameter may have a
+// default, and `Fn::Sub` puts such defaults into a text. What only a deployment knows (an account's number,
+// an import) stays open.
 import type { Definition } from "./definition.js";
 import { intrinsicOf } from "./intrinsic.js";
 import { get, type Node, textOf } from "./node.js";
 
-/** What a file says of an image. `name`: null where only a deployment knows it; `said`: the words that stand there. */
+/**
+ * What a file says of an image. `name`: null where only a deployment knows it; `said`: the words that stand
+ * there.
+ */
 export interface ImageName {
   readonly name: string | null;
   readonly said: string;

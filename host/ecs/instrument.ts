@@ -239,7 +239,10 @@ function remarksOn(definition: Definition, all: readonly Container[], chosen: re
   return left.length === 0 ? [watched] : [watched, `not watched${of}: ${left.join(", ")}; --container NAME adds one`];
 }
 
-/** A file that --undo cannot give back must never be written: this is our promise, so its breach is our mistake. */
+/**
+ * A file that --undo cannot give back must never be written: this is our promise, so its breach is our
+ * mistake.
+ */
 function prove(path: string, original: string, text: string): void {
   if (undo(parseDocument(path, text)).text === original) return;
   throw new Error(`instrument: undoing the result for ${path} does not give back the original`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `instrument` did to a task definition, kept inside it: three Docker labels on the sidecar's container. `--undo` and a
-// second `instrument` read them. They are words that a reviewer can read in a diff:
+// What `instrument` did to a task definition, kept inside it: three Docker labels on the sidecar's container.
+// `--undo` and a second `instrument` read them. They are words that a reviewer can read in a diff:
 //
 //   vedette.undo      1 6b86b273ff34fce1 +volumes/vedette ^containerDefinitions/app/entryPoint:8 ...
 //   vedette.options   container=app&start=security

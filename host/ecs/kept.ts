@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What somebody edited in what `instrument` had put in, kept when it runs again. Three values are compared, part by part (tree.ts):
+// What somebody edited in what `instrument` had put in, kept when it runs again. Three values are compared,
+// part by part (tree.ts):
 //
 //   was      what the last run wrote; the sidecar's label `vedette.wrote` has a digest of each part
 //   is       what stands there now

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the sidecar's alerts go: its stdout, and from there what its log configuration says. Three answers, the first that holds:
+// Where the sidecar's alerts go: its stdout, and from there what its log configuration says. Three answers,
+// the first that holds:
 //
 //   --log-group NAME    awslogs to that group
 //   else                as the first watched container logs
@@ -47,7 +48,10 @@ function ownGroup(definition: Definition, options: InstrumentOptions, chosen: re
   };
 }
 
-/** As told, as CloudFormation knows it, as other containers log, as the image's registry is called, as the shell is set. */
+/**
+ * As told, as CloudFormation knows it, as other containers log, as the image's registry is called, as the
+ * shell is set.
+ */
 function regionOf(definition: Definition, options: InstrumentOptions, chosen: readonly Container[]): Value {
   if (options.logRegion !== null) return options.logRegion;
   if (definition.isTemplate) return { Ref: "AWS::Region" };

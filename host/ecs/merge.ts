@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merges into what may stand at a key or not, be null, be empty, or hang on an `Fn::If`: then both branches get it, since
-// either may be the one that is deployed. What only CloudFormation can read (a list behind a parameter, a macro) is refused
-// with its place, never guessed. Each change is noted for the journal.
+// Merges into what may stand at a key or not, be null, be empty, or hang on an `Fn::If`: then both branches
+// get it, since either may be the one that is deployed. What only CloudFormation can read (a list behind a
+// parameter, a macro) is refused with its place, never guessed. Each change is noted for the journal.
 import { VedetteError } from "../errors.js";
 import type { Definition } from "./definition.js";
 import { type Editor, isEmpty } from "./edit.js";
@@ -26,7 +26,10 @@ export class Merge {
     this.#editor = editor;
   }
 
-  /** Appends to the list at `name` of a map, making the list where there is none. `isThere` says which elements not to add. */
+  /**
+   * Appends to the list at `name` of a map, making the list where there is none. `isThere` says which
+   * elements not to add.
+   */
   appendTo(
     map: MapNode,
     way: readonly Step[],
@@ -40,7 +43,10 @@ export class Merge {
     else this.#appendInto(here, [...way, key], values, isThere);
   }
 
-  /** The map at `name` of a map, to go on in; null when it had to be made, and was made with `otherwise` in it. */
+  /**
+   * The map at `name` of a map, to go on in; null when it had to be made, and was made with `otherwise` in
+   * it.
+   */
   mapAt(map: MapNode, way: readonly Step[], name: string, inner: string, otherwise: Value): MapNode | null {
     const key = this.definition.key(name);
     const here = entryOf(map, key)?.node;

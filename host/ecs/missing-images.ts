@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All containers of a file whose images must be known, at once: with the commands that tell of the images, and the options to give then.
+// All containers of a file whose images must be known, at once: with the commands that tell of the images,
+// and the options to give then.
 import { VedetteError } from "../errors.js";
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";

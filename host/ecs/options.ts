@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `instrument` can be told. What was told is kept in the journal, so that a second run with less to go by comes to the
-// same result; what is told anew wins.
+// What `instrument` can be told. What was told is kept in the journal, so that a second run with less to go
+// by comes to the same result; what is told anew wins.
 
 import { VedetteError } from "../errors.js";
 import type { OnConflict } from "./kept.js";
@@ -49,7 +49,10 @@ export const STARTS = ["availability", "security"] as const;
 /** What `--on-overload` may be. */
 export const OVERLOADS = ["shed", "block"] as const;
 
-/** `--config`, `--policies`, `--falco-rules` and `--tenants` as settings; a file's first, so that the command line wins over it. */
+/**
+ * `--config`, `--policies`, `--falco-rules` and `--tenants` as settings; a file's first, so that the command
+ * line wins over it.
+ */
 export function givenOptions(run: RunOptions): GivenOptions {
   const own = [
     ...(run.policies === undefined ? [] : [`policies-d=${run.policies}`]),

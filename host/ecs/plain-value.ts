@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a value means, however it is written: `"1"` and '1' are one text, `!Sub x` and {"Fn::Sub": "x"} one function.
+// What a value means, however it is written: `"1"` and '1' are one text, `!Sub x` and {"Fn::Sub": "x"} one
+// function.
 import { intrinsicOf } from "./intrinsic.js";
 import { entryOf, type Node } from "./node.js";
 import { readYaml } from "./read-yaml.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an earlier `instrument` was told about images, read back from what it wrote: a container whose entryPoint it added
-// holds the image's own words behind the agent's. So a second run needs no --image-config again.
+// What an earlier `instrument` was told about images, read back from what it wrote: a container whose
+// entryPoint it added holds the image's own words behind the agent's. So a second run needs no --image-config
+// again.
 import { containersOf } from "./containers.js";
 import { type Definition, findDefinitions } from "./definition.js";
 import { type ImageConfig, ImageConfigs } from "./image-config.js";

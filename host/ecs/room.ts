@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the task has room for the sidecar: ECS's limits, memory, CPU. What ECS would refuse is refused here with its place; what it
-// takes although it goes badly is said.
+// Whether the task has room for the sidecar: ECS's limits, memory, CPU. What ECS would refuse is refused here
+// with its place; what it takes although it goes badly is said.
 //
 //   containers    at most 10 in a task definition
 //   memory        what containers ask for may not be more than the task has

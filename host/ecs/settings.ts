@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every option of the sidecar and of the agents, by one kind of word: KEY=VALUE. `--set` gives one, `--config` a file of them, the
-// journal keeps them all. The sidecar's options are called as `vedette serve --help` calls them.
+// Every option of the sidecar and of the agents, by one kind of word: KEY=VALUE. `--set` gives one,
+// `--config` a file of them, the journal keeps them all. The sidecar's options are called as
+// `vedette serve --help` calls them.
 //
 //   workers=2                       vedette serve ... --workers 2
 //   falco-rules=/rules/a.yaml       may be given again; each is one more
@@ -129,7 +130,10 @@ export function readSetting(text: string): Setting {
   return [key, value];
 }
 
-/** A YAML or JSON file of settings; `container: {memory: 256}` is `container.memory=256`. Throws VEDETTE_SETTING_INVALID. */
+/**
+ * A YAML or JSON file of settings; `container: {memory: 256}` is `container.memory=256`. Throws
+ * VEDETTE_SETTING_INVALID.
+ */
 export function readConfig(path: string): Setting[] {
   let value: unknown;
   try {

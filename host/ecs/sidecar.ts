@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sidecar's container definition. It asks for nothing that Fargate does not grant, writes only to the volumes, and
-// logs where the workload logs. Under `availability` the task outlives it; under `security` it is essential. If it ends, ECS starts it
-// again, and the agents keep for it what nobody has judged.
+// The sidecar's container definition. It asks for nothing that Fargate does not grant, writes only to the
+// volumes, and logs where the workload logs. Under `availability` the task outlives it; under `security` it
+// is essential. If it ends, ECS starts it again, and the agents keep for it what nobody has judged.
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { HOST_COMMAND, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
@@ -20,7 +20,10 @@ export interface Guarded {
   readonly own: OwnVolume;
 }
 
-/** The container definition without labels, in the document's spelling. `logs` null: none; `memory` null: none is reserved. */
+/**
+ * The container definition without labels, in the document's spelling. `logs` null: none; `memory` null: none
+ * is reserved.
+ */
 export function sidecar(
   definition: Definition,
   options: InstrumentOptions,

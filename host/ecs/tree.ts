@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value as a tree of named parts, so that two versions of it can be compared part by part. A command is parted at its options, a list
-// of named elements by their names:
+// A value as a tree of named parts, so that two versions of it can be compared part by part. A command is
+// parted at its options, a list of named elements by their names:
 //
 //   ["serve", "--workers", "2", "-o", "a=b"]       ""         -> ["serve"]
 //                                                  --workers  -> ["--workers", "2"]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes Vedette out of a document by the journal it left there. Where the file was not edited since, the result is the
-// original, byte for byte, and the journal's digest proves it; where it was, what Vedette put in goes and the rest stays.
+// Takes Vedette out of a document by the journal it left there. Where the file was not edited since, the
+// result is the original, byte for byte, and the journal's digest proves it; where it was, what Vedette put
+// in goes and the rest stays.
 import { VedetteError } from "../errors.js";
 import { type Definition, findDefinitions } from "./definition.js";
 import { digestOf, type Journal, journalIn, type Note } from "./journal.js";

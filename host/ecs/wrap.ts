@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the agent before a container's own words, and beside them what it needs: the volume with the agent in it, SYS_PTRACE,
-// its name, the secret that proves it, and the sidecar before it.
+// Puts the agent before a container's own words, and beside them what it needs: the volume with the agent in
+// it, SYS_PTRACE, its name, the secret that proves it, and the sidecar before it.
 //
 //   "entryPoint": ["sh", "-c"]    ->    "entryPoint": ["/vedette/vedette-capture", ..., "--", "sh", "-c"]
 //
@@ -35,7 +35,10 @@ export interface Wrapping {
   readonly withoutEntryPoint: number;
 }
 
-/** Wraps one container. Its image's words must be known where the definition leaves them to it (missing-images.ts). */
+/**
+ * Wraps one container. Its image's words must be known where the definition leaves them to it
+ * (missing-images.ts).
+ */
 export function wrap(wrapping: Wrapping, container: Container): void {
   const { definition, merge, kept } = wrapping;
   const { node, way } = container;

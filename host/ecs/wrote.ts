@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run of `instrument` wrote, as digests of its parts: the label by which the next run tells an edit from a word of ours. Digests
-// and not the values: a template's values may be references to secrets, which CloudFormation would resolve in a label.
+// What a run of `instrument` wrote, as digests of its parts: the label by which the next run tells an edit
+// from a word of ours. Digests and not the values: a template's values may be references to secrets, which
+// CloudFormation would resolve in a label.
 /** Digests of all parts that were written, by their places. */
 export type Wrote = ReadonlyMap<string, string>;
 

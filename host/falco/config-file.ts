@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's configuration file (falco.yaml) as the tree that `-o` changes, with the files that `config_files` adds to it. Later files
-// add to lists and replace everything else (`append`), replace whole keys (`override`), or give only keys that nobody gave
-// (`add-only`). `${NAME}` in a value is a variable of the environment.
+// Falco's configuration file (falco.yaml) as the tree that `-o` changes, with the files that `config_files`
+// adds to it. Later files add to lists and replace everything else (`append`), replace whole keys
+// (`override`), or give only keys that nobody gave (`add-only`). `${NAME}` in a value is a variable of the
+// environment.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
@@ -12,6 +13,7 @@ import { type Config, type ConfigNode, textsOf } from "./config-tree.js";
 /** Where Falco looks for its configuration when nobody names one. */
 export const CONFIG_PLACES = ["falco.yaml", "/etc/falco/falco.yaml"];
 
+/** One configuration with all that it includes. `text` is the first file alone. */
 export interface ConfigFile {
   readonly config: Config;
   readonly text: string;
@@ -21,6 +23,10 @@ export interface ConfigFile {
 
 type Merge = (config: Config, more: Config) => void;
 
+/**
+ * Reads the file and those that it adds. Throws VEDETTE_FALCO_OPTION where one cannot be read or is no YAML
+ * mapping.
+ */
 export function readConfigFile(path: string): ConfigFile {
   const text = contentOf(path);
   const config = configIn(path, text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other rooms may use of Falco's rules: rule files as a policy, one condition as a filter, and the table of fields. The
-// compiler and the readers behind it stay in this room.
+// What other rooms may use of Falco's rules: rule files as a policy, one condition as a filter, and the table
+// of fields. The compiler and the readers behind it stay in this room.
 export { PRIORITIES } from "../finding/priority.js";
 export { CONFIG_PLACES, type ConfigFile, readConfigFile } from "./config-file.js";
 export { deadRuleText } from "./dead-rules.js";

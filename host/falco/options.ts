@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is a path of falco.yaml.
-// docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and named in `ignored`; a key that
-// Falco does not have is named in `unknown`, a warning, as in Falco.
+// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is a path of
+// falco.yaml. docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and
+// named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in Falco.
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
@@ -42,7 +42,10 @@ interface Draft extends FalcoOptions {
 
 const QUEUE_CAPACITY = 1000;
 
-/** Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. `file`: the configuration that the options change, or only that of which Falco begins with. */
+/**
+ * Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. `file`: the configuration that the options
+ * change, or only that of which Falco begins with.
+ */
 export function readOptions(texts: readonly string[], file?: Config): FalcoOptions {
   const draft: Draft = {
     matching: "all",
@@ -280,7 +283,8 @@ const SETTERS: Record<string, Setter> = {
 /** Keys that mean something here. */
 export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 
-// Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other outputs.
+// Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
+// outputs.
 const MEANINGLESS =
   /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
 

@@ -63,7 +63,10 @@ function readRuleFile(name: string): RuleFile {
   }
 }
 
-/** Loads and compiles. `onWarning` is told what can be loaded with a doubt; what cannot be loaded is thrown, all of it. */
+/**
+ * Loads and compiles. `onWarning` is told what can be loaded with a doubt; what cannot be loaded is thrown,
+ * all of it.
+ */
 export async function falcoPolicy(
   flags: FalcoFlags,
   options: FalcoOptions,
@@ -78,7 +81,10 @@ export async function falcoPolicy(
   return made;
 }
 
-/** The same for somebody who asks only whether it would run: all files are looked at, and `policy` is null where one cannot be loaded. */
+/**
+ * The same for somebody who asks only whether it would run: all files are looked at, and `policy` is null
+ * where one cannot be loaded.
+ */
 export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
   const loaded = loadFiles(flags, options, true);
   return loaded.ok ? compiled(loaded, flags, options) : { loaded, wasm: new Uint8Array(), policy: null, dead: [] };

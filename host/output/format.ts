@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `output` of a rule: text with %fields in it, compiled once and filled for each alert. `%proc.name`, `%proc.aname[2]`; a
-// field that is not there prints as <NA> and is null in output_fields; `%%` is one percent sign. `%toupper(proc.name)` and
-// `%join(",", proc.args)` are transformed (transform.ts): output_fields has their fields as they are. `%20proc.name` is 20 characters
-// wide. What may stand behind a % is in operand.ts.
+// The `output` of a rule: text with %fields in it, compiled once and filled for each alert. `%proc.name`,
+// `%proc.aname[2]`; a field that is not there prints as <NA> and is null in output_fields; `%%` is one
+// percent sign. `%toupper(proc.name)` and `%join(",", proc.args)` are transformed (transform.ts):
+// output_fields has their fields as they are. `%20proc.name` is 20 characters wide. What may stand behind a %
+// is in operand.ts.
 import { VedetteError } from "../errors.js";
 import type { Batch } from "../wire/batch.js";
 import { type FieldGetter, fieldText, fieldValue } from "../wire/fields.js";
@@ -18,7 +19,10 @@ export interface Formatted {
 /** Fills the output for the record that begins at byte `recordOffset`. */
 export type Format = (batch: Batch, recordOffset: number) => Formatted;
 
-/** What Falco's container plugin appends to every rule's output; Falcosidekick and its dashboards look for these. */
+/**
+ * What Falco's container plugin appends to every rule's output; Falcosidekick and its dashboards look for
+ * these.
+ */
 export const SUGGESTED_OUTPUT =
   " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository" +
   " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
@@ -32,7 +36,10 @@ interface Piece {
   readonly width: number;
 }
 
-/** What stands in output_fields beside the output's own. `format` null: the field of that name itself, with its own type. */
+/**
+ * What stands in output_fields beside the output's own. `format` null: the field of that name itself, with
+ * its own type.
+ */
 export interface ExtraField {
   readonly name: string;
   readonly format: string | null;

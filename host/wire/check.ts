@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a batch holds what docs/wire.md promises, so that every reader after this can load without looking: sections are
-// whole, records follow one another and carry their event's slots, every index and every span stays inside its table.
-// capture/addon/check.cc is the twin through which everything in the ring has gone.
+// Whether a batch holds what docs/wire.md promises, so that every reader after this can load without looking:
+// sections are whole, records follow one another and carry their event's slots, every index and every span
+// stays inside its table. capture/addon/check.cc is the twin through which everything in the ring has gone.
 import { DESCRIPTOR_SIZE, HEADER_SIZE, PROCESS_SIZE } from "../../build/generated/events.js";
 import { corrupt } from "./envelope.js";
 import {

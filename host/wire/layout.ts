@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the generated tables say, arranged for loads: which event an id is, at which byte of an entry a field stands, and which
-// slots are spans. The numbers of capture/wire/batch.h that are no table stand here too.
+// What the generated tables say, arranged for loads: which event an id is, at which byte of an entry a field
+// stands, and which slots are spans. The numbers of capture/wire/batch.h that are no table stand here too.
 import {
   DESCRIPTOR_FIELDS,
   EVENTS,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of bits and values, from flags.yaml. Set bits are joined by | in the table's order, as Falco joins them; what has no name
-// at all is printed as its number. The same few values come again and again, so each answer is kept.
+// Names of bits and values, from flags.yaml. Set bits are joined by | in the table's order, as Falco joins
+// them; what has no name at all is printed as its number. The same few values come again and again, so each
+// answer is kept.
 import { TABLES, type Table } from "../../build/generated/flags.js";
 import type { Int } from "./slot.js";
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Started by fuzzer.ts, as a process of its own: all attackers at once, for a given time. Then it tells how often each attacked, and ends.
-// A process of its own, so that what keeps an attacker busy is not taken for what keeps the honest agent waiting.
+// Started by fuzzer.ts, as a process of its own: all attackers at once, for a given time. Then it tells how
+// often each attacked, and ends. A process of its own, so that what keeps an attacker busy is not taken for
+// what keeps the honest agent waiting.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -79,7 +80,10 @@ async function stranger(chance: Chance, { socket, peers }: Target): Promise<void
   else peers.push(peer);
 }
 
-/** Who knows the task's, and means harm all the same; now and then in the honest agent's name, whose container's secret it lacks. */
+/**
+ * Who knows the task's, and means harm all the same; now and then in the honest agent's name, whose
+ * container's secret it lacks.
+ */
 async function agent(chance: Chance, { socket, secret, peers }: Target): Promise<void> {
   const container = chance.below(10) === 0 ? CONTAINER : `bad-${chance.below(20)}`;
   const peer = await reached(() => HandAgent.silent(socket, { secret, container }));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For the fuzzer of the host: where the things of the attacked host lie, as plain words that its processes can tell each other.
+// For the fuzzer of the host: where the things of the attacked host lie, as plain words that its processes
+// can tell each other.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run demo`: a small, real break-in under Vedette, and the alerts it raised. A web server with a command injection runs under
-// `vedette run`; an attacker makes it call back with a shell, reads the password file and asks for the task's credentials. Ends with
-// status 0 only if each of the three was noticed. Runs inside a network namespace that .ci/demo makes.
+// `npm run demo`: a small, real break-in under Vedette, and the alerts it raised. A web server with a command
+// injection runs under `vedette run`; an attacker makes it call back with a shell, reads the password file
+// and asks for the task's credentials. Ends with status 0 only if each of the three was noticed. Runs inside
+// a network namespace that .ci/demo makes.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the macro container_started asks for, `proc.vpid=1`, where `vedette` itself is the container's process 1: the process that the
-// container was started to run stands for it, with each program that it executes, and nobody else does.
+// What the macro container_started asks for, `proc.vpid=1`, where `vedette` itself is the container's process
+// 1: the process that the container was started to run stands for it, with each program that it executes, and
+// nobody else does.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

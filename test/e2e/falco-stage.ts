@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays scenes under `vedette run` with Falco's rules, on the machine or in a container as Fargate makes one, and gives the alerts of
-// each scene. Every process of a scene has SCENE=N in its environment, which the alerts are made to tell.
+// Plays scenes under `vedette run` with Falco's rules, on the machine or in a container as Fargate makes one,
+// and gives the alerts of each scene. Every process of a scene has SCENE=N in its environment, which the
+// alerts are made to tell.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

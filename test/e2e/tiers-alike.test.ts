@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// No policy can tell the tiers apart: a program makes the same calls once in the trace tier and once in the default ones, and every
-// field of every event is the same. What the kernel chooses anew for each run (pids, ports, inodes, addresses) is numbered in the order
-// of its appearance, anew for each round, which begins with a seek in nothing; times are left out.
+// No policy can tell the tiers apart: a program makes the same calls once in the trace tier and once in the
+// default ones, and every field of every event is the same. What the kernel chooses anew for each run (pids,
+// ports, inodes, addresses) is numbered in the order of its appearance, anew for each round, which begins
+// with a seek in nothing; times are left out.
 //
 // VEDETTE_TIER_EVENTS=1000000 asks for so many events; VEDETTE_SEED=N for another beginning.
 // Time limit: 300 s.
@@ -20,7 +21,8 @@ const EVENTS = Number(process.env.VEDETTE_TIER_EVENTS ?? 4_000);
 const SEED = Number(process.env.VEDETTE_SEED ?? 1);
 const ROUNDS = 150;
 
-// When it happened, how long it took, by which tier it came, and what a field is made of that nobody can know twice.
+// When it happened, how long it took, by which tier it came, and what a field is made of that nobody can know
+// twice.
 const TIMES =
   /^(?:evt\.(?:num|time|rawtime|datetime|reltime|deltatime|latency|wait_latency|outputtime|cpu)|vedette\.(?:tier|latency)|proc\.(?:duration|ppid\.duration|pidns_init_start_ts|pid\.clone_ts|ppid\.clone_ts|exe_ino)|container\.(?:start_ts|duration)|thread\.(?:exectime|totexectime))(?:\.|$)/;
 const FIELDS = FIELD_NAMES.filter((name) => !TIMES.test(name)).flatMap((name) => {

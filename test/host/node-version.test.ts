@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A Node that is too old is told of in one sentence, before anything that it may not know is imported; and package.json, the doors and the
-// host name the same Node.
+// A Node that is too old is told of in one sentence, before anything that it may not know is imported; and
+// package.json, the doors and the host name the same Node.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which way arrows point (docs/style.md): a part of the tree may use only what stands beside it in this table. A part is the
-// longest name in the table that a path starts with.
+// Which way arrows point (docs/style.md): a part of the tree may use only what stands beside it in this
+// table. A part is the longest name in the table that a path starts with.
 //
 //   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer
 //   decode, state <- prevent <- tracer        tracer, tracee <- inline        tracer <- outsiders        all of these <- agent
 //   wire <- addon <- host/capture        kernel <- jail
 //   wire <- rules-wasm        field names <- policies
 //
-// Among the rooms of host/ each arrow is listed. Which files of a room the others may import, and that nothing goes in a circle, is
-// said in rooms.ts.
+// Among the rooms of host/ each arrow is listed. Which files of a room the others may import, and that
+// nothing goes in a circle, is said in rooms.ts.
 import { type Import, importsOf, includesOf } from "./imports.js";
 import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 
 const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
-// Single files that any room may use: an error, where the build put things, an errno in words, who may be connected to a server.
+// Single files that any room may use: an error, where the build put things, an errno in words, who may be
+// connected to a server.
 const HOST_FILES = ["host/errors", "host/heap", "host/paths", "host/reason", "host/visitors"];
 const HOST = [WIRE, ...HOST_FILES];
 

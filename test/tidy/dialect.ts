@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One dialect of TypeScript: what is private is `#private`, what nobody assigns is `readonly`, and what is
-// said of an exported name is said in `/** */`, where an editor shows it to whoever uses the name.
+// One dialect of TypeScript: what is private is `#private`, what nobody assigns is `readonly`, and an
+// exported name is explained in `/** */`, where an editor shows it to whoever uses the name. In host/ and in
+// the SDK each exported name has such a docstring: it says what the name does not (shapes, units, who owns
+// it, what is thrown).
 import { eachLine, type Rule } from "./tree.js";
 
 const CODE = /^(host|bench|test)\/.*(?<!\.d)\.ts$/;
+const EXPLAINED = /^(host|rules-wasm)\/.*(?<!\.d)\.tsx?$/;
+const EXPORT =
+  /^export (?:async |abstract |declare )*(?:function\*?|class|interface|const|type|enum|let) (?<name>[\w$]+)/;
 
 const isOfHost = (path: string): boolean => path.startsWith("host/");
 
@@ -55,14 +60,28 @@ function membersOf(text: string): { name: string; line: number }[] {
 
 export const exportsAreExplainedToEditors: Rule = (tree) =>
   [...tree].flatMap(([path, text]) => {
-    if (!CODE.test(path)) return [];
+    if (!CODE.test(path) && !EXPLAINED.test(path)) return [];
     const lines = text.split("\n");
     return lines.flatMap((line, index) => {
-      if (!/^export (async |abstract |declare )?(function|class|interface|const|type|enum|let)\b/.test(line)) return [];
-      if (!/^\/\/(?! ?biome-ignore)/.test(lines[index - 1] ?? "") || isHead(lines, index - 1)) return [];
-      return [{ path, line: index, text: "an exported name is explained in /** */" }];
+      const name = EXPORT.exec(line)?.groups?.name;
+      if (name === undefined) return [];
+      const before = lineAbove(lines, index);
+      if (/^\/\/(?! ?biome-ignore)/.test(lines[index - 1] ?? "") && before >= 0 && !isHead(lines, before))
+        return [{ path, line: index, text: "an exported name is explained in /** */" }];
+      if (!EXPLAINED.test(path) || /(\*\/|^\}\))$/.test(lines[before] ?? "")) return [];
+      return [{ path, line: index + 1, text: `${name} has no docstring; say what its name does not, in /** */` }];
     });
   });
+
+/**
+ * The line above an export that is no decorator of it and no word to a tool. `})` ends a decorator that
+ * explains.
+ */
+function lineAbove(lines: readonly string[], index: number): number {
+  let at = index - 1;
+  while (at >= 0 && /^(@\w|\/\/ ?(biome-ignore|@ts-))/.test(lines[at]!)) at--;
+  return at;
+}
 
 /** Whether the comment that ends at `end` is the file's own. */
 function isHead(lines: readonly string[], end: number): boolean {

@@ -179,7 +179,30 @@ const CASES: Case[] = [
     files: {
       "host/a.ts": `${LICENCE}// What it is.\nexport const A = 1;\n\n// What B is.\nexport type B = 1;\n/** C. */\nexport type C = 1;`,
     },
-    complaints: ["host/a.ts:5: an exported name is explained in /** */"],
+    complaints: [
+      "host/a.ts:3: A has no docstring; say what its name does not, in /** */",
+      "host/a.ts:5: an exported name is explained in /** */",
+    ],
+  },
+  {
+    title: "an exported name of the host and of the SDK without a docstring is named, whatever stands between",
+    rule: exportsAreExplainedToEditors,
+    files: {
+      "host/a.ts": "export interface A {}\n/** B. */\nexport class B {}\nexport function c(): void {}",
+      "host/b.ts": "/** Said. */\n// biome-ignore lint/x: y\nexport type D = 1;\nexport async function e() {}",
+      "host/c.ts": 'export { A } from "./a.js";\nexport * from "./b.js";',
+      "host/d.d.ts": "export type F = 1;",
+      "rules-wasm/a.ts":
+        "// @ts-ignore: decorator\n@global\nexport function g(): void {}\n/** H. */\n@inline\nexport const H = 1;",
+      "rules-wasm/b.ts": '@rule({\n  name: "says what it is",\n})\nexport function i(): bool {}',
+      "test/a.ts": "export const J = 1;",
+    },
+    complaints: [
+      "host/a.ts:1: A has no docstring; say what its name does not, in /** */",
+      "host/a.ts:4: c has no docstring; say what its name does not, in /** */",
+      "host/b.ts:4: e has no docstring; say what its name does not, in /** */",
+      "rules-wasm/a.ts:3: g has no docstring; say what its name does not, in /** */",
+    ],
   },
   {
     title: "a file without licence or opening comment is named",
@@ -265,13 +288,18 @@ const CASES: Case[] = [
     files: {
       "docs/a.md": ["# A", LONG.slice(1), LONG, "```", LONG, "```", LONG].join("\n"),
       "docs/b.md": ["- an item", `    ${LONG}`, "", `1. ${LONG}`].join("\n"),
-      "host/a.ts": `// ${LONG}`,
+      "host/a.ts": ["const a = 1;", `  // ${LONG}`, "/**", ` * ${LONG}`, " */", `/** ${LONG} */`].join("\n"),
+      "rules-wasm/a.js": `// ${LONG}`,
     },
     complaints: [
       "docs/a.md:3: prose of 111 columns; break it by column 110",
       "docs/a.md:7: prose of 111 columns; break it by column 110",
       "docs/b.md:2: prose of 115 columns; break it by column 110",
       "docs/b.md:4: prose of 114 columns; break it by column 110",
+      "host/a.ts:2: prose of 116 columns; break it by column 110",
+      "host/a.ts:4: prose of 114 columns; break it by column 110",
+      "host/a.ts:6: prose of 118 columns; break it by column 110",
+      "rules-wasm/a.js:1: prose of 114 columns; break it by column 110",
     ],
   },
   {
@@ -280,6 +308,8 @@ const CASES: Case[] = [
     files: {
       "docs/a.md": [`# ${LONG}`, `| ${LONG} |`, `  | ${LONG} |`, "", `    ${LONG}`, `    ${LONG}`].join("\n"),
       "docs/b.md": `[a link](${LONG.replaceAll(" ", "/")}) and https://example.org/${LONG.replaceAll(" ", "/")}`,
+      "host/a.ts": [`//   ${LONG}`, ` *   ${LONG}`, `const a = 1; // ${LONG}`, `// biome-ignore ${LONG}`].join("\n"),
+      "host/b.ts": `// https://example.org/${LONG.replaceAll(" ", "/")}`,
     },
     complaints: [],
   },
@@ -367,6 +397,27 @@ const PLANTED: { title: string; rule: Rule; path: string; line: string; complain
     path: "host/wire/value.ts",
     line: 'import type { Guest } from "../intake/guests.js";',
     complaint: /: imports go in a circle: host\/\w+ -> (host\/\w+ -> )*host\/\w+; cut one$/,
+  },
+  {
+    title: "an export without a docstring",
+    rule: exportsAreExplainedToEditors,
+    path: "host/wire/value.ts",
+    line: "export type Mute = string;",
+    complaint: /^host\/wire\/value\.ts:\d+: Mute has no docstring/,
+  },
+  {
+    title: "an export of the SDK without a docstring",
+    rule: exportsAreExplainedToEditors,
+    path: "rules-wasm/glob.ts",
+    line: "export class Mute {}",
+    complaint: /^rules-wasm\/glob\.ts:\d+: Mute has no docstring/,
+  },
+  {
+    title: "a comment beyond column 110",
+    rule: proseEndsByItsColumn,
+    path: "host/wire/value.ts",
+    line: `// ${LONG}`,
+    complaint: /^host\/wire\/value\.ts:\d+: prose of 114 columns/,
   },
 ];
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts that are a function of a number: the name of a value (`AF_PACKET`), the names of set bits (`O_RDONLY|O_CLOEXEC`), a
-// character. Rules are mostly answered from the number (leaf.ts); the text is made only where that cannot be.
+// Texts that are a function of a number: the name of a value (`AF_PACKET`), the names of set bits
+// (`O_RDONLY|O_CLOEXEC`), a character. Rules are mostly answered from the number (leaf.ts); the text is made
+// only where that cannot be.
 import { TABLES } from "../../../build/generated/flags.js";
 import { printedName } from "../../wire/names.js";
 import { type Base, call, type FuncContext, get, i64, tee } from "./func-context.js";

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The events of captures by their code: an even code is the call's entry, the next its return. A call has several codes where its
-// parameters changed in a way that a longer list could not express. Names are those of our contract, parameters those of libs'
-// event table; what a row's file lacks at its end is missing in that file.
+// The events of captures by their code: an even code is the call's entry, the next its return. A call has
+// several codes where its parameters changed in a way that a longer list could not express. Names are those
+// of our contract, parameters those of libs' event table; what a row's file lacks at its end is missing in
+// that file.
 //
 //   code name: entry's parameters > return's parameters
-// `call!` tells of the entry too: opens, of which Falco judges what was asked for before the kernel answers, and calls on a descriptor,
-// which pass through Falco's converter as they are.
+// `call!` tells of the entry too: opens, of which Falco judges what was asked for before the kernel answers,
+// and calls on a descriptor, which pass through Falco's converter as they are.
 const TABLE = `
 2 open!: name flags mode > fd name flags mode dev ino
 4 close!: fd > res fd

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `instrument` asks for, says and refuses beyond the edits themselves: the image, where alerts go, the room that a task has, settings,
-// companions, all missing images at once. Titles begin with the line of users.md that they close.
+// What `instrument` asks for, says and refuses beyond the edits themselves: the image, where alerts go, the
+// room that a task has, settings, companions, all missing images at once. Titles begin with the line of
+// users.md that they close.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `instrument` on task definitions as people write them: the result is valid, holds what it should, keeps the rest, and can be
-// undone to the byte. Values are compared as other parsers read them.
+// `instrument` on task definitions as people write them: the result is valid, holds what it should, keeps the
+// rest, and can be undone to the byte. Values are compared as other parsers read them.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readImageConfigs } from "../../../host/ecs/image-config.js";

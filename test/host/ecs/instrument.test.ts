@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `instrument` decides: whom it watches, what it asks for, what it keeps of an earlier run, what it refuses and in which
-// words. How it leaves real files alone is in definitions.test.ts.
+// What `instrument` decides: whom it watches, what it asks for, what it keeps of an earlier run, what it
+// refuses and in which words. How it leaves real files alone is in definitions.test.ts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

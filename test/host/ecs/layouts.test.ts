@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `instrument` on made-up task definitions in made-up layouts: JSON with any blanks between its tokens, YAML in block and flow
-// style with comments and blank lines, either line ending, with and without one at the end. Whatever the layout: undone to the
-// byte, twice is once, and every value is where it was.
+// `instrument` on made-up task definitions in made-up layouts: JSON with any blanks between its tokens, YAML
+// in block and flow style with comments and blank lines, either line ending, with and without one at the end.
+// Whatever the layout: undone to the byte, twice is once, and every value is where it was.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `instrument` on a file in which somebody edited what an earlier run put in: edits stay, however the file is laid out; where this run
-// would write the same place differently, it says so and refuses. What was made by version 0.1 is upgraded alike.
+// `instrument` on a file in which somebody edited what an earlier run put in: edits stay, however the file is
+// laid out; where this run would write the same place differently, it says so and refuses. What was made by
+// version 0.1 is upgraded alike.
 import { join } from "node:path";
 import fc from "fast-check";
 import { test } from "uvu";

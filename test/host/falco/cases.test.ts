@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's regression fixtures, as far as loading goes: each file of rules gives its exit status, its codes and the kinds of item
-// that the errors stand in.
+// Falco's regression fixtures, as far as loading goes: each file of rules gives its exit status, its codes
+// and the kinds of item that the errors stand in.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";

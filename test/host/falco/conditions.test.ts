@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What conditions mean at their corners, asked of one event of a capture that Falco wrote: cat opens /dev/null.
+// What conditions mean at their corners, asked of one event of a capture that Falco wrote: cat opens
+// /dev/null.
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exceptions, in all their forms: what is left of a rule about cat's opens in a capture, where cat's command line is `cat /dev/null` and
-// its parent is bash.
+// Exceptions, in all their forms: what is left of a rule about cat's opens in a capture, where cat's command
+// line is `cat /dev/null` and its parent is bash.
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -87,7 +87,8 @@ withFalco(
   },
 );
 
-// Times as texts, and what is known where an alert is written; evt.around becomes two comparisons before it is a source.
+// Times as texts, and what is known where an alert is written; evt.around becomes two comparisons before it
+// is a source.
 const IN_OUTPUTS = /^evt\.(?:time|datetime|outputtime)/;
 const ELSEWHERE = new Set(["evt.around", "evt.hostname"]);
 test("a field is marked as never there exactly when no event has it, in conditions and in outputs", () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading, one behaviour a test: what each error and warning is caused by, and what append, override, exceptions, lists and
-// macros make of a rule.
+// Loading, one behaviour a test: what each error and warning is caused by, and what append, override,
+// exceptions, lists and macros make of a rule.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { substituteLists } from "../../../host/falco/expand.js";

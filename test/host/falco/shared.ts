@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of Falco's rules read: Falco's own files, where they are (test/falco-files.ts), and rules in a text.
+// What tests of Falco's rules read: Falco's own files, where they are (test/falco-files.ts), and rules in a
+// text.
 import { readFileSync } from "node:fs";
 import { type Loaded, type LoadOptions, loadRules, type RuleFile } from "../../../host/falco/load.js";
 import { FALCO, missingFalco, withFalco } from "../../falco-files.js";

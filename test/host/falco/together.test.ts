@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules that are compiled together judge as each of them does by itself: what is shared between rules, types of events and files
-// changes no verdict. The plain interpreter is the judge, of random rules over several types of event that have the same
-// parameters in other places, and of Falco's own files, alone, in pairs and all together.
+// Rules that are compiled together judge as each of them does by itself: what is shared between rules, types
+// of events and files changes no verdict. The plain interpreter is the judge, of random rules over several
+// types of event that have the same parameters in other places, and of Falco's own files, alone, in pairs and
+// all together.
 //
-// VEDETTE_FALCO_PAIRS=1000000 asks for so many (rule, event) pairs of random rules; VEDETTE_SEED=N for another beginning.
-// Time limit: 180 s.
+// VEDETTE_FALCO_PAIRS=1000000 asks for so many (rule, event) pairs of random rules; VEDETTE_SEED=N for
+// another beginning. Time limit: 180 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Expr } from "../../../host/falco/condition.js";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as Falco does.
+// Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as
+// Falco does.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";

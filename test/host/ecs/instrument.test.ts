@@ -299,7 +299,7 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
     "a taken volume",
     "VEDETTE_NAME_TAKEN",
     () => run(JSON.stringify({ containerDefinitions: [APP], volumes: [{ name: "vedette-own-3" }] })),
-    /volumes: the volume name vedette-own-3 is taken/,
+    /volumes: the volume name vedette-own-3 is in use already/,
   ],
   [
     "a parameter for words",

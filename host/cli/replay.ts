@@ -55,7 +55,7 @@ async function printAll({ entries }: RecordedFile, flags: ReplayFlags): Promise<
   const sink = new Sink(1);
   const form = flags.json === true ? new EventJson() : new EventText();
   const filter = flags.filter === undefined ? null : await Filter.of(flags.filter);
-  for (const entry of entries) {
+  for await (const entry of entries) {
     if (sink.isBroken) break;
     if (entry.kind !== "batch") continue;
     for (const at of filter?.matching(entry.batch) ?? entry.batch.offsets) sink.line(form.line(entry.batch, at));

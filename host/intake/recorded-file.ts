@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file of events from before: a recording of `vedette record`, or a capture of Falco or sysdig (.scap,
-// gzipped or not). Both are the same entries to whoever reads them. What is whole is read; what is missing is
-// known when all was read.
-import { readFileSync } from "node:fs";
+// gzipped or not). Both are the same entries to whoever reads them. What is whole is read; what is missing
+// is known when all was read.
 import { hostname } from "node:os";
 import { VedetteError } from "../errors.js";
 import { counted } from "../output/counted.js";
-import { reasonOf } from "../reason.js";
 import { isRecording, type RecordedEntry, readRecording } from "../recording/recording.js";
-import { type ReplaySummary, replay } from "../recording/scap/replay.js";
+import { type ReplaySummary, replayFile } from "../recording/scap/replay.js";
 import { openBatch } from "../wire/batch.js";
 
 /** An opened file of events. openRecorded() reads a capture into memory as a whole. */
 export interface RecordedFile {
   readonly kind: "recording" | "capture";
   /** In order; can be read once. */
-  readonly entries: Iterable<RecordedEntry>;
+  readonly entries: Iterable<RecordedEntry> | AsyncIterable<RecordedEntry>;
   /** Where the file is cut off or damaged, when all before that was read. */
   damage(): VedetteError | null;
   /** What it had that cannot be told here, a sentence each. */
@@ -42,20 +40,12 @@ function openOwn(path: string): RecordedFile {
 
 /** Its events are told as if they happened here. */
 function openCapture(path: string): RecordedFile {
-  const { batches, summary } = replay(readCapture(path), path);
-  function* entries(): Generator<RecordedEntry> {
+  const { batches, summary } = replayFile(path);
+  async function* entries(): AsyncGenerator<RecordedEntry> {
     yield { kind: "host", stream: 0, hostname: hostname() };
-    for (const bytes of batches) yield { kind: "batch", stream: 0, batch: openBatch(bytes) };
+    for await (const bytes of batches) yield { kind: "batch", stream: 0, batch: openBatch(bytes) };
   }
   return { kind: "capture", entries: entries(), damage: () => null, missing: () => missingIn(path, summary()) };
-}
-
-function readCapture(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason: reasonOf(cause) }, { cause });
-  }
 }
 
 function missingIn(path: string, { skipped, unknownBlocks, isTruncated }: ReplaySummary): string[] {

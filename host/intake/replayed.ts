@@ -41,7 +41,7 @@ export class Replayed implements Intake {
 
   /** Puts all in, and closes. `room` resolves when alerts can be taken. */
   async play(room: () => Promise<void>): Promise<void> {
-    for (const entry of this.#file.entries) {
+    for await (const entry of this.#file.entries) {
       if (this.#isOver) return;
       if (entry.kind !== "batch") this.#learn(entry);
       else {

@@ -59,46 +59,46 @@ const ABSENT = -(2n ** 63n);
 /** Collects processes, descriptors and records, and writes them as one frame. Equal texts are stored once. */
 export class BatchBuilder {
   readonly #options: BatchOptions;
-  readonly #processes: Uint8Array[] = [];
-  readonly #descriptors: Uint8Array[] = [];
-  readonly #records: Uint8Array[] = [];
-  readonly #strings: Uint8Array[] = [];
-  readonly #interned = new Map<string, number>();
-  #stringBytes = 0;
-
+  readonly #processes = new Section();
+  readonly #descriptors = new Section();
+  readonly #records = new Section();
+  readonly #strings = new Section();
+  #count = 0;
+  readonly #interned = new Map<string, Interned>();
+  readonly #texts = new Map<string, Interned>();
   constructor(options: BatchOptions = {}) {
     this.#options = options;
   }
 
   /** Adds a process; gives its index. */
   process(slots: Slots): number {
-    return this.#processes.push(this.#entry(PROCESS_FIELDS, PROCESS_SIZE, 0, slots)) - 1;
+    return this.#entry(this.#processes, PROCESS_FIELDS, PROCESS_SIZE, 0, slots) / PROCESS_SIZE;
   }
 
   /** Adds a descriptor; `type` may be its letter. */
   descriptor(slots: Slots): number {
     const { type } = slots;
     const numbers = typeof type === "string" ? { ...slots, type: type.charCodeAt(0) } : slots;
-    return this.#descriptors.push(this.#entry(DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, 0, numbers)) - 1;
+    return this.#entry(this.#descriptors, DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, 0, numbers) / DESCRIPTOR_SIZE;
   }
 
   record(event: string, options: RecordOptions = {}): this {
     const type = EVENT_OF_NAME.get(event);
     if (type === undefined) throw new Error(`no event ${event} in events.yaml`);
     const size = HEADER_SIZE + 8 * type.slots;
-    const bytes = this.#entry(type.params, size, HEADER_SIZE, options.params ?? {});
-    const view = new DataView(bytes.buffer);
-    view.setUint16(0, type.id, true);
-    view.setUint16(2, options.flags ?? 0, true);
-    view.setUint32(4, size, true);
-    view.setBigUint64(8, options.time ?? 1_700_000_000_000_000_000n, true);
-    view.setUint32(16, options.tid ?? 1, true);
-    view.setUint32(20, options.process ?? NULL, true);
-    view.setBigInt64(24, BigInt(options.result ?? 0), true);
-    view.setUint32(32, options.latency ?? 0, true);
-    view.setInt32(36, options.fd ?? -1, true);
-    view.setUint32(40, options.descriptor ?? NULL, true);
-    this.#records.push(bytes);
+    const at = this.#entry(this.#records, type.params, size, HEADER_SIZE, options.params ?? {});
+    const { view } = this.#records;
+    view.setUint16(at, type.id, true);
+    view.setUint16(at + 2, options.flags ?? 0, true);
+    view.setUint32(at + 4, size, true);
+    view.setBigUint64(at + 8, options.time ?? 1_700_000_000_000_000_000n, true);
+    view.setUint32(at + 16, options.tid ?? 1, true);
+    view.setUint32(at + 20, options.process ?? NULL, true);
+    view.setBigInt64(at + 24, BigInt(options.result ?? 0), true);
+    view.setUint32(at + 32, options.latency ?? 0, true);
+    view.setInt32(at + 36, options.fd ?? -1, true);
+    view.setUint32(at + 40, options.descriptor ?? NULL, true);
+    this.#count++;
     return this;
   }
 
@@ -115,58 +115,115 @@ export class BatchBuilder {
       seq,
       clock,
       first,
-      count: this.#records.length,
+      count: this.#count,
       lost,
-      processes: Buffer.concat(this.#processes),
-      descriptors: Buffer.concat(this.#descriptors),
-      strings: Buffer.concat(this.#strings),
-      records: Buffer.concat(this.#records),
+      processes: this.#processes.whole(),
+      descriptors: this.#descriptors.whole(),
+      strings: this.#strings.whole(),
+      records: this.#records.whole(),
       ...(schema === undefined ? {} : { schema }),
     });
   }
 
-  #entry(fields: readonly Field[], size: number, base: number, slots: Slots): Uint8Array<ArrayBuffer> {
-    const known = new Set(fields.filter((field) => field.slot >= 0).map((field) => field.name));
-    for (const name of Object.keys(slots))
-      if (!known.has(name)) throw new Error(`no slot named ${name}; there are ${[...known].join(" ")}`);
-    const bytes = new Uint8Array(size);
-    const view = new DataView(bytes.buffer);
-    for (const field of fields) {
-      if (field.slot < 0) continue;
-      const at = base + 8 * field.slot;
-      const value = slots[field.name];
-      if (isSpan(field)) this.#span(view, at, value);
-      else
-        view.setBigInt64(
-          at,
-          value === undefined || value === null ? ABSENT : BigInt.asIntN(64, BigInt(value as number)),
-          true,
-        );
+  /** Gives where it begins. */
+  #entry(section: Section, fields: readonly Field[], size: number, base: number, slots: Slots): number {
+    const form = formOf(fields, size, base);
+    const begin = section.append(form.empty);
+    const { view } = section;
+    for (const name in slots) {
+      const value = slots[name];
+      const place = form.places.get(name);
+      if (place === undefined) throw new Error(`no slot named ${name}; there are ${[...form.places.keys()].join(" ")}`);
+      if (value === undefined || value === null) continue;
+      const at = begin + place.at;
+      if (place.isSpan) this.#span(view, at, value);
+      else if (typeof value === "number" && (value | 0) === value) {
+        // Most are small, and a bigint is an object.
+        view.setInt32(at, value, true);
+        view.setInt32(at + 4, value < 0 ? -1 : 0, true);
+      } else view.setBigInt64(at, BigInt.asIntN(64, BigInt(value as bigint)), true);
     }
-    return bytes;
+    return begin;
   }
 
-  #span(view: DataView, at: number, value: SlotValue): void {
-    if (value === undefined || value === null) {
-      view.setUint32(at, NULL, true);
-      return;
-    }
-    const bytes =
-      value instanceof Uint8Array
-        ? value
-        : Buffer.from(Array.isArray(value) ? value.map((text) => `${text}\0`).join("") : String(value));
-    view.setUint32(at, this.#intern(bytes), true);
-    view.setUint32(at + 4, bytes.length, true);
+  #span(view: DataView, at: number, value: NonNullable<SlotValue>): void {
+    const text = Array.isArray(value) ? value.map((one) => `${one}\0`).join("") : value;
+    const { offset, size } = text instanceof Uint8Array ? this.#intern(text) : this.#internText(String(text));
+    view.setUint32(at, offset, true);
+    view.setUint32(at + 4, size, true);
   }
 
-  #intern(bytes: Uint8Array): number {
-    const key = Buffer.from(bytes).toString("latin1");
+  #internText(text: string): Interned {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    const made = this.#intern(Buffer.from(text));
+    this.#texts.set(text, made);
+    return made;
+  }
+
+  #intern(bytes: Uint8Array): Interned {
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
     const known = this.#interned.get(key);
     if (known !== undefined) return known;
-    const at = this.#stringBytes;
-    this.#interned.set(key, at);
-    this.#strings.push(bytes);
-    this.#stringBytes += bytes.length;
-    return at;
+    const made = { offset: this.#strings.append(bytes), size: bytes.length };
+    this.#interned.set(key, made);
+    return made;
   }
+}
+
+/** Bytes that grow. */
+class Section {
+  #bytes = new Uint8Array(SECTION_BYTES);
+  #size = 0;
+  view = new DataView(this.#bytes.buffer);
+
+  /** Gives where they begin. */
+  append(bytes: Uint8Array): number {
+    const begin = this.#size;
+    if (begin + bytes.length > this.#bytes.length) this.#grow(begin + bytes.length);
+    this.#bytes.set(bytes, begin);
+    this.#size += bytes.length;
+    return begin;
+  }
+
+  whole(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  #grow(least: number): void {
+    const bytes = new Uint8Array(Math.max(least, 2 * this.#bytes.length));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+    this.view = new DataView(bytes.buffer);
+  }
+}
+
+const SECTION_BYTES = 1024;
+
+interface Interned {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Where each slot of a kind of entry lies, and an entry of which nothing is known. */
+interface Form {
+  readonly places: ReadonlyMap<string, { readonly at: number; readonly isSpan: boolean }>;
+  readonly empty: Uint8Array<ArrayBuffer>;
+}
+
+const FORMS = new Map<readonly Field[], Form>();
+
+function formOf(fields: readonly Field[], size: number, base: number): Form {
+  const known = FORMS.get(fields);
+  if (known !== undefined) return known;
+  const empty = new Uint8Array(size);
+  const view = new DataView(empty.buffer);
+  const slots = fields.filter((field) => field.slot >= 0);
+  const places = new Map(slots.map((field) => [field.name, { at: base + 8 * field.slot, isSpan: isSpan(field) }]));
+  for (const { at, isSpan } of places.values())
+    if (isSpan) view.setUint32(at, NULL, true);
+    else view.setBigInt64(at, ABSENT, true);
+  const made = { places, empty };
+  FORMS.set(fields, made);
+  return made;
 }

@@ -6,57 +6,114 @@
 // The first block is the section header (0x0a0d0d0a, magic 0x1a2b3c4d, major 1). What type a block has says
 // what it holds; an unknown type is passed over. A file that ends in the middle of a block was cut off: what
 // came before is good.
-import { constants, gunzipSync } from "node:zlib";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { pipeline } from "node:stream";
+import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { VedetteError } from "../../errors.js";
+import { reasonOf } from "../../reason.js";
 
 /** One block of the file, without its frame. */
-export interface Block {
-  type: number;
-  readonly body: Buffer;
-}
-
 const SECTION_HEADER = 0x0a0d0d0a;
 const MAGIC = 0x1a2b3c4d;
 const MAJOR_MAX = 1;
 const BLOCK_HEAD = 8;
 const BLOCK_FRAME = 12;
+const HEADER_MIN = BLOCK_FRAME + 12;
+const PIECE_BYTES = 1 << 20;
 
-/** The blocks in the file's order. They can be read once. */
-export interface Blocks {
-  readonly blocks: Iterable<Block>;
-  isTruncated(): boolean; // known when all blocks were read
+/** A block's type, and where its body lies in `data`. */
+type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
+
+/** Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not begin like a capture. */
+export class BlockReader {
+  readonly #path: string;
+  readonly #onBlock: OnBlock;
+  #rest: Buffer = Buffer.alloc(0);
+  #isBegun = false;
+
+  constructor(path: string, onBlock: OnBlock) {
+    this.#path = path;
+    this.#onBlock = onBlock;
+  }
+
+  take(piece: Buffer): void {
+    const data = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    this.#rest = data;
+    if (!this.#isBegun) {
+      if (data.length < HEADER_MIN) return;
+      checkHead(data, this.#path);
+      this.#isBegun = true;
+    }
+    let at = 0;
+    while (at + BLOCK_HEAD <= data.length) {
+      const length = data.readUInt32LE(at + 4);
+      if (length < BLOCK_FRAME || at + length > data.length) break;
+      this.#onBlock(data.readUInt32LE(at), data, at + BLOCK_HEAD, at + length - 4);
+      at += length;
+    }
+    this.#rest = at === 0 ? data : data.subarray(at);
+  }
+
+  /** Whether it ended within a block. */
+  end(): boolean {
+    if (!this.#isBegun) checkHead(this.#rest, this.#path);
+    return this.#rest.length > 0;
+  }
 }
 
-/**
- * Throws VEDETTE_SCAP_UNREADABLE where the file is no capture, is big-endian, or has a newer major version.
- */
-export function readBlocks(file: Buffer, path: string): Blocks {
-  const isGzip = file.length > 2 && file[0] === 0x1f && file[1] === 0x8b;
-  const data = isGzip ? unzip(file, path) : file;
+function checkHead(data: Buffer, path: string): void {
   const refuse = (reason: string): never => {
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
   };
-  if (data.length < BLOCK_FRAME + 12 || data.readUInt32LE(0) !== SECTION_HEADER)
+  if (data.length < HEADER_MIN || data.readUInt32LE(0) !== SECTION_HEADER)
     refuse("it does not begin like a .scap file");
   if (data.readUInt32LE(8) !== MAGIC) refuse("its byte order is not little-endian");
   const major = data.readUInt16LE(12);
   if (major > MAJOR_MAX) refuse(`its version is ${major}, and this reader knows ${MAJOR_MAX}`);
-  let isTruncated = false;
-  function* blocks(): Generator<Block> {
-    let at = 0;
-    while (at < data.length) {
-      if (at + BLOCK_HEAD > data.length) break;
-      const length = data.readUInt32LE(at + 4);
-      if (length < BLOCK_FRAME || at + length > data.length) break;
-      yield { type: data.readUInt32LE(at), body: data.subarray(at + BLOCK_HEAD, at + length - 4) };
-      at += length;
-    }
-    isTruncated = at < data.length;
-  }
-  return { blocks: blocks(), isTruncated: () => isTruncated };
 }
 
-// A gzip stream that was cut off gives what it holds.
+const isGzip = (file: Buffer): boolean => file.length > 2 && file[0] === 0x1f && file[1] === 0x8b;
+
+/** Of a file in memory. A gzip stream that was cut off gives what it holds. */
+export function* piecesOf(file: Buffer, path: string): Generator<Buffer> {
+  const data = isGzip(file) ? unzip(file, path) : file;
+  checkHead(data, path);
+  for (let at = 0; at < data.length; at += PIECE_BYTES) yield data.subarray(at, at + PIECE_BYTES);
+}
+
+/** Of a file that is read as it is asked for. Its beginning is looked at first: what is no capture is refused before anything else. */
+export function piecesAt(path: string): AsyncIterable<Buffer> {
+  const head = readHead(path);
+  checkHead(isGzip(head) ? unzip(head, path) : head, path);
+  return streamed(path, isGzip(head));
+}
+
+async function* streamed(path: string, isZipped: boolean): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: PIECE_BYTES });
+  const unzipped = isZipped ? createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: PIECE_BYTES }) : null;
+  const pieces: AsyncIterable<Buffer> = unzipped === null ? file : pipeline(file, unzipped, () => {});
+  try {
+    yield* pieces;
+  } catch (cause) {
+    const reason = unzipped === null ? reasonOf(cause) : "its gzip data is damaged";
+    throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason }, { cause });
+  }
+}
+
+function readHead(path: string): Buffer {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      const head = Buffer.alloc(PIECE_BYTES >> 4);
+      return head.subarray(0, readSync(fd, head));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason: reasonOf(cause) }, { cause });
+  }
+}
+
 function unzip(file: Buffer, path: string): Buffer {
   try {
     return gunzipSync(file, { finishFlush: constants.Z_SYNC_FLUSH });

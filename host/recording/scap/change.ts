@@ -2,9 +2,10 @@
 // How an event changes the tables of threads and descriptors. Changes that the event itself shows are made
 // before it becomes a record (a new image, a new descriptor, a connection's ends). Endings are made after it
 // (a closed descriptor, a process).
+import { addressText } from "../../wire/address.js";
 import { joinPath, normalise } from "../../wire/path.js";
 import { listOf } from "./lists.js";
-import { CONVERT, intOf, type RawEvent, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";
+import { CONVERT, intOf, type RawEvent, serverEnd, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
 
 const CWD = -100;
@@ -15,7 +16,8 @@ const SHARE_FILES_FLAG = 0x400n;
 
 /** Changes the state by what the event itself shows, before the event becomes a record. */
 export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
-  for (const d of thread.descriptors.values()) d.isNameChanged = false;
+  if (state.renamed !== null) state.renamed.isNameChanged = false;
+  state.renamed = null;
   if (raw.isEntry) return;
   BEFORE[raw.event!.name]?.(state, thread, raw);
 }
@@ -100,7 +102,7 @@ const socket: Change = (_, thread, raw) => {
 };
 
 // Takes the ends of a connection from the event's tuple.
-function setEnds(d: Descriptor, raw: RawEvent): void {
+function setEnds(state: State, d: Descriptor, raw: RawEvent): void {
   const ends = tupleOf(raw.params.get("tuple"));
   if (ends === null) return;
   const before = d.name;
@@ -111,30 +113,46 @@ function setEnds(d: Descriptor, raw: RawEvent): void {
     d.type = ends.cip.length === 4 ? "4" : "6";
     internet(d, ends.cip, ends.cport, ends.sip, ends.sport);
   }
-  d.isNameChanged = d.name !== before;
+  if (d.name !== before) rename(state, d);
 }
 
-const connect: Change = (_, thread, raw) => {
+function rename(state: State, d: Descriptor): void {
+  d.isNameChanged = true;
+  state.renamed = d;
+}
+
+const connect: Change = (state, thread, raw) => {
   const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
   if (!d) return;
-  setEnds(d, raw);
+  setEnds(state, d, raw);
   d.isServer = false;
   d.isConnected = succeeded(raw) || int(raw, "res") === IN_PROGRESS;
 };
 
-const accept: Change = (_, thread, raw) => {
+const accept: Change = (state, thread, raw) => {
   if (!succeeded(raw, "fd")) return;
   const d = newDescriptor("4");
   d.protocol = 6;
-  setEnds(d, raw);
+  setEnds(state, d, raw);
   d.isServer = true;
   d.isConnected = true;
   thread.descriptors.set(Number(int(raw, "fd")), d);
 };
 
-const bind: Change = (_, thread, raw) => {
+const bind: Change = (state, thread, raw) => {
   const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
-  if (d && succeeded(raw)) d.isServer = true;
+  if (!d || !succeeded(raw)) return;
+  const end = serverEnd(raw.params.get("addr"));
+  if (end === null) return;
+  const before = d.name;
+  if (typeof end === "string") d.name = end;
+  else {
+    d.type = end.sip.length === 4 ? "4" : "6";
+    d.name = `${addressText(end.sip)}:${end.sport}`;
+    // Who asks for a certain port waits for others.
+    if (end.sport > 0) Object.assign(d, { ...end, isServer: true });
+  }
+  if (d.name !== before) rename(state, d);
 };
 
 const listen: Change = (_, thread, raw) => {
@@ -143,9 +161,9 @@ const listen: Change = (_, thread, raw) => {
 };
 
 // A datagram socket gets its other end with each message.
-const message: Change = (_, thread, raw) => {
+const message: Change = (state, thread, raw) => {
   const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
-  if (d && d.protocol !== 6 && !d.isConnected) setEnds(d, raw);
+  if (d && d.protocol !== 6 && !d.isConnected) setEnds(state, d, raw);
 };
 
 const duplicate: Change = (_, thread, raw) => {

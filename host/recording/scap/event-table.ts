@@ -5,13 +5,13 @@
 // that file.
 //
 //   code name: entry's parameters > return's parameters
-// `call!` tells of the entry too: opens, of which Falco judges what was asked for before the kernel answers,
-// and calls on a descriptor, which pass through Falco's converter as they are.
+// `call!` is told at its entry: it never returns. Of all others the entry only gives what the return does
+// not hold.
 const TABLE = `
-2 open!: name flags mode > fd name flags mode dev ino
-4 close!: fd > res fd
-6 read!: fd size > res data fd size
-8 write!: fd size > res data fd size
+2 open: name flags mode > fd name flags mode dev ino
+4 close: fd > res fd
+6 read: fd size > res data fd size
+8 write: fd size > res data fd size
 12 execve: > res exe args tid pid ptid cwd fdlimit
 14 clone: > res exe args tid pid ptid cwd fdlimit flags uid gid
 16 procexit: >
@@ -31,33 +31,33 @@ const TABLE = `
 52 recvmsg: fd > res size data tuple msgcontrol fd
 54 recvmmsg: > res fd size data tuple msgcontrol
 56 accept4: flags > fd tuple queuepct
-58 creat!: name mode > fd name mode dev ino
+58 creat: name mode > fd name mode dev ino
 60 pipe: > res fd1 fd2 ino
 66 stat: > res path
 68 lstat: > res path
-70 fstat!: fd > res fd
-86 lseek!: fd offset whence > res fd offset whence
+70 fstat: fd > res fd
+86 lseek: fd offset whence > res fd offset whence
 94 chdir: > res path
 96 fchdir: fd > res fd
 98 mkdir: path mode > res
 100 rmdir: path > res
-102 openat!: dirfd name flags mode > fd
+102 openat: dirfd name flags mode > fd
 104 link: oldpath newpath > res
 106 linkat: olddir oldpath newdir newpath > res
 108 unlink: path > res
 110 unlinkat: dirfd name > res
-112 pread!: fd size pos > res data fd size pos
-114 pwrite!: fd size pos > res data fd size pos
-116 readv!: fd > res size data fd
-118 writev!: fd size > res data fd size
-120 preadv!: fd pos > res size data fd pos
-122 pwritev!: fd size pos > res data fd size pos
+112 pread: fd size pos > res data fd size pos
+114 pwrite: fd size pos > res data fd size pos
+116 readv: fd > res size data fd
+118 writev: fd size > res data fd size
+120 preadv: fd pos > res size data fd pos
+122 pwritev: fd size pos > res data fd size pos
 124 dup: oldfd > res
 128 kill: pid sig > res pid sig
 130 tkill: tid sig > res tid sig
 132 tgkill: pid tid sig > res pid tid sig
 144 prlimit: pid resource > res newcur newmax oldcur oldmax pid resource
-150 fcntl!: fd cmd > res fd cmd
+150 fcntl: fd cmd > res fd cmd
 154 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap
 156 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
 168 ptrace: request pid > res addr data request pid
@@ -82,7 +82,7 @@ const TABLE = `
 224 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 226 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 230 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env
-238 getdents64!: fd > res fd
+238 getdents64: fd > res fd
 240 setns: fd nstype > res fd nstype
 246 accept: > fd tuple queuepct queuelen queuemax
 248 accept4: flags > fd tuple queuepct queuelen queuemax
@@ -103,7 +103,7 @@ const TABLE = `
 300 unlink: > res path
 302 unlinkat: > res dirfd name flags
 304 mkdirat: > res dirfd path mode
-306 openat!: dirfd name flags mode > fd dirfd name flags mode dev ino
+306 openat: dirfd name flags mode > fd dirfd name flags mode dev ino
 308 link: > res oldpath newpath
 310 linkat: > res olddir oldpath newdir newpath flags
 312 fchmodat: > res dirfd filename mode
@@ -111,9 +111,9 @@ const TABLE = `
 316 fchmod: > res fd mode
 318 renameat2: > res olddirfd oldpath newdirfd newpath flags
 320 userfaultfd: > res flags
-326 openat2!: dirfd name flags mode resolve > fd dirfd name flags mode resolve dev ino
+326 openat2: dirfd name flags mode resolve > fd dirfd name flags mode resolve dev ino
 328 mprotect: addr length prot > res addr length prot
-330 execveat!: dirfd pathname at_flags > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid trusted_exepath pgid gid
+330 execveat: dirfd pathname at_flags > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid trusted_exepath pgid gid
 332 copy_file_range: fdin offin len > res fdout offout fdin offin len
 334 clone3: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 336 open_by_handle_at: > fd mountfd flags path

@@ -30,6 +30,19 @@ export interface RawEvent {
 
 const HEADER_BYTES = 22;
 
+/** Whether an event is worth reading: it has a type here, or its block is too short to say. */
+export function isMeant(data: Buffer, start: number, end: number, form: Form): boolean {
+  const at = start + 2 + (form.flags ? 4 : 0) + 20;
+  return at + 2 > end || MEANT.has(data.readUInt16LE(at));
+}
+
+// A call's entry is read for what its return does not hold.
+const MEANT = new Set<number>();
+for (const [code, { entry, isEntryTold }] of SCAP_EVENTS) {
+  if (entry.length > 0 || isEntryTold) MEANT.add(code);
+  MEANT.add(code + 1);
+}
+
 /** Undefined when the block is too short for what it says. */
 export function readEvent(body: Buffer, form: Form): RawEvent | undefined {
   const head = 2 + (form.flags ? 4 : 0);
@@ -135,6 +148,17 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   if (family !== UNIX || bytes.length < 17) return null;
   const pointer = (at: number) => bytes.readBigUInt64LE(at).toString(16);
   return `${pointer(1)}->${pointer(9)} ${textOf(bytes.subarray(17)) ?? ""}`;
+}
+
+/** A socket's own end: family, then address and port; of a Unix socket its path. */
+export function serverEnd(bytes: Buffer | undefined): { sip: Uint8Array; sport: number } | string | null {
+  const family = bytes?.[0];
+  if (bytes === undefined || family === undefined) return null;
+  if (family === UNIX) return textOf(bytes.subarray(1));
+  const size = family === INTERNET ? 4 : family === INTERNET6 ? 16 : 0;
+  if (size === 0 || bytes.length < 1 + size + 2) return null;
+  const sip = Uint8Array.from(bytes.subarray(1, 1 + size));
+  return { sip: isMapped(sip) ? sip.slice(12) : sip, sport: bytes.readUInt16LE(1 + size) };
 }
 
 /** As the kernel's struct sockaddr, which our records hold. */

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns a capture into batches, the same that a live agent sends, so that policies judge both alike. Each
-// returned event becomes a record with the process and the descriptor as they were when it happened; of the
-// calls that Falco also judges by what was asked for, the entry becomes a record whose call did not return
-// yet.
+// returned event becomes a record with the process and the descriptor as they were when it happened. A call
+// is one event, also where a capture has its entry.
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";
 import { isSpan, NULL, RecordFlag } from "../../wire/layout.js";
-import { readBlocks } from "./block.js";
+import { BlockReader, piecesAt, piecesOf } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
-import { CONVERT, EVENT_BLOCKS, intOf, type RawEvent, readEvent, sockaddrOf, textOf, uintOf } from "./params.js";
+import {
+  CONVERT,
+  EVENT_BLOCKS,
+  intOf,
+  isMeant,
+  type RawEvent,
+  readEvent,
+  sockaddrOf,
+  textOf,
+  uintOf,
+} from "./params.js";
 import { type Descriptor, State, type Thread } from "./state.js";
 
 /** A capture as batches. They can be read once. */
-export interface Replay {
-  readonly batches: Iterable<Uint8Array>;
+export interface Replay<Batches> {
+  readonly batches: Batches;
   summary(): ReplaySummary; // complete when all batches were read
 }
 
@@ -34,21 +43,72 @@ const ABSENT = -(2n ** 63n);
 /**
  * Throws VEDETTE_SCAP_UNREADABLE where the file is no capture. It goes on past blocks that it does not know.
  */
-export function replay(file: Buffer, path: string): Replay {
-  const { blocks, isTruncated } = readBlocks(file, path);
-  const reader = new Reader();
+/** Of a capture in memory. */
+export function replay(file: Buffer, path: string): Replay<Iterable<Uint8Array>> {
+  const capture = new Capture(path);
+  // Its beginning is refused now, not when somebody asks for events.
+  const pieces = [...piecesOf(file, path)];
+  capture.take(pieces.shift() ?? Buffer.alloc(0));
   function* batches(): Generator<Uint8Array> {
-    for (const { type, body } of blocks) {
-      const batch = reader.block(type, body);
-      if (batch) yield batch;
+    yield* capture.ready();
+    for (const piece of pieces) {
+      capture.take(piece);
+      yield* capture.ready();
     }
-    const last = reader.flush();
-    if (last) yield last;
+    capture.end();
+    yield* capture.ready();
   }
-  return {
-    batches: batches(),
-    summary: () => ({ ...reader.counts, isTruncated: isTruncated() || reader.isDamaged }),
-  };
+  return { batches: batches(), summary: () => capture.summary() };
+}
+
+/** Of a file, which is read as its events are asked for. */
+export function replayFile(path: string): Replay<AsyncIterable<Uint8Array>> {
+  const capture = new Capture(path);
+  const pieces = piecesAt(path);
+  async function* batches(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      capture.take(piece);
+      yield* capture.ready();
+    }
+    capture.end();
+    yield* capture.ready();
+  }
+  return { batches: batches(), summary: () => capture.summary() };
+}
+
+class Capture {
+  readonly #reader = new Reader();
+  readonly #blocks: BlockReader;
+  #ready: Uint8Array[] = [];
+  #isCut = false;
+
+  constructor(path: string) {
+    this.#blocks = new BlockReader(path, (type, data, start, end) => {
+      const batch = this.#reader.block(type, data, start, end);
+      if (batch) this.#ready.push(batch);
+    });
+  }
+
+  take(piece: Buffer): void {
+    this.#blocks.take(piece);
+  }
+
+  end(): void {
+    this.#isCut = this.#blocks.end();
+    const last = this.#reader.flush();
+    if (last) this.#ready.push(last);
+  }
+
+  /** Batches that are whole, each once. */
+  ready(): Uint8Array[] {
+    const ready = this.#ready;
+    this.#ready = [];
+    return ready;
+  }
+
+  summary(): ReplaySummary {
+    return { ...this.#reader.counts, isTruncated: this.#isCut || this.#reader.isDamaged };
+  }
 }
 
 const SECTION_HEADER = 0x0a0d0d0a;
@@ -65,14 +125,15 @@ class Reader {
   #seq = 0;
   #hasLists = true;
 
-  block(type: number, body: Buffer): Uint8Array | undefined {
+  block(type: number, data: Buffer, start: number, end: number): Uint8Array | undefined {
     const form = EVENT_BLOCKS.get(type);
     try {
-      if (form) {
-        const raw = readEvent(body, form);
+      if (form === undefined) this.#list(type, data.subarray(start, end));
+      else if (isMeant(data, start, end, form)) {
+        const raw = readEvent(data.subarray(start, end), form);
         if (raw) return this.#event(raw);
         this.isDamaged = true;
-      } else this.#list(type, body);
+      } else this.counts.skipped++;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.isDamaged = true;
@@ -144,7 +205,8 @@ class Batching {
   readonly builder: BatchBuilder;
   records = 0;
   #bytes = 0;
-  readonly #processes = new Map<string, number>();
+  readonly #processes = new Map<Thread, { version: number; index: number }>();
+  readonly #descriptors = new Map<Descriptor, { as: Descriptor; index: number }>();
   readonly #state: State;
 
   constructor(first: number, seq: number, state: State) {
@@ -160,7 +222,7 @@ class Batching {
     const result = raw.isEntry && type.name !== "procexit" ? ABSENT : resultOf(type, raw);
     this.builder.record(type.name, {
       process: this.#process(thread, 0),
-      descriptor: descriptor.entry ? this.builder.descriptor(descriptorSlots(descriptor.entry)) : NULL,
+      descriptor: descriptor.entry ? this.#descriptor(descriptor.entry) : NULL,
       flags: result === ABSENT ? RecordFlag.inFlight : 0,
       time: raw.time,
       tid: raw.tid,
@@ -182,16 +244,24 @@ class Batching {
     return out;
   }
 
+  // A descriptor that has not changed is the same entry.
+  #descriptor(descriptor: Descriptor): number {
+    const known = this.#descriptors.get(descriptor);
+    if (known !== undefined && isSame(known.as, descriptor)) return known.index;
+    const index = this.builder.descriptor(descriptorSlots(descriptor));
+    this.#descriptors.set(descriptor, { as: { ...descriptor }, index });
+    return index;
+  }
+
   #process(thread: Thread, depth: number): number {
-    const key = `${thread.tid}.${thread.version}`;
-    const known = this.#processes.get(key);
-    if (known !== undefined) return known;
+    const known = this.#processes.get(thread);
+    if (known?.version === thread.version) return known.index;
     const main = this.#state.threads.get(thread.pid) ?? thread;
     const parent = this.#state.threads.get(main.ptid);
     const index =
       parent && parent !== thread && depth < DEPTH_MAX ? this.#process(this.#mainOf(parent), depth + 1) : NULL;
     const made = this.builder.process(processSlots(this.#state, thread, main, index));
-    this.#processes.set(key, made);
+    this.#processes.set(thread, { version: thread.version, index: made });
     this.#bytes += 512;
     return made;
   }
@@ -199,6 +269,25 @@ class Batching {
   #mainOf(thread: Thread): Thread {
     return this.#state.threads.get(thread.pid) ?? thread;
   }
+}
+
+function isSame(a: Descriptor, b: Descriptor): boolean {
+  return (
+    a.name === b.name &&
+    a.nameraw === b.nameraw &&
+    a.isNameChanged === b.isNameChanged &&
+    a.isConnected === b.isConnected &&
+    a.isServer === b.isServer &&
+    a.isListening === b.isListening &&
+    a.type === b.type &&
+    a.ino === b.ino &&
+    a.dev === b.dev &&
+    a.protocol === b.protocol &&
+    a.sip === b.sip &&
+    a.cip === b.cip &&
+    a.sport === b.sport &&
+    a.cport === b.cport
+  );
 }
 
 const DEPTH_MAX = 64;

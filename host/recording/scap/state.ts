@@ -131,6 +131,7 @@ export class State {
   readonly threads = new Map<number, Thread>();
   users = new Map<number, User>();
   groups = new Map<number, string>();
+  renamed: Descriptor | null = null; // by the event at hand
 
   add(thread: Thread): void {
     this.threads.set(thread.tid, thread);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's regression cases on captures: rules judge what is read from a .scap file, and detect as often as
 // Falco does.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
-import { replay } from "../../../host/recording/scap/replay.js";
+import { replay, replayFile } from "../../../host/recording/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge } from "../falco/judge.js";
@@ -20,6 +21,13 @@ function read(name: string): Buffer {
   return readFileSync(`${SHARED}captures/${name}`);
 }
 
+// The suite is of October 2025, when Falco still judged the entries of opens and of calls on descriptors,
+// too. Today's Falco, and we, have one event of a call.
+const WITHOUT_ENTRIES: Record<string, Record<number, number>> = {
+  Legacy_DetectSkipUnknownNoevt: { 8: 4 },
+  Legacy_CatchallOrder: { 6: 3 },
+};
+
 for (const c of CASES) {
   const name = c.capture?.length === 1 ? CAPTURES[c.capture[0]!] : undefined;
   if (!name || c.exit !== 0) continue;
@@ -31,7 +39,7 @@ for (const c of CASES) {
       );
       const what = `${found.length} of ${JSON.stringify(of)} in ${JSON.stringify(counts)}`;
       if (count === ">0") assert.ok(found.length > 0, what);
-      else assert.is(found.length, count, what);
+      else assert.is(found.length, WITHOUT_ENTRIES[c.name]?.[Number(count)] ?? count, what);
     }
   });
 }
@@ -68,12 +76,12 @@ function select<T extends { tags: string[]; enabled: boolean }>(c: Case, rules: 
 }
 
 const SHAPES: [string, Record<string, number>][] = [
-  ["cat_write.scap", { open: 8, execve: 1, access: 3, procexit: 1 }],
-  ["open-multiple-files.scap", { open: 26, procexit: 1 }],
+  ["cat_write.scap", { open: 4, execve: 1, access: 3, procexit: 1 }],
+  ["open-multiple-files.scap", { open: 13, procexit: 1 }],
   ["connect_localhost.scap", { socket: 3, connect: 1 }],
   ["curl_google.scap", { execve: 1, connect: 4, sendto: 2, recvfrom: 4 }],
   ["single_ipv6_conn.scap", { socket: 4, bind: 2, listen: 1, connect: 3, accept: 1 }],
-  ["syscall.scap", { open: 8 }],
+  ["syscall.scap", { open: 4 }],
 ];
 for (const [name, shape] of SHAPES) {
   withFalco(`${name} gives its events`, () => {
@@ -166,6 +174,43 @@ for (const [name] of SHAPES) {
       });
     }
   });
+}
+
+withFalco("a file is read piece by piece, gzipped or not, and gives what it gives in memory", async () => {
+  const plain = gunzipSync(read("curl_google.scap"));
+  const events = plain.subarray(firstEvent(plain));
+  const long = Buffer.concat([plain, ...Array.from({ length: 40 }, () => events)]); // several pieces
+  const folder = mkdtempSync(join(tmpdir(), "vedette-capture-"));
+  try {
+    for (const [name, bytes] of [
+      ["plain", long],
+      ["zipped", gzipSync(long)],
+      ["cut", long.subarray(0, long.length - 3)],
+    ] as const) {
+      const path = join(folder, name);
+      writeFileSync(path, bytes);
+      const [inMemory, fromFile] = [replay(bytes as Buffer, path), replayFile(path)];
+      const expected = [...inMemory.batches];
+      const got: Uint8Array[] = [];
+      for await (const batch of fromFile.batches) got.push(batch);
+      assert.ok(expected.length > 1);
+      assert.ok(Buffer.concat(got).equals(Buffer.concat(expected)), name);
+      assert.equal(fromFile.summary(), inMemory.summary());
+      assert.is(fromFile.summary().isTruncated, name === "cut");
+    }
+    assert.throws(
+      () => replayFile(join(folder, "none")),
+      (error: { code: string }) => error.code === "VEDETTE_SCAP_UNREADABLE",
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function firstEvent(capture: Buffer): number {
+  let at = 0;
+  while (![0x204, 0x216, 0x221].includes(capture.readUInt32LE(at))) at += capture.readUInt32LE(at + 4);
+  return at;
 }
 
 withFalco("what is no capture is refused with a reason", () => {

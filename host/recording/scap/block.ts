@@ -24,7 +24,10 @@ const PIECE_BYTES = 1 << 20;
 /** A block's type, and where its body lies in `data`. */
 type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
 
-/** Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not begin like a capture. */
+/**
+ * Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not begin
+ * like a capture.
+ */
 export class BlockReader {
   readonly #path: string;
   readonly #onBlock: OnBlock;
@@ -81,7 +84,7 @@ export function* piecesOf(file: Buffer, path: string): Generator<Buffer> {
   for (let at = 0; at < data.length; at += PIECE_BYTES) yield data.subarray(at, at + PIECE_BYTES);
 }
 
-/** Of a file that is read as it is asked for. Its beginning is looked at first: what is no capture is refused before anything else. */
+/** Of a file that is read as it is asked for. What does not begin like a capture is refused at once. */
 export function piecesAt(path: string): AsyncIterable<Buffer> {
   const head = readHead(path);
   checkHead(isGzip(head) ? unzip(head, path) : head, path);

@@ -25,8 +25,8 @@ const PIECE_BYTES = 1 << 20;
 type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
 
 /**
- * Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not begin
- * like a capture.
+ * Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not
+ * begin like a capture.
  */
 export class BlockReader {
   readonly #path: string;

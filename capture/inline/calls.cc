@@ -40,6 +40,28 @@ constexpr InlineCall kCalls[] = {
     {SYS_preadv2, Shape::VectorIn, false},
     {SYS_pwritev2, Shape::VectorOut, false},
     {SYS_statx, Shape::Path1, false},
+    {SYS_faccessat, Shape::Path1, false},
+    {SYS_faccessat2, Shape::Path1, false},
+    {SYS_truncate, Shape::Name0, false},
+    {SYS_ftruncate, Shape::Plain, false},
+    {SYS_fallocate, Shape::Plain, false},
+    {SYS_mkdir, Shape::Name0, false},
+    {SYS_mkdirat, Shape::Name1, false},
+    {SYS_mknod, Shape::Name0Mode, false},
+    {SYS_mknodat, Shape::Name1Mode, false},
+    {SYS_link, Shape::Names01, false},
+    {SYS_linkat, Shape::Names13, false},
+    {SYS_chmod, Shape::Name0Mode, false},
+    {SYS_fchmod, Shape::PlainMode, false},
+    {SYS_fchmodat, Shape::Name1Mode, false},
+    {SYS_chown, Shape::Name0, false},
+    {SYS_lchown, Shape::Name0, false},
+    {SYS_fchown, Shape::Plain, false},
+    {SYS_fchownat, Shape::Name1, false},
+    {SYS_utimensat, Shape::Times1, false},
+    {SYS_removexattr, Shape::Names01, false},
+    {SYS_lremovexattr, Shape::Names01, false},
+    {SYS_fremovexattr, Shape::Name1, false},
 };
 #else
 constexpr std::span<const InlineCall> kCalls;  // no stubs for this processor
@@ -54,6 +76,16 @@ std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity) {
     if (call.nr == nr && !(call.opens && integrity == Integrity::Strict)) return call.shape;
   }
   return {};
+}
+
+bool is_open(uint32_t nr) {
+  const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
+  return shape == Shape::Open0 || shape == Shape::Open1;
+}
+
+bool keeps_texts(uint32_t nr) {
+  const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
+  return shape && (is_open(nr) || (*shape >= Shape::Name0 && *shape <= Shape::Times1));
 }
 
 }  // namespace vedette

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which calls are recorded inline, and by which shape of recorder. A row of the capture set is eligible when events.yaml
-// calls it hot and everything its roles read from memory is what the shape records; test/e2e/exactly-once.test.ts makes each of them, and
+// calls it hot or warm and everything its roles read from memory is what the shape records; test/e2e/exactly-once.test.ts makes each of them, and
 // holds what is recorded against what the trace tier says.
 #pragma once
 
@@ -25,5 +25,8 @@ struct InlineCall {
 
 std::span<const InlineCall> inline_calls();
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity);
+bool is_open(uint32_t nr);
+// Whether the kernel gets the record's copies of its texts.
+bool keeps_texts(uint32_t nr);
 
 }  // namespace vedette

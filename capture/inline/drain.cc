@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "capture/decode/decoder.h"
+#include "capture/inline/calls.h"
 
 namespace vedette {
 namespace {
@@ -21,7 +22,6 @@ void take_facts(Memory& record, Sighting& sighting) {
   sighting.opened = FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
 }
 
-bool is_open(uint64_t nr) { return nr == SYS_open || nr == SYS_openat; }
 bool is_accept(uint64_t nr) { return nr == SYS_accept || nr == SYS_accept4; }
 bool is_send(uint64_t nr) { return nr == SYS_sendto || nr == SYS_sendmsg; }
 
@@ -41,7 +41,7 @@ std::optional<SocketName> name_by(Memory& record, uint64_t nr) {
 
 void InlineDrain::bind(Context& context, Integrity integrity) {
   context_ = &context;
-  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) inline_numbers_[nr] = inline_shape(nr, integrity).has_value();
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) inline_numbers_[nr] = inline_shape(nr, integrity).has_value(), opens_[nr] = is_open(nr);
 }
 
 void InlineDrain::remove(RingSlot& slot) {
@@ -155,7 +155,7 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
 }
 
 void InlineDrain::take_answers(uint64_t nr, Memory& record) {
-  if (is_open(nr) || is_accept(nr)) take_facts(record, sighting_);
+  if (opens_[nr] || is_accept(nr)) take_facts(record, sighting_);
   if (is_accept(nr) || is_send(nr)) sighting_.local = name_by(record, SYS_getsockname);
   if (is_accept(nr)) sighting_.remote = name_by(record, SYS_getpeername);
 }

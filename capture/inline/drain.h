@@ -57,6 +57,7 @@ class InlineDrain {
 
   Context* context_ = nullptr;
   bool inline_numbers_[VEDETTE_CALLS] = {};
+  bool opens_[VEDETTE_CALLS] = {};
   std::vector<RingSlot*> slots_;  // busy ones drift to the front
   std::vector<Waiting> waiting_;
   RecordCopy copy_;

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "capture/tracer/memory_calls.h"
@@ -28,9 +29,9 @@ constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSl
 static_assert((kRegionHigh & ~kRegionMask) == 0);
 
 #if defined(__x86_64__)
-constexpr uint32_t kArchPrctl = SYS_arch_prctl;
+constexpr uint32_t kArchPrctl = SYS_arch_prctl, kChmod = SYS_chmod, kMknod = SYS_mknod;
 #else
-constexpr uint32_t kArchPrctl = 0;
+constexpr uint32_t kArchPrctl = 0, kChmod = 0, kMknod = 0;
 #endif
 
 FilterRule guard_rule(const MemoryCall& call) {
@@ -96,6 +97,20 @@ void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
   rules.push_back({SYS_mprotect, {kNever}, {{AgentPage::boot_after_mprotect(), knows(secret)}}});
 }
 
+// A mode that gives its user or group to who executes the file, and a node of a device, stop wherever they are asked for.
+void add_mode_guards(std::vector<FilterRule>& rules) {
+  const struct {
+    uint32_t nr;
+    uint8_t mode;
+    bool makes_node;
+  } calls[] = {{kChmod, 1, false}, {SYS_fchmod, 1, false}, {SYS_fchmodat, 2, false}, {kMknod, 1, true}, {SYS_mknodat, 2, true}};
+  for (const auto& call : calls) {
+    for (const uint32_t bit : {uint32_t{S_ISUID}, uint32_t{S_ISGID}, uint32_t{S_IFCHR}}) {
+      if (bit != S_IFCHR || call.makes_node) rules.push_back({call.nr, {{call.mode, bit, bit}}, {}, true});
+    }
+  }
+}
+
 // Of whatever image, from wherever: it has no gate yet.
 FilterRule page_rule(int page, const BootSecret& secret) {
   FilterRule rule{SYS_shmat, {}};
@@ -130,6 +145,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
   rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
+  add_mode_guards(rules);
   add_boot_gates(rules, secret);
   // Programs that want GS for themselves.
   for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "capture/decode/decoder.h"
+#include "capture/inline/calls.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/task_memory.h"
 
@@ -19,6 +20,22 @@ namespace {
 class NoMemory final : public Memory {
  public:
   size_t read(uint64_t, void*, size_t) override { return 0; }
+};
+
+// The texts that the kernel got copies of, before what stands in the program's memory now.
+class KeptMemory final : public Memory {
+ public:
+  KeptMemory(const Ring& ring, uint32_t nr, Memory& rest)
+      : has_texts_(keeps_texts(nr) && ring.current_texts(texts_, !is_open(nr))), rest_(rest) {}
+  size_t read(uint64_t address, void* into, size_t size) override {
+    const size_t kept = has_texts_ ? texts_.read(address, into, size) : 0;
+    return kept != 0 ? kept : rest_.read(address, into, size);
+  }
+
+ private:
+  RecordCopy texts_;
+  bool has_texts_;
+  Memory& rest_;
 };
 
 void restore_arguments(Registers& registers, const RingRecord& record) {
@@ -203,8 +220,10 @@ void InlineRescue::finish(Task& task, RingSlot& slot, Registers& registers, int6
   if (recorded_arguments) restore_arguments(registers, slot.ring().current());
   registers.set_result(result);
   slot.ring().clear_in_flight();
+  const Call call = call_from(slot, registers, result);
   TaskMemory memory(task.memory);
-  drain_.report(slot, call_from(slot, registers, result), memory);
+  KeptMemory kept(slot.ring(), call.nr, memory);
+  drain_.report(slot, call, kept);
 }
 
 // From here on it is a traced call that a signal interrupts.

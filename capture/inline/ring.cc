@@ -91,6 +91,15 @@ RingRecord Ring::current() const {
   return record;
 }
 
+bool Ring::current_texts(RecordCopy& into, bool is_sized) const {
+  memcpy(into.bytes_, at(head()), sizeof into.bytes_);
+  RingRecord& record = *reinterpret_cast<RingRecord*>(into.bytes_);
+  RingChunk first;
+  memcpy(&first, into.bytes_ + VEDETTE_REC_CHUNKS, sizeof first);
+  if (!is_sized && first.size <= VEDETTE_PATH_MAX) record.size = VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + ((first.size + 7) & ~7u);
+  return record.size > VEDETTE_REC_CHUNKS && record.size <= VEDETTE_RECORD_MAX && record.size % 8 == 0 && into.check_chunks();
+}
+
 bool RecordCopy::check_chunks() {
   chunk_count_ = 0;
   const uint32_t size = record().size;
@@ -107,15 +116,18 @@ bool RecordCopy::check_chunks() {
 }
 
 size_t RecordCopy::read(uint64_t address, void* into, size_t size) {
+  const Chunk* holding = nullptr;
   for (unsigned i = 0; i < chunk_count_; ++i) {
     const Chunk& chunk = chunks_[i];
-    const uint64_t offset = address - chunk.address;
-    if (offset >= chunk.size) continue;
-    const size_t served = std::min<uint64_t>(size, chunk.size - offset);
-    memcpy(into, bytes_ + chunk.at + offset, served);
-    return served;
+    if (address - chunk.address >= chunk.size) continue;
+    if (holding == nullptr || chunk.address == address) holding = &chunk;
+    if (chunk.address == address) break;
   }
-  return 0;
+  if (holding == nullptr) return 0;
+  const uint64_t offset = address - holding->address;
+  const size_t served = std::min<uint64_t>(size, holding->size - offset);
+  memcpy(into, bytes_ + holding->at + offset, served);
+  return served;
 }
 
 }  // namespace vedette

@@ -22,7 +22,8 @@
 
 namespace vedette {
 
-// A record copied out of a ring and found sound. It serves the memory its chunks hold.
+// A record copied out of a ring and found sound. It serves the memory its chunks hold: what begins at an address is meant before what
+// that lies in.
 class RecordCopy final : public Memory {
  public:
   const RingRecord& record() const { return *reinterpret_cast<const RingRecord*>(bytes_); }
@@ -120,6 +121,9 @@ class Ring {
   uint64_t resume() const { return context().resume.load(std::memory_order_relaxed); }
   // The record under way, as the stub has it so far.
   RingRecord current() const;
+  // The same with the texts that the kernel got copies of. False: it has none, or they are damaged. `is_sized`: its size says where they
+  // end, else it has one.
+  bool current_texts(RecordCopy& into, bool is_sized) const;
 
  private:
   static constexpr uint64_t kNarrow = kSmall - VEDETTE_RECORD_MAX;

@@ -20,6 +20,7 @@
 #define CHUNK(field) field
 
 #define O_TMPFILE_BIT 0x400000
+#define GAINING_BITS 0x2c00              // of a mode: S_ISUID, S_ISGID, and what a device node has
 #define SYS_OPEN 2
 #define SYS_FSTAT 5
 #define SYS_GETSOCKNAME 51
@@ -76,15 +77,15 @@ vedette_shapes:
 
 // Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
 // them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
-.macro SHAPE name, vector=0, control=0, address=
-    ENTER \name, \vector, \control, , \address
+.macro SHAPE name, vector=0, control=0, address=, mode=
+    ENTER \name, \vector, \control, address=\address, mode=\mode
     MAKE_CALL \name, RETURNED
 .endm
 
 // The first half: r11 is the record, which has the arguments.
-// A shape may first look at what it is given (`vector`, `control`): what a record cannot tell in full is left to the trace
-// tier, before anything has happened.
-.macro ENTER name, vector=0, control=0, open_flags=, address=
+// A shape may first look at what it is given (`vector`, `control`, `mode`): what a record cannot tell in full, and what gains something, is
+// left to the trace tier, before anything has happened.
+.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -109,6 +110,10 @@ vedette_shapes:
     jz \name\()_again
     cmpl $0, CTX(VEDETTE_NO_FACTS)
     jne take_the_site
+.endif
+.ifnb \mode
+    test $GAINING_BITS, \mode
+    jnz take_the_site
 .endif
 \name\()_again:
     mov CTX(VEDETTE_HEAD), %r11
@@ -147,13 +152,17 @@ vedette_shapes:
     .previous
 .endm
 
-// The second half. `returned`: the phase behind the gate.
-.macro MAKE_CALL name, returned
+// The second half. `returned`: the phase behind the gate. `third`: what the kernel gets for argument 2, if it is not the record's.
+.macro MAKE_CALL name, returned, third=
     rdtsc
     mov %eax, REC(VEDETTE_REC_ENTER)(%r11)
     mov %edx, REC(VEDETTE_REC_ENTER + 4)(%r11)
     mov REC(VEDETTE_REC_NR)(%r11), %eax
+.ifb \third
     mov REC(VEDETTE_REC_ARGS + 16)(%r11), %rdx
+.else
+    mov \third, %rdx
+.endif
 .ifc \returned,RETURNED
     PHASE GATE
 .endif
@@ -497,6 +506,120 @@ leave_path:
     movq $0, CTX(VEDETTE_IN_FLIGHT)
     mov CTX(VEDETTE_RESUME), %rcx
     jmp take_the_site
+    .previous
+    PHASE RECORDING
+
+// ------------------------------------------------------------------ plain_mode: registers, of which arg 1 is a mode (fchmod)
+    SHAPE plain_mode, mode=%esi
+    PUBLISH $VEDETTE_REC_CHUNKS
+
+// ------------------------------------------------------------------ names: what changes a file by its names
+// Texts are copied into the record first, and the kernel gets the copies, as of an open: `a0` to `a3` say which arguments are some.
+// `a2` may also be 32 bytes (`times`).
+.macro TAKE_TEXT arg, into
+    mov REC(VEDETTE_REC_ARGS + 8 * \arg)(%r11), %r8
+    lea 66f(%rip), %r10
+    jmp take_text
+66: mov %rax, \into
+.endm
+
+.macro NAMES name, mode=, a0=0, a1=0, a2=0, a3=0, times=0
+    ENTER \name, mode=\mode
+    PHASE TAKING_PATH
+    mov %r11, %rcx
+.if \a0
+    TAKE_TEXT 0, %rdi
+.endif
+.if \a1
+    TAKE_TEXT 1, %rsi
+.endif
+.if \times
+    lea 66f(%rip), %r10
+    jmp take_times
+66: mov %rax, %r9
+.endif
+.if \a2
+    TAKE_TEXT 2, %r9
+.endif
+.if \a3
+    TAKE_TEXT 3, %r10
+.endif
+    mov %rcx, %rax
+    sub %r11, %rax
+    add $VEDETTE_REC_CHUNKS, %eax
+    mov %eax, REC(VEDETTE_REC_SIZE)(%r11)
+    PHASE PATH_TAKEN
+.if \a2 + \times
+    mov %r9, %rcx
+.else
+    mov REC(VEDETTE_REC_ARGS + 16)(%r11), %rcx
+.endif
+.if \a0 == 0
+    mov REC(VEDETTE_REC_ARGS)(%r11), %rdi
+.endif
+.if \a1 == 0
+    mov REC(VEDETTE_REC_ARGS + 8)(%r11), %rsi
+.endif
+.if \a3 == 0
+    mov REC(VEDETTE_REC_ARGS + 24)(%r11), %r10
+.endif
+    mov REC(VEDETTE_REC_ARGS + 32)(%r11), %r8
+    mov REC(VEDETTE_REC_ARGS + 40)(%r11), %r9
+    MAKE_CALL \name, OPENED, third=%rcx
+    jmp names_end
+.endm
+
+    NAMES name_0, a0=1
+    NAMES name_0_mode, mode=%esi, a0=1
+    NAMES name_1, a1=1
+    NAMES name_1_mode, mode=%edx, a1=1
+    NAMES names_01, a0=1, a1=1
+    NAMES names_13, a1=1, a3=1
+    NAMES times_1, a1=1, times=1
+names_end:
+    mov REC(VEDETTE_REC_SIZE)(%rcx), %r11d
+    jmp open_publish
+
+    .subsection 1
+    PHASE TAKING_PATH
+// Copies the text at r8 into a chunk at rcx, which moves on. rax: where the copy lies; 0, where there is no text. Loses rdx.
+take_text:
+    xor %eax, %eax
+    test %r8, %r8
+    jz 3f
+    mov %r8, CHUNK(0)(%rcx)
+    xor %edx, %edx
+1:  movzbl (%r8,%rdx), %eax
+    mov %al, CHUNK(VEDETTE_CHUNK_DATA)(%rcx,%rdx)
+    inc %rdx
+    test %al, %al
+    jz 2f
+    cmp $VEDETTE_PATH_MAX, %rdx
+    jb 1b
+    jmp leave_path
+2:  mov %rdx, CHUNK(8)(%rcx)
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rax
+    lea CHUNK(VEDETTE_CHUNK_DATA + 7)(%rcx,%rdx), %rcx
+    and $-8, %rcx
+3:  jmp *%r10
+
+// The same of two times at argument 2.
+take_times:
+    mov REC(VEDETTE_REC_ARGS + 16)(%r11), %r8
+    xor %eax, %eax
+    test %r8, %r8
+    jz 3b
+    mov %r8, CHUNK(0)(%rcx)
+    movq $32, CHUNK(8)(%rcx)
+.set at, 0
+.rept 4
+    mov at(%r8), %rdx
+    mov %rdx, CHUNK(VEDETTE_CHUNK_DATA + at)(%rcx)
+.set at, at + 8
+.endr
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rax
+    add $(VEDETTE_CHUNK_DATA + 32), %rcx
+    jmp *%r10
     .previous
     PHASE RECORDING
 

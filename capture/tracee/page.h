@@ -21,6 +21,14 @@ enum class Shape : uint8_t {
   Path1,       // a path at arg 1
   Open0,       // the same, and which file an open led to
   Open1,
+  PlainMode,   // nothing; arg 1 is a mode
+  Name0,       // a text at arg 0, of which the kernel gets the record's copy, as of an open
+  Name0Mode,   // the same; arg 1 is a mode
+  Name1,       // a text at arg 1
+  Name1Mode,   // the same; arg 2 is a mode
+  Names01,     // texts at args 0 and 1
+  Names13,     // texts at args 1 and 3
+  Times1,      // a text at arg 1, two times at arg 2
   VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
   VectorOut,   // the same, all of them
   Link,        // a path at arg 0, result bytes at arg 1

@@ -25,7 +25,7 @@ ${model.events.map((event) => `  ${identifier(event.name)} = ${event.id},  // ${
 };
 inline constexpr uint16_t kEventIdMax = ${last};
 
-enum class EventTier : uint8_t { Guarded, Hot, Cold };
+enum class EventTier : uint8_t { Guarded, Hot, Warm, Cold };
 enum class SlotKind : uint8_t { Integer, Span };
 
 inline constexpr int kSlotsMax = ${Math.max(...model.events.map((event) => event.slots))};
@@ -64,7 +64,7 @@ function noticeRows(model: Model): string {
 function eventRow(event: EventType | undefined): string {
   if (!event) return "    {nullptr, EventTier::Cold, 0, {}},";
   const kinds = event.params.filter((param) => param.slot >= 0).map(kind);
-  const tier = { guarded: "Guarded", hot: "Hot", cold: "Cold" }[event.tier];
+  const tier = { guarded: "Guarded", hot: "Hot", warm: "Warm", cold: "Cold" }[event.tier];
   return `    {"${event.name}", EventTier::${tier}, ${event.slots}, {${kinds.join(", ")}}},`;
 }
 

@@ -21,7 +21,7 @@ export interface EventType {
   readonly name: string;
   readonly id: number;
   readonly calls: readonly string[];
-  readonly tier: "guarded" | "hot" | "cold";
+  readonly tier: "guarded" | "hot" | "warm" | "cold";
   readonly doc: string;
   readonly params: readonly Field[];
   readonly slots: number;

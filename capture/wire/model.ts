@@ -26,7 +26,7 @@ export interface EventType {
   readonly name: string;
   readonly id: number;
   readonly calls: readonly string[];
-  readonly tier: "guarded" | "hot" | "cold";
+  readonly tier: "guarded" | "hot" | "warm" | "cold";
   readonly doc: string;
   readonly params: readonly Field[];
   /** slots a record of it has */
@@ -113,7 +113,7 @@ interface RawEvent {
 }
 
 function readEvent(name: string, raw: RawEvent, known: Set<string>): EventType {
-  if (!["guarded", "hot", "cold"].includes(raw.tier)) throw new Error(`events.yaml: ${name}: unknown tier ${raw.tier}`);
+  if (!["guarded", "hot", "warm", "cold"].includes(raw.tier)) throw new Error(`events.yaml: ${name}: unknown tier ${raw.tier}`);
   for (const key of Object.keys(raw)) {
     if (!EVENT_KEYS.has(key)) throw new Error(`events.yaml: ${name}: unknown key ${key} (a comma in an unquoted doc?)`);
   }

@@ -20,7 +20,7 @@
 #define VEDETTE_AGENT_TABLE 0x11000
 #define VEDETTE_AGENT_CODE 0x12000
 #define VEDETTE_AGENT_LIMIT 0x200000  // the guarded range ends here: lld puts its static programs at 2 MiB
-#define VEDETTE_AGENT_BYTES 0x4000
+#define VEDETTE_AGENT_BYTES 0x5000
 #define VEDETTE_FIRST_RING 0x80000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
 

@@ -7,7 +7,7 @@ import { corrupt } from "./envelope.js";
 import {
   ABSENT_HIGH,
   DESCRIPTOR_SPANS,
-  EVENT_IS_HOT,
+  EVENT_MAY_BE_INLINE,
   EVENT_SIZE,
   EVENT_SPANS,
   NULL,
@@ -50,7 +50,7 @@ function checkRecords(batch: Sections, processes: number, descriptors: number): 
     const descriptor = view.getUint32(at + 40, true);
     const wanted = EVENT_SIZE[type] ?? 0;
     if (wanted === 0) refuse(batch, records, at, "there is no such event");
-    if ((flags & RecordFlag.tierMask) === INLINE && !EVENT_IS_HOT[type])
+    if ((flags & RecordFlag.tierMask) === INLINE && !EVENT_MAY_BE_INLINE[type])
       refuse(batch, records, at, "such an event is never recorded inline");
     if (size !== wanted) refuse(batch, records, at, "a record has not the size of its event");
     if (size > records.length - at) refuse(batch, records, at, "the last record is cut off");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signal at every instruction of the inline tier. The tracee (stepped_program.h) is this test's own executable, run for the one
-// test case that is skipped otherwise. It makes every call of the inline table again and again, each round announced by a mkdir
-// that fails. At that mkdir's return the hooks below, which stand before the tier's own, step the thread into the stub, one
+// test case that is skipped otherwise. It makes every call of the inline table again and again, each round announced by a
+// swapoff that fails. At that swapoff's return the hooks below, which stand before the tier's own, step the thread into the stub, one
 // instruction further each round, and send it a signal there. Whatever the place and whatever the signal: the call has the
 // result it has without us, the handler meets no address of ours, and there is one record.
 #include <doctest/doctest.h>
@@ -34,7 +34,7 @@ class Stepper final : public TierHooks {
   std::set<uint32_t> exits_seen;
 
   bool on_called(Task& task, const SyscallInfo& at) override {
-    announced_ = at.seccomp.nr == SYS_mkdir && at.seccomp.args[0] == stepped::kAnnounce;
+    announced_ = at.seccomp.nr == SYS_swapoff && at.seccomp.args[0] == stepped::kAnnounce;
     return TierHooks::on_called(task, at);
   }
   void on_exiting(Task& task) override {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that step_test.cc steps: every call of the inline table, each round of it announced by a mkdir that fails, and
+// The program that step_test.cc steps: every call of the inline table, each round of it announced by a swapoff that fails, and
 // what the calls work on. It logs, for each round, what the program itself has seen. Runs in the tracee only, but for the
 // table of calls, which the tracer's side reads what to expect from.
 #pragma once
@@ -27,7 +27,7 @@
 
 namespace vedette::stepped {
 
-constexpr long kAnnounce = 0x5eed;     // mkdir's path, which no memory lies at
+constexpr long kAnnounce = 0x5eed;     // swapoff's path, which no memory lies at
 constexpr long kMark = 0x7e000000;     // in an argument that the call does not look at: kMark | number << 12 | round
 constexpr long kRoundsMax = 400;
 constexpr const char* kLog = "VEDETTE_STEP_LOG";  // where it says what it saw
@@ -63,18 +63,18 @@ inline void on_signal(int, siginfo_t*, void* context) {
 
 // What the calls work on.
 struct World {
-  int file, zero, null, folder, listener, ends[2];
+  int file, other, zero, null, folder, listener, ends[2];
   char text[128], into[128];
   iovec out[2], in[2];
   msghdr message_out = {}, message_in = {};
   struct stat facts;
-  char entries[4096];
+  char entries[4096] = {};
   sockaddr_un name = {};
   socklen_t name_size = 0, peer_size = 0;
 
   World() {
     memset(text, 'x', sizeof text);
-    file = ::open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    file = ::open("/tmp", O_TMPFILE | O_RDWR, 0600), other = ::open("/tmp", O_TMPFILE | O_RDWR, 0600);
     zero = ::open("/dev/zero", O_RDONLY), null = ::open("/dev/null", O_WRONLY), folder = ::open("/dev", O_RDONLY | O_DIRECTORY);
     ::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
     listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -148,6 +148,28 @@ inline const std::vector<Stepped>& calls() {
       {SYS_preadv2, nothing, [](World& w, long m) { return call(SYS_preadv2, w.file, address(w.in), 2, m, 0, 0); }, Gives::Value, 0},
       {SYS_pwritev2, nothing, [](World& w, long m) { return call(SYS_pwritev2, w.null, address(w.out), 2, m, 0, 0); }, Gives::Value, 100},
       {SYS_statx, nothing, [](World& w, long m) { return call(SYS_statx, AT_FDCWD, address("/dev/null"), 0, 1, address(w.entries), m); }, Gives::Value, 0},
+      {SYS_faccessat, nothing, [](World&, long m) { return call(SYS_faccessat, AT_FDCWD, address("/no/such"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_faccessat2, nothing, [](World&, long m) { return call(SYS_faccessat2, AT_FDCWD, address("/no/such"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_truncate, nothing, [](World&, long m) { return call(SYS_truncate, address("/no/such"), 1, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_ftruncate, nothing, [](World& w, long m) { return call(SYS_ftruncate, w.other, 100, 0, 0, 0, m); }, Gives::Value, 0},
+      {SYS_fallocate, nothing, [](World& w, long m) { return call(SYS_fallocate, w.null, 0, 0, 100, 0, m); }, Gives::Value, -ENODEV},
+      {SYS_mkdir, nothing, [](World&, long m) { return call(SYS_mkdir, address("/no/such"), 0700, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_mkdirat, nothing, [](World&, long m) { return call(SYS_mkdirat, AT_FDCWD, address("/no/such"), 0700, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_mknod, nothing, [](World&, long m) { return call(SYS_mknod, address("/no/such"), S_IFIFO | 0600, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_mknodat, nothing, [](World&, long m) { return call(SYS_mknodat, AT_FDCWD, address("/no/such"), S_IFIFO | 0600, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_link, nothing, [](World&, long m) { return call(SYS_link, address("/no/such"), address("/no/other"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_linkat, nothing, [](World&, long m) { return call(SYS_linkat, AT_FDCWD, address("/no/such"), AT_FDCWD, address("/no/other"), 0, m); }, Gives::Value, -ENOENT},
+      {SYS_chmod, nothing, [](World&, long m) { return call(SYS_chmod, address("/no/such"), 0600, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_fchmod, nothing, [](World& w, long m) { return call(SYS_fchmod, w.other, 0600, 0, 0, 0, m); }, Gives::Value, 0},
+      {SYS_fchmodat, nothing, [](World&, long m) { return call(SYS_fchmodat, AT_FDCWD, address("/no/such"), 0600, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_chown, nothing, [](World&, long m) { return call(SYS_chown, address("/no/such"), -1, -1, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_lchown, nothing, [](World&, long m) { return call(SYS_lchown, address("/no/such"), -1, -1, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_fchown, nothing, [](World& w, long m) { return call(SYS_fchown, w.other, -1, -1, 0, 0, m); }, Gives::Value, 0},
+      {SYS_fchownat, nothing, [](World&, long m) { return call(SYS_fchownat, AT_FDCWD, address("/no/such"), -1, -1, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_utimensat, nothing, [](World& w, long m) { return call(SYS_utimensat, AT_FDCWD, address("/no/such"), address(w.entries), 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_removexattr, nothing, [](World&, long m) { return call(SYS_removexattr, address("/no/such"), address("user.no"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_lremovexattr, nothing, [](World&, long m) { return call(SYS_lremovexattr, address("/no/such"), address("user.no"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_fremovexattr, nothing, [](World&, long m) { return call(SYS_fremovexattr, -1, address("user.no"), 0, 0, 0, m); }, Gives::Value, -EBADF},
   };
   return list;
 }
@@ -158,7 +180,7 @@ inline bool announce_and_make(World& world, const Stepped& one, long round, int 
   one.prepare(world);
   const sig_atomic_t before = handled;
   const long mark = mark_of(one.nr, round);
-  call(SYS_mkdir, kAnnounce, round, signal);
+  call(SYS_swapoff, kAnnounce, round, signal);
   result = one.make(world, mark);
   if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
   return handled != before;
@@ -247,7 +269,7 @@ inline void step_with_kill(FILE* log) {
     const pid_t child = fork();
     if (child == 0) {
       for (int i = 0; i < 4; ++i) call(SYS_lseek, 9000, i);
-      call(SYS_mkdir, kAnnounce, round, SIGKILL);
+      call(SYS_swapoff, kAnnounce, round, SIGKILL);
       call(SYS_pwrite64, world.file, address(&byte), 1, 1000 + round, 0, mark_of(SYS_pwrite64, round));
       _exit(0);
     }

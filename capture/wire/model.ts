@@ -113,7 +113,8 @@ interface RawEvent {
 }
 
 function readEvent(name: string, raw: RawEvent, known: Set<string>): EventType {
-  if (!["guarded", "hot", "warm", "cold"].includes(raw.tier)) throw new Error(`events.yaml: ${name}: unknown tier ${raw.tier}`);
+  if (!["guarded", "hot", "warm", "cold"].includes(raw.tier))
+    throw new Error(`events.yaml: ${name}: unknown tier ${raw.tier}`);
   for (const key of Object.keys(raw)) {
     if (!EVENT_KEYS.has(key)) throw new Error(`events.yaml: ${name}: unknown key ${key} (a comma in an unquoted doc?)`);
   }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "capture/tracer/capture_filter.h"
@@ -40,6 +41,32 @@ TEST_CASE("a number passes at the gate of its own shape, and stops at every othe
     seccomp_data far = through(one.shape, one.nr);
     far.instruction_pointer |= 1ull << 32;
     CHECK(run_filter(filter, far) == kStopForUs);
+  }
+}
+
+TEST_CASE("a mode that lends its owner's rights, and a node of a device, stop at their own gates, too") {
+  const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
+  const auto passes = [&filter](Shape shape, uint32_t nr, size_t mode_at, uint64_t mode) {
+    seccomp_data data = through(shape, nr);
+    data.args[mode_at] = mode;
+    return run_filter(filter, data) == SECCOMP_RET_ALLOW;
+  };
+  const struct {
+    uint32_t nr;
+    Shape shape;
+    size_t mode_at;
+    bool makes_node;
+  } calls[] = {{SYS_chmod, Shape::Name0Mode, 1, false}, {SYS_fchmod, Shape::PlainMode, 1, false}, {SYS_fchmodat, Shape::Name1Mode, 2, false},
+               {SYS_mknod, Shape::Name0Mode, 1, true}, {SYS_mknodat, Shape::Name1Mode, 2, true}};
+  for (const auto& one : calls) {
+    CAPTURE(one.nr);
+    CHECK(passes(one.shape, one.nr, one.mode_at, S_IFREG | 01777));
+    CHECK(passes(one.shape, one.nr, one.mode_at, S_IFIFO | 0600));
+    CHECK_FALSE(passes(one.shape, one.nr, one.mode_at, 04755));
+    CHECK_FALSE(passes(one.shape, one.nr, one.mode_at, 02755));
+    CHECK_FALSE(passes(one.shape, one.nr, one.mode_at, S_IFREG | 06000));
+    CHECK(passes(one.shape, one.nr, one.mode_at, S_IFBLK | 0600) == !one.makes_node);
+    CHECK(passes(one.shape, one.nr, one.mode_at, S_IFCHR | 0600) == !one.makes_node);
   }
 }
 

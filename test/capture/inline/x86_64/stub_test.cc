@@ -258,6 +258,47 @@ TEST_CASE("paths of every length, at every place in a page, are found in the tab
   munmap(pages, 8192);
 }
 
+TEST_CASE("of names the kernel gets the record's copies, and of nothing what gains something") {
+  Agent agent;
+  char folder[] = "/tmp/vedette-stub-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::string first = std::string(folder) + "/first", second = std::string(folder) + "/second";
+  struct stat facts;
+  CHECK(call(SYS_mknod, address(first.c_str()), S_IFREG | 0600, 0) == 0);
+  CHECK(agent.take().args[1] == (S_IFREG | 0600));
+  CHECK(agent.at(address(first.c_str()), 5000) == std::string(first.c_str(), first.size() + 1));
+  CHECK(call(SYS_link, address(first.c_str()), address(second.c_str())) == 0);
+  CHECK(agent.take().nr == SYS_link);
+  CHECK(agent.at(address(first.c_str()), 5000) == std::string(first.c_str(), first.size() + 1));
+  CHECK(agent.at(address(second.c_str()), 5000) == std::string(second.c_str(), second.size() + 1));
+  // The second text is a part of the first one.
+  CHECK(call(SYS_linkat, AT_FDCWD, address(first.c_str()), AT_FDCWD, address(first.c_str() + 1), 0) == -ENOENT);
+  agent.take();
+  CHECK(agent.at(address(first.c_str()), 5000) == std::string(first.c_str(), first.size() + 1));
+  CHECK(agent.at(address(first.c_str() + 1), 5000) == std::string(first.c_str() + 1, first.size()));
+  const timespec times[2] = {{1000000000, 5}, {1500000000, 7}};
+  CHECK(call(SYS_utimensat, AT_FDCWD, address(second.c_str()), address(times), 0) == 0);
+  agent.take();
+  CHECK(agent.at(address(times), 64) == std::string(reinterpret_cast<const char*>(times), sizeof times));
+  REQUIRE(stat(first.c_str(), &facts) == 0);
+  CHECK(facts.st_mtim.tv_nsec == 7);
+  CHECK(call(SYS_utimensat, AT_FDCWD, 0, 0, 0) == -EFAULT);
+  CHECK(agent.take().size == VEDETTE_REC_CHUNKS);
+  CHECK(call(SYS_chmod, address(first.c_str()), 0640) == 0);
+  CHECK(agent.take().nr == SYS_chmod);
+  CHECK(call(SYS_chmod, address(first.c_str()), 04750) == 0);
+  CHECK(call(SYS_mknod, address(first.c_str()), S_IFCHR | 0600, 0x103) == -EEXIST);
+  CHECK(agent.empty());
+  REQUIRE(stat(first.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 07777) == 04750);
+  const std::string longest(VEDETTE_PATH_MAX, '/');
+  CHECK(call(SYS_mkdir, address(longest.c_str()), 0700) == -ENAMETOOLONG);
+  CHECK(agent.empty());
+  unlink(first.c_str());
+  unlink(second.c_str());
+  rmdir(folder);
+}
+
 TEST_CASE("vectors, addresses and messages are followed") {
   Agent agent;
   int ends[2];

@@ -2,7 +2,7 @@
 // What the command line has for Falco's rules: `vedette replay`, `vedette fields`,
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
-import { ALERTS_DETAIL, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./replay.js";
 
 /** Adds the commands to the program. `command`: what follows `--`. `done` takes the exit status. */
@@ -17,15 +17,13 @@ export function defineFalco(
     .command("replay")
     .description("judge a recording of `vedette record` again, or judge or print a capture of Falco or sysdig")
     .argument("<file>", "a recording, or a .scap file, gzipped or not");
-  falcoOptions(replay)
-    .option(
-      "--policy <dir>",
-      "a policy's folder or module (.wasm), or a folder of them; may be given again",
-      collect,
-      [],
-    )
-    .option("--alerts <where>", "stderr, stdout or a file", "stdout")
-    .option(...ALERTS_DETAIL)
+  falcoOptions(replay).option(
+    "--policy <dir>",
+    "a policy's folder or module (.wasm), or a folder of them; may be given again",
+    collect,
+    [],
+  );
+  alertOptions(replay, "stdout")
     .option("-f, --filter <condition>", "print only events that this condition matches")
     .option("--json", "print the events, one object a line, flat Falco names")
     .action(async (file: string, flags: ReplayFlags) => done(await (await import("./replay.js")).replay(file, flags)));

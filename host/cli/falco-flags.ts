@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of every command that takes Falco's rules.
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { FalcoFlags } from "../falco/falco.js";
+import { parseSyslogUrl, type SyslogSettings } from "../output/syslog-url.js";
 
 export type { FalcoFlags };
 
@@ -29,11 +30,23 @@ export function falcoOptions(command: Command, isImport = false): Command {
     );
 }
 
-/** Of every command that raises alerts. */
-export const ALERTS_DETAIL = [
-  "--alerts-detail",
-  "say in each alert's output_fields which policy, tenant and event it is of",
-] as const;
+/** Adds where alerts go to a command that raises them. */
+export function alertOptions(command: Command, target: string): Command {
+  return command
+    .option("--alerts <where>", "stderr, stdout or a file", target)
+    .option("--alerts-detail", "say in each alert's output_fields which policy, tenant and event it is of")
+    .addOption(
+      new Option("--syslog <url>", "a syslog server too: udp://HOST, tcp://HOST:PORT or tls://HOST").argParser(syslog),
+    )
+    .option("--syslog-ca <file>", "a PEM file: who may have signed the certificate of a tls:// server");
+}
+
+function syslog(text: string): SyslogSettings {
+  const settings = parseSyslogUrl(text);
+  if (settings === null)
+    throw new InvalidArgumentError("It must be udp://HOST[:PORT], tcp://HOST:PORT or tls://HOST[:PORT].");
+  return settings;
+}
 
 const matching = (): Option =>
   new Option(

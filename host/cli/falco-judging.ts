@@ -4,6 +4,7 @@ import { explain, type VedetteError } from "../errors.js";
 import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
+import type { SyslogSettings } from "../output/syslog-url.js";
 import { loadPolicies } from "../policy/load.js";
 import type { Judging } from "../sensor/sensor.js";
 import { say } from "./failure.js";
@@ -14,6 +15,9 @@ export interface JudgingFlags extends FalcoFlags {
   readonly alerts: string;
   /** Each alert says which policy, tenant and event it is of. */
   readonly alertsDetail?: boolean;
+  readonly syslog?: SyslogSettings;
+  /** A PEM file. */
+  readonly syslogCa?: string;
 }
 
 /**
@@ -44,10 +48,14 @@ export function sayOptions({ ignored, unknown }: FalcoOptions): void {
 function outputsOf(flags: JudgingFlags, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
   const { alerts, alertsDetail: isDetailed = false } = flags;
   const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`);
-  if (options === null) return Outputs.open({ targets: [alerts], style: { isDetailed }, isPatient, onFault });
+  const syslog =
+    flags.syslog === undefined
+      ? null
+      : { ...flags.syslog, ...(flags.syslogCa === undefined ? {} : { ca: flags.syslogCa }) };
+  if (options === null) return Outputs.open({ targets: [alerts], syslog, style: { isDetailed }, isPatient, onFault });
   const { isToStdout, file, http, json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members, isDetailed };
   const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
-  return Outputs.open({ targets: [...targets], http, style, ...form, isPatient, onFault });
+  return Outputs.open({ targets: [...targets], http, syslog, style, ...form, isPatient, onFault });
 }

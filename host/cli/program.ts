@@ -10,7 +10,7 @@ import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineFalco } from "./falco-command.js";
-import { ALERTS_DETAIL, collect, falcoOptions } from "./falco-flags.js";
+import { alertOptions, collect, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
@@ -59,15 +59,14 @@ function defineProgram(
       .addOption(ioUring())
       .addOption(onOverload(name));
 
-  addServiceOptions(falcoOptions(workload("run", "run COMMAND, judge what it does, and raise alerts")))
-    .option(
-      "--policy <dir>",
-      "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
-      collect,
-      [],
-    )
-    .option("--alerts <where>", "stderr, stdout or a file", "stderr")
-    .option(...ALERTS_DETAIL)
+  const run = workload("run", "run COMMAND, judge what it does, and raise alerts");
+  addServiceOptions(falcoOptions(run)).option(
+    "--policy <dir>",
+    "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
+    collect,
+    [],
+  );
+  alertOptions(run, "stderr")
     .option("--record <file>", "store the events too, for `vedette replay`")
     .action(async (options) => {
       const { run } = await import("./run.js");

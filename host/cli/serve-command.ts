@@ -2,7 +2,7 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
-import { ALERTS_DETAIL, falcoOptions } from "./falco-flags.js";
+import { alertOptions, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -25,9 +25,8 @@ export function defineServe(program: Command, done: (status: number) => void): v
       "--policy <dir>",
       "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
       each,
-    )
-    .option("--alerts <where>", "stderr, stdout or a file", "stdout")
-    .option(...ALERTS_DETAIL)
+    );
+  alertOptions(serve, "stdout")
     .option("--http <address>", "where /healthz, /metrics and /api/v1/health are", "127.0.0.1:7410")
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),

@@ -5,7 +5,7 @@
 //
 //   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
 //   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}
-import type { Finding } from "../finding/finding.js";
+import { type Finding, findingId } from "../finding/finding.js";
 import type { Priority } from "../finding/priority.js";
 import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
@@ -42,13 +42,17 @@ export interface AlertStyle {
   readonly isDetailed?: boolean;
 }
 
-/** What --alerts-detail adds: two tenants may have a policy and a rule of one name. */
+/**
+ * What --alerts-detail adds: two tenants may have a policy and a rule of one name, and an alert may come
+ * twice.
+ */
 export function alertDetail({ policy, tenant, finding }: Alert): [name: string, value: string | null][] {
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
     ["vedette.tenant", tenant ?? null],
     ["vedette.event", event],
+    ["vedette.id", finding === undefined ? null : findingId(finding)],
   ];
 }
 

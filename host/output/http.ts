@@ -2,12 +2,12 @@
 // Carries alerts to an HTTP receiver such as Falcosidekick, one POST each, in order. A receiver that is away
 // or overloaded (no answer, 429, 5xx) is tried again; what it refuses (another 4xx) is dropped at once, since
 // asking again would not help. What waits, and how long, is the queue's (queue.ts).
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { Agent, request } from "undici";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import type { Carrier, Sent } from "./output.js";
+import { AUTHORITY, pemOf } from "./pem.js";
 import { withoutPassword } from "./url.js";
 
 /** Where alerts are posted, and how TLS is done. `ca`, `certificate` and `key` are paths. */
@@ -42,7 +42,7 @@ export class HttpCarrier implements Carrier {
     this.#settings = settings;
     this.#agent = new Agent({
       connect: {
-        ...pem("ca", "certificate of the authority", settings.ca),
+        ...pem("ca", AUTHORITY, settings.ca),
         ...pem("cert", "client's certificate", settings.certificate),
         ...pem("key", "client's key", settings.key),
         rejectUnauthorized: settings.isInsecure !== true,
@@ -86,10 +86,5 @@ export class HttpCarrier implements Carrier {
 }
 
 function pem(name: "ca" | "cert" | "key", what: string, path: string | undefined): Record<string, Buffer> {
-  if (path === undefined) return {};
-  try {
-    return { [name]: readFileSync(path) };
-  } catch (cause) {
-    throw new VedetteError("VEDETTE_HTTP_FILE", { what, path, reason: reasonOf(cause) }, { cause });
-  }
+  return path === undefined ? {} : { [name]: pemOf(what, path) };
 }

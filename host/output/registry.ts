@@ -8,6 +8,8 @@ import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
 import type { Carrier } from "./output.js";
 import { OutputQueue, type QueueLimits, STUCK_MS } from "./queue.js";
+import { syslogText } from "./syslog-text.js";
+import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
 
 /** What a command was asked for, of all outputs. */
@@ -15,6 +17,7 @@ export interface Asked {
   /** `stderr`, `stdout` or a file, each. */
   readonly targets: readonly string[];
   readonly http?: HttpSettings | null;
+  readonly syslog?: SyslogSettings | null;
 }
 
 /** What is the same for all outputs of a command. */
@@ -92,8 +95,26 @@ const RECEIVER: OutputRow<HttpSettings> = {
   carrier: async (settings) => new (await import("./http.js")).HttpCarrier(settings),
 };
 
+/**
+ * Bytes of one message: what each server of RFC 5426 should take, and what rsyslog takes unless it is told
+ * otherwise.
+ */
+const MESSAGE_MAX = { udp: 2_048, tcp: 8_096, tls: 8_096 };
+/** `--syslog URL`. Its server takes a batch at once. */
+const SYSLOG: OutputRow<SyslogSettings> = {
+  kind: "syslog",
+  asked: ({ syslog = null }) => (syslog === null ? [] : [syslog]),
+  name: ({ url }) => url,
+  limits: () => ({ ...RECEIVER_LIMITS, count: LINES.count, batchCount: 100 }),
+  text: ({ transport }) => {
+    const most = MESSAGE_MAX[transport];
+    return (alert) => syslogText(alert, most);
+  },
+  carrier: async (settings) => new (await import("./syslog.js")).SyslogCarrier(settings),
+};
+
 /** In the order in which they are opened. */
-const ROWS = [bound(RECEIVER), bound(TERMINAL), bound(FILE)];
+const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
 
 /** All outputs that were asked for, not yet started. */
 export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQueue[]> {

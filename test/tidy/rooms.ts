@@ -54,6 +54,7 @@ export const DOORS: Record<string, string[]> = {
     "registry",
     "sink",
     "summary",
+    "syslog-url",
     "voice",
   ],
   "host/policy": [

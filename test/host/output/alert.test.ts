@@ -4,6 +4,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
+import { findingId } from "../../../host/finding/finding.js";
 import { type Alert, alertJson } from "../../../host/output/alert.js";
 import { alertText, escaped, visible } from "../../../host/output/alert-text.js";
 import { alertForm } from "../../../host/output/form.js";
@@ -154,22 +155,35 @@ test("extra fields stand beside the output's own: a field with its type, a forma
   ]);
 });
 
-test("detail adds policy, tenant and event to the fields, and changes nothing else", () => {
+test("detail adds policy, tenant, event and the finding's name to the fields, and changes nothing else", () => {
   const event = { source: "9f".repeat(16), num: 41, time: OPEN_FROM_CAT.time, type: "openat" };
   const whose = { policy: "secrets", tenant: "payments" };
   const alert = { ...OPEN_FROM_CAT, ...whose, finding: { event } as NonNullable<Alert["finding"]> };
   assert.is(alertJson(alert), alertJson(OPEN_FROM_CAT), "by default it is Falco's, key for key");
   const detailed = JSON.parse(alertJson(alert, { isDetailed: true }));
-  const { "vedette.policy": policy, "vedette.tenant": tenant, "vedette.event": num, ...rest } = detailed.output_fields;
+  const {
+    "vedette.policy": policy,
+    "vedette.tenant": tenant,
+    "vedette.event": num,
+    "vedette.id": id,
+    ...rest
+  } = detailed.output_fields;
   assert.equal([policy, tenant, num], ["secrets", "payments", `${event.source}/41`]);
+  assert.is(id, findingId(alert.finding));
   assert.equal({ ...detailed, output_fields: rest }, JSON.parse(alertJson(OPEN_FROM_CAT)));
   const none = JSON.parse(alertJson(OPEN_FROM_CAT, { isDetailed: true })).output_fields;
-  assert.equal([none["vedette.policy"], none["vedette.tenant"], none["vedette.event"]], [null, null, null]);
+  assert.equal(
+    [none["vedette.policy"], none["vedette.tenant"], none["vedette.event"], none["vedette.id"]],
+    Array(4).fill(null),
+  );
 });
 
 test("detail stands behind Falco's sentence in an output of text", () => {
   const line = alertForm("text", "/alerts", { isDetailed: true })({ ...OPEN_FROM_CAT, policy: "p", tenant: "a\nb" });
-  assert.match(line, / Warning An open was seen .* vedette_policy=p vedette_tenant=a\\nb vedette_event=<NA>$/);
+  assert.match(
+    line,
+    / Warning An open was seen .* vedette_policy=p vedette_tenant=a\\nb vedette_event=<NA> vedette_id=<NA>$/,
+  );
   assert.not.match(alertForm("text", "/alerts", {})(OPEN_FROM_CAT), /vedette/);
 });
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an
 // unknown priority, without a rule, a time or output fields, and one whose k8s names are no texts.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
@@ -18,6 +17,7 @@ import { type Alert, alertJson } from "../../../host/output/alert.js";
 import { HttpCarrier, type HttpSettings } from "../../../host/output/http.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
+import { makeCertificates } from "./certificates.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
 const alert = (
@@ -171,56 +171,8 @@ test("a file that cannot be read is told before anything is sent", () => {
 test("with a client's certificate a receiver that asks for one takes alerts; without, or unknown to us, none", async () => {
   const folder = mkdtempSync(join(tmpdir(), "vedette-http-"));
   const file = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   try {
-    openssl(
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-keyout",
-      "ca.key",
-      "-out",
-      "ca.pem",
-      "-subj",
-      "/CN=ca",
-      "-days",
-      "1",
-    );
-    for (const name of ["server", "client"]) {
-      openssl(
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        `${name}.key`,
-        "-out",
-        `${name}.csr`,
-        "-subj",
-        `/CN=${name}`,
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-      );
-      openssl(
-        "x509",
-        "-req",
-        "-in",
-        `${name}.csr`,
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-out",
-        `${name}.pem`,
-        "-days",
-        "1",
-        "-copy_extensions",
-        "copy",
-      );
-    }
+    makeCertificates(folder, ["server", "client"]);
     const secure = createSecureServer({
       key: readFileSync(file("server.key")),
       cert: readFileSync(file("server.pem")),

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the PEM files that outputs over TLS are given.
+import { readFileSync } from "node:fs";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
+
+/** The file's bytes. `what`: of whom it is, for the error VEDETTE_HTTP_FILE. */
+export function pemOf(what: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new VedetteError("VEDETTE_HTTP_FILE", { what, path, reason: reasonOf(cause) }, { cause });
+  }
+}
+
+/** `what` for the file that says who may have signed a server's certificate. */
+export const AUTHORITY = "certificate of the authority";

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `--syslog` with rsyslog, over each transport: what the server has taken apart is what Vedette said.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { until } from "../attacks/host.js";
+import { makeCertificates } from "../host/output/certificates.js";
+import { freePort } from "./free-port.js";
+import { run, scratch, VEDETTE } from "./programs.js";
+
+const RSYSLOGD = "/usr/sbin/rsyslogd";
+const COUNT = 5;
+const RULES = `- rule: Nonesuch opened
+  desc: a file that is not there
+  condition: evt.type = openat and fd.name endswith nonesuch
+  output: '"%proc.name" opened [%fd.name]'
+  priority: WARNING
+  tags: [T1003]
+`;
+
+interface Taken {
+  pri: string;
+  app: string;
+  procid: string;
+  msgid: string;
+  msg: string;
+  sd: string;
+}
+
+const config = (folder: string, ports: Readonly<Record<"udp" | "tcp" | "tls", number>>): string => `
+global(workDirectory="${folder}" defaultNetstreamDriverCAFile="${folder}/ca.pem"
+  defaultNetstreamDriverCertFile="${folder}/server.pem" defaultNetstreamDriverKeyFile="${folder}/server.key")
+module(load="imudp")
+module(load="imtcp")
+template(name="taken" type="list") {
+  constant(value="{") property(name="pri" format="jsonf" outname="pri") constant(value=",")
+  property(name="app-name" format="jsonf" outname="app") constant(value=",")
+  property(name="procid" format="jsonf" outname="procid") constant(value=",")
+  property(name="msgid" format="jsonf" outname="msgid") constant(value=",")
+  property(name="msg" format="jsonf" outname="msg") constant(value=",")
+  property(name="structured-data" format="jsonf" outname="sd") constant(value="}\\n")
+}
+ruleset(name="own") { action(type="omfile" file="${folder}/taken" template="taken") }
+input(type="imudp" address="127.0.0.1" port="${ports.udp}" ruleset="own")
+input(type="imtcp" address="127.0.0.1" port="${ports.tcp}" ruleset="own")
+input(type="imtcp" address="127.0.0.1" port="${ports.tls}" ruleset="own"
+  streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon")
+`;
+
+const folder = scratch();
+const ports = { udp: await freePort(), tcp: await freePort(), tls: await freePort() };
+const taken = (): Taken[] =>
+  existsSync(join(folder, "taken"))
+    ? readFileSync(join(folder, "taken"), "utf8")
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Taken)
+    : [];
+
+if (!existsSync(RSYSLOGD)) console.log("skip: rsyslog is missing (test/e2e/syslog.test.ts)");
+else {
+  makeCertificates(folder, ["server"]);
+  writeFileSync(join(folder, "rules.yaml"), RULES);
+  writeFileSync(join(folder, "rsyslog.conf"), config(folder, ports));
+  const server = spawn(RSYSLOGD, ["-n", "-f", join(folder, "rsyslog.conf"), "-i", join(folder, "pid")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  server.stderr.on("data", (text: Buffer) => {
+    said += text;
+  });
+  test.before(async () => {
+    await until(`rsyslog listens (${said})`, () => existsSync(join(folder, "pid")));
+  });
+  test.after(() => void server.kill());
+
+  for (const transport of ["udp", "tcp", "tls"] as const)
+    test(`rsyslog has all alerts over ${transport}, whole, with their structured data`, async () => {
+      const before = taken().length;
+      const url = `${transport}://127.0.0.1:${ports[transport]}`;
+      const options = [
+        "--falco-rules",
+        join(folder, "rules.yaml"),
+        "--syslog",
+        url,
+        "--syslog-ca",
+        join(folder, "ca.pem"),
+      ];
+      const script = `for i in $(seq ${COUNT}); do cat /tmp/'a "b]\\c nonesuch'; done 2>/dev/null; true`;
+      const { status, stderr } = await run([
+        ...VEDETTE,
+        "run",
+        ...options,
+        "--alerts-detail",
+        "--",
+        "sh",
+        "-c",
+        script,
+      ]);
+      assert.is(status, 0, stderr);
+      await until("all of them", () => taken().length >= before + COUNT);
+      const got = taken().slice(before);
+      assert.is(got.length, COUNT);
+      const ids = [...stderr.matchAll(/"vedette\.id":"([0-9a-f-]{36})"/g)].map(([, id]) => id);
+      assert.is(new Set(ids).size, COUNT);
+      assert.equal(new Set(got.map(({ sd }) => / id="([^"]+)"/.exec(sd)?.[1])), new Set(ids));
+      for (const { pri, app, msgid, procid, msg, sd } of got) {
+        assert.equal([pri, app, msgid], ["12", "vedette", "finding"]);
+        assert.match(procid, /^\d+$/);
+        assert.ok(msg.trim().startsWith('"cat" opened [/tmp/a "b]\\c nonesuch] '), msg);
+        assert.match(sd, /^\[vedette@32473 id="[^"]+" rule="Nonesuch opened" policy="falco" /);
+        assert.match(sd, / tags="T1003"/);
+      }
+    });
+  test.run();
+}

@@ -5,17 +5,33 @@
 //
 //   npm test                     everything
 //   npm test -- open_relative    the tests whose path, title or fixture holds the name
+//   npm test -- falco --cases DIR   further cases of Falco's kinds: DIR/cases.json with its rules and captures,
+//                                and suites (*.yaml with `tests:`)
 //
 // Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends
 // in one line: `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs
 // `npm run check` as a test, and prints a line for each file as it ends, so that a run that hangs shows
 // where.
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { findJobs, type Job, narrow } from "./runner/jobs.js";
 import { failureText, lastLine, skipLines } from "./runner/report.js";
 import { type Outcome, runJob } from "./runner/run-job.js";
 
-const names = process.argv.slice(2);
+const words = process.argv.slice(2);
+const casesAt = words.indexOf("--cases");
+const cases = casesAt < 0 ? undefined : words[casesAt + 1];
+if (cases !== undefined) {
+  process.env.VEDETTE_FALCO_CASES = resolve(cases);
+  if (!existsSync(cases)) {
+    process.stderr.write(`there is no folder ${cases}\n`);
+    process.exit(1);
+  }
+}
+/** The tests that read cases from a folder. */
+const OF_CASES = ["falco/cases.test", "recording/captures.test", "e2e/falco-suites.test"];
+const names = cases === undefined ? words : OF_CASES;
 const inCi = process.env.CI === "true";
 
 const jobs = narrow(findJobs(process.cwd(), { withCheck: inCi }), names);

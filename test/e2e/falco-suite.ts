@@ -67,6 +67,11 @@ interface Alert {
   output_fields: Record<string, unknown>;
 }
 
+/** Whether a file is a suite, and not rules. */
+export function isSuite(path: string): boolean {
+  return /^tests:/m.test(readFileSync(path, "utf8"));
+}
+
 export function readSuite(path: string): Case[] {
   const read = readYaml(readFileSync(path, "utf8"));
   if (!("documents" in read)) throw new Error(`${path}: ${JSON.stringify(read.failure)}`);

@@ -11,11 +11,11 @@ import { FALCO, missingFalco } from "../falco-files.js";
 import { missingForTasks, Task } from "../lab/task.js";
 import { addressesOf, prefixOf, sceneOf, usersOf } from "./falco-scene.js";
 import { type FalcoAlert, play, RULES, Wings } from "./falco-stage.js";
-import { type Case, isExpected, readSuite } from "./falco-suite.js";
+import { type Case, isExpected, isSuite, readSuite } from "./falco-suite.js";
 import { Users } from "./falco-users.js";
 import { ROOT } from "./programs.js";
 
-const given = process.env.VEDETTE_FALCO_SUITES;
+const given = process.env.VEDETTE_FALCO_CASES ?? process.env.VEDETTE_FALCO_SUITES;
 const FOLDERS = given ? [given] : [join(FALCO, "e2e"), join(ROOT, "test/e2e/falco-suites")];
 
 function check(one: Case, alerts: readonly FalcoAlert[]): string | null {
@@ -52,7 +52,7 @@ function addAddress(network: string, address: string): void {
 const missing = missingForTasks() ?? missingFalco;
 for (const folder of FOLDERS.filter(existsSync)) {
   for (const name of readdirSync(folder).sort()) {
-    if (!name.endsWith(".yaml")) continue;
+    if (!name.endsWith(".yaml") || !isSuite(join(folder, name))) continue;
     const cases = readSuite(join(folder, name));
     for (const isInContainer of [false, true]) {
       const those = cases.filter((one) => one.isInContainer === isInContainer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tests of Falco's rules read: Falco's own files, where they are (test/falco-files.ts), and rules in a
 // text.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Loaded, type LoadOptions, loadRules, type RuleFile } from "../../../host/falco/load.js";
 import { FALCO, missingFalco, withFalco } from "../../falco-files.js";
 
@@ -16,8 +16,18 @@ export function ruleFile(name: string): RuleFile {
   return { name, content: readFileSync(`${SHARED}rules/${name}`, "utf8") };
 }
 
+/** Another folder of cases: `npm test -- falco --cases DIR`. */
+export const GIVEN = process.env.VEDETTE_FALCO_CASES ?? null;
+
+/** Rules of a case, from beside the cases, else from Falco's own. */
 export function fixture(name: string): RuleFile {
-  return { name: `${name}.yaml`, content: readFileSync(`${SHARED}fixtures/${name}.yaml`, "utf8") };
+  return { name: `${name}.yaml`, content: readFileSync(placeOf(`${name}.yaml`, `fixtures/${name}.yaml`), "utf8") };
+}
+
+/** Where a file of the given folder of cases is, or of Falco's own. */
+export function placeOf(given: string, own: string): string {
+  const places = GIVEN === null ? [] : [`${GIVEN}/${given}`, `${GIVEN}/captures/${given}`];
+  return places.find(existsSync) ?? `${SHARED}${own}`;
 }
 
 export interface Case {
@@ -31,8 +41,12 @@ export interface Case {
   detections?: { count: number | string; of: [string, string][] }[];
 }
 
-export const CASES: readonly Case[] =
-  missingFalco === null ? JSON.parse(readFileSync(`${SHARED}fixtures/cases.json`, "utf8")) : [];
+export const CASES: readonly Case[] = casesIn(GIVEN ?? (missingFalco === null ? `${SHARED}fixtures` : null));
+
+function casesIn(folder: string | null): readonly Case[] {
+  if (folder === null || !existsSync(`${folder}/cases.json`)) return [];
+  return JSON.parse(readFileSync(`${folder}/cases.json`, "utf8"));
+}
 
 export function loadText(content: string, options: LoadOptions = {}): Loaded {
   return loadRules([{ name: "rules.yaml", content }], options);

@@ -13,12 +13,12 @@ import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge } from "../falco/judge.js";
 import { Random } from "../falco/random.js";
-import { CASES, type Case, fixture, SHARED, withFalco } from "../falco/shared.js";
+import { CASES, type Case, fixture, GIVEN, placeOf, withFalco } from "../falco/shared.js";
 
 const CAPTURES: Record<string, string> = { CatWrite: "cat_write.scap", OpenMultipleFiles: "open-multiple-files.scap" };
 
 function read(name: string): Buffer {
-  return readFileSync(`${SHARED}captures/${name}`);
+  return readFileSync(placeOf(name, `captures/${name}`));
 }
 
 // The suite is of October 2025, when Falco still judged the entries of opens and of calls on descriptors,
@@ -29,8 +29,10 @@ const WITHOUT_ENTRIES: Record<string, Record<number, number>> = {
 };
 
 for (const c of CASES) {
-  const name = c.capture?.length === 1 ? CAPTURES[c.capture[0]!] : undefined;
-  if (!name || c.exit !== 0) continue;
+  const [named, ...others] = c.capture ?? [];
+  if (named === undefined || others.length > 0 || (c.exit ?? 0) !== 0) continue;
+  const name = CAPTURES[named] ?? (GIVEN === null ? undefined : `${named}.scap`);
+  if (!name) continue;
   withFalco(`${c.name} detects what Falco detects in ${name}`, async () => {
     const counts = await detect(c, name);
     for (const { count, of } of c.detections ?? []) {

@@ -6,10 +6,12 @@
 //
 // VEDETTE_FALCO_PAIRS=1000000 asks for so many (rule, event) pairs of random rules; VEDETTE_SEED=N for
 // another beginning. Time limit: 180 s.
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Expr } from "../../../host/falco/condition.js";
-import type { LoadedRule } from "../../../host/falco/load.js";
+import type { LoadedRule, RuleFile } from "../../../host/falco/load.js";
 import { loadRules } from "../../../host/falco/load.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
@@ -126,6 +128,45 @@ withFalco(`Falco's ${FILES.length} files judge alike in each of ${subsets.length
   }
   assert.ok(met.size > 10, `${met.size} rules match anything: the cases prove little`);
 });
+
+const FIELD = fileURLToPath(new URL("../../fixtures/falco-field/", import.meta.url));
+const names = readdirSync(FIELD).sort();
+const MANY = 4_000;
+// What a feed of indicators looks like.
+const indicators: RuleFile = {
+  name: "indicators.yaml",
+  content: [
+    `- {list: bad_addresses, items: [${list(MANY, (i) => `"${11 + (i % 90)}.${i % 251}.${(i >> 4) % 256}.${i % 256}"`)}]}`,
+    `- {list: bad_names, items: [${list(MANY, (i) => `evil-${i}`)}]}`,
+    `- {list: bad_paths, items: [${list(MANY, (i) => `/opt/bad/${i}`)}]}`,
+    "- {rule: Indicator, desc: d, priority: INFO, output: o, condition: 'evt.type in (connect, sendto) and fd.sip in (bad_addresses)'}",
+    "- {rule: Named, desc: d, priority: INFO, output: o, condition: 'evt.type in (execve, openat) and (proc.name in (bad_names) or fd.name in (bad_paths))'}",
+  ].join("\n"),
+};
+const field = [...names.map((name) => ({ name, content: readFileSync(FIELD + name, "utf8") })), indicators];
+const alone = field.map((file) => [file]);
+const pairs = field.flatMap((one, i) => field.slice(i + 1).map((other) => [one, other]));
+
+test(`${field.length} files in the style of others' judge alike alone, in pairs and all together`, async () => {
+  const met = new Set<string>();
+  for (const [i, files] of [...alone, ...pairs, field].entries()) {
+    const { ok, rules, results, contents } = loadRules(files);
+    assert.ok(ok, results.map((one) => one.text(contents)).join("\n"));
+    assert.equal(
+      results.flatMap(({ warnings }) => warnings),
+      [],
+      files.map(({ name }) => name).join(" "),
+    );
+    const judge = await Judge.of(rules);
+    const batch = openBatch(randomBatch(new Random(SEED + i), RECORDS, wantedBy(rules)));
+    for (const name of compare(rules, judge, batch, SEED + i)) met.add(name);
+  }
+  assert.ok(met.size > field.length, `only ${[...met].join(", ")} match anything`);
+});
+
+function list(count: number, make: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => make(i)).join(", ");
+}
 
 // The names of the rules that matched, once for each match.
 function compare(

@@ -237,9 +237,12 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
-  // Its memory may say something else by now, and the kernel reads it anew.
+  // Its memory may say something else by now, and the kernel reads it anew. Where the call's own arguments lie in memory, too
+  // (socketcall), what they were is of no account either: the registers say where they are.
   Event& event = call->sighting.event;
-  const Call as_called = event.call;
+  Call as_called = event.call;
+  as_called.nr = static_cast<uint32_t>(call->nr);
+  std::copy_n(call->args, 6, as_called.args);
   TaskMemory memory(task.memory);
   (void)decode_enter(as_called, memory, context_.limits, event);
   context_.state.before_call(call->sighting);

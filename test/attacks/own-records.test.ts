@@ -59,4 +59,25 @@ test("I8: control: a call that is restarted as it was", async () => {
   );
 });
 
+// A convention that the kernel may lack, as it lacks the machine's 32-bit programs then.
+const HAS_32_BITS = process.arch === "x64";
+const received = (events: Event[]): unknown[] =>
+  ofType(events, "recvfrom")
+    .filter((event) => Number(event["evt.rawres"]) === 3)
+    .map((event) => Number(event["evt.arg.fd"]));
+
+if (HAS_32_BITS) {
+  test("I8: a call whose arguments lie in memory (i386) is told of by those that the kernel reads then", async () => {
+    const { run, events } = await attack("restarted_socketcall", ["other"]);
+    assert.equal(answersOf(run), { received: "3" });
+    assert.equal(received(events), [50]);
+  });
+
+  test("I8: control: such a call that is restarted as it was", async () => {
+    const { run, events } = await control("restarted_socketcall", ["same"]);
+    assert.equal(answersOf(run), { received: "3" });
+    assert.equal(received(events), [40]);
+  });
+}
+
 test.run();

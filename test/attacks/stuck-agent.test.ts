@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it
-// for a quiet workload. What holds the thread here is a tracer; memory that a FUSE or NFS server does not
-// serve holds it as well, in the kernel. Time limit: 120 s.
+// for a quiet workload. What holds the thread here is a tracer, or a file system whose server (FUSE) never
+// answers the agent. Time limit: 120 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { scratch } from "../e2e/programs.js";
 import { buildAttack } from "./attack.js";
 import { openHost, stillJudges, until } from "./host.js";
 
@@ -71,6 +72,40 @@ test("G9: control: a tracing thread that is held for 3 s is no alert", async () 
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   assert.equal(silent("held"), []);
   await stillJudges(host, honest);
+});
+
+/**
+ * Mounts a file system that answers everybody but agents. `said` is what its server has said so far. Null:
+ * mounting is not allowed here.
+ */
+async function mountDeaf(folder: string): Promise<{ said: () => string; end: () => void } | null> {
+  const server = spawn(buildAttack("deaf_fuse"), [folder, "/bin/true"], { stdio: ["pipe", "pipe", "inherit"] });
+  started.push(server);
+  let said = "";
+  server.stdout.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  await until("it is mounted, or not", () => said.includes("mounted: "));
+  return said.startsWith("mounted: 0\n") ? { said: () => said, end: () => server.stdin.end() } : null;
+}
+
+test("G9: a file system (FUSE) that never answers the agent is an alert within seconds, and its end lets the agent go on", async () => {
+  const folder = scratch();
+  const deaf = await mountDeaf(folder);
+  if (deaf === null) return console.log("skip: a file system that never answers: mounting FUSE is not allowed here");
+  try {
+    const agent = await watch("fuse", `sleep 1; ${folder}/program; echo over; sleep 1`);
+    await until("the agent waits for the file system", () => deaf.said().includes("asked: "));
+    const heldAt = performance.now();
+    await until("its alert", () => silent("fuse").length === 1, TOLD_MS_MAX);
+    assert.ok(performance.now() - heldAt > TOLD_MS_MIN);
+    assert.is(agent.exitCode, null);
+    await stillJudges(host, honest);
+  } finally {
+    deaf.end();
+  }
+  await until("it is heard again", () => host.stderr.includes("fuse is heard again"));
+  await until("its workload has ended", () => host.stderr.includes("fuse has left"));
 });
 
 test.run();

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "capture/inline/x86_64/registers.h"
 #include "capture/kernel/invariant.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/own_filters.h"
@@ -15,14 +16,14 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-void stage_registers(Registers& registers, const RingSlot* slot, const NearSegment* near, uint64_t near_address) {
-  user_regs_struct& raw = registers.raw;
-  raw.rbx = slot == nullptr ? ~0ull : static_cast<uint64_t>(slot->ring().id());
-  raw.rbp = slot == nullptr ? 0 : slot->address();
-  raw.r12 = slot == nullptr ? 0 : slot->ring().bytes();
-  raw.r9 = 0;
-  raw.r13 = near == nullptr ? ~0ull : static_cast<uint64_t>(near->segment.id());
-  raw.r14 = near_address;
+BootSegments segments_of(const RingSlot* slot, const NearSegment* near, uint64_t near_address) {
+  BootSegments segments{.stubs_address = near_address};
+  if (near != nullptr) segments.stubs = static_cast<uint64_t>(near->segment.id());
+  if (slot == nullptr) return segments;
+  segments.ring = static_cast<uint64_t>(slot->ring().id());
+  segments.ring_address = slot->address();
+  segments.ring_bytes = slot->ring().bytes();
+  return segments;
 }
 
 // Segments go by number, and another IPC namespace has others under the same ones.
@@ -124,17 +125,14 @@ bool InlineBoot::begin(Task& task, Registers& registers) {
   const std::vector<size_t> hot = near == nullptr ? std::vector<size_t>() : code_.hot_sites(first, may_leave, 0);
   const uint64_t list = may_leave ? code_.patcher().leave_to_boot(first, hot) : 0;
   const uint64_t near_address = near == nullptr ? 0 : first.bias + static_cast<uint64_t>(near->stubs.distance);
-  stage_registers(registers, slot.get(), near, near_address);
-  user_regs_struct& raw = registers.raw;
-  raw.rip = steps_at;
-  raw.rdi = static_cast<uint64_t>(page_.id());
-  raw.rsi = VEDETTE_AGENT_BASE;
-  raw.rdx = kPageAttach;
-  raw.r10 = secret_[0];
-  raw.r8 = secret_[1];
-  raw.r9 = list == 0 ? 0 : near_address + list;
-  raw.r15 = spare ? mine.entry : 0;
-  raw.gs_base = slot == nullptr ? 0 : slot->gs_base();
+  const PageAttach page{.page = static_cast<uint64_t>(page_.id()),
+                        .address = VEDETTE_AGENT_BASE,
+                        .flags = kPageAttach,
+                        .secret = secret_,
+                        .patches = list == 0 ? 0 : near_address + list,
+                        .entry = spare ? mine.entry : 0};
+  enter_first_steps(registers, steps_at, page, segments_of(slot.get(), near, near_address));
+  set_ring_context(registers, slot == nullptr ? 0 : slot->context_base());
   mine.boot = spare ? InlineTask::Boot::Starting : InlineTask::Boot::Borrowing;
   if (!ptrace_set_registers(task.tid, registers)) return false;
   image.active = true;
@@ -160,11 +158,7 @@ void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   mine.coming_near = nullptr;
   if (file != nullptr && code_.find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
-  stage_registers(*registers, slot.get(), mine.coming_near, near_address);
-  registers->raw.rip = AgentPage::boot();
-  registers->raw.r15 = 0;
-  registers->raw.eflags &= ~kTrapFlag;  // a program that steps itself does not step us
-  registers->raw.orig_rax = ~0ull;
+  enter_boot(*registers, AgentPage::boot(), segments_of(slot.get(), mine.coming_near, near_address));
   (void)ptrace_set_signal_mask(task.tid, ~0ull);
   if (ptrace_set_registers(task.tid, *registers)) mine.boot = InlineTask::Boot::Attaching;
 }
@@ -193,15 +187,8 @@ std::string_view InlineBoot::begin_program(Task& task, Registers& registers, Inl
   MappedFile& first = image_of(*task.space)->files.front();
   const bool is_unpatched = refused != 0 && first.holds(registers.argument(1));
   if (is_unpatched) refused = 0;
-  const user_regs_struct was = registers.raw;
-  registers.raw = {};
-  registers.raw.cs = was.cs;
-  registers.raw.ss = was.ss;
-  registers.raw.eflags = was.eflags & ~0x8d5ull;
-  registers.raw.rsp = was.rsp;
-  registers.raw.rip = mine.entry;
-  registers.raw.orig_rax = ~0ull;
-  if (refused == 0 && mine.slot != nullptr) registers.raw.gs_base = mine.slot->gs_base();
+  begin_image(registers, mine.entry);
+  if (refused == 0 && mine.slot != nullptr) set_ring_context(registers, mine.slot->context_base());
   (void)ptrace_set_registers(task.tid, registers);
   if (is_unpatched) {
     boots_patch_ = false;
@@ -215,7 +202,7 @@ void InlineBoot::go_on(Task& task, Registers& registers, int64_t refused) {
   InlineTask& mine = inline_part(task);
   const uint64_t last_address = registers.argument(1);
   registers = mine.saved;
-  registers.raw.orig_rax = ~0ull;
+  forget_call(registers);
   const Ref<RingSlot> slot = std::exchange(mine.coming_slot, nullptr);
   const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address();
   // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy then, and by the kernel's
@@ -231,7 +218,7 @@ void InlineBoot::go_on(Task& task, Registers& registers, int64_t refused) {
   }
   if (file != nullptr && file->near != nullptr) code_.patch_hot(task, *file, mine.wanted_site);
   mine.wanted_site = 0;
-  if (takes_ring) registers.raw.gs_base = slot->gs_base();
+  if (takes_ring) set_ring_context(registers, slot->context_base());
   // One that was killed meanwhile ends with the ring that it has.
   const bool has_context = static_cast<bool>(ptrace_set_registers(task.tid, registers));
   if (takes_ring && has_context) {

@@ -5,11 +5,13 @@
 //   a site: u64 syscall | u64 start | u32 nr | u8 refusal | u8 vouched | u8 needed | u8 n | n x {u8 size, u8 displacement at}
 //           | u32 callers | callers x u64
 //   u64 digest of all before
+#include <algorithm>
 #include <cstring>
 
 #include "capture/inline/cache.h"
 #include "capture/inline/keyed_digest.h"
 #include "capture/inline/x86_64/decode.h"
+#include "capture/kernel/arch.h"
 
 namespace vedette {
 namespace {
@@ -93,21 +95,17 @@ bool is_whole(FileView file, const ElfImage& image, const Site& site) {
 
 bool leads_to(FileView file, const ElfImage& image, uint64_t caller, uint64_t function) {
   const uint8_t* bytes = code_at(file, image, caller, kJumpSize);
-  if (bytes == nullptr || (bytes[0] != 0xe8 && bytes[0] != 0xe9)) return false;
-  int32_t distance;
-  std::memcpy(&distance, bytes + 1, sizeof distance);
-  return caller + kJumpSize + static_cast<uint64_t>(int64_t{distance}) == function;
+  return bytes != nullptr && far_branch_target(bytes, caller) == function;
 }
 
 bool is_sound(FileView file, const ElfImage& image, const Site& site) {
-  const uint8_t* call = code_at(file, image, site.syscall, 2);
-  if (call == nullptr || call[0] != 0x0f || call[1] != 0x05) return false;
+  const uint8_t* call = code_at(file, image, site.syscall, kSyscallBytes);
+  if (call == nullptr || !std::equal(call, call + kSyscallBytes, kSyscallCode)) return false;
   if (!site.patchable()) return site.refusal < Refusal::Count;
   if (!is_whole(file, image, site)) return false;
   // The function's own landing pad, which callers pass, may stand before what moves.
-  constexpr unsigned kLandingPad = 4;
   for (const uint64_t caller : site.callers) {
-    if (!leads_to(file, image, caller, site.start) && !leads_to(file, image, caller, site.start - kLandingPad)) return false;
+    if (!leads_to(file, image, caller, site.start) && !leads_to(file, image, caller, site.start - kLandingPadSize)) return false;
   }
   return true;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "capture/inline/bytes.h"
+#include "capture/kernel/arch.h"
 
 namespace vedette {
 namespace {
@@ -31,11 +32,10 @@ FileKey key_of(int file) {
 }
 
 std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
-  constexpr uint8_t kSyscall[] = {0x0f, 0x05};
   for (const CodeSegment& segment : image.code) {
     const uint8_t* begin = file.data() + segment.offset;
     const uint8_t* end = begin + segment.size;
-    const uint8_t* found = std::search(begin, end, std::begin(kSyscall), std::end(kSyscall));
+    const uint8_t* found = std::search(begin, end, std::begin(kSyscallCode), std::end(kSyscallCode));
     if (found != end) return segment.address + static_cast<uint64_t>(found - begin);
   }
   return {};
@@ -78,8 +78,9 @@ std::optional<uint64_t> PatchableFile::bias_in(RemoteMemory& memory, uint64_t en
   const uint64_t bias = entry - image_.entry;
   if (!any_syscall_ || bias % kPage != 0 || (!image_.position_independent && bias != 0)) return {};
   if (!image_.build_id.empty()) return is_mapped_at(memory, bias) ? std::optional(bias) : std::nullopt;
-  uint8_t call[2] = {};
-  if (memory.read(bias + *any_syscall_, call, sizeof call) != sizeof call || call[0] != 0x0f || call[1] != 0x05) return {};
+  uint8_t call[kSyscallBytes] = {};
+  const bool is_there = memory.read(bias + *any_syscall_, call, sizeof call) == sizeof call;
+  if (!is_there || !std::equal(std::begin(call), std::end(call), std::begin(kSyscallCode))) return {};
   return bias;
 }
 

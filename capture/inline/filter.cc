@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/inline/filter.h"
 
-#include <asm/prctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "capture/inline/x86_64/registers.h"
 #include "capture/tracer/memory_calls.h"
 #include "capture/tracer/segment.h"
 
@@ -29,9 +29,9 @@ constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSl
 static_assert((kRegionHigh & ~kRegionMask) == 0);
 
 #if defined(__x86_64__)
-constexpr uint32_t kArchPrctl = SYS_arch_prctl, kChmod = SYS_chmod, kMknod = SYS_mknod;
+constexpr uint32_t kChmod = SYS_chmod, kMknod = SYS_mknod;
 #else
-constexpr uint32_t kArchPrctl = 0, kChmod = 0, kMknod = 0;
+constexpr uint32_t kChmod = 0, kMknod = 0;
 #endif
 
 FilterRule guard_rule(const MemoryCall& call) {
@@ -147,8 +147,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   add_mode_guards(rules);
   add_boot_gates(rules, secret);
-  // Programs that want GS for themselves.
-  for (const uint32_t code : {ARCH_SET_GS, ARCH_GET_GS}) rules.push_back({kArchPrctl, {{0, kAll, code}}});
+  for (FilterRule& rule : ring_context_rules()) rules.push_back(std::move(rule));
 }
 
 BootSecret make_boot_secret() {

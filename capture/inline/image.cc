@@ -58,8 +58,8 @@ bool InlineImage::holds(MemoryRange range) const {
          });
 }
 
-bool InlineImage::has_slot_at(uint64_t gs_base) const {
-  return std::any_of(slots.begin(), slots.end(), [gs_base](const Ref<RingSlot>& each) { return each->gs_base() == gs_base; });
+bool InlineImage::has_slot_at(uint64_t context_base) const {
+  return std::any_of(slots.begin(), slots.end(), [context_base](const Ref<RingSlot>& each) { return each->context_base() == context_base; });
 }
 
 void InlineImage::remove_slot(const RingSlot* slot) {

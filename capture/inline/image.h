@@ -65,7 +65,7 @@ class InlineImage final : public ImageData {
   // Whether rings, or the stubs of a program that cannot move, lie in this range.
   bool holds(MemoryRange range) const;
   // Whether a ring of this image is found by that GS base.
-  bool has_slot_at(uint64_t gs_base) const;
+  bool has_slot_at(uint64_t context_base) const;
   void remove_slot(const RingSlot* slot);
 
   std::vector<MappedFile> files;

@@ -13,16 +13,16 @@ bool takes_records(Task& task, const RingContext& context) {
   return has_room && task.memory.read(context.records + (context.head & context.mask) - VEDETTE_REC_CHUNKS, &byte, 1) == 1;
 }
 
-std::optional<Intrusion> by_gs_base(Task& task) {
+std::optional<Intrusion> by_context(Task& task) {
   const InlineImage* const image = image_of(*task.space);
   if (image == nullptr || !image->active) return std::nullopt;
   const RingSlot* const own = inline_part(task).slot.get();
-  const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
-  if (!gs_base || *gs_base == 0 || (own != nullptr && *gs_base == own->gs_base())) return std::nullopt;
-  if (image->has_slot_at(*gs_base)) return took_another_ring();
-  if (is_ring_place(*gs_base + VEDETTE_AGENT_BASE)) return std::nullopt;
+  const Result<uint64_t> context_base = ptrace_thread_context(task.tid);
+  if (!context_base || *context_base == 0 || (own != nullptr && *context_base == own->context_base())) return std::nullopt;
+  if (image->has_slot_at(*context_base)) return took_another_ring();
+  if (is_ring_place(*context_base + VEDETTE_AGENT_BASE)) return std::nullopt;
   RingContext context;
-  const bool is_there = task.memory.read(*gs_base + VEDETTE_AGENT_BASE, &context, sizeof context) == sizeof context;
+  const bool is_there = task.memory.read(*context_base + VEDETTE_AGENT_BASE, &context, sizeof context) == sizeof context;
   if (is_there && takes_records(task, context)) return Intrusion{"a thread has recorded where nobody reads", "a thread took a GS base of its own"};
   return Intrusion{"", "it uses GS itself"};
 }
@@ -37,7 +37,7 @@ std::optional<Intrusion> by_attaching(const RingSlot* slot) {
 }  // namespace
 
 std::optional<Intrusion> intrusion_of(Task& task) {
-  if (std::optional<Intrusion> by_gs = by_gs_base(task)) return by_gs;
+  if (std::optional<Intrusion> by_gs = by_context(task)) return by_gs;
   return by_attaching(inline_part(task).slot.get());
 }
 

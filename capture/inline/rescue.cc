@@ -10,6 +10,7 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/inline/calls.h"
+#include "capture/inline/x86_64/registers.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/task_memory.h"
 
@@ -132,25 +133,22 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
   const StubPhase phase = AgentPage::phase_at(registers.ip());
   if (phase == StubPhase::Boot) return Place::Boot;
   RingSlot* slot = inline_part(task).slot.get();
-  const bool needs_slot = phase != StubPhase::SiteInRcx && phase != StubPhase::Peeking && phase != StubPhase::SyscallInRcx;
+  const bool needs_slot = phase != StubPhase::SiteInLink && phase != StubPhase::Peeking && phase != StubPhase::SyscallInLink;
   if (needs_slot && slot == nullptr) return Place::Elsewhere;  // somebody jumped here without a ring of ours
 
-  const uint64_t rcx = registers.raw.rcx;
+  const uint64_t link = link_of(registers);
   // An open's path is the record's meanwhile.
   const bool is_lent = phase == StubPhase::TakingPath || phase == StubPhase::PathTaken || phase == StubPhase::Opened;
   if (is_lent) restore_arguments(registers, slot->ring().current());
   switch (phase) {
-    case StubPhase::SiteInRcx:
-    case StubPhase::Peeking: registers.set_ip(rcx - kSyscallBytes); break;
-    case StubPhase::SyscallInRcx: registers.set_ip(rcx); break;
+    case StubPhase::SiteInLink:
+    case StubPhase::Peeking: registers.set_ip(link - kSyscallBytes); break;
+    case StubPhase::SyscallInLink: registers.set_ip(link); break;
     case StubPhase::ArgumentsSaved:
     case StubPhase::TakingPath:
-    case StubPhase::PathTaken: {
-      const RingRecord record = slot->ring().current();
-      registers.raw.rax = record.nr;
-      registers.raw.rdx = record.args[2];
+    case StubPhase::PathTaken:
+      restore_spoiled(registers, slot->ring().current());
       [[fallthrough]];
-    }
     case StubPhase::ArgumentsKept:
     case StubPhase::Gate:
       slot->ring().clear_in_flight();
@@ -193,8 +191,7 @@ InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {
     const SiteStub& stub = *found->stub;
     const uint64_t start = file.bias + stub.address, behind_moved = start + stub.moved_size, answer = start + stub.size;
     // A program that steps itself would be sent to the start for ever.
-    const bool steps_itself = (registers.raw.eflags & kTrapFlag) != 0;
-    if (registers.ip() == start && !steps_itself) {
+    if (registers.ip() == start && !steps_itself(registers)) {
       registers.set_ip(file.bias + found->window);
     } else if (registers.ip() >= answer) {
       (void)step_out_of(task, registers, answer, answer + stub.answer_size);
@@ -253,7 +250,7 @@ void InlineRescue::conclude(Task& task) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (registers && AgentPage::contains(registers->ip())) {
     const StubPhase phase = AgentPage::phase_at(registers->ip());
-    // The result register starts out as -ENOSYS in a call; orig_rax says that the thread is still in one.
+    // The result register starts out as -ENOSYS in a call; the number says that the thread is still in one.
     const bool is_behind = phase == StubPhase::Returned || phase == StubPhase::Opened;
     const bool returned = is_behind && !is_restart(registers->result()) &&
                           !(static_cast<int64_t>(registers->number()) >= 0 && registers->result() == -ENOSYS);

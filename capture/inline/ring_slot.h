@@ -40,7 +40,7 @@ class RingSlot : public Counted {
   Ring& ring() const { return *ring_; }
   std::unique_ptr<Ring> give_up_ring() { return std::move(ring_); }
   uint64_t address() const { return address_; }
-  uint64_t gs_base() const { return address_ - VEDETTE_AGENT_BASE; }
+  uint64_t context_base() const { return address_ - VEDETTE_AGENT_BASE; }
 
   // The thread that records into it; while a vfork child runs in its parent's place, that child. None: it is free.
   Tid owner() const { return owner_; }

@@ -31,7 +31,7 @@ void InlineRings::put(Task& task, const Ref<RingSlot>& slot) {
 
 bool InlineRings::hand(Task& task, const Ref<RingSlot>& slot) {
   InlineTask& mine = inline_part(task);
-  if (!ptrace_set_thread_context(task.tid, slot->gs_base())) return false;
+  if (!ptrace_set_thread_context(task.tid, slot->context_base())) return false;
   drop(task);
   slot->assign(task.tid);
   if (mine.closed) slot->ring().withhold_opens();
@@ -49,8 +49,8 @@ void InlineRings::drop(Task& task) {
 }
 
 void InlineRings::take_off(Task& task) {
-  const Result<uint64_t> gs_base = ptrace_thread_context(task.tid);
-  if (gs_base && is_ring_place(*gs_base + VEDETTE_AGENT_BASE)) (void)ptrace_set_thread_context(task.tid, 0);
+  const Result<uint64_t> context_base = ptrace_thread_context(task.tid);
+  if (context_base && is_ring_place(*context_base + VEDETTE_AGENT_BASE)) (void)ptrace_set_thread_context(task.tid, 0);
 }
 
 void InlineRings::lend(Task& parent, Task& child) {

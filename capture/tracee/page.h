@@ -42,8 +42,8 @@ enum class Shape : uint8_t {
 
 // How far a thread in the page has got, and so what the tracer does to take it out (inline/rescue.h).
 enum class StubPhase : uint32_t {
-  SiteInRcx,      // nothing happened; rcx = behind the site's syscall
-  SyscallInRcx,   // nothing happened; rcx = the site's syscall
+  SiteInLink,      // nothing happened; rcx = behind the site's syscall
+  SyscallInLink,   // nothing happened; rcx = the site's syscall
   ArgumentsKept,  // nothing happened; the context knows the site
   ArgumentsSaved, // as before, but rax and rdx must be taken from the record
   TakingPath,     // as before, but every register of the call must, and reading what the program points to: a fault is none of ours
@@ -54,7 +54,7 @@ enum class StubPhase : uint32_t {
   Recording,      // result and arguments stand in the record
   Published,      // recorded; only the way back is missing
   Boot,           // taking in segments
-  Peeking,        // SiteInRcx, and reading what the program points to: a fault is none of ours
+  Peeking,        // SiteInLink, and reading what the program points to: a fault is none of ours
 };
 
 struct ShapeAddresses {

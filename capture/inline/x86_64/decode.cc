@@ -86,6 +86,14 @@ std::optional<InstructionFacts> facts_of(const Instruction& instruction) {
   return facts;
 }
 
+std::optional<uint64_t> far_branch_target(const uint8_t* code, uint64_t address) {
+  constexpr unsigned kSize = 5;
+  if (code[0] != 0xe8 && code[0] != 0xe9) return {};
+  int32_t distance;
+  memcpy(&distance, code + 1, sizeof distance);
+  return address + kSize + static_cast<uint64_t>(int64_t{distance});
+}
+
 std::optional<uint64_t> branch_target(const Instruction& instruction) {
   const uint8_t* bytes = instruction.bytes;
   unsigned at = 0;

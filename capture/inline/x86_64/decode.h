@@ -36,6 +36,10 @@ std::optional<InstructionFacts> facts_of(const Instruction& instruction);
 
 // Where a direct jump or call leads, from its bytes alone.
 std::optional<uint64_t> branch_target(const Instruction& instruction);
+// The same of a jump or call of kJumpSize bytes at `address`; nullopt: none stands there.
+std::optional<uint64_t> far_branch_target(const uint8_t* code, uint64_t address);
+// Of an endbr64.
+inline constexpr unsigned kLandingPadSize = 4;
 // jmp through a register or memory: a jump table, or a tail call.
 bool is_indirect_jump(const Instruction& instruction);
 // The number that an instruction of these bytes leaves in rax: `mov $nr,%eax`, `mov $nr,%rax` or `xor %eax,%eax`.

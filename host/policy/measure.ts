@@ -14,7 +14,7 @@ const EVENTS = 4096;
 const MEASURE_MS = 400;
 const CASE_MS = 20_000;
 
-/** What an event of one type costs. Times are thread time. */
+/** What an event of one type costs. Times are by the clock, so measure on a quiet machine. */
 export interface TypeCost {
   readonly type: string;
   readonly nsPerEvent: number;

@@ -31,7 +31,8 @@ export const RecordFlag = {
   pathGuessed: 0x40,
 } as const;
 /**
- * Bits of a descriptor's `flags` field. `asked`: the kernel told its path. `guessed`: the path may be stale.
+ * Bits of a descriptor's `flags` field. `asked`: our books did not know it, so the kernel was asked.
+ * `guessed`: the path may be stale.
  */
 export const DescriptorFlag = {
   asked: 1,

@@ -148,7 +148,10 @@ void HostLink::heed(const HostWord& word) {
       acknowledged_ = std::max(acknowledged_, word.number);
       greeted_ = true;
       break;
-    case HostWord::Kind::Error: refused_ = true; break;
+    case HostWord::Kind::Error:
+      refused_ = true;
+      refusal_ = word.text;
+      break;
     case HostWord::Kind::Prevent:
       table_obstacle_ = take_table_(word.frame);
       owes_answer_ = true;

@@ -46,6 +46,8 @@ class HostLink {
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.
   bool is_over() const { return !is_open() && (refused_ || !address_.can_reconnect()); }
+  // Why the host refuses us: a code of the catalogue, or whatever it says; empty where it does not.
+  const std::string& refusal() const { return refusal_; }
   // The host's process, as our pid namespace numbers it; 0: not known, or not in it.
   pid_t host_pid() const { return host_pid_; }
   bool discards() const { return address_.kind == HostAddress::Kind::Discard; }
@@ -77,6 +79,7 @@ class HostLink {
   bool is_socket_ = false;
   std::atomic<pid_t> host_pid_{0};
   bool refused_ = false;
+  std::string refusal_;
   bool ready_ = false;
   bool greeted_ = false;  // this connection's first word has come
   uint64_t acknowledged_ = 0;

@@ -106,7 +106,11 @@ std::optional<Failure> without_proc() {
   return std::nullopt;
 }
 
-Failure unreachable(const Options& options, std::string reason) {
+Failure unreachable(const Agent& agent, std::string reason) {
+  const Options& options = agent.options;
+  if (const std::string& refusal = agent.link.refusal(); !refusal.empty()) {
+    return make_failure(ErrorCode::VEDETTE_AGENT_REFUSED, {{"address", options.host.text}, {"reason", refusal}});
+  }
   return make_failure(ErrorCode::VEDETTE_HOST_UNREACHABLE, {{"address", options.host.text}, {"reason", std::move(reason)}});
 }
 
@@ -128,10 +132,10 @@ std::optional<Failure> wait_for_host(Agent& agent) {
       return make_failure(ErrorCode::VEDETTE_PREVENT_TABLE, {{"agent", "the agent of this workload"}, {"reason", obstacle}});
     }
     if (agent.link.is_ready() || options.run_without_host) return std::nullopt;
-    return unreachable(options, opened ? "it did not say in time that its policies are loaded" : reason_of(opened.error()));
+    return unreachable(agent, opened ? "it did not say in time that its policies are loaded" : reason_of(opened.error()));
   }
   if (opened) return std::nullopt;
-  return unreachable(options, reason_of(opened.error()));
+  return unreachable(agent, reason_of(opened.error()));
 }
 
 // A signal that ends us when only the workload's descendants are left: they end with us.

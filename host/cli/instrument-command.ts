@@ -8,11 +8,14 @@ export function defineInstrument(program: Command, done: (status: number) => voi
   const each = (value: string, before: readonly string[] = []) => [...before, value];
   program
     .command("instrument")
-    .description("put Vedette into an ECS task definition (JSON) or a CloudFormation template (JSON or YAML)")
+    .description(
+      "put Vedette into an ECS task definition (JSON), a list of containers (JSON), or a CloudFormation template (JSON or YAML)",
+    )
     .argument("<file>", "the definition; - reads standard input")
     .option("-o, --output <file>", "write there instead of stdout; may be the same file")
     .option("--dry-run", "print a diff and write nothing")
     .option("--undo", "take Vedette out again")
+    .option("--register", "write what register-task-definition takes, of what describe-task-definition printed")
     .option("--upgrade", "as without it, but refuse a file that Vedette is not in")
     .option("--check", "write nothing; end with 1 where the file is not up to date, or something would go badly")
     .addOption(

@@ -5,9 +5,11 @@ import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import {
   type Document,
   instrument,
+  isDescribed,
   type RunOptions,
   readDocument,
   readImageConfigs,
+  registerable,
   undo,
   unifiedDiff,
 } from "../ecs/patcher.js";
@@ -22,6 +24,8 @@ export interface InstrumentFlags extends RunOptions {
   readonly undo?: boolean;
   readonly upgrade?: boolean;
   readonly check?: boolean;
+  /** Writes what `register-task-definition` takes. */
+  readonly register?: boolean;
   readonly imageConfig?: readonly string[];
 }
 
@@ -32,17 +36,29 @@ const STDOUT = 1;
  * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
 export function instrumentFile(file: string, flags: InstrumentFlags): number {
-  const document = readDocument(file);
+  const given = readDocument(file);
+  const document = flags.register ? registerable(given) : given;
   if (flags.upgrade && undo(document).journal === null) throw notThere(document);
   const { text, remarks, advice } = flags.undo
     ? undone(document)
     : instrument(document, flags, readImageConfigs(flags.imageConfig ?? []));
   for (const remark of [...remarks, ...advice]) say(`vedette: ${remark}`);
+  const way = registering(given, flags);
+  if (way !== null) say(`vedette: ${way}`);
   if (flags.check) return checked(document, text, advice);
   if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
   else if (flags.output === undefined) print(text);
   else writeWhole(flags.output, text);
   return 0;
+}
+
+/** How what is written gets to ECS; null where it is not a task definition of its own, or is not to get there. */
+function registering(given: Document, { register, output, undo, check, dryRun }: InstrumentFlags): string | null {
+  const command = `aws ecs register-task-definition --cli-input-json file://${output ?? "FILE"}`;
+  if (check || dryRun) return null;
+  if (register) return `register it: ${command}`;
+  if (undo || !isDescribed(given)) return null;
+  return `this is not what ECS registers: with --register, it is written as \`${command}\` takes it`;
 }
 
 function checked(document: Document, text: string, advice: readonly string[]): number {

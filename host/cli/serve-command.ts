@@ -27,7 +27,11 @@ export function defineServe(program: Command, done: (status: number) => void): v
       each,
     );
   alertOptions(serve, "stdout")
-    .option("--http <address>", "where /healthz, /metrics and /api/v1/health are", "127.0.0.1:7410")
+    .option(
+      "--http <address>",
+      "where /healthz, /metrics and /api/v1/health are: ADDRESS:PORT or unix:PATH",
+      "127.0.0.1:7410",
+    )
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
     )

@@ -2,6 +2,7 @@
 // `vedette serve`: the host as a sidecar. Read aloud:
 //
 //   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write - end
+import { type RequestOptions, request } from "node:http";
 import { resolve } from "node:path";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
@@ -9,7 +10,7 @@ import { VedetteError } from "../errors.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { Sensor, type SensorHandlers } from "../sensor/sensor.js";
+import { placeOf, Sensor, type SensorHandlers } from "../sensor/sensor.js";
 import { neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 
@@ -86,10 +87,26 @@ function untilStopped(): Promise<NodeJS.Signals> {
 async function check(address: string): Promise<number> {
   const unhealthy = (reason: string, cause?: unknown) =>
     new VedetteError("VEDETTE_UNHEALTHY", { address, reason }, { cause });
-  const signal = AbortSignal.timeout(CHECK_MS_MAX);
-  const response = await fetch(`http://${address}/healthz`, { signal }).catch((error: unknown) => {
-    throw unhealthy(reasonOf((error as Error).cause ?? error), error);
+  const place = placeOf(address);
+  const where = "path" in place ? { socketPath: place.path } : place;
+  const { status, text } = await ask(where).catch((error: unknown) => {
+    throw unhealthy(reasonOf(error), error);
   });
-  if (!response.ok) throw unhealthy(`it says "${(await response.text()).trim()}"`);
+  if (status !== 200) throw unhealthy(`it says "${text.trim()}"`);
   return 0;
+}
+
+/** `fetch` asks at no Unix socket. */
+function ask(where: RequestOptions): Promise<{ status: number; text: string }> {
+  return new Promise((done, failed) => {
+    const signal = AbortSignal.timeout(CHECK_MS_MAX);
+    const asked = request({ ...where, path: "/healthz", signal }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("error", failed).on("end", () => done({ status: response.statusCode ?? 0, text }));
+    });
+    asked.on("error", failed).end();
+  });
 }

@@ -3,9 +3,20 @@
 //
 //   {"family": ..., "containerDefinitions": [...]}                    what register-task-definition takes
 //   {"taskDefinition": {...}, "tags": [...]}                          what describe-task-definition gives
+//   [{"name": ..., "image": ...}]                                      Terraform's container_definitions; its volumes stand elsewhere
 //   Resources: {App: {Type: AWS::ECS::TaskDefinition, Properties}}    CloudFormation, SAM, what the CDK makes; PascalCase
 import { VedetteError } from "../errors.js";
-import { type Document, entryOf, get, lineOf, type MapNode, type Node, type Step, textOf } from "./node.js";
+import {
+  type Document,
+  entryOf,
+  get,
+  type ListNode,
+  lineOf,
+  type MapNode,
+  type Node,
+  type Step,
+  textOf,
+} from "./node.js";
 import { place } from "./path.js";
 import { isValueMap, type Value } from "./value.js";
 
@@ -22,6 +33,8 @@ export class Definition {
     readonly properties: MapNode,
     readonly isTemplate: boolean,
     way: readonly Step[],
+    /** Only the list of containers is here. */
+    readonly isList = false,
   ) {
     this.#way = way;
   }
@@ -61,8 +74,11 @@ export class Definition {
 export function findDefinitions(document: Document, ids: readonly string[] = []): Definition[] {
   const { root, path } = document;
   const none = (reason: string) => new VedetteError("VEDETTE_DEFINITION_NONE", { path, reason });
-  if (root.kind === "list")
-    throw none("it is a list; volumes and containers both change, so give the whole task definition");
+  if (root.kind === "list") {
+    if (!root.items.some((item) => get(item, "name") !== undefined && get(item, "image") !== undefined))
+      throw none("it is a list, and not one of containers");
+    return [new Definition(document, "", propertiesOf(root), false, [], true)];
+  }
   if (root.kind !== "map") throw none("it is neither a task definition nor a template");
   const found = entryOf(root, "Resources") === undefined ? plainDefinition(document, root) : inTemplate(document, root);
   if (found.length === 0) throw none(`it has no ${entryOf(root, "Resources") ? RESOURCE : "containerDefinitions"}`);
@@ -71,6 +87,13 @@ export function findDefinitions(document: Document, ids: readonly string[] = [])
       throw none(`it has no task definition ${id}, but ${found.map((one) => one.id).join(", ")}`);
   }
   return ids.length === 0 ? found : found.filter((definition) => ids.includes(definition.id));
+}
+
+/** What stands around a list of containers, in another file. */
+function propertiesOf(list: ListNode): MapNode {
+  const { start, end } = list;
+  const entries = [{ key: "containerDefinitions", keyStart: start, node: list }];
+  return { kind: "map", start, end, tag: "", shared: false, flow: true, inside: start, close: end, entries };
 }
 
 function plainDefinition(document: Document, root: MapNode): Definition[] {

@@ -33,7 +33,7 @@ import { parseDocument } from "./read.js";
 import { readersOf } from "./readers.js";
 import { RememberedImages } from "./remembered-images.js";
 import { roomFor } from "./room.js";
-import { sidecar, volumes } from "./sidecar.js";
+import { type Guarded, sidecar, volumes } from "./sidecar.js";
 import { SIDECAR_PLACE, volumePlace } from "./standing.js";
 import { undo } from "./undo.js";
 import { isValueMap, type Value, type ValueMap } from "./value.js";
@@ -130,15 +130,22 @@ function editDefinition(
   const journal = { digest: digestOf(document.text), options: optionsText(settings), ...written };
   merge.appendTo(definition.properties, [], "containerDefinitions", [withLabels(definition, own, labels(journal))]);
   const added = volumes(guarded).map((one) => kept.merged(volumePlace(String(one.name)), definition.spell(one)));
-  merge.appendTo(definition.properties, [], "volumes", added);
+  if (!definition.isList) merge.appendTo(definition.properties, [], "volumes", added);
   const advice = [
     adviceOnLogs(definition, options, logsIn(definition, own)),
     ...room.advice,
     adviceOnRestart(definition),
   ];
   const of = (one: string) => (definition.id === "" ? one : `${definition.id}: ${one}`);
+  if (definition.isList) said.remarks.push(volumesToAdd(guarded));
   said.advice.push(...advice.filter((one) => one !== null).map(of));
   said.remarks.push(...remarksOn(definition, all, chosen), ...readersOf(definition, all, chosen));
+}
+
+/** As Terraform writes them. */
+function volumesToAdd(guarded: readonly Guarded[]): string {
+  const blocks = volumes(guarded).map(({ name }) => `    volume {\n      name = ${JSON.stringify(name)}\n    }`);
+  return `the task definition needs these volumes:\n${blocks.join("\n")}`;
 }
 
 /** The containers of a definition, and those to watch. */

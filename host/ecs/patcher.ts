@@ -7,4 +7,5 @@ export { instrument } from "./instrument.js";
 export type { Document } from "./node.js";
 export type { RunOptions } from "./options.js";
 export { readDocument } from "./read.js";
+export { isDescribed, registerable } from "./registerable.js";
 export { undo } from "./undo.js";

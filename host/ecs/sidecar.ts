@@ -5,6 +5,7 @@
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { HOST_COMMAND, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
+import { textOf } from "./node.js";
 import type { InstrumentOptions } from "./options.js";
 import type { OwnVolume } from "./own-volume.js";
 import type { Value, ValueMap } from "./value.js";
@@ -32,6 +33,9 @@ export function sidecar(
   guarded: readonly Guarded[],
 ): ValueMap {
   const { settings } = options;
+  // Tasks of one host share its ports: there the sidecar answers at a socket in the task's volume.
+  const isHost = textOf(definition.get(definition.properties, "networkMode")) === "host";
+  const http = settings.http ?? (isHost ? `unix:${VOLUME_PATH}/http.sock` : undefined);
   const own: ValueMap = {
     name: SIDECAR_NAME,
     image: options.image,
@@ -44,6 +48,7 @@ export function sidecar(
       ...options.policy.flatMap((one) => ["--policy", one]),
       ...options.alertsTo.flatMap(alertWords),
       ...settings.serveWords(),
+      ...(settings.http === undefined && http !== undefined ? ["--http", http] : []),
     ],
     readonlyRootFilesystem: true,
     mountPoints: [
@@ -51,13 +56,7 @@ export function sidecar(
       ...guarded.map(({ own }) => own.mountPoint(false)),
     ],
     healthCheck: {
-      command: [
-        "CMD",
-        HOST_COMMAND,
-        "serve",
-        "--check",
-        ...(settings.http === undefined ? [] : ["--http", settings.http]),
-      ],
+      command: ["CMD", HOST_COMMAND, "serve", "--check", ...(http === undefined ? [] : ["--http", http])],
       interval: 10,
       timeout: 5,
       retries: 3,

@@ -57,7 +57,7 @@ export function standingIn(definition: Definition): Standing {
   };
   const sidecars = all.filter(({ name }) => name === SIDECAR_NAME);
   for (const { node } of sidecars)
-    put(SIDECAR_PLACE, withoutOwnLabels(definition, copyOf(definition.document, node)), node);
+    put(SIDECAR_PLACE, withoutOwnLabels(definition, withoutDefaults(copyOf(definition.document, node))), node);
   const others = all.filter((one) => !sidecars.includes(one));
   const watched = others.filter((one) => agentsOf(definition.get(one.node, "entryPoint")).length > 0);
   for (const container of watched) {
@@ -65,10 +65,11 @@ export function standingIn(definition: Definition): Standing {
       put(agentPlace(container.key), wordsOf(definition, list), list);
     for (const list of LISTS)
       for (const item of itemsOf(definition.get(container.node, list)))
-        if (isOurs(nameOf(item))) put(placeOf(container, list, nameOf(item)!), copyOf(definition.document, item), item);
+        if (isOurs(nameOf(item)))
+          put(placeOf(container, list, nameOf(item)!), withoutDefaults(copyOf(definition.document, item)), item);
   }
   for (const item of itemsOf(definition.get(definition.properties, "volumes")))
-    if (isOurs(nameOf(item))) put(volumePlace(nameOf(item)!), copyOf(definition.document, item), item);
+    if (isOurs(nameOf(item))) put(volumePlace(nameOf(item)!), withoutDefaults(copyOf(definition.document, item)), item);
   return { values, watched, comments: sidecars.flatMap(({ node }) => commentsIn(definition, node)) };
 }
 
@@ -106,6 +107,20 @@ function withoutOwnLabels(definition: Definition, sidecar: Value): Value {
   if (labels === undefined || !isValueMap(labels)) return rest;
   const others = Object.entries(labels).filter(([name]) => !OWN_LABELS.includes(name));
   return others.length === 0 ? rest : { ...rest, [key]: Object.fromEntries(others) };
+}
+
+/** ECS answers with members that nobody gave it: empty lists and maps, and no CPU. */
+function withoutDefaults(value: Value): Value {
+  if (!isValueMap(value)) return value;
+  const isDefault = (key: string, item: Value) =>
+    (Array.isArray(item) && item.length === 0) ||
+    (isValueMap(item) && Object.keys(item).length === 0) ||
+    (key === "cpu" && parsedValue(item) === 0);
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([key, item]): [string, Value] => [key, withoutDefaults(item)])
+      .filter(([key, item]) => !isDefault(key, item)),
+  );
 }
 
 function isSame(a: Value, b: Value): boolean {

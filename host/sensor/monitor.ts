@@ -3,8 +3,10 @@
 // /api/v1/health for people. How it is, `health.ts` knows. Loopback unless told otherwise: containers of a
 // task share one network, and the numbers name containers and rules. Who reaches the port can hold few
 // connections, and none for long (host/visitors.ts).
+import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { isIP } from "node:net";
+import { resolve as resolvePath } from "node:path";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
@@ -60,9 +62,9 @@ export class Monitor implements IntakeCounts {
     registerOutputs(this.#registry, () => health.outputs());
   }
 
-  /** Gives the port. */
+  /** Gives the port; 0 for a Unix socket. Throws VEDETTE_HTTP_REFUSED. */
   listen(address: string): Promise<number> {
-    const [host, port] = parseAddress(address);
+    const place = placeOf(address);
     this.#server = createServer((request, response) => {
       const path = request.url?.split("?", 1)[0];
       const problem = this.#health.judging();
@@ -81,10 +83,25 @@ export class Monitor implements IntakeCounts {
       // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of
       // the server's.
       this.#server!.on("error", (cause) =>
-        reject(new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
+        reject(new VedetteError("VEDETTE_HTTP_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
       );
-      this.#server!.listen(port, host, () => resolve((this.#server!.address() as { port: number }).port));
+      const done = () => resolve("port" in place ? (this.#server!.address() as { port: number }).port : 0);
+      if ("path" in place) this.#listenUnix(place.path, done);
+      else this.#server!.listen(place.port, place.host, done);
     });
+  }
+
+  /** For its owner alone. A file of an earlier host, which left no time to remove it, is in the way. */
+  #listenUnix(path: string, done: () => void): void {
+    const before = process.umask(0o177);
+    try {
+      rmSync(path, { force: true });
+      this.#server!.listen(path, done);
+    } catch (cause) {
+      this.#server!.emit("error", cause);
+    } finally {
+      process.umask(before);
+    }
   }
 
   /** What Prometheus scrapes. */
@@ -152,10 +169,18 @@ export class Monitor implements IntakeCounts {
   }
 }
 
-/** Takes `ADDRESS:PORT` or `[IPv6]:PORT`. Throws VEDETTE_LISTEN_REFUSED for anything else, names included. */
+/** Where the monitor answers: `unix:PATH`, or as parseAddress takes it. */
+export function placeOf(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+  const path = /^unix:(.+)$/s.exec(address)?.[1];
+  if (path !== undefined) return { path: resolvePath(path) };
+  const [host, port] = parseAddress(address);
+  return { host, port };
+}
+
+/** Takes `ADDRESS:PORT` or `[IPv6]:PORT`. Throws VEDETTE_HTTP_REFUSED for anything else, names included. */
 export function parseAddress(address: string): [host: string, port: number] {
   const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(address) ?? [];
   if (isIP(host) === 0 || Number(port) > 65535)
-    throw new VedetteError("VEDETTE_LISTEN_REFUSED", { address, reason: "it is not ADDRESS:PORT" });
+    throw new VedetteError("VEDETTE_HTTP_REFUSED", { address, reason: "it is neither ADDRESS:PORT nor unix:PATH" });
   return [host, Number(port)];
 }

@@ -20,7 +20,7 @@ import { Recorder } from "./recorder.js";
 
 export { Health, type HealthParts, type PolicyState, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
-export { Monitor, parseAddress } from "./monitor.js";
+export { Monitor, parseAddress, placeOf } from "./monitor.js";
 export { Opened } from "./opened.js";
 
 /** What the four commands differ in. */

@@ -176,7 +176,7 @@ test.after(() => void busy.close());
 const taken = `127.0.0.1:${(busy.address() as AddressInfo).port}`;
 const REFUSED: Readonly<Record<string, readonly [words: string[], code: string]>> = {
   "agents cannot be taken in at": [["--listen", "unix:none/host.sock"], "VEDETTE_LISTEN_REFUSED"],
-  "the monitor cannot answer at": [["--http", taken], "VEDETTE_LISTEN_REFUSED"],
+  "the monitor cannot answer at": [["--http", taken], "VEDETTE_HTTP_REFUSED"],
   "the control API cannot answer at": [["--control", "none/control.sock"], "VEDETTE_CONTROL_REFUSED"],
   "alerts cannot be written to": [["--alerts", "none/alerts"], "VEDETTE_SINK_UNWRITABLE"],
 };

@@ -14,7 +14,7 @@ import { type ContainerDefinition, startDefined } from "../lab/definition.js";
 import { makeRootfs, type Rootfs } from "../lab/rootfs.js";
 import { alertsOf, buildWorkload, fillVolume, isListening, metric, packaged, SIDECAR } from "../lab/sidecar.js";
 import { missingForTasks, Task, until, within } from "../lab/task.js";
-import { run, scratch, VEDETTE } from "./programs.js";
+import { ROOT, run, scratch, VEDETTE } from "./programs.js";
 
 const missing = missingForTasks();
 const IMAGE = "registry.example/vedette:0.1.0";
@@ -73,6 +73,25 @@ test("-o writes the definition, and --undo gives back every byte", async () => {
   assert.is(status, 0, stderr);
   assert.match(stderr, /orders/, "who is watched");
   assert.is((await instrument(made, "--undo")).stdout, text);
+});
+
+test("each `vedette instrument` of the page does what it says", async () => {
+  const page = readFileSync(join(ROOT, "docs/fargate.md"), "utf8");
+  const commands = [...page.matchAll(/^ {4}vedette (instrument .*)$/gm)].map(([, words]) => words!);
+  assert.ok(commands.length >= 5, commands.join("\n"));
+  const walk = scratch();
+  writeFileSync(join(walk, "orders.json"), text);
+  writeFileSync(join(walk, "containers.json"), JSON.stringify(ORDERS.taskDefinition.containerDefinitions));
+  for (const words of commands) {
+    const argv = words.replaceAll("REGISTRY", "registry.example").split(" ");
+    const { status, stdout, stderr } = await run([...VEDETTE, ...argv], { cwd: walk });
+    assert.is(status, 0, `${words}\n${stderr}`);
+    assert.is(stdout === "", !argv.includes("--dry-run"), words);
+  }
+  const made = JSON.parse(readFileSync(join(walk, "orders.vedette.json"), "utf8"));
+  assert.ok(!("taskDefinition" in made) && !("revision" in made), "it can be registered");
+  const sidecar = made.containerDefinitions.find((one: ContainerDefinition) => one.name === "vedette");
+  assert.is(sidecar.image, "registry.example/vedette:0.2.0", "and was upgraded");
 });
 
 if (missing === null) {

@@ -31,8 +31,8 @@ function run(words: string[]) {
 }
 
 /** Starts it, waits until it listens; `stop` gives status, stdout and stderr. */
-async function serve(words: string[]) {
-  const child = spawn(process.execPath, argvOf([...words, ...HTTP]), { stdio: ["ignore", "pipe", "pipe"] });
+async function serve(words: string[], http = HTTP) {
+  const child = spawn(process.execPath, argvOf([...words, ...http]), { stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
@@ -86,6 +86,28 @@ test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM e
     .map((line) => JSON.parse(line));
   assert.equal([alert.rule, alert.output_fields["container.name"]], ["Sensitive file read", "app"]);
   assert.match(stderr, /app has left: \d+ events, 0 lost/);
+});
+
+test("P9: health is answered at a Unix socket too, also where an earlier host left its file", async () => {
+  const path = join(folder, "http.sock");
+  writeFileSync(path, "");
+  const host = await serve(["--listen", `unix:${folder}/h.sock`, "--http", `unix:${path}`], []);
+  assert.is(run(["--check", "--http", `unix:${path}`]).status, 0);
+  assert.is((await host.stop()).status, 0);
+  const gone = run(["--check", "--http", `unix:${path}`]);
+  assert.match(gone.stderr, /\[VEDETTE_UNHEALTHY\]/);
+});
+
+test("P10: an agent that the host refuses says so, and why", async () => {
+  const [right, wrong] = [join(folder, "right"), join(folder, "wrong")];
+  const host = await serve(["--listen", `unix:${folder}/r.sock`, "--secret-file", right]);
+  writeFileSync(wrong, "0".repeat(64));
+  const words = ["--host", `unix:${folder}/r.sock`, "--secret-file", wrong, "--start", "security", "--", "true"];
+  const { status, stderr } = spawnSync("build/vedette-capture", words, { encoding: "utf8", timeout: READY_MS_MAX });
+  await host.stop();
+  assert.is(status, 125);
+  assert.match(stderr, /refuses this agent \(VEDETTE_SECRET_WRONG\)\. \[VEDETTE_AGENT_REFUSED\]/);
+  assert.not.match(stderr, /cannot be reached|Permission denied/);
 });
 
 test("labels and the address that a task's metadata tell are there for Falco's conditions and outputs", async () => {
@@ -172,7 +194,12 @@ const MISTAKES: [string, string[], number, RegExp][] = [
     125,
     /\/none\/x\.sock: .*\[VEDETTE_LISTEN_REFUSED\]/,
   ],
-  ["a monitor's address that is none", ["--http", "here"], 125, /\[VEDETTE_LISTEN_REFUSED\]/],
+  [
+    "a monitor's address that is none",
+    ["--http", "here"],
+    125,
+    /Health and metrics cannot be .*\[VEDETTE_HTTP_REFUSED\]/,
+  ],
   ["a secret that cannot be kept", ["--secret-file", "/none/secret", ...HTTP], 125, /\[VEDETTE_SECRET_UNUSABLE\]/],
   ["a container's secret without a file", ["--container-secret", "app"], 2, /It must be NAME=FILE\. \[VEDETTE_USAGE\]/],
   [

@@ -304,6 +304,14 @@ test("P12: another address of the sidecar's HTTP is known to the health check", 
   assert.equal(sidecar.healthCheck.command.slice(-2), ["--http", "127.0.0.1:9999"]);
 });
 
+test("P9: on a shared network the sidecar answers at a socket of the task, and its health check asks there", () => {
+  const { sidecar } = run({ networkMode: "host", requiresCompatibilities: ["EC2"], containerDefinitions: [APP] });
+  for (const words of [sidecar.command, sidecar.healthCheck.command])
+    assert.equal(words.slice(-2), ["--http", "unix:/vedette/http.sock"]);
+  const given = run({ networkMode: "host", containerDefinitions: [APP] }, { set: ["http=127.0.0.1:9"] }).sidecar;
+  assert.equal(given.command.filter((word: string) => word === "--http").length, 1);
+});
+
 test("P12: a setting that is none is refused with those that there are", () => {
   for (const [set, reason] of [
     ["worker=2", /there is no worker; there are workers, /],

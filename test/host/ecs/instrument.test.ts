@@ -263,7 +263,12 @@ const REFUSALS: [string, string, () => unknown, RegExp][] = [
   ["text after the end", "VEDETTE_DEFINITION_INVALID", () => run("{} {}"), /something stands after the end/],
   ["YAML that is none", "VEDETTE_DEFINITION_INVALID", () => run("a: [1\nb: 2\n"), /task\.yaml:\d: YAML: /],
   ["two YAML documents", "VEDETTE_DEFINITION_INVALID", () => run("a: 1\n---\nb: 2\n"), /more than one document/],
-  ["a list of containers", "VEDETTE_DEFINITION_NONE", () => run(JSON.stringify([APP])), /it is a list/],
+  [
+    "a list of something",
+    "VEDETTE_DEFINITION_NONE",
+    () => run('[{"a": 1}]'),
+    /it is a list, and not one of containers/,
+  ],
   [
     "a template without a task",
     "VEDETTE_DEFINITION_NONE",

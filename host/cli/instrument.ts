@@ -52,7 +52,9 @@ export function instrumentFile(file: string, flags: InstrumentFlags): number {
   return 0;
 }
 
-/** How what is written gets to ECS; null where it is not a task definition of its own, or is not to get there. */
+/**
+ * How what is written gets to ECS; null where it is not a task definition of its own, or is not to get there.
+ */
 function registering(given: Document, { register, output, undo, check, dryRun }: InstrumentFlags): string | null {
   const command = `aws ecs register-task-definition --cli-input-json file://${output ?? "FILE"}`;
   if (check || dryRun) return null;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette serve`: the host as a sidecar. Read aloud:
 //
-//   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write - end
+//   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write -
+// end
 import { type RequestOptions, request } from "node:http";
 import { resolve } from "node:path";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";

@@ -3,8 +3,10 @@
 //
 //   {"family": ..., "containerDefinitions": [...]}                    what register-task-definition takes
 //   {"taskDefinition": {...}, "tags": [...]}                          what describe-task-definition gives
-//   [{"name": ..., "image": ...}]                                      Terraform's container_definitions; its volumes stand elsewhere
-//   Resources: {App: {Type: AWS::ECS::TaskDefinition, Properties}}    CloudFormation, SAM, what the CDK makes; PascalCase
+//   [{"name": ..., "image": ...}]                                      Terraform's container_definitions; its
+// volumes stand elsewhere
+//   Resources: {App: {Type: AWS::ECS::TaskDefinition, Properties}}    CloudFormation, SAM, what the CDK
+// makes; PascalCase
 import { VedetteError } from "../errors.js";
 import {
   type Document,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A unified diff of two texts, as `diff -u` prints it and `patch` reads it. Myers' algorithm: the furthest
-// point reached on each diagonal for each number of differences, walked back at the end. https://doi.org/10.1007/BF01840446
+// point reached on each diagonal for each number of differences, walked back at the end.
+// https://doi.org/10.1007/BF01840446
 const CONTEXT = 3;
 const NO_NEWLINE = "\\ No newline at end of file";
 

@@ -2,9 +2,11 @@
 // Text put into a document, each piece laid out like what stands beside it; not one byte of what was there is
 // changed. Every way of putting something in has its opposite in removal.ts, and both follow these rules:
 //
-//   flow, appended    right behind the last element: `, X`         X begins on a line of its own where its siblings do
+//   flow, appended    right behind the last element: `, X`         X begins on a line of its own where its
+// siblings do
 //   flow, put first   right before the first one:    `X, `
-//   flow, was empty   right behind the bracket:      `[X]`, or over lines where the document is spread and nothing stood inside
+//   flow, was empty   right behind the bracket:      `[X]`, or over lines where the document is spread and
+// nothing stood inside
 //   block, appended   whole lines, behind the last line of the last element (its comment included)
 //   block, put first  before the first key or dash:  `X`, line end, indentation
 //   null              replaced, in flow style

@@ -3,9 +3,12 @@
 // drops the image's CMD once the definition has an entryPoint; so wrapping such a container takes the image's
 // own words. We read what tools print:
 //
-//   docker image inspect X          [{"RepoTags": [...], "Config": {"Entrypoint": [...], "Cmd": [...]}}]     podman too
-//   skopeo inspect --config, crane config, an OCI image config                  {"config": {"Entrypoint": ...}}
-//   docker buildx imagetools inspect --format '{{json .Image}}'                 the same, or one for each platform
+//   docker image inspect X          [{"RepoTags": [...], "Config": {"Entrypoint": [...], "Cmd": [...]}}]
+// podman too
+//   skopeo inspect --config, crane config, an OCI image config                  {"config": {"Entrypoint":
+// ...}}
+//   docker buildx imagetools inspect --format '{{json .Image}}'                 the same, or one for each
+// platform
 import { existsSync, readFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts Vedette into the task definitions of a document. The steps:
 //
-//   take out what an earlier run put in (so that twice is once), and remember what was edited in it - find the task definitions -
-//   choose containers - wrap them - add the volumes and the sidecar, with the journal in it - prove that --undo gives back what there was
+//   take out what an earlier run put in (so that twice is once), and remember what was edited in it - find
+// the task definitions -
+//   choose containers - wrap them - add the volumes and the sidecar, with the journal in it - prove that
+// --undo gives back what there was
 //
 // The edits are made twice: the first pass finds out what the journal must say, the second writes it.
 import { VedetteError } from "../errors.js";

@@ -4,7 +4,8 @@
 //
 //   vedette.undo      1 6b86b273ff34fce1 +volumes/vedette ^containerDefinitions/app/entryPoint:8 ...
 //   vedette.options   container=app&start=security
-//   vedette.wrote     1 vedette/image:0a1b2c3d ...        what was written, so that the next run knows what was edited (kept.ts)
+//   vedette.wrote     1 vedette/image:0a1b2c3d ...        what was written, so that the next run knows what
+// was edited (kept.ts)
 //
 //   1             version of this form
 //   6b86...       SHA-256 of the whole file before, 16 digits: says whether --undo gave it back exactly

@@ -3,8 +3,10 @@
 // the task starts; who knows it can only be of this container, so it proves the container's name. The
 // template holds no secret, and no two tasks have the same.
 //
-//   container:  mountPoints     vedette-own-1 at /vedette-own/1, read-only      agent: --secret-file /vedette-own/1/secret
-//   sidecar:    mountPoints     vedette-own-1 at /vedette-own/1                 serve: --container-secret app=/vedette-own/1/secret
+//   container:  mountPoints     vedette-own-1 at /vedette-own/1, read-only      agent: --secret-file
+// /vedette-own/1/secret
+//   sidecar:    mountPoints     vedette-own-1 at /vedette-own/1                 serve: --container-secret
+// app=/vedette-own/1/secret
 //
 // Volumes are numbered, because a container's name may be a function that only CloudFormation can read; so
 // may that word then be: {"Fn::Join": ["", [{"Ref": "Name"}, "=/vedette-own/1/secret"]]}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `describe-task-definition` prints, made into what `register-task-definition --cli-input-json` takes: the definition alone, without
-// what ECS itself says of it, and with its tags. Every other word stays as it was written.
+// What `describe-task-definition` prints, made into what `register-task-definition --cli-input-json` takes:
+// the definition alone, without what ECS itself says of it, and with its tags. Every other word stays as it
+// was written.
 
 import { Editor } from "./edit.js";
 import type { Document, MapNode } from "./node.js";

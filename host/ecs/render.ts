@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values as text, in the layout of the place they go to:
 //
-//   flow     {"name": "app", "links": []}           one line; without blanks where the document has none ("tight")
+//   flow     {"name": "app", "links": []}           one line; without blanks where the document has none
+// ("tight")
 //   spread   the same over lines, an entry a line   JSON as people and the AWS CLI write it
 //   block    YAML's lines and indentation
 import { isValueMap, Tagged, type Value, type ValueMap, Written } from "./value.js";

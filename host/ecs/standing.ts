@@ -3,7 +3,8 @@
 //
 //   vedette                              the sidecar, without our labels
 //   app/agent                            the agent's words, up to their `--`
-//   app/environment/VEDETTE_CONTAINER    an element of a list; a container's own volume is called `own`, whatever its number
+//   app/environment/VEDETTE_CONTAINER    an element of a list; a container's own volume is called `own`,
+// whatever its number
 //   volumes/vedette-own-1
 import { VedetteError } from "../errors.js";
 import { type Container, containersOf } from "./containers.js";

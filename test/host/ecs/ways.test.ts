@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ways by which people deploy: describe-task-definition to register-task-definition and back, Terraform's container_definitions and
-// the module of docs/terraform.
+// The ways by which people deploy: describe-task-definition to register-task-definition and back, Terraform's
+// container_definitions and the module of docs/terraform.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -250,7 +250,7 @@ test("what a stranger says of itself is no line of the log", () => {
   } catch (error) {
     assert.instance(error, VedetteError);
     const { message } = error as VedetteError;
-    assert.match(message, /on h\?vedette: all is well was refused: .* the container app\?x{60}, /);
+    assert.match(message, /on h\?vedette: all is well was refused: .* the container app\?x{60} and /);
     assert.not.match(message, /\n/);
   }
 });
@@ -309,7 +309,7 @@ test("an address of the monitor is an address and a port", () => {
   for (const bad of ["80", "localhost:80", "1.2.3.4:99999", ""])
     assert.is(
       code(() => parseAddress(bad)),
-      "VEDETTE_LISTEN_REFUSED",
+      "VEDETTE_HTTP_REFUSED",
     );
 });
 

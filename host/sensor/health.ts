@@ -2,8 +2,10 @@
 // How the sensor is: the one place that knows its workers, rings, intakes, outputs and policies. It answers
 // two questions:
 //
-//   /healthz         does it judge? Only what a restart could mend is red: workers that do not move or are gone, no way in
-//   /api/v1/health   is all well? Red, too, where alerts do not get to an output. Policies are told, and none makes it red: a
+//   /healthz         does it judge? Only what a restart could mend is red: workers that do not move or are
+// gone, no way in
+//   /api/v1/health   is all well? Red, too, where alerts do not get to an output. Policies are told, and none
+// makes it red: a
 //                    tenant could have the whole task restarted
 import type { SeatStatus } from "../engine/engine.js";
 import type { IntakeHealth } from "../intake/intake.js";
@@ -74,15 +76,25 @@ export class Health {
 
   /** The answer of /api/v1/health (docs/outputs.md). */
   json(): string {
-    const { workers, intake, policies } = this.#parts;
+    const { workers, intake } = this.#parts;
     return `${JSON.stringify({
       status: this.isWell() ? "ok" : "red",
       judging: this.judging(),
       workers: workers?.() ?? null,
       intake: intake?.() ?? null,
       outputs: this.outputs().map(outputHealth),
-      policies: countsOf(policies?.() ?? []),
+      policies: this.policies(),
     })}\n`;
+  }
+
+  /** Null: they are not open yet. */
+  workers(): WorkerHealth | null {
+    return this.#parts.workers?.() ?? null;
+  }
+
+  /** How many policies are in each state. */
+  policies(): Record<PolicyState, number> {
+    return countsOf(this.#parts.policies?.() ?? []);
   }
 
   /** How each output is. */

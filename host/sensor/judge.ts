@@ -53,6 +53,7 @@ export class Judge {
   static async open(options: JudgeOptions, intake: Intake, opened: Opened): Promise<Judge> {
     const judge = new Judge(options, intake);
     const { policies, service, budgetMs } = options;
+    options.monitor?.onPolicies(policies);
     judge.#engine = await Engine.start({
       ring: intake.ring,
       readers: intake.readers,
@@ -152,8 +153,10 @@ export class Judge {
     },
     onLog: (policy: string, level: number, text: string): void =>
       this.#options.say(`${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
-    onPolicies: (watched: readonly LoadedPolicy[]): void =>
-      this.#prevention.setPolicies([...this.#options.policies, ...watched]),
+    onPolicies: (watched: readonly LoadedPolicy[]): void => {
+      this.#options.monitor?.onPolicies(watched);
+      this.#prevention.setPolicies([...this.#options.policies, ...watched]);
+    },
   } satisfies EngineHandlers & { onPolicies: unknown };
 
   /**

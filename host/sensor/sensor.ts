@@ -2,7 +2,8 @@
 // The sensor: `run`, `serve`, `replay` and `record` are one of these, with different intakes and outputs.
 // Read aloud:
 //
-//   monitor - policies and outputs - service - intake - recorder - workers - ... - finish what came - close in reverse order
+//   monitor - policies and outputs - service - intake - recorder - workers - ... - finish what came - close
+// in reverse order
 //
 // Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong,
 // a listener that fails, a worker that dies, a signal.

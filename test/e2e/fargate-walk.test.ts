@@ -2,9 +2,9 @@
 // Time limit: 120 s.
 // Runs alone.
 //
-// docs/fargate.md, as a reader walks it: a task definition as `describe-task-definition` prints it,
-// `instrument` with the page's own words, then the task that came out of it: its containers are started as
-// ECS would start them, and the alert names them.
+// docs/fargate.md and docs/operations.md, as a reader walks them: a task definition as
+// `describe-task-definition` prints it, `instrument` with the page's own words, then the task that came out
+// of it: its containers are started as ECS would start them, and the alert names them.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -75,10 +75,13 @@ test("-o writes the definition, and --undo gives back every byte", async () => {
   assert.is((await instrument(made, "--undo")).stdout, text);
 });
 
-test("each `vedette instrument` of the page does what it says", async () => {
-  const page = readFileSync(join(ROOT, "docs/fargate.md"), "utf8");
+for (const name of ["fargate.md", "operations.md"])
+  test(`each \`vedette instrument\` of ${name} does what it says`, () => walked(join(ROOT, "docs", name)));
+
+async function walked(path: string): Promise<void> {
+  const page = readFileSync(path, "utf8");
   const commands = [...page.matchAll(/^ {4}vedette (instrument .*)$/gm)].map(([, words]) => words!);
-  assert.ok(commands.length >= 5, commands.join("\n"));
+  assert.ok(commands.length >= 3, commands.join("\n"));
   const walk = scratch();
   writeFileSync(join(walk, "orders.json"), text);
   writeFileSync(join(walk, "containers.json"), JSON.stringify(ORDERS.taskDefinition.containerDefinitions));
@@ -92,6 +95,13 @@ test("each `vedette instrument` of the page does what it says", async () => {
   assert.ok(!("taskDefinition" in made) && !("revision" in made), "it can be registered");
   const sidecar = made.containerDefinitions.find((one: ContainerDefinition) => one.name === "vedette");
   assert.is(sidecar.image, "registry.example/vedette:0.2.0", "and was upgraded");
+}
+
+test("what operations.md asks of AWS is a policy that parses", () => {
+  const [, json] = /```json\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/operations.md"), "utf8"))!;
+  const { Version, Statement } = JSON.parse(json!) as { Version: string; Statement: Record<string, unknown>[] };
+  assert.is(Version, "2012-10-17");
+  for (const one of Statement) assert.equal(Object.keys(one), ["Effect", "Action", "Resource"]);
 });
 
 if (missing === null) {

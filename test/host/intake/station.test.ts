@@ -13,6 +13,8 @@ import type { Hello } from "../../../host/capture/hello.js";
 import { RingReader } from "../../../host/capture/ring.js";
 import { imageFacts, readTask, TaskMetadata } from "../../../host/ecs/metadata.js";
 import { Feed } from "../../../host/engine/feed.js";
+import type { LoadedPolicy } from "../../../host/engine/policy.js";
+import { suppressedAlert } from "../../../host/engine/suppressed.js";
 import { VedetteError } from "../../../host/errors.js";
 import { Guests } from "../../../host/intake/guests.js";
 import { Ledger } from "../../../host/intake/ledger.js";
@@ -301,6 +303,38 @@ test("the monitor says whether it is ready, and counts what agents lost once", a
   assert.match(text, /vedette_lost_events_total\{container="app",reason="spool"\} 6\n/);
   assert.is((await ask("/other")).status, 404);
   monitor.close();
+});
+
+test("P13: counters are there before the first hit, with build and state, and nothing of Node's own", async () => {
+  const health = new Health();
+  const monitor = new Monitor(health);
+  const rule = { name: "R", priority: "Critical", enabled: true } as unknown as LoadedPolicy["rules"][number];
+  monitor.onPolicies([{ rules: [rule] } as unknown as LoadedPolicy]);
+  monitor.onLost("app", "s1", []);
+  health.watch({ workers: () => ({ count: 2, stuck: 1 }), policies: () => ["judging", "refused"] });
+  const line = (text: string, start: string) => text.split("\n").find((one) => one.startsWith(start)) ?? "(none)";
+  const text = await monitor.metrics();
+  for (const expected of [
+    'vedette_alerts_total{rule="R",priority="Critical"} 0',
+    'vedette_lost_events_total{container="app",reason="spool"} 0',
+    'vedette_agents_silent_total{container="app"} 0',
+    'vedette_refusals_total{code="VEDETTE_SECRET_WRONG"} 0',
+    "vedette_judging 0",
+    "vedette_workers 2",
+    "vedette_workers_stuck 1",
+    'vedette_policies{state="judging"} 1',
+    'vedette_policies{state="refused"} 1',
+  ])
+    assert.is(line(text, expected.replace(/\d$/, "")), expected);
+  assert.match(text, /vedette_build_info\{version="\d[^"]*",node="v\d[^"]*"\} 1/);
+  assert.not.match(text, /nodejs_/);
+  assert.match(text, /process_resident_memory_bytes \d/);
+  const policy = { name: "p" } as LoadedPolicy;
+  monitor.onAlert({ ...suppressedAlert(policy, "R", { rule: 0, container: "", count: 7 }, 0n) });
+  assert.is(
+    line(await monitor.metrics(), "vedette_suppressed_alerts_total{"),
+    'vedette_suppressed_alerts_total{rule="R"} 7',
+  );
 });
 
 test("an address of the monitor is an address and a port", () => {

@@ -36,7 +36,7 @@ export function defineInstrument(program: Command, done: (status: number) => voi
     .option("--log-region <region>", "the region of that group (default: the file's, or AWS_REGION)")
     .option(
       "--alerts-to <where>",
-      "stdout, stderr, a file of the sidecar, or the URL of a receiver; may be given again",
+      "the URL of a receiver by HTTP or syslog, or a file of the sidecar; may be given again",
       each,
     )
     .option("--policy <dir>", "a policy folder inside the sidecar; may be given again (default: the pack)", each)

@@ -29,7 +29,7 @@ export function copiedLogs(definition: Definition, chosen: readonly Container[])
 
 /** What a person should know of where alerts go; null where they have a log of their own kind. */
 export function adviceOnLogs(definition: Definition, options: InstrumentOptions, logs: Value | null): string | null {
-  if (options.logGroup !== null || options.alertsTo.some((to) => /^https?:/.test(to))) return null;
+  if (options.logGroup !== null || options.alertsTo.some((to) => to !== "stdout" && to !== "stderr")) return null;
   if (logs === null)
     return "alerts go nowhere: no watched container has a log configuration that the sidecar could use. Add --log-group NAME, or --alerts-to URL";
   if (!isRoutedValue(definition, logs)) return null;

@@ -113,9 +113,26 @@ export function resolvedOptions(given: GivenOptions): InstrumentOptions {
     policy: given.policy ?? [],
     logGroup: given.logGroup || null,
     logRegion: given.logRegion || null,
-    alertsTo: given.alertsTo ?? [],
+    alertsTo: receiversOf(given.alertsTo ?? []),
     settings: new Settings(settingsOf(given.set)),
   };
+}
+
+/** How alerts get to what `--alerts-to` names; `lines`: stdout, stderr or a file. */
+export function kindOfReceiver(to: string): "http" | "syslog" | "lines" {
+  if (/^https?:/.test(to)) return "http";
+  return /^(udp|tcp|tls):/.test(to) ? "syslog" : "lines";
+}
+
+/** The sidecar has one receiver of each kind. */
+function receiversOf(all: readonly string[]): readonly string[] {
+  for (const [index, to] of all.entries()) {
+    const other = all.slice(0, index).find((one) => kindOfReceiver(one) === kindOfReceiver(to));
+    if (other === undefined) continue;
+    const reason = `the sidecar sends alerts to one place of a kind, and ${other} is given too`;
+    throw new VedetteError("VEDETTE_SETTING_INVALID", { setting: `--alerts-to ${to}`, reason });
+  }
+  return all;
 }
 
 /** Nobody's image is a good guess: what is at a public name may be anybody's. */

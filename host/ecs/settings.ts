@@ -31,6 +31,8 @@ const SERVE: Record<string, Kind> = {
   "control-tokens": "text",
   alerts: "text",
   "alerts-detail": "flag",
+  syslog: "text",
+  "syslog-ca": "text",
   http: "text",
   "falco-rules": "list",
   "falco-exact": "flag",

@@ -6,7 +6,7 @@ import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { HOST_COMMAND, SIDECAR_NAME, SOCKET_PATH, VOLUME_PATH } from "./layout.js";
 import { textOf } from "./node.js";
-import type { InstrumentOptions } from "./options.js";
+import { type InstrumentOptions, kindOfReceiver } from "./options.js";
 import type { OwnVolume } from "./own-volume.js";
 import type { Value, ValueMap } from "./value.js";
 
@@ -73,8 +73,14 @@ export function sidecar(
 
 /** A receiver gets alerts besides stdout. */
 function alertWords(to: string): string[] {
-  if (!/^https?:/.test(to)) return ["--alerts", to];
-  return ["--option", "http_output.enabled=true", "--option", `http_output.url=${to}`];
+  switch (kindOfReceiver(to)) {
+    case "http":
+      return ["--option", "http_output.enabled=true", "--option", `http_output.url=${to}`];
+    case "syslog":
+      return ["--syslog", to];
+    case "lines":
+      return ["--alerts", to];
+  }
 }
 
 /** The volumes of the task: the agent's, and one for each watched container. */

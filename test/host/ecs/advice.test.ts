@@ -76,6 +76,17 @@ test("P2: a sidecar without a log is told of with its remedy, which works", () =
   );
 });
 
+test("P2: alerts go to a receiver of each kind, and to no two of one", () => {
+  const alertsTo = ["https://siem.example/in", "tls://log.example", "/alerts/file"];
+  const words = run({ containerDefinitions: [APP] }, { alertsTo }).sidecar.command.join(" ");
+  assert.match(
+    words,
+    /--option http_output\.url=https:\/\/siem\.example\/in --syslog tls:\/\/log\.example --alerts \/alerts\/file/,
+  );
+  const error = refusal(() => run({ containerDefinitions: [APP] }, { alertsTo: ["https://a", "https://b"] }));
+  assert.match(error.message, /--alerts-to https:\/\/b is wrong: .* https:\/\/a is given too/);
+});
+
 test("P2: alerts that FireLens would send as the application's are told of", () => {
   const routed = { ...BARE, logConfiguration: { logDriver: "awsfirelens" } };
   const router = { name: "router", image: "amazon/aws-for-fluent-bit", firelensConfiguration: { type: "fluentbit" } };

@@ -144,7 +144,9 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "evt.io_dir": ({ event }) => (READS.has(event.name) ? fixed("read") : WRITES.has(event.name) ? fixed("write") : NONE),
   "evt.is_open_read": openAs("read", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.accessMode), OPEN_FLAGS.writeOnly]),
   "evt.is_open_write": openAs("write", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.accessMode), 0]),
-  "evt.is_open_create": openAs("create", (flags) => ["i32.ne", and(flags, OPEN_FLAGS.create), 0]),
+  "evt.is_open_create": openAs("create", (flags) =>
+    and(["i32.ne", and(flags, OPEN_FLAGS.create), 0], ["i64.ge_s", result(), i64(0)]),
+  ),
   "evt.is_open_exec": (asked) => openExecutable(asked),
   "fd.num": ({ event }) => descriptorNumber(event),
   "fd.uid": ({ program, event }) => descriptorUid(program, event),

@@ -60,6 +60,7 @@ const TABLE = `
 150 fcntl: fd cmd > res fd cmd
 154 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap
 156 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
+160 mmap: addr length prot flags fd offset > res vm_size vm_rss vm_swap
 168 ptrace: request pid > res addr data request pid
 172 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap env
 174 rename: > res oldpath newpath

@@ -226,6 +226,25 @@ const OPEN_BITS: Bits = [
   [1n << 13n, 0x410000n],
 ];
 
+// Of mmap, in Falco's order; those without a number here mean nothing to the kernel any more.
+const MAP_BITS = bits(
+  1n,
+  2n,
+  0x10n,
+  0x20n,
+  0x40n,
+  0n,
+  0x4000n,
+  0x8000n,
+  0x10000n,
+  0x100n,
+  0x800n,
+  0x1000n,
+  0n,
+  0n,
+  0x2000n,
+);
+
 function convert(table: Bits, value: bigint): bigint {
   return table.reduce((sum, [falco, kernel]) => ((value & falco) === 0n ? sum : sum | kernel), 0n);
 }
@@ -240,6 +259,7 @@ export const CONVERT: Record<string, (value: bigint) => bigint> = {
     return convert(OPEN_BITS, value) | access;
   },
   clone: (value) => convert(CLONE_BITS, value),
+  mmap: (value) => convert(MAP_BITS, value),
   setns: (value) => convert(CLONE_BITS, value),
   fcntl: (value) => FCNTL[Number(value)] ?? value,
   ptrace_request: (value) => PTRACE[Number(value)] ?? value,

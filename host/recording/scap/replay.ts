@@ -205,7 +205,7 @@ class Batching {
   readonly builder: BatchBuilder;
   records = 0;
   #bytes = 0;
-  readonly #processes = new Map<Thread, { version: number; index: number }>();
+  readonly #processes = new Map<Thread, Standing>();
   readonly #descriptors = new Map<Descriptor, { as: Descriptor; index: number }>();
   readonly #state: State;
 
@@ -255,13 +255,16 @@ class Batching {
 
   #process(thread: Thread, depth: number): number {
     const known = this.#processes.get(thread);
-    if (known?.version === thread.version) return known.index;
+    const streams = STREAMS.map((fd) => thread.descriptors.get(fd));
+    if (known?.version === thread.version && streams.every((one, i) => one === known.streams[i])) return known.index;
     const main = this.#state.threads.get(thread.pid) ?? thread;
     const parent = this.#state.threads.get(main.ptid);
     const index =
       parent && parent !== thread && depth < DEPTH_MAX ? this.#process(this.#mainOf(parent), depth + 1) : NULL;
-    const made = this.builder.process(processSlots(this.#state, thread, main, index));
-    this.#processes.set(thread, { version: thread.version, index: made });
+    const [stdin, stdout, stderr] = streams.map((one) => (one === undefined ? NULL : this.#descriptor(one)));
+    const slots = { ...processSlots(this.#state, thread, main, index), stdin, stdout, stderr };
+    const made = this.builder.process(slots);
+    this.#processes.set(thread, { version: thread.version, streams, index: made });
     this.#bytes += 512;
     return made;
   }
@@ -288,6 +291,15 @@ function isSame(a: Descriptor, b: Descriptor): boolean {
     a.sport === b.sport &&
     a.cport === b.cport
   );
+}
+
+const STREAMS = [0, 1, 2];
+
+/** Which entry a thread has, and as what. */
+interface Standing {
+  readonly version: number;
+  readonly streams: readonly (Descriptor | undefined)[];
+  readonly index: number;
 }
 
 const DEPTH_MAX = 64;
@@ -345,9 +357,6 @@ function processSlots(state: State, thread: Thread, main: Thread, parent: number
     exe_ino: thread.exeIno,
     exe_ctime: thread.exeCtime,
     exe_mtime: thread.exeMtime,
-    stdin: NULL,
-    stdout: NULL,
-    stderr: NULL,
     fd_limit: thread.fdLimit,
     name: thread.name || null,
     exe: thread.exe || null,

@@ -118,6 +118,12 @@ function openAs(test: (flags: number) => boolean): FieldGetter {
   };
 }
 
+/** O_CREAT, and the open succeeded. Whether the file was new, no call says. */
+function isOpenCreate(batch: Batch, at: number): boolean {
+  const flags = openFlags(batch, at);
+  return flags !== undefined && (flags & O_CREAT) !== 0 && Number(resultOf(batch, at) ?? -1) >= 0;
+}
+
 /** A file made with an executable mode: what Falco calls is_open_exec. */
 function isOpenExec(batch: Batch, at: number): boolean {
   const flags = openFlags(batch, at);
@@ -198,7 +204,7 @@ export const EVT_FIELDS: FieldRows = {
   "evt.is_syslog": { get: isSyslog },
   "evt.is_open_read": { get: openAs((flags) => (flags & O_ACCMODE) !== O_WRONLY) },
   "evt.is_open_write": { get: openAs((flags) => (flags & O_ACCMODE) !== 0) },
-  "evt.is_open_create": { get: openAs((flags) => (flags & O_CREAT) !== 0) },
+  "evt.is_open_create": { get: isOpenCreate },
   "evt.is_open_exec": { get: isOpenExec },
   "evt.source": { get: () => "syscall" },
   "evt.is_async": { get: () => false },

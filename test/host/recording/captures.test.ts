@@ -78,10 +78,10 @@ function select<T extends { tags: string[]; enabled: boolean }>(c: Case, rules: 
 }
 
 const SHAPES: [string, Record<string, number>][] = [
-  ["cat_write.scap", { open: 4, execve: 1, access: 3, procexit: 1 }],
+  ["cat_write.scap", { open: 4, execve: 1, access: 3, mmap: 10, procexit: 1 }],
   ["open-multiple-files.scap", { open: 13, procexit: 1 }],
   ["connect_localhost.scap", { socket: 3, connect: 1 }],
-  ["curl_google.scap", { execve: 1, connect: 4, sendto: 2, recvfrom: 4 }],
+  ["curl_google.scap", { execve: 1, mmap: 110, connect: 4, sendto: 2, recvfrom: 4 }],
   ["single_ipv6_conn.scap", { socket: 4, bind: 2, listen: 1, connect: 3, accept: 1 }],
   ["syscall.scap", { open: 4 }],
 ];
@@ -177,6 +177,22 @@ for (const [name] of SHAPES) {
     }
   });
 }
+
+withFalco("a mapping has its flags by the kernel's numbers, and a process its streams", () => {
+  const told = (capture: string, name: string): Set<unknown> => {
+    const values = new Set<unknown>();
+    for (const bytes of replay(read(capture), capture).batches) {
+      const batch = openBatch(bytes);
+      for (const at of batch.offsets) values.add(fieldValue(name)!(batch, at));
+    }
+    return values;
+  };
+  assert.ok(told("cat_write.scap", "evt.arg.flags").has("MAP_PRIVATE|MAP_ANONYMOUS"));
+  const streams = ["single_ipv6_conn.scap", "connect_localhost.scap", "curl_google.scap"].flatMap((capture) => [
+    ...told(capture, "proc.stdin.name"),
+  ]);
+  assert.ok(streams.includes("/dev/null"), streams.join(" "));
+});
 
 withFalco("a file is read piece by piece, gzipped or not, and gives what it gives in memory", async () => {
   const plain = gunzipSync(read("curl_google.scap"));

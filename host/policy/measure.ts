@@ -14,7 +14,7 @@ const EVENTS = 4096;
 const MEASURE_MS = 400;
 const CASE_MS = 20_000;
 
-/** What an event of one type costs. Times are by the clock, so measure on a quiet machine. */
+/** What an event of one type costs. Times are those that passed, but no more than the thread ran. */
 export interface TypeCost {
   readonly type: string;
   readonly nsPerEvent: number;

@@ -96,7 +96,7 @@ test("add-an-output.md: a class, a row and an option make an output", async () =
     "add-an-output.md",
     "host/output/registry.ts",
     "host/output/output.ts",
-    "host/cli/program.ts",
+    "host/cli/falco-flags.ts",
     "host/cli/falco-judging.ts",
   );
   copy.write(
@@ -132,7 +132,7 @@ export class Pigeon implements Carrier {
 const ROWS = [bound(PIGEON), `,
   );
   copy.addBehind(
-    "host/cli/program.ts",
+    "host/cli/falco-flags.ts",
     '.option("--alerts <where>"',
     '    .option("--pigeon <path>", "alerts by pigeon")',
   );

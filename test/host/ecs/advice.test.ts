@@ -184,10 +184,9 @@ test("P6: the image is asked for, and must be one", () => {
 
 test("P7: limits of ECS: containers, a mount point where ours goes, a command as text", () => {
   const many = Array.from({ length: 10 }, (_, index) => ({ ...APP, name: `c${index}` }));
-  assert.match(
-    refusal(() => run({ containerDefinitions: many })).message,
-    /it has 10 containers, and ECS takes at most 10/,
-  );
+  const tooMany = refusal(() => run({ containerDefinitions: many }));
+  assert.is(tooMany.code, "VEDETTE_DEFINITION_LIMIT");
+  assert.match(tooMany.message, /it has 10 containers, and ECS takes at most 10/);
   run({ containerDefinitions: many.slice(1) });
   const mounted = (containerPath: string) => ({ ...APP, mountPoints: [{ sourceVolume: "x", containerPath }] });
   for (const path of ["/vedette", "/vedette/", "/vedette-own/1"]) {

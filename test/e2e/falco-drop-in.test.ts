@@ -79,7 +79,7 @@ test("engine.kind=replay judges a capture", async () => {
   const replay = ["-o", "engine.kind=replay", "-o", `engine.replay.capture_file=${capture}`];
   const { stdout, status } = await falco("-r", rules, ...replay);
   assert.is(status, 0);
-  assert.match(stdout, /^16:17:57\.881781397: Warning An open was seen/);
+  assert.match(stdout, /^16:17:57\.881785348: Warning An open was seen/);
   assert.is((await falco("-r", rules, "-o", "engine.kind=replay")).status, 1);
 });
 

@@ -44,7 +44,7 @@ test("H5: who does not know a container's own secret is not heard in its name, b
   await until("the true agent is judged", () => host.alertsOf("true-shop").length > 0);
   for (let i = 0; i < thieves; i++) assert.equal(host.alertsOf(`thief${i}`), []);
   assert.equal(disputes("shop"), [], "there is one agent");
-  assert.match(host.stderr, /it is of the container shop, and does not know that container's secret/);
+  assert.match(host.stderr, /it names the container shop and does not know that container.s secret/);
   agent.close();
   await stillJudges(host, honest);
 });

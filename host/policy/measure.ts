@@ -14,11 +14,13 @@ const EVENTS = 4096;
 const MEASURE_MS = 400;
 const CASE_MS = 20_000;
 
-/** What an event of one type costs. Times are those that passed, but no more than the thread ran. */
+/** What an event of one type costs. */
 export interface TypeCost {
   readonly type: string;
+  /** Of the quickest of many passes, by the clock: nobody took the processor away in that one. */
   readonly nsPerEvent: number;
   readonly instructionsPerEvent: number;
+  /** By the clock, but no more than the thread ran. */
   readonly worstBatchMs: number;
 }
 /** What a policy costs. */

@@ -61,7 +61,8 @@ export function render(param: Param, number: bigint): string {
     case "flags":
       return namesOf(param.table, BigInt.asUintN(64, number));
     case "enum":
-      return nameOf(param.table, number);
+      // Falco prints both names of this one.
+      return nameOf(param.table, number).replace(/^AF_LOCAL$/, "AF_LOCAL|AF_UNIX");
     default:
       return String(BigInt.asIntN(64, number));
   }

@@ -28,7 +28,7 @@ async function detections(text: string): Promise<number> {
   return count;
 }
 
-const ALL = 8;
+const ALL = 4;
 const LIST = "- {list: lines, items: [cat /dev/zero, cat /dev/null]}\n";
 const more = (exceptions: string, how = "override: {exceptions: append}") =>
   `- {rule: r, exceptions: ${exceptions}, ${how}}`;
@@ -43,7 +43,7 @@ for (const [what, exceptions, left, rest = "", before = ""] of [
     "[{name: e, fields: proc.cmdline, comps: in, values: [cat /dev]}]",
     ALL,
   ],
-  ["a path below", "[{name: e, fields: fd.name, comps: pmatch, values: [/dev, /lib, /usr, /etc]}]", "some"],
+  ["a path below", "[{name: e, fields: fd.name, comps: pmatch, values: [/lib, /usr, /etc]}]", "some"],
   ["an operator", "[{name: e, fields: [proc.name], comps: [contains], values: [[a]]}]", 0],
   [
     "an operator of several words",

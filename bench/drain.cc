@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the reader of the rings pays for an event, one thread, without its waking up: a ring is filled as the stub fills it, and drained
-// through decode, the books and the encoder, batches sealed when they are full. One mix a busy program's loop. Prints one
-// JSON object, ns an event by mix; `drain-bench MIX ROUNDS` runs one alone, for a profiler.
+// What the reader of the rings pays for an event, one thread, without its waking up: a ring is filled as the
+// stub fills it, and drained through decode, the books and the encoder, batches sealed when they are full.
+// One mix a busy program's loop. Prints one JSON object, ns an event by mix; `drain-bench MIX ROUNDS` runs
+// one alone, for a profiler.
 #include <fcntl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>

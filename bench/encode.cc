@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast the encoder is: events a second, one thread, on what a busy program does: of ten events four reads, four writes of
-// 80-byte payload that differ, an openat and a close, of twenty processes in turn; batches are sealed when they are full.
-// Decoding and the books are measured apart. Prints one JSON object.
+// How fast the encoder is: events a second, one thread, on what a busy program does: of ten events four
+// reads, four writes of 80-byte payload that differ, an openat and a close, of twenty processes in turn;
+// batches are sealed when they are full. Decoding and the books are measured apart. Prints one JSON object.
 #include <cstdio>
 #include <cstring>
 #include <memory>

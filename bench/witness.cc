@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the witness costs the agent, in CPU time. Busy: an event that is read out of memory, understood and counted, with the witness and
-// without, in pairs that follow one another; of ten events four reads, four writes, an openat and a close. A process: the kernel's counts
-// are read when it executes a program, after that and when it ends, beside a bare `true`. Quiet: a second of watching the opens of ten
-// files. Code: the kernel's list of what a process may execute is read, of one with the maps of a small program and of one with 500 maps more,
-// 100 of them executable, mapping by mapping and by the text of /proc/PID/maps. Prints one JSON object; medians.
+// What the witness costs the agent, in CPU time. Busy: an event that is read out of memory, understood and
+// counted, with the witness and without, in pairs that follow one another; of ten events four reads, four
+// writes, an openat and a close. A process: the kernel's counts are read when it executes a program, after
+// that and when it ends, beside a bare `true`. Quiet: a second of watching the opens of ten files. Code: the
+// kernel's list of what a process may execute is read, of one with the maps of a small program and of one
+// with 500 maps more, 100 of them executable, mapping by mapping and by the text of /proc/PID/maps. Prints
+// one JSON object; medians.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>

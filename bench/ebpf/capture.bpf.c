@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The minimal eBPF capture that the inline tier is measured against: raw_syscalls enter and exit of one process tree, into a
-// ring buffer, with the same fields and payload. No rules, no state, no /proc: less than any product does.
+// The minimal eBPF capture that the inline tier is measured against: raw_syscalls enter and exit of one
+// process tree, into a ring buffer, with the same fields and payload. No rules, no state, no /proc: less than
+// any product does.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads capture.bpf.o, runs a command under it and reads the ring to its end: `capture OBJECT COMMAND...`. What it read and what
-// was lost goes to the file that VEDETTE_EBPF_COUNTS names: `RECORDS LOST BYTES`, then `NUMBER COUNT` for each call. Status 77:
-// this machine does not let us load BPF.
+// Loads capture.bpf.o, runs a command under it and reads the ring to its end: `capture OBJECT COMMAND...`.
+// What it read and what was lost goes to the file that VEDETTE_EBPF_COUNTS names: `RECORDS LOST BYTES`, then
+// `NUMBER COUNT` for each call. Status 77: this machine does not let us load BPF.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <signal.h>

@@ -2,7 +2,8 @@
 //
 //   churn PARENTS COUNT    COUNT processes, that PARENTS others start one after the other; each reads a file and ends
 //
-// Prints `half` when half have ended and waits for a line; then does the rest, prints `done` and waits for the end of its input.
+// Prints `half` when half have ended and waits for a line; then does the rest, prints `done` and waits for
+// the end of its input.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A static Go program: `copy_and_serve copy FROM TO` in blocks of 4 KiB, or `copy_and_serve serve PORT`: HTTP, a short answer.
+// A static Go program: `copy_and_serve copy FROM TO` in blocks of 4 KiB, or `copy_and_serve serve PORT`:
+// HTTP, a short answer.
 package main
 
 import (

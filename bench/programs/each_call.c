@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// each_call COUNT: makes each of these calls so often, and prints its name and the nanoseconds of one. The first calls of each, at which
-// the agent prepares the site, are not counted. Runs in a folder of its own.
+// each_call COUNT: makes each of these calls so often, and prints its name and the nanoseconds of one. The
+// first calls of each, at which the agent prepares the site, are not counted. Runs in a folder of its own.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

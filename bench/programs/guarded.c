@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// guarded connect|exec COUNT: makes a call that rows may speak of, and that none of them denies, again and again; prints the
-// nanoseconds of one.
+// guarded connect|exec COUNT: makes a call that rows may speak of, and that none of them denies, again and
+// again; prints the nanoseconds of one.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `hot_loop KIND COUNT [FOLDER]`: a hot call again and again, and the nanoseconds that one round took: by the clock, and of the processor.
+// `hot_loop KIND COUNT [FOLDER]`: a hot call again and again, and the nanoseconds that one round took: by the
+// clock, and of the processor.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

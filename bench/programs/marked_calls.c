@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `marked_calls THREADS ROUNDS`: ten hot calls a round, in each of which thread and round can be read, in arguments or in payload.
-// bench/measure/exactness.ts knows them all and looks at the record of each. A call that does not return what it must ends the
-// program with 1.
+// `marked_calls THREADS ROUNDS`: ten hot calls a round, in each of which thread and round can be read, in
+// arguments or in payload. bench/measure/exactness.ts knows them all and looks at the record of each. A call
+// that does not return what it must ends the program with 1.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// paced RATE SECONDS: reads 64 bytes of /dev/zero RATE times a second, in steps of 2 ms, and prints how many reads it made.
+// paced RATE SECONDS: reads 64 bytes of /dev/zero RATE times a second, in steps of 2 ms, and prints how many
+// reads it made.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

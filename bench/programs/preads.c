@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads the same 4 KiB from the page cache N times and prints the nanoseconds that one read took, by its own clock.
+// Reads the same 4 KiB from the page cache N times and prints the nanoseconds that one read took, by its own
+// clock.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

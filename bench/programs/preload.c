@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The LD_PRELOAD recorder that others build: wrappers around libc's functions, a record of 128 bytes with the first 80 of the
-// buffer for each call, into a ring nobody reads. It sees what the program calls by these names, nothing else.
+// The LD_PRELOAD recorder that others build: wrappers around libc's functions, a record of 128 bytes with the
+// first 80 of the buffer for each call, into a ring nobody reads. It sees what the program calls by these
+// names, nothing else.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

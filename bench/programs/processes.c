@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `processes N [CALLS]`: makes N processes that live until standard input ends, and says `ready` when all are there and each has made
-// CALLS calls, one after another as fast as it can.
+// `processes N [CALLS]`: makes N processes that live until standard input ends, and says `ready` when all are
+// there and each has made CALLS calls, one after another as fast as it can.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `producers SECONDS`: two processes, each on a core of its own, at full speed for so long: one opens and closes a file, one preads.
-// Prints how many calls each kind made: `openat N close N pread N`.
+// `producers SECONDS`: two processes, each on a core of its own, at full speed for so long: one opens and
+// closes a file, one preads. Prints how many calls each kind made: `openat N close N pread N`.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>

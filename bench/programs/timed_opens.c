@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// timed_opens COUNT LOAD FOLDER: makes COUNT pairs of calls, some 10 ms apart, that name the time at which they are made (CLOCK_MONOTONIC, in ns):
-// an open of FOLDER/opened/TIME and an unlink of FOLDER/unlinked/TIME. Neither is there. Beside them its children read 64 bytes of /dev/zero:
-// LOAD times a second, in steps of 2 ms; 0: there is none; max: one child a processor, as fast as it goes.
+// timed_opens COUNT LOAD FOLDER: makes COUNT pairs of calls, some 10 ms apart, that name the time at which
+// they are made (CLOCK_MONOTONIC, in ns): an open of FOLDER/opened/TIME and an unlink of
+// FOLDER/unlinked/TIME. Neither is there. Beside them its children read 64 bytes of /dev/zero: LOAD times a
+// second, in steps of 2 ms; 0: there is none; max: one child a processor, as fast as it goes.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

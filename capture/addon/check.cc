@@ -35,8 +35,8 @@ bool index_holds(Bytes bytes, size_t at, uint64_t count) {
   return index == kAbsent || index == kNull || (index >= 0 && static_cast<uint64_t>(index) < count);
 }
 
-// What is wrong with the entry at `at`, or nullptr. A process's parent stands before or after it, but never in a circle: readers
-// count their steps.
+// What is wrong with the entry at `at`, or nullptr. A process's parent stands before or after it, but never
+// in a circle: readers count their steps.
 const char* process_fault(Bytes table, size_t at, const Limits& limits) {
   for (int field = 0; field < kProcessFields; field++)
     if (kProcessKinds[field] == SlotKind::Span && !span_holds(table, at + 8 * field, limits.strings)) return "a text lies outside the strings";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's process: a thread waits for its end and says how it ended. Signals are sent only while it is known to live, so
-// that they never reach a stranger who got its number.
+// The agent's process: a thread waits for its end and says how it ended. Signals are sent only while it is
+// known to live, so that they never reach a stranger who got its number.
 #pragma once
 
 #include <sys/types.h>

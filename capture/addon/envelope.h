@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The envelope of a frame: the little of msgpack that docs/wire.md uses, read strictly and without building anything. The
-// bytes come from the side of a traced container: each length is checked before it is believed, and what does not hold is
-// a reason in words, never a guess. host/wire/envelope.ts is the twin.
+// The envelope of a frame: the little of msgpack that docs/wire.md uses, read strictly and without building
+// anything. The bytes come from the side of a traced container: each length is checked before it is believed,
+// and what does not hold is a reason in words, never a guess. host/wire/envelope.ts is the twin.
 #pragma once
 
 #include <array>
@@ -18,15 +18,16 @@ namespace vedette::addon {
 using Bytes = std::span<const uint8_t>;
 inline constexpr size_t kLostMax = 64;
 
-// Why bytes are not believed: the code of the catalogue, where they stop making sense, and the sentence's {reason}.
-// An empty reason means that they are.
+// Why bytes are not believed: the code of the catalogue, where they stop making sense, and the sentence's
+// {reason}. An empty reason means that they are.
 struct Refusal {
   ErrorCode code = ErrorCode::VEDETTE_BATCH_CORRUPT;
   size_t offset = 0;
   std::string reason;
 };
 
-// Reads values one after another. After a value that does not hold, `refusal` says why and all that follows is empty.
+// Reads values one after another. After a value that does not hold, `refusal` says why and all that follows
+// is empty.
 class EnvelopeReader {
  public:
   explicit EnvelopeReader(Bytes bytes) : bytes_(bytes) {}

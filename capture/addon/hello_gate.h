@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast hellos may reach JavaScript. Each costs its thread some tenths of a millisecond, and whoever can connect can say one: a flood of
-// hellos with a wrong secret must not take the time in which alerts are written. Each gets a turn; who comes too fast waits for it in a thread
-// of its own.
+// How fast hellos may reach JavaScript. Each costs its thread some tenths of a millisecond, and whoever can
+// connect can say one: a flood of hellos with a wrong secret must not take the time in which alerts are
+// written. Each gets a turn; who comes too fast waits for it in a thread of its own.
 #pragma once
 
 #include <algorithm>

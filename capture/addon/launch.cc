@@ -20,8 +20,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return found;
 }
 
-// The soft limit that Node found when it started and then raised to the hard one: our parent's, as far as anyone can tell.
-// While this lives, a child inherits it. In the microseconds between, no thread of ours opens anything past it.
+// The soft limit that Node found when it started and then raised to the hard one: our parent's, as far as
+// anyone can tell. While this lives, a child inherits it. In the microseconds between, no thread of ours
+// opens anything past it.
 class FormerFileLimit {
  public:
   FormerFileLimit() {
@@ -44,7 +45,8 @@ int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
-  // A dup2 clears CLOEXEC, also when the two are the same: Node marked all that it inherited, the standard streams too.
+  // A dup2 clears CLOEXEC, also when the two are the same: Node marked all that it inherited, the standard
+  // streams too.
   for (const int stdio : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) posix_spawn_file_actions_adddup2(&actions, stdio, stdio);
   for (const int fd : options.inherited) posix_spawn_file_actions_adddup2(&actions, fd, fd);
   posix_spawn_file_actions_adddup2(&actions, stream, options.stream);

@@ -24,7 +24,8 @@ namespace {
 constexpr int kBacklog = 64;
 constexpr timespec kRest{0, 50'000'000};  // after accept failed for want of descriptors: they come back when streams end
 
-// No user has it (chown(2) takes it for "leave as it is"): a host that asks for a secret takes whoever knows it.
+// No user has it (chown(2) takes it for "leave as it is"): a host that asks for a secret takes whoever knows
+// it.
 constexpr uid_t kAnyUser = static_cast<uid_t>(-1);
 
 bool is_loopback(const in_addr& address) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waits for agents: on a Unix path, an abstract Unix name (@NAME), or TCP on a loopback address. Who connects is asked of the
-// kernel (SO_PEERCRED); over TCP nobody vouches for the peer, so only loopback is served and hello must carry the secret.
+// Waits for agents: on a Unix path, an abstract Unix name (@NAME), or TCP on a loopback address. Who connects
+// is asked of the kernel (SO_PEERCRED); over TCP nobody vouches for the peer, so only loopback is served and
+// hello must carry the secret.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +27,8 @@ class Listener {
     ~Owner() = default;
   };
 
-  // `users`: whose connections are taken, beside root's and our own. Errors show in error(), before any thread runs.
+  // `users`: whose connections are taken, beside root's and our own. Errors show in error(), before any
+  // thread runs.
   Listener(const std::string& address, std::vector<uid_t> users, Owner& owner);
   ~Listener();  // stops; a path that was made is removed
   Listener(const Listener&) = delete;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it with its twin in
-// TypeScript), and writeNow for outputs.
+// What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
+// with its twin in TypeScript), and writeNow for outputs.
 #include <napi.h>
 
 #include "capture/addon/check.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the addon's threads have to tell JavaScript, in order. Batches are not in here: they stand in the ring, and all that is
-// told of them is that some came. However much happens, at most one wake-up is on its way, and what waits here is bounded: a stream
-// waits after a few (stream.h), and of connections that were refused only the first is told until it was heard.
+// What the addon's threads have to tell JavaScript, in order. Batches are not in here: they stand in the
+// ring, and all that is told of them is that some came. However much happens, at most one wake-up is on its
+// way, and what waits here is bounded: a stream waits after a few (stream.h), and of connections that were
+// refused only the first is told until it was heard.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The object that JavaScript holds: a ring that streams write into, an agent that was started, a listener that takes others in.
-// JavaScript validates what it passes (host/capture/agent.ts is the only caller); nothing here throws. Everything belongs to
-// the object: a worker that loads the addon has its own.
+// The object that JavaScript holds: a ring that streams write into, an agent that was started, a listener
+// that takes others in. JavaScript validates what it passes (host/capture/agent.ts is the only caller);
+// nothing here throws. Everything belongs to the object: a worker that loads the addon has its own.
 #pragma once
 
 #include <napi.h>

@@ -10,7 +10,8 @@ namespace vedette::addon {
 namespace {
 constexpr size_t kHead = 0, kClosed = 1, kCapacity = 2, kReaderCount = 3, kReserved = 4, kNumber = 5, kReaders = 8;
 constexpr uint32_t kWaitedFor = 1;
-// JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring comes here.
+// JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring
+// comes here.
 constexpr std::chrono::microseconds kLookAgain{200};
 constexpr std::chrono::milliseconds kLookForStop{5};  // who is not first in line is woken when the line moves
 
@@ -76,7 +77,8 @@ uint32_t RingWriter::free_units(uint32_t head) const {
   for (size_t reader = 0; reader < kReadersMax; reader++)
     if (word(kReaders + 2 * reader + 1).load(std::memory_order_acquire) == kWaitedFor)
       used = std::max(used, head - word(kReaders + 2 * reader).load(std::memory_order_acquire));
-  // A reader that is just being given its place may still show the tail of the one before: wait until it does not.
+  // A reader that is just being given its place may still show the tail of the one before: wait until it does
+  // not.
   return used > capacity_ ? 0 : capacity_ - used;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writing side of the ring in a SharedArrayBuffer that JavaScript reads (host/capture/ring.ts, the twin of this file). Many
-// threads write, one at a time; up to 28 readers read, each at its own pace, and the slowest active one is waited for:
-// a full ring stops the stream's thread, the socket fills, and the agent's spool bounds and counts what follows. A reader that
-// nobody waits for may be overtaken: it sees by `reserved` that what it read was being written over.
+// The writing side of the ring in a SharedArrayBuffer that JavaScript reads (host/capture/ring.ts, the twin
+// of this file). Many threads write, one at a time; up to 28 readers read, each at its own pace, and the
+// slowest active one is waited for: a full ring stops the stream's thread, the socket fills, and the agent's
+// spool bounds and counts what follows. A reader that nobody waits for may be overtaken: it sees by
+// `reserved` that what it read was being written over.
 //
-// Writers stand in line. Who waits for its turn or for room holds no lock, and leaves as soon as it is told to stop.
+// Writers stand in line. Who waits for its turn or for room holds no lock, and leaves as soon as it is told
+// to stop.
 //
 //   control, u32 words:  0 head   1 closed   2 capacity (8-byte units, a power of two)   3 readers
 //                        4 reserved: up to here a writer may be writing   5 number of the last batch
@@ -35,13 +37,15 @@ using TypeBitmap = std::array<uint32_t, kTypeWords>;
 
 class RingWriter {
  public:
-  // `bytes` is kControlBytes and then 8 << n bytes of entries; it outlives this object. The control block is set up here.
+  // `bytes` is kControlBytes and then 8 << n bytes of entries; it outlives this object. The control block is
+  // set up here.
   RingWriter(uint8_t* bytes, size_t size);
 
   // Waits until there is room; false when `stop` was set before there was: it is looked at every 5 ms.
   bool push(Bytes frame, uint32_t stream, uint32_t records, const TypeBitmap& types, const std::atomic<bool>& stop);
 
-  // The longest frame that fits at all: half of the ring, so that one entry and the padding before it always find room.
+  // The longest frame that fits at all: half of the ring, so that one entry and the padding before it always
+  // find room.
   size_t frame_max() const { return capacity_ * 4 - kEntryHeaderBytes; }
 
  private:

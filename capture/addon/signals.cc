@@ -17,8 +17,8 @@ static_assert(kForwarded[0] == SIGHUP);
 std::atomic<pid_t> agent_now{0};
 std::array<struct sigaction, kForwarded.size()> before;
 
-// JavaScript may listen to SIGHUP too: its handler, installed before ours, only writes to a pipe. Of no other signal: Node's own
-// handler of SIGTERM would raise it again for ever, and that of SIGUSR1 opens a debugger.
+// JavaScript may listen to SIGHUP too: its handler, installed before ours, only writes to a pipe. Of no other
+// signal: Node's own handler of SIGTERM would raise it again for ever, and that of SIGUSR1 opens a debugger.
 void tell_listener(int number, siginfo_t* info, void* context) {
   if (number != kForwarded[0]) return;
   const struct sigaction& was = before[0];

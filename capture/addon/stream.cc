@@ -21,7 +21,8 @@
 namespace vedette::addon {
 
 namespace {
-// No honest frame is longer: a batch's sections and its envelope. The claim is refused before anything is allocated for it.
+// No honest frame is longer: a batch's sections and its envelope. The claim is refused before anything is
+// allocated for it.
 constexpr uint32_t kFrameTakenMax = kBatchBytesMax + (64u << 10);
 static_assert(kFrameTakenMax <= kFrameMax);
 constexpr uint32_t kGreetingMax = 64u << 10;  // hello and end are far shorter
@@ -45,7 +46,8 @@ Refusal unexpected(std::string reason) {
   return {ErrorCode::VEDETTE_FRAME_UNEXPECTED, 0, std::move(reason)};
 }
 
-// The source that a hello names; empty where it does not read: then no batch fits it, and JavaScript says what is wrong.
+// The source that a hello names; empty where it does not read: then no batch fits it, and JavaScript says
+// what is wrong.
 std::string source_in(Bytes hello) {
   EnvelopeReader reader(hello);
   reader.array();
@@ -68,7 +70,8 @@ Stream::Stream(uint32_t id, int socket, Peer peer, Origin origin, RingWriter& ri
       heard_ns_(monotonic_ns()),
       deadline_ns_(monotonic_ns() + kHelloNs) {}
 
-// By pthread: std::thread ends the process where there is no thread to be had, which a container's bound can bring about.
+// By pthread: std::thread ends the process where there is no thread to be had, which a container's bound can
+// bring about.
 bool Stream::start() {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);

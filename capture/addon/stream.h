@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// One agent's stream: a thread that reads frames from the socket, checks each before believing it, and puts batches into the
-// ring. A frame that does not hold ends the stream. Batches carry their own numbers, so a gap in them is counted here, where
-// nothing can be lost any more.
+// One agent's stream: a thread that reads frames from the socket, checks each before believing it, and puts
+// batches into the ring. A frame that does not hold ends the stream. Batches carry their own numbers, so a
+// gap in them is counted here, where nothing can be lost any more.
 //
-// Whoever connects is a stranger first. A stranger has kHelloMs to say one small hello; nothing that it sends after that is read
-// until JavaScript admits it. So a stranger costs a thread, a descriptor and 64 KiB, for a few seconds.
+// Whoever connects is a stranger first. A stranger has kHelloMs to say one small hello; nothing that it sends
+// after that is read until JavaScript admits it. So a stranger costs a thread, a descriptor and 64 KiB, for a
+// few seconds.
 //
 //   Silent -- hello, whole --> Greeted -- admit() --> Admitted
 #pragma once
@@ -52,7 +53,8 @@ class Stream {
   void admit();
   // JavaScript has taken one of its news.
   void heard();
-  // Sends one frame to the agent; false when it is gone. Frames to the agent are few and small: they never wait.
+  // Sends one frame to the agent; false when it is gone. Frames to the agent are few and small: they never
+  // wait.
   bool send(Bytes frame);
   // Ends the stream from our side; the thread says Closed. Never waits.
   void close();

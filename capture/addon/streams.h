@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// All streams, and how many there may be. Strangers have places of their own: however many come, the agents keep theirs. When
-// the strangers' places are taken, the one that has been silent longest goes, of the peer that has the most: an agent says hello at
-// once, so a crowd that says nothing cannot keep it out.
+// All streams, and how many there may be. Strangers have places of their own: however many come, the agents
+// keep theirs. When the strangers' places are taken, the one that has been silent longest goes, of the peer
+// that has the most: an agent says hello at once, so a crowd that says nothing cannot keep it out.
 //
-// Nothing here waits for a stream's thread: a stream that is dropped is closed, and joined after it has said Closed.
+// Nothing here waits for a stream's thread: a stream that is dropped is closed, and joined after it has said
+// Closed.
 #pragma once
 
 #include <cstdint>

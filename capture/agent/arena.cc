@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See arena.h. The hash looks at the ends and the middle only: it need not be good, only fast, since a collision is a miss.
+// See arena.h. The hash looks at the ends and the middle only: it need not be good, only fast, since a
+// collision is a miss.
 #include "capture/agent/arena.h"
 
 #include <cstring>

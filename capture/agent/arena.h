@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The batch's string arena. A string that was written a short while ago is not written again: a direct-mapped cache by hash
-// remembers where the last one of each hash lies. A miss costs a few bytes of batch, never a wrong string.
+// The batch's string arena. A string that was written a short while ago is not written again: a direct-mapped
+// cache by hash remembers where the last one of each hash lies. A miss costs a few bytes of batch, never a
+// wrong string.
 #pragma once
 
 #include <cstdint>

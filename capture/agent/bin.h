@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One of the bins of a batch while it is being filled: bytes that are only appended, or taken back from the end. A vector would
-// do but for its cost: it fills what it grows by with zeros, and what is appended here is some fifty bytes, a million times a
-// second.
+// One of the bins of a batch while it is being filled: bytes that are only appended, or taken back from the
+// end. A vector would do but for its cost: it fills what it grows by with zeros, and what is appended here is
+// some fifty bytes, a million times a second.
 #pragma once
 
 #include <cstddef>

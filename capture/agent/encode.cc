@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// See encode.h. A sighting is written first and measured afterwards: what does not fit is taken back, bytes and marks. The one
-// that would not even fit in an empty batch (a long line of ancestors, each with its own environment) goes without them.
+// See encode.h. A sighting is written first and measured afterwards: what does not fit is taken back, bytes
+// and marks. The one that would not even fit in an empty batch (a long line of ancestors, each with its own
+// environment) goes without them.
 #include "capture/agent/encode.h"
 
 #include <algorithm>

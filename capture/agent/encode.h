@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes sightings into a batch (capture/wire/batch.h, docs/wire.md) and seals it into the msgpack envelope. Within a batch
-// each string, process and descriptor is written once; the objects themselves remember where (their Mark), so finding
-// them again costs a comparison. A batch that is full says so: seal it and append again.
+// Writes sightings into a batch (capture/wire/batch.h, docs/wire.md) and seals it into the msgpack envelope.
+// Within a batch each string, process and descriptor is written once; the objects themselves remember where
+// (their Mark), so finding them again costs a comparison. A batch that is full says so: seal it and append
+// again.
 #pragma once
 
 #include <array>
@@ -21,8 +22,8 @@ class Encoder {
 
   // False: the sighting does not fit in what is left of this batch. It always fits in an empty one.
   bool append(const Sighting& sighting);
-  // Events that were seen but will never be sent: their numbers are skipped, so that a reader sees the gap. Only valid
-  // while the batch is empty (seal it first).
+  // Events that were seen but will never be sent: their numbers are skipped, so that a reader sees the gap.
+  // Only valid while the batch is empty (seal it first).
   void skip(uint64_t events) { first_ += events; }
 
   size_t records() const { return count_; }
@@ -30,8 +31,8 @@ class Encoder {
   uint64_t next_batch() const { return seq_; }             // seq the next seal gives; the first is 1
   uint64_t next_event() const { return first_ + count_; }  // evt.num the next append gets; the first is 1
 
-  // The envelope, one msgpack array, replaces `into` (reuse it). The next batch starts empty. `lost`: the cumulative
-  // counters in the order of events.yaml.
+  // The envelope, one msgpack array, replaces `into` (reuse it). The next batch starts empty. `lost`: the
+  // cumulative counters in the order of events.yaml.
   void seal(uint64_t clock_ns, std::span<const uint64_t> lost, std::vector<uint8_t>& into);
 
  private:

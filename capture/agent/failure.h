@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent tells a user who cannot have what they asked for: a code of the catalogue, its sentence filled with
-// values, a hint, and the exit status. Printed as the host prints it (host/errors.ts), so a user sees one form.
+// What the agent tells a user who cannot have what they asked for: a code of the catalogue, its sentence
+// filled with values, a hint, and the exit status. Printed as the host prints it (host/errors.ts), so a user
+// sees one form.
 #pragma once
 
 #include <initializer_list>

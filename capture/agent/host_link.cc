@@ -69,8 +69,8 @@ bool HostLink::answer_table() {
   return send_whole(bytes);
 }
 
-// Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck sees nothing: we
-// say nothing either, and the host raises an alert.
+// Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck
+// sees nothing: we say nothing either, and the host raises an alert.
 bool HostLink::keep_alive() {
   const uint64_t now = monotonic_ns();
   if (pulse_.is_stuck(now) || !is_socket_ || now - said_ns_ < kBeatNs) return true;

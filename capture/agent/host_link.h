@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stream to the host. Sends whole frames, in the uplink's thread only; a host that reads slowly keeps it waiting, one
-// that is gone or refuses us ends it. No SIGPIPE: it is blocked in all our threads.
+// The stream to the host. Sends whole frames, in the uplink's thread only; a host that reads slowly keeps it
+// waiting, one that is gone or refuses us ends it. No SIGPIPE: it is blocked in all our threads.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,8 @@ class HostLink {
       : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
         take_files_(std::move(take_files)), pulse_(pulse) {}
 
-  // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has already.
+  // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has
+  // already.
   Result<void> open();
   // A host with an address may go away and come back, so it acknowledges what it has judged.
   bool acknowledges() const { return address_.can_reconnect(); }
@@ -39,9 +40,9 @@ class HostLink {
   bool is_ready() const { return ready_; }
   // Why the last table could not be held; empty: it could.
   const std::string& table_obstacle() const { return table_obstacle_; }
-  // Hears what the host has said, waiting for it at most so long, and says that we live where nothing else has been said for a
-  // second and the tracing thread is not stuck: a host that hears nothing for longer takes us for stopped. False: the stream is
-  // closed now.
+  // Hears what the host has said, waiting for it at most so long, and says that we live where nothing else
+  // has been said for a second and the tracing thread is not stuck: a host that hears nothing for longer
+  // takes us for stopped. False: the stream is closed now.
   bool listen(int wait_ms);
   bool is_open() const { return socket_.is_open(); }
   // Waiting will not help: an inherited stream that broke, or a host that refuses us.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// vedette-capture: runs a command and sends every system call of interest to the host. It stands where the command would
-// have stood: same descriptors, limits, group and terminal below it, same status and signals above it, also as a
-// container's process 1. Read aloud:
+// vedette-capture: runs a command and sends every system call of interest to the host. It stands where the
+// command would have stood: same descriptors, limits, group and terminal below it, same status and signals
+// above it, also as a container's process 1. Read aloud:
 //
 //   parse - connect - find the program - launch it under the filter - trace until it has ended - deliver - end as it did
 #include <malloc.h>
@@ -144,8 +144,8 @@ void end_after_root(void* context, int signal) {
   std::_Exit(128 + signal);
 }
 
-// Batches are large and come in bursts: their memory goes back to the kernel when they do (glibc would learn to keep it), and
-// the two threads share one heap.
+// Batches are large and come in bursts: their memory goes back to the kernel when they do (glibc would learn
+// to keep it), and the two threads share one heap.
 void keep_little_memory() {
   (void)::mallopt(M_MMAP_THRESHOLD, 128 << 10);
   (void)::mallopt(M_ARENA_MAX, 1);

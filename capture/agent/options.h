@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's command line. Meant for `vedette run` and for container entry points, not for typing; everything has a
-// default, and what follows `--` is the workload's and is never looked at.
+// The agent's command line. Meant for `vedette run` and for container entry points, not for typing;
+// everything has a default, and what follows `--` is the workload's and is never looked at.
 #pragma once
 
 #include <cstdint>

@@ -3,8 +3,8 @@
 //
 //   ["prevent", version, [[policy, rule, deny, action, mode, networks, ports, files, programs, uids, executables], ...]]
 //
-// deny, action and mode are numbers in the order of their enums (prevent/table.h); the rest are texts, numbers, and lists of
-// them.
+// deny, action and mode are numbers in the order of their enums (prevent/table.h); the rest are texts,
+// numbers, and lists of them.
 #pragma once
 
 #include <optional>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tracer's sink: encodes events into the batch being filled, seals it when it is full, and puts it into the spool.
-// A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old; one that was begun by a burst, by the
-// tracer's own ticks, which spares the uplink's being woken only to wait. So a quiet workload's events
-// arrive soon and a busy one's in large batches. The lock is held for one append, one burst of them, or one seal.
+// The tracer's sink: encodes events into the batch being filled, seals it when it is full, and puts it into
+// the spool. A batch that stays small is sealed by the uplink when its oldest event is kAgeMaxNs old; one
+// that was begun by a burst, by the tracer's own ticks, which spares the uplink's being woken only to wait.
+// So a quiet workload's events arrive soon and a busy one's in large batches. The lock is held for one
+// append, one burst of them, or one seal.
 #pragma once
 
 #include <mutex>
@@ -30,8 +31,8 @@ class Recorder final : public Sink {
 
   // Seals whatever has been recorded.
   void flush();
-  // The same for the uplink's thread, which must never wait: room in the spool is made by itself alone, and the tracer may
-  // be waiting for room with our lock held.
+  // The same for the uplink's thread, which must never wait: room in the spool is made by itself alone, and
+  // the tracer may be waiting for room with our lock held.
   void flush_due();
   uint64_t recorded() const { return recorded_; }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits for the host: frames in order, bounded in bytes. The tracer puts in, the uplink takes out. When it is full the
-// tracer waits a moment for room, and then the new batch is dropped and its events are counted: the workload goes on, the
-// gap can be seen in the numbers. A batch with guarded events in it, and every batch under `block`, waits instead.
+// What waits for the host: frames in order, bounded in bytes. The tracer puts in, the uplink takes out. When
+// it is full the tracer waits a moment for room, and then the new batch is dropped and its events are
+// counted: the workload goes on, the gap can be seen in the numbers. A batch with guarded events in it, and
+// every batch under `block`, waits instead.
 #pragma once
 
 #include <array>
@@ -57,7 +58,8 @@ class Spool {
   void set_due(uint64_t due_ns);
 
   enum class Wake : uint8_t { Frame, Due, Idle, Closed };
-  // Blocks, at most until `idle_ns` (monotonic; 0: as long as it takes). Closed only when there is nothing left.
+  // Blocks, at most until `idle_ns` (monotonic; 0: as long as it takes). Closed only when there is nothing
+  // left.
   Wake take(Frame& into, uint64_t idle_ns = 0);
   // Bytes that were taken but must be kept until the host acknowledges them still fill the spool.
   void hold(size_t bytes);

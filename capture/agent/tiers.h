@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is above the trace tier. Built from tiers_ARCH.cc: an architecture without an inline tier has none of its sources.
+// What there is above the trace tier. Built from tiers_ARCH.cc: an architecture without an inline tier has
+// none of its sources.
 #pragma once
 
 #include <memory>

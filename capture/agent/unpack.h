@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the few msgpack forms that a host writes, from the front of a frame. What is none of them, or is cut short, reads as
-// nothing, and `failed` says so for ever: a reader may go on and ask once at the end.
+// Reads the few msgpack forms that a host writes, from the front of a frame. What is none of them, or is cut
+// short, reads as nothing, and `failed` says so for ever: a reader may go on and ask once at the end.
 #pragma once
 
 #include <cstddef>

@@ -70,7 +70,8 @@ void Uplink::settle(int wait_ms) {
   forget_acknowledged();
 }
 
-// Nothing waits to be sent. A host that came back must see us all the same: without us it could not tell that we are gone.
+// Nothing waits to be sent. A host that came back must see us all the same: without us it could not tell that
+// we are gone.
 void Uplink::stay_in_touch() {
   if (link_.discards()) return;
   if (link_.is_open()) return void(link_.listen(0));

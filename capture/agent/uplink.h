@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread between spool and host, so that the tracer never waits for a socket. It also seals batches that would get too
-// old. When the host goes away the workload does not notice: an inherited stream cannot be had again, so what comes after
-// is counted as lost; a host with an address is tried again, and meanwhile the spool fills. What such a host was sent is
-// kept until it says that it has judged it, and sent again to the one that comes after: at least once, in order.
+// The thread between spool and host, so that the tracer never waits for a socket. It also seals batches that
+// would get too old. When the host goes away the workload does not notice: an inherited stream cannot be had
+// again, so what comes after is counted as lost; a host with an address is tried again, and meanwhile the
+// spool fills. What such a host was sent is kept until it says that it has judged it, and sent again to the
+// one that comes after: at least once, in order.
 #pragma once
 
 #include <pthread.h>

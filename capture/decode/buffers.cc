@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payload: what read and write move, in one buffer or a vector of them. At most snaplen bytes are kept, and with snaplen 0
-// none, not even an empty value. What is written is taken at entry, before another thread can change it, and cut at
-// return to what the kernel took; what is read is there only at return.
+// Payload: what read and write move, in one buffer or a vector of them. At most snaplen bytes are kept, and
+// with snaplen 0 none, not even an empty value. What is written is taken at entry, before another thread can
+// change it, and cut at return to what the kernel took; what is read is there only at return.
 #include <algorithm>
 #include <cstdio>
 #include <string>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One system call as the kernel sees it: who, by which convention, the number and the six argument registers, and, once
-// it has returned, the result. Filled by whoever watched (a ptrace stop, an inline record); decode reads nothing else
-// but this and a Memory. Times are ns since the epoch. An i386 call's arguments are the 32-bit registers, zero-extended.
+// One system call as the kernel sees it: who, by which convention, the number and the six argument registers,
+// and, once it has returned, the result. Filled by whoever watched (a ptrace stop, an inline record); decode
+// reads nothing else but this and a Memory. Times are ns since the epoch. An i386 call's arguments are the
+// 32-bit registers, zero-extended.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capture set: a line a call, by the kernel's name, whatever the architecture; numbers stand apart (x86_64.h, i386.h,
-// aarch64.h). A line says which event the call makes and what role each argument plays: path(1, openat_::name) is "argument
-// 1 is a path and goes into slot `name`". Roles are explained in roles.h, slots come from events.yaml. subject(N): argument
-// N is the descriptor the event is about (fd.num); new_fd(): the result is.
+// The capture set: a line a call, by the kernel's name, whatever the architecture; numbers stand apart
+// (x86_64.h, i386.h, aarch64.h). A line says which event the call makes and what role each argument plays:
+// path(1, openat_::name) is "argument 1 is a path and goes into slot `name`". Roles are explained in roles.h,
+// slots come from events.yaml. subject(N): argument N is the descriptor the event is about (fd.num);
+// new_fd(): the result is.
 #pragma once
 
 #include <linux/sched.h>

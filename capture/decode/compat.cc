@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How each way of passing arguments is undone; see compat.h. An argument block that cannot be read counts as zeros: the
-// kernel answers EFAULT, and that is what the event then says.
+// How each way of passing arguments is undone; see compat.h. An argument block that cannot be read counts as
+// zeros: the kernel answers EFAULT, and that is what the event then says.
 #include "capture/decode/compat.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// 32-bit calls (int 0x80) on x86-64: their numbers differ, and a few pass their arguments another way. Folding turns the
-// registers into those of the native call, so that one table of roles serves both; structs are read by layout.h.
+// 32-bit calls (int 0x80) on x86-64: their numbers differ, and a few pass their arguments another way.
+// Folding turns the registers into those of the native call, so that one table of roles serves both; structs
+// are read by layout.h.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ SocketCall find_socket_call(uint32_t nr);
 // What an ipc number stands for; nullptr: nothing of the capture set.
 const Row* find_ipc_call(uint32_t nr);
 
-// The native row of the call, its arguments folded; nullptr: a socketcall or an ipc that is not in the capture set.
+// The native row of the call, its arguments folded; nullptr: a socketcall or an ipc that is not in the
+// capture set.
 const Row* unfold(const Row& row, Call& call, Memory& memory);
 
 }  // namespace vedette

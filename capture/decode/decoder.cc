@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two steps of decoding are the same walk over the row's steps; what a step does on each side stands in the table of
-// roles (roles.cc).
+// The two steps of decoding are the same walk over the row's steps; what a step does on each side stands in
+// the table of roles (roles.cc).
 #include "capture/decode/decoder.h"
 
 #include <algorithm>

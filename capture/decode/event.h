@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An event on its way from a call to a record: the call, one slot for each parameter that events.yaml gives one, and the
-// bytes those slots point to. An Event is reused from call to call and keeps its buffer, so that the steady state
-// allocates nothing; it belongs to one task from the call's entry to its return.
+// An event on its way from a call to a record: the call, one slot for each parameter that events.yaml gives
+// one, and the bytes those slots point to. An Event is reused from call to call and keeps its buffer, so that
+// the steady state allocates nothing; it belongs to one task from the call's entry to its return.
 #pragma once
 
 #include <cstddef>
@@ -24,15 +24,16 @@ struct Event {
   Call call;                 // arguments as on the native ABI, whatever convention they came by
   const Row* row = nullptr;  // nullptr: not a call (procexit, a notice)
   int32_t fd = -1;           // fd.num: the descriptor the event is about
-  // What state needs beyond the parameters: the socket address involved, the descriptors an SCM_RIGHTS message brought
-  // (int32 each), and how much room the program gave for an address.
+  // What state needs beyond the parameters: the socket address involved, the descriptors an SCM_RIGHTS
+  // message brought (int32 each), and how much room the program gave for an address.
   Span peer{kNull, 0};
   Span rights{kNull, 0};
   uint32_t room = 0;
   uint64_t slots[kSlotsMax];
   std::vector<char> bytes;
 
-  // Empties it for the next call: every slot without a value. A buffer that one huge argument list blew up is given back.
+  // Empties it for the next call: every slot without a value. A buffer that one huge argument list blew up is
+  // given back.
   void reset(EventId event);
   const EventInfo& info() const { return kEvents[static_cast<size_t>(id)]; }
 
@@ -67,7 +68,8 @@ void describe_exit(Event& event, uint32_t tid, int wait_status, uint64_t time_ns
 // What no call told of, but /proc: its slots are still to be filled. Tier witness.
 void describe_sight(Event& event, EventId id, uint32_t tid, int64_t result, uint64_t time_ns);
 
-// Something Vedette has to say of itself (vedette.notice). `call`: the kernel's name of the call concerned, or empty.
+// Something Vedette has to say of itself (vedette.notice). `call`: the kernel's name of the call concerned,
+// or empty.
 void describe_notice(Event& event, uint32_t tid, Notice kind, std::string_view call, std::string_view text, int64_t value,
                      uint64_t time_ns);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers of the captured calls by int 0x80, ascending (arch/x86/entry/syscalls/syscall_32.tbl), with the way each
-// passes its arguments where that differs (compat.h); and the calls that socketcall(2) and ipc(2)
+// The numbers of the captured calls by int 0x80, ascending (arch/x86/entry/syscalls/syscall_32.tbl), with the
+// way each passes its arguments where that differs (compat.h); and the calls that socketcall(2) and ipc(2)
 // multiplex (linux/net.h, linux/ipc.h).
 #pragma once
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the structs that calls pass around lie in memory, by the width of the program's pointers. Offsets are the kernel's
-// (struct iovec, msghdr, mmsghdr, cmsghdr and their compat_ twins); structs without pointers are the same for both. And where
-// bits differ between processors: arm64 has four flags of open(2) elsewhere; events have x86-64's.
+// How the structs that calls pass around lie in memory, by the width of the program's pointers. Offsets are
+// the kernel's (struct iovec, msghdr, mmsghdr, cmsghdr and their compat_ twins); structs without pointers are
+// the same for both. And where bits differ between processors: arm64 has four flags of open(2) elsewhere;
+// events have x86-64's.
 #pragma once
 
 #include <cstdint>

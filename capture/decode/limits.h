@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much of the program's data an event may carry. snaplen is the user's (--snaplen, 0 to 4096): payload bytes of a
-// buffer, and at 0 no payload and no environment at all, since both may hold secrets.
+// How much of the program's data an event may carry. snaplen is the user's (--snaplen, 0 to 4096): payload
+// bytes of a buffer, and at 0 no payload and no environment at all, since both may hold secrets.
 #pragma once
 
 #include <cstdint>

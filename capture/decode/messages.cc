@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets: addresses, and messages (struct msghdr) with their buffers and control data. An address the kernel returns is
-// as long as it says, but only as much of it was written as the program gave room for, which stands in memory only until
-// the call returns: room is noted at entry. Descriptors that SCM_RIGHTS brought go into event.rights for state.
+// Sockets: addresses, and messages (struct msghdr) with their buffers and control data. An address the kernel
+// returns is as long as it says, but only as much of it was written as the program gave room for, which
+// stands in memory only until the call returns: room is noted at entry. Descriptors that SCM_RIGHTS brought
+// go into event.rights for state.
 #include <algorithm>
 #include <cstring>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of roles: what each does at entry and at return. The small ones, numbers in registers and numbers behind a
-// pointer, are here; see roles.h for the others. A pointer that cannot be read leaves its slot without a value and marks
-// the event (kFault); a NULL one only leaves it empty, since most calls allow that.
+// The table of roles: what each does at entry and at return. The small ones, numbers in registers and numbers
+// behind a pointer, are here; see roles.h for the others. A pointer that cannot be read leaves its slot
+// without a value and marks the event (kFault); a NULL one only leaves it empty, since most calls allow that.
 #include "capture/decode/roles.h"
 
 #include <algorithm>
@@ -50,7 +50,8 @@ void socket_flags(Decoding& d, const Step& s) {
   d.event.set(s.slot, static_cast<uint32_t>(d.arg(s.arg)) & ~kSocketTypeMask);
 }
 
-// open(2) looks at the mode only when it may create; what stands in the register otherwise is left over from elsewhere.
+// open(2) looks at the mode only when it may create; what stands in the register otherwise is left over from
+// elsewhere.
 void creation_mode(Decoding& d, const Step& s) {
   constexpr uint64_t kCreates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
   d.event.set(s.slot, d.arg(s.extra) & kCreates ? d.arg(s.arg) & ALLPERMS : 0);
@@ -135,7 +136,8 @@ void timeval_in(Decoding& d, const Step& s) {
   if (micros >= 0 && micros < kSecond) set_time(d, s.slot, seconds, micros * 1000);  // others the kernel refuses
 }
 
-// A character to be typed, or the flags of an inode. The requests that copy have a descriptor as their argument, or a struct.
+// A character to be typed, or the flags of an inode. The requests that copy have a descriptor as their
+// argument, or a struct.
 void request_value(Decoding& d, const Step& s) {
   constexpr uint32_t kType = 0x5412, kSetFlags = 0x40086602, kSetFlags32 = 0x40046602, kSetXattr = 0x401c5820;
   const uint32_t request = static_cast<uint32_t>(d.arg(1));
@@ -150,7 +152,8 @@ void semaphore_value(Decoding& d, const Step& s) {
   d.event.set(s.slot, static_cast<uint32_t>(d.arg(s.extra)) == SETVAL ? static_cast<int32_t>(d.arg(s.arg)) : 0);
 }
 
-// capset: three 32-bit sets (effective, permitted, inheritable), and from version 2 on the same again for the upper halves.
+// capset: three 32-bit sets (effective, permitted, inheritable), and from version 2 on the same again for the
+// upper halves.
 void capability(Decoding& d, const Step& s) {
   uint32_t version = 0;
   uint32_t sets[6] = {};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The roles an argument can play, and what each one does at entry and at return. A role is a pair of functions in a table
-// (roles.cc); the functions below make the steps of calls.cc readable: path(1, openat_::name) is "argument 1 is a path, it
-// goes into slot `name`". Roles of buffers live in buffers.cc, those of socket messages in messages.cc, text in text.cc.
+// The roles an argument can play, and what each one does at entry and at return. A role is a pair of
+// functions in a table (roles.cc); the functions below make the steps of calls.cc readable: path(1,
+// openat_::name) is "argument 1 is a path, it goes into slot `name`". Roles of buffers live in buffers.cc,
+// those of socket messages in messages.cc, text in text.cc.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +21,19 @@ enum class Role : uint8_t {
   Subject, NewFd,
   // Numbers behind a pointer; extra is the offset. In: at entry. Out: at return, when the call succeeded.
   Int32In, Uint32In, Word64In, OpenFlagsIn, Int32Out, Uint32Out, Word64Out, TimeIn, Time32In, Capability,
-  // The program's own words, 4 or 8 bytes; extra counts them. A limit whose word is all ones is none (-1); a timeval is two words.
+  // The program's own words, 4 or 8 bytes; extra counts them. A limit whose word is all ones is none (-1); a
+  // timeval is two words.
   WordIn, LimitIn, SecondsIn, TimevalIn,
   // What ioctl's argument points to, and the value of a semaphore; extra: the register of the command.
   RequestValue, SemaphoreValue,
   // Text, at entry, and what readlink returns.
   Path, RelativePath, String, PrctlName, StringList, LinkTarget,
-  // Payload, cut at snaplen. extra: the register of the length or count. A ConstBuffer is one whose length the result
-  // does not limit (an attribute, a module).
+  // Payload, cut at snaplen. extra: the register of the length or count. A ConstBuffer is one whose length
+  // the result does not limit (an attribute, a module).
   WriteBuffer, ConstBuffer, ReadBuffer, WriteVector, ReadVector, IdList, VectorSize, VectorBase,
-  // A pointer and a 32-bit length behind a pointer. What a System V queue moves: a type, then the bytes. A value of fsconfig, as
-  // its command has it. An array of pointers to struct iocb; extra: the register of their count.
+  // A pointer and a 32-bit length behind a pointer. What a System V queue moves: a type, then the bytes. A
+  // value of fsconfig, as its command has it. An array of pointers to struct iocb; extra: the register of
+  // their count.
   BufferIn, QueuedIn, QueuedOut, ConfigText, ConfigBytes, Iocbs,
   // Sockets. Address in: extra is the register of its length; out: of the pointer to it.
   AddressIn, AddressOut,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins the numbers of each architecture with the calls of calls.h, at compile time: a number that names no call does not
-// compile. Looking one up is an index by number.
+// Joins the numbers of each architecture with the calls of calls.h, at compile time: a number that names no
+// call does not compile. Looking one up is an index by number.
 #include "capture/decode/syscalls.h"
 
 #include <array>
@@ -15,7 +15,8 @@
 
 namespace vedette {
 
-// Not constexpr, never defined: reaching one while the tables are made is an error of the compiler, which names it.
+// Not constexpr, never defined: reaching one while the tables are made is an error of the compiler, which
+// names it.
 void number_without_a_call();
 void numbers_do_not_ascend();
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capture set as a table: a row a call, which says what event it makes and what role each argument plays. The filter
-// builder walks the same rows, so a call is trapped exactly when it can be decoded. Roles are few and named after what
-// the kernel does with the argument (roles.h); a new system call is a row in calls.cc, its number in the numbers of each
-// architecture, and an event in events.yaml.
+// The capture set as a table: a row a call, which says what event it makes and what role each argument plays.
+// The filter builder walks the same rows, so a call is trapped exactly when it can be decoded. Roles are few
+// and named after what the kernel does with the argument (roles.h); a new system call is a row in calls.cc,
+// its number in the numbers of each architecture, and an event in events.yaml.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ class List {
   uint8_t size_ = 0;
 };
 
-// A call counts only when (args[arg] & mask) == equals, for all its conditions; compared in the low 32 bits, which is
-// all the kernel looks at for the arguments concerned (prot, level, optname).
+// A call counts only when (args[arg] & mask) == equals, for all its conditions; compared in the low 32 bits,
+// which is all the kernel looks at for the arguments concerned (prot, level, optname).
 struct Condition {
   uint8_t arg = 0;
   uint32_t mask = 0;
@@ -49,10 +49,11 @@ enum RowTraits : uint8_t {
   kOfRequests = 8,     // counts when arg 1 is one of kRequests (ioctl)
 };
 
-// The requests of ioctl(2) that reach further than their descriptor: typing into a terminal (TIOCSTI), selecting and pasting on a
-// console (TIOCLINUX), taking the console's output (TIOCCONS), a file's inode flags (FS_IOC_SETFLAGS with its 32-bit twin,
-// FS_IOC_FSSETXATTR), copying one file into another without reading it (FICLONE, FICLONERANGE), and asking /dev/userfaultfd for what
-// userfaultfd(2) gives (USERFAULTFD_IOC_NEW).
+// The requests of ioctl(2) that reach further than their descriptor: typing into a terminal (TIOCSTI),
+// selecting and pasting on a console (TIOCLINUX), taking the console's output (TIOCCONS), a file's inode
+// flags (FS_IOC_SETFLAGS with its 32-bit twin, FS_IOC_FSSETXATTR), copying one file into another without
+// reading it (FICLONE, FICLONERANGE), and asking /dev/userfaultfd for what userfaultfd(2) gives
+// (USERFAULTFD_IOC_NEW).
 inline constexpr uint32_t kNewUserfaultfd = 0xaa00;
 inline constexpr uint32_t kRequests[] = {0x5412,     0x541c,     0x541d,     0x40086602,     0x40046602,
                                          0x401c5820, 0x40049409, 0x4020940d, kNewUserfaultfd};
@@ -81,14 +82,15 @@ struct Row {
   bool guarded() const { return kEvents[static_cast<size_t>(id)].tier == EventTier::Guarded; }
 };
 
-// Numbers from here on are of kernels younger than capture/wire/kernel-calls.yaml: nobody has looked at them yet.
+// Numbers from here on are of kernels younger than capture/wire/kernel-calls.yaml: nobody has looked at them
+// yet.
 inline constexpr uint32_t kCallsEnd = 470;
 
 // nullptr: not in the capture set. X32's and Arm's calls have no rows: the tracer refuses them.
 const Row* find_row(Abi abi, uint32_t nr);
 
-// May a refused convention's call run all the same? One that only ends a thread or its process: what is refused must be able to
-// leave.
+// May a refused convention's call run all the same? One that only ends a thread or its process: what is
+// refused must be able to leave.
 bool only_ends(Abi abi, uint32_t nr);
 
 // Every row of an ABI, by ascending number.

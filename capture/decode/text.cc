@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths, names and argument lists: NUL-terminated text in the program's memory. It is read in pieces that never cross a
-// page, so that a string which ends just before an unmapped page is read whole.
+// Paths, names and argument lists: NUL-terminated text in the program's memory. It is read in pieces that
+// never cross a page, so that a string which ends just before an unmapped page is read whole.
 #include <algorithm>
 #include <cstring>
 

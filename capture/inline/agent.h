@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's segment: the null context, the table and the code, as every watched process gets it at VEDETTE_AGENT_BASE. Built
-// once a run, attached read-only by all.
+// The agent's segment: the null context, the table and the code, as every watched process gets it at
+// VEDETTE_AGENT_BASE. Built once a run, attached read-only by all.
 #pragma once
 
 #include <cstdint>

@@ -41,8 +41,9 @@ void InlineBoot::on_exec(Task& task) {
   if (!stage(task)) keep_off_gates(task);
 }
 
-// Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass. Mapping memory there is
-// refused, but an image may lie there from the start, and a 32-bit one may map what it likes. Of these every call stops.
+// Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass.
+// Mapping memory there is refused, but an image may lie there from the start, and a 32-bit one may map what
+// it likes. Of these every call stops.
 void InlineBoot::keep_off_gates(Task& task) {
   if (task.trap() == Trap::Every) return;
   const Result<Registers> registers = ptrace_registers(task.tid);
@@ -68,7 +69,8 @@ void InlineBoot::forget_old_image(Task& task) {
 bool InlineBoot::stage(Task& task) {
   forget_old_image(task);
   InlineTask& mine = inline_part(task);
-  // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of its own.
+  // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of
+  // its own.
   if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
   if (mine.closed || task.debugs || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
@@ -97,15 +99,17 @@ bool InlineBoot::stage(Task& task) {
   return begin(task, *registers);
 }
 
-// The dynamic linker that the kernel has begun: the file is looked up as the kernel did, whatever lay under that name for others, who may
-// have another root. It may have been replaced since, so memory must have its build-id.
+// The dynamic linker that the kernel has begun: the file is looked up as the kernel did, whatever lay under
+// that name for others, who may have another root. It may have been replaced since, so memory must have its
+// build-id.
 std::shared_ptr<PatchableFile> InlineBoot::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
   std::shared_ptr<PatchableFile> found = code_.files().find(ProcPath(task.tid, "root" + path));
   if (found) bias = found->bias_in(task.memory, entry);
   return found;
 }
 
-// Nothing of the program has run. That its execve has still to return, and will put 0 into the result register, is no matter.
+// Nothing of the program has run. That its execve has still to return, and will put 0 into the result
+// register, is no matter.
 bool InlineBoot::begin(Task& task, Registers& registers) {
   InlineTask& mine = inline_part(task);
   InlineImage& image = *image_of(*task.space);
@@ -117,8 +121,8 @@ bool InlineBoot::begin(Task& task, Registers& registers) {
   if (!task.memory.poke(steps_at, steps.data(), steps.size())) return false;
   std::unique_ptr<Ring> ring = rings_.borrow(Ring::kSmall);
   const Ref<RingSlot> slot = ring ? image.add_slot(std::move(ring)) : nullptr;
-  // The dynamic linker makes most calls of a short life; a static program is patched where it traps. A boot can do all of the
-  // linker's sites, for the tracer those must do that others have needed.
+  // The dynamic linker makes most calls of a short life; a static program is patched where it traps. A boot
+  // can do all of the linker's sites, for the tracer those must do that others have needed.
   const NearSegment* near = first.file->image().position_independent && code_.find_room(first) ? first.near : nullptr;
   // The boot does not look at what it writes over: the build-id has vouched for it.
   const bool may_leave = near != nullptr && boots_patch_ && !first.file->image().build_id.empty();
@@ -144,7 +148,8 @@ bool InlineBoot::begin(Task& task, Registers& registers) {
   return true;
 }
 
-// At the return of a traced call. One signal more or less must not matter: all are held back until the end of the boot.
+// At the return of a traced call. One signal more or less must not matter: all are held back until the end of
+// the boot.
 void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   InlineTask& mine = inline_part(task);
   Result<Registers> registers = ptrace_registers(task.tid);
@@ -205,8 +210,9 @@ void InlineBoot::go_on(Task& task, Registers& registers, int64_t refused) {
   forget_call(registers);
   const Ref<RingSlot> slot = std::exchange(mine.coming_slot, nullptr);
   const bool ring_failed = slot != nullptr && refused != 0 && last_address == slot->address();
-  // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy then, and by the kernel's
-  // word it is the last user when it ends, as one is who trespasses. The thread gets another ring at a later trap.
+  // Another thread may fork between the boot's shmat and its madvise(MADV_DONTFORK). The child has a copy
+  // then, and by the kernel's word it is the last user when it ends, as one is who trespasses. The thread
+  // gets another ring at a later trap.
   const bool takes_ring = slot != nullptr && !ring_failed && slot->ring().is_only_with(task.process);
   MappedFile* file = mine.near_start == 0 ? nullptr : image_of(*task.space)->file_at(mine.near_start);
   if (file != nullptr && file->near == nullptr && mine.coming_near != nullptr) {

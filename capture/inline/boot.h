@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Getting segments into a process without a single instruction of the program being changed. A new image is stopped inside
-// execve: everything is prepared there, and it begins in a few instructions of ours, which lie in the rest of the page that its
-// code ends in. They attach our page, where the boot attaches the rest, patches the dynamic linker, and then begins the program with
-// the registers an exec leaves: not one stop more. Code that fills its last page lends its own first bytes, and has them back at the
-// boot's end, by one stop.
-// A running program is sent to the boot when a traced call returns. It stops where it attaches a ring, so that nobody else can, and
-// at its end.
+// Getting segments into a process without a single instruction of the program being changed. A new image is
+// stopped inside execve: everything is prepared there, and it begins in a few instructions of ours, which lie
+// in the rest of the page that its code ends in. They attach our page, where the boot attaches the rest,
+// patches the dynamic linker, and then begins the program with the registers an exec leaves: not one stop
+// more. Code that fills its last page lends its own first bytes, and has them back at the boot's end, by one
+// stop. A running program is sent to the boot when a traced call returns. It stops where it attaches a ring,
+// so that nobody else can, and at its end.
 #pragma once
 
 #include <memory>
@@ -35,8 +35,8 @@ class InlineBoot {
   bool is_report(const InlineTask& mine, const SyscallInfo& at) const {
     return at.instruction_pointer == AgentPage::boot_report() && mine.boot != InlineTask::Boot::None;
   }
-  // `refused`: 0, or what the kernel answered; which segment, is told by what has not been attached. Why the image is to be given up; empty:
-  // it is not.
+  // `refused`: 0, or what the kernel answered; which segment, is told by what has not been attached. Why the
+  // image is to be given up; empty: it is not.
   std::string_view finish(Task& task, int64_t refused);
 
  private:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file's bytes for the length of one look, mapped: libraries are large, and most of a look passes over little of them. Whoever may
-// write the file may shorten it while we look; touching what is gone raises SIGBUS. Our handler puts zeros there, and the look goes
-// on to find nothing. The size is the caller's, who has it from the first look, so that what was checked then stays inside.
+// A file's bytes for the length of one look, mapped: libraries are large, and most of a look passes over
+// little of them. Whoever may write the file may shorten it while we look; touching what is gone raises
+// SIGBUS. Our handler puts zeros there, and the look goes on to find nothing. The size is the caller's, who
+// has it from the first look, so that what was checked then stays inside.
 //
 // The tracer's thread only.
 #pragma once

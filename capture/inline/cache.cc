@@ -121,7 +121,8 @@ std::shared_ptr<const SiteAnalysis> SiteCache::load(FileView file, const ElfImag
   return analysis;
 }
 
-// A name of our own first, so that nobody ever reads half a file; the last of two agents wins, both wrote the same.
+// A name of our own first, so that nobody ever reads half a file; the last of two agents wins, both wrote the
+// same.
 void SiteCache::store(const ElfImage& image, const SiteAnalysis& analysis) {
   if (!folder_.is_open()) return;
   const std::string name = name_of(image, analysis.digest);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions of the search for sites, kept: in memory, by a digest of the file's code, so that copies of one library are searched
-// once; and in a folder, when one is given, so that the next agent need not search at all (a file a library, 10 to 30 KB).
+// Decisions of the search for sites, kept: in memory, by a digest of the file's code, so that copies of one
+// library are searched once; and in a folder, when one is given, so that the next agent need not search at
+// all (a file a library, 10 to 30 KB).
 //
-// A file that others than root could have written is kept apart: in memory alone, by a digest whose key nobody knows. Else its author
-// could make its code collide with a library's, and choose what is written into the processes of others.
+// A file that others than root could have written is kept apart: in memory alone, by a digest whose key
+// nobody knows. Else its author could make its code collide with a library's, and choose what is written into
+// the processes of others.
 //
-// What stands in the folder is believed only as far as it can be held against the file at hand: it must be ours or root's and
-// nobody else's to write, of this very version, whole (checksum), about code of this digest; each site must be a `syscall`, each
-// window whole instructions right before it, each caller a call of that function. Whatever fails is told of, searched anew
-// and replaced. Before a patch is written the program's own bytes are compared once more (x86_64/patch.h). Names:
+// What stands in the folder is believed only as far as it can be held against the file at hand: it must be
+// ours or root's and nobody else's to write, of this very version, whole (checksum), about code of this
+// digest; each site must be a `syscall`, each window whole instructions right before it, each caller a call
+// of that function. Whatever fails is told of, searched anew and replaced. Before a patch is written the
+// program's own bytes are compared once more (x86_64/patch.h). Names:
 //
 //   FOLDER/ID.sites   ID: the build-id in hex; without one, "code-" and the digest. Written beside it, then renamed
 #pragma once
@@ -37,8 +40,8 @@ struct SiteAnalysis {
 enum class Author : uint8_t { Root, Anybody };
 Author author_of(int file);
 
-// Of where the code lies and of its bytes. Root's is the same for each run, good against mistakes, not against somebody who builds a file
-// to collide with another.
+// Of where the code lies and of its bytes. Root's is the same for each run, good against mistakes, not
+// against somebody who builds a file to collide with another.
 uint64_t code_digest(FileView file, const ElfImage& image, Author author);
 
 class SiteCache {

@@ -77,7 +77,8 @@ const uint8_t* code_at(FileView file, const ElfImage& image, uint64_t address, u
   return offset && file.part(*offset, size).size() == size ? file.data() + *offset : nullptr;
 }
 
-// What moves: whole instructions from `start` on, of exactly these sizes. A window ends at the syscall and has room for a jump.
+// What moves: whole instructions from `start` on, of exactly these sizes. A window ends at the syscall and
+// has room for a jump.
 bool is_whole(FileView file, const ElfImage& image, const Site& site) {
   size_t size = 0;
   for (unsigned i = 0; i < site.moved_count; ++i) size += site.moved[i].size;

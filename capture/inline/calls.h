@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which calls are recorded inline, and by which shape of recorder. A row of the capture set is eligible when events.yaml
-// calls it hot or warm and everything its roles read from memory is what the shape records; test/e2e/exactly-once.test.ts makes each of them, and
-// holds what is recorded against what the trace tier says.
+// Which calls are recorded inline, and by which shape of recorder. A row of the capture set is eligible when
+// events.yaml calls it hot or warm and everything its roles read from memory is what the shape records;
+// test/e2e/exactly-once.test.ts makes each of them, and holds what is recorded against what the trace tier
+// says.
 #pragma once
 
 #include <cstdint>

@@ -69,7 +69,8 @@ void InlineCode::on_mapped(Task& task, const Call& call) {
   if (bias) image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file)});
 }
 
-// The file whose code an address lies in, by what was mapped; by /proc's word for what we have not seen being mapped.
+// The file whose code an address lies in, by what was mapped; by /proc's word for what we have not seen being
+// mapped.
 MappedFile* InlineCode::file_of(Task& task, uint64_t address) {
   InlineImage& image = *image_of(*task.space);
   if (MappedFile* known = image.file_at(address)) {

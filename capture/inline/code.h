@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files are mapped where in an image, and which of their sites are patched: the one place that knows files, searches and patches.
+// Which files are mapped where in an image, and which of their sites are patched: the one place that knows
+// files, searches and patches.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The addresses of an image at which something has been made executable by a call on record, or by its exec. It only grows: what is
-// unmapped, or no longer executable, needs another such call to be so again.
+// The addresses of an image at which something has been made executable by a call on record, or by its exec.
+// It only grows: what is unmapped, or no longer executable, needs another such call to be so again.
 #pragma once
 
 #include <cstddef>

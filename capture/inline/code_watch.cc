@@ -98,7 +98,8 @@ bool InlineCodeWatch::look_at_last(Task& task) {
   return found && tell(task, *image, *found);
 }
 
-// A segment comes there by a gate of ours: true. Other memory may have been moved there, as mremap does without a stop.
+// A segment comes there by a gate of ours: true. Other memory may have been moved there, as mremap does
+// without a stop.
 bool InlineCodeWatch::tell(Task& task, InlineImage& image, const ExecutableMap& map) {
   image.code_look.told = true;
   context_->notice(task.tid, is_segment(map) ? Notice::TAMPER : Notice::UNCERTAIN, "", in_words(map));

@@ -25,7 +25,8 @@ void take_facts(Memory& record, Sighting& sighting) {
 bool is_accept(uint64_t nr) { return nr == SYS_accept || nr == SYS_accept4; }
 bool is_send(uint64_t nr) { return nr == SYS_sendto || nr == SYS_sendmsg; }
 
-// What the stub asked of a socket by that call. A name that did not fit is a Unix socket's, whose listener has told it.
+// What the stub asked of a socket by that call. A name that did not fit is a Unix socket's, whose listener
+// has told it.
 std::optional<SocketName> name_by(Memory& record, uint64_t nr) {
   struct {
     uint32_t size, zero;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns what stands in the rings into events, by the same steps as a traced call: decode, state, sink. Records of several
-// rings are taken in the order of their time, up to the moment the drain began; each ring's own order is kept whatever
-// its times say, because a program can write there what it likes.
+// Turns what stands in the rings into events, by the same steps as a traced call: decode, state, sink.
+// Records of several rings are taken in the order of their time, up to the moment the drain began; each
+// ring's own order is kept whatever its times say, because a program can write there what it likes.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ class InlineDrain {
 
   // Everything published so far, of all rings. The records taken.
   size_t all() { return some(slots_.size()); }
-  // Of the rings that were busy last: with a thousand threads, looking at all of them at every stop would be dearer
-  // than the stop.
+  // Of the rings that were busy last: with a thousand threads, looking at all of them at every stop would be
+  // dearer than the stop.
   size_t busy() { return some(kBusyMax); }
   size_t one(RingSlot& slot);
   std::span<RingSlot* const> slots() const { return slots_; }

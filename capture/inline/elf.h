@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An ELF file as far as placing trampolines needs it: where its code lies, and where functions certainly begin. A decoder is
-// only as good as its first byte, so every start here is one that the file itself vouches for: a symbol, an unwind entry
-// (.eh_frame), a line of Go's function table. The file may be hostile: every offset is checked before it is followed.
+// An ELF file as far as placing trampolines needs it: where its code lies, and where functions certainly
+// begin. A decoder is only as good as its first byte, so every start here is one that the file itself vouches
+// for: a symbol, an unwind entry (.eh_frame), a line of Go's function table. The file may be hostile: every
+// offset is checked before it is followed.
 #pragma once
 
 #include <cstddef>
@@ -68,7 +69,8 @@ struct ElfImage {
   std::optional<uint64_t> offset_of(uint64_t address) const;  // code only
 };
 
-// Nothing when it is no x86-64 ELF program or library. `with_functions`: also gather boundaries (costs a pass over symbols).
+// Nothing when it is no x86-64 ELF program or library. `with_functions`: also gather boundaries (costs a pass
+// over symbols).
 std::optional<ElfImage> parse_elf(FileView file, bool with_functions);
 
 // The sources of boundaries, each adding what it finds (functions.cc).

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program or library, as far as its system calls are concerned: looked at once, by whatever process maps it first, and
-// remembered by what stat says of it. Headers are read at once; sites are searched, or taken from the cache, when the first call
-// traps in its code; stubs are built for each distance at which they find room, as a segment that all processes attach.
+// A program or library, as far as its system calls are concerned: looked at once, by whatever process maps it
+// first, and remembered by what stat says of it. Headers are read at once; sites are searched, or taken from
+// the cache, when the first call traps in its code; stubs are built for each distance at which they find
+// room, as a segment that all processes attach.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ struct FileKey {
   auto operator<=>(const FileKey&) const = default;
 };
 
-// Stubs in a segment, ready to be attached; behind them room for those that answer for the processor, and for lists of patches for
-// the boots of new images (wire/ring.h). What has been given out stays as it is.
+// Stubs in a segment, ready to be attached; behind them room for those that answer for the processor, and for
+// lists of patches for the boots of new images (wire/ring.h). What has been given out stays as it is.
 class NearSegment {
  public:
   static constexpr size_t kAnsweringBytes = 8192;
@@ -41,7 +42,8 @@ class NearSegment {
   int64_t answering_distance() const { return stubs.distance + static_cast<int64_t>(answering_at_); }
   // Lists have their patches too, from now on. No room: nothing changes.
   void take_answering(StubImage built);
-  // Where the list of these sites' patches lies in the segment; 0: it has no room for another, or they do not lie in one piece of code.
+  // Where the list of these sites' patches lies in the segment; 0: it has no room for another, or they do not
+  // lie in one piece of code.
   uint64_t list_of(const ElfImage& image, std::span<const size_t> sites);
 
  private:
@@ -58,7 +60,8 @@ class NearSegment {
 
 class PatchableFile {
  public:
-  // So many calls that trapped at a site, in whatever process, make it one that the next process will need too.
+  // So many calls that trapped at a site, in whatever process, make it one that the next process will need
+  // too.
   static constexpr uint32_t kKnownTraps = 2;
   static constexpr unsigned kImagesBeforeAnswers = 8;
 
@@ -68,8 +71,9 @@ class PatchableFile {
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
   std::optional<uint64_t> bias_of(uint64_t start, uint64_t offset) const;
-  // The same for a file whose entry point was found at `entry`, if what stands in memory is it, by its build-id; where it has none, by
-  // a `syscall` where any_syscall says so. The file may have been replaced since it was mapped.
+  // The same for a file whose entry point was found at `entry`, if what stands in memory is it, by its
+  // build-id; where it has none, by a `syscall` where any_syscall says so. The file may have been replaced
+  // since it was mapped.
   std::optional<uint64_t> bias_in(RemoteMemory& memory, uint64_t entry) const;
   // Whether its build-id stands in memory where it is mapped; false when it has none.
   bool is_mapped_at(RemoteMemory& memory, uint64_t bias) const;
@@ -78,8 +82,8 @@ class PatchableFile {
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
   std::optional<uint64_t> any_syscall() const { return any_syscall_; }
 
-  // At a call that has trapped in its code: whether sites may be asked for. Searching much code costs as much as some hundred traps,
-  // and most programs that call a library at all do so more than twice.
+  // At a call that has trapped in its code: whether sites may be asked for. Searching much code costs as much
+  // as some hundred traps, and most programs that call a library at all do so more than twice.
   bool is_worth_a_search();
   const std::vector<Site>& sites() { return analysis().sites; }
   // Index of the site whose syscall ends there.
@@ -93,8 +97,9 @@ class PatchableFile {
   void keep();
   // nullptr when there is nothing to place or no memory for it.
   NearSegment* near(int64_t distance);
-  // An image is about to begin in it, with this segment of its. After kImagesBeforeAnswers its questions to the processor get stubs,
-  // where asking is dear: finding them costs what the answers save in as many processes.
+  // An image is about to begin in it, with this segment of its. After kImagesBeforeAnswers its questions to
+  // the processor get stubs, where asking is dear: finding them costs what the answers save in as many
+  // processes.
   void count_image(NearSegment& near);
 
  private:
@@ -124,7 +129,8 @@ class FileCache {
   std::shared_ptr<PatchableFile> find(PathAt path);
   // The same where the key is known already.
   std::shared_ptr<PatchableFile> find(const FileKey& key, PathAt path);
-  // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has been compared.
+  // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has
+  // been compared.
   std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
   SiteCache& sites() { return sites_; }
   size_t size() const { return files_.size(); }

@@ -40,8 +40,9 @@ FilterRule guard_rule(const MemoryCall& call) {
   return rule;
 }
 
-// Whatever could reach into the page or a ring, wherever it begins; what it does reach, memory_uses says. Of mmap with a hint, which
-// replaces nothing, only those at low addresses: where our page is missing, a hint would do.
+// Whatever could reach into the page or a ring, wherever it begins; what it does reach, memory_uses says. Of
+// mmap with a hint, which replaces nothing, only those at low addresses: where our page is missing, a hint
+// would do.
 void add_guard(std::vector<FilterRule>& rules, const MemoryCall& call) {
   const bool may_be_hint = call.anywhere && call.length != MemoryCall::kPoint;
   FilterRule low = guard_rule(call), high = guard_rule(call);
@@ -80,9 +81,9 @@ std::vector<FilterCondition> knows(const BootSecret& secret) {
   return conditions;
 }
 
-// The boot's own calls; rules that stop others stand beside them. Who jumps to one of these does not know the secret, or can do no
-// harm: only code can be attached to be executed, and nowhere near gates; and a ring that its own process does not want to be
-// copied is that process's business.
+// The boot's own calls; rules that stop others stand beside them. Who jumps to one of these does not know the
+// secret, or can do no harm: only code can be attached to be executed, and nowhere near gates; and a ring
+// that its own process does not want to be copied is that process's business.
 void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
   const FilterCondition executable = {2, kAll, SHM_RDONLY | SHM_EXEC};
   const FilterCondition far = {1, kAll, 1, FilterWord::High, FilterTest::NotBelow};
@@ -97,7 +98,8 @@ void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
   rules.push_back({SYS_mprotect, {kNever}, {{AgentPage::boot_after_mprotect(), knows(secret)}}});
 }
 
-// A mode that gives its user or group to who executes the file, and a node of a device, stop wherever they are asked for.
+// A mode that gives its user or group to who executes the file, and a node of a device, stop wherever they
+// are asked for.
 void add_mode_guards(std::vector<FilterRule>& rules) {
   const struct {
     uint32_t nr;
@@ -138,11 +140,13 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
     rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
-  // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows the secret.
+  // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows
+  // the secret.
   rules.push_back(page_rule(page, secret));
   rules.push_back({SYS_shmat, {}});
   rules.push_back({SYS_shmctl, {{1, kAll, IPC_SET}}});
-  // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an answer.
+  // A send that connects (TCP fast open) is none of the hot ones, wherever it is made: prevention may have an
+  // answer.
   rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   add_mode_guards(rules);

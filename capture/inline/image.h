@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the inline tier has put into one memory image: which files are mapped where, which of their sites are patched, which
-// rings are attached. Lives and dies with the image (tracer/address_space.h); a fork's child has the same code at the same
-// places, but no rings: they are not inherited, and its threads start in the null context.
+// What the inline tier has put into one memory image: which files are mapped where, which of their sites are
+// patched, which rings are attached. Lives and dies with the image (tracer/address_space.h); a fork's child
+// has the same code at the same places, but no rings: they are not inherited, and its threads start in the
+// null context.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,8 @@
 namespace vedette {
 namespace {
 
-// Whether a stub could record there. A program's own memory that GS base happens to lead to is none that it can.
+// Whether a stub could record there. A program's own memory that GS base happens to lead to is none that it
+// can.
 bool takes_records(Task& task, const RingContext& context) {
   const bool has_room = context.head <= context.room_end || context.head <= context.tail + context.room;
   uint8_t byte;

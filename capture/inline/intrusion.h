@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Somebody's way into the books of another. A stub finds its ring by GS base, which a program can set without a call; and a ring is memory
-// that another process may have attached. So the kernel is asked what a stopped thread's GS base is, and who has its ring.
+// Somebody's way into the books of another. A stub finds its ring by GS base, which a program can set without
+// a call; and a ring is memory that another process may have attached. So the kernel is asked what a stopped
+// thread's GS base is, and who has its ring.
 //
 //   GS base finds   its own ring, or the one that is always full        as it should be
 //                   a ring of another thread, or memory of its own
@@ -16,7 +17,8 @@
 
 namespace vedette {
 
-// `told`: what is told of it; empty of who uses GS for himself. `why`: why the program is traced from then on.
+// `told`: what is told of it; empty of who uses GS for himself. `why`: why the program is traced from then
+// on.
 struct Intrusion {
   std::string told;
   std::string_view why;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SipHash-1-3 with a key that this run alone knows: who chooses the bytes cannot choose the digest, so nobody can make his code pass for
-// another's (Aumasson and Bernstein, 2012; one round a word and three at the end).
+// SipHash-1-3 with a key that this run alone knows: who chooses the bytes cannot choose the digest, so nobody
+// can make his code pass for another's (Aumasson and Bernstein, 2012; one round a word and three at the end).
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often rings are read while no task stops: so slowly that the ring which fills fastest is half full at the next tick, and not at all
-// without rings. Each tick costs somebody a core for some microseconds, so a ring that would need many is exchanged for a larger one.
+// How often rings are read while no task stops: so slowly that the ring which fills fastest is half full at
+// the next tick, and not at all without rings. Each tick costs somebody a core for some microseconds, so a
+// ring that would need many is exchanged for a larger one.
 #pragma once
 
 #include "capture/inline/drain.h"

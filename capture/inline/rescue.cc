@@ -48,7 +48,8 @@ constexpr uint64_t kStepNs = 20'000'000;  // one takes a microsecond
 
 enum class Stepped : uint8_t { Out, Stuck, Gone };
 
-// Sent to a thread whose step does not come back; of those that queue, so that one of the program's own takes nothing from it.
+// Sent to a thread whose step does not come back; of those that queue, so that one of the program's own takes
+// nothing from it.
 const int kCallBack = SIGRTMAX;
 
 bool is_called_back(const Task& task, WaitStatus status) {
@@ -67,9 +68,10 @@ Result<WaitStatus> wait_for(Tid tid, uint64_t ns) {
   return ptrace_wait(tid);
 }
 
-// One instruction at a time, with every signal held back, until it has left [start, end). The thread is stopped for a signal
-// before and after; that signal stays as it was. Gone: it is about to end. Stuck: the instruction waits for memory that somebody of the
-// program serves (userfaultfd), who may need us; it was called back from there, and stands where it did.
+// One instruction at a time, with every signal held back, until it has left [start, end). The thread is
+// stopped for a signal before and after; that signal stays as it was. Gone: it is about to end. Stuck: the
+// instruction waits for memory that somebody of the program serves (userfaultfd), who may need us; it was
+// called back from there, and stands where it did.
 Stepped step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t end) {
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
   const Result<siginfo_t> signal = ptrace_siginfo(task.tid);
@@ -85,7 +87,8 @@ Stepped step_out_of(Task& task, Registers& registers, uint64_t start, uint64_t e
       status = ptrace_wait(task.tid);
     }
     if (!status || status->event() == PTRACE_EVENT_EXIT) return Stepped::Gone;
-    // Its group is being stopped or continued: the trap of the step is still to come. A stop that we step over is asked for again.
+    // Its group is being stopped or continued: the trap of the step is still to come. A stop that we step
+    // over is asked for again.
     if (status->is_group_stop()) (void)::syscall(SYS_tgkill, task.process.get(), task.tid.get(), status->stop_signal());
     if (status->event() != 0) continue;
     const Result<Registers> now = ptrace_registers(task.tid);

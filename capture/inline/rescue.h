@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes a thread out of the agent's code, as if it had never been there, before a signal is delivered to it or it ends. No
-// handler, unwinder or core dump ever meets an address of ours; nothing of ours is ever interrupted half way.
+// Takes a thread out of the agent's code, as if it had never been there, before a signal is delivered to it
+// or it ends. No handler, unwinder or core dump ever meets an address of ours; nothing of ours is ever
+// interrupted half way.
 //
 //   before the gate    back to the site's own, intact syscall, which traps
 //   at the gate, -512  out to behind the site's syscall, like a traced call that a signal interrupts: the kernel restarts it
@@ -31,7 +32,8 @@ class InlineRescue {
     calls_ = &calls;
   }
 
-  // Where the thread was; it no longer is, unless Elsewhere, Boot or Stuck. `skipped`: the call was not made at all (SIGSYS).
+  // Where the thread was; it no longer is, unless Elsewhere, Boot or Stuck. `skipped`: the call was not made
+  // at all (SIGSYS).
   Place take_out(Task& task, Registers& registers, bool skipped);
   // About to end: a finished call is reported, one that is not is told of as in flight.
   void conclude(Task& task);

@@ -38,7 +38,8 @@ bool Ring::give_back_loose() {
     narrow();  // it was looking for room at that very moment
     return false;
   }
-  // What it can reach: [position, + kNarrow], and one record behind; that may go over the end of the data, into the slack.
+  // What it can reach: [position, + kNarrow], and one record behind; that may go over the end of the data,
+  // into the slack.
   const size_t from = position_ & (data_bytes_ - 1), to = from + kNarrow;
   const size_t end = data_bytes_ + VEDETTE_RECORD_MAX;
   const auto give = [&](size_t first, size_t last) { return segment_.give_back(VEDETTE_RING_DATA + first, last - first); };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's ring, as the tracer holds it: a System V segment, attached here and in the watched process. Such a segment needs
-// no descriptor and no path, so a program that closes all its descriptors, changes its root or drops its rights keeps its
-// ring; and it outlives the process, so that what a killed thread had recorded can still be read.
+// A thread's ring, as the tracer holds it: a System V segment, attached here and in the watched process. Such
+// a segment needs no descriptor and no path, so a program that closes all its descriptors, changes its root
+// or drops its rights keeps its ring; and it outlives the process, so that what a killed thread had recorded
+// can still be read.
 //
-// Everything in it is the program's to scribble on. The reader takes head once a look (each time costs the program the cache
-// line that it writes for every call), copies a record out before it looks at it,
-// checks every length against what it copied, and keeps its own idea of where it is. What does not hold is Damaged: the
-// ring is emptied, and the program is told of, not believed.
+// Everything in it is the program's to scribble on. The reader takes head once a look (each time costs the
+// program the cache line that it writes for every call), copies a record out before it looks at it, checks
+// every length against what it copied, and keeps its own idea of where it is. What does not hold is Damaged:
+// the ring is emptied, and the program is told of, not believed.
 #pragma once
 
 #include <atomic>
@@ -22,8 +23,8 @@
 
 namespace vedette {
 
-// A record copied out of a ring and found sound. It serves the memory its chunks hold: what begins at an address is meant before what
-// that lies in.
+// A record copied out of a ring and found sound. It serves the memory its chunks hold: what begins at an
+// address is meant before what that lies in.
 class RecordCopy final : public Memory {
  public:
   const RingRecord& record() const { return *reinterpret_cast<const RingRecord*>(bytes_); }
@@ -79,9 +80,11 @@ class Ring {
   enum class Next : uint8_t { Record, Empty, Damaged };
   // Empty only after another look.
   Next next(RecordCopy& copy);
-  // Of the oldest record that waits; for merging rings in order. Only a hint: the program may have written it.
+  // Of the oldest record that waits; for merging rings in order. Only a hint: the program may have written
+  // it.
   uint64_t next_exit_tsc() const;
-  // The producer finds no room, so that its next call traps, until it is fed: for a stop that its thread would not have.
+  // The producer finds no room, so that its next call traps, until it is fed: for a stop that its thread
+  // would not have.
   void starve() { set_room(0); }
   // Has the room again that it had.
   void unstarve() { set_room(narrow_ ? kNarrow : data_bytes_ - VEDETTE_RECORD_MAX); }
@@ -91,9 +94,10 @@ class Ring {
     set_room(data_bytes_ - VEDETTE_RECORD_MAX);
   }
 
-  // A slow thread needs no more room than a small ring's. It moves through all of the data nevertheless; what it has left
-  // behind is loose. Giving that back is safe once the thread has been seen in a system call, so not in the stub, at some time
-  // after the narrowing: from then on it knows of no more room. False: it knew of more, or the kernel will not.
+  // A slow thread needs no more room than a small ring's. It moves through all of the data nevertheless; what
+  // it has left behind is loose. Giving that back is safe once the thread has been seen in a system call, so
+  // not in the stub, at some time after the narrowing: from then on it knows of no more room. False: it knew
+  // of more, or the kernel will not.
   void narrow() {
     narrow_ = true;
     set_room(kNarrow);
@@ -109,7 +113,8 @@ class Ring {
   // Bytes published since it was reset, by the producer's word.
   uint64_t published() const { return head(); }
 
-  // Its thread makes no calls of ours any more: opens and accepts, which are followed by some, are left to the trace tier.
+  // Its thread makes no calls of ours any more: opens and accepts, which are followed by some, are left to
+  // the trace tier.
   void withhold_opens() { context().no_facts.store(1, std::memory_order_release); }
 
   // Lets the producer have the room of everything read so far.
@@ -121,8 +126,8 @@ class Ring {
   uint64_t resume() const { return context().resume.load(std::memory_order_relaxed); }
   // The record under way, as the stub has it so far.
   RingRecord current() const;
-  // The same with the texts that the kernel got copies of. False: it has none, or they are damaged. `is_sized`: its size says where they
-  // end, else it has one.
+  // The same with the texts that the kernel got copies of. False: it has none, or they are damaged.
+  // `is_sized`: its size says where they end, else it has one.
   bool current_texts(RecordCopy& into, bool is_sized) const;
 
  private:

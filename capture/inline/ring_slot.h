@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ring at a place of its own in an image, and whose it is. A slot lives as long as anybody refers to it: a vfork child may have its
-// parent's when the parent, and its image, are gone.
+// A ring at a place of its own in an image, and whose it is. A slot lives as long as anybody refers to it: a
+// vfork child may have its parent's when the parent, and its image, are gone.
 //
 //   new --attach--> owned --retire--> free --assign--> owned      one thread at a time records into it
 //   owned --lend--> lent --give_back--> owned                     to a vfork child, whose parent is suspended
@@ -42,7 +42,8 @@ class RingSlot : public Counted {
   uint64_t address() const { return address_; }
   uint64_t context_base() const { return address_ - VEDETTE_AGENT_BASE; }
 
-  // The thread that records into it; while a vfork child runs in its parent's place, that child. None: it is free.
+  // The thread that records into it; while a vfork child runs in its parent's place, that child. None: it is
+  // free.
   Tid owner() const { return owner_; }
   bool is_free() const { return owner_ == Tid(); }
   bool is_attached() const { return attacher_.is_set(); }
@@ -63,7 +64,8 @@ class RingSlot : public Counted {
   // No thread has it. Who records in it all the same, traps.
   void retire();
 
-  // A record's time: between that of the one before it and now. Times are the program's word, and its records never go back in time.
+  // A record's time: between that of the one before it and now. Times are the program's word, and its records
+  // never go back in time.
   uint64_t take_time(uint64_t tsc, uint64_t now_tsc);
   // Looks for what has been published; the bytes that wait.
   uint64_t look() { return found_ = ring_->look(); }
@@ -72,10 +74,12 @@ class RingSlot : public Counted {
 
   // A call of its thread trapped because it had no room, and not because we wanted that.
   void count_full();
-  // Its thread's next call traps, and then it gets a larger one. Once: a thread that has not got one keeps this.
+  // Its thread's next call traps, and then it gets a larger one. Once: a thread that has not got one keeps
+  // this.
   void grow();
   bool is_outgrown() const { return growth_ == Growth::Outgrown; }
-  // Whether a larger one is to be tried, at the return of a call. It has its own room again, if there is none to be had.
+  // Whether a larger one is to be tried, at the return of a call. It has its own room again, if there is none
+  // to be had.
   bool take_growth();
 
   // Its thread has little to record; the bytes it has moved since the last time this was asked.

@@ -12,7 +12,8 @@ constexpr size_t kSpareMax = 64;
 
 std::unique_ptr<Ring> InlineRings::borrow(size_t data_bytes) {
   for (std::unique_ptr<Ring>& ring : spare_) {
-    // Somebody may still have it attached: a process on its way out, or one that wants to write into another's ring.
+    // Somebody may still have it attached: a process on its way out, or one that wants to write into
+    // another's ring.
     if (ring->data_bytes() != data_bytes || ring->is_shared()) continue;
     std::unique_ptr<Ring> found = std::move(ring);
     std::swap(ring, spare_.back());

@@ -67,7 +67,8 @@ void InlineRoom::decline_hint(Task& task) {
   if (ptrace_set_registers(task.tid, *registers)) task.own_arguments = std::move(own);
 }
 
-// Nothing of ours is in the image any more, but for stubs that nobody jumps to; calls from its gates would pass, but ptrace stops them.
+// Nothing of ours is in the image any more, but for stubs that nobody jumps to; calls from its gates would
+// pass, but ptrace stops them.
 void InlineRoom::yield_place(Task& task) {
   if (InlineImage* const image = image_of(*task.space)) {
     code_.patcher().revert(task, *image);

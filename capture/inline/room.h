@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What others want of the addresses that are ours. From the page's the filter lets hot calls pass, so nothing else may lie there while
-// calls of the image are left to it; and who could change a ring could take records out of the books.
+// What others want of the addresses that are ours. From the page's the filter lets hot calls pass, so nothing
+// else may lie there while calls of the image are left to it; and who could change a ring could take records
+// out of the books.
 //
 //   a hint                       gets another place, as from the kernel where something lies there
 //   a place, if nothing is there  the kernel's own answer: EEXIST over the page, granted elsewhere
 //   a place, whatever is there    granted: the program has it, and each of its calls stops from now on
 //   what changes ours            refused, and told of (TAMPER)
 //
-// Valgrind, wine and old linkers need fixed low addresses, and take them before they have threads. With threads the third is refused
-// like the fourth: another one could make calls from there before it is stopped.
+// Valgrind, wine and old linkers need fixed low addresses, and take them before they have threads. With
+// threads the third is refused like the fourth: another one could make calls from there before it is stopped.
 #pragma once
 
 #include "capture/inline/code.h"

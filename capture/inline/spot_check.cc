@@ -14,7 +14,8 @@ bool is_worth_it(RingSlot& slot) {
 }  // namespace
 
 std::optional<Tid> trespasser_of(const RingSlot& slot) {
-  // What has been published shows that the boot which attaches it is over; until then its last user is a former one.
+  // What has been published shows that the boot which attaches it is over; until then its last user is a
+  // former one.
   if (!slot.is_attached() || slot.is_free() || slot.ring().published() == 0) return std::nullopt;
   const Segment::Users users = slot.ring().users();
   if (users.last != slot.attacher().get() && users.last != ::getpid()) return Tid(users.last == 0 ? -1 : users.last);

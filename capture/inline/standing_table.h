@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of standing paths that the stub looks into (wire/ring.h): hashes in the agent's page, which no program can write. The version
-// is odd while nothing stands, and another one after each change that takes something away.
+// The table of standing paths that the stub looks into (wire/ring.h): hashes in the agent's page, which no
+// program can write. The version is odd while nothing stands, and another one after each change that takes
+// something away.
 #pragma once
 
 #include <cstddef>

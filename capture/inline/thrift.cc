@@ -10,8 +10,8 @@ namespace {
 
 constexpr uint64_t kLooseMax = 16u << 10;  // of a thread that still moves: a hole costs more than some pages
 
-// /proc/TID/syscall: the number and arguments of the call that a sleeping thread is in; "running", or -1 where it sleeps
-// for another reason.
+// /proc/TID/syscall: the number and arguments of the call that a sleeping thread is in; "running", or -1
+// where it sleeps for another reason.
 bool is_in_call(Tid tid) {
   std::string text;
   constexpr size_t kLineMax = 256;

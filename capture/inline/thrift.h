@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes memory back from rings whose threads have become slow: a thread that was busy once keeps the place of a large ring,
-// but not its pages. Three looks: slow for two in a row, and the ring is narrowed; at the next, if its thread stands in
-// a system call, all but what a small ring has goes back to the kernel. A thread that is busy again gets its room back when the
-// tracer sees it fill, or when its first call that finds none traps. A ring that no thread has keeps nothing.
+// Takes memory back from rings whose threads have become slow: a thread that was busy once keeps the place of
+// a large ring, but not its pages. Three looks: slow for two in a row, and the ring is narrowed; at the next,
+// if its thread stands in a system call, all but what a small ring has goes back to the kernel. A thread that
+// is busy again gets its room back when the tracer sees it fill, or when its first call that finds none
+// traps. A ring that no thread has keeps nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interrupts the tracer's wait (wake.h) now and then, so that rings are read while no task stops. It runs only while there are rings, fast while they fill, slow while
-// they do not: an idle program must not pay for being watched.
+// Interrupts the tracer's wait (wake.h) now and then, so that rings are read while no task stops. It runs
+// only while there are rings, fast while they fill, slow while they do not: an idle program must not pay for
+// being watched.
 #pragma once
 
 #include <ctime>
@@ -11,7 +12,8 @@ namespace vedette {
 class InlineTicker {
  public:
   ~InlineTicker();
-  // From the tracer's thread, after the workload was launched: what it inherits must be untouched. Once is enough.
+  // From the tracer's thread, after the workload was launched: what it inherits must be untouched. Once is
+  // enough.
   void start();
   void set_interval_us(uint32_t interval_us);  // 0: stop
   uint32_t interval_us() const { return interval_us_; }

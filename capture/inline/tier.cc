@@ -62,7 +62,8 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   if (is_vfork(flags) && theirs.slot != nullptr) rings_.lend(parent, child);
 }
 
-// Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS is the program's own.
+// Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS
+// is the program's own.
 void InlineTier::on_start(Task& task) {
   if (inline_part(task).borrowed) return;
   const InlineImage* const image = image_of(*task.space);
@@ -87,14 +88,15 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   return false;
 }
 
-// What has been opened by now was opened before the names change, and is read first; what is opened from here on is asked about.
+// What has been opened by now was opened before the names change, and is read first; what is opened from here
+// on is asked about.
 void InlineTier::before_change() {
   standing_.suspend();
   drain_.all();
 }
 
-// Whatever was done before this call must be known when it is judged: by this thread; by all, if it can change what names
-// mean (and every call that can is cold).
+// Whatever was done before this call must be known when it is judged: by this thread; by all, if it can
+// change what names mean (and every call that can is cold).
 void InlineTier::take_what_came_before(InlineTask& mine, uint32_t nr) {
   if (!code_.is_hot(nr)) {
     drain_.all();
@@ -209,8 +211,8 @@ bool InlineTier::goes_on_behind_breakpoint(Task& task, Registers& registers) {
   return static_cast<bool>(ptrace_set_registers(task.tid, registers));
 }
 
-// Its code becomes the program's again, for good; threads that stand in ours come through, or are taken out when they stop. A new image
-// that is still booting is left alone until it has come through.
+// Its code becomes the program's again, for good; threads that stand in ours come through, or are taken out
+// when they stop. A new image that is still booting is left alone until it has come through.
 void InlineTier::on_debugged(Task& task) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active || inline_part(task).boot != InlineTask::Boot::None) return;

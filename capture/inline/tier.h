@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inline tier's part in the life of tasks: a new image gets the agent's page and a ring before its first instruction, sites
-// are patched when calls trap in them, rings are drained whenever something stops. Nothing here is needed for a call
-// to be recorded: whatever cannot be done leaves it to the trace tier, with the reason counted.
+// The inline tier's part in the life of tasks: a new image gets the agent's page and a ring before its first
+// instruction, sites are patched when calls trap in them, rings are drained whenever something stops. Nothing
+// here is needed for a call to be recorded: whatever cannot be done leaves it to the trace tier, with the
+// reason counted.
 //
 //   exec      new image -> begins in a few instructions of ours, which attach the page; the boot in it attaches ring and stubs
 //   trap      at a site  -> after it has returned: patched, its file's stubs attached first if they are not
@@ -9,9 +10,10 @@
 //   fork      same code, null context, a ring after some traps        vfork child: goes on in its parent's ring
 //   execve    of a vfork child: from its entry on the ring is the parent's again, which runs on before we hear of it
 //
-// Who does what: code.h knows files and sites, rings.h who has which ring, boot.h gets both into a process, traps.h decides what a call that
-// trapped is worth, room.h what a program may do to our addresses, closing.h when nothing more may be attached, intrusion.h who has taken
-// another's ring, code_watch.h what no record explains, pace.h how often rings are read. Here stands in which order they are asked.
+// Who does what: code.h knows files and sites, rings.h who has which ring, boot.h gets both into a process,
+// traps.h decides what a call that trapped is worth, room.h what a program may do to our addresses, closing.h
+// when nothing more may be attached, intrusion.h who has taken another's ring, code_watch.h what no record
+// explains, pace.h how often rings are read. Here stands in which order they are asked.
 #pragma once
 
 #include <string>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is done about hot calls that trap, so that the next one does not. A site is patched after it has trapped twice: what a
-// program does once is cheaper trapped. What other processes have trapped at is patched at once, and the dynamic linker before it
-// runs: all of its twenty hot sites where its boot does that, of which a short-lived program needs six. In a program with threads all
-// hot sites of the file go together, because patching is dearer there and a site not seen yet will be.
+// What is done about hot calls that trap, so that the next one does not. A site is patched after it has
+// trapped twice: what a program does once is cheaper trapped. What other processes have trapped at is patched
+// at once, and the dynamic linker before it runs: all of its twenty hot sites where its boot does that, of
+// which a short-lived program needs six. In a program with threads all hot sites of the file go together,
+// because patching is dearer there and a site not seen yet will be.
 #pragma once
 
 #include "capture/inline/boot.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// An allow-list: the jail refuses every call that is not on it. An earlier list of refused calls had forgotten a
-// dozen. The calls are those of Node 20 on x86-64, by strace over the tests of cells, and those that libc and libuv
-// make in their place elsewhere and in newer versions. Where a call may reach beyond the process, the filter looks at
-// its arguments. All of these are numbers, which no thread can change behind the filter.
+// An allow-list: the jail refuses every call that is not on it. An earlier list of refused calls had
+// forgotten a dozen. The calls are those of Node 20 on x86-64, by strace over the tests of cells, and those
+// that libc and libuv make in their place elsewhere and in newer versions. Where a call may reach beyond the
+// process, the filter looks at its arguments. All of these are numbers, which no thread can change behind the
+// filter.
 #include "capture/jail/calls.h"
 
 #include <errno.h>
@@ -24,7 +25,8 @@
 namespace vedette::jail {
 namespace {
 
-/// Numbers behind it are of kernels that we do not know: libraries that try them fall back at ENOSYS. (mseal, Linux 6.10.)
+/// Numbers behind it are of kernels that we do not know: libraries that try them fall back at ENOSYS. (mseal,
+/// Linux 6.10.)
 constexpr unsigned kNewestCall = 462;
 
 using bpf::answer, bpf::argument, bpf::append, bpf::jump, bpf::load, bpf::Program;

@@ -129,7 +129,8 @@ void Files::answer_open(int listener, const seccomp_notif& asked) {
   close(fd);
 }
 
-/// Without links; "" and errno where there is no such file. A path must be absolute: where a thread stands can change.
+/// Without links; "" and errno where there is no such file. A path must be absolute: where a thread stands
+/// can change.
 std::string Files::real_path(const std::string& asked) const {
   if (asked.empty() || asked[0] != '/') return {};
   if (asked.rfind(kSelf, 0) != 0) return resolved(asked);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers the opens and the one execve of a program in the jail (seccomp_unotify(2)). The program's thread waits while its path is copied out of
-// its memory and resolved; if the file is one of those that it may read, we open it and give the descriptor away. So what another
-// thread writes over the path in between changes nothing, and no link leads out.
+// Answers the opens and the one execve of a program in the jail (seccomp_unotify(2)). The program's thread
+// waits while its path is copied out of its memory and resolved; if the file is one of those that it may
+// read, we open it and give the descriptor away. So what another thread writes over the path in between
+// changes nothing, and no link leads out.
 #pragma once
 #include <linux/seccomp.h>
 #include <sys/types.h>

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// vedette-jail [--memory-mib N] [--read PATH]... PROGRAM [ARGUMENT]...: runs a program that may compute, talk through the descriptors it was given,
-// and read the files below each PATH and what a program needs to start; and nothing else. The kernel holds it to that (seccomp(2),
-// with no_new_privs), whatever happens inside the program. The host puts into it what runs tenants' policies.
+// vedette-jail [--memory-mib N] [--read PATH]... PROGRAM [ARGUMENT]...: runs a program that may compute, talk
+// through the descriptors it was given, and read the files below each PATH and what a program needs to start;
+// and nothing else. The kernel holds it to that (seccomp(2), with no_new_privs), whatever happens inside the
+// program. The host puts into it what runs tenants' policies.
 //
 //   allowed      the calls of calls.h: what Node makes, collected by strace over all tests that use cells
 //   asked for    opens to read, and execve: this process answers them (files.h), since a filter cannot see a path
 //   ENOSYS       what no kernel has that we know, and clone3 and openat2, whose arguments a filter cannot see: libraries fall back
 //   EPERM        all others
 //
-// Two processes: the program is a child of this one, which waits for its opens and for its end, and ends as it did. When this one is killed, the
-// kernel kills the child (PR_SET_PDEATHSIG).
+// Two processes: the program is a child of this one, which waits for its opens and for its end, and ends as
+// it did. When this one is killed, the kernel kills the child (PR_SET_PDEATHSIG).
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -63,7 +64,8 @@ bool read_options(char** argv, Options& options) {
   return *at != nullptr;
 }
 
-/// Not RLIMIT_AS: V8 reserves gigabytes of addresses that it never uses, and those do not count here (getrlimit(2)).
+/// Not RLIMIT_AS: V8 reserves gigabytes of addresses that it never uses, and those do not count here
+/// (getrlimit(2)).
 bool limit_memory(unsigned long mib) {
   const rlim_t bytes = static_cast<rlim_t>(mib) << 20;
   const rlimit most = {bytes, bytes};
@@ -83,7 +85,8 @@ bool drop_capabilities() {
   return syscall(SYS_capset, &header, data) == 0;
 }
 
-/// In the child. It shares our descriptors until it executes: so the one by which the kernel asks us is known here by its number.
+/// In the child. It shares our descriptors until it executes: so the one by which the kernel asks us is known
+/// here by its number.
 int become(const Options& options, pid_t parent, int say) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) return fail("PR_SET_PDEATHSIG");
   if (!limit_memory(options.memory_mib)) return fail("RLIMIT_DATA");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between processors, behind one interface: the registers of a stopped task and what a system call means in
-// them. Each arch_*.h defines `struct Registers` with the same members; nothing else in capture/ asks for the processor.
+// What differs between processors, behind one interface: the registers of a stopped task and what a system
+// call means in them. Each arch_*.h defines `struct Registers` with the same members; nothing else in
+// capture/ asks for the processor.
 //
 //   ip() sp()             where the task stands
 //   number() argument(i)  the call, in a stop before it ran

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// arm64: a call's number stands in x8 and, for a tracer, in the separate register set NT_ARM_SYSTEM_CALL; x0 is both the
-// first argument and the result; `svc #0` is four bytes long. 32-bit calls are another AUDIT_ARCH, have no table, and are
-// refused.
+// arm64: a call's number stands in x8 and, for a tracer, in the separate register set NT_ARM_SYSTEM_CALL; x0
+// is both the first argument and the result; `svc #0` is four bytes long. 32-bit calls are another
+// AUDIT_ARCH, have no table, and are refused.
 #pragma once
 
 #include <linux/audit.h>
@@ -27,8 +27,8 @@ struct Registers {
   uint64_t number() const { return call_number; }
   int64_t result() const { return static_cast<int64_t>(raw.regs[0]); }
 
-  // Before it looks for the signal that ends the task, the kernel forgets the number of a call that has returned, and rewinds
-  // ip to the `svc` of one that it would make again.
+  // Before it looks for the signal that ends the task, the kernel forgets the number of a call that has
+  // returned, and rewinds ip to the `svc` of one that it would make again.
   bool has_returned(uint64_t call_ip) const { return call_number == ~0ull && raw.pc == call_ip; }
   bool is_native() const {
     constexpr uint64_t kMode32 = 0x10;  // PSR_MODE32_BIT
@@ -54,8 +54,8 @@ struct Registers {
   }
 };
 
-// At a handler's first instruction sp points to the frame: a siginfo, then the ucontext, whose mcontext lies 176 bytes in:
-// fault address, x0 ... (x2 points there only under SA_SIGINFO.)
+// At a handler's first instruction sp points to the frame: a siginfo, then the ucontext, whose mcontext lies
+// 176 bytes in: fault address, x0 ... (x2 points there only under SA_SIGINFO.)
 struct SavedResult {
   uint64_t address;
   unsigned width;

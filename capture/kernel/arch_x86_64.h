@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// x86-64: a call's number stands in orig_rax, which is -1 when the task is in none; its result in rax; `syscall` is two
-// bytes long. Arguments go in rdi rsi rdx r10 r8 r9. Through `int 0x80` the kernel hands us the same struct with the
-// 32-bit registers in it, so a change to an i386 call goes to rbx rcx rdx rsi rdi rbp instead.
+// x86-64: a call's number stands in orig_rax, which is -1 when the task is in none; its result in rax;
+// `syscall` is two bytes long. Arguments go in rdi rsi rdx r10 r8 r9. Through `int 0x80` the kernel hands us
+// the same struct with the 32-bit registers in it, so a change to an i386 call goes to rbx rcx rdx rsi rdi
+// rbp instead.
 #pragma once
 
 #include <errno.h>
@@ -75,10 +76,11 @@ struct Registers {
   }
 };
 
-// Where the kernel's signal frame keeps the result register that the program will find after its handler; asked at the
-// handler's first instruction, where rdx points to the ucontext (with or without SA_SIGINFO) and the mcontext begins 40
-// bytes in: r8..r15 rdi rsi rbp rbx rdx rax. In 32-bit code: gs fs es ds di si bp sp bx dx cx ax, 4 bytes each, behind the
-// 20-byte head of the ucontext in ecx, or without SA_SIGINFO (ecx is 0 then) behind return address and signal number.
+// Where the kernel's signal frame keeps the result register that the program will find after its handler;
+// asked at the handler's first instruction, where rdx points to the ucontext (with or without SA_SIGINFO) and
+// the mcontext begins 40 bytes in: r8..r15 rdi rsi rbp rbx rdx rax. In 32-bit code: gs fs es ds di si bp sp
+// bx dx cx ax, 4 bytes each, behind the 20-byte head of the ucontext in ecx, or without SA_SIGINFO (ecx is 0
+// then) behind return address and signal number.
 struct SavedResult {
   uint64_t address;
   unsigned width;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instructions that filters for seccomp(2) are written in: classic BPF, one function for each kind that ours use. What decides,
-// and in which order, stands where a filter is made (filter.cc, jail/calls.cc); what a filter answers, classic_bpf.h can say.
+// The instructions that filters for seccomp(2) are written in: classic BPF, one function for each kind that
+// ours use. What decides, and in which order, stands where a filter is made (filter.cc, jail/calls.cc); what
+// a filter answers, classic_bpf.h can say.
 #pragma once
 
 #include <linux/filter.h>
@@ -16,7 +17,8 @@ using Program = std::vector<sock_filter>;
 
 constexpr sock_filter statement(uint16_t code, uint32_t k) { return {code, 0, 0, k}; }
 
-// The loaded word against `k` (BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET): so many instructions are left out where it holds, so many where not.
+// The loaded word against `k` (BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET): so many instructions are left out where
+// it holds, so many where not.
 constexpr sock_filter jump(uint16_t test, uint32_t k, uint8_t yes, uint8_t no) {
   return {static_cast<uint16_t>(BPF_JMP | test | BPF_K), yes, no, k};
 }

@@ -11,8 +11,9 @@
 
 namespace vedette {
 
-// The value that the program returns (SECCOMP_RET_*). nullopt: seccomp would not have taken this program, or it runs off its end.
-// `steps` counts the instructions. seccomp's subset: net/core/filter.c, kernel/seccomp.c (seccomp_check_filter).
+// The value that the program returns (SECCOMP_RET_*). nullopt: seccomp would not have taken this program, or
+// it runs off its end. `steps` counts the instructions. seccomp's subset: net/core/filter.c, kernel/seccomp.c
+// (seccomp_check_filter).
 std::optional<uint32_t> run_filter(std::span<const sock_filter> program, const seccomp_data& data, int* steps = nullptr);
 
 }  // namespace vedette

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calibration: the rate is the slope between the first pair of readings ever taken and the newest, so it gets better by
-// itself; a pair's error is bounded by bracketing the TSC read between two clock reads and keeping the tightest of some
-// tries. The first 10 ms of the agent's life give a rate good to about 10 ppm.
+// Calibration: the rate is the slope between the first pair of readings ever taken and the newest, so it gets
+// better by itself; a pair's error is bounded by bracketing the TSC read between two clock reads and keeping
+// the tightest of some tries. The first 10 ms of the agent's life give a rate good to about 10 ppm.
 #include "capture/kernel/clock.h"
 
 #include <time.h>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One clock for all tiers: ns since the epoch, taken from the kernel's monotonic clock plus an offset, so that a latency
-// is never negative when somebody sets the time of day. The offset is measured again by refresh(), which whoever seals
-// batches calls: from the next batch on times follow the new clock, back too, while the order of records stays.
+// One clock for all tiers: ns since the epoch, taken from the kernel's monotonic clock plus an offset, so
+// that a latency is never negative when somebody sets the time of day. The offset is measured again by
+// refresh(), which whoever seals batches calls: from the next batch on times follow the new clock, back too,
+// while the order of records stays.
 //
-// Traced events ask the kernel (vDSO: about 25 ns beside a stop's 8,000). Inline records carry a raw TSC value; a pair of
-// readings taken at refresh() turns it into the same clock. Both come from the same counter, so they agree to about
-// 100 ns. Where the TSC is not invariant, has_tsc() is false and the inline tier must not be used.
+// Traced events ask the kernel (vDSO: about 25 ns beside a stop's 8,000). Inline records carry a raw TSC
+// value; a pair of readings taken at refresh() turns it into the same clock. Both come from the same counter,
+// so they agree to about 100 ns. Where the TSC is not invariant, has_tsc() is false and the inline tier must
+// not be used.
 #pragma once
 
 #include <atomic>
@@ -15,7 +17,8 @@ namespace vedette {
 
 class Clock {
  public:
-  // Later: the rate is measured from now on, but not waited for; settle() must come before the first from_tsc.
+  // Later: the rate is measured from now on, but not waited for; settle() must come before the first
+  // from_tsc.
   enum class Settles : bool { Now, Later };
   explicit Clock(Settles when = Settles::Now);
   // Waits until the rate is known well enough: not at all 2 ms after the start.

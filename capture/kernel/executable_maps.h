@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process may execute, by the kernel's word. Linux 6.11 answers one question a mapping (PROCMAP_QUERY) and passes over those that
-// are not executable: some 10 us a process. Before that the whole text of /proc/PID/maps is read: some 60 us.
+// What a process may execute, by the kernel's word. Linux 6.11 answers one question a mapping (PROCMAP_QUERY)
+// and passes over those that are not executable: some 10 us a process. Before that the whole text of
+// /proc/PID/maps is read: some 60 us.
 #pragma once
 
 #include <cstdint>

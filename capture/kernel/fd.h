@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file descriptor that is ours: moved, never copied, closed once. Every one we open is CLOEXEC, so that the watched
-// program inherits exactly what it would have had without us.
+// A file descriptor that is ours: moved, never copied, closed once. Every one we open is CLOEXEC, so that the
+// watched program inherits exactly what it would have had without us.
 #pragma once
 
 #include <unistd.h>

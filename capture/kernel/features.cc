@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags are probed with a null program: EFAULT means "flag known", EINVAL "flag unknown", and nothing comes into force.
-// What cannot be probed without side effects goes by version.
+// Flags are probed with a null program: EFAULT means "flag known", EINVAL "flag unknown", and nothing comes
+// into force. What cannot be probed without side effects goes by version.
 #include "capture/kernel/features.h"
 
 #include <linux/seccomp.h>

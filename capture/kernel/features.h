@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this kernel has, probed once and never assumed: distributions backport, containers forbid. Fargate is known to run
-// 5.10. VEDETTE_ASSUME_KERNEL=5.10 hides whatever came later, so that tests walk the paths of the old kernel on a new one;
-// it can only take away.
+// What this kernel has, probed once and never assumed: distributions backport, containers forbid. Fargate is
+// known to run 5.10. VEDETTE_ASSUME_KERNEL=5.10 hides whatever came later, so that tests walk the paths of
+// the old kernel on a new one; it can only take away.
 #pragma once
 
 #include <compare>

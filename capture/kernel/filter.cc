@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tree is emitted in the order it is walked: a test, the subtree of the smaller numbers, the subtree of the larger.
-// A conditional BPF jump reaches 255 instructions; where the left subtree is longer, an unconditional one (32 bits) takes
-// the far way.
+// The tree is emitted in the order it is walked: a test, the subtree of the smaller numbers, the subtree of
+// the larger. A conditional BPF jump reaches 255 instructions; where the left subtree is longer, an
+// unconditional one (32 bits) takes the far way.
 #include "capture/kernel/filter.h"
 
 #include <linux/seccomp.h>
@@ -58,8 +58,8 @@ Program answer_if(const std::vector<FilterCondition>& conditions, uint32_t actio
   return steps;
 }
 
-// Rules that hold the same word against one value each: it is loaded once for all of them, as a call like ioctl wants it that most
-// programs make with other values.
+// Rules that hold the same word against one value each: it is loaded once for all of them, as a call like
+// ioctl wants it that most programs make with other values.
 bool asks_alike(const FilterRule& a, const FilterRule& b) {
   if (a.over_gates || b.over_gates || a.passes || b.passes || a.conditions.size() != 1 || b.conditions.size() != 1) return false;
   const FilterCondition &x = a.conditions[0], &y = b.conditions[0];
@@ -128,7 +128,8 @@ void add_range(std::vector<Range>& ranges, uint32_t first, Program leaf, uint64_
   ranges.back().weight += weight;
 }
 
-// Numbers that have another convention's bit. -1 has every bit set; it is no call of any convention but what a tracer writes to skip one.
+// Numbers that have another convention's bit. -1 has every bit set; it is no call of any convention but what
+// a tracer writes to skip one.
 void add_foreign(std::vector<Range>& ranges, uint32_t foreign) {
   if (kForeignNumberBit == 0) return;
   static_assert(kForeignNumberBit == 0 || kForeignNumberBit == 1u << 30);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// "We were wrong": what cannot happen, unless there is a mistake of ours, is asserted in release, too. It says the sentence and the state,
-// and ends the agent (abort), before the mistake gets into somebody's books. Never of what a program, a peer or the kernel may bring about: that is
-// an answer, not a mistake.
+// "We were wrong": what cannot happen, unless there is a mistake of ours, is asserted in release, too. It
+// says the sentence and the state, and ends the agent (abort), before the mistake gets into somebody's books.
+// Never of what a program, a peer or the kernel may bring about: that is an answer, not a mistake.
 //
 //   invariant(slot.is_free(), "a ring has one owner", thread, owner);
 //   vedette-capture: a mistake of ours: "a ring has one owner" does not hold (capture/inline/ring_slot.cc:23): 4711 4712 0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A probe's child says its errno as its exit status (errnos are below 134). The tracing probes share one child, which stops
-// itself and is killed when they are done.
+// A probe's child says its errno as its exit status (errnos are below 134). The tracing probes share one
+// child, which stops itself and is killed when they are done.
 #include "capture/kernel/probe.h"
 
 #include <fcntl.h>

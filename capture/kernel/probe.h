@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tries what the product needs, each in a child of its own that ends with the try, and reports the kernel's word: 0 or an
-// errno. Whether something is forbidden by a seccomp profile, a capability, Yama or the kernel's age does not matter here;
-// only trying tells.
+// Tries what the product needs, each in a child of its own that ends with the try, and reports the kernel's
+// word: 0 or an errno. Whether something is forbidden by a seccomp profile, a capability, Yama or the
+// kernel's age does not matter here; only trying tells.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@
 namespace vedette {
 namespace {
 
-// A descriptor for when there is no other: what is read in this way decides who an event is told of, and must not be missing.
+// A descriptor for when there is no other: what is read in this way decides who an event is told of, and must
+// not be missing.
 class Reserve {
  public:
   Reserve() { refill(); }

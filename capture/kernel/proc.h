@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading /proc: whole small files and links, without stdio and without allocation where the caller brings a buffer. "The
-// task is gone" and "not allowed" are normal answers.
+// Reading /proc: whole small files and links, without stdio and without allocation where the caller brings a
+// buffer. "The task is gone" and "not allowed" are normal answers.
 #pragma once
 
 #include <sys/stat.h>

@@ -43,8 +43,9 @@ int mount_elsewhere(void* answer) {
   ::_exit(0);
 }
 
-// Who is root of a user namespace of his own owns its pid namespace, but not the mounts that he still shares with others. A child takes
-// mounts of its own, and leaves the descriptor in the table that it shares with us.
+// Who is root of a user namespace of his own owns its pid namespace, but not the mounts that he still shares
+// with others. A child takes mounts of its own, and leaves the descriptor in the table that it shares with
+// us.
 Answer mount_in_child() {
   constexpr size_t kStack = 64u << 10;
   alignas(16) static char stack[kStack];
@@ -82,7 +83,8 @@ ProcSettled settle_proc() {
 
 int opened_proc() { return own_proc; }
 
-// What /proc shows of a pidfd is the process's number in the namespace of that procfs (fs/pidfs.c, pidfd_show_fdinfo).
+// What /proc shows of a pidfd is the process's number in the namespace of that procfs (fs/pidfs.c,
+// pidfd_show_fdinfo).
 std::optional<Tid> number_in_mounted_proc(Tid process) {
   if (!is_proc_opened()) return process;
   const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, process.get(), 0)));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where /proc is. The mount at /proc may show the processes of another pid namespace (`unshare -pf` without --mount-proc, `nsenter -p`
-// without -m): under every number it tells of somebody else. Then we open a procfs of our own namespace: a mount that is attached
-// nowhere (fsopen, fsmount, Linux 5.2), of which we alone have a descriptor. The workload's mounts stay as they are.
+// Where /proc is. The mount at /proc may show the processes of another pid namespace (`unshare -pf` without
+// --mount-proc, `nsenter -p` without -m): under every number it tells of somebody else. Then we open a procfs
+// of our own namespace: a mount that is attached nowhere (fsopen, fsmount, Linux 5.2), of which we alone have
+// a descriptor. The workload's mounts stay as they are.
 //
-// Whoever asks about a process uses ProcPath (proc.h), which begins here. Names that the workload has used ("/proc/4711/maps") are looked up
-// where they stand, because they mean what its own /proc shows.
+// Whoever asks about a process uses ProcPath (proc.h), which begins here. Names that the workload has used
+// ("/proc/4711/maps") are looked up where they stand, because they mean what its own /proc shows.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines of /proc/PID/maps and mountinfo, and the numbers of status (proc(5)): read in one place. Pure functions on text. What is not a
-// line of its kind is none.
+// The lines of /proc/PID/maps and mountinfo, and the numbers of status (proc(5)): read in one place. Pure
+// functions on text. What is not a line of its kind is none.
 //
 //   7f00-7f01 r-xp 00001000 08:01 4711    /usr/lib/libc.so.6        a line of maps
 //   36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 ...           a line of mountinfo
@@ -33,7 +33,8 @@ struct MountLine {
 };
 std::optional<MountLine> read_mount_line(std::string_view line);
 
-// "Name:\tvalue" of a status file: the value without blanks before it, to the end of its line; empty when there is none.
+// "Name:\tvalue" of a status file: the value without blanks before it, to the end of its line; empty when
+// there is none.
 std::string_view status_field(std::string_view status, std::string_view name);
 // The number that it begins with.
 uint64_t status_number(std::string_view status, std::string_view name, uint64_t otherwise = 0);

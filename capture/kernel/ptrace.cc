@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The raw system call is used throughout: glibc's ptrace() is variadic and turns PEEK's answer into errno games.
+// The raw system call is used throughout: glibc's ptrace() is variadic and turns PEEK's answer into errno
+// games.
 #include "capture/kernel/ptrace.h"
 
 #include <elf.h>

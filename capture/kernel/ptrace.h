@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Typed ptrace requests. Every one may answer ESRCH: the task was killed while it was stopped, or has been taken over by
-// an exec. That is a normal value; the caller forgets the stop and waits for what comes next.
+// Typed ptrace requests. Every one may answer ESRCH: the task was killed while it was stopped, or has been
+// taken over by an exec. That is a normal value; the caller forgets the stop and waits for what comes next.
 #pragma once
 
 #include <signal.h>
@@ -29,7 +29,8 @@ enum class Resume : uint8_t {
 };
 
 Result<void> ptrace_seize(Tid tid, unsigned long options);
-// The same of a task that runs and may be executing a program: EINTR when that has held it up for `most_ns` (deadline.h).
+// The same of a task that runs and may be executing a program: EINTR when that has held it up for `most_ns`
+// (deadline.h).
 Result<void> ptrace_seize_within(uint64_t most_ns, Tid tid, unsigned long options);
 // Of a task that is attached and stopped; options as at ptrace_seize.
 Result<void> ptrace_set_options(Tid tid, unsigned long options);
@@ -39,11 +40,12 @@ struct Waited {
   Tid tid;
   WaitStatus status;
 };
-// What some task of ours has to tell. `block`: until there is something; EINTR: a signal came. Tid(): nothing now. ECHILD: no task
-// is left.
+// What some task of ours has to tell. `block`: until there is something; EINTR: a signal came. Tid(): nothing
+// now. ECHILD: no task is left.
 Result<Waited> ptrace_wait_any(bool block);
-// The next stop of this very task, whatever signal of our own comes between. It is looked at and not taken: whoever resumes the
-// task takes it. ESRCH: the task is about to end or has ended, which is still to be heard by whoever waits for all.
+// The next stop of this very task, whatever signal of our own comes between. It is looked at and not taken:
+// whoever resumes the task takes it. ESRCH: the task is about to end or has ended, which is still to be heard
+// by whoever waits for all.
 Result<WaitStatus> ptrace_wait(Tid tid);
 // Whether a stop or the end of this task waits to be heard.
 bool ptrace_has_news(Tid tid);

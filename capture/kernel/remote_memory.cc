@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A read never crosses a page boundary within one remote iovec: the kernel's partial transfers are whole iovecs, so that
-// splitting by page makes a short answer exact. Two pages (the usual worst case for a path) go in one call.
+// A read never crosses a page boundary within one remote iovec: the kernel's partial transfers are whole
+// iovecs, so that splitting by page makes a short answer exact. Two pages (the usual worst case for a path)
+// go in one call.
 #include "capture/kernel/remote_memory.h"
 
 #include <fcntl.h>

@@ -7,10 +7,10 @@
 //   PTRACE_PEEKDATA    eight bytes a time, but of a task we have attached the kernel asks no more than that its image be
 //                      dumpable: after `setuid; exec`, the way of container entry points, this is what is left
 //
-// A page may be missing because the program serves it itself (userfaultfd). process_vm_readv then sleeps until the program has served it,
-// and no signal but SIGKILL ends that sleep. The other two ways fail at once: they do not let the kernel retry a fault
-// (mm/memory.c, __access_remote_vm; fs/userfaultfd.c, handle_userfault; tried on 6.18). So a memory that may
-// have such pages is read by these two alone.
+// A page may be missing because the program serves it itself (userfaultfd). process_vm_readv then sleeps
+// until the program has served it, and no signal but SIGKILL ends that sleep. The other two ways fail at
+// once: they do not let the kernel retry a fault (mm/memory.c, __access_remote_vm; fs/userfaultfd.c,
+// handle_userfault; tried on 6.18). So a memory that may have such pages is read by these two alone.
 #pragma once
 
 #include <cstddef>

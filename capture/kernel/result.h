@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value, or the kernel's word why there is none. Must be looked at. No exceptions here: ESRCH ("the task is gone") is
-// a normal answer to any ptrace request and is tested like a value; what cannot be done is turned into a code of the
-// catalogue by the caller who knows what was tried (agent/failure.h).
+// A value, or the kernel's word why there is none. Must be looked at. No exceptions here: ESRCH ("the task is
+// gone") is a normal answer to any ptrace request and is tested like a value; what cannot be done is turned
+// into a code of the catalogue by the caller who knows what was tried (agent/failure.h).
 #pragma once
 
 #include <cerrno>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waitpid said about one task, as a value that answers questions. A ptrace event lies in bits 16-23 above a SIGTRAP
-// (or, for PTRACE_EVENT_STOP of a seized task, above the signal that stopped the group); a system call's stop is SIGTRAP
-// with bit 7 set, because we ask for PTRACE_O_TRACESYSGOOD.
+// What waitpid said about one task, as a value that answers questions. A ptrace event lies in bits 16-23
+// above a SIGTRAP (or, for PTRACE_EVENT_STOP of a seized task, above the signal that stopped the group); a
+// system call's stop is SIGTRAP with bit 7 set, because we ask for PTRACE_O_TRACESYSGOOD.
 #pragma once
 
 #include <signal.h>
@@ -32,7 +32,8 @@ class WaitStatus {
   constexpr int event() const { return (status_ >> 16) & 0xff; }
   constexpr int stop_signal() const { return (status_ >> 8) & 0x7f; }
   constexpr bool is_syscall_stop() const { return is_stopped() && event() == 0 && (status_ >> 8) == (SIGTRAP | 0x80); }
-  // A seized task that stopped with its group, not one that merely attached or was interrupted (those say SIGTRAP).
+  // A seized task that stopped with its group, not one that merely attached or was interrupted (those say
+  // SIGTRAP).
   constexpr bool is_group_stop() const {
     if (!is_stopped() || event() != PTRACE_EVENT_STOP) return false;
     const int signal = stop_signal();

@@ -23,7 +23,8 @@ constexpr uint64_t kPollNs = 5'000'000;
 constexpr long kRestNs = 300'000;   // a child of our own is heard of by then
 constexpr pid_t kFarMax = 4096;     // numbers worth asking for one by one; also: more behind is not late, it began anew
 
-// Opened by Go's runtime as it starts, and by runc's code for capabilities; both by `runc init` inside the container.
+// Opened by Go's runtime as it starts, and by runc's code for capabilities; both by `runc init` inside the
+// container.
 constexpr const char* kFiles[] = {"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "/proc/sys/kernel/cap_last_cap"};
 
 // "0.00 0.01 0.05 1/203 4711": the last is the number most recently given in the reader's pid namespace.

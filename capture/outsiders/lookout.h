@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sees that somebody made a task in our pid namespace whom the tracer does not know. The kernel tells nobody without
-// privileges (the process connector needs CAP_NET_ADMIN in the machine's own namespaces, fanotify CAP_SYS_ADMIN, inotify sees
-// no process come), but it gives numbers to tasks in order, and the last one given stands in /proc/loadavg: one read of 1.6 us
-// says whether there is one more than those we know of. Three things make the tracer look:
+// Sees that somebody made a task in our pid namespace whom the tracer does not know. The kernel tells nobody
+// without privileges (the process connector needs CAP_NET_ADMIN in the machine's own namespaces, fanotify
+// CAP_SYS_ADMIN, inotify sees no process come), but it gives numbers to tasks in order, and the last one
+// given stands in /proc/loadavg: one read of 1.6 us says whether there is one more than those we know of.
+// Three things make the tracer look:
 //
 //   a gap         a child of ours has a number that is not the next one: somebody took those between. Costs nothing.
 //   two files     that a container runtime's Go code opens within the first milliseconds of its life in a container, and

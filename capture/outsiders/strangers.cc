@@ -59,8 +59,8 @@ std::vector<Tid> numbers_in(PathAt path) {
   return numbers;
 }
 
-// Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike the link
-// ns/mnt, mountinfo may be read whoever it belongs to.
+// Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike
+// the link ns/mnt, mountinfo may be read whoever it belongs to.
 std::vector<uint64_t> mounts_of(PathAt path) {
   std::vector<uint64_t> ids;
   std::string text;
@@ -92,14 +92,15 @@ struct Strangers::Sight {
   }
 };
 
-// No program: it is the one that forked still, or what we have read belongs in part to the one that begins. The kernel clears
-// the flag first, then the name is the new one's, and the arguments come last (fs/exec.c, begin_new_exec).
+// No program: it is the one that forked still, or what we have read belongs in part to the one that begins.
+// The kernel clears the flag first, then the name is the new one's, and the arguments come last (fs/exec.c,
+// begin_new_exec).
 struct Strangers::Program {
   int64_t start = 0;
   std::string words = {};
 
-  // Empty: the process is gone, or a zombie. One whose first thread has ended, or is just being replaced by the one that executes,
-  // is neither.
+  // Empty: the process is gone, or a zombie. One whose first thread has ended, or is just being replaced by
+  // the one that executes, is neither.
   static std::optional<Program> of(Tid process) {
     std::string stat;
     if (!read_file(ProcPath(process, "stat"), stat, kTextMax)) return std::nullopt;
@@ -118,8 +119,9 @@ struct Strangers::Program {
   }
 };
 
-// Only where the container is ours to watch: its first process, or the child of one that does nothing else (tini). Elsewhere,
-// as for `vedette run` in somebody's shell, it would be that person's other processes that we took.
+// Only where the container is ours to watch: its first process, or the child of one that does nothing else
+// (tini). Elsewhere, as for `vedette run` in somebody's shell, it would be that person's other processes that
+// we took.
 void Strangers::start(HostPid host_pid, void* host) {
   std::string link;
   const bool is_container = read_link(ProcPath("self/ns/pid"), link) && link != kMachinesNamespace;
@@ -188,8 +190,8 @@ void Strangers::look_at_all() {
   }
 }
 
-// A number that nobody has accounted for: a child of ours that is still in flight, a thread, somebody we do not watch, one who
-// is gone already, or a stranger. False: nobody is to be seen under it.
+// A number that nobody has accounted for: a child of ours that is still in flight, a thread, somebody we do
+// not watch, one who is gone already, or a stranger. False: nobody is to be seen under it.
 bool Strangers::meet(Tid one) {
   const std::optional<Sight> sight = Sight::of(one);
   if (!sight) return false;
@@ -210,7 +212,8 @@ bool Strangers::is_watched(const Sight& sight) const {
   return is_here || !same_file(ProcPath(sight.process, "exe"), ProcPath("self/exe"));  // the agent of another container
 }
 
-// The host may be in this container, with processes of its own below it, or in another one that is all its own.
+// The host may be in this container, with processes of its own below it, or in another one that is all its
+// own.
 bool Strangers::is_of_host(const Sight& sight) const {
   const Tid host(host_pid_(host_));
   if (!host.is_set()) return false;
@@ -257,8 +260,9 @@ Result<void> Strangers::attach(Tid process) {
   return {};
 }
 
-// An exec holds the mutex that this waits for (cred_guard_mutex), and itself waits for the ends of its threads, which wait for us: so
-// not for longer than a moment. EINTR: it is executing a program. EAGAIN: not now, another one was.
+// An exec holds the mutex that this waits for (cred_guard_mutex), and itself waits for the ends of its
+// threads, which wait for us: so not for longer than a moment. EINTR: it is executing a program. EAGAIN: not
+// now, another one was.
 Result<void> Strangers::seize(Tid thread) {
   if (context_.clock.now_ns() < seizes_from_ns_) return Errno(EAGAIN);
   const Result<void> seized = ptrace_seize_within(kSeizeNs, thread, kStopOptions);
@@ -286,8 +290,8 @@ void Strangers::complete(uint64_t now) {
   }
 }
 
-// True: there is nothing left to do. When one of its threads has executed a program that we had not attached, the process goes on under
-// its number, and the leader that we had is gone without a word.
+// True: there is nothing left to do. When one of its threads has executed a program that we had not attached,
+// the process goes on under its number, and the leader that we had is gone without a word.
 bool Strangers::complete(Tid process) {
   const std::optional<Sight> sight = Sight::of(process);
   if (sight && sight->tracer == Tid(::getpid())) return static_cast<bool>(attach_threads(process));
@@ -302,8 +306,8 @@ bool Strangers::complete(Tid process) {
   return true;
 }
 
-// Until none is left that we have not: those seized bring their own new threads with them, and such a one cannot be seized (EPERM). An
-// error: there is one that we may not have.
+// Until none is left that we have not: those seized bring their own new threads with them, and such a one
+// cannot be seized (EPERM). An error: there is one that we may not have.
 Result<void> Strangers::attach_threads(Tid process) {
   Result<void> all;
   for (bool again = true; again;) {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes in our pid namespace that do not descend from what we started: ECS Exec's agent and its shells, `docker exec`,
-// nsenter, whatever ran before us. They are found by their numbers (lookout.h), told of by session.start, and attached where
-// the kernel lets us; from then on their calls are events like all others, and so are their children's.
+// Processes in our pid namespace that do not descend from what we started: ECS Exec's agent and its shells,
+// `docker exec`, nsenter, whatever ran before us. They are found by their numbers (lookout.h), told of by
+// session.start, and attached where the kernel lets us; from then on their calls are events like all others,
+// and so are their children's.
 //
 //   found ---- attached: every call stops, twice, until it has our filter (enlist.h)
 //         \---- refused: looked at again and again, because an exec may make it attachable (as `runc init` it has the
 //                        machine's capabilities, as the session's shell only the container's); what it executes meanwhile
 //                        is told by /proc's word; once it is clear that it stays so, a notice says it
 //
-// Not ours to watch: our ancestors, the host and its children; in a pid namespace shared with other containers (pidMode
-// task), processes with other mounts than ours. In the machine's own pid namespace there are no strangers: all would be.
+// Not ours to watch: our ancestors, the host and its children; in a pid namespace shared with other
+// containers (pidMode task), processes with other mounts than ours. In the machine's own pid namespace there
+// are no strangers: all would be.
 #pragma once
 
 #include <string>
@@ -55,7 +57,8 @@ class Strangers : public Outsiders {
     Tid number;
     uint64_t since_ns;
   };
-  // Attached, but for threads that could not be at that moment: one of its threads was executing a program, or ended.
+  // Attached, but for threads that could not be at that moment: one of its threads was executing a program,
+  // or ended.
   struct Partial {
     Tid process;
     uint64_t next_ns;   // to be looked at again,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is prevented: the rows that the host has merged of all policies that may speak for this container. A row says which
-// calls, of whom, to what, and what then. Everything here is a fact and a comparison; where the facts come from, and why no
-// thread can change them between the answer and the call, is tracer/prevention.h.
+// What is prevented: the rows that the host has merged of all policies that may speak for this container. A
+// row says which calls, of whom, to what, and what then. Everything here is a fact and a comparison; where
+// the facts come from, and why no thread can change them between the answer and the call, is
+// tracer/prevention.h.
 //
 //   exec        a program that is not from the image, or was written since the container started; not `files`
 //   memfd-exec  a program in memory only

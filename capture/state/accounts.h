@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of users and groups, by the workload's own /etc/passwd and /etc/group as its root shows them: no NSS, which would
-// load libraries and talk to the network. The files are read again when they change.
+// Names of users and groups, by the workload's own /etc/passwd and /etc/group as its root shows them: no NSS,
+// which would load libraries and talk to the network. The files are read again when they change.
 #pragma once
 
 #include <cstdint>

@@ -172,8 +172,8 @@ void State::Books::join(Thread& thread, Sighting& s, unsigned slot, int32_t dirf
     event.flags |= kTruncated;
   }
   if (is_first) s.raw_path = raw;
-  // A reader joins with the process's working directory itself; it cannot know where another descriptor leads, nor that
-  // this thread has a directory of its own.
+  // A reader joins with the process's working directory itself; it cannot know where another descriptor
+  // leads, nor that this thread has a directory of its own.
   const bool reader_can_join = dirfd == AT_FDCWD && thread.place == thread.process->place;
   if (is_relative && !from.empty() && !reader_can_join) event.set_text(slot, joined);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The books that State keeps: threads, processes, and the pools their texts come from. What a call does to them stands in
-// effects.cc, a line an event; how a new image or an unknown descriptor is described by the kernel in image.h and
-// description.h.
+// The books that State keeps: threads, processes, and the pools their texts come from. What a call does to
+// them stands in effects.cc, a line an event; how a new image or an unknown descriptor is described by the
+// kernel in image.h and description.h.
 #pragma once
 
 #include <cstdint>
@@ -46,15 +46,16 @@ struct State::Books {
   std::string scratch;
 
   Thread* find(uint32_t tid);
-  // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has a shell on a socket.
+  // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has
+  // a shell on a socket.
   void confirm_standard(Thread& thread);
   // The same, and an unknown one is adopted by what /proc says of it.
   Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
   Thread& adopt(uint32_t tid, uint64_t now_ns);
   // Working directory, root, limits, standard descriptors of a process, by what /proc says.
   void learn_surroundings(Thread& thread);
-  // A process that is not watched but stands above one that is, and those above it: who started the workload is part of a
-  // detection's evidence. As it is now; its environment is none of our business.
+  // A process that is not watched but stands above one that is, and those above it: who started the workload
+  // is part of a detection's evidence. As it is now; its environment is none of our business.
   Ref<Process> describe_outsider(uint32_t pid, uint64_t now_ns, int generations);
   void forget(uint32_t tid);
 

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kStatusMax = 4096;
 constexpr size_t kCgroupMax = 16384;
 constexpr size_t kMountsMax = 1 << 20;
-// Not all that there are: an engine knows those of its time, and a machine that is a container itself has not all to give.
+// Not all that there are: an engine knows those of its time, and a machine that is a container itself has not
+// all to give.
 constexpr uint64_t kAlways = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_MODULE | 1ull << CAP_SYS_RAWIO;
 
 // ID PARENT MAJOR:MINOR ROOT POINT ...

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See description.h. The table below is the kernel's list of names for what has no path (anon_inode_getfile and its callers).
+// See description.h. The table below is the kernel's list of names for what has no path (anon_inode_getfile
+// and its callers).
 #include "capture/state/description.h"
 
 #include <cstdio>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a descriptor refers to, by the link /proc/PID/fd/N: a path, or "socket:[123]", "pipe:[123]", "anon_inode:[eventfd]".
+// What a descriptor refers to, by the link /proc/PID/fd/N: a path, or "socket:[123]", "pipe:[123]",
+// "anon_inode:[eventfd]".
 #pragma once
 
 #include <cstdint>

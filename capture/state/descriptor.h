@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a file descriptor refers to: the kernel's "open file description", shared by dup and fork, so a connect on one
-// number is seen through the others. Numbers and close-on-exec belong to the table (descriptor_table.h).
+// What a file descriptor refers to: the kernel's "open file description", shared by dup and fork, so a
+// connect on one number is seen through the others. Numbers and close-on-exec belong to the table
+// (descriptor_table.h).
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int32_t kStandardEnd = 3;  // a process's entry in a batch names its descriptors 0 to 2
 
-// A table does not grow beyond this, whatever a program (or a forged record) claims to open: what is not kept is a miss
-// like any other, and the kernel is asked.
+// A table does not grow beyond this, whatever a program (or a forged record) claims to open: what is not kept
+// is a miss like any other, and the kernel is asked.
 constexpr size_t kEntriesMax = 65536;
 
 bool in_range(int32_t fd, uint32_t first, uint32_t last) {
@@ -23,7 +23,8 @@ bool in_range(int32_t fd, uint32_t first, uint32_t last) {
 
 template <typename List>
 auto lower_bound(List& list, int32_t fd) {
-  // Numbers are given out from 0 up, so mostly there are few gaps, and the place is the number or not far before it.
+  // Numbers are given out from 0 up, so mostly there are few gaps, and the place is the number or not far
+  // before it.
   constexpr int kGapsMax = 8;
   if (fd >= 0 && !list.empty()) {
     size_t at = std::min(static_cast<size_t>(fd), list.size() - 1);

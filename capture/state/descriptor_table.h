@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers of a process and what they refer to. Threads share a table, a fork copies it: the copy shares the entries
-// until one side writes, so a thousand idle children cost a pointer each. A number that is not here is not known to be
-// closed: state asks the kernel before it says so.
+// The numbers of a process and what they refer to. Threads share a table, a fork copies it: the copy shares
+// the entries until one side writes, so a thousand idle children cost a pointer each. A number that is not
+// here is not known to be closed: state asks the kernel before it says so.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each call does to the books: a line an event in effects.cc, two functions each, one for the entry of the call and one
-// for its return. The functions stand by topic in effects_files.cc, effects_sockets.cc and effects_process.cc. Those for the
-// return are called whether the call succeeded or not; each looks at the result itself.
+// What each call does to the books: a line an event in effects.cc, two functions each, one for the entry of
+// the call and one for its return. The functions stand by topic in effects_files.cc, effects_sockets.cc and
+// effects_process.cc. Those for the return are called whether the call succeeded or not; each looks at the
+// result itself.
 #pragma once
 
 #include "capture/state/books.h"

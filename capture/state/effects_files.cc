@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening, closing and duplicating. An open that failed makes a descriptor too, one that stands in no table: it carries the
-// name that was asked for. A close takes effect only if its number still means what it meant at entry: between the kernel's
-// close and our hearing of it, another thread may have opened the same number.
+// Opening, closing and duplicating. An open that failed makes a descriptor too, one that stands in no table:
+// it carries the name that was asked for. A close takes effect only if its number still means what it meant
+// at entry: between the kernel's close and our hearing of it, another thread may have opened the same number.
 #include <fcntl.h>
 #include <linux/close_range.h>
 
@@ -35,7 +35,8 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
   }
   if (s.event.fd >= 0) {
     name_opened_file(books, thread, s, open_flags, *descriptor);
-    // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on writing ask for.
+    // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on
+    // writing ask for.
     if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;
     const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
     if (writes && (moves_processes(view(descriptor->name)) || moves_processes(view(descriptor->real)))) books.images.doubt_outside();

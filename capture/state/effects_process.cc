@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process changes about itself: credentials, name, session, working directory, namespaces. Where the kernel's rules are
-// long (who may become what), the kernel is asked what came of it.
+// What a process changes about itself: credentials, name, session, working directory, namespaces. Where the
+// kernel's rules are long (who may become what), the kernel is asked what came of it.
 #include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -68,7 +68,8 @@ void prctl(State::Books& books, Thread& thread, Sighting& s) {
 void namespaces(State::Books&, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
   thread.process->nested_pids = true;  // it may have been the pid namespace: children's vpid must be asked for
-  // A new user namespace gives all capabilities in it. The call itself is told with those that it was made with.
+  // A new user namespace gives all capabilities in it. The call itself is told with those that it was made
+  // with.
   thread.process->credentials_are_old = true;
 }
 
@@ -125,7 +126,8 @@ void own_limit(State::Books&, Thread& thread, Sighting& s) {
   thread.process->changed();
 }
 
-// Whom a descriptor of a process means, the kernel tells while the descriptor is open; -1 once that process is gone.
+// Whom a descriptor of a process means, the kernel tells while the descriptor is open; -1 once that process
+// is gone.
 void aim(State::Books& books, Thread& thread, Sighting& s) {
   constexpr size_t kInfoMax = 512;
   constexpr std::string_view kLine = "\nPid:\t";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets: addresses come from the calls; the local one, which no call tells, from the kernel, once a socket. The client is
-// who connected, or who sent first where nobody connects; see socket.h.
+// Sockets: addresses come from the calls; the local one, which no call tells, from the kernel, once a socket.
+// The client is who connected, or who sent first where nobody connects; see socket.h.
 #include <cerrno>
 #include <cstring>
 
@@ -86,8 +86,8 @@ bool knows_peer(const Sighting& s) {
   return s.event.call.result == 0 && peer_of(s).endpoint.port != 0 && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
 }
 
-// Another thread may have written over the address before the kernel read it, or put another socket in the number's place. What the socket
-// is connected to, the kernel knows.
+// Another thread may have written over the address before the kernel read it, or put another socket in the
+// number's place. What the socket is connected to, the kernel knows.
 std::optional<SocketFacts> ask_peer(State::Books& books, Thread& thread, Sighting& s) {
   const uint64_t ino = s.descriptor->ino;
   std::optional<SocketFacts> facts = ask_of(books, thread, s.event.fd, ino);

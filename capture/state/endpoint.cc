@@ -28,7 +28,8 @@ Endpoint make_endpoint(const void* address, uint8_t size, uint16_t port_be) {
   return endpoint;
 }
 
-// sun_path: abstract when it begins with NUL (then it is as long as the address), else it ends at the first NUL.
+// sun_path: abstract when it begins with NUL (then it is as long as the address), else it ends at the first
+// NUL.
 std::string unix_path(std::string_view raw) {
   if (raw.empty()) return {};
   if (raw.front() != '\0') return std::string(raw.substr(0, std::min(raw.find('\0'), raw.size())));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket addresses as records carry them: an Endpoint is an IP address and a port, a SocketName any address a socket can
-// have. An IPv4 address that an IPv6 socket wraps (::ffff:1.2.3.4) is the IPv4 address: rules speak of that.
+// Socket addresses as records carry them: an Endpoint is an IP address and a port, a SocketName any address a
+// socket can have. An IPv4 address that an IPv6 socket wraps (::ffff:1.2.3.4) is the IPv4 address: rules
+// speak of that.
 #pragma once
 
 #include <cstdint>

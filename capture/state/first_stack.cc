@@ -50,8 +50,8 @@ std::optional<Pointers> take_pointers(Stack& stack) {
   }
 }
 
-// The strings lie one behind another, in the order of the pointers. A list that goes on beyond what was read will do when
-// that is enough.
+// The strings lie one behind another, in the order of the pointers. A list that goes on beyond what was read
+// will do when that is enough.
 std::optional<std::string_view> strings(const Stack& stack, Pointers list, size_t max) {
   if (list.first == 0) return std::string_view();
   if (list.last < list.first) return std::nullopt;

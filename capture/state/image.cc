@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// See image.h. Whether an executable lies in the writable layer of an overlay cannot be seen from inside the container by
-// path or inode: the overlay hides it. But what was put there after the container started has a younger ctime than the
-// start, and no program can set a ctime back; image layers were unpacked before. So: on an overlay, younger is upper.
+// See image.h. Whether an executable lies in the writable layer of an overlay cannot be seen from inside the
+// container by path or inode: the overlay hides it. But what was put there after the container started has a
+// younger ctime than the start, and no program can set a ctime back; image layers were unpacked before. So:
+// on an overlay, younger is upper.
 #include "capture/state/image.h"
 
 #include <linux/capability.h>
@@ -41,7 +42,8 @@ bool agree(const FirstStack& stack, const Process& process) {
          stack.gid == known.rgid && stack.egid == known.egid && stack.egid == known.fsgid;
 }
 
-// Only a session's leader gets a terminal, and who has one may lose it with the leader. An ioctl does it, which we do not see.
+// Only a session's leader gets a terminal, and who has one may lose it with the leader. An ioctl does it,
+// which we do not see.
 bool may_have_another_terminal(const Process& process) {
   return process.nested_pids || process.tty != 0 || process.session == 0 || process.session == process.pid;
 }
@@ -161,8 +163,9 @@ uint64_t Images::began(const StatText& stat, uint64_t now_ns) {
   return !stat.start_ticks || up_ns == 0 ? 0 : now_ns - up_ns + *stat.start_ticks * ns_of_tick;
 }
 
-// A namespace begins with its process 1. In our own it was there before us; in another it is a process whose clone we saw, and
-// its children inherit what is known of it, but not those that a parent from elsewhere put into it (setns).
+// A namespace begins with its process 1. In our own it was there before us; in another it is a process whose
+// clone we saw, and its children inherit what is known of it, but not those that a parent from elsewhere put
+// into it (setns).
 void Images::load_pid_namespace(Process& process, uint64_t now_ns) {
   std::string own, its;
   const bool is_own = !process.nested_pids || (truth_.link(static_cast<uint32_t>(getpid()), "ns/pid", own) &&
@@ -209,7 +212,8 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
   process.exe_of_image = !is_new && is_where_it_says(process, *file);
 }
 
-// In a mount namespace of its own a process may put any file at any path. From our root the path leads to the file, or to another.
+// In a mount namespace of its own a process may put any file at any path. From our root the path leads to the
+// file, or to another.
 bool Images::is_where_it_says(const Process& process, const FileFacts& file) {
   scratch_.assign("root").append(view(process.exe_path));
   const std::optional<FileFacts> there = truth_.facts(static_cast<uint32_t>(::getpid()), scratch_.c_str());

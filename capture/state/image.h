@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an image is made of, by the kernel's word: name, arguments, environment, executable, credentials, cgroup. Read when a
-// process is first seen and after each exec; between, calls tell of every change.
+// What an image is made of, by the kernel's word: name, arguments, environment, executable, credentials,
+// cgroup. Read when a process is first seen and after each exec; between, calls tell of every change.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class Images {
 
   // Everything, of a process that is new to us.
   void load(Process& process, uint64_t now_ns);
-  // After an exec, before the image's first instruction: by its first stack, and of /proc only what may have changed.
+  // After an exec, before the image's first instruction: by its first stack, and of /proc only what may have
+  // changed.
   void reload(Process& process, uint64_t now_ns);
   // Ids and capabilities, by the status of `tid`; then their names.
   void load_credentials(Process& process, uint32_t tid);
@@ -31,7 +32,8 @@ class Images {
   StatText load_session(Process& process);
   // When the first process of its pid namespace began.
   void load_pid_namespace(Process& process, uint64_t now_ns);
-  // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every exec.
+  // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every
+  // exec.
   void doubt_outside() { outside_doubted_ = true; }
 
   Ref<Text> share(std::string_view text) { return texts_.share(text); }

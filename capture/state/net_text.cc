@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A line of net/tcp: "0: 0100007F:1F90 00000000:0000 0A tx:rx tr:tm retrnsmt uid timeout inode ...", addresses as 32-bit words
-// in host order, ports in plain hex. A line of net/unix: "ptr: refs proto flags type state inode path".
+// A line of net/tcp: "0: 0100007F:1F90 00000000:0000 0A tx:rx tr:tm retrnsmt uid timeout inode ...",
+// addresses as 32-bit words in host order, ports in plain hex. A line of net/unix: "ptr: refs proto flags
+// type state inode path".
 #include "capture/state/net_text.h"
 
 #include <algorithm>

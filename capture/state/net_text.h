@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds a socket in the tables of /proc/PID/net by its inode number: the slow way, for where the kernel does not let us have
-// a copy of the descriptor.
+// Finds a socket in the tables of /proc/PID/net by its inode number: the slow way, for where the kernel does
+// not let us have a copy of the descriptor.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
 
-// A path that goes by a magic link of the thread's own leads where that led when the open was made, and our books know: what was closed or
-// replaced since stands in later records.
+// A path that goes by a magic link of the thread's own leads where that led when the open was made, and our
+// books know: what was closed or replaced since stands in later records.
 struct OwnLink {
   std::string start;       // the path that it stands for; empty: it is none, or what it leads to has no path
   Ref<Descriptor> target;  // of fd/N, where our books know it
@@ -152,9 +152,10 @@ class OpenedFile {
     }
   }
 
-  // A process's files in /proc are gone when it has ended, and the kernel gives them new inodes whenever it has forgotten them, so theirs
-  // say nothing: what is left to go by is the mode, which is fixed for each name. What anybody may read is believed where the path leads
-  // nowhere now, or to a file of the same mode. Inodes from PROC_DYNAMIC_FIRST on stay (fs/proc/generic.c): they belong to no process.
+  // A process's files in /proc are gone when it has ended, and the kernel gives them new inodes whenever it
+  // has forgotten them, so theirs say nothing: what is left to go by is the mode, which is fixed for each
+  // name. What anybody may read is believed where the path leads nowhere now, or to a file of the same mode.
+  // Inodes from PROC_DYNAMIC_FIRST on stay (fs/proc/generic.c): they belong to no process.
   void doubt_of_proc() {
     constexpr uint64_t kProcDynamicFirst = 0xF0000000;
     constexpr uint32_t kAnybodyReads = S_IRUSR | S_IRGRP | S_IROTH;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths as strings, the way Falco joins them: nothing is looked up, ".." takes the name before it away, doubled slashes and
-// "." vanish. What the kernel made of the path is fd.realpath.
+// Paths as strings, the way Falco joins them: nothing is looked up, ".." takes the name before it away,
+// doubled slashes and "." vanish. What the kernel made of the path is fd.realpath.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace vedette {
 
-// `path` as seen from `directory`; replaces `into`. An absolute path ignores the directory. Without a known directory
-// (empty) a relative path stays as it is.
+// `path` as seen from `directory`; replaces `into`. An absolute path ignores the directory. Without a known
+// directory (empty) a relative path stays as it is.
 void join_path(std::string_view directory, std::string_view path, std::string& into);
 
 }  // namespace vedette

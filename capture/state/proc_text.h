@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the texts of /proc: what stands where in status, stat, cgroup, fdinfo and limits (proc(5)). Pure functions on text;
-// a field that is missing, as on an old kernel, leaves its default.
+// Reads the texts of /proc: what stands where in status, stat, cgroup, fdinfo and limits (proc(5)). Pure
+// functions on text; a field that is missing, as on an old kernel, leaves its default.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ StatText parse_stat(std::string_view text);
 
 // The longest path of /proc/PID/cgroup.
 std::string_view longest_cgroup(std::string_view text);
-// The container's id in a cgroup path: 64 hex digits (12 are kept, as Falco does), or ECS's TASK-CONTAINER form. Empty: none.
+// The container's id in a cgroup path: 64 hex digits (12 are kept, as Falco does), or ECS's TASK-CONTAINER
+// form. Empty: none.
 std::string_view container_id_of(std::string_view cgroup);
 // As container engines show it: the first 12 digits of 64.
 std::string_view short_id(std::string_view id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process as records describe it: a thread group, its image and its credentials. `parent` is who made it, kept after that
-// process has ended, so that a double fork does not hide the ancestry; `ppid` is what getppid would say.
+// A process as records describe it: a thread group, its image and its credentials. `parent` is who made it,
+// kept after that process has ended, so that a double fork does not hide the ancestry; `ppid` is what getppid
+// would say.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +13,10 @@
 
 namespace vedette {
 
-// Counts every change of anything that a process's entry in a batch is made of: its own fields, its ancestors', its
-// standard descriptors. The encoder checks an entry against its parts only when this has moved, which is at forks, execs
-// and the like, never at reads and writes. State lives in one thread, so does this.
+// Counts every change of anything that a process's entry in a batch is made of: its own fields, its
+// ancestors', its standard descriptors. The encoder checks an entry against its parts only when this has
+// moved, which is at forks, execs and the like, never at reads and writes. State lives in one thread, so does
+// this.
 inline uint64_t state_changes = 1;
 inline void note_change() { ++state_changes; }
 
@@ -34,8 +36,8 @@ struct Place : Counted {
 // Bits of `exe_flags` (flags.yaml, exe).
 enum ExeFlags : uint8_t { kExeWritable = 1, kExeUpperLayer = 2, kExeFromMemfd = 4, kExeLowerLayer = 8 };
 
-// When the kernel was last asked for what a process cannot change by a call that we see: its cgroup and login uid. Shared
-// by a process and its descendants, as long as they agree.
+// When the kernel was last asked for what a process cannot change by a call that we see: its cgroup and login
+// uid. Shared by a process and its descendants, as long as they agree.
 struct Outside : Counted {
   uint64_t asked_ns = 0;
 };

@@ -47,8 +47,8 @@ const RealPaths::Found& RealPaths::find(uint32_t tid, uint32_t process, std::str
   return once_;
 }
 
-// Many files of one folder: if the expected one lies below the folder's real path, under that name and by no link, this is its real path.
-// That is cheaper than to ask the kernel for the name of what a path led to.
+// Many files of one folder: if the expected one lies below the folder's real path, under that name and by no
+// link, this is its real path. That is cheaper than to ask the kernel for the name of what a path led to.
 bool RealPaths::look_in_folder(uint32_t tid, uint32_t process, std::string_view path, uint64_t now_ns, const FileFacts* expected, Found& into) {
   if (expected == nullptr) return false;
   const size_t slash = path.rfind('/');

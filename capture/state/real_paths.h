@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel makes of a path, for an open that is heard of when its descriptor may be closed again (the inline tier).
-// The path is looked up once more, in the thread's own root; links, `..` and magic links are followed as the open did.
+// What the kernel makes of a path, for an open that is heard of when its descriptor may be closed again (the
+// inline tier). The path is looked up once more, in the thread's own root; links, `..` and magic links are
+// followed as the open did.
 //
-// The second look tells what the first one meant as long as no name changed between; whoever asks says which file it should be
-// (opened_file.h). Calls that change names are always traced, and at their entry every record of an earlier open is taken first (the
-// tracer's part); they also end what is remembered here. Others who change names, on a volume that is shared with another container,
-// are noticed after kGoodForNs, or when a file is another one than expected.
+// The second look tells what the first one meant as long as no name changed between; whoever asks says which
+// file it should be (opened_file.h). Calls that change names are always traced, and at their entry every
+// record of an earlier open is taken first (the tracer's part); they also end what is remembered here. Others
+// who change names, on a volume that is shared with another container, are noticed after kGoodForNs, or when
+// a file is another one than expected.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +61,10 @@ class RealPaths {
 
   explicit RealPaths(Truth& truth) : truth_(truth) {}
 
-  // `root`: the thread's root directory, empty for "/". `follows`: a link at the path's end, too. What is remembered of the path is not
-  // used when it is another file than `expected`. The answer is good until the next call. `heard_ns`: of an open whose record is being read,
-  // when that reading began; a path that is asked for often enough stands from then on.
+  // `root`: the thread's root directory, empty for "/". `follows`: a link at the path's end, too. What is
+  // remembered of the path is not used when it is another file than `expected`. The answer is good until the
+  // next call. `heard_ns`: of an open whose record is being read, when that reading began; a path that is
+  // asked for often enough stands from then on.
   const Found& find(uint32_t tid, uint32_t process, std::string_view root, std::string_view path, uint64_t now_ns,
                     bool follows = true, const FileFacts* expected = nullptr, uint64_t heard_ns = 0);
   // Of a path as passed that stood, so that the stub asked nothing; nullptr: it does not stand.
@@ -89,7 +92,8 @@ class RealPaths {
   }
   // Whether a name may have changed since.
   bool have_changed_since(uint64_t ns) const { return !changing_.empty() || changed_ns_ >= ns; }
-  // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the task's root.
+  // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the
+  // task's root.
   void divide() {
     divided_ = true;
     standing_.end();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A counted pointer for the objects of state/, which are shared between fork copies and live in one thread: a plain
-// count inside the object, no atomics, no control block. An object starts at zero and dies with its last Ref.
+// A counted pointer for the objects of state/, which are shared between fork copies and live in one thread: a
+// plain count inside the object, no atomics, no control block. An object starts at zero and dies with its
+// last Ref.
 #pragma once
 
 #include <cstddef>

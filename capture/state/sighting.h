@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An event together with who did it and to what: the unit that travels from the tracer through state to the encoder.
-// It holds the process and the descriptor as they were when the call meant them, even if another thread closes the
-// descriptor while the call is blocked.
+// An event together with who did it and to what: the unit that travels from the tracer through state to the
+// encoder. It holds the process and the descriptor as they were when the call meant them, even if another
+// thread closes the descriptor while the call is blocked.
 #pragma once
 
 #include <cstdint>

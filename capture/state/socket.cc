@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names are Falco's: client->server for a connection, address:port for a socket that only listens, two pointers and the path
-// for a Unix socket (pointers are zero: they are the kernel's secret).
+// Names are Falco's: client->server for a connection, address:port for a socket that only listens, two
+// pointers and the path for a Unix socket (pointers are zero: they are the kernel's secret).
 #include "capture/state/socket.h"
 
 #include <algorithm>

@@ -10,8 +10,8 @@ namespace vedette {
 
 FdType socket_type_of(int32_t family);
 
-// By the kernel's word. Roles are then a guess: a connected socket is the client, unless its own port is the lower one of
-// the two, below 1024.
+// By the kernel's word. Roles are then a guess: a connected socket is the client, unless its own port is the
+// lower one of the two, below 1024.
 void describe_socket(Descriptor& socket, const SocketFacts& facts, TextPool& names);
 
 // A new address, by which the name changes.

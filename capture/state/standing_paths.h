@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths that are opened again and again, and whose meaning stands: as long as nobody has moved or removed a name in a path, it leads to
-// the file to which it led before. Of these the stub does not ask which file it has opened (tracee/page.S), which costs as much as a
-// tenth of an open.
+// Paths that are opened again and again, and whose meaning stands: as long as nobody has moved or removed a
+// name in a path, it leads to the file to which it led before. Of these the stub does not ask which file it
+// has opened (tracee/page.S), which costs as much as a tenth of an open.
 //
 //   shown    the stub may leave the question out. Before that, the kernel watches each name in the path (NameWatch)
 //   found    a record without an answer is believed, once the kernel has said that no name has changed until after the open
 //   hidden   nobody has opened it for a while. Records of earlier opens are still found
 //   gone     a name has changed, or may have. A record without an answer is not believed then (opened_file.h)
 //
-// While a watched program's call changes names, the stub asks of every path, because the kernel tells of a change a moment after it has
-// made it. Who is not watched is known by the kernel's word alone.
+// While a watched program's call changes names, the stub asks of every path, because the kernel tells of a
+// change a moment after it has made it. Who is not watched is known by the kernel's word alone.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ namespace vedette {
 class NameWatch {
  public:
   virtual ~NameWatch() = default;
-  // Watches each name of an absolute path without links. False: the kernel does not tell of every change there.
+  // Watches each name of an absolute path without links. False: the kernel does not tell of every change
+  // there.
   virtual bool watch(const std::string& path) = 0;
   virtual void leave(const std::string& path) = 0;
   struct News {
@@ -69,7 +70,8 @@ class StandingPaths {
 
   // A path that many opens have led to the same file. `heard_ns`: when the reading of these records began.
   void add(Truth& truth, uint32_t tid, uint32_t process, const std::string& path, const Standing& file, uint64_t heard_ns);
-  // What it led to at an open that the stub asked nothing about; nullptr: not known. Good until the next call.
+  // What it led to at an open that the stub asked nothing about; nullptr: not known. Good until the next
+  // call.
   const Standing* find(Truth& truth, uint32_t tid, uint32_t process, std::string_view path, uint64_t enter_ns, uint64_t heard_ns);
 
   void suspend() {

@@ -13,7 +13,8 @@ namespace vedette {
 
 namespace {
 
-// Ancestors that have ended are kept this many generations: a daemon that forks itself on for ever must not grow us.
+// Ancestors that have ended are kept this many generations: a daemon that forks itself on for ever must not
+// grow us.
 constexpr int kAncestorsMax = 32;
 
 void cut_ancestry(Process& process) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known about the watched processes, and the two moments at which a call meets it. The order of calls, by task:
+// What is known about the watched processes, and the two moments at which a call meets it. The order of
+// calls, by task:
 //
 //   on_launch | on_fork            the task exists
 //   before_call  ...  after_call   around each call of the capture set, with the same Sighting
 //   on_exec                        between before_call and after_call of an execve that succeeded
 //   on_thread_exit                 the task is gone
 //
-// State asks the kernel (Truth) only for what calls cannot tell: a new image's facts, a descriptor it never saw made.
+// State asks the kernel (Truth) only for what calls cannot tell: a new image's facts, a descriptor it never
+// saw made.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +30,23 @@ class State {
 
   // The workload's first task; also any task found later without a known parent.
   void on_launch(uint32_t tid, uint64_t now_ns);
-  // A process that came in from outside, or a child of one; asked again, it is described anew, as more of it may be open to
-  // us by then. True: it is the first of its session, and was not known.
+  // A process that came in from outside, or a child of one; asked again, it is described anew, as more of it
+  // may be open to us by then. True: it is the first of its session, and was not known.
   bool on_found(uint32_t tid, uint64_t now_ns);
-  // From PTRACE_EVENT_FORK, VFORK or CLONE. `clone_flags` as given to clone(2) (fork: 0, vfork: CLONE_VFORK|CLONE_VM).
-  // The child's own first stop may come earlier: then call this first with what is known, it is harmless twice.
+  // From PTRACE_EVENT_FORK, VFORK or CLONE. `clone_flags` as given to clone(2) (fork: 0, vfork:
+  // CLONE_VFORK|CLONE_VM). The child's own first stop may come earlier: then call this first with what is
+  // known, it is harmless twice.
   void on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns);
-  // After a successful exec. The thread that called it (`former_tid`) has taken the leader's id (`tid`); its siblings are gone.
+  // After a successful exec. The thread that called it (`former_tid`) has taken the leader's id (`tid`); its
+  // siblings are gone.
   void on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns);
   void on_thread_exit(uint32_t tid);
 
-  // At entry, after decode_enter: names the process and the descriptor while they still are what the call means.
+  // At entry, after decode_enter: names the process and the descriptor while they still are what the call
+  // means.
   void before_call(Sighting& sighting);
-  // At return, after decode_exit: brings the books up to date and completes the sighting. Good without before_call too, for
-  // the exec of the launch, which begins before there is a workload.
+  // At return, after decode_exit: brings the books up to date and completes the sighting. Good without
+  // before_call too, for the exec of the launch, which begins before there is a workload.
   void after_call(Sighting& sighting);
   // For an event that is no call (procexit): names the process.
   void attach(Sighting& sighting);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A string that many objects share: argv and paths of fork copies, a file's name in its dups. Immutable, counted. A Mark
-// is where the encoder put an object in the current batch, kept in the object so that finding it again is a comparison.
+// A string that many objects share: argv and paths of fork copies, a file's name in its dups. Immutable,
+// counted. A Mark is where the encoder put an object in the current batch, kept in the object so that finding
+// it again is a comparison.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ inline std::string_view view(const Ref<Text>& text) {
   return text ? std::string_view(text->value) : std::string_view();
 }
 
-// Remembers the texts made last, so that one who makes an equal one gets the same: a thousand processes with one
-// environment keep it once. Bounded, and holds nothing long alive.
+// Remembers the texts made last, so that one who makes an equal one gets the same: a thousand processes with
+// one environment keep it once. Bounded, and holds nothing long alive.
 class TextPool {
  public:
   Ref<Text> share(std::string_view text);

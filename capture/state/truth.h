@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says of a process when our own books have no answer: the files and links of /proc/PID. The tracer
-// implements it on /proc; tests fake it with a map. `name` is relative to /proc/PID: "exe", "cwd", "root", "fd/3",
-// "status", "stat", "cmdline", "root/etc/passwd". Every answer may be missing: the task is gone, or was never ours.
+// What the kernel says of a process when our own books have no answer: the files and links of /proc/PID. The
+// tracer implements it on /proc; tests fake it with a map. `name` is relative to /proc/PID: "exe", "cwd",
+// "root", "fd/3", "status", "stat", "cmdline", "root/etc/passwd". Every answer may be missing: the task is
+// gone, or was never ours.
 #pragma once
 
 #include <cstddef>
@@ -46,13 +47,13 @@ class Truth {
   virtual bool text(uint32_t pid, const char* name, std::string& into, size_t max) = 0;
   // stat, following the link.
   virtual std::optional<FileFacts> facts(uint32_t pid, const char* name) = 0;
-  // The socket behind a descriptor: pidfd_getfd, then getsockname and its kin on our copy. Where that is not allowed (it
-  // needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into /proc/PID/net. `pid`: a process's,
-  // unless the thread has a descriptor table of its own.
+  // The socket behind a descriptor: pidfd_getfd, then getsockname and its kin on our copy. Where that is not
+  // allowed (it needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into
+  // /proc/PID/net. `pid`: a process's, unless the thread has a descriptor table of its own.
   virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
-  // Looks a path up as the task would, without opening the file for use: the kernel's name for it into `into`, and its facts.
-  // `from_own_root`: the task has another root, or other mounts, than we. `follows`: a link at the path's end is followed.
-  // `process` is what /proc/self means to it.
+  // Looks a path up as the task would, without opening the file for use: the kernel's name for it into
+  // `into`, and its facts. `from_own_root`: the task has another root, or other mounts, than we. `follows`: a
+  // link at the path's end is followed. `process` is what /proc/self means to it.
   virtual std::optional<FileFacts> resolve(uint32_t /*tid*/, uint32_t /*process*/, bool /*from_own_root*/, std::string_view /*path*/, bool /*follows*/, std::string& /*into*/) {
     return {};
   }
@@ -64,7 +65,8 @@ class Truth {
   virtual uint64_t uptime_ns() { return 0; }
   // The magic number of the file system (statfs), 0 when unknown.
   virtual uint64_t filesystem(uint32_t, const char* /*name*/) { return 0; }
-  // The /proc that the workload has shows another pid namespace: the numbers in its names are not those of our books.
+  // The /proc that the workload has shows another pid namespace: the numbers in its names are not those of
+  // our books.
   virtual bool has_other_numbers() { return false; }
 };
 

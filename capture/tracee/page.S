@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The code that runs inside the watched process: for each shape of call an entry, a gate (the only `syscall` the filter lets
-// pass for that shape's numbers) and a recorder. A patched site comes here by a jump, with its arguments in the registers
-// of the call and rcx = the instruction behind its own, intact `syscall`; it goes back there by a jump.
+// The code that runs inside the watched process: for each shape of call an entry, a gate (the only `syscall`
+// the filter lets pass for that shape's numbers) and a recorder. A patched site comes here by a jump, with
+// its arguments in the registers of the call and rcx = the instruction behind its own, intact `syscall`; it
+// goes back there by a jump.
 //
-// Rules: no stack, no call or ret, no XMM, no system call but the program's. Before the gate only rcx and r11 change (the
-// kernel spoils both anyway; rax and rdx for the length of one rdtsc), so the tracer can always send a thread back to the
-// intact syscall. After it every argument register can be taken back from the record, so the tracer can always finish for the
-// stub. PHASE marks where the one turns into the other: those marks are the fix-up table (tracee/page.h), and a fault while
-// copying is just one more reason to finish from outside.
+// Rules: no stack, no call or ret, no XMM, no system call but the program's. Before the gate only rcx and r11
+// change (the kernel spoils both anyway; rax and rdx for the length of one rdtsc), so the tracer can always
+// send a thread back to the intact syscall. After it every argument register can be taken back from the
+// record, so the tracer can always finish for the stub. PHASE marks where the one turns into the other: those
+// marks are the fix-up table (tracee/page.h), and a fault while copying is just one more reason to finish
+// from outside.
 //
 // Written to run at VEDETTE_AGENT_CODE; kept as bytes in the agent's read-only data until a process gets it.
 #include "capture/wire/ring.h"
 
-// The context is reached through GS, a record through a register that points to its first chunk: then the header and the
-// payload of the usual length are within a signed byte, and an instruction takes four bytes, not ten. How many cache lines of code a
-// call touches is what it costs in a program that has a working set of its own.
+// The context is reached through GS, a record through a register that points to its first chunk: then the
+// header and the payload of the usual length are within a signed byte, and an instruction takes four bytes,
+// not ten. How many cache lines of code a call touches is what it costs in a program that has a working set
+// of its own.
 #define CTX(field) %gs:(VEDETTE_AGENT_BASE + field)
 #define REC(field) (field - VEDETTE_REC_CHUNKS)
 #define CHUNK(field) field
@@ -75,16 +78,17 @@ vedette_shapes:
     add CTX(VEDETTE_RECORDS), \record
 .endm
 
-// Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in the call leaves
-// them. On return from the macro the call is done, rcx is the record, rax the result, rdx is lost.
+// Entry and gate of a shape. Arguments are stored before the call: the same stores, and a thread killed in
+// the call leaves them. On return from the macro the call is done, rcx is the record, rax the result, rdx is
+// lost.
 .macro SHAPE name, vector=0, control=0, address=, mode=
     ENTER \name, \vector, \control, address=\address, mode=\mode
     MAKE_CALL \name, RETURNED
 .endm
 
-// The first half: r11 is the record, which has the arguments.
-// A shape may first look at what it is given (`vector`, `control`, `mode`): what a record cannot tell in full, and what gains something, is
-// left to the trace tier, before anything has happened.
+// The first half: r11 is the record, which has the arguments. A shape may first look at what it is given
+// (`vector`, `control`, `mode`): what a record cannot tell in full, and what gains something, is left to the
+// trace tier, before anything has happened.
 .macro ENTER name, vector=0, control=0, open_flags=, address=, mode=
     .balign 64
 \name\()_entry:
@@ -152,7 +156,8 @@ vedette_shapes:
     .previous
 .endm
 
-// The second half. `returned`: the phase behind the gate. `third`: what the kernel gets for argument 2, if it is not the record's.
+// The second half. `returned`: the phase behind the gate. `third`: what the kernel gets for argument 2, if it
+// is not the record's.
 .macro MAKE_CALL name, returned, third=
     rdtsc
     mov %eax, REC(VEDETTE_REC_ENTER)(%r11)
@@ -181,7 +186,8 @@ vedette_shapes:
 .popsection
 .endm
 
-// rcx = the record, `size` r11d or a number. rdx is put back; shapes that use other registers put those back before.
+// rcx = the record, `size` r11d or a number. rdx is put back; shapes that use other registers put those back
+// before.
 .macro PUBLISH size=%r11d
     movl \size, REC(VEDETTE_REC_SIZE)(%rcx)
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %rdx
@@ -196,8 +202,8 @@ vedette_shapes:
     PHASE RECORDING                      // for what stands behind
 .endm
 
-// Copies rdx (1 or more) bytes from rsi to the chunk's data at rcx. Loses rdx and r11. First the last eight bytes, which may
-// overlap, then whole words from the back: nothing outside the source is touched.
+// Copies rdx (1 or more) bytes from rsi to the chunk's data at rcx. Loses rdx and r11. First the last eight
+// bytes, which may overlap, then whole words from the back: nothing outside the source is touched.
 .macro COPY done
     cmp $8, %rdx
     jb 2f
@@ -229,8 +235,8 @@ vedette_shapes:
     jmp \done
 .endm
 
-// What `count` has beyond snaplen it loses, and r11. The number is written into the page when it is made (inline/agent.cc): a
-// word of memory would be one more cache line for each call.
+// What `count` has beyond snaplen it loses, and r11. The number is written into the page when it is made
+// (inline/agent.cc): a word of memory would be one more cache line for each call.
 .macro AT_MOST_SNAPLEN count
     mov $0x7fffffff, %r11d
 .pushsection .rodata.vedette_snaplens
@@ -240,16 +246,16 @@ vedette_shapes:
     cmova %r11, \count
 .endm
 
-// For shapes of several chunks. In these rcx is a cursor: the record plus what the chunks so far take. ADD_CHUNK appends rdx bytes from
-// rsi (none: no chunk) and loses rdx, r11 and r10.
+// For shapes of several chunks. In these rcx is a cursor: the record plus what the chunks so far take.
+// ADD_CHUNK appends rdx bytes from rsi (none: no chunk) and loses rdx, r11 and r10.
 .macro ADD_CHUNK
     lea 66f(%rip), %r10
     jmp add_chunk
 66:
 .endm
 
-// What a socket is called, by call \nr: u32 length, then the address. The chunk's own address is made of the number (wire/ring.h).
-// edi = the descriptor; loses rax, rdx, rsi, r9, r10 and r11.
+// What a socket is called, by call \nr: u32 length, then the address. The chunk's own address is made of the
+// number (wire/ring.h). edi = the descriptor; loses rax, rdx, rsi, r9, r10 and r11.
 .macro ASK_NAME nr
     mov $\nr, %eax
     lea 66f(%rip), %r10
@@ -272,7 +278,8 @@ dispatch:
     jae take_the_site
     jmp *VEDETTE_AGENT_TABLE(,%r11,8)
 
-// The number is not recorded inline, or there is no room: the call is made where it always was, and traps if it must.
+// The number is not recorded inline, or there is no room: the call is made where it always was, and traps if
+// it must.
     .balign 16
 take_the_site:
     PHASE SITE_IN_RCX
@@ -322,8 +329,9 @@ bytes_done:
     SIZE_OF_ONE
     PUBLISH
 
-// ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1 (stat, newfstatat)
-// Taken after the call like everything else: the kernel has read it by then, unless it says EFAULT.
+// ------------------------------------------------------------------ path_0, path_1: a path at arg 0 or 1
+// (stat, newfstatat) Taken after the call like everything else: the kernel has read it by then, unless it
+// says EFAULT.
     SHAPE path_0
     mov %rdi, %rsi
     jmp path_copy
@@ -352,13 +360,14 @@ path_none:
     mov REC(VEDETTE_REC_ARGS + 8)(%rcx), %rsi
     PUBLISH $VEDETTE_REC_CHUNKS
 
-// ------------------------------------------------------------------ open_0, open_1: a path at arg 0 or 1, and which file it led to
-// Another thread may write over the path at any time. So the path is copied into the record first, and the kernel gets the copy: what
-// it has read is what the record says.
+// ------------------------------------------------------------------ open_0, open_1: a path at arg 0 or 1,
+// and which file it led to Another thread may write over the path at any time. So the path is copied into the
+// record first, and the kernel gets the copy: what it has read is what the record says.
 //
-// What a path means may change, too. So the kernel is asked for the file behind the new descriptor, at once, by a gate that is for this
-// alone. That costs as much as a tenth of the open. It is not asked of a path that stands (wire/ring.h): the agent vouches for what
-// that means as long as VEDETTE_STANDING_VERSION stays the same. The size of the record holds the version meanwhile.
+// What a path means may change, too. So the kernel is asked for the file behind the new descriptor, at once,
+// by a gate that is for this alone. That costs as much as a tenth of the open. It is not asked of a path that
+// stands (wire/ring.h): the agent vouches for what that means as long as VEDETTE_STANDING_VERSION stays the
+// same. The size of the record holds the version meanwhile.
 #define UNKNOWN 1                        // a version that never is
     ENTER open_0, 0, 0, %esi
     PHASE TAKING_PATH
@@ -374,8 +383,8 @@ open_0_go:
     ENTER open_1, 0, 0, %edx
     PHASE TAKING_PATH
     mov %rsi, %r8
-// r8 = the path, r11 = the record. rax is a hash of it, rdx what has been copied. Eight bytes at a time, where they do not reach into
-// another page.
+// r8 = the path, r11 = the record. rax is a hash of it, rdx what has been copied. Eight bytes at a time,
+// where they do not reach into another page.
 take_path:
     test %r8, %r8
     jz leave_path
@@ -509,13 +518,14 @@ leave_path:
     .previous
     PHASE RECORDING
 
-// ------------------------------------------------------------------ plain_mode: registers, of which arg 1 is a mode (fchmod)
+// ------------------------------------------------------------------ plain_mode: registers, of which arg 1 is
+// a mode (fchmod)
     SHAPE plain_mode, mode=%esi
     PUBLISH $VEDETTE_REC_CHUNKS
 
 // ------------------------------------------------------------------ names: what changes a file by its names
-// Texts are copied into the record first, and the kernel gets the copies, as of an open: `a0` to `a3` say which arguments are some.
-// `a2` may also be 32 bytes (`times`).
+// Texts are copied into the record first, and the kernel gets the copies, as of an open: `a0` to `a3` say
+// which arguments are some. `a2` may also be 32 bytes (`times`).
 .macro TAKE_TEXT arg, into
     mov REC(VEDETTE_REC_ARGS + 8 * \arg)(%r11), %r8
     lea 66f(%rip), %r10
@@ -582,7 +592,8 @@ names_end:
 
     .subsection 1
     PHASE TAKING_PATH
-// Copies the text at r8 into a chunk at rcx, which moves on. rax: where the copy lies; 0, where there is no text. Loses rdx.
+// Copies the text at r8 into a chunk at rcx, which moves on. rax: where the copy lies; 0, where there is no
+// text. Loses rdx.
 take_text:
     xor %eax, %eax
     test %r8, %r8
@@ -682,7 +693,8 @@ add_vector:
     jnz 2b
     jmp finish_chunks
 
-// ------------------------------------------------------------------ vector_in, vector_out: arg 2 iovecs at arg 1
+// ------------------------------------------------------------------ vector_in, vector_out: arg 2 iovecs at
+// arg 1
     SHAPE vector_in, 1
     cmp $-14, %rax
     je finish_chunks
@@ -703,7 +715,8 @@ vector_copy:
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %r9
     jmp add_vector
 
-// ------------------------------------------------------------------ link: path at arg 0, result bytes at arg 1 (readlink)
+// ------------------------------------------------------------------ link: path at arg 0, result bytes at arg
+// 1 (readlink)
     SHAPE link
     cmp $-14, %rax
     je finish_chunks
@@ -727,7 +740,8 @@ vector_copy:
     ADD_CHUNK
     jmp finish_chunks
 
-// ------------------------------------------------------------------ questions about a socket, behind the call (facts as of opens)
+// ------------------------------------------------------------------ questions about a socket, behind the
+// call (facts as of opens)
     .balign 16
     PHASE RECORDING
 ask_name:
@@ -744,8 +758,9 @@ ask_name:
     lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_NAME_BYTES)(%r9), %rcx
     jmp *%r10
 
-// ------------------------------------------------------------------ accept: a peer's address at arg 1, its length at *arg 2
-// The new socket may be closed before the tracer reads the record, and only the kernel knows its ends, so it is asked at once.
+// ------------------------------------------------------------------ accept: a peer's address at arg 1, its
+// length at *arg 2 The new socket may be closed before the tracer reads the record, and only the kernel knows
+// its ends, so it is asked at once.
     ENTER accept, 0, 0, , %rsp
     MAKE_CALL accept, RETURNED
     test %rax, %rax
@@ -793,7 +808,8 @@ add_address_out:
     ADD_CHUNK
     jmp finish_chunks
 
-// ------------------------------------------------------------------ receive: bytes_in, and the sender's address (recvfrom)
+// ------------------------------------------------------------------ receive: bytes_in, and the sender's
+// address (recvfrom)
     SHAPE receive
     test %rax, %rax
     js finish_chunks
@@ -808,8 +824,9 @@ add_address_out:
     jz finish_chunks
     jmp add_address_out
 
-// ------------------------------------------------------------------ send: bytes_out, and the receiver's address (sendto)
-// A socket that nobody bound has got its port by this call; it may be closed before the tracer reads of it.
+// ------------------------------------------------------------------ send: bytes_out, and the receiver's
+// address (sendto) A socket that nobody bound has got its port by this call; it may be closed before the
+// tracer reads of it.
     SHAPE send, 0, 0, %r8
     cmp $-14, %rax
     je finish_chunks
@@ -830,7 +847,8 @@ add_address_out:
     ASK_NAME SYS_GETSOCKNAME
     jmp finish_chunks
 
-// ------------------------------------------------------------------ message_in, message_out: a msghdr at arg 1
+// ------------------------------------------------------------------ message_in, message_out: a msghdr at arg
+// 1
     SHAPE message_in, 0, 1
     test %rax, %rax
     js finish_chunks
@@ -874,15 +892,16 @@ message_copy:
     mov 16(%rdi), %rdi
     jmp add_vector
 
-// ------------------------------------------------------------------ boot: a process takes in its segments
-// A new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp: id and address of a
-// ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a negative id: none, and address 0. r9: a list of
-// patches of that library's, or 0. r15: where to go on with every register 0, as at the start of an image; 0: stop for the tracer,
-// with rax 0 or what the kernel refused.
+// ------------------------------------------------------------------ boot: a process takes in its segments A
+// new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp:
+// id and address of a ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a
+// negative id: none, and address 0. r9: a list of patches of that library's, or 0. r15: where to go on with
+// every register 0, as at the start of an image; 0: stop for the tracer, with rax 0 or what the kernel
+// refused.
 //
-// Rings go by numbers that anybody can guess, and code must not become writable unseen: the filter lets these two calls pass only
-// with the secret of a new image's boot in r8 and r10, else they stop for the tracer. What the other gates let pass, anybody may
-// do (inline/filter.cc).
+// Rings go by numbers that anybody can guess, and code must not become writable unseen: the filter lets these
+// two calls pass only with the secret of a new image's boot in r8 and r10, else they stop for the tracer.
+// What the other gates let pass, anybody may do (inline/filter.cc).
     .balign 64
     PHASE BOOT
 boot:
@@ -961,8 +980,9 @@ boot_mprotect_end:
     jmp boot_report
 5:  xor %eax, %eax
 boot_report:
-    // A call that our filter stops, the tracer answers, and every container's own profile allows: one that a profile refuses
-    // (as Docker's does a number that is no call) would get its answer from there, and no stop.
+    // A call that our filter stops, the tracer answers, and every container's own profile allows: one that a
+    // profile refuses (as Docker's does a number that is no call) would get its answer from there, and no
+    // stop.
     mov %rax, %rdx                       // rsi keeps the address that was asked for last
     xor %edi, %edi
     mov $67, %eax                        // shmdt, in the agent's range

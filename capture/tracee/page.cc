@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the tables of page.S. The phase marks come in the order the assembler met them, not by address (rare paths are
-// moved behind the others), so they are sorted once.
+// Reads the tables of page.S. The phase marks come in the order the assembler met them, not by address (rare
+// paths are moved behind the others), so they are sorted once.
 #include "capture/tracee/page.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's page as the tracer uses it: the bytes of page.S, and the tables the assembler wrote beside them. Addresses are
-// those in the watched process. The order of Shape is the order in page.S.
+// The agent's page as the tracer uses it: the bytes of page.S, and the tables the assembler wrote beside
+// them. Addresses are those in the watched process. The order of Shape is the order in page.S.
 #pragma once
 
 #include <array>
@@ -76,8 +76,9 @@ class AgentPage {
   static uint64_t dispatch();       // entry for any number
   static uint64_t take_the_site();  // table entry of numbers that are not recorded inline
   static uint64_t boot();
-  // What a new image runs first, wherever there is room: attaches the page, by registers as at shmat with rax 0, as execve leaves it,
-  // and goes on at boot. One word, because each that is written to a stopped process costs a call.
+  // What a new image runs first, wherever there is room: attaches the page, by registers as at shmat with rax
+  // 0, as execve leaves it, and goes on at boot. One word, because each that is written to a stopped process
+  // costs a call.
   static constexpr size_t kFirstStepsBytes = 8;
   static std::array<uint8_t, kFirstStepsBytes> first_steps();
   // Behind the recorder's own fstat of what was opened.

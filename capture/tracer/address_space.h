@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One memory image, shared by the threads of a process and by a vfork child until it execs. What the inline tier puts
-// into an image (its page, its patched sites) belongs here, so that it lives and dies with the image: a fork copies it,
-// an exec starts a new one.
+// One memory image, shared by the threads of a process and by a vfork child until it execs. What the inline
+// tier puts into an image (its page, its patched sites) belongs here, so that it lives and dies with the
+// image: a fork copies it, an exec starts a new one.
 #pragma once
 
 #include <cstdint>

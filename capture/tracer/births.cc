@@ -36,7 +36,8 @@ std::unique_ptr<Birth> Births::close(Task& maker) {
   return std::move(maker.birth);
 }
 
-// The child has the image as it was when it was made, and takes over no ring: a copy of what is known of it will do.
+// The child has the image as it was when it was made, and takes over no ring: a copy of what is known of it
+// will do.
 void Births::depart(std::unique_ptr<Task> maker) {
   open_.erase(maker->birth->number);
   if ((maker->birth->flags & CLONE_VM) == 0) maker->space = copy_of(*maker->space);
@@ -59,7 +60,8 @@ std::optional<Report> Births::take(Tid child) {
   return report;
 }
 
-// One that has ended was killed before it ran, or is somebody whom a first process has to reap: nothing of ours.
+// One that has ended was killed before it ran, or is somebody whom a first process has to reap: nothing of
+// ours.
 std::optional<Report> Births::take_orphan() {
   std::erase_if(strays_, [this](const Stray& stray) { return stray.report.stop == Stop::Ended && is_orphan(stray); });
   const auto found = std::find_if(strays_.begin(), strays_.end(), [this](const Stray& stray) { return is_orphan(stray); });

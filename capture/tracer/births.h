@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is being born. A task is made in a call that stops at its entry, so every maker is known before it makes anything: its birth is
-// open from there until it has told of the child (its fork event), has failed, or is gone. The child stops before its first
-// instruction, and the kernel may tell of that stop, or even of the child's end, before the maker's event. Such a child waits,
-// stopped, as a stray.
+// Who is being born. A task is made in a call that stops at its entry, so every maker is known before it
+// makes anything: its birth is open from there until it has told of the child (its fork event), has failed,
+// or is gone. The child stops before its first instruction, and the kernel may tell of that stop, or even of
+// the child's end, before the maker's event. Such a child waits, stopped, as a stray.
 //
 //   births are numbered as their calls are let in; a stray is made by one of those that were open when it was first heard of
 //   once none of those is open any more, nobody will name it: its maker was killed before it could tell

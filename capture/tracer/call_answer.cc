@@ -10,9 +10,9 @@ Abi abi_of(const SyscallInfo& info) {
   return (info.seccomp.nr & kForeignNumberBit) != 0 ? Abi::X32 : kNativeAbi;
 }
 
-// The kernel skips a call whose number is -1 and does not run the filter again for it.
-// On arm64 a 32-bit program's registers come in another form, which only the call's convention tells.
-// Stopped by ptrace it has its seccomp filters still before it, and a container's profile may answer a number that it does not know
+// The kernel skips a call whose number is -1 and does not run the filter again for it. On arm64 a 32-bit
+// program's registers come in another form, which only the call's convention tells. Stopped by ptrace it has
+// its seccomp filters still before it, and a container's profile may answer a number that it does not know
 // (runc's do, with ENOSYS): there the answer is given once more, at the return.
 bool answer_call(Task& task, Abi abi, int64_t result) {
   if (task.onward() == Resume::ToReturn) task.answered = result;

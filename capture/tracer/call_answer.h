@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call that the kernel does not run: its number is taken away at its stop, and what it returns is put into its registers.
+// A call that the kernel does not run: its number is taken away at its stop, and what it returns is put into
+// its registers.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ Abi abi_of(const SyscallInfo& info);
 
 // False: the task is gone.
 bool answer_call(Task& task, Abi abi, int64_t result);
-// At the return of a call that was answered, where `Task::answered` says that a profile may have answered it too.
+// At the return of a call that was answered, where `Task::answered` says that a profile may have answered it
+// too.
 void answer_again(Task& task);
 
 }  // namespace vedette

@@ -47,8 +47,9 @@ void add_what_reading_implies(Call& call) {
 
 bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
 
-// A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter holds the one listener that
-// a task can have; a stranger's (outsiders/enlist.h) has none, so it gets here the answer that the kernel gives there.
+// A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter
+// holds the one listener that a task can have; a stranger's (outsiders/enlist.h) has none, so it gets here
+// the answer that the kernel gives there.
 bool wants_listener(const Event& event) {
   const Call& call = event.call;
   return event.id == EventId::seccomp && call.args[0] == SECCOMP_SET_MODE_FILTER && (call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
@@ -76,14 +77,14 @@ void Calls::on_called(Task& task, const SyscallInfo& info) {
 
 void Calls::on_passed(Task& task, const SyscallInfo& info) {
   if (!task.bound) bind(task);
-  // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no call any more, which our
-  // filter takes for a foreign one.
+  // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no
+  // call any more, which our filter takes for a foreign one.
   if (task.call != nullptr || task.answered) return context_.resume(task, task.through_call());
   begin(task, info);
 }
 
-// Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by now, that
-// comes next and decides.
+// Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by
+// now, that comes next and decides.
 void Calls::on_entered(Task& task, const SyscallInfo& info) {
   if (context_.nested->on_call_entered(task)) return;
   if (task.trap() == Trap::Filter) return context_.resume(task);
@@ -237,8 +238,9 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
-  // Its memory may say something else by now, and the kernel reads it anew. Where the call's own arguments lie in memory, too
-  // (socketcall), what they were is of no account either: the registers say where they are.
+  // Its memory may say something else by now, and the kernel reads it anew. Where the call's own arguments
+  // lie in memory, too (socketcall), what they were is of no account either: the registers say where they
+  // are.
   Event& event = call->sighting.event;
   Call as_called = event.call;
   as_called.nr = static_cast<uint32_t>(call->nr);
@@ -304,7 +306,8 @@ void Calls::clear_untraced(Task& task, PendingCall& call) {
   call.registers_changed = static_cast<bool>(ptrace_set_registers(task.tid, *registers));
 }
 
-// The kernel leaves argument registers as they were, so the program may rely on it; but for one that is the result's too.
+// The kernel leaves argument registers as they were, so the program may rely on it; but for one that is the
+// result's too.
 void Calls::repair(Task& task, PendingCall& call) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return;
@@ -313,8 +316,8 @@ void Calls::repair(Task& task, PendingCall& call) {
   (void)ptrace_set_registers(task.tid, *registers);
 }
 
-// The filter lets mmap and mprotect pass that do not ask for executable memory, and cannot know that this thread gets it all the same: each of
-// its calls stops from now on, until it executes another program.
+// The filter lets mmap and mprotect pass that do not ask for executable memory, and cannot know that this
+// thread gets it all the same: each of its calls stops from now on, until it executes another program.
 void Calls::on_personality(Task& task, uint32_t persona) {
   if (persona == kAsksPersona) return;
   const bool was = std::exchange(task.reading_executes, (persona & READ_IMPLIES_EXEC) != 0);

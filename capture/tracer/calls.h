@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens between a call's two stops. At the first the arguments are read, and whoever the call is about is named
-// while it still is what the call means; at the second the results are read, the books are brought up to date and the
-// event goes out. Each function ends by resuming the task.
+// What happens between a call's two stops. At the first the arguments are read, and whoever the call is about
+// is named while it still is what the call means; at the second the results are read, the books are brought
+// up to date and the event goes out. Each function ends by resuming the task.
 //
-// calls.cc follows a call from its first stop to its event; calls_answered.cc has those that the kernel does not run as they came.
+// calls.cc follows a call from its first stop to its event; calls_answered.cc has those that the kernel does
+// not run as they came.
 //
-// One call of the program is one event. A call that a signal interrupts leaves the kernel with an ERESTART code, which no
-// program ever sees: it is set aside until it is known what the program does see (interruption.h).
+// One call of the program is one event. A call that a signal interrupts leaves the kernel with an ERESTART
+// code, which no program ever sees: it is set aside until it is known what the program does see
+// (interruption.h).
 #pragma once
 
 #include <cstdint>
@@ -28,8 +30,8 @@ class Calls {
   // A signal stop: of a task that a debugger has stepped into a call, it is the call's return.
   void on_stepped(Task& task);
 
-  // The task cannot come back from its call: it was killed in it, or jumped out of a handler. What has completed by
-  // `result` is an event like any other; what has not is marked in flight.
+  // The task cannot come back from its call: it was killed in it, or jumped out of a handler. What has
+  // completed by `result` is an event like any other; what has not is marked in flight.
   void abandon(Task& task, std::unique_ptr<PendingCall> call);
   void abandon_all(Task& task);
   // Whether the call that it is in was an exec that succeeded.

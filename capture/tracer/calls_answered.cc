@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that do not run as they came: refused, answered by the agent in the kernel's place, or put off until another call has run.
+// Calls that do not run as they came: refused, answered by the agent in the kernel's place, or put off until
+// another call has run.
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -57,8 +58,9 @@ void Calls::answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result
   context_.resume(task);
 }
 
-// Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares x86-64's code: no
-// distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64, which most of its servers cannot run.
+// Conventions without a table would let a program make calls under numbers that nobody looks at. x32 shares
+// x86-64's code: no distribution uses it and most kernels lack it. Arm is that of 32-bit programs on arm64,
+// which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return context_.resume(task);
   if (!answer_call(task, abi_of(info), -ENOSYS)) return;
@@ -73,7 +75,8 @@ void Calls::tell_unknown(const Task& task, uint32_t nr) {
   context_.notice(task.tid, Notice::UNKNOWN_CALL, "", "a call that no list of ours has", nr);
 }
 
-// What would take prevention's ground away is answered whatever the table says. True: the call has its answer.
+// What would take prevention's ground away is answered whatever the table says. True: the call has its
+// answer.
 bool Calls::defend(Task& task, const SyscallInfo& info) {
   Prevention* const prevention = context_.prevention;
   if (prevention == nullptr || task.phase == Phase::Launching) return false;
@@ -113,8 +116,8 @@ bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
   return true;
 }
 
-// What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us out: afterwards no memory
-// can be attached. True: the call has its answer, or will come again.
+// What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us
+// out: afterwards no memory can be attached. True: the call has its answer, or will come again.
 bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
   if (task.phase == Phase::Launching) return false;
   const Event& event = call->sighting.event;

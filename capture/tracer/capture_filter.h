@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filter of the capture set: decode's table turned into seccomp rules, so that a call stops exactly when it can be
-// decoded. A row that counts only for some arguments (mmap with PROT_EXEC) becomes a condition in the filter.
+// The filter of the capture set: decode's table turned into seccomp rules, so that a call stops exactly when
+// it can be decoded. A row that counts only for some arguments (mmap with PROT_EXEC) becomes a condition in
+// the filter.
 #pragma once
 
 #include <linux/filter.h>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// clone3 has its arguments in memory, where another thread can change them after we have looked: with CLONE_UNTRACED a child would
-// escape us, with other flags we would take it for what it is not. So the kernel reads them from where only we can write:
+// clone3 has its arguments in memory, where another thread can change them after we have looked: with
+// CLONE_UNTRACED a child would escape us, with other flags we would take it for what it is not. So the kernel
+// reads them from where only we can write:
 //
 //   struct clone_args -> a slot of the sealed memory (sealed.h), without CLONE_UNTRACED -> the argument registers point there
 //
-// At the fork's event the kernel has read them: the parent's registers are put back there, the child's before its first instruction.
-// What the kernel would not take is answered by the kernel too: the registers then say something that it refuses for the same reason.
+// At the fork's event the kernel has read them: the parent's registers are put back there, the child's before
+// its first instruction. What the kernel would not take is answered by the kernel too: the registers then say
+// something that it refuses for the same reason.
 #pragma once
 
 #include "capture/tracer/context.h"

@@ -50,7 +50,8 @@ struct Context {
   IoWitness* witness = nullptr;  // nullptr: everything is the kernel's word already
   OpenWitness* open_witness = nullptr;  // nullptr: others open files here, too
 
-  // The one way a task goes on. Not when it has left the stop that is being handled (report.h): what it is in now is still to be told.
+  // The one way a task goes on. Not when it has left the stop that is being handled (report.h): what it is in
+  // now is still to be told.
   void resume(const Task& task, Resume how, int signal = 0) {
     if (task.tid != moved_on) (void)ptrace_resume(task.tid, how, signal);
   }
@@ -63,7 +64,8 @@ struct Context {
   void record(const Sighting& sighting);
   // Says so when the witness does not agree with what was recorded.
   void doubt(const std::optional<IoWitness::Mismatch>& mismatch);
-  // Tells of what was opened and not recorded, when there is a reason to look; once more when the workload's first process has ended.
+  // Tells of what was opened and not recorded, when there is a reason to look; once more when the workload's
+  // first process has ended.
   void look_at_opens() {
     if (open_witness != nullptr && open_witness->is_due()) tell_opens(OpenWitness::kPatienceNs);
   }

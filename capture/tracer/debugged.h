@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of a task that another of our tasks traces (nested.h): the debugger is that other one, the debugged is this
-// one. And what a debugger waits for.
+// What is known of a task that another of our tasks traces (nested.h): the debugger is that other one, the
+// debugged is this one. And what a debugger waits for.
 #pragma once
 
 #include <array>

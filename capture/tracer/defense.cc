@@ -168,8 +168,9 @@ std::optional<FileFacts> own_file(std::string_view name) {
   return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino};
 }
 
-// The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's business: empty where it is not.
-// Others, such as `stat`, are read by ps and top. A number of ours, below whatever mount of procfs, and then a name.
+// The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's
+// business: empty where it is not. Others, such as `stat`, are read by ps and top. A number of ours, below
+// whatever mount of procfs, and then a name.
 std::string_view private_file(std::string_view path, bool writes, Numbers numbers = Numbers::Mounted) {
   const char* const end = path.data() + path.size();
   while (!path.empty()) {
@@ -229,7 +230,8 @@ bool Defense::chooses_signal(const SyscallInfo& info) {
   return info.arch == kAuditNative && info.seccomp.nr == SYS_fcntl && info.seccomp.args[1] == F_SETSIG;
 }
 
-// In a pid namespace of its own a program's numbers mean others than ours. The kernel lists one number a namespace.
+// In a pid namespace of its own a program's numbers mean others than ours. The kernel lists one number a
+// namespace.
 bool Defense::shares_numbers(const Task& task) {
   constexpr size_t kStatusMax = 8192;
   if (!read_file(ProcPath(task.tid, "status"), text_, kStatusMax)) return true;
@@ -253,7 +255,8 @@ bool Defense::aims_at_us(const Sighting& sighting) const {
   return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event)).empty();
 }
 
-// By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the given one leads to.
+// By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the
+// given one leads to.
 std::string_view Defense::reached_for(const Sighting& sighting) {
   const Event& event = sighting.event;
   if (!opens(event.id) || !sighting.descriptor) return {};
@@ -268,7 +271,8 @@ std::string_view Defense::reached_for(const Sighting& sighting) {
   return private_file(text_, writes_by(event));
 }
 
-// A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same numbers.
+// A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same
+// numbers.
 std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
   if (proc_dev_ == 0) proc_dev_ = own_file("mem").value_or(FileFacts{}).dev;

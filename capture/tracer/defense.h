@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that a watched program aims at the agent's own process: its memory, signals that would end or hold it, its descriptors, limits
-// and scheduling. Each is answered EPERM before it runs and told as AGENT_ATTACKED. What it judges by cannot be changed by another
-// thread: registers, and what the kernel says a number means.
+// Calls that a watched program aims at the agent's own process: its memory, signals that would end or hold
+// it, its descriptors, limits and scheduling. Each is answered EPERM before it runs and told as
+// AGENT_ATTACKED. What it judges by cannot be changed by another thread: registers, and what the kernel says
+// a number means.
 //
 //   by number     kill, ptrace, process_vm_writev ...: the register names one of our threads, and the caller's numbers are ours
 //   by pidfd      no program can have one of ours: pidfd_open is refused. What a socket may yet hand out is asked of fdinfo
 //   by F_SETSIG   a descriptor's owner is told of by a signal of one's choice, wherever the owner's number stands
 //
-// Opens of our files below /proc are the kernel's to refuse: we are not dumpable. Those that stop are refused here too, which counts for
-// a program with CAP_SYS_PTRACE, and all are told.
+// Opens of our files below /proc are the kernel's to refuse: we are not dumpable. Those that stop are refused
+// here too, which counts for a program with CAP_SYS_PTRACE, and all are told.
 #pragma once
 
 #include <optional>
@@ -40,7 +41,8 @@ class Defense {
   static bool chooses_signal(const SyscallInfo& info);
   // Whether an open that is about to run names a private file of ours below /proc.
   bool aims_at_us(const Sighting& sighting) const;
-  // The name of the file that one which has returned was of, by whatever path; empty: none of ours. As good as the sighting and this.
+  // The name of the file that one which has returned was of, by whatever path; empty: none of ours. As good
+  // as the sighting and this.
   std::string_view reached_for(const Sighting& sighting);
   static bool writes(const Sighting& sighting);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where another tier takes part in a task's life. Each hook is called while the task is stopped, so it may read and write
-// its registers and memory; none may resume it. The empty base is the trace tier alone.
+// Where another tier takes part in a task's life. Each hook is called while the task is stopped, so it may
+// read and write its registers and memory; none may resume it. The empty base is the trace tier alone.
 #pragma once
 
 #include <vector>
@@ -33,13 +33,14 @@ class Hooks {
   virtual void on_forked(Task& /*parent*/, Task& /*child*/, uint64_t /*clone_flags*/) {}
   // A new task, before its first instruction: its registers are a copy of its parent's, GS base too.
   virtual void on_start(Task&) {}
-  // A new image, before its first instruction; task.space is fresh. The task is still inside execve, whose return writes
-  // the result register: registers may be set, but no call can be injected yet.
+  // A new image, before its first instruction; task.space is fresh. The task is still inside execve, whose
+  // return writes the result register: registers may be set, but no call can be injected yet.
   virtual void on_exec(Task&) {}
   // The same image at execve's return: the next instruction is the image's first, and calls can be injected.
   virtual void on_image(Task&) {}
-  // Before a call that the filter stopped runs. `at` holds ip, sp and arguments. False: it will be recorded as traced. True:
-  // it was none of the program's, or has been answered; the task goes on as its registers say.
+  // Before a call that the filter stopped runs. `at` holds ip, sp and arguments. False: it will be recorded
+  // as traced. True: it was none of the program's, or has been answered; the task goes on as its registers
+  // say.
   virtual bool on_called(Task&, const SyscallInfo& /*at*/) { return false; }
   // A traced call has returned and is recorded.
   virtual void on_returned(Task&) {}
@@ -49,11 +50,14 @@ class Hooks {
   virtual void on_segment() {}
   // From now on it may execute whatever it maps to be read.
   virtual void on_reading_executes(Task&) {}
-  // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it is dropped.
+  // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it
+  // is dropped.
   virtual bool on_signal(Task&, int /*signal*/) { return true; }
-  // Another task traces this one from now on, or it traces others: its image is to be the program's own. It may be running.
+  // Another task traces this one from now on, or it traces others: its image is to be the program's own. It
+  // may be running.
   virtual void on_debugged(Task&) {}
-  // Its debugger is about to look at it, or each of its calls will stop: it must stand in its own code. False: it does not yet.
+  // Its debugger is about to look at it, or each of its calls will stop: it must stand in its own code.
+  // False: it does not yet.
   virtual bool on_shown(Task&) { return true; }
   // It is about to end; memory is still there.
   virtual void on_exiting(Task&) {}

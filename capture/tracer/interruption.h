@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that a signal interrupted. At the exit stop such a call shows one of the kernel's private ERESTART codes; what the
-// program will see is decided later, when the kernel delivers the signal:
+// Calls that a signal interrupted. At the exit stop such a call shows one of the kernel's private ERESTART
+// codes; what the program will see is decided later, when the kernel delivers the signal:
 //
 //   a handler runs, installed without SA_RESTART (or the call never restarts)  the program sees EINTR: one event, -EINTR
 //   a handler runs and the call restarts when it returns                       the call is entered again, same ip, sp
 //   the signal is ignored, stops the group, or another thread took it          and arguments: the same event goes on
 //   the signal kills                                                           one event, in flight
 //
-// Which of the first two, only the kernel knows (no request reads a disposition). So the signal is delivered by a single
-// step, which stops again at the handler's first instruction: the frame the kernel has just built holds the result
-// register that the program will find after the handler. One more stop, and only for a signal that interrupts a call.
-// A handler that jumps out (siglongjmp) leaves its call set aside until the task ends; kInterruptedMax bounds them.
+// Which of the first two, only the kernel knows (no request reads a disposition). So the signal is delivered
+// by a single step, which stops again at the handler's first instruction: the frame the kernel has just built
+// holds the result register that the program will find after the handler. One more stop, and only for a
+// signal that interrupts a call. A handler that jumps out (siglongjmp) leaves its call set aside until the
+// task ends; kInterruptedMax bounds them.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
 // Delivers `signal`; out of an interrupted call so that the task stops at its handler, if it has one.
 void deliver(Context& context, Task& task, int signal);
 
-// What a SIGTRAP stop in Phase::Stepping is: the one at the handler's first instruction; the end of our step where no
-// handler ran; or the program's own SIGTRAP.
+// What a SIGTRAP stop in Phase::Stepping is: the one at the handler's first instruction; the end of our step
+// where no handler ran; or the program's own SIGTRAP.
 enum class StepTrap : uint8_t { AtHandler, Stepped, Foreign };
 StepTrap name_step_trap(const siginfo_t& signal);
 

@@ -58,11 +58,12 @@ std::optional<WaitStatus> news_of(Tid tid) {
   return WaitStatus(info.si_status);
 }
 
-// Our files in /proc, memory and environment and descriptors, belong to root from now on, and open only to who may trace everything. The
-// child is a copy from before, and its program begins as any does.
+// Our files in /proc, memory and environment and descriptors, belong to root from now on, and open only to
+// who may trace everything. The child is a copy from before, and its program begins as any does.
 void shut_our_files() { (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-// Takes the capability out of every set of the calling process. Returns why the bounding set keeps it: 0 when it does not.
+// Takes the capability out of every set of the calling process. Returns why the bounding set keeps it: 0 when
+// it does not.
 int drop_sys_ptrace() {
   constexpr uint32_t kBit = 1u << CAP_SYS_PTRACE;
   const int bound = ::prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0) == 0 ? 0 : errno;
@@ -77,7 +78,8 @@ int drop_sys_ptrace() {
   return bound;
 }
 
-// How many descriptors we may have must not depend on what suits the workload, which has its own limit: the child was made before.
+// How many descriptors we may have must not depend on what suits the workload, which has its own limit: the
+// child was made before.
 void raise_our_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -85,7 +87,8 @@ void raise_our_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// A stop before the filter stands: SIGSTOP, which no mask holds back, with the stop of the group that follows, or a kill.
+// A stop before the filter stands: SIGSTOP, which no mask holds back, with the stop of the group that
+// follows, or a kill.
 void let_go_on(Tid tid, WaitStatus stop) {
   if (stop.is_group_stop()) return void(ptrace_resume(tid, Resume::Listen));
   (void)ptrace_resume(tid, Resume::Run, stop.event() == 0 ? stop.stop_signal() : 0);
@@ -186,7 +189,8 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
   return true;
 }
 
-// Between clone and exec, in a copy of a process that may hold any lock: plain system calls only, nothing allocated.
+// Between clone and exec, in a copy of a process that may hold any lock: plain system calls only, nothing
+// allocated.
 void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) {
   while (!shared_->go) {
     if (::getppid() != shared_->agent) ::_exit(125);  // killed before it could trace us
@@ -200,11 +204,13 @@ void Launch::run_child(std::span<const sock_filter> filter, bool wait_killable) 
   const int bound = withholds_sys_ptrace_ ? drop_sys_ptrace() : 0;
   const Result<InstalledFilter> installed = install_filter(filter, wait_killable);
   if (!installed) fail(LaunchStep::Filter, installed.error().get());
-  // Under no_new_privs no exec gives back what is not permitted now, whatever the bounding set says (capabilities(7), "execve").
+  // Under no_new_privs no exec gives back what is not permitted now, whatever the bounding set says
+  // (capabilities(7), "execve").
   if (bound != 0 && ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) fail(LaunchStep::Capability, bound);
   shared_->no_new_privs = installed->set_no_new_privs;
   shared_->listener = installed->listener;
-  // Not sooner: a signal that ends or stops us is the loop's to hear of, and it begins once the listener is there.
+  // Not sooner: a signal that ends or stops us is the loop's to hear of, and it begins once the listener is
+  // there.
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask_, nullptr, kKernelMaskBytes);
   ::syscall(SYS_execve, program_.c_str(), argv_.data(), environ);
   shared_->step = LaunchStep::Execute;

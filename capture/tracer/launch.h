@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts the workload's first process under the filter, traced from before its first instruction. The child shares our
-// descriptor table until it execs: the filter's listener, which it gets, is thereby ours too, and no message has to
-// carry it through a filter that already traps. exec gives it a table of its own, without our close-on-exec ones.
+// Starts the workload's first process under the filter, traced from before its first instruction. The child
+// shares our descriptor table until it execs: the filter's listener, which it gets, is thereby ours too, and
+// no message has to carry it through a filter that already traps. exec gives it a table of its own, without
+// our close-on-exec ones.
 //
 //   us     find the program - clone ------- seize ------------------------ wait for stops
 //   child                          \ wait - SYS_PTRACE withheld - filter - mask - execve (the first traced call)
 //
-// Everything else that a program inherits is what we were given: environment, working directory, limits, process group,
-// session, terminal, signal dispositions and mask.
+// Everything else that a program inherits is what we were given: environment, working directory, limits,
+// process group, session, terminal, signal dispositions and mask.
 #pragma once
 
 #include <linux/filter.h>
@@ -36,8 +37,8 @@ struct LaunchFailure {
   Errno why{0};
 };
 
-// As execvp does: a name without a slash is looked for in PATH. The failure is what a shell would say: ENOENT, or EACCES
-// when something of that name was found but may not be executed.
+// As execvp does: a name without a slash is looked for in PATH. The failure is what a shell would say:
+// ENOENT, or EACCES when something of that name was found but may not be executed.
 Result<std::string> find_program(const char* name);
 
 class Launch {
@@ -45,7 +46,8 @@ class Launch {
   Launch(std::vector<char*> argv, std::string program, uint64_t signal_mask);
   ~Launch();
 
-  // The workload starts without CAP_SYS_PTRACE and nothing that it executes gets it: with it, it could reach into our memory.
+  // The workload starts without CAP_SYS_PTRACE and nothing that it executes gets it: with it, it could reach
+  // into our memory.
   void withhold_sys_ptrace() { withholds_sys_ptrace_ = true; }
   // True: the child is traced, runs and will exec.
   bool start(std::span<const sock_filter> filter, bool wait_killable, Launched& launched);

@@ -68,8 +68,9 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
   if (heard) on_first_stop(child, *heard);
 }
 
-// Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one begun before
-// may have copied its parent before the filter came. Then it is asked to take it again; twice is no harm.
+// Whether it has the filter is certain only when the call that made it was itself stopped by the filter: one
+// begun before may have copied its parent before the filter came. Then it is asked to take it again; twice is
+// no harm.
 void Lives::inherit(const Task& parent, Task& child) {
   child.reading_executes = parent.reading_executes;
   child.filters = parent.filters;
@@ -89,8 +90,8 @@ void Lives::take_back_arguments(Task& parent) {
   call->sealed.reset();
 }
 
-// The call cannot fail any more, and its result is the child's number: waiting for its return would only be one stop more.
-// Not where the parent calls the child by another number than we, or of a stranger.
+// The call cannot fail any more, and its result is the child's number: waiting for its return would only be
+// one stop more. Not where the parent calls the child by another number than we, or of a stranger.
 void Lives::settle_fork(Task& parent, Tid child) {
   if (parent.phase != Phase::InCall) return;
   if (parent.stranger || parent.is_distrusted() || !context_.state.shares_pids(number(parent.tid))) return;
@@ -99,7 +100,8 @@ void Lives::settle_fork(Task& parent, Tid child) {
   calls_.settle(parent, std::move(parent.call), child.get());
 }
 
-// A call that makes a task returns twice, and the return in the child, with 0, is an event of the child's (as in Falco).
+// A call that makes a task returns twice, and the return in the child, with 0, is an event of the child's (as
+// in Falco).
 void Lives::emit_birth(const Birth& birth, Tid child) {
   if (birth.id == EventId::none) return;
   Sighting sighting;
@@ -115,7 +117,8 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
   context_.record(sighting);
 }
 
-// A thread that was made while its group is being stopped begins its life stopped. One that was killed meanwhile is about to end.
+// A thread that was made while its group is being stopped begins its life stopped. One that was killed
+// meanwhile is about to end.
 void Lives::on_first_stop(Task& child, const Report& report) {
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
   if (has_moved_on(report)) return;
@@ -137,7 +140,8 @@ void Lives::adopt_orphans() {
   while (const std::optional<Report> orphan = context_.births.take_orphan()) adopt(*orphan);
 }
 
-// Its registers say whose copy it is. Of a maker that we did not see, which there should not be, /proc knows who it was.
+// Its registers say whose copy it is. Of a maker that we did not see, which there should not be, /proc knows
+// who it was.
 void Lives::adopt(const Report& orphan) {
   const Result<Registers> registers = ptrace_registers(orphan.tid);
   const std::unique_ptr<Task> maker = registers ? context_.births.maker_of(*registers) : nullptr;
@@ -213,7 +217,8 @@ void Lives::exec_launched(Task& task) {
   }
 }
 
-// Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new image can be read.
+// Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new
+// image can be read.
 void Lives::on_exiting(Task& task, const Report& report) {
   // Killed before its first stop: it has a copy of its maker's registers still, and nothing of it is its own.
   if (task.phase == Phase::Starting) {
@@ -228,8 +233,9 @@ void Lives::on_exiting(Task& task, const Report& report) {
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
   hear_witness(task, report.message);
-  // A leader may be gone by now, and the thread that executed a program have its number: that one's stop is not this one. Between
-  // this look and the request there is no time for a death and an exec, unless we are kept from running just there.
+  // A leader may be gone by now, and the thread that executed a program have its number: that one's stop is
+  // not this one. Between this look and the request there is no time for a death and an exec, unless we are
+  // kept from running just there.
   if (!has_moved_on(report) && !context_.nested->on_exiting(task)) context_.resume(task);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How tasks come and go: fork, exec, end. A child's first stop and its parent's event come in either order; both halves
-// meet here, and the child runs only when both are in (births.h). Each function ends by resuming the task, if there is one left.
+// How tasks come and go: fork, exec, end. A child's first stop and its parent's event come in either order;
+// both halves meet here, and the child runs only when both are in (births.h). Each function ends by resuming
+// the task, if there is one left.
 #pragma once
 
 #include "capture/tracer/calls.h"

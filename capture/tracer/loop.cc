@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read aloud: wait for a report; a task that ended is buried, one that exec'd may have a new number, one that nobody has
-// named waits for its parent; every other stop is one line of the switch in on_stop.
+// Read aloud: wait for a report; a task that ended is buried, one that exec'd may have a new number, one that
+// nobody has named waits for its parent; every other stop is one line of the switch in on_stop.
 #include "capture/tracer/loop.h"
 
 #include "capture/kernel/proc.h"
@@ -85,8 +85,8 @@ void Loop::on_stop(Task& task, const Report& report) {
   }
 }
 
-// Stopped with its group, a task stays so until SIGCONT; LISTEN lets that through to it without our resuming it, and the
-// kernel then tells of it by one more stop of this kind, without the stop signal.
+// Stopped with its group, a task stays so until SIGCONT; LISTEN lets that through to it without our resuming
+// it, and the kernel then tells of it by one more stop of this kind, without the stop signal.
 void Loop::on_halted_or_attached(Task& task, const Report& report) {
   if (task.phase == Phase::Starting) return lives_.on_first_stop(task, report);
   if (nested_.on_trap(task, report.status)) return;
@@ -106,7 +106,8 @@ void Loop::on_signalled(Task& task, const Report& report) {
   if (!nested_.on_signal(task, report.status)) deliver(context_, task, signal);
 }
 
-// False: the program's own SIGTRAP, to be delivered like any signal. A debugger that steps has asked for this one, too.
+// False: the program's own SIGTRAP, to be delivered like any signal. A debugger that steps has asked for this
+// one, too.
 bool Loop::on_step_trap(Task& task, const Report& report) {
   const StepTrap trap = name_step_trap(report.signal);
   if (trap == StepTrap::Foreign) return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tracer: waits for a task to stop, and does what that stop calls for. Runs in the thread that launched the workload,
-// because the kernel takes ptrace requests from no other.
+// The tracer: waits for a task to stop, and does what that stop calls for. Runs in the thread that launched
+// the workload, because the kernel takes ptrace requests from no other.
 #pragma once
 
 #include "capture/tracer/calls.h"
@@ -18,7 +18,8 @@ class Loop {
  public:
   Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& pulse);
 
-  // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first process has. How that ended.
+  // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first
+  // process has. How that ended.
   WaitStatus run(const Launched& launched, bool root_only);
 
  private:

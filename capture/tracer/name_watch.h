@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Has the kernel tell when a name in one of some paths is moved or removed, whoever does it: inotify on each folder of the path. The kernel
-// tells right after it has made the change. It does so for file systems whose names nobody but this kernel changes, so paths on others
-// (a network's, FUSE) are refused. A new file does not change what an old name means, and is not told.
+// Has the kernel tell when a name in one of some paths is moved or removed, whoever does it: inotify on each
+// folder of the path. The kernel tells right after it has made the change. It does so for file systems whose
+// names nobody but this kernel changes, so paths on others (a network's, FUSE) are refused. A new file does
+// not change what an old name means, and is not told.
 //
-// Folders in which much is moved and removed cost the kernel and us time for each change. When there is much of that, everything is let go,
-// and nothing is watched for a while.
+// Folders in which much is moved and removed cost the kernel and us time for each change. When there is much
+// of that, everything is let go, and nothing is watched for a while.
 #pragma once
 
 #include <map>

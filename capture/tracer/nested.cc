@@ -57,7 +57,8 @@ void NestedTracing::take(Task& task, Tid debugger, Tid process, bool seized, uin
   context_.hooks.on_debugged(task);
 }
 
-// From now on its waits are ours to answer. A thread that is in one already is taken out of it: the kernel makes it again.
+// From now on its waits are ours to answer. A thread that is in one already is taken out of it: the kernel
+// makes it again.
 void NestedTracing::make_debugger(Tid process, const Task* caller) {
   context_.tasks.each([&](Task& task) {
     if (task.process != process || task.debugs) return;
@@ -86,8 +87,8 @@ void NestedTracing::forget_stop(Tid tid) {
   std::erase_if(news_, [tid](const News& one) { return one.tid == tid && !one.is_end; });
 }
 
-// By SIGCHLD, and by waking whoever waits for it. The kernel lets nobody send a signal in its name, so it is dressed when it is
-// delivered.
+// By SIGCHLD, and by waking whoever waits for it. The kernel lets nobody send a signal in its name, so it is
+// dressed when it is delivered.
 void NestedTracing::tell(const News& news, int code, int status) {
   if (takes_sigchld(news.process)) {
     siginfo_t& info = sigchld_[news.process];
@@ -154,7 +155,8 @@ bool NestedTracing::on_trap(Task& task, WaitStatus status) {
   if (status.is_group_stop()) {
     return hold(task, Held::Group, one.seized ? status.get() : stopped_by(status.stop_signal()));
   }
-  // After SIGCONT the kernel tells of the group's end of its stop, too; only stops that we asked for ourselves stay unseen.
+  // After SIGCONT the kernel tells of the group's end of its stop, too; only stops that we asked for
+  // ourselves stay unseen.
   const bool is_ours = task.debugs && !was_wanted;
   if (!one.seized || is_ours) return false;
   return hold(task, Held::Event, status.get());
@@ -222,8 +224,8 @@ void NestedTracing::on_forked(Task& parent, Task& child, int event, uint64_t clo
   child.debugged->is_born_to_it = true;
 }
 
-// A seized one's first stop is a trap, the others begin with a SIGSTOP. Who has been seized since, and asked to stop, may have had
-// that stop and this one in one.
+// A seized one's first stop is a trap, the others begin with a SIGSTOP. Who has been seized since, and asked
+// to stop, may have had that stop and this one in one.
 bool NestedTracing::on_first_stop(Task& child, WaitStatus status) {
   if (child.debugged == nullptr) return false;
   if (child.debugged->wants_interrupt) interrupt(child);
@@ -238,8 +240,8 @@ bool NestedTracing::on_first_stop(Task& child, WaitStatus status) {
 
 bool NestedTracing::on_exiting(Task& task) { return on_event(task, PTRACE_EVENT_EXIT) || hold_end(task); }
 
-// The end of a process is its parent's to hear of once its debugger has. So its last thread stays in the kernel's last stop while
-// the debugger is told; what becomes of it is certain by then.
+// The end of a process is its parent's to hear of once its debugger has. So its last thread stays in the
+// kernel's last stop while the debugger is told; what becomes of it is certain by then.
 bool NestedTracing::hold_end(Task& task) {
   if (task.debugged == nullptr || task.debugged->is_child || !task.is_leader()) return false;
   bool is_alone = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Debuggers among the tasks that we trace: gdb, strace, a leak checker. A task can have one tracer, and that is us; so we do
-// for a debugger what the kernel would:
+// Debuggers among the tasks that we trace: gdb, strace, a leak checker. A task can have one tracer, and that
+// is us; so we do for a debugger what the kernel would:
 //
 //   ptrace    its requests are carried out by us, on a task that we hold, and answered in its registers and memory (nested_requests.cc)
 //   stops     a stop of a debugged task that its debugger may see is kept: the task stays in the kernel's own stop until the
@@ -8,8 +8,8 @@
 //   wait      its wait4 and waitid are answered by us when there is a stop to tell of; else the kernel runs them (nested_waits.cc)
 //   SIGCHLD   is sent by us, and dressed as the kernel's when it is delivered
 //
-// Both leave the inline tier: the debugged program must see its own code, and each call of a debugger stops, because its waits
-// must. What is recorded stays the same.
+// Both leave the inline tier: the debugged program must see its own code, and each call of a debugger stops,
+// because its waits must. What is recorded stays the same.
 #pragma once
 
 #include <signal.h>

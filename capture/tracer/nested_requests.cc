@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A debugger's ptrace requests, carried out by us: on a task that is held in the kernel's own stop, so that nearly each of them
-// is the same request made again, with what it takes and gives copied out of and into the debugger's memory.
+// A debugger's ptrace requests, carried out by us: on a task that is held in the kernel's own stop, so that
+// nearly each of them is the same request made again, with what it takes and gives copied out of and into the
+// debugger's memory.
 #include <elf.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -78,7 +79,8 @@ std::optional<int64_t> NestedTracing::answer(Task& caller, const PendingCall& ca
   return request(caller, *target, what, args[2], args[3]);
 }
 
-// Its parent is to trace it. One that we do not trace, the agent itself or a process from before us, cannot: nobody would hear of its stops.
+// Its parent is to trace it. One that we do not trace, the agent itself or a process from before us, cannot:
+// nobody would hear of its stops.
 int64_t NestedTracing::trace_me(Task& task) {
   if (task.debugged != nullptr) return -EPERM;
   const Tid parent = parent_of(task.tid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A debugger's wait4 and waitid. When a stop or an end is there to be told, we answer; else the kernel runs the call, because
-// children may end of whom it knows best. Then there are three cases:
+// A debugger's wait4 and waitid. When a stop or an end is there to be told, we answer; else the kernel runs
+// the call, because children may end of whom it knows best. Then there are three cases:
 //
 //   it blocks             as soon as there is something to tell, we interrupt it, and answer at its return
 //   it says ECHILD        it does not know of the debugged that are nobody's children here: with WNOHANG the answer is 0, else the
@@ -67,7 +67,8 @@ Wanted wanted_by(const Task& debugger, const DebuggerWait& wait) {
   return wanted;
 }
 
-// The kernel counts in finer steps than it tells here; whoever compares two of these sees at least what it was told of others.
+// The kernel counts in finer steps than it tells here; whoever compares two of these sees at least what it
+// was told of others.
 rusage usage_of(Tid tid) {
   rusage usage{};
   std::string stat;
@@ -132,7 +133,8 @@ bool NestedTracing::on_wait(Task& task, const SyscallInfo& at) {
       (void)ptrace_set_registers(task.tid, *registers);
     }
   } else {
-    // Whoever it would sleep for may have ended since the kernel's answer: then the kernel says ECHILD once more.
+    // Whoever it would sleep for may have ended since the kernel's answer: then the kernel says ECHILD once
+    // more.
     if (is_in_vain && has_any(task, *wait)) {
       wait->sleeps = true;
       sleep_instead(task);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where those who watch for strangers (capture/outsiders) take part in a task's life. The tracer calls them through this, and knows no
-// more of them. The empty base watches for nobody.
+// Where those who watch for strangers (capture/outsiders) take part in a task's life. The tracer calls them
+// through this, and knows no more of them. The empty base watches for nobody.
 #pragma once
 
 #include "capture/kernel/ptrace.h"

@@ -18,7 +18,8 @@
 namespace vedette {
 namespace {
 
-// Filters that a task has: "Seccomp:" says whether, "Seccomp_filters:" (Linux 5.9) how many. What cannot be known is many.
+// Filters that a task has: "Seccomp:" says whether, "Seccomp_filters:" (Linux 5.9) how many. What cannot be
+// known is many.
 int filters_of(PathAt status_path) {
   std::string status;
   constexpr size_t kStatusMax = 8192;

@@ -29,7 +29,8 @@ constexpr int kAddressArgument = 1;  // of connect
 constexpr uint64_t kSocketTypeMask = 0xf;
 constexpr uint32_t kSocketcall32 = 102;
 
-// The calls of their own (Linux 4.3) that socketcall(2) stands for: its arguments lie in memory, theirs in registers.
+// The calls of their own (Linux 4.3) that socketcall(2) stands for: its arguments lie in memory, theirs in
+// registers.
 uint32_t direct_number(EventId id) {
   switch (id) {
     case EventId::socket: return 359;
@@ -74,7 +75,8 @@ std::string subject_of(const Event& event) {
   }
 }
 
-// A mount that is opened as a place, as open(2) opens a path, and not cloned: nothing changes, and move_mount is asked about itself.
+// A mount that is opened as a place, as open(2) opens a path, and not cloned: nothing changes, and move_mount
+// is asked about itself.
 bool is_harmless(const Event& event) {
   return event.id == EventId::open_tree && (event.integer(slot::open_tree_::flags) & OPEN_TREE_CLONE) == 0;
 }
@@ -153,8 +155,8 @@ Prevention::Answer Prevention::judge_simply(Context& context, const PendingCall&
   return decide(context, call.sighting, subject_of(call.sighting.event), [deny](const PreventRow& row) { return row.deny == deny; });
 }
 
-// By the name, which may mean something else a moment later: must_end has the last word. What only monitor rows speak of is
-// told there, of the program that did run.
+// By the name, which may mean something else a moment later: must_end has the last word. What only monitor
+// rows speak of is told there, of the program that did run.
 Prevention::Answer Prevention::judge_exec(Context& context, Task& task, const PendingCall& call) {
   const Sighting& sighting = call.sighting;
   if (!is_enforced(sighting, Deny::Exec) && !is_enforced(sighting, Deny::MemfdExec)) return {};
@@ -207,8 +209,8 @@ bool Prevention::is_denied(Context& context, const Sighting& sighting, const Pro
   return is_any;
 }
 
-// A program loader (ld.so FILE, LD_PRELOAD, dlopen) takes a file in this way. In memory only is `memfd-exec`'s: runtimes map
-// such files for code of their own making.
+// A program loader (ld.so FILE, LD_PRELOAD, dlopen) takes a file in this way. In memory only is
+// `memfd-exec`'s: runtimes map such files for code of their own making.
 Prevention::Answer Prevention::judge_mapping(Context& context, Task& task, const PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   if ((facts.args[3] & MAP_ANONYMOUS) != 0 || (!table_.has(Deny::Exec) && !table_.has(Deny::MemfdExec))) return {};
@@ -259,7 +261,8 @@ Prevention::Answer Prevention::judge_connect(Context& context, Task& task, Pendi
   return {};
 }
 
-// Protocols that connect by other calls than connect(2): SCTP, which a SEQPACKET socket is without being asked, and DCCP.
+// Protocols that connect by other calls than connect(2): SCTP, which a SEQPACKET socket is without being
+// asked, and DCCP.
 Prevention::Answer Prevention::judge_socket(Context& context, PendingCall& call) {
   const Sighting& sighting = call.sighting;
   if (!is_enforced(sighting, Deny::Connect)) return {};
@@ -277,7 +280,8 @@ Prevention::Answer Prevention::judge_socket(Context& context, PendingCall& call)
   });
 }
 
-// Connecting and sending in one call: the kernel's own answer where it is switched off, which programs know to heed.
+// Connecting and sending in one call: the kernel's own answer where it is switched off, which programs know
+// to heed.
 Prevention::Answer Prevention::judge_fast_open(PendingCall& call) {
   const Event& event = call.sighting.event;
   if (!is_enforced(call.sighting, Deny::Connect)) return {};

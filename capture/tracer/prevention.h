@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers calls by the table that the host has sent, in the agent, without asking anybody. A decision is worth what it rests
-// on, so each rests on something that no thread of the program can change between our look and the kernel's:
+// Answers calls by the table that the host has sent, in the agent, without asking anybody. A decision is
+// worth what it rests on, so each rests on something that no thread of the program can change between our
+// look and the kernel's:
 //
 //   registers     ptrace, mount and their like: a stopped thread's registers are ours alone
 //   a sealed copy connect: the address is copied to where nobody can write (sealed.h), judged there, and the kernel reads that

@@ -53,7 +53,8 @@ std::string address_of(const Fd& socket, AskName ask) {
 // Also of a connection that is still being made (net/core/sock.c, SO_PEERNAME).
 int ask_future_peer(int socket, sockaddr* address, socklen_t* size) { return ::getsockopt(socket, SOL_SOCKET, SO_PEERNAME, address, size); }
 
-// The counts of a connection stay when it is over, until the socket is used for another (net/ipv4/tcp.c, tcp_disconnect).
+// The counts of a connection stay when it is over, until the socket is used for another (net/ipv4/tcp.c,
+// tcp_disconnect).
 bool has_ended(const Fd& socket) {
   constexpr uint8_t kClosed = 7;  // TCP_CLOSE (include/net/tcp_states.h)
   tcp_info info{};
@@ -73,7 +74,8 @@ FileFacts facts_of(const struct stat& facts) {
                    .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
 }
 
-// A path, as the task means it, by the numbers that the workload's own /proc has. Nothing: it does not show the task.
+// A path, as the task means it, by the numbers that the workload's own /proc has. Nothing: it does not show
+// the task.
 std::optional<std::string> for_us(uint32_t tid, uint32_t process, std::string_view path) {
   const std::optional<OwnName> own = own_name(path);
   if (!own) return std::string(path);
@@ -109,8 +111,9 @@ std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
   return facts_of(facts);
 }
 
-// O_PATH: nothing is opened for use, a pipe does not wait for its other end, a device is not woken. From another root the
-// kernel follows no magic links (openat2(2), RESOLVE_IN_ROOT), so there /proc/PID/fd and its like have no answer.
+// O_PATH: nothing is opened for use, a pipe does not wait for its other end, a device is not woken. From
+// another root the kernel follows no magic links (openat2(2), RESOLVE_IN_ROOT), so there /proc/PID/fd and its
+// like have no answer.
 std::optional<FileFacts> ProcTruth::resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
                                             std::string& into) {
   const std::optional<std::string> asked = for_us(tid, process, path);

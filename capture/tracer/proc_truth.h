@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// state's questions, answered from /proc, and from a copy of the descriptor where it is a socket's addresses that are asked for.
+// state's questions, answered from /proc, and from a copy of the descriptor where it is a socket's addresses
+// that are asked for.
 #pragma once
 
 #include "capture/state/truth.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at program files for prevention: what a link of /proc/PID leads to, which is the kernel's word, and what a name leads
-// to at this moment, which is nobody's.
+// Looks at program files for prevention: what a link of /proc/PID leads to, which is the kernel's word, and
+// what a name leads to at this moment, which is nobody's.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace vedette {
 
-// When the container started, by the clock that files' times are taken from. A clock that is set back later would make what
-// is written then look old: the start moves back with it.
+// When the container started, by the clock that files' times are taken from. A clock that is set back later
+// would make what is written then look old: the start moves back with it.
 class StartTime {
  public:
   StartTime();

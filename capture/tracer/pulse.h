@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the tracing thread goes on. That thread counts the turns of its loop; the uplink's thread looks at the count and
-// says to the host that the agent lives only while turns end. A thread that waits for a task, or for room in the spool, is
-// not stuck, however long that takes: it says that it rests.
+// Whether the tracing thread goes on. That thread counts the turns of its loop; the uplink's thread looks at
+// the count and says to the host that the agent lives only while turns end. A thread that waits for a task,
+// or for room in the spool, is not stuck, however long that takes: it says that it rests.
 //
-// The tracing thread reads no clock for this: a mark is one relaxed store. How long a turn has lasted is summed by who
-// looks, and a gap between two looks counts for kLookMaxNs at most. So time in which nobody ran counts for nearly nothing: the
-// machine slept, all threads were stopped or held by a debugger, or the container had used up its share of the processor.
+// The tracing thread reads no clock for this: a mark is one relaxed store. How long a turn has lasted is
+// summed by who looks, and a gap between two looks counts for kLookMaxNs at most. So time in which nobody ran
+// counts for nearly nothing: the machine slept, all threads were stopped or held by a debugger, or the
+// container had used up its share of the processor.
 #pragma once
 
 #include <atomic>
@@ -47,10 +48,12 @@ class Pulse {
 // Looks at a pulse, from one thread.
 class PulseWatch {
  public:
-  // A turn that has lasted so long is stuck. The host calls an agent silent that has said nothing for 5 s (SILENT_MS of
-  // host/capture/heartbeat.ts); the last word comes in the turn's first 1.5 s. So an alert means a turn of 5 s and more.
+  // A turn that has lasted so long is stuck. The host calls an agent silent that has said nothing for 5 s
+  // (SILENT_MS of host/capture/heartbeat.ts); the last word comes in the turn's first 1.5 s. So an alert
+  // means a turn of 5 s and more.
   static constexpr uint64_t kTurnMaxNs = 1'500'000'000;
-  // The uplink looks every 100 ms, or sooner (kIdleListenNs of uplink.cc). A longer gap says that it did not run either.
+  // The uplink looks every 100 ms, or sooner (kIdleListenNs of uplink.cc). A longer gap says that it did not
+  // run either.
   static constexpr uint64_t kLookMaxNs = 250'000'000;
 
   explicit PulseWatch(const Pulse& pulse) : pulse_(pulse) {}

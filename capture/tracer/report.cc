@@ -4,9 +4,9 @@
 namespace vedette {
 namespace {
 
-// A stop that the kernel makes for its own reasons carries the very code that the wait reported (kernel/signal.c, ptrace_do_notify).
-// A signal's stop carries that signal; one that a program sent to itself may look like any stop, so the kernel is asked
-// whether there is a newer one.
+// A stop that the kernel makes for its own reasons carries the very code that the wait reported
+// (kernel/signal.c, ptrace_do_notify). A signal's stop carries that signal; one that a program sent to itself
+// may look like any stop, so the kernel is asked whether there is a newer one.
 bool belongs(Tid tid, WaitStatus status, const siginfo_t& info) {
   const int code = status.get() >> 8;
   if (status.event() != 0 || status.is_syscall_stop()) return info.si_code == code;

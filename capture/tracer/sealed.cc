@@ -37,8 +37,8 @@ SealedSlot SealedMemory::fill(std::string_view bytes) {
   return slot;
 }
 
-// A range that begins below and ends in the segment begins below its end; the rest is harm_of's to tell. The inline tier's
-// guards hold this range too.
+// A range that begins below and ends in the segment begins below its end; the rest is harm_of's to tell. The
+// inline tier's guards hold this range too.
 void SealedMemory::add_guards(std::vector<FilterRule>& rules, bool inlined) const {
   if (!is_open()) return;
   // The boot's gates are open to shmat, but not for this.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of a watched process that nobody in it can write: where an argument goes that was judged, so that no other thread can
-// change it before the kernel reads it. One System V segment, attached read-only at a fixed place in the guarded range of
-// every process that needs it; we write into it from outside. Its mapping is shared, so even /proc/PID/mem does not write it
-// (the kernel forces its way into private mappings only), and the filter stops every call that could put something else in
-// its place, or attach it writable (guards, below).
+// Memory of a watched process that nobody in it can write: where an argument goes that was judged, so that no
+// other thread can change it before the kernel reads it. One System V segment, attached read-only at a fixed
+// place in the guarded range of every process that needs it; we write into it from outside. Its mapping is
+// shared, so even /proc/PID/mem does not write it (the kernel forces its way into private mappings only), and
+// the filter stops every call that could put something else in its place, or attach it writable (guards,
+// below).
 //
 //   judged argument -> a slot -> the argument register points to the slot -> the call runs -> the register is put back
 #pragma once

@@ -33,9 +33,9 @@ bool Segment::is_ours(int id) {
 
 Segment Segment::create(size_t bytes, Use use) {
   Segment segment;
-  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have other
-  // namespaces. Code is for everybody to run and nobody to write: once we have it attached, its owner cannot any more,
-  // without CAP_IPC_OWNER.
+  // Any uid of the workload attaches it: a program that drops root keeps its rings. Other containers have
+  // other namespaces. Code is for everybody to run and nobody to write: once we have it attached, its owner
+  // cannot any more, without CAP_IPC_OWNER.
   const int mode = use == Use::Code ? 0755 : 0666;
   const int id = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | mode);
   if (id < 0) return segment;

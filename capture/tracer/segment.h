@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A System V segment, attached here and in watched processes: memory of ours in theirs that needs no descriptor and no path.
+// A System V segment, attached here and in watched processes: memory of ours in theirs that needs no
+// descriptor and no path.
 #pragma once
 
 #include <sys/types.h>

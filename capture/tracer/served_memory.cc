@@ -15,8 +15,9 @@ bool makes_userfaultfd(const Event& event) {
   return event.id == EventId::userfaultfd || (event.id == EventId::ioctl && static_cast<uint32_t>(event.call.args[1]) == kNewUserfaultfd);
 }
 
-// Not of an exec that succeeded: the memory is another image's. Nor where the kernel has read something else than what the program
-// passed, or nothing, or where its answer is that it could not read either. A 32-bit call's numbers are translated already.
+// Not of an exec that succeeded: the memory is another image's. Nor where the kernel has read something else
+// than what the program passed, or nothing, or where its answer is that it could not read either. A 32-bit
+// call's numbers are translated already.
 bool can_be_read_again(const PendingCall& call) {
   const Event& event = call.sighting.event;
   const bool executes = event.id == EventId::execve || event.id == EventId::execveat;

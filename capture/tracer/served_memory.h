@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory whose missing pages the program brings itself (userfaultfd(2), or USERFAULTFD_IOC_NEW of /dev/userfaultfd). The agent has one
-// thread, and a read that waits for such a page waits for the program, which may wait for us. So the agent never waits:
+// Memory whose missing pages the program brings itself (userfaultfd(2), or USERFAULTFD_IOC_NEW of
+// /dev/userfaultfd). The agent has one thread, and a read that waits for such a page waits for the program,
+// which may wait for us. So the agent never waits:
 //
 //   whose    a userfaultfd serves the memory of the process that made it, and that of a child forked from it; so from just before the call
 //            that makes one until the exec, AddressSpace::served is set. All other processes pay nothing. Of a process that came

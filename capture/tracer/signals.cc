@@ -28,7 +28,8 @@ bool ends_by_default(int signal) {
 
 constexpr uint64_t bit(int signal) { return 1ull << (signal - 1); }
 
-// Raw, because glibc hides the two signals it uses itself: the workload's mask must be the very one we were given.
+// Raw, because glibc hides the two signals it uses itself: the workload's mask must be the very one we were
+// given.
 uint64_t swap_mask(uint64_t mask) {
   uint64_t old = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, kKernelMaskBytes);
@@ -38,7 +39,8 @@ uint64_t swap_mask(uint64_t mask) {
 // What a fault of ours raises, and what cannot be blocked.
 constexpr uint64_t kNeverBlocked = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGABRT) |
                                    bit(SIGSYS) | bit(SIGKILL) | bit(SIGSTOP);
-// Taken from the queue and passed on; the rest stays blocked: SIGCHLD, whose news waitpid brings, and SIGPIPE.
+// Taken from the queue and passed on; the rest stays blocked: SIGCHLD, whose news waitpid brings, and
+// SIGPIPE.
 constexpr uint64_t kTaken = ~(kNeverBlocked | bit(SIGCHLD) | bit(SIGPIPE));
 
 }  // namespace
@@ -80,7 +82,8 @@ void Signals::on_signal(const siginfo_t& info) {
 }
 
 bool Signals::root_has_it(const siginfo_t& info) {
-  // The terminal's own signals go to its foreground group; only a hang-up is also sent to the session's leader alone.
+  // The terminal's own signals go to its foreground group; only a hang-up is also sent to the session's
+  // leader alone.
   const bool to_leader = info.si_signo == SIGHUP || info.si_signo == SIGCONT;
   if (info.si_code == SI_KERNEL && !(to_leader && ::getsid(0) == ::getpid())) return true;
 
@@ -150,7 +153,8 @@ void Signals::on_root_ended() {
   root_ended_ = true;
 }
 
-// Both halves must be there: we were told to stop, and the workload has stopped. Whoever continues us continues the group.
+// Both halves must be there: we were told to stop, and the workload has stopped. Whoever continues us
+// continues the group.
 void Signals::halt_if_due() {
   {
     const std::lock_guard lock(mutex_);

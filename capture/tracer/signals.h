@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent stands where the workload's process would: what is sent to it is meant for the workload. A thread of its own
-// takes the agent's signals (all are blocked, no disposition is touched, so the workload inherits the original ones) and
-// passes each on to the workload's first process, unless that has had it already:
+// The agent stands where the workload's process would: what is sent to it is meant for the workload. A thread
+// of its own takes the agent's signals (all are blocked, no disposition is touched, so the workload inherits
+// the original ones) and passes each on to the workload's first process, unless that has had it already:
 //
 //   kill AGENT            to us alone: passed on, with the sender's pid and uid (the tracer puts them back at delivery)
 //   kill -- -GROUP, ^C    to the whole process group: the workload has its own copy, a second one would be a second ^C
 //   ^Z, tty reads         the workload stops by its own copy; once it has, we stop too, so that a shell sees its job stopped
 //
-// "Has had it already" is asked of the kernel: pending in the workload, or just delivered to it with the same sender. The
-// kernel signals a group newest member first, so the workload's copy is always there before ours.
+// "Has had it already" is asked of the kernel: pending in the workload, or just delivered to it with the same
+// sender. The kernel signals a group newest member first, so the workload's copy is always there before ours.
 #pragma once
 
 #include <pthread.h>

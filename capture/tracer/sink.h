@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the tracer's findings go. The agent implements it (recorder.h); tests keep a list. Called in the tracer's thread,
-// which must not be kept waiting: every traced task stands still meanwhile.
+// Where the tracer's findings go. The agent implements it (recorder.h); tests keep a list. Called in the
+// tracer's thread, which must not be kept waiting: every traced task stands still meanwhile.
 #pragma once
 
 #include "capture/kernel/wait_status.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a task stopped, by name. Everything the loop does hangs off this list; the kernel's encoding of it is WaitStatus's.
+// Why a task stopped, by name. Everything the loop does hangs off this list; the kernel's encoding of it is
+// WaitStatus's.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace vedette {
 
-// What a task that we attach shall stop for; PTRACE_O_EXITKILL stands apart: it must be given to whatever has our filter.
+// What a task that we attach shall stop for; PTRACE_O_EXITKILL stands apart: it must be given to whatever has
+// our filter.
 inline constexpr unsigned long kStopOptions = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
                                               PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                                               PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;

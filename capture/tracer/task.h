@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A traced thread: which call it is in, and what is known to come next. A task is stopped from the moment waitpid names
-// it until the loop resumes it, and only then may it be asked anything.
+// A traced thread: which call it is in, and what is known to come next. A task is stopped from the moment
+// waitpid names it until the loop resumes it, and only then may it be asked anything.
 //
 //   Running --Called--> InCall --Returned--> Running            two stops a call
 //   InCall --Returned, an ERESTART code--> Interrupted --Called--> InCall                    restarted at once
@@ -39,8 +39,8 @@ enum class CloseWatch : uint8_t {
   Distrusted,    // its code may lie where our gates are, or may become code unseen
 };
 
-// A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a restarted call
-// from a new one.
+// A call between its entry and its return. Number, arguments (as the registers had them), ip and sp tell a
+// restarted call from a new one.
 struct PendingCall {
   Sighting sighting;
   uint64_t nr = 0;

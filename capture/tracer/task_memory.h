@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stopped task's memory, as decode asks for it: a few bytes here and a few there, often close together (a path, the argv behind
-// it, what argv points to). Each read of another process costs more than what it copies, so one that is short brings along what
-// lies behind it in the same page, and the next may find it there. For one look at one stop.
+// A stopped task's memory, as decode asks for it: a few bytes here and a few there, often close together (a
+// path, the argv behind it, what argv points to). Each read of another process costs more than what it
+// copies, so one that is short brings along what lies behind it in the same page, and the next may find it
+// there. For one look at one stop.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of traced threads, by number. Who has stopped and is not in it is somebody's child that is still to be told of (births.h).
+// The table of traced threads, by number. Who has stopped and is not in it is somebody's child that is still
+// to be told of (births.h).
 #pragma once
 
 #include <memory>

@@ -13,7 +13,8 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 
 }  // namespace
 
-// A report that does not belong together is none: there is a newer one to come. Nothing comes between a wait and what is gathered of it.
+// A report that does not belong together is none: there is a newer one to come. Nothing comes between a wait
+// and what is gathered of it.
 std::optional<Report> Waiter::wait_one(bool block) {
   for (;;) {
     if (block && take_wake()) tick();  // without blocking, reports wait in the queue: first they are handled

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands out what waitpid has to say, fairly. The kernel looks through the tracees in the same order every time, so with many
-// busy ones the first would be served again and again; therefore all that is there is taken before the next is handed
-// out. That costs one more look through all tracees, so while only one of them is busy it is done now and then only.
+// Hands out what waitpid has to say, fairly. The kernel looks through the tracees in the same order every
+// time, so with many busy ones the first would be served again and again; therefore all that is there is
+// taken before the next is handed out. That costs one more look through all tracees, so while only one of
+// them is busy it is done now and then only.
 #pragma once
 
 #include <deque>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of a batch: what the agent writes and the host reads. docs/wire.md draws it; host/wire/batch.ts and the
-// policy SDK read the same bytes. Little-endian, every offset a multiple of 8, fields are only ever appended.
+// The layout of a batch: what the agent writes and the host reads. docs/wire.md draws it; host/wire/batch.ts
+// and the policy SDK read the same bytes. Little-endian, every offset a multiple of 8, fields are only ever
+// appended.
 //
 //   record      RecordHeader, then one 8-byte slot a parameter (see events.yaml)
 //   slot        an integer (i64 or u64), or a Span into the string arena

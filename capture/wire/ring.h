@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the stub in the watched process and the tracer outside agree on: where the agent's page lies, how a thread's ring
-// is laid out, and what a record in it looks like. tracee/page.S includes this file too, so the numbers are macros.
+// What the stub in the watched process and the tracer outside agree on: where the agent's page lies, how a
+// thread's ring is laid out, and what a record in it looks like. tracee/page.S includes this file too, so the
+// numbers are macros.
 //
 //   0x10000  null context   one read-only page; a thread whose GS base is 0 finds a ring that is always full there, and a new
 //                           image's first steps find the boot
@@ -10,10 +11,10 @@
 //
 //   ring     one segment a thread: context page | data, a power of two | slack, so that a record never wraps
 //
-// The stub reaches its context as gs:(0x10000 + offset), with GS base = context - 0x10000: that is how GS base 0 lands in the
-// null context without a test. Positions (head, tail, limit) count bytes for ever; position & mask is the offset in data.
-// A record is published by the store to head. Everything in a ring is under the program's control: a reader copies, then
-// checks (inline/ring.h).
+// The stub reaches its context as gs:(0x10000 + offset), with GS base = context - 0x10000: that is how GS
+// base 0 lands in the null context without a test. Positions (head, tail, limit) count bytes for ever;
+// position & mask is the offset in data. A record is published by the store to head. Everything in a ring is
+// under the program's control: a reader copies, then checks (inline/ring.h).
 #pragma once
 
 #define VEDETTE_AGENT_BASE 0x10000
@@ -30,8 +31,9 @@
 #define VEDETTE_CALLS 480
 #define VEDETTE_DISPATCH (VEDETTE_AGENT_TABLE + VEDETTE_CALLS * 8)  // address of the entry for any number
 
-// Paths whose meaning stands, in the rest of the null context's page: hashes (inline/standing_table.h), each in the slot of its bits from
-// VEDETTE_STANDING_SHIFT on; 0: none. Written by the tracer only. What is found there is true if the version is even before the call and the same after it.
+// Paths whose meaning stands, in the rest of the null context's page: hashes (inline/standing_table.h), each
+// in the slot of its bits from VEDETTE_STANDING_SHIFT on; 0: none. Written by the tracer only. What is found
+// there is true if the version is even before the call and the same after it.
 #define VEDETTE_STANDING_VERSION 0x107f8
 #define VEDETTE_STANDING 0x10800
 #define VEDETTE_STANDING_SLOTS 256
@@ -62,11 +64,12 @@
 // A chunk: {u64 address in the program, u32 size, u32 0}, then the bytes, padded to 8.
 #define VEDETTE_CHUNK_DATA 16
 #define VEDETTE_RECORD_MAX 0x3000  // bytes; also the slack
-// The first chunk of an open that succeeded: what fstat says of the descriptor, right behind the open. No path lies at its address.
+// The first chunk of an open that succeeded: what fstat says of the descriptor, right behind the open. No
+// path lies at its address.
 #define VEDETTE_FACTS_AT 1
 #define VEDETTE_FACTS_BYTES 32     // of struct stat: device, inode, links, mode
-// What getsockname or getpeername said of a socket, right behind the call. The chunk's address is the question's number times
-// 64: no data of a program's lies there.
+// What getsockname or getpeername said of a socket, right behind the call. The chunk's address is the
+// question's number times 64: no data of a program's lies there.
 #define VEDETTE_NAME_SHIFT 6
 #define VEDETTE_NAME_BYTES 40      // u32 length, u32 0, the address
 #define VEDETTE_NAME_ROOM 28       // sizeof(sockaddr_in6); a longer one is cut, and its length says so
@@ -77,7 +80,8 @@
 #define VEDETTE_CONTROL_MAX 1024  // ancillary data: room for SCM_MAX_FD (253) descriptors
 #define VEDETTE_MESSAGE_SIZE 56   // sizeof(msghdr)
 
-// What a boot writes over a library's code: a list behind the stubs, in their segment. Addresses count from the segment's.
+// What a boot writes over a library's code: a list behind the stubs, in their segment. Addresses count from
+// the segment's.
 #define VEDETTE_PATCHES_START 0   // of the code, whole pages, which is writable meanwhile
 #define VEDETTE_PATCHES_BYTES 8
 #define VEDETTE_PATCHES_COUNT 16

@@ -22,8 +22,8 @@ bool take_field(std::string_view text, std::string_view name, uint64_t& into) {
 
 }  // namespace
 
-// /proc knows every thread by its own number, so its process need not be known. A file that was kept answers ESRCH for ever when
-// its thread is gone, whoever has the number now.
+// /proc knows every thread by its own number, so its process need not be known. A file that was kept answers
+// ESRCH for ever when its thread is gone, whoever has the number now.
 std::optional<IoCounts> ProcKernelIo::counts(uint32_t tid, IoScope scope) {
   char text[kIoFileMax];
   Opened& opened = opened_[tid % kKept];

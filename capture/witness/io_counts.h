@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel itself counts of a thread's input and output in /proc/PID/task/TID/io (proc(5)): rchar and wchar, bytes that read
-// and write and their kin have moved; syscr and syscw, how many such calls there were. Never reset, not by exec either; a new thread
-// begins at 0. /proc/PID/io has the sum over all threads that the process has and had, and over the children that it has waited
-// for. Needs a kernel with CONFIG_TASK_IO_ACCOUNTING, and what ptrace needs.
+// What the kernel itself counts of a thread's input and output in /proc/PID/task/TID/io (proc(5)): rchar and
+// wchar, bytes that read and write and their kin have moved; syscr and syscw, how many such calls there were.
+// Never reset, not by exec either; a new thread begins at 0. /proc/PID/io has the sum over all threads that
+// the process has and had, and over the children that it has waited for. Needs a kernel with
+// CONFIG_TASK_IO_ACCOUNTING, and what ptrace needs.
 #pragma once
 
 #include <array>
@@ -34,8 +35,8 @@ class KernelIo {
   virtual std::optional<IoCounts> counts(uint32_t tid, IoScope scope) = 0;
 };
 
-// Keeps the files of those it was asked about last open: a process that lives for milliseconds is asked about twice, and opening
-// costs more than reading.
+// Keeps the files of those it was asked about last open: a process that lives for milliseconds is asked about
+// twice, and opening costs more than reading.
 class ProcKernelIo final : public KernelIo {
  public:
   std::optional<IoCounts> counts(uint32_t tid, IoScope scope) override;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds what was recorded of a thread's input and output against what the kernel counted. A program that makes calls through
-// our gates and skips their records, or records calls that it never made, is believed by the inline tier; it cannot
-// change the kernel's count of bytes and calls.
+// Holds what was recorded of a thread's input and output against what the kernel counted. A program that
+// makes calls through our gates and skips their records, or records calls that it never made, is believed by
+// the inline tier; it cannot change the kernel's count of bytes and calls.
 //
 //   recorded   sum of the results of read, write, sendfile, copy_file_range and their kin, of both tiers; and how many of them moved bytes
 //   counted    the kernel's, since the thread's birth or its last exec
@@ -9,12 +9,13 @@
 //              waits may be begun again unseen (the kernel counts each time), but where it stops for us; and before Linux 5.15 a
 //              splice to a file without splice_write counted as a write too
 //
-// recorded <= counted <= recorded + allowed, whenever the thread stands still and its ring is empty: at its end, and before an exec. What
-// the kernel reads of the files that it executes, or refuses to, is its own: after an exec both counts begin anew. A thread that
-// runs is looked at now and then: nothing can be recorded that is not counted yet; and what was counted two looks ago is on record
-// now if the count has moved since, because a record comes before the next call. What a look finds too much on record must be so at
-// the next one too: a thread that executes a program takes its leader's number a moment before we hear of it. The kernel does
-// not count sockets' send and recv, nor other calls that move no bytes.
+// recorded <= counted <= recorded + allowed, whenever the thread stands still and its ring is empty: at its
+// end, and before an exec. What the kernel reads of the files that it executes, or refuses to, is its own:
+// after an exec both counts begin anew. A thread that runs is looked at now and then: nothing can be recorded
+// that is not counted yet; and what was counted two looks ago is on record now if the count has moved since,
+// because a record comes before the next call. What a look finds too much on record must be so at the next
+// one too: a thread that executes a program takes its leader's number a moment before we hear of it. The
+// kernel does not count sockets' send and recv, nor other calls that move no bytes.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ namespace vedette {
 
 class IoWitness {
  public:
-  // How often one thread is looked at while it runs, and how many are at a time: a look reads one file of /proc.
+  // How often one thread is looked at while it runs, and how many are at a time: a look reads one file of
+  // /proc.
   static constexpr uint64_t kLookEveryNs = 1'000'000'000;
   static constexpr size_t kLooksMax = 64;
 
@@ -48,8 +50,8 @@ class IoWitness {
   // A call was interrupted, and may be made again.
   void on_interrupted(const Event& event);
 
-  // Only threads whose birth or exec was seen are judged: of others nobody knows where the kernel's count stood.
-  // `parent`: its parent's process, for a thread its own.
+  // Only threads whose birth or exec was seen are judged: of others nobody knows where the kernel's count
+  // stood. `parent`: its parent's process, for a thread its own.
   void on_birth(uint32_t tid, uint32_t process, uint32_t parent);
   // About to execute a program, with everything it did on record.
   std::optional<Mismatch> on_executing(uint32_t tid);

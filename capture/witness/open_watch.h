@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches files: the kernel reports every open of them, whichever process makes it. That is inotify's IN_OPEN, which
-// needs no privilege but that of reading the file. A thread of its own waits for these reports, so a quiet container
-// costs nothing. Every few seconds the thread looks whether a name means another file by now. It looks at once when
-// the kernel says that a file has moved or gone.
+// Watches files: the kernel reports every open of them, whichever process makes it. That is inotify's
+// IN_OPEN, which needs no privilege but that of reading the file. A thread of its own waits for these
+// reports, so a quiet container costs nothing. Every few seconds the thread looks whether a name means
+// another file by now. It looks at once when the kernel says that a file has moved or gone.
 //
-// The host names the files: files, folders with everything below them, and globs. The user databases that the agent
-// itself reads are left out.
+// The host names the files: files, folders with everything below them, and globs. The user databases that the
+// agent itself reads are left out.
 #pragma once
 
 #include <pthread.h>
@@ -60,7 +60,8 @@ class InotifyOpenWatch final : public OpenWatch {
 
   // From any thread, also before the start.
   void watch(std::vector<std::string> paths);
-  // What has been named by now is watched from here on. Sends this thread the signal when there is something to look at, again and again until it has.
+  // What has been named by now is watched from here on. Sends this thread the signal when there is something
+  // to look at, again and again until it has.
   void start(int wake_signal);
 
   News take() override;

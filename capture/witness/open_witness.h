@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds opens that the kernel tells of (open_watch.h) against those that were recorded. An open of a watched file that nobody has
-// recorded was made by a program that skips its records, or by one that is not watched at all.
+// Holds opens that the kernel tells of (open_watch.h) against those that were recorded. An open of a watched
+// file that nobody has recorded was made by a program that skips its records, or by one that is not watched
+// at all.
 //
 //   seen       when the watch's thread read of it: some time after the open, on a busy machine
 //   recorded   when the event of an open of the same inode went to the host; inline records come up to a tick later
 //
-// Seen, and not recorded from kSlackNs before to kPatienceNs after: told. The kernel joins opens that follow one another before they
-// are read, and says neither who opened nor how often: an open that hides behind a recorded one of the same file within that
-// time is not told apart from it; that one was judged.
+// Seen, and not recorded from kSlackNs before to kPatienceNs after: told. The kernel joins opens that follow
+// one another before they are read, and says neither who opened nor how often: an open that hides behind a
+// recorded one of the same file within that time is not told apart from it; that one was judged.
 #pragma once
 
 #include <cstdint>

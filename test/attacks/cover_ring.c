@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `cover_ring ring`: puts other memory over the ring that this thread records in, takes it away, protects it: each by a range that
-// begins far below it, so that no address of the call is one of the ring. `cover_ring own`: the same calls on memory of its own.
-// Makes ten hot calls after each try, lseek(9000 + TRY, ...).
+// `cover_ring ring`: puts other memory over the ring that this thread records in, takes it away, protects it:
+// each by a range that begins far below it, so that no address of the call is one of the ring.
+// `cover_ring own`: the same calls on memory of its own. Makes ten hot calls after each try, lseek(9000 +
+// TRY, ...).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

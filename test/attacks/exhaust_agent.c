@@ -22,7 +22,8 @@
 
 enum { kLarge = 256 << 20, kSmall = 8192 };
 
-// A program whose code is all that follows its first page: nothing but zeros, and a `syscall` at the very end.
+// A program whose code is all that follows its first page: nothing but zeros, and a `syscall` at the very
+// end.
 static int make_program(const char* name, size_t size) {
   const int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0700);
   Elf64_Ehdr header = {.e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_phoff = sizeof header,

@@ -44,7 +44,8 @@ static void write_record(uint32_t nr, const uint64_t* args, const void* data, ui
 
 static void publish(void) { *(volatile uint64_t*)field(kHead) += sizeof(struct record); }
 
-// Into the recorder of a plain call, right behind its gate, with a GS base that leads nowhere: the first thing that it does is a fault.
+// Into the recorder of a plain call, right behind its gate, with a GS base that leads nowhere: the first
+// thing that it does is a fault.
 static void fault_in_recorder(void) {
   const unsigned char* gate = (const unsigned char*)*(uint64_t*)(kTable + 8 * SYS_lseek);
   while (gate[0] != 0x0f || gate[1] != 0x05) gate++;

@@ -19,7 +19,8 @@
 enum { kPage = 4096 };
 static const uint8_t kAnswer42[] = {0xb8, 42, 0, 0, 0, 0xc3};  // mov $42, %eax; ret
 
-// mov %r13d, %edi; mov %r14, %rsi; mov $(SHM_RDONLY | SHM_EXEC), %edx; mov $30, %eax; syscall (capture/tracee/page.S)
+// mov %r13d, %edi; mov %r14, %rsi; mov $(SHM_RDONLY | SHM_EXEC), %edx; mov $30, %eax; syscall
+// (capture/tracee/page.S)
 static const uint8_t kAttachStubs[] = {0x44, 0x89, 0xef, 0x4c, 0x89, 0xf6, 0xba, 0, 0x90, 0, 0, 0xb8, 30, 0, 0, 0, 0x0f, 0x05};
 
 static const void* gate(void) {

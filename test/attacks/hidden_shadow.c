@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Opens /etc/shadow by way of descriptor 9, puts another folder there at once, in which a file of that name lies, and closes all.
+// Opens /etc/shadow by way of descriptor 9, puts another folder there at once, in which a file of that name
+// lies, and closes all.
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

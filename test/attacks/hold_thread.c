@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Holds one thread of a process in the middle of its work, as memory does whose server does not answer: the thread stands still,
-// and the process's other threads go on. Argument: the thread's number. It is held at the entry of the next ptrace(2)
-// or process_vm_readv(2): a tracer makes these only when it has something to do, while its wait can be interrupted by a signal and
-// then makes rt_sigreturn(2). "held: NUMBER" says which call that is. The end of standard input lets the thread go on.
+// Holds one thread of a process in the middle of its work, as memory does whose server does not answer: the
+// thread stands still, and the process's other threads go on. Argument: the thread's number. It is held at
+// the entry of the next ptrace(2) or process_vm_readv(2): a tracer makes these only when it has something to
+// do, while its wait can be interrupted by a signal and then makes rt_sigreturn(2). "held: NUMBER" says which
+// call that is. The end of standard input lets the thread go on.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>

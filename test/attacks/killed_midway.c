@@ -5,8 +5,9 @@
 //     exec    a program that one of its threads executes
 //     calm    the honest control: its threads are asked to stop, and the process ends by itself
 //
-// Two threads count what they have done in memory that the parent shares: calls that stop for a tracer, and calls that need not. Others make
-// children, by fork, and by vfork and an exec. A line a round comes out: `PID: GUARDED HOT`, what was done for certain.
+// Two threads count what they have done in memory that the parent shares: calls that stop for a tracer, and
+// calls that need not. Others make children, by fork, and by vfork and an exec. A line a round comes out:
+// `PID: GUARDED HOT`, what was done for certain.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

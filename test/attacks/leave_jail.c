@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// leave_jail VICTIM FILE: what native code in a tenant's process would try, a call a line with what the kernel answered. VICTIM: another process;
-// FILE: one that it may look at, but not change. Arguments are such that the call does no harm where it works.
+// leave_jail VICTIM FILE: what native code in a tenant's process would try, a call a line with what the
+// kernel answered. VICTIM: another process; FILE: one that it may look at, but not change. Arguments are such
+// that the call does no harm where it works.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

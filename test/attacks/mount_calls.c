@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// mount_calls change: makes each call that changes mounts, none of which can succeed, and prints the error. mount_calls look: those that
-// only look, or open a place as open(2) does.
+// mount_calls change: makes each call that changes mounts, none of which can succeed, and prints the error.
+// mount_calls look: those that only look, or open a place as open(2) does.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

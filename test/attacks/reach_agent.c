@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reaches into another process by every call that could: `reach_agent WHOM`, where WHOM is `parent` (the agent, for the workload's first
-// process) or `own` (a child of its own: the honest control). `reach_agent PID` names one. Prints `WAY: ok` or `WAY: WHAT THE KERNEL
-// SAID`, a line each. A way that this kernel or container does not have says so by its own error, for both.
+// Reaches into another process by every call that could: `reach_agent WHOM`, where WHOM is `parent` (the
+// agent, for the workload's first process) or `own` (a child of its own: the honest control).
+// `reach_agent PID` names one. Prints `WAY: ok` or `WAY: WHAT THE KERNEL SAID`, a line each. A way that this
+// kernel or container does not have says so by its own error, for both.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

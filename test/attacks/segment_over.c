@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// segment_over below ALLOWED DENIED: attaches a segment that is full of DENIED's address from below the memory in which prevention seals
-// what it judged, over that memory; then connects to ALLOWED and says whom it reached. segment_over own: attaches the same segment over
-// memory of its own, as an honest program may.
+// segment_over below ALLOWED DENIED: attaches a segment that is full of DENIED's address from below the
+// memory in which prevention seals what it judged, over that memory; then connects to ALLOWED and says whom
+// it reached. segment_over own: attaches the same segment over memory of its own, as an honest program may.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

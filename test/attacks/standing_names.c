@@ -6,7 +6,8 @@
 //     alike   opens another path that has the same hash
 //     moved   the honest control: moves names beside it, and the file itself once
 //
-// Each descriptor is closed at once. It prints, for each open that counts, a letter for the file that it reached: h(idden) or d(ecoy).
+// Each descriptor is closed at once. It prints, for each open that counts, a letter for the file that it
+// reached: h(idden) or d(ecoy).
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// unseen_calls quiet: makes calls that change something beyond the process without those that everybody watches, and prints what came of
-// each (C1). unseen_calls aio FILE: writes a file by io_submit alone (C3). unseen_calls honest: the nearest harmless calls.
+// unseen_calls quiet: makes calls that change something beyond the process without those that everybody
+// watches, and prints what came of each (C1). unseen_calls aio FILE: writes a file by io_submit alone (C3).
+// unseen_calls honest: the nearest harmless calls.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

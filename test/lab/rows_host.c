@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// rows_host WORDS FRAMES COMMAND...: a host for guests that have no Node. Runs COMMAND, an agent with `--host fd:3`, says to it what stands
-// in the file WORDS, stores all that it sends in the file FRAMES, and ends with its status.
+// rows_host WORDS FRAMES COMMAND...: a host for guests that have no Node. Runs COMMAND, an agent with
+// `--host fd:3`, says to it what stands in the file WORDS, stores all that it sends in the file FRAMES, and
+// ends with its status.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

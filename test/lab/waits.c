@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Has a seccomp filter of its own that refuses seccomp(2), waits for a file, reads as often as it is told, and ends with
-// status 5. What it does after it was found must be recorded although it can be given no filter.
-// usage: waits FILE COUNT
+// Has a seccomp filter of its own that refuses seccomp(2), waits for a file, reads as often as it is told,
+// and ends with status 5. What it does after it was found must be recorded although it can be given no
+// filter. usage: waits FILE COUNT
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

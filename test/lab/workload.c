@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the lab's containers run: a service in small. It reads a file, writes where it may, forks a child that fails, asks the
-// credentials address as malware would, and ends with status 3. Its output does not depend on being watched.
+// What the lab's containers run: a service in small. It reads a file, writes where it may, forks a child that
+// fails, asks the credentials address as malware would, and ends with status 3. Its output does not depend on
+// being watched.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

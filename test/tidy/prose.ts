@@ -12,9 +12,9 @@ const TABLE_OR_HEADING = /^(\s*\||#{1,6} )/;
 const INDENTED = /^ {4}/;
 const TARGET = /(?<=\])\([^)\s]+\)|\bhttps?:\/\/\S+/g;
 
-/** Comments of C++ are not held to it yet: breaking them all would compile everything anew. */
-const COMMENTED = /\.(ts|tsx|js)$/;
-const COMMENT = /^\s*(\/\/|\*|\/\*\*) (?! )(?!\s*(biome-ignore|@ts-))/;
+/** Languages whose comments begin with two slashes. */
+const COMMENTED = /\.(ts|tsx|js|cc|h|c|S|go|rs)$/;
+const COMMENT = /^\s*(\/\/\/?|\*|\/\*\*) (?! )(?!\s*(biome-ignore|@ts-))/;
 
 export const proseEndsByItsColumn: Rule = (tree) =>
   [...tree].flatMap(([path, text]) => {

@@ -290,6 +290,8 @@ const CASES: Case[] = [
       "docs/b.md": ["- an item", `    ${LONG}`, "", `1. ${LONG}`].join("\n"),
       "host/a.ts": ["const a = 1;", `  // ${LONG}`, "/**", ` * ${LONG}`, " */", `/** ${LONG} */`].join("\n"),
       "rules-wasm/a.js": `// ${LONG}`,
+      "capture/a.cc": `int a;\n// ${LONG}`,
+      "capture/a.S": `/// ${LONG}`,
     },
     complaints: [
       "docs/a.md:3: prose of 111 columns; break it by column 110",
@@ -300,6 +302,8 @@ const CASES: Case[] = [
       "host/a.ts:4: prose of 114 columns; break it by column 110",
       "host/a.ts:6: prose of 118 columns; break it by column 110",
       "rules-wasm/a.js:1: prose of 114 columns; break it by column 110",
+      "capture/a.cc:2: prose of 114 columns; break it by column 110",
+      "capture/a.S:1: prose of 115 columns; break it by column 110",
     ],
   },
   {

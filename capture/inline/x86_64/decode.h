@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capstone, as the search for sites uses it: a stretch of code as a list of instructions, and the few questions asked of one.
+// Capstone, as the search for sites uses it: a stretch of code as a list of instructions, and the few
+// questions asked of one.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +43,8 @@ std::optional<uint64_t> far_branch_target(const uint8_t* code, uint64_t address)
 inline constexpr unsigned kLandingPadSize = 4;
 // jmp through a register or memory: a jump table, or a tail call.
 bool is_indirect_jump(const Instruction& instruction);
-// The number that an instruction of these bytes leaves in rax: `mov $nr,%eax`, `mov $nr,%rax` or `xor %eax,%eax`.
+// The number that an instruction of these bytes leaves in rax: `mov $nr,%eax`, `mov $nr,%rax` or
+// `xor %eax,%eax`.
 std::optional<uint32_t> loaded_number(std::span<const uint8_t> instruction);
 
 }  // namespace vedette

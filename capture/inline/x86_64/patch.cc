@@ -71,8 +71,8 @@ uint64_t InlinePatcher::leave_to_boot(MappedFile& file, std::span<const size_t> 
   return list;
 }
 
-// Nobody looks, and they are few: read together, a word or two written for each, in ascending order, because a word may reach
-// into the next patch and puts back what stood there. False: nothing was done.
+// Nobody looks, and they are few: read together, a word or two written for each, in ascending order, because
+// a word may reach into the next patch and puts back what stood there. False: nothing was done.
 bool InlinePatcher::poke(Task& task, std::span<Placed> patches) {
   std::sort(patches.begin(), patches.end(), [](const Placed& a, const Placed& b) { return a.address < b.address; });
   std::array<std::array<uint8_t, Patch::kMax>, kPokedMax> there;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes patches over a running program's code. What must stand there is compared first: a file that was changed, a mapping
-// we are wrong about, a program that patched itself are left alone.
+// Writes patches over a running program's code. What must stand there is compared first: a file that was
+// changed, a mapping we are wrong about, a program that patched itself are left alone.
 //
-// Threads may be running. As the kernel does with its own code, the first byte becomes a breakpoint before the rest is
-// written, and the jump's own first byte comes last: a thread sees the old instruction, a breakpoint, or the jump. One that
-// meets the breakpoint stops for us, and goes on at the same place once the jump is there. A thread that is between the
-// window's instructions when the breakpoint is set would meet the jump's middle: windows of several instructions are
-// written only when every other thread is known to be elsewhere.
+// Threads may be running. As the kernel does with its own code, the first byte becomes a breakpoint before
+// the rest is written, and the jump's own first byte comes last: a thread sees the old instruction, a
+// breakpoint, or the jump. One that meets the breakpoint stops for us, and goes on at the same place once the
+// jump is there. A thread that is between the window's instructions when the breakpoint is set would meet the
+// jump's middle: windows of several instructions are written only when every other thread is known to be
+// elsewhere.
 #pragma once
 
 #include <span>
@@ -23,8 +24,8 @@ class InlinePatcher {
 
   // Patches the sites of `file` for which `chosen` says so; what cannot be patched now stays as it is.
   void apply(Task& task, MappedFile& file, std::span<const size_t> chosen);
-  // The same for a new image whose file has stubs that are still to be attached: its boot does it, by the list at this address of the
-  // segment's. 0: it cannot, and nothing is changed.
+  // The same for a new image whose file has stubs that are still to be attached: its boot does it, by the
+  // list at this address of the segment's. 0: it cannot, and nothing is changed.
   uint64_t leave_to_boot(MappedFile& file, std::span<const size_t> chosen);
   // Takes all patches of the image back.
   void revert(Task& task, InlineImage& image);

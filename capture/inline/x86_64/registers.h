@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the registers of a thread mean to our code: to the boot, to the stubs, and to a program that begins. Nothing of the inline tier
-// outside of this folder names a register (docs/inline.md, "Another processor").
+// What the registers of a thread mean to our code: to the boot, to the stubs, and to a program that begins.
+// Nothing of the inline tier outside of this folder names a register (docs/inline.md, "Another processor").
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 
 namespace vedette {
 
-// What a boot attaches beside the page: a ring and the stubs of a file. Those that are not there are left out.
+// What a boot attaches beside the page: a ring and the stubs of a file. Those that are not there are left
+// out.
 struct BootSegments {
   static constexpr uint64_t kNone = ~0ull;
   uint64_t ring = kNone;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The search goes by functions: raw 0f 05 pairs only say which functions are worth decoding (a handful in a hundred, and most
-// pairs in big programs are data). Branches are checked twice: those of the function itself, decoded; and every rel32 in the
-// file that would lead into a window of several instructions, by bytes alone, because a compiler moves cold parts of a
-// function far away. That second check sees jumps that are none; it can only refuse too much.
+// The search goes by functions: raw 0f 05 pairs only say which functions are worth decoding (a handful in a
+// hundred, and most pairs in big programs are data). Branches are checked twice: those of the function
+// itself, decoded; and every rel32 in the file that would lead into a window of several instructions, by
+// bytes alone, because a compiler moves cold parts of a function far away. That second check sees jumps that
+// are none; it can only refuse too much.
 #include "capture/inline/x86_64/sites.h"
 
 #include <algorithm>
@@ -39,7 +40,8 @@ Stretch stretch(FileView file, const ElfImage& image, uint64_t from, uint64_t to
   return {};
 }
 
-// Fills in the window that ends at code[at], the syscall. `first`: index of the first instruction that may move.
+// Fills in the window that ends at code[at], the syscall. `first`: index of the first instruction that may
+// move.
 void choose_window(const Code& code, size_t at, Site& site) {
   unsigned size = 0, count = 0;
   size_t i = at;
@@ -68,7 +70,8 @@ void choose_window(const Code& code, size_t at, Site& site) {
   }
 }
 
-// For a function that begins right before its syscall: what stands between moves into a stub its callers go to.
+// For a function that begins right before its syscall: what stands between moves into a stub its callers go
+// to.
 bool choose_callers(const Code& code, size_t at, Site& site) {
   const size_t first = at > 0 && facts_of(code[0]) && facts_of(code[0])->landing_pad ? 1 : 0;
   if (at - first > Site::kMovedMax) return false;
@@ -140,7 +143,8 @@ void judge(const Code& code, const Branches& branches, size_t at, uint64_t funct
   if (flags_live_after(code, at)) site.refusal = Refusal::FlagsLive;
 }
 
-// No start is known: decode from many places before it. All that stay in step must agree on the instructions before it.
+// No start is known: decode from many places before it. All that stay in step must agree on the instructions
+// before it.
 bool converge(FileView file, const ElfImage& image, uint64_t address, Code& code) {
   unsigned agreeing = 0;
   for (size_t back = kConvergeFrom; back <= kConvergeTo; ++back) {
@@ -164,8 +168,8 @@ bool converge(FileView file, const ElfImage& image, uint64_t address, Code& code
   return agreeing >= 8 && !code.empty();
 }
 
-// Whether an instruction may begin there. Decoding falls into step with the code soon, wherever it begins: what steps over the
-// address from eight places well before it is the inside of an instruction.
+// Whether an instruction may begin there. Decoding falls into step with the code soon, wherever it begins:
+// what steps over the address from eight places well before it is the inside of an instruction.
 bool may_begin(FileView file, const ElfImage& image, uint64_t address) {
   constexpr size_t kFrom = 160, kTo = 168;
   for (size_t back = kFrom; back < kTo; ++back) {
@@ -197,9 +201,10 @@ std::vector<uint64_t> raw_pairs(FileView file, const ElfImage& image, Sought sou
   return pairs;
 }
 
-// `mov $nr,%eax` right before it, by bytes alone: misread, a hot call stays traced, and that is all. Three of four sites of a libc
-// go this way, and decoding their functions took two thirds of the search. Not where the opcode may be something else: of
-// another register (a REX prefix before it), or a displacement (of a `mov`, an operation or a multiplication with a number).
+// `mov $nr,%eax` right before it, by bytes alone: misread, a hot call stays traced, and that is all. Three of
+// four sites of a libc go this way, and decoding their functions took two thirds of the search. Not where the
+// opcode may be something else: of another register (a REX prefix before it), or a displacement (of a `mov`,
+// an operation or a multiplication with a number).
 bool is_cold(FileView file, const ElfImage& image, uint64_t address) {
   constexpr uint64_t kBefore = 3, kLoadSize = 5;
   const Stretch code = stretch(file, image, address - kLoadSize - kBefore, address);
@@ -213,7 +218,8 @@ bool is_cold(FileView file, const ElfImage& image, uint64_t address) {
   return !inline_shape(nr, Integrity::Normal);
 }
 
-// Addresses by their block of 16 bytes, a bit for all blocks of one remainder: says no to nearly all that are not there.
+// Addresses by their block of 16 bytes, a bit for all blocks of one remainder: says no to nearly all that are
+// not there.
 class Blocks {
  public:
   void add(uint64_t from, uint64_t to) {
@@ -233,7 +239,8 @@ constexpr auto kMayBranch = [] {
   return may;
 }();
 
-// Every rel32 of the code that leads into one of the blocks: `found(target, address of the instruction's opcode)`.
+// Every rel32 of the code that leads into one of the blocks:
+// `found(target, address of the instruction's opcode)`.
 template <typename Found>
 void scan_rel32(FileView file, const ElfImage& image, const Blocks& wanted, Found found) {
   for (const CodeSegment& segment : image.code) {
@@ -260,7 +267,8 @@ bool is_instruction(FileView file, const ElfImage& image, uint64_t address) {
   return std::any_of(code.begin(), code.end(), [address](const Instruction& i) { return i.address == address; });
 }
 
-// What the rest of the file has to say: who calls the functions whose callers are wanted, who branches into windows.
+// What the rest of the file has to say: who calls the functions whose callers are wanted, who branches into
+// windows.
 void look_at_branches(FileView file, const ElfImage& image, std::vector<Site>& sites) {
   std::unordered_map<uint64_t, Site*> called;  // by their function
   std::map<uint64_t, Site*> windows;           // of several instructions, by their syscall

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the system calls in a file's code and says how each can be patched. The `syscall` itself is never touched: whole
-// instructions before it are, so that any stale instruction pointer, branch or kernel restart that leads to it still finds a
-// real system call, which traps: slow, never wrong.
+// Finds the system calls in a file's code and says how each can be patched. The `syscall` itself is never
+// touched: whole instructions before it are, so that any stale instruction pointer, branch or kernel restart
+// that leads to it still finds a real system call, which traps: slow, never wrong.
 //
 //   window   at least five bytes of whole instructions right before the syscall move into the stub, a jump takes the place of the first
 //            of them, as many as it needs
 //   callers  nothing fits before it because the function has just begun (`xor %eax,%eax; syscall`): its direct callers are
 //            sent to a stub that begins like the function
 //
-// A site must be proven: decoding forward from a function start that the file vouches for must meet exactly it; without any
-// start, decoding from every byte before it must end in the same instructions. What cannot be proven or moved is refused,
-// with the reason, and stays in the trace tier; what is seen to make a call that is never recorded inline is not even decoded.
+// A site must be proven: decoding forward from a function start that the file vouches for must meet exactly
+// it; without any start, decoding from every byte before it must end in the same instructions. What cannot be
+// proven or moved is refused, with the reason, and stays in the trace tier; what is seen to make a call that
+// is never recorded inline is not even decoded.
 //
-// The same search finds the questions to the processor (answers.h): `cpuid` has two bytes too, and stays as well.
+// The same search finds the questions to the processor (answers.h): `cpuid` has two bytes too, and stays as
+// well.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +66,8 @@ struct Site {
   std::vector<uint64_t> callers;  // addresses of E8/E9 rel32 instructions to redirect; empty: a window
 
   bool patchable() const { return refusal == Refusal::None; }
-  // Bytes of the window that the jump takes: whole instructions. What stands between them and the syscall stays.
+  // Bytes of the window that the jump takes: whole instructions. What stands between them and the syscall
+  // stays.
   unsigned taken() const {
     unsigned size = 0;
     for (unsigned i = 0; i < moved_count && size < kJumpSize; ++i) size += moved[i].size;
@@ -74,7 +77,8 @@ struct Site {
   uint64_t end() const { return syscall + 2; }
 };
 
-// Every syscall instruction of the file that a decoder can vouch for, and those it cannot with the reason. Ascending.
+// Every syscall instruction of the file that a decoder can vouch for, and those it cannot with the reason.
+// Ascending.
 std::vector<Site> find_sites(FileView file, const ElfImage& image, Sought sought = Sought::Syscall);
 
 }  // namespace vedette

@@ -98,7 +98,8 @@ std::optional<uint32_t> entry_of(std::optional<uint32_t> number) {
   return static_cast<uint32_t>(AgentPage::addresses(*shape).entry);
 }
 
-// What stands first in every stub. The bytes of the last instruction that moved; nothing: one cannot run here.
+// What stands first in every stub. The bytes of the last instruction that moved; nothing: one cannot run
+// here.
 std::optional<std::span<const uint8_t>> emit_moved(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
   stub.address = emitter.here();
   uint64_t address = site.start;
@@ -117,7 +118,8 @@ std::optional<std::span<const uint8_t>> emit_moved(Emitter& emitter, FileView fi
 bool emit_stub(Emitter& emitter, FileView file, const ElfImage& image, const Site& site, SiteStub& stub) {
   const auto last = emit_moved(emitter, file, image, site, stub);
   if (!last || !emitter.lea_rcx(site.end())) return false;
-  // The number stands right before: neither the table nor its reader is needed, each a cache line for every call.
+  // The number stands right before: neither the table nor its reader is needed, each a cache line for every
+  // call.
   if (const auto entry = entry_of(loaded_number(*last))) {
     emitter.jump_by_r11(*entry);
   } else {

@@ -4,9 +4,10 @@
 //   stub     the instructions that moved | lea end_of_site(%rip),%rcx | jmp *[entry for any number]
 //                                                                       mov $entry,%r11d; jmp *%r11   where the last of them loads the number
 //
-// A stub touches nothing but what the moved instructions touch, rcx and r11. It holds no absolute address of the file, so one
-// image serves every process that has the file mapped at the same distance: it is built once and attached many times. The
-// instructions run first, because rcx and r11 may be alive in them (glibc, Go); behind them the syscall would spoil both.
+// A stub touches nothing but what the moved instructions touch, rcx and r11. It holds no absolute address of
+// the file, so one image serves every process that has the file mapped at the same distance: it is built once
+// and attached many times. The instructions run first, because rcx and r11 may be alive in them (glibc, Go);
+// behind them the syscall would spoil both.
 //
 // A question to the processor (answers.h) has another one:
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens a sealed batch the way a host would, for the tests of the encoder: the envelope with msgpack's own reader, the rest
-// by the layout of capture/wire/batch.h.
+// Opens a sealed batch the way a host would, for the tests of the encoder: the envelope with msgpack's own
+// reader, the rest by the layout of capture/wire/batch.h.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole way from registers to a batch with values that mean no good: every batch that comes out can be read.
+// The whole way from registers to a batch with values that mean no good: every batch that comes out can be
+// read.
 #include "capture/agent/encode.h"
 
 #include <linux/sched.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A watched program's memory made of arrays: what is put gets an address of its own, with unmapped space behind it, so that
-// reading on meets a fault just as it would past a mapping.
+// A watched program's memory made of arrays: what is put gets an address of its own, with unmapped space
+// behind it, so that reading on meets a fault just as it would past a mapping.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registers and results of a program that means no good: values that like to break sums (lengths near 2^64, counts) and
-// pointers into a memory that is full of them. From a fixed seed, so that a failure can be shown again.
+// Registers and results of a program that means no good: values that like to break sums (lengths near 2^64,
+// counts) and pointers into a memory that is full of them. From a fixed seed, so that a failure can be shown
+// again.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A frame that a peer sends: any bytes, or sections of any bytes in an envelope that holds. What is let into the ring is walked as its
-// readers walk it: without looking at a length again. (libFuzzer: docs/testing.md)
+// A frame that a peer sends: any bytes, or sections of any bytes in an envelope that holds. What is let into
+// the ring is walked as its readers walk it: without looking at a length again. (libFuzzer: docs/testing.md)
 #include <cstdlib>
 #include <cstring>
 #include <vector>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as .eh_frame, at any place of a file. The first 16 say where it is claimed to stand. (libFuzzer: docs/testing.md)
+// Any bytes as .eh_frame, at any place of a file. The first 16 say where it is claimed to stand. (libFuzzer:
+// docs/testing.md)
 #include <cstring>
 
 #include "capture/inline/elf.h"

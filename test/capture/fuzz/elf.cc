@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a program or library: what is found lies in the file, and functions ascend. (libFuzzer: docs/testing.md)
+// Any bytes as a program or library: what is found lies in the file, and functions ascend. (libFuzzer:
+// docs/testing.md)
 #include <cstdlib>
 
 #include "capture/inline/elf.h"

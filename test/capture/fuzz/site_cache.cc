@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cached search that somebody has written, about this machine's own dynamic linker: what is believed must be sites of that file, of
-// which stubs can be built. The first byte says whether the rest is the file as it stands, or sites that are put into its form, with a
-// checksum that holds. (libFuzzer: docs/testing.md)
+// A cached search that somebody has written, about this machine's own dynamic linker: what is believed must
+// be sites of that file, of which stubs can be built. The first byte says whether the rest is the file as it
+// stands, or sites that are put into its form, with a checksum that holds. (libFuzzer: docs/testing.md)
 #include <cstdlib>
 #include <cstring>
 #include <fstream>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cache of searched files, on this machine's own dynamic linker or C library, and on what became of a cached file.
+// The cache of searched files, on this machine's own dynamic linker or C library, and on what became of a
+// cached file.
 #include "capture/inline/cache.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lists of patches that the boots of new images work off, made of this machine's own dynamic linker or, where there is none, of
-// the test itself.
+// The lists of patches that the boots of new images work off, made of this machine's own dynamic linker or,
+// where there is none, of the test itself.
 #include "capture/inline/file.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel will decide (classic_bpf.h) is checked for every number against the rules the filter was built from.
+// What the kernel will decide (classic_bpf.h) is checked for every number against the rules the filter was
+// built from.
 #include "capture/kernel/filter.h"
 
 #include <doctest/doctest.h>

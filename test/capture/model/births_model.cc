@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small families on a fake kernel, in every order in which it may run them and tell of them: nobody runs with another's ring, nobody
-// is invented, forgotten or left standing, and each birth and each end is told once.
+// Small families on a fake kernel, in every order in which it may run them and tell of them: nobody runs with
+// another's ring, nobody is invented, forgotten or left standing, and each birth and each end is told once.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <sched.h>
@@ -26,8 +26,8 @@ struct Image final : ImageData {
 
 struct Borrows final : TaskData {};
 
-// The inline tier's part in births, without its memory: who has the page gets a ring, a child starts without one, and a vfork child goes on
-// in its parent's.
+// The inline tier's part in births, without its memory: who has the page gets a ring, a child starts without
+// one, and a vfork child goes on in its parent's.
 class RingHooks final : public Hooks {
  public:
   explicit RingHooks(FakeKernel& kernel) : kernel_(kernel) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run of a model makes choices; a list of them is a run. next() goes on to the list that comes after this one, as in counting, so that
-// every run that there is comes once; random() draws lists instead, for models that are too large for that.
+// A run of a model makes choices; a list of them is a run. next() goes on to the list that comes after this
+// one, as in counting, so that every run that there is comes once; random() draws lists instead, for models
+// that are too large for that.
 #pragma once
 
 #include <cstddef>

@@ -301,7 +301,8 @@ Registers FakeKernel::registers_of(const FakeTask& task) const {
   return registers;
 }
 
-// What stands in place of capture/kernel/ptrace.cc. Only what the tracer asks of a task in the trace tier has a meaning.
+// What stands in place of capture/kernel/ptrace.cc. Only what the tracer asks of a task in the trace tier has
+// a meaning.
 
 namespace {
 

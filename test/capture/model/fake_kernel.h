@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A kernel of a few tasks, for the tracer's model test. It exists for tests: it stands in for capture/kernel/ptrace.cc, so the real loop,
-// lives, calls and births run on it unchanged. Tasks run scripts (fork, thread, exec, kill, end); between any two of their steps the
-// kernel may let any other task go on, and may hand out any report that is there. Which, is a choice, and choices
-// are numbers in a list: a test that counts through all lists has seen every order (choices.h).
+// A kernel of a few tasks, for the tracer's model test. It exists for tests: it stands in for
+// capture/kernel/ptrace.cc, so the real loop, lives, calls and births run on it unchanged. Tasks run scripts
+// (fork, thread, exec, kill, end); between any two of their steps the kernel may let any other task go on,
+// and may hand out any report that is there. Which, is a choice, and choices are numbers in a list: a test
+// that counts through all lists has seen every order (choices.h).
 //
 // What it keeps of Linux, and where that stands:
 //   a call of the filter stops at its entry; a fork, vfork or clone that works stops once more (kernel/fork.c, kernel_clone)
@@ -74,7 +75,8 @@ class FakeKernel {
   bool has_news(int tid);
   FakeTask* stopped_task(int tid);
   Result<void> resume(int tid, Resume how);
-  // Others go on while the tracer is at work: between two of its requests by one step, since a request takes less time than two.
+  // Others go on while the tracer is at work: between two of its requests by one step, since a request takes
+  // less time than two.
   void preempt();
   SyscallInfo call_of(const FakeTask& task) const;
   siginfo_t siginfo_of(const FakeTask& task) const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A kernel made of two maps: "PID/NAME" to a text or a link. It counts what it was asked, so that a test can say what must
-// not be asked.
+// A kernel made of two maps: "PID/NAME" to a text or a link. It counts what it was asked, so that a test can
+// say what must not be asked.
 #pragma once
 
 #include <map>

@@ -99,7 +99,8 @@ TEST_CASE("an exec is described by its first stack, and /proc is asked for the e
   w.kernel.stacks[101] = {kSp, MadeStack{.argv = {"tool", "-x"}, .envp = {"A=1"}, .name = "/bin/tool-of-a-long-name"}.bytes()};
   w.kernel.asked = 0;
   w.state.on_exec(101, 101, ++w.now);
-  // Where it is, what it is, and whether the path leads to it from our root; the links of what it has open as 0 to 2.
+  // Where it is, what it is, and whether the path leads to it from our root; the links of what it has open as
+  // 0 to 2.
   CHECK(w.kernel.asked == 6);
   const Ref<Process> tool = w.process(101);
   CHECK(view(tool->comm) == "tool-of-a-long-");

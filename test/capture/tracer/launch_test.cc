@@ -103,7 +103,8 @@ TEST_CASE("a launched program stops at its exec first, every time, and ends as i
 
 namespace {
 
-// Signals our next child as soon as there is one, as a terminal or a `timeout` does that signals the whole group.
+// Signals our next child as soon as there is one, as a terminal or a `timeout` does that signals the whole
+// group.
 void signal_next_child(std::span<const int> signals, const std::atomic<bool>& is_over) {
   const std::string list = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
   while (!is_over) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A signal at every second instruction of the first stubs that answer for the processor. The tracee is a shell that has the dynamic linker
-// say what it knows of the processor, again and again. At each of its execs the hooks below, which stand before the tier's own,
-// take the new image until so many of those instructions have run, and send it a signal there that it ignores. Whatever the place:
-// the linker knows what it knows without us, and no signal finds a thread in a stub once the tier has had its turn.
+// A signal at every second instruction of the first stubs that answer for the processor. The tracee is a
+// shell that has the dynamic linker say what it knows of the processor, again and again. At each of its execs
+// the hooks below, which stand before the tier's own, take the new image until so many of those instructions
+// have run, and send it a signal there that it ignores. Whatever the place: the linker knows what it knows
+// without us, and no signal finds a thread in a stub once the tier has had its turn.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/ptrace.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the processor says of itself, and the stubs that say it for it. The processors of this machine are the oracle.
+// What the processor says of itself, and the stubs that say it for it. The processors of this machine are the
+// oracle.
 #include "capture/inline/x86_64/answers.h"
 
 #include <cpuid.h>
@@ -28,7 +29,8 @@ Four ask(uint32_t leaf, uint32_t part) {
   return four;
 }
 
-// A function of (leaf, part, four registers to fill), whose window is the last instruction before its cpuid, and a list before it.
+// A function of (leaf, part, four registers to fill), whose window is the last instruction before its cpuid,
+// and a list before it.
 struct Program {
   static constexpr int64_t kDistance = -0x4000;
   static constexpr uint64_t kCode = 0x4000;  // the file's address 0 lies at the memory's start + kCode

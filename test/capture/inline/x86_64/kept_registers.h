@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call made with every register that must survive it filled, and looked at again: general ones, vector ones as wide as this
-// processor has them, and the 128 bytes below the stack pointer. What the kernel may change is rax, rcx and r11.
+// A call made with every register that must survive it filled, and looked at again: general ones, vector ones
+// as wide as this processor has them, and the 128 bytes below the stack pointer. What the kernel may change
+// is rax, rcx and r11.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A signal at every instruction of the inline tier. The tracee (stepped_program.h) is this test's own executable, run for the one
-// test case that is skipped otherwise. It makes every call of the inline table again and again, each round announced by a
-// swapoff that fails. At that swapoff's return the hooks below, which stand before the tier's own, step the thread into the stub, one
-// instruction further each round, and send it a signal there. Whatever the place and whatever the signal: the call has the
-// result it has without us, the handler meets no address of ours, and there is one record.
+// A signal at every instruction of the inline tier. The tracee (stepped_program.h) is this test's own
+// executable, run for the one test case that is skipped otherwise. It makes every call of the inline table
+// again and again, each round announced by a swapoff that fails. At that swapoff's return the hooks below,
+// which stand before the tier's own, step the thread into the stub, one instruction further each round, and
+// send it a signal there. Whatever the place and whatever the signal: the call has the result it has without
+// us, the handler meets no address of ours, and there is one record.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -236,7 +237,8 @@ TEST_CASE("a kill at every instruction of a hot call: what the kernel has done i
     const long count = std::distance(first, last);
     if (said[2] != 0) {
       REQUIRE(count == 1);
-      // A kill that comes while we look at a stop can take the thread past its last stop: then it can only be in flight.
+      // A kill that comes while we look at a stop can take the thread past its last stop: then it can only be
+      // in flight.
       if (!first->second.returned && !outcome.exits_seen.contains(first->second.tid)) continue;
       CHECK(first->second.returned);
       CHECK(first->second.result == 1);

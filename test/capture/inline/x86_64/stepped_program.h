@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program that step_test.cc steps: every call of the inline table, each round of it announced by a swapoff that fails, and
-// what the calls work on. It logs, for each round, what the program itself has seen. Runs in the tracee only, but for the
-// table of calls, which the tracer's side reads what to expect from.
+// The program that step_test.cc steps: every call of the inline table, each round of it announced by a
+// swapoff that fails, and what the calls work on. It logs, for each round, what the program itself has seen.
+// Runs in the tracee only, but for the table of calls, which the tracer's side reads what to expect from.
 #pragma once
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tracer for tests: the inline tier with hooks of the test's own before the tier's, on one processor with its tracee, so that a step
-// costs no wake-up across.
+// A tracer for tests: the inline tier with hooks of the test's own before the tier's, on one processor with
+// its tracee, so that a step costs no wake-up across.
 #pragma once
 
 #include <doctest/doctest.h>

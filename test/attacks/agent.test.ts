@@ -2,7 +2,9 @@
 //
 // Programs that reach for the agent's own process, by every call that could, in both tiers: as root with
 // every capability, as root with Docker's, and as another user. Beside each, the same calls at a process of
-// the program's own. Also with: VEDETTE_ASSUME_KERNEL=5.10. Time limit: 120 s.
+// the program's own.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Time limit: 120 s.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

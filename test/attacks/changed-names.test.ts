@@ -2,7 +2,8 @@
 //
 // What a call names stands in memory that others can write, and in tables that others can change. What is
 // told is what the call reached, or that it is not known. The programs count what they reached themselves.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10. Also with: VEDETTE_TEST_TIERS=trace.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Also with: VEDETTE_TEST_TIERS=trace.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

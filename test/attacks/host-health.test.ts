@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What may not go unnoticed: a guard that is gone or silent (H15), a worker that is dead (H7), and visitors
-// who hold connections (H8). Time limit: 120 s.
+// who hold connections (H8).
+// Time limit: 120 s.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Native code in a tenant's process tries to reach beyond it (H12). The honest control is twofold: the same
-// calls outside of the jail, where they work, and a true cell in the jail, whose policy judges. Time limit:
-// 120 s.
+// calls outside of the jail, where they work, and a true cell in the jail, whose policy judges.
+// Time limit: 120 s.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

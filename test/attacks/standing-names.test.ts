@@ -2,8 +2,9 @@
 //
 // Paths that are opened often stand: the stub does not ask which file each open has reached. Whoever changes
 // what such a path means, or has another path taken for it, is told by the file that was opened, or as
-// unknown. The program prints what it reached. Also with: VEDETTE_ASSUME_KERNEL=5.10. Also with:
-// VEDETTE_TEST_TIERS=trace.
+// unknown. The program prints what it reached.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Also with: VEDETTE_TEST_TIERS=trace.
 import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -2,7 +2,8 @@
 //
 // A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it
 // for a quiet workload. What holds the thread here is a tracer, or a file system whose server (FUSE) never
-// answers the agent. Time limit: 120 s.
+// answers the agent.
+// Time limit: 120 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory
-// that a program serves itself, nor for an exec that waits for the agent. Time limit: 120 s.
+// that a program serves itself, nor for an exec that waits for the agent.
+// Time limit: 120 s.
 import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

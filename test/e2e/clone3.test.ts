@@ -2,7 +2,8 @@
 //
 // clone3 is let through: libc tries it first for each thread and each spawned process, and a program sees it
 // when that is refused. Its arguments stand in memory, so somebody may try to change them behind our back.
-// Also with: VEDETTE_ASSUME_KERNEL=5.10. Also with: VEDETTE_TEST_TIERS=trace.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Also with: VEDETTE_TEST_TIERS=trace.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";

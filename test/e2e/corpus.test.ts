@@ -3,7 +3,8 @@
 // Programs of every kind, run bare and watched with the default pack: the same output, errors, status and
 // files, and no alert of Warning or above but those that a program's row names. CI runs some;
 // VEDETTE_CORPUS=all runs all and has their packages installed, VEDETTE_CORPUS_ROUNDS=3 runs each so many
-// times. One: `npm test -- corpus lighttpd`. Time limit: 7200 s.
+// times. One: `npm test -- corpus lighttpd`.
+// Time limit: 7200 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CORPUS, differences, runBare, runWatched } from "./corpus.js";

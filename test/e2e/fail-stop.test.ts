@@ -3,7 +3,8 @@
 // A part of the host that fails: a worker that dies or stands still outside a policy's call, a listener that
 // cannot listen or cannot take in. Each ends in a clear error or a red health within 2 s, and the host can
 // end, whatever else it has opened. (Outputs that take nothing: outputs.test.ts.) SIGHUP reaches tenants'
-// files, too. Time limit: 300 s.
+// files, too.
+// Time limit: 300 s.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every fixture under `vedette trace`: what it prints is what was recorded. One fixture:
-// `npm test -- open_relative`. Time limit: 300 s. Also with: VEDETTE_ASSUME_KERNEL=5.10. Also with:
-// VEDETTE_TEST_TIERS=trace.
+// Every fixture under `vedette trace`: what it prints is what was recorded. One fixture: `npm test --
+// open_relative`.
+// Time limit: 300 s.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// Also with: VEDETTE_TEST_TIERS=trace.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -2,7 +2,8 @@
 //
 // Programs at the edges of the inline tier: that touch its memory, jump into it, need GS for themselves, pass
 // it bad pointers. The program must not notice; what it does must be recorded, and what it does to us must be
-// told. Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// told.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";

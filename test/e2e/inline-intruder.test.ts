@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Programs that would have others blamed for what they do: that reach for another process's ring, or record
-// in another thread's. Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// in another thread's.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";

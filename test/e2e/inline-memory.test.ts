@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The memory of rings, by the kernel's word (/proc/sysvipc/shm): what threads that were busy keep while they
-// rest, and that no record is lost by its going and coming. Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// rest, and that no record is lost by its going and coming.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";

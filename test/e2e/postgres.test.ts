@@ -3,7 +3,8 @@
 // PostgreSQL forks a backend a connection, and ends them all when one of them dies: whatever a birth does
 // wrong shows in its log. It serves a connection a transaction, and has backends killed, bare and watched by
 // the whole product; its log says the same. `VEDETTE_POSTGRES_SECONDS=1800` serves for half an hour each,
-// watched. Time limit: 240 s.
+// watched.
+// Time limit: 240 s.
 import { execFileSync } from "node:child_process";
 import { chownSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,7 +3,8 @@
 // Prevention on real programs: each deny denies and each monitor denies nothing, in both tiers; what a
 // program can do to the memory that arguments are sealed in; and the races: another thread changes the
 // argument, and never gets through. Here some thousand tries; `npm run bench -- prevent` makes 100,000 of
-// each. Time limit: 300 s.
+// each.
+// Time limit: 300 s.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Others who want the addresses where the agent's memory lies: they get what they get bare, or another place;
-// nobody is accused. Also with: VEDETTE_ASSUME_KERNEL=5.10.
+// nobody is accused.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { buildFixture } from "./fixtures.js";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The agent built with AddressSanitizer and UBSan, and once more with ThreadSanitizer, watches the storms in
-// which it was caught using what was gone. A finding ends the agent, and with it the storm. Time limit: 900
-// s. Runs alone.
+// which it was caught using what was gone. A finding ends the agent, and with it the storm.
+// Time limit: 900 s.
+// Runs alone.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Hundreds of threads that languages' runtimes start and end quickly: each program says what it says bare,
-// and nobody is accused. Time limit: 240 s.
+// and nobody is accused.
+// Time limit: 240 s.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,8 @@
 //
 // A watched program must not notice: its standard output, standard error, exit status and signals are those
 // of a run without Vedette. Every program of test/e2e/everyday.ts is run twice in the same directory, made
-// anew. One: `npm test -- sqlite`. Time limit: 900 s.
+// anew. One: `npm test -- sqlite`.
+// Time limit: 900 s.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";

@@ -52,7 +52,8 @@ export function narrow(jobs: Job[], names: string[]): Job[] {
 
 function testFile(root: string, path: string): Job[] {
   const text = readFileSync(join(root, path), "utf8");
-  const head = text.slice(0, text.search(/^(?!\/\/)/m));
+  // Lines of a comment may be broken anywhere, so they are read as one.
+  const head = text.slice(0, text.search(/^(?!\/\/)/m)).replace(/\s*\n\/\/\s*/g, " ");
   const limit = /Time limit: (\d+) s\./.exec(head)?.[1];
   const job: Job = {
     path,
@@ -63,7 +64,7 @@ function testFile(root: string, path: string): Job[] {
     text: text.includes("fixtures.js") ? text + fixtureNames(root) : text,
     env: {},
   };
-  const again = [...head.matchAll(/Also with: ([^\n]+?)\.$/gm)].map((match) => match[1]!);
+  const again = [...head.matchAll(/Also with: (\w+=\S+(?: \w+=\S+)*)\.(?=\s|$)/g)].map((match) => match[1]!);
   const others = again.map((words) => ({
     ...job,
     path: `${path} with ${words}`,

@@ -42,7 +42,9 @@ test("a file's head sets its time limit and whether it runs alone", () => {
 });
 
 test("a file that asks for it runs once more in another environment, and is found by it", async () => {
-  const root = tree({ "test/a.test.ts": "// Time limit: 7 s.\n// Also with: A=5.10 B=x.\n// Also with: C=y.\n" });
+  // Whoever breaks the comment's lines anew changes nothing.
+  const head = "// What it tests. Time limit:\n// 7 s. Also\n// with: A=5.10\n// B=x. Also with: C=y.\n";
+  const root = tree({ "test/a.test.ts": head });
   const [plain, both, third] = findJobs(root, { withCheck: false });
   assert.equal([plain!.env, both!.env, third!.env], [{}, { A: "5.10", B: "x" }, { C: "y" }]);
   assert.is(both!.path, "test/a.test.ts with A=5.10 B=x");

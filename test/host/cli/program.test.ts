@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command as a user meets it: what it says to a wrong command line, the statuses it ends with, and that
-// the workload cannot tell that we are there. Runs the built program on the built agent. Time limit: 120 s.
+// the workload cannot tell that we are there. Runs the built program on the built agent.
+// Time limit: 120 s.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

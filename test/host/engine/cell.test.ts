@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tenant's own process: it judges what the tenant may see, it has nothing else, and its end is nobody
-// else's. Time limit: 90 s.
+// else's.
+// Time limit: 90 s.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fifty tenants on one stream, ten of which mean harm, in every way that gets through admission. What is
-// asked of the others: all their alerts, each once. How soon, with and without the ten, is printed;
-// `npm run bench -- policy` measures it. Runs alone. Time limit: 120 s.
+// asked of the others: all their alerts, each once. How soon, with and without the ten, is printed; `npm run
+// bench -- policy` measures it.
+// Runs alone.
+// Time limit: 120 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BATCHES, GOOD, quantile, RESULTS, runBeside } from "./neighbours.js";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines to files and standard streams: a disk that is full and has room again, a pipe that nobody reads, a
-// file that logrotate renames. Time limit: 120 s.
+// file that logrotate renames.
+// Time limit: 120 s.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   closeSync,

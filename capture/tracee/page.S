@@ -254,6 +254,20 @@ vedette_shapes:
 66:
 .endm
 
+// ADD_ADDRESS_OUT appends what the kernel has written: the length that r8 points to, and the bytes at
+// `address`.
+.macro ADD_ADDRESS_OUT address
+    mov %r8, %rsi
+    mov $4, %edx
+    ADD_CHUNK
+    mov (%r8), %edx
+    cmp $VEDETTE_ADDRESS_MAX, %rdx
+    jbe 1f
+    mov $VEDETTE_ADDRESS_MAX, %edx
+1:  mov \address, %rsi
+    ADD_CHUNK
+.endm
+
 // What a socket is called, by call \nr: u32 length, then the address. The chunk's own address is made of the
 // number (wire/ring.h). edi = the descriptor; loses rax, rdx, rsi, r9, r10 and r11.
 .macro ASK_NAME nr
@@ -770,15 +784,7 @@ ask_name:
     jz 2f
     mov REC(VEDETTE_REC_ARGS + 16)(%rcx), %r8
     mov %rsi, %r9
-    mov %r8, %rsi
-    mov $4, %edx
-    ADD_CHUNK
-    mov (%r8), %edx
-    cmp $VEDETTE_ADDRESS_MAX, %rdx
-    jbe 1f
-    mov $VEDETTE_ADDRESS_MAX, %edx
-1:  mov %r9, %rsi
-    ADD_CHUNK
+    ADD_ADDRESS_OUT %r9
     jmp 3f
 2:  ASK_NAME SYS_GETPEERNAME
 3:  ASK_NAME SYS_GETSOCKNAME
@@ -797,15 +803,7 @@ socket_facts_end:
 
 // rdi = address, r8 = pointer to its length.
 add_address_out:
-    mov %r8, %rsi
-    mov $4, %edx
-    ADD_CHUNK
-    mov (%r8), %edx
-    cmp $VEDETTE_ADDRESS_MAX, %rdx
-    jbe 1f
-    mov $VEDETTE_ADDRESS_MAX, %edx
-1:  mov %rdi, %rsi
-    ADD_CHUNK
+    ADD_ADDRESS_OUT %rdi
     jmp finish_chunks
 
 // ------------------------------------------------------------------ receive: bytes_in, and the sender's

@@ -18,6 +18,7 @@ import {
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { PACK } from "../../host/paths.js";
+import { FORMATS } from "./corpus/formats.js";
 import { LANGUAGES } from "./corpus/languages.js";
 import type { Program } from "./corpus/program.js";
 import { SERVERS } from "./corpus/servers.js";
@@ -26,7 +27,7 @@ import { EVERYDAY } from "./everyday.js";
 import { freePorts } from "./free-port.js";
 import { type Run, run, VEDETTE } from "./programs.js";
 
-export const CORPUS: readonly Program[] = [...EVERYDAY, ...SERVERS, ...LANGUAGES, ...TOOLS];
+export const CORPUS: readonly Program[] = [...EVERYDAY, ...SERVERS, ...LANGUAGES, ...FORMATS, ...TOOLS];
 
 /** Priorities that the corpus must not raise; what is below is a record, not an accusation. */
 const ACCUSING = new Set(["Emergency", "Alert", "Critical", "Error", "Warning"]);

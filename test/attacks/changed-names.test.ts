@@ -76,6 +76,25 @@ test("I5: control: the same opens, one after the other", async () => {
   assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
 });
 
+// A call that stops is told by what stood there when it was made: docs/threat-model.md, I5.
+const isInline = process.env.VEDETTE_TEST_TIERS !== "trace";
+for (const aim of isInline ? ["modes", "mode"] : ["mode"]) {
+  const title =
+    aim === "modes"
+      ? "a path that another thread writes over is told by the file whose mode was changed"
+      : "control: the modes of two files in turn";
+  test(`I5: ${title}`, async () => {
+    const folder = scratch();
+    const { run, events } = await attack("changed_names", [aim, ROUNDS], { cwd: folder });
+    const { first, second } = answersOf(run);
+    const changed = ofType(events, "chmod").filter((event) => event["evt.rawres"] === 0);
+    const of = (file: string): number =>
+      changed.filter((event) => String(event["evt.arg.path"] ?? event["evt.arg.filename"]).endsWith(file)).length;
+    assert.equal([of("hidden/file"), of("decoy/file")], [Number(first), Number(second)]);
+    assert.is(changed.length, Number(ROUNDS));
+  });
+}
+
 for (const aim of ["address", "addresses"]) {
   const title =
     aim === "address"

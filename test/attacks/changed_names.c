@@ -8,6 +8,8 @@
 //     stay     the honest control: 9 stays
 //     ended    the honest control: it reads of processes that end right afterwards, as ps and top do
 //     anew     the honest control: it opens a file without a name once more, by way of its descriptor
+//     modes    changes the mode of a path that another thread writes over all the time
+//     mode     the honest control: of the one and of the other
 //     address  connects to an address that another thread writes over all the time: port 7001 or 7002
 //     addresses  the honest control: it connects to the one and the other
 //
@@ -110,7 +112,23 @@ static int open_one(const char* aim) {
   return file;
 }
 
+static mode_t mode_of(const char* file) {
+  struct stat facts;
+  return stat(file, &facts) == 0 ? facts.st_mode & 0777 : 0;
+}
+
+// Whose mode is the new one afterwards, which neither had before, is the file that the call reached.
+static int changes_first(void) {
+  static unsigned next;
+  mode_t mode;
+  do {
+    mode = 0400 | (next++ % 63 + 1);
+  } while (mode == mode_of(names[0]) || mode == mode_of(names[1]) || chmod(path, mode) != 0);  // half a path leads nowhere
+  return mode_of(names[0]) == mode;
+}
+
 static int reaches_first(const char* aim, ino_t hidden) {
+  if (strncmp(aim, "mode", 4) == 0) return changes_first();
   if (strncmp(aim, "address", 7) != 0) {
     const int file = open_one(aim), found = is_hidden(file, hidden);
     close(file);
@@ -128,7 +146,7 @@ static int reaches_first(const char* aim, ino_t hidden) {
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const char* const aim = argv[1];
-  const int rounds = atoi(argv[2]), races = strcmp(aim, "path") == 0 || strcmp(aim, "address") == 0;
+  const int rounds = atoi(argv[2]), races = strcmp(aim, "path") == 0 || strcmp(aim, "modes") == 0 || strcmp(aim, "address") == 0;
   struct stat facts;
   int reached[2] = {0, 0};
   const int waits = strcmp(aim, "wait") == 0;

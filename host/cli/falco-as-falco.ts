@@ -5,7 +5,7 @@
 // `vedette serve`.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
-import { CONFIG_PLACES, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
+import { CONFIG_PLACE, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
 import { reasonOf } from "../reason.js";
 import { say } from "./failure.js";
 import { checkFalco } from "./falco-check.js";
@@ -100,7 +100,7 @@ async function answered(
 const isJson = (flags: FalcoFlags): boolean => optionsIn(flags).json === true;
 
 function configFile({ config }: FalcoCommandFlags): ConfigFile | null {
-  const path = config ?? CONFIG_PLACES.find(existsSync);
+  const path = config ?? (existsSync(CONFIG_PLACE) ? CONFIG_PLACE : undefined);
   return path === undefined ? null : readConfigFile(path);
 }
 

@@ -53,7 +53,7 @@ function defineAsFalco(
     .command("falco")
     .description("Falco's own command line: a capture, a COMMAND, or the agents of a task, judged as Falco does")
     .usage("[options] [-- COMMAND [ARGUMENT]...]")
-    .option("-c, --config <file>", "falco.yaml (default: ./falco.yaml or /etc/falco/falco.yaml, if there is one)")
+    .option("-c, --config <file>", "falco.yaml (default: /etc/falco/falco.yaml, if there is one)")
     .option("-r, --rules <path>", "a file of rules, or a folder of them; may be given again", collect, [])
     .option("-V, --validate <path>", "say whether these rules can be loaded; may be given again", collect, [])
     .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])

@@ -10,8 +10,11 @@ import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { type Config, type ConfigNode, textsOf } from "./config-tree.js";
 
-/** Where Falco looks for its configuration when nobody names one. */
-export const CONFIG_PLACES = ["falco.yaml", "/etc/falco/falco.yaml"];
+/**
+ * Where Falco looks for its configuration when nobody names one. Not in the current folder: whoever may write
+ * there would choose the rules, and files to write to.
+ */
+export const CONFIG_PLACE = "/etc/falco/falco.yaml";
 
 /** One configuration with all that it includes. `text` is the first file alone. */
 export interface ConfigFile {

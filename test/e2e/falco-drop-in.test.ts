@@ -10,7 +10,7 @@ import { ROOT, run, scratch, VEDETTE } from "./programs.js";
 const FALCO = join(ROOT, "../shared/falco");
 const RULES = join(FALCO, "rules/falco_rules.yaml");
 const folder = scratch();
-const elsewhere = scratch(); // without a falco.yaml
+const elsewhere = scratch();
 const falco = (...args: string[]) => run([...VEDETTE, "falco", ...args], { cwd: elsewhere });
 const file = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text);
@@ -44,19 +44,22 @@ test("a configuration names rules and outputs, config_files add to it, and optio
     "config_files: [config.d]\nrules_files: [not-there.yaml]\nrule_matching: all\nstdout_output: {enabled: false}\n" +
       "syslog_output: {enabled: false}\nplugins: [{name: json, library_path: libjson.so}]\npriority: debug\n",
   );
-  for (const named of [["-c", config], []]) {
-    writeFileSync(join(folder, "alerts.txt"), "");
-    const args = [...named, "-T", "b", "-pc", "-U", "-v", "--", "cat", "/dev/null"];
-    const ran = await run([...VEDETTE, "falco", ...args], { cwd: folder });
-    assert.is(ran.status, 0, ran.stderr);
-    assert.is(ran.stdout, "");
-    const alerts = readFileSync(join(folder, "alerts.txt"), "utf8").trim().split("\n");
-    assert.equal(
-      alerts.map((line) => JSON.parse(line).rule),
-      ["first"],
-    );
-    assert.match(alerts[0]!, "container_id=host container_name=host");
-  }
+  writeFileSync(join(folder, "alerts.txt"), "");
+  const args = ["-T", "b", "-pc", "-U", "-v", "--", "cat", "/dev/null"];
+  const ran = await run([...VEDETTE, "falco", "-c", config, ...args], { cwd: folder });
+  assert.is(ran.status, 0, ran.stderr);
+  assert.is(ran.stdout, "");
+  const alerts = readFileSync(join(folder, "alerts.txt"), "utf8").trim().split("\n");
+  assert.equal(
+    alerts.map((line) => JSON.parse(line).rule),
+    ["first"],
+  );
+  assert.match(alerts[0]!, "container_id=host container_name=host");
+  // Whoever may write to the current folder would choose the rules, and files to write to.
+  writeFileSync(join(folder, "alerts.txt"), "");
+  const unnamed = await run([...VEDETTE, "falco", "-r", both, ...args], { cwd: folder });
+  assert.match(unnamed.stdout, /first cat/, "a falco.yaml of the current folder is not read");
+  assert.is(readFileSync(join(folder, "alerts.txt"), "utf8"), "");
 });
 
 test("what a configuration cannot be is told with its place", async () => {

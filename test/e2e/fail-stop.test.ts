@@ -24,17 +24,28 @@ const POLICY = `import { Openat, Priority, rule } from "vedette";
 export function theirs(e: Openat): bool { return e.fd.name.startsWith("/nonesuch"); }
 `;
 
-// Loaded before everything else in each thread: makes policy workers die, or stand still, where they wait for
-// batches.
-const PLANT = `const { isMainThread, workerData } = require("node:worker_threads");
+// Loaded before everything else in each thread: makes policy workers die once they are ready, where they look for
+// orders, or stand still where they wait for batches. They look for orders before they take a batch; a worker
+// whose batch is already there never waits for it.
+const PLANT = `const { isMainThread, parentPort, workerData } = require("node:worker_threads");
 const { existsSync } = require("node:fs");
-const wait = Atomics.wait;
-if (!isMainThread && workerData?.seats !== undefined)
+const { load, wait } = Atomics;
+if (!isMainThread && workerData?.seats !== undefined) {
+  const post = parentPort.postMessage.bind(parentPort);
+  let isReady = false;
+  parentPort.postMessage = (message) => {
+    post(message);
+    isReady ||= message.kind === "ready";
+  };
+  Atomics.load = (...words) => {
+    if (isReady && existsSync("dies")) throw new Error("a fault was planted");
+    return load(...words);
+  };
   Atomics.wait = (...words) => {
-    if (existsSync("dies")) throw new Error("a fault was planted");
     while (existsSync("stands")) wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     return wait(...words);
   };
+}
 `;
 
 /** A folder with rules, a tenant's policy in a process of its own, and the plant. */

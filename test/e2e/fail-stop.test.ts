@@ -24,9 +24,9 @@ const POLICY = `import { Openat, Priority, rule } from "vedette";
 export function theirs(e: Openat): bool { return e.fd.name.startsWith("/nonesuch"); }
 `;
 
-// Loaded before everything else in each thread: makes policy workers die once they are ready, where they look for
-// orders, or stand still where they wait for batches. They look for orders before they take a batch; a worker
-// whose batch is already there never waits for it.
+// Loaded before everything else in each thread: makes policy workers die once they are ready, where they look
+// for orders, or stand still where they wait for batches. They look for orders before they take a batch; a
+// worker whose batch is already there never waits for it.
 const PLANT = `const { isMainThread, parentPort, workerData } = require("node:worker_threads");
 const { existsSync } = require("node:fs");
 const { load, wait } = Atomics;

@@ -16,7 +16,7 @@ const WAIT_MS_MAX = 20_000;
 /** Longer than any test runs. */
 const NEVER_MS = 3_600_000;
 
-/** A machine that stands still for a while decides nothing: each test that is about a time limit sets its own. */
+/** No limit of time here: each test that is about one sets it, and a slow machine fails no other. */
 const LIMITS: QueueLimits = {
   count: 100,
   bytes: 1 << 20,

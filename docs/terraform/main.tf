@@ -24,7 +24,7 @@ data "external" "vedette" {
     made=$(printf '%s' "$given" | vedette instrument - "$@")
     printf '%s' "$made" | jq -c '{
       container_definitions: tojson,
-      volumes: ([.[] | select(.name == "vedette") | .mountPoints[].sourceVolume] | unique | join(","))
+      volumes: ([.[] | select(.dockerLabels["vedette.undo"]?) | .mountPoints[].sourceVolume] | unique | join(","))
     }'
     SCRIPT
   , "vedette", "--image", var.image], var.options)

@@ -4,6 +4,7 @@
 // such an error is a fault of ours, and the user should report it.
 import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
+import { type Level, type LogFormat, logLine } from "../log.js";
 import { Sink } from "../output/sink.js";
 import { lossText, totalLost } from "../output/summary.js";
 import { Voice } from "../output/voice.js";
@@ -17,6 +18,7 @@ export function report(thrown: unknown): number {
     error instanceof VedetteError
       ? `vedette: ${explain(error)}`
       : `vedette: this is a bug in Vedette, please report it\n${error instanceof Error ? error.stack : String(error)}`,
+    "error",
   );
   return error instanceof VedetteError ? error.exit : OUR_FAULT;
 }
@@ -30,6 +32,12 @@ function fewFiles(error: unknown): VedetteError | undefined {
 }
 
 let voice: Voice | null = null;
+let format: LogFormat | null = null;
+
+/** From here on each line has its time and level. */
+export function logAs(chosen: LogFormat): void {
+  format = chosen;
+}
 
 /** From here on nothing that is said waits for whoever reads stderr: this thread watches workers. */
 export function neverWait(): void {
@@ -39,14 +47,15 @@ export function neverWait(): void {
 }
 
 /** A line on stderr. */
-export function say(line: string): void {
-  if (voice === null) sayAndWait(line);
-  else voice.say(line);
+export function say(line: string, level: Level = "info"): void {
+  const whole = format === null ? line : logLine(format, line, level, new Date());
+  if (voice === null) sayAndWait(whole);
+  else voice.say(whole);
 }
 
 /** How the parts of a sensor speak. */
 export const speaking = {
-  say: (line: string): void => say(`vedette: ${line}`),
+  say: (line: string, level?: Level): void => say(`vedette: ${line}`, level),
   onFault: (error: unknown): void => void report(error),
 };
 

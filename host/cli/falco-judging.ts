@@ -42,12 +42,12 @@ export async function judging(flags: JudgingFlags, isPatient = false): Promise<J
 /** Options that do nothing: here, or in Falco too. */
 export function sayOptions({ ignored, unknown }: FalcoOptions): void {
   if (ignored.length > 0) say(`vedette: without meaning here: -o ${ignored.join(", ")}`);
-  if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
+  if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`, "warning");
 }
 
 function outputsOf(flags: JudgingFlags, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
   const { alerts, alertsDetail: isDetailed = false } = flags;
-  const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`);
+  const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`, "warning");
   const syslog =
     flags.syslog === undefined
       ? null

@@ -30,6 +30,10 @@ export function defineInstrument(program: Command, done: (status: number) => voi
     .option("--image <image>", "the sidecar's image; needed the first time")
     .option("--image-config <file>", "FILE or CONTAINER=FILE: what `docker image inspect` prints", each)
     .option(
+      "--registry",
+      "ask the images' registries what they run, with the login that `docker login` stored, or ECR's",
+    )
+    .option(
       "--log-group <name>",
       "send the sidecar's alerts to this group of CloudWatch Logs (default: as the workload logs)",
     )
@@ -58,7 +62,7 @@ export function defineInstrument(program: Command, done: (status: number) => voi
       ),
     )
     .action(async (file: string, flags: InstrumentFlags) =>
-      done((await import("./instrument.js")).instrumentFile(file, flags)),
+      done(await (await import("./instrument.js")).instrumentFile(file, flags)),
     );
 }
 

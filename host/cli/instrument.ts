@@ -4,6 +4,8 @@
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import {
   type Document,
+  type ImageConfigs,
+  imagesOfRegistries,
   instrument,
   isDescribed,
   type RunOptions,
@@ -27,6 +29,8 @@ export interface InstrumentFlags extends RunOptions {
   /** Writes what `register-task-definition` takes. */
   readonly register?: boolean;
   readonly imageConfig?: readonly string[];
+  /** Asks registries for what images run. */
+  readonly registry?: boolean;
 }
 
 const STDOUT = 1;
@@ -35,13 +39,13 @@ const STDOUT = 1;
  * Reads, edits and prints or writes one file. Gives status 0, under `--check` 1 where something is to be
  * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
-export function instrumentFile(file: string, flags: InstrumentFlags): number {
+export async function instrumentFile(file: string, flags: InstrumentFlags): Promise<number> {
   const given = readDocument(file);
   const document = flags.register ? registerable(given) : given;
   if (flags.upgrade && undo(document).journal === null) throw notThere(document);
   const { text, remarks, advice } = flags.undo
     ? undone(document)
-    : instrument(document, flags, readImageConfigs(flags.imageConfig ?? []));
+    : instrument(document, flags, await imagesFor(document, flags));
   for (const remark of [...remarks, ...advice]) say(`vedette: ${remark}`);
   const way = registering(given, flags);
   if (way !== null) say(`vedette: ${way}`);
@@ -50,6 +54,11 @@ export function instrumentFile(file: string, flags: InstrumentFlags): number {
   else if (flags.output === undefined) print(text);
   else writeWhole(flags.output, text);
   return 0;
+}
+
+async function imagesFor(document: Document, flags: InstrumentFlags): Promise<ImageConfigs> {
+  const given = readImageConfigs(flags.imageConfig ?? []);
+  return flags.registry ? imagesOfRegistries(document, flags, given, process.env) : given;
 }
 
 /**

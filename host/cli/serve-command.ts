@@ -2,6 +2,7 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
+import { LOG_FORMATS } from "../log.js";
 import { alertOptions, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
@@ -34,6 +35,11 @@ export function defineServe(program: Command, done: (status: number) => void): v
     )
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
+    )
+    .addOption(
+      new Option("--log-format <form>", "of what it says on stderr: lines with time and level, or JSON")
+        .choices([...LOG_FORMATS])
+        .default("text"),
     )
     .option("--check", "ask the `vedette serve` that runs whether it is healthy")
     .action(async (flags: ServeFlags) => done(await (await import("./serve.js")).serve(flags)));

@@ -4,15 +4,17 @@
 //   policies - monitor - listen - until SIGTERM or SIGINT - let agents finish - judge what is there - write -
 // end
 import { type RequestOptions, request } from "node:http";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
 import { VedetteError } from "../errors.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
+import type { LogFormat } from "../log.js";
+import { counted } from "../output/counted.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { placeOf, Sensor, type SensorHandlers } from "../sensor/sensor.js";
-import { neverWait, say, speaking } from "./failure.js";
+import { type Health, placeOf, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
+import { logAs, neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 
 /** The command's flags, as they were typed. `drain` is in seconds. */
@@ -24,6 +26,7 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly http: string;
   readonly drain: number;
   readonly check?: boolean;
+  readonly logFormat: LogFormat;
 }
 
 const CHECK_MS_MAX = 4_000;
@@ -31,6 +34,7 @@ const CHECK_MS_MAX = 4_000;
 /** Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
 export async function serve(flags: ServeFlags): Promise<number> {
   if (flags.check) return check(flags.http);
+  logAs(flags.logFormat);
   const address = addressOf(flags.listen);
   const stopped = untilStopped();
   neverWait();
@@ -45,6 +49,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     async (sensor) => {
       const port = sensor.intake.listen(address);
       sensor.begin();
+      sayWhatRuns(sensor.health);
       say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
       const signal = await Promise.race([stopped, sensor.failed]);
       if (signal instanceof VedetteError) throw signal;
@@ -54,6 +59,19 @@ export async function serve(flags: ServeFlags): Promise<number> {
     },
   );
   return 0;
+}
+
+/** One line; `from`: the folder of several policies, or the file of one. */
+function sayWhatRuns(health: Health): void {
+  const runs = health.runs();
+  const folders = new Set(runs.map(({ from }) => dirname(from)));
+  const said = [...folders].map((folder) => {
+    const all = runs.filter(({ from }) => dirname(from) === folder);
+    const [first] = all;
+    if (all.length > 1) return `${all.length} policies from ${folder}`;
+    return `${first!.policy} ${first!.version} (${counted(first!.rules, "rule")}) from ${first!.from}`;
+  });
+  say(`vedette: version ${VERSION} judges with ${said.join(", ") || "no policy of the operator's own"}`);
 }
 
 /**

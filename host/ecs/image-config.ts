@@ -34,6 +34,11 @@ export class ImageConfigs {
     this.#sources = sources;
   }
 
+  /** What was known first wins. */
+  with(more: readonly Source[]): ImageConfigs {
+    return new ImageConfigs([...this.#sources, ...more]);
+  }
+
   /**
    * By the container's name (`DEFINITION/NAME` where several definitions have one of that name), by the
    * image's name, or because there is but one of each.
@@ -64,6 +69,14 @@ export function readImageConfigs(given: readonly string[]): ImageConfigs {
   );
 }
 
+/** Those, and what else is known of containers (`DEFINITION/NAME`). */
+export function withImages(
+  known: ImageConfigs,
+  more: readonly { readonly container: string; readonly config: ImageConfig }[],
+): ImageConfigs {
+  return known.with(more.map(({ container, config }) => ({ path: "", container, images: [{ names: [], config }] })));
+}
+
 function readImages(path: string): Source["images"] {
   const invalid = (reason: string, cause?: unknown) =>
     new VedetteError("VEDETTE_IMAGE_CONFIG_INVALID", { path, reason }, { cause });
@@ -88,7 +101,8 @@ function imagesIn(value: unknown): Source["images"] {
   );
 }
 
-function configOf(config: Record<string, unknown>): ImageConfig {
+/** The part of an image's configuration that says what it runs, in Docker's words. */
+export function configOf(config: Record<string, unknown>): ImageConfig {
   return { entryPoint: strings(config.Entrypoint), command: strings(config.Cmd) };
 }
 

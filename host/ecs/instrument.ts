@@ -18,7 +18,7 @@ import type { Kept } from "./kept.js";
 import { OWN_PATH, OWN_VOLUME, SIDECAR_NAME, VOLUME_PATH } from "./layout.js";
 import { adviceOnLogs, logsOf } from "./logs.js";
 import { Merge } from "./merge.js";
-import { imagesNeeded } from "./missing-images.js";
+import { imagesNeeded, type Missing } from "./missing-images.js";
 import { type Document, entryOf, textOf } from "./node.js";
 import {
   type GivenOptions,
@@ -54,19 +54,35 @@ export interface Instrumented {
 
 /** Throws VEDETTE_DEFINITION_* where the document cannot be changed so that --undo would give it back. */
 export function instrument(given: Document, wanted: RunOptions, images: ImageConfigs): Instrumented {
-  const before = undo(given);
-  const document = before.journal === null ? given : parseDocument(given.path, before.text);
-  const settings = mergedOptions(givenOptions(wanted), before.journal?.options ?? null);
-  const earlier = EarlierRuns.of(given, wanted);
-  const known = RememberedImages.of(given, images);
-  const plan = { document, settings, options: resolvedOptions(settings), images: known, earlier };
-  refuseMissingImages(plan);
+  const plan = planFor(given, wanted, images);
+  const { document, earlier } = plan;
+  const missing = missingOf(plan);
+  if (missing.length > 0) throw imagesNeeded(missing);
   const said: Said = { remarks: isOlder(given) && wanted.image === undefined ? [IMAGE_STAYS] : [], advice: [] };
   const { written } = edit(plan, new Map(), said);
   const { text } = edit(plan, written, { remarks: [], advice: [] });
   prove(given.path, document.text, text);
   const remarks = [...said.remarks, ...earlier.remarks(written)];
   return { text, original: document.text, remarks, advice: said.advice };
+}
+
+/** The containers of a document whose images must be known, and are not. */
+export function missingImages(given: Document, wanted: RunOptions, images: ImageConfigs): Missing[] {
+  return missingOf(planFor(given, wanted, images));
+}
+
+function planFor(given: Document, wanted: RunOptions, images: ImageConfigs): Plan {
+  const before = undo(given);
+  const document = before.journal === null ? given : parseDocument(given.path, before.text);
+  const settings = mergedOptions(givenOptions(wanted), before.journal?.options ?? null);
+  const options = resolvedOptions(settings);
+  return {
+    document,
+    settings,
+    options,
+    images: RememberedImages.of(given, images),
+    earlier: EarlierRuns.of(given, wanted),
+  };
 }
 
 const IMAGE_STAYS =
@@ -154,7 +170,7 @@ function volumesToAdd(guarded: readonly Guarded[]): string {
 function chosenIn({ options, earlier }: Plan, definition: Definition): { all: Container[]; chosen: Container[] } {
   refuseWindows(definition);
   const all = containersOf(definition);
-  refuseTakenNames(definition, all);
+  refuseTakenNames(definition, all, options.settings.sidecarName);
   const chosen = chosenOf(definition, all, options.containers, earlier.watched(definition.id));
   if (chosen.length === 0) throw none(definition);
   for (const container of chosen) refuseUnfit(definition, container);
@@ -162,15 +178,14 @@ function chosenIn({ options, earlier }: Plan, definition: Definition): { all: Co
 }
 
 /** Of the whole file, so that one run names all. */
-function refuseMissingImages(plan: Plan): void {
-  const missing = findDefinitions(plan.document, plan.options.definitions).flatMap((definition) => {
+function missingOf(plan: Plan): Missing[] {
+  return findDefinitions(plan.document, plan.options.definitions).flatMap((definition) => {
     const bare = chosenIn(plan, definition).chosen.filter((container) => needsImage(definition, container));
     const wrapping = { definition, images: plan.images, withoutEntryPoint: bare.length };
     return bare
       .filter((container) => configFor(wrapping, container) === undefined)
       .map((container) => ({ definition, container }));
   });
-  if (missing.length > 0) throw imagesNeeded(missing);
 }
 
 /** Labels that somebody added stay before ours. */
@@ -223,11 +238,11 @@ function adviceOnRestart(definition: Definition): string | null {
   return "ECS starts a sidecar again that has ended if the instance's ECS agent is of version 1.86 or later; with an earlier one, nobody judges until the task ends";
 }
 
-function refuseTakenNames(definition: Definition, all: readonly Container[]): void {
+function refuseTakenNames(definition: Definition, all: readonly Container[], sidecar: string): void {
   const list = entryOf(definition.properties, definition.key("volumes"))?.node;
   const isOurs = (name: string | null) => name === SIDECAR_NAME || (name !== null && OwnVolume.isName(name));
   const volume = list?.kind === "list" ? list.items.find((item) => isOurs(nameOf(item))) : undefined;
-  const container = all.find((one) => one.name === SIDECAR_NAME);
+  const container = all.find((one) => one.name === sidecar);
   const [node, kind] = container === undefined ? [volume, "volume"] : [container.node, "container"];
   if (node === undefined) return;
   const way = container?.way ?? [definition.key("volumes")];

@@ -144,6 +144,11 @@ function imageOf({ image }: GivenOptions): string {
   throw new VedetteError("VEDETTE_IMAGE_NEEDED", { reason });
 }
 
+/** What the sidecar's container is called where an earlier run was told so. */
+export function sidecarNameIn(kept: URLSearchParams): string {
+  return new Settings(settingsOf(mergedOptions({}, kept).set)).sidecarName;
+}
+
 function settingsOf(texts: readonly string[] | undefined): Setting[] {
   return (texts ?? []).map(readSetting);
 }

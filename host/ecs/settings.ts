@@ -8,12 +8,14 @@
 //   strict=true                     an option without a value
 //   agent.snaplen=256               vedette-capture ... --snaplen 256, in each watched container
 //   container.memory=256            "memory": 256 in the sidecar's container definition
+//   container.name=guard            what the sidecar's container is called
 //   container.environment.NAME=V    a variable of the sidecar; container.secrets.NAME=ARN: from a secret
 //   KEY=                            what an earlier run was told of it is forgotten
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { SIDECAR_NAME } from "./layout.js";
 import type { Value, ValueMap } from "./value.js";
 
 type Kind = "text" | "number" | "flag" | "list";
@@ -34,6 +36,7 @@ const SERVE: Record<string, Kind> = {
   syslog: "text",
   "syslog-ca": "text",
   http: "text",
+  "log-format": "text",
   "falco-rules": "list",
   "falco-exact": "flag",
   matching: "text",
@@ -53,6 +56,7 @@ const AGENT: Record<string, Kind> = {
   "on-start-timeout": "text",
 };
 const CONTAINER: Record<string, Kind> = {
+  name: "text",
   memory: "number",
   memoryReservation: "number",
   cpu: "number",
@@ -78,6 +82,11 @@ export class Settings {
 
   get http(): string | undefined {
     return this.#all.find(([key]) => key === "http")?.[1];
+  }
+
+  /** Of the sidecar's container. */
+  get sidecarName(): string {
+    return this.#all.find(([key]) => key === "container.name")?.[1] ?? SIDECAR_NAME;
   }
 
   has(key: string): boolean {
@@ -127,6 +136,8 @@ export function readSetting(text: string): Setting {
   const kind = kindOf(key);
   if (kind === undefined) throw invalid(text, `there is no ${key}; there are ${known()}`);
   if (value === "") return [key, value];
+  if (key === "container.name" && !/^[\w-]{1,255}$/.test(value))
+    throw invalid(text, "a container's name has letters, digits, hyphens and underscores");
   if (kind === "number" && !/^\d{1,6}$/.test(value)) throw invalid(text, "its value must be a number");
   if (kind === "flag" && !/^(true|false)$/.test(value)) throw invalid(text, "its value must be true or false");
   return [key, value];

@@ -37,7 +37,7 @@ export function sidecar(
   const isHost = textOf(definition.get(definition.properties, "networkMode")) === "host";
   const http = settings.http ?? (isHost ? `unix:${VOLUME_PATH}/http.sock` : undefined);
   const own: ValueMap = {
-    name: SIDECAR_NAME,
+    name: settings.sidecarName,
     image: options.image,
     essential: options.start === "security",
     command: [

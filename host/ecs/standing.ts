@@ -10,9 +10,10 @@ import { VedetteError } from "../errors.js";
 import { type Container, containersOf } from "./containers.js";
 import type { Definition } from "./definition.js";
 import { branchesOf } from "./intrinsic.js";
-import { OWN_LABELS } from "./journal.js";
+import { journalIn, OWN_LABELS } from "./journal.js";
 import { AGENT_PATH, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
 import { type ListNode, type Node, textOf } from "./node.js";
+import { sidecarNameIn } from "./options.js";
 import { OwnVolume } from "./own-volume.js";
 import { nameOf } from "./path.js";
 import { parsedValue } from "./plain-value.js";
@@ -56,7 +57,8 @@ export function standingIn(definition: Definition): Standing {
     if (before !== undefined && !isSame(before, value)) throw twofold(definition, place, before, value, node);
     values.set(place, value);
   };
-  const sidecars = all.filter(({ name }) => name === SIDECAR_NAME);
+  const sidecar = sidecarNameIn(journalIn(definition.properties)?.options ?? new URLSearchParams());
+  const sidecars = all.filter(({ name }) => name === sidecar);
   for (const { node } of sidecars)
     put(SIDECAR_PLACE, withoutOwnLabels(definition, withoutDefaults(copyOf(definition.document, node))), node);
   const others = all.filter((one) => !sidecars.includes(one));
@@ -66,7 +68,7 @@ export function standingIn(definition: Definition): Standing {
       put(agentPlace(container.key), wordsOf(definition, list), list);
     for (const list of LISTS)
       for (const item of itemsOf(definition.get(container.node, list)))
-        if (isOurs(nameOf(item)))
+        if (list === "dependsOn" ? nameOf(item) === sidecar : isOurs(nameOf(item)))
           put(placeOf(container, list, nameOf(item)!), withoutDefaults(copyOf(definition.document, item)), item);
   }
   for (const item of itemsOf(definition.get(definition.properties, "volumes")))

@@ -7,6 +7,7 @@ import { type Definition, findDefinitions } from "./definition.js";
 import { digestOf, type Journal, journalIn, type Note } from "./journal.js";
 import { AGENT_PATH, CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
 import { type Document, type ListNode, type MapNode, type Node, textOf } from "./node.js";
+import { sidecarNameIn } from "./options.js";
 import { OwnVolume } from "./own-volume.js";
 import { follow, nameOf } from "./path.js";
 import { Remover } from "./removal.js";
@@ -15,7 +16,6 @@ type Collection = MapNode | ListNode;
 
 /** What our elements of lists are called. */
 const OURS = new Set([SIDECAR_NAME, CONTAINER_VARIABLE, CAPABILITY]);
-const isOurs = (name: string | null) => name !== null && (OURS.has(name) || OwnVolume.isName(name));
 
 /** A document without Vedette. `isExact`: it is the original, byte for byte. */
 export interface Undone {
@@ -33,13 +33,13 @@ export function undo(document: Document): Undone {
   }));
   const remover = new Remover(document);
   for (const { definition, journal } of found)
-    for (const note of journal?.notes ?? []) takeBack(remover, definition, note, journal!.notes);
+    for (const note of journal?.notes ?? []) takeBack(remover, definition, note, journal!);
   const text = remover.result();
   const journal = found.find((one) => one.journal !== null)?.journal ?? null;
   return { text, journal, isExact: journal === null || digestOf(text) === journal.digest };
 }
 
-function takeBack(remover: Remover, definition: Definition, note: Note, notes: readonly Note[]): void {
+function takeBack(remover: Remover, definition: Definition, note: Note, { notes, options }: Journal): void {
   const found = follow(definition.properties, note.pointer);
   if (found === null) {
     if (isGoneWithItsContainer(definition, note, notes)) return;
@@ -48,7 +48,7 @@ function takeBack(remover: Remover, definition: Definition, note: Note, notes: r
   }
   const { node, index } = found;
   const parent = found.parent as Collection;
-  if (note.mark !== "^" && stripOurs(remover, node)) return;
+  if (note.mark !== "^" && stripOurs(remover, node, sidecarNameIn(options))) return;
   const act = {
     "+": () => remover.appended(parent, index),
     "<": () => remover.first(parent, index, 1),
@@ -86,20 +86,28 @@ function firstCount(list: ListNode, noted: number): number {
 }
 
 /** Takes ours out of a collection that we made and somebody added to since; false when all of it is ours. */
-function stripOurs(remover: Remover, node: Node): boolean {
-  if (node.kind === "list") return stripItems(remover, node);
+function stripOurs(remover: Remover, node: Node, sidecar: string): boolean {
+  if (node.kind === "list") return stripItems(remover, node, sidecar);
   if (node.kind !== "map") return false;
   const inner = node.entries.findIndex(({ key }) => /^(capabilities|add)$/i.test(key));
   if (inner < 0) return false;
-  const isStripped = stripOurs(remover, node.entries[inner]!.node);
+  const isStripped = stripOurs(remover, node.entries[inner]!.node, sidecar);
   if (!isStripped && node.entries.length === 1) return false;
   if (!isStripped) remover.appended(node, inner);
   return true;
 }
 
-function stripItems(remover: Remover, list: ListNode): boolean {
-  const ours = [...list.items.keys()].filter((index) => isOurs(nameOf(list.items[index]!)));
+function stripItems(remover: Remover, list: ListNode, sidecar: string): boolean {
+  const ours = [...list.items.keys()].filter((index) => isOurs(list.items[index]!, sidecar));
   if (ours.length === 0 || ours.length === list.items.length) return false;
   for (const index of ours) remover.appended(list, index);
   return true;
+}
+
+/** A container named `vedette` is ours only if the sidecar is called so; the volume always is. */
+function isOurs(item: Node, sidecar: string): boolean {
+  const name = nameOf(item);
+  const isDependency = item.kind === "map" && item.entries.some(({ key }) => /^containerName$/i.test(key));
+  if (isDependency) return name === sidecar;
+  return name !== null && (OURS.has(name) || OwnVolume.isName(name));
 }

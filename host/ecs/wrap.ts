@@ -51,7 +51,7 @@ export function wrap(wrapping: Wrapping, container: Container): void {
   add("mountPoints", shared, wrapping.own.mountPoint(true));
   addCapability(wrapping, container);
   add("environment", { name: CONTAINER_VARIABLE, value: copyOf(definition.document, definition.get(node, "name")!) });
-  add("dependsOn", { containerName: SIDECAR_NAME, condition: "START" });
+  add("dependsOn", { containerName: wrapping.options.settings.sidecarName, condition: "START" });
 }
 
 /** `isGiven`: the container has SYS_PTRACE of its own, and its programs keep it. */

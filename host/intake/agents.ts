@@ -12,6 +12,7 @@ import { ringFill } from "../capture/ring.js";
 import type { TaskMetadata } from "../ecs/metadata.js";
 import { Bucket } from "../engine/limiter.js";
 import { explain, VedetteError } from "../errors.js";
+import type { Say } from "../log.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import { lossText } from "../output/summary.js";
 import { reasonOfErrno } from "../reason.js";
@@ -34,7 +35,7 @@ export interface AgentsOptions {
   /** Null: nobody counts. */
   readonly counts: IntakeCounts | null;
   /** What happened to whom, in a sentence. */
-  readonly say: (line: string) => void;
+  readonly say: Say;
 }
 
 /** Half of what a host without agents' spools has: the sidecar of the smallest task stays under 100 MiB. */
@@ -279,7 +280,8 @@ export class Agents implements Intake {
     if (!guest.hasEnded) this.#onMissed(guest, error);
     const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
     const how = guest.hasEnded ? "has left" : "is gone without a word (its agent was killed, or its connection broke)";
-    this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`);
+    const level = guest.hasEnded ? "info" : "warning";
+    this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`, level);
   }
 
   /** It is gone and has not said that its workload ended. */
@@ -325,7 +327,7 @@ export class Agents implements Intake {
     }
     const others = this.#unsaid === 0 ? "" : ` (${this.#unsaid} others were refused before this)`;
     this.#unsaid = 0;
-    this.#options.say(`${explain(error)}${others}`);
+    this.#options.say(`${explain(error)}${others}`, "warning");
   }
 
   #onBatch(stream: number, batch: ArrivedBatch): void {
@@ -333,7 +335,10 @@ export class Agents implements Intake {
     if (guest === undefined) return;
     this.#options.counts?.onBatch(guest.name, batch);
     for (const stranger of batch.strangers)
-      this.#options.say(explain(new VedetteError("VEDETTE_STRANGER_REFUSED", { ...stranger, container: guest.name })));
+      this.#options.say(
+        explain(new VedetteError("VEDETTE_STRANGER_REFUSED", { ...stranger, container: guest.name })),
+        "warning",
+      );
     this.#onLost(guest, batch.lost);
   }
 

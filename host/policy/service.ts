@@ -6,6 +6,7 @@ import type { Engine } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, VedetteError } from "../errors.js";
+import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { OutputStats } from "../output/output.js";
 import type { OutputQueue } from "../output/queue.js";
@@ -67,7 +68,7 @@ export class PolicyService {
   #tenants: ReadonlyMap<string, Tenant> | null;
   #outputs: ReadonlyMap<string, OutputQueue>;
   readonly #serials: Serials;
-  readonly #say: (line: string) => void;
+  readonly #say: Say;
   #housing: Housing | null = null;
   #watch: PolicyWatch | null = null;
   readonly #openAnswering: ((asked: Asked) => Promise<Answering>) | null;
@@ -76,11 +77,7 @@ export class PolicyService {
   #work: Promise<void> = Promise.resolve();
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
-  constructor(
-    flags: ServiceFlags,
-    say: (line: string) => void,
-    openAnswering: ((asked: Asked) => Promise<Answering>) | null = null,
-  ) {
+  constructor(flags: ServiceFlags, say: Say, openAnswering: ((asked: Asked) => Promise<Answering>) | null = null) {
     this.#flags = flags;
     this.#openAnswering = openAnswering;
     this.#say = say;
@@ -90,7 +87,7 @@ export class PolicyService {
   }
 
   #openOutputs(): Map<string, OutputQueue> {
-    const onFault = (error: VedetteError): void => this.#say(explain(error));
+    const onFault = (error: VedetteError): void => this.#say(explain(error), "warning");
     const outputs = new Map<string, OutputQueue>();
     for (const { name, alerts } of this.#tenants?.values() ?? [])
       if (alerts !== null) outputs.set(name, linesOutput(`tenant ${name}`, alerts, { form: "json", onFault }));
@@ -158,7 +155,7 @@ export class PolicyService {
       this.#outputs = this.#openOutputs();
     } catch (error) {
       this.#tenants = before.tenants;
-      this.#say(`${file} was not taken, the one before holds`);
+      this.#say(`${file} was not taken, the one before holds`, "warning");
       await this.#watch?.rescan();
       throw error;
     }
@@ -228,7 +225,7 @@ export class PolicyService {
   #onNews({ tenant, policy, kind, error, ms }: WatchNews): void {
     if (error === null) this.#say(`policy ${tenant}/${policy} ${kind} in ${Math.round(ms)} ms`);
     else {
-      this.#say(`policy ${tenant}/${policy} failed: ${explain(error)}`);
+      this.#say(`policy ${tenant}/${policy} failed: ${explain(error)}`, "warning");
       this.deliver(internalAlert(error, policy, tenant, ""));
     }
   }

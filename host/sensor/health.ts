@@ -11,6 +11,7 @@ import type { SeatStatus } from "../engine/engine.js";
 import type { IntakeHealth } from "../intake/intake.js";
 import { isWell, outputHealth } from "../output/health.js";
 import type { OutputStats } from "../output/output.js";
+import { VERSION } from "./version.js";
 
 /** What health asks. */
 export interface HealthParts {
@@ -18,6 +19,15 @@ export interface HealthParts {
   readonly intake: () => IntakeHealth;
   readonly outputs: () => readonly OutputStats[];
   readonly policies: () => readonly PolicyState[];
+  readonly runs: () => readonly Running[];
+}
+
+/** A policy of the operator's own: what runs, and where it came from (its folder or file). */
+export interface Running {
+  readonly policy: string;
+  readonly version: string;
+  readonly from: string;
+  readonly rules: number;
 }
 
 /** How many workers there are and how many of them do not move. */
@@ -40,6 +50,7 @@ type State =
 export class Health {
   #state: State = { kind: "starting" };
   #parts: Partial<HealthParts> = {};
+  #since: Date | null = null;
 
   /** These are there from now on. */
   watch(parts: Partial<HealthParts>): void {
@@ -49,6 +60,7 @@ export class Health {
   /** It judges from now on. */
   begin(): void {
     this.#state = { kind: "judging" };
+    this.#since = new Date();
   }
 
   /** It judges no more, for this reason. */
@@ -84,6 +96,9 @@ export class Health {
       intake: intake?.() ?? null,
       outputs: this.outputs().map(outputHealth),
       policies: this.policies(),
+      version: VERSION,
+      since: this.#since?.toISOString() ?? null,
+      runs: this.runs(),
     })}\n`;
   }
 
@@ -95,6 +110,16 @@ export class Health {
   /** How many policies are in each state. */
   policies(): Record<PolicyState, number> {
     return countsOf(this.#parts.policies?.() ?? []);
+  }
+
+  /** What runs, of the operator's own. */
+  runs(): readonly Running[] {
+    return this.#parts.runs?.() ?? [];
+  }
+
+  /** Null: nothing comes in yet. */
+  ring(): IntakeHealth["ring"] | null {
+    return this.#parts.intake?.().ring ?? null;
   }
 
   /** How each output is. */

@@ -7,13 +7,14 @@ import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
+import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import { type GuardNews, guardAlert } from "../output/guard-alert.js";
 import type { Outputs } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
 import { withFacts } from "./alert-facts.js";
-import type { PolicyState, WorkerHealth } from "./health.js";
+import type { PolicyState, Running, WorkerHealth } from "./health.js";
 import type { Monitor } from "./monitor.js";
 import type { Opened } from "./opened.js";
 
@@ -35,7 +36,7 @@ export interface JudgeOptions extends Judging {
   readonly monitor: Monitor | null;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
-  readonly say: (line: string) => void;
+  readonly say: Say;
 }
 
 /** The number of no peer. */
@@ -104,6 +105,16 @@ export class Judge {
     return service?.states() ?? this.#engine.status().map(({ state }) => state);
   }
 
+  /** The operator's own policies; tenants ask the control API for theirs. */
+  runs(): Running[] {
+    return this.#options.policies.map(({ name, version, place, rules }) => ({
+      policy: name,
+      version,
+      from: place,
+      rules: rules.length,
+    }));
+  }
+
   /** Ends its workers now. */
   stop(): Promise<void> {
     return this.#engine.stop();
@@ -148,7 +159,7 @@ export class Judge {
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;
       monitor?.onFault(error);
-      say(explain(error));
+      say(explain(error), "warning");
       if (service !== null) this.#deliver(service.faultAlert(error, policy, host ?? hostname()));
     },
     onLog: (policy: string, level: number, text: string): void =>

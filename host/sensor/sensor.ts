@@ -10,6 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { VedetteError } from "../errors.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer } from "../intake/intake.js";
+import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
 import { type Answering, type Asked, PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
@@ -23,6 +24,7 @@ export { Health, type HealthParts, type PolicyState, type WorkerHealth } from ".
 export type { Judging } from "./judge.js";
 export { Monitor, parseAddress, placeOf } from "./monitor.js";
 export { Opened } from "./opened.js";
+export { VERSION } from "./version.js";
 
 /** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
@@ -39,7 +41,7 @@ export interface SensorOptions<I extends Intake> {
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   /** A line of ours. */
-  readonly say: (line: string) => void;
+  readonly say: Say;
   /** Something failed, and we go on without it. */
   readonly onFault: (error: unknown) => void;
 }
@@ -48,7 +50,7 @@ export interface SensorOptions<I extends Intake> {
 export interface SensorHandlers extends IntakeHandlers {
   /** A peer has said who it is. */
   readonly onHost: (peer: Peer) => void;
-  readonly say: (line: string) => void;
+  readonly say: Say;
 }
 
 /** How soon a judged batch is acknowledged. */
@@ -196,7 +198,7 @@ export class Sensor<I extends Intake = Intake> {
     const { outputs } = this.#judging;
     this.#opened.add(outputs, async () => {
       const undelivered = await outputs.close();
-      if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`);
+      if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
     });
     this.health.watch({ outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? [])] });
   }
@@ -249,7 +251,7 @@ export class Sensor<I extends Intake = Intake> {
     const judge = await Judge.open(options, this.#intake, this.#opened);
     this.#judge = judge;
     judge.finished.catch((error: unknown) => this.#onFailure(error));
-    this.health.watch({ workers: () => judge.workers(), policies: () => judge.policies() });
+    this.health.watch({ workers: () => judge.workers(), policies: () => judge.policies(), runs: () => judge.runs() });
     this.#opened.add(
       setInterval(() => judge.workers(), LOOK_MS), // who does not move is known by looking often
       (timer) => clearInterval(timer),

@@ -15,9 +15,9 @@ import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 
 const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
-// Single files that any room may use: an error, where the build put things, an errno in words, who may be
-// connected to a server.
-const HOST_FILES = ["host/errors", "host/heap", "host/paths", "host/reason", "host/visitors"];
+// Single files that any room may use: an error, where the build put things, an errno in words, a line of the
+// log, who may be connected to a server.
+const HOST_FILES = ["host/errors", "host/heap", "host/log", "host/paths", "host/reason", "host/visitors"];
 const HOST = [WIRE, ...HOST_FILES];
 
 export const ARROWS: Record<string, string[]> = {
@@ -43,6 +43,7 @@ export const ARROWS: Record<string, string[]> = {
   "capture/addon": [WIRE],
   "host/errors": [WIRE],
   "host/heap": [],
+  "host/log": [],
   "host/paths": [],
   "host/reason": [],
   "host/visitors": [],

@@ -88,6 +88,38 @@ test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM e
   assert.match(stderr, /app has left: \d+ events, 0 lost/);
 });
 
+test("P13: the log has time and level, as lines or as JSON, and health says what runs, from where, since when", async () => {
+  const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+  const host = await serve(["--listen", `unix:${folder}/log.sock`, "--log-format", "json"]);
+  const health = (await (await fetch(`http://${HTTP[1]}/api/v1/health`)).json()) as Record<string, unknown>;
+  const metrics = await (await fetch(`http://${HTTP[1]}/metrics`)).text();
+  const { stderr } = await host.stop();
+  const lines = stderr.trim().split("\n");
+  const said = lines.map((line) => JSON.parse(line) as Record<string, string>);
+  for (const { time, level, message } of said) {
+    assert.match(time!, TIME);
+    assert.is(level, "info");
+    assert.not.match(message!, /^vedette: /);
+  }
+  const messages = said.map(({ message }) => message);
+  assert.match(messages[0]!, /^version \S+ judges with \d+ policies from \/.*, /);
+  assert.is(messages[1], `listening at unix:${folder}/log.sock`);
+  const runs = health.runs as Record<string, unknown>[];
+  assert.ok(
+    runs.length > 5 && runs.every(({ policy, version, from }) => policy && version && String(from).startsWith("/")),
+  );
+  assert.match(String(health.since), TIME);
+  assert.match(metrics, /^vedette_ring_bytes [1-9]\d+$/m);
+  assert.match(metrics, /^vedette_ring_waiting_bytes 0$/m);
+  assert.not.match(metrics, /^nodejs_/m);
+  const lined = run(["--listen", "nowhere", "--log-format", "text"]);
+  assert.is(lined.status, 125);
+  assert.match(
+    lined.stderr,
+    /^\d{4}-\S+Z error vedette: Agents cannot be accepted at nowhere: .* \[VEDETTE_LISTEN_REFUSED\]\n {2}Give/,
+  );
+});
+
 test("P9: health is answered at a Unix socket too, also where an earlier host left its file", async () => {
   const path = join(folder, "http.sock");
   writeFileSync(path, "");

@@ -361,6 +361,57 @@ test("a comment inside the sidecar is told before it goes", () => {
   );
 });
 
+test("P12: the sidecar has the name that it is given, edits survive a change of it, and undo is exact", () => {
+  const taken = { name: "vedette", image: "own:1", entryPoint: ["/own"], essential: false };
+  const dependsOn = [{ containerName: "vedette", condition: "START" }];
+  const [first, ...others] = TASK.containerDefinitions;
+  const definition = { ...TASK, containerDefinitions: [{ ...first, dependsOn }, ...others, taken] };
+  for (const form of Object.keys(FORMS)) {
+    const { name, write, read } = FORMS[form]!;
+    const original = write(definition);
+    const once = run(name, original, { ...FIRST, set: ["container.name=guard"] });
+    const task = read(once.text);
+    assert.equal(named(task.containerDefinitions, "vedette"), taken, form);
+    assert.equal(
+      web(task).dependsOn.map((one: Plain) => one.containerName),
+      ["vedette", "guard"],
+    );
+    assert.is(named(task.containerDefinitions, "guard").image, FIRST.image);
+    assert.is(undo(parseDocument(name, once.text)).text, original);
+    assert.is(run(name, once.text, {}).text, once.text, "twice is once");
+    named(task.containerDefinitions, "guard").memory = 300;
+    web(task).dependsOn.push({ containerName: "queue", condition: "START" });
+    const next = run(name, write(task), { ...NEXT, set: ["container.name=watch-2"] });
+    const now = read(next.text);
+    const sidecar = named(now.containerDefinitions, "watch-2");
+    assert.equal([sidecar.memory, sidecar.image], [300, NEXT.image]);
+    assert.equal(
+      web(now)
+        .dependsOn.map((one: Plain) => one.containerName)
+        .toSorted(),
+      ["queue", "vedette", "watch-2"],
+    );
+    assert.equal(
+      undone(name, next.text).dependsOn.map((one: Plain) => one.containerName),
+      ["vedette", "queue"],
+    );
+  }
+  const refused = (set: string) => {
+    try {
+      run("t.json", JSON.stringify(TASK), { ...FIRST, set: [set] });
+    } catch (error) {
+      return (error as VedetteError).code;
+    }
+    return null;
+  };
+  assert.is(refused("container.name=web"), "VEDETTE_NAME_TAKEN");
+  assert.is(refused("container.name=a b"), "VEDETTE_SETTING_INVALID");
+
+  function undone(name: string, text: string): Plain {
+    return web(plainOf(name, undo(parseDocument(name, text)).text));
+  }
+});
+
 test("the labels hold no value of the definition", () => {
   const secret = "{{resolve:secretsmanager:token}}";
   const logs = { logDriver: "splunk", options: { "splunk-token": secret } };

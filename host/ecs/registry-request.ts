@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One question to a registry, or to whoever knows its password: with a time limit, and an answer that is not
+// longer than it may be. Redirects lead to stores that sign their own addresses: what proves who we are does
+// not go along to another host, and nobody leads us from TLS to a plain connection.
+import { request } from "undici";
+import { isLoopback } from "./registry-name.js";
+
+/** What came back. Header names are in small letters. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** What to ask. */
+export interface Question {
+  readonly method?: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+const ANSWER_MS = 10_000;
+/** The most that the Distribution API lets a manifest have; a configuration is smaller. */
+const ANSWER_BYTES_MAX = 4 << 20;
+const REDIRECTS_MAX = 3;
+
+/** Throws where there is no answer, or too long a one. */
+export async function ask(url: URL, question: Question = {}, redirects = REDIRECTS_MAX): Promise<Answer> {
+  const { method = "GET", headers = {}, body } = question;
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  const response = await request(url, { method, headers, body: body ?? null, signal });
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of response.body as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > ANSWER_BYTES_MAX) throw new Error("the answer is longer than 4 MiB");
+    parts.push(part);
+  }
+  const { location } = response.headers;
+  const isElsewhere = [301, 302, 303, 307, 308].includes(response.statusCode);
+  if (!isElsewhere || typeof location !== "string" || method !== "GET")
+    return { status: response.statusCode, headers: response.headers, body: Buffer.concat(parts) };
+  if (redirects === 0) throw new Error("it redirects again and again");
+  return ask(redirected(url, location), { headers: headersFor(url, location, headers) }, redirects - 1);
+}
+
+function redirected(from: URL, location: string): URL {
+  const to = new URL(location, from);
+  if (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:" && isLoopback(to.host)))
+    return to;
+  throw new Error("it redirects to an address without TLS");
+}
+
+function headersFor(from: URL, location: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+  const isSame = new URL(location, from).origin === from.origin;
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => isSame || name.toLowerCase() !== "authorization"),
+  );
+}

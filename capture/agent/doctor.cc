@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/agent/doctor.h"
 
-#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <optional>
 
 #include "capture/agent/json.h"
+#include "capture/agent/tiers.h"
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/clock.h"
 #include "capture/kernel/features.h"
@@ -76,15 +76,6 @@ std::string capabilities_object(std::string_view status) {
       .flag("sys_ptrace", has_capability(Capability::SysPtrace))
       .flag("sys_admin", has_capability(Capability::SysAdmin))
       .done();
-}
-
-bool has_fsgsbase() {
-#if defined(__x86_64__)
-  constexpr unsigned long kHwcap2Fsgsbase = 1ul << 1;
-  return (::getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
-#else
-  return false;
-#endif
 }
 
 std::string proc_object(const ProcSettled& proc) {

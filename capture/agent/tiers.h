@@ -13,5 +13,7 @@ namespace vedette {
 
 // nullptr: switched off, or not possible on this machine.
 std::unique_ptr<Hooks> make_inline_tier(const Options& options, const Clock& clock);
+// Whether a program can set, without a call, the register that leads to its ring.
+bool has_fsgsbase();
 
 }  // namespace vedette

@@ -5,5 +5,6 @@
 namespace vedette {
 
 std::unique_ptr<Hooks> make_inline_tier(const Options&, const Clock&) { return nullptr; }
+bool has_fsgsbase() { return false; }
 
 }  // namespace vedette

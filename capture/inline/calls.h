@@ -24,7 +24,17 @@ struct InlineCall {
   bool opens;  // the open family
 };
 
+// A call that sets a mode, and which argument that is.
+struct ModeCall {
+  uint32_t nr;
+  uint8_t argument;
+  bool makes_node;  // a node of a device, too
+};
+
+// The processor's: its folder has the numbers.
 std::span<const InlineCall> inline_calls();
+std::span<const ModeCall> mode_calls();
+
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity);
 bool is_open(uint32_t nr);
 // Whether the kernel gets the record's copies of its texts.

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "capture/inline/calls.h"
 #include "capture/kernel/clock.h"
 
 namespace vedette {
@@ -18,7 +19,7 @@ namespace {
 
 bool opens_now(const RingSlot& slot) {
   RingRecord record;
-  return slot.ring().in_flight(record) && (record.nr == SYS_open || record.nr == SYS_openat);
+  return slot.ring().in_flight(record) && is_open(record.nr);
 }
 
 // Who has begun an open asks behind it. That of a pipe may last: nobody waits for more than a moment.

@@ -28,12 +28,6 @@ constexpr uint32_t kRegionHigh = static_cast<uint32_t>(kRingRegion >> 32);
 constexpr uint32_t kRegionMask = ~static_cast<uint32_t>((kRingSlotsMax * kRingSlotBytes - 1) >> 32) & kHighAddressBits;
 static_assert((kRegionHigh & ~kRegionMask) == 0);
 
-#if defined(__x86_64__)
-constexpr uint32_t kChmod = SYS_chmod, kMknod = SYS_mknod;
-#else
-constexpr uint32_t kChmod = 0, kMknod = 0;
-#endif
-
 FilterRule guard_rule(const MemoryCall& call) {
   FilterRule rule{call.nr, {}};
   if (call.flag != 0) rule.conditions.push_back({3, call.flag, call.flag});
@@ -101,14 +95,9 @@ void add_boot_gates(std::vector<FilterRule>& rules, const BootSecret& secret) {
 // A mode that gives its user or group to who executes the file, and a node of a device, stop wherever they
 // are asked for.
 void add_mode_guards(std::vector<FilterRule>& rules) {
-  const struct {
-    uint32_t nr;
-    uint8_t mode;
-    bool makes_node;
-  } calls[] = {{kChmod, 1, false}, {SYS_fchmod, 1, false}, {SYS_fchmodat, 2, false}, {kMknod, 1, true}, {SYS_mknodat, 2, true}};
-  for (const auto& call : calls) {
+  for (const ModeCall& call : mode_calls()) {
     for (const uint32_t bit : {uint32_t{S_ISUID}, uint32_t{S_ISGID}, uint32_t{S_IFCHR}}) {
-      if (bit != S_IFCHR || call.makes_node) rules.push_back({call.nr, {{call.mode, bit, bit}}, {}, true});
+      if (bit != S_IFCHR || call.makes_node) rules.push_back({call.nr, {{call.argument, bit, bit}}, {}, true});
     }
   }
 }

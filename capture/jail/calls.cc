@@ -51,10 +51,6 @@ constexpr int kAllowed[] = {
     SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_sigaltstack, SYS_restart_syscall, SYS_exit, SYS_exit_group,
     // time and chance
     SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getrandom,
-#if defined(__x86_64__)
-    SYS_arch_prctl, SYS_epoll_wait, SYS_epoll_create, SYS_poll, SYS_select, SYS_pipe, SYS_dup2, SYS_eventfd, SYS_stat, SYS_lstat,
-    SYS_readlink, SYS_access, SYS_time, SYS_getpgrp, SYS_getdents,
-#endif
 };
 constexpr int kAbsent[] = {SYS_clone3, SYS_openat2, SYS_faccessat2};
 
@@ -105,12 +101,11 @@ Program filter(pid_t self) {
   // x32: the same calls under other numbers.
   if (kForeignNumberBit != 0) append(program, {jump(BPF_JGE, kForeignNumberBit, 0, 1), answer(SECCOMP_RET_KILL_PROCESS)});
   for (const int number : kAllowed) when(program, number, SECCOMP_RET_ALLOW);
+  for (const int number : older_calls()) when(program, number, SECCOMP_RET_ALLOW);
   const unsigned me = static_cast<unsigned>(self);
   when_without(program, SYS_mmap, 3, kNoMap, SECCOMP_RET_ALLOW);
   when_without(program, SYS_openat, 2, kWrites, SECCOMP_RET_USER_NOTIF);
-#if defined(__x86_64__)
-  when_without(program, SYS_open, 1, kWrites, SECCOMP_RET_USER_NOTIF);
-#endif
+  if (const auto open = older_open()) when_without(program, *open, 1, kWrites, SECCOMP_RET_USER_NOTIF);
   when(program, SYS_execve, SECCOMP_RET_USER_NOTIF);
   when_one_of(program, SYS_clone, 0, {kThread, kThreadOfMusl});
   when_one_of(program, SYS_kill, 0, {me});

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What differs between processors, behind one interface: the registers of a stopped task and what a system
-// call means in them. Each arch_*.h defines `struct Registers` with the same members; nothing else in
-// capture/ asks for the processor.
-//
+// call means in them. Each arch_*.h defines `struct Registers` with the same members; what is longer stands
+// in files NAME_ARCH.cc, of which the Makefile takes the processor's. But for decode/call.h, which may
+// include nothing of kernel/, no other file of capture/ asks for the processor by `#if`.
 //   ip() sp()             where the task stands
 //   number() argument(i)  the call, in a stop before it ran
 //   set_number() set_argument() set_result() restore_arguments()
@@ -16,7 +16,7 @@
 #if defined(__x86_64__)
 #include "capture/kernel/arch_x86_64.h"
 #elif defined(__aarch64__)
-#include "capture/kernel/arch_arm64.h"
+#include "capture/kernel/arch_aarch64.h"
 #else
 #error "vedette-capture knows x86-64 and arm64"
 #endif

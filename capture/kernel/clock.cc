@@ -6,10 +6,7 @@
 
 #include <time.h>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#include <x86intrin.h>
-#endif
+#include "capture/kernel/ticks.h"
 
 namespace vedette {
 namespace {
@@ -25,30 +22,13 @@ uint64_t read_clock(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * kSecond + static_cast<uint64_t>(now.tv_nsec);
 }
 
-bool tsc_is_invariant() {
-#if defined(__x86_64__)
-  unsigned a, b, c, d;
-  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
-#else
-  return true;  // the generic timer is architectural
-#endif
-}
-
 }  // namespace
 
 uint64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
 
-uint64_t Clock::read_tsc() {
-#if defined(__x86_64__)
-  return __rdtsc();
-#elif defined(__aarch64__)
-  uint64_t ticks;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-  return ticks;
-#endif
-}
+uint64_t Clock::read_tsc() { return read_ticks(); }
 
-Clock::Clock(Settles when) : has_tsc_(tsc_is_invariant()), first_(take_pair()) {
+Clock::Clock(Settles when) : has_tsc_(ticks_are_invariant()), first_(take_pair()) {
   if (when == Settles::Now) {
     settle();
   } else {

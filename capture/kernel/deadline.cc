@@ -5,29 +5,9 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
-extern "C" long vedette_call(long nr, long a, long b, long c, long d);
-extern "C" const char vedette_call_at[], vedette_call_end[];
-
-#if defined(__x86_64__)
-__asm__(
-    ".text\n .globl vedette_call, vedette_call_at, vedette_call_end\n"
-    ".type vedette_call, @function\n"
-    "vedette_call:\n .cfi_startproc\n"
-    " mov %rdi, %rax\n mov %rsi, %rdi\n mov %rdx, %rsi\n mov %rcx, %rdx\n mov %r8, %r10\n"
-    "vedette_call_at:\n syscall\n"
-    "vedette_call_end:\n ret\n .cfi_endproc\n .size vedette_call, .-vedette_call\n");
-#else
-__asm__(
-    ".text\n .globl vedette_call, vedette_call_at, vedette_call_end\n"
-    ".type vedette_call, %function\n"
-    "vedette_call:\n .cfi_startproc\n"
-    " mov x8, x0\n mov x0, x1\n mov x1, x2\n mov x2, x3\n mov x3, x4\n"
-    "vedette_call_at:\n svc #0\n"
-    "vedette_call_end:\n ret\n .cfi_endproc\n .size vedette_call, .-vedette_call\n");
-#endif
+#include "capture/kernel/one_call.h"
 
 namespace vedette {
 namespace {
@@ -36,16 +16,7 @@ constexpr uint64_t kSecond = 1'000'000'000;
 const int kSignal = SIGRTMAX - 2;  // wake.h has the one above
 
 void on_deadline(int, siginfo_t*, void* at) {
-  mcontext_t& context = static_cast<ucontext_t*>(at)->uc_mcontext;
-#if defined(__x86_64__)
-  if (context.gregs[REG_RIP] != reinterpret_cast<greg_t>(vedette_call_at)) return;
-  context.gregs[REG_RIP] = reinterpret_cast<greg_t>(vedette_call_end);
-  context.gregs[REG_RAX] = -EINTR;
-#else
-  if (context.pc != reinterpret_cast<uint64_t>(vedette_call_at)) return;
-  context.pc = reinterpret_cast<uint64_t>(vedette_call_end);
-  context.regs[0] = static_cast<uint64_t>(-EINTR);
-#endif
+  leave_call(static_cast<ucontext_t*>(at)->uc_mcontext);
 }
 
 // Of the thread that asks first.

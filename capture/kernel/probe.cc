@@ -67,19 +67,10 @@ int try_user_dispatch() {
 }
 
 int try_gs_base(Tid child) {
-#if defined(__x86_64__)
-  constexpr unsigned long kBase = 0x10000;
-  Result<Registers> registers = ptrace_registers(child);
-  if (!registers) return registers.error().get();
-  registers->raw.gs_base = kBase;
-  const Result<void> set = ptrace_set_registers(child, *registers);
-  const Result<Registers> after = ptrace_registers(child);
-  if (!set) return set.error().get();
-  return after && after->raw.gs_base == kBase ? 0 : EIO;
-#else
-  (void)child;
-  return ENOSYS;
-#endif
+  constexpr uint64_t kBase = 0x10000;
+  if (const Result<void> set = ptrace_set_thread_context(child, kBase); !set) return set.error().get();
+  const Result<uint64_t> after = ptrace_thread_context(child);
+  return after && *after == kBase ? 0 : EIO;
 }
 
 int try_vm_read(Tid child) {

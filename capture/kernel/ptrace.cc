@@ -3,9 +3,7 @@
 // games.
 #include "capture/kernel/ptrace.h"
 
-#include <elf.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,10 +12,6 @@
 
 namespace vedette {
 namespace {
-
-#if defined(__aarch64__)
-constexpr long kSystemCallSet = 0x404;  // NT_ARM_SYSTEM_CALL
-#endif
 
 // glibc has no names for these on every processor.
 constexpr long kEmulate = 31, kEmulateStep = 32, kStepBlock = 33;
@@ -124,52 +118,6 @@ Result<uint64_t> ptrace_peek(Tid tid, uint64_t address) {
 
 Result<void> ptrace_poke(Tid tid, uint64_t address, uint64_t word) {
   return check(request(PTRACE_POKEDATA, tid, address, as_data(word)));
-}
-
-Result<Registers> ptrace_registers(Tid tid) {
-  Registers registers;
-  iovec part{&registers.raw, sizeof registers.raw};
-  if (request(PTRACE_GETREGSET, tid, NT_PRSTATUS, &part) < 0) return Errno::last();
-#if defined(__aarch64__)
-  int number = -1;
-  iovec call{&number, sizeof number};
-  if (request(PTRACE_GETREGSET, tid, kSystemCallSet, &call) < 0) return Errno::last();
-  registers.call_number = static_cast<uint64_t>(static_cast<int64_t>(number));
-#endif
-  return registers;
-}
-
-Result<void> ptrace_set_registers(Tid tid, const Registers& registers) {
-  iovec part{const_cast<user_regs_struct*>(&registers.raw), sizeof registers.raw};
-  Result<void> done = check(request(PTRACE_SETREGSET, tid, NT_PRSTATUS, &part));
-#if defined(__aarch64__)
-  if (!done) return done;
-  int number = static_cast<int>(registers.call_number);
-  iovec call{&number, sizeof number};
-  done = check(request(PTRACE_SETREGSET, tid, kSystemCallSet, &call));
-#endif
-  return done;
-}
-
-Result<uint64_t> ptrace_thread_context(Tid tid) {
-#if defined(__x86_64__)
-  uint64_t word = 0;
-  if (request(PTRACE_PEEKUSER, tid, offsetof(user_regs_struct, gs_base), &word) < 0) return Errno::last();
-  return word;
-#else
-  (void)tid;
-  return Errno(ENOSYS);
-#endif
-}
-
-Result<void> ptrace_set_thread_context(Tid tid, uint64_t value) {
-#if defined(__x86_64__)
-  return check(request(PTRACE_POKEUSER, tid, offsetof(user_regs_struct, gs_base), as_data(value)));
-#else
-  (void)tid;
-  (void)value;
-  return Errno(ENOSYS);
-#endif
 }
 
 }  // namespace vedette

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/memory_calls.h"
 
+#include <linux/audit.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
-
-#include "capture/kernel/arch.h"
 
 namespace vedette {
 namespace {
@@ -28,8 +27,8 @@ constexpr MemoryCall kCalls[] = {
     {SYS_shmdt, 0, kPoint},
 };
 
-#if defined(__x86_64__)
-// By int 0x80 (arch/x86/entry/syscalls/syscall_32.tbl); ipc(2) with its first argument.
+// By int 0x80 of x86-64, which alone has a second convention that is not refused
+// (arch/x86/entry/syscalls/syscall_32.tbl); ipc(2) with its first argument.
 constexpr uint32_t kOldMmap32 = 90, kIpc32 = 117, kShmctl32 = 396, kShmat32 = 397;
 constexpr uint64_t kIpcShmat = 21, kIpcShmdt = 22, kIpcShmctl = 24;
 constexpr MemoryCall kCalls32[] = {
@@ -37,7 +36,6 @@ constexpr MemoryCall kCalls32[] = {
     {219, 0, 1}, {257, 0, 1}, {380, 0, 1},      {kShmat32, 1, kPoint, 0, true}, {398, 0, kPoint},
 };
 constexpr MemoryCall kIpcAttach = {kIpc32, 4, kPoint, 0, true}, kIpcDetach = {kIpc32, 4, kPoint};
-#endif
 
 constexpr uint64_t kPage = 4096, kEverywhere = ~uint64_t{0};
 
@@ -85,8 +83,7 @@ std::span<const MemoryCall> memory_calls() { return kCalls; }
 MemoryUses memory_uses(const SyscallInfo& info) {
   MemoryUses uses;
   std::span<const MemoryCall> calls = kCalls;
-#if defined(__x86_64__)
-  if (info.arch != kAuditNative) {
+  if (info.arch == AUDIT_ARCH_I386) {
     calls = kCalls32;
     if (info.seccomp.nr == kIpc32) {
       const uint64_t which = info.seccomp.args[0] & 0xffff;
@@ -95,7 +92,6 @@ MemoryUses memory_uses(const SyscallInfo& info) {
     }
     if (info.seccomp.nr == kOldMmap32) uses.uses[uses.count++] = {MemoryDeed::Changes, {0, kEverywhere}};
   }
-#endif
   for (const MemoryCall& call : calls) {
     if (const std::optional<MemoryUse> use = use_of(call, info)) uses.uses[uses.count++] = *use;
   }
@@ -105,15 +101,13 @@ MemoryUses memory_uses(const SyscallInfo& info) {
 std::optional<int> named_segment(const SyscallInfo& info) {
   const auto& args = info.seccomp.args;
   const auto named = [](bool is_named, uint64_t id) { return is_named ? std::optional(static_cast<int>(id)) : std::nullopt; };
-#if defined(__x86_64__)
-  if (info.arch != kAuditNative) {
+  if (info.arch == AUDIT_ARCH_I386) {
     if (info.seccomp.nr == kShmat32) return named(true, args[0]);
     if (info.seccomp.nr == kShmctl32) return named(sets(args[1]), args[0]);
     const uint64_t which = args[0] & 0xffff;
     const bool is_named = which == kIpcShmat || (which == kIpcShmctl && sets(args[2]));
     return named(info.seccomp.nr == kIpc32 && is_named, args[1]);
   }
-#endif
   if (info.seccomp.nr == SYS_shmat) return named(true, args[0]);
   return named(info.seccomp.nr == SYS_shmctl && sets(args[1]), args[0]);
 }

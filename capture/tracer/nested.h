@@ -86,6 +86,9 @@ class NestedTracing {
   int64_t register_set(Task& debugger, Task& target, long what, uint64_t type, uint64_t data);
   int64_t peek_signals(Task& debugger, Task& target, uint64_t arguments, uint64_t data);
   int64_t sized(Task& debugger, Task& target, long what, uint64_t size, uint64_t data);
+  // nested_requests_ARCH.cc
+  int64_t processor_request(Task& debugger, Task& target, long what, uint64_t address, uint64_t data);
+  int64_t thread_base(Task& debugger, Task& target, uint64_t address, uint64_t which);
   bool is_held(const Task& target, Held held) const { return target.debugged->held == held; }
 
   // nested_waits.cc

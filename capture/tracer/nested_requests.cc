@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,11 +19,10 @@
 namespace vedette {
 namespace {
 
-// include/uapi/linux/ptrace.h, and arch/x86/include/uapi/asm/ptrace-abi.h where a number is a processor's.
+// include/uapi/linux/ptrace.h; processor_request knows those of the processor.
 enum : long {
   kTraceMe = 0, kPeekText = 1, kPeekData = 2, kPeekUser = 3, kPokeText = 4, kPokeData = 5, kPokeUser = 6, kCont = 7, kKill = 8, kSingleStep = 9,
-  kGetRegs = 12, kSetRegs = 13, kGetFpRegs = 14, kSetFpRegs = 15, kAttach = 16, kDetach = 17, kOldSetOptions = 21, kSyscall = 24,
-  kGetThreadArea = 25, kSetThreadArea = 26, kArchPrctl = 30, kSysEmu = 31, kSysEmuSingleStep = 32, kSingleBlock = 33,
+  kAttach = 16, kDetach = 17, kSyscall = 24,
   kSetOptions = 0x4200, kGetEventMessage = 0x4201, kGetSigInfo = 0x4202, kSetSigInfo = 0x4203, kGetRegSet = 0x4204, kSetRegSet = 0x4205,
   kSeize = 0x4206, kInterrupt = 0x4207, kListen = 0x4208, kPeekSigInfo = 0x4209, kGetSigMask = 0x420a, kSetSigMask = 0x420b,
   kSeccompGetFilter = 0x420c, kSeccompGetMetadata = 0x420d, kGetSyscallInfo = 0x420e, kGetRseq = 0x420f, kSetUserDispatch = 0x4210,
@@ -34,7 +32,6 @@ constexpr uint64_t kOptions = 0xff | PTRACE_O_EXITKILL;
 constexpr uint64_t kSignalMax = 64;
 constexpr size_t kPieceMax = 65536;  // the largest set of registers is smaller
 constexpr size_t kSigInfoBytes = 128;
-constexpr int64_t kGetFsOrGs = 0x1003;  // ARCH_GET_FS; ARCH_GET_GS is the next
 
 // What has no room of its own in glibc's structs.
 struct PeekArguments {
@@ -153,28 +150,7 @@ int64_t NestedTracing::request(Task& debugger, Task& target, long what, uint64_t
     case kGetUserDispatch: return sized(debugger, target, what, address, data);
     case kSetUserDispatch:
     case kSetSyscallInfo: return address <= kPieceMax ? copy_in(debugger, target, what, address, data, address) : -EINVAL;
-#if defined(__x86_64__)
-    case kOldSetOptions: return request(debugger, target, kSetOptions, address, data);
-    case kGetRegs: return copy_out(debugger, target, what, 0, data, sizeof(user_regs_struct));
-    case kSetRegs: return copy_in(debugger, target, what, 0, data, sizeof(user_regs_struct));
-    case kGetFpRegs: return copy_out(debugger, target, what, 0, data, sizeof(user_fpregs_struct));
-    case kSetFpRegs: return copy_in(debugger, target, what, 0, data, sizeof(user_fpregs_struct));
-    case kGetThreadArea: return copy_out(debugger, target, what, address, data, 16);
-    case kSetThreadArea: return copy_in(debugger, target, what, address, data, 16);
-    case kArchPrctl:
-      if (static_cast<int64_t>(data) != kGetFsOrGs && static_cast<int64_t>(data) != kGetFsOrGs + 1) {
-        return in_words(ptrace_request(what, target.tid, address, reinterpret_cast<void*>(data)));
-      } else {
-        uint64_t word = 0;
-        const Result<long> got = ptrace_request(what, target.tid, reinterpret_cast<uint64_t>(&word), reinterpret_cast<void*>(data));
-        if (!got) return in_words(got);
-        return give_to(debugger, address, &word, sizeof word) ? 0 : -EFAULT;
-      }
-    case kSysEmu: return resume(target, Resume::Emulate, data);
-    case kSysEmuSingleStep: return resume(target, Resume::EmulateStep, data);
-    case kSingleBlock: return resume(target, Resume::StepBlock, data);
-#endif
-    default: return -EIO;
+    default: return processor_request(debugger, target, what, address, data);
   }
 }
 

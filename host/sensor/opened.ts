@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was opened, to be closed in reverse order, whatever the way out. A part is added where it is opened,
-// together with what closes it, so no path can forget one. (Node 20 has no AsyncDisposableStack yet.)
+// together with what closes it, so no path can forget one. (An AsyncDisposableStack takes nothing more while
+// it closes, and a part may come late.)
 interface Part {
   readonly close: () => unknown;
 }

@@ -38,6 +38,13 @@ test("those of the processor's folder do", () => {
   assert.ok(named(join(FOLDER, "x86_64")).length > 20);
 });
 
+test("no file asks for the processor by #if but the two that say which one it is", () => {
+  const asking = readdirSync(join(ROOT, "capture"), { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.(cc|h|S)$/.test(path))
+    .filter((path) => /^\s*#.*__(x86_64|aarch64)__/m.test(readFileSync(join(ROOT, "capture", path), "utf8")));
+  assert.equal(asking.sort(), ["decode/call.h", "kernel/arch.h"]);
+});
+
 test("docs/inline.md names each function of the processor's that others call", () => {
   const page = readFileSync(join(ROOT, "docs/inline.md"), "utf8").split("## Another processor")[1]!;
   const headers = readdirSync(join(FOLDER, "x86_64")).filter((name) => name.endsWith(".h"));

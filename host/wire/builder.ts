@@ -10,6 +10,7 @@
 import {
   DESCRIPTOR_FIELDS,
   DESCRIPTOR_SIZE,
+  type EventType,
   type Field,
   HEADER_SIZE,
   LOST,
@@ -17,6 +18,7 @@ import {
   PROCESS_SIZE,
 } from "../../build/generated/events.js";
 import { encodeBatch } from "./encode.js";
+import { Growing, InternedTexts } from "./interned.js";
 import { EVENT_OF_NAME, isSpan, NULL } from "./layout.js";
 
 /** Integers, text, bytes, or a list of texts (a strlist). */
@@ -58,14 +60,14 @@ const ABSENT = -(2n ** 63n);
 
 /** Collects processes, descriptors and records, and writes them as one frame. Equal texts are stored once. */
 export class BatchBuilder {
-  readonly #options: BatchOptions;
-  readonly #processes = new Section();
-  readonly #descriptors = new Section();
-  readonly #records = new Section();
-  readonly #strings = new Section();
+  #options: BatchOptions;
+  readonly #processes = new Growing();
+  readonly #descriptors = new Growing();
+  readonly #records = new Growing();
+  readonly #strings = new InternedTexts();
   #count = 0;
-  readonly #interned = new Map<string, Interned>();
   readonly #texts = new Map<string, Interned>();
+
   constructor(options: BatchOptions = {}) {
     this.#options = options;
   }
@@ -85,21 +87,45 @@ export class BatchBuilder {
   record(event: string, options: RecordOptions = {}): this {
     const type = EVENT_OF_NAME.get(event);
     if (type === undefined) throw new Error(`no event ${event} in events.yaml`);
-    const size = HEADER_SIZE + 8 * type.slots;
-    const at = this.#entry(this.#records, type.params, size, HEADER_SIZE, options.params ?? {});
+    const at = this.blank(type, options);
+    this.#fill(this.#records, at, formOfRecord(type), options.params ?? {});
+    return this;
+  }
+
+  /**
+   * As record() without parameters: gives where the record begins, for putNumber() and putBytes(). Slots that
+   * are not put have no value.
+   */
+  blank(type: EventType, options: RecordOptions): number {
+    const { empty } = formOfRecord(type);
+    const at = this.#records.append(empty);
     const { view } = this.#records;
     view.setUint16(at, type.id, true);
     view.setUint16(at + 2, options.flags ?? 0, true);
-    view.setUint32(at + 4, size, true);
+    view.setUint32(at + 4, empty.length, true);
     view.setBigUint64(at + 8, options.time ?? 1_700_000_000_000_000_000n, true);
     view.setUint32(at + 16, options.tid ?? 1, true);
     view.setUint32(at + 20, options.process ?? NULL, true);
-    view.setBigInt64(at + 24, BigInt(options.result ?? 0), true);
+    putInteger(view, at + 24, options.result ?? 0);
     view.setUint32(at + 32, options.latency ?? 0, true);
     view.setInt32(at + 36, options.fd ?? -1, true);
     view.setUint32(at + 40, options.descriptor ?? NULL, true);
     this.#count++;
-    return this;
+    return at;
+  }
+
+  /** Puts 64 bits at a place of the records. */
+  putNumber(at: number, low: number, high: number): void {
+    const { view } = this.#records;
+    view.setInt32(at, low, true);
+    view.setInt32(at + 4, high, true);
+  }
+
+  /** Puts a text, or other bytes, at a place of the records. */
+  putBytes(at: number, bytes: Uint8Array, start: number, end: number): void {
+    const { view } = this.#records;
+    view.setUint32(at, this.#strings.add(bytes, start, end), true);
+    view.setUint32(at + 4, end - start, true);
   }
 
   bytes(): Uint8Array {
@@ -125,11 +151,23 @@ export class BatchBuilder {
     });
   }
 
+  /** Begins another batch: with nothing in it, in the memory of this one. */
+  restart(options: BatchOptions): void {
+    this.#options = options;
+    for (const section of [this.#processes, this.#descriptors, this.#records, this.#strings]) section.clear();
+    this.#texts.clear();
+    this.#count = 0;
+  }
+
   /** Gives where it begins. */
-  #entry(section: Section, fields: readonly Field[], size: number, base: number, slots: Slots): number {
+  #entry(section: Growing, fields: readonly Field[], size: number, base: number, slots: Slots): number {
     const form = formOf(fields, size, base);
     const begin = section.append(form.empty);
-    const { view } = section;
+    this.#fill(section, begin, form, slots);
+    return begin;
+  }
+
+  #fill({ view }: Growing, begin: number, form: Form, slots: Slots): void {
     for (const name in slots) {
       const value = slots[name];
       const place = form.places.get(name);
@@ -137,13 +175,8 @@ export class BatchBuilder {
       if (value === undefined || value === null) continue;
       const at = begin + place.at;
       if (place.isSpan) this.#span(view, at, value);
-      else if (typeof value === "number" && (value | 0) === value) {
-        // Most are small, and a bigint is an object.
-        view.setInt32(at, value, true);
-        view.setInt32(at + 4, value < 0 ? -1 : 0, true);
-      } else view.setBigInt64(at, BigInt.asIntN(64, BigInt(value as bigint)), true);
+      else putInteger(view, at, value as number | bigint | boolean);
     }
-    return begin;
   }
 
   #span(view: DataView, at: number, value: NonNullable<SlotValue>): void {
@@ -162,43 +195,17 @@ export class BatchBuilder {
   }
 
   #intern(bytes: Uint8Array): Interned {
-    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-    const known = this.#interned.get(key);
-    if (known !== undefined) return known;
-    const made = { offset: this.#strings.append(bytes), size: bytes.length };
-    this.#interned.set(key, made);
-    return made;
+    return { offset: this.#strings.add(bytes), size: bytes.length };
   }
 }
 
-/** Bytes that grow. */
-class Section {
-  #bytes = new Uint8Array(SECTION_BYTES);
-  #size = 0;
-  view = new DataView(this.#bytes.buffer);
-
-  /** Gives where they begin. */
-  append(bytes: Uint8Array): number {
-    const begin = this.#size;
-    if (begin + bytes.length > this.#bytes.length) this.#grow(begin + bytes.length);
-    this.#bytes.set(bytes, begin);
-    this.#size += bytes.length;
-    return begin;
-  }
-
-  whole(): Uint8Array {
-    return this.#bytes.subarray(0, this.#size);
-  }
-
-  #grow(least: number): void {
-    const bytes = new Uint8Array(Math.max(least, 2 * this.#bytes.length));
-    bytes.set(this.#bytes);
-    this.#bytes = bytes;
-    this.view = new DataView(bytes.buffer);
-  }
+function putInteger(view: DataView, at: number, value: number | bigint | boolean): void {
+  if (typeof value === "number" && (value | 0) === value) {
+    // Most are small, and a bigint is an object.
+    view.setInt32(at, value, true);
+    view.setInt32(at + 4, value < 0 ? -1 : 0, true);
+  } else view.setBigInt64(at, BigInt.asIntN(64, BigInt(value)), true);
 }
-
-const SECTION_BYTES = 1024;
 
 interface Interned {
   readonly offset: number;
@@ -212,6 +219,7 @@ interface Form {
 }
 
 const FORMS = new Map<readonly Field[], Form>();
+const formOfRecord = ({ params, slots }: EventType): Form => formOf(params, HEADER_SIZE + 8 * slots, HEADER_SIZE);
 
 function formOf(fields: readonly Field[], size: number, base: number): Form {
   const known = FORMS.get(fields);

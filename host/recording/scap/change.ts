@@ -5,36 +5,36 @@
 import { addressText } from "../../wire/address.js";
 import { joinPath, normalise } from "../../wire/path.js";
 import { listOf } from "./lists.js";
-import { CONVERT, intOf, type RawEvent, serverEnd, THREAD_FLAG, textOf, tupleOf, uintOf } from "./params.js";
+import { CONVERT, type RawEvent, serverEnd, THREAD_FLAG, tupleOf } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
 
 const CWD = -100;
-const DIRECTORY_FLAG = 0x10000n;
-const CLOSE_ON_EXEC_FLAG = 0x80000n;
-const IN_PROGRESS = -115n;
-const SHARE_FILES_FLAG = 0x400n;
+const DIRECTORY_FLAG = 0x10000;
+const CLOSE_ON_EXEC_FLAG = 0x80000;
+const IN_PROGRESS = -115;
+const SHARE_FILES_FLAG = 0x400;
 
 /** Changes the state by what the event itself shows, before the event becomes a record. */
 export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
   if (state.renamed !== null) state.renamed.isNameChanged = false;
   state.renamed = null;
   if (raw.isEntry) return;
-  BEFORE[raw.event!.name]?.(state, thread, raw);
+  BEFORE[raw.event.name]?.(state, thread, raw);
 }
 
 /** Changes the state by what ended with the event, after it became a record. */
 export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
-  if (raw.event!.name === "procexit") {
+  if (raw.event.name === "procexit") {
     state.threads.delete(thread.tid);
     return;
   }
-  if (!raw.isEntry) AFTER[raw.event!.name]?.(state, thread, raw);
+  if (!raw.isEntry) AFTER[raw.event.name]?.(state, thread, raw);
 }
 
 /** The descriptor that an event is about: its number, and what it stands for. */
 export function descriptorOf(thread: Thread, raw: RawEvent): { fd: number; entry: Descriptor | null } {
-  const { name } = raw.event!;
-  const fd = Number(intOf(raw.params.get(NUMBERS.get(name) ?? "fd")) ?? -1n);
+  const { name } = raw.event;
+  const fd = raw.int(NUMBERS.get(name) ?? "fd") ?? -1;
   if (fd >= 0 && fd < 2 ** 31) return { fd, entry: thread.descriptors.get(fd) ?? null };
   // An open that failed still tells what it was for.
   const isOpen = OPENS.has(name) && !raw.isEntry;
@@ -53,18 +53,17 @@ const OPENS = new Set(["open", "openat", "openat2", "creat"]);
 
 type Change = (state: State, thread: Thread, raw: RawEvent) => void;
 
-const int = (raw: RawEvent, name: string): bigint | null => intOf(raw.params.get(name));
-const succeeded = (raw: RawEvent, name = "res"): boolean => (int(raw, name) ?? -1n) >= 0n;
+const succeeded = (raw: RawEvent, name = "res"): boolean => (raw.int(name) ?? -1) >= 0;
 
 function openedFile(thread: Thread, raw: RawEvent): Descriptor {
-  const flags = CONVERT.open!(uintOf(raw.params.get("flags")) ?? 0n);
-  const d = newDescriptor((flags & DIRECTORY_FLAG) === 0n ? "f" : "d");
-  const path = textOf(raw.params.get("name"));
+  const flags = CONVERT.open!(raw.uint("flags") ?? 0);
+  const d = newDescriptor((flags & DIRECTORY_FLAG) === 0 ? "f" : "d");
+  const path = raw.text("name");
   d.nameraw = path;
   d.name = path === null ? null : normalised(joinPath(directory(thread, raw, "dirfd"), path));
-  d.dev = uintOf(raw.params.get("dev"));
-  d.ino = uintOf(raw.params.get("ino")) ?? 0n;
-  d.closesOnExec = (flags & CLOSE_ON_EXEC_FLAG) !== 0n;
+  d.dev = raw.bigUint("dev");
+  d.ino = raw.bigUint("ino") ?? 0n;
+  d.closesOnExec = (flags & CLOSE_ON_EXEC_FLAG) !== 0;
   return d;
 }
 
@@ -74,12 +73,12 @@ function normalised(path: string): string {
 }
 
 function directory(thread: Thread, raw: RawEvent, name: string): string | null {
-  const fd = Number(int(raw, name) ?? BigInt(CWD));
+  const fd = raw.int(name) ?? CWD;
   return fd === CWD ? thread.cwd : (thread.descriptors.get(fd)?.name ?? null);
 }
 
 const open: Change = (_, thread, raw) => {
-  if (succeeded(raw, "fd")) thread.descriptors.set(Number(int(raw, "fd")), openedFile(thread, raw));
+  if (succeeded(raw, "fd")) thread.descriptors.set(Number(raw.int("fd")), openedFile(thread, raw));
 };
 
 const FAMILIES = new Map([
@@ -96,14 +95,14 @@ const PROTOCOL_OF_TYPE = new Map([
 
 const socket: Change = (_, thread, raw) => {
   if (!succeeded(raw, "fd")) return;
-  const d = newDescriptor(FAMILIES.get(Number(int(raw, "domain") ?? 0n)) ?? "o");
-  d.protocol = PROTOCOL_OF_TYPE.get(Number(int(raw, "type") ?? 0n) & 0xf) ?? null;
-  thread.descriptors.set(Number(int(raw, "fd")), d);
+  const d = newDescriptor(FAMILIES.get(Number(raw.int("domain") ?? 0)) ?? "o");
+  d.protocol = PROTOCOL_OF_TYPE.get(Number(raw.int("type") ?? 0) & 0xf) ?? null;
+  thread.descriptors.set(Number(raw.int("fd")), d);
 };
 
 // Takes the ends of a connection from the event's tuple.
 function setEnds(state: State, d: Descriptor, raw: RawEvent): void {
-  const ends = tupleOf(raw.params.get("tuple"));
+  const ends = tupleOf(raw.bytes("tuple"));
   if (ends === null) return;
   const before = d.name;
   if (typeof ends === "string") {
@@ -122,11 +121,11 @@ function rename(state: State, d: Descriptor): void {
 }
 
 const connect: Change = (state, thread, raw) => {
-  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  const d = thread.descriptors.get(raw.int("fd") ?? -1);
   if (!d) return;
   setEnds(state, d, raw);
   d.isServer = false;
-  d.isConnected = succeeded(raw) || int(raw, "res") === IN_PROGRESS;
+  d.isConnected = succeeded(raw) || raw.int("res") === IN_PROGRESS;
 };
 
 const accept: Change = (state, thread, raw) => {
@@ -136,13 +135,13 @@ const accept: Change = (state, thread, raw) => {
   setEnds(state, d, raw);
   d.isServer = true;
   d.isConnected = true;
-  thread.descriptors.set(Number(int(raw, "fd")), d);
+  thread.descriptors.set(Number(raw.int("fd")), d);
 };
 
 const bind: Change = (state, thread, raw) => {
-  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  const d = thread.descriptors.get(raw.int("fd") ?? -1);
   if (!d || !succeeded(raw)) return;
-  const end = serverEnd(raw.params.get("addr"));
+  const end = serverEnd(raw.bytes("addr"));
   if (end === null) return;
   const before = d.name;
   if (typeof end === "string") d.name = end;
@@ -156,79 +155,78 @@ const bind: Change = (state, thread, raw) => {
 };
 
 const listen: Change = (_, thread, raw) => {
-  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  const d = thread.descriptors.get(raw.int("fd") ?? -1);
   if (d && succeeded(raw)) Object.assign(d, { isServer: true, isListening: true });
 };
 
 // A datagram socket gets its other end with each message.
 const message: Change = (state, thread, raw) => {
-  const d = thread.descriptors.get(Number(int(raw, "fd") ?? -1n));
+  const d = thread.descriptors.get(raw.int("fd") ?? -1);
   if (d && d.protocol !== 6 && !d.isConnected) setEnds(state, d, raw);
 };
 
 const duplicate: Change = (_, thread, raw) => {
-  const old = thread.descriptors.get(Number(int(raw, "oldfd") ?? int(raw, "fd") ?? -1n));
-  const fd = Number(int(raw, "res") ?? -1n);
+  const old = thread.descriptors.get(raw.int("oldfd") ?? raw.int("fd") ?? -1);
+  const fd = raw.int("res") ?? -1;
   if (old && fd >= 0) thread.descriptors.set(fd, { ...old, closesOnExec: false });
 };
 
-const DUPLICATING = new Set([0n, 1030n]); // F_DUPFD and F_DUPFD_CLOEXEC
+const DUPLICATING = new Set([0, 1030]); // F_DUPFD and F_DUPFD_CLOEXEC
 
 const control: Change = (state, thread, raw) => {
-  const command = CONVERT.fcntl!(uintOf(raw.params.get("cmd")) ?? 0n);
+  const command = CONVERT.fcntl!(raw.uint("cmd") ?? 0);
   if (!DUPLICATING.has(command)) return;
-  const made = Number(int(raw, "res") ?? -1n);
+  const made = raw.int("res") ?? -1;
   duplicate(state, thread, raw);
   const d = thread.descriptors.get(made);
-  if (d && made >= 0) d.closesOnExec = command === 1030n;
+  if (d && made >= 0) d.closesOnExec = command === 1030;
 };
 
 const pipe: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
   for (const name of ["fd1", "fd2"]) {
     const d = newDescriptor("p");
-    d.ino = uintOf(raw.params.get("ino")) ?? 0n;
+    d.ino = raw.bigUint("ino") ?? 0n;
     d.name = `pipe:[${d.ino}]`;
-    thread.descriptors.set(Number(int(raw, name)), d);
+    thread.descriptors.set(Number(raw.int(name)), d);
   }
 };
 
 const special =
   (type: string): Change =>
   (_, thread, raw) => {
-    const fd = int(raw, "fd") ?? int(raw, "res") ?? -1n;
-    if (fd < 0n) return;
+    const fd = raw.int("fd") ?? raw.int("res") ?? -1;
+    if (fd < 0) return;
     const d = newDescriptor(type);
-    d.name = textOf(raw.params.get("name"));
+    d.name = raw.text("name");
     thread.descriptors.set(Number(fd), d);
   };
 
 const execute: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
-  const text = (name: string) => textOf(raw.params.get(name));
-  thread.pid = Number(int(raw, "pid") ?? BigInt(thread.pid));
-  thread.ptid = Number(int(raw, "ptid") ?? BigInt(thread.ptid));
+  const text = (name: string) => raw.text(name);
+  thread.pid = raw.int("pid") ?? thread.pid;
+  thread.ptid = raw.int("ptid") ?? thread.ptid;
   thread.exe = text("exe") ?? thread.exe;
   thread.name = text("comm") ?? nameOf(thread.exe);
-  thread.args = listOf(raw.params.get("args") ?? Buffer.alloc(0));
+  thread.args = listOf(raw.bytes("args") ?? Buffer.alloc(0));
   thread.cwd = withoutSlash(text("cwd") ?? thread.cwd);
   const file = text("filename");
   thread.exepath = text("trusted_exepath") ?? (file === null ? thread.exe : joinPath(thread.cwd, file));
-  if (raw.params.has("env")) thread.env = listOf(raw.params.get("env")!);
-  if (raw.params.has("cgroups")) thread.cgroups = listOf(raw.params.get("cgroups")!);
-  const unsigned = (name: string) => uintOf(raw.params.get(name));
-  thread.tty = Number(unsigned("tty") ?? BigInt(thread.tty ?? 0));
-  thread.loginuid = raw.params.has("loginuid") ? Number(unsigned("loginuid")) : thread.loginuid;
-  thread.exeFlags = raw.params.has("flags") ? Number(unsigned("flags")) : null;
-  thread.capInheritable = unsigned("cap_inheritable") ?? thread.capInheritable;
-  thread.capPermitted = unsigned("cap_permitted") ?? thread.capPermitted;
-  thread.capEffective = unsigned("cap_effective") ?? thread.capEffective;
-  thread.exeIno = unsigned("exe_ino");
-  thread.exeCtime = unsigned("exe_ino_ctime");
-  thread.exeMtime = unsigned("exe_ino_mtime");
-  if (raw.params.has("vpgid")) thread.pgid = Number(int(raw, "vpgid"));
-  if (raw.params.has("uid")) thread.uid = Number(unsigned("uid"));
-  if (raw.params.has("gid")) thread.gid = Number(unsigned("gid"));
+  if (raw.has("env")) thread.env = listOf(raw.bytes("env")!);
+  if (raw.has("cgroups")) thread.cgroups = listOf(raw.bytes("cgroups")!);
+  thread.tty = raw.uint("tty") ?? thread.tty ?? 0;
+  thread.loginuid = raw.has("loginuid") ? Number(raw.uint("loginuid")) : thread.loginuid;
+  thread.exeFlags = raw.has("flags") ? Number(raw.uint("flags")) : null;
+  thread.capInheritable = raw.bigUint("cap_inheritable") ?? thread.capInheritable;
+  thread.capPermitted = raw.bigUint("cap_permitted") ?? thread.capPermitted;
+  thread.capEffective = raw.bigUint("cap_effective") ?? thread.capEffective;
+  thread.exeIno = raw.bigUint("exe_ino");
+  thread.exeCtime = raw.bigUint("exe_ino_ctime");
+  thread.exeMtime = raw.bigUint("exe_ino_mtime");
+  if (raw.has("vpgid")) thread.pgid = Number(raw.int("vpgid"));
+  if (raw.has("uid")) thread.uid = Number(raw.uint("uid"));
+  if (raw.has("gid")) thread.gid = Number(raw.uint("gid"));
   thread.descriptors = new Map([...thread.descriptors].filter(([, d]) => !d.closesOnExec));
   thread.version++;
 };
@@ -243,31 +241,31 @@ function nameOf(exe: string): string {
 // A parent's return makes the child known; the child's own return, where the parameters tell of the child,
 // makes it exact.
 const fork: Change = (state, thread, raw) => {
-  const child = Number(int(raw, "res") ?? -1n);
+  const child = raw.int("res") ?? -1;
   if (child < 0) return;
-  const flags = CONVERT.clone!(uintOf(raw.params.get("flags")) ?? 0n);
-  const isThread = (flags & THREAD_FLAG) !== 0n;
+  const flags = CONVERT.clone!(raw.uint("flags") ?? 0);
+  const isThread = (flags & THREAD_FLAG) !== 0;
   if (child > 0) {
-    if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0n));
+    if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0));
     return;
   }
-  const parent = state.threads.get(Number(int(raw, "ptid") ?? -1n));
+  const parent = state.threads.get(raw.int("ptid") ?? -1);
   const known = state.threads.get(raw.tid);
   const made =
     known?.startTime != null
       ? known
-      : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0n);
-  const text = (name: string) => textOf(raw.params.get(name));
-  made.pid = Number(int(raw, "pid") ?? BigInt(made.pid));
-  if (!isThread) made.ptid = Number(int(raw, "ptid") ?? BigInt(made.ptid));
+      : childOf(parent ?? thread, raw.tid, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0);
+  const text = (name: string) => raw.text(name);
+  made.pid = raw.int("pid") ?? made.pid;
+  if (!isThread) made.ptid = raw.int("ptid") ?? made.ptid;
   made.name = text("comm") ?? made.name;
   made.exe = text("exe") ?? made.exe;
-  if (raw.params.has("args")) made.args = listOf(raw.params.get("args")!);
-  made.vpid = raw.params.has("vpid") ? Number(int(raw, "vpid")) : made.vpid;
-  if (raw.params.has("pidns_init_start_ts")) made.pidnsStart = uintOf(raw.params.get("pidns_init_start_ts")) || null;
-  if (raw.params.has("uid")) made.uid = Number(uintOf(raw.params.get("uid")));
-  if (raw.params.has("gid")) made.gid = Number(uintOf(raw.params.get("gid")));
-  if (raw.params.has("cgroups")) made.cgroups = listOf(raw.params.get("cgroups")!);
+  if (raw.has("args")) made.args = listOf(raw.bytes("args")!);
+  made.vpid = raw.has("vpid") ? Number(raw.int("vpid")) : made.vpid;
+  if (raw.has("pidns_init_start_ts")) made.pidnsStart = raw.bigUint("pidns_init_start_ts") || null;
+  if (raw.has("uid")) made.uid = Number(raw.uint("uid"));
+  if (raw.has("gid")) made.gid = Number(raw.uint("gid"));
+  if (raw.has("cgroups")) made.cgroups = listOf(raw.bytes("cgroups")!);
   made.version++;
   state.add(made);
 };
@@ -287,33 +285,33 @@ function childOf(parent: Thread, tid: number, raw: RawEvent, isThread: boolean, 
 }
 
 const changeDirectory: Change = (_, thread, raw) => {
-  const path = textOf(raw.params.get("path"));
+  const path = raw.text("path");
   if (!succeeded(raw)) return;
-  const fd = raw.params.has("path") ? null : Number(int(raw, "fd") ?? -1n);
+  const fd = raw.has("path") ? null : (raw.int("fd") ?? -1);
   const to = fd === null ? joinPath(thread.cwd, path ?? "") : thread.descriptors.get(fd)?.name;
   if (to) thread.cwd = normalised(to);
   thread.version++;
 };
 
 const setUser: Change = (_, thread, raw) => {
-  const uid = uintOf(raw.params.get("euid")) ?? uintOf(raw.params.get("uid"));
-  if (!succeeded(raw) || uid === null || uid === 0xffffffffn) return;
+  const uid = raw.uint("euid") ?? raw.uint("uid");
+  if (!succeeded(raw) || uid === null || uid === 0xffffffff) return;
   thread.uid = Number(uid);
   thread.version++;
 };
 
 const setGroup: Change = (_, thread, raw) => {
-  const gid = uintOf(raw.params.get("egid")) ?? uintOf(raw.params.get("gid"));
-  if (!succeeded(raw) || gid === null || gid === 0xffffffffn) return;
+  const gid = raw.uint("egid") ?? raw.uint("gid");
+  if (!succeeded(raw) || gid === null || gid === 0xffffffff) return;
   thread.gid = Number(gid);
   thread.version++;
 };
 
 const setCapabilities: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
-  thread.capInheritable = uintOf(raw.params.get("cap_inheritable"));
-  thread.capPermitted = uintOf(raw.params.get("cap_permitted"));
-  thread.capEffective = uintOf(raw.params.get("cap_effective"));
+  thread.capInheritable = raw.bigUint("cap_inheritable");
+  thread.capPermitted = raw.bigUint("cap_permitted");
+  thread.capEffective = raw.bigUint("cap_effective");
   thread.version++;
 };
 
@@ -360,7 +358,7 @@ const BEFORE: Record<string, Change> = {
 
 const AFTER: Record<string, Change> = {
   close: (_, thread, raw) => {
-    if (succeeded(raw)) thread.descriptors.delete(Number(int(raw, "fd") ?? -1n));
+    if (succeeded(raw)) thread.descriptors.delete(raw.int("fd") ?? -1);
   },
 };
 

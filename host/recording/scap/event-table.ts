@@ -155,6 +155,14 @@ export interface ScapEvent {
   readonly isEntryTold: boolean;
   readonly entry: string[];
   readonly exit: string[];
+  readonly entryPlaces: ReadonlyMap<string, number>;
+  readonly exitPlaces: ReadonlyMap<string, number>;
+}
+
+/** A row of a name and its parameters. */
+export function scapEvent(name: string, entry: string[], exit: string[], isEntryTold = false): ScapEvent {
+  const places = (names: string[]) => new Map(names.map((one, i) => [one, i]));
+  return { name, isEntryTold, entry, exit, entryPlaces: places(entry), exitPlaces: places(exit) };
 }
 
 /** By the code of the entry. */
@@ -170,6 +178,6 @@ export const SCAP_EVENTS: ReadonlyMap<number, ScapEvent> = new Map(
           .trim()
           .split(/\s+/)
           .filter((word) => word !== "");
-      return [Number(code), { name: name!, isEntryTold: told === "!", entry: words(entry!), exit: words(exit!) }];
+      return [Number(code), scapEvent(name!, words(entry!), words(exit!), told === "!")];
     }),
 );

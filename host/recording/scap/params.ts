@@ -19,91 +19,191 @@ export const EVENT_BLOCKS = new Map([
 ]);
 type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
-/** One event of the capture. `params` holds each parameter's bytes by its name in the event table. */
-export interface RawEvent {
-  readonly time: bigint;
-  readonly tid: number;
-  readonly event: ScapEvent | undefined; // undefined: a call whose arguments we do not know
-  readonly isEntry: boolean;
-  readonly params: Map<string, Buffer>;
-}
-
 const HEADER_BYTES = 22;
 
 /** Whether an event is worth reading: it has a type here, or its block is too short to say. */
 export function isMeant(data: Buffer, start: number, end: number, form: Form): boolean {
   const at = start + 2 + (form.flags ? 4 : 0) + 20;
-  return at + 2 > end || MEANT.has(data.readUInt16LE(at));
+  return at + 2 > end || MEANT[data.readUInt16LE(at)] === 1;
 }
 
-// A call's entry is read for what its return does not hold.
-const MEANT = new Set<number>();
+// By code. A call's entry is read for what its return does not hold.
+const MEANT = new Uint8Array(1 << 16);
 for (const [code, { entry, isEntryTold }] of SCAP_EVENTS) {
-  if (entry.length > 0 || isEntryTold) MEANT.add(code);
-  MEANT.add(code + 1);
+  if (entry.length > 0 || isEntryTold) MEANT[code] = 1;
+  MEANT[code + 1] = 1;
+}
+const PARAMS_MAX = Math.max(...[...SCAP_EVENTS.values()].flatMap(({ entry, exit }) => [entry.length, exit.length]));
+
+/**
+ * One event, read where it stands in the capture. One object reads event after event: nothing is made for an
+ * event that nobody keeps. A parameter is asked for by its name in the event table; one that a call's return
+ * does not have is its entry's.
+ */
+export class RawEvent {
+  tid = 0;
+  event!: ScapEvent;
+  isEntry = false;
+  /** Of the same call; null: not seen, or it was another call's. */
+  entry: RawEvent | null = null;
+  data: Buffer = Buffer.alloc(0);
+  #head = 0;
+  #count = 0; // of parameters with a name
+  readonly #ends = new Int32Array(PARAMS_MAX + 1); // of the one before, in `data`
+
+  /** False when the block is too short for what it says. The event's code is one of isMeant(). */
+  read(data: Buffer, start: number, end: number, form: Form): boolean {
+    const head = start + 2 + (form.flags ? 4 : 0);
+    const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
+    if (head + size > end) return false;
+    const length = data.readUInt32LE(head + 16);
+    if (length < size || head + length > end) return false;
+    const code = data.readUInt16LE(head + 20);
+    this.data = data;
+    this.#head = head;
+    this.tid = data.readUInt32LE(head + 8) + data.readInt32LE(head + 12) * 2 ** 32;
+    this.event = SCAP_EVENTS.get(code & ~1)!;
+    this.isEntry = (code & 1) === 0;
+    this.entry = null;
+    return this.#readSizes(head + size, head + length, form);
+  }
+
+  /** Nanoseconds since the epoch. */
+  get time(): bigint {
+    return this.data.readBigUInt64LE(this.#head);
+  }
+
+  /** Where the time lies, of 8 bytes. */
+  get timeAt(): number {
+    return this.#head;
+  }
+
+  /** Bytes of all parameters, those of the entry too. */
+  get size(): number {
+    let size = this.#ends[this.#count]! - this.#ends[0]!;
+    if (this.entry === null) return size;
+    const names = this.entry.#names;
+    for (let i = 0; i < this.entry.#count; i++)
+      if (this.#place(names[i]!) < 0) size += this.entry.#ends[i + 1]! - this.entry.#ends[i]!;
+    return size;
+  }
+
+  has(name: string): boolean {
+    return this.#place(name) >= 0 || this.entry?.has(name) === true;
+  }
+
+  /** Says where the parameter lies: fills in `where`. False: there is none. */
+  find(name: string, where: Where): boolean {
+    const place = this.#place(name);
+    if (place < 0) return this.entry?.find(name, where) ?? false;
+    where.data = this.data;
+    where.start = this.#ends[place]!;
+    where.end = this.#ends[place + 1]!;
+    return true;
+  }
+
+  bytes(name: string): Buffer | undefined {
+    return this.find(name, HERE) ? HERE.data.subarray(HERE.start, HERE.end) : undefined;
+  }
+
+  /** A signed integer of 1, 2, 4 or 8 bytes; null for any other length. */
+  int(name: string): number | null {
+    if (!this.find(name, HERE)) return null;
+    const { data, start, end } = HERE;
+    switch (end - start) {
+      case 1:
+        return data.readInt8(start);
+      case 2:
+        return data.readInt16LE(start);
+      case 4:
+        return data.readInt32LE(start);
+      case 8:
+        return data.readUInt32LE(start) + data.readInt32LE(start + 4) * 2 ** 32;
+      default:
+        return null;
+    }
+  }
+
+  /** As int(), unsigned. */
+  uint(name: string): number | null {
+    const value = this.int(name);
+    return value === null || value >= 0 ? value : value + 2 ** (8 * (HERE.end - HERE.start));
+  }
+
+  /** As uint(), of 64 bits. */
+  bigUint(name: string): bigint | null {
+    return uintOf(this.bytes(name));
+  }
+
+  text(name: string): string | null {
+    return textOf(this.bytes(name));
+  }
+
+  get #names(): readonly string[] {
+    return this.isEntry ? this.event.entry : this.event.exit;
+  }
+
+  /** Negative: it has none of this name. */
+  #place(name: string): number {
+    const place = (this.isEntry ? this.event.entryPlaces : this.event.exitPlaces).get(name);
+    return place === undefined || place >= this.#count ? -1 : place;
+  }
+
+  #readSizes(start: number, end: number, form: Form): boolean {
+    const { data } = this;
+    const width = form.wide ? 4 : 2;
+    const count = form.counted ? data.readUInt32LE(start - 4) : countParams(data, start, end);
+    if (count === undefined || count * width > end - start) return false;
+    const named = Math.min(count, this.#names.length);
+    let at = start + count * width;
+    this.#ends[0] = at;
+    for (let i = 0; i < count; i++) {
+      at += form.wide ? data.readUInt32LE(start + i * 4) : data.readUInt16LE(start + i * 2);
+      if (at > end) return false;
+      if (i < named) this.#ends[i + 1] = at;
+    }
+    this.#count = named;
+    return true;
+  }
 }
 
-/** Undefined when the block is too short for what it says. */
-export function readEvent(body: Buffer, form: Form): RawEvent | undefined {
-  const head = 2 + (form.flags ? 4 : 0);
-  const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
-  if (body.length < head + size) return undefined;
-  const time = body.readBigUInt64LE(head);
-  const tid = Number(body.readBigInt64LE(head + 8));
-  const length = body.readUInt32LE(head + 16);
-  const code = body.readUInt16LE(head + 20);
-  const event = SCAP_EVENTS.get(code & ~1);
-  const isEntry = (code & 1) === 0;
-  if (length < size || head + length > body.length) return undefined;
-  const rest = body.subarray(head + size, head + length);
-  const width = form.wide ? 4 : 2;
-  const count = form.counted ? body.readUInt32LE(head + HEADER_BYTES) : countParams(rest, width);
-  if (count === undefined || count * width > rest.length) return undefined;
-  const names = event ? (isEntry ? event.entry : event.exit) : [];
-  const params = new Map<string, Buffer>();
-  let at = count * width;
-  for (let i = 0; i < count; i++) {
-    const bytes = form.wide ? rest.readUInt32LE(i * width) : rest.readUInt16LE(i * width);
-    if (at + bytes > rest.length) return undefined;
-    if (names[i] !== undefined) params.set(names[i]!, rest.subarray(at, at + bytes));
-    at += bytes;
-  }
-  return { time, tid, event, isEntry, params };
+/** Where a parameter lies. */
+export interface Where {
+  data: Buffer;
+  start: number;
+  end: number;
 }
+
+/** A place that says nothing yet. */
+export const nowhere = (): Where => ({ data: Buffer.alloc(0), start: 0, end: 0 });
+const HERE = nowhere();
 
 // The first form of events does not say how many parameters there are. But sizes and parameters fill the
 // event, and each further parameter makes it longer: at most one count fits.
-function countParams(rest: Buffer, width: number): number | undefined {
+function countParams(data: Buffer, start: number, end: number): number | undefined {
+  const length = end - start;
   let total = 0;
-  for (let count = 0; total <= rest.length; count++) {
-    if (total === rest.length) return count;
-    const next = (count + 1) * width;
-    if (next > rest.length) return undefined;
-    total += width + rest.readUInt16LE(count * width);
+  for (let count = 0; total <= length; count++) {
+    if (total === length) return count;
+    if ((count + 1) * 2 > length) return undefined;
+    total += 2 + data.readUInt16LE(start + count * 2);
   }
   return undefined;
 }
 
-/** A signed little-endian integer of 1, 2, 4 or 8 bytes; null for any other length. */
-export function intOf(bytes: Buffer | undefined): bigint | null {
+function uintOf(bytes: Buffer | undefined): bigint | null {
   switch (bytes?.length) {
     case 1:
-      return BigInt(bytes.readInt8());
+      return BigInt(bytes.readUInt8());
     case 2:
-      return BigInt(bytes.readInt16LE());
+      return BigInt(bytes.readUInt16LE());
     case 4:
-      return BigInt(bytes.readInt32LE());
+      return BigInt(bytes.readUInt32LE());
     case 8:
-      return bytes.readBigInt64LE();
+      return bytes.readBigUInt64LE();
     default:
       return null;
   }
-}
-
-/** As intOf(), unsigned. */
-export function uintOf(bytes: Buffer | undefined): bigint | null {
-  const value = intOf(bytes);
-  return value === null ? null : BigInt.asUintN(bytes!.length * 8, value);
 }
 
 /** A text ends at its NUL; "(NULL)" and <NA> are what Falco writes for a pointer to nothing. */
@@ -112,6 +212,16 @@ export function textOf(bytes: Buffer | undefined): string | null {
   const end = bytes.indexOf(0);
   const text = bytes.toString("utf8", 0, end < 0 ? bytes.length : end);
   return text === "(NULL)" || text === "<NA>" ? null : text;
+}
+
+/** Where textOf() ends; negative: it is null. */
+export function endOfText({ data, start, end }: Where): number {
+  if (start === end) return -1;
+  let at = start;
+  while (at < end && data[at] !== 0) at++;
+  const size = at - start;
+  const isNone = (size === 6 || size === 4) && textOf(data.subarray(start, at)) === null;
+  return isNone ? -1 : at;
 }
 
 /** Both ends of a connection, client first. Addresses have 4 or 16 bytes. */
@@ -175,150 +285,152 @@ export function sockaddrOf(bytes: Buffer | undefined): Uint8Array | null {
   return size === 4 ? Buffer.concat([head, port, ip]) : Buffer.concat([head, port, Buffer.alloc(4), ip]);
 }
 
-type Bits = readonly (readonly [falco: bigint, kernel: bigint])[];
+type Bits = readonly (readonly [falco: number, kernel: number])[];
 
-const bits = (...kernel: bigint[]): Bits => kernel.map((value, i) => [1n << BigInt(i), value] as const);
+const bits = (...kernel: number[]): Bits => kernel.map((value, i) => [1 << i, value] as const);
 
 const CLONE_BITS = bits(
-  0x400n,
-  0x200n,
-  0x80000000n,
-  0x8000000n,
-  0x40000000n,
-  0x20000n,
-  0x20000000n,
-  0x4000000n,
-  0x8000n,
-  0x100000n,
-  0x2000n,
-  0x800n,
-  0x40000n,
-  0x10000n,
-  0x800000n,
-  0x100n,
-  0n,
-  0n,
-  0n,
-  0n,
-  0x10000000n,
-  0n,
-  0n,
-  0x200000n,
-  0x1000000n,
-  0x80000n,
-  0n,
-  0x4000n,
-  0x2000000n,
+  0x400,
+  0x200,
+  0x80000000,
+  0x8000000,
+  0x40000000,
+  0x20000,
+  0x20000000,
+  0x4000000,
+  0x8000,
+  0x100000,
+  0x2000,
+  0x800,
+  0x40000,
+  0x10000,
+  0x800000,
+  0x100,
+  0,
+  0,
+  0,
+  0,
+  0x10000000,
+  0,
+  0,
+  0x200000,
+  0x1000000,
+  0x80000,
+  0,
+  0x4000,
+  0x2000000,
 );
 // Bits 0 and 1 are read and write; both are O_RDWR.
 const OPEN_BITS: Bits = [
-  [1n << 2n, 0x40n],
-  [1n << 3n, 0x400n],
-  [1n << 4n, 0x1000n],
-  [1n << 5n, 0x80n],
-  [1n << 6n, 0x800n],
-  [1n << 7n, 0x101000n],
-  [1n << 8n, 0x200n],
-  [1n << 9n, 0x4000n],
-  [1n << 10n, 0x10000n],
-  [1n << 11n, 0x8000n],
-  [1n << 12n, 0x80000n],
-  [1n << 13n, 0x410000n],
+  [1 << 2, 0x40],
+  [1 << 3, 0x400],
+  [1 << 4, 0x1000],
+  [1 << 5, 0x80],
+  [1 << 6, 0x800],
+  [1 << 7, 0x101000],
+  [1 << 8, 0x200],
+  [1 << 9, 0x4000],
+  [1 << 10, 0x10000],
+  [1 << 11, 0x8000],
+  [1 << 12, 0x80000],
+  [1 << 13, 0x410000],
 ];
 
 // Of mmap, in Falco's order; those without a number here mean nothing to the kernel any more.
-const MAP_BITS = bits(
-  1n,
-  2n,
-  0x10n,
-  0x20n,
-  0x40n,
-  0n,
-  0x4000n,
-  0x8000n,
-  0x10000n,
-  0x100n,
-  0x800n,
-  0x1000n,
-  0n,
-  0n,
-  0x2000n,
-);
+const MAP_BITS = bits(1, 2, 0x10, 0x20, 0x40, 0, 0x4000, 0x8000, 0x10000, 0x100, 0x800, 0x1000, 0, 0, 0x2000);
 
-function convert(table: Bits, value: bigint): bigint {
-  return table.reduce((sum, [falco, kernel]) => ((value & falco) === 0n ? sum : sum | kernel), 0n);
+function convert(table: Bits, value: number): number {
+  let sum = 0;
+  for (const [falco, kernel] of table) if ((value & falco) !== 0) sum |= kernel;
+  return sum >>> 0;
 }
 
 /** CLONE_THREAD of clone(2). */
-export const THREAD_FLAG = 0x10000n;
+export const THREAD_FLAG = 0x10000;
+
+// The flags of a capture are few, again and again.
+function remembering(made: (value: number) => number): (value: number) => number {
+  const known = new Map<number, number>();
+  return (value) => {
+    let one = known.get(value);
+    if (one === undefined) {
+      if (known.size >= REMEMBERED_MAX) known.clear();
+      one = made(value);
+      known.set(value, one);
+    }
+    return one;
+  };
+}
+
+const REMEMBERED_MAX = 1000;
 
 /** By table of our contract; other tables have the kernel's numbers in captures too. */
-export const CONVERT: Record<string, (value: bigint) => bigint> = {
-  open: (value) => {
-    const access = [0n, 0n, 1n, 2n][Number(value & 3n)]!;
+export const CONVERT: Record<string, (value: number) => number> = {
+  open: remembering((value) => {
+    const access = [0, 0, 1, 2][value & 3]!;
     return convert(OPEN_BITS, value) | access;
-  },
-  clone: (value) => convert(CLONE_BITS, value),
-  mmap: (value) => convert(MAP_BITS, value),
-  setns: (value) => convert(CLONE_BITS, value),
-  fcntl: (value) => FCNTL[Number(value)] ?? value,
-  ptrace_request: (value) => PTRACE[Number(value)] ?? value,
+  }),
+  clone: remembering((value) => convert(CLONE_BITS, value)),
+  mmap: remembering((value) => convert(MAP_BITS, value)),
+  setns: remembering((value) => convert(CLONE_BITS, value)),
+  fcntl: (value) => FCNTL[value] ?? value,
+  ptrace_request: (value) => PTRACE[value] ?? value,
 };
 
 // Commands by Falco's numbers; those of 64 bits are the kernel's own of other processors.
-const FCNTL: Readonly<Record<number, bigint>> = {
-  1: 0n,
-  2: 1n,
-  3: 2n,
-  4: 3n,
-  5: 4n,
-  6: 5n,
-  8: 6n,
-  9: 7n,
-  10: 8n,
-  12: 9n,
-  13: 10n,
-  15: 11n,
-  21: 15n,
-  22: 16n,
-  23: 1024n,
-  24: 1025n,
-  25: 1029n,
-  26: 1030n,
-  27: 1026n,
-  28: 1031n,
-  29: 1032n,
-  30: 36n,
-  31: 37n,
-  32: 38n,
+const FCNTL: Readonly<Record<number, number>> = {
+  1: 0,
+  2: 1,
+  3: 2,
+  4: 3,
+  5: 4,
+  6: 5,
+  8: 6,
+  9: 7,
+  10: 8,
+  12: 9,
+  13: 10,
+  15: 11,
+  21: 15,
+  22: 16,
+  23: 1024,
+  24: 1025,
+  25: 1029,
+  26: 1030,
+  27: 1026,
+  28: 1031,
+  29: 1032,
+  30: 36,
+  31: 37,
+  32: 38,
 };
 
 // Requests in Falco's order, from 1.
-const PTRACE: (bigint | undefined)[] = [
+const PTRACE: (number | undefined)[] = [
   undefined,
-  0n,
-  1n,
-  2n,
-  3n,
-  4n,
-  5n,
-  6n,
-  7n,
-  8n,
-  9n,
-  16n,
-  17n,
-  24n,
-  0x4200n,
-  0x4201n,
-  0x4202n,
-  0x4203n,
-  12n,
-  0x4204n,
-  13n,
-  0x4205n,
-  14n,
-  15n,
-  18n,
-  19n,
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+  8,
+  9,
+  16,
+  17,
+  24,
+  0x4200,
+  0x4201,
+  0x4202,
+  0x4203,
+  12,
+  0x4204,
+  13,
+  0x4205,
+  14,
+  15,
+  18,
+  19,
 ];

@@ -2,24 +2,14 @@
 // Turns a capture into batches, the same that a live agent sends, so that policies judge both alike. Each
 // returned event becomes a record with the process and the descriptor as they were when it happened. A call
 // is one event, also where a capture has its entry.
-import type { EventType, Field } from "../../../build/generated/events.js";
-import { BatchBuilder, type Slots, type SlotValue } from "../../wire/builder.js";
+import { type EventType, HEADER_SIZE } from "../../../build/generated/events.js";
+import { BatchBuilder, type Slots } from "../../wire/builder.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";
-import { isSpan, NULL, RecordFlag } from "../../wire/layout.js";
+import { isSpan, NULL } from "../../wire/layout.js";
 import { BlockReader, piecesAt, piecesOf } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
-import {
-  CONVERT,
-  EVENT_BLOCKS,
-  intOf,
-  isMeant,
-  type RawEvent,
-  readEvent,
-  sockaddrOf,
-  textOf,
-  uintOf,
-} from "./params.js";
+import { CONVERT, EVENT_BLOCKS, endOfText, isMeant, nowhere, RawEvent, sockaddrOf, type Where } from "./params.js";
 import { type Descriptor, State, type Thread } from "./state.js";
 
 /** A capture as batches. They can be read once. */
@@ -38,7 +28,6 @@ export interface ReplaySummary {
 
 const RECORDS_MAX = 2000;
 const STRINGS_MAX = 256 << 10;
-const ABSENT = -(2n ** 63n);
 
 /**
  * Throws VEDETTE_SCAP_UNREADABLE where the file is no capture. It goes on past blocks that it does not know.
@@ -119,7 +108,10 @@ class Reader {
   readonly counts = { events: 0, skipped: 0, unknownBlocks: 0 };
   isDamaged = false;
   readonly #state = new State();
-  readonly #entries = new Map<number, RawEvent>();
+  readonly #entries = new Map<number, RawEvent>(); // by thread, until the call returns
+  readonly #unused: RawEvent[] = [];
+  #raw = new RawEvent();
+  readonly #builder = new BatchBuilder();
   #batch: Batching | undefined;
   #next = 1;
   #seq = 0;
@@ -130,8 +122,7 @@ class Reader {
     try {
       if (form === undefined) this.#list(type, data.subarray(start, end));
       else if (isMeant(data, start, end, form)) {
-        const raw = readEvent(data.subarray(start, end), form);
-        if (raw) return this.#event(raw);
+        if (this.#raw.read(data, start, end, form)) return this.#event(this.#raw);
         this.isDamaged = true;
       } else this.counts.skipped++;
     } catch (error) {
@@ -159,25 +150,22 @@ class Reader {
       this.#state.shareDescriptors();
       this.#hasLists = false;
     }
-    const type = raw.event && EVENTS_BY_NAME.get(raw.event.name);
-    if (!raw.event || !type) {
+    const type = EVENTS_BY_NAME.get(raw.event.name);
+    if (!type) {
       this.counts.skipped++;
       return undefined;
     }
-    if (raw.isEntry) {
-      this.#entries.set(raw.tid, raw);
-      if (!raw.event.isEntryTold) {
-        this.counts.skipped++;
-        return undefined;
-      }
-      return this.#tell(type, raw);
-    }
     const entry = this.#entries.get(raw.tid);
-    this.#entries.delete(raw.tid);
-    // What the return does not hold, its entry does.
-    if (entry?.event?.name === raw.event.name) {
-      for (const [name, bytes] of entry.params) if (!raw.params.has(name)) raw.params.set(name, bytes);
+    if (raw.isEntry && !raw.event.isEntryTold) {
+      this.#entries.set(raw.tid, raw);
+      this.#raw = entry ?? this.#unused.pop() ?? new RawEvent();
+      this.counts.skipped++;
+      return undefined;
     }
+    if (entry === undefined) return this.#tell(type, raw);
+    this.#entries.delete(raw.tid);
+    this.#unused.push(entry);
+    if (!raw.isEntry && entry.event.name === raw.event.name) raw.entry = entry;
     return this.#tell(type, raw);
   }
 
@@ -185,7 +173,7 @@ class Reader {
     const thread = this.#state.thread(raw.tid);
     changeBefore(this.#state, thread, raw);
     const told = this.#state.thread(raw.tid);
-    this.#batch ??= new Batching(this.#next, ++this.#seq, this.#state);
+    this.#batch ??= new Batching(this.#builder, this.#next, ++this.#seq, this.#state);
     this.#batch.add(type, raw, told, descriptorOf(told, raw));
     this.counts.events++;
     changeAfter(this.#state, told, raw);
@@ -209,9 +197,10 @@ class Batching {
   readonly #descriptors = new Map<Descriptor, { as: Descriptor; index: number }>();
   readonly #state: State;
 
-  constructor(first: number, seq: number, state: State) {
+  constructor(builder: BatchBuilder, first: number, seq: number, state: State) {
     this.#state = state;
-    this.builder = new BatchBuilder({ first, seq });
+    this.builder = builder;
+    builder.restart({ first, seq });
   }
 
   get isFull(): boolean {
@@ -219,29 +208,53 @@ class Batching {
   }
 
   add(type: EventType, raw: RawEvent, thread: Thread, descriptor: { fd: number; entry: Descriptor | null }): void {
-    const result = raw.isEntry && type.name !== "procexit" ? ABSENT : resultOf(type, raw);
-    this.builder.record(type.name, {
+    const plan = planOf(type);
+    const at = this.builder.blank(type, {
       process: this.#process(thread, 0),
       descriptor: descriptor.entry ? this.#descriptor(descriptor.entry) : NULL,
-      flags: result === ABSENT ? RecordFlag.inFlight : 0,
-      time: raw.time,
+      time: 0n,
       tid: raw.tid,
-      result,
       fd: descriptor.fd,
-      params: this.#slots(type, raw),
     });
+    this.builder.putNumber(at + TIME_AT, raw.data.readInt32LE(raw.timeAt), raw.data.readInt32LE(raw.timeAt + 4));
+    for (const name of plan.results) if (raw.find(name, HERE) && this.#number(at + RESULT_AT, HERE, true)) break;
+    for (const slot of plan.slots) {
+      if (raw.find(slot.name, HERE) || (slot.alias !== undefined && raw.find(slot.alias, HERE)))
+        this.#slot(at + slot.at, slot, HERE);
+    }
     this.records++;
-    for (const bytes of raw.params.values()) this.#bytes += bytes.length;
+    this.#bytes += raw.size;
   }
 
-  #slots(type: EventType, raw: RawEvent): Slots {
-    const out: Record<string, SlotValue> = {};
-    for (const param of type.params) {
-      if (param.slot < 0) continue;
-      const bytes = raw.params.get(param.name) ?? raw.params.get(ALIASES.get(`${type.name}.${param.name}`) ?? "");
-      if (bytes) out[param.name] = slotValue(param, bytes);
+  #slot(at: number, { kind, isSigned, convert }: SlotPlan, where: Where): void {
+    const { data, start, end } = where;
+    if (kind === "number") {
+      const low = lowOf(where);
+      const value = convert?.(low) ?? low;
+      if (value === low || !INTEGER_SIZES.has(end - start)) this.#number(at, where, isSigned);
+      else this.builder.putNumber(at, value | 0, 0);
+    } else if (kind === "bytes") this.builder.putBytes(at, data, start, end);
+    else if (kind === "address") {
+      const address = sockaddrOf(data.subarray(start, end));
+      if (address !== null) this.builder.putBytes(at, address, 0, address.length);
+    } else {
+      const textEnd = endOfText(where);
+      if (textEnd >= 0) this.builder.putBytes(at, data, start, textEnd);
     }
-    return out;
+  }
+
+  /** False: no integer has this size. */
+  #number(at: number, { data, start, end }: Where, isSigned: boolean): boolean {
+    const size = end - start;
+    if (size === 8) this.builder.putNumber(at, data.readInt32LE(start), data.readInt32LE(start + 4));
+    else if (size === 4) {
+      const low = data.readInt32LE(start);
+      this.builder.putNumber(at, low, isSigned ? low >> 31 : 0);
+    } else if (size === 2 || size === 1) {
+      const low = isSigned ? data.readIntLE(start, size) : data.readUIntLE(start, size);
+      this.builder.putNumber(at, low, low < 0 ? -1 : 0);
+    } else return false;
+    return true;
   }
 
   // A descriptor that has not changed is the same entry.
@@ -255,8 +268,9 @@ class Batching {
 
   #process(thread: Thread, depth: number): number {
     const known = this.#processes.get(thread);
+    if (known !== undefined && known.version === thread.version && hasStreams(thread, known.streams))
+      return known.index;
     const streams = STREAMS.map((fd) => thread.descriptors.get(fd));
-    if (known?.version === thread.version && streams.every((one, i) => one === known.streams[i])) return known.index;
     const main = this.#state.threads.get(thread.pid) ?? thread;
     const parent = this.#state.threads.get(main.ptid);
     const index =
@@ -295,6 +309,11 @@ function isSame(a: Descriptor, b: Descriptor): boolean {
 
 const STREAMS = [0, 1, 2];
 
+function hasStreams({ descriptors }: Thread, streams: Standing["streams"]): boolean {
+  for (const fd of STREAMS) if (descriptors.get(fd) !== streams[fd]) return false;
+  return true;
+}
+
 /** Which entry a thread has, and as what. */
 interface Standing {
   readonly version: number;
@@ -311,19 +330,63 @@ const ALIASES = new Map([
   ["accept.listenfd", "listenfd"],
 ]);
 
-// Of events whose result is a descriptor it is `fd`, of the others `res`.
-function resultOf(type: EventType, raw: RawEvent): bigint {
-  const source = type.params.find((param) => param.from === "res")?.name ?? "res";
-  return intOf(raw.params.get(source)) ?? intOf(raw.params.get("res")) ?? intOf(raw.params.get("fd")) ?? 0n;
+const HERE = nowhere();
+const INTEGER_SIZES = new Set([1, 2, 4, 8]);
+const TIME_AT = 8;
+const RESULT_AT = 24;
+
+/** How one slot of a record comes from a capture's parameter. */
+interface SlotPlan {
+  readonly name: string;
+  readonly alias: string | undefined;
+  readonly at: number;
+  readonly kind: "number" | "bytes" | "address" | "text";
+  readonly isSigned: boolean;
+  readonly convert: ((value: number) => number) | undefined;
 }
 
-function slotValue(param: Field, bytes: Buffer): SlotValue {
-  if (param.type === "sockaddr") return sockaddrOf(bytes);
-  if (param.type === "bytes") return bytes;
-  if (isSpan(param)) return textOf(bytes);
-  const isUnsigned = ["uint", "flags", "hex", "mode", "enum", "time"].includes(param.type);
-  const value = isUnsigned ? uintOf(bytes) : intOf(bytes);
-  return value === null ? null : (CONVERT[param.table ?? ""]?.(value) ?? value);
+/** How a type of record comes from a capture's event: which parameter is its result, and its slots. */
+interface Plan {
+  readonly results: readonly string[];
+  readonly slots: readonly SlotPlan[];
+}
+
+const PLANS = new Map<EventType, Plan>();
+const UNSIGNED = ["uint", "flags", "hex", "mode", "enum", "time"];
+
+function planOf(type: EventType): Plan {
+  let plan = PLANS.get(type);
+  if (plan === undefined) {
+    plan = makePlan(type);
+    PLANS.set(type, plan);
+  }
+  return plan;
+}
+
+function makePlan(type: EventType): Plan {
+  // Of events whose result is a descriptor it is `fd`, of the others `res`.
+  const result = type.params.find((param) => param.from === "res")?.name ?? "res";
+  const slots = type.params
+    .filter(({ slot }) => slot >= 0)
+    .map((param): SlotPlan => {
+      const kind = isSpan(param) ? "text" : "number";
+      return {
+        name: param.name,
+        alias: ALIASES.get(`${type.name}.${param.name}`),
+        at: HEADER_SIZE + 8 * param.slot,
+        kind: param.type === "sockaddr" ? "address" : param.type === "bytes" ? "bytes" : kind,
+        isSigned: !UNSIGNED.includes(param.type),
+        convert: CONVERT[param.table ?? ""],
+      };
+    });
+  return { results: [...new Set([result, "res", "fd"])], slots };
+}
+
+/** The low 32 bits. */
+function lowOf({ data, start, end }: Where): number {
+  const size = end - start;
+  if (size >= 4) return data.readUInt32LE(start);
+  return size === 0 ? 0 : data.readUIntLE(start, size);
 }
 
 const ADDED = 2 | 4; // EXE_UPPER_LAYER, EXE_FROM_MEMFD

@@ -7,7 +7,8 @@ import * as assert from "uvu/assert";
 import { PolicyRunner } from "../../../host/engine/runner.js";
 import { falcoPolicy, optionsIn } from "../../../host/falco/policy.js";
 import { changeBefore } from "../../../host/recording/scap/change.js";
-import { CONVERT, type RawEvent, tupleOf } from "../../../host/recording/scap/params.js";
+import { SCAP_EVENTS } from "../../../host/recording/scap/event-table.js";
+import { CONVERT, EVENT_BLOCKS, RawEvent, tupleOf } from "../../../host/recording/scap/params.js";
 import { newDescriptor, State } from "../../../host/recording/scap/state.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
@@ -17,15 +18,24 @@ const DUPFD = 1;
 const SETFD = 3;
 const DUPFD_CLOEXEC = 26;
 
+// An event block of the counted form. Parameters are integers of 8 bytes unless `width` says otherwise.
 function happen(state: State, name: string, params: Record<string, number>, width: Record<string, 1 | 8> = {}): void {
-  const bytes = Object.entries(params).map(([key, value]): [string, Buffer] => {
-    if (width[key] === 1) return [key, Buffer.from([value])];
-    const buffer = Buffer.alloc(8);
-    buffer.writeBigInt64LE(BigInt(value));
-    return [key, buffer];
+  const [code, event] = [...SCAP_EVENTS].find(([, one]) => one.name === name)!;
+  const bytes = event.exit.map((key) => {
+    if (width[key] === 1) return Buffer.from([params[key] ?? 0]);
+    const buffer = Buffer.alloc(params[key] === undefined ? 0 : 8);
+    if (buffer.length > 0) buffer.writeBigInt64LE(BigInt(params[key]!));
+    return buffer;
   });
-  const event = { name, isEntryTold: false, entry: [], exit: [] };
-  const raw = { event, tid: 7, time: 1n, isEntry: false, params: new Map(bytes) } as unknown as RawEvent;
+  const head = Buffer.alloc(28);
+  head.writeBigUInt64LE(1n, 2);
+  head.writeBigUInt64LE(7n, 10);
+  head.writeUInt16LE(code + 1, 22);
+  head.writeUInt32LE(bytes.length, 24);
+  const body = Buffer.concat([head, ...bytes.map(({ length }) => Buffer.from([length, 0])), ...bytes]);
+  body.writeUInt32LE(body.length - 2, 18);
+  const raw = new RawEvent();
+  assert.ok(raw.read(body, 0, body.length, EVENT_BLOCKS.get(0x216)!));
   changeBefore(state, state.thread(7), raw);
 }
 
@@ -49,8 +59,8 @@ test("a descriptor that fcntl duplicates is followed, and closes on exec where t
 
 test("commands of fcntl have the kernel's numbers", () => {
   assert.equal(
-    [1, 2, 9, 26, 29].map((number) => CONVERT.fcntl!(BigInt(number))),
-    [0n, 1n, 7n, 1030n, 1032n],
+    [1, 2, 9, 26, 29].map((number) => CONVERT.fcntl!(number)),
+    [0, 1, 7, 1030, 1032],
   );
 });
 
@@ -60,6 +70,29 @@ test("a call that changes the process is told of the process as it left it", () 
   assert.is(state.thread(7).uid, 33);
   happen(state, "setresuid", { ruid: 0, euid: 5, suid: 0, res: -1 });
   assert.is(state.thread(7).uid, 33);
+});
+
+test("what a return does not hold is its entry's, and wrong sizes are no numbers", () => {
+  const event = (code: number, sizes: readonly (readonly [size: number, value: number])[]) => {
+    const bytes = sizes.map(([size, value]) => Buffer.alloc(size, value));
+    const head = Buffer.alloc(24);
+    head.writeUInt16LE(code, 22);
+    const body = Buffer.concat([head, ...bytes.map(({ length }) => Buffer.from([length, 0])), ...bytes]);
+    body.writeUInt32LE(body.length - 2, 18);
+    const raw = new RawEvent();
+    assert.ok(raw.read(body, 0, body.length, EVENT_BLOCKS.get(0x204)!));
+    return raw;
+  };
+  const [WRITE, WRITTEN] = [8, 9];
+  const raw = event(WRITTEN, [[8, 0xff]]);
+  raw.entry = event(WRITE, [
+    [8, 1],
+    [3, 1],
+  ]);
+  assert.equal([raw.int("res"), raw.uint("res")], [-1, 2 ** 64]);
+  assert.is(raw.int("fd"), 0x01010101 * (2 ** 32 + 1));
+  assert.equal([raw.int("size"), raw.has("size"), raw.has("data"), raw.int("data")], [null, true, false, null]);
+  assert.is(raw.size, 8 + 8 + 3);
 });
 
 test("a connection of IPv4 over a socket of IPv6 has IPv4 addresses", () => {

@@ -62,9 +62,15 @@ export class RingReader {
   readonly #isWaitedFor: boolean;
   #held = 0;
   #own = new Uint8Array(OWN_BYTES);
+  readonly #wanted: readonly number[] | null;
+  #passed = 0;
 
-  /** Attaches at the place that openReader() gave out, where its last user left off. */
-  constructor(sab: SharedArrayBuffer, index: number) {
+  /**
+   * Attaches at the place that openReader() gave out, where its last user left off. `wanted`: ids of events;
+   * batches without one of them are passed over.
+   */
+  constructor(sab: SharedArrayBuffer, index: number, wanted: readonly number[] | null = null) {
+    this.#wanted = wanted;
     this.#sab = sab;
     this.#control = new Int32Array(sab, 0, CONTROL_BYTES / 4);
     this.#words = new Uint32Array(sab, CONTROL_BYTES);
@@ -107,6 +113,11 @@ export class RingReader {
     return ahead > 0 && ahead <= this.#mask + 1;
   }
 
+  /** Batches that were passed over. */
+  get passed(): number {
+    return this.#passed;
+  }
+
   /** Number of the last batch that was written. */
   get lastNumber(): number {
     return Atomics.load(this.#control, NUMBER) >>> 0;
@@ -137,6 +148,12 @@ export class RingReader {
         Atomics.add(this.#control, this.#tail, units);
         continue;
       }
+      if (this.#wanted !== null && !this.#isWanted(this.#wanted, word + 4)) {
+        if (this.#isOvertaken(tail)) continue;
+        Atomics.add(this.#control, this.#tail, units);
+        this.#passed++;
+        continue;
+      }
       const at = CONTROL_BYTES + word * 4;
       const batch = {
         bytes: this.#copy(at + ENTRY_HEADER_BYTES, size),
@@ -149,6 +166,10 @@ export class RingReader {
       this.#held = units;
       return batch;
     }
+  }
+
+  #isWanted(wanted: readonly number[], types: number): boolean {
+    return wanted.some((id) => (((this.#words[types + (id >> 5)] as number) >>> (id & 31)) & 1) === 1);
   }
 
   /**

@@ -34,7 +34,13 @@ export function falcoOptions(command: Command, isImport = false): Command {
 export function alertOptions(command: Command, target: string): Command {
   return command
     .option("--alerts <where>", "stderr, stdout or a file", target)
-    .option("--alerts-detail", "say in each alert's output_fields which policy, tenant and event it is of")
+    .option("--alerts-detail", "say in each alert's output_fields which policy, tenant, event and incident it is of")
+    .addOption(
+      new Option(
+        "--repeats <which>",
+        "all (default): every alert; first: of alerts that repeat one another the first, the 10th, the 100th ... and the last",
+      ).choices(["all", "first"]),
+    )
     .addOption(
       new Option("--syslog <url>", "a syslog server too: udp://HOST, tcp://HOST:PORT or tls://HOST").argParser(syslog),
     )

@@ -4,6 +4,7 @@ import { explain, type VedetteError } from "../errors.js";
 import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
+import type { Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import { loadPolicies } from "../policy/load.js";
 import type { Judging } from "../sensor/sensor.js";
@@ -15,6 +16,7 @@ export interface JudgingFlags extends FalcoFlags {
   readonly alerts: string;
   /** Each alert says which policy, tenant and event it is of. */
   readonly alertsDetail?: boolean;
+  readonly repeats?: Repeats;
   readonly syslog?: SyslogSettings;
   /** A PEM file. */
   readonly syslogCa?: string;
@@ -23,12 +25,13 @@ export interface JudgingFlags extends FalcoFlags {
 /**
  * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only
  * where it is asked for. `isPatient`: nothing is guarded meanwhile, and alerts wait for whoever reads them.
+ * `showsIncidents`: the command ends with its incidents.
  */
-export async function judging(flags: JudgingFlags, isPatient = false): Promise<Judging> {
+export async function judging(flags: JudgingFlags, isPatient = false, showsIncidents = false): Promise<Judging> {
   const isFalco = flags.falcoRules.length > 0;
   const falco = isFalco || flags.option.length > 0 ? await import("../falco/falco.js") : null;
   const options = falco?.optionsIn(flags) ?? null;
-  const outputs = await outputsOf(flags, options, isPatient);
+  const outputs = await outputsOf(flags, options, { isPatient, showsIncidents });
   const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];
   if (falco !== null && options !== null && isFalco) {
     const { policy } = await falco.falcoPolicy(flags, options, say);
@@ -36,7 +39,12 @@ export async function judging(flags: JudgingFlags, isPatient = false): Promise<J
     else say("vedette: none of Falco's rules is left that an event could match");
   }
   if (options !== null) sayOptions(options);
-  return { policies, outputs, host: process.env.FALCO_HOSTNAME };
+  return {
+    policies,
+    outputs,
+    host: process.env.FALCO_HOSTNAME,
+    leavesRepeats: flags.repeats === "first" || showsIncidents,
+  };
 }
 
 /** Options that do nothing: here, or in Falco too. */
@@ -45,17 +53,23 @@ export function sayOptions({ ignored, unknown }: FalcoOptions): void {
   if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`, "warning");
 }
 
-function outputsOf(flags: JudgingFlags, options: FalcoOptions | null, isPatient: boolean): Promise<Outputs> {
-  const { alerts, alertsDetail: isDetailed = false } = flags;
+function outputsOf(
+  flags: JudgingFlags,
+  options: FalcoOptions | null,
+  manner: { readonly isPatient: boolean; readonly showsIncidents: boolean },
+): Promise<Outputs> {
+  const { alerts, repeats } = flags;
+  const detail = { isDetailed: flags.alertsDetail ?? false, saysRepeats: repeats === "first" };
   const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`, "warning");
   const syslog =
     flags.syslog === undefined
       ? null
       : { ...flags.syslog, ...(flags.syslogCa === undefined ? {} : { ca: flags.syslogCa }) };
-  if (options === null) return Outputs.open({ targets: [alerts], syslog, style: { isDetailed }, isPatient, onFault });
+  const common = { syslog, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
+  if (options === null) return Outputs.open({ targets: [alerts], style: detail, ...common });
   const { isToStdout, file, http, json, isIso8601, members } = options;
-  const style: AlertStyle = { iso8601: isIso8601, members, isDetailed };
+  const style: AlertStyle = { iso8601: isIso8601, members, ...detail };
   const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
-  return Outputs.open({ targets: [...targets], http, syslog, style, ...form, isPatient, onFault });
+  return Outputs.open({ targets: [...targets], http, style, ...form, ...common });
 }

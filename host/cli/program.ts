@@ -68,6 +68,8 @@ function defineProgram(
   );
   alertOptions(run, "stderr")
     .option("--record <file>", "store the events too, for `vedette replay`")
+    .option("--incidents", "end with the incidents: what belongs together, as a story (default at a terminal)")
+    .option("--no-incidents", "do not, and show every alert as it comes")
     .action(async (options) => {
       const { run } = await import("./run.js");
       done(await run(needCommand("run", command), { ...options, inherited }));

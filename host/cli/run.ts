@@ -9,22 +9,25 @@ import type { ServiceFlags } from "../policy/service.js";
 import { Sensor } from "../sensor/sensor.js";
 import { neverWait, report, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
+import { isTerminal, sayIncidents } from "./incidents.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
 /** The command's flags, as they were typed. */
 export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
   /** Where the events are stored too. */
   readonly record?: string;
+  /** Whether it ends with its incidents; undefined: at a terminal it does. */
+  readonly incidents?: boolean;
 }
 
 /** Gives the workload's status, or the error's where judging failed. */
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   neverWait();
   const workers = options.workers ?? workersFor(processors());
-  const { record } = options;
-  const { ending, failure } = await Sensor.use(
+  const { record, incidents: showsIncidents = isTerminal() } = options;
+  const { ending, failure, incidents } = await Sensor.use(
     {
-      judging: () => judging(options),
+      judging: () => judging(options, false, showsIncidents),
       service: options,
       intake: (handlers, counts) => new OwnAgent(workers, handlers, counts),
       ...(record === undefined ? {} : { record }),
@@ -41,9 +44,10 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       sensor.begin();
       const ending = await sensor.intake.run(agentOptions(command, options, start));
       await sensor.finish().catch(() => told);
-      return { ending, failure };
+      return { ending, failure, incidents: sensor.incidents() };
     },
   );
+  if (showsIncidents) sayIncidents(incidents, ending);
   sayEnding(ending);
   return ending.error === null && failure !== 0 ? failure : ending.status;
 }

@@ -5,6 +5,7 @@
 // that may write to it (unix(7)). A tenant's socket belongs to the tenant's owner.
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
+import { RingView } from "../capture/ring-view.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { Asked } from "../policy/service.js";
@@ -16,7 +17,6 @@ import { EventStreams } from "./events.js";
 import { Findings } from "./findings.js";
 import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
-import { RingView } from "./ring.js";
 import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
 import { Tokens } from "./tokens.js";
@@ -35,7 +35,7 @@ export interface ControlFlags {
 }
 
 /** What is shown that is not the API's own. */
-export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies"> {
+export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "incidents"> {
   /** Batches, as they come; null: none come. */
   readonly ring: SharedArrayBuffer | null;
   /** Of the container that a stream of the ring is of. */
@@ -61,7 +61,10 @@ export class Control {
    * Opens it for a policy service. Throws VEDETTE_CONTROL_REFUSED where a door cannot be opened,
    * VEDETTE_CONTROL_TOKENS.
    */
-  static for(flags: ControlFlags, own: Pick<Shown, "health" | "metrics">): (asked: Asked) => Promise<Control> {
+  static for(
+    flags: ControlFlags,
+    own: Pick<Shown, "health" | "metrics" | "incidents">,
+  ): (asked: Asked) => Promise<Control> {
     return (asked) => Control.open(flags, { ...asked, ...own }, asked.tenants());
   }
 

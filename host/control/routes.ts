@@ -2,6 +2,7 @@
 // What the API answers, one row a path: the query that it takes, what it answers, and who may ask. The server
 // works by this table, and openapi.ts makes docs/openapi.json from it.
 import * as z from "zod";
+import { type IncidentView, incidentJson } from "../incident/incident.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { Findings } from "./findings.js";
 import type { Processes } from "./processes.js";
@@ -14,6 +15,8 @@ export interface Shown {
   /** Text of Prometheus. */
   metrics(): Promise<string>;
   policies(): readonly PolicyStatus[];
+  /** Open and closed, the newest first. */
+  incidents(): Iterable<{ readonly seq: number; readonly view: IncidentView }>;
   readonly findings: Findings;
   readonly processes: Processes;
 }
@@ -69,6 +72,29 @@ const FindingRow = z.strictObject({
   seq: z.int(),
   alert: z.looseObject({ rule: z.string(), priority: z.string(), time: z.string(), hostname: z.string() }),
   finding: z.looseObject({ policy: z.string(), rule: z.string() }).nullable(),
+});
+const Reference = z.strictObject({ id: z.string(), name: z.string().nullable() });
+const IncidentRow = z.strictObject({
+  seq: z.int(),
+  state: z.enum(["open", "closed"]),
+  closed_by: z.enum(["silence", "age", "room", "end"]).nullable(),
+  id: z.string(),
+  severity: z.string().describe("the highest priority of its findings; one step up from three tactics on"),
+  title: z.string(),
+  tactics: z.array(z.string()),
+  tags: z.array(z.string()),
+  tenant: z.string().nullable(),
+  source: z.string(),
+  container: Reference.nullable(),
+  first: time,
+  last: time,
+  count: z.int().describe("its findings, repeats among them"),
+  repeats: z.int(),
+  rows: z.array(z.looseObject({ kind: z.enum(["finding", "denial", "exec", "connect"]), first: time, count: z.int() })),
+  processes: z.array(z.looseObject({ key: z.string(), parent: z.string().nullable() })),
+  previous: z.string().nullable(),
+  merged: z.array(z.string()),
+  left_out: z.strictObject({ findings: z.int(), steps: z.int(), processes: z.int() }),
 });
 const ProcessRow = z.strictObject({
   key: z.string(),
@@ -138,6 +164,17 @@ export const ROUTES: readonly Route[] = [
     },
   },
   {
+    path: "/api/v1/incidents",
+    summary:
+      "Findings that belong together, with their timeline. The newest first; `next` is the `before` of the page behind it.",
+    for: "anybody",
+    query: z.strictObject({ limit, before: z.coerce.number().int().min(1).default(Number.MAX_SAFE_INTEGER) }),
+    answer: z.strictObject({ items: z.array(IncidentRow), next: z.int().nullable() }),
+    type: JSON_TYPE,
+    of: ({ incidents }, viewer, query) =>
+      found(pageOf(incidents(), viewer, query.limit as number, query.before as number)),
+  },
+  {
     path: "/api/v1/processes",
     summary: "Processes that live, as far as events have told of them. `next` is the `after` of the page behind it.",
     for: "anybody",
@@ -167,6 +204,24 @@ export const ROUTES: readonly Route[] = [
     of: "description",
   },
 ];
+
+/** Those of the viewer that were opened before `before`; so many bytes that an answer stays small. */
+function pageOf(incidents: ReturnType<Shown["incidents"]>, viewer: Viewer, limit: number, before: number): string {
+  const own = [...incidents].filter(({ seq, view }) => seq < before && sees(viewer, view.tenant ?? undefined));
+  const items: string[] = [];
+  let bytes = 0;
+  let next: number | null = null;
+  for (const { seq, view } of own.sort((a, b) => b.seq - a.seq)) {
+    const json = incidentJson(view, seq);
+    if (items.length === limit || (items.length > 0 && bytes + json.length > PAGE_BYTES_MAX)) {
+      next = seq + 1;
+      break;
+    }
+    items.push(json);
+    bytes += json.length;
+  }
+  return `{"items":[${items.join(",")}],"next":${next}}`;
+}
 
 /** The answer where there is nothing to say but this. */
 export function found(json: string): Answer {

@@ -30,7 +30,16 @@ export const SaidFinding = z.strictObject({
       session: number,
     })
     .nullable(),
-  ancestors: z.array(z.strictObject({ pid: number, name: text, path: text })).max(ANCESTORS_MAX),
+  ancestors: z
+    .array(z.strictObject({ pid: number, started: wide.nullable(), name: text, path: text }))
+    .max(ANCESTORS_MAX),
+  lineage: z
+    .strictObject({
+      pid: number,
+      started: wide.nullable(),
+      first: z.strictObject({ pid: number, started: wide.nullable() }),
+    })
+    .nullable(),
   executable: z.strictObject({ path: text, ino: wide.nullable(), dev: wide.nullable() }).nullable(),
   file: z
     .strictObject({ path: text, realPath: text, ino: wide.nullable(), dev: wide.nullable(), type: text })

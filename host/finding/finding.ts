@@ -5,7 +5,7 @@
 // an alert other than Falco's is a function of it. A workload chooses most of its texts, so all of it is
 // bounded: each text, and all of them together (bound.ts).
 export { cutText } from "./bound.js";
-export { findingId } from "./identity.js";
+export { findingId, uuidOf } from "./identity.js";
 export {
   ANCESTORS_MAX,
   FINDING_BYTES_MAX,
@@ -16,6 +16,7 @@ export {
   type FindingEvent,
   type FindingExecutable,
   type FindingFile,
+  type FindingLineage,
   type FindingPrevention,
   type FindingProcess,
   type FindingTask,

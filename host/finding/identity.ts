@@ -14,7 +14,12 @@ const UUID_BYTES = 16;
  * and for each run. Of one event and one rule there is one finding.
  */
 export function findingId({ event, tid, tenant, policy, rule }: Finding): string {
-  const told = JSON.stringify([event.source, tid, String(event.time), event.type, tenant, policy, rule]);
+  return uuidOf([event.source, tid, String(event.time), event.type, tenant, policy, rule]);
+}
+
+/** The same parts give the same UUID, whoever asks and whenever. */
+export function uuidOf(parts: readonly (string | number | null)[]): string {
+  const told = JSON.stringify(parts);
   const bytes = createHash("sha256").update(told).digest().subarray(0, UUID_BYTES);
   bytes[VERSION_AT] = ((bytes[VERSION_AT] as number) & 0x0f) | 0x80;
   bytes[VARIANT_AT] = ((bytes[VARIANT_AT] as number) & 0x3f) | 0x80;

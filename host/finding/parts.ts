@@ -22,6 +22,7 @@ export interface Finding {
   readonly process: FindingProcess | null;
   /** The parent first. */
   readonly ancestors: readonly FindingAncestor[];
+  readonly lineage: FindingLineage | null;
   readonly executable: FindingExecutable | null;
   readonly file: FindingFile | null;
   readonly endpoint: FindingEndpoint | null;
@@ -58,11 +59,24 @@ export interface FindingProcess {
   readonly session: number | null;
 }
 
-/** One ancestor, as it was when the event happened. */
+/** One ancestor, as it was when the event happened. `started` is in ns since the epoch. */
 export interface FindingAncestor {
   readonly pid: number | null;
+  readonly started: bigint | null;
   readonly name: string | null;
   readonly path: string | null;
+}
+
+/**
+ * The process that all of this began with: the oldest ancestor, or the process itself, below the first
+ * process of its container. Of somebody who came in from outside it is the first process of that session.
+ */
+export interface FindingLineage {
+  readonly pid: number | null;
+  /** ns since the epoch. */
+  readonly started: bigint | null;
+  /** The first process of the container, or of the session; it may be the process itself. */
+  readonly first: { readonly pid: number | null; readonly started: bigint | null };
 }
 
 /** The file that the process runs. `ino` and `dev` stay the same when somebody renames it. */

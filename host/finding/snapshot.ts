@@ -17,6 +17,7 @@ import {
   type FindingContainer,
   type FindingEndpoint,
   type FindingFile,
+  type FindingLineage,
   type FindingTask,
 } from "./parts.js";
 
@@ -39,6 +40,7 @@ const FOLDER_MAX = 1024;
 const LINE_MAX = 4096;
 const ANCESTOR_PATH_MAX = 256;
 const TAGS_MAX = 16;
+const AGENT_PATH = "/vedette-capture";
 const FILES = new Set(["file", "directory"]);
 const INTERNET = new Set(["ipv4", "ipv6"]);
 
@@ -70,7 +72,10 @@ interface BatchPart {
 }
 
 /** What all findings about one process have in common. */
-type SubjectPart = Pick<Finding, "process" | "executable" | "user" | "container" | "task" | "ancestors" | "isCut">;
+type SubjectPart = Pick<
+  Finding,
+  "process" | "executable" | "user" | "container" | "task" | "ancestors" | "lineage" | "isCut"
+>;
 
 const parts = new WeakMap<Batch, BatchPart>();
 
@@ -96,6 +101,7 @@ export function takeFinding(batch: Batch, at: number, whose: RuleOfFinding, isPr
     tid: tidOf(batch, at),
     process: subject.process,
     ancestors: subject.ancestors,
+    lineage: subject.lineage,
     executable: subject.executable,
     file: fileOf(batch, at, cut),
     endpoint: endpointOf(batch, at, cut),
@@ -127,10 +133,21 @@ function subjectOf(batch: Batch, at: number, process: number): SubjectPart {
   const container = containerOf(batch, at, cut);
   const task = batch.container === null ? null : taskOf(batch.container, cut);
   if (process < 0)
-    return { process: null, executable: null, user: null, ancestors: [], container, task, isCut: budget.isCut };
+    return {
+      process: null,
+      executable: null,
+      user: null,
+      ancestors: [],
+      lineage: null,
+      container,
+      task,
+      isCut: budget.isCut,
+    };
+  const ancestors = ancestorsOf(batch, process);
   const part = {
     container,
     task,
+    lineage: lineageOf(batch, process, ancestors),
     user: { uid: short("uid"), name: text("user", NAME_MAX), loginUid: number(LOGIN_UID(batch, at)) },
     process: {
       pid: short("pid"),
@@ -142,17 +159,43 @@ function subjectOf(batch: Batch, at: number, process: number): SubjectPart {
       cwd: text("cwd", FOLDER_MAX),
     },
     executable: { path: text("exepath", FOLDER_MAX), ino: int("exe_ino"), dev: int("exe_dev") },
-    ancestors: ancestorsOf(batch, process)
-      .slice(0, ANCESTORS_MAX)
-      .map(
-        (one): FindingAncestor => ({
-          pid: number(processInt(batch, one, offset("pid"))),
-          name: cut(processText(batch, one, offset("name")), NAME_MAX),
-          path: cut(processText(batch, one, offset("exepath")), ANCESTOR_PATH_MAX),
-        }),
-      ),
+    ancestors: ancestors.slice(0, ANCESTORS_MAX).map(
+      (one): FindingAncestor => ({
+        pid: number(processInt(batch, one, offset("pid"))),
+        started: wide(processInt(batch, one, offset("start_time"))),
+        name: cut(processText(batch, one, offset("name")), NAME_MAX),
+        path: cut(processText(batch, one, offset("exepath")), ANCESTOR_PATH_MAX),
+      }),
+    ),
   };
   return { ...part, isCut: budget.isCut };
+}
+
+/**
+ * The agent knows who made a process also when the maker has ended, so a double fork does not leave its
+ * lineage.
+ */
+function lineageOf(batch: Batch, process: number, ancestors: readonly number[]): FindingLineage {
+  const chain = [process, ...ancestors];
+  const pid = (one: number): number | null => number(processInt(batch, one, offset("pid")));
+  const entry = number(processInt(batch, process, offset("session"))) ?? 0;
+  const outsider = entry > 0 ? chain.find((one) => pid(one) === entry) : undefined;
+  const own = chain.slice(0, firstAt(batch, chain) + 1);
+  const named = (one: number) => ({ pid: pid(one), started: wide(processInt(batch, one, offset("start_time"))) });
+  return { ...named(outsider ?? own.at(-2) ?? process), first: named(outsider ?? own.at(-1) ?? process) };
+}
+
+/**
+ * Where in the chain the first process of its container stands. What is above it is the agent that started
+ * it, or of another container. The oldest that looks like an agent counts: a program may call itself one.
+ */
+function firstAt(batch: Batch, chain: readonly number[]): number {
+  const text = (one: number, field: string): string | null => processText(batch, one, offset(field));
+  const agent = chain.findLastIndex((one, i) => i > 0 && text(one, "exepath")?.endsWith(AGENT_PATH) === true);
+  if (agent > 0) return agent - 1;
+  const container = text(chain[0] as number, "container_id");
+  const other = chain.findIndex((one) => text(one, "container_id") !== container);
+  return (other < 0 ? chain.length : other) - 1;
 }
 
 function containerOf(batch: Batch, at: number, cut: Cut): FindingContainer | null {

@@ -8,7 +8,8 @@ import type { Alert } from "./alert.js";
 
 type Style = Parameters<typeof styleText>[0];
 
-const STYLES: Readonly<Record<Priority, Style>> = {
+/** A priority's colour on a terminal. */
+export const PRIORITY_STYLES: Readonly<Record<Priority, Style>> = {
   Emergency: ["bold", "white", "bgRed"],
   Alert: ["bold", "white", "bgRed"],
   Critical: ["bold", "red"],
@@ -18,14 +19,14 @@ const STYLES: Readonly<Record<Priority, Style>> = {
   Informational: "green",
   Debug: "gray",
 };
-const PRIORITY_WIDTH = Math.max(...Object.keys(STYLES).map((name) => name.length));
+const PRIORITY_WIDTH = Math.max(...Object.keys(PRIORITY_STYLES).map((name) => name.length));
 
 /**
  * One line in local time, without its line feed. Control characters are shown, never sent to the terminal.
  */
 export function alertText(alert: Alert): string {
   const time = styleText("gray", clockText(alert.time).slice(0, 12));
-  const priority = styleText(STYLES[alert.priority], alert.priority.padEnd(PRIORITY_WIDTH));
+  const priority = styleText(PRIORITY_STYLES[alert.priority], alert.priority.padEnd(PRIORITY_WIDTH));
   return `${time} ${priority} ${styleText("bold", visible(alert.rule))}  ${visible(alert.output)}`;
 }
 

@@ -30,6 +30,41 @@ export interface Alert {
   readonly tenant?: string;
   /** What it was raised about; none where it is of no event. */
   readonly finding?: Finding;
+  /** Which incident it belongs to, as that was when the alert had joined it (host/incident). */
+  readonly incident?: AlertIncident;
+  readonly repeat?: AlertRepeat;
+  /** How its rule wants it grouped; none: as is usual. */
+  readonly grouping?: AlertGrouping;
+}
+
+/** What a rule says of how its alerts are grouped (docs/incidents.md). */
+export interface AlertGrouping {
+  /** What makes two alerts the same, in place of lineage and subject; null: nothing else. */
+  readonly dedup: string | null;
+  /** The first that is told is the one of this number. */
+  readonly threshold: number;
+  /** How long another one counts as a repeat, from the last on; null: the usual time. */
+  readonly windowNs: bigint | null;
+  /** Where a person reads what to do. */
+  readonly runbook: string | null;
+}
+
+/** An incident, in short. Times are in ns since the epoch. */
+export interface AlertIncident {
+  readonly id: string;
+  /** Its findings, this one among them. */
+  readonly count: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** The how manieth of its kind an alert is. */
+export interface AlertRepeat {
+  readonly count: number;
+  /** Whether it is to be told where repeats are left out: the first, the 10th, the 100th ... and the last. */
+  readonly isTold: boolean;
+  /** No more of its kind came. It was written before wherever repeats are not left out. */
+  readonly isLast?: true;
 }
 
 /** How an alert is written as JSON. All left out: Falco's defaults. */
@@ -38,21 +73,34 @@ export interface AlertStyle {
   readonly iso8601?: boolean;
   /** Falco's json_include_*_property: all but `message` stand in the line unless they are switched off. */
   readonly members?: Partial<Readonly<Record<"output" | "outputFields" | "tags" | "message", boolean>>>;
-  /** --alerts-detail: which policy, tenant and event an alert is of. */
+  /** --alerts-detail: which policy, tenant, event and incident an alert is of. */
   readonly isDetailed?: boolean;
+  /** Repeats are left out, so an alert says how many of its kind there were. */
+  readonly saysRepeats?: boolean;
 }
 
 /**
  * What --alerts-detail adds: two tenants may have a policy and a rule of one name, and an alert may come
  * twice.
  */
-export function alertDetail({ policy, tenant, finding }: Alert): [name: string, value: string | null][] {
+export function alertDetail({ policy, tenant, finding, incident }: Alert): [name: string, value: Value][] {
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
     ["vedette.tenant", tenant ?? null],
     ["vedette.event", event],
     ["vedette.id", finding === undefined ? null : findingId(finding)],
+    ...(incident === undefined ? [] : incidentDetail(incident)),
+  ];
+}
+
+/** Four members: an object in their place would be new to whoever reads Falco's fields. */
+function incidentDetail({ id, count, first, last }: AlertIncident): [name: string, value: Value][] {
+  return [
+    ["vedette.incident.id", id],
+    ["vedette.incident.count", count],
+    ["vedette.incident.first", first],
+    ["vedette.incident.last", last],
   ];
 }
 
@@ -69,6 +117,8 @@ const HOSTNAME = "evt.hostname";
 export function alertJson(alert: Alert, style: AlertStyle = {}): string {
   const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
   const detail = style.isDetailed === true ? alertDetail(alert) : [];
+  const repeats = alert.repeat?.count ?? 1;
+  if (style.saysRepeats === true && repeats > 1) detail.push(["vedette.repeats", repeats]);
   const fields = new Map<string, Value>([...alert.outputFields, [timeField, alert.time], ...detail]);
   if (fields.has(HOSTNAME)) fields.set(HOSTNAME, alert.hostname);
   const has = { output: true, outputFields: true, tags: true, message: false, ...style.members };

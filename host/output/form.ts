@@ -11,15 +11,25 @@ export type Form = "json" | "text";
 /** An alert's line for `target`: `stdout`, `stderr` or a file. */
 export function alertForm(form: Form | undefined, target: string, style: AlertStyle): (alert: Alert) => string {
   const detail = style.isDetailed === true ? detailText : () => "";
-  if (form === undefined && isTerminal(target)) return (alert) => alertText(alert) + visible(detail(alert));
+  if (isForPerson(form, target)) return (alert) => alertText(alert) + visible(detail(alert)) + timesText(alert);
   if (form === "text") return (alert) => escaped(alertSentence(alert, style) + detail(alert));
   return (alert) => alertJson(alert, style);
+}
+
+/** The 10th, 100th ... of its kind. */
+function timesText({ repeat }: Alert): string {
+  return repeat?.isTold === true && repeat.count > 1 ? ` (${repeat.count} times)` : "";
+}
+
+/** Whether a person reads them at a terminal. */
+export function isForPerson(form: Form | undefined, target: string): boolean {
+  return form === undefined && isTerminal(target);
 }
 
 /** In the manner of what Falco appends to an output. */
 function detailText(alert: Alert): string {
   return alertDetail(alert)
-    .map(([name, value]) => ` ${name.replace(".", "_")}=${value ?? "<NA>"}`)
+    .map(([name, value]) => ` ${name.replaceAll(".", "_")}=${value ?? "<NA>"}`)
     .join("");
 }
 

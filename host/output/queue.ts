@@ -41,6 +41,8 @@ export interface QueueOptions {
   readonly limits: QueueLimits;
   /** An alert's line. */
   readonly text: (alert: Alert) => string;
+  /** Alerts for which it does not hold are not written, and counted nowhere; undefined: all are. */
+  readonly wants?: (alert: Alert) => boolean;
   /** Told once why alerts do not get there, and again only after some did. */
   readonly onFault: (error: VedetteError) => void;
 }
@@ -93,7 +95,7 @@ export class OutputQueue implements Output {
   }
 
   write(alert: Alert): void {
-    this.push(this.#options.text(alert));
+    if (this.#options.wants?.(alert) !== false) this.push(this.#options.text(alert));
   }
 
   /** An alert's line. */

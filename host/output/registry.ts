@@ -3,7 +3,7 @@
 // its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
 import type { VedetteError } from "../errors.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
-import { alertForm, type Form } from "./form.js";
+import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
 import type { Carrier } from "./output.js";
@@ -27,8 +27,15 @@ export interface Manner {
   readonly form?: Form;
   /** Lines wait for whoever reads, as long as that takes: nothing is guarded meanwhile. */
   readonly isPatient?: boolean;
+  /** `first`: of alerts that repeat one another the first, the 10th, the 100th ... and the last. */
+  readonly repeats?: Repeats;
+  /** A terminal shows the command's incidents at the end, so it needs no repeats meanwhile. */
+  readonly showsIncidents?: boolean;
   readonly onFault: (error: VedetteError) => void;
 }
+
+/** Which of the alerts that repeat one another are written. */
+export type Repeats = "all" | "first";
 
 interface OutputRow<Settings> {
   readonly kind: string;
@@ -142,5 +149,13 @@ function queueOf<Settings>(
   name = row.name(settings),
 ): OutputQueue {
   const [limits, text] = [row.limits(settings, manner), row.text(settings, manner)];
-  return new OutputQueue({ name, kind: row.kind, carrier, limits, text, onFault: manner.onFault });
+  const wants = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
+  return new OutputQueue({ name, kind: row.kind, carrier, limits, text, wants, onFault: manner.onFault });
+}
+
+/** What an output leaves out. The last of a kind is told only where the ones before were left out. */
+function wantedBy({ repeats, showsIncidents = false }: Manner, isPerson: boolean): (alert: Alert) => boolean {
+  const isStory = isPerson && showsIncidents;
+  if ((repeats ?? (isStory ? "first" : "all")) === "all") return ({ repeat }) => repeat?.isLast !== true;
+  return ({ repeat }) => repeat === undefined || (repeat.isTold && !(isStory && repeat.isLast === true));
 }

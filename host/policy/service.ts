@@ -5,6 +5,7 @@
 import type { Engine } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
+import type { Scope } from "../engine/scope.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
@@ -186,6 +187,11 @@ export class PolicyService {
   deliver(alert: Alert): void {
     this.#answering?.onAlert(alert);
     if (alert.tenant !== undefined) this.#outputs.get(alert.tenant)?.write(alert);
+  }
+
+  /** What a tenant may see; null: there is no such tenant. */
+  scopeOf(tenant: string): Scope | null {
+    return this.#tenants?.get(tenant)?.tenancy.scope ?? null;
   }
 
   /** How the tenants' own outputs are. */

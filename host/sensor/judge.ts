@@ -6,6 +6,7 @@ import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
+import type { Grouping } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
@@ -27,6 +28,8 @@ export interface Judging {
    * events.
    */
   readonly host: string | undefined;
+  /** Some output leaves repeats out, and wants the last of each kind. */
+  readonly leavesRepeats?: boolean;
 }
 
 /** Policies, outputs and what they need. `budgetMs` is in milliseconds, by default the engine's. */
@@ -34,6 +37,8 @@ export interface JudgeOptions extends Judging {
   /** Tenants' policies, status and alerts; null: there are no tenants. */
   readonly service: PolicyService | null;
   readonly monitor: Monitor | null;
+  /** Where each alert learns its repeat and its incident. */
+  readonly grouping: Grouping;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   readonly say: Say;
@@ -126,6 +131,16 @@ export class Judge {
     return this.#prevention.greet(peer);
   }
 
+  /** Nothing more comes: tells the last of what repeated, and closes the incidents. */
+  endIncidents(): void {
+    for (const alert of this.#options.grouping.end()) this.#options.outputs.write(alert);
+  }
+
+  /** The clock goes on, also where no events come. */
+  tick(now: bigint): void {
+    for (const alert of this.#options.grouping.tick(now)) this.#options.outputs.write(alert);
+  }
+
   onPrevented(peer: Peer, obstacle: string): void {
     this.#prevention.onAnswer(peer, obstacle);
   }
@@ -154,7 +169,8 @@ export class Judge {
       monitor?.onAlert(alert);
       const author = this.#authorOf(alert, number);
       const hostname = host ?? author?.hostname ?? this.#intake.hostname(NOBODY);
-      this.#deliver({ ...withFacts(alert, author?.facts ?? null), hostname });
+      const grouped = this.#options.grouping.take({ ...withFacts(alert, author?.facts ?? null), hostname });
+      if (grouped !== null) this.#deliver(grouped);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;

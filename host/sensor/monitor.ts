@@ -12,12 +12,14 @@ import { LOST } from "../../build/generated/events.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
+import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import type { Health } from "./health.js";
+import { registerIncidents } from "./incident-metrics.js";
 import { registerState } from "./state-metrics.js";
 
 /** A health check and a scrape take milliseconds. */
@@ -71,6 +73,11 @@ export class Monitor implements IntakeCounts {
     registerState(this.#registry, health);
     for (const code of REFUSALS) this.#refusals.inc({ code }, 0);
     registerOutputs(this.#registry, () => health.outputs());
+  }
+
+  /** `stats` is asked at each scrape. */
+  watchIncidents(stats: () => GroupingStats): void {
+    registerIncidents(this.#registry, stats);
   }
 
   /** Gives the port; 0 for a Unix socket. Throws VEDETTE_HTTP_REFUSED. */

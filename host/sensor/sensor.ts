@@ -8,12 +8,17 @@
 // Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong,
 // a listener that fails, a worker that dies, a signal.
 import { setTimeout as sleep } from "node:timers/promises";
+import { RingView } from "../capture/ring-view.js";
+import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
-import type { Intake, IntakeCounts, IntakeHandlers, Peer } from "../intake/intake.js";
+import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
+import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
 import { type Answering, type Asked, PolicyService, type ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
+import { type Batch, openChecked } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
 import { Monitor } from "./monitor.js";
@@ -62,6 +67,7 @@ const LOOK_MS = 500;
  * takes.
  */
 const STALLED_MS = 10_000;
+const MS_NS = 1_000_000n;
 
 /**
  * Everything that one command opens. Use Sensor.use() where you can: it closes the sensor on every way out.
@@ -77,6 +83,8 @@ export class Sensor<I extends Intake = Intake> {
   #service: PolicyService | null = null;
   #judge: Judge | null = null;
   #recorder: Recorder | null = null;
+  #grouping: Grouping | null = null;
+  #steps: { finish(): void } | null = null;
   #recorded: "whole" | "broken" = "whole";
   #port = 0;
   #turn: NodeJS.Timeout | null = null;
@@ -122,7 +130,7 @@ export class Sensor<I extends Intake = Intake> {
     if (runsForLong) this.#hearHangups();
     const isAsked = service?.control !== undefined || service?.controlTcp !== undefined;
     const monitor = http === undefined && !isAsked ? null : await this.#openMonitor(http);
-    if (judging !== undefined) await this.#openOutputs(judging);
+    if (judging !== undefined) await this.#openOutputs(judging, monitor);
     if (service !== undefined) this.#openService(service, monitor);
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
@@ -167,9 +175,17 @@ export class Sensor<I extends Intake = Intake> {
     try {
       await Promise.race([this.#judged(this.#judge), this.#watchPace(this.#judge, over.signal)]);
       await Promise.race([this.#service?.finished(), sleep(STALLED_MS, undefined, over)]);
+      this.#steps?.finish();
+      this.#judge.endIncidents();
     } finally {
       over.abort();
     }
+  }
+
+  /** All that are kept, the newest first; and how many were forgotten. */
+  incidents(): { readonly kept: readonly IncidentView[]; readonly forgotten: number } {
+    const kept = [...(this.#grouping?.all() ?? [])].map(({ view }) => view);
+    return { kept, forgotten: this.#grouping?.forgotten ?? 0 };
   }
 
   /** Closes all that was opened, in reverse order. */
@@ -193,9 +209,17 @@ export class Sensor<I extends Intake = Intake> {
     return monitor;
   }
 
-  async #openOutputs(judging: () => Promise<Judging>): Promise<void> {
+  async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {
     this.#judging = await judging();
-    const { outputs } = this.#judging;
+    const { outputs, leavesRepeats: tellsEnds = false } = this.#judging;
+    const sees: GroupingOptions["sees"] = (tenant, { facts, own, uid, exepath }) => {
+      const scope = this.#service?.scopeOf(tenant) ?? null;
+      const process = { container: () => own, uid: () => BigInt(uid), exepath: () => exepath };
+      return scope !== null && isInScope(scope, facts, process);
+    };
+    const grouping = new Grouping({ sees, tellsEnds });
+    this.#grouping = grouping;
+    monitor?.watchIncidents(() => grouping.stats());
     this.#opened.add(outputs, async () => {
       const undelivered = await outputs.close();
       if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
@@ -207,6 +231,7 @@ export class Sensor<I extends Intake = Intake> {
     const own = {
       health: () => ({ isWell: this.health.isWell(), json: this.health.json() }),
       metrics: async () => (await monitor?.metrics()) ?? "",
+      incidents: () => this.#grouping?.all() ?? [],
     };
     const answers = async (asked: Asked): Promise<Answering> =>
       (await import("../control/control.js")).Control.for(flags, own)(asked);
@@ -241,8 +266,10 @@ export class Sensor<I extends Intake = Intake> {
 
   async #openJudge(judging: Judging, monitor: Monitor | null): Promise<void> {
     const { say, budgetMs } = this.#options;
+    const grouping = this.#grouping ?? new Grouping();
     const options = {
       ...judging,
+      grouping,
       service: this.#service,
       monitor,
       say,
@@ -251,9 +278,40 @@ export class Sensor<I extends Intake = Intake> {
     const judge = await Judge.open(options, this.#intake, this.#opened);
     this.#judge = judge;
     judge.finished.catch((error: unknown) => this.#onFailure(error));
+    this.#openSteps(judge, grouping);
     this.health.watch({ workers: () => judge.workers(), policies: () => judge.policies(), runs: () => judge.runs() });
     this.#opened.add(
       setInterval(() => judge.workers(), LOOK_MS), // who does not move is known by looking often
+      (timer) => clearInterval(timer),
+    );
+  }
+
+  /**
+   * What processes did beside findings. A replay's reader is waited for, so that each replay tells the same.
+   */
+  #openSteps(judge: Judge, grouping: Grouping): void {
+    const { ring, isRecorded } = this.#intake;
+    const taker = new StepTaker((step) => grouping.step(step));
+    if (isRecorded) {
+      const take = ({ from, bytes }: TappedBatch): true => {
+        const batch = openChecked(bytes);
+        batch.container = this.#intake.peer(from)?.facts ?? null;
+        taker.take(batch);
+        return true;
+      };
+      this.#steps = this.#opened.add(this.#intake.tap(take), (tap) => tap.close());
+      return;
+    }
+    const containerOf = (stream: number): ContainerFacts | null => this.#intake.peer(stream)?.facts ?? null;
+    const handlers = {
+      types: STEP_TYPES,
+      containerOf,
+      onBatch: (batch: Batch) => taker.take(batch),
+      onMissed: () => undefined,
+    };
+    this.#steps = this.#opened.add(new RingView(ring, handlers), (view) => view.close());
+    this.#opened.add(
+      setInterval(() => judge.tick(BigInt(Date.now()) * MS_NS), LOOK_MS),
       (timer) => clearInterval(timer),
     );
   }

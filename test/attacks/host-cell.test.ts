@@ -28,7 +28,16 @@ const rule = policy.rules[0]!.name;
 const FORGED = {
   ...{ policy: "theirs", version: "9", rule: "Theirs", tenant: "theirs", tags: ["T0"], tid: 1 },
   event: { source: "ff".repeat(16), num: 1, time: 1, type: "openat" },
-  ...{ process: null, ancestors: [], executable: null, file: null, endpoint: null, user: null, prevention: null },
+  ...{
+    process: null,
+    ancestors: [],
+    lineage: null,
+    executable: null,
+    file: null,
+    endpoint: null,
+    user: null,
+    prevention: null,
+  },
   container: { id: "theirs", name: null, image: null, imageDigest: null },
   task: { arn: "theirs", family: null, revision: null, cluster: null, availabilityZone: null },
 };

@@ -141,7 +141,7 @@ const ROWS = [bound(PIGEON), `,
   copy.addBehind(judging, "readonly alerts: string;", "  readonly pigeon?: string;");
   copy.addBehind(
     judging,
-    "alertsDetail: isDetailed = false } = flags;",
+    "const { alerts, repeats } = flags;",
     "  const birds = flags.pigeon === undefined ? {} : { pigeon: flags.pigeon };",
   );
   copy.write(judging, copy.read(judging).replaceAll("Outputs.open({ ", "Outputs.open({ ...birds, "));

@@ -10,7 +10,7 @@ import { type Import, importsOf } from "./imports.js";
 import type { Complaint, Rule } from "./tree.js";
 
 export const DOORS: Record<string, string[]> = {
-  "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "session"],
+  "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "ring-view", "session"],
   "host/cli": ["failure", "program"],
   "host/control": ["control"],
   "host/ecs": ["layout", "metadata", "patcher"],
@@ -34,10 +34,12 @@ export const DOORS: Record<string, string[]> = {
   "host/falco": ["falco"],
   "host/finding": ["finding", "priority"],
   "host/image": [],
+  "host/incident": ["incident"],
   "host/intake": ["intake"],
   "host/output": [
     "alert",
     "alert-bounds",
+    "alert-text",
     "counted",
     "diagnosis",
     "event-json",

@@ -12,8 +12,10 @@
 //    file it is, is judged when the shell opens it, by its inode. What such a script looks around with is its
 //    own matter; a shell that it gives a command, and what fetches more, is not: that is how a hole in a
 //    script looks.
+//
+// A chain is told once: of what runs below a shell or a tool that was told of, no more is said here.
 import {
-  AnyOpen, Connect, Errno, Event, EventId, hours, isOpenWrite, keyOf, keys, Marks, Memo, minutes, param, Priority, Process,
+  AnyExec, AnyOpen, Connect, Errno, Event, EventId, hours, isOpenWrite, keyOf, keys, Marks, Memo, minutes, param, Priority, Process,
   ProgramSet, rule, Sequence, Str, StringSet,
 } from "vedette";
 
@@ -49,7 +51,7 @@ const PLUS: i32 = 0x2b;
 
 @rule({
   name: "Shell spawned by a server",
-  desc: "A shell or a tool of reconnaissance was started by a process that takes connections from the network",
+  desc: "A shell was started by a process that takes connections from the network, or by a descendant of it",
   priority: Priority.Warning,
   tags: ["T1190", "T1059.004", "T1505.003", "TA0002"],
   output: "A server started a shell | gparent=%proc.aname[2] process=%proc.name exe=%proc.exepath " +
@@ -60,7 +62,7 @@ export function shellOfServer(e: Event): bool {
   switch (e.evt_type) {
     case EventId.execve:
     case EventId.execveat:
-      return !e.failed && isShellOrTool(e.proc) && judged(e);
+      return !e.failed && isShell(e.proc) && judged(e);
     case EventId.connect:
       connected(changetype<Connect>(e));
       return false;
@@ -73,8 +75,24 @@ export function shellOfServer(e: Event): bool {
   }
 }
 
-function isShellOrTool(process: Process): bool {
-  return isShell(process) || TOOLS.has(process.name) || FETCHERS.has(process.name);
+@rule({
+  name: "Tool run by a server",
+  desc: "A program that looks around or fetches more was run by a process that takes connections from the network, without a shell",
+  priority: Priority.Warning,
+  tags: ["T1190", "T1082", "T1105", "TA0002"],
+  output: "A server ran a program that looks around or fetches more | gparent=%proc.aname[2] process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function toolOfServer(e: AnyExec): bool {
+  if (e.failed || isShell(e.proc) || !(TOOLS.has(e.proc.name) || FETCHERS.has(e.proc.name))) return false;
+  const habit = habitOf(e.proc);
+  if (!isServed(e)) {
+    HABITS.set(e, habit, 1);
+    return false;
+  }
+  if (HABITS.has(e, habit) || isOfTold(e) || (!FETCHERS.has(e.proc.name) && isOfScript(e))) return false;
+  TOLD.set(e, e.proc.key, 1);
+  return true;
 }
 
 /** Under any name, but for busybox: that is also everything else. */
@@ -84,13 +102,13 @@ function isShell(process: Process): bool {
 }
 
 function judged(e: Event): bool {
-  const habit = keys(keyOf(e.proc.parent.exepath), keyOf(e.proc.cmdline));
-  if (!SERVERS.follows(e) && !servesLocally(e)) {
+  const habit = habitOf(e.proc);
+  if (!isServed(e)) {
     if (!readsInput(e.proc)) HABITS.set(e, habit, 1);
     return false;
   }
+  if (isOfTold(e)) return false;
   const isHabit = HABITS.has(e, habit);
-  if (!isShell(e.proc)) return !isHabit && (FETCHERS.has(e.proc.name) || !isOfScript(e));
   const script = scriptOf(e.proc), isBringing = bringsCode(e.proc);
   if (script.isEmpty || isBringing) {
     if (isHabit && !isBringing) return false;
@@ -98,6 +116,24 @@ function judged(e: Event): bool {
     return true;
   }
   PENDING.set(e, e.proc.key, <i64>keyOf(script.basename));
+  return false;
+}
+
+function habitOf(process: Process): u64 {
+  return keys(keyOf(process.parent.exepath), keyOf(process.cmdline));
+}
+
+function isServed(e: Event): bool {
+  return SERVERS.follows(e) || servesLocally(e);
+}
+
+/** Whether the process, or one above it, was told of: it is of a chain that is known. */
+function isOfTold(e: Event): bool {
+  let process: Process = e.proc;
+  for (let i = 0; i < ANCESTORS_MAX && process.exists; i++) {
+    if (TOLD.has(e, process.key)) return true;
+    process = process.parent;
+  }
   return false;
 }
 
@@ -125,11 +161,10 @@ function scriptOf(process: Process): Str {
   return args.at(count);
 }
 
-/** Whether a script of the image runs it, and no shell in between that was told of. */
+/** Whether a script of the image runs it. */
 function isOfScript(e: Event): bool {
   let process: Process = e.proc;
   for (let i = 0; i < ANCESTORS_MAX && process.exists; i++) {
-    if (TOLD.has(e, process.key)) return false;
     if (SCRIPTS.has(e, process.key)) return true;
     process = process.parent;
   }
@@ -144,7 +179,10 @@ function opened(e: AnyOpen): bool {
   }
   if (!PENDING.has(e, e.proc.key) || PENDING.get(e, e.proc.key) != <i64>keyOf(e.fd.name.basename)) return false;
   PENDING.delete(e.proc.key);
-  if (!e.fd.isFile || WRITTEN.isMarked(e, file)) return true;
+  if (!e.fd.isFile || WRITTEN.isMarked(e, file)) {
+    TOLD.set(e, e.proc.key, 1);
+    return true;
+  }
   SCRIPTS.set(e, e.proc.key, 1);
   return false;
 }

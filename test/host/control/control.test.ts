@@ -12,11 +12,13 @@ import { askControl, Control, type ControlFlags } from "../../../host/control/co
 import { openapi } from "../../../host/control/openapi.js";
 import { ROUTES } from "../../../host/control/routes.js";
 import type { VedetteError } from "../../../host/errors.js";
+import { Grouping } from "../../../host/incident/incident.js";
 import type { Alert } from "../../../host/output/alert.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
 import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { alertOf } from "../incident/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-control-"));
 const row = (tenant: string): PolicyStatus => ({
@@ -49,12 +51,16 @@ const alert = (rule: string, tenant?: string): Alert => ({
 });
 
 const HEALTH = '{"status":"red","judging":"the worker of payments is gone","outputs":[]}\n';
+/** An incident of the operator's, and one of each tenant. */
+const grouping = new Grouping();
+for (const tenant of [null, "a", "b"]) grouping.take(alertOf({ tenant, file: 7 }));
 const open: Control[] = [];
 async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Promise<Control> {
   const sources = {
     health: () => ({ isWell: false, json: HEALTH }),
     metrics: async () => "# HELP vedette_agents agents\n",
     policies: () => [row(""), row("a"), row("b")],
+    incidents: () => grouping.all(),
     ring: null,
     containerOf: () => null,
   };
@@ -223,6 +229,19 @@ test("findings come the newest first, page by page, and a tenant has its own", a
   assert.equal(await rules(`${path}.a`), [["of a", "of a"], null]);
   assert.equal(await rules(path, "?limit=3"), [["of a", "of b", "of a"], 2]);
   assert.equal(await rules(path, "?limit=3&before=2"), [["of us"], null]);
+});
+
+test("incidents come the newest first, page by page, and a tenant has its own", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const tenants = async (socket: string, query = "") => {
+    const { items, next } = (await ask(socket, `/api/v1/incidents${query}`)).json;
+    return [items.map(({ tenant }: { tenant: string | null }) => tenant), next];
+  };
+  assert.equal(await tenants(path), [["b", "a", null], null]);
+  assert.equal(await tenants(`${path}.a`), [["a"], null]);
+  assert.equal(await tenants(path, "?limit=2"), [["b", "a"], 2]);
+  assert.equal(await tenants(path, "?limit=2&before=2"), [[null], null]);
 });
 
 test("findings are bounded: the oldest go first", async () => {

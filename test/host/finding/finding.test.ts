@@ -68,9 +68,14 @@ test("of an open: the event, the process with its ancestors, the executable, the
       cwd: "/root",
     },
     ancestors: [
-      { pid: 7, name: "python3", path: "/usr/bin/python3" },
-      { pid: 1, name: "sh", path: "/bin/sh" },
+      { pid: 7, started: finding.ancestors[0]!.started, name: "python3", path: "/usr/bin/python3" },
+      { pid: 1, started: finding.ancestors[1]!.started, name: "sh", path: "/bin/sh" },
     ],
+    lineage: {
+      pid: 7,
+      started: finding.ancestors[0]!.started,
+      first: { pid: 7, started: finding.ancestors[0]!.started },
+    },
     executable: { path: "/usr/bin/cat", ino: 77n, dev: 5n },
     file: { path: "/etc/x", realPath: "/etc/shadow", ino: 12n, dev: 2049n, type: "file" },
     endpoint: null,
@@ -81,6 +86,27 @@ test("of an open: the event, the process with its ancestors, the executable, the
     isCut: false,
   });
   assert.match(finding.event.source, /^[0-9a-f]{32}$/);
+});
+
+test("a lineage begins below the first process of the container, which the agent started", () => {
+  const builder = new BatchBuilder();
+  const family = (...names: string[]): number => {
+    const parts = names.map((name, i) => ({ pid: i + 1, name, exepath: `/bin/${name}` }));
+    const oldest = builder.process(parts[0]!);
+    return parts.slice(1).reduce((parent, part) => builder.process({ ...part, parent }), oldest);
+  };
+  const lineages = [family("init", "vedette-capture", "nginx", "worker", "sh", "id"), family("nginx", "worker", "sh")];
+  for (const process of [...lineages, family("nginx")]) builder.record("openat", { process, params: { name: "/x" } });
+  const batch = openBatch(builder.bytes());
+  const found = [...batch.offsets].map((at) => takeFinding(batch, at, WHOSE).lineage!);
+  assert.equal(
+    found.map(({ pid, first }) => [pid, first.pid]),
+    [
+      [4, 3],
+      [2, 1],
+      [1, 1],
+    ],
+  );
 });
 
 test("of a connection: both ends by whose they are, and no file", () => {

@@ -178,6 +178,21 @@ test("detail adds policy, tenant, event and the finding's name to the fields, an
   );
 });
 
+test("detail says which incident an alert belongs to, and how often it came where repeats are left out", () => {
+  const incident = {
+    id: "0197b0c4-8e2a-8f31-a5c0-3b1f6d2e9c44",
+    count: 3,
+    first: 1n,
+    last: 1_795_703_412_881_781_397n,
+  };
+  const alert = { ...OPEN_FROM_CAT, incident, repeat: { count: 10, isTold: true } };
+  const line = alertJson(alert, { isDetailed: true, saysRepeats: true });
+  assert.match(line, `"vedette.incident.count":3,"vedette.incident.first":1,"vedette.incident.id":"${incident.id}"`);
+  assert.match(line, '"vedette.incident.last":1795703412881781397');
+  assert.match(line, '"vedette.repeats":10');
+  assert.is(alertJson(alert), alertJson(OPEN_FROM_CAT));
+});
+
 test("detail stands behind Falco's sentence in an output of text", () => {
   const line = alertForm("text", "/alerts", { isDetailed: true })({ ...OPEN_FROM_CAT, policy: "p", tenant: "a\nb" });
   assert.match(

@@ -30,6 +30,7 @@ const FINDING: Finding = {
   tid: 41,
   process: { pid: 41, vpid: 41, name: "curl", commandLine: "curl", cwd: "/", started: 1n, session: 0 },
   ancestors: [],
+  lineage: null,
   executable: { path: "/usr/bin/curl", ino: 7n, dev: 8n },
   file: null,
   endpoint: {

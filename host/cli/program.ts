@@ -15,6 +15,7 @@ import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
 import { defineServe } from "./serve-command.js";
+import { endOfParsing, shapeHelp } from "./usage.js";
 
 const SNAPLEN_MAX = 4096;
 
@@ -32,12 +33,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     await program.parseAsync(own, { from: "user" });
     return status;
   } catch (error) {
-    if (error instanceof CommanderError) return endOfParsing(error, own);
+    if (error instanceof CommanderError) return endOfParsing(error, program, own, dashes >= 0);
     throw error;
   }
 }
 
-function defineProgram(
+/** All commands. `command`: what follows `--`. `done` takes the exit status. */
+export function defineProgram(
   command: readonly string[],
   inherited: readonly number[],
   done: (status: number) => void,
@@ -101,38 +103,36 @@ function defineProgram(
   defineServe(program, done);
   definePolicy(program, done);
   defineFalco(program, command, inherited, done);
+  defineHelpers(program, done);
 
+  shapeHelp(program);
   for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
   return program;
 }
 
+/** What helps whoever types. */
+function defineHelpers(program: Command, done: (status: number) => void): void {
+  program
+    .command("completion")
+    .description("print a script that completes commands and options in your shell")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { complete } = await import("./completion.js");
+      done(complete(shell, (await import("./command-tree.js")).commandsOf(program)));
+    });
+  program
+    .command("man")
+    .description("print the manual page, for man(1)")
+    .action(async () => {
+      const { printManual } = await import("./man.js");
+      done(printManual((await import("./command-tree.js")).commandsOf(program), version()));
+    });
+}
+
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
 }
-
-/** Help and version are answers; everything else is a mistake in the command line. */
-function endOfParsing(error: CommanderError, own: readonly string[]): number {
-  if (error.exitCode === 0) return 0;
-  const command = own.find((word) => !word.startsWith("-")) ?? "";
-  if (error.code === "commander.help")
-    throw new VedetteError("VEDETTE_USAGE", { problem: "No command of Vedette was given.", command });
-  if (error.code === "commander.excessArguments" && command !== "policy")
-    throw new VedetteError("VEDETTE_USAGE", {
-      problem: "The command to run must come after `--`.",
-      command: known(command),
-    });
-  const problem = error.message.replace(/^error: /, "").replace(/\n.*/s, "");
-  throw new VedetteError("VEDETTE_USAGE", {
-    problem: `${problem.charAt(0).toUpperCase()}${problem.slice(1).replace(/\.$/, "")}.`,
-    command: known(command),
-  });
-}
-
-const known = (command: string): string =>
-  ["run", "trace", "record", "doctor", "instrument", "serve", "policy", "replay", "fields", "falco"].includes(command)
-    ? command
-    : "";
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });

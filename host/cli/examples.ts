@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// An example of each command, as `--help` and the manual page show it. A test runs each of them as it stands
+// here, in a folder that has the files it names (test/host/cli/help.test.ts).
+
+/** A line to type, and what it does. */
+export interface Example {
+  readonly says: string;
+  readonly line: string;
+}
+
+/** By the command's path. */
+export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
+  vedette: [{ says: "Judge what a program does", line: "vedette run -- cat /etc/shadow" }],
+  "vedette run": [
+    { says: "Judge what a program does, by the pack", line: "vedette run -- cat /etc/shadow" },
+    { says: "The same by Falco's rules", line: "vedette run --falco-rules rules.yaml -- ls" },
+  ],
+  "vedette trace": [{ says: "Print the files that ls opens", line: "vedette trace -f 'evt.type = openat' -- ls" }],
+  "vedette record": [{ says: "Store what a program does", line: "vedette record -o ls.vdt -- ls" }],
+  "vedette doctor": [{ says: "See what will work here", line: "vedette doctor" }],
+  "vedette instrument": [
+    { says: "See what would change", line: "vedette instrument --dry-run --image vedette:1 task.json" },
+  ],
+  "vedette serve": [{ says: "Ask the sidecar of this task how it is", line: "vedette serve --check" }],
+  "vedette policy": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
+  "vedette policy new": [{ says: "Begin a policy", line: "vedette policy new fresh" }],
+  "vedette policy check": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
+  "vedette policy build": [{ says: "Make one file of a policy", line: "vedette policy build -o mine.wasm mine" }],
+  "vedette policy test": [{ says: "Run a policy's tests", line: "vedette policy test mine" }],
+  "vedette policy bench": [{ says: "Measure a policy", line: "vedette policy bench mine" }],
+  "vedette policy inspect": [{ says: "See what a policy is", line: "vedette policy inspect mine" }],
+  "vedette policy sign": [{ says: "Sign a policy", line: "vedette policy sign --key key.pem mine" }],
+  "vedette policy status": [
+    { says: "See how a running Vedette's policies are", line: "vedette policy status --socket /run/vedette.sock" },
+  ],
+  "vedette policy import-falco": [
+    { says: "Make a policy of Falco's rules", line: "vedette policy import-falco --out imported rules.yaml" },
+  ],
+  "vedette replay": [{ says: "Judge a recording again", line: "vedette replay ls.vdt" }],
+  "vedette fields": [{ says: "Find a field", line: "vedette fields | grep port" }],
+  "vedette falco": [{ says: "See whether rules can be loaded", line: "vedette falco -V rules.yaml" }],
+  "vedette completion": [{ says: "Complete in this shell", line: "source <(vedette completion bash)" }],
+  "vedette man": [{ says: "Read the manual", line: "vedette man | man -l -" }],
+};

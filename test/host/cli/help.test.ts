@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the program says of itself: help that fits 80 columns, examples that work, completions of three
+// shells, a manual page, and the table of exit statuses.
+// Time limit: 240 s.
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ERRORS } from "../../../build/generated/errors.js";
+import { commandsOf, pathOf } from "../../../host/cli/command-tree.js";
+import { EXAMPLES } from "../../../host/cli/examples.js";
+import { EXIT_STATUSES } from "../../../host/cli/exit-statuses.js";
+import { defineProgram } from "../../../host/cli/program.js";
+import { builtFile } from "../../../host/paths.js";
+import { hasCommand, ROOT, scratch } from "../../e2e/programs.js";
+
+const PROGRAM = defineProgram([], [], () => undefined);
+const COMMANDS = commandsOf(PROGRAM);
+const LIMIT_MS = 100_000;
+
+/** A folder with what the examples name, and a PATH with `vedette` in it. */
+const folder = scratch();
+mkdirSync(join(folder, "bin"));
+writeFileSync(
+  join(folder, "bin/vedette"),
+  `#!/bin/sh\nexec '${process.execPath}' '${builtFile("js/host/main.js")}' "$@"\n`,
+);
+chmodSync(join(folder, "bin/vedette"), 0o755);
+const RULE = `- rule: Shell\n  desc: a shell\n  condition: evt.type = execve and proc.name = sh\n  output: a shell\n  priority: NOTICE\n`;
+writeFileSync(join(folder, "rules.yaml"), RULE);
+const TASK = {
+  family: "f",
+  containerDefinitions: [{ name: "app", image: "app", essential: true, entryPoint: ["/app"] }],
+};
+writeFileSync(join(folder, "task.json"), JSON.stringify(TASK));
+
+function shell(line: string, program = "bash"): { status: number | null; stdout: string; stderr: string } {
+  const env = { ...process.env, PATH: `${join(folder, "bin")}:${process.env.PATH}`, MANPAGER: "cat" };
+  return spawnSync(program, ["-c", line], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+    timeout: LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+}
+
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+  return text;
+}
+
+const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
+
+test("every command's help fits 80 columns, has an example and no empty default", () => {
+  for (const command of everyCommand(PROGRAM)) {
+    const help = helpOf(command);
+    for (const line of help.split("\n")) assert.ok(line.length <= 80, `${pathOf(command)}: ${line}`);
+    assert.match(help, /^Examples:$/m, pathOf(command));
+    assert.not.match(help, /default: \[\]/, pathOf(command));
+  }
+});
+
+/** What ends otherwise where no Vedette runs that could be asked. */
+const ASKS_ONE_THAT_RUNS = ["vedette serve", "vedette policy status"];
+
+test("the examples of help work", () => {
+  assert.is(shell("vedette policy new mine").status, 0);
+  for (const [path, examples] of Object.entries(EXAMPLES)) {
+    assert.ok(
+      COMMANDS.some((one) => one.path === path),
+      path,
+    );
+    for (const { line } of examples) {
+      if (line.includes("man -l") && !hasCommand("man")) continue; // man itself is tested below
+      const { status, stderr } = shell(line);
+      if (ASKS_ONE_THAT_RUNS.includes(path)) assert.not.match(stderr, /VEDETTE_USAGE/, line);
+      else assert.is(status, 0, `${line}\n${stderr}`);
+    }
+  }
+});
+
+/** Typed words, the last one unfinished → what must be offered, and what must not. */
+const TYPED: readonly (readonly [typed: readonly string[], offered: readonly string[], not: string])[] = [
+  [["ru"], ["run"], "trace"],
+  [["policy", "che"], ["check"], "chekc"],
+  [["run", "--tie"], ["--tiers"], "--json"],
+  [["run", "--tiers", ""], ["all", "trace"], "--tiers"],
+  [["policy", "build", "--out"], ["--output"], "--json"],
+];
+
+test("bash completes commands, options and their values", () => {
+  assert.is(shell("vedette completion bash > complete.bash && bash -n complete.bash").status, 0);
+  for (const [typed, offered, not] of TYPED) {
+    const words = ["vedette", ...typed].map((word) => `'${word}'`).join(" ");
+    const { stdout, stderr } = shell(
+      `. ./complete.bash; COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _vedette; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    );
+    const answers = stdout.split("\n");
+    for (const word of offered) assert.ok(answers.includes(word), `${words}: ${stdout}${stderr}`);
+    assert.not.ok(answers.includes(not), `${words}: ${stdout}`);
+  }
+});
+
+/** One that needs a program that may be missing here. */
+const testWith = (command: string, title: string, body: () => void): void =>
+  hasCommand(command) ? test(title, body) : void test.skip(`${title} (there is no ${command})`);
+
+testWith("fish", "fish completes the same", () => {
+  assert.is(shell("vedette completion fish > complete.fish && fish -n complete.fish").status, 0);
+  for (const [typed, offered, not] of TYPED) {
+    const { stdout, stderr } = shell(`source complete.fish; complete -C 'vedette ${typed.join(" ")}'`, "fish");
+    const answers = stdout.split("\n").map((line) => line.split("\t")[0]);
+    for (const word of offered) assert.ok(answers.includes(word), `${typed.join(" ")}: ${stdout}${stderr}`);
+    assert.not.ok(answers.includes(not), `${typed.join(" ")}: ${stdout}`);
+  }
+});
+
+// What zsh's completion calls is put in place of zsh's own.
+const ZSH = "compdef() { }; compadd() { shift; print -l -- $@ }; _files() { }; source ./_vedette";
+
+testWith("zsh", "zsh completes the same", () => {
+  assert.is(shell("vedette completion zsh > _vedette && zsh -n _vedette").status, 0);
+  for (const [typed, offered, not] of TYPED) {
+    const last = typed.at(-1) ?? "";
+    const words = ["vedette", ...typed].map((word) => `'${word}'`).join(" ");
+    const { stdout, stderr } = shell(`${ZSH}; words=(${words}); CURRENT=$#words; PREFIX='${last}'; _vedette`, "zsh");
+    const answers = stdout.split("\n").filter((line) => line.startsWith(last));
+    for (const word of offered) assert.ok(answers.includes(word), `${words}: ${stdout}${stderr}`);
+    assert.not.ok(answers.includes(not), `${words}: ${stdout}`);
+  }
+});
+
+test("the manual page has every command, its options and its examples", () => {
+  const { stdout } = shell("vedette man");
+  for (const { path, options } of COMMANDS) {
+    assert.ok(stdout.includes(path.replaceAll("-", "\\-")), path);
+    for (const { long } of options) assert.ok(stdout.includes(long.replaceAll("-", "\\-")), long);
+  }
+});
+
+testWith("groff", "groff finds nothing wrong in the manual page", () => {
+  const { status, stderr } = shell("vedette man | groff -man -Tutf8 -ww > page");
+  assert.is(status, 0, stderr);
+  assert.is(stderr, "");
+});
+
+test("each status of the catalogue of errors stands in the table of exit statuses, and the page has that table", () => {
+  const known = EXIT_STATUSES.map(([status]) => status);
+  for (const [code, { exit }] of Object.entries(ERRORS)) assert.ok(known.includes(exit), `${code}: ${exit}`);
+  const page = readFileSync(join(ROOT, "docs/exit-statuses.md"), "utf8");
+  for (const [status, meaning] of EXIT_STATUSES)
+    assert.ok(page.includes(`| ${status ?? "other"} | ${meaning} |`), meaning);
+});
+
+test.run();

@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 
 import { VedetteError } from "../errors.js";
-import { builtFile } from "../paths.js";
+import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 /**
@@ -88,7 +88,7 @@ let loaded: Addon | undefined;
  */
 export function loadAddon(): Addon {
   if (loaded !== undefined) return loaded;
-  const path = builtFile("capture.node");
+  const path = nativeFile("capture.node");
   try {
     loaded = createRequire(import.meta.url)(path) as Addon;
     return loaded;

@@ -6,7 +6,7 @@
 // without an error.
 import { constants } from "node:os";
 import { type ErrorCode, VedetteError } from "../errors.js";
-import { builtFile } from "../paths.js";
+import { nativeFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
 import { loadAddon, type News, type Receiver, type ReceiverState, type StreamCounts } from "./addon.js";
 import {
@@ -99,7 +99,7 @@ export class Capture {
 
   /** Starts the agent, which starts the command. It has our standard streams; ours are not touched. */
   start(options: AgentOptions): number {
-    const executable = options.executable ?? builtFile("vedette-capture");
+    const executable = options.executable ?? nativeFile("vedette-capture");
     const inherited = options.inherited ?? [];
     const streamFd = freeNumber(inherited);
     const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), "--", ...options.command];

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { VedetteError } from "../errors.js";
 import { type Diagnosis, diagnose, type Findings } from "../output/diagnosis.js";
 import { Sink } from "../output/sink.js";
-import { builtFile } from "../paths.js";
+import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 /** Prints the diagnosis. Gives status 0 where the trace tier works, else 1. */
@@ -19,7 +19,7 @@ export function doctor(options: { readonly json?: boolean }): number {
 }
 
 function examine(): Findings {
-  const path = builtFile("vedette-capture");
+  const path = nativeFile("vedette-capture");
   const { error, stdout, status } = spawnSync(path, ["--doctor"], { stdio: ["ignore", "pipe", "inherit"] });
   if (error !== undefined)
     throw new VedetteError("VEDETTE_AGENT_MISSING", { path, reason: reasonOf(error) }, { cause: error });

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { builtFile, ROOT } from "../paths.js";
+import { nativeFile, ROOT } from "../paths.js";
 
 const MIB = 1 << 20;
 
@@ -21,7 +21,7 @@ export function jailCommand(memoryMib?: number): JailCommand {
     ? "--permission"
     : "--experimental-permission";
   return {
-    execPath: builtFile("vedette-jail"),
+    execPath: nativeFile("vedette-jail"),
     execArgv: [
       ...(memoryMib === undefined ? [] : ["--memory-mib", String(memoryMib + codeRangeMib())]),
       ...readable.flatMap((path) => ["--read", path]),

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The build's last step: compiles the pack, so that no `vedette run` has to. An unchanged policy costs a look
-// at the cache. What nobody asked for in a long time is thrown out of it.
-import { readdirSync, rmSync, statSync } from "node:fs";
+// at the folder that a package takes along, which holds the pack's modules and nothing else. Of the modules
+// that users' policies became, those that nobody asked for in a long time are thrown out.
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { explain, VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
+import { PolicyCompiler, SHIPPED } from "./compile.js";
 import { loadPolicies } from "./load.js";
 
 const KEPT_MAX = 500;
 
 try {
-  await loadPolicies([]);
+  const compiler = new PolicyCompiler(SHIPPED);
+  try {
+    await loadPolicies([], { compiler });
+  } finally {
+    compiler.close();
+  }
+  for (const name of readdirSync(SHIPPED)) if (!compiler.asked.has(name)) rmSync(join(SHIPPED, name));
   prune(builtFile("policies/cache"));
 } catch (error) {
   if (!(error instanceof VedetteError)) throw error;
@@ -19,6 +27,7 @@ try {
 }
 
 function prune(folder: string): void {
+  if (!existsSync(folder)) return;
   const files = readdirSync(folder).map((name) => join(folder, name));
   const byAge = files.map((path) => ({ path, at: statSync(path).mtimeMs })).sort((a, b) => b.at - a.at);
   for (const { path } of byAge.slice(KEPT_MAX)) rmSync(path);

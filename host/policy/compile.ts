@@ -24,6 +24,8 @@ export const SOURCE_FILE = "index.ts";
 const NO_RULES = join(SDK, "no-rules");
 /** In a package: the module of NO_RULES without a head. */
 export const PREPARED = join(NO_RULES, "module.wasm");
+/** Modules of the pack, compiled by the build: a package has them. */
+export const SHIPPED = builtFile("policies/pack");
 const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
@@ -38,6 +40,8 @@ export interface Compiled {
 
 /** Compiles one policy after the other. close() ends the child process. */
 export class PolicyCompiler {
+  /** Names, in the cache, of the modules that were asked for. */
+  readonly asked = new Set<string>();
   readonly #cache: string;
   #child: ChildProcess | null = null;
   #last: Promise<unknown> = Promise.resolve();
@@ -61,8 +65,11 @@ export class PolicyCompiler {
   async compile(bundle: Bundle, head: PolicyHead): Promise<Uint8Array> {
     const { place } = bundle.origin;
     const sources = sourcesOf(bundle);
-    const kept = join(this.#cache, `${digestOf(place, sources, head)}.wasm`);
-    if (existsSync(kept)) return readFileSync(kept);
+    const name = `${digestOf(place, sources, head)}.wasm`;
+    this.asked.add(name);
+    const kept = join(this.#cache, name);
+    const found = [kept, join(SHIPPED, name)].find((path) => existsSync(path));
+    if (found !== undefined) return readFileSync(found);
     const { wasm, errors } = await this.#check(place, sources, head);
     if (wasm === null)
       throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });

@@ -26,6 +26,14 @@ export class Rule {
   tags!: string[];
   output!: string;
   events!: string[];
+  /** Fields in which alerts agree that are the same, in place of lineage and subject (docs/incidents.md). */
+  dedup!: string[];
+  /** So many of the same are needed until the first alert is raised. */
+  threshold!: i32;
+  /** Seconds that one more counts as the same, from the last on; 60 unless it is said. */
+  window!: i32;
+  /** An address where a person reads what to do. */
+  runbook!: string;
 }
 
 /** Makes the exported function below it a rule. It must take one event and return a bool. */

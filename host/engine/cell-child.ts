@@ -96,10 +96,14 @@ function numberOf(id: number | undefined): number {
   return [...ids].find(([, one]) => one === id)?.[0] ?? -1;
 }
 
-function sayAlert({ policy = "", rule, time, output, outputFields, source, finding }: Alert, stream: number): void {
+function sayAlert(
+  { policy = "", rule, time, output, outputFields, source, finding, grouping }: Alert,
+  stream: number,
+): void {
   if (source !== "internal") {
     const about = finding === undefined ? {} : { finding };
-    say({ kind: "alert", policy, rule, time, output, outputFields, stream, ...about });
+    const key = grouping == null ? {} : { dedup: grouping.dedup };
+    say({ kind: "alert", policy, rule, time, output, outputFields, stream, ...about, ...key });
     return;
   }
   const fields = new Map(outputFields);

@@ -46,6 +46,8 @@ export type FromCell =
       readonly output: string;
       readonly outputFields: readonly (readonly [name: string, value: Value])[];
       readonly finding?: Finding | undefined;
+      /** The key of repeats, where the rule has one of its own. */
+      readonly dedup?: string | null | undefined;
       readonly stream: number;
     }
   /** Alerts that the cell's own limit kept back. */

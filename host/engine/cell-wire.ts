@@ -9,6 +9,7 @@ import { Packr, Unpackr } from "msgpackr";
 import { z } from "zod";
 import { SaidFinding } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
+import { DEDUP_MAX } from "./grouped.js";
 
 /** The longest that a cell may say: the seats of a thousand policies. */
 const SAID_MAX = 1 << 20;
@@ -40,6 +41,7 @@ const Said = z.discriminatedUnion("kind", [
     output: text(65_536),
     outputFields: z.array(z.tuple([text(256), Value])).max(256),
     finding: SaidFinding.optional(),
+    dedup: text(DEDUP_MAX).nullable().optional(),
     stream: z.number().int(),
   }),
   z.strictObject({

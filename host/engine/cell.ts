@@ -24,6 +24,7 @@ import { trustedFinding } from "./cell-finding.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { HostEnd, readSaid } from "./cell-wire.js";
 import type { SeatStatus } from "./engine.js";
+import { groupingOf } from "./grouped.js";
 import { jailCommand } from "./jail.js";
 import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy, Tenancy } from "./policy.js";
@@ -250,7 +251,7 @@ export class Cell {
   }
 
   /** Raised in the name of the policy that the host knows, as grave as its rule is, and within its limit. */
-  #onAlert({ policy: name, rule, stream, ...said }: FromCell & { kind: "alert" }): void {
+  #onAlert({ policy: name, rule, stream, dedup = null, ...said }: FromCell & { kind: "alert" }): void {
     const found = this.#ruleOf(name, rule);
     if (found === null) return;
     const { lodger, index, priority, tags } = found;
@@ -265,7 +266,10 @@ export class Cell {
     const finding = trustedFinding(said.finding, { ...whose, source, time, container: known ?? null });
     const alert = { rule, priority, tags, source: "syscall", time, ...text, ...signatureOf(lodger.policy) };
     const about = finding === undefined ? {} : { finding };
-    this.#options.onAlert({ ...alert, ...about }, known === undefined ? -1 : stream);
+    const is = lodger.policy.rules[index];
+    const grouping = is === undefined ? undefined : groupingOf(is, is.grouping?.dedup === undefined ? null : dedup);
+    const grouped = grouping === undefined ? {} : { grouping };
+    this.#options.onAlert({ ...alert, ...about, ...grouped }, known === undefined ? -1 : stream);
   }
 
   #onSuppressed({ policy: name, rule, time, container, count }: FromCell & { kind: "suppressed" }): void {

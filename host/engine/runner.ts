@@ -14,6 +14,7 @@ import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import { SharedBounds } from "./bounds.js";
 import { compileExceptions, type ExceptionTest } from "./exceptions.js";
+import { GroupedRules } from "./grouped.js";
 import { StateKeep } from "./keep.js";
 import { AlertLimiter, eventTime, type LimitClock, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
@@ -49,6 +50,7 @@ export interface Judgement {
 export class PolicyRunner {
   readonly policy: LoadedPolicy;
   readonly #formats: readonly Format[];
+  readonly #grouped: GroupedRules;
   readonly #exceptions: readonly (ExceptionTest | undefined)[];
   readonly #wanted: Uint32Array;
   readonly #limiter: AlertLimiter;
@@ -78,6 +80,7 @@ export class PolicyRunner {
     this.#bounds = bounds;
     this.#now = now;
     this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
+    this.#grouped = new GroupedRules(policy.rules);
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts ?? policy.alerts, bounds.alerts);
@@ -136,7 +139,9 @@ export class PolicyRunner {
     const { name: policy, version, tenancy } = this.policy;
     const whose = { policy, version, rule: alert.rule, tenant: tenancy?.tenant ?? null, tags: alert.tags };
     const finding = takeFinding(batch, offset, whose, isPrevented);
-    this.#alerts.push({ ...alert, ...text, ...signatureOf(this.policy), finding });
+    const grouping = this.#grouped.of(limit, batch, offset);
+    const about = grouping === undefined ? { finding } : { finding, grouping };
+    this.#alerts.push({ ...alert, ...text, ...signatureOf(this.policy), ...about });
   }
 
   #mayAlert(rule: number, time: bigint): boolean {

@@ -150,11 +150,11 @@ function keyOf(place: string, finding: Finding, dedup: string | null): string {
   return key.length <= KEY_PLAIN_MAX ? key : createHash("sha256").update(key).digest("base64");
 }
 
-/** What it is about: the file, the connection, or the program. */
-function subjectOf({ file, endpoint, executable }: Finding): string | null {
+/** What it is about: the file, the connection, or the program and what it did. */
+function subjectOf({ file, endpoint, executable, event }: Finding): string | null {
   if (file !== null) return `f ${file.ino === null ? (file.realPath ?? file.path) : `${file.dev}/${file.ino}`}`;
   if (endpoint?.isServer === true) return `s ${endpoint.localIp}:${endpoint.localPort}`;
   if (endpoint !== null) return `c ${endpoint.remoteIp}:${endpoint.remotePort}`;
   if (executable === null) return null;
-  return `x ${executable.ino === null ? executable.path : `${executable.dev}/${executable.ino}`}`;
+  return `x ${event.type} ${executable.ino === null ? executable.path : `${executable.dev}/${executable.ino}`}`;
 }

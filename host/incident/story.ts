@@ -29,6 +29,7 @@ export interface StoryOptions {
 
 const ROWS_MAX = 20;
 const PROCESSES_MAX = 16;
+const RUNBOOKS_MAX = 3;
 const CLOCK_WIDTH = 12;
 /** Of what happened. What is left of a line is for the command. */
 const SENTENCE_WIDTH = 50;
@@ -53,7 +54,13 @@ export function storyOf(view: IncidentView, options: StoryOptions): string[] {
     ...(tree.lines.length > 0 ? [""] : []),
     ...rows.map((row) => rowLine(row, view.first, width, style)),
     ...(left === "" ? [] : [fit(`  ${left}`, width)]),
+    ...runbooksOf(view.rows).map((address) => fit(`  What to do: ${visible(address)}`, width)),
   ];
+}
+
+/** Of its rules, at most three. */
+function runbooksOf(rows: readonly Row[]): string[] {
+  return [...new Set(rows.flatMap(({ runbook }) => runbook ?? []))].slice(0, RUNBOOKS_MAX);
 }
 
 /** The tree shows what ran: a row is what a rule found, what was denied, and where it connected to. */

@@ -2,6 +2,7 @@
 // From bundles to policies that can run: read policy.yaml, compile index.ts (or take policy.wasm), admit the
 // module, settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can
 // be posted to a worker.
+import { dedupFormat } from "../engine/grouped.js";
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
@@ -159,6 +160,7 @@ function checkOutputs(rules: readonly LoadedRule[], bundle: Bundle, file: YamlFi
   for (const rule of rules) {
     try {
       compileFormat(rule.output, rule.fields);
+      dedupFormat(rule);
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       const reason = `rule "${rule.name}": ${error.message.replace(/\.$/, "")}`;

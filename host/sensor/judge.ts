@@ -166,11 +166,12 @@ export class Judge {
   readonly #handlers = {
     onAlert: (alert: Alert, number: number): void => {
       const { host, monitor } = this.#options;
-      monitor?.onAlert(alert);
       const author = this.#authorOf(alert, number);
       const hostname = host ?? author?.hostname ?? this.#intake.hostname(NOBODY);
       const grouped = this.#options.grouping.take({ ...withFacts(alert, author?.facts ?? null), hostname });
-      if (grouped !== null) this.#deliver(grouped);
+      if (grouped === null) return;
+      monitor?.onAlert(grouped);
+      this.#deliver(grouped);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;

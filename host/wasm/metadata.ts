@@ -33,6 +33,12 @@ const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.arr
 
 const metadataOf = (most: typeof USUAL) => {
   const ExtraField = z.strictObject({ name: text(most.name).min(1), format: text(most.text).nullable() });
+  const Grouping = z.strictObject({
+    dedup: z.array(text(most.name).min(1)).min(1).max(8).optional(),
+    threshold: z.number().int().min(1).max(1_000_000).optional(),
+    window: z.number().int().min(1).max(86_400).optional(),
+    runbook: text(1000).optional(),
+  });
   const Rule = z.strictObject({
     name: text(most.name).min(1),
     desc: text(most.text),
@@ -41,6 +47,7 @@ const metadataOf = (most: typeof USUAL) => {
     tags: z.array(text(most.tag)).max(most.tags),
     events: z.array(text(50)).min(1),
     fields: z.array(ExtraField).max(most.fields).optional(),
+    grouping: Grouping.optional(),
   });
   return z.strictObject({
     abi: z.number().int(),

@@ -13,6 +13,10 @@ const WORDS = {
   tags: readTexts,
   events: readTexts,
   priority: readPriority,
+  dedup: readTexts,
+  threshold: readNumber,
+  window: readNumber,
+  runbook: readText,
 };
 
 /** @returns {import("./types.js").FoundRule[]} */
@@ -66,10 +70,17 @@ function readRule(parser, source, statement, decorator, contract, imported) {
     output: words.output ?? words.name,
     tags: words.tags ?? [],
     events: events.names,
+    ...grouping(words),
     className: events.className,
     functionName: statement.name.text,
     module: source.internalPath,
   };
+}
+
+/** Only what was said: a host that does not know these words takes the others' modules. */
+function grouping({ dedup, threshold, window, runbook }) {
+  const said = Object.entries({ dedup, threshold, window, runbook }).filter(([, value]) => value !== undefined);
+  return said.length === 0 ? {} : { grouping: Object.fromEntries(said) };
 }
 
 function readWords(parser, spec) {
@@ -98,6 +109,10 @@ const EXPECTED = {
   output: "a text between quotes",
   tags: "a list of texts",
   events: "a list of event names",
+  dedup: "a list of names of fields",
+  threshold: "a whole number from 1 on",
+  window: "a whole number of seconds from 1 on",
+  runbook: "a text between quotes",
   priority: `one of ${PRIORITIES.map((priority) => `Priority.${priority}`).join(", ")}`,
 };
 
@@ -146,6 +161,12 @@ function readTexts(node) {
   if (node.kind !== NodeKind.Literal || node.literalKind !== LiteralKind.Array) return null;
   const texts = node.elementExpressions.map(readText);
   return texts.includes(null) ? null : texts;
+}
+
+function readNumber(node) {
+  if (node.kind !== NodeKind.Literal || node.literalKind !== LiteralKind.Integer) return null;
+  const value = Number(String(node.value));
+  return Number.isSafeInteger(value) && value >= 1 ? value : null;
 }
 
 function readPriority(node) {

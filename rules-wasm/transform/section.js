@@ -17,7 +17,10 @@ export function metadataOf(rules, contract, head) {
     minor: contract.minor,
     name: head.name,
     version: head.version,
-    rules: rules.map(({ name, desc, priority, output, tags, events }) => ({ name, desc, priority, output, tags, events })),
+    rules: rules.map(({ name, desc, priority, output, tags, events, grouping }) => ({
+      ...{ name, desc, priority, output, tags, events },
+      ...(grouping === undefined ? {} : { grouping }),
+    })),
     parameters: head.parameters,
     state: "",
   };

@@ -31,6 +31,12 @@ export interface FoundRule {
   readonly output: string;
   readonly tags: readonly string[];
   readonly events: readonly string[];
+  readonly grouping?: {
+    readonly dedup?: readonly string[];
+    readonly threshold?: number;
+    readonly window?: number;
+    readonly runbook?: string;
+  };
   /** The class of its parameter. */
   readonly className: string;
   readonly functionName: string;

@@ -82,6 +82,18 @@ const TRAPS: readonly (readonly [title: string, source: string, words: RegExp, e
     "Priority.High",
   ],
   [
+    "a threshold that is no whole number",
+    `${HEAD}@rule({ name: "r", priority: Priority.Debug, threshold: 0 })\nexport function r(e: Openat): bool { return true; }`,
+    /must be a whole number from 1 on/,
+    "0 })",
+  ],
+  [
+    "a key that is no list",
+    `${HEAD}@rule({ name: "r", priority: Priority.Debug, dedup: "fd.name" })\nexport function r(e: Openat): bool { return true; }`,
+    /must be a list of names of fields/,
+    '"fd.name"',
+  ],
+  [
     "a rule over no event",
     `${HEAD}@rule({ name: "r", priority: Priority.Debug })\nexport function r(e: Str): bool { return true; }`,
     /"Str" is no event/,

@@ -19,6 +19,7 @@ export const DOORS: Record<string, string[]> = {
     "engine",
     "exceptions",
     "feed",
+    "grouped",
     "housing",
     "limiter",
     "policy",

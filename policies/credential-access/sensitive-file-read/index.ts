@@ -25,6 +25,7 @@ export function sensitiveFileRead(e: AnyOpen): bool {
   desc: "The kernel refused to open a file that holds secrets",
   priority: Priority.Notice,
   tags: ["T1003.008", "TA0006"],
+  dedup: ["fd.name", "proc.exepath"],
   output: "A sensitive file could not be opened | file=%fd.name result=%evt.res process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })

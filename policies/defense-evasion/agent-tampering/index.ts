@@ -18,6 +18,7 @@ const LOOKED_AT = new StringSet(["environ", "maps", "smaps", "smaps_rollup", "nu
   desc: "A process opened a file of Vedette's, its secret among them",
   priority: Priority.Critical,
   tags: ["T1562.001", "TA0005"],
+  dedup: ["fd.name", "proc.exepath"],
   output: "A file of Vedette's was touched | file=%fd.name result=%evt.res process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
@@ -30,6 +31,7 @@ export function filesTouched(e: AnyOpen): bool {
   desc: "A process connected to the socket on which agents report",
   priority: Priority.Critical,
   tags: ["T1562.006", "TA0005"],
+  dedup: ["fd.name", "proc.exepath"],
   output: "Somebody speaks to Vedette's host | socket=%fd.name result=%evt.res process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
@@ -43,6 +45,7 @@ export function socketUsed(e: Connect): bool {
     "that would end or hold it",
   priority: Priority.Critical,
   tags: ["T1562.001", "TA0005"],
+  dedup: ["evt.arg.call", "evt.arg.text", "proc.pid"],
   output: "The agent was attacked | call=%evt.arg.call reached_for=%evt.arg.text value=%evt.arg.value process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
@@ -55,6 +58,7 @@ export function agentAttacked(e: VedetteNotice): bool {
   desc: "A process changed, skipped or invented records of the inline tier, or reached for the memory they are made in",
   priority: Priority.Critical,
   tags: ["T1562.006", "TA0005"],
+  dedup: ["evt.arg.text", "proc.pid"],
   output: "What a process does is not what it records | found=%evt.arg.text value=%evt.arg.value process=%proc.name " +
     "exe=%proc.exepath command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
@@ -69,6 +73,7 @@ export function recordsTamperedWith(e: VedetteNotice): bool {
     "somebody opened the file who is not watched, such as another container on a shared volume",
   priority: Priority.Critical,
   tags: ["T1562.006", "T1552.001", "TA0005"],
+  dedup: ["evt.arg.text"],
   output: "A sensitive file was opened, and no record tells by whom | file=%evt.arg.text container=%container.id",
 })
 export function unrecordedOpen(e: VedetteNotice): bool {
@@ -80,6 +85,7 @@ export function unrecordedOpen(e: VedetteNotice): bool {
   desc: "What a process opened, or connected to, is not what its record names: a path or an address was changed under the call",
   priority: Priority.Critical,
   tags: ["T1562.006", "TA0005"],
+  dedup: ["evt.arg.call", "evt.arg.text", "proc.pid"],
   output: "A call did not reach what was recorded | call=%evt.arg.call found=%evt.arg.text process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })

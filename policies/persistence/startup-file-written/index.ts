@@ -24,6 +24,7 @@ export function startupFileWritten(e: AnyOpen): bool {
   desc: "A file was renamed to one that makes something run later or lets somebody in",
   priority: Priority.Error,
   tags: ["T1053.003", "T1098.004", "TA0003"],
+  dedup: ["evt.arg.newpath", "proc.exepath"],
   output: "A file that runs things later is put in place | file=%evt.arg.newpath process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What @rule says of grouping, under the whole product: a key of the rule's own, a threshold, a runbook; in a
+// worker and in a tenant's process. A field that there is not is told when the policy is loaded.
+// Time limit: 420 s.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { run, scratch, VEDETTE } from "./programs.js";
+
+/** The first run of a policy compiles it. */
+const LIMITS = { limitMs: 120_000 };
+const DEED = "(for i in 1 2 3 4 5; do cat /nonesuch/$i; done; true) 2>/dev/null; true";
+
+function policy(folder: string, words: string): string {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "policy.yaml"), "name: opens\nversion: 1.0.0\ndescription: opens of a file\n");
+  writeFileSync(
+    join(folder, "index.ts"),
+    `import { AnyOpen, Priority, rule } from "vedette";
+@rule({ name: "seen", priority: Priority.Notice, output: "seen | name=%fd.nameraw", ${words} })
+export function seen(e: AnyOpen): bool { return e.failed && e.fd.name.startsWith("/nonesuch/"); }
+`,
+  );
+  return folder;
+}
+
+function alertsOf(path: string): { repeats: number; name: string }[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"rule":"seen"'))
+    .map((line) => JSON.parse(line).output_fields)
+    .map((fields) => ({ repeats: fields["vedette.repeats"] ?? 1, name: fields["fd.nameraw"] }));
+}
+
+test("a rule's key makes opens of different files repeats, and its threshold withholds the first", async () => {
+  const folder = scratch();
+  const alerts = join(folder, "alerts");
+  const own = policy(
+    join(folder, "opens"),
+    'dedup: ["proc.name"], threshold: 3, window: 30, runbook: "https://wiki/opens"',
+  );
+  const words = ["run", "--policy", own, "--alerts", alerts, "--alerts-detail", "--incidents"];
+  const { status, stderr } = await run([...VEDETTE, ...words, "--", "sh", "-c", DEED], LIMITS);
+  assert.is(status, 0, stderr);
+  assert.is(alertsOf(alerts).length, 3, stderr);
+  assert.match(stderr, /seen \(3 times\)/);
+  assert.match(stderr, /^ {2}What to do: https:\/\/wiki\/opens$/m);
+});
+
+test("a tenant's process says the key, and the host knows the rest", async () => {
+  const folder = scratch();
+  const alerts = join(folder, "alerts");
+  policy(join(folder, "policies.d", "blue", "opens"), 'dedup: ["proc.name"]');
+  writeFileSync(join(folder, "tenants.yaml"), "tenants:\n  blue: {isolation: process}\n");
+  const words = ["run", "--policies-d", join(folder, "policies.d"), "--tenants", join(folder, "tenants.yaml")];
+  const more = ["--alerts", alerts, "--repeats", "first"];
+  const { status, stderr } = await run([...VEDETTE, ...words, ...more, "--", "sh", "-c", DEED], LIMITS);
+  assert.is(status, 0, stderr);
+  assert.equal(
+    alertsOf(alerts).map(({ repeats }) => repeats),
+    [1, 5],
+    stderr,
+  );
+});
+
+test("a field that there is not is told at its place", async () => {
+  const folder = policy(join(scratch(), "opens"), 'dedup: ["fd.nome"]');
+  const { status, stderr, stdout } = await run([...VEDETTE, "policy", "check", folder], LIMITS);
+  assert.is.not(status, 0);
+  assert.match(stderr + stdout, /fd\.nome/);
+});
+
+test.run();

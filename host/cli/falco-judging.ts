@@ -6,7 +6,6 @@ import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
 import type { Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
-import { loadPolicies } from "../policy/load.js";
 import type { Judging } from "../sensor/sensor.js";
 import { say } from "./failure.js";
 
@@ -32,7 +31,8 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
   const falco = isFalco || flags.option.length > 0 ? await import("../falco/falco.js") : null;
   const options = falco?.optionsIn(flags) ?? null;
   const outputs = await outputsOf(flags, options, { isPatient, showsIncidents });
-  const policies = flags.policy.length > 0 || !isFalco ? await loadPolicies(flags.policy) : [];
+  const policies =
+    flags.policy.length > 0 || !isFalco ? await (await import("../policy/load.js")).loadPolicies(flags.policy) : [];
   if (falco !== null && options !== null && isFalco) {
     const { policy } = await falco.falcoPolicy(flags, options, say);
     if (policy !== null) policies.push(policy);

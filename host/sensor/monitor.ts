@@ -5,8 +5,6 @@
 // connections, and none for long (host/visitors.ts).
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { isIP } from "node:net";
-import { resolve as resolvePath } from "node:path";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
 import { SUPPRESSED } from "../engine/limiter.js";
@@ -18,6 +16,7 @@ import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
+import { placeOf } from "./address.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerState } from "./state-metrics.js";
@@ -199,20 +198,4 @@ export class Monitor implements IntakeCounts {
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
     return new Counter({ name: `vedette_${name}`, help, labelNames: [...labelNames], registers: [this.#registry] });
   }
-}
-
-/** Where the monitor answers: `unix:PATH`, or as parseAddress takes it. */
-export function placeOf(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
-  const path = /^unix:(.+)$/s.exec(address)?.[1];
-  if (path !== undefined) return { path: resolvePath(path) };
-  const [host, port] = parseAddress(address);
-  return { host, port };
-}
-
-/** Takes `ADDRESS:PORT` or `[IPv6]:PORT`. Throws VEDETTE_HTTP_REFUSED for anything else, names included. */
-export function parseAddress(address: string): [host: string, port: number] {
-  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(address) ?? [];
-  if (isIP(host) === 0 || Number(port) > 65535)
-    throw new VedetteError("VEDETTE_HTTP_REFUSED", { address, reason: "it is neither ADDRESS:PORT nor unix:PATH" });
-  return [host, Number(port)];
 }

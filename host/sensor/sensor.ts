@@ -15,19 +15,19 @@ import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTake
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
-import { type Answering, type Asked, PolicyService, type ServiceFlags } from "../policy/service.js";
+import type { Answering, Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
-import { Monitor } from "./monitor.js";
+import type { Monitor } from "./monitor.js";
 import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
 
+export { parseAddress, placeOf } from "./address.js";
 export { Health, type HealthParts, type PolicyState, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
-export { Monitor, parseAddress, placeOf } from "./monitor.js";
 export { Opened } from "./opened.js";
 export { VERSION } from "./version.js";
 
@@ -131,7 +131,7 @@ export class Sensor<I extends Intake = Intake> {
     const isAsked = service?.control !== undefined || service?.controlTcp !== undefined;
     const monitor = http === undefined && !isAsked ? null : await this.#openMonitor(http);
     if (judging !== undefined) await this.#openOutputs(judging, monitor);
-    if (service !== undefined) this.#openService(service, monitor);
+    if (service !== undefined) await this.#openService(service, monitor);
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
@@ -204,6 +204,8 @@ export class Sensor<I extends Intake = Intake> {
 
   /** `address`: undefined where the control API alone asks it. */
   async #openMonitor(address: string | undefined): Promise<Monitor> {
+    // Its library is a hundred modules, which commands without a monitor need not load.
+    const { Monitor } = await import("./monitor.js");
     const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
     if (address !== undefined) this.#port = await monitor.listen(address);
     return monitor;
@@ -227,7 +229,7 @@ export class Sensor<I extends Intake = Intake> {
     this.health.watch({ outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? [])] });
   }
 
-  #openService(flags: ServiceFlags, monitor: Monitor | null): void {
+  async #openService(flags: ServiceFlags, monitor: Monitor | null): Promise<void> {
     const own = {
       health: () => ({ isWell: this.health.isWell(), json: this.health.json() }),
       metrics: async () => (await monitor?.metrics()) ?? "",
@@ -235,6 +237,7 @@ export class Sensor<I extends Intake = Intake> {
     };
     const answers = async (asked: Asked): Promise<Answering> =>
       (await import("../control/control.js")).Control.for(flags, own)(asked);
+    const { PolicyService } = await import("../policy/service.js");
     this.#service = this.#opened.add(new PolicyService(flags, this.#options.say, answers), (one) => one.close());
   }
 

@@ -9,7 +9,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { closeReader } from "../../../host/capture/ring.js";
 import { OwnAgent } from "../../../host/intake/intake.js";
-import { Health, Monitor } from "../../../host/sensor/sensor.js";
+import { Monitor } from "../../../host/sensor/monitor.js";
+import { Health } from "../../../host/sensor/sensor.js";
 import { scratch, start, VEDETTE } from "../../e2e/programs.js";
 import { NONESUCH } from "../../e2e/told.js";
 

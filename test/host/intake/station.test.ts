@@ -19,7 +19,8 @@ import { VedetteError } from "../../../host/errors.js";
 import { Guests } from "../../../host/intake/guests.js";
 import { Ledger } from "../../../host/intake/ledger.js";
 import { Secret, Secrets } from "../../../host/intake/secret.js";
-import { Health, Monitor, parseAddress } from "../../../host/sensor/sensor.js";
+import { Monitor } from "../../../host/sensor/monitor.js";
+import { Health, parseAddress } from "../../../host/sensor/sensor.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 

@@ -12,7 +12,8 @@ import { alertOf } from "../host/incident/shared.js";
 import { BatchBuilder } from "../host/wire/builder.js";
 
 const viewsOf = (grouping: Grouping): IncidentView[] => [...grouping.all()].map(({ view }) => view);
-const ALL_MIB_MAX = 200;
+/** Far above what is kept: garbage counts until it is collected. */
+const ALL_MIB_MAX = 500;
 /** More than may be open and kept. */
 const FLOOD = 4_000;
 

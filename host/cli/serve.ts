@@ -13,7 +13,7 @@ import type { LogFormat } from "../log.js";
 import { counted } from "../output/counted.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { type Health, placeOf, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
+import { type Health, placeOf, type Running, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
 import { logAs, neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 
@@ -61,12 +61,12 @@ export async function serve(flags: ServeFlags): Promise<number> {
   return 0;
 }
 
-/** One line; `from`: the folder of several policies, or the file of one. */
+/** One line. The pack has a folder for each tactic, and in it one for each policy. */
 function sayWhatRuns(health: Health): void {
   const runs = health.runs();
-  const folders = new Set(runs.map(({ from }) => dirname(from)));
-  const said = [...folders].map((folder) => {
-    const all = runs.filter(({ from }) => dirname(from) === folder);
+  const folderOf = ({ from }: Running): string => dirname(dirname(from));
+  const said = [...new Set(runs.map(folderOf))].map((folder) => {
+    const all = runs.filter((run) => folderOf(run) === folder);
     const [first] = all;
     if (all.length > 1) return `${all.length} policies from ${folder}`;
     return `${first!.policy} ${first!.version} (${counted(first!.rules, "rule")}) from ${first!.from}`;

@@ -64,6 +64,14 @@ export function labels({ digest, notes, options, wrote }: Journal): Record<strin
   };
 }
 
+/**
+ * The form of a journal that a later version of Vedette left; null: there is none, or this version knows it.
+ */
+export function newerForm(definition: Node): string | null {
+  const [form = VERSION] = textOf(entryOf(findLabels(definition), UNDO_LABEL)?.node)?.split(" ") ?? [];
+  return /^\d+$/.test(form) && form !== VERSION ? form : null;
+}
+
 /** The journal in a task definition, in whichever container it stands; null when Vedette is not in it. */
 export function journalIn(definition: Node): Journal | null {
   const found = findLabels(definition);

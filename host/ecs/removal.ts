@@ -35,9 +35,29 @@ export class Remover {
 
   /** Everything in a collection that was empty; blanks that stood in it stay. */
   filled(collection: Collection): void {
+    if (!collection.flow) {
+      this.#emptied(collection);
+      return;
+    }
     const wasSpread = /^\s*\n/.test(this.#document.text.slice(collection.inside, startOf(collection, 0)));
     const to = wasSpread ? collection.close : endOf(collection, sizeOf(collection) - 1);
     this.#edits.replace(collection.inside, to, "");
+  }
+
+  /** Somebody laid it out in lines since: without them its key would have no value. */
+  #emptied(collection: Collection): void {
+    const { text } = this.#document;
+    const start = startOf(collection, 0);
+    const lines = text.slice(0, start - columnOf(text, start)).split("\n");
+    let at = 0;
+    let end = -1;
+    for (const line of lines) {
+      const key = /^(.*:)\s*(#.*)?$/.exec(line)?.[1];
+      if (key !== undefined && !/^\s*#/.test(line)) end = at + key.length;
+      at += line.length + 1;
+    }
+    this.#removeLines(start, endOf(collection, sizeOf(collection) - 1));
+    if (end >= 0) this.#edits.insert(end, collection.kind === "list" ? " []" : " {}");
   }
 
   replaced(node: Node, was: string): void {

@@ -48,6 +48,7 @@ const SERVE: Record<string, Kind> = {
 };
 const AGENT: Record<string, Kind> = {
   snaplen: "number",
+  spool: "number",
   tiers: "text",
   integrity: "text",
   "io-uring": "text",
@@ -138,7 +139,7 @@ export function readSetting(text: string): Setting {
   if (value === "") return [key, value];
   if (key === "container.name" && !/^[\w-]{1,255}$/.test(value))
     throw invalid(text, "a container's name has letters, digits, hyphens and underscores");
-  if (kind === "number" && !/^\d{1,6}$/.test(value)) throw invalid(text, "its value must be a number");
+  if (kind === "number" && !/^\d{1,10}$/.test(value)) throw invalid(text, "its value must be a number");
   if (kind === "flag" && !/^(true|false)$/.test(value)) throw invalid(text, "its value must be true or false");
   return [key, value];
 }

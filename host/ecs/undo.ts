@@ -4,7 +4,7 @@
 // in goes and the rest stays.
 import { VedetteError } from "../errors.js";
 import { type Definition, findDefinitions } from "./definition.js";
-import { digestOf, type Journal, journalIn, type Note } from "./journal.js";
+import { digestOf, type Journal, journalIn, type Note, newerForm } from "./journal.js";
 import { AGENT_PATH, CAPABILITY, CONTAINER_VARIABLE, SIDECAR_NAME } from "./layout.js";
 import { type Document, type ListNode, type MapNode, type Node, textOf } from "./node.js";
 import { sidecarNameIn } from "./options.js";
@@ -27,6 +27,7 @@ export interface Undone {
 
 /** Takes Vedette out. A document without Vedette comes back as it is. */
 export function undo(document: Document): Undone {
+  for (const definition of findDefinitions(document)) refuseNewer(definition);
   const found = findDefinitions(document).map((definition) => ({
     definition,
     journal: journalIn(definition.properties),
@@ -37,6 +38,13 @@ export function undo(document: Document): Undone {
   const text = remover.result();
   const journal = found.find((one) => one.journal !== null)?.journal ?? null;
   return { text, journal, isExact: journal === null || digestOf(text) === journal.digest };
+}
+
+function refuseNewer(definition: Definition): void {
+  const form = newerForm(definition.properties);
+  if (form === null) return;
+  const reason = `a newer version of Vedette instrumented it: its journal has form ${form}, which this version does not know; use that version, or a later one`;
+  throw new VedetteError("VEDETTE_DEFINITION_INVALID", { ...definition.where(definition.properties, []), reason });
 }
 
 function takeBack(remover: Remover, definition: Definition, note: Note, { notes, options }: Journal): void {

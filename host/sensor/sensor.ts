@@ -26,7 +26,7 @@ import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
 
 export { parseAddress, placeOf } from "./address.js";
-export { Health, type HealthParts, type PolicyState, type WorkerHealth } from "./health.js";
+export { Health, type HealthParts, type PolicyState, type Running, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
 export { Opened } from "./opened.js";
 export { VERSION } from "./version.js";

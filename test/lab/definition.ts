@@ -17,8 +17,26 @@ export interface ContainerDefinition {
   readonly readonlyRootFilesystem?: boolean;
   readonly mountPoints?: readonly MountPoint[];
   readonly linuxParameters?: { readonly capabilities?: { readonly add?: readonly string[] } };
-  readonly healthCheck?: { readonly command: readonly string[] };
+  readonly healthCheck?: HealthCheck;
   readonly stopTimeout?: number;
+  readonly image: string;
+  readonly essential?: boolean;
+  /** MiB. */
+  readonly memory?: number;
+  readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
+  readonly restartPolicy?: {
+    readonly enabled: boolean;
+    readonly ignoredExitCodes?: readonly number[];
+    readonly restartAttemptPeriod?: number;
+  };
+}
+
+/** Seconds, and how many failures in a row make it unhealthy. */
+interface HealthCheck {
+  readonly command: readonly string[];
+  readonly interval?: number;
+  readonly retries?: number;
+  readonly startPeriod?: number;
 }
 
 interface MountPoint {
@@ -49,6 +67,7 @@ export function startDefined(
     readOnlyRoot: definition.readonlyRootFilesystem ?? false,
     addCapabilities: definition.linuxParameters?.capabilities?.add ?? [],
     environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
+    ...(definition.memory === undefined ? {} : { memoryBytes: definition.memory << 20 }),
     args: words.map((word) => (word === instead?.[0] ? instead[1] : word)),
   });
 }

@@ -57,3 +57,26 @@ export function definitionsOf(plain: Plain): { definitions: Plain[]; isTemplate:
   visit(plain.Resources);
   return { definitions: found, isTemplate: true };
 }
+
+/** Maps whose keys are somebody's own words. */
+const OWN = /^(dockerLabels|labels|options|driverOpts)$/i;
+
+/**
+ * Keys with a small first letter, so that both spellings compare alike; functions become `fn::If` and `ref`.
+ */
+export function lower(value: Any): Any {
+  return withKeys(value, (key) => key.charAt(0).toLowerCase() + key.slice(1));
+}
+
+/** The opposite: as CloudFormation spells them. */
+export function raise(value: Any): Any {
+  return withKeys(value, (key) => key.charAt(0).toUpperCase() + key.slice(1));
+}
+
+function withKeys(value: Any, spell: (key: string) => string): Any {
+  if (Array.isArray(value)) return value.map((item) => withKeys(item, spell));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [spell(key), OWN.test(key) ? item : withKeys(item, spell)]),
+  );
+}

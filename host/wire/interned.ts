@@ -48,8 +48,8 @@ export class Growing {
 
 /** Of more bytes, the call of set() is the quicker one. */
 const COPY_MIN = 64;
-const FIRST_BYTES = 4096;
-const FIRST_TEXTS = 256;
+const FIRST_BYTES = 1024;
+const FIRST_TEXTS = 64; // a power of two
 /** Of each text: where it begins, its size, and its hash. */
 const WORDS = 3;
 

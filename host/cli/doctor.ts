@@ -9,6 +9,8 @@ import { Sink } from "../output/sink.js";
 import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
+const COLUMNS = 80;
+
 /** Prints the diagnosis. Gives status 0 where the trace tier works, else 1. */
 export function doctor(options: { readonly json?: boolean }): number {
   const diagnosis = diagnose(examine());
@@ -38,7 +40,7 @@ function text({ kernel, arch, tiers, checks, advice }: Diagnosis): string {
   const mark = (ok: boolean | null): string => (ok === null ? "-" : ok ? "yes" : "no");
   const rows = (title: string, list: readonly { name: string; ok: boolean | null; note: string }[]): string[] => [
     title,
-    ...list.map(({ name, ok, note }) => `  ${mark(ok).padEnd(4)} ${name.padEnd(24)} ${note}`.trimEnd()),
+    ...list.flatMap(({ name, ok, note }) => hung(`  ${mark(ok).padEnd(4)} ${name.padEnd(24)} `, note)),
     "",
   ];
   return [
@@ -51,6 +53,20 @@ function text({ kernel, arch, tiers, checks, advice }: Diagnosis): string {
     ...rows("What was tried", checks),
     advice.length === 0
       ? "Nothing needs to be changed."
-      : `What to change\n${advice.map((line) => `  - ${line}`).join("\n")}`,
+      : `What to change\n${advice.flatMap((line) => hung("  - ", line)).join("\n")}`,
   ].join("\n");
+}
+
+/** `text` behind `head`, broken between words by column 80, further lines below where it began. */
+function hung(head: string, text: string): string[] {
+  const lines: string[] = [];
+  let line = head;
+  for (const word of text.split(" ")) {
+    if (line.length + word.length > COLUMNS) {
+      lines.push(line.trimEnd());
+      line = " ".repeat(head.length);
+    }
+    line += `${word} `;
+  }
+  return [...lines, line.trimEnd()];
 }

@@ -13,9 +13,13 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   vedette: [{ says: "Judge what a program does", line: "vedette run -- cat /etc/shadow" }],
   "vedette run": [
     { says: "Judge what a program does, by the pack", line: "vedette run -- cat /etc/shadow" },
-    { says: "The same by Falco's rules", line: "vedette run --falco-rules rules.yaml -- ls" },
+    { says: "By the pack and a policy of yours", line: "vedette run --policy pack --policy mine -- ls" },
+    { says: "By Falco's rules", line: "vedette run --falco-rules rules.yaml -- ls" },
   ],
-  "vedette trace": [{ says: "Print the files that ls opens", line: "vedette trace -f 'evt.type = openat' -- ls" }],
+  "vedette trace": [
+    { says: "Print the files that ls opens", line: "vedette trace -f 'evt.type = openat' -- ls" },
+    { says: "Give the events, and nothing of ls, to another program", line: "vedette trace --json -o >(wc -l) -- ls" },
+  ],
   "vedette record": [{ says: "Store what a program does", line: "vedette record -o ls.vdt -- ls" }],
   "vedette doctor": [{ says: "See what will work here", line: "vedette doctor" }],
   "vedette instrument": [

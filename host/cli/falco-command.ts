@@ -19,7 +19,7 @@ export function defineFalco(
     .argument("<file>", "a recording, or a .scap file, gzipped or not");
   falcoOptions(replay).option(
     "--policy <dir>",
-    "a policy's folder or module (.wasm), or a folder of them; may be given again",
+    "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again",
     collect,
     [],
   );

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy check DIR`: everything that can be said without running a rule. Errors and warnings of the
-// compiler and of the lint come with file, line, column and a caret; then the module is admitted as a sensor
-// would, and tests.yaml is read.
+// compiler and of the lint come with file, line, column and a caret; then the module is admitted and started
+// as a sensor would, because top-level code runs at the start, and tests.yaml is read.
+import { runTrials } from "../engine/trial.js";
 import { explain, type VedetteError } from "../errors.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
@@ -12,6 +13,9 @@ import { readTests, TEST_FILE } from "../policy/test-file.js";
 import { missingTests } from "../policy/test-run.js";
 import { say } from "./failure.js";
 import { counted, print } from "./print.js";
+
+/** As of VEDETTE_POLICY_INIT. */
+const FAILS_AT_START = 2;
 
 /** Checks the policy in `path`, or all below it. */
 export async function checkPolicy(path: string): Promise<number> {
@@ -36,6 +40,11 @@ async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<nu
     if (errors.length > 0) return Math.max(...errors.map((error) => error.exit));
   }
   const policy = await loadPolicy(bundle, { compiler });
+  const [started] = await runTrials([{ policy, batches: [] }]);
+  if (started?.fault != null) {
+    say(`error: ${started.fault}`);
+    return FAILS_AT_START;
+  }
   const missing = bundle.has(TEST_FILE) ? missingTests(policy, readTests(bundle).tests) : [`There is no ${TEST_FILE}.`];
   for (const sentence of missing) say(`warning: ${folder}: ${sentence}`);
   print([`${folder}: ${counted(policy.rules.length, "rule")}, nothing wrong`]);

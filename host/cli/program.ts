@@ -64,7 +64,7 @@ export function defineProgram(
   const run = workload("run", "run COMMAND, judge what it does, and raise alerts");
   addServiceOptions(falcoOptions(run)).option(
     "--policy <dir>",
-    "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
+    "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
     collect,
     [],
   );

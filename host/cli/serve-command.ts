@@ -24,7 +24,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
     )
     .option(
       "--policy <dir>",
-      "a policy's folder or module (.wasm), or a folder of them; may be given again (default: the pack, unless Falco's rules are given)",
+      "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
       each,
     );
   alertOptions(serve, "stdout")

@@ -4,6 +4,9 @@
 //   1234  16:17:57.881781 cat         openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3</etc/hosts>
 //   1234  16:17:57.881790 cat         read(3</etc/hosts>, "127.0.0.1 localhost.", 131072) = 20
 //   1234  16:17:57.881802 cat         openat(AT_FDCWD, "/root/x", O_RDONLY) = -1 ENOENT
+//   1234  16:17:57.881819 cat         procexit(status=0, ret=0, sig=0, core=false, reaper.tid=0)
+//
+// What is no call has no order of arguments that anybody knows, so each has its name.
 import type { EventType, Field } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { nameOf } from "../wire/descriptor.js";
@@ -22,7 +25,7 @@ const QUOTED = new Set(["path", "relpath", "str", "bytes", "strlist"]);
 /** Writes events as lines in the manner of strace. */
 export class EventText {
   readonly #arguments = new PerEvent<readonly Shown[]>((event) =>
-    argumentsOf(event).map((param) => showParam(event, param)),
+    argumentsOf(event).map((param) => (isCall(event) ? showParam(event, param) : named(event, param))),
   );
 
   /** The line, without its line feed. */
@@ -48,6 +51,11 @@ function argumentsOf(event: EventType): Field[] {
 
 function isCall(event: EventType): boolean {
   return event.name !== "procexit" && event.calls.length > 0;
+}
+
+function named(event: EventType, param: Field): Shown {
+  const show = showParam(event, param);
+  return (batch, at) => `${param.name}=${show(batch, at) ?? "NULL"}`;
 }
 
 function showParam(event: EventType, param: Field): Shown {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette trace --summary`: for each call how often, how many failed, how long they took (entry to return,
-// so a sleep counts), and by which tier they were seen; then what was lost. A table, or one JSON object.
+// so a sleep counts), and by which tier they were seen; then how many events that made, and what was lost. A
+// table, or one JSON object.
 import { LOST } from "../../build/generated/events.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
 import { RecordFlag, TIERS } from "../wire/layout.js";
 import { PerEvent } from "../wire/per-event.js";
 
+/** These return twice, the second time in the child, with 0: one call and two events. */
+const RETURN_TWICE = new Set(["clone", "clone3", "fork", "vfork"]);
+
 interface Row {
+  readonly returnsTwice: boolean;
   count: number;
   errors: number;
   ns: number;
@@ -29,8 +34,14 @@ export interface Losses {
 
 /** Counts records by their call. `seconds` in its answer is the sum of latencies. */
 export class Summary {
-  readonly #rows = new PerEvent<Row>(() => ({ count: 0, errors: 0, ns: 0, tiers: TIERS.map(() => 0) }));
-
+  readonly #rows = new PerEvent<Row>(({ name }) => ({
+    returnsTwice: RETURN_TWICE.has(name),
+    count: 0,
+    errors: 0,
+    ns: 0,
+    tiers: TIERS.map(() => 0),
+  }));
+  #events = 0;
   readonly #unpatched = new Map<string, number>();
 
   /** Counts the records of a batch, or those at some of its offsets; reads the headers alone. */
@@ -38,6 +49,8 @@ export class Summary {
     const view = batch.recordView;
     for (const at of offsets) {
       const row = this.#rows.of(batch, at);
+      this.#events++;
+      if (row.returnsTwice && view.getBigInt64(at + 24, true) === 0n) continue;
       row.count++;
       if (view.getInt32(at + 28, true) === -1) row.errors++; // the upper half of -errno; a call that never returned has INT64_MIN
       row.ns += view.getUint32(at + 32, true);
@@ -62,7 +75,7 @@ export class Summary {
       },
     ];
     return JSON.stringify({
-      events: sum(rows.map(({ row }) => row.count)),
+      events: this.#events,
       lost: totalLost({ lost, missing }),
       lost_by: Object.fromEntries(LOST.map(({ name }, i) => [name, lost[i] ?? 0])),
       missing,
@@ -80,9 +93,8 @@ export class Summary {
       (row.ns / 1e9).toFixed(6),
       ...used.map((tier) => String(row.tiers[TIERS.indexOf(tier)])),
     ]);
-    const total = sum(this.#sorted().map(({ row }) => row.count));
     const sites = [...this.#unpatched].map(([site, traps]) => `\ncalled ${traps} times, always traced: ${site}`);
-    return `${table([head, ...body])}${sites.join("")}\n${total} events, ${lossText(losses)}`;
+    return `${table([head, ...body])}${sites.join("")}\n${this.#events} events, ${lossText(losses)}`;
   }
 
   /** The most frequent first. */

@@ -2,6 +2,7 @@
 // From bundles to policies that can run: read policy.yaml, compile index.ts (or take policy.wasm), admit the
 // module, settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can
 // be posted to a worker.
+import { existsSync } from "node:fs";
 import { dedupFormat } from "../engine/grouped.js";
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
@@ -22,6 +23,8 @@ export type { LoadedPolicy, LoadedRule };
 
 export { MODULE_FILE };
 
+/** Where no folder of that name is: the policies that come with Vedette. */
+const PACK_NAME = "pack";
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
 /** What loading goes by, for all policies of a call. */
@@ -31,14 +34,16 @@ export interface PolicyLoadOptions {
 }
 
 /**
- * Loads the policies in or below each folder, and modules that say all of themselves; none given: the pack
- * that comes with Vedette.
+ * Loads the policies in or below each folder, and modules that say all of themselves; none given, or `pack`:
+ * the pack that comes with Vedette.
  */
 export async function loadPolicies(
   folders: readonly string[],
   options: PolicyLoadOptions = {},
 ): Promise<LoadedPolicy[]> {
-  const found = (folders.length > 0 ? folders : [PACK]).flatMap(findPolicies);
+  const found = (folders.length > 0 ? folders : [PACK_NAME]).flatMap((folder) =>
+    findPolicies(folder === PACK_NAME && !existsSync(folder) ? PACK : folder),
+  );
   const compiler = options.compiler ?? new PolicyCompiler();
   try {
     const loaded: LoadedPolicy[] = [];

@@ -28,7 +28,7 @@ export interface PolicyStatus {
   readonly lastError: string | null;
 }
 
-/** Of all policies: those that sit, and those of policies.d that do not. */
+/** Of all policies, by name: those that sit, and those of policies.d that do not. */
 export function policyStatus(seats: readonly SeatStatus[], entries: readonly WatchEntry[]): PolicyStatus[] {
   const errors = new Map(
     entries.flatMap(({ id, error }) => (id !== null && error !== null ? [[id, error.message]] : [])),
@@ -74,5 +74,7 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
         lastError: error?.message ?? null,
       }),
     );
-  return [...seated, ...refused];
+  return [...seated, ...refused].sort((a, b) => compare(a.tenant, b.tenant) || compare(a.policy, b.policy));
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -89,6 +89,8 @@ export class PolicyWatch {
   readonly #changed = new Set<string>();
   /** Folders with too much in them, of which it was told. */
   readonly #crowded = new Set<string>();
+  /** Policies where tenants' folders are expected, of which it was told. */
+  readonly #tenantless = new Set<string>();
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -236,12 +238,23 @@ export class PolicyWatch {
     const { folder: root } = this.#options;
     const found = new Map<string, Folder>();
     for (const tenant of this.#foldersIn(root, "", (entry) => entry.tenant)) {
+      this.#tellOfNoTenant(join(root, tenant), tenant);
       for (const policy of this.#foldersIn(join(root, tenant), tenant, (entry) => entry.policy)) {
         const path = join(root, tenant, policy);
         if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
       }
     }
     return found;
+  }
+
+  /** Once, as long as it stays so. */
+  #tellOfNoTenant(path: string, name: string): void {
+    if (!existsSync(join(path, POLICY_FILE))) this.#tenantless.delete(path);
+    else if (!this.#tenantless.has(path)) {
+      this.#tenantless.add(path);
+      const error = new VedetteError("VEDETTE_POLICY_NO_TENANT", { path });
+      this.#options.onNews({ tenant: name, policy: "", kind: "failed", error, ms: 0 });
+    }
   }
 
   #foldersIn(folder: string, tenant: string, nameOf: (entry: Entry) => string): string[] {

@@ -59,6 +59,18 @@ test("check draws every error with its line and a caret, and no stack", () => {
   assert.not.match(stderr, /\n\s+at /);
 });
 
+test("A3: check starts the policy, and tells of top-level code that fails", () => {
+  const { status, stdout, stderr } = withChange(
+    "index.ts",
+    "const TOOLS",
+    'assert(false, "too few");\nconst TOOLS',
+    () => policy("check", folder),
+  );
+  assert.is(status, 2, stdout);
+  assert.match(stderr, /^error: The policy my-first-policy could not be started: too few \(index\.ts:\d+:\d+\)\.$/m);
+  assert.not.match(stdout, /nothing wrong/);
+});
+
 test("check tells which tests are missing, and test counts them", () => {
   const missing = (word: string) =>
     withChange("tests.yaml", "{rule: Download tool run, fields: {proc.pname: nginx}}", "", () =>

@@ -274,6 +274,7 @@ test("doctor says which tiers work, in words and as JSON", () => {
   const { status, stdout } = vedette("doctor");
   assert.is(status, 0);
   assert.match(stdout, /Tiers\n {2}yes {2}trace /);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `N8: ${line}`);
   const { tiers, findings } = JSON.parse(vedette("doctor", "--json").stdout);
   assert.equal(
     tiers.map((one: { tier: string }) => one.tier),

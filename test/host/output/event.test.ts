@@ -145,6 +145,23 @@ test("a summary counts calls, errors, time and tiers; a call that never returned
   ]);
 });
 
+test("what is no call has names for its arguments", () => {
+  const builder = new BatchBuilder();
+  builder.record("procexit", { tid: 9, params: { status: 256, ret: 1, sig: 0, core: false } });
+  const batch = openBatch(builder.bytes());
+  const [at = 0] = batch.offsets;
+  assert.match(new EventText().line(batch, at), /procexit\(status=256, ret=1, sig=0, core=false, /);
+});
+
+test("a call that returns twice is one call and two events", () => {
+  const builder = new BatchBuilder();
+  for (const result of [0, 12, -11]) builder.record("vfork", { tid: 9, result });
+  const summary = new Summary();
+  summary.add(openBatch(builder.bytes()));
+  const { events, calls } = JSON.parse(summary.json({ lost: [], missing: 0 }));
+  assert.equal([events, calls.vfork.count, calls.vfork.errors], [3, 2, 1]);
+});
+
 test("losses are the agent's counters, or the gaps when they are more", () => {
   assert.is(lossText({ lost: [], missing: 0 }), "0 lost");
   assert.is(lossText({ lost: [1, 2, 0, 0, 0], missing: 0 }), "3 lost (1 spool, 2 host)");

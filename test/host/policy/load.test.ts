@@ -82,6 +82,13 @@ test("a folder of folders gives its policies in the order of their paths", () =>
   assert.equal(found, [...found].sort());
 });
 
+test("A11: `pack` is the pack, beside a policy of one's own", async () => {
+  const own = folder({ "policy.yaml": "name: own\n", "policy.wasm": MODULE });
+  const loaded = await loadPolicies([own, "pack"]);
+  assert.is(loaded[0]?.name, "own");
+  assert.is(loaded.length, 1 + findPolicies(PACK).length);
+});
+
 test("a module without sources is taken as it is, with what policy.yaml changes in it", async () => {
   const path = folder({
     "policy.wasm": MODULE,

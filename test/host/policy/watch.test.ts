@@ -122,6 +122,18 @@ test("policies that are there are loaded, and a new one is seen without being to
   await bench.watch.close();
 });
 
+test("A2: a policy where a tenant's folder is expected is told of, once", async () => {
+  const bench = await new Bench().open();
+  const path = join(bench.root, "stray");
+  mkdirSync(path);
+  writeFileSync(join(path, "policy.yaml"), "name: stray\n");
+  assert.equal(await bench.scan(), ["VEDETTE_POLICY_NO_TENANT"]);
+  assert.equal(await bench.scan(), []);
+  rmSync(join(path, "policy.yaml"));
+  assert.equal(await bench.scan(), []);
+  await bench.watch.close();
+});
+
 test("closing does not wait for a policy under trial, and nobody is told that it failed", async () => {
   const bench = await new Bench().open();
   const one = "{name: t, events: [{openat: {name: /x}}], alerts: []}";

@@ -143,8 +143,11 @@ function isTurn(count: number, threshold: number): boolean {
 }
 
 function keyOf(place: string, finding: Finding, dedup: string | null): string {
-  const { policy, rule, lineage } = finding;
-  const root = lineage === null ? null : processKey(lineage.pid, lineage.started);
+  const { policy, rule, lineage, process } = finding;
+  // Children of a container's first process, such as the commands of its script, are of one lineage here:
+  // each would be the only one of its own.
+  const begun = lineage !== null && lineage.pid === process?.pid ? lineage.first : lineage;
+  const root = begun === null ? null : processKey(begun.pid, begun.started);
   const what = dedup === null ? [root, subjectOf(finding)] : [dedup];
   const key = JSON.stringify([place, policy, rule, ...what]);
   return key.length <= KEY_PLAIN_MAX ? key : createHash("sha256").update(key).digest("base64");

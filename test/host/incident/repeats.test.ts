@@ -26,10 +26,21 @@ test("of 1,000 reads of one file four are told, and all count", () => {
 
 test("another rule, file or lineage is no repeat", () => {
   const grouping = new Grouping();
-  const counts = [{ file: 7 }, { file: 8 }, { file: 7, rule: "B" }, { file: 7, pid: 20 }, { file: 7 }].map(
-    (said) => grouping.take(alertOf(said))!.repeat!.count,
-  );
+  const counts = [
+    { file: 7 },
+    { file: 8 },
+    { file: 7, rule: "B" },
+    { file: 7, pid: 20, above: [19, 1] },
+    { file: 7 },
+  ].map((said) => grouping.take(alertOf(said))!.repeat!.count);
   assert.equal(counts, [1, 1, 1, 1, 2]);
+});
+
+test("commands of the script that a container runs first repeat each other", () => {
+  const grouping = new Grouping();
+  const counts = [10, 11, 12].map((pid) => grouping.take(alertOf({ file: 7, pid, above: [1] }))!.repeat!.count);
+  assert.equal(counts, [1, 2, 3]);
+  assert.is([...grouping.all()][0]!.view.rows.length, 1);
 });
 
 test("after a minute without any, the last is told if nobody was told of it, and the next is a first", () => {

@@ -114,19 +114,45 @@ function treeLines(processes: readonly TreeProcess[], most: number): { lines: st
   for (const one of [...processes].sort(byStart)) children.set(one.parent, [...(children.get(one.parent) ?? []), one]);
   const lines: string[] = [];
   const seen = new Set<string>();
+  let shown = 0;
   const walk = (parent: string | null, indent: string): void => {
-    const own = (children.get(parent) ?? []).filter(({ key }) => !seen.has(key));
-    for (const [i, one] of own.entries()) {
+    const own = alike(
+      (children.get(parent) ?? []).filter(({ key }) => !seen.has(key)),
+      children,
+    );
+    for (const [i, { text, all }] of own.entries()) {
       if (lines.length >= most) return;
-      seen.add(one.key);
+      for (const { key } of all) seen.add(key);
+      shown += all.length;
       const isLast = i === own.length - 1;
       const branch = parent === null ? "" : isLast ? "└─ " : "├─ ";
-      lines.push(`${indent}${branch}${visible(one.command ?? one.name ?? "?")}${one.isFound ? " *" : ""}`);
-      walk(one.key, parent === null ? indent : `${indent}${isLast ? "   " : "│  "}`);
+      lines.push(`${indent}${branch}${text}${all.length > 1 ? ` (${all.length} times)` : ""}`);
+      walk(all[0]!.key, parent === null ? indent : `${indent}${isLast ? "   " : "│  "}`);
     }
   };
   walk(null, "");
-  return { lines, hidden: processes.length - lines.length };
+  return { lines, hidden: processes.length - shown };
+}
+
+/** The branches of one process: those without children that say the same are one. */
+function alike(
+  processes: readonly TreeProcess[],
+  children: ReadonlyMap<string | null, unknown>,
+): { readonly text: string; readonly all: TreeProcess[] }[] {
+  const branches: { readonly text: string; readonly all: TreeProcess[] }[] = [];
+  const leaves = new Map<string, TreeProcess[]>();
+  for (const one of processes) {
+    const text = `${visible(one.command ?? one.name ?? "?")}${one.isFound ? " *" : ""}`;
+    const same = children.has(one.key) ? undefined : leaves.get(text);
+    if (same !== undefined) {
+      same.push(one);
+      continue;
+    }
+    const all = [one];
+    branches.push({ text, all });
+    if (!children.has(one.key)) leaves.set(text, all);
+  }
+  return branches;
 }
 
 /** Their keys end with it. */

@@ -29,6 +29,15 @@ test("a head, a tree and a row for each kind", () => {
   assert.is(lines.length, 10);
 });
 
+test("branches that say the same are one, with how often", () => {
+  const grouping = new Grouping();
+  for (const pid of [10, 11, 12]) grouping.take(alertOf({ pid, above: [1], file: 7 }));
+  const { view } = [...grouping.all()][0]!;
+  const processes = view.processes.map((one) => ({ ...one, command: one.parent === null ? "sh" : "cat /f7" }));
+  const lines = storyOf({ ...view, processes }, { width: 80, hasColours: false });
+  assert.equal(lines.slice(3, 6), ["  sh", "  └─ cat /f7 * (3 times)", ""]);
+});
+
 test("no line is wider than the terminal", () => {
   const long = { pid: 20, above: [10, 1], rule: "L".repeat(300), output: "x".repeat(500), at: 1 };
   for (const width of [40, 80, 120])

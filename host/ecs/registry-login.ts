@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who we are to a registry. The first that holds:
 //
-//   what `docker login` left     $DOCKER_CONFIG/config.json or ~/.docker/config.json: its credential helper,
-// or its `auths`
-//   ECR                          AWS credentials of the environment, or of a task's role (ecr.ts)
-//   nobody                       most registries show public images to anybody
+//   what `docker login` left   $DOCKER_CONFIG or ~/.docker, config.json: its credential helper, or its `auths`
+//   ECR                        AWS credentials of the environment, or of a task's role (ecr.ts)
+//   nobody                     most registries show public images to anybody
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";

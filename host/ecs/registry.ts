@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks a registry what an image runs, without pulling it: three small answers of the Distribution API.
 //
-//   GET /v2/NAME/manifests/TAG      401, and where to get a token      -> token      -> a manifest, or a list of
-// them
-//   GET /v2/NAME/manifests/sha256:  that of the task's processor
+//   GET /v2/NAME/manifests/TAG      401, and where to get a token; with the token, a manifest or a list of them
+//   GET /v2/NAME/manifests/sha256:  of a list, the manifest for the task's processor
 //   GET /v2/NAME/blobs/sha256:      the configuration: Entrypoint, Cmd
 //
 // What a digest names must have it. https://github.com/opencontainers/distribution-spec

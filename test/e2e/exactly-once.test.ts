@@ -47,9 +47,9 @@ const RUNS = [
 const INLINE_SHARE_MIN = 0.8; // of so short a run: each thread's first calls trap
 
 /** The inline table. */
-const TABLE = [...readFileSync(join(ROOT, "capture/inline/calls.cc"), "utf8").matchAll(/\{SYS_(\w+), Shape/g)].map(
-  (match) => match[1]!.replace(/^(p(?:read|write))64$/, "$1"),
-);
+const TABLE = [
+  ...readFileSync(join(ROOT, "capture/inline/x86_64/calls.cc"), "utf8").matchAll(/\{SYS_(\w+), Shape/g),
+].map((match) => match[1]!.replace(/^(p(?:read|write))64$/, "$1"));
 
 const test = suite("exactly once");
 const made = new Set<string>();

@@ -44,7 +44,7 @@ test("what the demo and README say to type works in any folder, also beside an o
   const env = FETCHED ? { PATH: `${PATH}:${environment().PATH}` } : {};
   const typed = await run([join(ROOT, ".ci/vedette"), "trace", "--output", "trace", "--", "pwd"], { cwd: folder, env });
   assert.equal([typed.status, typed.stdout], [0, `${folder}\n`], typed.stderr);
-  assert.match(readFileSync(join(folder, "trace"), "utf8"), /pwd .* procexit\(0/);
+  assert.match(readFileSync(join(folder, "trace"), "utf8"), /pwd .* procexit\(status=0,/);
   // npm starts the script in the project's folder.
   const npm = { ...env, npm_lifecycle_event: "vedette", INIT_CWD: folder };
   const door = await run([join(ROOT, ".ci/vedette"), "trace", "--output", "trace", "--", "pwd"], { env: npm });

@@ -96,6 +96,19 @@ export const ATTACKS: readonly Attack[] = [
     ].join("\n"),
     rules: ["Shell spawned by a server"],
   },
+  {
+    title: "makes a server look around without a shell",
+    script: [
+      `${python("import socket, time", 'while socket.socket().connect_ex(("127.0.0.1", 4003)): time.sleep(0.01)')} &`,
+      python(
+        "import socket, subprocess",
+        's = socket.create_server(("127.0.0.1", 4003))',
+        "s.accept()",
+        'subprocess.run(["/usr/bin/id"])',
+      ),
+    ].join("\n"),
+    rules: ["Tool run by a server"],
+  },
   { title: "mines", script: "/usr/bin/echo -o stratum+tcp://pool.example:3333", rules: ["Crypto miner started"] },
   { title: "connects to a pool", script: connected(3333), rules: ["Connection to a mining pool's port"] },
   {

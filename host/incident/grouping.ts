@@ -100,8 +100,8 @@ export class Grouping {
   }
 
   stats(): GroupingStats {
-    const { closed } = { closed: this.#closed };
-    return { ...this.#incidents.counts, closed, repeats: this.#repeats.total, withheld: this.#withheld };
+    const [closed, repeats, withheld] = [this.#closed, this.#repeats.total, this.#withheld];
+    return { ...this.#incidents.counts, closed, repeats, withheld };
   }
 
   /** Late events do not turn time back. */

@@ -76,22 +76,43 @@ test("I5: control: the same opens, one after the other", async () => {
   assert.equal([...notices(events, "UNCERTAIN"), ...notices(events, "TIER_DEGRADED")], []);
 });
 
-// A call that stops is told by what stood there when it was made: docs/threat-model.md, I5.
+// A call that is recorded inline gets the record's copy of its path. One that stops is told by what stood
+// there when it was made, and can still reach another file: docs/threat-model.md, I5. Some calls always stop:
+// a few at first, and one each time that the agent exchanges or checks a ring.
 const isInline = process.env.VEDETTE_TEST_TIERS !== "trace";
-for (const aim of isInline ? ["modes", "mode"] : ["mode"]) {
-  const title =
-    aim === "modes"
-      ? "a path that another thread writes over is told by the file whose mode was changed"
-      : "control: the modes of two files in turn";
-  test(`I5: ${title}`, async () => {
-    const folder = scratch();
-    const { run, events } = await attack("changed_names", [aim, ROUNDS], { cwd: folder });
-    const { first, second } = answersOf(run);
-    const changed = ofType(events, "chmod").filter((event) => event["evt.rawres"] === 0);
-    const of = (file: string): number =>
-      changed.filter((event) => String(event["evt.arg.path"] ?? event["evt.arg.filename"]).endsWith(file)).length;
-    assert.equal([of("hidden/file"), of("decoy/file")], [Number(first), Number(second)]);
-    assert.is(changed.length, Number(ROUNDS));
+
+interface Changes {
+  reached: number[];
+  told: number[];
+  stopped: number;
+}
+
+async function modesChanged(aim: string): Promise<Changes> {
+  const { run, events } = await attack("changed_names", [aim, ROUNDS], { cwd: scratch() });
+  const { first, second } = answersOf(run);
+  const changed = ofType(events, "chmod")
+    .filter((event) => event["evt.rawres"] === 0)
+    .map((event) => ({ path: String(event["evt.arg.filename"]), tier: event["vedette.tier"] }))
+    .filter(({ path }) => path.endsWith("/file"));
+  assert.is(changed.length, Number(ROUNDS), "each change is told");
+  return {
+    reached: [Number(first), Number(second)],
+    told: ["hidden/file", "decoy/file"].map((file) => changed.filter(({ path }) => path.endsWith(file)).length),
+    stopped: changed.filter(({ tier }) => tier !== "inline").length,
+  };
+}
+
+test("I5: control: the modes of two files in turn", async () => {
+  const { reached, told } = await modesChanged("mode");
+  assert.equal(told, reached);
+});
+
+if (isInline) {
+  test("I5: a path that another thread writes over is told by the file whose mode was changed, where the call does not stop", async () => {
+    const { reached, told, stopped } = await modesChanged("modes");
+    assert.ok(stopped < 300, `${stopped} of ${ROUNDS} calls stopped`);
+    const wrong = Math.abs(told[0]! - reached[0]!);
+    assert.ok(wrong <= stopped, `told ${told.join(", ")}, reached ${reached.join(", ")}, and ${stopped} calls stopped`);
   });
 }
 

@@ -156,7 +156,7 @@ int main(int argc, char** argv) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   stat("hidden/file", &facts);
   pthread_t other;
-  for (int i = 0; i < 8; i++) close(open("decoy", O_RDONLY));  // recorded inline from here on
+  for (int i = 0; i < 8; i++) close(open("decoy", O_RDONLY)), chmod("decoy", 0700);  // recorded inline from here on
   if (races) pthread_create(&other, NULL, change, NULL);
   if (waits) pthread_create(&other, NULL, let_through, NULL);
   while (races && !atomic_load(&begun)) sched_yield();

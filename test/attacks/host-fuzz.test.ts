@@ -3,7 +3,6 @@
 // Chance against everything that a stranger or a tenant reaches, for twelve seconds (`npm run fuzz` for
 // longer): the host does not end or hang, stays within its bounds, and every alert of an honest agent comes.
 // Of time nothing is asked here.
-// Time limit: 150 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BOUNDS, fuzzHost, REST } from "./fuzzer.js";

@@ -2,7 +2,6 @@
 //
 // What may not go unnoticed: a guard that is gone or silent (H15), a worker that is dead (H7), and visitors
 // who hold connections (H8).
-// Time limit: 120 s.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

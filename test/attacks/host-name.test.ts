@@ -5,7 +5,6 @@
 // the name speaks for it no more than who comes second; both are heard, and that is told. The honest controls
 // are the true agent, one that comes back, and a container that is started anew. host-name-in-task.test.ts
 // does it in a task that `instrument` has made.
-// Time limit: 120 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type AgentOptions, type AlertLine, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";

@@ -2,7 +2,6 @@
 //
 // The agent stops each call of a process that was there before it and cannot be given its filter, whatever
 // that process does and executes.
-// Time limit: 120 s.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";

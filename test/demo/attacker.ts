@@ -45,7 +45,7 @@ export function type(shell: Socket, command: string): Promise<string> {
   const end = `end-${Math.random().toString(36).slice(2)}`;
   return new Promise((resolve, reject) => {
     let printed = "";
-    const timer = setTimeout(() => reject(new Error(`the shell does not answer: ${command}`)), 20_000);
+    const timer = setTimeout(() => reject(new Error(`the shell does not answer: ${command}`)), 60_000);
     const onData = (chunk: Buffer): void => {
       printed += chunk.toString("utf8");
       // The interactive shell shows what is typed as well: the mark alone on its line is the answer's end.

@@ -56,7 +56,7 @@ say(
 const closeCredentials = await serveCredentials();
 const listener = await listenForShell();
 const injected = inject(port, listener.port);
-const shell = await Promise.race([listener.shell, fail(20_000, "the reverse shell did not call back")]);
+const shell = await Promise.race([listener.shell, fail(60_000, "the reverse shell did not call back")]);
 
 say("3. The attacker has a shell on the server, and types:");
 for (const { say: what, command } of THEFTS) {

@@ -2,7 +2,6 @@
 //
 // Exact counts: dd copies 20,000 blocks, and each read and each write is recorded once, with its size, on its
 // file. dd's own report is the oracle.
-// Time limit: 120 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Event, summary, trace } from "./traces.js";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 // Runs alone.
 //
 // docs/eks/pod.yaml, run container by container as Kubernetes would: init containers first, each in its turn,

@@ -3,7 +3,6 @@
 // What a file is called must not decide what it is: every open of a sensitive file is told with the kernel's
 // own path and inode, whatever link, `..` or magic link leads there, in both tiers, and although the link is
 // gone an instant later.
-// Time limit: 60 s.
 import { statSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -18,7 +18,7 @@ import { AGENT, environment, run, scratch, VEDETTE } from "./programs.js";
 import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
 
 /** A worker that stands still is given up after 10 s. */
-const END_MS_MAX = 20_000;
+const END_MS_MAX = 60_000;
 const POLICY = `import { Openat, Priority, rule } from "vedette";
 @rule({ name: "theirs", desc: "d", priority: Priority.Notice, output: "seen %fd.name" })
 export function theirs(e: Openat): bool { return e.fd.name.startsWith("/nonesuch"); }

@@ -16,7 +16,7 @@ import { agentWords, alertsOf, isListening, metric, openTask, startSidecar, volu
 import { type Container, missingForTasks, type Task, until, within } from "../lab/task.js";
 
 const missing = missingForTasks() ?? missingFor("musl");
-const RUN_MS_MAX = 40_000;
+const RUN_MS_MAX = 90_000;
 const APP = { name: "app", image: "registry.example/app:1", digest: `sha256:${"0a".repeat(32)}` };
 
 let task: Task;

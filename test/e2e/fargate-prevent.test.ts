@@ -18,7 +18,7 @@ import { buildFixture } from "./fixtures.js";
 import { ALLOWED, DENIED, type Row } from "./prevention.js";
 
 const missing = missingForTasks() ?? missingFor("debian");
-const RUN_MS_MAX = 40_000;
+const RUN_MS_MAX = 90_000;
 const APP = { name: "app", image: "registry.example/app:1", digest: `sha256:${"0a".repeat(32)}` };
 
 /** What an agent that may not look at other users' programs can hold too. */

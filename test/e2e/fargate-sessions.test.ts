@@ -19,7 +19,7 @@ import { agentWords, alertsOf, isListening, openTask, startSidecar, volume } fro
 import { type Container, missingForTasks, type Task, until, within } from "../lab/task.js";
 
 const missing = missingForTasks() ?? missingFor("musl");
-const RUN_MS_MAX = 40_000;
+const RUN_MS_MAX = 90_000;
 const APP = { name: "app", image: "registry.example/app:1", digest: `sha256:${"0a".repeat(32)}` };
 const WORKLOAD = "echo up; while [ ! -e /srv/over ]; do sleep 0.05; done; exit 7";
 

@@ -130,7 +130,7 @@ test("a stdout that nobody reads: health is red within 2 s, the host goes on, an
   assert.match(text, /^vedette_output_queued\{output="stdout",kind="terminal"\} 5$/m);
   const { status, ms } = await host.end();
   assert.is(status, 0, host.said());
-  assert.ok(ms < 10_000, `its end took ${ms} ms`);
+  assert.ok(ms < 40_000, `its end took ${ms} ms`);
   assert.match(host.said(), /5 alerts could not be sent/);
 });
 
@@ -177,7 +177,7 @@ test("a disk that stays full: the host ends all the same, and says what is lost"
   await host.alert(3);
   const { status, ms } = await host.end();
   assert.is(status, 0, host.said());
-  assert.ok(ms < 10_000, `its end took ${ms} ms`);
+  assert.ok(ms < 40_000, `its end took ${ms} ms`);
   assert.match(host.said(), /no space left on device/);
   assert.match(host.said(), /3 alerts could not be sent/);
 });
@@ -206,7 +206,7 @@ test("a receiver that takes the request and never answers: red within 2 s, other
   receiver.closeAllConnections();
   receiver.close();
   assert.is(status, 0, host.said());
-  assert.ok(ms < 15_000, `its end took ${ms} ms`);
+  assert.ok(ms < 40_000, `its end took ${ms} ms`);
   assert.match(host.said(), /2 alerts could not be sent/);
 });
 

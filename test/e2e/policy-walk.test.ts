@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 //
 // docs/write-a-policy.md, as a new author walks it: an empty folder, the page's commands as they are printed
 // there, its index.ts and yaml put where it says, and what it says that they print. `...` on the page stands

@@ -6,7 +6,7 @@
 export const READY_MS_MAX = 60_000;
 export const TOLD_MS_MAX = 2_000;
 /** A scheduler's turn, on a machine that does other things too. */
-export const SLACK_MS = 1_000;
+export const SLACK_MS = 20_000;
 /** A rules file of Falco's: an open of whatever begins with /nonesuch. */
 export const NONESUCH = JSON.stringify([
   {

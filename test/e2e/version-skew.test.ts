@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 //
 // The table "What works with what" of docs/operations.md, played row by row: agents of neighbouring versions
 // are this build's with another number planted in it, so that neither an old nor a new build is needed.

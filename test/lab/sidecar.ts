@@ -13,7 +13,7 @@ import { type Container, Task, until } from "./task.js";
 const ROOTFS = "build/package/rootfs";
 const AGENT = "build/vedette-capture";
 const PACKAGE_MS_MAX = 120_000;
-const LISTENING_MS_MAX = 20_000;
+const LISTENING_MS_MAX = 60_000;
 export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest: "sha256:5e" };
 
 /** Makes the package anew when the build is newer. */

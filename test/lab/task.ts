@@ -30,7 +30,7 @@ export interface Ended {
 const CONTROLLERS = "cpu cpuacct cpuset memory devices freezer blkio pids".split(" ");
 const NETWORKS = "/run/netns";
 const PERIOD_US = 100_000;
-const READY_MS_MAX = 10_000;
+const READY_MS_MAX = 60_000;
 
 /** What this machine lacks to run a task; null when it can. */
 export function missingForTasks(): string | null {

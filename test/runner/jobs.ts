@@ -22,7 +22,7 @@ export interface Job {
   env: Record<string, string>;
 }
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 const FIXTURES = "test/fixtures";
 // The C++ tests, and the tracer on a fake kernel.
 const CPP_TESTS = [

@@ -38,7 +38,7 @@ test("a file's head sets its time limit and whether it runs alone", () => {
     "test/b.test.ts": "// Plain.\nconst x = 'Runs alone.';\n",
   });
   const [a, b] = findJobs(root, { withCheck: false });
-  assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 60_000, false]);
+  assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 180_000, false]);
 });
 
 test("a file that asks for it runs once more in another environment, and is found by it", async () => {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command as a user meets it: what it says to a wrong command line, the statuses it ends with, and that
 // the workload cannot tell that we are there. Runs the built program on the built agent.
-// Time limit: 120 s.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,7 +22,7 @@ interface Ended {
 }
 
 const vedette = (...argv: string[]): Ended =>
-  spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 20_000, killSignal: "SIGKILL" });
+  spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 90_000, killSignal: "SIGKILL" });
 const natively = (...argv: string[]): Ended => spawnSync(argv[0] as string, argv.slice(1), { encoding: "utf8" });
 /** Traced, with the events out of the way. */
 const traced = (...argv: string[]): Ended => vedette("trace", "-o", "/dev/null", "--", ...argv);

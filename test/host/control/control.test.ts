@@ -130,7 +130,7 @@ function listen(
 }
 
 async function until(what: string, is: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !is(); await new Promise((resolve) => setTimeout(resolve, 5)))
+  for (const end = performance.now() + 60_000; !is(); await new Promise((resolve) => setTimeout(resolve, 5)))
     if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host/control`);
 }
 

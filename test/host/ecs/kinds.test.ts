@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 //
 // Three hundred files (kinds.ts): what `instrument` makes of each is right for AWS's model of ECS, holds all
 // that was there, is undone to the byte, and is the same when it is made twice; and an upgrade keeps an edit

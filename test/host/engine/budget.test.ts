@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a tenant may take with all its policies together, and where it is judged when it takes much. Others
 // notice nothing of it, and its own honest policies judge every event once wherever they are.
-// Time limit: 120 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openReader, RingReader } from "../../../host/capture/ring.js";

@@ -3,7 +3,6 @@
 // asked of the others: all their alerts, each once. How soon, with and without the ten, is printed; `npm run
 // bench -- policy` measures it.
 // Runs alone.
-// Time limit: 120 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BATCHES, GOOD, quantile, RESULTS, runBeside } from "./neighbours.js";

@@ -2,7 +2,6 @@
 // A tenant that goes to the slow worker while that worker is far behind. The slow worker's reader is
 // overtaken before it comes to the place where the tenant left. What the tenant's policies judged before they
 // left was not missed.
-// Time limit: 60 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openReader } from "../../../host/capture/ring.js";

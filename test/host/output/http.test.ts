@@ -150,7 +150,7 @@ test("a full queue loses the newest; what waits when the time is up is lost too"
   await http.close();
   await there.close();
   assert.is(http.lost, 5);
-  assert.ok(performance.now() - begun < TIMES.closeMs + 10_000);
+  assert.ok(performance.now() - begun < TIMES.closeMs + 40_000);
 });
 
 test("a receiver that is not there is a fault, and no exception", async () => {

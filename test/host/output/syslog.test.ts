@@ -193,7 +193,7 @@ test("the end of the command does not wait for a server that takes nothing", asy
   for (let i = 0; i < 1_500; i++) syslog.push("x".repeat(8_000));
   const begun = performance.now();
   await syslog.close();
-  assert.ok(performance.now() - begun < TIMES.closeMs + 10_000);
+  assert.ok(performance.now() - begun < TIMES.closeMs + 40_000);
   assert.ok(syslog.lost > 0, "what is left is counted");
   await there.close();
 });

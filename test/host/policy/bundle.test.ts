@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles: a policy from a folder, from memory and from a module's file is the same policy, and nothing but
 // its files is read for it.
-// Time limit: 120 s.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

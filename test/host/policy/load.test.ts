@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 180 s.
 // From a folder to a loaded policy, and what each thing that can be wrong with one is called.
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -263,17 +273,19 @@ test("an unchanged policy is compiled once, a changed one again", async () => {
   const cache = join(scratch, "cache");
   const path = folder({});
   cpSync(join(PACK, "command-and-control/shell-on-socket"), path, { recursive: true });
+  const source = readFileSync(join(path, "index.ts"), "utf8");
+  const rename = (to: string) =>
+    writeFileSync(join(path, "index.ts"), source.replace('"Shell on a socket"', JSON.stringify(to)));
+  rename("One shell on a socket"); // the pack's own stands compiled already
   const compiler = new PolicyCompiler(cache);
   const first = await loadPolicy(openBundle(path), { compiler });
   compiler.close();
   const closed = new PolicyCompiler(cache);
-  const begun = performance.now();
+  const written = () => readdirSync(cache).map((name) => [name, statSync(join(cache, name)).mtimeMs]);
+  const before = written();
   assert.equal((await loadPolicy(openBundle(path), { compiler: closed })).rules, first.rules);
-  assert.ok(performance.now() - begun < 2000, "the second time nothing is compiled");
-  writeFileSync(
-    join(path, "index.ts"),
-    readFileSync(join(path, "index.ts"), "utf8").replace('"Shell on a socket"', '"A shell on a socket"'),
-  );
+  assert.equal(written(), before, "the second time nothing is compiled");
+  rename("A shell on a socket");
   const changed = await loadPolicy(openBundle(path), { compiler: closed });
   assert.is(changed.rules[0]?.name, "A shell on a socket");
   closed.close();

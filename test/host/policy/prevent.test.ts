@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `prevent:` of policy.yaml: what is taken, and with which reason the rest is not; and the tables that agents
 // get.
-// Time limit: 120 s.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -40,6 +40,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy import-falco": [
     { says: "Make a policy of Falco's rules", line: "vedette policy import-falco --out imported rules.yaml" },
   ],
+  "vedette config": [{ says: "See whether a file is right", line: "vedette config check vedette.yaml" }],
+  "vedette config check": [{ says: "See whether a file is right", line: "vedette config check vedette.yaml" }],
+  "vedette config keys": [{ says: "Find a key", line: "vedette config keys | grep alerts" }],
+  "vedette config schema": [
+    { says: "Let an editor complete keys", line: "vedette config schema > vedette.schema.json" },
+  ],
   "vedette replay": [{ says: "Judge a recording again", line: "vedette replay ls.vdt" }],
   "vedette fields": [{ says: "Find a field", line: "vedette fields | grep port" }],
   "vedette falco": [{ says: "See whether rules can be loaded", line: "vedette falco -V rules.yaml" }],

@@ -47,6 +47,13 @@ export function alertOptions(command: Command, target: string): Command {
     .option("--syslog-ca <file>", "a PEM file: who may have signed the certificate of a tls:// server");
 }
 
+/** Where the same options, and more outputs, may stand. */
+export const configOption = (): Option =>
+  new Option(
+    "--config <file>",
+    "vedette.yaml: these options, and more outputs, in a file; the command line and the environment win over it",
+  );
+
 function syslog(text: string): SyslogSettings {
   const settings = parseSyslogUrl(text);
   if (settings === null)

@@ -4,7 +4,7 @@ import { explain, type VedetteError } from "../errors.js";
 import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
-import type { Repeats } from "../output/registry.js";
+import type { NamedOutput, Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import type { Judging } from "../sensor/sensor.js";
 import { say } from "./failure.js";
@@ -19,6 +19,8 @@ export interface JudgingFlags extends FalcoFlags {
   readonly syslog?: SyslogSettings;
   /** A PEM file. */
   readonly syslogCa?: string;
+  /** Those of vedette.yaml. */
+  readonly outputs?: readonly NamedOutput[];
 }
 
 /**
@@ -43,7 +45,7 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
     policies,
     outputs,
     host: process.env.FALCO_HOSTNAME,
-    leavesRepeats: flags.repeats === "first" || showsIncidents,
+    leavesRepeats: [flags, ...(flags.outputs ?? [])].some(({ repeats }) => repeats === "first") || showsIncidents,
   };
 }
 
@@ -65,7 +67,8 @@ function outputsOf(
     flags.syslog === undefined
       ? null
       : { ...flags.syslog, ...(flags.syslogCa === undefined ? {} : { ca: flags.syslogCa }) };
-  const common = { syslog, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
+  const named = flags.outputs ?? [];
+  const common = { syslog, named, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
   if (options === null) return Outputs.open({ targets: [alerts], style: detail, ...common });
   const { isToStdout, file, http, json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members, ...detail };

@@ -9,11 +9,14 @@ import { inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
+import { defineConfig } from "./config-command.js";
+import { configured } from "./configured.js";
 import { defineFalco } from "./falco-command.js";
-import { alertOptions, collect, falcoOptions } from "./falco-flags.js";
+import { alertOptions, collect, configOption, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
+import type { RunOptions } from "./run.js";
 import { defineServe } from "./serve-command.js";
 import { endOfParsing, shapeHelp } from "./usage.js";
 
@@ -72,9 +75,11 @@ export function defineProgram(
     .option("--record <file>", "store the events too, for `vedette replay`")
     .option("--incidents", "end with the incidents: what belongs together, as a story (default at a terminal)")
     .option("--no-incidents", "do not, and show every alert as it comes")
-    .action(async (options) => {
+    .addOption(configOption())
+    .action(async (_, asked: Command) => {
       const { run } = await import("./run.js");
-      done(await run(needCommand("run", command), { ...options, inherited }));
+      const words = needCommand("run", command);
+      done(await run(words, { ...(await configured<Omit<RunOptions, "inherited">>(asked)), inherited }));
     });
   workload("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")
@@ -102,6 +107,7 @@ export function defineProgram(
   defineInstrument(program, done);
   defineServe(program, done);
   definePolicy(program, done);
+  defineConfig(program, done);
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 

@@ -3,7 +3,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
 import { LOG_FORMATS } from "../log.js";
-import { alertOptions, falcoOptions } from "./falco-flags.js";
+import { configured } from "./configured.js";
+import { alertOptions, configOption, falcoOptions } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -41,8 +42,11 @@ export function defineServe(program: Command, done: (status: number) => void): v
         .choices([...LOG_FORMATS])
         .default("text"),
     )
+    .addOption(configOption())
     .option("--check", "ask the `vedette serve` that runs whether it is healthy")
-    .action(async (flags: ServeFlags) => done(await (await import("./serve.js")).serve(flags)));
+    .action(async (_, asked: Command) =>
+      done(await (await import("./serve.js")).serve(await configured<ServeFlags>(asked))),
+    );
 }
 
 function namedFile(text: string): NamedFile {

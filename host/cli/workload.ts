@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What run, trace and record have in common: the options that go to the agent.
 import type { AgentOptions } from "../capture/agent.js";
+import { environmentForWorkload } from "./configured.js";
 
 /** What the agent is told of a workload. `snaplen` is in bytes. */
 export interface WorkloadOptions {
@@ -22,6 +23,7 @@ export function agentOptions(
 ): AgentOptions {
   return {
     command,
+    environment: environmentForWorkload(process.env),
     inherited: options.inherited,
     options: [
       "--snaplen",

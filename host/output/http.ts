@@ -14,6 +14,8 @@ import { withoutPassword } from "./url.js";
 export interface HttpSettings {
   readonly url: string;
   readonly userAgent: string;
+  /** More headers of each request. They may hold secrets. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** So many alerts may wait. */
   readonly capacity: number;
   /** PEM files: who may have signed the receiver's certificate, and ours where it wants one. */
@@ -54,13 +56,14 @@ export class HttpCarrier implements Carrier {
   }
 
   async send([line = ""]: readonly string[], signal: AbortSignal): Promise<Sent> {
-    const { url, userAgent, isCompressed = false } = this.#settings;
+    const { url, userAgent, headers = {}, isCompressed = false } = this.#settings;
     try {
       const { statusCode, body } = await request(url, {
         method: "POST",
         dispatcher: this.#agent,
         signal,
         headers: {
+          ...headers,
           "content-type": "application/json",
           "user-agent": userAgent,
           ...(isCompressed ? { "content-encoding": "gzip" } : {}),

@@ -2,6 +2,7 @@
 // The outputs that there are, a row each: who is asked for, and what opens it. A new output is a file with
 // its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
 import type { VedetteError } from "../errors.js";
+import { PRIORITIES, type Priority } from "../finding/priority.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
@@ -18,7 +19,23 @@ export interface Asked {
   readonly targets: readonly string[];
   readonly http?: HttpSettings | null;
   readonly syslog?: SyslogSettings | null;
+  /** Those of vedette.yaml. */
+  readonly named?: readonly NamedOutput[];
 }
+
+/** An output that has a name of its own, and may be told less than others. */
+export type NamedOutput = {
+  readonly name: string;
+  /** The least urgent priority that it gets; undefined: it gets all. */
+  readonly least?: Priority;
+  readonly repeats?: Repeats;
+  /** Of lines. */
+  readonly form?: Form;
+} & (
+  | { readonly kind: "file"; readonly settings: string }
+  | { readonly kind: "http"; readonly settings: HttpSettings }
+  | { readonly kind: "syslog"; readonly settings: SyslogSettings }
+);
 
 /** What is the same for all outputs of a command. */
 export interface Manner {
@@ -127,7 +144,31 @@ const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
 export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQueue[]> {
   const outputs: OutputQueue[] = [];
   for (const row of ROWS) outputs.push(...(await row(asked, manner)));
+  for (const named of asked.named ?? []) outputs.push(await namedQueue(named, manner));
   return outputs;
+}
+
+/** The row's types are known one by one, and not as one. */
+const opened = async <Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, how: NamedOutput) =>
+  queueOf(row, settings, manner, await row.carrier(settings), how.name, how.least);
+
+function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise<OutputQueue> {
+  const { repeats = common.repeats, form } = named;
+  const style = { ...common.style, saysRepeats: repeats === "first" };
+  const manner: Manner = {
+    ...common,
+    style,
+    ...(repeats === undefined ? {} : { repeats }),
+    ...(form === undefined ? {} : { form }),
+  };
+  switch (named.kind) {
+    case "file":
+      return opened(isStandard(named.settings) ? TERMINAL : FILE, named.settings, manner, named);
+    case "http":
+      return opened(RECEIVER, named.settings, manner, named);
+    case "syslog":
+      return opened(SYSLOG, named.settings, manner, named);
+  }
 }
 
 /** One of lines, under a name of its own: a tenant's. */
@@ -147,9 +188,12 @@ function queueOf<Settings>(
   manner: Manner,
   carrier: Carrier,
   name = row.name(settings),
+  least: Priority = "Debug",
 ): OutputQueue {
   const [limits, text] = [row.limits(settings, manner), row.text(settings, manner)];
-  const wants = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
+  const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
+  const lowest = PRIORITIES.indexOf(least);
+  const wants = (alert: Alert): boolean => PRIORITIES.indexOf(alert.priority) <= lowest && isWanted(alert);
   return new OutputQueue({ name, kind: row.kind, carrier, limits, text, wants, onFault: manner.onFault });
 }
 

@@ -33,6 +33,8 @@ export function issueText(issue: Issue, path: YamlPath): string {
     case "invalid_key":
       return `${name} is no name: ${issue.issues[0]?.message ?? issue.message}`;
     case "invalid_union":
+      if (issue.discriminator !== undefined && "options" in issue)
+        return `${name} must be one of ${(issue.options as readonly unknown[]).map(String).join(", ")}`;
       return deepest(issue.errors, path);
     default:
       return `${name}: ${issue.message}`;

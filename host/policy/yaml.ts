@@ -4,7 +4,7 @@
 // that a file of a kilobyte cannot become a gigabyte.
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
-import { type ErrorCode, VedetteError } from "../errors.js";
+import { type ErrorCode, type ErrorValues, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { issueText, type YamlPath } from "./issue.js";
 import { readPlainFile } from "./plain-file.js";
@@ -38,13 +38,30 @@ export function readYaml<T>(file: string, schema: z.ZodType<T>, code: ErrorCode)
 
 /** The same of what `read` gives. `file`: what messages call it. */
 export function parseYaml<T>(file: string, read: () => Uint8Array, schema: z.ZodType<T>, code: ErrorCode): YamlFile<T> {
+  const { json, wrong, place } = plainYaml(file, read, code);
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { value: parsed.data, wrong, place };
+  const { path, reason } = firstIssue(parsed.error.issues);
+  throw wrong(path, reason);
+}
+
+/** What a file says, not yet held against a schema. */
+export interface PlainYaml {
+  readonly json: unknown;
+  /** Makes the error for what stands at `path`, of `code` unless another is given. */
+  wrong(path: YamlPath, reason: string, code?: ErrorCode, more?: ErrorValues): VedetteError;
+  place: YamlFile<unknown>["place"];
+}
+
+/** Reads YAML without a schema. Throws `code` where it cannot be read, or is no YAML. */
+export function plainYaml(file: string, read: () => Uint8Array, code: ErrorCode): PlainYaml {
   const lines = new LineCounter();
   const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { path: file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const fail = (offset: number, reason: string): VedetteError =>
-    new VedetteError(code, { ...placeAt(offset), reason: sentence(reason) });
+  const fail = (offset: number, reason: string, as = code, more: ErrorValues = {}): VedetteError =>
+    new VedetteError(as, { ...placeAt(offset), reason: sentence(reason), ...more });
   let text: string;
   try {
     text = Buffer.from(read()).toString();
@@ -62,7 +79,7 @@ export function parseYaml<T>(file: string, read: () => Uint8Array, schema: z.Zod
     document ??= parse();
     return document.contents;
   };
-  const wrong = (path: YamlPath, reason: string): VedetteError => fail(offsetOf(contents(), path), reason);
+  const wrong: PlainYaml["wrong"] = (path, reason, as, more) => fail(offsetOf(contents(), path), reason, as, more);
   const place = (path: YamlPath) => placeAt(offsetOf(contents(), path));
   let json = readPlainJson(text);
   if (json === undefined) {
@@ -73,10 +90,7 @@ export function parseYaml<T>(file: string, read: () => Uint8Array, schema: z.Zod
       throw fail(0, "it stands for more than it may: aliases of aliases");
     }
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { value: parsed.data, wrong, place };
-  const { path, reason } = firstIssue(parsed.error.issues);
-  throw wrong(path, reason);
+  return { json, wrong, place };
 }
 
 /** YAML that is read by JSON's parser, in a tenth of the time: the way the package's policies are written. */
@@ -95,13 +109,16 @@ function readPlainJson(text: string): unknown {
   }
 }
 
-/** The error to report. An unknown key comes first, because a missing key may be that key misspelt. */
-function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string } {
+/**
+ * The error to report. An unknown key comes first, because a missing key may be that key misspelt. `key`: the
+ * one that is not known.
+ */
+export function firstIssue(issues: readonly z.core.$ZodIssue[]): { path: YamlPath; reason: string; key?: string } {
   const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   if (issue === undefined) return { path: [], reason: "it is not as expected" };
   const path = issue.path.filter((step): step is string | number => typeof step !== "symbol");
   if (issue.code === "unrecognized_keys")
-    return { path: [...path, issue.keys[0] as string], reason: `"${issue.keys[0]}" is not known here` };
+    return { path: [...path, issue.keys[0]!], reason: `"${issue.keys[0]}" is not known here`, key: issue.keys[0]! };
   return { path, reason: issueText(issue, path) };
 }
 

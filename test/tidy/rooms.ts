@@ -12,6 +12,7 @@ import type { Complaint, Rule } from "./tree.js";
 export const DOORS: Record<string, string[]> = {
   "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "ring-view", "session"],
   "host/cli": ["failure", "program"],
+  "host/config": ["config"],
   "host/control": ["control"],
   "host/ecs": ["layout", "metadata", "patcher"],
   "host/engine": [

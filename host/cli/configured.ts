@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command is told by its command line, by the environment and by vedette.yaml, the first of these that
+// says it. A key that is no option of the command is left alone: `run` and `serve` may share one file.
+import type { Command } from "commander";
+import type { Configuration } from "../config/config.js";
+import { say } from "./failure.js";
+
+/** Where the file is, when `--config` does not say. */
+const CONFIG_VARIABLE = "VEDETTE_CONFIG";
+
+/**
+ * The command's options, complete, and `outputs`. What reads files and the environment is loaded only where
+ * there is something to read.
+ */
+export async function configured<Flags>(command: Command): Promise<Flags> {
+  const { config: said } = command.opts<{ config?: string }>();
+  const path = said ?? process.env[CONFIG_VARIABLE] ?? null;
+  if (path === null && !Object.keys(process.env).some((name) => name.startsWith("VEDETTE_"))) return command.opts();
+  const { readConfiguration } = await import("../config/config.js");
+  const configuration = readConfiguration(path, process.env);
+  apply(command, configuration);
+  return { ...command.opts(), outputs: configuration.outputs } as Flags;
+}
+
+function apply(command: Command, { options }: Configuration): void {
+  for (const option of command.options) {
+    const value = options.get(option.name());
+    if (value === undefined || option.negate) continue;
+    const attribute = option.attributeName();
+    if (command.getOptionValueSource(attribute) === "cli") continue;
+    command.setOptionValueWithSource(attribute, value, "config");
+  }
+}
+
+/** Variables that may hold an output's secret: a workload under `run` is not to have them. */
+const SECRET = /^VEDETTE_OUTPUTS_/;
+
+/** The environment that a workload gets. */
+export function environmentForWorkload(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = Object.keys(environment).filter((name) => SECRET.test(name));
+  if (names.length === 0) return environment;
+  say(`vedette: the workload does not get ${names.join(", ")}`);
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET.test(name)));
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// What may stand under `outputs:`, by type, and what it becomes: a row of the registry and its settings. A
+// text may name variables of the environment, `${TOKEN}`, so that a file need not hold a secret. No message
+// repeats a text of these: it may be one.
+import * as z from "zod";
+import { PRIORITIES } from "../finding/priority.js";
+import type { NamedOutput } from "../output/registry.js";
+import { parseSyslogUrl, type SyslogSettings } from "../output/syslog-url.js";
+import { syslogUrl } from "./keys.js";
+
+const QUEUE_COUNT = 1000;
+const QUEUE_COUNT_MAX = 100_000;
+
+const text = z
+  .string()
+  .min(1)
+  .transform((raw, context) => {
+    const missing = variablesIn(raw).find((name) => process.env[name] === undefined);
+    if (missing === undefined) return expanded(raw);
+    context.addIssue({ code: "custom", message: `there is no variable ${missing} in the environment` });
+    return z.NEVER;
+  });
+const url = text.pipe(
+  z.string().refine((raw) => URL.canParse(raw) && /^https?:/.test(raw), "it must be an http or https URL"),
+);
+/** What may stand in a header of HTTP (RFC 9110): a line feed would begin another. */
+const headers = z.record(
+  z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, "a header's name has letters, digits and dashes"),
+  text.pipe(z.string().regex(/^[\x20-\x7e]*$/, "a header's value has no control characters")),
+);
+const says = <T extends z.ZodType>(schema: T, sentence: string): T => schema.describe(sentence) as T;
+
+const common = {
+  priority: says(z.enum(PRIORITIES).optional(), "the least urgent priority that it gets (default: all)"),
+  repeats: says(z.enum(["all", "first"]).optional(), "as `repeats`, for this output alone"),
+};
+const tls = {
+  ca: says(text.optional(), "a PEM file: who may have signed the receiver's certificate"),
+  certificate: says(text.optional(), "a PEM file: our certificate, where the receiver wants one"),
+  key: says(text.optional(), "a PEM file: its key"),
+  insecure: says(z.boolean().optional(), "do not look at the receiver's certificate"),
+};
+
+const File = z.strictObject({
+  type: z.literal("file"),
+  path: says(text, "`stdout`, `stderr` or a file"),
+  format: says(z.enum(["json", "text"]).default("json"), "Falco's JSON, or its sentence"),
+  ...common,
+});
+const Http = z.strictObject({
+  type: z.literal("http"),
+  url: says(url, "where alerts are posted, one a request, as Falco's JSON"),
+  headers: says(headers.default({}), "headers of each request"),
+  compress: says(z.boolean().default(false), "send gzip"),
+  queue_count: says(
+    z.number().int().min(1).max(QUEUE_COUNT_MAX).default(QUEUE_COUNT),
+    "how many alerts may wait in memory",
+  ),
+  ...tls,
+  ...common,
+});
+const Syslog = z.strictObject({
+  type: z.literal("syslog"),
+  url: says(text.pipe(syslogUrl), "`udp://HOST[:PORT]`, `tcp://HOST:PORT` or `tls://HOST[:PORT]`"),
+  ca: tls.ca,
+  ...common,
+});
+
+/** All types, by their word. */
+export const OUTPUT_TYPES = { file: File, http: Http, syslog: Syslog } as const;
+/** One entry of `outputs:`. */
+export const OutputEntry = z.discriminatedUnion("type", [File, Http, Syslog]);
+/** What an output is called: in the file, in metrics, and in a variable's name. */
+export const OutputName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, "an output's name has small letters, digits and dashes, and begins with a letter");
+
+type Entry = z.infer<typeof OutputEntry>;
+
+/** What the registry opens. */
+export function namedOutput(name: string, entry: Entry): NamedOutput {
+  const { priority, repeats } = entry;
+  const how = {
+    name,
+    ...(priority === undefined ? {} : { least: priority }),
+    ...(repeats === undefined ? {} : { repeats }),
+  };
+  switch (entry.type) {
+    case "file":
+      return { ...how, kind: "file", settings: entry.path, form: entry.format };
+    case "http":
+      return { ...how, kind: "http", settings: httpSettings(entry) };
+    case "syslog": {
+      const settings = parseSyslogUrl(entry.url) as SyslogSettings;
+      return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
+    }
+  }
+}
+
+function httpSettings({ url, headers, compress, queue_count, ca, certificate, key, insecure }: z.infer<typeof Http>) {
+  return {
+    url,
+    userAgent: "vedette",
+    headers,
+    capacity: queue_count,
+    isCompressed: compress,
+    ...given({ ca, certificate, key, isInsecure: insecure }),
+  };
+}
+
+/** Without what was not said. */
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
+}
+
+const VARIABLE = /\$(\$?)\{(\w+)\}/g;
+
+function variablesIn(raw: string): string[] {
+  return [...raw.matchAll(VARIABLE)].filter(([, dollar]) => dollar === "").map(([, , name]) => name as string);
+}
+
+/** `$${NAME}` is that text. */
+function expanded(raw: string): string {
+  return raw.replace(VARIABLE, (_, dollar: string, name: string) =>
+    dollar === "" ? (process.env[name] ?? "") : `\${${name}}`,
+  );
+}

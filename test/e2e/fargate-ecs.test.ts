@@ -3,8 +3,8 @@
 // Runs alone.
 //
 // An instrumented task under ECS's own rules (test/lab/ecs.ts): a sidecar that is killed, by somebody or for
-// want of memory, or hangs. The workload goes on, ECS starts the sidecar again as its restartPolicy says, what
-// was missed is counted and told, and a stop takes both in the right order.
+// want of memory, or hangs. The workload goes on, ECS starts the sidecar again as its restartPolicy says,
+// what was missed is counted and told, and a stop takes both in the right order.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -70,7 +70,7 @@ export function lower(value: Any): Any {
 
 /** The opposite: as CloudFormation spells them. */
 export function raise(value: Any): Any {
-  return withKeys(value, (key) => key.charAt(0).toUpperCase() + key.slice(1));
+  return withKeys(value, (key) => key.replace(/^(efs(?=[A-Z])|.)/, (start) => start.toUpperCase()));
 }
 
 function withKeys(value: Any, spell: (key: string) => string): Any {

@@ -9,6 +9,7 @@ import { parseSyslogUrl, type SyslogSettings } from "../output/syslog-url.js";
 import { syslogUrl } from "./keys.js";
 
 const QUEUE_COUNT = 1000;
+const QUEUE_COUNT_BATCHED = 10_000;
 const QUEUE_COUNT_MAX = 100_000;
 
 const text = z
@@ -41,6 +42,8 @@ const tls = {
   insecure: says(z.boolean().optional(), "do not look at the receiver's certificate"),
 };
 
+const count = z.number().int().min(1).max(QUEUE_COUNT_MAX);
+
 const File = z.strictObject({
   type: z.literal("file"),
   path: says(text, "`stdout`, `stderr` or a file"),
@@ -52,10 +55,7 @@ const Http = z.strictObject({
   url: says(url, "where alerts are posted, one a request, as Falco's JSON"),
   headers: says(headers.default({}), "headers of each request"),
   compress: says(z.boolean().default(false), "send gzip"),
-  queue_count: says(
-    z.number().int().min(1).max(QUEUE_COUNT_MAX).default(QUEUE_COUNT),
-    "how many alerts may wait in memory",
-  ),
+  queue_count: says(count.default(QUEUE_COUNT), "how many alerts may wait in memory (default: 1000)"),
   ...tls,
   ...common,
 });
@@ -66,10 +66,21 @@ const Syslog = z.strictObject({
   ...common,
 });
 
+const Otlp = z.strictObject({
+  type: z.literal("otlp"),
+  url: says(url, "of a collector, such as `http://localhost:4318`; with a path, that of its endpoint for logs"),
+  headers: says(headers.default({}), "headers of each request"),
+  compress: says(z.boolean().default(true), "send gzip (default: true)"),
+  incidents: says(z.boolean().default(true), "tell of incidents, too: opened, updated, closed (default: true)"),
+  queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many records may wait in memory (default: 10000)"),
+  ...tls,
+  ...common,
+});
+
 /** All types, by their word. */
-export const OUTPUT_TYPES = { file: File, http: Http, syslog: Syslog } as const;
+export const OUTPUT_TYPES = { file: File, http: Http, syslog: Syslog, otlp: Otlp } as const;
 /** One entry of `outputs:`. */
-export const OutputEntry = z.discriminatedUnion("type", [File, Http, Syslog]);
+export const OutputEntry = z.discriminatedUnion("type", [File, Http, Syslog, Otlp]);
 /** What an output is called: in the file, in metrics, and in a variable's name. */
 export const OutputName = z
   .string()
@@ -90,6 +101,10 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
       return { ...how, kind: "file", settings: entry.path, form: entry.format };
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
+    case "otlp": {
+      const { incidents: hasIncidents } = entry;
+      return { ...how, kind: "otlp", settings: { ...httpSettings(entry), url: logsUrl(entry.url), hasIncidents } };
+    }
     case "syslog": {
       const settings = parseSyslogUrl(entry.url) as SyslogSettings;
       return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
@@ -97,7 +112,23 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
   }
 }
 
-function httpSettings({ url, headers, compress, queue_count, ca, certificate, key, insecure }: z.infer<typeof Http>) {
+/** OTLP's own rule: an address without a path has one. */
+function logsUrl(text: string): string {
+  const address = new URL(text);
+  if (address.pathname === "/") address.pathname = "/v1/logs";
+  return address.href;
+}
+
+function httpSettings({
+  url,
+  headers,
+  compress,
+  queue_count,
+  ca,
+  certificate,
+  key,
+  insecure,
+}: Omit<z.infer<typeof Http>, "type">) {
   return {
     url,
     userAgent: "vedette",

@@ -2,6 +2,7 @@
 // Both levels as one step on the way of an alert: it learns which repeat it is and which incident it belongs
 // to. It runs where alerts are handed out, on the main thread, beside the threads that judge.
 import type { Alert } from "../output/alert.js";
+import type { IncidentNews } from "../output/incident-news.js";
 import { INCIDENT_BOUNDS, type IncidentBounds, Incidents, type StepViewer } from "./incidents.js";
 import { KeptIncidents } from "./kept.js";
 import type { IncidentView, Step } from "./parts.js";
@@ -12,6 +13,8 @@ export interface GroupingOptions {
   readonly sees?: StepViewer;
   /** Some output leaves repeats out, and is told of the last of each kind. */
   readonly tellsEnds?: boolean;
+  /** Some output is told of incidents: news() says what. */
+  readonly tellsIncidents?: boolean;
   readonly bounds?: IncidentBounds;
   readonly repeatBounds?: RepeatBounds;
 }
@@ -49,7 +52,7 @@ export class Grouping {
       this.#closed[view.closed as string] = (this.#closed[view.closed as string] ?? 0) + 1;
       this.#kept.add(view, seq);
     };
-    this.#incidents = new Incidents(sees, onClosed, bounds);
+    this.#incidents = new Incidents(sees, onClosed, bounds, options.tellsIncidents);
   }
 
   /**
@@ -86,6 +89,11 @@ export class Grouping {
     const told = this.#repeats.ended(this.#now, true);
     this.#incidents.end();
     return told;
+  }
+
+  /** What is to be told of incidents since the last time. */
+  news(): IncidentNews[] {
+    return this.#incidents.news(this.#now);
   }
 
   /** All that are kept, open or closed, the newest first. */

@@ -6,6 +6,7 @@
 // most gives way, so a flood closes the flooder's own.
 import { type Finding, uuidOf } from "../finding/finding.js";
 import type { Alert, AlertIncident } from "../output/alert.js";
+import type { IncidentNews } from "../output/incident-news.js";
 import { Budget, type BudgetLimits } from "./budget.js";
 import { type Budgets, doerOf, Group } from "./group.js";
 import { ancestorsBelow, jointsOf, placeOf } from "./joints.js";
@@ -31,6 +32,8 @@ export interface IncidentBounds {
 export type StepViewer = (tenant: string, step: Step) => boolean;
 
 const SECOND = 1_000_000_000n;
+/** Of one incident, how often outputs are told that more joined it. */
+const UPDATE_EVERY = 10n * SECOND;
 /** Those of a running sensor: all of it takes some 20 MiB at most. */
 export const INCIDENT_BOUNDS: IncidentBounds = {
   open: 1_000,
@@ -64,6 +67,10 @@ export class Incidents {
   /** The last incident of a process, by place and process. */
   readonly #roots = new Map<string, string>();
   readonly #steps: Step[] = [];
+  /** Those that more is to be told of, and what was told of each. */
+  readonly #changed = new Map<Group, { told: bigint | null; count: number }>();
+  readonly #told: boolean;
+  readonly #news: IncidentNews[] = [];
   #open = 0;
   #seq = 0;
   #merges = 0;
@@ -72,7 +79,9 @@ export class Incidents {
     sees: StepViewer,
     onClosed: (view: IncidentView, seq: number) => void,
     bounds: IncidentBounds = INCIDENT_BOUNDS,
+    tells = false,
   ) {
+    this.#told = tells;
     this.#sees = sees;
     this.#onClosed = onClosed;
     this.#bounds = bounds;
@@ -98,7 +107,19 @@ export class Incidents {
     group.touched = now;
     group.add(alert, finding, repeat);
     this.#recall(home, group, finding);
+    if (this.#told && !this.#changed.has(group)) this.#changed.set(group, { told: null, count: 0 });
     return group.brief;
+  }
+
+  /** What outputs are to be told since they asked last; empty unless this was made to tell. */
+  news(now: bigint): IncidentNews[] {
+    for (const [group, before] of this.#changed) {
+      if (before.count === group.count || (before.told !== null && now - before.told < UPDATE_EVERY)) continue;
+      const activity = before.told === null ? "opened" : "updated";
+      this.#news.push({ activity, incident: group.view(null), into: null });
+      this.#changed.set(group, { told: now, count: group.count });
+    }
+    return this.#news.splice(0);
   }
 
   /** What a process did: it is told where the process, or one above it, is of an incident. */
@@ -161,6 +182,8 @@ export class Incidents {
   #join(place: Place, groups: ReadonlySet<Group>): Group {
     const [oldest, ...others] = [...groups].sort(byAge) as [Group, ...Group[]];
     for (const other of others) {
+      if (this.#changed.get(other)?.told != null)
+        this.#news.push({ activity: "merged", incident: other.view(null), into: oldest.id });
       this.#forget(place, other);
       oldest.absorb(other);
       this.#merges++;
@@ -226,6 +249,8 @@ export class Incidents {
 
   #close(group: Group, reason: CloseReason): void {
     const view = group.view(reason);
+    if (this.#changed.get(group)?.told === null) this.#news.push({ activity: "opened", incident: view, into: null });
+    if (this.#told) this.#news.push({ activity: "closed", incident: view, into: null });
     this.#forget(this.#places.get(group.place)!, group);
     group.timeline.release();
     group.tree.release();
@@ -233,6 +258,7 @@ export class Incidents {
   }
 
   #forget(place: Place, group: Group): void {
+    this.#changed.delete(group);
     const ties = group.joints.size + group.doers.size;
     this.#budgets.joints.give(ties, ties);
     for (const joint of group.joints) if (place.byJoint.get(joint) === group) place.byJoint.delete(joint);

@@ -5,7 +5,7 @@
 //
 //   {"hostname":"web-1","output":"16:17:57.881781397: Warning Shadow read | proc=cat","output_fields":{"evt.time":
 //   1470327477881781397,"proc.name":"cat"},"priority":"Warning","rule":"...","source":"syscall","tags":["T1003"],"time":"..."}
-import { type Finding, findingId } from "../finding/finding.js";
+import { type Finding, findingId, uuidOf } from "../finding/finding.js";
 import type { Priority } from "../finding/priority.js";
 import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
@@ -92,6 +92,11 @@ export function alertDetail({ policy, tenant, finding, incident }: Alert): [name
     ["vedette.id", finding === undefined ? null : findingId(finding)],
     ...(incident === undefined ? [] : incidentDetail(incident)),
   ];
+}
+
+/** By which a receiver knows that it has an alert already: of what is about no event, too. */
+export function alertId({ finding, rule, time, hostname, output }: Alert): string {
+  return finding === undefined ? uuidOf(["notice", rule, String(time), hostname, output]) : findingId(finding);
 }
 
 /** Four members: an object in their place would be new to whoever reads Falco's fields. */

@@ -84,12 +84,13 @@ export interface Carrier {
 
 /** `taken`: so many lines from the first on are there. */
 export type Sent =
-  | { readonly outcome: "done" }
+  /** `refused`: so many of them the receiver took and threw away; it does not say which. */
+  | { readonly outcome: "done"; readonly refused?: { readonly count: number; readonly error: VedetteError } }
   /** It takes no more now, which is no fault: it is asked again soon. */
   | { readonly outcome: "busy"; readonly taken: number }
-  /** That failed: again later. */
-  | { readonly outcome: "again"; readonly taken: number; readonly error: VedetteError }
-  /** The line behind those that were taken is not wanted: asking again would not help. */
-  | { readonly outcome: "refused"; readonly taken: number; readonly error: VedetteError }
+  /** That failed: again later. `afterMs`: not before, as the receiver said. */
+  | { readonly outcome: "again"; readonly taken: number; readonly error: VedetteError; readonly afterMs?: number }
+  /** The `count` lines (1) behind those that were taken are not wanted: asking again would not help. */
+  | { readonly outcome: "refused"; readonly taken: number; readonly error: VedetteError; readonly count?: number }
   /** Nobody reads any more, and nobody minds. */
   | { readonly outcome: "gone"; readonly taken: number };

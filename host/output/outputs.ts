@@ -2,6 +2,7 @@
 // All outputs of a command, as one: each alert goes to every one of them, and each has a queue of its own, so
 // that one which is slow, full or away keeps no other from its alerts.
 import type { Alert } from "./alert.js";
+import type { IncidentNews } from "./incident-news.js";
 import type { OutputStats } from "./output.js";
 import type { OutputQueue } from "./queue.js";
 import { type Asked, type Manner, outputsOf } from "./registry.js";
@@ -31,6 +32,15 @@ export class Outputs {
 
   write(alert: Alert): void {
     for (const output of this.#outputs) output.write(alert);
+  }
+
+  /** Some output is told of incidents. */
+  get tellsIncidents(): boolean {
+    return this.#outputs.some((output) => output.tellsIncidents);
+  }
+
+  tell(news: IncidentNews): void {
+    for (const output of this.#outputs) output.tell(news);
   }
 
   /** What SIGHUP asks for: files are opened by their names again. */

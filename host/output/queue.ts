@@ -7,6 +7,7 @@
 //   write - queue - batch - carrier - done | busy | again | refused | gone
 import { VedetteError } from "../errors.js";
 import type { Alert } from "./alert.js";
+import type { IncidentNews } from "./incident-news.js";
 import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
 
 /** How much may wait, and how long. Times are in milliseconds. */
@@ -41,6 +42,8 @@ export interface QueueOptions {
   readonly limits: QueueLimits;
   /** An alert's line. */
   readonly text: (alert: Alert) => string;
+  /** An incident's line; undefined: incidents are not told there. */
+  readonly news?: (news: IncidentNews) => string;
   /** Alerts for which it does not hold are not written, and counted nowhere; undefined: all are. */
   readonly wants?: (alert: Alert) => boolean;
   /** Told once why alerts do not get there, and again only after some did. */
@@ -49,6 +52,9 @@ export interface QueueOptions {
 
 /** Red within 2 s, with half a second for whoever asks. */
 export const STUCK_MS = 1500;
+
+/** A receiver may ask for a pause, but not for ever. */
+const AFTER_MS_MAX = 3_600_000;
 
 interface Waiting {
   readonly line: string;
@@ -95,7 +101,20 @@ export class OutputQueue implements Output {
   }
 
   write(alert: Alert): void {
-    if (this.#options.wants?.(alert) !== false) this.push(this.#options.text(alert));
+    if (this.#options.wants?.(alert) === false || this.#state === "gone") return;
+    // In a flood nobody makes lines that have no room.
+    if (this.isPatient || this.#hasRoom(0)) this.push(this.#options.text(alert));
+    else this.#dropped.full++;
+  }
+
+  /** Incidents are told there. */
+  get tellsIncidents(): boolean {
+    return this.#options.news !== undefined;
+  }
+
+  /** What became of an incident. */
+  tell(news: IncidentNews): void {
+    if (this.#options.news !== undefined) this.push(this.#options.news(news));
   }
 
   /** An alert's line. */
@@ -208,7 +227,8 @@ export class OutputQueue implements Output {
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
       const lines = this.#batch();
       const sent = await carrier.send(lines, this.#stop.signal);
-      this.#take(sent.outcome === "done" ? lines.length : sent.taken);
+      const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;
+      this.#take(sent.outcome === "done" ? lines.length : sent.taken, refused);
       if (sent.outcome === "gone") return this.#leave();
       if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
       const wait = this.#settle(sent, delay);
@@ -239,20 +259,30 @@ export class OutputQueue implements Output {
         if (!this.#stop.signal.aborted) this.#fails(sent.error);
         if (this.#isClosing && !this.#options.limits.retriesAtEnd) return null;
         this.#retries++;
-        return delay;
+        return Math.max(delay, Math.min(sent.afterMs ?? 0, AFTER_MS_MAX));
       case "refused":
-        this.#dropped.refused++;
-        this.#forget(1);
+        this.#refuse(sent.count ?? 1);
         this.#fails(sent.error);
+        return 0;
+      case "done":
+        if (sent.refused !== undefined && sent.refused.count > 0) this.#fails(sent.refused.error, "ok");
         return 0;
       default:
         return 0;
     }
   }
 
-  #take(count: number): void {
+  #refuse(count: number): void {
+    const all = Math.min(count, this.#waiting.length);
+    this.#dropped.refused += all;
+    this.#forget(all);
+  }
+
+  /** `refused` of them were thrown away by the receiver. */
+  #take(count: number, refused = 0): void {
     if (count === 0) return;
-    this.#sent += count;
+    this.#sent += Math.max(0, count - refused);
+    this.#dropped.refused += Math.min(count, refused);
     this.#state = "ok";
     this.#told.clear();
     this.#forget(count);

@@ -3,12 +3,14 @@
 // its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
 import type { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
+import { VERSION } from "../version.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
+import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
-import { OutputQueue, type QueueLimits, STUCK_MS } from "./queue.js";
+import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
 import { syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
@@ -35,6 +37,7 @@ export type NamedOutput = {
   | { readonly kind: "file"; readonly settings: string }
   | { readonly kind: "http"; readonly settings: HttpSettings }
   | { readonly kind: "syslog"; readonly settings: SyslogSettings }
+  | { readonly kind: "otlp"; readonly settings: OtlpSettings & { readonly hasIncidents: boolean } }
 );
 
 /** What is the same for all outputs of a command. */
@@ -54,14 +57,17 @@ export interface Manner {
 /** Which of the alerts that repeat one another are written. */
 export type Repeats = "all" | "first";
 
+/** How what an output is told becomes a line. */
+type Texts = Pick<QueueOptions, "text" | "news">;
+
 interface OutputRow<Settings> {
   readonly kind: string;
   /** The settings of each that was asked for. */
   readonly asked: (asked: Asked) => readonly Settings[];
   readonly name: (settings: Settings) => string;
   readonly limits: (settings: Settings, manner: Manner) => QueueLimits;
-  /** An alert's line. */
-  readonly text: (settings: Settings, manner: Manner) => (alert: Alert) => string;
+  /** Loads, with `import()`, what only this form needs. */
+  readonly texts: (settings: Settings, manner: Manner) => Texts | Promise<Texts>;
   /** Loads, with `import()`, what only this output needs. */
   readonly carrier: (settings: Settings) => Carrier | Promise<Carrier>;
 }
@@ -94,12 +100,14 @@ export const RECEIVER_LIMITS: Omit<QueueLimits, "count"> = {
   retriesAtEnd: true,
 };
 
+const lineTexts = (target: string, { form, style = {} }: Manner): Texts => ({ text: alertForm(form, target, style) });
+
 const lines = (kind: string, isOurs: (target: string) => boolean): OutputRow<string> => ({
   kind,
   asked: ({ targets }) => targets.filter(isOurs),
   name: (target) => target,
   limits: (_target, { isPatient = false }) => (isPatient ? PATIENT : LINES),
-  text: (target, { form, style = {} }) => alertForm(form, target, style),
+  texts: lineTexts,
   carrier: (target) => new LineCarrier(target),
 });
 
@@ -112,10 +120,7 @@ const RECEIVER: OutputRow<HttpSettings> = {
   asked: ({ http = null }) => (http === null ? [] : [http]),
   name: ({ url }) => withoutPassword(url),
   limits: ({ capacity: count }) => ({ ...RECEIVER_LIMITS, count }),
-  text:
-    (_settings, { style = {} }) =>
-    (alert) =>
-      alertJson(alert, style),
+  texts: (_settings, { style = {} }) => ({ text: (alert) => alertJson(alert, style) }),
   carrier: async (settings) => new (await import("./http.js")).HttpCarrier(settings),
 };
 
@@ -130,11 +135,21 @@ const SYSLOG: OutputRow<SyslogSettings> = {
   asked: ({ syslog = null }) => (syslog === null ? [] : [syslog]),
   name: ({ url }) => url,
   limits: () => ({ ...RECEIVER_LIMITS, count: LINES.count, batchCount: 100 }),
-  text: ({ transport }) => {
-    const most = MESSAGE_MAX[transport];
-    return (alert) => syslogText(alert, most);
-  },
+  texts: ({ transport }) => ({ text: (alert) => syslogText(alert, MESSAGE_MAX[transport]) }),
   carrier: async (settings) => new (await import("./syslog.js")).SyslogCarrier(settings),
+};
+
+/** `type: otlp` of vedette.yaml. */
+const OTLP: OutputRow<OtlpSettings & { readonly hasIncidents: boolean }> = {
+  kind: "otlp",
+  asked: () => [],
+  name: ({ url }) => withoutPassword(url),
+  limits: ({ capacity: count }) => ({ ...RECEIVER_LIMITS, count, batchCount: 500, closeMs: 10_000 }),
+  texts: async ({ hasIncidents }) => {
+    const { otlpAlert, otlpIncident } = await import("./otlp-record.js");
+    return { text: otlpAlert, ...(hasIncidents ? { news: otlpIncident } : {}) };
+  },
+  carrier: async (settings) => new (await import("./otlp.js")).OtlpCarrier(settings, VERSION),
 };
 
 /** In the order in which they are opened. */
@@ -149,8 +164,15 @@ export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQue
 }
 
 /** The row's types are known one by one, and not as one. */
-const opened = async <Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, how: NamedOutput) =>
-  queueOf(row, settings, manner, await row.carrier(settings), how.name, how.least);
+async function opened<Settings>(
+  row: OutputRow<Settings>,
+  settings: Settings,
+  manner: Manner,
+  how: Pick<Partial<NamedOutput>, "name" | "least"> = {},
+): Promise<OutputQueue> {
+  const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
+  return queueOf(row, settings, manner, { texts, carrier, ...how });
+}
 
 function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise<OutputQueue> {
   const { repeats = common.repeats, form } = named;
@@ -168,33 +190,37 @@ function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise
       return opened(RECEIVER, named.settings, manner, named);
     case "syslog":
       return opened(SYSLOG, named.settings, manner, named);
+    case "otlp":
+      return opened(OTLP, named.settings, manner, named);
   }
 }
 
 /** One of lines, under a name of its own: a tenant's. */
 export function linesOutput(name: string, target: string, manner: Manner): OutputQueue {
   const row = isStandard(target) ? TERMINAL : FILE;
-  return queueOf(row, target, manner, new LineCarrier(target), name);
+  return queueOf(row, target, manner, { texts: lineTexts(target, manner), carrier: new LineCarrier(target), name });
 }
 
 function bound<Settings>(row: OutputRow<Settings>): (asked: Asked, manner: Manner) => Promise<OutputQueue[]> {
-  return (asked, manner) =>
-    Promise.all(row.asked(asked).map(async (settings) => queueOf(row, settings, manner, await row.carrier(settings))));
+  return (asked, manner) => Promise.all(row.asked(asked).map((settings) => opened(row, settings, manner)));
 }
 
-function queueOf<Settings>(
-  row: OutputRow<Settings>,
-  settings: Settings,
-  manner: Manner,
-  carrier: Carrier,
-  name = row.name(settings),
-  least: Priority = "Debug",
-): OutputQueue {
-  const [limits, text] = [row.limits(settings, manner), row.text(settings, manner)];
+/** What is behind a queue, and what it is called. */
+interface Behind {
+  readonly texts: Texts;
+  readonly carrier: Carrier;
+  readonly name?: string;
+  readonly least?: Priority;
+}
+
+function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): OutputQueue {
+  const { texts, carrier, name = row.name(settings), least = "Debug" } = behind;
   const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
   const lowest = PRIORITIES.indexOf(least);
   const wants = (alert: Alert): boolean => PRIORITIES.indexOf(alert.priority) <= lowest && isWanted(alert);
-  return new OutputQueue({ name, kind: row.kind, carrier, limits, text, wants, onFault: manner.onFault });
+  const { kind } = row;
+  const { onFault } = manner;
+  return new OutputQueue({ name, kind, carrier, limits: row.limits(settings, manner), wants, onFault, ...texts });
 }
 
 /** What an output leaves out. The last of a kind is told only where the ones before were left out. */

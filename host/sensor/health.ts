@@ -11,7 +11,7 @@ import type { SeatStatus } from "../engine/engine.js";
 import type { IntakeHealth } from "../intake/intake.js";
 import { isWell, outputHealth } from "../output/health.js";
 import type { OutputStats } from "../output/output.js";
-import { VERSION } from "./version.js";
+import { VERSION } from "../version.js";
 
 /** What health asks. */
 export interface HealthParts {

@@ -22,7 +22,7 @@ import type { Opened } from "./opened.js";
 /** What a command judges with, and where its alerts go. */
 export interface Judging {
   readonly policies: readonly LoadedPolicy[];
-  readonly outputs: Pick<Outputs, "write" | "reopen" | "stats" | "room" | "close">;
+  readonly outputs: Pick<Outputs, "write" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close">;
   /**
    * The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the
    * events.
@@ -134,11 +134,13 @@ export class Judge {
   /** Nothing more comes: tells the last of what repeated, and closes the incidents. */
   endIncidents(): void {
     for (const alert of this.#options.grouping.end()) this.#options.outputs.write(alert);
+    this.#tellIncidents();
   }
 
   /** The clock goes on, also where no events come. */
   tick(now: bigint): void {
     for (const alert of this.#options.grouping.tick(now)) this.#options.outputs.write(alert);
+    this.#tellIncidents();
   }
 
   onPrevented(peer: Peer, obstacle: string): void {
@@ -195,6 +197,12 @@ export class Judge {
     if (source !== "internal" || rule !== SUPPRESSED) return this.#intake.peer(number);
     const id = outputFields.find(([name]) => name === "container.id")?.[1];
     return typeof id === "string" ? this.#intake.ofContainer(id) : null;
+  }
+
+  /** Now and then, not with each alert. Only the operator's outputs: a tenant asks the control API. */
+  #tellIncidents(): void {
+    const { grouping, outputs } = this.#options;
+    if (outputs.tellsIncidents) for (const news of grouping.news()) outputs.tell(news);
   }
 
   /** To the operator, and to the tenant whose it is. */

@@ -25,11 +25,11 @@ import type { Monitor } from "./monitor.js";
 import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
 
+export { VERSION } from "../version.js";
 export { parseAddress, placeOf } from "./address.js";
 export { Health, type HealthParts, type PolicyState, type Running, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
 export { Opened } from "./opened.js";
-export { VERSION } from "./version.js";
 
 /** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
@@ -219,7 +219,7 @@ export class Sensor<I extends Intake = Intake> {
       const process = { container: () => own, uid: () => BigInt(uid), exepath: () => exepath };
       return scope !== null && isInScope(scope, facts, process);
     };
-    const grouping = new Grouping({ sees, tellsEnds });
+    const grouping = new Grouping({ sees, tellsEnds, tellsIncidents: outputs.tellsIncidents });
     this.#grouping = grouping;
     monitor?.watchIncidents(() => grouping.stats());
     this.#opened.add(outputs, async () => {

@@ -2,8 +2,8 @@
 // What Prometheus learns of the sensor's state: which build it is, whether it judges, its workers and its
 // policies. The numbers are asked for when somebody scrapes.
 import { Gauge, type Registry } from "prom-client";
+import { VERSION } from "../version.js";
 import type { Health } from "./health.js";
-import { VERSION } from "./version.js";
 
 /** Adds them to a registry. */
 export function registerState(registry: Registry, health: Health): void {

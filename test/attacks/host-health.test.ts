@@ -101,6 +101,8 @@ test("H7: a worker that dies turns health red, ends the host with a word, and is
     const alerts: Alert[] = [];
     const outputs = {
       write: (alert: Alert) => void alerts.push(alert),
+      tell: () => undefined,
+      tellsIncidents: false,
       reopen: () => undefined,
       stats: () => [],
       room: async () => undefined,

@@ -17,7 +17,15 @@ const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
 // Single files that any room may use: an error, where the build put things, an errno in words, a line of the
 // log, who may be connected to a server.
-const HOST_FILES = ["host/errors", "host/heap", "host/log", "host/paths", "host/reason", "host/visitors"];
+const HOST_FILES = [
+  "host/errors",
+  "host/heap",
+  "host/log",
+  "host/paths",
+  "host/reason",
+  "host/version",
+  "host/visitors",
+];
 const HOST = [WIRE, ...HOST_FILES];
 
 export const ARROWS: Record<string, string[]> = {
@@ -46,6 +54,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/log": [],
   "host/paths": [],
   "host/reason": [],
+  "host/version": ["host/paths"],
   "host/visitors": [],
   "host/wire": [WIRE, "host/errors"],
   "host/capture": [...HOST, "host/wire"],

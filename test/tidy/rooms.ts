@@ -50,6 +50,7 @@ export const DOORS: Record<string, string[]> = {
     "guard-alert",
     "health",
     "http",
+    "incident-news",
     "metrics",
     "operand",
     "output",

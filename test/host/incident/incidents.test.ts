@@ -237,4 +237,29 @@ test("random findings are grouped as a model of sets groups them", () => {
   );
 });
 
+test("outputs are told when an incident opens, at most every 10 s that it grew, that two are one, and its end", () => {
+  const grouping = new Grouping({ tellsIncidents: true });
+  const take = (said: Said) => grouping.take(alertOf(said))!.incident!.id;
+  const news = () =>
+    grouping.news().map(({ activity, incident, into }) => [activity, incident.id, incident.count, into]);
+  const older = take({ pid: 10, above: [1], file: 7 });
+  assert.equal(news(), [["opened", older, 1, null]]);
+  take({ at: 1, pid: 10, above: [1], file: 7 });
+  assert.equal(news(), [], "it was told a moment ago");
+  grouping.tick(START + 12n * SECOND);
+  assert.equal(news(), [["updated", older, 2, null]]);
+  const younger = take({ at: 13, pid: 20, above: [1] });
+  assert.equal(news(), [["opened", younger, 1, null]]);
+  assert.is(take({ at: 14, pid: 20, above: [1], file: 7 }), older);
+  assert.equal(news(), [["merged", younger, 1, older]]);
+  const brief = take({ at: 15, pid: 30, above: [1] });
+  grouping.end();
+  assert.equal(news(), [
+    ["closed", older, 4, null],
+    ["opened", brief, 1, null],
+    ["closed", brief, 1, null],
+  ]);
+  assert.equal(new Grouping().news(), []);
+});
+
 test.run();

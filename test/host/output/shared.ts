@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert to send, where it does not matter what it says.
+// An alert to send, where it does not matter what it says, and one with a finding.
+import type { Finding } from "../../../host/finding/parts.js";
 import type { Alert } from "../../../host/output/alert.js";
 
 export const ALERT: Alert = {
@@ -12,4 +13,45 @@ export const ALERT: Alert = {
   outputFields: [],
   hostname: "h",
   policy: "p",
+};
+
+export const FINDING: Finding = {
+  event: { source: "5a".repeat(16), num: 48_213, time: 1_795_703_412_881_781_397n, type: "connect" },
+  policy: "task-credentials",
+  version: "1.0.0",
+  rule: "Task credentials requested",
+  tenant: "payments",
+  tags: ["T1552.005"],
+  tid: 41,
+  process: { pid: 41, vpid: 41, name: "curl", commandLine: "curl", cwd: "/", started: 1n, session: 0 },
+  ancestors: [],
+  lineage: null,
+  executable: { path: "/usr/bin/curl", ino: 7n, dev: 8n },
+  file: null,
+  endpoint: {
+    localIp: "10.0.1.7",
+    localPort: 40_212,
+    remoteIp: "fd00::254",
+    remotePort: 80,
+    protocol: "tcp",
+    isServer: false,
+  },
+  user: null,
+  container: { id: "0a1b", name: "orders", image: null, imageDigest: null },
+  task: null,
+  prevention: null,
+  isCut: false,
+};
+/** Of that finding. */
+export const CONNECT: Alert = {
+  ...ALERT,
+  rule: FINDING.rule,
+  priority: "Warning",
+  tags: ["TA0006", "T1552.005", "TA0006"],
+  time: FINDING.event.time,
+  output: "A program asks for credentials",
+  hostname: "ip-10-0-1-7",
+  policy: FINDING.policy,
+  tenant: "payments",
+  finding: FINDING,
 };

@@ -7,9 +7,8 @@ import * as assert from "uvu/assert";
 import { findingId } from "../../../host/finding/finding.js";
 import type { Finding } from "../../../host/finding/parts.js";
 import { PRIORITIES } from "../../../host/finding/priority.js";
-import type { Alert } from "../../../host/output/alert.js";
 import { syslogText } from "../../../host/output/syslog-text.js";
-import { ALERT } from "./shared.js";
+import { CONNECT, FINDING } from "./shared.js";
 
 /** HEADER SP STRUCTURED-DATA SP MSG of RFC 5424: of its ABNF, what a message of ours may have. */
 const NAME = "[!-~]{1,48}";
@@ -20,46 +19,6 @@ const GRAMMAR = new RegExp(
     `\\[${SD_NAME}(?: ${SD_NAME}="${SD_VALUE}")*\\] [^\\x00-\\x1f]*$`,
   "su",
 );
-const FINDING: Finding = {
-  event: { source: "5a".repeat(16), num: 48_213, time: 1_795_703_412_881_781_397n, type: "connect" },
-  policy: "task-credentials",
-  version: "1.0.0",
-  rule: "Task credentials requested",
-  tenant: "payments",
-  tags: ["T1552.005"],
-  tid: 41,
-  process: { pid: 41, vpid: 41, name: "curl", commandLine: "curl", cwd: "/", started: 1n, session: 0 },
-  ancestors: [],
-  lineage: null,
-  executable: { path: "/usr/bin/curl", ino: 7n, dev: 8n },
-  file: null,
-  endpoint: {
-    localIp: "10.0.1.7",
-    localPort: 40_212,
-    remoteIp: "fd00::254",
-    remotePort: 80,
-    protocol: "tcp",
-    isServer: false,
-  },
-  user: null,
-  container: { id: "0a1b", name: "orders", image: null, imageDigest: null },
-  task: null,
-  prevention: null,
-  isCut: false,
-};
-const CONNECT: Alert = {
-  ...ALERT,
-  rule: FINDING.rule,
-  priority: "Warning",
-  tags: ["TA0006", "T1552.005", "TA0006"],
-  time: FINDING.event.time,
-  output: "A program asks for credentials",
-  hostname: "ip-10-0-1-7",
-  policy: FINDING.policy,
-  tenant: "payments",
-  finding: FINDING,
-};
-
 test("an alert has its rule, its finding's name and what it is about in the structured data", () => {
   assert.is(
     syslogText(CONNECT, 2_048),

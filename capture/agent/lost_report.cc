@@ -32,12 +32,13 @@ void write_file(const LostCounters& lost, const std::string& path) {
 
 }  // namespace
 
-void report_lost(const LostCounters& lost, const std::string& path) {
+void report_lost(const LostCounters& lost, const std::string& path, const std::string& refusal) {
   if (!path.empty()) return write_file(lost, path);
   const uint64_t undelivered = lost.get(Lost::host);
   if (undelivered == 0) return;
-  std::fprintf(stderr, "vedette-capture: %llu events could not be delivered: the host was gone\n",
-               static_cast<unsigned long long>(undelivered));
+  const std::string reason = refusal.empty() ? "the host was gone" : "the host refuses this agent (" + refusal + ")";
+  std::fprintf(stderr, "vedette-capture: %llu events could not be delivered: %s\n",
+               static_cast<unsigned long long>(undelivered), reason.c_str());
 }
 
 }  // namespace vedette

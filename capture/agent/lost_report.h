@@ -11,6 +11,7 @@
 
 namespace vedette {
 
-void report_lost(const LostCounters& lost, const std::string& path);
+// `refusal`: why the host refuses us; empty where it does not.
+void report_lost(const LostCounters& lost, const std::string& path, const std::string& refusal);
 
 }  // namespace vedette

@@ -73,7 +73,7 @@ struct Agent {
 
   void finish() {
     uplink.finish(kDeliverWaitNs);
-    report_lost(lost, options.lost_report);
+    report_lost(lost, options.lost_report, link.refusal());
   }
 };
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The table "What works with what" of docs/operations.md, played row by row: agents of neighbouring versions
-// are this build's with another number planted in it, so that neither an old nor a new build is needed.
+// are this build's with another number planted in it, so that neither an old nor a new build is needed. What
+// 0.1 itself said was recorded (first-version.ts), and is played from both sides.
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SCHEMA } from "../../build/generated/events.js";
 import { until, within } from "../lab/task.js";
+import { HELLO_0_1, REFUSAL_0_1, SCHEMA_0_1 } from "./first-version.js";
 import { AGENT, ROOT, run, scratch, start, VEDETTE } from "./programs.js";
 
 const END_MS_MAX = 60_000;
@@ -62,11 +65,11 @@ async function refused(): Promise<number> {
   return Number(/^vedette_refusals_total\{code="VEDETTE_SCHEMA_MISMATCH"\} (\d+)$/m.exec(await metrics())![1]);
 }
 
-const watched = (agent: string, mode: string) =>
+const watched = (agent: string, mode: string, socket = SOCKET) =>
   run([
     agent,
     "--host",
-    `unix:${SOCKET}`,
+    `unix:${socket}`,
     "--start",
     mode,
     "--start-timeout",
@@ -82,11 +85,14 @@ async function works(agent: string): Promise<void> {
   assert.equal([status, stdout, stderr], [3, "ran\n", ""]);
 }
 
+const UNDELIVERED =
+  /^vedette-capture: [1-9]\d* events could not be delivered: the host refuses this agent \(VEDETTE_SCHEMA_MISMATCH\)\n$/;
+
 async function goesOnUnseen(agent: string): Promise<void> {
   const before = await refused();
   const { status, stdout, stderr } = await watched(agent, "availability");
   assert.equal([status, stdout], [3, "ran\n"]);
-  assert.match(stderr, /[1-9]\d* events could not be delivered/);
+  assert.match(stderr, UNDELIVERED);
   assert.ok((await refused()) > before, "the host counts it");
 }
 
@@ -131,6 +137,50 @@ test.after(async () => {
 test("the table has a row for each that is played here, and no other", () => assert.equal(rows, Object.keys(ROWS)));
 
 for (const [row, play] of Object.entries(ROWS)) test(`${row}: as the table says`, play);
+
+/** As the agent of 0.1 does, which hears why and then runs the workload unwatched, or not at all. */
+function answerTo(hello: Buffer): Promise<string> {
+  return new Promise((done, failed) => {
+    let text = "";
+    const stream = connect(SOCKET, () => stream.write(hello));
+    stream.setEncoding("latin1").on("data", (part: string) => {
+      text += part;
+    });
+    stream.on("end", () => done(text)).on("error", failed);
+  });
+}
+
+test("hosts first: the agent of 0.1 hears why it is refused, the host counts and tells it, and judges on", async () => {
+  const before = await refused();
+  const answer = await within(answerTo(HELLO_0_1), END_MS_MAX, "the host does not answer");
+  assert.match(
+    answer,
+    /\x93\xa5error\xb7VEDETTE_SCHEMA_MISMATCH..The agent speaks schema 1:a89bfcd377931de0, this host/s,
+  );
+  assert.is(await refused(), before + 1);
+  const said = () => log.includes(`The agent speaks schema ${SCHEMA_0_1}, this host 1:`);
+  await until(said, "it is not told", () => log, END_MS_MAX);
+  await works(AGENT);
+});
+
+test("agents first: what the host of 0.1 answers is understood, and the workload does as --start says", async () => {
+  const socket = join(folder, "host-0.1.sock");
+  const host = createServer((stream) => {
+    stream.on("error", () => undefined); // the agent has gone already
+    stream.once("data", () => stream.end(REFUSAL_0_1));
+  });
+  await new Promise<void>((done) => void host.listen(socket, done));
+  try {
+    const available = await watched(AGENT, "availability", socket);
+    assert.equal([available.status, available.stdout], [3, "ran\n"]);
+    assert.match(available.stderr, UNDELIVERED);
+    const secure = await watched(AGENT, "security", socket);
+    assert.equal([secure.status, secure.stdout], [125, ""]);
+    assert.match(secure.stderr, /refuses this agent \(VEDETTE_SCHEMA_MISMATCH\)\. \[VEDETTE_AGENT_REFUSED\]/);
+  } finally {
+    host.close();
+  }
+});
 
 test("the host says whose schema is another, and judges on", async () => {
   assert.match(log, /warning vedette: The agent speaks schema \S+, this host \S+\. \[VEDETTE_SCHEMA_MISMATCH\]/);

@@ -9,9 +9,9 @@ export function defineInstrument(program: Command, done: (status: number) => voi
   program
     .command("instrument")
     .description(
-      "put Vedette into an ECS task definition (JSON), a list of containers (JSON), or a CloudFormation template (JSON or YAML)",
+      "put Vedette into an ECS task definition (JSON), a list of containers (JSON), a CloudFormation template (JSON or YAML), or what `cdk synth` wrote (cdk.out)",
     )
-    .argument("<file>", "the definition; - reads standard input")
+    .argument("<file>", "the definition, or the folder cdk.out; - reads standard input")
     .option("-o, --output <file>", "write there instead of stdout; may be the same file")
     .option("--dry-run", "print a diff and write nothing")
     .option("--undo", "take Vedette out again")

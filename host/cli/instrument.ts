@@ -7,6 +7,8 @@ import {
   type ImageConfigs,
   imagesOfRegistries,
   instrument,
+  instrumentAssembly,
+  isAssembly,
   isDescribed,
   type RunOptions,
   readDocument,
@@ -40,6 +42,7 @@ const STDOUT = 1;
  * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
 export async function instrumentFile(file: string, flags: InstrumentFlags): Promise<number> {
+  if (isAssembly(file)) return instrumentFolder(file, flags);
   const given = readDocument(file);
   const document = flags.register ? registerable(given) : given;
   if (flags.upgrade && undo(document).journal === null) throw notThere(document);
@@ -53,6 +56,22 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
   if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
   else if (flags.output === undefined) print(text);
   else writeWhole(flags.output, text);
+  return 0;
+}
+
+/** What `cdk synth` wrote: all its templates, where they stand, so that `cdk deploy` finds them there. */
+async function instrumentFolder(folder: string, flags: InstrumentFlags): Promise<number> {
+  const taken = ["output", "undo", "upgrade", "check", "register"] as const;
+  const wrong = taken.find((flag) => flags[flag] !== undefined);
+  if (wrong !== undefined) {
+    const problem = `--${wrong} is for a file; what is in ${folder}, \`cdk synth\` writes anew`;
+    throw new VedetteError("VEDETTE_USAGE", { problem, command: "instrument" });
+  }
+  const { files, remarks, advice } = await instrumentAssembly(folder, flags, (one) => imagesFor(one, flags));
+  for (const remark of [...remarks, ...advice]) say(`vedette: ${remark}`);
+  for (const { path, before, after } of files)
+    if (flags.dryRun) print(unifiedDiff(path, before, after));
+    else writeWhole(path, after);
   return 0;
 }
 

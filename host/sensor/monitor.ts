@@ -25,6 +25,13 @@ import { registerState } from "./state-metrics.js";
 const VISITORS = { most: 64, ms: 10_000 };
 /** Codes by which a stream may be refused. */
 const REFUSALS = ["VEDETTE_SECRET_WRONG", "VEDETTE_NAME_UNPROVEN", "VEDETTE_SCHEMA_MISMATCH"];
+/** Codes of errors after which a sensor goes on. An alarm on their counters needs them before the first. */
+const FAULTS = [
+  ...["VEDETTE_POLICY_TRAPPED", "VEDETTE_POLICY_OVERRUN", "VEDETTE_POLICY_OVERSPENT", "VEDETTE_POLICY_BEHIND"],
+  ...["VEDETTE_TENANT_OVERRUN", "VEDETTE_TENANT_OVERSPENT", "VEDETTE_CELL_BEHIND", "VEDETTE_CELL_LOST"],
+  ...["VEDETTE_PREVENT_TABLE", "VEDETTE_OUTPUT_STUCK", "VEDETTE_SINK_UNWRITABLE"],
+  ...["VEDETTE_HTTP_OUTPUT", "VEDETTE_SYSLOG_OUTPUT"],
+];
 /** Far beyond a task's containers; what comes after shares one number. */
 const NAMES_MAX = 256;
 const SOURCES_MAX = 1024;
@@ -71,6 +78,7 @@ export class Monitor implements IntakeCounts {
       if (name.startsWith("nodejs_")) this.#registry.removeSingleMetric(name);
     registerState(this.#registry, health);
     for (const code of REFUSALS) this.#refusals.inc({ code }, 0);
+    for (const code of FAULTS) this.#faults.inc({ code }, 0);
     registerOutputs(this.#registry, () => health.outputs());
   }
 
@@ -169,6 +177,7 @@ export class Monitor implements IntakeCounts {
     if (this.#names.size < NAMES_MAX && !this.#names.has(name)) {
       this.#names.add(name);
       this.#silent.inc({ container: name }, 0);
+      this.#gone.inc({ container: name, cause: "closed" }, 0);
       for (const { name: reason } of LOST) this.#losses.inc({ container: name, reason }, 0);
     }
     return this.#names.has(name) ? name : "(others)";
@@ -184,7 +193,10 @@ export class Monitor implements IntakeCounts {
   /** Their rules' counters exist before the first alert. */
   onPolicies(policies: readonly LoadedPolicy[]): void {
     for (const { rules } of policies)
-      for (const { name, priority } of rules) this.#alerts.inc({ rule: name, priority }, 0);
+      for (const { name, priority } of rules) {
+        this.#alerts.inc({ rule: name, priority }, 0);
+        this.#suppressed.inc({ rule: name }, 0);
+      }
   }
 
   onFault(error: VedetteError): void {

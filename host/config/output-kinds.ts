@@ -4,6 +4,7 @@
 // repeats a text of these: it may be one.
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
+import { OCSF_VERSIONS } from "../output/ocsf.js";
 import type { NamedOutput } from "../output/registry.js";
 import { parseSyslogUrl, type SyslogSettings } from "../output/syslog-url.js";
 import { syslogUrl } from "./keys.js";
@@ -47,7 +48,19 @@ const count = z.number().int().min(1).max(QUEUE_COUNT_MAX);
 const File = z.strictObject({
   type: z.literal("file"),
   path: says(text, "`stdout`, `stderr` or a file"),
-  format: says(z.enum(["json", "text"]).default("json"), "Falco's JSON, or its sentence"),
+  format: says(
+    z.enum(["json", "text", "ocsf", "emf"]).default("json"),
+    "`json`: Falco's; `text`: its sentence; `ocsf`: of the Open Cybersecurity Schema Framework; `emf`: CloudWatch's metrics (default: json)",
+  ),
+  ocsf_version: says(z.enum(OCSF_VERSIONS).default("1.5.0"), "of `ocsf`: 1.1.0 to 1.8.0 (default: 1.5.0)"),
+  namespace: says(
+    z
+      .string()
+      .regex(/^[\w.\-#:/]{1,255}$/, "letters, digits and .-_/#:")
+      .default("Vedette"),
+    "of `emf`: that of the metrics (default: Vedette)",
+  ),
+  incidents: says(z.boolean().default(true), "of `ocsf` and `emf`: tell of incidents, too (default: true)"),
   ...common,
 });
 const Http = z.strictObject({
@@ -98,7 +111,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
   };
   switch (entry.type) {
     case "file":
-      return { ...how, kind: "file", settings: entry.path, form: entry.format };
+      return { ...how, kind: "file", settings: entry.path, ...fileForm(entry) };
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
     case "otlp": {
@@ -110,6 +123,12 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
       return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
     }
   }
+}
+
+function fileForm({ format, ocsf_version: version, namespace, incidents: hasIncidents }: z.infer<typeof File>) {
+  if (format === "ocsf") return { form: "json" as const, lines: { form: format, version, hasIncidents } };
+  if (format === "emf") return { form: "json" as const, lines: { form: format, namespace, hasIncidents } };
+  return { form: format };
 }
 
 /** OTLP's own rule: an address without a path has one. */

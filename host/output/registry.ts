@@ -8,6 +8,7 @@ import { type Alert, type AlertStyle, alertJson } from "./alert.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
+import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
 import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
@@ -34,10 +35,16 @@ export type NamedOutput = {
   /** Of lines. */
   readonly form?: Form;
 } & (
-  | { readonly kind: "file"; readonly settings: string }
+  | { readonly kind: "file"; readonly settings: string; readonly lines?: SchemaLines }
   | { readonly kind: "http"; readonly settings: HttpSettings }
   | { readonly kind: "syslog"; readonly settings: SyslogSettings }
   | { readonly kind: "otlp"; readonly settings: OtlpSettings & { readonly hasIncidents: boolean } }
+);
+
+/** Lines for machines, in a form other than Falco's. */
+export type SchemaLines = { readonly hasIncidents: boolean } & (
+  | { readonly form: "ocsf"; readonly version: OcsfVersion }
+  | { readonly form: "emf"; readonly namespace: string }
 );
 
 /** What is the same for all outputs of a command. */
@@ -184,8 +191,16 @@ function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise
     ...(form === undefined ? {} : { form }),
   };
   switch (named.kind) {
-    case "file":
-      return opened(isStandard(named.settings) ? TERMINAL : FILE, named.settings, manner, named);
+    case "file": {
+      const row = isStandard(named.settings) ? TERMINAL : FILE;
+      const { lines } = named;
+      return opened(
+        lines === undefined ? row : { ...row, texts: () => schemaTexts(lines) },
+        named.settings,
+        manner,
+        named,
+      );
+    }
     case "http":
       return opened(RECEIVER, named.settings, manner, named);
     case "syslog":
@@ -221,6 +236,19 @@ function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner:
   const { kind } = row;
   const { onFault } = manner;
   return new OutputQueue({ name, kind, carrier, limits: row.limits(settings, manner), wants, onFault, ...texts });
+}
+
+async function schemaTexts(lines: SchemaLines): Promise<Texts> {
+  if (lines.form === "emf") {
+    const { namespace, hasIncidents } = lines;
+    const { emfAlert, emfIncident } = await import("./emf.js");
+    const text = (alert: Alert): string => emfAlert(alert, namespace);
+    return { text, ...(hasIncidents ? { news: (news) => emfIncident(news, namespace) } : {}) };
+  }
+  const { version, hasIncidents } = lines;
+  const { ocsfAlert, ocsfIncident } = await import("./ocsf.js");
+  const text = (alert: Alert): string => ocsfAlert(alert, version, VERSION);
+  return { text, ...(hasIncidents ? { news: (news) => ocsfIncident(news, version, VERSION) } : {}) };
 }
 
 /** What an output leaves out. The last of a kind is told only where the ones before were left out. */

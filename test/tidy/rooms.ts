@@ -52,6 +52,7 @@ export const DOORS: Record<string, string[]> = {
     "http",
     "incident-news",
     "metrics",
+    "ocsf",
     "operand",
     "output",
     "outputs",

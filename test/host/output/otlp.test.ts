@@ -7,31 +7,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findingId } from "../../../host/finding/finding.js";
 import { PRIORITIES } from "../../../host/finding/priority.js";
-import type { IncidentNews } from "../../../host/output/incident-news.js";
 import { otlpAlert, otlpIncident, PART } from "../../../host/output/otlp-record.js";
 import { type NamedOutput, outputsOf } from "../../../host/output/registry.js";
 import { until } from "../../attacks/host.js";
 import { run, VEDETTE } from "../../e2e/programs.js";
 import { complaint, encodingComplaint, otlpReceiver, recordsOf } from "./otlp-receiver.js";
-import { ALERT, CONNECT, FINDING } from "./shared.js";
-
-const NEWS: IncidentNews = {
-  activity: "opened",
-  into: null,
-  incident: {
-    id: "0197b0c4-8e2a-8f31-a5c0-3b1f6d2e9c44",
-    severity: "Alert",
-    title: "Shell on a socket",
-    tactics: ["Execution"],
-    tags: ["TA0002"],
-    tenant: null,
-    container: { id: "0a1b", name: "orders" },
-    first: 1n,
-    last: 1_795_703_412_881_781_397n,
-    count: 2,
-    rows: [{ text: "a", policy: "p", rule: "r", first: 1n, samples: ["one", "two"] }],
-  },
-};
+import { ALERT, CONNECT, FINDING, NEWS } from "./shared.js";
 
 /** What a batch of these lines would be. */
 function requestOf(lines: readonly string[]) {

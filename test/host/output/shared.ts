@@ -2,6 +2,7 @@
 // An alert to send, where it does not matter what it says, and one with a finding.
 import type { Finding } from "../../../host/finding/parts.js";
 import type { Alert } from "../../../host/output/alert.js";
+import type { IncidentNews } from "../../../host/output/incident-news.js";
 
 export const ALERT: Alert = {
   rule: "R",
@@ -54,4 +55,22 @@ export const CONNECT: Alert = {
   policy: FINDING.policy,
   tenant: "payments",
   finding: FINDING,
+};
+
+export const NEWS: IncidentNews = {
+  activity: "opened",
+  into: null,
+  incident: {
+    id: "0197b0c4-8e2a-8f31-a5c0-3b1f6d2e9c44",
+    severity: "Alert",
+    title: "Shell on a socket",
+    tactics: ["Execution"],
+    tags: ["TA0002"],
+    tenant: null,
+    container: { id: "0a1b", name: "orders" },
+    first: 1n,
+    last: 1_795_703_412_881_781_397n,
+    count: 2,
+    rows: [{ text: "a", policy: "p", rule: "r", first: 1n, samples: ["one", "two"] }],
+  },
 };

@@ -5,7 +5,7 @@ import type { Command, Option } from "commander";
 import type * as z from "zod";
 import { configSchema, KEYS, kindOf, OUTPUT_TYPES, readConfiguration, variableName } from "../config/config.js";
 import { counted } from "../output/counted.js";
-import { Sink } from "../output/sink.js";
+import { print } from "./print.js";
 
 const KINDS = { text: "text", number: "number", switch: "true or false", list: "list", map: "mapping" };
 /** Commands that read the file. */
@@ -14,23 +14,19 @@ const READERS = ["run", "serve"];
 /** Throws what is wrong. */
 export function checkConfig(path: string): number {
   const { outputs } = readConfiguration(path, process.env);
-  return printed([`${path} is right: ${counted(outputs.length, "output")}${listed(outputs.map(({ name }) => name))}`]);
+  return done([`${path} is right: ${counted(outputs.length, "output")}${listed(outputs.map(({ name }) => name))}`]);
 }
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? "" : ` (${names.join(", ")})`);
 
 /** As docs/configuration.md has them. */
 export function printKeys(program: Command): number {
-  return printed([
-    ...keyTable(program),
-    "",
-    ...Object.keys(OUTPUT_TYPES).flatMap((type) => [...outputTable(type), ""]),
-  ]);
+  return done([...keyTable(program), "", ...Object.keys(OUTPUT_TYPES).flatMap((type) => [...outputTable(type), ""])]);
 }
 
 /** Indented, as people write them. */
 export function printSchema(): number {
-  return printed(JSON.stringify(configSchema(), null, 2).split("\n"));
+  return done(JSON.stringify(configSchema(), null, 2).split("\n"));
 }
 
 /** A row for each key that is an option, too. */
@@ -62,9 +58,7 @@ const optionOf = (command: Command, name: string): Option | undefined =>
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-function printed(lines: readonly string[]): number {
-  const sink = new Sink(1);
-  for (const line of lines) sink.line(line);
-  sink.close();
+function done(lines: readonly string[]): number {
+  print(lines);
   return 0;
 }

@@ -6,7 +6,7 @@ import type { Configuration } from "../config/config.js";
 import { say } from "./failure.js";
 
 /** Where the file is, when `--config` does not say. */
-const CONFIG_VARIABLE = "VEDETTE_CONFIG";
+export const CONFIG_VARIABLE = "VEDETTE_CONFIG";
 
 /**
  * The command's options, complete, and `outputs`. What reads files and the environment is loaded only where

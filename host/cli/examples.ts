@@ -46,6 +46,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette config schema": [
     { says: "Let an editor complete keys", line: "vedette config schema > vedette.schema.json" },
   ],
+  "vedette outputs": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
+  "vedette outputs test": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
   "vedette replay": [{ says: "Judge a recording again", line: "vedette replay ls.vdt" }],
   "vedette fields": [{ says: "Find a field", line: "vedette fields | grep port" }],
   "vedette falco": [{ says: "See whether rules can be loaded", line: "vedette falco -V rules.yaml" }],

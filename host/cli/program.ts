@@ -14,6 +14,7 @@ import { configured } from "./configured.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, configOption, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
+import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { RunOptions } from "./run.js";
@@ -108,6 +109,7 @@ export function defineProgram(
   defineServe(program, done);
   definePolicy(program, done);
   defineConfig(program, done);
+  defineOutputs(program, done);
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 

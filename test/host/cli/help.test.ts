@@ -31,7 +31,7 @@ writeFileSync(
 chmodSync(join(folder, "bin/vedette"), 0o755);
 const RULE = `- rule: Shell\n  desc: a shell\n  condition: evt.type = execve and proc.name = sh\n  output: a shell\n  priority: NOTICE\n`;
 writeFileSync(join(folder, "rules.yaml"), RULE);
-writeFileSync(join(folder, "vedette.yaml"), "alerts: stderr\n");
+writeFileSync(join(folder, "vedette.yaml"), "outputs: {disk: {type: file, path: alerts.json}}\n");
 const TASK = {
   family: "f",
   containerDefinitions: [{ name: "app", image: "app", essential: true, entryPoint: ["/app"] }],

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette outputs test NAME`: opens one output as `run` and `serve` would, sends an alert of source
+// `internal` with its real code, and says what the receiver made of it.
+import { hostname } from "node:os";
+import { readConfiguration } from "../config/config.js";
+import { VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
+import { outputsOf } from "../output/registry.js";
+import { CONFIG_VARIABLE } from "./configured.js";
+import { print } from "./print.js";
+
+const MS_NS = 1_000_000n;
+
+/**
+ * Gives 0 when it was taken. Throws VEDETTE_OUTPUT_UNKNOWN, or VEDETTE_OUTPUT_UNDELIVERED with the reason.
+ */
+export async function testOutput(name: string, config: string | undefined): Promise<number> {
+  const { outputs } = readConfiguration(config ?? process.env[CONFIG_VARIABLE] ?? null, process.env);
+  const found = outputs.find((one) => one.name === name);
+  if (found === undefined) {
+    const known = outputs.map((one) => one.name).join(", ") || "none";
+    throw new VedetteError("VEDETTE_OUTPUT_UNKNOWN", { name, known });
+  }
+  let first: VedetteError | null = null;
+  const onFault = (error: VedetteError): void => {
+    first ??= error;
+  };
+  const { least: _, ...all } = found;
+  const [output] = await outputsOf({ targets: [], named: [all] }, { onFault });
+  output!.start();
+  const begun = performance.now();
+  output!.write(testAlert());
+  await output!.close();
+  const ms = Math.round(performance.now() - begun);
+  const { sent, lastError } = output!.stats();
+  if (sent === 0) {
+    const reason = lastError?.message ?? "it takes nothing";
+    throw new VedetteError("VEDETTE_OUTPUT_UNDELIVERED", { name, reason: reason.replace(/\.$/, "") }, { cause: first });
+  }
+  print([`${name} took the alert after ${ms} ms`]);
+  return 0;
+}
+
+function testAlert(): Alert {
+  return {
+    rule: "Test of an output",
+    priority: "Notice",
+    tags: [],
+    source: "internal",
+    time: BigInt(Date.now()) * MS_NS,
+    output: "This alert tests an output; nothing happened",
+    outputFields: [["evt.type", "test"]],
+    hostname: hostname(),
+  };
+}

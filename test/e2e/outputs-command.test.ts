@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vedette outputs test NAME`: each type of output is tried with its real code against a real receiver, which
+// takes it or does not.
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { otlpReceiver } from "../host/output/otlp-receiver.js";
+import { run, scratch, VEDETTE } from "./programs.js";
+
+const folder = scratch();
+const SECRET = "hunter2-and-more";
+
+/** Of one output with these keys, as variables. */
+function tryOutput(keys: Readonly<Record<string, string>>, name = "siem") {
+  const entries = Object.entries(keys).map(([key, value]) => [`VEDETTE_OUTPUTS_SIEM_${key.toUpperCase()}`, value]);
+  return run([...VEDETTE, "outputs", "test", name], { env: Object.fromEntries(entries), cwd: folder });
+}
+
+test("a file, in each of its forms, and a collector take the alert", async () => {
+  const there = await otlpReceiver();
+  for (const format of ["json", "text", "ocsf", "emf"]) {
+    const { status, stdout, stderr } = await tryOutput({ type: "file", path: `alert.${format}`, format });
+    assert.is(status, 0, stderr);
+    assert.match(stdout, /^siem took the alert after \d+ ms$/m);
+    assert.match(
+      readFileSync(join(folder, `alert.${format}`), "utf8"),
+      "Test of an output".slice(0, format === "text" ? 0 : 99),
+    );
+  }
+  const { status, stderr } = await tryOutput({ type: "otlp", url: there.url, priority: "Critical" });
+  await there.close();
+  assert.is(status, 0, stderr);
+  assert.equal(there.complaints, []);
+  assert.equal(
+    there.taken.map(({ attributes }) => attributes["security_rule.name"]),
+    ["Test of an output"],
+  );
+});
+
+test("a receiver that refuses, or is not there, is told with its reason and without secrets", async () => {
+  const there = await otlpReceiver(() => ({ status: 401 }));
+  const refused = await tryOutput({
+    type: "otlp",
+    url: `${there.url}/v1/logs?key=${SECRET}`,
+    headers: `authorization=${SECRET}`,
+  });
+  await there.close();
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, /VEDETTE_OUTPUT_UNDELIVERED/);
+  assert.match(refused.stderr, "it answers 401");
+  assert.not.match(refused.stderr + refused.stdout, SECRET);
+  const closed = createServer().listen(0, "127.0.0.1");
+  await new Promise((done) => closed.once("listening", done));
+  const { port } = closed.address() as { port: number };
+  await new Promise((done) => closed.close(done));
+  const away = await tryOutput({ type: "http", url: `http://127.0.0.1:${port}/` });
+  assert.is(away.status, 1);
+  assert.match(away.stderr, /VEDETTE_OUTPUT_UNDELIVERED/);
+});
+
+test("an output that is not there is told with those that are", async () => {
+  const { status, stderr } = await tryOutput({ type: "file", path: "x" }, "seim");
+  assert.is(status, 2);
+  assert.match(stderr, /VEDETTE_OUTPUT_UNKNOWN/);
+  assert.match(stderr, "there are: siem");
+});
+
+test.run();

@@ -2,9 +2,11 @@
 // How a command ends after an error: it prints one sentence with the error's code, below it what to do, and
 // exits with the status of the catalogue. It prints a stack trace only for an error that is no VedetteError:
 // such an error is a fault of ours, and the user should report it.
+import { isatty } from "node:tty";
 import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
 import { type Level, type LogFormat, logLine } from "../log.js";
+import { hideProgress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
 import { lossText, totalLost } from "../output/summary.js";
 import { Voice } from "../output/voice.js";
@@ -33,10 +35,22 @@ function fewFiles(error: unknown): VedetteError | undefined {
 
 let voice: Voice | null = null;
 let format: LogFormat | null = null;
+let isQuiet = false;
 
 /** From here on each line has its time and level. */
 export function logAs(chosen: LogFormat): void {
   format = chosen;
+}
+
+/** `--quiet`: from here on only warnings and errors are said. */
+export function beQuiet(): void {
+  isQuiet = true;
+  hideProgress();
+}
+
+/** Whether a person who did not ask for silence reads stderr. */
+export function isChatty(): boolean {
+  return !isQuiet && isatty(2);
 }
 
 /** From here on nothing that is said waits for whoever reads stderr: this thread watches workers. */
@@ -48,9 +62,15 @@ export function neverWait(): void {
 
 /** A line on stderr. */
 export function say(line: string, level: Level = "info"): void {
+  if (isQuiet && level === "info") return;
   const whole = format === null ? line : logLine(format, line, level, new Date());
   if (voice === null) sayAndWait(whole);
   else voice.say(whole);
+}
+
+/** A line that also `--quiet` lets through. */
+export function warn(line: string): void {
+  say(line, "warning");
 }
 
 /** How the parts of a sensor speak. */
@@ -61,7 +81,7 @@ export const speaking = {
 
 /** What a workload's end leaves to be said: what was lost, and what failed on our side. */
 export function sayEnding(ending: Ending): void {
-  if (totalLost(ending) > 0) say(`vedette: ${lossText(ending)}`);
+  if (totalLost(ending) > 0) warn(`vedette: ${lossText(ending)}`);
   if (ending.error !== null) report(ending.error);
 }
 

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { CONFIG_PLACE, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
 import { reasonOf } from "../reason.js";
-import { say } from "./failure.js";
+import { warn } from "./failure.js";
 import { checkFalco } from "./falco-check.js";
 import type { JudgingFlags } from "./falco-judging.js";
 import { printIgnored, printList, printListEvents, printRules } from "./falco-lists.js";
@@ -150,7 +150,7 @@ function checkSources({ disableSource, enableSource }: FalcoCommandFlags): void 
 
 async function dryRun(judging: JudgingFlags): Promise<number> {
   const { falcoPolicy } = await import("../falco/falco.js");
-  await falcoPolicy(judging, optionsIn(judging), say);
+  await falcoPolicy(judging, optionsIn(judging), warn);
   return 0;
 }
 

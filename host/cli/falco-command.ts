@@ -15,15 +15,16 @@ export function defineFalco(
   defineAsFalco(program, command, inherited, done);
   const replay = program
     .command("replay")
-    .description("judge a recording of `vedette record` again, or judge or print a capture of Falco or sysdig")
+    .description("judge a recording of `vedette record`, or a capture of Falco or sysdig; or print its events")
     .argument("<file>", "a recording, or a .scap file, gzipped or not");
   falcoOptions(replay).option(
     "--policy <dir>",
-    "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again",
+    "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
     collect,
     [],
   );
   alertOptions(replay, "stdout")
+    .option("--print", "print the events instead of judging them")
     .option("-f, --filter <condition>", "print only events that this condition matches")
     .option("--json", "print the events, one object a line, flat Falco names")
     .action(async (file: string, flags: ReplayFlags) => done(await (await import("./replay.js")).replay(file, flags)));

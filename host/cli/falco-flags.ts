@@ -19,7 +19,9 @@ export function falcoOptions(command: Command, isImport = false): Command {
     .addOption(matching())
     .option("--falco-exact", "reproduce Falco's behaviour exactly, including its known bugs")
     .option("--strict", "refuse rules that no event here can match")
-    .option("-o, --option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
+    .option("--option <key=value>", "an option of Falco's configuration; may be given again", collect, [])
+    .addOption(shortOption())
+    .on("option:o", () => command.setOptionValue("usesShortOption", true))
     .option("-t, --tag <tag>", "run only rules with this tag; may be given again", collect, [])
     .option("-T, --without-tag <tag>", "switch rules with this tag off; may be given again", collect, [])
     .option(
@@ -66,6 +68,17 @@ const matching = (): Option =>
     "--matching <which>",
     "all (default): every rule that matches an event raises its alert; first: only the first rule does",
   ).choices(["all", "first"]);
+
+/**
+ * What `--option` was called in 0.1. `-o` names an output file; only `vedette falco` has Falco's own `-o`.
+ * Task definitions and scripts of 0.1 hold it, so it still works, unlisted, and sayOptions() says its new
+ * name.
+ */
+function shortOption(): Option {
+  const option = new Option("-o <key=value>").argParser(collect).hideHelp();
+  option.attributeName = () => "option"; // in the order in which both were typed
+  return option;
+}
 
 /** Commander's parser for an option that may be given again. */
 export function collect(value: string, before: readonly string[]): string[] {

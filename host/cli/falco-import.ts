@@ -6,11 +6,12 @@ import { basename, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { VedetteError } from "../errors.js";
 import { type FalcoFlags, falcoPolicy, optionsIn } from "../falco/falco.js";
+import { whileShowing } from "../output/progress.js";
 import { MODULE_FILE } from "../policy/load.js";
 import { POLICY_FILE } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
 import { admit } from "../wasm/admission.js";
-import { say } from "./failure.js";
+import { warn } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";
 import { counted, print } from "./print.js";
 
@@ -19,8 +20,10 @@ const VERSION = "1.0.0";
 /** Writes the folder. Throws VEDETTE_POLICY_EXISTS where other files stand in it, and gives status 0. */
 export async function importFalco(paths: readonly string[], flags: FalcoFlags, folder: string): Promise<number> {
   const options = optionsIn(flags);
-  sayOptions(options);
-  const { wasm, policy, dead } = await falcoPolicy({ ...flags, falcoRules: paths }, options, say);
+  sayOptions(options, flags);
+  const { wasm, policy, dead } = await whileShowing("compiling", () =>
+    falcoPolicy({ ...flags, falcoRules: paths }, options, warn),
+  );
   // A policy's folder is loaded within the bounds of any policy.
   if (policy !== null) await admit(wasm, folder);
   const others = existsSync(folder)
@@ -40,7 +43,7 @@ export async function importFalco(paths: readonly string[], flags: FalcoFlags, f
     throw new VedetteError("VEDETTE_POLICY_UNWRITABLE", { path: folder, reason: reasonOf(cause) }, { cause });
   }
   print([`${folder}: ${counted(policy?.rules.length ?? 0, "rule")}, ${wasm.length} bytes`]);
-  if (dead.length > 0) say(`vedette: ${counted(dead.length, "rule")} left out, since no event here can match`);
+  if (dead.length > 0) warn(`vedette: ${counted(dead.length, "rule")} left out, since no event here can match`);
   return 0;
 }
 

@@ -7,7 +7,7 @@ import { Outputs } from "../output/outputs.js";
 import type { NamedOutput, Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import type { Judging } from "../sensor/sensor.js";
-import { say } from "./failure.js";
+import { say, warn } from "./failure.js";
 
 /** What the command line says of policies and alerts, as it was typed. */
 export interface JudgingFlags extends FalcoFlags {
@@ -36,11 +36,11 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
   const policies =
     flags.policy.length > 0 || !isFalco ? await (await import("../policy/load.js")).loadPolicies(flags.policy) : [];
   if (falco !== null && options !== null && isFalco) {
-    const { policy } = await falco.falcoPolicy(flags, options, say);
+    const { policy } = await falco.falcoPolicy(flags, options, warn);
     if (policy !== null) policies.push(policy);
-    else say("vedette: none of Falco's rules is left that an event could match");
+    else warn("vedette: none of Falco's rules is left that an event could match");
   }
-  if (options !== null) sayOptions(options);
+  if (options !== null) sayOptions(options, flags);
   return {
     policies,
     outputs,
@@ -49,10 +49,12 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
   };
 }
 
-/** Options that do nothing: here, or in Falco too. */
-export function sayOptions({ ignored, unknown }: FalcoOptions): void {
-  if (ignored.length > 0) say(`vedette: without meaning here: -o ${ignored.join(", ")}`);
-  if (unknown.length > 0) say(`vedette: warning: Falco has no option ${unknown.join(", ")}`, "warning");
+/** Options by their old name, and those that do nothing: here, or in Falco too. */
+export function sayOptions({ ignored, unknown }: FalcoOptions, { usesShortOption }: FalcoFlags): void {
+  if (usesShortOption === true)
+    warn("vedette: write --option KEY=VALUE instead of -o KEY=VALUE: except in `vedette falco`, -o names a file");
+  if (ignored.length > 0) say(`vedette: without meaning here: ${ignored.join(", ")}`);
+  if (unknown.length > 0) warn(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 
 function outputsOf(
@@ -62,7 +64,7 @@ function outputsOf(
 ): Promise<Outputs> {
   const { alerts, repeats } = flags;
   const detail = { isDetailed: flags.alertsDetail ?? false, saysRepeats: repeats === "first" };
-  const onFault = (error: VedetteError): void => say(`vedette: ${explain(error)}`, "warning");
+  const onFault = (error: VedetteError): void => warn(`vedette: ${explain(error)}`);
   const syslog =
     flags.syslog === undefined
       ? null

@@ -6,7 +6,7 @@ import { PRIORITIES } from "../finding/priority.js";
 import { type IncidentView, storyOf } from "../incident/incident.js";
 import { counted } from "../output/counted.js";
 import { totalLost } from "../output/summary.js";
-import { say } from "./failure.js";
+import { say, warn } from "./failure.js";
 
 const SHOWN_MAX = 10;
 const STDERR = 2;
@@ -21,20 +21,21 @@ export function isTerminal(): boolean {
   return isatty(STDERR);
 }
 
-/** Says them on stderr. */
+/** Says them on stderr. `judged`: how the last line begins. */
 export function sayIncidents(
   { kept, forgotten }: { readonly kept: readonly IncidentView[]; readonly forgotten: number },
   ending: Ending,
+  judged: string,
 ): void {
   const form = formOf();
   const shown = [...kept].sort(byGravity).slice(0, SHOWN_MAX);
-  for (const view of shown) for (const line of ["", ...storyOf(view, form)]) say(line);
+  for (const view of shown) for (const line of ["", ...storyOf(view, form)]) warn(line);
   const all = kept.length + forgotten;
   const more = all > shown.length ? `, ${all - shown.length} not shown` : "";
   say("");
   // What was lost is said by itself (sayEnding).
   const whole = totalLost(ending) === 0 ? "; nothing was lost" : "";
-  say(`vedette: ${counted(all, "incident")}${more}${whole}`);
+  say(`vedette: ${judged}${counted(all, "incident")}${more}${whole}`);
 }
 
 function byGravity(a: IncidentView, b: IncidentView): number {

@@ -19,7 +19,7 @@ import {
 } from "../ecs/patcher.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
-import { say } from "./failure.js";
+import { say, warn } from "./failure.js";
 
 /** The command's flags, as they were typed. */
 export interface InstrumentFlags extends RunOptions {
@@ -49,7 +49,7 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
   const { text, remarks, advice } = flags.undo
     ? undone(document)
     : instrument(document, flags, await imagesFor(document, flags));
-  for (const remark of [...remarks, ...advice]) say(`vedette: ${remark}`);
+  for (const remark of [...remarks, ...advice]) warn(`vedette: ${remark}`);
   const way = registering(given, flags);
   if (way !== null) say(`vedette: ${way}`);
   if (flags.check) return checked(document, text, advice);
@@ -93,7 +93,7 @@ function registering(given: Document, { register, output, undo, check, dryRun }:
 
 function checked(document: Document, text: string, advice: readonly string[]): number {
   const isDone = text === document.text;
-  if (!isDone) say(`vedette: ${document.path} is not as this run would write it; --dry-run shows the difference`);
+  if (!isDone) warn(`vedette: ${document.path} is not as this run would write it; --dry-run shows the difference`);
   return isDone && advice.length === 0 ? 0 : 1;
 }
 

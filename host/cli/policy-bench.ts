@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy bench DIR`: what an event costs, by type, and how far the worst batch is from the budget.
 import { BUDGET_MS } from "../engine/engine.js";
+import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { loadPolicy, moduleBytes } from "../policy/load.js";
@@ -13,9 +14,12 @@ export async function benchPolicy(folder: string, asJson: boolean): Promise<numb
   const compiler = new PolicyCompiler();
   try {
     const bundle = openBundle(folder);
-    const policy = await loadPolicy(bundle, { compiler });
-    const cost = await measurePolicy(policy, bundle, await moduleBytes(bundle, policyFileOf(bundle), compiler));
-    if (asJson) printJson({ policy: policy.name, ...cost });
+    const cost = await whileShowing("compiling and measuring", async () => {
+      const policy = await loadPolicy(bundle, { compiler });
+      const bytes = await moduleBytes(bundle, policyFileOf(bundle), compiler);
+      return { policy: policy.name, ...(await measurePolicy(policy, bundle, bytes)) };
+    });
+    if (asJson) printJson(cost);
     else print(lines(cost));
     return 0;
   } finally {

@@ -4,6 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VedetteError } from "../errors.js";
+import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { loadPolicy, MODULE_FILE, moduleBytes } from "../policy/load.js";
@@ -16,7 +17,7 @@ export async function buildPolicy(folder: string, output = join(folder, MODULE_F
   const compiler = new PolicyCompiler();
   try {
     const bundle = openBundle(folder);
-    const policy = await loadPolicy(bundle, { compiler });
+    const policy = await whileShowing("compiling", () => loadPolicy(bundle, { compiler }));
     const bytes = await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
     try {
       writeFileSync(output, bytes);

@@ -4,6 +4,7 @@
 // as a sensor would, because top-level code runs at the start, and tests.yaml is read.
 import { runTrials } from "../engine/trial.js";
 import { explain, type VedetteError } from "../errors.js";
+import { Progress } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
@@ -11,7 +12,7 @@ import { loadPolicy } from "../policy/load.js";
 import { parametersOf, policyFileOf } from "../policy/policy-file.js";
 import { readTests, TEST_FILE } from "../policy/test-file.js";
 import { missingTests } from "../policy/test-run.js";
-import { say } from "./failure.js";
+import { say, warn } from "./failure.js";
 import { counted, print } from "./print.js";
 
 /** As of VEDETTE_POLICY_INIT. */
@@ -21,9 +22,11 @@ const FAILS_AT_START = 2;
 export async function checkPolicy(path: string): Promise<number> {
   const compiler = new PolicyCompiler();
   let status = 0;
+  const progress = new Progress("compiling and checking");
   try {
     for (const folder of findPolicies(path)) status = Math.max(status, await checkFolder(folder, compiler));
   } finally {
+    progress.close();
     compiler.close();
   }
   return status;
@@ -35,18 +38,18 @@ async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<nu
   if (file !== null && bundle.has(SOURCE_FILE)) {
     const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
     const { errors, warnings } = await compiler.check(bundle, head);
-    for (const warning of warnings) say(`warning: ${drawn(warning)}`);
-    for (const error of errors) say(`error: ${drawn(error)}`);
+    for (const warning of warnings) warn(`warning: ${drawn(warning)}`);
+    for (const error of errors) say(`error: ${drawn(error)}`, "error");
     if (errors.length > 0) return Math.max(...errors.map((error) => error.exit));
   }
   const policy = await loadPolicy(bundle, { compiler });
   const [started] = await runTrials([{ policy, batches: [] }]);
   if (started?.fault != null) {
-    say(`error: ${started.fault}`);
+    say(`error: ${started.fault}`, "error");
     return FAILS_AT_START;
   }
   const missing = bundle.has(TEST_FILE) ? missingTests(policy, readTests(bundle).tests) : [`There is no ${TEST_FILE}.`];
-  for (const sentence of missing) say(`warning: ${folder}: ${sentence}`);
+  for (const sentence of missing) warn(`warning: ${folder}: ${sentence}`);
   print([`${folder}: ${counted(policy.rules.length, "rule")}, nothing wrong`]);
   return 0;
 }

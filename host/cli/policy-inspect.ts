@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { VedetteError } from "../errors.js";
+import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { moduleBytes } from "../policy/load.js";
@@ -14,7 +15,7 @@ import { print, printJson } from "./print.js";
 
 /** Prints what a folder or a module holds. Gives status 0. */
 export async function inspectPolicy(path: string, asJson: boolean): Promise<number> {
-  const bytes = await bytesOf(path);
+  const bytes = await whileShowing("compiling", () => bytesOf(path));
   const { metadata, memory } = await admit(bytes, path);
   const sections = readSections(bytes, path);
   const facts = {

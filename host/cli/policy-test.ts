@@ -3,6 +3,7 @@
 // differs. A rule without a positive or a negative test fails too.
 import { relative } from "node:path";
 import { runTrials } from "../engine/trial.js";
+import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
@@ -16,6 +17,15 @@ interface Tested extends TestReport {
 
 /** Gives status 1 where a test fails or is missing. */
 export async function testPolicies(path: string, asJson: boolean): Promise<number> {
+  const reports = await whileShowing("compiling and testing", () => reportsOf(path));
+  const failed = reports.flatMap((one) => one.outcomes).filter((outcome) => outcome.differences.length > 0).length;
+  const missing = reports.flatMap((one) => one.missing).length;
+  if (asJson) printJson({ failed, missing, policies: reports });
+  else print(lines(reports, failed, missing));
+  return failed + missing > 0 ? 1 : 0;
+}
+
+async function reportsOf(path: string): Promise<Tested[]> {
   const compiler = new PolicyCompiler();
   const reports: Tested[] = [];
   try {
@@ -27,11 +37,7 @@ export async function testPolicies(path: string, asJson: boolean): Promise<numbe
   } finally {
     compiler.close();
   }
-  const failed = reports.flatMap((one) => one.outcomes).filter((outcome) => outcome.differences.length > 0).length;
-  const missing = reports.flatMap((one) => one.missing).length;
-  if (asJson) printJson({ failed, missing, policies: reports });
-  else print(lines(reports, failed, missing));
-  return failed + missing > 0 ? 1 : 0;
+  return reports;
 }
 
 function lines(reports: readonly Tested[], failed: number, missing: number): string[] {

@@ -11,6 +11,7 @@ import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineConfig } from "./config-command.js";
 import { configured } from "./configured.js";
+import { beQuiet } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, configOption, falcoOptions } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
@@ -113,6 +114,10 @@ export function defineProgram(
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 
+  for (const each of withSubcommands(program)) if (isTold(each)) each.addOption(quiet());
+  program.hook("preAction", (_program, command) => {
+    if (command.opts().quiet === true) beQuiet();
+  });
   shapeHelp(program);
   for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -140,6 +145,12 @@ function defineHelpers(program: Command, done: (status: number) => void): void {
 
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+/** Commands that say something beside their answer. `falco` has Falco's own options. */
+function isTold(command: Command): boolean {
+  const hasNone = ["completion", "man", "fields", "doctor", "falco"];
+  return command.commands.length === 0 && !hasNone.includes(command.name());
 }
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
@@ -174,6 +185,8 @@ const onOverload = (command: string): Option =>
   )
     .choices(["shed", "block"])
     .default(command === "run" ? "shed" : "block");
+const quiet = (): Option =>
+  new Option("-q, --quiet", "say nothing on stderr but alerts, warnings and errors, and show no progress");
 const ioUring = (): Option =>
   new Option("--io-uring <what>", "whether programs may use io_uring, whose calls Vedette cannot see")
     .choices(["refuse", "allow"])

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette replay FILE`: the events of a recording, or of a capture of Falco or sysdig, as if they happened
 // now. Judging has no other input than the batches, so a recording raises the same alerts each time, byte for
-// byte. A capture is judged only where rules or policies are given; else, as with --json and --filter, its
-// events are printed like those of `vedette trace`.
+// byte. With --print, --json or --filter the events are printed instead, like those of `vedette trace`.
+import { VedetteError } from "../errors.js";
 import { Filter } from "../falco/falco.js";
 import { openRecorded, type RecordedFile, Replayed } from "../intake/intake.js";
+import { counted } from "../output/counted.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";
+import { Progress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
 import { Sensor } from "../sensor/sensor.js";
-import { report, say, speaking } from "./failure.js";
+import { isChatty, report, say, speaking, warn } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
+import { eventsText, policiesText } from "./judged.js";
 
 /** The command's flags, as they were typed. */
 export interface ReplayFlags extends JudgingFlags {
   readonly filter?: string;
   readonly json?: boolean;
+  readonly print?: boolean;
 }
 
 /**
@@ -25,40 +29,72 @@ const CAPTURE_BUDGET_MS = 10_000;
 
 /** Gives status 0, or the error's where the file is damaged. */
 export async function replay(path: string, flags: ReplayFlags): Promise<number> {
+  const prints = isPrinted(flags);
   const file = openRecorded(path);
-  if (isJudged(file, flags)) await judgeAll(file, flags);
-  else await printAll(file, flags);
-  for (const sentence of file.missing()) say(`vedette: ${sentence}`);
+  const progress = new Progress(`replaying ${path}`, "events");
+  try {
+    if (prints) await printAll(file, flags, progress);
+    else await judgeAll(file, flags, progress);
+  } finally {
+    progress.close();
+  }
+  for (const sentence of file.missing()) warn(`vedette: ${sentence}`);
   const damage = file.damage(); // what is whole was used
   return damage === null ? 0 : report(damage);
 }
 
-function isJudged({ kind }: RecordedFile, { falcoRules, policy, filter, json }: ReplayFlags): boolean {
-  if (kind === "capture") return falcoRules.length > 0 || policy.length > 0;
-  return filter === undefined && json !== true;
+/**
+ * Whether its events are printed. They are printed or judged: never both, and never one of the two unasked.
+ */
+function isPrinted({ falcoRules, policy, filter, json, print }: ReplayFlags): boolean {
+  const isPrinted = print === true || json === true || filter !== undefined;
+  if (isPrinted && falcoRules.length + policy.length > 0)
+    throw new VedetteError("VEDETTE_USAGE", {
+      problem: "Give either rules or policies to judge by, or --print, --json or --filter to print the events.",
+      command: "replay",
+    });
+  return isPrinted;
 }
 
-function judgeAll(file: RecordedFile, flags: JudgingFlags): Promise<void> {
+function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): Promise<void> {
+  let policies = "";
+  const entries = counting(file.entries, progress);
   const options = {
-    judging: () => judging(flags, true),
-    intake: (handlers: ConstructorParameters<typeof Replayed>[1]) => new Replayed(file, handlers),
+    judging: async () => {
+      const made = await judging(flags, true);
+      policies = policiesText(made);
+      return made;
+    },
+    intake: (handlers: ConstructorParameters<typeof Replayed>[1]) => new Replayed({ ...file, entries }, handlers),
     ...(file.kind === "capture" ? { budgetMs: CAPTURE_BUDGET_MS } : {}),
     ...speaking,
   };
   return Sensor.use(options, async (sensor) => {
     await Promise.race([sensor.intake.play(() => sensor.room()), sensor.failed]);
     await sensor.finish();
+    const { kept, forgotten } = sensor.incidents();
+    const incidents = counted(kept.length + forgotten, "incident");
+    if (isChatty()) say(`vedette: ${eventsText(progress.count)} judged by ${policies}: ${incidents}`);
   });
 }
 
-async function printAll({ entries }: RecordedFile, flags: ReplayFlags): Promise<void> {
+async function printAll(file: RecordedFile, flags: ReplayFlags, progress: Progress): Promise<void> {
   const sink = new Sink(1);
   const form = flags.json === true ? new EventJson() : new EventText();
   const filter = flags.filter === undefined ? null : await Filter.of(flags.filter);
-  for await (const entry of entries) {
+  for await (const entry of counting(file.entries, progress)) {
     if (sink.isBroken) break;
     if (entry.kind !== "batch") continue;
     for (const at of filter?.matching(entry.batch) ?? entry.batch.offsets) sink.line(form.line(entry.batch, at));
   }
   sink.close();
+}
+
+type RecordedEntry = RecordedFile["entries"] extends AsyncIterable<infer Entry> | Iterable<infer Entry> ? Entry : never;
+
+async function* counting(entries: RecordedFile["entries"], progress: Progress): AsyncGenerator<RecordedEntry> {
+  for await (const entry of entries) {
+    if (entry.kind === "batch") progress.add(entry.batch.count);
+    yield entry;
+  }
 }

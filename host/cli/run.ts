@@ -5,11 +5,13 @@
 // own.
 import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
+import { whileShowing } from "../output/progress.js";
 import type { ServiceFlags } from "../policy/service.js";
-import { Sensor } from "../sensor/sensor.js";
-import { neverWait, report, sayEnding, speaking } from "./failure.js";
+import { type Judging, Sensor } from "../sensor/sensor.js";
+import { isChatty, neverWait, report, say, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { isTerminal, sayIncidents } from "./incidents.js";
+import { EventCount, eventsText, policiesText } from "./judged.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
 /** The command's flags, as they were typed. */
@@ -25,11 +27,15 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   neverWait();
   const workers = options.workers ?? workersFor(processors());
   const { record, incidents: showsIncidents = isTerminal() } = options;
+  let count: EventCount | null = null;
   const { ending, failure, incidents } = await Sensor.use(
     {
-      judging: () => judging(options, false, showsIncidents),
+      judging: () => whileShowing("loading policies", () => beginning(options, showsIncidents)),
       service: options,
-      intake: (handlers, counts) => new OwnAgent(workers, handlers, counts),
+      intake: (handlers, counts) => {
+        if (isChatty()) count = new EventCount(counts);
+        return new OwnAgent(workers, handlers, count ?? counts);
+      },
       ...(record === undefined ? {} : { record }),
       ...speaking,
     },
@@ -47,7 +53,15 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       return { ending, failure, incidents: sensor.incidents() };
     },
   );
-  if (showsIncidents) sayIncidents(incidents, ending);
+  if (showsIncidents) sayIncidents(incidents, ending, judged(count));
   sayEnding(ending);
   return ending.error === null && failure !== 0 ? failure : ending.status;
 }
+
+async function beginning(options: RunOptions, showsIncidents: boolean): Promise<Judging> {
+  const made = await judging(options, false, showsIncidents);
+  if (isChatty()) say(`vedette: judging by ${policiesText(made)}`);
+  return made;
+}
+
+const judged = (count: EventCount | null): string => (count === null ? "" : `${eventsText(count.events)}, `);

@@ -8,7 +8,7 @@ import { EventText } from "../output/event-text.js";
 import { openSink, type Sink } from "../output/sink.js";
 import { lossText, Summary, totalLost } from "../output/summary.js";
 import { type Batch, openChecked } from "../wire/batch.js";
-import { report, say } from "./failure.js";
+import { report, warn } from "./failure.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
 /** The command's flags, as they were typed. */
@@ -37,7 +37,7 @@ export async function trace(command: readonly string[], options: TraceOptions): 
   // From here on nothing more comes.
   tap.finish();
   if (options.summary === true) sink.line(options.json === true ? summary.json(ending) : summary.text(ending));
-  else if (totalLost(ending) > 0) say(`vedette: ${lossText(ending)}`);
+  else if (totalLost(ending) > 0) warn(`vedette: ${lossText(ending)}`);
   sink.close();
   if (ending.error !== null) report(ending.error);
   return ending.status;

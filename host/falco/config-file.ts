@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's configuration file (falco.yaml) as the tree that `-o` changes, with the files that `config_files`
-// adds to it. Later files add to lists and replace everything else (`append`), replace whole keys
-// (`override`), or give only keys that nobody gave (`add-only`). `${NAME}` in a value is a variable of the
-// environment.
+// Falco's configuration file (falco.yaml) as the tree that `--option` changes, with the files that
+// `config_files` adds to it. Later files add to lists and replace everything else (`append`), replace whole
+// keys (`override`), or give only keys that nobody gave (`add-only`). `${NAME}` in a value is a variable of
+// the environment.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's configuration as a tree, changed by `-o KEY=VALUE` as Falco changes it: KEY is a path of names and
-// places (`a.b`, `a[2].b`, `a[].b` for a new entry at the end), VALUE a text, or YAML where it begins like a
-// mapping or a list.
+// Falco's configuration as a tree, changed by `--option KEY=VALUE` as Falco changes it: KEY is a path of
+// names and places (`a.b`, `a[2].b`, `a[].b` for a new entry at the end), VALUE a text, or YAML where it
+// begins like a mapping or a list.
 import { parse } from "yaml";
 
 /** A mapping of the configuration. */

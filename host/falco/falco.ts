@@ -15,5 +15,6 @@ export {
   optionsIn,
   readRuleFiles,
   refuseDead,
+  refuseUnreadable,
 } from "./policy.js";
 export { ENGINE_VERSION, versionText } from "./version.js";

@@ -114,6 +114,11 @@ export class LoadResult {
     return this.errors.length === 0;
   }
 
+  /** Why the file could not be read; null: it was. */
+  get unreadable(): string | null {
+    return this.errors.find(({ code }) => code === "LOAD_ERR_FILE_READ")?.message ?? null;
+  }
+
   error(code: ErrorCode, message: string, context: Context): void {
     this.errors.push({ code, message, context });
   }

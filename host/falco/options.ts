@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of Falco's configuration that mean something here, as `-o KEY=VALUE` gives them: KEY is a path of
-// falco.yaml. docs/falco.md has the table. A key that Falco has and that has no meaning here is accepted and
-// named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in Falco.
+// Options of Falco's configuration that mean something here, as `--option KEY=VALUE` gives them: KEY is a
+// path of falco.yaml. docs/falco.md has the table. A key that Falco has and that has no meaning here is
+// accepted and named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in
+// Falco.
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";

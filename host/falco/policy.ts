@@ -20,6 +20,8 @@ import { type Selection, selectionsOf, selectRules } from "./select.js";
 export interface FalcoFlags {
   readonly falcoRules: readonly string[];
   readonly option: readonly string[];
+  /** One of them was given as `-o`. */
+  readonly usesShortOption?: boolean;
   readonly matching?: "all" | "first";
   readonly falcoExact?: boolean;
   readonly tag: readonly string[];
@@ -131,7 +133,7 @@ export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: Fa
   throw new VedetteError("VEDETTE_FALCO_DEAD_RULES", { path: falcoRules.join(" "), reason });
 }
 
-/** The options of `-o`. Throws VEDETTE_FALCO_OPTION. */
+/** What `--option` says. Throws VEDETTE_FALCO_OPTION. */
 export function optionsIn(flags: FalcoFlags): FalcoOptions {
   return readOptions(flags.option, flags.config);
 }
@@ -140,7 +142,17 @@ function selectionsIn({ tag, withoutTag, withoutRule }: FalcoFlags): Selection[]
   return selectionsOf({ tags: tag, notTags: withoutTag, notRules: withoutRule });
 }
 
-function refuseErrors({ results, contents }: Loaded): void {
+/**
+ * A file that cannot be read is no matter of Falco's language. Throws VEDETTE_FALCO_UNREADABLE for the first.
+ */
+export function refuseUnreadable({ results }: Loaded): void {
+  for (const { name: path, unreadable: reason } of results)
+    if (reason !== null) throw new VedetteError("VEDETTE_FALCO_UNREADABLE", { path, reason });
+}
+
+function refuseErrors(loaded: Loaded): void {
+  refuseUnreadable(loaded);
+  const { results, contents } = loaded;
   const wrong = results.filter((result) => !result.successful);
   if (wrong.length === 0) return;
   const path = wrong.map((result) => result.name).join(" ");

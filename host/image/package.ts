@@ -24,6 +24,7 @@ import {
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { HOST_COMMAND, VOLUME_PATH } from "../ecs/layout.js";
+import { whileShowing } from "../output/progress.js";
 import { builtFile, PACK, ROOT } from "../paths.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, PREPARED } from "../policy/compile.js";
@@ -156,4 +157,4 @@ function bytesIn(folder: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
-await main();
+await whileShowing("packaging", main);

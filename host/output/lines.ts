@@ -5,6 +5,7 @@
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import type { Carrier, Sent } from "./output.js";
+import { clearProgress } from "./progress.js";
 import { Stream } from "./stream.js";
 
 const UNWRITABLE: ErrorCode = "VEDETTE_SINK_UNWRITABLE";
@@ -41,6 +42,7 @@ export class LineCarrier implements Carrier {
 
   async send(lines: readonly string[]): Promise<Sent> {
     this.#isWriting = true;
+    clearProgress();
     const sent = await this.#send(lines);
     this.#isWriting = false;
     if (!this.#isToReopen) return sent;

@@ -7,6 +7,7 @@
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
+import { clearProgress } from "./progress.js";
 
 const PIPE_BUF = 4096;
 const CHUNK = 64 << 10;
@@ -69,6 +70,7 @@ export class Sink {
   }
 
   #write(bytes: Buffer): void {
+    clearProgress();
     for (let at = 0; at < bytes.length && !this.#isBroken; ) {
       try {
         at += writeSync(this.#fd, bytes, at);

@@ -2,6 +2,7 @@
 // What the host says about itself, on stderr, while it guards: a line goes out at once where there is room,
 // and waits in a small buffer where there is none. Nobody waits for whoever reads: the thread that speaks is
 // the one that watches workers. What nobody takes within a second when the command ends is left unsaid.
+import { clearProgress } from "./progress.js";
 import { Stream } from "./stream.js";
 
 const BUFFER_BYTES = 64 << 10;
@@ -47,6 +48,7 @@ export class Voice {
 
   #write(): void {
     this.#timer = null;
+    clearProgress();
     try {
       this.#stream ??= Stream.standard(this.#fd);
       while (this.#waiting.length > 0) {

@@ -52,6 +52,25 @@ export const ROWS: Row[] = [
     argv: [...WITHOUT_ADMIN, AGENT, "--host", "discard", "--", "true"],
   },
   {
+    title: "a file of Falco's rules that is not there",
+    code: "VEDETTE_FALCO_UNREADABLE",
+    says: /missing\/rules\.yaml cannot be read: no such file/,
+    argv: vedette("run", "--falco-rules", "missing/rules.yaml", "--", "true"),
+  },
+  {
+    title: "one that is not there, checked",
+    code: "VEDETTE_FALCO_UNREADABLE",
+    says: /missing\.yaml cannot be read: no such file/,
+    argv: vedette("policy", "check", "--falco", "missing.yaml"),
+  },
+  {
+    title: "events to print, and rules to judge them by",
+    code: "VEDETTE_USAGE",
+    says: /Give either rules or policies to judge by, or --print, --json or --filter/,
+    files: { "work.rec": "" },
+    argv: vedette("replay", "work.rec", "--policy", "pack", "--json"),
+  },
+  {
     title: "no /proc",
     code: "VEDETTE_PROC_MISSING",
     says: /not mounted: ./,

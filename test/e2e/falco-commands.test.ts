@@ -38,7 +38,7 @@ for (const [options, expected] of [
   ],
 ] as const) {
   withFalco(`replay with ${options.join(" ") || "Falco's defaults"} prints Falco's lines`, async () => {
-    const flags = ["append_output.suggested_output=false", ...options].flatMap((option) => ["-o", option]);
+    const flags = ["append_output.suggested_output=false", ...options].flatMap((option) => ["--option", option]);
     const { stdout, status } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, ...flags);
     const lines = stdout.trimEnd().split("\n");
     assert.is(status, 0);
@@ -58,7 +58,7 @@ withFalco(
       "append_output.suggested_output=false",
       "append_output[]={extra_fields: [proc.args, evt.hostname, {who: \"%proc.name in '%proc.cwd'\"}]}",
       "static_fields.team=a%b",
-    ].flatMap((option) => ["-o", option]);
+    ].flatMap((option) => ["--option", option]);
     const execs = (await vedette("replay", CAT_WRITE, "--json", "-f", "evt.type=execve and proc.name=cat")).stdout;
     const folder = (JSON.parse(execs.split("\n")[0]!) as Record<string, unknown>)["evt.arg.cwd"];
     assert.match(String(folder), /^\/.+/);
@@ -85,8 +85,8 @@ for (const option of [
   "append_output[]={extra_fields: [proc.nothing]}",
   "append_output[].extra_output=%static.nothing",
 ]) {
-  withFalco(`-o ${option} is refused`, async () => {
-    const { status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, "-o", option);
+  withFalco(`--option ${option} is refused`, async () => {
+    const { status, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, "--option", option);
     assert.is(status, 1);
     assert.match(stderr, /LOAD_ERR_COMPILE_OUTPUT.*: invalid formatting token (proc|static)\.nothing/);
   });
@@ -130,8 +130,34 @@ withFalco("rules that cannot be loaded keep the workload from starting", async (
   assert.match(stderr, "LOAD_ERR_COMPILE_OUTPUT");
 });
 
+withFalco("0.1's -o still means Falco's option, in the order of typing, and its new name is said", async () => {
+  const words = ["--option", "json_output=false", "-o", "json_output=true"];
+  const { status, stdout, stderr } = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, ...words);
+  assert.is(status, 0);
+  assert.match(stdout, /^\{"hostname"/);
+  assert.match(stderr, "write --option KEY=VALUE instead of -o KEY=VALUE");
+  const now = await vedette("replay", CAT_WRITE, "--falco-rules", TAGGED, "--option", "json_output=true");
+  assert.is(now.stdout, stdout);
+  assert.not.match(now.stderr, "instead of -o");
+});
+
+withFalco("a capture is printed as a recording is, and judged by the pack where no rules are given", async () => {
+  assert.match((await vedette("replay", CAT_WRITE, "--print")).stdout, /^\d+ +[\d:.]+ +\S+ +\w+\(/);
+  const judged = await vedette("replay", CAT_WRITE);
+  assert.is(judged.status, 0);
+  assert.not.match(judged.stdout, /^\d+ +[\d:.]+ /m);
+});
+
 withFalco("an unknown value of rule_matching is refused with exit status 1", async () => {
-  const { status, stderr } = await vedette("run", "--falco-rules", RULES, "-o", "rule_matching=some", "--", "true");
+  const { status, stderr } = await vedette(
+    "run",
+    "--falco-rules",
+    RULES,
+    "--option",
+    "rule_matching=some",
+    "--",
+    "true",
+  );
   assert.is(status, 1);
   assert.match(stderr, "VEDETTE_FALCO_OPTION");
 });
@@ -162,7 +188,7 @@ withFalco("of the official rules, four match nothing: those that docs/falco.md g
   const files = ["falco_rules", "falco-incubating_rules", "falco-sandbox_rules"];
   const rules = files.map((name) => join(FALCO, `rules/${name}.yaml`));
   const out = join(scratch(), "all");
-  const imported = await vedette("policy", "import-falco", ...rules, "-o", "rules[].enable.rule=*", "--out", out);
+  const imported = await vedette("policy", "import-falco", ...rules, "--option", "rules[].enable.rule=*", "--out", out);
   assert.match(imported.stdout, ": 89 rules");
   const names = Array.from(imported.stderr.matchAll(/the rule "(.*)" can never fire here: /g), ([, name]) => name!);
   assert.is(names.length, 4);
@@ -281,7 +307,7 @@ withFalco("alerts go to an HTTP receiver while the workload runs", async () => {
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const options = ["http_output.enabled=true", `http_output.url=${url}`].flatMap((option) => ["-o", option]);
+  const options = ["http_output.enabled=true", `http_output.url=${url}`].flatMap((option) => ["--option", option]);
   const { stderr } = await vedette("run", "--falco-rules", RULES, ...options, "--", "cat", "/etc/shadow");
   server.closeAllConnections();
   server.close();

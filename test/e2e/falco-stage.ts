@@ -121,9 +121,9 @@ export async function raise(
   writeFileSync(alerts, "");
   const rules = (options.rules ?? RULES.slice(0, 1)).flatMap((path) => ["--falco-rules", path]);
   const extra = [
-    "-o",
+    "--option",
     `append_output[].extra_output=scene=%${SCENE}`,
-    ...(options.options ?? []).flatMap((one) => ["-o", one]),
+    ...(options.options ?? []).flatMap((one) => ["--option", one]),
   ];
   const exact = options.isFalcoExact ? ["--falco-exact"] : [];
   const argv = [...VEDETTE, "run", ...rules, ...extra, ...exact, "--alerts", alerts, "--", ...command];

@@ -188,7 +188,7 @@ test("a receiver that takes the request and never answers: red within 2 s, other
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   const folder = scratch();
   const alerts = join(folder, "alerts");
-  const falco = ["-o", "http_output.enabled=true", "-o", `http_output.url=${url}`];
+  const falco = ["--option", "http_output.enabled=true", "--option", `http_output.url=${url}`];
   const host = await serve(folder, ["--alerts", alerts, ...falco]);
   const raised = host.alert(2);
   const since = performance.now();

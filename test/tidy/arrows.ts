@@ -89,7 +89,7 @@ export const ARROWS: Record<string, string[]> = {
   ],
   "host/config": [...HOST, "host/finding", "host/output", "host/policy"],
   "host/ecs": [...HOST, "host/wire"],
-  "host/image": [...HOST, "host/wasm", "host/policy", "host/ecs"],
+  "host/image": [...HOST, "host/wasm", "host/output", "host/policy", "host/ecs"],
   "host/intake": [...HOST, "host/wire", "host/capture", "host/recording", "host/output", "host/engine", "host/ecs"],
   "host/sensor": [
     ...HOST,

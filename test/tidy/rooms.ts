@@ -56,6 +56,7 @@ export const DOORS: Record<string, string[]> = {
     "operand",
     "output",
     "outputs",
+    "progress",
     "queue",
     "registry",
     "sink",

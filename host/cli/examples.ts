@@ -37,6 +37,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy status": [
     { says: "See how a running Vedette's policies are", line: "vedette policy status --socket /run/vedette.sock" },
   ],
+  "vedette policy explain": [
+    {
+      says: "See why a rule does not fire for an event",
+      line: "vedette policy explain '{execve: {proc: {name: bash}}}' --falco-rules rules.yaml",
+    },
+  ],
   "vedette policy import-falco": [
     { says: "Make a policy of Falco's rules", line: "vedette policy import-falco --out imported rules.yaml" },
   ],

@@ -3,6 +3,7 @@
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import type { ExplainFlags } from "./policy-explain.js";
 import type { ReplayFlags } from "./replay.js";
 
 /** Adds the commands to the program. `command`: what follows `--`. `done` takes the exit status. */
@@ -40,6 +41,15 @@ export function defineFalco(
     .option("--out <dir>", "the policy's folder", "falco")
     .action(async (files: string[], flags: FalcoFlags & { out: string }) =>
       done(await (await import("./falco-import.js")).importFalco(files, flags, flags.out)),
+    );
+  falcoOptions(policy.command("explain"))
+    .description("say which terms of a Falco rule's condition kept it from firing, and for which values")
+    .argument("<event>", "an event as tests.yaml has it, or a recording, or a .scap file")
+    .option("--rule <name>", "only this rule, by its whole name; may be given again", collect, [])
+    .option("-f, --filter <condition>", "only of events that this condition matches")
+    .option("--json", "one JSON array")
+    .action(async (what: string, flags: ExplainFlags) =>
+      done(await (await import("./policy-explain.js")).explainEvents(what, flags)),
     );
 }
 

@@ -9,6 +9,7 @@ export { Filter } from "./filter.js";
 export { type FalcoOptions, SETTINGS } from "./options.js";
 export {
   checkedPolicy,
+  enabledRules,
   type FalcoFlags,
   type FalcoPolicy,
   falcoPolicy,
@@ -17,4 +18,5 @@ export {
   refuseDead,
   refuseUnreadable,
 } from "./policy.js";
+export { RuleTerms, type Term, type Verdict } from "./terms.js";
 export { ENGINE_VERSION, versionText } from "./version.js";

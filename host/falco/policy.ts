@@ -12,7 +12,7 @@ import { admit, WIDE_LIMITS } from "../wasm/admission.js";
 import { compilePolicy } from "./compile/policy.js";
 import type { Config } from "./config-tree.js";
 import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
-import { type Loaded, loadRules, type RuleFile } from "./load.js";
+import { type Loaded, type LoadedRule, loadRules, type RuleFile } from "./load.js";
 import { extrasOf, type FalcoOptions, readOptions } from "./options.js";
 import { type Selection, selectionsOf, selectRules } from "./select.js";
 
@@ -81,6 +81,14 @@ export async function falcoPolicy(
   for (const dead of made.dead) onWarning(`vedette: ${deadRuleText(dead)}`);
   refuseDead(made.dead, flags);
   return made;
+}
+
+/** The rules that would run, with nothing compiled. Throws what cannot be loaded, all of it. */
+export function enabledRules(flags: FalcoFlags, options: FalcoOptions): LoadedRule[] {
+  const loaded = loadFiles(flags, options, false);
+  refuseErrors(loaded);
+  const selections = [...options.selections, ...selectionsIn(flags)];
+  return selectRules(loaded.rules, selections, options.least).filter(({ enabled }) => enabled);
 }
 
 /**

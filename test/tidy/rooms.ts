@@ -75,6 +75,7 @@ export const DOORS: Record<string, string[]> = {
     "prevention",
     "scaffold",
     "service",
+    "short-event",
     "signature",
     "status",
     "tenants",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy bench DIR`: what an event costs, by type, and how far the worst batch is from the budget.
+// `vedette policy bench DIR`: what an event costs, by type, and how far a batch of it is from the budget.
 import { BUDGET_MS } from "../engine/engine.js";
 import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
@@ -31,7 +31,7 @@ function lines(cost: PolicyCost): string[] {
   const row = ({ type, nsPerEvent, instructionsPerEvent, worstBatchMs }: TypeCost): string =>
     `${type.padEnd(20)} ${nsPerEvent.toFixed(1).padStart(12)} ${instructionsPerEvent.toFixed(1).padStart(12)} ${worstBatchMs.toFixed(2).padStart(16)}`;
   return [
-    `${"event".padEnd(20)} ${"ns".padStart(12)} ${"instructions".padStart(12)} ${"worst batch, ms".padStart(16)}`,
+    `${"event".padEnd(20)} ${"ns".padStart(12)} ${"instructions".padStart(12)} ${"a batch, ms".padStart(16)}`,
     ...cost.types.map(row),
     row({ ...cost.other, type: "any other" }),
     `batches of ${cost.batchEvents} events; a batch may take ${BUDGET_MS} ms; memory ${cost.memoryBytes / 1024} KiB`,

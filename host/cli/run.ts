@@ -7,12 +7,17 @@ import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
 import { whileShowing } from "../output/progress.js";
 import type { ServiceFlags } from "../policy/service.js";
-import { type Judging, Sensor } from "../sensor/sensor.js";
+import { Sensor } from "../sensor/sensor.js";
+import { openChecked } from "../wire/batch.js";
+import { containerIdOf } from "../wire/record.js";
 import { isChatty, neverWait, report, say, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { isTerminal, sayIncidents } from "./incidents.js";
 import { EventCount, eventsText, policiesText } from "./judged.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
+
+/** The policy of the pack that judges where programs are from. */
+const OF_IMAGES = "program-not-in-image";
 
 /** The command's flags, as they were typed. */
 export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
@@ -28,9 +33,15 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const workers = options.workers ?? workersFor(processors());
   const { record, incidents: showsIncidents = isTerminal() } = options;
   let count: EventCount | null = null;
+  let policies: readonly string[] = [];
   const { ending, failure, incidents } = await Sensor.use(
     {
-      judging: () => whileShowing("loading policies", () => beginning(options, showsIncidents)),
+      judging: async () => {
+        const made = await whileShowing("loading policies", () => judging(options, false, showsIncidents));
+        if (isChatty()) say(`vedette: judging by ${policiesText(made)}`);
+        policies = made.policies.map(({ name }) => name);
+        return made;
+      },
       service: options,
       intake: (handlers, counts) => {
         if (isChatty()) count = new EventCount(counts);
@@ -48,6 +59,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       // What is to be denied is known before the first exec.
       const start = sensor.prevents ? ["--start", "security"] : [];
       sensor.begin();
+      if (policies.includes(OF_IMAGES) && isChatty()) sayOutside(sensor.intake);
       const ending = await sensor.intake.run(agentOptions(command, options, start));
       await sensor.finish().catch(() => told);
       return { ending, failure, incidents: sensor.incidents() };
@@ -58,10 +70,16 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   return ending.error === null && failure !== 0 ? failure : ending.status;
 }
 
-async function beginning(options: RunOptions, showsIncidents: boolean): Promise<Judging> {
-  const made = await judging(options, false, showsIncidents);
-  if (isChatty()) say(`vedette: judging by ${policiesText(made)}`);
-  return made;
+/** Quiet and blind look alike: outside a container no file is an image's, and that policy finds nothing. */
+function sayOutside(agent: OwnAgent): void {
+  agent.tap(({ bytes }) => {
+    const batch = openChecked(bytes);
+    const [first] = batch.offsets;
+    if (first === undefined) return true;
+    if ((containerIdOf(batch, first) ?? "") === "")
+      say("vedette: this is no container: nothing here has an image, and *Program not in the image* finds nothing");
+    return false;
+  });
 }
 
 const judged = (count: EventCount | null): string => (count === null ? "" : `${eventsText(count.events)}, `);

@@ -24,7 +24,7 @@ export interface TrialCase<P extends ExaminedPolicy = LoadedPolicy> {
 export interface TrialMeasure {
   /** Of the fastest pass over all batches. */
   readonly nsPerEvent: number;
-  /** The longest that one batch took, warm. */
+  /** Of the batch that takes longest: the median of all passes, warm. */
   readonly worstBatchMs: number;
   /** Instructions of one pass, where the module counts them. */
   readonly fuel: bigint;

@@ -20,7 +20,7 @@ export interface TypeCost {
   /** Of the quickest of many passes, by the clock: nobody took the processor away in that one. */
   readonly nsPerEvent: number;
   readonly instructionsPerEvent: number;
-  /** By the clock, but no more than the thread ran. */
+  /** The median of many passes, by the clock. */
   readonly worstBatchMs: number;
 }
 /** What a policy costs. */

@@ -2,9 +2,9 @@
 // The folder of a new policy: what `vedette policy new DIR` writes. It compiles, passes its tests, and is
 // short enough to be read before it is changed. tsconfig.json is for editors only: it shows them
 // AssemblyScript's types and the SDK's.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { GENERATED, SDK } from "./sdk.js";
@@ -18,11 +18,11 @@ export function makePolicyFolder(folder: string): string[] {
     "policy.yaml": policyYaml(name),
     "index.ts": INDEX,
     "tests.yaml": TESTS,
-    "tsconfig.json": editorConfig(),
+    "tsconfig.json": "",
   };
   try {
     mkdirSync(folder, { recursive: true });
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text || editorConfig(folder));
   } catch (error) {
     throw new VedetteError("VEDETTE_POLICY_UNWRITABLE", { path: folder, reason: reasonOf(error) }, { cause: error });
   }
@@ -99,19 +99,25 @@ tests:
 
 /**
  * Decorators on functions are AssemblyScript's; TypeScript says TS1206, which `// @ts-ignore: decorator` in
- * index.ts keeps from the author.
+ * index.ts keeps from the author. Paths begin in the folder: where the project has Vedette among its npm
+ * packages, they hold on a colleague's machine too.
  */
-function editorConfig(): string {
+function editorConfig(folder: string): string {
+  const from = realpathSync(folder); // TypeScript looks there, whatever links led to it
+  const place = (path: string): string => {
+    const way = relative(from, path);
+    return way.startsWith(".") ? way : `./${way}`;
+  };
   const std = dirname(createRequire(import.meta.url).resolve("assemblyscript/package.json"));
   const config = {
-    extends: join(std, "std/assembly.json"),
+    extends: place(join(std, "std/assembly.json")),
     compilerOptions: {
       noEmit: true,
       experimentalDecorators: true,
       moduleResolution: "bundler",
       module: "esnext",
-      rootDirs: [SDK, GENERATED],
-      paths: { vedette: [join(SDK, "index.ts")] },
+      rootDirs: [place(SDK), place(GENERATED)],
+      paths: { vedette: [place(join(SDK, "index.ts"))] },
     },
     include: ["*.ts"],
   };

@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { builtFile } from "../../host/paths.js";
+import { builtFile, PACK } from "../../host/paths.js";
 import { hasCommand, run, scratch, VEDETTE } from "./programs.js";
 
 const folder = scratch();
@@ -41,6 +41,13 @@ atTerminals("run says how many policies judge, and at the end how many events th
   const said = atTerminal([...VEDETTE, "run", "--", "true"]);
   assert.match(said, new RegExp(`vedette: judging by ${POLICIES}\n`));
   assert.match(said, /\nvedette: [1-9][0-9]* events, 0 incidents; nothing was lost\n$/);
+});
+
+atTerminals("outside a container, run says that the policy about images finds nothing", () => {
+  const blind = "this is no container: nothing here has an image, and *Program not in the image* finds nothing";
+  assert.ok(atTerminal([...VEDETTE, "run", "--", "true"]).includes(blind));
+  const others = atTerminal([...VEDETTE, "run", "--policy", join(PACK, "impact"), "--", "true"]);
+  assert.not.match(others, "this is no container");
 });
 
 atTerminals("replay says how many events it judged, of a recording as of a capture", async () => {

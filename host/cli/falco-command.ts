@@ -31,9 +31,13 @@ export function defineFalco(
     .action(async (file: string, flags: ReplayFlags) => done(await (await import("./replay.js")).replay(file, flags)));
   program
     .command("fields")
-    .description("list the fields that conditions and outputs can ask for")
+    .description("list the fields that conditions and outputs can ask for, or the parameters of an event")
+    .argument("[event]", "a type of event, as openat")
+    .option("--events", "list the events")
     .option("--json", "one JSON array")
-    .action(async (options: { json?: boolean }) => done((await import("./falco-fields.js")).printFields(options)));
+    .action(async (event: string | undefined, options: { json?: boolean; events?: boolean }) =>
+      done((await import("./falco-fields.js")).printFields(event, options)),
+    );
   const policy = program.commands.find((one) => one.name() === "policy") as Command;
   falcoOptions(policy.command("import-falco"), true)
     .description("compile Falco's rule files to a policy that runs without them")

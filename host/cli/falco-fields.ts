@@ -1,12 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our
-// events never answer are marked.
+// events never answer are marked. `vedette fields openat`: the parameters of an event; `--events`: all
+// events.
+import { EVENTS, type EventType, type Field } from "../../build/generated/events.js";
+import { VedetteError } from "../errors.js";
 import { FIELDS, type FieldInfo } from "../falco/falco.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";
 
-/** Prints all fields, as a table or as one JSON array. Gives status 0. */
-export function printFields(options: { json?: boolean }): number {
+/** Prints all fields, or an event's parameters, as a table or as one JSON array. Gives status 0. */
+export function printFields(event: string | undefined, options: { json?: boolean; events?: boolean }): number {
+  if (options.events === true) return printEvents(options.json === true);
+  return event === undefined ? printAll(options) : printParameters(event, options.json === true);
+}
+
+function printEvents(asJson: boolean): number {
+  if (asJson) printJson(EVENTS.map(({ name, doc }) => ({ name, doc })));
+  else print(EVENTS.map(({ name, doc }) => `${name.padEnd(WIDTH)} ${doc}`));
+  return 0;
+}
+
+function printParameters(name: string, asJson: boolean): number {
+  const event = EVENTS.find((one) => one.name === name);
+  if (event === undefined) {
+    const problem = `There is no event "${name}"; \`vedette fields --events\` lists them.`;
+    throw new VedetteError("VEDETTE_USAGE", { problem, command: "fields" });
+  }
+  if (asJson) printJson(event.params.map(({ name, type, table, doc }) => ({ name, type, flags: table, doc })));
+  else print([`${event.name}: ${event.doc}`, ...parametersOf(event).map((param) => rowOf(param))]);
+  return 0;
+}
+
+/** The call's own first: what each event of its kind has stands behind them. */
+function parametersOf({ params }: EventType): Field[] {
+  return [...params].sort((a, b) => Number(a.slot < 0) - Number(b.slot < 0));
+}
+
+function rowOf({ name, type, table, from, doc }: Field): string {
+  const meaning = [table === null ? "" : `of ${table}`, from === null ? "" : `as ${from}`, doc]
+    .filter(Boolean)
+    .join("; ");
+  return `  ${`evt.arg.${name}`.padEnd(WIDTH)} ${type.padEnd(9)} ${meaning}`.trimEnd();
+}
+
+const WIDTH = 24;
+
+function printAll(options: { json?: boolean }): number {
   const own = FIELD_NAMES.filter((name) => !FIELDS.has(name));
   if (options.json === true) {
     const falco = [...FIELDS.values()].map(({ name, type, isList, arg, isAnswered, doc }) => ({

@@ -44,7 +44,8 @@ export class ShortEvents {
   /** Adds one event; gives its time, which no other has. Throws ShortEventError. */
   add(type: string, written: Written): bigint {
     const event = EVENT_OF_NAME.get(type);
-    if (event === undefined) throw new ShortEventError(type, `there is no event "${type}"; docs/events.md lists them`);
+    if (event === undefined)
+      throw new ShortEventError(type, `there is no event "${type}"; \`vedette fields --events\` lists them`);
     const params = paramsOf(event, written);
     const result = at("res", () => (written.res === undefined ? defaultResult(event, written) : resultOf(written.res)));
     const descriptor = at("fd", () => this.#eventDescriptor(event, written, result));

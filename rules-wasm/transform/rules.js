@@ -128,11 +128,11 @@ function subscription(parser, statement, named, contract, imported) {
     if (named === undefined || named.length === 0)
       return fail(parser, parameters[0].type.range, 'A rule over Event says which: add `events: ["openat", ...]` to @rule.');
     const unknown = named.find((name) => !Object.hasOwn(contract.ids, name));
-    if (unknown !== undefined) return fail(parser, statement.name.range, `There is no event "${unknown}"; docs/events.md lists them.`);
+    if (unknown !== undefined) return fail(parser, statement.name.range, `There is no event "${unknown}"; \`vedette fields --events\` lists them.`);
     return { className, names: [...named] };
   }
   if (!Object.hasOwn(contract.classes, className))
-    return fail(parser, parameters[0].type.range, `"${written}" is no event; docs/events.md lists them.`);
+    return fail(parser, parameters[0].type.range, `"${written}" is no event; \`vedette fields --events\` lists them.`);
   if (named !== undefined) return fail(parser, statement.name.range, "`events` goes with a parameter of type Event only: the type says which events.");
   return { className, names: [...contract.classes[className]] };
 }

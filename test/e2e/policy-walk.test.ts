@@ -114,6 +114,15 @@ test("2, 3. what the page names is there", async () => {
   assert.is(status, 0, `${lines.join("\n")}\n${stderr}`);
 });
 
+test("3. a sequence in one rule passes its tests", async () => {
+  await type({ line: "vedette policy new sequence", printed: [] });
+  writeFileSync(at("sequence/index.ts"), blocks(3, "ts")[0] as string);
+  writeFileSync(at("sequence/policy.yaml"), "name: sequence\nversion: 0.1.0\n");
+  writeFileSync(at("sequence/tests.yaml"), blocks(3, "yaml")[0] as string);
+  await type({ line: "vedette policy check sequence", printed: ["sequence: 1 rule, nothing wrong"] });
+  await type({ line: "vedette policy test sequence", printed: ["2 passed, 0 failed"] });
+});
+
 test("5. it speaks under `run` and over a recording, which is a test too", async () => {
   if (!hasCommand("curl")) return console.log("skip: the page's workload: no curl on this machine");
   writeFileSync(at("Makefile"), MAKEFILE);

@@ -68,6 +68,19 @@ test("as JSON, and of the events of a condition alone", () => {
   assert.equal(told.nearest[0].terms, [{ term: "proc.name = cat", is: true, values: { "proc.name": '"cat"' } }]);
 });
 
+test("fields lists the parameters of an event, and all events", () => {
+  const { stdout } = vedette("fields", "openat");
+  assert.match(stdout, /^openat: /);
+  assert.match(stdout, /^ {2}evt\.arg\.flags +flags +of open/m);
+  assert.match(vedette("fields", "--events").stdout, /^openat +\S/m);
+  assert.ok(
+    JSON.parse(vedette("fields", "openat", "--json").stdout).some((one: { name: string }) => one.name === "name"),
+  );
+  const { status, stderr } = vedette("fields", "foo");
+  assert.is(status, 2);
+  assert.match(stderr, /There is no event "foo"; `vedette fields --events` lists them/);
+});
+
 test("what it cannot explain is said", () => {
   for (const [words, says] of [
     [["{execv: {}}"], /wrong at execv: there is no event "execv"/],

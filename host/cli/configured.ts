@@ -3,7 +3,7 @@
 // says it. A key that is no option of the command is left alone: `run` and `serve` may share one file.
 import type { Command } from "commander";
 import type { Configuration } from "../config/config.js";
-import { say } from "./failure.js";
+import { beQuiet, say } from "./failure.js";
 
 /** Where the file is, when `--config` does not say. */
 export const CONFIG_VARIABLE = "VEDETTE_CONFIG";
@@ -19,6 +19,7 @@ export async function configured<Flags>(command: Command): Promise<Flags> {
   const { readConfiguration } = await import("../config/config.js");
   const configuration = readConfiguration(path, process.env);
   apply(command, configuration);
+  if (command.opts().quiet === true) beQuiet();
   return { ...command.opts(), outputs: configuration.outputs } as Flags;
 }
 

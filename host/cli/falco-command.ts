@@ -2,6 +2,7 @@
 // What the command line has for Falco's rules: `vedette replay`, `vedette fields`,
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
+import type { FieldsFlags } from "./falco-fields.js";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ExplainFlags } from "./policy-explain.js";
 import type { ReplayFlags } from "./replay.js";
@@ -32,12 +33,10 @@ export function defineFalco(
   program
     .command("fields")
     .description("list the fields that conditions and outputs can ask for, or the parameters of an event")
-    .argument("[event]", "a type of event, as openat")
+    .option("--event <type>", "the parameters of this event, as openat")
     .option("--events", "list the events")
     .option("--json", "one JSON array")
-    .action(async (event: string | undefined, options: { json?: boolean; events?: boolean }) =>
-      done((await import("./falco-fields.js")).printFields(event, options)),
-    );
+    .action(async (options: FieldsFlags) => done((await import("./falco-fields.js")).printFields(options)));
   const policy = program.commands.find((one) => one.name() === "policy") as Command;
   falcoOptions(policy.command("import-falco"), true)
     .description("compile Falco's rule files to a policy that runs without them")

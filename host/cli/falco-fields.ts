@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette fields`: what conditions and outputs can ask for, with types and meanings. Those of Falco that our
-// events never answer are marked. `vedette fields openat`: the parameters of an event; `--events`: all
+// events never answer are marked. `--event openat`: the parameters of an event; `--events`: all
 // events.
 import { EVENTS, type EventType, type Field } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
@@ -8,8 +8,16 @@ import { FIELDS, type FieldInfo } from "../falco/falco.js";
 import { FIELD_NAMES } from "../wire/fields.js";
 import { print, printJson } from "./print.js";
 
+/** What it is asked for: all fields, the parameters of an event, or all events. */
+export interface FieldsFlags {
+  readonly event?: string;
+  readonly events?: boolean;
+  readonly json?: boolean;
+}
+
 /** Prints all fields, or an event's parameters, as a table or as one JSON array. Gives status 0. */
-export function printFields(event: string | undefined, options: { json?: boolean; events?: boolean }): number {
+export function printFields(options: FieldsFlags): number {
+  const { event } = options;
   if (options.events === true) return printEvents(options.json === true);
   return event === undefined ? printAll(options) : printParameters(event, options.json === true);
 }

@@ -67,6 +67,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   http: { option: "http", schema: text },
   drain: { option: "drain", schema: count(0, SECONDS_MAX) },
   log_format: { option: "log-format", schema: z.enum(["text", "json"]) },
+  quiet: { option: "quiet", schema: yes },
   record: { option: "record", schema: text },
   incidents: { option: "incidents", schema: yes },
   snaplen: { option: "snaplen", schema: count(0, SNAPLEN_MAX) },

@@ -69,14 +69,16 @@ test("as JSON, and of the events of a condition alone", () => {
 });
 
 test("fields lists the parameters of an event, and all events", () => {
-  const { stdout } = vedette("fields", "openat");
+  const { stdout } = vedette("fields", "--event", "openat");
   assert.match(stdout, /^openat: /);
   assert.match(stdout, /^ {2}evt\.arg\.flags +flags +of open/m);
   assert.match(vedette("fields", "--events").stdout, /^openat +\S/m);
   assert.ok(
-    JSON.parse(vedette("fields", "openat", "--json").stdout).some((one: { name: string }) => one.name === "name"),
+    JSON.parse(vedette("fields", "--event", "openat", "--json").stdout).some(
+      (one: { name: string }) => one.name === "name",
+    ),
   );
-  const { status, stderr } = vedette("fields", "foo");
+  const { status, stderr } = vedette("fields", "--event", "foo");
   assert.is(status, 2);
   assert.match(stderr, /There is no event "foo"; `vedette fields --events` lists them/);
 });

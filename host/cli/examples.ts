@@ -40,7 +40,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy explain": [
     {
       says: "See why a rule does not fire for an event",
-      line: "vedette policy explain '{execve: {proc: {name: bash}}}' --falco-rules rules.yaml",
+      line: "vedette policy explain '{execve: {}}' --falco-rules rules.yaml",
     },
   ],
   "vedette policy import-falco": [

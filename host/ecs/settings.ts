@@ -10,6 +10,8 @@
 //   container.memory=256            "memory": 256 in the sidecar's container definition
 //   container.name=guard            what the sidecar's container is called
 //   container.environment.NAME=V    a variable of the sidecar; container.secrets.NAME=ARN: from a secret
+//   container.mountPoints.VOLUME=/P a volume of the task, read-only at /P in the sidecar
+//   container.dependsOn.NAME=SUCCESS  what the container NAME must have come to before the sidecar starts
 //   KEY=                            what an earlier run was told of it is forgotten
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
@@ -64,7 +66,25 @@ const CONTAINER: Record<string, Kind> = {
   user: "text",
   stopTimeout: "number",
 };
-const NAMED = /^container\.(environment|secrets)\.(.+)$/;
+/** Lists of the sidecar's container definition whose elements have a name: how each is made of KEY=VALUE. */
+const LISTS: Record<
+  string,
+  { readonly is: RegExp; readonly says: string; make(name: string, value: string): ValueMap }
+> = {
+  environment: { is: /^/, says: "", make: (name, value) => ({ name, value }) },
+  secrets: { is: /^/, says: "", make: (name, valueFrom) => ({ name, valueFrom }) },
+  mountPoints: {
+    is: /^\/(?!vedette(-own)?(\/|$))./,
+    says: "a path is asked for that begins with / and is not Vedette's own",
+    make: (sourceVolume, containerPath) => ({ sourceVolume, containerPath, readOnly: true }),
+  },
+  dependsOn: {
+    is: /^(START|COMPLETE|SUCCESS|HEALTHY)$/,
+    says: "it must be START, COMPLETE, SUCCESS or HEALTHY",
+    make: (containerName, condition) => ({ containerName, condition }),
+  },
+};
+const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);
 
 /** One setting, as it was given. */
 export type Setting = readonly [key: string, value: string];
@@ -114,18 +134,22 @@ export class Settings {
         const name = key.slice("container.".length);
         return [name, CONTAINER[name] === "number" ? Number(value) : value];
       });
-    const [environment, secrets] = [this.#named("environment", "value"), this.#named("secrets", "valueFrom")];
+    const lists = Object.keys(LISTS).map((list): [string, ValueMap[]] => [list, this.#named(list)]);
     return {
       ...Object.fromEntries(plain),
-      ...(environment.length > 0 ? { environment } : {}),
-      ...(secrets.length > 0 ? { secrets } : {}),
+      ...Object.fromEntries(lists.filter(([list, items]) => list !== "mountPoints" && items.length > 0)),
     };
   }
 
-  #named(list: string, member: string): ValueMap[] {
+  /** Of the sidecar, beside Vedette's own. */
+  mountPoints(): ValueMap[] {
+    return this.#named("mountPoints");
+  }
+
+  #named(list: string): ValueMap[] {
     return this.#all.flatMap(([key, value]) => {
       const [, which, name] = NAMED.exec(key) ?? [];
-      return which === list ? [{ name: name!, [member]: value }] : [];
+      return which === list ? [LISTS[list]!.make(name!, value)] : [];
     });
   }
 }
@@ -137,6 +161,8 @@ export function readSetting(text: string): Setting {
   const kind = kindOf(key);
   if (kind === undefined) throw invalid(text, `there is no ${key}; there are ${known()}`);
   if (value === "") return [key, value];
+  const { is, says } = LISTS[NAMED.exec(key)?.[1] ?? ""] ?? { is: /^/, says: "" };
+  if (!is.test(value)) throw invalid(text, says);
   if (key === "container.name" && !/^[\w-]{1,255}$/.test(value))
     throw invalid(text, "a container's name has letters, digits, hyphens and underscores");
   if (kind === "number" && !/^\d{1,10}$/.test(value)) throw invalid(text, "its value must be a number");
@@ -187,7 +213,7 @@ function flat(at: string, value: unknown): [string, string][] {
 
 function known(): string {
   const of = (prefix: string, kinds: Record<string, Kind>) => Object.keys(kinds).map((key) => prefix + key);
-  const more = ["container.environment.NAME", "container.secrets.NAME"];
+  const more = Object.keys(LISTS).map((list) => `container.${list}.NAME`);
   return [...of("", SERVE), ...of("agent.", AGENT), ...of("container.", CONTAINER), ...more].join(", ");
 }
 

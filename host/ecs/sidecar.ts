@@ -54,6 +54,7 @@ export function sidecar(
     mountPoints: [
       { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: false },
       ...guarded.map(({ own }) => own.mountPoint(false)),
+      ...settings.mountPoints(),
     ],
     healthCheck: {
       command: ["CMD", HOST_COMMAND, "serve", "--check", ...(http === undefined ? [] : ["--http", http])],

@@ -13,6 +13,7 @@ export interface ContainerDefinition {
   readonly entryPoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: readonly { readonly name: string; readonly value: string }[];
+  readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   readonly user?: string;
   readonly readonlyRootFilesystem?: boolean;
   readonly mountPoints?: readonly MountPoint[];
@@ -48,6 +49,8 @@ interface MountPoint {
 export interface StartOptions {
   /** Of the image, where the definition leaves them to it. */
   readonly entryPoint?: readonly string[];
+  /** What `secrets` name, by their ARNs. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** What a word of the definition is to be instead. */
   readonly instead?: readonly [string, string] | undefined;
 }
@@ -56,7 +59,7 @@ export function startDefined(
   task: Task,
   definition: ContainerDefinition,
   rootfs: Pick<Rootfs, "path" | "mounts">,
-  { entryPoint = [], instead }: StartOptions = {},
+  { entryPoint = [], secrets = {}, instead }: StartOptions = {},
 ): Container {
   const words = [...(definition.entryPoint ?? entryPoint), ...(definition.command ?? [])];
   return task.start({
@@ -66,7 +69,10 @@ export function startDefined(
     user: Number(definition.user ?? 0),
     readOnlyRoot: definition.readonlyRootFilesystem ?? false,
     addCapabilities: definition.linuxParameters?.capabilities?.add ?? [],
-    environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
+    environment: {
+      ...Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
+      ...Object.fromEntries((definition.secrets ?? []).map(({ name, valueFrom }) => [name, secrets[valueFrom]!])),
+    },
     ...(definition.memory === undefined ? {} : { memoryBytes: definition.memory << 20 }),
     args: words.map((word) => (word === instead?.[0] ? instead[1] : word)),
   });

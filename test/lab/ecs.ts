@@ -31,6 +31,8 @@ export interface TaskDefinition {
 /** What a container runs in: its image, and the image's own entryPoint. */
 export interface Image extends Pick<Rootfs, "path" | "mounts"> {
   readonly entryPoint?: readonly string[];
+  /** What the definition's `secrets` name, by their ARNs. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 type Health = "UNKNOWN" | "HEALTHY" | "UNHEALTHY";
@@ -178,7 +180,10 @@ export class EcsTask {
   #run(state: State): void {
     const { definition, runs } = state;
     const image = this.#images[definition.name]!;
-    const container = startDefined(this.task, definition, image, { entryPoint: image.entryPoint ?? [] });
+    const container = startDefined(this.task, definition, image, {
+      entryPoint: image.entryPoint ?? [],
+      secrets: image.secrets ?? {},
+    });
     const run: Run = { container, begun: performance.now(), status: null };
     runs.push(run);
     this.diary.push(`${definition.name} ${runs.length === 1 ? "STARTED" : "RESTARTED"}`);

@@ -309,6 +309,23 @@ test("P12: every option of the sidecar can be given, is kept, changed and taken 
   assert.is(next.memory, 256);
 });
 
+test("P12: the sidecar gets volumes of the task and waits for who fills them, as it is told, beside its own", () => {
+  const set = ["container.mountPoints.rules=/rules", "container.dependsOn.fetch=SUCCESS"];
+  const { text, sidecar } = run({ containerDefinitions: [APP] }, { set });
+  assert.equal(sidecar.mountPoints.at(-1), { sourceVolume: "rules", containerPath: "/rules", readOnly: true });
+  assert.is(sidecar.mountPoints.length, 3);
+  assert.equal(sidecar.dependsOn, [{ containerName: "fetch", condition: "SUCCESS" }]);
+  assert.is(given(text, {}).text, text, "kept by the journal");
+  const gone = JSON.parse(given(text, { set: ["container.dependsOn.fetch="] }).text).containerDefinitions.at(-1);
+  assert.is(gone.dependsOn, undefined);
+  for (const wrong of [
+    "container.mountPoints.rules=rules",
+    "container.mountPoints.rules=/vedette/x",
+    "container.dependsOn.a=DONE",
+  ])
+    assert.is(refusal(() => run({ containerDefinitions: [APP] }, { set: [wrong] })).code, "VEDETTE_SETTING_INVALID");
+});
+
 test("P12: another address of the sidecar's HTTP is known to the health check", () => {
   const { sidecar } = run({ containerDefinitions: [APP] }, { set: ["http=127.0.0.1:9999"] });
   assert.equal(sidecar.healthCheck.command.slice(-2), ["--http", "127.0.0.1:9999"]);

@@ -16,6 +16,7 @@ export function defineInstrument(program: Command, done: (status: number) => voi
     .option("--dry-run", "print a diff and write nothing")
     .option("--undo", "take Vedette out again")
     .option("--register", "write what register-task-definition takes, of what describe-task-definition printed")
+    .option("--patch", "write what is changed as a JSON Patch (RFC 6902), as Copilot's cfn.patches.yml takes it")
     .option("--upgrade", "as without it, but refuse a file that Vedette is not in")
     .option("--check", "write nothing; end with 1 where the file is not up to date, or something would go badly")
     .addOption(

@@ -10,6 +10,9 @@ import {
   instrumentAssembly,
   isAssembly,
   isDescribed,
+  parseDocument,
+  patchOf,
+  patchText,
   type RunOptions,
   readDocument,
   readImageConfigs,
@@ -28,6 +31,8 @@ export interface InstrumentFlags extends RunOptions {
   readonly undo?: boolean;
   readonly upgrade?: boolean;
   readonly check?: boolean;
+  /** Writes what is changed, not the result. */
+  readonly patch?: boolean;
   /** Writes what `register-task-definition` takes. */
   readonly register?: boolean;
   readonly imageConfig?: readonly string[];
@@ -54,14 +59,18 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
   if (way !== null) say(`vedette: ${way}`);
   if (flags.check) return checked(document, text, advice);
   if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
-  else if (flags.output === undefined) print(text);
-  else writeWhole(flags.output, text);
+  else writeOrPrint(flags, flags.patch ? patchText(patchOf(document, parseDocument(file, text))) : text);
   return 0;
+}
+
+function writeOrPrint({ output }: InstrumentFlags, text: string): void {
+  if (output === undefined) print(text);
+  else writeWhole(output, text);
 }
 
 /** What `cdk synth` wrote: all its templates, where they stand, so that `cdk deploy` finds them there. */
 async function instrumentFolder(folder: string, flags: InstrumentFlags): Promise<number> {
-  const taken = ["output", "undo", "upgrade", "check", "register"] as const;
+  const taken = ["output", "undo", "upgrade", "check", "register", "patch"] as const;
   const wrong = taken.find((flag) => flags[flag] !== undefined);
   if (wrong !== undefined) {
     const problem = `--${wrong} is for a file; what is in ${folder}, \`cdk synth\` writes anew`;

@@ -33,6 +33,10 @@ export function addServiceOptions(command: Command): Command {
     .option(
       "--control-tokens <file>",
       "a file with the SHA-256 of each token that may ask over TCP, and whom the token speaks for",
+    )
+    .option(
+      "--console",
+      "show the web console at --control-tcp (default: 127.0.0.1:7411); `vedette console` prints an address that lets you in",
     );
 }
 

@@ -106,6 +106,14 @@ export function defineProgram(
       const { doctor } = await import("./doctor.js");
       done(doctor(options));
     });
+  program
+    .command("console")
+    .description("print an address at which a browser sees the console of a running Vedette")
+    .requiredOption("--socket <path>", "the Unix socket that the running Vedette was given as --control")
+    .action(async ({ socket }) => {
+      const { openConsole } = await import("./console.js");
+      done(await openConsole(socket));
+    });
   defineInstrument(program, done);
   defineServe(program, done);
   definePolicy(program, done);

@@ -15,24 +15,31 @@ import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { EventStreams } from "./events.js";
 import { Findings } from "./findings.js";
+import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
 import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
-import { Tokens } from "./tokens.js";
+import { Sessions } from "./sessions.js";
+import { Tokens, tokenOf } from "./tokens.js";
 import { OPERATOR, type Viewer } from "./viewer.js";
 
 export { askControl } from "./client.js";
 
-/** The three flags as they were typed. All left out: nothing is opened. */
+/** The flags as they were typed. All left out: nothing is opened. */
 export interface ControlFlags {
   /** The operator's Unix socket; tenants' have a dot and their name behind it. */
   readonly control?: string;
   /** 127.0.0.1:PORT or [::1]:PORT. */
   readonly controlTcp?: string;
-  /** Needed for TCP (tokens.ts). */
+  /** Who may ask over TCP (tokens.ts). */
   readonly controlTokens?: string;
+  /** Show the console over TCP: at `controlTcp`, else at CONSOLE_ADDRESS. */
+  readonly console?: boolean;
 }
+
+/** Where the console is unless --control-tcp says so. */
+export const CONSOLE_ADDRESS = "127.0.0.1:7411";
 
 /** What is shown that is not the API's own. */
 export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "incidents"> {
@@ -43,6 +50,7 @@ export interface ControlSources extends Pick<Shown, "health" | "metrics" | "poli
 }
 
 const LOOPBACK = /^(127\.0\.0\.1|\[::1\]):(\d{1,5})$/;
+const NO_PAGES: ReadonlyMap<string, Page> = new Map();
 const NAMES: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"]);
 
 /** All doors of one sensor. Whoever opened it must close it. */
@@ -52,14 +60,16 @@ export class Control {
   readonly #streams = new EventStreams();
   readonly #findings = new Findings();
   readonly #processes = new Processes();
+  readonly #sessions = new Sessions();
   readonly #doors = new Map<string, Server>();
   #tenants: ReadonlyMap<string, Tenant> = new Map();
   #port = 0;
+  #consoleAt: string | null = null;
   #view: RingView | null = null;
 
   /**
    * Opens it for a policy service. Throws VEDETTE_CONTROL_REFUSED where a door cannot be opened,
-   * VEDETTE_CONTROL_TOKENS.
+   * VEDETTE_CONTROL_TOKENS, VEDETTE_CONSOLE_MISSING.
    */
   static for(
     flags: ControlFlags,
@@ -72,7 +82,8 @@ export class Control {
     const control = new Control(flags, sources);
     try {
       await control.setTenants(tenants);
-      if (flags.controlTcp !== undefined) await control.#listenTcp(flags.controlTcp);
+      const tcp = flags.controlTcp ?? (flags.console === true ? CONSOLE_ADDRESS : undefined);
+      if (tcp !== undefined) await control.#listenTcp(tcp);
       if (sources.ring !== null) control.#view = control.#watch(sources.ring, sources.containerOf);
       return control;
     } catch (error) {
@@ -136,7 +147,7 @@ export class Control {
   }
 
   async #listenUnix(path: string, viewer: Viewer, owner: number | null): Promise<void> {
-    const server = makeDoor({ shown: this.#shown, streams: this.#streams, viewerOf: () => viewer, names: null });
+    const server = makeDoor({ ...this.#common, viewerOf: () => viewer, pages: NO_PAGES, names: null });
     const before = process.umask(0o177);
     try {
       rmSync(path, { force: true });
@@ -157,21 +168,48 @@ export class Control {
       new VedetteError("VEDETTE_CONTROL_REFUSED", { path: address, reason }, { cause });
     const [, host = "", port = ""] = LOOPBACK.exec(address) ?? [];
     if (host === "" || Number(port) > 65_535) throw refused("it is neither 127.0.0.1:PORT nor [::1]:PORT");
-    if (this.#flags.controlTokens === undefined) throw refused("who may ask there is not said (--control-tokens)");
-    const tokens = Tokens.read(this.#flags.controlTokens);
-    const viewer = (request: IncomingMessage): Viewer => this.#viewerBy(tokens.holder(request.headers.authorization));
-    const server = makeDoor({ shown: this.#shown, streams: this.#streams, viewerOf: viewer, names: NAMES });
+    const { control, controlTokens, console: hasPages = false } = this.#flags;
+    if (controlTokens === undefined && !(hasPages && control !== undefined))
+      throw refused(
+        hasPages
+          ? "nobody could come in; give --control PATH, whose socket gives tickets, or --control-tokens FILE"
+          : "who may ask there is not said (--control-tokens)",
+      );
+    const tokens = controlTokens === undefined ? null : Tokens.read(controlTokens);
+    const holder = (token: string): string | null | undefined => {
+      const own = this.#sessions.holder(token);
+      return own === undefined ? tokens?.holder(token) : own; // null is the operator
+    };
+    const viewer = ({ headers }: IncomingMessage): Viewer => this.#viewerBy(tokenOf(headers.authorization), holder);
+    const pages = hasPages ? readPages() : NO_PAGES;
+    const server = makeDoor({ ...this.#common, viewerOf: viewer, pages, names: NAMES });
     try {
       await listening(server, () => server.listen(Number(port), host.replace(/[[\]]/g, "")));
     } catch (cause) {
       throw refused(reasonOf(cause), cause);
     }
     this.#port = (server.address() as { port: number }).port;
+    if (hasPages) this.#consoleAt = `http://${host}:${this.#port}/`;
     this.#doors.set(address, server);
     server.unref();
   }
 
-  #viewerBy(holder: string | null | undefined): Viewer {
+  /** The console's address with a slash at its end; null: it is not shown. */
+  get consoleAt(): string | null {
+    return this.#consoleAt;
+  }
+
+  get #common() {
+    return {
+      shown: this.#shown,
+      streams: this.#streams,
+      sessions: this.#sessions,
+      consoleAt: () => this.#consoleAt,
+    };
+  }
+
+  #viewerBy(token: string | undefined, holderOf: (token: string) => string | null | undefined): Viewer {
+    const holder = token === undefined ? undefined : holderOf(token);
     if (holder === null) return OPERATOR;
     const tenant = holder === undefined ? undefined : this.#tenants.get(holder);
     if (tenant === undefined) throw new Problem(401, "A token is needed, and none that holds was given.");

@@ -3,6 +3,7 @@
 // docs/openapi.json to it; run by itself, this file writes it.
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
+import { ACTS, type Act } from "./acts.js";
 import { ROUTES, type Route } from "./routes.js";
 
 const PROBLEM = {
@@ -36,8 +37,33 @@ export function openapi(): object {
         "and more, are strings.",
     },
     security: [{}, { token: [] }],
-    paths: Object.fromEntries(ROUTES.map((route) => [route.path, { get: operationOf(route) }])),
+    paths: pathsOf(),
     components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  };
+}
+
+function pathsOf(): Record<string, object> {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of ROUTES) paths[route.path] = { get: operationOf(route) };
+  for (const act of ACTS) paths[act.path] = { ...paths[act.path], [act.method.toLowerCase()]: operationOfAct(act) };
+  return paths;
+}
+
+function operationOfAct({ method, path, summary, door, body, answer }: Act): object {
+  const json = (schema: z.ZodType, io: "input" | "output") => ({
+    "application/json": { schema: schemaOf(schema, io) },
+  });
+  return {
+    summary,
+    operationId: `${method.toLowerCase()}_${path.split("/").at(-1)}`,
+    "x-door": door,
+    ...(body === null ? {} : { requestBody: { required: true, content: json(body, "input") } }),
+    responses: {
+      ...(answer === null
+        ? { 204: { description: "It is done." } }
+        : { 200: { description: "It is done.", content: json(answer, "output") } }),
+      default: PROBLEM,
+    },
   };
 }
 

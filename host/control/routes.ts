@@ -6,6 +6,7 @@ import { type IncidentView, incidentJson } from "../incident/incident.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { Findings } from "./findings.js";
 import type { Processes } from "./processes.js";
+import { FindingRow, Health, IncidentRow, PolicyRow, ProcessRow, Self } from "./shapes.js";
 import { OPERATOR, sees, type Viewer } from "./viewer.js";
 
 /** What the API shows. */
@@ -50,68 +51,8 @@ const PAGE_BYTES_MAX = 1 << 20;
 const JSON_TYPE = "application/json";
 const NOTHING = z.strictObject({});
 const limit = z.coerce.number().int().min(1).max(LIMIT_MAX).default(100);
-const time = z.string().regex(/^\d+$/).describe("ns since the epoch");
 
-const PolicyRow = z.strictObject({
-  tenant: z.string().describe("empty: the operator's own"),
-  policy: z.string(),
-  version: z.string(),
-  state: z.enum(["judging", "slow", "resting", "refused"]),
-  rules: z.int(),
-  events: z.int(),
-  alerts: z.int(),
-  suppressed: z.int(),
-  nsPerEvent: z.number(),
-  memoryBytes: z.int(),
-  traps: z.int(),
-  denied: z.int(),
-  monitored: z.int(),
-  lastError: z.string().nullable(),
-});
-const FindingRow = z.strictObject({
-  seq: z.int(),
-  alert: z.looseObject({ rule: z.string(), priority: z.string(), time: z.string(), hostname: z.string() }),
-  finding: z.looseObject({ policy: z.string(), rule: z.string() }).nullable(),
-});
-const Reference = z.strictObject({ id: z.string(), name: z.string().nullable() });
-const IncidentRow = z.strictObject({
-  seq: z.int(),
-  state: z.enum(["open", "closed"]),
-  closed_by: z.enum(["silence", "age", "room", "end"]).nullable(),
-  id: z.string(),
-  severity: z.string().describe("the highest priority of its findings; one step up from three tactics on"),
-  title: z.string(),
-  tactics: z.array(z.string()),
-  tags: z.array(z.string()),
-  tenant: z.string().nullable(),
-  source: z.string(),
-  container: Reference.nullable(),
-  first: time,
-  last: time,
-  count: z.int().describe("its findings, repeats among them"),
-  repeats: z.int(),
-  rows: z.array(z.looseObject({ kind: z.enum(["finding", "denial", "exec", "connect"]), first: time, count: z.int() })),
-  processes: z.array(z.looseObject({ key: z.string(), parent: z.string().nullable() })),
-  previous: z.string().nullable(),
-  merged: z.array(z.string()),
-  left_out: z.strictObject({ findings: z.int(), steps: z.int(), processes: z.int() }),
-});
-const ProcessRow = z.strictObject({
-  key: z.string(),
-  pid: z.int(),
-  ppid: z.int().nullable(),
-  name: z.string().nullable(),
-  exepath: z.string().nullable(),
-  cmdline: z.string().nullable(),
-  uid: z.int().nullable(),
-  user: z.string().nullable(),
-  container: z.strictObject({ id: z.string(), name: z.string().nullable() }).nullable(),
-  start: time,
-  session: z.int(),
-});
-const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
-
-/** Every path that the API answers, all by GET. */
+/** Every path that the API answers by GET. What else a door does is in acts.ts. */
 export const ROUTES: readonly Route[] = [
   {
     path: "/api/v1/health",
@@ -193,6 +134,15 @@ export const ROUTES: readonly Route[] = [
     answer: null,
     type: "text/event-stream",
     of: "stream",
+  },
+  {
+    path: "/api/v1/self",
+    summary: "For whom answers are made: the operator, or one tenant.",
+    for: "anybody",
+    query: NOTHING,
+    answer: Self,
+    type: JSON_TYPE,
+    of: (_, viewer) => found(JSON.stringify({ tenant: viewer.kind === "operator" ? null : viewer.name })),
   },
   {
     path: "/api/v1/openapi.json",

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // One door of the API: an HTTP server whose connections, times and sizes are bounded, and who comes through
-// it. It knows the table of routes and no route. No framework: seven routes are a table, node:http parses,
-// zod checks.
+// it. It knows the tables of routes and acts, and none of their rows. No framework: some ten rows are a
+// table, node:http parses, zod checks.
 //
 // Whoever opens a Unix socket is known by that. Over TCP a token says who it is, and the name under which we
 // are asked must be this machine's: a page of the web could otherwise have its own name lead here (DNS
-// rebinding). We send no CORS headers at all.
+// rebinding). We send no CORS headers at all, and an act takes JSON alone: another page's script may not send
+// that here without asking us first, and its form cannot.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type * as z from "zod";
 import { ContainerBuckets } from "../engine/limiter.js";
 import { boundVisitors, type Visitors } from "../visitors.js";
+import { ACTS, type Act } from "./acts.js";
 import type { EventStreams } from "./events.js";
+import { PAGE_HEADERS, type Page } from "./pages.js";
 import { Problem } from "./problem.js";
-import { found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
+import { type Answer, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
+import type { Sessions } from "./sessions.js";
+import { tokenOf } from "./tokens.js";
 import type { Viewer } from "./viewer.js";
 
 /** Of one door. An answer takes milliseconds; streams are counted apart. */
@@ -24,6 +30,8 @@ const HTTP = {
   connectionsCheckingInterval: 1_000,
 };
 const NS_PER_MS = 1e6;
+/** Of an act's body. */
+const BODY_BYTES_MAX = 4 << 10;
 /**
  * Requests of one viewer through one door: making the answers must not keep the main thread from its work.
  */
@@ -35,6 +43,10 @@ export interface DoorOptions {
   readonly streams: EventStreams;
   /** Who asks; throws a Problem where nobody may. */
   readonly viewerOf: (request: IncomingMessage) => Viewer;
+  readonly sessions: Sessions;
+  readonly consoleAt: () => string | null;
+  /** The console's files by their path; none where it is not switched on. */
+  readonly pages: ReadonlyMap<string, Page>;
   /** Null: over a Unix socket no name is asked for. */
   readonly names: ReadonlySet<string> | null;
 }
@@ -47,8 +59,9 @@ export function makeDoor(options: DoorOptions): Server {
     response.setHeader("x-content-type-options", "nosniff");
     response.on("error", () => undefined);
     request.on("error", () => undefined);
-    request.resume(); // nobody sends us anything; what comes all the same is not kept
-    answer(options, visitors, rest, request, response).catch((error: unknown) => refuse(response, error));
+    answer(options, visitors, rest, request, response)
+      .catch((error: unknown) => refuse(response, error))
+      .finally(() => request.resume()); // what nobody reads is not kept
   });
   const visitors = boundVisitors(server, VISITORS);
   server.maxRequestsPerSocket = 100;
@@ -56,40 +69,92 @@ export function makeDoor(options: DoorOptions): Server {
 }
 
 async function answer(
-  { shown, streams, viewerOf, names }: DoorOptions,
+  options: DoorOptions,
   visitors: Visitors,
   rest: ContainerBuckets,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { shown, streams, viewerOf, names, pages } = options;
   if (names !== null && !names.has(hostOf(request))) throw new Problem(421, "This is not asked for by that name.");
-  const viewer = viewerOf(request);
-  if (!rest.take(performance.now() * NS_PER_MS, viewer.kind === "tenant" ? viewer.name : ""))
+  const url = urlOf(request);
+  const page = request.method === "GET" ? pages.get(url.pathname) : undefined;
+  if (page !== undefined) {
+    response.writeHead(200, { ...PAGE_HEADERS, "content-type": page.type }).end(page.body);
+    return;
+  }
+  const act = actOf(request, url, names === null ? "socket" : "tcp");
+  const viewer = act?.needsViewer === false ? null : viewerOf(request);
+  // Whoever is nobody yet takes nothing of the operator's share: to look at a ticket costs next to nothing.
+  if (viewer !== null && !rest.take(performance.now() * NS_PER_MS, viewer.kind === "tenant" ? viewer.name : ""))
     throw new Problem(429, "That is asked too often. Wait a second.");
-  const { route, query } = routeOf(request);
-  if (!mayAsk(route, viewer)) throw new Problem(403, "Only the operator may ask for this.");
+  if (act !== null) return send(response, await carryOut(act, viewer, options, request));
+  const { route, query } = routeOf(request, url);
+  if (!mayAsk(route, viewer!)) throw new Problem(403, "Only the operator may ask for this.");
   if (route.of === "stream") {
-    await streams.open(response, viewer, query.filter as string | undefined);
+    await streams.open(response, viewer!, query.filter as string | undefined);
     visitors.keep(request.socket);
     return;
   }
-  const { status, type, body } = await (route.of === "description"
-    ? found(JSON.stringify((await import("./openapi.js")).openapi()))
-    : route.of(shown, viewer, query));
+  send(
+    response,
+    await (route.of === "description"
+      ? found(JSON.stringify((await import("./openapi.js")).openapi()))
+      : route.of(shown, viewer!, query)),
+  );
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, { "content-type": type }).end(body);
 }
 
-function routeOf(request: IncomingMessage): { route: Route; query: Record<string, unknown> } {
-  if (request.method !== "GET") throw new Problem(405, "Only GET is answered.");
-  const url = urlOf(request);
+/** Null: it is asked for something, and nothing is to be done. */
+function actOf({ method }: IncomingMessage, { pathname }: URL, door: Act["door"]): Act | null {
+  return ACTS.find((act) => act.door === door && act.method === method && act.path === pathname) ?? null;
+}
+
+async function carryOut(
+  act: Act,
+  viewer: Viewer | null,
+  { sessions, consoleAt }: DoorOptions,
+  request: IncomingMessage,
+): Promise<Answer> {
+  const token = tokenOf(request.headers.authorization) ?? null;
+  const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
+  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body });
+}
+
+/** JSON of a few KiB. */
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  if (request.headers["content-type"] !== "application/json") throw new Problem(415, "It must be application/json.");
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > BODY_BYTES_MAX) throw new Problem(413, `What is sent has at most ${BODY_BYTES_MAX} bytes.`);
+    parts.push(part);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString());
+  } catch {
+    throw new Problem(400, "What is sent is not JSON.");
+  }
+}
+
+function routeOf({ method }: IncomingMessage, url: URL): { route: Route; query: Record<string, unknown> } {
+  if (method !== "GET") throw new Problem(405, "Only GET is answered here.");
   const route = ROUTES.find(({ path }) => path === url.pathname);
   if (route === undefined)
     throw new Problem(404, "There is nothing of that name; /api/v1/openapi.json says what there is.");
   const given = [...url.searchParams];
   const twice = given.find(([name], i) => given.findIndex(([other]) => other === name) !== i);
   if (twice !== undefined) throw new Problem(400, `${JSON.stringify(twice[0])} is given twice.`);
-  const parsed = route.query.safeParse(Object.fromEntries(given));
-  if (parsed.success) return { route, query: parsed.data };
+  return { route, query: checked(route.query, Object.fromEntries(given)) };
+}
+
+function checked(schema: z.ZodObject, given: unknown): Record<string, unknown> {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Problem(400, `${[...(issue?.path ?? [])].join(".") || "What is asked"}: ${issue?.message ?? "is wrong"}`);
 }

@@ -40,7 +40,7 @@ export class Tokens {
     const tokens = text.split("\n").flatMap((line, index) => {
       const words = line.replace(/#.*/, "").trim();
       if (words === "") return [];
-      const token = tokenOf(words);
+      const token = tokenIn(words);
       if (token === null) throw wrong(`line ${index + 1} is not SHA-256, then operator or tenant:NAME, then a date`);
       return [token];
     });
@@ -48,17 +48,20 @@ export class Tokens {
     return new Tokens(tokens);
   }
 
-  /** Whom `Authorization` speaks for: a tenant's name, null for the operator; undefined: nobody. */
-  holder(authorization: string | undefined): string | null | undefined {
-    const [, token] = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization ?? "") ?? [];
-    if (token === undefined) return undefined;
+  /** Whom a token speaks for: a tenant's name, null for the operator; undefined: nobody. */
+  holder(token: string): string | null | undefined {
     const digest = createHash("sha256").update(token).digest();
     const found = this.#tokens.filter((one) => timingSafeEqual(one.digest, digest) && Date.now() < one.until);
     return found[0]?.tenant;
   }
 }
 
-function tokenOf(line: string): Token | null {
+/** The token in `Authorization`; undefined: there is none. */
+export function tokenOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization ?? "")?.[1];
+}
+
+function tokenIn(line: string): Token | null {
   const [digest = "", whom = "", until, ...rest] = line.split(/\s+/);
   const [, tenant = null] = /^tenant:([a-z0-9._-]{1,100})$/.exec(whom) ?? [];
   const end = until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until);

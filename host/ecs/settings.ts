@@ -33,6 +33,7 @@ const SERVE: Record<string, Kind> = {
   control: "text",
   "control-tcp": "text",
   "control-tokens": "text",
+  console: "flag",
   alerts: "text",
   "alerts-detail": "flag",
   syslog: "text",

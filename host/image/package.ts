@@ -100,6 +100,7 @@ function copyNode(rootfs: string): void {
 async function copyApp(app: string): Promise<void> {
   for (const path of ["package.json", "LICENSE", "build/capture.node", "build/vedette-jail"])
     cpSync(join(ROOT, path), join(app, path));
+  cpSync(builtFile("web"), join(app, "build/web"), { recursive: true });
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(app);
   keepCompiled(join(app, "build/js/host"));

@@ -13,8 +13,9 @@
 //     16:17:57.881  A server started a shell           sh -c getent ...
 //         +0.120 s  It connected to 10.0.0.9:4444      bash -i
 import { styleText } from "node:util";
-import { PRIORITY_STYLES, visible } from "../output/alert-text.js";
+import { PRIORITY_STYLES } from "../output/alert-text.js";
 import { counted } from "../output/counted.js";
+import { visible } from "../output/visible.js";
 import { clockText } from "../wire/time.js";
 import type { IncidentView, Row, TreeProcess } from "./parts.js";
 import { TACTICS } from "./tactics.js";

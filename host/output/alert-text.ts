@@ -5,6 +5,7 @@ import { styleText } from "node:util";
 import type { Priority } from "../finding/priority.js";
 import { clockText } from "../wire/time.js";
 import type { Alert } from "./alert.js";
+import { visible } from "./visible.js";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -28,14 +29,6 @@ export function alertText(alert: Alert): string {
   const time = styleText("gray", clockText(alert.time).slice(0, 12));
   const priority = styleText(PRIORITY_STYLES[alert.priority], alert.priority.padEnd(PRIORITY_WIDTH));
   return `${time} ${priority} ${styleText("bold", visible(alert.rule))}  ${visible(alert.output)}`;
-}
-
-/** Control characters as \xNN, and those that change the direction of text as \uNNNN. */
-export function visible(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => {
-    const code = char.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
-  });
 }
 
 /** Control characters as JSON writes them, as Falco does in its text output too: an alert stays one line. */

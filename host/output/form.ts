@@ -3,7 +3,8 @@
 // everybody else gets Falco's JSON. `text` is Falco's sentence, with control characters as JSON writes them.
 import { isatty } from "node:tty";
 import { type Alert, type AlertStyle, alertDetail, alertJson, alertSentence } from "./alert.js";
-import { alertText, escaped, visible } from "./alert-text.js";
+import { alertText, escaped } from "./alert-text.js";
+import { visible } from "./visible.js";
 
 /** How an output of lines writes alerts. */
 export type Form = "json" | "text";

@@ -31,6 +31,7 @@ export interface ServiceFlags {
    */
   readonly control?: string;
   readonly controlTcp?: string;
+  readonly console?: boolean;
   readonly controlTokens?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";
@@ -57,6 +58,8 @@ export interface Asked {
 
 /** The control API, as we know it: host/control knows us. */
 export interface Answering {
+  /** The console's address; null: it is not shown. */
+  readonly consoleAt: string | null;
   onAlert(alert: Alert): void;
   /** tenants.yaml was read again. */
   setTenants(tenants: Iterable<Tenant>): Promise<void>;
@@ -135,8 +138,8 @@ export class PolicyService {
   }
 
   async #openAnswers(engine: Engine, ring: SharedArrayBuffer): Promise<void> {
-    const { control, controlTcp } = this.#flags;
-    if (control === undefined && controlTcp === undefined) return;
+    const { control, controlTcp, console: hasPages = false } = this.#flags;
+    if (control === undefined && controlTcp === undefined && !hasPages) return;
     this.#answering =
       (await this.#openAnswering?.({
         ring,
@@ -144,6 +147,8 @@ export class PolicyService {
         tenants: () => this.#tenants?.values() ?? [],
         containerOf: (stream) => engine.containers.get(stream) ?? null,
       })) ?? null;
+    const at = this.#answering?.consoleAt ?? null;
+    if (at !== null) this.#say(`the console is at ${at}${control === undefined ? "" : ` (${entryTo(control)})`}`);
   }
 
   /** tenants.yaml and the folder again. Where the new tenants.yaml is wrong, the old one holds. */
@@ -260,4 +265,8 @@ function internalAlert(error: VedetteError, policy: string, tenant: string | und
     policy,
     ...(tenant === undefined ? {} : { tenant }),
   };
+}
+
+function entryTo(control: string): string {
+  return `\`vedette console --socket ${control}\` prints an address that lets a browser in`;
 }

@@ -128,7 +128,7 @@ export class Sensor<I extends Intake = Intake> {
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
-    const isAsked = service?.control !== undefined || service?.controlTcp !== undefined;
+    const isAsked = service?.control !== undefined || service?.controlTcp !== undefined || service?.console === true;
     const monitor = http === undefined && !isAsked ? null : await this.#openMonitor(http);
     if (judging !== undefined) await this.#openOutputs(judging, monitor);
     if (service !== undefined) await this.#openService(service, monitor);

@@ -6,7 +6,7 @@
 //   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer
 //   decode, state <- prevent <- tracer        tracer, tracee <- inline        tracer <- outsiders        all of these <- agent
 //   wire <- addon <- host/capture        kernel <- jail
-//   wire <- rules-wasm        field names <- policies
+//   wire <- rules-wasm        field names <- policies        host/control, incident, output <- web
 //
 // Among the rooms of host/ each arrow is listed. Which files of a room the others may import, and that
 // nothing goes in a circle, is said in rooms.ts.
@@ -123,6 +123,8 @@ export const ARROWS: Record<string, string[]> = {
   "host/main": ["host/node-version", "host/standard-streams", "host/cli"],
   "host/node-version": ["host/errors"],
   "host/standard-streams": [],
+  // Runs in a browser: types of answers, and words and shapes that a terminal shows too.
+  web: ["host/control", "host/incident", "host/output"],
   "rules-wasm": [WIRE],
   policies: ["rules-wasm"],
   bench: ["*host", WIRE, "capture/decode", "capture/state", "capture/agent", "test"],

@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { eachLine, type Rule } from "./tree.js";
 
-const CODE = /\.(ts|cc|h|c|S|go|rs|java)$|^\.ci\/(?!packages)(?!.*\.json$)/;
+const CODE = /\.(tsx?|cc|h|c|S|go|rs|java)$|^\.ci\/(?!packages)(?!.*\.json$)/;
 const SPDX = "SPDX-License-Identifier: Apache-2.0";
 const COMMENT = /^(\/\/|#|\/?\*|--)/;
 
@@ -27,7 +27,11 @@ const CASES: { files: RegExp; name: RegExp; say: string }[] = [
     name: /^[a-z0-9_]+$/,
     say: "snake_case",
   },
-  { files: /^(host|rules-wasm|policies|test|bench)\/.*\.ts$/, name: /^[a-z0-9]+(-[a-z0-9]+)*$/, say: "kebab-case" },
+  {
+    files: /^(host|web|rules-wasm|policies|test|bench)\/.*\.tsx?$/,
+    name: /^[a-z0-9]+(-[a-z0-9]+)*$/,
+    say: "kebab-case",
+  },
   { files: /^docs\/.*\.md$/, name: /^[a-z0-9]+(-[a-z0-9]+)*$/, say: "kebab-case" },
 ];
 

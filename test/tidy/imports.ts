@@ -27,9 +27,10 @@ export function includesOf(tree: Tree): Import[] {
 
 export function importsOf(tree: Tree): Import[] {
   const pattern = /(?:\bfrom|\bimport|\bimport\()\s*["'](\.[^"']*)["']/g;
-  return importsIn(tree, /^(host|rules-wasm|policies|bench|test)\/.*\.ts$/, pattern, (words, path) =>
-    normalize(join(dirname(path), words)).replace(/\.js$/, ".ts"),
-  );
+  return importsIn(tree, /^(host|web|rules-wasm|policies|bench|test)\/.*\.tsx?$/, pattern, (words, path) => {
+    const stem = normalize(join(dirname(path), words)).replace(/\.js$/, "");
+    return tree.has(`${stem}.tsx`) ? `${stem}.tsx` : words.endsWith(".js") ? `${stem}.ts` : stem;
+  });
 }
 
 function importsIn(

@@ -13,7 +13,7 @@ export const DOORS: Record<string, string[]> = {
   "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "ring-view", "session"],
   "host/cli": ["failure", "program"],
   "host/config": ["config"],
-  "host/control": ["control"],
+  "host/control": ["control", "shapes"],
   "host/ecs": ["layout", "metadata", "patcher"],
   "host/engine": [
     "bounds",
@@ -36,7 +36,7 @@ export const DOORS: Record<string, string[]> = {
   "host/falco": ["falco"],
   "host/finding": ["finding", "priority"],
   "host/image": [],
-  "host/incident": ["incident"],
+  "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
   "host/output": [
     "alert",
@@ -63,6 +63,7 @@ export const DOORS: Record<string, string[]> = {
     "summary",
     "syslog-url",
     "voice",
+    "visible",
   ],
   "host/policy": [
     "bundle",

@@ -67,7 +67,7 @@ test("every command's help fits 80 columns, has an example and no empty default"
 });
 
 /** What ends otherwise where no Vedette runs that could be asked. */
-const ASKS_ONE_THAT_RUNS = ["vedette serve", "vedette policy status"];
+const ASKS_ONE_THAT_RUNS = ["vedette serve", "vedette policy status", "vedette console"];
 
 test("the examples of help work", () => {
   assert.is(shell("vedette policy new mine").status, 0);

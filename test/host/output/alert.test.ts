@@ -6,9 +6,10 @@ import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
 import { findingId } from "../../../host/finding/finding.js";
 import { type Alert, alertJson } from "../../../host/output/alert.js";
-import { alertText, escaped, visible } from "../../../host/output/alert-text.js";
+import { alertText, escaped } from "../../../host/output/alert-text.js";
 import { alertForm } from "../../../host/output/form.js";
 import { compileFormat, SUGGESTED_OUTPUT } from "../../../host/output/format.js";
+import { visible } from "../../../host/output/visible.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../wire/builder.js";
 

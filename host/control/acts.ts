@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a door does beside answering: it lets somebody in, and out. One row an act; the server works by this
+// table, and openapi.ts describes it.
+import * as z from "zod";
+import { Problem } from "./problem.js";
+import { type Answer, found } from "./routes.js";
+import type { Sessions } from "./sessions.js";
+import type { Viewer } from "./viewer.js";
+
+/** Who acts, and with what. */
+export interface Acting {
+  readonly sessions: Sessions;
+  /** The console's address; null: it is not shown. */
+  readonly consoleAt: string | null;
+  /** Whom the Unix socket or the token speaks for; null where the act itself is to find that out. */
+  readonly viewer: Viewer | null;
+  /** Of `Authorization`. */
+  readonly token: string | null;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** One row of the table. */
+export interface Act {
+  readonly method: "POST" | "DELETE";
+  readonly path: string;
+  readonly summary: string;
+  /** `socket`: a Unix socket alone; `tcp`: TCP alone. */
+  readonly door: "socket" | "tcp";
+  /** Whether it must be known who acts. */
+  readonly needsViewer: boolean;
+  /** Null: it takes no body. */
+  readonly body: z.ZodObject | null;
+  /** Null: an empty answer. */
+  readonly answer: z.ZodType | null;
+  readonly of: (acting: Acting) => Answer;
+}
+
+const secret = z.string().regex(/^[\w-]{43}$/);
+const seconds = z.int().describe("for so long it holds");
+
+/** All of them. */
+export const ACTS: readonly Act[] = [
+  {
+    method: "POST",
+    path: "/api/v1/tickets",
+    summary: "A ticket for the console: it lets a browser in once, as whoever this socket speaks for.",
+    door: "socket",
+    needsViewer: true,
+    body: null,
+    answer: z.strictObject({ ticket: secret, seconds, console: z.string().nullable().describe("null: it is off") }),
+    of: ({ sessions, consoleAt, viewer }) => {
+      const { secret: ticket, seconds } = sessions.ticket(tenantOf(viewer!));
+      return found(JSON.stringify({ ticket, seconds, console: consoleAt }));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/session",
+    summary: "A key for a ticket. The key is a bearer token, and the ticket is used up.",
+    door: "tcp",
+    needsViewer: false,
+    body: z.strictObject({ ticket: secret }),
+    answer: z.strictObject({ key: secret, seconds, tenant: z.string().nullable() }),
+    of: ({ sessions, body }) => {
+      const entered = sessions.enter(body.ticket as string);
+      if (entered === null) throw new Problem(401, "This ticket was used, or is too old. Ask for another one.");
+      const { secret: key, seconds, tenant } = entered;
+      return found(JSON.stringify({ key, seconds, tenant }));
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/session",
+    summary: "Ends the session of the key that asks.",
+    door: "tcp",
+    needsViewer: true,
+    body: null,
+    answer: null,
+    of: ({ sessions, token }) => {
+      sessions.leave(token ?? "");
+      return { status: 204, type: "text/plain", body: "" };
+    },
+  },
+];
+
+function tenantOf(viewer: Viewer): string | null {
+  return viewer.kind === "operator" ? null : viewer.name;
+}

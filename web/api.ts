@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks the control API, once or again and again. An answer has three states, so that no screen says "none"
+// where it should say "I could not look".
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { keyOf, shutOut } from "./session.js";
+
+const EVERY_MS = 3_000;
+
+/** `looking`: no answer yet. `failed`: the last try; `value` is what the one before it gave. */
+export interface Asked<T> {
+  readonly state: "looking" | "there" | "failed";
+  readonly value: T | null;
+  readonly problem: string | null;
+}
+
+/** What the API refused, in its own words. */
+export class Refused extends Error {}
+
+/** Throws Refused. A connection lives for seconds, and may be closed under us: then we ask once more. */
+export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const answer = await openAnswer(path, signal).catch((error: unknown) => {
+    if (error instanceof Refused || signal?.aborted === true) throw error;
+    return openAnswer(path, signal);
+  });
+  return (await answer.json()) as T;
+}
+
+/** The answer where it is a good one; health is red with 503 and says why. Throws Refused. */
+export async function openAnswer(path: string, signal?: AbortSignal): Promise<Response> {
+  const answer = await fetch(path, { headers: { authorization: `Bearer ${keyOf()}` }, signal: signal ?? null });
+  if (answer.ok || path === "/api/v1/health") return answer;
+  const { title, hint = "" } = (await answer.json()) as { title: string; hint?: string };
+  if (answer.status === 401) shutOut("The session has ended.");
+  throw new Refused(`${title} ${hint}`.trim());
+}
+
+/** Asks now, and every three seconds while the page is seen. */
+export function useAsked<T>(path: string): Signal<Asked<T>> {
+  const asked = useSignal<Asked<T>>({ state: "looking", value: null, problem: null });
+  useEffect(() => {
+    const over = new AbortController();
+    const look = async (): Promise<void> => {
+      if (document.hidden && asked.value.state === "there") return;
+      try {
+        asked.value = { state: "there", value: await ask<T>(path, over.signal), problem: null };
+      } catch (error) {
+        if (over.signal.aborted) return;
+        const problem = error instanceof Refused ? error.message : "Vedette does not answer.";
+        asked.value = { state: "failed", value: asked.value.value, problem };
+      }
+    };
+    const timer = setInterval(look, EVERY_MS);
+    asked.value = { state: "looking", value: null, problem: null };
+    void look();
+    return () => {
+      clearInterval(timer);
+      over.abort();
+    };
+  }, [path]);
+  return asked;
+}

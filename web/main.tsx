@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The console: a page that asks the control API. The part of the address behind `#` says which screen it
+// shows.
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import { Entry } from "./screens/entry.js";
+import { Events } from "./screens/events.js";
+import { Findings } from "./screens/findings.js";
+import { Incident } from "./screens/incident.js";
+import { Incidents } from "./screens/incidents.js";
+import { Overview } from "./screens/overview.js";
+import { Policies } from "./screens/policies.js";
+import { Processes } from "./screens/processes.js";
+import { access, enter, leave, tenant } from "./session.js";
+
+const SCREENS = [
+  { path: "/", title: "Overview", Screen: Overview },
+  { path: "/incidents", title: "Incidents", Screen: Incidents },
+  { path: "/findings", title: "Findings", Screen: Findings },
+  { path: "/events", title: "Events", Screen: Events },
+  { path: "/processes", title: "Processes", Screen: Processes },
+  { path: "/policies", title: "Policies", Screen: Policies },
+] as const;
+
+const path = signal("/");
+const follow = (): void => {
+  path.value = location.hash.slice(1) || "/";
+};
+
+function Console() {
+  if (access.value === "unknown") return <p class="quiet">Looking …</p>;
+  if (access.value === "out") return <Entry />;
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById("content")?.focus()}>
+        Skip to the content
+      </button>
+      <header>
+        <strong>Vedette</strong>
+        <nav aria-label="Screens">
+          {SCREENS.map(({ path: to, title }) => (
+            <a key={to} href={`#${to}`} aria-current={isAt(to) ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <span class="quiet">{tenant.value === null ? "operator" : `tenant ${tenant.value}`}</span>
+        <button type="button" onClick={() => void leave()}>
+          Leave
+        </button>
+      </header>
+      <main id="content" tabIndex={-1}>
+        <Shown />
+      </main>
+    </>
+  );
+}
+
+function Shown() {
+  const [, id] = /^\/incidents\/([\w-]+)$/.exec(path.value) ?? [];
+  if (id !== undefined) return <Incident id={id} />;
+  const found = SCREENS.find(({ path: to }) => to === path.value);
+  if (found === undefined) return <p class="problem">There is no such screen.</p>;
+  return <found.Screen />;
+}
+
+function isAt(to: string): boolean {
+  return path.value === to || (to !== "/" && path.value.startsWith(`${to}/`));
+}
+
+addEventListener("hashchange", follow);
+await enter().catch(() => {
+  access.value = "out";
+});
+follow();
+render(<Console />, document.getElementById("console")!);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events as they come, under a condition of Falco's. What the page or the host left out is said.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Refused } from "../api.js";
+import { Table, Time } from "../parts.js";
+import { follow, type Gap } from "../stream.js";
+import { count, visible } from "../words.js";
+
+type Event = Readonly<Record<string, unknown>>;
+
+const ROWS_MAX = 500;
+const COLUMNS = ["evt.type", "proc.name", "proc.pid", "fd.name", "evt.res"] as const;
+
+export function Events() {
+  const typed = useSignal("");
+  const condition = useSignal("");
+  const isPaused = useSignal(false);
+  const rows = useSignal<readonly Event[]>([]);
+  const seen = useSignal(0);
+  const missed = useSignal(0);
+  const problem = useSignal<string | null>(null);
+
+  useEffect(() => {
+    if (isPaused.value) return;
+    const over = new AbortController();
+    let come: Event[] = [];
+    const show = setInterval(() => {
+      if (come.length === 0) return;
+      seen.value += come.length;
+      rows.value = [...come.reverse(), ...rows.value].slice(0, ROWS_MAX);
+      come = [];
+    }, 200);
+    problem.value = null;
+    follow(condition.value, {
+      signal: over.signal,
+      onEvent: (event) => come.push(event),
+      onGap: (gap: Gap) => {
+        missed.value += gap.missed;
+      },
+    }).catch((error: unknown) => {
+      if (!over.signal.aborted) problem.value = error instanceof Refused ? error.message : "The stream has ended.";
+    });
+    return () => {
+      clearInterval(show);
+      over.abort();
+    };
+  }, [condition.value, isPaused.value]);
+
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    rows.value = [];
+    seen.value = 0;
+    missed.value = 0;
+    condition.value = typed.value.trim();
+  };
+  return (
+    <>
+      <h1>Events</h1>
+      <form class="filter" onSubmit={submit}>
+        <label for="condition">Condition</label>
+        <input
+          id="condition"
+          class="wide"
+          placeholder="evt.type = openat and fd.name startswith /etc"
+          value={typed.value}
+          onInput={(event) => {
+            typed.value = event.currentTarget.value;
+          }}
+        />
+        <button type="submit">Filter</button>
+        <button
+          type="button"
+          aria-pressed={isPaused.value}
+          onClick={() => {
+            isPaused.value = !isPaused.value;
+          }}
+        >
+          {isPaused.value ? "Go on" : "Pause"}
+        </button>
+      </form>
+      {problem.value !== null && (
+        <p class="problem" role="alert">
+          {problem.value}
+        </p>
+      )}
+      <p class="quiet">
+        {count(seen.value)} events came{missed.value > 0 && `, ${count(missed.value)} were left out`}; the newest{" "}
+        {count(rows.value.length)}:
+      </p>
+      <Table name="Events" head={["Time", ...COLUMNS]}>
+        {rows.value.map((event) => (
+          <tr key={`${event["evt.time"]} ${event["thread.tid"]} ${event["evt.num"]}`}>
+            <td>
+              <Time ns={String(event["evt.time"] ?? "0")} />
+            </td>
+            {COLUMNS.map((name) => (
+              <td key={name} class={name === "fd.name" ? "text" : ""}>
+                {visible(String(event[name] ?? ""))}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </Table>
+    </>
+  );
+}

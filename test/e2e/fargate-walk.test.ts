@@ -4,7 +4,7 @@
 // docs/fargate.md and docs/operations.md, as a reader walks them: a task definition as
 // `describe-task-definition` prints it, `instrument` with the page's own words, then the task that came out
 // of it: its containers are started as ECS would start them, and the alert names them.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -86,6 +86,19 @@ test("-o writes the definition, and --undo gives back every byte", async () => {
 for (const name of ["fargate.md", "operations.md"])
   test(`each \`vedette instrument\` of ${name} does what it says`, () => walked(join(ROOT, "docs", name)));
 
+/** As `copilot svc package` prints one, but for what is not a task definition. */
+const TEMPLATE = `Resources:
+  TaskDefinition:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: !Sub '\${AWS::StackName}-orders'
+      ContainerDefinitions:
+        - Name: orders
+          Image: !Ref ContainerImage
+          EntryPoint: [/srv/workload]
+          LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: !Ref LogGroup}}
+`;
+
 async function walked(path: string): Promise<void> {
   const page = readFileSync(path, "utf8");
   const commands = [...page.matchAll(/^ {4}vedette (instrument .*)$/gm)].map(([, words]) => words!);
@@ -93,6 +106,9 @@ async function walked(path: string): Promise<void> {
   const walk = scratch();
   writeFileSync(join(walk, "orders.json"), text);
   writeFileSync(join(walk, "containers.json"), JSON.stringify(ORDERS.taskDefinition.containerDefinitions));
+  cpSync(join(ROOT, "docs/ecs"), walk, { recursive: true });
+  writeFileSync(join(walk, "orders.yml"), TEMPLATE);
+  mkdirSync(join(walk, "copilot/orders/overrides"), { recursive: true });
   for (const words of commands) {
     const argv = words.replaceAll("REGISTRY", "registry.example").split(" ");
     const { status, stdout, stderr } = await run([...VEDETTE, ...argv], { cwd: walk });

@@ -27,7 +27,10 @@ async function queueTo(url: string, more: Partial<Extract<NamedOutput, { kind: "
   const faults: string[] = [];
   const settings = { url: `${url}/v1/logs`, userAgent: "vedette", capacity: 10_000, hasIncidents: true, ...more };
   const named: NamedOutput[] = [{ name: "siem", kind: "otlp", settings }];
-  const [queue] = await outputsOf({ targets: [], named }, { onFault: (error) => void faults.push(error.message) });
+  const [queue] = await outputsOf(
+    { targets: [], named },
+    { onFault: (error) => void faults.push(`${error.message} [${error.code}]`) },
+  );
   if (queue === undefined) throw new Error("no output was made");
   const send = (from: number, to: number): void => {
     for (let i = from; i < to; i++) queue.write({ ...CONNECT, finding: { ...FINDING, tid: i } });
@@ -187,7 +190,7 @@ test("what a receiver rejects of a batch is counted, told, and not sent again", 
   send(0, 5);
   await until("all taken", () => queue.stats().queued === 0 && there.taken.length === 5);
   assert.equal([queue.stats().sent, queue.stats().dropped.refused, queue.stats().state], [3, 2, "ok"]);
-  assert.match(faults[0] ?? "", "it rejects 2 of a batch: too old");
+  assert.match(faults[0] ?? "", /it rejects 2 of a batch: too old\b.*\[VEDETTE_OTLP_OUTPUT\]$/);
   await queue.close();
   await there.close();
   assert.is(there.requests.length, 1);

@@ -2,21 +2,23 @@
 // `vedette policy inspect DIR|MODULE`: what a policy is, without running any of it.
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import type { PreventRow } from "../engine/prevent-row.js";
 import { VedetteError } from "../errors.js";
 import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
-import { moduleBytes } from "../policy/load.js";
+import { loadPolicy, moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
-import { admit, PAGE } from "../wasm/admission.js";
+import { admit, DEFAULT_LIMITS, PAGE } from "../wasm/admission.js";
 import { readSections } from "../wasm/sections.js";
 import { print, printJson } from "./print.js";
 
 /** Prints what a folder or a module holds. Gives status 0. */
 export async function inspectPolicy(path: string, asJson: boolean): Promise<number> {
-  const bytes = await whileShowing("compiling", () => bytesOf(path));
-  const { metadata, memory } = await admit(bytes, path);
+  const { bytes, prevent } = await whileShowing("compiling", () => partsOf(path));
+  // A policy that only prevents has no rules.
+  const { metadata, memory } = await admit(bytes, path, { ...DEFAULT_LIMITS, rulesMin: prevent.length > 0 ? 0 : 1 });
   const sections = readSections(bytes, path);
   const facts = {
     ...metadata,
@@ -27,18 +29,26 @@ export async function inspectPolicy(path: string, asJson: boolean): Promise<numb
     exports: sections.exports.map((one) => one.name),
     memoryBytes: memory.initial * PAGE,
     memoryBytesMax: memory.maximum * PAGE,
+    prevent,
   };
   if (asJson) printJson(facts);
   else print(lines(facts));
   return 0;
 }
 
-async function bytesOf(path: string): Promise<Uint8Array> {
+interface Parts {
+  readonly bytes: Uint8Array;
+  readonly prevent: readonly PreventRow[];
+}
+
+async function partsOf(path: string): Promise<Parts> {
   const compiler = new PolicyCompiler();
   try {
-    if (!statSync(path).isDirectory()) return readFileSync(path);
+    if (!statSync(path).isDirectory()) return { bytes: readFileSync(path), prevent: [] };
     const bundle = openBundle(path);
-    return await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
+    const bytes = await moduleBytes(bundle, readPolicyFile(bundle).value, compiler);
+    const { prevent = [] } = await loadPolicy(bundle, { compiler });
+    return { bytes, prevent };
   } catch (error) {
     if (error instanceof VedetteError) throw error;
     throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
@@ -54,6 +64,7 @@ type Facts = Awaited<ReturnType<typeof admit>>["metadata"] & {
   readonly imports: readonly string[];
   readonly memoryBytes: number;
   readonly memoryBytesMax: number;
+  readonly prevent: readonly PreventRow[];
 };
 
 function lines(facts: Facts): string[] {
@@ -69,5 +80,10 @@ function lines(facts: Facts): string[] {
       `  on ${rule.events.join(" ")}`,
       `  ${rule.output}`,
     ]),
+    ...facts.prevent.map(({ name, deny, action, mode, networks, ports, files, programs }) => {
+      const to = [...networks, ...ports].map((one) => ` ${one}`).join("");
+      const except = [...files, ...programs].map((one) => ` ${one}`).join("");
+      return `denies "${name}" (${deny}${to}; ${action}, ${mode})${except === "" ? "" : `, except${except}`}`;
+    }),
   ];
 }

@@ -43,6 +43,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   control: { option: "control", schema: text },
   control_tcp: { option: "control-tcp", schema: text },
   control_tokens: { option: "control-tokens", schema: text },
+  console: { option: "console", schema: yes },
   falco_rules: { option: "falco-rules", schema: texts },
   falco_exact: { option: "falco-exact", schema: yes },
   falco_options: { option: "option", schema: texts },

@@ -3,7 +3,7 @@
 // Modules that cost the compiler gigabytes (H11): most are refused by what their bytes say, and what nobody
 // can see there ends a process with little memory, not the host. The honest control is a policy of another
 // tenant that comes after each, and the agent beside.
-// Time limit: 240 s.
+// Time limit: 480 s.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

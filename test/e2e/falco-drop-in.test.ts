@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette falco`: a script that calls `falco` goes on working.
-// Time limit: 180 s.
+// Time limit: 360 s.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -2,7 +2,7 @@
 //
 // The packages for npm: what is in them, and that a machine without a compiler can run what npm installs of
 // them. Nothing is fetched: the modules that the package depends on are copied from node_modules.
-// Time limit: 300 s.
+// Time limit: 600 s.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

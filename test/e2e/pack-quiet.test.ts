@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 300 s.
+// Time limit: 600 s.
 //
 // The default pack says nothing of benign programs: not while the everyday programs run in a container, and
 // not when their recordings are judged for two hours of event time, in a few passes here.

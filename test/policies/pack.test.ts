@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every policy of the pack passes its own tests.yaml, and every rule has a test in which it speaks and one in
 // which it does not.
-// Time limit: 180 s.
+// Time limit: 360 s.
 import { relative } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

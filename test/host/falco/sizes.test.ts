@@ -2,7 +2,7 @@
 // Large rules: lists with thousands of entries of each kind, thousands of rules, a long condition, load and
 // judge as small ones do. The plain interpreter is the judge. VEDETTE_FALCO_SIZE=100000 asks for lists of
 // that length, a twentieth of it is the number of rules.
-// Time limit: 180 s.
+// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compilePolicy } from "../../../host/falco/compile/policy.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // policies.d: what comes, changes and goes, who may, and what is refused without touching what runs.
-// Time limit: 240 s.
+// Time limit: 480 s.
 import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

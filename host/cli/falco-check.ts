@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy check --falco FILE...`: whether the rules would run. It reports what was loaded as Falco's
 // own validation (`falco -V`) does, in its words or as its JSON. Then it compiles and admits the rules as
-// `run` does, and names those that could never fire.
-import {
-  checkedPolicy,
-  deadRuleText,
-  type FalcoFlags,
-  optionsIn,
-  refuseDead,
-  refuseUnreadable,
-} from "../falco/falco.js";
+// `run` does, and names those that could never fire or that ask for what is not done here.
+import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead, refuseUnreadable } from "../falco/falco.js";
 import { whileShowing } from "../output/progress.js";
 import { say } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";
@@ -21,7 +14,7 @@ import { print } from "./print.js";
  */
 export async function checkFalco(flags: FalcoFlags, options: { json?: boolean }): Promise<number> {
   const read = optionsIn(flags);
-  const { loaded, dead } = await whileShowing("compiling", () => checkedPolicy(flags, read));
+  const { loaded, dead, notes } = await whileShowing("compiling", () => checkedPolicy(flags, read));
   sayOptions(read, flags);
   const { results, contents, ok } = loaded;
   if (options.json === true) {
@@ -31,7 +24,7 @@ export async function checkFalco(flags: FalcoFlags, options: { json?: boolean })
     print(results.filter((one) => one.unreadable === null).map((one) => one.text(contents).trimEnd()));
     refuseUnreadable(loaded);
   }
-  for (const one of dead) say(`vedette: ${deadRuleText(one)}`, "warning");
+  for (const note of notes) say(`vedette: ${note}`, "warning");
   refuseDead(dead, flags);
   return ok ? 0 : 1;
 }

@@ -3,7 +3,6 @@
 // of fields. The compiler and the readers behind it stay in this room.
 export { PRIORITIES } from "../finding/priority.js";
 export { CONFIG_PLACE, type ConfigFile, readConfigFile } from "./config-file.js";
-export { deadRuleText } from "./dead-rules.js";
 export { FIELDS, type FieldInfo } from "./fields.js";
 export { Filter } from "./filter.js";
 export { type FalcoOptions, SETTINGS } from "./options.js";

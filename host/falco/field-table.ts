@@ -229,6 +229,13 @@ fs.path.source text: path that the call takes from
 fs.path.sourceraw text: the same as the program gave it
 fs.path.target text: path that the call makes
 fs.path.targetraw text: the same as the program gave it
+-fdlist.nums text: descriptors that a poll waits for, as one text
+-fdlist.names text: their names
+-fdlist.cips text: their clients' addresses
+-fdlist.sips text: their servers' addresses
+-fdlist.cports text: their clients' ports
+-fdlist.sports text: their servers' ports
+-util.cnt int: a number that is one more each time it is asked for
 user.uid int: effective user id
 user.name text: name of the effective user
 user.homedir text: home directory of the effective user

@@ -39,6 +39,7 @@ export class Filter {
       enabled: true,
       expr,
       bound,
+      captures: false,
       events,
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });

@@ -45,6 +45,7 @@ export interface RuleItem extends Placed {
   enabled: boolean;
   warnEventTypes: boolean;
   skipIfUnknownFilter: boolean;
+  captures: boolean;
   exceptions: RuleException[];
 }
 
@@ -73,4 +74,5 @@ export interface RuleUpdate {
   enabled?: boolean;
   warnEventTypes?: boolean;
   skipIfUnknownFilter?: boolean;
+  captures?: boolean;
 }

@@ -49,6 +49,7 @@ export interface LoadedRule {
   expr: Expr;
   readonly bound: Bound;
   readonly events: string[];
+  readonly captures: boolean; // asks for a file of the events around it
 }
 
 /** What all files gave together. */
@@ -147,10 +148,10 @@ class Compilation {
       const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
       this.#result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
     }
-    const { name, desc, source, priority, enabled } = rule;
+    const { name, desc, source, priority, enabled, captures } = rule;
     const events = capturedTypes(expr).map((event) => event.name);
     const tags = [...rule.tags].sort();
-    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events };
+    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events, captures };
   }
 
   #output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {

@@ -38,6 +38,7 @@ export interface FalcoPolicy {
   readonly wasm: Uint8Array;
   readonly policy: LoadedPolicy | null; // null: no rule is left that could match
   readonly dead: DeadRule[]; // enabled rules that no event here can match
+  readonly notes: string[]; // what of enabled rules is otherwise here, a sentence each
 }
 
 /** The policy that alerts of Falco's rules name. */
@@ -78,7 +79,7 @@ export async function falcoPolicy(
   refuseErrors(loaded);
   for (const result of loaded.results.filter((one) => one.warnings.length > 0)) onWarning(result.text(loaded.contents));
   const made = await compiled(loaded, flags, options);
-  for (const dead of made.dead) onWarning(`vedette: ${deadRuleText(dead)}`);
+  for (const note of made.notes) onWarning(`vedette: ${note}`);
   refuseDead(made.dead, flags);
   return made;
 }
@@ -97,7 +98,9 @@ export function enabledRules(flags: FalcoFlags, options: FalcoOptions): LoadedRu
  */
 export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
   const loaded = loadFiles(flags, options, true);
-  return loaded.ok ? compiled(loaded, flags, options) : { loaded, wasm: new Uint8Array(), policy: null, dead: [] };
+  return loaded.ok
+    ? compiled(loaded, flags, options)
+    : { loaded, wasm: new Uint8Array(), policy: null, dead: [], notes: [] };
 }
 
 function loadFiles({ falcoRules, falcoExact }: FalcoFlags, options: FalcoOptions, isCheck: boolean): Loaded {
@@ -117,8 +120,10 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const matching = flags.matching ?? options.matching;
   const { wasm, rules: told } = compilePolicy(rules, { name: FALCO_NAME, version: VERSION, matching, isFalcoExact });
   const living = new Set(told);
-  const dead = rules.filter((rule) => rule.enabled && !living.has(rule)).map(deadRule);
-  if (told.length === 0) return { loaded, wasm, policy: null, dead };
+  const enabled = rules.filter((rule) => rule.enabled);
+  const dead = enabled.filter((rule) => !living.has(rule)).map(deadRule);
+  const notes = [...dead.map(deadRuleText), ...enabled.filter((rule) => rule.captures).map(captureText)];
+  if (told.length === 0) return { loaded, wasm, policy: null, dead, notes };
   const path = flags.falcoRules.join(" ");
   const admitted = await admit(wasm, path, WIDE_LIMITS);
   for (const { output, fields } of admitted.metadata.rules) compileFormat(output, fields);
@@ -131,7 +136,11 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
     ...(isFalcoExact ? { alerts: NO_ALERT_LIMIT } : {}),
     rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),
   };
-  return { loaded, wasm, policy, dead };
+  return { loaded, wasm, policy, dead, notes };
+}
+
+function captureText({ name }: LoadedRule): string {
+  return `the rule "${name}" asks for a capture of the events around it; none is written here`;
 }
 
 /** `--strict`: a rule that cannot fire is as good as one that cannot be loaded. */

@@ -73,17 +73,17 @@ function defineRule(item: MapNode, name: string, reading: Reading): void {
     enabled: flag(item, "enabled", context) ?? true,
     warnEventTypes: flag(item, "warn_evttypes", context) ?? true,
     skipIfUnknownFilter: flag(item, "skip-if-unknown-filter", context) ?? false,
+    captures: readCapture(item, context),
     tags: new Set(texts(item, "tags", context, "optional")),
     exceptions: readExceptions(item, reading, "define"),
   };
-  checkCapture(item, context);
   collector.defineRule(rule, result);
 }
 
 // Nothing is captured into files here, but what Falco could not read is told.
-function checkCapture(item: MapNode, context: Context): void {
-  flag(item, "capture", context);
+function readCapture(item: MapNode, context: Context): boolean {
   checkDuration(item, "capture_duration", context);
+  return flag(item, "capture", context) ?? false;
 }
 
 function appendRule(item: MapNode, name: string, reading: Reading): void {
@@ -138,7 +138,7 @@ function readInto(update: RuleUpdate, key: string, item: MapNode, reading: Readi
     priority: () => (update.priority = readPriority(item, context)),
     enabled: () => (update.enabled = required() !== "" && flag(item, key, context)!),
     warn_evttypes: () => (update.warnEventTypes = required() !== "" && flag(item, key, context)!),
-    capture: () => void flag(item, key, context),
+    capture: () => (update.captures = required() !== "" && flag(item, key, context)!),
     capture_duration: () => checkDuration(item, key, context),
     "skip-if-unknown-filter": () => (update.skipIfUnknownFilter = required() !== "" && flag(item, key, context)!),
   };

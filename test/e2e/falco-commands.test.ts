@@ -208,12 +208,14 @@ withFalco(
       rule("no such argument", "evt.type=open and evt.arg.dqb_curspace exists"),
       rule("contradiction", "evt.type=open and evt.type=close"),
     ];
-    writeFileSync(rules, dead.join("") + rule("alive", "evt.type=open"));
+    const capturing = rule("captured", "evt.type=open").replace("}", ", capture: true}");
+    writeFileSync(rules, dead.join("") + rule("alive", "evt.type=open") + capturing);
     const sentences = [
       'the rule "never recorded" can never fire here: no event of the type getcwd or futex is recorded',
       'the rule "never there" can never fire here: no event has fd.sip.name',
       'the rule "no such argument" can never fire here: no event has evt.arg.dqb_curspace',
       'the rule "contradiction" can never fire here: its condition leaves no type of event',
+      'the rule "captured" asks for a capture of the events around it; none is written here',
     ];
     const commands = (file: string) => [
       ["policy", "check", "--falco", file],

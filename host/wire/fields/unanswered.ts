@@ -14,6 +14,7 @@ proc.is_container_liveness_probe proc.is_container_readiness_probe thread.cgroup
 thread.pfminor thread.cpu thread.cpu.user thread.cpu.system thread.vmsize thread.vmsize.b thread.vmrss thread.vmrss.b
 
 fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.is_upper_layer fd.is_lower_layer fd.types[
+fdlist.nums fdlist.names fdlist.cips fdlist.sips fdlist.cports fdlist.sports util.cnt
 
 container.mounts container.mount[ container.mount.source[ container.mount.dest[ container.mount.mode[ container.mount.rdwr[
 container.mount.propagation[ container.healthcheck container.liveness_probe container.readiness_probe container.cni.json

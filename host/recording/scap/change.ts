@@ -210,7 +210,7 @@ const execute: Change = (_, thread, raw) => {
   thread.exe = text("exe") ?? thread.exe;
   thread.name = text("comm") ?? nameOf(thread.exe);
   thread.args = listOf(raw.bytes("args") ?? Buffer.alloc(0));
-  thread.cwd = withoutSlash(text("cwd") ?? thread.cwd);
+  thread.cwd = withoutSlash(text("cwd") ?? thread.cwd ?? "") || null;
   const file = text("filename");
   thread.exepath = text("trusted_exepath") ?? (file === null ? thread.exe : joinPath(thread.cwd, file));
   if (raw.has("env")) thread.env = listOf(raw.bytes("env")!);
@@ -289,7 +289,8 @@ const changeDirectory: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
   const fd = raw.has("path") ? null : (raw.int("fd") ?? -1);
   const to = fd === null ? joinPath(thread.cwd, path ?? "") : thread.descriptors.get(fd)?.name;
-  if (to) thread.cwd = normalised(to);
+  // Relative to a folder that is not known, it is not known where that leads.
+  if (to) thread.cwd = to.startsWith("/") ? normalise(to) : null;
   thread.version++;
 };
 

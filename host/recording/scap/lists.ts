@@ -53,7 +53,7 @@ export function readProcesses(body: Buffer, version: number): Thread[] {
     thread.exe = c.text();
     thread.exepath = version >= 7 ? c.text() : thread.exe;
     thread.args = listOf(c.take(c.u16()));
-    thread.cwd = withoutSlash(c.text());
+    thread.cwd = withoutSlash(c.text()) || null;
     thread.fdLimit = c.i64();
     c.u32(); // flags
     thread.uid = c.u32();

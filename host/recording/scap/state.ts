@@ -33,7 +33,7 @@ export interface Thread {
   exepath: string;
   args: string[];
   env: string[];
-  cwd: string;
+  cwd: string | null; // null: not known
   cgroups: string[];
   descriptors: Map<number, Descriptor>; // shared by the threads of a process
   version: number; // counts changes
@@ -65,6 +65,9 @@ export interface Descriptor {
   closesOnExec: boolean;
 }
 
+/** As Falco has it, whose ids have 32 bits. */
+const UNKNOWN_ID = 0xffffffff;
+
 /** A thread of which only its number is known. */
 export function newThread(tid: number): Thread {
   return {
@@ -75,8 +78,8 @@ export function newThread(tid: number): Thread {
     pgid: null,
     vpid: null,
     tty: null,
-    uid: 0,
-    gid: 0,
+    uid: UNKNOWN_ID,
+    gid: UNKNOWN_ID,
     loginuid: null,
     capInheritable: null,
     capPermitted: null,
@@ -93,7 +96,7 @@ export function newThread(tid: number): Thread {
     exepath: "",
     args: [],
     env: [],
-    cwd: "/",
+    cwd: null,
     cgroups: [],
     descriptors: new Map(),
     version: 0,

@@ -18,13 +18,21 @@ const DUPFD = 1;
 const SETFD = 3;
 const DUPFD_CLOEXEC = 26;
 
-// An event block of the counted form. Parameters are integers of 8 bytes unless `width` says otherwise.
-function happen(state: State, name: string, params: Record<string, number>, width: Record<string, 1 | 8> = {}): void {
+// An event block of the counted form. Parameters are texts, or integers of 8 bytes unless `width`
+// says otherwise.
+function happen(
+  state: State,
+  name: string,
+  params: Record<string, number | string>,
+  width: Record<string, 1 | 8> = {},
+): void {
   const [code, event] = [...SCAP_EVENTS].find(([, one]) => one.name === name)!;
   const bytes = event.exit.map((key) => {
-    if (width[key] === 1) return Buffer.from([params[key] ?? 0]);
-    const buffer = Buffer.alloc(params[key] === undefined ? 0 : 8);
-    if (buffer.length > 0) buffer.writeBigInt64LE(BigInt(params[key]!));
+    const value = params[key];
+    if (typeof value === "string") return Buffer.from(`${value}\0`);
+    if (width[key] === 1) return Buffer.from([value ?? 0]);
+    const buffer = Buffer.alloc(value === undefined ? 0 : 8);
+    if (value !== undefined) buffer.writeBigInt64LE(BigInt(value));
     return buffer;
   });
   const head = Buffer.alloc(28);
@@ -70,6 +78,17 @@ test("a call that changes the process is told of the process as it left it", () 
   assert.is(state.thread(7).uid, 33);
   happen(state, "setresuid", { ruid: 0, euid: 5, suid: 0, res: -1 });
   assert.is(state.thread(7).uid, 33);
+});
+
+test("of a thread that a capture does not tell of, neither folder nor user is known", () => {
+  const state = new State();
+  const thread = state.thread(7);
+  assert.equal([thread.cwd, thread.uid, thread.gid], [null, 2 ** 32 - 1, 2 ** 32 - 1]);
+  happen(state, "chdir", { res: 0, path: "below" });
+  assert.is(thread.cwd, null, "below what, nobody knows");
+  happen(state, "chdir", { res: 0, path: "/srv" });
+  happen(state, "chdir", { res: 0, path: "below" });
+  assert.is(thread.cwd, "/srv/below");
 });
 
 test("what a return does not hold is its entry's, and wrong sizes are no numbers", () => {

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { parse } from "yaml";
+import { withFalco } from "../falco-files.js";
 import { ROOT, run, scratch, VEDETTE } from "./programs.js";
 
 const FALCO = join(ROOT, "../shared/falco");
@@ -85,6 +87,38 @@ test("engine.kind=replay judges a capture", async () => {
   assert.match(stdout, /^16:17:57\.881785348: Warning An open was seen/);
   assert.is((await falco("-r", rules, "-o", "engine.kind=replay")).status, 1);
 });
+
+withFalco(
+  "the configuration that comes with Falco is taken, as a file or as options, and replays a capture",
+  async () => {
+    const path = join(ROOT, "test/fixtures/falco.yaml");
+    const own = parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    const flat = (value: unknown, key: string): string[] => {
+      if (typeof value !== "object" || value === null) return [`${key}=${value}`];
+      if (Array.isArray(value)) return value.flatMap((one, i) => flat(one, `${key}[${i}]`));
+      return Object.entries(value).flatMap(([name, one]) => flat(one, `${key}.${name}`));
+    };
+    const { config_files: _, engine, ...rest } = own;
+    const options = Object.entries(rest).flatMap(([key, value]) => flat(value, key).flatMap((one) => ["-o", one]));
+    const replay = [
+      "-o",
+      "engine.kind=replay",
+      "-o",
+      `engine.replay.capture_file=${join(FALCO, "captures/cat_write.scap")}`,
+    ];
+    const rules = ["-r", join(FALCO, "fixtures/SingleRule.yaml")];
+    const [asFile, asOptions] = [
+      await falco("-c", path, ...rules, ...replay),
+      await falco(...rules, ...options, ...replay),
+    ];
+    for (const { stdout, stderr, status } of [asFile, asOptions]) {
+      assert.is(status, 0, stderr);
+      assert.not.match(stderr, "Falco has no option");
+      assert.is(stdout.split("\n").filter((line) => line.includes("An open was seen")).length, 4, stdout);
+    }
+    assert.is(asFile.stdout, asOptions.stdout);
+  },
+);
 
 test("-V says what falco -V says, as text or as JSON", async () => {
   const good = await falco("-V", RULES, "-V", both);

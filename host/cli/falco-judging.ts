@@ -25,12 +25,16 @@ export interface JudgingFlags extends FalcoFlags {
 
 /**
  * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only
- * where it is asked for. `isPatient`: nothing is guarded meanwhile, and alerts wait for whoever reads them.
+ * where it is asked for. `isPatient`: nothing is guarded meanwhile, so rules that were compiled before are
+ * taken, and alerts wait for whoever reads them.
  * `showsIncidents`: the command ends with its incidents.
  */
 export async function judging(flags: JudgingFlags, isPatient = false, showsIncidents = false): Promise<Judging> {
   const isFalco = flags.falcoRules.length > 0;
-  const falco = isFalco || flags.option.length > 0 ? await import("../falco/falco.js") : null;
+  const falco =
+    isFalco || flags.option.length > 0
+      ? await (isPatient ? import("../falco/kept-policy.js") : import("../falco/falco.js"))
+      : null;
   const options = falco?.optionsIn(flags) ?? null;
   const outputs = await outputsOf(flags, options, { isPatient, showsIncidents });
   const policies =

@@ -3,7 +3,6 @@
 // now. Judging has no other input than the batches, so a recording raises the same alerts each time, byte for
 // byte. With --print, --json or --filter the events are printed instead, like those of `vedette trace`.
 import { VedetteError } from "../errors.js";
-import { Filter } from "../falco/falco.js";
 import { openRecorded, type RecordedFile, Replayed } from "../intake/intake.js";
 import { counted } from "../output/counted.js";
 import { EventJson } from "../output/event-json.js";
@@ -81,7 +80,7 @@ function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): 
 async function printAll(file: RecordedFile, flags: ReplayFlags, progress: Progress): Promise<void> {
   const sink = new Sink(1);
   const form = flags.json === true ? new EventJson() : new EventText();
-  const filter = flags.filter === undefined ? null : await Filter.of(flags.filter);
+  const filter = flags.filter === undefined ? null : await (await import("../falco/falco.js")).Filter.of(flags.filter);
   for await (const entry of counting(file.entries, progress)) {
     if (sink.isBroken) break;
     if (entry.kind !== "batch") continue;

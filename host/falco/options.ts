@@ -8,6 +8,7 @@ import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
 import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
+import type { FalcoFlags } from "./flags.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
@@ -83,6 +84,11 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   // A file names everything that Falco has; only what somebody asked for is worth a word.
   const isAsked = (key: string): boolean => !fromFile.has(key) || texts.some((text) => text.startsWith(key));
   return { ...options, ignored: options.ignored.filter(isAsked) };
+}
+
+/** What `--option` says. Throws VEDETTE_FALCO_OPTION. */
+export function optionsIn(flags: FalcoFlags): FalcoOptions {
+  return readOptions(flags.option, flags.config);
 }
 
 /** What is appended to every output: what is suggested, then what was asked for. */

@@ -1,36 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // From rule files to a policy that can run: read, load, select, compile, admit. The same for `run`, `serve`,
 // `replay`, `import-falco` and `policy check`, so that all of them say the same.
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { NO_ALERT_LIMIT } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
-import { compileFormat } from "../output/format.js";
-import { reasonOf } from "../reason.js";
-import { admit, WIDE_LIMITS } from "../wasm/admission.js";
+import { admittedPolicy, FALCO_NAME, FALCO_VERSION } from "./admitted.js";
 import { compilePolicy } from "./compile/policy.js";
-import type { Config } from "./config-tree.js";
 import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
+import type { FalcoFlags } from "./flags.js";
 import { type Loaded, type LoadedRule, loadRules, type RuleFile } from "./load.js";
-import { extrasOf, type FalcoOptions, readOptions } from "./options.js";
+import { extrasOf, type FalcoOptions } from "./options.js";
+import { readRuleFiles } from "./rule-files.js";
 import { type Selection, selectionsOf, selectRules } from "./select.js";
-
-/** What a command line says of rules. */
-export interface FalcoFlags {
-  readonly falcoRules: readonly string[];
-  readonly option: readonly string[];
-  /** One of them was given as `-o`. */
-  readonly usesShortOption?: boolean;
-  readonly matching?: "all" | "first";
-  readonly falcoExact?: boolean;
-  readonly tag: readonly string[];
-  readonly withoutTag: readonly string[];
-  readonly withoutRule: readonly string[];
-  readonly strict?: boolean;
-  /** falco.yaml, which options change. */
-  readonly config?: Config;
-}
 
 /** What rule files became. */
 export interface FalcoPolicy {
@@ -41,41 +21,17 @@ export interface FalcoPolicy {
   readonly notes: string[]; // what of enabled rules is otherwise here, a sentence each
 }
 
-/** The policy that alerts of Falco's rules name. */
-export const FALCO_NAME = "falco";
-const VERSION = "1";
-
-/** The files that are named, and those in the folders that are named, by name. */
-export function readRuleFiles(paths: readonly string[]): RuleFile[] {
-  return paths.flatMap((path) => {
-    try {
-      if (!statSync(path).isDirectory()) return [readRuleFile(path)];
-      const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
-      return names.sort().map((name) => readRuleFile(join(path, name)));
-    } catch (error) {
-      return [{ name: path, content: null, complaint: reasonOf(error) }];
-    }
-  });
-}
-
-function readRuleFile(name: string): RuleFile {
-  try {
-    return { name, content: readFileSync(name, "utf8") };
-  } catch (error) {
-    return { name, content: null, complaint: reasonOf(error) };
-  }
-}
-
 /**
  * Loads and compiles. `onWarning` is told what can be loaded with a doubt; what cannot be loaded is thrown,
- * all of it.
+ * all of it. `files`: those that the flags name, where they are read already.
  */
 export async function falcoPolicy(
   flags: FalcoFlags,
   options: FalcoOptions,
   onWarning: (text: string) => void,
+  files = readRuleFiles(flags.falcoRules),
 ): Promise<FalcoPolicy> {
-  const loaded = loadFiles(flags, options, false);
+  const loaded = loadFiles(files, flags, options, false);
   refuseErrors(loaded);
   for (const result of loaded.results.filter((one) => one.warnings.length > 0)) onWarning(result.text(loaded.contents));
   const made = await compiled(loaded, flags, options);
@@ -86,7 +42,7 @@ export async function falcoPolicy(
 
 /** The rules that would run, with nothing compiled. Throws what cannot be loaded, all of it. */
 export function enabledRules(flags: FalcoFlags, options: FalcoOptions): LoadedRule[] {
-  const loaded = loadFiles(flags, options, false);
+  const loaded = loadFiles(readRuleFiles(flags.falcoRules), flags, options, false);
   refuseErrors(loaded);
   const selections = [...options.selections, ...selectionsIn(flags)];
   return selectRules(loaded.rules, selections, options.least).filter(({ enabled }) => enabled);
@@ -97,14 +53,18 @@ export function enabledRules(flags: FalcoFlags, options: FalcoOptions): LoadedRu
  * where one cannot be loaded.
  */
 export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
-  const loaded = loadFiles(flags, options, true);
+  const loaded = loadFiles(readRuleFiles(flags.falcoRules), flags, options, true);
   return loaded.ok
     ? compiled(loaded, flags, options)
     : { loaded, wasm: new Uint8Array(), policy: null, dead: [], notes: [] };
 }
 
-function loadFiles({ falcoRules, falcoExact }: FalcoFlags, options: FalcoOptions, isCheck: boolean): Loaded {
-  const files = readRuleFiles(falcoRules);
+function loadFiles(
+  files: readonly RuleFile[],
+  { falcoRules, falcoExact }: FalcoFlags,
+  options: FalcoOptions,
+  isCheck: boolean,
+): Loaded {
   if (files.length === 0)
     throw new VedetteError("VEDETTE_FALCO_RULES", {
       path: falcoRules.join(" "),
@@ -118,25 +78,18 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const isFalcoExact = flags.falcoExact ?? false;
   const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
   const matching = flags.matching ?? options.matching;
-  const { wasm, rules: told } = compilePolicy(rules, { name: FALCO_NAME, version: VERSION, matching, isFalcoExact });
+  const { wasm, rules: told } = compilePolicy(rules, {
+    name: FALCO_NAME,
+    version: FALCO_VERSION,
+    matching,
+    isFalcoExact,
+  });
   const living = new Set(told);
   const enabled = rules.filter((rule) => rule.enabled);
   const dead = enabled.filter((rule) => !living.has(rule)).map(deadRule);
   const notes = [...dead.map(deadRuleText), ...enabled.filter((rule) => rule.captures).map(captureText)];
   if (told.length === 0) return { loaded, wasm, policy: null, dead, notes };
-  const path = flags.falcoRules.join(" ");
-  const admitted = await admit(wasm, path, WIDE_LIMITS);
-  for (const { output, fields } of admitted.metadata.rules) compileFormat(output, fields);
-  const policy: LoadedPolicy = {
-    name: FALCO_NAME,
-    version: VERSION,
-    place: path,
-    admitted,
-    parameters: {},
-    ...(isFalcoExact ? { alerts: NO_ALERT_LIMIT } : {}),
-    rules: admitted.metadata.rules.map((rule) => ({ ...rule, enabled: true })),
-  };
-  return { loaded, wasm, policy, dead, notes };
+  return { loaded, wasm, policy: await admittedPolicy(wasm, flags), dead, notes };
 }
 
 function captureText({ name }: LoadedRule): string {
@@ -148,11 +101,6 @@ export function refuseDead(dead: readonly DeadRule[], { strict, falcoRules }: Fa
   if (strict !== true || dead.length === 0) return;
   const reason = dead.map((one) => `"${one.rule}", ${one.reason}`).join("; ");
   throw new VedetteError("VEDETTE_FALCO_DEAD_RULES", { path: falcoRules.join(" "), reason });
-}
-
-/** What `--option` says. Throws VEDETTE_FALCO_OPTION. */
-export function optionsIn(flags: FalcoFlags): FalcoOptions {
-  return readOptions(flags.option, flags.config);
 }
 
 function selectionsIn({ tag, withoutTag, withoutRule }: FalcoFlags): Selection[] {

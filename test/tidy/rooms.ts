@@ -33,7 +33,7 @@ export const DOORS: Record<string, string[]> = {
     "trial",
     "trial-house",
   ],
-  "host/falco": ["falco"],
+  "host/falco": ["falco", "kept-policy"],
   "host/finding": ["finding", "priority"],
   "host/image": [],
   "host/incident": ["incident", "tactics"],

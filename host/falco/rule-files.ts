@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rule files, as a command line names them.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { reasonOf } from "../reason.js";
+import type { RuleFile } from "./load.js";
+
+/** The files that are named, and those in the folders that are named, by name. */
+export function readRuleFiles(paths: readonly string[]): RuleFile[] {
+  return paths.flatMap((path) => {
+    try {
+      if (!statSync(path).isDirectory()) return [readRuleFile(path)];
+      const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
+      return names.sort().map((name) => readRuleFile(join(path, name)));
+    } catch (error) {
+      return [{ name: path, content: null, complaint: reasonOf(error) }];
+    }
+  });
+}
+
+function readRuleFile(name: string): RuleFile {
+  try {
+    return { name, content: readFileSync(name, "utf8") };
+  } catch (error) {
+    return { name, content: null, complaint: reasonOf(error) };
+  }
+}

@@ -83,38 +83,76 @@ export interface BindWarning {
   readonly at: Place;
 }
 
-/** Adds to `warnings` as it goes. Throws BindError at the first check that does not fit. */
-export function bind(expr: Expr, warnings: BindWarning[] = [], statics = NO_STATICS): Bound {
-  const done = new Map<Expr, Bound>();
-  const visit = (e: Expr): Bound => {
-    const known = done.get(e);
-    if (known) return known;
-    const bound = make(e);
-    done.set(e, bound);
-    return bound;
-  };
-  const make = (e: Expr): Bound => {
+/** A bound expression, and what is doubtful in it. A macro's warnings may stand there more than once. */
+interface Known {
+  readonly bound: Bound;
+  readonly warnings: readonly BindWarning[];
+}
+
+const NO_WARNINGS: readonly BindWarning[] = [];
+
+/** Binds expressions; one that several rules share is bound once. */
+export class Binder {
+  readonly #known = new WeakMap<Expr, Known>();
+  readonly #statics: Statics;
+
+  constructor(statics = NO_STATICS) {
+    this.#statics = statics;
+  }
+
+  /** Throws BindError at the first check that does not fit. */
+  bind(expr: Expr): Known {
+    const { bound, warnings } = this.#of(expr);
+    return { bound, warnings: [...new Set(warnings)] };
+  }
+
+  #of(expr: Expr): Known {
+    let known = this.#known.get(expr);
+    if (known === undefined) {
+      known = this.#make(expr);
+      this.#known.set(expr, known);
+    }
+    return known;
+  }
+
+  #make(e: Expr): Known {
     switch (e.kind) {
       case "and":
-      case "or":
-        return { kind: e.kind, children: e.children.map(visit) };
-      case "not":
-        return { kind: "not", child: visit(e.child) };
-      case "exists":
-        return guarded(e.at, () => ({ kind: "exists", left: bindOperand(e.left, statics) }));
-      case "check":
-        return guarded(e.at, () => bindCheck(e, warnings, statics));
+      case "or": {
+        const kids = e.children.map((child) => this.#of(child));
+        const doubts = kids.filter(({ warnings }) => warnings.length > 0);
+        return {
+          bound: { kind: e.kind, children: kids.map(({ bound }) => bound) },
+          warnings: doubts.length === 0 ? NO_WARNINGS : doubts.flatMap(({ warnings }) => warnings),
+        };
+      }
+      case "not": {
+        const { bound, warnings } = this.#of(e.child);
+        return { bound: { kind: "not", child: bound }, warnings };
+      }
+      case "exists": {
+        const left = guarded(e.at, () => bindOperand(e.left, this.#statics));
+        return { bound: { kind: "exists", left }, warnings: NO_WARNINGS };
+      }
+      case "check": {
+        const warnings: BindWarning[] = [];
+        return { bound: guarded(e.at, () => bindCheck(e, warnings, this.#statics)), warnings };
+      }
       case "macro":
         throw new BindError(`Undefined macro '${e.name}' used in filter.`, e.at);
     }
-  };
-  return visit(expr);
+  }
+}
+
+/** One expression alone. Throws as Binder does. */
+export function bind(expr: Expr, statics = NO_STATICS): Bound {
+  return new Binder(statics).bind(expr).bound;
 }
 
 /** Whether a text is a field, or a transformer of fields, that exists. */
 export function isOperand(text: string, statics = NO_STATICS): boolean {
   try {
-    bind(parseCondition(`${text} exists`), [], statics);
+    bind(parseCondition(`${text} exists`), statics);
     return true;
   } catch (error) {
     if (error instanceof ConditionError || error instanceof BindError) return false;

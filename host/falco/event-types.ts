@@ -22,7 +22,7 @@ for (const event of EVENTS)
 
 /** The types of the capture set that `expr` can match. */
 export function capturedTypes(expr: Expr): EventType[] {
-  const { canBeTrue } = new Decision().of(expr);
+  const { canBeTrue } = typesOf(expr);
   return EVENTS.filter((event) => canBeTrue & bitOf(event.name));
 }
 
@@ -31,15 +31,9 @@ export function capturedTypes(expr: Expr): EventType[] {
  * the calls whose arguments Falco does not decode.
  */
 export function countEventCodes(expr: Expr): number {
-  const { canBeTrue } = new Decision().of(expr);
-  let count = 0;
-  let isGeneric = false;
-  ALL_NAMES.forEach((name, i) => {
-    if (((canBeTrue >> BigInt(i)) & 1n) === 0n) return;
-    if (EVENTS_BY_NAME.has(name)) count += 2;
-    else isGeneric = true;
-  });
-  return count + (isGeneric ? 2 : 0);
+  const { canBeTrue } = typesOf(expr);
+  const ones = (canBeTrue & RECORDED).toString(2).replaceAll("0", "").length;
+  return 2 * ones + ((canBeTrue & ~RECORDED) === 0n ? 0 : 2);
 }
 
 // The sets of types for which an expression can be true, and can be false; bit i is the type ALL_NAMES[i].
@@ -48,39 +42,38 @@ interface Types {
   readonly canBeFalse: bigint;
 }
 
-class Decision {
-  readonly #known = new Map<Expr, Types>();
+// Of each expression once: macros are in many rules.
+const KNOWN = new WeakMap<Expr, Types>();
 
-  of(expr: Expr): Types {
-    let types = this.#known.get(expr);
-    if (!types) {
-      types = this.#decide(expr);
-      this.#known.set(expr, types);
-    }
-    return types;
+function typesOf(expr: Expr): Types {
+  let types = KNOWN.get(expr);
+  if (types === undefined) {
+    types = decide(expr);
+    KNOWN.set(expr, types);
   }
+  return types;
+}
 
-  #decide(expr: Expr): Types {
-    switch (expr.kind) {
-      case "and":
-      case "or": {
-        const kids = expr.children.map((child) => this.of(child));
-        const all = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set & of(kid), EVERY);
-        const any = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set | of(kid), 0n);
-        const [whole, part] = expr.kind === "and" ? [all, any] : [any, all];
-        return { canBeTrue: whole((t) => t.canBeTrue), canBeFalse: part((t) => t.canBeFalse) };
-      }
-      case "not": {
-        const { canBeTrue, canBeFalse } = this.of(expr.child);
-        return { canBeTrue: canBeFalse, canBeFalse: canBeTrue };
-      }
-      case "exists":
-        return isType(expr.left) ? { canBeTrue: EVERY, canBeFalse: 0n } : UNDECIDED;
-      case "check":
-        return checkTypes(expr);
-      default:
-        return UNDECIDED;
+function decide(expr: Expr): Types {
+  switch (expr.kind) {
+    case "and":
+    case "or": {
+      const kids = expr.children.map(typesOf);
+      const all = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set & of(kid), EVERY);
+      const any = (of: (t: Types) => bigint) => kids.reduce((set, kid) => set | of(kid), 0n);
+      const [whole, part] = expr.kind === "and" ? [all, any] : [any, all];
+      return { canBeTrue: whole((t) => t.canBeTrue), canBeFalse: part((t) => t.canBeFalse) };
     }
+    case "not": {
+      const { canBeTrue, canBeFalse } = typesOf(expr.child);
+      return { canBeTrue: canBeFalse, canBeFalse: canBeTrue };
+    }
+    case "exists":
+      return isType(expr.left) ? { canBeTrue: EVERY, canBeFalse: 0n } : UNDECIDED;
+    case "check":
+      return checkTypes(expr);
+    default:
+      return UNDECIDED;
   }
 }
 
@@ -101,6 +94,8 @@ const ALL_NAMES = [...new Set([...EVENT_NAMES, ...EVENTS_BY_NAME.keys()])];
 const EVERY = (1n << BigInt(ALL_NAMES.length)) - 1n;
 const UNDECIDED: Types = { canBeTrue: EVERY, canBeFalse: EVERY };
 const BITS = new Map(ALL_NAMES.map((name, i) => [name, 1n << BigInt(i)]));
+
+const RECORDED = [...EVENTS_BY_NAME.keys()].reduce((set, name) => set | BITS.get(name)!, 0n);
 
 function bitOf(name: string): bigint {
   return (BITS.get(name) ?? 0n) | (BITS.get(SPELLING.get(name) ?? "") ?? 0n);

@@ -58,7 +58,7 @@ export class Filter {
 function understand(condition: string): { expr: Expr; bound: Bound } {
   try {
     const expr = resolveMacros(parseCondition(condition), () => undefined);
-    return { expr, bound: bind(expr, []) };
+    return { expr, bound: bind(expr) };
   } catch (error) {
     if (!(error instanceof ConditionError || error instanceof MacroError || error instanceof BindError)) throw error;
     const { at, message } = error;

@@ -5,9 +5,9 @@
 // stops at the first file that cannot be loaded. `policy check` reports all of them.
 
 import type { Priority } from "../finding/priority.js";
-import { BindError, type Bound, bind, isOperand } from "./bind.js";
+import { BindError, Binder, type Bound, isOperand } from "./bind.js";
 import { Collector } from "./collector.js";
-import type { Expr, Place } from "./condition.js";
+import type { Expr } from "./condition.js";
 import { DIRECTION } from "./doubts.js";
 import { capturedTypes, countEventCodes } from "./event-types.js";
 import { type ExpandedList, expandLists, substituteLists, withExceptions } from "./expand.js";
@@ -68,6 +68,7 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
   const collector = new Collector(new Map([["syscall", { isField }]]));
   const results: LoadResult[] = [];
   const contents = new Map<string, string>();
+  const found = new Found(options.statics ?? NO_STATICS);
   let rules: LoadedRule[] = [];
   for (const file of files) {
     const result = new LoadResult(file.name);
@@ -76,11 +77,30 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
       result.error("LOAD_ERR_FILE_READ", file.complaint ?? "cannot be read", Context.file(file.name));
     } else {
       contents.set(file.name, file.content);
-      if (readRules(file.content, result, collector)) rules = new Compilation(collector, result, options).run();
+      if (readRules(file.content, result, collector)) rules = new Compilation(collector, result, options, found).run();
     }
     if (!result.successful && !options.isCheck) break;
   }
   return { results, rules, contents, ok: results.every((r) => r.successful) };
+}
+
+/** What is found out about conditions. Each file compiles those of the files before it again. */
+class Found {
+  readonly binder: Binder;
+  readonly #parsed = new Map<string, Expr>();
+
+  constructor(statics: Statics) {
+    this.binder = new Binder(statics);
+  }
+
+  parsed(text: string): Expr {
+    let expr = this.#parsed.get(text);
+    if (expr === undefined) {
+      expr = parseCondition(text);
+      this.#parsed.set(text, expr);
+    }
+    return expr;
+  }
 }
 
 class Compilation {
@@ -91,11 +111,13 @@ class Compilation {
   readonly #collector: Collector;
   readonly #result: LoadResult;
   readonly #options: LoadOptions;
+  readonly #found: Found;
 
-  constructor(collector: Collector, result: LoadResult, options: LoadOptions) {
+  constructor(collector: Collector, result: LoadResult, options: LoadOptions, found: Found) {
     this.#collector = collector;
     this.#result = result;
     this.#options = options;
+    this.#found = found;
     this.#lists = expandLists(collector.lists, options.isFalcoExact ? "one" : "all");
     this.#statics = options.statics ?? NO_STATICS;
   }
@@ -188,7 +210,7 @@ class Compilation {
 
   #parse(condition: string, context: Context): Expr {
     const text = substituteLists(condition, this.#lists.values());
-    return this.#placed("LOAD_ERR_COMPILE_CONDITION", text, context, () => parseCondition(text));
+    return this.#placed("LOAD_ERR_COMPILE_CONDITION", text, context, () => this.#found.parsed(text));
   }
 
   #resolve(expr: Expr, visible: (name: string) => Macro | undefined, condition: string, context: Context): Expr {
@@ -197,10 +219,9 @@ class Compilation {
 
   #bind(expr: Expr, condition: string, rule: RuleItem): Bound | null {
     const context = rule.conditionContext;
-    const warnings: { message: string; at: Place }[] = [];
     try {
-      const bound = this.#placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () =>
-        bind(expr, warnings, this.#statics),
+      const { bound, warnings } = this.#placed("LOAD_ERR_COMPILE_CONDITION", condition, context, () =>
+        this.#found.binder.bind(expr),
       );
       for (const { message, at } of warnings) {
         const code = message === DIRECTION ? "LOAD_DEPRECATED_ITEM" : "LOAD_COMPILE_CONDITION";

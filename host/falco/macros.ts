@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Macros are trees: a name in a condition is replaced by the tree of the macro. A macro that is used twice is
-// shared, so the result is a graph without cycles, which the compiler turns into one evaluation.
+// shared, so the result is a graph without cycles, which the compiler turns into one evaluation. A tree
+// without macros stays the same object, so what is found out about a macro need not be found out for each rule.
 import type { Expr, Place } from "./condition.js";
 
 /** A macro's tree. `isUsed` is set when a condition or another macro names it. */
@@ -39,10 +40,14 @@ class Resolver {
   resolve(expr: Expr): Expr {
     switch (expr.kind) {
       case "and":
-      case "or":
-        return { ...expr, children: expr.children.map((child) => this.resolve(child)) };
-      case "not":
-        return { ...expr, child: this.resolve(expr.child) };
+      case "or": {
+        const children = expr.children.map((child) => this.resolve(child));
+        return children.every((child, i) => child === expr.children[i]) ? expr : { ...expr, children };
+      }
+      case "not": {
+        const child = this.resolve(expr.child);
+        return child === expr.child ? expr : { ...expr, child };
+      }
       case "macro":
         return this.#macro(expr.name, expr.at);
       default:

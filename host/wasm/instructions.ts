@@ -84,13 +84,23 @@ const VECTOR: readonly (readonly [number, number, Skip])[] = [
   [94, 275, none],
 ];
 
+// A large module has a million instructions.
+const BY_CODE = { plain: byCode(PLAIN), misc: byCode(MISC), vector: byCode(VECTOR) };
+
+function byCode(table: readonly (readonly [number, number, Skip])[]): readonly (Skip | undefined)[] {
+  const out: (Skip | undefined)[] = Array.from({ length: table.at(-1)![1] + 1 });
+  for (const [first, last, skip] of table) out.fill(skip, first, last + 1);
+  return out;
+}
+
 /** Reads one instruction; gives its opcode. */
 export function readInstruction(read: ModuleReader): number {
   const opcode = read.u8();
-  const [table, code] = opcode === 0xfc ? [MISC, read.u32()] : opcode === 0xfd ? [VECTOR, read.u32()] : [PLAIN, opcode];
-  const row = table.find(([first, last]) => code >= first && code <= last);
-  if (row === undefined)
+  const isPrefix = opcode === 0xfc || opcode === 0xfd;
+  const code = isPrefix ? read.u32() : opcode;
+  const skip = (isPrefix ? (opcode === 0xfc ? BY_CODE.misc : BY_CODE.vector) : BY_CODE.plain)[code];
+  if (skip === undefined)
     return read.corrupt(`there is an instruction 0x${opcode.toString(16)} ${code} that is not known here`);
-  row[2](read);
+  skip(read);
   return opcode;
 }

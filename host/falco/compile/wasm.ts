@@ -71,6 +71,7 @@ export class Bytes {
   }
 
   all(values: ArrayLike<number>): this {
+    if (values.length === 1) return this.byte(values[0]!);
     if (this.length + values.length > this.#buffer.length) this.#grow(values.length);
     this.#buffer.set(values, this.length);
     this.length += values.length;
@@ -84,6 +85,17 @@ export class Bytes {
       rest >>>= 7;
     }
     return this.byte(rest);
+  }
+
+  /** A number of 32 bits with a sign. */
+  int(value: number): this {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) return this.byte(low);
+      this.byte(low | 0x80);
+    }
   }
 
   sint(value: bigint): this {
@@ -159,7 +171,7 @@ export function assemble(parts: ModuleParts): Uint8Array {
   );
   out.section(
     6,
-    vector(parts.globals, (b, g) => b.all([0x7f, 0, 0x41]).sint(BigInt(g.value)).byte(0x0b)),
+    vector(parts.globals, (b, g) => b.all([0x7f, 0, 0x41]).int(g.value).byte(0x0b)),
   );
   const exported = parts.funcs.filter((f) => f.isExported);
   const exports = new Bytes().uint(exported.length + parts.globals.length);
@@ -175,7 +187,7 @@ export function assemble(parts: ModuleParts): Uint8Array {
   );
   out.section(
     11,
-    vector(parts.data, (b, d) => b.all([0, 0x41]).sint(BigInt(d.at)).byte(0x0b).uint(d.bytes.length).all(d.bytes)),
+    vector(parts.data, (b, d) => b.all([0, 0x41]).int(d.at).byte(0x0b).uint(d.bytes.length).all(d.bytes)),
   );
   for (const { name, bytes } of parts.custom) out.section(0, new Bytes().text(name).all(bytes));
   return out.take().slice();
@@ -216,31 +228,32 @@ class Encoder {
     return this.#out;
   }
 
-  #all(trees: readonly Tree[]): void {
-    for (const tree of trees) this.#tree(tree);
+  // Those behind the first `skipped`.
+  #all(trees: readonly Tree[], skipped = 0): void {
+    for (let i = skipped; i < trees.length; i++) this.#tree(trees[i]!);
   }
 
   #tree(tree: Tree): void {
-    if (typeof tree === "number") return void this.#out.byte(0x41).sint(BigInt(tree | 0));
+    if (typeof tree === "number") return void this.#out.byte(0x41).int(tree);
     if (!Array.isArray(tree)) throw this.#wrong(tree);
-    const [op, ...rest] = tree as [string, ...Tree[]];
+    const op = tree[0] as string;
     const plain = PLAIN_OPS.get(op);
     if (plain) {
-      this.#all(rest);
+      this.#all(tree, 1);
       return void this.#out.all(plain);
     }
     const access = MEMORY_OPS.get(op);
     if (access) {
       // ["i32.load", offset, address] and ["i32.store", offset, address, value]
-      this.#all(rest.slice(1));
+      this.#all(tree, 2);
       return void this.#out
         .all(access[0])
         .uint(access[1])
-        .uint(rest[0] as number);
+        .uint(tree[1] as number);
     }
     const special = this.#special[op];
     if (!special) throw this.#wrong(tree);
-    special(rest);
+    special(tree.slice(1));
   }
 
   readonly #special: Record<string, (rest: Tree[]) => void> = {

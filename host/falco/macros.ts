@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Macros are trees: a name in a condition is replaced by the tree of the macro. A macro that is used twice is
 // shared, so the result is a graph without cycles, which the compiler turns into one evaluation. A tree
-// without macros stays the same object, so what is found out about a macro need not be found out for each rule.
+// without macros stays the same object, so what is found out about a macro need not be found out for each
+// rule.
 import type { Expr, Place } from "./condition.js";
 
 /** A macro's tree. `isUsed` is set when a condition or another macro names it. */

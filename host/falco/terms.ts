@@ -71,7 +71,7 @@ export class RuleTerms {
     const alone = { ...rule, output: "", fields: [], enabled: true };
     const rules = [...byText.values()].map((leaf, place): LoadedRule => {
       const events = capturedTypes(leaf).map((event) => event.name);
-      const bound = bind(leaf, [], statics);
+      const bound = bind(leaf, statics);
       return { ...alone, name: `${place}`, expr: leaf, bound, events: events.filter((name) => types.has(name)) };
     });
     const whole = { ...alone, name: "whole" };

@@ -17,6 +17,7 @@ import { loadRules } from "../../../host/falco/load.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { fieldValue } from "../../../host/wire/fields.js";
+import { indicators } from "./indicators.js";
 import { interpret } from "./interpreter.js";
 import { Judge, numberedRules } from "./judge.js";
 import { Random } from "./random.js";
@@ -136,19 +137,10 @@ withFalco(`Falco's ${FILES.length} files judge alike in each of ${subsets.length
 
 const FIELD = fileURLToPath(new URL("../../fixtures/falco-field/", import.meta.url));
 const names = readdirSync(FIELD).sort();
-const MANY = 4_000;
-// What a feed of indicators looks like.
-const indicators: RuleFile = {
-  name: "indicators.yaml",
-  content: [
-    `- {list: bad_addresses, items: [${list(MANY, (i) => `"${11 + (i % 90)}.${i % 251}.${(i >> 4) % 256}.${i % 256}"`)}]}`,
-    `- {list: bad_names, items: [${list(MANY, (i) => `evil-${i}`)}]}`,
-    `- {list: bad_paths, items: [${list(MANY, (i) => `/opt/bad/${i}`)}]}`,
-    "- {rule: Indicator, desc: d, priority: INFO, output: o, condition: 'evt.type in (connect, sendto) and fd.sip in (bad_addresses)'}",
-    "- {rule: Named, desc: d, priority: INFO, output: o, condition: 'evt.type in (execve, openat) and (proc.name in (bad_names) or fd.name in (bad_paths))'}",
-  ].join("\n"),
-};
-const field = [...names.map((name) => ({ name, content: readFileSync(FIELD + name, "utf8") })), indicators];
+const field: RuleFile[] = [
+  ...names.map((name) => ({ name, content: readFileSync(FIELD + name, "utf8") })),
+  { name: "indicators.yaml", content: indicators },
+];
 const alone = field.map((file) => [file]);
 const pairs = field.flatMap((one, i) => field.slice(i + 1).map((other) => [one, other]));
 
@@ -168,10 +160,6 @@ test(`${field.length} files in the style of others' judge alike alone, in pairs 
   }
   assert.ok(met.size > field.length, `only ${[...met].join(", ")} match anything`);
 });
-
-function list(count: number, make: (i: number) => string): string {
-  return Array.from({ length: count }, (_, i) => make(i)).join(", ");
-}
 
 // The names of the rules that matched, once for each match.
 function compare(

@@ -127,7 +127,7 @@ export class Pigeon implements Carrier {
   asked: ({ pigeon }) => (pigeon === undefined ? [] : [pigeon]),
   name: (path) => path,
   limits: () => LINES,
-  text: (_path, { style = {} }) => (alert) => alertJson(alert, style),
+  texts: (_path, { style = {} }) => ({ text: (alert) => alertJson(alert, style) }),
   carrier: async (path) => new (await import("./pigeon.js")).Pigeon(path),
 };
 const ROWS = [bound(PIGEON), `,

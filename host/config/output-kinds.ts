@@ -2,6 +2,7 @@
 // What may stand under `outputs:`, by type, and what it becomes: a row of the registry and its settings. A
 // text may name variables of the environment, `${TOKEN}`, so that a file need not hold a secret. No message
 // repeats a text of these: it may be one.
+import { join } from "node:path";
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import { OCSF_VERSIONS } from "../output/ocsf.js";
@@ -11,6 +12,9 @@ import { syslogUrl } from "./keys.js";
 
 const QUEUE_COUNT = 1000;
 const QUEUE_COUNT_BATCHED = 10_000;
+const QUEUE_MIB = 64;
+const QUEUE_MIB_MAX = 4096;
+const MIB = 1 << 20;
 const QUEUE_COUNT_MAX = 100_000;
 
 const text = z
@@ -43,6 +47,18 @@ const tls = {
   insecure: says(z.boolean().optional(), "do not look at the receiver's certificate"),
 };
 
+/** Of outputs whose receiver may be away. */
+const waiting = {
+  queue: says(
+    z.enum(["memory", "disk"]).default("memory"),
+    "where alerts wait: in memory, or on a disk, too, where they outlive the host (default: memory)",
+  ),
+  queue_dir: says(text.optional(), "of `queue: disk`: the folder; each output has one of its own in it"),
+  queue_mib: says(
+    z.number().int().min(1).max(QUEUE_MIB_MAX).default(QUEUE_MIB),
+    "of `queue: disk`: the most that it takes there, MiB (default: 64)",
+  ),
+};
 const count = z.number().int().min(1).max(QUEUE_COUNT_MAX);
 
 const File = z.strictObject({
@@ -69,6 +85,7 @@ const Http = z.strictObject({
   headers: says(headers.default({}), "headers of each request"),
   compress: says(z.boolean().default(false), "send gzip"),
   queue_count: says(count.default(QUEUE_COUNT), "how many alerts may wait in memory (default: 1000)"),
+  ...waiting,
   ...tls,
   ...common,
 });
@@ -76,6 +93,7 @@ const Syslog = z.strictObject({
   type: z.literal("syslog"),
   url: says(text.pipe(syslogUrl), "`udp://HOST[:PORT]`, `tcp://HOST:PORT` or `tls://HOST[:PORT]`"),
   ca: tls.ca,
+  ...waiting,
   ...common,
 });
 
@@ -86,6 +104,7 @@ const Otlp = z.strictObject({
   compress: says(z.boolean().default(true), "send gzip (default: true)"),
   incidents: says(z.boolean().default(true), "tell of incidents, too: opened, updated, closed (default: true)"),
   queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many records may wait in memory (default: 10000)"),
+  ...waiting,
   ...tls,
   ...common,
 });
@@ -93,7 +112,12 @@ const Otlp = z.strictObject({
 /** All types, by their word. */
 export const OUTPUT_TYPES = { file: File, http: Http, syslog: Syslog, otlp: Otlp } as const;
 /** One entry of `outputs:`. */
-export const OutputEntry = z.discriminatedUnion("type", [File, Http, Syslog, Otlp]);
+export const OutputEntry = z
+  .discriminatedUnion("type", [File, Http, Syslog, Otlp])
+  .refine((entry) => entry.type === "file" || entry.queue === "memory" || entry.queue_dir !== undefined, {
+    path: ["queue_dir"],
+    message: "`queue: disk` needs a folder here",
+  });
 /** What an output is called: in the file, in metrics, and in a variable's name. */
 export const OutputName = z
   .string()
@@ -108,6 +132,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     name,
     ...(priority === undefined ? {} : { least: priority }),
     ...(repeats === undefined ? {} : { repeats }),
+    ...diskOf(name, entry),
   };
   switch (entry.type) {
     case "file":
@@ -123,6 +148,11 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
       return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
     }
   }
+}
+
+function diskOf(name: string, entry: Entry): Pick<NamedOutput, "disk"> {
+  if (entry.type === "file" || entry.queue === "memory" || entry.queue_dir === undefined) return {};
+  return { disk: { folder: join(entry.queue_dir, name), bytes: entry.queue_mib * MIB } };
 }
 
 function fileForm({ format, ocsf_version: version, namespace, incidents: hasIncidents }: z.infer<typeof File>) {

@@ -27,13 +27,11 @@ export interface Output {
 
 /**
  * full: there was no room. refused: the receiver did not want it. closed: it still waited when the host
- * ended.
+ * ended. damaged: it lay on a disk, and cannot be read any more.
  */
-export type DropReason = "full" | "refused" | "closed";
-/**
- * `full`: the queue had no room. `refused`: the receiver does not want it. `closed`: it was left at the end.
- */
-export const DROP_REASONS: readonly DropReason[] = ["full", "refused", "closed"];
+export type DropReason = "full" | "refused" | "closed" | "damaged";
+/** All of them. */
+export const DROP_REASONS: readonly DropReason[] = ["full", "refused", "closed", "damaged"];
 
 /**
  * ok; retrying: the last attempt failed; stuck: nothing was taken for a while; full: as stuck, and alerts are

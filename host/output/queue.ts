@@ -7,6 +7,7 @@
 //   write - queue - batch - carrier - done | busy | again | refused | gone
 import { VedetteError } from "../errors.js";
 import type { Alert } from "./alert.js";
+import type { DiskQueue, Place } from "./disk-queue.js";
 import type { IncidentNews } from "./incident-news.js";
 import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
 
@@ -42,6 +43,8 @@ export interface QueueOptions {
   readonly limits: QueueLimits;
   /** An alert's line. */
   readonly text: (alert: Alert) => string;
+  /** Opens the disk where lines wait, too; undefined: they wait in memory alone. */
+  readonly disk?: () => DiskQueue;
   /** An incident's line; undefined: incidents are not told there. */
   readonly news?: (news: IncidentNews) => string;
   /** Alerts for which it does not hold are not written, and counted nowhere; undefined: all are. */
@@ -61,14 +64,18 @@ interface Waiting {
   readonly bytes: number;
   /** Since when, by performance.now(). */
   readonly since: number;
+  /** Where it ends on the disk; null: it is in memory alone. */
+  readonly end: Place | null;
 }
 
 /** The one class that is an Output. */
 export class OutputQueue implements Output {
   readonly #options: QueueOptions;
+  /** In memory: all that wait, or the first of those on the disk. */
   readonly #waiting: Waiting[] = [];
+  #disk: DiskQueue | null = null;
   readonly #stop = new AbortController();
-  readonly #dropped: Record<DropReason, number> = { full: 0, refused: 0, closed: 0 };
+  readonly #dropped: Record<DropReason, number> = { full: 0, refused: 0, closed: 0, damaged: 0 };
   readonly #errors = new Map<string, number>();
   /** Codes that were told since it last went well. */
   readonly #told = new Set<string>();
@@ -98,12 +105,20 @@ export class OutputQueue implements Output {
 
   start(): void {
     this.#options.carrier.start?.();
+    this.#disk = this.#options.disk?.() ?? null;
+    if (this.#disk === null) return;
+    if (this.#disk.damaged > 0) {
+      const reason = `${this.#disk.damaged} bytes of it were not whole, and are left out`;
+      this.#fails(new VedetteError("VEDETTE_QUEUE_DISK", { path: this.name, reason }), "ok");
+    }
+    this.#refill();
+    this.#begin();
   }
 
   write(alert: Alert): void {
     if (this.#options.wants?.(alert) === false || this.#state === "gone") return;
     // In a flood nobody makes lines that have no room.
-    if (this.isPatient || this.#hasRoom(0)) this.push(this.#options.text(alert));
+    if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
     else this.#dropped.full++;
   }
 
@@ -121,11 +136,18 @@ export class OutputQueue implements Output {
   push(line: string): void {
     if (this.#state === "gone") return;
     const bytes = Buffer.byteLength(line);
-    if (!this.isPatient && !this.#hasRoom(bytes)) {
+    if (!this.isPatient && !this.#hasSpace(bytes)) {
       this.#dropped.full++;
       return;
     }
-    this.#waiting.push({ line, bytes, since: performance.now() });
+    const end = this.#disk === null ? null : this.#onDisk(this.#disk, line);
+    if (end !== null && ((this.#disk?.unread ?? 0) > 1 || !this.#hasRoom(bytes))) return; // its turn comes
+    if (end === null && this.#disk !== null && !this.#hasRoom(bytes)) {
+      this.#dropped.full++;
+      return;
+    }
+    if (end !== null) this.#disk?.pass(end);
+    this.#waiting.push({ line, bytes, since: performance.now(), end });
     this.#bytes += bytes;
     if (this.#watch === null) this.#beginWatch();
     if (this.#isScheduled || this.#sending !== null) return;
@@ -164,7 +186,7 @@ export class OutputQueue implements Output {
 
   /** Alerts that somebody wanted and did not get. */
   get lost(): number {
-    return this.#dropped.full + this.#dropped.refused + this.#dropped.closed;
+    return Object.values(this.#dropped).reduce((all, one) => all + one, 0);
   }
 
   health(): string | null {
@@ -174,13 +196,14 @@ export class OutputQueue implements Output {
 
   stats(): OutputStats {
     const oldest = this.#waiting[0];
-    const isFull = (this.#state === "stuck" || this.#state === "retrying") && !this.#hasRoom(0);
+    const isFull = (this.#state === "stuck" || this.#state === "retrying") && !this.#hasSpace(0);
+    const onDisk = this.#disk?.unread ?? 0;
     return {
       name: this.name,
       kind: this.kind,
       state: isFull ? "full" : this.#state,
-      queued: this.#waiting.length,
-      queuedBytes: this.#bytes,
+      queued: this.#waiting.length + onDisk,
+      queuedBytes: Math.max(this.#bytes, this.#disk?.bytes ?? 0),
       oldestMs: oldest === undefined ? 0 : performance.now() - oldest.since,
       sent: this.#sent,
       retries: this.#retries,
@@ -202,9 +225,43 @@ export class OutputQueue implements Output {
     await Promise.race([this.#sending, late.then(() => new Promise((resolve) => setImmediate(resolve)))]);
     if (timer !== null) clearTimeout(timer);
     if (this.#watch !== null) clearTimeout(this.#watch);
-    this.#dropped.closed += this.#waiting.length;
+    this.#dropped.closed += this.#waiting.filter(({ end }) => end === null).length;
+    this.#disk?.close(); // what is there waits for the next process
+    this.#disk = null;
     this.#forget(this.#waiting.length);
     await this.#options.carrier.close();
+  }
+
+  /** Whether one more can wait, in memory or on the disk. */
+  #hasSpace(bytes: number): boolean {
+    return this.#disk === null ? this.#hasRoom(bytes) : this.#disk.hasRoom(bytes);
+  }
+
+  /** Null: the disk does not take it, which is told, and it waits in memory. */
+  #onDisk(disk: DiskQueue, line: string): Place | null {
+    try {
+      return disk.append(line);
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      this.#fails(error, this.#state);
+      return null;
+    }
+  }
+
+  /** What waits on the disk moves up. */
+  #refill(): void {
+    const { batchCount } = this.#options.limits;
+    if (this.#disk === null || this.#waiting.length >= batchCount) return;
+    for (const { line, end } of this.#disk.read(batchCount)) {
+      const bytes = Buffer.byteLength(line);
+      this.#waiting.push({ line, bytes, since: performance.now(), end });
+      this.#bytes += bytes;
+    }
+    const lost = this.#disk.takeLost();
+    if (lost === 0) return;
+    this.#dropped.damaged += lost;
+    const reason = `${lost} alerts cannot be read any more`;
+    this.#fails(new VedetteError("VEDETTE_QUEUE_DISK", { path: this.name, reason }), this.#state);
   }
 
   #hasRoom(bytes: number): boolean {
@@ -289,7 +346,11 @@ export class OutputQueue implements Output {
   }
 
   #forget(count: number): void {
-    for (const { bytes } of this.#waiting.splice(0, count)) this.#bytes -= bytes;
+    const gone = this.#waiting.splice(0, count);
+    for (const { bytes } of gone) this.#bytes -= bytes;
+    const last = gone.findLast(({ end }) => end !== null)?.end;
+    if (last !== undefined && last !== null) this.#disk?.done(last);
+    this.#refill();
     this.#beginWatch();
     for (const resolve of this.#onRoom.splice(0)) resolve();
   }

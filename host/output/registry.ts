@@ -5,6 +5,7 @@ import type { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import { VERSION } from "../version.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
+import type { DiskQueue } from "./disk-queue.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
@@ -34,6 +35,8 @@ export type NamedOutput = {
   readonly repeats?: Repeats;
   /** Of lines. */
   readonly form?: Form;
+  /** The folder where alerts wait, and the most bytes that they take there; undefined: in memory. */
+  readonly disk?: { readonly folder: string; readonly bytes: number };
 } & (
   | { readonly kind: "file"; readonly settings: string; readonly lines?: SchemaLines }
   | { readonly kind: "http"; readonly settings: HttpSettings }
@@ -175,10 +178,17 @@ async function opened<Settings>(
   row: OutputRow<Settings>,
   settings: Settings,
   manner: Manner,
-  how: Pick<Partial<NamedOutput>, "name" | "least"> = {},
+  { name, least, disk: place }: Pick<Partial<NamedOutput>, "name" | "least" | "disk"> = {},
 ): Promise<OutputQueue> {
   const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
-  return queueOf(row, settings, manner, { texts, carrier, ...how });
+  const disk = place === undefined ? undefined : await diskAt(place);
+  const how = { ...(name === undefined ? {} : { name }), ...(least === undefined ? {} : { least }) };
+  return queueOf(row, settings, manner, { texts, carrier, ...how, ...(disk === undefined ? {} : { disk }) });
+}
+
+async function diskAt({ folder, bytes }: NonNullable<NamedOutput["disk"]>): Promise<() => DiskQueue> {
+  const { DiskQueue } = await import("./disk-queue.js");
+  return () => new DiskQueue(folder, bytes);
 }
 
 function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise<OutputQueue> {
@@ -226,16 +236,19 @@ interface Behind {
   readonly carrier: Carrier;
   readonly name?: string;
   readonly least?: Priority;
+  readonly disk?: () => DiskQueue;
 }
 
 function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): OutputQueue {
-  const { texts, carrier, name = row.name(settings), least = "Debug" } = behind;
+  const { texts, carrier, name = row.name(settings), least = "Debug", disk } = behind;
   const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
   const lowest = PRIORITIES.indexOf(least);
   const wants = (alert: Alert): boolean => PRIORITIES.indexOf(alert.priority) <= lowest && isWanted(alert);
   const { kind } = row;
   const { onFault } = manner;
-  return new OutputQueue({ name, kind, carrier, limits: row.limits(settings, manner), wants, onFault, ...texts });
+  const limits = row.limits(settings, manner);
+  const queue = { name, kind, carrier, limits, wants, onFault, ...texts };
+  return new OutputQueue(disk === undefined ? queue : { ...queue, disk });
 }
 
 async function schemaTexts(lines: SchemaLines): Promise<Texts> {

@@ -98,6 +98,12 @@ const MISTAKES: readonly (readonly [title: string, text: string, code: string, s
     ["vedette.yaml:2:3:", "outputs.a.type must be one of"],
   ],
   [
+    "a disk without its folder",
+    "outputs:\n  a: {type: otlp, url: http://x, queue: disk}\n",
+    "VEDETTE_CONFIG_VALUE",
+    ["vedette.yaml:2:3:", "outputs.a.queue_dir: `queue: disk` needs a folder here"],
+  ],
+  [
     "a missing key",
     "outputs:\n  a: {type: file}\n",
     "VEDETTE_CONFIG_VALUE",

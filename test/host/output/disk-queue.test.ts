@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alerts that wait on a disk: what a process wrote the next one has, in order, whatever ended the first one;
+// doubles are the same bytes; and the bound holds. A model with an array says the same as the folder.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { VedetteError } from "../../../host/errors.js";
+import { DiskQueue } from "../../../host/output/disk-queue.js";
+import type { Sent } from "../../../host/output/output.js";
+import { OutputQueue } from "../../../host/output/queue.js";
+import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
+import { until } from "../../attacks/host.js";
+import { otlpReceiver } from "./otlp-receiver.js";
+
+const MIB = 1 << 20;
+const root = mkdtempSync(join(tmpdir(), "vedette-queue-"));
+test.after(() => rmSync(root, { recursive: true }));
+let nth = 0;
+const fresh = (): string => join(root, String(nth++));
+const segmentsIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".seg"));
+const sizeOf = (folder: string): number =>
+  segmentsIn(folder).reduce((all, name) => all + statSync(join(folder, name)).size, 0);
+const linesOf = (queue: DiskQueue): string[] => queue.read(1_000_000).map(({ line }) => line);
+
+/** As a process that was killed leaves it: nothing is closed, and its lock is nobody's. */
+const abandon = (folder: string): void => rmSync(join(folder, "lock"), { force: true });
+
+test("what was written is there for the next process, from the first line that was not acknowledged", () => {
+  const folder = fresh();
+  const before = new DiskQueue(folder, MIB);
+  for (const line of ["a", "b", "ü\u0000", "d"]) before.append(line);
+  const [, second] = before.read(2);
+  before.done(second!.end);
+  abandon(folder);
+  const after = new DiskQueue(folder, MIB);
+  assert.is(after.unread, 2);
+  assert.equal(linesOf(after), ["ü\u0000", "d"]);
+  after.close();
+});
+
+test("a record that was cut off ends the queue there; one whose bytes are others, too; and that is counted", () => {
+  for (const spoil of [
+    (path: string) => appendFileSync(path, Buffer.from([9, 0, 0, 0, 1, 2])),
+    (path: string) => {
+      const bytes = readFileSync(path);
+      bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) ^ 1;
+      writeFileSync(path, bytes);
+    },
+  ]) {
+    const folder = fresh();
+    const before = new DiskQueue(folder, MIB);
+    for (const line of ["one", "two", "three"]) before.append(line);
+    before.close();
+    spoil(join(folder, segmentsIn(folder)[0]!));
+    const after = new DiskQueue(folder, MIB);
+    assert.ok(after.damaged > 0);
+    assert.equal(linesOf(after).slice(0, 2), ["one", "two"]);
+    after.append("four");
+    assert.is(linesOf(after).at(-1), "four");
+    after.close();
+  }
+});
+
+test("it takes no more room than it may, and gives it back", () => {
+  const folder = fresh();
+  const queue = new DiskQueue(folder, MIB);
+  const line = "x".repeat(1000);
+  let count = 0;
+  for (; queue.hasRoom(line.length); count++) queue.append(line);
+  assert.ok(count > 1000, `${count}`);
+  assert.ok(sizeOf(folder) <= MIB && queue.bytes === sizeOf(folder), `${sizeOf(folder)}`);
+  const all = queue.read(count);
+  queue.done(all[Math.floor(count / 2)]!.end);
+  assert.ok(queue.hasRoom(line.length), "half of it was acknowledged");
+  queue.done(all.at(-1)!.end);
+  assert.equal([segmentsIn(folder).length, queue.bytes], [0, 0]);
+  queue.close();
+});
+
+test("two processes do not use one folder", () => {
+  const folder = fresh();
+  mkdirSync(folder);
+  const [, start = ""] = readFileSync(`/proc/${process.ppid}/stat`, "utf8").split(/\) (?=\S )/);
+  writeFileSync(join(folder, "lock"), `${process.ppid} ${start.split(" ")[19]}`);
+  assert.throws(
+    () => new DiskQueue(folder, MIB),
+    (error: VedetteError) => error.code === "VEDETTE_QUEUE_DISK" && error.message.includes(`process ${process.ppid}`),
+  );
+  writeFileSync(join(folder, "lock"), `${process.ppid} 1`); // a pid that was somebody else's before
+  new DiskQueue(folder, MIB).close();
+});
+
+test("a folder is an array, whatever is appended, read, acknowledged and opened again", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("append" as const), line: fc.string({ unit: "binary", maxLength: 40_000 }) }),
+    fc.record({ kind: fc.constant("read" as const), count: fc.integer({ min: 1, max: 8 }) }),
+    fc.record({ kind: fc.constant("done" as const) }),
+    fc.record({ kind: fc.constant("reopen" as const) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const folder = fresh();
+      let queue = new DiskQueue(folder, MIB);
+      const model: string[] = []; // what was not acknowledged
+      let taken: ReturnType<DiskQueue["read"]> = [];
+      for (const one of steps) {
+        if (one.kind === "append" && queue.hasRoom(Buffer.byteLength(one.line))) {
+          queue.append(one.line);
+          model.push(Buffer.from(one.line).toString());
+        } else if (one.kind === "read") {
+          const more = queue.read(one.count);
+          assert.equal(
+            more.map(({ line }) => line),
+            model.slice(taken.length, taken.length + one.count),
+          );
+          taken = [...taken, ...more];
+        } else if (one.kind === "done" && taken.length > 0) {
+          queue.done(taken.at(-1)!.end);
+          model.splice(0, taken.length);
+          taken = [];
+        } else if (one.kind === "reopen") {
+          abandon(folder);
+          queue = new DiskQueue(folder, MIB);
+          taken = [];
+        }
+        assert.is(queue.unread, model.length - taken.length);
+        assert.ok(sizeOf(folder) <= MIB);
+      }
+      queue.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** A queue whose carrier does as `sent` says. */
+function queueAt(folder: string, sent: () => Sent, count = 10) {
+  const got: string[] = [];
+  const faults: string[] = [];
+  const queue = new OutputQueue({
+    name: "siem",
+    kind: "test",
+    carrier: {
+      send: (lines) => {
+        const now = sent();
+        got.push(...lines.slice(0, now.outcome === "done" ? lines.length : now.taken));
+        return now;
+      },
+      close: () => undefined,
+    },
+    limits: { ...RECEIVER_LIMITS, count, batchCount: 5, retryMs: 5, retryMsMax: 20, closeMs: 200, retriesAtEnd: false },
+    text: ({ rule }) => rule,
+    disk: () => new DiskQueue(folder, MIB),
+    onFault: (error) => void faults.push(error.code),
+  });
+  queue.start();
+  return { queue, got, faults };
+}
+const AWAY: Sent = { outcome: "busy", taken: 0 };
+const names = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+
+test("what has no room in memory waits on the disk, comes in order, and outlives the end", async () => {
+  const folder = fresh();
+  let isThere = false;
+  const first = queueAt(folder, () => (isThere ? { outcome: "done" } : AWAY));
+  for (const line of names(0, 100)) first.queue.push(line);
+  assert.equal([first.queue.stats().queued, first.queue.stats().dropped.full], [100, 0]);
+  isThere = true;
+  await until("all sent", () => first.queue.stats().sent === 100);
+  isThere = false;
+  for (const line of names(100, 150)) first.queue.push(line);
+  await first.queue.close();
+  assert.is(first.queue.lost, 0, "they wait for the next one");
+  const second = queueAt(folder, () => ({ outcome: "done" }));
+  for (const line of names(150, 160)) second.queue.push(line);
+  await until("all sent", () => second.queue.stats().sent === 60);
+  await second.queue.close();
+  assert.equal([...first.got, ...second.got], names(0, 160));
+  assert.equal([...first.faults, ...second.faults], []);
+});
+
+test("a disk that takes nothing is told once, and alerts wait in memory; drops are counted as they happen", async () => {
+  const folder = fresh();
+  let isThere = false;
+  const { queue, got, faults } = queueAt(folder, () => (isThere ? { outcome: "done" } : AWAY), 20);
+  for (let i = 1; i < 20; i++) mkdirSync(join(folder, `${String(i).padStart(8, "0")}.seg`)); // in a segment's place
+  for (const line of names(0, 30)) queue.push(line);
+  assert.equal([queue.stats().queued, queue.stats().dropped.full], [20, 10]);
+  isThere = true;
+  await until("all sent", () => queue.stats().sent === 20);
+  await queue.close();
+  assert.equal(got, names(0, 20));
+  assert.equal(faults, ["VEDETTE_QUEUE_DISK"]);
+});
+
+test("a full disk loses nothing that was taken before, and takes more when it has room", async () => {
+  // A process may write files of 64 KiB only: to its disk that is EFBIG, where a full one says ENOSPC.
+  const folder = fresh();
+  const script = `
+    import { DiskQueue } from "${join(import.meta.dirname, "../../../host/output/disk-queue.ts")}";
+    process.on("SIGXFSZ", () => undefined);
+    const queue = new DiskQueue(${JSON.stringify(folder)}, ${MIB});
+    let taken = 0, failed = 0;
+    for (let i = 0; i < 100; i++) try { queue.append(String(i).padEnd(1000)); taken++; } catch { failed++; }
+    console.log(taken, failed);`;
+  const file = join(root, "full.mts");
+  writeFileSync(file, script);
+  const child = spawn("sh", ["-c", `ulimit -f 128; exec "${process.execPath}" --import tsx "${file}"`], {
+    cwd: process.cwd(),
+  });
+  let said = "";
+  let wrong = "";
+  child.stdout.on("data", (part) => (said += part));
+  child.stderr.on("data", (part) => (wrong += part));
+  await once(child, "close");
+  const [taken = 0, failed = 0] = said.split(" ").map(Number);
+  assert.ok(taken > 50 && failed > 0 && taken + failed === 100, said + wrong);
+  const queue = new DiskQueue(folder, MIB);
+  assert.is(queue.damaged, 0, "what was written of the one that failed is gone");
+  assert.equal(
+    linesOf(queue).map((line) => Number(line)),
+    Array.from({ length: taken }, (_, i) => i),
+  );
+  queue.append("more");
+  assert.equal(linesOf(queue), ["more"]);
+  queue.close();
+});
+
+test("a host that is killed again and again loses no alert that it took, and doubles have the same id", async () => {
+  const folder = fresh();
+  let requests = 0;
+  const there = await otlpReceiver(() => (requests++ % 3 === 1 ? { status: 503 } : { status: 200 }));
+  const taken = new Set<string>();
+  const rounds = 4;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const told = join(root, `told-${round}`);
+      writeFileSync(told, "");
+      const said = (): string[] => readFileSync(told, "utf8").split("\n").slice(0, -1);
+      const file = join(import.meta.dirname, "killed-sender.ts");
+      const argv = ["--import", "tsx", file, folder, there.url, String(round), told];
+      const sender = spawn(process.execPath, argv, { stdio: "ignore" });
+      const ended = once(sender, "close");
+      try {
+        const seen = there.taken.length;
+        const isOver = (): boolean => round < rounds - 1 || said().includes("empty");
+        const some = (): boolean => said().length > 200 && there.taken.length > seen && isOver();
+        await until(`round ${round}: some taken, some sent, the last one all`, some, 60_000);
+      } finally {
+        sender.kill("SIGKILL");
+        await ended;
+      }
+      for (const id of said()) if (id !== "empty") taken.add(id);
+    }
+  } finally {
+    await there.close();
+  }
+  const ids = there.taken.map(({ attributes }) => String(attributes["log.record.uid"]));
+  const arrived = new Set(ids);
+  assert.equal(
+    [...taken].filter((id) => !arrived.has(id)),
+    [],
+    "all that it took arrived",
+  );
+  assert.equal(there.complaints, []);
+});
+
+test.run();

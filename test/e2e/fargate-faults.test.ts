@@ -203,7 +203,7 @@ if (missing === null) {
   test("who poses as a container's agent must know the secret, and is told of even then", async () => {
     const sidecar = startSidecar(task);
     await isListening(sidecar);
-    const workload = app(agentWords("--start", "security"), "echo up; while [ ! -e /tmp/over ]; do sleep 0.1; done");
+    const workload = app(agentWords("--start", "security"), "echo up; read word");
     await until(
       () => workload.stdout === "up\n",
       "the workload did not start",
@@ -232,7 +232,7 @@ if (missing === null) {
       "nothing was said",
       () => sidecar.stderr + sidecar.stdout,
     );
-    workload.exec(["touch", "/tmp/over"]);
+    workload.say("over\n");
     await ended(workload);
     await until(
       () => /app has left: \d+ events, 0 lost/.test(sidecar.stderr),

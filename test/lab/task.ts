@@ -76,6 +76,11 @@ export class Container {
     return this.#stderr;
   }
 
+  /** Writes to its stdin. */
+  say(text: string): void {
+    this.#process.stdin!.write(text);
+  }
+
   /** The pid of its first process, as the machine sees it. */
   pid(): number {
     return (JSON.parse(execFileSync("runc", ["state", this.id], { encoding: "utf8" })) as { pid: number }).pid;

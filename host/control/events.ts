@@ -41,6 +41,8 @@ interface Stream {
 /** All live streams of events. A stream that takes nothing for too long is closed. */
 export class EventStreams {
   readonly #streams = new Set<Stream>();
+  /** Who waits for a condition to be compiled: that can take seconds, and takes the place of a stream. */
+  readonly #opening = new Set<{ readonly viewer: Viewer }>();
   #timer: NodeJS.Timeout | null = null;
 
   get size(): number {
@@ -50,9 +52,8 @@ export class EventStreams {
   /** Throws a Problem where the condition is wrong, or where there are streams enough. */
   async open(response: ServerResponse, viewer: Viewer, condition: string | undefined): Promise<void> {
     this.#checkRoom(viewer);
-    const filter = condition === undefined ? null : await filterOf(condition);
+    const filter = condition === undefined ? null : await this.#filterFor(viewer, condition);
     if (response.destroyed) return;
-    this.#checkRoom(viewer); // others came while it was compiled
     const stream: Stream = {
       response,
       viewer,
@@ -123,11 +124,22 @@ export class EventStreams {
     }
   }
 
+  async #filterFor(viewer: Viewer, condition: string): Promise<Filter> {
+    const opening = { viewer };
+    this.#opening.add(opening);
+    try {
+      return await filterOf(condition);
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
   #checkRoom(viewer: Viewer): void {
-    const own = [...this.#streams].filter(
+    const all = [...this.#streams, ...this.#opening];
+    const own = all.filter(
       (one) => viewer.kind === "tenant" && one.viewer.kind === "tenant" && one.viewer.name === viewer.name,
     );
-    if (this.#streams.size < STREAMS_MAX && own.length < STREAMS_OF_TENANT_MAX) return;
+    if (all.length < STREAMS_MAX && own.length < STREAMS_OF_TENANT_MAX) return;
     throw new Problem(503, "There are as many streams of events as may be.");
   }
 }

@@ -92,8 +92,9 @@ async function answer(
   const { route, query } = routeOf(request, url);
   if (!mayAsk(route, viewer!)) throw new Problem(403, "Only the operator may ask for this.");
   if (route.of === "stream") {
-    await streams.open(response, viewer!, query.filter as string | undefined);
+    // From here on the streams bound it: to compile a condition can take longer than an answer may.
     visitors.keep(request.socket);
+    await streams.open(response, viewer!, query.filter as string | undefined);
     return;
   }
   send(

@@ -114,6 +114,15 @@ test("an addon that cannot be loaded", async () => {
   );
 });
 
+test("a console without its pages", async () => {
+  const { folder, command } = installation();
+  const flags = ["--console", "--control-tcp", "127.0.0.1:0", "--control", "control.sock"];
+  const { code, says } = { code: "VEDETTE_CONSOLE_MISSING", says: /build\/web\/index\.html: no such file/ };
+  writeFileSync(join(folder, "rules.yaml"), "[]\n");
+  const argv = [...command.slice(0, 2), "serve", "--falco-rules", "rules.yaml", "--listen", "unix:host.sock", ...flags];
+  check({ title: "", code, says, argv: [] }, await run(argv, { cwd: folder }));
+});
+
 test("a compiler that is not installed", async () => {
   const { folder, command } = installation("assemblyscript");
   mkdirSync(join(folder, "good"));

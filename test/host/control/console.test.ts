@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openConsole } from "../../../host/cli/console.js";
 import { askControl, Control, type ControlFlags } from "../../../host/control/control.js";
 import type { VedetteError } from "../../../host/errors.js";
 import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
@@ -169,6 +170,12 @@ test("a console that nobody could come into is refused, and one that is off says
   const socket = join(scratch, `${paths++}.sock`);
   await opened({ control: socket });
   assert.is(((await askControl(socket, "/api/v1/tickets", "POST")) as { console: unknown }).console, null);
+  try {
+    await openConsole(socket);
+    assert.unreachable("it gave an address");
+  } catch (error) {
+    assert.is((error as VedetteError).code, "VEDETTE_CONSOLE_OFF");
+  }
 });
 
 test.run();

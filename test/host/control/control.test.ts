@@ -125,7 +125,7 @@ function listen(
     });
     response.on("error", () => undefined);
   });
-  asked.on("error", () => undefined).end();
+  asked.on("error", () => begin(0)).end();
   return { asked, said: () => text, begun };
 }
 

@@ -239,7 +239,7 @@ test("a full disk loses nothing that was taken before, and takes more when it ha
   queue.close();
 });
 
-test("a host that is killed again and again loses no alert that it took, and doubles have the same id", async () => {
+test("a host that is killed again and again loses no alert that it took", async () => {
   const folder = fresh();
   let requests = 0;
   const there = await otlpReceiver(() => (requests++ % 3 === 1 ? { status: 503 } : { status: 200 }));

@@ -128,7 +128,7 @@ test("a batch is one request, gzipped, with our headers, records of one resource
   assert.equal([headers["content-encoding"], headers.authorization, path], ["gzip", "x", "/v1/logs"]);
 });
 
-test("429, 502, 503, 504, a reset and silence are asked again, and each record comes with its id", async () => {
+test("429, 502, 503, 504 and a reset are asked again, and each record comes with its id", async () => {
   const replies = [429, 502, 503, 504].map((status) => ({ status }));
   const there = await otlpReceiver((nth) => replies[nth] ?? (nth === 4 ? "reset" : { status: 200 }));
   const { queue, faults, send } = await queueTo(there.url);

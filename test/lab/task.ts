@@ -192,7 +192,10 @@ export class Task {
         execFileSync("runc", ["delete", "-f", id], { stdio: "ignore" });
       } catch {} // it is gone already
     }
-    await Promise.race([Promise.all(this.#containers.map((container) => container.ended)), sleep(READY_MS_MAX)]);
+    await Promise.race([
+      Promise.all(this.#containers.map((container) => container.ended)),
+      sleep(READY_MS_MAX, undefined, { ref: false }),
+    ]);
     this.#endpoint?.kill("SIGKILL");
     try {
       execFileSync("ip", ["netns", "del", this.name], { stdio: "ignore" });

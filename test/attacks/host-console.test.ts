@@ -4,6 +4,7 @@
 // the operator's browser: what they get of the console, and that the operator still gets in.
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -92,6 +93,13 @@ test("H24: a page of the web can neither ask nor enter: not by a name of its own
   assert.ok(asked.status >= 400);
   assert.not.ok(asked.names.some((name) => name.startsWith("access-control")));
   assert.is((await enter(ticket)).status, 200, "none of it used the ticket");
+});
+
+test("H24: who takes all connections keeps the page away, and no Unix socket; it loads once they are gone", async () => {
+  const many = Array.from({ length: 200 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
+  await ticketOf();
+  for (const one of many) one.destroy();
+  await operatorComesIn();
 });
 
 test("H24: control: the operator comes in", operatorComesIn);

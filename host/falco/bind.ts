@@ -151,6 +151,21 @@ export function bind(expr: Expr, statics = NO_STATICS): Bound {
 
 /** Whether a text is a field, or a transformer of fields, that exists. */
 export function isOperand(text: string, statics = NO_STATICS): boolean {
+  let known = OPERANDS.get(statics);
+  if (known === undefined || known.size >= OPERANDS_MAX) {
+    known = new Map();
+    OPERANDS.set(statics, known);
+  }
+  const found = known.get(text) ?? canBind(text, statics);
+  known.set(text, found);
+  return found;
+}
+
+/** Outputs ask for the same few fields again and again. */
+const OPERANDS = new WeakMap<object, Map<string, boolean>>();
+const OPERANDS_MAX = 2000;
+
+function canBind(text: string, statics: typeof NO_STATICS): boolean {
   try {
     bind(parseCondition(`${text} exists`), statics);
     return true;

@@ -16,7 +16,9 @@ import { readRuleFiles } from "./rule-files.js";
 
 export { optionsIn } from "./options.js";
 
-const IS_BUILT = import.meta.url.endsWith("/falco/kept-policy.js");
+const IS_BUILT = !import.meta.url.endsWith(".ts");
+/** Of the modules; or of the files in which they are bundled (image/bundle.ts). */
+const CODE = new URL(import.meta.url.endsWith("/falco/kept-policy.js") ? "../.." : ".", import.meta.url);
 
 /** As falcoPolicy of policy.ts. */
 export async function falcoPolicy(
@@ -54,8 +56,8 @@ function keyOf(files: readonly RuleFile[], flags: FalcoFlags, options: FalcoOpti
 
 /** Another for every build of Vedette, wherever it was put. */
 function codeStamp(): string[] {
-  const folder = fileURLToPath(new URL("../..", import.meta.url));
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
+  const folder = fileURLToPath(CODE);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.c?js$/.test(name));
   return files.sort().map((name) => {
     const { size, ctimeMs } = statSync(join(folder, name));
     return `${join(folder, name)} ${size} ${ctimeMs}`;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host in a few files instead of some five hundred, modules and all: at a quarter of a CPU every file
 // that Node looks up, opens and compiles delays the start of a task. All of them lie in one folder, so that
-// what is found beside an entry is found beside all.
+// what is found beside an entry is found beside all. The image has them in build/js/host, and every other
+// build in build/host, where main.ts finds them.
 //
 //   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
 //   main.js     the same, by the name that the host has outside packages     *-child.js, *.cjs   processes and threads
@@ -15,6 +16,8 @@ import { ROOT } from "../paths.js";
 import { HOST_FILE } from "./start.js";
 
 const HOST = join(ROOT, "build/js/host");
+/** As main.ts has them: what keeps the standard streams safe comes before the rest. */
+const ENTRY = ["node-version", "standard-streams", "cli/command"];
 /** What Node is started with as a child; by their names in build/js/host. */
 const CHILDREN = ["engine/cell-child", "engine/trial-child", "policy/compile-child"];
 /** The build has made one file of each thread already. */
@@ -56,8 +59,7 @@ const CJS = {
 /** `external`: modules that the image does not have; who asks for them is told so then. */
 export async function bundleHost(to: string, external: readonly string[]): Promise<void> {
   const missing = external.flatMap((name) => [name, `${name}/*`]);
-  // Imported, not an entry itself: so its line for the kernel, which a script cannot have, stays behind.
-  const entry = { contents: 'import "./main.js";', resolveDir: HOST };
+  const entry = { contents: ENTRY.map((name) => `import "./${name}.js";`).join("\n"), resolveDir: HOST };
   await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [apart] });
   await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(APART))], outfile: join(to, `${APART}.cjs`) });
   await build({
@@ -82,15 +84,16 @@ export async function bundleHost(to: string, external: readonly string[]): Promi
 }
 
 /**
- * Starts the host of a package once, policies and all, to keep what V8 has compiled. Without flags, as the
- * image starts it.
+ * Starts a bundled host once, policies and all, to keep what V8 has compiled. Without flags, as the image
+ * starts it. `manner`: "serve" for a host that only serves, "all" for one that also compiles Falco's rules.
  */
-export function keepCompiled(folder: string): void {
+export function keepCompiled(folder: string, manner: "serve" | "all"): void {
   const scratch = mkdtempSync(join(tmpdir(), "vedette-package-"));
   const { NODE_OPTIONS: _, ...environment } = process.env;
   try {
-    execFileSync(process.execPath, [fileURLToPath(new URL("./code-cache.js", import.meta.url)), folder, scratch], {
-      env: environment,
+    const script = fileURLToPath(new URL("./code-cache.js", import.meta.url));
+    execFileSync(process.execPath, [script, folder, scratch, manner], {
+      env: { ...environment, VEDETTE_RULE_CACHE: "off" },
       stdio: ["ignore", "ignore", "pipe"],
       timeout: CACHE_MS_MAX,
     });

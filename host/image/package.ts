@@ -103,7 +103,7 @@ async function copyApp(app: string): Promise<void> {
   cpSync(builtFile("web"), join(app, "build/web"), { recursive: true });
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(app);
-  keepCompiled(join(app, "build/js/host"));
+  keepCompiled(join(app, "build/js/host"), "serve");
 }
 
 /**

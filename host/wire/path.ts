@@ -13,6 +13,7 @@ export function joinPath(base: string | null, path: string): string {
  * root.
  */
 export function normalise(path: string): string {
+  if (path.startsWith("/") && !IS_ODD.test(path)) return path;
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();
@@ -20,6 +21,9 @@ export function normalise(path: string): string {
   }
   return `/${parts.join("/")}`;
 }
+
+/** It has a part that is empty, `.` or `..`. */
+const IS_ODD = /\/(?:$|\/|\.\.?(?:\/|$))/;
 
 /** Everything before the last slash; `/` for a name in the root or a name without a slash. */
 export function directoryOf(path: string): string {

@@ -47,6 +47,7 @@ const listed = (tarball: string): string[] =>
 const NEEDED = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|vedette\.1|asconfig\.json)$/,
   /^build\/js\/(host|build\/generated)\/[\w/-]+\.c?js$/,
+  /^build\/host\/[\w-]+\.c?js$/,
   /^build\/generated\/(as|docs)\/[\w/.-]+\.(ts|json|md)$/,
   /^build\/web\/(index\.html|console\.(js|css)|icon\.svg)$/,
   /^build\/policies\/pack\/[0-9a-f]{64}\.wasm$/,

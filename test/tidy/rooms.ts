@@ -11,7 +11,7 @@ import type { Complaint, Rule } from "./tree.js";
 
 export const DOORS: Record<string, string[]> = {
   "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "ring-view", "session"],
-  "host/cli": ["failure", "program"],
+  "host/cli": ["command", "failure", "program"],
   "host/config": ["config"],
   "host/control": ["control", "shapes"],
   "host/ecs": ["layout", "metadata", "patcher"],

@@ -4,6 +4,7 @@
 import { type EventType, HEADER_SIZE } from "../../../build/generated/events.js";
 import type { BatchBuilder, Slots } from "../../wire/builder.js";
 import { isSpan, NULL } from "../../wire/layout.js";
+import type { ScapEvent } from "./event-table.js";
 import { CONVERT, endOfText, nowhere, type RawEvent, sockaddrOf, type Where } from "./params.js";
 import type { Descriptor, State, Thread } from "./state.js";
 
@@ -30,7 +31,7 @@ export class Batching {
   }
 
   add(type: EventType, raw: RawEvent, thread: Thread, descriptor: { fd: number; entry: Descriptor | null }): void {
-    const plan = planOf(type);
+    const plan = planOf(type, raw.event);
     const at = this.builder.blank(type, {
       process: this.#process(thread, 0),
       descriptor: descriptor.entry ? this.#descriptor(descriptor.entry) : NULL,
@@ -39,11 +40,8 @@ export class Batching {
       fd: descriptor.fd,
     });
     this.builder.putNumber(at + TIME_AT, raw.data.readInt32LE(raw.timeAt), raw.data.readInt32LE(raw.timeAt + 4));
-    for (const name of plan.results) if (raw.find(name, HERE) && this.#number(at + RESULT_AT, HERE, true)) break;
-    for (const slot of plan.slots) {
-      if (raw.find(slot.name, HERE) || (slot.alias !== undefined && raw.find(slot.alias, HERE)))
-        this.#slot(at + slot.at, slot, HERE);
-    }
+    for (const result of plan.results) if (find(raw, result) && this.#number(at + RESULT_AT, HERE, true)) break;
+    for (const slot of plan.slots) if (find(raw, slot)) this.#slot(at + slot.at, slot, HERE);
     this.records++;
     this.#bytes += raw.size;
   }
@@ -98,8 +96,7 @@ export class Batching {
     const index =
       parent && parent !== thread && depth < DEPTH_MAX ? this.#process(this.#mainOf(parent), depth + 1) : NULL;
     const [stdin, stdout, stderr] = streams.map((one) => (one === undefined ? NULL : this.#descriptor(one)));
-    const slots = { ...processSlots(this.#state, thread, main, index), stdin, stdout, stderr };
-    const made = this.builder.process(slots);
+    const made = this.builder.process({ ...slotsOf(this.#state, thread, main), parent: index, stdin, stdout, stderr });
     this.#processes.set(thread, { version: thread.version, streams, index: made });
     this.#bytes += 512;
     return made;
@@ -157,10 +154,15 @@ const INTEGER_SIZES = new Set([1, 2, 4, 8]);
 const TIME_AT = 8;
 const RESULT_AT = 24;
 
-/** How one slot of a record comes from a capture's parameter. */
-interface SlotPlan {
+/** A parameter, and its places in a call's entry and return; negative: there is none. */
+interface Place {
   readonly name: string;
-  readonly alias: string | undefined;
+  readonly entry: number;
+  readonly exit: number;
+}
+
+/** How one slot of a record comes from a capture's parameter. */
+interface SlotPlan extends Place {
   readonly at: number;
   readonly kind: "number" | "bytes" | "address" | "text";
   readonly isSigned: boolean;
@@ -169,39 +171,52 @@ interface SlotPlan {
 
 /** How a type of record comes from a capture's event: which parameter is its result, and its slots. */
 interface Plan {
-  readonly results: readonly string[];
+  readonly results: readonly Place[];
   readonly slots: readonly SlotPlan[];
 }
 
-const PLANS = new Map<EventType, Plan>();
+const PLANS = new Map<ScapEvent, Plan>();
 const UNSIGNED = ["uint", "flags", "hex", "mode", "enum", "time"];
 
-function planOf(type: EventType): Plan {
-  let plan = PLANS.get(type);
+function planOf(type: EventType, event: ScapEvent): Plan {
+  let plan = PLANS.get(event);
   if (plan === undefined) {
-    plan = makePlan(type);
-    PLANS.set(type, plan);
+    plan = makePlan(type, event);
+    PLANS.set(event, plan);
   }
   return plan;
 }
 
-function makePlan(type: EventType): Plan {
+/** Fills HERE in. What a return does not have is its entry's, which may be of another version. */
+function find(raw: RawEvent, { name, entry, exit }: Place): boolean {
+  if (raw.isEntry) return raw.findAt(entry, HERE);
+  if (raw.findAt(exit, HERE)) return true;
+  if (raw.entry === null) return false;
+  return raw.entry.event === raw.event ? raw.entry.findAt(entry, HERE) : raw.entry.find(name, HERE);
+}
+
+function placeOf({ entryPlaces, exitPlaces }: ScapEvent, name: string): Place {
+  return { name, entry: entryPlaces.get(name) ?? -1, exit: exitPlaces.get(name) ?? -1 };
+}
+
+function makePlan(type: EventType, event: ScapEvent): Plan {
   // Of events whose result is a descriptor it is `fd`, of the others `res`.
   const result = type.params.find((param) => param.from === "res")?.name ?? "res";
   const slots = type.params
     .filter(({ slot }) => slot >= 0)
     .map((param): SlotPlan => {
       const kind = isSpan(param) ? "text" : "number";
+      const alias = ALIASES.get(`${type.name}.${param.name}`);
+      const place = placeOf(event, param.name);
       return {
-        name: param.name,
-        alias: ALIASES.get(`${type.name}.${param.name}`),
+        ...(alias !== undefined && place.entry < 0 && place.exit < 0 ? placeOf(event, alias) : place),
         at: HEADER_SIZE + 8 * param.slot,
         kind: param.type === "sockaddr" ? "address" : param.type === "bytes" ? "bytes" : kind,
         isSigned: !UNSIGNED.includes(param.type),
         convert: CONVERT[param.table ?? ""],
       };
     });
-  return { results: [...new Set([result, "res", "fd"])], slots };
+  return { results: [...new Set([result, "res", "fd"])].map((name) => placeOf(event, name)), slots };
 }
 
 /** The low 32 bits. */
@@ -218,13 +233,37 @@ function isOfImage(thread: Thread): boolean {
   return (Number(thread.exeFlags ?? 0) & ADDED) === 0 && !thread.exepath.endsWith(" (deleted)");
 }
 
+/** What a thread's slots were, and in which states of what they tell of. */
+interface Known {
+  readonly version: number;
+  readonly main: Thread;
+  readonly mainVersion: number;
+  readonly users: State["users"];
+  readonly slots: Slots;
+}
+
+const KNOWN = new WeakMap<Thread, Known>();
+
+// Each batch tells of its processes anew, and most of them have not changed since the last one.
+function slotsOf(state: State, thread: Thread, main: Thread): Slots {
+  const { version } = thread;
+  const { users } = state;
+  const known = KNOWN.get(thread);
+  if (known?.version === version && known.main === main && known.mainVersion === main.version && known.users === users)
+    return known.slots;
+  const slots = processSlots(state, thread, main);
+  KNOWN.set(thread, { version, main, mainVersion: main.version, users, slots });
+  return slots;
+}
+
+const listBytes = (texts: readonly string[]): Uint8Array => Buffer.from(texts.map((one) => `${one}\0`).join(""));
+
 // A thread that the capture does not tell of has no names.
-function processSlots(state: State, thread: Thread, main: Thread, parent: number): Slots {
+function processSlots(state: State, thread: Thread, main: Thread): Slots {
   const [user, containerId] = [state.users.get(thread.uid), state.containerId(thread)];
   return {
     pid: thread.pid,
     ppid: main.ptid,
-    parent,
     vpid: thread.vpid,
     sid: main.sid,
     pgid: thread.pgid,
@@ -246,8 +285,8 @@ function processSlots(state: State, thread: Thread, main: Thread, parent: number
     name: thread.name || null,
     exe: thread.exe || null,
     exepath: thread.exepath || null,
-    args: thread.args,
-    env: thread.env,
+    args: listBytes(thread.args),
+    env: listBytes(thread.env),
     cwd: thread.cwd,
     cgroup: thread.cgroups.reduce((a, b) => (b.length > a.length ? b : a), ""),
     user: user?.name,

@@ -7,6 +7,7 @@
 // what it holds; an unknown type is passed over. A file that ends in the middle of a block was cut off: what
 // came before is good.
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { VedetteError } from "../../errors.js";
@@ -21,7 +22,7 @@ const BLOCK_FRAME = 12;
 const HEADER_MIN = BLOCK_FRAME + 12;
 const PIECE_BYTES = 1 << 20;
 
-/** A block's type, and where its body lies in `data`. */
+/** A block's type, and where its body lies in `data`, which is written over once the callee has returned. */
 type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
 
 /**
@@ -31,7 +32,8 @@ type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
 export class BlockReader {
   readonly #path: string;
   readonly #onBlock: OnBlock;
-  #rest: Buffer = Buffer.alloc(0);
+  #data: Buffer = Buffer.alloc(2 * PIECE_BYTES);
+  #size = 0;
   #isBegun = false;
 
   constructor(path: string, onBlock: OnBlock) {
@@ -40,27 +42,41 @@ export class BlockReader {
   }
 
   take(piece: Buffer): void {
-    const data = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
-    this.#rest = data;
+    const data = this.#append(piece);
+    const size = this.#size;
     if (!this.#isBegun) {
-      if (data.length < HEADER_MIN) return;
-      checkHead(data, this.#path);
+      if (size < HEADER_MIN) return;
+      checkHead(data.subarray(0, size), this.#path);
       this.#isBegun = true;
     }
     let at = 0;
-    while (at + BLOCK_HEAD <= data.length) {
+    while (at + BLOCK_HEAD <= size) {
       const length = data.readUInt32LE(at + 4);
-      if (length < BLOCK_FRAME || at + length > data.length) break;
+      if (length < BLOCK_FRAME || at + length > size) break;
       this.#onBlock(data.readUInt32LE(at), data, at + BLOCK_HEAD, at + length - 4);
       at += length;
     }
-    this.#rest = at === 0 ? data : data.subarray(at);
+    data.copyWithin(0, at, size);
+    this.#size = size - at;
   }
 
   /** Whether it ended within a block. */
   end(): boolean {
-    if (!this.#isBegun) checkHead(this.#rest, this.#path);
-    return this.#rest.length > 0;
+    if (!this.#isBegun) checkHead(this.#data.subarray(0, this.#size), this.#path);
+    return this.#size > 0;
+  }
+
+  /** Into the same memory each time: new memory for each piece would keep the garbage collector busy. */
+  #append(piece: Buffer): Buffer {
+    const size = this.#size + piece.length;
+    if (size > this.#data.length) {
+      const data = Buffer.alloc(Math.max(size, 2 * this.#data.length));
+      this.#data.copy(data, 0, 0, this.#size);
+      this.#data = data;
+    }
+    piece.copy(this.#data, this.#size);
+    this.#size = size;
+    return this.#data;
   }
 }
 
@@ -84,7 +100,10 @@ export function* piecesOf(file: Buffer, path: string): Generator<Buffer> {
   for (let at = 0; at < data.length; at += PIECE_BYTES) yield data.subarray(at, at + PIECE_BYTES);
 }
 
-/** Of a file that is read as it is asked for. What does not begin like a capture is refused at once. */
+/**
+ * Of a file that is read as it is asked for. What does not begin like a capture is refused at once. The next
+ * piece is written over the one before.
+ */
 export function piecesAt(path: string): AsyncIterable<Buffer> {
   const head = readHead(path);
   checkHead(isGzip(head) ? unzip(head, path) : head, path);
@@ -92,14 +111,30 @@ export function piecesAt(path: string): AsyncIterable<Buffer> {
 }
 
 async function* streamed(path: string, isZipped: boolean): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: PIECE_BYTES });
-  const unzipped = isZipped ? createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: PIECE_BYTES }) : null;
-  const pieces: AsyncIterable<Buffer> = unzipped === null ? file : pipeline(file, unzipped, () => {});
   try {
-    yield* pieces;
+    yield* isZipped ? unzipped(path) : plain(path);
   } catch (cause) {
-    const reason = unzipped === null ? reasonOf(cause) : "its gzip data is damaged";
+    const reason = isZipped ? "its gzip data is damaged" : reasonOf(cause);
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason }, { cause });
+  }
+}
+
+function unzipped(path: string): AsyncIterable<Buffer> {
+  const file = createReadStream(path, { highWaterMark: PIECE_BYTES });
+  return pipeline(file, createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: PIECE_BYTES }), () => {});
+}
+
+async function* plain(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  try {
+    const piece = Buffer.alloc(PIECE_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES);
+      if (bytesRead === 0) return;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }
 

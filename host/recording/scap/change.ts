@@ -19,7 +19,7 @@ export function changeBefore(state: State, thread: Thread, raw: RawEvent): void 
   if (state.renamed !== null) state.renamed.isNameChanged = false;
   state.renamed = null;
   if (raw.isEntry) return;
-  BEFORE[raw.event.name]?.(state, thread, raw);
+  BEFORE.get(raw.event.name)?.(state, thread, raw);
 }
 
 /** Changes the state by what ended with the event, after it became a record. */
@@ -28,7 +28,7 @@ export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
     state.threads.delete(thread.tid);
     return;
   }
-  if (!raw.isEntry) AFTER[raw.event.name]?.(state, thread, raw);
+  if (!raw.isEntry && raw.event.name === "close" && succeeded(raw)) thread.descriptors.delete(raw.int("fd") ?? -1);
 }
 
 /** The descriptor that an event is about: its number, and what it stands for. */
@@ -316,52 +316,48 @@ const setCapabilities: Change = (_, thread, raw) => {
   thread.version++;
 };
 
-const BEFORE: Record<string, Change> = {
-  open,
-  openat: open,
-  openat2: open,
-  creat: open,
-  socket,
-  connect,
-  accept,
-  accept4: accept,
-  bind,
-  listen,
-  sendto: message,
-  sendmsg: message,
-  recvfrom: message,
-  recvmsg: message,
-  dup: duplicate,
-  dup2: duplicate,
-  dup3: duplicate,
-  fcntl: control,
-  pipe,
-  pipe2: pipe,
-  memfd_create: special("m"),
-  eventfd2: special("e"),
-  execve: execute,
-  execveat: execute,
-  clone: fork,
-  clone3: fork,
-  fork,
-  vfork: fork,
-  // The event is told of the process as the call left it.
-  chdir: changeDirectory,
-  fchdir: changeDirectory,
-  setuid: setUser,
-  setresuid: setUser,
-  setreuid: setUser,
-  setgid: setGroup,
-  setresgid: setGroup,
-  setregid: setGroup,
-  capset: setCapabilities,
-};
-
-const AFTER: Record<string, Change> = {
-  close: (_, thread, raw) => {
-    if (succeeded(raw)) thread.descriptors.delete(raw.int("fd") ?? -1);
-  },
-};
+const BEFORE = new Map<string, Change>(
+  Object.entries({
+    open,
+    openat: open,
+    openat2: open,
+    creat: open,
+    socket,
+    connect,
+    accept,
+    accept4: accept,
+    bind,
+    listen,
+    sendto: message,
+    sendmsg: message,
+    recvfrom: message,
+    recvmsg: message,
+    dup: duplicate,
+    dup2: duplicate,
+    dup3: duplicate,
+    fcntl: control,
+    pipe,
+    pipe2: pipe,
+    memfd_create: special("m"),
+    eventfd2: special("e"),
+    execve: execute,
+    execveat: execute,
+    clone: fork,
+    clone3: fork,
+    fork,
+    vfork: fork,
+    // The event is told of the process as the call left it.
+    chdir: changeDirectory,
+    fchdir: changeDirectory,
+    setuid: setUser,
+    setresuid: setUser,
+    setreuid: setUser,
+    setgid: setGroup,
+    setresgid: setGroup,
+    setregid: setGroup,
+    capset: setCapabilities,
+  }),
+);
 
 function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;

@@ -17,7 +17,8 @@ export const EVENT_BLOCKS = new Map([
   [0x221, { flags: false, counted: true, wide: true }],
   [0x222, { flags: true, counted: true, wide: true }],
 ]);
-type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
+/** How an event's block is laid out. */
+export type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
 const HEADER_BYTES = 22;
 
@@ -33,6 +34,8 @@ for (const [code, { entry, isEntryTold }] of SCAP_EVENTS) {
   if (entry.length > 0 || isEntryTold) MEANT[code] = 1;
   MEANT[code + 1] = 1;
 }
+const BY_CODE: ScapEvent[] = [];
+for (const [code, event] of SCAP_EVENTS) BY_CODE[code] = event;
 const PARAMS_MAX = Math.max(...[...SCAP_EVENTS.values()].flatMap(({ entry, exit }) => [entry.length, exit.length]));
 
 /**
@@ -47,6 +50,7 @@ export class RawEvent {
   /** Of the same call; null: not seen, or it was another call's. */
   entry: RawEvent | null = null;
   data: Buffer = Buffer.alloc(0);
+  #own: Buffer = Buffer.alloc(0);
   #head = 0;
   #count = 0; // of parameters with a name
   readonly #ends = new Int32Array(PARAMS_MAX + 1); // of the one before, in `data`
@@ -61,11 +65,23 @@ export class RawEvent {
     const code = data.readUInt16LE(head + 20);
     this.data = data;
     this.#head = head;
-    this.tid = data.readUInt32LE(head + 8) + data.readInt32LE(head + 12) * 2 ** 32;
-    this.event = SCAP_EVENTS.get(code & ~1)!;
+    const high = data.readInt32LE(head + 12);
+    this.tid = data.readUInt32LE(head + 8);
+    if (high !== 0) this.tid += high * 2 ** 32; // a small number is the quicker key
+    this.event = BY_CODE[code & ~1]!;
     this.isEntry = (code & 1) === 0;
     this.entry = null;
     return this.#readSizes(head + size, head + length, form);
+  }
+
+  /** Keeps the event after what it was read from is written over. */
+  keep(): void {
+    const [begin, end] = [this.#head, this.#ends[this.#count]!];
+    if (this.#own.length < end - begin) this.#own = Buffer.alloc(2 * (end - begin));
+    this.data.copy(this.#own, 0, begin, end);
+    this.data = this.#own;
+    this.#head = 0;
+    for (let i = 0; i <= this.#count; i++) this.#ends[i]! -= begin;
   }
 
   /** Nanoseconds since the epoch. */
@@ -80,12 +96,8 @@ export class RawEvent {
 
   /** Bytes of all parameters, those of the entry too. */
   get size(): number {
-    let size = this.#ends[this.#count]! - this.#ends[0]!;
-    if (this.entry === null) return size;
-    const names = this.entry.#names;
-    for (let i = 0; i < this.entry.#count; i++)
-      if (this.#place(names[i]!) < 0) size += this.entry.#ends[i + 1]! - this.entry.#ends[i]!;
-    return size;
+    const size = this.#ends[this.#count]! - this.#ends[0]!;
+    return this.entry === null ? size : size + this.entry.size;
   }
 
   has(name: string): boolean {
@@ -94,8 +106,12 @@ export class RawEvent {
 
   /** Says where the parameter lies: fills in `where`. False: there is none. */
   find(name: string, where: Where): boolean {
-    const place = this.#place(name);
-    if (place < 0) return this.entry?.find(name, where) ?? false;
+    return this.findAt(this.#place(name), where) || (this.entry?.find(name, where) ?? false);
+  }
+
+  /** As find(), of this event alone, and by the parameter's place in the event table; negative: none. */
+  findAt(place: number, where: Where): boolean {
+    if (place < 0 || place >= this.#count) return false;
     where.data = this.data;
     where.start = this.#ends[place]!;
     where.end = this.#ends[place + 1]!;

@@ -9,7 +9,7 @@ import { Batching } from "./batching.js";
 import { BlockReader, piecesAt, piecesOf } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
-import { EVENT_BLOCKS, isMeant, RawEvent } from "./params.js";
+import { EVENT_BLOCKS, type Form, isMeant, RawEvent } from "./params.js";
 import { State } from "./state.js";
 
 /** A capture as batches. They can be read once. */
@@ -110,12 +110,19 @@ class Reader {
   #raw = new RawEvent();
   readonly #builder = new BatchBuilder();
   #batch: Batching | undefined;
+  /** Of the last block: most are of one type. */
+  #type = 0;
+  #form: Form | undefined;
   #next = 1;
   #seq = 0;
   #hasLists = true;
 
   block(type: number, data: Buffer, start: number, end: number): Uint8Array | undefined {
-    const form = EVENT_BLOCKS.get(type);
+    if (type !== this.#type) {
+      this.#type = type;
+      this.#form = EVENT_BLOCKS.get(type);
+    }
+    const form = this.#form;
     try {
       if (form === undefined) this.#list(type, data.subarray(start, end));
       else if (isMeant(data, start, end, form)) {
@@ -154,6 +161,7 @@ class Reader {
     }
     const entry = this.#entries.get(raw.tid);
     if (raw.isEntry && !raw.event.isEntryTold) {
+      raw.keep();
       this.#entries.set(raw.tid, raw);
       this.#raw = entry ?? this.#unused.pop() ?? new RawEvent();
       this.counts.skipped++;

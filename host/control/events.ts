@@ -10,8 +10,8 @@ import { ScopedViews } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
 import type { Filter } from "../falco/falco.js";
 import { EventJson } from "../output/event-json.js";
+import { quoteLarge } from "../output/numbers.js";
 import type { Batch } from "../wire/batch.js";
-import { quoteLarge } from "./numbers.js";
 import { Problem } from "./problem.js";
 import type { Viewer } from "./viewer.js";
 

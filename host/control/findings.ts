@@ -3,7 +3,7 @@
 // needs all of them has an output.
 import type { Alert } from "../output/alert.js";
 import { alertJson } from "../output/alert.js";
-import { jsonOf, quoteLarge } from "./numbers.js";
+import { jsonOf, quoteLarge } from "../output/numbers.js";
 import { sees, type Viewer } from "./viewer.js";
 
 const MOST = 10_000;

@@ -36,7 +36,7 @@ export function jailCommand(memoryMib?: number): JailCommand {
 
 /**
  * What V8 maps for the code of a process's first thread, MiB: RLIMIT_DATA counts it, though hardly anything
- * of it is used (host/engine/thread.ts). It is the same there as here. In /proc/PID/maps (proc_pid_maps(5))
+ * of it is used (host/thread.ts). It is the same there as here. In /proc/PID/maps (proc_pid_maps(5))
  * it is the one that may be written and executed.
  */
 function codeRangeMib(): number {

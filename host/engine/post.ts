@@ -4,10 +4,10 @@
 // the same two batches, whatever ends the worker in between.
 import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
+import { startThread } from "../thread.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
 import type { NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
-import { startThread } from "./thread.js";
 import { stepBack, threads } from "./thread-time.js";
 
 /** What a post tells the engine. */
@@ -207,7 +207,7 @@ export class Post {
       isHeld: this.#isHeld,
       isReplay,
     };
-    const worker = isSlow ? startBehind(data) : startThread("./worker", { workerData: data });
+    const worker = isSlow ? startBehind(data) : startThread(import.meta.url, "./worker", { workerData: data });
     this.#worker = worker;
     for (const { order } of this.#pending.values()) worker.postMessage(fitOnly(order, isFit));
     if (this.#pending.size > 0) this.control.order();
@@ -238,7 +238,7 @@ export class Post {
  */
 function startBehind(data: WorkerStart): Worker {
   const before = threads();
-  const worker = startThread("./worker", { workerData: data });
+  const worker = startThread(import.meta.url, "./worker", { workerData: data });
   const born = [...threads()].filter((thread) => !before.has(thread));
   if (born.length === 1) stepBack(born[0] as number);
   return worker;

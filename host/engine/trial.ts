@@ -4,9 +4,9 @@
 // when one case takes too long.
 import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
+import { startThread } from "../thread.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ExaminedPolicy, LoadedPolicy } from "./policy.js";
-import { startThread } from "./thread.js";
 
 /** A batch as bytes, and what is known of the container that it came from. */
 export interface TrialBatch {
@@ -62,7 +62,7 @@ export class TrialStage {
   /** Starts the thread before it is needed. */
   warm(): void {
     if (this.#worker !== null) return;
-    const worker = startThread("./trial-worker", {});
+    const worker = startThread(import.meta.url, "./trial-worker", {});
     worker.unref();
     worker.once("exit", () => {
       if (this.#worker === worker) this.#worker = null;

@@ -9,7 +9,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { ROOT } from "../paths.js";
@@ -21,7 +21,7 @@ const ENTRY = ["node-version", "standard-streams", "cli/command"];
 /** What Node is started with as a child; by their names in build/js/host. */
 const CHILDREN = ["engine/cell-child", "engine/trial-child", "policy/compile-child"];
 /** The build has made one file of each thread already. */
-const THREADS = ["worker", "trial-worker"];
+const THREADS = ["engine/worker", "engine/trial-worker", "store/store-thread"];
 /** Modules in CommonJS ask for Node's own by a function that modules in ESM have not. */
 const ESM_BANNER =
   'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
@@ -52,7 +52,7 @@ const CJS = {
   format: "cjs",
   charset: "ascii",
   define: { "import.meta.url": "moduleUrl" },
-  logOverride: { "empty-import-meta": "silent" }, // asked for in sources alone (engine/thread.ts)
+  logOverride: { "empty-import-meta": "silent" }, // asked for in sources alone (host/thread.ts)
   banner: { js: CJS_BANNER },
 } as const satisfies BuildOptions;
 
@@ -80,7 +80,7 @@ export async function bundleHost(to: string, external: readonly string[]): Promi
     external: missing,
     banner: { js: ESM_BANNER },
   });
-  for (const name of THREADS) cpSync(join(HOST, "engine", `${name}.cjs`), join(to, `${name}.cjs`));
+  for (const name of THREADS) cpSync(join(HOST, `${name}.cjs`), join(to, `${basename(name)}.cjs`));
 }
 
 /**

@@ -23,6 +23,7 @@ const HOST_FILES = [
   "host/log",
   "host/paths",
   "host/reason",
+  "host/thread",
   "host/version",
   "host/visitors",
 ];
@@ -54,6 +55,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/log": [],
   "host/paths": [],
   "host/reason": [],
+  "host/thread": ["host/heap"],
   "host/version": ["host/paths"],
   "host/visitors": [],
   "host/wire": [WIRE, "host/errors"],
@@ -76,6 +78,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/output",
     "host/engine",
   ],
+  "host/store": [...HOST, "host/finding", "host/output"],
   "host/control": [
     ...HOST,
     "host/wire",
@@ -83,6 +86,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/finding",
     "host/output",
     "host/incident",
+    "host/store",
     "host/engine",
     "host/falco",
     "host/policy",

@@ -52,6 +52,7 @@ export const DOORS: Record<string, string[]> = {
     "http",
     "incident-news",
     "metrics",
+    "numbers",
     "ocsf",
     "operand",
     "output",
@@ -86,6 +87,7 @@ export const DOORS: Record<string, string[]> = {
   ],
   "host/recording": ["recording", "scap/replay"],
   "host/sensor": ["sensor"],
+  "host/store": ["store", "threaded"],
   "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
   "host/wire": [
     "address",

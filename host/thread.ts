@@ -3,7 +3,7 @@
 // everything it imports. When we run from the sources (tests), it is the TypeScript file, and the thread
 // registers tsx again: Node gives a thread the flags of its process, but not what the process has registered.
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { keepHeapSmall } from "../heap.js";
+import { keepHeapSmall } from "./heap.js";
 
 /**
  * V8 maps the range for a thread's compiled JavaScript as writable from the start
@@ -13,10 +13,10 @@ import { keepHeapSmall } from "../heap.js";
 const LIMITS = { codeRangeSizeMb: 32 };
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 
-/** `file`: relative to this folder, without its ending. */
-export function startThread(file: string, options: WorkerOptions): Worker {
+/** `file`: relative to the module `from` (its `import.meta.url`), without its ending. */
+export function startThread(from: string, file: string, options: WorkerOptions): Worker {
   keepHeapSmall();
-  const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, import.meta.url);
+  const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, from);
   if (!IS_SOURCE) return new Worker(url, { resourceLimits: LIMITS, ...withoutTsx(), ...options });
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;
   return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the lines of rows.ts, on the thread that has the alert.
+import { PRIORITIES } from "../finding/priority.js";
+import { type Alert, alertId, alertJson } from "../output/alert.js";
+import { jsonOf, quoteLarge } from "../output/numbers.js";
+import type { FindingHead, StoredIncident } from "./rows.js";
+
+/** Of the words that are searched. */
+const WORDS_MAX = 4_096;
+
+/** The finding of an alert. */
+export function findingLine(alert: Alert): string {
+  const { finding, rule, tenant = "", priority, output, outputFields, incident, hostname } = alert;
+  const { name = null, id = "" } = finding?.container ?? {};
+  const head: FindingHead = {
+    id: alertId(alert),
+    time: String(alert.time),
+    tenant,
+    rule,
+    priority: PRIORITIES.indexOf(priority),
+    container: name ?? id,
+    containerId: id,
+    incident: incident?.id ?? null,
+  };
+  const told = finding === undefined ? "null" : jsonOf(finding);
+  const doc = `{"alert":${quoteLarge(alertJson(alert, { isDetailed: true }))},"finding":${told}}`;
+  const fields = outputFields.map(([, value]) => String(value)).join(" ");
+  const words = `${rule} ${head.container} ${hostname} ${output} ${fields}`.slice(0, WORDS_MAX).replaceAll("\n", " ");
+  return `F${JSON.stringify(head)}\n${doc}\n${words}`;
+}
+
+/** The incident. */
+export function incidentLine({ doc, ...head }: StoredIncident): string {
+  return `I${JSON.stringify(head)}\n${doc}`;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What somebody typed, as a query of FTS5 (sqlite.org/fts5.html, 3). FTS5 has a language of its own: columns,
+// NEAR, NOT, parentheses. None of it is offered: each word is a string in quotes, which asks for its letters
+// and digits one behind the other, and the last may be the beginning of a word.
+//
+//   cat /etc/sha   ->   "cat" "/etc/sha"*
+const WORDS_MAX = 8;
+const TEXT_MAX = 200;
+
+/** Null: there is no word in it. */
+export function matchOf(text: string): string | null {
+  const words = text
+    .slice(0, TEXT_MAX)
+    .split(/[\s\p{C}]+/u)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word))
+    .slice(0, WORDS_MAX);
+  if (words.length === 0) return null;
+  return `${words.map((word) => `"${word.replaceAll('"', '""')}"`).join(" ")}*`;
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// What writes to SQLite, in the thread that owns the connection. A batch of lines is one transaction: rows,
+// words, counts by minute and hour, and what has to go to make room. So all of them agree after a crash, and
+// what was acknowledged is there.
+//
+// JavaScript's numbers are bound as REAL, and time in nanoseconds is beyond 2^53: whole numbers are bigints.
+import { statSync } from "node:fs";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
+import { inTransaction } from "./schema.js";
+import type { Decision, StoreLimits } from "./store.js";
+
+/** Findings are deleted so many at a time, between batches: deleting 10,000 would take a second. */
+const DELETE_AT_ONCE = 500;
+/** Most rounds of that behind one batch. */
+const ROUNDS_MAX = 4;
+/** Of the limit's bytes: the log of what is not in the file yet, and what one batch adds. */
+const SPARE = 0.9;
+const INCIDENTS_MAX = 10_000;
+/** Of the limit's bytes, for documents of incidents. */
+const INCIDENTS_SHARE = 0.25;
+const AUDIT_MAX = 100_000;
+const PAGES_FREED_AT_ONCE = 2_000;
+const MINUTES_KEPT = 8n * 24n * 60n;
+const NS_PER_MINUTE = 60_000_000_000n;
+const MINUTES_PER_HOUR = 60n;
+const MINUTES_PER_DAY = 24n * 60n;
+/** Batches, and names that are known without asking. */
+const WORDS_EVERY = 1_000;
+/** Of names: from so many on those that nothing has are looked for. */
+const WORDS_MANY = 20_000;
+/** Codes of SQLite behind which trying again may help: busy, read-only, I/O, damaged, full, cannot open. */
+const LATER = new Set([5, 6, 8, 10, 11, 13, 14, 26]);
+
+/** How a batch of lines went: `refused` of them are no rows. */
+export interface Written {
+  readonly refused: number;
+}
+
+/** Everything that is written. One for each connection. */
+export class SqliteWrites {
+  readonly #db: DatabaseSync;
+  readonly #path: string | null;
+  readonly #limits: StoreLimits;
+  readonly #now: () => bigint;
+  readonly #made = new Map<string, StatementSync>();
+  readonly #words = new Map<string, bigint>();
+  #incidentBytes: number;
+  #batches = 0;
+
+  /** `path`: of the file; null: it is in memory. `now`: ns since the epoch. */
+  constructor(
+    db: DatabaseSync,
+    path: string | null,
+    limits: StoreLimits,
+    now: () => bigint = () => BigInt(Date.now()) * 1_000_000n,
+  ) {
+    this.#db = db;
+    this.#path = path;
+    this.#limits = limits;
+    this.#now = now;
+    const { bytes } = this.#sql("SELECT coalesce(sum(size), 0) AS bytes FROM incident").get() as { bytes: bigint };
+    this.#incidentBytes = Number(bytes);
+  }
+
+  /** One transaction. Throws where trying again may help; a line that is no row is left out and counted. */
+  append(lines: readonly string[]): Written {
+    try {
+      inTransaction(this.#db, () => {
+        for (const line of lines) this.#put(toldOf(line));
+      });
+      this.#makeRoom();
+      return { refused: 0 };
+    } catch (error) {
+      this.#words.clear(); // those of a transaction that was undone are not there
+      if (isForLater(error) || lines.length === 0) throw error;
+      if (lines.length === 1) return { refused: 1 };
+      return { refused: lines.reduce((refused, line) => refused + this.append([line]).refused, 0) };
+    }
+  }
+
+  /** False: there is no such incident for the owner. */
+  decide(owner: string | null, id: string, decision: Decision, who: string): boolean {
+    let isThere = false;
+    inTransaction(this.#db, () => {
+      const found = this.#sql("SELECT tenant FROM incident WHERE id = ? AND into_id IS NULL").get(id) as
+        | { tenant: bigint }
+        | undefined;
+      if (found === undefined || (owner !== null && found.tenant !== this.#word(owner))) return;
+      isThere = true;
+      const now = this.#now();
+      this.#sql(
+        `UPDATE incident SET case_state = coalesce(?1, case_state), case_by = ?4, case_at = ?5,
+           case_verdict = CASE WHEN ?1 = 'open' THEN NULL ELSE coalesce(?2, case_verdict) END,
+           case_note = coalesce(?3, case_note) WHERE id = ?6`,
+      ).run(decision.case ?? null, decision.verdict ?? null, decision.note ?? null, who, now, id);
+      const { tenant } = found;
+      this.#sql("INSERT INTO audit(time, who, tenant, action, incident, detail) VALUES(?, ?, ?, ?, ?, ?)").run(
+        ...[now, who, tenant, "incident", id, JSON.stringify(decision)],
+      );
+    });
+    return isThere;
+  }
+
+  #put(told: Told): void {
+    if (told.kind === "finding") this.#finding(told.head, told.doc, told.words);
+    else this.#incident(told.head, told.doc);
+  }
+
+  #finding({ id, time, priority, incident, ...head }: FindingHead, doc: string, words: string): void {
+    const [rule, tenant, container] = [this.#word(head.rule), this.#word(head.tenant), this.#word(head.container)];
+    const [at, grade] = [BigInt(time), BigInt(priority)];
+    const row = [at, grade, rule, tenant, container, this.#word(head.containerId), incident, bytesOf(id), doc] as const;
+    // What is told twice is one row.
+    const { changes, lastInsertRowid: seq } = this.#sql(
+      `INSERT INTO finding(time, priority, rule, tenant, container, container_id, incident, id, doc)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`,
+    ).run(...row);
+    if (changes === 0 || changes === 0n) return;
+    this.#sql("INSERT INTO finding_text(rowid, words) VALUES(?, ?)").run(seq, words);
+    this.#sql("INSERT INTO tally VALUES(?, 1) ON CONFLICT(tenant) DO UPDATE SET findings = findings + 1").run(tenant);
+    const minute = at / NS_PER_MINUTE;
+    this.#sql(
+      "INSERT INTO rollup_minute VALUES(?, ?, ?, 1) ON CONFLICT(minute, tenant, priority) DO UPDATE SET count = count + 1",
+    ).run(minute, tenant, grade);
+    this.#sql(
+      `INSERT INTO rollup_hour VALUES(?, ?, ?, ?, ?, 1)
+       ON CONFLICT(hour, tenant, rule, container, priority) DO UPDATE SET count = count + 1`,
+    ).run(minute / MINUTES_PER_HOUR, tenant, rule, container, grade);
+  }
+
+  /** What people decided stays. */
+  #incident(
+    { id, tenant, severity, isOpen, into, title, container, first, last, tags }: Omit<StoredIncident, "doc">,
+    doc: string,
+  ): void {
+    const words = [title, container, tenant, ...tags].join(" ").toLowerCase();
+    const before = this.#sql("SELECT size FROM incident WHERE id = ?").get(id) as { size: bigint } | undefined;
+    this.#incidentBytes += doc.length - Number(before?.size ?? 0);
+    const { seq } = this.#sql(
+      `INSERT INTO incident(id, tenant, severity, is_open, into_id, first, last, size, container, words)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, is_open = excluded.is_open,
+         into_id = excluded.into_id, first = excluded.first, last = excluded.last, size = excluded.size,
+         words = excluded.words
+       RETURNING seq`,
+    ).get(
+      ...[id, this.#word(tenant), BigInt(severity), isOpen ? 1n : 0n, into, BigInt(first), BigInt(last)],
+      ...[BigInt(doc.length), container, words],
+    ) as { seq: bigint };
+    this.#sql("INSERT INTO incident_doc VALUES(?, ?) ON CONFLICT(seq) DO UPDATE SET doc = excluded.doc").run(seq, doc);
+  }
+
+  /** What is too old goes, then what is too much. */
+  #makeRoom(): void {
+    const { days, findings: most } = this.#limits;
+    const oldest = this.#now() - BigInt(days) * MINUTES_PER_DAY * NS_PER_MINUTE;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const isTooOld = this.#deleteOldest(null, oldest) === DELETE_AT_ONCE;
+      const isTooMuch = this.#isTooLarge() || this.#held() > most;
+      if (isTooMuch) this.#deleteOldest(this.#fullest(), null);
+      if (!isTooOld && !isTooMuch) break;
+    }
+    if (this.#batches++ % WORDS_EVERY === 0) this.#forget(oldest);
+    this.#boundIncidents(oldest);
+    if (this.#pages("freelist_count") > PAGES_FREED_AT_ONCE && this.#isTooLarge(0))
+      this.#db.exec(`PRAGMA incremental_vacuum(${PAGES_FREED_AT_ONCE})`);
+  }
+
+  /** How many were. `tenant`: whose; null: everybody's. `before`: those that are older; null: all. */
+  #deleteOldest(tenant: bigint | null, before: bigint | null): number {
+    const where = tenant === null ? "time < ?" : "tenant = ?";
+    const index = tenant === null ? "finding_time" : "finding_tenant";
+    const rows = this.#sql(
+      `SELECT seq, tenant FROM finding INDEXED BY ${index} WHERE ${where} ORDER BY time, seq LIMIT ${DELETE_AT_ONCE}`,
+    ).all((tenant ?? before) as bigint) as unknown as { seq: bigint; tenant: bigint }[];
+    if (rows.length === 0) return 0;
+    inTransaction(this.#db, () => {
+      for (const { seq, tenant: whose } of rows) {
+        this.#sql("DELETE FROM finding WHERE seq = ?").run(seq);
+        this.#sql("DELETE FROM finding_text WHERE rowid = ?").run(seq);
+        this.#sql("UPDATE tally SET findings = findings - 1 WHERE tenant = ?").run(whose);
+      }
+    });
+    return rows.length;
+  }
+
+  /** The tenant that has most: whoever floods the store loses his own. */
+  #fullest(): bigint {
+    return (this.#sql("SELECT tenant FROM tally ORDER BY findings DESC LIMIT 1").get() as { tenant: bigint }).tenant;
+  }
+
+  #held(): number {
+    return Number((this.#sql("SELECT coalesce(sum(findings), 0) AS n FROM tally").get() as { n: bigint }).n);
+  }
+
+  /** Pages that are free again count as room. */
+  #isTooLarge(free = this.#pages("freelist_count")): boolean {
+    const log = this.#path === null ? 0 : sizeOf(`${this.#path}-wal`);
+    return (this.#pages("page_count") - free) * this.#pages("page_size") + log > this.#limits.bytes * SPARE;
+  }
+
+  #pages(what: "page_count" | "freelist_count" | "page_size"): number {
+    const found = this.#sql(`PRAGMA ${what}`).get() as Record<string, bigint>;
+    return Number(found[what]);
+  }
+
+  #boundIncidents(oldest: bigint): void {
+    const { n } = this.#sql("SELECT count(*) AS n FROM incident").get() as { n: bigint };
+    const isTooMuch = this.#incidentBytes > this.#limits.bytes * INCIDENTS_SHARE || Number(n) > INCIDENTS_MAX;
+    const those = isTooMuch
+      ? `is_open = 0 AND tenant = (SELECT tenant FROM incident GROUP BY tenant ORDER BY sum(size) DESC LIMIT 1)`
+      : `last < ${oldest}`;
+    const rows = this.#db
+      .prepare(`SELECT seq, size FROM incident WHERE ${those} ORDER BY last LIMIT ${DELETE_AT_ONCE}`)
+      .all() as unknown as { seq: number; size: number }[];
+    if (rows.length === 0) return;
+    inTransaction(this.#db, () => {
+      for (const { seq, size } of rows) {
+        this.#sql("DELETE FROM incident WHERE seq = ?").run(BigInt(seq));
+        this.#sql("DELETE FROM incident_doc WHERE seq = ?").run(BigInt(seq));
+        this.#incidentBytes -= size;
+      }
+    });
+  }
+
+  /** Now and then: counts that are too old, what people did long ago, names that nothing has any more. */
+  #forget(oldest: bigint): void {
+    const minute = this.#now() / NS_PER_MINUTE;
+    inTransaction(this.#db, () => {
+      this.#sql("DELETE FROM rollup_minute WHERE minute < ?").run(minute - MINUTES_KEPT);
+      this.#sql("DELETE FROM rollup_hour WHERE hour < ?").run(oldest / NS_PER_MINUTE / MINUTES_PER_HOUR - 1n);
+      this.#sql("DELETE FROM audit WHERE time < ?").run(oldest);
+      this.#sql(`DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${AUDIT_MAX}`).run();
+      const { n } = this.#sql("SELECT count(*) AS n FROM word").get() as { n: bigint };
+      if (Number(n) < WORDS_MANY) return;
+      this.#words.clear();
+      this.#db.exec(`DELETE FROM word WHERE id NOT IN (
+        SELECT tenant FROM tally UNION SELECT tenant FROM incident UNION SELECT tenant FROM audit UNION
+        SELECT tenant FROM rollup_minute UNION SELECT rule FROM rollup_hour UNION SELECT container FROM rollup_hour UNION
+        SELECT rule FROM finding UNION SELECT container FROM finding UNION SELECT container_id FROM finding)`);
+    });
+  }
+
+  #word(text: string): bigint {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    this.#sql("INSERT INTO word(text) VALUES(?) ON CONFLICT(text) DO NOTHING").run(text);
+    const { id } = this.#sql("SELECT id FROM word WHERE text = ?").get(text) as { id: bigint };
+    if (this.#words.size >= WORDS_EVERY) this.#words.clear();
+    this.#words.set(text, id);
+    return id;
+  }
+
+  #sql(text: string): StatementSync {
+    let made = this.#made.get(text);
+    if (made === undefined) {
+      made = this.#db.prepare(text);
+      made.setReadBigInts(true);
+      this.#made.set(text, made);
+    }
+    return made;
+  }
+}
+
+/** 16 bytes in place of 36 characters. */
+function bytesOf(id: string): Uint8Array {
+  return Buffer.from(id.replaceAll("-", ""), "hex");
+}
+
+function isForLater(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  return errcode !== undefined && LATER.has(errcode & 0xff);
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store in SQLite: in memory, in a folder, over restarts, and when its file is damaged.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { VedetteError } from "../../../host/errors.js";
+import { migrate } from "../../../host/store/schema.js";
+import { FOLDER_LIMITS, MEMORY_LIMITS } from "../../../host/store/store.js";
+import { SqliteStore } from "../../../host/store/threaded.js";
+import { incident, rulesOf, testStore, told } from "./store-suite.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "vedette-store-"));
+let folders = 0;
+const newFolder = (): string => join(scratch, String(folders++));
+const faults: VedetteError[] = [];
+const onFault = (error: VedetteError): void => void faults.push(error);
+
+const memory = suite("store in memory");
+testStore(memory, (limits = MEMORY_LIMITS) => SqliteStore.open({ folder: null, limits, onFault }));
+memory.run();
+
+const folder = suite("store in a folder");
+testStore(folder, (limits = FOLDER_LIMITS) => SqliteStore.open({ folder: newFolder(), limits, onFault }));
+
+const code = (error: unknown): string => `${(error as VedetteError).code}: ${(error as VedetteError).message}`;
+const refusal = (path: string, mustBeThere = false): Promise<string> =>
+  SqliteStore.open({ folder: path, mustBeThere, onFault }).then(async (store) => {
+    await store.close();
+    return "opened";
+  }, code);
+
+folder("it holds over a restart what it was told, and who told of an incident before is gone", async () => {
+  const path = newFolder();
+  const before = await SqliteStore.open({ folder: path, onFault });
+  before.append(told(1, { rule: "kept" }));
+  before.keep(incident("one"));
+  await before.close();
+  const after = await SqliteStore.open({ folder: path, onFault });
+  assert.equal(await rulesOf(after, null), ["kept"]);
+  const { state, closed_by: by } = JSON.parse((await after.incident(null, "one"))!);
+  assert.equal([state, by], ["closed", "end"]);
+  await after.close();
+  assert.is(statSync(path).mode & 0o777, 0o700);
+  for (const name of readdirSync(path)) assert.is(statSync(join(path, name)).mode & 0o777, 0o600, name);
+});
+
+folder("a folder that others may look into, a file in its place and one that is not there are refused", async () => {
+  const open = newFolder();
+  mkdirSync(open, { mode: 0o755 });
+  chmodSync(open, 0o755);
+  assert.match(await refusal(open), /^VEDETTE_STORE_UNUSABLE.*other users may look into it/);
+  const file = newFolder();
+  writeFileSync(file, "");
+  assert.match(await refusal(file), /^VEDETTE_STORE_UNUSABLE/);
+  assert.match(await refusal(newFolder(), true), /^VEDETTE_STORE_UNUSABLE.*no such file/);
+  assert.match(await refusal("/proc/nothing"), /^VEDETTE_STORE_UNUSABLE/);
+});
+
+folder("a file that is no store is set aside, which is told, unless somebody wants to read it", async () => {
+  const path = newFolder();
+  mkdirSync(path, { mode: 0o700 });
+  writeFileSync(join(path, "vedette.db"), "this is no database, and it is long enough to be one".repeat(100));
+  assert.match(await refusal(path, true), /^VEDETTE_STORE_UNUSABLE.*not a database/);
+  faults.length = 0;
+  assert.is(await refusal(path), "opened");
+  assert.equal(
+    faults.map(({ code }) => code),
+    ["VEDETTE_STORE_SET_ASIDE"],
+  );
+  assert.ok(readdirSync(path).some((name) => name.startsWith("vedette.db.damaged-")));
+});
+
+folder("a store of a later version is left alone", async () => {
+  const path = newFolder();
+  await (await SqliteStore.open({ folder: path, onFault })).close();
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("PRAGMA user_version = 99");
+  db.close();
+  assert.match(await refusal(path), /^VEDETTE_STORE_UNUSABLE.*later version/);
+});
+
+folder("each migration is run once, and all of it or nothing", () => {
+  const db = new DatabaseSync(":memory:");
+  migrate(db, ["CREATE TABLE a(x)"]);
+  migrate(db, ["CREATE TABLE a(x)", "CREATE TABLE b(x)"]);
+  assert.throws(() => migrate(db, ["", "", "CREATE TABLE c(x); CREATE TABLE a(x)"]));
+  const names = db.prepare("SELECT name FROM sqlite_schema ORDER BY name").all();
+  assert.equal(
+    names.map(({ name }) => name),
+    ["a", "b"],
+  );
+  assert.is((db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version, 2);
+});
+
+folder("rows that are damaged are left out and counted, and the others are shown", async () => {
+  const path = newFolder();
+  const store = await SqliteStore.open({ folder: path, onFault });
+  for (const ago of [1, 2, 3]) store.append(told(ago, { rule: `${ago}` }));
+  await store.flush();
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("UPDATE finding SET doc = substr(doc, 1, 100) WHERE seq = 2");
+  db.close();
+  const page = await store.page(null, { limit: 9, before: null });
+  assert.equal([page.items.length, page.damaged], [2, 1]);
+  await store.close();
+});
+
+folder("its files stay under the limit while it is written to", async () => {
+  const path = newFolder();
+  const bytes = 24 << 20;
+  const store = await SqliteStore.open({ folder: path, limits: { findings: 1e8, bytes, days: 90 }, onFault });
+  let most = 0;
+  for (let i = 0; i < 40_000; i++) {
+    store.append(told(i % 3_600, { pid: i, rule: `rule ${i % 20}` }));
+    if (i % 1_000 !== 0) continue;
+    await store.flush();
+    most = Math.max(
+      most,
+      readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0),
+    );
+  }
+  await store.flush();
+  const { held } = await store.overview(null, 24);
+  await store.close();
+  assert.ok(held.findings < 40_000 && held.findings > 2_000, `it holds ${held.findings}: the limit was reached`);
+  assert.ok(most <= bytes, `its files had ${most} bytes`);
+  assert.equal(store.stats().dropped.full, 0);
+});
+
+folder("where nothing can be written, that is told, and it goes on when it can again", async () => {
+  const path = newFolder();
+  const store = await SqliteStore.open({ folder: path, onFault });
+  const lock = new DatabaseSync(join(path, "vedette.db"));
+  lock.exec("BEGIN IMMEDIATE"); // as another writer that does not end
+  faults.length = 0;
+  store.append(told(1, { rule: "late" }));
+  const until = performance.now() + 60_000;
+  const isTold = (): boolean => faults.some(({ code }) => code === "VEDETTE_STORE_UNWRITABLE");
+  while (!isTold() && performance.now() < until) await store.flush();
+  assert.ok(isTold(), `it told ${faults.map(({ code }) => code)}`);
+  assert.not.equal(store.stats().state, "ok");
+  lock.exec("ROLLBACK");
+  lock.close();
+  while (store.stats().queued > 0 && performance.now() < until) await store.flush();
+  assert.equal(await rulesOf(store, null), ["late"]);
+  assert.is(store.stats().state, "ok");
+  await store.close();
+});
+
+folder.after(() => rmSync(scratch, { recursive: true, force: true }));
+folder.run();
+assert.ok(existsSync(scratch));

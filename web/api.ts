@@ -35,6 +35,18 @@ export async function openAnswer(path: string, signal?: AbortSignal): Promise<Re
   throw new Refused(`${title} ${hint}`.trim());
 }
 
+/** Tells the API what somebody decided. Throws Refused. */
+export async function tell(path: string, body: object): Promise<void> {
+  const headers = { authorization: `Bearer ${keyOf()}`, "content-type": "application/json" };
+  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Refused(((await answer.json()) as { title: string }).title);
+}
+
+/** A query of those that are not empty, with its question mark. */
+export function queryOf(parts: Readonly<Record<string, string>>): string {
+  return `?${new URLSearchParams(Object.entries(parts).filter(([, value]) => value !== ""))}`;
+}
+
 /** Asks now, and every three seconds while the page is seen. */
 export function useAsked<T>(path: string): Signal<Asked<T>> {
   const asked = useSignal<Asked<T>>({ state: "looking", value: null, problem: null });

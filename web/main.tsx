@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console: a page that asks the control API. The part of the address behind `#` says which screen it
 // shows.
-import { signal } from "@preact/signals";
 import { render } from "preact";
+import { followPlace, path, query } from "./place.js";
 import { Entry } from "./screens/entry.js";
 import { Events } from "./screens/events.js";
 import { Findings } from "./screens/findings.js";
 import { Incident } from "./screens/incident.js";
 import { Incidents } from "./screens/incidents.js";
+import { Outputs } from "./screens/outputs.js";
 import { Overview } from "./screens/overview.js";
 import { Policies } from "./screens/policies.js";
 import { Processes } from "./screens/processes.js";
+import { Sensors } from "./screens/sensors.js";
+import { Tenants } from "./screens/tenants.js";
 import { access, enter, leave, tenant } from "./session.js";
 
 const SCREENS = [
@@ -20,12 +23,10 @@ const SCREENS = [
   { path: "/events", title: "Events", Screen: Events },
   { path: "/processes", title: "Processes", Screen: Processes },
   { path: "/policies", title: "Policies", Screen: Policies },
-] as const;
-
-const path = signal("/");
-const follow = (): void => {
-  path.value = location.hash.slice(1) || "/";
-};
+  { path: "/tenants", title: "Tenants", Screen: Tenants },
+  { path: "/sensors", title: "Sensors", Screen: Sensors, isForOperator: true },
+  { path: "/outputs", title: "Outputs", Screen: Outputs, isForOperator: true },
+];
 
 function Console() {
   if (access.value === "unknown") return <p class="quiet">Looking …</p>;
@@ -38,11 +39,13 @@ function Console() {
       <header>
         <strong>Vedette</strong>
         <nav aria-label="Screens">
-          {SCREENS.map(({ path: to, title }) => (
-            <a key={to} href={`#${to}`} aria-current={isAt(to) ? "page" : undefined}>
-              {title}
-            </a>
-          ))}
+          {SCREENS.filter(({ isForOperator = false }) => tenant.value === null || !isForOperator).map(
+            ({ path: to, title }) => (
+              <a key={to} href={`#${to}`} aria-current={isAt(to) ? "page" : undefined}>
+                {title}
+              </a>
+            ),
+          )}
         </nav>
         <span class="quiet">{tenant.value === null ? "operator" : `tenant ${tenant.value}`}</span>
         <button type="button" onClick={() => void leave()}>
@@ -61,16 +64,15 @@ function Shown() {
   if (id !== undefined) return <Incident id={id} />;
   const found = SCREENS.find(({ path: to }) => to === path.value);
   if (found === undefined) return <p class="problem">There is no such screen.</p>;
-  return <found.Screen />;
+  return <found.Screen key={String(query.value)} />; // another query is another look
 }
 
 function isAt(to: string): boolean {
   return path.value === to || (to !== "/" && path.value.startsWith(`${to}/`));
 }
 
-addEventListener("hashchange", follow);
 await enter().catch(() => {
   access.value = "out";
 });
-follow();
+followPlace();
 render(<Console />, document.getElementById("console")!);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What several screens are made of.
+import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Asked } from "./api.js";
 import { clock, levelOf, moment, shapeOf } from "./words.js";
@@ -69,5 +70,92 @@ export function Table(props: { name: string; head: readonly Title[]; children: C
         <tbody>{props.children}</tbody>
       </table>
     </section>
+  );
+}
+
+/** A field that is sought by when it is left, or by Enter. */
+export function Field(props: { name: string; label: string; of: Signal<string>; isWide?: boolean }) {
+  const { name, label, of, isWide = false } = props;
+  return (
+    <>
+      <label for={name}>{label}</label>
+      <input
+        id={name}
+        type="search"
+        class={isWide ? "wide" : ""}
+        value={of.value}
+        onChange={(event) => {
+          of.value = event.currentTarget.value;
+        }}
+      />
+    </>
+  );
+}
+
+/** One of some words; the first of them is an empty value. */
+export function Choice(props: {
+  name: string;
+  label: string;
+  of: Signal<string>;
+  options: readonly (readonly [value: string, text: string])[];
+}) {
+  const { name, label, of, options } = props;
+  return (
+    <>
+      <label for={name}>{label}</label>
+      <select
+        id={name}
+        value={of.value}
+        onChange={(event) => {
+          of.value = event.currentTarget.value;
+        }}
+      >
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </>
+  );
+}
+
+/** Where pages come one behind the other: the cursor of the one that is shown. */
+export function usePages(): { readonly cursor: Signal<string>; readonly before: Signal<readonly string[]> } {
+  return { cursor: useSignal(""), before: useSignal<readonly string[]>([]) };
+}
+
+/** Goes on to older rows, and back. */
+export function Pages(props: {
+  pages: ReturnType<typeof usePages>;
+  page: { readonly next: string | null; readonly complete: boolean; readonly damaged: number };
+}) {
+  const { cursor, before } = props.pages;
+  const { next, complete, damaged } = props.page;
+  return (
+    <p class="pages">
+      <button
+        type="button"
+        disabled={before.value.length === 0}
+        onClick={() => {
+          cursor.value = before.value.at(-1) ?? "";
+          before.value = before.value.slice(0, -1);
+        }}
+      >
+        Newer
+      </button>
+      <button
+        type="button"
+        disabled={next === null}
+        onClick={() => {
+          before.value = [...before.value, cursor.value];
+          cursor.value = next ?? "";
+        }}
+      >
+        Older
+      </button>
+      {!complete && <span class="problem"> Not all was looked through yet: go on with Older.</span>}
+      {damaged > 0 && <span class="problem"> {damaged} rows cannot be read any more.</span>}
+    </p>
   );
 }

@@ -15,6 +15,9 @@ export const refusal = signal<string | null>(null);
 /** Null: the operator, or nobody is in. */
 export const tenant = signal<string | null>(null);
 
+/** `store`: nothing runs here; what is shown was stored. */
+export const from = signal<Self["from"]>("sensor");
+
 export const keyOf = (): string => sessionStorage.getItem(KEY) ?? "";
 
 /** Takes the ticket out of the address, or the key that this tab has. */
@@ -64,7 +67,9 @@ async function look(): Promise<void> {
   if (keyOf() === "") return shutOut(refusal.value);
   const answer = await fetch("/api/v1/self", { headers: { authorization: `Bearer ${keyOf()}` } });
   if (!answer.ok) return shutOut(((await answer.json()) as { title: string }).title);
-  tenant.value = ((await answer.json()) as Self).tenant;
+  const self = (await answer.json()) as Self;
+  tenant.value = self.tenant;
+  from.value = self.from;
   refusal.value = null;
   access.value = "in";
 }

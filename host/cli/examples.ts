@@ -22,7 +22,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "vedette record": [{ says: "Store what a program does", line: "vedette record -o ls.vdt -- ls" }],
   "vedette doctor": [{ says: "See what will work here", line: "vedette doctor" }],
-  "vedette console": [{ says: "Get an address for the browser", line: "vedette console --socket /run/vedette.sock" }],
+  "vedette console": [
+    { says: "Get an address for the browser", line: "vedette console --socket /run/vedette.sock" },
+    { says: "Look into a store", line: "vedette console --store /var/lib/vedette" },
+  ],
   "vedette instrument": [
     { says: "See what would change", line: "vedette instrument --dry-run --image vedette:1 task.json" },
   ],

@@ -108,11 +108,13 @@ export function defineProgram(
     });
   program
     .command("console")
-    .description("print an address at which a browser sees the console of a running Vedette")
-    .requiredOption("--socket <path>", "the Unix socket that the running Vedette was given as --control")
-    .action(async ({ socket }) => {
-      const { openConsole } = await import("./console.js");
-      done(await openConsole(socket));
+    .description("print an address at which a browser sees the console of a running Vedette, or a store")
+    .option("--socket <path>", "the Unix socket that the running Vedette was given as --control")
+    .option("--store <dir>", "show this store, also while no Vedette runs, until it is stopped")
+    .option("--at <address>", "where the store is shown: 127.0.0.1:PORT", "127.0.0.1:7411")
+    .action(async (options) => {
+      const { showConsole } = await import("./console.js");
+      done(await showConsole(options));
     });
   defineInstrument(program, done);
   defineServe(program, done);

@@ -44,6 +44,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   control_tcp: { option: "control-tcp", schema: text },
   control_tokens: { option: "control-tokens", schema: text },
   console: { option: "console", schema: yes },
+  store: { option: "store", schema: text },
   falco_rules: { option: "falco-rules", schema: texts },
   falco_exact: { option: "falco-exact", schema: yes },
   falco_options: { option: "option", schema: texts },

@@ -2,10 +2,11 @@
 // What a door does beside answering: it lets somebody in, and out. One row an act; the server works by this
 // table, and openapi.ts describes it.
 import * as z from "zod";
+import type { Decision, Store } from "../store/store.js";
 import { Problem } from "./problem.js";
 import { type Answer, found } from "./routes.js";
 import type { Sessions } from "./sessions.js";
-import type { Viewer } from "./viewer.js";
+import { ownerOf, type Viewer } from "./viewer.js";
 
 /** Who acts, and with what. */
 export interface Acting {
@@ -16,6 +17,9 @@ export interface Acting {
   readonly viewer: Viewer | null;
   /** Of `Authorization`. */
   readonly token: string | null;
+  readonly store: Store;
+  /** What `{braces}` in the path stand for. */
+  readonly parts: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -25,17 +29,18 @@ export interface Act {
   readonly path: string;
   readonly summary: string;
   /** `socket`: a Unix socket alone; `tcp`: TCP alone. */
-  readonly door: "socket" | "tcp";
+  readonly door: "socket" | "tcp" | "any";
   /** Whether it must be known who acts. */
   readonly needsViewer: boolean;
   /** Null: it takes no body. */
   readonly body: z.ZodObject | null;
   /** Null: an empty answer. */
   readonly answer: z.ZodType | null;
-  readonly of: (acting: Acting) => Answer;
+  readonly of: (acting: Acting) => Answer | Promise<Answer>;
 }
 
 const secret = z.string().regex(/^[\w-]{43}$/);
+const NOTE_MAX = 2_000;
 const seconds = z.int().describe("for so long it holds");
 
 /** All of them. */
@@ -49,7 +54,7 @@ export const ACTS: readonly Act[] = [
     body: null,
     answer: z.strictObject({ ticket: secret, seconds, console: z.string().nullable().describe("null: it is off") }),
     of: ({ sessions, consoleAt, viewer }) => {
-      const { secret: ticket, seconds } = sessions.ticket(tenantOf(viewer!));
+      const { secret: ticket, seconds } = sessions.ticket(ownerOf(viewer!));
       return found(JSON.stringify({ ticket, seconds, console: consoleAt }));
     },
   },
@@ -81,8 +86,26 @@ export const ACTS: readonly Act[] = [
       return { status: 204, type: "text/plain", body: "" };
     },
   },
+  {
+    method: "POST",
+    path: "/api/v1/incidents/{id}",
+    summary: "What a person decides about an incident. Who did so is written down.",
+    door: "any",
+    needsViewer: true,
+    body: z
+      .strictObject({
+        state: z.enum(["open", "closed"]).optional(),
+        verdict: z.enum(["true_positive", "false_positive"]).optional(),
+        note: z.string().max(NOTE_MAX).optional(),
+      })
+      .refine((body) => Object.keys(body).length > 0, "it says nothing"),
+    answer: null,
+    of: async ({ store, viewer, body: { state, ...body }, parts: { id = "" } }) => {
+      const owner = ownerOf(viewer!);
+      const decision = { ...body, case: state } as Decision;
+      if (!(await store.decide(owner, id, decision, owner ?? "operator")))
+        throw new Problem(404, "There is no such incident, or it is not kept any more.");
+      return { status: 204, type: "text/plain", body: "" };
+    },
+  },
 ];
-
-function tenantOf(viewer: Viewer): string | null {
-  return viewer.kind === "operator" ? null : viewer.name;
-}

@@ -8,19 +8,23 @@ import type { IncomingMessage, Server } from "node:http";
 import { RingView } from "../capture/ring-view.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
+import type { IncidentNews } from "../output/incident-news.js";
+import type { OutputStats } from "../output/output.js";
 import type { Asked } from "../policy/service.js";
 import type { Tenant } from "../policy/tenants.js";
 import { reasonOf } from "../reason.js";
+import type { Store } from "../store/store.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { EventStreams } from "./events.js";
-import { Findings } from "./findings.js";
+import { type IncidentView, storedIncident } from "./incidents.js";
 import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
 import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
 import { Sessions } from "./sessions.js";
+import { tenantRow } from "./tenants.js";
 import { Tokens, tokenOf } from "./tokens.js";
 import { OPERATOR, type Viewer } from "./viewer.js";
 
@@ -36,13 +40,21 @@ export interface ControlFlags {
   readonly controlTokens?: string;
   /** Show the console over TCP: at `controlTcp`, else at CONSOLE_ADDRESS. */
   readonly console?: boolean;
+  /** The folder of the store; left out: it is in memory. */
+  readonly store?: string;
+  /** Somebody wants to read that store: what is not there is not begun. Its own caller lets a browser in. */
+  readonly mustBeThere?: boolean;
 }
 
 /** Where the console is unless --control-tcp says so. */
 export const CONSOLE_ADDRESS = "127.0.0.1:7411";
 
 /** What is shown that is not the API's own. */
-export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "incidents"> {
+export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "sensors" | "from"> {
+  /** Those that are open. */
+  incidents(): Iterable<{ readonly seq: number; readonly view: IncidentView }>;
+  /** Something failed, and we go on. */
+  onFault(error: VedetteError): void;
   /** Batches, as they come; null: none come. */
   readonly ring: SharedArrayBuffer | null;
   /** Of the container that a stream of the ring is of. */
@@ -57,8 +69,11 @@ const NAMES: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"]);
 export class Control {
   readonly #flags: ControlFlags;
   readonly #shown: Shown;
+  readonly #store: Store;
+  readonly #incidents: ControlSources["incidents"];
+  /** How many findings each open incident had when the store was told of it. */
+  #synced = new Map<string, number>();
   readonly #streams = new EventStreams();
-  readonly #findings = new Findings();
   readonly #processes = new Processes();
   readonly #sessions = new Sessions();
   readonly #doors = new Map<string, Server>();
@@ -73,13 +88,17 @@ export class Control {
    */
   static for(
     flags: ControlFlags,
-    own: Pick<Shown, "health" | "metrics" | "incidents">,
+    own: Omit<ControlSources, "policies" | "ring" | "containerOf">,
   ): (asked: Asked) => Promise<Control> {
     return (asked) => Control.open(flags, { ...asked, ...own }, asked.tenants());
   }
 
   static async open(flags: ControlFlags, sources: ControlSources, tenants: Iterable<Tenant>): Promise<Control> {
-    const control = new Control(flags, sources);
+    const { SqliteStore } = await import("../store/threaded.js");
+    const { onFault } = sources;
+    const { store: folder = null, mustBeThere = false } = flags;
+    const store = await SqliteStore.open({ folder, mustBeThere, onFault });
+    const control = new Control(flags, sources, store);
     try {
       await control.setTenants(tenants);
       const tcp = flags.controlTcp ?? (flags.console === true ? CONSOLE_ADDRESS : undefined);
@@ -87,14 +106,22 @@ export class Control {
       if (sources.ring !== null) control.#view = control.#watch(sources.ring, sources.containerOf);
       return control;
     } catch (error) {
-      control.close();
+      await control.close();
       throw error;
     }
   }
 
-  private constructor(flags: ControlFlags, sources: ControlSources) {
+  private constructor(flags: ControlFlags, sources: ControlSources, store: Store) {
     this.#flags = flags;
-    this.#shown = { ...sources, findings: this.#findings, processes: this.#processes };
+    this.#store = store;
+    this.#incidents = sources.incidents;
+    this.#shown = {
+      ...sources,
+      store,
+      processes: this.#processes,
+      syncIncidents: () => this.#syncIncidents(),
+      tenants: () => [...this.#tenants.values()].map((tenant) => tenantRow(tenant, sources.policies())),
+    };
   }
 
   /** Of TCP; 0: there is none. */
@@ -103,7 +130,29 @@ export class Control {
   }
 
   onAlert(alert: Alert): void {
-    this.#findings.add(alert);
+    this.#store.append(alert);
+  }
+
+  /** What became of an incident. */
+  onIncident({ incident, into }: IncidentNews<IncidentView>): void {
+    this.#synced.delete(incident.id);
+    this.#store.keep(storedIncident(incident, into));
+  }
+
+  /** How the store is. */
+  outputs(): OutputStats[] {
+    return [this.#store.stats()];
+  }
+
+  /** Outputs are told of an incident now and then; whoever looks sees it as it is. */
+  async #syncIncidents(): Promise<void> {
+    const synced = new Map<string, number>();
+    for (const { view } of this.#incidents()) {
+      if (this.#synced.get(view.id) !== view.count) this.#store.keep(storedIncident(view, null));
+      synced.set(view.id, view.count);
+    }
+    this.#synced = synced;
+    await this.#store.flush();
   }
 
   onBatch(batch: Batch): void {
@@ -133,10 +182,12 @@ export class Control {
       if (tenant.owner !== null) await this.#listenUnix(`${path}.${tenant.name}`, viewerOf(tenant), tenant.owner);
   }
 
-  close(): void {
+  /** Resolves when the store has what it was told. */
+  async close(): Promise<void> {
     this.#view?.close();
     this.#streams.close();
     for (const [at, server] of this.#doors) this.#shut(at, server);
+    await this.#store.close();
   }
 
   #shut(at: string, server: Server): void {
@@ -169,7 +220,8 @@ export class Control {
     const [, host = "", port = ""] = LOOPBACK.exec(address) ?? [];
     if (host === "" || Number(port) > 65_535) throw refused("it is neither 127.0.0.1:PORT nor [::1]:PORT");
     const { control, controlTokens, console: hasPages = false } = this.#flags;
-    if (controlTokens === undefined && !(hasPages && control !== undefined))
+    const isEntered = control !== undefined || this.#flags.mustBeThere === true;
+    if (controlTokens === undefined && !(hasPages && isEntered))
       throw refused(
         hasPages
           ? "nobody could come in; give --control PATH, whose socket gives tickets, or --control-tokens FILE"
@@ -197,6 +249,11 @@ export class Control {
   /** The console's address with a slash at its end; null: it is not shown. */
   get consoleAt(): string | null {
     return this.#consoleAt;
+  }
+
+  /** An address that lets a browser in, once, as the operator; null: the console is not shown. */
+  entry(): string | null {
+    return this.#consoleAt === null ? null : `${this.#consoleAt}#t=${this.#sessions.ticket(null).secret}`;
   }
 
   get #common() {

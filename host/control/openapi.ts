@@ -55,8 +55,11 @@ function operationOfAct({ method, path, summary, door, body, answer }: Act): obj
   });
   return {
     summary,
-    operationId: `${method.toLowerCase()}_${path.split("/").at(-1)}`,
+    operationId: `${method.toLowerCase()}_${nameOf(path)}`,
     "x-door": door,
+    ...(path.includes("{")
+      ? { parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }] }
+      : {}),
     ...(body === null ? {} : { requestBody: { required: true, content: json(body, "input") } }),
     responses: {
       ...(answer === null
@@ -71,9 +74,9 @@ function operationOf({ summary, query, answer, type, for: whom, path }: Route): 
   const content = { [type]: answer === null ? { schema: { type: "string" } } : { schema: schemaOf(answer, "output") } };
   return {
     summary,
-    operationId: path.split("/").at(-1)!.split(".")[0],
+    operationId: nameOf(path),
     "x-for": whom,
-    parameters: parametersOf(query),
+    parameters: parametersOf(path, query),
     responses: {
       200: { description: "What was asked for.", content },
       ...(path.endsWith("/health") ? { 503: { description: "Not all is well.", content } } : {}),
@@ -82,9 +85,18 @@ function operationOf({ summary, query, answer, type, for: whom, path }: Route): 
   };
 }
 
-function parametersOf(query: z.ZodObject): object[] {
+/** What stands in braces in the path is a part of it. */
+function parametersOf(path: string, query: z.ZodObject): object[] {
   const { properties = {} } = schemaOf(query, "input") as { properties?: Record<string, object> };
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", required: false, schema }));
+  return Object.entries(properties).map(([name, schema]) => {
+    const isPart = path.includes(`{${name}}`);
+    return { name, in: isPart ? "path" : "query", required: isPart, schema };
+  });
+}
+
+/** `incidents_id` of `/api/v1/incidents/{id}`. */
+function nameOf(path: string): string {
+  return path.replace("/api/v1/", "").replace(/[{}]/g, "").replaceAll("/", "_").split(".")[0] as string;
 }
 
 function schemaOf(type: z.ZodType, io: "input" | "output"): object {

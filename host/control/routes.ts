@@ -2,12 +2,26 @@
 // What the API answers, one row a path: the query that it takes, what it answers, and who may ask. The server
 // works by this table, and openapi.ts makes docs/openapi.json from it.
 import * as z from "zod";
-import { type IncidentView, incidentJson } from "../incident/incident.js";
+import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { PolicyStatus } from "../policy/status.js";
-import type { Findings } from "./findings.js";
+import type { FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
+import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
-import { FindingRow, Health, IncidentRow, PolicyRow, ProcessRow, Self } from "./shapes.js";
-import { OPERATOR, sees, type Viewer } from "./viewer.js";
+import {
+  AuditRow,
+  FindingRow,
+  Health,
+  IncidentBrief,
+  IncidentRow,
+  OutputRow,
+  Overview,
+  PolicyRow,
+  ProcessRow,
+  Self,
+  SensorRow,
+  TenantRow,
+} from "./shapes.js";
+import { OPERATOR, ownerOf, sees, type Viewer } from "./viewer.js";
 
 /** What the API shows. */
 export interface Shown {
@@ -16,10 +30,14 @@ export interface Shown {
   /** Text of Prometheus. */
   metrics(): Promise<string>;
   policies(): readonly PolicyStatus[];
-  /** Open and closed, the newest first. */
-  incidents(): Iterable<{ readonly seq: number; readonly view: IncidentView }>;
-  readonly findings: Findings;
+  sensors(): readonly SensorRow[];
+  tenants(): readonly TenantRow[];
+  readonly store: Store;
+  /** The store knows of incidents as they are now, from here on. */
+  syncIncidents(): Promise<void>;
   readonly processes: Processes;
+  /** `store`: nothing runs here. */
+  readonly from: "sensor" | "store";
 }
 
 /** A whole response. `type` is its content type. */
@@ -31,6 +49,7 @@ export interface Answer {
 
 /** One row of the table. */
 export interface Route {
+  /** `{name}` stands for one part, which the query describes. */
   readonly path: string;
   readonly summary: string;
   /** Whom it answers; `anybody`: each what is his. */
@@ -43,14 +62,39 @@ export interface Route {
   readonly of: "stream" | "description" | Make;
 }
 
+/** `query` has what `{braces}` in the path stand for, too. */
 type Make = (shown: Shown, viewer: Viewer, query: Readonly<Record<string, unknown>>) => Answer | Promise<Answer>;
 
 const LIMIT_MAX = 1_000;
-/** A page ends where it has so many bytes, so that who reads slowly holds little of ours. */
-const PAGE_BYTES_MAX = 1 << 20;
+const HISTORY_MAX = 100;
+const INSTANT_MAX = 2n ** 62n;
+const HOURS_MAX = 168;
+const TEXT_MAX = 500;
 const JSON_TYPE = "application/json";
 const NOTHING = z.strictObject({});
 const limit = z.coerce.number().int().min(1).max(LIMIT_MAX).default(100);
+const before = z
+  .string()
+  .regex(/^[\w-]{1,80}$/)
+  .optional()
+  .describe("the `next` of the page before this one");
+const text = z.string().min(1).max(TEXT_MAX).optional();
+const least = z.enum(PRIORITIES).optional().describe("this one and those that are graver");
+const instant = z
+  .string()
+  .regex(/^(\d{1,19}|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)$/)
+  .optional()
+  .describe("ns since the epoch, or 2026-11-27T08:00:00Z");
+const page = <Row extends z.ZodType>(row: Row) =>
+  z.strictObject({
+    items: z.array(row),
+    next: z.string().nullable().describe("null: there is no further page"),
+    complete: z.boolean().describe("false: the time was up before all was looked through; `next` goes on"),
+    damaged: z.int().describe("rows that cannot be read any more"),
+  });
+
+/** An incident's id is a UUID; the form is not checked, so that any is answered in one way. */
+export const INCIDENT_ID = z.string().regex(/^[\w-]{1,64}$/);
 
 /** Every path that the API answers by GET. What else a door does is in acts.ts. */
 export const ROUTES: readonly Route[] = [
@@ -94,26 +138,105 @@ export const ROUTES: readonly Route[] = [
   },
   {
     path: "/api/v1/findings",
-    summary: "The latest alerts, the newest first. `next` is the `before` of the page behind it.",
+    summary: "Alerts, the newest first.",
     for: "anybody",
-    query: z.strictObject({ limit, before: z.coerce.number().int().min(1).default(Number.MAX_SAFE_INTEGER) }),
-    answer: z.strictObject({ items: z.array(FindingRow), next: z.int().nullable() }),
+    query: z.strictObject({
+      ...{ limit, before, tenant: text, rule: text, container: text.describe("its name or id"), incident: text },
+      priority: least,
+      text: text.describe("words, each of which must be there"),
+      since: instant,
+      until: instant,
+    }),
+    answer: page(FindingRow),
     type: JSON_TYPE,
-    of: ({ findings }, viewer, query) => {
-      const { items, next } = findings.page(viewer, query.limit as number, query.before as number, PAGE_BYTES_MAX);
-      return found(`{"items":[${items.join(",")}],"next":${next}}`);
+    of: async ({ store }, viewer, { priority, since, until, ...query }) => {
+      const asked = { ...query, priority: gradeOf(priority), since: instantOf(since), until: instantOf(until) };
+      return pageAnswer(await store.page(ownerOf(viewer), asked as unknown as FindingQuery));
     },
   },
   {
     path: "/api/v1/incidents",
-    summary:
-      "Findings that belong together, with their timeline. The newest first; `next` is the `before` of the page behind it.",
+    summary: "Findings that belong together, the newest opened first, without their timelines.",
     for: "anybody",
-    query: z.strictObject({ limit, before: z.coerce.number().int().min(1).default(Number.MAX_SAFE_INTEGER) }),
-    answer: z.strictObject({ items: z.array(IncidentRow), next: z.int().nullable() }),
+    query: z.strictObject({
+      ...{ limit, before, tenant: text, container: text.describe("its name or id") },
+      case: z.enum(["open", "closed"]).optional(),
+      severity: least,
+      text: text.describe("a part of the title, the container, the tenant or a tag"),
+    }),
+    answer: page(IncidentBrief),
     type: JSON_TYPE,
-    of: ({ incidents }, viewer, query) =>
-      found(pageOf(incidents(), viewer, query.limit as number, query.before as number)),
+    of: async ({ store, syncIncidents }, viewer, { severity, ...query }) => {
+      await syncIncidents();
+      const asked = { ...query, severity: gradeOf(severity) };
+      return pageAnswer(await store.incidents(ownerOf(viewer), asked as unknown as IncidentQuery));
+    },
+  },
+  {
+    path: "/api/v1/incidents/{id}",
+    summary: "One incident: its timeline, its processes, and what people did with it.",
+    for: "anybody",
+    query: z.strictObject({ id: INCIDENT_ID }),
+    answer: IncidentRow,
+    type: JSON_TYPE,
+    of: async ({ store, syncIncidents }, viewer, { id }) => {
+      await syncIncidents();
+      const json = await store.incident(ownerOf(viewer), id as string);
+      if (json === null) throw new Problem(404, "There is no such incident, or it is not kept any more.");
+      const own = (JSON.parse(json) as { id: string }).id;
+      const { items } = await store.audit(ownerOf(viewer), { limit: HISTORY_MAX, incident: own });
+      return found(`${json.slice(0, -1)},"history":[${items.join(",")}]}`);
+    },
+  },
+  {
+    path: "/api/v1/overview",
+    summary: "Numbers of the last hours: open incidents by severity, findings by time, and where most are.",
+    for: "anybody",
+    query: z.strictObject({ hours: z.coerce.number().int().min(1).max(HOURS_MAX).default(24) }),
+    answer: Overview,
+    type: JSON_TYPE,
+    of: async ({ store }, viewer, { hours }) => {
+      const counted = await store.overview(ownerOf(viewer), hours as number);
+      const lost = Object.values(store.stats().dropped).reduce((all, one) => all + one, 0);
+      return found(JSON.stringify({ ...counted, dropped: viewer.kind === "operator" ? lost : null }));
+    },
+  },
+  {
+    path: "/api/v1/audit",
+    summary: "What people did, the newest first.",
+    for: "anybody",
+    query: z.strictObject({ limit, incident: text }),
+    answer: page(AuditRow),
+    type: JSON_TYPE,
+    of: async ({ store }, viewer, { limit, incident = null }) =>
+      pageAnswer(await store.audit(ownerOf(viewer), { limit: limit as number, incident: incident as string | null })),
+  },
+  {
+    path: "/api/v1/outputs",
+    summary: "Each output, the store among them: its state, what waits, what was dropped.",
+    for: "operator",
+    query: NOTHING,
+    answer: z.array(OutputRow),
+    type: JSON_TYPE,
+    of: ({ health }) => found(JSON.stringify((JSON.parse(health().json) as { outputs?: unknown[] }).outputs ?? [])),
+  },
+  {
+    path: "/api/v1/sensors",
+    summary: "Each container that agents watch: what came of it, and what was lost.",
+    for: "operator",
+    query: NOTHING,
+    answer: z.array(SensorRow),
+    type: JSON_TYPE,
+    of: ({ sensors }) => found(JSON.stringify(sensors())),
+  },
+  {
+    path: "/api/v1/tenants",
+    summary: "Each tenant: its scope, its limits, and how much of them it uses.",
+    for: "anybody",
+    query: NOTHING,
+    answer: z.array(TenantRow),
+    type: JSON_TYPE,
+    of: ({ tenants }, viewer) => found(JSON.stringify(tenants().filter(({ name }) => sees(viewer, name)))),
   },
   {
     path: "/api/v1/processes",
@@ -142,7 +265,7 @@ export const ROUTES: readonly Route[] = [
     query: NOTHING,
     answer: Self,
     type: JSON_TYPE,
-    of: (_, viewer) => found(JSON.stringify({ tenant: viewer.kind === "operator" ? null : viewer.name })),
+    of: ({ from }, viewer) => found(JSON.stringify({ tenant: ownerOf(viewer), from })),
   },
   {
     path: "/api/v1/openapi.json",
@@ -155,22 +278,24 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
-/** Those of the viewer that were opened before `before`; so many bytes that an answer stays small. */
-function pageOf(incidents: ReturnType<Shown["incidents"]>, viewer: Viewer, limit: number, before: number): string {
-  const own = [...incidents].filter(({ seq, view }) => seq < before && sees(viewer, view.tenant ?? undefined));
-  const items: string[] = [];
-  let bytes = 0;
-  let next: number | null = null;
-  for (const { seq, view } of own.sort((a, b) => b.seq - a.seq)) {
-    const json = incidentJson(view, seq);
-    if (items.length === limit || (items.length > 0 && bytes + json.length > PAGE_BYTES_MAX)) {
-      next = seq + 1;
-      break;
-    }
-    items.push(json);
-    bytes += json.length;
-  }
-  return `{"items":[${items.join(",")}],"next":${next}}`;
+function pageAnswer({ items, next, isComplete, damaged }: StorePage): Answer {
+  return found(
+    `{"items":[${items.join(",")}],"next":${JSON.stringify(next)},"complete":${isComplete},"damaged":${damaged}}`,
+  );
+}
+
+function gradeOf(priority: unknown): number | undefined {
+  return priority === undefined ? undefined : PRIORITIES.indexOf(priority as Priority);
+}
+
+/** ns since the epoch. */
+function instantOf(instant: unknown): bigint | undefined {
+  if (instant === undefined) return undefined;
+  const text = String(instant);
+  if (/^\d+$/.test(text)) return BigInt(text) > INSTANT_MAX ? INSTANT_MAX : BigInt(text);
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new Problem(400, `There is no time ${text}.`);
+  return BigInt(ms) * 1_000_000n;
 }
 
 /** The answer where there is nothing to say but this. */

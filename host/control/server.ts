@@ -10,6 +10,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type * as z from "zod";
 import { ContainerBuckets } from "../engine/limiter.js";
+import { StoreSilent } from "../store/store.js";
 import { boundVisitors, type Visitors } from "../visitors.js";
 import { ACTS, type Act } from "./acts.js";
 import type { EventStreams } from "./events.js";
@@ -31,7 +32,7 @@ const HTTP = {
 };
 const NS_PER_MS = 1e6;
 /** Of an act's body. */
-const BODY_BYTES_MAX = 4 << 10;
+const BODY_BYTES_MAX = 16 << 10;
 /**
  * Requests of one viewer through one door: making the answers must not keep the main thread from its work.
  */
@@ -84,7 +85,7 @@ async function answer(
     return;
   }
   const act = actOf(request, url, names === null ? "socket" : "tcp");
-  const viewer = act?.needsViewer === false ? null : viewerOf(request);
+  const viewer = act?.act.needsViewer === false ? null : viewerOf(request);
   // Whoever is nobody yet takes nothing of the operator's share: to look at a ticket costs next to nothing.
   if (viewer !== null && !rest.take(performance.now() * NS_PER_MS, viewer.kind === "tenant" ? viewer.name : ""))
     throw new Problem(429, "That is asked too often. Wait a second.");
@@ -109,20 +110,43 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, { "content-type": type }).end(body);
 }
 
+interface FoundAct {
+  readonly act: Act;
+  readonly parts: Readonly<Record<string, string>>;
+}
+
 /** Null: it is asked for something, and nothing is to be done. */
-function actOf({ method }: IncomingMessage, { pathname }: URL, door: Act["door"]): Act | null {
-  return ACTS.find((act) => act.door === door && act.method === method && act.path === pathname) ?? null;
+function actOf({ method }: IncomingMessage, { pathname }: URL, door: Act["door"]): FoundAct | null {
+  for (const act of ACTS) {
+    const parts =
+      act.method === method && (act.door === door || act.door === "any") ? partsOf(act.path, pathname) : null;
+    if (parts !== null) return { act, parts };
+  }
+  return null;
+}
+
+/** What the path has where the pattern has braces; null: it is another one. */
+function partsOf(pattern: string, path: string): Readonly<Record<string, string>> | null {
+  const [wanted, given] = [pattern.split("/"), path.split("/")];
+  if (wanted.length !== given.length) return null;
+  const parts: Record<string, string> = {};
+  for (const [index, want] of wanted.entries()) {
+    const have = given[index] as string;
+    if (want.startsWith("{")) parts[want.slice(1, -1)] = have;
+    else if (want !== have) return null;
+  }
+  return parts;
 }
 
 async function carryOut(
-  act: Act,
+  { act, parts }: FoundAct,
   viewer: Viewer | null,
-  { sessions, consoleAt }: DoorOptions,
+  { sessions, consoleAt, shown }: DoorOptions,
   request: IncomingMessage,
 ): Promise<Answer> {
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
-  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body });
+  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, store: shown.store });
 }
 
 /** JSON of a few KiB. */
@@ -144,13 +168,15 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 
 function routeOf({ method }: IncomingMessage, url: URL): { route: Route; query: Record<string, unknown> } {
   if (method !== "GET") throw new Problem(405, "Only GET is answered here.");
-  const route = ROUTES.find(({ path }) => path === url.pathname);
-  if (route === undefined)
-    throw new Problem(404, "There is nothing of that name; /api/v1/openapi.json says what there is.");
-  const given = [...url.searchParams];
-  const twice = given.find(([name], i) => given.findIndex(([other]) => other === name) !== i);
-  if (twice !== undefined) throw new Problem(400, `${JSON.stringify(twice[0])} is given twice.`);
-  return { route, query: checked(route.query, Object.fromEntries(given)) };
+  for (const route of ROUTES) {
+    const parts = partsOf(route.path, url.pathname);
+    if (parts === null) continue;
+    const given = [...Object.entries(parts), ...url.searchParams];
+    const twice = given.find(([name], i) => given.findIndex(([other]) => other === name) !== i);
+    if (twice !== undefined) throw new Problem(400, `${JSON.stringify(twice[0])} is given twice.`);
+    return { route, query: checked(route.query, Object.fromEntries(given)) };
+  }
+  throw new Problem(404, "There is nothing of that name; /api/v1/openapi.json says what there is.");
 }
 
 function checked(schema: z.ZodObject, given: unknown): Record<string, unknown> {
@@ -178,8 +204,14 @@ function refuse(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const problem = error instanceof Problem ? error : new Problem(500, "That could not be answered.");
+  const problem = problemOf(error);
   if (problem.status === 401) response.setHeader("www-authenticate", "Bearer");
   if (problem.status === 405) response.setHeader("allow", "GET");
   response.writeHead(problem.status, { "content-type": "application/problem+json" }).end(problem.json);
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof StoreSilent) return new Problem(503, `The store cannot be asked: ${error.message}.`);
+  return new Problem(500, "That could not be answered.");
 }

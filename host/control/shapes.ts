@@ -25,6 +25,7 @@ export const PolicyRow = z.strictObject({
 /** An alert in Falco's form, and what is known of it besides. */
 export const FindingRow = z.strictObject({
   seq: z.int(),
+  incident: z.string().nullable().describe("the id of the incident that it is of"),
   alert: z.looseObject({ rule: z.string(), priority: z.string(), time: z.string(), hostname: z.string() }),
   finding: z.looseObject({ policy: z.string(), rule: z.string() }).nullable(),
 });
@@ -52,10 +53,17 @@ const TreeRow = z.strictObject({
   command: z.string().nullable(),
   isFound: z.boolean().describe("a finding is about it"),
 });
-/** Findings that belong together. */
-export const IncidentRow = z.strictObject({
+const Case = z.strictObject({
+  state: z.enum(["open", "closed"]).describe("closed: a person is done with it"),
+  verdict: z.enum(["true_positive", "false_positive"]).nullable(),
+  note: z.string().nullable(),
+  by: z.string().nullable(),
+  at: time.nullable(),
+});
+/** Findings that belong together, without what lists leave out: its timeline and its processes. */
+export const IncidentBrief = z.strictObject({
   seq: z.int(),
-  state: z.enum(["open", "closed"]),
+  state: z.enum(["open", "closed"]).describe("open: more findings may join it"),
   closed_by: z.enum(["silence", "age", "room", "end"]).nullable(),
   id: z.string(),
   severity: z.string().describe("the highest priority of its findings; one step up from three tactics on"),
@@ -69,11 +77,77 @@ export const IncidentRow = z.strictObject({
   last: time,
   count: z.int().describe("its findings, repeats among them"),
   repeats: z.int(),
-  rows: z.array(TimelineRow),
-  processes: z.array(TreeRow),
   previous: z.string().nullable(),
   merged: z.array(z.string()),
   left_out: z.strictObject({ findings: z.int(), steps: z.int(), processes: z.int() }),
+  case: Case,
+});
+/** What somebody did. */
+export const AuditRow = z.strictObject({
+  time,
+  who: z.string(),
+  tenant: z.string().describe("empty: the operator's own"),
+  action: z.string(),
+  incident: z.string().nullable(),
+  detail: z.looseObject({}),
+});
+/** An incident with its timeline, its processes, and what people did with it. */
+export const IncidentRow = IncidentBrief.extend({
+  rows: z.array(TimelineRow),
+  processes: z.array(TreeRow),
+  history: z.array(AuditRow).describe("the newest first"),
+});
+const counts = z.record(z.string(), z.int());
+/** Numbers of the last hours. */
+export const Overview = z.strictObject({
+  open: counts.describe("incidents whose case is open, by severity"),
+  findings: z
+    .array(z.strictObject({ time, counts }))
+    .describe("by priority in each step; steps without any are left out"),
+  stepSeconds: z.int(),
+  containers: z.array(z.strictObject({ container: z.string(), count: z.int() })),
+  rules: z.array(z.strictObject({ rule: z.string(), count: z.int() })),
+  held: z.strictObject({ findings: z.int(), incidents: z.int() }),
+  dropped: z.int().nullable().describe("what the store had no room for; null: a tenant is not told"),
+});
+/** An output, and how it is. */
+export const OutputRow = z.looseObject({
+  name: z.string(),
+  kind: z.string(),
+  state: z.enum(["ok", "retrying", "stuck", "full", "gone"]),
+  queued: z.int(),
+  queuedBytes: z.int(),
+  oldestMs: z.int(),
+  sent: z.int(),
+  retries: z.int(),
+  dropped: counts,
+  lastError: z.strictObject({ code: z.string(), message: z.string(), at: z.string() }).nullable(),
+});
+/** A container that an agent watches, and what came of it. */
+export const SensorRow = z.strictObject({
+  name: z.string(),
+  hostname: z.string(),
+  container: Reference.nullable(),
+  image: z.string().nullable(),
+  agents: z.int().describe("that are connected"),
+  since: time.nullable(),
+  last: time.nullable().describe("the newest batch"),
+  delayMs: z.int().nullable().describe("how old the newest batch was when it came"),
+  events: z.int(),
+  batches: z.int(),
+  lost: counts.describe("events that its agents could not give, by reason"),
+});
+/** A tenant, its scope and its limits. */
+export const TenantRow = z.strictObject({
+  name: z.string(),
+  owner: z.int().nullable(),
+  isolation: z.enum(["thread", "process"]),
+  scope: z.record(z.string(), z.array(z.union([z.string(), z.int()]))),
+  policies: z.strictObject({ used: z.int(), most: z.int() }),
+  memoryBytes: z.strictObject({ used: z.int(), most: z.int() }),
+  alertsPerMinute: z.int(),
+  loaders: z.array(z.int()),
+  keys: z.array(z.string()),
 });
 /** A process that lives. */
 export const ProcessRow = z.strictObject({
@@ -92,12 +166,27 @@ export const ProcessRow = z.strictObject({
 /** What is told of health to whoever asks. */
 export const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
 /** For whom answers are made. */
-export const Self = z.strictObject({ tenant: z.string().nullable().describe("null: the operator") });
+export const Self = z.strictObject({
+  tenant: z.string().nullable().describe("null: the operator"),
+  from: z.enum(["sensor", "store"]).describe("store: nothing runs here; what is shown was stored"),
+});
 
 /** What the schema of this name describes. */
 export type PolicyRow = z.infer<typeof PolicyRow>;
 /** What the schema of this name describes. */
 export type FindingRow = z.infer<typeof FindingRow>;
+/** What the schema of this name describes. */
+export type IncidentBrief = z.infer<typeof IncidentBrief>;
+/** What the schema of this name describes. */
+export type AuditRow = z.infer<typeof AuditRow>;
+/** What the schema of this name describes. */
+export type Overview = z.infer<typeof Overview>;
+/** What the schema of this name describes. */
+export type OutputRow = z.infer<typeof OutputRow>;
+/** What the schema of this name describes. */
+export type SensorRow = z.infer<typeof SensorRow>;
+/** What the schema of this name describes. */
+export type TenantRow = z.infer<typeof TenantRow>;
 /** What the schema of this name describes. */
 export type IncidentRow = z.infer<typeof IncidentRow>;
 /** What the schema of this name describes. */

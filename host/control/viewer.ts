@@ -16,6 +16,11 @@ export interface TenantViewer {
 /** The viewer of the operator's own socket. */
 export const OPERATOR: Viewer = { kind: "operator" };
 
+/** For whom the store is asked: a tenant's name; null: the operator. */
+export function ownerOf(viewer: Viewer): string | null {
+  return viewer.kind === "operator" ? null : viewer.name;
+}
+
 /** Of a policy, an alert: its tenant, empty or undefined for the operator's own. */
 export function sees(viewer: Viewer, tenant: string | undefined): boolean {
   return viewer.kind === "operator" || viewer.name === tenant;

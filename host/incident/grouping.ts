@@ -92,7 +92,7 @@ export class Grouping {
   }
 
   /** What is to be told of incidents since the last time. */
-  news(): IncidentNews[] {
+  news(): IncidentNews<IncidentView>[] {
     return this.#incidents.news(this.#now);
   }
 
@@ -100,6 +100,11 @@ export class Grouping {
   *all(): Generator<{ readonly seq: number; readonly view: IncidentView }> {
     yield* this.#incidents.views();
     yield* this.#kept.all();
+  }
+
+  /** Those that are open, the newest first. */
+  open(): { readonly seq: number; readonly view: IncidentView }[] {
+    return this.#incidents.views();
   }
 
   /** Closed incidents that are kept no more. */

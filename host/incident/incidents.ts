@@ -70,7 +70,7 @@ export class Incidents {
   /** Those that more is to be told of, and what was told of each. */
   readonly #changed = new Map<Group, { told: bigint | null; count: number }>();
   readonly #told: boolean;
-  readonly #news: IncidentNews[] = [];
+  readonly #news: IncidentNews<IncidentView>[] = [];
   #open = 0;
   #seq = 0;
   #merges = 0;
@@ -112,7 +112,7 @@ export class Incidents {
   }
 
   /** What outputs are to be told since they asked last; empty unless this was made to tell. */
-  news(now: bigint): IncidentNews[] {
+  news(now: bigint): IncidentNews<IncidentView>[] {
     for (const [group, before] of this.#changed) {
       if (before.count === group.count || (before.told !== null && now - before.told < UPDATE_EVERY)) continue;
       const activity = before.told === null ? "opened" : "updated";

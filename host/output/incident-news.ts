@@ -7,9 +7,9 @@ import type { Priority } from "../finding/priority.js";
 export type IncidentActivity = "opened" | "updated" | "closed" | "merged";
 
 /** What became of an incident. */
-export interface IncidentNews {
+export interface IncidentNews<Facts extends IncidentFacts = IncidentFacts> {
   readonly activity: IncidentActivity;
-  readonly incident: IncidentFacts;
+  readonly incident: Facts;
   /** Of `merged`: the older one's id. */
   readonly into: string | null;
 }

@@ -33,6 +33,8 @@ export interface ServiceFlags {
   readonly controlTcp?: string;
   readonly console?: boolean;
   readonly controlTokens?: string;
+  /** The folder of the store (host/store). */
+  readonly store?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";
   /** Threads that judge; default: what suits the machine. */
@@ -63,7 +65,7 @@ export interface Answering {
   onAlert(alert: Alert): void;
   /** tenants.yaml was read again. */
   setTenants(tenants: Iterable<Tenant>): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Everything of `--policies-d`, `--tenants` and `--control`. open() starts it, stop() ends it. */
@@ -138,16 +140,15 @@ export class PolicyService {
   }
 
   async #openAnswers(engine: Engine, ring: SharedArrayBuffer): Promise<void> {
-    const { control, controlTcp, console: hasPages = false } = this.#flags;
-    if (control === undefined && controlTcp === undefined && !hasPages) return;
-    this.#answering =
-      (await this.#openAnswering?.({
-        ring,
-        policies: () => this.#policies(),
-        tenants: () => this.#tenants?.values() ?? [],
-        containerOf: (stream) => engine.containers.get(stream) ?? null,
-      })) ?? null;
-    const at = this.#answering?.consoleAt ?? null;
+    if (this.#openAnswering === null) return;
+    const { control } = this.#flags;
+    this.#answering = await this.#openAnswering({
+      ring,
+      policies: () => this.#policies(),
+      tenants: () => this.#tenants?.values() ?? [],
+      containerOf: (stream) => engine.containers.get(stream) ?? null,
+    });
+    const at = this.#answering.consoleAt;
     if (at !== null) this.#say(`the console is at ${at}${control === undefined ? "" : ` (${entryTo(control)})`}`);
   }
 
@@ -179,8 +180,8 @@ export class PolicyService {
   /** Ends what open() began: at once, whatever tenants' processes have to say. */
   async stop(): Promise<void> {
     this.#housing?.stop();
-    this.#answering?.close();
     await this.#watch?.close();
+    await this.#answering?.close();
   }
 
   /** Behind stop(): closes tenants' own outputs. */

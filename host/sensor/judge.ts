@@ -6,11 +6,12 @@ import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
-import type { Grouping } from "../incident/incident.js";
+import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import { type GuardNews, guardAlert } from "../output/guard-alert.js";
+import type { IncidentNews } from "../output/incident-news.js";
 import type { Outputs } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
@@ -37,6 +38,8 @@ export interface JudgeOptions extends Judging {
   /** Tenants' policies, status and alerts; null: there are no tenants. */
   readonly service: PolicyService | null;
   readonly monitor: Monitor | null;
+  /** Told what becomes of incidents, as outputs are. */
+  readonly onIncident: (news: IncidentNews<IncidentView>) => void;
   /** Where each alert learns its repeat and its incident. */
   readonly grouping: Grouping;
   /** Longest time for one batch in one policy. */
@@ -199,10 +202,16 @@ export class Judge {
     return typeof id === "string" ? this.#intake.ofContainer(id) : null;
   }
 
-  /** Now and then, not with each alert. Only the operator's outputs: a tenant asks the control API. */
+  /**
+   * Now and then, not with each alert. Only the operator's outputs, and the store: a tenant asks the control
+   * API.
+   */
   #tellIncidents(): void {
-    const { grouping, outputs } = this.#options;
-    if (outputs.tellsIncidents) for (const news of grouping.news()) outputs.tell(news);
+    const { grouping, outputs, onIncident } = this.#options;
+    for (const news of grouping.news()) {
+      outputs.tell(news);
+      onIncident(news);
+    }
   }
 
   /** To the operator, and to the tenant whose it is. */

@@ -9,13 +9,15 @@
 // a listener that fails, a worker that dies, a signal.
 import { setTimeout as sleep } from "node:timers/promises";
 import { RingView } from "../capture/ring-view.js";
+import type { Control } from "../control/control.js";
 import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
-import type { Answering, Asked, PolicyService, ServiceFlags } from "../policy/service.js";
+import type { IncidentNews } from "../output/incident-news.js";
+import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -24,6 +26,7 @@ import { Judge, type Judging } from "./judge.js";
 import type { Monitor } from "./monitor.js";
 import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
+import type { Roster } from "./roster.js";
 
 export { VERSION } from "../version.js";
 export { parseAddress, placeOf } from "./address.js";
@@ -69,6 +72,11 @@ const LOOK_MS = 500;
 const STALLED_MS = 10_000;
 const MS_NS = 1_000_000n;
 
+/** Whether there is a control API at all: a door of it, or a store. */
+function hasControlIn({ control, controlTcp, console: hasPages = false, store }: ServiceFlags = {}): boolean {
+  return control !== undefined || controlTcp !== undefined || hasPages || store !== undefined;
+}
+
 /**
  * Everything that one command opens. Use Sensor.use() where you can: it closes the sensor on every way out.
  */
@@ -84,6 +92,8 @@ export class Sensor<I extends Intake = Intake> {
   #judge: Judge | null = null;
   #recorder: Recorder | null = null;
   #grouping: Grouping | null = null;
+  #control: Control | null = null;
+  #roster: Roster | null = null;
   #steps: { finish(): void } | null = null;
   #recorded: "whole" | "broken" = "whole";
   #port = 0;
@@ -128,8 +138,9 @@ export class Sensor<I extends Intake = Intake> {
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
-    const isAsked = service?.control !== undefined || service?.controlTcp !== undefined || service?.console === true;
-    const monitor = http === undefined && !isAsked ? null : await this.#openMonitor(http);
+    const hasControl = hasControlIn(service);
+    const monitor = http === undefined && !hasControl ? null : await this.#openMonitor(http);
+    if (hasControl && monitor !== null) this.#roster = new (await import("./roster.js")).Roster(monitor);
     if (judging !== undefined) await this.#openOutputs(judging, monitor);
     if (service !== undefined) await this.#openService(service, monitor);
     await this.#openIntake(monitor);
@@ -219,26 +230,38 @@ export class Sensor<I extends Intake = Intake> {
       const process = { container: () => own, uid: () => BigInt(uid), exepath: () => exepath };
       return scope !== null && isInScope(scope, facts, process);
     };
-    const grouping = new Grouping({ sees, tellsEnds, tellsIncidents: outputs.tellsIncidents });
+    const { service } = this.#options;
+    const tellsIncidents = outputs.tellsIncidents || hasControlIn(service);
+    const grouping = new Grouping({ sees, tellsEnds, tellsIncidents });
     this.#grouping = grouping;
     monitor?.watchIncidents(() => grouping.stats());
     this.#opened.add(outputs, async () => {
       const undelivered = await outputs.close();
       if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
     });
-    this.health.watch({ outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? [])] });
+    this.health.watch({
+      outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? []), ...(this.#control?.outputs() ?? [])],
+    });
   }
 
   async #openService(flags: ServiceFlags, monitor: Monitor | null): Promise<void> {
     const own = {
       health: () => ({ isWell: this.health.isWell(), json: this.health.json() }),
       metrics: async () => (await monitor?.metrics()) ?? "",
-      incidents: () => this.#grouping?.all() ?? [],
+      incidents: () => this.#grouping?.open() ?? [],
+      sensors: () => this.#roster?.rows() ?? [],
+      from: "sensor" as const,
+      onFault: (error: unknown) => this.#options.onFault(error),
     };
-    const answers = async (asked: Asked): Promise<Answering> =>
-      (await import("../control/control.js")).Control.for(flags, own)(asked);
+    const answers = async (asked: Asked): Promise<Control> => {
+      this.#control = await (await import("../control/control.js")).Control.for(flags, own)(asked);
+      return this.#control;
+    };
     const { PolicyService } = await import("../policy/service.js");
-    this.#service = this.#opened.add(new PolicyService(flags, this.#options.say, answers), (one) => one.close());
+    this.#service = this.#opened.add(
+      new PolicyService(flags, this.#options.say, hasControlIn(flags) ? answers : null),
+      (one) => one.close(),
+    );
   }
 
   async #openIntake(monitor: Monitor | null): Promise<void> {
@@ -247,14 +270,20 @@ export class Sensor<I extends Intake = Intake> {
       say,
       onWake: () => this.#onWake(),
       onHost: (peer) => this.#recorder?.host(peer),
-      onHello: (peer) => this.#judge?.greet(peer) ?? true,
+      onHello: (peer) => {
+        this.#roster?.onHello(peer);
+        return this.#judge?.greet(peer) ?? true;
+      },
       onFacts: (peer) => void this.#judge?.greet(peer),
       onPrevented: (peer, obstacle) => this.#judge?.onPrevented(peer, obstacle),
-      onLeft: (peer) => this.#judge?.onLeft(peer),
+      onLeft: (peer) => {
+        this.#roster?.onLeft(peer);
+        this.#judge?.onLeft(peer);
+      },
       onForgotten: (number) => this.#judge?.onForgotten(number),
       onNews: (news, peer) => this.#judge?.onNews(news, peer),
     };
-    this.#intake = this.#opened.add(await intake(handlers, monitor), (one) => one.close());
+    this.#intake = this.#opened.add(await intake(handlers, this.#roster ?? monitor), (one) => one.close());
     this.#opened.add(null, () => clearTimeout(this.#turn ?? undefined));
     this.health.watch({ intake: () => this.#intake.health() });
   }
@@ -274,6 +303,7 @@ export class Sensor<I extends Intake = Intake> {
       ...judging,
       grouping,
       service: this.#service,
+      onIncident: (news: IncidentNews<IncidentView>) => this.#control?.onIncident(news),
       monitor,
       say,
       ...(budgetMs === undefined ? {} : { budgetMs }),

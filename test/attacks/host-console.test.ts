@@ -59,7 +59,7 @@ async function operatorComesIn(): Promise<void> {
   assert.is(status, 200);
   const { key } = JSON.parse(text) as { key: string };
   const self = await ask("/api/v1/self", { headers: { authorization: `Bearer ${key}` } });
-  assert.is(self.text, '{"tenant":null}\n');
+  assert.is(self.text, '{"tenant":null,"from":"sensor"}\n');
 }
 
 test("H24: who shares 127.0.0.1 and guesses gets the empty page and nothing of what it shows", async () => {

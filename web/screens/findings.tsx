@@ -1,34 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// The latest alerts, one by one, as Falco's users know them.
+// Alerts, one by one, as Falco's users know them: the newest, or those that somebody looks for.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { FindingRow } from "../../host/control/shapes.js";
-import { useAsked } from "../api.js";
-import { Answer, Severity, Table } from "../parts.js";
+import { queryOf, useAsked } from "../api.js";
+import { Answer, Choice, Field, Pages, Severity, Table, usePages } from "../parts.js";
+import { query } from "../place.js";
 import { visible } from "../words.js";
+import { LEAST } from "./incidents.js";
 
 interface FindingPage {
   readonly items: readonly FindingRow[];
-  readonly next: number | null;
+  readonly next: string | null;
+  readonly complete: boolean;
+  readonly damaged: number;
 }
 
+const HOUR_MS = 3_600_000;
+const WHEN = [
+  ["", "at any time"],
+  ["1", "in the last hour"],
+  ["24", "in the last day"],
+  ["168", "in the last week"],
+] as const;
+
 export function Findings() {
-  const asked = useAsked<FindingPage>("/api/v1/findings?limit=100");
+  const given = (name: string): string => query.value.get(name) ?? "";
+  const [text, rule, container] = [useSignal(given("text")), useSignal(given("rule")), useSignal(given("container"))];
+  const [priority, hours, since] = [useSignal(""), useSignal(given("hours")), useSignal("")];
+  const pages = usePages();
+  const sought = { text: text.value, rule: rule.value, container: container.value, priority: priority.value };
+  const key = JSON.stringify([sought, hours.value]);
+  useEffect(() => {
+    const ms = Date.now() - Number(hours.value) * HOUR_MS;
+    since.value = hours.value === "" ? "" : `${new Date(ms).toISOString().slice(0, 16)}Z`;
+    pages.cursor.value = "";
+    pages.before.value = [];
+  }, [key]);
+  const isSought = [...Object.values(sought), hours.value].some((one) => one !== "");
+  const asked = useAsked<FindingPage>(
+    `/api/v1/findings${queryOf({ ...sought, since: since.value, before: pages.cursor.value, limit: "100" })}`,
+  );
   return (
     <>
       <h1>Findings</h1>
-      <Answer asked={asked.value} isNone={({ items }) => items.length === 0} none="No finding so far.">
-        {({ items }) => (
-          <Table name="Findings" head={["Time", "Priority", "Rule", "Output"]}>
-            {items.map(({ seq, alert }) => (
-              <tr key={seq}>
-                <td>{alert.time.slice(11, 23)}</td>
-                <td>
-                  <Severity of={alert.priority} />
-                </td>
-                <td>{visible(alert.rule)}</td>
-                <td class="text">{visible(String(alert.output ?? ""))}</td>
-              </tr>
-            ))}
-          </Table>
+      <form class="filter" onSubmit={(event) => event.preventDefault()}>
+        <Field name="text" label="Words" of={text} isWide />
+        <Field name="rule" label="Rule" of={rule} />
+        <Field name="container" label="Container" of={container} />
+        <Choice name="priority" label="Priority" of={priority} options={LEAST} />
+        <Choice name="when" label="When" of={hours} options={WHEN} />
+        <button type="submit">Find</button>
+      </form>
+      <Answer
+        asked={asked.value}
+        isNone={({ items, complete }) => items.length === 0 && complete && pages.cursor.value === ""}
+        none={isSought ? "No finding is like that." : "No finding so far."}
+      >
+        {(page) => (
+          <>
+            <Table name="Findings" head={["Time", "Priority", "Rule", "Output", "Incident"]}>
+              {page.items.map(({ seq, alert, incident }) => (
+                <tr key={seq}>
+                  <td title={alert.time}>{alert.time.slice(0, 23).replace("T", " ")}</td>
+                  <td>
+                    <Severity of={alert.priority} />
+                  </td>
+                  <td>{visible(alert.rule)}</td>
+                  <td class="text">{visible(String(alert.output ?? ""))}</td>
+                  <td>{incident !== null && <a href={`#/incidents/${incident}`}>its incident</a>}</td>
+                </tr>
+              ))}
+            </Table>
+            <Pages pages={pages} page={page} />
+          </>
         )}
       </Answer>
     </>

@@ -2,20 +2,19 @@
 // One incident: the tree of its processes, its timeline, and all that is known of the row that is chosen.
 import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
-import { useAsked } from "../api.js";
-import { Answer, Severity, Table, Time } from "../parts.js";
-import { count, some, tacticOf, visible } from "../words.js";
-import { type IncidentPage, whereOf } from "./incidents.js";
+import { Refused, tell, useAsked } from "../api.js";
+import { Answer, Choice, Severity, Table, Time } from "../parts.js";
+import { count, moment, some, tacticOf, visible } from "../words.js";
+import { stateOf, VERDICTS, whereOf } from "./incidents.js";
 
 type TimelineRow = IncidentRow["rows"][number];
 type TreeRow = IncidentRow["processes"][number];
 
 export function Incident({ id }: { id: string }) {
-  const asked = useAsked<IncidentPage>("/api/v1/incidents?limit=1000");
-  const idOf = ({ items }: IncidentPage) => items.find((one) => one.id === id || one.merged.includes(id));
+  const asked = useAsked<IncidentRow>(`/api/v1/incidents/${id}`);
   return (
-    <Answer asked={asked.value} isNone={(page) => idOf(page) === undefined} none="This incident is not kept any more.">
-      {(page) => <Whole one={idOf(page)!} />}
+    <Answer asked={asked.value} isNone={() => false} none="">
+      {(one) => <Whole one={one} />}
     </Answer>
   );
 }
@@ -33,7 +32,7 @@ function Whole({ one }: { one: IncidentRow }) {
     <>
       <h1>{visible(one.title)}</h1>
       <p>
-        <Severity of={one.severity} /> · {one.state} · {visible(whereOf(one))} · {some(one.count, "finding")}
+        <Severity of={one.severity} /> · {stateOf(one)} · {visible(whereOf(one))} · {some(one.count, "finding")}
         {one.repeats > 0 && `, ${count(one.repeats)} of them repeats`} · {one.tactics.map(tacticOf).join(" → ")}
       </p>
       {findings + steps + processes > 0 && (
@@ -79,8 +78,69 @@ function Whole({ one }: { one: IncidentRow }) {
           </section>
         )}
       </div>
+      <Case one={one} />
     </>
   );
+}
+
+const CHOICES = [["", "no verdict"], ...Object.entries(VERDICTS)] as const;
+
+/** What people decide, and what they decided. */
+function Case({ one }: { one: IncidentRow }) {
+  const [verdict, note, problem] = [useSignal(""), useSignal(""), useSignal<string | null>(null)];
+  const isOpen = one.case.state === "open";
+  const decide = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const said = isOpen && verdict.value !== "" ? { verdict: verdict.value } : {};
+    const noted = note.value.trim() === "" ? {} : { note: note.value.trim() };
+    try {
+      await tell(`/api/v1/incidents/${one.id}`, { state: isOpen ? "closed" : "open", ...said, ...noted });
+      [note.value, problem.value] = ["", null];
+    } catch (error) {
+      problem.value = error instanceof Refused ? error.message : "Vedette does not answer.";
+    }
+  };
+  return (
+    <section aria-label="Case">
+      <h2>Case</h2>
+      <form class="filter" onSubmit={(event) => void decide(event)}>
+        {isOpen && <Choice name="verdict" label="Verdict" of={verdict} options={CHOICES} />}
+        <label for="note">Note</label>
+        <textarea
+          id="note"
+          class="wide"
+          rows={2}
+          maxLength={2_000}
+          value={note.value}
+          onInput={(event) => {
+            note.value = event.currentTarget.value;
+          }}
+        />
+        <button type="submit">{isOpen ? "Close the case" : "Open the case again"}</button>
+      </form>
+      {problem.value !== null && (
+        <p class="problem" role="alert">
+          {problem.value}
+        </p>
+      )}
+      <ul class="history" aria-live="polite">
+        {one.history.map(({ time, who, detail }) => (
+          <li key={time}>
+            <time dateTime={moment(time)}>{moment(time).slice(0, 19).replace("T", " ")}</time> {visible(who)}{" "}
+            {sentenceOf(detail)}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** `closed it: false positive: "a test"`. */
+function sentenceOf(detail: Readonly<Record<string, unknown>>): string {
+  const { case: state, verdict, note } = detail;
+  const did = state === "closed" ? "closed it" : state === "open" ? "opened it again" : "wrote";
+  const judged = typeof verdict === "string" && verdict in VERDICTS ? VERDICTS[verdict as keyof typeof VERDICTS] : "";
+  return [did, judged, typeof note === "string" ? visible(note) : ""].filter((part) => part !== "").join(": ");
 }
 
 /** The parents' rows first, each child behind its parent, further in. */

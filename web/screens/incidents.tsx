@@ -1,54 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 // All incidents, the newest first: what happened, where, how far it went, and whether it goes on.
 import { useSignal } from "@preact/signals";
-import type { IncidentRow } from "../../host/control/shapes.js";
-import { useAsked } from "../api.js";
-import { Answer, Severity, Table, Time } from "../parts.js";
+import { useEffect } from "preact/hooks";
+import type { IncidentBrief } from "../../host/control/shapes.js";
+import { queryOf, useAsked } from "../api.js";
+import { Answer, Choice, Field, Pages, Severity, Table, Time, usePages } from "../parts.js";
 import { count, tacticOf, visible } from "../words.js";
 
 /** A page of incidents, as the API gives it. */
 export interface IncidentPage {
-  readonly items: readonly IncidentRow[];
-  readonly next: number | null;
+  readonly items: readonly IncidentBrief[];
+  readonly next: string | null;
+  readonly complete: boolean;
+  readonly damaged: number;
 }
 
 const HEAD = ["Severity", "Incident", "Where", "Tactics", "#Findings", "First", "Last", "State"];
+/** Grades, each with those that are graver. */
+export const LEAST = [
+  ["", "any"],
+  ["Critical", "critical and graver"],
+  ["Warning", "warning and graver"],
+  ["Notice", "notice and graver"],
+] as const;
+const CASES = [
+  ["", "all"],
+  ["open", "open"],
+  ["closed", "closed"],
+] as const;
 
 export function Incidents() {
-  const asked = useAsked<IncidentPage>("/api/v1/incidents?limit=200");
-  const sought = useSignal("");
-  const onlyOpen = useSignal(false);
-  const isSought = (one: IncidentRow): boolean =>
-    (!onlyOpen.value || one.state === "open") && textOf(one).includes(sought.value.toLowerCase());
+  const [text, severity, state] = [useSignal(""), useSignal(""), useSignal("")];
+  const pages = usePages();
+  const sought = { text: text.value, severity: severity.value, case: state.value };
+  useEffect(() => {
+    pages.cursor.value = "";
+    pages.before.value = [];
+  }, [JSON.stringify(sought)]);
+  const isSought = Object.values(sought).some((one) => one !== "");
+  const asked = useAsked<IncidentPage>(
+    `/api/v1/incidents${queryOf({ ...sought, before: pages.cursor.value, limit: "100" })}`,
+  );
   return (
     <>
       <h1>Incidents</h1>
       <form class="filter" onSubmit={(event) => event.preventDefault()}>
-        <label for="sought">Contains</label>
-        <input
-          id="sought"
-          type="search"
-          value={sought.value}
-          onInput={(event) => {
-            sought.value = event.currentTarget.value;
-          }}
-        />
-        <label>
-          <input
-            type="checkbox"
-            checked={onlyOpen.value}
-            onChange={(event) => {
-              onlyOpen.value = event.currentTarget.checked;
-            }}
-          />
-          open only
-        </label>
+        <Field name="sought" label="Contains" of={text} />
+        <Choice name="severity" label="Severity" of={severity} options={LEAST} />
+        <Choice name="case" label="Case" of={state} options={CASES} />
+        <button type="submit">Find</button>
       </form>
-      <Answer asked={asked.value} isNone={({ items }) => items.length === 0} none="No incident so far.">
-        {({ items, next }) => (
+      <Answer
+        asked={asked.value}
+        isNone={({ items }) => items.length === 0 && pages.cursor.value === ""}
+        none={isSought ? "No incident is like that." : "No incident so far."}
+      >
+        {(page) => (
           <>
-            <IncidentTable items={items.filter(isSought)} />
-            {next !== null && <p class="quiet">The newest {items.length}; there are older ones.</p>}
+            <IncidentTable items={page.items} />
+            <Pages pages={pages} page={page} />
           </>
         )}
       </Answer>
@@ -57,7 +67,7 @@ export function Incidents() {
 }
 
 /** One row an incident. */
-export function IncidentTable({ items }: { items: readonly IncidentRow[] }) {
+export function IncidentTable({ items }: { items: readonly IncidentBrief[] }) {
   return (
     <Table name="Incidents" head={HEAD}>
       {items.map((one) => (
@@ -77,7 +87,7 @@ export function IncidentTable({ items }: { items: readonly IncidentRow[] }) {
           <td>
             <Time ns={one.last} />
           </td>
-          <td>{one.state}</td>
+          <td>{stateOf(one)}</td>
         </tr>
       ))}
     </Table>
@@ -85,11 +95,17 @@ export function IncidentTable({ items }: { items: readonly IncidentRow[] }) {
 }
 
 /** The container, and the tenant whose policy raised it. */
-export function whereOf({ container, tenant }: IncidentRow): string {
+export function whereOf({ container, tenant }: IncidentBrief): string {
   const place = container === null ? "host" : (container.name ?? container.id);
   return tenant === null ? place : `${place} (${tenant})`;
 }
 
-function textOf(one: IncidentRow): string {
-  return [one.title, whereOf(one), one.severity, ...one.tactics.map(tacticOf), ...one.tags].join(" ").toLowerCase();
+/** Whether it goes on, and what people said of it. */
+export function stateOf({ state, case: decided }: IncidentBrief): string {
+  const goesOn = state === "open" ? "goes on" : "over";
+  if (decided.state === "open") return goesOn;
+  return `${goesOn}, closed${decided.verdict === null ? "" : `: ${VERDICTS[decided.verdict]}`}`;
 }
+
+/** What a person says of an incident. */
+export const VERDICTS = { true_positive: "true positive", false_positive: "false positive" } as const;

@@ -14,8 +14,8 @@ import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
 const scratch = mkdtempSync(join(tmpdir(), "vedette-console-"));
 const OWN = process.getuid?.() ?? 0;
 const open: Control[] = [];
-test.after.each(() => {
-  for (const one of open.splice(0)) one.close();
+test.after.each(async () => {
+  for (const one of open.splice(0)) await one.close();
 });
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -26,6 +26,9 @@ async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Prom
     metrics: async () => "",
     policies: () => [],
     incidents: () => [],
+    sensors: () => [],
+    from: "sensor" as const,
+    onFault: () => undefined,
     ring: null,
     containerOf: () => null,
   };
@@ -106,7 +109,7 @@ test("a ticket from the Unix socket is given for a key, once; the key asks, unti
   const { key, tenant } = JSON.parse(entered.text) as { key: string; tenant: string | null };
   assert.is(tenant, null);
   const self = { port, path: "/api/v1/self", headers: bearer(key) };
-  assert.is((await ask(self)).text, '{"tenant":null}\n');
+  assert.is((await ask(self)).text, '{"tenant":null,"from":"sensor"}\n');
   assert.is((await enter(port, ticket)).status, 401);
   assert.is((await ask({ port, path: "/api/v1/session", method: "DELETE", headers: bearer(key) })).status, 204);
   assert.is((await ask(self)).status, 401);
@@ -118,7 +121,7 @@ test("a tenant's socket gives tickets of the tenant, and they end with it", asyn
   const { control, socket, port } = await shown(readTenants(file).values());
   const { key } = JSON.parse((await enter(port, await ticketFrom(`${socket}.a`))).text) as { key: string };
   const asked = (path: string) => ask({ port, path, headers: bearer(key) });
-  assert.is((await asked("/api/v1/self")).text, '{"tenant":"a"}\n');
+  assert.is((await asked("/api/v1/self")).text, '{"tenant":"a","from":"sensor"}\n');
   assert.is((await asked("/api/v1/metrics")).status, 403);
   await control.setTenants([]);
   assert.is((await asked("/api/v1/self")).status, 401);
@@ -135,7 +138,7 @@ test("what is not ours, not JSON, too large or without a ticket does not come in
     "without a type": (await ask(entry)).status,
     "no JSON": (await ask({ ...entry, headers: JSON_HEADERS, body: "{" })).status,
     "no ticket": (await ask({ ...entry, headers: JSON_HEADERS, body: "{}" })).status,
-    "too large": (await ask({ ...entry, headers: JSON_HEADERS, body: `"${"x".repeat(8 << 10)}"` })).status,
+    "too large": (await ask({ ...entry, headers: JSON_HEADERS, body: `"${"x".repeat(17 << 10)}"` })).status,
     "a made-up ticket": (await enter(port, "A".repeat(43))).status,
     "a ticket over TCP": (await ask({ port, path: "/api/v1/tickets", method: "POST" })).status,
     "an answer without a key": (await ask({ port, path: "/api/v1/incidents" })).status,

@@ -37,13 +37,16 @@ const row = (tenant: string): PolicyStatus => ({
   monitored: 0,
   lastError: null,
 });
+/** A double holds none of these. */
+const NOW = BigInt(Date.now()) * 1_000_000n - 60_000_000_000n;
+let told = 1_397;
 const alert = (rule: string, tenant?: string): Alert => ({
   rule,
   priority: "Warning",
   tags: [],
   source: "syscall",
-  time: 1470327477881781397n,
-  output: "an output",
+  time: NOW + BigInt(told++),
+  output: `an output, the ${told}th`,
   outputFields: [["proc.name", "cat"]],
   hostname: "web-1",
   policy: "p",
@@ -60,7 +63,10 @@ async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Prom
     health: () => ({ isWell: false, json: HEALTH }),
     metrics: async () => "# HELP vedette_agents agents\n",
     policies: () => [row(""), row("a"), row("b")],
-    incidents: () => grouping.all(),
+    incidents: () => grouping.open(),
+    sensors: () => [],
+    from: "sensor" as const,
+    onFault: (error: VedetteError) => assert.unreachable(error.message),
     ring: null,
     containerOf: () => null,
   };
@@ -68,8 +74,8 @@ async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Prom
   open.push(control);
   return control;
 }
-test.after.each(() => {
-  for (const one of open.splice(0)) one.close();
+test.after.each(async () => {
+  for (const one of open.splice(0)) await one.close();
 });
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -92,7 +98,7 @@ interface Answer {
   readonly json: any;
 }
 
-function ask(socketPath: string, path: string, options: object = {}): Promise<Answer> {
+function ask(socketPath: string, path: string, options: object = {}, body = ""): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, ...options }, (response) => {
       let text = "";
@@ -104,7 +110,7 @@ function ask(socketPath: string, path: string, options: object = {}): Promise<An
         resolve({ status: response.statusCode!, headers: response.headers, text, json });
       });
     });
-    asked.on("error", reject).end();
+    asked.on("error", reject).end(body);
   });
 }
 
@@ -156,7 +162,7 @@ test("the operator sees all, a tenant's owner what is the tenant's", async () =>
   const mode = (name: string) => [statSync(name).mode & 0o777, statSync(name).uid];
   assert.equal(mode(path), [0o600, 0]);
   assert.equal(mode(`${path}.a`), [0o600, 1234]);
-  control.close();
+  await control.close();
   assert.throws(() => statSync(path));
 });
 
@@ -183,6 +189,11 @@ test("a place where no socket can be is told", async () => {
   }
 });
 
+/** An incident's of which there is one. */
+const pathOf = (path: string): string => path.replace("{id}", grouping.open()[0]!.view.id);
+/** What was told is stored a moment later. */
+const stored = (control: Control): Promise<void> => until("the store has it", () => control.outputs()[0]!.queued === 0);
+
 test("docs/openapi.json is the table of routes, and each route answers what it says", async () => {
   const written = JSON.parse(readFileSync("docs/openapi.json", "utf8"));
   assert.equal(
@@ -193,9 +204,10 @@ test("docs/openapi.json is the table of routes, and each route answers what it s
   const path = newPath();
   const control = await opened({ control: path });
   control.onAlert(alert("r"));
+  await stored(control);
   control.onBatch(batchOf({ exe: "/bin/cat", name: "/x" }));
   for (const route of ROUTES.filter(({ of }) => of !== "stream")) {
-    const { status, headers, text, json } = await ask(path, route.path);
+    const { status, headers, text, json } = await ask(path, pathOf(route.path));
     assert.ok(status === 200 || route.path.endsWith("/health"), `${route.path} answers ${status}: ${text}`);
     assert.ok(headers["content-type"]!.startsWith(route.type), `${route.path} is ${headers["content-type"]}`);
     if (route.answer !== null) route.answer.parse(json);
@@ -206,14 +218,16 @@ test("docs/openapi.json is the table of routes, and each route answers what it s
 test("no answer has a number that a double cannot hold", async () => {
   const path = newPath();
   const control = await opened({ control: path });
-  control.onAlert({ ...alert("r"), output: 'has "1470327477881781397" in it' });
+  const one = alert("r");
+  control.onAlert({ ...one, output: 'has "1470327477881781397" in it' });
+  await stored(control);
   control.onBatch(batchOf({ exe: "/bin/cat", name: "/x" }));
   for (const route of ROUTES.filter(({ of }) => of !== "stream")) {
-    const bare = (await ask(path, route.path)).text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+    const bare = (await ask(path, pathOf(route.path))).text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
     for (const [number] of bare.matchAll(/\d{16,}/g)) assert.ok(Number.isSafeInteger(Number(number)), route.path);
   }
   const [found] = (await ask(path, "/api/v1/findings")).json.items;
-  assert.is(found.alert.output_fields["evt.time"], "1470327477881781397");
+  assert.is(found.alert.output_fields["evt.time"], String(one.time));
   assert.match(found.alert.output, 'has "1470327477881781397" in it');
 });
 
@@ -221,14 +235,22 @@ test("findings come the newest first, page by page, and a tenant has its own", a
   const path = newPath();
   const control = await opened({ control: path }, tenantsOf(TENANTS));
   for (const tenant of [undefined, "a", "b", "a"]) control.onAlert(alert(`of ${tenant ?? "us"}`, tenant));
+  await stored(control);
   const rules = async (socket: string, query = "") => {
     const { items, next } = (await ask(socket, `/api/v1/findings${query}`)).json;
     return [items.map((one: { alert: { rule: string } }) => one.alert.rule), next];
   };
   assert.equal(await rules(path), [["of a", "of b", "of a", "of us"], null]);
   assert.equal(await rules(`${path}.a`), [["of a", "of a"], null]);
-  assert.equal(await rules(path, "?limit=3"), [["of a", "of b", "of a"], 2]);
-  assert.equal(await rules(path, "?limit=3&before=2"), [["of us"], null]);
+  const [first, next] = await rules(path, "?limit=3");
+  assert.equal(first, ["of a", "of b", "of a"]);
+  assert.equal(await rules(path, `?limit=3&before=${next}`), [["of us"], null]);
+  assert.equal(await rules(path, "?tenant=b"), [["of b"], null]);
+  assert.equal(await rules(path, `?rule=${encodeURIComponent("of us")}&text=output&priority=Warning`), [
+    ["of us"],
+    null,
+  ]);
+  assert.equal(await rules(path, "?until=2020-01-01T00:00:00Z"), [[], null]);
 });
 
 test("incidents come the newest first, page by page, and a tenant has its own", async () => {
@@ -238,24 +260,69 @@ test("incidents come the newest first, page by page, and a tenant has its own", 
     const { items, next } = (await ask(socket, `/api/v1/incidents${query}`)).json;
     return [items.map(({ tenant }: { tenant: string | null }) => tenant), next];
   };
-  assert.equal(await tenants(path), [["b", "a", null], null]);
+  assert.equal((await tenants(path))[0].toSorted(), ["a", "b", null]);
   assert.equal(await tenants(`${path}.a`), [["a"], null]);
-  assert.equal(await tenants(path, "?limit=2"), [["b", "a"], 2]);
-  assert.equal(await tenants(path, "?limit=2&before=2"), [[null], null]);
+  const [first, next] = await tenants(path, "?limit=2");
+  const [rest, none] = await tenants(path, `?limit=2&before=${next}`);
+  assert.equal([[...first, ...rest].toSorted(), none], [["a", "b", null], null]);
 });
 
-test("findings are bounded: the oldest go first", async () => {
+test("a person closes an incident, which is written down; a tenant has no hand in another's", async () => {
   const path = newPath();
-  const control = await opened({ control: path });
-  for (let i = 0; i < 10_500; i++) control.onAlert(alert(`${i}`));
-  for (let i = 0; i < 2_000; i++) control.onAlert({ ...alert("large"), output: "x".repeat(16 << 10) });
-  let [count, next] = [0, Number.MAX_SAFE_INTEGER as number | null];
-  while (next !== null) {
-    const page = (await ask(path, `/api/v1/findings?limit=1000&before=${next}`)).json;
-    count += page.items.length;
-    next = page.next;
-  }
-  assert.ok(count > 900 && count < 1_030, `16 MiB of 16 KiB each are some 1,000, not ${count}`);
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const idOf = async (tenant: string | null): Promise<string> =>
+    (await ask(path, "/api/v1/incidents")).json.items.find((one: { tenant: unknown }) => one.tenant === tenant).id;
+  const [ours, as, bs] = [await idOf(null), await idOf("a"), await idOf("b")];
+  const decide = async (socket: string, id: string, body: unknown): Promise<number> => {
+    const text = JSON.stringify(body);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+    return (await ask(socket, `/api/v1/incidents/${id}`, { method: "POST", headers }, text)).status;
+  };
+  const closed = { state: "closed", verdict: "false_positive", note: "<b>a test</b>" };
+  assert.is(await decide(path, ours, closed), 204);
+  assert.is(await decide(`${path}.a`, as, { note: "mine" }), 204);
+  for (const id of [ours, bs, "none", "%27"]) assert.is(await decide(`${path}.a`, id, closed), 404, id);
+  for (const body of [
+    {},
+    { state: "gone" },
+    { verdict: 1 },
+    { note: "x".repeat(2_001) },
+    { exception: true },
+    [],
+    null,
+    "x",
+  ])
+    assert.is(await decide(path, ours, body), 400, JSON.stringify(body));
+  const { case: decided, history, rows } = (await ask(path, `/api/v1/incidents/${ours}`)).json;
+  assert.equal(
+    [decided.state, decided.verdict, decided.note, decided.by],
+    ["closed", "false_positive", "<b>a test</b>", "operator"],
+  );
+  assert.equal(
+    history.map(({ who, detail }: { who: string; detail: object }) => [who, detail]),
+    [["operator", { verdict: "false_positive", note: "<b>a test</b>", case: "closed" }]],
+  );
+  assert.ok(rows.length > 0);
+  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${ours}`)).status, 404);
+  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${bs}`)).status, 404);
+  assert.equal(
+    (await ask(`${path}.a`, "/api/v1/audit")).json.items.map(({ who }: { who: string }) => who),
+    ["a"],
+  );
+  assert.equal((await ask(path, "/api/v1/incidents?case=open")).json.items.length, 2);
+  const { open: left } = (await ask(path, "/api/v1/overview")).json;
+  assert.equal(left, { Warning: 2 });
+});
+
+test("a tenant sees itself among tenants, and no sensors and outputs", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const names = async (socket: string) =>
+    (await ask(socket, "/api/v1/tenants")).json.map(({ name }: { name: string }) => name);
+  assert.equal(await names(path), ["a", "b"]);
+  assert.equal(await names(`${path}.b`), ["b"]);
+  for (const what of ["sensors", "outputs", "metrics"])
+    assert.is((await ask(`${path}.a`, `/api/v1/${what}`)).status, 403, what);
 });
 
 test("a stream has the events that its condition matches, of its viewer's processes alone", async () => {
@@ -361,6 +428,14 @@ test("what is not asked rightly is told in a sentence", async () => {
     ["/api/v1/policies?tenant=a", "GET", 400, /tenant/],
     ["/api/v1/events?filter=", "GET", 400, /filter/],
     ["/api/v1/../../etc/passwd", "GET", 404, /nothing/],
+    ["/api/v1/findings?before=%00", "GET", 400, /before/],
+    ["/api/v1/findings?priority=High", "GET", 400, /priority/],
+    ["/api/v1/findings?since=yesterday", "GET", 400, /since/],
+    ["/api/v1/findings?since=2026-99-99T00:00:00Z", "GET", 400, /no time/],
+    ["/api/v1/incidents/none", "GET", 404, /no such incident/],
+    ["/api/v1/incidents/none?id=other", "GET", 400, /"id" is given twice/],
+    ["/api/v1/incidents/%27%20OR%201", "GET", 400, /id/],
+    ["/api/v1/overview?hours=100000", "GET", 400, /hours/],
   ] as const) {
     const { status: got, json, headers } = await ask(path, asked, { method });
     assert.is(got, status, `${method} ${asked}`);

@@ -216,7 +216,8 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
 // file, or to another.
 bool Images::is_where_it_says(const Process& process, const FileFacts& file) {
   scratch_.assign("root").append(view(process.exe_path));
-  const std::optional<FileFacts> there = truth_.facts(static_cast<uint32_t>(::getpid()), scratch_.c_str());
+  static const uint32_t own = static_cast<uint32_t>(::getpid());
+  const std::optional<FileFacts> there = truth_.facts(own, scratch_.c_str());
   return there && there->dev == file.dev && there->ino == file.ino;
 }
 

@@ -121,7 +121,7 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
 // meanwhile is about to end.
 void Lives::on_first_stop(Task& child, const Report& report) {
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
-  if (has_moved_on(report)) return;
+  if (has_moved_on_meanwhile(report)) return;
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
     context_.state.on_found(number(child.tid), context_.clock.now_ns());

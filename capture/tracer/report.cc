@@ -14,6 +14,9 @@ bool belongs(Tid tid, WaitStatus status, const siginfo_t& info) {
   return info.si_code != (SIGTRAP | PTRACE_EVENT_EXIT << 8) || !ptrace_has_news(tid);
 }
 
+// Of the others the kernel has none to say (ptrace(2), PTRACE_GETEVENTMSG).
+bool has_message(Stop stop) { return stop == Stop::Forked || stop == Stop::Execed || stop == Stop::Exiting; }
+
 bool is_call(const SyscallInfo& info, Stop stop) {
   if (stop == Stop::Called) return info.op == PTRACE_SYSCALL_INFO_SECCOMP;
   return info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_EXIT;
@@ -31,8 +34,7 @@ std::optional<Report> gather(Tid tid, WaitStatus status) {
     report.call = *call;
     return report;
   }
-  // A signal's stop has no message (ptrace(2), PTRACE_GETEVENTMSG).
-  if (status.event() != 0) {
+  if (has_message(report.stop)) {
     if (const Result<unsigned long> message = ptrace_event_message(tid); message) report.message = *message;
   }
   // Read last: if the task is still in this stop now, it was when the message was read.

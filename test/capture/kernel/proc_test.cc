@@ -23,6 +23,13 @@ TEST_CASE("a stat field is counted from behind the name, which may hold anything
   CHECK_FALSE(stat_field(stat, 2).has_value());
 }
 
+TEST_CASE("a path below /proc is whole, or says that it does not fit") {
+  CHECK(std::string_view(ProcPath(Tid(42), "task/43/io").name()) == "/proc/42/task/43/io");
+  CHECK(ProcPath(Tid(42), "exe").fits());
+  CHECK(ProcPath(Tid(2147483647), std::string(4096, 'x')).fits());
+  CHECK_FALSE(ProcPath(Tid(42), std::string(5000, 'x')).fits());
+}
+
 TEST_CASE("reading /proc stops at the bound, and a task that is gone is an answer") {
   std::string text;
   REQUIRE(read_file(ProcPath(Tid(::getpid()), "status"), text, 10));

@@ -51,22 +51,30 @@ void InlineCode::on_mapped(Task& task, const Call& call) {
   const uint64_t bytes = is_segment ? Segment::bytes_of(static_cast<int>(call.args[0])).value_or(0) : call.args[1];
   const uint64_t end = start + ((bytes + 4095) & ~4095ull);
   image->code.add({start, end});
-  const bool is_text = call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 &&
-                       (call.args[3] & MAP_ANONYMOUS) == 0;
   image->forget(start, end);
-  if (!is_text || image->files.size() >= kFilesPerImageMax) return;
+  if (!maps_text(call)) return;
+  if (std::optional<MappedFile> text = text_of(task, call, {start, end})) image->add(std::move(*text));
+}
+
+bool InlineCode::maps_text(const Call& call) {
+  return call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 && (call.args[3] & MAP_ANONYMOUS) == 0;
+}
+
+std::optional<MappedFile> InlineCode::text_of(Task& task, const Call& call, MemoryRange range) {
+  const auto [start, end] = range;
+  if (image_of(*task.space)->files.size() >= kFilesPerImageMax) return std::nullopt;
   const int fd = static_cast<int>(call.args[4]);
   const FileFacts facts = context_->state.file_behind(static_cast<uint32_t>(task.tid.get()), fd);
   if (std::shared_ptr<PatchableFile> file = facts.ino == 0 ? nullptr : files_.guess(facts.dev, facts.ino)) {
     const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
-    if (bias) return (void)image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file), .is_guess = true});
+    if (bias) return MappedFile{.start = start, .end = end, .bias = *bias, .file = std::move(file), .is_guess = true};
   }
   char name[32];
   std::snprintf(name, sizeof name, "fd/%d", fd);
   std::shared_ptr<PatchableFile> file = files_.find(ProcPath(task.tid, name));
-  if (!file) return;
-  const std::optional<uint64_t> bias = file->bias_of(start, call.args[5]);
-  if (bias) image->add({.start = start, .end = end, .bias = *bias, .file = std::move(file)});
+  const std::optional<uint64_t> bias = file ? file->bias_of(start, call.args[5]) : std::nullopt;
+  if (!bias) return std::nullopt;
+  return MappedFile{.start = start, .end = end, .bias = *bias, .file = std::move(file)};
 }
 
 // The file whose code an address lies in, by what was mapped; by /proc's word for what we have not seen being

@@ -27,6 +27,10 @@ class InlineCode {
 
   // mmap, mprotect or shmat has made memory executable.
   void on_mapped(Task& task, const Call& call);
+  // Whether a call maps a file's code, that nobody can write to.
+  static bool maps_text(const Call& call);
+  // What such a call maps, or is about to, there. Nothing: no file that could be patched.
+  std::optional<MappedFile> text_of(Task& task, const Call& call, MemoryRange range);
   MappedFile* file_of(Task& task, uint64_t address);
   // Whether there is room for its stubs; the next distance is to be tried when there turns out to be none.
   bool find_room(MappedFile& file);

@@ -23,6 +23,10 @@ void CodeRanges::add(MemoryRange range) {
   }
 }
 
+bool CodeRanges::touch(MemoryRange range) const {
+  return is_full_ || std::any_of(ranges_.begin(), ranges_.end(), [range](MemoryRange known) { return overlap(known, range); });
+}
+
 bool CodeRanges::cover(MemoryRange range) const {
   if (is_full_) return true;
   const auto found = std::lower_bound(ranges_.begin(), ranges_.end(), range.start, [](const MemoryRange& known, uint64_t start) { return known.end <= start; });

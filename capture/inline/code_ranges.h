@@ -16,6 +16,8 @@ class CodeRanges {
 
   void add(MemoryRange range);
   bool cover(MemoryRange range) const;
+  // Whether some of it may be executable.
+  bool touch(MemoryRange range) const;
 
  private:
   std::vector<MemoryRange> ranges_;  // in order, apart from each other

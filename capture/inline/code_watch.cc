@@ -44,6 +44,7 @@ std::string in_words(const ExecutableMap& map) {
 bool is_explained(Tid tid, InlineImage& image, const ExecutableMap& map) {
   if (image.code.cover({map.start, map.end}) || is_kernels(map)) return true;
   if (is_segment(map)) return Segment::is_ours(static_cast<int>(map.inode));
+  if (map.inode != 0 && image.text.cover({map.start, map.end})) return true;
   if (std::exchange(image.code_look.knows_program, true)) return false;
   if (const std::optional<uint64_t> entry = entry_of(tid)) image.code.add({*entry + image.program.start, *entry + image.program.end});
   return image.code.cover({map.start, map.end});

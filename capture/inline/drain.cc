@@ -9,6 +9,8 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/inline/calls.h"
+#include "capture/inline/handover.h"
+#include "capture/inline/no_memory.h"
 
 namespace vedette {
 namespace {
@@ -109,9 +111,12 @@ bool InlineDrain::take(RingSlot& slot) {
   }
   const RingRecord& record = copy_.record();
   if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
-  if (!may_tell_of(slot, record.nr)) return true;
+  const std::optional<HandedCall> handed = claim(slot, record.nr, record.args);
+  if (!handed && !is_inline(slot, record.nr)) return true;
   if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
-  emit(call_of(slot, record, slot.take_time(record.exit_tsc, now_)), copy_, true);
+  Call call = call_of(slot, record, slot.take_time(record.exit_tsc, now_));
+  if (handed && !take_result(*context_, *handed, call)) tell_damage(slot);
+  emit(call, copy_, true, handed.has_value());
   return true;
 }
 
@@ -129,21 +134,50 @@ Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64
 
 void InlineDrain::report(RingSlot& slot, const Call& call, Memory& memory) {
   one(slot);
-  if (may_tell_of(slot, call.nr)) emit(call, memory, false);
+  const std::optional<HandedCall> handed = claim(slot, call.nr, call.args);
+  if (!handed && !is_inline(slot, call.nr)) return;
+  Call told = call;
+  if (handed && told.returned) (void)take_result(*context_, *handed, told);
+  emit(told, memory, false, handed.has_value());
+}
+
+// What was handed to a thread is what it tells of next.
+std::optional<HandedCall> InlineDrain::claim(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]) {
+  if (!slot.is_handed()) return std::nullopt;
+  std::optional<HandedCall> handed = slot.take_handed();
+  if (handed->is(nr, args)) return handed;
+  tell_missing(slot, *handed);
+  return std::nullopt;
+}
+
+void InlineDrain::end_handed(RingSlot& slot) {
+  if (const std::optional<HandedCall> handed = slot.take_handed()) tell_missing(slot, *handed);
+}
+
+void InlineDrain::tell_missing(RingSlot& slot, const HandedCall& handed) {
+  Call call = handed.call;
+  call.exit_ns = context_->clock.now_ns();
+  call.result = -1;
+  call.returned = !take_result(*context_, handed, call);
+  if (!call.returned) call.result = kAbsent;
+  NoMemory memory;
+  emit(call, memory, false, true);
+  tell_damage(slot);
 }
 
 // A program can write any number into its ring. What gains something is the kernel's word alone.
-bool InlineDrain::may_tell_of(RingSlot& slot, uint32_t nr) {
+bool InlineDrain::is_inline(RingSlot& slot, uint32_t nr) {
   if (nr < VEDETTE_CALLS && inline_numbers_[nr]) return true;
   tell_damage(slot);
   return false;
 }
 
-// `is_record`: its thread has gone on since; else it stands still behind the call.
-void InlineDrain::emit(const Call& call, Memory& memory, bool is_record) {
+// `is_record`: its thread has gone on since; else it stands still behind the call. `was_stopped`: it was
+// judged in a stop, at its entry.
+void InlineDrain::emit(const Call& call, Memory& memory, bool is_record, bool was_stopped) {
   Event& event = sighting_.event;
   if (!decode_enter(call, memory, context_->limits, event)) return;
-  event.flags |= static_cast<uint16_t>(Tier::Inline);
+  if (!was_stopped) event.flags |= static_cast<uint16_t>(Tier::Inline);
   context_->state.before_call(sighting_);
   sighting_.stands_still = !is_record;
   if (is_record) sighting_.heard_ns = std::max(reading_since_ns_, call.exit_ns);

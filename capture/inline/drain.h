@@ -32,8 +32,12 @@ class InlineDrain {
   // The rings that were busy last, and perhaps some that were not.
   std::span<RingSlot* const> busiest() const { return {slots_.data(), std::min(slots_.size(), kBusyMax)}; }
 
-  // Whether a ring may tell of such a call; else it was written to, which is said.
-  bool may_tell_of(RingSlot& slot, uint32_t nr);
+  // Whether a ring may tell of such a call; else it was written to, which is said. A call that was handed to
+  // its thread is told of once.
+  bool may_tell_of(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]) { return claim(slot, nr, args) || is_inline(slot, nr); }
+  // Its thread has stopped again, or is gone: a call that was handed to it and that it has not told of is
+  // told of by what the kernel shows of it, else as in flight; and the ring was written to.
+  void end_handed(RingSlot& slot);
   // A call that is not in the ring but known from registers: the stub was taken out before it could record.
   void report(RingSlot& slot, const Call& call, Memory& memory);
   Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;
@@ -52,8 +56,11 @@ class InlineDrain {
   void begin_reading(uint64_t tsc);
   // What the stub asked behind the call.
   void take_answers(uint64_t nr, Memory& record);
-  void emit(const Call& call, Memory& memory, bool is_record);
+  void emit(const Call& call, Memory& memory, bool is_record, bool was_stopped);
   void tell_damage(RingSlot& slot);
+  bool is_inline(RingSlot& slot, uint32_t nr);
+  std::optional<HandedCall> claim(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]);
+  void tell_missing(RingSlot& slot, const HandedCall& handed);
 
   Context* context_ = nullptr;
   bool inline_numbers_[VEDETTE_CALLS] = {};

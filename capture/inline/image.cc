@@ -10,6 +10,7 @@ std::unique_ptr<ImageData> InlineImage::copy() const {
   child->active = active;
   child->files = files;
   child->code = code;
+  child->text = text;
   child->program = program;
   child->code_look.knows_program = code_look.knows_program;
   return child;

@@ -71,6 +71,7 @@ class InlineImage final : public ImageData {
 
   std::vector<MappedFile> files;
   CodeRanges code;            // made executable by its exec, or on record
+  CodeRanges text;            // the same by the word of its threads (handover.h): of files, never of segments
   MemoryRange program = {};   // where its program lies, counted from AT_ENTRY
   CodeLook code_look;
   std::vector<Ref<RingSlot>> slots;

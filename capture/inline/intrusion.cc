@@ -19,6 +19,7 @@ std::optional<Intrusion> by_context(Task& task) {
   if (image == nullptr || !image->active) return std::nullopt;
   const RingSlot* const own = inline_part(task).slot.get();
   const Result<uint64_t> context_base = ptrace_thread_context(task.tid);
+  inline_part(task).context_base = context_base ? *context_base : 0;
   if (!context_base || *context_base == 0 || (own != nullptr && *context_base == own->context_base())) return std::nullopt;
   if (image->has_slot_at(*context_base)) return took_another_ring();
   if (is_ring_place(*context_base + VEDETTE_AGENT_BASE)) return std::nullopt;

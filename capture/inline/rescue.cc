@@ -10,18 +10,13 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/inline/calls.h"
+#include "capture/inline/no_memory.h"
 #include "capture/inline/x86_64/registers.h"
 #include "capture/tracer/interruption.h"
 #include "capture/tracer/task_memory.h"
 
 namespace vedette {
 namespace {
-
-// A record that never got any memory.
-class NoMemory final : public Memory {
- public:
-  size_t read(uint64_t, void*, size_t) override { return 0; }
-};
 
 // The texts that the kernel got copies of, before what stands in the program's memory now.
 class KeptMemory final : public Memory {
@@ -162,6 +157,7 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
       registers.set_ip(slot->ring().resume());
       if (skipped) {
         slot->ring().clear_in_flight();
+        (void)slot->take_handed();
       } else if (is_restart(registers.result()) && static_cast<int64_t>(registers.number()) >= 0) {
         set_aside_call(task, *slot, registers);
       } else {
@@ -237,7 +233,7 @@ void InlineRescue::set_aside_call(Task& task, RingSlot& slot, const Registers& r
   pending->sp = registers.sp();
   slot.ring().clear_in_flight();
   TaskMemory memory(task.memory);
-  if (!drain_.may_tell_of(slot, call.nr)) return context_->tasks.give_back(std::move(pending));
+  if (!drain_.may_tell_of(slot, call.nr, call.args)) return context_->tasks.give_back(std::move(pending));
   if (!decode_enter(call, memory, context_->limits, pending->sighting.event)) return context_->tasks.give_back(std::move(pending));
   context_->state.before_call(pending->sighting);
   if (context_->witness != nullptr) context_->witness->on_interrupted(pending->sighting.event);
@@ -249,7 +245,10 @@ void InlineRescue::conclude(Task& task) {
   if (slot == nullptr || slot->owner() != task.tid) return;
   // Before the mark is set nothing has happened, behind it everything is published.
   RingRecord record;
-  if (!slot->ring().in_flight(record)) return (void)drain_.one(*slot);
+  if (!slot->ring().in_flight(record)) {
+    drain_.one(*slot);
+    return drain_.end_handed(*slot);
+  }
   Result<Registers> registers = ptrace_registers(task.tid);
   if (registers && AgentPage::contains(registers->ip())) {
     const StubPhase phase = AgentPage::phase_at(registers->ip());
@@ -264,6 +263,7 @@ void InlineRescue::conclude(Task& task) {
   }
   drain_.one(*slot);
   tell_in_flight(*slot);
+  drain_.end_handed(*slot);
 }
 
 void InlineRescue::tell_in_flight(RingSlot& slot) {

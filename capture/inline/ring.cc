@@ -80,6 +80,15 @@ uint64_t Ring::next_exit_tsc() const {
   return tsc;
 }
 
+bool Ring::begin(const RingRecord& call, uint64_t resume) {
+  Context& context = this->context();
+  if (head() != position_ || context.mask != data_bytes_ - 1 || context.records != records_) return false;
+  memcpy(segment_.base() + VEDETTE_RING_DATA + (position_ & (data_bytes_ - 1)), &call, sizeof call);
+  context.resume.store(resume, std::memory_order_relaxed);
+  context.in_flight.store(position_ | 1, std::memory_order_release);
+  return true;
+}
+
 bool Ring::in_flight(RingRecord& into) const {
   if (context().in_flight.load(std::memory_order_acquire) != (head() | 1)) return false;
   into = current();

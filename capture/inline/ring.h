@@ -120,6 +120,10 @@ class Ring {
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }
 
+  // As if the stub had saved this call's arguments and were at its gate: the thread, sent there by the
+  // tracer, records what the call returns, and goes on at `resume`. Of a ring of which everything has been
+  // read. False: its context has been written to.
+  bool begin(const RingRecord& call, uint64_t resume);
   // The call that has not returned, if the thread was in one.
   bool in_flight(RingRecord& into) const;
   void clear_in_flight() { context().in_flight.store(0, std::memory_order_relaxed); }

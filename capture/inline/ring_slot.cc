@@ -21,6 +21,7 @@ void RingSlot::assign(Tid thread) {
   invariant(is_attached() && is_free(), "a ring has one owner", thread.get(), owner_.get());
   ring_->reset();
   asked_ = false;
+  handed_.reset();
   growth_ = Growth::Fits;
   slow_looks_ = 0;
   full_ = 0;

@@ -9,10 +9,14 @@
 //   check    --ask--> it looks full, so that the next call traps --take_answer--> as before
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "capture/decode/call.h"
 #include "capture/inline/ring.h"
 #include "capture/kernel/tid.h"
 #include "capture/state/ref.h"
@@ -21,6 +25,15 @@
 namespace vedette {
 
 class RingSlot;
+struct MappedFile;
+
+// A call that stopped at its entry, and whose return its thread records (handover.h).
+struct HandedCall {
+  Call call;
+  std::shared_ptr<MappedFile> text;  // that it maps; nullptr: none that could be patched
+
+  bool is(uint32_t nr, const uint64_t (&args)[6]) const { return nr == call.nr && std::equal(std::begin(args), std::end(args), call.args); }
+};
 
 // Where slots go when nobody refers to them any more.
 class RingHome {
@@ -95,6 +108,11 @@ class RingSlot : public Counted {
   // Whether the call that trapped had been asked for.
   bool take_answer();
 
+  // The next record must be of this call.
+  void hand(HandedCall call) { handed_ = std::move(call); }
+  bool is_handed() const { return handed_.has_value(); }
+  std::optional<HandedCall> take_handed() { return std::exchange(handed_, std::nullopt); }
+
   // Another process has attached it, too: its thread's next call tells.
   bool is_trespassed() const { return trespassed_; }
   void mark_trespassed() { trespassed_ = true; }
@@ -123,6 +141,7 @@ class RingSlot : public Counted {
   uint64_t last_tsc_ = 0;   // of the newest record taken
   uint64_t found_ = 0;      // bytes that waited at the last look
   uint64_t looked_at_ = 0;  // its position when thrift last looked
+  std::optional<HandedCall> handed_;
   uint64_t asked_at_ = 0;   // its position when a check was last considered
 };
 

@@ -103,7 +103,9 @@ void InlineTier::take_what_came_before(InlineTask& mine, uint32_t nr) {
   } else if (mine.slot != nullptr) {
     drain_.one(*mine.slot);
   }
-  if (mine.slot != nullptr && !mine.borrowed) mine.stands_at = mine.slot->ring().published();
+  if (mine.slot == nullptr || mine.borrowed) return;
+  drain_.end_handed(*mine.slot);
+  mine.stands_at = mine.slot->ring().published();
 }
 
 // What has been found out about its program, while it ran, takes effect.
@@ -240,8 +242,8 @@ void InlineTier::on_exiting(Task& task) {
   InlineTask& mine = inline_part(task);
   if (mine.slot != nullptr && trespasser_of(*mine.slot)) mine.slot->mark_trespassed();
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
+  rescue_.conclude(task);  // first: what it tells of may explain code
   look_at_last_code(task);
-  rescue_.conclude(task);
   if (mine.borrowed) rings_.take_back_from(task);
 }
 
@@ -267,6 +269,7 @@ void InlineTier::on_end(Task& task) {
   if (mine.slot->owner() == task.tid) {
     drain_.one(*mine.slot);
     rescue_.tell_in_flight(*mine.slot);
+    drain_.end_handed(*mine.slot);
     mine.slot->retire();
   }
   mine.slot = nullptr;

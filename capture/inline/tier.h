@@ -22,6 +22,7 @@
 #include "capture/inline/agent.h"
 #include "capture/inline/boot.h"
 #include "capture/inline/code_watch.h"
+#include "capture/inline/handover.h"
 #include "capture/inline/intrusion.h"
 #include "capture/inline/rescue.h"
 #include "capture/inline/room.h"
@@ -52,6 +53,7 @@ class InlineTier final : public Hooks {
   void on_start(Task& task) override;
   void on_exec(Task& task) override { boot_.on_exec(task); }
   bool on_called(Task& task, const SyscallInfo& at) override;
+  bool on_entering(Task& task, const PendingCall& call) override { return integrity_ == Integrity::Normal && handover_.hand(task, call); }
   void on_returned(Task& task) override;
   void on_map_executable(Task& task, const Call& call) override { code_.on_mapped(task, call); }
   bool on_signal(Task& task, int signal) override;
@@ -94,6 +96,7 @@ class InlineTier final : public Hooks {
   InlineBoot boot_{page_, secret_, code_, rings_, pace_};
   InlineTraps traps_{code_, rings_, boot_, pace_};
   InlineRoom room_{code_, rings_};
+  InlineHandover handover_{code_};
   InlineCodeWatch code_watch_;
   InlineThrift thrift_;
   InlineSpotCheck spot_check_;

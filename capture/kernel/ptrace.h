@@ -66,6 +66,8 @@ Result<uint64_t> ptrace_peek(Tid tid, uint64_t address);
 Result<void> ptrace_poke(Tid tid, uint64_t address, uint64_t word);
 Result<Registers> ptrace_registers(Tid tid);
 Result<void> ptrace_set_registers(Tid tid, const Registers& registers);
+// Where it goes on: behind the call that it has stopped before.
+Result<void> ptrace_set_ip(Tid tid, uint64_t ip);
 // The register that the inline tier keeps a thread's context in: GS base.
 Result<void> ptrace_set_thread_context(Tid tid, uint64_t value);
 Result<uint64_t> ptrace_thread_context(Tid tid);

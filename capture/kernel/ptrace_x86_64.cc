@@ -24,6 +24,11 @@ Result<void> ptrace_set_registers(Tid tid, const Registers& registers) {
   return done ? Result<void>() : done.error();
 }
 
+Result<void> ptrace_set_ip(Tid tid, uint64_t ip) {
+  const Result<long> done = ptrace_request(PTRACE_POKEUSER, tid, offsetof(user_regs_struct, rip), reinterpret_cast<void*>(ip));
+  return done ? Result<void>() : done.error();
+}
+
 Result<uint64_t> ptrace_thread_context(Tid tid) {
   uint64_t word = 0;
   const Result<long> got = ptrace_request(PTRACE_PEEKUSER, tid, offsetof(user_regs_struct, gs_base), &word);

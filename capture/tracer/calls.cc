@@ -112,6 +112,7 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
   if (call == nullptr) return pass_over(task, info, is_attack);
   if (const int error = refusal_of(task, *call, is_attack)) return refuse(task, std::move(call), error);
   if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
+  if (context_.hooks.on_entering(task, *call)) return hand_over(task, std::move(call));
   prepare(task, *call);
   enter(task, std::move(call));
 }
@@ -158,6 +159,12 @@ void Calls::pass_over(Task& task, const SyscallInfo& info, bool is_attack) {
   if (task.phase != Phase::Launching) tell_unknown(task, static_cast<uint32_t>(info.seccomp.nr));
   if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
   context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
+}
+
+// Its return is recorded elsewhere.
+void Calls::hand_over(Task& task, std::unique_ptr<PendingCall> call) {
+  context_.tasks.give_back(std::move(call));
+  context_.resume(task);
 }
 
 // The error that it gets instead of being made; 0: it is made.

@@ -53,6 +53,7 @@ class Calls {
   bool is_taken_by_others(Task& task, const SyscallInfo& info, bool is_attack);
   std::unique_ptr<PendingCall> read(Task& task, const SyscallInfo& info);
   void pass_over(Task& task, const SyscallInfo& info, bool is_attack);
+  void hand_over(Task& task, std::unique_ptr<PendingCall> call);
   int refusal_of(const Task& task, const PendingCall& call, bool is_attack);
   bool continues_interrupted(Task& task, const SyscallInfo& info);
   bool is_refused(const Event& event) const;

@@ -42,6 +42,9 @@ class Hooks {
   // as traced. True: it was none of the program's, or has been answered; the task goes on as its registers
   // say.
   virtual bool on_called(Task&, const SyscallInfo& /*at*/) { return false; }
+  // It is about to be let into a call that nobody objects to. True: its return will not stop, and the tier
+  // records it; the task goes on as its registers say.
+  virtual bool on_entering(Task&, const PendingCall&) { return false; }
   // A traced call has returned and is recorded.
   virtual void on_returned(Task&) {}
   // mmap, mprotect or shmat has made memory executable.

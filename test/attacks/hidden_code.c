@@ -16,36 +16,10 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "boot_gate.h"
+
 enum { kPage = 4096 };
 static const uint8_t kAnswer42[] = {0xb8, 42, 0, 0, 0, 0xc3};  // mov $42, %eax; ret
-
-// mov %r13d, %edi; mov %r14, %rsi; mov $(SHM_RDONLY | SHM_EXEC), %edx; mov $30, %eax; syscall
-// (capture/tracee/page.S)
-static const uint8_t kAttachStubs[] = {0x44, 0x89, 0xef, 0x4c, 0x89, 0xf6, 0xba, 0, 0x90, 0, 0, 0xb8, 30, 0, 0, 0, 0x0f, 0x05};
-
-static const void* gate(void) {
-  FILE* const maps = fopen("/proc/self/maps", "r");
-  unsigned long start = 0, end = 0;
-  char rights[5];
-  while (fscanf(maps, "%lx-%lx %4s%*[^\n]", &start, &end, rights) == 3) {
-    if (start != 0x10000 || rights[2] != 'x') continue;
-    fclose(maps);
-    return memmem((const void*)start, end - start, kAttachStubs, sizeof kAttachStubs);
-  }
-  fclose(maps);
-  return NULL;
-}
-
-// The boot goes on at r15 with every register 0.
-static void attach_by_gate(const void* way, int id, void* address) {
-  __asm__ volatile(
-      "lea -128(%%rsp), %%rsp\n push %%rbp\n push %%rbx\n"
-      "mov %%edi, %%r13d\n mov %%rsi, %%r14\n xor %%r9d, %%r9d\n lea 1f(%%rip), %%r15\n jmp *%%rax\n"
-      "1: pop %%rbx\n pop %%rbp\n lea 128(%%rsp), %%rsp"
-      : "+a"(way), "+D"(id), "+S"(address)
-      :
-      : "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-}
 
 static void* fresh(int protection) { return mmap(NULL, kPage, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
 
@@ -57,7 +31,7 @@ static void* segment(int by_gate) {
   void* code = fresh(PROT_NONE);
   munmap(code, kPage);
   if (by_gate) {
-    const void* const way = gate();
+    const void* const way = boot_gate();
     if (way == NULL) return NULL;
     attach_by_gate(way, id, code);
   } else {

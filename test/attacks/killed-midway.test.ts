@@ -8,7 +8,7 @@
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Event, ofType } from "../e2e/traces.js";
+import { type Event, notices, ofType } from "../e2e/traces.js";
 import { answersOf, attack, control } from "./attack.js";
 
 const ROUNDS = Number(process.env.VEDETTE_KILLS ?? "200");
@@ -18,9 +18,15 @@ const count = (events: Event[], type: string, pid: number): number =>
 
 // Of one thread, one call may have been completed and not counted yet.
 function expectAllTold(events: Event[], done: Record<string, string>): void {
+  assert.equal(notices(events, "TAMPER"), []);
+  const mappings = ofType(events, "mmap").filter(
+    (event) => Number(event["evt.arg.length"]) === 4 * 4096 && event["evt.arg.res"] === event["evt.arg.addr"],
+  );
   for (const [pid, counts] of Object.entries(done)) {
-    const [guarded, hot] = counts.split(" ").map(Number) as [number, number];
+    const [guarded, hot, mapped] = counts.split(" ").map(Number) as [number, number, number];
     const told = [count(events, "unlink", Number(pid)), count(events, "pread", Number(pid))] as const;
+    const maps = mappings.filter((event) => event["proc.pid"] === Number(pid)).length;
+    assert.ok(maps >= mapped && maps <= mapped + 1, `${pid}: ${mapped} mappings done, ${maps} told`);
     assert.ok(told[0] >= guarded && told[0] <= guarded + 1, `${pid}: ${guarded} unlinks done, ${told[0]} told`);
     // Before its exec a thread of another program may have read, too.
     assert.ok(told[1] >= hot, `${pid}: ${hot} reads done, ${told[1]} told`);

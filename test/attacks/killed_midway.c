@@ -5,9 +5,9 @@
 //     exec    a program that one of its threads executes
 //     calm    the honest control: its threads are asked to stop, and the process ends by itself
 //
-// Two threads count what they have done in memory that the parent shares: calls that stop for a tracer, and
-// calls that need not. Others make children, by fork, and by vfork and an exec. A line a round comes out:
-// `PID: GUARDED HOT`, what was done for certain.
+// Three threads count what they have done in memory that the parent shares: calls that stop for a tracer,
+// calls that need not, and mappings of code, which stop at their entry alone. Others make children, by fork,
+// and by vfork and an exec. A line a round comes out: `PID: GUARDED HOT MAPPED`, what was done for certain.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,9 +23,14 @@
 #include <unistd.h>
 
 static struct {
-  atomic_long guarded, hot;
+  atomic_long guarded, hot, mapped;
   atomic_int stop;
 }* done;
+
+static void pause_ns(long ns) {
+  const struct timespec pause = {0, ns};
+  (void)nanosleep(&pause, NULL);
+}
 
 static void* guarded(void* nothing) {
   while (!done->stop) {
@@ -41,6 +46,20 @@ static void* hot(void* nothing) {
   while (!done->stop) {
     (void)!pread(file, &byte, 1, 0);
     atomic_fetch_add(&done->hot, 1);
+  }
+  return nothing;
+}
+
+static void* maps(void* nothing) {
+  enum { kPage = 4096 };
+  char byte;
+  const int file = open("/proc/self/exe", O_RDONLY);
+  while (!done->stop) {
+    (void)!pread(file, &byte, 1, 0);
+    char* const place = mmap(NULL, 4 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mmap(place, 4 * kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, file, 0) != place) _exit(3);
+    atomic_fetch_add(&done->mapped, 1);  // it stays: where code has been, a mapping stops twice
+    pause_ns(50000);
   }
   return nothing;
 }
@@ -66,11 +85,6 @@ static void* vforks(void* nothing) {
   return nothing;
 }
 
-static void pause_ns(long ns) {
-  const struct timespec pause = {0, ns};
-  (void)nanosleep(&pause, NULL);
-}
-
 static long moment;
 
 static void* ends(void* how) {
@@ -81,16 +95,17 @@ static void* ends(void* how) {
 }
 
 static void victim(const char* how) {
-  void* (*const kThreads[])(void*) = {guarded, hot, forks, vforks};
-  pthread_t threads[4], last;
-  for (int i = 0; i < 4; ++i) {
+  void* (*const kThreads[])(void*) = {guarded, hot, maps, forks, vforks};
+  enum { kCount = sizeof kThreads / sizeof kThreads[0] };
+  pthread_t threads[kCount], last;
+  for (int i = 0; i < kCount; ++i) {
     if (pthread_create(&threads[i], NULL, kThreads[i], NULL) != 0) _exit(2);
   }
   if (pthread_create(&last, NULL, ends, (void*)how) != 0) _exit(2);
   pthread_join(last, NULL);
   if (strcmp(how, "kill") == 0) pause();
   done->stop = 1;
-  for (int i = 0; i < 4; ++i) pthread_join(threads[i], NULL);
+  for (int i = 0; i < kCount; ++i) pthread_join(threads[i], NULL);
   _exit(0);
 }
 
@@ -115,7 +130,7 @@ int main(int argc, char** argv) {
       fprintf(stderr, "round %d: status %x\n", round, status);
       return 1;
     }
-    printf("%d: %ld %ld\n", child, done->guarded, done->hot);
+    printf("%d: %ld %ld %ld\n", child, done->guarded, done->hot, done->mapped);
     fflush(stdout);
   }
   return 0;

@@ -20,6 +20,16 @@ TEST_CASE("ranges that touch are one, and what lies between two is not known") {
   CHECK_FALSE(code.cover({0xfff, 0x1001}));
 }
 
+TEST_CASE("a range that is known in part is touched, and not covered") {
+  CodeRanges code;
+  code.add({0x2000, 0x4000});
+  CHECK(code.touch({0x1000, 0x2001}));
+  CHECK(code.touch({0x3fff, 0x8000}));
+  CHECK_FALSE(code.cover({0x3000, 0x5000}));
+  CHECK_FALSE(code.touch({0x1000, 0x2000}));
+  CHECK_FALSE(code.touch({0x4000, 0x5000}));
+}
+
 TEST_CASE("a range may swallow several") {
   CodeRanges code;
   for (uint64_t at = 0x10000; at < 0x20000; at += 0x2000) code.add({at, at + 0x1000});

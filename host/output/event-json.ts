@@ -15,7 +15,7 @@ import { jsonText } from "./json.js";
 type Part = (batch: Batch, at: number) => string;
 
 const ABOUT_PROCESS = ["proc.name", "proc.exepath", "proc.cmdline", "proc.pid", "proc.ppid"];
-const ABOUT_DESCRIPTOR = ["fd.name", "fd.type"];
+const ABOUT_DESCRIPTOR = ["fd.name", "fd.realpath", "fd.type"];
 /** Parameters whose text is a function of their bytes alone. */
 const PURE = new Set(["str", "bytes", "strlist", "sockaddr", "addr"]);
 

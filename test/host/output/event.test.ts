@@ -68,6 +68,7 @@ test("an event is one flat object of Falco's names", () => {
     "evt.buffer": "a.b",
     "fd.num": 3,
     "fd.name": "/etc/hosts",
+    "fd.realpath": null,
     "fd.type": "file",
     "proc.name": "cat",
     "proc.exepath": "/bin/cat",

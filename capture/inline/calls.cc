@@ -15,9 +15,19 @@ bool is_open(uint32_t nr) {
   return shape == Shape::Open0 || shape == Shape::Open1;
 }
 
+bool waits_for_names(uint32_t nr) {
+  const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
+  return shape && *shape >= Shape::Change0 && *shape <= Shape::Changes02;
+}
+
+bool tells_folder(uint32_t nr) {
+  const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
+  return shape == Shape::Folder0 || shape == Shape::FolderFd;
+}
+
 bool keeps_texts(uint32_t nr) {
   const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
-  return shape && (is_open(nr) || (*shape >= Shape::Name0 && *shape <= Shape::Times1));
+  return shape && (is_open(nr) || (*shape >= Shape::Name0 && *shape <= Shape::Folder0));
 }
 
 }  // namespace vedette

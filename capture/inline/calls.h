@@ -37,6 +37,10 @@ std::span<const ModeCall> mode_calls();
 
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity);
 bool is_open(uint32_t nr);
+// Whether it changes what names mean, so that the stub makes it at some times only (name_moves.h).
+bool waits_for_names(uint32_t nr);
+// Whether it sets the working directory.
+bool tells_folder(uint32_t nr);
 // Whether the kernel gets the record's copies of its texts.
 bool keeps_texts(uint32_t nr);
 

@@ -15,6 +15,13 @@
 namespace vedette {
 namespace {
 
+// What the kernel called it: the file behind a new descriptor, where names change, or the new working
+// directory.
+void take_link(Memory& record, std::string& into) {
+  into.resize(VEDETTE_PATH_MAX);
+  into.resize(record.read(VEDETTE_LINK_AT, into.data(), into.size()));
+}
+
 // What the stub asked of a new descriptor. All 0: it was closed by then.
 void take_facts(Memory& record, Sighting& sighting) {
   struct stat facts;
@@ -22,6 +29,7 @@ void take_facts(Memory& record, Sighting& sighting) {
   sighting.is_unasked = record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES;
   if (sighting.is_unasked || facts.st_ino == 0) return;
   sighting.opened = FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
+  take_link(record, sighting.link);
 }
 
 bool is_accept(uint64_t nr) { return nr == SYS_accept || nr == SYS_accept4; }
@@ -44,7 +52,12 @@ std::optional<SocketName> name_by(Memory& record, uint64_t nr) {
 
 void InlineDrain::bind(Context& context, Integrity integrity) {
   context_ = &context;
-  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) inline_numbers_[nr] = inline_shape(nr, integrity).has_value(), opens_[nr] = is_open(nr);
+  for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) {
+    inline_numbers_[nr] = inline_shape(nr, integrity).has_value();
+    extra_[nr] = is_open(nr) ? Extra::Opened : tells_folder(nr) ? Extra::Folder : waits_for_names(nr) ? Extra::Change : Extra::None;
+    if (is_accept(nr)) extra_[nr] = Extra::Accepted;
+    if (is_send(nr)) extra_[nr] = Extra::Sent;
+  }
 }
 
 void InlineDrain::remove(RingSlot& slot) {
@@ -52,22 +65,42 @@ void InlineDrain::remove(RingSlot& slot) {
   std::erase(slots_, &slot);
 }
 
+// The time is taken before any ring is looked at. So what a thread did before another's record is never
+// missing when that is read: it was published by then.
 size_t InlineDrain::some(size_t count) {
   waiting_.clear();
-  for (size_t i = 0; i < std::min(count, slots_.size()); ++i) {
-    RingSlot* const slot = slots_[i];
-    if (slot->look() == 0) continue;
-    waiting_.push_back({slot->ring().next_exit_tsc(), slot});
+  const uint64_t now = Clock::read_tsc();
+  const size_t looked_at = std::min(count, slots_.size());
+  for (size_t i = 0; i < looked_at; ++i) {
+    if (!look_at(*slots_[i])) continue;
     std::swap(slots_[i], slots_[i / 2]);
   }
   if (waiting_.empty()) return 0;
+  if (looked_at < slots_.size()) look_at_siblings(looked_at);
   const uint64_t before = records_;
   context_->sink.on_burst();
-  const uint64_t now = Clock::read_tsc();
   begin_reading(now);
   merge(waiting_, now);
   context_->sink.on_burst_end();
   return records_ - before;
+}
+
+bool InlineDrain::look_at(RingSlot& slot) {
+  if (slot.look() == 0) return false;
+  waiting_.push_back({slot.ring().next_exit_tsc(), &slot});
+  return true;
+}
+
+// Threads of one program have descriptors in common, so their records are read together.
+void InlineDrain::look_at_siblings(size_t from) {
+  const size_t found = waiting_.size();
+  const auto is_sibling = [&](const RingSlot* slot) {
+    return slot->has_others() && std::any_of(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(found),
+                                             [slot](const Waiting& one) { return one.slot->attacher() == slot->attacher(); });
+  };
+  for (size_t i = from; i < slots_.size(); ++i) {
+    if (is_sibling(slots_[i])) look_at(*slots_[i]);
+  }
 }
 
 size_t InlineDrain::one(RingSlot& slot) {
@@ -82,14 +115,18 @@ size_t InlineDrain::one(RingSlot& slot) {
   return records_ - before;
 }
 
-// The ring whose next record is oldest goes first; a heap, oldest on top.
+// The ring whose next record is oldest goes first; a heap, oldest on top. What is younger than `until` waits
+// for the next reading, unless that is not to be believed.
 void InlineDrain::merge(std::vector<Waiting>& waiting, uint64_t until) {
+  constexpr uint64_t kBelievedTicks = 1u << 30;
   const auto later = [](const Waiting& a, const Waiting& b) { return a.tsc > b.tsc; };
+  const auto waits = [until](uint64_t tsc) { return tsc > until && tsc - until < kBelievedTicks; };
+  std::erase_if(waiting, [&waits](const Waiting& one) { return waits(one.tsc); });
   std::make_heap(waiting.begin(), waiting.end(), later);
   while (!waiting.empty()) {
     std::pop_heap(waiting.begin(), waiting.end(), later);
     RingSlot& slot = *waiting.back().slot;
-    const uint64_t next_ring = waiting.size() > 1 ? waiting.front().tsc : until;
+    const uint64_t next_ring = waiting.size() > 1 ? std::min(waiting.front().tsc, until) : until;
     bool more = take(slot);
     while (more && slot.ring().has_records() && slot.ring().next_exit_tsc() <= next_ring) more = take(slot);
     const uint64_t next = more && slot.ring().has_records() ? slot.ring().next_exit_tsc() : ~0ull;
@@ -178,7 +215,7 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record, bool wa
   Event& event = sighting_.event;
   if (!decode_enter(call, memory, context_->limits, event)) return;
   if (!was_stopped) event.flags |= static_cast<uint16_t>(Tier::Inline);
-  context_->state.before_call(sighting_);
+  context_->state.before_call(sighting_, is_record);
   sighting_.stands_still = !is_record;
   if (is_record) sighting_.heard_ns = std::max(reading_since_ns_, call.exit_ns);
   if (is_record) take_answers(call.nr, memory);
@@ -189,10 +226,18 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record, bool wa
   ++records_;
 }
 
-void InlineDrain::take_answers(uint64_t nr, Memory& record) {
-  if (opens_[nr] || is_accept(nr)) take_facts(record, sighting_);
-  if (is_accept(nr) || is_send(nr)) sighting_.local = name_by(record, SYS_getsockname);
-  if (is_accept(nr)) sighting_.remote = name_by(record, SYS_getpeername);
+void InlineDrain::take_answers(uint32_t nr, Memory& record) {
+  switch (extra_[nr]) {
+    case Extra::None: return;
+    case Extra::Opened: return take_facts(record, sighting_);
+    case Extra::Folder: return take_link(record, sighting_.link);
+    case Extra::Change: ++changes_; return;
+    case Extra::Accepted:
+      take_facts(record, sighting_);
+      sighting_.remote = name_by(record, SYS_getpeername);
+      [[fallthrough]];
+    case Extra::Sent: sighting_.local = name_by(record, SYS_getsockname);
+  }
 }
 
 void InlineDrain::begin_reading(uint64_t tsc) { reading_since_ns_ = context_->clock.from_tsc(tsc); }

@@ -21,7 +21,7 @@ class InlineDrain {
   // Takes what is left in it first.
   void remove(RingSlot& slot);
 
-  // Everything published so far, of all rings. The records taken.
+  // Everything that was over when this began, of all rings. The records taken.
   size_t all() { return some(slots_.size()); }
   // Of the rings that were busy last: with a thousand threads, looking at all of them at every stop would be
   // dearer than the stop.
@@ -43,6 +43,8 @@ class InlineDrain {
   Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;
 
   uint64_t records() const { return records_; }
+  // Of these, those that may have changed what names mean.
+  uint64_t changes() const { return changes_; }
 
  private:
   static constexpr size_t kBusyMax = 64;
@@ -51,11 +53,13 @@ class InlineDrain {
     RingSlot* slot;
   };
   size_t some(size_t count);
+  bool look_at(RingSlot& slot);
+  void look_at_siblings(size_t from);
   void merge(std::vector<Waiting>& waiting, uint64_t until);
   bool take(RingSlot& slot);
   void begin_reading(uint64_t tsc);
   // What the stub asked behind the call.
-  void take_answers(uint64_t nr, Memory& record);
+  void take_answers(uint32_t nr, Memory& record);
   void emit(const Call& call, Memory& memory, bool is_record, bool was_stopped);
   void tell_damage(RingSlot& slot);
   bool is_inline(RingSlot& slot, uint32_t nr);
@@ -64,12 +68,15 @@ class InlineDrain {
 
   Context* context_ = nullptr;
   bool inline_numbers_[VEDETTE_CALLS] = {};
-  bool opens_[VEDETTE_CALLS] = {};
+  // What a call's record holds beside what every call's does.
+  enum class Extra : uint8_t { None, Opened, Folder, Change, Accepted, Sent };
+  Extra extra_[VEDETTE_CALLS] = {};
   std::vector<RingSlot*> slots_;  // busy ones drift to the front
   std::vector<Waiting> waiting_;
   RecordCopy copy_;
   Sighting sighting_;
   uint64_t records_ = 0;
+  uint64_t changes_ = 0;
   uint64_t now_ = 0;  // TSC, at most so late
   uint64_t reading_since_ns_ = 0;
 };

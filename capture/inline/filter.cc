@@ -126,6 +126,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
     if (!shape) continue;
     rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
     if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_socket_facts()}});
+    if (*shape == Shape::Link) rule.gates.push_back({AgentPage::after_link()});
     rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);

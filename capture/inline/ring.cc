@@ -26,6 +26,7 @@ void Ring::reset() {
   context.resume = 0;
   context.in_flight = 0;
   context.no_facts = 0;
+  context.no_folder = 0;
   context.mask = data_bytes_ - 1;
   context.records = records_;
   context.room = data_bytes_ - VEDETTE_RECORD_MAX;

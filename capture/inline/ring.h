@@ -116,6 +116,8 @@ class Ring {
   // Its thread makes no calls of ours any more: opens and accepts, which are followed by some, are left to
   // the trace tier.
   void withhold_opens() { context().no_facts.store(1, std::memory_order_release); }
+  // Others have its working directory, too: their records must be in order with its own.
+  void withhold_folders() { context().no_folder.store(1, std::memory_order_release); }
 
   // Lets the producer have the room of everything read so far.
   void release() { context().tail.store(position_, std::memory_order_release); }
@@ -142,7 +144,7 @@ class Ring {
     context().room_end.store(0, std::memory_order_relaxed);
   }
   struct Context {
-    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, records, no_facts, reserved, tail, room;
+    std::atomic<uint64_t> head, room_end, resume, in_flight, mask, records, no_facts, no_folder, tail, room;
   };
   static_assert(sizeof(Context) == sizeof(RingContext));
   Context& context() const { return *reinterpret_cast<Context*>(segment_.base()); }

@@ -27,6 +27,7 @@ std::unique_ptr<Ring> InlineRings::borrow(size_t data_bytes) {
 void InlineRings::put(Task& task, const Ref<RingSlot>& slot) {
   slot->attach(task.process, task.tid);
   inline_part(task).slot = slot;
+  if (inline_part(task).shares_folder) slot->ring().withhold_folders();
   drain_.add(*slot);
 }
 
@@ -36,6 +37,7 @@ bool InlineRings::hand(Task& task, const Ref<RingSlot>& slot) {
   drop(task);
   slot->assign(task.tid);
   if (mine.closed) slot->ring().withhold_opens();
+  if (mine.shares_folder) slot->ring().withhold_folders();
   mine.slot = slot;
   return true;
 }

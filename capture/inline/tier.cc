@@ -24,6 +24,13 @@ bool may_change_names(const SyscallInfo& at) {
   return row != nullptr && changes_names(row->id);
 }
 
+// Where others have the same working directory, what sets it must be known before what they do next.
+void share_folder(InlineTask& mine, bool is_abroad) {
+  mine.shares_folder = true;
+  mine.shares_abroad |= is_abroad;
+  if (mine.slot != nullptr) mine.slot->ring().withhold_folders();
+}
+
 uint32_t number_of(const SyscallInfo& at) { return static_cast<uint32_t>(at.seccomp.nr); }
 
 }  // namespace
@@ -34,6 +41,7 @@ InlineTier::InlineTier(uint32_t snaplen, Integrity integrity, const std::string&
 void InlineTier::on_begin(Context& context, Calls& calls) {
   context_ = &context;
   drain_.bind(context, integrity_);
+  name_moves_.bind(context);
   rescue_.bind(context, calls);
   rings_.bind(context);
   pace_.bind(context);
@@ -46,6 +54,7 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
 
 void InlineTier::on_tick() {
   drain_.all();
+  name_moves_.look();
   context_->state.settle_names();
   pace_.look();
   context_->sink.on_tick();
@@ -60,6 +69,8 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   const InlineTask& theirs = inline_part(parent);
   inline_part(child).closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
   if (is_vfork(flags) && theirs.slot != nullptr) rings_.lend(parent, child);
+  if ((flags & (CLONE_FS | CLONE_THREAD)) == 0) return;
+  for (Task* const one : {&parent, &child}) share_folder(inline_part(*one), (flags & CLONE_THREAD) == 0);
 }
 
 // Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS
@@ -91,18 +102,17 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
 // What has been opened by now was opened before the names change, and is read first; what is opened from here
 // on is asked about.
 void InlineTier::before_change() {
+  name_moves_.on_stopped();
   standing_.suspend();
   drain_.all();
 }
 
 // Whatever was done before this call must be known when it is judged: by this thread; by all, if it can
-// change what names mean (and every call that can is cold).
+// change what names mean (before_change) or where paths begin.
 void InlineTier::take_what_came_before(InlineTask& mine, uint32_t nr) {
-  if (!code_.is_hot(nr)) {
-    drain_.all();
-  } else if (mine.slot != nullptr) {
-    drain_.one(*mine.slot);
-  }
+  const bool has_others = mine.slot != nullptr && mine.slot->has_others();
+  if (!code_.is_hot(nr) || tells_folder(nr) || has_others) drain_.all();
+  if (mine.slot != nullptr) drain_.one(*mine.slot);  // all of its own, whatever the clocks say
   if (mine.slot == nullptr || mine.borrowed) return;
   drain_.end_handed(*mine.slot);
   mine.stands_at = mine.slot->ring().published();
@@ -142,7 +152,7 @@ void InlineTier::follow(Task& task, const SyscallInfo& at) {
   } else if (leaves_ipc_namespace(at)) {
     inline_part(task).closed = true;
   } else if (code_.is_hot(number_of(at))) {
-    traps_.on_trap(task, at);
+    traps_.on_trap(task, at, may_change_names(at) && !name_moves_.are_moving());
   }
 }
 

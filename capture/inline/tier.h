@@ -24,6 +24,7 @@
 #include "capture/inline/code_watch.h"
 #include "capture/inline/handover.h"
 #include "capture/inline/intrusion.h"
+#include "capture/inline/name_moves.h"
 #include "capture/inline/rescue.h"
 #include "capture/inline/room.h"
 #include "capture/inline/spot_check.h"
@@ -89,6 +90,7 @@ class InlineTier final : public Hooks {
   const BootSecret secret_ = make_boot_secret();
   Context* context_ = nullptr;
   InlineDrain drain_;
+  InlineNameMoves name_moves_{page_.base(), drain_};
   InlineRescue rescue_{drain_};
   InlineRings rings_{drain_};
   InlinePace pace_{drain_};

@@ -11,7 +11,7 @@ constexpr unsigned kTrapsBeforeRing = 2;
 
 }  // namespace
 
-void InlineTraps::on_trap(Task& task, const SyscallInfo& at) {
+void InlineTraps::on_trap(Task& task, const SyscallInfo& at, bool is_left) {
   InlineTask& mine = inline_part(task);
   InlineImage* const image = image_of(*task.space);
   if (image == nullptr || !image->active) return;
@@ -22,7 +22,7 @@ void InlineTraps::on_trap(Task& task, const SyscallInfo& at) {
   const std::optional<size_t> site = file->file->site_ending_at(at.instruction_pointer - file->bias);
   if (!site) return;
   file->sites.resize(file->file->sites().size());
-  if (file->sites[*site].patched) return on_full(mine, was_asked);
+  if (file->sites[*site].patched) return on_full(mine, was_asked || is_left);
   count(task, at, *file, *site);
 }
 

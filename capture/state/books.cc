@@ -117,7 +117,7 @@ void State::Books::forget(uint32_t tid) {
 Ref<Descriptor> State::Books::resolve(Thread& thread, int32_t fd) {
   if (fd < 0) return {};
   Ref<Descriptor> known = thread.files->find(fd);
-  if (!known) return learn(thread, fd, kAskedKernel);
+  if (!known) return is_sure ? learn(thread, fd, kAskedKernel) : Ref<Descriptor>();
   if (known->flags & kNameChanged) {
     known->flags &= static_cast<uint8_t>(~kNameChanged);
     known->changed();

@@ -44,6 +44,7 @@ struct State::Books {
   Thread* last = nullptr;    // the same thread calls again and again
   uint32_t reaper = 0;       // who gets the orphans: the parent of the first process
   std::string scratch;
+  bool is_sure = true;  // the call at hand has proved its descriptors: else a number may mean another one by now
 
   Thread* find(uint32_t tid);
   // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has

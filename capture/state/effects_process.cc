@@ -93,9 +93,17 @@ void group(State::Books& books, Thread& thread, Sighting& s) {
   books.images.load_session(is_other ? *target->second : *thread.process);
 }
 
+// Of a call that is heard of later, the record says what the kernel answered right behind it: from the
+// program's own root, too, with a mark where the directory lies outside of that.
 void directory(State::Books& books, Thread& thread, Sighting& s) {
+  constexpr std::string_view kUnreachable = "(unreachable)";
   if (s.event.failed()) return;
-  Ref<Text> cwd = directory_from_root(books, thread);
+  std::string_view told = s.link;
+  if (told.ends_with('\0')) told.remove_suffix(1);
+  if (told.starts_with(kUnreachable)) told.remove_prefix(kUnreachable.size());
+  Ref<Text> cwd;
+  if (s.stands_still) cwd = directory_from_root(books, thread);
+  else if (told.starts_with('/')) cwd = books.names.share(told);
   if (!cwd && s.event.id == EventId::chdir) cwd = books.names.share(s.path);
   if (!cwd && s.descriptor) cwd = s.descriptor->name;
   thread.place->cwd = cwd;

@@ -61,12 +61,39 @@ class OpenedFile {
 
   void name_late() {
     if (s_.is_unasked) return name_standing();
+    if (s_.opened && !s_.link.empty() && books_.real_paths.may_move()) return name_by_kernel();
     if (!s_.opened) return doubt();
     if (!is_named_well() && !still_is_there()) doubt();
   }
 
  private:
   static constexpr int64_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
+
+  // By what the kernel said right behind the open. Where the path leads now proves nothing: it stays as the
+  // program gave it, unless that is relative to another directory than we know of (one that was moved, or
+  // set by another thread at that moment).
+  void name_by_kernel() {
+    Description::believe(books_.names.share(s_.link), s_.opened, descriptor_);
+    if (!is_nameless_ && !is_called(own_name()) && (!own_name().starts_with('/') || is_below_another())) rename();
+  }
+  bool is_below_another() const {
+    std::string_view raw = s_.event.text(s_.raw_path), real = view(descriptor_.real);
+    if (raw.starts_with('/')) return false;
+    // Its folder was opened by the number of a descriptor, which may be another one by now.
+    if (own_name().starts_with("/proc/") && own_link(thread_, own_name()).start != folder()) return true;
+    if (raw.starts_with("./")) raw.remove_prefix(2);
+    if (real.ends_with(kDeleted)) real.remove_suffix(kDeleted.size());
+    if (raw.empty() || real.size() <= raw.size() || !real.ends_with(raw)) return false;
+    real.remove_suffix(raw.size());
+    return real.ends_with('/') && real.substr(0, real.size() - 1) != folder();
+  }
+  // Where a relative path began, by the kernel's name.
+  std::string_view folder() const {
+    const int32_t from = s_.event.id == EventId::openat ? static_cast<int32_t>(s_.event.call.args[0]) : AT_FDCWD;
+    if (from == AT_FDCWD) return view(thread_.place->cwd);
+    const Ref<Descriptor> folder = thread_.files->find(from);
+    return folder ? view(folder->real) : std::string_view();
+  }
 
   void name_standing() {
     const StandingPaths::Standing* const file =

@@ -32,7 +32,7 @@ const RealPaths::Found& RealPaths::find(uint32_t tid, uint32_t process, std::str
   Known& known = at->second;
   const bool is_good = !is_new && now_ns - known.asked_ns < kGoodForNs;
   if (is_good && (expected == nullptr || is_same(known.found.facts, *expected))) {
-    const bool may_stand = heard_ns != 0 && root.empty() && changing_.empty() && view(known.found.real) == path;
+    const bool may_stand = heard_ns != 0 && root.empty() && changing_.empty() && !moving_ && view(known.found.real) == path;
     // Where it cannot stand, it is tried again later and later.
     const bool is_often = ++known.times >= kOften && std::has_single_bit(known.times);
     if (is_often && may_stand) standing_.add(truth_, tid, process, std::string(path), {known.found.real, *known.found.facts}, heard_ns);

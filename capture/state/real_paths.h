@@ -3,13 +3,16 @@
 // inline tier). The path is looked up once more, in the thread's own root; links, `..` and magic links are
 // followed as the open did.
 //
-// The second look tells what the first one meant as long as no name changed between; whoever asks says which
-// file it should be (opened_file.h). Calls that change names are always traced, and at their entry every
-// record of an earlier open is taken first (the tracer's part); they also end what is remembered here. Others
-// who change names, on a volume that is shared with another container, are noticed after kGoodForNs, or when
-// a file is another one than expected.
+// The second look tells what the first one meant as long as no name changed between; whoever asks says
+// which file it should be (opened_file.h). At the entry of a call that changes names, every record of an
+// earlier open is taken first (the tracer's part), and what is remembered here ends. Where such calls do
+// not stop, because there are many, the names are said to move: then each open's record says what the
+// kernel called its file (inline/name_moves.h), and no path stands. Others who change names, on a volume
+// that is shared with another container, are noticed after kGoodForNs, or when a file is another one than
+// expected.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,6 +55,11 @@ inline bool changes_mounts(EventId id) {
   return id == EventId::mount || id == EventId::umount2 || id == EventId::pivot_root || id == EventId::move_mount;
 }
 
+// Whether what stands at /proc may be another thing afterwards, for some.
+inline bool changes_roots(EventId id) {
+  return changes_mounts(id) || id == EventId::chroot || id == EventId::setns || id == EventId::unshare;
+}
+
 class RealPaths {
  public:
   struct Found {
@@ -71,7 +79,12 @@ class RealPaths {
   const StandingPaths::Standing* standing(uint32_t tid, uint32_t process, std::string_view path, uint64_t enter_ns, uint64_t heard_ns);
   void begin_standing(NameWatch& watch, StandingTable& table) { standing_.begin(watch, table); }
   // Some tasks have another root or other mounts.
-  void end_standing() { standing_.end(); }
+  void end_standing() {
+    standing_.end();
+    end_moving();
+  }
+  // From now on no path is believed that a program was told of by its own /proc.
+  void end_moving() { may_move_ = false; }
   // The thread's call may change a name at any time between the two. A thread that ends leaves its call.
   void begin_change(uint32_t tid, EventId id, uint64_t now_ns) {
     forget(now_ns);
@@ -88,15 +101,26 @@ class RealPaths {
   }
   // Paths stand again, unless a call is changing names.
   void settle() {
-    if (changing_.empty()) standing_.resume(std::exchange(has_changed_mounts_, false));
+    if (changing_.empty() && !moving_) standing_.resume(std::exchange(has_changed_mounts_, false));
   }
+  // A name has changed by now.
+  void note_change(uint64_t now_ns) { forget(now_ns); }
+  // Names may change at any time until it is said that they do not.
+  void let_move(bool may) {
+    moving_ = may;
+    if (may) return standing_.suspend();
+    known_.clear();
+    folders_.clear();
+    settle();
+  }
+  bool may_move() const { return may_move_; }
   // Whether a name may have changed since.
-  bool have_changed_since(uint64_t ns) const { return !changing_.empty() || changed_ns_ >= ns; }
+  bool have_changed_since(uint64_t ns) const { return moving_ || !changing_.empty() || changed_ns_ >= ns; }
   // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the
   // task's root.
   void divide() {
     divided_ = true;
-    standing_.end();
+    end_standing();
   }
 
  private:
@@ -120,7 +144,7 @@ class RealPaths {
   void forget(uint64_t now_ns) {
     known_.clear();
     folders_.clear();
-    changed_ns_ = now_ns;
+    changed_ns_ = std::max(changed_ns_, now_ns);
   }
   bool look_in_folder(uint32_t tid, uint32_t process, std::string_view path, uint64_t now_ns, const FileFacts* expected, Found& into);
   void ask(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows, Found& into);
@@ -130,6 +154,8 @@ class RealPaths {
   StandingPaths standing_;
   bool divided_ = false;
   bool has_changed_mounts_ = false;
+  bool moving_ = false;
+  bool may_move_ = true;
   uint64_t changed_ns_ = 0;
   std::unordered_set<uint32_t> changing_;
   Found once_;

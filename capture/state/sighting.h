@@ -33,6 +33,7 @@ struct Sighting {
   bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
   std::optional<FileFacts> opened;  // else, of an open or accept: device, inode and mode of the new descriptor, asked right behind it
   std::optional<SocketName> local, remote;  // and both ends of a socket
+  std::string link;                 // and its path by the kernel, where that was asked, too; of a chdir the new directory's
   bool is_unasked = false;  // or nobody asked, because the path stood (standing_paths.h)
   uint64_t heard_ns = 0;    // when the reading of its record began
   Doubt doubt = Doubt::None;
@@ -46,6 +47,7 @@ struct Sighting {
     opened.reset();
     local.reset();
     remote.reset();
+    link.clear();
     is_unasked = false;
     heard_ns = 0;
     doubt = Doubt::None;

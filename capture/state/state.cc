@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 
+#include <cerrno>
+
 #include "capture/decode/roles.h"
 #include "capture/state/books.h"
 #include "capture/state/effects.h"
@@ -114,20 +116,26 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
 
 void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }
 
-void State::before_call(Sighting& s) {
+void State::before_call(Sighting& s, bool is_over) {
   Books& books = *books_;
   Event& event = s.event;
   Thread& thread = books.find_or_adopt(event.call.tid, event.call.enter_ns);
   s.reset();
   s.process = thread.process;
   if (s.process->credentials_are_old) books.images.load_credentials(*s.process, thread.tid);
+  books.is_sure = !is_over || event.call.result != -EBADF;
   if (event.fd >= 0) s.descriptor = books.resolve(thread, event.fd);
+  if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
+  // Of two folders the kernel may not have looked at the second, nor at one in front of a path that it
+  // refused.
+  books.is_sure = !is_over || event.call.result >= 0;
   for (const Step& step : event.row->steps) {
     if (step.role == Role::Path) books.join(thread, s, step.slot, AT_FDCWD);
     if (step.role == Role::RelativePath) books.join(thread, s, step.slot, static_cast<int32_t>(event.integer(step.extra)));
   }
-  if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
-  if (changes_names(event.id)) books.real_paths.begin_change(event.call.tid, event.id, event.call.enter_ns);
+  books.is_sure = true;
+  if (changes_roots(event.id)) books.real_paths.end_moving();
+  if (changes_names(event.id) && !is_over) books.real_paths.begin_change(event.call.tid, event.id, event.call.enter_ns);
 }
 
 void State::after_call(Sighting& s) {
@@ -140,12 +148,19 @@ void State::after_call(Sighting& s) {
   if (thread == nullptr) thread = books.find(s.process->pid);
   const Effect* effect = effect_of(event.id);
   if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
-  if (changes_names(event.id)) books.real_paths.end_change(event.call.tid, event.call.exit_ns);
+  if (changes_names(event.id)) {
+    if (s.stands_still) books.real_paths.end_change(event.call.tid, event.call.exit_ns);
+    else books.real_paths.note_change(event.call.exit_ns);
+  }
   if (event.id == EventId::setns || event.id == EventId::unshare) books.real_paths.divide();
   if (event.id == EventId::chroot || event.id == EventId::pivot_root) books.real_paths.end_standing();
 }
 
 void State::begin_standing(NameWatch& watch, StandingTable& table) { books_->real_paths.begin_standing(watch, table); }
+
+void State::let_names_move(bool may) { books_->real_paths.let_move(may); }
+
+bool State::names_may_move() const { return books_->real_paths.may_move(); }
 
 void State::settle_names() { books_->real_paths.settle(); }
 

@@ -43,8 +43,8 @@ class State {
   void on_thread_exit(uint32_t tid);
 
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call
-  // means.
-  void before_call(Sighting& sighting);
+  // means. `is_over`: the call was made before, and is heard of now.
+  void before_call(Sighting& sighting, bool is_over = false);
   // At return, after decode_exit: brings the books up to date and completes the sighting. Good without
   // before_call too, for the exec of the launch, which begins before there is a workload.
   void after_call(Sighting& sighting);
@@ -53,6 +53,10 @@ class State {
 
   // Paths that are opened often may stand from now on (standing_paths.h).
   void begin_standing(NameWatch& watch, StandingTable& table);
+  // From now on calls change names and are heard of later; or they do not any more.
+  void let_names_move(bool may);
+  // Whether all programs mean the same by a path.
+  bool names_may_move() const;
   // A call that was to change names was perhaps never made.
   void settle_names();
 

@@ -28,6 +28,8 @@
 #define SYS_FSTAT 5
 #define SYS_GETSOCKNAME 51
 #define SYS_GETPEERNAME 52
+#define SYS_GETCWD 79
+#define SYS_READLINK 89
 
 .section .rodata
 .balign 4096
@@ -87,9 +89,9 @@ vedette_shapes:
 .endm
 
 // The first half: r11 is the record, which has the arguments. A shape may first look at what it is given
-// (`vector`, `control`, `mode`): what a record cannot tell in full, and what gains something, is left to the
-// trace tier, before anything has happened.
-.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=
+// (`vector`, `control`, `mode`) and at what the tracer says (`changes`, `folder`): what a record cannot
+// tell in full, and what gains something, is left to the trace tier, before anything has happened.
+.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -118,6 +120,16 @@ vedette_shapes:
 .ifnb \mode
     test $GAINING_BITS, \mode
     jnz take_the_site
+.endif
+.if \changes
+    testb $VEDETTE_NAMES_INLINE, VEDETTE_NAMES
+    jz take_the_site
+.endif
+.if \folder
+    cmpl $0, CTX(VEDETTE_NO_FACTS)
+    jne take_the_site
+    cmpl $0, CTX(VEDETTE_NO_FOLDER)
+    jne take_the_site
 .endif
 \name\()_again:
     mov CTX(VEDETTE_HEAD), %r11
@@ -491,12 +503,59 @@ facts_end:
     movq $0, (%rsi)                      // another thread has closed it: no file
     movq $0, 8(%rsi)
     movq $0, 24(%rsi)
-1:  lea (VEDETTE_REC_CHUNKS + VEDETTE_FACTS_BYTES)(%rsi), %r11
+1:  cmpb $0, VEDETTE_NAMES
+    jne ask_link
+    lea (VEDETTE_REC_CHUNKS + VEDETTE_FACTS_BYTES)(%rsi), %r11
     sub %rcx, %r11
     mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
     jmp open_publish
 
     .subsection 1
+    PHASE RECORDING
+// While names change, the name may be gone when the tracer reads the record: so the kernel is asked for the
+// file's path, too, by /proc/thread-self/fd////////NUMBER.
+ask_link:
+    lea (VEDETTE_FACTS_BYTES + VEDETTE_CHUNK_DATA)(%rsi), %rdi
+    movabs $0x68742f636f72702f, %r11     // "/proc/th"
+    mov %r11, (%rdi)
+    movabs $0x6c65732d64616572, %r11     // "read-sel"
+    mov %r11, 8(%rdi)
+    movabs $0x2f2f2f2f64662f66, %r11     // "f/fd////"
+    mov %r11, 16(%rdi)
+    movabs $0x2f2f2f2f2f2f2f2f, %r11
+    mov %r11, 24(%rdi)
+    movb $0, 32(%rdi)
+    lea 31(%rdi), %r11
+    mov REC(VEDETTE_REC_RESULT)(%rcx), %eax
+    mov $10, %r10d
+1:  xor %edx, %edx
+    div %r10d
+    add $0x30, %dl
+    mov %dl, (%r11)
+    dec %r11
+    test %eax, %eax
+    jnz 1b
+    mov %rdi, %rsi
+    mov $VEDETTE_PATH_MAX, %edx
+    mov $SYS_READLINK, %eax
+    syscall
+link_end:
+    FIND_RECORD
+    movq $VEDETTE_LINK_AT, -VEDETTE_CHUNK_DATA(%rdi)
+    test %rax, %rax
+    jg publish_link
+    lea (VEDETTE_REC_CHUNKS - VEDETTE_CHUNK_DATA)(%rdi), %r11
+    jmp publish_rest
+// rdi: a text of rax bytes, in a chunk that has its address.
+publish_link:
+    mov %rax, 8-VEDETTE_CHUNK_DATA(%rdi)
+    lea (VEDETTE_REC_CHUNKS + 7)(%rdi,%rax), %r11
+    and $-8, %r11
+publish_rest:
+    sub %rcx, %r11
+    mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
+    jmp open_publish
+
     PHASE TAKING_PATH
 // Eight bytes, or those up to the 0, one by one.
 take_bytes:
@@ -547,8 +606,8 @@ leave_path:
 66: mov %rax, \into
 .endm
 
-.macro NAMES name, mode=, a0=0, a1=0, a2=0, a3=0, times=0
-    ENTER \name, mode=\mode
+.macro NAMES name, mode=, changes=0, folder=0, a0=0, a1=0, a2=0, a3=0, times=0
+    ENTER \name, mode=\mode, changes=\changes, folder=\folder
     PHASE TAKING_PATH
     mov %r11, %rcx
 .if \a0
@@ -590,7 +649,11 @@ leave_path:
     mov REC(VEDETTE_REC_ARGS + 32)(%r11), %r8
     mov REC(VEDETTE_REC_ARGS + 40)(%r11), %r9
     MAKE_CALL \name, OPENED, third=%rcx
+.if \folder
+    jmp folder_end
+.else
     jmp names_end
+.endif
 .endm
 
     NAMES name_0, a0=1
@@ -600,9 +663,34 @@ leave_path:
     NAMES names_01, a0=1, a1=1
     NAMES names_13, a1=1, a3=1
     NAMES times_1, a1=1, times=1
+// Whoever changes names waits until the tracer says that every open tells its file's path (name_moves.h).
+    NAMES change_0, changes=1, a0=1
+    NAMES change_1, changes=1, a1=1
+    NAMES changes_01, changes=1, a0=1, a1=1
+    NAMES changes_13, changes=1, a1=1, a3=1
+    NAMES changes_02, changes=1, a0=1, a2=1
 names_end:
     mov REC(VEDETTE_REC_SIZE)(%rcx), %r11d
     jmp open_publish
+
+// ------------------------------------- folder_0, folder_fd: a new working directory, and which it is
+    NAMES folder_0, folder=1, a0=1
+    ENTER folder_fd, folder=1
+    MAKE_CALL folder_fd, RETURNED
+    movl $VEDETTE_REC_CHUNKS, REC(VEDETTE_REC_SIZE)(%rcx)
+folder_end:
+    test %rax, %rax
+    jnz names_end
+    mov REC(VEDETTE_REC_SIZE)(%rcx), %r11d
+    lea REC(VEDETTE_CHUNK_DATA)(%rcx,%r11), %rdi
+    mov $VEDETTE_PATH_MAX, %esi
+    mov $SYS_GETCWD, %eax
+    syscall
+    FIND_RECORD
+    test %rax, %rax
+    jle names_end
+    movq $VEDETTE_LINK_AT, -VEDETTE_CHUNK_DATA(%rdi)
+    jmp publish_link
 
     .subsection 1
     PHASE TAKING_PATH
@@ -1001,7 +1089,7 @@ vedette_labels:
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
     .long bytes_whole_end - vedette_page, facts_end - vedette_page
-    .long socket_facts_end - vedette_page
+    .long socket_facts_end - vedette_page, link_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

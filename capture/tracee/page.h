@@ -29,6 +29,13 @@ enum class Shape : uint8_t {
   Names01,     // texts at args 0 and 1
   Names13,     // texts at args 1 and 3
   Times1,      // a text at arg 1, two times at arg 2
+  Change0,     // as Name0 and its kin; the call may change what a name means
+  Change1,
+  Changes01,
+  Changes13,
+  Changes02,
+  Folder0,     // as Name0; the call sets the working directory, of which the record gets the path
+  FolderFd,    // the same, by a descriptor
   VectorIn,    // arg 2 iovecs at arg 1, result bytes behind them
   VectorOut,   // the same, all of them
   Link,        // a path at arg 0, result bytes at arg 1
@@ -84,6 +91,8 @@ class AgentPage {
   // Behind the recorder's own fstat of what was opened.
   static uint64_t after_facts();
   static uint64_t after_socket_facts();  // the same, of a socket that was accepted
+  // Behind its own readlink of the same.
+  static uint64_t after_link();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.
   static uint64_t boot_after_shmat();
   static uint64_t boot_after_madvise();

@@ -21,7 +21,7 @@
 #define VEDETTE_AGENT_TABLE 0x11000
 #define VEDETTE_AGENT_CODE 0x12000
 #define VEDETTE_AGENT_LIMIT 0x200000  // the guarded range ends here: lld puts its static programs at 2 MiB
-#define VEDETTE_AGENT_BYTES 0x5000
+#define VEDETTE_AGENT_BYTES 0x6000
 #define VEDETTE_FIRST_RING 0x80000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
 
@@ -35,6 +35,10 @@
 // in the slot of its bits from VEDETTE_STANDING_SHIFT on; 0: none. Written by the tracer only. What is found
 // there is true if the version is even before the call and the same after it.
 #define VEDETTE_STANDING_VERSION 0x107f8
+// Before that, what the tracer says about names (inline/name_moves.h). 0: they stay as they are.
+#define VEDETTE_NAMES 0x107f0
+#define VEDETTE_NAMES_ASKED 1   // opens tell their file's path
+#define VEDETTE_NAMES_INLINE 2  // and calls that change names need not stop
 #define VEDETTE_STANDING 0x10800
 #define VEDETTE_STANDING_SLOTS 256
 #define VEDETTE_STANDING_SHIFT 24  // of the lower 32 bits
@@ -48,6 +52,7 @@
 #define VEDETTE_MASK 32       // bytes of data - 1
 #define VEDETTE_RECORDS 40    // where the first chunk of the record at offset 0 lies in the program: data + VEDETTE_REC_CHUNKS
 #define VEDETTE_NO_FACTS 48     // not 0: calls behind which the stub asks are not for the stub
+#define VEDETTE_NO_FOLDER 56    // not 0: what sets the working directory is not, because others have the same
 #define VEDETTE_TAIL 64       // written by the tracer only: a line of its own
 #define VEDETTE_ROOM 72       // bytes of data less one largest record
 #define VEDETTE_BOOT_AT 96    // in the null context: address of the boot
@@ -73,6 +78,8 @@
 #define VEDETTE_NAME_SHIFT 6
 #define VEDETTE_NAME_BYTES 40      // u32 length, u32 0, the address
 #define VEDETTE_NAME_ROOM 28       // sizeof(sockaddr_in6); a longer one is cut, and its length says so
+// And what the kernel calls it, where names change; or a new working directory.
+#define VEDETTE_LINK_AT 0x100
 
 #define VEDETTE_PATH_MAX 4096     // a path's chunk, with its NUL
 #define VEDETTE_VECTOR_MAX 64     // iovecs that are followed
@@ -104,7 +111,7 @@ struct RingContext {
   uint64_t mask;
   uint64_t records;
   uint64_t no_facts;
-  uint64_t reserved;
+  uint64_t no_folder;
   uint64_t tail;
   uint64_t room;
 };

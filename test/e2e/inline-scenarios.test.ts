@@ -239,7 +239,7 @@ for (const { name, build } of SQUATTERS) {
       const places = made.map((event) => Number(event["evt.arg.offset"]));
       assert.equal(
         places,
-        Array.from({ length: 0x3000 - 8 }, (_, index) => 0x12000 + index),
+        Array.from({ length: 0x4000 - 8 }, (_, index) => 0x12000 + index),
         `${fd}`,
       );
     }

@@ -62,6 +62,16 @@ constexpr InlineCall kCalls[] = {
     {SYS_removexattr, Shape::Names01, false},
     {SYS_lremovexattr, Shape::Names01, false},
     {SYS_fremovexattr, Shape::Name1, false},
+    {SYS_unlink, Shape::Change0, false},
+    {SYS_unlinkat, Shape::Change1, false},
+    {SYS_rmdir, Shape::Change0, false},
+    {SYS_rename, Shape::Changes01, false},
+    {SYS_renameat, Shape::Changes13, false},
+    {SYS_renameat2, Shape::Changes13, false},
+    {SYS_symlink, Shape::Changes01, false},
+    {SYS_symlinkat, Shape::Changes02, false},
+    {SYS_chdir, Shape::Folder0, false},
+    {SYS_fchdir, Shape::FolderFd, false},
 };
 
 constexpr ModeCall kModeCalls[] = {

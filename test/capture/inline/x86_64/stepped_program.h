@@ -114,6 +114,10 @@ inline const std::vector<Stepped>& calls() {
   const auto sent = [](World& w) { w.empty(), w.send_one(); };
   const auto drained = [](World& w) { w.empty(); };
   const auto knock = [](World& w) { w.knock(); };
+  // So many changes of names that they need not stop for a while.
+  const auto moving = [](World&) {
+    for (int i = 0; i < 5; ++i) ::rename("/no/such", "/no/other");
+  };
   static const std::vector<Stepped> list = {
       {SYS_read, nothing, [](World& w, long m) { return call(SYS_read, w.zero, address(w.into), 100, 0, 0, m); }, Gives::Value, 100},
       {SYS_write, nothing, [](World& w, long m) { return call(SYS_write, w.null, address(w.text), 100, 0, 0, m); }, Gives::Value, 100},
@@ -138,7 +142,7 @@ inline const std::vector<Stepped>& calls() {
       {SYS_fcntl, nothing, [](World& w, long m) { return call(SYS_fcntl, w.null, F_GETFD, 0, 0, 0, m); }, Gives::Value, 0},
       {SYS_readlink, nothing, [](World& w, long m) { return call(SYS_readlink, address("/proc/self/exe"), address(w.into), 9, 0, 0, m); }, Gives::Value, 9},
       {SYS_getdents64, [](World& w) { ::lseek(w.folder, 0, SEEK_SET); }, [](World& w, long m) { return call(SYS_getdents64, w.folder, address(w.entries), 8, 0, 0, m); }, Gives::Value, -EINVAL},
-      {SYS_openat, nothing, [](World&, long m) { return call(SYS_openat, AT_FDCWD, address("/dev/null"), 0, 0, 0, m); }, Gives::Descriptor, 0},
+      {SYS_openat, moving, [](World&, long m) { return call(SYS_openat, AT_FDCWD, address("/dev/null"), 0, 0, 0, m); }, Gives::Descriptor, 0},
       {SYS_newfstatat, nothing, [](World& w, long m) { return call(SYS_newfstatat, AT_FDCWD, address("/dev/null"), address(&w.facts), 0, 0, m); }, Gives::Value, 0},
       {SYS_accept4, knock, [](World& w, long m) { return call(SYS_accept4, w.listener, address(&w.name), address(&w.peer_size), 0, 0, m); }, Gives::Descriptor, 0},
       {SYS_dup3, nothing, [](World& w, long m) { return call(SYS_dup3, w.null, 201, 0, 0, 0, m); }, Gives::Value, 201},
@@ -169,6 +173,16 @@ inline const std::vector<Stepped>& calls() {
       {SYS_utimensat, nothing, [](World& w, long m) { return call(SYS_utimensat, AT_FDCWD, address("/no/such"), address(w.entries), 0, 0, m); }, Gives::Value, -ENOENT},
       {SYS_removexattr, nothing, [](World&, long m) { return call(SYS_removexattr, address("/no/such"), address("user.no"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
       {SYS_lremovexattr, nothing, [](World&, long m) { return call(SYS_lremovexattr, address("/no/such"), address("user.no"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_unlink, moving, [](World&, long m) { return call(SYS_unlink, address("/no/such"), 0, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_unlinkat, moving, [](World&, long m) { return call(SYS_unlinkat, AT_FDCWD, address("/no/such"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_rmdir, moving, [](World&, long m) { return call(SYS_rmdir, address("/no/such"), 0, 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_rename, moving, [](World&, long m) { return call(SYS_rename, address("/no/such"), address("/no/other"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_renameat, moving, [](World&, long m) { return call(SYS_renameat, AT_FDCWD, address("/no/such"), AT_FDCWD, address("/no/other"), 0, m); }, Gives::Value, -ENOENT},
+      {SYS_renameat2, moving, [](World&, long m) { return call(SYS_renameat2, AT_FDCWD, address("/no/such"), AT_FDCWD, address("/no/other"), 0, m); }, Gives::Value, -ENOENT},
+      {SYS_symlink, moving, [](World&, long m) { return call(SYS_symlink, address("/no/such"), address("/no/other"), 0, 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_symlinkat, moving, [](World&, long m) { return call(SYS_symlinkat, address("/no/such"), AT_FDCWD, address("/no/other"), 0, 0, m); }, Gives::Value, -ENOENT},
+      {SYS_chdir, nothing, [](World&, long m) { return call(SYS_chdir, address("/dev"), 0, 0, 0, 0, m); }, Gives::Value, 0},
+      {SYS_fchdir, nothing, [](World& w, long m) { return call(SYS_fchdir, w.folder, 0, 0, 0, 0, m); }, Gives::Value, 0},
       {SYS_fremovexattr, nothing, [](World&, long m) { return call(SYS_fremovexattr, -1, address("user.no"), 0, 0, 0, m); }, Gives::Value, -EBADF},
   };
   return list;

@@ -39,6 +39,7 @@ class Resolver {
   }
 
   resolve(expr: Expr): Expr {
+    if (RESOLVED.has(expr)) return expr;
     switch (expr.kind) {
       case "and":
       case "or": {
@@ -67,6 +68,11 @@ class Resolver {
     const expr = this.resolve(macro.expr);
     this.#path.pop();
     this.#done.set(name, expr);
+    RESOLVED.add(expr);
     return expr;
   }
 }
+
+// Trees without names of macros: a macro that names another twice, and that one a third, has as many leaves
+// as a power of two, though each tree is there once.
+const RESOLVED = new WeakSet<Expr>();

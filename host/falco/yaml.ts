@@ -53,6 +53,9 @@ export function member(map: MapNode, key: string): Node | undefined {
 /** All documents of a text, or the first mistake. */
 export function readYaml(text: string): { documents: Node[] } | { failure: YamlFailure } {
   const lines = new LineCounter();
+  if (text.length > SEPARATORS_MAX && hasTooMany(text))
+    return { failure: { message: TOO_MANY, at: { line: 0, column: 0, offset: 0 } } };
+  const room = { left: VALUES_MAX };
   const parsed = parseAllDocuments(text, {
     schema: "failsafe",
     uniqueKeys: false,
@@ -66,7 +69,9 @@ export function readYaml(text: string): { documents: Node[] } | { failure: YamlF
     const error = document.errors.find((e) => !isAllowed(e.code, text, e.pos[0]));
     if (error) return { failure: { message: sentence(error.message), at: where(error.pos[0]) } };
     try {
-      out.push(document.contents ? convert(document.contents, document, where, 0) : { kind: "null", at: where(0) });
+      out.push(
+        document.contents ? convert(document.contents, { document, where, room }, 0) : { kind: "null", at: where(0) },
+      );
     } catch (error) {
       return { failure: { message: (error as Error).message, at: where(0) } };
     }
@@ -80,24 +85,44 @@ function isAllowed(code: string, text: string, offset: number): boolean {
 }
 
 const DEPTH_MAX = 128;
+/** A list of 100,000 entries has as many. An alias counts as all that it stands for. */
+const VALUES_MAX = 1_000_000;
+/** Between two values stands one of these at least, so this bounds what the parser makes. */
+const SEPARATORS = new Set([...",:\n[{"].map((character) => character.charCodeAt(0)));
+const SEPARATORS_MAX = VALUES_MAX;
+const TOO_MANY = `more than ${VALUES_MAX} values, or as many commas, colons and lines`;
 
-function convert(node: unknown, document: Document, where: (offset: number) => Position, depth: number): Node {
+function hasTooMany(text: string): boolean {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) if (SEPARATORS.has(text.charCodeAt(i))) count++;
+  return count > SEPARATORS_MAX;
+}
+
+/** `room`: for how many more values. */
+interface Reading {
+  readonly document: Document;
+  readonly where: (offset: number) => Position;
+  readonly room: { left: number };
+}
+
+function convert(node: unknown, reading: Reading, depth: number): Node {
+  const { document, where, room } = reading;
+  if (room.left-- <= 0) throw new Error(TOO_MANY);
   if (depth > DEPTH_MAX) throw new Error(`nested deeper than ${DEPTH_MAX} levels`);
   if (isAlias(node)) {
     const target = node.resolve(document);
     if (!target) throw new Error(`the alias '*${node.source}' names no anchor`);
-    return convert(target, document, where, depth + 1);
+    return convert(target, reading, depth + 1);
   }
   const at = where((node as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0);
-  if (isSeq(node))
-    return { kind: "sequence", at, items: node.items.map((item) => convert(item, document, where, depth + 1)) };
+  if (isSeq(node)) return { kind: "sequence", at, items: node.items.map((item) => convert(item, reading, depth + 1)) };
   if (isMap(node)) {
     const entries = node.items.map((pair) => {
-      const key = convert(pair.key, document, where, depth + 1);
+      const key = convert(pair.key, reading, depth + 1);
       const text = key.kind === "scalar" ? key.text : "";
       return {
         key: { kind: "scalar" as const, at: key.at, text },
-        value: convert(pair.value, document, where, depth + 1),
+        value: convert(pair.value, reading, depth + 1),
       };
     });
     return { kind: "map", at, entries };
@@ -113,15 +138,34 @@ const NULLS = new Set(["", "~", "null", "Null", "NULL"]);
 
 // Falco counts lines and columns from 0, and bytes rather than characters.
 function locator(text: string, lines: LineCounter): (offset: number) => Position {
-  const isAscii = Buffer.byteLength(text) === text.length;
+  const bytesBefore = Buffer.byteLength(text) === text.length ? (offset: number) => offset : byteCounter(text);
   return (offset) => {
     const { line, col } = lines.linePos(offset);
     return {
       line: Math.max(line - 1, 0),
       column: Math.max(col - 1, 0),
-      offset: isAscii ? offset : Buffer.byteLength(text.slice(0, offset)),
+      offset: bytesBefore(offset),
     };
   };
+}
+
+const STRIDE = 1024;
+
+// Counts from the nearest place that was counted once: a long text has many values.
+function byteCounter(text: string): (offset: number) => number {
+  const counted = [0];
+  for (let at = STRIDE; at < text.length; at += STRIDE)
+    counted.push(counted.at(-1)! + Buffer.byteLength(text.slice(startOf(text, at - STRIDE), startOf(text, at))));
+  return (offset) => {
+    const block = Math.floor(offset / STRIDE);
+    const known = counted[block] ?? 0;
+    return known + Buffer.byteLength(text.slice(startOf(text, block * STRIDE), offset));
+  };
+}
+
+// Two halves of one character stay together.
+function startOf(text: string, at: number): number {
+  return /[\udc00-\udfff]/.test(text[at] ?? "") ? at - 1 : at;
 }
 
 // The parser's messages carry a picture of the place; the snippet shows that here.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What rules of Falco's users ask of sockets, descriptors and ancestors, on live events: both tiers answer as
-// Falco does.
-// Time limit: 120 s.
+// Falco does, and so does a host that an agent of another process tells.
+// Time limit: 360 s.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { run, scratch, VEDETTE } from "./programs.js";
+import { AGENT, type Run, run, scratch, start, VEDETTE } from "./programs.js";
 
 const CONNECTIONS = 40;
 const PROGRAM = `
@@ -44,8 +45,36 @@ const RULES: readonly [name: string, condition: string, output: string][] = [
   ["child", "evt.type in (fork, vfork, clone, clone3) and evt.rawres=0", "%evt.arg.uid %evt.arg.gid"],
 ];
 
-for (const tiers of ["all", "trace"]) {
-  test(`a server on 0.0.0.0 and what else Falco's users ask for, with --tiers ${tiers}`, async () => {
+/** Runs a program while rules judge it; alerts go to a file. */
+type Way = (program: string[], judging: string[], folder: string) => Promise<Run>;
+
+const inTiers =
+  (tiers: string): Way =>
+  (program, judging) =>
+    run([...VEDETTE, "run", "--tiers", tiers, ...judging, "--", ...program]);
+
+const served: Way = async (program, judging, folder) => {
+  const socket = join(folder, "host.sock");
+  const host = start([...VEDETTE, "serve", "--listen", `unix:${socket}`, ...judging], { limitMs: 110_000 });
+  try {
+    for (const until = Date.now() + 90_000; !existsSync(socket); await sleep(20))
+      assert.ok(Date.now() < until, "the host does not listen");
+    return await run([AGENT, "--host", `unix:${socket}`, "--", ...program]);
+  } finally {
+    host.child.kill("SIGTERM"); // it judges what came before it ends
+    const { status, stderr } = await host.ended;
+    assert.is(status, 0, stderr);
+  }
+};
+
+const WAYS: Record<string, Way> = {
+  "run --tiers all": inTiers("all"),
+  "run --tiers trace": inTiers("trace"),
+  serve: served,
+};
+
+for (const [words, way] of Object.entries(WAYS)) {
+  test(`a server on 0.0.0.0 and what else Falco's users ask for: vedette ${words}`, async () => {
     const folder = scratch();
     const [program, rules, alerts] = [join(folder, "program.py"), join(folder, "rules.yaml"), join(folder, "alerts")];
     writeFileSync(program, PROGRAM);
@@ -57,8 +86,8 @@ for (const tiers of ["all", "trace"]) {
       priority: "INFO",
     }));
     writeFileSync(rules, JSON.stringify(items));
-    const flags = ["--tiers", tiers, "--falco-rules", rules, "--alerts", alerts];
-    const ended = await run([...VEDETTE, "run", ...flags, "--", "/usr/bin/python3", "-S", "-B", program]);
+    const judging = ["--falco-rules", rules, "--alerts", alerts];
+    const ended = await way(["/usr/bin/python3", "-S", "-B", program], judging, folder);
     assert.is(ended.status, 0, ended.stderr);
     const port = Number(ended.stdout);
     const told = readFileSync(alerts, "utf8").trim().split("\n");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns nodes into code. A node that several others or several rules ask for is answered once for an event:
 // one bit says that the answer is known, another what it is.
+import { VedetteError } from "../../errors.js";
 import { call, type FuncContext, get, PART_PARAMS, set } from "./func-context.js";
+import { boundMemory } from "./memory-bound.js";
 import type { Node } from "./node.js";
 import type { Program } from "./program.js";
 import type { Tree } from "./wasm.js";
@@ -15,10 +17,13 @@ const PLAIN_COST = 1.2;
  */
 export const NESTED_MAX = 8;
 const PART_MAX = 256;
+/** Of one function: so many are more than the engine takes, whatever they are. */
+const NODES_MAX = 300_000;
 
 /** Emits the nodes of one function. */
 export class Emitter {
   readonly #memo = new Map<number, number>();
+  #count = 0;
 
   // `uses` counts how often each node is asked for; without it nothing is remembered.
   readonly #f: FuncContext;
@@ -34,6 +39,7 @@ export class Emitter {
   }
 
   emit(node: Node): Tree {
+    this.#bound();
     const bit = this.#memo.get(node.id);
     if (bit === undefined) return this.#plain(node);
     const word = bit >> 5;
@@ -54,6 +60,15 @@ export class Emitter {
         get(answer),
       ],
     ];
+  }
+
+  // A node that others share is written out at each place: macros that ask for one another again and again
+  // would be written out without end.
+  #bound(): void {
+    boundMemory();
+    if (++this.#count <= NODES_MAX) return;
+    const reason = `one function would ask more than ${NODES_MAX} questions, as macros that name others many times do`;
+    throw new VedetteError("VEDETTE_FALCO_TOO_MUCH", { reason });
   }
 
   /** Many are asked one behind another, not one within another: thousands would be deeper than any stack. */

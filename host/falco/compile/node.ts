@@ -5,6 +5,7 @@
 // cheap.
 import { createHash } from "node:crypto";
 import type { FuncContext } from "./func-context.js";
+import { boundMemory } from "./memory-bound.js";
 import type { Tree } from "./wasm.js";
 
 /**
@@ -112,6 +113,7 @@ export class Graph {
   #share(key: string, make: (id: number) => Node): Node {
     const known = this.#known.get(key);
     if (known) return known;
+    boundMemory();
     const node = make(this.#next++);
     this.#known.set(key, node);
     return node;

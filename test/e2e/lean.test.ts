@@ -16,15 +16,17 @@ registerHooks({ load(url, context, next) { loaded.push(url); return next(url, co
 process.on("SIGUSR2", () => process.stderr.write("LOADED " + JSON.stringify([...loaded, ...process.moduleLoadList]) + "\\n"));
 `;
 
-async function loadedBy(flags: readonly string[]): Promise<string[]> {
+/** `inModules`: each module is a file, and is seen; otherwise the host is one file, as it is installed. */
+async function loadedBy(flags: readonly string[], inModules = true): Promise<string[]> {
   const folder = scratch();
   writeFileSync(join(folder, "spy.mjs"), SPY);
   writeFileSync(join(folder, "rules.yaml"), "[]\n");
   const [command, ...words] = [...VEDETTE, "serve", "--falco-rules", "rules.yaml", "--listen", "unix:host.sock"];
   const environment = { ...process.env, NODE_OPTIONS: `--import ${join(folder, "spy.mjs")}` };
+  const modules = inModules ? { NODE_V8_COVERAGE: join(folder, "coverage") } : {};
   const host: ChildProcess = spawn(command!, [...words, "--http", "unix:http.sock", ...flags], {
     cwd: folder,
-    env: environment,
+    env: { ...environment, ...modules },
   });
   try {
     return await new Promise((resolve, reject) => {
@@ -54,6 +56,10 @@ test("without --console, --control and --store nothing of them is loaded", async
     "the spy sees what is loaded",
   );
   assert.equal(ofConsole(names), []);
+});
+
+test("the host as it is installed loads no SQLite either", async () => {
+  assert.equal(ofConsole(await loadedBy([], false)), []);
 });
 
 test("with --store they are", async () => {

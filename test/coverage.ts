@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run coverage [-- host | capture]`: which lines of host/ and capture/ the tests run. Not all tests:
-// those of test/host, and of the others so many that every room is visited; so the figures are lower bounds.
+// `npm run coverage [-- host | capture | quick | counted]`: which lines of host/ and capture/ the tests run.
+// Not all tests: those of test/host, and of the others so many that every room is visited; so the figures are
+// lower bounds.
 //
 //   host      V8 counts in each test of test/host and in the `vedette` commands that it starts
 //   capture   gcov counts in the doctests, on the fake kernel, and in the agents that some tests of test/e2e start
+//   quick     capture, by the tests alone that reach most in a minute: CI does this beside its other tests
+//   counted   host, by what CI's run of test/host has counted: the tests' own processes
 //
 // `.ci/coverage` has put the agent that counts where the built one stands, for this process and those below
-// it alone. A test that fails here, because what counts is slower, is named and does not count as a failure.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+// it alone. A test that fails here, because what counts is slower, is named and does not count as a failure;
+// a figure below its bar does.
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { coverageOf, figure, tableOf } from "./runner/coverage.js";
+import { barred, COUNTS, coverageOf, type FileCoverage, freshCounts, type Side, tableOf } from "./runner/coverage.js";
 import { gcovOf } from "./runner/gcov.js";
 import { findJobs, type Job } from "./runner/jobs.js";
 import { runJob } from "./runner/run-job.js";
 
 const ROOT = process.cwd();
-const COUNTS = join(ROOT, "build/coverage/v8");
 const COUNTING = join(ROOT, "build/coverage/capture");
 /** Tests of the whole product that visit what test/host does not: a file name's part each. */
 const OF_HOST = ["test/host/", "e2e/errors", "e2e/falco-commands", "e2e/outputs", "e2e/incidents", "e2e/terminal"];
@@ -32,31 +35,44 @@ const OF_CAPTURE = [
   "attacks/stranger",
 ];
 
+/** Of those, what reaches most in a minute. */
+const QUICK = ["e2e/fixtures", "e2e/lifecycles", "attacks/prevention", "attacks/stranger"];
+
 /** What counts is slower. */
 const SLOWER = 4;
 
 const asked = process.argv.slice(2);
 const wants = (side: string): boolean => asked.length === 0 || asked.includes(side);
 
-if (wants("capture")) await ofCapture();
+if (wants("capture")) await ofCapture(OF_CAPTURE);
+else if (wants("quick")) await ofCapture(QUICK);
 if (wants("host")) await ofHost();
+else if (wants("counted")) await sayHost();
 
 async function ofHost(): Promise<void> {
-  rmSync(COUNTS, { recursive: true, force: true });
-  mkdirSync(COUNTS, { recursive: true });
-  await play(OF_HOST, { NODE_V8_COVERAGE: COUNTS });
-  const files = await coverageOf(ROOT, COUNTS, join(ROOT, "build/coverage/host"));
-  for (const line of ["", ...tableOf(files), "", `coverage of host/: ${figure(files)}`]) console.log(line);
+  freshCounts();
+  await play(OF_HOST, { NODE_V8_COVERAGE: join(ROOT, COUNTS) });
+  await sayHost();
 }
 
-async function ofCapture(): Promise<void> {
+async function sayHost(): Promise<void> {
+  say("host", await coverageOf(ROOT, join(ROOT, COUNTS), join(ROOT, "build/coverage/host")));
+}
+
+async function ofCapture(names: readonly string[]): Promise<void> {
   for (const name of readdirSync(COUNTING, { recursive: true, encoding: "utf8" }))
     if (name.endsWith(".gcda")) rmSync(join(COUNTING, name));
   const doctests = ["capture-test", "capture-model"].map((name) => doctest(join(COUNTING, name)));
   for (const job of doctests) await playOne(job);
-  await play(OF_CAPTURE, {});
+  await play(names, {});
   const files = await gcovOf(ROOT, COUNTING);
-  for (const line of ["", ...tableOf(files), "", `coverage of capture/: ${figure(files)}`]) console.log(line);
+  say("capture", files);
+}
+
+function say(side: Side, files: readonly FileCoverage[]): void {
+  const { line, holds } = barred(side, files);
+  for (const each of ["", ...tableOf(files), "", line]) console.log(each);
+  if (!holds) process.exitCode = 1;
 }
 
 async function play(names: readonly string[], env: Record<string, string>): Promise<void> {

@@ -11,12 +11,13 @@
 // Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends
 // in one line: `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs
 // `npm run check` as a test, and prints a line for each file as it ends, so that a run that hangs shows
-// where.
+// where. A whole run in CI also says which lines of host/ and capture/ it ran, and fails below their bars.
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { findJobs, type Job, narrow } from "./runner/jobs.js";
-import { failureText, lastLine, skipLines } from "./runner/report.js";
+import { counted, freshCounts } from "./runner/coverage.js";
+import { coverageOf, findJobs, type Job, narrow } from "./runner/jobs.js";
+import { failureText, lastLine, passedText, skipLines } from "./runner/report.js";
 import { type Outcome, runJob } from "./runner/run-job.js";
 
 const words = process.argv.slice(2);
@@ -36,7 +37,10 @@ const OF_CASES = ["falco/cases.test", "recording/captures.test", "e2e/falco-suit
 const names = cases === undefined ? words : OF_CASES;
 const inCi = process.env.CI === "true";
 
-const jobs = narrow(findJobs(process.cwd(), { withCheck: inCi }), names);
+const isWhole = inCi && names.length === 0;
+if (isWhole) freshCounts();
+const found = narrow(findJobs(process.cwd(), { withCheck: inCi }), names);
+const jobs = isWhole ? found.map(counted) : found;
 if (jobs.length === 0) {
   process.stderr.write(`no test has ${names.join(" or ")} in its path, title or fixture\n`);
   process.exit(1);
@@ -51,6 +55,7 @@ const outcomes = [
     1,
   )),
 ];
+if (isWhole) outcomes.push(...(await runAll([coverageOf("host", "counted")], 1)));
 for (const line of skipLines(outcomes)) console.log(line);
 console.log(lastLine(outcomes));
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
@@ -70,5 +75,5 @@ async function runAll(queue: Job[], width: number): Promise<Outcome[]> {
 
 function report(outcome: Outcome): void {
   if (outcome.failed > 0) console.log(failureText(outcome));
-  else if (inCi) console.log(`${outcome.job.path}: ${outcome.passed} passed, ${(outcome.ms / 1000).toFixed(1)} s`);
+  else if (inCi) console.log(passedText(outcome));
 }

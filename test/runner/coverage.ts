@@ -5,15 +5,33 @@
 // it takes comments and types for covered. A line counts here when code is compiled from it (tsc's source map
 // names it), and it counts for each file of host/, also one that nothing has loaded.
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import type { Job } from "./jobs.js";
 
 /**
  * The preload of a test whose children are not measured. After tsx, which keeps sources only if it sees the
  * variable.
  */
-export const ALONE = ["--import", "./test/runner/alone-covered.mjs"];
+const ALONE = ["--import", "./test/runner/alone-covered.mjs"];
+
+/** Where V8 writes what it counts, from the project's folder. */
+export const COUNTS = "build/coverage/v8";
+
+/** Forgets what was counted before. */
+export function freshCounts(): void {
+  rmSync(COUNTS, { recursive: true, force: true });
+  mkdirSync(COUNTS, { recursive: true });
+}
+
+/** The job with its own process counted, where it tests host/ in the plain environment; else as it is. */
+export function counted(job: Job): Job {
+  if (job.kind !== "uvu" || !job.path.startsWith("test/host/") || Object.keys(job.env).length > 0) return job;
+  const [node, ...args] = job.command;
+  const command = [node!, ...args.slice(0, -1), ...ALONE, args.at(-1)!];
+  return { ...job, command, env: { NODE_V8_COVERAGE: resolve(COUNTS) } };
+}
 
 const OURS = "host/";
 const COMPILED = "build/js/host";
@@ -47,8 +65,25 @@ export async function coverageOf(root: string, counts: string, to: string): Prom
 /** `81.2 % of 17,405 lines`. */
 export function figure(files: readonly FileCoverage[]): string {
   const lines = files.reduce((sum, one) => sum + one.lines, 0);
-  const covered = files.reduce((sum, one) => sum + one.covered, 0);
-  return `${((100 * covered) / lines).toFixed(1)} % of ${lines.toLocaleString("en")} lines`;
+  return `${shareOf(files).toFixed(1)} % of ${lines.toLocaleString("en")} lines`;
+}
+
+/** In a hundred. */
+function shareOf(files: readonly FileCoverage[]): number {
+  const sum = (key: "lines" | "covered"): number => files.reduce((total, one) => total + one[key], 0);
+  return (100 * sum("covered")) / sum("lines");
+}
+
+/** The sides of the product that are measured, and how many of their lines in a hundred are to be run. */
+const BARS = { host: 85, capture: 80 } as const;
+export type Side = keyof typeof BARS;
+
+/** A side's figure as one line, and whether it reaches its bar. */
+export function barred(side: Side, files: readonly FileCoverage[]): { line: string; holds: boolean } {
+  const share = shareOf(files);
+  const holds = share >= BARS[side];
+  const bar = `${holds ? "met" : "NOT met"}: ${BARS[side]} %`;
+  return { line: `coverage of ${side}/: ${figure(files)} (${bar})`, holds };
 }
 
 /** Of each room, and of the files that lack most. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A job is one process that holds tests: a TypeScript test file, the C++ test binary, or (in CI)
-// `npm run check`.
+// `npm run check` and the coverage of capture/.
 //
 // A test file says in its opening comment what it needs of the runner:
 //   `Time limit: 300 s.`   more than the usual minute
@@ -15,7 +15,7 @@ export interface Job {
   command: string[];
   limitMs: number;
   alone: boolean;
-  kind: "uvu" | "doctest" | "check";
+  kind: "uvu" | "doctest" | "check" | "coverage";
   /** Where names are looked for beside the path: titles, and the fixtures that this file runs. */
   text: string;
   /** What this job's environment has beyond ours. */
@@ -23,6 +23,8 @@ export interface Job {
 }
 
 const LIMIT_MS = 180_000;
+/** What builds or reads everything. */
+const OF_CI_LIMIT_MS = 1_200_000;
 const FIXTURES = "test/fixtures";
 // The C++ tests, and the tracer on a fake kernel.
 const CPP_TESTS = [
@@ -39,7 +41,7 @@ export function findJobs(root: string, options: { withCheck: boolean }): Job[] {
     .filter((path) => path.endsWith(".test.ts"))
     .flatMap((path) => testFile(root, path));
   if (existsSync(join(root, "test/capture"))) jobs.unshift(...cppTests(root));
-  if (options.withCheck) jobs.unshift(check());
+  if (options.withCheck) jobs.unshift(check(), coverageOf("capture", "quick"));
   return jobs;
 }
 
@@ -90,15 +92,16 @@ function cppTests(root: string): Job[] {
 }
 
 function check(): Job {
-  return {
-    path: "check",
-    command: ["bash", ".ci/check"],
-    limitMs: 180_000,
-    alone: false,
-    kind: "check",
-    text: "",
-    env: {},
-  };
+  return ofCi("check", "check", ["bash", ".ci/check"]);
+}
+
+/** What `npm run coverage -- WHICH` says of a side, as one test. */
+export function coverageOf(side: string, which: string): Job {
+  return ofCi("coverage", `coverage of ${side}`, ["bash", ".ci/coverage", which]);
+}
+
+function ofCi(kind: Job["kind"], path: string, command: string[]): Job {
+  return { path, command, limitMs: OF_CI_LIMIT_MS, alone: false, kind, text: "", env: {} };
 }
 
 function fixtureNames(root: string): string {

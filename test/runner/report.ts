@@ -2,13 +2,22 @@
 //
 // What a person reads after a run: each failure with the command that shows it again, each skip with what is
 // missing, and the last line.
+import type { Job } from "./jobs.js";
 import type { Outcome } from "./run-job.js";
+
+/** The doors of what is no test file. */
+const AGAIN: Partial<Record<Job["kind"], string>> = { check: "npm run check", coverage: "npm run coverage" };
 
 export function failureText(outcome: Outcome): string {
   const { job, output } = outcome;
-  const again =
-    job.kind === "check" ? "npm run check" : `npm test -- ${job.path.includes(" ") ? `"${job.path}"` : job.path}`;
+  const again = AGAIN[job.kind] ?? `npm test -- ${job.path.includes(" ") ? `"${job.path}"` : job.path}`;
   return `${"─".repeat(100)}\n${output.trimEnd()}\n\n${job.path} failed; again: ${again}\n`;
+}
+
+/** A line of CI's log: what a file took, or the figure that a job is there for. */
+export function passedText({ job, output, passed, ms }: Outcome): string {
+  const figure = job.kind === "coverage" ? /^coverage of .*$/m.exec(output)?.[0] : undefined;
+  return `${figure ?? `${job.path}: ${passed} passed`}, ${(ms / 1000).toFixed(1)} s`;
 }
 
 export function skipLines(outcomes: Outcome[]): string[] {

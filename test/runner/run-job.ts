@@ -57,9 +57,16 @@ export const COUNTERS: Record<Job["kind"], (output: string) => Counts> = {
     failed: lastNumber(/test cases: .*?(\d+) failed/g, output),
     skipped: 0,
   }),
-  check: (output) =>
-    /^check: /m.test(output) ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 },
+  check: oneThatSays(/^check: /m),
+  coverage: oneThatSays(/^coverage of .*\(met: /m),
 };
+
+function oneThatSays(word: RegExp): (output: string) => Counts {
+  return (output) => {
+    const says = word.test(output);
+    return { passed: says ? 1 : 0, failed: says ? 0 : 1, skipped: 0 };
+  };
+}
 
 function runProcess(job: Job, names: string[]): Promise<Ended> {
   return new Promise((resolve) => {

@@ -4,12 +4,15 @@ import { askControl } from "../control/control.js";
 import type { PolicyStatus } from "../policy/status.js";
 import { print, printJson } from "./print.js";
 
-/** Prints what the control API at `socket` says. Gives status 1 where a policy rests or was refused. */
+/** The states of a policy that does not judge as its folder says. */
+const UNWELL: readonly PolicyStatus["state"][] = ["resting", "outdated", "refused"];
+
+/** Prints what the control API at `socket` says. Gives status 1 where a policy rests, is outdated or refused. */
 export async function showStatus(socket: string, asJson: boolean): Promise<number> {
   const policies = (await askControl(socket, "/api/v1/policies")) as PolicyStatus[];
   if (asJson) printJson(policies);
   else print(lines(policies));
-  return policies.some(({ state }) => state === "resting" || state === "refused") ? 1 : 0;
+  return policies.some(({ state }) => UNWELL.includes(state)) ? 1 : 0;
 }
 
 function lines(policies: readonly PolicyStatus[]): string[] {

@@ -10,7 +10,7 @@ export const PolicyRow = z.strictObject({
   tenant: z.string().describe("empty: the operator's own"),
   policy: z.string(),
   version: z.string(),
-  state: z.enum(["judging", "slow", "resting", "refused"]),
+  state: z.enum(["judging", "slow", "resting", "outdated", "refused"]),
   rules: z.int(),
   events: z.int(),
   alerts: z.int(),

@@ -11,10 +11,10 @@ export interface PolicyStatus {
   readonly policy: string;
   readonly version: string;
   /**
-   * judging; slow: the slow worker judges it; resting: it overran or kept trapping; refused: no version of it
-   * ever ran.
+   * judging; slow: the slow worker judges it; resting: it overran or kept trapping; outdated: an older version
+   * judges, because what its folder holds now was refused; refused: no version of it ever ran.
    */
-  readonly state: SeatStatus["state"] | "refused";
+  readonly state: SeatStatus["state"] | "outdated" | "refused";
   readonly rules: number;
   readonly events: number;
   readonly alerts: number;
@@ -38,7 +38,7 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
       tenant: policy.tenancy?.tenant ?? "",
       policy: policy.name,
       version: policy.version,
-      state,
+      state: state === "judging" && errors.has(id) ? "outdated" : state,
       rules: policy.rules.length,
       events: tally.events,
       alerts: tally.alerts,

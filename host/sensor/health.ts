@@ -38,7 +38,7 @@ export interface WorkerHealth {
 }
 
 /** `refused`: no version of it ever ran. */
-export type PolicyState = SeatStatus["state"] | "refused";
+export type PolicyState = SeatStatus["state"] | "outdated" | "refused";
 
 /** How it is in a word, and why. */
 type State =
@@ -129,7 +129,7 @@ export class Health {
 }
 
 function countsOf(states: readonly PolicyState[]): Record<PolicyState, number> {
-  const counts = { judging: 0, slow: 0, resting: 0, refused: 0 };
+  const counts = { judging: 0, slow: 0, resting: 0, outdated: 0, refused: 0 };
   for (const state of states) counts[state]++;
   return counts;
 }

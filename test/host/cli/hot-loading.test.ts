@@ -111,7 +111,8 @@ test("a mistake leaves what runs, and is told", async () => {
   edit(join(live, "index.ts"), "TOOLS.has", "TOLLS.has");
   await until("the error", () => statusOf()?.lastError !== null);
   assert.match(statusOf()?.lastError as string, /my-policy\/index\.ts:\d+:\d+: Cannot find name 'TOLLS'/);
-  assert.is(statusOf()?.state, "judging");
+  assert.is(statusOf()?.state, "outdated");
+  assert.is(vedette("policy", "status", "--socket", socket).status, 1);
   const before = alerts().length;
   await until("more alerts", () => alerts().length > before + 2);
 });

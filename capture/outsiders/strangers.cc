@@ -180,6 +180,7 @@ void Strangers::on_root_ended() {
   look_at_coming(now);
   unseen_ += coming_.size();
   coming_.clear();
+  std::erase_if(refused_, [this](Refused& one) { return is_over(one, Program::of(one.process)); });
   tell_unseen(now);
   context_.look_at_last_opens();
 }
@@ -333,14 +334,20 @@ Result<void> Strangers::attach_threads(Tid process) {
   return all;
 }
 
+// Gone, which is told. Whoever was refused until then, and executed a program meanwhile, is told of as
+// refused, too: nothing will change it any more.
+bool Strangers::is_over(Refused& one, const std::optional<Program>& program) {
+  if (program && program->start == one.start) return false;
+  if (!one.told_words.empty()) tell_refused(one);
+  context_.found_end(one.process);
+  context_.state.on_thread_exit(number(one.process));
+  return true;
+}
+
 // One more look at a refused one. False: it is gone, or attached now.
 bool Strangers::visit(Refused& one) {
   const std::optional<Program> program = Program::of(one.process);
-  if (!program || program->start != one.start) {
-    context_.found_end(one.process);
-    context_.state.on_thread_exit(number(one.process));
-    return false;
-  }
+  if (is_over(one, program)) return false;
   const Result<void> attached = attach(one.process);
   const bool is_told = program->words.empty() || program->words == one.told_words;
   if (attached) {
@@ -352,7 +359,7 @@ bool Strangers::visit(Refused& one) {
   if (!is_told) tell_program(one, *program);
   const bool is_late = one.why == EINTR || one.why == EAGAIN;
   const bool is_settled = (!one.told_words.empty() && !is_late) || context_.clock.now_ns() - one.changed_ns > kSettledNs;
-  if (is_settled && !one.told) tell_refused(one);
+  if (is_settled) tell_refused(one);
   return true;
 }
 
@@ -380,8 +387,9 @@ uint64_t Strangers::pause_ns() const {
   return pause;
 }
 
+// Once.
 void Strangers::tell_refused(Refused& one) {
-  one.told = true;
+  if (std::exchange(one.told, true)) return;
   context_.notice(one.process, Notice::STRANGER, "ptrace", std::strerror(one.why), -one.why);
 }
 

@@ -14,6 +14,7 @@
 // are no strangers: all would be.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,7 @@ class Strangers : public Outsiders {
   void complete(uint64_t now);
   bool complete(Tid process);
   void found(Tid process);
+  bool is_over(Refused& one, const std::optional<Program>& program);
   bool visit(Refused& one);
   void tell_program(Refused& one, const Program& program);
   uint64_t pause_ns() const;

@@ -55,9 +55,10 @@ let sidecar: Container;
 let till: Container;
 
 /** In till, as root of a session, the agent's own executable says that it is of the container `name`. */
-function pose(name: string, secret: string): number | null {
+async function pose(name: string, secret: string): Promise<number | null> {
   const words = [`VEDETTE_CONTAINER=${name}`, AGENT_PATH, "--host", `unix:${SOCKET_PATH}`, "--secret-file", secret];
-  return till.exec(["env", ...words, "--start", "security", "--start-timeout", "2", "--", "/bin/true"]).status;
+  const waits = ["--start", "security", "--start-timeout", "2"];
+  return (await till.exec(["env", ...words, ...waits, "--", "/bin/true"])).status;
 }
 
 const told = (rule: string) => alertsOf(sidecar).filter((alert) => alert.rule === rule);
@@ -87,13 +88,13 @@ if (missing === null) {
   });
   test.after(() => task.close());
 
-  test("H5: the secret of another container is nowhere in a container's files", () => {
-    const { stdout } = till.exec(["sh", "-c", `find ${OWN_PATH} /vedette -type f -o -type s`]);
+  test("H5: the secret of another container is nowhere in a container's files", async () => {
+    const { stdout } = await till.exec(["sh", "-c", `find ${OWN_PATH} /vedette -type f -o -type s`]);
     assert.equal(stdout.split("\n").filter(Boolean).sort(), [`${OWN_PATH}/2/secret`, AGENT_PATH, SOCKET_PATH].sort());
   });
 
   test("H5: root of one container is not heard in the name of another, before that one's agent and beside it", async () => {
-    assert.is(pose("shop", `${OWN_PATH}/2/secret`), 125);
+    assert.is(await pose("shop", `${OWN_PATH}/2/secret`), 125);
     await count("Agent refused", 1);
     const shop = startDefined(task, definitionOf("shop"), root);
     await until(
@@ -101,7 +102,7 @@ if (missing === null) {
       "shop's agent did not come",
       () => sidecar.stderr,
     );
-    assert.is(pose("shop", `${OWN_PATH}/2/secret`), 125);
+    assert.is(await pose("shop", `${OWN_PATH}/2/secret`), 125);
     await count("Agent refused", 2);
     assert.equal(
       told("Agent refused").map((alert) => alert.output_fields["agent.claimed_name"]),

@@ -83,7 +83,7 @@ if (missing === null) {
     assert.is(host.restartPolicy, "Always");
     const sidecar = started(host, image, [HOST_COMMAND]);
     await isListening(sidecar, END_MS_MAX);
-    assert.is(sidecar.exec(host.startupProbe!.exec.command).status, 0, sidecar.stderr);
+    assert.is((await sidecar.exec(host.startupProbe!.exec.command)).status, 0, sidecar.stderr);
 
     const folder = join(task.folder, "orders");
     mkdirSync(folder);

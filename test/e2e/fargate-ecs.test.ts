@@ -94,12 +94,12 @@ async function isOldEnough(): Promise<void> {
  * Leaves a container's memory little room, and has a small program in it take that for files: the kernel
  * ends the largest process then.
  */
-function takeMemory(name: string): void {
+async function takeMemory(name: string): Promise<void> {
   const group = ecs.memoryGroup(name);
   const used = Number(/^total_rss (\d+)$/m.exec(readFileSync(join(group, "memory.stat"), "utf8"))![1]);
   writeFileSync(join(group, "memory.limit_in_bytes"), String(used + ROOM_BYTES));
   const script = `for (let at = 0; ; at++) fs.writeFileSync("/dev/shm/" + at, Buffer.alloc(${1 << 20}))`;
-  ecs.container(name).exec(["/bin/node", "-e", script]);
+  await ecs.container(name).exec(["/bin/node", "-e", script]);
 }
 
 if (missing === null) {
@@ -130,7 +130,7 @@ if (missing === null) {
     await eventually(() => sidecarRuns() === 2, "ECS does not start it again");
     await isJudging("after-kill");
     await isOldEnough();
-    takeMemory("vedette");
+    await takeMemory("vedette");
     letGo("full");
     await ecs.sees("vedette STOPPED 137 OutOfMemoryError");
     await eventually(() => sidecarRuns() === 3, "ECS does not start it again");

@@ -224,9 +224,9 @@ if (missing === null) {
         "--",
         "/bin/true",
       ]);
-    assert.is(ask().status, 125);
+    assert.is((await ask()).status, 125);
     // It comes in, and cannot watch what is watched already.
-    assert.is(ask("--secret-file", "/vedette/secret").status, 125);
+    assert.is((await ask("--secret-file", "/vedette/secret")).status, 125);
     await until(
       () => /VEDETTE_SECRET_WRONG/.test(sidecar.stderr) && /Two agents for one container/.test(sidecar.stdout),
       "nothing was said",

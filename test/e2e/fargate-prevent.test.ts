@@ -179,7 +179,7 @@ if (missing === null) {
       );
       const calls = [`filtered ${DENIED}`, `connect ${DENIED}`, `connect ${ALLOWED}`, "vm-write"];
       const script = ["sleep 0.2", ...calls.map((words) => `/srv/prevent_calls ${words}`)].join("\n");
-      const { stdout, stderr } = workload.exec(["/bin/sh", "-c", script], session);
+      const { stdout, stderr } = await workload.exec(["/bin/sh", "-c", script], session);
       const says = isDenied
         ? ["filtered EPERM", "connect EPERM", "connect ok", "vm-write EPERM"]
         : ["filtered ok", "connect ok", "connect ok", "vm-write ok"];
@@ -195,7 +195,7 @@ if (missing === null) {
     const sidecar = await sidecarWith(ALL);
     const workload = app({ user: 0, capabilities: ["SYS_PTRACE"] }, GUARDED, WAIT);
     await until(() => workload.stdout === "up\n", "the workload did not start");
-    const { stdout } = workload.exec(["/bin/sh", "-c", "cp /bin/true /srv/dropped; /srv/dropped; echo $?"], 0);
+    const { stdout } = await workload.exec(["/bin/sh", "-c", "cp /bin/true /srv/dropped; /srv/dropped; echo $?"], 0);
     assert.is(stdout, "126\n");
     writeFileSync(join(root.path, "srv/over"), "");
     await ended(workload);
@@ -211,8 +211,8 @@ if (missing === null) {
     await sleep(300);
     writeFileSync(join(root.path, "srv/go"), "");
     const said = await until(
-      () => {
-        const { stdout } = workload.exec(["/bin/cat", "/srv/said"]);
+      async () => {
+        const { stdout } = await workload.exec(["/bin/cat", "/srv/said"]);
         return stdout.trim().split("\n").length === 2 && stdout;
       },
       "they did not connect",
@@ -230,7 +230,7 @@ if (missing === null) {
     await sidecarWith(BY_REGISTER_OR_COPY);
     const workload = app({ user: 0, capabilities: ["SYS_PTRACE"] }, GUARDED, WAIT);
     await until(() => workload.stdout === "up\n", "the workload did not start");
-    const { stdout } = workload.exec(["/bin/sh", "-c", "sleep 0.2; /srv/prevent_calls listener"], 0);
+    const { stdout } = await workload.exec(["/bin/sh", "-c", "sleep 0.2; /srv/prevent_calls listener"], 0);
     assert.is(stdout, "listener EBUSY\n");
     writeFileSync(join(root.path, "srv/over"), "");
     await ended(workload);

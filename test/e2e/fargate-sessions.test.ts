@@ -121,7 +121,7 @@ if (missing === null) {
       const workload = app(toKeeper(), WORKLOAD, { user: agent, addCapabilities: capabilities });
       await isUp(workload);
       const script = "sleep 1; cat /etc/hosts; cat /no/such/file 2>/dev/null; sleep 1; exit 3";
-      const { status, stdout } = workload.exec(["sh", "-c", script], session);
+      const { status, stdout } = await workload.exec(["sh", "-c", script], session);
       assert.equal([status, stdout], [3, "127.0.0.1 localhost\n"]);
       assert.is(await finish(workload), 7);
       host.close();
@@ -166,7 +166,7 @@ if (missing === null) {
     const host = keepingHost();
     const workload = app(toKeeper(), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
     await isUp(workload);
-    const { status } = workload.exec(["dd", "if=/dev/zero", "of=/dev/null", "bs=1", `count=${COUNT}`]);
+    const { status } = await workload.exec(["dd", "if=/dev/zero", "of=/dev/null", "bs=1", `count=${COUNT}`]);
     assert.is(status, 0);
     assert.is(await finish(workload), 7);
     host.close();
@@ -234,7 +234,7 @@ if (missing === null) {
     await isListening(sidecar);
     const workload = app(agentWords("--start", "security"), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
     await isUp(workload);
-    assert.is(workload.exec(["sh", "-c", "cat /etc/shadow >/dev/null; sleep 0.2"]).status, 0);
+    assert.is((await workload.exec(["sh", "-c", "cat /etc/shadow >/dev/null; sleep 0.2"])).status, 0);
     assert.is(await finish(workload), 7);
     await until(
       () => /app has left/.test(sidecar.stderr),
@@ -265,7 +265,7 @@ if (missing === null) {
     await isListening(sidecar);
     const workload = app(agentWords("--start", "security"), WORKLOAD, { user: 1000 });
     await isUp(workload);
-    assert.is(workload.exec(["sh", "-c", "sleep 0.3; exit 0"]).status, 0);
+    assert.is((await workload.exec(["sh", "-c", "sleep 0.3; exit 0"])).status, 0);
     assert.is(await finish(workload), 7);
     await until(
       () => /app has left/.test(sidecar.stderr),
@@ -302,8 +302,8 @@ if (missing === null) {
       const workload = app(toKeeper("--strangers", scope), WORKLOAD, { pidNamespace, addCapabilities: ["SYS_PTRACE"] });
       await isUp(workload);
       await until(() => isRunning(other), "the other container did not start");
-      assert.is(other.exec(["sh", "-c", "sleep 0.2; exit 4"]).status, 4);
-      assert.is(workload.exec(["sh", "-c", "sleep 0.2; exit 5"]).status, 5);
+      assert.is((await other.exec(["sh", "-c", "sleep 0.2; exit 4"])).status, 4);
+      assert.is((await workload.exec(["sh", "-c", "sleep 0.2; exit 5"])).status, 5);
       assert.is(await finish(workload), 7);
       host.close();
       const ends = named(ofSession(eventsOf(host)), "procexit").map(({ args }) => Number(/ret=(\d+)/.exec(args)?.[1]));

@@ -150,7 +150,7 @@ if (missing === null) {
         { entryPoint: [HOST_COMMAND], instead },
       );
       await isListening(sidecar);
-      assert.is(sidecar.exec(vedette.healthCheck!.command.slice(1)).status, 0, "the health check");
+      assert.is((await sidecar.exec(vedette.healthCheck!.command.slice(1))).status, 0, "the health check");
 
       // ECS answers a busy machine late, and alerts before its answer name no task: the next run's do.
       let alert: LabAlert | undefined;

@@ -2,7 +2,7 @@
 // A task as Fargate runs one, on this machine: a network namespace with the metadata endpoint in it, a shared
 // volume, and containers under runc. Everything is named after the task and is gone when it is closed, also
 // after a failure.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   existsSync,
@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type ContainerOptions, writeBundle } from "./bundle.js";
 import { ADDRESS, containerId, type TaskFacts, taskArn } from "./metadata.js";
 import { missingSeccomp } from "./seccomp.js";
@@ -90,17 +91,18 @@ export class Container {
     execFileSync("runc", ["kill", this.id, signal], { stdio: "ignore" });
   }
 
-  /** ECS Exec: another process in the container, no child of its first one. */
-  exec(args: readonly string[], user = 0): Ended {
+  /**
+   * ECS Exec: another process in the container, no child of its first one. What this test serves meanwhile, a
+   * host or the metadata endpoint, goes on answering.
+   */
+  async exec(args: readonly string[], user = 0): Promise<Ended> {
+    const words = ["exec", "-u", String(user), this.id, ...args];
     try {
-      const stdout = execFileSync("runc", ["exec", "-u", String(user), this.id, ...args], {
-        encoding: "utf8",
-        timeout: READY_MS_MAX,
-      });
+      const { stdout } = await promisify(execFile)("runc", words, { encoding: "utf8", timeout: READY_MS_MAX });
       return { status: 0, stdout, stderr: "" };
     } catch (error) {
-      const { status, stdout, stderr } = error as { status: number | null; stdout: string; stderr: string };
-      return { status, stdout, stderr };
+      const { code, stdout, stderr } = error as { code: number | null; stdout: string; stderr: string };
+      return { status: code, stdout, stderr };
     }
   }
 
@@ -205,16 +207,18 @@ export class Task {
   }
 }
 
+type Awaitable<T> = T | Promise<T>;
+
 /** Waits until `what` gives something, looking often; fails with `message` and what `tell` says. */
 export async function until<T>(
-  what: () => T | undefined | false | null,
+  what: () => Awaitable<T | undefined | false | null>,
   message: string,
   tell: () => string = () => "",
   ms = READY_MS_MAX,
 ): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {
-    const value = what();
+    const value = await what();
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`${message}\n${tell()}`);
     await sleep(20);

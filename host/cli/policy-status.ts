@@ -7,7 +7,7 @@ import { print, printJson } from "./print.js";
 /** The states of a policy that does not judge as its folder says. */
 const UNWELL: readonly PolicyStatus["state"][] = ["resting", "outdated", "refused"];
 
-/** Prints what the control API at `socket` says. Gives status 1 where a policy rests, is outdated or refused. */
+/** Prints what the control API at `socket` says. Gives 1 where a policy rests, is outdated or refused. */
 export async function showStatus(socket: string, asJson: boolean): Promise<number> {
   const policies = (await askControl(socket, "/api/v1/policies")) as PolicyStatus[];
   if (asJson) printJson(policies);

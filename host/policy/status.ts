@@ -11,8 +11,8 @@ export interface PolicyStatus {
   readonly policy: string;
   readonly version: string;
   /**
-   * judging; slow: the slow worker judges it; resting: it overran or kept trapping; outdated: an older version
-   * judges, because what its folder holds now was refused; refused: no version of it ever ran.
+   * judging; slow: the slow worker judges it; resting: it overran or kept trapping; outdated: an older
+   * version judges, because what its folder holds now was refused; refused: no version of it ever ran.
    */
   readonly state: SeatStatus["state"] | "outdated" | "refused";
   readonly rules: number;

@@ -135,7 +135,9 @@ function Well({ said }: { said: WholeHealth }) {
             {some(workers?.count ?? 0, "worker")}
             {(workers?.stuck ?? 0) > 0 && `, ${workers?.stuck} of them stuck`} · {some(intake?.peers ?? 0, "agent")} ·
             policies: {policies?.judging} judging
-            {["slow", "resting", "outdated", "refused"].map((state) => (policies?.[state] ? `, ${policies[state]} ${state}` : ""))}{" "}
+            {["slow", "resting", "outdated", "refused"].map((state) =>
+              policies?.[state] ? `, ${policies[state]} ${state}` : "",
+            )}{" "}
             · version {version}, since {since?.slice(0, 19).replace("T", " ")} UTC
           </p>
           <Losses outputs={outputs} />

@@ -9,7 +9,8 @@
 //     honest  the control: opens the one and the other, and moves names of its own
 //
 // So many names change that the calls that change them do not stop. Each descriptor is closed at once. It
-// prints, for each open that counts, a letter for the file that it reached: s(hadow) or d(ecoy).
+// prints, for each open that counts, a letter for the file that it reached: s(hadow) or d(ecoy). Where two
+// threads race, it goes on until it has reached both, for a while.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,9 +24,11 @@
 #include <unistd.h>
 
 static const char* const kNames[2] = {"/etc/shadow", "here/shadow"};
+enum { kMore = 30000 };
 static char path[16] = "/etc/shadow", here[300];
 static ino_t shadow;
 static atomic_int begun, over;
+static int reached[2];  // decoy, shadow
 
 static void* write_over(void* unused) {
   atomic_store(&begun, 1);
@@ -49,7 +52,9 @@ static void open_once(const char* name) {
   const int file = open(name, O_RDONLY);
   const int is_open = file >= 0 && fstat(file, &facts) == 0;
   close(file);
-  if (is_open) putchar(facts.st_ino == shadow ? 's' : 'd');
+  if (!is_open) return;
+  reached[facts.st_ino == shadow]++;
+  putchar(facts.st_ino == shadow ? 's' : 'd');
 }
 
 static void open_gone(void) {
@@ -82,7 +87,7 @@ int main(int argc, char** argv) {
     pthread_create(&other, NULL, writes ? write_over : go_about, NULL);
     while (!atomic_load(&begun)) continue;
   }
-  for (int i = 0; i < rounds; i++) {
+  for (int i = 0; i < rounds || ((writes || goes) && i < rounds + kMore && !(reached[0] && reached[1])); i++) {
     if (strcmp(aim, "gone") == 0) open_gone();
     else if (strcmp(aim, "parent") == 0) open_below(i);
     else if (goes) open_once("shadow");

@@ -37,7 +37,7 @@ const apart: Plugin = {
   setup: ({ onResolve }) =>
     onResolve({ filter: new RegExp(`^${APART}$`) }, () => ({ path: `./${APART}.cjs`, external: true })),
 };
-const CACHE_MS_MAX = 60_000;
+const CACHE_MS_MAX = 300_000;
 
 const COMMON = {
   bundle: true,

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last part of `npm run build`: the host as the few files that main.ts starts, in build/host, and what V8
-// has compiled of them.
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+// has compiled of them. They are made in a folder of their own, which then takes the other's place: V8 tells
+// a file from another by its length alone, so code compiled of an earlier one must never lie beside a new one.
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { builtFile } from "../paths.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
-import { CACHE_FILE, HOST_FILE } from "./start.js";
 
-const folder = builtFile("host");
+const [folder, next, last] = [builtFile("host"), builtFile("host.new"), builtFile("host.old")];
 /** npm installs it beside Vedette, as the modules have it. */
 const APART = ["assemblyscript"];
 
-mkdirSync(folder, { recursive: true });
-const before = host();
-await bundleHost(folder, APART);
-if (host() !== before || !existsSync(join(folder, CACHE_FILE))) keepCompiled(folder, "all");
-
-function host(): string {
-  const file = join(folder, HOST_FILE);
-  return existsSync(file) ? readFileSync(file, "latin1") : "";
+for (const rest of [next, last]) rmSync(rest, { recursive: true, force: true });
+mkdirSync(next, { recursive: true });
+await bundleHost(next, APART);
+try {
+  keepCompiled(next, "all");
+} catch (error) {
+  process.stderr.write(`the host will start more slowly: its code could not be kept compiled: ${error}\n`);
 }
+try {
+  renameSync(folder, last);
+} catch {} // the first build
+renameSync(next, folder);
+rmSync(last, { recursive: true, force: true });

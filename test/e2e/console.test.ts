@@ -7,7 +7,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { audit, CHROMIUM, newPage as newPageIn, openBrowser, type PageOptions, show } from "./browser.js";
@@ -58,6 +58,10 @@ test.after(async () => {
   host?.kill("SIGTERM");
 });
 
+/** On the overview. A rule with that name has a link as well, which may be there first. */
+const incidentLink = (page: Page): Locator =>
+  page.getByRole("region", { name: "Incidents" }).getByRole("link", { name: "Sensitive file read" }).first();
+
 test("before anything happens each screen says that there is nothing, and not that it could not look", async () => {
   const page = await entered();
   for (const [screen, text] of [
@@ -74,7 +78,7 @@ test("before anything happens each screen says that there is nothing, and not th
 test("an incident is seen from the overview to its rows, and what an attacker named is text", async () => {
   host.stdin!.write("go\n");
   const page = await entered();
-  await page.getByRole("link", { name: "Sensitive file read" }).first().click();
+  await incidentLink(page).click();
   await page.getByRole("heading", { name: "Timeline" }).waitFor();
   const tree = page.getByRole("region", { name: "Processes" });
   await tree.getByText(`cat /etc/shadow ${HOSTILE}`).waitFor();
@@ -89,7 +93,7 @@ test("an incident is seen from the overview to its rows, and what an attacker na
 
 test("three clicks lead from the overview to who ran what and the finding's facts, and a person closes the case", async () => {
   const page = await entered();
-  await page.getByRole("link", { name: "Sensitive file read" }).first().click();
+  await incidentLink(page).click();
   const timeline = page.getByRole("region", { name: "Timeline" }).first();
   await timeline.getByRole("button", { name: "Warning" }).first().click();
   await page.getByRole("region", { name: "The chosen row" }).getByText("sensitive-file-read").waitFor();
@@ -148,7 +152,7 @@ for (const [width, height, colorScheme] of [
 ] as const)
   test(`every screen passes the audit and fits into ${width} columns, ${colorScheme}`, async () => {
     const page = await entered({ viewport: { width, height }, colorScheme });
-    const link = page.getByRole("link", { name: "Sensitive file read" }).first();
+    const link = incidentLink(page);
     const screens = [...SCREENS, (await link.getAttribute("href"))!.slice("#/".length)];
     for (const screen of screens) {
       await show(page, screen);
@@ -174,7 +178,7 @@ test("a ticket that was used lets nobody in, a token field stands there, and who
 
 test("when Vedette is gone, the page says so and keeps what it had", async () => {
   const page = await entered();
-  await page.getByRole("link", { name: "Sensitive file read" }).first().waitFor();
+  await incidentLink(page).waitFor();
   host.removeAllListeners("exit");
   const ended = new Promise((done) => host.once("exit", done));
   host.kill("SIGTERM");

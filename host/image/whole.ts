@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last part of `npm run build`: the host as the few files that main.ts starts, in build/host, and what V8
-// has compiled of them. They are made in a folder of their own, which then takes the other's place: V8 tells
-// a file from another by its length alone, so code compiled of an earlier one must never lie beside a new one.
+// has compiled of them. They are made in a folder of their own, which then takes the other's place. V8 tells
+// one file from another by its length alone: code compiled of an earlier file must never lie beside a new
+// one.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { builtFile } from "../paths.js";
 import { bundleHost, keepCompiled } from "./bundle.js";

@@ -22,8 +22,8 @@ class Copy {
     for (const name of COPIED) cpSync(join(ROOT, name), join(this.folder, name), { recursive: true });
     mkdirSync(join(this.folder, "build"));
     for (const name of readdirSync(join(ROOT, "build")))
-      if (!["generated", "js", "host"].includes(name))
-        // build/host would be started in place of what is new
+      if (!["generated", "js"].includes(name))
+        // build/host is older than what is compiled here, and so not started
         symlinkSync(join(ROOT, "build", name), join(this.folder, "build", name));
     for (const name of ["generated", "js"])
       cpSync(join(ROOT, "build", name), join(this.folder, "build", name), { recursive: true });

@@ -13,6 +13,11 @@ import type { FromTrial, ToTrial } from "./trial-messages.js";
 const CHANNEL_FD = 3;
 /** An empty custom section: V8 remembers modules by their bytes, and gives back what it has compiled. */
 const OTHER_BYTES = Buffer.from([0, 1, 0]);
+/**
+ * V8's flags for its first compiler and for what lives by it: the second one inlines calls by the counts that
+ * code of the first keeps, and where there are none, V8 14 (Node 26) ends the process.
+ */
+const FIRST_COMPILER = ["liftoff", "wasm-inlining"];
 
 const stage = new TrialStage();
 const channel = new Socket({ fd: CHANNEL_FD });
@@ -43,12 +48,12 @@ async function compile(examined: Examined): Promise<string | null> {
   const bytes = Uint8Array.from(examined.bytes);
   try {
     module = await compiled({ ...examined, bytes });
-    setFlagsFromString("--no-liftoff");
+    for (const name of FIRST_COMPILER) setFlagsFromString(`--no-${name}`);
     await WebAssembly.compile(Buffer.concat([bytes, OTHER_BYTES]));
     return null;
   } catch (error) {
     return (error as Error).message;
   } finally {
-    setFlagsFromString("--liftoff");
+    for (const name of FIRST_COMPILER) setFlagsFromString(`--${name}`);
   }
 }

@@ -86,6 +86,7 @@ export class OutputQueue implements Output {
   #state: OutputState = "ok";
   #isScheduled = false;
   #isClosing = false;
+  #isClosed = false;
   #sending: Promise<void> | null = null;
   #watch: NodeJS.Timeout | null = null;
   #wake: () => void = () => undefined;
@@ -118,7 +119,8 @@ export class OutputQueue implements Output {
   write(alert: Alert): void {
     if (this.#options.wants?.(alert) === false || this.#state === "gone") return;
     // In a flood nobody makes lines that have no room.
-    if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
+    if (this.#isClosed) this.#dropped.closed++;
+    else if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
     else this.#dropped.full++;
   }
 
@@ -135,6 +137,10 @@ export class OutputQueue implements Output {
   /** An alert's line. */
   push(line: string): void {
     if (this.#state === "gone") return;
+    if (this.#isClosed) {
+      this.#dropped.closed++;
+      return;
+    }
     const bytes = Buffer.byteLength(line);
     if (!this.isPatient && !this.#hasSpace(bytes)) {
       this.#dropped.full++;
@@ -224,6 +230,8 @@ export class OutputQueue implements Output {
     // A carrier that does not heed the signal is left behind.
     await Promise.race([this.#sending, late.then(() => new Promise((resolve) => setImmediate(resolve)))]);
     if (timer !== null) clearTimeout(timer);
+    this.#isClosed = true;
+    this.#stop.abort(); // a carrier that sends still, or waits for its next attempt, ends with us
     if (this.#watch !== null) clearTimeout(this.#watch);
     this.#dropped.closed += this.#waiting.filter(({ end }) => end === null).length;
     this.#disk?.close(); // what is there waits for the next process
@@ -272,7 +280,7 @@ export class OutputQueue implements Output {
 
   #begin(): void {
     this.#isScheduled = false;
-    if (this.#sending !== null || this.#waiting.length === 0) return;
+    if (this.#isClosed || this.#sending !== null || this.#waiting.length === 0) return;
     this.#sending = this.#sendAll().finally(() => {
       this.#sending = null;
     });

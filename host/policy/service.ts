@@ -181,7 +181,9 @@ export class PolicyService {
   async stop(): Promise<void> {
     this.#housing?.stop();
     await this.#watch?.close();
-    await this.#answering?.close();
+    const answering = this.#answering;
+    this.#answering = null; // what is told from here on goes to the outputs alone
+    await answering?.close();
   }
 
   /** Behind stop(): closes tenants' own outputs. */

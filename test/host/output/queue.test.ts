@@ -11,6 +11,7 @@ import { registerOutputs } from "../../../host/output/metrics.js";
 import type { Carrier, Sent } from "../../../host/output/output.js";
 import { OutputQueue, type QueueLimits } from "../../../host/output/queue.js";
 import { Health } from "../../../host/sensor/sensor.js";
+import { ALERT } from "./shared.js";
 
 const WAIT_MS_MAX = 60_000;
 /** Longer than any test runs. */
@@ -191,6 +192,20 @@ test("where nobody reads any more, nothing is lost that anybody wanted", async (
   queue.push("d");
   await queue.close();
   assert.equal([queue.stats().sent, queue.lost, queue.stats().state, queue.health()], [1, 0, "gone", null]);
+});
+
+test("what comes behind the close is counted, and nothing is tried any more", async () => {
+  const { queue, batches } = queueOf([again()], { retriesAtEnd: true, closeMs: 20 });
+  queue.push("before");
+  await queue.close();
+  const tries = batches.length;
+  queue.push("pushed");
+  queue.write(ALERT);
+  queue.flush();
+  await sleep(50); // many times retryMs
+  assert.is(batches.length, tries);
+  const { queued, dropped } = queue.stats();
+  assert.equal([queued, dropped.closed], [0, 3]);
 });
 
 test("one that waits for its reader drops nothing, and says when it has room", async () => {

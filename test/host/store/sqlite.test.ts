@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store in SQLite: in memory, in a folder, over restarts, and when its file is damaged.
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -148,6 +149,21 @@ folder("where nothing can be written, that is told, and it goes on when it can a
   assert.equal(await rulesOf(store, null), ["late"]);
   assert.is(store.stats().state, "ok");
   await store.close();
+});
+
+folder("an alert that comes behind the close keeps no process alive, and is counted", () => {
+  const [store, suite] = ["../../../host/store/threaded.ts", "./store-suite.ts"].map((file) =>
+    JSON.stringify(new URL(file, import.meta.url).href),
+  );
+  const asked = `const { SqliteStore } = await import(${store});
+    const { told } = await import(${suite});
+    const store = await SqliteStore.open({ folder: null, onFault: () => undefined });
+    await store.close();
+    store.append(told(1));
+    console.log(store.stats().dropped.closed);`;
+  const argv = ["--import", "tsx", "--input-type=module", "-e", asked];
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 60_000 });
+  assert.equal([status, stdout], [0, "1\n"], stderr);
 });
 
 folder.after(() => rmSync(scratch, { recursive: true, force: true }));

@@ -40,7 +40,11 @@ export interface Act {
 }
 
 const secret = z.string().regex(/^[\w-]{43}$/);
+/** Characters as they are sent, and bytes of UTF-8 as they are kept. */
 const NOTE_MAX = 2_000;
+const NOTE_BYTES_MAX = 2 << 10;
+/** Control characters but for the end of a line and the tabulator, and marks of direction. */
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const seconds = z.int().describe("for so long it holds");
 
 /** All of them. */
@@ -102,10 +106,18 @@ export const ACTS: readonly Act[] = [
     answer: null,
     of: async ({ store, viewer, body: { state, ...body }, parts: { id = "" } }) => {
       const owner = ownerOf(viewer!);
-      const decision = { ...body, case: state } as Decision;
+      const note = body.note === undefined ? undefined : noteOf(body.note as string);
+      const decision = { ...body, case: state, note } as Decision;
       if (!(await store.decide(owner, id, decision, owner ?? "operator")))
         throw new Problem(404, "There is no such incident, or it is not kept any more.");
       return { status: 204, type: "text/plain", body: "" };
     },
   },
 ];
+
+/** Without what moves a terminal's cursor or turns a line: six bytes of JSON each. Throws a Problem. */
+function noteOf(text: string): string {
+  const note = text.replace(UNSEEN, "").toWellFormed();
+  if (Buffer.byteLength(note) > NOTE_BYTES_MAX) throw new Problem(400, `A note has at most ${NOTE_BYTES_MAX} bytes.`);
+  return note;
+}

@@ -45,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
     action TEXT NOT NULL, incident TEXT, detail TEXT NOT NULL);
   CREATE INDEX audit_incident ON audit(incident, seq);
   `,
+  "CREATE INDEX audit_tenant ON audit(tenant, who, seq)",
 ];
 
 /** The file was made by a later Vedette, which may have changed what rows mean. */

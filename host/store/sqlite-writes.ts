@@ -20,6 +20,8 @@ const INCIDENTS_MAX = 10_000;
 /** Of the limit's bytes, for documents of incidents. */
 const INCIDENTS_SHARE = 0.25;
 const AUDIT_MAX = 100_000;
+/** What one person did with incidents of one tenant: the operator, or the tenant itself. */
+const AUDIT_MAX_OF_ONE = 1_000;
 const PAGES_FREED_AT_ONCE = 2_000;
 const MINUTES_KEPT = 8n * 24n * 60n;
 const NS_PER_MINUTE = 60_000_000_000n;
@@ -79,25 +81,34 @@ export class SqliteWrites {
     }
   }
 
-  /** False: there is no such incident for the owner. */
+  /**
+   * False: there is no such incident for the owner. What changes nothing is not written down, and what one did
+   * long ago gives way to what he does now: whoever decides again and again fills no disk.
+   */
   decide(owner: string | null, id: string, decision: Decision, who: string): boolean {
     let isThere = false;
     inTransaction(this.#db, () => {
-      const found = this.#sql("SELECT tenant FROM incident WHERE id = ? AND into_id IS NULL").get(id) as
-        | { tenant: bigint }
-        | undefined;
+      const found = this.#sql(
+        `SELECT tenant, case_state AS "case", case_verdict AS verdict, case_note AS note FROM incident
+         WHERE id = ? AND into_id IS NULL`,
+      ).get(id) as (Decided & { readonly tenant: bigint }) | undefined;
       if (found === undefined || (owner !== null && found.tenant !== this.#word(owner))) return;
       isThere = true;
+      const { tenant, ...before } = found;
+      const after = decided(before, decision);
+      if (after.case === before.case && after.verdict === before.verdict && after.note === before.note) return;
       const now = this.#now();
       this.#sql(
-        `UPDATE incident SET case_state = coalesce(?1, case_state), case_by = ?4, case_at = ?5,
-           case_verdict = CASE WHEN ?1 = 'open' THEN NULL ELSE coalesce(?2, case_verdict) END,
-           case_note = coalesce(?3, case_note) WHERE id = ?6`,
-      ).run(decision.case ?? null, decision.verdict ?? null, decision.note ?? null, who, now, id);
-      const { tenant } = found;
+        `UPDATE incident SET case_state = ?, case_verdict = ?, case_note = ?, case_by = ?, case_at = ?
+         WHERE id = ?`,
+      ).run(after.case, after.verdict, after.note, who, now, id);
       this.#sql("INSERT INTO audit(time, who, tenant, action, incident, detail) VALUES(?, ?, ?, ?, ?, ?)").run(
         ...[now, who, tenant, "incident", id, JSON.stringify(decision)],
       );
+      this.#sql(
+        `DELETE FROM audit WHERE tenant = ?1 AND who = ?2 AND seq <= (SELECT seq FROM audit
+           WHERE tenant = ?1 AND who = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ${AUDIT_MAX_OF_ONE})`,
+      ).run(tenant, who);
     });
     return isThere;
   }
@@ -261,6 +272,21 @@ export class SqliteWrites {
     }
     return made;
   }
+}
+
+interface Decided {
+  readonly case: string;
+  readonly verdict: string | null;
+  readonly note: string | null;
+}
+
+/** A case that is opened again has no verdict. */
+function decided(before: Decided, { case: state, verdict, note }: Decision): Decided {
+  return {
+    case: state ?? before.case,
+    verdict: state === "open" ? null : (verdict ?? before.verdict),
+    note: note ?? before.note,
+  };
 }
 
 /** 16 bytes in place of 36 characters. */

@@ -19,6 +19,7 @@ import { alertOf } from "../host/incident/shared.js";
 import { told } from "../host/store/store-suite.js";
 import { Chance } from "./chance.js";
 
+const WAIT_MS_MAX = 60_000;
 const folder = mkdtempSync(join(tmpdir(), "vedette-store-attack-"));
 const operator = join(folder, "control.sock");
 const MINE = `${operator}.mine`;
@@ -69,16 +70,27 @@ function ask(socketPath: string, path: string, method = "GET", body = ""): Promi
   });
 }
 
-/** Who asks too often is told to wait: so do we. */
+/** Who asks too often is told to wait, as is he whose store is not done with what was asked before: so do we. */
 async function answered(...asked: Parameters<typeof ask>): Promise<Answered> {
-  for (;;) {
+  for (const until = performance.now() + WAIT_MS_MAX; ; ) {
     const answer = await ask(...asked);
-    if (answer.status !== 429) return answer;
+    const isLater = answer.status === 429 || (answer.status === 503 && answer.text.includes("The store cannot be asked"));
+    if (!isLater || performance.now() > until) return answer;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
+/** Resolves when the store has written what it was told. */
+async function stored(): Promise<void> {
+  for (const until = performance.now() + WAIT_MS_MAX; control.outputs()[0]!.queued > 0; ) {
+    const got = JSON.stringify(control.outputs()[0]);
+    if (performance.now() > until) throw new Error(`expected: an empty queue of the store; got: ${got}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 async function operatorIsAnswered(): Promise<void> {
+  await stored();
   const { status, text } = await answered(operator, "/api/v1/findings?limit=3");
   assert.is(status, 200, text);
   assert.ok((JSON.parse(text) as { items: unknown[] }).items.length >= 3);
@@ -221,6 +233,20 @@ test("H28: whatever is asked by chance of whatever path, no answer is 500", asyn
     assert.ok(status < 500 && status !== 0, `${method} ${path}?${query} answers ${status}`);
   }
   await operatorIsAnswered();
+});
+
+test("H28: a note is bounded without what nobody sees, and who says the same again leaves one line", async () => {
+  const { items } = JSON.parse((await answered(MINE, "/api/v1/incidents")).text) as { items: { id: string }[] };
+  const path = `/api/v1/incidents/${items[0]!.id}`;
+  const act = async (note: string): Promise<number> =>
+    (await answered(MINE, path, "POST", JSON.stringify({ note }))).status;
+  assert.is(await act("é".repeat(1_025)), 400);
+  for (let i = 0; i < 30; i++) assert.is(await act(`${"\u0000\u202e\u001b".repeat(600)}two\nlines\ud800`), 204);
+  const { history } = JSON.parse((await answered(MINE, path)).text) as { history: { detail: { note?: string } }[] };
+  assert.equal(
+    history.map(({ detail }) => detail.note).filter((note) => note?.includes("lines")),
+    ["two\nlines\ufffd"],
+  );
 });
 
 test("H28: a flood is dropped and counted where it comes too fast, and the operator is answered", async () => {

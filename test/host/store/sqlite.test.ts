@@ -11,7 +11,7 @@ import type { VedetteError } from "../../../host/errors.js";
 import { migrate } from "../../../host/store/schema.js";
 import { FOLDER_LIMITS, MEMORY_LIMITS } from "../../../host/store/store.js";
 import { SqliteStore } from "../../../host/store/threaded.js";
-import { incident, rulesOf, testStore, told } from "./store-suite.js";
+import { incident, rulesOf, testStore, told, written } from "./store-suite.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-store-"));
 let folders = 0;
@@ -100,7 +100,7 @@ folder("rows that are damaged are left out and counted, and the others are shown
   const path = newFolder();
   const store = await SqliteStore.open({ folder: path, onFault });
   for (const ago of [1, 2, 3]) store.append(told(ago, { rule: `${ago}` }));
-  await store.flush();
+  await written(store);
   const db = new DatabaseSync(join(path, "vedette.db"));
   db.exec("UPDATE finding SET doc = substr(doc, 1, 100) WHERE seq = 2");
   db.close();
@@ -117,13 +117,13 @@ folder("its files stay under the limit while it is written to", async () => {
   for (let i = 0; i < 40_000; i++) {
     store.append(told(i % 3_600, { pid: i, rule: `rule ${i % 20}` }));
     if (i % 1_000 !== 0) continue;
-    await store.flush();
+    await written(store);
     most = Math.max(
       most,
       readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0),
     );
   }
-  await store.flush();
+  await written(store);
   const { held } = await store.overview(null, 24);
   await store.close();
   assert.ok(held.findings < 40_000 && held.findings > 2_000, `it holds ${held.findings}: the limit was reached`);
@@ -145,7 +145,7 @@ folder("where nothing can be written, that is told, and it goes on when it can a
   assert.not.equal(store.stats().state, "ok");
   lock.exec("ROLLBACK");
   lock.close();
-  while (store.stats().queued > 0 && performance.now() < until) await store.flush();
+  await written(store);
   assert.equal(await rulesOf(store, null), ["late"]);
   assert.is(store.stats().state, "ok");
   await store.close();

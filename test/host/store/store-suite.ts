@@ -10,6 +10,7 @@ import type { FindingQuery, Store, StoredIncident, StoreLimits } from "../../../
 import { alertOf, type Said } from "../incident/shared.js";
 
 const NOW = BigInt(Date.now()) * 1_000_000n;
+const WRITTEN_MS_MAX = 60_000;
 export const HOUR = 3_600_000_000_000n;
 
 /** An alert of a finding some seconds ago. */
@@ -29,6 +30,14 @@ export function incident(id: string, more: Partial<StoredIncident> = {}): Stored
     ...{ first: String(NOW - HOUR), last: String(NOW), doc },
     ...more,
   };
+}
+
+/** Resolves when all that was told is written: flush() itself waits for a second at most. */
+export async function written(store: Store): Promise<void> {
+  for (const until = performance.now() + WRITTEN_MS_MAX; store.stats().queued > 0; ) {
+    if (performance.now() > until) throw new Error(`expected: an empty queue; got: ${JSON.stringify(store.stats())}`);
+    await store.flush();
+  }
 }
 
 /** The rules of the findings that a query gives, page by page. */
@@ -64,7 +73,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
     using(async (store) => {
       for (const ago of [3, 1, 2, 5, 4]) store.append(told(ago, { rule: `${ago} s ago` }));
       store.append(told(3, { rule: "3 s ago" })); // told twice
-      await store.flush();
+      await written(store);
       const all = ["1 s ago", "2 s ago", "3 s ago", "4 s ago", "5 s ago"];
       assert.equal(await rulesOf(store, null), all);
       for (const limit of [1, 2, 5]) assert.equal(await rulesOf(store, null, { limit }), all, `pages of ${limit}`);
@@ -75,7 +84,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
   test("a finding is what was told of it, and its times are texts", () =>
     using(async (store) => {
       store.append(told(1, {}, { incident: { id: "i", count: 1, first: NOW, last: NOW } }));
-      await store.flush();
+      await written(store);
       const { items } = await store.page(null, { limit: 1, before: null });
       const found = JSON.parse(items[0]!);
       assert.equal(Object.keys(found), ["seq", "incident", "alert", "finding"]);
@@ -91,7 +100,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       store.append(told(2, { rule: "read", container: "db" }, { priority: "Critical", output: "vi read /etc/hosts" }));
       store.append(told(3, { rule: "write", container: "web", tenant: "b" }, { priority: "Notice" }));
       store.append(told(4_000, { rule: "old", container: "web" }));
-      await store.flush();
+      await written(store);
       const hourAgo = NOW - HOUR;
       for (const [query, rules] of [
         [{ rule: "read" }, ["read", "read"]],
@@ -128,7 +137,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       store.keep(incident("ib", { tenant: "b" }));
       store.keep(incident("io"));
       store.keep(incident("im", { tenant: "a", into: "ib" }));
-      await store.flush();
+      await written(store);
       for (const query of [{}, { text: "secret" }, { container: "web" }, { priority: 7 }])
         assert.equal(await rulesOf(store, "a", query), ["a's"]);
       for (const query of [{ tenant: "b" }, { rule: "b's" }, { rule: "ours" }, { tenant: "" }])
@@ -157,7 +166,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
   test("what was typed is searched as words, whatever it says", () =>
     using(async (store) => {
       store.append(told(1, { rule: "plain" }, { output: "a word" }));
-      await store.flush();
+      await written(store);
       for (const text of [
         '"',
         '""',
@@ -189,14 +198,14 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
   test("an incident is as it was told last, what people decided stays, and who decided is written down", () =>
     using(async (store) => {
       store.keep(incident("one"));
-      await store.flush();
+      await written(store);
       assert.is(
         await store.decide(null, "one", { case: "closed", verdict: "false_positive", note: "a test" }, "ann"),
         true,
       );
       store.keep(incident("one", { severity: 2, title: "Graver" }));
       store.keep(incident("two", { severity: 6 }));
-      await store.flush();
+      await written(store);
       const one = JSON.parse((await store.incident(null, "one"))!) as Record<string, Record<string, unknown>>;
       assert.is(one.title, "Graver");
       assert.ok(one.rows);
@@ -226,11 +235,30 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       );
     }));
 
+  test("of one who decides for ever the newest 1,000 acts are kept, and none that changed nothing", () =>
+    using(async (store) => {
+      for (const [id, tenant] of [
+        ["own", "loud"],
+        ["other", "quiet"],
+      ] as const)
+        store.keep(incident(id, { tenant }));
+      await written(store);
+      const acts = async (owner: string | null, id: string) =>
+        (await store.audit(owner, { limit: 2_000, incident: id })).items.map((item) => JSON.parse(item).detail.note);
+      assert.is(await store.decide(null, "own", { note: "the operator's" }, "operator"), true);
+      assert.is(await store.decide("quiet", "other", { note: "quiet" }, "quiet"), true);
+      for (let i = 0; i < 1_010; i++) await store.decide("loud", "own", { note: `${i}` }, "loud");
+      for (let i = 0; i < 20; i++) assert.is(await store.decide("loud", "own", { note: "1009" }, "loud"), true);
+      const kept = await acts("loud", "own");
+      assert.equal([kept.length, kept[0], kept.at(-2), kept.at(-1)], [1_001, "1009", "10", "the operator's"]);
+      assert.equal(await acts(null, "other"), ["quiet"]);
+    }));
+
   test("incidents come page by page, and one that became a part of another is found as that", () =>
     using(async (store) => {
       for (const id of ["a", "b", "c"]) store.keep(incident(id));
       store.keep(incident("b", { into: "c" }));
-      await store.flush();
+      await written(store);
       const first = await store.incidents(null, { limit: 1, before: null });
       const second = await store.incidents(null, { limit: 1, before: first.next });
       assert.equal([...idsOf(first.items), ...idsOf(second.items)], ["c", "a"]);
@@ -244,7 +272,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       store.append(told(1, { rule: "grave", container: "db" }, { priority: "Critical" }));
       store.append(told(100_000, { rule: "long ago", container: "db" }));
       store.keep(incident("one", { severity: 2 }));
-      await store.flush();
+      await written(store);
       const { open, findings, stepSeconds, containers, rules, held } = await store.overview(null, 24);
       assert.equal(open, { Critical: 1 });
       const sum = (priority: string) => findings.reduce((all, { counts }) => all + (counts[priority] ?? 0), 0);
@@ -267,9 +295,9 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
         store.append(told(40 * 86_400, { rule: "40 days ago" }));
         for (let i = 0; i < 50; i++) store.append(told(1_000 + i, { rule: "quiet", tenant: "quiet" }));
         for (let i = 0; i < 3_000; i++) store.append(told(i, { rule: "flood", tenant: "loud", pid: 5_000 + i }));
-        await store.flush();
+        await written(store);
         store.append(told(0, { rule: "ours" })); // what is deleted goes behind a batch
-        await store.flush();
+        await written(store);
         assert.equal(await rulesOf(store, null, { rule: "40 days ago" }), []);
         assert.is((await rulesOf(store, "quiet")).length, 50);
         const left = (await rulesOf(store, "loud")).length;
@@ -283,7 +311,7 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
   test("what it was told and its losses are counted as those of any output", () =>
     using(async (store) => {
       store.append(told(1));
-      await store.flush();
+      await written(store);
       const { kind, state, queued, sent, dropped, lastError } = store.stats();
       assert.equal([kind, state, queued, sent, lastError], ["store", "ok", 0, 1, null]);
       assert.equal(Object.values(dropped), [0, 0, 0, 0]);

@@ -117,7 +117,7 @@ export const ACTS: readonly Act[] = [
 
 /** Without what moves a terminal's cursor or turns a line: six bytes of JSON each. Throws a Problem. */
 function noteOf(text: string): string {
-  const note = text.replace(UNSEEN, "").toWellFormed();
-  if (Buffer.byteLength(note) > NOTE_BYTES_MAX) throw new Problem(400, `A note has at most ${NOTE_BYTES_MAX} bytes.`);
-  return note;
+  const note = Buffer.from(text.replace(UNSEEN, "")); // half a character becomes U+FFFD
+  if (note.length > NOTE_BYTES_MAX) throw new Problem(400, `A note has at most ${NOTE_BYTES_MAX} bytes.`);
+  return note.toString();
 }

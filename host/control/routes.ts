@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { PolicyStatus } from "../policy/status.js";
-import type { FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
+import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
 import {
@@ -205,11 +205,11 @@ export const ROUTES: readonly Route[] = [
     path: "/api/v1/audit",
     summary: "What people did, the newest first.",
     for: "anybody",
-    query: z.strictObject({ limit, incident: text }),
+    query: z.strictObject({ limit, before, incident: text }),
     answer: page(AuditRow),
     type: JSON_TYPE,
-    of: async ({ store }, viewer, { limit, incident = null }) =>
-      pageAnswer(await store.audit(ownerOf(viewer), { limit: limit as number, incident: incident as string | null })),
+    of: async ({ store }, viewer, { incident = null, ...query }) =>
+      pageAnswer(await store.audit(ownerOf(viewer), { ...query, incident } as AuditQuery)),
   },
   {
     path: "/api/v1/outputs",
@@ -292,10 +292,16 @@ function gradeOf(priority: unknown): number | undefined {
 function instantOf(instant: unknown): bigint | undefined {
   if (instant === undefined) return undefined;
   const text = String(instant);
-  if (/^\d+$/.test(text)) return BigInt(text) > INSTANT_MAX ? INSTANT_MAX : BigInt(text);
+  if (/^\d+$/.test(text)) return clamped(BigInt(text));
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) throw new Problem(400, `There is no time ${text}.`);
-  return BigInt(ms) * 1_000_000n;
+  return clamped(BigInt(ms) * 1_000_000n);
+}
+
+/** SQLite has 64 bits, and the year 9999 more. */
+function clamped(ns: bigint): bigint {
+  if (ns < 0n) return 0n;
+  return ns > INSTANT_MAX ? INSTANT_MAX : ns;
 }
 
 /** The answer where there is nothing to say but this. */

@@ -10,6 +10,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type * as z from "zod";
 import { ContainerBuckets } from "../engine/limiter.js";
+import { VedetteError } from "../errors.js";
 import { StoreSilent } from "../store/store.js";
 import { boundVisitors, type Visitors } from "../visitors.js";
 import { ACTS, type Act } from "./acts.js";
@@ -212,6 +213,8 @@ function refuse(response: ServerResponse, error: unknown): void {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof VedetteError && error.code === "VEDETTE_STORE_BUSY")
+    return new Problem(429, error.message, error.code, error.hint);
   if (error instanceof StoreSilent) return new Problem(503, `The store cannot be asked: ${error.message}.`);
   return new Problem(500, "That could not be answered.");
 }

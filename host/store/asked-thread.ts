@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thread of the store, as the host's first thread asks it. A question that is not answered in time ends
-// its thread, since nothing else can stop SQLite in the middle of a step; the next question starts another.
+// One thread of the store, as the host's first thread asks it. It is handed one question at a time, and those
+// that wait are taken in turn, whoever asks: so a tenant that asks a lot waits for itself, and the time of a
+// question is its own. A thread that does not answer in time is ended, since nothing else can stop SQLite in
+// the middle of a step, and another one is started when it has gone, not before. A store in memory is in its
+// thread: it is waited for.
 import type { Worker } from "node:worker_threads";
+import { VedetteError } from "../errors.js";
 import { startThread } from "../thread.js";
 import type { Answer, Asks, ThreadData } from "./messages.js";
 import { StoreSilent } from "./store.js";
 
-/** Opening may mend what a crash left, and bring tables up to date. */
-const MS_MAX = { open: 120_000, read: 10_000, write: 60_000 };
+/** How long a thread may take, in milliseconds. */
+export interface ThreadTimes {
+  /** Opening may mend what a crash left, and bring tables up to date. */
+  readonly open: number;
+  readonly read: number;
+  readonly write: number;
+  /** From when it is told to end. */
+  readonly end: number;
+}
+
+const TIMES: ThreadTimes = { open: 120_000, read: 10_000, write: 60_000, end: 2_000 };
 /** V8's of a thread: a page of findings is 1 MiB of text. */
 const HEAP = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 };
+/** Questions that wait, of one tenant and of the operator, who has more doors. */
+const WAITING_MAX = { tenant: 4, operator: 32 };
 
 /** An error of SQLite's. `code`: null where it was none. */
 export class StoreFailed extends StoreSilent {
@@ -21,91 +36,175 @@ export class StoreFailed extends StoreSilent {
   }
 }
 
+/** A question; null in place of `ask`: that it has opened the file. */
 interface Waiting {
+  readonly ask: keyof Asks | null;
+  readonly values: readonly unknown[];
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** Whose turn it is: a tenant's name, null for the operator, and what the store itself does. */
+type Lane = string | null | undefined;
+
 /** Starts its thread when it is asked for the first time. */
 export class AskedThread {
   readonly #data: ThreadData;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #times: ThreadTimes;
+  /** Each with one that waits at least; the first is the next. */
+  readonly #lanes = new Map<Lane, Waiting[]>();
+  #asked: Waiting | null = null;
+  #timer: NodeJS.Timeout | undefined;
   #worker: Worker | null = null;
   #number = 0;
+  /** It was told to end, and has not. */
+  #isEnding = false;
+  /** It takes longer than it may, and nobody is to wait for it. */
+  #isStuck = false;
   #isClosed = false;
 
-  constructor(data: ThreadData) {
+  constructor(data: ThreadData, times: ThreadTimes = TIMES) {
     this.#data = data;
+    this.#times = times;
   }
 
   /** Resolves when it has opened the file. Throws StoreFailed. */
   open(): Promise<void> {
-    return this.#start();
+    return new Promise((resolve, reject) => this.#start({ ask: null, values: [], resolve, reject }));
   }
 
-  /** Throws StoreFailed, StoreSilent. */
+  /** Throws StoreFailed, StoreSilent, VEDETTE_STORE_BUSY. */
   async ask<Name extends keyof Asks>(ask: Name, ...values: Parameters<Asks[Name]>): Promise<ReturnType<Asks[Name]>> {
     if (this.#isClosed) throw new StoreSilent("the store was closed");
-    if (this.#worker === null) void this.#start().catch(() => undefined);
-    const number = ++this.#number;
-    const msMax = ask === "append" || ask === "decide" ? MS_MAX.write : MS_MAX.read;
-    return this.#answer(number, msMax, () => this.#worker?.postMessage({ number, ask, values }));
+    return this.#wait(ask, values, ask === "append" ? undefined : (values[0] as Lane));
   }
 
-  /** Resolves when what was asked before is done, and the file is closed. */
+  /** Resolves when the file is closed, or the thread does not end in time. Nobody who waits is answered. */
   async close(): Promise<void> {
-    const worker = this.#worker;
-    if (worker !== null) await this.ask("close").catch(() => undefined);
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    await worker?.terminate();
+    this.#refuse(new StoreSilent("the store was closed"));
+    const worker = this.#worker;
+    if (worker === null) return;
+    if (!this.#isEnding && !this.#isStuck) await this.#wait("close", [], undefined).catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#times.end);
+    });
+    await Promise.race([worker.terminate(), late]);
+    clearTimeout(timer);
+    worker.unref();
   }
 
-  #start(): Promise<void> {
+  #wait<T>(ask: keyof Asks, values: readonly unknown[], lane: Lane): Promise<T> {
+    if (this.#isStuck) throw new StoreSilent("the store does not answer in time");
+    const waiting = this.#lanes.get(lane) ?? [];
+    const most = lane === null ? WAITING_MAX.operator : WAITING_MAX.tenant;
+    if (waiting.length >= most) throw new VedetteError("VEDETTE_STORE_BUSY", { count: most });
+    return new Promise((resolve, reject) => {
+      this.#lanes.set(lane, [...waiting, { ask, values, resolve, reject }]);
+      this.#next();
+    });
+  }
+
+  /** Hands over the next question where the thread is idle. */
+  #next(): void {
+    if (this.#isEnding || this.#asked !== null) return;
+    const [next] = this.#lanes;
+    if (next === undefined) {
+      this.#worker?.unref();
+      return;
+    }
+    if (this.#worker === null) {
+      this.#start({ ask: null, values: [], resolve: () => undefined, reject: (error) => this.#refuse(error) });
+      return;
+    }
+    const [lane, [first, ...others]] = next as [Lane, [Waiting, ...Waiting[]]];
+    this.#lanes.delete(lane);
+    if (others.length > 0) this.#lanes.set(lane, others); // behind those of everybody else
+    const { ask, values } = first;
+    this.#begin(first, ask === "append" || ask === "decide" ? this.#times.write : this.#times.read);
+    this.#worker.postMessage({ number: ++this.#number, ask, values });
+  }
+
+  #start(opening: Waiting): void {
     const worker = startThread(import.meta.url, "./store-thread", {
       workerData: this.#data,
       resourceLimits: HEAP,
       stdin: false,
     });
     this.#worker = worker;
-    worker.unref();
-    worker.on("message", ({ number, value, failed }: Answer) => {
-      const waiting = this.#waiting.get(number);
-      this.#waiting.delete(number);
-      if (this.#waiting.size === 0) worker.unref();
-      if (failed === null) waiting?.resolve(value as never);
-      else waiting?.reject(new StoreFailed(failed.reason, failed.code));
-    });
-    worker.on("error", (error) => this.#end(worker, error));
-    worker.on("exit", () => this.#end(worker, new StoreSilent("the store's thread has ended")));
-    return this.#answer(0, MS_MAX.open, () => undefined);
+    this.#number = 0;
+    worker.on("message", (answer: Answer) => this.#answer(answer));
+    worker.on("error", (error) => this.#settle(({ reject }) => reject(error)));
+    worker.on("exit", () => this.#exit());
+    this.#begin(opening, this.#times.open);
   }
 
-  #answer<T>(number: number, msMax: number, send: () => void): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const worker = this.#worker;
-      const timer = setTimeout(() => {
-        if (worker !== null) this.#end(worker, new StoreSilent("the store does not answer in time"));
-        void worker?.terminate();
-      }, msMax);
-      timer.unref();
-      const over = <V>(then: (value: V) => void) => {
-        return (value: V): void => {
-          clearTimeout(timer);
-          then(value);
-        };
-      };
-      this.#waiting.set(number, { resolve: over(resolve as (value: never) => void), reject: over(reject) });
-      worker?.ref(); // whoever waits for an answer is kept alive
-      send();
-    });
+  /** From here on its time runs. */
+  #begin(asked: Waiting, ms: number): void {
+    this.#asked = asked;
+    this.#worker?.ref(); // whoever waits for an answer is kept alive
+    this.#timer = setTimeout(() => this.#late(), ms).unref();
   }
 
-  /** Nobody of that thread is answered any more. */
-  #end(worker: Worker, error: Error): void {
-    if (this.#worker !== worker) return;
+  #answer({ number, value, failed }: Answer): void {
+    if (this.#isEnding || number !== this.#number) return;
+    const isOpening = this.#asked?.ask === null;
+    this.#isStuck = false;
+    this.#settle(({ resolve, reject }) => {
+      if (failed === null) resolve(value as never);
+      else reject(new StoreFailed(failed.reason, failed.code));
+    });
+    if (isOpening && failed !== null) this.#end(); // it goes by itself
+    this.#next();
+  }
+
+  /** Tells who asked how it went. */
+  #settle(tell: (asked: Waiting) => void): void {
+    clearTimeout(this.#timer);
+    const asked = this.#asked;
+    this.#asked = null;
+    if (asked !== null) tell(asked);
+  }
+
+  #late(): void {
+    const error = new StoreSilent("the store does not answer in time");
+    if (this.#data.path !== null) {
+      this.#settle(({ reject }) => reject(error));
+      this.#end();
+      void this.#worker?.terminate();
+      return;
+    }
+    this.#isStuck = true;
+    this.#asked?.reject(error); // it is still asked
+    this.#refuse(error);
+    this.#worker?.unref();
+  }
+
+  /** Who waits is answered by the next thread, if this one goes soon. */
+  #end(): void {
+    this.#isEnding = true;
+    this.#timer = setTimeout(() => {
+      this.#isStuck = true;
+      this.#refuse(new StoreSilent("the store does not answer in time"));
+      this.#worker?.unref();
+    }, this.#times.end).unref();
+  }
+
+  #exit(): void {
+    this.#settle(({ reject }) => reject(new StoreSilent("the store's thread has ended")));
     this.#worker = null;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
+    this.#isEnding = false;
+    this.#isStuck = false;
+    if (this.#isClosed) this.#refuse(new StoreSilent("the store was closed"));
+    else this.#next();
+  }
+
+  /** Those that wait. */
+  #refuse(error: Error): void {
+    const waiting = [...this.#lanes.values()].flat();
+    this.#lanes.clear();
     for (const { reject } of waiting) reject(error);
   }
 }

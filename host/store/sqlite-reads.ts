@@ -7,8 +7,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { PRIORITIES } from "../finding/priority.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "./cursor.js";
+import { HOPS_MAX } from "./schema.js";
 import { matchOf } from "./search.js";
-import type { FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
+import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
 
 /** Entries of an index that are looked through before the clock is asked: some 10 ms. */
 const CHUNK = 50_000;
@@ -17,13 +18,13 @@ const TEXT_CHUNK = 2_000;
 const LOOK_MS_MAX = 500;
 /** A page ends where it has so many bytes, so that who reads slowly holds little of ours. */
 const PAGE_BYTES_MAX = 1 << 20;
+/** And where so many bytes of documents were parsed for it. */
+const PARSED_BYTES_MAX = 8 << 20;
 const TOP = 10;
 const NS_PER_MINUTE = 60_000_000_000n;
 const MINUTES_PER_HOUR = 60n;
 /** Steps of an overview: 24 hours have 144 of 10 minutes. */
 const STEPS_MAX = 150n;
-/** Hops from an incident to that which it became a part of. */
-const HOPS_MAX = 16;
 
 interface Found {
   readonly seq: bigint;
@@ -51,15 +52,14 @@ export class SqliteReads {
   }
 
   page(owner: Owner, query: FindingQuery): StorePage {
-    const nothing: StorePage = { items: [], next: null, isComplete: true, damaged: 0 };
     const asked = query.before == null ? NEWEST : placeOf(query.before);
     const { until = NEWEST.time } = query;
     const from =
       asked === null || asked.time < until ? asked : { time: until, seq: query.text === undefined ? 0n : asked.seq };
     const words = query.text === undefined ? null : matchOf(query.text);
-    if (from === null || (query.text !== undefined && words === null)) return nothing;
+    if (from === null || (query.text !== undefined && words === null)) return NOTHING;
     const known = this.#known(owner, query);
-    if (known === null) return nothing;
+    if (known === null) return NOTHING;
     return this.#collect(
       query.limit,
       (count, place) => (words === null ? this.#walk(known, count, place) : this.#search(known, words, count, place)),
@@ -70,7 +70,7 @@ export class SqliteReads {
   /** The newest opened first. Items lack what a timeline has. */
   incidents(owner: Owner, query: IncidentQuery): StorePage {
     const from = query.before == null ? NEWEST : placeOf(query.before);
-    if (from === null) return { items: [], next: null, isComplete: true, damaged: 0 };
+    if (from === null) return NOTHING;
     const { tenant, case: state, severity, container, text } = query;
     const conditions: Where[] = [{ text: "into_id IS NULL AND i.seq < ?", values: [from.seq] }];
     for (const name of [owner, tenant]) if (name != null) conditions.push(equal("w.text", name));
@@ -80,20 +80,14 @@ export class SqliteReads {
     if (text !== undefined) conditions.push({ text: "instr(words, ?) > 0", values: [text.toLowerCase()] });
     const { text: where, values } = all(conditions);
     const rows = this.#sql(
-      `SELECT i.seq, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
+      `SELECT i.seq, size, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
        WHERE ${where} ORDER BY i.seq DESC LIMIT ?`,
-    ).all(...values, BigInt(query.limit + 1)) as unknown as IncidentRow[];
-    const items: string[] = [];
-    let [bytes, damaged] = [0, 0];
-    for (const [index, row] of rows.entries()) {
-      const json = this.#incidentJson(row, true);
-      if (index === query.limit || (items.length > 0 && bytes + (json?.length ?? 0) > PAGE_BYTES_MAX))
-        return { items, next: cursorOf({ time: 0n, seq: rows[index - 1]!.seq }), isComplete: true, damaged };
-      if (json === null) damaged++;
-      else items.push(json);
-      bytes += json?.length ?? 0;
-    }
-    return { items, next: null, isComplete: true, damaged };
+    ).all(...values, BigInt(query.limit + 1)) as unknown as (IncidentRow & { readonly size: bigint })[];
+    // What is parsed counts, and not what is left of it: a timeline is most of an incident.
+    return pageOf(rows, query.limit, {
+      bytes: ({ size }) => Number(size),
+      json: (row) => this.#incidentJson(row, true),
+    });
   }
 
   incident(owner: Owner, id: string): string | null {
@@ -110,22 +104,22 @@ export class SqliteReads {
     return null;
   }
 
-  audit(owner: Owner, { limit, incident }: { readonly limit: number; readonly incident: string | null }): StorePage {
+  audit(owner: Owner, { limit, incident, before }: AuditQuery): StorePage {
+    const from = before == null ? NEWEST : placeOf(before);
+    if (from === null) return NOTHING;
     const rows = this.#sql(
-      `SELECT a.time, who, w.text AS tenant, action, incident, detail FROM audit a JOIN word w ON w.id = a.tenant
-       WHERE (?1 IS NULL OR incident = ?1) AND (?2 IS NULL OR w.text = ?2) ORDER BY a.seq DESC LIMIT ?3`,
-    ).all(incident, owner, BigInt(limit)) as unknown as {
-      time: bigint;
-      who: string;
-      tenant: string;
-      action: string;
-      incident: string | null;
-      detail: string;
-    }[];
-    const items = rows.map(({ time, detail, ...row }) =>
-      JSON.stringify({ time: String(time), ...row, detail: JSON.parse(detail) as unknown }),
-    );
-    return { items, next: null, isComplete: true, damaged: 0 };
+      `SELECT a.seq, a.time, who, w.text AS tenant, action, incident, detail
+       FROM audit a JOIN word w ON w.id = a.tenant
+       WHERE (?1 IS NULL OR incident = ?1) AND (?2 IS NULL OR w.text = ?2) AND a.seq < ?4
+       ORDER BY a.seq DESC LIMIT ?3`,
+    ).all(incident, owner, BigInt(limit + 1), from.seq) as unknown as AuditRow[];
+    return pageOf(rows, limit, {
+      bytes: ({ detail }) => detail.length,
+      json: ({ seq: _, time, detail, ...row }) => {
+        const head = JSON.stringify({ time: String(time), ...row });
+        return isJson(detail) ? `${head.slice(0, -1)},"detail":${detail}}` : null;
+      },
+    });
   }
 
   overview(owner: Owner, hours: number): Overview {
@@ -304,6 +298,7 @@ export class SqliteReads {
   }
 }
 
+const NOTHING: StorePage = { items: [], next: null, isComplete: true, damaged: 0 };
 const NO_WORD = -1n;
 /** SQLITE_CORRUPT. */
 const CORRUPT = 11;
@@ -320,6 +315,16 @@ interface IncidentRow {
   readonly case_at: bigint | null;
 }
 
+interface AuditRow {
+  readonly seq: bigint;
+  readonly time: bigint;
+  readonly who: string;
+  readonly tenant: string;
+  readonly action: string;
+  readonly incident: string | null;
+  readonly detail: string;
+}
+
 interface Known {
   readonly whose: bigint | null;
   readonly rule: bigint | null;
@@ -332,6 +337,34 @@ interface Known {
 interface Chunk {
   readonly rows: readonly Found[];
   readonly end: Place | null;
+}
+
+/**
+ * The first `limit` of `rows`, of which one more says that there is another page. It ends by the clock or
+ * where it is long enough, too. `json` gives null for one that is damaged, `bytes` what it costs to make.
+ */
+function pageOf<Row extends { readonly seq: bigint }>(
+  rows: readonly Row[],
+  limit: number,
+  of: { readonly bytes: (row: Row) => number; readonly json: (row: Row) => string | null },
+): StorePage {
+  const until = performance.now() + LOOK_MS_MAX;
+  const items: string[] = [];
+  let [parsed, bytes, damaged] = [0, 0, 0];
+  for (const [index, row] of rows.entries()) {
+    const isLate = performance.now() > until;
+    parsed += of.bytes(row);
+    const isEnd = index === limit || parsed > PARSED_BYTES_MAX || isLate;
+    const json = index > 0 && isEnd ? null : of.json(row);
+    bytes += json?.length ?? 0;
+    if (index > 0 && (isEnd || bytes > PAGE_BYTES_MAX)) {
+      const next = cursorOf({ time: 0n, seq: rows[index - 1]!.seq });
+      return { items, next, isComplete: !isLate, damaged };
+    }
+    if (json === null) damaged++;
+    else items.push(json);
+  }
+  return { items, next: null, isComplete: true, damaged };
 }
 
 function equal(column: string, value: SQLInputValue): Where {

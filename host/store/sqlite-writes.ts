@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
-import { inTransaction } from "./schema.js";
+import { HOPS_MAX, inTransaction } from "./schema.js";
 import type { Decision, StoreLimits } from "./store.js";
 
 /** Findings are deleted so many at a time, between batches: deleting 10,000 would take a second. */
@@ -82,17 +82,18 @@ export class SqliteWrites {
   }
 
   /**
-   * False: there is no such incident for the owner. What changes nothing is not written down, and what one did
-   * long ago gives way to what he does now: whoever decides again and again fills no disk.
+   * False: there is no such incident for the owner. One that became a part of another stands for that. What
+   * changes nothing is not written down, and what one did long ago gives way to what he does now: whoever
+   * decides again and again fills no disk.
    */
-  decide(owner: string | null, id: string, decision: Decision, who: string): boolean {
+  decide(owner: string | null, asked: string, decision: Decision, who: string): boolean {
     let isThere = false;
     inTransaction(this.#db, () => {
+      const id = this.#whole(asked);
       const found = this.#sql(
-        `SELECT tenant, case_state AS "case", case_verdict AS verdict, case_note AS note FROM incident
-         WHERE id = ? AND into_id IS NULL`,
+        `SELECT tenant, case_state AS "case", case_verdict AS verdict, case_note AS note FROM incident WHERE id = ?`,
       ).get(id) as (Decided & { readonly tenant: bigint }) | undefined;
-      if (found === undefined || (owner !== null && found.tenant !== this.#word(owner))) return;
+      if (id === null || found === undefined || (owner !== null && found.tenant !== this.#word(owner))) return;
       isThere = true;
       const { tenant, ...before } = found;
       const after = decided(before, decision);
@@ -111,6 +112,20 @@ export class SqliteWrites {
       ).run(tenant, who);
     });
     return isThere;
+  }
+
+  /** The incident that this one is a part of, or itself; null: it is none. */
+  #whole(id: string): string | null {
+    let sought = id;
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
+      const found = this.#sql("SELECT into_id FROM incident WHERE id = ?").get(sought) as
+        | { into_id: string | null }
+        | undefined;
+      if (found === undefined) return null;
+      if (found.into_id === null) return sought;
+      sought = found.into_id;
+    }
+    return null;
   }
 
   #put(told: Told): void {

@@ -45,6 +45,13 @@ export interface IncidentQuery {
   readonly text?: string | undefined;
 }
 
+/** Which acts of people. `incident`: null: all. */
+export interface AuditQuery {
+  readonly limit: number;
+  readonly before?: string | null | undefined;
+  readonly incident: string | null;
+}
+
 /** JSON of rows, the newest first. */
 export interface StorePage {
   readonly items: readonly string[];
@@ -96,7 +103,7 @@ export interface Store {
   decide(owner: Owner, id: string, decision: Decision, who: string): Promise<boolean>;
   overview(owner: Owner, hours: number): Promise<Overview>;
   /** What people did, the newest first: about one incident, or all. */
-  audit(owner: Owner, query: { readonly limit: number; readonly incident: string | null }): Promise<StorePage>;
+  audit(owner: Owner, query: AuditQuery): Promise<StorePage>;
   stats(): OutputStats;
   close(): Promise<void>;
 }

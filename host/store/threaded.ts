@@ -12,6 +12,7 @@ import { setAside, storeFile } from "./folder.js";
 import { findingLine, incidentLine } from "./lines.js";
 import type { StoredIncident } from "./rows.js";
 import type {
+  AuditQuery,
   Decision,
   FindingQuery,
   IncidentQuery,
@@ -122,7 +123,7 @@ export class SqliteStore implements Store {
     return this.#reader.ask("overview", owner, hours);
   }
 
-  audit(owner: Owner, query: { readonly limit: number; readonly incident: string | null }): Promise<StorePage> {
+  audit(owner: Owner, query: AuditQuery): Promise<StorePage> {
     return this.#reader.ask("audit", owner, query);
   }
 

@@ -70,11 +70,12 @@ function ask(socketPath: string, path: string, method = "GET", body = ""): Promi
   });
 }
 
-/** Who asks too often is told to wait, as is he whose store is not done with what was asked before: so do we. */
+/** Who asks too often is told to wait, or that the store is not done with what was asked before: so do we. */
 async function answered(...asked: Parameters<typeof ask>): Promise<Answered> {
   for (const until = performance.now() + WAIT_MS_MAX; ; ) {
     const answer = await ask(...asked);
-    const isLater = answer.status === 429 || (answer.status === 503 && answer.text.includes("The store cannot be asked"));
+    const isLater =
+      answer.status === 429 || (answer.status === 503 && answer.text.includes("The store cannot be asked"));
     if (!isLater || performance.now() > until) return answer;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -181,6 +182,8 @@ test("H28: whatever is asked by chance of whatever path, no answer is 500", asyn
     "AAAA",
     "9".repeat(40),
     "2026-02-30T00:00:00Z",
+    "9999-12-31T00:00:00Z",
+    "0000-01-01T00:00:00Z",
     "Warning",
     "open",
     "x".repeat(600),
@@ -233,6 +236,17 @@ test("H28: whatever is asked by chance of whatever path, no answer is 500", asyn
     assert.ok(status < 500 && status !== 0, `${method} ${path}?${query} answers ${status}`);
   }
   await operatorIsAnswered();
+});
+
+test("H28: times beyond 64 bits are the first and the last", async () => {
+  for (const [from, to, isFound] of [
+    ["0000-01-01T00:00:00Z", "9999-12-31T00:00:00Z", true],
+    ["9999-12-31T00:00:00Z", "9".repeat(19), false],
+  ] as const) {
+    const { status, text } = await answered(operator, `/api/v1/findings?since=${from}&until=${to}`);
+    assert.is(status, 200, text);
+    assert.is((JSON.parse(text) as { items: unknown[] }).items.length > 0, isFound, text.slice(0, 200));
+  }
 });
 
 test("H28: a note is bounded without what nobody sees, and who says the same again leaves one line", async () => {

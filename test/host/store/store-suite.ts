@@ -5,6 +5,7 @@
 import type { Test } from "uvu";
 import * as assert from "uvu/assert";
 import { PRIORITIES } from "../../../host/finding/priority.js";
+import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
 import type { FindingQuery, Store, StoredIncident, StoreLimits } from "../../../host/store/store.js";
 import { alertOf, type Said } from "../incident/shared.js";
@@ -252,6 +253,44 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       const kept = await acts("loud", "own");
       assert.equal([kept.length, kept[0], kept.at(-2), kept.at(-1)], [1_001, "1009", "10", "the operator's"]);
       assert.equal(await acts(null, "other"), ["quiet"]);
+    }));
+
+  test("pages of incidents end where much was parsed for them, and go on from there", () =>
+    using(async (store) => {
+      const rows = [{ text: "x".repeat(3 << 20) }]; // a timeline, which a list leaves out
+      for (const id of ["a", "b", "c"])
+        store.keep(incident(id, { doc: JSON.stringify({ id, state: "open", rows, processes: [] }) }));
+      await written(store);
+      const first = await store.incidents(null, { limit: 9, before: null });
+      const second = await store.incidents(null, { limit: 9, before: first.next });
+      assert.equal([idsOf(first.items), idsOf(second.items), second.next], [["c", "b"], ["a"], null]);
+    }));
+
+  test("acts come page by page, the newest first", () =>
+    using(async (store) => {
+      store.keep(incident("one"));
+      await written(store);
+      for (const note of ["1", "2", "3"]) await store.decide(null, "one", { note }, "ann");
+      const notes: string[] = [];
+      let before: string | null = null;
+      do {
+        const page = await store.audit(null, { limit: 2, incident: null, before });
+        notes.push(...page.items.map((item) => (JSON.parse(item) as { detail: { note: string } }).detail.note));
+        before = page.next;
+      } while (before !== null);
+      assert.equal(notes, ["3", "2", "1"]);
+    }));
+
+  test("a tenant that asks without end waits for itself alone", () =>
+    using(async (store) => {
+      const query = { limit: 9, before: null };
+      const code = (error: unknown): string => (error as VedetteError).code;
+      const asked = Array.from({ length: 20 }, () => store.page("loud", query).then(() => "answered", code));
+      await Promise.all([store.page("quiet", query), store.page(null, query)]);
+      const answers = await Promise.all(asked);
+      const refused = answers.filter((answer) => answer === "VEDETTE_STORE_BUSY").length;
+      assert.ok(refused >= 15, `4 wait, and one is looked for: ${answers}`);
+      assert.is(answers.filter((answer) => answer === "answered").length, 20 - refused);
     }));
 
   test("incidents come page by page, and one that became a part of another is found as that", () =>

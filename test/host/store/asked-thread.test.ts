@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread of the store that does not answer: nobody waits for ever, none is started beside it, and what is in
-// memory stays.
+// A thread of the store that does not answer: nobody waits for ever, none is started beside it, and what is
+// in memory stays.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

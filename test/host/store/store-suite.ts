@@ -4,8 +4,8 @@
 
 import type { Test } from "uvu";
 import * as assert from "uvu/assert";
-import { PRIORITIES } from "../../../host/finding/priority.js";
 import type { VedetteError } from "../../../host/errors.js";
+import { PRIORITIES } from "../../../host/finding/priority.js";
 import type { Alert } from "../../../host/output/alert.js";
 import type { FindingQuery, Store, StoredIncident, StoreLimits } from "../../../host/store/store.js";
 import { alertOf, type Said } from "../incident/shared.js";
@@ -303,6 +303,8 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       assert.equal([...idsOf(first.items), ...idsOf(second.items)], ["c", "a"]);
       assert.is(second.next, null);
       assert.is(JSON.parse((await store.incident(null, "b"))!).id, "c");
+      assert.is(await store.decide(null, "b", { note: "told of b" }, "ann"), true);
+      assert.is(JSON.parse((await store.incident(null, "c"))!).case.note, "told of b");
     }));
 
   test("the overview counts by time, priority, container and rule", () =>

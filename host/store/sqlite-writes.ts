@@ -31,6 +31,8 @@ const MINUTES_PER_DAY = 24n * 60n;
 const WORDS_EVERY = 1_000;
 /** Of names: from so many on those that nothing has are looked for. */
 const WORDS_MANY = 20_000;
+const FULLEST_CLOSED =
+  "SELECT tenant FROM incident GROUP BY tenant HAVING min(is_open) = 0 ORDER BY sum(size) DESC LIMIT 1";
 /** Codes of SQLite behind which trying again may help: busy, read-only, I/O, damaged, full, cannot open. */
 const LATER = new Set([5, 6, 8, 10, 11, 13, 14, 26]);
 
@@ -61,8 +63,7 @@ export class SqliteWrites {
     this.#path = path;
     this.#limits = limits;
     this.#now = now;
-    const { bytes } = this.#sql("SELECT coalesce(sum(size), 0) AS bytes FROM incident").get() as { bytes: bigint };
-    this.#incidentBytes = Number(bytes);
+    this.#incidentBytes = this.#sizeOfIncidents();
   }
 
   /** One transaction. Throws where trying again may help; a line that is no row is left out and counted. */
@@ -74,10 +75,24 @@ export class SqliteWrites {
       this.#makeRoom();
       return { refused: 0 };
     } catch (error) {
-      this.#words.clear(); // those of a transaction that was undone are not there
+      this.#undone();
       if (isForLater(error) || lines.length === 0) throw error;
       if (lines.length === 1) return { refused: 1 };
       return { refused: lines.reduce((refused, line) => refused + this.append([line]).refused, 0) };
+    }
+  }
+
+  /** What is too old goes, a step at a time, also where nothing comes. True: there is more. */
+  age(): boolean {
+    try {
+      const oldest = this.#oldest();
+      if (this.#deleteOldest(null, oldest) === DELETE_AT_ONCE) return true;
+      this.#boundIncidents(oldest);
+      this.#forget(oldest);
+      return false;
+    } catch (error) {
+      this.#undone();
+      throw error;
     }
   }
 
@@ -177,15 +192,29 @@ export class SqliteWrites {
     this.#sql("INSERT INTO incident_doc VALUES(?, ?) ON CONFLICT(seq) DO UPDATE SET doc = excluded.doc").run(seq, doc);
   }
 
+  /** What a transaction that was undone had made is not there. */
+  #undone(): void {
+    this.#words.clear();
+    this.#incidentBytes = this.#sizeOfIncidents();
+  }
+
+  #sizeOfIncidents(): number {
+    return Number((this.#sql("SELECT coalesce(sum(size), 0) AS n FROM incident").get() as { n: bigint }).n);
+  }
+
+  /** What is from before that is too old; ns since the epoch. */
+  #oldest(): bigint {
+    return this.#now() - BigInt(this.#limits.days) * MINUTES_PER_DAY * NS_PER_MINUTE;
+  }
+
   /** What is too old goes, then what is too much. */
   #makeRoom(): void {
-    const { days, findings: most } = this.#limits;
-    const oldest = this.#now() - BigInt(days) * MINUTES_PER_DAY * NS_PER_MINUTE;
+    const oldest = this.#oldest();
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const isTooOld = this.#deleteOldest(null, oldest) === DELETE_AT_ONCE;
-      const isTooMuch = this.#isTooLarge() || this.#held() > most;
-      if (isTooMuch) this.#deleteOldest(this.#fullest(), null);
-      if (!isTooOld && !isTooMuch) break;
+      if (this.#deleteOldest(null, oldest) === DELETE_AT_ONCE) continue;
+      const fullest = this.#isTooLarge() || this.#held() > this.#limits.findings ? this.#fullest() : null;
+      if (fullest === null) break;
+      this.#deleteOldest(fullest, null);
     }
     if (this.#batches++ % WORDS_EVERY === 0) this.#forget(oldest);
     this.#boundIncidents(oldest);
@@ -211,9 +240,10 @@ export class SqliteWrites {
     return rows.length;
   }
 
-  /** The tenant that has most: whoever floods the store loses his own. */
-  #fullest(): bigint {
-    return (this.#sql("SELECT tenant FROM tally ORDER BY findings DESC LIMIT 1").get() as { tenant: bigint }).tenant;
+  /** The tenant that has most: whoever floods the store loses his own. Null: nobody has any. */
+  #fullest(): bigint | null {
+    const found = this.#sql("SELECT tenant FROM tally WHERE findings > 0 ORDER BY findings DESC LIMIT 1").get();
+    return (found as { tenant: bigint } | undefined)?.tenant ?? null;
   }
 
   #held(): number {
@@ -231,21 +261,22 @@ export class SqliteWrites {
     return Number(found[what]);
   }
 
+  /** Those that are too old, else those of the tenant that has most, among the tenants that have closed ones. */
   #boundIncidents(oldest: bigint): void {
     const { n } = this.#sql("SELECT count(*) AS n FROM incident").get() as { n: bigint };
     const isTooMuch = this.#incidentBytes > this.#limits.bytes * INCIDENTS_SHARE || Number(n) > INCIDENTS_MAX;
-    const those = isTooMuch
-      ? `is_open = 0 AND tenant = (SELECT tenant FROM incident GROUP BY tenant ORDER BY sum(size) DESC LIMIT 1)`
-      : `last < ${oldest}`;
-    const rows = this.#db
-      .prepare(`SELECT seq, size FROM incident WHERE ${those} ORDER BY last LIMIT ${DELETE_AT_ONCE}`)
-      .all() as unknown as { seq: number; size: number }[];
+    const select = (where: string, ...values: readonly bigint[]) =>
+      this.#sql(`SELECT seq, size FROM incident WHERE ${where} ORDER BY last LIMIT ${DELETE_AT_ONCE}`).all(
+        ...values,
+      ) as unknown as { seq: bigint; size: bigint }[];
+    const tooOld = select("last < ?", oldest);
+    const rows = tooOld.length === 0 && isTooMuch ? select(`is_open = 0 AND tenant = (${FULLEST_CLOSED})`) : tooOld;
     if (rows.length === 0) return;
     inTransaction(this.#db, () => {
       for (const { seq, size } of rows) {
-        this.#sql("DELETE FROM incident WHERE seq = ?").run(BigInt(seq));
-        this.#sql("DELETE FROM incident_doc WHERE seq = ?").run(BigInt(seq));
-        this.#incidentBytes -= size;
+        this.#sql("DELETE FROM incident WHERE seq = ?").run(seq);
+        this.#sql("DELETE FROM incident_doc WHERE seq = ?").run(seq);
+        this.#incidentBytes -= Number(size);
       }
     });
   }

@@ -11,6 +11,8 @@ import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteWrites } from "./sqlite-writes.js";
 
 const BUSY_MS = 5_000;
+/** What is too old goes also where nothing comes. */
+const AGE_EVERY_MS = 3_600_000;
 const port = parentPort!;
 const { path, limits, isReader, isGuest } = workerData as ThreadData;
 
@@ -40,11 +42,21 @@ function answersOf(db: DatabaseSync): Partial<Asks> {
   // Whoever wrote here before is gone, and more findings join no incident of his.
   if (!isGuest) db.exec("UPDATE incident SET is_open = 0 WHERE is_open = 1");
   const writes = new SqliteWrites(db, path, limits);
+  if (!isGuest) setInterval(() => age(writes), AGE_EVERY_MS).unref();
   return {
     ...reading,
     append: (lines) => writes.append(lines),
     decide: (owner, id, decision, who) => writes.decide(owner, id, decision, who),
   };
+}
+
+/** A step at a time: who asks meanwhile is answered in between. */
+function age(writes: SqliteWrites): void {
+  try {
+    if (writes.age()) setImmediate(() => age(writes));
+  } catch {
+    // The disk is full, say, or the store was closed: what comes next tells of it.
+  }
 }
 
 const told = (number: number, value: unknown, error: unknown): void => {

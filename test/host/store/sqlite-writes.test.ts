@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What has to go to make room, and what must not, with a clock of our own.
+import { DatabaseSync } from "node:sqlite";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { findingLine, incidentLine } from "../../../host/store/lines.js";
+import { migrate } from "../../../host/store/schema.js";
+import { SqliteWrites } from "../../../host/store/sqlite-writes.js";
+import type { StoreLimits } from "../../../host/store/store.js";
+import { HOUR, incident, told } from "./store-suite.js";
+
+const MIB = 1 << 20;
+const LIMITS: StoreLimits = { findings: 10_000, bytes: MIB, days: 90 };
+
+/** `at`: hours from now on. */
+function writesOf(limits: Partial<StoreLimits> = {}) {
+  const db = new DatabaseSync(":memory:");
+  migrate(db);
+  const clock = { at: 0n };
+  const now = (): bigint => BigInt(Date.now()) * 1_000_000n + clock.at * HOUR;
+  const writes = new SqliteWrites(db, null, { ...LIMITS, ...limits }, now);
+  const count = (table: string): number => Number(Object.values(db.prepare(`SELECT count(*) FROM ${table}`).get()!)[0]);
+  const ids = (): unknown[] =>
+    db
+      .prepare("SELECT id FROM incident ORDER BY seq")
+      .all()
+      .map(({ id }) => id);
+  return { writes, clock, count, ids };
+}
+
+const large = (id: string, kib: number, more: object): string =>
+  incidentLine(incident(id, { doc: JSON.stringify({ id, rows: ["x".repeat(kib << 10)] }), ...more }));
+
+test("what is too old goes although nothing comes, a step at a time", () => {
+  const { writes, clock, count } = writesOf({ bytes: 64 * MIB });
+  writes.append([
+    ...Array.from({ length: 1_200 }, (_, i) => findingLine(told(i, { pid: i }))),
+    incidentLine(incident("a")),
+  ]);
+  assert.is(writes.age(), false);
+  assert.equal([count("finding"), count("incident")], [1_200, 1]);
+  clock.at = 91n * 24n;
+  let steps = 0;
+  while (writes.age()) steps++;
+  assert.equal([count("finding"), count("finding_text"), count("incident"), steps], [0, 0, 0, 2]);
+});
+
+test("a batch that was undone leaves no bytes behind: no incident gives way to them", () => {
+  const { writes, ids } = writesOf();
+  assert.equal(writes.append([large("one", 150, { isOpen: false }), "F is no row"]), { refused: 1 });
+  assert.equal(ids(), ["one"], "of 256 KiB it has 150");
+});
+
+test("where the tenant with most has open incidents alone, another one's closed ones give way", () => {
+  const { writes, ids } = writesOf();
+  writes.append([
+    large("open", 200, { tenant: "loud" }),
+    large("closed", 100, { tenant: "quiet", isOpen: false }),
+    large("newest", 10, { tenant: "quiet" }),
+  ]);
+  assert.equal(ids(), ["open", "newest"]);
+});
+
+test("a store that is too large without any finding takes what comes", () => {
+  const { writes, ids } = writesOf({ bytes: 64 << 10 });
+  assert.equal(writes.append([large("open", 200, {})]), { refused: 0 });
+  assert.equal(ids(), ["open"]);
+});
+
+test.run();

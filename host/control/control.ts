@@ -17,7 +17,7 @@ import type { Store } from "../store/store.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { EventStreams } from "./events.js";
-import { type IncidentView, storedIncident } from "./incidents.js";
+import { type IncidentView, ToldIncidents } from "./incidents.js";
 import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
@@ -71,8 +71,7 @@ export class Control {
   readonly #shown: Shown;
   readonly #store: Store;
   readonly #incidents: ControlSources["incidents"];
-  /** How many findings each open incident had when the store was told of it. */
-  #synced = new Map<string, number>();
+  readonly #told: ToldIncidents;
   readonly #streams = new EventStreams();
   readonly #processes = new Processes();
   readonly #sessions = new Sessions();
@@ -114,6 +113,7 @@ export class Control {
   private constructor(flags: ControlFlags, sources: ControlSources, store: Store) {
     this.#flags = flags;
     this.#store = store;
+    this.#told = new ToldIncidents(store);
     this.#incidents = sources.incidents;
     this.#shown = {
       ...sources,
@@ -135,8 +135,7 @@ export class Control {
 
   /** What became of an incident. */
   onIncident({ incident, into }: IncidentNews<IncidentView>): void {
-    this.#synced.delete(incident.id);
-    this.#store.keep(storedIncident(incident, into));
+    this.#told.tell(incident, into);
   }
 
   /** How the store is. */
@@ -146,12 +145,7 @@ export class Control {
 
   /** Outputs are told of an incident now and then; whoever looks sees it as it is. */
   async #syncIncidents(): Promise<void> {
-    const synced = new Map<string, number>();
-    for (const { view } of this.#incidents()) {
-      if (this.#synced.get(view.id) !== view.count) this.#store.keep(storedIncident(view, null));
-      synced.set(view.id, view.count);
-    }
-    this.#synced = synced;
+    this.#told.sync(this.#incidents());
     await this.#store.flush();
   }
 

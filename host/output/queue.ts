@@ -134,31 +134,28 @@ export class OutputQueue implements Output {
     if (this.#options.news !== undefined) this.push(this.#options.news(news));
   }
 
-  /** An alert's line. */
-  push(line: string): void {
-    if (this.#state === "gone") return;
-    if (this.#isClosed) {
-      this.#dropped.closed++;
-      return;
-    }
+  /** An alert's line. False: it is not taken, and counted as dropped where somebody wanted it. */
+  push(line: string): boolean {
+    if (this.#state === "gone") return false;
+    if (this.#isClosed) return this.#drop("closed");
     const bytes = Buffer.byteLength(line);
-    if (!this.isPatient && !this.#hasSpace(bytes)) {
-      this.#dropped.full++;
-      return;
-    }
+    if (!this.isPatient && !this.#hasSpace(bytes)) return this.#drop("full");
     const end = this.#disk === null ? null : this.#onDisk(this.#disk, line);
-    if (end !== null && ((this.#disk?.unread ?? 0) > 1 || !this.#hasRoom(bytes))) return; // its turn comes
-    if (end === null && this.#disk !== null && !this.#hasRoom(bytes)) {
-      this.#dropped.full++;
-      return;
-    }
+    if (end !== null && ((this.#disk?.unread ?? 0) > 1 || !this.#hasRoom(bytes))) return true; // its turn comes
+    if (end === null && this.#disk !== null && !this.#hasRoom(bytes)) return this.#drop("full");
     if (end !== null) this.#disk?.pass(end);
     this.#waiting.push({ line, bytes, since: performance.now(), end });
     this.#bytes += bytes;
     if (this.#watch === null) this.#beginWatch();
-    if (this.#isScheduled || this.#sending !== null) return;
+    if (this.#isScheduled || this.#sending !== null) return true;
     this.#isScheduled = true;
     setImmediate(() => this.#begin());
+    return true;
+  }
+
+  #drop(reason: DropReason): false {
+    this.#dropped[reason]++;
+    return false;
   }
 
   flush(): void {

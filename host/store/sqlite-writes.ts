@@ -261,7 +261,7 @@ export class SqliteWrites {
     return Number(found[what]);
   }
 
-  /** Those that are too old, else those of the tenant that has most, among the tenants that have closed ones. */
+  /** Those that are too old, else closed ones: of the tenant that has most, of those that have any closed. */
   #boundIncidents(oldest: bigint): void {
     const { n } = this.#sql("SELECT count(*) AS n FROM incident").get() as { n: bigint };
     const isTooMuch = this.#incidentBytes > this.#limits.bytes * INCIDENTS_SHARE || Number(n) > INCIDENTS_MAX;

@@ -91,8 +91,8 @@ export interface Store {
   readonly name: string;
   /** Takes a finding and comes back at once. */
   append(alert: Alert): void;
-  /** Takes an incident as it is now, in place of what it was. */
-  keep(incident: StoredIncident): void;
+  /** Takes an incident as it is now, in place of what it was. False: there is no room for it. */
+  keep(incident: StoredIncident): boolean;
   /** Resolves when what was told before is written, or after a second. */
   flush(): Promise<void>;
   page(owner: Owner, query: FindingQuery): Promise<StorePage>;

@@ -92,8 +92,8 @@ export class SqliteStore implements Store {
     this.#queue.write(alert);
   }
 
-  keep(incident: StoredIncident): void {
-    this.#queue.push(incidentLine(incident));
+  keep(incident: StoredIncident): boolean {
+    return this.#queue.push(incidentLine(incident));
   }
 
   async flush(): Promise<void> {

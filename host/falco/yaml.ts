@@ -70,7 +70,9 @@ export function readYaml(text: string): { documents: Node[] } | { failure: YamlF
     if (error) return { failure: { message: sentence(error.message), at: where(error.pos[0]) } };
     try {
       out.push(
-        document.contents ? convert(document.contents, { document, where, room }, 0) : { kind: "null", at: where(0) },
+        document.contents
+          ? convert(document.contents, { anchors: new Map(), where, room, deepest: 0 }, 0)
+          : { kind: "null", at: where(0) },
       );
     } catch (error) {
       return { failure: { message: (error as Error).message, at: where(0) } };
@@ -85,6 +87,7 @@ function isAllowed(code: string, text: string, offset: number): boolean {
 }
 
 const DEPTH_MAX = 128;
+const TOO_DEEP = `nested deeper than ${DEPTH_MAX} levels`;
 /** A list of 100,000 entries has as many. An alias counts as all that it stands for. */
 const VALUES_MAX = 1_000_000;
 /** Between two values stands one of these at least, so this bounds what the parser makes. */
@@ -98,22 +101,61 @@ function hasTooMany(text: string): boolean {
   return count > SEPARATORS_MAX;
 }
 
-/** `room`: for how many more values. */
+/** A node that has an anchor. */
+interface Anchored {
+  /** Null: it is not all read. */
+  node: Node | null;
+  /** Its values, and how deep they are nested. */
+  size: number;
+  height: number;
+}
+
 interface Reading {
-  readonly document: Document;
+  /** What stands before, by its anchor: the latest of that name. */
+  readonly anchors: Map<string, Anchored>;
   readonly where: (offset: number) => Position;
+  /** For how many more values. */
   readonly room: { left: number };
+  /** The deepest level so far. */
+  deepest: number;
 }
 
 function convert(node: unknown, reading: Reading, depth: number): Node {
-  const { document, where, room } = reading;
-  if (room.left-- <= 0) throw new Error(TOO_MANY);
-  if (depth > DEPTH_MAX) throw new Error(`nested deeper than ${DEPTH_MAX} levels`);
-  if (isAlias(node)) {
-    const target = node.resolve(document);
-    if (!target) throw new Error(`the alias '*${node.source}' names no anchor`);
-    return convert(target, reading, depth + 1);
-  }
+  enter(1, depth, reading);
+  if (isAlias(node)) return again(node.source, reading, depth + 1);
+  const { anchor } = (node ?? {}) as { readonly anchor?: string };
+  if (anchor === undefined) return convertOwn(node, reading, depth);
+  const anchored: Anchored = { node: null, size: 0, height: 0 };
+  reading.anchors.set(anchor, anchored);
+  const { deepest } = reading;
+  const { left } = reading.room;
+  reading.deepest = depth;
+  anchored.node = convertOwn(node, reading, depth);
+  anchored.size = left - reading.room.left + 1;
+  anchored.height = reading.deepest - depth;
+  reading.deepest = Math.max(deepest, reading.deepest);
+  return anchored.node;
+}
+
+/** What an alias stands for: the same node, which counts again. */
+function again(name: string, reading: Reading, depth: number): Node {
+  const anchored = reading.anchors.get(name);
+  if (anchored === undefined) throw new Error(`the alias '*${name}' names no anchor`);
+  if (anchored.node === null) throw new Error(TOO_DEEP); // it is a part of what it stands for
+  enter(anchored.size, depth + anchored.height, reading);
+  return anchored.node;
+}
+
+/** So many values more, down to this level. */
+function enter(values: number, depth: number, reading: Reading): void {
+  reading.room.left -= values;
+  if (reading.room.left < 0) throw new Error(TOO_MANY);
+  if (depth > DEPTH_MAX) throw new Error(TOO_DEEP);
+  reading.deepest = Math.max(reading.deepest, depth);
+}
+
+function convertOwn(node: unknown, reading: Reading, depth: number): Node {
+  const { where } = reading;
   const at = where((node as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0);
   if (isSeq(node)) return { kind: "sequence", at, items: node.items.map((item) => convert(item, reading, depth + 1)) };
   if (isMap(node)) {

@@ -29,6 +29,10 @@ const FILES: Record<string, [text: string, said: RegExp]> = {
       times(9, (i) => `a${i + 1}: &a${i + 1} [${times(10, () => `*a${i}`, ", ")}]\n`),
     /LOAD_ERR_YAML_PARSE.*more than 1000000 values/,
   ],
+  "400,000 aliases": [
+    `- list: l\n  items: [&a x, ${times(400_000, () => "*a", ",")}]\n${rule("evt.type=open and proc.name in (l)")}`,
+    /: Ok/,
+  ],
   "two million entries": [
     `- list: l\n  items: [${times(2_000_000, (i) => `n${i}`, ",")}]\n${rule("evt.type=open and proc.name in (l)")}`,
     /LOAD_ERR_YAML_PARSE.*more than 1000000 values/,
@@ -59,7 +63,8 @@ for (const [what, [text, said]] of Object.entries(FILES)) {
     const asked = `process.on("exit", () => console.error(process.resourceUsage().maxRSS));
       process.argv.splice(1, 0, "vedette");
       await import(${JSON.stringify(builtFile("js/host/main.js"))});`;
-    const { stdout, stderr } = check(["--input-type=module", "-e", asked], file);
+    // Its heap grows as far as the collector lags behind, which differs from machine to machine.
+    const { stdout, stderr } = check(["--single-threaded-gc", "--input-type=module", "-e", asked], file);
     const [, kib] = /^(\d+)$/m.exec(stderr) ?? [];
     assert.match(`${stdout}${stderr}`, said);
     assert.ok(Number(kib) < MIB_MAX * 1024, `${Math.round(Number(kib) / 1024)} MiB`);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { VedetteError } from "../../../host/errors.js";
 import { AskedThread, type ThreadTimes } from "../../../host/store/asked-thread.js";
 import { findingLine } from "../../../host/store/lines.js";
 import { MEMORY_LIMITS } from "../../../host/store/store.js";
@@ -42,6 +43,20 @@ async function answered(ask: () => Promise<unknown>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+test("of one who asks a lot four questions wait, and everybody else is answered", async () => {
+  const thread = threadAt(null);
+  const of = (owner: string | null): Promise<string> =>
+    thread.ask("page", owner, QUERY).then(
+      () => "answered",
+      ({ code }: VedetteError) => code,
+    );
+  const asked = await Promise.all([...Array.from({ length: 6 }, () => of("loud")), of("quiet"), of(null)]);
+  assert.equal(asked.slice(0, 4), Array(4).fill("answered"));
+  assert.equal(asked.slice(4, 6), Array(2).fill("VEDETTE_STORE_BUSY"), "it is being opened, and four wait");
+  assert.equal(asked.slice(6), ["answered", "answered"]);
+  await thread.close();
+});
 
 test("a thread that hangs is told to end, nobody waits for it for ever, and the next comes behind it", async () => {
   const path = join(scratch, "hangs.db");

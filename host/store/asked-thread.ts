@@ -6,6 +6,7 @@
 // thread: it is waited for.
 import type { Worker } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 import { startThread } from "../thread.js";
 import type { Answer, Asks, ThreadData } from "./messages.js";
 import { StoreSilent } from "./store.js";
@@ -86,13 +87,12 @@ export class AskedThread {
     this.#refuse(new StoreSilent("the store was closed"));
     const worker = this.#worker;
     if (worker === null) return;
-    if (!this.#isEnding && !this.#isStuck) await this.#wait("close", [], undefined).catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#times.end);
-    });
-    await Promise.race([worker.terminate(), late]);
-    clearTimeout(timer);
+    if (!this.#isEnding && !this.#isStuck)
+      await within(
+        this.#times.read,
+        this.#wait("close", [], undefined).catch(() => undefined),
+      );
+    await within(this.#times.end, worker.terminate());
     worker.unref();
   }
 
@@ -128,11 +128,14 @@ export class AskedThread {
   }
 
   #start(opening: Waiting): void {
-    const worker = startThread(import.meta.url, "./store-thread", {
-      workerData: this.#data,
-      resourceLimits: HEAP,
-      stdin: false,
-    });
+    let worker: Worker;
+    try {
+      const options = { workerData: this.#data, resourceLimits: HEAP, stdin: false };
+      worker = startThread(import.meta.url, "./store-thread", options);
+    } catch (error) {
+      opening.reject(new StoreSilent(reasonOf(error))); // the machine makes no more threads
+      return;
+    }
     this.#worker = worker;
     this.#number = 0;
     worker.on("message", (answer: Answer) => this.#answer(answer));
@@ -207,4 +210,14 @@ export class AskedThread {
     this.#lanes.clear();
     for (const { reject } of waiting) reject(error);
   }
+}
+
+/** Resolves when `work` is done, or after so many ms. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -100,12 +100,17 @@ folder("rows that are damaged are left out and counted, and the others are shown
   const path = newFolder();
   const store = await SqliteStore.open({ folder: path, onFault });
   for (const ago of [1, 2, 3]) store.append(told(ago, { rule: `${ago}` }));
+  store.keep(incident("one"));
   await written(store);
+  for (const note of ["1", "2"]) await store.decide(null, "one", { note }, "ann");
   const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("UPDATE audit SET detail = '{' WHERE seq = 1");
   db.exec("UPDATE finding SET doc = substr(doc, 1, 100) WHERE seq = 2");
   db.close();
   const page = await store.page(null, { limit: 9, before: null });
   assert.equal([page.items.length, page.damaged], [2, 1]);
+  const acts = await store.audit(null, { limit: 9, incident: null });
+  assert.equal([acts.items.length, acts.damaged], [1, 1]);
   await store.close();
 });
 

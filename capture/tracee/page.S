@@ -688,8 +688,10 @@ folder_end:
     syscall
     FIND_RECORD
     test %rax, %rax
-    jle names_end
-    movq $VEDETTE_LINK_AT, -VEDETTE_CHUNK_DATA(%rdi)
+    jg 1f
+    xor %eax, %eax                       // getcwd has none (the directory is removed): the call has worked all the same
+    jmp names_end
+1:  movq $VEDETTE_LINK_AT, -VEDETTE_CHUNK_DATA(%rdi)
     jmp publish_link
 
     .subsection 1

@@ -97,6 +97,30 @@ print("to stderr", file=sys.stderr); sys.exit(5)
     status: 5,
   },
   {
+    name: "working-directories",
+    needs: ["/usr/bin/python3"],
+    files: {
+      "main.py": `
+import os
+home = os.getcwd()
+def said(call, *given):
+    try: return call(*given)
+    except OSError as refused: return refused.errno
+for round in range(40):
+    os.mkdir("gone")
+    gone = os.open("gone", os.O_RDONLY)
+    print([said(os.chdir, "gone"), os.rmdir(home + "/gone"), said(os.fchdir, gone), said(os.getcwd), said(os.chdir, "none")])
+    os.close(gone)
+    print(said(os.chdir, home), said(os.fchdir, 999))
+deep = 24
+for level in range(deep): print(said(os.mkdir, "d" * 200), said(os.chdir, "d" * 200))
+for level in range(deep): print(said(os.chdir, ".."), said(os.rmdir, "d" * 200))
+print(os.getcwd() == home)
+`,
+    },
+    script: "exec /usr/bin/python3 main.py",
+  },
+  {
     name: "node",
     needs: ["node"],
     files: {

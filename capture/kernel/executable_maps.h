@@ -28,4 +28,8 @@ MapsBy maps_by();
 // In the order of their addresses, `max` at most. Nothing: the process cannot be asked.
 std::optional<std::vector<ExecutableMap>> executable_maps(Tid process, size_t max, MapsBy by = maps_by());
 
+// Whether it may execute anything of [start, end). Nothing: the process cannot be asked, or has more mappings
+// in front of that than can be read. One that is gone has no code.
+std::optional<bool> is_executable_within(Tid process, uint64_t start, uint64_t end, MapsBy by = maps_by());
+
 }  // namespace vedette

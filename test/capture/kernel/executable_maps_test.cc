@@ -36,8 +36,16 @@ void expect_own(MapsBy by) {
   CHECK(at(*maps, data) == nullptr);
   CHECK(std::any_of(maps->begin(), maps->end(), [](const ExecutableMap& map) { return map.name == "[vdso]"; }));
   CHECK(executable_maps(Tid(::getpid()), 1, by)->size() == 1);
+  const auto has_code = [by](const void* place) {
+    const uint64_t start = reinterpret_cast<uint64_t>(place);
+    return is_executable_within(Tid(::getpid()), start, start + kPage, by);
+  };
+  CHECK(has_code(code) == true);
+  CHECK(has_code(data) == false);
+  CHECK(has_code(reinterpret_cast<const void*>(&expect_own)) == true);
   ::munmap(code, kPage);
   ::munmap(data, kPage);
+  CHECK(is_executable_within(Tid(0x7ffffff0), 0, kPage, by) == false);
 }
 
 }  // namespace

@@ -180,9 +180,19 @@ void Strangers::on_root_ended() {
   look_at_coming(now);
   unseen_ += coming_.size();
   coming_.clear();
-  std::erase_if(refused_, [this](Refused& one) { return is_over(one, Program::of(one.process)); });
+  std::erase_if(refused_, [this](Refused& one) { return see_last_of(one); });
   tell_unseen(now);
   context_.look_at_last_opens();
+}
+
+// The last look at a refused one. Who has executed a program is told of as refused: we shall not see what
+// comes of it. True: it is gone.
+bool Strangers::see_last_of(Refused& one) {
+  const std::optional<Program> program = Program::of(one.process);
+  if (is_over(one, program)) return true;
+  if (!program->words.empty() && program->words != one.told_words) tell_program(one, *program);
+  if (!one.told_words.empty()) tell_refused(one);
+  return false;
 }
 
 void Strangers::look_at_all() {

@@ -84,6 +84,7 @@ class Strangers : public Outsiders {
   void found(Tid process);
   bool is_over(Refused& one, const std::optional<Program>& program);
   bool visit(Refused& one);
+  bool see_last_of(Refused& one);
   void tell_program(Refused& one, const Program& program);
   uint64_t pause_ns() const;
   void tell_refused(Refused& one);

@@ -34,7 +34,7 @@ void InlineNameMoves::look() {
     const uint64_t changes = stopped_ + drain_.changes() - recorded_before_;
     restart_count(now);
     if (changes < kSome) settle(now);
-  } else if (now_ == Now::Settling && now - settling_ns_ >= kSettleNs && !is_any_under_way()) {
+  } else if (now_ == Now::Settling && is_settled(now - settling_ns_)) {
     drain_.all();
     say(0);
     context_->state.let_names_move(false);
@@ -60,10 +60,13 @@ void InlineNameMoves::settle(uint64_t now) {
   settling_ns_ = now;
 }
 
+// A call may be under way for ever, by its program's word; so nobody waits for one that takes seconds.
+bool InlineNameMoves::is_settled(uint64_t ns) const { return ns >= kSettleNs && (ns >= kSettleMaxNs || !is_any_under_way()); }
+
 bool InlineNameMoves::is_any_under_way() const {
   return std::any_of(drain_.slots().begin(), drain_.slots().end(), [](const RingSlot* slot) {
     RingRecord record;
-    return slot->ring().in_flight(record) && waits_for_names(record.nr);
+    return !slot->is_free() && slot->ring().in_flight(record) && waits_for_names(record.nr);
   });
 }
 

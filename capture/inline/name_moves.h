@@ -38,12 +38,13 @@ class InlineNameMoves {
 
  private:
   enum class Now : uint8_t { Still, Moving, Settling };
-  static constexpr uint64_t kMomentNs = 50'000'000, kWhileNs = 250'000'000, kSettleNs = 250'000'000;
+  static constexpr uint64_t kMomentNs = 50'000'000, kWhileNs = 250'000'000, kSettleNs = 250'000'000, kSettleMaxNs = 5'000'000'000;
   static constexpr uint64_t kSome = 4;  // changes
 
   void say(uint32_t what);
   void begin();
   void settle(uint64_t now);
+  bool is_settled(uint64_t ns) const;
   bool is_any_under_way() const;
   void restart_count(uint64_t now);
 

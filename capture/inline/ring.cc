@@ -113,6 +113,7 @@ bool Ring::current_texts(RecordCopy& into, bool is_sized) const {
 
 bool RecordCopy::check_chunks() {
   chunk_count_ = 0;
+  is_contradictory_ = false;
   const uint32_t size = record().size;
   for (uint32_t at = VEDETTE_REC_CHUNKS; at < size;) {
     if (size - at < sizeof(RingChunk) || chunk_count_ == kChunksMax) return false;
@@ -126,13 +127,25 @@ bool RecordCopy::check_chunks() {
   return true;
 }
 
+// Both hold `from`.
+bool RecordCopy::agree(const Chunk& one, const Chunk& other, uint64_t from) const {
+  const uint64_t in_one = from - one.address, in_other = from - other.address;
+  const size_t both = std::min(one.size - in_one, other.size - in_other);
+  return memcmp(bytes_ + one.at + in_one, bytes_ + other.at + in_other, both) == 0;
+}
+
 size_t RecordCopy::read(uint64_t address, void* into, size_t size) {
   const Chunk* holding = nullptr;
   for (unsigned i = 0; i < chunk_count_; ++i) {
     const Chunk& chunk = chunks_[i];
     if (address - chunk.address >= chunk.size) continue;
-    if (holding == nullptr || chunk.address == address) holding = &chunk;
-    if (chunk.address == address) break;
+    const bool begins = chunk.address == address;
+    if (holding == nullptr || (begins && holding->address != address)) {
+      holding = &chunk;
+    } else if (begins == (holding->address == address) && !agree(*holding, chunk, address)) {
+      is_contradictory_ = true;
+      return 0;
+    }
   }
   if (holding == nullptr) return 0;
   const uint64_t offset = address - holding->address;

@@ -24,11 +24,14 @@
 namespace vedette {
 
 // A record copied out of a ring and found sound. It serves the memory its chunks hold: what begins at an
-// address is meant before what that lies in.
+// address is meant before what that lies in. Two chunks that say different things of one address, because
+// somebody wrote there between the two copies, serve nothing.
 class RecordCopy final : public Memory {
  public:
   const RingRecord& record() const { return *reinterpret_cast<const RingRecord*>(bytes_); }
   size_t read(uint64_t address, void* into, size_t size) override;
+  // Whether that has happened.
+  bool is_contradictory() const { return is_contradictory_; }
 
  private:
   friend class Ring;
@@ -38,10 +41,12 @@ class RecordCopy final : public Memory {
     uint32_t size;
     uint32_t at;
   };
+  bool agree(const Chunk& one, const Chunk& other, uint64_t from) const;
   static constexpr unsigned kChunksMax = VEDETTE_VECTOR_MAX + 5;
   alignas(8) std::byte bytes_[VEDETTE_RECORD_MAX];
   Chunk chunks_[kChunksMax];
   unsigned chunk_count_ = 0;
+  bool is_contradictory_ = false;
 };
 
 class Ring {

@@ -47,6 +47,7 @@ void InlineRings::drop(Task& task) {
   if (mine.slot == nullptr) return;
   if (mine.borrowed) return take_back_from(task);
   drain_.one(*mine.slot);
+  drain_.end_handed(*mine.slot);
   mine.slot->retire();
   mine.slot = nullptr;
 }

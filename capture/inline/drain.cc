@@ -116,20 +116,24 @@ size_t InlineDrain::one(RingSlot& slot) {
 }
 
 // The ring whose next record is oldest goes first; a heap, oldest on top. What is younger than `until` waits
-// for the next reading, unless that is not to be believed.
+// for the next reading. Times are the program's word: one that is still to come puts nothing off.
 void InlineDrain::merge(std::vector<Waiting>& waiting, uint64_t until) {
-  constexpr uint64_t kBelievedTicks = 1u << 30;
   const auto later = [](const Waiting& a, const Waiting& b) { return a.tsc > b.tsc; };
-  const auto waits = [until](uint64_t tsc) { return tsc > until && tsc - until < kBelievedTicks; };
-  std::erase_if(waiting, [&waits](const Waiting& one) { return waits(one.tsc); });
+  uint64_t latest = until;
+  const auto believed = [&latest, until](uint64_t tsc) {
+    if (tsc > latest) latest = Clock::read_tsc();
+    return tsc > latest ? until : tsc;
+  };
+  for (Waiting& one : waiting) one.tsc = believed(one.tsc);
+  std::erase_if(waiting, [until](const Waiting& one) { return one.tsc > until && one.slot->put_off(); });
   std::make_heap(waiting.begin(), waiting.end(), later);
   while (!waiting.empty()) {
     std::pop_heap(waiting.begin(), waiting.end(), later);
     RingSlot& slot = *waiting.back().slot;
     const uint64_t next_ring = waiting.size() > 1 ? std::min(waiting.front().tsc, until) : until;
     bool more = take(slot);
-    while (more && slot.ring().has_records() && slot.ring().next_exit_tsc() <= next_ring) more = take(slot);
-    const uint64_t next = more && slot.ring().has_records() ? slot.ring().next_exit_tsc() : ~0ull;
+    while (more && slot.ring().has_records() && believed(slot.ring().next_exit_tsc()) <= next_ring) more = take(slot);
+    const uint64_t next = more && slot.ring().has_records() ? believed(slot.ring().next_exit_tsc()) : ~0ull;
     if (next > until) {
       slot.ring().release();
       waiting.pop_back();
@@ -154,6 +158,7 @@ bool InlineDrain::take(RingSlot& slot) {
   Call call = call_of(slot, record, slot.take_time(record.exit_tsc, now_));
   if (handed && !take_result(*context_, *handed, call)) tell_damage(slot);
   emit(call, copy_, true, handed.has_value());
+  if (copy_.is_contradictory() && keeps_texts(record.nr)) tell_damage(slot);
   return true;
 }
 

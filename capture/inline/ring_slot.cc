@@ -19,13 +19,14 @@ void RingSlot::attach(Tid process, Tid thread) {
 
 void RingSlot::assign(Tid thread) {
   invariant(is_attached() && is_free(), "a ring has one owner", thread.get(), owner_.get());
+  invariant(!is_handed(), "what was handed to a thread is told of before its ring is another's", thread.get(), owner_.get());
   ring_->reset();
   asked_ = false;
-  handed_.reset();
   growth_ = Growth::Fits;
   slow_looks_ = 0;
   full_ = 0;
   last_tsc_ = 0;
+  put_off_at_ = kNever;
   looked_at_ = 0;
   owner_ = thread;
 }

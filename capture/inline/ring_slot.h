@@ -80,6 +80,8 @@ class RingSlot : public Counted {
   // A record's time: between that of the one before it and now. Times are the program's word, and its records
   // never go back in time.
   uint64_t take_time(uint64_t tsc, uint64_t now_tsc);
+  // Its oldest record may wait for the next reading. False: it has done so once, and would be older by now.
+  bool put_off() { return ring_->position() != std::exchange(put_off_at_, ring_->position()); }
   // Looks for what has been published; the bytes that wait.
   uint64_t look() { return found_ = ring_->look(); }
   // What the last look found, once.
@@ -123,6 +125,7 @@ class RingSlot : public Counted {
   void mark_others() { has_others_ = true; }
 
  private:
+  static constexpr uint64_t kNever = ~0ull;
   enum class Growth : uint8_t { Fits, Outgrown, Tried };
 
   RingHome& home_;
@@ -139,6 +142,7 @@ class RingSlot : public Counted {
   uint8_t slow_looks_ = 0;  // in a row
   unsigned full_ = 0;       // traps because it had no room
   uint64_t last_tsc_ = 0;   // of the newest record taken
+  uint64_t put_off_at_ = kNever;  // its position when it last was
   uint64_t found_ = 0;      // bytes that waited at the last look
   uint64_t looked_at_ = 0;  // its position when thrift last looked
   std::optional<HandedCall> handed_;

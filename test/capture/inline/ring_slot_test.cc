@@ -41,6 +41,15 @@ TEST_CASE("a ring has one owner at a time: a thread, the vfork child that runs i
   CHECK(slot.attacher() == Tid(10));
 }
 
+TEST_CASE("a record is put off once: by the next reading it is older than that, whatever its thread says") {
+  Owned owned;
+  CHECK(owned.slot.put_off());
+  CHECK_FALSE(owned.slot.put_off());
+  owned.slot.retire();
+  owned.slot.assign(Tid(12));
+  CHECK(owned.slot.put_off());
+}
+
 TEST_CASE("a ring that is too small is exchanged once: a thread that has got no larger one keeps it") {
   Owned owned;
   RingSlot& slot = owned.slot;

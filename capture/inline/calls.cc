@@ -5,7 +5,7 @@ namespace vedette {
 
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity) {
   for (const InlineCall& call : inline_calls()) {
-    if (call.nr == nr && !(call.opens && integrity == Integrity::Strict)) return call.shape;
+    if (call.nr == nr && !(call.stops_if_strict && integrity == Integrity::Strict)) return call.shape;
   }
   return {};
 }

@@ -15,13 +15,13 @@ namespace vedette {
 
 enum class Integrity : uint8_t {
   Normal,  // all of the table
-  Strict,  // what gives a program new access is kernel-mediated: the open family stays traced
+  Strict,  // what gives a program new access is kernel-mediated: the open family stays traced, and what paths begin at
 };
 
 struct InlineCall {
   uint32_t nr;
   Shape shape;
-  bool opens;  // the open family
+  bool stops_if_strict;
 };
 
 // A call that sets a mode, and which argument that is.

@@ -296,6 +296,9 @@ void InlineTier::give_up_image(Task& task, std::string_view why) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active) return;
   withdraw(task, *image);
+  context_->tasks.each([&](Task& one) {
+    if (one.space == task.space) context_->state.confirm_directory(static_cast<uint32_t>(one.tid.get()));
+  });
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }
 

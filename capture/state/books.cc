@@ -151,6 +151,29 @@ void State::Books::confirm_standard(Thread& thread) {
   }
 }
 
+Ref<Text> State::Books::linked(const Thread& thread, const char* name) {
+  constexpr std::string_view kDeletedSuffix = " (deleted)";
+  if (!truth.link(thread.tid, name, scratch)) return {};
+  std::string_view path = scratch;
+  if (path.ends_with(kDeletedSuffix)) path.remove_suffix(kDeletedSuffix.size());
+  return names.share(path);
+}
+
+Ref<Text> State::Books::directory_by_kernel(const Thread& thread) {
+  const Ref<Text> cwd = linked(thread, "cwd");
+  const std::string_view root = view(thread.place->root), seen = view(cwd);
+  const bool inside = root.size() > 1 && seen.starts_with(root) && (seen.size() == root.size() || seen[root.size()] == '/');
+  if (!inside) return cwd;
+  return names.share(seen.size() == root.size() ? std::string_view("/") : seen.substr(root.size()));
+}
+
+void State::Books::confirm_directory(const Thread& thread) {
+  const Ref<Text> cwd = directory_by_kernel(thread);
+  if (!cwd || view(cwd) == view(thread.place->cwd)) return;
+  thread.place->cwd = cwd;
+  note_change();
+}
+
 std::string_view State::Books::directory(Thread& thread, int32_t dirfd) {
   if (dirfd == AT_FDCWD) return view(thread.place->cwd);
   const Ref<Descriptor> descriptor = resolve(thread, dirfd);

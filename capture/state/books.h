@@ -50,6 +50,12 @@ struct State::Books {
   // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has
   // a shell on a socket.
   void confirm_standard(Thread& thread);
+  // The same of the working directory.
+  void confirm_directory(const Thread& thread);
+  // A link like cwd or root; what was deleted keeps its name. Empty: it cannot be asked.
+  Ref<Text> linked(const Thread& thread, const char* name);
+  // The kernel's link tells a directory as we see it; the program names things from its own root.
+  Ref<Text> directory_by_kernel(const Thread& thread);
   // The same, and an unknown one is adopted by what /proc says of it.
   Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
   Thread& adopt(uint32_t tid, uint64_t now_ns);

@@ -12,29 +12,6 @@
 
 namespace vedette::effects {
 
-namespace {
-
-constexpr std::string_view kDeletedSuffix = " (deleted)";
-
-// A link like cwd or root; what was deleted keeps its name.
-Ref<Text> linked(State::Books& books, Thread& thread, const char* name) {
-  if (!books.truth.link(thread.tid, name, books.scratch)) return {};
-  std::string_view path = books.scratch;
-  if (path.ends_with(kDeletedSuffix)) path.remove_suffix(kDeletedSuffix.size());
-  return books.names.share(path);
-}
-
-// The kernel's link tells a directory as we see it; the program names things from its own root.
-Ref<Text> directory_from_root(State::Books& books, Thread& thread) {
-  const Ref<Text> cwd = linked(books, thread, "cwd");
-  const std::string_view root = view(thread.place->root), seen = view(cwd);
-  const bool inside = root.size() > 1 && seen.starts_with(root) && (seen.size() == root.size() || seen[root.size()] == '/');
-  if (!inside) return cwd;
-  return books.names.share(seen.size() == root.size() ? std::string_view("/") : seen.substr(root.size()));
-}
-
-}  // namespace
-
 // The image itself was read in on_exec. A thread that was not the leader now is.
 void exec(State::Books&, Thread&, Sighting& s) {
   if (!s.event.failed()) s.event.call.tid = s.process->pid;
@@ -102,7 +79,7 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
   if (told.ends_with('\0')) told.remove_suffix(1);
   if (told.starts_with(kUnreachable)) told.remove_prefix(kUnreachable.size());
   Ref<Text> cwd;
-  if (s.stands_still) cwd = directory_from_root(books, thread);
+  if (s.stands_still) cwd = books.directory_by_kernel(thread);
   else if (told.starts_with('/')) cwd = books.names.share(told);
   if (!cwd && s.event.id == EventId::chdir) cwd = books.names.share(s.path);
   if (!cwd && s.descriptor) cwd = s.descriptor->name;
@@ -112,8 +89,8 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
 
 void root(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
-  thread.place->root = linked(books, thread, "root");
-  if (const Ref<Text> cwd = directory_from_root(books, thread)) thread.place->cwd = cwd;
+  thread.place->root = books.linked(thread, "root");
+  if (const Ref<Text> cwd = books.directory_by_kernel(thread)) thread.place->cwd = cwd;
   note_change();
 }
 

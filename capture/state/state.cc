@@ -110,8 +110,13 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   process.files = thread.files;
   process.place = thread.place;
   books.confirm_standard(thread);
+  books.confirm_directory(thread);
   books.threads[tid] = std::move(thread);
   books.images.reload(process, now_ns);
+}
+
+void State::confirm_directory(uint32_t tid) {
+  if (const Thread* thread = books_->find(tid)) books_->confirm_directory(*thread);
 }
 
 void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }

@@ -42,6 +42,9 @@ class State {
   void on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns);
   void on_thread_exit(uint32_t tid);
 
+  // What it has told of its working directory is not to be believed: the kernel says where it is.
+  void confirm_directory(uint32_t tid);
+
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call
   // means. `is_over`: the call was made before, and is heard of now.
   void before_call(Sighting& sighting, bool is_over = false);

@@ -70,8 +70,8 @@ constexpr InlineCall kCalls[] = {
     {SYS_renameat2, Shape::Changes13, false},
     {SYS_symlink, Shape::Changes01, false},
     {SYS_symlinkat, Shape::Changes02, false},
-    {SYS_chdir, Shape::Folder0, false},
-    {SYS_fchdir, Shape::FolderFd, false},
+    {SYS_chdir, Shape::Folder0, true},
+    {SYS_fchdir, Shape::FolderFd, true},
 };
 
 constexpr ModeCall kModeCalls[] = {

@@ -87,7 +87,7 @@ TEST_CASE("a first stack that was cut or lies is no answer") {
   }
 }
 
-TEST_CASE("an exec is described by its first stack, and /proc is asked for the executable and descriptors 0 to 2 alone") {
+TEST_CASE("an exec is described by its first stack, and /proc is asked for the executable, descriptors 0 to 2 and the working directory alone") {
   World w;
   w.kernel.files["101/exe"] = {.dev = 1, .ino = 2, .mode = S_IFREG | 0755, .ctime_ns = 3, .mtime_ns = 4};
   w.kernel.files["100/exe"] = w.kernel.files["101/exe"];
@@ -101,7 +101,7 @@ TEST_CASE("an exec is described by its first stack, and /proc is asked for the e
   w.state.on_exec(101, 101, ++w.now);
   // Where it is, what it is, and whether the path leads to it from our root; the links of what it has open as
   // 0 to 2.
-  CHECK(w.kernel.asked == 6);
+  CHECK(w.kernel.asked == 7);
   const Ref<Process> tool = w.process(101);
   CHECK(view(tool->comm) == "tool-of-a-long-");
   CHECK(view(tool->exe) == "tool");

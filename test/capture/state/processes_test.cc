@@ -381,3 +381,17 @@ TEST_CASE("a stranger that was closed to us is described anew when it is not") {
   CHECK(view(w.process(300)->place->cwd) == "/srv");
   CHECK(w.process(300)->entry == 300);
 }
+
+TEST_CASE("an exec, and an image that is given up, ask the kernel for the working directory: a record may have lied") {
+  World w;
+  const Ref<Process> shell = w.process(World::kShell);
+  w.kernel.links["100/cwd"] = "/elsewhere";
+  w.state.confirm_directory(World::kShell);
+  CHECK(view(shell->place->cwd) == "/elsewhere");
+  w.kernel.links["100/cwd"] = "/gone (deleted)";
+  w.state.on_exec(World::kShell, World::kShell, w.now);
+  CHECK(view(w.process(World::kShell)->place->cwd) == "/gone");
+  w.kernel.links.erase("100/cwd");
+  w.state.confirm_directory(World::kShell);
+  CHECK(view(w.process(World::kShell)->place->cwd) == "/gone");
+}

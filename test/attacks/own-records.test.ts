@@ -30,6 +30,17 @@ test("I2: control: the same calls with the thread's own ring", async () => {
   assert.is(seeks(events, 9200).length, 100);
 });
 
+test("I3: where a thread went unseen, the kernel says when its program is traced from then on", async () => {
+  const { run, events } = await attack("own_context", ["folder"]);
+  assert.equal(answersOf(run), { context: "taken" });
+  assert.equal(
+    ofType(events, "chdir").filter((event) => event["evt.arg.path"] === "/etc"),
+    [],
+  );
+  const opened = [...ofType(events, "open"), ...ofType(events, "openat")].map((event) => event["fd.name"]);
+  assert.is(opened.at(-1), "/etc/passwd");
+});
+
 test("I7: a shell whose descriptors became a socket unseen is found at its exec, by the kernel's word", async () => {
   const { alerts } = await judged([buildAttack("own_context"), "shell"]);
   const rules = alerts.map((alert) => alert.rule);

@@ -2,9 +2,11 @@
 //
 //   own_context AIM    has its calls recorded where nobody reads: GS base points to a copy of the thread's ring
 //     own     100 lseeks of 9100 that way, then a call that stops, then 100 lseeks of 9200
+//     folder  goes to /etc that way, then makes a call that stops, then opens passwd
 //     shell   puts a socket over descriptors 0 to 2 that way, and executes a shell
 //     calm    the honest control: the same calls with the ring that the thread has
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,7 +56,14 @@ int main(int argc, char** argv) {
   if (line < 0) return 1;
   seek(9000, 8);
   for (int i = 0; i < 8; i++) (void)dup2(line, 9);
+  for (int i = 0; i < 8; i++) (void)!chdir("/");
   if (strcmp(aim, "calm") != 0) take_own_context();
+  if (strcmp(aim, "folder") == 0) {
+    (void)!chdir("/etc");
+    close(socket(AF_UNIX, SOCK_STREAM, 0));
+    close(open("passwd", O_RDONLY));
+    return 0;
+  }
   if (strcmp(aim, "shell") == 0) {
     for (int i = 0; i < 3; i++) (void)dup2(line, i);
     execl("/bin/sh", "sh", "-c", ":", (char*)NULL);

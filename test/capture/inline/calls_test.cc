@@ -22,3 +22,10 @@ TEST_CASE("an inline call waits for names exactly if it can change what they mea
   }
   CHECK(waiting == 8);
 }
+
+TEST_CASE("strict integrity leaves opens, and what sets the directory that paths begin at, to the kernel") {
+  for (const InlineCall& call : inline_calls()) {
+    CAPTURE(call.nr);
+    CHECK(inline_shape(call.nr, Integrity::Strict).has_value() == !(is_open(call.nr) || tells_folder(call.nr)));
+  }
+}

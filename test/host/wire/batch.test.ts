@@ -128,7 +128,7 @@ const LIES: Readonly<Record<string, (batch: BatchBuilder) => void>> = {
   "a parent that is not in the table": (batch) => batch.process({ pid: 5, parent: 40 }),
   "a standard stream that is not in the table": (batch) => batch.process({ pid: 5, stdout: 2 }),
   "a guarded call that says it was recorded inline": (batch) => batch.record("execve", { flags: 1 }),
-  "a call too rare for it that says the same": (batch) => batch.record("rmdir", { flags: 1 }),
+  "a call too rare for it that says the same": (batch) => batch.record("setxattr", { flags: 1 }),
   "more records than a batch may have": (batch) => {
     for (let i = 0; i < 16_385; i++) batch.record("close");
   },

@@ -14,7 +14,16 @@
 // a figure below its bar does.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { barred, COUNTS, coverageOf, type FileCoverage, freshCounts, type Side, tableOf } from "./runner/coverage.js";
+import {
+  BARS,
+  barred,
+  COUNTS,
+  coverageOf,
+  type FileCoverage,
+  freshCounts,
+  type Side,
+  tableOf,
+} from "./runner/coverage.js";
 import { gcovOf } from "./runner/gcov.js";
 import { findJobs, type Job } from "./runner/jobs.js";
 import { runJob } from "./runner/run-job.js";
@@ -47,16 +56,16 @@ const wants = (side: string): boolean => asked.length === 0 || asked.includes(si
 if (wants("capture")) await ofCapture(OF_CAPTURE);
 else if (wants("quick")) await ofCapture(QUICK);
 if (wants("host")) await ofHost();
-else if (wants("counted")) await sayHost();
+else if (wants("counted")) await sayHost(BARS.counted);
 
 async function ofHost(): Promise<void> {
   freshCounts();
   await play(OF_HOST, { NODE_V8_COVERAGE: join(ROOT, COUNTS) });
-  await sayHost();
+  await sayHost(BARS.host);
 }
 
-async function sayHost(): Promise<void> {
-  say("host", await coverageOf(ROOT, join(ROOT, COUNTS), join(ROOT, "build/coverage/host")));
+async function sayHost(bar: number): Promise<void> {
+  say("host", await coverageOf(ROOT, join(ROOT, COUNTS), join(ROOT, "build/coverage/host")), bar);
 }
 
 async function ofCapture(names: readonly string[]): Promise<void> {
@@ -66,11 +75,11 @@ async function ofCapture(names: readonly string[]): Promise<void> {
   for (const job of doctests) await playOne(job);
   await play(names, {});
   const files = await gcovOf(ROOT, COUNTING);
-  say("capture", files);
+  say("capture", files, BARS.capture);
 }
 
-function say(side: Side, files: readonly FileCoverage[]): void {
-  const { line, holds } = barred(side, files);
+function say(side: Side, files: readonly FileCoverage[], bar: number): void {
+  const { line, holds } = barred(side, files, bar);
   for (const each of ["", ...tableOf(files), "", line]) console.log(each);
   if (!holds) process.exitCode = 1;
 }

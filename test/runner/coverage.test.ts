@@ -35,11 +35,14 @@ test("a side below its bar fails as a test, and a side above it is told by its f
   const side = (missing: number): FileCoverage[] => [
     { path: "host/a.ts", lines: 100, covered: 100 - missing, missing: [] },
   ];
-  assert.equal(barred("host", side(15)), { line: "coverage of host/: 85.0 % of 100 lines (met: 85 %)", holds: true });
-  assert.equal(barred("host", side(16)).holds, false);
+  assert.equal(barred("host", side(15), 85), {
+    line: "coverage of host/: 85.0 % of 100 lines (met: 85 %)",
+    holds: true,
+  });
+  assert.equal(barred("host", side(16), 85).holds, false);
 
   const saying = (missing: number): Job => {
-    const { line, holds } = barred("host", side(missing));
+    const { line, holds } = barred("host", side(missing), 85);
     return { ...coverageOf("host", "counted"), command: ["bash", "-c", `echo "${line}"; exit ${holds ? 0 : 1}`] };
   };
   const [met, missed] = [await runJob(saying(15), []), await runJob(saying(16), [])];

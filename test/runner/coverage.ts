@@ -74,16 +74,16 @@ function shareOf(files: readonly FileCoverage[]): number {
   return (100 * sum("covered")) / sum("lines");
 }
 
-/** The sides of the product that are measured, and how many of their lines in a hundred are to be run. */
-const BARS = { host: 85, capture: 80 } as const;
-export type Side = keyof typeof BARS;
+/** The sides of the product that are measured. */
+export type Side = "host" | "capture";
+
+/** How many of a side's lines in a hundred are to be run, of host/ by all that is counted or by CI's part. */
+export const BARS = { host: 85, counted: 80, capture: 80 } as const;
 
 /** A side's figure as one line, and whether it reaches its bar. */
-export function barred(side: Side, files: readonly FileCoverage[]): { line: string; holds: boolean } {
-  const share = shareOf(files);
-  const holds = share >= BARS[side];
-  const bar = `${holds ? "met" : "NOT met"}: ${BARS[side]} %`;
-  return { line: `coverage of ${side}/: ${figure(files)} (${bar})`, holds };
+export function barred(side: Side, files: readonly FileCoverage[], bar: number): { line: string; holds: boolean } {
+  const holds = shareOf(files) >= bar;
+  return { line: `coverage of ${side}/: ${figure(files)} (${holds ? "met" : "NOT met"}: ${bar} %)`, holds };
 }
 
 /** Of each room, and of the files that lack most. */

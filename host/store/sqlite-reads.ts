@@ -4,11 +4,12 @@
 // from there.
 //
 // The owner stands in every query: of findings as the index that is walked, of all else as a condition.
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { PRIORITIES } from "../finding/priority.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "./cursor.js";
 import { HOPS_MAX } from "./schema.js";
 import { matchOf } from "./search.js";
+import { Statements } from "./statements.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
 
 /** Entries of an index that are looked through before the clock is asked: some 10 ms. */
@@ -41,13 +42,12 @@ interface Where {
 
 /** Everything that is read. One for each connection. */
 export class SqliteReads {
-  readonly #db: DatabaseSync;
   readonly #now: () => bigint;
-  readonly #made = new Map<string, StatementSync>();
+  readonly #statements: Statements;
 
   /** `now`: ns since the epoch. */
   constructor(db: DatabaseSync, now: () => bigint = () => BigInt(Date.now()) * 1_000_000n) {
-    this.#db = db;
+    this.#statements = new Statements(db);
     this.#now = now;
   }
 
@@ -79,10 +79,12 @@ export class SqliteReads {
     if (container !== undefined) conditions.push(equal("container", container));
     if (text !== undefined) conditions.push({ text: "instr(words, ?) > 0", values: [text.toLowerCase()] });
     const { text: where, values } = all(conditions);
-    const rows = this.#sql(
-      `SELECT i.seq, size, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
+    const rows = this.#statements
+      .of(
+        `SELECT i.seq, size, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
        WHERE ${where} ORDER BY i.seq DESC LIMIT ?`,
-    ).all(...values, BigInt(query.limit + 1)) as unknown as (IncidentRow & { readonly size: bigint })[];
+      )
+      .all(...values, BigInt(query.limit + 1)) as unknown as (IncidentRow & { readonly size: bigint })[];
     // What is parsed counts, and not what is left of it: a timeline is most of an incident.
     return pageOf(rows, query.limit, {
       bytes: ({ size }) => Number(size),
@@ -93,10 +95,12 @@ export class SqliteReads {
   incident(owner: Owner, id: string): string | null {
     let sought = id;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
-      const row = this.#sql(
-        `SELECT i.seq, into_id, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
+      const row = this.#statements
+        .of(
+          `SELECT i.seq, into_id, ${INCIDENT_COLUMNS} FROM incident i JOIN word w ON w.id = i.tenant
          WHERE i.id = ?1 AND (?2 IS NULL OR w.text = ?2)`,
-      ).get(sought, owner) as (IncidentRow & { into_id: string | null }) | undefined;
+        )
+        .get(sought, owner) as (IncidentRow & { into_id: string | null }) | undefined;
       if (row === undefined) return null;
       if (row.into_id === null) return this.#incidentJson(row, false);
       sought = row.into_id;
@@ -107,12 +111,14 @@ export class SqliteReads {
   audit(owner: Owner, { limit, incident, before }: AuditQuery): StorePage {
     const from = before == null ? NEWEST : placeOf(before);
     if (from === null) return NOTHING;
-    const rows = this.#sql(
-      `SELECT a.seq, a.time, who, w.text AS tenant, action, incident, detail
+    const rows = this.#statements
+      .of(
+        `SELECT a.seq, a.time, who, w.text AS tenant, action, incident, detail
        FROM audit a JOIN word w ON w.id = a.tenant
        WHERE (?1 IS NULL OR incident = ?1) AND (?2 IS NULL OR w.text = ?2) AND a.seq < ?4
        ORDER BY a.seq DESC LIMIT ?3`,
-    ).all(incident, owner, BigInt(limit + 1), from.seq) as unknown as AuditRow[];
+      )
+      .all(incident, owner, BigInt(limit + 1), from.seq) as unknown as AuditRow[];
     return pageOf(rows, limit, {
       bytes: ({ detail }) => detail.length,
       json: ({ seq: _, time, detail, ...row }) => {
@@ -127,10 +133,12 @@ export class SqliteReads {
     const step = (minutes + STEPS_MAX - 1n) / STEPS_MAX;
     const now = this.#now() / NS_PER_MINUTE;
     const [whose, since] = [this.#wordOf(owner), now - minutes + 1n];
-    const counts = this.#sql(
-      `SELECT minute / ?1 AS at, priority, sum(count) AS n FROM rollup_minute
+    const counts = this.#statements
+      .of(
+        `SELECT minute / ?1 AS at, priority, sum(count) AS n FROM rollup_minute
        WHERE minute >= ?2 AND minute <= ?3 AND (?4 IS NULL OR tenant = ?4) GROUP BY at, priority ORDER BY at`,
-    ).all(step, since, now, whose) as unknown as { at: bigint; priority: bigint; n: bigint }[];
+      )
+      .all(step, since, now, whose) as unknown as { at: bigint; priority: bigint; n: bigint }[];
     const steps = new Map<bigint, Record<string, number>>();
     for (const { at, priority, n } of counts) {
       const of = steps.get(at) ?? {};
@@ -138,15 +146,19 @@ export class SqliteReads {
       steps.set(at, of);
     }
     const most = (what: "rule" | "container") =>
-      this.#sql(
-        `SELECT w.text, sum(count) AS n FROM rollup_hour r JOIN word w ON w.id = r.${what}
+      this.#statements
+        .of(
+          `SELECT w.text, sum(count) AS n FROM rollup_hour r JOIN word w ON w.id = r.${what}
          WHERE hour >= ?1 AND (?2 IS NULL OR tenant = ?2) GROUP BY r.${what} ORDER BY n DESC, w.text LIMIT ${TOP}`,
-      ).all(since / MINUTES_PER_HOUR, whose) as unknown as { text: string; n: bigint }[];
-    const open = this.#sql(
-      `SELECT severity, count(*) AS n FROM incident WHERE case_state = 'open' AND into_id IS NULL
+        )
+        .all(since / MINUTES_PER_HOUR, whose) as unknown as { text: string; n: bigint }[];
+    const open = this.#statements
+      .of(
+        `SELECT severity, count(*) AS n FROM incident WHERE case_state = 'open' AND into_id IS NULL
        AND (?1 IS NULL OR tenant = ?1) GROUP BY severity ORDER BY severity`,
-    ).all(whose) as unknown as { severity: bigint; n: bigint }[];
-    const count = (text: string): number => Number((this.#sql(text).get(whose) as { n: bigint }).n);
+      )
+      .all(whose) as unknown as { severity: bigint; n: bigint }[];
+    const count = (text: string): number => Number((this.#statements.of(text).get(whose) as { n: bigint }).n);
     return {
       open: Object.fromEntries(open.map(({ severity, n }) => [PRIORITIES[Number(severity)] as string, Number(n)])),
       findings: [...steps].map(([at, of]) => ({ time: String(at * step * NS_PER_MINUTE), counts: of })),
@@ -194,14 +206,16 @@ export class SqliteReads {
     const walked = all([...lead, ...window, { text: "(time, seq) < (?, ?)", values: [from.time, from.seq] }]);
     const kept = all(conditions);
     const order = "ORDER BY time DESC, seq DESC";
-    const rows = this.#sql(
-      `SELECT seq, time FROM (SELECT ${columns} FROM finding INDEXED BY ${index}
+    const rows = this.#statements
+      .of(
+        `SELECT seq, time FROM (SELECT ${columns} FROM finding INDEXED BY ${index}
          WHERE ${walked.text} ${order} LIMIT ${CHUNK}) WHERE ${kept.text} ${order} LIMIT ?`,
-    ).all(...walked.values, ...kept.values, BigInt(count)) as unknown as Found[];
+      )
+      .all(...walked.values, ...kept.values, BigInt(count)) as unknown as Found[];
     if (rows.length === count) return { rows, end: rows.at(-1) as Found };
-    const end = this.#sql(
-      `SELECT seq, time FROM finding INDEXED BY ${index} WHERE ${walked.text} ${order} LIMIT 1 OFFSET ${CHUNK - 1}`,
-    ).get(...walked.values) as Found | undefined;
+    const end = this.#statements
+      .of(`SELECT seq, time FROM finding INDEXED BY ${index} WHERE ${walked.text} ${order} LIMIT 1 OFFSET ${CHUNK - 1}`)
+      .get(...walked.values) as Found | undefined;
     return { rows, end: end ?? null };
   }
 
@@ -209,12 +223,14 @@ export class SqliteReads {
   #search({ conditions, window }: Known, words: string, count: number, from: Place): Chunk {
     const kept = all([...conditions, ...window]);
     const hits = `SELECT rowid AS at FROM finding_text WHERE finding_text MATCH ? AND rowid < ? ORDER BY rowid DESC`;
-    const rows = this.#sql(
-      `SELECT seq, time FROM (${hits} LIMIT ${TEXT_CHUNK}) CROSS JOIN finding ON seq = at
+    const rows = this.#statements
+      .of(
+        `SELECT seq, time FROM (${hits} LIMIT ${TEXT_CHUNK}) CROSS JOIN finding ON seq = at
        WHERE ${kept.text} ORDER BY seq DESC LIMIT ?`,
-    ).all(words, from.seq, ...kept.values, BigInt(count)) as unknown as Found[];
+      )
+      .all(words, from.seq, ...kept.values, BigInt(count)) as unknown as Found[];
     if (rows.length === count) return { rows, end: rows.at(-1) as Found };
-    const end = this.#sql(`${hits} LIMIT 1 OFFSET ${TEXT_CHUNK - 1}`).get(words, from.seq) as
+    const end = this.#statements.of(`${hits} LIMIT 1 OFFSET ${TEXT_CHUNK - 1}`).get(words, from.seq) as
       | { at: bigint }
       | undefined;
     return { rows, end: end === undefined ? null : { seq: end.at, time: from.time } };
@@ -245,7 +261,7 @@ export class SqliteReads {
 
   /** Null: it is no JSON any more. */
   #doc(seq: bigint): string | null {
-    const row = this.#readable(() => this.#sql("SELECT doc, incident FROM finding WHERE seq = ?").get(seq));
+    const row = this.#readable(() => this.#statements.of("SELECT doc, incident FROM finding WHERE seq = ?").get(seq));
     if (row === undefined) return null;
     const { doc, incident } = row as { doc: string; incident: string | null };
     if (!isJson(doc)) return null;
@@ -254,7 +270,7 @@ export class SqliteReads {
 
   #incidentJson(row: IncidentRow, isBrief: boolean): string | null {
     const { seq, case_state: state, case_verdict: verdict, case_note: note, case_by: by, case_at: at, is_open } = row;
-    const stored = this.#readable(() => this.#sql("SELECT doc FROM incident_doc WHERE seq = ?").get(seq)) as
+    const stored = this.#readable(() => this.#statements.of("SELECT doc FROM incident_doc WHERE seq = ?").get(seq)) as
       | { doc: string }
       | undefined;
     if (stored === undefined || !isJson(stored.doc)) return null;
@@ -283,18 +299,8 @@ export class SqliteReads {
   /** Null stays null: all of them. */
   #wordOf(text: string | null): bigint | null {
     if (text === null) return null;
-    const found = this.#sql("SELECT id FROM word WHERE text = ?").get(text) as { id: bigint } | undefined;
+    const found = this.#statements.of("SELECT id FROM word WHERE text = ?").get(text) as { id: bigint } | undefined;
     return found?.id ?? NO_WORD;
-  }
-
-  #sql(text: string): StatementSync {
-    let made = this.#made.get(text);
-    if (made === undefined) {
-      made = this.#db.prepare(text);
-      made.setReadBigInts(true);
-      this.#made.set(text, made);
-    }
-    return made;
   }
 }
 

@@ -2,12 +2,11 @@
 // What writes to SQLite, in the thread that owns the connection. A batch of lines is one transaction: rows,
 // words, counts by minute and hour, and what has to go to make room. So all of them agree after a crash, and
 // what was acknowledged is there.
-//
-// JavaScript's numbers are bound as REAL, and time in nanoseconds is beyond 2^53: whole numbers are bigints.
 import { statSync } from "node:fs";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
 import { HOPS_MAX, inTransaction } from "./schema.js";
+import { Statements } from "./statements.js";
 import type { Decision, StoreLimits } from "./store.js";
 
 /** Findings are deleted so many at a time, between batches: deleting 10,000 would take a second. */
@@ -47,7 +46,7 @@ export class SqliteWrites {
   readonly #path: string | null;
   readonly #limits: StoreLimits;
   readonly #now: () => bigint;
-  readonly #made = new Map<string, StatementSync>();
+  readonly #statements: Statements;
   readonly #words = new Map<string, bigint>();
   #incidentBytes: number;
   #batches = 0;
@@ -60,6 +59,7 @@ export class SqliteWrites {
     now: () => bigint = () => BigInt(Date.now()) * 1_000_000n,
   ) {
     this.#db = db;
+    this.#statements = new Statements(db);
     this.#path = path;
     this.#limits = limits;
     this.#now = now;
@@ -105,26 +105,32 @@ export class SqliteWrites {
     let isThere = false;
     inTransaction(this.#db, () => {
       const id = this.#whole(asked);
-      const found = this.#sql(
-        `SELECT tenant, case_state AS "case", case_verdict AS verdict, case_note AS note FROM incident WHERE id = ?`,
-      ).get(id) as (Decided & { readonly tenant: bigint }) | undefined;
+      const found = this.#statements
+        .of(
+          `SELECT tenant, case_state AS "case", case_verdict AS verdict, case_note AS note FROM incident WHERE id = ?`,
+        )
+        .get(id) as (Decided & { readonly tenant: bigint }) | undefined;
       if (id === null || found === undefined || (owner !== null && found.tenant !== this.#word(owner))) return;
       isThere = true;
       const { tenant, ...before } = found;
       const after = decided(before, decision);
       if (after.case === before.case && after.verdict === before.verdict && after.note === before.note) return;
       const now = this.#now();
-      this.#sql(
-        `UPDATE incident SET case_state = ?, case_verdict = ?, case_note = ?, case_by = ?, case_at = ?
+      this.#statements
+        .of(
+          `UPDATE incident SET case_state = ?, case_verdict = ?, case_note = ?, case_by = ?, case_at = ?
          WHERE id = ?`,
-      ).run(after.case, after.verdict, after.note, who, now, id);
-      this.#sql("INSERT INTO audit(time, who, tenant, action, incident, detail) VALUES(?, ?, ?, ?, ?, ?)").run(
-        ...[now, who, tenant, "incident", id, JSON.stringify(decision)],
-      );
-      this.#sql(
-        `DELETE FROM audit WHERE tenant = ?1 AND who = ?2 AND seq <= (SELECT seq FROM audit
+        )
+        .run(after.case, after.verdict, after.note, who, now, id);
+      this.#statements
+        .of("INSERT INTO audit(time, who, tenant, action, incident, detail) VALUES(?, ?, ?, ?, ?, ?)")
+        .run(...[now, who, tenant, "incident", id, JSON.stringify(decision)]);
+      this.#statements
+        .of(
+          `DELETE FROM audit WHERE tenant = ?1 AND who = ?2 AND seq <= (SELECT seq FROM audit
            WHERE tenant = ?1 AND who = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ${AUDIT_MAX_OF_ONE})`,
-      ).run(tenant, who);
+        )
+        .run(tenant, who);
     });
     return isThere;
   }
@@ -133,7 +139,7 @@ export class SqliteWrites {
   #whole(id: string): string | null {
     let sought = id;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
-      const found = this.#sql("SELECT into_id FROM incident WHERE id = ?").get(sought) as
+      const found = this.#statements.of("SELECT into_id FROM incident WHERE id = ?").get(sought) as
         | { into_id: string | null }
         | undefined;
       if (found === undefined) return null;
@@ -153,21 +159,29 @@ export class SqliteWrites {
     const [at, grade] = [BigInt(time), BigInt(priority)];
     const row = [at, grade, rule, tenant, container, this.#word(head.containerId), incident, bytesOf(id), doc] as const;
     // What is told twice is one row.
-    const { changes, lastInsertRowid: seq } = this.#sql(
-      `INSERT INTO finding(time, priority, rule, tenant, container, container_id, incident, id, doc)
+    const { changes, lastInsertRowid: seq } = this.#statements
+      .of(
+        `INSERT INTO finding(time, priority, rule, tenant, container, container_id, incident, id, doc)
        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING`,
-    ).run(...row);
+      )
+      .run(...row);
     if (changes === 0 || changes === 0n) return;
-    this.#sql("INSERT INTO finding_text(rowid, words) VALUES(?, ?)").run(seq, words);
-    this.#sql("INSERT INTO tally VALUES(?, 1) ON CONFLICT(tenant) DO UPDATE SET findings = findings + 1").run(tenant);
+    this.#statements.of("INSERT INTO finding_text(rowid, words) VALUES(?, ?)").run(seq, words);
+    this.#statements
+      .of("INSERT INTO tally VALUES(?, 1) ON CONFLICT(tenant) DO UPDATE SET findings = findings + 1")
+      .run(tenant);
     const minute = at / NS_PER_MINUTE;
-    this.#sql(
-      "INSERT INTO rollup_minute VALUES(?, ?, ?, 1) ON CONFLICT(minute, tenant, priority) DO UPDATE SET count = count + 1",
-    ).run(minute, tenant, grade);
-    this.#sql(
-      `INSERT INTO rollup_hour VALUES(?, ?, ?, ?, ?, 1)
+    this.#statements
+      .of(
+        "INSERT INTO rollup_minute VALUES(?, ?, ?, 1) ON CONFLICT(minute, tenant, priority) DO UPDATE SET count = count + 1",
+      )
+      .run(minute, tenant, grade);
+    this.#statements
+      .of(
+        `INSERT INTO rollup_hour VALUES(?, ?, ?, ?, ?, 1)
        ON CONFLICT(hour, tenant, rule, container, priority) DO UPDATE SET count = count + 1`,
-    ).run(minute / MINUTES_PER_HOUR, tenant, rule, container, grade);
+      )
+      .run(minute / MINUTES_PER_HOUR, tenant, rule, container, grade);
   }
 
   /** What people decided stays. */
@@ -176,20 +190,26 @@ export class SqliteWrites {
     doc: string,
   ): void {
     const words = [title, container, tenant, ...tags].join(" ").toLowerCase();
-    const before = this.#sql("SELECT size FROM incident WHERE id = ?").get(id) as { size: bigint } | undefined;
+    const before = this.#statements.of("SELECT size FROM incident WHERE id = ?").get(id) as
+      | { size: bigint }
+      | undefined;
     this.#incidentBytes += doc.length - Number(before?.size ?? 0);
-    const { seq } = this.#sql(
-      `INSERT INTO incident(id, tenant, severity, is_open, into_id, first, last, size, container, words)
+    const { seq } = this.#statements
+      .of(
+        `INSERT INTO incident(id, tenant, severity, is_open, into_id, first, last, size, container, words)
        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, is_open = excluded.is_open,
          into_id = excluded.into_id, first = excluded.first, last = excluded.last, size = excluded.size,
          words = excluded.words
        RETURNING seq`,
-    ).get(
-      ...[id, this.#word(tenant), BigInt(severity), isOpen ? 1n : 0n, into, BigInt(first), BigInt(last)],
-      ...[BigInt(doc.length), container, words],
-    ) as { seq: bigint };
-    this.#sql("INSERT INTO incident_doc VALUES(?, ?) ON CONFLICT(seq) DO UPDATE SET doc = excluded.doc").run(seq, doc);
+      )
+      .get(
+        ...[id, this.#word(tenant), BigInt(severity), isOpen ? 1n : 0n, into, BigInt(first), BigInt(last)],
+        ...[BigInt(doc.length), container, words],
+      ) as { seq: bigint };
+    this.#statements
+      .of("INSERT INTO incident_doc VALUES(?, ?) ON CONFLICT(seq) DO UPDATE SET doc = excluded.doc")
+      .run(seq, doc);
   }
 
   /** What a transaction that was undone had made is not there. */
@@ -199,7 +219,7 @@ export class SqliteWrites {
   }
 
   #sizeOfIncidents(): number {
-    return Number((this.#sql("SELECT coalesce(sum(size), 0) AS n FROM incident").get() as { n: bigint }).n);
+    return Number((this.#statements.of("SELECT coalesce(sum(size), 0) AS n FROM incident").get() as { n: bigint }).n);
   }
 
   /** What is from before that is too old; ns since the epoch. */
@@ -226,15 +246,17 @@ export class SqliteWrites {
   #deleteOldest(tenant: bigint | null, before: bigint | null): number {
     const where = tenant === null ? "time < ?" : "tenant = ?";
     const index = tenant === null ? "finding_time" : "finding_tenant";
-    const rows = this.#sql(
-      `SELECT seq, tenant FROM finding INDEXED BY ${index} WHERE ${where} ORDER BY time, seq LIMIT ${DELETE_AT_ONCE}`,
-    ).all((tenant ?? before) as bigint) as unknown as { seq: bigint; tenant: bigint }[];
+    const rows = this.#statements
+      .of(
+        `SELECT seq, tenant FROM finding INDEXED BY ${index} WHERE ${where} ORDER BY time, seq LIMIT ${DELETE_AT_ONCE}`,
+      )
+      .all((tenant ?? before) as bigint) as unknown as { seq: bigint; tenant: bigint }[];
     if (rows.length === 0) return 0;
     inTransaction(this.#db, () => {
       for (const { seq, tenant: whose } of rows) {
-        this.#sql("DELETE FROM finding WHERE seq = ?").run(seq);
-        this.#sql("DELETE FROM finding_text WHERE rowid = ?").run(seq);
-        this.#sql("UPDATE tally SET findings = findings - 1 WHERE tenant = ?").run(whose);
+        this.#statements.of("DELETE FROM finding WHERE seq = ?").run(seq);
+        this.#statements.of("DELETE FROM finding_text WHERE rowid = ?").run(seq);
+        this.#statements.of("UPDATE tally SET findings = findings - 1 WHERE tenant = ?").run(whose);
       }
     });
     return rows.length;
@@ -242,12 +264,14 @@ export class SqliteWrites {
 
   /** The tenant that has most: whoever floods the store loses his own. Null: nobody has any. */
   #fullest(): bigint | null {
-    const found = this.#sql("SELECT tenant FROM tally WHERE findings > 0 ORDER BY findings DESC LIMIT 1").get();
+    const found = this.#statements
+      .of("SELECT tenant FROM tally WHERE findings > 0 ORDER BY findings DESC LIMIT 1")
+      .get();
     return (found as { tenant: bigint } | undefined)?.tenant ?? null;
   }
 
   #held(): number {
-    return Number((this.#sql("SELECT coalesce(sum(findings), 0) AS n FROM tally").get() as { n: bigint }).n);
+    return Number((this.#statements.of("SELECT coalesce(sum(findings), 0) AS n FROM tally").get() as { n: bigint }).n);
   }
 
   /** Pages that are free again count as room. */
@@ -257,25 +281,25 @@ export class SqliteWrites {
   }
 
   #pages(what: "page_count" | "freelist_count" | "page_size"): number {
-    const found = this.#sql(`PRAGMA ${what}`).get() as Record<string, bigint>;
+    const found = this.#statements.of(`PRAGMA ${what}`).get() as Record<string, bigint>;
     return Number(found[what]);
   }
 
   /** Those that are too old, else closed ones: of the tenant that has most, of those that have any closed. */
   #boundIncidents(oldest: bigint): void {
-    const { n } = this.#sql("SELECT count(*) AS n FROM incident").get() as { n: bigint };
+    const { n } = this.#statements.of("SELECT count(*) AS n FROM incident").get() as { n: bigint };
     const isTooMuch = this.#incidentBytes > this.#limits.bytes * INCIDENTS_SHARE || Number(n) > INCIDENTS_MAX;
     const select = (where: string, ...values: readonly bigint[]) =>
-      this.#sql(`SELECT seq, size FROM incident WHERE ${where} ORDER BY last LIMIT ${DELETE_AT_ONCE}`).all(
-        ...values,
-      ) as unknown as { seq: bigint; size: bigint }[];
+      this.#statements
+        .of(`SELECT seq, size FROM incident WHERE ${where} ORDER BY last LIMIT ${DELETE_AT_ONCE}`)
+        .all(...values) as unknown as { seq: bigint; size: bigint }[];
     const tooOld = select("last < ?", oldest);
     const rows = tooOld.length === 0 && isTooMuch ? select(`is_open = 0 AND tenant = (${FULLEST_CLOSED})`) : tooOld;
     if (rows.length === 0) return;
     inTransaction(this.#db, () => {
       for (const { seq, size } of rows) {
-        this.#sql("DELETE FROM incident WHERE seq = ?").run(seq);
-        this.#sql("DELETE FROM incident_doc WHERE seq = ?").run(seq);
+        this.#statements.of("DELETE FROM incident WHERE seq = ?").run(seq);
+        this.#statements.of("DELETE FROM incident_doc WHERE seq = ?").run(seq);
         this.#incidentBytes -= Number(size);
       }
     });
@@ -285,11 +309,11 @@ export class SqliteWrites {
   #forget(oldest: bigint): void {
     const minute = this.#now() / NS_PER_MINUTE;
     inTransaction(this.#db, () => {
-      this.#sql("DELETE FROM rollup_minute WHERE minute < ?").run(minute - MINUTES_KEPT);
-      this.#sql("DELETE FROM rollup_hour WHERE hour < ?").run(oldest / NS_PER_MINUTE / MINUTES_PER_HOUR - 1n);
-      this.#sql("DELETE FROM audit WHERE time < ?").run(oldest);
-      this.#sql(`DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${AUDIT_MAX}`).run();
-      const { n } = this.#sql("SELECT count(*) AS n FROM word").get() as { n: bigint };
+      this.#statements.of("DELETE FROM rollup_minute WHERE minute < ?").run(minute - MINUTES_KEPT);
+      this.#statements.of("DELETE FROM rollup_hour WHERE hour < ?").run(oldest / NS_PER_MINUTE / MINUTES_PER_HOUR - 1n);
+      this.#statements.of("DELETE FROM audit WHERE time < ?").run(oldest);
+      this.#statements.of(`DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${AUDIT_MAX}`).run();
+      const { n } = this.#statements.of("SELECT count(*) AS n FROM word").get() as { n: bigint };
       if (Number(n) < WORDS_MANY) return;
       this.#words.clear();
       this.#db.exec(`DELETE FROM word WHERE id NOT IN (
@@ -302,21 +326,11 @@ export class SqliteWrites {
   #word(text: string): bigint {
     const known = this.#words.get(text);
     if (known !== undefined) return known;
-    this.#sql("INSERT INTO word(text) VALUES(?) ON CONFLICT(text) DO NOTHING").run(text);
-    const { id } = this.#sql("SELECT id FROM word WHERE text = ?").get(text) as { id: bigint };
+    this.#statements.of("INSERT INTO word(text) VALUES(?) ON CONFLICT(text) DO NOTHING").run(text);
+    const { id } = this.#statements.of("SELECT id FROM word WHERE text = ?").get(text) as { id: bigint };
     if (this.#words.size >= WORDS_EVERY) this.#words.clear();
     this.#words.set(text, id);
     return id;
-  }
-
-  #sql(text: string): StatementSync {
-    let made = this.#made.get(text);
-    if (made === undefined) {
-      made = this.#db.prepare(text);
-      made.setReadBigInts(true);
-      this.#made.set(text, made);
-    }
-    return made;
   }
 }
 

@@ -2,6 +2,7 @@
 // What several screens are made of.
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import type { Asked } from "./api.js";
 import { clock, levelOf, moment, shapeOf } from "./words.js";
 
@@ -120,14 +121,27 @@ export function Choice(props: {
   );
 }
 
-/** Where pages come one behind the other: the cursor of the one that is shown. */
-export function usePages(): { readonly cursor: Signal<string>; readonly before: Signal<readonly string[]> } {
-  return { cursor: useSignal(""), before: useSignal<readonly string[]>([]) };
+interface PagesShown {
+  readonly cursor: Signal<string>;
+  readonly before: Signal<readonly string[]>;
+}
+
+/**
+ * Where pages come one behind the other: the cursor of the one that is shown. The first one again, whenever
+ * something else is `sought`.
+ */
+export function usePages(sought: Readonly<Record<string, string>>): PagesShown {
+  const pages = { cursor: useSignal(""), before: useSignal<readonly string[]>([]) };
+  useEffect(() => {
+    pages.cursor.value = "";
+    pages.before.value = [];
+  }, [JSON.stringify(sought)]);
+  return pages;
 }
 
 /** Goes on to older rows, and back. */
 export function Pages(props: {
-  pages: ReturnType<typeof usePages>;
+  pages: PagesShown;
   page: { readonly next: string | null; readonly complete: boolean; readonly damaged: number };
 }) {
   const { cursor, before } = props.pages;

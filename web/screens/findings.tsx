@@ -28,15 +28,12 @@ export function Findings() {
   const given = (name: string): string => query.value.get(name) ?? "";
   const [text, rule, container] = [useSignal(given("text")), useSignal(given("rule")), useSignal(given("container"))];
   const [priority, hours, since] = [useSignal(""), useSignal(given("hours")), useSignal("")];
-  const pages = usePages();
   const sought = { text: text.value, rule: rule.value, container: container.value, priority: priority.value };
-  const key = JSON.stringify([sought, hours.value]);
+  const pages = usePages({ ...sought, hours: hours.value });
   useEffect(() => {
     const ms = Date.now() - Number(hours.value) * HOUR_MS;
     since.value = hours.value === "" ? "" : `${new Date(ms).toISOString().slice(0, 16)}Z`;
-    pages.cursor.value = "";
-    pages.before.value = [];
-  }, [key]);
+  }, [JSON.stringify(sought), hours.value]);
   const isSought = [...Object.values(sought), hours.value].some((one) => one !== "");
   const asked = useAsked<FindingPage>(
     `/api/v1/findings${queryOf({ ...sought, since: since.value, before: pages.cursor.value, limit: "100" })}`,

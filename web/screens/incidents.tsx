@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All incidents, the newest first: what happened, where, how far it went, and whether it goes on.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import type { IncidentBrief } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
 import { Answer, Choice, Field, Pages, Severity, Table, Time, usePages } from "../parts.js";
@@ -31,12 +30,8 @@ const CASES = [
 
 export function Incidents() {
   const [text, severity, state] = [useSignal(""), useSignal(""), useSignal("")];
-  const pages = usePages();
   const sought = { text: text.value, severity: severity.value, case: state.value };
-  useEffect(() => {
-    pages.cursor.value = "";
-    pages.before.value = [];
-  }, [JSON.stringify(sought)]);
+  const pages = usePages(sought);
   const isSought = Object.values(sought).some((one) => one !== "");
   const asked = useAsked<IncidentPage>(
     `/api/v1/incidents${queryOf({ ...sought, before: pages.cursor.value, limit: "100" })}`,

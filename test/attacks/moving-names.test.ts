@@ -12,6 +12,7 @@ import * as assert from "uvu/assert";
 import { scratch } from "../e2e/programs.js";
 import { type Event, notices, ofType } from "../e2e/traces.js";
 import { attack, buildAttack, control, judged } from "./attack.js";
+import { expectNoneWrong } from "./told-opens.js";
 
 const ROUNDS = "10000";
 const UNKNOWN_MAX = 4; // opens of a program in a minute, before it is traced
@@ -46,12 +47,7 @@ for (const integrity of ["normal", "strict"]) {
       const reached = run.stdout.trim();
       const told = toldOf(events, folder);
       assert.ok(reached.includes("s"), "the attack has reached the file");
-      assert.is(told.length, reached.length, "each open is told of");
-      const wrong = [...told].filter((one, i) => one !== "?" && one !== reached[i]).length;
-      assert.is(wrong, 0, "no open is told as of another file");
-      const unknown = [...told].filter((one) => one === "?").length;
-      const uncertain = notices(events, "UNCERTAIN").length;
-      assert.ok(uncertain >= unknown, `${unknown} opens are not known, and ${uncertain} notices say so`);
+      const unknown = expectNoneWrong(told, reached, events);
       if (aim === "gone" || aim === "parent") assert.is(unknown, 0, "by its own thread alone, each is known");
     });
   }

@@ -13,6 +13,7 @@ import * as assert from "uvu/assert";
 import { scratch } from "../e2e/programs.js";
 import { type Event, notices, ofType } from "../e2e/traces.js";
 import { attack, control } from "./attack.js";
+import { expectNoneWrong } from "./told-opens.js";
 
 /** What each open that counts is told to have reached: `h`, `d`, or `?` where it is not known. */
 function toldOf(events: Event[], folder: string, hidden: number): string {
@@ -22,16 +23,6 @@ function toldOf(events: Event[], folder: string, hidden: number): string {
     .map((event) => Number(event["evt.arg.ino"] ?? 0))
     .map((inode) => (inode === 0 ? "?" : inode === hidden ? "h" : "d"))
     .join("");
-}
-
-// Each open is told as what it reached, or as unknown; and so many notices say so.
-function expectNoneWrong(told: string, reached: string, events: Event[]): void {
-  assert.is(told.length, reached.length, "each open is told of");
-  const wrong = [...told].filter((one, i) => one !== "?" && one !== reached[i]).length;
-  assert.is(wrong, 0, "no open is told as of another file");
-  const unknown = [...told].filter((one) => one === "?").length;
-  const uncertain = notices(events, "UNCERTAIN").length;
-  assert.ok(uncertain >= unknown, `${unknown} opens are not known, and ${uncertain} notices say so`);
 }
 
 const makeInode = (folder: string): number => {

@@ -82,6 +82,13 @@ const isUp = (container: Container) =>
     () => container.stderr,
   );
 
+const raises = (sidecar: Container, rule: string) =>
+  until(
+    () => alertsOf(sidecar).some((alert) => alert.rule === rule),
+    `no alert of ${rule}`,
+    () => sidecar.stdout + sidecar.stderr,
+  );
+
 /** Ends the workload and gives its status. */
 async function finish(container: Container): Promise<number | null> {
   writeFileSync(join(root.path, "srv/over"), "");
@@ -96,6 +103,21 @@ function eventsOf(host: DeafHost): Event[] {
   );
 }
 
+/** What a session's shell waits for: the test says each word when it has seen enough. */
+const UNTIL_SEEN = "while [ ! -e /srv/seen ]; do sleep 0.05; done";
+const UNTIL_LEFT = "while [ ! -e /srv/left ]; do sleep 0.05; done";
+const say = (word: "seen" | "left"): void => writeFileSync(join(root.path, "srv", word), "");
+
+/** So many sessions have begun, and their shells run. */
+const areSeen = (host: DeafHost, count: number) =>
+  until(
+    () => named(ofSession(eventsOf(host)), "execve").filter(({ exe }) => exe === "sh").length >= count,
+    `not ${count} sessions were seen`,
+    () => JSON.stringify(ofSession(eventsOf(host)), null, 1),
+  );
+
+const strangersOf = (events: readonly Event[]) =>
+  named(events, "vedette.notice").filter(({ args }) => args.includes("kind=STRANGER"));
 const ofSession = (events: readonly Event[]) => events.filter(({ session }) => Number(session) > 0);
 const named = (events: readonly Event[], ...types: string[]) => events.filter(({ type }) => types.includes(type));
 
@@ -120,8 +142,18 @@ if (missing === null) {
       const host = keepingHost();
       const workload = app(toKeeper(), WORKLOAD, { user: agent, addCapabilities: capabilities });
       await isUp(workload);
-      const script = "sleep 1; cat /etc/hosts; cat /no/such/file 2>/dev/null; sleep 1; exit 3";
-      const { status, stdout } = await workload.exec(["sh", "-c", script], session);
+      const script = `${UNTIL_SEEN}; cat /etc/hosts; cat /no/such/file 2>/dev/null; ${UNTIL_LEFT}; exit 3`;
+      const over = workload.exec(["sh", "-c", script], session);
+      await areSeen(host, 1);
+      say("seen");
+      if (seen === "by /proc alone")
+        await until(
+          () => strangersOf(eventsOf(host)).length > 0,
+          "nobody said that it cannot be captured",
+          () => JSON.stringify(ofSession(eventsOf(host)), null, 1),
+        );
+      say("left");
+      const { status, stdout } = await over;
       assert.equal([status, stdout], [3, "127.0.0.1 localhost\n"]);
       assert.is(await finish(workload), 7);
       host.close();
@@ -139,7 +171,7 @@ if (missing === null) {
         shells.map((event) => [event.tier, event.uid]),
         [[seen === "at once" ? "trace" : "witness", String(session)]],
       );
-      const refused = named(events, "vedette.notice").filter(({ args }) => args.includes("kind=STRANGER"));
+      const refused = strangersOf(events);
       if (seen === "by /proc alone") {
         const told = refused.map(({ args }) => args);
         assert.ok(told.length > 0, JSON.stringify(events, null, 1));
@@ -234,7 +266,10 @@ if (missing === null) {
     await isListening(sidecar);
     const workload = app(agentWords("--start", "security"), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
     await isUp(workload);
-    assert.is((await workload.exec(["sh", "-c", "cat /etc/shadow >/dev/null; sleep 0.2"])).status, 0);
+    const over = workload.exec(["sh", "-c", `${UNTIL_SEEN}; cat /etc/shadow >/dev/null`]);
+    await raises(sidecar, "Session from outside");
+    say("seen");
+    assert.is((await over).status, 0);
     assert.is(await finish(workload), 7);
     await until(
       () => /app has left/.test(sidecar.stderr),
@@ -265,7 +300,10 @@ if (missing === null) {
     await isListening(sidecar);
     const workload = app(agentWords("--start", "security"), WORKLOAD, { user: 1000 });
     await isUp(workload);
-    assert.is((await workload.exec(["sh", "-c", "sleep 0.3; exit 0"])).status, 0);
+    const over = workload.exec(["sh", "-c", UNTIL_SEEN]);
+    await raises(sidecar, "Session that cannot be captured");
+    say("seen");
+    assert.is((await over).status, 0);
     assert.is(await finish(workload), 7);
     await until(
       () => /app has left/.test(sidecar.stderr),
@@ -302,8 +340,15 @@ if (missing === null) {
       const workload = app(toKeeper("--strangers", scope), WORKLOAD, { pidNamespace, addCapabilities: ["SYS_PTRACE"] });
       await isUp(workload);
       await until(() => isRunning(other), "the other container did not start");
-      assert.is((await other.exec(["sh", "-c", "sleep 0.2; exit 4"])).status, 4);
-      assert.is((await workload.exec(["sh", "-c", "sleep 0.2; exit 5"])).status, 5);
+      const exec = (container: Container, status: number) =>
+        container.exec(["sh", "-c", `${UNTIL_SEEN}; exit ${status}`]);
+      const both = Promise.all([exec(other, 4), exec(workload, 5)]);
+      await areSeen(host, scope === "task" ? 2 : 1);
+      say("seen");
+      assert.equal(
+        (await both).map(({ status }) => status),
+        [4, 5],
+      );
       assert.is(await finish(workload), 7);
       host.close();
       const ends = named(ofSession(eventsOf(host)), "procexit").map(({ args }) => Number(/ret=(\d+)/.exec(args)?.[1]));

@@ -14,7 +14,7 @@ class InlineTraps {
  public:
   InlineTraps(InlineCode& code, InlineRings& rings, InlineBoot& boot, InlinePace& pace) : code_(code), rings_(rings), boot_(boot), pace_(pace) {}
 
-  // A hot call has trapped: what it needs is noted. `is_left`: its stub leaves it to the site for now,
+  // A hot call has trapped: what it needs is noted. `is_left`: its stub leaves such calls to the site,
   // whatever room there is.
   void on_trap(Task& task, const SyscallInfo& at, bool is_left);
   // It has returned: it gets what it needs.

@@ -1,152 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control API: who may ask, what each is shown, and that docs/openapi.json says so.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { askControl, Control, type ControlFlags } from "../../../host/control/control.js";
+import { askControl, type ControlFlags } from "../../../host/control/control.js";
 import { openapi } from "../../../host/control/openapi.js";
 import { ROUTES } from "../../../host/control/routes.js";
 import type { VedetteError } from "../../../host/errors.js";
-import { Grouping } from "../../../host/incident/incident.js";
-import type { Alert } from "../../../host/output/alert.js";
-import { ShortEvents } from "../../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
-import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
-import { type Batch, openBatch } from "../../../host/wire/batch.js";
-import { alertOf } from "../incident/shared.js";
+import {
+  alert,
+  ask,
+  batchOf,
+  closeAll,
+  HEALTH,
+  newPath,
+  OWN,
+  opened,
+  pathOf,
+  row,
+  scratch,
+  stored,
+  TENANTS,
+  tenantsOf,
+} from "./door.js";
 
-const scratch = mkdtempSync(join(tmpdir(), "vedette-control-"));
-const row = (tenant: string): PolicyStatus => ({
-  tenant,
-  policy: "p",
-  version: "1",
-  state: "judging",
-  rules: 1,
-  events: 5,
-  alerts: 1,
-  suppressed: 0,
-  nsPerEvent: 12.5,
-  memoryBytes: 65536,
-  traps: 0,
-  denied: 0,
-  monitored: 0,
-  lastError: null,
-});
-/** A double holds none of these. */
-const NOW = BigInt(Date.now()) * 1_000_000n - 60_000_000_000n;
-let told = 1_397;
-const alert = (rule: string, tenant?: string): Alert => ({
-  rule,
-  priority: "Warning",
-  tags: [],
-  source: "syscall",
-  time: NOW + BigInt(told++),
-  output: `an output, the ${told}th`,
-  outputFields: [["proc.name", "cat"]],
-  hostname: "web-1",
-  policy: "p",
-  ...(tenant === undefined ? {} : { tenant }),
-});
-
-const HEALTH = '{"status":"red","judging":"the worker of payments is gone","outputs":[]}\n';
-/** An incident of the operator's, and one of each tenant. */
-const grouping = new Grouping();
-for (const tenant of [null, "a", "b"]) grouping.take(alertOf({ tenant, file: 7 }));
-const open: Control[] = [];
-async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Promise<Control> {
-  const sources = {
-    health: () => ({ isWell: false, json: HEALTH }),
-    metrics: async () => "# HELP vedette_agents agents\n",
-    policies: () => [row(""), row("a"), row("b")],
-    incidents: () => grouping.open(),
-    sensors: () => [],
-    from: "sensor" as const,
-    // A machine that is busy may take longer than an output should.
-    onFault: ({ code, message }: VedetteError) => assert.is(code, "VEDETTE_OUTPUT_STUCK", message),
-    ring: null,
-    containerOf: () => null,
-  };
-  const control = await Control.open(flags, sources, tenants);
-  open.push(control);
-  return control;
-}
-test.after.each(async () => {
-  for (const one of open.splice(0)) await one.close();
-});
-test.after(() => rmSync(scratch, { recursive: true, force: true }));
-
-/** Tenants by whose owner we are: sockets of theirs are ours to open. */
-function tenantsOf(text: string): Tenant[] {
-  writeFileSync(join(scratch, "tenants.yaml"), text);
-  return [...readTenants(join(scratch, "tenants.yaml")).values()];
-}
-const OWN = process.getuid?.() ?? 0;
-const TENANTS = `tenants:\n  a: {owner: ${OWN}, scope: {executables: [/srv/*]}}\n  b: {owner: ${OWN}}\n`;
-
-let paths = 0;
-const newPath = (): string => join(scratch, `${paths++}.sock`);
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage["headers"];
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reaches into answers of any shape, and fails where it errs.
-  readonly json: any;
-}
-
-function ask(socketPath: string, path: string, options: object = {}, body = ""): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, ...options }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part) => {
-        text += part;
-      });
-      response.on("end", () => {
-        const json = /json/.test(response.headers["content-type"] ?? "") ? JSON.parse(text) : undefined;
-        resolve({ status: response.statusCode!, headers: response.headers, text, json });
-      });
-    });
-    asked.on("error", reject).end(body);
-  });
-}
-
-/** Collects what a stream says until it said enough. */
-function listen(
-  socketPath: string,
-  path: string,
-): { asked: ClientRequest; said: () => string; begun: Promise<number> } {
-  let text = "";
-  let begin: (status: number) => void;
-  const begun = new Promise<number>((resolve) => {
-    begin = resolve;
-  });
-  const asked = request({ socketPath, path }, (response) => {
-    begin(response.statusCode!);
-    response.setEncoding("utf8").on("data", (part) => {
-      text += part;
-    });
-    response.on("error", () => undefined);
-  });
-  asked.on("error", () => begin(0)).end();
-  return { asked, said: () => text, begun };
-}
-
-async function until(what: string, is: () => boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; !is(); await new Promise((resolve) => setTimeout(resolve, 5)))
-    if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host/control`);
-}
-
-function batchOf(...opens: readonly { exe: string; name: string; pid?: number }[]): Batch {
-  const events = new ShortEvents();
-  for (const { exe, name, pid = 7 } of opens)
-    events.add("openat", { proc: { name: exe.split("/").at(-1), exepath: exe, pid }, name });
-  return openBatch(events.bytes());
-}
+test.after.each(closeAll);
 
 test("the operator sees all, a tenant's owner what is the tenant's", async () => {
   const tenants = tenantsOf("tenants:\n  a: {owner: 1234}\n  b: {owner: 4321}\n  c: {}\n");
@@ -190,11 +72,6 @@ test("a place where no socket can be is told", async () => {
   }
 });
 
-/** An incident's of which there is one. */
-const pathOf = (path: string): string => path.replace("{id}", grouping.open()[0]!.view.id);
-/** What was told is stored a moment later. */
-const stored = (control: Control): Promise<void> => until("the store has it", () => control.outputs()[0]!.queued === 0);
-
 test("docs/openapi.json is the table of routes, and each route answers what it says", async () => {
   const written = JSON.parse(readFileSync("docs/openapi.json", "utf8"));
   assert.equal(
@@ -232,89 +109,6 @@ test("no answer has a number that a double cannot hold", async () => {
   assert.match(found.alert.output, 'has "1470327477881781397" in it');
 });
 
-test("findings come the newest first, page by page, and a tenant has its own", async () => {
-  const path = newPath();
-  const control = await opened({ control: path }, tenantsOf(TENANTS));
-  for (const tenant of [undefined, "a", "b", "a"]) control.onAlert(alert(`of ${tenant ?? "us"}`, tenant));
-  await stored(control);
-  const rules = async (socket: string, query = "") => {
-    const { items, next } = (await ask(socket, `/api/v1/findings${query}`)).json;
-    return [items.map((one: { alert: { rule: string } }) => one.alert.rule), next];
-  };
-  assert.equal(await rules(path), [["of a", "of b", "of a", "of us"], null]);
-  assert.equal(await rules(`${path}.a`), [["of a", "of a"], null]);
-  const [first, next] = await rules(path, "?limit=3");
-  assert.equal(first, ["of a", "of b", "of a"]);
-  assert.equal(await rules(path, `?limit=3&before=${next}`), [["of us"], null]);
-  assert.equal(await rules(path, "?tenant=b"), [["of b"], null]);
-  assert.equal(await rules(path, `?rule=${encodeURIComponent("of us")}&text=output&priority=Warning`), [
-    ["of us"],
-    null,
-  ]);
-  assert.equal(await rules(path, "?until=2020-01-01T00:00:00Z"), [[], null]);
-});
-
-test("incidents come the newest first, page by page, and a tenant has its own", async () => {
-  const path = newPath();
-  await opened({ control: path }, tenantsOf(TENANTS));
-  const tenants = async (socket: string, query = "") => {
-    const { items, next } = (await ask(socket, `/api/v1/incidents${query}`)).json;
-    return [items.map(({ tenant }: { tenant: string | null }) => tenant), next];
-  };
-  assert.equal((await tenants(path))[0].toSorted(), ["a", "b", null]);
-  assert.equal(await tenants(`${path}.a`), [["a"], null]);
-  const [first, next] = await tenants(path, "?limit=2");
-  const [rest, none] = await tenants(path, `?limit=2&before=${next}`);
-  assert.equal([[...first, ...rest].toSorted(), none], [["a", "b", null], null]);
-});
-
-test("a person closes an incident, which is written down; a tenant has no hand in another's", async () => {
-  const path = newPath();
-  await opened({ control: path }, tenantsOf(TENANTS));
-  const idOf = async (tenant: string | null): Promise<string> =>
-    (await ask(path, "/api/v1/incidents")).json.items.find((one: { tenant: unknown }) => one.tenant === tenant).id;
-  const [ours, as, bs] = [await idOf(null), await idOf("a"), await idOf("b")];
-  const decide = async (socket: string, id: string, body: unknown): Promise<number> => {
-    const text = JSON.stringify(body);
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-    return (await ask(socket, `/api/v1/incidents/${id}`, { method: "POST", headers }, text)).status;
-  };
-  const closed = { state: "closed", verdict: "false_positive", note: "<b>a test</b>" };
-  assert.is(await decide(path, ours, closed), 204);
-  assert.is(await decide(`${path}.a`, as, { note: "mine" }), 204);
-  for (const id of [ours, bs, "none", "%27"]) assert.is(await decide(`${path}.a`, id, closed), 404, id);
-  for (const body of [
-    {},
-    { state: "gone" },
-    { verdict: 1 },
-    { note: "x".repeat(2_001) },
-    { exception: true },
-    [],
-    null,
-    "x",
-  ])
-    assert.is(await decide(path, ours, body), 400, JSON.stringify(body));
-  const { case: decided, history, rows } = (await ask(path, `/api/v1/incidents/${ours}`)).json;
-  assert.equal(
-    [decided.state, decided.verdict, decided.note, decided.by],
-    ["closed", "false_positive", "<b>a test</b>", "operator"],
-  );
-  assert.equal(
-    history.map(({ who, detail }: { who: string; detail: object }) => [who, detail]),
-    [["operator", { verdict: "false_positive", note: "<b>a test</b>", case: "closed" }]],
-  );
-  assert.ok(rows.length > 0);
-  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${ours}`)).status, 404);
-  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${bs}`)).status, 404);
-  assert.equal(
-    (await ask(`${path}.a`, "/api/v1/audit")).json.items.map(({ who }: { who: string }) => who),
-    ["a"],
-  );
-  assert.equal((await ask(path, "/api/v1/incidents?case=open")).json.items.length, 2);
-  const { open: left } = (await ask(path, "/api/v1/overview")).json;
-  assert.equal(left, { Warning: 2 });
-});
-
 test("a tenant sees itself among tenants, and no sensors and outputs", async () => {
   const path = newPath();
   await opened({ control: path }, tenantsOf(TENANTS));
@@ -324,89 +118,6 @@ test("a tenant sees itself among tenants, and no sensors and outputs", async () 
   assert.equal(await names(`${path}.b`), ["b"]);
   for (const what of ["sensors", "outputs", "metrics"])
     assert.is((await ask(`${path}.a`, `/api/v1/${what}`)).status, 403, what);
-});
-
-test("a stream has the events that its condition matches, of its viewer's processes alone", async () => {
-  const path = newPath();
-  const control = await opened({ control: path }, tenantsOf(TENANTS));
-  const all = listen(path, `/api/v1/events?filter=${encodeURIComponent("fd.name startswith /etc")}`);
-  const own = listen(`${path}.a`, "/api/v1/events");
-  assert.equal(await Promise.all([all.begun, own.begun]), [200, 200]);
-  control.onBatch(
-    batchOf(
-      { exe: "/bin/cat", name: "/etc/shadow" },
-      { exe: "/srv/app", name: "/srv/data" },
-      { exe: "/bin/cat", name: "/x" },
-    ),
-  );
-  await until("both have theirs", () => /\/etc\/shadow/.test(all.said()) && /\/srv\/data/.test(own.said()));
-  const events = (text: string) =>
-    [...text.matchAll(/^event: event\ndata: (.*)$/gm)].map(([, json]) => JSON.parse(json!));
-  assert.equal(
-    events(all.said()).map((event) => event["evt.arg.name"]),
-    ["/etc/shadow"],
-  );
-  assert.equal(
-    events(own.said()).map((event) => event["proc.exepath"]),
-    ["/srv/app"],
-  );
-  assert.type(events(own.said())[0]["evt.time"], "string");
-  all.asked.destroy();
-  own.asked.destroy();
-});
-
-test("whoever reads slowly is told how much he missed", async () => {
-  const path = newPath();
-  const control = await opened({ control: path });
-  const slow = listen(path, "/api/v1/events");
-  await slow.begun;
-  const many = Array.from({ length: 2_000 }, () => ({ exe: "/bin/cat", name: "/x" }));
-  control.onBatch(batchOf(...many));
-  await until("a gap", () => slow.said().includes("event: gap"));
-  const missed = [...slow.said().matchAll(/"missed":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
-  assert.is(missed + slow.said().split("event: event").length - 1, 2_000);
-  slow.asked.destroy();
-});
-
-test("streams are bounded, all of them and each tenant's, and a wrong condition is told with its place", async () => {
-  const path = newPath();
-  await opened({ control: path }, tenantsOf(TENANTS));
-  const wrong = await ask(path, `/api/v1/events?filter=${encodeURIComponent("proc.name = ")}`);
-  assert.is(wrong.status, 400);
-  assert.is(wrong.json.code, "VEDETTE_FALCO_CONDITION");
-  assert.match(wrong.json.title, /column \d+/);
-  const mine = [1, 2].map(() => listen(`${path}.a`, "/api/v1/events"));
-  assert.equal(await Promise.all(mine.map(({ begun }) => begun)), [200, 200]);
-  assert.is((await ask(`${path}.a`, "/api/v1/events")).status, 503);
-  const others = Array.from({ length: 6 }, () => listen(path, "/api/v1/events"));
-  assert.equal(await Promise.all(others.map(({ begun }) => begun)), [200, 200, 200, 200, 200, 200]);
-  assert.is((await ask(path, "/api/v1/events")).status, 503);
-  for (const { asked } of [...mine, ...others]) asked.destroy();
-  for (let status = 503, tries = 0; status !== 200; tries++) {
-    assert.ok(tries < 200, "whoever leaves makes room");
-    const again = listen(path, "/api/v1/events");
-    status = await again.begun;
-    again.asked.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-});
-
-test("processes are those that live, and a tenant's are those of its scope", async () => {
-  const path = newPath();
-  const control = await opened({ control: path }, tenantsOf(TENANTS));
-  control.onBatch(batchOf({ exe: "/bin/cat", name: "/x", pid: 8 }, { exe: "/srv/app", name: "/y", pid: 9 }));
-  const shown = async (socket: string, query = "") => (await ask(socket, `/api/v1/processes${query}`)).json;
-  const names = ({ items }: { items: { exepath: string }[] }) => items.map(({ exepath }) => exepath).sort();
-  assert.equal(names(await shown(path)), ["/bin/cat", "/srv/app"]);
-  const own = await shown(`${path}.a`);
-  assert.equal(names(own), ["/srv/app"]);
-  assert.is(own.items[0].ppid, null, "of a parent out of scope nothing is told");
-  const first = await shown(path, "?limit=1");
-  assert.equal(names(await shown(path, `?limit=1&after=${encodeURIComponent(first.next)}`)).length, 1);
-  const gone = new ShortEvents();
-  gone.add("procexit", { proc: { name: "cat", exepath: "/bin/cat", pid: 8 } });
-  control.onBatch(openBatch(gone.bytes()));
-  assert.equal(names(await shown(path)), ["/srv/app"]);
 });
 
 test("a tenant is not told why we do not judge, nor our metrics", async () => {

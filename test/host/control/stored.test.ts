@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control API has from the store, page by page, and what people do there.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { alert, ask, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
+
+test.after.each(closeAll);
+
+test("findings come the newest first, page by page, and a tenant has its own", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  for (const tenant of [undefined, "a", "b", "a"]) control.onAlert(alert(`of ${tenant ?? "us"}`, tenant));
+  await stored(control);
+  const rules = async (socket: string, query = "") => {
+    const { items, next } = (await ask(socket, `/api/v1/findings${query}`)).json;
+    return [items.map((one: { alert: { rule: string } }) => one.alert.rule), next];
+  };
+  assert.equal(await rules(path), [["of a", "of b", "of a", "of us"], null]);
+  assert.equal(await rules(`${path}.a`), [["of a", "of a"], null]);
+  const [first, next] = await rules(path, "?limit=3");
+  assert.equal(first, ["of a", "of b", "of a"]);
+  assert.equal(await rules(path, `?limit=3&before=${next}`), [["of us"], null]);
+  assert.equal(await rules(path, "?tenant=b"), [["of b"], null]);
+  assert.equal(await rules(path, `?rule=${encodeURIComponent("of us")}&text=output&priority=Warning`), [
+    ["of us"],
+    null,
+  ]);
+  assert.equal(await rules(path, "?until=2020-01-01T00:00:00Z"), [[], null]);
+});
+
+test("incidents come the newest first, page by page, and a tenant has its own", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const tenants = async (socket: string, query = "") => {
+    const { items, next } = (await ask(socket, `/api/v1/incidents${query}`)).json;
+    return [items.map(({ tenant }: { tenant: string | null }) => tenant), next];
+  };
+  assert.equal((await tenants(path))[0].toSorted(), ["a", "b", null]);
+  assert.equal(await tenants(`${path}.a`), [["a"], null]);
+  const [first, next] = await tenants(path, "?limit=2");
+  const [rest, none] = await tenants(path, `?limit=2&before=${next}`);
+  assert.equal([[...first, ...rest].toSorted(), none], [["a", "b", null], null]);
+});
+
+test("a person closes an incident, which is written down; a tenant has no hand in another's", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const idOf = async (tenant: string | null): Promise<string> =>
+    (await ask(path, "/api/v1/incidents")).json.items.find((one: { tenant: unknown }) => one.tenant === tenant).id;
+  const [ours, as, bs] = [await idOf(null), await idOf("a"), await idOf("b")];
+  const decide = async (socket: string, id: string, body: unknown): Promise<number> => {
+    const text = JSON.stringify(body);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+    return (await ask(socket, `/api/v1/incidents/${id}`, { method: "POST", headers }, text)).status;
+  };
+  const closed = { state: "closed", verdict: "false_positive", note: "<b>a test</b>" };
+  assert.is(await decide(path, ours, closed), 204);
+  assert.is(await decide(`${path}.a`, as, { note: "mine" }), 204);
+  for (const id of [ours, bs, "none", "%27"]) assert.is(await decide(`${path}.a`, id, closed), 404, id);
+  for (const body of [
+    {},
+    { state: "gone" },
+    { verdict: 1 },
+    { note: "x".repeat(2_001) },
+    { exception: true },
+    [],
+    null,
+    "x",
+  ])
+    assert.is(await decide(path, ours, body), 400, JSON.stringify(body));
+  const { case: decided, history, rows } = (await ask(path, `/api/v1/incidents/${ours}`)).json;
+  assert.equal(
+    [decided.state, decided.verdict, decided.note, decided.by],
+    ["closed", "false_positive", "<b>a test</b>", "operator"],
+  );
+  assert.equal(
+    history.map(({ who, detail }: { who: string; detail: object }) => [who, detail]),
+    [["operator", { verdict: "false_positive", note: "<b>a test</b>", case: "closed" }]],
+  );
+  assert.ok(rows.length > 0);
+  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${ours}`)).status, 404);
+  assert.is((await ask(`${path}.a`, `/api/v1/incidents/${bs}`)).status, 404);
+  assert.equal(
+    (await ask(`${path}.a`, "/api/v1/audit")).json.items.map(({ who }: { who: string }) => who),
+    ["a"],
+  );
+  assert.equal((await ask(path, "/api/v1/incidents?case=open")).json.items.length, 2);
+  const { open: left } = (await ask(path, "/api/v1/overview")).json;
+  assert.equal(left, { Warning: 2 });
+});
+
+test.run();

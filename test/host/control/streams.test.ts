@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control API's live side: events as they come, and processes that live.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ShortEvents } from "../../../host/policy/short-event.js";
+import { openBatch } from "../../../host/wire/batch.js";
+import { ask, batchOf, closeAll, listen, newPath, opened, TENANTS, tenantsOf, until } from "./door.js";
+
+test.after.each(closeAll);
+
+test("a stream has the events that its condition matches, of its viewer's processes alone", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  const all = listen(path, `/api/v1/events?filter=${encodeURIComponent("fd.name startswith /etc")}`);
+  const own = listen(`${path}.a`, "/api/v1/events");
+  assert.equal(await Promise.all([all.begun, own.begun]), [200, 200]);
+  control.onBatch(
+    batchOf(
+      { exe: "/bin/cat", name: "/etc/shadow" },
+      { exe: "/srv/app", name: "/srv/data" },
+      { exe: "/bin/cat", name: "/x" },
+    ),
+  );
+  await until("both have theirs", () => /\/etc\/shadow/.test(all.said()) && /\/srv\/data/.test(own.said()));
+  const events = (text: string) =>
+    [...text.matchAll(/^event: event\ndata: (.*)$/gm)].map(([, json]) => JSON.parse(json!));
+  assert.equal(
+    events(all.said()).map((event) => event["evt.arg.name"]),
+    ["/etc/shadow"],
+  );
+  assert.equal(
+    events(own.said()).map((event) => event["proc.exepath"]),
+    ["/srv/app"],
+  );
+  assert.type(events(own.said())[0]["evt.time"], "string");
+  all.asked.destroy();
+  own.asked.destroy();
+});
+
+test("whoever reads slowly is told how much he missed", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  const slow = listen(path, "/api/v1/events");
+  await slow.begun;
+  const many = Array.from({ length: 2_000 }, () => ({ exe: "/bin/cat", name: "/x" }));
+  control.onBatch(batchOf(...many));
+  await until("a gap", () => slow.said().includes("event: gap"));
+  const missed = [...slow.said().matchAll(/"missed":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  assert.is(missed + slow.said().split("event: event").length - 1, 2_000);
+  slow.asked.destroy();
+});
+
+test("streams are bounded, all of them and each tenant's, and a wrong condition is told with its place", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const wrong = await ask(path, `/api/v1/events?filter=${encodeURIComponent("proc.name = ")}`);
+  assert.is(wrong.status, 400);
+  assert.is(wrong.json.code, "VEDETTE_FALCO_CONDITION");
+  assert.match(wrong.json.title, /column \d+/);
+  const mine = [1, 2].map(() => listen(`${path}.a`, "/api/v1/events"));
+  assert.equal(await Promise.all(mine.map(({ begun }) => begun)), [200, 200]);
+  assert.is((await ask(`${path}.a`, "/api/v1/events")).status, 503);
+  const others = Array.from({ length: 6 }, () => listen(path, "/api/v1/events"));
+  assert.equal(await Promise.all(others.map(({ begun }) => begun)), [200, 200, 200, 200, 200, 200]);
+  assert.is((await ask(path, "/api/v1/events")).status, 503);
+  for (const { asked } of [...mine, ...others]) asked.destroy();
+  const end = performance.now() + 60_000;
+  for (let status = 503; status !== 200; ) {
+    assert.ok(performance.now() < end, "whoever leaves makes room");
+    const again = listen(path, "/api/v1/events");
+    status = await again.begun;
+    again.asked.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});
+
+test("processes are those that live, and a tenant's are those of its scope", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  control.onBatch(batchOf({ exe: "/bin/cat", name: "/x", pid: 8 }, { exe: "/srv/app", name: "/y", pid: 9 }));
+  const shown = async (socket: string, query = "") => (await ask(socket, `/api/v1/processes${query}`)).json;
+  const names = ({ items }: { items: { exepath: string }[] }) => items.map(({ exepath }) => exepath).sort();
+  assert.equal(names(await shown(path)), ["/bin/cat", "/srv/app"]);
+  const own = await shown(`${path}.a`);
+  assert.equal(names(own), ["/srv/app"]);
+  assert.is(own.items[0].ppid, null, "of a parent out of scope nothing is told");
+  const first = await shown(path, "?limit=1");
+  assert.equal(names(await shown(path, `?limit=1&after=${encodeURIComponent(first.next)}`)).length, 1);
+  const gone = new ShortEvents();
+  gone.add("procexit", { proc: { name: "cat", exepath: "/bin/cat", pid: 8 } });
+  control.onBatch(openBatch(gone.bytes()));
+  assert.equal(names(await shown(path)), ["/srv/app"]);
+});
+
+test.run();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder of a store. What it holds names commands and files of whoever is watched, so only Vedette's own
 // user may look into it.
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
@@ -22,9 +22,7 @@ export function storeFile(folder: string, mustBeThere = false): string {
     if (!status.isDirectory()) throw unusable("it is no folder");
     if (status.uid !== process.geteuid?.()) throw unusable("it belongs to another user");
     if ((status.mode & OTHERS) !== 0) throw unusable("other users may look into it");
-    // SQLite gives its other files the mode of this one.
-    closeSync(openSync(file, "a", 0o600));
-    chmodSync(file, 0o600);
+    makeFile(file);
     return file;
   } catch (cause) {
     throw cause instanceof VedetteError ? cause : unusable(reasonOf(cause), cause);
@@ -40,7 +38,18 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Gives the file, and what belongs to it, another name, and says which. */
+/** No link to another file. SQLite gives its other files the mode of this one. */
+function makeFile(file: string): void {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+  const made = openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    fchmodSync(made, 0o600);
+  } finally {
+    closeSync(made);
+  }
+}
+
+/** Gives the file, and what belongs to it, another name, and says which. An empty one takes its place. */
 export function setAside(file: string): string {
   const aside = `${file}.damaged-${Date.now()}`;
   for (const suffix of SUFFIXES)
@@ -50,5 +59,6 @@ export function setAside(file: string): string {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
+  makeFile(file);
   return aside;
 }

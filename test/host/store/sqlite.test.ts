@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store in SQLite: in memory, in a folder, over restarts, and when its file is damaged.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -72,6 +83,16 @@ folder("a file that is no store is set aside, which is told, unless somebody wan
     ["VEDETTE_STORE_SET_ASIDE"],
   );
   assert.ok(readdirSync(path).some((name) => name.startsWith("vedette.db.damaged-")));
+  assert.is(statSync(join(path, "vedette.db")).mode & 0o777, 0o600, "the new one is as private as the first");
+});
+
+folder("a link in the place of its file is refused, and what it leads to stays as it is", async () => {
+  const [path, victim] = [newFolder(), join(newFolder(), "../victim")];
+  mkdirSync(path, { mode: 0o700 });
+  writeFileSync(victim, "important", { mode: 0o644 });
+  symlinkSync(victim, join(path, "vedette.db"));
+  assert.match(await refusal(path), /^VEDETTE_STORE_UNUSABLE/);
+  assert.equal([readFileSync(victim, "utf8"), statSync(victim).mode & 0o777], ["important", 0o644]);
 });
 
 folder("a store of a later version is left alone", async () => {

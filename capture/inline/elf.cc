@@ -41,21 +41,37 @@ void take_build_id(FileView file, const Elf64_Phdr& segment, ElfImage& image) {
   }
 }
 
+struct Loaded {
+  uint64_t start, end;
+};
+
+// No linker makes segments that overlap. Which of them lies at an address then is up to who maps them.
+bool overlap(std::vector<Loaded>& segments) {
+  std::sort(segments.begin(), segments.end(), [](const Loaded& a, const Loaded& b) { return a.start < b.start; });
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].end < segments[i].start || (i > 0 && segments[i].start < segments[i - 1].end)) return true;
+  }
+  return false;
+}
+
 void add_segments(FileView file, const Elf64_Ehdr& header, ElfImage& image) {
   image.lowest = ~0ull;
+  std::vector<Loaded> loaded;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     const auto segment = file.at<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
-    if (!segment) return;
+    if (!segment) break;
     if (segment->p_type == PT_NOTE && image.build_id.empty()) take_build_id(file, *segment, image);
     if (segment->p_type == PT_INTERP) image.interpreter = text_at(file, segment->p_offset, segment->p_filesz);
     if (segment->p_type != PT_LOAD) continue;
     image.lowest = std::min(image.lowest, segment->p_vaddr & ~(kPage - 1));
     image.highest = std::max(image.highest, segment->p_vaddr + segment->p_memsz);
+    loaded.push_back({segment->p_vaddr, segment->p_vaddr + std::max(segment->p_memsz, segment->p_filesz)});
     // Text that is writable too is never patched: it may change under us.
     if ((segment->p_flags & (PF_X | PF_W)) != PF_X) continue;
     const FileView bytes = file.part(segment->p_offset, segment->p_filesz);
     if (bytes.size() != 0) image.code.push_back({segment->p_vaddr, segment->p_offset, bytes.size()});
   }
+  if (overlap(loaded)) image.code.clear();
 }
 
 // The rest of the page that code ends in.

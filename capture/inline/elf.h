@@ -61,7 +61,7 @@ struct ElfImage {
   std::string interpreter;
   std::string build_id;       // bytes of the linker's NT_GNU_BUILD_ID; empty: none
   uint64_t build_id_at = 0;   // their address
-  std::vector<CodeSegment> code;
+  std::vector<CodeSegment> code;          // no two of them overlap, nor does any other segment; else there is none
   std::vector<FunctionRange> functions;  // ascending start, one each
 
   // The function that holds an address; its end is never beyond the next one's start.

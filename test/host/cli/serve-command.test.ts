@@ -20,7 +20,7 @@ test.after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const PORT = 20_000 + (process.pid % 20_000);
+const PORT = 20_000 + (process.pid % 12_000);
 const HTTP = ["--http", `127.0.0.1:${PORT}`];
 const READY_MS_MAX = 30_000;
 

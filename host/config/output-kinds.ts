@@ -16,6 +16,9 @@ const QUEUE_MIB = 64;
 const QUEUE_MIB_MAX = 4096;
 const MIB = 1 << 20;
 const QUEUE_COUNT_MAX = 100_000;
+const EVERY_S = 60;
+const EVERY_S_MAX = 3600;
+const SECOND_MS = 1000;
 
 const text = z
   .string()
@@ -109,14 +112,69 @@ const Otlp = z.strictObject({
   ...common,
 });
 
+const aws = {
+  region: says(
+    text.pipe(z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region is written as in eu-west-1")).optional(),
+    "AWS's region (default: AWS_REGION of the environment)",
+  ),
+  endpoint: says(url.optional(), "instead of AWS's own address: of a VPC, or of a server that speaks the same"),
+  format: says(
+    z.enum(["json", "ocsf"]).default("json"),
+    "`json`: Falco's; `ocsf`: of the Open Cybersecurity Schema Framework (default: json)",
+  ),
+  ocsf_version: File.shape.ocsf_version,
+  incidents: says(z.boolean().default(true), "of `ocsf`: tell of incidents, too (default: true)"),
+  queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many alerts may wait in memory (default: 10000)"),
+  ca: tls.ca,
+  ...waiting,
+  ...common,
+};
+const Firehose = z.strictObject({
+  type: z.literal("firehose"),
+  stream: says(
+    text.pipe(z.string().regex(/^[\w.-]{1,64}$/, "a stream's name has letters, digits and .-_")),
+    "of Amazon Data Firehose: the stream's name",
+  ),
+  ...aws,
+});
+const S3 = z.strictObject({
+  type: z.literal("s3"),
+  bucket: says(
+    text.pipe(
+      z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has small letters, digits and .-"),
+    ),
+    "of Amazon S3: the bucket's name",
+  ),
+  prefix: says(
+    text.pipe(z.string().regex(/^[^\x00-\x1f\x7f]{0,512}$/, "a prefix has no control characters")).default("vedette/"),
+    "in front of each object's name (default: vedette/)",
+  ),
+  every_s: says(
+    z.number().int().min(1).max(EVERY_S_MAX).default(EVERY_S),
+    "the longest that an alert waits for others of its object, in seconds (default: 60)",
+  ),
+  ...aws,
+});
+
 /** All types, by their word. */
-export const OUTPUT_TYPES = { file: File, http: Http, syslog: Syslog, otlp: Otlp } as const;
+export const OUTPUT_TYPES = {
+  file: File,
+  http: Http,
+  syslog: Syslog,
+  otlp: Otlp,
+  firehose: Firehose,
+  s3: S3,
+} as const;
 /** One entry of `outputs:`. */
 export const OutputEntry = z
-  .discriminatedUnion("type", [File, Http, Syslog, Otlp])
+  .discriminatedUnion("type", [File, Http, Syslog, Otlp, Firehose, S3])
   .refine((entry) => entry.type === "file" || entry.queue === "memory" || entry.queue_dir !== undefined, {
     path: ["queue_dir"],
     message: "`queue: disk` needs a folder here",
+  })
+  .refine((entry) => !("region" in OUTPUT_TYPES[entry.type].shape) || regionOf(entry) !== undefined, {
+    path: ["region"],
+    message: "it needs a region: here, or in AWS_REGION",
   });
 /** What an output is called: in the file, in metrics, and in a variable's name. */
 export const OutputName = z
@@ -143,6 +201,13 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
       const { incidents: hasIncidents } = entry;
       return { ...how, kind: "otlp", settings: { ...httpSettings(entry), url: logsUrl(entry.url), hasIncidents } };
     }
+    case "firehose":
+      return { ...how, kind: "firehose", settings: { stream: entry.stream, ...awsPlace(entry) }, ...awsForm(entry) };
+    case "s3": {
+      const { bucket, prefix, every_s } = entry;
+      const settings = { bucket, prefix, lingerMs: every_s * SECOND_MS, ...awsPlace(entry) };
+      return { ...how, kind: "s3", settings, ...awsForm(entry) };
+    }
     case "syslog": {
       const settings = parseSyslogUrl(entry.url) as SyslogSettings;
       return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
@@ -159,6 +224,21 @@ function fileForm({ format, ocsf_version: version, namespace, incidents: hasInci
   if (format === "ocsf") return { form: "json" as const, lines: { form: format, version, hasIncidents } };
   if (format === "emf") return { form: "json" as const, lines: { form: format, namespace, hasIncidents } };
   return { form: format };
+}
+
+type AwsEntry = Pick<z.infer<typeof Firehose>, keyof typeof aws>;
+
+/** ECS sets AWS_REGION in each container. */
+const regionOf = (entry: object): string | undefined =>
+  (entry as { region?: string }).region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+
+function awsPlace(entry: AwsEntry) {
+  const { endpoint, ca, queue_count: capacity } = entry;
+  return { region: regionOf(entry) as string, capacity, ...given({ endpoint, ca }) };
+}
+
+function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: AwsEntry) {
+  return format === "ocsf" ? { lines: { form: format, version, hasIncidents } } : {};
 }
 
 /** OTLP's own rule: an address without a path has one. */

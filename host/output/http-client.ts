@@ -33,7 +33,15 @@ export interface Answer {
 const BODY_MAX = 64 << 10;
 const SECOND_MS = 1000;
 
-/** Posts over one connection. */
+/** What is sent, whole. */
+export interface HttpRequest {
+  readonly method: "POST" | "PUT";
+  readonly url: string | URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** Sends over one connection. */
 export class HttpClient {
   readonly #settings: ClientSettings;
   readonly #agent: Agent;
@@ -54,21 +62,23 @@ export class HttpClient {
     });
   }
 
+  /** Posts to the receiver's address, with the headers and in the form of the settings. See send(). */
+  post(body: string, type: string, signal: AbortSignal): Promise<Answer | string> {
+    const { url, headers: more = {}, isCompressed = false } = this.#settings;
+    const encoding = isCompressed ? { "content-encoding": "gzip" } : {};
+    const headers = { ...more, "content-type": type, ...encoding };
+    return this.send({ method: "POST", url, headers, body: isCompressed ? gzipSync(body) : body }, signal);
+  }
+
   /** The answer, or in words why there is none. */
-  async post(body: string, type: string, signal: AbortSignal): Promise<Answer | string> {
-    const { url, userAgent, headers = {}, isCompressed = false } = this.#settings;
+  async send({ method, url, headers, body }: HttpRequest, signal: AbortSignal): Promise<Answer | string> {
     try {
       const answer = await request(url, {
-        method: "POST",
+        method,
         dispatcher: this.#agent,
         signal,
-        headers: {
-          ...headers,
-          "content-type": type,
-          "user-agent": userAgent,
-          ...(isCompressed ? { "content-encoding": "gzip" } : {}),
-        },
-        body: isCompressed ? gzipSync(body) : body,
+        headers: { ...headers, "user-agent": this.#settings.userAgent },
+        body,
       });
       const { "retry-after": after } = answer.headers;
       return { status: answer.statusCode, afterMs: afterMs(after), body: await textOf(answer.body) };

@@ -19,6 +19,8 @@ export interface QueueLimits {
   /** Of one batch. */
   readonly batchCount: number;
   readonly batchBytes: number;
+  /** Longest that an alert waits for others, until there are enough for a batch; undefined: it does not. */
+  readonly lingerMs?: number;
   /** Before the first new attempt; doubles with each. */
   readonly retryMs: number;
   readonly retryMsMax: number;
@@ -89,6 +91,8 @@ export class OutputQueue implements Output {
   #isClosed = false;
   #sending: Promise<void> | null = null;
   #watch: NodeJS.Timeout | null = null;
+  /** Until the oldest alert has waited for others for long enough. */
+  #linger: NodeJS.Timeout | null = null;
   #wake: () => void = () => undefined;
   readonly #onRoom: (() => void)[] = [];
 
@@ -147,10 +151,21 @@ export class OutputQueue implements Output {
     this.#waiting.push({ line, bytes, since: performance.now(), end });
     this.#bytes += bytes;
     if (this.#watch === null) this.#beginWatch();
-    if (this.#isScheduled || this.#sending !== null) return true;
-    this.#isScheduled = true;
-    setImmediate(() => this.#begin());
+    this.#schedule();
     return true;
+  }
+
+  /** A batch that is whole is sent at once, and another when its oldest alert has waited for long enough. */
+  #schedule(): void {
+    if (this.#sending !== null) return;
+    if (!this.#lingers()) {
+      if (this.#isScheduled || this.#waiting.length === 0) return;
+      this.#isScheduled = true;
+      setImmediate(() => this.#begin());
+    } else if (this.#linger === null && this.#waiting.length > 0) {
+      this.#linger = setTimeout(() => this.#begin(), this.#options.limits.lingerMs);
+      this.#linger.unref();
+    }
   }
 
   #drop(reason: DropReason): false {
@@ -277,9 +292,12 @@ export class OutputQueue implements Output {
 
   #begin(): void {
     this.#isScheduled = false;
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    this.#linger = null;
     if (this.#isClosed || this.#sending !== null || this.#waiting.length === 0) return;
     this.#sending = this.#sendAll().finally(() => {
       this.#sending = null;
+      if (!this.#isClosing) this.#schedule();
     });
   }
 
@@ -294,10 +312,17 @@ export class OutputQueue implements Output {
       if (sent.outcome === "gone") return this.#leave();
       if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
       const wait = this.#settle(sent, delay);
-      if (wait === null) return;
+      if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
       if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
       if (wait > 0) await this.#pause(wait);
     }
+  }
+
+  /** What is left waits for more. */
+  #lingers(): boolean {
+    const { batchCount, batchBytes, lingerMs } = this.#options.limits;
+    if (lingerMs === undefined || this.#isClosing) return false;
+    return this.#waiting.length < batchCount && this.#bytes < batchBytes;
   }
 
   #batch(): string[] {
@@ -369,9 +394,9 @@ export class OutputQueue implements Output {
   #beginWatch(): void {
     if (this.#watch !== null) clearTimeout(this.#watch);
     this.#watch = null;
-    const { stuckMs } = this.#options.limits;
+    const { stuckMs, lingerMs = 0 } = this.#options.limits;
     if (this.#waiting.length === 0 || this.isPatient) return;
-    this.#watch = setTimeout(() => this.#onStuck(stuckMs), stuckMs);
+    this.#watch = setTimeout(() => this.#onStuck(stuckMs + lingerMs), stuckMs + lingerMs);
     this.#watch.unref();
   }
 

@@ -6,6 +6,7 @@ import { PRIORITIES, type Priority } from "../finding/priority.js";
 import { VERSION } from "../version.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
 import type { DiskQueue } from "./disk-queue.js";
+import type { FirehoseSettings } from "./firehose.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
@@ -13,6 +14,7 @@ import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
 import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
+import type { S3Settings } from "./s3.js";
 import { syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
@@ -42,6 +44,8 @@ export type NamedOutput = {
   | { readonly kind: "http"; readonly settings: HttpSettings }
   | { readonly kind: "syslog"; readonly settings: SyslogSettings }
   | { readonly kind: "otlp"; readonly settings: OtlpSettings & { readonly hasIncidents: boolean } }
+  | { readonly kind: "firehose"; readonly settings: FirehoseSettings; readonly lines?: SchemaLines }
+  | { readonly kind: "s3"; readonly settings: S3Settings; readonly lines?: SchemaLines }
 );
 
 /** Lines for machines, in a form other than Falco's. */
@@ -162,6 +166,39 @@ const OTLP: OutputRow<OtlpSettings & { readonly hasIncidents: boolean }> = {
   carrier: async (settings) => new (await import("./otlp.js")).OtlpCarrier(settings, VERSION),
 };
 
+const FALCO_LINES = (_settings: unknown, { style = {} }: Manner): Texts => ({
+  text: (alert) => alertJson(alert, style),
+});
+const AWS_LIMITS = { ...RECEIVER_LIMITS, closeMs: 10_000 };
+/** Of PutRecordBatch: 500 records and 4 MiB, in which a record is base64. */
+const FIREHOSE_BATCH = { batchCount: 500, batchBytes: 2_900_000 };
+
+/** `type: firehose` of vedette.yaml. */
+const FIREHOSE: OutputRow<FirehoseSettings> = {
+  kind: "firehose",
+  asked: () => [],
+  name: ({ stream }) => `firehose:${stream}`,
+  limits: ({ capacity: count }) => ({ ...AWS_LIMITS, count, ...FIREHOSE_BATCH }),
+  texts: FALCO_LINES,
+  carrier: async (settings) => new (await import("./firehose.js")).FirehoseCarrier(settings),
+};
+
+/** `type: s3` of vedette.yaml. An object of one alert costs what one of many costs: they wait for others. */
+const S3: OutputRow<S3Settings> = {
+  kind: "s3",
+  asked: () => [],
+  name: ({ bucket }) => `s3:${bucket}`,
+  limits: ({ capacity: count, lingerMs }) => ({
+    ...AWS_LIMITS,
+    count,
+    batchCount: 10_000,
+    batchBytes: 4 * MIB,
+    lingerMs,
+  }),
+  texts: FALCO_LINES,
+  carrier: async (settings) => new (await import("./s3.js")).S3Carrier(settings),
+};
+
 /** In the order in which they are opened. */
 const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
 
@@ -203,13 +240,7 @@ function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise
   switch (named.kind) {
     case "file": {
       const row = isStandard(named.settings) ? TERMINAL : FILE;
-      const { lines } = named;
-      return opened(
-        lines === undefined ? row : { ...row, texts: () => schemaTexts(lines) },
-        named.settings,
-        manner,
-        named,
-      );
+      return opened(inForm(row, named.lines), named.settings, manner, named);
     }
     case "http":
       return opened(RECEIVER, named.settings, manner, named);
@@ -217,7 +248,16 @@ function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise
       return opened(SYSLOG, named.settings, manner, named);
     case "otlp":
       return opened(OTLP, named.settings, manner, named);
+    case "firehose":
+      return opened(inForm(FIREHOSE, named.lines), named.settings, manner, named);
+    case "s3":
+      return opened(inForm(S3, named.lines), named.settings, manner, named);
   }
+}
+
+/** The row, with lines of that form where it is not Falco's. */
+function inForm<Settings>(row: OutputRow<Settings>, lines: SchemaLines | undefined): OutputRow<Settings> {
+  return lines === undefined ? row : { ...row, texts: () => schemaTexts(lines) };
 }
 
 /** One of lines, under a name of its own: a tenant's. */

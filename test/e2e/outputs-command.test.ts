@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { awsReceiver, REGION } from "../host/output/aws-receiver.js";
 import { otlpReceiver } from "../host/output/otlp-receiver.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 
@@ -13,9 +14,9 @@ const folder = scratch();
 const SECRET = "hunter2-and-more";
 
 /** Of one output with these keys, as variables. */
-function tryOutput(keys: Readonly<Record<string, string>>, name = "siem") {
+function tryOutput(keys: Readonly<Record<string, string>>, name = "siem", more: Readonly<Record<string, string>> = {}) {
   const entries = Object.entries(keys).map(([key, value]) => [`VEDETTE_OUTPUTS_SIEM_${key.toUpperCase()}`, value]);
-  return run([...VEDETTE, "outputs", "test", name], { env: Object.fromEntries(entries), cwd: folder });
+  return run([...VEDETTE, "outputs", "test", name], { env: { ...Object.fromEntries(entries), ...more }, cwd: folder });
 }
 
 test("a file, in each of its forms, and a collector take the alert", async () => {
@@ -58,6 +59,36 @@ test("a receiver that refuses, or is not there, is told with its reason and with
   const away = await tryOutput({ type: "http", url: `http://127.0.0.1:${port}/` });
   assert.is(away.status, 1);
   assert.match(away.stderr, /VEDETTE_OUTPUT_UNDELIVERED/);
+});
+
+test("Firehose and S3 take the alert with the keys of the task's role", async () => {
+  const there = await awsReceiver();
+  const place = { endpoint: there.url, region: REGION };
+  for (const keys of [
+    { type: "firehose", stream: "alerts" },
+    { type: "s3", bucket: "logs" },
+  ]) {
+    const { status, stdout, stderr } = await tryOutput({ ...keys, ...place }, "siem", there.environment);
+    assert.is(status, 0, stderr);
+    assert.match(stdout, /^siem took the alert after \d+ ms$/m);
+  }
+  await there.close();
+  assert.equal([there.complaints, there.puts.length], [[], 2]);
+});
+
+test("without keys, or with those that AWS refuses, it says so", async () => {
+  const keys = { type: "s3", bucket: "logs", region: REGION };
+  const none = await tryOutput(keys);
+  assert.is(none.status, 2);
+  assert.match(none.stderr, /VEDETTE_AWS_CREDENTIALS/);
+  const there = await awsReceiver();
+  const wrong = { AWS_ACCESS_KEY_ID: "AKIDONE", AWS_SECRET_ACCESS_KEY: SECRET };
+  const refused = await tryOutput({ ...keys, endpoint: there.url }, "siem", wrong);
+  await there.close();
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, /VEDETTE_OUTPUT_UNDELIVERED/);
+  assert.match(refused.stderr, /cannot be put into s3:logs: it answers 403 SignatureDoesNotMatch/);
+  assert.not.match(refused.stderr + refused.stdout, SECRET);
 });
 
 test("an output that is not there is told with those that are", async () => {

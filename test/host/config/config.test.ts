@@ -104,6 +104,18 @@ const MISTAKES: readonly (readonly [title: string, text: string, code: string, s
     ["vedette.yaml:2:3:", "outputs.a.queue_dir: `queue: disk` needs a folder here"],
   ],
   [
+    "a service of AWS without its region",
+    "outputs:\n  a: {type: s3, bucket: logs}\n",
+    "VEDETTE_CONFIG_VALUE",
+    ["vedette.yaml:2:3:", "outputs.a.region: it needs a region: here, or in AWS_REGION"],
+  ],
+  [
+    "a bucket that can be none",
+    "outputs:\n  a: {type: s3, bucket: My/Logs, region: eu-west-1}\n",
+    "VEDETTE_CONFIG_VALUE",
+    ["vedette.yaml:2:", "a bucket's name has small letters, digits and .-"],
+  ],
+  [
     "a missing key",
     "outputs:\n  a: {type: file}\n",
     "VEDETTE_CONFIG_VALUE",

@@ -19,9 +19,12 @@ const LIMIT_MS = 60_000 + SECONDS * 2_000;
 const CLIENTS = 16;
 const KILL_EVERY_MS = 1_500;
 const PORT = "5544";
+/** By which PostgreSQL knows where its log ends (xlogreader.c): it depends on what stood there before. */
+const LOG_ENDS =
+  /record length|prev-link|resource manager|magic number|info bits|page ?addr|timeline ID|contrecord|in (log|WAL) segment/;
 /** What a server says or not, by who has just connected and what it had just written. */
 const CHANCE =
-  /in recovery mode|not yet accepting|starting up|redo |invalid record length|could not|^CONTEXT|^DETAIL|^HINT|^WARNING|checkpoint|in log segment|terminating (connection|autovacuum)|client lost/;
+  /in recovery mode|not yet accepting|starting up|redo |could not|^CONTEXT|^DETAIL|^HINT|^WARNING|checkpoint|terminating (connection|autovacuum)|client lost/;
 
 const folder = "/usr/lib/postgresql";
 const version = existsSync(folder) ? readdirSync(folder).at(-1) : undefined;
@@ -87,7 +90,7 @@ async function serve(isWatched: boolean, kills: boolean): Promise<Served> {
         .filter((line) => line !== "")
     : [];
   return {
-    log: [...new Set(lines)].filter((line) => !CHANCE.test(line)).sort(),
+    log: [...new Set(lines)].filter((line) => !CHANCE.test(line) && !LOG_ENDS.test(line)).sort(),
     text: stderr,
     transactions,
     kills: killed,

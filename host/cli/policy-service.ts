@@ -42,6 +42,10 @@ export function addServiceOptions(command: Command): Command {
       "--store <dir>",
       "keep findings, incidents and what people decide in this folder over restarts (at most 2 GiB and 90 days); " +
         "without it the control API has the latest 10,000 findings in memory",
+    )
+    .option(
+      "--evidence <dir>",
+      "keep what came before and after a finding in this folder, as a recording for `vedette replay` (at most 1 GiB)",
     );
 }
 

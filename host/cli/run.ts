@@ -23,6 +23,8 @@ const OF_IMAGES = "program-not-in-image";
 export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
   /** Where the events are stored too. */
   readonly record?: string;
+  /** The folder where evidence of findings is kept. */
+  readonly evidence?: string;
   /** Whether it ends with its incidents; undefined: at a terminal it does. */
   readonly incidents?: boolean;
 }
@@ -31,7 +33,7 @@ export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   neverWait();
   const workers = options.workers ?? workersFor(processors());
-  const { record, incidents: showsIncidents = isTerminal() } = options;
+  const { record, evidence, incidents: showsIncidents = isTerminal() } = options;
   let count: EventCount | null = null;
   let policies: readonly string[] = [];
   const { ending, failure, incidents } = await Sensor.use(
@@ -48,6 +50,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
         return new OwnAgent(workers, handlers, count ?? counts);
       },
       ...(record === undefined ? {} : { record }),
+      ...(evidence === undefined ? {} : { evidence }),
       ...speaking,
     },
     async (sensor) => {

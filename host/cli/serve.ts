@@ -23,6 +23,8 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly secretFile?: string;
   readonly containerSecret?: readonly NamedFile[];
   readonly policy?: readonly string[];
+  /** The folder where evidence of findings is kept. */
+  readonly evidence?: string;
   readonly http: string;
   readonly drain: number;
   readonly check?: boolean;
@@ -44,6 +46,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       judging: () => judging({ ...flags, policy: flags.policy ?? [] }),
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
+      ...(flags.evidence === undefined ? {} : { evidence: flags.evidence }),
       ...speaking,
     },
     async (sensor) => {

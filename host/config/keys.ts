@@ -71,6 +71,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   log_format: { option: "log-format", schema: z.enum(["text", "json"]) },
   quiet: { option: "quiet", schema: yes },
   record: { option: "record", schema: text },
+  evidence: { option: "evidence", schema: text },
   incidents: { option: "incidents", schema: yes },
   snaplen: { option: "snaplen", schema: count(0, SNAPLEN_MAX) },
   tiers: { option: "tiers", schema: z.enum(["all", "trace"]) },

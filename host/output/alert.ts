@@ -33,6 +33,8 @@ export interface Alert {
   /** Which incident it belongs to, as that was when the alert had joined it (host/incident). */
   readonly incident?: AlertIncident;
   readonly repeat?: AlertRepeat;
+  /** The file that has what came before it, in the folder of evidence (host/evidence). */
+  readonly evidence?: string;
   /** How its rule wants it grouped; none: as is usual. */
   readonly grouping?: AlertGrouping;
 }
@@ -83,7 +85,7 @@ export interface AlertStyle {
  * What --alerts-detail adds: two tenants may have a policy and a rule of one name, and an alert may come
  * twice.
  */
-export function alertDetail({ policy, tenant, finding, incident }: Alert): [name: string, value: Value][] {
+export function alertDetail({ policy, tenant, finding, incident, evidence }: Alert): [name: string, value: Value][] {
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
@@ -91,6 +93,7 @@ export function alertDetail({ policy, tenant, finding, incident }: Alert): [name
     ["vedette.event", event],
     ["vedette.id", finding === undefined ? null : findingId(finding)],
     ...(incident === undefined ? [] : incidentDetail(incident)),
+    ...(evidence === undefined ? [] : [["vedette.evidence", evidence] as [string, Value]]),
   ];
 }
 

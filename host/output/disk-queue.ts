@@ -24,6 +24,7 @@ import {
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { VedetteError } from "../errors.js";
+import { lockFolder, unlockFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
 
 /** A place between two records. */
@@ -43,7 +44,6 @@ const SEGMENT_BYTES = 4 << 20;
 /** Of the bound, a segment is at most this part, so that acknowledged ones give room back. */
 const SEGMENTS_LEAST = 4;
 const CURSOR = "cursor";
-const LOCK = "lock";
 
 /** The folder of one output. One process at a time has it. */
 export class DiskQueue {
@@ -69,7 +69,7 @@ export class DiskQueue {
     this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(most / SEGMENTS_LEAST));
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      takeLock(folder);
+      lockFolder(folder);
       const { read, damaged } = this.#recover();
       this.#read = read;
       this.damaged = damaged;
@@ -166,7 +166,7 @@ export class DiskQueue {
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
-    rmSync(join(this.#folder, LOCK), { force: true });
+    unlockFolder(this.#folder);
   }
 
   /** A segment that cannot be read any more is passed over, and its lines are lost. */
@@ -267,23 +267,6 @@ function recordAt(bytes: Buffer, offset: number): { line: string; end: number } 
   if (end > bytes.length) return null;
   const body = bytes.subarray(offset + HEAD, end);
   return crc32(body) === bytes.readUInt32LE(offset + 4) ? { line: body.toString(), end } : null;
-}
-
-/** `PID START` of whoever has the folder: a pid alone may be somebody else's by now. */
-function takeLock(folder: string): void {
-  const path = join(folder, LOCK);
-  const own = `${process.pid} ${startOf(process.pid)}`;
-  const theirs = textAt(path);
-  const [pid] = theirs.split(" ");
-  if (theirs !== "" && theirs !== own && theirs === `${pid} ${startOf(Number(pid))}`)
-    throw new VedetteError("VEDETTE_QUEUE_DISK", { path: folder, reason: `process ${pid} uses it` });
-  writeFileSync(path, own, { mode: 0o600 });
-}
-
-/** When the process started, in ticks since the machine did; empty: there is none. */
-function startOf(pid: number): string {
-  const after = textAt(`/proc/${pid}/stat`).split(") ").at(-1) ?? "";
-  return after.split(" ")[19] ?? "";
 }
 
 const textAt = (path: string): string => bytesAt(path).toString();

@@ -98,7 +98,7 @@ function resourceOf({ hostname, finding }: Alert): Attributes {
 }
 
 function alertAttributes(alert: Alert): Attributes {
-  const { rule, policy, tenant, tags, finding, incident, repeat } = alert;
+  const { rule, policy, tenant, tags, finding, incident, repeat, evidence } = alert;
   return [
     ["log.record.uid", alertId(alert)],
     ["security_rule.name", rule],
@@ -109,6 +109,7 @@ function alertAttributes(alert: Alert): Attributes {
     ["vedette.incident.id", incident?.id],
     ["vedette.incident.count", incident?.count],
     ["vedette.repeats", repeat?.count],
+    ["vedette.evidence", evidence],
     ...(finding === undefined ? [] : findingAttributes(finding)),
   ];
 }

@@ -31,6 +31,7 @@ export class RecordingWriter {
   readonly #fd: number;
   #entries: Buffer[] = [];
   #size = 0;
+  #given = 0;
   batches = 0;
   events = 0;
 
@@ -59,9 +60,14 @@ export class RecordingWriter {
     this.#add(KIND_BATCH, stream, Buffer.from(bytes));
   }
 
+  /** Bytes that were given to it, before they are compressed. */
+  get given(): number {
+    return this.#given;
+  }
+
   /** Writes what is left, and the end. */
   close(): void {
-    this.#flush();
+    this.flush();
     this.#write(blockHead(0, 0, 0));
     closeSync(this.#fd);
   }
@@ -73,10 +79,12 @@ export class RecordingWriter {
     head.writeUInt32LE(bytes.length, 8);
     this.#entries.push(head, bytes);
     this.#size += ENTRY + bytes.length;
-    if (this.#size >= BLOCK_BYTES) this.#flush();
+    this.#given += ENTRY + bytes.length;
+    if (this.#size >= BLOCK_BYTES) this.flush();
   }
 
-  #flush(): void {
+  /** Writes what it has so far: a file that ends here is whole up to now. */
+  flush(): void {
     if (this.#size === 0) return;
     const packed = deflateRawSync(Buffer.concat(this.#entries), { level: LEVEL });
     this.#write(Buffer.concat([blockHead(packed.length, this.#size, crc32(packed)), packed]));

@@ -6,6 +6,7 @@ import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
+import type { Evidence } from "../evidence/evidence.js";
 import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -42,6 +43,8 @@ export interface JudgeOptions extends Judging {
   readonly onIncident: (news: IncidentNews<IncidentView>) => void;
   /** Where each alert learns its repeat and its incident. */
   readonly grouping: Grouping;
+  /** What keeps evidence of findings; null: nothing does. */
+  readonly evidence: Pick<Evidence, "mark"> | null;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   readonly say: Say;
@@ -168,15 +171,20 @@ export class Judge {
     service?.deliver(alert);
   };
 
+  /** An alert that is whole: to the operator, and to the tenant whose it is. */
+  tell(alert: Alert): void {
+    this.#options.monitor?.onAlert(alert);
+    this.#deliver(alert);
+  }
+
   readonly #handlers = {
     onAlert: (alert: Alert, number: number): void => {
-      const { host, monitor } = this.#options;
+      const { host } = this.#options;
       const author = this.#authorOf(alert, number);
       const hostname = host ?? author?.hostname ?? this.#intake.hostname(NOBODY);
       const grouped = this.#options.grouping.take({ ...withFacts(alert, author?.facts ?? null), hostname });
       if (grouped === null) return;
-      monitor?.onAlert(grouped);
-      this.#deliver(grouped);
+      this.tell(this.#options.evidence?.mark(grouped, author) ?? grouped);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;

@@ -10,6 +10,7 @@ import { LOST } from "../../build/generated/events.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
+import type { EvidenceStats } from "../evidence/evidence.js";
 import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Alert } from "../output/alert.js";
@@ -17,6 +18,7 @@ import { registerOutputs } from "../output/metrics.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
+import { registerEvidence } from "./evidence-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerState } from "./state-metrics.js";
@@ -85,6 +87,11 @@ export class Monitor implements IntakeCounts {
   /** `stats` is asked at each scrape. */
   watchIncidents(stats: () => GroupingStats): void {
     registerIncidents(this.#registry, stats);
+  }
+
+  /** `stats` is asked at each scrape. */
+  watchEvidence(stats: () => EvidenceStats): void {
+    registerEvidence(this.#registry, stats);
   }
 
   /** Gives the port; 0 for a Unix socket. Throws VEDETTE_HTTP_REFUSED. */

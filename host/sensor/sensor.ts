@@ -12,6 +12,7 @@ import { RingView } from "../capture/ring-view.js";
 import type { Control } from "../control/control.js";
 import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
+import type { Evidence } from "../evidence/evidence.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -46,6 +47,8 @@ export interface SensorOptions<I extends Intake> {
   readonly http?: string;
   /** Where the events are stored too. */
   readonly record?: string;
+  /** The folder where evidence of findings is kept. */
+  readonly evidence?: string;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   /** A line of ours. */
@@ -90,6 +93,7 @@ export class Sensor<I extends Intake = Intake> {
   #judging: Judging | null = null;
   #service: PolicyService | null = null;
   #judge: Judge | null = null;
+  #evidence: Evidence | null = null;
   #recorder: Recorder | null = null;
   #grouping: Grouping | null = null;
   #control: Control | null = null;
@@ -188,6 +192,7 @@ export class Sensor<I extends Intake = Intake> {
       await Promise.race([this.#service?.finished(), sleep(STALLED_MS, undefined, over)]);
       this.#steps?.finish();
       this.#judge.endIncidents();
+      await this.#evidence?.finish();
     } finally {
       over.abort();
     }
@@ -297,7 +302,8 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #openJudge(judging: Judging, monitor: Monitor | null): Promise<void> {
-    const { say, budgetMs } = this.#options;
+    const { say, budgetMs, evidence: folder } = this.#options;
+    if (folder !== undefined) await this.#openEvidence(folder, monitor);
     const grouping = this.#grouping ?? new Grouping();
     const options = {
       ...judging,
@@ -305,11 +311,13 @@ export class Sensor<I extends Intake = Intake> {
       service: this.#service,
       onIncident: (news: IncidentNews<IncidentView>) => this.#control?.onIncident(news),
       monitor,
+      evidence: this.#evidence,
       say,
       ...(budgetMs === undefined ? {} : { budgetMs }),
     };
     const judge = await Judge.open(options, this.#intake, this.#opened);
     this.#judge = judge;
+    this.#evidence?.begin();
     judge.finished.catch((error: unknown) => this.#onFailure(error));
     this.#openSteps(judge, grouping);
     this.health.watch({ workers: () => judge.workers(), policies: () => judge.policies(), runs: () => judge.runs() });
@@ -317,6 +325,18 @@ export class Sensor<I extends Intake = Intake> {
       setInterval(() => judge.workers(), LOOK_MS), // who does not move is known by looking often
       (timer) => clearInterval(timer),
     );
+  }
+
+  async #openEvidence(folder: string, monitor: Monitor | null): Promise<void> {
+    const { Evidence } = await import("../evidence/evidence.js");
+    const evidence = Evidence.open({
+      folder,
+      ring: this.#intake.ring,
+      onAlert: (alert) => this.#judge?.tell(alert),
+      onFault: (error) => this.#options.onFault(error),
+    });
+    this.#evidence = this.#opened.add(evidence, (one) => one.close());
+    monitor?.watchEvidence(() => evidence.stats());
   }
 
   /**

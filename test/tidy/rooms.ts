@@ -33,6 +33,7 @@ export const DOORS: Record<string, string[]> = {
     "trial",
     "trial-house",
   ],
+  "host/evidence": ["evidence"],
   "host/falco": ["falco", "kept-policy"],
   "host/finding": ["finding", "priority"],
   "host/image": [],

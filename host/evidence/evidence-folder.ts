@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of evidence: a recording for each occasion, and beside it what it holds, as JSON. A file that is
+// being written ends in `.part`. What a host left so when it was killed is whole up to its last block, and
+// gets its name at the next start. The oldest files make room, but never one that is younger than a day: else
+// whoever can raise findings could have the evidence of his own removed.
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { ownFolder } from "../own-folder.js";
+import type { EvidenceBounds, EvidenceFacts } from "./parts.js";
+
+const ENDING = ".vedette";
+const PART = `${ENDING}.part`;
+const FACTS = ".json";
+const READ_BYTES = 1 << 20;
+/** Below this much room on its disk nothing new is begun. */
+const DISK_BYTES_MIN = 64 << 20;
+const FINDINGS_MAX = 100;
+
+/** What is known of a file before it has a digest. */
+export type Begun = Omit<EvidenceFacts, "sha256" | "bytes">;
+
+/** One folder, for one Vedette. */
+export class EvidenceFolder {
+  readonly path: string;
+  readonly #bounds: EvidenceBounds;
+
+  /** Throws an Error that says why it cannot be used. */
+  constructor(path: string, bounds: EvidenceBounds) {
+    this.path = ownFolder(path);
+    this.#bounds = bounds;
+  }
+
+  /** Where a file is written. */
+  part(name: string): string {
+    return join(this.path, `${name}${PART}`);
+  }
+
+  /** Why nothing can be begun now; null: it can. Removes what is old, where that makes room. */
+  obstacle(now: number): string | null {
+    const { folderBytes, youngMs, fileBytes } = this.#bounds;
+    const files = this.#files();
+    let bytes = files.reduce((all, { size }) => all + size, 0);
+    for (const { name, size, at } of files.sort((a, b) => a.at - b.at)) {
+      if (bytes <= folderBytes - Math.min(fileBytes, folderBytes / 2) || at > now - youngMs) break;
+      for (const path of [name, name.replace(ENDING, FACTS)]) rmSync(join(this.path, path), { force: true });
+      bytes -= size;
+    }
+    if (bytes >= folderBytes) return `it has ${bytes >> 20} MiB, and none of it is older than a day`;
+    const { bavail, bsize } = statfsSync(this.path);
+    return bavail * bsize < DISK_BYTES_MIN ? "its disk is almost full" : null;
+  }
+
+  /** Gives a file its name, and writes what it holds beside it. */
+  end(name: string, { findings, ...begun }: Begun): EvidenceFacts {
+    const [part, file] = [this.part(name), join(this.path, `${name}${ENDING}`)];
+    const { sha256, bytes } = digestOf(part);
+    renameSync(part, file);
+    const facts = { ...begun, findings: findings.slice(0, FINDINGS_MAX), sha256, bytes };
+    writeFileSync(join(this.path, `${name}${FACTS}`), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+    return facts;
+  }
+
+  /** Nothing of it is wanted. */
+  drop(name: string): void {
+    rmSync(this.part(name), { force: true });
+  }
+
+  /** What another one left when it was killed. */
+  *left(): Generator<string> {
+    for (const name of readdirSync(this.path)) if (name.endsWith(PART)) yield name.slice(0, -PART.length);
+  }
+
+  #files(): { readonly name: string; readonly size: number; readonly at: number }[] {
+    return readdirSync(this.path).flatMap((name) => {
+      if (!name.endsWith(ENDING) && !name.endsWith(PART)) return [];
+      const { size, mtimeMs: at } = lstatSync(join(this.path, name));
+      return [{ name, size, at }];
+    });
+  }
+}
+
+/** Of what is on the disk, and there for good. */
+function digestOf(path: string): { sha256: string; bytes: number } {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+    const hash = createHash("sha256");
+    const buffer = Buffer.alloc(READ_BYTES);
+    let bytes = 0;
+    for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) {
+      hash.update(buffer.subarray(0, got));
+      bytes += got;
+    }
+    return { sha256: hash.digest("hex"), bytes };
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evidence of findings: what an agent sent before one, and after it, in a recording that `vedette replay`
+// judges again. This is the side of the host's first thread. It decides which finding makes a file, gives the
+// file its name, and tells outputs when it is there. The thread behind it keeps batches and writes.
+//
+//   finding - name - order - (pre-roll, live) - file, SHA-256 - alert "Evidence kept"
+import type { Worker } from "node:worker_threads";
+import { closeReader, openReader } from "../capture/ring.js";
+import { VedetteError } from "../errors.js";
+import { findingId } from "../finding/finding.js";
+import { PRIORITIES } from "../finding/priority.js";
+import type { Alert } from "../output/alert.js";
+import { lockFolder, ownFolder, unlockFolder } from "../own-folder.js";
+import { reasonOf } from "../reason.js";
+import { startThread } from "../thread.js";
+import { Allowance } from "./allowance.js";
+import { keptAlert, notKeptAlert } from "./evidence-alert.js";
+import {
+  EVIDENCE_BOUNDS,
+  type EvidenceBounds,
+  type EvidenceOf,
+  type KeepOrder,
+  type News,
+  type Order,
+} from "./parts.js";
+
+/** What evidence needs. */
+export interface EvidenceOptions {
+  readonly folder: string;
+  readonly bounds?: EvidenceBounds;
+  readonly ring: SharedArrayBuffer;
+  /** Tells what became of a file. */
+  readonly onAlert: (alert: Alert) => void;
+  /** It failed, and nothing more is kept. */
+  readonly onFault: (error: VedetteError) => void;
+}
+
+/** Numbers since the start, for metrics. */
+export interface EvidenceStats {
+  readonly kept: number;
+  readonly bytes: number;
+  /** limit: the container has made enough files in this hour. full: of the folder, or its disk. */
+  readonly refused: Readonly<Record<"limit" | "full" | "unwritable", number>>;
+}
+
+/** Findings below it make no file. */
+const LEAST = PRIORITIES.indexOf("Notice");
+/** Files go on for at least so much longer than we think. */
+const MARGIN_MS = 1_000;
+const END_MS_MAX = 10_000;
+const NAME_CHARS = 40;
+/** V8's of the thread; batches lie outside of its heap. */
+const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+
+/** Opens with open(). Whoever opened it must close it. */
+export class Evidence {
+  readonly #options: EvidenceOptions;
+  readonly #bounds: EvidenceBounds;
+  readonly #worker: Worker;
+  readonly #reader: number;
+  readonly #allowance: Allowance;
+  /** What each agent's file is called, since when it is written, and how long it goes on. */
+  readonly #open = new Map<number, { readonly name: string; readonly begun: number; until: number }>();
+  readonly #refused = { limit: 0, full: 0, unwritable: 0 };
+  #kept = 0;
+  #bytes = 0;
+  #nth = 0;
+  #state: "open" | "ended" | "failed" = "open";
+  #onEnded: () => void = () => undefined;
+
+  /** Throws VEDETTE_EVIDENCE_UNUSABLE. */
+  static open(options: EvidenceOptions): Evidence {
+    try {
+      lockFolder(ownFolder(options.folder));
+      return new Evidence(options);
+    } catch (cause) {
+      const { folder: path } = options;
+      throw new VedetteError("VEDETTE_EVIDENCE_UNUSABLE", { path, reason: reasonOf(cause) }, { cause });
+    }
+  }
+
+  private constructor(options: EvidenceOptions) {
+    const { folder, bounds = EVIDENCE_BOUNDS, ring } = options;
+    this.#options = options;
+    this.#bounds = bounds;
+    this.#allowance = new Allowance(bounds.filesAnHour);
+    this.#reader = openReader(ring, false);
+    const workerData = { folder, bounds, ring, reader: this.#reader };
+    this.#worker = startThread(import.meta.url, "./evidence-thread", { workerData, resourceLimits: HEAP });
+    this.#worker.on("message", (news: News) => this.#onNews(news));
+    this.#worker.on("error", (error) => this.#onFailed(error));
+    this.#worker.on("exit", () => this.#onFailed(new Error("its thread has ended")));
+  }
+
+  /** The alert, with the name of the file that has what came before it; as it is where there is none. */
+  mark(alert: Alert, peer: EvidenceOf | null): Alert {
+    const { finding, tenant, priority, incident } = alert;
+    // A tenant's rule may match everything: it must not use up what the operator's findings need.
+    if (this.#state !== "open" || finding === undefined || tenant !== undefined || peer === null) return alert;
+    if (PRIORITIES.indexOf(priority) > LEAST) return alert;
+    const name = this.#nameFor(alert, peer);
+    if (name === null) return alert;
+    const { number: stream, hostname, facts } = peer;
+    const ids = { finding: findingId(finding), incident: incident?.id ?? null };
+    this.#order({ kind: "keep", name, stream, hostname, facts, ...ids } satisfies KeepOrder);
+    return { ...alert, evidence: fileOf(name) };
+  }
+
+  /** Alerts can be taken: tells of what an earlier Vedette left when it was killed. */
+  begin(): void {
+    this.#order({ kind: "begin" });
+  }
+
+  stats(): EvidenceStats {
+    return { kept: this.#kept, bytes: this.#bytes, refused: { ...this.#refused } };
+  }
+
+  /** Nothing more comes: resolves when what there is has its name, or could not be written in time. */
+  async finish(): Promise<void> {
+    if (this.#state !== "open") return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onEnded = resolve;
+      timer = setTimeout(resolve, END_MS_MAX);
+      this.#order({ kind: "end" });
+    });
+    clearTimeout(timer);
+    this.#state = "ended";
+  }
+
+  /** What was not finished is found by the next one. */
+  async close(): Promise<void> {
+    const isFailed = this.#state === "failed";
+    this.#state = "ended";
+    if (!isFailed) closeReader(this.#options.ring, this.#reader);
+    await this.#worker.terminate();
+    unlockFolder(this.#options.folder);
+  }
+
+  #order(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  #nameFor(alert: Alert, peer: EvidenceOf): string | null {
+    const now = performance.now();
+    const { afterMs, afterMsMax } = this.#bounds;
+    const open = this.#open.get(peer.number);
+    if (open !== undefined && now < open.until - MARGIN_MS) {
+      open.until = Math.min(now + afterMs, open.begun + afterMsMax);
+      return open.name;
+    }
+    const key = peer.facts?.id ?? peer.hostname;
+    const { isAllowed, isFirst } = this.#allowance.take(key, alert.priority, now);
+    if (!isAllowed) {
+      this.#refused.limit++;
+      if (isFirst) this.#options.onAlert(notKeptAlert("its container has enough files in this hour", peer, alert));
+      return null;
+    }
+    const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+    const who = (peer.facts?.name ?? peer.hostname).replace(/[^\w.-]/g, "_").slice(0, NAME_CHARS);
+    const name = `${time}-${who}-${process.pid}.${++this.#nth}`;
+    for (const [stream, { until }] of this.#open) if (until < now) this.#open.delete(stream);
+    this.#open.set(peer.number, { name, begun: now, until: now + afterMs });
+    return name;
+  }
+
+  #onNews(news: News): void {
+    switch (news.kind) {
+      case "ended":
+        this.#onEnded();
+        break;
+      case "kept":
+        this.#kept++;
+        this.#bytes += news.facts.bytes;
+        this.#options.onAlert(keptAlert(news.facts));
+        break;
+      case "refused":
+        this.#refused[news.reason]++;
+        for (const [stream, open] of this.#open) if (open.name === news.name) this.#open.delete(stream);
+        this.#options.onAlert(notKeptAlert(news.text, null, null, fileOf(news.name)));
+    }
+  }
+
+  #onFailed(cause: Error): void {
+    if (this.#state === "open") {
+      this.#state = "failed";
+      const { folder: path, ring, onFault } = this.#options;
+      closeReader(ring, this.#reader);
+      onFault(new VedetteError("VEDETTE_EVIDENCE_UNUSABLE", { path, reason: reasonOf(cause) }, { cause }));
+    }
+    this.#onEnded();
+  }
+}
+
+const fileOf = (name: string): string => `${name}.vedette`;

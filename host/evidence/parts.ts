@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two sides of evidence say to one another: the host's first thread, which hears of findings, and
+// the thread that keeps batches and writes files. Plain data.
+import type { ContainerFacts } from "../wire/container.js";
+
+/** How much is kept, and for how long. Times are in milliseconds. */
+export interface EvidenceBounds {
+  /** What came before a finding: batches of frequent calls alone, and all others. */
+  readonly hotMs: number;
+  readonly otherMs: number;
+  /** Of one agent's batches, and a quarter of that of frequent calls alone; and of all agents' together. */
+  readonly bytes: number;
+  readonly allBytes: number;
+  /** What comes after a finding is written for so long; more findings make it longer, up to the second. */
+  readonly afterMs: number;
+  readonly afterMsMax: number;
+  /** Of one file, before it is compressed. */
+  readonly fileBytes: number;
+  /** Files that a container may make in an hour; as many more for findings of Critical and above. */
+  readonly filesAnHour: number;
+  /** Of the folder. */
+  readonly folderBytes: number;
+  /** What is younger is never removed. */
+  readonly youngMs: number;
+}
+
+const MIB = 1 << 20;
+
+/** Those of `run` and `serve`. */
+export const EVIDENCE_BOUNDS: EvidenceBounds = {
+  hotMs: 30_000,
+  otherMs: 600_000,
+  bytes: 8 * MIB,
+  allBytes: 24 * MIB,
+  afterMs: 5_000,
+  afterMsMax: 60_000,
+  fileBytes: 64 * MIB,
+  filesAnHour: 12,
+  folderBytes: 1024 * MIB,
+  youngMs: 86_400_000,
+};
+
+/** Whose finding it is: a peer of the intake. */
+export interface EvidenceOf {
+  readonly number: number;
+  readonly hostname: string;
+  readonly facts: ContainerFacts | null;
+}
+
+/** A finding whose evidence is to be kept. */
+export interface KeepOrder {
+  readonly kind: "keep";
+  /** The file's name. One that is open already goes on for longer. */
+  readonly name: string;
+  readonly stream: number;
+  readonly hostname: string;
+  readonly facts: ContainerFacts | null;
+  readonly finding: string;
+  readonly incident: string | null;
+}
+
+/**
+ * To the thread. `begin`: whoever is told is there now. `end`: nothing more comes; what is there is read, and
+ * all files are ended.
+ */
+export type Order = KeepOrder | { readonly kind: "begin" } | { readonly kind: "end" };
+
+/** What stands beside a file, as JSON, and what outputs are told of it. Times are in ns since the epoch. */
+export interface EvidenceFacts {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly incident: string | null;
+  /** At most a hundred ids of the findings for which it was kept; the first is the one that began it. */
+  readonly findings: readonly string[];
+  readonly hostname: string;
+  readonly container: { readonly id: string; readonly name: string | null } | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly batches: number;
+  readonly events: number;
+  /** Batches that came faster than they could be read here. */
+  readonly missed: number;
+  /** `full`: the file's bound was reached. `killed`: Vedette was ended while it wrote, and said so later. */
+  readonly state: "whole" | "full" | "killed";
+}
+
+/** From the thread. `refused`: nothing of this name is kept. */
+export type News =
+  | { readonly kind: "kept"; readonly facts: EvidenceFacts }
+  | { readonly kind: "refused"; readonly name: string; readonly reason: "full" | "unwritable"; readonly text: string }
+  | { readonly kind: "ended" };

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder for what names commands and files of whoever is watched: only Vedette's own user may look into it,
+// and one process at a time has it.
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const OTHERS = 0o077;
+const LOCK = "lock";
+/** In /proc/PID/stat behind the name, from 0 (proc_pid_stat(5): field 22). */
+const START_TIME = 19;
+
+/**
+ * Its absolute path. It is made where it is missing, but not those above it: where one cannot be, as in
+ * /proc, Node tries for ever. Throws an Error that says why the folder cannot be used.
+ */
+export function ownFolder(folder: string, mustBeThere = false): string {
+  const path = resolve(folder);
+  if (!mustBeThere) make(path);
+  const status = lstatSync(path);
+  if (!status.isDirectory()) throw new Error("it is no folder");
+  if (status.uid !== process.geteuid?.()) throw new Error("it belongs to another user");
+  if ((status.mode & OTHERS) !== 0) throw new Error("other users may look into it");
+  return path;
+}
+
+function make(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/**
+ * Takes the folder for this process. What another one left that is gone is no obstacle. Throws an Error that
+ * names who has it. The file holds `PID START`: a pid alone may be somebody else's by now.
+ */
+export function lockFolder(folder: string): void {
+  const path = join(folder, LOCK);
+  const own = `${process.pid} ${startOf(process.pid)}`;
+  const theirs = textAt(path);
+  const [pid] = theirs.split(" ");
+  if (theirs !== "" && theirs !== own && theirs === `${pid} ${startOf(Number(pid))}`)
+    throw new Error(`process ${pid} uses it`);
+  writeFileSync(path, own, { mode: 0o600 });
+}
+
+/** Others may have it from now on. */
+export function unlockFolder(folder: string): void {
+  rmSync(join(folder, LOCK), { force: true });
+}
+
+/** When the process started, in ticks since the machine did; empty: there is none. */
+function startOf(pid: number): string {
+  const after = textAt(`/proc/${pid}/stat`).split(") ").at(-1) ?? "";
+  return after.split(" ")[START_TIME] ?? "";
+}
+
+function textAt(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whoever has broken in and wants no evidence of it (H30): findings without end, so that a container's files
+// are used up or the oldest go; a tenant whose rule matches everything; a container's name that leads
+// elsewhere; and another user who reads what is kept. The honest control is a neighbour whose finding has its
+// file.
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Capture } from "../../host/capture/agent.js";
+import { Evidence } from "../../host/evidence/evidence.js";
+import { EVIDENCE_BOUNDS } from "../../host/evidence/parts.js";
+import type { Alert } from "../../host/output/alert.js";
+import { alertOf } from "../host/incident/shared.js";
+import { until } from "./host.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "vedette-test-"));
+const capture = new Capture({ ringBytes: 1 << 20 });
+test.after(() => {
+  capture.close();
+  rmSync(scratch, { recursive: true });
+});
+let folders = 0;
+const peer = (number: number, name: string) => ({ number, hostname: "box", facts: { id: name, name } as never });
+
+async function withEvidence(
+  bounds: Partial<typeof EVIDENCE_BOUNDS>,
+  work: (evidence: Evidence, folder: string, told: Alert[]) => Promise<void>,
+): Promise<void> {
+  const folder = join(scratch, `${folders++}`);
+  const told: Alert[] = [];
+  const onFault = (error: Error): never => {
+    throw error;
+  };
+  const all = { ...EVIDENCE_BOUNDS, ...bounds };
+  const evidence = Evidence.open({
+    folder,
+    bounds: all,
+    ring: capture.ring,
+    onAlert: (one) => void told.push(one),
+    onFault,
+  });
+  try {
+    evidence.begin();
+    await work(evidence, folder, told);
+  } finally {
+    await evidence.close();
+  }
+}
+
+const keptIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".vedette"));
+
+test("H30: a container that raises findings without end uses up its own files, which is told, and nobody else's", async () => {
+  await withEvidence({ afterMs: 0, filesAnHour: 3 }, async (evidence, folder, told) => {
+    const marked = Array.from({ length: 500 }, (_, i) =>
+      evidence.mark(alertOf({ file: i }, { priority: "Warning" }), peer(1, "intruder")),
+    );
+    assert.is(marked.filter(({ evidence: file }) => file !== undefined).length, 3);
+    assert.is(evidence.stats().refused.limit, 497);
+    assert.equal(told.filter(({ rule }) => rule === "Evidence not kept").length, 1, "told once");
+    const grave = evidence.mark(alertOf({ file: 900 }, { priority: "Critical" }), peer(1, "intruder"));
+    assert.ok(grave.evidence !== undefined, "what is grave has files of its own");
+    const honest = evidence.mark(alertOf({ file: 901 }, { priority: "Warning" }), peer(2, "neighbour"));
+    await evidence.finish();
+    assert.ok(existsSync(join(folder, honest.evidence!)));
+    assert.is(keptIn(folder).length, 5);
+  });
+});
+
+test("H30: a folder that is full of young files keeps them, and what is not kept is told", async () => {
+  await withEvidence({ afterMs: 0, folderBytes: 1 }, async (evidence, folder, told) => {
+    evidence.mark(alertOf({ file: 1 }, { priority: "Critical" }), peer(1, "first"));
+    await until("the first is kept", () => keptIn(folder).length === 1 || told.length > 0);
+    evidence.mark(alertOf({ file: 2 }, { priority: "Critical" }), peer(2, "second"));
+    await evidence.finish();
+    assert.is(keptIn(folder).length, 1, "the first is still there");
+    assert.ok(told.some(({ rule, output }) => rule === "Evidence not kept" && output.includes("older than a day")));
+    assert.is(evidence.stats().refused.full, 1);
+  });
+});
+
+test("H30: a tenant's findings make no files, however many there are", async () => {
+  await withEvidence({}, async (evidence, folder) => {
+    for (let i = 0; i < 100; i++)
+      assert.is(
+        evidence.mark(alertOf({ file: i, tenant: "mine" }, { priority: "Critical" }), peer(1, "web")).evidence,
+        undefined,
+      );
+    await evidence.finish();
+    assert.equal(keptIn(folder), []);
+  });
+});
+
+test("H30: a container's name leads nowhere else, and no other user may read what is kept", async () => {
+  await withEvidence({}, async (evidence, folder) => {
+    const name = `../../${"x".repeat(300)}/etc\u0000\n;`;
+    const { evidence: file = "" } = evidence.mark(alertOf({ file: 1 }, { priority: "Critical" }), peer(1, name));
+    await evidence.finish();
+    assert.match(file, /^\d{8}T\d{6}Z-\.\._\.\._x{34}-\d+\.\d+\.vedette$/);
+    assert.equal(keptIn(folder), [file]);
+    assert.is(statSync(folder).mode & 0o777, 0o700);
+    for (const one of readdirSync(folder)) assert.is(statSync(join(folder, one)).mode & 0o777, 0o600, one);
+  });
+});
+
+test.run();

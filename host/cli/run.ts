@@ -6,6 +6,7 @@
 import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
 import { whileShowing } from "../output/progress.js";
+import { metricsOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { Sensor } from "../sensor/sensor.js";
 import { openChecked } from "../wire/batch.js";
@@ -51,6 +52,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
       },
       ...(record === undefined ? {} : { record }),
       ...(evidence === undefined ? {} : { evidence }),
+      metrics: metricsOf(options.outputs),
       ...speaking,
     },
     async (sensor) => {

@@ -11,6 +11,7 @@ import { VedetteError } from "../errors.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
 import { counted } from "../output/counted.js";
+import { metricsOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { type Health, placeOf, type Running, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
@@ -46,6 +47,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       judging: () => judging({ ...flags, policy: flags.policy ?? [] }),
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
+      metrics: metricsOf(flags.outputs),
       ...(flags.evidence === undefined ? {} : { evidence: flags.evidence }),
       ...speaking,
     },

@@ -106,6 +106,12 @@ const Otlp = z.strictObject({
   headers: says(headers.default({}), "headers of each request"),
   compress: says(z.boolean().default(true), "send gzip (default: true)"),
   incidents: says(z.boolean().default(true), "tell of incidents, too: opened, updated, closed (default: true)"),
+  metrics: says(z.boolean().default(false), "send the numbers of /metrics, too (default: false)"),
+  metrics_url: says(url.optional(), "of the endpoint for metrics (default: as `url`, with /v1/metrics at its end)"),
+  metrics_every_s: says(
+    z.number().int().min(1).max(EVERY_S_MAX).default(EVERY_S),
+    "how often numbers are sent, in seconds (default: 60)",
+  ),
   queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many records may wait in memory (default: 10000)"),
   ...waiting,
   ...tls,
@@ -198,8 +204,11 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
     case "otlp": {
-      const { incidents: hasIncidents } = entry;
-      return { ...how, kind: "otlp", settings: { ...httpSettings(entry), url: logsUrl(entry.url), hasIncidents } };
+      const { incidents: hasIncidents, metrics, metrics_every_s } = entry;
+      const settings = { ...httpSettings(entry), url: signalUrl(entry.url, "logs"), hasIncidents };
+      const url = entry.metrics_url ?? signalUrl(entry.url.replace(/\/v1\/logs$/, "/v1/metrics"), "metrics");
+      const pushed = { metrics: { ...settings, url, everyMs: metrics_every_s * SECOND_MS } };
+      return { ...how, kind: "otlp", settings, ...(metrics ? pushed : {}) };
     }
     case "firehose":
       return { ...how, kind: "firehose", settings: { stream: entry.stream, ...awsPlace(entry) }, ...awsForm(entry) };
@@ -242,9 +251,9 @@ function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: Aws
 }
 
 /** OTLP's own rule: an address without a path has one. */
-function logsUrl(text: string): string {
+function signalUrl(text: string, signal: "logs" | "metrics"): string {
   const address = new URL(text);
-  if (address.pathname === "/") address.pathname = "/v1/logs";
+  if (address.pathname === "/") address.pathname = `/v1/${signal}`;
   return address.href;
 }
 

@@ -10,6 +10,7 @@ import type { FirehoseSettings } from "./firehose.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
+import type { MetricsSettings } from "./metrics-push.js";
 import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
@@ -43,7 +44,12 @@ export type NamedOutput = {
   | { readonly kind: "file"; readonly settings: string; readonly lines?: SchemaLines }
   | { readonly kind: "http"; readonly settings: HttpSettings }
   | { readonly kind: "syslog"; readonly settings: SyslogSettings }
-  | { readonly kind: "otlp"; readonly settings: OtlpSettings & { readonly hasIncidents: boolean } }
+  | {
+      readonly kind: "otlp";
+      readonly settings: OtlpSettings & { readonly hasIncidents: boolean };
+      /** Where it takes the sensor's numbers, too. */
+      readonly metrics?: MetricsSettings;
+    }
   | { readonly kind: "firehose"; readonly settings: FirehoseSettings; readonly lines?: SchemaLines }
   | { readonly kind: "s3"; readonly settings: S3Settings; readonly lines?: SchemaLines }
 );
@@ -198,6 +204,11 @@ const S3: OutputRow<S3Settings> = {
   texts: FALCO_LINES,
   carrier: async (settings) => new (await import("./s3.js")).S3Carrier(settings),
 };
+
+/** Where the sensor's numbers are to be sent. */
+export function metricsOf(named: readonly NamedOutput[] = []): MetricsSettings[] {
+  return named.flatMap((one) => (one.kind === "otlp" && one.metrics !== undefined ? [one.metrics] : []));
+}
 
 /** In the order in which they are opened. */
 const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];

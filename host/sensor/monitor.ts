@@ -15,6 +15,7 @@ import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
+import type { Family } from "../output/otlp-metrics.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
@@ -139,6 +140,12 @@ export class Monitor implements IntakeCounts {
   /** What Prometheus scrapes. */
   metrics(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** The same, as data. */
+  async families(): Promise<Family[]> {
+    const all = await this.#registry.getMetricsAsJSON();
+    return all.map(({ name, help, type, values }) => ({ name, help, type: String(type), values }));
   }
 
   close(): void {

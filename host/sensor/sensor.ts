@@ -7,6 +7,7 @@
 //
 // Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong,
 // a listener that fails, a worker that dies, a signal.
+import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RingView } from "../capture/ring-view.js";
 import type { Control } from "../control/control.js";
@@ -18,8 +19,10 @@ import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "..
 import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
 import type { IncidentNews } from "../output/incident-news.js";
+import type { MetricsSettings } from "../output/metrics-push.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
+import { VERSION } from "../version.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Health } from "./health.js";
@@ -47,6 +50,8 @@ export interface SensorOptions<I extends Intake> {
   readonly http?: string;
   /** Where the events are stored too. */
   readonly record?: string;
+  /** Where the numbers of /metrics are sent. */
+  readonly metrics?: readonly MetricsSettings[];
   /** The folder where evidence of findings is kept. */
   readonly evidence?: string;
   /** Longest time for one batch in one policy. */
@@ -137,13 +142,15 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #open(): Promise<void> {
-    const { http, judging, service, record } = this.#options;
+    const { http, judging, service, record, metrics = [] } = this.#options;
     // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
     const hasControl = hasControlIn(service);
-    const monitor = http === undefined && !hasControl ? null : await this.#openMonitor(http);
+    const isAsked = http !== undefined || hasControl || metrics.length > 0;
+    const monitor = isAsked ? await this.#openMonitor(http) : null;
+    if (metrics.length > 0 && monitor !== null) await this.#openPushes(metrics, monitor);
     if (hasControl && monitor !== null) this.#roster = new (await import("./roster.js")).Roster(monitor);
     if (judging !== undefined) await this.#openOutputs(judging, monitor);
     if (service !== undefined) await this.#openService(service, monitor);
@@ -225,6 +232,14 @@ export class Sensor<I extends Intake = Intake> {
     const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
     if (address !== undefined) this.#port = await monitor.listen(address);
     return monitor;
+  }
+
+  async #openPushes(metrics: readonly MetricsSettings[], monitor: Monitor): Promise<void> {
+    const { MetricsPush } = await import("../output/metrics-push.js");
+    const { onFault } = this.#options;
+    const attributes = { "service.name": "vedette", "service.version": VERSION, "host.name": hostname() };
+    const common = { families: () => monitor.families(), attributes, version: VERSION, onFault };
+    for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
   }
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {

@@ -209,8 +209,13 @@ if (missing === null) {
       "the workload did not start",
       () => workload.stderr,
     );
+    // A session that is over before the agent of the container has seen it is nobody's.
+    const traced =
+      'traced() { while read -r key pid; do if [ "$key" = TracerPid: ]; then [ "$pid" != 0 ]; return; fi; done </proc/$$/status; }';
+    const onceTraced = `${traced}; until traced; do sleep 0.1; done; exec "$@"`;
     const ask = (...options: string[]) =>
       workload.exec([
+        ...["sh", "-c", onceTraced, "sh"],
         "env",
         "VEDETTE_CONTAINER=app",
         "/vedette/vedette-capture",

@@ -47,7 +47,7 @@ int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
   posix_spawnattr_init(&attributes);
   // A dup2 clears CLOEXEC, also when the two are the same: Node marked all that it inherited, the standard
   // streams too.
-  for (const int stdio : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) posix_spawn_file_actions_adddup2(&actions, stdio, stdio);
+  for (int number = 0; number < 3; number++) posix_spawn_file_actions_adddup2(&actions, options.stdio[number], number);
   for (const int fd : options.inherited) posix_spawn_file_actions_adddup2(&actions, fd, fd);
   posix_spawn_file_actions_adddup2(&actions, stream, options.stream);
   sigset_t defaults;

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct LaunchOptions {
   std::string file;
   std::vector<std::string> arguments;  // the first is the program's name
   std::vector<std::string> environment;
+  std::array<int, 3> stdio;    // what the agent, and so the workload, has as its standard streams
   std::vector<int> inherited;  // descriptors beside the standard streams that go to the agent, at their numbers
   int stream = 3;              // the number that the agent's end of the stream gets; none of `inherited`
 };

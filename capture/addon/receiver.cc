@@ -82,10 +82,12 @@ void Receiver::close_hook(void* receiver) {
 }
 
 Napi::Value Receiver::start(const Napi::CallbackInfo& info) {
+  const std::vector<int> stdio = numbers<int>(info[5]);
   const Launched launched = launch({
       .file = info[0].As<Napi::String>().Utf8Value(),
       .arguments = texts(info[1]),
       .environment = texts(info[2]),
+      .stdio = {stdio.at(0), stdio.at(1), stdio.at(2)},
       .inherited = numbers<int>(info[3]),
       .stream = info[4].As<Napi::Number>().Int32Value(),
   });

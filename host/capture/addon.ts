@@ -50,6 +50,9 @@ export type CheckResult =
   | { readonly count: number; readonly types: number[] }
   | { readonly code: string; readonly offset: number; readonly reason: string };
 
+/** Which descriptors of ours are a child's standard streams. */
+export type Stdio = readonly [stdin: number, stdout: number, stderr: number];
+
 /** The addon's half of Capture. A `stream` is the addon's number for one agent. `error` is an errno. */
 export interface Receiver {
   start(
@@ -58,6 +61,7 @@ export interface Receiver {
     environment: readonly string[],
     inherited: readonly number[],
     streamFd: number,
+    stdio: Stdio,
   ): { readonly pid: number; readonly stream: number } | { readonly error: number };
   listen(address: string, users: readonly number[]): { readonly port: number } | { readonly error: number };
   send(stream: number, frame: Uint8Array): boolean;

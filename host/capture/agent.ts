@@ -8,7 +8,7 @@ import { constants } from "node:os";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { nativeFile } from "../paths.js";
 import { reasonOfErrno } from "../reason.js";
-import { loadAddon, type News, type Receiver, type ReceiverState, type StreamCounts } from "./addon.js";
+import { loadAddon, type News, type Receiver, type ReceiverState, type Stdio, type StreamCounts } from "./addon.js";
 import {
   ackFrame,
   type End,
@@ -66,9 +66,12 @@ export interface AgentOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Descriptors beside the standard streams that are the workload's: inheritedDescriptors(). */
   readonly inherited?: readonly number[];
+  /** What the workload has as its standard streams; our own where it is left out. */
+  readonly stdio?: Stdio;
 }
 
 const RING_BYTES = 8 << 20;
+const OURS: Stdio = [0, 1, 2];
 
 /**
  * The receiving side of agents. It throws VEDETTE_ADDON_MISSING where there is no addon, and
@@ -97,14 +100,17 @@ export class Capture {
     return openReader(this.ring);
   }
 
-  /** Starts the agent, which starts the command. It has our standard streams; ours are not touched. */
+  /**
+   * Starts the agent, which starts the command. It has our standard streams unless it is given others; ours
+   * are not touched.
+   */
   start(options: AgentOptions): number {
     const executable = options.executable ?? nativeFile("vedette-capture");
     const inherited = options.inherited ?? [];
     const streamFd = freeNumber(inherited);
     const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), "--", ...options.command];
     const environment = environmentOf(options.environment ?? process.env);
-    const started = this.#receiver.start(executable, argv, environment, inherited, streamFd);
+    const started = this.#receiver.start(executable, argv, environment, inherited, streamFd, options.stdio ?? OURS);
     if ("error" in started)
       throw new VedetteError("VEDETTE_AGENT_MISSING", { path: executable, reason: reasonOfErrno(started.error) });
     this.#open.add(started.stream);

@@ -77,6 +77,11 @@ export class OwnAgent implements Intake {
     return ending;
   }
 
+  /** To the workload, by way of the agent. */
+  signal(signal: NodeJS.Signals): void {
+    this.#session.capture.signal(signal);
+  }
+
   peer(number: number): Peer | null {
     return this.#peer?.number === number ? this.#peer : null;
   }

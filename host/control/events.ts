@@ -13,6 +13,7 @@ import { EventJson } from "../output/event-json.js";
 import { quoteLarge } from "../output/numbers.js";
 import type { Batch } from "../wire/batch.js";
 import { Problem } from "./problem.js";
+import { Tables, type TablesAsked } from "./tables.js";
 import type { Viewer } from "./viewer.js";
 
 /** Live streams at once, of all viewers together. */
@@ -32,6 +33,8 @@ interface Stream {
   readonly viewer: Viewer;
   readonly filter: Filter | null;
   readonly form: EventJson;
+  /** Null: it has each event. */
+  readonly tables: Tables | null;
   missed: number;
   missedBatches: number;
   /** Since when nothing could be written; null: it can. */
@@ -49,8 +52,16 @@ export class EventStreams {
     return this.#streams.size;
   }
 
-  /** Throws a Problem where the condition is wrong, or where there are streams enough. */
-  async open(response: ServerResponse, viewer: Viewer, condition: string | undefined): Promise<void> {
+  /**
+   * `shown`: tables of events in place of the events. Throws a Problem where the condition is wrong, or where
+   * there are streams enough.
+   */
+  async open(
+    response: ServerResponse,
+    viewer: Viewer,
+    condition: string | undefined,
+    shown: TablesAsked | null = null,
+  ): Promise<void> {
     this.#checkRoom(viewer);
     const filter = condition === undefined ? null : await this.#filterFor(viewer, condition);
     if (response.destroyed) return;
@@ -59,6 +70,7 @@ export class EventStreams {
       viewer,
       filter,
       form: new EventJson(),
+      tables: shown === null ? null : new Tables(response, shown),
       missed: 0,
       missedBatches: 0,
       stuckSince: null,
@@ -96,16 +108,23 @@ export class EventStreams {
 
   /** So many batches were overtaken before anybody here saw them. */
   miss(batches: number): void {
-    for (const stream of this.#streams) stream.missedBatches += batches;
+    for (const stream of this.#streams) {
+      stream.missedBatches += batches;
+      if (stream.tables !== null && stream.stuckSince === null) tellGap(stream);
+    }
   }
 
   close(): void {
-    for (const { response } of this.#streams) response.end();
+    for (const { response, tables } of this.#streams) {
+      tables?.finish();
+      response.end();
+    }
     this.#streams.clear();
     this.#rest();
   }
 
   #leave(stream: Stream): void {
+    stream.tables?.close();
     this.#streams.delete(stream);
     if (this.#streams.size === 0) this.#rest();
   }
@@ -156,8 +175,12 @@ async function filterOf(condition: string): Promise<Filter> {
 }
 
 function show(stream: Stream, batch: Batch): void {
-  const { response, filter, form } = stream;
+  const { response, filter, form, tables } = stream;
   const found = filter === null ? batch.offsets : filter.matching(batch);
+  if (tables !== null) {
+    tables.add(batch, found);
+    return;
+  }
   let text = "";
   let lines = 0;
   for (const at of found) {

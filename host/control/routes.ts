@@ -2,6 +2,7 @@
 // What the API answers, one row a path: the query that it takes, what it answers, and who may ask. The server
 // works by this table, and openapi.ts makes docs/openapi.json from it.
 import * as z from "zod";
+import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
@@ -70,6 +71,11 @@ const HISTORY_MAX = 100;
 const INSTANT_MAX = 2n ** 62n;
 const HOURS_MAX = 168;
 const TEXT_MAX = 500;
+/** Five tables a second, as a terminal draws them, and one in ten seconds. */
+const [INTERVAL_MIN, INTERVAL_MAX] = [200, 10_000];
+const ROWS_MAX = 200;
+/** Where tables of events are. */
+export const ACTIVITY_PATH = "/api/v1/activity";
 const JSON_TYPE = "application/json";
 const NOTHING = z.strictObject({});
 const limit = z.coerce.number().int().min(1).max(LIMIT_MAX).default(100);
@@ -254,6 +260,27 @@ export const ROUTES: readonly Route[] = [
       "Events as they come, as server-sent events: `event` with an event's JSON, `gap` with how many were left out.",
     for: "anybody",
     query: z.strictObject({ filter: z.string().min(1).optional().describe("a condition, as in a rule of Falco's") }),
+    answer: null,
+    type: "text/event-stream",
+    of: "stream",
+  },
+  {
+    path: ACTIVITY_PATH,
+    summary:
+      "Tables of what happens, as server-sent events: `activity` with the rows of a view, `gap` with what was left out.",
+    for: "anybody",
+    query: z.strictObject({
+      view: z.enum(VIEWS.map(({ id }) => id)),
+      filter: z.string().min(1).optional().describe("a condition, as in a rule of Falco's"),
+      interval: z.coerce
+        .number()
+        .int()
+        .min(INTERVAL_MIN)
+        .max(INTERVAL_MAX)
+        .default(1_000)
+        .describe("ms between two tables"),
+      limit: z.coerce.number().int().min(1).max(ROWS_MAX).default(60).describe("rows of a table, for each order"),
+    }),
     answer: null,
     type: "text/event-stream",
     of: "stream",

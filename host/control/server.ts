@@ -17,8 +17,9 @@ import { ACTS, type Act } from "./acts.js";
 import type { EventStreams } from "./events.js";
 import { PAGE_HEADERS, type Page } from "./pages.js";
 import { Problem } from "./problem.js";
-import { type Answer, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
+import { ACTIVITY_PATH, type Answer, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
+import type { TablesAsked } from "./tables.js";
 import { tokenOf } from "./tokens.js";
 import type { Viewer } from "./viewer.js";
 
@@ -96,7 +97,8 @@ async function answer(
   if (route.of === "stream") {
     // From here on the streams bound it: to compile a condition can take longer than an answer may.
     visitors.keep(request.socket);
-    await streams.open(response, viewer!, query.filter as string | undefined);
+    const asked = route.path === ACTIVITY_PATH ? (query as unknown as TablesAsked) : null;
+    await streams.open(response, viewer!, query.filter as string | undefined, asked);
     return;
   }
   send(

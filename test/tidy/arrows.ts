@@ -82,8 +82,12 @@ export const ARROWS: Record<string, string[]> = {
     "host/engine",
   ],
   "host/store": [...HOST, "host/finding", "host/output"],
+  "host/activity": [...HOST, "host/wire", "host/output"],
+  // A client of the control API, over HTTP: of the API's own room it has the client and types of answers.
+  "host/terminal": [...HOST, "host/wire", "host/finding", "host/output", "host/falco", "host/activity", "host/control"],
   "host/control": [
     ...HOST,
+    "host/activity",
     "host/wire",
     "host/capture",
     "host/finding",
@@ -125,6 +129,8 @@ export const ARROWS: Record<string, string[]> = {
     "host/config",
     "host/ecs",
     "host/control",
+    "host/activity",
+    "host/terminal",
     "host/intake",
     "host/sensor",
   ],

@@ -10,10 +10,11 @@ import { type Import, importsOf } from "./imports.js";
 import type { Complaint, Rule } from "./tree.js";
 
 export const DOORS: Record<string, string[]> = {
+  "host/activity": ["activity"],
   "host/capture": ["addon", "agent", "heartbeat", "inheritance", "ring", "ring-view", "session"],
   "host/cli": ["command", "failure", "program"],
   "host/config": ["config"],
-  "host/control": ["control", "shapes"],
+  "host/control": ["client", "control", "shapes"],
   "host/ecs": ["layout", "metadata", "patcher"],
   "host/engine": [
     "bounds",
@@ -64,6 +65,7 @@ export const DOORS: Record<string, string[]> = {
     "queue",
     "registry",
     "sink",
+    "stream",
     "summary",
     "syslog-url",
     "voice",
@@ -91,6 +93,7 @@ export const DOORS: Record<string, string[]> = {
   "host/recording": ["recording", "scap/replay"],
   "host/sensor": ["sensor"],
   "host/store": ["store", "threaded"],
+  "host/terminal": ["terminal"],
   "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
   "host/wire": [
     "address",

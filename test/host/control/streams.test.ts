@@ -74,6 +74,34 @@ test("streams are bounded, all of them and each tenant's, and a wrong condition 
   }
 });
 
+test("a table has what its view counts, of its viewer's processes alone, and a filter narrows it", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  const asked = "/api/v1/activity?view=files&interval=200";
+  const all = listen(path, asked);
+  const own = listen(`${path}.a`, asked);
+  const narrow = listen(path, `${asked}&filter=${encodeURIComponent("fd.name=/x")}`);
+  assert.equal(await Promise.all([all.begun, own.begun, narrow.begun]), [200, 200, 200]);
+  control.onBatch(batchOf({ exe: "/bin/cat", name: "/etc/shadow" }, { exe: "/srv/app", name: "/srv/data" }));
+  control.onBatch(batchOf({ exe: "/bin/cat", name: "/x" }));
+  const files = (text: string): string[] => {
+    const tables = [...text.matchAll(/^event: activity\ndata: (.*)$/gm)].map(([, json]) => JSON.parse(json!));
+    return (tables.at(-1)?.rows ?? []).map((row: string[]) => row.at(-1)).sort();
+  };
+  await until("all have theirs", () => [all, own, narrow].every(({ said }) => files(said()).length > 0));
+  assert.equal(files(all.said()), ["/etc/shadow", "/srv/data", "/x"]);
+  assert.equal(files(own.said()), ["/srv/data"]);
+  assert.equal(files(narrow.said()), ["/x"]);
+  for (const { asked } of [all, own, narrow]) asked.destroy();
+});
+
+test("a view that is not there, and an interval that is too short, are refused", async () => {
+  const path = newPath();
+  await opened({ control: path });
+  for (const query of ["view=nothing", "view=files&interval=1", "view=files&limit=100000", "view=files&x=1", ""])
+    assert.is((await ask(path, `/api/v1/activity?${query}`)).status, 400, query);
+});
+
 test("processes are those that live, and a tenant's are those of its scope", async () => {
   const path = newPath();
   const control = await opened({ control: path }, tenantsOf(TENANTS));

@@ -26,6 +26,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { says: "Get an address for the browser", line: "vedette console --socket /run/vedette.sock" },
     { says: "Look into a store", line: "vedette console --store /var/lib/vedette" },
   ],
+  "vedette top": [
+    { says: "Look at a command", line: "vedette top -- ls" },
+    { says: "See once what fails", line: "vedette top --once --view errors -- ls" },
+  ],
   "vedette instrument": [
     { says: "See what would change", line: "vedette instrument --dry-run --image vedette:1 task.json" },
   ],

@@ -116,6 +116,20 @@ export function defineProgram(
       const { showConsole } = await import("./console.js");
       done(await showConsole(options));
     });
+  workload("top", "show what happens as tables: of a running Vedette, a recording, or COMMAND")
+    .usage("[options] --socket PATH | FILE | -- COMMAND [ARGUMENT]...")
+    .argument("[file]", "what `vedette record` made, or a capture of Falco or sysdig")
+    .option("--socket <path>", "the Unix socket that the running Vedette was given as --control")
+    .addOption(new Option("--control <path>", "as --socket").hideHelp())
+    .option("--view <name>", "what is shown first; a wrong name lists them", "processes")
+    .option("-f, --filter <condition>", "only events that this condition of Falco's language matches")
+    .addOption(interval())
+    .option("--once", "print one table, and end; so it does where there is no terminal")
+    .option("--json", "print one table as lines of JSON, and end")
+    .action(async (file: string | undefined, { control, ...options }) => {
+      const { top } = await import("./top.js");
+      done(await top(file, command, { socket: control, ...options, inherited }));
+    });
   defineInstrument(program, done);
   defineServe(program, done);
   definePolicy(program, done);
@@ -176,6 +190,12 @@ const snaplen = (): Option =>
         throw new InvalidArgumentError(`It must be a number from 0 to ${SNAPLEN_MAX}.`);
       return Number(text);
     });
+const interval = (): Option =>
+  new Option("--interval <seconds>", "time between two tables, 0.2 to 10").default(1).argParser((text) => {
+    const seconds = Number(text);
+    if (!(seconds >= 0.2 && seconds <= 10)) throw new InvalidArgumentError("It must be a number from 0.2 to 10.");
+    return seconds;
+  });
 const tiers = (): Option =>
   new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
 const siteCache = (): Option =>

@@ -3,13 +3,15 @@
 // now. Judging has no other input than the batches, so a recording raises the same alerts each time, byte for
 // byte. With --print, --json or --filter the events are printed instead, like those of `vedette trace`.
 import { VedetteError } from "../errors.js";
+import { leaveHeapAlone } from "../heap.js";
+import { STEP_EVENTS } from "../incident/incident.js";
 import { openRecorded, type RecordedFile, Replayed } from "../intake/intake.js";
 import { counted } from "../output/counted.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";
 import { Progress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
-import { Sensor } from "../sensor/sensor.js";
+import { type Judging, Sensor } from "../sensor/sensor.js";
 import { isChatty, report, say, speaking, warn } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { eventsText, policiesText } from "./judged.js";
@@ -56,12 +58,15 @@ function isPrinted({ falcoRules, policy, filter, json, print }: ReplayFlags): bo
 }
 
 function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): Promise<void> {
+  leaveHeapAlone();
   let policies = "";
   const entries = counting(file.entries, progress);
   const options = {
     judging: async () => {
       const made = await judging(flags, true);
       policies = policiesText(made);
+      // Policies may look at what they like in a batch; Falco's rules only read the events that they name.
+      if (flags.policy.length === 0 && flags.falcoRules.length > 0) file.tellOnly(eventsOf(made));
       return made;
     },
     intake: (handlers: ConstructorParameters<typeof Replayed>[1]) => new Replayed({ ...file, entries }, handlers),
@@ -75,6 +80,11 @@ function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): 
     const incidents = counted(kept.length + forgotten, "incident");
     if (isChatty()) say(`vedette: ${eventsText(progress.count)} judged by ${policies}: ${incidents}`);
   });
+}
+
+/** What rules are asked about, and what incidents show beside their alerts. */
+function eventsOf({ policies }: Judging): ReadonlySet<string> {
+  return new Set([...policies.flatMap(({ rules }) => rules.flatMap(({ events }) => events)), ...STEP_EVENTS]);
 }
 
 async function printAll(file: RecordedFile, flags: ReplayFlags, progress: Progress): Promise<void> {

@@ -10,6 +10,6 @@
 export { Grouping, type GroupingOptions, type GroupingStats } from "./grouping.js";
 export { incidentJson } from "./json.js";
 export type { CloseReason, IncidentView, Row, RowKind, Step, TreeProcess } from "./parts.js";
-export { STEP_TYPES, StepTaker } from "./steps.js";
+export { STEP_EVENTS, STEP_TYPES, StepTaker } from "./steps.js";
 export { storyOf } from "./story.js";
 export { TACTICS } from "./tactics.js";

@@ -18,11 +18,17 @@ const TEXT_MAX = 256;
 /** The connection is being made, and nobody waits for it: errno(3). */
 const EINPROGRESS = -115;
 
-const idsOf = (...names: string[]): ReadonlySet<number> => new Set(names.map((name) => EVENT_OF_NAME.get(name)!.id));
-const EXECS = idsOf("execve", "execveat");
-const CONNECTS = idsOf("connect");
-/** Ids of the events that steps are made of. */
-export const STEP_TYPES: readonly number[] = [...EXECS, ...CONNECTS];
+const KINDS: ReadonlyMap<string, Step["kind"]> = new Map([
+  ["execve", "exec"],
+  ["execveat", "exec"],
+  ["connect", "connect"],
+]);
+/** Names of the events that steps are made of. */
+export const STEP_EVENTS: readonly string[] = [...KINDS.keys()];
+/** Their ids. */
+export const STEP_TYPES: readonly number[] = STEP_EVENTS.map((name) => EVENT_OF_NAME.get(name)!.id);
+const KIND_OF_TYPE: (Step["kind"] | undefined)[] = [];
+for (const [name, kind] of KINDS) KIND_OF_TYPE[EVENT_OF_NAME.get(name)!.id] = kind;
 
 const REMOTE_IP = fieldValue("fd.rip")!;
 const REMOTE_PORT = fieldValue("fd.rport")!;
@@ -60,10 +66,10 @@ export class StepTaker {
 }
 
 function kindOf(batch: Batch, at: number): Step["kind"] | null {
-  const type = typeOf(batch, at);
-  const result = EXECS.has(type) || CONNECTS.has(type) ? resultOf(batch, at) : null;
+  const kind = KIND_OF_TYPE[typeOf(batch, at)];
+  const result = kind === undefined ? null : resultOf(batch, at);
   if (result === null) return null;
-  if (EXECS.has(type)) return result >= 0 ? "exec" : null;
+  if (kind === "exec") return result >= 0 ? "exec" : null;
   return (result >= 0 || Number(result) === EINPROGRESS) && descriptorAt(batch, at) >= 0 ? "connect" : null;
 }
 

@@ -7,13 +7,18 @@ import { VedetteError } from "../errors.js";
 import { counted } from "../output/counted.js";
 import { isRecording, type RecordedEntry, readRecording } from "../recording/recording.js";
 import { type ReplaySummary, replayFile } from "../recording/scap/replay.js";
-import { openBatch } from "../wire/batch.js";
+import { openChecked } from "../wire/batch.js";
 
 /** An opened file of events. openRecorded() reads a capture into memory as a whole. */
 export interface RecordedFile {
   readonly kind: "recording" | "capture";
   /** In order; can be read once. */
   readonly entries: Iterable<RecordedEntry> | AsyncIterable<RecordedEntry>;
+  /**
+   * For who reads of other events only that they happened: a capture's need not be made whole. By names of
+   * events.yaml; to be called before entries are read.
+   */
+  tellOnly(events: ReadonlySet<string>): void;
   /** Where the file is cut off or damaged, when all before that was read. */
   damage(): VedetteError | null;
   /** What it had that cannot be told here, a sentence each. */
@@ -35,17 +40,24 @@ function openOwn(path: string): RecordedFile {
       damage = error;
     }
   }
-  return { kind: "recording", entries: entries(), damage: () => damage, missing: () => [] };
+  return { kind: "recording", entries: entries(), tellOnly: () => undefined, damage: () => damage, missing: () => [] };
 }
 
 /** Its events are told as if they happened here. */
 function openCapture(path: string): RecordedFile {
-  const { batches, summary } = replayFile(path);
+  const { batches, summary, tellOnly } = replayFile(path);
+  // What we have made of a capture needs no check.
   async function* entries(): AsyncGenerator<RecordedEntry> {
     yield { kind: "host", stream: 0, hostname: hostname() };
-    for await (const bytes of batches) yield { kind: "batch", stream: 0, batch: openBatch(bytes) };
+    for await (const bytes of batches) yield { kind: "batch", stream: 0, batch: openChecked(bytes) };
   }
-  return { kind: "capture", entries: entries(), damage: () => null, missing: () => missingIn(path, summary()) };
+  return {
+    kind: "capture",
+    entries: entries(),
+    tellOnly,
+    damage: () => null,
+    missing: () => missingIn(path, summary()),
+  };
 }
 
 function missingIn(path: string, { skipped, unknownBlocks, isTruncated }: ReplaySummary): string[] {

@@ -74,14 +74,14 @@ export class BatchBuilder {
 
   /** Adds a process; gives its index. */
   process(slots: Slots): number {
-    return this.#entry(this.#processes, PROCESS_FIELDS, PROCESS_SIZE, 0, slots) / PROCESS_SIZE;
+    return this.#entry(this.#processes, PROCESS_FIELDS, PROCESS_SIZE, slots) / PROCESS_SIZE;
   }
 
   /** Adds a descriptor; `type` may be its letter. */
   descriptor(slots: Slots): number {
     const { type } = slots;
     const numbers = typeof type === "string" ? { ...slots, type: type.charCodeAt(0) } : slots;
-    return this.#entry(this.#descriptors, DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, 0, numbers) / DESCRIPTOR_SIZE;
+    return this.#entry(this.#descriptors, DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, numbers) / DESCRIPTOR_SIZE;
   }
 
   record(event: string, options: RecordOptions = {}): this {
@@ -97,19 +97,23 @@ export class BatchBuilder {
    * are not put have no value.
    */
   blank(type: EventType, options: RecordOptions): number {
-    const { empty } = formOfRecord(type);
-    const at = this.#records.append(empty);
+    const at = this.bare(type, options.tid ?? 1);
     const { view } = this.#records;
-    view.setUint16(at, type.id, true);
     view.setUint16(at + 2, options.flags ?? 0, true);
-    view.setUint32(at + 4, empty.length, true);
     view.setBigUint64(at + 8, options.time ?? 1_700_000_000_000_000_000n, true);
-    view.setUint32(at + 16, options.tid ?? 1, true);
     view.setUint32(at + 20, options.process ?? NULL, true);
     putInteger(view, at + 24, options.result ?? 0);
     view.setUint32(at + 32, options.latency ?? 0, true);
     view.setInt32(at + 36, options.fd ?? -1, true);
     view.setUint32(at + 40, options.descriptor ?? NULL, true);
+    return at;
+  }
+
+  /** As blank(), of which nothing is known but its thread. */
+  bare(type: EventType, tid: number): number {
+    const { empty } = formOfRecord(type);
+    const at = this.#records.append(empty);
+    this.#records.view.setUint32(at + 16, tid, true);
     this.#count++;
     return at;
   }
@@ -160,18 +164,18 @@ export class BatchBuilder {
   }
 
   /** Gives where it begins. */
-  #entry(section: Growing, fields: readonly Field[], size: number, base: number, slots: Slots): number {
-    const form = formOf(fields, size, base);
+  #entry(section: Growing, fields: readonly Field[], size: number, slots: Slots): number {
+    const form = formOf(fields, size);
     const begin = section.append(form.empty);
     this.#fill(section, begin, form, slots);
     return begin;
   }
 
   #fill({ view }: Growing, begin: number, form: Form, slots: Slots): void {
+    let i = 0;
     for (const name in slots) {
       const value = slots[name];
-      const place = form.places.get(name);
-      if (place === undefined) throw new Error(`no slot named ${name}; there are ${[...form.places.keys()].join(" ")}`);
+      const place = placeIn(form, name, i++);
       if (value === undefined || value === null) continue;
       const at = begin + place.at;
       if (place.isSpan) this.#span(view, at, value);
@@ -199,6 +203,16 @@ export class BatchBuilder {
   }
 }
 
+/** `i`: how many names came before. Who fills in one entry after the other does so in the same order. */
+function placeIn({ places, lastNames, lastPlaces }: Form, name: string, i: number): Place {
+  if (lastNames[i] === name) return lastPlaces[i]!;
+  const place = places.get(name);
+  if (place === undefined) throw new Error(`no slot named ${name}; there are ${[...places.keys()].join(" ")}`);
+  lastNames[i] = name;
+  lastPlaces[i] = place;
+  return place;
+}
+
 function putInteger(view: DataView, at: number, value: number | bigint | boolean): void {
   if (typeof value === "number" && (value | 0) === value) {
     // Most are small, and a bigint is an object.
@@ -212,18 +226,48 @@ interface Interned {
   readonly size: number;
 }
 
+interface Place {
+  readonly at: number;
+  readonly isSpan: boolean;
+}
+
 /** Where each slot of a kind of entry lies, and an entry of which nothing is known. */
 interface Form {
-  readonly places: ReadonlyMap<string, { readonly at: number; readonly isSpan: boolean }>;
+  readonly places: ReadonlyMap<string, Place>;
+  /** As the last entry was filled in. */
+  readonly lastNames: string[];
+  readonly lastPlaces: Place[];
   readonly empty: Uint8Array<ArrayBuffer>;
 }
 
 const FORMS = new Map<readonly Field[], Form>();
-const formOfRecord = ({ params, slots }: EventType): Form => formOf(params, HEADER_SIZE + 8 * slots, HEADER_SIZE);
+const RECORD_FORMS: (Form | undefined)[] = []; // by id of the event
 
-function formOf(fields: readonly Field[], size: number, base: number): Form {
-  const known = FORMS.get(fields);
-  if (known !== undefined) return known;
+function formOfRecord(type: EventType): Form {
+  let form = RECORD_FORMS[type.id];
+  if (form === undefined) {
+    form = makeForm(type.params, HEADER_SIZE + 8 * type.slots, HEADER_SIZE);
+    const view = new DataView(form.empty.buffer);
+    view.setUint16(0, type.id, true);
+    view.setUint32(4, form.empty.length, true);
+    view.setUint32(20, NULL, true);
+    view.setInt32(36, -1, true);
+    view.setUint32(40, NULL, true);
+    RECORD_FORMS[type.id] = form;
+  }
+  return form;
+}
+
+function formOf(fields: readonly Field[], size: number): Form {
+  let form = FORMS.get(fields);
+  if (form === undefined) {
+    form = makeForm(fields, size, 0);
+    FORMS.set(fields, form);
+  }
+  return form;
+}
+
+function makeForm(fields: readonly Field[], size: number, base: number): Form {
   const empty = new Uint8Array(size);
   const view = new DataView(empty.buffer);
   const slots = fields.filter((field) => field.slot >= 0);
@@ -231,7 +275,5 @@ function formOf(fields: readonly Field[], size: number, base: number): Form {
   for (const { at, isSpan } of places.values())
     if (isSpan) view.setUint32(at, NULL, true);
     else view.setBigInt64(at, ABSENT, true);
-  const made = { places, empty };
-  FORMS.set(fields, made);
-  return made;
+  return { places, lastNames: [], lastPlaces: [], empty };
 }

@@ -39,9 +39,17 @@ export class Batching {
       tid: raw.tid,
       fd: descriptor.fd,
     });
-    this.builder.putNumber(at + TIME_AT, raw.data.readInt32LE(raw.timeAt), raw.data.readInt32LE(raw.timeAt + 4));
+    this.builder.putNumber(at + TIME_AT, raw.timeLow, raw.timeHigh);
     for (const result of plan.results) if (find(raw, result) && this.#number(at + RESULT_AT, HERE, true)) break;
     for (const slot of plan.slots) if (find(raw, slot)) this.#slot(at + slot.at, slot, HERE);
+    this.records++;
+    this.#bytes += raw.size;
+  }
+
+  /** Only that and when it happened, and in which thread. */
+  addBare(type: EventType, raw: RawEvent): void {
+    const at = this.builder.bare(type, raw.tid);
+    this.builder.putNumber(at + TIME_AT, raw.timeLow, raw.timeHigh);
     this.records++;
     this.#bytes += raw.size;
   }

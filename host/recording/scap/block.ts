@@ -20,10 +20,28 @@ const MAJOR_MAX = 1;
 const BLOCK_HEAD = 8;
 const BLOCK_FRAME = 12;
 const HEADER_MIN = BLOCK_FRAME + 12;
-const PIECE_BYTES = 1 << 20;
+const HEAD_BYTES = 64 << 10;
+/** So few that they stay in the processor's cache while they are read. */
+const PIECE_BYTES = 1 << 18;
 
-/** A block's type, and where its body lies in `data`, which is written over once the callee has returned. */
-type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
+/** Bytes, and a view of them: V8 loads a number from a view at once, and from a Buffer byte by byte. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+/** With a view of all bytes. */
+export function pieceOf(bytes: Buffer): Piece {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
+
+/** Who is told of blocks. */
+export interface BlockTaker {
+  /** A block's type, and where its body lies in the piece. */
+  onBlock(type: number, piece: Piece, start: number, end: number): void;
+  /** All pieces that it was told of will be written over once it has returned. */
+  onPieceEnd(): void;
+}
 
 /**
  * Cuts a file, which comes piece by piece, into blocks. Throws VEDETTE_SCAP_UNREADABLE where it does not
@@ -31,52 +49,68 @@ type OnBlock = (type: number, data: Buffer, start: number, end: number) => void;
  */
 export class BlockReader {
   readonly #path: string;
-  readonly #onBlock: OnBlock;
-  #data: Buffer = Buffer.alloc(2 * PIECE_BYTES);
+  readonly #taker: BlockTaker;
+  /** The same memory for all: new memory for each would keep the garbage collector busy. */
+  #piece: Piece = pieceOf(Buffer.alloc(2 * PIECE_BYTES));
   #size = 0;
   #isBegun = false;
 
-  constructor(path: string, onBlock: OnBlock) {
+  constructor(path: string, taker: BlockTaker) {
     this.#path = path;
-    this.#onBlock = onBlock;
+    this.#taker = taker;
   }
 
-  take(piece: Buffer): void {
-    const data = this.#append(piece);
+  /** Where the next bytes may be put before take() is called with them, which saves a copy. */
+  room(): Buffer {
+    this.#reserve(PIECE_BYTES);
+    return this.#piece.bytes.subarray(this.#size, this.#size + PIECE_BYTES);
+  }
+
+  take(bytes: Buffer): void {
+    this.#reserve(bytes.length);
+    const piece = this.#piece;
+    const isThere = bytes.buffer === piece.bytes.buffer && bytes.byteOffset === piece.bytes.byteOffset + this.#size;
+    if (!isThere) bytes.copy(piece.bytes, this.#size);
+    this.#size += bytes.length;
     const size = this.#size;
     if (!this.#isBegun) {
       if (size < HEADER_MIN) return;
-      checkHead(data.subarray(0, size), this.#path);
+      checkHead(piece.bytes.subarray(0, size), this.#path);
       this.#isBegun = true;
     }
+    const at = this.#tell(piece, size);
+    this.#taker.onPieceEnd();
+    piece.bytes.copyWithin(0, at, size);
+    this.#size = size - at;
+  }
+
+  /** Of all blocks that are whole; gives where the rest begins. */
+  #tell(piece: Piece, size: number): number {
+    const { view } = piece;
+    const taker = this.#taker;
     let at = 0;
     while (at + BLOCK_HEAD <= size) {
-      const length = data.readUInt32LE(at + 4);
+      const length = view.getUint32(at + 4, true);
       if (length < BLOCK_FRAME || at + length > size) break;
-      this.#onBlock(data.readUInt32LE(at), data, at + BLOCK_HEAD, at + length - 4);
+      taker.onBlock(view.getUint32(at, true), piece, at + BLOCK_HEAD, at + length - 4);
       at += length;
     }
-    data.copyWithin(0, at, size);
-    this.#size = size - at;
+    return at;
   }
 
   /** Whether it ended within a block. */
   end(): boolean {
-    if (!this.#isBegun) checkHead(this.#data.subarray(0, this.#size), this.#path);
+    if (!this.#isBegun) checkHead(this.#piece.bytes.subarray(0, this.#size), this.#path);
     return this.#size > 0;
   }
 
-  /** Into the same memory each time: new memory for each piece would keep the garbage collector busy. */
-  #append(piece: Buffer): Buffer {
-    const size = this.#size + piece.length;
-    if (size > this.#data.length) {
-      const data = Buffer.alloc(Math.max(size, 2 * this.#data.length));
-      this.#data.copy(data, 0, 0, this.#size);
-      this.#data = data;
-    }
-    piece.copy(this.#data, this.#size);
-    this.#size = size;
-    return this.#data;
+  #reserve(more: number): void {
+    const { bytes } = this.#piece;
+    const size = this.#size + more;
+    if (size <= bytes.length) return;
+    const larger = Buffer.alloc(Math.max(size, 2 * bytes.length));
+    bytes.copy(larger, 0, 0, this.#size);
+    this.#piece = pieceOf(larger);
   }
 }
 
@@ -101,18 +135,18 @@ export function* piecesOf(file: Buffer, path: string): Generator<Buffer> {
 }
 
 /**
- * Of a file that is read as it is asked for. What does not begin like a capture is refused at once. The next
- * piece is written over the one before.
+ * Of a file that is read as it is asked for. What does not begin like a capture is refused at once. `room`:
+ * where the next piece may be put.
  */
-export function piecesAt(path: string): AsyncIterable<Buffer> {
+export function piecesAt(path: string, room: () => Buffer): AsyncIterable<Buffer> {
   const head = readHead(path);
   checkHead(isGzip(head) ? unzip(head, path) : head, path);
-  return streamed(path, isGzip(head));
+  return streamed(path, isGzip(head) ? unzipped(path) : plain(path, room), isGzip(head));
 }
 
-async function* streamed(path: string, isZipped: boolean): AsyncGenerator<Buffer> {
+async function* streamed(path: string, pieces: AsyncIterable<Buffer>, isZipped: boolean): AsyncGenerator<Buffer> {
   try {
-    yield* isZipped ? unzipped(path) : plain(path);
+    yield* pieces;
   } catch (cause) {
     const reason = isZipped ? "its gzip data is damaged" : reasonOf(cause);
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason }, { cause });
@@ -124,12 +158,12 @@ function unzipped(path: string): AsyncIterable<Buffer> {
   return pipeline(file, createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: PIECE_BYTES }), () => {});
 }
 
-async function* plain(path: string): AsyncGenerator<Buffer> {
+async function* plain(path: string, room: () => Buffer): AsyncGenerator<Buffer> {
   const file = await open(path);
   try {
-    const piece = Buffer.alloc(PIECE_BYTES);
     for (;;) {
-      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES);
+      const piece = room();
+      const { bytesRead } = await file.read(piece, 0, piece.length);
       if (bytesRead === 0) return;
       yield piece.subarray(0, bytesRead);
     }
@@ -142,7 +176,7 @@ function readHead(path: string): Buffer {
   try {
     const fd = openSync(path, "r");
     try {
-      const head = Buffer.alloc(PIECE_BYTES >> 4);
+      const head = Buffer.alloc(HEAD_BYTES);
       return head.subarray(0, readSync(fd, head));
     } finally {
       closeSync(fd);

@@ -4,6 +4,7 @@
 // (a closed descriptor, a process).
 import { addressText } from "../../wire/address.js";
 import { joinPath, normalise } from "../../wire/path.js";
+import { SCAP_EVENTS } from "./event-table.js";
 import { listOf } from "./lists.js";
 import { CONVERT, type RawEvent, serverEnd, THREAD_FLAG, tupleOf } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
@@ -19,13 +20,13 @@ export function changeBefore(state: State, thread: Thread, raw: RawEvent): void 
   if (state.renamed !== null) state.renamed.isNameChanged = false;
   state.renamed = null;
   if (raw.isEntry) return;
-  BEFORE.get(raw.event.name)?.(state, thread, raw);
+  CHANGES[raw.kind]?.(state, thread, raw);
 }
 
 /** Changes the state by what ended with the event, after it became a record. */
 export function changeAfter(state: State, thread: Thread, raw: RawEvent): void {
   if (raw.event.name === "procexit") {
-    state.threads.delete(thread.tid);
+    state.remove(thread);
     return;
   }
   if (!raw.isEntry && raw.event.name === "close" && succeeded(raw)) thread.descriptors.delete(raw.int("fd") ?? -1);
@@ -358,6 +359,9 @@ const BEFORE = new Map<string, Change>(
     capset: setCapabilities,
   }),
 );
+
+const CHANGES: (Change | undefined)[] = [];
+for (const [code, { name }] of SCAP_EVENTS) CHANGES[code >> 1] = BEFORE.get(name);
 
 function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;

@@ -2,6 +2,7 @@
 // The parameters of a captured event: cut out of its block, and converted to what our records hold. Falco
 // writes flags in numbers of its own where the kernel's differ between architectures; here they become
 // x86-64's.
+import { type Piece, pieceOf } from "./block.js";
 import { SCAP_EVENTS, type ScapEvent } from "./event-table.js";
 
 /**
@@ -23,9 +24,9 @@ export type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 const HEADER_BYTES = 22;
 
 /** Whether an event is worth reading: it has a type here, or its block is too short to say. */
-export function isMeant(data: Buffer, start: number, end: number, form: Form): boolean {
+export function isMeant({ view }: Piece, start: number, end: number, form: Form): boolean {
   const at = start + 2 + (form.flags ? 4 : 0) + 20;
-  return at + 2 > end || MEANT[data.readUInt16LE(at)] === 1;
+  return at + 2 > end || MEANT[view.getUint16(at, true)] === 1;
 }
 
 // By code. A call's entry is read for what its return does not hold.
@@ -35,7 +36,8 @@ for (const [code, { entry, isEntryTold }] of SCAP_EVENTS) {
   MEANT[code + 1] = 1;
 }
 const BY_CODE: ScapEvent[] = [];
-for (const [code, event] of SCAP_EVENTS) BY_CODE[code] = event;
+for (const [code, event] of SCAP_EVENTS) BY_CODE[code >> 1] = event;
+const NOTHING = pieceOf(Buffer.alloc(0));
 const PARAMS_MAX = Math.max(...[...SCAP_EVENTS.values()].flatMap(({ entry, exit }) => [entry.length, exit.length]));
 
 /**
@@ -45,30 +47,34 @@ const PARAMS_MAX = Math.max(...[...SCAP_EVENTS.values()].flatMap(({ entry, exit 
  */
 export class RawEvent {
   tid = 0;
+  /** Half the code of the call's entry, which has the same event. */
+  kind = 0;
   event!: ScapEvent;
   isEntry = false;
   /** Of the same call; null: not seen, or it was another call's. */
   entry: RawEvent | null = null;
-  data: Buffer = Buffer.alloc(0);
-  #own: Buffer = Buffer.alloc(0);
+  #piece: Piece = NOTHING;
+  #own: Piece = NOTHING;
   #head = 0;
   #count = 0; // of parameters with a name
   readonly #ends = new Int32Array(PARAMS_MAX + 1); // of the one before, in `data`
 
   /** False when the block is too short for what it says. The event's code is one of isMeant(). */
-  read(data: Buffer, start: number, end: number, form: Form): boolean {
+  read(piece: Piece, start: number, end: number, form: Form): boolean {
+    const { view } = piece;
     const head = start + 2 + (form.flags ? 4 : 0);
     const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
     if (head + size > end) return false;
-    const length = data.readUInt32LE(head + 16);
+    const length = view.getUint32(head + 16, true);
     if (length < size || head + length > end) return false;
-    const code = data.readUInt16LE(head + 20);
-    this.data = data;
+    const code = view.getUint16(head + 20, true);
+    this.#piece = piece;
     this.#head = head;
-    const high = data.readInt32LE(head + 12);
-    this.tid = data.readUInt32LE(head + 8);
-    if (high !== 0) this.tid += high * 2 ** 32; // a small number is the quicker key
-    this.event = BY_CODE[code & ~1]!;
+    const high = view.getInt32(head + 12, true);
+    const low = view.getUint32(head + 8, true);
+    this.tid = high === 0 ? low : low + high * 2 ** 32; // a small number is the quicker key
+    this.kind = code >> 1;
+    this.event = BY_CODE[this.kind]!;
     this.isEntry = (code & 1) === 0;
     this.entry = null;
     return this.#readSizes(head + size, head + length, form);
@@ -76,22 +82,27 @@ export class RawEvent {
 
   /** Keeps the event after what it was read from is written over. */
   keep(): void {
+    if (this.#piece === this.#own) return;
     const [begin, end] = [this.#head, this.#ends[this.#count]!];
-    if (this.#own.length < end - begin) this.#own = Buffer.alloc(2 * (end - begin));
-    this.data.copy(this.#own, 0, begin, end);
-    this.data = this.#own;
+    if (this.#own.bytes.length < end - begin) this.#own = pieceOf(Buffer.alloc(2 * (end - begin)));
+    this.#piece.bytes.copy(this.#own.bytes, 0, begin, end);
+    this.#piece = this.#own;
     this.#head = 0;
     for (let i = 0; i <= this.#count; i++) this.#ends[i]! -= begin;
   }
 
   /** Nanoseconds since the epoch. */
   get time(): bigint {
-    return this.data.readBigUInt64LE(this.#head);
+    return this.#piece.view.getBigUint64(this.#head, true);
   }
 
-  /** Where the time lies, of 8 bytes. */
-  get timeAt(): number {
-    return this.#head;
+  /** The lower half of the time. */
+  get timeLow(): number {
+    return this.#piece.view.getInt32(this.#head, true);
+  }
+
+  get timeHigh(): number {
+    return this.#piece.view.getInt32(this.#head + 4, true);
   }
 
   /** Bytes of all parameters, those of the entry too. */
@@ -112,7 +123,7 @@ export class RawEvent {
   /** As find(), of this event alone, and by the parameter's place in the event table; negative: none. */
   findAt(place: number, where: Where): boolean {
     if (place < 0 || place >= this.#count) return false;
-    where.data = this.data;
+    where.data = this.#piece.bytes;
     where.start = this.#ends[place]!;
     where.end = this.#ends[place + 1]!;
     return true;
@@ -166,15 +177,15 @@ export class RawEvent {
   }
 
   #readSizes(start: number, end: number, form: Form): boolean {
-    const { data } = this;
+    const { view } = this.#piece;
     const width = form.wide ? 4 : 2;
-    const count = form.counted ? data.readUInt32LE(start - 4) : countParams(data, start, end);
+    const count = form.counted ? view.getUint32(start - 4, true) : countParams(view, start, end);
     if (count === undefined || count * width > end - start) return false;
     const named = Math.min(count, this.#names.length);
     let at = start + count * width;
     this.#ends[0] = at;
     for (let i = 0; i < count; i++) {
-      at += form.wide ? data.readUInt32LE(start + i * 4) : data.readUInt16LE(start + i * 2);
+      at += form.wide ? view.getUint32(start + i * 4, true) : view.getUint16(start + i * 2, true);
       if (at > end) return false;
       if (i < named) this.#ends[i + 1] = at;
     }
@@ -196,13 +207,13 @@ const HERE = nowhere();
 
 // The first form of events does not say how many parameters there are. But sizes and parameters fill the
 // event, and each further parameter makes it longer: at most one count fits.
-function countParams(data: Buffer, start: number, end: number): number | undefined {
+function countParams(view: DataView, start: number, end: number): number | undefined {
   const length = end - start;
   let total = 0;
   for (let count = 0; total <= length; count++) {
     if (total === length) return count;
     if ((count + 1) * 2 > length) return undefined;
-    total += 2 + data.readUInt16LE(start + count * 2);
+    total += 2 + view.getUint16(start + count * 2, true);
   }
   return undefined;
 }

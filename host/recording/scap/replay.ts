@@ -6,8 +6,9 @@ import type { EventType } from "../../../build/generated/events.js";
 import { BatchBuilder } from "../../wire/builder.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";
 import { Batching } from "./batching.js";
-import { BlockReader, piecesAt, piecesOf } from "./block.js";
+import { BlockReader, type BlockTaker, type Piece, piecesAt, piecesOf } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
+import { SCAP_EVENTS } from "./event-table.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
 import { EVENT_BLOCKS, type Form, isMeant, RawEvent } from "./params.js";
 import { State } from "./state.js";
@@ -15,6 +16,11 @@ import { State } from "./state.js";
 /** A capture as batches. They can be read once. */
 export interface Replay<Batches> {
   readonly batches: Batches;
+  /**
+   * Of events of other types, the batches then hold only that and when they happened, and in which thread:
+   * for who reads nothing else of them. By names of events.yaml; to be called before batches are read.
+   */
+  tellOnly(events: ReadonlySet<string>): void;
   summary(): ReplaySummary; // complete when all batches were read
 }
 
@@ -34,9 +40,7 @@ export function replay(file: Buffer, path: string): Replay<Iterable<Uint8Array>>
   const capture = new Capture(path);
   // Its beginning is refused now, not when somebody asks for events.
   const pieces = [...piecesOf(file, path)];
-  capture.take(pieces.shift() ?? Buffer.alloc(0));
   function* batches(): Generator<Uint8Array> {
-    yield* capture.ready();
     for (const piece of pieces) {
       capture.take(piece);
       yield* capture.ready();
@@ -44,13 +48,13 @@ export function replay(file: Buffer, path: string): Replay<Iterable<Uint8Array>>
     capture.end();
     yield* capture.ready();
   }
-  return { batches: batches(), summary: () => capture.summary() };
+  return capture.replay(batches());
 }
 
 /** Of a file, which is read as its events are asked for. */
 export function replayFile(path: string): Replay<AsyncIterable<Uint8Array>> {
   const capture = new Capture(path);
-  const pieces = piecesAt(path);
+  const pieces = piecesAt(path, () => capture.room());
   async function* batches(): AsyncGenerator<Uint8Array> {
     for await (const piece of pieces) {
       capture.take(piece);
@@ -59,20 +63,20 @@ export function replayFile(path: string): Replay<AsyncIterable<Uint8Array>> {
     capture.end();
     yield* capture.ready();
   }
-  return { batches: batches(), summary: () => capture.summary() };
+  return capture.replay(batches());
 }
 
 class Capture {
   readonly #reader = new Reader();
   readonly #blocks: BlockReader;
-  #ready: Uint8Array[] = [];
   #isCut = false;
 
   constructor(path: string) {
-    this.#blocks = new BlockReader(path, (type, data, start, end) => {
-      const batch = this.#reader.block(type, data, start, end);
-      if (batch) this.#ready.push(batch);
-    });
+    this.#blocks = new BlockReader(path, this.#reader);
+  }
+
+  room(): Buffer {
+    return this.#blocks.room();
   }
 
   take(piece: Buffer): void {
@@ -81,15 +85,17 @@ class Capture {
 
   end(): void {
     this.#isCut = this.#blocks.end();
-    const last = this.#reader.flush();
-    if (last) this.#ready.push(last);
+    this.#reader.flush();
   }
 
   /** Batches that are whole, each once. */
   ready(): Uint8Array[] {
-    const ready = this.#ready;
-    this.#ready = [];
-    return ready;
+    return this.#reader.ready.splice(0);
+  }
+
+  replay<Batches>(batches: Batches): Replay<Batches> {
+    const tellOnly = (events: ReadonlySet<string>): void => this.#reader.tellOnly(events);
+    return { batches, tellOnly, summary: () => this.summary() };
   }
 
   summary(): ReplaySummary {
@@ -101,11 +107,18 @@ const SECTION_HEADER = 0x0a0d0d0a;
 const MACHINE = 0x201;
 const INTERFACES = new Set([0x205, 0x219]);
 
-class Reader {
+/** By half the code: which event of ours a capture's event is. */
+const TYPES: (EventType | undefined)[] = [];
+for (const [code, { name }] of SCAP_EVENTS) TYPES[code >> 1] = EVENTS_BY_NAME.get(name);
+
+class Reader implements BlockTaker {
+  readonly ready: Uint8Array[] = [];
   readonly counts = { events: 0, skipped: 0, unknownBlocks: 0 };
   isDamaged = false;
   readonly #state = new State();
-  readonly #entries = new Map<number, RawEvent>(); // by thread, until the call returns
+  // Calls that have not returned yet: the last one, which mostly returns next, and the others by thread.
+  #entry: RawEvent | null = null;
+  readonly #entries = new Map<number, RawEvent>();
   readonly #unused: RawEvent[] = [];
   #raw = new RawEvent();
   readonly #builder = new BatchBuilder();
@@ -116,24 +129,33 @@ class Reader {
   #next = 1;
   #seq = 0;
   #hasLists = true;
+  /** By kind of event: not 0 where nobody asks for what it says. */
+  readonly #isBare = new Uint8Array(TYPES.length);
 
-  block(type: number, data: Buffer, start: number, end: number): Uint8Array | undefined {
+  tellOnly(events: ReadonlySet<string>): void {
+    for (const [kind, type] of TYPES.entries()) this.#isBare[kind] = type && !events.has(type.name) ? 1 : 0;
+  }
+
+  onBlock(type: number, piece: Piece, start: number, end: number): void {
     if (type !== this.#type) {
       this.#type = type;
       this.#form = EVENT_BLOCKS.get(type);
     }
     const form = this.#form;
     try {
-      if (form === undefined) this.#list(type, data.subarray(start, end));
-      else if (isMeant(data, start, end, form)) {
-        if (this.#raw.read(data, start, end, form)) return this.#event(this.#raw);
-        this.isDamaged = true;
-      } else this.counts.skipped++;
+      if (form === undefined) this.#list(type, piece.bytes.subarray(start, end));
+      else if (!isMeant(piece, start, end, form)) this.counts.skipped++;
+      else if (this.#raw.read(piece, start, end, form)) this.#event(this.#raw);
+      else this.isDamaged = true;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.isDamaged = true;
     }
-    return undefined;
+  }
+
+  onPieceEnd(): void {
+    this.#entry?.keep();
+    for (const entry of this.#entries.values()) entry.keep();
   }
 
   #list(type: number, body: Buffer): void {
@@ -149,46 +171,60 @@ class Reader {
     else if (type !== SECTION_HEADER && type !== MACHINE && !INTERFACES.has(type)) this.counts.unknownBlocks++;
   }
 
-  #event(raw: RawEvent): Uint8Array | undefined {
+  #event(raw: RawEvent): void {
     if (this.#hasLists) {
       this.#state.shareDescriptors();
       this.#hasLists = false;
     }
-    const type = EVENTS_BY_NAME.get(raw.event.name);
-    if (!type) {
+    const type = TYPES[raw.kind];
+    if (type === undefined) {
       this.counts.skipped++;
-      return undefined;
+      return;
     }
-    const entry = this.#entries.get(raw.tid);
+    const entry = this.#takeEntry(raw.tid);
     if (raw.isEntry && !raw.event.isEntryTold) {
-      raw.keep();
-      this.#entries.set(raw.tid, raw);
+      if (this.#entry !== null) this.#entries.set(this.#entry.tid, this.#entry);
+      this.#entry = raw;
       this.#raw = entry ?? this.#unused.pop() ?? new RawEvent();
       this.counts.skipped++;
-      return undefined;
+      return;
     }
-    if (entry === undefined) return this.#tell(type, raw);
-    this.#entries.delete(raw.tid);
-    this.#unused.push(entry);
-    if (!raw.isEntry && entry.event.name === raw.event.name) raw.entry = entry;
-    return this.#tell(type, raw);
+    if (entry !== null) {
+      this.#unused.push(entry);
+      if (!raw.isEntry && entry.event.name === raw.event.name) raw.entry = entry;
+    }
+    this.#tell(type, raw);
   }
 
-  #tell(type: EventType, raw: RawEvent): Uint8Array | undefined {
+  /** Of the call that the thread is in. */
+  #takeEntry(tid: number): RawEvent | null {
+    const last = this.#entry;
+    if (last !== null && last.tid === tid) {
+      this.#entry = null;
+      return last;
+    }
+    const entry = this.#entries.size === 0 ? undefined : this.#entries.get(tid);
+    if (entry === undefined) return null;
+    this.#entries.delete(tid);
+    return entry;
+  }
+
+  #tell(type: EventType, raw: RawEvent): void {
     const thread = this.#state.thread(raw.tid);
     changeBefore(this.#state, thread, raw);
     const told = this.#state.thread(raw.tid);
     this.#batch ??= new Batching(this.#builder, this.#next, ++this.#seq, this.#state);
-    this.#batch.add(type, raw, told, descriptorOf(told, raw));
+    if (this.#isBare[raw.kind] === 1) this.#batch.addBare(type, raw);
+    else this.#batch.add(type, raw, told, descriptorOf(told, raw));
     this.counts.events++;
     changeAfter(this.#state, told, raw);
-    return this.#batch.isFull ? this.flush() : undefined;
+    if (this.#batch.isFull) this.flush();
   }
 
-  flush(): Uint8Array | undefined {
-    const bytes = this.#batch?.builder.bytes();
-    this.#next += this.#batch?.records ?? 0;
+  flush(): void {
+    if (this.#batch === undefined) return;
+    this.ready.push(this.#batch.builder.bytes());
+    this.#next += this.#batch.records;
     this.#batch = undefined;
-    return bytes;
   }
 }

@@ -131,22 +131,31 @@ export function internet(d: Descriptor, cip: Uint8Array, cport: number, sip: Uin
 
 /** The tables of a capture at one moment. */
 export class State {
-  readonly threads = new Map<number, Thread>();
+  readonly threads = new Map<number, Thread>(); // changed by add() and remove() alone
   users = new Map<number, User>();
   groups = new Map<number, string>();
   renamed: Descriptor | null = null; // by the event at hand
+  #last: Thread | null = null; // most events are of the thread of the one before
 
   add(thread: Thread): void {
+    this.#last = null;
     this.threads.set(thread.tid, thread);
+  }
+
+  remove({ tid }: Thread): void {
+    this.#last = null;
+    this.threads.delete(tid);
   }
 
   /** Of a thread that the capture does not mention, only the number is known. */
   thread(tid: number): Thread {
+    if (this.#last?.tid === tid) return this.#last;
     let thread = this.threads.get(tid);
     if (!thread) {
       thread = newThread(tid);
       this.threads.set(tid, thread);
     }
+    this.#last = thread;
     return thread;
   }
 

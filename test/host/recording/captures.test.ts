@@ -8,9 +8,11 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadRules } from "../../../host/falco/load.js";
+import { EventJson } from "../../../host/output/event-json.js";
 import { replay, replayFile } from "../../../host/recording/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { fieldValue } from "../../../host/wire/fields.js";
+import { eventOf, processAt, tidOf, timeOf } from "../../../host/wire/record.js";
 import { Judge } from "../falco/judge.js";
 import { Random } from "../falco/random.js";
 import { CASES, type Case, fixture, GIVEN, placeOf, withFalco } from "../falco/shared.js";
@@ -222,6 +224,31 @@ withFalco("a file is read piece by piece, gzipped or not, and gives what it give
     );
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+withFalco("who asks for some events only gets these as they are, at the same places", () => {
+  const asked = new Set(["openat", "open", "execve", "connect"]);
+  const json = new EventJson();
+  for (const name of ["curl_google.scap", "syscall.scap", "connect_localhost.scap"]) {
+    const [whole, some] = [replay(read(name), name), replay(read(name), name)];
+    some.tellOnly(asked);
+    const [all, few] = [whole, some].map(({ batches }) => [...batches].map(openBatch));
+    assert.is(few!.length, all!.length);
+    let told = 0;
+    for (const [i, batch] of all!.entries()) {
+      const other = few![i]!;
+      assert.equal([other.first, other.offsets], [batch.first, batch.offsets]);
+      for (const at of batch.offsets) {
+        const isAsked = asked.has(eventOf(batch, at).name);
+        if (isAsked) told++;
+        for (const get of [eventOf, timeOf, tidOf]) assert.is(get(other, at), get(batch, at));
+        if (isAsked) assert.is(json.line(other, at), json.line(batch, at));
+        else assert.is(processAt(other, at), -1);
+      }
+    }
+    assert.ok(told > 0, name);
+    assert.equal(some.summary(), whole.summary());
   }
 });
 

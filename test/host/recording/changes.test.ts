@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { PolicyRunner } from "../../../host/engine/runner.js";
 import { optionsIn } from "../../../host/falco/options.js";
 import { falcoPolicy } from "../../../host/falco/policy.js";
+import { pieceOf } from "../../../host/recording/scap/block.js";
 import { changeBefore } from "../../../host/recording/scap/change.js";
 import { SCAP_EVENTS } from "../../../host/recording/scap/event-table.js";
 import { CONVERT, EVENT_BLOCKS, RawEvent, tupleOf } from "../../../host/recording/scap/params.js";
@@ -44,7 +45,7 @@ function happen(
   const body = Buffer.concat([head, ...bytes.map(({ length }) => Buffer.from([length, 0])), ...bytes]);
   body.writeUInt32LE(body.length - 2, 18);
   const raw = new RawEvent();
-  assert.ok(raw.read(body, 0, body.length, EVENT_BLOCKS.get(0x216)!));
+  assert.ok(raw.read(pieceOf(body), 0, body.length, EVENT_BLOCKS.get(0x216)!));
   changeBefore(state, state.thread(7), raw);
 }
 
@@ -100,7 +101,7 @@ test("what a return does not hold is its entry's, and wrong sizes are no numbers
     const body = Buffer.concat([head, ...bytes.map(({ length }) => Buffer.from([length, 0])), ...bytes]);
     body.writeUInt32LE(body.length - 2, 18);
     const raw = new RawEvent();
-    assert.ok(raw.read(body, 0, body.length, EVENT_BLOCKS.get(0x204)!));
+    assert.ok(raw.read(pieceOf(body), 0, body.length, EVENT_BLOCKS.get(0x204)!));
     return raw;
   };
   const [WRITE, WRITTEN] = [8, 9];

@@ -96,7 +96,7 @@ uint32_t Encoder::index_of(const Process& process, bool with_ancestors) {
   if (process.parent && with_ancestors) parts.parent = index_of(*process.parent, true);
   for (int fd = 0; fd < 3 && process.files; ++fd) parts.standard[fd] = index_of(process.files->find(fd));
   if (process.place) {
-    parts.cwd = process.place->cwd;
+    parts.cwd = process.place->cwd();
     parts.root = process.place->root;
   }
   process.checked = state_changes;

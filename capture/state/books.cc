@@ -13,6 +13,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kTextMax = 4096;
+constexpr std::string_view kDeletedSuffix = " (deleted)";
 constexpr int32_t kStandardDescriptors = 3;
 constexpr int kOutsideAncestorsMax = 16;
 
@@ -64,7 +65,7 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
 }
 
 void State::Books::learn_surroundings(Thread& thread) {
-  if (truth.link(thread.tid, "cwd", scratch)) thread.place->cwd = names.share(scratch);
+  if (truth.link(thread.tid, "cwd", scratch)) thread.place->folder = folders.at({}, names.share(scratch));
   if (truth.link(thread.tid, "root", scratch) && scratch != "/") {
     thread.place->root = names.share(scratch);
     real_paths.end_standing();
@@ -130,6 +131,7 @@ Ref<Descriptor> State::Books::learn(Thread& thread, int32_t fd, uint8_t flags) {
   Ref<Descriptor> descriptor = Description{truth, names, scratch}.of(thread.tid, thread.files_owner(), fd, close_on_exec);
   if (!descriptor) return {};
   descriptor->flags |= flags;
+  begin_folder(*descriptor);
   thread.files->set(fd, descriptor, close_on_exec);
   return descriptor;
 }
@@ -152,32 +154,49 @@ void State::Books::confirm_standard(Thread& thread) {
 }
 
 Ref<Text> State::Books::linked(const Thread& thread, const char* name) {
-  constexpr std::string_view kDeletedSuffix = " (deleted)";
   if (!truth.link(thread.tid, name, scratch)) return {};
   std::string_view path = scratch;
   if (path.ends_with(kDeletedSuffix)) path.remove_suffix(kDeletedSuffix.size());
   return names.share(path);
 }
 
-Ref<Text> State::Books::directory_by_kernel(const Thread& thread) {
+Ref<Folder> State::Books::directory_by_kernel(const Thread& thread) {
   const Ref<Text> cwd = linked(thread, "cwd");
   const std::string_view root = view(thread.place->root), seen = view(cwd);
-  const bool inside = root.size() > 1 && seen.starts_with(root) && (seen.size() == root.size() || seen[root.size()] == '/');
-  if (!inside) return cwd;
-  return names.share(seen.size() == root.size() ? std::string_view("/") : seen.substr(root.size()));
+  if (!cwd) return {};
+  if (scratch.ends_with(kDeletedSuffix)) return folders.removed(cwd);
+  if (root.size() <= 1 || !is_at_or_below(seen, root)) return folders.at({}, cwd);
+  return folders.at(root, seen.size() == root.size() ? names.share("/") : names.share(seen.substr(root.size())));
 }
 
 void State::Books::confirm_directory(const Thread& thread) {
-  const Ref<Text> cwd = directory_by_kernel(thread);
-  if (!cwd || view(cwd) == view(thread.place->cwd)) return;
-  thread.place->cwd = cwd;
+  const Ref<Folder> folder = directory_by_kernel(thread);
+  if (!folder || view(folder->name) == view(thread.place->cwd())) return;
+  thread.place->folder = folder;
   note_change();
 }
 
+// A directory that was opened by a link keeps that name until it gets another one.
 std::string_view State::Books::directory(Thread& thread, int32_t dirfd) {
-  if (dirfd == AT_FDCWD) return view(thread.place->cwd);
+  if (dirfd == AT_FDCWD) return thread.place->folder ? view(thread.place->folder->name) : std::string_view();
   const Ref<Descriptor> descriptor = resolve(thread, dirfd);
-  return descriptor ? view(descriptor->name) : std::string_view();
+  if (!descriptor) return {};
+  const Ref<Folder>& folder = descriptor->folder;
+  if (!folder || folder->path == descriptor->real || view(folder->path) == view(descriptor->real)) return view(descriptor->name);
+  const std::string_view root = view(thread.place->root), path = view(folder->path);
+  return root.size() > 1 && path.size() > root.size() && is_at_or_below(path, root) ? path.substr(root.size()) : path;
+}
+
+std::string_view State::Books::real_directory(Thread& thread, int32_t dirfd) {
+  if (dirfd == AT_FDCWD) return thread.place->folder ? view(thread.place->folder->path) : std::string_view();
+  const Ref<Descriptor> descriptor = resolve(thread, dirfd);
+  return descriptor && descriptor->folder ? view(descriptor->folder->path) : std::string_view();
+}
+
+void State::Books::begin_folder(Descriptor& descriptor) {
+  const std::string_view real = view(descriptor.real);
+  if (descriptor.type != FdType::Directory || !real.starts_with('/') || real.ends_with(kDeletedSuffix)) return;
+  descriptor.folder = folders.at({}, descriptor.real);
 }
 
 void State::Books::join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd) {
@@ -209,7 +228,7 @@ void State::Books::use_own_files(Thread& thread) {
 
 void State::Books::use_own_place(Thread& thread) {
   Ref<Place> own = make_ref<Place>();
-  own->cwd = thread.place->cwd;
+  own->folder = thread.place->folder;
   own->root = thread.place->root;
   thread.place = std::move(own);
   if (thread.is_leader()) thread.process->place = thread.place;

@@ -10,6 +10,7 @@
 
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
+#include "capture/state/folders.h"
 #include "capture/state/image.h"
 #include "capture/state/real_paths.h"
 #include "capture/state/sighting.h"
@@ -38,6 +39,7 @@ struct State::Books {
   Accounts accounts;
   Images images;
   RealPaths real_paths;
+  Folders folders;
   TextPool names;
   std::unordered_map<uint32_t, Thread> threads;
   std::unordered_map<uint32_t, Ref<Process>> processes;
@@ -55,7 +57,7 @@ struct State::Books {
   // A link like cwd or root; what was deleted keeps its name. Empty: it cannot be asked.
   Ref<Text> linked(const Thread& thread, const char* name);
   // The kernel's link tells a directory as we see it; the program names things from its own root.
-  Ref<Text> directory_by_kernel(const Thread& thread);
+  Ref<Folder> directory_by_kernel(const Thread& thread);
   // The same, and an unknown one is adopted by what /proc says of it.
   Thread& find_or_adopt(uint32_t tid, uint64_t now_ns);
   Thread& adopt(uint32_t tid, uint64_t now_ns);
@@ -72,6 +74,10 @@ struct State::Books {
   Ref<Descriptor> learn(Thread& thread, int32_t fd, uint8_t flags);
   // The directory a relative path starts from; empty when it is not known.
   std::string_view directory(Thread& thread, int32_t dirfd);
+  // The same by the kernel's name, from our own root.
+  std::string_view real_directory(Thread& thread, int32_t dirfd);
+  // The descriptor's own, if it is a directory.
+  void begin_folder(Descriptor& descriptor);
   // Joins the path in a slot: the first one into s.path, and into the slot what no reader could join.
   void join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd);
 

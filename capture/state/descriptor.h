@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "capture/state/endpoint.h"
+#include "capture/state/folders.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
 
@@ -36,6 +37,7 @@ struct Descriptor : Counted {
   Ref<Text> name;          // joined with the directory and normalised; of a socket its addresses
   Ref<Text> raw;           // as passed
   Ref<Text> real;          // what the kernel says
+  Ref<Folder> folder;      // of a directory: what the kernel calls it now
   uint64_t dev = 0;
   uint64_t ino = 0;
   int32_t family = 0;      // of a socket: AF_*, SOCK_*, IPPROTO_*

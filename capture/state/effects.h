@@ -37,6 +37,12 @@ void pipe2(State::Books&, Thread&, Sighting&);
 void memfd(State::Books&, Thread&, Sighting&);
 void new_descriptor(State::Books&, Thread&, Sighting&);
 
+// folders
+void rename_enter(State::Books&, Thread&, Sighting&);
+void rename(State::Books&, Thread&, Sighting&);
+void remove_enter(State::Books&, Thread&, Sighting&);
+void remove(State::Books&, Thread&, Sighting&);
+
 // sockets
 void socket(State::Books&, Thread&, Sighting&);
 void socketpair(State::Books&, Thread&, Sighting&);

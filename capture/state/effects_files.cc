@@ -35,6 +35,7 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
   }
   if (s.event.fd >= 0) {
     name_opened_file(books, thread, s, open_flags, *descriptor);
+    books.begin_folder(*descriptor);
     // Opened by a path (/proc/self/fd/1), a pipe is what a named one is: a file, which is what rules on
     // writing ask for.
     if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;

@@ -78,19 +78,20 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
   std::string_view told = s.link;
   if (told.ends_with('\0')) told.remove_suffix(1);
   if (told.starts_with(kUnreachable)) told.remove_prefix(kUnreachable.size());
-  Ref<Text> cwd;
-  if (s.stands_still) cwd = books.directory_by_kernel(thread);
-  else if (told.starts_with('/')) cwd = books.names.share(told);
-  if (!cwd && s.event.id == EventId::chdir) cwd = books.names.share(s.path);
-  if (!cwd && s.descriptor) cwd = s.descriptor->name;
-  thread.place->cwd = cwd;
+  const std::string_view root = view(thread.place->root);
+  Ref<Folder> folder;
+  if (s.stands_still) folder = books.directory_by_kernel(thread);
+  else if (told.starts_with('/')) folder = books.folders.at(root, books.names.share(told));
+  if (!folder && s.event.id == EventId::chdir) folder = books.folders.at(root, books.names.share(s.path));
+  if (!folder && s.descriptor) folder = s.descriptor->folder ? s.descriptor->folder : books.folders.at(root, s.descriptor->name);
+  thread.place->folder = folder;
   note_change();
 }
 
 void root(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
   thread.place->root = books.linked(thread, "root");
-  if (const Ref<Text> cwd = books.directory_by_kernel(thread)) thread.place->cwd = cwd;
+  if (const Ref<Folder> folder = books.directory_by_kernel(thread)) thread.place->folder = folder;
   note_change();
 }
 

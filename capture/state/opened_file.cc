@@ -32,7 +32,7 @@ OwnLink own_link(const Thread& thread, std::string_view path) {
   }
   const size_t end = std::min(rest.find('/'), rest.size());
   const std::string_view link = rest.substr(0, end);
-  if (link == "cwd") return {.start = std::string(view(thread.place->cwd)), .target = {}, .rest = rest.substr(end)};
+  if (link == "cwd") return {.start = std::string(view(thread.place->cwd())), .target = {}, .rest = rest.substr(end)};
   if (link == "root") return {.start = std::string(view(thread.place->root)), .target = {}, .rest = rest.substr(end)};
   if (link != "fd" || end == rest.size()) return {};
   rest.remove_prefix(end + 1);
@@ -40,7 +40,8 @@ OwnLink own_link(const Thread& thread, std::string_view path) {
   const char* const behind = std::from_chars(rest.data(), rest.data() + rest.size(), fd).ptr;
   OwnLink found{.start = {}, .target = thread.files->find(fd), .rest = {behind, rest.data() + rest.size()}};
   if (!found.target) return found;
-  const std::string_view name = found.target->real ? view(found.target->real) : view(found.target->name);
+  const Ref<Text>& real = found.target->folder ? found.target->folder->path : found.target->real;
+  const std::string_view name = real ? view(real) : view(found.target->name);
   if (name.starts_with('/')) found.start = name;
   return found;
 }
@@ -90,9 +91,10 @@ class OpenedFile {
   // Where a relative path began, by the kernel's name.
   std::string_view folder() const {
     const int32_t from = s_.event.id == EventId::openat ? static_cast<int32_t>(s_.event.call.args[0]) : AT_FDCWD;
-    if (from == AT_FDCWD) return view(thread_.place->cwd);
-    const Ref<Descriptor> folder = thread_.files->find(from);
-    return folder ? view(folder->real) : std::string_view();
+    if (from == AT_FDCWD) return thread_.place->folder ? view(thread_.place->folder->path) : std::string_view();
+    const Ref<Descriptor> known = thread_.files->find(from);
+    if (known && known->folder) return view(known->folder->path);
+    return known ? view(known->real) : std::string_view();
   }
 
   void name_standing() {

@@ -12,4 +12,9 @@ namespace vedette {
 // directory (empty) a relative path stays as it is.
 void join_path(std::string_view directory, std::string_view path, std::string& into);
 
+// Whether a joined path is the folder's own, or of something that lies in it.
+inline bool is_at_or_below(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
 }  // namespace vedette

@@ -8,6 +8,7 @@
 
 #include "capture/state/container.h"
 #include "capture/state/descriptor_table.h"
+#include "capture/state/folders.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
 
@@ -29,8 +30,10 @@ struct Credentials {
 
 // Working directory and root: shared by the threads of a process, and by CLONE_FS.
 struct Place : Counted {
-  Ref<Text> cwd;   // empty: unknown
-  Ref<Text> root;  // empty: "/"
+  Ref<Folder> folder;  // empty: unknown
+  Ref<Text> root;      // empty: "/"
+
+  Ref<Text> cwd() const { return folder ? folder->name : Ref<Text>(); }
 };
 
 // Bits of `exe_flags` (flags.yaml, exe).

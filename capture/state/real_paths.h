@@ -114,6 +114,7 @@ class RealPaths {
     settle();
   }
   bool may_move() const { return may_move_; }
+  bool is_divided() const { return divided_; }
   // Whether a name may have changed since.
   bool have_changed_since(uint64_t ns) const { return moving_ || !changing_.empty() || changed_ns_ >= ns; }
   // From now on tasks may have different mounts: nothing is remembered any more, and every look starts at the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What `strace -f -y` says of the programs of test/fixtures/random_names.c, call by call: the paths as the
-// kernel took them, from the directory that each began in, and the file behind each descriptor as it was
-// when it was opened.
+// kernel took them, from the directory that each began in, by the name that the kernel had for it then; and
+// the file behind each descriptor as it was when it was opened.
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -21,7 +21,7 @@ const MARKS = ["access", "getcwd"];
 /** The arguments of strace that this reads the output of. */
 export const STRACE = ["strace", "-f", "-y", "-qq", "-s", "400", "-e", `trace=${[...COMPARED, ...MARKS].join(",")}`];
 
-/** Of a path that begins at a descriptor: by each name that the descriptor has. */
+/** Of a path that begins at a descriptor: by each name that it has, or the kernel's once it was renamed. */
 export interface Straced {
   type: string;
   result: number;
@@ -40,11 +40,12 @@ interface Place {
 interface Parameter {
   path: string | undefined;
   number: string | undefined;
+  is: string | undefined; // what the kernel calls it now
 }
 
 // `4711 openat(5</here/p0>, "f0", O_RDONLY) = 3</here/p0/f0>(deleted)`
 const LINE = /^(\d+) +(\w+)\((.*)\) += (-?\d+)(?:<(.*)>(\(deleted\))?)?(?: (E[A-Z]+) .*)?$/;
-const PARAMETER = /"([^"]*)"|(?:^|, )(-?\d+|AT_FDCWD)(?:<[^<>]*>(?:\(deleted\))?)?(?=,|$)/g;
+const PARAMETER = /"([^"]*)"|(?:^|, )(-?\d+|AT_FDCWD)(?:<([^<>]*)>(?:\(deleted\))?)?(?=,|$)/g;
 
 /** The calls of each program of the log. They ran in `folder`, `@` here; the first has that number. */
 export function readStrace(path: string, folder: string, first: number): Straced[][] {
@@ -80,10 +81,12 @@ class Program {
 
   take(match: RegExpExecArray): void {
     const [, pid, type, text, returned, name, deleted, error] = match;
-    const parameters = [...text!.matchAll(PARAMETER)].map((one): Parameter => ({ path: one[1], number: one[2] }));
+    const parameters = [...text!.matchAll(PARAMETER)].map(
+      (one): Parameter => ({ path: one[1], number: one[2], is: one[3] }),
+    );
     if (type === "getcwd") {
-      const cwd = parameters[0]!.path; // none: it has been removed, and the program leaves it at once
-      if (this.#moved !== null && cwd !== undefined) this.#moveTo(this.#moved, cwd);
+      const cwd = parameters[0]?.path; // none: it has been removed, and keeps its name
+      if (cwd !== undefined) this.#moveTo(this.#placeOf(pid!), cwd);
       this.#moved = null;
     }
     if (!COMPARED.has(type!)) return;
@@ -95,8 +98,8 @@ class Program {
   // A relative path of a chdir is told as the directory that it led to.
   #moveTo(place: Place, cwd: string): void {
     place.cwd = cwd;
-    const last = this.calls.at(-1)!;
-    if (last.type === "chdir") last.paths[0]!.push(cwd);
+    const last = this.calls.at(-1);
+    if (this.#moved === place && last?.type === "chdir") last.paths[0]!.push(cwd);
   }
 
   // Threads have one place in common; a child begins with a copy of its own.
@@ -113,7 +116,10 @@ class Program {
     const paths = parameters.flatMap(({ path }, i) => {
       if (path === undefined) return [];
       if (type === "symlink" && i === 0) return [[path]];
-      return [namesOf(path, type.endsWith("at") ? parameters[i - 1]!.number! : "AT_FDCWD", place)];
+      const from = type.endsWith("at") ? parameters[i - 1]! : { number: "AT_FDCWD", is: place.cwd };
+      // Where a file took a folder's place, nobody keeps its name up to date.
+      const mayBeFile = result === -constants.errno.ENOTDIR || (result < 0 && i > 1);
+      return [namesOf(path, from, place, mayBeFile)];
     });
     const number = parameters.find((one) => one.number !== undefined)?.number ?? "";
     const isOpen = type.startsWith("open");
@@ -132,9 +138,14 @@ class Program {
   }
 }
 
-function namesOf(path: string, from: string, place: Place): string[] {
+const withoutMark = (name: string): string => name.replace(/ \(deleted\)$/, "");
+
+function namesOf(path: string, from: Pick<Parameter, "number" | "is">, place: Place, mayBeFile: boolean): string[] {
   if (path.startsWith("/") || path.startsWith("@")) return [posix.normalize(path)];
-  if (from === "AT_FDCWD") return [posix.join(place.cwd, path)];
-  const folder = place.open.get(from);
-  return folder === undefined ? [path] : [folder.name, folder.real].map((name) => posix.join(name, path));
+  if (from.is === undefined) return [path];
+  const names = [from.is];
+  const folder = place.open.get(from.number!);
+  if (folder !== undefined && mayBeFile) names.push(folder.name, folder.real);
+  else if (folder !== undefined && withoutMark(folder.real) === from.is) names.push(folder.name);
+  return names.map((name) => posix.join(name, path));
 }

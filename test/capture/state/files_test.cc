@@ -276,7 +276,7 @@ TEST_CASE("chdir and fchdir move relative paths; threads share the directory, fo
   w.call(102, "fchdir", {7}, 0);
   CHECK(view(w.open(102, "f", 8).descriptor->name) == "/opened/f");
   w.call(102, "chdir", {w.memory.put_text("/nowhere")}, -ENOENT);
-  CHECK(view(w.process(102)->place->cwd) == "/opened");
+  CHECK(view(w.process(102)->place->cwd()) == "/opened");
 }
 
 TEST_CASE("a thread with a directory of its own has its paths joined for the reader") {
@@ -287,7 +287,7 @@ TEST_CASE("a thread with a directory of its own has its paths joined for the rea
   w.call(101, "chdir", {w.memory.put_text("/thread")}, 0);
   Sighting& s = w.call(101, "unlink", {w.memory.put_text("f")}, 0);
   CHECK(s.event.text(slot::unlink_::path) == "/thread/f");
-  CHECK(view(w.process(100)->place->cwd) == "/home/user");
+  CHECK(view(w.process(100)->place->cwd()) == "/home/user");
 }
 
 TEST_CASE("chroot is told") {

@@ -80,14 +80,14 @@ TEST_CASE("the working directory is what the kernel told behind the call, not wh
   World w;
   w.kernel.links["100/cwd"] = "/much/later";
   late(w, "chdir", {w.memory.put_text("link")}, 0, std::string("/srv/data\0", 10));
-  CHECK(view(w.process(kShell)->place->cwd) == "/srv/data");
+  CHECK(view(w.process(kShell)->place->cwd()) == "/srv/data");
   CHECK(view(open_late(w, "file", "").descriptor->name) == "/srv/data/file");
   late(w, "chdir", {w.memory.put_text("/out")}, 0, std::string("(unreachable)/out\0", 18));
-  CHECK(view(w.process(kShell)->place->cwd) == "/out");
+  CHECK(view(w.process(kShell)->place->cwd()) == "/out");
   late(w, "chdir", {w.memory.put_text("/removed")}, 0);
-  CHECK(view(w.process(kShell)->place->cwd) == "/removed");
+  CHECK(view(w.process(kShell)->place->cwd()) == "/removed");
   late(w, "chdir", {w.memory.put_text("/refused")}, -ENOENT);
-  CHECK(view(w.process(kShell)->place->cwd) == "/removed");
+  CHECK(view(w.process(kShell)->place->cwd()) == "/removed");
 }
 
 TEST_CASE("a number that no call has proved to be open is not looked up later") {

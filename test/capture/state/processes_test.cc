@@ -19,7 +19,7 @@ TEST_CASE("the first process is described by the kernel") {
   CHECK(view(shell->exe) == "sh");
   CHECK(view(shell->args) == std::string_view("-c\0ls\0", 6));
   CHECK(view(shell->exe_path) == "/bin/sh");
-  CHECK(view(shell->place->cwd) == "/home/user");
+  CHECK(view(shell->place->cwd()) == "/home/user");
   CHECK(shell->ppid == 1);
   CHECK(shell->credentials.euid == 1000);
   CHECK(shell->credentials.effective == 0x400);
@@ -378,7 +378,7 @@ TEST_CASE("a stranger that was closed to us is described anew when it is not") {
   w.kernel.links["300/cwd"] = "/srv";
   CHECK_FALSE(w.state.on_found(300, w.now));
   CHECK(view(w.process(300)->exe_path) == "/bin/sh");
-  CHECK(view(w.process(300)->place->cwd) == "/srv");
+  CHECK(view(w.process(300)->place->cwd()) == "/srv");
   CHECK(w.process(300)->entry == 300);
 }
 
@@ -387,11 +387,11 @@ TEST_CASE("an exec, and an image that is given up, ask the kernel for the workin
   const Ref<Process> shell = w.process(World::kShell);
   w.kernel.links["100/cwd"] = "/elsewhere";
   w.state.confirm_directory(World::kShell);
-  CHECK(view(shell->place->cwd) == "/elsewhere");
+  CHECK(view(shell->place->cwd()) == "/elsewhere");
   w.kernel.links["100/cwd"] = "/gone (deleted)";
   w.state.on_exec(World::kShell, World::kShell, w.now);
-  CHECK(view(w.process(World::kShell)->place->cwd) == "/gone");
+  CHECK(view(w.process(World::kShell)->place->cwd()) == "/gone");
   w.kernel.links.erase("100/cwd");
   w.state.confirm_directory(World::kShell);
-  CHECK(view(w.process(World::kShell)->place->cwd) == "/gone");
+  CHECK(view(w.process(World::kShell)->place->cwd()) == "/gone");
 }

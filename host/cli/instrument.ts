@@ -4,6 +4,7 @@
 import { renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import {
   type Document,
+  givenOptions,
   type ImageConfigs,
   imagesOfRegistries,
   instrument,
@@ -47,6 +48,8 @@ const STDOUT = 1;
  * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
 export async function instrumentFile(file: string, flags: InstrumentFlags): Promise<number> {
+  const told = await outputsTold(flags);
+  for (const line of told) say(`vedette: ${line}`);
   if (isAssembly(file)) return instrumentFolder(file, flags);
   const given = readDocument(file);
   const document = flags.register ? registerable(given) : given;
@@ -61,6 +64,27 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
   if (flags.dryRun) print(unifiedDiff(document.path, document.text, text));
   else writeOrPrint(flags, flags.patch ? patchText(patchOf(document, parseDocument(file, text))) : text);
   return 0;
+}
+
+/**
+ * Looks at the outputs of `--config` as the sidecar will, so that what is wrong is said now. Gives what the
+ * task's roles must be allowed for them.
+ */
+async function outputsTold({ config, ...run }: InstrumentFlags): Promise<string[]> {
+  if (config === undefined) return [];
+  const set = (givenOptions({ ...run, config }).set ?? []).map((text) => text.split("=", 2) as [string, string]);
+  const of = (list: string) =>
+    set.flatMap(([key, value]) => (key.startsWith(`container.${list}.`) ? [[key.split(".")[2] ?? "", value]] : []));
+  const secrets = of("secrets");
+  const given = [...secrets, ...of("environment")].map(([name = ""]) => name);
+  const { outputsIn } = await import("../config/config.js");
+  const outputs = outputsIn(config, [...given, ...(process.env.AWS_REGION === undefined ? [] : ["AWS_REGION"])]);
+  const { taskStatements, executionStatements } = await import("./task-role.js");
+  const roles = [
+    ["the task's role", taskStatements(outputs)],
+    ["the task's execution role", executionStatements(secrets.map(([, arn = ""]) => arn))],
+  ] as const;
+  return roles.flatMap(([role, all]) => (all.length === 0 ? [] : [`${role} needs ${JSON.stringify(all)}`]));
 }
 
 function writeOrPrint({ output }: InstrumentFlags, text: string): void {

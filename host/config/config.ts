@@ -54,6 +54,29 @@ export function readConfiguration(path: string | null, environment: NodeJS.Proce
   throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });
 }
 
+/**
+ * The outputs of a file that is not ours as a whole, such as the settings of `instrument`, with its other
+ * keys left alone. `given`: variables that whoever opens them will have. Throws as readConfiguration() does.
+ */
+export function outputsIn(path: string, given: readonly string[]): readonly NamedOutput[] {
+  const read = () => readPlainFile(path, { most: YAML_BYTES_MAX });
+  const { json, wrong } = plainYaml(path, read, "VEDETTE_CONFIG_UNREADABLE");
+  const { outputs } = mapping(json) ?? {};
+  if (outputs === undefined) return [];
+  const file = { outputs };
+  const missing = given.filter((name) => process.env[name] === undefined);
+  try {
+    for (const name of missing) process.env[name] = "x"; // only whether they are there is looked at
+    const parsed = ConfigFile.safeParse(file);
+    if (parsed.success) return configurationOf(parsed.data).outputs;
+    const { path: at, reason, key } = firstIssue(parsed.error.issues);
+    if (key === undefined) throw wrong(at, reason, "VEDETTE_CONFIG_VALUE");
+    throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });
+  } finally {
+    for (const name of missing) delete process.env[name];
+  }
+}
+
 /** The environment over the file; a file that holds no mapping is left to the schema. */
 function merged(file: unknown, { values, outputs }: Environment): unknown {
   const top = mapping(file);

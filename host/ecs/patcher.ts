@@ -6,7 +6,7 @@ export { unifiedDiff } from "./diff.js";
 export { type ImageConfigs, readImageConfigs } from "./image-config.js";
 export { instrument } from "./instrument.js";
 export type { Document } from "./node.js";
-export type { RunOptions } from "./options.js";
+export { givenOptions, type RunOptions } from "./options.js";
 export { patchOf, patchText } from "./patch.js";
 export { parseDocument, readDocument } from "./read.js";
 export { isDescribed, registerable } from "./registerable.js";

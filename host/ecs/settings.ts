@@ -13,6 +13,8 @@
 //   container.mountPoints.VOLUME=/P a volume of the task, read-only at /P in the sidecar
 //   container.dependsOn.NAME=SUCCESS  what the container NAME must have come to before the sidecar starts
 //   KEY=                            what an earlier run was told of it is forgotten
+//
+// A file may have `outputs:`, too, as vedette.yaml has it: each key becomes a variable of the sidecar.
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
@@ -183,7 +185,23 @@ export function readConfig(path: string): Setting[] {
     throw new VedetteError("VEDETTE_SETTING_INVALID", { setting: path, reason: reasonOf(cause) }, { cause });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, "it is not a map");
-  return flat("", value).map(([key, one]) => readSetting(`${key}=${one}`));
+  const { outputs = {}, ...rest } = value as Record<string, unknown>;
+  const variables = outputVariables(outputs).map(([name, text]) => [`container.environment.${name}`, text] as const);
+  return [...flat("", rest), ...variables].map(([key, one]) => readSetting(`${key}=${one}`));
+}
+
+/** As `vedette serve` reads them: VEDETTE_OUTPUTS_NAME_KEY; what is no text, number or switch is JSON. */
+export function outputVariables(outputs: unknown): [name: string, text: string][] {
+  return entriesOf(outputs).flatMap(([name, keys]) =>
+    entriesOf(keys).map(([key, value]): [string, string] => [
+      `VEDETTE_OUTPUTS_${name}_${key}`.toUpperCase().replaceAll("-", "_"),
+      typeof value === "object" && value !== null ? JSON.stringify(value) : String(value),
+    ]),
+  );
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
 }
 
 /** What is given wins over what was kept; a list that is given replaces the kept one. */

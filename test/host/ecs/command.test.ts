@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { outputsIn, readConfiguration } from "../../../host/config/config.js";
 import { FOLDER } from "./definitions-folder.js";
 
 const folder = mkdtempSync(join(tmpdir(), "instrument-command-"));
@@ -15,6 +16,13 @@ test.after(() => rmSync(folder, { recursive: true }));
 const SAMPLE = join(FOLDER, "cfn-comments.yaml");
 const IMAGE = ["--image", "registry.example/vedette:1"];
 const original = readFileSync(SAMPLE, "utf8");
+const TASK = join(FOLDER, "arm64-ephemeral.json");
+
+interface Definition {
+  readonly name: string;
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  readonly secrets: readonly { readonly name: string }[];
+}
 
 function vedette(words: string[], input = "") {
   const argv = ["--import", "tsx", "host/main.ts", "instrument", ...words];
@@ -43,6 +51,62 @@ test("--check ends with 1 where something is to be done, and with 0 where nothin
   assert.is(none.status, 2);
   assert.match(none.stderr, /there is nothing to upgrade. \[VEDETTE_DEFINITION_NONE\]/);
   rmSync(path);
+});
+
+const OUTPUTS = `container:
+  secrets: {SIEM_TOKEN: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:siem-AbCdEf:token::"}
+outputs:
+  siem-a: {type: http, url: "https://siem.example/x?a=1,2", headers: {authorization: "Bearer \${SIEM_TOKEN}"}, queue_count: 50}
+  lake: {type: s3, bucket: logs, region: cn-north-1, format: ocsf, incidents: false}
+  stream: {type: firehose, stream: alerts, region: eu-west-1, priority: Warning}
+`;
+
+test("outputs of --config become variables that the sidecar reads as the file says, and IAM's statements are told", () => {
+  const config = join(folder, "settings.yaml");
+  writeFileSync(config, OUTPUTS);
+  const { stdout, stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+  assert.is(status, 0, stderr);
+  const { containerDefinitions } = JSON.parse(stdout) as { containerDefinitions: Definition[] };
+  const { environment, secrets } = containerDefinitions.find(({ name }) => name === "vedette")!;
+  const variables = Object.fromEntries(environment.map(({ name, value }) => [name, value]));
+  assert.is(variables.VEDETTE_OUTPUTS_LAKE_FORMAT, "ocsf");
+  assert.equal(
+    secrets.map(({ name }) => name),
+    ["SIEM_TOKEN"],
+  );
+  process.env.SIEM_TOKEN = "t";
+  assert.equal(readConfiguration(null, variables).outputs, outputsIn(config, []));
+  delete process.env.SIEM_TOKEN;
+  const statements = (role: string): string =>
+    stderr.split("\n").find((line) => line.startsWith(`vedette: ${role} needs `)) ?? "";
+  assert.match(
+    statements("the task's role"),
+    '{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws-cn:s3:::logs/vedette/*"}',
+  );
+  assert.match(statements("the task's role"), "arn:aws:firehose:eu-west-1:*:deliverystream/alerts");
+  assert.match(
+    statements("the task's execution role"),
+    'secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:eu-west-1:111122223333:secret:siem-AbCdEf"',
+  );
+  rmSync(config);
+});
+
+test("an output of --config that is wrong is told with its place, and a variable that the task lacks by its name", () => {
+  const config = join(folder, "settings.yaml");
+  for (const [text, reason] of [
+    ["outputs:\n  a: {type: s3, buckt: logs, region: eu-west-1}\n", /settings\.yaml:2:\d+: .*buckt/],
+    [
+      `outputs:\n  a: {type: http, url: 'https://x', headers: {authorization: '$\{TOKEN_OF_X}'}}\n`,
+      /no variable TOKEN_OF_X/,
+    ],
+    ["outputs:\n  a: {type: s3, bucket: logs}\n", /it needs a region/],
+  ] as const) {
+    writeFileSync(config, text);
+    const { stdout, stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+    assert.equal([status, stdout], [2, ""], stderr);
+    assert.match(stderr, reason);
+  }
+  rmSync(config);
 });
 
 test("standard input is read, and --undo gives it back", () => {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette top`: what happens, as tables at a terminal; of a running Vedette, of a command, or of a
 // recording. Where standard input or output is no terminal, or is asked for one table, it prints that.
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { isatty } from "node:tty";
 import type { Table } from "../activity/activity.js";
 import { VedetteError } from "../errors.js";
 import { OwnAgent, openRecorded } from "../intake/intake.js";
+import { reasonOf } from "../reason.js";
 import {
   Counting,
   isTold,
@@ -133,7 +135,9 @@ async function countCommand(command: readonly string[], view: TopView, flags: To
 
 /** The terminal is ours: what the workload would read from it or write to it goes to /dev/null. */
 async function showCommand(command: readonly string[], view: TopView, flags: TopFlags): Promise<number> {
-  const source = new LiveSource(command.join(" "));
+  checkFound(command[0] as string);
+  const first = isTold(view) ? null : await Counting.of(view.id, flags.filter ?? "", false);
+  const source = new LiveSource(command.join(" "), first);
   const agent = new OwnAgent(0);
   const tap = agent.tap(({ bytes }) => {
     source.add(openChecked(bytes));
@@ -143,12 +147,20 @@ async function showCommand(command: readonly string[], view: TopView, flags: Top
   const own = (fd: number): number => (isatty(fd) ? nothing : fd);
   const stdio = [own(STDIN), own(STDOUT), own(STDERR)] as const;
   let hasEnded = false;
-  const running = agent.run({ ...agentOptions(command, flags), stdio }).then((ending) => {
-    hasEnded = true;
-    tap.finish();
-    source.end(`The command ended with status ${ending.status}`);
-    return ending;
-  });
+  const running = agent.run({ ...agentOptions(command, flags), stdio }).then(
+    (ending) => {
+      hasEnded = true;
+      tap.finish();
+      source.end(`The command ended with status ${ending.status}`);
+      return ending;
+    },
+    (error: unknown) => {
+      hasEnded = true;
+      source.end(`The command could not be started: ${reasonOf(error)}`);
+      throw error;
+    },
+  );
+  running.catch(() => undefined); // it is awaited once the screen is left
   closeSync(nothing);
   try {
     await showTop(source, shown(view, flags));
@@ -160,6 +172,14 @@ async function showCommand(command: readonly string[], view: TopView, flags: Top
   } finally {
     agent.close();
   }
+}
+
+/** What the agent would say of it goes to /dev/null with the rest. */
+function checkFound(program: string): void {
+  const folders = (process.env.PATH ?? "").split(":");
+  const places = program.includes("/") ? [program] : folders.map((folder) => join(folder, program));
+  if (!places.some((place) => existsSync(place)))
+    throw new VedetteError("VEDETTE_COMMAND_NOT_FOUND", { path: program });
 }
 
 function printTable(view: TopView, table: Table, { json }: TopFlags): void {

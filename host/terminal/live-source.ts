@@ -12,12 +12,21 @@ export class LiveSource implements Source {
   readonly isJudged = false;
   #looking: Looking | null = null;
   #end: string | null = null;
+  /** Counts what comes before anybody looks; taken over by the first who does. */
+  #first: Counting | null;
 
-  constructor(name: string) {
+  /** `first`: of the view that is looked at first; a short command is over before there is a screen. */
+  constructor(name: string, first: Counting | null) {
     this.name = name;
+    this.#first = first;
   }
 
   add(batch: Batch): void {
+    try {
+      this.#first?.add(batch);
+    } catch {
+      this.#first = null; // whoever looks then is told why
+    }
     this.#looking?.add(batch);
   }
 
@@ -29,7 +38,9 @@ export class LiveSource implements Source {
 
   watch(wanted: Wanted, watcher: Watcher): Watch {
     if (isTold(topViewOf(wanted.view)!)) return { close: () => undefined };
-    const looking = new Looking(wanted, watcher, this.#end);
+    const first = this.#first;
+    this.#first = null;
+    const looking = new Looking(wanted, watcher, this.#end, first);
     this.#looking = looking;
     return looking;
   }
@@ -48,14 +59,23 @@ class Looking implements Watch {
   #end: string | null;
   #isOpen = true;
 
-  constructor({ view, filter, intervalMs, limit }: Wanted, watcher: Watcher, end: string | null) {
+  constructor(
+    { view, filter, intervalMs, limit }: Wanted,
+    watcher: Watcher,
+    end: string | null,
+    first: Counting | null,
+  ) {
     this.#watcher = watcher;
     this.#limit = limit;
     this.#end = end;
-    void Counting.of(view, filter, false).then(
-      (counting) => this.#begin(counting, intervalMs),
-      (error) => this.#isOpen && watcher.onLooked({ kind: "failed", why: reasonOf(error) }),
-    );
+    if (first !== null) this.#begin(first, intervalMs);
+    // A table of what is counted from now on, when nothing more comes, would say that nothing was.
+    else if (end !== null) watcher.onLooked({ kind: "ended", how: end });
+    else
+      void Counting.of(view, filter, false).then(
+        (counting) => this.#begin(counting, intervalMs),
+        (error) => this.#isOpen && watcher.onLooked({ kind: "failed", why: reasonOf(error) }),
+      );
   }
 
   add(batch: Batch): void {

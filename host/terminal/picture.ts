@@ -186,6 +186,8 @@ function emptyText(state: State, paint: Paint): string {
   if (state.looked.kind === "failed") return " This could not be looked at; the line above says why.";
   if (isTold(levelIn(state).view) && !state.isJudged)
     return " Nothing is judged here. Look at a `vedette run` or `vedette serve` with --socket.";
+  if (state.table === null && state.looked.kind === "ended")
+    return " Nothing more came once this view was chosen. `vedette record` keeps what happens for later.";
   if (state.table === null) return " Waiting for the first table.";
   if (state.search !== "") return ` No row has ${paint.clean(state.search)}.`;
   return " Nothing so far.";

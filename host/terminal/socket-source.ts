@@ -120,7 +120,13 @@ class Streaming implements Watch {
   #take(event: string): void {
     const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(event) ?? [];
     if (!this.#isOpen || data === undefined) return;
-    const said: unknown = JSON.parse(data);
+    let said: unknown;
+    try {
+      said = JSON.parse(data);
+    } catch {
+      this.#request?.destroy(new Error("what it sends is no JSON"));
+      return;
+    }
     if (name === "activity") this.#watcher.onTable(said as Table);
     const { missed, batches } = said as { missed: number; batches: number };
     if (name === "gap") this.#watcher.onGap(missed, batches);

@@ -9,7 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { RecordingWriter } from "../../host/recording/recording.js";
 import { openBatch } from "../../host/wire/batch.js";
-import { isAsKept, work } from "../host/terminal/screens.js";
+import { isKept, work } from "../host/terminal/screens.js";
 import { hasCommand, run, scratch, start, VEDETTE } from "./programs.js";
 import { Tmux } from "./tmux.js";
 
@@ -49,6 +49,7 @@ const atTerminals = (title: string, body: () => Promise<void>): void =>
     await body();
   });
 
+const nameOf = (width: number, height: number): string => `recording-${width}x${height}`;
 const isWhole = (screen: string): boolean => screen.includes("All of it was read");
 
 /** With its process's number in the file `pid`. */
@@ -62,14 +63,12 @@ atTerminals("a recording's screens are as they were kept, in three sizes and aft
   for (const [width, height] of SIZES) {
     const tmux = terminal(width, height);
     tmux.type(`${TOP} work.vdt`);
-    await tmux.see("the whole recording", isWhole);
-    isAsKept(`recording-${width}x${height}`, tmux.screen);
+    await tmux.see(nameOf(width, height), (screen) => isWhole(screen) && isKept(nameOf(width, height), screen));
   }
   const [tmux] = open;
   for (const [width, height] of SIZES.toReversed()) {
     tmux!.resize(width, height);
-    const kept = readFileSync(`test/host/terminal/screens/recording-${width}x${height}.txt`, "utf8").trimEnd();
-    await tmux!.see(`${width}x${height}`, (screen) => screen.trimEnd() === kept);
+    await tmux!.see(nameOf(width, height), (screen) => isKept(nameOf(width, height), screen));
   }
 });
 
@@ -171,6 +170,19 @@ atTerminals("a command's own output does not reach the screen, and its status is
   tmux.press("q");
   tmux.type("echo status $?");
   await tmux.see("its status", (screen) => screen.includes("status 7"));
+});
+
+atTerminals("a command that is over at once was counted from its first call on", async () => {
+  const tmux = terminal(100, 24);
+  tmux.type(`${TOP} -- ls /`);
+  await tmux.see("its end", (screen) => /ls \/$/m.test(screen) && screen.includes("ended with status 0"));
+  tmux.press("F2", "s");
+  await tmux.see("that nothing more came", (screen) => screen.includes("Nothing more came once this view was chosen"));
+  tmux.press("q");
+  await tmux.see("the shell", (screen) => !screen.includes("Vedette top"));
+  tmux.type(`clear; ${TOP} -- no-such-command; echo status $?`);
+  const screen = await tmux.see("why it cannot run", (screen) => screen.includes("status 127"));
+  assert.match(screen, /VEDETTE_COMMAND_NOT_FOUND/);
 });
 
 test("off a terminal one table is printed, of a command as of a recording", async () => {

@@ -23,6 +23,12 @@ export function work(): Uint8Array {
   return events.bytes();
 }
 
+/** Whether a screen that is still drawn is already as it was kept. */
+export function isKept(name: string, screen: string): boolean {
+  if (process.env.VEDETTE_SCREENS === "write") isAsKept(name, screen.split("\n"));
+  return readFileSync(join(FOLDER, `${name}.txt`), "utf8").trimEnd() === screen.trimEnd();
+}
+
 /** The screen, without blanks at the ends of lines, is as it was kept. */
 export function isAsKept(name: string, lines: readonly string[]): void {
   const path = join(FOLDER, `${name}.txt`);

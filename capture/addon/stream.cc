@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,15 @@ std::string source_in(Bytes hello) {
   const Bytes source = reader.bin(16);
   return {source.begin(), source.end()};
 }
+
+// What is passed on as it is.
+std::optional<News::Kind> kind_of(std::string_view frame) {
+  if (frame == "end") return News::Kind::End;
+  if (frame == "prevented") return News::Kind::Prevented;
+  if (frame == "responded") return News::Kind::Responded;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Stream::Stream(uint32_t id, int socket, Peer peer, Origin origin, RingWriter& ring, Outbox& outbox, HelloGate& gate)
@@ -189,9 +199,10 @@ bool Stream::take_frame() {
   if (standing_ == Standing::Silent) return name == "hello" ? take_hello() : refuse(unexpected("it did not begin with hello"));
   if (name == kBatchMagic) return take_batch();
   if (name == "alive") return true;  // that it came is all it says
-  if (name != "end" && name != "prevented") return refuse(unexpected("a frame has no name that is known here"));
+  const std::optional<News::Kind> kind = kind_of(name);
+  if (!kind) return refuse(unexpected("a frame has no name that is known here"));
   if (frame_.size() > kGreetingMax) return refuse(unexpected("a frame of " + std::to_string(frame_.size()) + " bytes is too long for its kind"));
-  return tell(name == "end" ? News::Kind::End : News::Kind::Prevented);
+  return tell(*kind);
 }
 
 // Told, and then nothing is read until JavaScript has said yes.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "capture/agent/pack.h"
+#include "capture/agent/respond_words.h"
 #include "capture/kernel/clock.h"
 
 namespace vedette {
@@ -56,7 +57,7 @@ Result<void> HostLink::hear_greeting() {
   return {};
 }
 
-bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && send_whole(frame); }
+bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && answer_requests() && send_whole(frame); }
 
 // Between two frames only.
 bool HostLink::answer_table() {
@@ -67,6 +68,14 @@ bool HostLink::answer_table() {
   pack.text("prevented");
   pack.text(table_obstacle_);
   return send_whole(bytes);
+}
+
+// Likewise. What a host that went away did not hear is not told to the next one, which did not ask.
+bool HostLink::answer_requests() {
+  for (const ResponseAnswer& answer : desk_.take_answers()) {
+    if (!send_whole(answer_frame(answer))) return false;
+  }
+  return true;
 }
 
 // Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck
@@ -126,7 +135,7 @@ bool HostLink::is_given_up() const {
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
-  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && keep_alive();
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && keep_alive();
   socket_.reset();
   return false;
 }
@@ -155,6 +164,9 @@ void HostLink::heed(const HostWord& word) {
     case HostWord::Kind::Prevent:
       table_obstacle_ = take_table_(word.frame);
       owes_answer_ = true;
+      break;
+    case HostWord::Kind::Respond:
+      if (std::optional<ResponseRequest> request = read_request(word.frame)) desk_.ask(std::move(*request));
       break;
     case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Unknown: break;

@@ -13,6 +13,7 @@
 #include "capture/agent/host_address.h"
 #include "capture/agent/host_words.h"
 #include "capture/tracer/pulse.h"
+#include "capture/tracer/response_desk.h"
 
 namespace vedette {
 
@@ -24,10 +25,11 @@ class HostLink {
   using TakeTable = std::function<std::string(std::span<const uint8_t>)>;
   // Is given the files whose opens are watched: all of them, each time.
   using TakeFiles = std::function<void(std::vector<std::string>)>;
-  // `pulse`: of the thread whose work it is that we live for.
-  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, const Pulse& pulse)
+  // `desk`: where requests for responses go, and answers come from. `pulse`: of the thread whose work it is
+  // that we live for.
+  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, ResponseDesk& desk, const Pulse& pulse)
       : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
-        take_files_(std::move(take_files)), pulse_(pulse) {}
+        take_files_(std::move(take_files)), desk_(desk), pulse_(pulse) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has
   // already.
@@ -66,6 +68,7 @@ class HostLink {
   void heed(const HostWord& word);
   bool send_whole(std::span<const uint8_t> frame);
   bool answer_table();
+  bool answer_requests();
   bool keep_alive();
   bool is_given_up() const;
 
@@ -73,6 +76,7 @@ class HostLink {
   Hello hello_;
   TakeTable take_table_;
   TakeFiles take_files_;
+  ResponseDesk& desk_;
   PulseWatch pulse_;
   std::string table_obstacle_;
   bool owes_answer_ = false;  // to a table

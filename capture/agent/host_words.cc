@@ -29,6 +29,9 @@ HostWord read_word(std::span<const uint8_t> frame) {
   } else if (name == "prevent") {
     word.kind = HostWord::Kind::Prevent;
     word.frame.assign(frame.begin(), frame.end());
+  } else if (name == "respond") {
+    word.kind = HostWord::Kind::Respond;
+    word.frame.assign(frame.begin(), frame.end());
   } else if (name == "watch") {
     word.kind = HostWord::Kind::Watch;
     for (size_t left = unpack.array(); left > 0 && !unpack.failed(); --left) word.paths.emplace_back(unpack.text().value_or(""));

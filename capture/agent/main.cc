@@ -29,6 +29,7 @@
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
 #include "capture/tracer/pulse.h"
+#include "capture/tracer/responses.h"
 #include "capture/tracer/wake.h"
 
 namespace vedette {
@@ -44,7 +45,7 @@ struct Agent {
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload, &pulse),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
-             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, pulse), recorder(source, clock, spool, lost),
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, desk, pulse), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -57,6 +58,7 @@ struct Agent {
   SealedMemory sealed;
   Prevention prevention{sealed};
   InotifyOpenWatch open_watch;
+  ResponseDesk desk{options.respond};
   HostLink link;
   Recorder recorder;
   Uplink uplink;
@@ -191,6 +193,11 @@ int run(const Options& options) {
   if (strangers.are_sought()) {
     agent.open_watch.start(wake_signal());
     context.open_witness = &open_witness;
+  }
+  Responses responses(context, agent.desk);
+  if (options.respond) {
+    responses.begin();
+    context.responses = &responses;
   }
   Loop loop(context, signals, strangers, agent.pulse);
   const WaitStatus status = loop.run(launched, ::getpid() == 1);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr long kReopenPauseNs = 100'000'000;
 constexpr uint64_t kListenNs = 5'000'000;  // how late an acknowledgement may be heard
+constexpr uint64_t kLivelyNs = 500'000'000;  // a response comes soon after the events that it answers
 constexpr uint64_t kIdleListenNs = 100'000'000;  // and a new table of what is prevented, when nothing else happens
 constexpr uint64_t kIdleReopenNs = 1'000'000'000;
 constexpr int kSettleMs = 5;
@@ -33,8 +34,13 @@ void* Uplink::thread_main(void* self) {
 void Uplink::run() {
   for (;;) {
     Frame frame;
-    switch (spool_.take(frame, monotonic_ns() + (sent_.empty() ? kIdleListenNs : kListenNs))) {
-      case Spool::Wake::Frame: deliver(std::move(frame)); break;
+    const uint64_t now = monotonic_ns();
+    const bool is_lively = !sent_.empty() || now - delivered_ns_ < kLivelyNs;
+    switch (spool_.take(frame, now + (is_lively ? kListenNs : kIdleListenNs))) {
+      case Spool::Wake::Frame:
+        deliver(std::move(frame));
+        delivered_ns_ = monotonic_ns();
+        break;
       case Spool::Wake::Due:
         recorder_.flush_due();
         settle(0);  // a tracer that waits for room makes batches due again and again: words must be heard all the same

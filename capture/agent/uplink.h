@@ -45,6 +45,7 @@ class Uplink {
   std::deque<Frame> sent_;    // not acknowledged; some of them may not have been sent yet
   size_t on_their_way_ = 0;   // of these, sent over this connection
   uint64_t reopen_ns_ = 0;    // not before this, while nothing waits to be sent
+  uint64_t delivered_ns_ = 0; // when the last frame came
   pthread_t thread_{};
   std::atomic<uint64_t> deadline_ns_{0};
 };

@@ -23,6 +23,7 @@
 namespace vedette {
 
 class NestedTracing;
+class Responses;
 
 enum class IoUring : uint8_t { Refuse, Allow };
 
@@ -44,6 +45,7 @@ struct Context {
   SealedMemory* sealed = nullptr;
   NestedTracing* nested = nullptr;  // set by the loop,
   Outsiders* outsiders = nullptr;   // and this
+  Responses* responses = nullptr;   // nullptr: nobody can ask for any
   Defense defense;
   Tasks tasks;
   Births births;
@@ -51,13 +53,15 @@ struct Context {
   OpenWitness* open_witness = nullptr;  // nullptr: others open files here, too
 
   // The one way a task goes on. Not when it has left the stop that is being handled (report.h): what it is in
-  // now is still to be told.
-  void resume(const Task& task, Resume how, int signal = 0) {
-    if (task.tid != moved_on) (void)ptrace_resume(task.tid, how, signal);
+  // now is still to be told. One that is frozen goes on when it is let go (responses.h).
+  void resume(Task& task, Resume how, int signal = 0) {
+    if (task.tid == moved_on) return;
+    if (task.frozen_until_ns != 0) return void(task.stay = Stay{how, signal});
+    (void)ptrace_resume(task.tid, how, signal);
   }
-  void resume(const Task& task) { resume(task, task.onward()); }
+  void resume(Task& task) { resume(task, task.onward()); }
   // The same, in the middle of a call or not.
-  void go_on(const Task& task, int signal = 0) { resume(task, task.is_in_call() ? task.through_call() : task.onward(), signal); }
+  void go_on(Task& task, int signal = 0) { resume(task, task.is_in_call() ? task.through_call() : task.onward(), signal); }
   Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
   // The one way an event takes out of the tracer.

@@ -11,6 +11,7 @@
 #include "capture/kernel/proc.h"
 #include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/nested.h"
+#include "capture/tracer/responses.h"
 
 namespace vedette {
 namespace {
@@ -60,6 +61,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
   const Tid process = (flags & CLONE_THREAD) != 0 ? parent.process : child_tid;
   Task& child = context_.tasks.add(child_tid, process, (flags & CLONE_VM) != 0 ? parent.space : copy_of(*parent.space));
   inherit(parent, child);
+  if (context_.responses != nullptr) context_.responses->on_birth(parent, child, (flags & CLONE_THREAD) != 0, now);
   if (birth.own) child.born_with = std::make_unique<ArgumentRegisters>(*birth.own);
   context_.hooks.on_forked(parent, child, flags);
   context_.nested->on_forked(parent, child, event, flags);
@@ -220,6 +222,8 @@ void Lives::exec_launched(Task& task) {
 // Killed at the very moment of its exec, a task never stops for it; but until it is let go here, its new
 // image can be read.
 void Lives::on_exiting(Task& task, const Report& report) {
+  task.frozen_until_ns = 0;  // who ends must be let go
+  task.stay.reset();
   // Killed before its first stop: it has a copy of its maker's registers still, and nothing of it is its own.
   if (task.phase == Phase::Starting) {
     task.phase = Phase::Running;
@@ -263,6 +267,7 @@ void Lives::on_ended(const Report& report) {
   std::unique_ptr<Task> gone = context_.tasks.take(tid);
   calls_.abandon_all(*gone);
   if (is_told) emit_exit(tid, report.status);
+  if (context_.responses != nullptr && gone->is_leader()) context_.responses->on_ended(tid);
   context_.nested->on_ended(*gone, report.status);
   bury(std::move(gone));
   if (tid == context_.root) context_.sink.on_root_end(report.status);

@@ -9,7 +9,7 @@
 namespace vedette {
 
 Loop::Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& pulse)
-    : context_(context), signals_(signals), outsiders_(outsiders), pulse_(pulse), waiter_(context.hooks, outsiders, pulse),
+    : context_(context), signals_(signals), outsiders_(outsiders), pulse_(pulse), waiter_(context.hooks, outsiders, pulse, context.responses),
       calls_(context), nested_(context, calls_), lives_(context, calls_) {
   context_.nested = &nested_;
   context_.outsiders = &outsiders_;
@@ -29,9 +29,11 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
       if (root_only) break;
     }
     outsiders_.on_tick();
+    if (context_.responses != nullptr && waiter_.is_idle()) context_.responses->act();
     tell_shortage();
   }
   // From here on, no task is attached.
+  if (context_.responses != nullptr) context_.responses->end();
   pulse_.rest();
   return root_status_;
 }

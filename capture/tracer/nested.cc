@@ -132,7 +132,7 @@ bool NestedTracing::on_signal(Task& task, WaitStatus status) {
   if (task.debugged == nullptr) return false;
   if (!context_.hooks.on_shown(task) && status.stop_signal() == SIGSTOP) {
     task.debugged->is_in_boot = true;
-    (void)ptrace_resume(task.tid, task.onward());
+    context_.resume(task);
     return true;
   }
   return hold(task, Held::Signal, stopped_by(status.stop_signal()));
@@ -307,7 +307,7 @@ void NestedTracing::let_go(Task& task, Held held, int signal, bool is_emulated) 
     case Held::Group:
       if (task.debugged == nullptr) {
         task.halted = true;
-        return (void)ptrace_resume(task.tid, Resume::Listen);
+        return context_.resume(task, Resume::Listen);
       }
       [[fallthrough]];
     case Held::Event:

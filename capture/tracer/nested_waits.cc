@@ -141,7 +141,7 @@ bool NestedTracing::on_wait(Task& task, const SyscallInfo& at) {
     }
     task.wait = std::move(wait);
   }
-  (void)ptrace_resume(task.tid, Resume::ToReturn);
+  context_.resume(task, Resume::ToReturn);
   return true;
 }
 

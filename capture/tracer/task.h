@@ -19,6 +19,7 @@
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/births.h"
 #include "capture/tracer/debugged.h"
+#include "capture/tracer/lineage.h"
 #include "capture/tracer/own_filters.h"
 #include "capture/tracer/sealed.h"
 
@@ -68,6 +69,12 @@ struct TaskData {
   virtual ~TaskData() = default;
 };
 
+// How a frozen task was to go on.
+struct Stay {
+  Resume how;
+  int signal;
+};
+
 struct Task {
   Task(Tid self, Tid leader, Ref<AddressSpace> image)
       : tid(self), process(leader), memory(self), space(std::move(image)) {
@@ -85,6 +92,9 @@ struct Task {
   bool halted = false;           // it stands still with its group, until SIGCONT
   bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
   bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)
+  uint64_t doomed_by = 0;        // the response that kills it and whatever it makes (responses.h); 0: none
+  uint64_t frozen_until_ns = 0;  // monotonic; 0: it is not frozen
+  std::optional<Stay> stay;      // it is frozen, and stopped
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
@@ -94,6 +104,7 @@ struct Task {
   std::unique_ptr<ArgumentRegisters> own_arguments;        // go back at the return of the call that it is in
   std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
   std::unique_ptr<Birth> birth;                            // it may be making a task, and has not told of it (births.h)
+  mutable Ref<Lineage> lineage;         // its process's; empty: nobody has asked yet
   std::unique_ptr<TaskData> data;
   std::unique_ptr<Debugged> debugged;   // by another of our tasks
   std::unique_ptr<DebuggerWait> wait;   // what a debugger waits for at the moment

@@ -38,6 +38,7 @@ Result<Waited> Waiter::wait_any(bool block) {
 void Waiter::tick() {
   hooks_.on_tick();
   outsiders_.on_tick();
+  if (responses_ != nullptr && is_idle()) responses_->act();
 }
 
 std::optional<Report> Waiter::next(bool several) {

@@ -12,16 +12,19 @@
 #include "capture/tracer/outsiders.h"
 #include "capture/tracer/pulse.h"
 #include "capture/tracer/report.h"
+#include "capture/tracer/responses.h"
 
 namespace vedette {
 
 class Waiter {
  public:
-  Waiter(Hooks& hooks, Outsiders& outsiders, Pulse& pulse) : hooks_(hooks), outsiders_(outsiders), pulse_(pulse) {}
+  Waiter(Hooks& hooks, Outsiders& outsiders, Pulse& pulse, Responses* responses) : hooks_(hooks), outsiders_(outsiders), pulse_(pulse), responses_(responses) {}
   // Blocks. Empty: there is no child left.
   std::optional<Report> next(bool several);
   // Does not block. Empty: nothing is to be heard now.
   std::optional<Report> poll();
+  // No report waits to be handled.
+  bool is_idle() const { return queue_.empty(); }
 
  private:
   std::optional<Report> wait_one(bool block);
@@ -33,6 +36,7 @@ class Waiter {
   Hooks& hooks_;
   Outsiders& outsiders_;
   Pulse& pulse_;
+  Responses* responses_;
   std::deque<Report> queue_;
   bool crowded_ = false;  // the last look found more than one
   unsigned unchecked_ = 0;

@@ -8,11 +8,12 @@ import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 /**
- * What the addon's threads found since the last collect(). `hello`, `end` and `prevented` carry the agent's
- * frame unread; `closed` carries a code of the catalogue, or an empty one where the agent left by itself.
+ * What the addon's threads found since the last collect(). `hello`, `end`, `prevented` and `responded` carry
+ * the agent's frame unread; `closed` carries a code of the catalogue, or an empty one where the agent left by
+ * itself.
  */
 export type News =
-  | { readonly kind: "hello" | "end" | "prevented"; readonly stream: number; readonly frame: Uint8Array }
+  | { readonly kind: "hello" | "end" | "prevented" | "responded"; readonly stream: number; readonly frame: Uint8Array }
   | {
       readonly kind: "closed";
       readonly stream: number;

@@ -15,16 +15,23 @@ import {
   errorFrame,
   type Hello,
   preventFrame,
+  RESPONSE_ACTIONS,
+  type ResponseAction,
+  type ResponseAnswer,
+  type ResponseRequest,
   readEnd,
   readHello,
   readPrevented,
+  readResponded,
   readyFrame,
+  respondFrame,
   watchFrame,
 } from "./hello.js";
 import { freeNumber } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
-export type { End, Hello, StreamCounts };
+export type { End, Hello, ResponseAction, ResponseAnswer, ResponseRequest, StreamCounts };
+export { RESPONSE_ACTIONS };
 
 /** What Capture calls, on the thread that made it. */
 export interface CaptureHandlers {
@@ -37,6 +44,8 @@ export interface CaptureHandlers {
   readonly onEnd?: (end: End) => void;
   /** It has answered a table: why it cannot hold it; empty when it does. */
   readonly onPrevented?: (stream: number, obstacle: string) => void;
+  /** It says what came of a request. */
+  readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
   /** A stream that never said hello was closed, for this. */
@@ -149,6 +158,11 @@ export class Capture {
     return this.#receiver.send(stream, watchFrame(files));
   }
 
+  /** What the agent is to do to a process. False: it was not sent. */
+  respond(stream: number, request: ResponseRequest): boolean {
+    return this.#receiver.send(stream, respondFrame(request));
+  }
+
   /**
    * Everything up to this number has been judged: the agent need not keep it for a host that comes after us.
    */
@@ -198,6 +212,9 @@ export class Capture {
         break;
       case "prevented":
         this.#guard(stream, () => this.#handlers.onPrevented?.(stream, readPrevented(news.frame)));
+        break;
+      case "responded":
+        this.#guard(stream, () => this.#handlers.onResponded?.(stream, readResponded(news.frame)));
         break;
       case "closed":
         this.#closed(stream, news.code === "" ? null : refusal(news));

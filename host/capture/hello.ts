@@ -81,6 +81,69 @@ export function readPrevented(frame: Uint8Array): string {
   return text(obstacle, "").slice(0, 500);
 }
 
+/** What may be done after an alert. The wire has the index. */
+export const RESPONSE_ACTIONS = ["kill", "kill-tree", "freeze"] as const;
+/** One of them. */
+export type ResponseAction = (typeof RESPONSE_ACTIONS)[number];
+
+/** What an agent is asked to do to a process. */
+export interface ResponseRequest {
+  /** Unique in this host. */
+  readonly id: number;
+  readonly action: ResponseAction;
+  /** It only says what it would do. */
+  readonly isDry: boolean;
+  /** The workload's first process may be meant too. */
+  readonly namesFirst: boolean;
+  /** In the agent's own pid namespace. */
+  readonly pid: number;
+  /** ns since the epoch, as the agent told it. */
+  readonly started: bigint;
+  /** Of `freeze`. */
+  readonly seconds: number;
+  /** Globs of executables that are left alone. */
+  readonly programs: readonly string[];
+}
+
+/** What an agent says of a request. */
+export interface ResponseAnswer {
+  readonly id: number;
+  readonly step: (typeof STEPS)[number];
+  readonly status: (typeof STATUSES)[number];
+  readonly processes: number;
+  /** In words, at most 400 characters. */
+  readonly why: string;
+}
+
+const STEPS = ["acted", "ended"] as const;
+const STATUSES = ["done", "partial", "gone", "refused", "failed"] as const;
+const WHY_MAX = 400;
+const SECOND_NS = 1_000_000_000n;
+
+/** Reads an answer. Throws VEDETTE_FRAME_UNEXPECTED. */
+export function readResponded(frame: Uint8Array): ResponseAnswer {
+  const [, id, step, status, processes, why] = unpack(frame, 6);
+  const answer = { step: STEPS[number(step, -1)], status: STATUSES[number(status, -1)] };
+  if (answer.step === undefined || answer.status === undefined)
+    return unexpected("an answer has a step or a status that is not known here");
+  const { step: knownStep, status: knownStatus } = answer;
+  return {
+    id: number(id, 0),
+    step: knownStep,
+    status: knownStatus,
+    processes: number(processes, 0),
+    why: text(why, "").slice(0, WHY_MAX),
+  };
+}
+
+/** A request as the agent takes it. */
+export const respondFrame = (request: ResponseRequest): Uint8Array => {
+  const { id, action, isDry, namesFirst, pid, started, seconds, programs } = request;
+  const flags = [isDry ? 1 : 0, namesFirst ? 1 : 0];
+  const start = [Number(started / SECOND_NS), Number(started % SECOND_NS)];
+  return packr.pack(["respond", id, RESPONSE_ACTIONS.indexOf(action), ...flags, pid, ...start, seconds, programs]);
+};
+
 /** A table of what is prevented; `rows` as docs/wire.md draws them. */
 export const preventFrame = (version: number, rows: readonly unknown[]): Uint8Array =>
   packr.pack(["prevent", version, rows]);

@@ -4,7 +4,15 @@
 // delivered. The status is the workload's own (128+n for a signal), unless something of ours failed.
 import { ERRORS } from "../../build/generated/errors.js";
 import { VedetteError } from "../errors.js";
-import { type AgentOptions, Capture, type CaptureHandlers, type End, type Hello, type StreamCounts } from "./agent.js";
+import {
+  type AgentOptions,
+  Capture,
+  type CaptureHandlers,
+  type End,
+  type Hello,
+  type ResponseAnswer,
+  type StreamCounts,
+} from "./agent.js";
 
 /** Ours, not the workload's: as env(1), chroot(1) and docker run say it. */
 const OWN_FAILURE = 125;
@@ -29,6 +37,7 @@ export interface SessionHandlers {
   readonly onWake?: () => void;
   readonly onHello?: (hello: Hello) => void;
   readonly onPrevented?: (stream: number, obstacle: string) => void;
+  readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
 }
 
 /**
@@ -69,10 +78,11 @@ export class Session {
     }
   }
 
-  #captureHandlers({ onWake, onHello, onPrevented }: SessionHandlers): CaptureHandlers {
+  #captureHandlers({ onWake, onHello, onPrevented, onResponded }: SessionHandlers): CaptureHandlers {
     return {
       ...(onWake === undefined ? {} : { onWake }),
       ...(onPrevented === undefined ? {} : { onPrevented }),
+      ...(onResponded === undefined ? {} : { onResponded }),
       onHello: (hello) => {
         this.#hello = hello;
         onHello?.(hello);

@@ -49,6 +49,13 @@ export function alertOptions(command: Command, target: string): Command {
     .option("--syslog-ca <file>", "a PEM file: who may have signed the certificate of a tls:// server");
 }
 
+/** Adds to a command that guards what runs now what it does about alerts. */
+export const respondOption = (): Option =>
+  new Option(
+    "--respond <file>",
+    "a YAML file that says which rules' alerts are answered by killing or freezing processes (default: none)",
+  );
+
 /** Where the same options, and more outputs, may stand. */
 export const configOption = (): Option =>
   new Option(

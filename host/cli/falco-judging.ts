@@ -6,6 +6,7 @@ import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
 import type { NamedOutput, Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
+import type { ResponseRow } from "../response/response.js";
 import type { Judging } from "../sensor/sensor.js";
 import { say, warn } from "./failure.js";
 
@@ -19,6 +20,8 @@ export interface JudgingFlags extends FalcoFlags {
   readonly syslog?: SyslogSettings;
   /** A PEM file. */
   readonly syslogCa?: string;
+  /** A file of rows that answer alerts, or the rows of vedette.yaml. */
+  readonly respond?: string | readonly ResponseRow[];
   /** Those of vedette.yaml. */
   readonly outputs?: readonly NamedOutput[];
 }
@@ -30,6 +33,9 @@ export interface JudgingFlags extends FalcoFlags {
  * `showsIncidents`: the command ends with its incidents.
  */
 export async function judging(flags: JudgingFlags, isPatient = false, showsIncidents = false): Promise<Judging> {
+  const { respond } = flags;
+  const responses =
+    typeof respond === "string" ? (await import("../response/rows.js")).readResponseRows(respond) : respond;
   const isFalco = flags.falcoRules.length > 0;
   const falco =
     isFalco || flags.option.length > 0
@@ -49,6 +55,7 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
     policies,
     outputs,
     host: process.env.FALCO_HOSTNAME,
+    ...(responses === undefined ? {} : { responses }),
     leavesRepeats: [flags, ...(flags.outputs ?? [])].some(({ repeats }) => repeats === "first") || showsIncidents,
   };
 }

@@ -13,7 +13,7 @@ import { defineConfig } from "./config-command.js";
 import { configured } from "./configured.js";
 import { beQuiet } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
-import { alertOptions, collect, configOption, falcoOptions } from "./falco-flags.js";
+import { alertOptions, collect, configOption, falcoOptions, respondOption } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
@@ -77,6 +77,7 @@ export function defineProgram(
     .option("--record <file>", "store the events too, for `vedette replay`")
     .option("--incidents", "end with the incidents: what belongs together, as a story (default at a terminal)")
     .option("--no-incidents", "do not, and show every alert as it comes")
+    .addOption(respondOption())
     .addOption(configOption())
     .action(async (_, asked: Command) => {
       const { run } = await import("./run.js");

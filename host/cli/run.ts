@@ -62,7 +62,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
         failure = report(error);
       });
       // What is to be denied is known before the first exec.
-      const start = sensor.prevents ? ["--start", "security"] : [];
+      const start = [...(sensor.prevents ? ["--start", "security"] : []), ...(sensor.responds ? ["--respond"] : [])];
       sensor.begin();
       if (policies.includes(OF_IMAGES) && isChatty()) sayOutside(sensor.intake);
       const ending = await sensor.intake.run(agentOptions(command, options, start));

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
 import { LOG_FORMATS } from "../log.js";
 import { configured } from "./configured.js";
-import { alertOptions, configOption, falcoOptions } from "./falco-flags.js";
+import { alertOptions, configOption, falcoOptions, respondOption } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -42,6 +42,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
         .choices([...LOG_FORMATS])
         .default("text"),
     )
+    .addOption(respondOption())
     .addOption(configOption())
     .option("--check", "ask the `vedette serve` that runs whether it is healthy")
     .action(async (_, asked: Command) =>

@@ -6,6 +6,7 @@
 //   alerts_detail: true        --alerts-detail        VEDETTE_ALERTS_DETAIL=true
 import * as z from "zod";
 import { parseSyslogUrl } from "../output/syslog-url.js";
+import { ResponseRows } from "../response/rows.js";
 
 /** One key, and the option that it stands for. */
 export interface Key {
@@ -58,6 +59,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   repeats: { option: "repeats", schema: z.enum(["all", "first"]) },
   syslog: { option: "syslog", schema: syslogUrl, optionValue: parseSyslogUrl },
   syslog_ca: { option: "syslog-ca", schema: text },
+  respond: { option: "respond", schema: ResponseRows },
   listen: { option: "listen", schema: text },
   secret_file: { option: "secret-file", schema: text },
   container_secrets: {

@@ -31,7 +31,7 @@ export const FindingRow = z.strictObject({
 });
 const Reference = z.strictObject({ id: z.string(), name: z.string().nullable() });
 const TimelineRow = z.strictObject({
-  kind: z.enum(["finding", "denial", "exec", "connect"]),
+  kind: z.enum(["finding", "denial", "exec", "connect", "response"]),
   text: z.string().describe("what happened, in words"),
   subject: z.string().nullable().describe("the file, the connection or the program"),
   pid: z.int().nullable(),

@@ -8,6 +8,7 @@
 // Nothing here asks a clock: time is that of events, or what tick() is told. So the same findings make the
 // same incidents, with the same ids.
 export { Grouping, type GroupingOptions, type GroupingStats } from "./grouping.js";
+export { processKey } from "./joints.js";
 export { incidentJson } from "./json.js";
 export type { CloseReason, IncidentView, Row, RowKind, Step, TreeProcess } from "./parts.js";
 export { STEP_EVENTS, STEP_TYPES, StepTaker } from "./steps.js";

@@ -5,9 +5,10 @@ import type { Priority } from "../finding/priority.js";
 import type { ContainerFacts } from "../wire/container.js";
 
 /**
- * `finding`: a rule matched. `denial`: a call was denied. The others are what its processes did beside that.
+ * `finding`: a rule matched. `denial`: a call was denied. `response`: what was done
+ * about it. The others are what its processes did beside that.
  */
-export type RowKind = "finding" | "denial" | "exec" | "connect";
+export type RowKind = "finding" | "denial" | "exec" | "connect" | "response";
 
 /** A line of an incident's timeline. What happened again and again is one row. */
 export interface Row {
@@ -76,9 +77,9 @@ export interface IncidentView {
   readonly merged: readonly string[];
 }
 
-/** What a process did that no rule matched: it makes a timeline a story. */
+/** What a process did that no rule matched, or what was done to it: it makes a timeline a story. */
 export interface Step {
-  readonly kind: "exec" | "connect";
+  readonly kind: "exec" | "connect" | "response";
   readonly source: string;
   readonly container: string | null;
   readonly time: bigint;

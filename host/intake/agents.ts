@@ -6,7 +6,7 @@
 //   hello - secret, name (guests.ts) - what ECS says (host/ecs) - "ack" - "ready" - batches - "ack" ... - end - "ack"
 import { chmodSync } from "node:fs";
 import { hostname } from "node:os";
-import { Capture, type End, type Hello, type StreamCounts } from "../capture/agent.js";
+import { Capture, type End, type Hello, type ResponseRequest, type StreamCounts } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { ringFill } from "../capture/ring.js";
 import type { TaskMetadata } from "../ecs/metadata.js";
@@ -84,6 +84,10 @@ export class Agents implements Intake {
       onHello: (hello) => this.#onHello(hello),
       onEnd: (end) => this.#onEnd(end),
       onPrevented: (stream, obstacle) => this.#onPrevented(stream, obstacle),
+      onResponded: (stream, answer) => {
+        const guest = this.#guests.get(stream);
+        if (guest !== undefined) handlers.onResponded(guest, answer);
+      },
       onClosed: (stream, error, counts) => this.#onClosed(stream, error, counts),
       onStranger: (error) => this.#onTurnedAway(error, 0),
       onRefused: (error, more) => this.#onTurnedAway(error, more),
@@ -134,6 +138,10 @@ export class Agents implements Intake {
 
   watch({ number }: Peer, files: readonly string[]): boolean {
     return this.#capture.watch(number, files);
+  }
+
+  respond({ number }: Peer, request: ResponseRequest): boolean {
+    return this.#capture.respond(number, request);
   }
 
   tap(take: TakeBatch): Tap {

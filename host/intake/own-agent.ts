@@ -2,7 +2,7 @@
 // The intake of `run`, `record` and `trace`: one agent that we start ourselves, with its workload. We never
 // hold up the workload. If nobody judges any more, it goes on.
 import { hostname } from "node:os";
-import type { AgentOptions, Hello } from "../capture/agent.js";
+import type { AgentOptions, Hello, ResponseRequest } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { closeReader, ringFill } from "../capture/ring.js";
 import { type Ending, Session } from "../capture/session.js";
@@ -51,6 +51,9 @@ export class OwnAgent implements Intake {
       onWake: () => this.#onWake(),
       onHello: (hello) => this.#onHello(hello),
       onPrevented: (_stream, obstacle) => this.#onPrevented(obstacle),
+      onResponded: (_stream, answer) => {
+        if (this.#peer !== null) handlers.onResponded?.(this.#peer, answer);
+      },
     });
     const { capture } = this.#session;
     this.ring = capture.ring;
@@ -101,6 +104,10 @@ export class OwnAgent implements Intake {
 
   watch({ number }: Peer, files: readonly string[]): boolean {
     return this.#session.capture.watch(number, files);
+  }
+
+  respond({ number }: Peer, request: ResponseRequest): boolean {
+    return this.#session.capture.respond(number, request);
   }
 
   tap(take: TakeBatch): Tap {

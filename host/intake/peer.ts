@@ -5,6 +5,7 @@
 // acknowledges by one call.
 //
 //   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
+import type { ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { VedetteError } from "../errors.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -32,6 +33,8 @@ export interface IntakeHandlers {
   readonly onFacts: (peer: Peer) => void;
   /** Why it cannot hold the table that it was given; empty when it does. */
   readonly onPrevented: (peer: Peer, obstacle: string) => void;
+  /** What came of a request. */
+  readonly onResponded: (peer: Peer, answer: ResponseAnswer) => void;
   readonly onLeft: (peer: Peer) => void;
   /** It left so long ago that nothing more is judged of it. */
   readonly onForgotten: (number: number) => void;
@@ -85,6 +88,8 @@ export interface Intake {
   prevent(peer: Peer, version: number, rows: readonly unknown[]): boolean;
   /** Gives a peer the files whose opens it is to watch; false: it is gone. */
   watch(peer: Peer, files: readonly string[]): boolean;
+  /** Asks a peer to do something to a process; false: it is gone. */
+  respond(peer: Peer, request: ResponseRequest): boolean;
   /** Reads what comes beside the workers, on this thread. To be taken before anything comes. */
   tap(take: TakeBatch): Tap;
   /**

@@ -75,6 +75,10 @@ export class Replayed implements Intake {
     return false;
   }
 
+  respond(): boolean {
+    return false;
+  }
+
   tap(take: TakeBatch): Tap {
     return this.#taps.open(take);
   }

@@ -2,6 +2,7 @@
 // What judges and what follows from it: the engine, the policy service beside it, what agents are to deny,
 // and the outputs that alerts go to. It knows who sends only as peers of an intake.
 import { hostname } from "node:os";
+import type { ResponseAnswer } from "../capture/agent.js";
 import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
@@ -16,6 +17,13 @@ import type { IncidentNews } from "../output/incident-news.js";
 import type { Outputs } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
+import {
+  Responder,
+  type ResponseRow,
+  type ResponseStepNews,
+  responseAlert,
+  timelineStep,
+} from "../response/response.js";
 import { withFacts } from "./alert-facts.js";
 import type { PolicyState, Running, WorkerHealth } from "./health.js";
 import type { Monitor } from "./monitor.js";
@@ -32,6 +40,8 @@ export interface Judging {
   readonly host: string | undefined;
   /** Some output leaves repeats out, and wants the last of each kind. */
   readonly leavesRepeats?: boolean;
+  /** Which alerts are answered, and how; none: nothing is. */
+  readonly responses?: readonly ResponseRow[];
 }
 
 /** Policies, outputs and what they need. `budgetMs` is in milliseconds, by default the engine's. */
@@ -52,6 +62,7 @@ export interface JudgeOptions extends Judging {
 
 /** The number of no peer. */
 const NOBODY = -1;
+const MS_NS = 1_000_000n;
 const LEVELS = ["debug", "info", "warning", "error"];
 
 /** Engine, policy service and prevention of one sensor. `opened` owns what Judge.open() opens. */
@@ -59,6 +70,7 @@ export class Judge {
   readonly #options: JudgeOptions;
   readonly #intake: Intake;
   readonly #prevention: Prevention<Peer>;
+  readonly #responder: Responder<Peer>;
   #engine!: Engine;
 
   /** Starts workers and the service; resolves when policies are ready. What it opens is added to `opened`. */
@@ -90,6 +102,11 @@ export class Judge {
       watch: (peer, files) => intake.watch(peer, files),
       onFault: (error) => this.#handlers.onFault(error, null),
     });
+    this.#responder = new Responder<Peer>(intake.isRecorded ? [] : (options.responses ?? []), {
+      send: (peer, request) => intake.respond(peer, request),
+      onStep: (news) => this.#onResponseStep(news),
+      now: () => BigInt(Date.now()) * MS_NS,
+    });
   }
 
   /** Resolves when the ring has ended and every batch was judged. */
@@ -100,6 +117,11 @@ export class Judge {
   /** Whether any policy denies anything. */
   get prevents(): boolean {
     return this.#prevention.hasRows;
+  }
+
+  /** Whether any alert is answered. */
+  get responds(): boolean {
+    return this.#responder.hasRows;
   }
 
   /** Another answer as long as its workers get on. */
@@ -139,12 +161,14 @@ export class Judge {
 
   /** Nothing more comes: tells the last of what repeated, and closes the incidents. */
   endIncidents(): void {
+    this.#responder.end();
     for (const alert of this.#options.grouping.end()) this.#options.outputs.write(alert);
     this.#tellIncidents();
   }
 
   /** The clock goes on, also where no events come. */
   tick(now: bigint): void {
+    this.#responder.tick(now);
     for (const alert of this.#options.grouping.tick(now)) this.#options.outputs.write(alert);
     this.#tellIncidents();
   }
@@ -153,7 +177,14 @@ export class Judge {
     this.#prevention.onAnswer(peer, obstacle);
   }
 
+  /** An agent that tells of what it was not asked for is not believed, and raises no alert by it. */
+  onResponded(peer: Peer, answer: ResponseAnswer): void {
+    if (this.#responder.onAnswer(peer, answer) === "heard") return;
+    this.#options.say(`${peer.name}: ${Responder.unasked} (response ${answer.id})`, "warning");
+  }
+
   onLeft(peer: Peer): void {
+    this.#responder.onLeft(peer);
     this.#prevention.leave(peer);
   }
 
@@ -185,6 +216,7 @@ export class Judge {
       const grouped = this.#options.grouping.take({ ...withFacts(alert, author?.facts ?? null), hostname });
       if (grouped === null) return;
       this.tell(this.#options.evidence?.mark(grouped, author) ?? grouped);
+      this.#responder.onAlert(grouped, author);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;
@@ -199,6 +231,12 @@ export class Judge {
       this.#prevention.setPolicies([...this.#options.policies, ...watched]);
     },
   } satisfies EngineHandlers & { onPolicies: unknown };
+
+  #onResponseStep(news: ResponseStepNews): void {
+    const { host, grouping } = this.#options;
+    grouping.step(timelineStep(news));
+    this.tell(responseAlert({ ...news, hostname: host ?? news.hostname }));
+  }
 
   /**
    * What a limit kept back is told of with the next batch, whoever's that is: it says itself which container

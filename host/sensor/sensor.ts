@@ -174,6 +174,11 @@ export class Sensor<I extends Intake = Intake> {
     return this.#judge?.prevents === true || this.#options.service?.policiesD !== undefined;
   }
 
+  /** Whether agents may be asked to do something after an alert. */
+  get responds(): boolean {
+    return this.#judge?.responds === true;
+  }
+
   /** Whether the recording holds all that came. */
   get recorded(): "whole" | "broken" {
     return this.#recorded;
@@ -296,6 +301,7 @@ export class Sensor<I extends Intake = Intake> {
       },
       onFacts: (peer) => void this.#judge?.greet(peer),
       onPrevented: (peer, obstacle) => this.#judge?.onPrevented(peer, obstacle),
+      onResponded: (peer, answer) => this.#judge?.onResponded(peer, answer),
       onLeft: (peer) => {
         this.#roster?.onLeft(peer);
         this.#judge?.onLeft(peer);

@@ -91,6 +91,7 @@ export const DOORS: Record<string, string[]> = {
     "yaml",
   ],
   "host/recording": ["recording", "scap/replay"],
+  "host/response": ["response", "rows"],
   "host/sensor": ["sensor"],
   "host/store": ["store", "threaded"],
   "host/terminal": ["terminal"],

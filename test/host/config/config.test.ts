@@ -194,6 +194,7 @@ test("every key is a variable, which wins over the file", () => {
     integrity: "strict",
     io_uring: "allow",
     on_overload: "shed",
+    respond: '[{"rules": ["R"], "action": "kill"}]',
   };
   for (const [key, { option, schema }] of Object.entries(KEYS)) {
     const kind = (["number", "switch", "list", "map"] as const).find(

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the thread that hears the host leaves requests for the tracer, and the tracer its answers. Both
+// queues are bounded: a host that floods us is refused, and an answer that nobody fetches is dropped for a
+// newer one.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "capture/tracer/response.h"
+
+namespace vedette {
+
+class ResponseDesk {
+ public:
+  // `is_open`: whether the agent may respond at all (--respond). Where it may not, it refuses.
+  explicit ResponseDesk(bool is_open) : is_open_(is_open) {}
+
+  // From the tracer's thread, when its wait can be interrupted.
+  void serve();
+  // The tracer is gone: whoever asks now is told so.
+  void close();
+  // From any thread.
+  void ask(ResponseRequest request);
+  std::vector<ResponseAnswer> take_answers();
+
+  // The tracer's.
+  bool has_requests() const { return has_requests_.load(std::memory_order_acquire); }
+  std::vector<ResponseRequest> take_requests();
+  void answer(ResponseAnswer answer);
+
+ private:
+  void put(ResponseAnswer answer);
+
+  const bool is_open_;
+  std::atomic<bool> has_requests_{false};
+  std::mutex mutex_;
+  bool is_closed_ = false;
+  int tracer_ = 0;  // its thread; 0: it does not wait yet
+  std::vector<ResponseRequest> requests_;
+  std::vector<ResponseAnswer> answers_;
+};
+
+}  // namespace vedette

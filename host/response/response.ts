@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers alerts by the operator's rows: asks the agent that an alert came from to kill or freeze its
+// process, and says what came of it. Three things it never does: it never answers an alert of a tenant's
+// policy, it never asks another agent than the alert's own, and it believes no agent about what it was not
+// asked.
+//
+//   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
+import type { ResponseAnswer, ResponseRequest } from "../capture/agent.js";
+import type { Finding } from "../finding/finding.js";
+import type { Alert } from "../output/alert.js";
+import { ResponseLimit } from "./limit.js";
+import type { ResponseRow } from "./rows.js";
+import type { ResponseStatus, ResponseStepNews } from "./steps.js";
+
+export type { ResponseRow } from "./rows.js";
+export { type ResponseStepNews, responseAlert, timelineStep } from "./steps.js";
+
+/** An agent that can be asked. */
+export interface Responding {
+  readonly number: number;
+  readonly name: string;
+  readonly hostname: string;
+}
+
+/** How a responder asks, and where it tells. */
+export interface ResponderHandlers<P extends Responding> {
+  /** Gives an agent a request; false: it is gone. */
+  readonly send: (peer: P, request: ResponseRequest) => boolean;
+  readonly onStep: (news: ResponseStepNews) => void;
+  /** ns since the epoch. */
+  readonly now: () => bigint;
+}
+
+/** What one agent was asked, and has not answered to the end. */
+interface Asked<P> {
+  readonly peer: P;
+  readonly row: ResponseRow;
+  readonly rule: string;
+  readonly finding: Finding;
+  readonly key: string;
+  readonly deadline: bigint;
+  hasActed: boolean;
+}
+
+const SECOND_NS = 1_000_000_000n;
+/** An agent that has not answered by then does not. */
+const PATIENCE_NS = 10n * SECOND_NS;
+/** Events that were on their way when a process was killed come within this time. */
+const STRAGGLERS_NS = SECOND_NS;
+/** Alerts of processes that an agent says it has killed; beyond it, the oldest are forgotten. */
+const KILLED_MAX = 1024;
+const UNASKED = "the agent tells of a response that it was not asked for, or tells it twice";
+
+/** One for all agents. `P` is the caller's own type of agent. */
+export class Responder<P extends Responding> {
+  readonly #rows: readonly ResponseRow[];
+  readonly #handlers: ResponderHandlers<P>;
+  readonly #limits = new Map<string, ResponseLimit>();
+  readonly #asked = new Map<number, Asked<P>>();
+  /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
+  readonly #busy = new Set<string>();
+  readonly #killed = new Map<string, bigint>();
+  #ids = 0;
+
+  constructor(rows: readonly ResponseRow[], handlers: ResponderHandlers<P>) {
+    this.#rows = rows;
+    this.#handlers = handlers;
+  }
+
+  /** Whether any alert is answered. */
+  get hasRows(): boolean {
+    return this.#rows.length > 0;
+  }
+
+  /** An alert is out. `peer`: the agent that its event came from; null: nobody can be asked. */
+  onAlert(alert: Alert, peer: P | null): void {
+    const { rule, finding, tenant } = alert;
+    if (finding === undefined || tenant !== undefined || finding.tenant !== null || peer === null) return;
+    this.#rows.forEach((row, index) => {
+      if (row.rules.includes(rule)) this.#answer(row, index, rule, finding, peer);
+    });
+  }
+
+  /** An agent says what came of a request. */
+  onAnswer(peer: P, { id, step, status, processes, why }: ResponseAnswer): "heard" | "unasked" {
+    const asked = this.#asked.get(id);
+    const isExpected =
+      asked !== undefined && asked.peer.number === peer.number && asked.hasActed === (step === "ended");
+    if (!isExpected) return "unasked";
+    const isHeld = step === "acted" && asked.row.action === "freeze" && asked.row.mode === "enforce";
+    if (isHeld && (status === "done" || status === "partial")) asked.hasActed = true;
+    else this.#forget(id, asked);
+    if (step === "acted" && status === "done" && asked.row.mode === "enforce" && asked.row.action !== "freeze")
+      this.#keepKilled(asked.key);
+    this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
+    return "heard";
+  }
+
+  /** The clock goes on: who should have answered by now? */
+  tick(now: bigint): void {
+    for (const [id, asked] of this.#asked) {
+      const most = asked.hasActed ? asked.deadline + BigInt(asked.row.for) * SECOND_NS : asked.deadline;
+      if (now > most) this.#give(id, asked, "failed", "the agent did not answer in time");
+    }
+  }
+
+  /** An agent is gone, and nobody answers for it. */
+  onLeft(peer: P): void {
+    for (const [id, asked] of this.#asked)
+      if (asked.peer.number === peer.number) this.#give(id, asked, "failed", "the agent is gone");
+    for (const key of this.#limits.keys()) if (key.startsWith(`${peer.number}/`)) this.#limits.delete(key);
+  }
+
+  /** Nothing more comes. */
+  end(): void {
+    for (const [id, asked] of this.#asked)
+      this.#give(id, asked, "gone", "the workload ended before the agent answered");
+  }
+
+  /** For whoever tells of an answer that nobody expects. */
+  static readonly unasked = UNASKED;
+
+  #answer(row: ResponseRow, index: number, rule: string, finding: Finding, peer: P): void {
+    const { pid, started } = finding.process ?? { pid: null, started: null };
+    const asked: Asked<P> = {
+      ...{ peer, row, rule, finding, hasActed: false },
+      key: `${peer.number}/${index}/${pid}@${started}`,
+      deadline: this.#handlers.now() + PATIENCE_NS,
+    };
+    const isKnown = pid !== null && started !== null;
+    if (!isKnown) this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
+    if (!isKnown || this.#busy.has(asked.key) || this.#isStraggler(asked)) return;
+    const allowance = this.#limitOf(peer, index, row).take(this.#handlers.now());
+    if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
+    if (allowance === "ready") this.#ask(asked, { pid, started });
+  }
+
+  /** Whether the alert was on its way when its process was killed. One that happened later is told of. */
+  #isStraggler(asked: Asked<P>): boolean {
+    const killed = this.#killed.get(asked.key);
+    if (killed === undefined) return false;
+    if (asked.finding.event.time <= killed + STRAGGLERS_NS) return true;
+    this.#killed.delete(asked.key);
+    this.#tell(asked, 0, "failed", "host", "the agent said that it had killed this process, which still acts", null);
+    return false;
+  }
+
+  #ask(asked: Asked<P>, process: { readonly pid: number; readonly started: bigint }): void {
+    const { row, peer, key } = asked;
+    const id = ++this.#ids;
+    this.#asked.set(id, asked);
+    this.#busy.add(key);
+    const { action, mode, first_process: namesFirst, except } = row;
+    const request = { id, action, isDry: mode === "dry-run", namesFirst, ...process, seconds: row.for, ...except };
+    this.#tell(asked, id, "requested", "host", "", null);
+    if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
+  }
+
+  #limitOf(peer: P, index: number, row: ResponseRow): ResponseLimit {
+    const key = `${peer.number}/${index}`;
+    const limit = this.#limits.get(key) ?? new ResponseLimit(row.limit);
+    this.#limits.set(key, limit);
+    return limit;
+  }
+
+  #keepKilled(key: string): void {
+    this.#killed.set(key, this.#handlers.now());
+    if (this.#killed.size > KILLED_MAX) this.#killed.delete(this.#killed.keys().next().value as string);
+  }
+
+  #give(id: number, asked: Asked<P>, status: ResponseStatus, why: string): void {
+    this.#forget(id, asked);
+    this.#tell(asked, id, status, "host", why, null);
+  }
+
+  #forget(id: number, { key }: Asked<P>): void {
+    this.#asked.delete(id);
+    this.#busy.delete(key);
+  }
+
+  #tell(
+    { row, rule, finding, peer }: Asked<P>,
+    id: number,
+    status: ResponseStatus,
+    by: "host" | "agent",
+    why: string,
+    processes: number | null,
+  ): void {
+    const { name: container, hostname } = peer;
+    const time = this.#handlers.now();
+    this.#handlers.onStep({ id, row, rule, finding, status, by, why, processes, container, hostname, time });
+  }
+}
+
+function limitText({ limit: { perMinute: most, after } }: ResponseRow): string {
+  const how = after === "off" ? "until the agent connects anew" : "until there were fewer";
+  return `there were ${most} within a minute in this container: the row does nothing there ${how}`;
+}

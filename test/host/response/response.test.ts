@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which alerts are answered, and what is said of it: by fakes, with a clock of the tests.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { stringify } from "yaml";
+import { VedetteError } from "../../../host/errors.js";
+import type { ResponseRow } from "../../../host/response/response.js";
+import { readResponseRows } from "../../../host/response/rows.js";
+import { scratch } from "../../e2e/programs.js";
+import { alertOf } from "../incident/shared.js";
+import { answer, rowOf, stage } from "./stage.js";
+
+test("an alert of a rule is answered once, and each step is told", () => {
+  const { responder, told, sent, web } = stage([rowOf({ action: "kill-tree" })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAlert(alertOf({ pid: 7, rule: "Another" }), web);
+  assert.is(sent.length, 1);
+  assert.equal({ ...sent[0]!.request, started: 0n }, { ...sent[0]!.request, action: "kill-tree", pid: 7, started: 0n });
+  assert.is(responder.onAnswer(web, answer(1, "done", { processes: 3 })), "heard");
+  assert.equal(told(), ["requested by host", "done by agent"]);
+});
+
+test("alerts of one process are answered again when the first answer was no success", () => {
+  const { responder, told, web } = stage([rowOf({})]);
+  for (const id of [1, 2]) {
+    responder.onAlert(alertOf({ pid: 7 }), web);
+    responder.onAnswer(web, answer(id, "refused"));
+  }
+  assert.equal(told(), ["requested by host", "refused by agent", "requested by host", "refused by agent"]);
+});
+
+test("an alert whose process nobody knows, or without an agent, asks for nothing", () => {
+  const { responder, told, sent, web } = stage([rowOf({})]);
+  const alert = alertOf({ pid: 7 });
+  responder.onAlert(alert, null);
+  responder.onAlert({ ...alert, finding: { ...alert.finding!, process: null } }, web);
+  const { finding: _none, ...bare } = alert;
+  responder.onAlert(bare, web);
+  assert.is(sent.length, 0);
+  assert.equal(told(), ["failed by host"]);
+});
+
+test("a limit holds for one row and one container", () => {
+  const { responder, told, sent, web, db, clock } = stage([rowOf({ limit: { perMinute: 2, after: "off" } })]);
+  for (let pid = 10; pid < 15; pid++) responder.onAlert(alertOf({ pid }), web);
+  assert.equal(told(), ["requested by host", "requested by host", "limited by host"]);
+  responder.onAlert(alertOf({ pid: 10 }), db);
+  assert.is(sent.length, 3);
+  clock.now += 600_000_000_000n;
+  responder.onAlert(alertOf({ pid: 99 }), web);
+  assert.is(sent.length, 3, "it is off until the agent connects anew");
+  responder.onLeft(web);
+  responder.onAlert(alertOf({ pid: 99 }), web);
+  assert.is(sent.length, 4);
+});
+
+test("a limit that pauses goes on a minute later", () => {
+  const { responder, sent, told, web, clock } = stage([rowOf({ limit: { perMinute: 1, after: "pause" } })]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAlert(alertOf({ pid: 2 }), web);
+  responder.onAlert(alertOf({ pid: 3 }), web);
+  clock.now += 61_000_000_000n;
+  responder.onAlert(alertOf({ pid: 4 }), web);
+  assert.is(sent.length, 2);
+  assert.equal(told(), ["requested by host", "limited by host", "requested by host"]);
+});
+
+test("an agent that is gone, or does not answer, is a failure that is told", () => {
+  const { responder, told, web, db, clock } = stage([rowOf({})]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAlert(alertOf({ pid: 2 }), db);
+  responder.onLeft(web);
+  clock.now += 11_000_000_000n;
+  responder.tick(clock.now);
+  assert.equal(told(), ["requested by host", "requested by host", "failed by host", "failed by host"]);
+});
+
+test("a freeze is over when the agent says so", () => {
+  const { responder, told, web } = stage([rowOf({ action: "freeze" })]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  assert.is(responder.onAnswer(web, answer(1, "done", { step: "ended" })), "unasked");
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  assert.is(responder.onAnswer(web, answer(1, "done", { step: "ended" })), "heard");
+  assert.equal(told(), ["requested by host", "done by agent", "ended by agent"]);
+});
+
+function rowsIn(respond: unknown): readonly ResponseRow[] {
+  const file = join(scratch(), "respond.yaml");
+  writeFileSync(file, stringify({ respond }));
+  return readResponseRows(file);
+}
+
+test("a row is a dry run with a limit, unless it says otherwise", () => {
+  assert.equal(rowsIn([{ rules: ["R"], action: "freeze", for: "2h" }]), [
+    rowOf({ rules: ["R"], action: "freeze", mode: "dry-run", for: 7200 }),
+  ]);
+});
+
+test("a row that is wrong is refused with its place", () => {
+  const wrong: [row: object, says: RegExp][] = [
+    [{ rules: ["R"], action: "terminate" }, /kill-tree/],
+    [{ rules: [], action: "kill" }, /rules/],
+    [{ rules: ["R"], action: "kill", for: "25h" }, /at most 24h/],
+    [{ rules: ["R"], action: "kill", limit: { per_minute: 0 } }, /per_minute/],
+    [{ rules: ["R"], action: "kill", except: { programs: ["ssh"] } }, /programs/],
+    [{ rules: ["R"], action: "kill", force: true }, /force/],
+  ];
+  for (const [row, says] of wrong) {
+    try {
+      rowsIn([row]);
+      assert.unreachable(JSON.stringify(row));
+    } catch (error) {
+      assert.ok(error instanceof VedetteError && error.code === "VEDETTE_RESPOND_FILE", String(error));
+      assert.match((error as Error).message, says);
+    }
+  }
+});
+
+test.run();

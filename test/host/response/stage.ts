@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A responder with two agents, a clock that stands, and a log of what it asks and tells.
+import type { ResponseAnswer, ResponseRequest } from "../../../host/capture/agent.js";
+import {
+  Responder,
+  type Responding,
+  type ResponseRow,
+  type ResponseStepNews,
+} from "../../../host/response/response.js";
+import { START } from "../incident/shared.js";
+
+export const rowOf = (row: Partial<ResponseRow>): ResponseRow => ({
+  rules: ["Rule"],
+  action: "kill",
+  mode: "enforce",
+  except: { programs: [] },
+  limit: { perMinute: 5, after: "off" },
+  for: 600,
+  first_process: false,
+  ...row,
+});
+
+export const answer = (
+  id: number,
+  status: ResponseAnswer["status"],
+  more: Partial<ResponseAnswer> = {},
+): ResponseAnswer => ({ id, step: "acted", status, processes: 1, why: "", ...more });
+
+export function stage(rows: readonly ResponseRow[]) {
+  const clock = { now: START };
+  const news: ResponseStepNews[] = [];
+  const sent: { peer: Responding; request: ResponseRequest }[] = [];
+  const responder = new Responder<Responding>(rows, {
+    send: (peer, request) => sent.push({ peer, request }) > 0,
+    onStep: (one) => news.push(one),
+    now: () => clock.now,
+  });
+  const [web, db] = ["web", "db"].map((name, i) => ({ number: i + 1, name, hostname: name })) as [
+    Responding,
+    Responding,
+  ];
+  const told = (): string[] => news.map(({ status, by }) => `${status} by ${by}`);
+  return { responder, clock, news, sent, told, web, db };
+}

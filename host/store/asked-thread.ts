@@ -5,9 +5,9 @@
 // the middle of a step, and another one is started when it has gone, not before. A store in memory is in its
 // thread: it is waited for.
 import type { Worker } from "node:worker_threads";
-import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { startThread } from "../thread.js";
+import { type Lane, Lanes } from "./lanes.js";
 import type { Answer, Asks, ThreadData } from "./messages.js";
 import { StoreSilent } from "./store.js";
 
@@ -24,8 +24,6 @@ export interface ThreadTimes {
 const TIMES: ThreadTimes = { open: 120_000, read: 10_000, write: 60_000, end: 2_000 };
 /** V8's of a thread: a page of findings is 1 MiB of text. */
 const HEAP = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 };
-/** Questions that wait, of one tenant and of the operator, who has more doors. */
-const WAITING_MAX = { tenant: 4, operator: 32 };
 
 /** An error of SQLite's. `code`: null where it was none. */
 export class StoreFailed extends StoreSilent {
@@ -45,15 +43,11 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Whose turn it is: a tenant's name, null for the operator, and what the store itself does. */
-type Lane = string | null | undefined;
-
 /** Starts its thread when it is asked for the first time. */
 export class AskedThread {
   readonly #data: ThreadData;
   readonly #times: ThreadTimes;
-  /** Each with one that waits at least; the first is the next. */
-  readonly #lanes = new Map<Lane, Waiting[]>();
+  readonly #waiting = new Lanes<Waiting>();
   #asked: Waiting | null = null;
   #timer: NodeJS.Timeout | undefined;
   #worker: Worker | null = null;
@@ -98,11 +92,8 @@ export class AskedThread {
 
   #wait<T>(ask: keyof Asks, values: readonly unknown[], lane: Lane): Promise<T> {
     if (this.#isStuck) throw new StoreSilent("the store does not answer in time");
-    const waiting = this.#lanes.get(lane) ?? [];
-    const most = lane === null ? WAITING_MAX.operator : WAITING_MAX.tenant;
-    if (waiting.length >= most) throw new VedetteError("VEDETTE_STORE_BUSY", { count: most });
     return new Promise((resolve, reject) => {
-      this.#lanes.set(lane, [...waiting, { ask, values, resolve, reject }]);
+      this.#waiting.put(lane, { ask, values, resolve, reject });
       this.#next();
     });
   }
@@ -110,8 +101,7 @@ export class AskedThread {
   /** Hands over the next question where the thread is idle. */
   #next(): void {
     if (this.#isEnding || this.#asked !== null) return;
-    const [next] = this.#lanes;
-    if (next === undefined) {
+    if (this.#waiting.isEmpty) {
       this.#worker?.unref();
       return;
     }
@@ -119,11 +109,9 @@ export class AskedThread {
       this.#start({ ask: null, values: [], resolve: () => undefined, reject: (error) => this.#refuse(error) });
       return;
     }
-    const [lane, [first, ...others]] = next as [Lane, [Waiting, ...Waiting[]]];
-    this.#lanes.delete(lane);
-    if (others.length > 0) this.#lanes.set(lane, others); // behind those of everybody else
-    const { ask, values } = first;
-    this.#begin(first, ask === "append" || ask === "decide" ? this.#times.write : this.#times.read);
+    const { item } = this.#waiting.take() as { readonly item: Waiting };
+    const { ask, values } = item;
+    this.#begin(item, ask === "append" || ask === "decide" ? this.#times.write : this.#times.read);
     this.#worker.postMessage({ number: ++this.#number, ask, values });
   }
 
@@ -206,9 +194,7 @@ export class AskedThread {
 
   /** Those that wait. */
   #refuse(error: Error): void {
-    const waiting = [...this.#lanes.values()].flat();
-    this.#lanes.clear();
-    for (const { reject } of waiting) reject(error);
+    for (const { reject } of this.#waiting.clear()) reject(error);
   }
 }
 

@@ -4,6 +4,7 @@
 // what was acknowledged is there.
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { type Decided, decided, isSame } from "./decided.js";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
 import { HOPS_MAX, inTransaction } from "./schema.js";
 import { Statements } from "./statements.js";
@@ -114,7 +115,7 @@ export class SqliteWrites {
       isThere = true;
       const { tenant, ...before } = found;
       const after = decided(before, decision);
-      if (after.case === before.case && after.verdict === before.verdict && after.note === before.note) return;
+      if (isSame(before, after)) return;
       const now = this.#now();
       this.#statements
         .of(
@@ -332,21 +333,6 @@ export class SqliteWrites {
     this.#words.set(text, id);
     return id;
   }
-}
-
-interface Decided {
-  readonly case: string;
-  readonly verdict: string | null;
-  readonly note: string | null;
-}
-
-/** A case that is opened again has no verdict. */
-function decided(before: Decided, { case: state, verdict, note }: Decision): Decided {
-  return {
-    case: state ?? before.case,
-    verdict: state === "open" ? null : (verdict ?? before.verdict),
-    note: note ?? before.note,
-  };
 }
 
 /** 16 bytes in place of 36 characters. */

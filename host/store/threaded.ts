@@ -4,12 +4,10 @@
 // memory is one connection, and one thread.
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
-import type { Carrier, OutputStats, Sent } from "../output/output.js";
-import { OutputQueue, type QueueLimits, STUCK_MS } from "../output/queue.js";
+import type { OutputStats, Sent } from "../output/output.js";
 import { reasonOf } from "../reason.js";
 import { AskedThread, StoreFailed } from "./asked-thread.js";
 import { setAside, storeFile } from "./folder.js";
-import { findingLine, incidentLine } from "./lines.js";
 import type { StoredIncident } from "./rows.js";
 import type {
   AuditQuery,
@@ -23,22 +21,8 @@ import type {
   StorePage,
 } from "./store.js";
 import { FOLDER_LIMITS, MEMORY_LIMITS } from "./store.js";
+import { ToldQueue } from "./told-queue.js";
 
-const MIB = 1 << 20;
-const QUEUE: QueueLimits = {
-  count: 10_000,
-  bytes: 32 * MIB,
-  batchCount: 500,
-  batchBytes: 2 * MIB,
-  retryMs: 100,
-  retryMsMax: 5_000,
-  busyMs: 5,
-  stuckMs: STUCK_MS,
-  closeMs: 5_000,
-  retriesAtEnd: true,
-};
-const FLUSH_MS_MAX = 1_000;
-const FLUSH_LOOK_MS = 2;
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
 const DAMAGED = new Set([11, 26]);
 
@@ -47,7 +31,7 @@ export class SqliteStore implements Store {
   readonly name: string;
   readonly #writer: AskedThread;
   readonly #reader: AskedThread;
-  readonly #queue: OutputQueue;
+  readonly #queue: ToldQueue;
 
   /** Throws VEDETTE_STORE_UNUSABLE. */
   static async open({ folder, limits, mustBeThere = false, onFault }: StoreOptions): Promise<SqliteStore> {
@@ -79,28 +63,19 @@ export class SqliteStore implements Store {
     this.name = name;
     this.#writer = writer;
     this.#reader = reader;
-    const carrier: Carrier = {
-      send: (lines) => this.#write(lines),
-      close: () => undefined,
-    };
-    // What only tells that no more repeats came was written before.
-    const wants = ({ repeat }: Alert): boolean => repeat?.isLast !== true;
-    this.#queue = new OutputQueue({ name, kind: "store", carrier, limits: QUEUE, text: findingLine, wants, onFault });
+    this.#queue = new ToldQueue({ name, write: (lines) => this.#write(lines), onFault });
   }
 
   append(alert: Alert): void {
-    this.#queue.write(alert);
+    this.#queue.append(alert);
   }
 
   keep(incident: StoredIncident): boolean {
-    return this.#queue.push(incidentLine(incident));
+    return this.#queue.keep(incident);
   }
 
-  async flush(): Promise<void> {
-    this.#queue.flush();
-    const until = performance.now() + FLUSH_MS_MAX;
-    while (this.#queue.stats().queued > 0 && performance.now() < until)
-      await new Promise((resolve) => setTimeout(resolve, FLUSH_LOOK_MS));
+  flush(): Promise<void> {
+    return this.#queue.flush();
   }
 
   page(owner: Owner, query: FindingQuery): Promise<StorePage> {

@@ -33,8 +33,8 @@ function apply(command: Command, { options }: Configuration): void {
   }
 }
 
-/** Variables that may hold an output's secret: a workload under `run` is not to have them. */
-const SECRET = /^VEDETTE_OUTPUTS_/;
+/** Variables that may hold the secret of an output or a store: a workload under `run` is not to have them. */
+const SECRET = /^VEDETTE_(OUTPUTS_|STORE$)/;
 
 /** The environment that a workload gets. */
 export function environmentForWorkload(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -24,7 +24,7 @@ export interface ConsoleFlags {
 export async function showConsole({ socket, store, at }: ConsoleFlags): Promise<number> {
   if (socket !== undefined && store === undefined) return openConsole(socket);
   if (store !== undefined && socket === undefined) return openStore(store, at);
-  const problem = "Give either --socket PATH, of a Vedette that runs, or --store DIR.";
+  const problem = "Give either --socket PATH, of a Vedette that runs, or --store PLACE.";
   throw new VedetteError("VEDETTE_USAGE", { command: "console", problem });
 }
 
@@ -37,7 +37,7 @@ export async function openConsole(socket: string): Promise<number> {
 }
 
 /** Prints the address, and answers until SIGTERM or SIGINT. Throws VEDETTE_STORE_UNUSABLE. */
-async function openStore(folder: string, address: string): Promise<number> {
+async function openStore(place: string, address: string): Promise<number> {
   const stopped = new Promise((done) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, done);
   });
@@ -53,7 +53,7 @@ async function openStore(folder: string, address: string): Promise<number> {
     from: "store" as const,
     onFault: (error: VedetteError) => warn(`vedette: ${explain(error)}`),
   };
-  const flags = { store: folder, mustBeThere: true, console: true, controlTcp: address };
+  const flags = { store: place, mustBeThere: true, console: true, controlTcp: address };
   const control = await Control.open(flags, sources, []);
   print([control.entry() ?? ""]);
   say("vedette: the address lets one browser in; press Ctrl-C to end");

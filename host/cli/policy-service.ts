@@ -39,9 +39,9 @@ export function addServiceOptions(command: Command): Command {
       "show the web console at --control-tcp (default: 127.0.0.1:7411); `vedette console` prints an address that lets you in",
     )
     .option(
-      "--store <dir>",
-      "keep findings, incidents and what people decide in this folder over restarts (at most 2 GiB and 90 days); " +
-        "without it the control API has the latest 10,000 findings in memory",
+      "--store <place>",
+      "keep findings, incidents and what people decide over restarts: in this folder (at most 2 GiB and 90 days), or in " +
+        "PostgreSQL at postgres://USER@HOST/DATABASE; without it the control API has the latest 10,000 findings in memory",
     )
     .option(
       "--evidence <dir>",

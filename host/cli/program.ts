@@ -111,7 +111,10 @@ export function defineProgram(
     .command("console")
     .description("print an address at which a browser sees the console of a running Vedette, or a store")
     .option("--socket <path>", "the Unix socket that the running Vedette was given as --control")
-    .option("--store <dir>", "show this store, also while no Vedette runs, until it is stopped")
+    .option(
+      "--store <place>",
+      "show this store, a folder or postgres://..., also while no Vedette runs, until it is stopped",
+    )
     .option("--at <address>", "where the store is shown: 127.0.0.1:PORT", "127.0.0.1:7411")
     .action(async (options) => {
       const { showConsole } = await import("./console.js");

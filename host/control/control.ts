@@ -40,7 +40,7 @@ export interface ControlFlags {
   readonly controlTokens?: string;
   /** Show the console over TCP: at `controlTcp`, else at CONSOLE_ADDRESS. */
   readonly console?: boolean;
-  /** The folder of the store; left out: it is in memory. */
+  /** The folder of the store, or postgres://...; left out: it is in memory. */
   readonly store?: string;
   /** Somebody wants to read that store: what is not there is not begun. Its own caller lets a browser in. */
   readonly mustBeThere?: boolean;
@@ -93,10 +93,10 @@ export class Control {
   }
 
   static async open(flags: ControlFlags, sources: ControlSources, tenants: Iterable<Tenant>): Promise<Control> {
-    const { SqliteStore } = await import("../store/threaded.js");
+    const { openStore } = await import("../store/open.js");
     const { onFault } = sources;
-    const { store: folder = null, mustBeThere = false } = flags;
-    const store = await SqliteStore.open({ folder, mustBeThere, onFault });
+    const { store: place = null, mustBeThere = false } = flags;
+    const store = await openStore({ place, mustBeThere, onFault });
     const control = new Control(flags, sources, store);
     try {
       await control.setTenants(tenants);

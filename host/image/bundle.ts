@@ -28,14 +28,17 @@ const ESM_BANNER =
 /** And ours ask for their own address, which CommonJS has as a path. */
 const CJS_BANNER = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;';
 /**
- * Large, and asked for only by who sends alerts over HTTP: a file of its own, so that others need not keep
- * its text in memory.
+ * Large, and asked for only by who sends alerts over HTTP, or has the store in a database: a file each, so
+ * that others need not keep their texts in memory.
  */
-const APART = "undici";
+const APART = ["undici", "pg"];
 const apart: Plugin = {
   name: "apart",
   setup: ({ onResolve }) =>
-    onResolve({ filter: new RegExp(`^${APART}$`) }, () => ({ path: `./${APART}.cjs`, external: true })),
+    onResolve({ filter: new RegExp(`^(${APART.join("|")})$`) }, ({ path }) => ({
+      path: `./${path}.cjs`,
+      external: true,
+    })),
 };
 const CACHE_MS_MAX = 300_000;
 
@@ -61,7 +64,8 @@ export async function bundleHost(to: string, external: readonly string[]): Promi
   const missing = external.flatMap((name) => [name, `${name}/*`]);
   const entry = { contents: ENTRY.map((name) => `import "./${name}.js";`).join("\n"), resolveDir: HOST };
   await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [apart] });
-  await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(APART))], outfile: join(to, `${APART}.cjs`) });
+  for (const name of APART)
+    await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(name))], outfile: join(to, `${name}.cjs`) });
   await build({
     ...CJS,
     entryPoints: [join(HOST, "image/start.js")],

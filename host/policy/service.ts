@@ -33,7 +33,7 @@ export interface ServiceFlags {
   readonly controlTcp?: string;
   readonly console?: boolean;
   readonly controlTokens?: string;
-  /** The folder of the store (host/store). */
+  /** Where the store is (host/store). */
   readonly store?: string;
   /** `process`: every tenant's policies live apart, whatever tenants.yaml says. */
   readonly isolation?: "thread" | "process";

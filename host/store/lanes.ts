@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Those that wait for an answer of the store, by who asked: served in turn, whoever asks, so that a tenant that
-// asks a lot waits for itself.
+// Those that wait for an answer of the store, by who asked: served in turn, whoever asks, so that a tenant
+// that asks a lot waits for itself.
 import { VedetteError } from "../errors.js";
 
 /** Whose turn it is: a tenant's name, null for the operator, and what the store itself does. */

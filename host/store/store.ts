@@ -85,7 +85,7 @@ export interface Overview {
   readonly held: { readonly findings: number; readonly incidents: number };
 }
 
-/** One who implements it: SQLite (threaded.ts). */
+/** Two implement it: SQLite (threaded.ts) and PostgreSQL (postgres/postgres.ts). */
 export interface Store {
   /** Where it is, as the operator named it. */
   readonly name: string;
@@ -111,7 +111,7 @@ export interface Store {
 /** How much it holds. */
 export interface StoreLimits {
   readonly findings: number;
-  /** Of all its files. */
+  /** Of all its files; in a database, of the documents of findings. */
   readonly bytes: number;
   readonly days: number;
 }
@@ -124,6 +124,9 @@ const MIB = 1 << 20;
 export const FOLDER_LIMITS: StoreLimits = { findings: 100_000_000, bytes: 2048 * MIB, days: 90 };
 /** In memory. */
 export const MEMORY_LIMITS: StoreLimits = { findings: 10_000, bytes: 48 * MIB, days: 90 };
+
+/** In a database: 90 days, and 64 GiB of documents. */
+export const DATABASE_LIMITS: StoreLimits = { findings: 100_000_000, bytes: 65_536 * MIB, days: 90 };
 
 /** Where a store is to be. */
 export interface StoreOptions {

@@ -47,7 +47,7 @@ async function loadedBy(flags: readonly string[], inModules = true): Promise<str
 }
 
 const ofConsole = (names: readonly string[]): string[] =>
-  names.filter((name) => /\/host\/(control|store)\/|NativeModule sqlite|roster/.test(name));
+  names.filter((name) => /\/host\/(control|store)\/|NativeModule sqlite|roster|node_modules\/pg|\/pg\.cjs/.test(name));
 
 test("without --console, --control and --store nothing of them is loaded", async () => {
   const names = await loadedBy([]);
@@ -64,6 +64,13 @@ test("the host as it is installed loads no SQLite either", async () => {
 
 test("with --store they are", async () => {
   assert.ok(ofConsole(await loadedBy(["--store", "store"])).some((name) => name.includes("/host/store/")));
+});
+
+test("with a store in a database SQLite is not loaded, and with one in a folder nothing of databases", async () => {
+  const [folder, database] = [await loadedBy(["--store", "store"]), await loadedBy(["--store", "postgres:///nothing"])];
+  const [sqlite, pg] = [/NativeModule sqlite/, /node_modules\/pg[-/]|store\/postgres\/database/];
+  assert.equal([folder.some((name) => sqlite.test(name)), folder.some((name) => pg.test(name))], [false, false]);
+  assert.equal([database.some((name) => sqlite.test(name)), database.some((name) => pg.test(name))], [false, true]);
 });
 
 test.run();

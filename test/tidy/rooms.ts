@@ -93,7 +93,7 @@ export const DOORS: Record<string, string[]> = {
   "host/recording": ["recording", "scap/replay"],
   "host/response": ["response", "rows"],
   "host/sensor": ["sensor"],
-  "host/store": ["store", "threaded"],
+  "host/store": ["open", "store"],
   "host/terminal": ["terminal"],
   "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
   "host/wire": [

@@ -22,7 +22,7 @@ import type { VedetteError } from "../../../host/errors.js";
 import { migrate } from "../../../host/store/schema.js";
 import { FOLDER_LIMITS, MEMORY_LIMITS } from "../../../host/store/store.js";
 import { SqliteStore } from "../../../host/store/threaded.js";
-import { incident, rulesOf, testStore, told, written } from "./store-suite.js";
+import { idsOf, incident, rulesOf, testStore, told, written } from "./store-suite.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-store-"));
 let folders = 0;
@@ -115,6 +115,18 @@ folder("each migration is run once, and all of it or nothing", () => {
     ["a", "b"],
   );
   assert.is((db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version, 2);
+});
+
+folder("pages of incidents end where much was parsed for them, and go on from there", async () => {
+  const store = await SqliteStore.open({ folder: newFolder(), onFault });
+  const rows = [{ text: "x".repeat(3 << 20) }]; // a timeline, which a list leaves out
+  for (const id of ["a", "b", "c"])
+    store.keep(incident(id, { doc: JSON.stringify({ id, state: "open", rows, processes: [] }) }));
+  await written(store);
+  const first = await store.incidents(null, { limit: 9, before: null });
+  const second = await store.incidents(null, { limit: 9, before: first.next });
+  await store.close();
+  assert.equal([idsOf(first.items), idsOf(second.items), second.next], [["c", "b"], ["a"], null]);
 });
 
 folder("rows that are damaged are left out and counted, and the others are shown", async () => {

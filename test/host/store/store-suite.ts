@@ -57,7 +57,9 @@ export async function rulesOf(
   return rules;
 }
 
-const idsOf = (items: readonly string[]): string[] => items.map((item) => (JSON.parse(item) as { id: string }).id);
+/** Of a page of incidents. */
+export const idsOf = (items: readonly string[]): string[] =>
+  items.map((item) => (JSON.parse(item) as { id: string }).id);
 
 /** Adds the tests. `open` gives a new, empty store, which the suite closes. */
 export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<Store>): void {
@@ -253,17 +255,6 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       const kept = await acts("loud", "own");
       assert.equal([kept.length, kept[0], kept.at(-2), kept.at(-1)], [1_001, "1009", "10", "the operator's"]);
       assert.equal(await acts(null, "other"), ["quiet"]);
-    }));
-
-  test("pages of incidents end where much was parsed for them, and go on from there", () =>
-    using(async (store) => {
-      const rows = [{ text: "x".repeat(3 << 20) }]; // a timeline, which a list leaves out
-      for (const id of ["a", "b", "c"])
-        store.keep(incident(id, { doc: JSON.stringify({ id, state: "open", rows, processes: [] }) }));
-      await written(store);
-      const first = await store.incidents(null, { limit: 9, before: null });
-      const second = await store.incidents(null, { limit: 9, before: first.next });
-      assert.equal([idsOf(first.items), idsOf(second.items), second.next], [["c", "b"], ["a"], null]);
     }));
 
   test("acts come page by page, the newest first", () =>

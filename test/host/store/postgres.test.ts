@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store in PostgreSQL: the suite of every store, and what is its own: tables, several hosts, a server
+// that goes away and comes back.
+// Time limit: 480 s.
+import { DatabaseError } from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { VedetteError } from "../../../host/errors.js";
+import { findingLine, incidentLine } from "../../../host/store/lines.js";
+import { addressOf } from "../../../host/store/postgres/address.js";
+import { Database } from "../../../host/store/postgres/database.js";
+import { PostgresStore } from "../../../host/store/postgres/postgres.js";
+import { PostgresReads } from "../../../host/store/postgres/reads.js";
+import { MIGRATIONS, migrate } from "../../../host/store/postgres/schema.js";
+import { PostgresWrites } from "../../../host/store/postgres/writes.js";
+import { DATABASE_LIMITS, type Store, type StoreLimits } from "../../../host/store/store.js";
+import { missing, PASSWORD, PostgresServer } from "./postgres-server.js";
+import { HOUR, idsOf, incident, rulesOf, testStore, told, written } from "./store-suite.js";
+
+const postgres = suite("store in PostgreSQL");
+let server: PostgresServer;
+const faults: VedetteError[] = [];
+const onFault = (error: VedetteError): void => void faults.push(error);
+
+postgres.before(async () => {
+  server = await PostgresServer.start();
+});
+postgres.after(() => server.end());
+
+testStore(postgres, async (limits = DATABASE_LIMITS) =>
+  PostgresStore.open({ address: await server.database(), limits, onFault }),
+);
+
+const DAY = 24n * HOUR;
+const WAIT_MS_MAX = 60_000;
+
+const open = (address: string, mustBeThere = false): Promise<PostgresStore> =>
+  PostgresStore.open({ address, mustBeThere, onFault });
+
+/** How it was refused. */
+const refusal = (address: string, mustBeThere = false): Promise<string> =>
+  open(address, mustBeThere).then(
+    async (store) => {
+      await store.close();
+      return "opened";
+    },
+    ({ code, message }: VedetteError) => `${code}: ${message}`,
+  );
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + WAIT_MS_MAX; !(await isSo()); ) {
+    if (performance.now() > end) throw new Error(`expected: ${what}; got: it is not so after a minute`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** What writes and reads, without what stands before them. `now`: of the clock of what writes. */
+async function parts(limits: Partial<StoreLimits> = {}) {
+  const address = await server.database();
+  const database = new Database(addressOf(address));
+  await database.transact("writes", "change", (ask) => migrate(ask));
+  const clock = { ahead: 0n };
+  const now = (): bigint => BigInt(Date.now()) * 1_000_000n + clock.ahead;
+  const writes = new PostgresWrites(database, { ...DATABASE_LIMITS, ...limits }, now);
+  const count = async (table: string): Promise<number> =>
+    Number((await server.sql(address, `SELECT count(*) AS n FROM vedette.${table}`))[0]!.n);
+  return { address, database, writes, reads: new PostgresReads(database), clock, count };
+}
+
+const rulesIn = (items: readonly string[]): string[] =>
+  items.map((item) => (JSON.parse(item) as { alert: { rule: string } }).alert.rule);
+
+postgres("it holds over a restart what it was told, and who told of an incident before is gone", async () => {
+  const address = await server.database();
+  const before = await open(address);
+  before.append(told(1, { rule: "kept" }));
+  before.keep(incident("one"));
+  await written(before);
+  assert.is(JSON.parse((await before.incident(null, "one"))!).state, "open");
+  await before.close();
+  const after = await open(address);
+  assert.equal(await rulesOf(after, null), ["kept"]);
+  const { state, closed_by: by } = JSON.parse((await after.incident(null, "one"))!);
+  assert.equal([state, by], ["closed", "end"]);
+  await after.close();
+});
+
+postgres("hosts that start at once make the tables once, and each sees what the others tell", async () => {
+  const address = await server.database();
+  const hosts = await Promise.all(Array.from({ length: 4 }, () => open(address)));
+  for (const [index, host] of hosts.entries()) {
+    host.append(told(index, { rule: `of host ${index}` }));
+    host.append(told(9, { rule: "told by all", pid: 9 }));
+    host.keep(incident(`of host ${index}`));
+  }
+  await Promise.all(hosts.map(written));
+  const all = ["of host 0", "of host 1", "of host 2", "of host 3", "told by all"];
+  for (const host of hosts) assert.equal(await rulesOf(host, null), all);
+  assert.is((await hosts[0]!.overview(null, 24)).held.findings, 5);
+  // One ends, and one is killed: its incidents are open until it has said nothing for minutes.
+  await hosts[0]!.close();
+  const states = async () =>
+    Promise.all(all.slice(0, 4).map(async (id) => JSON.parse((await hosts[3]!.incident(null, id))!).state));
+  assert.equal(await states(), ["closed", "open", "open", "open"]);
+  const late =
+    "UPDATE vedette.writer SET seen = now() - interval '6 minutes' WHERE id = (SELECT writer FROM vedette.incident WHERE id = $1)";
+  await server.sql(address, late, "of host 1");
+  assert.equal(await states(), ["closed", "closed", "open", "open"]);
+  for (const host of hosts.slice(1)) await host.close();
+});
+
+postgres("tables of a later version are refused, and a guest makes none", async () => {
+  const address = await server.database();
+  assert.match(await refusal(address, true), /^VEDETTE_STORE_UNUSABLE.*no Vedette has written there/);
+  assert.is(await refusal(address), "opened");
+  assert.is(await refusal(address, true), "opened");
+  await server.sql(address, "UPDATE vedette.meta SET version = 99");
+  for (const isGuest of [false, true])
+    assert.match(await refusal(address, isGuest), /^VEDETTE_STORE_UNUSABLE.*later version/);
+});
+
+postgres("one that runs writes nothing into tables that a later version has changed meanwhile", async () => {
+  const address = await server.database();
+  const store = await open(address);
+  await server.sql(address, "UPDATE vedette.meta SET version = version + 1");
+  store.append(told(1));
+  await until("it says why it does not write", () => /later version/.test(store.stats().lastError?.message ?? ""));
+  await server.sql(address, "UPDATE vedette.meta SET version = version - 1");
+  await written(store);
+  assert.is((await rulesOf(store, null)).length, 1);
+  await store.close();
+});
+
+postgres("each migration is run once, and all of them or nothing", async () => {
+  const { database, address } = await parts();
+  const run = (texts: readonly string[]) => database.transact("writes", "change", (ask) => migrate(ask, texts));
+  await run([...MIGRATIONS, "CREATE TABLE a(x int)"]);
+  await run([...MIGRATIONS, "CREATE TABLE a(x int)", "CREATE TABLE b(x int)"]);
+  const bad = [...MIGRATIONS, "", "", "CREATE TABLE c(x int)", "CREATE TABLE a(x int)"];
+  assert.match(await run(bad).then(String, String), /already exists/);
+  const made = await server.sql(address, "SELECT relname FROM pg_class WHERE relname IN ('a', 'b', 'c') ORDER BY 1");
+  assert.equal(
+    made.map(({ relname }) => relname),
+    ["a", "b"],
+  );
+  await database.close();
+});
+
+postgres("what cannot hold is refused at the start, and no message has the password", async () => {
+  const secret = encodeURIComponent(PASSWORD);
+  const socket = `host=${encodeURIComponent(server.folder)}`;
+  for (const [address, said] of [
+    [server.address("postgres", "wrong secret"), /password authentication failed/],
+    [server.address("nothing"), /does not exist/],
+    [`${server.address("postgres")}&sslmode=prefer`, /sslmode/],
+    [`${server.address("postgres")}&sslmode=require`, /does not support SSL/],
+    [`${server.address("postgres")}&sslrootcert=/nothing&sslmode=require`, /no such file/],
+    [`${server.address("postgres")}&sslmod=require`, /not known, sslmod$/],
+    [`postgres://vedette:${secret}@/?${socket}`, /names no database/],
+    [`postgres://vedette:${secret}@a,b/c`, /more than one host|no address/],
+    [`postgres://vedette:${secret}@h:99999/c`, /no address/],
+  ] as const) {
+    const refused = await refusal(address);
+    assert.match(refused, /^VEDETTE_STORE_UNUSABLE/, address.replace(secret, "..."));
+    assert.match(refused.replace(/\.$/, ""), said);
+    for (const word of [secret, PASSWORD, "wrong"]) assert.not.ok(refused.includes(word), refused);
+  }
+});
+
+postgres("an address is what libpq would take, and clear text goes to this machine alone", () => {
+  const { name, host, port, user, database, password, ssl } = addressOf(
+    "postgresql://ann:p%40ss@db.example:6432/security",
+  );
+  assert.equal([name, host, port, user], ["postgres://ann@db.example:6432/security", "db.example", 6432, "ann"]);
+  assert.equal([database, password, ssl], ["security", "p@ss", { rejectUnauthorized: true }]);
+  for (const [text, wanted] of [
+    ["postgres://u@localhost/d", ["localhost", false]],
+    ["postgres://u@[::1]/d", ["::1", false]],
+    ["postgres:///d", ["/run/postgresql", false]],
+    ["postgres://u@%2Ftmp%2Fs/d", ["/tmp/s", false]],
+    ["postgres://u@db/d?sslmode=disable", ["db", false]],
+  ] as const) {
+    const at = addressOf(text);
+    assert.equal([at.host, at.ssl], wanted, text);
+  }
+  const verified = addressOf("postgres://u@db/d?sslmode=verify-ca").ssl as { rejectUnauthorized: boolean };
+  assert.is(verified.rejectUnauthorized, true);
+});
+
+postgres(
+  "a database that is down at the start, and one that goes away later: it is found again by itself",
+  async () => {
+    const address = await server.database();
+    await server.kill();
+    faults.length = 0;
+    const store = await open(address);
+    const told1 = (): number => faults.filter(({ code }) => code === "VEDETTE_STORE_UNWRITABLE").length;
+    assert.equal([store.stats().state, told1()], ["retrying", 1]);
+    store.append(told(1, { rule: "told while it was down" }));
+    assert.match(await store.page(null, { limit: 1 }).then(String, String), /its database does not answer/);
+    await server.resume();
+    await written(store);
+    assert.equal(await rulesOf(store, null), ["told while it was down"]);
+    await until("all is well", () => store.stats().state === "ok");
+    await server.kill();
+    for (let i = 0; i < 20_000; i++) store.append(told(i, { pid: i, rule: "flood" }));
+    const { queued, dropped } = store.stats();
+    assert.ok(queued > 0 && dropped.full >= 10_000, `${queued} wait, ${dropped.full} were dropped since it is full`);
+    await until("it is known to be away", () => told1() === 2 && store.stats().state !== "ok");
+    await server.resume();
+    await written(store);
+    await until("all is well", () => store.stats().state === "ok");
+    const { held } = await store.overview(null, 24);
+    assert.is(held.findings, store.stats().sent, "what it says is sent is there");
+    assert.is(told1(), 2, "each time is told once");
+    await store.close();
+  },
+);
+
+postgres("what is too old goes with its day, and what claims a time to come makes no days", async () => {
+  const { writes, clock, count, address, reads, database } = await parts({ days: 30 });
+  await writes.tidy();
+  await writes.append([
+    findingLine(told(1, { rule: "now" })),
+    findingLine(told(86_400 * 10, { rule: "10 days ago" })),
+    findingLine(told(-86_400 * 365 * 80, { rule: "80 years ahead" })),
+    findingLine(told(86_400 * 40, { rule: "40 days ago" })),
+    incidentLine(incident("one")),
+  ]);
+  const days = await count("day");
+  assert.ok(days <= 4, `of 10 days ago, today and tomorrow, perhaps yesterday: ${days}`);
+  assert.is(await count("finding"), 3);
+  assert.equal(rulesIn((await reads.page(null, { limit: 9 })).items).sort(), ["10 days ago", "80 years ahead", "now"]);
+  clock.ahead = 21n * DAY;
+  await writes.tidy();
+  assert.equal(rulesIn((await reads.page(null, { limit: 9 })).items).sort(), ["80 years ahead", "now"]);
+  assert.is((await reads.overview(null, 24)).held.findings, 2);
+  const tables = await server.sql(address, "SELECT relname FROM pg_class WHERE relname ~ '^finding_\\d{8}$'");
+  assert.is(tables.length, await count("day"));
+  clock.ahead = 90n * DAY;
+  await writes.tidy();
+  for (const table of ["finding", "incident", "incident_rest", "tally"]) assert.is(await count(table), 0, table);
+  await writes.append([findingLine(told(0, { rule: "late" }))]);
+  assert.is(await count("finding"), 0, "it is too old by that clock");
+  await database.close();
+});
+
+postgres("a day that another host has removed is made again", async () => {
+  const { writes, reads, address, database } = await parts();
+  await writes.append([findingLine(told(1, { rule: "gone" }))]);
+  await server.sql(address, "SELECT vedette.drop_day(day) FROM vedette.day");
+  await writes.append([findingLine(told(1, { rule: "again", pid: 7 }))]);
+  assert.equal(rulesIn((await reads.page(null, { limit: 9 })).items), ["again"]);
+  await database.close();
+});
+
+postgres("a line that is no row is refused and counted, and those beside it are kept", async () => {
+  const { writes, reads, count, database } = await parts();
+  const good = Array.from({ length: 20 }, (_, i) => findingLine(told(i, { pid: i })));
+  const [head, , words] = good[0]!.split("\n") as [string, string, string];
+  const bad = [
+    "F is no row",
+    `${head}\n{"broken\n${words}`,
+    head.replace(/"id":"[^"]+"/, '"id":"x"'),
+    'I{"id":"i"}\n{',
+  ];
+  assert.is(await writes.append([...good.slice(0, 9), ...bad, ...good.slice(9)]), bad.length);
+  assert.equal([await count("finding"), await count("incident")], [20, 0]);
+  assert.is((await reads.page(null, { limit: 99 })).items.length, 20);
+  await database.close();
+});
+
+postgres(
+  "characters that a text of PostgreSQL cannot have, and names without end, are found as they are told",
+  async () => {
+    const store = await open(await server.database());
+    const odd = "a\0b\ud800c\u202e";
+    const long = "🙂é".repeat(5_000);
+    for (const [index, rule] of [odd, long].entries())
+      store.append(told(index, { rule, container: `${rule}!`, tenant: rule }, { output: `${rule} shown` }));
+    store.keep(incident(odd, { title: odd, container: odd, tenant: odd, tags: [odd] }));
+    await written(store);
+    assert.is(store.stats().dropped.refused, 0);
+    for (const rule of [odd, long]) {
+      assert.is((await rulesOf(store, rule, { rule })).length, 1);
+      assert.is((await rulesOf(store, null, { container: `${rule}!` })).length, 1);
+    }
+    assert.is((await rulesOf(store, null, { text: `${odd} shown` })).length, 1);
+    assert.is(await store.decide(odd, odd, { note: odd }, odd), true);
+    assert.ok(await store.incident(odd, odd));
+    assert.is((await store.audit(odd, { limit: 9, incident: odd })).items.length, 1);
+    assert.equal((await store.incidents(odd, { limit: 9, text: odd })).items.length, 1);
+    await store.close();
+  },
+);
+
+postgres("a search that takes long goes on in smaller windows, and each page comes further", async () => {
+  const { writes, database } = await parts();
+  await writes.append(Array.from({ length: 40 }, (_, i) => findingLine(told(i * 3_600, { rule: `${i}`, pid: i }))));
+  let looks = 0;
+  const slow: Pick<Database, "transact"> = {
+    transact: (door, kind, work) =>
+      database.transact(door, kind, (ask) =>
+        work(async (text, ...values) => {
+          const [from, , least] = values as bigint[];
+          if (kind === "look" && (from as bigint) - (least as bigint) > 2n * HOUR) {
+            looks++;
+            throw Object.assign(new DatabaseError("canceling statement", 1, "error"), { code: "57014" });
+          }
+          return ask(text, ...values);
+        }),
+      ),
+  };
+  const reads = new PostgresReads(slow);
+  const found: string[] = [];
+  let [before, pages]: [string | null, number] = [null, 0];
+  do {
+    const page = await reads.page(null, { limit: 7, before, since: BigInt(Date.now()) * 1_000_000n - 50n * HOUR });
+    found.push(...rulesIn(page.items));
+    before = page.next;
+    pages++;
+  } while (before !== null && pages < 1_000);
+  assert.equal(
+    found,
+    Array.from({ length: 40 }, (_, i) => `${i}`),
+  );
+  assert.ok(looks > pages, `${looks} looks were stopped in ${pages} pages`);
+  await database.close();
+});
+
+postgres("a page holds little of ours, however much each finding has", async () => {
+  const store: Store = await open(await server.database());
+  for (let i = 0; i < 30; i++) store.append(told(i, { rule: `${i}`, pid: i }, { output: "x".repeat(200_000) }));
+  await written(store);
+  const page = await store.page(null, { limit: 30 });
+  assert.ok(page.items.length < 10 && page.next !== null, `${page.items.length} items`);
+  assert.is((await rulesOf(store, null)).length, 30);
+  await store.close();
+});
+
+postgres("nobody takes an incident from another tenant by its id", async () => {
+  const store = await open(await server.database());
+  store.keep(incident("one", { tenant: "a", title: "a's" }));
+  await written(store);
+  store.keep(incident("one", { tenant: "b", title: "b's" }));
+  await written(store);
+  assert.is(JSON.parse((await store.incident("a", "one"))!).title, "a's");
+  assert.is(await store.incident("b", "one"), null);
+  assert.equal(idsOf((await store.incidents(null, { limit: 9 })).items), ["one"]);
+  await store.close();
+});
+
+if (missing === null) postgres.run();
+else console.log(`skip: ${missing} is missing (test/host/store/postgres.test.ts)`);

@@ -79,6 +79,7 @@ function tlsOf(host: string, said: URLSearchParams): ConnectionOptions | false {
     return path === null ? undefined : readFileSync(path);
   });
   const files: ConnectionOptions = {
+    host, // whose certificate it has to be: pg says so of names alone, and an address would be "localhost"
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

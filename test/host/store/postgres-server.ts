@@ -9,10 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { addressOf } from "../../../host/store/postgres/address.js";
+import { makeCertificates } from "../output/certificates.js";
 
 const VERSIONS = "/usr/lib/postgresql";
 /** What the store is written for; the one before is in older Debians. */
 const VERSION_MIN = 15;
+const PORT = 5432;
 const START_MS_MAX = 120_000;
 const NOBODY = 65_534;
 /** As whom it runs. */
@@ -35,48 +37,63 @@ export class PostgresServer {
   readonly folder: string;
   readonly #data: string;
   readonly #settings: readonly string[];
+  readonly #port: number;
   #server: ChildProcess | null = null;
   #databases = 0;
 
-  /** `settings`: as `name=value`. */
-  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
-    const server = new PostgresServer(settings);
+  /**
+   * `settings`: as `name=value`. `tlsPort`: it also listens there, at 127.0.0.1 and 127.0.0.2, with a
+   * certificate of the first, signed by ca.pem in its folder.
+   */
+  static async start(settings: readonly string[] = [], tlsPort?: number): Promise<PostgresServer> {
+    const server = new PostgresServer(settings, tlsPort);
     await server.resume();
     return server;
   }
 
-  private constructor(settings: readonly string[]) {
+  private constructor(settings: readonly string[], tlsPort?: number) {
     this.folder = mkdtempSync(join(tmpdir(), "vedette-postgres-"));
     this.#data = join(this.folder, "data");
-    this.#settings = settings;
+    const tls = ["listen_addresses=127.0.0.1,127.0.0.2", `port=${tlsPort}`, "ssl=on"];
+    const files = ["ssl_cert_file=../server.pem", "ssl_key_file=../server.key"];
+    this.#settings = tlsPort === undefined ? settings : [...settings, ...tls, ...files];
+    this.#port = tlsPort ?? PORT;
     const secret = join(this.folder, "password");
     writeFileSync(secret, `${PASSWORD}\n`);
-    if (AS !== null) for (const path of [this.folder, secret]) chownSync(path, AS.uid, AS.gid);
+    if (tlsPort !== undefined) makeCertificates(this.folder, ["server"]);
+    for (const path of [this.folder, ...readdirSync(this.folder).map((name) => join(this.folder, name))])
+      if (AS !== null) chownSync(path, AS.uid, AS.gid);
     const words = ["-D", this.#data, "-U", "vedette", "-A", "scram-sha-256", `--pwfile=${secret}`];
     const more = ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"];
     execFileSync(program("initdb"), [...words, ...more], { cwd: this.folder, stdio: "pipe", ...AS });
   }
 
-  /** Starts it again, where it is not there. */
+  /** Starts it again, where it is not there. One that was killed may have children that are not yet gone. */
   async resume(): Promise<void> {
-    const settings = ["listen_addresses=", `unix_socket_directories=${this.folder}`, "shared_buffers=32MB"];
-    const more = ["fsync=off", "max_connections=40", "autovacuum=off", ...this.#settings];
-    const words = ["-D", this.#data, ...[...settings, ...more].flatMap((one) => ["-c", one])];
-    const server = spawn(program("postgres"), words, { cwd: this.folder, stdio: ["ignore", "ignore", "pipe"], ...AS });
-    this.#server = server;
-    let said = "";
-    server.stderr!.setEncoding("utf8").on("data", (part: string) => {
-      said = `${said}${part}`.slice(-4_000);
-    });
-    for (const until = performance.now() + START_MS_MAX; ; await new Promise((done) => setTimeout(done, 50))) {
-      const failed = await this.sql("postgres", "SELECT 1").then(
+    let [said, failed] = ["", new Error("it was not asked")];
+    for (const until = performance.now() + START_MS_MAX; performance.now() < until; ) {
+      if (this.#server === null || this.#server.exitCode !== null) {
+        this.#server = this.#spawn();
+        this.#server.stderr!.setEncoding("utf8").on("data", (part: string) => {
+          said = `${said}${part}`.slice(-4_000);
+        });
+      }
+      const problem = await this.sql("postgres", "SELECT 1").then(
         () => null,
         (error: Error) => error,
       );
-      if (failed === null) return;
-      if (server.exitCode !== null || performance.now() > until)
-        throw new Error(`expected: PostgreSQL starts; got: ${failed.message}; it said: ${said}`);
+      if (problem === null) return;
+      failed = problem;
+      await new Promise((done) => setTimeout(done, 50));
     }
+    throw new Error(`expected: PostgreSQL starts; got: ${failed.message}; it said: ${said}`);
+  }
+
+  #spawn(): ChildProcess {
+    const settings = ["listen_addresses=", `unix_socket_directories=${this.folder}`, "shared_buffers=32MB"];
+    const more = ["fsync=off", "max_connections=40", "autovacuum=off", ...this.#settings];
+    const words = ["-D", this.#data, ...[...settings, ...more].flatMap((one) => ["-c", one])];
+    return spawn(program("postgres"), words, { cwd: this.folder, stdio: ["ignore", "ignore", "pipe"], ...AS });
   }
 
   /** The address of a new, empty database. */
@@ -94,7 +111,13 @@ export class PostgresServer {
   /** Rows of what it answers. `database`: a name, or an address. */
   async sql(database: string, text: string, ...values: readonly unknown[]): Promise<Record<string, unknown>[]> {
     const name = database.includes("://") ? addressOf(database).database : database;
-    const client = new Client({ host: this.folder, user: "vedette", password: PASSWORD, database: name });
+    const client = new Client({
+      host: this.folder,
+      port: this.#port,
+      user: "vedette",
+      password: PASSWORD,
+      database: name,
+    });
     client.on("error", () => undefined);
     await client.connect();
     try {

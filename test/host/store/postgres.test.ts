@@ -14,6 +14,7 @@ import { PostgresReads } from "../../../host/store/postgres/reads.js";
 import { MIGRATIONS, migrate } from "../../../host/store/postgres/schema.js";
 import { PostgresWrites } from "../../../host/store/postgres/writes.js";
 import { DATABASE_LIMITS, type Store, type StoreLimits } from "../../../host/store/store.js";
+import { freePort } from "../../e2e/free-port.js";
 import { missing, PASSWORD, PostgresServer } from "./postgres-server.js";
 import { HOUR, idsOf, incident, rulesOf, testStore, told, written } from "./store-suite.js";
 
@@ -172,7 +173,7 @@ postgres("an address is what libpq would take, and clear text goes to this machi
     "postgresql://ann:p%40ss@db.example:6432/security",
   );
   assert.equal([name, host, port, user], ["postgres://ann@db.example:6432/security", "db.example", 6432, "ann"]);
-  assert.equal([database, password, ssl], ["security", "p@ss", { rejectUnauthorized: true }]);
+  assert.equal([database, password, ssl], ["security", "p@ss", { host: "db.example", rejectUnauthorized: true }]);
   for (const [text, wanted] of [
     ["postgres://u@localhost/d", ["localhost", false]],
     ["postgres://u@[::1]/d", ["::1", false]],
@@ -185,6 +186,37 @@ postgres("an address is what libpq would take, and clear text goes to this machi
   }
   const verified = addressOf("postgres://u@db/d?sslmode=verify-ca").ssl as { rejectUnauthorized: boolean };
   assert.is(verified.rejectUnauthorized, true);
+});
+
+postgres("over TLS the server is who its certificate says, or it is refused", async () => {
+  const port = await freePort();
+  const secure = await PostgresServer.start([], port);
+  await secure.sql("postgres", "CREATE DATABASE store0");
+  const at = (host: string, mode: string): string =>
+    `postgres://vedette:${encodeURIComponent(PASSWORD)}@${host}:${port}/store0?sslmode=${mode}`;
+  const ca = `&sslrootcert=${secure.folder}/ca.pem`;
+  try {
+    for (const [address, said] of [
+      [at("127.0.0.1", `verify-full${ca}`), /^opened$/],
+      [at("127.0.0.1", "verify-full"), /certificate/],
+      [at("127.0.0.2", `verify-full${ca}`), /does not match/],
+      [at("localhost", `verify-full${ca}`), /does not match/],
+      [at("127.0.0.2", `verify-ca${ca}`), /^opened$/],
+      [at("127.0.0.2", "verify-ca"), /certificate/],
+      [at("127.0.0.1", "require"), /^opened$/],
+    ] as const)
+      assert.match(await refusal(address), said, address.replace(/:[^@]*@/, "@"));
+    const store = await open(at("127.0.0.1", `verify-full${ca}`));
+    await store.overview(null, 24);
+    const [seen] = await secure.sql(
+      "postgres",
+      "SELECT bool_and(ssl) AS is FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'vedette'",
+    );
+    assert.is(seen!.is, true);
+    await store.close();
+  } finally {
+    await secure.end();
+  }
 });
 
 postgres(

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- store [--json] [--findings N] [--rate N] [--seconds N] [--mib N]`: a store of 1,000,000
-// findings, to which 2,000 a second are added while questions are asked. How long does each kind of question
-// take (p50, p95), what does a finding cost to write, how large do the files get, and does a limit of bytes
-// hold while the store is written to? Times are of whole questions, from the first thread and back. CPU times
-// are of the same questions asked on this thread, and say what a question costs where others keep the machine
-// busy.
+// `npm run bench -- store [--json] [--findings N] [--rate N] [--seconds N] [--mib N] [--postgres]`: a store
+// of 1,000,000 findings, to which 2,000 a second are added while questions are asked. How long does each kind
+// of question take (p50, p95), what does a finding cost to write, how large do the files get, and does a
+// limit of bytes hold while the store is written to? Times are of whole questions, from the first thread and
+// back. CPU times are of the same questions asked on this thread, and say what a question costs where others
+// keep the machine busy. With --postgres it is a store in PostgreSQL, in a server of its own, without CPU
+// times of questions and without a limit of bytes.
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { openStore } from "../host/store/open.js";
 import { SqliteReads } from "../host/store/sqlite-reads.js";
 import type { FindingQuery, Store } from "../host/store/store.js";
-import { SqliteStore } from "../host/store/threaded.js";
 import { alertOf } from "../test/host/incident/shared.js";
+import { PostgresServer } from "../test/host/store/postgres-server.js";
 
 const number = (name: string, usual: number): number => {
   const at = process.argv.indexOf(`--${name}`);
@@ -60,6 +62,10 @@ const sizeOf = (folder: string): number =>
     (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
     0,
   );
+/** Of the database. */
+async function sizeIn(server: PostgresServer, place: string): Promise<number> {
+  return Number((await server.sql(place, "SELECT pg_database_size(current_database()) AS n"))[0]!.n);
+}
 const onFault = (error: Error): void => console.error(error.message);
 const folders: string[] = [];
 function newFolder(): string {
@@ -68,15 +74,17 @@ function newFolder(): string {
   return join(folder, "store");
 }
 
+const server = process.argv.includes("--postgres") ? await PostgresServer.start(["fsync=on", "autovacuum=on"]) : null;
 const folder = newFolder();
-const store = await SqliteStore.open({ folder, limits: { findings: 1e9, bytes: 64 * 1024 * MIB, days: 90 }, onFault });
+const place = server === null ? folder : await server.database();
+const store = await openStore({ place, limits: { findings: 1e9, bytes: 64 * 1024 * MIB, days: 90 }, onFault });
 const [filling, cpu] = [performance.now(), process.cpuUsage()];
 await fill(store, all);
 const { user, system } = process.cpuUsage(cpu);
 const filled = {
   seconds: (performance.now() - filling) / 1000,
   cpuUsPerFinding: (user + system) / all,
-  bytesPerFinding: sizeOf(folder) / all,
+  bytesPerFinding: (server === null ? sizeOf(folder) : await sizeIn(server, place)) / all,
 };
 
 /** What is asked, in turn: of whom, and which findings; null: the overview. */
@@ -98,7 +106,10 @@ const QUESTIONS: Readonly<Record<string, { readonly owner: string | null; readon
   "overview, 24 h": { owner: null, query: null },
   "overview of a tenant": { owner: "tenant-7", query: null },
 };
-const reads = new SqliteReads(new DatabaseSync(join(folder, "vedette.db"), { readOnly: true, timeout: 5_000 }));
+const reads =
+  server === null
+    ? new SqliteReads(new DatabaseSync(join(folder, "vedette.db"), { readOnly: true, timeout: 5_000 }))
+    : null;
 
 let added = all;
 const begun = performance.now();
@@ -115,8 +126,8 @@ while (performance.now() - begun < seconds * 1000)
     const answer: object = await (asked === null ? store.overview(owner, 24) : store.page(owner, asked));
     taken.get(name)!.wall.push(performance.now() - from);
     const before = process.threadCpuUsage();
-    if (asked === null) reads.overview(owner, 24);
-    else reads.page(owner, asked);
+    if (asked === null) reads?.overview(owner, 24);
+    else reads?.page(owner, asked);
     const { user: ours, system: kernels } = process.threadCpuUsage(before);
     taken.get(name)!.cpu.push((ours + kernels) / 1_000);
     if (name === "a page far behind" && "next" in answer) cursor = answer.next as string | null;
@@ -126,14 +137,13 @@ const { dropped } = store.stats();
 await empty(store, 0);
 await store.close();
 
+await server?.end();
+
 const small = newFolder();
-const bounded = await SqliteStore.open({
-  folder: small,
-  limits: { findings: 1e9, bytes: mib * MIB, days: 90 },
-  onFault,
-});
+const limits = { findings: 1e9, bytes: mib * MIB, days: 90 };
+const bounded = await openStore({ place: small, limits, onFault });
 let most = 0;
-for (let i = 0; i < (mib * MIB) / 1_000; i++) {
+for (let i = 0; server === null && i < (mib * MIB) / 1_000; i++) {
   tell(bounded, i, 0);
   if (i % 2_000 !== 1_999) continue;
   await empty(bounded, 1_000);
@@ -160,12 +170,12 @@ else {
   console.log(`added         ${added - all} more at ${rate}/s meanwhile; ${dropped.full} dropped`);
   for (const { name, asked, ...times } of questions) {
     const [p50, p95, cpuP50, cpuP95] = [times.p50, times.p95, times.cpuP50, times.cpuP95].map((ms) => ms.toFixed(1));
-    console.log(
-      `${name.padEnd(30)} p50 ${p50} ms, p95 ${p95} ms; CPU p50 ${cpuP50} ms, p95 ${cpuP95} ms (${asked} times)`,
-    );
+    const cost = reads === null ? "" : `; CPU p50 ${cpuP50} ms, p95 ${cpuP95} ms`;
+    console.log(`${name.padEnd(30)} p50 ${p50} ms, p95 ${p95} ms${cost} (${asked} times)`);
   }
-  console.log(
-    `limit         ${mib} MiB; at most ${(most / MIB).toFixed(1)} MiB while it was written to, with ${held.findings} findings at the end`,
-  );
+  if (server === null)
+    console.log(
+      `limit         ${mib} MiB; at most ${(most / MIB).toFixed(1)} MiB while it was written to, with ${held.findings} findings at the end`,
+    );
 }
 process.exit(0);

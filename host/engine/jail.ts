@@ -11,7 +11,7 @@ const MIB = 1 << 20;
 /** How to spawn Node in the jail: the jail's executable, and what stands before the script's path. */
 export interface JailCommand {
   readonly execPath: string;
-  readonly execArgv: readonly string[];
+  readonly execArgv: string[];
 }
 
 /** `memoryMib`: what it may have of its own, by RLIMIT_DATA; not said: no bound. */
@@ -32,6 +32,15 @@ export function jailCommand(memoryMib?: number): JailCommand {
       ...readable.map((path) => `--allow-fs-read=${path}`),
     ],
   };
+}
+
+/**
+ * How to start Node with so much memory of its own at most, by RLIMIT_DATA, and with all else that we may do:
+ * for our own compilers, which read what others wrote. Node has no call that sets such a limit; a shell has.
+ */
+export function boundedCommand(memoryMib: number): JailCommand {
+  const kib = (memoryMib + codeRangeMib()) * 1024;
+  return { execPath: "/bin/sh", execArgv: ["-c", `ulimit -d ${kib} && exec "$@"`, "sh", process.execPath] };
 }
 
 /**

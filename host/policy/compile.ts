@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PolicyHead } from "../../rules-wasm/transform/types.js";
+import { boundedCommand } from "../engine/jail.js";
 import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
@@ -28,7 +29,12 @@ export const PREPARED = join(NO_RULES, "module.wasm");
 export const SHIPPED = builtFile("policies/pack");
 const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
-const SCRIPT = import.meta.url.endsWith(".ts") ? "./compile-child.ts" : "./compile-child.js";
+/** Of the compiler's process: the pack's largest policy needs 300, of which Node itself takes some 200. */
+const MEMORY_MIB = 768;
+/** Never the source: what compiles TypeScript on the way has a thread of its own, which takes 512 MiB. */
+const SCRIPT = import.meta.url.endsWith(".ts")
+  ? builtFile("js/host/policy/compile-child.js")
+  : fileURLToPath(new URL("./compile-child.js", import.meta.url));
 
 /** A module, or why there is none. */
 export interface Compiled {
@@ -152,7 +158,9 @@ export class PolicyCompiler {
 }
 
 function startChild(): ChildProcess {
-  return fork(fileURLToPath(new URL(SCRIPT, import.meta.url)), {
+  // A few lines can take memory without end: functions that are copied where they are called, twice each.
+  return fork(SCRIPT, {
+    ...boundedCommand(MEMORY_MIB),
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
@@ -234,6 +242,8 @@ function keep(path: string, wasm: Uint8Array): void {
 
 /** The line in which node says why it ended; a stack trace stands around it. */
 function causeIn(said: string): string[] {
+  if (/out of memory|bad_alloc|[Aa]llocation failed|Cannot allocate/.test(said))
+    return [`it needed more than ${MEMORY_MIB} MiB`];
   const lines = said.trim().split("\n");
   const cause = lines.find((line) => /^(\w*Error\b|FATAL ERROR)/.test(line)) ?? lines.at(-1) ?? "";
   return cause === "" ? [] : [cause];

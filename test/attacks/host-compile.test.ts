@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Modules that cost the compiler gigabytes (H11): most are refused by what their bytes say, and what nobody
-// can see there ends a process with little memory, not the host. The honest control is a policy of another
-// tenant that comes after each, and the agent beside.
+// Modules that cost V8's compiler gigabytes (H11), and sources that cost AssemblyScript's (H32): most modules
+// are refused by what their bytes say, and what nobody can see there ends a process with little memory, not
+// the host. The honest control is a policy of another tenant that comes after each, and the agent beside.
 // Time limit: 480 s.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,8 @@ import { branching, crowded, joined, nested, stacked } from "./costly.js";
 import { HandAgent, Host, stillJudges, until } from "./host.js";
 
 const GOOD = assemble(HAND_WRITTEN);
+/** The compiler's process has 120 s on a machine where others work, too. */
+const COMPILE_MS_MAX = 180_000;
 /** What the host's own memory may grow by meanwhile. */
 const GROWTH_MIB_MAX = 150;
 
@@ -73,6 +75,36 @@ test("H11: a module whose cost no bound sees ends the process that tries it, not
   await until("it is refused", () => host.stderr.includes("policy team/stack failed"));
   assert.match(host.stderr, /team\/stack was lost: it needed more than 512 MiB.*VEDETTE_POLICY_TRIAL/s);
   assert.ok(peakMib() - before < GROWTH_MIB_MAX, `the host took ${peakMib() - before} MiB for it`);
+  await stillLoads();
+  await stillJudges(host, honest);
+});
+
+/** Each function is copied twice where the next one calls it: 2^40 copies. */
+const doubling = [
+  'import { Openat, Priority, rule } from "vedette";',
+  "// @ts-ignore",
+  "@inline function f0(x: i32): i32 { return x * 3 + 1; }",
+  ...Array.from({ length: 40 }, (_, i) =>
+    ["// @ts-ignore", `@inline function f${i + 1}(x: i32): i32 { return f${i}(x) + f${i}(x + ${i}); }`].join("\n"),
+  ),
+  '@rule({ name: "Costly", desc: "d", priority: Priority.Warning, output: "o" })',
+  "export function costly(e: Openat): bool { return f40(e.tid as i32) == 7; }",
+].join("\n");
+
+test("H32: a source that costs the compiler memory without end ends the compiler, and the version before judges on", async () => {
+  await stillLoads();
+  const before = peakMib();
+  put("team", "grows", GOOD);
+  await until("its first version is loaded", () => host.stderr.includes("policy team/grows loaded"));
+  rmSync(join(watched, "team/grows/policy.wasm"));
+  writeFileSync(join(watched, "team/grows/index.ts"), doubling);
+  await until("it is refused", () => host.stderr.includes("policy team/grows failed"), COMPILE_MS_MAX);
+  assert.match(
+    host.stderr,
+    /compiler failed on .*grows: .*(needed more than 768 MiB|longer than 120 s).*COMPILER_FAILED/,
+  );
+  assert.ok(peakMib() - before < GROWTH_MIB_MAX, `the host took ${peakMib() - before} MiB for it`);
+  assert.ok(host.stderr.includes("policy team/grows loaded") && !host.stderr.includes("policy team/grows removed"));
   await stillLoads();
   await stillJudges(host, honest);
 });

@@ -23,6 +23,7 @@ export const DOORS: Record<string, string[]> = {
     "feed",
     "grouped",
     "housing",
+    "jail",
     "limiter",
     "policy",
     "prevent-row",

@@ -21,6 +21,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { says: "Give the events, and nothing of ls, to another program", line: "vedette trace --json -o >(wc -l) -- ls" },
   ],
   "vedette record": [{ says: "Store what a program does", line: "vedette record -o ls.vdt -- ls" }],
+  "vedette convert": [{ says: "Let Falco or tshark read a recording", line: "vedette convert ls.vdt ls.scap.gz" }],
   "vedette doctor": [{ says: "See what will work here", line: "vedette doctor" }],
   "vedette console": [
     { says: "Get an address for the browser", line: "vedette console --socket /run/vedette.sock" },

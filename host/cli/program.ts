@@ -100,6 +100,17 @@ export function defineProgram(
       done(await record(needCommand("record", command), { ...options, inherited }));
     });
   program
+    .command("convert")
+    .description("write a recording as a .scap file, for Falco, sysdig and tshark")
+    .argument("<file>", "a recording, or a .scap file")
+    .argument("<out>", "the file to make: OUT.scap, or OUT.scap.gz for a gzipped one")
+    .option("--force", "let a file or a link of that name give way")
+    .option("--host <name>", "whose events, where the recording is of several hosts")
+    .action(async (from: string, to: string, options) => {
+      const { convert } = await import("./convert.js");
+      done(await convert(from, to, options));
+    });
+  program
     .command("doctor")
     .description("say what this kernel and container allow, and what to change")
     .option("--json", "one JSON object")

@@ -8,6 +8,7 @@ import { counted } from "../output/counted.js";
 import { isRecording, type RecordedEntry, readRecording } from "../recording/recording.js";
 import { type ReplaySummary, replayFile } from "../recording/scap/replay.js";
 import { openChecked } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
 
 /** An opened file of events. openRecorded() reads a capture into memory as a whole. */
 export interface RecordedFile {
@@ -45,11 +46,17 @@ function openOwn(path: string): RecordedFile {
 
 /** Its events are told as if they happened here. */
 function openCapture(path: string): RecordedFile {
-  const { batches, summary, tellOnly } = replayFile(path);
+  const { batches, container, summary, tellOnly } = replayFile(path);
   // What we have made of a capture needs no check.
   async function* entries(): AsyncGenerator<RecordedEntry> {
     yield { kind: "host", stream: 0, hostname: hostname() };
-    for await (const bytes of batches) yield { kind: "batch", stream: 0, batch: openChecked(bytes) };
+    let known: ContainerFacts | null = null;
+    for await (const bytes of batches) {
+      const facts = container();
+      if (facts !== known && facts !== null) yield { kind: "container", stream: 0, facts };
+      known = facts;
+      yield { kind: "batch", stream: 0, batch: openChecked(bytes) };
+    }
   }
   return {
     kind: "capture",

@@ -249,6 +249,13 @@ export const ROWS: Row[] = [
     argv: vedette("record", "-o", "missing/recording", "--", "true"),
   },
   {
+    title: "a capture that cannot be written",
+    code: "VEDETTE_SCAP_UNWRITABLE",
+    says: /missing\/work\.scap/,
+    files: { "work.rec": `VDREC001VDBK${"\0".repeat(12)}` }, // an empty one
+    argv: vedette("convert", "work.rec", "missing/work.scap"),
+  },
+  {
     title: "a recording beside alerts that cannot be written",
     code: "VEDETTE_RECORDING_UNWRITABLE",
     says: /missing\/recording/,

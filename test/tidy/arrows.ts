@@ -120,6 +120,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/cli": [
     ...HOST,
     "host/wire",
+    "host/recording",
     "host/capture",
     "host/finding",
     "host/wasm",

@@ -3,9 +3,10 @@
 // slots of its type, by a plan that is made once for each type.
 import { type EventType, HEADER_SIZE } from "../../../build/generated/events.js";
 import type { BatchBuilder, Slots } from "../../wire/builder.js";
-import { isSpan, NULL } from "../../wire/layout.js";
+import { ABSENT_HIGH, isSpan, NULL } from "../../wire/layout.js";
 import type { ScapEvent } from "./event-table.js";
-import { CONVERT, endOfText, nowhere, type RawEvent, sockaddrOf, type Where } from "./params.js";
+import { CONVERT } from "./numbers.js";
+import { endOfText, nowhere, type RawEvent, sockaddrOf, type Where } from "./params.js";
 import type { Descriptor, State, Thread } from "./state.js";
 
 const RECORDS_MAX = 2000;
@@ -40,8 +41,12 @@ export class Batching {
       fd: descriptor.fd,
     });
     this.builder.putNumber(at + TIME_AT, raw.timeLow, raw.timeHigh);
+    if (raw.isGeneric) this.builder.putNumber(at + RESULT_AT, 0, ABSENT_HIGH);
     for (const result of plan.results) if (find(raw, result) && this.#number(at + RESULT_AT, HERE, true)) break;
-    for (const slot of plan.slots) if (find(raw, slot)) this.#slot(at + slot.at, slot, HERE);
+    for (const slot of plan.slots) {
+      if (slot.kind === "argv") this.#argv(at + slot.at, raw);
+      else if (find(raw, slot)) this.#slot(at + slot.at, slot, HERE);
+    }
     this.records++;
     this.#bytes += raw.size;
   }
@@ -54,7 +59,16 @@ export class Batching {
     this.#bytes += raw.size;
   }
 
-  #slot(at: number, { kind, isSigned, convert }: SlotPlan, where: Where): void {
+  /** All of them, of which a capture has the first in `exe`. */
+  #argv(at: number, raw: RawEvent): void {
+    const [exe, args] = [raw.bytes("exe"), raw.bytes("args")];
+    if (exe === undefined || exe.length === 0) return;
+    const all = Buffer.concat([exe, args ?? Buffer.alloc(0)]);
+    this.builder.putBytes(at, all, 0, all.length);
+  }
+
+  #slot(at: number, { kind, isSigned, isDynamic, convert }: SlotPlan, where: Where): void {
+    if (isDynamic && where.end > where.start) where.start++; // says how the rest is to be read
     const { data, start, end } = where;
     if (kind === "number") {
       const low = lowOf(where);
@@ -152,10 +166,7 @@ const DEPTH_MAX = 64;
 const SHORT_ID = 12; // what is shown of a container's id
 
 // Parameters that the contract names otherwise.
-const ALIASES = new Map([
-  ["execve.argv", "args"],
-  ["accept.listenfd", "listenfd"],
-]);
+const ALIASES = new Map([["accept.listenfd", "listenfd"]]);
 
 const HERE = nowhere();
 const INTEGER_SIZES = new Set([1, 2, 4, 8]);
@@ -172,8 +183,9 @@ interface Place {
 /** How one slot of a record comes from a capture's parameter. */
 interface SlotPlan extends Place {
   readonly at: number;
-  readonly kind: "number" | "bytes" | "address" | "text";
+  readonly kind: "number" | "bytes" | "address" | "text" | "argv";
   readonly isSigned: boolean;
+  readonly isDynamic: boolean;
   readonly convert: ((value: number) => number) | undefined;
 }
 
@@ -184,7 +196,8 @@ interface Plan {
 }
 
 const PLANS = new Map<ScapEvent, Plan>();
-const UNSIGNED = ["uint", "flags", "hex", "mode", "enum", "time"];
+const KINDS: Readonly<Record<string, SlotPlan["kind"]>> = { sockaddr: "address", bytes: "bytes" };
+const UNSIGNED = ["uint", "uid", "gid", "flags", "hex", "mode", "enum", "time"];
 
 function planOf(type: EventType, event: ScapEvent): Plan {
   let plan = PLANS.get(event);
@@ -219,13 +232,16 @@ function makePlan(type: EventType, event: ScapEvent): Plan {
       return {
         ...(alias !== undefined && place.entry < 0 && place.exit < 0 ? placeOf(event, alias) : place),
         at: HEADER_SIZE + 8 * param.slot,
-        kind: param.type === "sockaddr" ? "address" : param.type === "bytes" ? "bytes" : kind,
+        kind: param.name === "argv" ? "argv" : (KINDS[param.type] ?? kind),
+        isDynamic: place.exit >= 0 && event.exitKinds[place.exit] === "dynamic",
         isSigned: !UNSIGNED.includes(param.type),
         convert: CONVERT[param.table ?? ""],
       };
     });
   return { results: [...new Set([result, "res", "fd"])].map((name) => placeOf(event, name)), slots };
 }
+
+const NO_LOGIN = 0xffffffff;
 
 /** The low 32 bits. */
 function lowOf({ data, start, end }: Where): number {
@@ -266,6 +282,12 @@ function slotsOf(state: State, thread: Thread, main: Thread): Slots {
 
 const listBytes = (texts: readonly string[]): Uint8Array => Buffer.from(texts.map((one) => `${one}\0`).join(""));
 
+/** Of `subsystem=path`. */
+function longestPath(cgroups: readonly string[]): string {
+  const paths = cgroups.map((one) => one.slice(one.indexOf("=") + 1));
+  return paths.reduce((a, b) => (b.length > a.length ? b : a), "");
+}
+
 // A thread that the capture does not tell of has no names.
 function processSlots(state: State, thread: Thread, main: Thread): Slots {
   const [user, containerId] = [state.users.get(thread.uid), state.containerId(thread)];
@@ -278,7 +300,7 @@ function processSlots(state: State, thread: Thread, main: Thread): Slots {
     tty: thread.tty,
     uid: thread.uid,
     gid: thread.gid,
-    loginuid: thread.loginuid,
+    loginuid: thread.loginuid === NO_LOGIN ? -1 : thread.loginuid,
     cap_permitted: thread.capPermitted,
     cap_effective: thread.capEffective,
     cap_inheritable: thread.capInheritable,
@@ -294,9 +316,9 @@ function processSlots(state: State, thread: Thread, main: Thread): Slots {
     exe: thread.exe || null,
     exepath: thread.exepath || null,
     args: listBytes(thread.args),
-    env: listBytes(thread.env),
+    env: thread.env.length === 0 ? null : listBytes(thread.env),
     cwd: thread.cwd,
-    cgroup: thread.cgroups.reduce((a, b) => (b.length > a.length ? b : a), ""),
+    cgroup: longestPath(thread.cgroups),
     user: user?.name,
     home: user?.home || null,
     shell: user?.shell || null,
@@ -308,6 +330,9 @@ function processSlots(state: State, thread: Thread, main: Thread): Slots {
   };
 }
 
+// By Falco's letter.
+const FAMILIES: Readonly<Record<string, number>> = { u: 1, 4: 2, 6: 10, n: 16 };
+
 function descriptorSlots(d: Descriptor): Slots {
   const flags = (d.isServer ? 2 : 0) | (d.isNameChanged ? 4 : 0) | (d.isConnected ? 8 : 0) | (d.isListening ? 16 : 0);
   return {
@@ -315,6 +340,7 @@ function descriptorSlots(d: Descriptor): Slots {
     flags,
     dev: d.dev,
     ino: d.ino,
+    family: FAMILIES[d.type],
     l4proto: d.protocol,
     cport: d.cport,
     sport: d.sport,

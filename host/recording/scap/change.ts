@@ -6,7 +6,8 @@ import { addressText } from "../../wire/address.js";
 import { joinPath, normalise } from "../../wire/path.js";
 import { SCAP_EVENTS } from "./event-table.js";
 import { listOf } from "./lists.js";
-import { CONVERT, type RawEvent, serverEnd, THREAD_FLAG, tupleOf } from "./params.js";
+import { CONVERT, THREAD_FLAG } from "./numbers.js";
+import { type RawEvent, serverEnd, tupleOf } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type State, type Thread } from "./state.js";
 
 const CWD = -100;
@@ -49,6 +50,11 @@ const NUMBERS = new Map([
   ["dup3", "res"],
   ["sendfile", "out_fd"],
   ["copy_file_range", "fdout"],
+  ["splice", "fd_out"],
+  ["eventfd", "res"],
+  ["eventfd2", "res"],
+  ["userfaultfd", "res"],
+  ["io_uring_setup", "res"],
 ]);
 const OPENS = new Set(["open", "openat", "openat2", "creat"]);
 
@@ -61,7 +67,8 @@ function openedFile(thread: Thread, raw: RawEvent): Descriptor {
   const d = newDescriptor((flags & DIRECTORY_FLAG) === 0 ? "f" : "d");
   const path = raw.text("name");
   d.nameraw = path;
-  d.name = path === null ? null : normalised(joinPath(directory(thread, raw, "dirfd"), path));
+  const from = directory(thread, raw, "dirfd");
+  d.name = path === null ? null : path === "" ? from : normalised(joinPath(from, path));
   d.dev = raw.bigUint("dev");
   d.ino = raw.bigUint("ino") ?? 0n;
   d.closesOnExec = (flags & CLOSE_ON_EXEC_FLAG) !== 0;
@@ -194,12 +201,12 @@ const pipe: Change = (_, thread, raw) => {
 };
 
 const special =
-  (type: string): Change =>
+  (type: string, name: string | null = null): Change =>
   (_, thread, raw) => {
     const fd = raw.int("fd") ?? raw.int("res") ?? -1;
     if (fd < 0) return;
     const d = newDescriptor(type);
-    d.name = raw.text("name");
+    d.name = raw.text("name") ?? name;
     thread.descriptors.set(Number(fd), d);
   };
 
@@ -250,7 +257,7 @@ const fork: Change = (state, thread, raw) => {
     if (!state.threads.has(child)) state.add(childOf(thread, child, raw, isThread, (flags & SHARE_FILES_FLAG) !== 0));
     return;
   }
-  const parent = state.threads.get(raw.int("ptid") ?? -1);
+  const parent = state.threads.get(raw.int(isThread ? "pid" : "ptid") ?? -1); // the parent of a thread is its process's
   const known = state.threads.get(raw.tid);
   const made =
     known?.startTime != null
@@ -309,6 +316,33 @@ const setGroup: Change = (_, thread, raw) => {
   thread.version++;
 };
 
+const setSession: Change = (_, thread, raw) => {
+  const session = raw.int("res") ?? -1;
+  if (session < 0) return;
+  thread.sid = session;
+  thread.pgid = session;
+  thread.version++;
+};
+
+const setGroupOfProcesses: Change = (state, thread, raw) => {
+  if (!succeeded(raw)) return;
+  const [pid, pgid] = [raw.int("pid") ?? 0, raw.int("pgid") ?? 0];
+  const changed = pid === 0 ? thread : state.threads.get(pid);
+  if (changed === undefined) return;
+  changed.pgid = pgid === 0 ? changed.pid : pgid;
+  changed.version++;
+};
+
+const OPEN_FILES = 7; // RLIMIT_NOFILE
+
+const setLimit: Change = (_, thread, raw) => {
+  const limit = raw.int("cur") ?? raw.int("newcur");
+  const isOwn = [0, thread.pid].includes(raw.int("pid") ?? 0);
+  if (!succeeded(raw) || !isOwn || raw.uint("resource") !== OPEN_FILES || limit === null || limit <= 0) return;
+  thread.fdLimit = limit;
+  thread.version++;
+};
+
 const setCapabilities: Change = (_, thread, raw) => {
   if (!succeeded(raw)) return;
   thread.capInheritable = raw.bigUint("cap_inheritable");
@@ -340,7 +374,11 @@ const BEFORE = new Map<string, Change>(
     pipe,
     pipe2: pipe,
     memfd_create: special("m"),
-    eventfd2: special("e"),
+    eventfd: special("e", "anon_inode:[eventfd]"),
+    eventfd2: special("e", "anon_inode:[eventfd]"),
+    pidfd_open: special("o", "anon_inode:[pidfd]"),
+    userfaultfd: special("o", "anon_inode:[userfaultfd]"),
+    io_uring_setup: special("r", "anon_inode:[io_uring]"),
     execve: execute,
     execveat: execute,
     clone: fork,
@@ -357,6 +395,10 @@ const BEFORE = new Map<string, Change>(
     setresgid: setGroup,
     setregid: setGroup,
     capset: setCapabilities,
+    setrlimit: setLimit,
+    prlimit: setLimit,
+    setsid: setSession,
+    setpgid: setGroupOfProcesses,
   }),
 );
 

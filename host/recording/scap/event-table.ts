@@ -8,6 +8,7 @@
 // `call!` is told at its entry: it never returns. Of all others the entry only gives what the return does
 // not hold.
 const TABLE = `
+0 syscall: ID nativeID > ID nativeID
 2 open: name flags mode > fd name flags mode dev ino
 4 close: fd > res fd
 6 read: fd size > res data fd size
@@ -16,16 +17,16 @@ const TABLE = `
 14 clone: > res exe args tid pid ptid cwd fdlimit flags uid gid
 16 procexit: >
 18 socket: domain type proto > fd domain type proto flags
-20 bind: fd > res addr fd
-22 connect: fd addr > res tuple fd addr
+20 bind: fd > res addr:sockaddr fd
+22 connect: fd addr > res tuple fd addr:sockaddr
 24 listen: fd backlog > res fd backlog
 26 accept: > fd tuple queuepct
 30 sendto: fd size tuple > res data fd size tuple
 34 recvfrom: fd size > res data tuple fd size
 36 shutdown: fd how > res fd how
 42 socketpair: domain type proto > res fd1 fd2 source peer domain type proto
-44 setsockopt: > res fd level optname val optlen
-46 getsockopt: > res fd level optname val optlen
+44 setsockopt: > res fd level optname val:dynamic optlen
+46 getsockopt: > res fd level optname val:dynamic optlen
 48 sendmsg: fd size tuple > res data fd size tuple
 50 sendmmsg: > res fd size data tuple
 52 recvmsg: fd > res size data tuple msgcontrol fd
@@ -33,6 +34,7 @@ const TABLE = `
 56 accept4: flags > fd tuple queuepct
 58 creat: name mode > fd name mode dev ino
 60 pipe: > res fd1 fd2 ino
+62 eventfd: initval flags > res initval flags
 66 stat: > res path
 68 lstat: > res path
 70 fstat: fd > res fd
@@ -56,12 +58,15 @@ const TABLE = `
 128 kill: pid sig > res pid sig
 130 tkill: tid sig > res tid sig
 132 tgkill: pid tid sig > res pid tid sig
+142 setrlimit: resource > res cur max resource
 144 prlimit: pid resource > res newcur newmax oldcur oldmax pid resource
 150 fcntl: fd cmd > res fd cmd
 154 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap
 156 clone: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
-160 mmap: addr length prot flags fd offset > res vm_size vm_rss vm_swap
-168 ptrace: request pid > res addr data request pid
+160 mmap: addr length prot flags fd offset > res vm_size vm_rss vm_swap addr length prot flags fd offset
+166 splice: fd_in fd_out size flags > res fd_in fd_out size:u64 flags
+168 ptrace: request pid > res addr:dynamic data:dynamic request:u16 pid
+170 ioctl: fd request argument > res fd request argument
 172 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap env
 174 rename: > res oldpath newpath
 176 renameat: > res olddirfd oldpath newdirfd newpath
@@ -70,7 +75,7 @@ const TABLE = `
 182 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
 184 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap flags uid gid
 186 procexit!: status ret sig core reaper_tid >
-188 sendfile: out_fd in_fd offset size > res offset out_fd in_fd size
+188 sendfile: out_fd in_fd offset size > res offset out_fd in_fd size:u64
 192 setresuid: ruid euid suid > res ruid euid suid
 194 setresgid: rgid egid sgid > res rgid egid sgid
 198 setuid: uid > res uid
@@ -83,12 +88,15 @@ const TABLE = `
 224 fork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 226 vfork: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 230 execve: > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env
+236 getdents: fd > res fd
 238 getdents64: fd > res fd
 240 setns: fd nstype > res fd nstype
 246 accept: > fd tuple queuepct queuelen queuemax
 248 accept4: flags > fd tuple queuepct queuelen queuemax
-256 mount: flags > res dev dir type flags
+252 semctl: semid semnum cmd val > res semid semnum cmd:u16 val:i32
+256 mount: flags > res dev:text dir type:text flags
 258 umount2: flags > res name
+262 semget: key nsems semflg > res key nsems semflg
 264 access: mode > res name mode
 266 chroot: > res path
 274 setsid: > res
@@ -100,7 +108,7 @@ const TABLE = `
 292 execve: filename > res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid trusted_exepath pgid gid filename
 294 setpgid: pid pgid > res pid pgid
 296 bpf: cmd > fd
-298 seccomp: op flags > res op flags
+298 seccomp: op flags > res op flags:u64
 300 unlink: > res path
 302 unlinkat: > res dirfd name flags
 304 mkdirat: > res dirfd path mode
@@ -120,28 +128,30 @@ const TABLE = `
 336 open_by_handle_at: > fd mountfd flags path
 338 io_uring_setup: > res entries sq_entries cq_entries flags
 340 io_uring_enter: > res fd to_submit min_complete flags
-342 io_uring_register: > res fd opcode arg nr_args
+342 io_uring_register: > res fd opcode arg:u64 nr_args
 352 capset: > res cap_inheritable cap_permitted cap_effective
 362 dup2: fd > res oldfd newfd
 364 dup3: fd > res oldfd newfd flags
 366 dup: fd > res oldfd
-368 bpf: cmd > fd cmd
+368 bpf: cmd > fd cmd:i32
+372 fsconfig: > res fd cmd:u32 key:text value_bytebuf value_charbuf aux
 378 chown: > res path uid gid
 380 lchown: > res path uid gid
 382 fchown: > res fd uid gid
 384 fchownat: > res dirfd pathname uid gid flags
-388 accept4: flags > fd tuple queuepct queuelen queuemax flags
+388 accept4: flags > fd tuple queuepct queuelen queuemax flags:i32
 390 umount2: flags > res name flags
 392 pipe2: > res fd1 fd2 ino flags
-396 eventfd2: initval > res flags initval
+396 eventfd2: initval > res flags:u16 initval
 400 prctl: > res option arg2_str arg2_int
 404 memfd_create: > fd name flags
 406 pidfd_getfd: > fd pid_fd target_fd flags
+408 pidfd_open: > fd pid flags
 410 init_module: > res img length uargs
 412 finit_module: > res fd uargs flags
 414 mknod: > res path mode dev
 416 mknodat: > res dirfd path mode dev
-418 newfstatat: > res dirfd path
+418 newfstatat: > res dirfd path flags
 420 process_vm_readv: > res pid data
 422 process_vm_writev: > res pid data
 424 delete_module: > res name flags
@@ -149,20 +159,95 @@ const TABLE = `
 428 setregid: > res rgid egid
 `;
 
+/**
+ * How a parameter stands in a file. Integers have a sign (i) or none (u), and so many bits. `text` ends with
+ * NUL, `dynamic` begins with a byte that says how the rest is to be read.
+ */
+export type ParamKind =
+  | "i32"
+  | "i64"
+  | "u8"
+  | "u16"
+  | "u32"
+  | "u64"
+  | "text"
+  | "bytes"
+  | "sockaddr"
+  | "tuple"
+  | "dynamic";
+
+const KINDS: readonly (readonly [ParamKind, string])[] = [
+  [
+    "i64",
+    `res fd dirfd fd1 fd2 fdin fdout fd_in fd_out in_fd out_fd oldfd newfd olddirfd newdirfd olddir newdir linkdirfd
+     mountfd pid_fd target_fd tid pid ptid vtid vpid vpgid pgid status ret reaper_tid newcur newmax oldcur oldmax cur
+     max fdlimit arg2_int`,
+  ],
+  ["i32", "backlog semid semnum key nsems aux"],
+  [
+    "u64",
+    `addr length offset pos ino exe_ino exe_ino_ctime exe_ino_mtime cap_inheritable cap_permitted cap_effective
+     pidns_init_start_ts pgft_maj pgft_min initval source peer len offin offout op request argument`,
+  ],
+  [
+    "u32",
+    `size flags mode dev domain type proto uid gid ruid euid suid rgid egid sgid loginuid tty vm_size vm_rss vm_swap
+     nstype prot optlen queuelen queuemax entries sq_entries cq_entries to_submit min_complete nr_args resolve at_flags
+     option semflg arg`,
+  ],
+  ["u16", "opcode ID nativeID"],
+  ["u8", "sig core how whence level optname resource queuepct cmd"],
+  [
+    "text",
+    `name path exe cwd comm oldpath newpath target linkpath filename dir trusted_exepath pathname key arg2_str uargs
+     value_charbuf`,
+  ],
+  ["bytes", "data args env cgroups img msgcontrol value_bytebuf val"],
+  ["tuple", "tuple"],
+];
+const KIND_OF: ReadonlyMap<string, ParamKind> = new Map(
+  KINDS.flatMap(([kind, names]) => wordsOf(names).map((name) => [name, kind] as const)),
+);
+
 /** One row: the event's name in events.yaml, and the names of its parameters in the file's order. */
 export interface ScapEvent {
   name: string;
   readonly isEntryTold: boolean;
   readonly entry: string[];
   readonly exit: string[];
+  readonly entryKinds: readonly ParamKind[];
+  readonly exitKinds: readonly ParamKind[];
   readonly entryPlaces: ReadonlyMap<string, number>;
   readonly exitPlaces: ReadonlyMap<string, number>;
 }
 
-/** A row of a name and its parameters. */
+/** A row of a name and its parameters, each possibly with its kind. */
 export function scapEvent(name: string, entry: string[], exit: string[], isEntryTold = false): ScapEvent {
+  const [entryNames, exitNames] = [entry.map(nameOf), exit.map(nameOf)];
   const places = (names: string[]) => new Map(names.map((one, i) => [one, i]));
-  return { name, isEntryTold, entry, exit, entryPlaces: places(entry), exitPlaces: places(exit) };
+  return {
+    name,
+    isEntryTold,
+    entry: entryNames,
+    exit: exitNames,
+    entryKinds: entry.map(kindOf),
+    exitKinds: exit.map(kindOf),
+    entryPlaces: places(entryNames),
+    exitPlaces: places(exitNames),
+  };
+}
+
+const nameOf = (word: string): string => word.split(":")[0]!;
+
+function kindOf(word: string): ParamKind {
+  const [name, kind] = word.split(":");
+  const found = (kind as ParamKind | undefined) ?? KIND_OF.get(name!);
+  if (found === undefined) throw new Error(`event table: ${name} has no kind`);
+  return found;
+}
+
+function wordsOf(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
 }
 
 /** By the code of the entry. */
@@ -173,11 +258,12 @@ export const SCAP_EVENTS: ReadonlyMap<number, ScapEvent> = new Map(
       const found = /^(\d+) ([\w.]+)(!?):(.*)>(.*)$/.exec(line);
       if (!found) throw new Error(`event table: ${line}`);
       const [, code, name, told, entry, exit] = found;
-      const words = (text: string) =>
-        text
-          .trim()
-          .split(/\s+/)
-          .filter((word) => word !== "");
-      return [Number(code), scapEvent(name!, words(entry!), words(exit!), told === "!")];
+      return [Number(code), scapEvent(name!, wordsOf(entry!), wordsOf(exit!), told === "!")];
     }),
 );
+
+/** The code of the entry by which an event is written: the one that libs gave last. */
+export const CODES: ReadonlyMap<string, number> = new Map([...SCAP_EVENTS].map(([code, { name }]) => [name, code]));
+
+/** A call that has no type of its own. Its entry is even, too. */
+export const GENERIC_CODE = 0;

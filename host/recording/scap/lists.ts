@@ -4,6 +4,7 @@
 // the size of each entry, so that what is added later can be passed over.
 import { addressText } from "../../wire/address.js";
 import { Cursor } from "./block.js";
+import { unixName } from "./params.js";
 import { type Descriptor, internet, newDescriptor, newThread, type Thread, type User } from "./state.js";
 
 /** Types of process lists, by version. Some early tools wrote the same form under another number. */
@@ -168,7 +169,7 @@ function readKind(c: Cursor, kind: number, d: Descriptor, end: number): void {
       d.protocol = PROTOCOLS.get(c.u8()) ?? null;
       return;
     case 8:
-      d.name = `${c.u64().toString(16)}->${c.u64().toString(16)} ${c.text()}`;
+      d.name = unixName(c.u64().toString(16), c.u64().toString(16), c.text());
       return;
     case 16:
       c.u32(); // open flags

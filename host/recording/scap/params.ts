@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parameters of a captured event: cut out of its block, and converted to what our records hold. Falco
-// writes flags in numbers of its own where the kernel's differ between architectures; here they become
-// x86-64's.
+// The parameters of a captured event: cut out of its block, and converted to what our records hold.
 import { type Piece, pieceOf } from "./block.js";
-import { SCAP_EVENTS, type ScapEvent } from "./event-table.js";
+import { GENERIC_CODE, SCAP_EVENTS, type ScapEvent } from "./event-table.js";
 
 /**
  * Types of event blocks: whether a word of flags stands before the header, whether the count of parameters is
@@ -89,6 +87,11 @@ export class RawEvent {
     this.#piece = this.#own;
     this.#head = 0;
     for (let i = 0; i <= this.#count; i++) this.#ends[i]! -= begin;
+  }
+
+  /** Whether it says no more than which call it was. */
+  get isGeneric(): boolean {
+    return this.kind === GENERIC_CODE >> 1;
   }
 
   /** Nanoseconds since the epoch. */
@@ -284,7 +287,12 @@ export function tupleOf(bytes: Buffer | undefined): Ends | string | null {
   }
   if (family !== UNIX || bytes.length < 17) return null;
   const pointer = (at: number) => bytes.readBigUInt64LE(at).toString(16);
-  return `${pointer(1)}->${pointer(9)} ${textOf(bytes.subarray(17)) ?? ""}`;
+  return unixName(pointer(1), pointer(9), textOf(bytes.subarray(17)) ?? "");
+}
+
+/** As fd.name has a Unix socket: both ends, and the path where there is one. */
+export function unixName(source: string, peer: string, path: string): string {
+  return path === "" ? `${source}->${peer}` : `${source}->${peer} ${path}`;
 }
 
 /** A socket's own end: family, then address and port; of a Unix socket its path. */
@@ -311,153 +319,3 @@ export function sockaddrOf(bytes: Buffer | undefined): Uint8Array | null {
   const ip = bytes.subarray(1, 1 + size);
   return size === 4 ? Buffer.concat([head, port, ip]) : Buffer.concat([head, port, Buffer.alloc(4), ip]);
 }
-
-type Bits = readonly (readonly [falco: number, kernel: number])[];
-
-const bits = (...kernel: number[]): Bits => kernel.map((value, i) => [1 << i, value] as const);
-
-const CLONE_BITS = bits(
-  0x400,
-  0x200,
-  0x80000000,
-  0x8000000,
-  0x40000000,
-  0x20000,
-  0x20000000,
-  0x4000000,
-  0x8000,
-  0x100000,
-  0x2000,
-  0x800,
-  0x40000,
-  0x10000,
-  0x800000,
-  0x100,
-  0,
-  0,
-  0,
-  0,
-  0x10000000,
-  0,
-  0,
-  0x200000,
-  0x1000000,
-  0x80000,
-  0,
-  0x4000,
-  0x2000000,
-);
-// Bits 0 and 1 are read and write; both are O_RDWR.
-const OPEN_BITS: Bits = [
-  [1 << 2, 0x40],
-  [1 << 3, 0x400],
-  [1 << 4, 0x1000],
-  [1 << 5, 0x80],
-  [1 << 6, 0x800],
-  [1 << 7, 0x101000],
-  [1 << 8, 0x200],
-  [1 << 9, 0x4000],
-  [1 << 10, 0x10000],
-  [1 << 11, 0x8000],
-  [1 << 12, 0x80000],
-  [1 << 13, 0x410000],
-];
-
-// Of mmap, in Falco's order; those without a number here mean nothing to the kernel any more.
-const MAP_BITS = bits(1, 2, 0x10, 0x20, 0x40, 0, 0x4000, 0x8000, 0x10000, 0x100, 0x800, 0x1000, 0, 0, 0x2000);
-
-function convert(table: Bits, value: number): number {
-  let sum = 0;
-  for (const [falco, kernel] of table) if ((value & falco) !== 0) sum |= kernel;
-  return sum >>> 0;
-}
-
-/** CLONE_THREAD of clone(2). */
-export const THREAD_FLAG = 0x10000;
-
-// The flags of a capture are few, again and again.
-function remembering(made: (value: number) => number): (value: number) => number {
-  const known = new Map<number, number>();
-  return (value) => {
-    let one = known.get(value);
-    if (one === undefined) {
-      if (known.size >= REMEMBERED_MAX) known.clear();
-      one = made(value);
-      known.set(value, one);
-    }
-    return one;
-  };
-}
-
-const REMEMBERED_MAX = 1000;
-
-/** By table of our contract; other tables have the kernel's numbers in captures too. */
-export const CONVERT: Record<string, (value: number) => number> = {
-  open: remembering((value) => {
-    const access = [0, 0, 1, 2][value & 3]!;
-    return convert(OPEN_BITS, value) | access;
-  }),
-  clone: remembering((value) => convert(CLONE_BITS, value)),
-  mmap: remembering((value) => convert(MAP_BITS, value)),
-  setns: remembering((value) => convert(CLONE_BITS, value)),
-  fcntl: (value) => FCNTL[value] ?? value,
-  ptrace_request: (value) => PTRACE[value] ?? value,
-};
-
-// Commands by Falco's numbers; those of 64 bits are the kernel's own of other processors.
-const FCNTL: Readonly<Record<number, number>> = {
-  1: 0,
-  2: 1,
-  3: 2,
-  4: 3,
-  5: 4,
-  6: 5,
-  8: 6,
-  9: 7,
-  10: 8,
-  12: 9,
-  13: 10,
-  15: 11,
-  21: 15,
-  22: 16,
-  23: 1024,
-  24: 1025,
-  25: 1029,
-  26: 1030,
-  27: 1026,
-  28: 1031,
-  29: 1032,
-  30: 36,
-  31: 37,
-  32: 38,
-};
-
-// Requests in Falco's order, from 1.
-const PTRACE: (number | undefined)[] = [
-  undefined,
-  0,
-  1,
-  2,
-  3,
-  4,
-  5,
-  6,
-  7,
-  8,
-  9,
-  16,
-  17,
-  24,
-  0x4200,
-  0x4201,
-  0x4202,
-  0x4203,
-  12,
-  0x4204,
-  13,
-  0x4205,
-  14,
-  15,
-  18,
-  19,
-];

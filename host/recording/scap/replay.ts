@@ -4,11 +4,14 @@
 // is one event, also where a capture has its entry.
 import type { EventType } from "../../../build/generated/events.js";
 import { BatchBuilder } from "../../wire/builder.js";
+import type { ContainerFacts } from "../../wire/container.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";
 import { Batching } from "./batching.js";
 import { BlockReader, type BlockTaker, type Piece, piecesAt, piecesOf } from "./block.js";
 import { changeAfter, changeBefore, descriptorOf } from "./change.js";
+import { containerIn } from "./container-event.js";
 import { SCAP_EVENTS } from "./event-table.js";
+import { GENERIC_OF_NATIVE } from "./generic-calls.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
 import { EVENT_BLOCKS, type Form, isMeant, RawEvent } from "./params.js";
 import { State } from "./state.js";
@@ -21,6 +24,8 @@ export interface Replay<Batches> {
    * for who reads nothing else of them. By names of events.yaml; to be called before batches are read.
    */
   tellOnly(events: ReadonlySet<string>): void;
+  /** Of the container that Vedette wrote the capture of, as far as it was read. */
+  container(): ContainerFacts | null;
   summary(): ReplaySummary; // complete when all batches were read
 }
 
@@ -95,7 +100,7 @@ class Capture {
 
   replay<Batches>(batches: Batches): Replay<Batches> {
     const tellOnly = (events: ReadonlySet<string>): void => this.#reader.tellOnly(events);
-    return { batches, tellOnly, summary: () => this.summary() };
+    return { batches, tellOnly, container: () => this.#reader.container, summary: () => this.summary() };
   }
 
   summary(): ReplaySummary {
@@ -115,6 +120,7 @@ class Reader implements BlockTaker {
   readonly ready: Uint8Array[] = [];
   readonly counts = { events: 0, skipped: 0, unknownBlocks: 0 };
   isDamaged = false;
+  container: ContainerFacts | null = null;
   readonly #state = new State();
   // Calls that have not returned yet: the last one, which mostly returns next, and the others by thread.
   #entry: RawEvent | null = null;
@@ -144,9 +150,11 @@ class Reader implements BlockTaker {
     const form = this.#form;
     try {
       if (form === undefined) this.#list(type, piece.bytes.subarray(start, end));
-      else if (!isMeant(piece, start, end, form)) this.counts.skipped++;
-      else if (this.#raw.read(piece, start, end, form)) this.#event(this.#raw);
-      else this.isDamaged = true;
+      else if (isMeant(piece, start, end, form)) {
+        if (this.#raw.read(piece, start, end, form)) this.#event(this.#raw);
+        else this.isDamaged = true;
+      } else if (form.wide && !form.flags) this.#large(piece.bytes, start, end);
+      else this.counts.skipped++;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.isDamaged = true;
@@ -171,15 +179,16 @@ class Reader implements BlockTaker {
     else if (type !== SECTION_HEADER && type !== MACHINE && !INTERFACES.has(type)) this.counts.unknownBlocks++;
   }
 
+  #large(data: Buffer, start: number, end: number): void {
+    const facts = containerIn(data, start, end);
+    if (facts === null) this.counts.skipped++;
+    else this.container = facts;
+  }
+
   #event(raw: RawEvent): void {
     if (this.#hasLists) {
       this.#state.shareDescriptors();
       this.#hasLists = false;
-    }
-    const type = TYPES[raw.kind];
-    if (type === undefined) {
-      this.counts.skipped++;
-      return;
     }
     const entry = this.#takeEntry(raw.tid);
     if (raw.isEntry && !raw.event.isEntryTold) {
@@ -193,7 +202,9 @@ class Reader implements BlockTaker {
       this.#unused.push(entry);
       if (!raw.isEntry && entry.event.name === raw.event.name) raw.entry = entry;
     }
-    this.#tell(type, raw);
+    const type = raw.isGeneric ? genericType(raw) : TYPES[raw.kind];
+    if (type === undefined) this.counts.skipped++;
+    else this.#tell(type, raw);
   }
 
   /** Of the call that the thread is in. */
@@ -227,4 +238,9 @@ class Reader implements BlockTaker {
     this.#next += this.#batch.records;
     this.#batch = undefined;
   }
+}
+
+/** Of an event that says no more than the number of its call. */
+function genericType(raw: RawEvent): EventType | undefined {
+  return EVENTS_BY_NAME.get(GENERIC_OF_NATIVE.get(Number(raw.uint("nativeID") ?? -1))?.name ?? "");
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whoever means harm to a capture that is made of what they did (H33): names that look like the file's own
+// form, as long as a name can be, or that would lead its reader elsewhere; a link where the file is to be
+// written. The honest control is a program of plain names.
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Beginning, CaptureWriter } from "../../host/recording/scap/capture-writer.js";
+import { replay } from "../../host/recording/scap/replay.js";
+import { openBatch } from "../../host/wire/batch.js";
+import { BatchBuilder } from "../../host/wire/builder.js";
+import { fieldValue } from "../../host/wire/fields.js";
+
+const folder = mkdtempSync(join(tmpdir(), "vedette-capture-attack-"));
+const options = { isZipped: false, isForced: false };
+
+/** What the reader says of an exec and of the open after it. */
+function told(path: string, name: Buffer): unknown[] {
+  const builder = new BatchBuilder();
+  const process = builder.process({
+    pid: 7,
+    name,
+    exe: name,
+    exepath: name,
+    args: Buffer.concat([name, Buffer.of(0)]),
+  });
+  builder.record("execve", { process, tid: 7, params: { filename: name } });
+  const honest = builder.process({ pid: 8, name: "honest", exepath: "/bin/honest", cwd: "/" });
+  builder.record("openat", {
+    process: honest,
+    tid: 8,
+    result: 3,
+    params: { dirfd: -100, name: "/etc/shadow", flags: 0 },
+  });
+  const batch = openBatch(builder.bytes());
+  const beginning = new Beginning();
+  beginning.take(batch);
+  const writer = new CaptureWriter(path, beginning, options);
+  writer.take(batch);
+  assert.is(writer.close().events, 2);
+  const { batches, summary } = replay(readFileSync(path), path);
+  const events = [...batches].map(openBatch).flatMap((read) => [...read.offsets].map((at) => [read, at] as const));
+  assert.equal([events.length, summary().isTruncated, summary().unknownBlocks], [2, false, 0]);
+  const [read, at] = events[1]!;
+  return ["evt.type", "proc.name", "proc.exepath", "fd.name", "thread.tid"].map((field) =>
+    fieldValue(field)!(read, at),
+  );
+}
+
+const HOSTILE = [
+  Buffer.from(
+    "0a0d0d0a1c0000004d3c2b1a01000200ffffffffffffffff1c000000".match(/../g)!.map((hex) => parseInt(hex, 16) || 1),
+  ),
+  Buffer.alloc(4096, 0xff),
+  Buffer.alloc(60_000, "A"),
+  Buffer.from("\u001b[2J\r\n<NA>\n(NULL)\u202e"),
+  Buffer.from("memory=/docker/" + "0".repeat(64)),
+];
+
+test("H33: names of any bytes change nothing of what a capture tells of others", () => {
+  const expected = ["openat", "honest", "/bin/honest", "/etc/shadow", 8];
+  assert.equal(told(join(folder, "plain.scap"), Buffer.from("sh")), expected);
+  for (const [i, name] of HOSTILE.entries()) assert.equal(told(join(folder, `${i}.scap`), name), expected, `name ${i}`);
+});
+
+test("H33: a link where a capture is to be written leads nowhere", () => {
+  const victim = join(folder, "victim");
+  writeFileSync(victim, "precious");
+  symlinkSync(victim, join(folder, "link.scap"));
+  symlinkSync(join(folder, "new"), join(folder, "dangling.scap"));
+  for (const name of ["link.scap", "dangling.scap", "victim"])
+    assert.throws(() => new CaptureWriter(join(folder, name), new Beginning(), options), /already/);
+  new CaptureWriter(join(folder, "link.scap"), new Beginning(), { ...options, isForced: true }).close();
+  assert.is(readFileSync(victim, "utf8"), "precious");
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+test.run();

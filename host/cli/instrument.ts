@@ -42,6 +42,8 @@ export interface InstrumentFlags extends RunOptions {
 }
 
 const STDOUT = 1;
+/** What stands for a secret's value, which nobody knows here: a text, and an address, too. */
+const UNKNOWN = "https://secret.invalid/";
 
 /**
  * Reads, edits and prints or writes one file. Gives status 0, under `--check` 1 where something is to be
@@ -72,17 +74,20 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
  */
 async function outputsTold({ config, ...run }: InstrumentFlags): Promise<string[]> {
   if (config === undefined) return [];
-  const set = (givenOptions({ ...run, config }).set ?? []).map((text) => text.split("=", 2) as [string, string]);
-  const of = (list: string) =>
-    set.flatMap(([key, value]) => (key.startsWith(`container.${list}.`) ? [[key.split(".")[2] ?? "", value]] : []));
+  const set = givenOptions({ ...run, config }).set ?? [];
+  const of = (list: string): [name: string, value: string][] =>
+    set.flatMap((text) => {
+      const [, name, value] = new RegExp(`^container\\.${list}\\.([^=]+)=(.*)$`, "s").exec(text) ?? [];
+      return name === undefined || value === undefined ? [] : [[name, value]];
+    });
   const secrets = of("secrets");
-  const given = [...secrets, ...of("environment")].map(([name = ""]) => name);
   const { outputsIn } = await import("../config/config.js");
-  const outputs = outputsIn(config, [...given, ...(process.env.AWS_REGION === undefined ? [] : ["AWS_REGION"])]);
+  const unknown = secrets.map(([name]) => [name, UNKNOWN] as const);
+  const outputs = outputsIn(config, Object.fromEntries([...unknown, ...of("environment")]));
   const { taskStatements, executionStatements } = await import("./task-role.js");
   const roles = [
     ["the task's role", taskStatements(outputs)],
-    ["the task's execution role", executionStatements(secrets.map(([, arn = ""]) => arn))],
+    ["the task's execution role", executionStatements(secrets.map(([, arn]) => arn))],
   ] as const;
   return roles.flatMap(([role, all]) => (all.length === 0 ? [] : [`${role} needs ${JSON.stringify(all)}`]));
 }

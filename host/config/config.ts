@@ -13,7 +13,7 @@ import { readPlainFile } from "../policy/plain-file.js";
 import { firstIssue, plainYaml, YAML_BYTES_MAX } from "../policy/yaml.js";
 import { type Environment, readEnvironment } from "./environment.js";
 import { KEYS } from "./keys.js";
-import { namedOutput, OUTPUT_TYPES, OutputEntry, OutputName } from "./output-kinds.js";
+import { namedOutput, OUTPUT_TYPES, OutputEntry, OutputName, withVariables } from "./output-kinds.js";
 import { suggested } from "./suggest.js";
 
 export { kindOf, variableName } from "./environment.js";
@@ -56,25 +56,21 @@ export function readConfiguration(path: string | null, environment: NodeJS.Proce
 
 /**
  * The outputs of a file that is not ours as a whole, such as the settings of `instrument`, with its other
- * keys left alone. `given`: variables that whoever opens them will have. Throws as readConfiguration() does.
+ * keys left alone. `given`: the environment of whoever opens them. Throws as readConfiguration() does.
  */
-export function outputsIn(path: string, given: readonly string[]): readonly NamedOutput[] {
+export function outputsIn(path: string, given: NodeJS.ProcessEnv): readonly NamedOutput[] {
   const read = () => readPlainFile(path, { most: YAML_BYTES_MAX });
   const { json, wrong } = plainYaml(path, read, "VEDETTE_CONFIG_UNREADABLE");
   const { outputs } = mapping(json) ?? {};
   if (outputs === undefined) return [];
   const file = { outputs };
-  const missing = given.filter((name) => process.env[name] === undefined);
-  try {
-    for (const name of missing) process.env[name] = "x"; // only whether they are there is looked at
+  return withVariables(given, () => {
     const parsed = ConfigFile.safeParse(file);
     if (parsed.success) return configurationOf(parsed.data).outputs;
     const { path: at, reason, key } = firstIssue(parsed.error.issues);
     if (key === undefined) throw wrong(at, reason, "VEDETTE_CONFIG_VALUE");
     throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });
-  } finally {
-    for (const name of missing) delete process.env[name];
-  }
+  });
 }
 
 /** The environment over the file; a file that holds no mapping is left to the schema. */

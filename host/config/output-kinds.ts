@@ -19,12 +19,26 @@ const QUEUE_COUNT_MAX = 100_000;
 const EVERY_S = 60;
 const EVERY_S_MAX = 3600;
 const SECOND_MS = 1000;
+const PREFIX = /^(?!(?:.*\/)?\.\.?(?:\/|$))[^\x00-\x1f\x7f]{0,512}$/;
+
+/** What texts of the file may name. */
+let variables: NodeJS.ProcessEnv = process.env;
+
+/** Does the work as if the environment were that one. */
+export function withVariables<T>(those: NodeJS.ProcessEnv, work: () => T): T {
+  variables = those;
+  try {
+    return work();
+  } finally {
+    variables = process.env;
+  }
+}
 
 const text = z
   .string()
   .min(1)
   .transform((raw, context) => {
-    const missing = variablesIn(raw).find((name) => process.env[name] === undefined);
+    const missing = variablesIn(raw).find((name) => variables[name] === undefined);
     if (missing === undefined) return expanded(raw);
     context.addIssue({ code: "custom", message: `there is no variable ${missing} in the environment` });
     return z.NEVER;
@@ -152,7 +166,9 @@ const S3 = z.strictObject({
     "of Amazon S3: the bucket's name",
   ),
   prefix: says(
-    text.pipe(z.string().regex(/^[^\x00-\x1f\x7f]{0,512}$/, "a prefix has no control characters")).default("vedette/"),
+    text
+      .pipe(z.string().regex(PREFIX, "a prefix has no control characters, and no part `.` or `..`"))
+      .default("vedette/"),
     "in front of each object's name (default: vedette/)",
   ),
   every_s: says(
@@ -177,6 +193,10 @@ export const OutputEntry = z
   .refine((entry) => entry.type === "file" || entry.queue === "memory" || entry.queue_dir !== undefined, {
     path: ["queue_dir"],
     message: "`queue: disk` needs a folder here",
+  })
+  .refine((entry) => entry.type !== "otlp" || !entry.metrics || entry.metrics_url !== undefined || isUsual(entry.url), {
+    path: ["metrics_url"],
+    message: "it is needed, because `url` has a path of its own",
   })
   .refine((entry) => !("region" in OUTPUT_TYPES[entry.type].shape) || regionOf(entry) !== undefined, {
     path: ["region"],
@@ -206,7 +226,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     case "otlp": {
       const { incidents: hasIncidents, metrics, metrics_every_s } = entry;
       const settings = { ...httpSettings(entry), url: signalUrl(entry.url, "logs"), hasIncidents };
-      const url = entry.metrics_url ?? signalUrl(entry.url.replace(/\/v1\/logs$/, "/v1/metrics"), "metrics");
+      const url = entry.metrics_url ?? signalUrl(entry.url, "metrics");
       const pushed = { metrics: { ...settings, url, everyMs: metrics_every_s * SECOND_MS } };
       return { ...how, kind: "otlp", settings, ...(metrics ? pushed : {}) };
     }
@@ -239,7 +259,7 @@ type AwsEntry = Pick<z.infer<typeof Firehose>, keyof typeof aws>;
 
 /** ECS sets AWS_REGION in each container. */
 const regionOf = (entry: object): string | undefined =>
-  (entry as { region?: string }).region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  (entry as { region?: string }).region ?? variables.AWS_REGION ?? variables.AWS_DEFAULT_REGION;
 
 function awsPlace(entry: AwsEntry) {
   const { endpoint, ca, queue_count: capacity } = entry;
@@ -250,10 +270,19 @@ function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: Aws
   return format === "ocsf" ? { lines: { form: format, version, hasIncidents } } : {};
 }
 
+const LOGS = /\/v1\/logs$/;
+
+/** Whether it says where the other signals of a collector are, too. */
+function isUsual(url: string): boolean {
+  const { pathname } = new URL(url);
+  return pathname === "/" || LOGS.test(pathname);
+}
+
 /** OTLP's own rule: an address without a path has one. */
 function signalUrl(text: string, signal: "logs" | "metrics"): string {
   const address = new URL(text);
   if (address.pathname === "/") address.pathname = `/v1/${signal}`;
+  address.pathname = address.pathname.replace(LOGS, `/v1/${signal}`);
   return address.href;
 }
 
@@ -291,6 +320,6 @@ function variablesIn(raw: string): string[] {
 /** `$${NAME}` is that text. */
 function expanded(raw: string): string {
   return raw.replace(VARIABLE, (_, dollar: string, name: string) =>
-    dollar === "" ? (process.env[name] ?? "") : `\${${name}}`,
+    dollar === "" ? (variables[name] ?? "") : `\${${name}}`,
   );
 }

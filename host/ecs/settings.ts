@@ -87,6 +87,8 @@ const LISTS: Record<
     make: (containerName, condition) => ({ containerName, condition }),
   },
 };
+/** What each variable of an output begins with, as a setting. */
+const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);
 
 /** One setting, as it was given. */
@@ -207,7 +209,10 @@ function entriesOf(value: unknown): [string, unknown][] {
 /** What is given wins over what was kept; a list that is given replaces the kept one. */
 export function mergedSettings(given: readonly Setting[], kept: readonly Setting[]): Setting[] {
   const keys = new Set(given.map(([key]) => key));
-  const merged = [...kept.filter(([key]) => !keys.has(key)), ...given];
+  // Outputs are given together: one that is not there any more is to get no more alerts.
+  const hasOutputs = given.some(([key]) => key.startsWith(OUTPUT));
+  const isOver = (key: string): boolean => keys.has(key) || (hasOutputs && key.startsWith(OUTPUT));
+  const merged = [...kept.filter(([key]) => !isOver(key)), ...given];
   const isLast = ([key]: Setting, at: number) =>
     kindOf(key) === "list" || merged.findLastIndex(([other]) => other === key) === at;
   return merged.filter(isLast).filter(([, value]) => value !== "");

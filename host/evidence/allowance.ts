@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many files a container may make in an hour. Grave findings have as many of their own: whoever raises
-// cheap ones in order to be left alone afterwards gains nothing.
+// How many files a container may make in an hour, and how many bytes of them in a day. Grave findings have as
+// many of their own: whoever raises cheap ones in order to be left alone afterwards gains nothing.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const GRAVE = PRIORITIES.indexOf("Critical");
 /** Containers that are remembered; the one that asked longest ago is forgotten first. */
 const KEYS_MAX = 1_000;
@@ -16,15 +17,35 @@ export class Allowance {
   /** Since when each is refused. */
   readonly #refusedAt = new Map<string, number>();
 
-  constructor(most: number) {
+  /** The bytes of each file, and when it ended. */
+  readonly #spent = new Map<string, { readonly at: number; readonly bytes: number }[]>();
+  readonly #bytes: number;
+
+  /** `most`: files an hour. `bytes`: in a day. */
+  constructor(most: number, bytes: number) {
     this.#most = most;
+    this.#bytes = bytes;
+  }
+
+  /** A file of it has ended. */
+  spend(container: string, bytes: number, now: number): void {
+    const spent = (this.#spent.get(container) ?? []).filter(({ at }) => at > now - DAY_MS);
+    this.#spent.delete(container);
+    this.#spent.set(container, [...spent, { at: now, bytes }]);
+    bound(this.#spent);
+  }
+
+  #hasRoom(container: string, isGrave: boolean, now: number): boolean {
+    const spent = (this.#spent.get(container) ?? []).filter(({ at }) => at > now - DAY_MS);
+    return spent.reduce((all, { bytes }) => all + bytes, 0) < (isGrave ? 2 : 1) * this.#bytes;
   }
 
   /** `isFirst`: none was refused in the hour before. `now` in milliseconds. */
   take(container: string, priority: Priority, now: number): { readonly isAllowed: boolean; readonly isFirst: boolean } {
-    const key = `${PRIORITIES.indexOf(priority) <= GRAVE ? "grave" : "other"} ${container}`;
+    const isGrave = PRIORITIES.indexOf(priority) <= GRAVE;
+    const key = `${isGrave ? "grave" : "other"} ${container}`;
     const taken = (this.#taken.get(key) ?? []).filter((at) => at > now - HOUR_MS);
-    const isAllowed = taken.length < this.#most;
+    const isAllowed = taken.length < this.#most && this.#hasRoom(container, isGrave, now);
     if (isAllowed) taken.push(now);
     this.#taken.delete(key); // the newest stands last
     this.#taken.set(key, taken);

@@ -33,7 +33,7 @@ export function keptAlert(facts: EvidenceFacts): Alert {
 }
 
 /** Nothing is kept of a finding, or less than was said. */
-export function notKeptAlert(reason: string, peer: EvidenceOf | null, alert: Alert | null, file?: string): Alert {
+export function notKeptAlert(reason: string, peer: EvidenceOf | null, rule: string | null, file?: string): Alert {
   const { id = null, name = null } = peer?.facts ?? {};
   return {
     ...SOURCE,
@@ -41,13 +41,13 @@ export function notKeptAlert(reason: string, peer: EvidenceOf | null, alert: Ale
     priority: "Warning",
     time: BigInt(Date.now()) * MS_NS,
     hostname: peer?.hostname ?? "",
-    output: `Evidence of a finding is not kept: ${reason} | container=${name ?? id ?? "<NA>"} rule=${alert?.rule ?? "<NA>"}`,
+    output: `Evidence of a finding is not kept: ${reason} | container=${name ?? id ?? "<NA>"} rule=${rule ?? "<NA>"}`,
     outputFields: [
       ["container.id", id],
       ["container.name", name],
       ["vedette.evidence", file ?? null],
       ["vedette.evidence.reason", reason],
-      ["vedette.rule", alert?.rule ?? null],
+      ["vedette.rule", rule],
     ],
   };
 }

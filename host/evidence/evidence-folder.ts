@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -51,15 +52,27 @@ export class EvidenceFolder {
   obstacle(now: number): string | null {
     const { folderBytes, youngMs, fileBytes } = this.#bounds;
     const files = this.#files();
-    let bytes = files.reduce((all, { size }) => all + size, 0);
+    let bytes = files.reduce((all, { size }) => all + size, fileBytes);
     for (const { name, size, at } of files.sort((a, b) => a.at - b.at)) {
-      if (bytes <= folderBytes - Math.min(fileBytes, folderBytes / 2) || at > now - youngMs) break;
-      for (const path of [name, name.replace(ENDING, FACTS)]) rmSync(join(this.path, path), { force: true });
+      if (bytes <= folderBytes || at > now - youngMs) break;
+      if (name.endsWith(PART)) continue;
+      for (const path of [name, `${name.slice(0, -ENDING.length)}${FACTS}`])
+        rmSync(join(this.path, path), { force: true });
       bytes -= size;
     }
-    if (bytes >= folderBytes) return `it has ${bytes >> 20} MiB, and none of it is older than a day`;
+    if (bytes > folderBytes) return "it has no room, and none of its files is older than a day";
+    return this.isDiskFull() ? "its disk is almost full" : null;
+  }
+
+  /** What others need of the disk is left to them. */
+  isDiskFull(): boolean {
     const { bavail, bsize } = statfsSync(this.path);
-    return bavail * bsize < DISK_BYTES_MIN ? "its disk is almost full" : null;
+    return bavail * bsize < DISK_BYTES_MIN;
+  }
+
+  /** Whether there is a file of this name, begun or ended: it is never written again. */
+  has(name: string): boolean {
+    return existsSync(this.part(name)) || existsSync(join(this.path, `${name}${ENDING}`));
   }
 
   /** Gives a file its name, and writes what it holds beside it. */
@@ -68,8 +81,19 @@ export class EvidenceFolder {
     const { sha256, bytes } = digestOf(part);
     renameSync(part, file);
     const facts = { ...begun, findings: findings.slice(0, FINDINGS_MAX), sha256, bytes };
-    writeFileSync(join(this.path, `${name}${FACTS}`), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+    this.#describe(name, facts);
     return facts;
+  }
+
+  /** Where the disk has no room for that, the file is there all the same, and its digest is told. */
+  #describe(name: string, facts: EvidenceFacts): void {
+    const [path, fresh] = [join(this.path, `${name}${FACTS}`), join(this.path, `${name}${FACTS}.new`)];
+    try {
+      writeFileSync(fresh, `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+      renameSync(fresh, path);
+    } catch {
+      rmSync(fresh, { force: true });
+    }
   }
 
   /** Nothing of it is wanted. */
@@ -85,8 +109,11 @@ export class EvidenceFolder {
   #files(): { readonly name: string; readonly size: number; readonly at: number }[] {
     return readdirSync(this.path).flatMap((name) => {
       if (!name.endsWith(ENDING) && !name.endsWith(PART)) return [];
-      const { size, mtimeMs: at } = lstatSync(join(this.path, name));
-      return [{ name, size, at }];
+      const status = lstatSync(join(this.path, name), { throwIfNoEntry: false });
+      if (status === undefined) return []; // somebody removed it just now
+      // One that is being written may come to be as large as one may be.
+      const size = name.endsWith(PART) ? this.#bounds.fileBytes : status.size;
+      return [{ name, size, at: status.mtimeMs }];
     });
   }
 }

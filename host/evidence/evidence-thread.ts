@@ -34,7 +34,8 @@ while (!isOver) {
   if (raw !== null) keeper.take(raw, now);
   for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
     const order = message.message as Order;
-    if (order.kind === "keep") keeper.keep(order, now);
+    if (order.kind === "keep")
+      keeper.keep(order, performance.now()); // what was before may have taken long
     else if (order.kind === "begin") keeper.recover();
     else isOver = true;
   }

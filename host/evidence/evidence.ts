@@ -46,11 +46,20 @@ export interface EvidenceStats {
 /** Findings below it make no file. */
 const LEAST = PRIORITIES.indexOf("Notice");
 /** Files go on for at least so much longer than we think. */
-const MARGIN_MS = 1_000;
+const MARGIN_MS = 2_000;
 const END_MS_MAX = 10_000;
 const NAME_CHARS = 40;
 /** V8's of the thread; batches lie outside of its heap. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+
+/** One that the thread writes: whose it is, the rule that began it, and how long it goes on. */
+interface OpenFile {
+  readonly name: string;
+  readonly rule: string;
+  readonly peer: EvidenceOf;
+  readonly begun: number;
+  until: number;
+}
 
 /** Opens with open(). Whoever opened it must close it. */
 export class Evidence {
@@ -60,12 +69,13 @@ export class Evidence {
   readonly #reader: number;
   readonly #allowance: Allowance;
   /** What each agent's file is called, since when it is written, and how long it goes on. */
-  readonly #open = new Map<number, { readonly name: string; readonly begun: number; until: number }>();
+  readonly #open = new Map<number, OpenFile>();
   readonly #refused = { limit: 0, full: 0, unwritable: 0 };
   #kept = 0;
   #bytes = 0;
   #nth = 0;
   #state: "open" | "ended" | "failed" = "open";
+  #isInRing = true;
   #onEnded: () => void = () => undefined;
 
   /** Throws VEDETTE_EVIDENCE_UNUSABLE. */
@@ -83,7 +93,7 @@ export class Evidence {
     const { folder, bounds = EVIDENCE_BOUNDS, ring } = options;
     this.#options = options;
     this.#bounds = bounds;
-    this.#allowance = new Allowance(bounds.filesAnHour);
+    this.#allowance = new Allowance(bounds.filesAnHour, bounds.containerBytes);
     this.#reader = openReader(ring, false);
     const workerData = { folder, bounds, ring, reader: this.#reader };
     this.#worker = startThread(import.meta.url, "./evidence-thread", { workerData, resourceLimits: HEAP });
@@ -96,8 +106,12 @@ export class Evidence {
   mark(alert: Alert, peer: EvidenceOf | null): Alert {
     const { finding, tenant, priority, incident } = alert;
     // A tenant's rule may match everything: it must not use up what the operator's findings need.
-    if (this.#state !== "open" || finding === undefined || tenant !== undefined || peer === null) return alert;
+    if (this.#state === "ended" || finding === undefined || tenant !== undefined || peer === null) return alert;
     if (PRIORITIES.indexOf(priority) > LEAST) return alert;
+    if (this.#state === "failed") {
+      this.#refused.unwritable++;
+      return alert;
+    }
     const name = this.#nameFor(alert, peer);
     if (name === null) return alert;
     const { number: stream, hostname, facts } = peer;
@@ -125,16 +139,22 @@ export class Evidence {
       this.#order({ kind: "end" });
     });
     clearTimeout(timer);
-    this.#state = "ended";
+    if (this.#state === "open") this.#state = "ended";
   }
 
-  /** What was not finished is found by the next one. */
+  /** What could not be finished in time is found by the next one. */
   async close(): Promise<void> {
-    const isFailed = this.#state === "failed";
-    this.#state = "ended";
-    if (!isFailed) closeReader(this.#options.ring, this.#reader);
+    await this.finish();
+    this.#leaveRing();
     await this.#worker.terminate();
     unlockFolder(this.#options.folder);
+  }
+
+  /** Its place may be another's from then on. */
+  #leaveRing(): void {
+    if (!this.#isInRing) return;
+    this.#isInRing = false;
+    closeReader(this.#options.ring, this.#reader);
   }
 
   #order(order: Order): void {
@@ -153,40 +173,63 @@ export class Evidence {
     const { isAllowed, isFirst } = this.#allowance.take(key, alert.priority, now);
     if (!isAllowed) {
       this.#refused.limit++;
-      if (isFirst) this.#options.onAlert(notKeptAlert("its container has enough files in this hour", peer, alert));
+      if (isFirst) this.#tellNot("its container has enough files for now", peer, alert.rule);
       return null;
     }
     const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
     const who = (peer.facts?.name ?? peer.hostname).replace(/[^\w.-]/g, "_").slice(0, NAME_CHARS);
     const name = `${time}-${who}-${process.pid}.${++this.#nth}`;
     for (const [stream, { until }] of this.#open) if (until < now) this.#open.delete(stream);
-    this.#open.set(peer.number, { name, begun: now, until: now + afterMs });
+    this.#open.set(peer.number, { name, rule: alert.rule, peer, begun: now, until: now + afterMs });
     return name;
   }
 
   #onNews(news: News): void {
     switch (news.kind) {
       case "ended":
+        this.#state = "ended";
+        this.#leaveRing();
         this.#onEnded();
         break;
-      case "kept":
+      case "kept": {
+        const { facts } = news;
         this.#kept++;
-        this.#bytes += news.facts.bytes;
-        this.#options.onAlert(keptAlert(news.facts));
+        this.#bytes += facts.bytes;
+        this.#allowance.spend(facts.container?.id ?? facts.hostname, facts.bytes, performance.now());
+        this.#forget(facts.file);
+        this.#options.onAlert(keptAlert(facts));
         break;
-      case "refused":
+      }
+      case "refused": {
+        const file = fileOf(news.name);
+        const open = this.#forget(file);
         this.#refused[news.reason]++;
-        for (const [stream, open] of this.#open) if (open.name === news.name) this.#open.delete(stream);
-        this.#options.onAlert(notKeptAlert(news.text, null, null, fileOf(news.name)));
+        this.#tellNot(news.text, open?.peer ?? null, open?.rule ?? null, file);
+      }
     }
   }
 
+  /** A file has ended: the next finding begins another. */
+  #forget(file: string): OpenFile | null {
+    for (const [stream, open] of this.#open) {
+      if (fileOf(open.name) !== file) continue;
+      this.#open.delete(stream);
+      return open;
+    }
+    return null;
+  }
+
+  #tellNot(reason: string, peer: EvidenceOf | null, rule: string | null, file?: string): void {
+    this.#options.onAlert(notKeptAlert(reason, peer, rule, file));
+  }
+
   #onFailed(cause: Error): void {
+    this.#leaveRing();
     if (this.#state === "open") {
       this.#state = "failed";
-      const { folder: path, ring, onFault } = this.#options;
-      closeReader(ring, this.#reader);
+      const { folder: path, onFault } = this.#options;
       onFault(new VedetteError("VEDETTE_EVIDENCE_UNUSABLE", { path, reason: reasonOf(cause) }, { cause }));
+      this.#tellNot(`from now on nothing is kept, because ${reasonOf(cause)}`, null, null);
     }
     this.#onEnded();
   }

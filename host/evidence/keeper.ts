@@ -20,8 +20,16 @@ interface Open {
   from: bigint | null;
   to: bigint | null;
   missed: number;
-  isFull: boolean;
 }
+
+/** Batches that were overtaken, and when that was seen. */
+interface Gap {
+  readonly at: number;
+  count: number;
+}
+
+/** Gaps that are remembered; those that are more count for the newest. */
+const GAPS_MAX = 1_000;
 
 /** The one thing that writes into a folder of evidence. */
 export class Keeper {
@@ -31,6 +39,7 @@ export class Keeper {
   readonly #roll: PreRoll;
   /** By stream. */
   readonly #open = new Map<number, Open>();
+  #gaps: Gap[] = [];
   #last: number | null = null;
 
   constructor(folder: EvidenceFolder, bounds: EvidenceBounds, tell: (news: News) => void) {
@@ -57,11 +66,20 @@ export class Keeper {
   take({ stream, bytes, count, number, types }: RawBatch, now: number): void {
     const missed = this.#last === null ? 0 : number - this.#last - 1;
     this.#last = number;
-    if (missed > 0) for (const open of this.#open.values()) open.missed += missed;
-    const batch = { bytes: Buffer.from(bytes), count, at: now, number };
+    if (missed > 0) this.#miss(missed, now);
+    const own = Buffer.allocUnsafeSlow(bytes.length); // a part of Node's pool would keep all of that
+    own.set(bytes);
+    const batch = { bytes: own, count, at: now, number };
+    this.#roll.add(stream, batch, isHot(types));
     const open = this.#open.get(stream);
-    if (open === undefined || open.isFull) this.#roll.add(stream, batch, isHot(types));
-    else this.#try(open, () => this.#write(open, batch));
+    if (open !== undefined) this.#write(open, batch);
+  }
+
+  #miss(count: number, now: number): void {
+    for (const open of this.#open.values()) open.missed += count;
+    const last = this.#gaps.at(-1);
+    if (last !== undefined && this.#gaps.length >= GAPS_MAX) last.count += count;
+    else this.#gaps.push({ at: now, count });
   }
 
   /** Begins a file, or has one go on for longer. */
@@ -72,22 +90,25 @@ export class Keeper {
       open.until = Math.min(now + this.#bounds.afterMs, open.begun + this.#bounds.afterMsMax);
       return;
     }
-    if (open !== undefined) this.#end(open);
+    if (open !== undefined) this.#end(open, "whole");
     this.#begin(order, now);
   }
 
   /** It is so late now. */
   tick(now: number): void {
     this.#roll.age(now);
+    this.#gaps = this.#gaps.filter(({ at }) => at > now - this.#bounds.otherMs);
+    const isDiskFull = this.#open.size > 0 && this.#folder.isDiskFull();
     for (const open of [...this.#open.values()]) {
-      if (now >= open.until) this.#end(open);
+      if (isDiskFull) this.#end(open, "full");
+      else if (now >= open.until) this.#end(open, "whole");
       else this.#try(open, () => open.writer.flush());
     }
   }
 
   /** Nothing more comes. */
   end(): void {
-    for (const open of [...this.#open.values()]) this.#end(open);
+    for (const open of [...this.#open.values()]) this.#end(open, "whole");
   }
 
   #begin(order: KeepOrder, now: number): void {
@@ -95,22 +116,24 @@ export class Keeper {
     const refuse = (reason: "full" | "unwritable", text: string): void =>
       this.#tell({ kind: "refused", name, reason, text });
     try {
-      const obstacle = this.#folder.obstacle(Date.now());
+      const obstacle = this.#folder.has(name) ? "its file has ended" : this.#folder.obstacle(Date.now());
       if (obstacle !== null) {
         refuse("full", obstacle);
         return;
       }
       const writer = new RecordingWriter(this.#folder.part(name));
       const until = now + this.#bounds.afterMs;
-      const begun = { order, writer, begun: now, findings: [finding], until, from: null, to: null };
-      const open: Open = { ...begun, missed: 0, isFull: false };
+      const open: Open = { order, writer, begun: now, findings: [finding], until, from: null, to: null, missed: 0 };
       this.#open.set(stream, open);
       this.#try(open, () => {
         writer.host(stream, hostname);
         if (facts !== null) writer.container(stream, facts);
-        for (const batch of this.#roll.of(stream)) this.#write(open, batch);
-        writer.flush();
       });
+      const before = this.#roll.of(stream);
+      const since = before[0]?.at ?? now;
+      open.missed = this.#gaps.filter(({ at }) => at >= since).reduce((all, { count }) => all + count, 0);
+      for (const batch of before) if (this.#open.get(stream) === open) this.#write(open, batch);
+      if (this.#open.get(stream) === open) this.#try(open, () => writer.flush());
     } catch (error) {
       refuse("unwritable", reasonOf(error));
     }
@@ -118,40 +141,48 @@ export class Keeper {
 
   #write(open: Open, { bytes, count }: { readonly bytes: Buffer; readonly count: number }): void {
     if (open.writer.given + bytes.length > this.#bounds.fileBytes) {
-      open.isFull = true;
+      this.#end(open, "full");
       return;
     }
     const sealed = clockOf(bytes);
     open.from ??= sealed;
     open.to = sealed;
-    open.writer.batch(open.order.stream, bytes, count);
+    this.#try(open, () => open.writer.batch(open.order.stream, bytes, count));
   }
 
-  /** What cannot be written ends the file; what is there is kept, where that can be. */
+  /** What cannot be written ends the file, and what is there is kept. */
   #try(open: Open, write: () => void): void {
     try {
       write();
     } catch (error) {
-      this.#open.delete(open.order.stream);
-      this.#folder.drop(open.order.name);
-      this.#tell({ kind: "refused", name: open.order.name, reason: "unwritable", text: reasonOf(error) });
+      this.#end(open, "cut", reasonOf(error));
     }
   }
 
-  #end(open: Open): void {
+  /** A file into which nothing could be written is no evidence. */
+  #end(open: Open, state: EvidenceFacts["state"], reason = ""): void {
     const { order, writer, findings, missed, from, to } = open;
-    this.#try(open, () => {
+    this.#open.delete(order.stream);
+    let [how, why] = [state, reason];
+    try {
       writer.close();
-      this.#open.delete(order.stream);
-      const { id = null, name = null } = order.facts ?? {};
-      const facts: Omit<EvidenceFacts, "sha256" | "bytes"> = {
-        ...{ file: `${order.name}.vedette`, incident: order.incident, findings, hostname: order.hostname },
-        container: id === null ? null : { id, name },
-        ...{ from: textOf(from), to: textOf(to), batches: writer.batches, events: writer.events, missed },
-        state: open.isFull ? "full" : "whole",
-      };
-      this.#tell({ kind: "kept", facts: this.#folder.end(order.name, facts) });
-    });
+    } catch (error) {
+      [how, why] = ["cut", reasonOf(error)];
+    }
+    const isEmpty = how === "cut" && writer.batches === 0;
+    const { name, incident, hostname } = order;
+    const { id = null, name: called = null } = order.facts ?? {};
+    const counts = { batches: writer.batches, events: writer.events, missed };
+    const container = id === null ? null : { id, name: called };
+    const times = { from: textOf(from), to: textOf(to) };
+    const facts = { file: `${name}.vedette`, incident, findings, hostname, container, ...times, ...counts, state: how };
+    try {
+      if (isEmpty) throw new Error(why);
+      this.#tell({ kind: "kept", facts: this.#folder.end(name, facts) });
+    } catch (error) {
+      if (isEmpty) this.#folder.drop(name);
+      this.#tell({ kind: "refused", name, reason: "unwritable", text: reasonOf(error) });
+    }
   }
 }
 

@@ -14,8 +14,10 @@ export interface EvidenceBounds {
   /** What comes after a finding is written for so long; more findings make it longer, up to the second. */
   readonly afterMs: number;
   readonly afterMsMax: number;
-  /** Of one file, before it is compressed. */
+  /** Of one file, before it is compressed; it takes at most as much on the disk. */
   readonly fileBytes: number;
+  /** Of one container's files, in a day. */
+  readonly containerBytes: number;
   /** Files that a container may make in an hour; as many more for findings of Critical and above. */
   readonly filesAnHour: number;
   /** Of the folder. */
@@ -34,7 +36,8 @@ export const EVIDENCE_BOUNDS: EvidenceBounds = {
   allBytes: 24 * MIB,
   afterMs: 5_000,
   afterMsMax: 60_000,
-  fileBytes: 64 * MIB,
+  fileBytes: 32 * MIB,
+  containerBytes: 256 * MIB,
   filesAnHour: 12,
   folderBytes: 1024 * MIB,
   youngMs: 86_400_000,
@@ -81,8 +84,11 @@ export interface EvidenceFacts {
   readonly events: number;
   /** Batches that came faster than they could be read here. */
   readonly missed: number;
-  /** `full`: the file's bound was reached. `killed`: Vedette was ended while it wrote, and said so later. */
-  readonly state: "whole" | "full" | "killed";
+  /**
+   * `full`: a bound of the file or of the disk was reached. `cut`: what came later could not be written.
+   * `killed`: Vedette was ended while it wrote, and this was told by the next one.
+   */
+  readonly state: "whole" | "full" | "cut" | "killed";
 }
 
 /** From the thread. `refused`: nothing of this name is kept. */

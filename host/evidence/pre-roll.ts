@@ -23,6 +23,10 @@ interface Roll {
 }
 
 const HOT_SHARE = 4;
+/** What a batch takes beside its bytes: many small ones count, too. */
+const OVERHEAD_BYTES = 256;
+
+const sizeOf = ({ bytes }: KeptBatch): number => bytes.length + OVERHEAD_BYTES;
 
 /** Those of all agents. */
 export class PreRoll {
@@ -43,7 +47,7 @@ export class PreRoll {
   add(stream: number, batch: KeptBatch, isHot: boolean): void {
     const roll: Roll = this.#rolls.get(stream) ?? { hot: [], other: [], hotBytes: 0, bytes: 0 };
     this.#rolls.set(stream, roll);
-    const size = batch.bytes.length;
+    const size = sizeOf(batch);
     (isHot ? roll.hot : roll.other).push(batch);
     if (isHot) roll.hotBytes += size;
     roll.bytes += size;
@@ -77,7 +81,8 @@ export class PreRoll {
   }
 
   #drop(roll: Roll, isHot: boolean): void {
-    const size = (isHot ? roll.hot : roll.other).shift()?.bytes.length ?? 0;
+    const batch = (isHot ? roll.hot : roll.other).shift();
+    const size = batch === undefined ? 0 : sizeOf(batch);
     if (isHot) roll.hotBytes -= size;
     roll.bytes -= size;
     this.#bytes -= size;

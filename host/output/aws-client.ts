@@ -32,9 +32,10 @@ const ENDED = /Expired|InvalidToken|UnrecognizedClient|InvalidClientTokenId/;
  * is about what was sent, and asking again would not help.
  */
 const MENDABLE =
-  /AccessDenied|NotAuthorized|NotFound|NoSuchBucket|Throttl|SlowDown|LimitExceeded|Unavailable|Timeout|Redirect|Expired|Token|Signature|InvalidAccessKeyId|TooSkewed|UnrecognizedClient/;
-const CODE = /<Code>([A-Za-z]+)<\/Code>|"__type"\s*:\s*"(?:[^"#]*#)?([A-Za-z]+)"/;
-const ALWAYS_AGAIN = new Set([408, 429]);
+  /AccessDenied|NotAuthorized|NotFound|NoSuchBucket|Throttl|SlowDown|LimitExceeded|Unavailable|Timeout|Redirect|Expired|Token|Signature|InvalidAccessKeyId|TooSkewed|UnrecognizedClient|KMS/;
+const CODE = /<Code>([A-Za-z.]+)<\/Code>|"__type"\s*:\s*"(?:[^"#]*#)?([A-Za-z.]+)"/;
+/** Who has no right, a wrong place, or comes at a bad time, whatever else is said. */
+const ALWAYS_AGAIN = new Set([401, 403, 404, 408, 429]);
 
 /** What became of a request: its answer, or that it failed, and whether asking again may help. */
 export type AwsAnswer =

@@ -94,7 +94,11 @@ class ContainerCredentials implements AwsCredentials {
 function placeOf(environment: AwsEnvironment): URL {
   const { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: relative, AWS_CONTAINER_CREDENTIALS_FULL_URI: full } = environment;
   const refused = (reason: string): VedetteError => new VedetteError("VEDETTE_AWS_CREDENTIALS", { reason });
-  if (relative) return new URL(relative, ECS);
+  if (relative) {
+    const whole = `${ECS}${relative}`;
+    if (relative.startsWith("/") && URL.canParse(whole)) return new URL(whole);
+    throw refused("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path");
+  }
   if (!full) throw refused("the environment has neither keys nor the address of a task's role");
   if (!URL.canParse(full)) throw refused("AWS_CONTAINER_CREDENTIALS_FULL_URI is no address");
   const url = new URL(full);

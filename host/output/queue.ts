@@ -304,12 +304,14 @@ export class OutputQueue implements Output {
   async #sendAll(): Promise<void> {
     const { carrier, limits } = this.#options;
     let delay = limits.retryMs;
+    let failed = 0; // what may have got there is sent again as the same batch
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
-      const lines = this.#batch();
+      const lines = failed > 0 ? this.#waiting.slice(0, failed).map(({ line }) => line) : this.#batch();
       const sent = await carrier.send(lines, this.#stop.signal);
       const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;
       this.#take(sent.outcome === "done" ? lines.length : sent.taken, refused);
       if (sent.outcome === "gone") return this.#leave();
+      failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
       if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
       const wait = this.#settle(sent, delay);
       if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
@@ -320,9 +322,9 @@ export class OutputQueue implements Output {
 
   /** What is left waits for more. */
   #lingers(): boolean {
-    const { batchCount, batchBytes, lingerMs } = this.#options.limits;
+    const { batchCount, batchBytes, lingerMs, count, bytes } = this.#options.limits;
     if (lingerMs === undefined || this.#isClosing) return false;
-    return this.#waiting.length < batchCount && this.#bytes < batchBytes;
+    return this.#waiting.length < Math.min(batchCount, count) && this.#bytes < Math.min(batchBytes, bytes / 2);
   }
 
   #batch(): string[] {

@@ -5,7 +5,8 @@
 //
 //   PREFIX/2026/11/27/23/20261127T231502Z-3c6e0b8a9c15224a.json.gz
 import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { VedetteError } from "../errors.js";
 import { AwsClient, type AwsPlace, awsHost } from "./aws-client.js";
 import { uriEncoded } from "./aws-signature.js";
@@ -22,6 +23,7 @@ export interface S3Settings extends AwsPlace {
 }
 
 const DIGEST_CHARS = 16;
+const compressed = promisify(gzip);
 
 /** Puts one object at a time. */
 export class S3Carrier implements Carrier {
@@ -38,7 +40,7 @@ export class S3Carrier implements Carrier {
 
   async send(lines: readonly string[], signal: AbortSignal): Promise<Sent> {
     const text = lines.map((line) => `${line}\n`).join("");
-    const body = gzipSync(text);
+    const body = await compressed(text); // in a thread of Node's pool: it may be 4 MiB
     const headers = {
       "content-type": "application/gzip",
       "x-amz-checksum-sha256": createHash("sha256").update(body).digest("base64"),

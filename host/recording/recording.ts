@@ -67,9 +67,12 @@ export class RecordingWriter {
 
   /** Writes what is left, and the end. */
   close(): void {
-    this.flush();
-    this.#write(blockHead(0, 0, 0));
-    closeSync(this.#fd);
+    try {
+      this.flush();
+      this.#write(blockHead(0, 0, 0));
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 
   #add(kind: number, stream: number, bytes: Buffer): void {

@@ -7,6 +7,7 @@
 //
 // Each part is added to `Opened` where it is opened, so it is closed on every way out: a flag that is wrong,
 // a listener that fails, a worker that dies, a signal.
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RingView } from "../capture/ring-view.js";
@@ -242,7 +243,12 @@ export class Sensor<I extends Intake = Intake> {
   async #openPushes(metrics: readonly MetricsSettings[], monitor: Monitor): Promise<void> {
     const { MetricsPush } = await import("../output/metrics-push.js");
     const { onFault } = this.#options;
-    const attributes = { "service.name": "vedette", "service.version": VERSION, "host.name": hostname() };
+    const attributes = {
+      "service.name": "vedette",
+      "service.version": VERSION,
+      "host.name": hostname(),
+      "service.instance.id": randomUUID(),
+    };
     const common = { families: () => monitor.families(), attributes, version: VERSION, onFault };
     for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
   }

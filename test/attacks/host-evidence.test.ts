@@ -69,7 +69,7 @@ test("H30: a container that raises findings without end uses up its own files, w
 });
 
 test("H30: a folder that is full of young files keeps them, and what is not kept is told", async () => {
-  await withEvidence({ afterMs: 0, folderBytes: 1 }, async (evidence, folder, told) => {
+  await withEvidence({ afterMs: 0, folderBytes: 100_000, fileBytes: 100_000 }, async (evidence, folder, told) => {
     evidence.mark(alertOf({ file: 1 }, { priority: "Critical" }), peer(1, "first"));
     await until("the first is kept", () => keptIn(folder).length === 1 || told.length > 0);
     evidence.mark(alertOf({ file: 2 }, { priority: "Critical" }), peer(2, "second"));
@@ -77,6 +77,19 @@ test("H30: a folder that is full of young files keeps them, and what is not kept
     assert.is(keptIn(folder).length, 1, "the first is still there");
     assert.ok(told.some(({ rule, output }) => rule === "Evidence not kept" && output.includes("older than a day")));
     assert.is(evidence.stats().refused.full, 1);
+  });
+});
+
+test("H30: a container that fills its files uses up its own bytes, and leaves the folder's room to others", async () => {
+  await withEvidence({ afterMs: 0, containerBytes: 1 }, async (evidence, folder, told) => {
+    evidence.mark(alertOf({ file: 1 }, { priority: "Warning" }), peer(1, "intruder"));
+    await until("its first file has ended", () => told.some(({ rule }) => rule === "Evidence kept"));
+    assert.is(evidence.mark(alertOf({ file: 2 }, { priority: "Warning" }), peer(1, "intruder")).evidence, undefined);
+    assert.ok(
+      evidence.mark(alertOf({ file: 3 }, { priority: "Warning" }), peer(2, "neighbour")).evidence !== undefined,
+    );
+    await evidence.finish();
+    assert.is(keptIn(folder).length, 2);
   });
 });
 

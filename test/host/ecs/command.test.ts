@@ -75,7 +75,7 @@ test("outputs of --config become variables that the sidecar reads as the file sa
     ["SIEM_TOKEN"],
   );
   process.env.SIEM_TOKEN = "t";
-  assert.equal(readConfiguration(null, variables).outputs, outputsIn(config, []));
+  assert.equal(readConfiguration(null, variables).outputs, outputsIn(config, { SIEM_TOKEN: "t" }));
   delete process.env.SIEM_TOKEN;
   const statements = (role: string): string =>
     stderr.split("\n").find((line) => line.startsWith(`vedette: ${role} needs `)) ?? "";
@@ -89,6 +89,21 @@ test("outputs of --config become variables that the sidecar reads as the file sa
     'secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:eu-west-1:111122223333:secret:siem-AbCdEf"',
   );
   rmSync(config);
+});
+
+test("an output that the file has no more is taken out of the sidecar", () => {
+  const [config, path] = [join(folder, "settings.yaml"), join(folder, "task.json")];
+  const variables = (): string[] => {
+    const { containerDefinitions } = JSON.parse(readFileSync(path, "utf8")) as { containerDefinitions: Definition[] };
+    return containerDefinitions.find(({ name }) => name === "vedette")!.environment.map(({ name }) => name);
+  };
+  writeFileSync(config, "outputs: {one: {type: file, path: /a}, two: {type: file, path: /b}}\n");
+  assert.is(vedette([TASK, ...IMAGE, "--config", config, "-o", path]).status, 0);
+  assert.is(variables().length, 4);
+  writeFileSync(config, "outputs: {two: {type: file, path: /b}}\n");
+  assert.is(vedette([path, "--config", config, "-o", path]).status, 0);
+  assert.equal(variables().sort(), ["VEDETTE_OUTPUTS_TWO_PATH", "VEDETTE_OUTPUTS_TWO_TYPE"]);
+  for (const one of [config, path]) rmSync(one);
 });
 
 test("an output of --config that is wrong is told with its place, and a variable that the task lacks by its name", () => {

@@ -4,11 +4,14 @@
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   utimesSync,
@@ -31,7 +34,16 @@ import { EVENT_OF_NAME } from "../../../host/wire/layout.js";
 const scratch = mkdtempSync(join(tmpdir(), "vedette-test-"));
 test.after(() => rmSync(scratch, { recursive: true }));
 let folders = 0;
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+};
 let numbers = 0;
+/** Of a batch of 100 bytes, with what it takes beside them. */
+const SMALL = 356;
 
 /** A batch of one call, of an agent. */
 function raw(stream: number, first: number, call = "openat", size = 0): RawBatch {
@@ -113,23 +125,80 @@ test("a storm of reads does not drive out what is rare, and what is old goes", (
 });
 
 test("all agents together stay within the bound, and the one that has most pays", () => {
-  const roll = new PreRoll({ ...EVIDENCE_BOUNDS, bytes: 1_000, allBytes: 2_000 });
+  const roll = new PreRoll({ ...EVIDENCE_BOUNDS, bytes: 10 * SMALL, allBytes: 20 * SMALL });
   const batch = (number: number) => ({ bytes: Buffer.alloc(100), count: 1, at: 0, number });
   for (let i = 0; i < 3; i++) roll.add(9, batch(i), false);
   for (let stream = 0; stream < 4; stream++) for (let i = 0; i < 100; i++) roll.add(stream, batch(i), false);
-  assert.is(roll.bytes, 2_000);
+  assert.is(roll.bytes, 20 * SMALL);
   assert.is(roll.of(9).length, 3, "who has little keeps it");
 });
 
-test("a file that has all it may have says so, and what was overtaken is counted", () => {
+test("a file that has all it may have ends and says so, and the next finding begins another", () => {
   const { keeper, keep, facts } = keeperIn({ fileBytes: 50_000 });
   keep("a", 1, 0);
   for (let i = 1; i < 20; i++) keeper.take(raw(1, i, "read", 4_000), i);
-  numbers += 7;
-  keeper.take(raw(1, 30), 30);
-  keeper.end();
-  assert.equal([facts()[0]?.state, facts()[0]?.missed], ["full", 7]);
+  assert.is(facts()[0]?.state, "full");
   assert.ok((facts()[0]?.batches ?? 0) < 13);
+  keep("b", 1, 30);
+  keeper.end();
+  assert.is(facts()[1]?.file, "b.vedette");
+});
+
+test("what was overtaken is counted, also before the finding, and what is in one file is before the next", () => {
+  const { keeper, keep, facts, path } = keeperIn();
+  keeper.take(raw(1, 1), 0);
+  numbers += 7;
+  keeper.take(raw(1, 2), 1);
+  keep("a", 1, 2);
+  keeper.take(raw(1, 3), 3);
+  numbers += 2;
+  keeper.take(raw(1, 4), 4);
+  keeper.tick(10_000);
+  keep("b", 1, 11_000);
+  keeper.end();
+  assert.equal(
+    facts().map(({ missed }) => missed),
+    [9, 9],
+  );
+  assert.equal(firsts(path, "b.vedette"), [1, 2, 3, 4]);
+});
+
+test("a disk that is full in the middle ends the file and keeps what is there", () => {
+  const { keeper, keep, facts, news, path } = keeperIn();
+  keeper.take(raw(1, 1), 0);
+  keep("a", 1, 1);
+  // From now on nothing that was opened for this file can be written.
+  const part = readdirSync("/proc/self/fd").find((fd) => linkOf(`/proc/self/fd/${fd}`).endsWith("a.vedette.part"))!;
+  const full = openSync("/dev/full", "w");
+  closeSync(Number(part));
+  assert.is(openSync("/dev/full", "w"), Number(part), "it has the file's place");
+  closeSync(full);
+  keeper.take(raw(1, 2), 2);
+  keeper.tick(1_000);
+  assert.equal(
+    news.map(({ kind }) => kind),
+    ["kept"],
+  );
+  assert.equal([facts()[0]?.state, facts()[0]?.file], ["cut", "a.vedette"]);
+  const seen: number[] = [];
+  assert.throws(() => {
+    for (const entry of readRecording(join(path, "a.vedette")))
+      if (entry.kind === "batch") seen.push(entry.batch.first);
+  }, /it ends without its end/);
+  assert.equal(seen, [1]);
+});
+
+test("a file that was told of is never written again", () => {
+  const { keeper, keep, news, path } = keeperIn();
+  keeper.take(raw(1, 1), 0);
+  keep("a", 1, 1);
+  keeper.tick(10_000);
+  const before = readFileSync(join(path, "a.vedette"));
+  keep("a", 1, 10_001);
+  keeper.take(raw(1, 2), 10_002);
+  keeper.end();
+  assert.equal(news.at(-1), { kind: "refused", name: "a", reason: "full", text: "its file has ended" });
+  assert.ok(before.equals(readFileSync(join(path, "a.vedette"))));
 });
 
 test("the folder's oldest files make room, but none that is younger than a day", () => {
@@ -143,10 +212,11 @@ test("the folder's oldest files make room, but none that is younger than a day",
   put("old", 60);
   put("older", 90);
   put("young", 5);
-  const { keeper, keep, news, facts } = keeperIn({ folderBytes: 100_000, fileBytes: 20_000 }, path);
+  const { keeper, keep, news, facts } = keeperIn({ folderBytes: 105_000, fileBytes: 20_000 }, path);
+  keeper.take(raw(1, 1), 0);
   keep("a", 1, 0);
   keeper.end();
-  assert.is(facts().length, 1);
+  assert.is(facts().length, 1, JSON.stringify(news));
   assert.equal(readdirSync(path).sort(), [
     "a.json",
     "a.vedette",
@@ -163,7 +233,7 @@ test("the folder's oldest files make room, but none that is younger than a day",
     kind: "refused",
     name: "b",
     reason: "full",
-    text: "it has 0 MiB, and none of it is older than a day",
+    text: "it has no room, and none of its files is older than a day",
   });
   assert.ok(existsSync(join(path, "young.vedette")) && !existsSync(join(path, "old.vedette")));
 });
@@ -194,6 +264,7 @@ test("a folder that others may look into, or that cannot be written, is refused 
   chmodSync(open, 0o755);
   assert.throws(() => new EvidenceFolder(open, EVIDENCE_BOUNDS), /other users may look into it/);
   const { keeper, keep, news, path } = keeperIn();
+  keeper.take(raw(1, 1), 0);
   rmSync(path, { recursive: true });
   keep("a", 1, 0);
   keeper.end();
@@ -201,7 +272,7 @@ test("a folder that others may look into, or that cannot be written, is refused 
 });
 
 test("a container may make twelve files an hour, and twelve more for grave findings", () => {
-  const allowance = new Allowance(12);
+  const allowance = new Allowance(12, 1_000);
   const take = (container: string, priority: "Notice" | "Critical", now: number) =>
     allowance.take(container, priority, now);
   for (let i = 0; i < 12; i++) assert.ok(take("a", "Notice", i).isAllowed);
@@ -211,6 +282,12 @@ test("a container may make twelve files an hour, and twelve more for grave findi
   for (let i = 0; i < 12; i++) assert.ok(take("a", "Critical", 30 + i).isAllowed);
   assert.not.ok(take("a", "Critical", 50).isAllowed);
   assert.ok(take("a", "Notice", 3_600_001).isAllowed, "an hour later");
+  allowance.spend("c", 1_000, 5);
+  assert.not.ok(take("c", "Notice", 6).isAllowed, "it has made enough bytes");
+  assert.ok(take("c", "Critical", 7).isAllowed);
+  allowance.spend("c", 1_000, 8);
+  assert.not.ok(take("c", "Critical", 9).isAllowed);
+  assert.ok(take("c", "Notice", 86_400_010).isAllowed, "a day later");
 });
 
 test.run();

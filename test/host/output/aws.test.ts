@@ -220,6 +220,8 @@ test("an object whose answer got lost is put again under its name; what an opera
             { status: 503, body: "<Error><Code>SlowDown</Code></Error>" },
             { status: 301, body: "<Error><Code>PermanentRedirect</Code></Error>" },
             { status: 403, body: "<Error><Code>AccessDenied</Code></Error>" },
+            { status: 404, body: "no such page" },
+            { status: 400, body: "<Error><Code>KMS.DisabledException</Code></Error>" },
           ] as const
         )[nth] ?? null,
     },
@@ -232,6 +234,41 @@ test("an object whose answer got lost is put again under its name; what an opera
   assert.is(there.puts.length, 2);
   assert.is(there.puts[0]?.path, there.puts[1]?.path);
   assert.equal([queue.lost, faults.length], [0, 1]);
+});
+
+test("what comes while an object is put again is in the next one: nothing is there twice", async () => {
+  let isLost = false;
+  const { there, queue, send } = await s3(
+    {
+      replies: (nth) => {
+        if (nth > 0) return null;
+        isLost = true;
+        send(5, 9);
+        return "taken, reset";
+      },
+    },
+    { lingerMs: 20 },
+  );
+  send(0, 5);
+  await until("all sent", () => queue.stats().sent === 9);
+  await queue.close();
+  await there.close();
+  assert.ok(isLost);
+  const objects = new Map(there.puts.map(({ path, lines }) => [path, lines]));
+  assert.is([...objects.values()].flat().length, 9, "by their names, each alert is in one object");
+  assert.is(there.puts[0]?.path, there.puts[1]?.path);
+});
+
+test("where fewer may wait than an object takes, it is put when they are there", async () => {
+  const there = await awsReceiver();
+  setEnvironment(there.environment);
+  const place = { region: REGION, endpoint: there.url, capacity: 50 };
+  const settings = { bucket: "logs", prefix: "", lingerMs: 3_600_000, ...place };
+  const { queue, send } = await outputTo({ name: "lake", kind: "s3", settings });
+  send(0, 50);
+  await until("they are put", () => queue.stats().sent === 50);
+  await queue.close();
+  await there.close();
 });
 
 test("S3 takes lines of OCSF, of alerts and of incidents", async () => {
@@ -281,6 +318,7 @@ test("without keys, or with an address of another machine, the command says so a
     [{}, /neither keys nor the address/],
     [{ AWS_ACCESS_KEY_ID: "AKIDONE" }, /neither keys nor the address/],
     [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: "://" }, /is no address/],
+    [{ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "keys" }, /is no path/],
     [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://keys.example/" }, /another machine without TLS/],
     [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1.example/" }, /another machine without TLS/],
     [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: "file:///etc/passwd" }, /another machine without TLS/],

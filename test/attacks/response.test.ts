@@ -9,12 +9,10 @@ import * as assert from "uvu/assert";
 import { Capture, type ResponseAnswer } from "../../host/capture/agent.js";
 import { readResponded } from "../../host/capture/hello.js";
 import { VedetteError } from "../../host/errors.js";
-import { buildFixture } from "../e2e/fixtures.js";
-import { responded } from "../e2e/responding.js";
+import { responded, TREE } from "../e2e/responding.js";
 import { alertOf } from "../host/incident/shared.js";
 import { answer, rowOf, stage } from "../host/response/stage.js";
 
-const TREE = buildFixture("respond_tree");
 const FREEZE = rowOf({ action: "freeze" });
 
 test("A1: an alert is answered at its own agent, whatever container it says that it is of", () => {

@@ -4,17 +4,16 @@
 // meanwhile, a freeze holds against SIGCONT and ends, a dry run changes nothing, a limit disarms, and the
 // workload's first process is left alone. /proc says who is left, not the agent.
 // Time limit: 900 s.
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
-import { buildFixture } from "./fixtures.js";
-import { run, scratch, VEDETTE } from "./programs.js";
-import { responded } from "./responding.js";
+import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
+import { responded, sidecar, TREE } from "./responding.js";
 
-const TREE = buildFixture("respond_tree");
 /** Ends when no process of the fixture is left for a while, and says so if that was soon. */
 const UNTIL_NONE =
   'i=0; n=0; while [ $n -lt 5 ] && [ $i -lt 500 ]; do if pgrep -f "^$0" >/dev/null; then n=0; else n=$((n+1)); fi; i=$((i+1)); sleep 0.1; done; [ $i -lt 500 ] && echo none-left';
@@ -25,6 +24,9 @@ const untilCount = (count: number): string =>
 /** Until an alert says this of a response, or after a minute. */
 const untilTold = (status: string): string =>
   `i=0; until grep -q '"response.status":"${status}"' alerts.json || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done`;
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 600 && !holds(); i++) await sleep(100);
+}
 const MANNERS = [
   { tiers: "all", env: {} },
   { tiers: "trace", env: {} },
@@ -137,6 +139,24 @@ test("a response is a row of the incident's timeline", async () => {
   assert.match(run.stderr, /INCIDENT/);
   assert.match(run.stderr, /Response kill: requested/);
   assert.match(run.stderr, /Response kill: done \(1 process\)/);
+});
+
+test("a sidecar asks the agents that allow it, and no others", async () => {
+  for (const flags of [["--respond"], []]) {
+    const folder = scratch();
+    const [argv, trigger] = sidecar({ action: "kill" }, folder);
+    const host = start(argv, { cwd: folder });
+    await until(() => existsSync(join(folder, "host.sock")));
+    const script = `timeout 60 tail -f ${trigger} & ${untilTold(flags.length > 0 ? "done" : "refused")}; kill $! 2>/dev/null && echo lives`;
+    const workload = await run([AGENT, "--host", "unix:host.sock", ...flags, "--", "sh", "-c", script], {
+      cwd: folder,
+    });
+    host.child.kill("SIGTERM");
+    const { stderr } = await host.ended;
+    assert.is(workload.stdout, flags.length > 0 ? "" : "lives\n", `${workload.stderr}\n${stderr}`);
+    const told = readFileSync(join(folder, "alerts.json"), "utf8");
+    assert.match(told, flags.length > 0 ? /Response kill: done/ : /was started without --respond/);
+  }
 });
 
 test("a reverse shell is killed with what it started", async () => {

@@ -2,12 +2,16 @@
 //
 // Runs programs under `vedette run` with rows of `respond:`, and says what was told. The rule of the tests is
 // about files whose names end in `.trigger` (test/fixtures/respond_tree.c).
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { buildFixture } from "./fixtures.js";
 import { type Run, run, scratch, VEDETTE } from "./programs.js";
 
 export const RULE = "A trigger was opened";
+
+/** A script that names it gets a name of its own for it: another test may look for its processes, too. */
+export const TREE = buildFixture("respond_tree");
 
 const RULES = [
   {
@@ -53,11 +57,13 @@ export async function responded(
     join(folder, name),
   ) as [string, string, string, string];
   writeFileSync(rules, stringify(RULES));
+  const tree = join(folder, "tree");
+  symlinkSync(TREE, tree);
   writeFileSync(trigger, "");
   if (row !== null) writeFileSync(respond, stringify({ respond: [{ rules: [RULE], mode: "enforce", ...row }] }));
   const asked = row === null ? [] : ["--respond", respond];
   const argv = [...VEDETTE, "run", "--falco-rules", rules, "--alerts", file, ...asked, ...flags];
-  const ended = await run([...argv, "--", "sh", "-c", script.replaceAll("TRIGGER", trigger)], {
+  const ended = await run([...argv, "--", "sh", "-c", script.replaceAll("TRIGGER", trigger).replaceAll(TREE, tree)], {
     cwd: folder,
     env,
     limitMs,
@@ -68,6 +74,16 @@ export async function responded(
     .map((line) => JSON.parse(line) as Alert);
   const steps = alerts.filter(({ rule }) => rule === "Response");
   return { run: ended, alerts, steps, statuses: steps.map(statusOf), folder };
+}
+
+/** The command of a host with one row in this folder, and the file that its rule is about. */
+export function sidecar(row: Record<string, unknown>, folder: string): [argv: string[], trigger: string] {
+  const trigger = join(folder, "a.trigger");
+  writeFileSync(trigger, "");
+  writeFileSync(join(folder, "rules.yaml"), stringify(RULES));
+  writeFileSync(join(folder, "respond.yaml"), stringify({ respond: [{ rules: [RULE], mode: "enforce", ...row }] }));
+  const where = ["--listen", "unix:host.sock", "--http", "unix:http.sock", "--alerts", "alerts.json"];
+  return [[...VEDETTE, "serve", "--falco-rules", "rules.yaml", "--respond", "respond.yaml", ...where], trigger];
 }
 
 export const statusOf = ({ output_fields: fields }: Alert): string => String(fields["response.status"]);

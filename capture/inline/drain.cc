@@ -60,9 +60,30 @@ void InlineDrain::bind(Context& context, Integrity integrity) {
   }
 }
 
+void InlineDrain::add(RingSlot& slot) {
+  slots_.push_back(&slot);
+  glances_.push_back({&slot.ring().head_place(), kNever});
+}
+
+void InlineDrain::renew(const RingSlot& slot) {
+  if (const size_t at = place_of(slot); at < slots_.size()) glances_[at].empty_at = kNever;
+}
+
 void InlineDrain::remove(RingSlot& slot) {
   one(slot);
-  std::erase(slots_, &slot);
+  const size_t at = place_of(slot);
+  if (at == slots_.size()) return;  // it was never attached
+  slots_.erase(slots_.begin() + static_cast<ptrdiff_t>(at));
+  glances_.erase(glances_.begin() + static_cast<ptrdiff_t>(at));
+}
+
+size_t InlineDrain::place_of(const RingSlot& slot) const {
+  return static_cast<size_t>(std::find(slots_.begin(), slots_.end(), &slot) - slots_.begin());
+}
+
+void InlineDrain::swap(size_t i, size_t j) {
+  std::swap(slots_[i], slots_[j]);
+  std::swap(glances_[i], glances_[j]);
 }
 
 // The time is taken before any ring is looked at. So what a thread did before another's record is never
@@ -72,8 +93,7 @@ size_t InlineDrain::some(size_t count) {
   const uint64_t now = Clock::read_tsc();
   const size_t looked_at = std::min(count, slots_.size());
   for (size_t i = 0; i < looked_at; ++i) {
-    if (!look_at(*slots_[i])) continue;
-    std::swap(slots_[i], slots_[i / 2]);
+    if (look_at(i)) swap(i, i / 2);
   }
   if (waiting_.empty()) return 0;
   if (looked_at < slots_.size()) look_at_siblings(looked_at);
@@ -85,10 +105,14 @@ size_t InlineDrain::some(size_t count) {
   return records_ - before;
 }
 
-bool InlineDrain::look_at(RingSlot& slot) {
-  if (slot.look() == 0) return false;
-  waiting_.push_back({slot.ring().next_exit_tsc(), &slot});
-  return true;
+bool InlineDrain::look_at(size_t i) {
+  Glance& glance = glances_[i];
+  if (glance.head->load(std::memory_order_acquire) == glance.empty_at) return false;
+  RingSlot& slot = *slots_[i];
+  const bool is_empty = slot.look() == 0;
+  glance.empty_at = is_empty ? slot.ring().position() : kNever;
+  if (!is_empty) waiting_.push_back({slot.ring().next_exit_tsc(), &slot});
+  return !is_empty;
 }
 
 // Threads of one program have descriptors in common, so their records are read together.
@@ -99,7 +123,8 @@ void InlineDrain::look_at_siblings(size_t from) {
                                              [slot](const Waiting& one) { return one.slot->attacher() == slot->attacher(); });
   };
   for (size_t i = from; i < slots_.size(); ++i) {
-    if (is_sibling(slots_[i])) look_at(*slots_[i]);
+    const bool may_have_records = glances_[i].head->load(std::memory_order_relaxed) != glances_[i].empty_at;
+    if (may_have_records && is_sibling(slots_[i])) (void)look_at(i);
   }
 }
 

@@ -17,7 +17,9 @@ class InlineDrain {
  public:
   void bind(Context& context, Integrity integrity);
 
-  void add(RingSlot& slot) { slots_.push_back(&slot); }
+  void add(RingSlot& slot);
+  // It is another thread's now, as new.
+  void renew(const RingSlot& slot);
   // Takes what is left in it first.
   void remove(RingSlot& slot);
 
@@ -53,7 +55,9 @@ class InlineDrain {
     RingSlot* slot;
   };
   size_t some(size_t count);
-  bool look_at(RingSlot& slot);
+  bool look_at(size_t i);
+  void swap(size_t i, size_t j);
+  size_t place_of(const RingSlot& slot) const;
   void look_at_siblings(size_t from);
   void merge(std::vector<Waiting>& waiting, uint64_t until);
   bool take(RingSlot& slot);
@@ -71,7 +75,15 @@ class InlineDrain {
   // What a call's record holds beside what every call's does.
   enum class Extra : uint8_t { None, Opened, Folder, Change, Accepted, Sent };
   Extra extra_[VEDETTE_CALLS] = {};
+  // Of each slot what tells whether its ring is worth a look. Together, so that a thousand idle rings cost
+  // loads that do not wait for one another, and not a walk through a thousand objects.
+  struct Glance {
+    const std::atomic<uint64_t>* head;
+    uint64_t empty_at;  // head when the ring was last found empty; kNever: it is to be looked at
+  };
+  static constexpr uint64_t kNever = ~0ull;
   std::vector<RingSlot*> slots_;  // busy ones drift to the front
+  std::vector<Glance> glances_;   // the same order
   std::vector<Waiting> waiting_;
   RecordCopy copy_;
   Sighting sighting_;

@@ -78,6 +78,8 @@ class Ring {
     seen_ = head();
     return seen_ - position_;
   }
+  // Where the bytes published until now are counted; what it says is the program's word.
+  const std::atomic<uint64_t>& head_place() const { return context().head; }
   // Of what was there at the last look.
   bool has_records() const { return seen_ != position_; }
   uint64_t pending_bytes() const { return head() - position_; }

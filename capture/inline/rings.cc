@@ -36,6 +36,7 @@ bool InlineRings::hand(Task& task, const Ref<RingSlot>& slot) {
   if (!ptrace_set_thread_context(task.tid, slot->context_base())) return false;
   drop(task);
   slot->assign(task.tid);
+  drain_.renew(*slot);
   if (mine.closed) slot->ring().withhold_opens();
   if (mine.shares_folder) slot->ring().withhold_folders();
   mine.slot = slot;

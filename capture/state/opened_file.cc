@@ -174,11 +174,17 @@ class OpenedFile {
       descriptor_.ino = s_.opened->ino;
     }
     if (!is_of_proc()) {
-      const bool is_explained = books_.real_paths.have_changed_since(s_.event.call.enter_ns);
+      const bool is_explained = books_.real_paths.have_changed_since(s_.event.call.enter_ns) || have_others_changed_names();
       s_.doubt = !is_explained ? Doubt::Untrue : is_rare() ? Doubt::NamesChanged : Doubt::ChangedTooOften;
     } else if (!is_of_other_pids()) {
       doubt_of_proc();
     }
+  }
+
+  // Somebody who is not watched, or who made the call by a way that no record tells of: that must not fall
+  // back on who opened the path.
+  bool have_others_changed_names() {
+    return own_name().starts_with('/') && books_.truth.names_changed_since(thread_.tid, own_name(), s_.event.call.enter_ns);
   }
 
   // A process's files in /proc are gone when it has ended, and the kernel gives them new inodes whenever it

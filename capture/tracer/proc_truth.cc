@@ -136,6 +136,34 @@ std::optional<FileFacts> ProcTruth::look(std::string_view path) {
   return facts_of(facts);
 }
 
+// A folder's ctime is the kernel's: nobody sets it back. It may be a tick older than the change (100 in a
+// second at least). Links are followed here, each folder on the way is looked at.
+bool ProcTruth::names_changed_since(uint32_t tid, std::string_view path, uint64_t since_ns) {
+  constexpr uint64_t kTickNs = 10'000'000;
+  constexpr int kStepsMax = 256;
+  std::string rest(path), at, link;
+  for (int step = 0; step < kStepsMax; ++step) {
+    const ProcPath here(Tid(static_cast<pid_t>(tid)), "root" + (at.empty() ? "/" : at));
+    struct stat facts;
+    if (!here.fits() || ::fstatat(here.folder(), here.name(), &facts, AT_SYMLINK_NOFOLLOW) < 0) return false;
+    if (S_ISLNK(facts.st_mode)) {
+      if (!read_link(here, link)) return false;
+      rest = link + rest;
+      at.resize(link.starts_with('/') ? 0 : at.rfind('/'));
+    } else if (S_ISDIR(facts.st_mode) && in_ns(facts.st_ctim) + kTickNs >= since_ns) {
+      return true;
+    }
+    const size_t from = rest.find_first_not_of('/');
+    if (from == rest.npos) return false;
+    const size_t to = std::min(rest.find('/', from), rest.size());
+    const std::string name = rest.substr(from, to - from);
+    rest.erase(0, to);
+    if (name == "..") at.resize(at.empty() ? 0 : at.rfind('/'));
+    else if (name != ".") at.append("/").append(name);
+  }
+  return false;
+}
+
 std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.is_open()) return std::nullopt;

@@ -16,6 +16,7 @@ class ProcTruth final : public Truth {
   std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override;
   std::optional<FileFacts> resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
                                    std::string& into) override;
+  bool names_changed_since(uint32_t tid, std::string_view path, uint64_t since_ns) override;
   bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override;
   uint64_t uptime_ns() override;
   uint64_t filesystem(uint32_t pid, const char* name) override;

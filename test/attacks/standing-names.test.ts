@@ -62,6 +62,35 @@ test("I5: a standing path whose names somebody moves who is not watched is told 
   expectNoneWrong(toldOf(events, folder, hidden), run.stdout.trim(), events);
 });
 
+// As a program does that jumps behind the gate's test for names that stand still, and leaves no record of it.
+async function moveUnseen(folder: string, isOver: () => boolean): Promise<void> {
+  const at = (name: string): string => join(folder, name);
+  while (!existsSync(at("ready")) && !isOver()) await sleep(10);
+  while (!isOver()) {
+    renameSync(at("hidden"), at("aside"));
+    renameSync(at("decoys"), at("hidden"));
+    await sleep(3);
+    renameSync(at("hidden"), at("decoys"));
+    renameSync(at("aside"), at("hidden"));
+    await sleep(3);
+  }
+}
+
+test("I5: who opens a path is not accused where somebody moves its names by a way that nobody tells of", async () => {
+  const folder = scratch();
+  const hidden = makeInode(folder);
+  let isOver = false;
+  const moves = moveUnseen(folder, () => isOver);
+  const { run, events } = await attack("standing_names", ["seldom", "200"], { cwd: folder });
+  isOver = true;
+  await moves;
+  expectNoneWrong(toldOf(events, folder, hidden), run.stdout.trim(), events);
+  assert.equal(
+    notices(events, "UNCERTAIN").filter((text) => text.startsWith("not what was recorded")),
+    [],
+  );
+});
+
 test("I5: a path that has the hash of a standing one is not taken for it", async () => {
   const folder = scratch();
   const hidden = makeInode(folder);

@@ -3,6 +3,7 @@
 //   standing_names AIM ROUNDS   opens a path so often that it stands (capture/state/standing_paths.h), then goes on as AIM says
 //     over    another thread writes over the path all the time: it names the one standing file or the other
 //     opened  opens it, while somebody outside moves its names, until the file `over` is there
+//     seldom  opens it now and then, so that it stands no longer, while somebody outside moves its names
 //     alike   opens another path that has the same hash
 //     moved   the honest control: moves names beside it, and the file itself once
 //
@@ -110,6 +111,9 @@ int main(int argc, char** argv) {
   } else if (strcmp(aim, "opened") == 0) {
     make("ready");
     for (int i = 0; i < rounds || access("over", F_OK) != 0; i++) open_once(hidden);
+  } else if (strcmp(aim, "seldom") == 0) {
+    make("ready");
+    for (int i = 0; i < rounds; i++) open_once(hidden), usleep(15000);
   } else if (strcmp(aim, "alike") == 0) {
     for (int i = 0; i < rounds; i++) open_once(other);
   } else {

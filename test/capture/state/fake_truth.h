@@ -22,6 +22,7 @@ class FakeTruth : public Truth {
   std::map<std::string, FileFacts> entries;  // what lies at a path that goes by no link
   int looks = 0;
   uint64_t up_ns = 0;
+  bool names_changed = false;
   int asked = 0;
   bool asked_in_own_root = false;
   uint32_t asked_for_process = 0;
@@ -56,6 +57,7 @@ class FakeTruth : public Truth {
     into = at->second.first;
     return at->second.second;
   }
+  bool names_changed_since(uint32_t, std::string_view, uint64_t) override { return names_changed; }
   bool first_stack(uint32_t pid, uint64_t& sp, std::string& into) override {
     const auto at = stacks.find(pid);
     if (at == stacks.end()) return false;

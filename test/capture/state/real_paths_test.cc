@@ -121,6 +121,16 @@ TEST_CASE("a path that leads to another file than was opened is not believed") {
   CHECK(open_inline(w, "/decoy", 3, kOther).doubt == Doubt::None);
 }
 
+TEST_CASE("who opened a path is not accused where its folders have changed, whoever changed them") {
+  World w;
+  w.kernel.paths["/decoy"] = {"/decoy", kOther};
+  w.kernel.names_changed = true;
+  CHECK(open_inline(w, "/decoy", 3).doubt == Doubt::NamesChanged);
+  CHECK(open_inline(w, "/gone", 3).doubt == Doubt::NamesChanged);
+  w.kernel.names_changed = false;
+  CHECK(open_inline(w, "/decoy", 3).doubt == Doubt::Untrue);
+}
+
 TEST_CASE("where nothing was asked behind the open, that is said") {
   World w;
   w.kernel.paths["/a"] = {"/a", kFile};

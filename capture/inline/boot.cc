@@ -60,7 +60,7 @@ void InlineBoot::forget_old_image(Task& task) {
   mine.slot = nullptr;
   mine.boot = InlineTask::Boot::None;
   mine.doubted = false;
-  mine.shares_folder = mine.shares_abroad;
+  mine.shares_folder = context_->state.shares_place(static_cast<uint32_t>(task.tid.get()));
   mine.wants_ring = false;
   mine.wanted_site = 0;
   mine.traps = 0;

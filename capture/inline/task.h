@@ -21,8 +21,7 @@ struct InlineTask final : TaskData {
   bool borrowed = false;     // the slot is a suspended vfork parent's,
   Tid lender;                // this one's
   bool closed = false;       // a filter of the program's own, or another IPC namespace: no calls of ours any more
-  bool shares_folder = false;   // other threads have its working directory, too,
-  bool shares_abroad = false;   // or other processes
+  bool shares_folder = false;   // other threads have its working directory, too, or other processes
   Boot boot = Boot::None;
   bool doubted = false;      // the kernel counted something else than it recorded
   unsigned traps = 0;        // hot calls that trapped while it had no ring

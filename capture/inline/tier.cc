@@ -25,9 +25,8 @@ bool may_change_names(const SyscallInfo& at) {
 }
 
 // Where others have the same working directory, what sets it must be known before what they do next.
-void share_folder(InlineTask& mine, bool is_abroad) {
+void share_folder(InlineTask& mine) {
   mine.shares_folder = true;
-  mine.shares_abroad |= is_abroad;
   if (mine.slot != nullptr) mine.slot->ring().withhold_folders();
 }
 
@@ -70,7 +69,7 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   inline_part(child).closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
   if (is_vfork(flags) && theirs.slot != nullptr) rings_.lend(parent, child);
   if ((flags & (CLONE_FS | CLONE_THREAD)) == 0) return;
-  for (Task* const one : {&parent, &child}) share_folder(inline_part(*one), (flags & CLONE_THREAD) == 0);
+  for (Task* const one : {&parent, &child}) share_folder(inline_part(*one));
 }
 
 // Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS

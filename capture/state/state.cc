@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "capture/decode/roles.h"
@@ -187,6 +188,15 @@ FileFacts State::file_behind(uint32_t tid, int32_t fd) const {
   const Thread* thread = books_->find(tid);
   const Ref<Descriptor> descriptor = thread == nullptr ? Ref<Descriptor>() : thread->files->find(fd);
   return descriptor ? FileFacts{.dev = descriptor->dev, .ino = descriptor->ino} : FileFacts{};
+}
+
+// Few have a place that more refer to than the thread and its process.
+bool State::shares_place(uint32_t tid) const {
+  constexpr uint32_t kOwn = 2;
+  const Thread* thread = books_->find(tid);
+  if (thread == nullptr || thread->place->refs <= kOwn) return false;
+  return std::any_of(books_->threads.begin(), books_->threads.end(),
+                     [thread](const auto& one) { return one.first != thread->tid && one.second.place == thread->place; });
 }
 
 bool State::shares_pids(uint32_t tid) const {

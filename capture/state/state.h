@@ -68,6 +68,8 @@ class State {
   FileFacts executable(uint32_t tid) const;
   // What its descriptor `fd` is, by our books alone: device and inode; 0: not known.
   FileFacts file_behind(uint32_t tid, int32_t fd) const;
+  // Whether other threads, or other processes, have its working directory, too: who moves there moves them.
+  bool shares_place(uint32_t tid) const;
   // Whether the thread calls processes by the same numbers as we: it lives in our pid namespace.
   bool shares_pids(uint32_t tid) const;
   size_t processes() const;

@@ -11,6 +11,24 @@
 
 using namespace vedette;
 
+TEST_CASE("a process shares its place with whom it was made with CLONE_FS, whichever of its threads it was and is left") {
+  World w;
+  w.fork(World::kShell, 101, CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND);
+  CHECK(w.state.shares_place(101));
+  w.fork(World::kShell, 102, CLONE_FS);
+  w.fork(World::kShell, 103);
+  CHECK_FALSE(w.state.shares_place(103));
+  w.state.on_exec(World::kShell, 101, 50);  // the thread that had no part in the fork
+  CHECK(w.state.shares_place(World::kShell));
+  CHECK(w.state.shares_place(102));
+  w.state.on_thread_exit(102);
+  CHECK_FALSE(w.state.shares_place(World::kShell));
+  w.fork(World::kShell, 104, CLONE_FS);
+  w.call(104, "unshare", {CLONE_FS}, 0);
+  CHECK_FALSE(w.state.shares_place(104));
+  CHECK_FALSE(w.state.shares_place(World::kShell));
+}
+
 TEST_CASE("the first process is described by the kernel") {
   World w;
   const Ref<Process> shell = w.process(World::kShell);

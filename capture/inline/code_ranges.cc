@@ -27,10 +27,10 @@ bool CodeRanges::touch(MemoryRange range) const {
   return is_full_ || std::any_of(ranges_.begin(), ranges_.end(), [range](MemoryRange known) { return overlap(known, range); });
 }
 
-bool CodeRanges::cover(MemoryRange range) const {
-  if (is_full_) return true;
-  const auto found = std::lower_bound(ranges_.begin(), ranges_.end(), range.start, [](const MemoryRange& known, uint64_t start) { return known.end <= start; });
-  return found != ranges_.end() && found->start <= range.start && range.end <= found->end;
+uint64_t CodeRanges::covered_until(uint64_t start) const {
+  if (is_full_) return ~uint64_t{0};
+  const auto found = std::lower_bound(ranges_.begin(), ranges_.end(), start, [](const MemoryRange& known, uint64_t from) { return known.end <= from; });
+  return found != ranges_.end() && found->start <= start ? found->end : start;
 }
 
 }  // namespace vedette

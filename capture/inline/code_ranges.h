@@ -15,7 +15,9 @@ class CodeRanges {
   static constexpr size_t kMax = 4096;  // with more places than these apart, everything counts as known
 
   void add(MemoryRange range);
-  bool cover(MemoryRange range) const;
+  bool cover(MemoryRange range) const { return covered_until(range.start) >= range.end; }
+  // Where what is known from `start` on ends; `start` itself: nothing is.
+  uint64_t covered_until(uint64_t start) const;
   // Whether some of it may be executable.
   bool touch(MemoryRange range) const;
 

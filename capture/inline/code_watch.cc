@@ -40,14 +40,25 @@ std::string in_words(const ExecutableMap& map) {
   return std::string("code at ") + range + (map.name.empty() ? "" : " of " + map.name) + ", which no recorded call has made executable";
 }
 
+// The kernel makes one map of neighbours, so each part of it may be known by another list.
+bool is_on_record(const InlineImage& image, const ExecutableMap& map) {
+  uint64_t at = map.start;
+  for (bool goes_on = true; goes_on && at < map.end;) {
+    const uint64_t next = std::max(image.code.covered_until(at), map.inode != 0 ? image.text.covered_until(at) : at);
+    goes_on = next > at;
+    at = next;
+  }
+  return at >= map.end;
+}
+
 // Where the kernel has mapped the program is asked for once an image, and only when something is not known.
 bool is_explained(Tid tid, InlineImage& image, const ExecutableMap& map) {
   if (image.code.cover({map.start, map.end}) || is_kernels(map)) return true;
   if (is_segment(map)) return Segment::is_ours(static_cast<int>(map.inode));
-  if (map.inode != 0 && image.text.cover({map.start, map.end})) return true;
+  if (is_on_record(image, map)) return true;
   if (std::exchange(image.code_look.knows_program, true)) return false;
   if (const std::optional<uint64_t> entry = entry_of(tid)) image.code.add({*entry + image.program.start, *entry + image.program.end});
-  return image.code.cover({map.start, map.end});
+  return is_on_record(image, map);
 }
 
 std::optional<ExecutableMap> unexplained(Tid tid, InlineImage& image) {

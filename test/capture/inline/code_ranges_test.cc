@@ -20,6 +20,15 @@ TEST_CASE("ranges that touch are one, and what lies between two is not known") {
   CHECK_FALSE(code.cover({0xfff, 0x1001}));
 }
 
+TEST_CASE("what is known ends where a range does, or where it begins") {
+  CodeRanges code;
+  code.add({0x2000, 0x4000});
+  CHECK(code.covered_until(0x2000) == 0x4000);
+  CHECK(code.covered_until(0x3fff) == 0x4000);
+  CHECK(code.covered_until(0x4000) == 0x4000);
+  CHECK(code.covered_until(0x1000) == 0x1000);
+}
+
 TEST_CASE("a range that is known in part is touched, and not covered") {
   CodeRanges code;
   code.add({0x2000, 0x4000});

@@ -30,7 +30,7 @@ export interface Straced {
 }
 
 interface Opened {
-  name: string; // as the program gave it
+  names: string[]; // as the program gave it, and what else it may be called
   real: string; // by the kernel
 }
 interface Place {
@@ -126,8 +126,8 @@ class Program {
     const told = isOpen ? real : (place.open.get(number)?.real ?? "-");
     if (result >= 0) {
       if (isOpen) {
-        place.open.set(String(result), { name: paths[0]![0]!, real });
         paths[0]!.push(real); // where its folder has been moved, the file's own name is told
+        place.open.set(String(result), { names: paths[0]!, real });
       }
       if (type === "close") place.open.delete(number);
       else if (type.startsWith("dup")) place.open.set(String(result), place.open.get(number)!);
@@ -145,7 +145,7 @@ function namesOf(path: string, from: Pick<Parameter, "number" | "is">, place: Pl
   if (from.is === undefined) return [path];
   const names = [from.is];
   const folder = place.open.get(from.number!);
-  if (folder !== undefined && mayBeFile) names.push(folder.name, folder.real);
-  else if (folder !== undefined && withoutMark(folder.real) === from.is) names.push(folder.name);
+  if (folder !== undefined && mayBeFile) names.push(...folder.names);
+  else if (folder !== undefined && withoutMark(folder.real) === from.is) names.push(folder.names[0]!);
   return names.map((name) => posix.join(name, path));
 }

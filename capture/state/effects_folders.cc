@@ -27,6 +27,8 @@ Argument path_of(const Event& event, unsigned dirfd, unsigned slot) {
 class FolderName {
  public:
   FolderName(State::Books& books, Thread& thread, const Argument& argument) : books_(books), thread_(thread), raw_(argument.path) {
+    // Where tasks have several views of the tree, a path says nothing of who stands there.
+    if (books.real_paths.is_divided()) return;
     while (raw_.size() > 1 && raw_.ends_with('/')) raw_.remove_suffix(1);
     const bool is_relative = !raw_.starts_with('/');
     from_ = is_relative ? books.real_directory(thread, argument.dirfd) : view(thread.place->root);
@@ -45,6 +47,8 @@ class FolderName {
     ask();
     return books_.folders.holds(path_) ? std::string_view(path_) : std::string_view();
   }
+  // The kernel was asked: a link may have led elsewhere meanwhile.
+  bool is_asked() const { return is_asked_; }
   // Whatever it is.
   std::string_view of_any() {
     if (is_known_) ask();
@@ -57,10 +61,11 @@ class FolderName {
   // Where the kernel finds the parent now.
   void ask() {
     const size_t slash = raw_.rfind('/');
-    if (slash == raw_.npos || books_.real_paths.is_divided()) return;
+    if (slash == raw_.npos) return;
     std::string parent(from_), found;
     if (!raw_.starts_with('/')) parent += '/';
     parent.append(raw_.substr(0, slash + 1));
+    is_asked_ = true;
     if (!books_.truth.resolve(thread_.tid, thread_.process->pid, false, parent, true, found)) return;
     const std::string_view name = raw_.substr(slash + 1);
     if (found.starts_with('/') && name != "." && name != "..") join_path(found, name, path_);
@@ -69,7 +74,7 @@ class FolderName {
   State::Books& books_;
   Thread& thread_;
   std::string_view raw_, from_;
-  bool is_known_ = false;
+  bool is_known_ = false, is_asked_ = false;
   std::string path_;
 };
 
@@ -87,11 +92,15 @@ void rename_enter(State::Books& books, Thread& thread, Sighting& s) {
   s.folder = former.of_known();
   s.new_folder = s.folder.empty() ? latter.of_known() : latter.of_any();
   if (s.folder.empty() && !s.new_folder.empty()) s.folder = former.of_any();
+  s.is_folder_asked = former.is_asked();
 }
 
 void rename(State::Books& books, Thread&, Sighting& s) {
   const Event& event = s.event;
   if (event.failed() || s.folder.empty() || s.new_folder.empty()) return;
+  // What is still there was not renamed: another thread has led the link elsewhere between our look and the
+  // kernel's. Of a call whose thread has gone on, another folder of that name may be there by now.
+  if (s.is_folder_asked && s.stands_still && books.truth.look(s.folder)) return;
   const bool swaps = event.id == EventId::renameat2 && (event.integer(slot::renameat2_::flags) & RENAME_EXCHANGE) != 0;
   swaps ? books.folders.exchange(s.folder, s.new_folder) : books.folders.move(s.folder, s.new_folder);
 }

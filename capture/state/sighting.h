@@ -30,6 +30,7 @@ struct Sighting {
   Ref<Descriptor> descriptor;  // what fd.num refers to; empty where there is none
   std::string path;            // the first path argument, joined; kept from entry to return
   std::string folder, new_folder;  // by the kernel's names: what a call renames or removes and what it makes of it, if our books know folders there
+  bool is_folder_asked = false;  // the kernel said where a link leads: it may lead elsewhere by now
   Span raw_path{kNull, 0};     // the same as passed, in event.bytes
   bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
   std::optional<FileFacts> opened;  // else, of an open or accept: device, inode and mode of the new descriptor, asked right behind it
@@ -45,6 +46,7 @@ struct Sighting {
     path.clear();
     folder.clear();
     new_folder.clear();
+    is_folder_asked = false;
     raw_path = {kNull, 0};
     stands_still = true;
     opened.reset();

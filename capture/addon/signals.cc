@@ -51,7 +51,12 @@ bool forward_signals_to(pid_t agent) {
 
 void stop_forwarding() {
   if (agent_now.exchange(0) == 0) return;
-  for (size_t i = 0; i < kForwarded.size(); i++) sigaction(kForwarded[i], &before[i], nullptr);
+  for (size_t i = 0; i < kForwarded.size(); i++) {
+    struct sigaction now{};
+    sigaction(kForwarded[i], nullptr, &now);
+    // Whoever took the signal since then, as `vedette top` does while it draws, keeps it.
+    if (now.sa_sigaction == on_signal) sigaction(kForwarded[i], &before[i], nullptr);
+  }
 }
 
 }  // namespace vedette::addon

@@ -67,7 +67,11 @@ function viewNamed(name: string): TopView {
 
 const usage = (problem: string): VedetteError => new VedetteError("VEDETTE_USAGE", { command: "top", problem });
 
-const shown = (view: TopView, { filter = "", interval }: TopFlags) => ({ view, filter, intervalMs: interval * 1_000 });
+const shown = (view: TopView, { filter = "", interval }: TopFlags) => ({
+  view,
+  filter,
+  intervalMs: Math.round(interval * 1_000),
+});
 
 async function ofSocket(path: string, view: TopView, flags: TopFlags): Promise<number> {
   const source = await SocketSource.open(path);
@@ -79,7 +83,7 @@ async function ofSocket(path: string, view: TopView, flags: TopFlags): Promise<n
 /** Throws VEDETTE_CONTROL_UNANSWERED. */
 function firstTable(source: SocketSource, view: TopView, { filter = "", interval }: TopFlags): Promise<Table> {
   return new Promise((resolve, reject) => {
-    const wanted = { view: view.id, filter, incident: null, intervalMs: interval * 1_000, limit: LIMIT };
+    const wanted = { view: view.id, filter, incident: null, intervalMs: Math.round(interval * 1_000), limit: LIMIT };
     const watch = source.watch(wanted, {
       onTable: (table) => {
         watch.close();

@@ -3,7 +3,7 @@
 // at each turn of its clock. A table has all that the one before it had, so a reader who is slow loses
 // nothing when one is not sent.
 import type { ServerResponse } from "node:http";
-import { Activity, type ViewId } from "../activity/activity.js";
+import { Activity, type Table, type ViewId } from "../activity/activity.js";
 import type { Batch } from "../wire/batch.js";
 
 /** Which tables, and how often. */
@@ -16,6 +16,19 @@ export interface TablesAsked {
 
 /** Whoever reads nothing for so long is gone. */
 const STUCK_MS = 30_000;
+
+/** Of one table as JSON: whoever reads takes no more. A control character of a name is six of them. */
+const TABLE_CHARS_MAX = 2 << 20;
+
+/** With as many rows as fit: what a program calls its files must not hide all of them. */
+function boundedJson(table: Table): string {
+  let text = JSON.stringify(table);
+  for (let { rows } = table; text.length > TABLE_CHARS_MAX && rows.length > 1; ) {
+    rows = rows.slice(0, rows.length >> 1);
+    text = JSON.stringify({ ...table, rows });
+  }
+  return text;
+}
 
 /** Counts what it is given, and writes `event: activity` until it is closed. */
 export class Tables {
@@ -58,6 +71,6 @@ export class Tables {
     this.#stuckSince = null;
     const table = this.#activity.table(this.#limit, (now - this.#since) / 1_000);
     this.#since = now;
-    this.#response.write(`event: activity\ndata: ${JSON.stringify(table)}\n\n`);
+    this.#response.write(`event: activity\ndata: ${boundedJson(table)}\n\n`);
   }
 }

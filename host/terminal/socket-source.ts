@@ -11,6 +11,8 @@ import { isTold, type ToldView, topViewOf } from "./views.js";
 
 const AGAIN_MS = 1_000;
 const TOLD_MS = 1_000;
+/** A stream that says nothing for so long, and for three intervals, is told of. */
+const SILENT_MS = 5_000;
 /** Of one event of a stream, and of a refusal. */
 const EVENT_CHARS_MAX = 4 << 20;
 
@@ -73,6 +75,8 @@ class Streaming implements Watch {
   readonly #path: string;
   readonly #query: string;
   readonly #watcher: Watcher;
+  readonly #silentMs: number;
+  #silence: NodeJS.Timeout | null = null;
   #request: ClientRequest | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isOpen = true;
@@ -83,12 +87,14 @@ class Streaming implements Watch {
     if (filter !== "") query.set("filter", filter);
     this.#query = `/api/v1/activity?${query}`;
     this.#watcher = watcher;
+    this.#silentMs = Math.max(SILENT_MS, 3 * intervalMs);
     this.#begin();
   }
 
   close(): void {
     this.#isOpen = false;
     clearTimeout(this.#timer ?? undefined);
+    clearTimeout(this.#silence ?? undefined);
     this.#request?.destroy();
   }
 
@@ -99,6 +105,14 @@ class Streaming implements Watch {
       else this.#refused(response);
     });
     this.#request.on("error", (error) => this.#again(reasonOf(error))).end();
+    this.#listen();
+  }
+
+  /** From now on it has so long to say something. */
+  #listen(): void {
+    clearTimeout(this.#silence ?? undefined);
+    const why = `it has said nothing for ${this.#silentMs / 1_000} s`;
+    this.#silence = setTimeout(() => this.#request?.destroy(new Error(why)), this.#silentMs);
   }
 
   #read(response: IncomingMessage): void {
@@ -127,6 +141,7 @@ class Streaming implements Watch {
       this.#request?.destroy(new Error("what it sends is no JSON"));
       return;
     }
+    this.#listen();
     if (name === "activity") this.#watcher.onTable(said as Table);
     const { missed, batches } = said as { missed: number; batches: number };
     if (name === "gap") this.#watcher.onGap(missed, batches);

@@ -202,10 +202,17 @@ class Top implements Watcher {
   /** As Ctrl-Z does where no program reads it: the whole group stops, and the shell has the terminal. */
   #stop(): void {
     this.#give();
+    this.#isGiven = true;
     process.kill(0, "SIGTSTP");
+    // Where nobody could continue us, as in a container's own session, the kernel does not stop us.
+    setImmediate(() => {
+      if (this.#isGiven) this.#onContinue();
+    });
   }
+  #isGiven = false;
 
   readonly #onContinue = (): void => {
+    this.#isGiven = false;
     this.#enter();
     this.#draw();
   };

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Vedette that says nothing any more is told of, and asked again.
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { SocketSource } from "../../../host/terminal/socket-source.js";
+import { until } from "../../attacks/host.js";
+
+test("a stream that has begun and goes silent is told of after five seconds", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
+  const path = join(folder, "socket");
+  let streams = 0;
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith("/api/v1/self")) return void response.end("{}");
+    streams++;
+    response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+  }).listen(path);
+  await new Promise((done) => server.once("listening", done));
+  const source = await SocketSource.open(path);
+  const said: string[] = [];
+  const wanted = { view: "files", filter: "", incident: null, intervalMs: 200, limit: 10 } as never;
+  const watcher = {
+    onTable: () => undefined,
+    onGap: () => undefined,
+    onLooked: (looked: { kind: string; why?: string }) => void said.push(looked.why ?? looked.kind),
+  };
+  const watch = source.watch(wanted, watcher as never);
+  await until("its silence is told", () => said.some((one) => /said nothing for 5 s/.test(one)), 60_000);
+  assert.is(said[0], "live");
+  await until("it is asked again", () => streams > 1, 60_000);
+  watch.close();
+  await new Promise((done) => server.close(done).closeAllConnections());
+  rmSync(folder, { recursive: true });
+});
+
+test.run();

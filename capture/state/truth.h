@@ -60,7 +60,7 @@ class Truth {
   // The facts of what lies at a path that means the same to all tasks, if it goes by no link.
   virtual std::optional<FileFacts> look(std::string_view /*path*/) { return {}; }
   // Whether a name in a path of the task may have been made, moved or removed since then, whoever did it, by
-  // what the folders on the way tell.
+  // what the steps on the way tell.
   virtual bool names_changed_since(uint32_t /*tid*/, std::string_view /*path*/, uint64_t /*since_ns*/) { return false; }
   // A new 64-bit image's memory from its stack pointer `sp` on, before its first instruction (first_stack.h).
   virtual bool first_stack(uint32_t, uint64_t& /*sp*/, std::string& /*into*/) { return false; }

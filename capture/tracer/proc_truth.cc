@@ -136,22 +136,29 @@ std::optional<FileFacts> ProcTruth::look(std::string_view path) {
   return facts_of(facts);
 }
 
-// A folder's ctime is the kernel's: nobody sets it back. It may be a tick older than the change (100 in a
-// second at least). Links are followed here, each folder on the way is looked at.
+// What got its name since then, by being made, linked or renamed, has a ctime since then, which is the
+// kernel's: nobody sets it back. It may be a tick older than the change (100 in a second at least). A folder
+// has one by each name that comes or goes in it, too, and then its mtime is the same: in /tmp that is always
+// so, and says nothing. Where there is nothing now, the folder says whether something went. Links are
+// followed here, and each step on the way is looked at.
 bool ProcTruth::names_changed_since(uint32_t tid, std::string_view path, uint64_t since_ns) {
   constexpr uint64_t kTickNs = 10'000'000;
   constexpr int kStepsMax = 256;
+  const auto is_since = [&](const timespec& time) { return in_ns(time) + kTickNs >= since_ns; };
   std::string rest(path), at, link;
+  bool has_folder_changed = false;
   for (int step = 0; step < kStepsMax; ++step) {
     const ProcPath here(Tid(static_cast<pid_t>(tid)), "root" + (at.empty() ? "/" : at));
     struct stat facts;
-    if (!here.fits() || ::fstatat(here.folder(), here.name(), &facts, AT_SYMLINK_NOFOLLOW) < 0) return false;
+    if (!here.fits()) return false;
+    if (::fstatat(here.folder(), here.name(), &facts, AT_SYMLINK_NOFOLLOW) < 0) return has_folder_changed;
+    const bool is_folder = S_ISDIR(facts.st_mode), has_changed = is_since(facts.st_ctim);
+    if (has_changed && (!is_folder || in_ns(facts.st_ctim) != in_ns(facts.st_mtim))) return true;
+    has_folder_changed = is_folder && has_changed;
     if (S_ISLNK(facts.st_mode)) {
       if (!read_link(here, link)) return false;
       rest = link + rest;
       at.resize(link.starts_with('/') ? 0 : at.rfind('/'));
-    } else if (S_ISDIR(facts.st_mode) && in_ns(facts.st_ctim) + kTickNs >= since_ns) {
-      return true;
     }
     const size_t from = rest.find_first_not_of('/');
     if (from == rest.npos) return false;

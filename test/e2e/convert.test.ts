@@ -73,6 +73,12 @@ const KNOWN: readonly (readonly [fields: RegExp, events: RegExp, why: string])[]
     /^(bind|listen|close|getsockopt|accept4?|connect|dup.*|fcntl|shutdown|send.*|recv.*)$/,
     "a port that the kernel chose",
   ],
+  [
+    /^evt\.(raw)?arg\.tuple$/,
+    /^connect$/,
+    "the local end of a connect that failed, which is gone when it is asked for",
+  ],
+  [/^thread\.cap_/, /^set(re|res)?[ug]id$/, "what a change of user takes, which no event of a capture tells"],
 ];
 
 async function differences(recording: string, capture: string, untold?: RegExp): Promise<string[]> {

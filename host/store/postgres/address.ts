@@ -13,7 +13,7 @@ import type { ConnectionOptions } from "node:tls";
 import { VedetteError } from "../../errors.js";
 import { reasonOf } from "../../reason.js";
 
-const SCHEME = /^postgres(ql)?:\/\//;
+const SCHEME = /^postgres(ql)?:\/\//i;
 /** libpq takes a user without a host, and an address of the web's does not. */
 const NO_HOST = /^(postgres(?:ql)?:\/\/[^/?#]*@)\//;
 const NOWHERE = "no-host.invalid";
@@ -50,6 +50,8 @@ export function addressOf(text: string): Address {
   } catch {
     throw refused("postgres://...", "that is no address"); // whatever it is, a password may be in it
   }
+  // What is not escaped in a password ends up behind its host, and would be shown there.
+  if (`${url.pathname}${url.search}${url.hash}`.includes("@")) throw refused("postgres://...", "that is no address");
   const { searchParams: said } = url;
   const [user, password, hostname, path] = [url.username, url.password, url.hostname, url.pathname].map(plain);
   const host =

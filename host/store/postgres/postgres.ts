@@ -64,7 +64,7 @@ export class PostgresStore implements Store {
     const store = new PostgresStore(options);
     try {
       await store.#prepare();
-      if (!store.#isGuest) await store.#writes.beat();
+      if (!store.#isGuest) await store.#writes.beat(true);
     } catch (cause) {
       if (store.#isGuest || isFinal(cause)) {
         await store.#database.close();

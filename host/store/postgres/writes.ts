@@ -112,8 +112,8 @@ export class PostgresWrites {
     });
   }
 
-  /** Says that we are there; now and then it also removes what is too old. */
-  async beat(): Promise<void> {
+  /** Says that we are there; now and then, but not the first time, it also removes what is too old. */
+  async beat(isFirst = false): Promise<void> {
     await this.#database.transact("writes", "write", async (ask) => {
       if ((await metaOf(ask)).version > MIGRATIONS.length) throw new FromLater();
       await ask(
@@ -122,9 +122,9 @@ export class PostgresWrites {
         ...[this.#writer, cleanName(hostname())],
       );
     });
-    if (performance.now() - this.#tidied < TIDY_EVERY_MS) return;
+    if (isFirst || performance.now() - this.#tidied < TIDY_EVERY_MS) return;
+    this.#tidied = performance.now(); // where that takes too long, it is not tried at each beat
     await this.tidy();
-    this.#tidied = performance.now();
   }
 
   /** More findings join no incident of ours. */

@@ -44,7 +44,8 @@ Result<void> HostLink::open() {
   if (is_socket_) host_pid_ = peer_of(socket_.get());
   words_ = {};
   owes_answer_ = false;
-  if (!discards() && !send(hello_())) return Errno(EPIPE);
+  (void)desk_.take_answers();  // of what another host, or the same one before, has asked
+  if (!discards() && !send_whole(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t kPatienceNs = 2'000'000'000;  // who is in the kernel's hands for longer is told of as not done
 constexpr uint64_t kLookNs = 2'000'000;          // between two looks at whether all is done
+constexpr long kAgainNs = 100'000'000;            // between two wakes of a timer that has run out
 constexpr size_t kNamedMax = 5;                  // processes that an answer names
 
 std::string named(const std::vector<Tid>& processes) {
@@ -60,6 +61,9 @@ void Responses::take(const ResponseRequest& request) {
     desk_.answer({.id = request.id, .status = status, .processes = processes, .why = std::move(why)});
   };
   if (request.process == Tid(::getpid())) return answer(ResponseStatus::Refused, "it is the agent");
+  if (request.action == ResponseAction::Freeze && !has_timer_) {
+    return answer(ResponseStatus::Failed, "the kernel gives us no timer, so nothing would end it");
+  }
   const bool is_there = is_named(request.process, request.start_ns);
   if (is_there && request.process == context_.root && !request.names_first) {
     return answer(ResponseStatus::Refused, "it is the workload's first process, and `first_process` is not set");
@@ -214,6 +218,8 @@ void Responses::set_timer() {
   if (!has_timer_ || next == armed_ns_) return;
   armed_ns_ = next;
   itimerspec when = {};
+  // Again and again, because a wake that comes just before the wait is lost.
+  when.it_interval = {0, next == 0 ? 0 : kAgainNs};
   when.it_value = {static_cast<time_t>(next / 1'000'000'000), static_cast<long>(next % 1'000'000'000)};
   (void)::timer_settime(timer_, TIMER_ABSTIME, &when, nullptr);
 }
@@ -230,7 +236,9 @@ const Ref<Lineage>& Responses::lineage_of(const Task& task) {
   Ref<Lineage> parents;
   if (sighting.process && sighting.process->parent) {
     const Task* const parent = context_.tasks.find(Tid(static_cast<pid_t>(sighting.process->parent->pid)));
-    if (parent != nullptr && parent->process != task.process) parents = lineage_of(*parent);
+    // Its number may be another's by now.
+    const bool is_it = parent != nullptr && is_named(parent->process, sighting.process->parent->start_ns);
+    if (is_it && parent->process != task.process) parents = lineage_of(*parent);
   }
   return task.lineage = make_ref<Lineage>(task.process, sighting.process ? sighting.process->start_ns : 0, std::move(parents));
 }

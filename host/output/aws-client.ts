@@ -69,8 +69,9 @@ export class AwsClient {
     return this.#asked(question, signal);
   }
 
-  close(): Promise<void> {
-    return this.#http.close();
+  async close(): Promise<void> {
+    await this.#http.close();
+    await this.#credentials.close();
   }
 
   async #asked(question: AwsQuestion, signal: AbortSignal): Promise<AwsAnswer> {

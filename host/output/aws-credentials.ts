@@ -4,10 +4,10 @@
 // role"). They end after some hours, so they are asked for anew before that, and whenever AWS says that they
 // have ended.
 import { readFileSync } from "node:fs";
-import { request } from "undici";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import type { AwsKeys } from "./aws-signature.js";
+import { HttpClient } from "./http-client.js";
 
 /** Gives keys, the same ones until they end. */
 export interface AwsCredentials {
@@ -15,6 +15,7 @@ export interface AwsCredentials {
   keys(signal: AbortSignal): Promise<AwsKeys>;
   /** AWS took them no more: the next are asked for anew. */
   forget(): void;
+  close(): Promise<void>;
 }
 
 /** What the environment says of credentials; AWS's own SDKs give these names a meaning. */
@@ -27,7 +28,6 @@ const LOOPBACK = /^(127(\.\d+){3}|localhost|\[::1\])$/;
 /** Before the end of the keys. */
 const EARLY_MS = 300_000;
 const ANSWER_MS = 5_000;
-const ANSWER_MAX = 64 << 10;
 
 /** Those of the environment where it has them, else the container's. Throws VEDETTE_AWS_CREDENTIALS. */
 export function awsCredentials(environment: AwsEnvironment = process.env): AwsCredentials {
@@ -35,7 +35,7 @@ export function awsCredentials(environment: AwsEnvironment = process.env): AwsCr
   if (accessKeyId && secretAccessKey) {
     const token = environment.AWS_SESSION_TOKEN;
     const keys = { accessKeyId, secretAccessKey, ...(token ? { token } : {}) };
-    return { keys: async () => keys, forget: () => undefined };
+    return { keys: async () => keys, forget: () => undefined, close: async () => undefined };
   }
   return new ContainerCredentials(placeOf(environment), environment);
 }
@@ -44,6 +44,7 @@ export function awsCredentials(environment: AwsEnvironment = process.env): AwsCr
 class ContainerCredentials implements AwsCredentials {
   readonly #url: URL;
   readonly #environment: AwsEnvironment;
+  readonly #client = new HttpClient({ url: "", userAgent: "vedette" }, ANSWER_MS);
   #keys: AwsKeys | null = null;
   #until = 0;
 
@@ -61,7 +62,7 @@ class ContainerCredentials implements AwsCredentials {
       return keys;
     } catch (error) {
       if (this.#keys !== null && Date.now() < this.#until) return this.#keys;
-      const reason = `${this.#url.host} gives none: ${reasonOf((error as Error).cause ?? error)}`;
+      const reason = `${this.#url.host} gives none: ${reasonOf(error)}`;
       throw new VedetteError("VEDETTE_AWS_CREDENTIALS", { reason }, { cause: error });
     }
   }
@@ -70,15 +71,18 @@ class ContainerCredentials implements AwsCredentials {
     this.#keys = null;
   }
 
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
   async #asked(signal: AbortSignal): Promise<{ keys: AwsKeys; until: number }> {
     const authorization = this.#token();
-    const answer = await request(this.#url, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
-      headers: { ...(authorization === null ? {} : { authorization }) },
-    });
-    const text = await boundedText(answer.body);
-    if (answer.statusCode !== 200) throw new Error(`it answers ${answer.statusCode}`);
-    return keysOf(text);
+    const headers = authorization === null ? {} : { authorization };
+    const late = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const answer = await this.#client.send({ method: "GET", url: this.#url, headers, body: null }, late);
+    if (typeof answer === "string") throw new Error(answer);
+    if (answer.status !== 200) throw new Error(`it answers ${answer.status}`);
+    return keysOf(answer.body);
   }
 
   /** EKS writes a new one into the file from time to time. */
@@ -128,15 +132,4 @@ function jsonOf(text: string): Record<string, unknown> {
   } catch {
     throw new Error("its answer is no JSON");
   }
-}
-
-async function boundedText(body: AsyncIterable<Buffer>): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > ANSWER_MAX) throw new Error("its answer is too long");
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }

@@ -36,7 +36,8 @@ export class FirehoseCarrier implements Carrier {
       const { isMendable, reason, afterMs } = answer;
       const error = this.#fault(reason);
       if (isMendable) return { outcome: "again", taken: 0, error, ...(afterMs === undefined ? {} : { afterMs }) };
-      return { outcome: "refused", taken: 0, error, count: this.#forgetBefore(lines.length) };
+      const had = lines.length - open.length;
+      return { outcome: "refused", taken: 0, error, count: this.#forgetBefore(lines.length), had };
     }
     const codes = failuresOf(answer.body, open.length);
     for (const [nth, i] of open.entries()) this.#taken[i] = codes[nth] === null;

@@ -35,10 +35,11 @@ const SECOND_MS = 1000;
 
 /** What is sent, whole. */
 export interface HttpRequest {
-  readonly method: "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT";
   readonly url: string | URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  /** Null: none, as of a GET. */
+  readonly body: string | Buffer | null;
 }
 
 /** Sends over one connection. */

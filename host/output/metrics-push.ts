@@ -5,6 +5,7 @@
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { type ClientSettings, HttpClient } from "./http-client.js";
+import { rejectedBy } from "./otlp-answer.js";
 import { type Family, otlpMetricsRequest } from "./otlp-metrics.js";
 import { withoutPassword } from "./url.js";
 
@@ -82,6 +83,8 @@ export class MetricsPush {
     const request = otlpMetricsRequest(await families(), times, attributes, version);
     const answer = await this.#client.post(request, "application/json", this.#stop.signal);
     if (typeof answer === "string") return answer;
-    return answer.status < REFUSED ? null : `it answers ${answer.status}`;
+    if (answer.status >= REFUSED) return `it answers ${answer.status}`;
+    const { count, reason } = rejectedBy(answer.body, "rejectedDataPoints");
+    return count === 0 ? null : `it rejects ${count} numbers: ${reason}`;
   }
 }

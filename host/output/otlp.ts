@@ -4,6 +4,7 @@
 // that rejects some records is final. Everything else that is no 2xx refuses the whole batch.
 import { VedetteError } from "../errors.js";
 import { type ClientSettings, HttpClient } from "./http-client.js";
+import { rejectedBy } from "./otlp-answer.js";
 import { PART } from "./otlp-record.js";
 import type { Carrier, Sent } from "./output.js";
 import { withoutPassword } from "./url.js";
@@ -18,7 +19,6 @@ export interface OtlpSettings extends ClientSettings {
 const ANSWER_MS = 10_000;
 const AGAIN = new Set([429, 502, 503, 504]);
 const REFUSED = 300;
-const REASON_MAX = 200;
 
 /** Posts one batch at a time. */
 export class OtlpCarrier implements Carrier {
@@ -63,24 +63,12 @@ export class OtlpCarrier implements Carrier {
   }
 
   #taken(body: string): Sent {
-    const { count, reason } = rejected(body);
+    const { count, reason } = rejectedBy(body, "rejectedLogRecords");
     if (count === 0) return { outcome: "done" };
     return { outcome: "done", refused: { count, error: this.#fault(`it rejects ${count} of a batch: ${reason}`) } };
   }
 
   #fault(reason: string): VedetteError {
     return new VedetteError("VEDETTE_OTLP_OUTPUT", { url: withoutPassword(this.#url), reason });
-  }
-}
-
-/** `{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"..."}}`; no such thing: all were taken. */
-function rejected(body: string): { count: number; reason: string } {
-  try {
-    const { partialSuccess } = JSON.parse(body) as { partialSuccess?: Record<string, unknown> };
-    const count = Number(partialSuccess?.rejectedLogRecords ?? 0);
-    const reason = String(partialSuccess?.errorMessage ?? "it does not say why").slice(0, REASON_MAX);
-    return { count: Number.isSafeInteger(count) && count > 0 ? count : 0, reason };
-  } catch {
-    return { count: 0, reason: "" };
   }
 }

@@ -88,7 +88,16 @@ export type Sent =
   | { readonly outcome: "busy"; readonly taken: number }
   /** That failed: again later. `afterMs`: not before, as the receiver said. */
   | { readonly outcome: "again"; readonly taken: number; readonly error: VedetteError; readonly afterMs?: number }
-  /** The `count` lines (1) behind those that were taken are not wanted: asking again would not help. */
-  | { readonly outcome: "refused"; readonly taken: number; readonly error: VedetteError; readonly count?: number }
+  /**
+   * The `count` lines (1) behind those that were taken are not wanted: asking again would not help. `had`: so
+   * many of them it has taken before (0).
+   */
+  | {
+      readonly outcome: "refused";
+      readonly taken: number;
+      readonly error: VedetteError;
+      readonly count?: number;
+      readonly had?: number;
+    }
   /** Nobody reads any more, and nobody minds. */
   | { readonly outcome: "gone"; readonly taken: number };

@@ -350,7 +350,7 @@ export class OutputQueue implements Output {
         this.#retries++;
         return Math.max(delay, Math.min(sent.afterMs ?? 0, AFTER_MS_MAX));
       case "refused":
-        this.#refuse(sent.count ?? 1);
+        this.#refuse(sent.count ?? 1, sent.had ?? 0);
         this.#fails(sent.error);
         return 0;
       case "done":
@@ -361,9 +361,11 @@ export class OutputQueue implements Output {
     }
   }
 
-  #refuse(count: number): void {
+  /** `had` of them the receiver has taken before. */
+  #refuse(count: number, had: number): void {
     const all = Math.min(count, this.#waiting.length);
-    this.#dropped.refused += all;
+    this.#sent += had;
+    this.#dropped.refused += all - had;
     this.#forget(all);
   }
 

@@ -8,10 +8,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Host, until } from "../../test/attacks/host.js";
+import { Host } from "../../test/attacks/host.js";
 import { buildFixture } from "../../test/e2e/fixtures.js";
 import { says } from "../../test/e2e/programs.js";
 import { residentBytes } from "../../test/lab/task.js";
+import { until } from "../../test/until.js";
 import { AGENT, buildProgram } from "./programs.js";
 
 const PARENTS = 4;

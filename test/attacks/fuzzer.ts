@@ -10,8 +10,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { until } from "../until.js";
 import type { Done, Orders } from "./attackers.js";
-import { HandAgent, Host, until } from "./host.js";
+import { HandAgent, Host } from "./host.js";
 import { CONTAINER, makePlace, wordsOf } from "./place.js";
 
 const HONEST_EVERY_MS = 200;
@@ -188,7 +189,7 @@ async function rested(host: Host, before: Look): Promise<Look> {
       (await host.health()) === 200
     );
   };
-  await until("it is at rest", isAtRest, REST_MS_MAX).catch(() => undefined);
+  await until("it is at rest", isAtRest, { ms: REST_MS_MAX }).catch(() => undefined);
   return look;
 }
 

@@ -12,7 +12,7 @@ import type { VedetteError } from "../../host/errors.js";
 import type { Alert } from "../../host/output/alert.js";
 import { ROOT } from "../../host/paths.js";
 import { batchOf, policyOf } from "../host/engine/shared.js";
-import { until } from "./host.js";
+import { until } from "../until.js";
 
 const BURST = 20;
 const tenancy = (tenant: string): Tenancy => ({

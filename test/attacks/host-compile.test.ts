@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { assemble, HAND_WRITTEN } from "../host/wasm/shared.js";
+import { until } from "../until.js";
 import { branching, crowded, joined, nested, stacked } from "./costly.js";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { HandAgent, Host, stillJudges } from "./host.js";
 
 const GOOD = assemble(HAND_WRITTEN);
 /** The compiler's process has 120 s on a machine where others work, too. */
@@ -98,7 +99,7 @@ test("H32: a source that costs the compiler memory without end ends the compiler
   await until("its first version is loaded", () => host.stderr.includes("policy team/grows loaded"));
   rmSync(join(watched, "team/grows/policy.wasm"));
   writeFileSync(join(watched, "team/grows/index.ts"), doubling);
-  await until("it is refused", () => host.stderr.includes("policy team/grows failed"), COMPILE_MS_MAX);
+  await until("it is refused", () => host.stderr.includes("policy team/grows failed"), { ms: COMPILE_MS_MAX });
   assert.match(
     host.stderr,
     /compiler failed on .*grows: .*(needed more than 768 MiB|longer than 120 s).*COMPILER_FAILED/,

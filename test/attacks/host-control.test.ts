@@ -12,7 +12,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { askControl } from "../../host/control/control.js";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { HandAgent, Host, stillJudges } from "./host.js";
 
 const folder = mkdtempSync(join(tmpdir(), "control-"));
 const operator = join(folder, "control.sock");

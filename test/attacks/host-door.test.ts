@@ -4,7 +4,8 @@
 // host, and costs nothing that lasts. Each beside an honest agent.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { frame, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { frame, HandAgent, openHost, sourceOf, stillJudges } from "./host.js";
 
 /** As many as the first attack needed for good. */
 const CROWD = 300;

@@ -13,7 +13,7 @@ import { Evidence } from "../../host/evidence/evidence.js";
 import { EVIDENCE_BOUNDS } from "../../host/evidence/parts.js";
 import type { Alert } from "../../host/output/alert.js";
 import { alertOf } from "../host/incident/shared.js";
-import { until } from "./host.js";
+import { until } from "../until.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-test-"));
 const capture = new Capture({ ringBytes: 1 << 20 });

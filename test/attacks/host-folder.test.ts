@@ -21,7 +21,8 @@ import { readTenants } from "../../host/policy/tenants.js";
 import { PolicyWatch, type WatchNews } from "../../host/policy/watch.js";
 import { batchOf, policyOf } from "../host/engine/shared.js";
 import { assemble, HAND_WRITTEN } from "../host/wasm/shared.js";
-import { HandAgent, Host, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { HandAgent, Host, stillJudges } from "./host.js";
 
 const CROWD = Number(process.env.VEDETTE_CROWD ?? 5_000);
 const MODULE = assemble(HAND_WRITTEN);

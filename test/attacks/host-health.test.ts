@@ -15,7 +15,8 @@ import { Agents, Secrets } from "../../host/intake/intake.js";
 import type { Alert } from "../../host/output/alert.js";
 import { loadPolicies } from "../../host/policy/load.js";
 import { Sensor } from "../../host/sensor/sensor.js";
-import { HandAgent, openHost, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { HandAgent, openHost, stillJudges } from "./host.js";
 
 /** As many as the first attack held. */
 const IDLE = 1_400;

@@ -13,8 +13,8 @@ import { Feed } from "../../host/engine/feed.js";
 import { jailCommand } from "../../host/engine/jail.js";
 import type { Alert } from "../../host/output/alert.js";
 import { batchOf, policyOf } from "../host/engine/shared.js";
+import { until } from "../until.js";
 import { buildAttack } from "./attack.js";
-import { until } from "./host.js";
 
 /**
  * Calls that the jail of 0.1 let pass, and which work for whoever is not in it, on every kernel that we know.

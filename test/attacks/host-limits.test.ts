@@ -3,7 +3,8 @@
 // Limits on alerts: no record of a time to come mutes a rule (H4), and no container spends another's (H6).
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HandAgent, openHost, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { HandAgent, openHost, stillJudges } from "./host.js";
 
 /** More than a rule's burst; a batch has room for a thousand alerts. */
 const MANY = 600;

@@ -7,7 +7,8 @@
 // does it in a task that `instrument` has made.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type AgentOptions, type AlertLine, HandAgent, openHost, sourceOf, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { type AgentOptions, type AlertLine, HandAgent, openHost, sourceOf, stillJudges } from "./host.js";
 
 const RULE = "Two agents for one container";
 const { host, secret, own, honest } = await openHost(test, { named: ["shop", "till"] });

@@ -4,7 +4,8 @@
 // alerts long must not fill outputs with them (H18).
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HandAgent, openHost, stillJudges, until } from "./host.js";
+import { until } from "../until.js";
+import { HandAgent, openHost, stillJudges } from "./host.js";
 
 /** Just below a rule's burst. */
 const MANY = 900;
@@ -41,7 +42,7 @@ test("H17: a stdout that nobody reads stops nothing: the host answers, says so, 
       const noisy = await HandAgent.honest(host.socket, { secret, container: `noisy${i}` });
       noisy.write(noisy.shadow(`noise${i}`, { count: MANY }));
     }
-    await until("it says that stdout is stuck", saysStuck, TOLD_MS_MAX);
+    await until("it says that stdout is stuck", saysStuck, { ms: TOLD_MS_MAX });
     assert.ok((await host.metric("vedette_output_queued")) > 0);
   } finally {
     host.child.stdout!.resume();

@@ -11,22 +11,12 @@ import { Packr } from "msgpackr";
 import type { Test } from "uvu";
 import { SCHEMA } from "../../build/generated/events.js";
 import { BatchBuilder } from "../../host/wire/builder.js";
+import { until } from "../until.js";
 
 const WAIT_MS_MAX = 30_000;
-/** A container's health check of ECS waits 5 s unless told otherwise; a machine that runs tests is busier. */
-const HEALTH_MS_MAX = 10_000;
+/** As long as a container's health check of ECS waits unless told otherwise. */
+const HEALTH_MS_MAX = 5_000;
 const packr = new Packr({ useRecords: false });
-
-/** Waits for a condition; `what` says what did not come. */
-export async function until<T>(what: string, condition: () => T | Promise<T>, ms = WAIT_MS_MAX): Promise<T> {
-  const deadline = performance.now() + ms;
-  for (;;) {
-    const found = await condition();
-    if (found) return found;
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${ms / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 export interface AlertLine {
   readonly rule: string;
@@ -265,7 +255,7 @@ export async function stillJudges(host: Host, agent: HandAgent, ms = WAIT_MS_MAX
   const name = `control${controls++}`;
   const begun = performance.now();
   agent.write(agent.shadow(name));
-  await until("the honest agent's alert", () => host.alertsOf(name).length > 0, ms);
+  await until("the honest agent's alert", () => host.alertsOf(name).length > 0, { ms });
   const took = performance.now() - begun;
   const health = await host.health();
   if (health !== 200) throw new Error(`/healthz says ${health} while the honest agent is judged`);

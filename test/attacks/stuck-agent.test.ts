@@ -7,8 +7,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { scratch } from "../e2e/programs.js";
+import { until } from "../until.js";
 import { buildAttack } from "./attack.js";
-import { openHost, stillJudges, until } from "./host.js";
+import { openHost, stillJudges } from "./host.js";
 
 /** From the moment the thread stands still to the alert: 7 s, and what a loaded machine adds at the worst. */
 const TOLD_MS_MAX = 60_000;
@@ -53,7 +54,7 @@ test("G9: a tracing thread that stands still in its work is an alert within seco
   const stuck = await watch("stuck", BUSY);
   const letGo = await hold(stuck);
   const heldAt = performance.now();
-  await until("its alert", () => silent("stuck").length === 1, TOLD_MS_MAX);
+  await until("its alert", () => silent("stuck").length === 1, { ms: TOLD_MS_MAX });
   const toldAfter = performance.now() - heldAt;
   assert.ok(toldAfter > TOLD_MS_MIN, `told after ${toldAfter} ms`);
   assert.ok((await host.metric("vedette_agents_silent_total")) === 1);
@@ -97,7 +98,7 @@ test("G9: a file system (FUSE) that never answers the agent is an alert within s
     const agent = await watch("fuse", `sleep 1; ${folder}/program; echo over; sleep 1`);
     await until("the agent waits for the file system", () => deaf.said().includes("asked: "));
     const heldAt = performance.now();
-    await until("its alert", () => silent("fuse").length === 1, TOLD_MS_MAX);
+    await until("its alert", () => silent("fuse").length === 1, { ms: TOLD_MS_MAX });
     assert.ok(performance.now() - heldAt > TOLD_MS_MIN);
     assert.is(agent.exitCode, null);
     await stillJudges(host, honest);

@@ -14,7 +14,8 @@ import type { Alert } from "../../host/output/alert.js";
 import { SqliteStore } from "../../host/store/threaded.js";
 import { alertOf } from "../host/incident/shared.js";
 import { incident } from "../host/store/store-suite.js";
-import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show, WAIT_MS_MAX } from "./browser.js";
+import { until } from "../until.js";
+import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show } from "./browser.js";
 import { scratch, VEDETTE } from "./programs.js";
 
 const MANY = 100_000;
@@ -100,11 +101,6 @@ test.after(async () => {
     child.kill("SIGTERM");
   }
 });
-
-async function until(what: string, is: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + WAIT_MS_MAX; !(await is()); )
-    if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- console-store`);
-}
 
 /** As host/incident/json.ts makes it. */
 function docOf(index: number): string {

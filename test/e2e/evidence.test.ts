@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type AlertLine, HandAgent, Host, until } from "../attacks/host.js";
+import { type AlertLine, HandAgent, Host } from "../attacks/host.js";
+import { until } from "../until.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 
 const folder = scratch();

@@ -13,9 +13,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { AGENT, environment, run, scratch, VEDETTE } from "./programs.js";
-import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
+import { NONESUCH, SLACK_MS, TOLD_MS_MAX } from "./told.js";
 
 /** A worker that stands still is given up after 10 s. */
 const END_MS_MAX = 60_000;
@@ -66,11 +67,6 @@ function house(): string {
 
 const judging = ["--falco-rules", "rules.yaml", "--policies-d", "policies.d", "--tenants", "tenants.yaml"];
 const planted = (folder: string) => environment({ NODE_OPTIONS: `--require ${join(folder, "plant.cjs")}` });
-
-async function until(what: string, isThere: () => boolean | Promise<boolean>, ms = READY_MS_MAX): Promise<void> {
-  for (const deadline = performance.now() + ms; !(await isThere()); await sleep(20))
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${ms} ms`);
-}
 
 class Host {
   said = "";
@@ -123,7 +119,7 @@ class Host {
   }
 
   async ended(ms: number): Promise<number | null> {
-    await until(`its end; it said:\n${this.said}`, () => this.status !== undefined, ms);
+    await until(`its end; it said:\n${this.said}`, () => this.status !== undefined, { ms });
     return this.status ?? null;
   }
 }
@@ -146,7 +142,7 @@ test("serve: a worker that stands still turns health red within 2 s, and SIGTERM
   plant(host.folder, "stands");
   await sleep(200);
   await host.watch("unjudged");
-  await until("red", async () => (await host.health()).code === 503, TOLD_MS_MAX + SLACK_MS);
+  await until("red", async () => (await host.health()).code === 503, { ms: TOLD_MS_MAX + SLACK_MS });
   assert.is((await host.health()).text, "1 policy workers do not move");
   host.child.kill("SIGTERM");
   assert.is(await host.ended(END_MS_MAX), 125);
@@ -218,7 +214,7 @@ test("serve: a listener that cannot take in any more turns health red within 2 s
   const limit = (count: string) => execFileSync("prlimit", ["--pid", String(host.child.pid), `--nofile=${count}:`]);
   limit("3");
   const peer = connect(join(host.folder, "host.sock")).on("error", () => undefined);
-  await until("red", async () => (await host.health(agent)).code === 503, TOLD_MS_MAX + SLACK_MS);
+  await until("red", async () => (await host.health(agent)).code === 503, { ms: TOLD_MS_MAX + SLACK_MS });
   assert.match((await host.health(agent)).text, /^agents cannot be taken in: too many open files/i);
   limit("4096");
   peer.destroy();

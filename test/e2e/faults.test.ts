@@ -7,20 +7,10 @@
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
-
-async function until<T>(what: string, look: () => T | undefined, limitMs = 60_000): Promise<T> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`);
-    await setTimeout(20);
-  }
-}
 
 // Processes by what /proc says: [pid, parent, executable].
 function processes(): { pid: number; ppid: number; exe: string }[] {
@@ -78,8 +68,8 @@ test("the host is killed while the workload writes 100 MB: the file and the stat
   assert.ok(agent > 0, "the agent runs");
   assert.ok(statSync(join(folder, "big")).size < 104_857_600, "the workload had ended already");
   process.kill(host.child.pid!, "SIGKILL");
-  await until("the workload to finish", () => (existsSync(join(folder, "finished")) ? true : undefined), 90_000);
-  await until("the agent to end", () => (isAlive(agent) ? undefined : true));
+  await until("the workload to finish", () => existsSync(join(folder, "finished")), { ms: 90_000 });
+  await until("the agent to end", () => !isAlive(agent));
   assert.is(statSync(join(folder, "big")).size, 104_857_600);
   const again = await run(["sha256sum", join(folder, "big")]);
   assert.is(again.stdout.split(" ")[0], readFileSync(join(folder, "sum"), "utf8").split(" ")[0]);
@@ -107,7 +97,7 @@ test("the agent is killed: the workload is killed with it, and the host says so 
   assert.is(ended.status, 122);
   assert.match(ended.stderr, "VEDETTE_AGENT_KILLED");
   assert.match(ended.stderr, `${agent}`);
-  await until("the workload to be gone", () => (isAlive(pid) ? undefined : true));
+  await until("the workload to be gone", () => !isAlive(pid));
   assert.not.ok(existsSync(join(folder, "survived")));
 });
 

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { AGENT, environment, run, scratch, start, VEDETTE } from "./programs.js";
 import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
@@ -253,13 +254,13 @@ test("under `run`, SIGHUP opens the file again, and the workload gets the signal
   child.stdout!.on("data", (text: Buffer) => {
     said += text;
   });
-  const until = async (isThere: () => boolean): Promise<void> => {
-    for (let i = 0; i < 400 && !isThere(); i++) await sleep(50);
-  };
-  await until(() => said.includes("ready") && existsSync(alerts) && readFileSync(alerts, "utf8") !== "");
+  await until(
+    "an alert beside the program",
+    () => said.includes("ready") && existsSync(alerts) && readFileSync(alerts, "utf8") !== "",
+  );
   renameSync(alerts, `${alerts}.1`);
   child.kill("SIGHUP");
-  await until(() => existsSync(alerts));
+  await until("a new file", () => existsSync(alerts));
   writeFileSync(join(folder, "go"), "");
   const { status, stdout, stderr } = await ended;
   assert.equal([status, stdout], [0, "ready\nhup\n"], stderr);

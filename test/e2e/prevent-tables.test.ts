@@ -8,24 +8,16 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
+import { until } from "../until.js";
 import { buildFixture } from "./fixtures.js";
 import { ALLOWED, type Alert, DENIED, prevented, type Row } from "./prevention.js";
 import { run, scratch, start, VEDETTE } from "./programs.js";
 
 const CALLS = buildFixture("prevent_calls");
-const PATIENCE_MS = 45_000;
 
 function writePolicy(folder: string, prevent: Row[]): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "policy.yaml"), stringify({ name: "rows", prevent }));
-}
-
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const begun = performance.now();
-  while (!(await condition())) {
-    if (performance.now() - begun > PATIENCE_MS) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 test("a policy that is copied in denies, another version of it else, and nothing once it is gone", async () => {

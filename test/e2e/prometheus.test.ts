@@ -6,7 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { HandAgent, Host, until } from "../attacks/host.js";
+import { HandAgent, Host } from "../attacks/host.js";
+import { until } from "../until.js";
 import { scratch } from "./programs.js";
 
 const PROMETHEUS = "/usr/bin/prometheus";
@@ -55,7 +56,7 @@ if (existsSync(PROMETHEUS))
       return text === undefined ? null : Number(text);
     };
     try {
-      await until("it scrapes", async () => (await value("up")) === 1, 60_000);
+      await until("it scrapes", async () => (await value("up")) === 1);
       assert.is(await value("vedette_judging"), 1);
       assert.is(await value('sum(vedette_events_total{container="web"})'), 7);
       assert.is(await value("sum(vedette_alerts_total)"), await host.metric("vedette_alerts_total"));

@@ -6,8 +6,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { until } from "../attacks/host.js";
 import { makeCertificates } from "../host/output/certificates.js";
+import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 

@@ -12,6 +12,7 @@ import * as assert from "uvu/assert";
 import { Capture, type CaptureHandlers } from "../../../host/capture/agent.js";
 import { RingReader } from "../../../host/capture/ring.js";
 import { VedetteError } from "../../../host/errors.js";
+import { until } from "../../until.js";
 import { BatchBuilder } from "../wire/builder.js";
 import { end, frame, hello } from "./frames.js";
 
@@ -40,14 +41,6 @@ async function listening(
   return { capture, send };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  assert.unreachable("it did not come about in 4 s");
-}
-
 test("two readers see every batch, each at its own pace, and the slower one stops the writer", async () => {
   const { capture, send } = await listening(1 << 20);
   const [quick, slow] = [
@@ -57,7 +50,7 @@ test("two readers see every batch, each at its own pace, and the slower one stop
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
   const read = (reader: RingReader): boolean => reader.next(0) !== null;
-  await until(() => {
+  await until("what the test expects", () => {
     while (read(quick)) seen++;
     return seen >= 9;
   });
@@ -65,7 +58,7 @@ test("two readers see every batch, each at its own pace, and the slower one stop
   while (read(quick)) seen++;
   assert.ok(seen < 12, `the ring holds about ten batches for the slow reader, but ${seen} came through`);
   let slowSeen = 0;
-  await until(() => {
+  await until("what the test expects", () => {
     while (read(slow)) slowSeen++;
     while (read(quick)) seen++;
     return seen === 40 && slowSeen === 40;
@@ -83,7 +76,7 @@ test("a reader that leaves no longer holds the writer", async () => {
   leaver.detach();
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
-  await until(() => {
+  await until("what the test expects", () => {
     while (reader.next(0) !== null) seen++;
     return seen === 40;
   });
@@ -96,7 +89,7 @@ test("a batch that was not released is seen again by whoever takes the place", a
   const first = new RingReader(capture.ring, index);
   await send(hello(), batch(1, 10), batch(2, 10));
   let held = first.next(0);
-  await until(() => {
+  await until("what the test expects", () => {
     held = held ?? first.next(0);
     return held !== null;
   });
@@ -108,11 +101,11 @@ test("a batch that was not released is seen again by whoever takes the place", a
 test("what was written before a reader came is not for it", async () => {
   const { capture, send } = await listening(1 << 20);
   await send(hello(), batch(1, 10), batch(2, 10));
-  await until(() => capture.counts(1)?.batches === 2);
+  await until("what the test expects", () => capture.counts(1)?.batches === 2);
   const late = new RingReader(capture.ring, capture.reader());
   assert.is(late.next(0), null);
   await send(batch(3, 10));
-  await until(() => late.next(0) !== null);
+  await until("what the test expects", () => late.next(0) !== null);
   capture.close();
 });
 
@@ -122,7 +115,7 @@ test("a batch says which event types it holds and where it came from", async () 
   const mixed = new BatchBuilder().record("openat").record("close").record("openat");
   await send(hello(), frame(mixed.bytes()));
   let raw = reader.next(0);
-  await until(() => {
+  await until("what the test expects", () => {
     raw = raw ?? reader.next(0);
     return raw !== null;
   });
@@ -145,14 +138,14 @@ test("several agents share a ring, and one that lies does not harm the others", 
   write(1, hello(), Buffer.from("nonsense that is no frame at all"));
   write(2, hello(), batch(1, 10), batch(2, 10), end(0));
   let seen = 0;
-  await until(() => {
+  await until("what the test expects", () => {
     while (reader.next(0) !== null) seen++;
     return seen === 3 && closed.length === 1;
   });
   assert.is(closed[0]?.[1], "VEDETTE_FRAME_OVERSIZED");
   assert.is(reader.ended, false, "a listener's ring stays open");
   for (const socket of sockets) socket.destroy();
-  await until(() => closed.length === 3);
+  await until("what the test expects", () => closed.length === 3);
   capture.close();
 });
 
@@ -176,7 +169,7 @@ test("another user's connection is refused, unless that user was named", async (
     capture.listen(path, users);
     chmodSync(path, 0o666);
     spawn(process.execPath, ["-e", dial], { uid: nobody, stdio: "ignore" });
-    await until(() => said.length > 0);
+    await until("what the test expects", () => said.length > 0);
     assert.equal(said, [users.length === 0 ? "VEDETTE_PEER_REFUSED" : "hello"]);
     capture.close();
   }
@@ -200,15 +193,15 @@ test("the 257th agent is refused with a sentence, and gets in when another has l
   while (capture.state().agents < 256) {
     const wanted = Math.min(256, sockets.length + 16);
     while (sockets.length < wanted) sockets.push(dial());
-    await until(() => capture.state().agents === sockets.length);
+    await until("what the test expects", () => capture.state().agents === sockets.length);
   }
   dial();
-  await until(() => refused.length === 1);
+  await until("what the test expects", () => refused.length === 1);
   assert.equal(refused, ["VEDETTE_AGENTS_FULL"]);
   sockets[0]?.destroy();
-  await until(() => refused.length === 2);
+  await until("what the test expects", () => refused.length === 2);
   dial();
-  await until(() => capture.state().agents === 256);
+  await until("what the test expects", () => capture.state().agents === 256);
   for (const socket of sockets) socket.destroy();
   capture.close();
 });
@@ -221,7 +214,7 @@ test("an abstract name and a loopback port are listened on; any other address is
   const tcp = new Capture({ onHello: ({ hostname }) => void greeted.push(hostname) });
   const socket = connect(tcp.listen("127.0.0.1:0"), "127.0.0.1");
   socket.write(hello());
-  await until(() => greeted.length === 1);
+  await until("what the test expects", () => greeted.length === 1);
   socket.destroy();
   tcp.close();
   for (const address of ["0.0.0.0:0", "10.0.0.1:80", "127.0.0.1:port", "/nowhere/at/all"]) {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { METADATA_VARIABLE } from "../../../host/ecs/metadata.js";
+import { until } from "../../until.js";
 
 const folder = mkdtempSync(join(tmpdir(), "serve-"));
 chmodSync(folder, 0o755);
@@ -50,15 +51,6 @@ async function serve(words: string[], http = HTTP) {
       return { status: await closed, ...texts };
     },
   };
-}
-
-async function until<T>(condition: () => T | undefined): Promise<T> {
-  for (const deadline = Date.now() + READY_MS_MAX; Date.now() < deadline; ) {
-    const found = condition();
-    if (found !== undefined) return found;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error("it did not come");
 }
 
 test("an agent that knows the secret is heard, its alert is on stdout, SIGTERM ends with 0", async () => {
@@ -197,9 +189,9 @@ test("a container that ECS lists late is told of as such from then on, by its pr
       .split("\n")
       .slice(0, -1)
       .map((line) => JSON.parse(line).output_fields);
-  const first = await until(() => alerts()[0]);
+  const first = await until("an alert", () => alerts()[0]);
   listed = [{ DockerId: "c-1", Name: "app", Image: "app:7" }];
-  const late = await until(() => alerts().find((fields) => fields["container.id"] === "c-1"));
+  const late = await until("the late alert", () => alerts().find((fields) => fields["container.id"] === "c-1"));
   writeFileSync(stop, "");
   assert.is(await new Promise((done) => agent.on("close", done)), 0);
   await host.stop();

@@ -13,6 +13,7 @@ import { ShortEvents } from "../../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
 import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
 
 export const scratch = mkdtempSync(join(tmpdir(), "vedette-control-"));
@@ -132,11 +133,6 @@ export function listen(
   return { asked, said: () => text, begun };
 }
 
-export async function until(what: string, is: () => boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; !is(); await new Promise((resolve) => setTimeout(resolve, 5)))
-    if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host/control`);
-}
-
 export function batchOf(...opens: readonly { exe: string; name: string; pid?: number }[]): Batch {
   const events = new ShortEvents();
   for (const { exe, name, pid = 7 } of opens)
@@ -147,5 +143,5 @@ export function batchOf(...opens: readonly { exe: string; name: string; pid?: nu
 /** An incident's of which there is one. */
 export const pathOf = (path: string): string => path.replace("{id}", grouping.open()[0]!.view.id);
 /** What was told is stored a moment later. */
-export const stored = (control: Control): Promise<void> =>
+export const stored = (control: Control): Promise<true> =>
   until("the store has it", () => control.outputs()[0]!.queued === 0);

@@ -4,7 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { openBatch } from "../../../host/wire/batch.js";
-import { ask, batchOf, closeAll, listen, newPath, opened, TENANTS, tenantsOf, until } from "./door.js";
+import { until } from "../../until.js";
+import { ask, batchOf, closeAll, listen, newPath, opened, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
 

@@ -13,14 +13,10 @@ import { Monitor } from "../../../host/sensor/monitor.js";
 import { Health } from "../../../host/sensor/sensor.js";
 import { scratch, start, VEDETTE } from "../../e2e/programs.js";
 import { NONESUCH } from "../../e2e/told.js";
+import { until } from "../../until.js";
 
 const WAIT_MS_MAX = 30_000;
 const COUNTED = 'container="this workload"';
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + WAIT_MS_MAX; !(await isSo()); await sleep(20))
-    if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- own-agent`);
-}
 
 /** A number of Prometheus' text; 0 where it is not there. */
 function numberOf(text: string, name: string): number {

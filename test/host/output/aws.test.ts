@@ -11,7 +11,7 @@ import * as assert from "uvu/assert";
 import { type AwsEnvironment, awsCredentials } from "../../../host/output/aws-credentials.js";
 import { signedHeaders } from "../../../host/output/aws-signature.js";
 import { type NamedOutput, outputsOf } from "../../../host/output/registry.js";
-import { until } from "../../attacks/host.js";
+import { until } from "../../until.js";
 import { type AwsReceiver, type AwsReceiverOptions, awsReceiver, keysOf, REGION, SECRETS } from "./aws-receiver.js";
 import { ALERT, CONNECT } from "./shared.js";
 
@@ -157,6 +157,20 @@ test("Firehose is asked again after a reset, a throttle and its own faults; what
   assert.equal(outputs(there), [...all(20), "alert 25"].sort());
   assert.match(faults[0] ?? "", "it answers 400 ThrottlingException");
   assert.match(faults.at(-1) ?? "", "it answers 400 InvalidArgumentException");
+});
+
+test("of a batch that Firehose took in part and then refuses only the rest counts as refused", async () => {
+  const { there, queue, send } = await firehose({
+    fails: (nth) => (nth === 0 ? [1, 3] : []),
+    replies: (nth) => (nth === 1 ? { status: 400, body: '{"__type":"InvalidArgumentException"}' } : null),
+  });
+  send(0, 5);
+  await until("two are refused", () => queue.stats().dropped.refused === 2);
+  assert.is(queue.stats().sent, 3);
+  await queue.close();
+  await there.close();
+  assert.equal(outputs(there), ["alert 0", "alert 2", "alert 4"]);
+  assert.match(queue.stats().lastError?.message ?? "", "it answers 400 InvalidArgumentException");
 });
 
 test("keys that AWS says have ended are asked for anew, at once", async () => {

@@ -23,7 +23,7 @@ import { DiskQueue } from "../../../host/output/disk-queue.js";
 import type { Sent } from "../../../host/output/output.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
-import { until } from "../../attacks/host.js";
+import { until } from "../../until.js";
 import { otlpReceiver } from "./otlp-receiver.js";
 
 const MIB = 1 << 20;
@@ -258,7 +258,7 @@ test("a host that is killed again and again loses no alert that it took", async 
         const seen = there.taken.length;
         const isOver = (): boolean => round < rounds - 1 || said().includes("empty");
         const some = (): boolean => said().length > 200 && there.taken.length > seen && isOver();
-        await until(`round ${round}: some taken, some sent, the last one all`, some, 60_000);
+        await until(`round ${round}: some taken, some sent, the last one all`, some);
       } finally {
         sender.kill("SIGKILL");
         await ended;

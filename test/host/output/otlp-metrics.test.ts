@@ -9,8 +9,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MetricsPush } from "../../../host/output/metrics-push.js";
 import { type Family, otlpMetricsRequest } from "../../../host/output/otlp-metrics.js";
-import { until } from "../../attacks/host.js";
 import { run, VEDETTE } from "../../e2e/programs.js";
+import { until } from "../../until.js";
 import { complaint } from "./otlp-receiver.js";
 
 const TIMES = { start: 1n, now: 2n };
@@ -108,9 +108,10 @@ test("the request is what OTLP's messages have, strictly: no other fields, 64 bi
 test("a collector that is away is told of once, and the next request has everything", async () => {
   const seen: string[] = [];
   let status = 503;
+  let body = "{}";
   const server = createServer((request, response) => {
     seen.push(request.url ?? "");
-    request.resume().on("end", () => response.writeHead(status).end());
+    request.resume().on("end", () => response.writeHead(status).end(body));
   }).listen(0, "127.0.0.1");
   await new Promise((done) => server.once("listening", done));
   const url = `http://u:secret@127.0.0.1:${(server.address() as AddressInfo).port}/v1/metrics`;
@@ -129,6 +130,12 @@ test("a collector that is away is told of once, and the next request has everyth
   await until("it is taken", () => seen.length > before + 2);
   status = 503;
   await until("it fails again, and that is told", () => faults.length === 2);
+  status = 200;
+  const again = seen.length;
+  await until("it is taken again", () => seen.length > again + 2);
+  body = '{"partialSuccess":{"rejectedDataPoints":"3","errorMessage":"too old"}}';
+  await until("a part is thrown away, and that is told", () => faults.length === 3);
+  assert.match(faults[2]!, /it rejects 3 numbers: too old/);
   await push.close();
   await new Promise((done) => server.close(done).closeAllConnections());
 });

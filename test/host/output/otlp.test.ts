@@ -9,8 +9,8 @@ import { findingId } from "../../../host/finding/finding.js";
 import { PRIORITIES } from "../../../host/finding/priority.js";
 import { otlpAlert, otlpIncident, PART } from "../../../host/output/otlp-record.js";
 import { type NamedOutput, outputsOf } from "../../../host/output/registry.js";
-import { until } from "../../attacks/host.js";
 import { run, VEDETTE } from "../../e2e/programs.js";
+import { until } from "../../until.js";
 import { complaint, encodingComplaint, otlpReceiver, recordsOf } from "./otlp-receiver.js";
 import { ALERT, CONNECT, FINDING, NEWS } from "./shared.js";
 

@@ -11,6 +11,7 @@ import { registerOutputs } from "../../../host/output/metrics.js";
 import type { Carrier, Sent } from "../../../host/output/output.js";
 import { OutputQueue, type QueueLimits } from "../../../host/output/queue.js";
 import { Health } from "../../../host/sensor/sensor.js";
+import { until } from "../../until.js";
 import { ALERT } from "./shared.js";
 
 const WAIT_MS_MAX = 60_000;
@@ -35,12 +36,6 @@ const done: Sent = { outcome: "done" };
 const busy = (taken = 0): Sent => ({ outcome: "busy", taken });
 const again = (taken = 0): Sent => ({ outcome: "again", taken, error: FULL() });
 const refused = (taken = 0): Sent => ({ outcome: "refused", taken, error: FULL() });
-
-/** Resolves once `isSo`; fails, saying `what` was expected, when it never comes true. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + WAIT_MS_MAX; !isSo(); await sleep(5))
-    if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host/output/queue`);
-}
 
 /** Answers each batch with the next of `answers`, and the last for ever. */
 function queueOf(answers: readonly Sent[], limits: Partial<QueueLimits> = {}) {

@@ -15,7 +15,7 @@ import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { SyslogCarrier } from "../../../host/output/syslog.js";
 import { parseSyslogUrl, type SyslogSettings } from "../../../host/output/syslog-url.js";
-import { until } from "../../attacks/host.js";
+import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
 
 const TIMES = { retryMs: 5, retryMsMax: 20, closeMs: 2_000, batchCount: 100 };

@@ -9,6 +9,7 @@ import { openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
 import type { Report, Seat } from "./messages.js";
 import { moveOwner } from "./move.js";
@@ -61,8 +62,6 @@ export interface SeatStatus {
 
 /** Longest time for one batch in one policy, where nothing else is said. */
 export const BUDGET_MS = 100;
-/** How often the engine reports that the slow worker does not keep up. */
-const BEHIND_MS = 10_000;
 const WARNING = 2;
 
 /** The workers and everything that watches them. Make it with Engine.start(). */
@@ -84,9 +83,7 @@ export class Engine {
   /** Policies come, go and move one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #nextId = 0;
-  /** What the slow worker missed of each owner's batches, and was not reported. */
-  readonly #behind = new Map<string, { readonly policy: LoadedPolicy; readonly batches: number }>();
-  #behindAt = Number.NEGATIVE_INFINITY;
+  readonly #behind: Behind;
   #isStopping = false;
   #isStarted = false;
   #finish: () => void = () => undefined;
@@ -96,6 +93,7 @@ export class Engine {
 
   private constructor(options: EngineOptions) {
     this.#options = options;
+    this.#behind = new Behind((error, policy) => options.onFault?.(error, policy));
     this.finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -142,7 +140,7 @@ export class Engine {
     this.#watchdog.stop();
     this.#quarantine.clear();
     await Promise.all(this.#placement.posts.map((post) => post.stop()));
-    this.#tellBehind();
+    this.#behind.tell();
     this.#finish();
   }
 
@@ -317,9 +315,7 @@ export class Engine {
   #onBehind({ id, batches }: Report & { kind: "behind" }): void {
     const policy = this.#placement.policy(id);
     if (policy === null) return;
-    const { key } = this.#placement.owner(policy);
-    this.#behind.set(key, { policy, batches: (this.#behind.get(key)?.batches ?? 0) + batches });
-    if (performance.now() - this.#behindAt >= BEHIND_MS) this.#tellBehind();
+    this.#behind.add(this.#placement.owner(policy).key, policy, batches);
   }
 
   #onSeated(post: Post, { id, fault, keep }: Report & { kind: "seated" }): void {
@@ -426,20 +422,6 @@ export class Engine {
       return post;
     } catch {
       return null; // the ring has no place for another reader
-    }
-  }
-
-  #tellBehind(): void {
-    if (this.#behind.size === 0) return;
-    const missed = [...this.#behind.values()];
-    this.#behind.clear();
-    this.#behindAt = performance.now();
-    for (const { policy, batches } of missed) {
-      const whose =
-        policy.tenancy == null
-          ? `The policy ${policy.name} does`
-          : `The policies of the tenant ${policy.tenancy.tenant} do`;
-      this.#options.onFault?.(new VedetteError("VEDETTE_POLICY_BEHIND", { whose, batches }), policy);
     }
   }
 

@@ -8,6 +8,7 @@ import { timeOf } from "../wire/record.js";
 import { Latest } from "./latest.js";
 import { type Row, Rows } from "./rows.js";
 import { SUBJECTS } from "./subject.js";
+import { topOf } from "./top-of.js";
 import { type Column, type Log, type ViewFacts, type ViewId, viewOf } from "./views.js";
 
 export { TEXT_CUT } from "./subject.js";
@@ -159,7 +160,7 @@ function bestOf(rows: Row[], columns: readonly Column[], sort: string, seconds: 
   else
     for (const { name } of ordered) {
       const measure = MEASURES[name]!;
-      for (const row of rows.sort((a, b) => measure(b, seconds) - measure(a, seconds)).slice(0, limit)) best.add(row);
+      for (const row of topOf(rows, (one) => measure(one, seconds), limit)) best.add(row);
     }
   return [...best].map((row) => {
     let texts = 0;

@@ -137,8 +137,11 @@ export function userOf(batch: Batch, process: number): string {
 export const containerName = (batch: Batch, at: number): string =>
   cut(batch.container?.name ?? containerIdOf(batch, at));
 
-/** A text within TEXT_MAX. */
+/** A text within TEXT_MAX. No character of two code units is cut in half: half of one is no text. */
 export function cut(text: string | null): string {
   if (text === null) return "";
-  return text.length > TEXT_MAX ? text.slice(0, TEXT_MAX - 1) + TEXT_CUT : text;
+  if (text.length <= TEXT_MAX) return text;
+  const last = text.charCodeAt(TEXT_MAX - 2);
+  const isHalf = last >= 0xd800 && last <= 0xdbff; // the first half of a surrogate pair
+  return text.slice(0, TEXT_MAX - (isHalf ? 2 : 1)) + TEXT_CUT;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { isatty } from "node:tty";
 import type { Table } from "../activity/activity.js";
 import { VedetteError } from "../errors.js";
-import { OwnAgent, openRecorded } from "../intake/intake.js";
+import { OwnAgent, openRecorded, type RecordedFile } from "../intake/intake.js";
 import { reasonOf } from "../reason.js";
 import {
   Counting,
@@ -21,7 +21,7 @@ import {
   topViewOf,
 } from "../terminal/terminal.js";
 import { type Batch, openChecked } from "../wire/batch.js";
-import { sayEnding } from "./failure.js";
+import { report, sayEnding, warn } from "./failure.js";
 import { print } from "./print.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
@@ -41,6 +41,8 @@ const [STDIN, STDOUT, STDERR] = [0, 1, 2];
 const LIMIT = 200;
 /** A workload that does not end by itself when we leave. */
 const END_MS = 3_000;
+/** What a shell calls the status of a program that SIGKILL ended. */
+const KILLED = 128 + 9;
 
 /** Gives the workload's status where it runs one. Throws VEDETTE_USAGE, and what opens the source throws. */
 export async function top(file: string | undefined, command: readonly string[], flags: TopFlags): Promise<number> {
@@ -106,17 +108,24 @@ async function ofRecording(path: string, view: TopView, flags: TopFlags): Promis
     return 0;
   }
   const counting = await Counting.of(view.id, flags.filter ?? "", true);
-  for await (const batch of batchesOf(path)) counting.add(batch);
-  printTable(view, counting.table(LIMIT), flags);
-  return 0;
+  const file = openRecorded(path);
+  for await (const batch of batchesIn(file)) counting.add(batch);
+  printTable(view, counting.table(LIMIT), flags); // of what is whole
+  for (const sentence of file.missing()) warn(`vedette: ${sentence}`);
+  const damage = file.damage();
+  return damage === null ? 0 : report(damage);
 }
 
 /** All that is whole, and then the error where it is damaged. */
 async function* batchesOf(path: string): AsyncGenerator<Batch> {
   const file = openRecorded(path);
-  for await (const entry of file.entries) if (entry.kind === "batch") yield entry.batch;
+  yield* batchesIn(file);
   const damage = file.damage();
   if (damage !== null) throw damage;
+}
+
+async function* batchesIn({ entries }: RecordedFile): AsyncGenerator<Batch> {
+  for await (const entry of entries) if (entry.kind === "batch") yield entry.batch;
 }
 
 async function ofCommand(command: readonly string[], view: TopView, flags: TopFlags): Promise<number> {
@@ -169,8 +178,16 @@ async function showCommand(command: readonly string[], view: TopView, flags: Top
   try {
     await showTop(source, shown(view, flags));
     if (!hasEnded) agent.signal("SIGTERM");
-    const timer = setTimeout(() => agent.signal("SIGKILL"), END_MS);
+    let isKilled = false;
+    const kill = (): void => {
+      isKilled = agent.signal("SIGKILL"); // of the agent, whose end is that of all that it traces
+    };
+    const timer = setTimeout(kill, END_MS);
     const ending = await running.finally(() => clearTimeout(timer));
+    if (isKilled && ending.error?.code === "VEDETTE_AGENT_KILLED") {
+      warn(`vedette: the command did not end within ${END_MS / 1_000} s of SIGTERM, and was killed`);
+      return KILLED;
+    }
     sayEnding(ending);
     return ending.status;
   } finally {

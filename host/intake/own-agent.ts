@@ -80,9 +80,12 @@ export class OwnAgent implements Intake {
     return ending;
   }
 
-  /** To the workload, by way of the agent. */
-  signal(signal: NodeJS.Signals): void {
-    this.#session.capture.signal(signal);
+  /**
+   * To the workload, by way of the agent; SIGKILL ends the agent, and all that it traces with it. False: the
+   * agent is gone.
+   */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#session.capture.signal(signal);
   }
 
   peer(number: number): Peer | null {

@@ -42,8 +42,9 @@ export class RecordedSource implements Source {
     watcher: Watcher,
     reading: { isOpen: boolean },
   ): Promise<void> {
+    let counting: Counting | null = null;
     try {
-      const counting = await Counting.of(view, filter, true);
+      counting = await Counting.of(view, filter, true);
       let [turn, told] = [performance.now(), performance.now()];
       for await (const batch of this.#read()) {
         if (!reading.isOpen) return;
@@ -61,7 +62,9 @@ export class RecordedSource implements Source {
       watcher.onTable(counting.table(limit));
       watcher.onLooked({ kind: "ended", how: "All of it was read" });
     } catch (error) {
-      if (reading.isOpen) watcher.onLooked({ kind: "failed", why: reasonOf(error) });
+      if (!reading.isOpen) return;
+      if (counting !== null) watcher.onTable(counting.table(limit)); // all that was whole
+      watcher.onLooked({ kind: "failed", why: reasonOf(error) });
     }
   }
 }

@@ -3,13 +3,14 @@
 // `vedette top` at a terminal, which is tmux: the screens of a recording in three sizes, a new size, Ctrl-C,
 // Ctrl-Z and SIGKILL, a running Vedette over its socket, and a command. And off a terminal: one table.
 // Time limit: 480 s.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { RecordingWriter } from "../../host/recording/recording.js";
 import { openBatch } from "../../host/wire/batch.js";
 import { isKept, work } from "../host/terminal/screens.js";
+import { until } from "../until.js";
 import { hasCommand, run, scratch, start, VEDETTE } from "./programs.js";
 import { Tmux } from "./tmux.js";
 
@@ -183,6 +184,66 @@ atTerminals("a command that is over at once was counted from its first call on",
   tmux.type(`clear; ${TOP} -- no-such-command; echo status $?`);
   const screen = await tmux.see("why it cannot run", (screen) => screen.includes("status 127"));
   assert.match(screen, /VEDETTE_COMMAND_NOT_FOUND/);
+});
+
+atTerminals(
+  "a command that SIGKILL ends has its status, and one that ignores SIGTERM is killed, which is said",
+  async () => {
+    const tmux = terminal(80, 24);
+    tmux.type(`${TOP} -- sh -c 'kill -9 $$'; echo status $?`);
+    await tmux.see("its end", (screen) => screen.includes("The command ended with status 137"));
+    tmux.press("q");
+    await tmux.see("its status", (screen) => screen.includes("status 137") && !screen.includes("Vedette top"));
+    assert.equal(await tmux.faults(), []);
+    tmux.type("clear");
+    tmux.type(`${TOP} -- sh -c 'trap "" TERM; echo $$ > stubborn; while :; do sleep 0.1; done'; echo status $?`);
+    await tmux.see("its processes", (screen) => screen.includes("sleep 0.1"));
+    tmux.press("q");
+    const screen = await tmux.see("its status", (screen) => screen.includes("status 137"));
+    assert.match(screen, /did not end within 3 s of SIGTERM, and was killed/);
+    assert.not.match(screen, /VEDETTE_AGENT/, "nothing of ours failed");
+    assert.equal(await tmux.faults(), []);
+    const pid = readFileSync(join(tmux.folder, "stubborn"), "utf8").trim();
+    await until("it is gone", () => !existsSync(`/proc/${pid}`));
+  },
+);
+
+atTerminals("SIGKILL of top leaves a sane terminal, and no command behind", async () => {
+  const tmux = terminal(80, 24);
+  const pid = await started(tmux, '-- sh -c "echo $$ > work; while :; do ls / >/dev/null; sleep 0.1; done"');
+  await tmux.see("its processes", (screen) => screen.includes("ls /"));
+  const command = readFileSync(join(tmux.folder, "work"), "utf8").trim();
+  process.kill(pid, "SIGKILL");
+  await tmux.see("the screen of before", () => !tmux.modes.isAlternate);
+  assert.equal(await tmux.faults(), []);
+  await until("the command is gone", () => !existsSync(`/proc/${command}`));
+});
+
+/** `damaged.vdt`: the same events, and then an end that is cut off. */
+function damage(folder: string): string {
+  const path = join(folder, "damaged.vdt");
+  writeFileSync(path, readFileSync(record(folder)).subarray(0, -8));
+  return path;
+}
+
+atTerminals("of a damaged recording the whole table is shown, and then where it is damaged", async () => {
+  const tmux = terminal(100, 24);
+  damage(tmux.folder);
+  tmux.type(`${TOP} --interval 10 damaged.vdt`);
+  const screen = await tmux.see("why it ends", (screen) => screen.includes("damaged.vdt is damaged"));
+  assert.match(screen, /nginx -g daemon off;/);
+  assert.match(screen, /backup/);
+  tmux.press("q");
+});
+
+test("off a terminal a damaged recording's table is printed, and then the error", async () => {
+  const folder = scratch();
+  const [whole, cutOff] = [record(folder), damage(folder)];
+  const expected = await run([...VEDETTE, "top", whole]);
+  const { status, stdout, stderr } = await run([...VEDETTE, "top", cutOff]);
+  assert.is(stdout, expected.stdout, "all that is whole");
+  assert.is(status, 1);
+  assert.match(stderr, /VEDETTE_RECORDING_CORRUPT/);
 });
 
 test("off a terminal one table is printed, of a command as of a recording", async () => {

@@ -4,6 +4,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Activity, type Table, VIEWS, type ViewId, viewOf } from "../../../host/activity/activity.js";
+import { cut } from "../../../host/activity/subject.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 
@@ -152,6 +153,16 @@ test("texts are cut", () => {
   const [row] = counted("processes", batchOf(["close", { proc: { name: "x", args: ["a".repeat(4_096)] } }]));
   assert.is(String(row!.COMMAND).length, 512);
   assert.match(String(row!.COMMAND), /…$/);
+});
+
+test("a cut leaves no half of a character, wherever it falls", () => {
+  for (let before = 500; before < 515; before++) {
+    const text = cut("a".repeat(before) + "😀".repeat(40));
+    assert.ok(text.length <= 512 && text.length >= 511, `${before}: ${text.length}`);
+    assert.is(Buffer.from(text).toString(), text, `${before} letters before it`);
+    assert.ok(text.endsWith("…"));
+  }
+  assert.is(cut("😀".repeat(256)), "😀".repeat(256), "what fits stays");
 });
 
 test.run();

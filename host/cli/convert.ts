@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette convert FILE OUT.scap`: writes a recording as a capture that Falco, sysdig and tshark open. The
-// file is read twice: a capture tells of processes before it tells of events. A damaged one is converted as
-// far as it is whole.
+// file is read three times: who sent it, who was there before its events, and its events. A damaged one is
+// converted as far as it is whole.
 import { statSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { openRecorded, type RecordedFile } from "../intake/intake.js";
@@ -9,24 +9,26 @@ import { counted } from "../output/counted.js";
 import { Progress } from "../output/progress.js";
 import { Beginning, type CaptureSummary, CaptureWriter } from "../recording/scap/capture-writer.js";
 import type { Batch } from "../wire/batch.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { report, say, warn } from "./failure.js";
 
 /** The command's flags, as they were typed. */
 export interface ConvertFlags {
   readonly force?: boolean;
   readonly host?: string;
+  readonly container?: string;
 }
 
 /** Gives status 0, or the error's where the recording is damaged. */
 export async function convert(from: string, to: string, flags: ConvertFlags): Promise<number> {
   if (isSame(from, to)) throw usage("Give two files: a capture cannot be written over what it is made of.");
-  const first = openRecorded(from);
-  const found = await meet(first, flags.host);
+  const found = await meet(from, flags);
   const options = { isZipped: to.endsWith(".gz"), isForced: flags.force === true };
   const writer = new CaptureWriter(to, found.beginning, options);
+  const file = openRecorded(from);
   const progress = new Progress(`converting ${from}`, "events");
   try {
-    for await (const batch of batchesOf(openRecorded(from), found.streams)) {
+    for await (const batch of batchesOf(file, found.streams)) {
       progress.add(batch.count);
       writer.take(batch);
     }
@@ -35,18 +37,19 @@ export async function convert(from: string, to: string, flags: ConvertFlags): Pr
     progress.close();
     writer.abandon();
   }
-  for (const sentence of first.missing()) warn(`vedette: ${sentence}`);
-  const damage = first.damage(); // what is whole was converted
+  for (const sentence of file.missing()) warn(`vedette: ${sentence}`);
+  const damage = file.damage(); // what is whole was converted
   return damage === null ? 0 : report(damage);
 }
 
-function tell(path: string, { events, ours, unfinished, cut, leftOut }: CaptureSummary): void {
+function tell(path: string, { events, ours, unfinished, cut, leftOut, labels }: CaptureSummary): void {
   say(`vedette: ${counted(events, "event")} written to ${path}`);
   const left = [
     ...(ours > 0 ? [`${counted(ours, "event")} of Vedette itself left out`] : []),
     ...(unfinished > 0 ? [`${counted(unfinished, "call")} that never returned left out`] : []),
     ...(cut > 0 ? [`${counted(cut, "parameter")} cut to what a block of a capture holds`] : []),
     ...(leftOut > 0 ? [`${counted(leftOut, "process or descriptor", "processes or descriptors")} left out`] : []),
+    ...(labels > 0 ? [`${counted(labels, "label")} of the container left out`] : []),
   ];
   for (const sentence of left) warn(`vedette: ${sentence}`);
 }
@@ -56,29 +59,54 @@ interface Met {
   readonly streams: ReadonlySet<number>;
 }
 
-/** What is there before the first event. A capture is of one host. */
-async function meet(file: RecordedFile, host: string | undefined): Promise<Met> {
-  const hosts = new Map<number, string>();
-  const beginning = new Beginning();
-  const streams = new Set<number>();
-  const others = new Set<string>();
-  for await (const entry of file.entries) {
-    const name = hosts.get(entry.stream) ?? "";
-    if (entry.kind === "host") hosts.set(entry.stream, entry.hostname);
-    else if (host !== undefined && name !== host) others.add(name);
-    else if (entry.kind === "container") beginning.container ??= entry.facts;
-    else {
-      if (streams.size > 0 && !streams.has(entry.stream)) others.add(name);
-      else beginning.take(entry.batch);
-      if (streams.size === 0) beginning.hostname = name;
-      if (streams.size === 0) streams.add(entry.stream);
-    }
-  }
-  if (streams.size > 0 && (others.size === 0 || host !== undefined)) return { beginning, streams };
-  if (others.size === 0) return { beginning, streams };
-  const names = [...new Set([...hosts.values()])].join(", ");
-  throw usage(`A capture is of one host. Give --host and one of these: ${names}.`);
+/** An agent that took part, by the number of its stream: of which host, and of which container it told. */
+interface Sender {
+  hostname: string;
+  container: ContainerFacts | null;
 }
+
+/**
+ * What is there before the first event, of all agents of one host. A capture tells of one host and of one
+ * container: its readers know processes by their numbers alone, and containers count their processes apart.
+ */
+async function meet(path: string, { host, container }: ConvertFlags): Promise<Met> {
+  const senders = await sendersIn(openRecorded(path));
+  const ofHost = [...senders].filter(([, { hostname }]) => host === undefined || hostname === host);
+  const chosen = ofHost.filter(([, one]) => container === undefined || isCalled(one.container, container));
+  const hosts = namesOf([...senders.values()].map(({ hostname }) => hostname));
+  const containers = namesOf(ofHost.map(([, one]) => nameOf(one.container)));
+  const isMissing = senders.size > 0 && chosen.length === 0;
+  if (namesOf(ofHost.map(([, { hostname }]) => hostname)).length > 1 || (isMissing && ofHost.length === 0))
+    throw usage(`A capture is of one host. Give --host and one of these: ${hosts.join(", ")}.`);
+  if (namesOf(chosen.map(([, one]) => one.container?.id ?? "")).length > 1 || isMissing)
+    throw usage(`A capture is of one container. Give --container and one of these: ${containers.join(", ")}.`);
+  const beginning = new Beginning();
+  const streams = new Set(chosen.map(([stream]) => stream));
+  for (const [, one] of chosen) {
+    beginning.hostname = one.hostname;
+    beginning.container ??= one.container;
+  }
+  for await (const batch of batchesOf(openRecorded(path), streams)) beginning.take(batch);
+  return { beginning, streams };
+}
+
+/** Those that sent anything. */
+async function sendersIn({ entries }: RecordedFile): Promise<Map<number, Sender>> {
+  const known = new Map<number, Sender>();
+  const senders = new Map<number, Sender>();
+  for await (const entry of entries) {
+    const sender = known.get(entry.stream) ?? { hostname: "", container: null };
+    known.set(entry.stream, sender);
+    if (entry.kind === "host") sender.hostname = entry.hostname;
+    else if (entry.kind === "container") sender.container = entry.facts;
+    else senders.set(entry.stream, sender);
+  }
+  return senders;
+}
+
+const nameOf = (facts: ContainerFacts | null): string => facts?.name ?? facts?.id ?? "";
+const isCalled = (facts: ContainerFacts | null, name: string): boolean => facts?.id === name || nameOf(facts) === name;
+const namesOf = (names: readonly string[]): string[] => [...new Set(names)].sort();
 
 async function* batchesOf(file: RecordedFile, streams: ReadonlySet<number>): AsyncGenerator<Batch> {
   for await (const entry of file.entries) if (entry.kind === "batch" && streams.has(entry.stream)) yield entry.batch;

@@ -106,6 +106,7 @@ export function defineProgram(
     .argument("<out>", "the file to make: OUT.scap, or OUT.scap.gz for a gzipped one")
     .option("--force", "let a file or a link of that name give way")
     .option("--host <name>", "whose events, where the recording is of several hosts")
+    .option("--container <name>", "of which container, by its name or id, where it is of several")
     .action(async (from: string, to: string, options) => {
       const { convert } = await import("./convert.js");
       done(await convert(from, to, options));

@@ -66,6 +66,47 @@ test("H33: names of any bytes change nothing of what a capture tells of others",
   for (const [i, name] of HOSTILE.entries()) assert.equal(told(join(folder, `${i}.scap`), name), expected, `name ${i}`);
 });
 
+const LABELS: Readonly<Record<string, Record<string, string>>> = {
+  "a few": { team: "shop", stage: "prod" },
+  "ever so many": Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`label-${i}`, "x"])),
+  "one that is long": { long: "x".repeat(5_000_000), short: "kept" },
+  "long ones of quotes": Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`q${i}`, '"'.repeat(4_000)])),
+  "a name of an object's own": JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, string>,
+};
+
+test("H33: labels of an image without end make no block that a capture's readers refuse", () => {
+  const text = "\u0001".repeat(10_000);
+  const none = { cluster: null, service: null, taskFamily: null, taskRevision: null, availabilityZone: null };
+  const image = { image: text, imageId: text, imageRepository: text, imageTag: text, imageDigest: text };
+  const arns = { taskArn: text, containerArn: text, ip: null };
+  const batch = openBatch(new BatchBuilder().record("close").bytes());
+  for (const [what, labels] of Object.entries(LABELS)) {
+    const beginning = new Beginning();
+    beginning.take(batch);
+    beginning.container = { id: "c-1", name: "web", type: "ecs", labels, ...image, ...arns, ...none };
+    const path = join(folder, `labels of ${what}.scap`);
+    const writer = new CaptureWriter(path, beginning, options);
+    writer.take(batch);
+    const summary = writer.close();
+    const file = readFileSync(path);
+    for (let at = 0; at < file.length; at += file.readUInt32LE(at + 4))
+      assert.ok(file.readUInt32LE(at + 4) <= 65_536, `${what}: a block of ${file.readUInt32LE(at + 4)} bytes`);
+    const { batches, container, summary: read } = replay(file, path);
+    assert.is([...batches].length, 1);
+    assert.is(read().isTruncated, false);
+    const kept = container()!;
+    assert.equal([kept.id, kept.name], ["c-1", "web"], what);
+    const [own, theirs] = [Object.entries(labels), Object.entries(kept.labels!)];
+    assert.is(theirs.length + summary.labels, own.length, what);
+    for (const [name, value] of theirs)
+      assert.ok(
+        own.some(([a, b]) => a === name && b === value),
+        "each is whole",
+      );
+    if (own.length < 3) assert.ok(theirs.length > 0);
+  }
+});
+
 test("H33: a link where a capture is to be written leads nowhere", () => {
   const victim = join(folder, "victim");
   writeFileSync(victim, "precious");

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes blocks into a file: the twin of block.ts. A gzipped file is a row of gzip members, each complete in
 // itself, so that it is packed in bounded memory and what was written before a crash can be read.
-import { closeSync, constants, lstatSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
+//
+// What is written stands beside its place, as NAME.PID.part, and gets its name when it is whole and on the
+// disk. Until then, and after every error, an old file of that name is there as it was.
+import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
 import { VedetteError } from "../../errors.js";
 import { reasonOf } from "../../reason.js";
@@ -22,7 +26,9 @@ export interface FileOptions {
 /** Readable by its owner alone (mode 0600). Throws VEDETTE_SCAP_UNWRITABLE. */
 export class BlockWriter {
   readonly #path: string;
+  readonly #part: string;
   readonly #isZipped: boolean;
+  readonly #isForced: boolean;
   readonly #fd: number;
   readonly #data = Buffer.alloc(PIECE_BYTES + BLOCK_MAX);
   #size = 0;
@@ -30,13 +36,13 @@ export class BlockWriter {
 
   constructor(path: string, { isZipped, isForced }: FileOptions) {
     this.#path = path;
+    this.#part = `${path}.${process.pid}.part`;
     this.#isZipped = isZipped;
-    try {
-      if (isForced) giveWay(path);
-      this.#fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    } catch (error) {
-      throw this.#unwritable(error);
-    }
+    this.#isForced = isForced;
+    const old = this.#try(() => lstatSync(path, { throwIfNoEntry: false }));
+    const mayGiveWay = isForced && (old?.isFile() === true || old?.isSymbolicLink() === true);
+    if (old !== undefined && !mayGiveWay) throw this.#unwritable(isForced ? "it is no file" : IS_THERE);
+    this.#fd = this.#try(() => openSync(this.#part, NEW, 0o600));
     const head = Buffer.alloc(16);
     head.writeUInt32LE(MAGIC, 0);
     head.writeUInt16LE(1, 4);
@@ -65,9 +71,21 @@ export class BlockWriter {
     if (this.#size >= PIECE_BYTES) this.#flush();
   }
 
-  /** Writes what is left. */
+  /** Writes what is left, and gives the file its name. Where that fails, nothing of it is left. */
   close(): void {
-    this.#flush();
+    try {
+      this.#flush();
+      this.#try(() => {
+        fsyncSync(this.#fd);
+        // Whoever made a file of this name in the meantime keeps it.
+        if (!this.#isForced) closeSync(openSync(this.#path, NEW, 0o600));
+        renameSync(this.#part, this.#path); // in the place of a link, and not of what it leads to
+        syncFolder(dirname(this.#path));
+      });
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
     this.#isClosed = true;
     closeSync(this.#fd);
   }
@@ -77,7 +95,7 @@ export class BlockWriter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     closeSync(this.#fd);
-    rmSync(this.#path, { force: true });
+    rmSync(this.#part, { force: true });
   }
 
   #flush(): void {
@@ -85,22 +103,37 @@ export class BlockWriter {
     const plain = this.#data.subarray(0, this.#size);
     this.#size = 0;
     const bytes = this.#isZipped ? gzipSync(plain) : plain;
-    try {
+    this.#try(() => {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    });
+  }
+
+  #try<T>(act: () => T): T {
+    try {
+      return act();
     } catch (error) {
-      throw this.#unwritable(error);
+      throw this.#unwritable((error as { code?: string }).code === "EEXIST" ? IS_THERE : reasonOf(error), error);
     }
   }
 
-  #unwritable(error: unknown): VedetteError {
-    const isThere = (error as { code?: string }).code === "EEXIST";
-    const reason = isThere ? "there is a file or a link of this name already" : reasonOf(error);
-    return new VedetteError("VEDETTE_SCAP_UNWRITABLE", { path: this.#path, reason }, { cause: error });
+  #unwritable(reason: string, cause?: unknown): VedetteError {
+    return new VedetteError("VEDETTE_SCAP_UNWRITABLE", { path: this.#path, reason }, { cause });
   }
 }
 
-/** A link is removed, and not what it leads to. Whatever is no file stays. */
-function giveWay(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found?.isFile() || found?.isSymbolicLink()) unlinkSync(path);
+const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+const IS_THERE = "there is a file or a link of this name already";
+
+/** So that a new name is there after a loss of power, too. */
+function syncFolder(path: string): void {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Some folders cannot be read or synced. The file is there all the same.
+  }
 }

@@ -26,6 +26,8 @@ export interface CaptureSummary {
   readonly cut: number;
   /** Processes and descriptors of the beginning for which there was no room. */
   readonly leftOut: number;
+  /** Labels of the container, beyond what a capture's readers take. */
+  readonly labels: number;
 }
 
 const MACHINE = 0x201;
@@ -40,6 +42,7 @@ export class CaptureWriter {
   readonly #events = new EventWriter();
   readonly #counts = { events: 0, ours: 0, unfinished: 0 };
   readonly #leftOut: number;
+  #labels = 0;
 
   constructor(path: string, beginning: Beginning, options: FileOptions) {
     this.#blocks = new BlockWriter(path, options);
@@ -54,8 +57,10 @@ export class CaptureWriter {
       this.#list(DESCRIPTOR_LIST, [id], descriptors.values());
     }
     const [first = 1] = beginning.processes.keys();
-    if (beginning.container !== null)
-      this.#blocks.block(LARGE_EVENT_BLOCK, containerEvent(beginning.container, beginning.time, first));
+    if (beginning.container === null) return;
+    const { body, leftOut } = containerEvent(beginning.container, beginning.time, first);
+    this.#blocks.block(LARGE_EVENT_BLOCK, body);
+    this.#labels = leftOut;
   }
 
   take(batch: Batch): void {
@@ -74,10 +79,10 @@ export class CaptureWriter {
   /** Ends the file. */
   close(): CaptureSummary {
     this.#blocks.close();
-    return { ...this.#counts, cut: this.#events.cut, leftOut: this.#leftOut };
+    return { ...this.#counts, cut: this.#events.cut, leftOut: this.#leftOut, labels: this.#labels };
   }
 
-  /** Removes what was written. */
+  /** Removes what was written; an old file stays as it was. */
   abandon(): void {
     this.#blocks.abandon();
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The event that tells of a container: JSON, as Falco's container plugin and older libs read it. Its sizes
-// have 32 bits. What the orchestrator said to Vedette stands in it whole, under a name that only Vedette
-// reads.
+// have 32 bits. What the orchestrator said to Vedette stands in it too, under a name that only Vedette reads.
+//
+// Whoever builds an image writes its labels. So they are bounded, by number and by bytes: readers of captures
+// take blocks of 64 KiB, and refuse the file where one is larger.
 import type { ContainerFacts } from "../../wire/container.js";
 
 /** The type of the event's block. */
@@ -11,9 +13,19 @@ const HEAD = 2 + 26 + 4;
 const CODE_AT = 2 + 20;
 const UNKNOWN_ENGINE = 0xffff;
 const JSON_MAX = 1 << 19;
+const LABELS_MAX = 100;
+/** Of their JSON, which stands there twice. */
+const LABELS_BYTES_MAX = 16 << 10;
+/** Of any other text's JSON; one that has more is cut to so many characters, of at most 6 bytes each. */
+const TEXT_BYTES_MAX = 1_000;
+const CUT_TO = 160;
+const CUT = "...";
 
-/** The block's body. `tid`: a thread of the container. */
-export function containerEvent(facts: ContainerFacts, time: bigint, tid: number): Buffer {
+/**
+ * The block's body, of less than 64 KiB, and how many labels it leaves out. `tid`: a thread of the container.
+ */
+export function containerEvent(all: ContainerFacts, time: bigint, tid: number): { body: Buffer; leftOut: number } {
+  const { facts, leftOut } = bounded(all);
   const json = Buffer.from(`${JSON.stringify({ container: { ...asFalco(facts), vedette: facts } })}\0`);
   const head = Buffer.alloc(HEAD);
   head.writeBigUInt64LE(time, 2);
@@ -22,7 +34,29 @@ export function containerEvent(facts: ContainerFacts, time: bigint, tid: number)
   head.writeUInt16LE(CONTAINER_JSON, CODE_AT);
   head.writeUInt32LE(1, 24);
   head.writeUInt32LE(json.length, 28);
-  return Buffer.concat([head, json]);
+  return { body: Buffer.concat([head, json]), leftOut };
+}
+
+/** The first labels that fit, each whole; and other texts cut. */
+function bounded(all: ContainerFacts): { facts: ContainerFacts; leftOut: number } {
+  const labels: Record<string, string> = {};
+  const given = Object.entries(all.labels ?? {});
+  let [count, bytes] = [0, 0];
+  for (const [name, value] of given) {
+    const size = Buffer.byteLength(JSON.stringify({ [name]: value }));
+    if (count === LABELS_MAX || bytes + size > LABELS_BYTES_MAX) continue; // a shorter one may still fit
+    Object.defineProperty(labels, name, { value, enumerable: true }); // also one that is called __proto__
+    count++;
+    bytes += size;
+  }
+  const texts = Object.entries(all).map(([name, value]) => [name, typeof value === "string" ? cut(value) : value]);
+  const facts = { ...(Object.fromEntries(texts) as unknown as ContainerFacts), labels: all.labels && labels };
+  return { facts, leftOut: given.length - count };
+}
+
+function cut(text: string): string {
+  const fits = Buffer.byteLength(JSON.stringify(text)) <= TEXT_BYTES_MAX;
+  return fits ? text : `${text.slice(0, CUT_TO)}${CUT}`;
 }
 
 function asFalco(facts: ContainerFacts): object {

@@ -161,7 +161,7 @@ const TABLE = `
 
 /**
  * How a parameter stands in a file. Integers have a sign (i) or none (u), and so many bits. `text` ends with
- * NUL, `dynamic` begins with a byte that says how the rest is to be read.
+ * NUL, `list` is texts that each do, `dynamic` begins with a byte that says how the rest is to be read.
  */
 export type ParamKind =
   | "i32"
@@ -171,6 +171,7 @@ export type ParamKind =
   | "u32"
   | "u64"
   | "text"
+  | "list"
   | "bytes"
   | "sockaddr"
   | "tuple"
@@ -202,7 +203,8 @@ const KINDS: readonly (readonly [ParamKind, string])[] = [
     `name path exe cwd comm oldpath newpath target linkpath filename dir trusted_exepath pathname key arg2_str uargs
      value_charbuf`,
   ],
-  ["bytes", "data args env cgroups img msgcontrol value_bytebuf val"],
+  ["list", "args env cgroups"],
+  ["bytes", "data img msgcontrol value_bytebuf val"],
   ["tuple", "tuple"],
 ];
 const KIND_OF: ReadonlyMap<string, ParamKind> = new Map(

@@ -90,7 +90,7 @@ export class EventWriter {
     return data.subarray(0, size);
   }
 
-  /** Cuts the longest ones to one length; a text still ends with NUL. Gives the new size. */
+  /** Cuts the longest ones to one length; a text or list still ends with NUL. Gives the new size. */
   #cut(params: readonly ParamPlan[], size: number): number {
     const values = this.#values;
     let [most, left] = [0, size];
@@ -105,7 +105,7 @@ export class EventWriter {
       const value = values[i]!;
       if (value.length <= most) continue;
       const cut = Buffer.from(value.subarray(0, most));
-      if (kind === "text") cut[most - 1] = 0;
+      if (kind === "text" || kind === "list") cut[most - 1] = 0;
       values[i] = cut;
       this.cut++;
     }
@@ -182,6 +182,7 @@ function paramPlan(type: EventType, name: string, kind: ParamKind): ParamPlan {
 // As the file has it.
 function formed(kind: ParamKind, type: EventType, name: string, int: IntSource, raw: BytesSource): BytesSource {
   if (kind === "text") return (batch, at) => textOf(raw(batch, at));
+  if (kind === "list") return (batch, at) => endedList(raw(batch, at) ?? EMPTY);
   if (kind === "sockaddr") return (batch, at) => packedSockaddr(raw(batch, at));
   if (kind === "tuple") return (batch, at) => packedTuple(batch, descriptorAt(batch, at));
   if (kind !== "dynamic") return raw;
@@ -209,6 +210,15 @@ function textOf(bytes: Buffer | null): Buffer | null {
   if (bytes === null) return null;
   const end = bytes.indexOf(0);
   return Buffer.concat([end < 0 ? bytes : bytes.subarray(0, end), NUL]);
+}
+
+/**
+ * A list of texts within `max` bytes whose last one ends with NUL, too: else a reader that looks for it goes
+ * beyond the list. What the kernel gave of a process may have been cut anywhere.
+ */
+export function endedList(bytes: Buffer, max = Number.POSITIVE_INFINITY): Buffer {
+  if (bytes.length === 0 || (bytes.length <= max && bytes.at(-1) === 0)) return bytes;
+  return Buffer.concat([bytes.subarray(0, Math.min(bytes.length, max - 1)), NUL]);
 }
 
 function intOf(param: Field | undefined): IntSource {

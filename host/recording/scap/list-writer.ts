@@ -5,7 +5,7 @@ import type { Batch } from "../../wire/batch.js";
 import { typeCharOf } from "../../wire/descriptor.js";
 import { DESCRIPTOR_AT, PROCESS_AT } from "../../wire/layout.js";
 import { type Int, readBytes, readInt } from "../../wire/slot.js";
-import { namedCgroup } from "./event-writer.js";
+import { endedList, namedCgroup } from "./event-writer.js";
 import { endsOf, unixEnds } from "./sockets.js";
 
 /** Types of the blocks that these entries go into. */
@@ -142,9 +142,9 @@ function text(bytes: Buffer | null, max: number): Buffer {
   return Buffer.concat([u16(kept.length), kept]);
 }
 
+/** Texts that each end with NUL, after the size of all; cut where there are too many. */
 function list(bytes: Buffer | null): Buffer {
-  if (bytes === null) return u16(0);
-  const kept = bytes.subarray(0, LIST_MAX);
+  const kept = endedList(bytes ?? Buffer.alloc(0), LIST_MAX);
   return Buffer.concat([u16(kept.length), kept]);
 }
 

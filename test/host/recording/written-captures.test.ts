@@ -2,7 +2,16 @@
 //
 // Captures that Vedette writes: what our own reader finds in them is what was written, whatever the events
 // are.
-import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -96,7 +105,7 @@ test("events of Vedette itself and calls that never returned are left out and co
     .record("close", { result: -(2n ** 63n) })
     .record("close");
   const { file, summary } = write([openBatch(builder.bytes())]);
-  assert.equal(summary, { events: 1, ours: 1, unfinished: 1, cut: 0, leftOut: 0 });
+  assert.equal(summary, { events: 1, ours: 1, unfinished: 1, cut: 0, leftOut: 0, labels: 0 });
   assert.is(read(file).events.length, 1);
 });
 
@@ -186,6 +195,61 @@ const FACTS: ContainerFacts = {
   containerArn: null,
   availabilityZone: null,
 };
+
+/** Bodies of the blocks of one type. */
+function blocksOf(file: Buffer, type: number): Buffer[] {
+  const out: Buffer[] = [];
+  for (let at = 0; at < file.length; at += file.readUInt32LE(at + 4))
+    if (file.readUInt32LE(at) === type) out.push(file.subarray(at + 8, at + file.readUInt32LE(at + 4) - 4));
+  return out;
+}
+
+/** Arguments, environment and control groups of a list's first process, as they stand there. */
+function listsOf(body: Buffer): Buffer[] {
+  let at = 4 + 5 * 8;
+  const sized = (): Buffer => {
+    const size = body.readUInt16LE(at);
+    at += 2 + size;
+    return body.subarray(at - size, at);
+  };
+  for (let i = 0; i < 3; i++) sized(); // name, exe, exepath
+  const args = sized();
+  sized(); // cwd
+  at += 8 + 3 * 4 + 3 * 4 + 2 * 8;
+  const env = sized();
+  at += 2 * 8;
+  return [args, env, sized()];
+}
+
+test("each text of a list ends with NUL, also where it was cut, and in events as in the list of processes", () => {
+  const GIVEN = ["a\0b\0", "a\0b", `${"x".repeat(4_000)}\0${"y".repeat(500)}`, "z".repeat(9_000), "", "\0"];
+  for (const given of GIVEN) {
+    const builder = new BatchBuilder();
+    const [args, env] = [Buffer.from(given), Buffer.from(given)];
+    const process = builder.process({ pid: 7, name: "x", exe: "x", args, env, cgroup: "/c" });
+    builder.record("close", { process, tid: 7, fd: 9 });
+    builder.record("execve", { process, tid: 7, params: { filename: "/x" } });
+    const { file, summary } = write([openBatch(builder.bytes())]);
+    assert.is(summary.cut, 0);
+    const listed = listsOf(blocksOf(file, 0x215)[0]!);
+    const ended = given === "" || given.endsWith("\0") ? given : `${given}\0`;
+    const cut = ended.length > 4_096 ? `${ended.slice(0, 4_095)}\0` : ended;
+    assert.equal(listed.map(String), [cut, cut, "memory=/c\0"], JSON.stringify(given.slice(0, 20)));
+    const [execve] = paramsOf(file, "execve");
+    assert.equal([String(execve!.get("args")), String(execve!.get("env"))], [ended, ended]);
+  }
+  const builder = new BatchBuilder();
+  const process = builder.process({
+    pid: 7,
+    exe: "x",
+    args: Buffer.alloc(90_000, "a"),
+    env: Buffer.alloc(90_000, "b"),
+  });
+  builder.record("execve", { process, tid: 7, params: { filename: "/x" } });
+  const { file, summary } = write([openBatch(builder.bytes())]);
+  assert.is(summary.cut, 2);
+  for (const name of ["args", "env"]) assert.is(paramsOf(file, "execve")[0]!.get(name)!.at(-1), 0, name);
+});
 
 test("a container is told by an event with sizes of 32 bits, and comes back", () => {
   const batch = openBatch(new BatchBuilder().record("close").bytes());
@@ -282,6 +346,32 @@ test("a file is its owner's alone, and takes the place of nothing unasked", () =
   const left = new CaptureWriter(join(folder, "half.scap"), new Beginning(), options);
   left.abandon();
   assert.is(lstatSync(join(folder, "half.scap"), { throwIfNoEntry: false }), undefined);
+});
+
+test("an old capture stays until the new one is whole, and after any error", () => {
+  const own = mkdtempSync(join(folder, "old-"));
+  const path = join(own, "x.scap");
+  writeFileSync(path, "old");
+  const begin = () => new CaptureWriter(path, new Beginning(), { isZipped: false, isForced: true });
+  const writer = begin();
+  assert.is(readFileSync(path, "utf8"), "old", "while it is written");
+  writer.abandon();
+  assert.equal([readdirSync(own), readFileSync(path, "utf8")], [["x.scap"], "old"]);
+  begin().close();
+  assert.is(readFileSync(path).readUInt32LE(0), 0x0a0d0d0a);
+  assert.equal(readdirSync(own), ["x.scap"], "nothing beside it");
+  // Whoever makes a file of that name meanwhile keeps it, and the other one says so.
+  const late = new CaptureWriter(join(own, "y.scap"), new Beginning(), { isZipped: false, isForced: false });
+  writeFileSync(join(own, "y.scap"), "theirs");
+  assert.throws(
+    () => late.close(),
+    (error: { code: string; message: string }) =>
+      error.code === "VEDETTE_SCAP_UNWRITABLE" && /already/.test(error.message),
+  );
+  assert.is(readFileSync(join(own, "y.scap"), "utf8"), "theirs");
+  assert.equal(readdirSync(own).sort(), ["x.scap", "y.scap"]);
+  // A folder gives way to nothing.
+  assert.throws(() => new CaptureWriter(own, new Beginning(), { isZipped: false, isForced: true }), /no file/);
 });
 
 /** Values of all kinds, also such as no call can have. */

@@ -44,7 +44,7 @@ Result<void> HostLink::open() {
   if (is_socket_) host_pid_ = peer_of(socket_.get());
   words_ = {};
   owes_answer_ = false;
-  (void)desk_.take_answers();  // of what another host, or the same one before, has asked
+  desk_.greet();
   if (!discards() && !send_whole(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
 }

@@ -102,6 +102,7 @@ void Uplink::settle_all() {
     if (is_time_up()) return give_up();
     settle(kSettleMs);
   }
+  if (!link_.discards()) (void)link_.listen(0);  // what was answered after the last batch
 }
 
 void Uplink::give_up() {

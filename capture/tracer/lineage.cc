@@ -27,11 +27,21 @@ Lineage::~Lineage() {
   }
 }
 
-bool Lineage::is_of(Tid ancestor, uint64_t ancestor_start_ns) const {
-  for (const Lineage* at = this; at != nullptr; at = at->maker.get()) {
-    if (at->process == ancestor && at->start_ns == ancestor_start_ns) return true;
+bool Descent::has(const Lineage& one) {
+  bool is_of = false;
+  passed_.clear();
+  for (const Lineage* at = &one; at != nullptr; at = at->maker.get()) {
+    ++looks_;
+    if (const auto known = known_.find(at); known != known_.end()) {
+      is_of = known->second;
+      break;
+    }
+    passed_.push_back(at);
+    is_of = at->process == ancestor_ && at->start_ns == start_ns_;
+    if (is_of) break;
   }
-  return false;
+  for (const Lineage* const at : passed_) known_.emplace(at, is_of);
+  return is_of;
 }
 
 }  // namespace vedette

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <unordered_map>
+#include <vector>
 
 #include "capture/kernel/tid.h"
 #include "capture/state/ref.h"
@@ -23,11 +25,25 @@ struct Lineage : Counted {
   uint64_t generation;  // how many makers are above it
   Ref<Lineage> maker;   // empty: nobody that we know
 
-  // Whether this is the process, or descends from it.
-  bool is_of(Tid ancestor, uint64_t ancestor_start_ns) const;
-
   // A chain of makers that is longer loses its oldest: whoever forks for ever must not have our memory.
   static constexpr uint64_t kGenerationsMax = 8192;
+};
+
+// Who is a process, or descends from it. Asked about many, it looks at each maker once, so a tree of many
+// processes costs no more than their number, however long its chains are. The makers must live meanwhile.
+class Descent {
+ public:
+  Descent(Tid ancestor, uint64_t start_ns) : ancestor_(ancestor), start_ns_(start_ns) {}
+  bool has(const Lineage& one);
+  // How many makers were looked at.
+  uint64_t looks() const { return looks_; }
+
+ private:
+  Tid ancestor_;
+  uint64_t start_ns_;
+  std::unordered_map<const Lineage*, bool> known_;
+  std::vector<const Lineage*> passed_;
+  uint64_t looks_ = 0;
 };
 
 }  // namespace vedette

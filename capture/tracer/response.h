@@ -20,6 +20,7 @@ enum class ResponseAction : uint8_t {
 
 struct ResponseRequest {
   uint64_t id = 0;
+  uint64_t asker = 0;         // the connection that it came by: an answer goes there, or nowhere (response_desk.h)
   ResponseAction action{};
   bool dry_run = false;       // only say what would be done
   bool names_first = false;   // the workload's first process may be meant, too
@@ -44,6 +45,7 @@ enum class ResponseStep : uint8_t {
 
 struct ResponseAnswer {
   uint64_t id = 0;
+  uint64_t asker = 0;
   ResponseStep step = ResponseStep::Acted;
   ResponseStatus status = ResponseStatus::Done;
   uint64_t processes = 0;

@@ -26,14 +26,15 @@ void ResponseDesk::close() {
   const std::lock_guard lock(mutex_);
   is_closed_ = true;
   tracer_ = 0;
-  for (const ResponseRequest& request : requests_) put({.id = request.id, .status = ResponseStatus::Gone, .why = "the workload has ended"});
+  for (const ResponseRequest& request : requests_) put({.id = request.id, .asker = request.asker, .status = ResponseStatus::Gone, .why = "the workload has ended"});
   requests_.clear();
   has_requests_ = false;
 }
 
 void ResponseDesk::ask(ResponseRequest request) {
   const std::lock_guard lock(mutex_);
-  ResponseAnswer refusal{.id = request.id, .status = ResponseStatus::Refused};
+  request.asker = asker_;
+  ResponseAnswer refusal{.id = request.id, .asker = asker_, .status = ResponseStatus::Refused};
   if (!is_open_) {
     refusal.why = "this agent was started without --respond";
   } else if (is_closed_) {
@@ -56,6 +57,14 @@ std::vector<ResponseAnswer> ResponseDesk::take_answers() {
   return std::exchange(answers_, {});
 }
 
+void ResponseDesk::greet() {
+  const std::lock_guard lock(mutex_);
+  ++asker_;
+  answers_.clear();
+  requests_.clear();
+  has_requests_ = false;
+}
+
 std::vector<ResponseRequest> ResponseDesk::take_requests() {
   const std::lock_guard lock(mutex_);
   has_requests_ = false;
@@ -68,6 +77,7 @@ void ResponseDesk::answer(ResponseAnswer answer) {
 }
 
 void ResponseDesk::put(ResponseAnswer answer) {
+  if (answer.asker != asker_) return;
   if (answers_.size() >= kAnswersMax) answers_.erase(answers_.begin());
   answers_.push_back(std::move(answer));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the thread that hears the host leaves requests for the tracer, and the tracer its answers. Both
 // queues are bounded: a host that floods us is refused, and an answer that nobody fetches is dropped for a
-// newer one.
+// newer one. An answer goes to the connection that asked. A host numbers its requests from one, so to the
+// next host the same number means something else.
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,8 @@ class ResponseDesk {
   // From any thread.
   void ask(ResponseRequest request);
   std::vector<ResponseAnswer> take_answers();
+  // A connection begins: what the one before has asked is answered to nobody, and begun no more.
+  void greet();
 
   // The tracer's.
   bool has_requests() const { return has_requests_.load(std::memory_order_acquire); }
@@ -37,6 +40,7 @@ class ResponseDesk {
   std::atomic<bool> has_requests_{false};
   std::mutex mutex_;
   bool is_closed_ = false;
+  uint64_t asker_ = 0;
   int tracer_ = 0;  // its thread; 0: it does not wait yet
   std::vector<ResponseRequest> requests_;
   std::vector<ResponseAnswer> answers_;

@@ -49,30 +49,42 @@ void Responses::act() {
   if (!desk_.has_requests() && pending_.empty() && freezes_.empty()) return;
   for (const ResponseRequest& request : desk_.take_requests()) take(request);
   const uint64_t now = monotonic_ns();
+  settle(now);  // before its end is told
   thaw(now);
-  settle(now);
   set_timer();
 }
 
-void Responses::end() { desk_.close(); }
+// What was done by then is told as done: the first process may be the very one that was to be killed.
+void Responses::end() {
+  for (auto& [number, pending] : pending_) tell(pending, is_over(pending, monotonic_ns()));
+  for (const Freeze& freeze : freezes_) {
+    desk_.answer({.id = freeze.request.id, .asker = freeze.request.asker, .step = ResponseStep::Ended, .why = "the workload has ended"});
+  }
+  pending_.clear();
+  freezes_.clear();
+  desk_.close();
+}
 
 void Responses::take(const ResponseRequest& request) {
-  const auto answer = [&](ResponseStatus status, std::string why, uint64_t processes = 0) {
-    desk_.answer({.id = request.id, .status = status, .processes = processes, .why = std::move(why)});
+  ResponseAnswer answer{.id = request.id, .asker = request.asker};
+  const auto end = [&](ResponseStatus status, std::string why) {
+    answer.status = status;
+    answer.why = std::move(why);
+    desk_.answer(std::move(answer));
   };
-  if (request.process == Tid(::getpid())) return answer(ResponseStatus::Refused, "it is the agent");
+  if (request.process == Tid(::getpid())) return end(ResponseStatus::Refused, "it is the agent");
   if (request.action == ResponseAction::Freeze && !has_timer_) {
-    return answer(ResponseStatus::Failed, "the kernel gives us no timer, so nothing would end it");
+    return end(ResponseStatus::Failed, "the kernel gives us no timer, so nothing would end it");
   }
   const bool is_there = is_named(request.process, request.start_ns);
-  if (is_there && request.process == context_.root && !request.names_first) {
-    return answer(ResponseStatus::Refused, "it is the workload's first process, and `first_process` is not set");
+  if (is_there && is_first(request.process) && !request.names_first) {
+    return end(ResponseStatus::Refused, "it is the workload's first process, and `first_process` is not set");
   }
-  if (is_there && is_excepted(request.process, request)) return answer(ResponseStatus::Refused, "its program is one of `except`");
+  if (is_there && is_excepted(request.process, request)) return end(ResponseStatus::Refused, "its program is one of `except`");
   std::vector<Tid> members = members_of(request);
   if (members.empty()) {
     const bool is_known = context_.state.knows(static_cast<uint32_t>(request.process.get()));
-    return answer(ResponseStatus::Gone, is_known ? "another process has its number by now" : "it has ended, or the kernel does not let us trace it");
+    return end(ResponseStatus::Gone, is_known ? "another process has its number by now" : "it has ended, or the kernel does not let us trace it");
   }
   std::vector<Tid> spared;
   std::erase_if(members, [&](Tid member) {
@@ -80,16 +92,16 @@ void Responses::take(const ResponseRequest& request) {
     if (is_spared) spared.push_back(member);
     return is_spared;
   });
-  Pending pending{.id = request.id, .action = request.action, .deadline_ns = monotonic_ns() + kPatienceNs, .until_ns = 0, .processes = members.size(), .alive = {}, .spared = {}};
-  if (!spared.empty()) pending.spared = "left alone, as `except` says: " + named(spared);
+  answer.processes = members.size();
+  const std::string left_alone = spared.empty() ? "" : "left alone, as `except` says: " + named(spared);
   if (request.dry_run) {
-    std::string would = std::string("a dry run: it would have ") + verb_of(request.action) + " " + named(members);
-    if (!spared.empty()) would += "; " + pending.spared;
-    return answer(spared.empty() ? ResponseStatus::Done : ResponseStatus::Partial, std::move(would), members.size());
+    const std::string would = std::string("a dry run: it would have ") + verb_of(request.action) + " " + named(members);
+    return end(spared.empty() ? ResponseStatus::Done : ResponseStatus::Partial, spared.empty() ? would : would + "; " + left_alone);
   }
-  if (request.action == ResponseAction::Freeze) return freeze(request, std::move(pending), members);
-  pending.alive = std::move(members);
-  kill(request, std::move(pending));
+  answer.why = left_alone;
+  Pending pending{.answer = std::move(answer), .action = request.action, .deadline_ns = monotonic_ns() + kPatienceNs, .until_ns = 0, .alive = {}, .restless = {}};
+  if (request.action == ResponseAction::Freeze) return freeze(request, std::move(pending), members, spared);
+  kill(request, std::move(pending), members);
 }
 
 // Of a tree the process itself comes first, if it is still there.
@@ -99,8 +111,9 @@ std::vector<Tid> Responses::members_of(const ResponseRequest& request) {
     if (is_named(request.process, request.start_ns)) members.push_back(request.process);
     return members;
   }
+  Descent tree(request.process, request.start_ns);
   context_.tasks.each([&](Task& task) {
-    if (task.is_leader() && lineage_of(task)->is_of(request.process, request.start_ns)) members.push_back(task.process);
+    if (task.is_leader() && tree.has(*lineage_of(task))) members.push_back(task.process);
   });
   std::sort(members.begin(), members.end(), [&](Tid a, Tid b) { return std::pair(a != request.process, a) < std::pair(b != request.process, b); });
   return members;
@@ -114,6 +127,9 @@ bool Responses::is_named(Tid process, uint64_t start_ns) const {
   return sighting.process && sighting.process->start_ns == start_ns;
 }
 
+// Once it has ended, its number is another's.
+bool Responses::is_first(Tid process) const { return process == context_.root && !has_first_ended_; }
+
 bool Responses::is_excepted(Tid process, const ResponseRequest& request) {
   if (request.programs.empty()) return false;
   Sighting sighting;
@@ -123,26 +139,27 @@ bool Responses::is_excepted(Tid process, const ResponseRequest& request) {
 }
 
 // All marks first: between two kills a process could make another, but none that its mark does not reach.
-void Responses::kill(const ResponseRequest& request, Pending pending) {
+void Responses::kill(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members) {
+  const uint64_t number = ++number_;
   if (request.action == ResponseAction::KillTree) {
-    for (const Tid member : pending.alive) {
-      each_of(member, [&](Task& task) { task.doomed_by = request.id; });
-    }
+    each_of(members, [&](Task& task) { task.doomed_by = number; });
   }
-  for (const Tid member : pending.alive) (void)::kill(member.get(), SIGKILL);
-  pending_.push_back(std::move(pending));
+  for (const Tid member : members) (void)::kill(member.get(), SIGKILL);
+  pending.alive.insert(members.begin(), members.end());
+  pending_.emplace(number, std::move(pending));
 }
 
-void Responses::freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members) {
+// Of two freezes of one task, the later end holds.
+void Responses::freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared) {
   pending.until_ns = monotonic_ns() + request.for_ns;
-  for (const Tid member : members) {
-    each_of(member, [&](Task& task) {
-      task.frozen_until_ns = std::max(task.frozen_until_ns, pending.until_ns);
-      if (!task.stay) (void)ptrace_interrupt(task.tid);
-    });
-  }
-  freezes_.push_back({request.id, pending.until_ns});
-  pending_.push_back(std::move(pending));
+  each_of(members, [&](Task& task) {
+    task.frozen_until_ns = std::max(task.frozen_until_ns, pending.until_ns);
+    if (task.stay) return;
+    (void)ptrace_interrupt(task.tid);
+    pending.restless.push_back(task.tid);
+  });
+  freezes_.push_back({request, pending.until_ns, Processes(spared.begin(), spared.end())});
+  pending_.emplace(++number_, std::move(pending));
 }
 
 void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns) {
@@ -152,57 +169,80 @@ void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_
   child.doomed_by = maker.doomed_by;
   if (child.doomed_by == 0 || is_thread) return;
   (void)::kill(child.tid.get(), SIGKILL);
-  for (Pending& pending : pending_) {
-    if (pending.id != child.doomed_by) continue;
-    pending.alive.push_back(child.tid);
-    ++pending.processes;
-  }
+  const auto pending = pending_.find(child.doomed_by);
+  if (pending == pending_.end()) return;
+  pending->second.alive.insert(child.tid);
+  ++pending->second.answer.processes;
 }
 
 void Responses::on_ended(Tid process) {
-  for (Pending& pending : pending_) std::erase(pending.alive, process);
+  for (auto& [number, pending] : pending_) pending.alive.erase(process);
+  if (process == context_.root) has_first_ended_ = true;
 }
 
-// Who is held by its debugger does not run either; a child's first stop is a stop.
-bool Responses::is_over(const Pending& pending, uint64_t now) const {
-  if (pending.action != ResponseAction::Freeze || now >= pending.until_ns) return pending.alive.empty();
-  bool all = true;
-  context_.tasks.each([&](const Task& task) {
-    if (task.frozen_until_ns < pending.until_ns || task.stay || task.phase == Phase::Starting) return;
-    all &= task.debugged != nullptr && task.debugged->held != Held::No;
-  });
-  return all;
-}
-
+// Each stop of a tree that is being frozen comes here, so not every time all of it is looked at.
 void Responses::settle(uint64_t now) {
-  std::erase_if(pending_, [&](const Pending& pending) {
+  const bool looks = now >= look_ns_;
+  if (looks) look_ns_ = now + kLookNs;
+  std::erase_if(pending_, [&](auto& one) {
+    Pending& pending = one.second;
+    const bool is_late = now >= pending.deadline_ns;
+    if (!looks && !is_late && !pending.restless.empty()) return false;
     const bool is_done = is_over(pending, now);
-    if (!is_done && now < pending.deadline_ns) return false;
-    ResponseAnswer answer{.id = pending.id, .processes = pending.processes, .why = pending.spared};
-    if (!is_done) {
-      answer.why += answer.why.empty() ? "" : "; ";
-      answer.why += pending.alive.empty() ? "some threads have not come out of the kernel yet" : "not ended yet: " + named(pending.alive);
-    }
-    answer.status = answer.why.empty() ? ResponseStatus::Done : ResponseStatus::Partial;
-    desk_.answer(std::move(answer));
+    if (!is_done && !is_late) return false;
+    tell(pending, is_done);
     return true;
   });
 }
 
+bool Responses::is_over(Pending& pending, uint64_t now) const {
+  if (now >= pending.until_ns) pending.restless.clear();
+  std::erase_if(pending.restless, [&](Tid tid) { return is_still(tid, pending.until_ns); });
+  return pending.alive.empty() && pending.restless.empty();
+}
+
+// Who is held by its debugger does not run either; a child's first stop is a stop. Who has ended is still.
+bool Responses::is_still(Tid tid, uint64_t until_ns) const {
+  const Task* const task = context_.tasks.find(tid);
+  if (task == nullptr || task->frozen_until_ns < until_ns || task->stay || task->phase == Phase::Starting) return true;
+  return task->debugged != nullptr && task->debugged->held != Held::No;
+}
+
+void Responses::tell(Pending& pending, bool is_done) {
+  ResponseAnswer& answer = pending.answer;
+  if (!is_done) {
+    answer.why += answer.why.empty() ? "" : "; ";
+    std::vector<Tid> alive(pending.alive.begin(), pending.alive.end());
+    std::sort(alive.begin(), alive.end());
+    answer.why += alive.empty() ? "some threads have not come out of the kernel yet" : "not ended yet: " + named(alive);
+  }
+  answer.status = answer.why.empty() ? ResponseStatus::Done : ResponseStatus::Partial;
+  desk_.answer(std::move(answer));
+}
+
+// All ends are told before anybody is let go: what they say is who was held until then.
 void Responses::thaw(uint64_t now) {
-  std::vector<Freeze> over;
-  std::erase_if(freezes_, [&](const Freeze& one) {
-    if (one.until_ns <= now) over.push_back(one);
-    return one.until_ns <= now;
-  });
-  if (over.empty()) return;
-  std::vector<Tid> processes;
+  const auto is_due = [&](const Freeze& one) { return one.until_ns <= now; };
+  if (std::none_of(freezes_.begin(), freezes_.end(), is_due)) return;
+  for (const Freeze& one : freezes_) {
+    if (is_due(one)) desk_.answer(end_of(one, now));
+  }
+  std::erase_if(freezes_, is_due);
   context_.tasks.each([&](Task& task) {
-    if (task.frozen_until_ns == 0 || task.frozen_until_ns > now) return;
-    if (task.is_leader()) processes.push_back(task.process);
-    let_go(task);
+    if (task.frozen_until_ns != 0 && task.frozen_until_ns <= now) let_go(task);
   });
-  for (const Freeze& one : over) desk_.answer({.id = one.id, .step = ResponseStep::Ended, .processes = processes.size(), .why = {}});
+}
+
+ResponseAnswer Responses::end_of(const Freeze& freeze, uint64_t now) {
+  const ResponseRequest& request = freeze.request;
+  Descent tree(request.process, request.start_ns);
+  uint64_t going = 0, held = 0;
+  context_.tasks.each([&](Task& task) {
+    const bool is_meant = task.is_leader() && task.frozen_until_ns != 0 && !freeze.spared.contains(task.process);
+    if (is_meant && tree.has(*lineage_of(task))) ++(task.frozen_until_ns <= now ? going : held);
+  });
+  std::string why = held == 0 ? "" : "another freeze holds " + std::to_string(held) + " of them for longer";
+  return {.id = request.id, .asker = request.asker, .step = ResponseStep::Ended, .processes = going, .why = std::move(why)};
 }
 
 // One that was killed meanwhile has left the stop: what it is in now is still to be told (report.h).
@@ -213,7 +253,7 @@ void Responses::let_go(Task& task) {
 }
 
 void Responses::set_timer() {
-  uint64_t next = pending_.empty() ? 0 : monotonic_ns() + kLookNs;
+  uint64_t next = pending_.empty() ? 0 : look_ns_;
   for (const Freeze& one : freezes_) next = next == 0 ? one.until_ns : std::min(next, one.until_ns);
   if (!has_timer_ || next == armed_ns_) return;
   armed_ns_ = next;
@@ -243,10 +283,12 @@ const Ref<Lineage>& Responses::lineage_of(const Task& task) {
   return task.lineage = make_ref<Lineage>(task.process, sighting.process ? sighting.process->start_ns : 0, std::move(parents));
 }
 
+// One look at all tasks, however many processes there are.
 template <typename Function>
-void Responses::each_of(Tid process, Function function) {
+void Responses::each_of(const std::vector<Tid>& processes, Function function) {
+  const Processes meant(processes.begin(), processes.end());
   context_.tasks.each([&](Task& task) {
-    if (task.process == process) function(task);
+    if (meant.contains(task.process)) function(task);
   });
 }
 

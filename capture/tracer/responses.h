@@ -14,7 +14,9 @@
 #pragma once
 
 #include <ctime>
+#include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "capture/tracer/program_look.h"
@@ -42,40 +44,48 @@ class Responses {
   void end();
 
  private:
+  using Processes = std::unordered_set<Tid>;
   struct Pending {
-    uint64_t id;
+    ResponseAnswer answer;
     ResponseAction action;
-    uint64_t deadline_ns;     // monotonic: then it is said what is not done yet
-    uint64_t until_ns;        // of Freeze
-    uint64_t processes;
-    std::vector<Tid> alive;   // to be killed, and not heard to have ended
-    std::string spared;       // why some are left out
+    uint64_t deadline_ns;         // monotonic: then it is said what is not done yet
+    uint64_t until_ns;            // of Freeze
+    Processes alive;              // to be killed, and not heard to have ended
+    std::vector<Tid> restless;    // threads that were asked to stand still, and may not do so yet
   };
   struct Freeze {
-    uint64_t id;
+    ResponseRequest request;
     uint64_t until_ns;
+    Processes spared;
   };
 
   void take(const ResponseRequest& request);
   std::vector<Tid> members_of(const ResponseRequest& request);
   bool is_named(Tid process, uint64_t start_ns) const;
+  bool is_first(Tid process) const;
   bool is_excepted(Tid process, const ResponseRequest& request);
-  void kill(const ResponseRequest& request, Pending pending);
-  void freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members);
-  bool is_over(const Pending& pending, uint64_t now) const;
+  void kill(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members);
+  void freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared);
   void settle(uint64_t now);
+  bool is_over(Pending& pending, uint64_t now) const;
+  bool is_still(Tid tid, uint64_t until_ns) const;
+  void tell(Pending& pending, bool is_done);
   void thaw(uint64_t now);
+  ResponseAnswer end_of(const Freeze& freeze, uint64_t now);
   void let_go(Task& task);
   void set_timer();
   const Ref<Lineage>& lineage_of(const Task& task);
   template <typename Function>
-  void each_of(Tid process, Function function);
+  void each_of(const std::vector<Tid>& processes, Function function);
 
   Context& context_;
   ResponseDesk& desk_;
   StartTime start_;
-  std::vector<Pending> pending_;
+  std::map<uint64_t, Pending> pending_;  // by our own number, which Task::doomed_by has
   std::vector<Freeze> freezes_;
+  uint64_t number_ = 0;
+  uint64_t look_ns_ = 0;       // when it is looked again who stands still
+  bool has_first_ended_ = false;
   timer_t timer_{};
   bool has_timer_ = false;
   uint64_t armed_ns_ = 0;

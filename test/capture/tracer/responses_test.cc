@@ -46,6 +46,7 @@ struct Stage {
   }
   void end(int tid) {
     context.tasks.remove(Tid(tid));
+    responses.on_ended(Tid(tid));
     state.on_thread_exit(static_cast<uint32_t>(tid));
   }
   // What a dry run, or another request that ends at once, says.
@@ -148,11 +149,133 @@ TEST_CASE("a flood of requests is refused from a number on") {
   CHECK(desk.take_requests().size() == 256);
 }
 
+TEST_CASE("an answer goes to the connection that asked, and to no later one, whatever number it has") {
+  ResponseDesk desk(true);
+  desk.greet();
+  desk.ask({.id = 1, .process = Tid(4), .start_ns = 1});
+  const ResponseRequest taken = desk.take_requests().at(0);
+  desk.ask({.id = 2, .process = Tid(4), .start_ns = 1});
+  desk.greet();
+  CHECK(!desk.has_requests());  // nobody asks for it any more
+  desk.ask({.id = 1, .process = Tid(5), .start_ns = 1});
+  desk.answer({.id = taken.id, .asker = taken.asker, .step = ResponseStep::Ended});
+  CHECK(desk.take_answers().empty());
+  const ResponseRequest later = desk.take_requests().at(0);
+  desk.answer({.id = later.id, .asker = later.asker});
+  CHECK(desk.take_answers().size() == 1);
+}
+
+TEST_CASE("a first process that is killed is told as killed, though the agent ends with it") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  stage.fork(first, kFirst + 1, 10);
+  stage.desk.ask({.id = 1, .action = ResponseAction::KillTree, .names_first = true, .process = Tid(kFirst), .start_ns = 5});
+  stage.responses.act();
+  CHECK(stage.desk.take_answers().empty());
+  stage.end(kFirst + 1);
+  stage.end(kFirst);
+  stage.responses.end();  // no look comes after its end
+  const std::vector<ResponseAnswer> answers = stage.desk.take_answers();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].status == ResponseStatus::Done);
+  CHECK(answers[0].processes == 2);
+}
+
+TEST_CASE("what has not ended when the workload does is named") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  stage.fork(first, kFirst + 1, 10);
+  stage.desk.ask({.id = 1, .action = ResponseAction::KillTree, .names_first = true, .process = Tid(kFirst), .start_ns = 5});
+  stage.responses.act();
+  stage.end(kFirst);
+  stage.responses.end();
+  const std::vector<ResponseAnswer> answers = stage.desk.take_answers();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].status == ResponseStatus::Partial);
+  CHECK(answers[0].why == "not ended yet: " + std::to_string(kFirst + 1));
+}
+
+TEST_CASE("a process that has the number of the first one, which has ended, is spared no more") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& other = stage.fork(first, kFirst + 1, 6);
+  CHECK(stage.dry(ResponseAction::Kill, kFirst, 5).status == ResponseStatus::Refused);
+  stage.end(kFirst);
+  stage.fork(other, kFirst, 90);
+  CHECK(stage.dry(ResponseAction::Kill, kFirst, 90).status == ResponseStatus::Done);
+}
+
+TEST_CASE("of two freezes of one tree the later end decides, and each end says who goes on") {
+  Stage stage;
+  stage.responses.begin();
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  Task& child = stage.fork(target, kFirst + 2, 11);
+  constexpr uint64_t kMs = 1'000'000;
+  const auto next = [&](ResponseStep step) {
+    std::vector<ResponseAnswer> answers;
+    const uint64_t deadline = monotonic_ns() + 20'000 * kMs;
+    while (answers.empty() && monotonic_ns() < deadline) {
+      stage.responses.act();
+      answers = stage.desk.take_answers();
+    }
+    REQUIRE(answers.size() == 1);
+    CHECK(answers[0].step == step);
+    return answers[0];
+  };
+  const auto next_end = [&] { return next(ResponseStep::Ended); };
+  const auto freeze = [&](uint64_t id, int tid, uint64_t start, uint64_t ms) {
+    stage.desk.ask({.id = id, .action = ResponseAction::Freeze, .process = Tid(tid), .start_ns = start, .for_ns = ms * kMs});
+    CHECK(next(ResponseStep::Acted).status == ResponseStatus::Done);
+  };
+  freeze(1, kFirst + 1, 10, 300);
+  freeze(2, kFirst + 2, 11, 600);  // begins before the other ends, and holds one of the two
+  const ResponseAnswer one = next_end();
+  CHECK(one.id == 1);
+  CHECK(one.processes == 1);
+  CHECK(one.why == "another freeze holds 1 of them for longer");
+  CHECK(target.frozen_until_ns == 0);
+  CHECK(child.frozen_until_ns != 0);
+  const ResponseAnswer two = next_end();
+  CHECK(two.id == 2);
+  CHECK(two.processes == 1);
+  CHECK(two.why.empty());
+  CHECK(child.frozen_until_ns == 0);
+  freeze(3, kFirst + 1, 10, 600);
+  freeze(4, kFirst + 1, 10, 300);  // ends first, and lets nobody go
+  CHECK(next_end().processes == 0);
+  CHECK(target.frozen_until_ns != 0);
+  CHECK(next_end().processes == 2);
+}
+
+TEST_CASE("a tree of many processes costs as many looks as it has, also where it is a chain") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task* at = &stage.fork(first, kFirst + 1, 10);
+  constexpr int kMany = 8'000;
+  std::vector<const Lineage*> chain;
+  for (int i = 2; i <= kMany; ++i) {
+    at = &stage.fork(*at, kFirst + i, static_cast<uint64_t>(10 + i));
+    chain.push_back(at->lineage.get());
+  }
+  Descent tree(Tid(kFirst + 1), 10), none(Tid(kFirst + 1), 9);
+  int in_tree = 0, in_none = 0;
+  for (auto one = chain.rbegin(); one != chain.rend(); ++one) {
+    in_tree += tree.has(**one);
+    in_none += none.has(**one);
+  }
+  CHECK(in_tree == kMany - 1);
+  CHECK(in_none == 0);
+  CHECK(tree.looks() <= 2 * kMany);
+  CHECK(none.looks() <= 2 * kMany);
+  CHECK(stage.dry(ResponseAction::KillTree, kFirst + 1, 10).processes == kMany);
+}
+
 TEST_CASE("a chain of makers is cut where nobody can be meant any more, and ends without deep recursion") {
   Ref<Lineage> at;
   for (uint64_t i = 0; i < 200'000; ++i) at = make_ref<Lineage>(Tid(kFirst), i, at);
-  CHECK(at->is_of(Tid(kFirst), 199'000));
-  CHECK(!at->is_of(Tid(kFirst), 0));
+  CHECK(Descent(Tid(kFirst), 199'000).has(*at));
+  CHECK(!Descent(Tid(kFirst), 0).has(*at));
   uint64_t length = 0;
   for (const Lineage* one = at.get(); one != nullptr; one = one->maker.get()) ++length;
   CHECK(length <= Lineage::kGenerationsMax + 1024);

@@ -31,4 +31,10 @@ export class ResponseLimit {
     this.#times.push(now);
     return "ready";
   }
+
+  /** Nobody was there to be responded to: what was taken at this time does not count. */
+  giveBack(at: bigint): void {
+    const index = this.#times.lastIndexOf(at);
+    if (index >= 0) this.#times.splice(index, 1);
+  }
 }

@@ -5,6 +5,9 @@
 // asked.
 //
 //   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
+//
+// A response to a tree covers all of it: an alert about a descendant asks for nothing while it is under way,
+// and counts towards no limit.
 import type { ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
@@ -38,16 +41,19 @@ interface Asked<P> {
   readonly rule: string;
   readonly finding: Finding;
   readonly key: string;
-  readonly deadline: bigint;
+  /** A response to any of them covers this alert: the process, and where a tree is meant its makers. */
+  readonly covers: readonly string[];
+  /** ns since the epoch. */
+  readonly since: bigint;
   hasActed: boolean;
 }
 
 const SECOND_NS = 1_000_000_000n;
 /** An agent that has not answered by then does not. */
 const PATIENCE_NS = 10n * SECOND_NS;
-/** Events that were on their way when a process was killed come within this time. */
+/** What happened so long after the agent's answer at the latest was on its way; later, it was no dead one. */
 const STRAGGLERS_NS = SECOND_NS;
-/** Alerts of processes that an agent says it has killed; beyond it, the oldest are forgotten. */
+/** Processes and trees that an agent says it has killed; beyond it, the oldest are forgotten. */
 const KILLED_MAX = 1024;
 const UNASKED = "the agent tells of a response that it was not asked for, or tells it twice";
 
@@ -90,6 +96,7 @@ export class Responder<P extends Responding> {
     const isHeld = step === "acted" && asked.row.action === "freeze" && asked.row.mode === "enforce";
     if (isHeld && (status === "done" || status === "partial")) asked.hasActed = true;
     else this.#forget(id, asked);
+    if (status === "gone") this.#limitOf(peer, asked.row).giveBack(asked.since);
     if (step === "acted" && status === "done" && asked.row.mode === "enforce" && asked.row.action !== "freeze")
       this.#keepKilled(asked.key);
     this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
@@ -99,15 +106,19 @@ export class Responder<P extends Responding> {
   /** The clock goes on: who should have answered by now? */
   tick(now: bigint): void {
     for (const [id, asked] of this.#asked) {
-      const most = asked.hasActed ? asked.deadline + BigInt(asked.row.for) * SECOND_NS : asked.deadline;
-      if (now > most) this.#give(id, asked, "failed", "the agent did not answer in time");
+      const end = asked.since + PATIENCE_NS + (asked.hasActed ? BigInt(asked.row.for) * SECOND_NS : 0n);
+      if (now > end && asked.hasActed) this.#give(id, asked, "unknown", "the agent does not say that it has ended");
+      else if (now > end) this.#give(id, asked, "failed", "the agent did not answer in time");
     }
   }
 
   /** An agent is gone, and nobody answers for it. */
   onLeft(peer: P): void {
-    for (const [id, asked] of this.#asked)
-      if (asked.peer.number === peer.number) this.#give(id, asked, "failed", "the agent is gone");
+    for (const [id, asked] of this.#asked) {
+      if (asked.peer.number !== peer.number) continue;
+      if (asked.hasActed) this.#give(id, asked, "unknown", severedText(asked, this.#handlers.now()));
+      else this.#give(id, asked, "failed", "the agent is gone, and has not said what it did");
+    }
     for (const key of this.#limits.keys()) if (key.startsWith(`${peer.number}/`)) this.#limits.delete(key);
   }
 
@@ -122,26 +133,30 @@ export class Responder<P extends Responding> {
 
   #answer(row: ResponseRow, index: number, rule: string, finding: Finding, peer: P): void {
     const { pid, started } = finding.process ?? { pid: null, started: null };
+    const nameOf = (one: { pid: number | null; started: bigint | null }): string =>
+      `${peer.number}/${index}/${one.pid}@${one.started}`;
+    const key = nameOf({ pid, started });
+    const makers = isOfTrees(row) ? finding.ancestors.map(nameOf) : [];
     const asked: Asked<P> = {
       ...{ peer, row, rule, finding, hasActed: false },
-      key: `${peer.number}/${index}/${pid}@${started}`,
-      deadline: this.#handlers.now() + PATIENCE_NS,
+      ...{ key, covers: [key, ...makers], since: this.#handlers.now() },
     };
     const isKnown = pid !== null && started !== null;
     if (!isKnown) this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
-    if (!isKnown || this.#busy.has(asked.key) || this.#isStraggler(asked)) return;
-    const allowance = this.#limitOf(peer, index, row).take(this.#handlers.now());
+    if (!isKnown || asked.covers.some((one) => this.#busy.has(one)) || this.#isStraggler(asked)) return;
+    const allowance = this.#limitOf(peer, row).take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance === "ready") this.#ask(asked, { pid, started });
   }
 
   /** Whether the alert was on its way when its process was killed. One that happened later is told of. */
   #isStraggler(asked: Asked<P>): boolean {
-    const killed = this.#killed.get(asked.key);
-    if (killed === undefined) return false;
-    if (asked.finding.event.time <= killed + STRAGGLERS_NS) return true;
-    this.#killed.delete(asked.key);
-    this.#tell(asked, 0, "failed", "host", "the agent said that it had killed this process, which still acts", null);
+    const key = asked.covers.find((one) => this.#killed.has(one));
+    if (key === undefined) return false;
+    if (asked.finding.event.time <= this.#killed.get(key)! + STRAGGLERS_NS) return true;
+    this.#killed.delete(key);
+    const what = key === asked.key ? "this process" : "the tree of this process";
+    this.#tell(asked, 0, "failed", "host", `the agent said that it had killed ${what}, which still acts`, null);
     return false;
   }
 
@@ -156,14 +171,15 @@ export class Responder<P extends Responding> {
     if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
   }
 
-  #limitOf(peer: P, index: number, row: ResponseRow): ResponseLimit {
-    const key = `${peer.number}/${index}`;
+  #limitOf(peer: P, row: ResponseRow): ResponseLimit {
+    const key = `${peer.number}/${this.#rows.indexOf(row)}`;
     const limit = this.#limits.get(key) ?? new ResponseLimit(row.limit);
     this.#limits.set(key, limit);
     return limit;
   }
 
   #keepKilled(key: string): void {
+    this.#killed.delete(key); // the latest stands last
     this.#killed.set(key, this.#handlers.now());
     if (this.#killed.size > KILLED_MAX) this.#killed.delete(this.#killed.keys().next().value as string);
   }
@@ -190,6 +206,16 @@ export class Responder<P extends Responding> {
     const time = this.#handlers.now();
     this.#handlers.onStep({ id, row, rule, finding, status, by, why, processes, container, hostname, time });
   }
+}
+
+/** Whether an action means all that descends from a process, too. */
+const isOfTrees = ({ action }: ResponseRow): boolean => action !== "kill";
+
+/** What is known of a freeze whose agent is not heard any more. */
+function severedText({ row, since }: Asked<Responding>, now: bigint): string {
+  const left = (since + BigInt(row.for) * SECOND_NS - now + SECOND_NS - 1n) / SECOND_NS;
+  const holds = `it is not heard any more: if it lives, the tree stands still for ${left > 0n ? left : 0n} s more`;
+  return `the agent's connection has ended, and ${holds}; if it has ended, the kernel has killed the tree`;
 }
 
 function limitText({ limit: { perMinute: most, after } }: ResponseRow): string {

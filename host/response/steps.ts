@@ -8,7 +8,16 @@ import type { Alert } from "../output/alert.js";
 import type { ResponseRow } from "./rows.js";
 
 /** Words that a step's status may be. */
-export type ResponseStatus = "requested" | "done" | "partial" | "gone" | "refused" | "limited" | "failed" | "ended";
+export type ResponseStatus =
+  | "requested"
+  | "done"
+  | "partial"
+  | "gone"
+  | "refused"
+  | "limited"
+  | "failed"
+  | "unknown"
+  | "ended";
 
 /** One step of one response. */
 export interface ResponseStepNews {
@@ -41,6 +50,7 @@ const PRIORITY: Readonly<Record<ResponseStatus, Priority>> = {
   refused: "Warning",
   limited: "Critical",
   failed: "Critical",
+  unknown: "Warning",
   ended: "Notice",
 };
 

@@ -3,6 +3,7 @@
 // Attacks on responses (docs/threat-model.md, A1 to A7): who has somebody else killed, who gets away, and who
 // lies about what was done.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { Packr } from "msgpackr";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -83,6 +84,15 @@ test("A4: a process that an agent says it has killed, and that acts on, is told 
   assert.match(news[2]!.why, /still acts/);
 });
 
+test("A4: a child that acts after its whole tree was said to be killed is told of, too", () => {
+  const { responder, told, news, web } = stage([rowOf({ action: "kill-tree" })]);
+  responder.onAlert(alertOf({ pid: 7, at: 0 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 20, above: [7, 1], at: 5 }), web);
+  assert.equal(told().slice(2), ["failed by host", "requested by host"]);
+  assert.match(news[2]!.why, /killed the tree of this process, which still acts/);
+});
+
 test("A5: a chain of forks that begins before the kill and ends at once leaves nobody (CLONE_PARENT)", async () => {
   const script = `${TREE} hop TRIGGER & i=0; n=0; while [ $n -lt 5 ] && [ $i -lt 500 ]; do if pgrep -f "^${TREE}" >/dev/null; then n=0; else n=$((n+1)); fi; i=$((i+1)); sleep 0.1; done; [ $i -lt 500 ] && echo none-left`;
   const { run, statuses } = await responded({ action: "kill-tree" }, script);
@@ -96,14 +106,21 @@ test("A6: a copy of a program of `except` is not left alone", async () => {
   assert.match(run.stdout, /ended 137/, run.stderr);
 });
 
-interface Said {
-  answer: ResponseAnswer;
-  agent: number;
+/** A process that says back what it hears: while it does, nobody has killed it. */
+function bystander() {
+  const child = spawn("cat", { stdio: ["pipe", "pipe", "ignore"] });
+  const isAlive = async (): Promise<boolean> => {
+    const echo = once(child.stdout, "data").then(() => true);
+    const end = once(child, "exit").then(() => false);
+    child.stdin.write("?\n");
+    return Promise.race([echo, end]);
+  };
+  return { pid: child.pid!, isAlive, end: () => child.kill("SIGKILL") };
 }
 
-/** What an agent answers to a request of whoever is its host. */
-async function asked(options: string[], pidOf: (agent: number) => number): Promise<Said> {
-  let said: Said | null = null;
+/** What an agent answers to its host's request about `pidOf`; null: nothing. Then its workload is ended. */
+async function asked(options: string[], pidOf: (agent: number) => number): Promise<ResponseAnswer | null> {
+  let said: ResponseAnswer | null = null;
   await new Promise<void>((ended) => {
     const capture = new Capture({
       onHello: ({ stream, pid }) => {
@@ -112,33 +129,37 @@ async function asked(options: string[], pidOf: (agent: number) => number): Promi
         capture.respond(stream, { id: 1, action: "kill-tree", ...request });
       },
       onResponded: (_stream, answer) => {
-        said = { answer, agent: capture.pid };
+        said = answer;
+        capture.signal("SIGTERM");
       },
       onExit: () => {
         capture.close();
         ended();
       },
     });
-    capture.start({ command: ["sleep", "3"], options });
+    capture.start({ command: ["sleep", "60"], options });
   });
-  assert.ok(said !== null, "the agent has answered");
   return said;
 }
 
 test("A7: an agent that was not started with --respond refuses whatever its host asks", async () => {
-  const { answer } = await asked([], (agent) => agent + 1);
-  assert.equal([answer.status, answer.processes], ["refused", 0]);
-  assert.match(answer.why, /--respond/);
+  const victim = bystander();
+  for (const pidOf of [() => victim.pid, (agent: number) => agent]) {
+    const said = await asked([], pidOf);
+    assert.equal([said?.status, said?.processes], ["refused", 0]);
+    assert.match(said!.why, /--respond/);
+  }
+  assert.ok(await victim.isAlive());
+  victim.end();
 });
 
-test("A7: an agent kills neither itself nor who has a number by now that was another's", async () => {
-  assert.match((await asked(["--respond"], (agent) => agent)).answer.why, /it is the agent/);
-  const bystander = spawn("sleep", ["60"]);
-  const { answer } = await asked(["--respond"], () => bystander.pid!);
-  assert.is(answer.status, "gone");
-  assert.is(bystander.exitCode, null);
-  assert.is(bystander.signalCode, null);
-  bystander.kill("SIGKILL");
+test("A7: an agent kills neither itself nor who is no process of its workload", async () => {
+  assert.match((await asked(["--respond"], (agent) => agent))!.why, /it is the agent/);
+  const victim = bystander();
+  const said = await asked(["--respond"], () => victim.pid);
+  assert.is(said?.status, "gone");
+  assert.ok(await victim.isAlive());
+  victim.end();
 });
 
 test.run();

@@ -24,8 +24,13 @@ const untilCount = (count: number): string =>
 /** Until an alert says this of a response, or after a minute. */
 const untilTold = (status: string): string =>
   `i=0; until grep -q '"response.status":"${status}"' alerts.json || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done`;
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 600 && !holds(); i++) await sleep(100);
+/** Waits for a minute at most; `what` it has waited for in vain is said. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (holds()) return;
+    await sleep(100);
+  }
+  assert.unreachable(`waited in vain: ${what}`);
 }
 const MANNERS = [
   { tiers: "all", env: {} },
@@ -117,6 +122,7 @@ test("the workload's first process is left alone, unless the row names it", asyn
   assert.match(spared.steps[1]!.output, /first process/);
   const named = await responded({ action: "kill-tree", first_process: true }, script);
   assert.is(named.run.status, 137, named.run.stderr);
+  assert.equal(named.statuses, ["requested", "done"], JSON.stringify(named.steps)); // and it is told, though the agent ends with it
 });
 
 test("a program of `except` is left alone", async () => {
@@ -145,7 +151,7 @@ test("a sidecar asks the agents that allow it, and no others", async () => {
     const folder = scratch();
     const [argv, trigger] = sidecar({ action: "kill" }, folder);
     const host = start(argv, { cwd: folder });
-    await until(() => existsSync(join(folder, "host.sock")));
+    await until("the host listens", () => existsSync(join(folder, "host.sock")));
     const script = `timeout 60 tail -f ${trigger} & ${untilTold(flags.length > 0 ? "done" : "refused")}; kill $! 2>/dev/null && echo lives`;
     const workload = await run([AGENT, "--host", "unix:host.sock", ...flags, "--", "sh", "-c", script], {
       cwd: folder,

@@ -79,6 +79,59 @@ test("an agent that is gone, or does not answer, is a failure that is told", () 
   assert.equal(told(), ["requested by host", "requested by host", "failed by host", "failed by host"]);
 });
 
+test("of a freeze whose agent is not heard any more, what is known is said", () => {
+  const { responder, told, news, web, clock } = stage([rowOf({ action: "freeze", for: 60 })]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  clock.now += 20_000_000_000n;
+  responder.onLeft(web);
+  assert.equal(told(), ["requested by host", "done by agent", "unknown by host"]);
+  assert.match(news[2]!.why, /stands still for 40 s more; if it has ended, the kernel has killed the tree/);
+});
+
+test("a freeze whose end the agent does not tell is not told as failed", () => {
+  const { responder, told, web, clock } = stage([rowOf({ action: "freeze", for: 60 })]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAnswer(web, answer(1, "partial"));
+  clock.now += 69_000_000_000n;
+  responder.tick(clock.now);
+  assert.is(told().length, 2);
+  clock.now += 2_000_000_000n;
+  responder.tick(clock.now);
+  assert.equal(told()[2], "unknown by host");
+});
+
+test("an alert about what descends from a tree that is being killed asks for nothing, and uses up no limit", () => {
+  const { responder, told, sent, web } = stage([rowOf({ action: "kill-tree", limit: { perMinute: 2, after: "off" } })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  for (let pid = 20; pid < 40; pid++) responder.onAlert(alertOf({ pid, above: [pid - 1, 7, 1] }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  for (let pid = 40; pid < 60; pid++) responder.onAlert(alertOf({ pid, above: [7, 1], at: 0.9 }), web); // stragglers
+  assert.equal([sent.length, told()], [1, ["requested by host", "done by agent"]]);
+  responder.onAlert(alertOf({ pid: 8, above: [1] }), web); // a neighbour
+  assert.is(sent.length, 2);
+});
+
+test("a child of a process that is killed alone is answered for itself", () => {
+  const { responder, sent, web } = stage([rowOf({ action: "kill" })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 20, above: [7, 1] }), web);
+  assert.is(sent.length, 2);
+});
+
+test("a response that found nobody does not count towards the limit", () => {
+  const { responder, told, web } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
+  for (const id of [1, 2]) {
+    responder.onAlert(alertOf({ pid: id }), web);
+    responder.onAnswer(web, answer(id, "gone"));
+  }
+  responder.onAlert(alertOf({ pid: 3 }), web);
+  responder.onAnswer(web, answer(3, "done"));
+  responder.onAlert(alertOf({ pid: 4 }), web);
+  assert.equal(told().slice(4), ["requested by host", "done by agent", "limited by host"]);
+});
+
 test("a freeze is over when the agent says so", () => {
   const { responder, told, web } = stage([rowOf({ action: "freeze" })]);
   responder.onAlert(alertOf({ pid: 1 }), web);

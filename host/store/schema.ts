@@ -48,9 +48,6 @@ export const MIGRATIONS: readonly string[] = [
   "CREATE INDEX audit_tenant ON audit(tenant, who, seq)",
 ];
 
-/** Hops from an incident to that which it became a part of. */
-export const HOPS_MAX = 16;
-
 /** The file was made by a later Vedette, which may have changed what rows mean. */
 export class FromLater extends Error {}
 

@@ -4,16 +4,15 @@
 // and digits one behind the other, and the last may be the beginning of a word.
 //
 //   cat /etc/sha   ->   "cat" "/etc/sha"*
-const WORDS_MAX = 8;
-const TEXT_MAX = 200;
+import { SEARCH } from "./bounds.js";
 
 /** Null: there is no word in it. */
 export function matchOf(text: string): string | null {
   const words = text
-    .slice(0, TEXT_MAX)
+    .slice(0, SEARCH.text)
     .split(/[\s\p{C}]+/u)
     .filter((word) => /[\p{L}\p{N}]/u.test(word))
-    .slice(0, WORDS_MAX);
+    .slice(0, SEARCH.words);
   if (words.length === 0) return null;
   return `${words.map((word) => `"${word.replaceAll('"', '""')}"`).join(" ")}*`;
 }

@@ -6,8 +6,8 @@
 // The owner stands in every query: of findings as the index that is walked, of all else as a condition.
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { PRIORITIES } from "../finding/priority.js";
+import { HOPS_MAX, LOOK_MS_MAX, MINUTES_PER_HOUR, NS_PER_MINUTE, PAGE_BYTES_MAX, STEPS_MAX, TOP } from "./bounds.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "./cursor.js";
-import { HOPS_MAX } from "./schema.js";
 import { matchOf } from "./search.js";
 import { Statements } from "./statements.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
@@ -16,16 +16,8 @@ import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePag
 const CHUNK = 50_000;
 /** Of words the rows themselves are looked up. */
 const TEXT_CHUNK = 2_000;
-const LOOK_MS_MAX = 500;
-/** A page ends where it has so many bytes, so that who reads slowly holds little of ours. */
-const PAGE_BYTES_MAX = 1 << 20;
-/** And where so many bytes of documents were parsed for it. */
+/** A page of incidents ends where so many bytes of documents were parsed for it. */
 const PARSED_BYTES_MAX = 8 << 20;
-const TOP = 10;
-const NS_PER_MINUTE = 60_000_000_000n;
-const MINUTES_PER_HOUR = 60n;
-/** Steps of an overview: 24 hours have 144 of 10 minutes. */
-const STEPS_MAX = 150n;
 
 interface Found {
   readonly seq: bigint;

@@ -4,33 +4,31 @@
 // what was acknowledged is there.
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import {
+  AUDIT_MAX,
+  AUDIT_MAX_OF_ONE,
+  DELETE_AT_ONCE,
+  HOPS_MAX,
+  INCIDENTS_MAX,
+  INCIDENTS_SHARE,
+  MINUTES_KEPT,
+  MINUTES_PER_HOUR,
+  NS_PER_DAY,
+  NS_PER_MINUTE,
+  ROUNDS_MAX,
+  WORDS_MANY,
+} from "./bounds.js";
 import { type Decided, decided, isSame } from "./decided.js";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
-import { HOPS_MAX, inTransaction } from "./schema.js";
+import { inTransaction } from "./schema.js";
 import { Statements } from "./statements.js";
 import type { Decision, StoreLimits } from "./store.js";
 
-/** Findings are deleted so many at a time, between batches: deleting 10,000 would take a second. */
-const DELETE_AT_ONCE = 500;
-/** Most rounds of that behind one batch. */
-const ROUNDS_MAX = 4;
 /** Of the limit's bytes: the log of what is not in the file yet, and what one batch adds. */
 const SPARE = 0.9;
-const INCIDENTS_MAX = 10_000;
-/** Of the limit's bytes, for documents of incidents. */
-const INCIDENTS_SHARE = 0.25;
-const AUDIT_MAX = 100_000;
-/** What one person did with incidents of one tenant: the operator, or the tenant itself. */
-const AUDIT_MAX_OF_ONE = 1_000;
 const PAGES_FREED_AT_ONCE = 2_000;
-const MINUTES_KEPT = 8n * 24n * 60n;
-const NS_PER_MINUTE = 60_000_000_000n;
-const MINUTES_PER_HOUR = 60n;
-const MINUTES_PER_DAY = 24n * 60n;
 /** Batches, and names that are known without asking. */
 const WORDS_EVERY = 1_000;
-/** Of names: from so many on those that nothing has are looked for. */
-const WORDS_MANY = 20_000;
 const FULLEST_CLOSED =
   "SELECT tenant FROM incident GROUP BY tenant HAVING min(is_open) = 0 ORDER BY sum(size) DESC LIMIT 1";
 /** Codes of SQLite behind which trying again may help: busy, read-only, I/O, damaged, full, cannot open. */
@@ -225,7 +223,7 @@ export class SqliteWrites {
 
   /** What is from before that is too old; ns since the epoch. */
   #oldest(): bigint {
-    return this.#now() - BigInt(this.#limits.days) * MINUTES_PER_DAY * NS_PER_MINUTE;
+    return this.#now() - BigInt(this.#limits.days) * NS_PER_DAY;
   }
 
   /** What is too old goes, then what is too much. */

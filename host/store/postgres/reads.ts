@@ -6,21 +6,22 @@
 //
 // The owner stands in every query.
 import { PRIORITIES } from "../../finding/priority.js";
+import {
+  HOPS_MAX,
+  LOOK_MS_MAX,
+  MINUTES_PER_HOUR,
+  NS_PER_DAY,
+  NS_PER_MINUTE,
+  PAGE_BYTES_MAX,
+  STEPS_MAX,
+  TOP,
+} from "../bounds.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "../cursor.js";
-import { HOPS_MAX } from "../schema.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "../store.js";
 import { type Ask, type Database, isLate } from "./database.js";
 import { Parameters } from "./parameters.js";
 import { cleanName, cleanText, queryOf } from "./texts.js";
 
-const LOOK_MS_MAX = 500;
-/** A page ends where it has so many bytes, so that who reads slowly holds little of ours. */
-const PAGE_BYTES_MAX = 1 << 20;
-const TOP = 10;
-const NS_PER_MINUTE = 60_000_000_000n;
-const MINUTES_PER_HOUR = 60n;
-/** Steps of an overview: 24 hours have 144 of 10 minutes. */
-const STEPS_MAX = 150n;
 /** Windows of a search: the first and smallest, by what it grows, and shrinks when it takes long. */
 const WINDOW = { least: NS_PER_MINUTE, grow: 4n, shrink: 16n };
 /** A host that said nothing for so long is gone, and nobody tells how its incidents ended. */
@@ -260,7 +261,7 @@ export class PostgresReads {
 }
 
 /** Behind what hosts with other clocks may have told. */
-const soon = (): bigint => (BigInt(Date.now()) + 2n * 86_400_000n) * 1_000_000n;
+const soon = (): bigint => BigInt(Date.now()) * 1_000_000n + 2n * NS_PER_DAY;
 
 function mostOf(what: "rule" | "container"): string {
   return `SELECT w.text, sum(count) AS n FROM rollup_hour r JOIN word w ON w.id = r.${what}

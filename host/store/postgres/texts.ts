@@ -7,10 +7,10 @@
 //   vectorOf("cat /etc/shadow")   cat:1 etc:2 shadow:3
 //   queryOf("cat /etc/sha")       cat & etc <-> sha:*
 
+import { SEARCH } from "../bounds.js";
+
 const NAME_MAX = 500;
 const WORD_MAX = 200;
-const TEXT_MAX = 200;
-const WORDS_MAX = 8;
 /** Of a tsvector (postgresql.org/docs/17/textsearch-limitations.html). */
 const POSITION_MAX = 16_383;
 
@@ -35,11 +35,11 @@ export function vectorOf(text: string): string {
 /** What somebody typed, as a tsquery: all words; the last may be a beginning. Null: there is none. */
 export function queryOf(text: string): string | null {
   const phrases = text
-    .slice(0, TEXT_MAX)
+    .slice(0, SEARCH.text)
     .split(/[\s\p{C}]+/u)
     .map(wordsOf)
     .filter((words) => words.length > 0)
-    .slice(0, WORDS_MAX);
+    .slice(0, SEARCH.words);
   if (phrases.length === 0) return null;
   return `${phrases.map((words) => words.join(" <-> ")).join(" & ")}:*`;
 }

@@ -4,6 +4,19 @@
 // database; each knows names and days that others may remove, which the epoch of the tables tells.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import {
+  AUDIT_MAX,
+  AUDIT_MAX_OF_ONE,
+  DELETE_AT_ONCE,
+  INCIDENTS_MAX,
+  INCIDENTS_SHARE,
+  MINUTES_KEPT,
+  MINUTES_PER_HOUR,
+  NS_PER_DAY,
+  NS_PER_MINUTE,
+  ROUNDS_MAX,
+  WORDS_MANY,
+} from "../bounds.js";
 import { type Decided, decided, isSame } from "../decided.js";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "../rows.js";
 import type { Decision, Owner, StoreLimits } from "../store.js";
@@ -12,24 +25,8 @@ import { wholeIncident } from "./reads.js";
 import { FromLater, MIGRATIONS, metaOf } from "./schema.js";
 import { cleanName, cleanText, vectorOf } from "./texts.js";
 
-/** Findings are deleted so many at a time, between batches. */
-const DELETE_AT_ONCE = 500;
-/** Most rounds of that behind one batch. */
-const ROUNDS_MAX = 4;
-const INCIDENTS_MAX = 10_000;
-/** Of the limit's bytes, for documents of incidents. */
-const INCIDENTS_SHARE = 0.25;
-const AUDIT_MAX = 100_000;
-/** What one person did with incidents of one tenant: the operator, or the tenant itself. */
-const AUDIT_MAX_OF_ONE = 1_000;
-const MINUTES_KEPT = 8n * 24n * 60n;
-const NS_PER_MINUTE = 60_000_000_000n;
-const MINUTES_PER_HOUR = 60n;
-const NS_PER_DAY = 86_400_000_000_000n;
 /** Names that are known without asking. */
 const WORDS_MAX = 1_000;
-/** Of names: from so many on those that nothing has are looked for. */
-const WORDS_MANY = 20_000;
 /** Times that somebody else changed what we know, behind each other. */
 const AGAIN_MAX = 3;
 const TIDY_EVERY_MS = 3_600_000;

@@ -3,18 +3,23 @@
 import { PRIORITIES } from "../finding/priority.js";
 import { type Alert, alertId, alertJson } from "../output/alert.js";
 import { jsonOf, quoteLarge } from "../output/numbers.js";
+import { NS_PER_DAY } from "./bounds.js";
 import type { FindingHead, StoredIncident } from "./rows.js";
 
 /** Of the words that are searched. */
 const WORDS_MAX = 4_096;
 
-/** The finding of an alert. */
+/**
+ * The finding of an alert. One that claims to be of more than a day from now stands at the time at which it
+ * is told: so it is not the newest for ever. That is decided here, once, so that a line that is sent twice is
+ * one row.
+ */
 export function findingLine(alert: Alert): string {
   const { finding, rule, tenant = "", priority, output, outputFields, incident, hostname } = alert;
   const { name = null, id = "" } = finding?.container ?? {};
   const head: FindingHead = {
     id: alertId(alert),
-    time: String(alert.time),
+    time: String(withinTime(alert.time)),
     tenant,
     rule,
     priority: PRIORITIES.indexOf(priority),
@@ -27,6 +32,12 @@ export function findingLine(alert: Alert): string {
   const fields = outputFields.map(([, value]) => String(value)).join(" ");
   const words = `${rule} ${head.container} ${hostname} ${output} ${fields}`.slice(0, WORDS_MAX).replaceAll("\n", " ");
   return `F${JSON.stringify(head)}\n${doc}\n${words}`;
+}
+
+/** ns since the epoch. */
+function withinTime(time: bigint): bigint {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  return time > now + NS_PER_DAY ? now : time;
 }
 
 /** The incident. */

@@ -13,6 +13,8 @@ export type Ask = <Row extends object>(text: string, ...values: readonly unknown
 
 /** Only one begins what changes tables; those that write are there together. The number says "vedette". */
 const LOCK = "33325529125123173";
+/** Only one makes or drops days. */
+const DAYS_LOCK = "33325529125123174";
 /** Nothing that others made is taken for ours. A search over many days is not worth compiling. */
 const SETTINGS =
   "SET LOCAL search_path = pg_catalog, vedette, pg_temp; SET LOCAL jit = off; " +
@@ -21,32 +23,55 @@ const SETTINGS =
 const DURABLE =
   "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
-/** Kinds of transactions, by how they begin. `ms`: when nobody waits for them any more. */
+/** Each statement sees what others have committed, also where a server or a user is set to something else. */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/**
+ * Kinds of transactions, by how they begin. `ms`: when nobody waits for them any more. What takes long never
+ * holds a lock for which a `write` waits.
+ */
 const KINDS = {
   /** A step of a search. */
-  look: { begin: `BEGIN READ ONLY; ${SETTINGS}; SET LOCAL statement_timeout = 250`, ms: 5_000 },
-  read: { begin: `BEGIN READ ONLY; ${SETTINGS}; SET LOCAL statement_timeout = 10000`, ms: 15_000 },
+  look: { begin: `${BEGIN} READ ONLY; ${SETTINGS}; SET LOCAL statement_timeout = 250`, ms: 5_000 },
+  read: { begin: `${BEGIN} READ ONLY; ${SETTINGS}; SET LOCAL statement_timeout = 10000`, ms: 15_000 },
   write: {
     begin:
-      `BEGIN; ${SETTINGS}; SET LOCAL statement_timeout = 30000; SET LOCAL lock_timeout = 10000; ${DURABLE}; ` +
+      `${BEGIN}; ${SETTINGS}; SET LOCAL statement_timeout = 30000; SET LOCAL lock_timeout = 2000; ${DURABLE}; ` +
       `SELECT pg_advisory_xact_lock_shared(${LOCK})`,
     ms: 45_000,
   },
-  /** Tables are made or go. Nobody else of us writes meanwhile. */
+  /** Removes what is too old, which may take long. Others write meanwhile. */
+  tend: {
+    begin: `${BEGIN}; ${SETTINGS}; SET LOCAL statement_timeout = 120000; SET LOCAL lock_timeout = 10000; ${DURABLE}`,
+    ms: 300_000,
+  },
+  /** A day is made, or goes. Whoever waits for a lock of a table holds up those behind him: not for long. */
+  days: {
+    begin:
+      `${BEGIN}; ${SETTINGS}; SET LOCAL statement_timeout = 30000; SET LOCAL lock_timeout = 10000; ${DURABLE}; ` +
+      `SELECT pg_advisory_xact_lock_shared(${LOCK}), pg_advisory_xact_lock(${DAYS_LOCK}); SET LOCAL lock_timeout = 1000`,
+    ms: 45_000,
+  },
+  /** Tables are brought up to date. Nobody else of us writes meanwhile. */
   change: {
     begin:
-      `BEGIN; ${SETTINGS}; SET LOCAL statement_timeout = 120000; SET LOCAL lock_timeout = 20000; ${DURABLE}; ` +
+      `${BEGIN}; ${SETTINGS}; SET LOCAL statement_timeout = 120000; SET LOCAL lock_timeout = 2000; ${DURABLE}; ` +
       `SELECT pg_advisory_xact_lock(${LOCK})`,
     ms: 300_000,
   },
 } as const;
 const CONNECT_MS = 5_000;
 const END_MS = 2_000;
-/** Of what is asked; and one that writes. */
+/** Of what is asked; one writes. */
 export const ASKED_AT_ONCE = 4;
+/** One may tidy for minutes, and one says that we are there. */
+const TENDS_AT_ONCE = 2;
 
-/** Where it goes, by who may hold it up: a flood of questions keeps nothing from being written. */
-type Door = "asks" | "writes";
+/**
+ * Where it goes, by who may hold it up: neither questions nor what tends the tables keep anything from being
+ * written.
+ */
+type Door = "asks" | "writes" | "tends";
 
 /** One database. Whoever made it must close it. */
 export class Database {
@@ -70,7 +95,7 @@ export class Database {
       made.on("connect", (client: Client) => void client.on("error", () => undefined));
       return made;
     };
-    this.#pools = { asks: pool(ASKED_AT_ONCE), writes: pool(1) };
+    this.#pools = { asks: pool(ASKED_AT_ONCE), writes: pool(1), tends: pool(TENDS_AT_ONCE) };
   }
 
   /** All of the work, or nothing. Throws what the server, the network or the work throws. */
@@ -117,8 +142,19 @@ export function stateOf(error: unknown): string | null {
 /** The server ended a statement that took longer than it may. */
 export const isLate = (error: unknown): boolean => stateOf(error) === "57014";
 
-/** It cannot be reached, or does not take us in. */
+/** There is no part of a table for what is written: it was removed. A check that does not hold has a name. */
+export const isNoPart = (error: unknown): boolean =>
+  stateOf(error) === "23514" && (error as DatabaseError).constraint === undefined;
+
+/** Somebody else holds what it needs: the same goes well when he has ended. */
+export const isContended = (error: unknown): boolean => /^(55P03|40001|40P01)$/.test(stateOf(error) ?? "");
+
+/** It cannot be reached, does not take us in, or has no room. */
 export const isUnreachable = (error: unknown): boolean => /^(08|28|3D|53|57P)|^$/.test(stateOf(error) ?? "");
+
+/** It answers, and does not do what it is asked: a right is missing, say, or it is a read-only copy. */
+export const isRefused = (error: unknown): boolean =>
+  stateOf(error) !== null && !isUnreachable(error) && !isLate(error) && !isContended(error);
 
 /** What the error says. That of several attempts to connect says nothing by itself. */
 export function reasonOfDatabase(error: unknown): string {

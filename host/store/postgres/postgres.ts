@@ -22,9 +22,18 @@ import {
 import { ToldQueue } from "../told-queue.js";
 import { Turns } from "../turns.js";
 import { addressOf } from "./address.js";
-import { ASKED_AT_ONCE, Database, isLate, isUnreachable, reasonOfDatabase, stateOf } from "./database.js";
+import {
+  ASKED_AT_ONCE,
+  Database,
+  isContended,
+  isLate,
+  isRefused,
+  isUnreachable,
+  reasonOfDatabase,
+  stateOf,
+} from "./database.js";
 import { PostgresReads } from "./reads.js";
-import { checkMade, FromLater, migrate, NotMade } from "./schema.js";
+import { checkMade, FromLater, migrate, NotMade, NotUnicode } from "./schema.js";
 import { PostgresWrites } from "./writes.js";
 
 /** How often we say that we are there, and look whether the database is. */
@@ -54,6 +63,7 @@ export class PostgresStore implements Store {
   /** Why it does not answer; null: it did when it was asked last. */
   #away: OutputError | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #isTidying = false;
   #isClosed = false;
 
   /**
@@ -64,14 +74,14 @@ export class PostgresStore implements Store {
     const store = new PostgresStore(options);
     try {
       await store.#prepare();
-      if (!store.#isGuest) await store.#writes.beat(true);
+      if (!store.#isGuest) await store.#writes.beat();
     } catch (cause) {
       if (store.#isGuest || isFinal(cause)) {
         await store.#database.close();
         const parts = { path: store.name, reason: reasonOfDatabase(cause) };
         throw new VedetteError("VEDETTE_STORE_UNUSABLE", parts, { cause });
       }
-      store.#isNotThere(cause);
+      if (!isContended(cause)) store.#isNotThere(cause);
     }
     if (!store.#isGuest) store.#beatSoon();
     return store;
@@ -89,7 +99,7 @@ export class PostgresStore implements Store {
       name: this.name,
       write: (lines) => this.#write(lines),
       onFault: (error) => {
-        if (error.code !== "VEDETTE_STORE_UNWRITABLE" || this.#away === null) onFault(error); // that is told once
+        if (error.code !== this.#away?.code) onFault(error); // that is told once
       },
     });
   }
@@ -151,14 +161,21 @@ export class PostgresStore implements Store {
 
   /** Once, until it fails: tables that are not there, or are another Vedette's. */
   #prepare(): Promise<void> {
-    const kind = this.#isGuest ? "read" : "change";
-    this.#prepared ??= this.#database
-      .transact("asks", kind, (ask) => (this.#isGuest ? checkMade(ask) : migrate(ask)))
-      .catch((error: unknown) => {
-        this.#prepared = null;
-        throw error;
-      });
+    this.#prepared ??= this.#lookAndMake().catch((error: unknown) => {
+      this.#prepared = null;
+      throw error;
+    });
     return this.#prepared;
+  }
+
+  /** Others write meanwhile, unless there is something to change. */
+  async #lookAndMake(): Promise<void> {
+    try {
+      await this.#database.transact("asks", "read", (ask) => checkMade(ask));
+    } catch (error) {
+      if (this.#isGuest || !(error instanceof NotMade)) throw error;
+      await this.#database.transact("asks", "change", (ask) => migrate(ask));
+    }
   }
 
   #ask<T>(owner: Owner, work: () => Promise<T>): Promise<T> {
@@ -171,8 +188,9 @@ export class PostgresStore implements Store {
         // Whoever asks may be a tenant, to whom the words of a server say too much.
         if (error instanceof StoreSilent || error instanceof VedetteError) throw error;
         if (isLate(error)) throw new StoreSilent("the store does not answer in time");
+        if (isRefused(error)) throw new StoreSilent("its database refuses what is asked", { cause: error });
         if (isUnreachable(error) && !this.#isGuest && this.#away === null) this.#beatSoon(0);
-        throw new StoreSilent("its database does not answer, or refuses to", { cause: error });
+        throw new StoreSilent("its database does not answer", { cause: error });
       }
     });
   }
@@ -180,13 +198,15 @@ export class PostgresStore implements Store {
   async #write(lines: readonly string[]): Promise<Sent> {
     try {
       await this.#prepare();
-      const count = await this.#writes.append(lines);
+      const { refused: count, reason } = await this.#writes.append(lines);
       this.#isThere();
       if (count === 0) return { outcome: "done" };
-      return { outcome: "done", refused: { count, error: this.#unwritable("what was told is no row") } };
+      const error = reason === null ? this.#unwritable("what was told is no row") : this.#refuses(reason);
+      return { outcome: "done", refused: { count, error } };
     } catch (error) {
+      if (isContended(error)) return { outcome: "busy", taken: 0 }; // somebody brings the tables up to date, say
       this.#isNotThere(error);
-      return { outcome: "again", taken: 0, error: this.#unwritable(reasonOfDatabase(error)) };
+      return { outcome: "again", taken: 0, error: this.#faultOf(error) };
     }
   }
 
@@ -200,10 +220,24 @@ export class PostgresStore implements Store {
       await this.#prepare();
       await this.#writes.beat();
       this.#isThere();
+      void this.#tidy();
     } catch (error) {
-      this.#isNotThere(error);
+      if (!isContended(error)) this.#isNotThere(error);
     }
     this.#beatSoon();
+  }
+
+  /** May take minutes. What takes too long is tried again an hour later, by one of the hosts. */
+  async #tidy(): Promise<void> {
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    try {
+      await this.#writes.tidyIfDue();
+    } catch (error) {
+      if (!this.#isClosed && isRefused(error)) this.#onFault(this.#faultOf(error));
+    } finally {
+      this.#isTidying = false;
+    }
   }
 
   #isThere(): void {
@@ -216,13 +250,23 @@ export class PostgresStore implements Store {
   /** Told once, until it answers again. */
   #isNotThere(cause: unknown): void {
     if (this.#isClosed) return;
-    if (/^(3F000|42P01|42883)$/.test(stateOf(cause) ?? "")) this.#prepared = null; // another one is in its place
-    const error = this.#unwritable(reasonOfDatabase(cause));
+    // Another one is in its place, perhaps.
+    if (cause instanceof NotMade || /^(3F000|42P01|42703|42883)$/.test(stateOf(cause) ?? "")) this.#prepared = null;
+    const error = this.#faultOf(cause);
     const isNew = this.#away === null;
     this.#away = { code: error.code, message: error.message, at: Date.now() };
     if (!isNew) return;
     this.#onFault(error);
     this.#beatSoon();
+  }
+
+  #faultOf(cause: unknown): VedetteError {
+    const reason = reasonOfDatabase(cause);
+    return isRefused(cause) ? this.#refuses(reason) : this.#unwritable(reason);
+  }
+
+  #refuses(reason: string): VedetteError {
+    return new VedetteError("VEDETTE_STORE_REFUSED", { path: this.name, reason });
   }
 
   #unwritable(reason: string): VedetteError {
@@ -232,7 +276,7 @@ export class PostgresStore implements Store {
 
 /** Whoever waits would wait for ever. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof FromLater || error instanceof NotMade) return true;
+  if (error instanceof FromLater || error instanceof NotMade || error instanceof NotUnicode) return true;
   const { code = "", message = "" } = error as { code?: string; message?: string };
   return FINAL.test(code) || FINAL_TLS.test(code) || message === "The server does not support SSL connections";
 }

@@ -54,13 +54,18 @@ interface IncidentRow {
   readonly case_at: string | null;
 }
 
-/** A query with names as numbers. */
+/** Who asks, and for what. `words`: as a tsquery. */
+interface Asked {
+  readonly owner: Owner;
+  readonly query: FindingQuery;
+  readonly words: string | null;
+}
+
+/** Names as numbers; these hold in the transaction in which they were asked for. */
 interface Known {
   readonly tenants: readonly string[];
   readonly rule: string | null;
   readonly container: string | null;
-  readonly query: FindingQuery;
-  readonly words: string | null;
 }
 
 /** Everything that is read. */
@@ -77,8 +82,7 @@ export class PostgresReads {
     if (asked === null || (query.text !== undefined && words === null)) return NOTHING;
     const { until = NEWEST.time } = query;
     const from = asked.time < until ? asked : { time: until, seq: 0n };
-    const names = await this.#read((ask) => known(ask, owner, query));
-    return names === null ? NOTHING : this.#collect({ ...names, query, words }, from);
+    return this.#collect({ owner, query, words }, from);
   }
 
   /** The newest opened first. Items lack what a timeline has. */
@@ -189,16 +193,16 @@ export class PostgresReads {
     return this.#database.transact("asks", "read", work);
   }
 
-  async #collect(query: Known, first: Place): Promise<StorePage> {
+  async #collect(asked: Asked, first: Place): Promise<StorePage> {
     const stop = performance.now() + LOOK_MS_MAX;
-    const { limit, since = 0n } = query.query;
+    const { limit, since = 0n } = asked.query;
     const items: string[] = [];
     let [from, bytes, isFurther] = [first, 0, false];
     let window: bigint | null = null; // all of it
     for (;;) {
       const least: bigint = window === null || from.time - window < since ? since : from.time - window;
       // One more than is asked for says whether there is another page.
-      const rows = await this.#look(query, { from, least }, limit - items.length + 1, window === WINDOW.least);
+      const rows = await this.#look(asked, { from, least }, limit - items.length + 1, window === WINDOW.least);
       if (rows === null) {
         window = window === null || window / WINDOW.shrink < WINDOW.least ? WINDOW.least : window / WINDOW.shrink;
         if (isFurther && performance.now() > stop)
@@ -224,40 +228,53 @@ export class PostgresReads {
 
   /** The newest before `from`, and not before `least`. Null: that takes long. The last look may. */
   async #look(
-    { tenants, rule, container, query, words }: Known,
-    { from, least }: { readonly from: Place; readonly least: bigint },
+    asked: Asked,
+    place: { readonly from: Place; readonly least: bigint },
     count: number,
     isLast: boolean,
   ): Promise<FindingRow[] | null> {
-    const given = new Parameters();
-    const at = { time: given.of(from.time, "bigint"), seq: given.of(from.seq, "bigint") };
-    const where = [`time <= ${at.time}`, `(time, seq) < (${at.time}, ${at.seq})`];
-    where.push(`time >= ${given.of(least, "bigint")}`);
-    for (const tenant of tenants) where.push(`tenant = ${given.of(tenant, "bigint")}`);
-    if (rule !== null) where.push(`rule = ${given.of(rule, "bigint")}`);
-    if (container !== null) {
-      const name = given.of(container, "bigint");
-      where.push(`(container = ${name} OR container_id = ${name})`);
-    }
-    if (query.priority !== undefined) where.push(`priority <= ${given.of(query.priority, "smallint")}`);
-    if (query.incident !== undefined) where.push(`incident = ${given.of(cleanName(query.incident), "text")}`);
-    if (words !== null) where.push(`words @@ ${given.of(words, "tsquery")}`);
-    const order = "ORDER BY time DESC, seq DESC";
-    // Only as many documents as a page has room for are read, and always one.
-    const text = `SELECT time, seq, incident, doc::text AS doc, found FROM (
-        SELECT *, sum(size) OVER (${order}) - size AS before, count(*) OVER () AS found FROM (
-          SELECT time, seq, incident, size, doc FROM finding
-          WHERE ${where.join(" AND ")} ${order} LIMIT ${given.of(count, "bigint")}) newest) counted
-      WHERE before <= ${given.of(PAGE_BYTES_MAX, "bigint")} ${order}`;
     try {
-      return await this.#database.transact("asks", isLast ? "read" : "look", (ask) =>
-        ask<FindingRow>(text, ...given.values),
-      );
+      return await this.#database.transact("asks", isLast ? "read" : "look", async (ask) => {
+        const names = await known(ask, asked);
+        if (names === null) return [];
+        const { text, values } = lookOf(asked, names, place, count);
+        return ask<FindingRow>(text, ...values);
+      });
     } catch (error) {
       if (isLast || !isLate(error)) throw error;
       return null;
     }
   }
+}
+
+/** One look, as SQL. */
+function lookOf(
+  { query, words }: Asked,
+  { tenants, rule, container }: Known,
+  { from, least }: { readonly from: Place; readonly least: bigint },
+  count: number,
+): { readonly text: string; readonly values: readonly unknown[] } {
+  const given = new Parameters();
+  const at = { time: given.of(from.time, "bigint"), seq: given.of(from.seq, "bigint") };
+  const where = [`time <= ${at.time}`, `(time, seq) < (${at.time}, ${at.seq})`];
+  where.push(`time >= ${given.of(least, "bigint")}`);
+  for (const tenant of tenants) where.push(`tenant = ${given.of(tenant, "bigint")}`);
+  if (rule !== null) where.push(`rule = ${given.of(rule, "bigint")}`);
+  if (container !== null) {
+    const name = given.of(container, "bigint");
+    where.push(`(container = ${name} OR container_id = ${name})`);
+  }
+  if (query.priority !== undefined) where.push(`priority <= ${given.of(query.priority, "smallint")}`);
+  if (query.incident !== undefined) where.push(`incident = ${given.of(cleanName(query.incident), "text")}`);
+  if (words !== null) where.push(`words @@ ${given.of(words, "tsquery")}`);
+  const order = "ORDER BY time DESC, seq DESC";
+  // Only as many documents as a page has room for are read, and always one.
+  const text = `SELECT time, seq, incident, doc::text AS doc, found FROM (
+        SELECT *, sum(size) OVER (${order}) - size AS before, count(*) OVER () AS found FROM (
+          SELECT time, seq, incident, size, doc FROM finding
+          WHERE ${where.join(" AND ")} ${order} LIMIT ${given.of(count, "bigint")}) newest) counted
+      WHERE before <= ${given.of(PAGE_BYTES_MAX, "bigint")} ${order}`;
+  return { text, values: given.values };
 }
 
 /** Behind what hosts with other clocks may have told. */
@@ -270,11 +287,7 @@ function mostOf(what: "rule" | "container"): string {
 }
 
 /** Names as numbers; null: one is not there, so nothing is found. */
-async function known(
-  ask: Ask,
-  owner: Owner,
-  { tenant, rule, container }: FindingQuery,
-): Promise<Pick<Known, "tenants" | "rule" | "container"> | null> {
+async function known(ask: Ask, { owner, query: { tenant, rule, container } }: Asked): Promise<Known | null> {
   const asked = [owner ?? undefined, tenant, rule, container];
   const ids = await idsOf(
     ask,

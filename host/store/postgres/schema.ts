@@ -6,7 +6,8 @@
 //   finding   parts by the day of `time`, finding_20261127 and so on; what is too old goes with its day
 //   day       which of them there are                 tally    findings and bytes by day and tenant
 //   writer    hosts that write here: the incidents of one that says nothing any more are closed
-//   meta      `version`: how many texts were run. `epoch`: grows when names or days are removed
+//   meta      `version`: how many texts were run. `tidied`: when a host last removed what is too old
+//   word      names as numbers. `is_doomed`: it goes, unless somebody writes it again before (see writes.ts)
 import type { Ask } from "./database.js";
 
 /** In their order. What stands here never changes. */
@@ -68,7 +69,13 @@ export const MIGRATIONS: readonly string[] = [
     UPDATE meta SET epoch = epoch + 1;
   END $$;
   `,
+  `
+  ALTER TABLE vedette.word ADD COLUMN is_doomed boolean NOT NULL DEFAULT false;
+  ALTER TABLE vedette.meta ADD COLUMN tidied timestamptz NOT NULL DEFAULT '-infinity';
+  `,
 ];
+/** Texts of others are in any alphabet. */
+const ENCODING = "UTF8";
 
 /** The tables were made by a later Vedette, which may have changed what rows mean. */
 export class FromLater extends Error {
@@ -80,8 +87,21 @@ export class FromLater extends Error {
 /** Somebody wants to read, and there is nothing that could be read. */
 export class NotMade extends Error {}
 
-/** Brings the tables up to date, in a transaction that changes. Throws FromLater, an error of the server. */
+/** It cannot have every character. */
+export class NotUnicode extends Error {
+  constructor(encoding: string) {
+    super(
+      `its encoding is ${encoding}, and must be ${ENCODING}: CREATE DATABASE ... ENCODING '${ENCODING}' TEMPLATE template0`,
+    );
+  }
+}
+
+/**
+ * Brings the tables up to date, in a transaction that changes. Throws FromLater, NotUnicode, an error of the
+ * server.
+ */
 export async function migrate(ask: Ask, migrations: readonly string[] = MIGRATIONS): Promise<void> {
+  await checkEncoding(ask);
   const [schema] = await ask<{ is: boolean }>("SELECT to_regnamespace('vedette') IS NOT NULL AS is");
   if (schema?.is !== true) await ask("CREATE SCHEMA vedette");
   // What has no schema in its name is made in the first one of the path.
@@ -96,17 +116,26 @@ export async function migrate(ask: Ask, migrations: readonly string[] = MIGRATIO
   await ask("UPDATE meta SET version = $1", migrations.length);
 }
 
-/** For whoever only reads. Throws FromLater, NotMade. */
+/** Throws FromLater, NotMade, NotUnicode. */
 export async function checkMade(ask: Ask, migrations: readonly string[] = MIGRATIONS): Promise<void> {
+  await checkEncoding(ask);
   const [meta] = await ask<{ is: boolean }>("SELECT to_regclass('vedette.meta') IS NOT NULL AS is");
   if (meta?.is !== true) throw new NotMade("no Vedette has written there yet");
-  const { version } = await metaOf(ask);
-  if (version > migrations.length) throw new FromLater();
-  if (version < migrations.length) throw new NotMade("it was made by an earlier version of Vedette; start a newer one");
+  await checkVersion(ask, migrations);
 }
 
-/** What the tables are now. */
-export async function metaOf(ask: Ask): Promise<{ readonly version: number; readonly epoch: string }> {
-  const [meta] = await ask<{ version: number; epoch: string }>("SELECT version, epoch FROM meta");
-  return meta as { version: number; epoch: string };
+/**
+ * Another database may have taken the place of the one that was looked at before. Throws FromLater, NotMade.
+ */
+export async function checkVersion(ask: Ask, migrations: readonly string[] = MIGRATIONS): Promise<void> {
+  const [meta] = await ask<{ version: number }>("SELECT version FROM meta");
+  if (meta === undefined) throw new NotMade("no Vedette has written there yet");
+  if (meta.version > migrations.length) throw new FromLater();
+  if (meta.version < migrations.length)
+    throw new NotMade("it was made by an earlier version of Vedette; start a newer one");
+}
+
+async function checkEncoding(ask: Ask): Promise<void> {
+  const [server] = await ask<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding");
+  if (server?.encoding !== ENCODING) throw new NotUnicode(server?.encoding ?? "unknown");
 }

@@ -238,13 +238,13 @@ postgres(
     for (let i = 0; i < 20_000; i++) store.append(told(i, { pid: i, rule: "flood" }));
     const { queued, dropped } = store.stats();
     assert.ok(queued > 0 && dropped.full >= 10_000, `${queued} wait, ${dropped.full} were dropped since it is full`);
-    await until("it is known to be away", () => told1() === 2 && store.stats().state !== "ok");
+    await until("it is known to be away", () => told1() > 1 && store.stats().state !== "ok");
     await server.resume();
     await written(store);
     await until("all is well", () => store.stats().state === "ok");
     const { held } = await store.overview(null, 24);
     assert.is(held.findings, store.stats().sent, "what it says is sent is there");
-    assert.is(told1(), 2, "each time is told once");
+    assert.is(told1(), 2, `each time is told once: ${faults.map(({ message }) => message)}`);
     await store.close();
   },
 );
@@ -296,7 +296,9 @@ postgres("a line that is no row is refused and counted, and those beside it are 
     head.replace(/"id":"[^"]+"/, '"id":"x"'),
     'I{"id":"i"}\n{',
   ];
-  assert.is(await writes.append([...good.slice(0, 9), ...bad, ...good.slice(9)]), bad.length);
+  const { refused, reason } = await writes.append([...good.slice(0, 9), ...bad, ...good.slice(9)]);
+  assert.is(refused, bad.length);
+  assert.match(reason ?? "", /json/, "what the server said of the one that it saw");
   assert.equal([await count("finding"), await count("incident")], [20, 0]);
   assert.is((await reads.page(null, { limit: 99 })).items.length, 20);
   await database.close();
@@ -369,6 +371,216 @@ postgres("a page holds little of ours, however much each finding has", async () 
   assert.is((await rulesOf(store, null)).length, 30);
   await store.close();
 });
+
+postgres("names are asked for again once another database is in its place: no finding changes hands", async () => {
+  const address = await server.database();
+  const store = await open(address);
+  for (const tenant of ["a", "b"]) store.append(told(1, { tenant, rule: `${tenant}'s` }));
+  await written(store);
+  // As in a backup that was made before, in which the same numbers are others' names.
+  for (const [from, to] of [
+    ["a", "-"],
+    ["b", "a"],
+    ["-", "b"],
+  ])
+    await server.sql(address, "UPDATE vedette.word SET text = $2 WHERE text = $1", from, to);
+  await server.sql(address, "TRUNCATE vedette.finding");
+  for (const tenant of ["a", "b"]) store.append(told(2, { tenant, rule: `${tenant}'s` }));
+  await written(store);
+  for (const tenant of ["a", "b"]) assert.equal(await rulesOf(store, tenant), [`${tenant}'s`]);
+  await store.close();
+});
+
+postgres("a database that an earlier version made again is brought up to date while we run", async () => {
+  const address = await server.database();
+  const store = await open(address);
+  await server.sql(address, "DROP SCHEMA vedette CASCADE");
+  store.append(told(1, { rule: "after" }));
+  await written(store);
+  assert.equal(await rulesOf(store, null), ["after"]);
+  await store.close();
+});
+
+postgres(
+  "what takes long holds up nothing that is written, and what must wait is neither lost nor a fault",
+  async () => {
+    const { writes, address, database, count } = await parts();
+    const order: string[] = [];
+    const slow = database
+      .transact("tends", "tend", (ask) => ask("SELECT pg_sleep(3), count(*) FROM finding"))
+      .then(() => order.push("tended"));
+    await writes.append([findingLine(told(1, { rule: "meanwhile" }))]);
+    await writes.beat();
+    order.push("written");
+    await slow;
+    assert.equal(order, ["written", "tended"]);
+    // Another host brings the tables up to date, for longer than a lock is waited for.
+    const store = await open(address);
+    faults.length = 0;
+    const asked = performance.now();
+    await database.transact("tends", "change", async (ask) => {
+      store.append(told(2, { rule: "waits" }));
+      await ask("SELECT pg_sleep(5)");
+      assert.is(store.stats().queued, 1);
+    });
+    assert.ok(performance.now() - asked > 4_000);
+    await written(store);
+    assert.is(await count("finding"), 2);
+    assert.equal(
+      faults.map(({ code }) => code),
+      ["VEDETTE_OUTPUT_STUCK"],
+      "its database answers",
+    );
+    await store.close();
+    await database.close();
+  },
+);
+
+postgres("a day that somebody reads goes later, and nobody waits for him but we", async () => {
+  const { writes, clock, count, database } = await parts({ days: 30 });
+  await writes.append([findingLine(told(1, { rule: "old" }))]);
+  clock.ahead = 40n * DAY;
+  let done: () => void = () => undefined;
+  const read = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const backup = database.transact("asks", "tend", async (ask) => {
+    await ask("SELECT count(*) FROM finding");
+    await read;
+  });
+  const tidied = writes.tidy();
+  const now = told(-40 * 86_400); // of that clock
+  await writes.append([findingLine({ ...now, time: now.time })]);
+  await tidied;
+  const days = await count("day");
+  done();
+  await backup;
+  await writes.tidy();
+  assert.is(await count("day"), days - 1, "it is gone when nobody reads it any more");
+  await database.close();
+});
+
+postgres("of hosts that share a database one tidies in an hour", async () => {
+  const { writes, database, address } = await parts();
+  const other = new PostgresWrites(database, DATABASE_LIMITS);
+  const both = await Promise.all([writes.tidyIfDue(), other.tidyIfDue()]);
+  assert.is(both.filter(Boolean).length, 1);
+  assert.is(await other.tidyIfDue(), false);
+  await server.sql(address, "UPDATE vedette.meta SET tidied = now() - interval '61 minutes'");
+  assert.is(await other.tidyIfDue(), true);
+  await server.sql(address, "UPDATE vedette.meta SET tidied = now() + interval '1 day'");
+  assert.is(await writes.tidyIfDue(), true, "a clock that was set back stops nobody for ever");
+  await database.close();
+});
+
+postgres("names that nothing has go while others write them, and each row keeps its own", async () => {
+  const { writes, address, database } = await parts();
+  await server.sql(address, "INSERT INTO vedette.word(text) SELECT 'name ' || n FROM generate_series(1, 21000) AS n");
+  let isDone = false;
+  let names = 0;
+  const tidied = (async () => {
+    for (let round = 0; round < 3; round++) await writes.tidy();
+    isDone = true;
+  })();
+  while (!isDone)
+    await writes.append(
+      Array.from({ length: 20 }, () =>
+        findingLine(told(names, { rule: `name ${(names++ % 21_000) + 1}`, pid: names })),
+      ),
+    );
+  await tidied;
+  const one = async (text: string): Promise<number> => Number((await server.sql(address, text))[0]!.n);
+  const lost =
+    "SELECT count(*) AS n FROM vedette.finding f LEFT JOIN vedette.word w ON w.id = f.rule WHERE w.id IS NULL";
+  assert.is(await one(lost), 0);
+  assert.is(await one("SELECT count(*) AS n FROM vedette.finding"), names);
+  assert.ok((await one("SELECT count(*) AS n FROM vedette.word")) < 21_000 + 9);
+  await database.close();
+});
+
+postgres("what the database refuses is told as that, and written when it is taken again", async () => {
+  const address = await server.database();
+  const { database: name } = addressOf(address);
+  await server.sql("postgres", `CREATE ROLE app LOGIN PASSWORD '${PASSWORD}'`);
+  await server.sql("postgres", `GRANT CREATE ON DATABASE ${name} TO app`);
+  const store = await open(server.address(name, PASSWORD, "app"));
+  faults.length = 0;
+  await server.sql(address, "ALTER TABLE vedette.word OWNER TO vedette");
+  store.append(told(1, { rule: "later" }));
+  await until("it is told", () => faults.length > 0);
+  assert.match(faults[0]!.message, /refuses what Vedette writes: permission denied for table word/);
+  assert.is(faults[0]!.code, "VEDETTE_STORE_REFUSED");
+  assert.is(store.stats().lastError?.code, "VEDETTE_STORE_REFUSED");
+  assert.match(
+    await store.page(null, { limit: 1, rule: "x" }).then(String, String),
+    /its database refuses what is asked/,
+  );
+  await server.sql(address, "GRANT ALL ON vedette.word TO app");
+  await written(store);
+  assert.equal(await rulesOf(store, null), ["later"]);
+  assert.is(faults.length, 1, "it is told once");
+  // A single row, by a check of the administrator's own.
+  await server.sql(address, "ALTER TABLE vedette.finding ADD CONSTRAINT small CHECK (size < 100000)");
+  store.append(told(1, { rule: "large", pid: 1 }, { output: "x".repeat(200_000) }));
+  store.append(told(1, { rule: "small", pid: 2 }));
+  await written(store);
+  assert.equal((await rulesOf(store, null)).sort(), ["later", "small"]);
+  assert.is(store.stats().dropped.refused, 1);
+  assert.match(faults[1]!.message, /refuses what Vedette writes: .*violates check constraint "small"/);
+  await store.close();
+});
+
+postgres("where no room can be made, that is no success; and a wrong count stops nothing", async () => {
+  const { writes, address, database, count } = await parts({ findings: 100 });
+  const lines = Array.from({ length: 120 }, (_, i) => findingLine(told(i, { pid: i })));
+  await server.sql(
+    address,
+    "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'nothing goes'; END $$",
+  );
+  await server.sql(address, "CREATE TRIGGER stays BEFORE DELETE ON vedette.finding FOR EACH ROW EXECUTE FUNCTION no()");
+  assert.match(await writes.append(lines).then(String, String), /nothing goes/);
+  await server.sql(address, "DROP TRIGGER stays ON vedette.finding");
+  assert.equal(await writes.append(lines.slice(0, 99)), { refused: 0, reason: null });
+  assert.is(await count("finding"), 0, "500 at a time");
+  await server.sql(address, "INSERT INTO vedette.tally VALUES(1, 99, 100000, 100000)");
+  await writes.append(lines.slice(0, 50));
+  assert.equal([await count("finding"), await count("tally")], [50, 1]);
+  await database.close();
+});
+
+postgres("a finding of the future that is sent twice is one row, also on another day", async () => {
+  const { writes, clock, count, database } = await parts();
+  const line = findingLine(told(-86_400 * 3_650, { rule: "10 years ahead" }));
+  for (let day = 0n; day < 3n; day++) {
+    clock.ahead = day * DAY;
+    await writes.append([line]);
+  }
+  assert.is(await count("finding"), 1);
+  await database.close();
+});
+
+postgres(
+  "a database that cannot have every character is refused, and each statement sees what was committed",
+  async () => {
+    await server.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    for (const isGuest of [false, true])
+      assert.match(await refusal(server.address("latin"), isGuest), /^VEDETTE_STORE_UNUSABLE.*its encoding is LATIN1/);
+    const { database, address } = await parts();
+    await server.sql(
+      address,
+      `ALTER DATABASE ${addressOf(address).database} SET default_transaction_isolation = serializable`,
+    );
+    const strict = new Database(addressOf(address));
+    for (const kind of ["look", "read", "write", "days", "tend", "change"] as const) {
+      const [is] = await strict.transact("tends", kind, (ask) =>
+        ask<{ transaction_isolation: string }>("SHOW transaction_isolation"),
+      );
+      assert.is(is!.transaction_isolation, "read committed", kind);
+    }
+    await strict.close();
+    await database.close();
+  },
+);
 
 postgres("nobody takes an incident from another tenant by its id", async () => {
   const store = await open(await server.database());

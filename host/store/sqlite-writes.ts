@@ -19,6 +19,7 @@ import {
   WORDS_MANY,
 } from "./bounds.js";
 import { type Decided, decided, isSame } from "./decided.js";
+import { AsideFiles } from "./folder.js";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows.js";
 import { inTransaction } from "./schema.js";
 import { Statements } from "./statements.js";
@@ -47,6 +48,7 @@ export class SqliteWrites {
   readonly #now: () => bigint;
   readonly #statements: Statements;
   readonly #words = new Map<string, bigint>();
+  readonly #aside: AsideFiles;
   #incidentBytes: number;
   #batches = 0;
 
@@ -60,24 +62,38 @@ export class SqliteWrites {
     this.#db = db;
     this.#statements = new Statements(db);
     this.#path = path;
+    this.#aside = new AsideFiles(path);
     this.#limits = limits;
     this.#now = now;
     this.#incidentBytes = this.#sizeOfIncidents();
   }
 
-  /** One transaction. Throws where trying again may help; a line that is no row is left out and counted. */
+  /**
+   * One transaction, and room behind it. Throws where trying again may help: what is there already stays as
+   * it is. A line that is no row is left out and counted.
+   */
   append(lines: readonly string[]): Written {
+    const refused = this.#putOrRefuse(lines);
+    try {
+      this.#makeRoom();
+    } catch (error) {
+      this.#undone();
+      throw error;
+    }
+    return { refused };
+  }
+
+  #putOrRefuse(lines: readonly string[]): number {
     try {
       inTransaction(this.#db, () => {
         for (const line of lines) this.#put(toldOf(line));
       });
-      this.#makeRoom();
-      return { refused: 0 };
+      return 0;
     } catch (error) {
       this.#undone();
       if (isForLater(error) || lines.length === 0) throw error;
-      if (lines.length === 1) return { refused: 1 };
-      return { refused: lines.reduce((refused, line) => refused + this.append([line]).refused, 0) };
+      if (lines.length === 1) return 1;
+      return lines.reduce((refused, line) => refused + this.#putOrRefuse([line]), 0);
     }
   }
 
@@ -231,7 +247,9 @@ export class SqliteWrites {
     const oldest = this.#oldest();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       if (this.#deleteOldest(null, oldest) === DELETE_AT_ONCE) continue;
-      const fullest = this.#isTooLarge() || this.#held() > this.#limits.findings ? this.#fullest() : null;
+      const isTooLarge = this.#isTooLarge();
+      if (isTooLarge && this.#aside.removeOldest()) continue;
+      const fullest = isTooLarge || this.#held() > this.#limits.findings ? this.#fullest() : null;
       if (fullest === null) break;
       this.#deleteOldest(fullest, null);
     }
@@ -273,10 +291,10 @@ export class SqliteWrites {
     return Number((this.#statements.of("SELECT coalesce(sum(findings), 0) AS n FROM tally").get() as { n: bigint }).n);
   }
 
-  /** Pages that are free again count as room. */
+  /** Pages that are free again count as room; damaged files that were set aside do not. */
   #isTooLarge(free = this.#pages("freelist_count")): boolean {
-    const log = this.#path === null ? 0 : sizeOf(`${this.#path}-wal`);
-    return (this.#pages("page_count") - free) * this.#pages("page_size") + log > this.#limits.bytes * SPARE;
+    const others = this.#aside.bytes + (this.#path === null ? 0 : sizeOf(`${this.#path}-wal`));
+    return (this.#pages("page_count") - free) * this.#pages("page_size") + others > this.#limits.bytes * SPARE;
   }
 
   #pages(what: "page_count" | "freelist_count" | "page_size"): number {

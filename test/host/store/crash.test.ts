@@ -27,8 +27,9 @@ function killedAfter(batches: number, folder: string, from: number): Promise<num
     if (text.split("\n").length > batches) writer.kill("SIGKILL");
   });
   return new Promise((resolve, reject) => {
-    writer.on("exit", (_, signal) => {
-      if (signal === "SIGKILL") resolve(Number(text.trimEnd().split("\n").at(-1)));
+    // All that it said is read, and a line that is not whole is none.
+    writer.on("close", (_, signal) => {
+      if (signal === "SIGKILL") resolve(Number(text.split("\n").at(-2)));
       else reject(new Error(`the writer ended by itself: ${text}`));
     });
   });

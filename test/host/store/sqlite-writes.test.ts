@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What has to go to make room, and what must not, with a clock of our own.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -25,7 +28,7 @@ function writesOf(limits: Partial<StoreLimits> = {}) {
       .prepare("SELECT id FROM incident ORDER BY seq")
       .all()
       .map(({ id }) => id);
-  return { writes, clock, count, ids };
+  return { writes, clock, count, ids, db };
 }
 
 const large = (id: string, kib: number, more: object): string =>
@@ -65,6 +68,42 @@ test("a store that is too large without any finding takes what comes", () => {
   const { writes, ids } = writesOf({ bytes: 64 << 10 });
   assert.equal(writes.append([large("open", 200, {})]), { refused: 0 });
   assert.equal(ids(), ["open"]);
+});
+
+test("where no room can be made, that is no success, and what is there is refused nobody", () => {
+  const { writes, count, db } = writesOf({ findings: 100 });
+  const lines = Array.from({ length: 120 }, (_, i) => findingLine(told(i, { pid: i })));
+  db.exec("CREATE TRIGGER stays BEFORE DELETE ON finding BEGIN SELECT RAISE(ABORT, 'nothing goes'); END");
+  for (const some of [lines, lines.slice(0, 1)]) assert.throws(() => writes.append(some), /nothing goes/);
+  assert.is(count("finding"), 120);
+  db.exec("DROP TRIGGER stays");
+  assert.equal(writes.append(lines.slice(0, 1)), { refused: 0 });
+  assert.ok(count("finding") <= 100);
+});
+
+test("what was set aside counts as the store's, and the oldest gives way before any finding", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-aside-"));
+  const path = join(folder, "vedette.db");
+  const aside = (): string[] =>
+    readdirSync(folder)
+      .filter((name) => name.includes(".damaged-"))
+      .sort();
+  const others = ["other.damaged-1", "vedette.db.damaged-mine"];
+  try {
+    for (const name of ["100", "100-wal", "20000"]) writeFileSync(`${path}.damaged-${name}`, Buffer.alloc(MIB));
+    for (const name of others) writeFileSync(join(folder, name), "");
+    const db = new DatabaseSync(path);
+    migrate(db);
+    const writes = new SqliteWrites(db, path, { ...LIMITS, bytes: 3 * MIB });
+    const kept = (): unknown => Object.values(db.prepare("SELECT count(*) FROM finding").get()!)[0];
+    writes.append([findingLine(told(1))]);
+    assert.equal([aside(), kept()], [[others[0], "vedette.db.damaged-20000", others[1]], 1]);
+    for (let i = 0; i < 20; i++) writes.append([findingLine(told(2, { pid: i }, { output: "x".repeat(100 << 10) }))]);
+    assert.equal(aside(), others);
+    db.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.run();

@@ -5,8 +5,8 @@
 //   vedette_VERSION_amd64.deb           for Debian and Ubuntu
 //   vedette-VERSION-linux-x64.tar.gz    unpacked anywhere with glibc: vedette/bin/vedette
 //
-//   vedette-VERSION-linux-x64.tar.gz    unpacked anywhere with glibc, its command is vedette/bin/vedette
-// has the manual page and the shells' completions. No script runs when it is installed. The same files give
+// Both hold Node, the host with its modules, agent, jail, addon, the SDK and the pack. The Debian package has
+// the manual page and the shells' completions, too. No script runs when it is installed. The same files give
 // the same bytes.
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

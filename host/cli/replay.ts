@@ -60,6 +60,7 @@ function isPrinted({ falcoRules, policy, filter, json, print }: ReplayFlags): bo
 function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): Promise<void> {
   leaveHeapAlone();
   let policies = "";
+  file.lend(); // the ring copies them
   const entries = counting(file.entries, progress);
   const options = {
     judging: async () => {

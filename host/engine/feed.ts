@@ -27,6 +27,7 @@ export class Feed {
   readonly #words: Uint32Array;
   readonly #units: number;
   #number = 0;
+  #unseen = 0; // units that came since readers were woken
 
   /** `bytes`: of the ring, a power of two, larger than the largest batch. */
   constructor(bytes = 8 << 20) {
@@ -41,8 +42,12 @@ export class Feed {
     return openReader(this.ring);
   }
 
-  /** Puts a batch in, if there is room for it now. */
-  offer(batch: Batch, stream = 0): boolean {
+  /**
+   * Puts a batch in, if there is room for it now. `mayWait`: readers that sleep may go on sleeping until a
+   * quarter of the ring is full. They look by themselves every few milliseconds. To wake one for each batch
+   * costs more than most batches do.
+   */
+  offer(batch: Batch, stream = 0, mayWait = false): boolean {
     const units = Math.ceil((ENTRY_HEADER_BYTES + batch.bytes.length) / UNIT);
     const head = Atomics.load(this.#control, HEAD);
     const place = (head >>> 0) % this.#units;
@@ -55,7 +60,11 @@ export class Feed {
     new Uint8Array(this.ring, CONTROL_BYTES + word * 4 + ENTRY_HEADER_BYTES, batch.bytes.length).set(batch.bytes);
     Atomics.store(this.#control, NUMBER, this.#number);
     Atomics.store(this.#control, HEAD, (head + padding + units) | 0);
-    wakeReaders(this.ring);
+    this.#unseen += padding + units;
+    if (!mayWait || this.#unseen >= this.#units / 4) {
+      this.#unseen = 0;
+      wakeReaders(this.ring);
+    }
     return true;
   }
 
@@ -85,8 +94,9 @@ export class Feed {
 /** The bitmap of its event types. */
 export function typesIn(batch: Batch): Uint32Array {
   const types = new Uint32Array(TYPE_WORDS);
-  for (const offset of batch.offsets) {
-    const id = batch.recordView.getUint16(offset, true);
+  const { recordView } = batch;
+  for (let at = 0; at < recordView.byteLength; at += recordView.getUint32(at + 4, true)) {
+    const id = recordView.getUint16(at, true);
     types[id >> 5] = (types[id >> 5] as number) | (1 << (id & 31));
   }
   return types;

@@ -39,16 +39,24 @@ export function expandLists(lists: ReadonlyMap<string, ListItem>, levels: "one" 
  */
 export function substituteLists(condition: string, lists: Iterable<ExpandedList>): string {
   let text = condition;
+  let words = wordsOf(text);
   for (const list of lists) {
-    if (!text.includes(list.name)) continue;
+    // A condition names few of the hundreds of lists.
+    if (!words.has(list.name) && !HAS_EDGE.test(list.name)) continue;
     const next = substituteList(text, list);
     if (next !== undefined) {
       text = next;
+      words = wordsOf(text);
       list.isUsed = true;
     }
   }
   return text;
 }
+
+/** What stands between two of DELIMITERS. */
+const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split(EDGES));
+const EDGES = /[ \t\n\r(),=]+/;
+const HAS_EDGE = /^$|[ \t\n\r(),=]/;
 
 // Made once, however many conditions name the list.
 const REPLACEMENTS = new WeakMap<ExpandedList, string>();

@@ -20,6 +20,8 @@ export interface RecordedFile {
    * events.yaml; to be called before entries are read.
    */
   tellOnly(events: ReadonlySet<string>): void;
+  /** For who is done with a batch before it asks for the next: a capture's may then share their memory. */
+  lend(): void;
   /** Where the file is cut off or damaged, when all before that was read. */
   damage(): VedetteError | null;
   /** What it had that cannot be told here, a sentence each. */
@@ -41,12 +43,19 @@ function openOwn(path: string): RecordedFile {
       damage = error;
     }
   }
-  return { kind: "recording", entries: entries(), tellOnly: () => undefined, damage: () => damage, missing: () => [] };
+  return {
+    kind: "recording",
+    entries: entries(),
+    tellOnly: () => undefined,
+    lend: () => undefined,
+    damage: () => damage,
+    missing: () => [],
+  };
 }
 
 /** Its events are told as if they happened here. */
 function openCapture(path: string): RecordedFile {
-  const { batches, container, summary, tellOnly } = replayFile(path);
+  const { batches, container, summary, tellOnly, lend } = replayFile(path);
   // What we have made of a capture needs no check.
   async function* entries(): AsyncGenerator<RecordedEntry> {
     yield { kind: "host", stream: 0, hostname: hostname() };
@@ -62,6 +71,7 @@ function openCapture(path: string): RecordedFile {
     kind: "capture",
     entries: entries(),
     tellOnly,
+    lend,
     damage: () => null,
     missing: () => missingIn(path, summary()),
   };

@@ -116,7 +116,8 @@ export class Replayed implements Intake {
   }
 
   async #put(batch: Batch, stream: number): Promise<void> {
-    while (!this.#isOver && !this.#feed.offer(batch, stream)) await new Promise((done) => setTimeout(done, AGAIN_MS));
+    while (!this.#isOver && !this.#feed.offer(batch, stream, true))
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
     this.#taps.onWake();
   }
 }

@@ -87,8 +87,11 @@ export class Costs {
       else if (opcode === END) depth--;
       else if (opcode === BR_TABLE) targets += read.at - before; // a byte at least for each
       if (opcode >= BLOCK && opcode <= ELSE) places++;
-      this.#hold(`a function nests ${depth} blocks`, depth, FUNCTION.nesting, before);
-      this.#hold(`the tables of a function have ${targets} targets`, targets, FUNCTION.targets, before);
+      // A module has a million instructions: sentences are made for the one that is beyond a bound.
+      if (depth > FUNCTION.nesting || targets > FUNCTION.targets) {
+        this.#hold(`a function nests ${depth} blocks`, depth, FUNCTION.nesting, before);
+        this.#hold(`the tables of a function have ${targets} targets`, targets, FUNCTION.targets, before);
+      }
     }
     const joins = (places + targets) * (locals + 1);
     this.#hold(

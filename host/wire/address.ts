@@ -8,7 +8,7 @@ const AF_INET6 = 10;
 
 /** An IP address of 4 or 16 bytes; null for any other length. */
 export function addressText(bytes: Uint8Array): string | null {
-  if (bytes.length === 4) return bytes.join(".");
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   if (bytes.length === 16) return ipv6Text(bytes);
   return null;
 }
@@ -34,14 +34,22 @@ function unixText(name: Buffer): string {
  * IPv4-mapped.
  */
 function ipv6Text(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] as number) << 8) | (bytes[2 * i + 1] as number));
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
-    return `::ffff:${bytes.subarray(12).join(".")}`;
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] as number) << 8) | (bytes[i + 1] as number));
   const [start, length] = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (length < 2) return hex.join(":");
-  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+  if (start === 0 && length === 5 && groups[5] === 0xffff)
+    return `::ffff:${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
+  let text = "";
+  for (let i = 0; i < 8; i++) {
+    if (length >= 2 && i === start) {
+      text += "::";
+      i += length - 1;
+    } else text += text === "" || text.endsWith("::") ? hex(groups[i]!) : `:${hex(groups[i]!)}`;
+  }
+  return text;
 }
+
+const hex = (group: number): string => group.toString(16);
 
 function longestZeroRun(groups: readonly number[]): [start: number, length: number] {
   let best: [number, number] = [0, 0];

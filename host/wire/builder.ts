@@ -84,6 +84,19 @@ export class BatchBuilder {
     return this.#entry(this.#descriptors, DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, numbers) / DESCRIPTOR_SIZE;
   }
 
+  /** As descriptor(), of which nothing is known yet: gives where it begins, for putOfDescriptor(). */
+  blankDescriptor(): number {
+    return this.#descriptors.append(formOf(DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE).empty);
+  }
+
+  /** Puts a value at a place of the descriptors; null: it has none there. */
+  putOfDescriptor(at: number, value: number | bigint | string | Uint8Array | null): void {
+    const { view } = this.#descriptors;
+    if (value === null) return;
+    if (typeof value === "string" || value instanceof Uint8Array) this.#span(view, at, value);
+    else putInteger(view, at, value);
+  }
+
   record(event: string, options: RecordOptions = {}): this {
     const type = EVENT_OF_NAME.get(event);
     if (type === undefined) throw new Error(`no event ${event} in events.yaml`);
@@ -132,7 +145,8 @@ export class BatchBuilder {
     view.setUint32(at + 4, end - start, true);
   }
 
-  bytes(): Uint8Array {
+  /** `room`: gives the memory for so many bytes; by default it is new. */
+  bytes(room?: (size: number) => Uint8Array): Uint8Array {
     const {
       source = new Uint8Array(16).fill(0xab),
       seq = 1,
@@ -140,7 +154,7 @@ export class BatchBuilder {
       first = 1,
     } = this.#options;
     const { schema, lost = LOST.map(() => 0) } = this.#options;
-    return encodeBatch({
+    const parts = {
       source,
       seq,
       clock,
@@ -152,7 +166,8 @@ export class BatchBuilder {
       strings: this.#strings.whole(),
       records: this.#records.whole(),
       ...(schema === undefined ? {} : { schema }),
-    });
+    };
+    return encodeBatch(parts, room);
   }
 
   /** Begins another batch: with nothing in it, in the memory of this one. */

@@ -16,10 +16,16 @@ export interface BatchParts extends Pick<Batch, Envelope | Sections> {
   readonly schema?: bigint;
 }
 
-/** Gives the frame without the four bytes of its size. It copies all sections. */
-export function encodeBatch(parts: BatchParts): Uint8Array {
+/**
+ * Gives the frame without the four bytes of its size. It copies all sections, into what `room` gives for so
+ * many bytes: by default new memory.
+ */
+export function encodeBatch(
+  parts: BatchParts,
+  room = (size: number): Uint8Array => Buffer.allocUnsafe(size),
+): Uint8Array {
   const { source, seq, clock, first, count, lost } = parts;
-  return Buffer.concat([
+  return joined(room, [
     Buffer.from([0x9d]),
     text("vedette"),
     uint(BATCH_VERSION),
@@ -30,6 +36,17 @@ export function encodeBatch(parts: BatchParts): Uint8Array {
     ...lost.map(uint),
     ...[parts.processes, parts.descriptors, parts.strings, parts.records].flatMap(bin),
   ]);
+}
+
+function joined(room: (size: number) => Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const out = room(size).subarray(0, size);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 function text(value: string): Buffer {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a capture's events into one batch: a record for each, with its process and its descriptor, and the
 // slots of its type, by a plan that is made once for each type.
-import { type EventType, HEADER_SIZE } from "../../../build/generated/events.js";
+import { DESCRIPTOR_FIELDS, DESCRIPTOR_SIZE, type EventType, HEADER_SIZE } from "../../../build/generated/events.js";
 import type { BatchBuilder, Slots } from "../../wire/builder.js";
 import { ABSENT_HIGH, isSpan, NULL } from "../../wire/layout.js";
 import type { ScapEvent } from "./event-table.js";
@@ -56,7 +56,6 @@ export class Batching {
     const at = this.builder.bare(type, raw.tid);
     this.builder.putNumber(at + TIME_AT, raw.timeLow, raw.timeHigh);
     this.records++;
-    this.#bytes += raw.size;
   }
 
   /** All of them, of which a capture has the first in `exe`. */
@@ -103,7 +102,7 @@ export class Batching {
   #descriptor(descriptor: Descriptor): number {
     const known = this.#descriptors.get(descriptor);
     if (known !== undefined && isSame(known.as, descriptor)) return known.index;
-    const index = this.builder.descriptor(descriptorSlots(descriptor));
+    const index = putDescriptor(this.builder, descriptor);
     this.#descriptors.set(descriptor, { as: { ...descriptor }, index });
     return index;
   }
@@ -333,20 +332,40 @@ function processSlots(state: State, thread: Thread, main: Thread): Slots {
 // By Falco's letter.
 const FAMILIES: Readonly<Record<string, number>> = { u: 1, 4: 2, 6: 10, n: 16 };
 
-function descriptorSlots(d: Descriptor): Slots {
+function placeIn(name: string): number {
+  return 8 * DESCRIPTOR_FIELDS.find((field) => field.name === name)!.slot;
+}
+
+const AT = {
+  type: placeIn("type"),
+  flags: placeIn("flags"),
+  dev: placeIn("dev"),
+  ino: placeIn("ino"),
+  family: placeIn("family"),
+  l4proto: placeIn("l4proto"),
+  cport: placeIn("cport"),
+  sport: placeIn("sport"),
+  cip: placeIn("cip"),
+  sip: placeIn("sip"),
+  name: placeIn("name"),
+  nameraw: placeIn("nameraw"),
+};
+
+/** Gives its index. Most events that are told have a descriptor of their own: no object is made of it. */
+function putDescriptor(builder: BatchBuilder, d: Descriptor): number {
   const flags = (d.isServer ? 2 : 0) | (d.isNameChanged ? 4 : 0) | (d.isConnected ? 8 : 0) | (d.isListening ? 16 : 0);
-  return {
-    type: d.type,
-    flags,
-    dev: d.dev,
-    ino: d.ino,
-    family: FAMILIES[d.type],
-    l4proto: d.protocol,
-    cport: d.cport,
-    sport: d.sport,
-    cip: d.cip,
-    sip: d.sip,
-    name: d.name,
-    nameraw: d.nameraw,
-  };
+  const at = builder.blankDescriptor();
+  builder.putOfDescriptor(at + AT.type, d.type.charCodeAt(0));
+  builder.putOfDescriptor(at + AT.flags, flags);
+  builder.putOfDescriptor(at + AT.dev, d.dev);
+  builder.putOfDescriptor(at + AT.ino, d.ino);
+  builder.putOfDescriptor(at + AT.family, FAMILIES[d.type] ?? null);
+  builder.putOfDescriptor(at + AT.l4proto, d.protocol);
+  builder.putOfDescriptor(at + AT.cport, d.cport);
+  builder.putOfDescriptor(at + AT.sport, d.sport);
+  builder.putOfDescriptor(at + AT.cip, d.cip);
+  builder.putOfDescriptor(at + AT.sip, d.sip);
+  builder.putOfDescriptor(at + AT.name, d.name);
+  builder.putOfDescriptor(at + AT.nameraw, d.nameraw);
+  return at / DESCRIPTOR_SIZE;
 }

@@ -16,6 +16,11 @@ const CLOSE_ON_EXEC_FLAG = 0x80000;
 const IN_PROGRESS = -115;
 const SHARE_FILES_FLAG = 0x400;
 
+/** Whether a returned event of this kind changes the state. */
+export function changesState(kind: number): boolean {
+  return CHANGES[kind] !== undefined || ENDINGS.has(EVENT_NAMES[kind] ?? "");
+}
+
 /** Changes the state by what the event itself shows, before the event becomes a record. */
 export function changeBefore(state: State, thread: Thread, raw: RawEvent): void {
   if (state.renamed !== null) state.renamed.isNameChanged = false;
@@ -403,7 +408,12 @@ const BEFORE = new Map<string, Change>(
 );
 
 const CHANGES: (Change | undefined)[] = [];
-for (const [code, { name }] of SCAP_EVENTS) CHANGES[code >> 1] = BEFORE.get(name);
+const EVENT_NAMES: string[] = [];
+for (const [code, { name }] of SCAP_EVENTS) {
+  CHANGES[code >> 1] = BEFORE.get(name);
+  EVENT_NAMES[code >> 1] = name;
+}
+const ENDINGS = new Set(["close", "procexit"]); // as changeAfter() has them
 
 function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;

@@ -21,10 +21,15 @@ export type Form = typeof EVENT_BLOCKS extends Map<number, infer T> ? T : never;
 
 const HEADER_BYTES = 22;
 
-/** Whether an event is worth reading: it has a type here, or its block is too short to say. */
-export function isMeant({ view }: Piece, start: number, end: number, form: Form): boolean {
+/** An event's code; negative: its block is too short to say. */
+export function codeAt({ view }: Piece, start: number, end: number, form: Form): number {
   const at = start + 2 + (form.flags ? 4 : 0) + 20;
-  return at + 2 > end || MEANT[view.getUint16(at, true)] === 1;
+  return at + 2 > end ? -1 : view.getUint16(at, true);
+}
+
+/** Whether an event is worth reading: it has a type here. */
+export function isMeant(code: number): boolean {
+  return MEANT[code] === 1;
 }
 
 // By code. A call's entry is read for what its return does not hold.
@@ -54,11 +59,18 @@ export class RawEvent {
   #piece: Piece = NOTHING;
   #own: Piece = NOTHING;
   #head = 0;
+  #sizes = 0; // where they begin; #end: where the event ends
+  #end = 0;
   #count = 0; // of parameters with a name
   readonly #ends = new Int32Array(PARAMS_MAX + 1); // of the one before, in `data`
 
   /** False when the block is too short for what it says. The event's code is one of isMeant(). */
   read(piece: Piece, start: number, end: number, form: Form): boolean {
+    return this.readHead(piece, start, end, form) && this.#readSizes(form);
+  }
+
+  /** As read(), and no parameters are there: for an event that is only counted. */
+  readHead(piece: Piece, start: number, end: number, form: Form): boolean {
     const { view } = piece;
     const head = start + 2 + (form.flags ? 4 : 0);
     const size = form.counted ? HEADER_BYTES + 4 : HEADER_BYTES;
@@ -75,7 +87,10 @@ export class RawEvent {
     this.event = BY_CODE[this.kind]!;
     this.isEntry = (code & 1) === 0;
     this.entry = null;
-    return this.#readSizes(head + size, head + length, form);
+    this.#count = 0;
+    this.#sizes = head + size;
+    this.#end = head + length;
+    return true;
   }
 
   /** Keeps the event after what it was read from is written over. */
@@ -166,7 +181,9 @@ export class RawEvent {
   }
 
   text(name: string): string | null {
-    return textOf(this.bytes(name));
+    if (!this.find(name, HERE)) return null;
+    const end = endOfText(HERE);
+    return end < 0 ? null : HERE.data.toString("utf8", HERE.start, end);
   }
 
   get #names(): readonly string[] {
@@ -179,8 +196,9 @@ export class RawEvent {
     return place === undefined || place >= this.#count ? -1 : place;
   }
 
-  #readSizes(start: number, end: number, form: Form): boolean {
+  #readSizes(form: Form): boolean {
     const { view } = this.#piece;
+    const [start, end] = [this.#sizes, this.#end];
     const width = form.wide ? 4 : 2;
     const count = form.counted ? view.getUint32(start - 4, true) : countParams(view, start, end);
     if (count === undefined || count * width > end - start) return false;
@@ -250,8 +268,8 @@ export function endOfText({ data, start, end }: Where): number {
   let at = start;
   while (at < end && data[at] !== 0) at++;
   const size = at - start;
-  const isNone = (size === 6 || size === 4) && textOf(data.subarray(start, at)) === null;
-  return isNone ? -1 : at;
+  const mayBeNone = (size === 6 || size === 4) && (data[start] === 0x28 || data[start] === 0x3c); // ( and <
+  return mayBeNone && textOf(data.subarray(start, at)) === null ? -1 : at;
 }
 
 /** Both ends of a connection, client first. Addresses have 4 or 16 bytes. */

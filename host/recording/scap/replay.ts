@@ -8,12 +8,12 @@ import type { ContainerFacts } from "../../wire/container.js";
 import { EVENTS_BY_NAME } from "../../wire/known-names.js";
 import { Batching } from "./batching.js";
 import { BlockReader, type BlockTaker, type Piece, piecesAt, piecesOf } from "./block.js";
-import { changeAfter, changeBefore, descriptorOf } from "./change.js";
+import { changeAfter, changeBefore, changesState, descriptorOf } from "./change.js";
 import { containerIn } from "./container-event.js";
 import { SCAP_EVENTS } from "./event-table.js";
 import { GENERIC_OF_NATIVE } from "./generic-calls.js";
 import { DESCRIPTOR_LISTS, PROCESS_LISTS, readDescriptors, readProcesses, readUsers, USER_LISTS } from "./lists.js";
-import { EVENT_BLOCKS, type Form, isMeant, RawEvent } from "./params.js";
+import { codeAt, EVENT_BLOCKS, type Form, isMeant, RawEvent } from "./params.js";
 import { State } from "./state.js";
 
 /** A capture as batches. They can be read once. */
@@ -24,6 +24,8 @@ export interface Replay<Batches> {
    * for who reads nothing else of them. By names of events.yaml; to be called before batches are read.
    */
   tellOnly(events: ReadonlySet<string>): void;
+  /** From now on a batch is good only until the next one is asked for: then its memory is used again. */
+  lend(): void;
   /** Of the container that Vedette wrote the capture of, as far as it was read. */
   container(): ContainerFacts | null;
   summary(): ReplaySummary; // complete when all batches were read
@@ -94,13 +96,17 @@ class Capture {
   }
 
   /** Batches that are whole, each once. */
-  ready(): Uint8Array[] {
-    return this.#reader.ready.splice(0);
+  *ready(): Generator<Uint8Array> {
+    for (const batch of this.#reader.ready.splice(0)) {
+      yield batch;
+      this.#reader.returned(batch);
+    }
   }
 
   replay<Batches>(batches: Batches): Replay<Batches> {
     const tellOnly = (events: ReadonlySet<string>): void => this.#reader.tellOnly(events);
-    return { batches, tellOnly, container: () => this.#reader.container, summary: () => this.summary() };
+    const lend = (): void => this.#reader.lend();
+    return { batches, tellOnly, lend, container: () => this.#reader.container, summary: () => this.summary() };
   }
 
   summary(): ReplaySummary {
@@ -111,6 +117,8 @@ class Capture {
 const SECTION_HEADER = 0x0a0d0d0a;
 const MACHINE = 0x201;
 const INTERFACES = new Set([0x205, 0x219]);
+/** What most batches fit into. */
+const SPARE_BYTES = 512 << 10;
 
 /** By half the code: which event of ours a capture's event is. */
 const TYPES: (EventType | undefined)[] = [];
@@ -137,9 +145,25 @@ class Reader implements BlockTaker {
   #hasLists = true;
   /** By kind of event: not 0 where nobody asks for what it says. */
   readonly #isBare = new Uint8Array(TYPES.length);
+  /** And where such an event changes nothing either: nobody reads its parameters. */
+  readonly #isBrief = new Uint8Array(TYPES.length);
+  /** Memory of batches that nobody reads any more; null: whoever gets a batch keeps it. */
+  #spare: Uint8Array[] | null = null;
 
   tellOnly(events: ReadonlySet<string>): void {
-    for (const [kind, type] of TYPES.entries()) this.#isBare[kind] = type && !events.has(type.name) ? 1 : 0;
+    for (const [kind, type] of TYPES.entries()) {
+      this.#isBare[kind] = type && !events.has(type.name) ? 1 : 0;
+      const isBrief = this.#isBare[kind] === 1 && !changesState(kind) && !SCAP_EVENTS.get(2 * kind)!.isEntryTold;
+      this.#isBrief[kind] = isBrief ? 1 : 0;
+    }
+  }
+
+  lend(): void {
+    this.#spare ??= [];
+  }
+
+  returned(batch: Uint8Array): void {
+    this.#spare?.push(new Uint8Array(batch.buffer));
   }
 
   onBlock(type: number, piece: Piece, start: number, end: number): void {
@@ -149,10 +173,19 @@ class Reader implements BlockTaker {
     }
     const form = this.#form;
     try {
-      if (form === undefined) this.#list(type, piece.bytes.subarray(start, end));
-      else if (isMeant(piece, start, end, form)) {
-        if (this.#raw.read(piece, start, end, form)) this.#event(this.#raw);
-        else this.isDamaged = true;
+      if (form === undefined) {
+        this.#list(type, piece.bytes.subarray(start, end));
+        return;
+      }
+      const code = codeAt(piece, start, end, form);
+      if (code < 0) this.isDamaged = true;
+      else if (isMeant(code)) {
+        const isBrief = this.#isBrief[code >> 1] === 1;
+        const raw = this.#raw;
+        if (!(isBrief ? raw.readHead(piece, start, end, form) : raw.read(piece, start, end, form)))
+          this.isDamaged = true;
+        else if (isBrief && raw.isEntry) this.#passEntry(raw);
+        else this.#event(raw);
       } else if (form.wide && !form.flags) this.#large(piece.bytes, start, end);
       else this.counts.skipped++;
     } catch (error) {
@@ -183,6 +216,13 @@ class Reader implements BlockTaker {
     const facts = containerIn(data, start, end);
     if (facts === null) this.counts.skipped++;
     else this.container = facts;
+  }
+
+  /** Whatever call its thread was in before, it is in another one now. */
+  #passEntry({ tid }: RawEvent): void {
+    const entry = this.#takeEntry(tid);
+    if (entry !== null) this.#unused.push(entry);
+    this.counts.skipped++;
   }
 
   #event(raw: RawEvent): void {
@@ -234,10 +274,15 @@ class Reader implements BlockTaker {
 
   flush(): void {
     if (this.#batch === undefined) return;
-    this.ready.push(this.#batch.builder.bytes());
+    this.ready.push(this.#batch.builder.bytes(this.#spare === null ? undefined : this.#room));
     this.#next += this.#batch.records;
     this.#batch = undefined;
   }
+
+  readonly #room = (size: number): Uint8Array => {
+    const spare = this.#spare?.pop();
+    return spare !== undefined && spare.length >= size ? spare : new Uint8Array(Math.max(size, SPARE_BYTES));
+  };
 }
 
 /** Of an event that says no more than the number of its call. */

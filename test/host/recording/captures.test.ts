@@ -213,6 +213,16 @@ withFalco("a file is read piece by piece, gzipped or not, and gives what it give
       const expected = [...inMemory.batches];
       const got: Uint8Array[] = [];
       for await (const batch of fromFile.batches) got.push(batch);
+      const lending = replayFile(path);
+      lending.lend();
+      const lent: Buffer[] = [];
+      const memories = new Set<ArrayBufferLike>();
+      for await (const batch of lending.batches) {
+        lent.push(Buffer.from(batch));
+        memories.add(batch.buffer);
+      }
+      assert.ok(Buffer.concat(lent).equals(Buffer.concat(expected)), `${name}, lent`);
+      assert.ok(memories.size < expected.length, "memory is used again");
       assert.ok(expected.length > 1);
       assert.ok(Buffer.concat(got).equals(Buffer.concat(expected)), name);
       assert.equal(fromFile.summary(), inMemory.summary());

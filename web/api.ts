@@ -26,10 +26,11 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await answer.json()) as T;
 }
 
-/** The answer where it is a good one; health is red with 503 and says why. Throws Refused. */
+/** The answer where it is a good one, as health is that is red (status 503). Throws Refused. */
 export async function openAnswer(path: string, signal?: AbortSignal): Promise<Response> {
   const answer = await fetch(path, { headers: { authorization: `Bearer ${keyOf()}` }, signal: signal ?? null });
-  if (answer.ok || path === "/api/v1/health") return answer;
+  const isRefusal = answer.headers.get("content-type")?.startsWith("application/problem+json") ?? false;
+  if (answer.ok || (path === "/api/v1/health" && !isRefusal)) return answer;
   const { title, hint = "" } = (await answer.json()) as { title: string; hint?: string };
   if (answer.status === 401) shutOut("The session has ended.");
   throw new Refused(`${title} ${hint}`.trim());

@@ -8,6 +8,7 @@ import { Events } from "./screens/events.js";
 import { Findings } from "./screens/findings.js";
 import { Incident } from "./screens/incident.js";
 import { Incidents } from "./screens/incidents.js";
+import { Network } from "./screens/network.js";
 import { Outputs } from "./screens/outputs.js";
 import { Overview } from "./screens/overview.js";
 import { Policies } from "./screens/policies.js";
@@ -22,6 +23,7 @@ const SCREENS = [
   { path: "/findings", title: "Findings", Screen: Findings },
   { path: "/events", title: "Events", Screen: Events },
   { path: "/processes", title: "Processes", Screen: Processes },
+  { path: "/network", title: "Network", Screen: Network },
   { path: "/policies", title: "Policies", Screen: Policies },
   { path: "/tenants", title: "Tenants", Screen: Tenants },
   { path: "/sensors", title: "Sensors", Screen: Sensors, isForOperator: true },

@@ -4,7 +4,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Asked } from "./api.js";
-import { clock, levelOf, moment, shapeOf } from "./words.js";
+import { clock, count, levelOf, moment, shapeOf, visible } from "./words.js";
 
 /** Severity by shape, word and colour. */
 export function Severity({ of }: { of: string }) {
@@ -12,6 +12,33 @@ export function Severity({ of }: { of: string }) {
     <span class={`severity ${levelOf(of)}`}>
       <span aria-hidden="true">{shapeOf(of)}</span> {of}
     </span>
+  );
+}
+
+const LONG = 240;
+
+/**
+ * What somebody else named, as text. A browser takes a minute to lay out a hundred arguments of 4 KiB, so the
+ * rest of a long text is shown to whoever asks for it.
+ */
+export function Named({ of }: { of: string }) {
+  const isWhole = useSignal(false);
+  const text = visible(of);
+  if (text.length <= LONG) return <>{text}</>;
+  return (
+    <>
+      {isWhole.value ? text : text.slice(0, LONG)}{" "}
+      <button
+        type="button"
+        class="more"
+        aria-expanded={isWhole.value}
+        onClick={() => {
+          isWhole.value = !isWhole.value;
+        }}
+      >
+        {isWhole.value ? "less" : `… ${count(text.length - LONG)} more`}
+      </button>
+    </>
   );
 }
 

@@ -42,3 +42,11 @@ export const count = (value: number): string => value.toLocaleString("en-US");
 
 /** `1 agent`, `2 agents`. */
 export const some = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
+
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
+/** `1.2 MB`; nothing for none. */
+export function bytes(value: number): string {
+  if (value === 0) return "";
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(value) / 3));
+  return `${power === 0 ? value : (value / 1000 ** power).toFixed(1)} ${UNITS[power]}`;
+}

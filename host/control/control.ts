@@ -16,7 +16,10 @@ import { reasonOf } from "../reason.js";
 import type { Store } from "../store/store.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { ConnectionPages } from "./connection-page.js";
+import { Connections } from "./connections.js";
 import { EventStreams } from "./events.js";
+import { Found } from "./found.js";
 import { type IncidentView, ToldIncidents } from "./incidents.js";
 import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
@@ -73,7 +76,9 @@ export class Control {
   readonly #incidents: ControlSources["incidents"];
   readonly #told: ToldIncidents;
   readonly #streams = new EventStreams();
-  readonly #processes = new Processes();
+  readonly #found = new Found();
+  readonly #processes = new Processes(this.#found);
+  readonly #connections = new Connections();
   readonly #sessions = new Sessions();
   readonly #doors = new Map<string, Server>();
   #tenants: ReadonlyMap<string, Tenant> = new Map();
@@ -119,6 +124,7 @@ export class Control {
       ...sources,
       store,
       processes: this.#processes,
+      connections: new ConnectionPages(this.#connections, this.#found),
       syncIncidents: () => this.#syncIncidents(),
       tenants: () => [...this.#tenants.values()].map((tenant) => tenantRow(tenant, sources.policies())),
     };
@@ -130,6 +136,7 @@ export class Control {
   }
 
   onAlert(alert: Alert): void {
+    this.#found.add(alert);
     this.#store.append(alert);
   }
 
@@ -151,6 +158,7 @@ export class Control {
 
   onBatch(batch: Batch): void {
     this.#processes.add(batch);
+    this.#connections.add(batch);
     this.#streams.add(batch);
   }
 

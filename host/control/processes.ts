@@ -9,6 +9,8 @@ import type { ContainerFacts } from "../wire/container.js";
 import { PROCESS_AT } from "../wire/layout.js";
 import { commandLine, processInt, processText } from "../wire/process.js";
 import { processAt, typeOf } from "../wire/record.js";
+import type { Found } from "./found.js";
+import { processKey } from "./process-key.js";
 import type { Viewer } from "./viewer.js";
 
 const MOST = 10_000;
@@ -36,6 +38,14 @@ export interface ProcessItem {
   readonly session: number;
 }
 
+/** With what was found of it. */
+export interface ShownProcess extends ProcessItem {
+  /** Since Vedette began. */
+  readonly findings: number;
+  /** Of the newest of them; null: there is none. */
+  readonly incident: string | null;
+}
+
 interface Known {
   readonly item: ProcessItem;
   readonly own: string | null;
@@ -45,7 +55,7 @@ interface Known {
 
 /** One page in the order of keys; null as `next`: it is the last. */
 export interface ProcessPage {
-  readonly items: readonly ProcessItem[];
+  readonly items: readonly ShownProcess[];
   readonly next: string | null;
 }
 
@@ -53,6 +63,11 @@ export interface ProcessPage {
 export class Processes {
   /** By key; who was heard of last stands last. */
   readonly #known = new Map<string, Known>();
+  readonly #found: Pick<Found, "ofProcess">;
+
+  constructor(found: Pick<Found, "ofProcess">) {
+    this.#found = found;
+  }
 
   add(batch: Batch): void {
     const source = Buffer.from(batch.source).toString("hex");
@@ -62,7 +77,7 @@ export class Processes {
       const process = processAt(batch, at);
       if (process < 0) continue;
       const type = typeOf(batch, at);
-      const key = fresh.get(process) ?? keyOf(batch, source, process);
+      const key = fresh.get(process) ?? processKey(batch, source, process);
       // An entry of the table is as the process was at that record: after an exec it is another.
       if (!fresh.has(process) || EXECS.has(type)) this.#keep(key, batch, source, process);
       fresh.set(process, key);
@@ -75,17 +90,19 @@ export class Processes {
     }
   }
 
-  /** By key, from behind `after` on. */
-  page(viewer: Viewer, limit: number, after: string): ProcessPage {
+  /** By key, from behind `after` on; with `only` the process of that key alone. */
+  page(viewer: Viewer, limit: number, after: string, only?: string): ProcessPage {
     const shown = [...this.#known.values()].filter((one) => isSeen(viewer, one));
     const pids = new Set(shown.map(({ source, item }) => `${source}/${item.pid}`));
     const items = shown
-      .filter(({ item }) => item.key > after)
+      .filter(({ item }) => (only === undefined ? item.key > after : item.key === only))
       .sort((a, b) => (a.item.key < b.item.key ? -1 : 1))
       .slice(0, limit + 1)
-      .map(({ item, source }) =>
-        viewer.kind === "operator" || pids.has(`${source}/${item.ppid}`) ? item : { ...item, ppid: null },
-      );
+      .map(({ item, source }) => {
+        const knowsParent = viewer.kind === "operator" || pids.has(`${source}/${item.ppid}`);
+        const ppid = knowsParent ? item.ppid : null;
+        return { ...item, ppid, ...this.#found.ofProcess(viewer, item.key) };
+      });
     return items.length > limit ? { items: items.slice(0, limit), next: items[limit - 1]!.key } : { items, next: null };
   }
 
@@ -122,11 +139,4 @@ function isSeen(viewer: Viewer, { item, own, facts }: Known): boolean {
       exepath: () => item.exepath,
     })
   );
-}
-
-function keyOf(batch: Batch, source: string, process: number): string {
-  const [pid, start] = [PROCESS_AT.pid, PROCESS_AT.start_time].map((field) =>
-    processInt(batch, process, field as number),
-  );
-  return `${source.slice(0, 8)}/${pid}@${start}`;
 }

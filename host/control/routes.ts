@@ -6,10 +6,12 @@ import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
+import type { ConnectionPages, ConnectionsAsked } from "./connection-page.js";
 import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
 import {
   AuditRow,
+  ConnectionRow,
   FindingRow,
   Health,
   IncidentBrief,
@@ -37,6 +39,7 @@ export interface Shown {
   /** The store knows of incidents as they are now, from here on. */
   syncIncidents(): Promise<void>;
   readonly processes: Processes;
+  readonly connections: ConnectionPages;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
 }
@@ -248,11 +251,38 @@ export const ROUTES: readonly Route[] = [
     path: "/api/v1/processes",
     summary: "Processes that live, as far as events have told of them. `next` is the `after` of the page behind it.",
     for: "anybody",
-    query: z.strictObject({ limit, after: z.string().max(100).default("") }),
+    query: z.strictObject({
+      limit,
+      after: z.string().max(100).default(""),
+      key: z.string().max(100).optional().describe("of one process, which is then the only one"),
+    }),
     answer: z.strictObject({ items: z.array(ProcessRow), next: z.string().nullable() }),
     type: JSON_TYPE,
-    of: ({ processes }, viewer, query) =>
-      found(JSON.stringify(processes.page(viewer, query.limit as number, query.after as string))),
+    of: ({ processes }, viewer, { limit, after, key }) =>
+      found(JSON.stringify(processes.page(viewer, limit as number, after as string, key as string | undefined))),
+  },
+  {
+    path: "/api/v1/connections",
+    summary: "Who talks to whom, and who listens, since Vedette began; the rows made last first.",
+    for: "anybody",
+    query: z.strictObject({
+      limit,
+      before: z.coerce.number().int().min(0).optional().describe("the `next` of the page before this one"),
+      direction: z.enum(["out", "in", "listening"]).optional(),
+      new: z.enum(["true", "false"]).default("false").describe("true: rows of new places alone"),
+      process: z.string().max(100).optional().describe("the key of the process whose they are"),
+      filter: z.string().min(1).optional().describe("a condition, as in a rule of Falco's, on what a row knows"),
+    }),
+    answer: z.strictObject({
+      items: z.array(ConnectionRow),
+      next: z.string().nullable(),
+      left_out: z.int().describe("rows that had to go, of all since Vedette began; a tenant is told 0"),
+    }),
+    type: JSON_TYPE,
+    of: async ({ connections }, viewer, { filter, new: isNew, ...query }) => {
+      const asked = { ...query, condition: filter, isNew: isNew === "true" } as unknown as ConnectionsAsked;
+      return found(JSON.stringify(await connections.page(viewer, asked)));
+    },
   },
   {
     path: "/api/v1/events",

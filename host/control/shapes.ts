@@ -162,6 +162,37 @@ export const ProcessRow = z.strictObject({
   container: z.strictObject({ id: z.string(), name: z.string().nullable() }).nullable(),
   start: time,
   session: z.int(),
+  findings: z.int().describe("about it, since Vedette began"),
+  incident: z.string().nullable().describe("of the newest of them"),
+});
+/** Who talks to whom, or who listens: one process, one direction, one place. */
+export const ConnectionRow = z.strictObject({
+  seq: z.int(),
+  direction: z.enum(["out", "in", "listening"]),
+  protocol: z.string().nullable(),
+  local: z.strictObject({ address: z.string().nullable(), port: z.int().nullable() }),
+  remote: z.strictObject({ address: z.string().nullable(), port: z.int().nullable() }),
+  rest: z.boolean().describe("all places of the process beyond the 100 that have a row each"),
+  new: z.boolean().describe("its container went there first more than ten minutes after its first connection"),
+  process: z.strictObject({
+    key: z.string(),
+    pid: z.int(),
+    name: z.string().nullable(),
+    exepath: z.string().nullable(),
+    cmdline: z.string().nullable(),
+    user: z.string().nullable(),
+  }),
+  container: Reference.nullable(),
+  first: time,
+  last: time,
+  until: time.nullable().describe("the process ended, or closed the socket at which it listened"),
+  made: z.int().describe("connections made or taken"),
+  failed: z.int(),
+  error: z.string().nullable().describe("the newest failure"),
+  bytes_in: z.int().describe("read from the socket, as far as calls say how many"),
+  bytes_out: z.int(),
+  findings: z.int().describe("about the process, since Vedette began"),
+  incident: z.string().nullable().describe("of the newest of them"),
 });
 /** What is told of health to whoever asks. */
 export const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
@@ -191,6 +222,8 @@ export type TenantRow = z.infer<typeof TenantRow>;
 export type IncidentRow = z.infer<typeof IncidentRow>;
 /** What the schema of this name describes. */
 export type ProcessRow = z.infer<typeof ProcessRow>;
+/** What the schema of this name describes. */
+export type ConnectionRow = z.infer<typeof ConnectionRow>;
 /** What the schema of this name describes. */
 export type Health = z.infer<typeof Health>;
 /** What the schema of this name describes. */

@@ -49,7 +49,8 @@ function fieldReason(expr: Expr, events: readonly string[]): string {
   return `no event has ${[...missing].join(" or ")}`;
 }
 
-function fieldsOf(expr: Expr): Extract<Operand, { kind: "field" }>[] {
+/** Every field that a condition asks for, macros resolved; one may come twice. */
+export function fieldsOf(expr: Expr): Extract<Operand, { kind: "field" }>[] {
   const of = (operand: Operand | { kind: "text" | "list" }): Extract<Operand, { kind: "field" }>[] => {
     if (operand.kind === "field") return [operand];
     return operand.kind === "transform" ? operand.args.flatMap(of) : [];

@@ -7,6 +7,7 @@ import type { Batch } from "../wire/batch.js";
 import { BindError, type Bound, bind } from "./bind.js";
 import { compilePolicy } from "./compile/policy.js";
 import type { Expr } from "./condition.js";
+import { fieldsOf } from "./dead-rules.js";
 import { capturedTypes } from "./event-types.js";
 import { MacroError, resolveMacros } from "./macros.js";
 import { parseCondition } from "./parse.js";
@@ -19,7 +20,11 @@ export class Filter {
   #found: number[] = [];
   readonly #instance: PolicyInstance | null;
 
-  private constructor(admitted: Admitted | null) {
+  /** What it asks for, without arguments: `proc.aname`. */
+  readonly fields: ReadonlySet<string>;
+
+  private constructor(admitted: Admitted | null, fields: ReadonlySet<string>) {
+    this.fields = fields;
     const onAlert = (_rule: number, record: number) => void this.#found.push(record);
     this.#instance = admitted === null ? null : PolicyInstance.start(admitted, {}, { onAlert, onLog: () => {} });
   }
@@ -43,7 +48,8 @@ export class Filter {
       events,
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });
-    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS));
+    const fields = new Set(fieldsOf(expr).map(({ name }) => name));
+    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS), fields);
   }
 
   /** The offsets of the records that it matches, in order. */

@@ -17,7 +17,18 @@ const HOSTILE = "<img src=x onerror=alert(1)>";
 /** Waits for a word, then does what rules are about, with names that would be code or steer a terminal. */
 const WORKLOAD = `read word; cat /etc/shadow '${HOSTILE}' "$(printf '\\033[31mred')" >/dev/null 2>&1
 while :; do cat /etc/hostname >/dev/null; sleep 0.2; done`;
-const SCREENS = ["", "incidents", "findings", "events", "processes", "policies", "tenants", "sensors", "outputs"];
+const SCREENS = [
+  "",
+  "incidents",
+  "findings",
+  "events",
+  "processes",
+  "network",
+  "policies",
+  "tenants",
+  "sensors",
+  "outputs",
+];
 const BYTES_MAX = 120 << 10;
 
 const test = suite("console");

@@ -3,9 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refused } from "../api.js";
-import { Table, Time } from "../parts.js";
+import { Named, Table, Time } from "../parts.js";
+import { query } from "../place.js";
+import { from } from "../session.js";
 import { follow, type Gap } from "../stream.js";
-import { count, visible } from "../words.js";
+import { count } from "../words.js";
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -13,8 +15,18 @@ const ROWS_MAX = 500;
 const COLUMNS = ["evt.type", "proc.name", "proc.pid", "fd.name", "evt.res"] as const;
 
 export function Events() {
-  const typed = useSignal("");
-  const condition = useSignal("");
+  if (from.value !== "store") return <Live />;
+  return (
+    <>
+      <h1>Events</h1>
+      <p class="quiet">Nobody looks at events here: this is a store, and it keeps findings and incidents.</p>
+    </>
+  );
+}
+
+function Live() {
+  const typed = useSignal(query.value.get("filter") ?? "");
+  const condition = useSignal(typed.peek());
   const isPaused = useSignal(false);
   const rows = useSignal<readonly Event[]>([]);
   const seen = useSignal(0);
@@ -96,7 +108,7 @@ export function Events() {
             </td>
             {COLUMNS.map((name) => (
               <td key={name} class={name === "fd.name" ? "text" : ""}>
-                {visible(String(event[name] ?? ""))}
+                <Named of={String(event[name] ?? "")} />
               </td>
             ))}
           </tr>

@@ -4,9 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { FindingRow } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
-import { Answer, Choice, Field, Pages, Severity, Table, usePages } from "../parts.js";
+import { Answer, Choice, Field, Named, Pages, Severity, Table, usePages } from "../parts.js";
 import { query } from "../place.js";
-import { visible } from "../words.js";
 import { LEAST } from "./incidents.js";
 
 interface FindingPage {
@@ -63,8 +62,12 @@ export function Findings() {
                   <td>
                     <Severity of={alert.priority} />
                   </td>
-                  <td>{visible(alert.rule)}</td>
-                  <td class="text">{visible(String(alert.output ?? ""))}</td>
+                  <td class="text">
+                    <Named of={alert.rule} />
+                  </td>
+                  <td class="text">
+                    <Named of={String(alert.output ?? "")} />
+                  </td>
                   <td>{incident !== null && <a href={`#/incidents/${incident}`}>its incident</a>}</td>
                 </tr>
               ))}

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
 import { Refused, tell, useAsked } from "../api.js";
-import { Answer, Choice, Severity, Table, Time } from "../parts.js";
+import { Answer, Choice, Named, Severity, Table, Time } from "../parts.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
 import { stateOf, VERDICTS, whereOf } from "./incidents.js";
 
@@ -65,7 +65,9 @@ function Whole({ one }: { one: IncidentRow }) {
                     {each.priority !== null && <Severity of={each.priority} />} {visible(each.text)}
                   </button>
                 </td>
-                <td>{visible(each.subject ?? "")}</td>
+                <td>
+                  <Named of={each.subject ?? ""} />
+                </td>
                 <td class="number">{each.count > 1 ? `×${count(each.count)}` : ""}</td>
               </tr>
             ))}
@@ -156,7 +158,11 @@ function Tree({ all }: { all: readonly TreeRow[] }) {
             {visible(one.name ?? "?")} <span class="quiet">{one.pid}</span>
             {one.isFound && <span class="quiet"> finding</span>}
           </span>
-          {one.command !== null && <code>{visible(one.command)}</code>}
+          {one.command !== null && (
+            <code>
+              <Named of={one.command} />
+            </code>
+          )}
           {under(one.key).length > 0 && list(under(one.key))}
         </li>
       ))}
@@ -185,7 +191,9 @@ function Facts({ row }: { row: TimelineRow }) {
           value !== null && (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{value.split("\n").map(visible).join(" ")}</dd>
+              <dd>
+                <Named of={value.replaceAll("\n", " ")} />
+              </dd>
             </div>
           ),
       )}

@@ -2,7 +2,7 @@
 // Where alerts go, the store among them: whether they get there, what waits, and what was lost.
 import type { OutputRow } from "../../host/control/shapes.js";
 import { useAsked } from "../api.js";
-import { Answer, Table } from "../parts.js";
+import { Answer, Named, Table } from "../parts.js";
 import { count, visible } from "../words.js";
 
 const HEAD = ["Output", "Kind", "State", "#Waiting", "#Oldest", "#Sent", "#Tried again", "#Dropped", "Last error"];
@@ -25,7 +25,9 @@ export function Outputs() {
                 <td class="number">{count(one.sent)}</td>
                 <td class="number">{count(one.retries)}</td>
                 <td class="number">{droppedText(one)}</td>
-                <td class="text">{visible(one.lastError?.message ?? "")}</td>
+                <td class="text">
+                  <Named of={one.lastError?.message ?? ""} />
+                </td>
               </tr>
             ))}
           </Table>

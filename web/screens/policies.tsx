@@ -2,7 +2,7 @@
 // Each policy: whether it judges, what it raised, and what it costs.
 import type { PolicyRow } from "../../host/control/shapes.js";
 import { useAsked } from "../api.js";
-import { Answer, Table } from "../parts.js";
+import { Answer, Named, Table } from "../parts.js";
 import { count, visible } from "../words.js";
 
 const HEAD = [
@@ -37,7 +37,9 @@ export function Policies() {
                 <td class="number">{count(one.suppressed)}</td>
                 <td class="number">{one.nsPerEvent.toFixed(0)}</td>
                 <td class="number">{(one.memoryBytes / 2 ** 20).toFixed(1)}</td>
-                <td class="text">{visible(one.lastError ?? "")}</td>
+                <td class="text">
+                  <Named of={one.lastError ?? ""} />
+                </td>
               </tr>
             ))}
           </Table>

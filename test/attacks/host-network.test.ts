@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A workload that hides its connection among thousands of others (H34), and whoever asks the control API with
+// conditions that would cost it its time. The honest control is a neighbour's connection, which stays on the
+// operator's screen, and an operator's own question, which is answered.
+import { spawn } from "node:child_process";
+import { request } from "node:http";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { ConnectionRow } from "../../host/control/shapes.js";
+import { environment, hasCommand, scratch, VEDETTE } from "../e2e/programs.js";
+
+const WAIT_MS_MAX = 60_000;
+/** An honest server and its client stay, while five processes scan thousands of ports each. */
+const WORKLOAD = `import os, socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+c = socket.socket(); c.connect(s.getsockname()); a, _ = s.accept()
+print(s.getsockname()[1], flush=True)
+for child in range(5):
+    if os.fork() == 0:
+        for port in range(1, 3000):
+            with socket.socket() as t:
+                t.connect_ex(("127.1.%d.%d" % (child, port % 200 + 1), port))
+        os._exit(0)
+for child in range(5): os.wait()
+print("done", flush=True)
+while sys.stdin.readline(): c.send(b"x"); a.recv(1)
+`;
+/** Exponential for a matcher that tries ways one after another. */
+const REGEX_BOMB = "proc.cmdline regex '^(([a-z])+.)+[A-Z]([a-z])+$'";
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+const socket = join(scratch(), "control.sock");
+const ask = (path: string): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ socketPath: socket, path }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => resolve({ status: response.statusCode!, text }));
+    });
+    asked.on("error", reject).end();
+  });
+const rowsUnder = async (condition: string): Promise<ConnectionRow[]> => {
+  const { status, text } = await ask(`/api/v1/connections?limit=1000&filter=${encodeURIComponent(condition)}`);
+  assert.is(status, 200, text);
+  return (JSON.parse(text) as { items: ConnectionRow[] }).items;
+};
+
+if (!hasCommand("python3")) console.log("skip: no python3 on this machine");
+else {
+  const [command, ...words] = [...VEDETTE, "run", "--control", socket, "--", "python3", "-c", WORKLOAD];
+  const watched = spawn(command!, words, { cwd: scratch(), env: environment(), stdio: ["pipe", "pipe", "ignore"] });
+  let said = "";
+  watched.stdout!.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  const until = async (what: string, is: () => boolean | Promise<boolean>): Promise<void> => {
+    for (const end = performance.now() + WAIT_MS_MAX; !(await is()); ) {
+      if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host-network`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  test.after(async () => {
+    watched.stdin!.end();
+    await new Promise((done) => watched.once("exit", done));
+  });
+
+  test("H34: whoever scans thousands of ports fills rows of his own; a neighbour's connection stays, and is counted on", async () => {
+    await until("the scan is over", () => said.includes("done"));
+    const port = Number(said.split("\n")[0]);
+    const honest = async () => (await rowsUnder(`fd.rport = ${port} and fd.rip = 127.0.0.1`))[0];
+    const scanned = async () => (await rowsUnder("fd.rnet = 127.1.0.0/16")).length;
+    await until("rows of the scan", async () => (await scanned()) > 0);
+    watched.stdin!.write("go\ngo\n");
+    await until("what the honest one sends is counted", async () => ((await honest())?.bytes_out ?? 0) >= 2);
+    const { items, left_out } = JSON.parse((await ask("/api/v1/connections?limit=1000")).text) as {
+      items: ConnectionRow[];
+      left_out: number;
+    };
+    const rest = items.filter((row) => row.rest);
+    assert.is(rest.length, 5, "further places of each scanner are one row");
+    const failed = items.filter(({ process }) => rest.some((row) => row.process.key === process.key));
+    const counted = failed.reduce((all, row) => all + row.failed + row.made, 0);
+    assert.is(counted, 5 * 2_999, "each attempt is counted");
+    assert.is(left_out, 0);
+  });
+
+  test("H34: a condition of 10 MiB, one that is too long, and one that never ends in other engines cost nothing", async () => {
+    const long = await ask(`/api/v1/connections?filter=${"x".repeat(10 << 20)}`).catch(() => null);
+    assert.ok(long === null || long.status === 431, "node closes it: a head has at most 8 KiB");
+    assert.is((await ask(`/api/v1/connections?filter=${"x".repeat(5_000)}`)).status, 400);
+    for (const path of ["connections", "events"]) {
+      const deep = `${"not (".repeat(700)}proc.pid=1${")".repeat(700)}`;
+      const asked = await ask(`/api/v1/${path}?filter=${encodeURIComponent(deep)}`).catch(() => null);
+      assert.ok(asked === null || asked.status < 500, `${path}: ${asked?.text}`);
+    }
+    assert.equal(await rowsUnder(REGEX_BOMB), []);
+    await rowsUnder("proc.name = python3");
+  });
+
+  test("H34: control: an operator's own condition is answered", async () => {
+    assert.ok((await rowsUnder("evt.type = listen and proc.name startswith python")).length > 0);
+  });
+
+  test.run();
+}

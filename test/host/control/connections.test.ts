@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections: a row for each process and place, what it counts, who is shown it, and its bounds.
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Connections, PLACES_MAX } from "../../../host/control/connections.js";
+import type { ConnectionRow } from "../../../host/control/shapes.js";
+import { ShortEvents } from "../../../host/policy/short-event.js";
+import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { environment, scratch as newScratch, VEDETTE } from "../../e2e/programs.js";
+import { alertOf } from "../incident/shared.js";
+import { ask, closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
+
+test.after.each(closeAll);
+
+type Short = readonly [type: string, written: Readonly<Record<string, unknown>>];
+function batchOf(...shorts: readonly Short[]): Batch {
+  const events = new ShortEvents();
+  for (const [type, written] of shorts) events.add(type, written);
+  return openBatch(events.bytes());
+}
+
+const CURL = { name: "curl", exepath: "/usr/bin/curl", pid: 41, args: ["https://203.0.113.9"] };
+const APP = { name: "app", exepath: "/srv/app", pid: 42 };
+const OUT = "tcp 10.0.0.5:40000->203.0.113.9:443";
+const served = (from: string) => ({
+  type: "4",
+  socktype: 1,
+  l4proto: 6,
+  flags: 2 | 8,
+  sip: "10.0.0.5",
+  sport: 80,
+  cip: from,
+  cport: 5_000,
+});
+const listening = { type: "4", socktype: 1, l4proto: 6, flags: 2 | 16, sip: "0.0.0.0", sport: 80 };
+const WORK = batchOf(
+  ["connect", { proc: CURL, fd: OUT, res: "EINPROGRESS" }],
+  ["sendto", { proc: CURL, fd: OUT, res: 120 }],
+  ["recvfrom", { proc: CURL, fd: OUT, res: 4_000 }],
+  ["connect", { proc: CURL, fd: "tcp 10.0.0.5:40001->203.0.113.9:443", res: 0 }],
+  ["connect", { proc: CURL, fd: "tcp 10.0.0.5:40002->198.51.100.1:22", res: "ECONNREFUSED" }],
+  ["listen", { proc: APP, fd: listening, res: 0 }],
+  ["accept4", { proc: APP, fd: served("192.0.2.7"), res: 5 }],
+  ["read", { proc: APP, fd: served("192.0.2.7"), res: 10 }],
+  ["write", { proc: APP, fd: "/var/log/x", res: 10 }],
+);
+
+async function pageOf(socket: string, query = "") {
+  const { status, json } = await ask(socket, `/api/v1/connections${query}`);
+  assert.is(status, 200, JSON.stringify(json));
+  return json as { items: ConnectionRow[]; next: string | null; left_out: number };
+}
+const places = (items: readonly ConnectionRow[]): string[] =>
+  items.map(({ direction, remote, local }) => `${direction} ${remote.address}:${remote.port} ${local.port}`);
+
+test("a row is a process and a place: connections of it are counted, with bytes and failures", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  control.onBatch(WORK);
+  const { items, next } = await pageOf(path);
+  assert.equal(places(items), [
+    "in 192.0.2.7:null 80",
+    "listening null:null 80",
+    "out 198.51.100.1:22 null",
+    "out 203.0.113.9:443 null",
+  ]);
+  assert.is(next, null);
+  const [taken, waits, refused, made] = items;
+  assert.equal([made!.made, made!.failed, made!.bytes_out, made!.bytes_in], [2, 0, 120, 4_000]);
+  assert.equal([refused!.made, refused!.failed, refused!.error], [0, 1, "ECONNREFUSED"]);
+  assert.equal([taken!.made, taken!.bytes_in, taken!.process.pid], [1, 10, 42]);
+  assert.equal([waits!.local.address, waits!.until], ["0.0.0.0", null]);
+});
+
+test("who listens no more is said: the socket was closed, or the process ended", async () => {
+  const connections = new Connections();
+  connections.add(WORK);
+  connections.add(batchOf(["close", { proc: APP, fd: listening, res: 0 }]));
+  const listener = () => connections.rows().find(({ direction }) => direction === "listening")!;
+  assert.ok(listener().until !== null);
+  connections.add(batchOf(["listen", { proc: APP, fd: listening, res: 0 }]));
+  assert.is(listener().until, null, "it listens again");
+  connections.add(batchOf(["procexit", { proc: CURL }]));
+  assert.ok(
+    connections
+      .rows()
+      .filter(({ process }) => process.pid === 41)
+      .every(({ until }) => until !== null),
+  );
+  connections.add(batchOf(["close", { proc: { name: "x", pid: 77 }, fd: OUT, res: 0 }]));
+  assert.not.ok(
+    connections.rows().some(({ process }) => process.pid === 77),
+    "to close begins no row",
+  );
+});
+
+test("a tenant sees connections of its scope, with its own findings alone", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  control.onBatch(WORK);
+  const { items } = await pageOf(`${path}.a`);
+  assert.equal(new Set(items.map(({ process }) => process.exepath)), new Set(["/srv/app"]));
+  const [of] = items;
+  const [, pid, start] = /\/(\d+)@(.*)$/.exec(of!.process.key)!;
+  const about = alertOf({ tenant: null, file: 1 });
+  const event = { ...about.finding!.event, source: "ab".repeat(16) };
+  const process = { ...about.finding!.process!, pid: Number(pid), started: start === "null" ? null : BigInt(start!) };
+  control.onAlert({ ...about, finding: { ...about.finding!, event, process } });
+  const foundBy = async (socket: string) =>
+    (await pageOf(socket)).items.map(({ process, findings }) => [process.pid, findings]);
+  assert.equal(await foundBy(`${path}.a`), [
+    [42, 0],
+    [42, 0],
+  ]);
+  assert.equal(await foundBy(path), [
+    [42, 1],
+    [42, 1],
+    [41, 0],
+    [41, 0],
+  ]);
+});
+
+test("a condition of Falco's narrows them, and one that asks for what no row knows is refused", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  control.onBatch(WORK);
+  const under = async (condition: string, more = "") =>
+    places((await pageOf(path, `?filter=${encodeURIComponent(condition)}${more}`)).items);
+  assert.equal(await under("fd.rip = 203.0.113.9"), ["out 203.0.113.9:443 null"]);
+  assert.equal(await under("fd.snet = 198.51.100.0/24 and fd.rport = 22"), ["out 198.51.100.1:22 null"]);
+  assert.equal(await under("proc.cmdline contains https and fd.sport != 22"), ["out 203.0.113.9:443 null"]);
+  assert.equal(await under("evt.type = listen and fd.lport = 80 and proc.exepath startswith /srv"), [
+    "listening null:null 80",
+  ]);
+  assert.equal(await under("fd.is_server = true and fd.l4proto = tcp", "&direction=in"), ["in 192.0.2.7:null 80"]);
+  assert.equal(await under("proc.pid = 9"), []);
+  for (const [condition, why] of [
+    ["proc.aname = sh", /proc\.aname is not known of a connection/],
+    ["evt.buffer contains x", /evt\.buffer is not known/],
+    ["fd.rip = ", /column \d+/],
+    ["x".repeat(5_000), /at most 4096/],
+  ] as const) {
+    const { status, json } = await ask(path, `/api/v1/connections?filter=${encodeURIComponent(condition)}`);
+    assert.is(status, 400, condition.slice(0, 40));
+    assert.match(json.title, why);
+  }
+});
+
+test("pages follow one another without a gap, while rows are made", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  control.onBatch(WORK);
+  const first = await pageOf(path, "?limit=2");
+  control.onBatch(batchOf(["connect", { proc: CURL, fd: "tcp 10.0.0.5:1->192.0.2.99:1", res: 0 }]));
+  const second = await pageOf(path, `?limit=2&before=${first.next}`);
+  assert.equal(places([...first.items, ...second.items]), places((await pageOf(path)).items.slice(1)));
+  assert.is(second.next, null);
+});
+
+test("a place is new where the container went there first long after its first connection", () => {
+  const connections = new Connections();
+  connections.add(
+    batchOf(
+      ["connect", { proc: CURL, fd: OUT, res: 0 }],
+      ["connect", { at: "601s", proc: CURL, fd: "tcp 10.0.0.5:2->192.0.2.1:80", res: 0 }],
+      ["connect", { at: "602s", proc: { name: "wget", pid: 50 }, fd: "tcp 10.0.0.5:3->203.0.113.9:443", res: 0 }],
+    ),
+  );
+  const isNew = connections.rows().map((row) => [row.remoteAddress, row.isNew]);
+  assert.equal(isNew, [
+    ["203.0.113.9", false],
+    ["192.0.2.1", true],
+    ["203.0.113.9", false],
+  ]);
+});
+
+test("whoever scans a network fills rows of his own, and what had to go is counted", () => {
+  const connections = new Connections();
+  connections.add(WORK);
+  const scan = (pid: number) =>
+    batchOf(
+      ...Array.from(
+        { length: 300 },
+        (_, i): Short => [
+          "connect",
+          { proc: { name: "nmap", pid }, fd: `tcp 10.0.0.5:9->192.0.2.1:${i + 1}`, res: "ECONNREFUSED" },
+        ],
+      ),
+    );
+  connections.add(scan(1_000));
+  const own = connections.rows().filter(({ process }) => process.pid === 1_000);
+  assert.is(own.length, PLACES_MAX + 1);
+  const rest = own.find(({ isRest }) => isRest)!;
+  assert.is(rest.failed, 300 - PLACES_MAX);
+  assert.is(connections.rows().length - own.length, 4, "of others nothing went");
+  for (let pid = 2_000; pid < 2_040; pid++) connections.add(scan(pid));
+  assert.ok(connections.rows().length <= 2_000);
+  assert.is(connections.rows().length + connections.leftOut, 4 + 41 * (PLACES_MAX + 1));
+});
+
+const SERVER = `import os, socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(5)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("127.0.0.1", 0))
+c = socket.socket(); c.connect(s.getsockname()); a, _ = s.accept()
+c.sendall(b"x" * 3000); a.recv(5000); a.sendall(b"y" * 70); c.recv(100)
+t, n = open("/proc/net/tcp").read(), os.stat(f"/proc/self/fd/{s.fileno()}").st_ino
+print(s.getsockname()[1], u.getsockname()[1], c.getsockname()[1], flush=True)
+sys.stdin.read()
+`;
+
+test("what really listens and talks is there as the kernel has it, with its bytes", async () => {
+  const socket = join(newScratch(), "control.sock");
+  const [command, ...words] = [...VEDETTE, "run", "--control", socket, "--", "python3", "-c", SERVER];
+  const watched = spawn(command!, words, { cwd: newScratch(), env: environment(), stdio: ["pipe", "pipe", "ignore"] });
+  try {
+    const ports = await new Promise<string>((said) => watched.stdout!.once("data", (text) => said(String(text))));
+    const [tcp, udp, client] = ports.trim().split(" ").map(Number) as [number, number, number];
+    const inKernel = (file: string, port: number): boolean =>
+      new RegExp(`^ *\\d+: 0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m").test(
+        readFileSync(file, "utf8"),
+      );
+    assert.ok(inKernel("/proc/net/tcp", tcp) && inKernel("/proc/net/udp", udp) && inKernel("/proc/net/tcp", client));
+    const end = performance.now() + 60_000;
+    let items: ConnectionRow[] = [];
+    while (items.length < 4 && performance.now() < end) {
+      items = (await pageOf(socket)).items.filter(
+        ({ local, remote }) => local.address === "127.0.0.1" || remote.address === "127.0.0.1",
+      );
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const told = items.map(
+      ({ direction, protocol, remote, local, made, bytes_in, bytes_out }) =>
+        `${direction} ${protocol} ${remote.port ?? local.port}: ${made} ${bytes_in} ${bytes_out}`,
+    );
+    assert.equal(told.sort(), [
+      `in tcp ${tcp}: 1 3000 70`,
+      `listening tcp ${tcp}: 0 0 0`,
+      `listening udp ${udp}: 0 0 0`,
+      `out tcp ${tcp}: 1 70 3000`,
+    ]);
+  } finally {
+    watched.stdin!.end();
+    await new Promise((done) => watched.once("exit", done));
+  }
+});
+
+if (execFileSync("sh", ["-c", "command -v python3 || true"], { encoding: "utf8" }) !== "") test.run();
+else console.log("skip: connections: python3 is missing");

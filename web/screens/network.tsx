@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who talks to whom, and who listens: a table, the newest places first. Each row leads to its process, to the
+// process's events, and to the incident that it is of.
+import { useSignal } from "@preact/signals";
+import type { ConnectionRow } from "../../host/control/shapes.js";
+import { queryOf, useAsked } from "../api.js";
+import { Answer, Choice, Field, Pages, Table, Time, usePages } from "../parts.js";
+import { query } from "../place.js";
+import { from } from "../session.js";
+import { bytes, count, some, visible } from "../words.js";
+
+interface ConnectionPage {
+  readonly items: readonly ConnectionRow[];
+  readonly next: string | null;
+  readonly left_out: number;
+}
+
+const HEAD = [
+  "Direction",
+  "Place",
+  "Process",
+  "Container",
+  "#Made",
+  "#Failed",
+  "#In",
+  "#Out",
+  "First",
+  "Last",
+  "Found",
+];
+const TITLE_MAX = 500;
+const DIRECTIONS = [
+  ["", "all"],
+  ["out", "going out"],
+  ["in", "coming in"],
+  ["listening", "listening"],
+] as const;
+const PLACES = [
+  ["", "all"],
+  ["true", "new ones"],
+] as const;
+const WORDS = { out: "→ out", in: "← in", listening: "◎ listens" } as const;
+
+export function Network() {
+  return (
+    <>
+      <h1>Network</h1>
+      {from.value === "store" ? (
+        <p class="quiet">Nobody looks at connections here: this is a store, and it keeps findings and incidents.</p>
+      ) : (
+        <Looked />
+      )}
+    </>
+  );
+}
+
+function Looked() {
+  const given = (name: string): string => query.value.get(name) ?? "";
+  const [filter, direction, isNew] = [
+    useSignal(given("filter")),
+    useSignal(given("direction")),
+    useSignal(given("new")),
+  ];
+  const sought = { filter: filter.value.trim(), direction: direction.value, new: isNew.value };
+  const isSought = Object.values(sought).some((one) => one !== "");
+  return (
+    <>
+      <form class="filter" onSubmit={(event) => event.preventDefault()}>
+        <Field name="filter" label="Condition" of={filter} isWide />
+        <Choice name="direction" label="Direction" of={direction} options={DIRECTIONS} />
+        <Choice name="places" label="Places" of={isNew} options={PLACES} />
+        <button type="submit">Filter</button>
+      </form>
+      <p class="quiet">
+        A condition of Falco's, as <code>fd.rip in (203.0.113.9) and proc.name = curl</code>.
+      </p>
+      <Connections
+        sought={sought}
+        none={isSought ? "No connection is like that." : "No connection has been seen so far."}
+      />
+    </>
+  );
+}
+
+/** All that are like that, page by page. */
+export function Connections({ sought, none }: { sought: Readonly<Record<string, string>>; none: string }) {
+  const pages = usePages(sought);
+  const asked = useAsked<ConnectionPage>(
+    `/api/v1/connections${queryOf({ ...sought, before: pages.cursor.value, limit: "100" })}`,
+  );
+  return (
+    <Answer asked={asked.value} isNone={({ items }) => items.length === 0 && pages.cursor.value === ""} none={none}>
+      {({ items, next, left_out }) => (
+        <>
+          <Table name="Connections" head={HEAD}>
+            {items.map((one) => (
+              <Row key={one.seq} one={one} />
+            ))}
+          </Table>
+          {left_out > 0 && <p class="problem">{some(left_out, "row")} had to go: there were too many places.</p>}
+          <Pages pages={pages} page={{ next, complete: true, damaged: 0 }} />
+        </>
+      )}
+    </Answer>
+  );
+}
+
+function Row({ one }: { one: ConnectionRow }) {
+  const { process, container, direction, failed, error, until } = one;
+  return (
+    <tr>
+      <td>
+        {WORDS[direction]} {one.new && <span class="warning">◆ new</span>}
+      </td>
+      <td>{placeOf(one)}</td>
+      <td>
+        <a
+          href={`#/processes?${new URLSearchParams({ key: process.key })}`}
+          title={visible(process.cmdline ?? "").slice(0, TITLE_MAX)}
+        >
+          {visible(process.name ?? "?")} {process.pid}
+        </a>{" "}
+        {until !== null && <span class="quiet">{direction === "listening" ? "listens no more" : "has ended"}</span>}
+      </td>
+      <td>{visible(container === null ? "host" : (container.name ?? container.id))}</td>
+      <td class="number">{direction === "listening" ? "" : count(one.made)}</td>
+      <td class="number">
+        {failed > 0 && (
+          <span class="problem" title={error ?? ""}>
+            {count(failed)} {error}
+          </span>
+        )}
+      </td>
+      <td class="number">{bytes(one.bytes_in)}</td>
+      <td class="number">{bytes(one.bytes_out)}</td>
+      <td>
+        <Time ns={one.first} />
+      </td>
+      <td>
+        <Time ns={one.last} />
+      </td>
+      <td>
+        {one.findings === 0 ? (
+          ""
+        ) : one.incident === null ? (
+          some(one.findings, "finding")
+        ) : (
+          <a href={`#/incidents/${one.incident}`}>{some(one.findings, "finding")}</a>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** `tcp 203.0.113.9:443`, `tcp 203.0.113.9 at :80`, `tcp 0.0.0.0:80`. */
+function placeOf({ direction, protocol, local, remote, rest }: ConnectionRow): string {
+  if (rest) return "all further places";
+  const at = ({ address, port }: ConnectionRow["local"]): string => {
+    const host = address?.includes(":") ? `[${address}]` : (address ?? "?");
+    return port === null ? host : `${host}:${port}`;
+  };
+  const end = direction === "listening" ? at(local) : at(remote);
+  return `${protocol ?? "?"} ${end}${direction === "in" ? ` at :${local.port}` : ""}`;
+}

@@ -14,18 +14,36 @@ namespace {
 
 constexpr size_t kRequestsMax = 256;
 constexpr size_t kAnswersMax = 1024;
+constexpr long kCallNs = 500'000;
 
 }  // namespace
 
+ResponseDesk::~ResponseDesk() {
+  if (has_timer_) (void)::timer_delete(timer_);
+}
+
 void ResponseDesk::serve() {
   const std::lock_guard lock(mutex_);
-  tracer_ = static_cast<int>(::syscall(SYS_gettid));
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = wake_signal();
+  event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));
+  has_timer_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+  call_tracer(!requests_.empty());
+}
+
+// Again and again: a wake that comes just before the wait is lost, and whom nothing else stops waits for ever.
+void ResponseDesk::call_tracer(bool is_wanted) {
+  if (!has_timer_) return;
+  itimerspec when = {};
+  if (is_wanted) when = {.it_interval = {0, kCallNs}, .it_value = {0, 1}};
+  (void)::timer_settime(timer_, 0, &when, nullptr);
 }
 
 void ResponseDesk::close() {
   const std::lock_guard lock(mutex_);
   is_closed_ = true;
-  tracer_ = 0;
+  call_tracer(false);
   for (const ResponseRequest& request : requests_) put({.id = request.id, .asker = request.asker, .status = ResponseStatus::Gone, .why = "the workload has ended"});
   requests_.clear();
   has_requests_ = false;
@@ -46,7 +64,7 @@ void ResponseDesk::ask(ResponseRequest request) {
   } else {
     requests_.push_back(std::move(request));
     has_requests_.store(true, std::memory_order_release);
-    if (tracer_ != 0) (void)::syscall(SYS_tgkill, ::getpid(), tracer_, wake_signal());
+    call_tracer(true);
     return;
   }
   put(std::move(refusal));
@@ -63,11 +81,13 @@ void ResponseDesk::greet() {
   answers_.clear();
   requests_.clear();
   has_requests_ = false;
+  call_tracer(false);
 }
 
 std::vector<ResponseRequest> ResponseDesk::take_requests() {
   const std::lock_guard lock(mutex_);
   has_requests_ = false;
+  call_tracer(false);
   return std::exchange(requests_, {});
 }
 

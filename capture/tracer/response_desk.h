@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <ctime>
 #include <mutex>
 #include <vector>
 
@@ -17,6 +18,9 @@ class ResponseDesk {
  public:
   // `is_open`: whether the agent may respond at all (--respond). Where it may not, it refuses.
   explicit ResponseDesk(bool is_open) : is_open_(is_open) {}
+  ~ResponseDesk();
+  ResponseDesk(const ResponseDesk&) = delete;
+  ResponseDesk& operator=(const ResponseDesk&) = delete;
 
   // From the tracer's thread, when its wait can be interrupted.
   void serve();
@@ -35,13 +39,15 @@ class ResponseDesk {
 
  private:
   void put(ResponseAnswer answer);
+  void call_tracer(bool is_wanted);
 
   const bool is_open_;
   std::atomic<bool> has_requests_{false};
   std::mutex mutex_;
   bool is_closed_ = false;
   uint64_t asker_ = 0;
-  int tracer_ = 0;  // its thread; 0: it does not wait yet
+  timer_t timer_{};  // wakes the tracer again and again while requests wait
+  bool has_timer_ = false;
   std::vector<ResponseRequest> requests_;
   std::vector<ResponseAnswer> answers_;
 };

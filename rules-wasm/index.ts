@@ -2,6 +2,11 @@
 // What a policy imports: `import { rule, Execve, StringSet } from "vedette"`. docs/write-a-policy.md shows
 // how.
 export { rule, Rule, Priority } from "./rule";
+export { meter, Meter } from "./meter";
+export { counter, CounterInstrument } from "./metric/counter";
+export { gauge, GaugeInstrument } from "./metric/gauge";
+export { histogram, HistogramInstrument } from "./metric/histogram";
+export { exponential, ExponentialInstrument } from "./metric/exponential";
 export { Event } from "./event";
 export { Process } from "./process";
 export { Descriptor } from "./descriptor";

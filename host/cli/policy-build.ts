@@ -10,7 +10,8 @@ import { PolicyCompiler } from "../policy/compile.js";
 import { loadPolicy, MODULE_FILE, moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
-import { counted, print } from "./print.js";
+import { judgesOf } from "./judges.js";
+import { print } from "./print.js";
 
 /** Writes the module to `output`. Throws VEDETTE_POLICY_UNWRITABLE, gives status 0. */
 export async function buildPolicy(folder: string, output = join(folder, MODULE_FILE)): Promise<number> {
@@ -24,9 +25,7 @@ export async function buildPolicy(folder: string, output = join(folder, MODULE_F
     } catch (error) {
       throw new VedetteError("VEDETTE_POLICY_UNWRITABLE", { path: output, reason: reasonOf(error) }, { cause: error });
     }
-    print([
-      `${output}: ${policy.name} ${policy.version}, ${counted(policy.rules.length, "rule")}, ${bytes.length} bytes`,
-    ]);
+    print([`${output}: ${policy.name} ${policy.version}, ${judgesOf(policy)}, ${bytes.length} bytes`]);
     return 0;
   } finally {
     compiler.close();

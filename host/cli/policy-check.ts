@@ -13,7 +13,8 @@ import { parametersOf, policyFileOf } from "../policy/policy-file.js";
 import { readTests, TEST_FILE } from "../policy/test-file.js";
 import { missingTests } from "../policy/test-run.js";
 import { say, warn } from "./failure.js";
-import { counted, print } from "./print.js";
+import { judgesOf } from "./judges.js";
+import { print } from "./print.js";
 
 /** As of VEDETTE_POLICY_INIT. */
 const FAILS_AT_START = 2;
@@ -50,7 +51,7 @@ async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<nu
   }
   const missing = bundle.has(TEST_FILE) ? missingTests(policy, readTests(bundle).tests) : [`There is no ${TEST_FILE}.`];
   for (const sentence of missing) warn(`warning: ${folder}: ${sentence}`);
-  print([`${folder}: ${counted(policy.rules.length, "rule")}, nothing wrong`]);
+  print([`${folder}: ${judgesOf(policy)}, nothing wrong`]);
   return 0;
 }
 

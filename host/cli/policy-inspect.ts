@@ -80,6 +80,10 @@ function lines(facts: Facts): string[] {
       `  on ${rule.events.join(" ")}`,
       `  ${rule.output}`,
     ]),
+    ...(facts.meters ?? []).flatMap(({ name, events }) => [`meter "${name}"`, `  on ${events.join(" ")}`]),
+    ...(facts.metrics ?? []).map(
+      ({ kind, name, unit, labels }) => `measures ${name} (${kind}, ${unit})${labels.map((one) => ` ${one}`).join("")}`,
+    ),
     ...facts.prevent.map(({ name, deny, action, mode, networks, ports, files, programs }) => {
       const to = [...networks, ...ports].map((one) => ` ${one}`).join("");
       const except = [...files, ...programs].map((one) => ` ${one}`).join("");

@@ -5,9 +5,10 @@
 import { Socket } from "node:net";
 import type { Alert } from "../output/alert.js";
 import { admit, WIDE_LIMITS } from "../wasm/admission.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import { openBatch } from "../wire/batch.js";
 import type { FromCell, SentPolicy, ToCell } from "./cell-messages.js";
-import { CellEnd } from "./cell-wire.js";
+import { CellEnd, MEASUREMENTS_MAX } from "./cell-wire.js";
 import { Engine } from "./engine.js";
 import { Feed } from "./feed.js";
 import { SUPPRESSED } from "./limiter.js";
@@ -35,11 +36,10 @@ const engine = await Engine.start({
   readers: [reader],
   policies: [],
   onAlert: sayAlert,
-  onFault: ({ code, message, hint }, policy) => {
-    const id = engine.status().find((seat) => seat.policy === policy)?.id;
-    say({ kind: "fault", number: numberOf(id), code, message, hint });
-  },
+  onFault: ({ code, message, hint }, policy) => say({ kind: "fault", number: numberIn(policy), code, message, hint }),
   onLog: (policy, level, text) => say({ kind: "log", policy, level, text }),
+  onMeasured: (policy, measured) => sayMeasured(numberIn(policy), measured),
+  onUnmeasured: (policy) => say({ kind: "unmeasured", number: Math.max(0, numberIn(policy)) }),
 });
 setInterval(report, REPORT_MS);
 say({ kind: "ready" });
@@ -90,6 +90,19 @@ function report(): void {
     .status()
     .map(({ id, state, tally, lastError }) => ({ number: numberOf(id), state, tally, lastError }));
   say({ kind: "judged", batches, seats });
+}
+
+/** In parts that are not too long. */
+function sayMeasured(number: number, { measurements, refused }: Measured): void {
+  if (number < 0) return;
+  for (let at = 0; at === 0 || at < measurements.length; at += MEASUREMENTS_MAX) {
+    const part = measurements.slice(at, at + MEASUREMENTS_MAX);
+    say({ kind: "measured", number, measured: { measurements: part, refused: at === 0 ? refused : 0 } });
+  }
+}
+
+function numberIn(policy: LoadedPolicy | null): number {
+  return numberOf(engine.status().find((seat) => seat.policy === policy)?.id);
 }
 
 function numberOf(id: number | undefined): number {

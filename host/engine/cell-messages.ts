@@ -3,6 +3,7 @@
 // a policy goes as bytes and is admitted again where it arrives.
 
 import type { Finding } from "../finding/finding.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Value } from "../wire/value.js";
 import type { SeatStatus } from "./engine.js";
@@ -66,6 +67,10 @@ export type FromCell =
       readonly message: string;
       readonly hint: string;
     }
+  /** What one policy has measured since the last time, or a part of it. */
+  | { readonly kind: "measured"; readonly number: number; readonly measured: Measured }
+  /** What one policy measured since the last time is gone. */
+  | { readonly kind: "unmeasured"; readonly number: number }
   | { readonly kind: "log"; readonly policy: string; readonly level: number; readonly text: string }
   /** So many batches were judged, so far. Also says that the process lives. */
   | { readonly kind: "judged"; readonly batches: number; readonly seats: readonly CellSeat[] }

@@ -7,6 +7,8 @@ import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";
 import { z } from "zod";
+import { EXPONENTIAL, INSTRUMENTS_MAX, SLOTS_MAX } from "../wasm/instruments.js";
+import { LABEL_MAX } from "../wasm/metrics-region.js";
 import { SaidFinding } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
 import { DEDUP_MAX } from "./grouped.js";
@@ -15,6 +17,8 @@ import { DEDUP_MAX } from "./grouped.js";
 const SAID_MAX = 1 << 20;
 /** The longest that the host says: a module, and a batch. */
 const TOLD_MAX = 16 << 20;
+/** Measurements that a cell may say at once: what the largest take is far below SAID_MAX. */
+export const MEASUREMENTS_MAX = 100;
 /** What may wait for a cell that does not read. */
 const WAITING_MAX = 64 << 20;
 const HEAD = 4;
@@ -29,6 +33,17 @@ const count = z.number().int().nonnegative();
 export const Value: z.ZodType = z.lazy(() =>
   z.union([text(65_536), z.number(), z.bigint(), z.boolean(), z.null(), z.array(Value).max(4096)]),
 );
+const Measurement = z.strictObject({
+  instrument: count.max(INSTRUMENTS_MAX),
+  labels: z.array(text(LABEL_MAX)).max(8).nullable(),
+  value: z.number(),
+  buckets: z.array(count).max(EXPONENTIAL.buckets + 1),
+});
+/** What was measured in one take, or a part of it. */
+export const SaidMeasured = z.strictObject({
+  measurements: z.array(Measurement).max(SLOTS_MAX),
+  refused: count,
+});
 const Said = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready") }),
   z.strictObject({ kind: z.literal("ended") }),
@@ -59,6 +74,12 @@ const Said = z.discriminatedUnion("kind", [
     message: text(8192),
     hint: text(4096),
   }),
+  z.strictObject({
+    kind: z.literal("measured"),
+    number: count,
+    measured: SaidMeasured.extend({ measurements: z.array(Measurement).max(MEASUREMENTS_MAX) }),
+  }),
+  z.strictObject({ kind: z.literal("unmeasured"), number: count }),
   z.strictObject({ kind: z.literal("log"), policy: text(256), level: count, text: text(8192) }),
   z.strictObject({
     kind: z.literal("judged"),

@@ -17,13 +17,15 @@ import type { Priority } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
 import { boundText } from "../output/alert-bounds.js";
 import { builtFile } from "../paths.js";
+import { bucketsOf, type Instrument } from "../wasm/instruments.js";
+import type { Measured, Measurement } from "../wasm/metrics-region.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { SharedBounds } from "./bounds.js";
 import { trustedFinding } from "./cell-finding.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { HostEnd, readSaid } from "./cell-wire.js";
-import type { SeatStatus } from "./engine.js";
+import type { EngineHandlers, SeatStatus } from "./engine.js";
 import { groupingOf } from "./grouped.js";
 import { jailCommand } from "./jail.js";
 import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
@@ -58,6 +60,8 @@ export interface CellOptions {
   readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
+  readonly onMeasured?: EngineHandlers["onMeasured"];
+  readonly onUnmeasured?: EngineHandlers["onUnmeasured"];
   /** For tests: what speaks for the cell instead. */
   readonly command?: { readonly execPath: string; readonly execArgv: readonly string[] };
 }
@@ -240,6 +244,14 @@ export class Cell {
       case "log":
         this.#onLog(message);
         break;
+      case "measured":
+        this.#onMeasured(message);
+        break;
+      case "unmeasured": {
+        const lodger = this.#policies.get(message.number);
+        if (lodger !== undefined) this.#options.onUnmeasured?.(lodger.policy);
+        break;
+      }
       case "judged":
         this.#judged = Math.min(message.batches, this.#sent);
         this.#seats = message.seats;
@@ -290,6 +302,15 @@ export class Cell {
     return one === undefined ? null : { lodger, index, priority: one.priority ?? DENIED, tags: one.tags };
   }
 
+  /** Counted for the policy that the host knows, by the instruments that it knows. */
+  #onMeasured({ number, measured: { measurements, refused } }: FromCell & { kind: "measured" }): void {
+    const policy = this.#policies.get(number)?.policy;
+    if (policy === undefined) return;
+    const fit = measurements.filter((one) => isOf(one, policy.admitted.metadata.metrics?.[one.instrument]));
+    const measured: Measured = { measurements: fit, refused: refused + measurements.length - fit.length };
+    this.#options.onMeasured?.(policy, measured);
+  }
+
   #onLog({ policy, level, text }: FromCell & { kind: "log" }): void {
     if (![...this.#policies.values()].some((lodger) => lodger.policy.name === policy)) return;
     const line = this.#bounds.line(text, hostTime(0n));
@@ -315,6 +336,8 @@ export class Cell {
     this.#isReady = false;
     this.#lost += this.#sent - this.#judged;
     this.#tell("VEDETTE_CELL_LOST", reason);
+    for (const { policy } of this.#policies.values())
+      if ((policy.admitted.metadata.metrics ?? []).length > 0) this.#options.onUnmeasured?.(policy);
     for (const number of asked) this.#answer(number, "its process ended");
     setTimeout(() => this.#isEnding || this.#start(), this.#again).unref();
     this.#again = Math.min(this.#again * 2, AGAIN_MS_MAX);
@@ -363,6 +386,16 @@ export class Cell {
     this.#lost = 0;
     this.#options.onFault(new VedetteError(code, { tenant: this.#options.tenancy.tenant, reason, lost }), null);
   }
+}
+
+/** Whether the instrument could have measured this. */
+function isOf({ labels, value, buckets }: Measurement, instrument: Instrument | undefined): boolean {
+  return (
+    instrument !== undefined &&
+    (labels === null || labels.length === instrument.labels.length) &&
+    buckets.length === bucketsOf(instrument) &&
+    (instrument.kind !== "counter" || value >= 0)
+  );
 }
 
 /** No event lies ahead of the host's clock (capture/addon/future.h). */

@@ -8,6 +8,7 @@
 import { openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
@@ -32,6 +33,10 @@ export interface EngineHandlers {
   /** A policy trapped, overran its budget or could not start. */
   readonly onFault?: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog?: (policy: string, level: number, text: string) => void;
+  /** What a policy has measured since the last time. */
+  readonly onMeasured?: (policy: LoadedPolicy, measured: Measured) => void;
+  /** What a policy measured since the last time is gone with its worker: at most a second's. */
+  readonly onUnmeasured?: (policy: LoadedPolicy) => void;
 }
 
 /** What the engine needs from its start. `budgetMs` is in milliseconds, 100 by default. */
@@ -298,6 +303,11 @@ export class Engine {
       case "log":
         this.#options.onLog?.(this.#placement.policy(report.id)?.name ?? "", report.level, report.text);
         break;
+      case "measured": {
+        const policy = this.#placement.policy(report.id);
+        if (policy !== null) this.#options.onMeasured?.(policy, report.measured);
+        break;
+      }
       case "ended":
         post.end();
         if (this.#placement.posts.every((one) => one.isEnded)) void this.stop();
@@ -335,6 +345,7 @@ export class Engine {
     const post = this.#placement.posts.find((one) => one.control === control);
     if (post === undefined || !post.isRunning || this.#isStopping) return;
     const { budgetMs: budget } = this.#watchdog;
+    this.#tellUnmeasured(post);
     // One that was to come and does not get ready has no seat to lose.
     if (!post.abandon(id, `its init took longer than ${budget} ms`)) {
       const policy = this.#placement.policy(id);
@@ -394,6 +405,7 @@ export class Engine {
       throw cause;
     }
     post.control.leave();
+    this.#tellUnmeasured(post);
     if (!post.abandon(id, reason)) {
       post.control.finish(id);
       this.#fault(id, "VEDETTE_POLICY_TRAPPED", { event: "?", reason });
@@ -423,6 +435,11 @@ export class Engine {
     } catch {
       return null; // the ring has no place for another reader
     }
+  }
+
+  #tellUnmeasured(post: Post): void {
+    for (const { policy } of post.seats.values())
+      if ((policy.admitted.metadata.metrics ?? []).length > 0) this.#options.onUnmeasured?.(policy);
   }
 
   #fault(

@@ -4,7 +4,7 @@
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { Cell } from "./cell.js";
-import type { Engine, SeatStatus } from "./engine.js";
+import type { Engine, EngineHandlers, SeatStatus } from "./engine.js";
 import type { LoadedPolicy } from "./policy.js";
 
 type House = Pick<Engine, "add" | "replace" | "remove" | "status">;
@@ -18,6 +18,8 @@ export interface HousingOptions {
   readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
+  readonly onMeasured?: EngineHandlers["onMeasured"];
+  readonly onUnmeasured?: EngineHandlers["onUnmeasured"];
 }
 
 interface Place {
@@ -87,10 +89,8 @@ export class Housing implements House {
 
   #houseOf({ tenancy }: LoadedPolicy): House {
     if (tenancy == null || !this.#options.isApart(tenancy.tenant)) return this.#options.engine;
-    const { ring, engine, onAlert, onFault, onLog } = this.#options;
-    const cell =
-      this.#cells.get(tenancy.tenant) ??
-      new Cell({ tenancy, ring, containers: engine.containers, onAlert, onFault, onLog });
+    const { engine, isApart: _, ...common } = this.#options;
+    const cell = this.#cells.get(tenancy.tenant) ?? new Cell({ ...common, tenancy, containers: engine.containers });
     this.#cells.set(tenancy.tenant, cell);
     return cell;
   }

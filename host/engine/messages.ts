@@ -2,6 +2,7 @@
 // What the main thread and a policy worker say to each other. All of it is plain data; compiled modules share
 // their code, and shared memory its content.
 import type { Alert } from "../output/alert.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
 
@@ -105,5 +106,7 @@ export type Report =
   | { readonly kind: "skipped"; readonly id: number; readonly count: number; readonly event: number }
   /** So many batches went by that no policy of this one's owner judged, here or where it was before. */
   | { readonly kind: "behind"; readonly id: number; readonly batches: number }
+  /** What it has measured since the last report. */
+  | { readonly kind: "measured"; readonly id: number; readonly measured: Measured }
   | { readonly kind: "log"; readonly id: number; readonly level: number; readonly text: string }
   | { readonly kind: "ended" };

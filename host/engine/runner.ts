@@ -10,6 +10,8 @@ import type { Alert } from "../output/alert.js";
 import { boundText } from "../output/alert-bounds.js";
 import { compileFormat, type Format } from "../output/format.js";
 import { PolicyInstance } from "../wasm/instance.js";
+import { eventsOf } from "../wasm/metadata.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import { SharedBounds } from "./bounds.js";
@@ -65,6 +67,8 @@ export class PolicyRunner {
   #trapsLeft = TRAPS_MAX;
   #trappedAt = 0;
   #logs: { level: number; text: string }[] = [];
+  /** What instances that are gone had measured. */
+  #measured: Measured[] = [];
 
   /**
    * Makes the policy ready, with the state in `keep` if that is of its form; `bounds` are those of all
@@ -107,6 +111,7 @@ export class PolicyRunner {
     while (index < batch.count && !isBroken) {
       const trap = this.#instance.judge(batch, { index, offset: index === 0 ? 0 : (batch.offsets[index] as number) });
       if (trap === null) break;
+      this.#keepMeasured();
       const record = Math.min(Math.max(trap.record, index), batch.count - 1);
       faults.push({ event: batch.first + record, reason: trap.message });
       index = record + 1;
@@ -163,6 +168,24 @@ export class PolicyRunner {
   /** No batch comes any more. Gives the alerts about suppressed alerts that were not reported yet. */
   finish(clock: bigint): Alert[] {
     return this.#limiter.tell(this.#now(clock), true).map((one) => this.#summary(one, clock));
+  }
+
+  /** Whether there is hardly any room left for what it measures: then it cannot wait to be asked. */
+  get measuresMuch(): boolean {
+    return this.#instance.measures === "much";
+  }
+
+  /** What it has measured since this was last asked. */
+  takeMeasured(): Measured[] {
+    this.#keepMeasured();
+    const measured = this.#measured;
+    this.#measured = [];
+    return measured;
+  }
+
+  #keepMeasured(): void {
+    const measured = this.#instance.takeMeasured();
+    if (measured !== null) this.#measured.push(measured);
   }
 
   get memoryBytes(): number {
@@ -250,14 +273,11 @@ export class PolicyRunner {
   }
 }
 
-/** The union of its enabled rules' events, as the ring's bitmap has it. */
+/** The union of its enabled rules' and its meters' events, as the ring's bitmap has it. */
 function typesOf(policy: LoadedPolicy): Uint32Array {
   const words = new Uint32Array(TYPE_WORDS);
-  for (const rule of policy.rules.filter((one) => one.enabled)) {
-    for (const event of rule.events) {
-      add(words, EVENT_OF_NAME.get(event)?.id ?? 0);
-    }
-  }
+  const rules = policy.rules.filter(({ enabled }) => enabled);
+  for (const event of eventsOf(rules, policy.admitted.metadata.meters)) add(words, EVENT_OF_NAME.get(event)?.id ?? 0);
   if ((policy.prevent ?? []).length > 0) add(words, PREVENTED);
   return words;
 }

@@ -92,14 +92,14 @@ export class TrialHouse {
 
   async #runOne({ policy, batches, measureMs }: TrialCase<ExaminedPolicy>, caseMs: number): Promise<TrialResult> {
     const { admitted: module, ...rest } = policy;
-    const { path, bytes, metadata, memory } = module;
+    const { path, bytes, metadata, memory, metrics } = module;
     if (this.#isClosed) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: CLOSED });
     if (this.#module !== null && this.#module !== module) this.letGo();
     this.warm();
     if (this.#module !== module) {
       const answer = await this.#ask(
         path,
-        { kind: "module", module: { path, bytes, metadata, memory } },
+        { kind: "module", module: { path, bytes, metadata, memory, metrics } },
         COMPILE_MS_MAX,
       );
       if (answer.kind === "compiled" && answer.fault !== null)

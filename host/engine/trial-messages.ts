@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { Examined } from "../wasm/admission.js";
-import { text, Value } from "./cell-wire.js";
+import { SaidMeasured, text, Value } from "./cell-wire.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialBatch, TrialMeasure, TrialResult } from "./trial.js";
 
@@ -44,6 +44,7 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
     )
     .max(10_000),
   logs: z.array(text(8192)).max(10_000),
+  measured: z.array(SaidMeasured).max(10_000),
   fault: text(8192).nullable(),
   measure: z
     .strictObject({ nsPerEvent: z.number(), worstBatchMs: z.number(), fuel: z.bigint(), memoryBytes: z.number() })

@@ -3,6 +3,7 @@
 import { parentPort } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
 import { PolicyInstance, type Trap } from "../wasm/instance.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import { type Batch, openBatch } from "../wire/batch.js";
 import { PolicyRunner } from "./runner.js";
 import type { TrialBatch, TrialCase, TrialMeasure, TrialResult } from "./trial.js";
@@ -19,11 +20,13 @@ parentPort?.on("message", (one: TrialCase) => {
 function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
   const alerts: TrialResult["alerts"][number][] = [];
   const logs: string[] = [];
-  const end = (fault: string | null, measured: TrialMeasure | null = null): TrialResult => ({
+  const measured: Measured[] = [];
+  const end = (fault: string | null, costs: TrialMeasure | null = null): TrialResult => ({
     alerts,
     logs,
+    measured,
     fault,
-    measure: measured,
+    measure: costs,
   });
   try {
     const opened = batches.map(openTrial);
@@ -33,6 +36,7 @@ function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
       const judgement = runner.judge(batch);
       alerts.push(...judgement.alerts);
       logs.push(...judgement.logs.map((line) => line.text));
+      measured.push(...runner.takeMeasured());
       const fault = judgement.faults[0];
       if (fault !== undefined) return end(`it failed at event ${fault.event}: ${fault.reason}`);
     }

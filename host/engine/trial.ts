@@ -5,6 +5,7 @@
 import type { Worker } from "node:worker_threads";
 import type { Alert } from "../output/alert.js";
 import { startThread } from "../thread.js";
+import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ExaminedPolicy, LoadedPolicy } from "./policy.js";
 
@@ -34,6 +35,8 @@ export interface TrialMeasure {
 export interface TrialResult {
   readonly alerts: readonly Alert[];
   readonly logs: readonly string[];
+  /** What it has measured, in parts. */
+  readonly measured: readonly Measured[];
   /** Why it failed: it trapped, could not start, or took too long. */
   readonly fault: string | null;
   readonly measure: TrialMeasure | null;
@@ -103,7 +106,7 @@ export class TrialStage {
       const fail = (fault: string): void => {
         end();
         this.close();
-        resolve({ alerts: [], logs: [], fault, measure: null });
+        resolve({ alerts: [], logs: [], measured: [], fault, measure: null });
       };
       // The time of a case begins when the thread has it. A slow start on a busy machine does not count.
       const onMessage = (said: TrialResult | "begun"): void => {
@@ -118,7 +121,7 @@ export class TrialStage {
       const onError = (error: Error): void => {
         end();
         this.close();
-        if (isReady) resolve({ alerts: [], logs: [], fault: error.message, measure: null });
+        if (isReady) resolve({ alerts: [], logs: [], measured: [], fault: error.message, measure: null });
         else reject(error);
       };
       worker.on("message", onMessage).on("error", onError);

@@ -19,8 +19,12 @@ import { ChargeClock, ownThread, stepBack } from "./thread-time.js";
 
 /** How late an order may be seen when nothing else comes. */
 const WAIT_MS = 10;
-/** How often the worker looks for muted rules while no batch comes. */
+/**
+ * How often the worker asks a policy what it has measured, and looks for muted rules while no batch comes.
+ */
 const TELL_MS = 1000;
+/** The same of a policy that has little room left: what has none is measured together. */
+const TELL_MS_MIN = 250;
 /**
  * After so many calls of the longest kind, no more of a tenant's policies judge a batch: one that loops does
  * not blind the others.
@@ -41,6 +45,8 @@ interface Seated {
   from: Place | null;
   /** What it took lately, in ns. */
   recent: number;
+  /** When it was last asked what it has measured, ms. */
+  askedAt: number;
 }
 
 const start = workerData as WorkerStart;
@@ -76,7 +82,10 @@ function run(): void {
       control.close(raw.number);
       reader.release();
     } else if (reader.ended) break;
-    else tellSuppressed();
+    else {
+      tellSuppressed();
+      for (const [id, one] of seated) tellMeasured(id, one);
+    }
   }
   tellMissed(reader.lastNumber + 1);
   for (const [id, one] of seated) sayGoodbye(id, one);
@@ -91,6 +100,17 @@ function tellSuppressed(): void {
     const alerts = runner.tellSuppressed(clock);
     if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
   }
+}
+
+/**
+ * Reports what a policy has measured: once a second, sooner where it has little room, at once if `isLast`.
+ */
+function tellMeasured(id: number, one: Seated, isLast = false): void {
+  const now = performance.now();
+  const waitMs = one.runner.measuresMuch ? TELL_MS_MIN : TELL_MS;
+  if (!isLast && now - one.askedAt < waitMs) return;
+  one.askedAt = now;
+  for (const measured of one.runner.takeMeasured()) report({ kind: "measured", id, measured });
 }
 
 /**
@@ -136,6 +156,7 @@ function judgeBatch(raw: RawBatch, position: number): void {
     const begun = performance.now();
     const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view);
     control.leave();
+    tellMeasured(id, one, isBroken);
     const ns = charges.charge(performance.now() - begun) * 1e6;
     tally.add("batches", 1);
     tally.add("events", view.count);
@@ -176,6 +197,8 @@ function settle(one: Seated, id: number, standing: ReturnType<Account["settle"]>
   let worst = { id, recent: one.recent };
   for (const [other, { owner: whose, recent }] of seated)
     if (whose === owner && recent > worst.recent) worst = { id: other, recent };
+  const rests = seated.get(worst.id);
+  if (rests !== undefined) tellMeasured(worst.id, rests, true);
   // One that is broken rests already.
   if (seated.delete(worst.id)) report({ kind: "overspent", id: worst.id });
 }
@@ -225,7 +248,11 @@ function obey(order: Order): void {
 function swap({ number, out, seat }: Order & { kind: "swap" }): void {
   const sittings = seat === null ? [] : [sit(seat)];
   const hasFailed = sittings.some(({ fault }) => fault !== null);
-  if (!hasFailed && out !== null && out !== seat?.id) seated.delete(out);
+  const old = out === null || out === seat?.id ? undefined : seated.get(out);
+  if (!hasFailed && out !== null && old !== undefined) {
+    tellMeasured(out, old, true);
+    seated.delete(out);
+  }
   done(number, sittings);
 }
 
@@ -241,9 +268,10 @@ function letGo({ number, ids, at }: Order & { kind: "leave" }): boolean {
   return true;
 }
 
-/** Raises the alerts of a policy that were not raised yet. */
-function sayGoodbye(id: number, { runner }: Seated): void {
-  const alerts = runner.finish(clock);
+/** Reports what a policy has measured, and raises its alerts that were not raised yet. */
+function sayGoodbye(id: number, one: Seated): void {
+  tellMeasured(id, one, true);
+  const alerts = one.runner.finish(clock);
   if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
 }
 
@@ -258,7 +286,15 @@ function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
     const runner = new PolicyRunner(policy, keep, shared, limitTime);
     control.leave();
     const ofTenant = new Account(account, policy.tenancy?.bounds?.usPerEvent);
-    seated.set(id, { runner, tally: new Tally(tally), account: ofTenant, owner, from, recent: 0 });
+    seated.set(id, {
+      runner,
+      tally: new Tally(tally),
+      account: ofTenant,
+      owner,
+      from,
+      recent: 0,
+      askedAt: performance.now(),
+    });
     sortSeats();
     return { id, fault: null, keep: runner.keep };
   } catch (error) {

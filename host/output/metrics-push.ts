@@ -18,6 +18,8 @@ export interface MetricsSettings extends ClientSettings {
 export interface MetricsPushOptions {
   readonly settings: MetricsSettings;
   readonly families: () => Promise<readonly Family[]>;
+  /** What else there is: members of `scopeMetrics`. `now` is in ns since the epoch. */
+  readonly scopes?: (now: bigint) => readonly object[];
   /** Of the resource. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly version: string;
@@ -78,9 +80,9 @@ export class MetricsPush {
 
   /** Why they were not taken; null: they were. */
   async #attempt(): Promise<string | null> {
-    const { families, attributes, version } = this.#options;
+    const { families, scopes, attributes, version } = this.#options;
     const times = { start: this.#start, now: BigInt(Date.now()) * MS_NS };
-    const request = otlpMetricsRequest(await families(), times, attributes, version);
+    const request = otlpMetricsRequest(await families(), times, attributes, version, scopes?.(times.now));
     const answer = await this.#client.post(request, "application/json", this.#stop.signal);
     if (typeof answer === "string") return answer;
     if (answer.status >= REFUSED) return `it answers ${answer.status}`;

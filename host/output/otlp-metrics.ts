@@ -31,12 +31,16 @@ const UNITS: readonly (readonly [ending: string, unit: string])[] = [
   ["_bytes", "By"],
 ];
 
-/** The whole request. `attributes`: of the resource, by their names in semantic conventions. */
+/**
+ * The whole request. `attributes`: of the resource, by their names in semantic conventions. `scopes`: members
+ * of `scopeMetrics` beside the host's own.
+ */
 export function otlpMetricsRequest(
   families: readonly Family[],
   times: MetricTimes,
   attributes: Readonly<Record<string, string>>,
   version: string,
+  scopes: readonly object[] = [],
 ): string {
   const metrics = families.flatMap((family) => {
     const data = dataOf(family, times);
@@ -44,7 +48,7 @@ export function otlpMetricsRequest(
   });
   const resource = { attributes: attributesOf(attributes) };
   return JSON.stringify({
-    resourceMetrics: [{ resource, scopeMetrics: [{ scope: { name: "vedette", version }, metrics }] }],
+    resourceMetrics: [{ resource, scopeMetrics: [{ scope: { name: "vedette", version }, metrics }, ...scopes] }],
   });
 }
 

@@ -31,10 +31,10 @@ export interface Diagnostic {
   readonly start: number;
   readonly end: number;
 }
-/** What the compiler made. `rules` counts the functions with @rule. */
+/** What the compiler made. `judges` counts the functions with @rule or @meter. */
 export interface CompileAnswer {
   readonly wasm: Uint8Array | null;
-  readonly rules: number;
+  readonly judges: number;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -92,7 +92,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       start: 0,
       end: 0,
     });
-  return { wasm: error === null ? wasm : null, rules: transform.metadata?.rules.length ?? 0, diagnostics };
+  return { wasm: error === null ? wasm : null, judges: transform.judges, diagnostics };
 }
 
 /** Without the compiler's own words for where things stand. */

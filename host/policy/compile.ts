@@ -97,7 +97,7 @@ export class PolicyCompiler {
       (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
     );
     const warnings = said(own.filter((diagnostic) => !diagnostic.isError));
-    if (errors.length === 0 && answer.rules === 0 && place !== NO_RULES)
+    if (errors.length === 0 && answer.judges === 0 && place !== NO_RULES)
       errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: place }));
     return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
   }

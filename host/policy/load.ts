@@ -81,6 +81,7 @@ export async function loadPolicy(
   const file = given ?? fileOfModule(examined.metadata, bundle);
   const rules = examined.metadata.rules.map((rule) => changedRule(rule, file));
   checkOutputs(rules, bundle, file);
+  checkInstruments(examined.metadata, tenancy, place);
   for (const rule of Object.keys(file.value.rules)) {
     if (!rules.some((one) => one.name === rule)) throw file.wrong(["rules", rule], `the policy has no rule "${rule}"`);
   }
@@ -158,6 +159,14 @@ function changedRule(rule: RuleMetadata, file: YamlFile<PolicyFile>): LoadedRule
       comps: exception.comps ?? exception.fields.map(() => "=" as const),
     })),
   };
+}
+
+/** Vedette's own names are the operator's to give. */
+function checkInstruments({ metrics = [] }: Metadata, tenancy: Tenancy | null, path: string): void {
+  const name = metrics.map((one) => one.name).find((one) => /^(vedette|otel)\./.test(one));
+  if (name === undefined || tenancy === null) return;
+  const reason = `the instrument "${name}" has a name of Vedette's own`;
+  throw new VedetteError("VEDETTE_MODULE_METADATA", { path, reason, section: "custom section", offset: 0 });
 }
 
 /** An unknown %field is told now, not at the first alert. */

@@ -6,6 +6,7 @@ import type { LoadedPolicy } from "../engine/policy.js";
 import { madeUp, runTrials, type TrialMeasure } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import { addFuel } from "../wasm/fuel.js";
+import { eventsOf } from "../wasm/metadata.js";
 import type { Bundle } from "./bundle.js";
 import { ShortEvents } from "./short-event.js";
 import { type PolicyTest, readTests, TEST_FILE } from "./test-file.js";
@@ -36,7 +37,7 @@ export interface PolicyCost {
 /** Measures; throws VEDETTE_POLICY_TRAPPED when the policy fails at it. `bytes` are those of its module. */
 export async function measurePolicy(policy: LoadedPolicy, bundle: Bundle, bytes: Uint8Array): Promise<PolicyCost> {
   const tests = bundle.has(TEST_FILE) ? readTests(bundle).tests : [];
-  const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
+  const types = eventsOf(policy.rules, policy.admitted.metadata.meters);
   const other = OTHERS.find((type) => !types.includes(type)) as string;
   const counted = { ...policy.admitted, module: await WebAssembly.compile(addFuel(bytes, policy.place)) };
   const cases = [...types, other].map((type) => madeUp(batchOf(type, tests)));

@@ -7,6 +7,7 @@ import type { ExaminedPolicy } from "../engine/policy.js";
 import { madeUp } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";
 import { VedetteError } from "../errors.js";
+import { eventsOf } from "../wasm/metadata.js";
 import type { Bundle } from "./bundle.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
@@ -38,7 +39,7 @@ export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: Tr
 }
 
 function warmUp(policy: ExaminedPolicy): Uint8Array {
-  const types = [...new Set(policy.rules.flatMap((rule) => rule.events))];
+  const types = eventsOf(policy.rules, policy.admitted.metadata.meters);
   if (types.length === 0) types.push("vedette.prevented"); // a policy that only prevents
   const events = new ShortEvents();
   for (let i = 0; i < EVENTS; i++) events.add(types[i % types.length] as string, {});

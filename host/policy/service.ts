@@ -2,7 +2,7 @@
 // What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its
 // own alerts. A fault of a policy becomes an alert of Vedette's own, to the operator and to the policy's
 // owner.
-import type { Engine } from "../engine/engine.js";
+import type { Engine, EngineHandlers } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import type { Scope } from "../engine/scope.js";
@@ -44,6 +44,8 @@ export interface ServiceFlags {
 /** What the service hands on from tenants' processes; the engine has its own. */
 export interface ServiceHandlers {
   readonly onAlert: (alert: Alert, stream: number) => void;
+  readonly onMeasured?: EngineHandlers["onMeasured"];
+  readonly onUnmeasured?: EngineHandlers["onUnmeasured"];
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
   /** The watched folder's policies are these now. */

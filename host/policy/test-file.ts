@@ -11,6 +11,11 @@
 //     - name: what happened on the 3rd of May
 //       recording: may-3.rec                       # of `vedette record`, in the policy's folder, instead of events
 //       alerts: [Sensitive file read]
+//     - name: what a meter counts
+//       events:
+//         - read: {proc: {name: cat}}
+//       metrics:                                   # all that is measured; labels that are left out may be any
+//         - {name: app.reads, labels: {process.executable.name: cat}, value: 1}     # of a histogram: count
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterValues } from "../wasm/settings.js";
@@ -29,6 +34,12 @@ const ExpectedAlert = z.strictObject({
   output: z.string().optional(),
   fields: z.record(z.string(), z.unknown()).optional(),
 });
+const ExpectedMetric = z.strictObject({
+  name: z.string(),
+  labels: z.record(z.string(), z.union([z.string(), z.number().transform(String)])).optional(),
+  value: z.number().optional(),
+  count: z.number().int().nonnegative().optional(),
+});
 const Test = z.strictObject({
   name: z.string().min(1),
   parameters: z
@@ -39,12 +50,15 @@ const Test = z.strictObject({
     .string()
     .regex(/^[\w-][\w.-]*\.rec$/, "a file NAME.rec in the policy's folder")
     .optional(),
-  alerts: z.array(z.union([z.string(), ExpectedAlert])),
+  alerts: z.array(z.union([z.string(), ExpectedAlert])).optional(),
+  metrics: z.array(ExpectedMetric).optional(),
 });
 const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
 
 /** One alert that a test expects. What is left out may be anything. */
 export type ExpectedAlert = z.infer<typeof ExpectedAlert>;
+/** What a test expects of one set of labels of an instrument. What is left out may be anything. */
+export type ExpectedMetric = z.infer<typeof ExpectedMetric>;
 /** One test, checked against the schema. Either `events` or `recording` is used. */
 export interface PolicyTest {
   readonly name: string;
@@ -53,6 +67,8 @@ export interface PolicyTest {
   /** Instead of events. */
   readonly recording: TestRecording | null;
   readonly alerts: readonly ExpectedAlert[];
+  /** Null: it says nothing of what is measured. */
+  readonly metrics: readonly ExpectedMetric[] | null;
 }
 /** All tests, and the file for error messages. */
 export interface PolicyTests {
@@ -81,9 +97,17 @@ export function readTests(bundle: Bundle): PolicyTests {
         );
       return { type, written: written ?? {} };
     }),
-    alerts: test.alerts.map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),
+    alerts: expectedIn(test, i, file).map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),
+    metrics: test.metrics ?? null,
   }));
   return { tests, file };
+}
+
+/** A test says which alerts it expects; one that says what is measured may leave that out, and means none. */
+function expectedIn({ alerts, metrics }: z.infer<typeof Test>, index: number, file: YamlFile<unknown>) {
+  if (alerts === undefined && metrics === undefined)
+    throw file.wrong(["tests", index], "a test has the alerts or the metrics that it expects");
+  return alerts ?? [];
 }
 
 /** The recording that a test names; one test has either that or events. */

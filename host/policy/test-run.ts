@@ -12,6 +12,7 @@ import { valueText } from "../wire/value.js";
 import type { Bundle } from "./bundle.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
+import { metricDifferences, missingMetrics } from "./test-metrics.js";
 import type { TestRecording } from "./test-recording.js";
 
 /** How one test went. */
@@ -38,7 +39,9 @@ export async function runPolicyTests<P extends ExaminedPolicy>(
   const { tests, file } = readTests(bundle);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
   const results = await run(made.map(({ policy: one, batches }) => ({ policy: one, batches })));
-  const outcomes = tests.map((test, i) => compare(test, results[i] as TrialResult, (made[i] as Made<P>).eventAt));
+  const outcomes = tests.map((test, i) =>
+    compare(policy, test, results[i] as TrialResult, (made[i] as Made<P>).eventAt),
+  );
   return { outcomes, missing: missingTests(policy, tests) };
 }
 
@@ -86,7 +89,7 @@ function recorded({ batches, numbers }: TestRecording): Omit<Made<never>, "polic
   return { batches, eventAt: (time) => numbers.get(time) ?? 0 };
 }
 
-function compare(test: PolicyTest, result: TrialResult, eventAt: EventAt): TestOutcome {
+function compare(policy: ExaminedPolicy, test: PolicyTest, result: TrialResult, eventAt: EventAt): TestOutcome {
   const differences: string[] = [];
   if (result.fault !== null) differences.push(result.fault);
   const left = [...result.alerts];
@@ -97,6 +100,7 @@ function compare(test: PolicyTest, result: TrialResult, eventAt: EventAt): TestO
   }
   for (const alert of left)
     differences.push(`+ got:      ${alert.rule} at event ${eventAt(alert.time)}: ${alert.output}`);
+  differences.push(...metricDifferences(policy, test, result));
   return { name: test.name, differences, logs: result.logs };
 }
 
@@ -134,8 +138,12 @@ function describeExpected({ rule, event, priority, output, fields }: ExpectedAle
   return [rule, ...details.filter((detail) => detail !== "")].join(" ");
 }
 
-/** Rules without a positive or a negative test, in sentences. */
+/** Rules without a positive or a negative test, and instruments without any, in sentences. */
 export function missingTests(policy: ExaminedPolicy, tests: readonly PolicyTest[]): string[] {
+  return [...missingOfRules(policy, tests), ...missingMetrics(policy, tests)];
+}
+
+function missingOfRules(policy: ExaminedPolicy, tests: readonly PolicyTest[]): string[] {
   return policy.rules.flatMap((rule) => {
     const seeing = tests.filter((test) => eventsFor(rule, test) > 0);
     const speaks = tests.some((test) => test.alerts.some((alert) => alert.rule === rule.name));

@@ -226,8 +226,11 @@ export class Judge {
     },
     onLog: (policy: string, level: number, text: string): void =>
       this.#options.say(`${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
+    onMeasured: (policy, measured) => this.#options.monitor?.onMeasured(policy, measured),
+    onUnmeasured: (policy) => this.#options.monitor?.onUnmeasured(policy),
     onPolicies: (watched: readonly LoadedPolicy[]): void => {
       this.#options.monitor?.onPolicies(watched);
+      this.#options.monitor?.keepMeasured([...this.#options.policies, ...watched]);
       this.#prevention.setPolicies([...this.#options.policies, ...watched]);
     },
   } satisfies EngineHandlers & { onPolicies: unknown };

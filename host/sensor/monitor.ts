@@ -7,12 +7,16 @@ import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
+import type { EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import type { EvidenceStats } from "../evidence/evidence.js";
 import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
+import { otlpScopes } from "../metric/otlp.js";
+import { prometheusText } from "../metric/prometheus.js";
+import { type Owner, Totals } from "../metric/totals.js";
 import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
 import type { Family } from "../output/otlp-metrics.js";
@@ -22,6 +26,7 @@ import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
+import { registerMeasures } from "./measure-metrics.js";
 import { registerState } from "./state-metrics.js";
 
 /** A health check and a scrape take milliseconds. */
@@ -72,6 +77,7 @@ export class Monitor implements IntakeCounts {
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
   /** Names of containers that have numbers of their own: they are an agent's word. */
   readonly #names = new Set<string>();
+  readonly #totals = new Totals();
 
   constructor(health: Health) {
     this.#health = health;
@@ -80,6 +86,7 @@ export class Monitor implements IntakeCounts {
     for (const { name } of this.#registry.getMetricsAsArray())
       if (name.startsWith("nodejs_")) this.#registry.removeSingleMetric(name);
     registerState(this.#registry, health);
+    registerMeasures(this.#registry, this.#totals);
     for (const code of REFUSALS) this.#refusals.inc({ code }, 0);
     for (const code of FAULTS) this.#faults.inc({ code }, 0);
     registerOutputs(this.#registry, () => health.outputs());
@@ -137,9 +144,16 @@ export class Monitor implements IntakeCounts {
     }
   }
 
-  /** What Prometheus scrapes. */
-  metrics(): Promise<string> {
-    return this.#registry.metrics();
+  /** What Prometheus scrapes: the host's own numbers, and behind them what policies measure. */
+  async metrics(): Promise<string> {
+    const own = await this.#registry.metrics();
+    const measured = prometheusText(this.#totals.scopes(), samplesIn(own));
+    return measured === "" ? own : `${own}\n${measured}`;
+  }
+
+  /** What policies measure, as OTLP has it. `now` is in ns since the epoch. */
+  scopes(now: bigint): object[] {
+    return otlpScopes(this.#totals.scopes(), now);
   }
 
   /** The same, as data. */
@@ -204,6 +218,16 @@ export class Monitor implements IntakeCounts {
     this.#suppressed.inc({ rule: String(fields.get("rule")) }, Number(fields.get("n_alerts")));
   }
 
+  readonly onMeasured: NonNullable<EngineHandlers["onMeasured"]> = (policy, measured) =>
+    this.#totals.add(ownerOf(policy), policy.admitted.metadata.metrics ?? [], measured);
+
+  readonly onUnmeasured: NonNullable<EngineHandlers["onUnmeasured"]> = (policy) => this.#totals.lose(ownerOf(policy));
+
+  /** All that there are from now on: what others have measured shows no more. */
+  keepMeasured(policies: readonly LoadedPolicy[]): void {
+    this.#totals.keep(policies.map(ownerOf));
+  }
+
   /** Their rules' counters exist before the first alert. */
   onPolicies(policies: readonly LoadedPolicy[]): void {
     for (const { rules } of policies)
@@ -224,4 +248,15 @@ export class Monitor implements IntakeCounts {
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
     return new Counter({ name: `vedette_${name}`, help, labelNames: [...labelNames], registers: [this.#registry] });
   }
+}
+
+function ownerOf({ name: policy, version, tenancy }: LoadedPolicy): Owner {
+  return { tenant: tenancy?.tenant ?? null, policy, version };
+}
+
+/** Names that stand in the host's own numbers: of families, and of the samples of histograms. */
+function samplesIn(text: string): string[] {
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = "", type]) =>
+    type === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+  );
 }

@@ -249,7 +249,8 @@ export class Sensor<I extends Intake = Intake> {
       "host.name": hostname(),
       "service.instance.id": randomUUID(),
     };
-    const common = { families: () => monitor.families(), attributes, version: VERSION, onFault };
+    const scopes = (now: bigint): object[] => monitor.scopes(now);
+    const common = { families: () => monitor.families(), scopes, attributes, version: VERSION, onFault };
     for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
   }
 

@@ -6,6 +6,7 @@
 
 import { VedetteError } from "../errors.js";
 import { FACTS_SIZE } from "./facts.js";
+import { layoutOf, METRICS_MAX } from "./instruments.js";
 import { type Metadata, readMetadata } from "./metadata.js";
 import { type Export, type Global, readSections, type Sections } from "./sections.js";
 
@@ -35,6 +36,8 @@ export interface Examined {
   /** What it was compiled from: another process has to compile it again. */
   readonly bytes: Uint8Array;
   readonly metadata: Metadata;
+  /** Where it measures; null: it declares no instrument. Address and size in bytes. */
+  readonly metrics: { readonly at: number; readonly size: number } | null;
   /** What the host makes the memory with. */
   readonly memory: { readonly initial: number; readonly maximum: number };
 }
@@ -61,7 +64,11 @@ const OPTIONAL: Readonly<Record<string, string>> = {
   vedette_state_size: "i32",
   vedette_state_schema: "i64",
   vedette_state_dirty: "i32",
+  vedette_metrics: "i32",
+  vedette_metrics_size: "i32",
+  vedette_metrics_dirty: "i32",
 };
+const METRICS = ["vedette_metrics", "vedette_metrics_size", "vedette_metrics_dirty"];
 const PAGES_MIN = 17;
 const IMPORTS_MAX = 16;
 const GLOBALS_MAX = 10_000;
@@ -78,11 +85,12 @@ export function examine(bytes: Uint8Array, path: string, limits: ModuleLimits = 
     throw new VedetteError("VEDETTE_MODULE_TOO_LARGE", { path, size: bytes.length, limit: limits.moduleBytes });
   const sections = readSections(bytes, path, limits.isWide);
   const metadata = readMetadata(sections, path, limits.isWide);
-  if (metadata.rules.length < (limits.rulesMin ?? 1)) throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
+  if (metadata.rules.length + (metadata.meters?.length ?? 0) < (limits.rulesMin ?? 1))
+    throw new VedetteError("VEDETTE_POLICY_NO_RULES", { path });
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);
   checkSizes(sections, path, memory.initial);
-  return { path, bytes, metadata, memory };
+  return { path, bytes, metadata, metrics: metricsOf(sections, metadata, path, memory.initial), memory };
 }
 
 /** Compiles what was examined. */
@@ -143,6 +151,37 @@ function checkExports(sections: Sections, path: string, pages: number): void {
   const facts = constantOf(sections, exports, "vedette_facts", path);
   if (facts % 8 !== 0 || facts < 0 || facts + FACTS_SIZE > pages * PAGE)
     refuseExport(path, `the facts at ${facts} are not aligned, or not in memory`, room.offset);
+}
+
+/** Where a module measures: the region must hold what the section declares, in the initial memory. */
+function metricsOf(sections: Sections, metadata: Metadata, path: string, pages: number): Examined["metrics"] {
+  const exports = new Map(sections.exports.map((one) => [one.name, one]));
+  const instruments = metadata.metrics ?? [];
+  const stray = METRICS.map((name) => exports.get(name)).find((one) => one !== undefined);
+  if (instruments.length === 0) {
+    if (stray !== undefined) refuseExport(path, `${stray.name} is there, and no instrument is declared`, stray.offset);
+    return null;
+  }
+  const [at, size] = ["vedette_metrics", "vedette_metrics_size"].map((name) =>
+    constantOf(sections, exports, name, path),
+  ) as [number, number];
+  const dirty = exports.get("vedette_metrics_dirty");
+  if (dirty === undefined || globalOf(sections, dirty)?.isMutable !== true)
+    return refuseExport(path, "vedette_metrics_dirty is no mutable global i32", dirty?.offset ?? 0);
+  const offset = exports.get("vedette_metrics")?.offset ?? 0;
+  const needed = layoutOf(instruments).labels;
+  if (size < needed || size > METRICS_MAX)
+    refuseExport(
+      path,
+      `metrics of ${size} bytes: the instruments take ${needed}, and at most ${METRICS_MAX} are allowed`,
+      offset,
+    );
+  if (at % 8 !== 0 || at < 0 || at + size > pages * PAGE)
+    refuseExport(path, `the metrics at ${at} are not aligned, or not in memory`, offset);
+  const frame = constantOf(sections, exports, "vedette_frame", path);
+  if (at < frame + constantOf(sections, exports, "vedette_frame_size", path) && frame < at + size)
+    refuseExport(path, `the metrics at ${at} lie in the frame`, offset);
+  return { at, size };
 }
 
 /** The value of an immutable i32. */

@@ -8,6 +8,7 @@ import type { ContainerFacts } from "../wire/container.js";
 import type { Admitted } from "./admission.js";
 import { writeFacts } from "./facts.js";
 import { Frame, type FrameSource, type FrameStart } from "./frame.js";
+import { type Measured, MetricsRegion } from "./metrics-region.js";
 import { encodeSettings, type ParameterValues } from "./settings.js";
 
 /** The most bytes of a text that a policy gives with an alert. */
@@ -17,6 +18,8 @@ const LOG_TEXT_MAX = 1024;
 /** Of a policy's state. */
 export const STATE_MAX = 2 << 20;
 const TEXT = new TextDecoder();
+/** Of `vedette_metrics_dirty`: there is little room left. */
+const MUCH = 2;
 
 /** What a policy may cause. `record` is an offset into the batch's records. */
 export interface PolicyEvents {
@@ -44,6 +47,7 @@ interface PolicyExports {
   readonly vedette_state_size?: WebAssembly.Global;
   readonly vedette_state_schema?: WebAssembly.Global;
   readonly vedette_state_dirty?: WebAssembly.Global;
+  readonly vedette_metrics_dirty?: WebAssembly.Global;
   vedette_init(size: number): number;
   vedette_on_batch(size: number): number;
 }
@@ -63,6 +67,7 @@ export class PolicyInstance {
   readonly #exports: PolicyExports;
   readonly #frame: Frame;
   readonly #canClear: boolean;
+  readonly #metrics: MetricsRegion | null;
   readonly #events: PolicyEvents;
   /** Which record of the batch `vedette_record` counts from. */
   #from: FrameStart = { index: 0, offset: 0 };
@@ -92,6 +97,9 @@ export class PolicyInstance {
     this.#exports = instance.exports as unknown as PolicyExports;
     this.#frame = new Frame(this.#memory, this.#exports.vedette_frame.value as number);
     this.#canClear = canSet(this.#exports.vedette_state_dirty);
+    const { metrics, metadata } = admitted;
+    this.#metrics =
+      metrics === null ? null : new MetricsRegion(this.#memory, metrics.at, metrics.size, metadata.metrics ?? []);
   }
 
   /** Makes an instance and runs its init. Throws VEDETTE_POLICY_INIT when that fails. */
@@ -148,6 +156,19 @@ export class PolicyInstance {
     if (dirty.value === 0) return false;
     dirty.value = 0;
     return true;
+  }
+
+  /** How much it wants to be asked what it has measured. */
+  get measures(): "nothing" | "something" | "much" {
+    const dirty = this.#exports.vedette_metrics_dirty?.value ?? 0;
+    return dirty === 0 ? "nothing" : dirty === MUCH ? "much" : "something";
+  }
+
+  /** What it has measured since this was last asked; also after a trap, when nothing else may be asked. */
+  takeMeasured(): Measured | null {
+    if (this.#metrics === null || this.measures === "nothing") return null;
+    (this.#exports.vedette_metrics_dirty as WebAssembly.Global).value = 0;
+    return this.#metrics.take();
   }
 
   /** Instructions that it has run, when its module counts them (fuel.ts). */

@@ -7,6 +7,7 @@ import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../finding/priority.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import { Instruments } from "./instruments.js";
 import type { Sections } from "./sections.js";
 
 /** Version of docs/abi/v1.md. A module that names another is refused. */
@@ -60,6 +61,12 @@ const metadataOf = (most: typeof USUAL) => {
       .array(z.strictObject({ name: text(100).min(1), kind: ParameterKind, default: ParameterValue }))
       .max(200),
     state: text(100),
+    // Since ABI 1.1.
+    metrics: Instruments.optional(),
+    meters: z
+      .array(z.strictObject({ name: text(most.name).min(1), events: z.array(text(50)).min(1) }))
+      .max(most.rules)
+      .optional(),
   });
 };
 const Metadata = metadataOf(USUAL);
@@ -69,6 +76,13 @@ const WideMetadata = metadataOf(WIDE);
 export type Metadata = z.infer<typeof Metadata>;
 /** One rule, as the section has it. */
 export type RuleMetadata = Metadata["rules"][number];
+interface Subscriber {
+  readonly events: readonly string[];
+}
+/** All types of events that these rules and meters want to see. */
+export function eventsOf(rules: readonly Subscriber[], meters: readonly Subscriber[] = []): string[] {
+  return [...new Set([...rules, ...meters].flatMap(({ events }) => events))];
+}
 /** The type of a parameter in policy.yaml. */
 export type ParameterKind = z.infer<typeof ParameterKind>;
 /** A parameter's value: bool, int, string or strings. */
@@ -121,7 +135,9 @@ function checkRules(metadata: Metadata, refuse: (reason: string) => never): void
   for (const rule of metadata.rules) {
     if (names.has(rule.name)) refuse(`two rules have the name "${rule.name}"`);
     names.add(rule.name);
-    const unknown = rule.events.find((event) => !EVENT_OF_NAME.has(event));
+  }
+  for (const { events } of [...metadata.rules, ...(metadata.meters ?? [])]) {
+    const unknown = events.find((event) => !EVENT_OF_NAME.has(event));
     if (unknown !== undefined) refuse(`there is no event "${unknown}"`);
   }
 }

@@ -2,16 +2,18 @@
 // Writes the entry file of a policy: the exports of the ABI, and the loop over a frame's records with one
 // case for each event type that a rule judges. A record of any other type costs two loads and the jump table.
 //
-//   case 41: { moveTo(i); judge(0, rule0(as<AnyOpen>(at)), at); break; }
+//   case 41: { moveTo(i); judge(0, rule0(as<AnyOpen>(at)), at); meter0(as<AnyOpen>(at)); break; }
+import { regionSize } from "./meters.js";
 
 export const ENTRY_FILE = "vedette-entry.ts";
 
 /**
  * @param {import("./types.js").FoundRule[]} rules
  * @param {import("./types.js").Contract} contract
+ * @param {import("./types.js").FoundMeasures} measures
  */
-export function dispatchSource(rules, contract) {
-  const classes = [...new Set(rules.map((rule) => rule.className))].filter((name) => name !== "Event");
+export function dispatchSource(rules, contract, { instruments, meters }) {
+  const classes = [...new Set([...rules, ...meters].map(({ className }) => className))].filter((name) => name !== "Event");
   return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
 import { as, index, moveTo } from "vedette/wire/cursor";
 import { judge, takeRaised } from "vedette/wire/alert";
@@ -22,7 +24,9 @@ import { settle, empty } from "vedette/wire/memory";
 import { Event } from "vedette/event";
 ${classes.length > 0 ? `import { ${classes.join(", ")} } from "vedette/generated/events";` : ""}
 ${rules.map((rule, i) => `import { ${rule.functionName} as rule${i} } from "./${rule.module}";`).join("\n")}
-${rules.length === 0 ? 'import "./index";' : ""}
+${meters.map((meter, i) => `import { ${meter.functionName} as meter${i} } from "./${meter.module}";`).join("\n")}
+${rules.length + meters.length === 0 ? 'import "./index";' : ""}
+${instruments.length === 0 ? "" : metricsSource(instruments)}
 
 export { index as vedette_record };
 export { regionAddress as vedette_state, regionSchema as vedette_state_schema, regionSize as vedette_state_size, regionDirty as vedette_state_dirty };
@@ -33,6 +37,7 @@ export const vedette_frame_size: i32 = <i32>FRAME_SIZE;
 export function vedette_init(size: i32): i32 {
   closeSettings();
   layState();
+  ${instruments.length === 0 ? "" : `layMetrics(METRICS, METRICS_SIZE, ${JSON.stringify(instruments.map(({ name }) => name))});`}
   settle();
   return 0;
 }
@@ -43,7 +48,7 @@ export function vedette_on_batch(size: i32): i32 {
   let i: u32 = 0;
   for (let at = recordsBegin(); at < end; at = recordAfter(at)) {
     switch (recordType(at)) {
-${cases(rules, contract)}
+${cases(rules, meters, contract)}
     }
     i++;
   }
@@ -53,16 +58,25 @@ ${cases(rules, contract)}
 `;
 }
 
-function cases(rules, contract) {
+/** The region's place and size are constants, so that the host knows them before anything runs. */
+function metricsSource(instruments) {
+  const size = regionSize(instruments);
+  return `import { layMetrics, metricsDirty } from "vedette/metric/region";
+export { metricsDirty as vedette_metrics_dirty };
+const METRICS_SIZE: u32 = ${size};
+const METRICS: usize = memory.data(${size}, 8);
+export const vedette_metrics: i32 = <i32>METRICS;
+export const vedette_metrics_size: i32 = ${size};`;
+}
+
+function cases(rules, meters, contract) {
   /** @type {Map<string, string[]>} */
   const byEvent = new Map();
-  rules.forEach((rule, i) => {
-    for (const event of rule.events) {
-      const calls = byEvent.get(event) ?? [];
-      calls.push(`judge(${i}, rule${i}(as<${rule.className}>(at)), at);`);
-      byEvent.set(event, calls);
-    }
-  });
+  const call = (events, text) => {
+    for (const event of events) byEvent.set(event, [...(byEvent.get(event) ?? []), text]);
+  };
+  rules.forEach(({ events, className }, i) => call(events, `judge(${i}, rule${i}(as<${className}>(at)), at);`));
+  meters.forEach(({ events, className }, i) => call(events, `meter${i}(as<${className}>(at));`));
   return [...byEvent]
     .map(([event, calls]) => `      case ${contract.ids[event]}: { moveTo(i); ${calls.join(" ")} break; }`)
     .join("\n");

@@ -2,15 +2,19 @@
 // The compiler transform: it makes a policy out of decorated functions. Three steps, at the compiler's three
 // hooks:
 //   afterParse    find the rules, read their words, write the dispatch (an entry file of its own) and compile that too
+//   afterInitialize  make room for what the policy measures
 //   (compiling)   lint, where types are known
 //   afterCompile  run the file's top level before init, and add the custom section `vedette.policy`
 // What it finds wrong is an error with a range in the author's file, drawn like any of the compiler's own.
 import { dispatchSource, ENTRY_FILE } from "./dispatch.js";
 import { checkParameters, startLint } from "./lint.js";
+import { findInstruments, findMeters, regionSize } from "./meters.js";
 import { findRules } from "./rules.js";
 import { addSection, metadataOf } from "./section.js";
 
 export { ABI_MAJOR } from "./section.js";
+
+const PAGE = 65536;
 
 /**
  * @param {import("./types.js").Contract} contract build/generated/as/classes.json
@@ -19,20 +23,32 @@ export { ABI_MAJOR } from "./section.js";
 export function makeTransform(contract, head) {
   /** @type {import("./types.js").FoundRule[]} */
   let rules = [];
+  /** @type {import("./types.js").FoundMeasures} */
+  let measures = { instruments: [], meters: [] };
   const transform = {
     metadata: /** @type {object | null} */ (null),
+    /** How many functions see events. */
+    judges: 0,
 
     afterParse(parser) {
       rules = findRules(parser, contract);
+      measures = { instruments: findInstruments(parser), meters: findMeters(parser, contract) };
+      transform.judges = rules.length + measures.meters.length;
       checkParameters(parser, head.parameters);
       if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
-      parser.parseFile(dispatchSource(rules, contract), ENTRY_FILE, true);
+      parser.parseFile(dispatchSource(rules, contract, measures), ENTRY_FILE, true);
       startLint();
+    },
+
+    // The region is of the initial memory, beside all else that is.
+    afterInitialize(program) {
+      const { instruments } = measures;
+      if (instruments.length > 0) program.options.initialMemory += Math.ceil(regionSize(instruments) / PAGE);
     },
 
     afterCompile(module) {
       runTopLevelInInit(module);
-      transform.metadata = metadataOf(rules, contract, head);
+      transform.metadata = metadataOf(rules, contract, head, measures);
       addSection(module, transform.metadata);
     },
   };

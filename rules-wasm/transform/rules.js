@@ -6,6 +6,7 @@ import { CommonFlags, DiagnosticCode, LiteralKind, NodeKind, SourceKind, Token }
 import { ENTRY_FILE } from "./dispatch.js";
 
 const PRIORITIES = ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"];
+/** What @rule takes, and how each word is read. */
 const WORDS = {
   name: readText,
   desc: readText,
@@ -52,15 +53,13 @@ export function fail(emitter, range, text) {
 }
 
 function readRule(parser, source, statement, decorator, contract, imported) {
-  if (statement.kind !== NodeKind.FunctionDeclaration) return fail(parser, decorator.range, "@rule stands before a function.");
-  const spec = decorator.args?.[0];
-  if (decorator.args?.length !== 1 || spec.kind !== NodeKind.Literal || spec.literalKind !== LiteralKind.Object)
-    return fail(parser, decorator.range, '@rule takes one object, as in @rule({ name: "Shell on a socket", priority: Priority.Critical }).');
-  const words = readWords(parser, spec);
+  const spec = specOf(parser, statement, decorator, '@rule({ name: "Shell on a socket", priority: Priority.Critical })');
+  if (spec === null) return null;
+  const words = readWords(parser, spec, "@rule", WORDS);
   if (words === null) return null;
   if (!words.name) return fail(parser, spec.range, "A rule needs a name: add `name: \"...\"`.");
   if (!words.priority) return fail(parser, spec.range, "A rule needs a priority: add `priority: Priority.Warning` or another.");
-  const events = subscription(parser, statement, words.events, contract, imported);
+  const events = subscription(parser, statement, words.events, contract, imported, RULE);
   if (events === null) return null;
   statement.flags |= CommonFlags.Export;
   return {
@@ -83,13 +82,26 @@ function grouping({ dedup, threshold, window, runbook }) {
   return said.length === 0 ? {} : { grouping: Object.fromEntries(said) };
 }
 
-function readWords(parser, spec) {
+/** The object that a decorator before a function takes. */
+export function specOf(parser, statement, decorator, example) {
+  const title = `@${decorator.name.text}`;
+  if (statement.kind !== NodeKind.FunctionDeclaration) return fail(parser, decorator.range, `${title} stands before a function.`);
+  const spec = decorator.args?.[0];
+  return decorator.args?.length === 1 && isObject(spec) ? spec : fail(parser, decorator.range, `${title} takes one object, as in ${example}.`);
+}
+
+export function isObject(node) {
+  return node.kind === NodeKind.Literal && node.literalKind === LiteralKind.Object;
+}
+
+/** The constants in an object, each read as `table` says. */
+export function readWords(parser, spec, title, table) {
   const words = {};
   let isWhole = true;
   spec.names.forEach((name, i) => {
-    const read = Object.hasOwn(WORDS, name.text) ? WORDS[name.text] : null;
+    const read = Object.hasOwn(table, name.text) ? table[name.text] : null;
     if (read === null) {
-      fail(parser, name.range, `@rule does not know "${name.text}"; it takes ${Object.keys(WORDS).join(", ")}.`);
+      fail(parser, name.range, `${title} does not know "${name.text}"; it takes ${Object.keys(table).join(", ")}.`);
       isWhole = false;
       return;
     }
@@ -113,20 +125,28 @@ const EXPECTED = {
   threshold: "a whole number from 1 on",
   window: "a whole number of seconds from 1 on",
   runbook: "a text between quotes",
+  unit: "a text between quotes",
+  doc: "a text between quotes",
+  labels: "a list of texts",
+  bounds: "a list of numbers",
+  slots: "a whole number from 1 on",
   priority: `one of ${PRIORITIES.map((priority) => `Priority.${priority}`).join(", ")}`,
 };
 
-/** Which events the function judges: by the class of its parameter, or by `events` where that is Event. */
-function subscription(parser, statement, named, contract, imported) {
+/** What a decorated function is called, and what it answers with. */
+const RULE = { title: "@rule", noun: "A rule", answer: "bool" };
+
+/** Which events the function sees: by the class of its parameter, or by `events` where that is Event. */
+export function subscription(parser, statement, named, contract, imported, { title, noun, answer }) {
   const { parameters, returnType } = statement.signature;
-  if (parameters.length !== 1) return fail(parser, statement.name.range, "A rule takes one parameter: the event, as in `(e: Execve): bool`.");
-  if (returnType.name?.identifier.text !== "bool")
-    return fail(parser, statement.name.range, "A rule answers with bool: write `): bool {`.");
+  if (parameters.length !== 1) return fail(parser, statement.name.range, `${noun} takes one parameter: the event, as in \`(e: Execve): ${answer}\`.`);
+  if (returnType.name?.identifier.text !== answer)
+    return fail(parser, statement.name.range, `${noun} answers with ${answer}: write \`): ${answer} {\`.`);
   const written = parameters[0].type.name?.identifier.text ?? "";
   const className = imported.get(written) ?? written;
   if (className === "Event") {
     if (named === undefined || named.length === 0)
-      return fail(parser, parameters[0].type.range, 'A rule over Event says which: add `events: ["openat", ...]` to @rule.');
+      return fail(parser, parameters[0].type.range, `${noun} over Event says which: add \`events: ["openat", ...]\` to ${title}.`);
     const unknown = named.find((name) => !Object.hasOwn(contract.ids, name));
     if (unknown !== undefined) return fail(parser, statement.name.range, `There is no event "${unknown}"; \`vedette fields --events\` lists them.`);
     return { className, names: [...named] };
@@ -138,7 +158,7 @@ function subscription(parser, statement, named, contract, imported) {
 }
 
 /** Local name → name in the SDK, for `import { Execve as Exec }`. */
-function importedNames(source) {
+export function importedNames(source) {
   const names = new Map();
   for (const statement of source.statements) {
     if (statement.kind !== NodeKind.Import) continue;
@@ -147,7 +167,7 @@ function importedNames(source) {
   return names;
 }
 
-function readText(node) {
+export function readText(node) {
   if (node.kind === NodeKind.Parenthesized) return readText(node.expression);
   if (node.kind === NodeKind.Literal && node.literalKind === LiteralKind.String) return node.value;
   if (node.kind === NodeKind.Literal && node.literalKind === LiteralKind.Template && node.parts.length === 1) return node.parts[0];
@@ -157,13 +177,13 @@ function readText(node) {
   return left === null || right === null ? null : left + right;
 }
 
-function readTexts(node) {
+export function readTexts(node) {
   if (node.kind !== NodeKind.Literal || node.literalKind !== LiteralKind.Array) return null;
   const texts = node.elementExpressions.map(readText);
   return texts.includes(null) ? null : texts;
 }
 
-function readNumber(node) {
+export function readNumber(node) {
   if (node.kind !== NodeKind.Literal || node.literalKind !== LiteralKind.Integer) return null;
   const value = Number(String(node.value));
   return Number.isSafeInteger(value) && value >= 1 ? value : null;

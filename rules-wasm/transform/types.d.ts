@@ -23,7 +23,33 @@ export interface PolicyHead {
   readonly parameters: readonly ParameterHead[];
 }
 
-/** One decorated function. */
+/** What a policy measures. */
+export interface FoundMeasures {
+  readonly instruments: readonly FoundInstrument[];
+  readonly meters: readonly FoundMeter[];
+}
+
+/** One counter(), gauge(), histogram() or exponential(), as the section has it. */
+export interface FoundInstrument {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram" | "exponential";
+  readonly unit: string;
+  readonly doc: string;
+  readonly labels: readonly string[];
+  readonly bounds?: readonly number[];
+  readonly slots: number;
+}
+
+/** One function with @meter. */
+export interface FoundMeter {
+  readonly name: string;
+  readonly events: readonly string[];
+  readonly className: string;
+  readonly functionName: string;
+  readonly module: string;
+}
+
+/** One function with @rule. */
 export interface FoundRule {
   readonly name: string;
   readonly desc: string;

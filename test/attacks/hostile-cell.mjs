@@ -47,6 +47,11 @@ socket.on("data", () => {
     if (mode === "form") say({ ...alert("mine", rule), tenant: "theirs", hostname: "elsewhere" });
     if (mode === "about")
       for (const stream of [5, 9]) say(alert("mine", rule, { stream, finding: { ...JSON.parse(about), isCut: false } }));
+    if (mode === "measures") {
+      const { number, measurements } = JSON.parse(about);
+      say({ kind: "measured", number, measured: { measurements, refused: 0 } });
+      say({ kind: "judged", batches: 0, seats: [seat] });
+    }
     if (mode === "nonsense") socket.write(Buffer.concat([head(5), Buffer.from([0xc1, 1, 2, 3, 4])]));
     if (mode === "long") socket.write(Buffer.concat([head(0xffffffff), Buffer.alloc(1 << 20)]));
     if (mode === "ahead") say({ kind: "judged", batches: 1e15, seats: [seat] });

@@ -11,6 +11,7 @@ import { openBundle } from "../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
+import type { Measured } from "../../host/wasm/metrics-region.js";
 import { openBatch } from "../../host/wire/batch.js";
 
 export const compiler = new PolicyCompiler();
@@ -68,6 +69,11 @@ export class Running {
     this.faults = faults.map((fault) => `${fault.event}: ${fault.reason}`);
     this.logs = logs.map((line) => `${line.level} ${line.text}`);
     return alerts.map((alert) => alert.output);
+  }
+
+  /** What it has measured since this was last asked. */
+  takeMeasured(): Measured[] {
+    return this.#runner.takeMeasured();
   }
 
   get memoryBytes(): number {

@@ -65,6 +65,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/recording": [...HOST, "host/wire"],
   "host/finding": [...HOST, "host/wire"],
   "host/wasm": [...HOST, "host/wire", "host/finding"],
+  "host/metric": [...HOST, "host/wasm"],
   "host/output": [...HOST, "host/wire", "host/capture", "host/finding"],
   "host/evidence": [...HOST, "host/wire", "host/capture", "host/recording", "host/finding", "host/output"],
   "host/incident": [...HOST, "host/wire", "host/finding", "host/output"],
@@ -78,6 +79,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/recording",
     "host/finding",
     "host/wasm",
+    "host/metric",
     "host/output",
     "host/engine",
   ],
@@ -105,6 +107,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/intake": [...HOST, "host/wire", "host/capture", "host/recording", "host/output", "host/engine", "host/ecs"],
   "host/sensor": [
     ...HOST,
+    "host/metric",
     "host/wire",
     "host/capture",
     "host/recording",

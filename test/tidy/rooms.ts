@@ -41,6 +41,7 @@ export const DOORS: Record<string, string[]> = {
   "host/image": [],
   "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
+  "host/metric": ["otlp", "prometheus", "totals"],
   "host/output": [
     "alert",
     "alert-bounds",
@@ -96,7 +97,18 @@ export const DOORS: Record<string, string[]> = {
   "host/sensor": ["sensor"],
   "host/store": ["open", "store"],
   "host/terminal": ["terminal"],
-  "host/wasm": ["admission", "facts", "fuel", "head", "instance", "metadata", "sections", "settings"],
+  "host/wasm": [
+    "admission",
+    "facts",
+    "fuel",
+    "head",
+    "instance",
+    "instruments",
+    "metadata",
+    "metrics-region",
+    "sections",
+    "settings",
+  ],
   "host/wire": [
     "address",
     "batch",

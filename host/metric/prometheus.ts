@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies' totals in Prometheus' text format, by OpenTelemetry's rules for names: dots become _, the unit is
+// a word of the name, a counter ends in _total. One name has one type, whoever uses it. A policy that uses a
+// name in another way than one before it shows under its own name in front, so none can keep another's
+// numbers away. The operator's own come first.
+import { EXPONENTIAL, type Instrument, plain } from "../wasm/instruments.js";
+import { boundsOf, type Metric, type Owner, type Scope, type Series } from "./totals.js";
+
+/** Units of UCUM that have a word in a name. */
+const WORDS: Readonly<Record<string, string>> = {
+  ...{ s: "seconds", ms: "milliseconds", us: "microseconds", ns: "nanoseconds", min: "minutes", h: "hours", d: "days" },
+  ...{ By: "bytes", KiBy: "kibibytes", MiBy: "mebibytes", GiBy: "gibibytes", "%": "percent", Cel: "celsius" },
+};
+const TYPES = { counter: "counter", gauge: "gauge", histogram: "histogram", exponential: "histogram" } as const;
+const PARTS = ["_bucket", "_sum", "_count"];
+/** What an exponential histogram shows here: one bucket for each power of two. */
+const COARSE = 2 ** EXPONENTIAL.scale;
+
+interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly doc: string;
+  readonly lines: string[];
+}
+
+/** The text behind that of the host's own numbers. `taken`: names that those have. */
+export function prometheusText(scopes: readonly Scope[], taken: readonly string[]): string {
+  const families = new Map<string, Family>();
+  const names = new Map<string, string>(taken.map((name) => [name, ""]));
+  for (const { owner, metrics } of scopes)
+    for (const metric of metrics) {
+      if (metric.series.length === 0) continue;
+      const family = familyOf(metric.instrument, owner, families, names);
+      for (const series of metric.series) family.lines.push(...linesOf(family.name, metric, series, owner));
+    }
+  return [...families.values()]
+    .map(
+      ({ name, type, doc, lines }) => `# HELP ${name} ${escaped(doc)}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`,
+    )
+    .join("\n");
+}
+
+/** The family that an instrument belongs to; `names` says whose each name of a sample is. */
+function familyOf(
+  instrument: Instrument,
+  { tenant, policy }: Owner,
+  families: Map<string, Family>,
+  names: Map<string, string>,
+): Family {
+  const type = TYPES[instrument.kind];
+  const common = prometheusName(instrument);
+  const own = `${[tenant, policy].filter((one) => one !== null).join("_")}_${common}`.replaceAll(/[^a-zA-Z0-9_]/g, "_");
+  for (const name of [common, `policy_${own}`]) {
+    const known = families.get(name);
+    if (known?.type === type) return known;
+    const samples = [name, ...(type === "histogram" ? PARTS.map((part) => name + part) : [])];
+    if (samples.some((sample) => names.has(sample))) continue;
+    for (const sample of samples) names.set(sample, name);
+    const family = { name, type, doc: instrument.doc || instrument.name, lines: [] };
+    families.set(name, family);
+    return family;
+  }
+  return { name: common, type, doc: "", lines: [] }; // its own name is taken too: it shows nowhere
+}
+
+/** As in `http_server_request_duration_seconds`. */
+export function prometheusName({ name, unit, kind }: Instrument): string {
+  const word = /^\{.*\}$|^1$|^$/.test(unit) ? "" : (WORDS[unit] ?? unit.replaceAll(/\{.*?\}|[^a-zA-Z0-9]/g, ""));
+  const base = plain(name).replace(/_total$/, "");
+  const withUnit = word === "" || base.endsWith(`_${word}`) ? base : `${base}_${word}`;
+  return kind === "counter" ? `${withUnit}_total` : withUnit;
+}
+
+function linesOf(name: string, { instrument }: Metric, series: Series, owner: Owner): string[] {
+  const labels = labelsOf(instrument, series, owner);
+  const line = (part: string, value: number, more: readonly string[] = []): string =>
+    `${name}${part}{${[...labels, ...more].join(",")}} ${value}`;
+  if (series.buckets.length === 0) return [line("", series.value)];
+  const bounds = boundsOf(instrument);
+  const isCoarse = instrument.kind === "exponential";
+  let count = 0;
+  const buckets = series.buckets.flatMap((more, i) => {
+    count += more;
+    const bound = bounds[i];
+    const isShown = !isCoarse || (i % COARSE === 0 && i < EXPONENTIAL.buckets);
+    return isShown ? [line("_bucket", count, [`le="${bound === undefined ? "+Inf" : bound}"`])] : [];
+  });
+  // The last bucket of an exponential histogram holds what is beyond it, too.
+  if (isCoarse) buckets.push(line("_bucket", count, ['le="+Inf"']));
+  return [...buckets, line("_sum", series.value), line("_count", count)];
+}
+
+function labelsOf({ labels }: Instrument, series: Series, { tenant, policy }: Owner): string[] {
+  const scope = [`otel_scope_name="${escaped(policy, true)}"`];
+  if (tenant !== null) scope.push(`vedette_tenant="${escaped(tenant, true)}"`);
+  if (series.labels === null) return [...scope, 'otel_metric_overflow="true"'];
+  return [...scope, ...series.labels.map((value, i) => `${plain(labels[i] ?? "")}="${escaped(value, true)}"`)];
+}
+
+function escaped(text: string, isQuoted = false): string {
+  const line = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return isQuoted ? line.replaceAll('"', '\\"') : line;
+}

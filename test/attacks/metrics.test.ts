@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What policies measure, against whoever chooses the names: a tenant that would write another's numbers, a
+// workload that chooses labels, a cell that was taken over (H35), and floods of labels (H36).
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Cell } from "../../host/engine/cell.js";
+import { Feed } from "../../host/engine/feed.js";
+import type { LoadedPolicy, Tenancy } from "../../host/engine/policy.js";
+import type { VedetteError } from "../../host/errors.js";
+import { SERIES_MAX, Totals } from "../../host/metric/totals.js";
+import { ROOT } from "../../host/paths.js";
+import { openBundle } from "../../host/policy/bundle.js";
+import { loadPolicy } from "../../host/policy/load.js";
+import type { Measurement } from "../../host/wasm/metrics-region.js";
+import { scratch } from "../e2e/programs.js";
+import { cleanUp, loadError, loadSource, Running } from "../rules-wasm/shared.js";
+import { until } from "../until.js";
+import { HandAgent, Host } from "./host.js";
+
+const HEAD = 'import { counter, histogram, meter, Openat } from "vedette";\n';
+const counting = (spec: string, body = "A.add(1);"): string =>
+  `${HEAD}const A = counter(${spec});\n@meter({ name: "m" })\nexport function m(e: Openat): void {\n${body}\n}\n`;
+const tenancy: Tenancy = {
+  tenant: "team",
+  scope: { containers: [], images: [], families: [], uids: [], executables: [] },
+  alerts: { burst: 20, perMinute: 1 },
+};
+
+test("H35: a tenant writes numbers under its own name alone, whatever its instruments and labels are called", async () => {
+  const folder = scratch();
+  for (const [tenant, spec, body] of [
+    ["web", '{ name: "app.opens", labels: ["app.path"] }', "A.label(e.name).add(1);"],
+    ["evil", '{ name: "app.opens", labels: ["app.path"] }', 'A.label("a\\",vedette_tenant=\\"web\\"} 1\\n").add(666);'],
+  ] as const) {
+    mkdirSync(join(folder, "policies.d", tenant, "meter"), { recursive: true });
+    writeFileSync(join(folder, "policies.d", tenant, "meter/policy.yaml"), "name: meter\n");
+    writeFileSync(join(folder, "policies.d", tenant, "meter/index.ts"), counting(spec, body));
+  }
+  const host = await Host.start(folder, ["--policies-d", join(folder, "policies.d")]);
+  try {
+    await until("both are loaded", () => (host.stderr.match(/policy \w+\/meter loaded/g) ?? []).length === 2);
+    const agent = await HandAgent.honest(host.socket, { secret: null, container: "c" });
+    agent.write(agent.shadow("x"));
+    const lines = await until("both have measured", async () => {
+      const text = await (await fetch(`http://${host.http}/metrics`)).text();
+      const found = text.split("\n").filter((line) => line.startsWith("app_opens_total"));
+      const isWhole = found.some((line) => line.includes('tenant="evil"')) && found.some((line) => / 1$/.test(line));
+      return isWhole ? found : null;
+    });
+    const prefix = (tenant: string): string =>
+      `app_opens_total{otel_scope_name="meter",vedette_tenant="${tenant}",app_path="`;
+    for (const line of lines) assert.ok(line.startsWith(prefix("web")) || line.startsWith(prefix("evil")), line);
+    for (const line of lines.filter((one) => one.startsWith(prefix("web")))) assert.not.match(line, "666");
+    agent.close();
+  } finally {
+    host.child.kill("SIGKILL");
+  }
+});
+
+test("H35: a tenant has no instrument of Vedette's own name, and no label of the host's", async () => {
+  for (const [spec, words] of [
+    ['{ name: "vedette.alerts" }', /a name of Vedette's own/],
+    ['{ name: "otel.x" }', /a name of Vedette's own/],
+    ['{ name: "policy.web.app" }', /the host's to give/],
+    ['{ name: "a", labels: ["vedette.tenant"] }', /the host's to give/],
+    ['{ name: "a", labels: ["otel.scope.name"] }', /the host's to give/],
+  ] as const) {
+    const folder = scratch();
+    writeFileSync(join(folder, "policy.yaml"), "name: meter\n");
+    writeFileSync(join(folder, "index.ts"), counting(spec, "A.add(1);"));
+    const refused = await loadPolicy(openBundle(folder), { tenancy }).then(
+      () => null,
+      (error: VedetteError) => error,
+    );
+    assert.match(refused?.message ?? "it was let in", words);
+  }
+});
+
+function cellOf(mode: string, rule: string, told: object) {
+  const measured: Measurement[] = [];
+  const faults: VedetteError[] = [];
+  const cell = new Cell({
+    tenancy,
+    ring: new Feed().ring,
+    containers: new Map(),
+    onAlert: () => undefined,
+    onFault: (fault) => void faults.push(fault),
+    onLog: () => undefined,
+    onMeasured: (policy, { measurements }) => {
+      assert.is(policy.name, "under-test");
+      measured.push(...measurements);
+    },
+    command: {
+      execPath: process.execPath,
+      execArgv: [join(ROOT, "test/attacks/hostile-cell.mjs"), mode, rule, JSON.stringify(told)],
+    },
+  });
+  return { cell, measured, faults };
+}
+
+const own: LoadedPolicy = {
+  ...(await loadSource(counting('{ name: "a", labels: ["app.kind"] }', 'A.label("x").add(1);'))),
+  tenancy,
+};
+const good: Measurement = { instrument: 0, labels: ["x"], value: 1, buckets: [] };
+
+test("H35: a cell that was taken over measures for its own policies, what their instruments can measure", async () => {
+  const lies: Measurement[] = [
+    { ...good, instrument: 1 },
+    { ...good, value: -1 },
+    { ...good, labels: [] },
+    { ...good, labels: ["x", "y"] },
+    { ...good, buckets: [1] },
+  ];
+  const { cell, measured } = cellOf("measures", "", { number: 0, measurements: [...lies, good] });
+  await cell.add(own);
+  await until("what is true arrives", () => measured.length > 0);
+  assert.equal(measured, [good]);
+  cell.stop();
+  const other = cellOf("measures", "", { number: 7, measurements: [good] });
+  await other.cell.add(own);
+  await until("the end of what it says", () => other.cell.status().length > 0);
+  assert.equal(other.measured, []);
+  other.cell.stop();
+});
+
+for (const [what, lie] of [
+  ["a number without an end", { ...good, value: null }],
+  ["a label that is too long", { ...good, labels: ["x".repeat(1 << 16)] }],
+  ["a bucket that is no count", { ...good, buckets: [-1] }],
+] as const)
+  test(`H35: ${what} ends the cell, which is told`, async () => {
+    const { cell, measured, faults } = cellOf("measures", "", { number: 0, measurements: [lie] });
+    await cell.add(own);
+    await until("it is told", () => faults.some(({ code }) => code === "VEDETTE_CELL_LOST"));
+    assert.equal(measured, []);
+    cell.stop();
+  });
+
+test("H36: a million paths that a workload chooses are 2,000 series, each is counted once, and memory does not grow", async () => {
+  const source = counting('{ name: "app.opens", labels: ["app.path"], slots: 2000 }', "A.label(e.name).add(1);");
+  const policy = await loadSource(source);
+  const running = new Running(policy);
+  const totals = new Totals();
+  const owner = { tenant: null, policy: "p", version: "1" };
+  const BATCH = 1_000;
+  const before = running.memoryBytes;
+  for (let from = 0; from < 1_000_000; from += BATCH * 20) {
+    // Fifty takes of a second's worth: paths that never come again, and one that always does.
+    const names = Array.from({ length: BATCH }, (_, i) => (i % 10 === 0 ? "/always" : `/scan/${from + i}`));
+    running.judge(...names.map((name) => ["openat", { name, flags: "O_RDONLY" }] as const));
+    for (const one of running.takeMeasured()) totals.add(owner, policy.admitted.metadata.metrics ?? [], one);
+  }
+  const series = totals.scopes()[0]?.metrics[0]?.series ?? [];
+  assert.is(series.length, SERIES_MAX + 1);
+  assert.is(
+    series.reduce((sum, { value }) => sum + value, 0),
+    50 * BATCH,
+  );
+  assert.is(series.find(({ labels }) => labels?.[0] === "/always")?.value, 50 * 100, "what was there first goes on");
+  assert.is(running.memoryBytes, before);
+});
+
+test("H36: instruments of more slots than the host looks through are refused", async () => {
+  const many = Array.from(
+    { length: 5 },
+    (_, i) => `const A${i} = counter({ name: "a${i}", labels: ["app.x"], slots: 2000 });`,
+  );
+  const error = await loadError(
+    `${HEAD}${many.join("\n")}\n@meter({ name: "m" })\nexport function m(e: Openat): void { A0.label(1).add(1); }`,
+  );
+  assert.match(error.message, /more than 8192 slots/);
+});
+
+test.after(cleanUp);
+test.run();

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What policies measure reaches the main thread whatever becomes of their instances: at the end, when they
+// are replaced or removed, when they trap, and from a process of their own. What an ended worker held is
+// told.
+// Time limit: 360 s.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Cell } from "../../../host/engine/cell.js";
+import { Engine } from "../../../host/engine/engine.js";
+import { Feed } from "../../../host/engine/feed.js";
+import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
+import { Totals } from "../../../host/metric/totals.js";
+import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
+import { batchOf, ENDLESS_AT_99, policyOf } from "./shared.js";
+
+const TENANCY: Tenancy = {
+  tenant: "team",
+  scope: { containers: [], images: [], families: [], uids: [], executables: [] },
+  alerts: { burst: 1000, perMinute: 1000 },
+};
+/** Counts opens, and traps at one whose result is -99. */
+const METER = await loadSource(`import { counter, meter, Openat } from "vedette";
+const OPENS = counter({ name: "app.opens" });
+@meter({ name: "opens" })
+export function opens(e: Openat): void {
+  OPENS.add(1);
+  if (e.res == -99) throw new Error("asked for");
+}`);
+const named = (name: string, more: object = {}): LoadedPolicy => ({ ...METER, name, ...more });
+
+class Bench {
+  readonly feed = new Feed(4 << 20);
+  readonly totals = new Totals();
+  readonly lost: string[] = [];
+  readonly handlers = {
+    onAlert: () => undefined,
+    onFault: () => undefined,
+    onLog: () => undefined,
+    onMeasured: (policy, measured) =>
+      this.totals.add(
+        { tenant: null, policy: policy.name, version: "1" },
+        policy.admitted.metadata.metrics ?? [],
+        measured,
+      ),
+    onUnmeasured: (policy) => void this.lost.push(policy.name),
+  } satisfies Partial<Parameters<typeof Engine.start>[0]>;
+
+  start(...policies: readonly LoadedPolicy[]): Promise<Engine> {
+    const { ring } = this.feed;
+    return Engine.start({ ring, readers: [this.feed.reader()], policies, budgetMs: 150, ...this.handlers });
+  }
+
+  of(name: string): number {
+    const found = this.totals.scopes().find(({ owner }) => owner.policy === name);
+    return found?.metrics[0]?.series[0]?.value ?? 0;
+  }
+
+  async until(what: string, condition: () => boolean): Promise<void> {
+    for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.ok(condition(), `after 10 s: ${what}`);
+  }
+}
+
+test("all that was measured is there at the end", async () => {
+  const bench = new Bench();
+  const engine = await bench.start(named("a"), named("b"));
+  for (let i = 0; i < 50; i++) await bench.feed.put(batchOf([0, -1, 0], 1 + 3 * i));
+  bench.feed.close();
+  await engine.finished;
+  assert.equal([bench.of("a"), bench.of("b")], [150, 150]);
+});
+
+test("numbers come while batches come, and when none comes any more", async () => {
+  const bench = new Bench();
+  const engine = await bench.start(named("a"));
+  await bench.feed.put(batchOf([0, 0]));
+  await bench.until("two opens", () => bench.of("a") === 2);
+  await engine.stop();
+});
+
+test("a new version and a removal lose nothing of what the old one measured", async () => {
+  const bench = new Bench();
+  const engine = await bench.start();
+  const id = await engine.add(named("a"));
+  await bench.feed.put(batchOf([0, 0]));
+  const next = await engine.replace(id, named("a", { version: "2" }));
+  await bench.feed.put(batchOf([0], 3));
+  await engine.remove(next);
+  // Which of the two judged a batch is decided between batches; each open is counted by one of them, once.
+  assert.ok(bench.of("a") <= 3);
+  const before = bench.of("a");
+  bench.feed.close();
+  await engine.finished;
+  assert.is(bench.of("a"), before, "what was removed counts no more");
+});
+
+test("a trap loses nothing: what was measured until the trap counts", async () => {
+  const bench = new Bench();
+  const engine = await bench.start(named("a"));
+  await bench.feed.put(batchOf([0, -99, 0, -99, 0]));
+  bench.feed.close();
+  await engine.finished;
+  assert.is(bench.of("a"), 5);
+});
+
+test("a worker that is ended loses at most what was not asked for yet, tells it, and no total goes back", async () => {
+  const bench = new Bench();
+  const endless = await policyOf("endless", ...ENDLESS_AT_99);
+  const engine = await bench.start(named("a"), endless);
+  await bench.feed.put(batchOf([0, 0]));
+  await bench.until("two opens", () => bench.of("a") === 2);
+  await bench.feed.put(batchOf([-99], 3));
+  await bench.until("the end of the worker", () => bench.lost.length > 0);
+  assert.equal(bench.lost, ["a"]);
+  assert.ok(bench.of("a") >= 2);
+  await bench.feed.put(batchOf([0, 0, 0], 4));
+  bench.feed.close();
+  await engine.finished;
+  assert.ok(
+    bench.of("a") === 5 || bench.of("a") === 6,
+    `${bench.of("a")} of 6, where the one of the ended worker may be lost`,
+  );
+});
+
+test("a process of a tenant's own gives what it measures, and its end is told", async () => {
+  const bench = new Bench();
+  const { ring } = bench.feed;
+  const cell = new Cell({ tenancy: TENANCY, ring, containers: new Map(), ...bench.handlers });
+  await cell.add(named("a", { tenancy: TENANCY }));
+  await bench.feed.put(batchOf([0, 0]));
+  await bench.until("two opens", () => bench.of("a") === 2);
+  await bench.feed.put(batchOf([0], 3));
+  bench.feed.close();
+  await cell.finished;
+  assert.is(bench.of("a"), 3);
+});
+
+test.after(cleanUp);
+test.run();

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy author measures with: counters, gauges, histograms, labels, and how the compiler reads them.
+// Time limit: 360 s.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { LoadedPolicy } from "../../host/engine/policy.js";
+import { type Metric, Totals } from "../../host/metric/totals.js";
+import { layoutOf } from "../../host/wasm/instruments.js";
+import { cleanUp, loadError, loadSource, Running, type ShortEvent } from "./shared.js";
+
+const HEAD =
+  'import { counter, Event, exponential, gauge, histogram, meter, Openat, Priority, rule, Str } from "vedette";\n';
+const meterOf = (body: string): string => `@meter({ name: "m" })\nexport function m(e: Openat): void {\n${body}\n}\n`;
+const open = (more: object = {}): ShortEvent => ["openat", { name: "/a", flags: "O_RDONLY", ...more }];
+
+/** What the policy has measured of these events, by the names of instruments. */
+function measure(policy: LoadedPolicy, ...events: readonly ShortEvent[]): Map<string, Metric> {
+  const totals = new Totals();
+  const running = new Running(policy);
+  running.judge(...events);
+  assert.equal(running.faults, []);
+  for (const one of running.takeMeasured())
+    totals.add({ tenant: null, policy: "p", version: "1" }, policy.admitted.metadata.metrics ?? [], one);
+  return new Map(totals.scopes().flatMap(({ metrics }) => metrics.map((one) => [one.instrument.name, one] as const)));
+}
+
+const seriesOf = (metric: Metric | undefined): [string, number][] =>
+  (metric?.series ?? [])
+    .map(({ labels, value }): [string, number] => [labels === null ? "(other)" : labels.join("|"), value])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+
+test("a counter counts by its labels: texts of events, texts of its own and numbers", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", unit: "{open}", doc: "opens", labels: ["app.program", "app.kind", "app.result"] });
+${meterOf('OPENS.label(e.proc.name).label(e.failed ? "failed" : "good").label(e.res).add(2.5);')}`;
+  const metrics = measure(
+    await loadSource(source),
+    open({ proc: { name: "cat" }, res: 3 }),
+    open({ proc: { name: "cat" }, res: 3 }),
+    open({ proc: { name: "ls" }, res: "ENOENT" }),
+  );
+  const { instrument } = metrics.get("app.opens") as Metric;
+  assert.equal([instrument.unit, instrument.doc], ["{open}", "opens"]);
+  assert.equal(seriesOf(metrics.get("app.opens")), [
+    ["cat|good|3", 5],
+    ["ls|failed|-2", 2.5],
+  ]);
+});
+
+test("a gauge shows its last number, and what is none is refused", async () => {
+  const source = `${HEAD}const LAST = gauge({ name: "app.last", doc: "d" });\n${meterOf("LAST.set(e.failed ? <f64>NaN : <f64>e.res);")}`;
+  const metrics = measure(await loadSource(source), open({ res: 7 }), open({ res: 4 }), open({ res: "ENOENT" }));
+  assert.equal(seriesOf(metrics.get("app.last")), [["", 4]]);
+});
+
+test("a histogram's bounds are the largest numbers of their buckets", async () => {
+  const source = `${HEAD}const SIZES = histogram({ name: "app.sizes", unit: "By", bounds: [-1.5, 1, 10] });\n${meterOf("SIZES.record(<f64>e.res);")}`;
+  const events = [-2, 0, 1, 2, 10, 11].map((res) => open({ res }));
+  const sizes = measure(await loadSource(source), ...events).get("app.sizes");
+  assert.equal(sizes?.series[0]?.buckets, [1, 2, 2, 1]);
+  assert.is(sizes?.series[0]?.value, 22);
+});
+
+test("an exponential histogram knows a number to an eighth of a power of two", async () => {
+  const source = `${HEAD}const SIZES = exponential({ name: "app.sizes" });\n${meterOf("SIZES.record(<f64>e.res);")}`;
+  const numbers = [0, 1, 2, 3, 64, 1000];
+  const sizes = measure(await loadSource(source), ...numbers.map((res) => open({ res }))).get("app.sizes");
+  const buckets = [...(sizes?.series[0]?.buckets ?? []).entries()].filter(([, count]) => count > 0);
+  // Bucket i - 161 holds what is more than 2^(i/8) and at most 2^((i+1)/8); what is beyond is in the last.
+  const place = (value: number): number => (value === 0 ? 0 : 161 + Math.min(47, Math.ceil(Math.log2(value) * 8) - 1));
+  const expected = new Map<number, number>();
+  for (const value of numbers) expected.set(place(value), (expected.get(place(value)) ?? 0) + 1);
+  assert.equal(
+    buckets,
+    [...expected].sort(([a], [b]) => a - b),
+  );
+});
+
+test("more sets of labels than slots count together, and none is lost", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.path"], slots: 8 });\n${meterOf("OPENS.label(e.name).add(1);")}`;
+  const events = Array.from({ length: 100 }, (_, i) => open({ name: `/file-${i}` }));
+  const metric = measure(await loadSource(source), ...events).get("app.opens");
+  const sum = (metric?.series ?? []).reduce((all, { value }) => all + value, 0);
+  assert.is(sum, 100);
+  assert.is(metric?.series.length, 8);
+  assert.is(metric?.series.find(({ labels }) => labels === null)?.value, 93);
+});
+
+test("a long label is cut at 128 bytes, and labels are told apart by where they end", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.a", "app.b"] });\n${meterOf("const n = e.name; OPENS.label(n.slice(0, <u32>e.res)).label(n.slice(<u32>e.res)).add(1);")}`;
+  const policy = await loadSource(source);
+  const metric = measure(policy, open({ name: "abc", res: 1 }), open({ name: "abc", res: 2 })).get("app.opens");
+  assert.equal(seriesOf(metric), [
+    ["ab|c", 1],
+    ["a|bc", 1],
+  ]);
+  const long = measure(policy, open({ name: "x".repeat(1000), res: 0 })).get("app.opens");
+  assert.is(long?.series[0]?.labels?.[1], "x".repeat(128));
+});
+
+test("a label too few stops the policy, and says so", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.a", "app.b"] });\n${meterOf('OPENS.label("x").add(1);')}`;
+  const running = new Running(await loadSource(source));
+  running.judge(open());
+  assert.match(running.faults[0] ?? "", /"app\.opens" was given 1 labels, and has 2/);
+});
+
+test("a policy with rules and meters raises alerts and measures", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens" });
+@rule({ name: "r", priority: Priority.Debug }) export function r(e: Openat): bool { return e.failed; }
+${meterOf("OPENS.add(1);")}`;
+  const policy = await loadSource(source);
+  const running = new Running(policy);
+  assert.is(running.judge(open(), open({ res: "ENOENT" })).length, 1);
+  assert.equal(policy.admitted.metadata.meters, [{ name: "m", events: ["openat"] }]);
+});
+
+test("what the compiler lays out is what the host reads", async () => {
+  const source = `${HEAD}const A = counter({ name: "b", labels: ["app.a"], slots: 5 });
+const B = histogram({ name: "a", bounds: [1, 2], labels: ["app.a", "app.b"], slots: 3 });
+const C = exponential({ name: "c" });
+${meterOf('A.label("x").add(1); B.label("y").label("z").record(2); C.record(1);')}`;
+  const policy = await loadSource(source);
+  const { metrics, metadata } = policy.admitted;
+  assert.ok((metrics?.size ?? 0) >= layoutOf(metadata.metrics ?? []).labels);
+  assert.equal(
+    [...measure(policy, open()).values()].map((metric) => [metric.instrument.name, ...seriesOf(metric)]),
+    [
+      ["b", ["x", 1]],
+      ["a", ["y|z", 2]],
+      ["c", ["", 1]],
+    ],
+  );
+});
+
+const WRONG: readonly (readonly [title: string, source: string, words: RegExp])[] = [
+  [
+    "a name that is no constant",
+    'const N: string = "a";\nconst A = counter({ name: N });',
+    /"name" must be a text between quotes/,
+  ],
+  ["an instrument without a name", 'const A = counter({ unit: "s" });', /An instrument needs a name/],
+  [
+    "a word that it does not know",
+    'const A = counter({ name: "a", bounds: [1] });',
+    /counter\(\) does not know "bounds"/,
+  ],
+  ["a histogram without bounds", 'const A = histogram({ name: "a" });', /A histogram needs bounds/],
+  [
+    "bounds that are no numbers",
+    'const A = histogram({ name: "a", bounds: ["1"] });',
+    /"bounds" must be a list of numbers/,
+  ],
+  [
+    "two of a name",
+    'const A = counter({ name: "a" });\nconst B = gauge({ name: "a" });',
+    /two instruments of the name "a"/,
+  ],
+];
+for (const [title, source, words] of WRONG)
+  test(`the compiler refuses ${title}`, async () => {
+    const error = await loadError(`${HEAD}${source}\n${meterOf("")}`);
+    assert.is(error.code, "VEDETTE_POLICY_COMPILE");
+    assert.match(error.message, words);
+  });
+
+test("the compiler refuses a meter that answers", async () => {
+  const error = await loadError(`${HEAD}@meter({ name: "m" })\nexport function m(e: Openat): bool { return true; }`);
+  assert.match(error.message, /A meter answers with void/);
+});
+
+test("an instrument that is made in a meter stops the policy", async () => {
+  const running = new Running(
+    await loadSource(
+      `${HEAD}const B = counter({ name: "b" });\n${meterOf('const a = counter({ name: "a" }); a.add(1); B.add(1);')}`,
+    ),
+  );
+  running.judge(open());
+  assert.match(running.faults[0] ?? "", /declare it at the top of the file/);
+});
+
+test.after(cleanUp);
+test.run();

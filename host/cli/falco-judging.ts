@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command judges with and where its alerts go, when it may have been given Falco's rules and options.
-import { explain, type VedetteError } from "../errors.js";
-import type { FalcoFlags, FalcoOptions } from "../falco/falco.js";
+import { explain, VedetteError } from "../errors.js";
+import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs } from "../output/outputs.js";
 import type { NamedOutput, Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import type { ResponseRow } from "../response/response.js";
-import type { Judging } from "../sensor/sensor.js";
+import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
 import { say, warn } from "./failure.js";
 
 /** What the command line says of policies and alerts, as it was typed. */
@@ -22,6 +22,8 @@ export interface JudgingFlags extends FalcoFlags {
   readonly syslogCa?: string;
   /** A file of rows that answer alerts, or the rows of vedette.yaml. */
   readonly respond?: string | readonly ResponseRow[];
+  /** What is made of each recording of evidence. */
+  readonly evidenceCapture?: CaptureForm;
   /** Those of vedette.yaml. */
   readonly outputs?: readonly NamedOutput[];
 }
@@ -45,18 +47,48 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
   const outputs = await outputsOf(flags, options, { isPatient, showsIncidents });
   const policies =
     flags.policy.length > 0 || !isFalco ? await (await import("../policy/load.js")).loadPolicies(flags.policy) : [];
+  let asking: ReadonlyMap<string, number | null> = new Map();
   if (falco !== null && options !== null && isFalco) {
-    const { policy } = await falco.falcoPolicy(flags, options, warn);
+    const { policy, captures = asking } = await falco.falcoPolicy(flags, options, warn);
+    asking = captures;
     if (policy !== null) policies.push(policy);
     else warn("vedette: none of Falco's rules is left that an event could match");
   }
   if (options !== null) sayOptions(options, flags);
+  const keeps = isPatient ? null : keepsOf(flags, options?.capture ?? null, asking);
   return {
     policies,
     outputs,
     host: process.env.FALCO_HOSTNAME,
     ...(responses === undefined ? {} : { responses }),
+    ...(keeps === null ? {} : { keeps }),
     leavesRepeats: [flags, ...(flags.outputs ?? [])].some(({ repeats }) => repeats === "first") || showsIncidents,
+  };
+}
+
+/**
+ * What is kept of findings: by Vedette's own flags of those of Notice and above, by Falco's configuration of
+ * rules that ask for it or of all. Where both name a folder, it is the flag's. Throws VEDETTE_USAGE.
+ */
+function keepsOf(
+  { evidence, evidenceCapture }: JudgingFlags,
+  options: CaptureOptions | null,
+  asking: ReadonlyMap<string, number | null>,
+): EvidenceSettings | null {
+  const theirs = options?.isEnabled === true ? options : null;
+  const folder = evidence ?? theirs?.prefix;
+  if (folder === undefined) {
+    if (evidenceCapture === undefined) return null;
+    const problem = "--evidence-capture makes captures of evidence: give --evidence DIR, too.";
+    throw new VedetteError("VEDETTE_USAGE", { problem, command: "run" });
+  }
+  return {
+    folder,
+    capture: evidenceCapture ?? (theirs === null ? null : "scap"),
+    which: theirs?.mode === "all_rules" ? "all" : evidence === undefined ? "asked" : "notice",
+    asked: new Map([...asking].map(([rule, afterMs]) => [rule, { afterMs }])),
+    ...(theirs === null ? {} : { afterMs: theirs.afterMs }),
+    ...(theirs?.fileBytes == null ? {} : { fileBytes: theirs.fileBytes }),
   };
 }
 

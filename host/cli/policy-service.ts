@@ -46,6 +46,12 @@ export function addServiceOptions(command: Command): Command {
     .option(
       "--evidence <dir>",
       "keep what came before and after a finding in this folder, as a recording for `vedette replay` (at most 1 GiB)",
+    )
+    .addOption(
+      new Option(
+        "--evidence-capture <form>",
+        "make a capture of each such recording, too, for Falco, sysdig and tshark: scap, or scap.gz (gzipped)",
+      ).choices(["scap", "scap.gz"]),
     );
 }
 

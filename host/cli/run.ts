@@ -24,8 +24,6 @@ const OF_IMAGES = "program-not-in-image";
 export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags {
   /** Where the events are stored too. */
   readonly record?: string;
-  /** The folder where evidence of findings is kept. */
-  readonly evidence?: string;
   /** Whether it ends with its incidents; undefined: at a terminal it does. */
   readonly incidents?: boolean;
 }
@@ -34,7 +32,7 @@ export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   neverWait();
   const workers = options.workers ?? workersFor(processors());
-  const { record, evidence, incidents: showsIncidents = isTerminal() } = options;
+  const { record, incidents: showsIncidents = isTerminal() } = options;
   let count: EventCount | null = null;
   let policies: readonly string[] = [];
   const { ending, failure, incidents } = await Sensor.use(
@@ -51,7 +49,6 @@ export async function run(command: readonly string[], options: RunOptions): Prom
         return new OwnAgent(workers, handlers, count ?? counts);
       },
       ...(record === undefined ? {} : { record }),
-      ...(evidence === undefined ? {} : { evidence }),
       metrics: metricsOf(options.outputs),
       ...speaking,
     },

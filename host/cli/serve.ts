@@ -24,8 +24,6 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly secretFile?: string;
   readonly containerSecret?: readonly NamedFile[];
   readonly policy?: readonly string[];
-  /** The folder where evidence of findings is kept. */
-  readonly evidence?: string;
   readonly http: string;
   readonly drain: number;
   readonly check?: boolean;
@@ -48,7 +46,6 @@ export async function serve(flags: ServeFlags): Promise<number> {
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
-      ...(flags.evidence === undefined ? {} : { evidence: flags.evidence }),
       ...speaking,
     },
     async (sensor) => {

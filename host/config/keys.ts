@@ -74,6 +74,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   quiet: { option: "quiet", schema: yes },
   record: { option: "record", schema: text },
   evidence: { option: "evidence", schema: text },
+  evidence_capture: { option: "evidence-capture", schema: z.enum(["scap", "scap.gz"]) },
   incidents: { option: "incidents", schema: yes },
   snaplen: { option: "snaplen", schema: count(0, SNAPLEN_MAX) },
   tiers: { option: "tiers", schema: z.enum(["all", "trace"]) },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of evidence: a recording for each occasion, and beside it what it holds, as JSON. A file that is
-// being written ends in `.part`. What a host left so when it was killed is whole up to its last block, and
-// gets its name at the next start. The oldest files make room, but never one that is younger than a day: else
-// whoever can raise findings could have the evidence of his own removed.
+// The folder of evidence: a recording for each occasion, and beside it what it holds, as JSON, and a capture
+// that was made of it. A file that is being written ends in `.part`. What a host left so when it was killed
+// is whole up to its last block, and gets its name at the next start. The oldest files make room, but never
+// one that is younger than a day: else whoever can raise findings could have the evidence of his own removed.
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -11,6 +11,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -19,11 +20,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../own-folder.js";
-import type { EvidenceBounds, EvidenceFacts } from "./parts.js";
+import type { BoundedSummary } from "../recording/scap/capture-of.js";
+import type { CaptureFacts, CaptureForm, EvidenceBounds, EvidenceFacts } from "./parts.js";
 
 const ENDING = ".vedette";
 const PART = `${ENDING}.part`;
 const FACTS = ".json";
+const CAPTURES = [".scap", ".scap.gz"] as const;
+/** Of a capture that is written: block-writer.ts names it. */
+const CAPTURE_PART = /\.scap(\.gz)?\.\d+\.part$/;
 const READ_BYTES = 1 << 20;
 /** Below this much room on its disk nothing new is begun. */
 const DISK_BYTES_MIN = 64 << 20;
@@ -48,16 +53,24 @@ export class EvidenceFolder {
     return join(this.path, `${name}${PART}`);
   }
 
+  /** Where a recording stands once it has its name, and the capture of it. */
+  recording(name: string): string {
+    return join(this.path, `${name}${ENDING}`);
+  }
+
+  capture(name: string, form: CaptureForm): string {
+    return join(this.path, `${name}.${form}`);
+  }
+
   /** Why nothing can be begun now; null: it can. Removes what is old, where that makes room. */
   obstacle(now: number): string | null {
     const { folderBytes, youngMs, fileBytes } = this.#bounds;
     const files = this.#files();
     let bytes = files.reduce((all, { size }) => all + size, fileBytes);
-    for (const { name, size, at } of files.sort((a, b) => a.at - b.at)) {
+    for (const { name, size, at, isOpen } of files.sort((a, b) => a.at - b.at)) {
       if (bytes <= folderBytes || at > now - youngMs) break;
-      if (name.endsWith(PART)) continue;
-      for (const path of [name, `${name.slice(0, -ENDING.length)}${FACTS}`])
-        rmSync(join(this.path, path), { force: true });
+      if (isOpen) continue;
+      for (const ending of [ENDING, FACTS, ...CAPTURES]) rmSync(join(this.path, `${name}${ending}`), { force: true });
       bytes -= size;
     }
     if (bytes > folderBytes) return "it has no room, and none of its files is older than a day";
@@ -72,12 +85,12 @@ export class EvidenceFolder {
 
   /** Whether there is a file of this name, begun or ended: it is never written again. */
   has(name: string): boolean {
-    return existsSync(this.part(name)) || existsSync(join(this.path, `${name}${ENDING}`));
+    return existsSync(this.part(name)) || existsSync(this.recording(name));
   }
 
   /** Gives a file its name, and writes what it holds beside it. */
   end(name: string, { findings, ...begun }: Begun): EvidenceFacts {
-    const [part, file] = [this.part(name), join(this.path, `${name}${ENDING}`)];
+    const [part, file] = [this.part(name), this.recording(name)];
     const { sha256, bytes } = digestOf(part);
     renameSync(part, file);
     const facts = { ...begun, findings: findings.slice(0, FINDINGS_MAX), sha256, bytes };
@@ -101,21 +114,59 @@ export class EvidenceFolder {
     rmSync(this.part(name), { force: true });
   }
 
-  /** What another one left when it was killed. */
-  *left(): Generator<string> {
-    for (const name of readdirSync(this.path)) if (name.endsWith(PART)) yield name.slice(0, -PART.length);
+  /** A capture of this recording is there: it gets its digest, and is named beside the recording. */
+  addCapture(name: string, form: CaptureForm, summary: BoundedSummary): CaptureFacts {
+    const { events, ours, unfinished, isFull } = summary;
+    const counts = { events, untold: ours + unfinished, state: isFull ? ("full" as const) : ("whole" as const) };
+    const capture = { file: `${name}.${form}`, ...digestOf(this.capture(name, form)), ...counts };
+    const facts = this.#described(name);
+    if (facts !== null) this.#describe(name, { ...facts, capture });
+    return capture;
   }
 
-  #files(): { readonly name: string; readonly size: number; readonly at: number }[] {
-    return readdirSync(this.path).flatMap((name) => {
-      if (!name.endsWith(ENDING) && !name.endsWith(PART)) return [];
-      const status = lstatSync(join(this.path, name), { throwIfNoEntry: false });
-      if (status === undefined) return []; // somebody removed it just now
-      // One that is being written may come to be as large as one may be.
-      const size = name.endsWith(PART) ? this.#bounds.fileBytes : status.size;
-      return [{ name, size, at: status.mtimeMs }];
-    });
+  /** Null where the disk had no room for it, or somebody else wrote there. */
+  #described(name: string): EvidenceFacts | null {
+    try {
+      return JSON.parse(readFileSync(join(this.path, `${name}${FACTS}`), "utf8")) as EvidenceFacts;
+    } catch {
+      return null;
+    }
   }
+
+  /** What another one left when it was killed. A part of a capture is worth nothing, and goes. */
+  *left(): Generator<string> {
+    for (const name of readdirSync(this.path)) {
+      if (CAPTURE_PART.test(name)) rmSync(join(this.path, name), { force: true });
+      else if (name.endsWith(PART)) yield name.slice(0, -PART.length);
+    }
+  }
+
+  /** Recordings with the captures of them, by their names without an ending. */
+  #files(): Kept[] {
+    const kept = new Map<string, Kept>();
+    for (const file of readdirSync(this.path)) {
+      const isOpen = file.endsWith(PART);
+      const ending = isOpen ? PART : [ENDING, ...CAPTURES].find((one) => file.endsWith(one));
+      const status = ending === undefined ? undefined : lstatSync(join(this.path, file), { throwIfNoEntry: false });
+      if (ending === undefined || status === undefined) continue; // none of ours, or somebody removed it just now
+      const name = file.slice(0, -ending.length);
+      const one = kept.get(name) ?? { name, size: 0, at: status.mtimeMs, isOpen: false };
+      // One that is being written may come to be as large as one may be.
+      one.size += isOpen ? this.#bounds.fileBytes : status.size;
+      one.at = Math.max(one.at, status.mtimeMs);
+      one.isOpen ||= isOpen;
+      kept.set(name, one);
+    }
+    return [...kept.values()];
+  }
+}
+
+/** One recording, and the capture of it where there is one. */
+interface Kept {
+  readonly name: string;
+  size: number;
+  at: number;
+  isOpen: boolean;
 }
 
 /** Of what is on the disk, and there for good. */

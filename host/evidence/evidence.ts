@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evidence of findings: what an agent sent before one, and after it, in a recording that `vedette replay`
-// judges again. This is the side of the host's first thread. It decides which finding makes a file, gives the
-// file its name, and tells outputs when it is there. The thread behind it keeps batches and writes.
+// judges again, and where it is asked for in a capture that Falco, sysdig and tshark open. This is the side
+// of the host's first thread. It decides which finding makes a file, gives the file its name, and tells
+// outputs when it is there. The thread behind it keeps batches and writes; another one makes captures.
 //
 //   finding - name - order - (pre-roll, live) - file, SHA-256 - alert "Evidence kept"
+//                                               capture, SHA-256 - alert "Capture kept"
 import type { Worker } from "node:worker_threads";
 import { closeReader, openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
@@ -14,19 +16,22 @@ import { lockFolder, ownFolder, unlockFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
 import { startThread } from "../thread.js";
 import { Allowance } from "./allowance.js";
-import { keptAlert, notKeptAlert } from "./evidence-alert.js";
+import { Capturer } from "./capturer.js";
+import { extended } from "./duration.js";
+import { captureAlert, keptAlert, noCaptureAlert, notKeptAlert } from "./evidence-alert.js";
 import {
   EVIDENCE_BOUNDS,
   type EvidenceBounds,
+  type EvidenceFacts,
   type EvidenceOf,
+  type EvidenceSettings,
   type KeepOrder,
   type News,
   type Order,
 } from "./parts.js";
 
 /** What evidence needs. */
-export interface EvidenceOptions {
-  readonly folder: string;
+export interface EvidenceOptions extends EvidenceSettings {
   readonly bounds?: EvidenceBounds;
   readonly ring: SharedArrayBuffer;
   /** Tells what became of a file. */
@@ -35,10 +40,15 @@ export interface EvidenceOptions {
   readonly onFault: (error: VedetteError) => void;
 }
 
+export { type Asked, type CaptureForm, type EvidenceSettings, USUAL_EVIDENCE, type Which } from "./parts.js";
+
 /** Numbers since the start, for metrics. */
 export interface EvidenceStats {
   readonly kept: number;
+  /** Of recordings and of captures. */
   readonly bytes: number;
+  readonly captures: number;
+  readonly capturesRefused: number;
   /** limit: the container has made enough files in this hour. full: of the folder, or its disk. */
   readonly refused: Readonly<Record<"limit" | "full" | "unwritable", number>>;
 }
@@ -48,6 +58,7 @@ const LEAST = PRIORITIES.indexOf("Notice");
 /** Files go on for at least so much longer than we think. */
 const MARGIN_MS = 2_000;
 const END_MS_MAX = 10_000;
+const CAPTURES_MS_MAX = 20_000;
 const NAME_CHARS = 40;
 /** V8's of the thread; batches lie outside of its heap. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
@@ -71,8 +82,11 @@ export class Evidence {
   /** What each agent's file is called, since when it is written, and how long it goes on. */
   readonly #open = new Map<number, OpenFile>();
   readonly #refused = { limit: 0, full: 0, unwritable: 0 };
+  readonly #capturer: Capturer | null;
   #kept = 0;
   #bytes = 0;
+  #captures = 0;
+  #capturesRefused = 0;
   #nth = 0;
   #state: "open" | "ended" | "failed" = "open";
   #isInRing = true;
@@ -90,9 +104,25 @@ export class Evidence {
   }
 
   private constructor(options: EvidenceOptions) {
-    const { folder, bounds = EVIDENCE_BOUNDS, ring } = options;
+    const { folder, ring, capture } = options;
+    const bounds = boundsOf(options);
     this.#options = options;
     this.#bounds = bounds;
+    this.#capturer =
+      capture === null
+        ? null
+        : new Capturer(folder, bounds, capture, {
+            onMade: (recording, made) => {
+              this.#captures++;
+              this.#bytes += made.bytes;
+              this.#allowance.spend(ownerOf(recording), made.bytes, performance.now());
+              options.onAlert(captureAlert(recording, made));
+            },
+            onRefused: (recording, reason) => {
+              this.#capturesRefused++;
+              options.onAlert(noCaptureAlert(recording, reason));
+            },
+          });
     this.#allowance = new Allowance(bounds.filesAnHour, bounds.containerBytes);
     this.#reader = openReader(ring, false);
     const workerData = { folder, bounds, ring, reader: this.#reader };
@@ -107,17 +137,25 @@ export class Evidence {
     const { finding, tenant, priority, incident } = alert;
     // A tenant's rule may match everything: it must not use up what the operator's findings need.
     if (this.#state === "ended" || finding === undefined || tenant !== undefined || peer === null) return alert;
-    if (PRIORITIES.indexOf(priority) > LEAST) return alert;
+    const asked = this.#options.asked.get(alert.rule);
+    if (asked === undefined && !this.#isMeant(priority)) return alert;
     if (this.#state === "failed") {
       this.#refused.unwritable++;
       return alert;
     }
-    const name = this.#nameFor(alert, peer);
+    const afterMs = Math.min(asked?.afterMs ?? this.#options.afterMs ?? this.#bounds.afterMs, this.#bounds.askedMsMax);
+    const name = this.#nameFor(alert, peer, afterMs);
     if (name === null) return alert;
     const { number: stream, hostname, facts } = peer;
     const ids = { finding: findingId(finding), incident: incident?.id ?? null };
-    this.#order({ kind: "keep", name, stream, hostname, facts, ...ids } satisfies KeepOrder);
+    this.#order({ kind: "keep", name, stream, hostname, facts, afterMs, ...ids } satisfies KeepOrder);
     return { ...alert, evidence: fileOf(name) };
+  }
+
+  /** One whose rule does not ask for evidence. */
+  #isMeant(priority: Alert["priority"]): boolean {
+    const { which } = this.#options;
+    return which === "all" || (which === "notice" && PRIORITIES.indexOf(priority) <= LEAST);
   }
 
   /** Alerts can be taken: tells of what an earlier Vedette left when it was killed. */
@@ -126,7 +164,8 @@ export class Evidence {
   }
 
   stats(): EvidenceStats {
-    return { kept: this.#kept, bytes: this.#bytes, refused: { ...this.#refused } };
+    const captures = { captures: this.#captures, capturesRefused: this.#capturesRefused };
+    return { kept: this.#kept, bytes: this.#bytes, ...captures, refused: { ...this.#refused } };
   }
 
   /** Nothing more comes: resolves when what there is has its name, or could not be written in time. */
@@ -140,11 +179,13 @@ export class Evidence {
     });
     clearTimeout(timer);
     if (this.#state === "open") this.#state = "ended";
+    await this.#capturer?.finish(CAPTURES_MS_MAX);
   }
 
   /** What could not be finished in time is found by the next one. */
   async close(): Promise<void> {
     await this.finish();
+    await this.#capturer?.close();
     this.#leaveRing();
     await this.#worker.terminate();
     unlockFolder(this.#options.folder);
@@ -161,12 +202,11 @@ export class Evidence {
     this.#worker.postMessage(order);
   }
 
-  #nameFor(alert: Alert, peer: EvidenceOf): string | null {
+  #nameFor(alert: Alert, peer: EvidenceOf, afterMs: number): string | null {
     const now = performance.now();
-    const { afterMs, afterMsMax } = this.#bounds;
     const open = this.#open.get(peer.number);
     if (open !== undefined && now < open.until - MARGIN_MS) {
-      open.until = Math.min(now + afterMs, open.begun + afterMsMax);
+      open.until = extended(open, afterMs, now, this.#bounds);
       return open.name;
     }
     const key = peer.facts?.id ?? peer.hostname;
@@ -195,9 +235,10 @@ export class Evidence {
         const { facts } = news;
         this.#kept++;
         this.#bytes += facts.bytes;
-        this.#allowance.spend(facts.container?.id ?? facts.hostname, facts.bytes, performance.now());
+        this.#allowance.spend(ownerOf(facts), facts.bytes, performance.now());
         this.#forget(facts.file);
         this.#options.onAlert(keptAlert(facts));
+        this.#capturer?.add(facts);
         break;
       }
       case "refused": {
@@ -233,6 +274,14 @@ export class Evidence {
     }
     this.#onEnded();
   }
+}
+
+/** Who pays for its bytes. */
+const ownerOf = ({ container, hostname }: EvidenceFacts): string => container?.id ?? hostname;
+
+/** An operator may want smaller files, and never larger ones. */
+function boundsOf({ bounds = EVIDENCE_BOUNDS, fileBytes = bounds.fileBytes }: EvidenceOptions): EvidenceBounds {
+  return { ...bounds, fileBytes: Math.min(bounds.fileBytes, fileBytes) };
 }
 
 const fileOf = (name: string): string => `${name}.vedette`;

@@ -5,6 +5,7 @@
 import type { RawBatch } from "../capture/ring.js";
 import { reasonOf } from "../reason.js";
 import { RecordingWriter } from "../recording/recording.js";
+import { extended } from "./duration.js";
 import type { EvidenceFolder } from "./evidence-folder.js";
 import type { EvidenceBounds, EvidenceFacts, KeepOrder, News } from "./parts.js";
 import { PreRoll } from "./pre-roll.js";
@@ -87,7 +88,7 @@ export class Keeper {
     const open = this.#open.get(order.stream);
     if (open !== undefined && open.order.name === order.name) {
       open.findings.push(order.finding);
-      open.until = Math.min(now + this.#bounds.afterMs, open.begun + this.#bounds.afterMsMax);
+      open.until = extended(open, order.afterMs, now, this.#bounds);
       return;
     }
     if (open !== undefined) this.#end(open, "whole");
@@ -122,7 +123,7 @@ export class Keeper {
         return;
       }
       const writer = new RecordingWriter(this.#folder.part(name));
-      const until = now + this.#bounds.afterMs;
+      const until = now + order.afterMs;
       const open: Open = { order, writer, begun: now, findings: [finding], until, from: null, to: null, missed: 0 };
       this.#open.set(stream, open);
       this.#try(open, () => {

@@ -14,8 +14,15 @@ export interface EvidenceBounds {
   /** What comes after a finding is written for so long; more findings make it longer, up to the second. */
   readonly afterMs: number;
   readonly afterMsMax: number;
-  /** Of one file, before it is compressed; it takes at most as much on the disk. */
+  /** The longest time for which a rule may ask. */
+  readonly askedMsMax: number;
+  /** Of one file, before it is compressed; it takes at most as much on the disk. So does its capture. */
   readonly fileBytes: number;
+  /** Of a capture's lists of processes and descriptors, and the longest that making it may take. */
+  readonly captureListBytes: number;
+  readonly captureMs: number;
+  /** Recordings that may wait to be made captures of. */
+  readonly capturesWaiting: number;
   /** Of one container's files, in a day. */
   readonly containerBytes: number;
   /** Files that a container may make in an hour; as many more for findings of Critical and above. */
@@ -36,12 +43,46 @@ export const EVIDENCE_BOUNDS: EvidenceBounds = {
   allBytes: 24 * MIB,
   afterMs: 5_000,
   afterMsMax: 60_000,
+  askedMsMax: 600_000,
   fileBytes: 32 * MIB,
+  captureListBytes: 4 * MIB,
+  captureMs: 300_000,
+  capturesWaiting: 50,
   containerBytes: 256 * MIB,
   filesAnHour: 12,
   folderBytes: 1024 * MIB,
   youngMs: 86_400_000,
 };
+
+/** What a capture beside a recording is called: `scap`, or `scap.gz` for a gzipped one. */
+export type CaptureForm = "scap" | "scap.gz";
+
+/** Which of the operator's findings have evidence: of Notice and above, those that ask for it, or all. */
+export type Which = "notice" | "asked" | "all";
+
+/** What a rule asks for: evidence of its findings, whatever their priority, for so long after each. */
+export interface Asked {
+  /** Milliseconds; null: as long as is usual. */
+  readonly afterMs: number | null;
+}
+
+/** What an operator wants kept. */
+export interface EvidenceSettings {
+  readonly folder: string;
+  /** Made of each recording; null: none is. */
+  readonly capture: CaptureForm | null;
+  /** Those that a rule asks for have evidence in any case. */
+  readonly which: Which;
+  /** By the rule's name. */
+  readonly asked: ReadonlyMap<string, Asked>;
+  /** How long a file goes on after a finding whose rule says nothing of it; undefined: as the bounds say. */
+  readonly afterMs?: number;
+  /** The most bytes of one file; undefined: as the bounds say. */
+  readonly fileBytes?: number;
+}
+
+/** What is kept where an operator says no more than where. */
+export const USUAL_EVIDENCE = { capture: null, which: "notice", asked: new Map<string, Asked>() } as const;
 
 /** Whose finding it is: a peer of the intake. */
 export interface EvidenceOf {
@@ -60,6 +101,8 @@ export interface KeepOrder {
   readonly facts: ContainerFacts | null;
   readonly finding: string;
   readonly incident: string | null;
+  /** How long it goes on after this finding, in milliseconds. */
+  readonly afterMs: number;
 }
 
 /**
@@ -89,6 +132,29 @@ export interface EvidenceFacts {
    * `killed`: Vedette was ended while it wrote, and this was told by the next one.
    */
   readonly state: "whole" | "full" | "cut" | "killed";
+  /** The capture that was made of it; undefined: none. */
+  readonly capture?: CaptureFacts;
+}
+
+/** A capture that is there. */
+export interface CaptureFacts {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly events: number;
+  /** Events that it has no place for: Vedette's own, and calls that never returned. */
+  readonly untold: number;
+  /** `full`: it ended by its bound. */
+  readonly state: "whole" | "full";
+}
+
+/** What a capture is made of, and where it stands. Plain data, for a thread. */
+export interface CaptureOrder {
+  readonly folder: string;
+  readonly bounds: EvidenceBounds;
+  /** Of the recording, without its ending. */
+  readonly name: string;
+  readonly form: CaptureForm;
 }
 
 /** From the thread. `refused`: nothing of this name is kept. */

@@ -6,7 +6,7 @@ export { CONFIG_PLACE, type ConfigFile, readConfigFile } from "./config-file.js"
 export { FIELDS, type FieldInfo } from "./fields.js";
 export { Filter } from "./filter.js";
 export type { FalcoFlags } from "./flags.js";
-export { type FalcoOptions, optionsIn, SETTINGS } from "./options.js";
+export { type CaptureOptions, type FalcoOptions, optionsIn, SETTINGS } from "./options.js";
 export { checkedPolicy, enabledRules, type FalcoPolicy, falcoPolicy, refuseDead, refuseUnreadable } from "./policy.js";
 export { readRuleFiles } from "./rule-files.js";
 export { RuleTerms, type Term, type Verdict } from "./terms.js";

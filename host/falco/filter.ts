@@ -45,6 +45,7 @@ export class Filter {
       expr,
       bound,
       captures: false,
+      captureMs: null,
       events,
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });

@@ -14,6 +14,8 @@ export interface FalcoFlags {
   readonly withoutTag: readonly string[];
   readonly withoutRule: readonly string[];
   readonly strict?: boolean;
+  /** The folder where evidence of findings is kept, also of those whose rules ask for a capture. */
+  readonly evidence?: string;
   /** falco.yaml, which options change. */
   readonly config?: Config;
 }

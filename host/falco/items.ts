@@ -46,6 +46,7 @@ export interface RuleItem extends Placed {
   warnEventTypes: boolean;
   skipIfUnknownFilter: boolean;
   captures: boolean;
+  captureMs: number | null; // how long after an event; null or 0: it does not say
   exceptions: RuleException[];
 }
 
@@ -75,4 +76,5 @@ export interface RuleUpdate {
   warnEventTypes?: boolean;
   skipIfUnknownFilter?: boolean;
   captures?: boolean;
+  captureMs?: number | null;
 }

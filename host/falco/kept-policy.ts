@@ -12,6 +12,7 @@ import type { FalcoFlags } from "./flags.js";
 import { keepRules, keptFolder, keptRules } from "./kept-rules.js";
 import type { RuleFile } from "./load.js";
 import type { FalcoOptions } from "./options.js";
+import type { FalcoPolicy } from "./policy.js";
 import { readRuleFiles } from "./rule-files.js";
 
 export { optionsIn } from "./options.js";
@@ -25,7 +26,7 @@ export async function falcoPolicy(
   flags: FalcoFlags,
   options: FalcoOptions,
   onWarning: (text: string) => void,
-): Promise<{ readonly policy: LoadedPolicy | null }> {
+): Promise<{ readonly policy: LoadedPolicy | null; readonly captures?: FalcoPolicy["captures"] }> {
   const folder = IS_BUILT && flags.strict !== true ? keptFolder(process.env) : null;
   const files = readRuleFiles(flags.falcoRules);
   const key = folder === null ? "" : keyOf(files, flags, options);

@@ -50,6 +50,7 @@ export interface LoadedRule {
   readonly bound: Bound;
   readonly events: string[];
   readonly captures: boolean; // asks for a file of the events around it
+  readonly captureMs: number | null; // and of how long after it; null: as is usual
 }
 
 /** What all files gave together. */
@@ -170,10 +171,10 @@ class Compilation {
       const complaint = "Rule matches too many evt.type values. This has a significant performance penalty.";
       this.#result.warn("LOAD_NO_EVTTYPE", complaint, rule.context);
     }
-    const { name, desc, source, priority, enabled, captures } = rule;
+    const { name, desc, source, priority, enabled, captures, captureMs } = rule;
     const events = capturedTypes(expr).map((event) => event.name);
     const tags = [...rule.tags].sort();
-    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events, captures };
+    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events, captures, captureMs };
   }
 
   #output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {

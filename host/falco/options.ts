@@ -30,6 +30,19 @@ export interface FalcoOptions {
   readonly ignored: string[];
   readonly unknown: string[];
   readonly replayed: string | null; // engine.kind=replay: the capture to judge
+  readonly capture: CaptureOptions;
+}
+
+/** When events around an alert are written into a file, and where. */
+export interface CaptureOptions {
+  readonly isEnabled: boolean;
+  readonly prefix: string;
+  /** Of rules that say `capture: true`, or of all. */
+  readonly mode: "rules" | "all_rules";
+  /** How long after an alert, where its rule does not say; in milliseconds. */
+  readonly afterMs: number;
+  /** Of one file; null: nobody said. */
+  readonly fileBytes: number | null;
 }
 
 type Setter = (value: Value, draft: Draft) => Partial<Draft>;
@@ -43,6 +56,7 @@ interface Draft extends FalcoOptions {
 }
 
 const QUEUE_CAPACITY = 1000;
+const MIB = 1 << 20;
 
 /**
  * Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. `file`: the configuration that the options
@@ -65,6 +79,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     ignored: [],
     unknown: [],
     replayed: null,
+    capture: { isEnabled: false, prefix: "/tmp/falco", mode: "rules", afterMs: 5_000, fileBytes: null },
     isReplay: false,
     isFileOn: false,
     isHttpOn: false,
@@ -255,6 +270,9 @@ class Value {
 const member =
   (name: keyof FalcoOptions["members"]): Setter =>
   (v, d) => ({ members: { ...d.members, [name]: v.bool } });
+const capture =
+  (read: (v: Value) => Partial<CaptureOptions>): Setter =>
+  (v, d) => ({ capture: { ...d.capture, ...read(v) } });
 const http =
   (read: (v: Value) => Partial<HttpSettings>): Setter =>
   (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
@@ -271,6 +289,11 @@ const SETTERS: Record<string, Setter> = {
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
   "engine.kind": (v, d) => (v.text === "replay" ? { isReplay: true } : { ignored: [...d.ignored, "engine.kind"] }),
   "engine.replay.capture_file": (v) => ({ replayed: v.text }),
+  "capture.enabled": capture((v) => ({ isEnabled: v.bool })),
+  "capture.path_prefix": capture((v) => ({ prefix: v.text })),
+  "capture.mode": capture((v) => ({ mode: v.of(["rules", "all_rules"]) })),
+  "capture.default_duration": capture((v) => ({ afterMs: v.count(1) })),
+  "capture.max_file_size_mb": capture((v) => ({ fileBytes: v.count(0) * MIB || null })),
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
   "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
@@ -293,7 +316,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|capture|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

@@ -18,6 +18,7 @@ export interface FalcoPolicy {
   readonly wasm: Uint8Array;
   readonly policy: LoadedPolicy | null; // null: no rule is left that could match
   readonly dead: DeadRule[]; // enabled rules that no event here can match
+  readonly captures: ReadonlyMap<string, number | null>; // rules that ask for one, and for how many ms; null: as is usual
   readonly notes: string[]; // what of enabled rules is otherwise here, a sentence each
 }
 
@@ -56,7 +57,7 @@ export async function checkedPolicy(flags: FalcoFlags, options: FalcoOptions): P
   const loaded = loadFiles(readRuleFiles(flags.falcoRules), flags, options, true);
   return loaded.ok
     ? compiled(loaded, flags, options)
-    : { loaded, wasm: new Uint8Array(), policy: null, dead: [], notes: [] };
+    : { loaded, wasm: new Uint8Array(), policy: null, dead: [], captures: new Map(), notes: [] };
 }
 
 function loadFiles(
@@ -87,13 +88,17 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const living = new Set(told);
   const enabled = rules.filter((rule) => rule.enabled);
   const dead = enabled.filter((rule) => !living.has(rule)).map(deadRule);
-  const notes = [...dead.map(deadRuleText), ...enabled.filter((rule) => rule.captures).map(captureText)];
-  if (told.length === 0) return { loaded, wasm, policy: null, dead, notes };
-  return { loaded, wasm, policy: await admittedPolicy(wasm, flags), dead, notes };
+  const asking = enabled.filter((rule) => rule.captures);
+  const isWritten = flags.evidence !== undefined || options.capture.isEnabled;
+  const notes = [...dead.map(deadRuleText), ...(isWritten ? [] : asking.map(captureText))];
+  const captures = new Map(asking.map(({ name, captureMs }) => [name, captureMs || null]));
+  if (told.length === 0) return { loaded, wasm, policy: null, dead, captures, notes };
+  return { loaded, wasm, policy: await admittedPolicy(wasm, flags), dead, captures, notes };
 }
 
 function captureText({ name }: LoadedRule): string {
-  return `the rule "${name}" asks for a capture of the events around it; none is written here`;
+  const how = "--evidence DIR, or the option capture.enabled=true, has one written";
+  return `the rule "${name}" asks for a capture of the events around it, and none is written: ${how}`;
 }
 
 /** `--strict`: a rule that cannot fire is as good as one that cannot be loaded. */

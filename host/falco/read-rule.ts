@@ -8,7 +8,7 @@ import { readExceptions } from "./read-exception.js";
 import {
   APPEND_AND_OVERRIDE,
   APPEND_DEPRECATED,
-  checkDuration,
+  duration,
   flag,
   ITEM_KEYS,
   type Overrides,
@@ -73,17 +73,12 @@ function defineRule(item: MapNode, name: string, reading: Reading): void {
     enabled: flag(item, "enabled", context) ?? true,
     warnEventTypes: flag(item, "warn_evttypes", context) ?? true,
     skipIfUnknownFilter: flag(item, "skip-if-unknown-filter", context) ?? false,
-    captures: readCapture(item, context),
+    captureMs: duration(item, "capture_duration", context),
+    captures: flag(item, "capture", context) ?? false,
     tags: new Set(texts(item, "tags", context, "optional")),
     exceptions: readExceptions(item, reading, "define"),
   };
   collector.defineRule(rule, result);
-}
-
-// Nothing is captured into files here, but what Falco could not read is told.
-function readCapture(item: MapNode, context: Context): boolean {
-  checkDuration(item, "capture_duration", context);
-  return flag(item, "capture", context) ?? false;
 }
 
 function appendRule(item: MapNode, name: string, reading: Reading): void {
@@ -139,7 +134,7 @@ function readInto(update: RuleUpdate, key: string, item: MapNode, reading: Readi
     enabled: () => (update.enabled = required() !== "" && flag(item, key, context)!),
     warn_evttypes: () => (update.warnEventTypes = required() !== "" && flag(item, key, context)!),
     capture: () => (update.captures = required() !== "" && flag(item, key, context)!),
-    capture_duration: () => checkDuration(item, key, context),
+    capture_duration: () => (update.captureMs = duration(item, key, context)),
     "skip-if-unknown-filter": () => (update.skipIfUnknownFilter = required() !== "" && flag(item, key, context)!),
   };
   readers[key]?.();

@@ -54,12 +54,13 @@ export function flag(item: MapNode, key: string, context: Context): boolean | un
   return isTrue;
 }
 
-/** A number of milliseconds, as what it is for is not done here: only its form is looked at. */
-export function checkDuration(item: MapNode, key: string, context: Context): void {
+/** A number of milliseconds; null where the key is not there. Throws LoadError for anything else. */
+export function duration(item: MapNode, key: string, context: Context): number | null {
   const given = text(item, key, context);
-  if (given === undefined) return;
+  if (given === undefined) return null;
   const place = context.enter(member(item, key)!.at, "value for", key);
   refuse(!/^\+?\d+$/.test(given) || Number(given) > UINT32_MAX, "Can't decode YAML scalar value", place);
+  return Number(given);
 }
 
 const UINT32_MAX = 2 ** 32 - 1;

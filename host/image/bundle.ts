@@ -21,7 +21,13 @@ const ENTRY = ["node-version", "standard-streams", "cli/command"];
 /** What Node is started with as a child; by their names in build/js/host. */
 const CHILDREN = ["engine/cell-child", "engine/trial-child", "policy/compile-child"];
 /** The build has made one file of each thread already. */
-const THREADS = ["engine/worker", "engine/trial-worker", "store/store-thread", "evidence/evidence-thread"];
+const THREADS = [
+  "engine/worker",
+  "engine/trial-worker",
+  "store/store-thread",
+  "evidence/evidence-thread",
+  "evidence/capture-thread",
+];
 /** Modules in CommonJS ask for Node's own by a function that modules in ESM have not. */
 const ESM_BANNER =
   'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';

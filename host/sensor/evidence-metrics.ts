@@ -8,7 +8,9 @@ export function registerEvidence(registry: Registry, stats: () => EvidenceStats)
   const registers = [registry];
   const rows: readonly (readonly [name: string, help: string, value: () => number])[] = [
     ["evidence_files_total", "files of evidence that are there", () => stats().kept],
-    ["evidence_bytes_total", "bytes of them", () => stats().bytes],
+    ["evidence_bytes_total", "bytes of them, and of captures", () => stats().bytes],
+    ["evidence_captures_total", "captures of files of evidence that are there", () => stats().captures],
+    ["evidence_captures_refused_total", "files whose capture is not kept", () => stats().capturesRefused],
   ];
   for (const [name, help, value] of rows) {
     const collect = function (this: Counter): void {

@@ -7,7 +7,7 @@ import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
-import type { Evidence } from "../evidence/evidence.js";
+import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
 import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -42,6 +42,8 @@ export interface Judging {
   readonly leavesRepeats?: boolean;
   /** Which alerts are answered, and how; none: nothing is. */
   readonly responses?: readonly ResponseRow[];
+  /** What is kept of findings; undefined: nothing. */
+  readonly keeps?: EvidenceSettings;
 }
 
 /** Policies, outputs and what they need. `budgetMs` is in milliseconds, by default the engine's. */

@@ -14,7 +14,7 @@ import { RingView } from "../capture/ring-view.js";
 import type { Control } from "../control/control.js";
 import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
-import type { Evidence } from "../evidence/evidence.js";
+import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -33,6 +33,7 @@ import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
 import type { Roster } from "./roster.js";
 
+export type { CaptureForm, EvidenceSettings } from "../evidence/evidence.js";
 export { VERSION } from "../version.js";
 export { parseAddress, placeOf } from "./address.js";
 export { Health, type HealthParts, type PolicyState, type Running, type WorkerHealth } from "./health.js";
@@ -53,8 +54,6 @@ export interface SensorOptions<I extends Intake> {
   readonly record?: string;
   /** Where the numbers of /metrics are sent. */
   readonly metrics?: readonly MetricsSettings[];
-  /** The folder where evidence of findings is kept. */
-  readonly evidence?: string;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   /** A line of ours. */
@@ -330,8 +329,8 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #openJudge(judging: Judging, monitor: Monitor | null): Promise<void> {
-    const { say, budgetMs, evidence: folder } = this.#options;
-    if (folder !== undefined) await this.#openEvidence(folder, monitor);
+    const { say, budgetMs } = this.#options;
+    if (judging.keeps !== undefined) await this.#openEvidence(judging.keeps, monitor);
     const grouping = this.#grouping ?? new Grouping();
     const options = {
       ...judging,
@@ -355,10 +354,10 @@ export class Sensor<I extends Intake = Intake> {
     );
   }
 
-  async #openEvidence(folder: string, monitor: Monitor | null): Promise<void> {
+  async #openEvidence(settings: EvidenceSettings, monitor: Monitor | null): Promise<void> {
     const { Evidence } = await import("../evidence/evidence.js");
     const evidence = Evidence.open({
-      folder,
+      ...settings,
       ring: this.#intake.ring,
       onAlert: (alert) => this.#judge?.tell(alert),
       onFault: (error) => this.#options.onFault(error),

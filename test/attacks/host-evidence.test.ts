@@ -9,9 +9,13 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Capture } from "../../host/capture/agent.js";
-import { Evidence } from "../../host/evidence/evidence.js";
-import { EVIDENCE_BOUNDS } from "../../host/evidence/parts.js";
+import { Capturer } from "../../host/evidence/capturer.js";
+import { Evidence, USUAL_EVIDENCE } from "../../host/evidence/evidence.js";
+import { EvidenceFolder } from "../../host/evidence/evidence-folder.js";
+import { type CaptureFacts, EVIDENCE_BOUNDS, type EvidenceFacts } from "../../host/evidence/parts.js";
 import type { Alert } from "../../host/output/alert.js";
+import { RecordingWriter } from "../../host/recording/recording.js";
+import { BatchBuilder } from "../../host/wire/builder.js";
 import { alertOf } from "../host/incident/shared.js";
 import { until } from "../until.js";
 
@@ -35,6 +39,7 @@ async function withEvidence(
   };
   const all = { ...EVIDENCE_BOUNDS, ...bounds };
   const evidence = Evidence.open({
+    ...USUAL_EVIDENCE,
     folder,
     bounds: all,
     ring: capture.ring,
@@ -115,6 +120,48 @@ test("H30: a container's name leads nowhere else, and no other user may read wha
     assert.is(statSync(folder).mode & 0o777, 0o700);
     for (const one of readdirSync(folder)) assert.is(statSync(join(folder, one)).mode & 0o777, 0o600, one);
   });
+});
+
+/** A recording of one container, named as evidence names them. */
+function recorded(folder: EvidenceFolder, name: string, batches: number, records: number, args: Buffer): EvidenceFacts {
+  const writer = new RecordingWriter(folder.part(name));
+  let pid = 100;
+  for (let seq = 0; seq < batches; seq++) {
+    const builder = new BatchBuilder({ seq, first: 1 + seq * records });
+    const process = builder.process({ pid: 7, name: "sh", exe: "sh", exepath: "/bin/sh", args });
+    for (let i = 0; i < records; i++) builder.record("clone", { process, tid: 7, result: ++pid, params: { flags: 0 } });
+    writer.batch(1, builder.bytes(), records);
+  }
+  writer.close();
+  const ids = { file: `${name}.vedette`, incident: null, findings: [], hostname: name, container: null };
+  const counts = { batches, events: batches * records, missed: 0, from: null, to: null, state: "whole" as const };
+  return folder.end(name, { ...ids, ...counts });
+}
+
+test("H30: a family that grows without end, with arguments as long as can be, makes no capture beyond its bounds", async () => {
+  const bounds = { ...EVIDENCE_BOUNDS, fileBytes: 4 << 20, captureListBytes: 1 << 20 };
+  const folder = new EvidenceFolder(join(scratch, `${folders++}`), bounds);
+  // What takes 60 bytes in a recording takes 60 KiB in a capture: it tells a child's arguments each time.
+  const storm = recorded(folder, "intruder", 50, 2_000, Buffer.alloc(60_000, "a"));
+  assert.ok(storm.bytes < bounds.fileBytes);
+  const honest = recorded(folder, "neighbour", 1, 3, Buffer.from("a\0"));
+  const told = new Map<string, CaptureFacts | string>();
+  const capturer = new Capturer(folder.path, bounds, "scap", {
+    onMade: ({ hostname }, facts) => void told.set(hostname, facts),
+    onRefused: ({ hostname }, reason) => void told.set(hostname, reason),
+  });
+  capturer.add(storm);
+  capturer.add(honest);
+  await capturer.finish(2 * bounds.captureMs);
+  await capturer.close();
+  const one = told.get("intruder");
+  assert.ok(typeof one === "string" || one?.state === "full", `it ends by a bound, and says so: ${one}`);
+  const [size = 0] = readdirSync(folder.path)
+    .filter((name) => name.startsWith("intruder.scap"))
+    .map((name) => statSync(join(folder.path, name)).size);
+  assert.ok(size <= bounds.fileBytes + (1 << 16), `${size} bytes`); // one event beyond it
+  const other = told.get("neighbour");
+  assert.ok(typeof other === "object" && other.state === "whole" && other.events === 3, `${other}`);
 });
 
 test.run();

@@ -7,11 +7,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openRecorded } from "../../host/intake/intake.js";
+import { eventOf, resultOf, tidOf, timeOf } from "../../host/wire/record.js";
 import { type AlertLine, HandAgent, Host } from "../attacks/host.js";
 import { until } from "../until.js";
-import { run, scratch, VEDETTE } from "./programs.js";
+import { hasCommand, ROOT, run, scratch, VEDETTE } from "./programs.js";
 
 const folder = scratch();
+const FALCO = join(ROOT, "../shared/falco/rules");
 const SCRIPT = "ls / >/dev/null; echo before; cat /etc/shadow >/dev/null; sleep 0.2; ls /tmp >/dev/null";
 
 const alertsIn = (path: string): AlertLine[] =>
@@ -61,6 +64,145 @@ test("a finding leaves a recording with what came before and after it, and its d
     ["/", "/tmp"],
     events.stderr,
   );
+});
+
+/** Time, thread and name of each event that a capture has a place for. */
+async function toldIn(path: string): Promise<string[]> {
+  const out: string[] = [];
+  for await (const entry of openRecorded(path).entries) {
+    if (entry.kind !== "batch") continue;
+    for (const at of entry.batch.offsets) {
+      const { name } = eventOf(entry.batch, at);
+      const isTold = path.includes(".scap") || resultOf(entry.batch, at) !== null;
+      if (!name.includes(".") && isTold) out.push(`${timeOf(entry.batch, at)} ${tidOf(entry.batch, at)} ${name}`);
+    }
+  }
+  return out;
+}
+
+/** How often each of Falco's rules fires on a file. */
+async function firedIn(path: string, rules: readonly string[]): Promise<Record<string, number>> {
+  const words = rules.flatMap((file) => ["--falco-rules", file]);
+  const { status, stdout, stderr } = await run([...VEDETTE, "replay", path, ...words]);
+  assert.is(status, 0, stderr);
+  const counts: Record<string, number> = {};
+  for (const line of stdout.split("\n").filter((one) => one.startsWith("{"))) {
+    const { rule } = JSON.parse(line) as AlertLine;
+    counts[rule] = (counts[rule] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test("a capture beside the recording has the same events, for tshark and Falco's rules too, and its digest is told", async () => {
+  for (const form of ["scap", "scap.gz"]) {
+    const [evidence, alerts] = [join(folder, `with ${form}`), join(folder, `alerts of ${form}.jsonl`)];
+    const flags = ["--evidence", evidence, "--evidence-capture", form, "--alerts", alerts, "--alerts-detail"];
+    const { status, stderr } = await run([...VEDETTE, "run", ...flags, "--", "sh", "-c", SCRIPT]);
+    assert.is(status, 0, stderr);
+    const told = alertsIn(alerts);
+    const [kept] = told.filter(({ rule }) => rule === "Evidence kept");
+    const [captured] = told.filter(({ rule }) => rule === "Capture kept");
+    const fields = captured!.output_fields;
+    const [recording, capture] = [fields["vedette.evidence"] as string, fields["vedette.capture"] as string];
+    assert.is(recording, kept!.output_fields["vedette.evidence"]);
+    assert.is(capture, recording.replace("vedette", form));
+    assert.is(fields["vedette.incident.id"], kept!.output_fields["vedette.incident.id"]);
+    assert.is(fields["vedette.evidence.findings"], kept!.output_fields["vedette.evidence.findings"]);
+    assert.is(fields["vedette.capture.sha256"], digest(join(evidence, capture)));
+    assert.equal(filesIn(evidence).sort(), [capture, recording, recording.replace("vedette", "json")].sort());
+    const [expected, found] = [await toldIn(join(evidence, recording)), await toldIn(join(evidence, capture))];
+    const differs = expected.findIndex((line, i) => line !== found[i]);
+    assert.equal([found.length, differs, fields["vedette.capture.events"]], [expected.length, -1, expected.length]);
+    const rules = existsSync(FALCO)
+      ? ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"].map((one) => join(FALCO, one))
+      : [shadowRules()];
+    if (!existsSync(FALCO)) console.log("skip: Falco's own rules, which do not lie beside this checkout");
+    const fired = await firedIn(join(evidence, recording), rules);
+    assert.equal(await firedIn(join(evidence, capture), rules), fired);
+    assert.ok((fired["Read sensitive file untrusted"] ?? 0) > 0, JSON.stringify(fired));
+    if (!hasCommand("tshark")) {
+      console.log("skip: no tshark on this machine");
+      continue;
+    }
+    const lines = await run(["tshark", "-r", capture, "-T", "fields", "-e", "frame.number"], { cwd: evidence });
+    assert.is(lines.stdout.trim().split("\n").length, expected.length, lines.stderr);
+    const expert = await run(["tshark", "-r", capture, "-q", "-z", "expert"], { cwd: evidence });
+    assert.is(expert.status, 0, expert.stderr);
+    assert.not.match(expert.stdout, /Errors|Warns|Malformed/, expert.stdout);
+  }
+});
+
+/** One rule that is called like Falco's. */
+function shadowRules(): string {
+  const path = join(folder, "shadow.yaml");
+  const condition = "evt.type in (open,openat) and fd.name = /etc/shadow";
+  const body = `  desc: x\n  condition: ${condition}\n  output: "%fd.name"\n  priority: WARNING\n`;
+  writeFileSync(path, `- rule: Read sensitive file untrusted\n${body}`);
+  return path;
+}
+
+test("--evidence-capture without a folder is refused, before the workload begins", async () => {
+  const { status, stdout, stderr } = await run([...VEDETTE, "run", "--evidence-capture", "scap", "--", "echo", "ran"]);
+  assert.equal([status, stdout], [2, ""]);
+  assert.match(stderr, /give --evidence DIR, too\./);
+});
+
+/** Two rules of Informational, which make no evidence by themselves; the first asks for a capture. */
+function captureRules(extra = ""): string {
+  const path = join(folder, "captures.yaml");
+  const rule = (name: string, program: string, more: string): string =>
+    `- rule: ${name}\n  desc: x\n  condition: evt.type = execve and proc.name = ${program}\n` +
+    `  output: "${name} %proc.name"\n  priority: INFO\n${more}`;
+  writeFileSync(path, `${rule("asking", "uname", `  capture: true\n${extra}`)}${rule("silent", "hostname", "")}`);
+  return path;
+}
+
+test("Falco's capture keys: rules that ask have a capture, all have one by all_rules, and none without enabled", async () => {
+  const captured = async (options: readonly string[], program: string): Promise<string[]> => {
+    const prefix = join(folder, `falco-${program}-${options.join("-").replace(/\W/g, "_")}`);
+    const words = [...options, `capture.path_prefix=${prefix}`].flatMap((option) => ["--option", option]);
+    const flags = ["--falco-rules", captureRules(), ...words, "--alerts", join(folder, "captured.jsonl")];
+    const { status, stderr } = await run([...VEDETTE, "run", ...flags, "--", program]);
+    assert.is(status, 0, stderr);
+    assert.is(
+      /asks for a capture .* and none is written/.test(stderr),
+      !options.includes("capture.enabled=true"),
+      stderr,
+    );
+    for (const one of filesIn(prefix).filter((file) => file.endsWith(".scap")))
+      assert.ok((await toldIn(join(prefix, one))).length > 10);
+    return filesIn(prefix).map((one) => one.replace(/.*\./, ""));
+  };
+  const all = ["json", "scap", "vedette"];
+  assert.equal((await captured(["capture.enabled=true"], "uname")).sort(), all);
+  assert.equal(await captured(["capture.enabled=true"], "hostname"), []);
+  assert.equal((await captured(["capture.enabled=true", "capture.mode=all_rules"], "hostname")).sort(), all);
+  assert.equal(await captured([], "uname"), []);
+});
+
+test("a rule's capture_duration, and else the default of falco.yaml, say how long a file goes on", async () => {
+  const config = join(folder, "falco.yaml");
+  /** Whether the file ends while the program still runs: it waits for that, and ends with 3. */
+  const isEnded = async (name: string, looks: number, usual: number, extra: string): Promise<boolean> => {
+    const prefix = join(folder, name);
+    const capture = { enabled: true, path_prefix: prefix, mode: "rules", default_duration: usual };
+    writeFileSync(config, JSON.stringify({ rules_files: [captureRules(extra)], capture }));
+    const look = `ls ${prefix}/*.vedette >/dev/null 2>&1 && exit 3`;
+    const script = `uname; i=0; while [ $i -lt ${looks} ]; do i=$((i+1)); ${look}; sleep 0.1; done`;
+    const { status, stderr } = await run([...VEDETTE, "falco", "-c", config, "--", "sh", "-c", script]);
+    assert.ok(status === 0 || status === 3, stderr);
+    assert.equal(
+      filesIn(prefix)
+        .map((one) => one.replace(/.*\./, ""))
+        .sort(),
+      ["json", "scap", "vedette"],
+    );
+    return status === 3;
+  };
+  const [TEN_MINUTES, SHORT] = [600_000, 500];
+  assert.is(await isEnded("rule", 600, TEN_MINUTES, `  capture_duration: ${SHORT}\n`), true);
+  assert.is(await isEnded("default", 600, SHORT, ""), true);
+  assert.is(await isEnded("longer rule", 30, SHORT, `  capture_duration: ${TEN_MINUTES}\n`), false);
 });
 
 test("without a finding nothing is kept", async () => {

@@ -92,7 +92,7 @@ export const DOORS: Record<string, string[]> = {
     "test-run",
     "yaml",
   ],
-  "host/recording": ["recording", "scap/capture-writer", "scap/replay"],
+  "host/recording": ["recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
   "host/response": ["response", "rows"],
   "host/sensor": ["sensor"],
   "host/store": ["open", "store"],

@@ -20,7 +20,7 @@ import { State } from "./state.js";
 export const EVENT_BLOCK = 0x216;
 const FORM = EVENT_BLOCKS.get(EVENT_BLOCK) as Form;
 
-/** The most bytes that the lists may have together. */
+/** The most bytes that the lists may have together, where nobody says less. */
 const BYTES_MAX = 64 << 20;
 const ANCESTORS_MAX = 256;
 const USERS_BYTES_MAX = 512 << 10; // they must fit into one block
@@ -43,21 +43,33 @@ export class Beginning {
   /** Entries for which there was no room. */
   leftOut = 0;
   #bytes = 0;
+  #eventBytes = 0;
   #userBytes = 0;
   readonly #state = new State();
   readonly #raw = new RawEvent();
   readonly #writer = new EventWriter();
   readonly #seen = new Set<number>(); // threads
   readonly #read = new Set<number>(); // processes of this batch whose users are known
+  readonly #bytesMax: number;
 
-  take(batch: Batch): void {
+  constructor(bytesMax = BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** False: the events are more than `eventBytes` by now, and no more of them were looked at. */
+  take(batch: Batch, eventBytes = Number.POSITIVE_INFINITY): boolean {
     this.#read.clear();
-    for (const at of batch.offsets) this.#record(batch, at);
+    for (const at of batch.offsets) {
+      if (this.#eventBytes >= eventBytes) return false;
+      this.#record(batch, at);
+    }
+    return true;
   }
 
   #record(batch: Batch, at: number): void {
     const body = this.#writer.write(batch, at);
     if (typeof body === "string" || !this.#raw.read(pieceOf(body), 0, body.length, FORM)) return;
+    this.#eventBytes += body.length;
     if (this.time === 0n) this.time = timeOf(batch, at);
     const [process, tid, raw] = [processAt(batch, at), tidOf(batch, at), this.#raw];
     if (process >= 0) this.#meet(batch, process, tid, BIRTHS.has(raw.event.name) && resultOf(batch, at) === 0);
@@ -143,7 +155,7 @@ export class Beginning {
   }
 
   #hasRoom(entry: Buffer): boolean {
-    if (this.#bytes + entry.length > BYTES_MAX) {
+    if (this.#bytes + entry.length > this.#bytesMax) {
       this.leftOut++;
       return false;
     }

@@ -32,6 +32,7 @@ export class BlockWriter {
   readonly #fd: number;
   readonly #data = Buffer.alloc(PIECE_BYTES + BLOCK_MAX);
   #size = 0;
+  #flushed = 0;
   #isClosed = false;
 
   constructor(path: string, { isZipped, isForced }: FileOptions) {
@@ -49,6 +50,11 @@ export class BlockWriter {
     head.writeUInt16LE(2, 6);
     head.writeBigInt64LE(-1n, 8); // how long the section is: not known
     this.block(SECTION_HEADER, head);
+  }
+
+  /** Bytes so far, before they are compressed. */
+  get bytes(): number {
+    return this.#flushed + this.#size;
   }
 
   /** `body` is copied. */
@@ -101,6 +107,7 @@ export class BlockWriter {
   #flush(): void {
     if (this.#size === 0) return;
     const plain = this.#data.subarray(0, this.#size);
+    this.#flushed += this.#size;
     this.#size = 0;
     const bytes = this.#isZipped ? gzipSync(plain) : plain;
     this.#try(() => {

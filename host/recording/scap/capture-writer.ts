@@ -63,8 +63,10 @@ export class CaptureWriter {
     this.#labels = leftOut;
   }
 
-  take(batch: Batch): void {
+  /** False: the file has `fileBytes` by now, before they are compressed, and no more was written. */
+  take(batch: Batch, fileBytes = Number.POSITIVE_INFINITY): boolean {
     for (const at of batch.offsets) {
+      if (this.#blocks.bytes >= fileBytes) return false;
       const entry = this.#events.writeEntry(batch, at);
       if (entry !== null) this.#blocks.block(EVENT_BLOCK, entry);
       const body = this.#events.write(batch, at);
@@ -74,6 +76,7 @@ export class CaptureWriter {
         this.#counts.events++;
       }
     }
+    return true;
   }
 
   /** Ends the file. */

@@ -192,6 +192,7 @@ test("every key is a variable, which wins over the file", () => {
     log_format: "json",
     tiers: "all",
     integrity: "strict",
+    evidence_capture: "scap",
     io_uring: "allow",
     on_overload: "shed",
     respond: '[{"rules": ["R"], "action": "kill"}]',

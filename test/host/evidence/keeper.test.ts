@@ -23,6 +23,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { RawBatch } from "../../../host/capture/ring.js";
 import { Allowance } from "../../../host/evidence/allowance.js";
+import { extended } from "../../../host/evidence/duration.js";
 import { EvidenceFolder } from "../../../host/evidence/evidence-folder.js";
 import { Keeper } from "../../../host/evidence/keeper.js";
 import { EVIDENCE_BOUNDS, type EvidenceBounds, type EvidenceFacts, type News } from "../../../host/evidence/parts.js";
@@ -59,8 +60,8 @@ function keeperIn(bounds: Partial<EvidenceBounds> = {}, path = join(scratch, `${
   const all = { ...EVIDENCE_BOUNDS, ...bounds };
   const news: News[] = [];
   const keeper = new Keeper(new EvidenceFolder(path, all), all, (one) => void news.push(one));
-  const keep = (name: string, stream: number, now: number, finding = `f-${name}`): void =>
-    keeper.keep({ kind: "keep", name, stream, hostname: "box", facts: null, finding, incident: "i" }, now);
+  const keep = (name: string, stream: number, now: number, finding = `f-${name}`, afterMs = all.afterMs): void =>
+    keeper.keep({ kind: "keep", name, stream, hostname: "box", facts: null, finding, incident: "i", afterMs }, now);
   const facts = (): EvidenceFacts[] => news.flatMap((one) => (one.kind === "kept" ? [one.facts] : []));
   return { keeper, keep, news, facts, path };
 }
@@ -98,6 +99,19 @@ test("more findings make a file longer, up to a minute, and each is named", () =
   const [one] = facts();
   assert.is(one?.findings[0], "first");
   assert.is(one?.findings.at(-1), "at 60000");
+});
+
+test("a rule that asks for longer has it, within a bound, and no finding makes a file shorter", () => {
+  const { keeper, keep, facts } = keeperIn();
+  keep("a", 1, 0, "short", 1_000);
+  keep("a", 1, 500, "long", 120_000);
+  keep("a", 1, 600, "short again", 1_000);
+  keeper.tick(120_499);
+  assert.equal(facts(), []);
+  keeper.tick(120_500);
+  assert.equal(facts()[0]?.findings, ["short", "long", "short again"]);
+  const open = { begun: 0, until: 0 };
+  assert.is(extended(open, 4_000_000_000, 10, EVIDENCE_BOUNDS), EVIDENCE_BOUNDS.askedMsMax);
 });
 
 test("a storm of reads does not drive out what is rare, and what is old goes", () => {

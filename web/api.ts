@@ -48,8 +48,8 @@ export function queryOf(parts: Readonly<Record<string, string>>): string {
   return `?${new URLSearchParams(Object.entries(parts).filter(([, value]) => value !== ""))}`;
 }
 
-/** Asks now, and every three seconds while the page is seen. */
-export function useAsked<T>(path: string): Signal<Asked<T>> {
+/** Asks now, and every three seconds while the page is seen; `isOnce`: what costs much is asked now alone. */
+export function useAsked<T>(path: string, isOnce = false): Signal<Asked<T>> {
   const asked = useSignal<Asked<T>>({ state: "looking", value: null, problem: null });
   useEffect(() => {
     const over = new AbortController();
@@ -63,13 +63,13 @@ export function useAsked<T>(path: string): Signal<Asked<T>> {
         asked.value = { state: "failed", value: asked.value.value, problem };
       }
     };
-    const timer = setInterval(look, EVERY_MS);
+    const timer = isOnce ? undefined : setInterval(look, EVERY_MS);
     asked.value = { state: "looking", value: null, problem: null };
     void look();
     return () => {
       clearInterval(timer);
       over.abort();
     };
-  }, [path]);
+  }, [path, isOnce]);
   return asked;
 }

@@ -102,8 +102,8 @@ export function Table(props: { name: string; head: readonly Title[]; children: C
 }
 
 /** A field that is sought by when it is left, or by Enter. */
-export function Field(props: { name: string; label: string; of: Signal<string>; isWide?: boolean }) {
-  const { name, label, of, isWide = false } = props;
+export function Field(props: { name: string; label: string; of: Signal<string>; isWide?: boolean; example?: string }) {
+  const { name, label, of, isWide = false, example = "" } = props;
   return (
     <>
       <label for={name}>{label}</label>
@@ -111,6 +111,7 @@ export function Field(props: { name: string; label: string; of: Signal<string>; 
         id={name}
         type="search"
         class={isWide ? "wide" : ""}
+        placeholder={example}
         value={of.value}
         onChange={(event) => {
           of.value = event.currentTarget.value;

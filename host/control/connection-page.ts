@@ -3,16 +3,16 @@
 // made into one for the condition: a connect, an accept4 or a listen, with what the row knows. A condition
 // that asks for something else is refused: to judge it by what is not there would hide rows.
 import { isInScope } from "../engine/scope.js";
-import { VedetteError } from "../errors.js";
 import type { Filter } from "../falco/falco.js";
 import type { SlotValue } from "../wire/builder.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { DescriptorFlag } from "../wire/layout.js";
+import { Conditions } from "./condition.js";
 import type { Connection, Connections, Direction } from "./connections.js";
 import type { Found } from "./found.js";
 import { Problem } from "./problem.js";
 import type { ConnectionRow } from "./shapes.js";
-import type { Viewer } from "./viewer.js";
+import { ownerOf, type Viewer } from "./viewer.js";
 
 /** Which rows. */
 export interface ConnectionsAsked {
@@ -34,7 +34,6 @@ export interface ConnectionPage {
   readonly left_out: number;
 }
 
-const CONDITION_MAX = 4_096;
 /** Conditions that stay compiled: a screen asks every three seconds. */
 const FILTERS_MAX = 8;
 const COMPILING_MAX = 2;
@@ -53,13 +52,15 @@ const EXAMPLE = "proc.name = curl and fd.rport != 443";
 
 /** Answers for connections. */
 export class ConnectionPages {
+  readonly #conditions: Conditions;
   readonly #connections: Connections;
   readonly #found: Found;
   /** What was asked for last stands last. */
   readonly #filters = new Map<string, Filter>();
   #compiling = 0;
 
-  constructor(connections: Connections, found: Found) {
+  constructor(connections: Connections, found: Found, conditions = new Conditions()) {
+    this.#conditions = conditions;
     this.#connections = connections;
     this.#found = found;
   }
@@ -67,7 +68,7 @@ export class ConnectionPages {
   /** Throws a Problem where the condition is wrong, or asks for what no row has. */
   async page(viewer: Viewer, asked: ConnectionsAsked): Promise<ConnectionPage> {
     const { limit, before = Number.POSITIVE_INFINITY, direction, isNew, process, condition } = asked;
-    const filter = condition === undefined ? null : await this.#filterOf(condition);
+    const filter = condition === undefined ? null : await this.#filterOf(viewer, condition);
     const rows = this.#connections
       .rows()
       .filter((row) => row.seq < before && isSeen(viewer, row))
@@ -99,10 +100,8 @@ export class ConnectionPages {
     };
   }
 
-  async #filterOf(condition: string): Promise<Filter> {
-    if (condition.length > CONDITION_MAX)
-      throw new Problem(400, `A condition has at most ${CONDITION_MAX} characters.`);
-    const filter = this.#filters.get(condition) ?? (await this.#compiled(condition));
+  async #filterOf(viewer: Viewer, condition: string): Promise<Filter> {
+    const filter = this.#filters.get(condition) ?? (await this.#compiled(viewer, condition));
     this.#filters.delete(condition);
     this.#filters.set(condition, filter);
     for (const oldest of this.#filters.keys()) {
@@ -112,19 +111,16 @@ export class ConnectionPages {
     return filter;
   }
 
-  async #compiled(condition: string): Promise<Filter> {
+  async #compiled(viewer: Viewer, condition: string): Promise<Filter> {
     if (this.#compiling >= COMPILING_MAX)
       throw new Problem(503, "Other conditions are being read. Try again in a second.");
     this.#compiling++;
     try {
-      const { Filter } = await import("../falco/falco.js"); // the compiler is loaded only where there is a condition
-      const filter = await Filter.of(condition);
+      const filter = await this.#conditions.filterOf(ownerOf(viewer), condition);
       const other = [...filter.fields].find((field) => !FIELDS.has(field));
       if (other !== undefined)
         throw new Problem(400, `${other} is not known of a connection. What is known is like: ${EXAMPLE}`);
       return filter;
-    } catch (error) {
-      throw error instanceof VedetteError ? Problem.of(error) : error;
     } finally {
       this.#compiling--;
     }

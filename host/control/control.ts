@@ -16,10 +16,12 @@ import { reasonOf } from "../reason.js";
 import type { Store } from "../store/store.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { Conditions } from "./condition.js";
 import { ConnectionPages } from "./connection-page.js";
 import { Connections } from "./connections.js";
 import { EventStreams } from "./events.js";
 import { Found } from "./found.js";
+import { History } from "./history.js";
 import { type IncidentView, ToldIncidents } from "./incidents.js";
 import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
@@ -75,7 +77,8 @@ export class Control {
   readonly #store: Store;
   readonly #incidents: ControlSources["incidents"];
   readonly #told: ToldIncidents;
-  readonly #streams = new EventStreams();
+  readonly #conditions = new Conditions();
+  readonly #streams = new EventStreams(this.#conditions);
   readonly #found = new Found();
   readonly #processes = new Processes(this.#found);
   readonly #connections = new Connections();
@@ -123,8 +126,9 @@ export class Control {
     this.#shown = {
       ...sources,
       store,
+      history: new History(this.#conditions),
       processes: this.#processes,
-      connections: new ConnectionPages(this.#connections, this.#found),
+      connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),
       tenants: () => [...this.#tenants.values()].map((tenant) => tenantRow(tenant, sources.policies())),
     };

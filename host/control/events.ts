@@ -7,20 +7,19 @@
 //   data: {"evt.num":1,...}             data: {"missed":17,"batches":0}
 import type { ServerResponse } from "node:http";
 import { ScopedViews } from "../engine/scope.js";
-import { VedetteError } from "../errors.js";
 import type { Filter } from "../falco/falco.js";
 import { EventJson } from "../output/event-json.js";
 import { quoteLarge } from "../output/numbers.js";
 import type { Batch } from "../wire/batch.js";
+import { Conditions } from "./condition.js";
 import { Problem } from "./problem.js";
 import { Tables, type TablesAsked } from "./tables.js";
-import type { Viewer } from "./viewer.js";
+import { ownerOf, type Viewer } from "./viewer.js";
 
 /** Live streams at once, of all viewers together. */
 export const STREAMS_MAX = 8;
 /** Of one tenant. */
 const STREAMS_OF_TENANT_MAX = 2;
-const CONDITION_MAX = 4_096;
 const WAITING_BYTES_MAX = 1 << 20;
 /** Lines of a batch that one stream may have: a turn of the main thread stays short. */
 const LINES_PER_BATCH_MAX = 1_000;
@@ -43,10 +42,15 @@ interface Stream {
 
 /** All live streams of events. A stream that takes nothing for too long is closed. */
 export class EventStreams {
+  readonly #conditions: Conditions;
   readonly #streams = new Set<Stream>();
   /** Who waits for a condition to be compiled: that can take seconds, and takes the place of a stream. */
   readonly #opening = new Set<{ readonly viewer: Viewer }>();
   #timer: NodeJS.Timeout | null = null;
+
+  constructor(conditions = new Conditions()) {
+    this.#conditions = conditions;
+  }
 
   get size(): number {
     return this.#streams.size;
@@ -147,7 +151,7 @@ export class EventStreams {
     const opening = { viewer };
     this.#opening.add(opening);
     try {
-      return await filterOf(condition);
+      return await this.#conditions.filterOf(ownerOf(viewer), condition);
     } finally {
       this.#opening.delete(opening);
     }
@@ -160,17 +164,6 @@ export class EventStreams {
     );
     if (all.length < STREAMS_MAX && own.length < STREAMS_OF_TENANT_MAX) return;
     throw new Problem(503, "There are as many streams of events as may be.");
-  }
-}
-
-/** The compiler is loaded only where there is a condition. */
-async function filterOf(condition: string): Promise<Filter> {
-  if (condition.length > CONDITION_MAX) throw new Problem(400, `A condition has at most ${CONDITION_MAX} characters.`);
-  const { Filter } = await import("../falco/falco.js");
-  try {
-    return await Filter.of(condition);
-  } catch (error) {
-    throw error instanceof VedetteError ? Problem.of(error) : error;
   }
 }
 

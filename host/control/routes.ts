@@ -6,7 +6,9 @@ import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
+import { CONDITION_MAX } from "./condition.js";
 import type { ConnectionPages, ConnectionsAsked } from "./connection-page.js";
+import type { History } from "./history.js";
 import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
 import {
@@ -38,6 +40,7 @@ export interface Shown {
   readonly store: Store;
   /** The store knows of incidents as they are now, from here on. */
   syncIncidents(): Promise<void>;
+  readonly history: History;
   readonly processes: Processes;
   readonly connections: ConnectionPages;
   /** `store`: nothing runs here. */
@@ -155,12 +158,23 @@ export const ROUTES: readonly Route[] = [
       text: text.describe("words, each of which must be there"),
       since: instant,
       until: instant,
+      condition: z
+        .string()
+        .min(1)
+        .max(CONDITION_MAX)
+        .optional()
+        .describe("as in a rule of Falco's, over what is kept of the finding's event"),
     }),
-    answer: page(FindingRow),
+    answer: page(FindingRow).extend({
+      looked: z.int().nullable().describe("how many findings the condition was asked about; null: there is none"),
+    }),
     type: JSON_TYPE,
-    of: async ({ store }, viewer, { priority, since, until, ...query }) => {
-      const asked = { ...query, priority: gradeOf(priority), since: instantOf(since), until: instantOf(until) };
-      return pageAnswer(await store.page(ownerOf(viewer), asked as unknown as FindingQuery));
+    of: async ({ store, history }, viewer, { priority, since, until, condition, ...query }) => {
+      const grades = { priority: gradeOf(priority), since: instantOf(since), until: instantOf(until) };
+      const [owner, asked] = [ownerOf(viewer), { ...query, ...grades } as unknown as FindingQuery];
+      if (condition === undefined) return pageAnswer(await store.page(owner, asked), { looked: null });
+      const { looked, ...found } = await history.page(store, owner, asked, condition as string);
+      return pageAnswer(found, { looked });
     },
   },
   {
@@ -335,10 +349,9 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
-function pageAnswer({ items, next, isComplete, damaged }: StorePage): Answer {
-  return found(
-    `{"items":[${items.join(",")}],"next":${JSON.stringify(next)},"complete":${isComplete},"damaged":${damaged}}`,
-  );
+function pageAnswer({ items, next, isComplete, damaged }: StorePage, more: object = {}): Answer {
+  const rest = JSON.stringify({ next, complete: isComplete, damaged, ...more });
+  return found(`{"items":[${items.join(",")}],${rest.slice(1)}`);
 }
 
 function gradeOf(priority: unknown): number | undefined {

@@ -6,7 +6,7 @@ import { PolicyInstance } from "../wasm/instance.js";
 import type { Batch } from "../wire/batch.js";
 import { BindError, type Bound, bind } from "./bind.js";
 import { compilePolicy } from "./compile/policy.js";
-import type { Expr } from "./condition.js";
+import { type Expr, fieldText } from "./condition.js";
 import { fieldsOf } from "./dead-rules.js";
 import { capturedTypes } from "./event-types.js";
 import { MacroError, resolveMacros } from "./macros.js";
@@ -29,9 +29,18 @@ export class Filter {
     this.#instance = admitted === null ? null : PolicyInstance.start(admitted, {}, { onAlert, onLog: () => {} });
   }
 
-  /** Throws VEDETTE_FALCO_CONDITION where the condition is wrong. */
-  static async of(condition: string): Promise<Filter> {
+  /**
+   * `answered`: names of the fields that it may read; undefined: all. Throws VEDETTE_FALCO_CONDITION where
+   * the condition is wrong.
+   */
+  static async of(condition: string, answered?: ReadonlySet<string>): Promise<Filter> {
     const { expr, bound } = understand(condition);
+    const fields = fieldsOf(expr);
+    const other = answered === undefined ? undefined : fields.find(({ name }) => !answered.has(name));
+    if (other !== undefined) {
+      const reason = `${fieldText(other)} is not kept of what is asked here, which has ${[...answered!].sort().join(" ")}`;
+      throw new VedetteError("VEDETTE_FALCO_CONDITION", { column: other.at.column, reason });
+    }
     const events = capturedTypes(expr).map((event) => event.name);
     const rule = {
       name: NAME,
@@ -49,8 +58,8 @@ export class Filter {
       events,
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });
-    const fields = new Set(fieldsOf(expr).map(({ name }) => name));
-    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS), fields);
+    const names = new Set(fields.map(({ name }) => name));
+    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS), names);
   }
 
   /** The offsets of the records that it matches, in order. */

@@ -10,7 +10,7 @@ import { HOPS_MAX, LOOK_MS_MAX, MINUTES_PER_HOUR, NS_PER_MINUTE, PAGE_BYTES_MAX,
 import { cursorOf, NEWEST, type Place, placeOf } from "./cursor.js";
 import { matchOf } from "./search.js";
 import { Statements } from "./statements.js";
-import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
+import type { AuditQuery, FindingPage, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
 
 /** Entries of an index that are looked through before the clock is asked: some 10 ms. */
 const CHUNK = 50_000;
@@ -43,15 +43,15 @@ export class SqliteReads {
     this.#now = now;
   }
 
-  page(owner: Owner, query: FindingQuery): StorePage {
+  page(owner: Owner, query: FindingQuery): FindingPage {
     const asked = query.before == null ? NEWEST : placeOf(query.before);
     const { until = NEWEST.time } = query;
     const from =
       asked === null || asked.time < until ? asked : { time: until, seq: query.text === undefined ? 0n : asked.seq };
     const words = query.text === undefined ? null : matchOf(query.text);
-    if (from === null || (query.text !== undefined && words === null)) return NOTHING;
+    if (from === null || (query.text !== undefined && words === null)) return NO_FINDINGS;
     const known = this.#known(owner, query);
-    if (known === null) return NOTHING;
+    if (known === null) return NO_FINDINGS;
     return this.#collect(
       query.limit,
       (count, place) => (words === null ? this.#walk(known, count, place) : this.#search(known, words, count, place)),
@@ -228,26 +228,30 @@ export class SqliteReads {
     return { rows, end: end === undefined ? null : { seq: end.at, time: from.time } };
   }
 
-  #collect(limit: number, look: (count: number, from: Place) => Chunk, first: Place): StorePage {
+  #collect(limit: number, look: (count: number, from: Place) => Chunk, first: Place): FindingPage {
     const until = performance.now() + LOOK_MS_MAX;
-    const items: string[] = [];
+    const [items, after]: [string[], string[]] = [[], []];
     let [bytes, damaged, from, found] = [0, 0, first, 0];
     for (;;) {
       // One more than is asked for says whether there is another page.
       const { rows, end } = look(limit - found + 1, from);
       for (const row of rows) {
         if (found === limit || bytes > PAGE_BYTES_MAX)
-          return { items, next: cursorOf(from), isComplete: true, damaged };
+          return { items, next: cursorOf(from), isComplete: true, damaged, after };
         const doc = this.#doc(row.seq);
-        if (doc === null) damaged++;
-        else items.push(doc);
         bytes += doc?.length ?? 0;
         found++;
         from = row;
+        if (doc === null) {
+          damaged++;
+          continue;
+        }
+        items.push(doc);
+        after.push(cursorOf(from));
       }
-      if (end === null) return { items, next: null, isComplete: true, damaged };
+      if (end === null) return { items, next: null, isComplete: true, damaged, after };
       from = end;
-      if (performance.now() > until) return { items, next: cursorOf(from), isComplete: false, damaged };
+      if (performance.now() > until) return { items, next: cursorOf(from), isComplete: false, damaged, after };
     }
   }
 
@@ -297,6 +301,7 @@ export class SqliteReads {
 }
 
 const NOTHING: StorePage = { items: [], next: null, isComplete: true, damaged: 0 };
+const NO_FINDINGS: FindingPage = { ...NOTHING, after: [] };
 const NO_WORD = -1n;
 /** SQLITE_CORRUPT. */
 const CORRUPT = 11;

@@ -63,6 +63,11 @@ export interface StorePage {
   readonly damaged: number;
 }
 
+/** Findings, and of each of them where a page that begins behind it begins. */
+export interface FindingPage extends StorePage {
+  readonly after: readonly string[];
+}
+
 /** What a person decides about an incident. */
 export interface Decision {
   /** Undefined: it stays as it is. */
@@ -95,7 +100,7 @@ export interface Store {
   keep(incident: StoredIncident): boolean;
   /** Resolves when what was told before is written, or after a second. */
   flush(): Promise<void>;
-  page(owner: Owner, query: FindingQuery): Promise<StorePage>;
+  page(owner: Owner, query: FindingQuery): Promise<FindingPage>;
   incidents(owner: Owner, query: IncidentQuery): Promise<StorePage>;
   /** JSON of the one with this id, or with which it became one; null: there is none for the owner. */
   incident(owner: Owner, id: string): Promise<string | null>;

@@ -12,6 +12,7 @@ import type { StoredIncident } from "./rows.js";
 import type {
   AuditQuery,
   Decision,
+  FindingPage,
   FindingQuery,
   IncidentQuery,
   Overview,
@@ -78,7 +79,7 @@ export class SqliteStore implements Store {
     return this.#queue.flush();
   }
 
-  page(owner: Owner, query: FindingQuery): Promise<StorePage> {
+  page(owner: Owner, query: FindingQuery): Promise<FindingPage> {
     return this.#reader.ask("page", owner, query);
   }
 

@@ -132,6 +132,7 @@ function attack(name: string, open: (folder: string) => Promise<Place>): void {
         `findings?before=${page.next}`,
         "incidents?text=rule",
       ],
+      "findings?condition=proc.pid%20exists%20or%20not%20evt.type%3Dopen",
       ...["findings?container=web", "overview?hours=168", "audit", "tenants", "incidents"],
     ];
     for (const question of questions) {
@@ -189,6 +190,37 @@ function attack(name: string, open: (folder: string) => Promise<Place>): void {
     await operatorIsAnswered();
   });
 
+  test("H28: a condition that costs much ends by itself, one at a time, and others are answered meanwhile", async () => {
+    for (let i = 0; i < 3_000; i++)
+      control.onAlert(told(i, { rule: "rule of mine", tenant: "mine", pid: 10_000 + i }, { output: "x" }));
+    await stored();
+    // As many regular expressions over long texts as there is room for.
+    const costly = Array.from({ length: 60 }, (_, i) => `proc.cmdline regex "(a|b|p)*(r|u|n)*[^x]*${i}q$"`).join(
+      " or ",
+    );
+    const path = `/api/v1/findings?limit=1000&condition=${encodeURIComponent(costly)}`;
+    const flood = Array.from({ length: 12 }, () => ask(MINE, path));
+    const honest = await answered(operator, "/api/v1/findings?limit=1");
+    assert.is(honest.status, 200);
+    const statuses = (await Promise.all(flood)).map(({ status }) => status);
+    assert.ok(
+      statuses.every((status) => status === 200 || status === 429 || status === 0),
+      `${statuses}`,
+    );
+    // It comes to an end, page by page, and sees its own alone.
+    let [before, looked]: [string | null, number] = ["", 0];
+    do {
+      const { status, text } = await answered(MINE, `${path}${before === "" ? "" : `&before=${before}`}`);
+      assert.is(status, 200, text);
+      const page = JSON.parse(text) as { items: unknown[]; next: string | null; looked: number };
+      assert.equal(page.items, []);
+      looked += page.looked;
+      before = page.next;
+    } while (before !== null);
+    assert.is(looked, 3_001);
+    await operatorIsAnswered();
+  });
+
   test("H28: whatever is asked by chance of whatever path, no answer is 500", async () => {
     const chance = new Chance(Number(process.env.VEDETTE_SEED ?? 22));
     const bits = [
@@ -226,6 +258,7 @@ function attack(name: string, open: (folder: string) => Promise<Place>): void {
       "severity",
       "hours",
       "filter",
+      "condition",
       "id",
       "__proto__",
     ];

@@ -130,6 +130,24 @@ test("findings are found by words and by rule, and what is not there is said to 
   await page.close();
 });
 
+test("findings are found by a condition of Falco's, and one over what they do not keep is told", async () => {
+  const page = await entered();
+  await show(page, "findings");
+  const condition = page.getByLabel("Condition");
+  const ask = async (text: string): Promise<void> => {
+    await condition.fill(text);
+    await page.getByRole("button", { name: "Find" }).click();
+  };
+  await ask("fd.name = /etc/shadow and evt.type startswith open");
+  await page.getByText(/The condition was asked about \d+ findings?\./).waitFor();
+  await page.getByRole("cell", { name: "Sensitive file read" }).first().waitFor();
+  await ask("fd.name = /no/such/file");
+  await page.getByText("No finding is like that.").waitFor();
+  await ask("proc.env contains SECRET");
+  await page.getByText(/proc\.env is not kept of what is asked here/).waitFor();
+  await page.close();
+});
+
 test("sensors and outputs say what came, what was lost and what waits", async () => {
   const page = await entered();
   await show(page, "sensors");

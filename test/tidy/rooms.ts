@@ -37,7 +37,7 @@ export const DOORS: Record<string, string[]> = {
   ],
   "host/evidence": ["evidence"],
   "host/falco": ["falco", "kept-policy"],
-  "host/finding": ["finding", "priority"],
+  "host/finding": ["finding", "priority", "stored"],
   "host/image": [],
   "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
@@ -95,7 +95,7 @@ export const DOORS: Record<string, string[]> = {
   "host/recording": ["recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
   "host/response": ["response", "rows"],
   "host/sensor": ["sensor"],
-  "host/store": ["open", "store"],
+  "host/store": ["open", "store", "turns"],
   "host/terminal": ["terminal"],
   "host/wasm": [
     "admission",

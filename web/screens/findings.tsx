@@ -6,6 +6,7 @@ import type { FindingRow } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
 import { Answer, Choice, Field, Named, Pages, Severity, Table, usePages } from "../parts.js";
 import { query } from "../place.js";
+import { count } from "../words.js";
 import { LEAST } from "./incidents.js";
 
 interface FindingPage {
@@ -13,6 +14,8 @@ interface FindingPage {
   readonly next: string | null;
   readonly complete: boolean;
   readonly damaged: number;
+  /** Null: no condition was asked. */
+  readonly looked: number | null;
 }
 
 const HOUR_MS = 3_600_000;
@@ -27,7 +30,11 @@ export function Findings() {
   const given = (name: string): string => query.value.get(name) ?? "";
   const [text, rule, container] = [useSignal(given("text")), useSignal(given("rule")), useSignal(given("container"))];
   const [priority, hours, since] = [useSignal(""), useSignal(given("hours")), useSignal("")];
-  const sought = { text: text.value, rule: rule.value, container: container.value, priority: priority.value };
+  const condition = useSignal(given("condition"));
+  const sought = {
+    ...{ text: text.value, rule: rule.value, container: container.value, priority: priority.value },
+    condition: condition.value.trim(),
+  };
   const pages = usePages({ ...sought, hours: hours.value });
   useEffect(() => {
     const ms = Date.now() - Number(hours.value) * HOUR_MS;
@@ -36,6 +43,7 @@ export function Findings() {
   const isSought = [...Object.values(sought), hours.value].some((one) => one !== "");
   const asked = useAsked<FindingPage>(
     `/api/v1/findings${queryOf({ ...sought, since: since.value, before: pages.cursor.value, limit: "100" })}`,
+    sought.condition !== "",
   );
   return (
     <>
@@ -46,6 +54,13 @@ export function Findings() {
         <Field name="container" label="Container" of={container} />
         <Choice name="priority" label="Priority" of={priority} options={LEAST} />
         <Choice name="when" label="When" of={hours} options={WHEN} />
+        <Field
+          name="condition"
+          label="Condition"
+          of={condition}
+          isWide
+          example="proc.name = sh and fd.name startswith /etc"
+        />
         <button type="submit">Find</button>
       </form>
       <Answer
@@ -72,6 +87,7 @@ export function Findings() {
                 </tr>
               ))}
             </Table>
+            {page.looked !== null && <p class="quiet">The condition was asked about {count(page.looked)} findings.</p>}
             <Pages pages={pages} page={page} />
           </>
         )}

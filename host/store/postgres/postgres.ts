@@ -9,6 +9,7 @@ import {
   type AuditQuery,
   DATABASE_LIMITS,
   type Decision,
+  type FindingPage,
   type FindingQuery,
   type IncidentQuery,
   type Overview,
@@ -116,7 +117,7 @@ export class PostgresStore implements Store {
     return this.#queue.flush();
   }
 
-  page(owner: Owner, query: FindingQuery): Promise<StorePage> {
+  page(owner: Owner, query: FindingQuery): Promise<FindingPage> {
     return this.#ask(owner, () => this.#reads.page(owner, query));
   }
 

@@ -17,7 +17,7 @@ import {
   TOP,
 } from "../bounds.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "../cursor.js";
-import type { AuditQuery, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "../store.js";
+import type { AuditQuery, FindingPage, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "../store.js";
 import { type Ask, type Database, isLate } from "./database.js";
 import { Parameters } from "./parameters.js";
 import { cleanName, cleanText, queryOf } from "./texts.js";
@@ -31,6 +31,7 @@ const INCIDENT_COLUMNS = `i.seq, i.id, i.into_id, ${IS_OPEN} AS is_open, i.brief
   case_note, case_by, case_at`;
 const NO_WORD = "-1";
 const NOTHING: StorePage = { items: [], next: null, isComplete: true, damaged: 0 };
+const NO_FINDINGS: FindingPage = { ...NOTHING, after: [] };
 
 interface FindingRow {
   readonly seq: string;
@@ -76,10 +77,10 @@ export class PostgresReads {
     this.#database = database;
   }
 
-  async page(owner: Owner, query: FindingQuery): Promise<StorePage> {
+  async page(owner: Owner, query: FindingQuery): Promise<FindingPage> {
     const asked = query.before == null ? NEWEST : placeOf(query.before);
     const words = query.text === undefined ? null : queryOf(query.text);
-    if (asked === null || (query.text !== undefined && words === null)) return NOTHING;
+    if (asked === null || (query.text !== undefined && words === null)) return NO_FINDINGS;
     const { until = NEWEST.time } = query;
     const from = asked.time < until ? asked : { time: until, seq: 0n };
     return this.#collect({ owner, query, words }, from);
@@ -193,10 +194,10 @@ export class PostgresReads {
     return this.#database.transact("asks", "read", work);
   }
 
-  async #collect(asked: Asked, first: Place): Promise<StorePage> {
+  async #collect(asked: Asked, first: Place): Promise<FindingPage> {
     const stop = performance.now() + LOOK_MS_MAX;
     const { limit, since = 0n } = asked.query;
-    const items: string[] = [];
+    const [items, after]: [string[], string[]] = [[], []];
     let [from, bytes, isFurther] = [first, 0, false];
     let window: bigint | null = null; // all of it
     for (;;) {
@@ -206,22 +207,23 @@ export class PostgresReads {
       if (rows === null) {
         window = window === null || window / WINDOW.shrink < WINDOW.least ? WINDOW.least : window / WINDOW.shrink;
         if (isFurther && performance.now() > stop)
-          return { items, next: cursorOf(from), isComplete: false, damaged: 0 };
+          return { items, next: cursorOf(from), isComplete: false, damaged: 0, after };
         if (from.time === NEWEST.time) from = { time: soon(), seq: 0n }; // nothing is of later
         continue;
       }
       for (const row of rows) {
         if (items.length === limit || bytes > PAGE_BYTES_MAX)
-          return { items, next: cursorOf(from), isComplete: true, damaged: 0 };
+          return { items, next: cursorOf(from), isComplete: true, damaged: 0, after };
         items.push(`{"seq":${row.seq},"incident":${JSON.stringify(row.incident)},${row.doc.slice(1)}`);
         bytes += row.doc.length;
         from = { time: BigInt(row.time), seq: BigInt(row.seq) };
+        after.push(cursorOf(from));
       }
       if (rows.length < Number(rows[0]?.found ?? 0))
-        return { items, next: cursorOf(from), isComplete: true, damaged: 0 };
-      if (least <= since) return { items, next: null, isComplete: true, damaged: 0 };
+        return { items, next: cursorOf(from), isComplete: true, damaged: 0, after };
+      if (least <= since) return { items, next: null, isComplete: true, damaged: 0, after };
       [from, isFurther] = [{ time: least, seq: 0n }, true]; // those of that very time were among them
-      if (performance.now() > stop) return { items, next: cursorOf(from), isComplete: false, damaged: 0 };
+      if (performance.now() > stop) return { items, next: cursorOf(from), isComplete: false, damaged: 0, after };
       window = (window ?? WINDOW.least) * WINDOW.grow;
     }
   }

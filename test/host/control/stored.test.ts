@@ -2,6 +2,7 @@
 // What the control API has from the store, page by page, and what people do there.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { told } from "../store/store-suite.js";
 import { alert, ask, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
@@ -26,6 +27,47 @@ test("findings come the newest first, page by page, and a tenant has its own", a
     null,
   ]);
   assert.equal(await rules(path, "?until=2020-01-01T00:00:00Z"), [[], null]);
+});
+
+test("findings are asked with a condition, page by page, and the answer says how many it looked at", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  // One in ten is of pid 7, and every other is a's; the oldest is told first.
+  for (let i = 400; i > 0; i--)
+    control.onAlert(told(i, { rule: `${i}`, pid: i % 10 === 0 ? 7 : 1_000 + i, tenant: i % 2 === 0 ? "a" : null }));
+  await stored(control);
+  const asked = async (socket: string, condition: string, query = "") => {
+    const { json } = await ask(socket, `/api/v1/findings?condition=${encodeURIComponent(condition)}${query}`);
+    return { ...json, rules: json.items.map((one: { alert: { rule: string } }) => Number(one.alert.rule)) };
+  };
+  const tens = Array.from({ length: 40 }, (_, i) => 10 * (i + 1));
+  const all = await asked(path, "proc.pid = 7 and evt.type = openat");
+  assert.equal([all.rules, all.next, all.complete, all.looked], [tens, null, true, 400]);
+  const paged: number[] = [];
+  let [next, looked] = ["", 0];
+  do {
+    const page = await asked(path, "proc.pid = 7", `&limit=3${next === "" ? "" : `&before=${next}`}`);
+    assert.ok(page.rules.length <= 3);
+    paged.push(...page.rules);
+    looked += page.looked;
+    next = page.next ?? "";
+  } while (next !== "");
+  assert.equal([paged, looked], [tens, 400], "each is looked at once");
+  const own = await asked(`${path}.a`, "proc.pid exists", "&limit=1000");
+  assert.equal([own.looked, own.rules.every((rule: number) => rule % 2 === 0)], [200, true]);
+  assert.equal((await asked(path, "proc.name = p7", "&rule=20")).rules, [20], "with another filter");
+  const none = await asked(path, "proc.name = nobody");
+  assert.equal([none.rules, none.next, none.looked], [[], null, 400]);
+  assert.is((await ask(path, "/api/v1/findings?limit=1")).json.looked, null);
+  for (const [condition, said] of [
+    ["proc.name =", /VEDETTE_FALCO_CONDITION/],
+    ["proc.env contains x", /proc\.env is not kept .*proc\.name/],
+    ["x".repeat(4_097), /condition/],
+  ] as const) {
+    const { status, text } = await ask(path, `/api/v1/findings?condition=${encodeURIComponent(condition)}`);
+    assert.is(status, 400, text);
+    assert.match(text, said);
+  }
 });
 
 test("incidents come the newest first, page by page, and a tenant has its own", async () => {

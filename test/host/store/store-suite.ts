@@ -80,8 +80,15 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       const all = ["1 s ago", "2 s ago", "3 s ago", "4 s ago", "5 s ago"];
       assert.equal(await rulesOf(store, null), all);
       for (const limit of [1, 2, 5]) assert.equal(await rulesOf(store, null, { limit }), all, `pages of ${limit}`);
-      const { next } = await store.page(null, { limit: 5, before: null });
+      const { next, after } = await store.page(null, { limit: 5, before: null });
       assert.is(next, null);
+      assert.is(after.length, 5);
+      for (const [index, before] of after.entries())
+        assert.equal(
+          (await store.page(null, { limit: 5, before })).items.map((item) => JSON.parse(item).alert.rule),
+          all.slice(index + 1),
+          "a page begins behind each of them",
+        );
     }));
 
   test("a finding is what was told of it, and its times are texts", () =>

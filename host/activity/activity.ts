@@ -6,11 +6,13 @@ import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_ID } from "../wire/layout.js";
 import { timeOf } from "../wire/record.js";
 import { Latest } from "./latest.js";
+import type { OpenFiles } from "./open-files.js";
 import { type Row, Rows } from "./rows.js";
 import { SUBJECTS } from "./subject.js";
 import { topOf } from "./top-of.js";
-import { type Column, type Log, type ViewFacts, type ViewId, viewOf } from "./views.js";
+import { type Log, type ViewFacts, type ViewId, viewOf } from "./views.js";
 
+export { OpenFiles } from "./open-files.js";
 export { TEXT_CUT } from "./subject.js";
 export { type Column, type Drill, type Log, type Unit, VIEWS, type ViewFacts, type ViewId, viewOf } from "./views.js";
 
@@ -43,9 +45,35 @@ const WAYS = Uint8Array.from(EVENT_OF_ID, (event) =>
 const IS_OPEN = Uint8Array.from(EVENT_OF_ID, (event) => (event !== undefined && OPENS.has(event.name) ? 1 : 0));
 const EXIT = EVENT_OF_ID.findIndex((event) => event?.name === "procexit");
 const NS_PER_S = 1e9;
+/** Of an agent's source in the key of a process, as the API's other keys have it. */
+const SOURCE_BYTES = 4;
+
+/** What is known of a row beside its events. Null: it is not known. */
+export interface RowFacts {
+  /** Findings about the process or container of this key, since Vedette began. */
+  findings(key: string): number | null;
+  /** Descriptors that the process of this key has open now. */
+  openFiles(key: string): number | null;
+}
+
+/** Nothing is judged, and no process is looked at. */
+export const NO_FACTS: RowFacts = { findings: () => null, openFiles: () => null };
+
+/** Of a process's key, `source/pid@start`, the last two as OpenFiles takes them. */
+export function openFilesBy(files: OpenFiles): RowFacts["openFiles"] {
+  return (key) => {
+    const [, pid = "", start = ""] = /\/(\d+)@(\d+)$/.exec(key) ?? [];
+    return files.of(pid, start);
+  };
+}
+
+/** To ask the kernel about thousands of processes takes too long: rows are not chosen by it. */
+const NOT_CHOSEN_BY = "FDS";
 
 /** What a column of numbers shows of a row. Text columns take the row's texts in their order. */
-const MEASURES: Readonly<Record<string, (row: Row, seconds: number) => number>> = {
+const MEASURES: Readonly<Record<string, (row: Row, seconds: number, facts: RowFacts) => number | null>> = {
+  FINDINGS: ({ key }, _seconds, facts) => facts.findings(key),
+  FDS: ({ key }, _seconds, facts) => facts.openFiles(key),
   "EV/S": rate,
   "CALLS/S": rate,
   "COUNT/S": rate,
@@ -72,12 +100,14 @@ export class Activity {
   readonly #rows = new Rows();
   /** Rows of ended processes stay: all is shown at the end. */
   readonly #keepsAll: boolean;
+  readonly #facts: RowFacts;
   #events = 0;
   #recent = 0;
   #first: bigint | null = null;
   #last = 0n;
 
-  constructor(view: ViewId, keepsAll = false) {
+  constructor(view: ViewId, keepsAll = false, facts: RowFacts = NO_FACTS) {
+    this.#facts = facts;
     this.#view = viewOf(view)!;
     this.#latest = this.#view.sort === null ? new Latest(view as Log) : null;
     this.#keepsAll = keepsAll;
@@ -97,7 +127,7 @@ export class Activity {
 
   /** `seconds`: since the last table; undefined: as the events' own times say. */
   table(limit: number, seconds = this.#span()): Table {
-    const { id, columns, sort } = this.#view;
+    const { id, sort } = this.#view;
     const rows = this.#latest?.newest(limit).map(({ key, cells }) => [key, ...cells] as const);
     const table: Table = {
       view: id,
@@ -106,7 +136,7 @@ export class Activity {
       rate: Math.round(this.#recent / Math.max(seconds, 1e-3)),
       all: this.#latest?.size ?? this.#rows.size,
       leftOut: this.#latest?.leftOut ?? this.#rows.droppedEvents,
-      rows: rows ?? bestOf(this.#rows.values(), columns, sort as string, seconds, limit),
+      rows: rows ?? this.#bestOf(sort as string, seconds, limit),
     };
     if (!this.#keepsAll) this.#begin();
     return table;
@@ -126,7 +156,7 @@ export class Activity {
 
   #count(batch: Batch, offsets: ArrayLike<number>): void {
     const isOfProcesses = this.#view.id === "processes";
-    const source = isOfProcesses ? Buffer.from(batch.source).toString("hex", 0, 8) : "";
+    const source = isOfProcesses ? Buffer.from(batch.source).toString("hex", 0, SOURCE_BYTES) : "";
     const rowOf = SUBJECTS[this.#view.id as ViewId]!(batch, this.#rows, source);
     const view = batch.recordView;
     for (let i = 0; i < offsets.length; i++) {
@@ -149,21 +179,27 @@ export class Activity {
     }
     this.#rows.trim();
   }
-}
 
-/** The best of each column that can be sorted by, so that whoever looks may sort without asking again. */
-function bestOf(rows: Row[], columns: readonly Column[], sort: string, seconds: number, limit: number): Table["rows"] {
-  const best = new Set<Row>();
-  const counted = columns.filter(({ name }) => MEASURES[name] !== undefined);
-  const ordered = [...counted.filter(({ name }) => name === sort), ...counted.filter(({ name }) => name !== sort)];
-  if (rows.length <= limit) for (const row of rows) best.add(row);
-  else
-    for (const { name } of ordered) {
-      const measure = MEASURES[name]!;
-      for (const row of topOf(rows, (one) => measure(one, seconds), limit)) best.add(row);
-    }
-  return [...best].map((row) => {
-    let texts = 0;
-    return [row.key, ...columns.map(({ name }) => MEASURES[name]?.(row, seconds) ?? row.texts[texts++] ?? "")] as const;
-  });
+  /** The best of each column that can be sorted by, so that whoever looks may sort without asking again. */
+  #bestOf(sort: string, seconds: number, limit: number): Table["rows"] {
+    const { columns } = this.#view;
+    const [rows, facts] = [this.#rows.values(), this.#facts];
+    const best = new Set<Row>();
+    const counted = columns.filter(({ name }) => MEASURES[name] !== undefined && name !== NOT_CHOSEN_BY);
+    const ordered = [...counted.filter(({ name }) => name === sort), ...counted.filter(({ name }) => name !== sort)];
+    if (rows.length <= limit) for (const row of rows) best.add(row);
+    else
+      for (const { name } of ordered) {
+        const measure = MEASURES[name]!;
+        for (const row of topOf(rows, (one) => measure(one, seconds, facts) ?? 0, limit)) best.add(row);
+      }
+    return [...best].map((row) => {
+      let texts = 0;
+      const cell = (name: string): string | number => {
+        const measure = MEASURES[name];
+        return (measure === undefined ? row.texts[texts++] : measure(row, seconds, facts)) ?? "";
+      };
+      return [row.key, ...columns.map(({ name }) => cell(name))] as const;
+    });
+  }
 }

@@ -42,6 +42,7 @@ const container = column("CONTAINER", "text", 12, 5);
 const rate = column("EV/S", "rate", 7);
 const [bytesIn, bytesOut] = [column("IN", "bytes", 6, 1), column("OUT", "bytes", 6, 1)];
 const errors = column("ERRORS", "count", 6, 2);
+const findings = column("FINDINGS", "count", 8, 2);
 const time = column("TIME", "time", 12);
 const result = column("RES", "text", 9, 1);
 const command = column("COMMAND", "text", 20);
@@ -55,8 +56,8 @@ export const VIEWS = [
     about: "Who makes the calls.",
     columns: [
       ...[pid, column("PPID", "text", 7, 6), column("VPID", "text", 7, 7), column("USER", "text", 9, 3), rate],
-      ...[column("EVENTS", "count", 7, 2), bytesIn, bytesOut, errors, column("SESSION", "text", 7, 8), container],
-      command,
+      ...[column("EVENTS", "count", 7, 4), bytesIn, bytesOut, errors, column("FDS", "count", 5, 5), findings],
+      ...[column("SESSION", "text", 7, 8), container, command],
     ],
     sort: "EV/S",
     drill: { column: "PID", field: "proc.pid", to: "files" },
@@ -92,7 +93,7 @@ export const VIEWS = [
     title: "Containers",
     about: "What the containers do, all processes of one together.",
     columns: [
-      ...[column("ID", "text", 12), rate, column("EVENTS", "count", 8), bytesIn, bytesOut, errors],
+      ...[column("ID", "text", 12), rate, column("EVENTS", "count", 8), bytesIn, bytesOut, errors, findings],
       column("NAME", "text", 16),
     ],
     sort: "EV/S",

@@ -19,6 +19,7 @@ import {
   TOP_VIEWS,
   type TopView,
   topViewOf,
+  unjudged,
 } from "../terminal/terminal.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import { report, sayEnding, warn } from "./failure.js";
@@ -149,7 +150,7 @@ async function countCommand(command: readonly string[], view: TopView, flags: To
 /** The terminal is ours: what the workload would read from it or write to it goes to /dev/null. */
 async function showCommand(command: readonly string[], view: TopView, flags: TopFlags): Promise<number> {
   checkFound(command[0] as string);
-  const first = isTold(view) ? null : await Counting.of(view.id, flags.filter ?? "", false);
+  const first = isTold(view) ? null : await Counting.of(view.id, flags.filter ?? "", false, unjudged());
   const source = new LiveSource(command.join(" "), first);
   const agent = new OwnAgent(0);
   const tap = agent.tap(({ bytes }) => {

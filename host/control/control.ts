@@ -78,8 +78,8 @@ export class Control {
   readonly #incidents: ControlSources["incidents"];
   readonly #told: ToldIncidents;
   readonly #conditions = new Conditions();
-  readonly #streams = new EventStreams(this.#conditions);
   readonly #found = new Found();
+  readonly #streams = new EventStreams(this.#found, this.#conditions);
   readonly #processes = new Processes(this.#found);
   readonly #connections = new Connections();
   readonly #sessions = new Sessions();

@@ -6,12 +6,14 @@
 //   event: event                        event: gap                          : (a comment, so that proxies know the stream to live)
 //   data: {"evt.num":1,...}             data: {"missed":17,"batches":0}
 import type { ServerResponse } from "node:http";
+import { OpenFiles, openFilesBy, type RowFacts, type ViewId } from "../activity/activity.js";
 import { ScopedViews } from "../engine/scope.js";
 import type { Filter } from "../falco/falco.js";
 import { EventJson } from "../output/event-json.js";
 import { quoteLarge } from "../output/numbers.js";
 import type { Batch } from "../wire/batch.js";
-import { Conditions } from "./condition.js";
+import type { Conditions } from "./condition.js";
+import type { Found } from "./found.js";
 import { Problem } from "./problem.js";
 import { Tables, type TablesAsked } from "./tables.js";
 import { ownerOf, type Viewer } from "./viewer.js";
@@ -43,12 +45,15 @@ interface Stream {
 /** All live streams of events. A stream that takes nothing for too long is closed. */
 export class EventStreams {
   readonly #conditions: Conditions;
+  readonly #found: Found;
+  readonly #files = new OpenFiles();
   readonly #streams = new Set<Stream>();
   /** Who waits for a condition to be compiled: that can take seconds, and takes the place of a stream. */
   readonly #opening = new Set<{ readonly viewer: Viewer }>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(conditions = new Conditions()) {
+  constructor(found: Found, conditions: Conditions) {
+    this.#found = found;
     this.#conditions = conditions;
   }
 
@@ -74,7 +79,7 @@ export class EventStreams {
       viewer,
       filter,
       form: new EventJson(),
-      tables: shown === null ? null : new Tables(response, shown),
+      tables: shown === null ? null : new Tables(response, shown, this.#factsFor(viewer, shown.view)),
       missed: 0,
       missedBatches: 0,
       stuckSince: null,
@@ -155,6 +160,12 @@ export class EventStreams {
     } finally {
       this.#opening.delete(opening);
     }
+  }
+
+  #factsFor(viewer: Viewer, view: ViewId): RowFacts {
+    const found = this.#found;
+    const of = (key: string) => (view === "containers" ? found.ofContainer(viewer, key) : found.ofProcess(viewer, key));
+    return { findings: (key) => of(key).findings, openFiles: openFilesBy(this.#files) };
   }
 
   #checkRoom(viewer: Viewer): void {

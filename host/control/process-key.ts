@@ -22,5 +22,5 @@ export function findingKey({ event, process }: Finding): string | null {
 }
 
 function keyText(source: string, pid: unknown, start: unknown): string {
-  return `${source.slice(0, SOURCE_DIGITS)}/${pid}@${start}`;
+  return `${source.slice(0, SOURCE_DIGITS)}/${pid ?? ""}@${start ?? ""}`;
 }

@@ -3,7 +3,7 @@
 // at each turn of its clock. A table has all that the one before it had, so a reader who is slow loses
 // nothing when one is not sent.
 import type { ServerResponse } from "node:http";
-import { Activity, type Table, type ViewId } from "../activity/activity.js";
+import { Activity, type RowFacts, type Table, type ViewId } from "../activity/activity.js";
 import type { Batch } from "../wire/batch.js";
 
 /** Which tables, and how often. */
@@ -40,10 +40,10 @@ export class Tables {
   /** Since when nothing was read; null: all was. */
   #stuckSince: number | null = null;
 
-  constructor(response: ServerResponse, { view, interval, limit }: TablesAsked) {
+  constructor(response: ServerResponse, { view, interval, limit }: TablesAsked, facts: RowFacts) {
     this.#response = response;
     this.#limit = limit;
-    this.#activity = new Activity(view);
+    this.#activity = new Activity(view, false, facts);
     this.#timer = setInterval(() => this.#tell(), interval).unref();
   }
 

@@ -2,7 +2,7 @@
 // Tables of the batches that somebody gives us as they come: of the command that `vedette top -- CMD` runs.
 import { reasonOf } from "../reason.js";
 import type { Batch } from "../wire/batch.js";
-import { Counting } from "./counting.js";
+import { Counting, unjudged } from "./counting.js";
 import type { Source, Wanted, Watch, Watcher } from "./source.js";
 import { isTold, topViewOf } from "./views.js";
 
@@ -72,7 +72,7 @@ class Looking implements Watch {
     // A table of what is counted from now on, when nothing more comes, would say that nothing was.
     else if (end !== null) watcher.onLooked({ kind: "ended", how: end });
     else
-      void Counting.of(view, filter, false).then(
+      void Counting.of(view, filter, false, unjudged()).then(
         (counting) => this.#begin(counting, intervalMs),
         (error) => this.#isOpen && watcher.onLooked({ kind: "failed", why: reasonOf(error) }),
       );

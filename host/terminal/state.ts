@@ -102,6 +102,7 @@ function has(row: TableRow, wanted: string): boolean {
 /** Numbers: the greatest first. Texts: in the order of letters, numbers in them by size. */
 function compare(a: string | number, b: string | number): number {
   if (typeof a === "number" && typeof b === "number") return b - a;
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1; // what is not known stands last
   return ORDER.compare(String(a), String(b));
 }
 const ORDER = new Intl.Collator("en", { numeric: true });

@@ -13,7 +13,7 @@ import type { Looked, Source, Watch, Watcher } from "./source.js";
 import { type Effect, type Input, levelIn, type State, stateOf, update } from "./state.js";
 import type { TopView } from "./views.js";
 
-export { Counting } from "./counting.js";
+export { Counting, unjudged } from "./counting.js";
 export { LiveSource } from "./live-source.js";
 export { printOnce } from "./once.js";
 export { RecordedSource } from "./recorded-source.js";

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Batches in, rows out: what each view counts, and that no workload makes a table grow.
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Activity, type Table, VIEWS, type ViewId, viewOf } from "../../../host/activity/activity.js";
+import { Activity, OpenFiles, type Table, VIEWS, type ViewId, viewOf } from "../../../host/activity/activity.js";
 import { cut } from "../../../host/activity/subject.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
@@ -163,6 +164,50 @@ test("a cut leaves no half of a character, wherever it falls", () => {
     assert.ok(text.endsWith("…"));
   }
   assert.is(cut("😀".repeat(256)), "😀".repeat(256), "what fits stays");
+});
+
+test("findings and descriptors of a row are asked for by its key, and what is not known is empty", () => {
+  const facts = {
+    findings: (key: string) => (key.includes("/41@") ? 7 : 0),
+    openFiles: (key: string) => (key.includes("/42@") ? 3 : null),
+  };
+  const activity = new Activity("processes", false, facts);
+  activity.add(WORK);
+  const rows = rowsOf(activity.table(100, 1));
+  assert.equal(
+    rows.map(({ PID, FINDINGS, FDS }) => [PID, FINDINGS, FDS]),
+    [
+      ["41", 7, ""],
+      ["42", 0, 3],
+    ],
+  );
+  activity.add(WORK);
+  const [most] = rowsOf(activity.table(1, 1));
+  assert.is(most!.FINDINGS, 7, "the row with most findings is among those that are told");
+  assert.equal(
+    counted("processes", WORK).map(({ FINDINGS, FDS }) => [FINDINGS, FDS]),
+    [
+      ["", ""],
+      ["", ""],
+    ],
+  );
+});
+
+test("open descriptors are the kernel's, and none of another process that has the number", () => {
+  const files = new OpenFiles();
+  const pid = String(process.pid);
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  const ticks = BigInt(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]!);
+  const begunMs = Date.now() - Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1_000;
+  const start = BigInt(Math.round(begunMs)) * 1_000_000n + ticks * 10_000_000n;
+  const before = files.of(pid, String(start))!;
+  assert.ok(before > 2);
+  const held = Array.from({ length: 10 }, () => openSync("/dev/null", "r"));
+  assert.is(files.of(pid, String(start)), before + 10);
+  for (const one of held) closeSync(one);
+  assert.is(files.of(pid, String(start + 5_000_000_000n)), null, "it began five seconds later");
+  assert.is(files.of("999999999", String(start)), null);
+  assert.is(files.of("../1", "x"), null);
 });
 
 test.run();

@@ -107,7 +107,7 @@ test("a tenant sees connections of its scope, with its own findings alone", asyn
   const [, pid, start] = /\/(\d+)@(.*)$/.exec(of!.process.key)!;
   const about = alertOf({ tenant: null, file: 1 });
   const event = { ...about.finding!.event, source: "ab".repeat(16) };
-  const process = { ...about.finding!.process!, pid: Number(pid), started: start === "null" ? null : BigInt(start!) };
+  const process = { ...about.finding!.process!, pid: Number(pid), started: start === "" ? null : BigInt(start!) };
   control.onAlert({ ...about, finding: { ...about.finding!, event, process } });
   const foundBy = async (socket: string) =>
     (await pageOf(socket)).items.map(({ process, findings }) => [process.pid, findings]);

@@ -2,9 +2,11 @@
 // The control API's live side: events as they come, and processes that live.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { viewOf } from "../../../host/activity/activity.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { until } from "../../until.js";
+import { alertOf } from "../incident/shared.js";
 import { ask, batchOf, closeAll, listen, newPath, opened, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
@@ -94,6 +96,32 @@ test("a table has what its view counts, of its viewer's processes alone, and a f
   assert.equal(files(own.said()), ["/srv/data"]);
   assert.equal(files(narrow.said()), ["/x"]);
   for (const { asked } of [all, own, narrow]) asked.destroy();
+});
+
+test("a process's findings stand in its row, and a tenant is told of its own", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  const batch = batchOf({ exe: "/srv/app", name: "/srv/data", pid: 9 });
+  control.onBatch(batch);
+  const { key } = (await ask(path, "/api/v1/processes")).json.items[0];
+  const [, pid, start] = /\/(\d+)@(.*)$/.exec(key)!;
+  const about = alertOf({ file: 1 }).finding!;
+  const event = { ...about.event, source: Buffer.from(batch.source).toString("hex") };
+  const started = start === "" ? null : BigInt(start!);
+  const finding = { ...about, event, process: { ...about.process!, pid: Number(pid), started } };
+  for (const tenant of [undefined, "a", undefined])
+    control.onAlert({ ...alertOf({ file: 1 }), ...(tenant === undefined ? {} : { tenant }), finding });
+  const [all, own] = [path, `${path}.a`].map((socket) =>
+    listen(socket, "/api/v1/activity?view=processes&interval=200"),
+  );
+  await Promise.all([all!.begun, own!.begun]);
+  control.onBatch(batchOf({ exe: "/srv/app", name: "/srv/data", pid: 9 }));
+  const at = viewOf("processes")!.columns.findIndex(({ name }) => name === "FINDINGS") + 1;
+  const foundBy = (text: string): unknown =>
+    [...text.matchAll(/^event: activity\ndata: (.*)$/gm)].map(([, json]) => JSON.parse(json!)).at(-1)?.rows[0]?.[at];
+  await until("both have a row", () => foundBy(all!.said()) !== undefined && foundBy(own!.said()) !== undefined);
+  assert.equal([foundBy(all!.said()), foundBy(own!.said())], [3, 1]);
+  for (const one of [all, own]) one!.asked.destroy();
 });
 
 test("a view that is not there, and an interval that is too short, are refused", async () => {

@@ -3,7 +3,7 @@
 import type { ServerResponse } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Table } from "../../../host/activity/activity.js";
+import { NO_FACTS, type Table } from "../../../host/activity/activity.js";
 import { Tables } from "../../../host/control/tables.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
@@ -13,7 +13,7 @@ const CHARS_MAX = 2 << 20;
 test("a table of names that JSON writes six times as long has fewer rows, and says how many there are", () => {
   const written: string[] = [];
   const response = { writableLength: 0, write: (text: string) => written.push(text) } as unknown as ServerResponse;
-  const tables = new Tables(response, { view: "files", interval: 1_000, limit: 1_000 });
+  const tables = new Tables(response, { view: "files", interval: 1_000, limit: 1_000 }, NO_FACTS);
   for (let nth = 0; nth < 1_000; nth += 100) {
     const builder = new BatchBuilder({ seq: nth + 1, first: nth + 1 });
     for (let i = nth; i < nth + 100; i++) {

@@ -25,7 +25,7 @@ std::optional<ResponseRequest> read_request(std::span<const uint8_t> frame) {
   const uint64_t action = from.number(), dry = from.number(), first = from.number(), pid = from.number();
   const uint64_t start = from.number(), start_ns = from.number(), duration = from.number();
   const size_t programs = from.array();
-  if (from.failed() || request.id == 0 || action > static_cast<uint64_t>(ResponseAction::Freeze) || dry > 1 || first > 1) return std::nullopt;
+  if (from.failed() || request.id == 0 || action > static_cast<uint64_t>(ResponseAction::Tighten) || dry > 1 || first > 1) return std::nullopt;
   if (pid == 0 || pid > std::numeric_limits<pid_t>::max() || start > std::numeric_limits<uint32_t>::max() || start_ns >= kSecondNs || duration > kForMax || programs > kProgramsMax) return std::nullopt;
   for (size_t i = 0; i < programs; ++i) request.programs.emplace_back(from.text().value_or(""));
   if (from.failed()) return std::nullopt;

@@ -73,7 +73,7 @@ bool InlineBoot::stage(Task& task) {
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of
   // its own.
   if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
-  if (mine.closed || task.debugs || task.debugged != nullptr) return false;
+  if (mine.closed || task.is_close() || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
   const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : code_.files().find(key, ProcPath(task.tid, "exe"));

@@ -25,7 +25,7 @@ bool is_for_stub(const PendingCall& call) {
 
 // Whether nothing else is going on with its registers, its ring or its image.
 bool is_free_for_it(const Task& task, const InlineTask& mine) {
-  if (task.debugs || task.debugged != nullptr || task.own_arguments != nullptr || task.trap() != Trap::Filter) return false;
+  if (task.is_close() || task.debugged != nullptr || task.own_arguments != nullptr || task.trap() != Trap::Filter) return false;
   if (mine.slot == nullptr || mine.borrowed || mine.closed || mine.doubted || mine.wants_ring || mine.wanted_site != 0) return false;
   const RingSlot& slot = *mine.slot;
   return mine.boot == InlineTask::Boot::None && slot.owner() == task.tid && mine.context_base == slot.context_base() && !slot.is_outgrown() &&

@@ -125,7 +125,7 @@ void InlineTier::settle_trust(Task& task, const SyscallInfo& at) {
     mine.doubted = false;
     give_up_image(task, "what it records cannot be confirmed");
   }
-  if (task.debugs || task.debugged != nullptr) on_debugged(task);
+  if (task.is_close() || task.debugged != nullptr) on_debugged(task);
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
 }
 

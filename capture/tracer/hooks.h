@@ -56,8 +56,8 @@ class Hooks {
   // A signal is about to be delivered: the ip the program will see may be ours. False: so is the signal; it
   // is dropped.
   virtual bool on_signal(Task&, int /*signal*/) { return true; }
-  // Another task traces this one from now on, or it traces others: its image is to be the program's own. It
-  // may be running.
+  // Another task traces this one from now on, or it traces others, or a response has tightened it: its image
+  // is to be the program's own. It may be running.
   virtual void on_debugged(Task&) {}
   // Its debugger is about to look at it, or each of its calls will stop: it must stand in its own code.
   // False: it does not yet.

@@ -130,6 +130,7 @@ void Lives::on_first_stop(Task& child, const Report& report) {
     context_.found_program(child.tid);
   }
   context_.hooks.on_start(child);
+  if (child.tightened) context_.responses->begin_close(child);
   // Killed meanwhile, it may still have a copy of its maker's registers: it starts at its end (on_exiting).
   if (has_moved_on(report)) return;
   child.phase = Phase::Running;

@@ -140,8 +140,8 @@ bool NestedTracing::on_signal(Task& task, WaitStatus status) {
 
 // A stop that is none of a signal's: asked for by us, by the debugger, or the group's.
 bool NestedTracing::on_trap(Task& task, WaitStatus status) {
-  const bool is_shown = (!task.debugs && task.debugged == nullptr) || context_.hooks.on_shown(task);
-  if (task.debugs) {
+  const bool is_shown = (!task.is_close() && task.debugged == nullptr) || context_.hooks.on_shown(task);
+  if (task.is_close()) {
     if (is_shown) task.stop_at_each_call();
     else task.is_due = true;
   }

@@ -16,6 +16,7 @@ enum class ResponseAction : uint8_t {
   Kill,      // the process
   KillTree,  // and all that descends from it, also what is just being born
   Freeze,    // the same tree: held in a stop, for a time
+  Tighten,   // the same tree: each of its calls stops from now on
 };
 
 struct ResponseRequest {

@@ -27,7 +27,15 @@ std::string named(const std::vector<Tid>& processes) {
   return processes.size() > kNamedMax ? text + " ..." : text;
 }
 
-const char* verb_of(ResponseAction action) { return action == ResponseAction::Freeze ? "frozen" : "killed"; }
+const char* verb_of(ResponseAction action) {
+  switch (action) {
+    case ResponseAction::Kill:
+    case ResponseAction::KillTree: return "killed";
+    case ResponseAction::Freeze: return "frozen";
+    case ResponseAction::Tighten: return "tightened";
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -102,8 +110,12 @@ void Responses::take(const ResponseRequest& request) {
   }
   answer.why = left_alone;
   Pending pending{.answer = std::move(answer), .action = request.action, .deadline_ns = monotonic_ns() + kPatienceNs, .until_ns = 0, .alive = {}, .restless = {}};
-  if (request.action == ResponseAction::Freeze) return freeze(request, std::move(pending), members, spared);
-  kill(request, std::move(pending), members);
+  switch (request.action) {
+    case ResponseAction::Kill:
+    case ResponseAction::KillTree: return kill(request, std::move(pending), members);
+    case ResponseAction::Freeze: return freeze(request, std::move(pending), members, spared);
+    case ResponseAction::Tighten: return tighten(std::move(pending), members);
+  }
 }
 
 // Of a tree the process itself comes first, if it is still there.
@@ -164,11 +176,29 @@ void Responses::freeze(const ResponseRequest& request, Pending pending, const st
   pending_.emplace(++number_, std::move(pending));
 }
 
+// As for a debugger: the code first, and then each thread, once it stands in its own code (nested.cc).
+void Responses::tighten(Pending pending, const std::vector<Tid>& members) {
+  each_of(members, [&](Task& task) {
+    if (task.tightened) return;
+    task.tightened = true;
+    context_.hooks.on_debugged(task);
+    (void)ptrace_interrupt(task.tid);
+    pending.restless.push_back(task.tid);
+  });
+  pending_.emplace(++number_, std::move(pending));
+}
+
+void Responses::begin_close(Task& child) {
+  if (context_.hooks.on_shown(child)) child.stop_at_each_call();
+  else child.is_due = true;
+}
+
 void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns) {
   const Ref<Lineage> of_maker = lineage_of(maker);
   child.lineage = is_thread ? of_maker : make_ref<Lineage>(child.tid, now_ns, of_maker);
   child.frozen_until_ns = maker.frozen_until_ns;
   child.doomed_by = maker.doomed_by;
+  child.tightened = maker.tightened;
   if (child.doomed_by == 0 || is_thread) return;
   (void)::kill(child.tid.get(), SIGKILL);
   const auto pending = pending_.find(child.doomed_by);
@@ -198,15 +228,17 @@ void Responses::settle(uint64_t now) {
 }
 
 bool Responses::is_over(Pending& pending, uint64_t now) const {
-  if (now >= pending.until_ns) pending.restless.clear();
-  std::erase_if(pending.restless, [&](Tid tid) { return is_still(tid, pending.until_ns); });
+  if (pending.action == ResponseAction::Freeze && now >= pending.until_ns) pending.restless.clear();
+  std::erase_if(pending.restless, [&](Tid tid) { return is_still(tid, pending); });
   return pending.alive.empty() && pending.restless.empty();
 }
 
 // Who is held by its debugger does not run either; a child's first stop is a stop. Who has ended is still.
-bool Responses::is_still(Tid tid, uint64_t until_ns) const {
+bool Responses::is_still(Tid tid, const Pending& pending) const {
   const Task* const task = context_.tasks.find(tid);
-  if (task == nullptr || task->frozen_until_ns < until_ns || task->stay || task->phase == Phase::Starting) return true;
+  if (task == nullptr || task->phase == Phase::Starting) return true;
+  if (pending.action == ResponseAction::Tighten) return task->trap() == Trap::Every;
+  if (task->frozen_until_ns < pending.until_ns || task->stay) return true;
   return task->debugged != nullptr && task->debugged->held != Held::No;
 }
 

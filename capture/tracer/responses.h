@@ -8,6 +8,8 @@
 //             instruction, inherits the mark from its maker, and is killed in that stop (lives.cc)
 //   freeze    each thread is asked to stop and is then not resumed: Context::resume keeps what it was to be resumed with.
 //             SIGCONT ends no such stop; SIGKILL does. Children are born frozen
+//   tighten   the code of the tree becomes the program's own again, and each of its calls stops: none is recorded in rings,
+//             which the program's own code could reach. Children and new programs are born to it
 //
 // It acts only while no report waits to be handled (Waiter::is_idle): a report that waits may be the end of a
 // task, whose number would then be free.
@@ -38,6 +40,8 @@ class Responses {
   void act();
   // A task has a child, which has not run.
   void on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns);
+  // It has stopped for the first time, and is tightened.
+  void begin_close(Task& child);
   // A process has ended.
   void on_ended(Tid process);
   // From here on, no task is attached.
@@ -51,7 +55,7 @@ class Responses {
     uint64_t deadline_ns;         // monotonic: then it is said what is not done yet
     uint64_t until_ns;            // of Freeze
     Processes alive;              // to be killed, and not heard to have ended
-    std::vector<Tid> restless;    // threads that were asked to stand still, and may not do so yet
+    std::vector<Tid> restless;    // threads that were asked to stop, and may not have done so yet
   };
   struct Freeze {
     ResponseRequest request;
@@ -66,9 +70,10 @@ class Responses {
   bool is_excepted(Tid process, const ResponseRequest& request);
   void kill(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members);
   void freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared);
+  void tighten(Pending pending, const std::vector<Tid>& members);
   void settle(uint64_t now);
   bool is_over(Pending& pending, uint64_t now) const;
-  bool is_still(Tid tid, uint64_t until_ns) const;
+  bool is_still(Tid tid, const Pending& pending) const;
   void tell(Pending& pending, bool is_done);
   void thaw(uint64_t now);
   ResponseAnswer end_of(const Freeze& freeze, uint64_t now);

@@ -32,11 +32,13 @@ enum class Trap : uint8_t { Filter, Every };
 //
 //   None --cannot_enlist--> CannotEnlist --begin_image, enlisted--> None
 //   None --stop_at_each_call--> Debugs                              for as long as its process traces others
+//   None --stop_at_each_call--> Tightened                           for good, its children and programs too (responses.h)
 //   any --distrust--> Distrusted --begin_image--> None, or Debugs
 enum class CloseWatch : uint8_t {
   None,
   CannotEnlist,  // a stranger's, that cannot take our filter (outsiders/enlist.h)
   Debugs,        // its process traces others of ours (nested.h)
+  Tightened,     // a response asked for it (responses.h)
   Distrusted,    // its code may lie where our gates are, or may become code unseen
 };
 
@@ -92,6 +94,7 @@ struct Task {
   bool halted = false;           // it stands still with its group, until SIGCONT
   bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
   bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)
+  bool tightened = false;        // each of its calls stops, and of whatever it makes and executes (responses.h)
   uint64_t doomed_by = 0;        // the response that kills it and whatever it makes (responses.h); 0: none
   uint64_t frozen_until_ns = 0;  // monotonic; 0: it is not frozen
   std::optional<Stay> stay;      // it is frozen, and stopped
@@ -115,7 +118,7 @@ struct Task {
   bool may_enlist() const { return !has_filter && close_watch_ == CloseWatch::None; }
   void distrust() { close_watch_ = CloseWatch::Distrusted; }
   void stop_at_each_call() {
-    if (!is_distrusted()) close_watch_ = CloseWatch::Debugs;
+    if (!is_distrusted()) close_watch_ = asked_watch();
   }
   void cannot_enlist() {
     if (close_watch_ == CloseWatch::None) close_watch_ = CloseWatch::CannotEnlist;
@@ -125,7 +128,9 @@ struct Task {
     if (close_watch_ == CloseWatch::CannotEnlist) close_watch_ = CloseWatch::None;
   }
   // It executes a program.
-  void begin_image() { close_watch_ = debugs ? CloseWatch::Debugs : CloseWatch::None; }
+  void begin_image() { close_watch_ = asked_watch(); }
+  // Whether its code is to be the program's own, and each of its calls is to stop.
+  bool is_close() const { return debugs || tightened; }
   // Of the same image as `other`, or of a copy of it.
   void watch_as(const Task& other) {
     has_filter = other.has_filter;
@@ -142,6 +147,8 @@ struct Task {
   bool is_in_call() const { return phase == Phase::InCall || call != nullptr; }
 
  private:
+  CloseWatch asked_watch() const { return debugs ? CloseWatch::Debugs : tightened ? CloseWatch::Tightened : CloseWatch::None; }
+
   CloseWatch close_watch_ = CloseWatch::None;
 };
 

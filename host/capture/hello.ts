@@ -81,8 +81,8 @@ export function readPrevented(frame: Uint8Array): string {
   return text(obstacle, "").slice(0, 500);
 }
 
-/** What may be done after an alert. The wire has the index. */
-export const RESPONSE_ACTIONS = ["kill", "kill-tree", "freeze"] as const;
+/** What an agent may be asked to do after an alert. The wire has the index. */
+export const RESPONSE_ACTIONS = ["kill", "kill-tree", "freeze", "tighten"] as const;
 /** One of them. */
 export type ResponseAction = (typeof RESPONSE_ACTIONS)[number];
 

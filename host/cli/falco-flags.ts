@@ -51,10 +51,7 @@ export function alertOptions(command: Command, target: string): Command {
 
 /** Adds to a command that guards what runs now what it does about alerts. */
 export const respondOption = (): Option =>
-  new Option(
-    "--respond <file>",
-    "a YAML file that says which rules' alerts are answered by killing or freezing processes (default: none)",
-  );
+  new Option("--respond <file>", "a YAML file that says which rules' alerts are answered, and how (default: none)");
 
 /** Where the same options, and more outputs, may stand. */
 export const configOption = (): Option =>

@@ -8,9 +8,10 @@
 //
 // A response to a tree covers all of it: an alert about a descendant asks for nothing while it is under way,
 // and counts towards no limit.
-import type { ResponseAnswer, ResponseRequest } from "../capture/agent.js";
+import type { ResponseAction, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
+import { DEEDS } from "./deeds.js";
 import { ResponseLimit } from "./limit.js";
 import type { ResponseRow } from "./rows.js";
 import type { ResponseStatus, ResponseStepNews } from "./steps.js";
@@ -29,6 +30,8 @@ export interface Responding {
 export interface ResponderHandlers<P extends Responding> {
   /** Gives an agent a request; false: it is gone. */
   readonly send: (peer: P, request: ResponseRequest) => boolean;
+  /** Keeps evidence of what this alert is about; gives the file's name, or null: none can be had. */
+  readonly capture: (alert: Alert, peer: P) => string | null;
   readonly onStep: (news: ResponseStepNews) => void;
   /** ns since the epoch. */
   readonly now: () => bigint;
@@ -53,8 +56,8 @@ const SECOND_NS = 1_000_000_000n;
 const PATIENCE_NS = 10n * SECOND_NS;
 /** What happened so long after the agent's answer at the latest was on its way; later, it was no dead one. */
 const STRAGGLERS_NS = SECOND_NS;
-/** Processes and trees that an agent says it has killed; beyond it, the oldest are forgotten. */
-const KILLED_MAX = 1024;
+/** Processes and trees that an agent says it has killed or tightened; beyond it, the oldest are forgotten. */
+const KEPT_MAX = 1024;
 const UNASKED = "the agent tells of a response that it was not asked for, or tells it twice";
 
 /** One for all agents. `P` is the caller's own type of agent. */
@@ -66,6 +69,8 @@ export class Responder<P extends Responding> {
   /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
   readonly #busy = new Set<string>();
   readonly #killed = new Map<string, bigint>();
+  /** What holds for good there, so that no further alert asks for it again. */
+  readonly #lasting = new Map<string, bigint>();
   #ids = 0;
 
   constructor(rows: readonly ResponseRow[], handlers: ResponderHandlers<P>) {
@@ -83,7 +88,9 @@ export class Responder<P extends Responding> {
     const { rule, finding, tenant } = alert;
     if (finding === undefined || tenant !== undefined || finding.tenant !== null || peer === null) return;
     this.#rows.forEach((row, index) => {
-      if (row.rules.includes(rule)) this.#answer(row, index, rule, finding, peer);
+      if (!row.rules.includes(rule)) return;
+      if (DEEDS[row.action].by === "host") this.#capture(row, alert, finding, peer);
+      else this.#answer(row, index, rule, finding, peer);
     });
   }
 
@@ -93,12 +100,13 @@ export class Responder<P extends Responding> {
     const isExpected =
       asked !== undefined && asked.peer.number === peer.number && asked.hasActed === (step === "ended");
     if (!isExpected) return "unasked";
-    const isHeld = step === "acted" && asked.row.action === "freeze" && asked.row.mode === "enforce";
-    if (isHeld && (status === "done" || status === "partial")) asked.hasActed = true;
+    const { kills, holds } = DEEDS[asked.row.action];
+    const isReal = step === "acted" && asked.row.mode === "enforce";
+    if (isReal && holds === "for" && (status === "done" || status === "partial")) asked.hasActed = true;
     else this.#forget(id, asked);
     if (status === "gone") this.#limitOf(peer, asked.row).giveBack(asked.since);
-    if (step === "acted" && status === "done" && asked.row.mode === "enforce" && asked.row.action !== "freeze")
-      this.#keepKilled(asked.key);
+    if (isReal && status === "done" && kills) this.#keep(this.#killed, asked.key);
+    if (isReal && status === "done" && holds === "for good") this.#keep(this.#lasting, asked.key);
     this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
     return "heard";
   }
@@ -136,14 +144,15 @@ export class Responder<P extends Responding> {
     const nameOf = (one: { pid: number | null; started: bigint | null }): string =>
       `${peer.number}/${index}/${one.pid}@${one.started}`;
     const key = nameOf({ pid, started });
-    const makers = isOfTrees(row) ? finding.ancestors.map(nameOf) : [];
+    const makers = DEEDS[row.action].isOfTrees ? finding.ancestors.map(nameOf) : [];
     const asked: Asked<P> = {
       ...{ peer, row, rule, finding, hasActed: false },
       ...{ key, covers: [key, ...makers], since: this.#handlers.now() },
     };
     const isKnown = pid !== null && started !== null;
     if (!isKnown) this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
-    if (!isKnown || asked.covers.some((one) => this.#busy.has(one)) || this.#isStraggler(asked)) return;
+    const isCovered = asked.covers.some((one) => this.#busy.has(one) || this.#lasting.has(one));
+    if (!isKnown || isCovered || this.#isStraggler(asked)) return;
     const allowance = this.#limitOf(peer, row).take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance === "ready") this.#ask(asked, { pid, started });
@@ -166,7 +175,15 @@ export class Responder<P extends Responding> {
     this.#asked.set(id, asked);
     this.#busy.add(key);
     const { action, mode, first_process: namesFirst, except } = row;
-    const request = { id, action, isDry: mode === "dry-run", namesFirst, ...process, seconds: row.for, ...except };
+    const request = {
+      id,
+      action: action as ResponseAction,
+      isDry: mode === "dry-run",
+      namesFirst,
+      ...process,
+      seconds: row.for,
+      ...except,
+    };
     this.#tell(asked, id, "requested", "host", "", null);
     if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
   }
@@ -178,10 +195,29 @@ export class Responder<P extends Responding> {
     return limit;
   }
 
-  #keepKilled(key: string): void {
-    this.#killed.delete(key); // the latest stands last
-    this.#killed.set(key, this.#handlers.now());
-    if (this.#killed.size > KILLED_MAX) this.#killed.delete(this.#killed.keys().next().value as string);
+  #keep(those: Map<string, bigint>, key: string): void {
+    those.delete(key); // the latest stands last
+    those.set(key, this.#handlers.now());
+    if (those.size > KEPT_MAX) those.delete(those.keys().next().value as string);
+  }
+
+  /** Nobody is asked: the host keeps the evidence. */
+  #capture(row: ResponseRow, alert: Alert, finding: Finding, peer: P): void {
+    const asked: Asked<P> = {
+      ...{ peer, row, rule: alert.rule, finding, hasActed: false, key: "", covers: [] },
+      since: this.#handlers.now(),
+    };
+    const allowance = this.#limitOf(peer, row).take(asked.since);
+    if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
+    if (allowance !== "ready") return;
+    const id = ++this.#ids;
+    if (row.mode === "dry-run") {
+      this.#tell(asked, id, "done", "host", "a dry run: it would have kept evidence", null);
+      return;
+    }
+    const file = this.#handlers.capture(alert, peer);
+    if (file !== null) this.#tell(asked, id, "done", "host", `what the container does goes into ${file}`, null);
+    else this.#tell(asked, id, "failed", "host", "no evidence is kept here: see --evidence, and its limits", null);
   }
 
   #give(id: number, asked: Asked<P>, status: ResponseStatus, why: string): void {
@@ -207,9 +243,6 @@ export class Responder<P extends Responding> {
     this.#handlers.onStep({ id, row, rule, finding, status, by, why, processes, container, hostname, time });
   }
 }
-
-/** Whether an action means all that descends from a process, too. */
-const isOfTrees = ({ action }: ResponseRow): boolean => action !== "kill";
 
 /** What is known of a freeze whose agent is not heard any more. */
 function severedText({ row, since }: Asked<Responding>, now: bigint): string {

@@ -5,14 +5,19 @@
 //   respond:
 //     - {rules: [Reverse shell], action: kill-tree, mode: enforce, limit: {per_minute: 5, then: off}}
 import * as z from "zod";
-import { RESPONSE_ACTIONS, type ResponseAction } from "../capture/agent.js";
+import { RESPONSE_ACTIONS } from "../capture/agent.js";
 import { readYaml } from "../policy/yaml.js";
+
+/** What a row may ask for: of an agent, and of the host itself. */
+export const ROW_ACTIONS = [...RESPONSE_ACTIONS, "capture"] as const;
+/** One of them. */
+export type RowAction = (typeof ROW_ACTIONS)[number];
 
 /** One row, checked and complete. */
 export interface ResponseRow {
   /** Names of rules of the operator's own policies. */
   readonly rules: readonly string[];
-  readonly action: ResponseAction;
+  readonly action: RowAction;
   readonly mode: "dry-run" | "enforce";
   /** Globs of executables that are left alone. */
   readonly except: { readonly programs: readonly string[] };
@@ -49,7 +54,7 @@ export const ResponseRows = z
   .array(
     z.strictObject({
       rules: z.array(text).min(1).max(64),
-      action: z.enum(RESPONSE_ACTIONS),
+      action: z.enum(ROW_ACTIONS),
       mode: z.enum(["dry-run", "enforce"]).default("dry-run"),
       except: z.strictObject({ programs: z.array(text.startsWith("/")).max(64).default([]) }).default({ programs: [] }),
       limit,

@@ -65,6 +65,8 @@ export interface JudgeOptions extends Judging {
 /** The number of no peer. */
 const NOBODY = -1;
 const MS_NS = 1_000_000n;
+/** What is kept evidence of at any rate (host/evidence). */
+const IMPORTANT: Alert["priority"] = "Notice";
 const LEVELS = ["debug", "info", "warning", "error"];
 
 /** Engine, policy service and prevention of one sensor. `opened` owns what Judge.open() opens. */
@@ -106,6 +108,7 @@ export class Judge {
     });
     this.#responder = new Responder<Peer>(intake.isRecorded ? [] : (options.responses ?? []), {
       send: (peer, request) => intake.respond(peer, request),
+      capture: (alert, peer) => this.#capture(alert, peer),
       onStep: (news) => this.#onResponseStep(news),
       now: () => BigInt(Date.now()) * MS_NS,
     });
@@ -236,6 +239,12 @@ export class Judge {
       this.#prevention.setPolicies([...this.#options.policies, ...watched]);
     },
   } satisfies EngineHandlers & { onPolicies: unknown };
+
+  /** Also of what is not important enough by itself: the operator's row asks for it. */
+  #capture(alert: Alert, peer: Peer): string | null {
+    const { tenant: _whose, ...own } = alert;
+    return this.#options.evidence?.mark({ ...own, priority: IMPORTANT }, peer).evidence ?? null;
+  }
 
   #onResponseStep(news: ResponseStepNews): void {
     const { host, grouping } = this.#options;

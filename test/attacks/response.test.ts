@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attacks on responses (docs/threat-model.md, A1 to A7): who has somebody else killed, who gets away, and who
+// Attacks on responses (docs/threat-model.md, A1 to A8): who has somebody else killed, who gets away, and who
 // lies about what was done.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Packr } from "msgpackr";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Capture, type ResponseAnswer } from "../../host/capture/agent.js";
 import { readResponded } from "../../host/capture/hello.js";
 import { VedetteError } from "../../host/errors.js";
+import { scratch } from "../e2e/programs.js";
 import { responded, TREE } from "../e2e/responding.js";
 import { alertOf } from "../host/incident/shared.js";
 import { answer, rowOf, stage } from "../host/response/stage.js";
@@ -99,6 +102,45 @@ test("A5: a chain of forks that begins before the kill and ends at once leaves n
   assert.match(run.stdout, /none-left/, run.stderr);
   assert.equal(statuses, ["requested", "done"]);
 });
+
+/**
+ * Writes 300 times and says how often the kernel has switched away from it meanwhile: at each call of a
+ * process that is stopped at each call, and hardly ever of one that is not. Then so do a child and a program
+ * that it executes.
+ */
+const SWITCHES = `
+look() { while read -r key value; do [ "$key" = voluntary_ctxt_switches: ] && now=$value; done < /proc/$BASHPID/status; }
+write() { n=0; while [ $n -lt $1 ]; do echo x >&5; n=$((n+1)); done; }
+writes() { exec 5>>out; write 100; look; before=$now; write 300; look; echo "$1 $((now-before))"; }
+if [ "$1" != "\${1%.trigger}" ]; then
+  writes before
+  : < "$1"
+  i=0; until grep -q '"response.status":"done"' alerts.json || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done
+  writes after
+  ( writes child )
+  exec bash ./switches.sh program
+fi
+writes "$1"
+`;
+
+for (const kernel of [null, "5.10"]) {
+  const how = kernel === null ? "" : `, as under Linux ${kernel}`;
+  test(`A8: from a tree that is tightened neither fork nor exec gets away; a neighbour keeps its speed${how}`, async () => {
+    const env = kernel === null ? {} : { VEDETTE_ASSUME_KERNEL: kernel };
+    for (const mode of ["enforce", "dry-run"]) {
+      const folder = scratch();
+      writeFileSync(join(folder, "switches.sh"), SWITCHES);
+      const script = "bash ./switches.sh TRIGGER; bash ./switches.sh neighbour; wc -l < out";
+      const { run, statuses } = await responded({ action: "tighten", mode }, script, { folder, env });
+      const switches = Object.fromEntries(run.stdout.split("\n").map((line) => line.split(" ")));
+      const isClose = (name: string): boolean => Number(switches[name]) >= 300;
+      const close = ["before", "after", "child", "program", "neighbour"].filter(isClose);
+      assert.equal(close, mode === "enforce" ? ["after", "child", "program"] : [], run.stdout + run.stderr);
+      assert.match(run.stdout, /^2000$/m); // and nothing that it wrote is missing
+      assert.equal(statuses, ["requested", "done"]);
+    }
+  });
+}
 
 test("A6: a copy of a program of `except` is not left alone", async () => {
   const script = 'cp "$(command -v tail)" ./tail; ./tail -f TRIGGER; echo "ended $?"';

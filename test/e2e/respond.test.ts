@@ -86,6 +86,17 @@ for (const { how, options } of MANNERS_SAID) {
     assert.is(steps[1]!.output_fields["response.processes"], 3);
   });
 
+  test(`${how}: a tree is tightened, threads and all, while it goes on`, async () => {
+    const script =
+      `${TREE} tick TRIGGER ticks & ${untilTold("done")}; b=$(stat -c %s ticks); ` +
+      'i=0; while [ $i -lt 300 ] && [ "$(stat -c %s ticks)" -lt $((b+100)) ]; do sleep 0.1; i=$((i+1)); done; ' +
+      `[ $i -lt 300 ] && echo goes-on; ${untilCount(3)}; pkill -KILL -f "^${TREE}"; wait`;
+    const { run, statuses, steps } = await responded({ action: "tighten" }, script, options);
+    assert.is(run.stdout, "goes-on\n3\n", run.stderr);
+    assert.equal(statuses, ["requested", "done"], JSON.stringify(steps));
+    assert.is(steps[1]!.output_fields["response.processes"], 3);
+  });
+
   test(`${how}: SIGKILL ends what is frozen`, async () => {
     const script =
       `${TREE} tick TRIGGER ticks & ${untilTold("done")}; ` + `pkill -KILL -f "^${TREE}"; wait; ${untilNone}`;
@@ -139,6 +150,27 @@ test("a limit disarms the row, and says so once", async () => {
   const { run, statuses } = await responded({ action: "kill", limit: { per_minute: 2 } }, script);
   assert.is(run.stdout, "ended 137\nended 137\n3\n", run.stderr);
   assert.equal(statuses, ["requested", "done", "requested", "done", "limited"]);
+});
+
+test("evidence is kept of what is not important by itself, where a row asks for it", async () => {
+  const script = `exec 3<TRIGGER; ${untilTold("done")}`;
+  const options = { flags: ["--evidence", "kept"], priority: "INFO" };
+  const kept = await responded({ action: "capture" }, script, options);
+  assert.equal(kept.statuses, ["done"], kept.run.stderr);
+  const file = /goes into (\S+\.vedette)/.exec(kept.steps[0]!.output)?.[1];
+  assert.ok(existsSync(join(kept.folder, "kept", file!)), kept.run.stderr);
+  const dry = await responded({ action: "capture", mode: "dry-run" }, script, options);
+  assert.equal(dry.statuses, ["done"]);
+  assert.equal(
+    readdirSync(join(dry.folder, "kept")).filter((name) => name.endsWith(".vedette")),
+    [],
+  );
+});
+
+test("a row that asks for evidence says so where none is kept", async () => {
+  const { statuses, steps } = await responded({ action: "capture" }, `exec 3<TRIGGER; ${untilTold("failed")}`);
+  assert.equal(statuses, ["failed"]);
+  assert.match(steps[0]!.output, /--evidence/);
 });
 
 test("a response is a row of the incident's timeline", async () => {

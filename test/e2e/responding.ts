@@ -45,18 +45,20 @@ export interface RespondOptions {
   folder?: string;
   env?: Record<string, string>;
   limitMs?: number;
+  /** Of the rule. */
+  priority?: string;
 }
 
 /** Runs a shell script with one row; `TRIGGER` in it is the file that the rule is about. */
 export async function responded(
   row: Record<string, unknown> | null,
   script: string,
-  { flags = [], folder = scratch(), env = {}, limitMs = 120_000 }: RespondOptions = {},
+  { flags = [], folder = scratch(), env = {}, limitMs = 120_000, priority = "WARNING" }: RespondOptions = {},
 ): Promise<Responded> {
   const [rules, respond, file, trigger] = ["rules.yaml", "respond.yaml", "alerts.json", "a.trigger"].map((name) =>
     join(folder, name),
   ) as [string, string, string, string];
-  writeFileSync(rules, stringify(RULES));
+  writeFileSync(rules, stringify(RULES.map((rule) => ({ ...rule, priority }))));
   const tree = join(folder, "tree");
   symlinkSync(TREE, tree);
   writeFileSync(trigger, "");

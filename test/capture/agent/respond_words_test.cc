@@ -38,7 +38,7 @@ TEST_CASE("a request is read as the host wrote it") {
 TEST_CASE("a request that holds what is not known, or is cut anywhere, is none") {
   const std::vector<uint8_t> whole = frame_with(7, 2, 0, 4242, 600);
   for (size_t size = 0; size < whole.size(); ++size) CHECK(!read_request(std::span(whole).first(size)));
-  CHECK(!read_request(frame_with(7, 3, 0, 4242, 0)));   // no such action
+  CHECK(!read_request(frame_with(7, 4, 0, 4242, 0)));   // no such action
   CHECK(!read_request(frame_with(7, 0, 2, 4242, 0)));   // neither yes nor no
   CHECK(!read_request(frame_with(0, 0, 0, 4242, 0)));   // no number
   CHECK(!read_request(frame_with(7, 0, 0, 0, 0)));      // kill(0) is everybody

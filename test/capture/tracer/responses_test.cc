@@ -121,10 +121,32 @@ TEST_CASE("what a marked process makes is marked, threads and processes") {
   Task& target = stage.fork(first, kFirst + 1, 10);
   target.doomed_by = 3;
   target.frozen_until_ns = 99;
+  target.tightened = true;
   const Task& child = stage.fork(target, kFirst + 2, 11);
   CHECK(child.doomed_by == 3);
   CHECK(child.frozen_until_ns == 99);
+  CHECK(child.tightened);
   CHECK(stage.fork(first, kFirst + 3, 12).doomed_by == 0);
+}
+
+TEST_CASE("a tree is tightened once its threads have stopped, and each program of it has that, too") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  target.phase = Phase::Running;
+  stage.desk.ask({.id = 1, .action = ResponseAction::Tighten, .process = Tid(kFirst + 1), .start_ns = 10});
+  stage.responses.act();
+  CHECK(stage.desk.take_answers().empty());
+  CHECK(target.tightened);
+  CHECK(target.trap() == Trap::Filter);  // it has not stopped
+  stage.responses.begin_close(target);
+  CHECK(target.trap() == Trap::Every);
+  CHECK(target.close_watch() == CloseWatch::Tightened);
+  stage.responses.end();
+  CHECK(stage.desk.take_answers().at(0).status == ResponseStatus::Done);
+  target.begin_image();
+  CHECK(target.trap() == Trap::Every);
+  CHECK(first.trap() == Trap::Filter);
 }
 
 TEST_CASE("an agent without --respond refuses, and so does one whose workload has ended") {

@@ -142,6 +142,29 @@ test("a freeze is over when the agent says so", () => {
   assert.equal(told(), ["requested by host", "done by agent", "ended by agent"]);
 });
 
+test("what holds for good is asked for once, for a whole tree; a dry run of it is no such thing", () => {
+  for (const mode of ["enforce", "dry-run"] as const) {
+    const { responder, sent, web, db } = stage([rowOf({ action: "tighten", mode })]);
+    responder.onAlert(alertOf({ pid: 7 }), web);
+    responder.onAnswer(web, answer(1, "done"));
+    responder.onAlert(alertOf({ pid: 7, at: 100 }), web);
+    responder.onAlert(alertOf({ pid: 20, above: [7, 1], at: 100 }), web);
+    responder.onAlert(alertOf({ pid: 7 }), db);
+    assert.is(sent.length, mode === "enforce" ? 2 : 3, mode);
+  }
+});
+
+test("evidence is kept by the host, which asks no agent; where none can be had, that is said", () => {
+  const { responder, sent, told, news, web, db } = stage([rowOf({ action: "capture" })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAlert(alertOf({ pid: 7 }), db);
+  assert.equal([sent.length, told()], [0, ["done by host", "failed by host"]]);
+  assert.match(news[0]!.why, /goes into web\.vedette/);
+  const dry = stage([rowOf({ action: "capture", mode: "dry-run" })]);
+  dry.responder.onAlert(alertOf({ pid: 7 }), dry.db);
+  assert.equal(dry.told(), ["done by host"]);
+});
+
 function rowsIn(respond: unknown): readonly ResponseRow[] {
   const file = join(scratch(), "respond.yaml");
   writeFileSync(file, stringify({ respond }));

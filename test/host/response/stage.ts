@@ -33,6 +33,7 @@ export function stage(rows: readonly ResponseRow[]) {
   const sent: { peer: Responding; request: ResponseRequest }[] = [];
   const responder = new Responder<Responding>(rows, {
     send: (peer, request) => sent.push({ peer, request }) > 0,
+    capture: (_alert, peer) => (peer.name === "web" ? "web.vedette" : null),
     onStep: (one) => news.push(one),
     now: () => clock.now,
   });

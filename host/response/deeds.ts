@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each action is, as far as asking for it goes. A new one is a row here.
+import type { RowAction } from "./rows.js";
+
+/** One action. */
+export interface Deed {
+  /** Who does it. */
+  readonly by: "agent" | "host";
+  /** It means all that descends from the process, too. */
+  readonly isOfTrees: boolean;
+  /** Who it was done to does nothing any more. */
+  readonly kills: boolean;
+  /** When it ends: it is over at once, holds for the row's `for`, or holds for good. */
+  readonly holds: "not" | "for" | "for good";
+}
+
+/** All of them. */
+export const DEEDS: Readonly<Record<RowAction, Deed>> = {
+  kill: { by: "agent", isOfTrees: false, kills: true, holds: "not" },
+  "kill-tree": { by: "agent", isOfTrees: true, kills: true, holds: "not" },
+  freeze: { by: "agent", isOfTrees: true, kills: false, holds: "for" },
+  tighten: { by: "agent", isOfTrees: true, kills: false, holds: "for good" },
+  capture: { by: "host", isOfTrees: false, kills: false, holds: "not" },
+};

@@ -40,6 +40,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy check": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
   "vedette policy build": [{ says: "Make one file of a policy", line: "vedette policy build -o mine.wasm mine" }],
   "vedette policy test": [{ says: "Run a policy's tests", line: "vedette policy test mine" }],
+  "vedette policy watch": [{ says: "See after each change whether it is right", line: "vedette policy watch mine" }],
   "vedette policy bench": [{ says: "Measure a policy", line: "vedette policy bench mine" }],
   "vedette policy inspect": [{ says: "See what a policy is", line: "vedette policy inspect mine" }],
   "vedette policy sign": [{ says: "Sign a policy", line: "vedette policy sign --key key.pem mine" }],

@@ -24,6 +24,9 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (folder: string, options: { json?: boolean }) =>
       done(await (await import("./policy-test.js")).testPolicies(folder, options.json === true)),
     );
+  verb("watch", "check and test whenever a file changes").action(async (folder: string) =>
+    done(await (await import("./policy-watch.js")).watchPolicies(folder)),
+  );
   verb("bench", "measure what an event costs, by type")
     .option("--json", "one JSON object")
     .action(async (folder: string, options: { json?: boolean }) =>

@@ -37,7 +37,7 @@ export interface JudgingFlags extends FalcoFlags {
 export async function judging(flags: JudgingFlags, isPatient = false, showsIncidents = false): Promise<Judging> {
   const { respond } = flags;
   const responses =
-    typeof respond === "string" ? (await import("../response/rows.js")).readResponseRows(respond) : respond;
+    typeof respond === "string" ? (await import("../policy/respond.js")).readResponseRows(respond) : respond;
   const isFalco = flags.falcoRules.length > 0;
   const falco =
     isFalco || flags.option.length > 0

@@ -6,7 +6,7 @@
 //   alerts_detail: true        --alerts-detail        VEDETTE_ALERTS_DETAIL=true
 import * as z from "zod";
 import { parseSyslogUrl } from "../output/syslog-url.js";
-import { ResponseRows } from "../response/rows.js";
+import { ResponseRows } from "../policy/respond.js";
 
 /** One key, and the option that it stands for. */
 export interface Key {

@@ -5,7 +5,7 @@
 import type { Engine, EngineHandlers } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
-import type { Scope } from "../engine/scope.js";
+import { isScopeOf, type Scope } from "../engine/scope.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
@@ -13,6 +13,7 @@ import type { OutputStats } from "../output/output.js";
 import type { OutputQueue } from "../output/queue.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
@@ -202,6 +203,17 @@ export class PolicyService {
   /** What a tenant may see; null: there is no such tenant. */
   scopeOf(tenant: string): Scope | null {
     return this.#tenants?.get(tenant)?.tenancy.scope ?? null;
+  }
+
+  /** How alerts of this tenant's rules are answered in a container: not at all outside of its own. */
+  responsesOf(tenant: string, facts: ContainerFacts | null): readonly ResponseRow[] {
+    const known = this.#tenants?.get(tenant);
+    return known !== undefined && isScopeOf(known.tenancy.scope, facts) ? known.responses : [];
+  }
+
+  /** Whether any tenant's alerts are answered. */
+  get responds(): boolean {
+    return [...(this.#tenants?.values() ?? [])].some(({ responses }) => responses.length > 0);
   }
 
   /** How the tenants' own outputs are. */

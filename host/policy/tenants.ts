@@ -12,6 +12,7 @@
 //       oldest_serial: 1764190000      # a list that was signed before it is refused
 //       isolation: process             # a process of its own, without files and network; default: thread
 //       alerts: /var/log/payments/alerts.json
+//       respond: [{rules: [Card data read], action: kill, mode: enforce}]   # what may be done after an alert of its rules
 //       owner: 1000                    # user id that may ask for its status
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
@@ -20,6 +21,7 @@ import type { Tenancy } from "../engine/policy.js";
 import { reasonOf } from "../reason.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
 import { readPlainFile } from "./plain-file.js";
+import { type ResponseRow, ResponseRows } from "./respond.js";
 import { type PublicKey, readPublicKey } from "./signature.js";
 import { readYaml, type YamlFile } from "./yaml.js";
 
@@ -53,6 +55,7 @@ const Tenant = z.strictObject({
   isolation: z.enum(["thread", "process"]).default("thread"),
   alerts: z.string().optional(),
   owner: z.number().int().nonnegative().optional(),
+  respond: ResponseRows.default([]),
 });
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const TenantsFile = z.strictObject({ tenants: z.record(Name, Tenant) });
@@ -76,6 +79,8 @@ export interface Tenant {
   /** A file for its own alerts, beside the operator's. */
   readonly alerts: string | null;
   readonly owner: number | null;
+  /** How alerts of its own rules are answered, in its own containers. */
+  readonly responses: readonly ResponseRow[];
 }
 
 /** Reads tenants.yaml; keys are found relative to it. */
@@ -96,8 +101,22 @@ export function openTenant(name: string): Tenant {
   return tenantOf(name, Tenant.parse({}), "", null);
 }
 
+/** Why a tenant of this scope cannot have this row; null: it can. */
+function obstacleTo({ action }: ResponseRow, scope: z.infer<typeof Scope>): string | null {
+  const namesContainers = [scope.containers, scope.images, scope.task_families].some((globs) => globs.length > 0);
+  const namesProcesses = scope.uids.length > 0 || scope.executables.length > 0;
+  if (!namesContainers) return "its scope names no containers, images or task families, so it would act in all";
+  if (action === "capture") return "evidence holds what a whole container does, which is more than a tenant may see";
+  if (namesProcesses && action !== "kill") return `its scope names processes, and ${action} reaches others; use kill`;
+  return null;
+}
+
 function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file: YamlFile<unknown> | null): Tenant {
   const { scope, limits } = raw;
+  raw.respond.forEach((row, i) => {
+    const obstacle = obstacleTo(row, scope);
+    if (obstacle !== null && file !== null) throw file.wrong(["tenants", name, "respond", i, "action"], obstacle);
+  });
   return {
     name,
     tenancy: {
@@ -136,5 +155,6 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
     }),
     alerts: raw.alerts === undefined ? null : resolve(dirname(path), raw.alerts),
     owner: raw.owner ?? null,
+    responses: raw.respond,
   };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each action is, as far as asking for it goes. A new one is a row here.
-import type { RowAction } from "./rows.js";
+import type { RowAction } from "../policy/respond.js";
 
 /** One action. */
 export interface Deed {

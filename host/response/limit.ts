@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often a row may act in one container. A rule that is wrong, or that a workload provokes, must not end a
 // service process by process: from a number a minute on, the row does nothing there any more.
-import type { ResponseRow } from "./rows.js";
+import type { ResponseRow } from "../policy/respond.js";
 
 const MINUTE_NS = 60_000_000_000n;
 

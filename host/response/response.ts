@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers alerts by the operator's rows: asks the agent that an alert came from to kill or freeze its
 // process, and says what came of it. Three things it never does: it never answers an alert of a tenant's
-// policy, it never asks another agent than the alert's own, and it believes no agent about what it was not
-// asked.
+// policy by another row than one that tenants.yaml has for that tenant, it never asks another agent than the
+// alert's own, and it believes no agent about what it was not asked.
 //
 //   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
 //
@@ -11,12 +11,12 @@
 import type { ResponseAction, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
+import type { ResponseRow } from "../policy/respond.js";
 import { DEEDS } from "./deeds.js";
 import { ResponseLimit } from "./limit.js";
-import type { ResponseRow } from "./rows.js";
 import type { ResponseStatus, ResponseStepNews } from "./steps.js";
 
-export type { ResponseRow } from "./rows.js";
+export type { ResponseRow } from "../policy/respond.js";
 export { type ResponseStepNews, responseAlert, timelineStep } from "./steps.js";
 
 /** An agent that can be asked. */
@@ -30,6 +30,8 @@ export interface Responding {
 export interface ResponderHandlers<P extends Responding> {
   /** Gives an agent a request; false: it is gone. */
   readonly send: (peer: P, request: ResponseRequest) => boolean;
+  /** The rows of a tenant that hold for what this peer watches; none, unless tenants.yaml has some. */
+  readonly rowsOf: (tenant: string, peer: P) => readonly ResponseRow[];
   /** Keeps evidence of what this alert is about; gives the file's name, or null: none can be had. */
   readonly capture: (alert: Alert, peer: P) => string | null;
   readonly onStep: (news: ResponseStepNews) => void;
@@ -43,6 +45,8 @@ interface Asked<P> {
   readonly row: ResponseRow;
   readonly rule: string;
   readonly finding: Finding;
+  /** Whose limit it uses: of which agent, tenant and row. */
+  readonly place: string;
   readonly key: string;
   /** A response to any of them covers this alert: the process, and where a tree is meant its makers. */
   readonly covers: readonly string[];
@@ -64,7 +68,7 @@ const UNASKED = "the agent tells of a response that it was not asked for, or tel
 export class Responder<P extends Responding> {
   readonly #rows: readonly ResponseRow[];
   readonly #handlers: ResponderHandlers<P>;
-  readonly #limits = new Map<string, ResponseLimit>();
+  readonly #limits = new Map<string, { readonly row: ResponseRow; readonly limit: ResponseLimit }>();
   readonly #asked = new Map<number, Asked<P>>();
   /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
   readonly #busy = new Set<string>();
@@ -85,12 +89,14 @@ export class Responder<P extends Responding> {
 
   /** An alert is out. `peer`: the agent that its event came from; null: nobody can be asked. */
   onAlert(alert: Alert, peer: P | null): void {
-    const { rule, finding, tenant } = alert;
-    if (finding === undefined || tenant !== undefined || finding.tenant !== null || peer === null) return;
-    this.#rows.forEach((row, index) => {
+    const { rule, finding, tenant = null } = alert;
+    if (finding === undefined || tenant !== finding.tenant || peer === null) return;
+    const rows = tenant === null ? this.#rows : this.#handlers.rowsOf(tenant, peer);
+    rows.forEach((row, index) => {
       if (!row.rules.includes(rule)) return;
-      if (DEEDS[row.action].by === "host") this.#capture(row, alert, finding, peer);
-      else this.#answer(row, index, rule, finding, peer);
+      const place = `${peer.number}/${tenant ?? ""}/${index}`;
+      if (DEEDS[row.action].by === "host") this.#capture(row, place, alert, finding, peer);
+      else this.#answer(row, place, rule, finding, peer);
     });
   }
 
@@ -104,7 +110,7 @@ export class Responder<P extends Responding> {
     const isReal = step === "acted" && asked.row.mode === "enforce";
     if (isReal && holds === "for" && (status === "done" || status === "partial")) asked.hasActed = true;
     else this.#forget(id, asked);
-    if (status === "gone") this.#limitOf(peer, asked.row).giveBack(asked.since);
+    if (status === "gone") this.#limitOf(asked).giveBack(asked.since);
     if (isReal && status === "done" && kills) this.#keep(this.#killed, asked.key);
     if (isReal && status === "done" && holds === "for good") this.#keep(this.#lasting, asked.key);
     this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
@@ -139,21 +145,21 @@ export class Responder<P extends Responding> {
   /** For whoever tells of an answer that nobody expects. */
   static readonly unasked = UNASKED;
 
-  #answer(row: ResponseRow, index: number, rule: string, finding: Finding, peer: P): void {
+  #answer(row: ResponseRow, place: string, rule: string, finding: Finding, peer: P): void {
     const { pid, started } = finding.process ?? { pid: null, started: null };
     const nameOf = (one: { pid: number | null; started: bigint | null }): string =>
-      `${peer.number}/${index}/${one.pid}@${one.started}`;
+      `${place}/${one.pid}@${one.started}`;
     const key = nameOf({ pid, started });
     const makers = DEEDS[row.action].isOfTrees ? finding.ancestors.map(nameOf) : [];
     const asked: Asked<P> = {
-      ...{ peer, row, rule, finding, hasActed: false },
+      ...{ peer, row, place, rule, finding, hasActed: false },
       ...{ key, covers: [key, ...makers], since: this.#handlers.now() },
     };
     const isKnown = pid !== null && started !== null;
     if (!isKnown) this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
     const isCovered = asked.covers.some((one) => this.#busy.has(one) || this.#lasting.has(one));
     if (!isKnown || isCovered || this.#isStraggler(asked)) return;
-    const allowance = this.#limitOf(peer, row).take(asked.since);
+    const allowance = this.#limitOf(asked).take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance === "ready") this.#ask(asked, { pid, started });
   }
@@ -188,10 +194,11 @@ export class Responder<P extends Responding> {
     if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
   }
 
-  #limitOf(peer: P, row: ResponseRow): ResponseLimit {
-    const key = `${peer.number}/${this.#rows.indexOf(row)}`;
-    const limit = this.#limits.get(key) ?? new ResponseLimit(row.limit);
-    this.#limits.set(key, limit);
+  /** A row that tenants.yaml has anew begins with none used. */
+  #limitOf({ place, row }: Asked<P>): ResponseLimit {
+    const known = this.#limits.get(place);
+    const limit = known?.row === row ? known.limit : new ResponseLimit(row.limit);
+    this.#limits.set(place, { row, limit });
     return limit;
   }
 
@@ -202,12 +209,12 @@ export class Responder<P extends Responding> {
   }
 
   /** Nobody is asked: the host keeps the evidence. */
-  #capture(row: ResponseRow, alert: Alert, finding: Finding, peer: P): void {
+  #capture(row: ResponseRow, place: string, alert: Alert, finding: Finding, peer: P): void {
     const asked: Asked<P> = {
-      ...{ peer, row, rule: alert.rule, finding, hasActed: false, key: "", covers: [] },
+      ...{ peer, row, place, rule: alert.rule, finding, hasActed: false, key: "", covers: [] },
       since: this.#handlers.now(),
     };
-    const allowance = this.#limitOf(peer, row).take(asked.since);
+    const allowance = this.#limitOf(asked).take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance !== "ready") return;
     const id = ++this.#ids;

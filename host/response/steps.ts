@@ -5,7 +5,7 @@ import type { Finding } from "../finding/finding.js";
 import type { Priority } from "../finding/priority.js";
 import { processKey, type Step } from "../incident/incident.js";
 import type { Alert } from "../output/alert.js";
-import type { ResponseRow } from "./rows.js";
+import type { ResponseRow } from "../policy/respond.js";
 
 /** Words that a step's status may be. */
 export type ResponseStatus =
@@ -54,7 +54,7 @@ const PRIORITY: Readonly<Record<ResponseStatus, Priority>> = {
   ended: "Notice",
 };
 
-/** For the operator's outputs. */
+/** For the operator's outputs, and those of the tenant whose row it was. */
 export function responseAlert(news: ResponseStepNews): Alert {
   const { id, row, rule, finding, status, by, why, processes, container, hostname, time } = news;
   const fields: [name: string, value: string | number | null][] = [
@@ -80,6 +80,7 @@ export function responseAlert(news: ResponseStepNews): Alert {
     output: `${sentenceOf(news)} | ${shown.join(" ")}`,
     outputFields: fields,
     hostname,
+    ...(finding.tenant === null ? {} : { tenant: finding.tenant }),
   };
 }
 

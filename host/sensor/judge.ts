@@ -108,6 +108,7 @@ export class Judge {
     });
     this.#responder = new Responder<Peer>(intake.isRecorded ? [] : (options.responses ?? []), {
       send: (peer, request) => intake.respond(peer, request),
+      rowsOf: (tenant, peer) => (intake.isRecorded ? [] : (options.service?.responsesOf(tenant, peer.facts) ?? [])),
       capture: (alert, peer) => this.#capture(alert, peer),
       onStep: (news) => this.#onResponseStep(news),
       now: () => BigInt(Date.now()) * MS_NS,
@@ -126,7 +127,7 @@ export class Judge {
 
   /** Whether any alert is answered. */
   get responds(): boolean {
-    return this.#responder.hasRows;
+    return this.#responder.hasRows || this.#options.service?.responds === true;
   }
 
   /** Another answer as long as its workers get on. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attacks on responses (docs/threat-model.md, A1 to A8): who has somebody else killed, who gets away, and who
+// Attacks on responses (docs/threat-model.md, A1 to A9): who has somebody else killed, who gets away, and who
 // lies about what was done.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,9 +9,12 @@ import { join } from "node:path";
 import { Packr } from "msgpackr";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { stringify } from "yaml";
 import { Capture, type ResponseAnswer } from "../../host/capture/agent.js";
 import { readResponded } from "../../host/capture/hello.js";
 import { VedetteError } from "../../host/errors.js";
+import { PolicyService } from "../../host/policy/service.js";
+import type { ContainerFacts } from "../../host/wire/container.js";
 import { scratch } from "../e2e/programs.js";
 import { responded, TREE } from "../e2e/responding.js";
 import { alertOf } from "../host/incident/shared.js";
@@ -45,6 +48,72 @@ test("A2: a tenant's rule of the same name triggers nothing", () => {
   const { tenant: _hidden, ...unsigned } = alertOf({ pid: 1, tenant: "acme" });
   responder.onAlert(unsigned, web);
   assert.equal([sent.length, told()], [0, []]);
+});
+
+/** A service with a tenants.yaml in which acme may kill in its own containers, and rival nowhere. */
+function tenancy(extra: object = {}) {
+  const file = join(scratch(), "tenants.yaml");
+  const respond = [{ rules: ["Rule"], action: "kill-tree", mode: "enforce" }];
+  const acme = { scope: { containers: ["acme-*"] }, respond, ...extra };
+  writeFileSync(file, stringify({ tenants: { acme, rival: { scope: { containers: ["*"] } } } }));
+  return new PolicyService({ tenants: file }, () => undefined);
+}
+
+const named = (name: string) => ({ id: name, name }) as ContainerFacts;
+
+test("A9: a tenant acts in its own containers only, by its own rules, and where tenants.yaml lets it", () => {
+  const service = tenancy();
+  const { responder, sent, told, web, db } = stage([], {
+    acme: (container) => service.responsesOf("acme", named(container === "web" ? "acme-web" : container)),
+    rival: (container) => service.responsesOf("rival", named(container)),
+  });
+  // Whatever container an alert names: its agent is another's.
+  responder.onAlert(alertOf({ pid: 1, tenant: "acme", container: "acme-web" }, { hostname: "acme-web" }), db);
+  responder.onAlert(alertOf({ pid: 1, tenant: "rival" }), web);
+  responder.onAlert(alertOf({ pid: 1, tenant: "nobody" }), web);
+  responder.onAlert(alertOf({ pid: 1 }), web); // of the operator's rule of that name
+  responder.onAlert(alertOf({ pid: 1, tenant: "acme", rule: "Another" }), web);
+  responder.onAlert({ ...alertOf({ pid: 1, tenant: "rival" }), tenant: "acme" }, web);
+  assert.equal([sent.length, told()], [0, []]);
+  responder.onAlert(alertOf({ pid: 7, tenant: "acme" }), web);
+  assert.equal(
+    sent.map(({ peer, request }) => [peer.name, request.action, request.pid]),
+    [["web", "kill-tree", 7]],
+  );
+  assert.equal(service.responsesOf("acme", null), []); // nobody knows yet whose container it is
+});
+
+test("A9: a tenant's responses use up no limit of the operator's, nor of another tenant's", () => {
+  const row = rowOf({ limit: { perMinute: 1, after: "off" } });
+  const { responder, sent, web } = stage([row], { acme: () => [row], rival: () => [row] });
+  for (let pid = 1; pid < 20; pid++) responder.onAlert(alertOf({ pid, tenant: "acme" }), web);
+  responder.onAlert(alertOf({ pid: 50 }), web);
+  responder.onAlert(alertOf({ pid: 51, tenant: "rival" }), web);
+  assert.equal(
+    sent.map(({ request }) => request.pid),
+    [1, 50, 51],
+  );
+});
+
+test("A9: tenants.yaml gives no tenant what would reach beyond its scope", () => {
+  const wrong: [extra: object, says: RegExp][] = [
+    [{ scope: {} }, /names no containers/],
+    [{ scope: { uids: [1000] } }, /names no containers/],
+    [{ scope: { containers: ["acme-*"], uids: [1000] } }, /kill-tree reaches others; use kill/],
+    [{ scope: { containers: ["acme-*"], executables: ["/srv/*"] } }, /kill-tree reaches others/],
+    [{ respond: [{ rules: ["Rule"], action: "capture" }] }, /more than a tenant may see/],
+    [{ respond: [{ rules: ["Rule"], action: "reboot" }] }, /action/],
+  ];
+  for (const [extra, says] of wrong) {
+    try {
+      tenancy(extra);
+      assert.unreachable(JSON.stringify(extra));
+    } catch (error) {
+      assert.ok(error instanceof VedetteError && error.code === "VEDETTE_TENANTS_YAML", String(error));
+      assert.match((error as Error).message, says);
+    }
+  }
+  tenancy({ scope: { containers: ["acme-*"], uids: [1000] }, respond: [{ rules: ["Rule"], action: "kill" }] });
 });
 
 test("A3: an agent's answer to what it was not asked, or was asked of another, is not believed", () => {

@@ -76,6 +76,7 @@ export const ARROWS: Record<string, string[]> = {
     ...HOST,
     "rules-wasm",
     "host/wire",
+    "host/capture",
     "host/recording",
     "host/finding",
     "host/wasm",

@@ -27,12 +27,17 @@ export const answer = (
   more: Partial<ResponseAnswer> = {},
 ): ResponseAnswer => ({ id, step: "acted", status, processes: 1, why: "", ...more });
 
-export function stage(rows: readonly ResponseRow[]) {
+/** `tenants`: the rows of each, in the container of this name. */
+export function stage(
+  rows: readonly ResponseRow[],
+  tenants: Readonly<Record<string, (container: string) => readonly ResponseRow[]>> = {},
+) {
   const clock = { now: START };
   const news: ResponseStepNews[] = [];
   const sent: { peer: Responding; request: ResponseRequest }[] = [];
   const responder = new Responder<Responding>(rows, {
     send: (peer, request) => sent.push({ peer, request }) > 0,
+    rowsOf: (tenant, peer) => tenants[tenant]?.(peer.name) ?? [],
     capture: (_alert, peer) => (peer.name === "web" ? "web.vedette" : null),
     onStep: (one) => news.push(one),
     now: () => clock.now,

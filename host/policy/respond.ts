@@ -2,11 +2,13 @@
 // Which alerts are answered, and how: rows of the operator's own file. Nothing is answered without a row, and
 // a row that does not say `mode: enforce` only tells what it would do.
 //
+// tenants.yaml may have the same rows for a tenant's own rules.
+//
 //   respond:
 //     - {rules: [Reverse shell], action: kill-tree, mode: enforce, limit: {per_minute: 5, then: off}}
 import * as z from "zod";
 import { RESPONSE_ACTIONS } from "../capture/agent.js";
-import { readYaml } from "../policy/yaml.js";
+import { readYaml } from "./yaml.js";
 
 /** What a row may ask for: of an agent, and of the host itself. */
 export const ROW_ACTIONS = [...RESPONSE_ACTIONS, "capture"] as const;
@@ -15,7 +17,7 @@ export type RowAction = (typeof ROW_ACTIONS)[number];
 
 /** One row, checked and complete. */
 export interface ResponseRow {
-  /** Names of rules of the operator's own policies. */
+  /** Names of rules of whoever's row it is: of the operator's own policies, or of one tenant's. */
   readonly rules: readonly string[];
   readonly action: RowAction;
   readonly mode: "dry-run" | "enforce";

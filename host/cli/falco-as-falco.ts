@@ -86,7 +86,10 @@ async function answered(
   if (flags.ruleSchema) return printRuleSchema();
   if (flags.falcoVersion) return printVersion(isJson(judging));
   if (flags.listPlugins) return sayNothing("0 Plugins Loaded:");
-  if (flags.list !== undefined) return printList(flags);
+  if (flags.list !== undefined) {
+    if (typeof flags.list === "string" && flags.list !== "") checkSource(flags.list);
+    return printList(flags);
+  }
   if (flags.listEvents) return printListEvents(flags);
   if (flags.ignored) return printIgnored();
   if (flags.support) return printSupport(file, judging.falcoRules);
@@ -143,9 +146,12 @@ function printOption(format: string | undefined): string[] {
 function checkSources({ disableSource, enableSource }: FalcoCommandFlags): void {
   if (disableSource.length > 0 && enableSource.length > 0)
     throw usage("--enable-source and --disable-source cannot be mixed");
-  const unknown = [...disableSource, ...enableSource].find((source) => source !== "syscall");
-  if (unknown !== undefined) throw usage(`There is no source of events ${unknown} here, only syscall`);
+  for (const source of [...disableSource, ...enableSource]) checkSource(source);
   if (disableSource.length > 0) throw usage("At least one source of events must be enabled");
+}
+
+function checkSource(source: string): void {
+  if (source !== "syscall") throw usage(`There is no source of events ${source} here, only syscall`);
 }
 
 async function dryRun(judging: JudgingFlags): Promise<number> {

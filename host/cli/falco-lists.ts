@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette falco` prints of rules, fields and events, in Falco's forms.
 import { EVENTS, type EventType } from "../../build/generated/events.js";
+import { VedetteError } from "../errors.js";
 import { checkedPolicy, type FalcoFlags, FIELDS, type FieldInfo, optionsIn } from "../falco/falco.js";
 import { EVENT_NAMES, EVENTS_BY_NAME } from "../wire/known-names.js";
 import { print, printJson } from "./print.js";
 
 interface Form {
-  readonly list?: boolean | string;
   readonly names?: boolean;
   readonly markdown?: boolean;
 }
@@ -22,6 +22,8 @@ export async function printRules(flags: FalcoFlags, form: { name: string | null;
     return 1;
   }
   const rules = loaded.rules.filter(({ name }) => form.name === null || name === form.name);
+  if (form.name !== null && rules.length === 0)
+    throw new VedetteError("VEDETTE_USAGE", { problem: `The rule "${form.name}" is not loaded.`, command: "falco" });
   if (form.isJson) {
     const told = rules.map(({ name, desc, output, priority, source, tags, enabled, events }) => ({
       info: { name, description: desc, output, priority, source, tags, enabled },
@@ -60,14 +62,13 @@ const TYPES: Readonly<Record<FieldInfo["type"], string>> = {
   arg: "CHARBUF",
 };
 
-/** `--list [SOURCE]`, `-N` for the names alone. */
-export function printList({ list, names, markdown }: Form): number {
-  const isHere = list === true || list === "" || list === "syscall";
+/** `--list`, `-N` for the names alone. */
+export function printList({ names, markdown }: Form): number {
   if (names) {
-    print(isHere ? [...FIELDS.keys()] : []);
+    print([...FIELDS.keys()]);
     return 0;
   }
-  const fields = isHere ? [...FIELDS.values()] : [];
+  const fields = [...FIELDS.values()];
   const classes = new Map<string, FieldInfo[]>();
   for (const field of fields) {
     const name = field.name.slice(0, field.name.indexOf("."));

@@ -11,7 +11,7 @@ import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineConfig } from "./config-command.js";
 import { configured } from "./configured.js";
-import { beQuiet } from "./failure.js";
+import { beQuiet, report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, configOption, falcoOptions, respondOption } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
@@ -26,6 +26,18 @@ const SNAPLEN_MAX = 4096;
 
 /** Runs one command; gives the exit status. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
+  if (argv[0] !== "falco") return runCommand(argv);
+  try {
+    return await runCommand(argv);
+  } catch (error) {
+    const status = report(error);
+    return status === OF_USAGE ? 1 : status; // Falco has no other status for what it refuses
+  }
+}
+
+const OF_USAGE = 2;
+
+async function runCommand(argv: readonly string[]): Promise<number> {
   const inherited = inheritedDescriptors();
   const dashes = argv.indexOf("--");
   const own = dashes < 0 ? argv : argv.slice(0, dashes);

@@ -201,10 +201,16 @@ function bindCheck(e: CheckExpr, warnings: BindWarning[], statics: Statics): Bou
       null,
     );
   const right = bindOperand(e.right, statics);
+  if (op === "pmatch" || op === "regex")
+    throw new ValueError(`operator '${op.toUpperCase()}' doesn't support right-hand side fields`);
+  const leftAlone = plainOnlyIn(left);
+  if (leftAlone !== null) throw new ValueError(`field '${leftAlone}' doesn't support right-hand side fields`);
+  const rightAlone = plainOnlyIn(right);
+  if (rightAlone !== null) throw new ValueError(`field '${rightAlone}' can't be used as a right-hand side field`);
   if (right.type !== type) {
     throw new ValueError(`left and right hand side types are not compatible: ${type} and ${right.type}`);
   }
-  if (op === "regex" || op === "pmatch" || op === "glob" || op === "iglob") {
+  if (op === "glob" || op === "iglob") {
     throw new ValueError(`'${op}' operator not supported with a field on the right hand side`);
   }
   return make([], right);
@@ -233,11 +239,27 @@ function bindOperand(operand: Operand, statics: Statics): BoundOperand {
   }
   const args = operand.args.map((arg) => (arg.kind === "text" ? arg : bindOperand(arg, statics)));
   if (operand.name === "val") return args[0] as BoundOperand;
+  if (args.length === 1) {
+    const alone = plainOnlyIn(args[0]!);
+    if (alone !== null) throw new FieldError(`field '${alone}' does not support transformers`);
+  }
   checkTransform(operand.name, args, operand.arg);
   const isList = operand.name === "getopt" && operand.arg === null;
   const type = operand.name === "len" ? "int" : "text";
   return { kind: "transform", name: operand.name, args, arg: operand.arg, type, isList };
 }
+
+/** The operand's field, if it can only be compared with values, as it is; null: it is another. */
+function plainOnlyIn(operand: BoundOperand | TextValue): string | null {
+  if (operand.kind !== "field") return null;
+  return PLAIN_ONLY.has(operand.use.name) ? operand.use.name : null;
+}
+
+/** Falco compares these in ways of their own, of several values or of none, with an index or without. */
+const PLAIN_ONLY = new Set(
+  `proc.aname proc.aexe proc.aexepath proc.aargs proc.acmdline proc.aenv proc.apid fd.ip fd.port fd.proto fd.net fd.cnet
+   fd.snet fd.lnet fd.rnet fd.cip.name fd.sip.name fd.lip.name fd.rip.name fd.types evt.rawarg`.split(/\s+/),
+);
 
 function checkTransform(name: string, args: (BoundOperand | TextValue)[], arg: string | null): void {
   const refuse = (isWrong: boolean, message: string) => {

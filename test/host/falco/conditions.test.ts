@@ -36,7 +36,7 @@ fd.name pmatch ("")
 fd.directory = /dev and fd.filename = null and basename(fd.name) = null
 evt.arg.name = /dev/null and evt.arg[1] = /dev/null and evt.arg[0] exists
 evt.rawres = val(fd.num) and proc.name != val(proc.pname)
-proc.aname[1] = val(proc.pname) and proc.aname = bash and not proc.aname = cat
+proc.pname = val(proc.pname) and proc.aname = bash and not proc.aname = cat
 evt.dir = < and not evt.dir = >
 not fd.net = 0.0.0.0/0 and not fd.sport = 80 and not fd.ip != 1.2.3.4
 proc.cmdline = "cat /dev/null" and join("-", proc.args) = /dev/null

@@ -274,6 +274,28 @@ for (const value of ["= val(proc.pname)", "= toupper(proc.pname)", "regex 'c.t'"
   });
 }
 
+// Falco compares them in ways of their own: libs flags them EPF_NO_RHS and EPF_NO_TRANSFORMER.
+for (const [condition, complaint] of [
+  ["tolower(proc.aname) = x", "field 'proc.aname' does not support transformers"],
+  ["tolower(proc.aname[2]) = x", "field 'proc.aname' does not support transformers"],
+  ["len(fd.ip) = 4", "field 'fd.ip' does not support transformers"],
+  ["len(fd.net) = 4", "field 'fd.net' does not support transformers"],
+  ["proc.aname = val(proc.name)", "field 'proc.aname' doesn't support right-hand side fields"],
+  ["proc.apid = val(proc.pid)", "field 'proc.apid' doesn't support right-hand side fields"],
+  ["fd.port = val(fd.sport)", "field 'fd.port' doesn't support right-hand side fields"],
+  ["proc.name = val(proc.aexe[1])", "field 'proc.aexe' can't be used as a right-hand side field"],
+  ["proc.name regex val(proc.pname)", "operator 'REGEX' doesn't support right-hand side fields"],
+  ["fd.name pmatch val(proc.cwd)", "operator 'PMATCH' doesn't support right-hand side fields"],
+] as const) {
+  test(`${condition} is refused, and ends in no crash`, () => {
+    const [result] = loadText(rule(`"evt.type=connect and ${condition}"`)).results;
+    assert.equal(
+      result!.errors.map(({ code, message }) => [code, message]),
+      [["LOAD_ERR_COMPILE_CONDITION", complaint]],
+    );
+  });
+}
+
 test("the fields of an exception may be transformed", () => {
   const exception = (field: string) =>
     loadText(rule("evt.type=open", `  exceptions: [{name: e, fields: ["${field}"], comps: [=], values: [[test]]}]\n`));

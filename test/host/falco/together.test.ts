@@ -64,8 +64,8 @@ const FLAGGED = [
   "evt.abspath startswith /etc",
   "evt.buflen>0",
   "fd.num>=3",
-  "proc.aname=val(fd.name)",
-  "proc.aexepath startswith val(evt.arg.name)",
+  "proc.pname=val(fd.name)",
+  "proc.pexepath startswith val(evt.arg.name)",
 ];
 
 test("rules on open, openat and openat2 read each call's own flags", async () => {

@@ -11,6 +11,7 @@ import { type Loaded, type LoadedRule, loadRules, type RuleFile } from "./load.j
 import { extrasOf, type FalcoOptions } from "./options.js";
 import { readRuleFiles } from "./rule-files.js";
 import { type Selection, selectionsOf, selectRules } from "./select.js";
+import { withinStack } from "./stack-bound.js";
 
 /** What rule files became. */
 export interface FalcoPolicy {
@@ -72,19 +73,16 @@ function loadFiles(
       reason: "there is no file of rules in it",
     });
   const { statics } = options;
-  return loadRules(files, { isFalcoExact: falcoExact ?? false, extras: extrasOf(options), statics, isCheck });
+  const how = { isFalcoExact: falcoExact ?? false, extras: extrasOf(options), statics, isCheck };
+  return withinStack(() => loadRules(files, how));
 }
 
 async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
   const isFalcoExact = flags.falcoExact ?? false;
   const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
   const matching = flags.matching ?? options.matching;
-  const { wasm, rules: told } = compilePolicy(rules, {
-    name: FALCO_NAME,
-    version: FALCO_VERSION,
-    matching,
-    isFalcoExact,
-  });
+  const how = { name: FALCO_NAME, version: FALCO_VERSION, matching, isFalcoExact };
+  const { wasm, rules: told } = withinStack(() => compilePolicy(rules, how));
   const living = new Set(told);
   const enabled = rules.filter((rule) => rule.enabled);
   const dead = enabled.filter((rule) => !living.has(rule)).map(deadRule);

@@ -7,8 +7,9 @@
 //   searchTable which of up to 64 texts occur anywhere (Aho-Corasick): each state knows the set it has found.
 //
 // Bytes that no pattern tells apart share a class, which keeps a row at some tens of entries.
+import { VedetteError } from "../../errors.js";
 import type { Regex } from "../regex-tree.js";
-import { ValueError } from "../values.js";
+import { boundMemory } from "./memory-bound.js";
 
 /**
  * A DFA. Begin in `start`, take one step a byte; the text matches where the last state is `accepting` or
@@ -23,15 +24,18 @@ export interface MatchTable {
   readonly states: number;
 }
 
-const STATES_MAX = 8192;
-const POSITIONS_MAX = 20000;
+const STATES_MAX = 16_384;
+/** A thousand alternatives of twenty characters have two thirds of that. */
+const POSITIONS_MAX = 30_000;
+/** Looks at a position on the way from one state to the next, which are some seconds at most. */
+const STEPS_MAX = 10_000_000;
 
 interface State {
   readonly edges: { set: boolean[]; to: number }[];
   readonly free: { to: number; when: "always" | "start" | "end" }[];
 }
 
-/** Throws ValueError where the automaton has too many states. */
+/** Throws VEDETTE_FALCO_TOO_MUCH where the automaton has too many states. */
 export function matchTable(regex: Regex): MatchTable {
   const nfa = new Nfa();
   const final = nfa.state();
@@ -42,13 +46,15 @@ export function matchTable(regex: Regex): MatchTable {
 
   const ids = new Map<string, number>();
   const sets: number[][] = [];
+  let steps = 0;
   const idOf = (set: number[]): number => {
     const key = set.join();
     let id = ids.get(key);
     if (id === undefined) {
       id = sets.push(set) - 1;
-      if (id > STATES_MAX) throw new ValueError("pattern is too complex");
+      if (id > STATES_MAX) tooComplex();
       ids.set(key, id);
+      boundMemory();
     }
     return id;
   };
@@ -59,6 +65,8 @@ export function matchTable(regex: Regex): MatchTable {
     rows.push(
       sample.map((byte) => {
         const to = new Set<number>();
+        steps += sets[id]!.length;
+        if (steps > STEPS_MAX) tooComplex();
         for (const s of sets[id]!) for (const e of nfa.states[s]!.edges) if (e.set[byte]) to.add(e.to);
         return idOf(nfa.closure([...to], false));
       }),
@@ -66,6 +74,11 @@ export function matchTable(regex: Regex): MatchTable {
   }
   const isAccepting = sets.map((set) => nfa.atEnd(set).has(final));
   return numbered(rows, isAccepting, first, classOf, classes);
+}
+
+function tooComplex(): never {
+  const reason = `a pattern of regex, glob or pmatch, or all of one list, would need more than ${STATES_MAX} states or too many steps`;
+  throw new VedetteError("VEDETTE_FALCO_TOO_MUCH", { reason });
 }
 
 // Renumbers so that the accepting states come last and the dead one first.
@@ -102,7 +115,7 @@ class Nfa {
   readonly states: State[] = [];
 
   state(): number {
-    if (this.states.length > POSITIONS_MAX) throw new ValueError("pattern is too complex");
+    if (this.states.length > POSITIONS_MAX) tooComplex();
     return this.states.push({ edges: [], free: [] }) - 1;
   }
 
@@ -173,7 +186,7 @@ class Nfa {
 
 // Splits the bytes into classes that no set divides.
 function classesOf(sets: boolean[][]): Uint8Array {
-  const distinct = [...new Map(sets.map((set) => [set.map(Number).join(""), set])).values()];
+  const distinct = [...new Map([...new Set(sets)].map((set) => [set.map(Number).join(""), set])).values()];
   const keys = new Map<string, number>();
   const out = new Uint8Array(256);
   for (let b = 0; b < 256; b++) {

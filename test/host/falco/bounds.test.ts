@@ -53,6 +53,30 @@ const FILES: Record<string, [text: string, said: RegExp]> = {
     /exceeded max depth limit/,
   ],
   "a list in a list in a list": ["[".repeat(200_000), /LOAD_ERR_YAML_PARSE/],
+  "macros in a row": [
+    `- {macro: m0, condition: (proc.name=a)}\n` +
+      times(5000, (i) => `- {macro: m${i + 1}, condition: (m${i} or proc.pid=${i})}\n`) +
+      rule("evt.type=open and m5000"),
+    /their macros name one another in a row that is too long.*\[VEDETTE_FALCO_TOO_MUCH\]/s,
+  ],
+  "a hundred macros in a row": [
+    `- {macro: m0, condition: (proc.name=a)}\n` +
+      times(100, (i) => `- {macro: m${i + 1}, condition: (m${i} or proc.pid=${i})}\n`) +
+      rule("evt.type=open and m100"),
+    /: Ok/,
+  ],
+  "a regex of a thousand words": [
+    rule(`evt.type=open and fd.name regex "${times(1000, (i) => `/opt/[a-z]+/w${i}`, "|")}"`),
+    /: Ok/,
+  ],
+  "a regex of five thousand words": [
+    rule(`evt.type=open and fd.name regex "${times(5000, (i) => `/opt/[a-z]+/w${i}`, "|")}"`),
+    /would need more than \d+ states.*\[VEDETTE_FALCO_TOO_MUCH\]/s,
+  ],
+  "a regex that would have to remember its last 30 bytes": [
+    rule(`evt.type=open and fd.name regex ".*a.{30}"`),
+    /would need more than \d+ states.*\[VEDETTE_FALCO_TOO_MUCH\]/s,
+  ],
   "regexes of many loops": [rule(`evt.type=open and fd.name regex "${"(a|b|c)*".repeat(200)}x"`), /: Ok/],
 };
 

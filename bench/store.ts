@@ -31,12 +31,15 @@ const DAY_MS = 86_400_000;
 const MIB = 1 << 20;
 const TURN_MS = 50;
 
-/** A finding of the last day, of 40 rules, 20 tenants and 200 containers; one in 5,000 is critical. */
+/**
+ * A finding of the last day, of 40 rules, 20 tenants and 200 containers; one in 5,000 is critical, and one in
+ * 20,000 is of another tenant, which has few.
+ */
 function tell(store: Store, index: number, agoMs: number): void {
   const alert = alertOf({
     pid: index,
     rule: `rule ${index % 40}`,
-    tenant: `tenant-${index % 20}`,
+    tenant: index % 20_000 === 7 ? "small" : `tenant-${index % 20}`,
     container: `web-${index % 200}`,
   });
   const time = BigInt(Math.round(Date.now() - agoMs)) * 1_000_000n + BigInt(index % 1_000_000);
@@ -102,6 +105,8 @@ const QUESTIONS: Readonly<Record<string, { readonly owner: string | null; readon
   "by priority (1 in 5,000)": page({ priority: 2 }),
   "by words": page({ text: "secret-77" }),
   "by words, of a tenant": page({ text: "sensitive file" }, "tenant-7"),
+  "by words, of a small tenant": page({ text: "sensitive file" }, "small"),
+  "by rare words, of a tenant": page({ text: "secret-7" }, "tenant-7"),
   "a filter that nothing passes": page({ priority: 0 }),
   "overview, 24 h": { owner: null, query: null },
   "overview of a tenant": { owner: "tenant-7", query: null },

@@ -4,7 +4,8 @@
 // are numbers in `word`, so that the indexes by which findings are looked through stay small: each holds all
 // that a filter asks for, and no document.
 //
-//   finding          one row a finding; finding_text is what is searched by words
+//   finding          one row a finding; finding_text is what is searched by words, and finding_owned the same
+//                    of tenants' findings, by tenant (words.ts); owned_since: the last row that is not in it
 //   tally            how many findings each tenant has: the one with most gives way first
 //   rollup_minute    findings by minute, tenant and priority       rollup_hour   also by rule and container
 //   incident         as it was told last, and what people decided (case_*); its document is in incident_doc
@@ -46,6 +47,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX audit_incident ON audit(incident, seq);
   `,
   "CREATE INDEX audit_tenant ON audit(tenant, who, seq)",
+  `
+  CREATE VIRTUAL TABLE finding_owned USING fts5(words, content='', contentless_delete=1);
+  CREATE TABLE owned_since(seq INTEGER NOT NULL);
+  INSERT INTO owned_since SELECT coalesce(max(seq), 0) FROM finding;
+  `,
 ];
 
 /** The file was made by a later Vedette, which may have changed what rows mean. */

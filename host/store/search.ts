@@ -5,6 +5,13 @@
 //
 //   cat /etc/sha   ->   "cat" "/etc/sha"*
 import { SEARCH } from "./bounds.js";
+import { ownedWord, phrasesOf } from "./words.js";
+
+/** The same among words of a tenant's own (words.ts). Null: there is no word in it. */
+export function ownedMatchOf(text: string, tenant: bigint): string | null {
+  const phrases = phrasesOf(text).map((words) => words.map((word) => ownedWord(tenant, word)).join(" "));
+  return phrases.length === 0 ? null : `${phrases.map((phrase) => `"${phrase}"`).join(" ")}*`;
+}
 
 /** Null: there is no word in it. */
 export function matchOf(text: string): string | null {

@@ -8,7 +8,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { PRIORITIES } from "../finding/priority.js";
 import { HOPS_MAX, LOOK_MS_MAX, MINUTES_PER_HOUR, NS_PER_MINUTE, PAGE_BYTES_MAX, STEPS_MAX, TOP } from "./bounds.js";
 import { cursorOf, NEWEST, type Place, placeOf } from "./cursor.js";
-import { matchOf } from "./search.js";
+import { matchOf, ownedMatchOf } from "./search.js";
 import { Statements } from "./statements.js";
 import type { AuditQuery, FindingPage, FindingQuery, IncidentQuery, Overview, Owner, StorePage } from "./store.js";
 
@@ -52,11 +52,17 @@ export class SqliteReads {
     if (from === null || (query.text !== undefined && words === null)) return NO_FINDINGS;
     const known = this.#known(owner, query);
     if (known === null) return NO_FINDINGS;
-    return this.#collect(
-      query.limit,
-      (count, place) => (words === null ? this.#walk(known, count, place) : this.#search(known, words, count, place)),
-      from,
-    );
+    if (words === null) return this.#collect(query.limit, (count, place) => this.#walk(known, count, place), from);
+    const sought = this.#sought(known, owner ?? query.tenant ?? "", query.text!, words);
+    return this.#collect(query.limit, (count, place) => this.#search(known, sought, count, place), from);
+  }
+
+  /** `name`: of the tenant whose findings are asked for; empty: the operator's own, or all. */
+  #sought({ whose }: Known, name: string, text: string, words: string): Sought {
+    const owned = whose === null || name === "" ? null : ownedMatchOf(text, whose);
+    if (owned === null) return { words, owned: null, since: 0n };
+    const { seq: since } = this.#statements.of("SELECT seq FROM owned_since").get() as { seq: bigint };
+    return { words, owned, since };
   }
 
   /** The newest opened first. Items lack what a timeline has. */
@@ -212,20 +218,24 @@ export class SqliteReads {
   }
 
   /** One chunk of those that have the words, in the order in which they came. */
-  #search({ conditions, window }: Known, words: string, count: number, from: Place): Chunk {
+  #search({ conditions, window }: Known, { words: text, owned, since }: Sought, count: number, from: Place): Chunk {
     const kept = all([...conditions, ...window]);
-    const hits = `SELECT rowid AS at FROM finding_text WHERE finding_text MATCH ? AND rowid < ? ORDER BY rowid DESC`;
+    const isOwned = owned !== null && from.seq > since + 1n;
+    const [table, words, least] = isOwned ? ["finding_owned", owned, since] : ["finding_text", text, 0n];
+    const hits = `SELECT rowid AS at FROM ${table} WHERE ${table} MATCH ? AND rowid < ? AND rowid > ? ORDER BY rowid DESC`;
     const rows = this.#statements
       .of(
         `SELECT seq, time FROM (${hits} LIMIT ${TEXT_CHUNK}) CROSS JOIN finding ON seq = at
        WHERE ${kept.text} ORDER BY seq DESC LIMIT ?`,
       )
-      .all(words, from.seq, ...kept.values, BigInt(count)) as unknown as Found[];
+      .all(words, from.seq, least, ...kept.values, BigInt(count)) as unknown as Found[];
     if (rows.length === count) return { rows, end: rows.at(-1) as Found };
-    const end = this.#statements.of(`${hits} LIMIT 1 OFFSET ${TEXT_CHUNK - 1}`).get(words, from.seq) as
+    const end = this.#statements.of(`${hits} LIMIT 1 OFFSET ${TEXT_CHUNK - 1}`).get(words, from.seq, least) as
       | { at: bigint }
       | undefined;
-    return { rows, end: end === undefined ? null : { seq: end.at, time: from.time } };
+    if (end !== undefined) return { rows, end: { seq: end.at, time: from.time } };
+    // Those that were written before there was an index of the tenant's own.
+    return { rows, end: isOwned && since > 0n ? { seq: since + 1n, time: from.time } : null };
   }
 
   #collect(limit: number, look: (count: number, from: Place) => Chunk, first: Place): FindingPage {
@@ -334,6 +344,16 @@ interface Known {
   readonly incident: string | null;
   readonly conditions: readonly Where[];
   readonly window: readonly Where[];
+}
+
+/** Words as queries of FTS5. */
+interface Sought {
+  /** Of all findings. */
+  readonly words: string;
+  /** Of a tenant's own; null: it is not one tenant that is asked for. */
+  readonly owned: string | null;
+  /** The last finding that is not in the index of tenants' own. */
+  readonly since: bigint;
 }
 
 /** What one look gave. `end`: where the next one begins; null: all was looked through. */

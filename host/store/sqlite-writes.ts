@@ -24,6 +24,7 @@ import { type FindingHead, type StoredIncident, type Told, toldOf } from "./rows
 import { inTransaction } from "./schema.js";
 import { Statements } from "./statements.js";
 import type { Decision, StoreLimits } from "./store.js";
+import { ownedWord, wordsOf } from "./words.js";
 
 /** Of the limit's bytes: the log of what is not in the file yet, and what one batch adds. */
 const SPARE = 0.9;
@@ -182,6 +183,13 @@ export class SqliteWrites {
       .run(...row);
     if (changes === 0 || changes === 0n) return;
     this.#statements.of("INSERT INTO finding_text(rowid, words) VALUES(?, ?)").run(seq, words);
+    if (head.tenant !== "")
+      this.#statements.of("INSERT INTO finding_owned(rowid, words) VALUES(?, ?)").run(
+        seq,
+        wordsOf(words)
+          .map((word) => ownedWord(tenant, word))
+          .join(" "),
+      );
     this.#statements
       .of("INSERT INTO tally VALUES(?, 1) ON CONFLICT(tenant) DO UPDATE SET findings = findings + 1")
       .run(tenant);
@@ -273,6 +281,7 @@ export class SqliteWrites {
       for (const { seq, tenant: whose } of rows) {
         this.#statements.of("DELETE FROM finding WHERE seq = ?").run(seq);
         this.#statements.of("DELETE FROM finding_text WHERE rowid = ?").run(seq);
+        this.#statements.of("DELETE FROM finding_owned WHERE rowid = ?").run(seq);
         this.#statements.of("UPDATE tally SET findings = findings - 1 WHERE tenant = ?").run(whose);
       }
     });

@@ -7,10 +7,9 @@
 //   vectorOf("cat /etc/shadow")   cat:1 etc:2 shadow:3
 //   queryOf("cat /etc/sha")       cat & etc <-> sha:*
 
-import { SEARCH } from "../bounds.js";
+import { phrasesOf, wordsOf } from "../words.js";
 
 const NAME_MAX = 500;
-const WORD_MAX = 200;
 /** Of a tsvector (postgresql.org/docs/17/textsearch-limitations.html). */
 const POSITION_MAX = 16_383;
 
@@ -34,20 +33,7 @@ export function vectorOf(text: string): string {
 
 /** What somebody typed, as a tsquery: all words; the last may be a beginning. Null: there is none. */
 export function queryOf(text: string): string | null {
-  const phrases = text
-    .slice(0, SEARCH.text)
-    .split(/[\s\p{C}]+/u)
-    .map(wordsOf)
-    .filter((words) => words.length > 0)
-    .slice(0, SEARCH.words);
+  const phrases = phrasesOf(text);
   if (phrases.length === 0) return null;
   return `${phrases.map((words) => words.join(" <-> ")).join(" & ")}:*`;
-}
-
-function wordsOf(text: string): string[] {
-  const plain = text
-    .normalize("NFKD")
-    .replace(/\p{M}+/gu, "")
-    .toLowerCase();
-  return (plain.match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => cleanText(word.slice(0, WORD_MAX)));
 }

@@ -37,7 +37,7 @@ const large = (id: string, kib: number, more: object): string =>
 test("what is too old goes although nothing comes, a step at a time", () => {
   const { writes, clock, count } = writesOf({ bytes: 64 * MIB });
   writes.append([
-    ...Array.from({ length: 1_200 }, (_, i) => findingLine(told(i, { pid: i }))),
+    ...Array.from({ length: 1_200 }, (_, i) => findingLine(told(i, { pid: i, tenant: i % 2 === 0 ? "a" : null }))),
     incidentLine(incident("a")),
   ]);
   assert.is(writes.age(), false);
@@ -46,6 +46,7 @@ test("what is too old goes although nothing comes, a step at a time", () => {
   let steps = 0;
   while (writes.age()) steps++;
   assert.equal([count("finding"), count("finding_text"), count("incident"), steps], [0, 0, 0, 2]);
+  assert.is(count("finding_owned"), 0);
 });
 
 test("a batch that was undone leaves no bytes behind: no incident gives way to them", () => {

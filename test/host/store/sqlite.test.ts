@@ -117,6 +117,24 @@ folder("each migration is run once, and all of it or nothing", () => {
   assert.is((db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version, 2);
 });
 
+folder("what a tenant had before its words were kept by themselves is found too, page by page", async () => {
+  const path = newFolder();
+  const before = await SqliteStore.open({ folder: path, onFault });
+  for (let i = 20; i > 10; i--) before.append(told(i, { rule: `${i}`, tenant: "a" }, { output: "a word" }));
+  await before.close();
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("INSERT INTO finding_owned(finding_owned) VALUES('delete-all')");
+  db.exec("UPDATE owned_since SET seq = (SELECT max(seq) FROM finding)"); // as the migration leaves it
+  db.close();
+  const after = await SqliteStore.open({ folder: path, onFault });
+  for (let i = 10; i > 0; i--) after.append(told(i, { rule: `${i}`, tenant: "a" }, { output: "a word" }));
+  await written(after);
+  const all = Array.from({ length: 20 }, (_, i) => `${i + 1}`);
+  for (const limit of [1, 3, 10, 100])
+    assert.equal(await rulesOf(after, "a", { text: "word", limit }), all, `pages of ${limit}`);
+  await after.close();
+});
+
 folder("pages of incidents end where much was parsed for them, and go on from there", async () => {
   const store = await SqliteStore.open({ folder: newFolder(), onFault });
   const rows = [{ text: "x".repeat(3 << 20) }]; // a timeline, which a list leaves out

@@ -173,6 +173,27 @@ export function testStore(test: Test, open: (limits?: StoreLimits) => Promise<St
       assert.equal(held, { findings: 1, incidents: 1 });
     }));
 
+  test("a tenant finds its own among others with the same words, and the operator finds all", () =>
+    using(async (store) => {
+      const names = Array.from({ length: 30 }, (_, i) => `tenant ${i}`);
+      for (const [i, tenant] of [...names, null].entries())
+        store.append(told(i, { rule: `of ${tenant}`, tenant, pid: i }, { output: "Ünïque secret /etc/shadow" }));
+      await written(store);
+      for (const text of ["secret", "unique /etc/sha", "shadow ÜNÏQUE"]) {
+        for (const tenant of names) {
+          assert.equal(await rulesOf(store, tenant, { text }), [`of ${tenant}`], text);
+          assert.equal(await rulesOf(store, null, { text, tenant }), [`of ${tenant}`], text);
+        }
+        for (const limit of [1, 7, 100]) assert.is((await rulesOf(store, null, { text, limit })).length, 31);
+        assert.equal(await rulesOf(store, null, { text, tenant: "" }), ["of null"]);
+      }
+      // What the store keeps words as is nothing that could be asked for.
+      for (let number = 1; number < 100; number++)
+        assert.equal(await rulesOf(store, "tenant 3", { text: `t${number}xsecret` }), []);
+      for (const text of ["secret/etc", "shadow/etc"])
+        assert.equal(await rulesOf(store, "tenant 3", { text }), text === "secret/etc" ? ["of tenant 3"] : []);
+    }));
+
   test("what was typed is searched as words, whatever it says", () =>
     using(async (store) => {
       store.append(told(1, { rule: "plain" }, { output: "a word" }));

@@ -7,9 +7,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { CONFIG_PLACE, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
 import { reasonOf } from "../reason.js";
-import { warn } from "./failure.js";
+import { beQuiet, say, warn } from "./failure.js";
 import { checkFalco } from "./falco-check.js";
-import type { JudgingFlags } from "./falco-judging.js";
+import { type JudgingFlags, sayOptions } from "./falco-judging.js";
 import { printIgnored, printList, printListEvents, printRules } from "./falco-lists.js";
 import { printConfigSchema, printRuleSchema } from "./falco-schema.js";
 import { printSupport, printVersion } from "./falco-support.js";
@@ -66,10 +66,19 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
   if (flags.dryRun) return dryRun(judging);
   const ends = [writePid(flags.pidfile), stopAfter(flags.duration)];
   try {
-    const { replayed } = optionsIn(judging);
+    const { replayed, web, snaplen, isQuiet } = optionsIn(judging);
+    if (isQuiet) beQuiet();
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
-    if (command.length > 0) return await (await import("./run.js")).run(command, flags.run(judging));
-    return await (await import("./serve.js")).serve(flags.serve(judging));
+    if (command.length > 0 && web !== null) say("vedette: without meaning for a command: webserver");
+    if (command.length > 0)
+      return await (await import("./run.js")).run(command, {
+        ...flags.run(judging),
+        ...(snaplen === null ? {} : { snaplen }),
+      });
+    return await (await import("./serve.js")).serve({
+      ...flags.serve(judging),
+      ...(web === null ? {} : { http: web }),
+    });
   } finally {
     for (const end of ends) end();
   }
@@ -156,7 +165,9 @@ function checkSource(source: string): void {
 
 async function dryRun(judging: JudgingFlags): Promise<number> {
   const { falcoPolicy } = await import("../falco/falco.js");
-  await falcoPolicy(judging, optionsIn(judging), warn);
+  const options = optionsIn(judging);
+  await falcoPolicy(judging, options, warn);
+  sayOptions(options, judging);
   return 0;
 }
 

@@ -93,10 +93,15 @@ function keepsOf(
 }
 
 /** Options by their old name, and those that do nothing: here, or in Falco too. */
-export function sayOptions({ ignored, unknown }: FalcoOptions, { usesShortOption }: FalcoFlags): void {
+export function sayOptions({ ignored, unknown, idle }: FalcoOptions, { usesShortOption }: FalcoFlags): void {
   if (usesShortOption === true)
     warn("vedette: write --option KEY=VALUE instead of -o KEY=VALUE: except in `vedette falco`, -o names a file");
-  if (ignored.length > 0) say(`vedette: without meaning here: ${ignored.join(", ")}`);
+  const others = ignored.filter((key) => !idle.some((one) => `${key}.`.startsWith(`${one.key}.`)));
+  const idleKeys = idle.filter(({ isMissed }) => !isMissed).map(({ key }) => key);
+  const all = [...others, ...idleKeys];
+  if (all.length > 0) say(`vedette: without meaning here: ${all.join(", ")}`);
+  for (const { key, instead, isMissed } of idle)
+    if (isMissed) warn(`vedette: warning: ${key} has no meaning here: ${instead}`);
   if (unknown.length > 0) warn(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 

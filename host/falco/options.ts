@@ -3,12 +3,14 @@
 // path of falco.yaml. docs/falco.md has the table. A key that Falco has and that has no meaning here is
 // accepted and named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in
 // Falco.
+import { isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
 import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import type { FalcoFlags } from "./flags.js";
+import { type Idle, idleIn } from "./idle.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
@@ -31,6 +33,14 @@ export interface FalcoOptions {
   readonly unknown: string[];
   readonly replayed: string | null; // engine.kind=replay: the capture to judge
   readonly capture: CaptureOptions;
+  /** What asks in vain, of the file and of options. */
+  readonly idle: readonly Idle[];
+  /** Where health and numbers are answered; null: where it is usual. */
+  readonly web: string | null;
+  /** Bytes kept of what is read and written; null: as many as is usual. */
+  readonly snaplen: number | null;
+  /** Only warnings and errors are to be said. */
+  readonly isQuiet: boolean;
 }
 
 /** When events around an alert are written into a file, and where. */
@@ -53,10 +63,22 @@ interface Draft extends FalcoOptions {
   readonly isHttpOn: boolean;
   readonly fileName: string | null;
   readonly httpSettings: HttpSettings;
+  readonly webSettings: WebSettings;
+}
+
+interface WebSettings {
+  readonly isOn: boolean;
+  readonly isTls: boolean;
+  readonly address: string;
+  readonly port: number;
 }
 
 const QUEUE_CAPACITY = 1000;
 const MIB = 1 << 20;
+const PORT_MAX = 65_535;
+/** Of the agent: more are never kept. */
+const SNAPLEN_MAX = 4_096;
+const LOG_LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"] as const;
 
 /**
  * Throws VEDETTE_FALCO_OPTION at a value that Falco would refuse. `file`: the configuration that the options
@@ -80,6 +102,11 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     unknown: [],
     replayed: null,
     capture: { isEnabled: false, prefix: "/tmp/falco", mode: "rules", afterMs: 5_000, fileBytes: null },
+    idle: [],
+    web: null,
+    snaplen: null,
+    isQuiet: false,
+    webSettings: { isOn: false, isTls: false, address: "127.0.0.1", port: 8765 },
     isReplay: false,
     isFileOn: false,
     isHttpOn: false,
@@ -93,9 +120,16 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   for (const { key, value } of settingsIn(config, isWhole)) apply(draft, key, value);
   if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
-  const { isReplay, isFileOn, isHttpOn, fileName, httpSettings, replayed, ...rest } = draft;
+  const { isReplay, isFileOn, isHttpOn, fileName, httpSettings, webSettings, replayed, ...rest } = draft;
   if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
-  const options = { ...rest, replayed: isReplay ? replayed : null };
+  // Of `vedette falco`, which has a configuration; other commands have flags for these.
+  if (file === undefined)
+    draft.ignored.push(
+      ...settingsIn(config, isWhole)
+        .map(({ key }) => key)
+        .filter((key) => OF_FALCO.test(key)),
+    );
+  const options = { ...rest, idle: idleIn(config), web: placeOf(webSettings), replayed: isReplay ? replayed : null };
   // A file names everything that Falco has; only what somebody asked for is worth a word.
   const isAsked = (key: string): boolean => !fromFile.has(key) || texts.some((text) => text.startsWith(key));
   return { ...options, ignored: options.ignored.filter(isAsked) };
@@ -178,11 +212,18 @@ class Value {
     return this.#option.slice(0, this.#option.indexOf("="));
   }
 
-  count(least: number): number {
+  count(least: number, most = Number.MAX_SAFE_INTEGER): number {
     const value = Number(this.#raw);
     if (!/^\d+$/.test(this.#raw) || value < least)
       fail(this.#option, `the value must be a number of at least ${least}`);
+    if (value > most) fail(this.#option, `the value must be at most ${most}`);
     return value;
+  }
+
+  // Of this machine, to listen at.
+  get address(): string {
+    if (isIP(this.#raw) === 0) fail(this.#option, "the value must be an address of IPv4 or IPv6");
+    return this.#raw;
   }
 
   of<T extends string>(values: readonly T[]): T {
@@ -270,6 +311,9 @@ class Value {
 const member =
   (name: keyof FalcoOptions["members"]): Setter =>
   (v, d) => ({ members: { ...d.members, [name]: v.bool } });
+const web =
+  (read: (v: Value) => Partial<WebSettings>): Setter =>
+  (v, d) => ({ webSettings: { ...d.webSettings, ...read(v) } });
 const capture =
   (read: (v: Value) => Partial<CaptureOptions>): Setter =>
   (v, d) => ({ capture: { ...d.capture, ...read(v) } });
@@ -289,6 +333,13 @@ const SETTERS: Record<string, Setter> = {
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
   "engine.kind": (v, d) => (v.text === "replay" ? { isReplay: true } : { ignored: [...d.ignored, "engine.kind"] }),
   "engine.replay.capture_file": (v) => ({ replayed: v.text }),
+  "webserver.enabled": web((v) => ({ isOn: v.bool })),
+  "webserver.listen_port": web((v) => ({ port: v.count(1, PORT_MAX) })),
+  "webserver.listen_address": web((v) => ({ address: v.address })),
+  "webserver.ssl_enabled": web((v) => ({ isTls: v.bool })),
+  "falco_libs.snaplen": (v) => ({ snaplen: Math.min(v.count(0), SNAPLEN_MAX) }),
+  log_stderr: (v, d) => ({ isQuiet: d.isQuiet || !v.bool }),
+  log_level: (v, d) => ({ isQuiet: d.isQuiet || !["notice", "info", "debug"].includes(v.of(LOG_LEVELS)) }),
   "capture.enabled": capture((v) => ({ isEnabled: v.bool })),
   "capture.path_prefix": capture((v) => ({ prefix: v.text })),
   "capture.mode": capture((v) => ({ mode: v.of(["rules", "all_rules"]) })),
@@ -316,7 +367,15 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_(stderr|syslog|level)|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+
+/** Without TLS, as Vedette answers, only where it is usual. */
+function placeOf({ isOn, isTls, address, port }: WebSettings): string | null {
+  if (!isOn || isTls) return null;
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+const OF_FALCO = /^(webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

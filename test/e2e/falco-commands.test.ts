@@ -215,7 +215,7 @@ withFalco(
       'the rule "never there" can never fire here: no event has fd.sip.name',
       'the rule "no such argument" can never fire here: no event has evt.arg.dqb_curspace',
       'the rule "contradiction" can never fire here: its condition leaves no type of event',
-      'the rule "captured" asks for a capture of the events around it; none is written here',
+      'the rule "captured" asks for a capture of the events around it, and none is written: --evidence DIR',
     ];
     const commands = (file: string) => [
       ["policy", "check", "--falco", file],

@@ -2,6 +2,7 @@
 // `vedette falco`: a script that calls `falco` goes on working.
 // Time limit: 360 s.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -119,6 +120,38 @@ withFalco(
     assert.is(asFile.stdout, asOptions.stdout);
   },
 );
+
+test("of the configuration that comes with Falco, what is not here is named, and what is missed by it is a warning", async () => {
+  const path = join(ROOT, "test/fixtures/falco.yaml");
+  const idle = /without meaning here: watch_config_files, engine, log_syslog, libs_logger$/m;
+  const missed = /^vedette: warning: syslog_output has no meaning here: no alert goes to syslog; .*--syslog URL$/m;
+  const ran = await falco("-c", path, "-r", both, "--", "cat", "/dev/null");
+  assert.is(ran.status, 0, ran.stderr);
+  assert.match(ran.stdout, "first cat");
+  assert.match(ran.stderr, idle);
+  assert.match(ran.stderr, missed);
+  assert.match(ran.stderr, "without meaning for a command: webserver");
+  const dry = await falco("-c", path, "-r", both, "--dry-run");
+  assert.is(dry.status, 0, dry.stderr);
+  assert.match(dry.stderr, missed);
+  // Only warnings: what is missed is said, and what is of no moment is not.
+  const quiet = await falco("-c", path, "-r", both, "-o", "log_level=error", "--", "cat", "/dev/null");
+  assert.is(quiet.status, 0, quiet.stderr);
+  assert.match(quiet.stderr, missed);
+  assert.not.match(quiet.stderr, idle);
+});
+
+test("the web server's address and port are where health is answered, for the agents that connect", async () => {
+  const taken = createServer();
+  await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
+  const { port } = taken.address() as AddressInfo;
+  const config = file("web.yaml", `rules_files: [${both}]\nwebserver: {enabled: true, listen_port: ${port}}\n`);
+  const { status, stderr } = await falco("-c", config);
+  taken.close();
+  assert.is.not(status, 0);
+  assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${port}`));
+  assert.match(stderr, /VEDETTE_HTTP_REFUSED/);
+});
 
 test("-V says what falco -V says, as text or as JSON", async () => {
   const good = await falco("-V", RULES, "-V", both);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of Falco's configuration that ask for something which nothing here does, and what is here instead.
+// Falco's own file names everything that Falco has, mostly switched off: a part that asks for nothing is not
+// worth a word. docs/falco.md has the same rows for people; a test compares both.
+import type { Config, ConfigNode } from "./config-tree.js";
+
+/** A part of the configuration that asks in vain. */
+export interface Idle {
+  /** As an option names it. */
+  readonly key: string;
+  /** What is here instead, without its full stop. */
+  readonly instead: string;
+  /** Somebody waits for it: alerts do not come where they were meant to, or a stop does not happen. */
+  readonly isMissed: boolean;
+}
+
+type Texts = (key: string) => string;
+
+interface Row {
+  readonly key: string;
+  readonly instead: string;
+  readonly isMissed?: true;
+  readonly asks: (textAt: Texts, nodeAt: (key: string) => ConfigNode | undefined) => boolean;
+}
+
+const isOn = (text: string): boolean => /^(true|yes|on|y|1)$/i.test(text);
+const on =
+  (key: string): Row["asks"] =>
+  (textAt) =>
+    isOn(textAt(key));
+const given =
+  (key: string): Row["asks"] =>
+  (_, nodeAt) =>
+    isGiven(nodeAt(key));
+/** Another value than Falco's own. */
+const notUsual =
+  (key: string, usual: string): Row["asks"] =>
+  (textAt) =>
+    !["", usual].includes(textAt(key));
+
+/** In the order of Falco's file. */
+const ROWS: readonly Row[] = [
+  { key: "watch_config_files", asks: on("watch_config_files"), instead: "start Vedette again after a change" },
+  {
+    key: "engine",
+    asks: (textAt) => !["", "replay"].includes(textAt("engine.kind")),
+    instead: "events come from Vedette's agent, which needs no driver",
+  },
+  {
+    key: "load_plugins",
+    asks: given("load_plugins"),
+    isMissed: true,
+    instead: "there are no plugins; fields of containers are there without one",
+  },
+  {
+    key: "plugins",
+    // Without load_plugins, Falco loads all that are configured.
+    asks: (_, nodeAt) => nodeAt("load_plugins") === undefined && isGiven(nodeAt("plugins")),
+    isMissed: true,
+    instead: "there are no plugins; fields of containers are there without one",
+  },
+  { key: "buffered_outputs", asks: on("buffered_outputs"), instead: "alerts are never held back" },
+  { key: "buffer_format_base64", asks: on("buffer_format_base64"), instead: "evt.buffer is shown as text" },
+  {
+    key: "syslog_output",
+    asks: on("syslog_output.enabled"),
+    isMissed: true,
+    instead: "no alert goes to syslog; `vedette run` and `vedette serve` have --syslog URL",
+  },
+  {
+    key: "program_output",
+    asks: on("program_output.enabled"),
+    isMissed: true,
+    instead: "no alert goes to a program; use http_output, or a file",
+  },
+  {
+    key: "grpc_output",
+    asks: on("grpc_output.enabled"),
+    isMissed: true,
+    instead: "no alert goes there; use http_output, or the control API",
+  },
+  { key: "grpc", asks: on("grpc.enabled"), instead: "the control API answers programs" },
+  {
+    key: "http_output.echo",
+    asks: (textAt) => isOn(textAt("http_output.enabled")) && isOn(textAt("http_output.echo")),
+    instead: "answers of receivers are not shown",
+  },
+  {
+    key: "http_output.ca_path",
+    asks: (textAt) =>
+      isOn(textAt("http_output.enabled")) && !["", "/etc/ssl/certs"].includes(textAt("http_output.ca_path")),
+    isMissed: true,
+    instead: "a folder of certificates is not read; name a file as ca_bundle",
+  },
+  {
+    key: "webserver.ssl_enabled",
+    asks: (textAt) => isOn(textAt("webserver.enabled")) && isOn(textAt("webserver.ssl_enabled")),
+    isMissed: true,
+    instead: "Vedette answers without TLS, and so at this machine's 127.0.0.1:7410 alone",
+  },
+  {
+    key: "webserver.k8s_healthz_endpoint",
+    asks: (textAt) =>
+      isOn(textAt("webserver.enabled")) && !["", "/healthz"].includes(textAt("webserver.k8s_healthz_endpoint")),
+    isMissed: true,
+    instead: "it is /healthz",
+  },
+  { key: "log_syslog", asks: on("log_syslog"), instead: "what Vedette says goes to stderr" },
+  {
+    key: "libs_logger",
+    asks: on("libs_logger.enabled"),
+    instead: "there is no libs; what Vedette says goes to stderr",
+  },
+  {
+    key: "output_timeout",
+    asks: notUsual("output_timeout", "2000"),
+    instead: "an output that is slow holds nothing up: its queue is bounded",
+  },
+  {
+    key: "syscall_event_timeouts",
+    asks: notUsual("syscall_event_timeouts.max_consecutives", "1000"),
+    instead: "an agent that says nothing is told after seconds",
+  },
+  {
+    key: "syscall_event_drops.actions",
+    asks: (_, nodeAt) => [nodeAt("syscall_event_drops.actions")].flat().includes("exit"),
+    isMissed: true,
+    instead: "what is lost is counted and told, and Vedette goes on",
+  },
+  {
+    key: "metrics",
+    asks: on("metrics.enabled"),
+    isMissed: true,
+    instead: "numbers are at /metrics, where the web server is",
+  },
+  {
+    key: "base_syscalls",
+    asks: (textAt, nodeAt) =>
+      isGiven(nodeAt("base_syscalls.custom_set")) ||
+      isOn(textAt("base_syscalls.repair")) ||
+      isOn(textAt("base_syscalls.all")),
+    instead: "all calls that Vedette knows are seen",
+  },
+  {
+    key: "falco_libs.thread_table_size",
+    asks: notUsual("falco_libs.thread_table_size", "262144"),
+    instead: "tables grow with the processes that there are",
+  },
+  {
+    key: "container_engines",
+    asks: given("container_engines"),
+    instead: "the agent, or the orchestrator, says which container it is",
+  },
+];
+
+/** Keys that rows are about. */
+export const IDLE_KEYS: readonly (readonly [key: string, instead: string])[] = ROWS.map(
+  ({ key, instead }) => [key, instead] as const,
+);
+
+/** The parts of a configuration that ask in vain, in the order of Falco's file. */
+export function idleIn(config: Config): Idle[] {
+  const nodeAt = (key: string): ConfigNode | undefined => {
+    let at: ConfigNode | undefined = config;
+    for (const name of key.split("."))
+      at = typeof at === "object" && at !== null && !Array.isArray(at) ? at[name] : undefined;
+    return at;
+  };
+  const textAt = (key: string): string => {
+    const node = nodeAt(key);
+    return typeof node === "string" ? node : "";
+  };
+  return ROWS.filter(({ asks }) => asks(textAt, nodeAt)).map(({ key, instead, isMissed = false }) => ({
+    key,
+    instead,
+    isMissed,
+  }));
+}
+
+function isGiven(node: ConfigNode | undefined): boolean {
+  if (node === undefined || node === null || node === "") return false;
+  return typeof node === "string" || (Array.isArray(node) ? node : Object.keys(node)).length > 0;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of falco.yaml asks in vain: little of Falco's own file, and each part of one that switches all on.
+// docs/falco.md has a row for each.
+import { readFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { parse } from "yaml";
+import { readConfigFile } from "../../../host/falco/config-file.js";
+import { textsOf } from "../../../host/falco/config-tree.js";
+import { IDLE_KEYS, idleIn } from "../../../host/falco/idle.js";
+import { optionsIn, readOptions } from "../../../host/falco/options.js";
+
+const FILE = "test/fixtures/falco.yaml";
+const { config } = readConfigFile(FILE);
+const keysOf = (yaml: string): string[] => idleIn(textsOf(parse(yaml)) as never).map(({ key }) => key);
+
+test("Falco's own file asks for little in vain, and what is missed by it is told", () => {
+  const idle = idleIn(config);
+  assert.equal(
+    idle.map(({ key }) => key),
+    ["watch_config_files", "engine", "syslog_output", "log_syslog", "libs_logger"],
+  );
+  assert.equal(
+    idle.filter(({ isMissed }) => isMissed).map(({ key }) => key),
+    ["syslog_output"],
+  );
+  assert.equal(idleIn({}), []);
+});
+
+test("each part that is switched on is named, and none that is off", () => {
+  const all = `
+    {watch_config_files: true, engine: {kind: gvisor}, load_plugins: [json], buffered_outputs: true,
+     buffer_format_base64: yes, syslog_output: {enabled: true}, program_output: {enabled: true},
+     grpc_output: {enabled: true}, grpc: {enabled: true},
+     http_output: {enabled: true, echo: true, ca_path: /mine, url: "http://a"},
+     webserver: {enabled: true, ssl_enabled: true, k8s_healthz_endpoint: /health}, log_syslog: true,
+     libs_logger: {enabled: true}, output_timeout: 10, syscall_event_timeouts: {max_consecutives: 5},
+     syscall_event_drops: {actions: [log, exit]}, metrics: {enabled: true}, base_syscalls: {custom_set: [open]},
+     falco_libs: {thread_table_size: 5}, container_engines: {docker: {enabled: true}}}`;
+  const named = IDLE_KEYS.map(([key]) => key);
+  assert.equal(
+    keysOf(all),
+    named.filter((key) => key !== "plugins"),
+  );
+  assert.equal(keysOf("plugins: [{name: json}]"), ["plugins"]);
+  assert.equal(keysOf("{plugins: [{name: json}], load_plugins: []}"), []);
+  assert.equal(keysOf(all.replaceAll("enabled: true", "enabled: false").replace("[log, exit]", "[log]")), [
+    ...["watch_config_files", "engine", "load_plugins", "buffered_outputs", "buffer_format_base64", "log_syslog"],
+    ...["output_timeout", "syscall_event_timeouts", "base_syscalls", "falco_libs.thread_table_size"],
+    "container_engines",
+  ]);
+});
+
+test("docs/falco.md has a row for each, with the same words", () => {
+  const page = readFileSync("docs/falco.md", "utf8");
+  for (const [key, instead] of IDLE_KEYS) assert.ok(page.includes(`| \`${key}\` | ${instead} |`), key);
+});
+
+test("the web server, the length of payloads and what is said come from the file", () => {
+  const of = (more: object) => readOptions([], { ...config, ...(textsOf(more) as object) });
+  assert.is(of({}).web, "0.0.0.0:8765");
+  assert.is(of({ webserver: { enabled: true } }).web, "127.0.0.1:8765", "this machine alone, where nobody says more");
+  assert.is(of({ webserver: { enabled: true, listen_address: "::1", listen_port: 9 } }).web, "[::1]:9");
+  assert.is(of({ webserver: { enabled: true, ssl_enabled: true } }).web, null, "never without TLS what was to have it");
+  assert.is(of({ webserver: { enabled: false, listen_address: "0.0.0.0" } }).web, null);
+  assert.is(of({}).snaplen, 80);
+  assert.is(of({ falco_libs: { snaplen: 65_000 } }).snaplen, 4_096);
+  assert.equal(
+    [{}, { log_stderr: false }, { log_level: "warning" }, { log_level: "debug" }].map((more) => of(more).isQuiet),
+    [false, true, true, false],
+  );
+  for (const [option, reason] of [
+    ["webserver.listen_port=70000", /at most 65535/],
+    ["webserver.listen_address=box", /an address of IPv4 or IPv6/],
+    ["log_level=loud", /must be one of emergency/],
+    ["capture.mode=some", /must be one of rules, all_rules/],
+    ["capture.default_duration=0", /at least 1/],
+  ] as const)
+    assert.throws(() => readOptions([option]), reason);
+});
+
+test("other commands than `vedette falco` have flags for these, and name them", () => {
+  const flags = { falcoRules: [], tag: [], withoutTag: [], withoutRule: [] };
+  const option = ["webserver.enabled=true", "falco_libs.snaplen=9", "log_level=info"];
+  assert.equal(optionsIn({ ...flags, option }).ignored, ["webserver.enabled", "falco_libs.snaplen", "log_level"]);
+  assert.equal(optionsIn({ ...flags, option, config: {} }).ignored, []);
+});
+
+test.run();

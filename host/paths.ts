@@ -29,6 +29,8 @@ export function nativeFile(name: string): string {
 
 /** The policies that come with Vedette. */
 export const PACK = join(ROOT, "policies");
+/** Policies that measure and come with Vedette. None runs unless it is named. */
+export const METERS = join(ROOT, "meters");
 
 function findRoot(folder: string): string {
   const above = dirname(folder);

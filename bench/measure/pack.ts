@@ -67,6 +67,8 @@ class Pack {
       count: this.#records.length,
       first: 1,
       clock: 0n,
+      source: new Uint8Array(16),
+      lost: [],
     };
   }
 

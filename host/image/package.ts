@@ -25,7 +25,7 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { HOST_COMMAND, VOLUME_PATH } from "../ecs/layout.js";
 import { whileShowing } from "../output/progress.js";
-import { builtFile, PACK, ROOT } from "../paths.js";
+import { builtFile, METERS, PACK, ROOT } from "../paths.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, PREPARED } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
@@ -119,11 +119,11 @@ async function copyPolicies(app: string): Promise<void> {
       prepared,
       withoutHead(await compiler.compileNone({ name: "none", version: "", parameters: [] }), prepared),
     );
-    for (const folder of findPolicies(PACK)) {
+    for (const folder of [...findPolicies(PACK), ...findPolicies(METERS)]) {
       const bundle = openBundle(folder);
       await loadPolicy(bundle, { compiler }); // judges it as `serve` will
       const file = readPolicyFile(bundle).value;
-      const target = join(app, "policies", folder.slice(PACK.length + 1));
+      const target = join(app, folder.slice(ROOT.length + 1));
       mkdirSync(target, { recursive: true });
       const text = readFileSync(join(folder, POLICY_FILE), "utf8");
       writeFileSync(join(target, POLICY_FILE), plainJson(parse(text)));

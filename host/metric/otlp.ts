@@ -60,7 +60,7 @@ function pointOf(instrument: Instrument, { value, buckets }: Series): object {
 
 function attributesOf({ labels }: Instrument, series: Series): object[] {
   if (series.labels === null) return [{ key: "otel.metric.overflow", value: { boolValue: true } }];
-  return series.labels.map((value, i) => attribute(labels[i] ?? "", value));
+  return series.labels.flatMap((value, i) => (value === "" ? [] : [attribute(labels[i] ?? "", value)]));
 }
 
 const attribute = (key: string, stringValue: string): object => ({ key, value: { stringValue } });

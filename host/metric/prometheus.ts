@@ -94,7 +94,10 @@ function labelsOf({ labels }: Instrument, series: Series, { tenant, policy }: Ow
   const scope = [`otel_scope_name="${escaped(policy, true)}"`];
   if (tenant !== null) scope.push(`vedette_tenant="${escaped(tenant, true)}"`);
   if (series.labels === null) return [...scope, 'otel_metric_overflow="true"'];
-  return [...scope, ...series.labels.map((value, i) => `${plain(labels[i] ?? "")}="${escaped(value, true)}"`)];
+  const own = series.labels.map((value, i) =>
+    value === "" ? "" : `${plain(labels[i] ?? "")}="${escaped(value, true)}"`,
+  );
+  return [...scope, ...own.filter((label) => label !== "")]; // Prometheus knows no empty label
 }
 
 function escaped(text: string, isQuoted = false): string {

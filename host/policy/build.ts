@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The build's last step: compiles the pack, so that no `vedette run` has to. An unchanged policy costs a look
-// at the folder that a package takes along, which holds the pack's modules and nothing else. Of the modules
-// that users' policies became, those that nobody asked for in a long time are thrown out.
+// The build's last step: compiles the pack and the meters, so that no `vedette run` has to. An unchanged
+// policy costs a look at the folder that a package takes along, which holds their modules and nothing else.
+// Of the modules that users' policies became, those that nobody asked for in a long time are thrown out.
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { explain, VedetteError } from "../errors.js";
-import { builtFile } from "../paths.js";
+import { builtFile, METERS, PACK } from "../paths.js";
 import { PolicyCompiler, SHIPPED } from "./compile.js";
 import { loadPolicies } from "./load.js";
 
@@ -14,7 +14,7 @@ const KEPT_MAX = 500;
 try {
   const compiler = new PolicyCompiler(SHIPPED);
   try {
-    await loadPolicies([], { compiler });
+    await loadPolicies([PACK, METERS], { compiler });
   } finally {
     compiler.close();
   }

@@ -7,7 +7,7 @@ import { dedupFormat } from "../engine/grouped.js";
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
-import { PACK } from "../paths.js";
+import { METERS, PACK } from "../paths.js";
 import { compiled, DEFAULT_LIMITS, examine, type ModuleLimits } from "../wasm/admission.js";
 import type { Metadata, RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
@@ -23,8 +23,10 @@ export type { LoadedPolicy, LoadedRule };
 
 export { MODULE_FILE };
 
-/** Where no folder of that name is: the policies that come with Vedette. */
+/** The policies that come with Vedette. */
 const PACK_NAME = "pack";
+/** `meters`, or one of them: `meters/http-server`. */
+const METER = /^meters(?=\/|$)/;
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
 /** What loading goes by, for all policies of a call. */
@@ -35,14 +37,14 @@ export interface PolicyLoadOptions {
 
 /**
  * Loads the policies in or below each folder, and modules that say all of themselves; none given, or `pack`:
- * the pack that comes with Vedette.
+ * the pack that comes with Vedette, as do those below `meters`.
  */
 export async function loadPolicies(
   folders: readonly string[],
   options: PolicyLoadOptions = {},
 ): Promise<LoadedPolicy[]> {
   const found = (folders.length > 0 ? folders : [PACK_NAME]).flatMap((folder) =>
-    findPolicies(folder === PACK_NAME && !existsSync(folder) ? PACK : folder),
+    findPolicies(existsSync(folder) ? folder : shipped(folder)),
   );
   const compiler = options.compiler ?? new PolicyCompiler();
   try {
@@ -52,6 +54,11 @@ export async function loadPolicies(
   } finally {
     if (options.compiler === undefined) compiler.close();
   }
+}
+
+/** What a name means where no folder of that name is. */
+function shipped(name: string): string {
+  return name === PACK_NAME ? PACK : name.replace(METER, METERS);
 }
 
 /** What loading goes by, for one policy. */

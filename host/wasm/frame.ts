@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts batches into a policy's memory: a header of 64 bytes and the batch's four sections, as they are
+// Puts batches into a policy's memory: a header of 80 bytes and the batch's four sections, as they are
 // (docs/abi/v1.md; rules-wasm/wire/frame.ts reads it). The copy is the price of isolation: 64 KiB take about
 // a microsecond. Views of the memory are kept, since a batch may hold a handful of events and making them
 // anew would cost more than to fill them.
@@ -8,7 +8,10 @@ import type { ContainerFacts } from "../wire/container.js";
 
 const MAGIC = 0x31464456;
 /** Bytes before the first section. */
-export const FRAME_HEADER = 64;
+export const FRAME_HEADER = 80;
+
+/** Bytes of a source's name that a policy sees: enough to tell agents apart. */
+const SOURCE = 8;
 
 /** What a frame is made of. `Batch` is one; a tenant's part of a batch is another. */
 export interface FrameSource {
@@ -19,6 +22,9 @@ export interface FrameSource {
   readonly count: number;
   readonly first: number;
   readonly clock: bigint;
+  /** 16 bytes that name the agent, and how many of its events are lost until now, by reason. */
+  readonly source: Uint8Array;
+  readonly lost: readonly number[];
   /** What is known of the container that it came from. */
   readonly container?: ContainerFacts | null;
 }
@@ -71,6 +77,11 @@ export class Frame {
     header.setUint32(48, first % 2 ** 32, true);
     header.setUint32(52, first / 2 ** 32, true);
     header.setBigUint64(56, batch.clock, true);
+    for (let i = 0; i < SOURCE; i++) header.setUint8(64 + i, batch.source[i] as number);
+    let lost = 0;
+    for (const count of batch.lost) lost += count;
+    header.setUint32(72, lost % 2 ** 32, true);
+    header.setUint32(76, lost / 2 ** 32, true);
     return this.#end;
   }
 

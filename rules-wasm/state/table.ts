@@ -34,11 +34,13 @@ export class StateTable {
   private readonly stride: usize;
   private readonly lifetime: u64;
   private readonly kind: u32;
+  readonly isKept: bool;
 
   /**
    * `capacity`: at least so many entries; `payload`: bytes of each, beyond key and time; `lifetime` in ns.
+   * One that is not kept is empty after a trap, and costs no copy after a batch.
    */
-  constructor(kind: u32, capacity: u32, payload: usize, lifetime: u64) {
+  constructor(kind: u32, capacity: u32, payload: usize, lifetime: u64, isKept: bool = true) {
     if (isLaid) throw new Error("state is declared in a rule: declare it at the top of the file, in a const");
     if (capacity == 0 || capacity > 65536) throw new Error("the capacity of a state is between 1 and 65,536");
     if (lifetime == 0) throw new Error("the time of a state is longer than nothing");
@@ -48,6 +50,7 @@ export class StateTable {
     this.stride = HEAD + ((payload + 7) & ~7);
     this.lifetime = lifetime;
     this.kind = kind;
+    this.isKept = isKept;
     tables.push(this);
   }
 
@@ -64,7 +67,7 @@ export class StateTable {
   /** The payload of `key`, all zeros when it is new; it counts as used now. */
   take(key: u64, now: u64): usize {
     const wanted = key == 0 ? ZERO : key;
-    regionDirty = 1;
+    if (this.isKept) regionDirty = 1;
     let entry = this.set(wanted), oldest = entry;
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
       if (load<u64>(entry) == wanted) {
@@ -131,15 +134,25 @@ export class StateTable {
 export function layState(): void {
   isLaid = true;
   let size: u32 = 0;
-  for (let i = 0; i < tables.length; i++) size += tables[i].bytes;
+  for (let i = 0; i < tables.length; i++) {
+    const table = tables[i];
+    if (table.isKept) size += table.bytes;
+    else table.place(emptyMemory(table.bytes));
+  }
   if (size == 0) return;
-  regionAddress = heap.alloc(size);
+  regionAddress = emptyMemory(size);
   regionSize = size;
-  memory.fill(regionAddress, 0, size);
   let at = regionAddress;
   for (let i = 0; i < tables.length; i++) {
+    if (!tables[i].isKept) continue;
     tables[i].place(at);
     at += tables[i].bytes;
     regionSchema = mix(regionSchema, tables[i].schema);
   }
+}
+
+function emptyMemory(size: u32): usize {
+  const at = heap.alloc(size);
+  memory.fill(at, 0, size);
+  return at;
 }

@@ -45,6 +45,10 @@ fillNoDescriptor(noDescriptor);
 @lazy let first: u64 = 0;
 // @ts-ignore: decorator
 @lazy let clock: u64 = 0;
+// @ts-ignore: decorator
+@lazy let source: u64 = 0;
+// @ts-ignore: decorator
+@lazy let lost: u64 = 0;
 
 /** Reads the frame's header. False: it is no frame of this version. */
 export function openFrame(size: u32): bool {
@@ -60,6 +64,10 @@ export function openFrame(size: u32): bool {
   descriptorsCount = load<u32>(FRAME, 36) / descriptorStride;
   first = load<u64>(FRAME, 48);
   clock = load<u64>(FRAME, 56);
+  // A host of ABI 1.0 has a header of 64 bytes.
+  const isLong = load<u32>(FRAME, 8) >= 80;
+  source = isLong ? load<u64>(FRAME, 64) : 0;
+  lost = isLong ? load<u64>(FRAME, 72) : 0;
   return true;
 }
 
@@ -76,6 +84,13 @@ export function openFrame(size: u32): bool {
 /** When the batch was sealed (ns since the epoch): the only clock of a policy, and the same in a replay. */
 // @ts-ignore: decorator
 @inline export function batchClock(): u64 { return clock; }
+
+/** Which agent the batch is of: another number for another agent. */
+// @ts-ignore: decorator
+@inline export function batchSource(): u64 { return source; }
+/** How many events of that agent are lost until now. */
+// @ts-ignore: decorator
+@inline export function batchLost(): u64 { return lost; }
 
 // @ts-ignore: decorator
 @inline export function processAt(index: u64): usize {

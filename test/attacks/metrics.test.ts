@@ -11,12 +11,12 @@ import { Feed } from "../../host/engine/feed.js";
 import type { LoadedPolicy, Tenancy } from "../../host/engine/policy.js";
 import type { VedetteError } from "../../host/errors.js";
 import { SERIES_MAX, Totals } from "../../host/metric/totals.js";
-import { ROOT } from "../../host/paths.js";
+import { METERS, ROOT } from "../../host/paths.js";
 import { openBundle } from "../../host/policy/bundle.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import type { Measurement } from "../../host/wasm/metrics-region.js";
 import { scratch } from "../e2e/programs.js";
-import { cleanUp, loadError, loadSource, Running } from "../rules-wasm/shared.js";
+import { cleanUp, loadError, loadSource, Running, type ShortEvent } from "../rules-wasm/shared.js";
 import { until } from "../until.js";
 import { HandAgent, Host } from "./host.js";
 
@@ -162,6 +162,61 @@ test("H36: a million paths that a workload chooses are 2,000 series, each is cou
   );
   assert.is(series.find(({ labels }) => labels?.[0] === "/always")?.value, 50 * 100, "what was there first goes on");
   assert.is(running.memoryBytes, before);
+});
+
+const HTTP = await loadPolicy(openBundle(join(METERS, "http-server")));
+const onSocket = (ino: number, way: "accept4" | "recvfrom" | "write", text: string): ShortEvent => [
+  way,
+  {
+    fd: { type: "4", ino, flags: 10 },
+    proc: { name: "nginx" },
+    ...(way === "accept4" ? { res: 5 } : { data: text, res: text.length }),
+  },
+];
+/** What the meter of HTTP tells of these events, as `GET 200 /path`. */
+function told(running: Running): string[] {
+  const instruments = HTTP.admitted.metadata.metrics ?? [];
+  return running
+    .takeMeasured()
+    .flatMap(({ measurements }) =>
+      measurements
+        .filter(({ instrument }) => instruments[instrument]?.name === "http.server.request.duration")
+        .map(({ labels }) => (labels ?? []).slice(1, 4).join(" ")),
+    );
+}
+
+test("H37: requests and answers inside bodies are told of nobody", () => {
+  const running = new Running(HTTP);
+  const fake = "GET /admin HTTP/1.1\r\n\r\n";
+  const answer = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
+  running.judge(
+    onSocket(1, "accept4", ""),
+    onSocket(1, "recvfrom", `POST /a HTTP/1.1\r\nContent-Length: ${fake.length}\r\n\r\n`),
+    onSocket(1, "recvfrom", fake),
+    onSocket(1, "write", `HTTP/1.1 200 OK\r\nContent-Length: ${answer.length}\r\n\r\n`),
+    onSocket(1, "write", answer),
+  );
+  assert.equal(told(running), ["POST 200 /a"]);
+});
+
+test("H37: 50,000 connections with half a head take no more memory, and who goes on is told", () => {
+  const running = new Running(HTTP);
+  running.judge(onSocket(1, "accept4", ""));
+  const before = running.memoryBytes;
+  for (let ino = 100; ino < 50_100; ino += 500)
+    running.judge(
+      ...Array.from({ length: 500 }, (_, i) => [
+        onSocket(ino + i, "accept4", ""),
+        onSocket(ino + i, "recvfrom", "GET /slow HTTP/1.1\r\nX: "),
+      ]).flat(),
+    );
+  assert.is(running.memoryBytes, before);
+  running.judge(
+    onSocket(2, "accept4", ""),
+    onSocket(2, "recvfrom", "GET /here HTTP/1.1\r\n\r\n"),
+    onSocket(2, "write", "HTTP/1.1 204 No\r\n\r\n"),
+  );
+  assert.equal(told(running), ["GET 204 /here"]);
 });
 
 test("H36: instruments of more slots than the host looks through are refused", async () => {

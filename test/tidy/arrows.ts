@@ -6,7 +6,7 @@
 //   wire <- tracee        wire <- decode <- state        wire, kernel, decode, state <- witness <- tracer
 //   decode, state <- prevent <- tracer        tracer, tracee <- inline        tracer <- outsiders        all of these <- agent
 //   wire <- addon <- host/capture        kernel <- jail
-//   wire <- rules-wasm        field names <- policies        host/control, incident, output <- web
+//   wire <- rules-wasm        field names <- policies, meters        host/control, incident, output <- web
 //
 // Among the rooms of host/ each arrow is listed. Which files of a room the others may import, and that
 // nothing goes in a circle, is said in rooms.ts.
@@ -149,6 +149,7 @@ export const ARROWS: Record<string, string[]> = {
   web: ["host/control", "host/incident", "host/output"],
   "rules-wasm": [WIRE],
   policies: ["rules-wasm"],
+  meters: ["rules-wasm"],
   bench: ["*host", WIRE, "capture/decode", "capture/state", "capture/agent", "test"],
   test: ["*"],
   capture: [],

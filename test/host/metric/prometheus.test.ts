@@ -52,6 +52,12 @@ test("an exponential histogram shows a bucket for each power of two", () => {
   assert.is(upTo("64"), undefined, "what is beyond 64 is in the last bucket, so 64 is no bound");
 });
 
+test("an empty label is not there, as Prometheus has it", () => {
+  const totals = new Totals();
+  totals.add(owner("p"), [counter("app.x", { labels: ["a", "b"] })], one(3, ["", "y"]));
+  assert.match(prometheusText(totals.scopes(), []), 'app_x_total{otel_scope_name="p",b="y"} 3');
+});
+
 test("what has no labels of its own says so", () => {
   const totals = new Totals();
   totals.add(owner("p"), [counter("app.x", { labels: ["app.kind"] })], one(3, null));

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 as a server sees it: requests in what it reads, responses in what it writes, paired in their order
+// (RFC 9112). A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us
+// makes a connection unsure: nothing is told of it until a request begins a read after an answer. So a name
+// may be missing, and is never another's.
+//
+//   const HTTP = new HttpServer();
+//   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
+import { Event } from "../event";
+import { hours } from "../duration";
+import { StateTable } from "../state/table";
+import { Str } from "../str";
+import { mix } from "../string-set";
+import { batchLost, batchSource, spanOf } from "../wire/frame";
+import {
+  bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isRequest, isResponse, methodOf, METHODS, pathBegin, pathSize,
+  readFields, statusOf,
+} from "./head";
+import { Routes } from "./routes";
+
+const KIND: u32 = 6;
+const NOTHING: u64 = 0x8000000000000000;
+
+/** What is expected next in a direction. */
+const START: u32 = 0;
+const BODY: u32 = 1;
+const CHUNKS: u32 = 2;
+const UNTIL_CLOSE: u32 = 3;
+const UNSURE: u32 = 4;
+/** It speaks something else, from now on. */
+const OPAQUE: u32 = 5;
+
+/** Where in a chunk. */
+const SIZE: u32 = 0;
+const EXTENSION: u32 = 1;
+const DATA: u32 = 2;
+const AFTER_DATA: u32 = 3;
+const TRAILER: u32 = 4;
+const TRAILER_LINE: u32 = 5;
+
+const IN: u32 = 0;
+const OUT: u32 = 1;
+
+/** A connection: bytes from the entry's begin. `u8[2]` is for both directions. */
+const MODE: usize = 0; // u8[2]
+const CHUNK: usize = 2; // u8[2]
+const FLIPPED: usize = 4; // u8: something was written since it became unsure
+const PIPELINED: usize = 5; // u8: its client does not wait for answers
+const STASHED: usize = 6; // u8[2]: the begin of a head waits for the rest
+const FIRST: usize = 8; // u32: number of the request that is answered next
+const NEXT: usize = 12; // u32: number of the next request
+const WANT: usize = 16; // u64[2]: bytes of body or chunk that are to come
+const WRITTEN: usize = 32; // u64: end of the last write
+const STATUS: usize = 40; // u32: of the response that is underway, 0: none
+const LOST: usize = 48; // u64: what its agent had lost
+const BEGUN: usize = 56; // u64: when the head that waits began
+const CONNECTION: usize = 64;
+
+/** A request that waits for its answer. */
+const TIME: usize = 0; // u64
+const METHOD: usize = 8; // u8
+const PATH_SIZE: usize = 10; // u16: 0: not known
+const PATH: usize = 12;
+const PATH_MAX: u32 = 116;
+const REQUEST: usize = 128;
+
+/** A begin of a head: its size, then its bytes. */
+const STASH_MAX: u32 = 1020;
+/** More are no pipeline. */
+const WAITING_MAX: u32 = 64;
+/** What one event can finish. */
+const FINISHED_MAX: u32 = 64;
+
+/** What of an event is not consumed yet: the bytes that are there, and how many there were. */
+let at: usize = 0;
+let seen: u32 = 0;
+let total: u64 = 0;
+/** The head that was found last. */
+let headAt: usize = 0;
+let headSize: u32 = 0;
+let isWhole: bool = false;
+
+/** Connections of all servers that a policy sees. One is made at the top of a file. */
+export class HttpServer {
+  private readonly connections: StateTable;
+  private readonly waiting: StateTable;
+  private readonly stashes: StateTable;
+  private readonly routes: Routes = new Routes();
+  private readonly found: StaticArray<u64> = new StaticArray<u64>(<i32>FINISHED_MAX * 3);
+  private readonly foundRoutes: StaticArray<i32> = new StaticArray<i32>(<i32>FINISHED_MAX);
+  private count: i32 = 0;
+  /** Requests of which nothing is told, since they could not be followed. */
+  unsynced: f64 = 0;
+
+  /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
+  constructor(connections: u32 = 4096, underway: u32 = 4096) {
+    this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
+    this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
+    this.stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
+  }
+
+  /** A connection was accepted: whatever had its inode before is over. */
+  accepted(e: Event): void {
+    if (e.failed) return;
+    const c = this.connections.take(keyOf(e), e.time);
+    memory.fill(c, 0, CONNECTION);
+    store<u64>(c, batchLost(), LOST);
+  }
+
+  /** Bytes were read. Gives how many requests are finished by that. */
+  received(e: Event, data: Str): i32 {
+    this.count = 0;
+    if (e.res > 0 && e.fd.is_server) {
+      const key = keyOf(e), c = this.of(key, e);
+      begin(data.address, data.size, e.res);
+      if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
+    }
+    return this.count;
+  }
+
+  /** Bytes were written, of which `data` is the begin. Gives how many requests are finished by that. */
+  sent(e: Event, data: Str): i32 {
+    return this.write(e, data.address, data.size);
+  }
+
+  /** Bytes were written that nobody saw: sendfile. */
+  sentUnseen(e: Event): i32 {
+    return this.write(e, 0, 0);
+  }
+
+  /** Nothing more is written. */
+  closed(e: Event): i32 {
+    this.count = 0;
+    const key = keyOf(e), c = this.connections.find(key, e.time);
+    if (c != 0) this.endOpen(c, key);
+    return this.count;
+  }
+
+  /** As OpenTelemetry has it. Of a request that is finished, by its number in the answer. */
+  method(i: i32): string {
+    return METHODS[<i32>(this.found[3 * i + 2] >> 32)];
+  }
+
+  status(i: i32): u32 {
+    return <u32>this.found[3 * i + 2];
+  }
+
+  /** The path's template; empty where there is none. */
+  route(i: i32): Str {
+    const route = this.foundRoutes[i];
+    const address = route < 0 ? at : this.routes.address(route), size = route < 0 ? 0 : this.routes.size(route);
+    return changetype<Str>(spanOf(address, size));
+  }
+
+  /** From the return of the read with its first byte to that of the write with its answer's last. */
+  seconds(i: i32): f64 {
+    const start = this.found[3 * i], end = this.found[3 * i + 1];
+    return end > start ? <f64>(end - start) / 1e9 : 0;
+  }
+
+  /** One that is not known yet was there before us. */
+  private of(key: u64, e: Event): usize {
+    const known = this.connections.find(key, e.time), c = this.connections.take(key, e.time);
+    if (known == 0) {
+      setMode(c, IN, UNSURE);
+      setMode(c, OUT, UNSURE);
+    } else if (load<u64>(c, LOST) != batchLost()) this.lose(c);
+    store<u64>(c, batchLost(), LOST);
+    return c;
+  }
+
+  private read(c: usize, key: u64, e: Event): void {
+    for (let isFirst = true; total > 0; isFirst = false) {
+      switch (modeOf(c, IN)) {
+        case BODY:
+          if (body(c, IN)) setMode(c, IN, START);
+          break;
+        case CHUNKS:
+          if (chunks(c, IN)) setMode(c, IN, START);
+          break;
+        case UNSURE:
+          if (!isFirst || !isRequest(at, seen)) return;
+          if (load<u8>(c, FLIPPED) == 0) {
+            this.unsynced++;
+            return;
+          }
+          setMode(c, IN, START);
+          break;
+        case START:
+          if (load<u8>(c + STASHED + IN) == 0) {
+            while (seen > 0 && (load<u8>(at) == 0x0d || load<u8>(at) == 0x0a)) skip(1); // empty lines before a request
+            if (total == 0) return;
+            if (!isFirst) store<u8>(c, 1, PIPELINED);
+            if (seen == 0) {
+              this.unsynced++;
+              beUnsure(c, IN);
+              return;
+            }
+            store<u64>(c, e.time, BEGUN);
+          }
+          if (this.head(c, key, IN, e)) this.request(c, key, e);
+          break;
+        default:
+          return;
+      }
+    }
+  }
+
+  /** A request begins. */
+  private request(c: usize, key: u64, e: Event): void {
+    this.endOpen(c, key);
+    if (modeOf(c, OUT) == UNSURE) setMode(c, OUT, START);
+    const number = load<u32>(c, NEXT), from = headAt, size = headSize;
+    if (number != load<u32>(c, FIRST)) store<u8>(c, 1, PIPELINED);
+    if (number - load<u32>(c, FIRST) >= WAITING_MAX) return this.lose(c);
+    const is = isRequest(from, size), method = is ? methodOf(from, size) : 0;
+    const entry = this.waiting.take(mix(key, number), e.time);
+    memory.fill(entry, 0, REQUEST);
+    store<u64>(entry, load<u64>(c, BEGUN), TIME);
+    store<u8>(entry, method, METHOD);
+    store<u32>(c, number + 1, NEXT);
+    if (is) {
+      const path = pathBegin(from, size), bytes = pathSize(from, size, path);
+      if (bytes > 0 && <u32>bytes <= PATH_MAX) {
+        memory.copy(entry + PATH, from + path, bytes);
+        store<u16>(entry, <u16>bytes, PATH_SIZE);
+      }
+    }
+    if (!is || !isWhole) return beUnsure(c, IN);
+    readFields(from, size);
+    if (isDoubtful) beUnsure(c, IN);
+    else if (isChunked) startChunks(c, IN);
+    else if (bodyLength > 0) startBody(c, IN);
+  }
+
+  private write(e: Event, address: usize, size: u32): i32 {
+    this.count = 0;
+    if (e.res <= 0 || !e.fd.is_server) return 0;
+    const key = keyOf(e), c = this.of(key, e);
+    begin(address, size, e.res);
+    store<u8>(c, 1, FLIPPED);
+    while (total > 0) {
+      switch (modeOf(c, OUT)) {
+        case BODY:
+          if (body(c, OUT)) this.finish(c, key, e.time);
+          break;
+        case CHUNKS:
+          if (chunks(c, OUT)) this.finish(c, key, e.time);
+          break;
+        case START:
+          if (load<u8>(c + STASHED + OUT) == 0 && (seen == 0 || load<u8>(at) != 0x48)) this.beOther(c);
+          else if (this.head(c, key, OUT, e)) this.response(c, key, e);
+          break;
+        default:
+          skip(total);
+      }
+    }
+    store<u64>(c, e.time, WRITTEN);
+    return this.count;
+  }
+
+  /** A response begins. */
+  private response(c: usize, key: u64, e: Event): void {
+    if (!isResponse(headAt, headSize)) return this.beOther(c);
+    const status = statusOf(headAt), first = load<u32>(c, FIRST);
+    const entry = first == load<u32>(c, NEXT) ? 0 : this.waiting.find(mix(key, first), e.time);
+    if (entry == 0) return this.lose(c);
+    if (status < 200 && status != 101) {
+      if (!isWhole) this.lose(c);
+      return;
+    }
+    store<u32>(c, status, STATUS);
+    const method: u32 = load<u8>(entry, METHOD);
+    if (status == 101 || (method == CONNECT && status < 300)) {
+      this.finish(c, key, e.time);
+      setMode(c, IN, OPAQUE);
+      setMode(c, OUT, OPAQUE);
+      return;
+    }
+    if (method == HEAD || status == 204 || status == 304) {
+      if (isWhole) this.finish(c, key, e.time);
+      else setMode(c, OUT, UNSURE);
+      return;
+    }
+    if (!isWhole) return setMode(c, OUT, UNSURE);
+    readFields(headAt, headSize);
+    if (isDoubtful) setMode(c, OUT, UNSURE);
+    else if (isChunked) startChunks(c, OUT);
+    else if (bodyLength == 0) this.finish(c, key, e.time);
+    else if (bodyLength > 0) startBody(c, OUT);
+    else setMode(c, OUT, UNTIL_CLOSE);
+  }
+
+  /** A response of which the end was not known has ended. */
+  private endOpen(c: usize, key: u64): void {
+    const mode = modeOf(c, OUT);
+    if (load<u32>(c, STATUS) != 0 && (mode == UNTIL_CLOSE || mode == UNSURE)) this.finish(c, key, load<u64>(c, WRITTEN));
+  }
+
+  /** The oldest request is answered. */
+  private finish(c: usize, key: u64, end: u64): void {
+    const first = load<u32>(c, FIRST), status = load<u32>(c, STATUS), request = mix(key, first);
+    store<u32>(c, first + 1, FIRST);
+    store<u32>(c, 0, STATUS);
+    setMode(c, OUT, START);
+    const entry = this.waiting.find(request, end);
+    if (entry == 0 || this.count == <i32>FINISHED_MAX) {
+      this.unsynced++;
+      return;
+    }
+    const i = this.count++, size: u32 = load<u16>(entry, PATH_SIZE);
+    this.found[3 * i] = load<u64>(entry, TIME);
+    this.found[3 * i + 1] = end;
+    this.found[3 * i + 2] = (<u64>load<u8>(entry, METHOD) << 32) | status;
+    this.foundRoutes[i] = size == 0 ? -1 : this.routes.find(entry + PATH, size, status < 400);
+    this.waiting.drop(request);
+  }
+
+  /** What a server says first shows whether it speaks HTTP. */
+  private beOther(c: usize): void {
+    if (load<u32>(c, FIRST) != 0) return this.lose(c);
+    setMode(c, IN, OPAQUE);
+    setMode(c, OUT, OPAQUE);
+  }
+
+  /** It cannot be followed any more. */
+  private lose(c: usize): void {
+    const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
+    this.unsynced += <f64>max(next - first, 1);
+    store<u32>(c, next, FIRST);
+    store<u32>(c, 0, STATUS);
+    store<u16>(c, 0, STASHED);
+    if (modeOf(c, IN) != OPAQUE) beUnsure(c, IN);
+    setMode(c, OUT, modeOf(c, IN));
+  }
+
+  /** Takes a head from what was given and what waits. False: the rest is to come. */
+  private head(c: usize, key: u64, way: u32, e: Event): bool {
+    const name = mix(key, way), waits = load<u8>(c + STASHED + way) != 0;
+    if (!waits) {
+      headAt = at;
+      headSize = headEnd(at, seen);
+      isWhole = headSize != 0;
+      if (isWhole) skip(headSize);
+      else {
+        headSize = seen;
+        if (seen == total && seen <= STASH_MAX) {
+          const stash = this.stashes.take(name, e.time);
+          store<u32>(stash, seen);
+          memory.copy(stash + 4, at, seen);
+          store<u8>(c + STASHED + way, 1);
+          skip(total);
+          return false;
+        }
+        skip(total);
+      }
+      return true;
+    }
+    const stash = this.stashes.find(name, e.time);
+    if (stash == 0) {
+      this.lose(c);
+      return false;
+    }
+    const size = load<u32>(stash), more = min(seen, STASH_MAX - size);
+    memory.copy(stash + 4 + size, at, more);
+    store<u32>(stash, size + more);
+    headAt = stash + 4;
+    headSize = headEnd(headAt, size + more);
+    isWhole = headSize != 0;
+    if (isWhole) skip(headSize - size);
+    else {
+      headSize = size + more;
+      const isCut = more < total;
+      skip(total);
+      if (!isCut) return false;
+    }
+    store<u8>(c + STASHED + way, 0);
+    return true;
+  }
+}
+
+/** A socket by its inode, else by its number in the process. */
+function keyOf(e: Event): u64 {
+  const ino = e.fd.ino, source = batchSource();
+  return ino != 0 && ino != NOTHING ? mix(ino, source) : mix(mix(e.proc.key, e.fd_num), source);
+}
+
+function begin(address: usize, size: u32, result: i64): void {
+  at = address;
+  total = <u64>result;
+  seen = <u32>min<u64>(size, total);
+}
+
+// @ts-ignore: decorator
+@inline function skip(bytes: u64): void {
+  const there = <u32>min<u64>(bytes, seen);
+  at += there;
+  seen -= there;
+  total -= min<u64>(bytes, total);
+}
+
+// @ts-ignore: decorator
+@inline function modeOf(c: usize, way: u32): u32 { return load<u8>(c + MODE + way); }
+// @ts-ignore: decorator
+@inline function setMode(c: usize, way: u32, mode: u32): void { store<u8>(c + MODE + way, mode); }
+
+/** Where a client does not wait for answers, what was not seen may be requests: nothing more is told then. */
+function beUnsure(c: usize, way: u32): void {
+  setMode(c, way, load<u8>(c, PIPELINED) != 0 && way == IN ? OPAQUE : UNSURE);
+  store<u8>(c, 0, FLIPPED);
+}
+
+function startBody(c: usize, way: u32): void {
+  setMode(c, way, BODY);
+  store<u64>(c + 8 * way, <u64>bodyLength, WANT);
+}
+
+function startChunks(c: usize, way: u32): void {
+  setMode(c, way, CHUNKS);
+  store<u8>(c + CHUNK + way, SIZE);
+  store<u64>(c + 8 * way, 0, WANT);
+}
+
+/** Whether the body has come to its end. */
+function body(c: usize, way: u32): bool {
+  const want = load<u64>(c + 8 * way, WANT), more = min(want, total);
+  skip(more);
+  store<u64>(c + 8 * way, want - more, WANT);
+  return more == want;
+}
+
+/** Whether the last chunk has come to its end. Becomes unsure where a chunk's size was not seen. */
+function chunks(c: usize, way: u32): bool {
+  let state: u32 = load<u8>(c + CHUNK + way), want = load<u64>(c + 8 * way, WANT);
+  while (total > 0) {
+    if (state == DATA) {
+      const more = min(want, total);
+      skip(more);
+      want -= more;
+      if (want == 0) state = AFTER_DATA;
+      continue;
+    }
+    if (seen == 0 || want >> 48 != 0) {
+      skip(total);
+      beUnsure(c, way);
+      return false;
+    }
+    const byte: u32 = load<u8>(at), isEnd = byte == 0x0a;
+    skip(1);
+    switch (state) {
+      case SIZE:
+      case EXTENSION: {
+        const digit = digitOf(byte);
+        if (isEnd) state = want == 0 ? TRAILER : DATA;
+        else if (state == SIZE && digit < 16) want = (want << 4) | digit;
+        else state = EXTENSION;
+        break;
+      }
+      case AFTER_DATA:
+        if (isEnd) state = SIZE;
+        break;
+      case TRAILER:
+        if (isEnd) return true;
+        if (byte != 0x0d) state = TRAILER_LINE;
+        break;
+      default:
+        if (isEnd) state = TRAILER;
+    }
+  }
+  store<u8>(c + CHUNK + way, state);
+  store<u64>(c + 8 * way, want, WANT);
+  return false;
+}
+
+function digitOf(byte: u32): u32 {
+  if (byte - 0x30 < 10) return byte - 0x30;
+  const letter = (byte | 0x20) - 0x61;
+  return letter < 6 ? letter + 10 : 16;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meter of HTTP servers against nginx's own access log: a true server, true clients, and both must have
+// counted the same. Clients keep connections alive, pipeline, send bodies in chunks and heads in pieces,
+// close half a connection, and send what is no request.
+// Time limit: 180 s.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { until } from "../until.js";
+import { freePort } from "./free-port.js";
+import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
+
+const NGINX = "/usr/sbin/nginx";
+const EACH = 200;
+const BIG = 300_000;
+const folder = scratch();
+const port = await freePort();
+
+mkdirSync(join(folder, "html"));
+writeFileSync(join(folder, "html/index.html"), "hello\n");
+writeFileSync(join(folder, "html/big.bin"), Buffer.alloc(BIG));
+writeFileSync(
+  join(folder, "nginx.conf"),
+  `user root; daemon off; worker_processes 2; pid nginx.pid; error_log error.log; events {}
+http { log_format m '$status|$request_method|$bytes_sent'; access_log access.log m;
+  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+  sendfile on; keepalive_requests 100000; gzip on; gzip_min_length 1; gzip_types application/octet-stream;
+  server { listen 127.0.0.1:${port}; root html;
+    location /users/ { return 200 "user"; }
+    location /fail { return 503; }
+    location /made { return 201 "x"; } } }\n`,
+);
+
+/** Method, path, body, and headers of its own. */
+type Kind = readonly [method: string, path: string, body?: string, headers?: Readonly<Record<string, string>>];
+const KINDS: readonly Kind[] = [
+  ["GET", "/"],
+  ["GET", "/?token=s3cret"],
+  ["GET", "/users/12"],
+  ["GET", "/users/99/orders"],
+  ["GET", "/missing"],
+  ["HEAD", "/"],
+  ["GET", "/fail"],
+  ["GET", "/big.bin"],
+  ["GET", "/big.bin", "", { "accept-encoding": "gzip" }],
+  ["GET", "/", "", { "if-modified-since": new Date(Date.now() + 1e7).toUTCString() }],
+  ["POST", "/made", "GET /fake HTTP/1.1\r\n\r\n".repeat(100)],
+  ["PUT", "/made", "chunks", { "transfer-encoding": "chunked" }],
+];
+
+function ask(agent: Agent, [method, path, body, headers = {}]: Kind): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ agent, host: "127.0.0.1", port, method, path, headers }, (answer) => {
+      answer.resume().on("end", resolve);
+    });
+    asked.on("error", reject).end(body);
+  });
+}
+
+/** Sends pieces one after the other over one connection, and reads until the server closes it. */
+function talk(pieces: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let heard = "";
+    const socket = connect(port, "127.0.0.1").setNoDelay(true);
+    socket.on("data", (bytes) => (heard += bytes.toString("latin1"))).on("error", reject);
+    socket.on("close", () => resolve(heard));
+    const next = (i: number): void => {
+      if (i === pieces.length)
+        socket.end(); // the server may still answer
+      else socket.write(pieces[i] as string, () => setTimeout(next, 5, i + 1));
+    };
+    next(0);
+  });
+}
+
+async function traffic(): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const all = Array.from({ length: EACH }, () => KINDS).flat();
+  const work = async (): Promise<void> => {
+    for (let kind = all.pop(); kind !== undefined; kind = all.pop()) await ask(agent, kind);
+  };
+  await Promise.all(Array.from({ length: 8 }, work));
+  agent.destroy();
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  for (let i = 0; i < 20; i++) {
+    await talk([get("/users/1") + get("/missing") + "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/fail")]);
+    await talk(["GET /us", "ers/2 HT", "TP/1.1\r\nHo", "st: a\r\n\r", "\n"]);
+    await talk([
+      "POST /made HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+      "c\r\n",
+      "0\r\n\r\n",
+      get("/"),
+    ]);
+    await talk(["nonsense\r\n\r\n"]);
+    await talk(["GET / HTTP/1.0\r\n\r\n"]);
+  }
+}
+
+/** As `GET 200`: what nginx calls no method is `_OTHER`. */
+function countsIn(rows: readonly (readonly [method: string, status: string, count: number])[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [method, status, count] of rows) {
+    const name = `${method === "" || method === "-" ? "_OTHER" : method} ${status}`;
+    counts[name] = (counts[name] ?? 0) + count;
+  }
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function logged(): Record<string, number> {
+  const lines = readFileSync(join(folder, "access.log"), "utf8").trim().split("\n");
+  return countsIn(lines.map((line) => line.split("|")).map(([status = "", method = ""]) => [method, status, 1]));
+}
+
+test("what the meter counts by method and status is what nginx has logged, and no route is another's", async () => {
+  if (!hasCommand(NGINX) || !hasCommand("curl")) return console.log("skip: nginx or curl is missing");
+  const server = [NGINX, "-p", folder, "-c", "nginx.conf"];
+  const words = ["--policy", "meters/http-server", "--snaplen", "1024", "--control", join(folder, "c.sock")];
+  const { child, ended } = start([...VEDETTE, "run", ...words, "--", ...server], { limitMs: 150_000 });
+  let told = "";
+  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
+  const scrape = (): string =>
+    spawnSync("curl", ["-s", "--unix-socket", "c.sock", "http://localhost/api/v1/metrics"], {
+      cwd: folder,
+      encoding: "utf8",
+    }).stdout;
+  const told200 = (): (readonly [string, string, string, number])[] =>
+    scrape()
+      .split("\n")
+      .filter((line) => line.startsWith("http_server_request_duration_seconds_count{"))
+      .map((line) => {
+        const of = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(line)?.[1] ?? "";
+        return [
+          of("http_request_method"),
+          of("http_response_status_code"),
+          of("http_route"),
+          Number(line.split(" ").at(-1)),
+        ];
+      });
+  const counted = (): Record<string, number> =>
+    countsIn(told200().map(([method, status, , count]) => [method, status, count]));
+  try {
+    await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: () => told });
+    await traffic();
+    const isSame = (): boolean => JSON.stringify(counted()) === JSON.stringify(logged());
+    await until("the same counts", isSame, {
+      ms: 20_000,
+      tell: () => `${JSON.stringify(counted())}; nginx has logged ${JSON.stringify(logged())}`,
+    });
+    assert.equal(logged()["_OTHER 400"], 20);
+    const routes = new Set(told200().map(([, , route]) => route));
+    assert.equal([...routes].sort(), ["", "/", "/big.bin", "/made", "/users/{id}", "/users/{id}/orders"]);
+    assert.not.match(scrape(), /s3cret|fake/);
+    assert.not.match(scrape(), /^vedette_monitor_unsynced_total\{.*nginx/m);
+    child.kill("SIGTERM");
+    await ended;
+  } finally {
+    endGroup(child.pid);
+  }
+});
+
+test.run();

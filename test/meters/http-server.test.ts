@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// The meter of HTTP servers on conversations that are cut in every way: what is told is right, or it is not
+// told. test/e2e/http-meter.test.ts asks a true server whether it is.
+// Time limit: 360 s.
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { LoadedPolicy } from "../../host/engine/policy.js";
+import { PolicyRunner } from "../../host/engine/runner.js";
+import { Totals } from "../../host/metric/totals.js";
+import { METERS } from "../../host/paths.js";
+import { openBundle } from "../../host/policy/bundle.js";
+import { loadPolicy } from "../../host/policy/load.js";
+import { ShortEvents } from "../../host/policy/short-event.js";
+import { openBatch } from "../../host/wire/batch.js";
+import { cleanUp, compiler } from "../rules-wasm/shared.js";
+
+const POLICY: LoadedPolicy = await loadPolicy(openBundle(join(METERS, "http-server")), { compiler });
+const PROC = { name: "nginx", exepath: "/usr/sbin/nginx" };
+const DURATION = "http.server.request.duration";
+
+/** Bytes that a server reads (>) or writes (<), or a thing that happens. */
+type Step = readonly [way: ">" | "<" | "accept" | "close", text: string];
+
+/** The meter on one connection or several; each call of judge() is a batch. */
+class Meter {
+  readonly #runner = new PolicyRunner(POLICY);
+  readonly #totals = new Totals();
+  readonly #snaplen: number;
+
+  constructor(snaplen = 4096) {
+    this.#snaplen = snaplen;
+  }
+
+  judge(steps: readonly Step[], ino = 7, lost = 0): this {
+    const short = new ShortEvents();
+    const fd = { type: "4", ino, flags: 10 };
+    for (const [way, text] of steps) {
+      const bytes = { fd, proc: PROC, data: text.slice(0, this.#snaplen), res: text.length };
+      if (way === "accept") short.add("accept4", { fd, proc: PROC, res: 5 });
+      else if (way === "close") short.add("close", { fd, proc: PROC, res: 0 });
+      else short.add(way === ">" ? "recvfrom" : "writev", bytes);
+    }
+    const batch = openBatch(short.bytes());
+    const { faults } = this.#runner.judge(Object.assign(batch, { lost: [lost] }));
+    assert.equal(faults, []);
+    return this;
+  }
+
+  #series(name: string) {
+    const owner = { tenant: null, policy: "p", version: "1" };
+    for (const one of this.#runner.takeMeasured()) this.#totals.add(owner, POLICY.admitted.metadata.metrics ?? [], one);
+    return this.#totals
+      .scopes()
+      .flatMap(({ metrics }) => metrics.filter(({ instrument }) => instrument.name === name))
+      .flatMap(({ series }) => series);
+  }
+
+  /** As `GET 200 /users/{id}`, once for each request, sorted. */
+  get told(): string[] {
+    return this.#series(DURATION)
+      .flatMap(({ labels, buckets }) => {
+        const [, method, status, route] = labels ?? [];
+        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(
+          `${method} ${status} ${route}`.trim(),
+        );
+      })
+      .sort();
+  }
+
+  get unsynced(): number {
+    return this.#series("vedette.monitor.unsynced").reduce((sum, { value }) => sum + value, 0);
+  }
+
+  get memoryBytes(): number {
+    return this.#runner.memoryBytes;
+  }
+}
+
+const ok = (body: string, more = ""): string =>
+  `HTTP/1.1 200 OK\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`;
+const CHUNKED = "Transfer-Encoding: chunked\r\n";
+
+/** What a client sends, what the server answers, and what of it is told. */
+const CONVERSATION: readonly Step[] = [
+  ["accept", ""],
+  [">", "GET /users/12 HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["<", ok("hello")],
+  [">", `POST /upload HTTP/1.1\r\n${CHUNKED}\r\n5;a=b\r\nGET /\r\n0\r\nTrailer: x\r\n\r\n`],
+  ["<", "HTTP/1.1 100 Continue\r\n\r\n"],
+  ["<", `HTTP/1.1 201 Made\r\n${CHUNKED}\r\n1A\r\nHTTP/1.1 500 No\r\n\r\nabcdefg\r\n0\r\n\r\n`],
+  [">", "HEAD / HTTP/1.1\r\n\r\nGET /cached HTTP/1.1\r\n\r\nGET /missing HTTP/1.1\r\n\r\n"],
+  ["<", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"],
+  ["<", "HTTP/1.1 304 Not\r\nContent-Length: 1000\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
+  [">", "PUT /users/13 HTTP/1.0\r\nContent-Length: 4\r\n\r\nGET "],
+  ["<", "HTTP/1.0 200 OK\r\n\r\nuntil it closes"],
+  ["close", ""],
+];
+const TOLD = [
+  "GET 200 /users/{id}",
+  "GET 304 /cached",
+  "GET 404",
+  "HEAD 200 /",
+  "POST 201 /upload",
+  "PUT 200 /users/{id}",
+];
+
+test("a conversation with chunks, a pipeline, HEAD, 100, 304 and an end by closing is told whole", () => {
+  const meter = new Meter().judge(CONVERSATION);
+  assert.equal(meter.told, TOLD);
+  assert.is(meter.unsynced, 0);
+});
+
+test("cut into reads and writes at every byte, the same is told", () => {
+  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
+  for (let cut = 1; cut < longest; cut++) {
+    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+      text.length > cut
+        ? [
+            [way, text.slice(0, cut)],
+            [way, text.slice(cut)],
+          ]
+        : [[way, text]],
+    );
+    const meter = new Meter().judge(steps);
+    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
+  }
+});
+
+test("byte by byte, the same is told", () => {
+  const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+    text === "" ? [[way, text]] : [...text].map((one) => [way, one]),
+  );
+  assert.equal(new Meter().judge(steps).told, TOLD);
+});
+
+/** Whether each of `some` is in `all`, as often as there. */
+function isPartOf(some: readonly string[], all: readonly string[]): boolean {
+  const left = [...all];
+  return some.every((one) => {
+    const at = left.indexOf(one);
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+}
+/** Without the template, which a cut head may not have. */
+const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ").slice(0, 2).join(" "));
+
+test("with every number of bytes that is kept of a buffer, nothing wrong is told", () => {
+  for (let snaplen = 0; snaplen < 130; snaplen++) {
+    const { told } = new Meter(snaplen).judge(CONVERSATION);
+    assert.ok(isPartOf(named(told), named(TOLD)), `${snaplen} bytes: ${told.join("; ")}`);
+    for (const one of told)
+      assert.ok(TOLD.includes(one) || TOLD.some((all) => all.startsWith(`${one} `)), `${snaplen} bytes: ${one}`);
+  }
+});
+
+test("with any step lost and counted, nothing wrong is told, and the connection is followed again", () => {
+  for (let gone = 1; gone < CONVERSATION.length; gone++) {
+    const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
+    const { told } = meter;
+    assert.ok(isPartOf(told, TOLD), `without step ${gone}: ${told.join("; ")}`);
+    assert.ok(
+      told.length === TOLD.length || meter.unsynced > 0 || gone >= CONVERSATION.length - 2,
+      `without step ${gone}`,
+    );
+    meter.judge(CONVERSATION, 7, 1);
+    assert.ok(isPartOf(TOLD, meter.told), `a new connection after step ${gone}`);
+  }
+});
+
+test("a connection that was there before is told from the first request after an answer on", () => {
+  const meter = new Meter().judge([
+    [">", "GET /a HTTP/1.1\r\n\r\n"],
+    ["<", "some of a body"],
+    [">", "GET /b HTTP/1.1\r\n\r\n"],
+    ["<", ok("b")],
+  ]);
+  assert.equal(meter.told, ["GET 200 /b"]);
+});
+
+test("a connection that was upgraded, or is a tunnel, is told once and is silent then", () => {
+  const steps: readonly Step[] = [
+    ["accept", ""],
+    [">", "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"],
+    ["<", "HTTP/1.1 101 Switching\r\n\r\n"],
+    [">", "GET /fake HTTP/1.1\r\n\r\n"],
+    ["<", ok("")],
+  ];
+  assert.equal(new Meter().judge(steps).told, ["GET 101 /chat"]);
+  const tunnel = new Meter().judge([
+    ["accept", ""],
+    [">", "CONNECT a:443 HTTP/1.1\r\n\r\n"],
+    ["<", "HTTP/1.1 200 OK\r\n\r\n"],
+    [">", "GET /fake HTTP/1.1\r\n\r\n"],
+    ["<", ok("")],
+  ]);
+  assert.equal(tunnel.told, ["CONNECT 200"]);
+});
+
+test("what is no HTTP request and is answered in HTTP is _OTHER, and other protocols are silent", () => {
+  assert.equal(
+    new Meter().judge([
+      ["accept", ""],
+      [">", "nonsense\r\n\r\n"],
+      ["<", "HTTP/1.1 400 Bad\r\n\r\nx"],
+      ["close", ""],
+    ]).told,
+    ["_OTHER 400"],
+  );
+  for (const talk of [
+    "SSH-2.0-x\r\n",
+    "*1\r\n$4\r\nPING\r\n",
+    "\u0016\u0003\u0001\u0002\u0000\u0001",
+    "\u0000\u0000\u0000\u0008",
+    "HTTPSTER",
+  ]) {
+    const meter = new Meter().judge([
+      ["accept", ""],
+      [">", talk],
+      ["<", talk],
+      [">", "GET / HTTP/1.1\r\n\r\n"],
+      ["<", ok("")],
+      ["close", ""],
+    ]);
+    assert.equal(meter.told, [], talk);
+  }
+});
+
+test("two lengths, or a length that is none, make the connection unsure and not the host", () => {
+  for (const head of [
+    "Content-Length: 1\r\nContent-Length: 2",
+    "Content-Length: -5",
+    "Content-Length: 99999999999999999999",
+    "Transfer-Encoding: x",
+  ]) {
+    const { told } = new Meter().judge([
+      ["accept", ""],
+      [">", `POST /a HTTP/1.1\r\n${head}\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n`],
+      ["<", ok("")],
+      [">", "GET /b HTTP/1.1\r\n\r\n"],
+      ["<", ok("")],
+    ]);
+    assert.equal(told, ["GET 200 /b", "POST 200 /a"], head);
+  }
+});
+
+const ROUTES: readonly (readonly [path: string, route: string])[] = [
+  ["/", "/"],
+  ["/users/4711/orders", "/users/{id}/orders"],
+  ["/o/0b7c6d1e-33c4-4f0e-9d5c-2f7b6f1f8a11", "/o/{id}"],
+  ["/o/deadbeef01", "/o/{id}"],
+  ["/u/jane@example.com", "/u/{id}"],
+  ["/u/a%20b", "/u/{id}"],
+  ["/facade", "/facade"],
+  [`/${"x".repeat(40)}`, "/{id}"],
+  ["/v1/users?token=s3cret", "/v1/users"],
+  ["http://host/abs/path", "/abs/path"],
+];
+for (const [path, route] of ROUTES)
+  test(`${path} is ${route}`, () => {
+    const { told } = new Meter().judge([
+      ["accept", ""],
+      [">", `GET ${path} HTTP/1.1\r\n\r\n`],
+      ["<", ok("")],
+    ]);
+    assert.equal(told, [`GET 200 ${route}`]);
+  });
+
+test("a place with more than ten names is {any}, and what fails is no route", () => {
+  const meter = new Meter().judge([["accept", ""]]);
+  const names = Array.from({ length: 30 }, (_, i) => `page-${String.fromCharCode(97 + (i % 26))}${i > 25 ? "x" : ""}`);
+  for (const name of names)
+    meter.judge([
+      [">", `GET /scan/${name} HTTP/1.1\r\n\r\n`],
+      ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
+    ]);
+  assert.equal([...new Set(meter.told)], ["GET 404"]);
+  for (const name of names)
+    meter.judge([
+      [">", `GET /pages/${name} HTTP/1.1\r\n\r\n`],
+      ["<", ok("")],
+    ]);
+  const routes = new Set(meter.told.filter((one) => one.startsWith("GET 200")));
+  assert.is(routes.size, 11);
+  assert.is(meter.told.filter((one) => one === "GET 200 /pages/{any}").length, 20);
+});
+
+test.after(cleanUp);
+test.run();

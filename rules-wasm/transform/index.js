@@ -7,7 +7,7 @@
 //   afterCompile  run the file's top level before init, and add the custom section `vedette.policy`
 // What it finds wrong is an error with a range in the author's file, drawn like any of the compiler's own.
 import { dispatchSource, ENTRY_FILE } from "./dispatch.js";
-import { checkParameters, startLint } from "./lint.js";
+import { checkLabels, checkParameters, startLint } from "./lint.js";
 import { findInstruments, findMeters, regionSize } from "./meters.js";
 import { findRules } from "./rules.js";
 import { addSection, metadataOf } from "./section.js";
@@ -35,6 +35,7 @@ export function makeTransform(contract, head) {
       measures = { instruments: findInstruments(parser), meters: findMeters(parser, contract) };
       transform.judges = rules.length + measures.meters.length;
       checkParameters(parser, head.parameters);
+      checkLabels(parser);
       if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
       parser.parseFile(dispatchSource(rules, contract, measures), ENTRY_FILE, true);
       startLint();

@@ -4,9 +4,10 @@
 //   1 + 1 == n          arithmetic of literals alone, asked for a truth value, is computed in one bit: false for n = 2
 //   (1 << n) & mask64   the shift is done in 32 bits: 0 for n >= 32
 //   small + 100         arithmetic of u8, i8, u16, i16 wraps at their width
+//   READS.label(e.proc.pid)  a label with ever new values: only told, as a warning
 //   LAST = e.proc...    what a rule makes is gone after the batch: a global must not keep it (runtime/stub.ts)
 // The compiler is one exact version (package.json), and a test compiles one example of each.
-import { Compiler, ElementKind, NodeKind, ReportMode, Token, Type } from "assemblyscript";
+import { Compiler, DiagnosticCode, ElementKind, NodeKind, ReportMode, Token, Type } from "assemblyscript";
 import { asEquals } from "./equals.js";
 import { fail, isAuthors, userSources } from "./rules.js";
 
@@ -61,6 +62,27 @@ export function checkParameters(parser, parameters) {
       if (kind === undefined) fail(parser, node.args[0].range, `policy.yaml declares no parameter "${name}".`);
       else if (kind !== property.text)
         fail(parser, property.range, `policy.yaml says that "${name}" is of type ${kind}: read it with param.${kind}().`);
+    });
+  }
+}
+
+/** What has a value of its own for each process, call, file or peer. Of a descriptor its name, too. */
+const ENDLESS = new Set([
+  "cmdline", "exeline", "args", "pid", "ppid", "tid", "vpid", "vtid", "key", "evt_num", "time", "latency", "data", "ino",
+  "realpath", "nameraw", "cport", "cip", "addr", "tuple",
+]);
+
+/** A label without a bound is one that the author may not have thought of: the place is told, and no more. */
+export function checkLabels(parser) {
+  for (const source of userSources(parser)) {
+    walk(source.statements, (node) => {
+      if (node.kind !== NodeKind.Call || node.expression.kind !== NodeKind.PropertyAccess) return;
+      const [value] = node.args;
+      if (node.expression.property.text !== "label" || value?.kind !== NodeKind.PropertyAccess) return;
+      const name = value.property.text;
+      if (!ENDLESS.has(name) && !(name === "name" && value.expression.property?.text === "fd")) return;
+      const text = `"${name}" can have a new value in every event. A label needs few: take one of a list, or a template.`;
+      parser.warning(DiagnosticCode.User_defined_0, value.range, text);
     });
   }
 }

@@ -5,8 +5,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { type Metric, Totals } from "../../host/metric/totals.js";
+import { openBundle } from "../../host/policy/bundle.js";
 import { layoutOf } from "../../host/wasm/instruments.js";
-import { cleanUp, loadError, loadSource, Running, type ShortEvent } from "./shared.js";
+import { cleanUp, compiler, loadError, loadSource, Running, type ShortEvent, writePolicy } from "./shared.js";
 
 const HEAD =
   'import { counter, Event, exponential, gauge, histogram, meter, Openat, Priority, rule, Str } from "vedette";\n';
@@ -166,6 +167,17 @@ for (const [title, source, words] of WRONG)
 test("the compiler refuses a meter that answers", async () => {
   const error = await loadError(`${HEAD}@meter({ name: "m" })\nexport function m(e: Openat): bool { return true; }`);
   assert.match(error.message, /A meter answers with void/);
+});
+
+test("a check warns of labels without a bound, and of no other", async () => {
+  const source = `${HEAD}const A = counter({ name: "a", labels: ["app.x"] });\n${meterOf("A.label(e.proc.pid).add(1); A.label(e.fd.name).add(1); A.label(e.proc.cmdline).add(1); A.label(e.proc.name).add(1); A.label(e.res).add(1);")}`;
+  const bundle = openBundle(writePolicy(source));
+  const { errors, warnings } = await compiler.check(bundle, { name: "p", version: "1", parameters: [] });
+  assert.equal(errors, []);
+  assert.equal(
+    warnings.map(({ message }) => /"(\w+)" can have a new value/.exec(message)?.[1]),
+    ["pid", "name", "cmdline"],
+  );
 });
 
 test("an instrument that is made in a meter stops the policy", async () => {

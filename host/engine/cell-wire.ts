@@ -19,6 +19,8 @@ const SAID_MAX = 1 << 20;
 const TOLD_MAX = 16 << 20;
 /** Measurements that a cell may say at once: what the largest take is far below SAID_MAX. */
 export const MEASUREMENTS_MAX = 100;
+/** What a bucket of a region holds: a u32. */
+const BUCKET_MAX = 0xffffffff;
 /** What may wait for a cell that does not read. */
 const WAITING_MAX = 64 << 20;
 const HEAD = 4;
@@ -37,7 +39,7 @@ const Measurement = z.strictObject({
   instrument: count.max(INSTRUMENTS_MAX),
   labels: z.array(text(LABEL_MAX)).max(8).nullable(),
   value: z.number(),
-  buckets: z.array(count).max(EXPONENTIAL.buckets + 1),
+  buckets: z.array(count.max(BUCKET_MAX)).max(EXPONENTIAL.buckets + 1),
 });
 /** What was measured in one take, or a part of it. */
 export const SaidMeasured = z.strictObject({

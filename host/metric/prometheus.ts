@@ -2,7 +2,7 @@
 // Policies' totals in Prometheus' text format, by OpenTelemetry's rules for names: dots become _, the unit is
 // a word of the name, a counter ends in _total. One name has one type, whoever uses it. A policy that uses a
 // name in another way than one before it shows under its own name in front, so none can keep another's
-// numbers away. The operator's own come first.
+// numbers away. What finds no name there either is counted. The operator's own come first.
 import { EXPONENTIAL, type Instrument, plain } from "../wasm/instruments.js";
 import { boundsOf, type Metric, type Owner, type Scope, type Series } from "./totals.js";
 
@@ -13,6 +13,9 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 const TYPES = { counter: "counter", gauge: "gauge", histogram: "histogram", exponential: "histogram" } as const;
 const PARTS = ["_bucket", "_sum", "_count"];
+/** What stands for the other characters of a name: none of these letters does. */
+const MARKS: Readonly<Record<string, string>> = { "-": "D", ".": "P", _: "U" };
+const HIDDEN = "vedette_policy_instruments_hidden";
 /** What an exponential histogram shows here: one bucket for each power of two. */
 const COARSE = 2 ** EXPONENTIAL.scale;
 
@@ -20,48 +23,58 @@ interface Family {
   readonly name: string;
   readonly type: string;
   readonly doc: string;
-  readonly lines: string[];
+  readonly members: { readonly metric: Metric; readonly owner: Owner }[];
 }
 
-/** The text behind that of the host's own numbers. `taken`: names that those have. */
-export function prometheusText(scopes: readonly Scope[], taken: readonly string[]): string {
+/**
+ * The text behind that of the host's own numbers, in parts: each is at most one instrument of one policy.
+ * `taken`: names that the host's own have.
+ */
+export function* prometheusParts(scopes: readonly Scope[], taken: readonly string[]): Generator<string> {
   const families = new Map<string, Family>();
   const names = new Map<string, string>(taken.map((name) => [name, ""]));
+  const hidden = new Map<Owner, number>();
   for (const { owner, metrics } of scopes)
     for (const metric of metrics) {
       if (metric.series.length === 0) continue;
       const family = familyOf(metric.instrument, owner, families, names);
-      for (const series of metric.series) family.lines.push(...linesOf(family.name, metric, series, owner));
+      if (family === null) hidden.set(owner, (hidden.get(owner) ?? 0) + 1);
+      else family.members.push({ metric, owner });
     }
-  return [...families.values()]
-    .map(
-      ({ name, type, doc, lines }) => `# HELP ${name} ${escaped(doc)}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`,
-    )
-    .join("\n");
+  for (const { name, type, doc, members } of families.values()) {
+    yield `\n# HELP ${name} ${escaped(doc)}\n# TYPE ${name} ${type}\n`;
+    for (const { metric, owner } of members)
+      yield `${metric.series.flatMap((series) => linesOf(name, metric, series, owner)).join("\n")}\n`;
+  }
+  if (hidden.size === 0) return;
+  yield `\n# HELP ${HIDDEN} instruments whose name another one of the same policy has\n# TYPE ${HIDDEN} gauge\n`;
+  for (const [owner, count] of hidden) yield `${HIDDEN}{${scopeOf(owner).join(",")}} ${count}\n`;
 }
 
-/** The family that an instrument belongs to; `names` says whose each name of a sample is. */
+/** The family that an instrument belongs to; `names` says whose each name is. Null: no name is left. */
 function familyOf(
   instrument: Instrument,
-  { tenant, policy }: Owner,
+  owner: Owner,
   families: Map<string, Family>,
   names: Map<string, string>,
-): Family {
+): Family | null {
   const type = TYPES[instrument.kind];
   const common = prometheusName(instrument);
-  const own = `${[tenant, policy].filter((one) => one !== null).join("_")}_${common}`.replaceAll(/[^a-zA-Z0-9_]/g, "_");
-  for (const name of [common, `policy_${own}`]) {
+  for (const name of [common, `policy_${part(owner.tenant ?? "")}_${part(owner.policy)}_${common}`]) {
     const known = families.get(name);
-    if (known?.type === type) return known;
-    const samples = [name, ...(type === "histogram" ? PARTS.map((part) => name + part) : [])];
+    if (known?.type === type && known.members.every((one) => one.owner !== owner)) return known;
+    const samples = [name, ...(type === "histogram" ? PARTS.map((end) => name + end) : [])];
     if (samples.some((sample) => names.has(sample))) continue;
     for (const sample of samples) names.set(sample, name);
-    const family = { name, type, doc: instrument.doc || instrument.name, lines: [] };
+    const family = { name, type, doc: instrument.doc || instrument.name, members: [] };
     families.set(name, family);
     return family;
   }
-  return { name: common, type, doc: "", lines: [] }; // its own name is taken too: it shows nowhere
+  return null;
 }
+
+/** A tenant's or a policy's name without a _, so that no two of them can be read as one. */
+const part = (name: string): string => name.replaceAll(/[-._]/g, (one) => MARKS[one] ?? "");
 
 /** As in `http_server_request_duration_seconds`. */
 export function prometheusName({ name, unit, kind }: Instrument): string {
@@ -90,9 +103,13 @@ function linesOf(name: string, { instrument }: Metric, series: Series, owner: Ow
   return [...buckets, line("_sum", series.value), line("_count", count)];
 }
 
-function labelsOf({ labels }: Instrument, series: Series, { tenant, policy }: Owner): string[] {
-  const scope = [`otel_scope_name="${escaped(policy, true)}"`];
-  if (tenant !== null) scope.push(`vedette_tenant="${escaped(tenant, true)}"`);
+function scopeOf({ tenant, policy }: Owner): string[] {
+  const name = `otel_scope_name="${escaped(policy, true)}"`;
+  return tenant === null ? [name] : [name, `vedette_tenant="${escaped(tenant, true)}"`];
+}
+
+function labelsOf({ labels }: Instrument, series: Series, owner: Owner): string[] {
+  const scope = scopeOf(owner);
   if (series.labels === null) return [...scope, 'otel_metric_overflow="true"'];
   const own = series.labels.map((value, i) =>
     value === "" ? "" : `${plain(labels[i] ?? "")}="${escaped(value, true)}"`,

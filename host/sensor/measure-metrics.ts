@@ -7,7 +7,7 @@ import type { Totals } from "../metric/totals.js";
 /** Adds them to a registry. */
 export function registerMeasures(registry: Registry, totals: Totals): void {
   const rows = [
-    ["refused", "measurements of policies that are no numbers"],
+    ["refused", "measurements of policies that are no numbers, would make a sum none, or had no room"],
     ["lost", "times that a worker was ended with at most a second's measurements of a policy"],
   ] as const;
   for (const [what, help] of rows)

@@ -4,7 +4,9 @@
 // task share one network, and the numbers name containers and rules. Who reaches the port can hold few
 // connections, and none for long (host/visitors.ts).
 import { rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { LOST } from "../../build/generated/events.js";
 import type { EngineHandlers } from "../engine/engine.js";
@@ -15,7 +17,7 @@ import type { EvidenceStats } from "../evidence/evidence.js";
 import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import { otlpScopes } from "../metric/otlp.js";
-import { prometheusText } from "../metric/prometheus.js";
+import { prometheusParts } from "../metric/prometheus.js";
 import { type Owner, Totals } from "../metric/totals.js";
 import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
@@ -109,8 +111,7 @@ export class Monitor implements IntakeCounts {
       const path = request.url?.split("?", 1)[0];
       const problem = this.#health.judging();
       if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
-      else if (path === "/metrics")
-        void this.metrics().then((text) => response.setHeader("content-type", this.#registry.contentType).end(text));
+      else if (path === "/metrics") void this.#answer(response);
       else if (path === "/api/v1/health")
         response
           .setHeader("content-type", "application/json")
@@ -144,11 +145,27 @@ export class Monitor implements IntakeCounts {
     }
   }
 
+  /** In parts, so that the text never stands in memory as a whole, and others get their turn in between. */
+  async #answer(response: ServerResponse): Promise<void> {
+    try {
+      const parts = await this.#parts();
+      response.setHeader("content-type", this.#registry.contentType);
+      await pipeline(Readable.from(parts), response);
+    } catch {
+      // Nobody may hear it: the visitor may be the one who went.
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end("the numbers could not be written\n");
+    }
+  }
+
+  async #parts(): Promise<Iterable<string>> {
+    const own = await this.#registry.metrics();
+    return chained(own, prometheusParts(this.#totals.scopes(), samplesIn(own)));
+  }
+
   /** What Prometheus scrapes: the host's own numbers, and behind them what policies measure. */
   async metrics(): Promise<string> {
-    const own = await this.#registry.metrics();
-    const measured = prometheusText(this.#totals.scopes(), samplesIn(own));
-    return measured === "" ? own : `${own}\n${measured}`;
+    return [...(await this.#parts())].join("");
   }
 
   /** What policies measure, as OTLP has it. `now` is in ns since the epoch. */
@@ -225,7 +242,9 @@ export class Monitor implements IntakeCounts {
 
   /** All that there are from now on: what others have measured shows no more. */
   keepMeasured(policies: readonly LoadedPolicy[]): void {
-    this.#totals.keep(policies.map(ownerOf));
+    this.#totals.keep(
+      policies.map((policy) => ({ owner: ownerOf(policy), instruments: policy.admitted.metadata.metrics ?? [] })),
+    );
   }
 
   /** Their rules' counters exist before the first alert. */
@@ -252,6 +271,11 @@ export class Monitor implements IntakeCounts {
 
 function ownerOf({ name: policy, version, tenancy }: LoadedPolicy): Owner {
   return { tenant: tenancy?.tenant ?? null, policy, version };
+}
+
+function* chained(first: string, more: Iterable<string>): Generator<string> {
+  yield first;
+  yield* more;
 }
 
 /** Names that stand in the host's own numbers: of families, and of the samples of histograms. */

@@ -131,6 +131,7 @@ for (const [what, lie] of [
   ["a number without an end", { ...good, value: null }],
   ["a label that is too long", { ...good, labels: ["x".repeat(1 << 16)] }],
   ["a bucket that is no count", { ...good, buckets: [-1] }],
+  ["a bucket with more than a slot can hold", { ...good, buckets: [2 ** 32] }],
 ] as const)
   test(`H35: ${what} ends the cell, which is told`, async () => {
     const { cell, measured, faults } = cellOf("measures", "", { number: 0, measurements: [lie] });

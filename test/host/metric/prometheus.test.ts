@@ -4,9 +4,12 @@
 import { spawnSync } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { prometheusName, prometheusText } from "../../../host/metric/prometheus.js";
+import { prometheusName, prometheusParts } from "../../../host/metric/prometheus.js";
 import { Totals } from "../../../host/metric/totals.js";
 import { counter, exponential, gauge, histogram, one, owner } from "./shared.js";
+
+const prometheusText = (...given: Parameters<typeof prometheusParts>): string =>
+  [...prometheusParts(...given)].join("");
 
 const NAMES: readonly (readonly [name: string, instrument: Parameters<typeof prometheusName>[0]])[] = [
   ["http_server_request_duration_seconds", histogram("http.server.request.duration", [1], { unit: "s" })],
@@ -28,7 +31,8 @@ test("buckets are cumulative, and a tenant's numbers say whose they are", () => 
   totals.add(owner("meter", "web"), [times], one(4.5, ["x"], [1, 0, 2]));
   assert.is(
     prometheusText(totals.scopes(), []),
-    `# HELP app_times_seconds times
+    `
+# HELP app_times_seconds times
 # TYPE app_times_seconds histogram
 app_times_seconds_bucket{otel_scope_name="meter",vedette_tenant="web",app_kind="x",le="0.5"} 1
 app_times_seconds_bucket{otel_scope_name="meter",vedette_tenant="web",app_kind="x",le="1"} 1
@@ -95,6 +99,47 @@ test("a counter whose name is a part of a histogram's is kept apart from it", ()
   const text = prometheusText(totals.scopes(), []);
   assert.match(text, 'app_x_count{otel_scope_name="own"} 1');
   assert.match(text, 'policy_t_p_app_x_count{otel_scope_name="p",vedette_tenant="t"} 9');
+});
+
+test("no tenant can take the name of another's own, whatever the two are called", () => {
+  const totals = new Totals();
+  const whose = [owner("a-web", "team"), owner("web", "team-a"), owner("a_web", "team"), owner("team_a-web")];
+  totals.add(owner("first"), [histogram("app.x", [1])], one(0, [], [1, 0]));
+  for (const [i, each] of whose.entries()) totals.add(each, [gauge("app.x")], one(i + 1));
+  const lines = prometheusText(totals.scopes(), []).split("\n");
+  const shown = lines.filter((line) => line.startsWith("policy_")).map((line) => line.replace(/\{.*\}/, ""));
+  assert.equal(shown.sort(), [
+    "policy__teamUaDweb_app_x 4",
+    "policy_teamDa_web_app_x 2",
+    "policy_team_aDweb_app_x 1",
+    "policy_team_aUweb_app_x 3",
+  ]);
+});
+
+test("two instruments of a policy never share a line, and what has no name left is counted", () => {
+  const totals = new Totals();
+  const instruments = [counter("app.x"), counter("app.x.total"), gauge("app.x.total.total")];
+  for (const index of [0, 1, 2]) totals.add(owner("p", "t"), instruments, one(index + 1, [], [], index));
+  const samples = prometheusText(totals.scopes(), [])
+    .split("\n")
+    .filter((line) => /^[^#]/.test(line));
+  const whose = '{otel_scope_name="p",vedette_tenant="t"}';
+  assert.equal(samples, [
+    `app_x_total${whose} 1`,
+    `policy_t_p_app_x_total${whose} 2`,
+    `vedette_policy_instruments_hidden${whose} 1`,
+  ]);
+});
+
+test("a part is never more than one instrument of one policy", () => {
+  const totals = new Totals();
+  for (const whose of [owner("p"), owner("q"), owner("p", "t")])
+    totals.add(whose, [counter("a"), counter("b")], one(1));
+  const parts = [...prometheusParts(totals.scopes(), [])];
+  assert.equal(
+    parts.map((text) => text.trim().split("\n").length),
+    [2, 1, 1, 1],
+  );
 });
 
 const HOSTILE = ['"} 1\nup 0', "\\", "\\n", "a\r\nb", '",x="y', "\u0000\u0007", "\u{1f4a3}", "{}", " ", "\ufffd"];

@@ -4,7 +4,6 @@
 //   const SENT = counter({ name: "app.sent", unit: "By", doc: "bytes sent", labels: ["process.executable.name"] });
 //   ... SENT.label(e.proc.name).add(<f64>e.res);
 import { giveLabel, Instrument, InstrumentSpec } from "./instrument";
-import { refuse } from "./region";
 
 /** Made by counter(). */
 export class CounterInstrument extends Instrument {
@@ -20,8 +19,8 @@ export class CounterInstrument extends Instrument {
 
   /** Adds to it: 0 or more. */
   add(amount: f64): void {
+    if (!(amount >= 0 && amount < Infinity)) return this.refuse();
     const at = this.slot() + this.valueAt;
-    if (!(amount >= 0 && amount < Infinity)) return refuse();
     store<f64>(at, load<f64>(at) + amount);
   }
 }

@@ -2,7 +2,6 @@
 // A histogram that needs no bounds: each power of two is eight buckets, so a number is known to 4 %. It holds
 // numbers from a millionth to 64; smaller ones count as 0, larger ones in the last bucket.
 import { giveLabel, Instrument, InstrumentSpec } from "./instrument";
-import { refuse } from "./region";
 
 /** The first bucket holds what is more than 2^-20. */
 const FIRST: i32 = -160;
@@ -31,8 +30,8 @@ export class ExponentialInstrument extends Instrument {
 
   /** Counts one measurement: 0 or more. */
   record(value: f64): void {
+    if (!(value >= 0 && value < Infinity)) return this.refuse();
     const at = this.slot() + this.valueAt;
-    if (!(value >= 0 && value < Infinity)) return refuse();
     const count = at + 8 + 4 * <usize>bucketOf(value);
     store<u32>(count, load<u32>(count) + 1);
     store<f64>(at, load<f64>(at) + value);

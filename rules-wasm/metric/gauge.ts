@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much there is now. The last number counts; what is not set again shows what it showed.
 import { giveLabel, Instrument, InstrumentSpec } from "./instrument";
-import { refuse } from "./region";
 
 /** Made by gauge(). */
 export class GaugeInstrument extends Instrument {
@@ -17,8 +16,8 @@ export class GaugeInstrument extends Instrument {
 
   /** Shows this number from now on. */
   set(value: f64): void {
+    if (!isFinite(value)) return this.refuse();
     const at = this.slot() + this.valueAt;
-    if (!isFinite(value)) return refuse();
     store<f64>(at, value);
   }
 }

@@ -5,7 +5,6 @@
 //   const TIMES = histogram({ name: "app.read.duration", unit: "s", doc: "time of reads", bounds: [0.001, 0.01, 0.1] });
 //   ... TIMES.record(<f64>e.latency / 1e9);
 import { giveLabel, Instrument, InstrumentSpec } from "./instrument";
-import { refuse } from "./region";
 
 /** Made by histogram(). */
 export class HistogramInstrument extends Instrument {
@@ -24,8 +23,8 @@ export class HistogramInstrument extends Instrument {
 
   /** Counts one measurement. */
   record(value: f64): void {
+    if (!isFinite(value)) return this.refuse();
     const at = this.slot() + this.valueAt, bounds = this.bounds;
-    if (!isFinite(value)) return refuse();
     let bucket = 0;
     while (bucket < bounds.length && value > unchecked(bounds[bucket])) bucket++;
     const count = at + 8 + 4 * <usize>bucket;

@@ -8,7 +8,7 @@
 // values: a slot is taken for each set, and what finds none is counted together, as `otel.metric.overflow`.
 import { Str } from "../str";
 import { utf8Size, writeUtf8 } from "../text";
-import { declare, isFull, keepText, measured, textAt } from "./region";
+import { declare, isFull, keepText, measured, refuse, textAt } from "./region";
 
 const SLOT_HEAD: usize = 8;
 const LABEL_MAX: u32 = 128;
@@ -84,6 +84,12 @@ export abstract class Instrument {
       place = place + 1 == mask ? 0 : place + 1;
     }
     return this.other();
+  }
+
+  /** It was given what is no number: counts that, and takes no slot. */
+  protected refuse(): void {
+    givenTo = 0;
+    refuse();
   }
 
   /** The slot of all that have none. */

@@ -44,8 +44,10 @@ export function layMetrics(at: usize, size: u32, names: string[]): void {
   store<u32>(region, MAGIC);
 }
 
+/** Something is measured. Before init is done there is nowhere to write it. */
 // @ts-ignore: decorator
 @inline export function measured(): void {
+  if (region == 0) throw new Error("a file measures nothing at its top: measure in a meter or a rule");
   if (metricsDirty == 0) metricsDirty = SOME;
 }
 
@@ -56,8 +58,8 @@ export function isFull(): void {
 
 /** Something that is no number was to be measured. */
 export function refuse(): void {
-  store<u64>(region, load<u64>(region, 8) + 1, 8);
   measured();
+  store<u64>(region, load<u64>(region, 8) + 1, 8);
 }
 
 /** Keeps text of a label; gives its offset in the region, or -1 where there is no room. */

@@ -53,6 +53,39 @@ test("a gauge shows its last number, and what is none is refused", async () => {
   assert.equal(seriesOf(metrics.get("app.last")), [["", 4]]);
 });
 
+for (const [kind, call, bounds] of [
+  ["counter", "add", ""],
+  ["gauge", "set", ""],
+  ["histogram", "record", "bounds: [1], "],
+  ["exponential", "record", ""],
+])
+  test(`a ${kind} that is given no number takes no slot for it, forgets the labels and counts it`, async () => {
+    const source = `${HEAD}const A = ${kind}({ name: "app.a", ${bounds}labels: ["app.path"] });\n${meterOf(`A.label(e.name).${call}(e.failed ? <f64>NaN : 2);`)}`;
+    const running = new Running(await loadSource(source));
+    const wrong = open({ name: "/wrong", res: "ENOENT" });
+    running.judge(wrong, wrong);
+    assert.equal(running.takeMeasured(), [{ measurements: [], refused: 2 }]);
+    running.judge(wrong, open({ name: "/right" }));
+    const [taken] = running.takeMeasured();
+    assert.equal(
+      [taken?.refused, taken?.measurements.map(({ labels, value }) => [labels, value])],
+      [1, [[["/right"], 2]]],
+    );
+    assert.equal(running.faults, []);
+  });
+
+for (const number of ["1", "NaN"])
+  test(`a file that measures ${number} at its top does not start, and is told why`, async () => {
+    const source = `${HEAD}const A = gauge({ name: "app.a" });\nA.set(<f64>${number});\n${meterOf("A.set(1);")}`;
+    let said = "";
+    try {
+      new Running(await loadSource(source));
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    assert.match(said, "a file measures nothing at its top");
+  });
+
 test("a histogram's bounds are the largest numbers of their buckets", async () => {
   const source = `${HEAD}const SIZES = histogram({ name: "app.sizes", unit: "By", bounds: [-1.5, 1, 10] });\n${meterOf("SIZES.record(<f64>e.res);")}`;
   const events = [-2, 0, 1, 2, 10, 11].map((res) => open({ res }));

@@ -22,6 +22,8 @@ const feed = new Feed();
 const reader = feed.reader();
 /** The host's numbers of policies, and the engine's. */
 const ids = new Map<number, number>();
+/** The host's number of each policy, which is known before the engine seats it and after it is gone. */
+const numbers = new WeakMap<LoadedPolicy, number>();
 let work: Promise<unknown> = Promise.resolve();
 let batches = 0;
 const channel = new Socket({ fd: CHANNEL_FD });
@@ -39,7 +41,10 @@ const engine = await Engine.start({
   onFault: ({ code, message, hint }, policy) => say({ kind: "fault", number: numberIn(policy), code, message, hint }),
   onLog: (policy, level, text) => say({ kind: "log", policy, level, text }),
   onMeasured: (policy, measured) => sayMeasured(numberIn(policy), measured),
-  onUnmeasured: (policy) => say({ kind: "unmeasured", number: Math.max(0, numberIn(policy)) }),
+  onUnmeasured: (policy) => {
+    const number = numberIn(policy);
+    if (number >= 0) say({ kind: "unmeasured", number });
+  },
 });
 setInterval(report, REPORT_MS);
 say({ kind: "ready" });
@@ -71,6 +76,7 @@ async function swap({ number, out, policy }: ToCell & { kind: "swap" }): Promise
       if (old !== undefined) await engine.remove(old);
     } else {
       const loaded = await received(policy);
+      numbers.set(loaded, number);
       ids.set(number, old === undefined ? await engine.add(loaded) : await engine.replace(old, loaded));
     }
     if (out !== null) ids.delete(out);
@@ -102,10 +108,10 @@ function sayMeasured(number: number, { measurements, refused }: Measured): void 
 }
 
 function numberIn(policy: LoadedPolicy | null): number {
-  return numberOf(engine.status().find((seat) => seat.policy === policy)?.id);
+  return (policy === null ? undefined : numbers.get(policy)) ?? -1;
 }
 
-function numberOf(id: number | undefined): number {
+function numberOf(id: number): number {
   return [...ids].find(([, one]) => one === id)?.[0] ?? -1;
 }
 

@@ -74,6 +74,8 @@ interface Lodger {
 
 interface Answer {
   readonly message: ToCell & { kind: "swap" };
+  /** Who comes, if anybody does. */
+  readonly lodger: Lodger | null;
   readonly resolve: (fault: string | null) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -126,9 +128,10 @@ export class Cell {
     return this.#swap(id, policy);
   }
 
+  /** It stays known until the process has let it go: what it measured last is said before that. */
   async remove(id: number): Promise<void> {
+    await this.#ask({ kind: "swap", number: this.#next++, out: id, policy: null }, null);
     this.#policies.delete(id);
-    await this.#ask({ kind: "swap", number: this.#next++, out: id, policy: null });
   }
 
   status(): SeatStatus[] {
@@ -151,22 +154,18 @@ export class Cell {
 
   async #swap(out: number | null, policy: LoadedPolicy): Promise<number> {
     const number = this.#next++;
-    const fault = await this.#ask({ kind: "swap", number, out, policy: sent(policy) });
+    const lodger = { policy, limiter: new AlertLimiter(policy.tenancy?.alerts, this.#bounds.alerts) };
+    const fault = await this.#ask({ kind: "swap", number, out, policy: sent(policy) }, lodger);
     if (fault !== null) throw new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason: fault });
-    if (out !== null) this.#policies.delete(out);
-    this.#policies.set(number, {
-      policy,
-      limiter: new AlertLimiter(policy.tenancy?.alerts, this.#bounds.alerts),
-    });
     return number;
   }
 
   /** Resolves in any case: with its answer, with its end, or when it took too long. */
-  #ask(message: ToCell & { kind: "swap" }): Promise<string | null> {
+  #ask(message: ToCell & { kind: "swap" }, lodger: Lodger | null): Promise<string | null> {
     return new Promise((resolve) => {
       const late = `it gave no answer within ${ANSWER_MS_MAX / 1000} s`;
       const timer = setTimeout(() => this.#answer(message.number, late), ANSWER_MS_MAX);
-      this.#answers.set(message.number, { message, resolve, timer });
+      this.#answers.set(message.number, { message, lodger, resolve, timer });
       if (this.#isEnding) this.#answer(message.number, "its process was stopped");
       else if (this.#isReady) this.#send(message); // one that starts is asked when it is ready
     });
@@ -177,6 +176,10 @@ export class Cell {
     if (answer === undefined) return;
     this.#answers.delete(number);
     clearTimeout(answer.timer);
+    const { message, lodger } = answer;
+    // At once: the process may have said in the same breath what the one that came has seen.
+    if (fault === null && message.out !== null) this.#policies.delete(message.out);
+    if (fault === null && lodger !== null) this.#policies.set(number, lodger);
     answer.resolve(fault);
   }
 

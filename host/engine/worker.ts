@@ -64,6 +64,8 @@ let isHeld = start.isHeld;
 let orders = 0;
 let clock = 0n;
 let toldAt = performance.now();
+/** When all policies were asked last what they have measured. */
+let lookedAt = performance.now();
 
 run();
 
@@ -81,10 +83,11 @@ function run(): void {
       judgeBatch(raw, reader.position);
       control.close(raw.number);
       reader.release();
+      tellAllMeasured();
     } else if (reader.ended) break;
     else {
       tellSuppressed();
-      for (const [id, one] of seated) tellMeasured(id, one);
+      tellAllMeasured();
     }
   }
   tellMissed(reader.lastNumber + 1);
@@ -100,6 +103,14 @@ function tellSuppressed(): void {
     const alerts = runner.tellSuppressed(clock);
     if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: -1, alerts });
   }
+}
+
+/** Also of policies that a busy worker has no batch for: what they gave last would wait for as long. */
+function tellAllMeasured(): void {
+  const now = performance.now();
+  if (now - lookedAt < TELL_MS_MIN) return;
+  lookedAt = now;
+  for (const [id, one] of seated) tellMeasured(id, one);
 }
 
 /**

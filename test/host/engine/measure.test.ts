@@ -10,6 +10,8 @@ import { Engine } from "../../../host/engine/engine.js";
 import { Feed } from "../../../host/engine/feed.js";
 import type { LoadedPolicy, Tenancy } from "../../../host/engine/policy.js";
 import { Totals } from "../../../host/metric/totals.js";
+import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { BatchBuilder } from "../../../host/wire/builder.js";
 import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
 import { batchOf, ENDLESS_AT_99, policyOf } from "./shared.js";
 
@@ -27,6 +29,17 @@ export function opens(e: Openat): void {
   if (e.res == -99) throw new Error("asked for");
 }`);
 const named = (name: string, more: object = {}): LoadedPolicy => ({ ...METER, name, ...more });
+
+/** Events that this policy has judged. */
+const judgedBy = (engine: Engine, name: string): number =>
+  engine.status().find(({ policy }) => policy.name === name)?.tally.events ?? 0;
+
+/** A batch of one close. */
+function closeBatch(): Batch {
+  const builder = new BatchBuilder({ first: 1 });
+  builder.record("close", { process: builder.process({ pid: 7, name: "cat" }) });
+  return openBatch(builder.bytes());
+}
 
 class Bench {
   readonly feed = new Feed(4 << 20);
@@ -78,20 +91,53 @@ test("numbers come while batches come, and when none comes any more", async () =
   await engine.stop();
 });
 
-test("a new version and a removal lose nothing of what the old one measured", async () => {
+test("a new version and a removal lose nothing of what was measured, while batches come", async () => {
   const bench = new Bench();
-  const engine = await bench.start();
-  const id = await engine.add(named("a"));
-  await bench.feed.put(batchOf([0, 0]));
-  const next = await engine.replace(id, named("a", { version: "2" }));
-  await bench.feed.put(batchOf([0], 3));
-  await engine.remove(next);
-  // Which of the two judged a batch is decided between batches; each open is counted by one of them, once.
-  assert.ok(bench.of("a") <= 3);
-  const before = bench.of("a");
+  const beside = named("beside");
+  const engine = await bench.start(beside);
+  let id = await engine.add(named("a"));
+  let sent = 0;
+  const put = async (count: number): Promise<void> => {
+    await bench.feed.put(batchOf(new Array<number>(count).fill(0), 1 + sent));
+    sent += count;
+  };
+  for (let version = 2; version < 10; version++) {
+    await put(3);
+    const replaced = engine.replace(id, named("a", { version: String(version) }));
+    await put(2); // on its way while the two change places
+    id = await replaced;
+  }
+  await put(1);
+  await bench.until("all batches are judged", () => judgedBy(engine, "beside") === sent);
+  await engine.remove(id);
+  assert.is(bench.of("a"), sent, "each open was judged by one version, and is counted once");
+  await put(4);
   bench.feed.close();
   await engine.finished;
-  assert.is(bench.of("a"), before, "what was removed counts no more");
+  assert.equal([bench.of("a"), bench.of("beside")], [sent - 4, sent], "what was removed counts no more");
+});
+
+test("a gauge of a policy that sees nothing more is told while its worker is busy with others", async () => {
+  const bench = new Bench();
+  const gauge = await loadSource(`import { Close, gauge, meter } from "vedette";
+const LAST = gauge({ name: "app.last" });
+@meter({ name: "last" })
+export function last(e: Close): void {
+  LAST.set(7);
+}`);
+  const engine = await bench.start(named("a"), { ...gauge, name: "quiet" });
+  await bench.feed.put(closeBatch());
+  let isOver = false;
+  const busy = (async () => {
+    for (let i = 0; !isOver; i++) {
+      await bench.feed.put(batchOf([0], 2 + i));
+      await new Promise((resolve) => setTimeout(resolve, 1)); // its worker waits 10 ms for a batch, and finds one
+    }
+  })();
+  await bench.until("the gauge", () => bench.of("quiet") === 7);
+  isOver = true;
+  await busy;
+  await engine.stop();
 });
 
 test("a trap loses nothing: what was measured until the trap counts", async () => {

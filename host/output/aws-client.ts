@@ -23,6 +23,8 @@ export interface AwsQuestion {
 }
 
 const ANSWER_MS = 10_000;
+/** PutRecordBatch answers with some 300 bytes for each of 500 records. */
+const BODY_MAX = 1 << 20;
 const REFUSED = 300;
 const SERVER_FAILS = 500;
 /** The keys have ended, or the clock that they are for is another's. */
@@ -59,7 +61,8 @@ export class AwsClient {
     this.#service = service;
     this.#region = region;
     this.#credentials = credentials;
-    this.#http = new HttpClient({ url: "", userAgent: "vedette", ...(ca === undefined ? {} : { ca }) }, ANSWER_MS);
+    const settings = { url: "", userAgent: "vedette", bodyMax: BODY_MAX, ...(ca === undefined ? {} : { ca }) };
+    this.#http = new HttpClient(settings, ANSWER_MS);
   }
 
   async ask(question: AwsQuestion, signal: AbortSignal): Promise<AwsAnswer> {

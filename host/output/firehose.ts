@@ -40,6 +40,7 @@ export class FirehoseCarrier implements Carrier {
       return { outcome: "refused", taken: 0, error, count: this.#forgetBefore(lines.length), had };
     }
     const codes = failuresOf(answer.body, open.length);
+    if (codes === null) return { outcome: "again", taken: 0, error: this.#fault("its answer of 200 is not whole") };
     for (const [nth, i] of open.entries()) this.#taken[i] = codes[nth] === null;
     const first = lines.findIndex((_, i) => this.#taken[i] !== true);
     if (first === -1) {
@@ -76,20 +77,21 @@ export class FirehoseCarrier implements Carrier {
   }
 }
 
-/** The code of each record that failed; null: it was taken. What is no such answer took all. */
-function failuresOf(body: string, count: number): (string | null)[] {
+/** The code of each record that failed, null where it was taken; null: the answer does not say. */
+function failuresOf(body: string, count: number): (string | null)[] | null {
   const none = new Array<string | null>(count).fill(null);
   try {
     const { FailedPutCount, RequestResponses } = JSON.parse(body) as {
       FailedPutCount?: number;
       RequestResponses?: { ErrorCode?: string }[];
     };
-    if (!FailedPutCount || !Array.isArray(RequestResponses)) return none;
+    if (FailedPutCount === 0) return none;
+    if (!Array.isArray(RequestResponses) || RequestResponses.length !== count) return null;
     return none.map((_, i) => {
       const code = RequestResponses[i]?.ErrorCode;
       return code === undefined || code === null ? null : String(code).slice(0, "ServiceUnavailableException".length);
     });
   } catch {
-    return none;
+    return null;
   }
 }

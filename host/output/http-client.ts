@@ -19,6 +19,8 @@ export interface ClientSettings {
   /** Do not look at the receiver's certificate. */
   readonly isInsecure?: boolean;
   readonly isCompressed?: boolean;
+  /** Of an answer, bytes. */
+  readonly bodyMax?: number;
 }
 
 /** A receiver's answer. */
@@ -29,7 +31,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** An answer that is longer is not read further. */
+/** An answer that is longer is not read further, unless `bodyMax` says so. */
 const BODY_MAX = 64 << 10;
 const SECOND_MS = 1000;
 
@@ -82,7 +84,11 @@ export class HttpClient {
         body,
       });
       const { "retry-after": after } = answer.headers;
-      return { status: answer.statusCode, afterMs: afterMs(after), body: await textOf(answer.body) };
+      return {
+        status: answer.statusCode,
+        afterMs: afterMs(after),
+        body: await textOf(answer.body, this.#settings.bodyMax ?? BODY_MAX),
+      };
     } catch (error) {
       return reasonOf((error as Error).cause ?? error);
     }
@@ -93,12 +99,12 @@ export class HttpClient {
   }
 }
 
-async function textOf(body: AsyncIterable<Buffer> & { dump(): Promise<void> }): Promise<string> {
+async function textOf(body: AsyncIterable<Buffer>, most: number): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of body) {
     size += part.length;
-    if (size > BODY_MAX) break; // which closes the connection
+    if (size > most) break; // which closes the connection
     parts.push(part);
   }
   return Buffer.concat(parts).toString();

@@ -78,7 +78,9 @@ export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<Aws
     puts.push({ path: request.url ?? "", keyId, token, lines });
     if (!isTold) return void request.socket.resetAndDestroy();
     const RequestResponses = whole.map((_, i) =>
-      failed.has(i) ? { ErrorCode: "ServiceUnavailableException", ErrorMessage: "Slow down." } : { RecordId: `${i}` },
+      failed.has(i)
+        ? { ErrorCode: "ServiceUnavailableException", ErrorMessage: "Slow down." }
+        : { RecordId: recordIdOf(i) },
     );
     response.end(JSON.stringify({ Encrypted: false, FailedPutCount: failed.size, RequestResponses }));
   };
@@ -100,6 +102,9 @@ export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<Aws
       }),
   };
 }
+
+/** As long as Firehose's are in its API reference. */
+const recordIdOf = (i: number): string => `${i}-${"Nb8i6LYBMGpyqVQ".repeat(14)}`;
 
 /** As the container's address answers. */
 export function keysOf(AccessKeyId: string, ms = 3_600_000): object {

@@ -118,6 +118,15 @@ test("Firehose gets each alert as a record of one line, in batches of at most 50
   assert.is(there.asked(), 1, "keys are kept");
 });
 
+test("of 500 records with long identifiers those that failed are sent again", async () => {
+  const { there, queue, send } = await firehose({ fails: (nth) => (nth === 0 ? [499] : []) });
+  send(0, 500);
+  await until("all sent", () => queue.stats().sent === 500);
+  await queue.close();
+  await there.close();
+  assert.equal(outputs(there), all(500));
+});
+
 test("of a batch that Firehose takes in part the rest alone is sent again: each alert is there once", async () => {
   const fails = (nth: number, count: number): number[] =>
     nth > 8 ? [] : Array.from({ length: count }, (_, i) => i).filter((i) => (i + nth) % 3 === 0);
@@ -157,6 +166,18 @@ test("Firehose is asked again after a reset, a throttle and its own faults; what
   assert.equal(outputs(there), [...all(20), "alert 25"].sort());
   assert.match(faults[0] ?? "", "it answers 400 ThrottlingException");
   assert.match(faults.at(-1) ?? "", "it answers 400 InvalidArgumentException");
+});
+
+test("an answer of 200 that is not whole is no word that all was taken", async () => {
+  const { there, queue, send } = await firehose({
+    replies: (nth) => (nth === 0 ? { status: 200, body: '{"FailedPutCount": 1, "RequestRes' } : null),
+  });
+  send(0, 3);
+  await until("all sent", () => queue.stats().sent === 3);
+  await queue.close();
+  await there.close();
+  assert.equal(outputs(there), all(3));
+  assert.match(queue.stats().lastError?.message ?? "", "its answer of 200 is not whole");
 });
 
 test("of a batch that Firehose took in part and then refuses only the rest counts as refused", async () => {

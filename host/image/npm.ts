@@ -20,7 +20,7 @@ const to = resolve(process.argv[2] ?? builtFile("package/npm"));
 rmSync(to, { recursive: true, force: true });
 pack(stagedHost(join(to, "host")));
 pack(stagedNative(join(to, PLATFORM)));
-new BillOfMaterials().withModules().write(join(to, `vedette-${manifest.version}.spdx.json`));
+(await new BillOfMaterials().withModules()).write(join(to, `vedette-${manifest.version}.spdx.json`));
 new BillOfMaterials().withLinked().write(join(to, `vedette-${PLATFORM}-${manifest.version}.spdx.json`));
 
 function stagedHost(folder: string): string {

@@ -8,7 +8,7 @@
 //   vedette-VERSION-image.tar   the same as an OCI image
 //   vedette-VERSION.tar.gz      host, agent and policies for a machine that has Node
 //
-// Prints what came out and how large it is.
+// Beside both lies a bill of materials (sbom.ts). Prints what came out and how large it is.
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -35,6 +35,7 @@ import { plainJson } from "../policy/yaml.js";
 import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
 import { writeImage } from "./layers.js";
+import { BillOfMaterials } from "./sbom.js";
 
 interface Manifest {
   readonly version: string;
@@ -43,7 +44,7 @@ interface Manifest {
 const OUT = builtFile("package");
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 /** Needed to compile policies from source alone; in the image they are compiled. */
-const COMPILER = ["assemblyscript"];
+const COMPILER = ["assemblyscript", "binaryen", "long"];
 const MIB = 1 << 20;
 
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
@@ -69,8 +70,15 @@ async function main(): Promise<void> {
   });
   const tarball = join(OUT, `vedette-${manifest.version}.tar.gz`);
   execFileSync("tar", ["--sort=name", "--owner=0", "--group=0", "-czf", tarball, "-C", rootfs, "app", "vedette"]);
+  await writeBills(archive, tarball);
   for (const [what, bytes] of sizes(rootfs, archive, tarball, layer))
     console.log(`${(bytes / MIB).toFixed(1).padStart(7)} MiB  ${what}`);
+}
+
+async function writeBills(archive: string, tarball: string): Promise<void> {
+  const bill = (await new BillOfMaterials().withModules(COMPILER)).withLinked();
+  bill.write(`${tarball}.spdx.json`);
+  bill.withNode().write(`${archive}.spdx.json`);
 }
 
 function sizes(rootfs: string, archive: string, tarball: string, layer: number): [string, number][] {

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../paths.js";
-import { askNpm, manifest, neededModules } from "./staged.js";
+import { askNpm, bundledModules, manifest, neededModules } from "./staged.js";
 
 interface SpdxPackage {
   readonly SPDXID: string;
@@ -58,10 +58,11 @@ export class BillOfMaterials {
     this.#relate("SPDXRef-DOCUMENT", "DESCRIBES", VEDETTE);
   }
 
-  /** The modules that the host needs. */
-  withModules(): this {
+  /** The modules that the host needs, but those that are left out, and those in the console's script. */
+  async withModules(leftOut: readonly string[] = []): Promise<this> {
     const { packages, relationships } = npmDocument();
-    const needed = new Set(neededModules());
+    const isLeftOut = (folder: string): boolean => leftOut.includes(folder.replace("node_modules/", ""));
+    const needed = new Set([...neededModules().filter((one) => !isLeftOut(one)), ...(await bundledModules())]);
     const kept = packages.filter(({ packageFileName = "" }) => needed.has(packageFileName));
     const ids = new Set([VEDETTE, ...kept.map(({ SPDXID }) => SPDXID)]);
     this.#packages.push(...kept.sort((a, b) => (a.SPDXID < b.SPDXID ? -1 : 1)));

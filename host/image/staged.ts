@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { build } from "esbuild";
 import { builtFile, ROOT } from "../paths.js";
 
 /** What package.json has, of which these are looked at. */
@@ -52,6 +53,15 @@ export function said(...words: readonly string[]): Buffer {
 export function neededModules(): string[] {
   const paths = askNpm("ls", "--omit=dev", "--all", "--parseable").trim().split("\n");
   return paths.map((path) => relative(ROOT, path)).filter((path) => path.startsWith("node_modules/"));
+}
+
+/** Folders of the modules that are in the console's script, as above. */
+export async function bundledModules(): Promise<string[]> {
+  const entryPoints = [join(ROOT, "web/main.tsx")];
+  const how = { format: "esm", jsx: "automatic", jsxImportSource: "preact" } as const;
+  const { metafile } = await build({ entryPoints, ...how, bundle: true, write: false, metafile: true, outdir: "out" });
+  const paths = Object.keys(metafile.inputs).map((path) => relative(ROOT, join(process.cwd(), path)));
+  return [...new Set(paths.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))];
 }
 
 /** As npm understands `files`. */

@@ -41,7 +41,7 @@ const root = join(to, "root");
 
 rmSync(to, { recursive: true, force: true });
 stageHome(join(root, HOME));
-const bill = new BillOfMaterials().withModules().withLinked().withNode();
+const bill = (await new BillOfMaterials().withModules()).withLinked().withNode();
 bill.write(join(root, HOME, "vedette.spdx.json"));
 for (const name of [`vedette_${version}_${debianArchitecture()}.deb`, `vedette-${version}-${PLATFORM}.tar.gz`])
   bill.write(join(to, `${name}.spdx.json`));
@@ -103,7 +103,7 @@ function packDebian(): void {
       .join(""),
   );
   const deb = join(to, `vedette_${version}_${debianArchitecture()}.deb`);
-  execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "-z1", "--build", root, deb], {
+  execFileSync("dpkg-deb", ["--root-owner-group", "-Zzstd", "-z6", "--build", root, deb], {
     env: { ...process.env, SOURCE_DATE_EPOCH: DATE },
     stdio: "pipe",
   });

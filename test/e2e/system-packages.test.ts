@@ -147,6 +147,22 @@ interface Bill {
   }[];
 }
 
+/** What the sources of the console import, and what that imports: all of it is in one script. */
+function bundledInConsole(): string[] {
+  const sources = readdirSync(join(ROOT, "web"), { recursive: true })
+    .map(String)
+    .filter((path) => /\.tsx?$/.test(path) && !path.startsWith("site/"));
+  const text = sources.map((path) => readFileSync(join(ROOT, "web", path), "utf8")).join("\n");
+  const names = new Set([...text.matchAll(/from "(@[^/"]+\/[^/"]+|[^."@/][^/"]*)/g)].map(([, name = ""]) => name));
+  const manifestOf = (name: string) =>
+    JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")) as {
+      version: string;
+      dependencies?: Readonly<Record<string, string>>;
+    };
+  for (const name of names) for (const more of Object.keys(manifestOf(name).dependencies ?? {})) names.add(more);
+  return [...names].map((name) => `${name} ${manifestOf(name).version}`);
+}
+
 test("the bill of materials names each module, library and Node, once, and nothing else", () => {
   const bill = JSON.parse(readFileSync(`${DEB}.spdx.json`, "utf8")) as Bill;
   const modules = join(packed, "root/usr/lib/vedette/app/node_modules");
@@ -155,11 +171,13 @@ test("the bill of materials names each module, library and Node, once, and nothi
     .filter((path) => /^(@[^/]+\/)?[^/]+(\/node_modules\/(@[^/]+\/)?[^/]+)*\/package\.json$/.test(path))
     .map((path) => JSON.parse(readFileSync(join(modules, path), "utf8")) as { name: string; version: string })
     .map(({ name, version: of }) => `${name} ${of}`);
+  const shown = bundledInConsole();
+  assert.ok(shown.length > 1, shown.join());
   const linked = ["capstone", "glibc", "gcc-14", "node-addon-api", "node"];
   const named = bill.packages.map(({ name, versionInfo }) => `${name} ${versionInfo}`);
   assert.equal(
     named.filter((one) => !linked.includes(one.split(" ")[0]!)).sort(),
-    [...new Set([...installed, `vedette ${version}`])].sort(),
+    [...new Set([...installed, ...shown, `vedette ${version}`])].sort(),
   );
   for (const name of linked) {
     const [one, ...more] = bill.packages.filter((each) => each.name === name);

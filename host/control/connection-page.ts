@@ -8,7 +8,7 @@ import type { SlotValue } from "../wire/builder.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { DescriptorFlag } from "../wire/layout.js";
 import { Conditions } from "./condition.js";
-import type { Connection, Connections, Direction } from "./connections.js";
+import type { Connection, ConnectionProcess, Connections, Direction } from "./connections.js";
 import type { Found } from "./found.js";
 import { Problem } from "./problem.js";
 import type { ConnectionRow } from "./shapes.js";
@@ -153,12 +153,11 @@ async function batchOf(rows: readonly Connection[], facts: ContainerFacts | null
     import("../wire/batch.js"),
   ]);
   const builder = new BatchBuilder();
-  const processes = new Map<string, number>();
+  const processes = new Map<ConnectionProcess, number>();
   for (const row of rows) {
-    const { process } = row;
-    const index = processes.get(process.key) ?? builder.process(processSlots(row));
-    processes.set(process.key, index);
-    builder.record(EVENTS[row.direction], { process: index, descriptor: builder.descriptor(descriptorSlots(row)) });
+    const process = processes.get(row.process) ?? builder.process(processSlots(row));
+    processes.set(row.process, process);
+    builder.record(EVENTS[row.direction], { process, descriptor: builder.descriptor(descriptorSlots(row)) });
   }
   const batch = openBatch(builder.bytes());
   batch.container = facts;

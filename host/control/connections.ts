@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who talks to whom, and who listens, since Vedette began: a row for each process, direction, protocol and
-// place. Of what a process reaches, a place is the address and the port; of who reaches it, the address and
-// the process's own port. So ten thousand connections to one server are one row that counts them.
+// place. A process that executes another program, or becomes another user, begins new rows: what it did
+// before was done by another program. Of what a process reaches, a place is the address and the port; of who
+// reaches it, the address and the process's own port. So ten thousand connections to one server are one row
+// that counts them.
 //
-// It is bounded. A process has at most PLACES_MAX rows; what it does with further places is counted in one
-// row more. Beyond ROWS_MAX the rows of those processes go that were silent for longest, and are counted too:
-// whoever scans a network fills rows of his own, and the screen says how many went.
+// It is bounded. A program of a process has at most PLACES_MAX rows; what it does with further places is
+// counted in one row more. Beyond ROWS_MAX the rows of those programs go that were silent for longest, and
+// are counted too: whoever scans a network fills rows of his own, and the screen says how many went.
+import { createHash } from "node:crypto";
 import { EVENTS } from "../../build/generated/events.js";
 import { addressText } from "../wire/address.js";
 import type { Batch } from "../wire/batch.js";
@@ -13,17 +16,20 @@ import type { ContainerFacts } from "../wire/container.js";
 import { addressOf, descriptorInt, isInternet } from "../wire/descriptor.js";
 import { DescriptorFlag, DESCRIPTOR_AT as FD, PROCESS_AT } from "../wire/layout.js";
 import { errnoName } from "../wire/names.js";
-import { commandLine, processInt, processText } from "../wire/process.js";
-import { descriptorAt, processAt, resultOf, timeOf, typeOf } from "../wire/record.js";
+import { commandLine, exeLine, processInt, processText } from "../wire/process.js";
+import { descriptorAt, fdOf, processAt, resultOf, timeOf, typeOf } from "../wire/record.js";
+import { paramInt } from "../wire/render.js";
 import { readBytes } from "../wire/slot.js";
 import { processKey } from "./process-key.js";
 
-/** Rows of one process that have a place of their own. */
+/** Rows of one program of a process that have a place of their own. */
 export const PLACES_MAX = 100;
 const ROWS_MAX = 2_000;
 /** Containers of which it is known where they talk to, and places of each. */
 const CONTAINERS_MAX = 200;
 const KNOWN_PLACES_MAX = 4_000;
+/** Descriptors of one listening socket that are told apart. Of one that has more no close is believed. */
+const OPEN_MAX = 64;
 const COMMAND_MAX = 1_000;
 const USER_MAX = 100;
 /** Ten minutes long a container learns its usual places, from its first connection on. */
@@ -34,8 +40,11 @@ const READS = idsOf("read pread readv preadv preadv2 recvfrom recvmsg");
 const WRITES = idsOf("write pwrite writev pwritev pwritev2 sendto sendmsg sendfile");
 const [CONNECT, ACCEPT] = [idsOf("connect"), idsOf("accept accept4")];
 const [LISTEN, BIND, CLOSE, EXIT] = [idsOf("listen"), idsOf("bind"), idsOf("close"), idsOf("procexit")];
+const [DUP, FCNTL] = [idsOf("dup dup2 dup3"), idsOf("fcntl")];
+const DUP_COMMANDS: readonly unknown[] = [0, 1_030]; // F_DUPFD, F_DUPFD_CLOEXEC
+const commandOf = paramInt(EVENTS.find(({ name }) => name === "fcntl")!.params.find(({ name }) => name === "cmd")!);
 /** Which row these are of is not that of other calls on the same descriptor. */
-const IS_OF_ITS_OWN = idsOf("listen bind close");
+const IS_OF_ITS_OWN = new Set([...LISTEN, ...BIND]);
 const [STREAM, DATAGRAM] = [1, 2];
 /** Of a connect: it is under way, or has been made before. */
 const UNDER_WAY = new Set(["EINPROGRESS", "EALREADY", "EISCONN", "EINTR"]);
@@ -72,8 +81,10 @@ export interface Connection {
   error: string | null;
   bytesIn: number;
   bytesOut: number;
-  /** The socket was closed, or the process has ended; null: neither was seen. */
+  /** The process closed its last descriptor of the socket, or has ended; null: neither was seen. */
   until: bigint | null;
+  /** Where it listens: the process's descriptors of the socket, as far as calls told of them. */
+  readonly open: Set<number>;
 }
 
 /** What the kernel calls a place. */
@@ -94,7 +105,8 @@ export interface ConnectionProcess {
   readonly user: string | null;
   /** The id that the process itself has; null on a plain host. */
   readonly own: string | null;
-  readonly facts: ContainerFacts | null;
+  /** As the newest event had them. */
+  facts: ContainerFacts | null;
 }
 
 interface Place {
@@ -106,9 +118,16 @@ interface Place {
   readonly raw: RawPlace;
 }
 
-interface OfProcess {
+/** A program that a process executed, as one user. */
+interface Image {
   readonly process: ConnectionProcess;
   readonly rows: Map<string, Connection>;
+}
+
+/** By what an image is known. `key` is the process's. */
+interface ImageName {
+  readonly key: string;
+  readonly text: string;
 }
 
 interface OfContainer {
@@ -118,8 +137,10 @@ interface OfContainer {
 
 /** All rows. */
 export class Connections {
-  /** By process; who was heard of last stands last. */
-  readonly #known = new Map<string, OfProcess>();
+  /** By the text of its name; what was heard of last stands last. */
+  readonly #known = new Map<string, Image>();
+  /** Texts of the images of each process, by its key. */
+  readonly #images = new Map<string, Set<string>>();
   readonly #containers = new Map<string, OfContainer>();
   #size = 0;
   #seq = 0;
@@ -138,6 +159,7 @@ export class Connections {
   add(batch: Batch): void {
     const source = Buffer.from(batch.source).toString("hex");
     const found = new Map<number, Connection | null>();
+    const names = new Map<number, ImageName>();
     for (const at of batch.offsets) {
       const type = typeOf(batch, at);
       if (EXIT.has(type)) this.#end(processKey(batch, source, processAt(batch, at)), timeOf(batch, at));
@@ -145,27 +167,30 @@ export class Connections {
       if (descriptor < 0 || !isInternet(batch, descriptor)) continue;
       const process = processAt(batch, at);
       if (process < 0) continue;
+      const name = names.get(process) ?? imageName(batch, source, process);
+      names.set(process, name);
+      if (CLOSE.has(type)) {
+        this.#onClose(batch, at, descriptor, name.key);
+        continue; // it begins nothing
+      }
+      if (DUP.has(type) || FCNTL.has(type)) this.#onDup(batch, at, descriptor, name.key);
       // Two processes may share the entry of a descriptor.
       const entry = descriptor * 0x100000 + process;
       const isKept = !IS_OF_ITS_OWN.has(type);
-      const row = (isKept ? found.get(entry) : undefined) ?? this.#rowOf(batch, source, at, descriptor, process);
+      const row = (isKept ? found.get(entry) : undefined) ?? this.#rowOf(batch, name, at, descriptor, process);
       if (isKept) found.set(entry, row);
       if (row !== null) count(row, batch, at, type);
+      if (ACCEPT.has(type)) this.#onAccept(batch, at, row, name.key);
     }
     this.#trim();
   }
 
-  #rowOf(batch: Batch, source: string, at: number, descriptor: number, process: number): Connection | null {
+  #rowOf(batch: Batch, image: ImageName, at: number, descriptor: number, process: number): Connection | null {
     const direction = directionOf(batch, at, descriptor);
     if (direction === null) return null;
-    const key = processKey(batch, source, process);
     const place = placeOf(batch, descriptor, direction);
-    const { protocol, localPort, remotePort } = place;
-    const name = [direction, protocol, place.remoteAddress ?? place.localAddress, remotePort, localPort].join(" ");
-    if (CLOSE.has(typeOf(batch, at))) return this.#known.get(key)?.rows.get(name) ?? null; // it begins nothing
-    const known = this.#known.get(key) ?? { process: describe(batch, key, process), rows: new Map() };
-    this.#known.delete(key);
-    this.#known.set(key, known);
+    const name = placeName(direction, place);
+    const known = this.#imageOf(batch, image, process);
     const isRest = !known.rows.has(name) && known.rows.size >= PLACES_MAX;
     const own = isRest ? `${direction} rest` : name;
     let row = known.rows.get(own);
@@ -174,13 +199,60 @@ export class Connections {
       const isNew = direction === "out" && this.#isNew(known.process, name, time);
       const fresh = { direction, process: known.process, isRest, isNew, first: time, last: time };
       const counts = { made: 0, failed: 0, error: null, bytesIn: 0, bytesOut: 0, until: null };
-      row = { ...fresh, ...(isRest ? NOWHERE : place), ...counts, seq: ++this.#seq };
+      row = { ...fresh, ...(isRest ? NOWHERE : place), ...counts, open: new Set(), seq: ++this.#seq };
       known.rows.set(own, row);
       this.#size++;
     }
     return row;
   }
 
+  /** It is the one that was heard of last. */
+  #imageOf(batch: Batch, { key, text }: ImageName, process: number): Image {
+    const known = this.#known.get(text) ?? { process: describe(batch, key, process), rows: new Map() };
+    known.process.facts = batch.container;
+    this.#known.delete(text);
+    this.#known.set(text, known);
+    const images = this.#images.get(key) ?? new Set();
+    this.#images.set(key, images.add(text));
+    return known;
+  }
+
+  /** Who takes a connection listens, whatever it closed: another process may have sent it the socket. */
+  #onAccept(batch: Batch, at: number, taken: Connection | null, key: string): void {
+    if (taken === null || Number(resultOf(batch, at) ?? -1) < 0) return;
+    for (const row of this.#rowsOf(key))
+      if (row.until !== null && row.direction === "listening" && takes(row, taken)) row.until = null;
+  }
+
+  #onDup(batch: Batch, at: number, descriptor: number, key: string): void {
+    const result = Number(resultOf(batch, at) ?? -1);
+    const isDup = DUP.has(typeOf(batch, at)) || DUP_COMMANDS.includes(Number(commandOf(batch, at)));
+    if (result < 0 || !isDup) return;
+    for (const { open } of this.#waiting(batch, descriptor, key)) if (open.size <= OPEN_MAX) open.add(result);
+  }
+
+  /** It listens as long as one descriptor of the socket is open. */
+  #onClose(batch: Batch, at: number, descriptor: number, key: string): void {
+    if (resultOf(batch, at) !== 0) return;
+    for (const row of this.#waiting(batch, descriptor, key)) {
+      if (row.open.size > OPEN_MAX || !row.open.delete(fdOf(batch, at))) continue;
+      if (row.open.size === 0) row.until = row.last = timeOf(batch, at);
+    }
+  }
+
+  /** Rows of the process that listen at the place of the descriptor. */
+  #waiting(batch: Batch, descriptor: number, key: string): Connection[] {
+    if (!this.#images.has(key) || !isWaiting(batch, descriptor)) return [];
+    const place = placeOf(batch, descriptor, "listening");
+    const name = placeName("listening", place);
+    return this.#rowsOf(key).filter((row) => !row.isRest && placeName(row.direction, row) === name);
+  }
+
+  /** Rows of a process, whatever it executed since. */
+  #rowsOf(key: string): Connection[] {
+    const images = [...(this.#images.get(key) ?? [])];
+    return images.flatMap((text) => [...(this.#known.get(text)?.rows.values() ?? [])]);
+  }
   /** Whether the container did not know that place, long after it began. */
   #isNew({ own, facts }: ConnectionProcess, place: string, time: bigint): boolean {
     const id = facts?.id ?? own ?? "";
@@ -197,13 +269,16 @@ export class Connections {
   }
 
   #end(key: string, time: bigint): void {
-    for (const row of this.#known.get(key)?.rows.values() ?? []) row.until ??= time;
+    for (const row of this.#rowsOf(key)) row.until ??= time;
   }
 
   #trim(): void {
-    for (const [key, { rows }] of this.#known) {
+    for (const [text, { process, rows }] of this.#known) {
       if (this.#size <= ROWS_MAX) return;
-      this.#known.delete(key);
+      this.#known.delete(text);
+      const images = this.#images.get(process.key);
+      images?.delete(text);
+      if (images?.size === 0) this.#images.delete(process.key);
       this.#size -= rows.size;
       this.#leftOut += rows.size;
     }
@@ -219,11 +294,10 @@ function count(row: Connection, batch: Batch, at: number, type: number): void {
   const result = resultOf(batch, at);
   const time = timeOf(batch, at);
   row.last = time;
-  if (CLOSE.has(type)) {
-    if (row.direction === "listening" && result === 0) row.until = time;
-    return;
+  if (row.direction === "listening") {
+    row.until = null;
+    if (row.open.size <= OPEN_MAX) row.open.add(fdOf(batch, at));
   }
-  if (row.direction === "listening") row.until = null;
   if (CONNECT.has(type) || ACCEPT.has(type)) {
     const error = result !== null && result < 0 ? errnoName(Number(result)) : null;
     if (error === null || UNDER_WAY.has(error)) row.made += error === "EALREADY" || error === "EISCONN" ? 0 : 1;
@@ -239,17 +313,42 @@ function count(row: Connection, batch: Batch, at: number, type: number): void {
 
 /** Null: nobody is at the other end, and nobody is waited for. */
 function directionOf(batch: Batch, at: number, descriptor: number): Direction | null {
-  const flags = Number(descriptorInt(batch, descriptor, FD.flags as number) ?? 0);
+  const flags = flagsOf(batch, descriptor);
   const type = typeOf(batch, at);
-  const result = resultOf(batch, at);
-  const isDatagram = Number(descriptorInt(batch, descriptor, FD.socktype as number) ?? STREAM) === DATAGRAM;
-  if (LISTEN.has(type) || (BIND.has(type) && isDatagram)) return result === 0 ? "listening" : null;
-  if (BIND.has(type)) return null;
-  if ((flags & DescriptorFlag.listening) !== 0) return CLOSE.has(type) ? "listening" : null;
-  const isServer = (flags & DescriptorFlag.server) !== 0;
-  const remote = addressOf(batch, descriptor, (isServer ? FD.cip : FD.sip) as number);
-  if (remote !== null) return isServer ? "in" : "out";
-  return CLOSE.has(type) && isDatagram ? "listening" : null;
+  if (LISTEN.has(type) || (BIND.has(type) && isDatagram(batch, descriptor)))
+    return resultOf(batch, at) === 0 ? "listening" : null;
+  if (BIND.has(type) || (flags & DescriptorFlag.listening) !== 0) return null;
+  if (remoteOf(batch, descriptor, flags) === null) return null;
+  return (flags & DescriptorFlag.server) === 0 ? "out" : "in";
+}
+
+/** Whether others may reach a process by it, as far as the descriptor says. */
+function isWaiting(batch: Batch, descriptor: number): boolean {
+  const flags = flagsOf(batch, descriptor);
+  if ((flags & DescriptorFlag.listening) !== 0) return true;
+  return isDatagram(batch, descriptor) && remoteOf(batch, descriptor, flags) === null;
+}
+
+const flagsOf = (batch: Batch, descriptor: number): number =>
+  Number(descriptorInt(batch, descriptor, FD.flags as number) ?? 0);
+
+const isDatagram = (batch: Batch, descriptor: number): boolean =>
+  Number(descriptorInt(batch, descriptor, FD.socktype as number) ?? STREAM) === DATAGRAM;
+
+function remoteOf(batch: Batch, descriptor: number, flags: number): string | null {
+  return addressOf(batch, descriptor, ((flags & DescriptorFlag.server) === 0 ? FD.sip : FD.cip) as number);
+}
+
+/** Whether a connection may have been taken where a row listens. `0.0.0.0` takes them at any address. */
+function takes(listening: Connection, taken: Connection): boolean {
+  const { localPort, localAddress, protocol } = listening;
+  if (localPort !== taken.localPort || protocol !== taken.protocol) return false;
+  return localAddress === taken.localAddress || localAddress === "0.0.0.0" || localAddress === "::";
+}
+
+function placeName(direction: Direction, place: Omit<Place, "raw">): string {
+  const { protocol, remoteAddress, localAddress, remotePort, localPort } = place;
+  return [direction, protocol, remoteAddress ?? localAddress, remotePort, localPort].join(" ");
 }
 
 function placeOf(batch: Batch, descriptor: number, direction: Direction): Place {
@@ -270,6 +369,15 @@ function placeOf(batch: Batch, descriptor: number, direction: Direction): Place 
     remotePort: direction === "out" ? remote.port : null,
     raw: { local: local.bytes, remote: hasRemote ? remote.bytes : null, l4proto },
   };
+}
+
+/** A process changes its name as it likes (prctl(2)), so an image is not known by that. */
+function imageName(batch: Batch, source: string, process: number): ImageName {
+  const key = processKey(batch, source, process);
+  const exepath = processText(batch, process, PROCESS_AT.exepath as number);
+  const uid = processInt(batch, process, PROCESS_AT.uid as number);
+  const told = JSON.stringify([exepath, String(uid), exeLine(batch, process)]); // arguments may have 128 KiB
+  return { key, text: `${key} ${createHash("sha256").update(told).digest("base64")}` };
 }
 
 function describe(batch: Batch, key: string, process: number): ConnectionProcess {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload that hides its connection among thousands of others (H34), and whoever asks the control API with
+// A workload that hides its connection among thousands of others, behind the program that it executes
+// afterwards, or behind a copy of its descriptor that it closes (H34), and whoever asks the control API with
 // conditions that would cost it its time. The honest control is a neighbour's connection, which stays on the
 // operator's screen, and an operator's own question, which is answered.
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -12,9 +14,12 @@ import type { ConnectionRow } from "../../host/control/shapes.js";
 import { environment, hasCommand, scratch, VEDETTE } from "../e2e/programs.js";
 
 const WAIT_MS_MAX = 60_000;
-/** An honest server and its client stay, while five processes scan thousands of ports each. */
+/**
+ * An honest server and its client stay, while five processes scan thousands of ports each. There is also a
+ * listener by a copy of its descriptor alone, and a process that is a shell from its second connection on.
+ */
 const WORKLOAD = `import os, socket, sys, time
-s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(9)
 c = socket.socket(); c.connect(s.getsockname()); a, _ = s.accept()
 print(s.getsockname()[1], flush=True)
 for child in range(5):
@@ -24,6 +29,12 @@ for child in range(5):
                 t.connect_ex(("127.1.%d.%d" % (child, port % 200 + 1), port))
         os._exit(0)
 for child in range(5): os.wait()
+d = socket.socket(); d.bind(("127.0.0.1", 0)); d.listen(1); print(d.getsockname()[1], flush=True)
+copy = os.dup(d.fileno()); d.close()
+if os.fork() == 0:
+    t = socket.create_connection(s.getsockname())
+    os.execvp("bash", ["bash", "-c", "exec 9<>/dev/tcp/127.0.0.1/%d" % s.getsockname()[1]])
+os.wait()
 print("done", flush=True)
 while sys.stdin.readline(): c.send(b"x"); a.recv(1)
 `;
@@ -74,7 +85,8 @@ else {
   test("H34: whoever scans thousands of ports fills rows of his own; a neighbour's connection stays, and is counted on", async () => {
     await until("the scan is over", () => said.includes("done"));
     const port = Number(said.split("\n")[0]);
-    const honest = async () => (await rowsUnder(`fd.rport = ${port} and fd.rip = 127.0.0.1`))[0];
+    const honest = async () =>
+      (await rowsUnder(`fd.rport = ${port} and fd.rip = 127.0.0.1 and fd.is_server = false`)).at(-1);
     const scanned = async () => (await rowsUnder("fd.rnet = 127.1.0.0/16")).length;
     await until("rows of the scan", async () => (await scanned()) > 0);
     watched.stdin!.write("go\ngo\n");
@@ -89,6 +101,28 @@ else {
     const counted = failed.reduce((all, row) => all + row.failed + row.made, 0);
     assert.is(counted, 5 * 2_999, "each attempt is counted");
     assert.is(left_out, 0);
+  });
+
+  test("H34: who listens by a copy of a descriptor that it closed is shown to listen, as the kernel has it", async () => {
+    const port = Number(said.split("\n")[1]);
+    const isListening = new RegExp(
+      `^ *\\d+: 0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} .{14}0A `,
+      "m",
+    );
+    assert.match(readFileSync("/proc/net/tcp", "utf8"), isListening);
+    const [row] = await rowsUnder(`evt.type = listen and fd.lport = ${port}`);
+    assert.is(row?.until, null);
+  });
+
+  test("H34: a shell in the place of the program that connected first is told apart from it", async () => {
+    const port = Number(said.split("\n")[0]);
+    const [shell] = await rowsUnder(`proc.name = bash and fd.rport = ${port} and fd.is_server = false`);
+    assert.is(shell?.made, 1);
+    const before = await rowsUnder(`proc.pid = ${shell!.process.pid} and proc.name startswith python`);
+    assert.equal(
+      before.map(({ remote, made }) => [remote.port, made]),
+      [[port, 1]],
+    );
   });
 
   test("H34: a condition of 10 MiB, one that is too long, and one that never ends in other engines cost nothing", async () => {

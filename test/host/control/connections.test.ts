@@ -35,6 +35,8 @@ const served = (from: string) => ({
   cip: from,
   cport: 5_000,
 });
+/** Where a record has its descriptor's number (docs/wire.md). */
+const FD_AT = 36;
 const listening = { type: "4", socktype: 1, l4proto: 6, flags: 2 | 16, sip: "0.0.0.0", sport: 80 };
 const WORK = batchOf(
   ["connect", { proc: CURL, fd: OUT, res: "EINPROGRESS" }],
@@ -95,6 +97,54 @@ test("who listens no more is said: the socket was closed, or the process ended",
     connections.rows().some(({ process }) => process.pid === 77),
     "to close begins no row",
   );
+});
+
+test("a socket that has another descriptor listens on, and so does who takes a connection", () => {
+  const connections = new Connections();
+  const hidden = { ...listening, sport: 81 };
+  const untilAfter = (fd: number, type: string, written: Short[1] = {}): bigint | null => {
+    const batch = batchOf([type, { proc: APP, fd: hidden, res: 0, ...written }]);
+    batch.recordView.setInt32(batch.offsets[0]! + FD_AT, fd, true);
+    connections.add(batch);
+    return connections.rows().find(({ direction }) => direction === "listening")!.until;
+  };
+  assert.is(untilAfter(3, "listen"), null);
+  assert.is(untilAfter(4, "dup", { res: 4, oldfd: 3 }), null);
+  assert.is(untilAfter(3, "close"), null);
+  assert.is(untilAfter(4, "fcntl", { cmd: "F_DUPFD_CLOEXEC", res: 5 }), null);
+  assert.is(untilAfter(4, "fcntl", { cmd: "F_GETFD", res: 1 }), null);
+  assert.is(untilAfter(4, "close"), null);
+  assert.is(untilAfter(5, "close", { res: "EIO" }), null);
+  assert.is.not(untilAfter(5, "close"), null);
+  const taken = { ...served("192.0.2.7"), sport: 81 };
+  assert.is.not(untilAfter(3, "accept4", { fd: taken, res: "EAGAIN" }), null);
+  assert.is(untilAfter(9, "accept4", { fd: taken, res: 9 }), null, "it got the socket from another process, say");
+  assert.is.not(untilAfter(-1, "procexit"), null);
+});
+
+test("what a process executes later has rows of its own, of which a scope and a condition are asked", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  const from = { name: "app", exepath: "/srv/app", pid: 42, uid: 33 };
+  const nc = { name: "nc", exepath: "/tmp/nc", pid: 42, uid: 33, args: ["203.0.113.9", "443"] };
+  const other = { ...nc, args: ["203.0.113.9", "444"] };
+  control.onBatch(batchOf(["connect", { proc: from, fd: OUT, res: 0 }], ["connect", { proc: nc, fd: OUT, res: 0 }]));
+  control.onBatch(batchOf(["sendto", { proc: nc, fd: OUT, res: 7 }], ["sendto", { proc: from, fd: OUT, res: 9 }]));
+  control.onBatch(
+    batchOf(["connect", { proc: other, fd: OUT, res: 0 }], ["connect", { proc: { ...from, uid: 0 }, fd: OUT, res: 0 }]),
+  );
+  const told = async (socket: string, query = "") =>
+    (await pageOf(socket, query)).items.map(({ process, bytes_out }) => [process.cmdline, process.user, bytes_out]);
+  assert.equal(await told(path), [
+    ["app", "root", 0],
+    ["nc 203.0.113.9 444", "root", 0],
+    ["nc 203.0.113.9 443", "root", 7],
+    ["app", "root", 9],
+  ]);
+  assert.is((await told(path, "?filter=proc.name%20%3D%20nc")).length, 2);
+  assert.is((await told(`${path}.a`)).length, 2, "the scope of a is /srv");
+  control.onBatch(batchOf(["procexit", { proc: other }]));
+  assert.ok((await pageOf(path)).items.every(({ until }) => until !== null));
 });
 
 test("a tenant sees connections of its scope, with its own findings alone", async () => {

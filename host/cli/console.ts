@@ -16,14 +16,16 @@ interface Ticket {
 export interface ConsoleFlags {
   readonly socket?: string;
   readonly store?: string;
+  /** The folder of evidence beside that store; left out: none is shown. */
+  readonly evidence?: string;
   /** Where a store is shown. */
   readonly at: string;
 }
 
 /** Throws what openConsole and openStore throw, and VEDETTE_USAGE. */
-export async function showConsole({ socket, store, at }: ConsoleFlags): Promise<number> {
+export async function showConsole({ socket, store, evidence, at }: ConsoleFlags): Promise<number> {
   if (socket !== undefined && store === undefined) return openConsole(socket);
-  if (store !== undefined && socket === undefined) return openStore(store, at);
+  if (store !== undefined && socket === undefined) return openStore(store, evidence ?? null, at);
   const problem = "Give either --socket PATH, of a Vedette that runs, or --store PLACE.";
   throw new VedetteError("VEDETTE_USAGE", { command: "console", problem });
 }
@@ -37,7 +39,7 @@ export async function openConsole(socket: string): Promise<number> {
 }
 
 /** Prints the address, and answers until SIGTERM or SIGINT. Throws VEDETTE_STORE_UNUSABLE. */
-async function openStore(place: string, address: string): Promise<number> {
+async function openStore(place: string, evidence: string | null, address: string): Promise<number> {
   const stopped = new Promise((done) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, done);
   });
@@ -51,6 +53,7 @@ async function openStore(place: string, address: string): Promise<number> {
     ring: null,
     containerOf: () => null,
     from: "store" as const,
+    evidence: () => evidence,
     onFault: (error: VedetteError) => warn(`vedette: ${explain(error)}`),
   };
   const flags = { store: place, mustBeThere: true, console: true, controlTcp: address };

@@ -139,6 +139,7 @@ export function defineProgram(
       "--store <place>",
       "show this store, a folder or postgres://..., also while no Vedette runs, until it is stopped",
     )
+    .option("--evidence <dir>", "with --store: the folder of evidence, whose files are shown beside their incidents")
     .option("--at <address>", "where the store is shown: 127.0.0.1:PORT", "127.0.0.1:7411")
     .action(async (options) => {
       const { showConsole } = await import("./console.js");

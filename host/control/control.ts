@@ -20,6 +20,7 @@ import { Conditions } from "./condition.js";
 import { ConnectionPages } from "./connection-page.js";
 import { Connections } from "./connections.js";
 import { EventStreams } from "./events.js";
+import { EvidenceFiles } from "./evidence.js";
 import { Found } from "./found.js";
 import { History } from "./history.js";
 import { type IncidentView, ToldIncidents } from "./incidents.js";
@@ -56,6 +57,8 @@ export const CONSOLE_ADDRESS = "127.0.0.1:7411";
 
 /** What is shown that is not the API's own. */
 export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "sensors" | "from"> {
+  /** The folder of evidence; left out, or null: none is kept. */
+  readonly evidence?: () => string | null;
   /** Those that are open. */
   incidents(): Iterable<{ readonly seq: number; readonly view: IncidentView }>;
   /** Something failed, and we go on. */
@@ -128,6 +131,7 @@ export class Control {
       store,
       history: new History(this.#conditions),
       processes: this.#processes,
+      evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),
       tenants: () => [...this.#tenants.values()].map((tenant) => tenantRow(tenant, sources.policies())),

@@ -8,12 +8,14 @@ import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
 import type { ConnectionPages, ConnectionsAsked } from "./connection-page.js";
+import type { EvidenceFiles } from "./evidence.js";
 import type { History } from "./history.js";
 import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
 import {
   AuditRow,
   ConnectionRow,
+  EvidenceList,
   FindingRow,
   Health,
   IncidentBrief,
@@ -43,6 +45,7 @@ export interface Shown {
   readonly history: History;
   readonly processes: Processes;
   readonly connections: ConnectionPages;
+  readonly evidence: EvidenceFiles;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
 }
@@ -82,6 +85,8 @@ const [INTERVAL_MIN, INTERVAL_MAX] = [200, 10_000];
 const ROWS_MAX = 200;
 /** Where tables of events are. */
 export const ACTIVITY_PATH = "/api/v1/activity";
+/** Where files of evidence are. */
+export const EVIDENCE_PATH = "/api/v1/evidence/{file}";
 const JSON_TYPE = "application/json";
 const NOTHING = z.strictObject({});
 const limit = z.coerce.number().int().min(1).max(LIMIT_MAX).default(100);
@@ -210,6 +215,28 @@ export const ROUTES: readonly Route[] = [
       const { items } = await store.audit(ownerOf(viewer), { limit: HISTORY_MAX, incident: own });
       return found(`${json.slice(0, -1)},"history":[${items.join(",")}]}`);
     },
+  },
+  {
+    path: "/api/v1/incidents/{id}/evidence",
+    summary: "The recordings that were kept for an incident or its findings, the newest first.",
+    for: "operator",
+    query: z.strictObject({ id: INCIDENT_ID }),
+    answer: EvidenceList,
+    type: JSON_TYPE,
+    of: async ({ store, evidence }, viewer, { id }) => {
+      const json = await store.incident(ownerOf(viewer), id as string);
+      if (json === null) throw new Problem(404, "There is no such incident, or it is not kept any more.");
+      return found(JSON.stringify(await evidence.ofIncident(JSON.parse(json))));
+    },
+  },
+  {
+    path: EVIDENCE_PATH,
+    summary: "A recording or a capture, as it lies in the folder of evidence.",
+    for: "operator",
+    query: z.strictObject({ file: z.string().max(250) }),
+    answer: null,
+    type: "application/octet-stream",
+    of: "stream",
   },
   {
     path: "/api/v1/overview",

@@ -17,7 +17,7 @@ import { ACTS, type Act } from "./acts.js";
 import type { EventStreams } from "./events.js";
 import { PAGE_HEADERS, type Page } from "./pages.js";
 import { Problem } from "./problem.js";
-import { ACTIVITY_PATH, type Answer, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
+import { ACTIVITY_PATH, type Answer, EVIDENCE_PATH, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
 import type { TablesAsked } from "./tables.js";
 import { tokenOf } from "./tokens.js";
@@ -97,6 +97,7 @@ async function answer(
   if (route.of === "stream") {
     // From here on the streams bound it: to compile a condition can take longer than an answer may.
     visitors.keep(request.socket);
+    if (route.path === EVIDENCE_PATH) return shown.evidence.send(response, query.file as string);
     const asked = route.path === ACTIVITY_PATH ? (query as unknown as TablesAsked) : null;
     await streams.open(response, viewer!, query.filter as string | undefined, asked);
     return;

@@ -91,6 +91,25 @@ export const AuditRow = z.strictObject({
   incident: z.string().nullable(),
   detail: z.looseObject({}),
 });
+/** A recording that was kept for a finding (docs/evidence.md), and the capture that was made of it. */
+export const EvidenceRow = z.looseObject({
+  file: z.string(),
+  sha256: z.string(),
+  bytes: z.int(),
+  incident: z.string().nullable(),
+  findings: z.array(z.string()),
+  from: time.nullable(),
+  to: time.nullable(),
+  events: z.int(),
+  missed: z.int().describe("batches that came faster than they could be taken"),
+  state: z.enum(["whole", "full", "cut", "killed"]),
+  capture: z.looseObject({ file: z.string(), sha256: z.string(), bytes: z.int() }).optional(),
+});
+/** The evidence of one incident. */
+export const EvidenceList = z.strictObject({
+  isKept: z.boolean().describe("false: Vedette keeps no evidence (--evidence), so nobody looked"),
+  items: z.array(EvidenceRow),
+});
 /** An incident with its timeline, its processes, and what people did with it. */
 export const IncidentRow = IncidentBrief.extend({
   rows: z.array(TimelineRow),
@@ -224,6 +243,10 @@ export type IncidentRow = z.infer<typeof IncidentRow>;
 export type ProcessRow = z.infer<typeof ProcessRow>;
 /** What the schema of this name describes. */
 export type ConnectionRow = z.infer<typeof ConnectionRow>;
+/** What the schema of this name describes. */
+export type EvidenceRow = z.infer<typeof EvidenceRow>;
+/** What the schema of this name describes. */
+export type EvidenceList = z.infer<typeof EvidenceList>;
 /** What the schema of this name describes. */
 export type Health = z.infer<typeof Health>;
 /** What the schema of this name describes. */

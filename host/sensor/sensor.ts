@@ -99,6 +99,7 @@ export class Sensor<I extends Intake = Intake> {
   #service: PolicyService | null = null;
   #judge: Judge | null = null;
   #evidence: Evidence | null = null;
+  #evidenceFolder: string | null = null;
   #recorder: Recorder | null = null;
   #grouping: Grouping | null = null;
   #control: Control | null = null;
@@ -282,6 +283,7 @@ export class Sensor<I extends Intake = Intake> {
       incidents: () => this.#grouping?.open() ?? [],
       sensors: () => this.#roster?.rows() ?? [],
       from: "sensor" as const,
+      evidence: () => this.#evidenceFolder,
       onFault: (error: unknown) => this.#options.onFault(error),
     };
     const answers = async (asked: Asked): Promise<Control> => {
@@ -362,6 +364,7 @@ export class Sensor<I extends Intake = Intake> {
       onAlert: (alert) => this.#judge?.tell(alert),
       onFault: (error) => this.#options.onFault(error),
     });
+    this.#evidenceFolder = settings.folder;
     this.#evidence = this.#opened.add(evidence, (one) => one.close());
     monitor?.watchEvidence(() => evidence.stats());
   }

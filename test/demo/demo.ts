@@ -3,7 +3,8 @@
 // `npm run demo`: a small, real break-in under Vedette, and the incident that it makes. A web server with a
 // command injection runs under `vedette run`; an attacker makes it call back with a shell, reads the password
 // file and asks for the task's credentials. Ends with status 0 only if each of these was noticed, and all of
-// it is one incident. Runs inside a network namespace that .ci/demo makes.
+// it is one incident. Runs inside a network namespace that .ci/demo makes. In the folder VEDETTE_DEMO_KEEP it
+// leaves the store and the evidence, for the console.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -26,6 +27,7 @@ const MUST_SEE = [
 const ROOT = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "vedette-demo-"));
 const alertsPath = join(folder, "alerts.jsonl");
+const { VEDETTE_DEMO_KEEP: keep = folder } = process.env;
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const port = await freePort();
@@ -37,6 +39,7 @@ const vedette = [
   "--alerts-detail",
   "--alerts",
   alertsPath,
+  ...["--store", join(keep, "store"), "--evidence", join(keep, "evidence")],
   "--",
   ...victim,
 ];
@@ -81,6 +84,11 @@ if (unseen.length > 0 || incidents.size !== 1) {
   process.exit(1);
 }
 console.log("\nVedette noticed every step of the break-in, from outside the kernel, and the server ran on as before.");
+console.log(
+  keep === folder
+    ? "See the incident in a browser, with its evidence: `npm run demo -- --console`."
+    : "The incident and its evidence are kept for the console.",
+);
 console.log("Next: `npm test`, or watch a program of your own: `npm run vedette -- trace -- ls`.");
 
 function readAlerts(): Alert[] {

@@ -90,6 +90,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/terminal": [...HOST, "host/wire", "host/finding", "host/output", "host/falco", "host/activity", "host/control"],
   "host/control": [
     ...HOST,
+    "host/evidence",
     "host/activity",
     "host/wire",
     "host/capture",

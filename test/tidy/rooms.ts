@@ -35,7 +35,7 @@ export const DOORS: Record<string, string[]> = {
     "trial",
     "trial-house",
   ],
-  "host/evidence": ["evidence"],
+  "host/evidence": ["evidence", "shelf"],
   "host/falco": ["falco", "kept-policy"],
   "host/finding": ["finding", "priority", "stored"],
   "host/image": [],

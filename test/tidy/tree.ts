@@ -23,7 +23,7 @@ export function readTree(root: string): Tree {
   for (const path of list.toString("utf8").split("\0")) {
     if (path === "" || !existsSync(join(root, path))) continue;
     const text = readFileSync(join(root, path), "utf8");
-    if (!text.includes("\0")) tree.set(path, text);
+    tree.set(path, text.includes("\0") ? "" : text); // of a picture it is known that it is there
   }
   return tree;
 }

@@ -4,7 +4,9 @@ import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
 import { Refused, tell, useAsked } from "../api.js";
 import { Answer, Choice, Named, Severity, Table, Time } from "../parts.js";
+import { tenant } from "../session.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
+import { Evidence } from "./evidence.js";
 import { stateOf, VERDICTS, whereOf } from "./incidents.js";
 
 type TimelineRow = IncidentRow["rows"][number];
@@ -80,6 +82,7 @@ function Whole({ one }: { one: IncidentRow }) {
           </section>
         )}
       </div>
+      {tenant.value === null && <Evidence of={one.id} />}
       <Case one={one} />
     </>
   );

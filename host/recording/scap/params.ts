@@ -69,7 +69,10 @@ export class RawEvent {
     return this.readHead(piece, start, end, form) && this.#readSizes(form);
   }
 
-  /** As read(), and no parameters are there: for an event that is only counted. */
+  /**
+   * As read(), and no parameters are there: for an event that is only counted. Whether their sizes fit into
+   * the block is not looked at.
+   */
   readHead(piece: Piece, start: number, end: number, form: Form): boolean {
     const { view } = piece;
     const head = start + 2 + (form.flags ? 4 : 0);

@@ -149,6 +149,8 @@ class Reader implements BlockTaker {
   readonly #isBrief = new Uint8Array(TYPES.length);
   /** Memory of batches that nobody reads any more; null: whoever gets a batch keeps it. */
   #spare: Uint8Array[] | null = null;
+  /** What #room made: other batches lie in memory that Node shares out. */
+  readonly #lent = new WeakSet<ArrayBufferLike>();
 
   tellOnly(events: ReadonlySet<string>): void {
     for (const [kind, type] of TYPES.entries()) {
@@ -163,7 +165,7 @@ class Reader implements BlockTaker {
   }
 
   returned(batch: Uint8Array): void {
-    this.#spare?.push(new Uint8Array(batch.buffer));
+    if (this.#lent.has(batch.buffer)) this.#spare?.push(new Uint8Array(batch.buffer));
   }
 
   onBlock(type: number, piece: Piece, start: number, end: number): void {
@@ -281,7 +283,10 @@ class Reader implements BlockTaker {
 
   readonly #room = (size: number): Uint8Array => {
     const spare = this.#spare?.pop();
-    return spare !== undefined && spare.length >= size ? spare : new Uint8Array(Math.max(size, SPARE_BYTES));
+    if (spare !== undefined && spare.length >= size) return spare;
+    const made = new Uint8Array(Math.max(size, SPARE_BYTES));
+    this.#lent.add(made.buffer);
+    return made;
   };
 }
 

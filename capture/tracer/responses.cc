@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,13 @@ const char* verb_of(ResponseAction action) {
   return "";
 }
 
+// Here reports may wait, and one of them may be its end: its number could be another's by now. What we have
+// not waited for keeps its number, and nobody but us waits.
+bool is_unreaped(Tid process) {
+  siginfo_t info;
+  return ::waitid(P_PID, static_cast<id_t>(process.get()), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 }  // namespace
 
 Responses::~Responses() {
@@ -66,7 +74,7 @@ void Responses::act() {
 
 // What was done by then is told as done: the first process may be the very one that was to be killed.
 void Responses::end() {
-  for (auto& [number, pending] : pending_) tell(pending, is_over(pending, monotonic_ns()));
+  for (auto& [number, pending] : pending_) tell(pending, is_over(pending));
   for (const Freeze& freeze : freezes_) {
     desk_.answer({.id = freeze.request.id, .asker = freeze.request.asker, .step = ResponseStep::Ended, .why = "the workload has ended"});
   }
@@ -200,7 +208,7 @@ void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_
   child.doomed_by = maker.doomed_by;
   child.tightened = maker.tightened;
   if (child.doomed_by == 0 || is_thread) return;
-  (void)::kill(child.tid.get(), SIGKILL);
+  if (is_unreaped(child.tid)) (void)::kill(child.tid.get(), SIGKILL);
   const auto pending = pending_.find(child.doomed_by);
   if (pending == pending_.end()) return;
   pending->second.alive.insert(child.tid);
@@ -218,17 +226,16 @@ void Responses::settle(uint64_t now) {
   if (looks) look_ns_ = now + kLookNs;
   std::erase_if(pending_, [&](auto& one) {
     Pending& pending = one.second;
-    const bool is_late = now >= pending.deadline_ns;
+    const bool is_late = now >= pending.deadline_ns || (pending.until_ns != 0 && now >= pending.until_ns);
     if (!looks && !is_late && !pending.restless.empty()) return false;
-    const bool is_done = is_over(pending, now);
+    const bool is_done = is_over(pending);
     if (!is_done && !is_late) return false;
     tell(pending, is_done);
     return true;
   });
 }
 
-bool Responses::is_over(Pending& pending, uint64_t now) const {
-  if (pending.action == ResponseAction::Freeze && now >= pending.until_ns) pending.restless.clear();
+bool Responses::is_over(Pending& pending) const {
   std::erase_if(pending.restless, [&](Tid tid) { return is_still(tid, pending); });
   return pending.alive.empty() && pending.restless.empty();
 }

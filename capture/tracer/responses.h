@@ -72,7 +72,7 @@ class Responses {
   void freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared);
   void tighten(Pending pending, const std::vector<Tid>& members);
   void settle(uint64_t now);
-  bool is_over(Pending& pending, uint64_t now) const;
+  bool is_over(Pending& pending) const;
   bool is_still(Tid tid, const Pending& pending) const;
   void tell(Pending& pending, bool is_done);
   void thaw(uint64_t now);

@@ -5,6 +5,10 @@
 #include "capture/tracer/responses.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "capture/tracer/context.h"
 #include "test/capture/state/fake_truth.h"
@@ -127,6 +131,63 @@ TEST_CASE("what a marked process makes is marked, threads and processes") {
   CHECK(child.frozen_until_ns == 99);
   CHECK(child.tightened);
   CHECK(stage.fork(first, kFirst + 3, 12).doomed_by == 0);
+}
+
+TEST_CASE("a freeze that ends before all threads stand still is not told as done") {
+  Stage stage;
+  stage.responses.begin();
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  target.phase = Phase::Running;  // and no stop of it comes
+  stage.desk.ask({.id = 1, .action = ResponseAction::Freeze, .process = Tid(kFirst + 1), .start_ns = 10, .for_ns = 1'000'000});
+  std::vector<ResponseAnswer> answers;
+  const uint64_t deadline = monotonic_ns() + 20'000'000'000;
+  while (answers.size() < 2 && monotonic_ns() < deadline) {
+    stage.responses.act();
+    for (ResponseAnswer& one : stage.desk.take_answers()) answers.push_back(std::move(one));
+  }
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].step == ResponseStep::Acted);
+  CHECK(answers[0].status == ResponseStatus::Partial);
+  CHECK(answers[0].why == "some threads have not come out of the kernel yet");
+  CHECK(answers[1].step == ResponseStep::Ended);
+}
+
+TEST_CASE("a doomed child is killed while its number is ours to wait for, and nobody else is who has it by then") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t between = ::fork();
+  if (between == 0) {  // its child is nobody whom we could wait for
+    const pid_t other = ::fork();
+    if (other != 0) ::_exit(::write(ends[1], &other, sizeof other) == sizeof other ? 0 : 1);
+    ::close(ends[0]);
+    ::alarm(60);
+    ::pause();
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  pid_t other = 0;
+  REQUIRE(::read(ends[0], &other, sizeof other) == sizeof other);
+  REQUIRE(::waitpid(between, nullptr, 0) == between);
+  const pid_t ours = ::fork();
+  if (ours == 0) {
+    ::alarm(60);
+    ::pause();
+    ::_exit(0);
+  }
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  target.doomed_by = 3;
+  stage.fork(target, other, 11);
+  stage.fork(target, ours, 12);
+  int status = 0;
+  REQUIRE(::waitpid(ours, &status, 0) == ours);
+  CHECK(WTERMSIG(status) == SIGKILL);
+  pollfd lives{ends[0], POLLIN, 0};  // hung up when the other one has ended
+  CHECK(::poll(&lives, 1, 100) == 0);
+  (void)::kill(other, SIGKILL);
+  ::close(ends[0]);
 }
 
 TEST_CASE("a tree is tightened once its threads have stopped, and each program of it has that, too") {

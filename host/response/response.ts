@@ -6,8 +6,9 @@
 //
 //   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
 //
-// A response to a tree covers all of it: an alert about a descendant asks for nothing while it is under way,
-// and counts towards no limit.
+// A response to a tree covers what descends from its process, as far as an alert names its makers (the 16
+// nearest parents): such an alert asks for nothing while the agent has not answered. About another descendant
+// the agent is asked, and finds nobody. Whoever acts on after the answer is asked about anew.
 import type { ResponseAction, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
@@ -47,12 +48,22 @@ interface Asked<P> {
   readonly finding: Finding;
   /** Whose limit it uses: of which agent, tenant and row. */
   readonly place: string;
+  readonly limit: ResponseLimit;
   readonly key: string;
   /** A response to any of them covers this alert: the process, and where a tree is meant its makers. */
   readonly covers: readonly string[];
   /** ns since the epoch. */
   readonly since: bigint;
-  hasActed: boolean;
+  /** When the agent said that it holds; null: it has not. */
+  actedAt: bigint | null;
+  /** It was told that the agent's word does not hold. */
+  isDoubted: boolean;
+}
+
+/** One that waits to be asked: the limit would be full if those that are under way found somebody. */
+interface Waiting<P> {
+  readonly asked: Asked<P>;
+  readonly process: { readonly pid: number; readonly started: bigint };
 }
 
 const SECOND_NS = 1_000_000_000n;
@@ -62,6 +73,8 @@ const PATIENCE_NS = 10n * SECOND_NS;
 const STRAGGLERS_NS = SECOND_NS;
 /** Processes and trees that an agent says it has killed or tightened; beyond it, the oldest are forgotten. */
 const KEPT_MAX = 1024;
+/** So many wait for the answers of others, of one row in one container; more are too many. */
+const WAITING_MAX = 64;
 const UNASKED = "the agent tells of a response that it was not asked for, or tells it twice";
 
 /** One for all agents. `P` is the caller's own type of agent. */
@@ -71,7 +84,8 @@ export class Responder<P extends Responding> {
   readonly #limits = new Map<string, { readonly row: ResponseRow; readonly limit: ResponseLimit }>();
   readonly #asked = new Map<number, Asked<P>>();
   /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
-  readonly #busy = new Set<string>();
+  readonly #busy = new Map<string, Asked<P>>();
+  readonly #waiting = new Map<string, Waiting<P>[]>();
   readonly #killed = new Map<string, bigint>();
   /** What holds for good there, so that no further alert asks for it again. */
   readonly #lasting = new Map<string, bigint>();
@@ -104,33 +118,36 @@ export class Responder<P extends Responding> {
   onAnswer(peer: P, { id, step, status, processes, why }: ResponseAnswer): "heard" | "unasked" {
     const asked = this.#asked.get(id);
     const isExpected =
-      asked !== undefined && asked.peer.number === peer.number && asked.hasActed === (step === "ended");
+      asked !== undefined && asked.peer.number === peer.number && (asked.actedAt !== null) === (step === "ended");
     if (!isExpected) return "unasked";
     const { kills, holds } = DEEDS[asked.row.action];
     const isReal = step === "acted" && asked.row.mode === "enforce";
-    if (isReal && holds === "for" && (status === "done" || status === "partial")) asked.hasActed = true;
+    if (step === "acted") asked.limit.settle(asked.since, status === "gone");
+    if (isReal && holds === "for" && (status === "done" || status === "partial")) asked.actedAt = this.#handlers.now();
     else this.#forget(id, asked);
-    if (status === "gone") this.#limitOf(asked).giveBack(asked.since);
     if (isReal && status === "done" && kills) this.#keep(this.#killed, asked.key);
     if (isReal && status === "done" && holds === "for good") this.#keep(this.#lasting, asked.key);
     this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
+    this.#goOn(asked.place);
     return "heard";
   }
 
   /** The clock goes on: who should have answered by now? */
   tick(now: bigint): void {
     for (const [id, asked] of this.#asked) {
-      const end = asked.since + PATIENCE_NS + (asked.hasActed ? BigInt(asked.row.for) * SECOND_NS : 0n);
-      if (now > end && asked.hasActed) this.#give(id, asked, "unknown", "the agent does not say that it has ended");
+      const end = asked.since + PATIENCE_NS + (asked.actedAt === null ? 0n : BigInt(asked.row.for) * SECOND_NS);
+      if (now > end && asked.actedAt !== null)
+        this.#give(id, asked, "unknown", "the agent does not say that it has ended");
       else if (now > end) this.#give(id, asked, "failed", "the agent did not answer in time");
     }
   }
 
   /** An agent is gone, and nobody answers for it. */
   onLeft(peer: P): void {
+    for (const place of this.#waiting.keys()) if (place.startsWith(`${peer.number}/`)) this.#waiting.delete(place);
     for (const [id, asked] of this.#asked) {
       if (asked.peer.number !== peer.number) continue;
-      if (asked.hasActed) this.#give(id, asked, "unknown", severedText(asked, this.#handlers.now()));
+      if (asked.actedAt !== null) this.#give(id, asked, "unknown", severedText(asked, this.#handlers.now()));
       else this.#give(id, asked, "failed", "the agent is gone, and has not said what it did");
     }
     for (const key of this.#limits.keys()) if (key.startsWith(`${peer.number}/`)) this.#limits.delete(key);
@@ -138,6 +155,7 @@ export class Responder<P extends Responding> {
 
   /** Nothing more comes. */
   end(): void {
+    this.#waiting.clear();
     for (const [id, asked] of this.#asked)
       this.#give(id, asked, "gone", "the workload ended before the agent answered");
   }
@@ -152,16 +170,52 @@ export class Responder<P extends Responding> {
     const key = nameOf({ pid, started });
     const makers = DEEDS[row.action].isOfTrees ? finding.ancestors.map(nameOf) : [];
     const asked: Asked<P> = {
-      ...{ peer, row, place, rule, finding, hasActed: false },
+      ...{ peer, row, place, rule, finding, limit: this.#limitOf(place, row), actedAt: null, isDoubted: false },
       ...{ key, covers: [key, ...makers], since: this.#handlers.now() },
     };
-    const isKnown = pid !== null && started !== null;
-    if (!isKnown) this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
-    const isCovered = asked.covers.some((one) => this.#busy.has(one) || this.#lasting.has(one));
-    if (!isKnown || isCovered || this.#isStraggler(asked)) return;
-    const allowance = this.#limitOf(asked).take(asked.since);
-    if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
-    if (allowance === "ready") this.#ask(asked, { pid, started });
+    if (pid !== null && started !== null) this.#admit({ asked, process: { pid, started } });
+    else this.#tell(asked, 0, "failed", "host", "nobody knows which process it was", null);
+  }
+
+  /** Asks, if the alert is not covered and the limit allows it, now or later. */
+  #admit(one: Waiting<P>): void {
+    const { asked, process } = one;
+    const waiting = this.#waiting.get(asked.place) ?? [];
+    if (waiting.some(({ asked: { key } }) => asked.covers.includes(key))) return;
+    if (this.#isCovered(asked) || this.#isStraggler(asked)) return;
+    const allowance = asked.limit.take(asked.since);
+    const canWait = allowance === "later" && waiting.length < WAITING_MAX;
+    const outcome = allowance === "later" && !canWait ? asked.limit.disarm() : allowance;
+    if (outcome === "ready") this.#ask(asked, process);
+    if (outcome === "later") this.#waiting.set(asked.place, [...waiting, one]);
+    if (outcome === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(asked.row), null);
+  }
+
+  /** One is answered: is there room for those that wait? */
+  #goOn(place: string): void {
+    const waiting = this.#waiting.get(place) ?? [];
+    this.#waiting.delete(place);
+    for (const { asked, process } of waiting)
+      this.#admit({ asked: { ...asked, since: this.#handlers.now() }, process });
+  }
+
+  /**
+   * Whether a response is under way, or holds, that means this process. What happened later than an agent
+   * said that it holds a tree was done by somebody whom it does not hold: one of `except`, or the agent lies.
+   */
+  #isCovered({ covers, key, finding }: Asked<P>): boolean {
+    if (covers.some((one) => this.#lasting.has(one))) return true;
+    const those = covers.flatMap((one) => this.#busy.get(one) ?? []);
+    if (those.some(({ actedAt }) => actedAt === null || finding.event.time <= actedAt + STRAGGLERS_NS)) return true;
+    for (const held of those) {
+      const isWithin = finding.event.time < held.since + BigInt(held.row.for) * SECOND_NS;
+      const isSpared = held.key !== key && held.row.except.programs.length > 0;
+      if (!isWithin || isSpared || held.isDoubted) continue;
+      held.isDoubted = true;
+      const what = held.key === key ? "this process" : "the tree of this process";
+      this.#tell(held, 0, "failed", "host", `the agent said that it holds ${what}, which still acts`, null);
+    }
+    return false;
   }
 
   /** Whether the alert was on its way when its process was killed. One that happened later is told of. */
@@ -179,7 +233,7 @@ export class Responder<P extends Responding> {
     const { row, peer, key } = asked;
     const id = ++this.#ids;
     this.#asked.set(id, asked);
-    this.#busy.add(key);
+    this.#busy.set(key, asked);
     const { action, mode, first_process: namesFirst, except } = row;
     const request = {
       id,
@@ -195,7 +249,7 @@ export class Responder<P extends Responding> {
   }
 
   /** A row that tenants.yaml has anew begins with none used. */
-  #limitOf({ place, row }: Asked<P>): ResponseLimit {
+  #limitOf(place: string, row: ResponseRow): ResponseLimit {
     const known = this.#limits.get(place);
     const limit = known?.row === row ? known.limit : new ResponseLimit(row.limit);
     this.#limits.set(place, { row, limit });
@@ -211,12 +265,13 @@ export class Responder<P extends Responding> {
   /** Nobody is asked: the host keeps the evidence. */
   #capture(row: ResponseRow, place: string, alert: Alert, finding: Finding, peer: P): void {
     const asked: Asked<P> = {
-      ...{ peer, row, place, rule: alert.rule, finding, hasActed: false, key: "", covers: [] },
-      since: this.#handlers.now(),
+      ...{ peer, row, place, rule: alert.rule, finding, actedAt: null, isDoubted: false, key: "", covers: [] },
+      ...{ limit: this.#limitOf(place, row), since: this.#handlers.now() },
     };
-    const allowance = this.#limitOf(asked).take(asked.since);
+    const allowance = asked.limit.take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance !== "ready") return;
+    asked.limit.settle(asked.since, false);
     const id = ++this.#ids;
     if (row.mode === "dry-run") {
       this.#tell(asked, id, "done", "host", "a dry run: it would have kept evidence", null);
@@ -229,12 +284,14 @@ export class Responder<P extends Responding> {
 
   #give(id: number, asked: Asked<P>, status: ResponseStatus, why: string): void {
     this.#forget(id, asked);
+    if (asked.actedAt === null) asked.limit.settle(asked.since, false);
     this.#tell(asked, id, status, "host", why, null);
+    this.#goOn(asked.place);
   }
 
-  #forget(id: number, { key }: Asked<P>): void {
+  #forget(id: number, asked: Asked<P>): void {
     this.#asked.delete(id);
-    this.#busy.delete(key);
+    if (this.#busy.get(asked.key) === asked) this.#busy.delete(asked.key);
   }
 
   #tell(

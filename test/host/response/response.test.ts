@@ -47,7 +47,10 @@ test("an alert whose process nobody knows, or without an agent, asks for nothing
 test("a limit holds for one row and one container", () => {
   const { responder, told, sent, web, db, clock } = stage([rowOf({ limit: { perMinute: 2, after: "off" } })]);
   for (let pid = 10; pid < 15; pid++) responder.onAlert(alertOf({ pid }), web);
-  assert.equal(told(), ["requested by host", "requested by host", "limited by host"]);
+  assert.equal(told(), ["requested by host", "requested by host"]); // whether that was too many depends on what comes
+  for (const id of [1, 2]) responder.onAnswer(web, answer(id, "done"));
+  const answered = ["requested by host", "requested by host", "done by agent", "done by agent"];
+  assert.equal(told(), [...answered, "limited by host"]);
   responder.onAlert(alertOf({ pid: 10 }), db);
   assert.is(sent.length, 3);
   clock.now += 600_000_000_000n;
@@ -61,12 +64,64 @@ test("a limit holds for one row and one container", () => {
 test("a limit that pauses goes on a minute later", () => {
   const { responder, sent, told, web, clock } = stage([rowOf({ limit: { perMinute: 1, after: "pause" } })]);
   responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAnswer(web, answer(1, "done"));
   responder.onAlert(alertOf({ pid: 2 }), web);
   responder.onAlert(alertOf({ pid: 3 }), web);
   clock.now += 61_000_000_000n;
   responder.onAlert(alertOf({ pid: 4 }), web);
   assert.is(sent.length, 2);
-  assert.equal(told(), ["requested by host", "limited by host", "requested by host"]);
+  assert.equal(told(), ["requested by host", "done by agent", "limited by host", "requested by host"]);
+});
+
+test("a burst whose first answers find nobody disarms nothing: what came meanwhile is asked for", () => {
+  const { responder, told, sent, web } = stage([rowOf({ limit: { perMinute: 2, after: "off" } })]);
+  for (let pid = 10; pid < 18; pid++) responder.onAlert(alertOf({ pid }), web);
+  for (let id = 1; id <= 6; id++) responder.onAnswer(web, answer(id, "gone"));
+  assert.equal(
+    sent.map(({ request }) => request.pid),
+    [10, 11, 12, 13, 14, 15, 16, 17],
+  );
+  assert.not(told().includes("limited by host"));
+  for (const id of [7, 8]) responder.onAnswer(web, answer(id, "done"));
+  responder.onAlert(alertOf({ pid: 30 }), web);
+  responder.onAlert(alertOf({ pid: 31 }), web);
+  assert.equal(told().slice(-3), ["done by agent", "done by agent", "limited by host"]);
+});
+
+test("what waits is asked for once, and no more of it waits than there is room for", () => {
+  const { responder, told, sent, web } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  for (let i = 0; i < 100; i++) responder.onAlert(alertOf({ pid: 2 }), web);
+  responder.onAnswer(web, answer(1, "gone"));
+  assert.equal(
+    sent.map(({ request }) => request.pid),
+    [1, 2],
+  );
+  for (let pid = 100; pid < 200; pid++) responder.onAlert(alertOf({ pid }), web);
+  assert.equal(told().filter((one) => one.startsWith("limited")).length, 1);
+  responder.onAnswer(web, answer(2, "done"));
+  assert.is(sent.length, 2);
+});
+
+test("who acts on while its tree is held is asked about anew: a spared process's child, without a reproach", () => {
+  const { responder, told, sent, web } = stage([
+    rowOf({ action: "freeze", except: { programs: ["/usr/sbin/sshd"] }, limit: { perMinute: 9, after: "off" } }),
+  ]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAnswer(web, answer(1, "partial"));
+  responder.onAlert(alertOf({ pid: 20, above: [9, 7, 1], at: 0.5 }), web); // it was on its way
+  assert.is(sent.length, 1);
+  responder.onAlert(alertOf({ pid: 21, above: [9, 7, 1], at: 5 }), web);
+  assert.is(sent.at(-1)!.request.pid, 21);
+  assert.equal(told(), ["requested by host", "partial by agent", "requested by host"]);
+});
+
+test("a freeze that has no end told yet covers nothing that happened after its time", () => {
+  const { responder, told, web } = stage([rowOf({ action: "freeze", for: 60 })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 7, at: 61 }), web);
+  assert.equal(told(), ["requested by host", "done by agent", "requested by host"]);
 });
 
 test("an agent that is gone, or does not answer, is a failure that is told", () => {

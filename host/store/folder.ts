@@ -10,6 +10,7 @@ import { reasonOf } from "../reason.js";
 const FILE = "vedette.db";
 const SUFFIXES = ["", "-wal", "-shm"] as const;
 const ASIDE = ".damaged-";
+const ASIDE_MS_MIN = 86_400_000;
 
 /** Absolute path of the file in it; both are made where they are missing. Throws VEDETTE_STORE_UNUSABLE. */
 export function storeFile(folder: string, mustBeThere = false): string {
@@ -49,50 +50,59 @@ export function setAside(file: string): string {
   return aside;
 }
 
-/** The damaged files that were set aside: they count as the store's own, and give way first. */
+/**
+ * The damaged files that were set aside. Somebody may want to read the newest one: it stays for a day, and
+ * counts as nobody's. All others count as the store's own, and give way first.
+ */
 export class AsideFiles {
   readonly #folder: string;
-  /** The oldest first; each a name and its log's. */
-  readonly #stores: (readonly string[])[];
-  /** Of all of them. */
-  #bytes: number;
+  /** The oldest first. */
+  readonly #stores: AsideStore[];
+  readonly #now: () => number;
 
-  /** `file`: of the store, beside which they are; null: it has none. */
-  constructor(file: string | null) {
+  /** `file`: of the store, beside which they are; null: it has none. `now`: ms since the epoch. */
+  constructor(file: string | null, now: () => number = Date.now) {
     this.#folder = dirname(file ?? "");
     this.#stores = file === null ? [] : asideOf(this.#folder, `${basename(file)}${ASIDE}`);
-    this.#bytes = this.#sizeOf(this.#stores.flat());
+    this.#now = now;
   }
 
+  /** Of those that may go. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#stores.filter((store) => this.#mayGo(store)).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** False: there is none. Throws what the file system throws. */
-  removeOldest(): boolean {
+  /** Gives its path; null: there is none that may go. Throws what the file system throws. */
+  removeOldest(): string | null {
     const [oldest] = this.#stores;
-    if (oldest === undefined) return false;
-    for (const name of oldest) rmSync(join(this.#folder, name), { force: true });
+    if (oldest === undefined || !this.#mayGo(oldest)) return null;
+    for (const name of oldest.names) rmSync(join(this.#folder, name), { force: true });
     this.#stores.shift();
-    this.#bytes = this.#sizeOf(this.#stores.flat());
-    return true;
+    return join(this.#folder, oldest.names[0]!);
   }
 
-  #sizeOf(names: readonly string[]): number {
-    return names.reduce((sum, name) => {
-      return sum + (lstatSync(join(this.#folder, name), { throwIfNoEntry: false })?.size ?? 0);
-    }, 0);
+  #mayGo(store: AsideStore): boolean {
+    return store !== this.#stores.at(-1) || store.time + ASIDE_MS_MIN <= this.#now();
   }
 }
 
+interface AsideStore {
+  /** ms since the epoch. */
+  readonly time: number;
+  /** Its own, and its log's. */
+  readonly names: readonly string[];
+  readonly bytes: number;
+}
+
 /** `begin`: what stands before the time at which it was set aside. */
-function asideOf(folder: string, begin: string): string[][] {
+function asideOf(folder: string, begin: string): AsideStore[] {
   const timeOf = (name: string): string =>
     name.startsWith(begin) ? name.slice(begin.length).replace(/-wal$/, "") : "";
   const stores = new Map<string, string[]>();
-  for (const name of readdirSync(folder)) stores.set(timeOf(name), [...(stores.get(timeOf(name)) ?? []), name]);
+  for (const name of readdirSync(folder).sort()) stores.set(timeOf(name), [...(stores.get(timeOf(name)) ?? []), name]);
+  const sizeOf = (name: string): number => lstatSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
   return [...stores]
-    .filter(([time]) => /^\d+$/.test(time))
-    .sort(([a], [b]) => Number(a) - Number(b))
-    .map(([, names]) => names);
+    .filter(([time]) => /^\d{1,15}$/.test(time))
+    .map(([time, names]) => ({ time: Number(time), names, bytes: names.reduce((sum, name) => sum + sizeOf(name), 0) }))
+    .sort((a, b) => a.time - b.time);
 }

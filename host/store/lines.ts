@@ -11,21 +11,22 @@ const WORDS_MAX = 4_096;
 
 /**
  * The finding of an alert. One that claims to be of more than a day from now stands at the time at which it
- * is told: so it is not the newest for ever. That is decided here, once, so that a line that is sent twice is
- * one row.
+ * is told: so it is not the newest for ever.
  */
 export function findingLine(alert: Alert): string {
   const { finding, rule, tenant = "", priority, output, outputFields, incident, hostname } = alert;
   const { name = null, id = "" } = finding?.container ?? {};
+  const time = withinTime(alert.time);
   const head: FindingHead = {
     id: alertId(alert),
-    time: String(withinTime(alert.time)),
+    time: String(time),
     tenant,
     rule,
     priority: PRIORITIES.indexOf(priority),
     container: name ?? id,
     containerId: id,
     incident: incident?.id ?? null,
+    ...(time === alert.time ? {} : { isBounded: true }),
   };
   const told = finding === undefined ? "null" : jsonOf(finding);
   const doc = `{"alert":${quoteLarge(alertJson(alert, { isDetailed: true }))},"finding":${told}}`;

@@ -42,6 +42,8 @@ export interface FindingHead {
   readonly container: string;
   readonly containerId: string;
   readonly incident: string | null;
+  /** It claimed to be of the future, and `time` is when it was told. */
+  readonly isBounded?: true;
 }
 
 /** A row that was told. */

@@ -4,6 +4,7 @@
 // what was acknowledged is there.
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { reasonOf } from "../reason.js";
 import {
   AUDIT_MAX,
   AUDIT_MAX_OF_ONE,
@@ -36,9 +37,14 @@ const FULLEST_CLOSED =
 /** Codes of SQLite behind which trying again may help: busy, read-only, I/O, damaged, full, cannot open. */
 const LATER = new Set([5, 6, 8, 10, 11, 13, 14, 26]);
 
-/** How a batch of lines went: `refused` of them are no rows. */
+/** How a batch of lines went. */
 export interface Written {
+  /** So many are no rows. */
   readonly refused: number;
+  /** Why no room could be made behind it; null: there is room. */
+  readonly full: string | null;
+  /** Damaged files that had been set aside, and had to go. */
+  readonly removed: readonly string[];
 }
 
 /** Everything that is written. One for each connection. */
@@ -50,6 +56,8 @@ export class SqliteWrites {
   readonly #statements: Statements;
   readonly #words = new Map<string, bigint>();
   readonly #aside: AsideFiles;
+  /** No room could be made when that was tried last. */
+  #isFull = false;
   #incidentBytes: number;
   #batches = 0;
 
@@ -63,25 +71,37 @@ export class SqliteWrites {
     this.#db = db;
     this.#statements = new Statements(db);
     this.#path = path;
-    this.#aside = new AsideFiles(path);
+    this.#aside = new AsideFiles(path, () => Number(this.#now() / 1_000_000n));
     this.#limits = limits;
     this.#now = now;
     this.#incidentBytes = this.#sizeOfIncidents();
   }
 
   /**
-   * One transaction, and room behind it. Throws where trying again may help: what is there already stays as
-   * it is. A line that is no row is left out and counted.
+   * One transaction, and room behind it. Throws where trying again may help; a line that is no row is left
+   * out and counted. Where no room can be made, what comes is taken up to the limit, and nothing beyond it.
    */
   append(lines: readonly string[]): Written {
+    const removed: string[] = [];
+    if (this.#isFull && this.#isTooLarge(0, 1)) this.#tryRoom(removed);
     const refused = this.#putOrRefuse(lines);
     try {
-      this.#makeRoom();
+      this.#tryRoom(removed);
+      return { refused, full: null, removed };
+    } catch (error) {
+      return { refused, full: reasonOf(error), removed };
+    }
+  }
+
+  #tryRoom(removed: string[]): void {
+    this.#isFull = true;
+    try {
+      this.#makeRoom(removed);
+      this.#isFull = false;
     } catch (error) {
       this.#undone();
       throw error;
     }
-    return { refused };
   }
 
   #putOrRefuse(lines: readonly string[]): number {
@@ -251,12 +271,16 @@ export class SqliteWrites {
   }
 
   /** What is too old goes, then what is too much. */
-  #makeRoom(): void {
+  #makeRoom(removed: string[]): void {
     const oldest = this.#oldest();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       if (this.#deleteOldest(null, oldest) === DELETE_AT_ONCE) continue;
       const isTooLarge = this.#isTooLarge();
-      if (isTooLarge && this.#aside.removeOldest()) continue;
+      const gone = isTooLarge ? this.#aside.removeOldest() : null;
+      if (gone !== null) {
+        removed.push(gone);
+        continue;
+      }
       const fullest = isTooLarge || this.#held() > this.#limits.findings ? this.#fullest() : null;
       if (fullest === null) break;
       this.#deleteOldest(fullest, null);
@@ -300,10 +324,10 @@ export class SqliteWrites {
     return Number((this.#statements.of("SELECT coalesce(sum(findings), 0) AS n FROM tally").get() as { n: bigint }).n);
   }
 
-  /** Pages that are free again count as room; damaged files that were set aside do not. */
-  #isTooLarge(free = this.#pages("freelist_count")): boolean {
+  /** Pages that are free again count as room. `part`: of the limit. */
+  #isTooLarge(free = this.#pages("freelist_count"), part = SPARE): boolean {
     const others = this.#aside.bytes + (this.#path === null ? 0 : sizeOf(`${this.#path}-wal`));
-    return (this.#pages("page_count") - free) * this.#pages("page_size") + others > this.#limits.bytes * SPARE;
+    return (this.#pages("page_count") - free) * this.#pages("page_size") + others > this.#limits.bytes * part;
   }
 
   #pages(what: "page_count" | "freelist_count" | "page_size"): number {

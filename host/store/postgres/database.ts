@@ -45,6 +45,8 @@ const KINDS = {
     begin: `${BEGIN}; ${SETTINGS}; SET LOCAL statement_timeout = 120000; SET LOCAL lock_timeout = 10000; ${DURABLE}`,
     ms: 300_000,
   },
+  /** Looks through all that there is, a day at a time. */
+  survey: { begin: `${BEGIN} READ ONLY; ${SETTINGS}; SET LOCAL statement_timeout = 120000`, ms: 150_000 },
   /** A day is made, or goes. Whoever waits for a lock of a table holds up those behind him: not for long. */
   days: {
     begin:
@@ -71,7 +73,7 @@ const TENDS_AT_ONCE = 2;
  * Where it goes, by who may hold it up: neither questions nor what tends the tables keep anything from being
  * written.
  */
-type Door = "asks" | "writes" | "tends";
+export type Door = "asks" | "writes" | "tends";
 
 /** One database. Whoever made it must close it. */
 export class Database {

@@ -26,6 +26,7 @@ import { addressOf } from "./address.js";
 import {
   ASKED_AT_ONCE,
   Database,
+  type Door,
   isContended,
   isLate,
   isRefused,
@@ -60,7 +61,8 @@ export class PostgresStore implements Store {
   readonly #writes: PostgresWrites;
   readonly #queue: ToldQueue;
   readonly #turns = new Turns(ASKED_AT_ONCE);
-  #prepared: Promise<void> | null = null;
+  /** By the way there: who is asked much must not hold up what is written. */
+  readonly #prepared = new Map<Door, Promise<void>>();
   /** Why it does not answer; null: it did when it was asked last. */
   #away: OutputError | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -74,7 +76,7 @@ export class PostgresStore implements Store {
   static async open(options: PostgresOptions): Promise<PostgresStore> {
     const store = new PostgresStore(options);
     try {
-      await store.#prepare();
+      await store.#prepare("asks");
       if (!store.#isGuest) await store.#writes.beat();
     } catch (cause) {
       if (store.#isGuest || isFinal(cause)) {
@@ -161,21 +163,24 @@ export class PostgresStore implements Store {
   }
 
   /** Once, until it fails: tables that are not there, or are another Vedette's. */
-  #prepare(): Promise<void> {
-    this.#prepared ??= this.#lookAndMake().catch((error: unknown) => {
-      this.#prepared = null;
-      throw error;
-    });
-    return this.#prepared;
+  #prepare(door: Door): Promise<void> {
+    const made =
+      this.#prepared.get(door) ??
+      this.#lookAndMake(door).catch((error: unknown) => {
+        this.#prepared.delete(door);
+        throw error;
+      });
+    this.#prepared.set(door, made);
+    return made;
   }
 
   /** Others write meanwhile, unless there is something to change. */
-  async #lookAndMake(): Promise<void> {
+  async #lookAndMake(door: Door): Promise<void> {
     try {
-      await this.#database.transact("asks", "read", (ask) => checkMade(ask));
+      await this.#database.transact(door, "read", (ask) => checkMade(ask));
     } catch (error) {
       if (this.#isGuest || !(error instanceof NotMade)) throw error;
-      await this.#database.transact("asks", "change", (ask) => migrate(ask));
+      await this.#database.transact(door, "change", (ask) => migrate(ask));
     }
   }
 
@@ -183,7 +188,7 @@ export class PostgresStore implements Store {
     if (this.#isClosed) return Promise.reject(new StoreSilent("the store was closed"));
     return this.#turns.run(owner, async () => {
       try {
-        await this.#prepare();
+        await this.#prepare("asks");
         return await work();
       } catch (error) {
         // Whoever asks may be a tenant, to whom the words of a server say too much.
@@ -198,7 +203,7 @@ export class PostgresStore implements Store {
 
   async #write(lines: readonly string[]): Promise<Sent> {
     try {
-      await this.#prepare();
+      await this.#prepare("writes");
       const { refused: count, reason } = await this.#writes.append(lines);
       this.#isThere();
       if (count === 0) return { outcome: "done" };
@@ -218,7 +223,7 @@ export class PostgresStore implements Store {
 
   async #beat(): Promise<void> {
     try {
-      await this.#prepare();
+      await this.#prepare("tends");
       await this.#writes.beat();
       this.#isThere();
       void this.#tidy();
@@ -235,7 +240,10 @@ export class PostgresStore implements Store {
     try {
       await this.#writes.tidyIfDue();
     } catch (error) {
-      if (!this.#isClosed && isRefused(error)) this.#onFault(this.#faultOf(error));
+      // Whether it is there, a beat tells.
+      if (this.#isClosed || isUnreachable(error) || isContended(error)) return;
+      const reason = `what is too old could not be removed: ${reasonOfDatabase(error)}`;
+      this.#onFault(isRefused(error) ? this.#refuses(reason) : this.#unwritable(reason));
     } finally {
       this.#isTidying = false;
     }
@@ -252,7 +260,7 @@ export class PostgresStore implements Store {
   #isNotThere(cause: unknown): void {
     if (this.#isClosed) return;
     // Another one is in its place, perhaps.
-    if (cause instanceof NotMade || /^(3F000|42P01|42703|42883)$/.test(stateOf(cause) ?? "")) this.#prepared = null;
+    if (cause instanceof NotMade || /^(3F000|42P01|42703|42883)$/.test(stateOf(cause) ?? "")) this.#prepared.clear();
     const error = this.#faultOf(cause);
     const isNew = this.#away === null;
     this.#away = { code: error.code, message: error.message, at: Date.now() };

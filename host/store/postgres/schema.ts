@@ -4,6 +4,7 @@
 // in. They mean what those of SQLite mean (schema.ts), and besides:
 //
 //   finding   parts by the day of `time`, finding_20261127 and so on; what is too old goes with its day
+//   bounded   where findings that claimed to be of the future stand: one that is told again stands there too
 //   day       which of them there are                 tally    findings and bytes by day and tenant
 //   writer    hosts that write here: the incidents of one that says nothing any more are closed
 //   meta      `version`: how many texts were run. `tidied`: when a host last removed what is too old
@@ -72,6 +73,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE vedette.word ADD COLUMN is_doomed boolean NOT NULL DEFAULT false;
   ALTER TABLE vedette.meta ADD COLUMN tidied timestamptz NOT NULL DEFAULT '-infinity';
+  `,
+  `
+  CREATE TABLE vedette.bounded(id uuid PRIMARY KEY, time bigint NOT NULL);
+  CREATE INDEX bounded_time ON vedette.bounded(time);
   `,
 ];
 /** Texts of others are in any alphabet. */

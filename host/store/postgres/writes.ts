@@ -35,6 +35,8 @@ import { wholeIncident } from "./reads.js";
 import { checkVersion } from "./schema.js";
 import { cleanName, cleanText, vectorOf } from "./texts.js";
 
+/** Whoever tells of a finding again does so within that time: his agent, or a host that was started again. */
+const BOUNDED_KEPT = 2n * NS_PER_DAY;
 /** Times that somebody else changes what a transaction has just read, behind each other. */
 const AGAIN_MAX = 3;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -158,9 +160,10 @@ export class PostgresWrites {
       ["DELETE FROM rollup_hour WHERE hour < $1::bigint", oldest / NS_PER_MINUTE / MINUTES_PER_HOUR - 1n],
       ["DELETE FROM audit WHERE time < $1::bigint", oldest],
       ["DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - $1::bigint", AUDIT_MAX],
+      ["DELETE FROM bounded WHERE time < $1::bigint", now - BOUNDED_KEPT],
       ["DELETE FROM writer WHERE seen < now() - interval '1 day'"],
     ] as const)
-      await this.#database.transact("tends", "tend", (ask) => ask(text, ...values));
+      await this.#tend(text, ...values);
     await this.#boundIncidents();
     await this.#dropDays(oldest / NS_PER_DAY);
     await this.#forgetWords();
@@ -168,9 +171,7 @@ export class PostgresWrites {
 
   /** While somebody reads for long, a backup say, they stay: nobody is to wait behind us for his end. */
   async #dropDays(before: bigint): Promise<void> {
-    const old = await this.#database.transact("tends", "tend", (ask) =>
-      ask<{ day: string }>("SELECT day FROM day WHERE day < $1::bigint ORDER BY day", before),
-    );
+    const old = await this.#tend<{ day: string }>("SELECT day FROM day WHERE day < $1::bigint ORDER BY day", before);
     for (const { day } of old) {
       try {
         await this.#database.transact("tends", "days", (ask) =>
@@ -184,22 +185,34 @@ export class PostgresWrites {
     }
   }
 
-  /** See above. */
+  /** See above. Names that findings have are asked for hour by hour, so that no look takes long. */
   async #forgetWords(): Promise<void> {
-    const tend = (text: string) => this.#database.transact("tends", "tend", (ask) => ask<{ n: string }>(text));
-    const [held] = await tend("SELECT count(*) AS n FROM word");
+    const [held] = await this.#tend<{ n: string }>("SELECT count(*) AS n FROM word");
     if (Number(held?.n) < WORDS_MANY) return;
-    await tend("UPDATE word SET is_doomed = true WHERE NOT is_doomed");
+    await this.#tend("UPDATE word SET is_doomed = true WHERE NOT is_doomed");
     try {
       await this.#database.transact("tends", "change", async () => undefined);
     } catch (error) {
       if (isContended(error)) return; // somebody writes for long: they go an hour later
       throw error;
     }
-    await tend(`DELETE FROM word WHERE is_doomed AND id NOT IN (
-      SELECT tenant FROM tally UNION SELECT tenant FROM incident UNION SELECT tenant FROM audit UNION
-      SELECT tenant FROM rollup_minute UNION SELECT rule FROM rollup_hour UNION SELECT container FROM rollup_hour UNION
-      SELECT rule FROM finding UNION SELECT container FROM finding UNION SELECT container_id FROM finding)`);
+    const survey = <Row extends object>(text: string, ...values: readonly unknown[]) =>
+      this.#database.transact("tends", "survey", (ask) => ask<Row>(text, ...values));
+    const free = new Set((await survey<{ id: string }>("SELECT id FROM word WHERE is_doomed")).map(({ id }) => id));
+    for (const { id } of await survey<{ id: string }>(USED_WORDS)) free.delete(id);
+    for (const { day } of await survey<{ day: string }>("SELECT day FROM day"))
+      for (const times of hoursOf(BigInt(day)))
+        for (const { id } of await survey<{ id: string }>(USED_WORDS_OF_TIME, ...times)) free.delete(id);
+    const ids = [...free];
+    for (let from = 0; from < ids.length; from += DELETE_AT_ONCE)
+      await this.#tend(
+        "DELETE FROM word WHERE id = ANY($1::bigint[]) AND is_doomed",
+        ids.slice(from, from + DELETE_AT_ONCE),
+      );
+  }
+
+  #tend<Row extends object>(text: string, ...values: readonly unknown[]): Promise<Row[]> {
+    return this.#database.transact("tends", "tend", (ask) => ask<Row>(text, ...values));
   }
 
   async #putOrRefuse(told: readonly Told[]): Promise<Appended> {
@@ -224,6 +237,7 @@ export class PostgresWrites {
       if (row.kind === "incident")
         incidents.set(cleanName(row.head.id), row); // as it was told last
       else if (BigInt(row.head.time) >= oldest) findings.push(row); // else it would go at once
+    await this.#standWhereToldBefore(findings, oldest);
     for (let again = 0; ; again++)
       try {
         await this.#addDays(
@@ -243,6 +257,33 @@ export class PostgresWrites {
         this.#days.clear(); // somebody else has removed it
         if (again >= AGAIN_MAX) throw error;
       }
+  }
+
+  /** Of the future, a finding stands where it stood when it was told first, by whichever host. */
+  async #standWhereToldBefore(findings: Findings[], oldest: bigint): Promise<void> {
+    const bounded = findings.filter(({ head }) => head.isBounded === true);
+    if (bounded.length === 0) return;
+    const ids = bounded.map(({ head }) => head.id);
+    const times = await this.#database.transact("writes", "write", async (ask) => {
+      await checkVersion(ask);
+      await ask(
+        `INSERT INTO bounded(id, time) SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS t(id, time) ORDER BY id
+         ON CONFLICT DO NOTHING`,
+        ids,
+        bounded.map(({ head }) => head.time),
+      );
+      const rows = await ask<{ id: string; time: string }>(
+        "SELECT id, time FROM bounded WHERE id = ANY($1::uuid[])",
+        ids,
+      );
+      return new Map(rows.map(({ id, time }) => [id, time]));
+    });
+    const all = findings.splice(0);
+    for (const finding of all) {
+      const { head } = finding;
+      const time = head.isBounded === true ? (times.get(head.id.toLowerCase()) ?? head.time) : head.time;
+      if (BigInt(time) >= oldest) findings.push({ ...finding, head: { ...head, time } });
+    }
   }
 
   async #addDays(wanted: readonly bigint[], door: "writes" | "tends"): Promise<void> {
@@ -273,7 +314,10 @@ export class PostgresWrites {
         if (isWithin) return false;
         const gone = await ask(DELETE_OLDEST, DELETE_AT_ONCE);
         // It is said to have most, and has none: what is said of it is wrong, and would hold for ever.
-        if (gone.length === 0) await ask(FORGET_EMPTY);
+        if (gone.length === 0) {
+          await ask("SELECT FROM tally FOR UPDATE"); // whoever counts has ended: what he wrote is seen below
+          await ask(FORGET_EMPTY);
+        }
         return true;
       });
       if (!isTooMuch) return;
@@ -310,6 +354,16 @@ const DELETE_OLDEST = `
   UPDATE tally t SET findings = t.findings - c.findings, bytes = t.bytes - c.bytes
   FROM counted c WHERE t.day = c.day AND t.tenant = c.tenant
   RETURNING t.day`;
+
+/** Ids of names that are in use, of all but findings; and of findings of some time. */
+const USED_WORDS = `
+  SELECT tenant AS id FROM tally UNION SELECT tenant FROM incident UNION SELECT tenant FROM audit UNION
+  SELECT tenant FROM rollup_minute UNION SELECT tenant FROM rollup_hour UNION SELECT rule FROM rollup_hour UNION
+  SELECT container FROM rollup_hour`;
+const USED_WORDS_OF_TIME = `
+  SELECT DISTINCT u.id FROM finding f,
+    LATERAL (VALUES (f.tenant), (f.rule), (f.container), (f.container_id)) AS u(id)
+  WHERE f.time >= $1::bigint AND f.time < $2::bigint`;
 
 const FORGET_EMPTY = `
   DELETE FROM tally t WHERE NOT EXISTS (SELECT FROM finding f WHERE f.tenant = t.tenant)`;
@@ -463,6 +517,12 @@ function rowOf(line: string): Told | null {
   } catch {
     return null;
   }
+}
+
+/** From when until when each hour of a day lasts, ns since the epoch. */
+function hoursOf(day: bigint): (readonly [bigint, bigint])[] {
+  const hour = MINUTES_PER_HOUR * NS_PER_MINUTE;
+  return Array.from({ length: 24 }, (_, nth) => day * NS_PER_DAY + BigInt(nth) * hour).map((at) => [at, at + hour]);
 }
 
 function namesOf(findings: readonly Findings[]): string[] {

@@ -108,16 +108,15 @@ export class PostgresServer {
     return `postgres://${user}:${encodeURIComponent(password)}@/${name}?host=${encodeURIComponent(this.folder)}`;
   }
 
+  /** What a client of the test's own connects with. */
+  get client() {
+    return { host: this.folder, port: this.#port, user: "vedette", password: PASSWORD };
+  }
+
   /** Rows of what it answers. `database`: a name, or an address. */
   async sql(database: string, text: string, ...values: readonly unknown[]): Promise<Record<string, unknown>[]> {
     const name = database.includes("://") ? addressOf(database).database : database;
-    const client = new Client({
-      host: this.folder,
-      port: this.#port,
-      user: "vedette",
-      password: PASSWORD,
-      database: name,
-    });
+    const client = new Client({ ...this.client, database: name });
     client.on("error", () => undefined);
     await client.connect();
     try {

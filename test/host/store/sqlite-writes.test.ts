@@ -51,7 +51,11 @@ test("what is too old goes although nothing comes, a step at a time", () => {
 
 test("a batch that was undone leaves no bytes behind: no incident gives way to them", () => {
   const { writes, ids } = writesOf();
-  assert.equal(writes.append([large("one", 150, { isOpen: false }), "F is no row"]), { refused: 1 });
+  assert.equal(writes.append([large("one", 150, { isOpen: false }), "F is no row"]), {
+    refused: 1,
+    full: null,
+    removed: [],
+  });
   assert.equal(ids(), ["one"], "of 256 KiB it has 150");
 });
 
@@ -67,22 +71,29 @@ test("where the tenant with most has open incidents alone, another one's closed 
 
 test("a store that is too large without any finding takes what comes", () => {
   const { writes, ids } = writesOf({ bytes: 64 << 10 });
-  assert.equal(writes.append([large("open", 200, {})]), { refused: 0 });
+  assert.equal(writes.append([large("open", 200, {})]), { refused: 0, full: null, removed: [] });
   assert.equal(ids(), ["open"]);
 });
 
-test("where no room can be made, that is no success, and what is there is refused nobody", () => {
-  const { writes, count, db } = writesOf({ findings: 100 });
-  const lines = Array.from({ length: 120 }, (_, i) => findingLine(told(i, { pid: i })));
+test("where no room can be made, that is told, and nothing is taken beyond the limit", () => {
+  const { writes, count, db } = writesOf({ findings: 100, bytes: MIB });
+  const lines = (from: number) =>
+    Array.from({ length: 120 }, (_, i) => findingLine(told(i, { pid: from + i }, { output: "x".repeat(1_000) })));
   db.exec("CREATE TRIGGER stays BEFORE DELETE ON finding BEGIN SELECT RAISE(ABORT, 'nothing goes'); END");
-  for (const some of [lines, lines.slice(0, 1)]) assert.throws(() => writes.append(some), /nothing goes/);
-  assert.is(count("finding"), 120);
+  assert.equal(writes.append(lines(0)), { refused: 0, full: "nothing goes", removed: [] });
+  assert.is(count("finding"), 120, "what is there is refused nobody");
+  let batches = 1;
+  assert.throws(() => {
+    for (; batches < 100; batches++) writes.append(lines(1_000 * batches));
+  }, /nothing goes/);
+  assert.is(count("finding"), 120 * batches);
+  assert.ok(batches > 1 && batches < 20, `${batches} batches of some 300 KiB`);
   db.exec("DROP TRIGGER stays");
-  assert.equal(writes.append(lines.slice(0, 1)), { refused: 0 });
-  assert.ok(count("finding") <= 100);
+  assert.is(writes.append(lines(1_000_000)).full, null);
+  assert.ok(count("finding") <= 120 * batches, `${count("finding")}`);
 });
 
-test("what was set aside counts as the store's, and the oldest gives way before any finding", () => {
+test("of what was set aside the newest stays for a day, and all else gives way before any finding", () => {
   const folder = mkdtempSync(join(tmpdir(), "vedette-aside-"));
   const path = join(folder, "vedette.db");
   const aside = (): string[] =>
@@ -90,16 +101,28 @@ test("what was set aside counts as the store's, and the oldest gives way before 
       .filter((name) => name.includes(".damaged-"))
       .sort();
   const others = ["other.damaged-1", "vedette.db.damaged-mine"];
+  const newest = `vedette.db.damaged-${Date.now()}`;
   try {
     for (const name of ["100", "100-wal", "20000"]) writeFileSync(`${path}.damaged-${name}`, Buffer.alloc(MIB));
     for (const name of others) writeFileSync(join(folder, name), "");
+    writeFileSync(join(folder, newest), Buffer.alloc(4 * MIB));
     const db = new DatabaseSync(path);
     migrate(db);
-    const writes = new SqliteWrites(db, path, { ...LIMITS, bytes: 3 * MIB });
+    const clock = { at: 0n };
+    const now = (): bigint => BigInt(Date.now()) * 1_000_000n + clock.at * HOUR;
+    const writes = new SqliteWrites(db, path, { ...LIMITS, bytes: 3 * MIB }, now);
     const kept = (): unknown => Object.values(db.prepare("SELECT count(*) FROM finding").get()!)[0];
-    writes.append([findingLine(told(1))]);
-    assert.equal([aside(), kept()], [[others[0], "vedette.db.damaged-20000", others[1]], 1]);
-    for (let i = 0; i < 20; i++) writes.append([findingLine(told(2, { pid: i }, { output: "x".repeat(100 << 10) }))]);
+    assert.equal(writes.append([findingLine(told(1))]).removed, [`${path}.damaged-100`]);
+    assert.equal([aside(), kept()], [[others[0], "vedette.db.damaged-20000", newest, others[1]].sort(), 1]);
+    const removed: string[] = [];
+    const fill = (from: number): void => {
+      for (let i = from; i < from + 20; i++)
+        removed.push(...writes.append([findingLine(told(2, { pid: i }, { output: "x".repeat(100 << 10) }))]).removed);
+    };
+    fill(0);
+    assert.equal([aside(), removed], [[others[0], newest, others[1]].sort(), [`${path}.damaged-20000`]]);
+    clock.at = 25n;
+    fill(100);
     assert.equal(aside(), others);
     db.close();
   } finally {

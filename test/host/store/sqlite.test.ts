@@ -135,6 +135,62 @@ folder("what a tenant had before its words were kept by themselves is found too,
   await after.close();
 });
 
+folder("a file that is damaged while it is written to is set aside, once, and nothing that comes is lost", async () => {
+  const path = newFolder();
+  const store = await SqliteStore.open({ folder: path, onFault });
+  store.append(told(9, { rule: "before" }));
+  await written(store);
+  faults.length = 0;
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  db.close();
+  const file = readFileSync(join(path, "vedette.db"));
+  file.fill(0x5a, 4_096); // all but the first page: no table is whole
+  writeFileSync(join(path, "vedette.db"), file);
+  for (let i = 1; i < 4; i++) store.append(told(i, { rule: `after ${i}`, pid: i }));
+  store.append(told(8, { rule: "ä".repeat(4_000), pid: 99 }));
+  await written(store);
+  assert.equal((await rulesOf(store, null)).slice(0, 3), ["after 1", "after 2", "after 3"]);
+  const codes = faults.map(({ code }) => code);
+  assert.is(codes.filter((code) => code === "VEDETTE_STORE_SET_ASIDE").length, 1, `${codes}`);
+  assert.is(store.stats().state, "ok");
+  await store.close();
+});
+
+folder("what was set aside and has to go is told, and so is that no room can be made, once", async () => {
+  const path = newFolder();
+  mkdirSync(path, { mode: 0o700 });
+  for (const time of [100, 200, Date.now()])
+    writeFileSync(join(path, `vedette.db.damaged-${time}`), Buffer.alloc(2 << 20));
+  const limits = { findings: 100, bytes: 4 << 20, days: 90 };
+  const store = await SqliteStore.open({ folder: path, limits, onFault });
+  faults.length = 0;
+  const tell = async (from: number): Promise<void> => {
+    for (let i = 0; i < 120; i++) store.append(told(i, { pid: from + i }));
+    await written(store);
+  };
+  await tell(0);
+  assert.equal(
+    faults.map(({ code, message }) => [code, /damaged-\d+/.exec(message)?.[0]]),
+    [["VEDETTE_STORE_ASIDE_GONE", "damaged-100"]],
+  );
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  db.exec("CREATE TRIGGER stays BEFORE DELETE ON finding BEGIN SELECT RAISE(ABORT, 'nothing goes'); END");
+  faults.length = 0;
+  await tell(1_000);
+  await tell(2_000);
+  assert.equal(
+    faults.map(({ code }) => code),
+    ["VEDETTE_STORE_FULL"],
+  );
+  assert.equal([store.stats().state, store.stats().lastError?.code], ["retrying", "VEDETTE_STORE_FULL"]);
+  db.exec("DROP TRIGGER stays");
+  db.close();
+  await tell(3_000);
+  assert.is(store.stats().state, "ok");
+  await store.close();
+});
+
 folder("pages of incidents end where much was parsed for them, and go on from there", async () => {
   const store = await SqliteStore.open({ folder: newFolder(), onFault });
   const rows = [{ text: "x".repeat(3 << 20) }]; // a timeline, which a list leaves out

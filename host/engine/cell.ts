@@ -89,6 +89,8 @@ export class Cell {
   readonly #answers = new Map<number, Answer>();
   readonly #bounds: SharedBounds;
   #words = new Bucket(WORDS);
+  /** Of measurements, which the workload causes: beyond it they are dropped, and then they are words. */
+  #measures = new Bucket(WORDS);
   /** Streams of which it was shown something, and their agents' sources. */
   readonly #shown = new Map<number, string>();
   #host: HostEnd<ToCell, FromCell> | null = null;
@@ -199,6 +201,7 @@ export class Cell {
     this.#sent = 0;
     this.#judged = 0;
     this.#words = new Bucket(WORDS);
+    this.#measures = new Bucket(WORDS);
     let said = "";
     const end = (reason: string): void => {
       said = reason;
@@ -211,8 +214,11 @@ export class Cell {
       read: readSaid,
       onMessage: (message) => {
         if (this.#child !== child) return;
-        if (this.#words.take(performance.now() * 1e6)) this.#hear(message);
-        else end("it said too much");
+        const now = performance.now() * 1e6;
+        if (message.kind === "measured" && this.#measures.take(now)) this.#hear(message);
+        else if (!this.#words.take(now)) end("it said too much");
+        else if (message.kind === "measured") this.#onTooMuch(message);
+        else this.#hear(message);
       },
       onNonsense: end,
     });
@@ -312,6 +318,13 @@ export class Cell {
     const fit = measurements.filter((one) => isOf(one, policy.admitted.metadata.metrics?.[one.instrument]));
     const measured: Measured = { measurements: fit, refused: refused + measurements.length - fit.length };
     this.#options.onMeasured?.(policy, measured);
+  }
+
+  /** More than is looked at: it is counted as refused. */
+  #onTooMuch({ number, measured: { measurements, refused } }: FromCell & { kind: "measured" }): void {
+    const policy = this.#policies.get(number)?.policy;
+    if (policy !== undefined)
+      this.#options.onMeasured?.(policy, { measurements: [], refused: refused + measurements.length });
   }
 
   #onLog({ policy, level, text }: FromCell & { kind: "log" }): void {

@@ -8,6 +8,7 @@ import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import { openChecked } from "../wire/batch.js";
 import { Account } from "./account.js";
+import { MeasureAllowance } from "./allowance.js";
 import { ownerOf, SharedBounds } from "./bounds.js";
 import { missedBetween, WorkerControl } from "./control.js";
 import { eventTime, hostTime } from "./limiter.js";
@@ -54,6 +55,7 @@ const port = parentPort ?? fail("this file is a worker's");
 const control = new WorkerControl(start.control);
 const seated = new Map<number, Seated>();
 const bounds = new Map<string, SharedBounds>();
+const allowances = new Map<string, MeasureAllowance>();
 const containers = new Map(start.containers);
 const charges = new ChargeClock();
 const budgetNs = start.budgetMs * 1e6;
@@ -121,7 +123,13 @@ function tellMeasured(id: number, one: Seated, isLast = false): void {
   const waitMs = one.runner.measuresMuch ? TELL_MS_MIN : TELL_MS;
   if (!isLast && now - one.askedAt < waitMs) return;
   one.askedAt = now;
-  for (const measured of one.runner.takeMeasured()) report({ kind: "measured", id, measured });
+  const { owner, runner } = one;
+  for (const measured of runner.takeMeasured()) {
+    const allowance = allowances.get(owner) ?? new MeasureAllowance();
+    allowances.set(owner, allowance);
+    const fit = allowance.fit(measured, runner.policy.admitted.metadata.metrics ?? [], now);
+    report({ kind: "measured", id, measured: fit });
+  }
 }
 
 /**

@@ -48,8 +48,8 @@ socket.on("data", () => {
     if (mode === "about")
       for (const stream of [5, 9]) say(alert("mine", rule, { stream, finding: { ...JSON.parse(about), isCut: false } }));
     if (mode === "measures") {
-      const { number, measurements } = JSON.parse(about);
-      say({ kind: "measured", number, measured: { measurements, refused: 0 } });
+      const { number, measurements, times = 1 } = JSON.parse(about);
+      for (let i = 0; i < times; i++) say({ kind: "measured", number, measured: { measurements, refused: 0 } });
       say({ kind: "judged", batches: 0, seats: [seat] });
     }
     if (mode === "nonsense") socket.write(Buffer.concat([head(5), Buffer.from([0xc1, 1, 2, 3, 4])]));

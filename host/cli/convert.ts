@@ -24,8 +24,8 @@ export async function convert(from: string, to: string, flags: ConvertFlags): Pr
   if (isSame(from, to)) throw usage("Give two files: a capture cannot be written over what it is made of.");
   const found = await meet(from, flags);
   const options = { isZipped: to.endsWith(".gz"), isForced: flags.force === true };
-  const writer = new CaptureWriter(to, found.beginning, options);
   const file = openRecorded(from);
+  const writer = new CaptureWriter(to, found.beginning, options);
   const progress = new Progress(`converting ${from}`, "events");
   try {
     for await (const batch of batchesOf(file, found.streams)) {
@@ -74,7 +74,7 @@ async function meet(path: string, { host, container }: ConvertFlags): Promise<Me
   const ofHost = [...senders].filter(([, { hostname }]) => host === undefined || hostname === host);
   const chosen = ofHost.filter(([, one]) => container === undefined || isCalled(one.container, container));
   const hosts = namesOf([...senders.values()].map(({ hostname }) => hostname));
-  const containers = namesOf(ofHost.map(([, one]) => nameOf(one.container)));
+  const containers = choicesOf(ofHost.map(([, one]) => one.container));
   const isMissing = senders.size > 0 && chosen.length === 0;
   if (namesOf(ofHost.map(([, { hostname }]) => hostname)).length > 1 || (isMissing && ofHost.length === 0))
     throw usage(`A capture is of one host. Give --host and one of these: ${hosts.join(", ")}.`);
@@ -105,6 +105,15 @@ async function sendersIn({ entries }: RecordedFile): Promise<Map<number, Sender>
 }
 
 const nameOf = (facts: ContainerFacts | null): string => facts?.name ?? facts?.id ?? "";
+/** As it can be given for --container: with its id, where others have its name, too. */
+const choicesOf = (all: readonly (ContainerFacts | null)[]): string[] => {
+  const idsOf = new Map<string, Set<string>>();
+  for (const one of all) idsOf.set(nameOf(one), (idsOf.get(nameOf(one)) ?? new Set()).add(one?.id ?? ""));
+  const choices = [...idsOf].flatMap(([name, ids]) =>
+    ids.size > 1 ? [...ids].map((id) => `${id} (${name})`) : [name],
+  );
+  return choices.filter((choice) => choice !== "").sort();
+};
 const isCalled = (facts: ContainerFacts | null, name: string): boolean => facts?.id === name || nameOf(facts) === name;
 const namesOf = (names: readonly string[]): string[] => [...new Set(names)].sort();
 

@@ -2,8 +2,9 @@
 // Writes blocks into a file: the twin of block.ts. A gzipped file is a row of gzip members, each complete in
 // itself, so that it is packed in bounded memory and what was written before a crash can be read.
 //
-// What is written stands beside its place, as NAME.PID.part, and gets its name when it is whole and on the
+// What is written stands beside its place, as NAME.RANDOM.part, and gets its name when it is whole and on the
 // disk. Until then, and after every error, an old file of that name is there as it was.
+import { randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -37,7 +38,7 @@ export class BlockWriter {
 
   constructor(path: string, { isZipped, isForced }: FileOptions) {
     this.#path = path;
-    this.#part = `${path}.${process.pid}.part`;
+    this.#part = `${path}.${randomBytes(8).toString("hex")}.part`; // pids come again in each container
     this.#isZipped = isZipped;
     this.#isForced = isForced;
     const old = this.#try(() => lstatSync(path, { throwIfNoEntry: false }));
@@ -85,7 +86,12 @@ export class BlockWriter {
         fsyncSync(this.#fd);
         // Whoever made a file of this name in the meantime keeps it.
         if (!this.#isForced) closeSync(openSync(this.#path, NEW, 0o600));
-        renameSync(this.#part, this.#path); // in the place of a link, and not of what it leads to
+        try {
+          renameSync(this.#part, this.#path); // in the place of a link, and not of what it leads to
+        } catch (error) {
+          if (!this.#isForced) rmSync(this.#path, { force: true }); // the empty one that we made
+          throw error;
+        }
         syncFolder(dirname(this.#path));
       });
     } catch (error) {

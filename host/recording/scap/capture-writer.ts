@@ -47,6 +47,15 @@ export class CaptureWriter {
   constructor(path: string, beginning: Beginning, options: FileOptions) {
     this.#blocks = new BlockWriter(path, options);
     this.#leftOut = beginning.leftOut;
+    try {
+      this.#begin(beginning);
+    } catch (error) {
+      this.#blocks.abandon(); // nobody has us, who could
+      throw error;
+    }
+  }
+
+  #begin(beginning: Beginning): void {
     this.#blocks.block(MACHINE, machine(beginning.hostname));
     this.#blocks.block(INTERFACES);
     this.#blocks.block(USER_LIST, ...beginning.users.values(), ...beginning.groups.values());

@@ -4,6 +4,7 @@
 // that asks for something else is refused: to judge it by what is not there would hide rows.
 import { isInScope } from "../engine/scope.js";
 import type { Filter } from "../falco/falco.js";
+import type { Owner } from "../store/store.js";
 import type { SlotValue } from "../wire/builder.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { DescriptorFlag } from "../wire/layout.js";
@@ -34,9 +35,10 @@ export interface ConnectionPage {
   readonly left_out: number;
 }
 
-/** Conditions that stay compiled: a screen asks every three seconds. */
-const FILTERS_MAX = 8;
-const COMPILING_MAX = 2;
+/** Conditions that stay compiled, of the operator and of one tenant: a screen asks every three seconds. */
+const FILTERS_MAX = { operator: 8, tenant: 2 };
+/** Of all tenants together. */
+const TENANTS_FILTERS_MAX = 16;
 /** Rows that are made into one batch: a batch has at most 1 MiB, and a row may have paths of 4 KiB. */
 const ROWS_A_BATCH = 100;
 const EVENTS: Readonly<Record<Direction, string>> = { out: "connect", in: "accept4", listening: "listen" };
@@ -55,9 +57,8 @@ export class ConnectionPages {
   readonly #conditions: Conditions;
   readonly #connections: Connections;
   readonly #found: Found;
-  /** What was asked for last stands last. */
-  readonly #filters = new Map<string, Filter>();
-  #compiling = 0;
+  /** By who asks and for what; what was asked for last stands last. */
+  readonly #filters = new Map<string, { readonly owner: Owner; readonly filter: Promise<Filter> }>();
 
   constructor(connections: Connections, found: Found, conditions = new Conditions()) {
     this.#conditions = conditions;
@@ -101,29 +102,36 @@ export class ConnectionPages {
   }
 
   async #filterOf(viewer: Viewer, condition: string): Promise<Filter> {
-    const filter = this.#filters.get(condition) ?? (await this.#compiled(viewer, condition));
-    this.#filters.delete(condition);
-    this.#filters.set(condition, filter);
-    for (const oldest of this.#filters.keys()) {
-      if (this.#filters.size <= FILTERS_MAX) break;
-      this.#filters.delete(oldest);
+    const owner = ownerOf(viewer);
+    const key = JSON.stringify([owner, condition]);
+    // Two screens that ask for the same at once wait for the same.
+    const filter = this.#filters.get(key)?.filter ?? this.#compiled(owner, condition);
+    this.#filters.delete(key);
+    this.#filters.set(key, { owner, filter });
+    this.#trim(owner);
+    try {
+      return await filter;
+    } catch (error) {
+      if (this.#filters.get(key)?.filter === filter) this.#filters.delete(key);
+      throw error;
     }
-    return filter;
   }
 
-  async #compiled(viewer: Viewer, condition: string): Promise<Filter> {
-    if (this.#compiling >= COMPILING_MAX)
-      throw new Problem(503, "Other conditions are being read. Try again in a second.");
-    this.#compiling++;
-    try {
-      const filter = await this.#conditions.filterOf(ownerOf(viewer), condition);
-      const other = [...filter.fields].find((field) => !FIELDS.has(field));
-      if (other !== undefined)
-        throw new Problem(400, `${other} is not known of a connection. What is known is like: ${EXAMPLE}`);
-      return filter;
-    } finally {
-      this.#compiling--;
-    }
+  #trim(owner: Owner): void {
+    const entries = [...this.#filters];
+    const own = entries.filter(([, one]) => one.owner === owner);
+    const tenants = entries.filter(([, one]) => one.owner !== null);
+    const most = owner === null ? FILTERS_MAX.operator : FILTERS_MAX.tenant;
+    for (const [key] of own.slice(0, -most)) this.#filters.delete(key);
+    for (const [key] of tenants.slice(0, -TENANTS_FILTERS_MAX)) this.#filters.delete(key);
+  }
+
+  async #compiled(owner: Owner, condition: string): Promise<Filter> {
+    const filter = await this.#conditions.filterOf(owner, condition);
+    const other = [...filter.fields].find((field) => !FIELDS.has(field));
+    if (other !== undefined)
+      throw new Problem(400, `${other} is not known of a connection. What is known is like: ${EXAMPLE}`);
+    return filter;
   }
 }
 

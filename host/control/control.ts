@@ -197,6 +197,7 @@ export class Control {
     this.#view?.close();
     this.#streams.close();
     for (const [at, server] of this.#doors) this.#shut(at, server);
+    await this.#conditions.close();
     await this.#store.close();
   }
 

@@ -4,7 +4,7 @@
 export { PRIORITIES } from "../finding/priority.js";
 export { CONFIG_PLACE, type ConfigFile, readConfigFile } from "./config-file.js";
 export { FIELDS, type FieldInfo } from "./fields.js";
-export { Filter } from "./filter.js";
+export { type CompiledFilter, Filter } from "./filter.js";
 export type { FalcoFlags } from "./flags.js";
 export { type CaptureOptions, type FalcoOptions, optionsIn, SETTINGS } from "./options.js";
 export { checkedPolicy, enabledRules, type FalcoPolicy, falcoPolicy, refuseDead, refuseUnreadable } from "./policy.js";

@@ -15,25 +15,40 @@ import { ConditionError } from "./scan.js";
 
 const NAME = "filter";
 
+/** A compiled condition as plain data, so that another thread can compile it. */
+export interface CompiledFilter {
+  /** Null: no event of ours can match. */
+  readonly admitted: Admitted | null;
+  /** What it asks for, without arguments: `proc.aname`. */
+  readonly fields: ReadonlySet<string>;
+  /** Types of events that it can be true of. */
+  readonly events: ReadonlySet<string>;
+}
+
 /** A compiled condition. Use it from one thread. */
 export class Filter {
   #found: number[] = [];
   readonly #instance: PolicyInstance | null;
+  readonly fields: CompiledFilter["fields"];
+  readonly events: CompiledFilter["events"];
 
-  /** What it asks for, without arguments: `proc.aname`. */
-  readonly fields: ReadonlySet<string>;
-
-  private constructor(admitted: Admitted | null, fields: ReadonlySet<string>) {
+  constructor({ admitted, fields, events }: CompiledFilter) {
     this.fields = fields;
+    this.events = events;
     const onAlert = (_rule: number, record: number) => void this.#found.push(record);
     this.#instance = admitted === null ? null : PolicyInstance.start(admitted, {}, { onAlert, onLog: () => {} });
   }
 
+  /** Throws VEDETTE_FALCO_CONDITION where the condition is wrong. */
+  static async of(condition: string): Promise<Filter> {
+    return new Filter(await Filter.compile(condition));
+  }
+
   /**
-   * `answered`: names of the fields that it may read; undefined: all. Throws VEDETTE_FALCO_CONDITION where
-   * the condition is wrong.
+   * Takes a minute for a condition that is made for it. `answered`: names of the fields that it may read;
+   * undefined: all. Throws VEDETTE_FALCO_CONDITION where the condition is wrong, VEDETTE_FALCO_TOO_MUCH.
    */
-  static async of(condition: string, answered?: ReadonlySet<string>): Promise<Filter> {
+  static async compile(condition: string, answered?: ReadonlySet<string>): Promise<CompiledFilter> {
     const { expr, bound } = understand(condition);
     const fields = fieldsOf(expr);
     const other = answered === undefined ? undefined : fields.find(({ name }) => !answered.has(name));
@@ -59,7 +74,8 @@ export class Filter {
     };
     const { wasm, rules } = compilePolicy([rule], { name: NAME });
     const names = new Set(fields.map(({ name }) => name));
-    return new Filter(rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS), names);
+    const admitted = rules.length === 0 ? null : await admit(wasm, NAME, WIDE_LIMITS);
+    return { admitted, fields: names, events: new Set(events) };
   }
 
   /** The offsets of the records that it matches, in order. */

@@ -27,6 +27,7 @@ const THREADS = [
   "store/store-thread",
   "evidence/evidence-thread",
   "evidence/capture-thread",
+  "control/condition-thread",
 ];
 /** Modules in CommonJS ask for Node's own by a function that modules in ESM have not. */
 const ESM_BANNER =

@@ -38,6 +38,8 @@ os.wait()
 print("done", flush=True)
 while sys.stdin.readline(): c.send(b"x"); a.recv(1)
 `;
+/** Half a minute for the compiler. */
+const COSTLY = Array.from({ length: 80 }, (_, i) => `proc.cmdline regex 'x${i}(a|b)*a(a|b){11}'`).join(" or ");
 /** Exponential for a matcher that tries ways one after another. */
 const REGEX_BOMB = "proc.cmdline regex '^(([a-z])+.)+[A-Z]([a-z])+$'";
 
@@ -136,6 +138,23 @@ else {
     }
     assert.equal(await rowsUnder(REGEX_BOMB), []);
     await rowsUnder("proc.name = python3");
+  });
+
+  test("H34: a condition that takes the compiler half a minute is refused, and others are answered meanwhile", async () => {
+    const costly = ask(`/api/v1/connections?filter=${encodeURIComponent(COSTLY)}`).catch(() => null);
+    let isOver = false;
+    void costly.then(() => {
+      isOver = true;
+    });
+    let answers = 0;
+    await until("it is refused", async () => {
+      if (!isOver && (await ask("/api/v1/self")).status === 200) answers++;
+      return isOver;
+    });
+    assert.ok(answers > 5, `${answers} answers meanwhile`);
+    const again = await ask(`/api/v1/connections?filter=${encodeURIComponent(COSTLY)}`);
+    assert.match(`${again.status} ${again.text}`, /^400 .*takes too long to compile/);
+    await rowsUnder("proc.pid = 1");
   });
 
   test("H34: control: an operator's own condition is answered", async () => {

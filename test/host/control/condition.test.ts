@@ -5,9 +5,21 @@ import * as assert from "uvu/assert";
 import { CONDITION_MAX, Conditions } from "../../../host/control/condition.js";
 import type { Problem } from "../../../host/control/problem.js";
 
+const open: Conditions[] = [];
+test.after(async () => {
+  for (const one of open) await one.close();
+});
+function opened(...given: ConstructorParameters<typeof Conditions>): Conditions {
+  const conditions = new Conditions(...given);
+  open.push(conditions);
+  return conditions;
+}
+/** Each takes 8,192 states of an automaton: a third of a second alone, and half a minute for 80 of them. */
+const COSTLY = Array.from({ length: 80 }, (_, i) => `proc.cmdline regex 'x${i}(a|b)*a(a|b){11}'`).join(" or ");
+
 test("a tenant whose condition took long rests, and neither others nor the operator", async () => {
   let [at, step] = [0, 0];
-  const conditions = new Conditions(() => {
+  const conditions = opened(() => {
     at += step;
     return at;
   });
@@ -31,7 +43,7 @@ test("a tenant whose condition took long rests, and neither others nor the opera
 });
 
 test("one that is wrong, too long, or reads what is not there is the asker's mistake", async () => {
-  const conditions = new Conditions();
+  const conditions = opened();
   const refused = (condition: string, answered?: ReadonlySet<string>) =>
     conditions
       .filterOf(null, condition, answered)
@@ -39,6 +51,28 @@ test("one that is wrong, too long, or reads what is not there is the asker's mis
   assert.match(await refused("proc.name ="), /^400 The condition is wrong at column/);
   assert.match(await refused("x".repeat(CONDITION_MAX + 1)), /^400 A condition has at most 4096/);
   assert.match(await refused("proc.name = a", new Set(["proc.pid"])), /^400 .*proc\.name is not kept .* proc\.pid/);
+});
+
+test("one that takes too long is ended, and not begun again; this thread, the operator and others go on", async () => {
+  const conditions = opened(undefined, 1_000);
+  await Promise.all([conditions.filterOf("a", "proc.name = a"), conditions.filterOf(null, "proc.name = a")]);
+  const statusOf = (owner: string | null, condition: string): Promise<string> =>
+    conditions.filterOf(owner, condition).then(
+      () => "made",
+      ({ status, message }: Problem) => `${status} ${message}`,
+    );
+  let turns = 0;
+  const timer = setInterval(() => turns++, 10);
+  const costly = [1, 2, 3].map(() => statusOf("a", COSTLY));
+  assert.is(await statusOf(null, "proc.name = b"), "made", "the operator does not wait for a tenant");
+  const [first, second, third] = await Promise.all(costly);
+  clearInterval(timer);
+  assert.match(first!, /^400 .* takes too long to compile/);
+  assert.match(second!, /^429 Your last condition took long/);
+  assert.match(third!, /^429 Your other conditions are being compiled/);
+  assert.ok(turns > 10, `the first thread had ${turns} turns meanwhile`);
+  assert.match(await statusOf(null, COSTLY), /^400 .* takes too long/, "it is known by now");
+  assert.is(await statusOf("b", "proc.name = c"), "made", "by another thread");
 });
 
 test.run();

@@ -86,7 +86,9 @@ test("a connection has its name again, of both families and both sides", async (
   const findings = [...batch.offsets].map((at) => takeFinding(batch, at, RULE));
   const [again] = storedBatches(findings.map(stored));
   const matched = async (condition: string): Promise<number[]> =>
-    (await Filter.of(condition, STORED_FIELDS)).matching(again!.batch).map((at) => again!.indexOf.get(at)!);
+    new Filter(await Filter.compile(condition, STORED_FIELDS))
+      .matching(again!.batch)
+      .map((at) => again!.indexOf.get(at)!);
   assert.equal(await matched("fd.name = 10.0.0.1:40000->1.2.3.4:443"), [0, 1]);
   assert.equal(await matched("fd.name startswith 2001:db8::1: and fd.l4proto = tcp"), [2]);
   assert.equal(await matched("fd.rip = 1.2.3.4 and fd.rport = 443"), [0]);
@@ -135,7 +137,7 @@ test("a field that a finding does not keep is refused by its name, wherever it s
     ["fd.name = val(proc.sname)", /proc\.sname is not kept/],
     ["toupper(proc.exe) = X", /proc\.exe is not kept/],
   ] as const)
-    assert.match(await Filter.of(condition, STORED_FIELDS).then(String, String), said, condition);
+    assert.match(await Filter.compile(condition, STORED_FIELDS).then(String, String), said, condition);
 });
 
 test.run();

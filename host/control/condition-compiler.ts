@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Has conditions compiled by a thread, with bounds of time and memory: 4,096 characters can hold dozens of
+// regular expressions, and take a minute. The thread is started for the first condition, stays for those that
+// come soon after, and is ended where one takes too long. Its owner hands it one condition at a time.
+import type { Worker } from "node:worker_threads";
+import type { CompiledFilter } from "../falco/falco.js";
+import { reasonOf } from "../reason.js";
+import { startThread } from "../thread.js";
+import { Problem } from "./problem.js";
+
+/** What the thread is asked. */
+export interface CompilerQuestion {
+  readonly condition: string;
+  /** Undefined: all fields. */
+  readonly answered: ReadonlySet<string> | undefined;
+}
+
+/** What it answers: a compiled condition, or a mistake of whoever asked. */
+export type CompilerAnswer =
+  | CompiledFilter
+  | { readonly message: string; readonly code: string; readonly hint: string };
+
+/** Of one condition, ms; an honest one takes a tenth of a second. */
+const COMPILE_MS_MAX = 4_000;
+/** From when it is asked to start, ms. */
+const START_MS_MAX = 30_000;
+/** How long a thread stays that nobody asks, ms. */
+const IDLE_MS_MAX = 30_000;
+/** V8's of the thread. What it compiles lies outside, and has 32 MiB at most. */
+const HEAP = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
+
+/** One thread. Whoever made it must close it. */
+export class ConditionCompiler {
+  readonly #msMax: number;
+  #worker: Worker | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `msMax`: how long one condition may take. */
+  constructor(msMax = COMPILE_MS_MAX) {
+    this.#msMax = msMax;
+  }
+
+  /** Resolves when a thread can be asked. Throws a Problem. */
+  async ready(): Promise<void> {
+    if (this.#worker !== null) return;
+    try {
+      const worker = startThread(import.meta.url, "./condition-thread", { resourceLimits: HEAP, stdin: false });
+      this.#worker = worker;
+      worker.on("error", () => undefined); // who waits is told, and whoever asks next has another one
+      worker.on("exit", () => this.#forget(worker));
+    } catch (error) {
+      throw new Problem(503, `Conditions cannot be compiled now: ${reasonOf(error)}`);
+    }
+    await this.#heard(START_MS_MAX, new Problem(503, "Conditions cannot be compiled now. Try again in a second."));
+  }
+
+  /** Compiles one, by a thread that is ready. Throws a Problem. */
+  async compile(condition: string, answered?: ReadonlySet<string>): Promise<CompiledFilter> {
+    const question: CompilerQuestion = { condition, answered };
+    const tooMuch = new Problem(400, "This condition takes too long to compile. Ask with fewer regular expressions.");
+    const heard = this.#heard<CompilerAnswer>(this.#msMax, tooMuch);
+    this.#worker?.postMessage(question);
+    const answer = await heard;
+    if ("message" in answer) throw new Problem(400, answer.message, answer.code, answer.hint);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#worker?.terminate();
+  }
+
+  /** The thread's next word. It is ended where it says none in time. */
+  #heard<T>(msMax: number, late: Problem): Promise<T> {
+    const worker = this.#worker;
+    if (worker === null) return Promise.reject(late);
+    clearTimeout(this.#timer);
+    worker.ref(); // whoever waits for an answer is kept alive
+    return new Promise<T>((resolve, reject) => {
+      const onExit = (): void => reject(late);
+      const timer = setTimeout(() => this.#end(worker), msMax).unref();
+      worker.once("exit", onExit);
+      worker.once("message", (answer: T) => {
+        clearTimeout(timer);
+        worker.off("exit", onExit);
+        worker.unref();
+        this.#timer = setTimeout(() => this.#end(worker), IDLE_MS_MAX).unref();
+        resolve(answer);
+      });
+    });
+  }
+
+  #end(worker: Worker): void {
+    this.#forget(worker); // whoever asks next has another one
+    void worker.terminate();
+  }
+
+  #forget(worker: Worker): void {
+    if (this.#worker === worker) this.#worker = null;
+  }
+}

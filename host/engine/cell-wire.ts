@@ -7,7 +7,8 @@ import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";
 import { z } from "zod";
-import { EXPONENTIAL, INSTRUMENTS_MAX, SLOTS_MAX } from "../wasm/instruments.js";
+import { SERIES_OF_POLICY_MAX } from "../metric/totals.js";
+import { EXPONENTIAL, INSTRUMENTS_MAX } from "../wasm/instruments.js";
 import { LABEL_MAX } from "../wasm/metrics-region.js";
 import { SaidFinding } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
@@ -41,9 +42,9 @@ const Measurement = z.strictObject({
   value: z.number(),
   buckets: z.array(count.max(BUCKET_MAX)).max(EXPONENTIAL.buckets + 1),
 });
-/** What was measured in one take, or a part of it. */
+/** What was measured in one take or a part of it, or all that a trial adds up. */
 export const SaidMeasured = z.strictObject({
-  measurements: z.array(Measurement).max(SLOTS_MAX),
+  measurements: z.array(Measurement).max(SERIES_OF_POLICY_MAX + INSTRUMENTS_MAX),
   refused: count,
 });
 const Said = z.discriminatedUnion("kind", [

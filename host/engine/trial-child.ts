@@ -32,10 +32,10 @@ stage.warm();
 
 async function take(message: ToTrial): Promise<void> {
   if (message.kind === "module") return end.say({ kind: "compiled", fault: await compile(message.module) });
-  const { policy, batches, measureMs, caseMs } = message;
+  const { policy, batches, measureMs, isMetered = false, caseMs } = message;
   if (module === null) return;
-  const measured = measureMs === undefined ? {} : { measureMs };
-  const [result] = await stage.run([{ policy: { ...policy, admitted: module }, batches, ...measured }], caseMs);
+  const asked = { isMetered, ...(measureMs === undefined ? {} : { measureMs }) };
+  const [result] = await stage.run([{ policy: { ...policy, admitted: module }, batches, ...asked }], caseMs);
   if (result !== undefined) end.say({ kind: "result", result: withoutFindings(result) });
 }
 

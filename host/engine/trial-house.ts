@@ -90,7 +90,10 @@ export class TrialHouse {
     this.#module = null;
   }
 
-  async #runOne({ policy, batches, measureMs }: TrialCase<ExaminedPolicy>, caseMs: number): Promise<TrialResult> {
+  async #runOne(
+    { policy, batches, measureMs, isMetered = false }: TrialCase<ExaminedPolicy>,
+    caseMs: number,
+  ): Promise<TrialResult> {
     const { admitted: module, ...rest } = policy;
     const { path, bytes, metadata, memory, metrics } = module;
     if (this.#isClosed) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: CLOSED });
@@ -112,6 +115,7 @@ export class TrialHouse {
       batches,
       caseMs,
       ...(measureMs !== undefined && { measureMs }),
+      isMetered,
     };
     const answer = await this.#ask(path, asked, caseMs + START_MS_MAX);
     if (answer.kind === "result") return answer.result;

@@ -17,6 +17,7 @@ export type ToTrial =
       readonly policy: Omit<ExaminedPolicy, "admitted">;
       readonly batches: readonly TrialBatch[];
       readonly measureMs?: number;
+      readonly isMetered?: boolean;
       readonly caseMs: number;
     };
 
@@ -44,7 +45,7 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
     )
     .max(10_000),
   logs: z.array(text(8192)).max(10_000),
-  measured: z.array(SaidMeasured).max(10_000),
+  measured: z.array(SaidMeasured).max(1),
   fault: text(8192).nullable(),
   measure: z
     .strictObject({ nsPerEvent: z.number(), worstBatchMs: z.number(), fuel: z.bigint(), memoryBytes: z.number() })

@@ -2,7 +2,9 @@
 // The thread of trial.ts: a new instance for each case, so that no case sees what another left.
 import { parentPort } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
+import { Totals } from "../metric/totals.js";
 import { PolicyInstance, type Trap } from "../wasm/instance.js";
+import type { Instrument } from "../wasm/instruments.js";
 import type { Measured } from "../wasm/metrics-region.js";
 import { type Batch, openBatch } from "../wire/batch.js";
 import { PolicyRunner } from "./runner.js";
@@ -17,14 +19,16 @@ parentPort?.on("message", (one: TrialCase) => {
   parentPort?.postMessage(runCase(one));
 });
 
-function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
+function runCase({ policy, batches, measureMs, isMetered = false }: TrialCase): TrialResult {
   const alerts: TrialResult["alerts"][number][] = [];
   const logs: string[] = [];
-  const measured: Measured[] = [];
+  const totals = new Totals();
+  const owner = { tenant: null, policy: policy.name, version: policy.version };
+  const instruments = policy.admitted.metadata.metrics ?? [];
   const end = (fault: string | null, costs: TrialMeasure | null = null): TrialResult => ({
     alerts,
     logs,
-    measured,
+    measured: isMetered ? [sumOf(totals, instruments)] : [],
     fault,
     measure: costs,
   });
@@ -36,7 +40,7 @@ function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
       const judgement = runner.judge(batch);
       alerts.push(...judgement.alerts);
       logs.push(...judgement.logs.map((line) => line.text));
-      measured.push(...runner.takeMeasured());
+      for (const one of runner.takeMeasured()) if (isMetered) totals.add(owner, instruments, one);
       const fault = judgement.faults[0];
       if (fault !== undefined) return end(`it failed at event ${fault.event}: ${fault.reason}`);
     }
@@ -45,6 +49,16 @@ function runCase({ policy, batches, measureMs }: TrialCase): TrialResult {
     if (error instanceof VedetteError || (error as Trap).name === "Trap") return end((error as Error).message);
     throw error;
   }
+}
+
+/** All of it as if it had been taken at once: batch by batch it would be longer than a message may be. */
+function sumOf(totals: Totals, instruments: readonly Instrument[]): Measured {
+  const places = new Map(instruments.map(({ name }, index) => [name, index]));
+  const metrics = totals.scopes().flatMap((scope) => scope.metrics);
+  const measurements = metrics.flatMap(({ instrument: { name }, series }) =>
+    series.map((one) => ({ instrument: places.get(name) as number, ...one })),
+  );
+  return { measurements, refused: totals.troubles()[0]?.refused ?? 0 };
 }
 
 function openTrial({ bytes, container }: TrialBatch): Batch {

@@ -20,6 +20,8 @@ export interface TrialCase<P extends ExaminedPolicy = LoadedPolicy> {
   readonly batches: readonly TrialBatch[];
   /** Judge them again and again for so long, and measure. */
   readonly measureMs?: number;
+  /** Say what it has measured, too. */
+  readonly isMetered?: boolean;
 }
 /** Of the policy's own code: alerts are not made. */
 export interface TrialMeasure {
@@ -35,7 +37,7 @@ export interface TrialMeasure {
 export interface TrialResult {
   readonly alerts: readonly Alert[];
   readonly logs: readonly string[];
-  /** What it has measured, in parts. */
+  /** What it has measured in all, where it was asked. */
   readonly measured: readonly Measured[];
   /** Why it failed: it trapped, could not start, or took too long. */
   readonly fault: string | null;

@@ -38,7 +38,9 @@ export async function runPolicyTests<P extends ExaminedPolicy>(
 ): Promise<TestReport> {
   const { tests, file } = readTests(bundle);
   const made = tests.map((test, i) => makeCase(policy, test, i, file));
-  const results = await run(made.map(({ policy: one, batches }) => ({ policy: one, batches })));
+  const results = await run(
+    made.map(({ policy: one, batches }, i) => ({ policy: one, batches, isMetered: tests[i]?.metrics !== null })),
+  );
   const outcomes = tests.map((test, i) =>
     compare(policy, test, results[i] as TrialResult, (made[i] as Made<P>).eventAt),
   );

@@ -69,7 +69,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/output": [...HOST, "host/wire", "host/capture", "host/finding"],
   "host/evidence": [...HOST, "host/wire", "host/capture", "host/recording", "host/finding", "host/output"],
   "host/incident": [...HOST, "host/wire", "host/finding", "host/output"],
-  "host/engine": [...HOST, "host/wire", "host/capture", "host/finding", "host/wasm", "host/output"],
+  "host/engine": [...HOST, "host/wire", "host/capture", "host/finding", "host/wasm", "host/metric", "host/output"],
   "host/falco": [...HOST, "host/wire", "host/finding", "host/wasm", "host/output", "host/engine"],
   // Hands the compiler its transform and the SDK.
   "host/policy": [

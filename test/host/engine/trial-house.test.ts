@@ -5,9 +5,10 @@
 // ones.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { madeUp, runTrials } from "../../../host/engine/trial.js";
+import { madeUp, runTrials, type TrialBatch } from "../../../host/engine/trial.js";
 import { TrialHouse } from "../../../host/engine/trial-house.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
+import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
 import { policyOf } from "./shared.js";
 
 function opensOfShadow(): Uint8Array {
@@ -38,4 +39,40 @@ test("alerts come back from the process as they come back from a thread", async 
   }
 });
 
+/** A batch of opens of 200 names. */
+function manyOpens(): Uint8Array {
+  const builder = new BatchBuilder({ first: 1 });
+  const process = builder.process({ pid: 7, name: "cat" });
+  for (let i = 0; i < 200; i++)
+    builder.record("openat", { process, result: 3, params: { dirfd: -100, name: `/n${i}`, flags: 0 } });
+  return builder.bytes();
+}
+
+test("what is measured over many batches comes back as one sum, where it is asked for", async () => {
+  const policy = await loadSource(`import { exponential, meter, Openat } from "vedette";
+const OPENS = exponential({ name: "app.opens", labels: ["app.path"], slots: 256 });
+@meter({ name: "opens" })
+export function opens(e: Openat): void {
+  OPENS.label(e.name).record(2);
+}`);
+  const batches = new Array<TrialBatch>(40).fill(madeUp(manyOpens())); // 209 buckets of 200 sets, 40 times: 1.6 MiB
+  const house = new TrialHouse();
+  try {
+    const [asked, other] = await house.run(
+      [
+        { policy, batches, isMetered: true },
+        { policy, batches },
+      ],
+      20_000,
+    );
+    assert.equal([asked?.fault, other?.fault, other?.measured], [null, null, []]);
+    const [sum] = asked?.measured ?? [];
+    assert.is(sum?.measurements.length, 200);
+    assert.ok(sum?.measurements.every(({ value, buckets }) => value === 80 && buckets.includes(40)));
+  } finally {
+    house.close();
+  }
+});
+
+test.after(cleanUp);
 test.run();

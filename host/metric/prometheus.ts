@@ -74,7 +74,8 @@ function familyOf(
 }
 
 /** A tenant's or a policy's name without a _, so that no two of them can be read as one. */
-const part = (name: string): string => name.replaceAll(/[-._]/g, (one) => MARKS[one] ?? "");
+const part = (name: string): string =>
+  name.replaceAll(/[^a-z0-9]/gu, (one) => MARKS[one] ?? `X${one.codePointAt(0)?.toString(16)}X`);
 
 /** As in `http_server_request_duration_seconds`. */
 export function prometheusName({ name, unit, kind }: Instrument): string {

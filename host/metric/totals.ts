@@ -3,6 +3,7 @@
 // (host/wasm/metrics-region.ts). They outlive instances, workers and versions, so no counter goes back. Whose
 // a number is the host says: a policy gives the place of an instrument that it declared and values of labels,
 // and nothing of what it writes names another policy or tenant.
+import { basename } from "node:path";
 import { EXPONENTIAL, type Instrument } from "../wasm/instruments.js";
 import type { Measured, Measurement } from "../wasm/metrics-region.js";
 import { Room, seriesBytes, Taken, titleBytes } from "./room.js";
@@ -22,6 +23,8 @@ export interface Owner {
   readonly tenant: string | null;
   readonly policy: string;
   readonly version: string;
+  /** Where it was loaded from: a tenant may have two of one name. */
+  readonly place?: string;
 }
 
 /** The numbers of one set of labels. */
@@ -173,14 +176,22 @@ export class Totals {
   scopes(): Scope[] {
     const books = this.#present();
     return [...books.filter(isOperators), ...books.filter((book) => !isOperators(book))].map(({ owner, sums }) => ({
-      owner,
+      owner: this.#shown(owner, books),
       metrics: [...sums.values()].map(({ instrument, start, series }) => ({ instrument, start, series })),
     }));
   }
 
   /** What went wrong with each policy's measurements. */
   troubles(): { readonly owner: Owner; readonly refused: number; readonly lost: number }[] {
-    return this.#present().map(({ owner, refused, lost }) => ({ owner, refused, lost }));
+    const books = this.#present();
+    return books.map(({ owner, refused, lost }) => ({ owner: this.#shown(owner, books), refused, lost }));
+  }
+
+  /** Two of one name say where they are from, as in `meter@copy`, which is no policy's name. */
+  #shown(owner: Owner, books: readonly Book[]): Owner {
+    const { tenant, policy } = owner;
+    const isAlone = books.every(({ owner: one }) => one === owner || one.tenant !== tenant || one.policy !== policy);
+    return isAlone ? owner : { ...owner, policy: placedName(owner) };
   }
 
   #present(): Book[] {
@@ -206,8 +217,8 @@ export class Totals {
     const known = book.sums.get(instrument.name);
     if (known !== undefined && formOf(known.instrument) === formOf(instrument)) return known;
     if (known !== undefined) this.#drop(book, instrument.name, known);
-    const { tenant, policy } = book.owner;
-    const made = new Sums(instrument, this.#now(), Buffer.byteLength(policy + (tenant ?? "")));
+    const names = Buffer.byteLength(`${book.owner.tenant ?? ""}${placedName(book.owner)}`);
+    const made = new Sums(instrument, this.#now(), names);
     book.sums.set(instrument.name, made);
     return made;
   }
@@ -253,7 +264,11 @@ const fits = (used: Kept, bytes: number, most: Kept): boolean =>
 
 const isOperators = ({ owner }: { readonly owner: Owner }): boolean => owner.tenant === null;
 
-const keyOf = ({ tenant, policy }: Owner): string => JSON.stringify([tenant, policy]);
+/** A tenant has one folder for all its policies, the operator any. */
+const placedName = ({ tenant, policy, place = "" }: Owner): string =>
+  `${policy}@${tenant === null ? place : basename(place)}`;
+
+const keyOf = ({ tenant, policy, place = "" }: Owner): string => JSON.stringify([tenant, policy, place]);
 
 /** What must be the same for numbers to be added up. */
 function formOf(instrument: Instrument): string {

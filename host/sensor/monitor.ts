@@ -269,8 +269,8 @@ export class Monitor implements IntakeCounts {
   }
 }
 
-function ownerOf({ name: policy, version, tenancy }: LoadedPolicy): Owner {
-  return { tenant: tenancy?.tenant ?? null, policy, version };
+function ownerOf({ name: policy, version, place, tenancy }: LoadedPolicy): Owner {
+  return { tenant: tenancy?.tenant ?? null, policy, version, place };
 }
 
 function* chained(first: string, more: Iterable<string>): Generator<string> {

@@ -103,12 +103,19 @@ test("a counter whose name is a part of a histogram's is kept apart from it", ()
 
 test("no tenant can take the name of another's own, whatever the two are called", () => {
   const totals = new Totals();
-  const whose = [owner("a-web", "team"), owner("web", "team-a"), owner("a_web", "team"), owner("team_a-web")];
+  const whose = [
+    owner("a-web", "team"),
+    owner("web", "team-a"),
+    owner("a_web", "team"),
+    owner("team_a-web"),
+    owner("p@\u00dcX"),
+  ];
   totals.add(owner("first"), [histogram("app.x", [1])], one(0, [], [1, 0]));
   for (const [i, each] of whose.entries()) totals.add(each, [gauge("app.x")], one(i + 1));
   const lines = prometheusText(totals.scopes(), []).split("\n");
   const shown = lines.filter((line) => line.startsWith("policy_")).map((line) => line.replace(/\{.*\}/, ""));
   assert.equal(shown.sort(), [
+    "policy__pX40XXdcXX58X_app_x 5",
     "policy__teamUaDweb_app_x 4",
     "policy_teamDa_web_app_x 2",
     "policy_team_aDweb_app_x 1",

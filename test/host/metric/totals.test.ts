@@ -53,6 +53,30 @@ test("tenants and policies of one name are told apart", () => {
   assert.is(totals.scopes()[0]?.owner.tenant, null, "the operator's own come first");
 });
 
+test("two policies of one name of one tenant have their own numbers, and say where they are from", () => {
+  const totals = new Totals();
+  const from = (place: string) => ({ ...owner("p", "web"), place: `/policies.d/web/${place}` });
+  const shown = (): [string, number][] =>
+    totals.scopes().map(({ owner: { policy }, metrics }) => [policy, metrics[0]?.series[0]?.value ?? 0]);
+  totals.add(from("a"), [counter("a")], one(3));
+  assert.equal(shown(), [["p", 3]]);
+  totals.add(from("b"), [counter("a", { labels: ["x"] })], one(1, ["y"]));
+  totals.add(from("a"), [counter("a")], one(1));
+  totals.add(owner("p", "shop"), [counter("a")], one(7));
+  assert.equal(shown(), [
+    ["p@a", 4],
+    ["p@b", 1],
+    ["p", 7],
+  ]);
+  totals.keep([{ owner: from("a"), instruments: [counter("a")] }]); // the folder b is gone
+  assert.equal(shown(), [["p", 4]]);
+  for (const place of ["/a/own", "/b/own"]) totals.add({ ...owner("p"), place }, [counter("a")], one(1));
+  assert.equal(
+    shown().map(([name]) => name),
+    ["p@/a/own", "p@/b/own", "p"],
+  );
+});
+
 test("labels that only differ in where one ends are two sets", () => {
   const totals = new Totals();
   const instruments = [counter("a", { labels: ["x", "y"] })];

@@ -181,5 +181,23 @@ test("a process of a tenant's own gives what it measures, and its end is told", 
   assert.is(bench.of("a"), 3);
 });
 
+test("what a policy of a tenant's own process measured last is there when it is removed or replaced", async () => {
+  const bench = new Bench();
+  const { ring } = bench.feed;
+  const cell = new Cell({ tenancy: TENANCY, ring, containers: new Map(), ...bench.handlers });
+  const judged = (): number => cell.status().reduce((sum, { tally }) => sum + tally.events, 0);
+  let id = await cell.add(named("a", { tenancy: TENANCY }));
+  await bench.feed.put(batchOf([0, 0]));
+  await bench.until("two events", () => judged() === 2);
+  id = await cell.replace(id, named("a", { tenancy: TENANCY, version: "2" }));
+  assert.is(bench.of("a"), 2);
+  await bench.feed.put(batchOf([0, 0, 0], 3));
+  await bench.until("three events", () => judged() === 3);
+  await cell.remove(id);
+  assert.is(bench.of("a"), 5);
+  assert.equal(cell.status(), []);
+  cell.stop();
+});
+
 test.after(cleanUp);
 test.run();

@@ -26,6 +26,9 @@ namespace Op {
   export const BEGIN: u8 = 3;
   export const END: u8 = 4;
   export const MATCH: u8 = 5;
+  /** As SET, of a byte with which a character begins; and of each byte that goes on with one. */
+  export const FIRST: u8 = 6;
+  export const MORE: u8 = 7;
 }
 
 /** A regular expression. Make it at the top of the policy: its memory is never given back. */
@@ -58,7 +61,7 @@ export class Regex {
   }
 
   private run(at: usize, size: u32, isWhole: bool): bool {
-    let count: i32 = 0;
+    let count: i32 = 0, expected: i32 = 0;
     for (let i: u32 = 0; i <= size; i++) {
       // Where they wait was left in `now` by the byte before; the pattern may also begin here.
       if (i == 0) this.turn();
@@ -70,11 +73,13 @@ export class Regex {
       }
       if (i == size || (count == 0 && isWhole)) break;
       const byte = <u32>load<u8>(at + i);
+      const goesOn = expected > 0 && (byte & 0xc0) == 0x80;
+      expected = goesOn ? expected - 1 : bytesBehind(byte);
       this.turn();
       this.waiting = 0;
       for (let k = 0; k < count; k++) {
         const step = <i32>unchecked(this.now[k]);
-        if (this.program.holds(step, byte)) this.enter(this.next, step + 1, i + 1, size);
+        if (this.program.holds(step, byte, goesOn)) this.enter(this.next, step + 1, i + 1, size);
       }
       count = this.waiting;
       const free = this.now;
@@ -100,6 +105,8 @@ export class Regex {
       unchecked((this.entered[step] = this.generation));
       switch (program.op(step)) {
         case Op.SET:
+        case Op.FIRST:
+        case Op.MORE:
           unchecked((list[this.waiting++] = <u16>step));
           return;
         case Op.SPLIT:
@@ -155,7 +162,11 @@ class Program {
 
   b(step: i32): i32 { return unchecked(this.bs[step]); }
 
-  holds(step: i32, byte: u32): bool {
+  /** `goesOn`: the byte belongs to the character that began before it. */
+  holds(step: i32, byte: u32, goesOn: bool): bool {
+    const op = this.op(step);
+    if (op == Op.MORE) return goesOn;
+    if (op == Op.FIRST && goesOn) return false;
     return ((unchecked(this.sets[this.a(step) * SET_WORDS + (byte >> 6)]) >> (byte & 63)) & 1) != 0;
   }
 
@@ -280,9 +291,11 @@ class Program {
     this.at++;
     const isNot = this.takes(0x5e);
     const set = newSet();
+    let hasBeyond = false; // characters beyond ASCII
     for (let isFirst = true; isFirst || this.peek() != 0x5d; isFirst = false) {
       const named = this.peek() == 0x5c ? this.classAt(this.at + 1) : null;
       if (named !== null) {
+        hasBeyond = hasBeyond || this.text.charCodeAt(this.at + 1) < 0x61;
         this.at += 2;
         set.addAll(named);
         continue;
@@ -295,15 +308,19 @@ class Program {
       for (let byte = from; byte <= to; byte++) set.add(byte);
     }
     if (this.ignoresCase) set.addOtherCase();
-    if (isNot) this.anyBut(set);
-    else if (set.has(0x80)) this.anyBut(set.inverse());
+    // [^...] holds what is beyond ASCII, unless \D or its like is in it.
+    if (isNot && hasBeyond) this.emitSet(set.inverse().onlyAscii());
+    else if (isNot) this.anyBut(set);
+    else if (hasBeyond) this.anyBut(set.inverse().onlyAscii());
     else this.emitSet(set);
   }
 
   private setByte(): u32 {
     if (this.peek() == 0x5c) {
       this.at++;
-      return this.escapedByte();
+      const byte = this.escapedByte();
+      if (byte > 0x7f) this.fail("a byte beyond ASCII in [ ]");
+      return byte;
     }
     const sign = this.text.charCodeAt(this.at++);
     if (sign > 0x7f) this.fail("a character beyond ASCII in [ ]");
@@ -341,8 +358,8 @@ class Program {
   }
 
   /**
-   * The set of a letter behind a \, or of its inverse; of a capital one the bytes that are not ASCII are in
-   * it, too. Null: no such letter.
+   * What a letter behind a \, or its inverse, holds of ASCII; a capital one also holds all that is beyond.
+   * Null: no such letter.
    */
   private classAt(at: i32, isInverse: bool = false): ByteSet | null {
     const letter = at < this.text.length ? this.text.charCodeAt(at) : 0;
@@ -353,7 +370,6 @@ class Program {
       const isIn = small == 0x64 ? isDigit(byte) : small == 0x77 ? isLetterOrDigit(byte) || byte == 0x5f : isSpace(byte);
       if (isIn == (letter >= 0x61 || isInverse)) set.add(byte);
     }
-    if (letter < 0x61 && !isInverse) for (let byte: u32 = 0x80; byte < 0x100; byte++) set.add(byte);
     return set;
   }
 
@@ -366,24 +382,22 @@ class Program {
     }
   }
 
-  /** One character of UTF-8 that is not one of these bytes: its first byte, and those that go on with it. */
+  /**
+   * One character that is not one of these bytes: its first byte, and those that go on with it in UTF-8. A
+   * byte that goes on with nothing counts as a character, too: names of files may have any bytes.
+   */
   private anyBut(set: ByteSet): void {
-    const first = newSet(), more = newSet();
-    for (let byte: u32 = 0; byte < 0x100; byte++) {
-      if ((byte & 0xc0) == 0x80) more.add(byte);
-      else if (!set.has(byte)) first.add(byte);
-    }
-    this.emitSet(first);
+    this.emitSet(set.inverse(), Op.FIRST);
     const split = this.emit(Op.SPLIT, <u16>(this.steps + 1), 0);
-    this.emitSet(more);
+    this.emit(Op.MORE, 0, 0);
     this.emit(Op.JUMP, <u16>split, 0);
     unchecked((this.bs[split] = <u16>this.steps));
   }
 
-  private emitSet(set: ByteSet): void {
+  private emitSet(set: ByteSet, op: u8 = Op.SET): void {
     const index = this.sets.length / SET_WORDS;
     for (let i = 0; i < SET_WORDS; i++) this.sets.push(unchecked(set.words[i]));
-    this.emit(Op.SET, <u16>index, 0);
+    this.emit(op, <u16>index, 0);
   }
 
   private emit(op: u8, a: i32, b: i32): i32 {
@@ -441,6 +455,11 @@ class ByteSet {
     return other;
   }
 
+  onlyAscii(): ByteSet {
+    for (let i = SET_WORDS / 2; i < SET_WORDS; i++) unchecked((this.words[i] = 0));
+    return this;
+  }
+
   has(byte: u32): bool { return ((unchecked(this.words[byte >> 6]) >> (<u64>byte & 63)) & 1) != 0; }
 }
 
@@ -453,6 +472,12 @@ function isDigit(sign: u32): bool { return sign - 0x30 < 10; }
 function isLetterOrDigit(sign: u32): bool { return isDigit(sign) || (sign | 0x20) - 0x61 < 26; }
 
 function isSpace(sign: u32): bool { return sign == 0x20 || sign - 0x09 < 5; }
+
+/** How many bytes of UTF-8 belong to the character that this byte begins, behind it. */
+function bytesBehind(byte: u32): i32 {
+  if (byte < 0xc2 || byte > 0xf4) return 0;
+  return byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+}
 
 /** Above 15 where it is no such digit. */
 function hexadecimal(sign: u32): u32 {

@@ -121,6 +121,13 @@ test("patterns as people write them", async () => {
   for (const [one, text, what] of cases) assert.equal(await judged([one], [text]), [what], `${one} on ${text}`);
 });
 
+test("a byte that goes on with nothing is a character, so that no name hides behind one", async () => {
+  const patterns = ["^.\\.sh$", "^[^/]+\\.sh$", "^\\D\\.sh$", "^[\\W]\\.sh", "^\\xa9\\.sh", "^[^\\W]\\.sh"];
+  const source = policyOf(patterns).replaceAll("e.proc.name", "e.name.slice(6)"); // the second byte of é
+  const running = new Running(await loadSource(source));
+  assert.equal(running.judge(["openat", { name: "/tmp/é.sh", flags: 0 }]), ["said wwwww-"]);
+});
+
 test("a pattern that takes others exponential time takes steps times bytes", async () => {
   const text = "a".repeat(4000);
   const before = performance.now();
@@ -144,6 +151,7 @@ test("what is no regular expression is told when the policy is loaded, with why"
     ["(?=a)", "a (? that is not (?:"],
     ["a\\", "cut off"],
     ["[é]", "beyond ASCII in [ ]"],
+    ["[\\x80-\\xbf]", "beyond ASCII in [ ]"],
     ["(".repeat(60) + ")".repeat(60), "more than 50 groups"],
   ];
   for (const [one, why] of wrong) {

@@ -51,7 +51,7 @@ const NEEDED = [
   /^build\/generated\/(as|docs)\/[\w/.-]+\.(ts|json|md)$/,
   /^build\/web\/(index\.html|console\.(js|css)|icon\.svg)$/,
   /^build\/policies\/pack\/[0-9a-f]{64}\.wasm$/,
-  /^(rules-wasm|policies|docs)\//,
+  /^(rules-wasm|policies|meters|docs)\//,
 ];
 
 test("the packages hold what is needed, and nothing else", () => {

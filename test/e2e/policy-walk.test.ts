@@ -59,7 +59,9 @@ function pattern(printed: readonly string[]): RegExp {
 
 /** Types it and looks at what it says and how it ends. Gives what it printed. */
 async function type({ line, printed }: Command): Promise<string> {
-  const { status, stdout, stderr } = await run(["bash", "-c", line], shell);
+  // What goes on until Ctrl-C gets one, as from a terminal, and finishes what it is doing.
+  const typed = line.replace(/^vedette policy watch/, "timeout --preserve-status -s INT 5 $&");
+  const { status, stdout, stderr } = await run(["bash", "-c", typed], shell);
   assert.is(status, 0, `${line}\n${stdout}${stderr}`);
   assert.match(stdout + stderr, pattern(printed), line);
   return stdout + stderr;

@@ -197,7 +197,8 @@ atTerminals(
     assert.equal(await tmux.faults(), []);
     tmux.type("clear");
     tmux.type(`${TOP} -- sh -c 'trap "" TERM; echo $$ > stubborn; while :; do sleep 0.1; done'; echo status $?`);
-    await tmux.see("its processes", (screen) => screen.includes("sleep 0.1"));
+    const hasTrap = (): boolean => existsSync(join(tmux.folder, "stubborn"));
+    await tmux.see("its processes", (screen) => /Vedette top.*sleep 0\.1/s.test(screen) && hasTrap());
     tmux.press("q");
     const screen = await tmux.see("its status", (screen) => screen.includes("status 137"));
     assert.match(screen, /did not end within 3 s of SIGTERM, and was killed/);

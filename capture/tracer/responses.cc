@@ -94,6 +94,7 @@ void Responses::take(const ResponseRequest& request) {
   if (request.action == ResponseAction::Freeze && !has_timer_) {
     return end(ResponseStatus::Failed, "the kernel gives us no timer, so nothing would end it");
   }
+  if (is_thread(request.process, request.start_ns)) return end(ResponseStatus::Refused, "it is a thread, and not a process");
   const bool is_there = is_named(request.process, request.start_ns);
   if (is_there && is_first(request.process) && !request.names_first) {
     return end(ResponseStatus::Refused, "it is the workload's first process, and `first_process` is not set");
@@ -141,10 +142,20 @@ std::vector<Tid> Responses::members_of(const ResponseRequest& request) {
   return members;
 }
 
+// A thread has its process's start: by its number, the first process would be spared no more.
 bool Responses::is_named(Tid process, uint64_t start_ns) const {
-  if (context_.tasks.find(process) == nullptr) return false;
+  const Task* const task = context_.tasks.find(process);
+  return task != nullptr && task->is_leader() && has_start(process, start_ns);
+}
+
+bool Responses::is_thread(Tid tid, uint64_t start_ns) const {
+  const Task* const task = context_.tasks.find(tid);
+  return task != nullptr && !task->is_leader() && has_start(tid, start_ns);
+}
+
+bool Responses::has_start(Tid tid, uint64_t start_ns) const {
   Sighting sighting;
-  sighting.event.call.tid = static_cast<uint32_t>(process.get());
+  sighting.event.call.tid = static_cast<uint32_t>(tid.get());
   context_.state.attach(sighting);
   return sighting.process && sighting.process->start_ns == start_ns;
 }

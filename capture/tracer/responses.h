@@ -66,6 +66,8 @@ class Responses {
   void take(const ResponseRequest& request);
   std::vector<Tid> members_of(const ResponseRequest& request);
   bool is_named(Tid process, uint64_t start_ns) const;
+  bool is_thread(Tid tid, uint64_t start_ns) const;
+  bool has_start(Tid tid, uint64_t start_ns) const;
   bool is_first(Tid process) const;
   bool is_excepted(Tid process, const ResponseRequest& request);
   void kill(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members);

@@ -48,6 +48,13 @@ struct Stage {
     responses.on_birth(maker, task, false, now);
     return task;
   }
+  Task& thread(Task& maker, int tid, uint64_t now) {
+    constexpr uint64_t kCloneThread = 0x10000;
+    state.on_fork(static_cast<uint32_t>(maker.tid.get()), static_cast<uint32_t>(tid), kCloneThread, now);
+    Task& task = context.tasks.add(Tid(tid), maker.process, maker.space);
+    responses.on_birth(maker, task, true, now);
+    return task;
+  }
   void end(int tid) {
     context.tasks.remove(Tid(tid));
     responses.on_ended(Tid(tid));
@@ -117,6 +124,32 @@ TEST_CASE("the first process and the agent are refused") {
   const ResponseAnswer answer = stage.ask({.action = ResponseAction::Kill, .names_first = true, .process = Tid(::getpid()), .start_ns = 5});
   CHECK(answer.status == ResponseStatus::Refused);
   CHECK(answer.why == "it is the agent");
+}
+
+TEST_CASE("a thread is no process: whoever names one with its process's start is refused") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  stage.responses.begin();
+  stage.thread(first, kFirst + 1, 6);
+  for (const ResponseAction action : {ResponseAction::Kill, ResponseAction::KillTree, ResponseAction::Freeze, ResponseAction::Tighten}) {
+    const ResponseAnswer answer = stage.ask({.action = action, .process = Tid(kFirst + 1), .start_ns = 5, .for_ns = 1});
+    CHECK(answer.status == ResponseStatus::Refused);
+    CHECK(answer.why == "it is a thread, and not a process");
+    CHECK(stage.dry(action, kFirst + 1, 6).status == ResponseStatus::Gone);
+  }
+}
+
+TEST_CASE("a process that has ended is found by its tree, also where a thread has its number by now") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  stage.fork(target, kFirst + 2, 11);
+  stage.end(kFirst + 1);
+  stage.thread(first, kFirst + 1, 12);
+  CHECK(stage.dry(ResponseAction::Kill, kFirst + 1, 10).status == ResponseStatus::Gone);
+  const ResponseAnswer answer = stage.dry(ResponseAction::KillTree, kFirst + 1, 10);
+  CHECK(answer.status == ResponseStatus::Done);
+  CHECK(answer.processes == 1);
 }
 
 TEST_CASE("what a marked process makes is marked, threads and processes") {

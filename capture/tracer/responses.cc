@@ -195,11 +195,11 @@ void Responses::freeze(const ResponseRequest& request, Pending pending, const st
   pending_.emplace(++number_, std::move(pending));
 }
 
-// As for a debugger: the code first, and then each thread, once it stands in its own code (nested.cc).
+// As for a debugger: the code first, and then each thread, once it stands in its own code (nested.cc). One
+// that was asked before may still be on its way out of the kernel.
 void Responses::tighten(Pending pending, const std::vector<Tid>& members) {
   each_of(members, [&](Task& task) {
-    if (task.tightened) return;
-    task.tightened = true;
+    if (std::exchange(task.tightened, true) && task.trap() == Trap::Every) return;
     context_.hooks.on_debugged(task);
     (void)ptrace_interrupt(task.tid);
     pending.restless.push_back(task.tid);

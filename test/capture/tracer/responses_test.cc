@@ -243,6 +243,24 @@ TEST_CASE("a tree is tightened once its threads have stopped, and each program o
   CHECK(first.trap() == Trap::Filter);
 }
 
+TEST_CASE("a tree that was asked to be tightened before is told as done only once its threads have stopped") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  target.phase = Phase::Running;
+  for (const uint64_t id : {1, 2}) {
+    stage.desk.ask({.id = id, .action = ResponseAction::Tighten, .process = Tid(kFirst + 1), .start_ns = 10});
+    stage.responses.act();
+    CHECK(stage.desk.take_answers().empty());  // it has not stopped
+  }
+  stage.responses.begin_close(target);
+  stage.responses.end();
+  const std::vector<ResponseAnswer> answers = stage.desk.take_answers();
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].status == ResponseStatus::Done);
+  CHECK(answers[1].status == ResponseStatus::Done);
+}
+
 TEST_CASE("an agent without --respond refuses, and so does one whose workload has ended") {
   ResponseDesk shut(false);
   shut.ask({.id = 1, .process = Tid(4), .start_ns = 1});

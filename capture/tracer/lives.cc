@@ -160,6 +160,7 @@ void Lives::adopt(const Report& orphan) {
     stand_in.space = is_thread ? known->space : copy_of(*known->space);
     stand_in.stranger = known->stranger;
     stand_in.watch_as(*known);
+    stand_in.bear_marks_of(*known);
     stand_in.reading_executes = known->reading_executes;
     stand_in.filters = known->filters;
   }

@@ -215,9 +215,7 @@ void Responses::begin_close(Task& child) {
 void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns) {
   const Ref<Lineage> of_maker = lineage_of(maker);
   child.lineage = is_thread ? of_maker : make_ref<Lineage>(child.tid, now_ns, of_maker);
-  child.frozen_until_ns = maker.frozen_until_ns;
-  child.doomed_by = maker.doomed_by;
-  child.tightened = maker.tightened;
+  child.bear_marks_of(maker);
   if (child.doomed_by == 0 || is_thread) return;
   if (is_unreaped(child.tid)) (void)::kill(child.tid.get(), SIGKILL);
   const auto pending = pending_.find(child.doomed_by);

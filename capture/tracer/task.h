@@ -136,6 +136,12 @@ struct Task {
     has_filter = other.has_filter;
     close_watch_ = other.close_watch_;
   }
+  // What responses have to do with `other` holds for it, too (responses.h).
+  void bear_marks_of(const Task& other) {
+    frozen_until_ns = other.frozen_until_ns;
+    doomed_by = other.doomed_by;
+    tightened = other.tightened;
+  }
   bool is_leader() const { return tid == process; }
   // How it goes on when nothing else is wanted of it.
   Resume onward() const {

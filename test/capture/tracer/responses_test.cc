@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "capture/tracer/context.h"
+#include "capture/tracer/lives.h"
+#include "capture/tracer/nested.h"
 #include "test/capture/state/fake_truth.h"
 
 using namespace vedette;
@@ -164,6 +165,41 @@ TEST_CASE("what a marked process makes is marked, threads and processes") {
   CHECK(child.frozen_until_ns == 99);
   CHECK(child.tightened);
   CHECK(stage.fork(first, kFirst + 3, 12).doomed_by == 0);
+}
+
+TEST_CASE("a child that nobody tells of is marked as its parent is, and belongs to the tree") {
+  const pid_t ours = ::fork();
+  if (ours == 0) {
+    ::alarm(60);
+    ::pause();
+    ::_exit(0);
+  }
+  Stage stage;
+  Calls calls(stage.context);
+  Lives lives(stage.context, calls);
+  NestedTracing nested(stage.context, calls);
+  Outsiders outsiders;
+  stage.context.nested = &nested;
+  stage.context.outsiders = &outsiders;
+  stage.context.responses = &stage.responses;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  Task& parent = stage.fork(target, ::getpid(), 11);  // as /proc says
+  parent.doomed_by = 3;
+  parent.frozen_until_ns = 99;
+  parent.tightened = true;
+  lives.on_stray({.tid = Tid(ours), .status = WaitStatus(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f), .stop = Stop::Attached});
+  lives.adopt_orphans();
+  const Task* const child = stage.context.tasks.find(Tid(ours));
+  const bool is_doomed = child != nullptr && child->doomed_by == 3;
+  if (!is_doomed) (void)::kill(ours, SIGKILL);  // and the test fails
+  int status = 0;
+  REQUIRE(::waitpid(ours, &status, 0) == ours);
+  REQUIRE(is_doomed);
+  CHECK(WTERMSIG(status) == SIGKILL);
+  CHECK(child->frozen_until_ns == 99);
+  CHECK(child->tightened);
+  CHECK(stage.dry(ResponseAction::KillTree, kFirst + 1, 10).processes == 3);
 }
 
 TEST_CASE("a freeze that ends before all threads stand still is not told as done") {

@@ -81,7 +81,7 @@ const UNASKED = "the agent tells of a response that it was not asked for, or tel
 export class Responder<P extends Responding> {
   readonly #rows: readonly ResponseRow[];
   readonly #handlers: ResponderHandlers<P>;
-  readonly #limits = new Map<string, { readonly row: ResponseRow; readonly limit: ResponseLimit }>();
+  readonly #limits = new Map<string, ResponseLimit>();
   readonly #asked = new Map<number, Asked<P>>();
   /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
   readonly #busy = new Map<string, Asked<P>>();
@@ -106,12 +106,12 @@ export class Responder<P extends Responding> {
     const { rule, finding, tenant = null } = alert;
     if (finding === undefined || tenant !== finding.tenant || peer === null) return;
     const rows = tenant === null ? this.#rows : this.#handlers.rowsOf(tenant, peer);
-    rows.forEach((row, index) => {
-      if (!row.rules.includes(rule)) return;
-      const place = `${peer.number}/${tenant ?? ""}/${index}`;
+    for (const row of rows) {
+      if (!row.rules.includes(rule)) continue;
+      const place = `${peer.number}/${tenant ?? ""}/${rowKey(row)}`;
       if (DEEDS[row.action].by === "host") this.#capture(row, place, alert, finding, peer);
       else this.#answer(row, place, rule, finding, peer);
-    });
+    }
   }
 
   /** An agent says what came of a request. */
@@ -248,11 +248,9 @@ export class Responder<P extends Responding> {
     if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
   }
 
-  /** A row that tenants.yaml has anew begins with none used. */
   #limitOf(place: string, row: ResponseRow): ResponseLimit {
-    const known = this.#limits.get(place);
-    const limit = known?.row === row ? known.limit : new ResponseLimit(row.limit);
-    this.#limits.set(place, { row, limit });
+    const limit = this.#limits.get(place) ?? new ResponseLimit(row.limit);
+    this.#limits.set(place, limit);
     return limit;
   }
 
@@ -306,6 +304,21 @@ export class Responder<P extends Responding> {
     const time = this.#handlers.now();
     this.#handlers.onStep({ id, row, rule, finding, status, by, why, processes, container, hostname, time });
   }
+}
+
+const rowKeys = new WeakMap<ResponseRow, string>();
+
+/**
+ * What a row says. When tenants.yaml is read again, a row that says the same is the same row, and one that
+ * says something else is another, wherever it stands.
+ */
+function rowKey(row: ResponseRow): string {
+  let key = rowKeys.get(row);
+  if (key === undefined) {
+    key = JSON.stringify(row);
+    rowKeys.set(row, key);
+  }
+  return key;
 }
 
 /** What is known of a freeze whose agent is not heard any more. */

@@ -209,6 +209,40 @@ test("what holds for good is asked for once, for a whole tree; a dry run of it i
   }
 });
 
+test("a row that changes is another row: what an earlier one did, or does, covers nothing of it", () => {
+  let rows = [rowOf({ action: "tighten" })];
+  const { responder, sent, web } = stage([], { acme: () => rows });
+  const alert = () => responder.onAlert(alertOf({ pid: 7, tenant: "acme", at: 100 }), web);
+  alert();
+  rows = [rowOf({ action: "tighten", mode: "dry-run" })];
+  alert(); // while the first one is not answered
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAnswer(web, answer(2, "done"));
+  rows = [rowOf({ action: "kill-tree" })];
+  alert();
+  assert.equal(
+    sent.map(({ request }) => [request.action, request.isDry]),
+    [
+      ["tighten", false],
+      ["tighten", true],
+      ["kill-tree", false],
+    ],
+  );
+  rows = [rowOf({ rules: ["Another"] }), rowOf({ action: "tighten" })];
+  alert(); // it holds, and says the same at another place
+  assert.is(sent.length, 3);
+});
+
+test("a row that is read again and says the same is as disarmed as it was", () => {
+  const { responder, sent, told, web } = stage([], { acme: () => [rowOf({ limit: { perMinute: 1, after: "off" } })] });
+  for (let pid = 1; pid < 5; pid++) {
+    responder.onAlert(alertOf({ pid, tenant: "acme" }), web);
+    responder.onAnswer(web, answer(pid, "done"));
+  }
+  assert.is(sent.length, 1);
+  assert.equal(told(), ["requested by host", "done by agent", "limited by host"]);
+});
+
 test("evidence is kept by the host, which asks no agent; where none can be had, that is said", () => {
   const { responder, sent, told, news, web, db } = stage([rowOf({ action: "capture" })]);
   responder.onAlert(alertOf({ pid: 7 }), web);

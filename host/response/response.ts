@@ -144,20 +144,24 @@ export class Responder<P extends Responding> {
 
   /** An agent is gone, and nobody answers for it. */
   onLeft(peer: P): void {
-    for (const place of this.#waiting.keys()) if (place.startsWith(`${peer.number}/`)) this.#waiting.delete(place);
+    const unasked = this.#takeWaiting(({ number }) => number === peer.number);
     for (const [id, asked] of this.#asked) {
       if (asked.peer.number !== peer.number) continue;
       if (asked.actedAt !== null) this.#give(id, asked, "unknown", severedText(asked, this.#handlers.now()));
       else this.#give(id, asked, "failed", "the agent is gone, and has not said what it did");
     }
+    for (const asked of unasked)
+      this.#tell(asked, 0, "failed", "host", "the agent was gone before the limit let it be asked", null);
     for (const key of this.#limits.keys()) if (key.startsWith(`${peer.number}/`)) this.#limits.delete(key);
   }
 
   /** Nothing more comes. */
   end(): void {
-    this.#waiting.clear();
+    const unasked = this.#takeWaiting(() => true);
     for (const [id, asked] of this.#asked)
       this.#give(id, asked, "gone", "the workload ended before the agent answered");
+    for (const asked of unasked)
+      this.#tell(asked, 0, "gone", "host", "the workload ended before the limit let the agent be asked", null);
   }
 
   /** For whoever tells of an answer that nobody expects. */
@@ -189,6 +193,17 @@ export class Responder<P extends Responding> {
     if (outcome === "ready") this.#ask(asked, process);
     if (outcome === "later") this.#waiting.set(asked.place, [...waiting, one]);
     if (outcome === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(asked.row), null);
+  }
+
+  /** Nobody will ask these agents for what waits any more. */
+  #takeWaiting(isMeant: (peer: P) => boolean): Asked<P>[] {
+    const taken: Asked<P>[] = [];
+    for (const [place, waiting] of this.#waiting) {
+      if (!waiting.some(({ asked: { peer } }) => isMeant(peer))) continue;
+      this.#waiting.delete(place);
+      taken.push(...waiting.map(({ asked }) => asked));
+    }
+    return taken;
   }
 
   /** One is answered: is there room for those that wait? */

@@ -103,6 +103,27 @@ test("what waits is asked for once, and no more of it waits than there is room f
   assert.is(sent.length, 2);
 });
 
+test("what waits for others' answers is told of when its agent leaves, and at the end", () => {
+  const { responder, news, sent, web, db } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
+  for (const peer of [web, db]) for (const pid of [1, 2, 3]) responder.onAlert(alertOf({ pid }), peer);
+  const last = (count: number) =>
+    news.slice(-count).map(({ status, container, finding }) => [status, container, finding.process!.pid]);
+  responder.onLeft(web);
+  assert.equal(last(3), [
+    ["failed", "web", 1],
+    ["failed", "web", 2],
+    ["failed", "web", 3],
+  ]);
+  assert.match(news.at(-1)!.why, /gone before the limit let it be asked/);
+  responder.end();
+  assert.equal(last(3), [
+    ["gone", "db", 1],
+    ["gone", "db", 2],
+    ["gone", "db", 3],
+  ]);
+  assert.equal([sent.length, news.length], [2, 8]);
+});
+
 test("who acts on while its tree is held is asked about anew: a spared process's child, without a reproach", () => {
   const { responder, told, sent, web } = stage([
     rowOf({ action: "freeze", except: { programs: ["/usr/sbin/sshd"] }, limit: { perMinute: 9, after: "off" } }),

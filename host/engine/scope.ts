@@ -23,7 +23,7 @@ import { type Glob, globMatches } from "./glob.js";
 export interface Scope {
   /** container.id or container.name. */
   readonly containers: readonly Glob[];
-  /** container.image.repository, or the image as it was asked for. */
+  /** container.image.repository, or the image as it was asked for: of processes of that container only. */
   readonly images: readonly Glob[];
   /** ecs.task.family. */
   readonly families: readonly Glob[];
@@ -106,15 +106,16 @@ export function isInScope(scope: Scope, facts: ContainerFacts | null, process: S
   return isContainerIn(facts, scope) && isProcessIn(facts, process, scope);
 }
 
+// A stream that comes from one container has its name and its image. An agent with `--strangers task` also
+// tells of processes of the task's other containers. Those are known by their own id, and nobody knows their
+// image.
 function isProcessIn(container: ContainerFacts | null, process: ScopedProcess, scope: Scope): boolean {
-  if (scope.containers.length > 0) {
+  if (scope.containers.length > 0 || scope.images.length > 0) {
     const own = process.container();
-    // A stream that comes from one container has its name; processes elsewhere are known by their own id.
-    const name =
-      container !== null && (own === null || own === container.id || container.id.startsWith(own))
-        ? container.name
-        : null;
-    if (!anyMatches(scope.containers, own, name, own === null ? container?.id : null)) return false;
+    const isOf = container !== null && (own === null || own === container.id || container.id.startsWith(own));
+    if (scope.images.length > 0 && !isOf) return false;
+    const names = [own, isOf ? container.name : null, own === null ? container?.id : null];
+    if (scope.containers.length > 0 && !anyMatches(scope.containers, ...names)) return false;
   }
   if (scope.uids.length > 0 && !scope.uids.some((uid) => BigInt(uid) === process.uid())) return false;
   return scope.executables.length === 0 || anyMatches(scope.executables, process.exepath());

@@ -12,8 +12,11 @@ import * as assert from "uvu/assert";
 import { stringify } from "yaml";
 import { Capture, type ResponseAnswer } from "../../host/capture/agent.js";
 import { readResponded } from "../../host/capture/hello.js";
+import { ScopedViews } from "../../host/engine/scope.js";
 import { VedetteError } from "../../host/errors.js";
 import { PolicyService } from "../../host/policy/service.js";
+import { openBatch } from "../../host/wire/batch.js";
+import { BatchBuilder } from "../../host/wire/builder.js";
 import type { ContainerFacts } from "../../host/wire/container.js";
 import { scratch } from "../e2e/programs.js";
 import { responded, TREE } from "../e2e/responding.js";
@@ -82,6 +85,21 @@ test("A9: a tenant acts in its own containers only, by its own rules, and where 
     [["web", "kill-tree", 7]],
   );
   assert.equal(service.responsesOf("acme", null), []); // nobody knows yet whose container it is
+});
+
+test("A9: a tenant whose scope names an image sees nobody of a neighbour container that its agent tells of, too", () => {
+  const facts = { id: "acme-id", name: "app", image: "acme/app:1", imageRepository: "acme/app" } as ContainerFacts;
+  const builder = new BatchBuilder();
+  for (const container_id of ["neighbour-id", "acme-id"])
+    builder.record("close", { process: builder.process({ pid: 7, name: container_id, container_id }) });
+  const batch = openBatch(builder.bytes());
+  batch.container = facts;
+  const scope = { images: ["acme/*"] };
+  assert.is(tenancy({ scope }).responsesOf("acme", facts).length, 1);
+  const none = { containers: [], families: [], uids: [], executables: [] };
+  const seen = new ScopedViews(batch).view({ ...none, ...scope })!;
+  assert.is(seen.count, 1);
+  assert.not(Buffer.from(seen.bytes).includes("neighbour-id"));
 });
 
 test("A9: a tenant's responses use up no limit of the operator's, nor of another tenant's", () => {

@@ -163,6 +163,29 @@ test("an image and a task family are what the orchestrator says, and nobody's wh
     assert.is(count(scope), 0);
 });
 
+test("an image is its own container's: an agent that also tells of a neighbour's processes shows none of them", () => {
+  const facts = {
+    id: "4f1ac0ffee4f",
+    name: "web",
+    image: "shop/web:1.2",
+    imageRepository: "shop/web",
+    taskFamily: "shop",
+  };
+  const builder = new BatchBuilder();
+  for (const [pid, container_id] of [null, "4f1a", "4f1ac0ffee4f", "beef"].entries())
+    builder.record("close", { process: builder.process({ pid, name: "x", container_id }) });
+  const batch = openBatch(builder.bytes());
+  batch.container = facts as ContainerFacts;
+  const pids = (scope: Partial<Scope>) => {
+    const seen = view(batch, scope);
+    return [...(seen?.offsets ?? [])].map((offset) => fieldValue("proc.pid")?.(seen!, offset));
+  };
+  assert.equal(pids({ images: ["shop/*"] }), [0, 1, 2]);
+  assert.equal(pids({ images: ["shop/*"], containers: ["*"] }), [0, 1, 2]);
+  assert.equal(pids({ containers: ["web"] }), [0, 1, 2]);
+  assert.equal(pids({ families: ["shop"] }), [0, 1, 2, 3]); // the neighbour is of the same task
+});
+
 test("a record of no process is nobody's", () => {
   const builder = new BatchBuilder();
   const process = builder.process({ pid: 1, name: "x", uid: 5 });

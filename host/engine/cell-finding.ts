@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a finding that a tenant's process sends. The host reads it as it reads any peer's words: bounded, and
 // only in the documented form. The host itself says whose rule it was, which agent the event came from, and
-// which container it is about: trustedFinding() fills these in.
+// which container it is about: trustedFinding() fills these in. It also sees to it that the process is one
+// whose events the cell was shown.
 import { z } from "zod";
 import { ANCESTORS_MAX, FINDING_BYTES_MAX, type Finding } from "../finding/finding.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { Shown } from "./shown.js";
 
 const text = z.string().max(FINDING_BYTES_MAX).nullable();
 const number = z.number().int().nullable();
@@ -63,24 +65,29 @@ export const SaidFinding = z.strictObject({
 
 /** What the host knows itself. */
 export interface HostsWord extends Pick<Finding, "policy" | "version" | "rule" | "tenant" | "tags"> {
-  /** The agent's source; null: the process named a stream that it was not shown. */
-  readonly source: string | null;
+  /** What the cell was shown of the agent's stream; null: it named a stream that it was not shown. */
+  readonly shown: Shown | null;
   readonly time: bigint;
   readonly container: ContainerFacts | null;
 }
 
+/** Of an event whose process nobody knows: no response answers it. */
+const OF_NOBODY = { process: null, ancestors: [], lineage: null, executable: null, user: null } as const;
+
 /**
  * What a cell said, with the host's word in the place of the cell's wherever the host has one; undefined: it
- * is of no event that the cell saw.
+ * is of no event that the cell saw. If it names a process that it was shown no event of, it is of nobody.
  */
 export function trustedFinding(said: Finding | undefined, word: HostsWord): Finding | undefined {
-  const { source, time, container: facts, ...whose } = word;
-  if (said === undefined || source === null) return undefined;
+  const { shown, time, container: facts, ...whose } = word;
+  if (said === undefined || shown === null) return undefined;
   const known = facts !== null;
+  const isOfShown = said.process !== null && shown.has(said.process);
   return {
     ...said,
+    ...(isOfShown ? {} : OF_NOBODY),
     ...whose,
-    event: { ...said.event, source, time },
+    event: { ...said.event, source: shown.source, time },
     container: known
       ? { id: facts.id, name: facts.name, image: facts.image, imageDigest: facts.imageDigest }
       : said.container,

@@ -31,6 +31,7 @@ import { jailCommand } from "./jail.js";
 import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy, Tenancy } from "./policy.js";
 import { ScopedViews } from "./scope.js";
+import { Shown } from "./shown.js";
 import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const POLL_MS = 5;
@@ -91,8 +92,8 @@ export class Cell {
   #words = new Bucket(WORDS);
   /** Of measurements, which the workload causes: beyond it they are dropped, and then they are words. */
   #measures = new Bucket(WORDS);
-  /** Streams of which it was shown something, and their agents' sources. */
-  readonly #shown = new Map<number, string>();
+  /** Streams of which it was shown something. */
+  readonly #shown = new Map<number, Shown>();
   #host: HostEnd<ToCell, FromCell> | null = null;
   #seats: readonly CellSeat[] = [];
   #child: ChildProcess | null = null;
@@ -276,15 +277,15 @@ export class Cell {
     const found = this.#ruleOf(name, rule);
     if (found === null) return;
     const { lodger, index, priority, tags } = found;
-    const source = this.#shown.get(stream) ?? null;
-    const known = source === null ? undefined : this.#options.containers.get(stream);
+    const shown = this.#shown.get(stream) ?? null;
+    const known = shown === null ? undefined : this.#options.containers.get(stream);
     if (!lodger.limiter.allows(index, hostTime(said.time), known?.id ?? "")) return;
     const { cost, ...text } = boundText(said);
     if (cost > 1) lodger.limiter.spend(index, known?.id ?? "", cost - 1);
     const time = bounded(said.time);
     const { version, tenancy } = lodger.policy;
     const whose = { policy: name, version, rule, tenant: tenancy?.tenant ?? null, tags };
-    const finding = trustedFinding(said.finding, { ...whose, source, time, container: known ?? null });
+    const finding = trustedFinding(said.finding, { ...whose, shown, time, container: known ?? null });
     const alert = { rule, priority, tags, source: "syscall", time, ...text, ...signatureOf(lodger.policy) };
     const about = finding === undefined ? {} : { finding };
     const is = lodger.policy.rules[index];
@@ -376,7 +377,7 @@ export class Cell {
         continue;
       }
       this.#sent++;
-      this.#show(raw.stream, batch);
+      this.#show(raw.stream, view);
       this.#send({ kind: "batch", stream: raw.stream, bytes: Uint8Array.from(view.bytes), container: batch.container });
     }
     this.#reader.release();
@@ -391,10 +392,14 @@ export class Cell {
     }
   }
 
-  #show(stream: number, { source }: Batch): void {
-    if (this.#shown.has(stream)) return;
-    for (const one of this.#shown.keys()) if (!this.#options.containers.has(one)) this.#shown.delete(one);
-    this.#shown.set(stream, Buffer.from(source).toString("hex"));
+  #show(stream: number, view: Batch): void {
+    let shown = this.#shown.get(stream);
+    if (shown === undefined) {
+      for (const one of this.#shown.keys()) if (!this.#options.containers.has(one)) this.#shown.delete(one);
+      shown = new Shown(view);
+      this.#shown.set(stream, shown);
+    }
+    shown.add(view);
   }
 
   #tell(code: "VEDETTE_CELL_LOST" | "VEDETTE_CELL_BEHIND", reason: string): void {

@@ -11,6 +11,8 @@ import type { LoadedPolicy, Tenancy } from "../../host/engine/policy.js";
 import type { VedetteError } from "../../host/errors.js";
 import type { Alert } from "../../host/output/alert.js";
 import { ROOT } from "../../host/paths.js";
+import { openBatch } from "../../host/wire/batch.js";
+import { BatchBuilder } from "../../host/wire/builder.js";
 import { batchOf, policyOf } from "../host/engine/shared.js";
 import { until } from "../until.js";
 
@@ -46,13 +48,14 @@ const honest = bench("honest");
 await honest.cell.add({ ...(await policyOf("honest")), tenancy: tenancy("honest") });
 test.after(() => honest.cell.stop());
 
-function bench(tenant: string, mode?: string) {
+function bench(tenant: string, mode?: string, about: unknown = FORGED, uids: readonly number[] = []) {
   const alerts: { alert: Alert; stream: number }[] = [];
   const faults: VedetteError[] = [];
   const logs: string[] = [];
   const script = join(ROOT, "test/attacks/hostile-cell.mjs");
+  const whose = tenancy(tenant);
   const cell = new Cell({
-    tenancy: tenancy(tenant),
+    tenancy: { ...whose, scope: { ...whose.scope!, uids } },
     ring: feed.ring,
     containers: new Map(),
     onAlert: (alert, stream) => void alerts.push({ alert, stream }),
@@ -60,7 +63,7 @@ function bench(tenant: string, mode?: string) {
     onLog: (_policy, _level, text) => void logs.push(text),
     ...(mode === undefined
       ? {}
-      : { command: { execPath: process.execPath, execArgv: [script, mode, rule, JSON.stringify(FORGED)] } }),
+      : { command: { execPath: process.execPath, execArgv: [script, mode, rule, JSON.stringify(about)] } }),
   });
   return { cell, alerts, faults, logs };
 }
@@ -115,6 +118,40 @@ test("H9: whose an alert is, of which agent and container, is the host's word, w
     ["mine", policy.version, "team", rule, policy.rules[0]!.tags, null],
   );
   assert.is(shown?.event.source, Buffer.from(batchOf([0]).source).toString("hex"));
+});
+
+test("H9: a cell names no process but those whose events it was shown: no thread, ancestor or neighbour is killed for it", async () => {
+  const started = 100;
+  const builder = new BatchBuilder();
+  const parent = builder.process({ pid: 1, name: "init", start_time: 1n, uid: 1000 });
+  const child = builder.process({ pid: 7, name: "cat", start_time: BigInt(started), uid: 1000, parent });
+  const other = builder.process({ pid: 9, name: "theirs", start_time: BigInt(started), uid: 5 });
+  for (const process of [child, other]) builder.record("close", { process });
+  const process = { vpid: 7, name: "cat", commandLine: "cat", cwd: "/", session: 0 };
+  const ancestors = [{ pid: 1, started: 1, name: "init", path: "/init" }];
+  const claims = [
+    { pid: 7, started },
+    { pid: 8, started }, // a thread of it
+    { pid: 7, started: started + 1 },
+    { pid: 1, started: 1 },
+    { pid: null, started: null },
+    { pid: 9, started },
+  ].map((named) => ({ ...FORGED, ancestors, process: { ...process, ...named } }));
+  const { cell, alerts } = bench("team", "claims", claims, [1000]);
+  await cell.add(policy);
+  await feed.put(openBatch(builder.bytes()), 5);
+  await until("all of them", () => alerts.length === claims.length);
+  await stillJudges();
+  cell.stop();
+  const findings = alerts.map(({ alert }) => alert.finding!);
+  assert.equal(
+    findings.map((one) => one.process && [one.process.pid, one.process.started]),
+    [[7, 100n], null, null, null, null, null],
+  );
+  assert.equal(
+    findings.map((one) => one.ancestors.length),
+    [1, 0, 0, 0, 0, 0],
+  );
 });
 
 for (const [mode, what] of [

@@ -32,9 +32,13 @@ const tally = Object.fromEntries(counts.map((name) => [name, 0]));
 const seat = { number: 0, state: "judging", tally, lastError: null };
 
 say({ kind: "ready" });
-let swaps = 0;
+let words = 0;
 socket.on("data", () => {
-  if (swaps++ > 0) return;
+  if (words++ > 0) {
+    if (mode !== "claims" || words > 2) return;
+    for (const finding of JSON.parse(about)) say(alert("mine", rule, { finding: { ...finding, isCut: false } }));
+    return;
+  }
   if (mode === "dies") process.exit(0);
   say({ kind: "swapped", number: 0, fault: null });
   setTimeout(() => {

@@ -12,10 +12,12 @@ import type { CaptureOrder } from "./parts.js";
 /** A third of the processor where others want it as well. */
 const NICE = 5;
 
-const { folder, bounds, name, form } = workerData as CaptureOrder;
+const { folder, bounds, name, form, end } = workerData as CaptureOrder;
 giveWay();
 const evidence = new EvidenceFolder(folder, bounds);
-const limits = { listBytes: bounds.captureListBytes, fileBytes: bounds.fileBytes };
+const flag = new Int32Array(end);
+const isUnwanted = (): boolean => Atomics.load(flag, 0) !== 0;
+const limits = { listBytes: bounds.captureListBytes, fileBytes: bounds.fileBytes, isUnwanted };
 const summary = captureOf(evidence.recording(name), evidence.capture(name, form), limits);
 parentPort!.postMessage(evidence.addCapture(name, form, summary));
 

@@ -27,8 +27,8 @@ const ENDING = ".vedette";
 const PART = `${ENDING}.part`;
 const FACTS = ".json";
 const CAPTURES = [".scap", ".scap.gz"] as const;
-/** Of a capture that is written: block-writer.ts names it. */
-const CAPTURE_PART = /\.scap(\.gz)?\.\d+\.part$/;
+/** Of a capture that is written, and the recording's name in it: block-writer.ts names it. */
+const CAPTURE_PART = /^(.+)\.scap(?:\.gz)?\.[0-9a-f]+\.part$/;
 const READ_BYTES = 1 << 20;
 /** Below this much room on its disk nothing new is begun. */
 const DISK_BYTES_MIN = 64 << 20;
@@ -112,6 +112,12 @@ export class EvidenceFolder {
   /** Nothing of it is wanted. */
   drop(name: string): void {
     rmSync(this.part(name), { force: true });
+  }
+
+  /** The thread that wrote a capture of this recording was ended: a part of a capture is worth nothing. */
+  dropCapture(name: string): void {
+    for (const file of readdirSync(this.path))
+      if (CAPTURE_PART.exec(file)?.[1] === name) rmSync(join(this.path, file), { force: true });
   }
 
   /** A capture of this recording is there: it gets its digest, and is named beside the recording. */

@@ -155,6 +155,8 @@ export interface CaptureOrder {
   /** Of the recording, without its ending. */
   readonly name: string;
   readonly form: CaptureForm;
+  /** An Int32: not 0 once the thread is to end. */
+  readonly end: SharedArrayBuffer;
 }
 
 /** From the thread. `refused`: nothing of this name is kept. */

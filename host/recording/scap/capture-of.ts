@@ -11,6 +11,8 @@ export interface CaptureLimits {
   readonly listBytes: number;
   /** Of the file, before it is compressed; then it ends. */
   readonly fileBytes: number;
+  /** Asked before each batch; true: nobody wants it any more. */
+  readonly isUnwanted: () => boolean;
 }
 
 /** What became of the records, and whether the file ended by its bound. */
@@ -20,11 +22,12 @@ export interface BoundedSummary extends CaptureSummary {
 
 /**
  * Writes what is whole of a recording of one agent to `to`, gzipped where that ends with `.gz`. Throws
- * VEDETTE_RECORDING_UNREADABLE and VEDETTE_SCAP_UNWRITABLE.
+ * VEDETTE_RECORDING_UNREADABLE and VEDETTE_SCAP_UNWRITABLE, and an Error where it is not wanted any more.
  */
-export function captureOf(recording: string, to: string, { listBytes, fileBytes }: CaptureLimits): BoundedSummary {
+export function captureOf(recording: string, to: string, limits: CaptureLimits): BoundedSummary {
+  const { listBytes, fileBytes } = limits;
   const beginning = new Beginning(listBytes);
-  for (const entry of wholeOf(recording)) {
+  for (const entry of wholeOf(recording, limits)) {
     if (entry.kind === "host") beginning.hostname = entry.hostname;
     else if (entry.kind === "container") beginning.container = entry.facts;
     else if (!beginning.take(entry.batch, fileBytes)) break; // no more will be written
@@ -32,7 +35,7 @@ export function captureOf(recording: string, to: string, { listBytes, fileBytes 
   const writer = new CaptureWriter(to, beginning, { isZipped: to.endsWith(".gz"), isForced: false });
   try {
     let isFull = false;
-    for (const entry of wholeOf(recording)) {
+    for (const entry of wholeOf(recording, limits)) {
       if (entry.kind !== "batch") continue;
       isFull = !writer.take(entry.batch, fileBytes);
       if (isFull) break;
@@ -44,9 +47,12 @@ export function captureOf(recording: string, to: string, { listBytes, fileBytes 
 }
 
 /** One that was cut off is read up to there. */
-function* wholeOf(path: string): Generator<RecordedEntry> {
+function* wholeOf(path: string, { isUnwanted }: CaptureLimits): Generator<RecordedEntry> {
   try {
-    yield* readRecording(path);
+    for (const entry of readRecording(path)) {
+      if (isUnwanted()) throw new Error("it is not wanted any more");
+      yield entry;
+    }
   } catch (error) {
     if (!(error instanceof VedetteError) || error.code !== "VEDETTE_RECORDING_CORRUPT") throw error;
   }

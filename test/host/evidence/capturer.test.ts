@@ -21,6 +21,7 @@ import { replay } from "../../../host/recording/scap/replay.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { fieldValue } from "../../../host/wire/fields.js";
+import { until } from "../../until.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-test-"));
 test.after(() => rmSync(scratch, { recursive: true }));
@@ -128,13 +129,32 @@ test("what cannot be made is told, and the recordings after it have theirs", asy
   assert.is(readFileSync(join(made.folder.path, "a.scap"), "utf8"), "somebody else's");
 });
 
-test("one that takes too long is ended, and leaves nothing that the next start does not remove", async () => {
+test("one that takes too long is ended, and the recording stays without any part of it", async () => {
   const made = folderOf({ captureMs: 1 }, 5_000);
+  // What a thread without memory leaves: it runs no `finally`.
+  for (const name of ["a", "b"]) writeFileSync(join(made.folder.path, `${name}.scap.0123456789abcdef.part`), "half");
   const told = await captured(made);
-  assert.match(told.refused.join(), /it took more than 0\.001 s/);
-  writeFileSync(join(made.folder.path, "a.scap.123.part"), "half");
-  assert.equal([...made.folder.left()], []);
-  assert.equal(readdirSync(made.folder.path).sort(), ["a.json", "a.vedette"]);
+  assert.equal(told.refused, ["a.vedette: it took more than 0.001 s"]);
+  assert.equal(readdirSync(made.folder.path).sort(), ["a.json", "a.vedette", "b.scap.0123456789abcdef.part"]);
+});
+
+test("a thread that is ended midway leaves no part, and the next start removes what a killed host left", async () => {
+  for (const form of ["scap", "scap.gz"] as const) {
+    const { folder, all, recordings } = folderOf({}, 100_000);
+    const held = (): string[] => readdirSync(folder.path).sort();
+    const told: string[] = [];
+    const capturer = new Capturer(folder.path, all, form, {
+      onMade: (_recording, { file }) => void told.push(file),
+      onRefused: (_recording, reason) => void told.push(reason),
+    });
+    capturer.add(recordings[0]!);
+    const isPart = (name: string): boolean => name.startsWith(`a.${form}.`) && name.endsWith(".part");
+    const part = await until("the thread has begun the file", () => held().find(isPart), { everyMs: 1 });
+    await capturer.close();
+    assert.equal([told, held()], [["Vedette ended before it was made"], ["a.json", "a.vedette"]]);
+    writeFileSync(join(folder.path, part), "half"); // as if the host had been killed with it
+    assert.equal([[...folder.left()], held()], [[], ["a.json", "a.vedette"]]);
+  }
 });
 
 test("captures count in the folder's bytes, and go with their recordings", async () => {

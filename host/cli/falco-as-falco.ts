@@ -77,7 +77,7 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
       });
     return await (await import("./serve.js")).serve({
       ...flags.serve(judging),
-      ...(web === null ? {} : { http: web }),
+      ...(web === null ? {} : { http: web.address, pages: web.pages }),
     });
   } finally {
     for (const end of ends) end();

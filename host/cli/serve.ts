@@ -25,6 +25,8 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
   readonly containerSecret?: readonly NamedFile[];
   readonly policy?: readonly string[];
   readonly http: string;
+  /** Of the monitor's paths, those that are answered at `http`; null or undefined: all. */
+  readonly pages?: readonly string[] | null;
   readonly drain: number;
   readonly check?: boolean;
   readonly logFormat: LogFormat;
@@ -42,6 +44,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   await Sensor.use(
     {
       http: flags.http,
+      pages: flags.pages ?? null,
       judging: () => judging({ ...flags, policy: flags.policy ?? [] }),
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),

@@ -131,7 +131,8 @@ const ROWS: readonly Row[] = [
     key: "metrics",
     asks: on("metrics.enabled"),
     isMissed: true,
-    instead: "numbers are at /metrics, where the web server is",
+    instead:
+      "numbers are at /metrics, where the web server is; beyond loopback with webserver.prometheus_metrics_enabled",
   },
   {
     key: "base_syscalls",

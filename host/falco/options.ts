@@ -3,7 +3,7 @@
 // path of falco.yaml. docs/falco.md has the table. A key that Falco has and that has no meaning here is
 // accepted and named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in
 // Falco.
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
@@ -36,11 +36,19 @@ export interface FalcoOptions {
   /** What asks in vain, of the file and of options. */
   readonly idle: readonly Idle[];
   /** Where health and numbers are answered; null: where it is usual. */
-  readonly web: string | null;
+  readonly web: WebPlace | null;
   /** Bytes kept of what is read and written; null: as many as is usual. */
   readonly snaplen: number | null;
   /** Only warnings and errors are to be said. */
   readonly isQuiet: boolean;
+}
+
+/** Where visitors are answered, and about what. */
+export interface WebPlace {
+  /** `ADDRESS:PORT` or `[IPv6]:PORT`. */
+  readonly address: string;
+  /** Paths, as `/healthz`; null: all. */
+  readonly pages: readonly string[] | null;
 }
 
 /** When events around an alert are written into a file, and where. */
@@ -69,6 +77,7 @@ interface Draft extends FalcoOptions {
 interface WebSettings {
   readonly isOn: boolean;
   readonly isTls: boolean;
+  readonly hasNumbers: boolean;
   readonly address: string;
   readonly port: number;
 }
@@ -106,7 +115,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     web: null,
     snaplen: null,
     isQuiet: false,
-    webSettings: { isOn: false, isTls: false, address: "127.0.0.1", port: 8765 },
+    webSettings: { isOn: false, isTls: false, hasNumbers: false, address: "127.0.0.1", port: 8765 },
     isReplay: false,
     isFileOn: false,
     isHttpOn: false,
@@ -337,6 +346,7 @@ const SETTERS: Record<string, Setter> = {
   "webserver.listen_port": web((v) => ({ port: v.count(1, PORT_MAX) })),
   "webserver.listen_address": web((v) => ({ address: v.address })),
   "webserver.ssl_enabled": web((v) => ({ isTls: v.bool })),
+  "webserver.prometheus_metrics_enabled": web((v) => ({ hasNumbers: v.bool })),
   "falco_libs.snaplen": (v) => ({ snaplen: Math.min(v.count(0), SNAPLEN_MAX) }),
   log_stderr: (v, d) => ({ isQuiet: d.isQuiet || !v.bool }),
   log_level: (v, d) => ({ isQuiet: d.isQuiet || !["notice", "info", "debug"].includes(v.of(LOG_LEVELS)) }),
@@ -369,10 +379,18 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 const MEANINGLESS =
   /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
 /** Without TLS, as Vedette answers, only where it is usual. */
-function placeOf({ isOn, isTls, address, port }: WebSettings): string | null {
+function placeOf({ isOn, isTls, hasNumbers, address, port }: WebSettings): WebPlace | null {
   if (!isOn || isTls) return null;
-  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+  const isSix = isIP(address) === 6;
+  const isInside = LOOPBACK.check(address, isSix ? "ipv6" : "ipv4");
+  // Falco says there whether it lives, and numbers where somebody asked for them.
+  const pages = isInside ? null : ["/healthz", ...(hasNumbers ? ["/metrics"] : [])];
+  return { address: isSix ? `[${address}]:${port}` : `${address}:${port}`, pages };
 }
 
 const OF_FALCO = /^(webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;

@@ -104,13 +104,17 @@ export class Monitor implements IntakeCounts {
     registerEvidence(this.#registry, stats);
   }
 
-  /** Gives the port; 0 for a Unix socket. Throws VEDETTE_HTTP_REFUSED. */
-  listen(address: string): Promise<number> {
+  /**
+   * `pages`: paths that are answered; null: all. Gives the port; 0 for a Unix socket. Throws
+   * VEDETTE_HTTP_REFUSED.
+   */
+  listen(address: string, pages: readonly string[] | null = null): Promise<number> {
     const place = placeOf(address);
     this.#server = createServer((request, response) => {
       const path = request.url?.split("?", 1)[0];
       const problem = this.#health.judging();
-      if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
+      if (path !== undefined && pages?.includes(path) === false) response.writeHead(404).end();
+      else if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
       else if (path === "/metrics") void this.#answer(response);
       else if (path === "/api/v1/health")
         response

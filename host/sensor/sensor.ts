@@ -50,6 +50,8 @@ export interface SensorOptions<I extends Intake> {
   readonly service?: ServiceFlags;
   /** Where the monitor answers. */
   readonly http?: string;
+  /** Of its paths, those that it answers there; null or undefined: all. */
+  readonly pages?: readonly string[] | null;
   /** Where the events are stored too. */
   readonly record?: string;
   /** Where the numbers of /metrics are sent. */
@@ -236,7 +238,7 @@ export class Sensor<I extends Intake = Intake> {
     // Its library is a hundred modules, which commands without a monitor need not load.
     const { Monitor } = await import("./monitor.js");
     const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
-    if (address !== undefined) this.#port = await monitor.listen(address);
+    if (address !== undefined) this.#port = await monitor.listen(address, this.#options.pages);
     return monitor;
   }
 

@@ -59,9 +59,13 @@ test("docs/falco.md has a row for each, with the same words", () => {
 
 test("the web server, the length of payloads and what is said come from the file", () => {
   const of = (more: object) => readOptions([], { ...config, ...(textsOf(more) as object) });
-  assert.is(of({}).web, "0.0.0.0:8765");
-  assert.is(of({ webserver: { enabled: true } }).web, "127.0.0.1:8765", "this machine alone, where nobody says more");
-  assert.is(of({ webserver: { enabled: true, listen_address: "::1", listen_port: 9 } }).web, "[::1]:9");
+  assert.is(of({}).web?.address, "0.0.0.0:8765");
+  assert.is(
+    of({ webserver: { enabled: true } }).web?.address,
+    "127.0.0.1:8765",
+    "this machine alone, where nobody says more",
+  );
+  assert.is(of({ webserver: { enabled: true, listen_address: "::1", listen_port: 9 } }).web?.address, "[::1]:9");
   assert.is(of({ webserver: { enabled: true, ssl_enabled: true } }).web, null, "never without TLS what was to have it");
   assert.is(of({ webserver: { enabled: false, listen_address: "0.0.0.0" } }).web, null);
   assert.is(of({}).snaplen, 80);

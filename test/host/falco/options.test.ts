@@ -186,6 +186,23 @@ test("paths with places, objects, empty values, and 0 and 1 as truths", () => {
   assert.equal(options.ignored, ["buffer_format_base64"]);
 });
 
+test("beyond loopback the web server answers whether it lives, and numbers where they are asked for", () => {
+  const NUMBERS = "webserver.prometheus_metrics_enabled=true";
+  const webOf = (address: string, ...more: string[]) =>
+    readOptions(["webserver.enabled=true", `webserver.listen_address=${address}`, ...more], {}).web;
+  for (const inside of ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"]) {
+    assert.is(webOf(inside)?.pages, null, inside);
+    assert.is(webOf(inside, NUMBERS)?.pages, null, inside);
+  }
+  for (const outside of ["0.0.0.0", "::", "10.0.0.7", "fd00::1", "::ffff:0.0.0.0", "128.0.0.1"]) {
+    assert.equal(webOf(outside)?.pages, ["/healthz"], outside);
+    assert.equal(webOf(outside, NUMBERS)?.pages, ["/healthz", "/metrics"], outside);
+  }
+  assert.equal(webOf("::", "webserver.listen_port=9"), { address: "[::]:9", pages: ["/healthz"] });
+  assert.is(webOf("0.0.0.0", "webserver.ssl_enabled=true"), null);
+  assert.is(readOptions(["webserver.listen_address=0.0.0.0"], {}).web, null);
+});
+
 const { rules } = loadText(
   [
     ["open_1", "[a]", "WARNING", true],

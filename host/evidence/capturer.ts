@@ -96,6 +96,8 @@ export class Capturer {
   async #make(recording: EvidenceFacts): Promise<CaptureFacts> {
     const { captureMs } = this.#bounds;
     const name = recording.file.slice(0, -ENDING.length);
+    const obstacle = this.#folder.captureObstacle(name, Date.now());
+    if (obstacle !== null) throw new Error(obstacle);
     const end = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const place = { folder: this.#folder.path, name, form: this.#form };
     const workerData: CaptureOrder = { ...place, bounds: this.#bounds, end };

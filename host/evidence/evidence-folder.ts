@@ -62,19 +62,33 @@ export class EvidenceFolder {
     return join(this.path, `${name}.${form}`);
   }
 
-  /** Why nothing can be begun now; null: it can. Removes what is old, where that makes room. */
+  /** Why no recording can be begun now; null: it can. Removes what is old, where that makes room. */
   obstacle(now: number): string | null {
-    const { folderBytes, youngMs, fileBytes } = this.#bounds;
+    return this.#obstacle(this.#bounds.fileBytes, now, null);
+  }
+
+  /** The same, of the capture of this recording, which stays in any case. */
+  captureObstacle(recording: string, now: number): string | null {
+    return this.#obstacle(this.#captureBytes, now, recording);
+  }
+
+  /** The most that a capture may come to be, with its lists. */
+  get #captureBytes(): number {
+    return this.#bounds.fileBytes + this.#bounds.captureListBytes;
+  }
+
+  #obstacle(more: number, now: number, stays: string | null): string | null {
+    const { folderBytes, youngMs } = this.#bounds;
     const files = this.#files();
-    let bytes = files.reduce((all, { size }) => all + size, fileBytes);
+    let bytes = files.reduce((all, { size }) => all + size, more);
     for (const { name, size, at, isOpen } of files.sort((a, b) => a.at - b.at)) {
       if (bytes <= folderBytes || at > now - youngMs) break;
-      if (isOpen) continue;
+      if (isOpen || name === stays) continue;
       for (const ending of [ENDING, FACTS, ...CAPTURES]) rmSync(join(this.path, `${name}${ending}`), { force: true });
       bytes -= size;
     }
-    if (bytes > folderBytes) return "it has no room, and none of its files is older than a day";
-    return this.isDiskFull() ? "its disk is almost full" : null;
+    if (bytes > folderBytes) return "the folder has no room, and none of its files is older than a day";
+    return this.isDiskFull() ? "the folder's disk is almost full" : null;
   }
 
   /** What others need of the disk is left to them. */
@@ -151,19 +165,27 @@ export class EvidenceFolder {
   #files(): Kept[] {
     const kept = new Map<string, Kept>();
     for (const file of readdirSync(this.path)) {
-      const isOpen = file.endsWith(PART);
-      const ending = isOpen ? PART : [ENDING, ...CAPTURES].find((one) => file.endsWith(one));
-      const status = ending === undefined ? undefined : lstatSync(join(this.path, file), { throwIfNoEntry: false });
-      if (ending === undefined || status === undefined) continue; // none of ours, or somebody removed it just now
-      const name = file.slice(0, -ending.length);
+      const told = this.#toldBy(file);
+      const status = told === null ? undefined : lstatSync(join(this.path, file), { throwIfNoEntry: false });
+      if (told === null || status === undefined) continue; // none of ours, or somebody removed it just now
+      const { name, most } = told;
+      const isOpen = most !== null;
       const one = kept.get(name) ?? { name, size: 0, at: status.mtimeMs, isOpen: false };
-      // One that is being written may come to be as large as one may be.
-      one.size += isOpen ? this.#bounds.fileBytes : status.size;
+      one.size += most ?? status.size;
       one.at = Math.max(one.at, status.mtimeMs);
       one.isOpen ||= isOpen;
       kept.set(name, one);
     }
     return [...kept.values()];
+  }
+
+  /** `most`: how large one that is being written may come to be. Null: it is none of ours. */
+  #toldBy(file: string): { readonly name: string; readonly most: number | null } | null {
+    const [, name] = CAPTURE_PART.exec(file) ?? [];
+    if (name !== undefined) return { name, most: this.#captureBytes };
+    if (file.endsWith(PART)) return { name: file.slice(0, -PART.length), most: this.#bounds.fileBytes };
+    const ending = [ENDING, ...CAPTURES].find((one) => file.endsWith(one));
+    return ending === undefined ? null : { name: file.slice(0, -ending.length), most: null };
   }
 }
 

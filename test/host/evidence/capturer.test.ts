@@ -157,8 +157,51 @@ test("a thread that is ended midway leaves no part, and the next start removes w
   }
 });
 
+test("a capture is made only where the folder has room for the largest that it may be", async () => {
+  const most = { fileBytes: 20_000, captureListBytes: 10_000 };
+  const room = most.fileBytes + most.captureListBytes;
+  const withRoom = (bytes: number, { folder, recordings }: ReturnType<typeof folderOf>) => {
+    const all = { ...EVIDENCE_BOUNDS, ...most, folderBytes: bytes };
+    return { folder: new EvidenceFolder(folder.path, all), all, recordings: recordings.slice(0, 1) };
+  };
+  const held = ({ folder }: ReturnType<typeof folderOf>): string[] => readdirSync(folder.path).sort();
+  const two = folderOf(most, 200, 200);
+  const [{ bytes: first }, { bytes: second }] = two.recordings as [EvidenceFacts, EvidenceFacts];
+  const both = ["a.json", "a.vedette", "b.json", "b.vedette"];
+  const tight = withRoom(first + second + room - 1, two);
+  const { refused } = await captured(tight);
+  assert.equal(refused, ["a.vedette: the folder has no room, and none of its files is older than a day"]);
+  assert.equal(held(two), both);
+  const long = new Date(Date.now() - 2 * EVIDENCE_BOUNDS.youngMs);
+  utimesSync(join(two.folder.path, "a.vedette"), long, long);
+  assert.is((await captured(tight)).refused.length, 1);
+  assert.equal(held(two), both, "the recording itself does not make room for its capture");
+  utimesSync(join(two.folder.path, "b.vedette"), long, long);
+  assert.equal((await captured(tight)).refused, []);
+  assert.equal(held(two), ["a.json", "a.scap", "a.vedette"], "the old one has made room");
+  const enough = folderOf(most, 200, 200);
+  assert.equal((await captured(withRoom(first + second + room, enough))).refused, []);
+});
+
+test("one that is being made counts with the largest that it may be, and its recording does not go", () => {
+  const { folder, all, recordings } = folderOf(
+    { folderBytes: 100_000, fileBytes: 20_000, captureListBytes: 70_000 },
+    5,
+  );
+  assert.is(folder.obstacle(Date.now()), null);
+  for (const form of ["scap", "scap.gz"]) {
+    const part = join(folder.path, `a.${form}.0123456789abcdef.part`);
+    writeFileSync(part, "");
+    const long = new Date(Date.now() - 2 * all.youngMs);
+    for (const path of [part, join(folder.path, recordings[0]!.file)]) utimesSync(path, long, long);
+    assert.match(folder.obstacle(Date.now()) ?? "", /no room/, form);
+    rmSync(part);
+    assert.equal(readdirSync(folder.path).sort(), ["a.json", "a.vedette"]);
+  }
+});
+
 test("captures count in the folder's bytes, and go with their recordings", async () => {
-  const made = folderOf({ folderBytes: 60_000, fileBytes: 20_000 }, 200, 200);
+  const made = folderOf({ folderBytes: 60_000, fileBytes: 20_000, captureListBytes: 5_000 }, 200, 200);
   await captured(made);
   const long = new Date(Date.now() - 2 * made.all.youngMs);
   const held = (): string[] => readdirSync(made.folder.path).sort();

@@ -247,7 +247,7 @@ test("the folder's oldest files make room, but none that is younger than a day",
     kind: "refused",
     name: "b",
     reason: "full",
-    text: "it has no room, and none of its files is older than a day",
+    text: "the folder has no room, and none of its files is older than a day",
   });
   assert.ok(existsSync(join(path, "young.vedette")) && !existsSync(join(path, "old.vedette")));
 });

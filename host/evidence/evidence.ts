@@ -17,7 +17,7 @@ import { reasonOf } from "../reason.js";
 import { startThread } from "../thread.js";
 import { Allowance } from "./allowance.js";
 import { Capturer } from "./capturer.js";
-import { extended } from "./duration.js";
+import { extended, MARGIN_MS, withMargin } from "./duration.js";
 import { captureAlert, keptAlert, noCaptureAlert, notKeptAlert } from "./evidence-alert.js";
 import {
   EVIDENCE_BOUNDS,
@@ -55,15 +55,13 @@ export interface EvidenceStats {
 
 /** Findings below it make no file. */
 const LEAST = PRIORITIES.indexOf("Notice");
-/** Files go on for at least so much longer than we think. */
-const MARGIN_MS = 2_000;
 const END_MS_MAX = 10_000;
 const CAPTURES_MS_MAX = 20_000;
 const NAME_CHARS = 40;
 /** V8's of the thread; batches lie outside of its heap. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
-/** One that the thread writes: whose it is, the rule that began it, and how long it goes on. */
+/** One that the thread writes: whose it is, the rule that began it, and how long findings are put into it. */
 interface OpenFile {
   readonly name: string;
   readonly rule: string;
@@ -79,7 +77,7 @@ export class Evidence {
   readonly #worker: Worker;
   readonly #reader: number;
   readonly #allowance: Allowance;
-  /** What each agent's file is called, since when it is written, and how long it goes on. */
+  /** What each agent's file is called, since when it is written, and how long findings are put into it. */
   readonly #open = new Map<number, OpenFile>();
   readonly #refused = { limit: 0, full: 0, unwritable: 0 };
   readonly #capturer: Capturer | null;
@@ -143,12 +141,15 @@ export class Evidence {
       this.#refused.unwritable++;
       return alert;
     }
-    const afterMs = Math.min(asked?.afterMs ?? this.#options.afterMs ?? this.#bounds.afterMs, this.#bounds.askedMsMax);
+    const most = withMargin(this.#bounds).askedMsMax;
+    const wanted = asked?.afterMs ?? this.#options.afterMs ?? this.#bounds.afterMs;
+    const afterMs = Math.max(MARGIN_MS, Math.min(wanted, most));
     const name = this.#nameFor(alert, peer, afterMs);
     if (name === null) return alert;
     const { number: stream, hostname, facts } = peer;
     const ids = { finding: findingId(finding), incident: incident?.id ?? null };
-    this.#order({ kind: "keep", name, stream, hostname, facts, afterMs, ...ids } satisfies KeepOrder);
+    const order: KeepOrder = { kind: "keep", name, stream, hostname, facts, afterMs: afterMs + MARGIN_MS, ...ids };
+    this.#order(order);
     return { ...alert, evidence: fileOf(name) };
   }
 
@@ -205,8 +206,8 @@ export class Evidence {
   #nameFor(alert: Alert, peer: EvidenceOf, afterMs: number): string | null {
     const now = performance.now();
     const open = this.#open.get(peer.number);
-    if (open !== undefined && now < open.until - MARGIN_MS) {
-      open.until = extended(open, afterMs, now, this.#bounds);
+    if (open !== undefined && now < open.until) {
+      open.until = extended(open, afterMs, now, withMargin(this.#bounds));
       return open.name;
     }
     const key = peer.facts?.id ?? peer.hostname;

@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Capture } from "../../host/capture/agent.js";
 import { Capturer } from "../../host/evidence/capturer.js";
-import { Evidence, USUAL_EVIDENCE } from "../../host/evidence/evidence.js";
+import { type Asked, Evidence, USUAL_EVIDENCE } from "../../host/evidence/evidence.js";
 import { EvidenceFolder } from "../../host/evidence/evidence-folder.js";
 import { type CaptureFacts, EVIDENCE_BOUNDS, type EvidenceFacts } from "../../host/evidence/parts.js";
 import type { Alert } from "../../host/output/alert.js";
@@ -31,6 +31,7 @@ const peer = (number: number, name: string) => ({ number, hostname: "box", facts
 async function withEvidence(
   bounds: Partial<typeof EVIDENCE_BOUNDS>,
   work: (evidence: Evidence, folder: string, told: Alert[]) => Promise<void>,
+  asked: ReadonlyMap<string, Asked> = new Map(),
 ): Promise<void> {
   const folder = join(scratch, `${folders++}`);
   const told: Alert[] = [];
@@ -40,6 +41,7 @@ async function withEvidence(
   const all = { ...EVIDENCE_BOUNDS, ...bounds };
   const evidence = Evidence.open({
     ...USUAL_EVIDENCE,
+    asked,
     folder,
     bounds: all,
     ring: capture.ring,
@@ -57,9 +59,10 @@ async function withEvidence(
 const keptIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".vedette"));
 
 test("H30: a container that raises findings without end uses up its own files, which is told, and nobody else's", async () => {
-  await withEvidence({ afterMs: 0, filesAnHour: 3 }, async (evidence, folder, told) => {
+  await withEvidence({ filesAnHour: 3 }, async (evidence, folder, told) => {
+    // Its agent connects anew each time: findings of one connection share a file.
     const marked = Array.from({ length: 500 }, (_, i) =>
-      evidence.mark(alertOf({ file: i }, { priority: "Warning" }), peer(1, "intruder")),
+      evidence.mark(alertOf({ file: i }, { priority: "Warning" }), peer(100 + i, "intruder")),
     );
     assert.is(marked.filter(({ evidence: file }) => file !== undefined).length, 3);
     assert.is(evidence.stats().refused.limit, 497);
@@ -71,6 +74,25 @@ test("H30: a container that raises findings without end uses up its own files, w
     assert.ok(existsSync(join(folder, honest.evidence!)));
     assert.is(keptIn(folder).length, 5);
   });
+});
+
+test("H30: findings whose rule asks for a moment alone share a file, and use up none of the others", async () => {
+  const RULE = alertOf({ file: 0 }).rule;
+  const asked = new Map([[RULE, { afterMs: 1 }]]);
+  await withEvidence(
+    { filesAnHour: 3 },
+    async (evidence, folder) => {
+      const begun = performance.now();
+      const names = new Set<string | undefined>();
+      for (let i = 0; performance.now() < begun + 50; i++)
+        names.add(evidence.mark(alertOf({ file: i }, { priority: "Warning" }), peer(1, "hasty")).evidence);
+      await evidence.finish();
+      assert.is(evidence.stats().refused.limit, 0);
+      assert.is(evidence.stats().refused.full, 0);
+      assert.equal(keptIn(folder).sort(), [...names].sort());
+    },
+    asked,
+  );
 });
 
 test("H30: a folder that is full of young files keeps them, and what is not kept is told", async () => {

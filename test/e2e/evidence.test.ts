@@ -202,7 +202,7 @@ test("a rule's capture_duration, and else the default of falco.yaml, say how lon
   const [TEN_MINUTES, SHORT] = [600_000, 500];
   assert.is(await isEnded("rule", 600, TEN_MINUTES, `  capture_duration: ${SHORT}\n`), true);
   assert.is(await isEnded("default", 600, SHORT, ""), true);
-  assert.is(await isEnded("longer rule", 30, SHORT, `  capture_duration: ${TEN_MINUTES}\n`), false);
+  assert.is(await isEnded("longer rule", 80, SHORT, `  capture_duration: ${TEN_MINUTES}\n`), false);
 });
 
 test("without a finding nothing is kept", async () => {

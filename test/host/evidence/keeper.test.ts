@@ -23,7 +23,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { RawBatch } from "../../../host/capture/ring.js";
 import { Allowance } from "../../../host/evidence/allowance.js";
-import { extended } from "../../../host/evidence/duration.js";
+import { extended, MARGIN_MS, withMargin } from "../../../host/evidence/duration.js";
 import { EvidenceFolder } from "../../../host/evidence/evidence-folder.js";
 import { Keeper } from "../../../host/evidence/keeper.js";
 import { EVIDENCE_BOUNDS, type EvidenceBounds, type EvidenceFacts, type News } from "../../../host/evidence/parts.js";
@@ -31,6 +31,7 @@ import { PreRoll } from "../../../host/evidence/pre-roll.js";
 import { readRecording } from "../../../host/recording/recording.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { EVENT_OF_NAME } from "../../../host/wire/layout.js";
+import { Chance } from "../../attacks/chance.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-test-"));
 test.after(() => rmSync(scratch, { recursive: true }));
@@ -112,6 +113,27 @@ test("a rule that asks for longer has it, within a bound, and no finding makes a
   assert.equal(facts()[0]?.findings, ["short", "long", "short again"]);
   const open = { begun: 0, until: 0 };
   assert.is(extended(open, 4_000_000_000, 10, EVIDENCE_BOUNDS), EVIDENCE_BOUNDS.askedMsMax);
+});
+
+test("an order that comes late finds its file open, whatever findings ask for", () => {
+  const chance = new Chance(7);
+  for (let round = 0; round < 2_000; round++) {
+    let at = chance.below(100);
+    const first = MARGIN_MS + chance.below(10) * chance.below(10_000);
+    const named = { begun: at, until: at + first };
+    const come = at + chance.below(MARGIN_MS);
+    const kept = { begun: come, until: come + first + MARGIN_MS };
+    for (let i = 0; i < 20; i++) {
+      at += chance.below(first);
+      if (at >= named.until) break;
+      const afterMs = MARGIN_MS + chance.below(10) * chance.below(60_000);
+      named.until = extended(named, afterMs, at, withMargin(EVIDENCE_BOUNDS));
+      const now = at + chance.below(MARGIN_MS);
+      assert.ok(now < kept.until, `${now} in a file until ${kept.until}`);
+      kept.until = extended(kept, afterMs + MARGIN_MS, Math.max(now, come), EVIDENCE_BOUNDS);
+    }
+    assert.ok(kept.until >= named.until + MARGIN_MS);
+  }
 });
 
 test("a storm of reads does not drive out what is rare, and what is old goes", () => {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1.1 as a server sees it: requests in what it reads, responses in what it writes, paired in their order
 // (RFC 9112). A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us
-// makes a connection unsure: nothing is told of it until a request begins a read after an answer. So a name
-// may be missing, and is never another's.
+// makes a connection unsure: nothing is told of it until a final answer has begun and then a read begins with
+// a request. So of a client that sends its request whole and then waits for the answer, a name may be missing
+// and is never another's. A client that sends the body after the answer to a head that was cut can have its
+// own connection told wrong, and no other: nobody can say what is a body.
 //
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
@@ -44,7 +46,7 @@ const OUT: u32 = 1;
 /** A connection: bytes from the entry's begin. `u8[2]` is for both directions. */
 const MODE: usize = 0; // u8[2]
 const CHUNK: usize = 2; // u8[2]
-const FLIPPED: usize = 4; // u8: something was written since it became unsure
+const SINCE: usize = 4; // u8: what was seen since its requests became unsure, bits
 const PIPELINED: usize = 5; // u8: its client does not wait for answers
 const STASHED: usize = 6; // u8[2]: the begin of a head waits for the rest
 const FIRST: usize = 8; // u32: number of the request that is answered next
@@ -55,6 +57,13 @@ const STATUS: usize = 40; // u32: of the response that is underway, 0: none
 const LOST: usize = 48; // u64: what its agent had lost
 const BEGUN: usize = 56; // u64: when the head that waits began
 const CONNECTION: usize = 64;
+
+/** A read began as a request does, of which nothing is told. */
+const ASKED: u32 = 1;
+/** The final answer to the last request has begun. */
+const ANSWERED: u32 = 2;
+/** So a request was told again, which has no answer yet. */
+const RESUMED: u32 = 4;
 
 /** A request that waits for its answer. */
 const TIME: usize = 0; // u64
@@ -180,11 +189,9 @@ export class HttpServer {
           break;
         case UNSURE:
           if (!isFirst || !isRequest(at, seen)) return;
-          if (load<u8>(c, FLIPPED) == 0) {
-            this.unsynced++;
-            return;
-          }
+          if (!isSince(c, ANSWERED)) return this.ask(c);
           setMode(c, IN, START);
+          store<u8>(c, <u8>RESUMED, SINCE);
           break;
         case START:
           if (load<u8>(c + STASHED + IN) == 0) {
@@ -206,12 +213,21 @@ export class HttpServer {
     }
   }
 
+  /** A request may begin, or a body that looks like one. What follows CONNECT is not for this server. */
+  private ask(c: usize): void {
+    this.unsynced++;
+    since(c, ASKED);
+    if (methodOf(at, seen) == CONNECT) beOpaque(c);
+  }
+
   /** A request begins. */
   private request(c: usize, key: u64, e: Event): void {
     this.endOpen(c, key);
     if (modeOf(c, OUT) == UNSURE) setMode(c, OUT, START);
     const number = load<u32>(c, NEXT), from = headAt, size = headSize;
     if (number != load<u32>(c, FIRST)) store<u8>(c, 1, PIPELINED);
+    // Two at once: one of them was a body that came after its answer.
+    if (isSince(c, RESUMED) && number != load<u32>(c, FIRST)) return this.lose(c);
     if (number - load<u32>(c, FIRST) >= WAITING_MAX) return this.lose(c);
     const is = isRequest(from, size), method = is ? methodOf(from, size) : 0;
     const entry = this.waiting.take(mix(key, number), e.time);
@@ -238,7 +254,12 @@ export class HttpServer {
     if (e.res <= 0 || !e.fd.is_server) return 0;
     const key = keyOf(e), c = this.of(key, e);
     begin(address, size, e.res);
-    store<u8>(c, 1, FLIPPED);
+    // The request that this answers may be one that nobody saw.
+    if (modeOf(c, IN) == UNSURE && load<u32>(c, FIRST) == load<u32>(c, NEXT)) {
+      setMode(c, OUT, UNSURE);
+      store<u8>(c + STASHED + OUT, 0);
+      this.resume(c);
+    }
     while (total > 0) {
       switch (modeOf(c, OUT)) {
         case BODY:
@@ -259,6 +280,19 @@ export class HttpServer {
     return this.count;
   }
 
+  /** Where a write of an unsure connection begins with a final answer, the next request can be told again. */
+  private resume(c: usize): void {
+    while (isResponse(at, seen) && statusOf(at) < 200 && statusOf(at) != 101) {
+      const size = headEnd(at, seen);
+      if (size == 0) return;
+      skip(size);
+    }
+    if (!isResponse(at, seen)) return;
+    if (statusOf(at) == 101) return beOpaque(c);
+    if (load<u8>(c, SINCE) == 0) this.unsynced++;
+    since(c, ANSWERED);
+  }
+
   /** A response begins. */
   private response(c: usize, key: u64, e: Event): void {
     if (!isResponse(headAt, headSize)) return this.beOther(c);
@@ -270,12 +304,11 @@ export class HttpServer {
       return;
     }
     store<u32>(c, status, STATUS);
+    if (first + 1 == load<u32>(c, NEXT)) store<u8>(c, <u8>ANSWERED, SINCE);
     const method: u32 = load<u8>(entry, METHOD);
     if (status == 101 || (method == CONNECT && status < 300)) {
       this.finish(c, key, e.time);
-      setMode(c, IN, OPAQUE);
-      setMode(c, OUT, OPAQUE);
-      return;
+      return beOpaque(c);
     }
     if (method == HEAD || status == 204 || status == 304) {
       if (isWhole) this.finish(c, key, e.time);
@@ -319,8 +352,7 @@ export class HttpServer {
   /** What a server says first shows whether it speaks HTTP. */
   private beOther(c: usize): void {
     if (load<u32>(c, FIRST) != 0) return this.lose(c);
-    setMode(c, IN, OPAQUE);
-    setMode(c, OUT, OPAQUE);
+    beOpaque(c);
   }
 
   /** It cannot be followed any more. */
@@ -404,10 +436,21 @@ function begin(address: usize, size: u32, result: i64): void {
 // @ts-ignore: decorator
 @inline function setMode(c: usize, way: u32, mode: u32): void { store<u8>(c + MODE + way, mode); }
 
+// @ts-ignore: decorator
+@inline function isSince(c: usize, what: u32): bool { return (load<u8>(c, SINCE) & what) != 0; }
+// @ts-ignore: decorator
+@inline function since(c: usize, what: u32): void { store<u8>(c, <u8>(load<u8>(c, SINCE) | what), SINCE); }
+
+/** It speaks something else from now on. */
+function beOpaque(c: usize): void {
+  setMode(c, IN, OPAQUE);
+  setMode(c, OUT, OPAQUE);
+}
+
 /** Where a client does not wait for answers, what was not seen may be requests: nothing more is told then. */
 function beUnsure(c: usize, way: u32): void {
   setMode(c, way, load<u8>(c, PIPELINED) != 0 && way == IN ? OPAQUE : UNSURE);
-  store<u8>(c, 0, FLIPPED);
+  store<u8>(c, 0, SINCE);
 }
 
 function startBody(c: usize, way: u32): void {

@@ -169,14 +169,72 @@ test("with any step lost and counted, nothing wrong is told, and the connection 
   }
 });
 
-test("a connection that was there before is told from the first request after an answer on", () => {
+test("a connection that was there before is told from the first request after an answer's begin on", () => {
   const meter = new Meter().judge([
-    [">", "GET /a HTTP/1.1\r\n\r\n"],
     ["<", "some of a body"],
+    [">", "GET /a HTTP/1.1\r\n\r\n"],
+    ["<", ok("a")],
     [">", "GET /b HTTP/1.1\r\n\r\n"],
     ["<", ok("b")],
   ]);
-  assert.equal(meter.told, ["GET 200 /b"]);
+  assert.equal([meter.told, meter.unsynced], [["GET 200 /b"], 1]);
+});
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const FAKE = "GET /fake HTTP/1.1\r\n\r\n";
+const COOKIE = `Cookie: ${"c".repeat(600)}\r\n`;
+const UPLOAD = `POST /up HTTP/1.1\r\n${COOKIE}Expect: 100-continue\r\nContent-Length: ${FAKE.length}\r\n\r\n`;
+const LATER: readonly Step[] = [
+  [">", "GET /b HTTP/1.1\r\n\r\n"],
+  ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
+  [">", "GET /c HTTP/1.1\r\n\r\n"],
+  ["<", ok("c")],
+];
+
+for (const [what, ways] of [
+  ["after 100 Continue", [CONTINUE, ok("")]],
+  ["after 102 and 100 in pieces", ["HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 10", "0 Continue\r\n\r\n", ok("")]],
+  ["before anything is written", [ok("")]],
+] as const)
+  test(`of a request with a cut head, a body that looks like a request is none: ${what}`, () => {
+    const steps = [
+      [">", UPLOAD],
+      ...ways.slice(0, -1).map((text) => ["<", text] as const),
+      [">", FAKE],
+      ["<", ways.at(-1) as string],
+      ...LATER,
+    ] as const;
+    const meter = new Meter(512).judge([["accept", ""], ...steps]);
+    assert.equal(meter.told, ["GET 200 /c", "GET 404", "POST 200 /up"]);
+    // Nothing tells what the head was where its connection was there before.
+    assert.equal(new Meter(512).judge(steps).told, ["GET 200 /c", "GET 404"]);
+  });
+
+test("a body that comes after the answer to a cut head shows when the next request is there, and ends the telling", () => {
+  const { told } = new Meter(512).judge([
+    ["accept", ""],
+    [">", UPLOAD],
+    ["<", "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"],
+    [">", FAKE],
+    ...LATER,
+  ]);
+  assert.equal(told, ["POST 401"]);
+});
+
+test("a body after 100 Continue is no request on a connection that was there before, whose head nobody saw", () => {
+  for (const steps of [
+    [["<", CONTINUE], [">", FAKE], ["<", ok("")], ...LATER],
+    [[">", FAKE], ["<", CONTINUE + ok("")], ...LATER],
+  ] as const)
+    assert.equal(new Meter().judge(steps).told, ["GET 200 /c", "GET 404"]);
+});
+
+test("what goes through a tunnel, or after an upgrade, is not told though the connection was there before", () => {
+  for (const steps of [
+    [[">", "CONNECT a:443 HTTP/1.1\r\n\r\n"], ["<", "HTTP/1.1 200 OK\r\n\r\n"], ...LATER],
+    [["<", "HTTP/1.1 101 Switching\r\n\r\n"], ["<", ok("")], ...LATER],
+  ] as const)
+    assert.equal(new Meter().judge(steps).told, []);
 });
 
 test("a connection that was upgraded, or is a tunnel, is told once and is silent then", () => {

@@ -267,6 +267,7 @@ export class HttpServer {
           break;
         case CHUNKS:
           if (chunks(c, OUT)) this.finish(c, key, e.time);
+          else if (modeOf(c, OUT) == UNSURE) this.leaveOpen(c);
           break;
         case START:
           if (load<u8>(c + STASHED + OUT) == 0 && (seen == 0 || load<u8>(at) != 0x48)) this.beOther(c);
@@ -276,7 +277,7 @@ export class HttpServer {
           skip(total);
       }
     }
-    store<u64>(c, e.time, WRITTEN);
+    if (!isSince(c, ASKED)) store<u64>(c, e.time, WRITTEN); // else this may be another answer
     return this.count;
   }
 
@@ -312,16 +313,22 @@ export class HttpServer {
     }
     if (method == HEAD || status == 204 || status == 304) {
       if (isWhole) this.finish(c, key, e.time);
-      else setMode(c, OUT, UNSURE);
+      else this.leaveOpen(c);
       return;
     }
-    if (!isWhole) return setMode(c, OUT, UNSURE);
+    if (!isWhole) return this.leaveOpen(c);
     readFields(headAt, headSize);
-    if (isDoubtful) setMode(c, OUT, UNSURE);
+    if (isDoubtful) this.leaveOpen(c);
     else if (isChunked) startChunks(c, OUT);
     else if (bodyLength == 0) this.finish(c, key, e.time);
     else if (bodyLength > 0) startBody(c, OUT);
     else setMode(c, OUT, UNTIL_CLOSE);
+  }
+
+  /** Where this answer ends is not known; so nor where those begin that are to come after it. */
+  private leaveOpen(c: usize): void {
+    if (load<u32>(c, NEXT) - load<u32>(c, FIRST) > 1) this.lose(c);
+    else setMode(c, OUT, UNSURE);
   }
 
   /** A response of which the end was not known has ended. */
@@ -450,7 +457,7 @@ function beOpaque(c: usize): void {
 /** Where a client does not wait for answers, what was not seen may be requests: nothing more is told then. */
 function beUnsure(c: usize, way: u32): void {
   setMode(c, way, load<u8>(c, PIPELINED) != 0 && way == IN ? OPAQUE : UNSURE);
-  store<u8>(c, 0, SINCE);
+  if (way == IN) store<u8>(c, 0, SINCE);
 }
 
 function startBody(c: usize, way: u32): void {

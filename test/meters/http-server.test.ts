@@ -19,8 +19,8 @@ const POLICY: LoadedPolicy = await loadPolicy(openBundle(join(METERS, "http-serv
 const PROC = { name: "nginx", exepath: "/usr/sbin/nginx" };
 const DURATION = "http.server.request.duration";
 
-/** Bytes that a server reads (>) or writes (<), or a thing that happens. */
-type Step = readonly [way: ">" | "<" | "accept" | "close", text: string];
+/** Bytes that a server reads (>) or writes (<), or a thing that happens; `at` which time, as `20ms`. */
+type Step = readonly [way: ">" | "<" | "accept" | "close", text: string, at?: string];
 
 /** The meter on one connection or several; each call of judge() is a batch. */
 class Meter {
@@ -35,10 +35,11 @@ class Meter {
   judge(steps: readonly Step[], ino = 7, lost = 0): this {
     const short = new ShortEvents();
     const fd = { type: "4", ino, flags: 10 };
-    for (const [way, text] of steps) {
-      const bytes = { fd, proc: PROC, data: text.slice(0, this.#snaplen), res: text.length };
-      if (way === "accept") short.add("accept4", { fd, proc: PROC, res: 5 });
-      else if (way === "close") short.add("close", { fd, proc: PROC, res: 0 });
+    for (const [way, text, at] of steps) {
+      const all = { fd, proc: PROC, at };
+      const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
+      if (way === "accept") short.add("accept4", { ...all, res: 5 });
+      else if (way === "close") short.add("close", { ...all, res: 0 });
       else short.add(way === ">" ? "recvfrom" : "writev", bytes);
     }
     const batch = openBatch(short.bytes());
@@ -68,6 +69,12 @@ class Meter {
       .sort();
   }
 
+  /** Seconds of requests with this status, all together. */
+  seconds(status: number): number {
+    const of = this.#series(DURATION).filter(({ labels }) => labels?.[2] === `${status}`);
+    return of.reduce((sum, { value }) => sum + value, 0);
+  }
+
   get unsynced(): number {
     return this.#series("vedette.monitor.unsynced").reduce((sum, { value }) => sum + value, 0);
   }
@@ -80,6 +87,17 @@ class Meter {
 const ok = (body: string, more = ""): string =>
   `HTTP/1.1 200 OK\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`;
 const CHUNKED = "Transfer-Encoding: chunked\r\n";
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const FAKE = "GET /fake HTTP/1.1\r\n\r\n";
+const COOKIE = `Cookie: ${"c".repeat(600)}\r\n`;
+const UPLOAD = `POST /up HTTP/1.1\r\n${COOKIE}Expect: 100-continue\r\nContent-Length: ${FAKE.length}\r\n\r\n`;
+const LATER: readonly Step[] = [
+  [">", "GET /b HTTP/1.1\r\n\r\n"],
+  ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
+  [">", "GET /c HTTP/1.1\r\n\r\n"],
+  ["<", ok("c")],
+];
 
 /** What a client sends, what the server answers, and what of it is told. */
 const CONVERSATION: readonly Step[] = [
@@ -155,6 +173,52 @@ test("with every number of bytes that is kept of a buffer, nothing wrong is told
   }
 });
 
+const LONG = `HTTP/1.1 200 OK\r\n${CHUNKED}\r\n400\r\n${"x".repeat(0x400)}\r\n0\r\n\r\n`;
+
+test("an answer of which the end is cut ends at its last write, and takes no time of the next one", () => {
+  const meter = new Meter(512).judge([
+    ["accept", "", "1ms"],
+    [">", `GET /a HTTP/1.1\r\n${COOKIE}\r\n`, "100ms"],
+    ["<", LONG, "110ms"],
+    [">", "GET /b HTTP/1.1\r\n\r\n", "60s"],
+    ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "60002ms"],
+  ]);
+  assert.equal(meter.told, ["GET 200 /a", "GET 404"]);
+  assert.equal(
+    [meter.seconds(200), meter.seconds(404)].map((one) => one.toFixed(6)),
+    ["0.010000", "0.002000"],
+  );
+});
+
+test("the end of an answer does not move once a request was read that is not told", () => {
+  const upload = `POST /up HTTP/1.1\r\n${CHUNKED}\r\n`;
+  const meter = new Meter(512).judge([
+    ["accept", "", "1ms"],
+    [">", upload, "100ms"],
+    ["<", LONG, "110ms"], // before the body is read, of which then nobody sees where it ends
+    [">", `400\r\n${"x".repeat(0x400)}\r\n0\r\n\r\n`, "120ms"],
+    [">", "GET /b HTTP/1.1\r\n\r\n", "60s"],
+    ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "60002ms"],
+    ["close", "", "60003ms"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [["POST 200 /up"], 1]);
+  assert.is(meter.seconds(200).toFixed(6), "0.010000");
+});
+
+test("answers of a pipeline behind one of which the end is cut are told of nobody", () => {
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\n\r\n`;
+  const meter = new Meter(512).judge([
+    ["accept", ""],
+    [">", get("/a") + get("/b") + get("/c")],
+    ["<", LONG],
+    ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
+    ["<", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"],
+    [">", get("/d")],
+    ["<", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [[], 3]);
+});
+
 test("with any step lost and counted, nothing wrong is told, and the connection is followed again", () => {
   for (let gone = 1; gone < CONVERSATION.length; gone++) {
     const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
@@ -179,17 +243,6 @@ test("a connection that was there before is told from the first request after an
   ]);
   assert.equal([meter.told, meter.unsynced], [["GET 200 /b"], 1]);
 });
-
-const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
-const FAKE = "GET /fake HTTP/1.1\r\n\r\n";
-const COOKIE = `Cookie: ${"c".repeat(600)}\r\n`;
-const UPLOAD = `POST /up HTTP/1.1\r\n${COOKIE}Expect: 100-continue\r\nContent-Length: ${FAKE.length}\r\n\r\n`;
-const LATER: readonly Step[] = [
-  [">", "GET /b HTTP/1.1\r\n\r\n"],
-  ["<", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"],
-  [">", "GET /c HTTP/1.1\r\n\r\n"],
-  ["<", ok("c")],
-];
 
 for (const [what, ways] of [
   ["after 100 Continue", [CONTINUE, ok("")]],

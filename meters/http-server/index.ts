@@ -2,7 +2,8 @@
 // Requests that HTTP/1.1 servers answer, by OpenTelemetry's names. What a request is and where it ends is
 // HttpServer's to say (rules-wasm/http/server.ts).
 import {
-  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, counter, Event, HttpServer, has, histogram, MsgFlag, meter, param, Sendfile,
+  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, counter, Event, EventId, HttpServer, has, histogram, MsgFlag, meter, param,
+  Sendfile,
 } from "vedette";
 
 const HAS_ROUTES = param.bool("routes");
@@ -29,7 +30,8 @@ export function accepted(e: AnyAccept): void {
 
 @meter({ name: "bytes received" })
 export function received(e: AnyReceive): void {
-  if (!has(e.flags, MsgFlag.MSG_PEEK)) tell(e, SERVER.received(e, e.data));
+  if (has(e.flags, MsgFlag.MSG_PEEK)) return;
+  tell(e, e.evt_type == EventId.recvmmsg ? SERVER.messages(e) : SERVER.received(e, e.data));
 }
 
 @meter({ name: "bytes read" })
@@ -39,7 +41,7 @@ export function read(e: AnyRead): void {
 
 @meter({ name: "bytes sent" })
 export function sent(e: AnySend): void {
-  tell(e, SERVER.sent(e, e.data));
+  tell(e, e.evt_type == EventId.sendmmsg ? SERVER.messages(e) : SERVER.sent(e, e.data));
 }
 
 @meter({ name: "bytes written" })

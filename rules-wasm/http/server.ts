@@ -137,6 +137,14 @@ export class HttpServer {
     return this.write(e, 0, 0);
   }
 
+  /** Messages were received or sent in one call that says how many, and not how many bytes. */
+  messages(e: Event): i32 {
+    this.count = 0;
+    const c = e.res > 0 && e.fd.is_server ? this.connections.find(keyOf(e), e.time) : 0;
+    if (c != 0) this.lose(c);
+    return 0;
+  }
+
   /** Nothing more is written. */
   closed(e: Event): i32 {
     this.count = 0;

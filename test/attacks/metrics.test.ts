@@ -196,12 +196,12 @@ test("H36: 45,000 paths that a workload chooses are 2,000 series, each is counte
 });
 
 const HTTP = await loadPolicy(openBundle(join(METERS, "http-server")));
-const onSocket = (ino: number, way: "accept4" | "recvfrom" | "write", text: string): ShortEvent => [
+const onSocket = (ino: number, way: "accept4" | "recvfrom" | "write", text: string, kept?: number): ShortEvent => [
   way,
   {
     fd: { type: "4", ino, flags: 10 },
     proc: { name: "nginx" },
-    ...(way === "accept4" ? { res: 5 } : { data: text, res: text.length }),
+    ...(way === "accept4" ? { res: 5 } : { data: text.slice(0, kept), res: text.length }),
   },
 ];
 /** What the meter of HTTP tells of these events, as `GET 200 /path`. */
@@ -230,9 +230,28 @@ test("H37: requests and answers inside bodies are told of nobody", () => {
   assert.equal(told(running), ["POST 200 /a"]);
 });
 
-test("H37: 50,000 connections with half a head take no more memory, and who goes on is told", () => {
+test("H37: a body after 100 Continue to a head that was cut is no request, and later ones keep their names", () => {
   const running = new Running(HTTP);
-  running.judge(onSocket(1, "accept4", ""));
+  const fake = "GET /admin HTTP/1.1\r\n\r\n";
+  const head = `POST /up HTTP/1.1\r\nCookie: ${"c".repeat(600)}\r\nContent-Length: ${fake.length}\r\n\r\n`;
+  running.judge(
+    onSocket(1, "accept4", ""),
+    onSocket(1, "recvfrom", head, 512),
+    onSocket(1, "write", "HTTP/1.1 100 Continue\r\n\r\n"),
+    onSocket(1, "recvfrom", fake),
+    onSocket(1, "write", "HTTP/1.1 204 No\r\n\r\n"),
+    onSocket(1, "recvfrom", "GET /later HTTP/1.1\r\n\r\n"),
+    onSocket(1, "write", "HTTP/1.1 206 Part\r\nContent-Length: 0\r\n\r\n"),
+  );
+  assert.equal(told(running).sort(), ["GET 206 /later", "POST 204 /up"]);
+});
+
+test("H37: 50,000 connections with half a head take no more memory, and who goes on is told after its next answer", () => {
+  const running = new Running(HTTP);
+  const ask = (path: string): ShortEvent => onSocket(1, "recvfrom", `GET ${path} HTTP/1.1\r\n\r\n`);
+  const answer = onSocket(1, "write", "HTTP/1.1 204 No\r\n\r\n");
+  running.judge(onSocket(1, "accept4", ""), ask("/first"), answer);
+  assert.equal(told(running), ["GET 204 /first"]);
   const before = running.memoryBytes;
   for (let ino = 100; ino < 50_100; ino += 500)
     running.judge(
@@ -242,12 +261,15 @@ test("H37: 50,000 connections with half a head take no more memory, and who goes
       ]).flat(),
     );
   assert.is(running.memoryBytes, before);
+  // 4,096 others were used after connection 1: it is forgotten, as one that was there before.
+  running.judge(ask("/again"), answer, ask("/here"), answer);
+  assert.equal(told(running), ["GET 204 /here"]);
   running.judge(
     onSocket(2, "accept4", ""),
-    onSocket(2, "recvfrom", "GET /here HTTP/1.1\r\n\r\n"),
+    onSocket(2, "recvfrom", "GET /new HTTP/1.1\r\n\r\n"),
     onSocket(2, "write", "HTTP/1.1 204 No\r\n\r\n"),
   );
-  assert.equal(told(running), ["GET 204 /here"]);
+  assert.equal(told(running), ["GET 204 /new"]);
 });
 
 test("H36: a cell that measures more than the host looks at loses that, which is counted, and lives", async () => {

@@ -19,8 +19,11 @@ const POLICY: LoadedPolicy = await loadPolicy(openBundle(join(METERS, "http-serv
 const PROC = { name: "nginx", exepath: "/usr/sbin/nginx" };
 const DURATION = "http.server.request.duration";
 
-/** Bytes that a server reads (>) or writes (<), or a thing that happens; `at` which time, as `20ms`. */
-type Step = readonly [way: ">" | "<" | "accept" | "close", text: string, at?: string];
+/**
+ * Bytes that a server reads (>) or writes (<), doubled: by recvmmsg or sendmmsg; or a thing that happens; `at`
+ * which time, as `20ms`.
+ */
+type Step = readonly [way: ">" | "<" | ">>" | "<<" | "accept" | "close", text: string, at?: string];
 
 /** The meter on one connection or several; each call of judge() is a batch. */
 class Meter {
@@ -40,6 +43,7 @@ class Meter {
       const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
       if (way === "accept") short.add("accept4", { ...all, res: 5 });
       else if (way === "close") short.add("close", { ...all, res: 0 });
+      else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
       else short.add(way === ">" ? "recvfrom" : "writev", bytes);
     }
     const batch = openBatch(short.bytes());
@@ -280,6 +284,23 @@ test("a body after 100 Continue is no request on a connection that was there bef
     [[">", FAKE], ["<", CONTINUE + ok("")], ...LATER],
   ] as const)
     assert.equal(new Meter().judge(steps).told, ["GET 200 /c", "GET 404"]);
+});
+
+test("calls that say how many messages they moved, and not how many bytes, make the connection unsure", () => {
+  for (const steps of [
+    [
+      [">>", FAKE],
+      ["<", ok("")],
+    ],
+    [
+      [">", "GET /a HTTP/1.1\r\n\r\n"],
+      ["<<", ok("hello")],
+      ["<", "HTTP/1.1 500 No\r\n\r\n"],
+    ],
+  ] as const) {
+    const meter = new Meter().judge([["accept", ""], ...steps, ...LATER]);
+    assert.equal(meter.told, ["GET 200 /c", "GET 404"], steps[0][0]);
+  }
 });
 
 test("what goes through a tunnel, or after an upgrade, is not told though the connection was there before", () => {

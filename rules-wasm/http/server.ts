@@ -29,7 +29,7 @@ const BODY: u32 = 1;
 const CHUNKS: u32 = 2;
 const UNTIL_CLOSE: u32 = 3;
 const UNSURE: u32 = 4;
-/** It speaks something else, from now on. */
+/** It speaks something else, from now on; or what is read is looked at no more. */
 const OPAQUE: u32 = 5;
 
 /** Where in a chunk. */
@@ -54,6 +54,7 @@ const NEXT: usize = 12; // u32: number of the next request
 const WANT: usize = 16; // u64[2]: bytes of body or chunk that are to come
 const WRITTEN: usize = 32; // u64: end of the last write
 const STATUS: usize = 40; // u32: of the response that is underway, 0: none
+const COUNTED: usize = 44; // u32: requests without an answer that are in `unsynced` already
 const LOST: usize = 48; // u64: what its agent had lost
 const BEGUN: usize = 56; // u64: when the head that waits began
 const CONNECTION: usize = 64;
@@ -200,6 +201,7 @@ export class HttpServer {
           if (!isSince(c, ANSWERED)) return this.ask(c);
           setMode(c, IN, START);
           store<u8>(c, <u8>RESUMED, SINCE);
+          store<u32>(c, 0, COUNTED);
           break;
         case START:
           if (load<u8>(c + STASHED + IN) == 0) {
@@ -224,6 +226,7 @@ export class HttpServer {
   /** A request may begin, or a body that looks like one. What follows CONNECT is not for this server. */
   private ask(c: usize): void {
     this.unsynced++;
+    store<u32>(c, load<u32>(c, COUNTED) + 1, COUNTED);
     since(c, ASKED);
     if (methodOf(at, seen) == CONNECT) beOpaque(c);
   }
@@ -235,8 +238,11 @@ export class HttpServer {
     const number = load<u32>(c, NEXT), from = headAt, size = headSize;
     if (number != load<u32>(c, FIRST)) store<u8>(c, 1, PIPELINED);
     // Two at once: one of them was a body that came after its answer.
-    if (isSince(c, RESUMED) && number != load<u32>(c, FIRST)) return this.lose(c);
-    if (number - load<u32>(c, FIRST) >= WAITING_MAX) return this.lose(c);
+    const isBody = isSince(c, RESUMED) && number != load<u32>(c, FIRST);
+    if (isBody || number - load<u32>(c, FIRST) >= WAITING_MAX) {
+      this.unsynced++;
+      return this.lose(c);
+    }
     const is = isRequest(from, size), method = is ? methodOf(from, size) : 0;
     const entry = this.waiting.take(mix(key, number), e.time);
     memory.fill(entry, 0, REQUEST);
@@ -263,7 +269,8 @@ export class HttpServer {
     const key = keyOf(e), c = this.of(key, e);
     begin(address, size, e.res);
     // The request that this answers may be one that nobody saw.
-    if (modeOf(c, IN) == UNSURE && load<u32>(c, FIRST) == load<u32>(c, NEXT)) {
+    const isKnown = load<u32>(c, FIRST) != load<u32>(c, NEXT);
+    if (!isKnown && modeOf(c, IN) >= UNSURE && modeOf(c, OUT) != OPAQUE) {
       setMode(c, OUT, UNSURE);
       store<u8>(c + STASHED + OUT, 0);
       this.resume(c);
@@ -298,8 +305,10 @@ export class HttpServer {
     }
     if (!isResponse(at, seen)) return;
     if (statusOf(at) == 101) return beOpaque(c);
-    if (load<u8>(c, SINCE) == 0) this.unsynced++;
-    since(c, ANSWERED);
+    const counted = load<u32>(c, COUNTED);
+    if (counted == 0) this.unsynced++;
+    else store<u32>(c, counted - 1, COUNTED);
+    if (modeOf(c, IN) == UNSURE) since(c, ANSWERED);
   }
 
   /** A response begins. */
@@ -307,7 +316,10 @@ export class HttpServer {
     if (!isResponse(headAt, headSize)) return this.beOther(c);
     const status = statusOf(headAt), first = load<u32>(c, FIRST);
     const entry = first == load<u32>(c, NEXT) ? 0 : this.waiting.find(mix(key, first), e.time);
-    if (entry == 0) return this.lose(c);
+    if (entry == 0) {
+      if (first == load<u32>(c, NEXT)) this.unsynced++; // of a request that nobody saw
+      return this.lose(c);
+    }
     if (status < 200 && status != 101) {
       if (!isWhole) this.lose(c);
       return;
@@ -370,15 +382,17 @@ export class HttpServer {
     beOpaque(c);
   }
 
-  /** It cannot be followed any more. */
+  /** It cannot be followed any more. What waits for an answer is told of no more. */
   private lose(c: usize): void {
+    if (modeOf(c, OUT) == OPAQUE) return;
     const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
-    this.unsynced += <f64>max(next - first, 1);
+    this.unsynced += <f64>(next - first);
+    store<u32>(c, next - first, COUNTED);
     store<u32>(c, next, FIRST);
     store<u32>(c, 0, STATUS);
     store<u16>(c, 0, STASHED);
     if (modeOf(c, IN) != OPAQUE) beUnsure(c, IN);
-    setMode(c, OUT, modeOf(c, IN));
+    setMode(c, OUT, UNSURE);
   }
 
   /** Takes a head from what was given and what waits. False: the rest is to come. */

@@ -2,8 +2,8 @@
 // Requests that HTTP/1.1 servers answer, by OpenTelemetry's names. What a request is and where it ends is
 // HttpServer's to say (rules-wasm/http/server.ts).
 import {
-  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, counter, Event, EventId, HttpServer, has, histogram, MsgFlag, meter, param,
-  Sendfile,
+  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, counter, Event, EventId, HttpServer, has, histogram, MsgFlag, meter,
+  param, Sendfile, Shutdown, ShutdownHow,
 } from "vedette";
 
 const HAS_ROUTES = param.bool("routes");
@@ -54,8 +54,13 @@ export function fileSent(e: Sendfile): void {
   tell(e, SERVER.sentUnseen(e));
 }
 
-@meter({ name: "ends", events: ["close", "shutdown"] })
-export function ended(e: Event): void {
+@meter({ name: "ends" })
+export function ended(e: Shutdown): void {
+  if (e.res == 0 && e.how != ShutdownHow.SHUT_RD) tell(e, SERVER.ended(e));
+}
+
+@meter({ name: "closes" })
+export function closed(e: Close): void {
   tell(e, SERVER.closed(e));
 }
 

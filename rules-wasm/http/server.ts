@@ -57,7 +57,8 @@ const STATUS: usize = 40; // u32: of the response that is underway, 0: none
 const COUNTED: usize = 44; // u32: requests without an answer that are in `unsynced` already
 const LOST: usize = 48; // u64: what its agent had lost
 const BEGUN: usize = 56; // u64: when the head that waits began
-const CONNECTION: usize = 64;
+const WRITER: usize = 64; // u64: process and descriptor of the last write
+const CONNECTION: usize = 72;
 
 /** A read began as a request does, of which nothing is told. */
 const ASKED: u32 = 1;
@@ -146,11 +147,20 @@ export class HttpServer {
     return 0;
   }
 
-  /** Nothing more is written. */
+  /** Nothing more is written, by whichever process and descriptor: shutdown with SHUT_WR or SHUT_RDWR. */
+  ended(e: Event): i32 {
+    return this.end(e, false);
+  }
+
+  /** A descriptor was closed. Others may go on, so only where this one wrote last is nothing more written. */
   closed(e: Event): i32 {
+    return this.end(e, true);
+  }
+
+  private end(e: Event, isOfWriter: bool): i32 {
     this.count = 0;
     const key = keyOf(e), c = this.connections.find(key, e.time);
-    if (c != 0) this.endOpen(c, key);
+    if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key);
     return this.count;
   }
 
@@ -293,6 +303,7 @@ export class HttpServer {
       }
     }
     if (!isSince(c, ASKED)) store<u64>(c, e.time, WRITTEN); // else this may be another answer
+    store<u64>(c, writerOf(e), WRITER);
     return this.count;
   }
 
@@ -444,6 +455,10 @@ export class HttpServer {
 function keyOf(e: Event): u64 {
   const ino = e.fd.ino, source = batchSource();
   return ino != 0 && ino != NOTHING ? mix(ino, source) : mix(mix(e.proc.key, e.fd_num), source);
+}
+
+function writerOf(e: Event): u64 {
+  return mix(e.proc.key, <u64>e.fd_num);
 }
 
 function begin(address: usize, size: u32, result: i64): void {

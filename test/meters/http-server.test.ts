@@ -20,10 +20,11 @@ const PROC = { name: "nginx", exepath: "/usr/sbin/nginx" };
 const DURATION = "http.server.request.duration";
 
 /**
- * Bytes that a server reads (>) or writes (<), doubled: by recvmmsg or sendmmsg; or a thing that happens; `at`
- * which time, as `20ms`.
+ * Bytes that a server reads (>) or writes (<), doubled: by recvmmsg or sendmmsg; or a thing that happens. The
+ * text of a close is the pid of another process, that of a shutdown says how, with a minus where it fails.
+ * `at` which time, as `20ms`.
  */
-type Step = readonly [way: ">" | "<" | ">>" | "<<" | "accept" | "close", text: string, at?: string];
+type Step = readonly [way: ">" | "<" | ">>" | "<<" | "accept" | "close" | "shutdown", text: string, at?: string];
 
 /** The meter on one connection or several; each call of judge() is a batch. */
 class Meter {
@@ -42,7 +43,9 @@ class Meter {
       const all = { fd, proc: PROC, at };
       const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
       if (way === "accept") short.add("accept4", { ...all, res: 5 });
-      else if (way === "close") short.add("close", { ...all, res: 0 });
+      else if (way === "close") short.add("close", { ...all, proc: { ...PROC, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
+      else if (way === "shutdown")
+        short.add("shutdown", { ...all, how: text.replace("-", ""), res: text[0] === "-" ? "ENOTCONN" : 0 });
       else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
       else short.add(way === ">" ? "recvfrom" : "writev", bytes);
     }
@@ -287,6 +290,36 @@ test("a body after 100 Continue is no request on a connection that was there bef
   ] as const)
     assert.equal(new Meter().judge(steps).told, ["GET 200 /c", "GET 404"]);
 });
+
+for (const [way, text] of [
+  ["shutdown", "SHUT_RD"],
+  ["shutdown", "-SHUT_RDWR"],
+  ["close", "2000"],
+] as const)
+  test(`an answer without a length goes on after ${way} ${text}, and ends at the writer's close`, () => {
+    const meter = new Meter().judge([
+      ["accept", "", "1ms"],
+      [">", "GET /a HTTP/1.0\r\n\r\n", "10ms"],
+      ["<", "HTTP/1.0 200 OK\r\n\r\nsome", "11ms"],
+      [way, text, "12ms"],
+      ["<", "HTTP/1.0 500 more", "40ms"],
+    ]);
+    assert.equal(meter.told, []);
+    meter.judge([["close", "", "1s"]]);
+    assert.equal([meter.told, meter.unsynced], [["GET 200 /a"], 0]);
+    assert.is(meter.seconds(200).toFixed(6), "0.030000");
+  });
+
+for (const how of ["SHUT_WR", "SHUT_RDWR"])
+  test(`an answer without a length ends at ${how}`, () => {
+    const meter = new Meter().judge([
+      ["accept", ""],
+      [">", "GET /a HTTP/1.0\r\n\r\n"],
+      ["<", "HTTP/1.0 200 OK\r\n\r\nsome"],
+      ["shutdown", how],
+    ]);
+    assert.equal(meter.told, ["GET 200 /a"]);
+  });
 
 test("calls that say how many messages they moved, and not how many bytes, make the connection unsure", () => {
   const received = new Meter().judge([["accept", ""], [">>", FAKE], ["<", ok("")], ...LATER]);

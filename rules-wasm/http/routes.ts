@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates of paths, few however many paths there are: `/users/4711` is `/users/{id}`. Identifiers are known
 // by their form. A place in the tree where more than ten names follow is `{any}` from then on. Names are
-// learned from requests that succeeded only: what a scanner tries is no route.
+// learned from requests that succeeded only: what a scanner tries is no route. Each server has its own tree
+// and its own bounds. When servers together have more than there is room for, all are forgotten and learned
+// anew.
 import { mix } from "../string-set";
 
-/** Templates, and names in all of them together. */
-const ROUTES_MAX: u32 = 100;
-const NAMES_MAX: u32 = 1000;
+/** Templates of a server, and names in all of them together. */
+const ROUTES_MAX: u64 = 100;
+const NAMES_MAX: u64 = 250;
+/** Of all servers together. */
+const ALL_ROUTES_MAX: u32 = 800;
+const ALL_NAMES_MAX: u32 = 2000;
 /** Names that may follow one place. */
 const CHILDREN_MAX: u32 = 10;
 /** Bytes of a template. */
@@ -14,31 +19,49 @@ const ROUTE_MAX: u32 = 128;
 /** A longer name is an identifier. */
 const NAME_MAX: u32 = 32;
 const HEX_MIN: u32 = 8;
-const PLACES: u32 = 4096; // a power of two, four times as many as names
+/** A power of two. At most half of it is filled: 3 for each name and 2 for each template. */
+const PLACES: u32 = 16384;
 const SLASH: u32 = 0x2f;
 const ANY: u64 = 0x616e79;
 const ID: u64 = 0x6964;
+/** Behind a server's place: how many templates and names it has. Behind a path's last: its number, from 1. */
+const ROUTES: u64 = 0x726f75746573;
+const NAMES: u64 = 0x6e616d6573;
+const END: u64 = 0x656e64;
 
 /** Learns templates. One is made at the top of a file. */
 export class Routes {
-  private readonly texts: usize = zeroed(ROUTES_MAX * (ROUTE_MAX + 4));
+  private readonly texts: usize = zeroed(ALL_ROUTES_MAX * (ROUTE_MAX + 4));
   private count: u32 = 0;
   private names: u32 = 0;
-  /** u64 hash of a name behind its place, u64 how many names follow it. */
+  /** u64 hash of a name behind its place; u64: how many names follow it, or what is counted there. */
   private readonly places: usize = zeroed(PLACES * 16);
   private readonly scratch: usize = zeroed(ROUTE_MAX);
+  /** The server, and where its path ended. */
+  private server: u64 = 0;
+  private last: u64 = 0;
 
-  /** The number of the path's template, -1: it has none. `isGood`: the request succeeded. */
-  find(path: usize, size: u32, isGood: bool): i32 {
+  /** Before an event: forgets all templates where there is no room for more. Their numbers are over then. */
+  makeRoom(): void {
+    if (this.count < ALL_ROUTES_MAX && this.names < ALL_NAMES_MAX) return;
+    memory.fill(this.places, 0, PLACES * 16);
+    this.count = 0;
+    this.names = 0;
+  }
+
+  /** The number of the template of a server's path, -1: it has none. `isGood`: the request succeeded. */
+  find(server: u64, path: usize, size: u32, isGood: bool): i32 {
+    this.server = server | 1;
     const length = this.build(path, size, isGood);
     if (length == 0) return -1;
-    for (let i: u32 = 0; i < this.count; i++) {
-      if (this.size(i) == length && memory.compare(this.address(i), this.scratch, length) == 0) return i;
-    }
-    if (!isGood || this.count == ROUTES_MAX) return -1;
+    const end = mix(this.last, END), known = this.numberAt(end);
+    if (known != 0) return <i32>known - 1;
+    if (!isGood || this.count == ALL_ROUTES_MAX || this.numberAt(mix(this.server, ROUTES)) >= ROUTES_MAX) return -1;
     store<u32>(this.address(this.count) - 4, length);
     memory.copy(this.address(this.count), this.scratch, length);
-    return this.count++;
+    this.add(mix(this.server, ROUTES), 1);
+    this.add(end, ++this.count);
+    return this.count - 1;
   }
 
   /** Where a template stands, by its number. */
@@ -53,7 +76,7 @@ export class Routes {
   /** Writes the template to `scratch`; gives its bytes, 0: there is none. */
   private build(path: usize, size: u32, isGood: bool): u32 {
     if (size == 0 || load<u8>(path) != SLASH) return 0;
-    let length: u32 = 0, place: u64 = 1, from: u32 = 1;
+    let length: u32 = 0, place = this.server, from: u32 = 1;
     while (from <= size) {
       let end = from;
       while (end < size && load<u8>(path + end) != SLASH) end++;
@@ -64,7 +87,7 @@ export class Routes {
         length = this.write(length, "{id}");
         place = mix(place, ID);
       } else {
-        const name = mix(place, hashOf(at, bytes));
+        const name = mix(place, textHash(at, bytes));
         if (bytes == 0 || this.isKnown(name) || (isGood && this.learn(place, name))) {
           memory.copy(this.scratch + length, at, bytes);
           length += bytes;
@@ -76,6 +99,7 @@ export class Routes {
       }
       from = end + 1;
     }
+    this.last = place;
     return length;
   }
 
@@ -89,17 +113,27 @@ export class Routes {
   }
 
   private isWide(place: u64): bool {
-    return this.names >= NAMES_MAX || load<u64>(this.entry(place), 8) >= CHILDREN_MAX;
+    if (this.names >= ALL_NAMES_MAX || this.numberAt(mix(this.server, NAMES)) >= NAMES_MAX) return true;
+    return this.numberAt(place) >= CHILDREN_MAX;
   }
 
   private learn(place: u64, name: u64): bool {
     if (this.isWide(place)) return false;
-    const parent = this.entry(place);
-    store<u64>(parent, place);
-    store<u64>(parent, load<u64>(parent, 8) + 1, 8);
-    store<u64>(this.entry(name), name);
+    this.add(place, 1);
+    this.add(name, 0);
+    this.add(mix(this.server, NAMES), 1);
     this.names++;
     return true;
+  }
+
+  private numberAt(hash: u64): u64 {
+    return load<u64>(this.entry(hash), 8); // of a free entry: 0
+  }
+
+  private add(hash: u64, more: u64): void {
+    const entry = this.entry(hash);
+    store<u64>(entry, hash);
+    store<u64>(entry, load<u64>(entry, 8) + more, 8);
   }
 
   /** Its entry, or the free one that it would take. Most are free: names and places are bounded. */
@@ -125,7 +159,8 @@ function isIdentifier(at: usize, size: u32): bool {
   return others == 0 && digits > 0 && (hex == 0 || digits + hex >= HEX_MIN);
 }
 
-function hashOf(at: usize, size: u32): u64 {
+/** Of all bytes; never 0. */
+export function textHash(at: usize, size: u32): u64 {
   let hash: u64 = size;
   for (let i: u32 = 0; i < size; i++) hash = mix(hash, load<u8>(at + i));
   return hash | 2;

@@ -18,7 +18,7 @@ import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isRequest, isResponse, methodOf, METHODS, pathBegin, pathSize,
   readFields, statusOf,
 } from "./head";
-import { Routes } from "./routes";
+import { Routes, textHash } from "./routes";
 
 const KIND: u32 = 6;
 const NOTHING: u64 = 0x8000000000000000;
@@ -121,6 +121,7 @@ export class HttpServer {
   /** Bytes were read. Gives how many requests are finished by that. */
   received(e: Event, data: Str): i32 {
     this.count = 0;
+    this.routes.makeRoom();
     if (e.res > 0 && e.fd.is_server) {
       const key = keyOf(e), c = this.of(key, e);
       begin(data.address, data.size, e.res);
@@ -159,8 +160,9 @@ export class HttpServer {
 
   private end(e: Event, isOfWriter: bool): i32 {
     this.count = 0;
+    this.routes.makeRoom();
     const key = keyOf(e), c = this.connections.find(key, e.time);
-    if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key);
+    if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key, e);
     return this.count;
   }
 
@@ -243,7 +245,7 @@ export class HttpServer {
 
   /** A request begins. */
   private request(c: usize, key: u64, e: Event): void {
-    this.endOpen(c, key);
+    this.endOpen(c, key, e);
     if (modeOf(c, OUT) == UNSURE) setMode(c, OUT, START);
     const number = load<u32>(c, NEXT), from = headAt, size = headSize;
     if (number != load<u32>(c, FIRST)) store<u8>(c, 1, PIPELINED);
@@ -275,6 +277,7 @@ export class HttpServer {
 
   private write(e: Event, address: usize, size: u32): i32 {
     this.count = 0;
+    this.routes.makeRoom();
     if (e.res <= 0 || !e.fd.is_server) return 0;
     const key = keyOf(e), c = this.of(key, e);
     begin(address, size, e.res);
@@ -288,10 +291,10 @@ export class HttpServer {
     while (total > 0) {
       switch (modeOf(c, OUT)) {
         case BODY:
-          if (body(c, OUT)) this.finish(c, key, e.time);
+          if (body(c, OUT)) this.finish(c, key, e.time, e);
           break;
         case CHUNKS:
-          if (chunks(c, OUT)) this.finish(c, key, e.time);
+          if (chunks(c, OUT)) this.finish(c, key, e.time, e);
           else if (modeOf(c, OUT) == UNSURE) this.leaveOpen(c);
           break;
         case START:
@@ -339,11 +342,11 @@ export class HttpServer {
     if (first + 1 == load<u32>(c, NEXT)) store<u8>(c, <u8>ANSWERED, SINCE);
     const method: u32 = load<u8>(entry, METHOD);
     if (status == 101 || (method == CONNECT && status < 300)) {
-      this.finish(c, key, e.time);
+      this.finish(c, key, e.time, e);
       return beOpaque(c);
     }
     if (method == HEAD || status == 204 || status == 304) {
-      if (isWhole) this.finish(c, key, e.time);
+      if (isWhole) this.finish(c, key, e.time, e);
       else this.leaveOpen(c);
       return;
     }
@@ -351,7 +354,7 @@ export class HttpServer {
     readFields(headAt, headSize);
     if (isDoubtful) this.leaveOpen(c);
     else if (isChunked) startChunks(c, OUT);
-    else if (bodyLength == 0) this.finish(c, key, e.time);
+    else if (bodyLength == 0) this.finish(c, key, e.time, e);
     else if (bodyLength > 0) startBody(c, OUT);
     else setMode(c, OUT, UNTIL_CLOSE);
   }
@@ -363,13 +366,13 @@ export class HttpServer {
   }
 
   /** A response of which the end was not known has ended. */
-  private endOpen(c: usize, key: u64): void {
+  private endOpen(c: usize, key: u64, e: Event): void {
     const mode = modeOf(c, OUT);
-    if (load<u32>(c, STATUS) != 0 && (mode == UNTIL_CLOSE || mode == UNSURE)) this.finish(c, key, load<u64>(c, WRITTEN));
+    if (load<u32>(c, STATUS) != 0 && (mode == UNTIL_CLOSE || mode == UNSURE)) this.finish(c, key, load<u64>(c, WRITTEN), e);
   }
 
   /** The oldest request is answered. */
-  private finish(c: usize, key: u64, end: u64): void {
+  private finish(c: usize, key: u64, end: u64, e: Event): void {
     const first = load<u32>(c, FIRST), status = load<u32>(c, STATUS), request = mix(key, first);
     store<u32>(c, first + 1, FIRST);
     store<u32>(c, 0, STATUS);
@@ -383,7 +386,7 @@ export class HttpServer {
     this.found[3 * i] = load<u64>(entry, TIME);
     this.found[3 * i + 1] = end;
     this.found[3 * i + 2] = (<u64>load<u8>(entry, METHOD) << 32) | status;
-    this.foundRoutes[i] = size == 0 ? -1 : this.routes.find(entry + PATH, size, status < 400);
+    this.foundRoutes[i] = size == 0 ? -1 : this.routes.find(serverOf(e), entry + PATH, size, status < 400);
     this.waiting.drop(request);
   }
 
@@ -455,6 +458,12 @@ export class HttpServer {
 function keyOf(e: Event): u64 {
   const ino = e.fd.ino, source = batchSource();
   return ino != 0 && ino != NOTHING ? mix(ino, source) : mix(mix(e.proc.key, e.fd_num), source);
+}
+
+/** A program of an agent: what has templates of its own. */
+function serverOf(e: Event): u64 {
+  const program = e.proc.exepath;
+  return mix(textHash(program.address, program.size), batchSource());
 }
 
 function writerOf(e: Event): u64 {

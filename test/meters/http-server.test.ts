@@ -36,21 +36,24 @@ class Meter {
     this.#snaplen = snaplen;
   }
 
-  judge(steps: readonly Step[], ino = 7, lost = 0): this {
+  judge(steps: readonly Step[], ino = 7, lost = 0, { exepath = PROC.exepath, agent = 0 } = {}): this {
     const short = new ShortEvents();
     const fd = { type: "4", ino, flags: 10 };
     for (const [way, text, at] of steps) {
-      const all = { fd, proc: PROC, at };
+      const all = { fd, proc: { ...PROC, exepath }, at };
       const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
       if (way === "accept") short.add("accept4", { ...all, res: 5 });
-      else if (way === "close") short.add("close", { ...all, proc: { ...PROC, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
+      else if (way === "close")
+        short.add("close", { ...all, proc: { ...all.proc, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
       else if (way === "shutdown")
         short.add("shutdown", { ...all, how: text.replace("-", ""), res: text[0] === "-" ? "ENOTCONN" : 0 });
       else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
       else short.add(way === ">" ? "recvfrom" : "writev", bytes);
     }
     const batch = openBatch(short.bytes());
-    const { faults } = this.#runner.judge(Object.assign(batch, { lost: [lost] }));
+    const { faults } = this.#runner.judge(
+      Object.assign(batch, { lost: [lost], source: batch.source.map(() => agent) }),
+    );
     assert.equal(faults, []);
     return this;
   }
@@ -469,6 +472,42 @@ test("a place with more than ten names is {any}, and what fails is no route", ()
   const routes = new Set(meter.told.filter((one) => one.startsWith("GET 200")));
   assert.is(routes.size, 11);
   assert.is(meter.told.filter((one) => one === "GET 200 /pages/{any}").length, 20);
+});
+
+const LETTERS = [..."abcdefghij"];
+/** A hundred paths that succeed, in places of ten. */
+const HUNDRED: readonly Step[] = LETTERS.flatMap((one) =>
+  LETTERS.flatMap((other): Step[] => [
+    [">", `GET /${one}/${other} HTTP/1.1\r\n\r\n`],
+    ["<", ok("")],
+  ]),
+);
+
+test("templates of one server are not another's, nor another agent's, and one cannot use up the others' room", () => {
+  const ask = (path: string): readonly Step[] => [
+    ["accept", ""],
+    [">", `GET ${path} HTTP/1.1\r\n\r\n`],
+    ["<", ok("")],
+  ];
+  const meter = new Meter().judge([["accept", ""], ...HUNDRED]);
+  assert.is(new Set(meter.told).size, 100);
+  meter.judge(ask("/a/new"));
+  assert.is(meter.told.filter((one) => one === "GET 200").length, 1, "the hundred and first template is none");
+  meter.judge(ask("/a/new"), 8, 0, { exepath: "/usr/bin/other" });
+  assert.is(meter.told.filter((one) => one === "GET 200 /a/new").length, 1);
+  meter.judge(ask("/a/newer"), 7, 0, { agent: 1 });
+  assert.is(meter.told.filter((one) => one === "GET 200 /a/newer").length, 1);
+});
+
+test("when many servers have many templates all are forgotten and learned anew, in the same memory", () => {
+  const meter = new Meter();
+  const serve = (i: number) => meter.judge([["accept", ""], ...HUNDRED], 7, 0, { exepath: `/srv/${i}/nginx` });
+  const before = serve(0).memoryBytes;
+  for (let i = 1; i < 30; i++) serve(i);
+  assert.equal([...new Set(meter.told)].length, 100);
+  assert.is(meter.told.length, 3000, "each has its template");
+  assert.is(meter.told.filter((one) => one === "GET 200").length, 0);
+  assert.is(meter.memoryBytes, before);
 });
 
 test.after(cleanUp);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the policies of one owner may tell of their measurements: bytes of memory that the main thread, which
 // serves all, has to copy and to add up. A workload chooses labels, so an honest meter may have thousands of
-// sets four times a second. What is beyond is counted together, by instrument: sums stay true.
+// sets four times a second. What is beyond is counted together, by instrument: sums stay true. An instrument
+// without labels has one set, so of it there is nothing to count together: it is told as it is.
 import { bucketsOf, type Instrument } from "../wasm/instruments.js";
 import type { Measured, Measurement } from "../wasm/metrics-region.js";
 
@@ -55,5 +56,5 @@ function sumOf(
   const sum = is.kind === "gauge" ? value : (before?.value ?? 0) + value;
   const counts = buckets.map((count, i) => count + (before?.buckets[i] ?? 0));
   if (!Number.isFinite(sum) || counts.some((count) => count > BUCKET_MAX)) return null;
-  return { instrument, labels: null, value: sum, buckets: counts };
+  return { instrument, labels: is.labels.length === 0 ? [] : null, value: sum, buckets: counts };
 }

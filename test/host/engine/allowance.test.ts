@@ -49,6 +49,29 @@ test("of gauges beyond the last counts, and of histograms buckets add up", () =>
   ]);
 });
 
+test("an instrument without labels is told as it is when other sets have used up the bytes", () => {
+  const allowance = new MeasureAllowance();
+  const kinds = [counter("a", { labels: ["x"] }), gauge("b"), histogram("c", [1])];
+  const bare = [...one(7, [], [], 1).measurements, ...one(5, [], [4, 1], 2).measurements];
+  for (const now of [0, 0, 1]) {
+    const { measurements } = allowance.fit({ measurements: [...many.measurements, ...bare], refused: 0 }, kinds, now);
+    const found = measurements.filter(({ instrument }) => instrument > 0);
+    assert.equal(
+      found.sort((a, b) => a.instrument - b.instrument),
+      bare,
+    );
+  }
+});
+
+test("an instrument without labels that is told a thousand times over is at most two measurements", () => {
+  const allowance = new MeasureAllowance();
+  allowance.fit(many, instruments, 0);
+  const measurements = Array.from({ length: 1000 }, () => one(2).measurements).flat();
+  const fit = allowance.fit({ measurements, refused: 0 }, [counter("a")], 0).measurements;
+  assert.ok(fit.length <= 2 && fit.every(({ labels }) => labels?.length === 0));
+  assert.is(sumOf(fit), 2000);
+});
+
 test("what together is no number is refused and counted: a cell that said it would be ended", () => {
   const allowance = new MeasureAllowance();
   allowance.fit(many, instruments, 0);

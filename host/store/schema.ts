@@ -57,15 +57,34 @@ export const MIGRATIONS: readonly string[] = [
 /** The file was made by a later Vedette, which may have changed what rows mean. */
 export class FromLater extends Error {}
 
-/** Brings the tables up to date. Throws FromLater, or an error of SQLite. */
+/** Somebody wants to read, and the tables that he reads are not there. */
+export class NotMade extends Error {}
+
+/**
+ * Brings the tables up to date. Throws FromLater, or an error of SQLite. Only whoever writes findings may: an
+ * earlier Vedette that goes on writing fills none of the tables that a later one made.
+ */
 export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
-  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > migrations.length) throw new FromLater("it was made by a later version of Vedette");
+  const version = versionOf(db, migrations);
   for (let done = version; done < migrations.length; done++)
     inTransaction(db, () => {
       db.exec(migrations[done] as string);
       db.exec(`PRAGMA user_version = ${done + 1}`);
     });
+}
+
+/** For a guest, who changes no table. Throws FromLater, NotMade, or an error of SQLite. */
+export function checkMade(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
+  const version = versionOf(db, migrations);
+  if (version === 0) throw new NotMade("no Vedette has written there yet");
+  if (version < migrations.length)
+    throw new NotMade("it was made by an earlier version of Vedette; start a newer one that writes there");
+}
+
+function versionOf(db: DatabaseSync, migrations: readonly string[]): number {
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > migrations.length) throw new FromLater("it was made by a later version of Vedette");
+  return version;
 }
 
 /** All of it, or nothing. */

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { reasonOf } from "../reason.js";
 import type { Answer, Asks, Question, ThreadData } from "./messages.js";
-import { migrate } from "./schema.js";
+import { checkMade, migrate } from "./schema.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteWrites } from "./sqlite-writes.js";
 
@@ -20,10 +20,11 @@ function open(): DatabaseSync {
   const db = new DatabaseSync(path ?? ":memory:", { readOnly: isReader, timeout: BUSY_MS });
   db.exec("PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
   if (isReader) return db;
+  if (isGuest) checkMade(db); // before anything is changed
   // Before there is a table: freed pages can be given back later.
   db.exec("PRAGMA auto_vacuum = INCREMENTAL");
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304;");
-  migrate(db);
+  if (!isGuest) migrate(db);
   return db;
 }
 

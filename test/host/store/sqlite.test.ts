@@ -19,7 +19,7 @@ import { DatabaseSync } from "node:sqlite";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
-import { migrate } from "../../../host/store/schema.js";
+import { MIGRATIONS, migrate } from "../../../host/store/schema.js";
 import { FOLDER_LIMITS, MEMORY_LIMITS } from "../../../host/store/store.js";
 import { SqliteStore } from "../../../host/store/threaded.js";
 import { idsOf, incident, rulesOf, testStore, told, written } from "./store-suite.js";
@@ -102,6 +102,27 @@ folder("a store of a later version is left alone", async () => {
   db.exec("PRAGMA user_version = 99");
   db.close();
   assert.match(await refusal(path), /^VEDETTE_STORE_UNUSABLE.*later version/);
+});
+
+folder("whoever only looks changes no table: a store of an earlier version is refused", async () => {
+  const path = newFolder();
+  mkdirSync(path, { mode: 0o700 });
+  const db = new DatabaseSync(join(path, "vedette.db"));
+  chmodSync(join(path, "vedette.db"), 0o600);
+  assert.match(await refusal(path, true), /^VEDETTE_STORE_UNUSABLE.*no Vedette has written there/);
+  migrate(db, MIGRATIONS.slice(0, -1));
+  const tables = (): unknown[] => db.prepare("SELECT name FROM sqlite_schema ORDER BY name").all();
+  const before = tables();
+  assert.match(await refusal(path, true), /^VEDETTE_STORE_UNUSABLE.*made by an earlier version/);
+  assert.equal(tables(), before);
+  db.close();
+  const newer = await SqliteStore.open({ folder: path, onFault });
+  newer.append(told(1, { rule: "seen", tenant: "a" }, { output: "a word" }));
+  await written(newer);
+  const guest = await SqliteStore.open({ folder: path, mustBeThere: true, onFault });
+  assert.equal(await rulesOf(guest, "a", { text: "word" }), ["seen"]);
+  await guest.close();
+  await newer.close();
 });
 
 folder("each migration is run once, and all of it or nothing", () => {

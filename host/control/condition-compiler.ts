@@ -20,6 +20,13 @@ export type CompilerAnswer =
   | CompiledFilter
   | { readonly message: string; readonly code: string; readonly hint: string };
 
+/** One took too long. It may be the condition's fault, or that of a machine that has much to do. */
+export class TookTooLong extends Problem {
+  constructor() {
+    super(400, "This condition takes too long to compile. Ask with fewer regular expressions.");
+  }
+}
+
 /** Of one condition, ms; an honest one takes a tenth of a second. */
 const COMPILE_MS_MAX = 4_000;
 /** From when it is asked to start, ms. */
@@ -51,14 +58,13 @@ export class ConditionCompiler {
     } catch (error) {
       throw new Problem(503, `Conditions cannot be compiled now: ${reasonOf(error)}`);
     }
-    await this.#heard(START_MS_MAX, new Problem(503, "Conditions cannot be compiled now. Try again in a second."));
+    await this.#heard(START_MS_MAX, notNow());
   }
 
-  /** Compiles one, by a thread that is ready. Throws a Problem. */
+  /** Compiles one, by a thread that is ready. Throws TookTooLong, or another Problem. */
   async compile(condition: string, answered?: ReadonlySet<string>): Promise<CompiledFilter> {
     const question: CompilerQuestion = { condition, answered };
-    const tooMuch = new Problem(400, "This condition takes too long to compile. Ask with fewer regular expressions.");
-    const heard = this.#heard<CompilerAnswer>(this.#msMax, tooMuch);
+    const heard = this.#heard<CompilerAnswer>(this.#msMax, new TookTooLong());
     this.#worker?.postMessage(question);
     const answer = await heard;
     if ("message" in answer) throw new Problem(400, answer.message, answer.code, answer.hint);
@@ -70,15 +76,24 @@ export class ConditionCompiler {
     await this.#worker?.terminate();
   }
 
-  /** The thread's next word. It is ended where it says none in time. */
+  /**
+   * The thread's next word. It is ended where it says none in time, which is `late`. Where it ends by itself,
+   * say for want of memory, that says nothing of who asked.
+   */
   #heard<T>(msMax: number, late: Problem): Promise<T> {
     const worker = this.#worker;
-    if (worker === null) return Promise.reject(late);
+    if (worker === null) return Promise.reject(notNow());
     clearTimeout(this.#timer);
     worker.ref(); // whoever waits for an answer is kept alive
     return new Promise<T>((resolve, reject) => {
-      const onExit = (): void => reject(late);
-      const timer = setTimeout(() => this.#end(worker), msMax).unref();
+      const onExit = (): void => {
+        clearTimeout(timer);
+        reject(notNow());
+      };
+      const timer = setTimeout(() => {
+        reject(late);
+        this.#end(worker);
+      }, msMax).unref();
       worker.once("exit", onExit);
       worker.once("message", (answer: T) => {
         clearTimeout(timer);
@@ -98,4 +113,8 @@ export class ConditionCompiler {
   #forget(worker: Worker): void {
     if (this.#worker === worker) this.#worker = null;
   }
+}
+
+function notNow(): Problem {
+  return new Problem(503, "Conditions cannot be compiled now. Try again in a second.");
 }

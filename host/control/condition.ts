@@ -2,11 +2,12 @@
 // Conditions of Falco's that people ask with. A thread compiles them (condition-compiler.ts), one for the
 // operator and one for all tenants, so that no tenant's condition keeps the operator's waiting. A tenant
 // whose condition took long rests before the next one is compiled. The operator does not. One that was
-// refused is not compiled again.
+// refused is not compiled again for the same owner. One that took too long may be, a minute later: the
+// machine may have had much to do.
 import type { CompiledFilter, Filter } from "../falco/falco.js";
 import type { Owner } from "../store/store.js";
 import { Turns } from "../store/turns.js";
-import { ConditionCompiler } from "./condition-compiler.js";
+import { ConditionCompiler, TookTooLong } from "./condition-compiler.js";
 import { Problem } from "./problem.js";
 
 /** Characters of one. */
@@ -17,6 +18,14 @@ const REST_TIMES = 4;
 /** Conditions of one owner that are compiled, or wait for it. */
 const WAITING_MAX = { operator: 8, tenant: 2 };
 const REFUSED_MAX = 100;
+/** How long one that took too long is refused, ms. */
+const TOO_LONG_MS = 60_000;
+
+interface Refused {
+  readonly problem: Problem;
+  /** By the same clock as all else. */
+  readonly until: number;
+}
 
 /** One after another. */
 class Line {
@@ -34,8 +43,8 @@ export class Conditions {
   readonly #lines: { readonly operator: Line; readonly tenants: Line };
   readonly #restsUntil = new Map<Owner, number>();
   readonly #waiting = new Map<Owner, number>();
-  /** Why, by the condition and what it may read; the one that was refused for longest first. */
-  readonly #refused = new Map<string, Problem>();
+  /** Why, by the owner, the condition and what it may read; the one that was refused first stands first. */
+  readonly #refused = new Map<string, Refused>();
 
   /** `now`: ms of a clock that is never set. `compileMsMax`: how long one may take. */
   constructor(now: () => number = () => performance.now(), compileMsMax?: number) {
@@ -50,9 +59,9 @@ export class Conditions {
   async filterOf(owner: Owner, condition: string, answered?: ReadonlySet<string>): Promise<Filter> {
     if (condition.length > CONDITION_MAX)
       throw new Problem(400, `A condition has at most ${CONDITION_MAX} characters.`);
-    const key = JSON.stringify([condition, answered === undefined ? null : [...answered]]);
+    const key = JSON.stringify([owner, condition, answered === undefined ? null : [...answered]]);
     const refused = this.#refused.get(key);
-    if (refused !== undefined) throw refused;
+    if (refused !== undefined && this.#now() < refused.until) throw refused.problem;
     const most = owner === null ? WAITING_MAX.operator : WAITING_MAX.tenant;
     const waiting = this.#waiting.get(owner) ?? 0;
     if (waiting >= most) throw new Problem(429, "Your other conditions are being compiled. Try again in a second.");
@@ -102,7 +111,9 @@ export class Conditions {
   }
 
   #refuse(key: string, problem: Problem): void {
-    this.#refused.set(key, problem);
+    const until = problem instanceof TookTooLong ? this.#now() + TOO_LONG_MS : Number.POSITIVE_INFINITY;
+    this.#refused.delete(key);
+    this.#refused.set(key, { problem, until });
     const [oldest] = this.#refused.keys();
     if (this.#refused.size > REFUSED_MAX) this.#refused.delete(oldest!);
   }

@@ -71,8 +71,48 @@ test("one that takes too long is ended, and not begun again; this thread, the op
   assert.match(second!, /^429 Your last condition took long/);
   assert.match(third!, /^429 Your other conditions are being compiled/);
   assert.ok(turns > 10, `the first thread had ${turns} turns meanwhile`);
-  assert.match(await statusOf(null, COSTLY), /^400 .* takes too long/, "it is known by now");
+  assert.match(await statusOf(null, COSTLY), /^400 .* takes too long/);
   assert.is(await statusOf("b", "proc.name = c"), "made", "by another thread");
+});
+
+test("one that took too long is refused for a minute, and to nobody but who asked", async () => {
+  let [at, step] = [0, 0];
+  const conditions = opened(() => {
+    at += step;
+    return at;
+  }, 1_000);
+  const asked = (owner: string | null, condition: string): Promise<number> =>
+    conditions.filterOf(owner, condition).then(
+      () => 200,
+      ({ status }: Problem) => status,
+    );
+  step = 1_000; // what it takes, so that whoever has one compiled rests
+  assert.is(await asked("a", COSTLY), 400);
+  step = 0;
+  assert.is(await asked("a", "proc.name = sh"), 429, "a rests");
+  assert.is(await asked("a", COSTLY), 400, "it is known");
+  step = 1_000;
+  assert.is(await asked("b", COSTLY), 400);
+  step = 0;
+  assert.is(await asked("b", "proc.name = sh"), 429, "it was compiled for b, too");
+  at += 60_000;
+  step = 1_000;
+  assert.is(await asked("a", COSTLY), 400);
+  step = 0;
+  assert.is(await asked("a", "proc.name = sh"), 429, "it was compiled again");
+});
+
+test("a thread that ends by itself is no mistake of who asked, and the same one may be asked again", async () => {
+  const conditions = opened(undefined, 30_000);
+  await conditions.filterOf(null, "proc.name = a");
+  const asked = conditions.filterOf(null, COSTLY).then(
+    () => "made",
+    ({ status, message }: Problem) => `${status} ${message}`,
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  await conditions.close(); // which ends the thread
+  assert.match(await asked, /^503 Conditions cannot be compiled now/);
+  await conditions.filterOf(null, "proc.name = b");
 });
 
 test.run();

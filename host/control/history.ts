@@ -9,6 +9,7 @@ import type { Filter } from "../falco/falco.js";
 import type { FindingPage, FindingQuery, Owner, Store } from "../store/store.js";
 import { Turns } from "../store/turns.js";
 import type { Conditions } from "./condition.js";
+import { KeptFilters } from "./kept-filters.js";
 import { Problem } from "./problem.js";
 
 /** Of one question. */
@@ -20,8 +21,6 @@ const READ_AT_ONCE = 250;
 const JUDGED_AT_ONCE = 8;
 /** Questions at once; of one tenant one (turns.ts). */
 const AT_ONCE = 2;
-/** Compiled conditions that are kept: whoever goes on asks with the same one. */
-const FILTERS_MAX = 8;
 
 /** A page, and how many findings were looked at for it. */
 export interface HistoryPage extends Omit<FindingPage, "after"> {
@@ -30,13 +29,14 @@ export interface HistoryPage extends Omit<FindingPage, "after"> {
 
 /** Answers questions with a condition. */
 export class History {
-  readonly #conditions: Conditions;
   readonly #turns = new Turns(AT_ONCE);
-  /** By who asks and for what; the one that was asked for longest ago first. */
-  readonly #filters = new Map<string, Promise<Filter>>();
+  readonly #filters: KeptFilters;
 
-  constructor(conditions: Conditions) {
-    this.#conditions = conditions;
+  constructor(conditions: Pick<Conditions, "filterOf">) {
+    this.#filters = new KeptFilters(async (owner, condition) => {
+      const { STORED_FIELDS } = await import("../finding/stored.js");
+      return conditions.filterOf(owner, condition, STORED_FIELDS);
+    });
   }
 
   /**
@@ -45,28 +45,13 @@ export class History {
    */
   page(store: Store, owner: Owner, query: FindingQuery, condition: string): Promise<HistoryPage> {
     return this.#turns.run(owner, async () => {
-      const key = JSON.stringify([owner, condition]);
       try {
-        return await look(store, owner, query, await this.#filter(key, owner, condition));
+        return await look(store, owner, query, await this.#filters.of(owner, condition));
       } catch (error) {
-        this.#filters.delete(key); // one that failed is no use
+        this.#filters.forget(owner, condition); // one that failed is no use
         throw error;
       }
     });
-  }
-
-  #filter(key: string, owner: Owner, condition: string): Promise<Filter> {
-    const made = this.#filters.get(key) ?? this.#compiled(owner, condition);
-    this.#filters.delete(key);
-    this.#filters.set(key, made);
-    const [oldest] = this.#filters.keys();
-    if (this.#filters.size > FILTERS_MAX) this.#filters.delete(oldest!);
-    return made;
-  }
-
-  async #compiled(owner: Owner, condition: string): Promise<Filter> {
-    const { STORED_FIELDS } = await import("../finding/stored.js");
-    return this.#conditions.filterOf(owner, condition, STORED_FIELDS);
   }
 }
 

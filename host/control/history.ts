@@ -43,10 +43,12 @@ export class History {
    * Findings of the owner that the query and the condition want. Throws a Problem where the condition is
    * wrong, VEDETTE_STORE_BUSY, and what the store throws.
    */
-  page(store: Store, owner: Owner, query: FindingQuery, condition: string): Promise<HistoryPage> {
+  async page(store: Store, owner: Owner, query: FindingQuery, condition: string): Promise<HistoryPage> {
+    // Before its turn: others' questions do not wait for this one's compiler.
+    const filter = await this.#filters.of(owner, condition);
     return this.#turns.run(owner, async () => {
       try {
-        return await look(store, owner, query, await this.#filters.of(owner, condition));
+        return await look(store, owner, query, filter);
       } catch (error) {
         this.#filters.forget(owner, condition); // one that failed is no use
         throw error;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose conditions stay compiled.
+// Whose questions with a condition wait for whom, and whose conditions stay compiled.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { History } from "../../../host/control/history.js";
@@ -12,6 +12,18 @@ const store = {
   page: async () => ({ items: [], next: null, isComplete: true, damaged: 0, after: [] }),
 } as unknown as Store;
 const FILTER = {} as Filter;
+
+test("the operator's question does not wait for the compiler of tenants' ones", async () => {
+  let release: (filter: Filter) => void;
+  const slow = new Promise<Filter>((resolve) => {
+    release = resolve;
+  });
+  const history = new History({ filterOf: async (owner: Owner) => (owner === null ? FILTER : slow) });
+  const tenants = ["a", "b", "c"].map((owner) => history.page(store, owner, QUERY, "slow"));
+  assert.is((await history.page(store, null, QUERY, "fast")).looked, 0);
+  release!(FILTER);
+  assert.is((await Promise.all(tenants)).length, 3);
+});
 
 test("tenants' conditions push out none of the operator's; one that was refused, or failed, is compiled again", async () => {
   const compiled: string[] = [];

@@ -13,7 +13,10 @@ import { testPolicies } from "./policy-test.js";
 /** An editor writes several files, or one in several steps. */
 const SETTLE_MS = 150;
 
-/** Gives the status of the last whole round, 0 before there is one. Throws VEDETTE_POLICY_MISSING where no policy is there. */
+/**
+ * Gives the status of the last whole round, 0 before there is one. Throws VEDETTE_POLICY_MISSING where no
+ * policy is there.
+ */
 export async function watchPolicies(path: string): Promise<number> {
   findPolicies(path);
   const watcher = watch(path, { ignoreInitial: true });

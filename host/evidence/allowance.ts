@@ -40,12 +40,21 @@ export class Allowance {
     return spent.reduce((all, { bytes }) => all + bytes, 0) < (isGrave ? 2 : 1) * this.#bytes;
   }
 
+  /** Whether it would be allowed one now. Takes none. */
+  has(container: string, priority: Priority, now: number): boolean {
+    const { isGrave, key } = placeOf(container, priority);
+    return this.#takenIn(key, now).length < this.#most && this.#hasRoom(container, isGrave, now);
+  }
+
+  #takenIn(key: string, now: number): number[] {
+    return (this.#taken.get(key) ?? []).filter((at) => at > now - HOUR_MS);
+  }
+
   /** `isFirst`: none was refused in the hour before. `now` in milliseconds. */
   take(container: string, priority: Priority, now: number): { readonly isAllowed: boolean; readonly isFirst: boolean } {
-    const isGrave = PRIORITIES.indexOf(priority) <= GRAVE;
-    const key = `${isGrave ? "grave" : "other"} ${container}`;
-    const taken = (this.#taken.get(key) ?? []).filter((at) => at > now - HOUR_MS);
-    const isAllowed = taken.length < this.#most && this.#hasRoom(container, isGrave, now);
+    const { key } = placeOf(container, priority);
+    const isAllowed = this.has(container, priority, now);
+    const taken = this.#takenIn(key, now);
     if (isAllowed) taken.push(now);
     this.#taken.delete(key); // the newest stands last
     this.#taken.set(key, taken);
@@ -57,6 +66,12 @@ export class Allowance {
     bound(this.#refusedAt);
     return { isAllowed, isFirst };
   }
+}
+
+/** Whose number it uses up. */
+function placeOf(container: string, priority: Priority): { readonly isGrave: boolean; readonly key: string } {
+  const isGrave = PRIORITIES.indexOf(priority) <= GRAVE;
+  return { isGrave, key: `${isGrave ? "grave" : "other"} ${container}` };
 }
 
 function bound(map: Map<string, unknown>): void {

@@ -130,13 +130,16 @@ export class Evidence {
     this.#worker.on("exit", () => this.#onFailed(new Error("its thread has ended")));
   }
 
-  /** The alert, with the name of the file that has what came before it; as it is where there is none. */
-  mark(alert: Alert, peer: EvidenceOf | null): Alert {
+  /**
+   * The alert, with the name of the file that has what came before it; as it is where there is none.
+   * `isAsked`: somebody asks for evidence of this alert, whatever its rule and its priority say.
+   */
+  mark(alert: Alert, peer: EvidenceOf | null, isAsked = false): Alert {
     const { finding, tenant, priority, incident } = alert;
     // A tenant's rule may match everything: it must not use up what the operator's findings need.
     if (this.#state === "ended" || finding === undefined || tenant !== undefined || peer === null) return alert;
     const asked = this.#options.asked.get(alert.rule);
-    if (asked === undefined && !this.#isMeant(priority)) return alert;
+    if (!isAsked && asked === undefined && !this.#isMeant(priority)) return alert;
     if (this.#state === "failed") {
       this.#refused.unwritable++;
       return alert;
@@ -151,6 +154,13 @@ export class Evidence {
     const order: KeepOrder = { kind: "keep", name, stream, hostname, facts, afterMs: afterMs + MARGIN_MS, ...ids };
     this.#order(order);
     return { ...alert, evidence: fileOf(name) };
+  }
+
+  /** Whether mark() would name a file now, if somebody asked for it. Keeps nothing. */
+  canMark({ finding, priority }: Alert, peer: EvidenceOf): boolean {
+    if (this.#state !== "open" || finding === undefined) return false;
+    const now = performance.now();
+    return this.#openOf(peer, now) !== null || this.#allowance.has(keyOf(peer), priority, now);
   }
 
   /** One whose rule does not ask for evidence. */
@@ -205,13 +215,12 @@ export class Evidence {
 
   #nameFor(alert: Alert, peer: EvidenceOf, afterMs: number): string | null {
     const now = performance.now();
-    const open = this.#open.get(peer.number);
-    if (open !== undefined && now < open.until) {
+    const open = this.#openOf(peer, now);
+    if (open !== null) {
       open.until = extended(open, afterMs, now, withMargin(this.#bounds));
       return open.name;
     }
-    const key = peer.facts?.id ?? peer.hostname;
-    const { isAllowed, isFirst } = this.#allowance.take(key, alert.priority, now);
+    const { isAllowed, isFirst } = this.#allowance.take(keyOf(peer), alert.priority, now);
     if (!isAllowed) {
       this.#refused.limit++;
       if (isFirst) this.#tellNot("its container has enough files for now", peer, alert.rule);
@@ -223,6 +232,12 @@ export class Evidence {
     for (const [stream, { until }] of this.#open) if (until < now) this.#open.delete(stream);
     this.#open.set(peer.number, { name, rule: alert.rule, peer, begun: now, until: now + afterMs });
     return name;
+  }
+
+  /** The file into which a finding of this agent goes now; null: none is open. */
+  #openOf({ number }: EvidenceOf, now: number): OpenFile | null {
+    const open = this.#open.get(number);
+    return open !== undefined && now < open.until ? open : null;
   }
 
   #onNews(news: News): void {
@@ -276,6 +291,9 @@ export class Evidence {
     this.#onEnded();
   }
 }
+
+/** Who pays for its files. */
+const keyOf = ({ facts, hostname }: EvidenceOf): string => facts?.id ?? hostname;
 
 /** Who pays for its bytes. */
 const ownerOf = ({ container, hostname }: EvidenceFacts): string => container?.id ?? hostname;

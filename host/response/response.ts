@@ -35,6 +35,8 @@ export interface ResponderHandlers<P extends Responding> {
   readonly rowsOf: (tenant: string, peer: P) => readonly ResponseRow[];
   /** Keeps evidence of what this alert is about; gives the file's name, or null: none can be had. */
   readonly capture: (alert: Alert, peer: P) => string | null;
+  /** Whether it would do so now. */
+  readonly canCapture: (alert: Alert, peer: P) => boolean;
   readonly onStep: (news: ResponseStepNews) => void;
   /** ns since the epoch. */
   readonly now: () => bigint;
@@ -67,6 +69,7 @@ interface Waiting<P> {
 }
 
 const SECOND_NS = 1_000_000_000n;
+const NO_EVIDENCE = "no evidence is kept here: see --evidence, and its limits";
 /** An agent that has not answered by then does not. */
 const PATIENCE_NS = 10n * SECOND_NS;
 /** What happened so long after the agent's answer at the latest was on its way; later, it was no dead one. */
@@ -287,12 +290,14 @@ export class Responder<P extends Responding> {
     asked.limit.settle(asked.since, false);
     const id = ++this.#ids;
     if (row.mode === "dry-run") {
-      this.#tell(asked, id, "done", "host", "a dry run: it would have kept evidence", null);
+      if (this.#handlers.canCapture(alert, peer))
+        this.#tell(asked, id, "done", "host", "a dry run: it would have kept evidence", null);
+      else this.#tell(asked, id, "failed", "host", `a dry run: ${NO_EVIDENCE}`, null);
       return;
     }
     const file = this.#handlers.capture(alert, peer);
     if (file !== null) this.#tell(asked, id, "done", "host", `what the container does goes into ${file}`, null);
-    else this.#tell(asked, id, "failed", "host", "no evidence is kept here: see --evidence, and its limits", null);
+    else this.#tell(asked, id, "failed", "host", NO_EVIDENCE, null);
   }
 
   #give(id: number, asked: Asked<P>, status: ResponseStatus, why: string): void {

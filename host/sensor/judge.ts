@@ -56,7 +56,7 @@ export interface JudgeOptions extends Judging {
   /** Where each alert learns its repeat and its incident. */
   readonly grouping: Grouping;
   /** What keeps evidence of findings; null: nothing does. */
-  readonly evidence: Pick<Evidence, "mark"> | null;
+  readonly evidence: Pick<Evidence, "mark" | "canMark"> | null;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   readonly say: Say;
@@ -65,8 +65,6 @@ export interface JudgeOptions extends Judging {
 /** The number of no peer. */
 const NOBODY = -1;
 const MS_NS = 1_000_000n;
-/** What is kept evidence of at any rate (host/evidence). */
-const IMPORTANT: Alert["priority"] = "Notice";
 const LEVELS = ["debug", "info", "warning", "error"];
 
 /** Engine, policy service and prevention of one sensor. `opened` owns what Judge.open() opens. */
@@ -110,6 +108,7 @@ export class Judge {
       send: (peer, request) => intake.respond(peer, request),
       rowsOf: (tenant, peer) => (intake.isRecorded ? [] : (options.service?.responsesOf(tenant, peer.facts) ?? [])),
       capture: (alert, peer) => this.#capture(alert, peer),
+      canCapture: (alert, peer) => options.evidence?.canMark(alert, peer) ?? false,
       onStep: (news) => this.#onResponseStep(news),
       now: () => BigInt(Date.now()) * MS_NS,
     });
@@ -241,10 +240,10 @@ export class Judge {
     },
   } satisfies EngineHandlers & { onPolicies: unknown };
 
-  /** Also of what is not important enough by itself: the operator's row asks for it. */
+  /** Also of what makes no evidence by itself: the operator's row asks for it. */
   #capture(alert: Alert, peer: Peer): string | null {
     const { tenant: _whose, ...own } = alert;
-    return this.#options.evidence?.mark({ ...own, priority: IMPORTANT }, peer).evidence ?? null;
+    return this.#options.evidence?.mark(own, peer, true).evidence ?? null;
   }
 
   #onResponseStep(news: ResponseStepNews): void {

@@ -153,25 +153,36 @@ test("a limit disarms the row, and says so once", async () => {
   assert.equal(statuses, ["requested", "done", "requested", "done", "limited"]);
 });
 
-test("evidence is kept of what is not important by itself, where a row asks for it", async () => {
+test("evidence is kept of what has none by itself, where a row asks for it", async () => {
   const script = `exec 3<TRIGGER; ${untilTold("done")}`;
-  const options = { flags: ["--evidence", "kept"], priority: "INFO" };
-  const kept = await responded({ action: "capture" }, script, options);
-  assert.equal(kept.statuses, ["done"], kept.run.stderr);
-  const file = /goes into (\S+\.vedette)/.exec(kept.steps[0]!.output)?.[1];
-  assert.ok(existsSync(join(kept.folder, "kept", file!)), kept.run.stderr);
-  const dry = await responded({ action: "capture", mode: "dry-run" }, script, options);
-  assert.equal(dry.statuses, ["done"]);
-  assert.equal(
-    readdirSync(join(dry.folder, "kept")).filter((name) => name.endsWith(".vedette")),
-    [],
-  );
+  // Of too little importance; and where rules alone say which findings have evidence.
+  const rulesAlone = ["enabled=true", "mode=rules", "path_prefix=kept"].flatMap((one) => [
+    "--option",
+    `capture.${one}`,
+  ]);
+  for (const options of [
+    { flags: ["--evidence", "kept"], priority: "INFO" },
+    { flags: rulesAlone, priority: "WARNING" },
+  ]) {
+    const kept = await responded({ action: "capture" }, script, options);
+    assert.equal(kept.statuses, ["done"], kept.run.stderr);
+    const file = /goes into (\S+\.vedette)/.exec(kept.steps[0]!.output)?.[1];
+    assert.ok(existsSync(join(kept.folder, "kept", file!)), kept.run.stderr);
+    const dry = await responded({ action: "capture", mode: "dry-run" }, script, options);
+    assert.equal(dry.statuses, ["done"]);
+    assert.equal(
+      readdirSync(join(dry.folder, "kept")).filter((name) => name.endsWith(".vedette")),
+      [],
+    );
+  }
 });
 
-test("a row that asks for evidence says so where none is kept", async () => {
-  const { statuses, steps } = await responded({ action: "capture" }, `exec 3<TRIGGER; ${untilTold("failed")}`);
-  assert.equal(statuses, ["failed"]);
-  assert.match(steps[0]!.output, /--evidence/);
+test("a row that asks for evidence says so where none is kept, in a dry run too", async () => {
+  for (const mode of ["enforce", "dry-run"]) {
+    const { statuses, steps } = await responded({ action: "capture", mode }, `exec 3<TRIGGER; ${untilTold("failed")}`);
+    assert.equal(statuses, ["failed"], mode);
+    assert.match(steps[0]!.output, /--evidence/);
+  }
 });
 
 test("a response is a row of the incident's timeline", async () => {

@@ -271,8 +271,10 @@ test("evidence is kept by the host, which asks no agent; where none can be had, 
   assert.equal([sent.length, told()], [0, ["done by host", "failed by host"]]);
   assert.match(news[0]!.why, /goes into web\.vedette/);
   const dry = stage([rowOf({ action: "capture", mode: "dry-run" })]);
+  dry.responder.onAlert(alertOf({ pid: 7 }), dry.web);
   dry.responder.onAlert(alertOf({ pid: 7 }), dry.db);
-  assert.equal(dry.told(), ["done by host"]);
+  assert.equal(dry.told(), ["done by host", "failed by host"]);
+  assert.match(dry.news[1]!.why, "a dry run: no evidence is kept here");
 });
 
 function rowsIn(respond: unknown): readonly ResponseRow[] {

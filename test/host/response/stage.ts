@@ -39,6 +39,7 @@ export function stage(
     send: (peer, request) => sent.push({ peer, request }) > 0,
     rowsOf: (tenant, peer) => tenants[tenant]?.(peer.name) ?? [],
     capture: (_alert, peer) => (peer.name === "web" ? "web.vedette" : null),
+    canCapture: (_alert, peer) => peer.name === "web",
     onStep: (one) => news.push(one),
     now: () => clock.now,
   });

@@ -20,7 +20,7 @@ const BURST = 20;
 const tenancy = (tenant: string): Tenancy => ({
   tenant,
   scope: { containers: [], images: [], families: [], uids: [], executables: [] },
-  alerts: { burst: BURST, perMinute: 1 },
+  alerts: { burst: tenant === "honest" ? 10_000 : BURST, perMinute: 1 }, // a busy machine needs many for the control
 });
 const policy: LoadedPolicy = { ...(await policyOf("mine")), tenancy: tenancy("team") };
 const rule = policy.rules[0]!.name;
@@ -184,22 +184,17 @@ test("H9: a cell that says it has judged what it was never sent is sent no more 
 
 test("H10: a cell that dies while it is asked costs that answer and nothing else", async () => {
   const { cell, faults } = bench("team", "dies");
-  const error = await cell.add(policy).then(
-    () => null,
-    (fault: VedetteError) => fault,
-  );
-  assert.is(error?.code, "VEDETTE_POLICY_INIT");
-  await until("its end is told", () => faults.some(({ code }) => code === "VEDETTE_CELL_LOST"));
-  const next = cell.add(policy); // it is being started again
-  await stillJudges();
-  cell.stop();
-  assert.is(
-    await next.then(
+  const codeOfAdding = () =>
+    cell.add(policy).then(
       () => "",
       (fault: VedetteError) => fault.code,
-    ),
-    "VEDETTE_POLICY_INIT",
-  );
+    );
+  assert.is(await codeOfAdding(), "VEDETTE_POLICY_INIT");
+  await until("its end is told", () => faults.some(({ code }) => code === "VEDETTE_CELL_LOST"));
+  const next = codeOfAdding(); // it is being started again
+  await stillJudges();
+  cell.stop();
+  assert.is(await next, "VEDETTE_POLICY_INIT");
 });
 
 test.run();

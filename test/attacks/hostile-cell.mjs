@@ -32,11 +32,23 @@ const tally = Object.fromEntries(counts.map((name) => [name, 0]));
 const seat = { number: 0, state: "judging", tally, lastError: null };
 
 say({ kind: "ready" });
+let heard = Buffer.alloc(0);
 let words = 0;
-socket.on("data", () => {
+socket.on("data", (bytes) => {
+  heard = Buffer.concat([heard, bytes]);
+  while (heard.length >= 4 && heard.length >= 4 + heard.readUInt32LE()) {
+    heard = heard.subarray(4 + heard.readUInt32LE());
+    hear();
+  }
+});
+
+/** The host has said something: first which policy comes, then a batch. */
+function hear() {
   if (words++ > 0) {
-    if (mode !== "claims" || words > 2) return;
-    for (const finding of JSON.parse(about)) say(alert("mine", rule, { finding: { ...finding, isCut: false } }));
+    if (words > 2) return;
+    const claim = (stream, finding) => say(alert("mine", rule, { stream, finding: { ...finding, isCut: false } }));
+    if (mode === "about") for (const stream of [5, 9]) claim(stream, JSON.parse(about));
+    if (mode === "claims") for (const finding of JSON.parse(about)) claim(5, finding);
     return;
   }
   if (mode === "dies") process.exit(0);
@@ -49,8 +61,6 @@ socket.on("data", () => {
       say(alert("mine", rule, { time: 1n << 62n, stream: 9 }));
     }
     if (mode === "form") say({ ...alert("mine", rule), tenant: "theirs", hostname: "elsewhere" });
-    if (mode === "about")
-      for (const stream of [5, 9]) say(alert("mine", rule, { stream, finding: { ...JSON.parse(about), isCut: false } }));
     if (mode === "measures") {
       const { number, measurements, times = 1 } = JSON.parse(about);
       for (let i = 0; i < times; i++) say({ kind: "measured", number, measured: { measurements, refused: 0 } });
@@ -61,4 +71,4 @@ socket.on("data", () => {
     if (mode === "ahead") say({ kind: "judged", batches: 1e15, seats: [seat] });
     if (mode === "words") for (let i = 0; i < 20_000; i++) say({ kind: "log", policy: "mine", level: 1, text: "x" });
   }, 50);
-});
+}

@@ -142,6 +142,8 @@ export class Connections {
   /** Texts of the images of each process, by its key. */
   readonly #images = new Map<string, Set<string>>();
   readonly #containers = new Map<string, OfContainer>();
+  /** Rows of places where somebody listens, or did, by their port. */
+  readonly #listening = new Map<number, Set<Connection>>();
   #size = 0;
   #seq = 0;
   #leftOut = 0;
@@ -160,6 +162,7 @@ export class Connections {
     const source = Buffer.from(batch.source).toString("hex");
     const found = new Map<number, Connection | null>();
     const names = new Map<number, ImageName>();
+    const used = new Set<number>();
     for (const at of batch.offsets) {
       const type = typeOf(batch, at);
       if (EXIT.has(type)) this.#end(processKey(batch, source, processAt(batch, at)), timeOf(batch, at));
@@ -181,6 +184,10 @@ export class Connections {
       if (isKept) found.set(entry, row);
       if (row !== null) count(row, batch, at, type);
       if (ACCEPT.has(type)) this.#onAccept(batch, at, row, name.key);
+      if (isKept && !used.has(entry)) {
+        used.add(entry);
+        this.#onUse(batch, name, at, descriptor, process);
+      }
     }
     this.#trim();
   }
@@ -188,7 +195,10 @@ export class Connections {
   #rowOf(batch: Batch, image: ImageName, at: number, descriptor: number, process: number): Connection | null {
     const direction = directionOf(batch, at, descriptor);
     if (direction === null) return null;
-    const place = placeOf(batch, descriptor, direction);
+    return this.#rowAt(batch, image, at, process, direction, placeOf(batch, descriptor, direction));
+  }
+
+  #rowAt(batch: Batch, image: ImageName, at: number, process: number, direction: Direction, place: Place): Connection {
     const name = placeName(direction, place);
     const known = this.#imageOf(batch, image, process);
     const isRest = !known.rows.has(name) && known.rows.size >= PLACES_MAX;
@@ -202,6 +212,8 @@ export class Connections {
       row = { ...fresh, ...(isRest ? NOWHERE : place), ...counts, open: new Set(), seq: ++this.#seq };
       known.rows.set(own, row);
       this.#size++;
+      if (direction === "listening" && row.localPort !== null)
+        this.#listening.set(row.localPort, (this.#listening.get(row.localPort) ?? new Set()).add(row));
     }
     return row;
   }
@@ -222,6 +234,31 @@ export class Connections {
     if (taken === null || Number(resultOf(batch, at) ?? -1) < 0) return;
     for (const row of this.#rowsOf(key))
       if (row.until !== null && row.direction === "listening" && takes(row, taken)) row.until = null;
+  }
+
+  /**
+   * Whoever uses a socket on which another process listens was forked with it, or was sent it, and listens
+   * too. Its row is a copy: the other process may end, as daemon(3) has it. Descriptors keep their numbers in
+   * a fork.
+   */
+  #onUse(batch: Batch, image: ImageName, at: number, descriptor: number, process: number): void {
+    const isTaken = ACCEPT.has(typeOf(batch, at)) && Number(resultOf(batch, at) ?? -1) >= 0;
+    if (!isTaken && !isWaiting(batch, descriptor)) return;
+    const place = placeOf(batch, descriptor, "listening");
+    const others = this.#listening.get(place.localPort ?? 0);
+    if (others === undefined) return;
+    const isThere = (row: Connection): boolean => row.direction === "listening" && takes(row, place);
+    if (this.#rowsOf(image.key).some(isThere)) return;
+    const own = processText(batch, process, PROCESS_AT.container_id as number);
+    const isNear = (of: ConnectionProcess): boolean =>
+      of.own === own && (of.facts ?? batch.container)?.id === (batch.container ?? of.facts)?.id;
+    const other = [...others].find((row) => isThere(row) && isNear(row.process));
+    if (other === undefined) return;
+    const { protocol, localAddress, localPort, remoteAddress, remotePort, raw } = other;
+    const copied = { protocol, localAddress, localPort, remoteAddress, remotePort, raw };
+    const row = this.#rowAt(batch, image, at, process, "listening", copied);
+    for (const fd of other.open) row.open.add(fd);
+    row.until = null;
   }
 
   #onDup(batch: Batch, at: number, descriptor: number, key: string): void {
@@ -268,6 +305,12 @@ export class Connections {
     return time - container.begun > USUAL_NS;
   }
 
+  #forget(row: Connection): void {
+    const port = row.localPort ?? 0;
+    const rows = this.#listening.get(port);
+    if (rows?.delete(row) === true && rows.size === 0) this.#listening.delete(port);
+  }
+
   #end(key: string, time: bigint): void {
     for (const row of this.#rowsOf(key)) row.until ??= time;
   }
@@ -279,6 +322,7 @@ export class Connections {
       const images = this.#images.get(process.key);
       images?.delete(text);
       if (images?.size === 0) this.#images.delete(process.key);
+      for (const row of rows.values()) this.#forget(row);
       this.#size -= rows.size;
       this.#leftOut += rows.size;
     }
@@ -340,7 +384,7 @@ function remoteOf(batch: Batch, descriptor: number, flags: number): string | nul
 }
 
 /** Whether a connection may have been taken where a row listens. `0.0.0.0` takes them at any address. */
-function takes(listening: Connection, taken: Connection): boolean {
+function takes(listening: Connection, taken: Omit<Place, "raw">): boolean {
   const { localPort, localAddress, protocol } = listening;
   if (localPort !== taken.localPort || protocol !== taken.protocol) return false;
   return localAddress === taken.localAddress || localAddress === "0.0.0.0" || localAddress === "::";

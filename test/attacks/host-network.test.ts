@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A workload that hides its connection among thousands of others, behind the program that it executes
-// afterwards, or behind a copy of its descriptor that it closes (H34), and whoever asks the control API with
-// conditions that would cost it its time. The honest control is a neighbour's connection, which stays on the
-// operator's screen, and an operator's own question, which is answered.
+// afterwards, behind a copy of its descriptor that it closes, or behind a parent that ends (H34), and whoever
+// asks the control API with conditions that would cost it its time. The honest control is a neighbour's
+// connection, which stays on the operator's screen, and an operator's own question, which is answered.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
@@ -16,7 +16,8 @@ import { environment, hasCommand, scratch, VEDETTE } from "../e2e/programs.js";
 const WAIT_MS_MAX = 60_000;
 /**
  * An honest server and its client stay, while five processes scan thousands of ports each. There is also a
- * listener by a copy of its descriptor alone, and a process that is a shell from its second connection on.
+ * listener by a copy of its descriptor alone, one whose parent has ended, and a process that is a shell from
+ * its second connection on.
  */
 const WORKLOAD = `import os, socket, sys, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(9)
@@ -31,6 +32,15 @@ for child in range(5):
 for child in range(5): os.wait()
 d = socket.socket(); d.bind(("127.0.0.1", 0)); d.listen(1); print(d.getsockname()[1], flush=True)
 copy = os.dup(d.fileno()); d.close()
+told, tell = os.pipe()
+if os.fork() == 0:
+    e = socket.socket(); e.bind(("127.0.0.1", 0)); e.listen(1)
+    if os.fork() != 0: os._exit(0)
+    os.write(tell, str(e.getsockname()[1]).encode())
+    e.accept()[0].recv(1)
+    os._exit(0)
+os.wait()
+port = int(os.read(told, 9)); left = socket.create_connection(("127.0.0.1", port)); print(port, flush=True)
 if os.fork() == 0:
     t = socket.create_connection(s.getsockname())
     os.execvp("bash", ["bash", "-c", "exec 9<>/dev/tcp/127.0.0.1/%d" % s.getsockname()[1]])
@@ -48,6 +58,9 @@ interface Answer {
   readonly text: string;
 }
 const socket = join(scratch(), "control.sock");
+/** In /proc/net/tcp. */
+const isListening = (port: number): RegExp =>
+  new RegExp(`^ *\\d+: 0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} .{14}0A `, "m");
 const ask = (path: string): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const asked = request({ socketPath: socket, path }, (response) => {
@@ -107,13 +120,20 @@ else {
 
   test("H34: who listens by a copy of a descriptor that it closed is shown to listen, as the kernel has it", async () => {
     const port = Number(said.split("\n")[1]);
-    const isListening = new RegExp(
-      `^ *\\d+: 0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} .{14}0A `,
-      "m",
-    );
-    assert.match(readFileSync("/proc/net/tcp", "utf8"), isListening);
+    assert.match(readFileSync("/proc/net/tcp", "utf8"), isListening(port));
     const [row] = await rowsUnder(`evt.type = listen and fd.lport = ${port}`);
     assert.is(row?.until, null);
+  });
+
+  test("H34: who listens by a socket of a parent that has ended is shown to listen, as the kernel has it", async () => {
+    const port = Number(said.split("\n")[2]);
+    assert.match(readFileSync("/proc/net/tcp", "utf8"), isListening(port));
+    const rows = async () => await rowsUnder(`evt.type = listen and fd.lport = ${port}`);
+    await until("the parent's row, and its child's", async () => (await rows()).length === 2);
+    assert.equal(
+      (await rows()).map((row) => row.until === null),
+      [true, false],
+    );
   });
 
   test("H34: a shell in the place of the program that connected first is told apart from it", async () => {

@@ -122,6 +122,36 @@ test("a socket that has another descriptor listens on, and so does who takes a c
   assert.is.not(untilAfter(-1, "procexit"), null);
 });
 
+test("whoever was forked with a listening socket listens on when its parent ends, until it closes it", () => {
+  const connections = new Connections();
+  const hidden = { ...listening, sport: 81 };
+  const taken = { ...served("192.0.2.7"), sport: 81 };
+  const add = (fd: number, type: string, written: Short[1]): void => {
+    const batch = batchOf([type, { fd: hidden, res: 0, ...written }]);
+    batch.recordView.setInt32(batch.offsets[0]! + FD_AT, fd, true);
+    connections.add(batch);
+  };
+  const waiting = (): string[] =>
+    connections
+      .rows()
+      .filter(({ direction, until }) => direction === "listening" && until === null)
+      .map(({ process, localAddress, localPort }) => `${process.pid} ${localAddress}:${localPort}`)
+      .sort();
+  const [takes, waits] = [43, 44].map((pid) => ({ ...APP, pid }));
+  add(3, "listen", { proc: APP });
+  add(3, "fcntl", { proc: waits, cmd: "F_SETFL", res: 0 });
+  add(3, "close", { proc: { ...APP, pid: 45 } });
+  add(-1, "procexit", { proc: APP });
+  add(9, "accept4", { proc: takes, fd: taken, res: 9 });
+  add(9, "accept4", { proc: takes, fd: taken, res: 9 });
+  assert.equal(waiting(), ["43 0.0.0.0:81", "44 0.0.0.0:81"]);
+  add(9, "accept4", { proc: { ...APP, pid: 46 }, fd: { ...taken, sport: 82 }, res: 9 });
+  add(3, "close", { proc: takes });
+  assert.equal(waiting(), ["44 0.0.0.0:81"]);
+  add(-1, "procexit", { proc: waits });
+  assert.equal(waiting(), []);
+});
+
 test("what a process executes later has rows of its own, of which a scope and a condition are asked", async () => {
   const path = newPath();
   const control = await opened({ control: path }, tenantsOf(TENANTS));

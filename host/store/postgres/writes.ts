@@ -37,6 +37,8 @@ import { cleanName, cleanText, vectorOf } from "./texts.js";
 
 /** Whoever tells of a finding again does so within that time: his agent, or a host that was started again. */
 const BOUNDED_KEPT = 2n * NS_PER_DAY;
+/** Rows of them, of all hosts together: whoever claims to be of the future may do so ever again. */
+export const BOUNDED_MAX = 100_000;
 /** Times that somebody else changes what a transaction has just read, behind each other. */
 const AGAIN_MAX = 3;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -278,6 +280,7 @@ export class PostgresWrites {
       );
       return new Map(rows.map(({ id, time }) => [id, time]));
     });
+    await this.#database.transact("writes", "write", (ask) => ask(DELETE_BOUNDED, BOUNDED_MAX));
     const all = findings.splice(0);
     for (const finding of all) {
       const { head } = finding;
@@ -354,6 +357,10 @@ const DELETE_OLDEST = `
   UPDATE tally t SET findings = t.findings - c.findings, bytes = t.bytes - c.bytes
   FROM counted c WHERE t.day = c.day AND t.tenant = c.tenant
   RETURNING t.day`;
+
+/** Those that were told first, beyond so many. */
+const DELETE_BOUNDED = `
+  DELETE FROM bounded WHERE time <= (SELECT time FROM bounded ORDER BY time DESC LIMIT 1 OFFSET $1::bigint)`;
 
 /** Ids of names that are in use, of all but findings; and of findings of some time. */
 const USED_WORDS = `

@@ -12,7 +12,7 @@ import { Database } from "../../../host/store/postgres/database.js";
 import { PostgresStore } from "../../../host/store/postgres/postgres.js";
 import { PostgresReads } from "../../../host/store/postgres/reads.js";
 import { MIGRATIONS, migrate } from "../../../host/store/postgres/schema.js";
-import { PostgresWrites } from "../../../host/store/postgres/writes.js";
+import { BOUNDED_MAX, PostgresWrites } from "../../../host/store/postgres/writes.js";
 import { DATABASE_LIMITS, type Store, type StoreLimits } from "../../../host/store/store.js";
 import { freePort } from "../../e2e/free-port.js";
 import { missing, PASSWORD, PostgresServer } from "./postgres-server.js";
@@ -595,6 +595,13 @@ postgres("a finding of the future that is sent twice is one row, also on another
   }
   assert.ok(times.size > 1, "each line has a time of its own");
   assert.is(await count("finding"), 1);
+  await database.transact("writes", "write", (ask) =>
+    ask("INSERT INTO bounded SELECT gen_random_uuid(), n FROM generate_series(1, $1::bigint) AS n", BOUNDED_MAX),
+  );
+  await writes.append([findingLine(alert)]);
+  assert.is(await count("bounded"), BOUNDED_MAX, "the oldest one went");
+  assert.is(await count("bounded WHERE time = 1"), 0);
+  assert.is(await count("finding"), 1, "and not the one that is told again");
   clock.ahead = 10n * DAY;
   await writes.tidy();
   assert.is(await count("bounded"), 0);

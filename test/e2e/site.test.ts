@@ -93,8 +93,7 @@ if (existsSync(CHROMIUM)) {
     const page = await opened("docs/abi/v1.html", { viewport: WIDE });
     await page.keyboard.press("/");
     await page.keyboard.type("kill-tree");
-    const first = page.locator("#found a").filter({ hasText: /Response/ });
-    await first.first().click();
+    await page.locator('#found a[href*="docs/response.html"]').first().click();
     await page.waitForURL(/docs\/response\.html/);
     await page.locator("#search").fill("zzqqxx");
     await page.getByText("Nothing is found.").waitFor();

@@ -22,7 +22,7 @@ const HOW = { prefix: true, fuzzy: 0.1, boost: { title: 4, page: 2 }, combineWit
 const field = document.querySelector<HTMLInputElement>("#search")!;
 const list = document.querySelector<HTMLOListElement>("#found")!;
 const root = field.dataset.root ?? ".";
-let index: MiniSearch | null = null;
+let loading: Promise<MiniSearch> | null = null;
 
 field.addEventListener("input", () => void show());
 field.addEventListener("keydown", ({ key }) => {
@@ -37,8 +37,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function show(): Promise<void> {
-  const words = field.value.trim();
-  if (words !== "") index ??= await load();
+  if (field.value.trim() !== "") loading ??= load();
+  const index = await loading;
+  const words = field.value.trim(); // as it is now, not as it was when the index was asked for
   const found = words === "" || index === null ? [] : (index.search(words, HOW) as unknown as Found[]);
   const rows = found.slice(0, SHOWN_MAX).map(row);
   list.replaceChildren(...(words !== "" && rows.length === 0 ? [nothing()] : rows));

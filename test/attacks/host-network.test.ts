@@ -12,8 +12,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ConnectionRow } from "../../host/control/shapes.js";
 import { environment, hasCommand, scratch, VEDETTE } from "../e2e/programs.js";
+import { until } from "../until.js";
 
-const WAIT_MS_MAX = 60_000;
 /**
  * An honest server and its client stay, while five processes scan thousands of ports each. There is also a
  * listener by a copy of its descriptor alone, one whose parent has ended, and a process that is a shell from
@@ -86,12 +86,6 @@ else {
   watched.stdout!.on("data", (text: Buffer) => {
     said += text.toString();
   });
-  const until = async (what: string, is: () => boolean | Promise<boolean>): Promise<void> => {
-    for (const end = performance.now() + WAIT_MS_MAX; !(await is()); ) {
-      if (performance.now() > end) throw new Error(`expected: ${what}; again: npm test -- host-network`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
   test.after(async () => {
     watched.stdin!.end();
     await new Promise((done) => watched.once("exit", done));

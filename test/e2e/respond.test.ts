@@ -6,9 +6,9 @@
 // Time limit: 900 s.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { AGENT, run, scratch, start } from "./programs.js";
 import { responded, sidecar, TREE } from "./responding.js";
 import { reverseShells } from "./reverse-shells.js";
@@ -23,14 +23,6 @@ const untilCount = (count: number): string =>
 /** Until an alert says this of a response, or after a minute. */
 const untilTold = (status: string): string =>
   `i=0; until grep -q '"response.status":"${status}"' alerts.json || [ $i -gt 300 ]; do i=$((i+1)); sleep 0.2; done`;
-/** Waits for a minute at most; `what` it has waited for in vain is said. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (holds()) return;
-    await sleep(100);
-  }
-  assert.unreachable(`waited in vain: ${what}`);
-}
 /** More of them: VEDETTE_RESPOND_ROUNDS=200. */
 const ROUNDS = Number(process.env.VEDETTE_RESPOND_ROUNDS ?? 40);
 const MANNERS = [

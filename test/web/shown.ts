@@ -13,6 +13,7 @@ import type { PolicyStatus } from "../../host/policy/status.js";
 import { readTenants } from "../../host/policy/tenants.js";
 import { type Batch, openBatch } from "../../host/wire/batch.js";
 import { alertOf } from "../host/incident/shared.js";
+import { until } from "../until.js";
 
 /** Markup, a quote that would end an attribute, a control character, a mark of direction, and much of it. */
 export const MARKUP = `<img src=x onerror=alert(1)>"'`;
@@ -83,10 +84,7 @@ export async function opened(content: Content): Promise<ShownConsole> {
 
 /** What was told is in the store. */
 async function written(control: Control): Promise<void> {
-  for (const end = performance.now() + 60_000; control.outputs()[0]!.queued > 0; ) {
-    if (performance.now() > end) throw new Error("the store does not take what it is told");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until("the store has it", () => control.outputs()[0]!.queued === 0);
 }
 
 function batchOf(content: Content, round: number): Batch {

@@ -10,6 +10,7 @@ import type { ConnectionRow } from "../../../host/control/shapes.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { environment, scratch as newScratch, VEDETTE } from "../../e2e/programs.js";
+import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
 import { ask, closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
 
@@ -303,14 +304,12 @@ test("what really listens and talks is there as the kernel has it, with its byte
         readFileSync(file, "utf8"),
       );
     assert.ok(inKernel("/proc/net/tcp", tcp) && inKernel("/proc/net/udp", udp) && inKernel("/proc/net/tcp", client));
-    const end = performance.now() + 60_000;
-    let items: ConnectionRow[] = [];
-    while (items.length < 4 && performance.now() < end) {
-      items = (await pageOf(socket)).items.filter(
-        ({ local, remote }) => local.address === "127.0.0.1" || remote.address === "127.0.0.1",
-      );
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const isLocal = ({ local, remote }: ConnectionRow): boolean =>
+      local.address === "127.0.0.1" || remote.address === "127.0.0.1";
+    const items = await until("four rows", async () => {
+      const found = (await pageOf(socket)).items.filter(isLocal);
+      return found.length >= 4 && found;
+    });
     const told = items.map(
       ({ direction, protocol, remote, local, made, bytes_in, bytes_out }) =>
         `${direction} ${protocol} ${remote.port ?? local.port}: ${made} ${bytes_in} ${bytes_out}`,

@@ -14,6 +14,7 @@ import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
+import { until } from "../../until.js";
 import { batchOf, ENDLESS_AT_99, ENDLESS_INIT, policyOf } from "./shared.js";
 
 const OPEN: Tenancy = {
@@ -40,8 +41,8 @@ class Bench {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(condition(), `after 10 s: ${this.faults.map((fault) => fault.message).join("; ")}`);
+    const tell = (): string => this.faults.map((fault) => fault.message).join("; ");
+    await until("what the test expects of the cell", condition, { tell });
   }
 
   get outputs(): string[] {

@@ -13,6 +13,7 @@ import { Totals } from "../../../host/metric/totals.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
+import { until } from "../../until.js";
 import { batchOf, ENDLESS_AT_99, policyOf } from "./shared.js";
 
 const TENANCY: Tenancy = {
@@ -69,8 +70,7 @@ class Bench {
   }
 
   async until(what: string, condition: () => boolean): Promise<void> {
-    for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(condition(), `after 10 s: ${what}`);
+    await until(what, condition);
   }
 }
 

@@ -42,6 +42,31 @@ export function Named({ of }: { of: string }) {
   );
 }
 
+/** What is known of one thing: names and values; what is null is not said. `children`: further ones. */
+export function Facts(props: { of: readonly (readonly [string, string | null])[]; children?: ComponentChildren }) {
+  return (
+    <dl>
+      {props.of.map(
+        ([name, value]) =>
+          value !== null && (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <Named of={value} />
+              </dd>
+            </div>
+          ),
+      )}
+      {props.children}
+    </dl>
+  );
+}
+
+/** Of a screen that shows a running Vedette alone: what is said where a store is looked at. */
+export function NotOfStore({ what }: { what: string }) {
+  return <p class="quiet">Nobody looks at {what} here: this is a store, and it keeps findings and incidents.</p>;
+}
+
 /** `ns` since the epoch, as text. */
 export function Time({ ns }: { ns: string }) {
   return (

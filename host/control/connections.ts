@@ -53,20 +53,10 @@ const UNDER_WAY = new Set(["EINPROGRESS", "EALREADY", "EISCONN", "EINTR"]);
 export type Direction = "out" | "in" | "listening";
 
 /** One row. Times are ns since the epoch. */
-export interface Connection {
+export interface Connection extends Place {
   /** The later a row was made, the higher. */
   readonly seq: number;
   readonly direction: Direction;
-  /** `tcp`, `udp` ...; null: it has no name. */
-  readonly protocol: string | null;
-  readonly localAddress: string | null;
-  /** Null where each connection has another one. */
-  readonly localPort: number | null;
-  /** Null where it listens, and in the row of all further places. */
-  readonly remoteAddress: string | null;
-  readonly remotePort: number | null;
-  /** The same addresses as 4 or 16 bytes, and the protocol's number, as a condition compares them. */
-  readonly raw: RawPlace;
   /** The row of all places beyond PLACES_MAX. */
   readonly isRest: boolean;
   /** Its container went there for the first time, more than ten minutes after its first connection. */
@@ -109,12 +99,17 @@ export interface ConnectionProcess {
   facts: ContainerFacts | null;
 }
 
-interface Place {
+/** Between what and what. */
+export interface Place {
+  /** `tcp`, `udp` ...; null: it has no name. */
   readonly protocol: string | null;
   readonly localAddress: string | null;
+  /** Null where each connection has another one. */
   readonly localPort: number | null;
+  /** Null where it listens, and in the row of all further places. */
   readonly remoteAddress: string | null;
   readonly remotePort: number | null;
+  /** The same addresses as 4 or 16 bytes, and the protocol's number, as a condition compares them. */
   readonly raw: RawPlace;
 }
 

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refused } from "../api.js";
-import { Named, Table, Time } from "../parts.js";
+import { Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
 import { follow, type Gap } from "../stream.js";
@@ -19,7 +19,7 @@ export function Events() {
   return (
     <>
       <h1>Events</h1>
-      <p class="quiet">Nobody looks at events here: this is a store, and it keeps findings and incidents.</p>
+      <NotOfStore what="events" />
     </>
   );
 }

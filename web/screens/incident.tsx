@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
 import { Refused, tell, useAsked } from "../api.js";
-import { Answer, Choice, Named, Severity, Table, Time } from "../parts.js";
+import { Answer, Choice, Facts, Named, Severity, Table, Time } from "../parts.js";
 import { tenant } from "../session.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
 import { Evidence } from "./evidence.js";
@@ -78,7 +78,7 @@ function Whole({ one }: { one: IncidentRow }) {
         {row !== undefined && (
           <section aria-label="The chosen row">
             <h2>{row.rule === null ? row.kind : visible(row.rule)}</h2>
-            <Facts row={row} />
+            <FactsOf row={row} />
           </section>
         )}
       </div>
@@ -174,7 +174,7 @@ function Tree({ all }: { all: readonly TreeRow[] }) {
   return list(under(null));
 }
 
-function Facts({ row }: { row: TimelineRow }) {
+function FactsOf({ row }: { row: TimelineRow }) {
   const facts: readonly (readonly [string, string | null])[] = [
     ["what", row.text],
     ["of", row.subject],
@@ -185,21 +185,7 @@ function Facts({ row }: { row: TimelineRow }) {
     ["priority", row.priority],
     ["runbook", row.runbook],
     ["times", String(row.count)],
-    ["findings", row.samples.length === 0 ? null : row.samples.join("\n")],
+    ["findings", row.samples.length === 0 ? null : row.samples.join(" ")],
   ];
-  return (
-    <dl>
-      {facts.map(
-        ([name, value]) =>
-          value !== null && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                <Named of={value.replaceAll("\n", " ")} />
-              </dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <Facts of={facts} />;
 }

@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import type { ConnectionRow } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
-import { Answer, Choice, Field, Pages, Table, Time, usePages } from "../parts.js";
+import { Answer, Choice, Field, NotOfStore, Pages, Table, Time, usePages } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
 import { bytes, count, some, visible } from "../words.js";
@@ -45,11 +45,7 @@ export function Network() {
   return (
     <>
       <h1>Network</h1>
-      {from.value === "store" ? (
-        <p class="quiet">Nobody looks at connections here: this is a store, and it keeps findings and incidents.</p>
-      ) : (
-        <Looked />
-      )}
+      {from.value === "store" ? <NotOfStore what="connections" /> : <Looked />}
     </>
   );
 }

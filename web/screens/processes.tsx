@@ -2,7 +2,7 @@
 // The processes that live, as a table by container and pid; and one process with its connections.
 import type { ProcessRow } from "../../host/control/shapes.js";
 import { useAsked } from "../api.js";
-import { Answer, Named, Table, Time } from "../parts.js";
+import { Answer, Facts, Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
 import { moment, some, visible } from "../words.js";
@@ -23,11 +23,7 @@ export function Processes() {
   return (
     <>
       <h1>Processes</h1>
-      {from.value === "store" ? (
-        <p class="quiet">Nobody looks at processes here: this is a store, and it keeps findings and incidents.</p>
-      ) : (
-        <All />
-      )}
+      {from.value === "store" ? <NotOfStore what="processes" /> : <All />}
     </>
   );
 }
@@ -88,7 +84,7 @@ function Process({ of }: { of: string }) {
         isNone={({ items }) => items.length === 0}
         none="This process does not live any more, or nothing was heard of it for long."
       >
-        {({ items: [one] }) => one !== undefined && <Facts one={one} />}
+        {({ items: [one] }) => one !== undefined && <FactsOf one={one} />}
       </Answer>
       {pid !== "" && (
         <>
@@ -103,7 +99,7 @@ function Process({ of }: { of: string }) {
   );
 }
 
-function Facts({ one }: { one: ProcessRow }) {
+function FactsOf({ one }: { one: ProcessRow }) {
   const facts: readonly (readonly [string, string | null])[] = [
     ["command", one.cmdline],
     ["program", one.exepath],
@@ -114,18 +110,7 @@ function Facts({ one }: { one: ProcessRow }) {
     ["came in from outside with the session of", one.session === 0 ? null : String(one.session)],
   ];
   return (
-    <dl>
-      {facts.map(
-        ([name, value]) =>
-          value !== null && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                <Named of={value} />
-              </dd>
-            </div>
-          ),
-      )}
+    <Facts of={facts}>
       {one.findings > 0 && (
         <div>
           <dt>findings</dt>
@@ -134,6 +119,6 @@ function Facts({ one }: { one: ProcessRow }) {
           </dd>
         </div>
       )}
-    </dl>
+    </Facts>
   );
 }

@@ -31,7 +31,7 @@ const char kUsage[] =
     "  --on-start-timeout W   fail (default) or run\n"
     "  --secret-file FILE     a file with the secret that the host asks for\n"
     "  --lost-report FILE     at the end, write there which events could not be delivered\n"
-    "  --respond              do what the host asks for after an alert: kill or freeze a process (docs/response.md)\n"
+    "  --respond              do what the host asks for after an alert: kill, freeze or tighten processes (docs/response.md)\n"
     "  --doctor               print what this kernel and container allow, as JSON\n"
     "  --version, --help\n";
 

@@ -201,7 +201,7 @@ export class Connections {
     let row = known.rows.get(own);
     if (row === undefined) {
       const time = timeOf(batch, at);
-      const isNew = direction === "out" && this.#isNew(known.process, name, time);
+      const isNew = direction === "out" && this.#learns(known.process, name, time);
       const fresh = { direction, process: known.process, isRest, isNew, first: time, last: time };
       const counts = { made: 0, failed: 0, error: null, bytesIn: 0, bytesOut: 0, until: null };
       row = { ...fresh, ...(isRest ? NOWHERE : place), ...counts, open: new Set(), seq: ++this.#seq };
@@ -286,7 +286,7 @@ export class Connections {
     return images.flatMap((text) => [...(this.#known.get(text)?.rows.values() ?? [])]);
   }
   /** Whether the container did not know that place, long after it began. */
-  #isNew({ own, facts }: ConnectionProcess, place: string, time: bigint): boolean {
+  #learns({ own, facts }: ConnectionProcess, place: string, time: bigint): boolean {
     const id = facts?.id ?? own ?? "";
     const container = this.#containers.get(id) ?? { begun: time, places: new Set<string>() };
     this.#containers.delete(id);
@@ -300,7 +300,7 @@ export class Connections {
     return time - container.begun > USUAL_NS;
   }
 
-  #forget(row: Connection): void {
+  #unlist(row: Connection): void {
     const port = row.localPort ?? 0;
     const rows = this.#listening.get(port);
     if (rows?.delete(row) === true && rows.size === 0) this.#listening.delete(port);
@@ -317,7 +317,7 @@ export class Connections {
       const images = this.#images.get(process.key);
       images?.delete(text);
       if (images?.size === 0) this.#images.delete(process.key);
-      for (const row of rows.values()) this.#forget(row);
+      for (const row of rows.values()) this.#unlist(row);
       this.#size -= rows.size;
       this.#leftOut += rows.size;
     }

@@ -36,18 +36,12 @@ import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
 import { writeImage } from "./layers.js";
 import { BillOfMaterials } from "./sbom.js";
-
-interface Manifest {
-  readonly version: string;
-}
+import { ARCHITECTURE, manifest } from "./staged.js";
 
 const OUT = builtFile("package");
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 /** Needed to compile policies from source alone; in the image they are compiled. */
 const COMPILER = ["assemblyscript", "binaryen", "long"];
 const MIB = 1 << 20;
-
-const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
 
 async function main(): Promise<void> {
   const rootfs = join(OUT, "rootfs");
@@ -62,7 +56,7 @@ async function main(): Promise<void> {
   const archive = join(OUT, `vedette-${manifest.version}-image.tar`);
   const layer = writeImage(rootfs, join(OUT, "image"), archive, {
     name: `vedette:${manifest.version}`,
-    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    architecture: ARCHITECTURE,
     entryPoint: [HOST_COMMAND],
     command: ["serve"],
     volumes: [VOLUME_PATH],

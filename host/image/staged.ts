@@ -24,6 +24,8 @@ export const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf
 export const NATIVE: readonly string[] = ["vedette-capture", "vedette-jail", "capture.node"];
 /** As npm names processors. */
 export const PLATFORM = `linux-${process.arch}`;
+/** As Debian and OCI name this one: Go's word. */
+export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as string] ?? process.arch;
 
 const LISTED_BYTES_MAX = 64 << 20;
 

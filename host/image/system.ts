@@ -14,9 +14,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { builtFile, ROOT } from "../paths.js";
 import { BillOfMaterials } from "./sbom.js";
-import { copy, manifest, NATIVE, neededModules, PLATFORM, said, stageHost } from "./staged.js";
+import { ARCHITECTURE, copy, manifest, NATIVE, neededModules, PLATFORM, said, stageHost } from "./staged.js";
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 /** Below the folder that is installed. */
 const HOME = "usr/lib/vedette";
 /** `vedette/bin/vedette` may be called by a link from anywhere. */
@@ -43,7 +42,7 @@ rmSync(to, { recursive: true, force: true });
 stageHome(join(root, HOME));
 const bill = (await new BillOfMaterials().withModules()).withLinked().withNode();
 bill.write(join(root, HOME, "vedette.spdx.json"));
-for (const name of [`vedette_${version}_${debianArchitecture()}.deb`, `vedette-${version}-${PLATFORM}.tar.gz`])
+for (const name of [`vedette_${version}_${ARCHITECTURE}.deb`, `vedette-${version}-${PLATFORM}.tar.gz`])
   bill.write(join(to, `${name}.spdx.json`));
 plainModes();
 packTar();
@@ -88,7 +87,7 @@ function packDebian(): void {
   const control = {
     Package: "vedette",
     Version: version,
-    Architecture: debianArchitecture(),
+    Architecture: ARCHITECTURE,
     Maintainer: "The Vedette project <noreply@localhost>",
     "Installed-Size": String(kibibytes()),
     Depends: `libc6 (>= ${glibcNeeded()}), libstdc++6, libgcc-s1`,
@@ -102,7 +101,7 @@ function packDebian(): void {
       .map(([key, value]) => `${key}: ${value}\n`)
       .join(""),
   );
-  const deb = join(to, `vedette_${version}_${debianArchitecture()}.deb`);
+  const deb = join(to, `vedette_${version}_${ARCHITECTURE}.deb`);
   execFileSync("dpkg-deb", ["--root-owner-group", "-Zzstd", "-z6", "--build", root, deb], {
     env: { ...process.env, SOURCE_DATE_EPOCH: DATE },
     stdio: "pipe",
@@ -126,10 +125,6 @@ function glibcNeeded(): string {
 function kibibytes(): number {
   const [size = "0"] = execFileSync("du", ["-sk", "--apparent-size", root], { encoding: "utf8" }).split("\t");
   return Number(size);
-}
-
-function debianArchitecture(): string {
-  return ARCHITECTURES[process.arch] ?? process.arch;
 }
 
 function write(path: string, content: string | Buffer): void {

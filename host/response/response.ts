@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers alerts by the operator's rows: asks the agent that an alert came from to kill or freeze its
-// process, and says what came of it. Three things it never does: it never answers an alert of a tenant's
-// policy by another row than one that tenants.yaml has for that tenant, it never asks another agent than the
-// alert's own, and it believes no agent about what it was not asked.
+// Answers alerts by the operator's rows: asks the agent that an alert came from to kill, freeze or tighten
+// its process, or keeps evidence, and says what came of it. Three things it never does: it never answers an
+// alert of a tenant's policy by another row than one that tenants.yaml has for that tenant, it never asks
+// another agent than the alert's own, and it believes no agent about what it was not asked.
 //
 //   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
 //

@@ -137,7 +137,7 @@ export class SqliteStore implements Store {
     try {
       const { refused: count, full, removed } = await this.#writer.ask("append", lines);
       for (const path of removed) this.#onFault(new VedetteError("VEDETTE_STORE_ASIDE_GONE", { path }));
-      this.#isFull(full);
+      this.#onFull(full);
       if (count === 0) return { outcome: "done" };
       return { outcome: "done", refused: { count, error: this.#unwritable("what was told is no row") } };
     } catch (error) {
@@ -147,7 +147,7 @@ export class SqliteStore implements Store {
   }
 
   /** Told once, until there is room again. */
-  #isFull(reason: string | null): void {
+  #onFull(reason: string | null): void {
     const isNew = this.#full === null;
     const error = new VedetteError("VEDETTE_STORE_FULL", { path: this.name, reason: reason ?? "" });
     this.#full = reason === null ? null : { code: error.code, message: error.message, at: Date.now() };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes what a policy has measured out of its memory. The policy adds to slots, one for each set of labels;
 // the host reads them between two batches and clears them all, so a slot only ever holds what came since.
-// The totals are the host's (host/output/totals.ts): a policy that traps, goes to another worker or is
+// The totals are the host's (host/metric/totals.ts): a policy that traps, goes to another worker or is
 // replaced takes none with it. Nothing that stands there is believed: what is no number, or names text
 // outside the region, is counted and dropped.
 import { type Instrument, layoutOf, METRICS_HEAD, type SlotLayout } from "./instruments.js";

@@ -8,7 +8,7 @@
 // values: a slot is taken for each set, and what finds none is counted together, as `otel.metric.overflow`.
 import { Str } from "../str";
 import { utf8Size, writeUtf8 } from "../text";
-import { declare, isFull, keepText, measured, refuse, textAt } from "./region";
+import { declare, markFull, keepText, measured, refuse, textAt } from "./region";
 
 const SLOT_HEAD: usize = 8;
 const LABEL_MAX: u32 = 128;
@@ -77,7 +77,7 @@ export abstract class Instrument {
     for (let tries: u32 = 0, most = min(TRIES, mask); tries < most; tries++) {
       const at = this.base + this.slotSize * (1 + place);
       if (load<u32>(at) == 0) {
-        if (tries >= MANY_TRIES) isFull();
+        if (tries >= MANY_TRIES) markFull();
         return this.claim(at, hash) ? at : this.other();
       }
       if (count == 0 || (load<u32>(at, 4) == hash && this.isOf(at))) return at;
@@ -94,7 +94,7 @@ export abstract class Instrument {
 
   /** The slot of all that have none. */
   private other(): usize {
-    isFull();
+    markFull();
     store<u32>(this.base, 1);
     return this.base;
   }

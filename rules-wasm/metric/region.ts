@@ -52,7 +52,7 @@ export function layMetrics(at: usize, size: u32, names: string[]): void {
 }
 
 /** There was no slot, or hardly one. */
-export function isFull(): void {
+export function markFull(): void {
   metricsDirty = MUCH;
 }
 

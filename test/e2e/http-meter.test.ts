@@ -128,7 +128,7 @@ test("what the meter counts by method and status is what nginx has logged, and n
       cwd: folder,
       encoding: "utf8",
     }).stdout;
-  const told200 = (): (readonly [string, string, string, number])[] =>
+  const requestsTold = (): (readonly [string, string, string, number])[] =>
     scrape()
       .split("\n")
       .filter((line) => line.startsWith("http_server_request_duration_seconds_count{"))
@@ -142,7 +142,7 @@ test("what the meter counts by method and status is what nginx has logged, and n
         ];
       });
   const counted = (): Record<string, number> =>
-    countsIn(told200().map(([method, status, , count]) => [method, status, count]));
+    countsIn(requestsTold().map(([method, status, , count]) => [method, status, count]));
   try {
     await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: () => told });
     await traffic();
@@ -152,7 +152,7 @@ test("what the meter counts by method and status is what nginx has logged, and n
       tell: () => `${JSON.stringify(counted())}; nginx has logged ${JSON.stringify(logged())}`,
     });
     assert.equal(logged()["_OTHER 400"], 20);
-    const routes = new Set(told200().map(([, , route]) => route));
+    const routes = new Set(requestsTold().map(([, , route]) => route));
     assert.equal([...routes].sort(), ["", "/", "/big.bin", "/made", "/users/{id}", "/users/{id}/orders"]);
     assert.not.match(scrape(), /s3cret|fake/);
     assert.not.match(scrape(), /^vedette_monitor_unsynced_total\{.*nginx/m);

@@ -45,7 +45,7 @@ test("its check finds nothing missing, and its bench says what it costs", async 
 
 test("a sensor counts a true server's requests by the header, under the tenant's name", async () => {
   if (!hasCommand(NGINX) || !hasCommand("curl")) {
-    console.log("nginx or curl is missing: the meter is not run");
+    console.log("skip: the meter of a true server: nginx or curl is missing");
     return;
   }
   mkdirSync(join(folder, "policies.d/shop"), { recursive: true });

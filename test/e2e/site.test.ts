@@ -108,6 +108,6 @@ if (existsSync(CHROMIUM)) {
       [],
     );
   });
-} else console.log("# skipped: chromium is missing");
+} else console.log("skip: the site in a browser: chromium is missing");
 
 test.run();

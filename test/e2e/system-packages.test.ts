@@ -35,7 +35,7 @@ test.before(() => make(packed));
 const needs = (...commands: string[]): boolean =>
   commands.every((name) => {
     const isThere = spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
-    if (!isThere) console.log(`# skipped: ${name} is missing`);
+    if (!isThere) console.log(`skip: the packages on a bare machine: ${name} is missing`);
     return isThere;
   });
 

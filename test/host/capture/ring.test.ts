@@ -50,7 +50,7 @@ test("two readers see every batch, each at its own pace, and the slower one stop
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
   const read = (reader: RingReader): boolean => reader.next(0) !== null;
-  await until("what the test expects", () => {
+  await until("nine batches for the quick reader", () => {
     while (read(quick)) seen++;
     return seen >= 9;
   });
@@ -58,7 +58,7 @@ test("two readers see every batch, each at its own pace, and the slower one stop
   while (read(quick)) seen++;
   assert.ok(seen < 12, `the ring holds about ten batches for the slow reader, but ${seen} came through`);
   let slowSeen = 0;
-  await until("what the test expects", () => {
+  await until("all 40 for both", () => {
     while (read(slow)) slowSeen++;
     while (read(quick)) seen++;
     return seen === 40 && slowSeen === 40;
@@ -76,7 +76,7 @@ test("a reader that leaves no longer holds the writer", async () => {
   leaver.detach();
   void send(hello(), ...Array.from({ length: 40 }, (_, i) => batch(i + 1, 100_000)));
   let seen = 0;
-  await until("what the test expects", () => {
+  await until("all 40", () => {
     while (reader.next(0) !== null) seen++;
     return seen === 40;
   });
@@ -89,7 +89,7 @@ test("a batch that was not released is seen again by whoever takes the place", a
   const first = new RingReader(capture.ring, index);
   await send(hello(), batch(1, 10), batch(2, 10));
   let held = first.next(0);
-  await until("what the test expects", () => {
+  await until("a batch", () => {
     held = held ?? first.next(0);
     return held !== null;
   });
@@ -101,11 +101,11 @@ test("a batch that was not released is seen again by whoever takes the place", a
 test("what was written before a reader came is not for it", async () => {
   const { capture, send } = await listening(1 << 20);
   await send(hello(), batch(1, 10), batch(2, 10));
-  await until("what the test expects", () => capture.counts(1)?.batches === 2);
+  await until("two batches", () => capture.counts(1)?.batches === 2);
   const late = new RingReader(capture.ring, capture.reader());
   assert.is(late.next(0), null);
   await send(batch(3, 10));
-  await until("what the test expects", () => late.next(0) !== null);
+  await until("a batch for the late reader", () => late.next(0) !== null);
   capture.close();
 });
 
@@ -115,7 +115,7 @@ test("a batch says which event types it holds and where it came from", async () 
   const mixed = new BatchBuilder().record("openat").record("close").record("openat");
   await send(hello(), frame(mixed.bytes()));
   let raw = reader.next(0);
-  await until("what the test expects", () => {
+  await until("its batch", () => {
     raw = raw ?? reader.next(0);
     return raw !== null;
   });
@@ -138,14 +138,14 @@ test("several agents share a ring, and one that lies does not harm the others", 
   write(1, hello(), Buffer.from("nonsense that is no frame at all"));
   write(2, hello(), batch(1, 10), batch(2, 10), end(0));
   let seen = 0;
-  await until("what the test expects", () => {
+  await until("three batches and an end", () => {
     while (reader.next(0) !== null) seen++;
     return seen === 3 && closed.length === 1;
   });
   assert.is(closed[0]?.[1], "VEDETTE_FRAME_OVERSIZED");
   assert.is(reader.ended, false, "a listener's ring stays open");
   for (const socket of sockets) socket.destroy();
-  await until("what the test expects", () => closed.length === 3);
+  await until("three ends", () => closed.length === 3);
   capture.close();
 });
 
@@ -169,7 +169,7 @@ test("another user's connection is refused, unless that user was named", async (
     capture.listen(path, users);
     chmodSync(path, 0o666);
     spawn(process.execPath, ["-e", dial], { uid: nobody, stdio: "ignore" });
-    await until("what the test expects", () => said.length > 0);
+    await until("its refusal or its hello", () => said.length > 0);
     assert.equal(said, [users.length === 0 ? "VEDETTE_PEER_REFUSED" : "hello"]);
     capture.close();
   }
@@ -193,15 +193,15 @@ test("the 257th agent is refused with a sentence, and gets in when another has l
   while (capture.state().agents < 256) {
     const wanted = Math.min(256, sockets.length + 16);
     while (sockets.length < wanted) sockets.push(dial());
-    await until("what the test expects", () => capture.state().agents === sockets.length);
+    await until("each agent", () => capture.state().agents === sockets.length);
   }
   dial();
-  await until("what the test expects", () => refused.length === 1);
+  await until("the first refusal", () => refused.length === 1);
   assert.equal(refused, ["VEDETTE_AGENTS_FULL"]);
   sockets[0]?.destroy();
-  await until("what the test expects", () => refused.length === 2);
+  await until("the second refusal", () => refused.length === 2);
   dial();
-  await until("what the test expects", () => capture.state().agents === 256);
+  await until("256 agents", () => capture.state().agents === 256);
   for (const socket of sockets) socket.destroy();
   capture.close();
 });
@@ -214,7 +214,7 @@ test("an abstract name and a loopback port are listened on; any other address is
   const tcp = new Capture({ onHello: ({ hostname }) => void greeted.push(hostname) });
   const socket = connect(tcp.listen("127.0.0.1:0"), "127.0.0.1");
   socket.write(hello());
-  await until("what the test expects", () => greeted.length === 1);
+  await until("its greeting", () => greeted.length === 1);
   socket.destroy();
   tcp.close();
   for (const address of ["0.0.0.0:0", "10.0.0.1:80", "127.0.0.1:port", "/nowhere/at/all"]) {

@@ -53,6 +53,9 @@ const COSTLY = Array.from({ length: 80 }, (_, i) => `proc.cmdline regex 'x${i}(a
 /** Exponential for a matcher that tries ways one after another. */
 const REGEX_BOMB = "proc.cmdline regex '^(([a-z])+.)+[A-Z]([a-z])+$'";
 
+/** Between two looks: a viewer may ask 20 times a second, 100 at once, and is told 429 beyond that. */
+const EACH_MS = 100;
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -161,10 +164,11 @@ else {
       isOver = true;
     });
     let answers = 0;
-    await until("it is refused, or done", async () => {
+    const look = async (): Promise<boolean> => {
       if (!isOver && (await ask("/api/v1/self")).status === 200) answers++;
       return isOver;
-    });
+    };
+    await until("it is refused, or done", look, { everyMs: EACH_MS });
     assert.ok(answers > 5, `${answers} answers meanwhile`);
     const again = await ask(`/api/v1/connections?filter=${encodeURIComponent(COSTLY)}`);
     // A quick machine is done within the four seconds; test/host/control/condition.test.ts has the refusal.

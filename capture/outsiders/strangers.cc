@@ -250,6 +250,7 @@ void Strangers::found(Tid process) {
   const Result<void> attached = program ? attach(process) : Errno(ESRCH);
   if (!attached && attached.error().get() == ESRCH) return void(++unseen_);
   const bool is_first = context_.state.on_found(number(process), now);
+  if (!own_namespace_ && !shares_mounts(process)) context_.state.on_neighbour(number(process), now);
   if (is_first) context_.session_start(process, attached ? 0 : -attached.error().get());
   if (attached) return;
   Refused& one = refused_.emplace_back(Refused{.process = process, .start = program->start, .told_words = {}, .changed_ns = now, .why = attached.error().get()});

@@ -15,6 +15,7 @@ bool any_matches(const std::vector<std::string>& globs, std::string_view text) {
 }  // namespace
 
 bool PreventRow::concerns(const Process& process) const {
+  if (process.of_neighbour) return false;
   if (!uids.empty() && std::find(uids.begin(), uids.end(), process.credentials.euid) == uids.end()) return false;
   return executables.empty() || any_matches(executables, view(process.exe_path));
 }

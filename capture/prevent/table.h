@@ -39,7 +39,8 @@ struct PreventRow {
   std::vector<uint32_t> uids = {};             // of the tenant's scope; empty: all
   std::vector<std::string> executables = {};   // likewise, globs
 
-  // Whether the row's tenant may speak for this process.
+  // Whether the row's tenant may speak for this process. Another container's, which we may be told to watch
+  // (outsiders/strangers.h), is nobody's: rows were merged for ours.
   bool concerns(const Process& process) const;
 };
 

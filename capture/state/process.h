@@ -67,6 +67,7 @@ struct Process : Counted {
   bool credentials_are_old = false;  // to be asked for before the next call
   bool settled = false;          // its last exec gave no privileges and no call has changed any since: nor will another such exec
   bool odd_credentials = false;  // its securebits were set: what an exec does to its capabilities is not foretold
+  bool of_neighbour = false;     // it came in from outside, with another container's mounts, or descends from such a one
   Credentials credentials;
   Ref<Outside> outside;
   Ref<Process> parent;

@@ -72,6 +72,10 @@ bool State::on_found(uint32_t tid, uint64_t now_ns) {
   return of_parent == 0;
 }
 
+void State::on_neighbour(uint32_t tid, uint64_t now_ns) {
+  books_->find_or_adopt(tid, now_ns).process->of_neighbour = true;
+}
+
 void State::on_fork(uint32_t parent_tid, uint32_t child_tid, uint64_t clone_flags, uint64_t now_ns) {
   Books& books = *books_;
   if (clone_flags & CLONE_NEWNS) books.real_paths.divide();

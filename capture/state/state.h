@@ -33,6 +33,8 @@ class State {
   // A process that came in from outside, or a child of one; asked again, it is described anew, as more of it
   // may be open to us by then. True: it is the first of its session, and was not known.
   bool on_found(uint32_t tid, uint64_t now_ns);
+  // It is found to be another container's, and what it makes is so, too.
+  void on_neighbour(uint32_t tid, uint64_t now_ns);
   // From PTRACE_EVENT_FORK, VFORK or CLONE. `clone_flags` as given to clone(2) (fork: 0, vfork:
   // CLONE_VFORK|CLONE_VM). The child's own first stop may come earlier: then call this first with what is
   // known, it is harmless twice.

@@ -13,7 +13,7 @@ import * as assert from "uvu/assert";
 import { stringify } from "yaml";
 import { missingFor, type Rootfs } from "../lab/rootfs.js";
 import { agentWords, alertsOf, isListening, openTask, startSidecar, volume } from "../lab/sidecar.js";
-import { type Container, type Ended, missingForTasks, type Task, until, within } from "../lab/task.js";
+import { type Container, type Ended, isRunning, missingForTasks, type Task, until, within } from "../lab/task.js";
 import { buildFixture } from "./fixtures.js";
 import { ALLOWED, DENIED, type Row } from "./prevention.js";
 
@@ -224,6 +224,34 @@ if (missing === null) {
     await ended(workload);
     assert.equal(await told(sidecar), ["connect", "connect"]);
     assert.match(sidecar.stdout, /other threads cannot be kept from its address here/);
+  });
+
+  test("a neighbour's processes are held to no rows, though the agent watches them", async () => {
+    const rows = speaking(ALL, ["ptrace", "exec"]);
+    const sidecar = await sidecarWith(rows);
+    const pause = task.start({ name: "pause", rootfs: root.path, mounts: root.mounts, args: ["/bin/sleep", "60"] });
+    await until(() => isRunning(pause), "the pause container did not start");
+    const pidNamespace = `/proc/${pause.pid()}/ns/pid`;
+    const words = agentWords("--start", "security", "--strangers", "task");
+    const workload = task.start({
+      name: "app",
+      rootfs: root.path,
+      mounts: [...root.mounts, volume(task, true)],
+      environment: { VEDETTE_CONTAINER: "app" },
+      pidNamespace,
+      addCapabilities: ["SYS_PTRACE"],
+      args: [...words, "/bin/sh", "-c", WAIT],
+    });
+    await until(() => workload.stdout === "up\n", "the workload did not start");
+    const isWatched = "while grep -q 'TracerPid:.0$' /proc/$$/status; do sleep 0.02; done";
+    const calls = `${isWatched}; cp /bin/true /srv/$0; /srv/prevent_calls vm-write; /srv/$0; echo $?`;
+    const denied = await workload.exec(["/bin/sh", "-c", calls, "own"], 0);
+    assert.is(denied.stdout, "vm-write EPERM\n126\n", "control: a session of its own container");
+    const { stdout } = await pause.exec(["/bin/sh", "-c", calls, "neighbours"], 0);
+    assert.is(stdout, "vm-write ok\n0\n");
+    writeFileSync(join(root.path, "srv/over"), "");
+    await ended(workload);
+    assert.equal((await told(sidecar)).sort(), ["exec", "ptrace"]);
   });
 
   test("a session can install filters, but no listener that would hide calls", async () => {

@@ -16,7 +16,7 @@ import { fieldValue } from "../../host/wire/fields.js";
 import { DeafHost } from "../lab/deaf-host.js";
 import { missingFor, type Rootfs } from "../lab/rootfs.js";
 import { agentWords, alertsOf, isListening, openTask, startSidecar, volume } from "../lab/sidecar.js";
-import { type Container, missingForTasks, type Task, until, within } from "../lab/task.js";
+import { type Container, isRunning, missingForTasks, type Task, until, within } from "../lab/task.js";
 
 const missing = missingForTasks() ?? missingFor("musl");
 const RUN_MS_MAX = 90_000;
@@ -357,13 +357,5 @@ if (missing === null) {
     });
   }
 } else console.log(`skip: sessions in a task: ${missing} is missing`);
-
-function isRunning(container: Container): boolean {
-  try {
-    return container.pid() > 0;
-  } catch {
-    return false;
-  }
-}
 
 test.run();

@@ -249,3 +249,11 @@ function removeGroup(path: string): void {
     rmdirSync(path);
   } catch {} // not made, or a container's group is in it still
 }
+
+export function isRunning(container: Container): boolean {
+  try {
+    return container.pid() > 0;
+  } catch {
+    return false;
+  }
+}

@@ -123,4 +123,6 @@ TEST_CASE("a row concerns the processes of its tenant's scope") {
   process.exe_path = make_ref<Text>("/usr/bin/sh");
   CHECK_FALSE(row.concerns(process));
   CHECK(PreventRow{}.concerns(process));
+  process.of_neighbour = true;
+  CHECK_FALSE(PreventRow{}.concerns(process));
 }

@@ -387,6 +387,16 @@ TEST_CASE("who came in from outside, and all that descends from it, carries the 
   CHECK(w.process(World::kShell)->entry == 0);
 }
 
+TEST_CASE("what a neighbour's process makes is the neighbour's, too") {
+  World w;
+  w.kernel.texts["300/status"] = "Tgid:\t300\nPPid:\t0\n";
+  w.state.on_neighbour(300, w.now);
+  w.fork(300, 301);
+  CHECK(w.process(300)->of_neighbour);
+  CHECK(w.process(301)->of_neighbour);
+  CHECK_FALSE(w.process(World::kShell)->of_neighbour);
+}
+
 TEST_CASE("a stranger that was closed to us is described anew when it is not") {
   World w;
   w.kernel.texts["300/status"] = "Tgid:\t300\nPPid:\t0\n";

@@ -66,8 +66,10 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
   if (flags.dryRun) return dryRun(judging);
   const ends = [writePid(flags.pidfile), stopAfter(flags.duration)];
   try {
-    const { replayed, web, snaplen, isQuiet } = optionsIn(judging);
+    const { replayed, web, snaplen, isQuiet, http } = optionsIn(judging);
     if (isQuiet) beQuiet();
+    if (judging.alerts === NOWHERE && http === null)
+      say("vedette: alerts go nowhere: stdout_output is off, and no other output is on that is here");
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
     if (command.length > 0 && web !== null) say("vedette: without meaning for a command: webserver");
     if (command.length > 0)
@@ -133,11 +135,14 @@ function judgingFlags(flags: FalcoCommandFlags, file: ConfigFile | null): Judgin
   return { ...falco, policy: [], alerts: alertsOf(falco) };
 }
 
-// Without any output of Falco's that is here, stdout is the place: alerts that go nowhere help nobody.
+const NOWHERE = "/dev/null";
+
+// Without any output of Falco's that is here, stdout is the place, unless it is switched off: alerts that go
+// nowhere help nobody.
 function alertsOf(flags: FalcoFlags): string {
   const { isToStdout, file, http } = optionsIn(flags);
-  if (isToStdout || (file === null && http === null)) return "stdout";
-  return file ?? "/dev/null";
+  if (isToStdout ?? (file === null && http === null)) return "stdout";
+  return file ?? NOWHERE;
 }
 
 const CONTAINER = "container_id=%container.id container_name=%container.name";

@@ -26,7 +26,7 @@ export interface FalcoOptions {
   readonly json: boolean | null; // null: text for a person at a terminal, else JSON
   readonly isIso8601: boolean;
   readonly members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
-  readonly isToStdout: boolean;
+  readonly isToStdout: boolean | null; // null: nothing is said of it
   file: string | null;
   http: HttpSettings | null;
   readonly ignored: string[];
@@ -104,7 +104,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     json: null,
     isIso8601: false,
     members: { output: true, outputFields: true, tags: true, message: false },
-    isToStdout: false,
+    isToStdout: null,
     file: null,
     http: null,
     ignored: [],

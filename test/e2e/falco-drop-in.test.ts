@@ -66,6 +66,14 @@ test("a configuration names rules and outputs, config_files add to it, and optio
   assert.is(readFileSync(join(folder, "alerts.txt"), "utf8"), "");
 });
 
+test("alerts go nowhere where stdout alone is switched off, and that is said", async () => {
+  const off = ["-o", "stdout_output.enabled=false"];
+  const { stdout, stderr, status } = await falco("-r", both, ...off, "--", "cat", "/dev/null");
+  assert.is(status, 0, stderr);
+  assert.is(stdout, "");
+  assert.match(stderr, "vedette: alerts go nowhere: stdout_output is off, and no other output is on that is here\n");
+});
+
 test("what a configuration cannot be is told with its place", async () => {
   for (const [text, reason] of [
     ["- a list\n", "it is no mapping"],

@@ -7,6 +7,7 @@ import { print } from "./print.js";
 const DRAFT = "http://json-schema.org/draft-07/schema#";
 const text = { type: "string" };
 const truth = { type: "boolean" };
+const count = { type: "integer", minimum: 1 };
 const texts = { type: "array", items: text };
 
 type Schema = { properties?: Record<string, Schema>; [key: string]: unknown };
@@ -56,6 +57,7 @@ const ITEM: Schema = {
     override: { type: "object", additionalProperties: { enum: ["append", "replace"] } },
     capture: truth,
     capture_duration: { type: "integer" },
+    customs: { type: "object", properties: { dedup: texts, threshold: count, window: count, runbook: text } },
   },
 };
 

@@ -5,6 +5,7 @@
 // macros, and a list the lists, whose index lies before its own visibility; rules see everything. A
 // redefinition keeps the index.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
+import type { Grouping } from "../wasm/metadata.js";
 import type { Context } from "./location.js";
 
 /** Any case, and Falco's short form INFO. */
@@ -48,6 +49,13 @@ export interface RuleItem extends Placed {
   captures: boolean;
   captureMs: number | null; // how long after an event; null or 0: it does not say
   exceptions: RuleException[];
+  customs: RuleCustoms | null;
+}
+
+/** What a rule says of its alerts' grouping, and where the fields of its key stand. */
+export interface RuleCustoms {
+  readonly said: Grouping;
+  readonly context: Context;
 }
 
 /** A value of an exception's `fields`, `comps` or `values`: one text, or a list of such. */
@@ -77,4 +85,5 @@ export interface RuleUpdate {
   skipIfUnknownFilter?: boolean;
   captures?: boolean;
   captureMs?: number | null;
+  customs?: RuleCustoms | null;
 }

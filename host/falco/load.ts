@@ -5,6 +5,7 @@
 // stops at the first file that cannot be loaded. `policy check` reports all of them.
 
 import type { Priority } from "../finding/priority.js";
+import type { Grouping } from "../wasm/metadata.js";
 import { BindError, Binder, type Bound, isOperand } from "./bind.js";
 import { Collector } from "./collector.js";
 import type { Expr } from "./condition.js";
@@ -51,6 +52,7 @@ export interface LoadedRule {
   readonly events: string[];
   readonly captures: boolean; // asks for a file of the events around it
   readonly captureMs: number | null; // and of how long after it; null: as is usual
+  readonly grouping?: Grouping; // what it says of how its alerts are grouped
 }
 
 /** What all files gave together. */
@@ -174,7 +176,9 @@ class Compilation {
     const { name, desc, source, priority, enabled, captures, captureMs } = rule;
     const events = capturedTypes(expr).map((event) => event.name);
     const tags = [...rule.tags].sort();
-    return { name, desc, source, ...output, priority, tags, enabled, expr, bound, events, captures, captureMs };
+    const grouping = this.#grouping(rule);
+    const told = { name, desc, source, ...output, priority, tags, enabled, expr, bound, events, captures, captureMs };
+    return grouping === null ? told : { ...told, grouping };
   }
 
   #output(rule: RuleItem): { output: string; fields: ExtraField[] } | null {
@@ -195,6 +199,14 @@ class Compilation {
     if (!rule.skipIfUnknownFilter) throw new LoadError("LOAD_ERR_COMPILE_OUTPUT", complaint, rule.outputContext);
     this.#result.warn("LOAD_UNKNOWN_FILTER", complaint, rule.outputContext);
     return null;
+  }
+
+  /** A field of the configuration is the same in every alert, so it tells none apart. */
+  #grouping({ customs }: RuleItem): Grouping | null {
+    const unknown = customs?.said.dedup?.find((field) => !isOperand(field, NO_STATICS));
+    if (unknown === undefined) return customs?.said ?? null;
+    const complaint = `dedup names '${unknown}', which is no field of an event; \`vedette fields\` lists them`;
+    throw new LoadError("LOAD_ERR_VALIDATE", complaint, customs!.context);
   }
 
   #warnOfDirection(rule: RuleItem): void {

@@ -2,6 +2,7 @@
 // Reads a `rule`. The same key means four things: a new rule, an `append: true` to an earlier one, an
 // `override` of some of its keys, or (with `enabled` alone) a switch.
 import type { Priority } from "../finding/priority.js";
+import { readCustoms } from "./customs.js";
 import { parsePriority, type RuleUpdate } from "./items.js";
 import type { Context } from "./location.js";
 import { readExceptions } from "./read-exception.js";
@@ -31,6 +32,7 @@ const REPLACEABLE = new Set([
   "skip-if-unknown-filter",
   "capture",
   "capture_duration",
+  "customs",
 ]);
 
 /** Hands one `rule` item to the collector. Throws LoadError. */
@@ -77,6 +79,7 @@ function defineRule(item: MapNode, name: string, reading: Reading): void {
     captures: flag(item, "capture", context) ?? false,
     tags: new Set(texts(item, "tags", context, "optional")),
     exceptions: readExceptions(item, reading, "define"),
+    customs: readCustoms(item, reading),
   };
   collector.defineRule(rule, result);
 }
@@ -134,6 +137,7 @@ function readInto(update: RuleUpdate, key: string, item: MapNode, reading: Readi
     enabled: () => (update.enabled = required() !== "" && flag(item, key, context)!),
     warn_evttypes: () => (update.warnEventTypes = required() !== "" && flag(item, key, context)!),
     capture: () => (update.captures = required() !== "" && flag(item, key, context)!),
+    customs: () => (update.customs = readCustoms(item, reading)),
     capture_duration: () => (update.captureMs = duration(item, key, context)),
     "skip-if-unknown-filter": () => (update.skipIfUnknownFilter = required() !== "" && flag(item, key, context)!),
   };

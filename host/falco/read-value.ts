@@ -151,6 +151,7 @@ export const ITEM_KEYS = {
     "override",
     "capture",
     "capture_duration",
+    "customs",
   ]),
   exception: new Set(["name", "fields", "comps", "values"]),
 };

@@ -28,6 +28,9 @@ const WIDE = {
   fields: 10_000,
 };
 
+/** The most that a rule may say of grouping: fields of a key, alerts, seconds, characters. */
+export const GROUPING_MOST = { dedup: 8, threshold: 1_000_000, window: 86_400, runbook: 1000 };
+
 const text = (most: number) => z.string().max(most);
 const ParameterKind = z.enum(["bool", "int", "string", "strings"]);
 const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.array(text(4096)).max(10_000)]);
@@ -35,10 +38,10 @@ const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.arr
 const metadataOf = (most: typeof USUAL) => {
   const ExtraField = z.strictObject({ name: text(most.name).min(1), format: text(most.text).nullable() });
   const Grouping = z.strictObject({
-    dedup: z.array(text(most.name).min(1)).min(1).max(8).optional(),
-    threshold: z.number().int().min(1).max(1_000_000).optional(),
-    window: z.number().int().min(1).max(86_400).optional(),
-    runbook: text(1000).optional(),
+    dedup: z.array(text(most.name).min(1)).min(1).max(GROUPING_MOST.dedup).optional(),
+    threshold: z.number().int().min(1).max(GROUPING_MOST.threshold).optional(),
+    window: z.number().int().min(1).max(GROUPING_MOST.window).optional(),
+    runbook: text(GROUPING_MOST.runbook).optional(),
   });
   const Rule = z.strictObject({
     name: text(most.name).min(1),
@@ -76,6 +79,8 @@ const WideMetadata = metadataOf(WIDE);
 export type Metadata = z.infer<typeof Metadata>;
 /** One rule, as the section has it. */
 export type RuleMetadata = Metadata["rules"][number];
+/** What a rule says of how its alerts are grouped. */
+export type Grouping = NonNullable<RuleMetadata["grouping"]>;
 interface Subscriber {
   readonly events: readonly string[];
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What @rule says of grouping, under the whole product: a key of the rule's own, a threshold, a runbook; in a
-// worker and in a tenant's process. A field that there is not is told when the policy is loaded.
+// What @rule says of grouping, and a Falco rule by `customs`, under the whole product: a key of the rule's
+// own, a threshold, a runbook; in a worker and in a tenant's process. A field that there is not is told when
+// the policy is loaded.
 // Time limit: 420 s.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -70,6 +71,78 @@ test("a field that there is not is told at its place", async () => {
   const { status, stderr, stdout } = await run([...VEDETTE, "policy", "check", folder], LIMITS);
   assert.is.not(status, 0);
   assert.match(stderr + stdout, /fd\.nome/);
+});
+
+const CUSTOMS = 'customs: {dedup: [proc.name], threshold: 3, window: 30, runbook: "https://wiki/opens"}';
+const falcoRule = (customs: string): string => `- rule: seen
+  desc: opens of a file
+  condition: evt.type in (open, openat) and fd.name startswith /nonesuch/
+  output: seen | name=%fd.nameraw
+  priority: NOTICE
+  ${customs}
+`;
+
+function rulesOf(folder: string, customs: string): string {
+  const path = join(folder, "rules.yaml");
+  writeFileSync(path, falcoRule(customs));
+  return path;
+}
+
+test("a Falco rule says the same by customs, live, in a replay and as an imported policy", async () => {
+  const folder = scratch();
+  const rules = rulesOf(folder, CUSTOMS);
+  const imported = join(folder, "imported");
+  const taken = await run([...VEDETTE, "policy", "import-falco", rules, "--out", imported], LIMITS);
+  assert.is(taken.status, 0, taken.stderr);
+  const recording = join(folder, "events.vedette");
+  const alerts = (name: string): string => join(folder, name);
+  const told = ["--alerts-detail", "--incidents"];
+  const live = ["run", "--falco-rules", rules, "--alerts", alerts("live"), ...told, "--", "sh", "-c", DEED];
+  const made = await run([...VEDETTE, ...live], LIMITS);
+  assert.match(made.stderr, /seen \(3 times\)/);
+  assert.match(made.stderr, /^ {2}What to do: https:\/\/wiki\/opens$/m);
+  const ways: [string, string[]][] = [
+    ["recorded", ["record", "-o", recording, "--", "sh", "-c", DEED]],
+    ["replayed", ["replay", recording, "--falco-rules", rules, "--alerts", alerts("replayed")]],
+    ["as a policy", ["replay", recording, "--policy", imported, "--alerts", alerts("as a policy")]],
+    ["falco", ["falco", "-c", configOf(folder, rules, alerts("falco")), "--", "sh", "-c", DEED]],
+  ];
+  for (const [way, words] of ways) {
+    const { status, stderr } = await run([...VEDETTE, ...words], LIMITS);
+    assert.is(status, 0, `${way}: ${stderr}`);
+  }
+  for (const way of ["live", "replayed", "as a policy", "falco"]) assert.is(alertsOf(alerts(way)).length, 3, way);
+});
+
+function configOf(folder: string, rules: string, alerts: string): string {
+  const path = join(folder, "falco.yaml");
+  const file = `{enabled: true, filename: ${alerts}}`;
+  writeFileSync(path, `rules_files: [${rules}]\njson_output: true\nfile_output: ${file}\n`);
+  return path;
+}
+
+test("each command says of a wrong value in customs what it is, and where", async () => {
+  const folder = scratch();
+  const rules = rulesOf(folder, "customs: {threshold: many, tresholt: 3}");
+  const config = configOf(folder, rules, "/dev/null");
+  const recording = join(folder, "events.vedette");
+  const recorded = await run([...VEDETTE, "record", "-o", recording, "--", "true"], LIMITS);
+  assert.is(recorded.status, 0, recorded.stderr);
+  const commands: string[][] = [
+    ["policy", "check", "--falco", rules],
+    ["run", "--falco-rules", rules, "--", "true"],
+    ["serve", "--falco-rules", rules, "--listen", `unix:${join(folder, "vedette.sock")}`],
+    ["replay", recording, "--falco-rules", rules],
+    ["falco", "-c", config, "--", "true"],
+  ];
+  for (const command of commands) {
+    const { status, stderr, stdout } = await run([...VEDETTE, ...command], LIMITS);
+    const said = stderr + stdout;
+    assert.is(status, 1, said);
+    assert.match(said, /LOAD_ERR_YAML_VALIDATE .*: threshold is a whole number from 1 to 1000000/, command.join(" "));
+    assert.match(said, /value for 'threshold': \(\S*rules\.yaml:5:23\)/, command.join(" "));
+    assert.match(said, /LOAD_UNKNOWN_KEY .*: Unknown key 'tresholt'/, command.join(" "));
+  }
 });
 
 test.run();

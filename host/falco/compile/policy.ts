@@ -145,8 +145,8 @@ function metadata(
   options: CompileOptions,
 ): Uint8Array {
   const described = rules.map((rule) => {
-    const { name, desc, priority, output, tags, fields } = rule;
-    const extra = fields.length > 0 ? { fields } : {};
+    const { name, desc, priority, output, tags, fields, grouping } = rule;
+    const extra = { ...(fields.length > 0 && { fields }), ...(grouping && { grouping }) };
     return { name, desc: desc.slice(0, DESC_MAX), priority, output, tags, events: events.get(rule), ...extra };
   });
   const { name, version = "1" } = options;

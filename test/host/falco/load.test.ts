@@ -195,6 +195,60 @@ const ERRORS: [string, string, string, string][] = [
     "Can't decode YAML scalar value",
   ],
   [
+    "customs that are no mapping",
+    rule("evt.type=open", "  customs: [fd.name]\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "customs is a mapping, such as {dedup: [proc.exepath, fd.name]",
+  ],
+  [
+    "a dedup that is no list",
+    rule("evt.type=open", "  customs: {dedup: fd.name}\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "dedup is a list of 1 to 8 fields",
+  ],
+  [
+    "a dedup of no field",
+    rule("evt.type=open", "  customs: {dedup: []}\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "dedup is a list of 1 to 8 fields",
+  ],
+  [
+    "a dedup of a field that there is not",
+    rule("evt.type=open", "  customs: {dedup: [fd.name, fd.nome]}\n"),
+    "LOAD_ERR_VALIDATE",
+    "dedup names 'fd.nome', which is no field of an event; `vedette fields` lists them",
+  ],
+  [
+    "a dedup of two fields in one text",
+    rule("evt.type=open", '  customs: {dedup: ["fd.name, proc.name"]}\n'),
+    "LOAD_ERR_VALIDATE",
+    "dedup names 'fd.name, proc.name'",
+  ],
+  [
+    "a threshold of none",
+    rule("evt.type=open", "  customs: {threshold: 0}\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "threshold is a whole number from 1 to 1000000",
+  ],
+  [
+    "a window with a unit",
+    rule("evt.type=open", "  customs: {window: 5m}\n"),
+    "LOAD_ERR_YAML_VALIDATE",
+    "window is a whole number of seconds from 1 to 86400",
+  ],
+  [
+    "a runbook that is too long",
+    rule("evt.type=open", `  customs: {runbook: ${"x".repeat(1001)}}\n`),
+    "LOAD_ERR_YAML_VALIDATE",
+    "runbook is a text of at most 1000 characters",
+  ],
+  [
+    "customs that are appended to",
+    `${rule("evt.type=open")}- rule: r\n  customs: {threshold: 2}\n  override: {customs: append}`,
+    "LOAD_ERR_YAML_VALIDATE",
+    "cannot be appended to",
+  ],
+  [
     "a capture_duration that is no number",
     rule("evt.type=open", "  capture_duration: 5s\n"),
     "LOAD_ERR_YAML_VALIDATE",
@@ -211,6 +265,35 @@ for (const [what, text, code, message] of ERRORS) {
     assert.is(loaded.rules.length, 0);
   });
 }
+
+test("customs become what the policy says of grouping, and the last file's count", () => {
+  const said = "{dedup: [proc.exepath, fd.name], threshold: 5, window: 300, runbook: 'https://wiki/opens'}";
+  const grouping = (...more: string[]) =>
+    loadText([rule("evt.type=open", `  customs: ${said}\n`), ...more].join("")).rules[0]!.grouping;
+  const all = { dedup: ["proc.exepath", "fd.name"], threshold: 5, window: 300, runbook: "https://wiki/opens" };
+  assert.equal(grouping(), all);
+  assert.equal(grouping("- rule: r\n  customs: {threshold: 2}\n  override: {customs: replace}\n"), { threshold: 2 });
+  assert.is(grouping(rule("evt.type=open")), undefined);
+  assert.is(loadText(rule("evt.type=open")).rules[0]!.grouping, undefined);
+});
+
+test("a wrong value in customs is told at its line, and an unknown key there as elsewhere", () => {
+  const text = rule("evt.type=open", "  customs:\n    threshold: many\n    tresholt: 3\n");
+  const [result] = loadText(text).results;
+  const place = ({ context }: { context: { steps: readonly { at: { line: number } }[] } }) =>
+    context.steps.at(-1)!.at.line;
+  assert.is(place(result!.errors[0]!), 6);
+  assert.equal(
+    result!.warnings.map((one) => [one.code, one.message, place(one)]),
+    [["LOAD_UNKNOWN_KEY", "Unknown key 'tresholt'", 7]],
+  );
+});
+
+test("customs of a rule of another source are skipped with it", () => {
+  const loaded = loadText(rule("evt.type=open", "  source: k8s_audit\n  customs: {dedup: [ka.user.name]}\n"));
+  assert.ok(loaded.ok);
+  assert.equal(codesOf(loaded), ["LOAD_UNKNOWN_SOURCE"]);
+});
 
 const WARNINGS: [string, string, string][] = [
   ["an unknown source", rule("evt.type=open", "  source: k8s_audit\n"), "LOAD_UNKNOWN_SOURCE"],

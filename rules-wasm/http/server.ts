@@ -8,6 +8,8 @@
 //
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
+import { at, begin, seen, skip, total } from "../connection/cursor";
+import { socketOf, writerOf } from "../connection/key";
 import { Event } from "../event";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
@@ -21,7 +23,6 @@ import {
 import { Routes, textHash } from "./routes";
 
 const KIND: u32 = 6;
-const NOTHING: u64 = 0x8000000000000000;
 
 /** What is expected next in a direction. */
 const START: u32 = 0;
@@ -82,10 +83,6 @@ const WAITING_MAX: u32 = 64;
 /** What one event can finish. */
 const FINISHED_MAX: u32 = 64;
 
-/** What of an event is not consumed yet: the bytes that are there, and how many there were. */
-let at: usize = 0;
-let seen: u32 = 0;
-let total: u64 = 0;
 /** The head that was found last. */
 let headAt: usize = 0;
 let headSize: u32 = 0;
@@ -113,7 +110,7 @@ export class HttpServer {
   /** A connection was accepted: whatever had its inode before is over. */
   accepted(e: Event): void {
     if (e.failed) return;
-    const c = this.connections.take(keyOf(e), e.time);
+    const c = this.connections.take(socketOf(e), e.time);
     memory.fill(c, 0, CONNECTION);
     store<u64>(c, batchLost(), LOST);
   }
@@ -123,7 +120,7 @@ export class HttpServer {
     this.count = 0;
     this.routes.makeRoom();
     if (e.res > 0 && e.fd.is_server) {
-      const key = keyOf(e), c = this.of(key, e);
+      const key = socketOf(e), c = this.of(key, e);
       begin(data.address, data.size, e.res);
       if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
     }
@@ -143,7 +140,7 @@ export class HttpServer {
   /** Messages were received or sent in one call that says how many, and not how many bytes. */
   messages(e: Event): i32 {
     this.count = 0;
-    const c = e.res > 0 && e.fd.is_server ? this.connections.find(keyOf(e), e.time) : 0;
+    const c = e.res > 0 && e.fd.is_server ? this.connections.find(socketOf(e), e.time) : 0;
     if (c != 0) this.lose(c);
     return 0;
   }
@@ -161,7 +158,7 @@ export class HttpServer {
   private end(e: Event, isOfWriter: bool): i32 {
     this.count = 0;
     this.routes.makeRoom();
-    const key = keyOf(e), c = this.connections.find(key, e.time);
+    const key = socketOf(e), c = this.connections.find(key, e.time);
     if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key, e);
     return this.count;
   }
@@ -279,7 +276,7 @@ export class HttpServer {
     this.count = 0;
     this.routes.makeRoom();
     if (e.res <= 0 || !e.fd.is_server) return 0;
-    const key = keyOf(e), c = this.of(key, e);
+    const key = socketOf(e), c = this.of(key, e);
     begin(address, size, e.res);
     // The request that this answers may be one that nobody saw.
     const isKnown = load<u32>(c, FIRST) != load<u32>(c, NEXT);
@@ -454,34 +451,10 @@ export class HttpServer {
   }
 }
 
-/** A socket by its inode, else by its number in the process. */
-function keyOf(e: Event): u64 {
-  const ino = e.fd.ino, source = batchSource();
-  return ino != 0 && ino != NOTHING ? mix(ino, source) : mix(mix(e.proc.key, e.fd_num), source);
-}
-
 /** A program of an agent: what has templates of its own. */
 function serverOf(e: Event): u64 {
   const program = e.proc.exepath;
   return mix(textHash(program.address, program.size), batchSource());
-}
-
-function writerOf(e: Event): u64 {
-  return mix(e.proc.key, <u64>e.fd_num);
-}
-
-function begin(address: usize, size: u32, result: i64): void {
-  at = address;
-  total = <u64>result;
-  seen = <u32>min<u64>(size, total);
-}
-
-// @ts-ignore: decorator
-@inline function skip(bytes: u64): void {
-  const there = <u32>min<u64>(bytes, seen);
-  at += there;
-  seen -= there;
-  total -= min<u64>(bytes, total);
 }
 
 // @ts-ignore: decorator

@@ -2,74 +2,23 @@
 // The meter of HTTP servers on conversations that are cut in every way: what is told is right, or it is not
 // told. test/e2e/http-meter.test.ts asks a true server whether it is.
 // Time limit: 360 s.
-import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { LoadedPolicy } from "../../host/engine/policy.js";
-import { PolicyRunner } from "../../host/engine/runner.js";
-import { Totals } from "../../host/metric/totals.js";
-import { METERS } from "../../host/paths.js";
-import { openBundle } from "../../host/policy/bundle.js";
-import { loadPolicy } from "../../host/policy/load.js";
-import { ShortEvents } from "../../host/policy/short-event.js";
-import { openBatch } from "../../host/wire/batch.js";
-import { cleanUp, compiler } from "../rules-wasm/shared.js";
+import { cleanUp } from "../rules-wasm/shared.js";
+import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
 
-const POLICY: LoadedPolicy = await loadPolicy(openBundle(join(METERS, "http-server")), { compiler });
-const PROC = { name: "nginx", exepath: "/usr/sbin/nginx" };
+const POLICY = await meterNamed("http-server");
 const DURATION = "http.server.request.duration";
 
-/**
- * Bytes that a server reads (>) or writes (<), doubled: by recvmmsg or sendmmsg; or a thing that happens. The
- * text of a close is the pid of another process, that of a shutdown says how, with a minus where it fails.
- * `at` which time, as `20ms`.
- */
-type Step = readonly [way: ">" | "<" | ">>" | "<<" | "accept" | "close" | "shutdown", text: string, at?: string];
-
-/** The meter on one connection or several; each call of judge() is a batch. */
-class Meter {
-  readonly #runner = new PolicyRunner(POLICY);
-  readonly #totals = new Totals();
-  readonly #snaplen: number;
-
-  constructor(snaplen = 4096) {
-    this.#snaplen = snaplen;
-  }
-
-  judge(steps: readonly Step[], ino = 7, lost = 0, { exepath = PROC.exepath, agent = 0 } = {}): this {
-    const short = new ShortEvents();
-    const fd = { type: "4", ino, flags: 10 };
-    for (const [way, text, at] of steps) {
-      const all = { fd, proc: { ...PROC, exepath }, at };
-      const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
-      if (way === "accept") short.add("accept4", { ...all, res: 5 });
-      else if (way === "close")
-        short.add("close", { ...all, proc: { ...all.proc, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
-      else if (way === "shutdown")
-        short.add("shutdown", { ...all, how: text.replace("-", ""), res: text[0] === "-" ? "ENOTCONN" : 0 });
-      else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
-      else short.add(way === ">" ? "recvfrom" : "writev", bytes);
-    }
-    const batch = openBatch(short.bytes());
-    const { faults } = this.#runner.judge(
-      Object.assign(batch, { lost: [lost], source: batch.source.map(() => agent) }),
-    );
-    assert.equal(faults, []);
-    return this;
-  }
-
-  #series(name: string) {
-    const owner = { tenant: null, policy: "p", version: "1" };
-    for (const one of this.#runner.takeMeasured()) this.#totals.add(owner, POLICY.admitted.metadata.metrics ?? [], one);
-    return this.#totals
-      .scopes()
-      .flatMap(({ metrics }) => metrics.filter(({ instrument }) => instrument.name === name))
-      .flatMap(({ series }) => series);
+/** The meter on nginx. */
+class Meter extends Conversation {
+  constructor(snaplen?: number) {
+    super(POLICY, "/usr/sbin/nginx", snaplen);
   }
 
   /** As `GET 200 /users/{id}`, once for each request, sorted. */
   get told(): string[] {
-    return this.#series(DURATION)
+    return this.series(DURATION)
       .flatMap(({ labels, buckets }) => {
         const [, method, status, route] = labels ?? [];
         return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(
@@ -81,16 +30,8 @@ class Meter {
 
   /** Seconds of requests with this status, all together. */
   seconds(status: number): number {
-    const of = this.#series(DURATION).filter(({ labels }) => labels?.[2] === `${status}`);
+    const of = this.series(DURATION).filter(({ labels }) => labels?.[2] === `${status}`);
     return of.reduce((sum, { value }) => sum + value, 0);
-  }
-
-  get unsynced(): number {
-    return this.#series("vedette.monitor.unsynced").reduce((sum, { value }) => sum + value, 0);
-  }
-
-  get memoryBytes(): number {
-    return this.#runner.memoryBytes;
   }
 }
 
@@ -162,15 +103,6 @@ test("byte by byte, the same is told", () => {
   assert.equal(new Meter().judge(steps).told, TOLD);
 });
 
-/** Whether each of `some` is in `all`, as often as there. */
-function isPartOf(some: readonly string[], all: readonly string[]): boolean {
-  const left = [...all];
-  return some.every((one) => {
-    const at = left.indexOf(one);
-    if (at >= 0) left.splice(at, 1);
-    return at >= 0;
-  });
-}
 /** Without the template, which a cut head may not have. */
 const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ").slice(0, 2).join(" "));
 

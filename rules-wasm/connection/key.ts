@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// By what a connection is known, and who wrote to it.
+import { Event } from "../event";
+import { mix } from "../string-set";
+import { batchSource } from "../wire/frame";
+
+const NOTHING: u64 = 0x8000000000000000;
+
+/** A socket by its inode, else by its number in the process. */
+export function socketOf(e: Event): u64 {
+  const ino = e.fd.ino, source = batchSource();
+  return ino != 0 && ino != NOTHING ? mix(ino, source) : mix(mix(e.proc.key, e.fd_num), source);
+}
+
+/** A process and its descriptor. */
+export function writerOf(e: Event): u64 {
+  return mix(e.proc.key, <u64>e.fd_num);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The meter of Redis servers on conversations that are cut in every way: what is told is right, or it is not
+// told. test/e2e/redis-meter.test.ts asks a true server whether it is.
+// Time limit: 360 s.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { cleanUp } from "../rules-wasm/shared.js";
+import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
+
+const POLICY = await meterNamed("redis");
+
+/** The meter on Redis. */
+class Meter extends Conversation {
+  constructor(snaplen?: number) {
+    super(POLICY, "/usr/bin/redis-server", snaplen);
+  }
+
+  /** As `LPOP WRONGTYPE`, once for each request, sorted. */
+  get told(): string[] {
+    return this.series("db.server.operation.duration")
+      .flatMap(({ labels, buckets }) => {
+        const [, , command, error] = labels ?? [];
+        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(`${command} ${error}`.trim());
+      })
+      .sort();
+  }
+
+  /** Seconds of requests with this command, all together. */
+  seconds(command: string): number {
+    const of = this.series("db.server.operation.duration").filter(({ labels }) => labels?.[2] === command);
+    return of.reduce((sum, { value }) => sum + value, 0);
+  }
+}
+
+const ask = (...words: string[]): string =>
+  `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
+const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
+
+/** Each command has an answer of its own, so a pair that is none shows. */
+const CONVERSATION: readonly Step[] = [
+  ["accept", ""],
+  [">", ask("HELLO", "3")],
+  ["<", "%1\r\n+server\r\n+redis\r\n"],
+  [">", ask("set", "k", ask("DEL", "k"))],
+  ["<", "-OOM command not allowed\r\n"],
+  [">", ask("MGET", "a", "b")],
+  ["<", `*2\r\n${bulk("-ERR is text here\r\n+OK\r\n")}_\r\n`],
+  ["<", `>2\r\n+invalidate\r\n*1\r\n${bulk("k")}`],
+  [">", "\r\nPING\r\n"],
+  ["<", "-NOAUTH Authentication required.\r\n"],
+  [">", ask("INCR", "k") + ask("EVALSHA", "sha", "0") + ask("LPOP", "k")],
+  ["<", `|1\r\n+ttl\r\n:1\r\n:42\r\n-NOSCRIPT No matching script.\r\n-WRONG`],
+  ["<", "TYPE Operation\r\n"],
+  [">", ask("XYZZY", "s3cret")],
+  ["<", "-S3CRET of a module\r\n"],
+  ["close", ""],
+];
+const TOLD = ["EVALSHA NOSCRIPT", "HELLO", "INCR", "LPOP WRONGTYPE", "MGET", "PING NOAUTH", "SET OOM", "_OTHER _OTHER"];
+
+test("a conversation with values that look like requests, a push, a pipeline and errors is told whole", () => {
+  const meter = new Meter().judge(CONVERSATION);
+  assert.equal([meter.told, meter.unsynced], [TOLD, 0]);
+});
+
+test("cut into reads and writes at every byte, the same is told", () => {
+  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
+  for (let cut = 1; cut < longest; cut++) {
+    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+      text.length <= cut
+        ? [[way, text]]
+        : [
+            [way, text.slice(0, cut)],
+            [way, text.slice(cut)],
+          ],
+    );
+    const meter = new Meter().judge(steps);
+    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
+  }
+});
+
+test("byte by byte, the same is told", () => {
+  const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+    text === "" ? [[way, text]] : [...text].map((one) => [way, one]),
+  );
+  assert.equal(new Meter().judge(steps).told, TOLD);
+});
+
+test("with every number of bytes that is kept of a buffer, nothing wrong is told", () => {
+  for (let snaplen = 0; snaplen < 130; snaplen++) {
+    const { told } = new Meter(snaplen).judge(CONVERSATION);
+    assert.ok(isPartOf(told, TOLD), `${snaplen} bytes: ${told.join("; ")}`);
+  }
+});
+
+test("with any step lost and counted, nothing wrong is told, and a new connection is followed", () => {
+  for (let gone = 1; gone < CONVERSATION.length - 1; gone++) {
+    const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
+    const { told } = meter;
+    assert.ok(isPartOf(told, TOLD), `without step ${gone}: ${told.join("; ")}`);
+    meter.judge(CONVERSATION, 7, 1);
+    assert.ok(isPartOf(TOLD, meter.told), `a new connection after step ${gone}`);
+  }
+});
+
+test("what was there before, or was lost, is told again once it has rested for a second, never sooner", () => {
+  const meter = new Meter().judge([
+    [">", ask("GET", "k"), "1ms"],
+    ["<", bulk("v"), "2ms"],
+    [">", ask("INCR", "k"), "900ms"], // perhaps one of several, of which the first was not seen
+    ["<", ":1\r\n", "901ms"],
+    [">", ask("DECR", "k"), "2000ms"],
+    ["<", ":0\r\n", "2004ms"],
+  ]);
+  assert.equal([meter.told, meter.unsynced, meter.seconds("DECR").toFixed(6)], [["DECR"], 2, "0.004000"]);
+  meter.judge([[">", ask("LLEN", "k"), "4s"]], 7, 5);
+  meter.judge(
+    [
+      ["<", ":0\r\n", "4001ms"],
+      [">", ask("TTL", "k"), "5500ms"],
+      ["<", ":0\r\n", "5501ms"],
+    ],
+    7,
+    5,
+  );
+  assert.equal(meter.told, ["DECR", "TTL"]);
+});
+
+test("a request and a reply of which the end is cut are told, where the client waits", () => {
+  const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
+  const meter = new Meter(512).judge([
+    ["accept", ""],
+    [">", ask("MGET", ...keys), "1ms"],
+    ["<", `*200\r\n${keys.map(bulk).join("")}`, "5ms"],
+    ["<", keys.map(bulk).join("").slice(2000), "7ms"],
+    [">", ask("SET", "k", "x".repeat(2000)), "60s"],
+    ["<", "+OK\r\n", "60001ms"],
+    [">", ask("MGET", ...keys), "61s"],
+    ["<", `*200\r\n${keys.map(bulk).join("")}`, "61001ms"],
+    ["close", "", "62s"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [["MGET", "MGET", "SET"], 0]);
+  assert.is(meter.seconds("MGET").toFixed(6), "0.007000");
+});
+
+test("behind a reply of a pipeline of which the end is cut, nothing is told", () => {
+  const meter = new Meter(512).judge([
+    ["accept", ""],
+    [">", ask("KEYS", "*") + ask("GET", "k")],
+    ["<", `*100\r\n${bulk("some key").repeat(100)}`],
+    ["<", bulk("v")],
+    [">", ask("LLEN", "k")],
+    ["<", ":0\r\n"],
+  ]);
+  assert.equal(meter.told, []);
+  assert.ok(meter.unsynced >= 3);
+});
+
+for (const [what, request] of [
+  ["SUBSCRIBE", ask("SUBSCRIBE", "c")],
+  ["CLIENT REPLY", ask("client", "Reply", "OFF")],
+  ["CLIENT by hand", "CLIENT REPLY SKIP\r\n"],
+  ["MONITOR", ask("monitor")],
+] as const) {
+  test(`after ${what} replies are not paired with requests any more`, () => {
+    const meter = new Meter().judge([
+      ["accept", ""],
+      [">", ask("PING")],
+      ["<", "+PONG\r\n"],
+      [">", request],
+      [">", ask("SET", "k", "v"), "10s"],
+      [">", ask("GET", "k"), "20s"],
+      ["<", "-OOM of SET\r\n"],
+    ]);
+    assert.equal([meter.told, meter.unsynced], [["PING"], 0]);
+  });
+}
+
+test("hostile lengths, depths and words are no Redis, and take no memory", () => {
+  const meter = new Meter();
+  const { memoryBytes } = meter;
+  for (const request of [
+    "*99999999999999999999\r\n",
+    "*2\r\n$99999999999999999\r\n",
+    "*1\r\n$-1\r\n",
+    "*-1\r\n*0\r\n",
+    `*1\r\n$300\r\n${"A".repeat(300)}\r\n`,
+    "*1\r\n:1\r\n",
+    "*x\r\n",
+    `*1\r\n$4\r\nPI\0G\r\n`,
+    "*\r\n".repeat(1_000),
+  ])
+    for (const reply of [
+      "*9999999\r\n".repeat(50),
+      "%4611686018427387904\r\n",
+      "-\r\n",
+      `-${"E".repeat(400)}\r\n`,
+      "x",
+      "$?\r\n",
+    ])
+      meter.judge([
+        ["accept", ""],
+        [">", request],
+        ["<", reply],
+        [">", ask("GET", "k")],
+        ["<", bulk("v")],
+      ]);
+  for (const told of new Set(meter.told)) assert.ok(["_OTHER", "_OTHER _OTHER", "GET"].includes(told), told);
+  assert.is(meter.memoryBytes, memoryBytes);
+});
+
+test("a pipeline without end, and connections without end, are bounded", () => {
+  const meter = new Meter(65_536);
+  const { memoryBytes } = meter;
+  meter.judge([
+    ["accept", ""],
+    [">", ask("PING").repeat(1_500)],
+  ]);
+  assert.is(meter.unsynced, 1_025);
+  for (let ino = 100; ino < 10_100; ino++)
+    meter.judge(
+      [
+        ["accept", ""],
+        [">", ask("PING")],
+      ],
+      ino,
+    );
+  meter.judge([["<", "+PONG\r\n"]], 10_099);
+  assert.equal([meter.told, meter.memoryBytes], [["PING"], memoryBytes]);
+});
+
+test.after(cleanUp);
+test.run();

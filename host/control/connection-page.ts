@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page of connections, for one viewer, under a condition of Falco's. A row is no event any more, so it is
-// made into one for the condition: a connect, an accept4 or a listen, with what the row knows. A condition
-// that asks for something else is refused: to judge it by what is not there would hide rows.
+// made into one for the condition: a connect, an accept or a listen, with what the row knows. A condition
+// that asks for something else is refused: to judge it by what is not there would hide rows. Some rows know
+// less than others of their direction. Where a condition asks them for that, they are shown, and marked
+// `undecided`.
 import { isInScope } from "../engine/scope.js";
 import type { Filter } from "../falco/falco.js";
 import type { Owner } from "../store/store.js";
@@ -11,6 +13,7 @@ import { DescriptorFlag } from "../wire/layout.js";
 import { Conditions } from "./condition.js";
 import type { Connection, ConnectionProcess, Connections, Direction } from "./connections.js";
 import type { Found } from "./found.js";
+import { KeptFilters } from "./kept-filters.js";
 import { Problem } from "./problem.js";
 import type { ConnectionRow } from "./shapes.js";
 import { ownerOf, type Viewer } from "./viewer.js";
@@ -33,64 +36,81 @@ export interface ConnectionPage {
   readonly next: string | null;
   /** Rows that had to go since Vedette began. */
   readonly left_out: number;
+  /** Directions whose rows do not have what the condition asks for: none of them is shown. */
+  readonly not_judged: readonly Direction[];
 }
 
-/** Conditions that stay compiled, of the operator and of one tenant: a screen asks every three seconds. */
-const FILTERS_MAX = { operator: 8, tenant: 2 };
-/** Of all tenants together. */
-const TENANTS_FILTERS_MAX = 16;
-/** Rows that are made into one batch: a batch has at most 1 MiB, and a row may have paths of 4 KiB. */
-const ROWS_A_BATCH = 100;
-const EVENTS: Readonly<Record<Direction, string>> = { out: "connect", in: "accept4", listening: "listen" };
-const FD_PARTS = "name type typechar l4proto sockfamily is_server connected".split(" ");
+/** Rows that are made into one batch: a batch has at most 1 MiB, and a row may have 16 KiB of text. */
+const ROWS_A_BATCH = 50;
+/** Of the command, as it is shown. */
+const COMMAND_SHOWN_MAX = 1_000;
+const EVENTS: Readonly<Record<Direction, readonly string[]>> = {
+  out: ["connect"],
+  in: ["accept", "accept4"],
+  listening: ["listen"],
+};
+const DIRECTIONS: readonly Direction[] = ["out", "in", "listening"];
+const FD_PARTS = "name type typechar l4proto sockfamily".split(" ");
 const FD_ENDS = ["", "c", "s", "l", "r"].flatMap((end) => ["ip", "port", "proto", "net"].map((part) => end + part));
+/** What the row of all further places does not know. */
+const PLACE_FIELDS = [...FD_PARTS, ...FD_ENDS].map((part) => `fd.${part}`);
+const COMMAND_FIELDS = ["proc.cmdline", "proc.args"];
+/** What differs from one connection of a row to the next. */
+const UNKNOWN: Readonly<Record<Direction, readonly string[]>> = {
+  out: ["fd.lport", "fd.lproto", "fd.cport", "fd.cproto"],
+  in: ["fd.rport", "fd.rproto", "fd.cport", "fd.cproto"],
+  listening: [],
+};
 /** What a condition may ask for, and what is missing where no orchestrator tells of the container. */
 const FIELDS: ReadonlySet<string> = new Set([
-  ...["evt.type", "proc.pid", "proc.name", "proc.exepath", "proc.cmdline", "proc.args", "user.uid", "user.name"],
+  ...["evt.type", "proc.pid", "proc.name", "proc.exepath", ...COMMAND_FIELDS, "user.uid", "user.name"],
   ...["container.id", "container.name", "container.image", "container.image.repository", "container.image.tag"],
-  ...[...FD_PARTS, ...FD_ENDS].map((part) => `fd.${part}`),
+  ...["fd.is_server", "fd.connected", ...PLACE_FIELDS],
 ]);
 const EXAMPLE = "proc.name = curl and fd.rport != 443";
 
 /** Answers for connections. */
 export class ConnectionPages {
-  readonly #conditions: Conditions;
   readonly #connections: Connections;
   readonly #found: Found;
-  /** By who asks and for what; what was asked for last stands last. */
-  readonly #filters = new Map<string, { readonly owner: Owner; readonly filter: Promise<Filter> }>();
+  readonly #filters: KeptFilters;
 
   constructor(connections: Connections, found: Found, conditions = new Conditions()) {
-    this.#conditions = conditions;
     this.#connections = connections;
     this.#found = found;
+    this.#filters = new KeptFilters((owner, condition) => askable(conditions, owner, condition));
   }
 
   /** Throws a Problem where the condition is wrong, or asks for what no row has. */
   async page(viewer: Viewer, asked: ConnectionsAsked): Promise<ConnectionPage> {
     const { limit, before = Number.POSITIVE_INFINITY, direction, isNew, process, condition } = asked;
-    const filter = condition === undefined ? null : await this.#filterOf(viewer, condition);
+    const owner = ownerOf(viewer);
+    const filter = condition === undefined ? null : await this.#filters.of(owner, condition);
+    const notJudged = filter === null ? [] : directionsWithout(filter, direction);
     const rows = this.#connections
       .rows()
       .filter((row) => row.seq < before && isSeen(viewer, row))
       .filter((row) => process === undefined || row.process.key === process)
+      .filter((row) => !notJudged.includes(row.direction))
       .filter((row) => (direction === undefined || row.direction === direction) && (row.isNew || !isNew));
-    const shown: Connection[] = [];
-    for (let from = 0; from < rows.length && shown.length <= limit; from += ROWS_A_BATCH) {
-      const some = rows.slice(from, from + ROWS_A_BATCH);
-      shown.push(...(filter === null ? some : await matching(filter, some)));
-    }
-    const items = shown.slice(0, limit).map((row) => this.#shown(viewer, row));
+    const shown = await firstOf(rows, filter, limit + 1).catch((error: unknown) => {
+      if (condition !== undefined) this.#filters.forget(owner, condition); // one that failed is no use
+      throw error;
+    });
+    const items = shown.slice(0, limit).map((row) => this.#shown(viewer, row, filter));
     const next = shown.length > limit ? String(items.at(-1)!.seq) : null;
-    return { items, next, left_out: viewer.kind === "operator" ? this.#connections.leftOut : 0 };
+    const leftOut = viewer.kind === "operator" ? this.#connections.leftOut : 0;
+    return { items, next, left_out: leftOut, not_judged: notJudged };
   }
 
-  #shown(viewer: Viewer, row: Connection): ConnectionRow {
+  #shown(viewer: Viewer, row: Connection, filter: Filter | null): ConnectionRow {
     const { seq, direction, protocol, process, first, last, until, made, failed, error } = row;
-    const { key, pid, name, exepath, cmdline, uid, user, own, facts } = process;
+    const { key, pid, name, exepath, uid, user, own, facts } = process;
+    const cmdline = process.cmdline?.slice(0, COMMAND_SHOWN_MAX) ?? null;
     const container = facts ?? (own === null || own === "" ? null : { id: own, name: null });
     return {
       ...{ seq, direction, protocol, made, failed, error, rest: row.isRest, new: row.isNew },
+      undecided: filter !== null && isUndecided(filter, row),
       local: { address: row.localAddress, port: row.localPort },
       remote: { address: row.remoteAddress, port: row.remotePort },
       process: { key, pid, name, exepath, cmdline, user: user ?? String(uid) },
@@ -100,39 +120,15 @@ export class ConnectionPages {
       ...this.#found.ofProcess(viewer, key),
     };
   }
+}
 
-  async #filterOf(viewer: Viewer, condition: string): Promise<Filter> {
-    const owner = ownerOf(viewer);
-    const key = JSON.stringify([owner, condition]);
-    // Two screens that ask for the same at once wait for the same.
-    const filter = this.#filters.get(key)?.filter ?? this.#compiled(owner, condition);
-    this.#filters.delete(key);
-    this.#filters.set(key, { owner, filter });
-    this.#trim(owner);
-    try {
-      return await filter;
-    } catch (error) {
-      if (this.#filters.get(key)?.filter === filter) this.#filters.delete(key);
-      throw error;
-    }
-  }
-
-  #trim(owner: Owner): void {
-    const entries = [...this.#filters];
-    const own = entries.filter(([, one]) => one.owner === owner);
-    const tenants = entries.filter(([, one]) => one.owner !== null);
-    const most = owner === null ? FILTERS_MAX.operator : FILTERS_MAX.tenant;
-    for (const [key] of own.slice(0, -most)) this.#filters.delete(key);
-    for (const [key] of tenants.slice(0, -TENANTS_FILTERS_MAX)) this.#filters.delete(key);
-  }
-
-  async #compiled(owner: Owner, condition: string): Promise<Filter> {
-    const filter = await this.#conditions.filterOf(owner, condition);
-    const other = [...filter.fields].find((field) => !FIELDS.has(field));
-    if (other !== undefined)
-      throw new Problem(400, `${other} is not known of a connection. What is known is like: ${EXAMPLE}`);
-    return filter;
-  }
+/** Throws a Problem where the condition asks for what no row has. */
+async function askable(conditions: Conditions, owner: Owner, condition: string): Promise<Filter> {
+  const filter = await conditions.filterOf(owner, condition);
+  const other = [...filter.fields].find((field) => !FIELDS.has(field));
+  if (other !== undefined)
+    throw new Problem(400, `${other} is not known of a connection. What is known is like: ${EXAMPLE}`);
+  return filter;
 }
 
 function isSeen(viewer: Viewer, { process: { own, facts, uid, exepath } }: Connection): boolean {
@@ -140,14 +136,48 @@ function isSeen(viewer: Viewer, { process: { own, facts, uid, exepath } }: Conne
   return isInScope(viewer.scope, facts, { container: () => own, uid: () => BigInt(uid), exepath: () => exepath });
 }
 
-/** Those that the condition is true of, in their order. What stops it is the condition's fault. */
+/**
+ * Of the directions that the condition is asked about those in which no row has what it asks for. Throws a
+ * Problem where no other is left.
+ */
+function directionsWithout(filter: Filter, only: Direction | undefined): Direction[] {
+  const asked = DIRECTIONS.filter(
+    (one) => (only ?? one) === one && EVENTS[one].some((event) => filter.events.has(event)),
+  );
+  const lacking = (one: Direction): string | undefined => UNKNOWN[one].find((field) => filter.fields.has(field));
+  const without = asked.filter((one) => lacking(one) !== undefined);
+  if (without.length === 0 || without.length < asked.length) return without;
+  const field = lacking(without[0]!)!;
+  throw new Problem(400, `Each connection that goes ${without[0]} has another ${field}, and many are one row.`);
+}
+
+/** Whether the condition asks this row for what it does not know. */
+function isUndecided({ fields, events }: Filter, { direction, isRest, process }: Connection): boolean {
+  const unknown = [...(isRest ? PLACE_FIELDS : []), ...(process.isCut ? COMMAND_FIELDS : [])];
+  return unknown.some((field) => fields.has(field)) && EVENTS[direction].some((event) => events.has(event));
+}
+
+/** So many of those that the filter wants. */
+async function firstOf(rows: readonly Connection[], filter: Filter | null, most: number): Promise<Connection[]> {
+  const found: Connection[] = [];
+  for (let from = 0; from < rows.length && found.length < most; from += ROWS_A_BATCH) {
+    const some = rows.slice(from, from + ROWS_A_BATCH);
+    found.push(...(filter === null ? some : await matching(filter, some)));
+  }
+  return found;
+}
+
+/**
+ * Those that the condition is true of, and those that it may be true of, in their order. What stops it is the
+ * condition's fault.
+ */
 async function matching(filter: Filter, rows: readonly Connection[]): Promise<Connection[]> {
-  const found = new Set<Connection>();
+  const found = new Set<Connection>(rows.filter((row) => isUndecided(filter, row)));
   for (const facts of new Set(rows.map(({ process }) => process.facts))) {
     const of = rows.filter(({ process }) => process.facts === facts);
-    const batch = await batchOf(of, facts);
+    const { batch, rowOf } = await batchOf(of, facts);
     try {
-      for (const at of filter.matching(batch)) found.add(of[batch.indexOf(at)]!);
+      for (const at of filter.matching(batch)) found.add(rowOf[batch.indexOf(at)]!);
     } catch {
       throw new Problem(400, "This condition takes too long. Ask for less at once.");
     }
@@ -155,6 +185,7 @@ async function matching(filter: Filter, rows: readonly Connection[]): Promise<Co
   return rows.filter((row) => found.has(row));
 }
 
+/** `rowOf`: of each record the row that it is of. */
 async function batchOf(rows: readonly Connection[], facts: ContainerFacts | null) {
   const [{ BatchBuilder }, { openBatch }] = await Promise.all([
     import("../wire/builder.js"),
@@ -162,14 +193,19 @@ async function batchOf(rows: readonly Connection[], facts: ContainerFacts | null
   ]);
   const builder = new BatchBuilder();
   const processes = new Map<ConnectionProcess, number>();
+  const rowOf: Connection[] = [];
   for (const row of rows) {
     const process = processes.get(row.process) ?? builder.process(processSlots(row));
     processes.set(row.process, process);
-    builder.record(EVENTS[row.direction], { process, descriptor: builder.descriptor(descriptorSlots(row)) });
+    const descriptor = builder.descriptor(descriptorSlots(row));
+    for (const event of EVENTS[row.direction]) {
+      builder.record(event, { process, descriptor });
+      rowOf.push(row);
+    }
   }
   const batch = openBatch(builder.bytes());
   batch.container = facts;
-  return batch;
+  return { batch, rowOf };
 }
 
 function processSlots({ process }: Connection): Record<string, SlotValue> {
@@ -181,8 +217,8 @@ function processSlots({ process }: Connection): Record<string, SlotValue> {
 function descriptorSlots(row: Connection): Record<string, SlotValue> {
   const { direction, localAddress, localPort, remoteAddress, remotePort, raw } = row;
   const text = (address: string | null, port: number | null): string => `${address ?? ""}:${port ?? 0}`;
-  const local = { ip: raw.local, port: localPort ?? 0, text: text(localAddress, localPort) };
-  const remote = { ip: raw.remote, port: remotePort ?? 0, text: text(remoteAddress, remotePort) };
+  const local = { ip: raw.local, port: localPort, text: text(localAddress, localPort) };
+  const remote = { ip: raw.remote, port: remotePort, text: text(remoteAddress, remotePort) };
   const isServer = direction !== "out";
   const [client, server] = isServer ? [remote, local] : [local, remote];
   return {

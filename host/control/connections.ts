@@ -30,7 +30,8 @@ const CONTAINERS_MAX = 200;
 const KNOWN_PLACES_MAX = 4_000;
 /** Descriptors of one listening socket that are told apart. Of one that has more no close is believed. */
 const OPEN_MAX = 64;
-const COMMAND_MAX = 1_000;
+/** Characters that are kept of a command line. */
+const COMMAND_MAX = 4_096;
 const USER_MAX = 100;
 /** Ten minutes long a container learns its usual places, from its first connection on. */
 const USUAL_NS = 600_000_000_000n;
@@ -90,7 +91,10 @@ export interface ConnectionProcess {
   readonly pid: number;
   readonly name: string | null;
   readonly exepath: string | null;
+  /** At most 4,096 characters. */
   readonly cmdline: string | null;
+  /** It had more. */
+  readonly isCut: boolean;
   readonly uid: number;
   readonly user: string | null;
   /** The id that the process itself has; null on a plain host. */
@@ -422,12 +426,14 @@ function imageName(batch: Batch, source: string, process: number): ImageName {
 function describe(batch: Batch, key: string, process: number): ConnectionProcess {
   const text = (field: string): string | null => processText(batch, process, PROCESS_AT[field] as number);
   const number = (field: string): number => Number(processInt(batch, process, PROCESS_AT[field] as number) ?? 0);
+  const cmdline = commandLine(batch, process);
   return {
     key,
     pid: number("pid"),
     name: text("name"),
     exepath: text("exepath"),
-    cmdline: commandLine(batch, process)?.slice(0, COMMAND_MAX) ?? null,
+    cmdline: cmdline?.slice(0, COMMAND_MAX) ?? null,
+    isCut: (cmdline?.length ?? 0) > COMMAND_MAX,
     uid: number("uid"),
     user: text("user")?.slice(0, USER_MAX) ?? null,
     own: text("container_id"),

@@ -318,6 +318,9 @@ export const ROUTES: readonly Route[] = [
       items: z.array(ConnectionRow),
       next: z.string().nullable(),
       left_out: z.int().describe("rows that had to go, of all since Vedette began; a tenant is told 0"),
+      not_judged: z
+        .array(z.enum(["out", "in", "listening"]))
+        .describe("directions whose rows do not have what the condition asks for: none of them is shown"),
     }),
     type: JSON_TYPE,
     of: async ({ connections }, viewer, { filter, new: isNew, ...query }) => {

@@ -192,6 +192,7 @@ export const ConnectionRow = z.strictObject({
   local: z.strictObject({ address: z.string().nullable(), port: z.int().nullable() }),
   remote: z.strictObject({ address: z.string().nullable(), port: z.int().nullable() }),
   rest: z.boolean().describe("all places of the process beyond the 100 that have a row each"),
+  undecided: z.boolean().describe("the condition asks for what this row does not say; it may be true of it"),
   new: z.boolean().describe("its container went there first more than ten minutes after its first connection"),
   process: z.strictObject({
     key: z.string(),

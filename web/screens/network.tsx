@@ -13,6 +13,7 @@ interface ConnectionPage {
   readonly items: readonly ConnectionRow[];
   readonly next: string | null;
   readonly left_out: number;
+  readonly not_judged: readonly (keyof typeof WORDS)[];
 }
 
 const HEAD = [
@@ -86,13 +87,19 @@ export function Connections({ sought, none }: { sought: Readonly<Record<string, 
   );
   return (
     <Answer asked={asked.value} isNone={({ items }) => items.length === 0 && pages.cursor.value === ""} none={none}>
-      {({ items, next, left_out }) => (
+      {({ items, next, left_out, not_judged }) => (
         <>
           <Table name="Connections" head={HEAD}>
             {items.map((one) => (
               <Row key={one.seq} one={one} />
             ))}
           </Table>
+          {not_judged.length > 0 && (
+            <p class="problem">
+              Not shown: {not_judged.map((one) => WORDS[one]).join(", ")}. Each of those connections has a port of its
+              own there, for which the condition asks.
+            </p>
+          )}
           {left_out > 0 && <p class="problem">{some(left_out, "row")} had to go: there were too many places.</p>}
           <Pages pages={pages} page={{ next, complete: true, damaged: 0 }} />
         </>
@@ -108,7 +115,9 @@ function Row({ one }: { one: ConnectionRow }) {
       <td>
         {WORDS[direction]} {one.new && <span class="warning">◆ new</span>}
       </td>
-      <td>{placeOf(one)}</td>
+      <td>
+        {placeOf(one)} {one.undecided && <span class="quiet">may be one: the row does not say</span>}
+      </td>
       <td>
         <a
           href={`#/processes?${new URLSearchParams({ key: process.key })}`}

@@ -54,7 +54,7 @@ const WORK = batchOf(
 async function pageOf(socket: string, query = "") {
   const { status, json } = await ask(socket, `/api/v1/connections${query}`);
   assert.is(status, 200, JSON.stringify(json));
-  return json as { items: ConnectionRow[]; next: string | null; left_out: number };
+  return json as { items: ConnectionRow[]; next: string | null; left_out: number; not_judged: string[] };
 }
 const places = (items: readonly ConnectionRow[]): string[] =>
   items.map(({ direction, remote, local }) => `${direction} ${remote.address}:${remote.port} ${local.port}`);
@@ -217,10 +217,15 @@ test("a condition of Falco's narrows them, and one that asks for what no row kno
     "listening null:null 80",
   ]);
   assert.equal(await under("fd.is_server = true and fd.l4proto = tcp", "&direction=in"), ["in 192.0.2.7:null 80"]);
+  assert.equal(await under("evt.type = accept"), ["in 192.0.2.7:null 80"]);
+  assert.equal(await under("fd.lport = 80", "&direction=in"), ["in 192.0.2.7:null 80"]);
+  assert.equal(await under("fd.rport exists and not fd.rport = 22", "&direction=listening"), []);
   assert.equal(await under("proc.pid = 9"), []);
   for (const [condition, why] of [
     ["proc.aname = sh", /proc\.aname is not known of a connection/],
     ["evt.buffer contains x", /evt\.buffer is not known/],
+    ["evt.type = connect and fd.cproto = x", /goes out has another fd\.cproto/],
+    ["evt.type = accept and fd.rport = 1", /goes in has another fd\.rport/],
     ["fd.rip = ", /column \d+/],
     ["x".repeat(5_000), /at most 4096/],
   ] as const) {
@@ -228,6 +233,45 @@ test("a condition of Falco's narrows them, and one that asks for what no row kno
     assert.is(status, 400, condition.slice(0, 40));
     assert.match(json.title, why);
   }
+});
+
+test("a port that no row of a direction knows hides none of its rows without a word", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  control.onBatch(WORK);
+  const under = async (condition: string, more = "") => {
+    const { items, not_judged } = await pageOf(path, `?filter=${encodeURIComponent(condition)}${more}`);
+    return [...items.map(({ direction }) => direction), "without", ...not_judged];
+  };
+  assert.equal(await under("fd.lport = 80"), ["in", "listening", "without", "out"]);
+  assert.equal(await under("fd.lport != 80"), ["without", "out"]);
+  assert.equal(await under("fd.rport != 22"), ["out", "without", "in"]);
+  assert.equal(await under("fd.rport != 22", "&direction=out"), ["out", "without"]);
+  assert.equal(await under("evt.type = listen and fd.lport = 80"), ["listening", "without"]);
+  assert.equal(await under("proc.pid > 1"), ["in", "listening", "out", "out", "without"]);
+});
+
+test("a row that does not know what a condition asks is shown as undecided, and in no other case", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  const nmap = { name: "nmap", exepath: "/tmp/nmap", pid: 60 };
+  const fdTo = (host: number): string => `tcp 10.0.0.5:9->192.0.2.${host}:80`;
+  const scan = Array.from({ length: 120 }, (_, i): Short => ["connect", { proc: nmap, fd: fdTo(i + 1), res: 0 }]);
+  const long = { name: "java", exepath: "/usr/bin/java", pid: 61, args: ["-cp", "x".repeat(5_000), "Evil"] };
+  const middle = { name: "java", exepath: "/usr/bin/java", pid: 62, args: ["-cp", "y".repeat(3_000), "Evil"] };
+  control.onBatch(
+    batchOf(...scan, ["connect", { proc: long, fd: OUT, res: 0 }], ["connect", { proc: middle, fd: OUT, res: 0 }]),
+  );
+  const under = async (condition: string): Promise<string[]> =>
+    (await pageOf(path, `?filter=${encodeURIComponent(condition)}`)).items.map(
+      ({ process, undecided, rest }) => `${process.pid}${rest ? " rest" : ""}${undecided ? "?" : ""}`,
+    );
+  assert.equal(await under("fd.rip = 192.0.2.119"), ["60 rest?"], "it went there, and its row does not say so");
+  assert.equal(await under("fd.rip = 192.0.2.7"), ["60 rest?", "60"]);
+  assert.equal(await under("evt.type = listen and fd.lip = 192.0.2.7"), []);
+  assert.equal(await under("proc.name = curl"), []);
+  assert.equal(await under("proc.cmdline contains Evil"), ["62", "61?"]);
+  assert.equal(await under("proc.name = java and fd.rport = 443"), ["62", "61", "60 rest?"]);
 });
 
 test("pages follow one another without a gap, while rows are made", async () => {

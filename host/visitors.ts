@@ -12,6 +12,8 @@ export interface VisitorBounds {
 
 /** Lets one connection out of the bounds. */
 export interface Visitors {
+  /** Its connection may stay so many ms more, once, and still counts: what it asks for takes longer. */
+  extend(socket: Socket, ms: number): void;
   /** Its connection may stay from now on, beside the others: whoever keeps it bounds it. */
   keep(socket: Socket): void;
 }
@@ -19,12 +21,15 @@ export interface Visitors {
 /** Bounds the connections of `server` from now on. Call it before the server listens. */
 export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visitors {
   const there = new Map<Socket, NodeJS.Timeout>();
+  const extended = new WeakSet<Socket>();
+  const endIn = (socket: Socket, later: number): void => {
+    clearTimeout(there.get(socket));
+    there.set(socket, setTimeout(() => socket.destroy(), later).unref());
+  };
   server.on("connection", (socket: Socket) => {
-    const timer = setTimeout(() => socket.destroy(), ms);
-    timer.unref();
-    there.set(socket, timer);
+    endIn(socket, ms);
     socket.once("close", () => {
-      clearTimeout(timer);
+      clearTimeout(there.get(socket));
       there.delete(socket);
     });
     if (there.size <= most) return;
@@ -33,6 +38,11 @@ export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visi
     oldest?.destroy();
   });
   return {
+    extend(socket, more) {
+      if (!there.has(socket) || extended.has(socket)) return;
+      extended.add(socket);
+      endIn(socket, more);
+    },
     keep(socket) {
       clearTimeout(there.get(socket));
       there.delete(socket);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Has conditions compiled by a thread, with bounds of time and memory: 4,096 characters can hold dozens of
 // regular expressions, and take a minute. The thread is started for the first condition, stays for those that
-// come soon after, and is ended where one takes too long. Its owner hands it one condition at a time.
+// come soon after, and is ended where one takes too long. What counts is the processor's time that the thread
+// takes: on a machine that has much to do, an honest condition takes seconds by the clock. Its owner hands it
+// one condition at a time.
 import type { Worker } from "node:worker_threads";
 import type { CompiledFilter } from "../falco/falco.js";
 import { reasonOf } from "../reason.js";
@@ -27,8 +29,12 @@ export class TookTooLong extends Problem {
   }
 }
 
-/** Of one condition, ms; an honest one takes a tenth of a second. */
+/** Of one condition, ms of the thread's processor time; an honest one takes a tenth of a second. */
 const COMPILE_MS_MAX = 4_000;
+/** By the clock it may take so many times as long. */
+const CLOCK_TIMES = 5;
+/** How often the thread is asked for its processor time, ms. */
+const LOOK_MS = 100;
 /** From when it is asked to start, ms. */
 const START_MS_MAX = 30_000;
 /** How long a thread stays that nobody asks, ms. */
@@ -42,7 +48,7 @@ export class ConditionCompiler {
   #worker: Worker | null = null;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `msMax`: how long one condition may take. */
+  /** `msMax`: how much of the processor's time one condition may take. */
   constructor(msMax = COMPILE_MS_MAX) {
     this.#msMax = msMax;
   }
@@ -64,7 +70,7 @@ export class ConditionCompiler {
   /** Compiles one, by a thread that is ready. Throws TookTooLong, or another Problem. */
   async compile(condition: string, answered?: ReadonlySet<string>): Promise<CompiledFilter> {
     const question: CompilerQuestion = { condition, answered };
-    const heard = this.#heard<CompilerAnswer>(this.#msMax, new TookTooLong());
+    const heard = this.#heard<CompilerAnswer>(CLOCK_TIMES * this.#msMax, new TookTooLong(), this.#msMax);
     this.#worker?.postMessage(question);
     const answer = await heard;
     if ("message" in answer) throw new Problem(400, answer.message, answer.code, answer.hint);
@@ -77,27 +83,35 @@ export class ConditionCompiler {
   }
 
   /**
-   * The thread's next word. It is ended where it says none in time, which is `late`. Where it ends by itself,
-   * say for want of memory, that says nothing of who asked.
+   * The thread's next word. It is ended where it says none in time, or takes more than `spentMax` of the
+   * processor's, which is `late`. Where it ends by itself, say for want of memory, that says nothing of who
+   * asked.
    */
-  #heard<T>(msMax: number, late: Problem): Promise<T> {
+  #heard<T>(msMax: number, late: Problem, spentMax = Number.POSITIVE_INFINITY): Promise<T> {
     const worker = this.#worker;
     if (worker === null) return Promise.reject(notNow());
     clearTimeout(this.#timer);
     worker.ref(); // whoever waits for an answer is kept alive
     return new Promise<T>((resolve, reject) => {
-      const onExit = (): void => {
+      const stopWaiting = (): void => {
         clearTimeout(timer);
+        clearInterval(look);
+        worker.off("exit", onExit);
+      };
+      const onExit = (): void => {
+        stopWaiting();
         reject(notNow());
       };
-      const timer = setTimeout(() => {
+      const giveUp = (): void => {
+        stopWaiting();
         reject(late);
         this.#end(worker);
-      }, msMax).unref();
+      };
+      const timer = setTimeout(giveUp, msMax).unref();
+      const look = onSpent(worker, spentMax, giveUp);
       worker.once("exit", onExit);
       worker.once("message", (answer: T) => {
-        clearTimeout(timer);
-        worker.off("exit", onExit);
+        stopWaiting();
         worker.unref();
         this.#timer = setTimeout(() => this.#end(worker), IDLE_MS_MAX).unref();
         resolve(answer);
@@ -113,6 +127,19 @@ export class ConditionCompiler {
   #forget(worker: Worker): void {
     if (this.#worker === worker) this.#worker = null;
   }
+}
+
+/** Calls back when the thread takes more of the processor's time than that, counted from now on. */
+function onSpent(worker: Worker, msMax: number, isOver: () => void): NodeJS.Timeout | undefined {
+  if (msMax === Number.POSITIVE_INFINITY || typeof worker.cpuUsage !== "function") return undefined; // Node 24.6
+  const before = worker.cpuUsage();
+  const look = async (): Promise<void> => {
+    const { user, system } = await worker.cpuUsage(await before);
+    if (user + system > msMax * 1_000) isOver();
+  };
+  const hasEnded = (): void => undefined; // whoever waits for its word is told
+  before.catch(hasEnded);
+  return setInterval(() => void look().catch(hasEnded), LOOK_MS).unref();
 }
 
 function notNow(): Problem {

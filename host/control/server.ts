@@ -25,6 +25,8 @@ import type { Viewer } from "./viewer.js";
 
 /** Of one door. An answer takes milliseconds; streams are counted apart. */
 const VISITORS = { most: 32, ms: 5_000 };
+/** With a condition, which may have to be compiled first, on a machine that has much to do. */
+const CONDITION_MS = 30_000;
 const HTTP = {
   maxHeaderSize: 8 << 10,
   headersTimeout: 4_000,
@@ -102,6 +104,7 @@ async function answer(
     await streams.open(response, viewer!, query.filter as string | undefined, asked);
     return;
   }
+  if (query.condition !== undefined || query.filter !== undefined) visitors.extend(request.socket, CONDITION_MS);
   send(
     response,
     await (route.of === "description"

@@ -37,9 +37,14 @@ export async function newPage(browser: Browser, offences: string[], options: Pag
   return page;
 }
 
-/** Goes to a screen, and waits until its first answers are there. */
+/**
+ * Goes to a screen, and waits until its first answers are there. The address changes before the page does:
+ * until the new screen is the current one, the one before would take what a test types.
+ */
 export async function show(page: Page, screen: string): Promise<void> {
   await page.goto(`${new URL(page.url()).origin}/#/${screen}`);
+  const [name] = screen.split(/[/?]/);
+  await page.locator(`nav a[aria-current="page"][href="#/${name}"]`).waitFor();
   await page.locator("h1").waitFor();
   await page.getByText("Looking …").first().waitFor({ state: "detached" });
 }

@@ -4,7 +4,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Asked } from "./api.js";
-import { clock, count, levelOf, moment, shapeOf, visible } from "./words.js";
+import { clock, count, levelOf, moment, shapeOf, some, visible } from "./words.js";
 
 /** Severity by shape, word and colour. */
 export function Severity({ of }: { of: string }) {
@@ -60,6 +60,14 @@ export function Facts(props: { of: readonly (readonly [string, string | null])[]
       {props.children}
     </dl>
   );
+}
+
+/** How many findings there were about something, and where they are told. */
+export function FoundOf({ of: { findings, incident } }: { of: { findings: number | null; incident: string | null } }) {
+  if (findings === null) return <span class="quiet">not known any more</span>;
+  if (findings === 0) return null;
+  if (incident === null) return <>{some(findings, "finding")}</>;
+  return <a href={`#/incidents/${incident}`}>{some(findings, "finding")}</a>;
 }
 
 /** Of a screen that shows a running Vedette alone: what is said where a store is looked at. */

@@ -50,7 +50,7 @@ const SOURCE_BYTES = 4;
 
 /** What is known of a row beside its events. Null: it is not known. */
 export interface RowFacts {
-  /** Findings about the process or container of this key, since Vedette began. */
+  /** Findings about the process or container of this key, since Vedette began; null too where forgotten. */
   findings(key: string): number | null;
   /** Descriptors that the process of this key has open now. */
   openFiles(key: string): number | null;

@@ -1,34 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many findings there were about each process and each container since Vedette began, and the incident
-// of the newest. Each viewer is told of his own: a tenant does not learn what the operator's rules found. The
-// process without a finding for longest is forgotten first.
+// of the newest. Each owner of findings, a tenant or the operator, has a book of his own. A tenant is told of
+// his alone: he does not learn what the operator's rules found. The operator is told of all together.
+//
+// All books together are bounded. When there is too much, the book with most in it forgets what was found
+// longest ago. So whoever floods forgets what is his own, and nothing of others. What may have been forgotten
+// is not told as 0: its number is null.
 import type { Alert } from "../output/alert.js";
 import { findingKey } from "./process-key.js";
 import { ownerOf, type Viewer } from "./viewer.js";
 
-const KEYS_MAX = 10_000;
+/** Processes and containers, of all owners together. */
+export const KEYS_MAX = 20_000;
 
 /** Of one process or container. */
 export interface FoundCount {
-  readonly findings: number;
-  /** Its id; null: the newest is of none. */
+  /** At least so many; null: there was none that is still known, and some may have been forgotten. */
+  readonly findings: number | null;
+  /** Its id; null: the newest is of none, or it is not known. */
   readonly incident: string | null;
 }
 
-const NONE: FoundCount = { findings: 0, incident: null };
+interface Count {
+  readonly findings: number;
+  readonly incident: string | null;
+  /** Larger: the newest of them came later. */
+  readonly seq: number;
+}
+
+/** The counts of one owner of findings; what was found last stands last. */
+interface Book {
+  readonly counts: Map<string, Count>;
+  hasForgotten: boolean;
+}
 
 /** All of them. */
 export class Found {
-  /** By owner, and by key. `""` as owner: the operator, who sees all. */
-  readonly #counts = new Map<string, FoundCount>();
+  /** By tenant; `""`: the operator's own. */
+  readonly #books = new Map<string, Book>();
+  #size = 0;
+  #seq = 0;
 
-  add({ finding, tenant, incident }: Alert): void {
+  add({ finding, tenant = "", incident }: Alert): void {
     if (finding === undefined) return;
+    const book = this.#books.get(tenant) ?? { counts: new Map(), hasForgotten: false };
+    this.#books.set(tenant, book);
     const process = findingKey(finding);
-    for (const owner of new Set(["", tenant ?? ""])) {
-      if (process !== null) this.#count(owner, `process ${process}`, incident?.id ?? null);
-      this.#count(owner, `container ${finding.container?.id ?? ""}`, incident?.id ?? null);
-    }
+    if (process !== null) this.#count(book, `process ${process}`, incident?.id ?? null);
+    this.#count(book, `container ${finding.container?.id ?? ""}`, incident?.id ?? null);
   }
 
   /** `key` as process-key.ts makes it. */
@@ -42,17 +61,33 @@ export class Found {
   }
 
   #of(viewer: Viewer, key: string): FoundCount {
-    return this.#counts.get(`${ownerOf(viewer) ?? ""}\n${key}`) ?? NONE;
+    const owner = ownerOf(viewer);
+    const books = owner === null ? [...this.#books.values()] : [this.#books.get(owner)];
+    const counts = books.flatMap((book) => book?.counts.get(key) ?? []).sort((a, b) => b.seq - a.seq);
+    if (counts.length === 0)
+      return { findings: books.some((book) => book?.hasForgotten === true) ? null : 0, incident: null };
+    const incident = counts.find((count) => count.incident !== null)?.incident ?? null;
+    return { findings: counts.reduce((all, { findings }) => all + findings, 0), incident };
   }
 
-  #count(owner: string, key: string, incident: string | null): void {
-    const at = `${owner}\n${key}`;
-    const { findings, incident: before } = this.#counts.get(at) ?? NONE;
-    this.#counts.delete(at);
-    this.#counts.set(at, { findings: findings + 1, incident: incident ?? before });
-    for (const oldest of this.#counts.keys()) {
-      if (this.#counts.size <= KEYS_MAX) break;
-      this.#counts.delete(oldest);
-    }
+  #count({ counts }: Book, key: string, incident: string | null): void {
+    const before = counts.get(key);
+    counts.delete(key);
+    counts.set(key, {
+      findings: (before?.findings ?? 0) + 1,
+      incident: incident ?? before?.incident ?? null,
+      seq: ++this.#seq,
+    });
+    if (before === undefined) this.#size++;
+    if (this.#size > KEYS_MAX) this.#forgetOne();
+  }
+
+  /** The oldest of who has most. */
+  #forgetOne(): void {
+    const [largest] = [...this.#books.values()].sort((a, b) => b.counts.size - a.counts.size);
+    const [oldest] = largest!.counts.keys();
+    largest!.counts.delete(oldest!);
+    largest!.hasForgotten = true;
+    this.#size--;
   }
 }

@@ -40,8 +40,8 @@ export interface ProcessItem {
 
 /** With what was found of it. */
 export interface ShownProcess extends ProcessItem {
-  /** Since Vedette began. */
-  readonly findings: number;
+  /** Since Vedette began; null: it is not known, since too much was found. */
+  readonly findings: number | null;
   /** Of the newest of them; null: there is none. */
   readonly incident: string | null;
 }

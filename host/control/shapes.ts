@@ -181,7 +181,12 @@ export const ProcessRow = z.strictObject({
   container: z.strictObject({ id: z.string(), name: z.string().nullable() }).nullable(),
   start: time,
   session: z.int(),
-  findings: z.int().describe("about it, since Vedette began"),
+  findings: z
+    .int()
+    .nullable()
+    .describe(
+      "about it, since Vedette began; null: it is not known, since too much was found and counts were forgotten",
+    ),
   incident: z.string().nullable().describe("of the newest of them"),
 });
 /** Who talks to whom, or who listens: one process, one direction, one place. */
@@ -211,7 +216,10 @@ export const ConnectionRow = z.strictObject({
   error: z.string().nullable().describe("the newest failure"),
   bytes_in: z.int().describe("read from the socket, as far as calls say how many"),
   bytes_out: z.int(),
-  findings: z.int().describe("about the process, since Vedette began"),
+  findings: z
+    .int()
+    .nullable()
+    .describe("about the process, since Vedette began; null: it is not known, since counts were forgotten"),
   incident: z.string().nullable().describe("of the newest of them"),
 });
 /** What is told of health to whoever asks. */

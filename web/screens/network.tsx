@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import type { ConnectionRow } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
-import { Answer, Choice, Field, NotOfStore, Pages, Table, Time, usePages } from "../parts.js";
+import { Answer, Choice, Field, FoundOf, NotOfStore, Pages, Table, Time, usePages } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
 import { bytes, count, some, visible } from "../words.js";
@@ -145,13 +145,7 @@ function Row({ one }: { one: ConnectionRow }) {
         <Time ns={one.last} />
       </td>
       <td>
-        {one.findings === 0 ? (
-          ""
-        ) : one.incident === null ? (
-          some(one.findings, "finding")
-        ) : (
-          <a href={`#/incidents/${one.incident}`}>{some(one.findings, "finding")}</a>
-        )}
+        <FoundOf of={one} />
       </td>
     </tr>
   );

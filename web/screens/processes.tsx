@@ -2,10 +2,10 @@
 // The processes that live, as a table by container and pid; and one process with its connections.
 import type { ProcessRow } from "../../host/control/shapes.js";
 import { useAsked } from "../api.js";
-import { Answer, Facts, Named, NotOfStore, Table, Time } from "../parts.js";
+import { Answer, Facts, FoundOf, Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
-import { moment, some, visible } from "../words.js";
+import { moment, visible } from "../words.js";
 import { Connections } from "./network.js";
 
 interface ProcessPage {
@@ -53,7 +53,7 @@ function All() {
                   <Time ns={one.start} />
                 </td>
                 <td>
-                  <FoundOf one={one} />
+                  <FoundOf of={one} />
                 </td>
               </tr>
             ))}
@@ -63,13 +63,6 @@ function All() {
       )}
     </Answer>
   );
-}
-
-/** Where its findings are told. */
-function FoundOf({ one: { findings, incident } }: { one: ProcessRow }) {
-  if (findings === 0) return null;
-  if (incident === null) return <>{some(findings, "finding")}</>;
-  return <a href={`#/incidents/${incident}`}>{some(findings, "finding")}</a>;
 }
 
 function Process({ of }: { of: string }) {
@@ -111,11 +104,11 @@ function FactsOf({ one }: { one: ProcessRow }) {
   ];
   return (
     <Facts of={facts}>
-      {one.findings > 0 && (
+      {one.findings !== 0 && (
         <div>
           <dt>findings</dt>
           <dd>
-            <FoundOf one={one} />
+            <FoundOf of={one} />
           </dd>
         </div>
       )}

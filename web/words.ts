@@ -40,8 +40,9 @@ export const levelOf = (severity: string): "severe" | "warning" | "calm" =>
 /** 1,234,567. */
 export const count = (value: number): string => value.toLocaleString("en-US");
 
-/** `1 agent`, `2 agents`. */
-export const some = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
+/** `1 agent`, `2 agents`; `many`: another word for more than one. */
+export const some = (value: number, what: string, many = `${what}s`): string =>
+  `${count(value)} ${value === 1 ? what : many}`;
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 /** `1.2 MB`; nothing for none. */

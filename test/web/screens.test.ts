@@ -161,6 +161,24 @@ test("the network screen is narrowed by a condition, and leads to a process, its
   await page.close();
 });
 
+test("what the host left out of the events, and counts that it has forgotten, are said", async () => {
+  const page = await entered("many", LOOKS[0]);
+  const gap = 'event: gap\ndata: {"missed":1234,"batches":7}\n\n';
+  await page.route("**/api/v1/events*", (route) => route.fulfill({ contentType: "text/event-stream", body: gap }));
+  await page.route("**/api/v1/processes*", async (route) => {
+    const response = await route.fetch();
+    const { items, ...rest } = (await response.json()) as { items: object[] };
+    await route.fulfill({ response, json: { ...rest, items: items.map((one) => ({ ...one, findings: null })) } });
+  });
+  await show(page, "events");
+  await there(page, "1,234 were left out");
+  await there(page, "7 batches of events had gone before they could be read.");
+  await audit(page, "events");
+  await show(page, "processes");
+  await there(page, "not known any more");
+  await page.close();
+});
+
 test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();

@@ -7,7 +7,7 @@ import { Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
 import { follow, type Gap } from "../stream.js";
-import { count } from "../words.js";
+import { count, some } from "../words.js";
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -31,6 +31,7 @@ function Live() {
   const rows = useSignal<readonly Event[]>([]);
   const seen = useSignal(0);
   const missed = useSignal(0);
+  const batches = useSignal(0);
   const problem = useSignal<string | null>(null);
 
   useEffect(() => {
@@ -49,6 +50,7 @@ function Live() {
       onEvent: (event) => come.push(event),
       onGap: (gap: Gap) => {
         missed.value += gap.missed;
+        batches.value += gap.batches;
       },
     }).catch((error: unknown) => {
       if (!over.signal.aborted) problem.value = error instanceof Refused ? error.message : "The stream has ended.";
@@ -64,6 +66,7 @@ function Live() {
     rows.value = [];
     seen.value = 0;
     missed.value = 0;
+    batches.value = 0;
     condition.value = typed.value.trim();
   };
   return (
@@ -100,6 +103,12 @@ function Live() {
         {count(seen.value)} events came{missed.value > 0 && `, ${count(missed.value)} were left out`}; the newest{" "}
         {count(rows.value.length)}:
       </p>
+      {batches.value > 0 && (
+        <p class="problem">
+          {some(batches.value, "batch", "batches")} of events had gone before they could be read. Nobody counted what
+          was in them.
+        </p>
+      )}
       <Table name="Events" head={["Time", ...COLUMNS]}>
         {rows.value.map((event) => (
           <tr key={`${event["evt.time"]} ${event["thread.tid"]} ${event["evt.num"]}`}>

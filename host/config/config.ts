@@ -55,15 +55,15 @@ export function readConfiguration(path: string | null, environment: NodeJS.Proce
 }
 
 /**
- * The outputs of a file that is not ours as a whole, such as the settings of `instrument`, with its other
- * keys left alone. `given`: the environment of whoever opens them. Throws as readConfiguration() does.
+ * The outputs of a file that is not ours as a whole, such as the settings of `instrument`. Its rows of
+ * `respond` are looked at, too, and its other keys left alone. `given`: the environment of whoever opens the
+ * outputs. Throws as readConfiguration() does.
  */
 export function outputsIn(path: string, given: NodeJS.ProcessEnv): readonly NamedOutput[] {
   const read = () => readPlainFile(path, { most: YAML_BYTES_MAX });
   const { json, wrong } = plainYaml(path, read, "VEDETTE_CONFIG_UNREADABLE");
-  const { outputs } = mapping(json) ?? {};
-  if (outputs === undefined) return [];
-  const file = { outputs };
+  const { outputs, respond } = mapping(json) ?? {};
+  const file = { outputs, ...(Array.isArray(respond) ? { respond } : {}) };
   return withVariables(given, () => {
     const parsed = ConfigFile.safeParse(file);
     if (parsed.success) return configurationOf(parsed.data).outputs;

@@ -14,7 +14,8 @@
 //   container.dependsOn.NAME=SUCCESS  what the container NAME must have come to before the sidecar starts
 //   KEY=                            what an earlier run was told of it is forgotten
 //
-// A file may have `outputs:`, too, as vedette.yaml has it: each key becomes a variable of the sidecar.
+// A file may have `outputs:` and `respond:`, too, as vedette.yaml has them: each key becomes a variable of
+// the sidecar. Where the sidecar asks agents for responses, they get `--respond`.
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
@@ -30,6 +31,7 @@ const SERVE: Record<string, Kind> = {
   isolation: "text",
   "policies-d": "text",
   tenants: "text",
+  respond: "text",
   "require-signed": "flag",
   serials: "text",
   control: "text",
@@ -60,6 +62,7 @@ const AGENT: Record<string, Kind> = {
   strangers: "text",
   "start-timeout": "number",
   "on-start-timeout": "text",
+  respond: "flag",
 };
 const CONTAINER: Record<string, Kind> = {
   name: "text",
@@ -89,6 +92,9 @@ const LISTS: Record<
 };
 /** What each variable of an output begins with, as a setting. */
 const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
+const RESPOND = "container.environment.VEDETTE_RESPOND";
+/** A row of `respond:`, as readConfig() writes it, that the host does not do by itself. */
+const ASKS_AGENT = /"action":"(?!capture")/;
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);
 
 /** One setting, as it was given. */
@@ -125,10 +131,16 @@ export class Settings {
   }
 
   agentWords(): string[] {
-    return this.#all.flatMap(([key, value]) => {
+    const given = this.#all.flatMap(([key, value]) => {
       const name = key.replace(/^agent\./, "");
       return key.startsWith("agent.") ? words(name, AGENT[name]!, value) : [];
     });
+    return this.#asksAgents() && !this.has("agent.respond") ? [...given, "--respond"] : given;
+  }
+
+  /** For responses; a file of rows that is in the sidecar alone may do so. */
+  #asksAgents(): boolean {
+    return this.#all.some(([key, value]) => key === "respond" || (key === RESPOND && ASKS_AGENT.test(value)));
   }
 
   /** Members of the sidecar's container definition, keys in camelCase. */
@@ -189,7 +201,10 @@ export function readConfig(path: string): Setting[] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, "it is not a map");
   const { outputs = {}, ...rest } = value as Record<string, unknown>;
   const variables = outputVariables(outputs).map(([name, text]) => [`container.environment.${name}`, text] as const);
-  return [...flat("", rest), ...variables].map(([key, one]) => readSetting(`${key}=${one}`));
+  const answers = rest.respond;
+  if (Array.isArray(answers)) delete rest.respond; // a text is the path of a file in the sidecar
+  const rows = Array.isArray(answers) ? [[RESPOND, answers.length === 0 ? "" : JSON.stringify(answers)] as const] : [];
+  return [...flat("", rest), ...variables, ...rows].map(([key, one]) => readSetting(`${key}=${one}`));
 }
 
 /** As `vedette serve` reads them: VEDETTE_OUTPUTS_NAME_KEY; what is no text, number or switch is JSON. */

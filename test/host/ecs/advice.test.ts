@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { readConfiguration } from "../../../host/config/config.js";
 import { readImageConfigs } from "../../../host/ecs/image-config.js";
 import { type Instrumented, instrument } from "../../../host/ecs/instrument.js";
 import type { RunOptions } from "../../../host/ecs/options.js";
@@ -329,6 +330,44 @@ test("P12: the sidecar gets volumes of the task and waits for who fills them, as
 test("P12: another address of the sidecar's HTTP is known to the health check", () => {
   const { sidecar } = run({ containerDefinitions: [APP] }, { set: ["http=127.0.0.1:9999"] });
   assert.equal(sidecar.healthCheck.command.slice(-2), ["--http", "127.0.0.1:9999"]);
+});
+
+test("P12: where rows of respond ask the agents for something, they get --respond; nobody else does", () => {
+  const config = join(folder, "respond.yaml");
+  const made = (text: string, rows: string, ...set: string[]) => {
+    writeFileSync(config, rows);
+    const done = text === "" ? run({ containerDefinitions: [APP] }, { config, set }) : given(text, { config, set });
+    const { containerDefinitions: all } = JSON.parse(done.text);
+    const [agent, sidecar] = [all[0].entryPoint, all.at(-1)];
+    const rowsRead = Object.fromEntries((sidecar.environment ?? []).map((one: Plain) => [one.name, one.value]));
+    const asks = agent.filter((word: string) => word === "--respond").length;
+    return { text: done.text, variables: rowsRead, asks, serve: sidecar.command.join(" ") };
+  };
+  const KILL = "respond:\n  - {rules: [Reverse shell, 'kill, or not'], action: kill-tree, mode: enforce}\n";
+  const first = made("", KILL);
+  assert.is(first.asks, 1);
+  const asRead = (path: string | null, from: NodeJS.ProcessEnv) => readConfiguration(path, from).options.get("respond");
+  assert.equal(asRead(null, first.variables), asRead(config, {}));
+  assert.is(made(first.text, KILL).text, first.text, "twice is once");
+  assert.is(given(first.text, {}).text, first.text, "kept by the journal");
+  // The host keeps evidence by itself; and nobody asks for anything any more.
+  assert.is(made("", `respond: [{rules: ['"action":"kill"'], action: capture}]\n`).asks, 0);
+  const none = made(first.text, "respond: []\n");
+  assert.equal([none.asks, none.variables.VEDETTE_RESPOND], [0, undefined]);
+  // Rows that are in the sidecar alone: who asks cannot be known here, and may be said.
+  const file = made("", "respond: /rules/respond.yaml\n");
+  assert.is(file.asks, 1);
+  assert.match(file.serve, "--respond /rules/respond.yaml");
+  assert.is(made(file.text, "{}\n", "agent.respond=false").asks, 0);
+  assert.is(made(file.text, "{}\n", "respond=", "agent.respond=true").asks, 1);
+  assert.is(made(file.text, "{}\n", "respond=").asks, 0);
+  assert.match(refusal(() => made("", "respond: {rules: [a]}\n")).message, /there is no respond\.rules/);
+  // Somebody had written it by hand, as the page said.
+  const byHand = given(JSON.stringify({ family: "f", cpu: "1024", memory: "2048", containerDefinitions: [APP] })).text;
+  const edited = byHand.replace('"withhold",', '"withhold", "--respond",');
+  assert.not.equal(edited, byHand);
+  assert.is(made(edited, KILL).asks, 1);
+  assert.match(given(edited, {}).text, /"withhold", ?"--respond", ?"--"/);
 });
 
 test("P9: on a shared network the sidecar answers at a socket of the task, and its health check asks there", () => {

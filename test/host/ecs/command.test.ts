@@ -106,7 +106,7 @@ test("an output that the file has no more is taken out of the sidecar", () => {
   for (const one of [config, path]) rmSync(one);
 });
 
-test("an output of --config that is wrong is told with its place, and a variable that the task lacks by its name", () => {
+test("what is wrong in outputs or respond of --config is told with its place, and a variable that the task lacks by its name", () => {
   const config = join(folder, "settings.yaml");
   for (const [text, reason] of [
     ["outputs:\n  a: {type: s3, buckt: logs, region: eu-west-1}\n", /settings\.yaml:2:\d+: .*buckt/],
@@ -115,6 +115,7 @@ test("an output of --config that is wrong is told with its place, and a variable
       /no variable TOKEN_OF_X/,
     ],
     ["outputs:\n  a: {type: s3, bucket: logs}\n", /it needs a region/],
+    ["respond:\n  - {rules: [Reverse shell], action: shoot}\n", /settings\.yaml:2:\d+: .*action/],
   ] as const) {
     writeFileSync(config, text);
     const { stdout, stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);

@@ -30,9 +30,12 @@ function changedAt(path: string): number {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-/** As ECS does with an image's volume: what the image holds there is copied before any container starts. */
-export function fillVolume(task: Task): void {
-  copyFileSync(AGENT, join(task.volume, "vedette-capture"));
+/**
+ * As ECS does with an image's volume: what the image holds there is copied before any container starts.
+ * `agent`: another than this build's.
+ */
+export function fillVolume(task: Task, agent = AGENT): void {
+  copyFileSync(agent, join(task.volume, "vedette-capture"));
 }
 
 export function volume(task: Task, readOnly: boolean): Mount {

@@ -31,6 +31,7 @@ export { SelfCopies } from "./state/self-copies";
 export { Sequence } from "./state/sequence";
 export { keyOf, keyOfAddr, keys } from "./state/key";
 export { HttpServer } from "./http/server";
+export { PostgreSqlServer } from "./postgresql/server";
 export { RedisServer } from "./redis/server";
 export { param } from "./param";
 export { note } from "./wire/alert";

@@ -99,3 +99,10 @@ export function hashOf(at: usize, size: u32): u32 {
   h = (h ^ (h >> 32)) * 0xc4ceb9fe1a85ec53;
   return h ^ (h >> 29);
 }
+
+/** Of all bytes; never 0. */
+export function textHash(at: usize, size: u32): u64 {
+  let hash: u64 = size;
+  for (let i: u32 = 0; i < size; i++) hash = mix(hash, load<u8>(at + i));
+  return hash | 2;
+}

@@ -18,8 +18,9 @@ export function slotValue(field: Field, value: unknown): SlotValue {
     case "path":
     case "relpath":
     case "str":
-    case "bytes":
       return textOf(value);
+    case "bytes":
+      return value instanceof Uint8Array ? value : textOf(value);
     case "strlist":
       return Array.isArray(value) ? value.map(textOf) : textOf(value).split(" ");
     case "sockaddr":

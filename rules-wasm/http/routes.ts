@@ -4,7 +4,7 @@
 // learned from requests that succeeded only: what a scanner tries is no route. Each server has its own tree
 // and its own bounds. When servers together have more than there is room for, all are forgotten and learned
 // anew.
-import { mix } from "../string-set";
+import { mix, textHash } from "../string-set";
 
 /** Templates of a server, and names in all of them together. */
 const ROUTES_MAX: u64 = 100;
@@ -157,13 +157,6 @@ function isIdentifier(at: usize, size: u32): bool {
     else if (byte != 0x2d) others++;
   }
   return others == 0 && digits > 0 && (hex == 0 || digits + hex >= HEX_MIN);
-}
-
-/** Of all bytes; never 0. */
-export function textHash(at: usize, size: u32): u64 {
-  let hash: u64 = size;
-  for (let i: u32 = 0; i < size; i++) hash = mix(hash, load<u8>(at + i));
-  return hash | 2;
 }
 
 function zeroed(size: u32): usize {

@@ -14,13 +14,13 @@ import { Event } from "../event";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
-import { mix } from "../string-set";
+import { mix, textHash } from "../string-set";
 import { batchLost, batchSource, spanOf } from "../wire/frame";
 import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isRequest, isResponse, methodOf, METHODS, pathBegin, pathSize,
   readFields, statusOf,
 } from "./head";
-import { Routes, textHash } from "./routes";
+import { Routes } from "./routes";
 
 const KIND: u32 = 6;
 

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of RESP that may leave: commands, and what an error begins with. Whatever else a client or a
 // script says is `_OTHER`.
-import { textHash } from "../http/routes";
-import { isSame } from "../text";
-
-/** What stands for a word that is not listed. It is the first of each list. */
-const OTHER = "_OTHER";
+import { Words } from "../connection/words";
 
 /** Of Redis 8.0 (`COMMAND LIST`) and Valkey, without subcommands. */
-const COMMANDS: string[] = (
+const COMMANDS =
   "ACL APPEND ASKING AUTH BGREWRITEAOF BGSAVE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS BLMOVE BLMPOP BLPOP BRPOP " +
   "BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT CLUSTER COMMAND COMMANDLOG CONFIG COPY DBSIZE DEBUG DECR DECRBY DEL DISCARD " +
   "DUMP ECHO EVAL EVALSHA EVALSHA_RO EVAL_RO EXEC EXISTS EXPIRE EXPIREAT EXPIRETIME FAILOVER FCALL FCALL_RO FLUSHALL " +
@@ -26,50 +22,21 @@ const COMMANDS: string[] = (
   "XAUTOCLAIM XCLAIM XDEL XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XSETID XTRIM ZADD ZCARD ZCOUNT " +
   "ZDIFF ZDIFFSTORE ZINCRBY ZINTER ZINTERCARD ZINTERSTORE ZLEXCOUNT ZMPOP ZMSCORE ZPOPMAX ZPOPMIN ZRANDMEMBER ZRANGE " +
   "ZRANGEBYLEX ZRANGEBYSCORE ZRANGESTORE ZRANK ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE " +
-  "ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION ZUNIONSTORE"
-).split(" ");
+  "ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION ZUNIONSTORE";
 
 /** After one of these, requests and replies are not pairs any more. */
-const UNPAIRED: string[] = [
-  "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "REPLCONF",
-  "CLIENT REPLY",
-];
+const UNPAIRED =
+  "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MONITOR SYNC PSYNC REPLCONF";
 
 /** First words of errors, of Redis 8.0's sources and of clusters. */
-const ERRORS: string[] = (
+const ERRORS =
   "ASK BUSY BUSYGROUP BUSYKEY CLUSTERDOWN CROSSSLOT DENIED ERR EXECABORT INPROG IOERR LOADING MASTERDOWN MISCONF MOVED " +
   "NOADDR NOAUTH NOGOODSLAVE NOGROUP NOMASTERLINK NOPERM NOPROTO NOREPLICAS NOSCRIPT NOTBUSY OOM READONLY SYNTAX TRYAGAIN " +
-  "UNBLOCKED UNKILLABLE WRONGPASS WRONGTYPE"
-).split(" ");
-
-/** A list of words that are known by their numbers; 0 is `_OTHER`. */
-class Words {
-  private readonly texts: string[] = [OTHER];
-  private readonly numbers: Map<u64, u32> = new Map<u64, u32>();
-
-  constructor(texts: string[]) {
-    for (let i = 0, n = texts.length; i < n; i++) {
-      const bytes = Uint8Array.wrap(String.UTF8.encode(texts[i]));
-      this.numbers.set(textHash(bytes.dataStart, bytes.length), <u32>this.texts.length);
-      this.texts.push(texts[i]);
-    }
-  }
-
-  number(at: usize, size: u32): u32 {
-    const hash = textHash(at, size);
-    if (!this.numbers.has(hash)) return 0;
-    const found = this.numbers.get(hash);
-    return isSame(at, size, this.texts[found]) ? found : 0;
-  }
-
-  text(number: u32): string {
-    return this.texts[number];
-  }
-}
+  "UNBLOCKED UNKILLABLE WRONGPASS WRONGTYPE";
 
 /** In capital letters. */
 export const commands = new Words(COMMANDS);
 /** Commands that end the pairs of requests and replies. */
-export const unpaired = new Words(UNPAIRED);
+export const unpaired = new Words(UNPAIRED).add("CLIENT REPLY");
 /** First words of errors. */
 export const errors = new Words(ERRORS);

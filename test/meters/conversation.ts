@@ -43,7 +43,7 @@ export class Meter {
     const fd = { type: "4", ino, flags: 10 };
     for (const [way, text, at] of steps) {
       const all = { fd, proc: { name: exepath.slice(exepath.lastIndexOf("/") + 1), exepath }, at };
-      const bytes = { ...all, data: text.slice(0, this.#snaplen), res: text.length };
+      const bytes = { ...all, data: Buffer.from(text.slice(0, this.#snaplen), "latin1"), res: text.length };
       if (way === "accept") short.add("accept4", { ...all, res: 5 });
       else if (way === "close")
         short.add("close", { ...all, proc: { ...all.proc, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });

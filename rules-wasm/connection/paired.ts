@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server whose clients' requests are answered in their order: which connections there are, which requests
+// wait, and whether a connection can be followed. What a request is and where it ends, a protocol's own class
+// says, which extends this. A connection is its socket's inode. What was cut by `--snaplen`, lost, or was
+// there before us makes a connection unsure: nothing is told of it until it has rested for a second, and then
+// a read begins with a request.
+import { at, begin, seen, skip, total } from "../connection/cursor";
+import { socketOf, writerOf } from "../connection/key";
+import { hours, seconds } from "../duration";
+import { Event } from "../event";
+import { StateTable } from "../state/table";
+import { Str } from "../str";
+import { mix } from "../string-set";
+import { batchLost } from "../wire/frame";
+
+const KIND: u32 = 7;
+
+/** How much is known of a connection. */
+export const FOLLOWED: u32 = 0;
+const UNSURE: u32 = 1;
+/** It speaks something else, or requests and answers are no pairs: what is read is looked at no more. */
+const OPAQUE: u32 = 2;
+
+/** A connection: bytes from the entry's begin. What a protocol adds to it is behind OWN. */
+const MODE: usize = 0; // u8
+const IS_CUT_IN: usize = 1; // u8: where the request underway ends was not seen
+const IS_CUT_OUT: usize = 2; // u8: where the answer underway ends was not seen
+const PIPELINED: usize = 3; // u8: its client does not wait for answers
+const SPEAKS: usize = 4; // u8: an answer has shown that it speaks the protocol
+const FIRST: usize = 8; // u32: number of the request that is answered next
+const NEXT: usize = 12; // u32: number of the next request
+const LAST: usize = 16; // u64: when something was read or written last
+const WRITTEN: usize = 24; // u64: end of the last write
+const LOST: usize = 32; // u64: what its agent had lost
+const BEGUN: usize = 40; // u64: when the request underway began
+const WRITER: usize = 48; // u64: process and descriptor of the last write
+/** Where a protocol's own bytes of a connection begin. */
+export const OWN: usize = 56;
+
+/** A request that waits for its answer. */
+const TIME: usize = 0; // u64
+const NAME: usize = 8; // u32
+const REQUEST: usize = 16;
+
+/** More are no pipeline. */
+const WAITING_MAX: u32 = 1024;
+/** What one event can finish. */
+const FINISHED_MAX: i32 = 1024;
+/** After so long without a byte nothing is underway. */
+const REST: u64 = seconds(1);
+
+/** Connections of all servers of one protocol that a policy sees. One is made at the top of a file. */
+export abstract class PairedServer {
+  private readonly connections: StateTable;
+  private readonly waiting: StateTable;
+  private readonly connectionSize: usize;
+  /** Of each operation that is finished: begin, end, and its name above its error. */
+  private readonly found: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 3);
+  private count: i32 = 0;
+  private now: u64 = 0;
+  private key: u64 = 0;
+  /** Requests of which nothing is told, since they could not be followed. */
+  unsynced: f64 = 0;
+
+  /**
+   * Connections and requests underway that are known at the same time; who is silent for longest goes. `own`:
+   * bytes that the protocol has of a connection.
+   */
+  constructor(connections: u32, underway: u32, own: usize) {
+    this.connections = new StateTable(KIND, connections, OWN + own, hours(2), false);
+    this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
+    this.connectionSize = OWN + own;
+  }
+
+  /** Whether bytes begin as a request does in the middle of a connection. */
+  protected abstract isRequest(from: usize, size: u32): bool;
+  /** Nothing is underway on this connection: what the protocol knows of it begins anew. */
+  protected abstract startAnew(c: usize): void;
+  /** Consumes what a client has sent. */
+  protected abstract read(c: usize): void;
+  /** Consumes what the server has sent. */
+  protected abstract answer(c: usize): void;
+  /** An answer of which the end was not seen has ended; its request waits. */
+  protected abstract finishCut(c: usize): void;
+
+  /** A connection was accepted: whatever had its inode before is over. */
+  accepted(e: Event): void {
+    if (e.failed) return;
+    const c = this.connections.take(socketOf(e), e.time);
+    memory.fill(c, 0, this.connectionSize);
+    store<u64>(c, batchLost(), LOST);
+  }
+
+  /** Bytes were read. Gives how many operations are finished by that. */
+  received(e: Event, data: Str): i32 {
+    this.count = 0;
+    if (e.res <= 0 || !e.fd.is_server) return 0;
+    const c = this.of(e), last = load<u64>(c, LAST);
+    store<u64>(c, e.time, LAST);
+    begin(data.address, data.size, e.res);
+    if (load<u8>(c, MODE) == UNSURE) this.resume(c, e.time - min(last, e.time));
+    if (load<u8>(c, MODE) != FOLLOWED) return 0;
+    if (load<u8>(c, IS_CUT_OUT) != 0) this.endCut(c);
+    if (load<u8>(c, IS_CUT_IN) != 0) {
+      if (this.isWaiting(c) || !this.isRequest(at, seen)) return this.count; // more of it
+      store<u8>(c, 0, IS_CUT_IN);
+      this.startAnew(c);
+    }
+    this.read(c);
+    return this.count;
+  }
+
+  /** Bytes were written, of which `data` is the begin. Gives how many operations are finished by that. */
+  sent(e: Event, data: Str): i32 {
+    return this.write(e, data.address, data.size);
+  }
+
+  /** Bytes were written that nobody saw: sendfile. */
+  sentUnseen(e: Event): i32 {
+    return this.write(e, 0, 0);
+  }
+
+  /** Messages were received or sent in one call that says how many, and not how many bytes. */
+  messages(e: Event): i32 {
+    this.count = 0;
+    const c = e.res > 0 && e.fd.is_server ? this.connections.find(socketOf(e), e.time) : 0;
+    if (c != 0) this.lose(c);
+    return 0;
+  }
+
+  /** A descriptor was closed, or nothing more is written by it. Gives how many operations that finishes. */
+  ended(e: Event): i32 {
+    this.count = 0;
+    this.key = socketOf(e);
+    this.now = e.time;
+    const c = this.connections.find(this.key, e.time);
+    if (c != 0 && load<u8>(c, IS_CUT_OUT) != 0 && load<u64>(c, WRITER) == writerOf(e)) this.endCut(c);
+    return this.count;
+  }
+
+  /** From the return of the read with its first byte to that of the write with its answer's last. */
+  seconds(i: i32): f64 {
+    const start = this.found[3 * i], end = this.found[3 * i + 1];
+    return end > start ? <f64>(end - start) / 1e9 : 0;
+  }
+
+  /** The number of the name of an operation that is finished. */
+  // @ts-ignore: decorator
+  @inline protected nameOf(i: i32): u32 { return <u32>(this.found[3 * i + 2] >> 32); }
+
+  /** The number of its error; 0: none. */
+  // @ts-ignore: decorator
+  @inline protected errorOf(i: i32): u32 { return <u32>this.found[3 * i + 2]; }
+
+  /** Whether a request waits for its answer. */
+  // @ts-ignore: decorator
+  @inline protected isWaiting(c: usize): bool { return load<u32>(c, FIRST) != load<u32>(c, NEXT); }
+
+  // @ts-ignore: decorator
+  @inline protected isFollowed(c: usize): bool { return load<u8>(c, MODE) == FOLLOWED; }
+
+  // @ts-ignore: decorator
+  @inline protected isPipelined(c: usize): bool { return load<u8>(c, PIPELINED) != 0; }
+
+  /** Whether nobody can say yet that this is the protocol. */
+  // @ts-ignore: decorator
+  @inline protected isNew(c: usize): bool { return load<u8>(c, SPEAKS) == 0 && load<u32>(c, NEXT) == 0; }
+
+  /** A request begins. `isFirst`: with the event. */
+  protected startRequest(c: usize, isFirst: bool): void {
+    if (!isFirst || this.isWaiting(c)) store<u8>(c, 1, PIPELINED);
+    store<u64>(c, this.now, BEGUN);
+  }
+
+  /** A request is there, or as much of it as is needed. False: it cannot be followed. */
+  protected wait(c: usize, name: u32): bool {
+    const number = load<u32>(c, NEXT);
+    if (number - load<u32>(c, FIRST) >= WAITING_MAX) {
+      this.unsynced++;
+      this.lose(c);
+      return false;
+    }
+    const entry = this.waiting.take(mix(this.key, number), this.now);
+    store<u64>(entry, load<u64>(c, BEGUN), TIME);
+    store<u32>(entry, name, NAME);
+    store<u32>(c, number + 1, NEXT);
+    return true;
+  }
+
+  /** The end of the request that waits last was not seen. */
+  protected cutRequest(c: usize): void {
+    // Where the next request of a pipeline begins is not known.
+    if (this.isPipelined(c)) this.lose(c);
+    else store<u8>(c, 1, IS_CUT_IN);
+  }
+
+  /** The end of the answer underway was not seen. */
+  protected cutAnswer(c: usize): void {
+    if (this.isPipelined(c)) this.lose(c);
+    else store<u8>(c, 1, IS_CUT_OUT);
+  }
+
+  /** By what the connection of this event is known, and when the event was. */
+  // @ts-ignore: decorator
+  @inline protected get socket(): u64 { return this.key; }
+  // @ts-ignore: decorator
+  @inline protected get time(): u64 { return this.now; }
+
+  /** The name of the request that came last; 0 where it is not known any more. */
+  protected lastName(c: usize): u32 {
+    const entry = this.waiting.find(mix(this.key, load<u32>(c, NEXT) - 1), this.now);
+    return entry == 0 ? 0 : load<u32>(entry, NAME);
+  }
+
+  /** Names the request that came last. */
+  protected nameLast(c: usize, name: u32): void {
+    const entry = this.waiting.find(mix(this.key, load<u32>(c, NEXT) - 1), this.now);
+    if (entry != 0) store<u32>(entry, name, NAME);
+  }
+
+  /** The name of the oldest request; 0 where it is not known any more. */
+  protected waitingName(c: usize): u32 {
+    const entry = this.waiting.find(mix(this.key, load<u32>(c, FIRST)), this.now);
+    return entry == 0 ? 0 : load<u32>(entry, NAME);
+  }
+
+  /** An operation of the oldest request has ended. */
+  protected tell(c: usize, name: u32, error: u32): void {
+    const entry = this.waiting.find(mix(this.key, load<u32>(c, FIRST)), this.now);
+    if (entry == 0 || this.count == FINISHED_MAX) {
+      this.unsynced++;
+      return;
+    }
+    const i = this.count++;
+    this.found[3 * i] = load<u64>(entry, TIME);
+    this.found[3 * i + 1] = load<u8>(c, IS_CUT_OUT) != 0 ? load<u64>(c, WRITTEN) : this.now;
+    this.found[3 * i + 2] = (<u64>name << 32) | error;
+  }
+
+  /** The oldest request is answered. */
+  protected answered(c: usize): void {
+    const first = load<u32>(c, FIRST);
+    store<u32>(c, first + 1, FIRST);
+    store<u8>(c, 1, SPEAKS);
+    this.waiting.drop(mix(this.key, first));
+  }
+
+  /** What is said here is another protocol, or not in pairs any more. */
+  protected beOther(c: usize): void {
+    if (load<u8>(c, SPEAKS) == 0) store<u32>(c, load<u32>(c, NEXT), FIRST); // they were no requests
+    this.lose(c);
+    store<u8>(c, <u8>OPAQUE, MODE);
+  }
+
+  /** It cannot be followed any more. What waits for an answer is told of no more. */
+  protected lose(c: usize): void {
+    if (load<u8>(c, MODE) == OPAQUE) return;
+    const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
+    this.unsynced += <f64>(next - first);
+    store<u32>(c, next, FIRST);
+    store<u8>(c, <u8>UNSURE, MODE);
+  }
+
+  /** One that is not known yet was there before us. */
+  private of(e: Event): usize {
+    const key = socketOf(e);
+    const known = this.connections.find(key, e.time), c = this.connections.take(key, e.time);
+    this.key = key;
+    this.now = e.time;
+    if (known == 0) {
+      store<u8>(c, <u8>UNSURE, MODE);
+      store<u64>(c, e.time, LAST);
+    } else if (load<u64>(c, LOST) != batchLost()) {
+      this.lose(c);
+      store<u64>(c, e.time, LAST);
+    }
+    store<u64>(c, batchLost(), LOST);
+    return c;
+  }
+
+  /** Where nothing moved for long, no answer is due: what begins as a request is one. */
+  private resume(c: usize, rested: u64): void {
+    if (!this.isRequest(at, seen)) return;
+    if (rested < REST) {
+      this.unsynced++;
+      return;
+    }
+    store<u8>(c, <u8>FOLLOWED, MODE);
+    store<u8>(c, 0, IS_CUT_IN);
+    store<u8>(c, 0, IS_CUT_OUT);
+    store<u8>(c, 1, SPEAKS);
+    this.startAnew(c);
+  }
+
+  private write(e: Event, address: usize, size: u32): i32 {
+    this.count = 0;
+    if (e.res <= 0 || !e.fd.is_server) return 0;
+    const c = this.of(e);
+    store<u64>(c, e.time, LAST);
+    begin(address, size, e.res);
+    if (this.isFollowed(c) && load<u8>(c, IS_CUT_OUT) == 0) this.answer(c);
+    skip(total);
+    store<u64>(c, e.time, WRITTEN);
+    store<u64>(c, writerOf(e), WRITER);
+    return this.count;
+  }
+
+  /** An answer of which the end was not seen has ended: its client asks for more, or is gone. */
+  private endCut(c: usize): void {
+    if (this.isWaiting(c)) this.finishCut(c);
+    store<u8>(c, 0, IS_CUT_OUT);
+  }
+}

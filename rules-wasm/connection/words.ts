@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words of a protocol that may leave. Whatever else somebody says is `_OTHER`.
+import { textHash } from "../string-set";
+import { isSame } from "../text";
+
+/** Words that are known by their numbers; 0 is `_OTHER`. */
+export class Words {
+  private readonly texts: string[] = ["_OTHER"];
+  private readonly numbers: Map<u64, u32> = new Map<u64, u32>();
+
+  /** `texts`: with blanks between them. */
+  constructor(texts: string) {
+    const words = texts.split(" ");
+    for (let i = 0, n = words.length; i < n; i++) this.add(words[i]);
+  }
+
+  /** One more, which may have blanks. */
+  add(text: string): this {
+    const bytes = Uint8Array.wrap(String.UTF8.encode(text));
+    this.numbers.set(textHash(bytes.dataStart, bytes.length), <u32>this.texts.length);
+    this.texts.push(text);
+    return this;
+  }
+
+  number(at: usize, size: u32): u32 {
+    const hash = textHash(at, size);
+    if (!this.numbers.has(hash)) return 0;
+    const found = this.numbers.get(hash);
+    return isSame(at, size, this.texts[found]) ? found : 0;
+  }
+
+  text(number: u32): string {
+    return this.texts[number];
+  }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// One direction of a PostgreSQL connection: its messages (version 3 of the protocol,
+// https://www.postgresql.org/docs/17/protocol-message-formats.html). Bytes come in pieces. The five bytes that
+// a message begins with must be seen; of what follows only the begin is read, and the rest is counted. Kept
+// are a statement's first word, a hash of a prepared statement's name, and an error's code.
+import { at, seen, skip, total } from "../connection/cursor";
+import { mix } from "../string-set";
+
+/** All bytes are consumed, and the message goes on. */
+export const MORE: u32 = 0;
+/** The message has ended. */
+export const DONE: u32 = 1;
+/** It goes on with bytes that nobody saw. */
+export const UNSEEN: u32 = 2;
+/** This is none. */
+export const WRONG: u32 = 3;
+
+const LEFT: usize = 0; // u64: bytes of the body that are to come
+const HASH: usize = 8; // u64: of a prepared statement's name
+const HEAD: usize = 16; // u8[8]
+const HEAD_SIZE: usize = 24; // u8: bytes of the head that are there
+const STEP: usize = 25; // u8: where in the body
+const DEPTH: usize = 26; // u8: of comments
+const WORD_SIZE: usize = 27; // u8: TOO_LONG: more than there is room for
+const WORD: usize = 28;
+const WORD_MAX: u32 = 20;
+/** What a parser takes, in bytes. All zeros: no message is underway. */
+export const PARSER: usize = 48;
+
+/** Steps of a body. */
+const NAME: u32 = 1; // a text that ends with 0 and is hashed
+const SKIPPED: u32 = 2; // likewise, not looked at
+const SPACE: u32 = 3; // before the first word of SQL
+const DASH: u32 = 4; // a dash, perhaps of a comment
+const LINE: u32 = 5; // a comment to the line's end
+const SLASH: u32 = 6; // a slash, perhaps of a comment
+const COMMENT: u32 = 7;
+const STAR: u32 = 8; // a star in a comment
+const INNER: u32 = 9; // a slash in a comment
+const FIRST_WORD: u32 = 10;
+const FIELD: u32 = 11; // what an error's next field is
+const FIELD_TEXT: u32 = 12;
+const CODE: u32 = 13;
+const OVER: u32 = 14; // nothing more is read
+
+const TOO_LONG: u32 = 0xff;
+/** No message is longer. */
+const LENGTH_MAX: u32 = 1 << 30;
+const STARTUP_MAX: u32 = 10_000;
+
+/** A statement, or several. */
+export const QUERY: u32 = 0x51; // Q
+/** A statement gets a name. */
+export const PARSE: u32 = 0x50; // P
+/** Values for a named statement. */
+export const BIND: u32 = 0x42; // B
+/** What was bound is executed. */
+export const EXECUTE: u32 = 0x45; // E
+/** The end of a request. */
+export const SYNC: u32 = 0x53; // S
+/** A function is called, in the old way. */
+export const CALL: u32 = 0x46; // F
+/** What a client sends that belongs to a request. */
+const OF_UNIT = "QPBEDCSFH";
+
+/** A statement is complete. */
+export const COMPLETE: u32 = 0x43; // C
+/** A statement, or a session, has failed. */
+export const ERROR: u32 = 0x45; // E
+/** The end of an answer. */
+export const READY: u32 = 0x5a; // Z
+/** Replication begins. */
+export const COPY_BOTH: u32 = 0x57; // W
+/** All that a server says. */
+const OF_SERVER = "123ACDEGHIKNRSTVWZcdnstv";
+/** They may come without a request: notice, notification, parameter, error. */
+const UNASKED = "NASE";
+
+/** The protocol's version, above its minor one. */
+export const VERSION_3: u32 = 0x0003;
+/** The client asks for TLS. */
+export const SSL_REQUEST: u32 = 80877103;
+/** The client asks for GSS's encryption. */
+export const GSS_REQUEST: u32 = 80877104;
+
+/** Whether no message is underway. */
+// @ts-ignore: decorator
+@inline export function isIdle(p: usize): bool { return load<u8>(p, HEAD_SIZE) == 0; }
+
+/** What the message is; 0: nobody knows yet. */
+// @ts-ignore: decorator
+@inline export function tagOf(p: usize): u32 { return load<u8>(p, HEAD); }
+
+/** The code of a connection's first message. */
+export function startupCode(p: usize): u32 {
+  return bigEndian(p + HEAD + 4);
+}
+
+/** Where the first word of a statement, or an error's code, is: in capital letters. */
+export function wordAt(p: usize): usize {
+  return p + WORD;
+}
+
+/** 0: there is none, it was not seen, or it is on no list. */
+export function wordSize(p: usize): u32 {
+  const size: u32 = load<u8>(p, WORD_SIZE);
+  return size == TOO_LONG ? 0 : size;
+}
+
+/** Of the name of a prepared statement that a message makes or binds; 0: it was not seen. */
+export function statementOf(p: usize): u64 {
+  return load<u64>(p, HASH);
+}
+
+/** Whether bytes begin with a message that belongs to a request. */
+export function isOfUnit(from: usize, size: u32): bool {
+  return size > 0 && isOneOf(load<u8>(from), OF_UNIT);
+}
+
+/** Whether bytes begin as a request does: what it is, and a length that can be. */
+export function isRequest(from: usize, size: u32): bool {
+  return size >= 5 && isOfUnit(from, size) && bigEndian(from + 1) - 4 < LENGTH_MAX;
+}
+
+/** Whether bytes begin with what a server may say without being asked. */
+export function isUnasked(from: usize, size: u32): bool {
+  return size > 0 && isOneOf(load<u8>(from), UNASKED);
+}
+
+/** The message that is underway is forgotten. */
+export function reset(p: usize): void {
+  memory.fill(p, 0, PARSER);
+}
+
+/** Consumes a connection's first message, or a part of it. */
+export function startup(p: usize): u32 {
+  return consume(p, 8, false);
+}
+
+/** Consumes bytes up to the end of a message, at most. */
+export function message(p: usize, isFromClient: bool): u32 {
+  return consume(p, 5, isFromClient);
+}
+
+function consume(p: usize, headSize: u32, isFromClient: bool): u32 {
+  while (total > 0) {
+    const size: u32 = load<u8>(p, HEAD_SIZE);
+    if (size < headSize) {
+      if (seen == 0) return UNSEEN;
+      store<u8>(p + HEAD + size, load<u8>(at));
+      store<u8>(p, <u8>(size + 1), HEAD_SIZE);
+      skip(1);
+      if (size + 1 < headSize) continue;
+      if (!(headSize == 8 ? beginStartup(p) : beginBody(p, isFromClient))) return WRONG;
+    } else {
+      const left = load<u64>(p, LEFT);
+      const isRead = load<u8>(p, STEP) < OVER && seen > 0;
+      if (isRead) step(p, load<u8>(at));
+      else if (load<u8>(p, STEP) < OVER) stopReading(p);
+      const more: u64 = isRead ? 1 : min(left, total);
+      skip(more);
+      store<u64>(p, left - more, LEFT);
+    }
+    if (load<u8>(p, HEAD_SIZE) == headSize && load<u64>(p, LEFT) == 0) return DONE;
+  }
+  return MORE;
+}
+
+function beginStartup(p: usize): bool {
+  const length = bigEndian(p + HEAD);
+  if (length < 8 || length > STARTUP_MAX) return false;
+  store<u64>(p, length - 8, LEFT);
+  store<u8>(p, <u8>OVER, STEP);
+  return true;
+}
+
+function beginBody(p: usize, isFromClient: bool): bool {
+  const length = bigEndian(p + HEAD + 1), tag = tagOf(p);
+  if (length - 4 >= LENGTH_MAX || !(isFromClient ? isUpper(tag | 0x20) : isOneOf(tag, OF_SERVER))) return false;
+  store<u64>(p, length - 4, LEFT);
+  let first = OVER;
+  if (isFromClient) {
+    if (tag == QUERY) first = SPACE;
+    else if (tag == PARSE) first = NAME;
+    else if (tag == BIND) first = SKIPPED;
+    if (first == NAME || first == SKIPPED) store<u64>(p, 1, HASH);
+  } else if (tag == COMPLETE) first = FIRST_WORD;
+  else if (tag == ERROR) first = FIELD;
+  store<u8>(p, <u8>first, STEP);
+  return true;
+}
+
+/** The rest of what would be read was not seen. */
+function stopReading(p: usize): void {
+  store<u8>(p, 0, WORD_SIZE);
+  if (load<u8>(p, STEP) <= SKIPPED) store<u64>(p, 0, HASH);
+  store<u8>(p, <u8>OVER, STEP);
+}
+
+function step(p: usize, byte: u32): void {
+  const now: u32 = load<u8>(p, STEP);
+  let next = now;
+  switch (now) {
+    case NAME:
+      if (byte != 0) store<u64>(p, mix(load<u64>(p, HASH), byte), HASH);
+      else next = tagOf(p) == PARSE ? SPACE : OVER;
+      break;
+    case SKIPPED:
+      if (byte == 0) next = NAME;
+      break;
+    case SPACE:
+      if (isUpper(byte | 0x20)) {
+        next = FIRST_WORD;
+        keep(p, byte);
+      } else if (byte == 0x2d) next = DASH;
+      else if (byte == 0x2f) next = SLASH;
+      else if (byte != 0x28 && byte != 0x20 && byte - 9 > 4) next = OVER; // ( blank, tab to carriage return
+      break;
+    case DASH:
+      next = byte == 0x2d ? LINE : OVER;
+      break;
+    case LINE:
+      if (byte == 0x0a || byte == 0x0d) next = SPACE;
+      break;
+    case SLASH:
+      if (byte == 0x2a) store<u8>(p, 1, DEPTH);
+      next = byte == 0x2a ? COMMENT : OVER;
+      break;
+    case COMMENT:
+      if (byte == 0x2a) next = STAR;
+      else if (byte == 0x2f) next = INNER;
+      break;
+    case STAR:
+      if (byte != 0x2f) next = byte == 0x2a ? STAR : COMMENT;
+      else {
+        const depth: u32 = load<u8>(p, DEPTH) - 1;
+        store<u8>(p, <u8>depth, DEPTH);
+        next = depth == 0 ? SPACE : COMMENT;
+      }
+      break;
+    case INNER:
+      if (byte == 0x2a && load<u8>(p, DEPTH) < 200) store<u8>(p, load<u8>(p, DEPTH) + 1, DEPTH);
+      if (byte != 0x2f) next = COMMENT;
+      break;
+    case FIRST_WORD:
+      if (isUpper(byte | 0x20) || byte == 0x5f) keep(p, byte);
+      else next = OVER;
+      break;
+    case FIELD:
+      next = byte == 0 ? OVER : byte == 0x43 ? CODE : FIELD_TEXT;
+      break;
+    case FIELD_TEXT:
+      if (byte == 0) next = FIELD;
+      break;
+    default: // CODE
+      if (byte == 0) next = OVER;
+      else keep(p, byte);
+  }
+  store<u8>(p, <u8>next, STEP);
+}
+
+/** One more byte of the word, a letter as a capital one. */
+function keep(p: usize, byte: u32): void {
+  const size: u32 = load<u8>(p, WORD_SIZE);
+  if (size == TOO_LONG) return;
+  if (size >= WORD_MAX) return store<u8>(p, <u8>TOO_LONG, WORD_SIZE);
+  store<u8>(p + WORD + size, <u8>(byte - 0x61 < 26 ? byte - 0x20 : byte));
+  store<u8>(p, <u8>(size + 1), WORD_SIZE);
+}
+
+/** Of a letter in lower case. */
+function isUpper(byte: u32): bool {
+  return byte - 0x61 < 26;
+}
+
+function isOneOf(byte: u32, letters: string): bool {
+  for (let i = 0, n = letters.length; i < n; i++) if (<u32>letters.charCodeAt(i) == byte) return true;
+  return false;
+}
+
+function bigEndian(from: usize): u32 {
+  return bswap<u32>(load<u32>(from));
+}

@@ -57,12 +57,12 @@ export class AwsClient {
   readonly #credentials: AwsCredentials;
 
   /** Throws VEDETTE_AWS_CREDENTIALS and VEDETTE_HTTP_FILE. */
-  constructor(service: string, { region, ca }: AwsPlace, credentials = awsCredentials()) {
+  constructor(service: string, { region, ca }: AwsPlace, answerMs = ANSWER_MS, credentials = awsCredentials()) {
     this.#service = service;
     this.#region = region;
     this.#credentials = credentials;
     const settings = { url: "", userAgent: "vedette", bodyMax: BODY_MAX, ...(ca === undefined ? {} : { ca }) };
-    this.#http = new HttpClient(settings, ANSWER_MS);
+    this.#http = new HttpClient(settings, answerMs);
   }
 
   async ask(question: AwsQuestion, signal: AbortSignal): Promise<AwsAnswer> {

@@ -22,11 +22,11 @@ export class FirehoseCarrier implements Carrier {
   #taken: boolean[] = [];
 
   /** Throws VEDETTE_AWS_CREDENTIALS and VEDETTE_HTTP_FILE. */
-  constructor(settings: FirehoseSettings) {
+  constructor(settings: FirehoseSettings, answerMs?: number) {
     const { stream, region, endpoint } = settings;
     this.#stream = stream;
     this.#url = new URL(endpoint ?? `https://${awsHost("firehose", region)}/`);
-    this.#client = new AwsClient("firehose", settings);
+    this.#client = new AwsClient("firehose", settings, answerMs);
   }
 
   async send(lines: readonly string[], signal: AbortSignal): Promise<Sent> {

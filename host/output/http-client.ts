@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One receiver over HTTP: its TLS files, its connection, and how long an answer may take. What an answer
 // means is the carrier's, and every carrier tells an error without what may be a secret.
+import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { Agent, request } from "undici";
 import { reasonOf } from "../reason.js";
@@ -47,11 +48,16 @@ export interface HttpRequest {
 /** Sends over one connection. */
 export class HttpClient {
   readonly #settings: ClientSettings;
+  readonly #answerMs: number;
   readonly #agent: Agent;
 
-  /** `answerMs`: longest wait for an answer. Throws VEDETTE_HTTP_FILE where a PEM file cannot be read. */
+  /**
+   * `answerMs`: longest wait for an answer's head, and then for its end. Throws VEDETTE_HTTP_FILE where a PEM
+   * file cannot be read.
+   */
   constructor(settings: ClientSettings, answerMs: number) {
     this.#settings = settings;
+    this.#answerMs = answerMs;
     this.#agent = new Agent({
       connect: {
         ...pem("ca", AUTHORITY, settings.ca),
@@ -61,7 +67,7 @@ export class HttpClient {
       },
       connections: 1,
       headersTimeout: answerMs,
-      bodyTimeout: answerMs,
+      bodyTimeout: 0, // of the pause between two parts: a part now and then would hold us for ever
     });
   }
 
@@ -87,7 +93,7 @@ export class HttpClient {
       return {
         status: answer.statusCode,
         afterMs: afterMs(after),
-        body: await textOf(answer.body, this.#settings.bodyMax ?? BODY_MAX),
+        body: await textOf(answer.body, this.#settings.bodyMax ?? BODY_MAX, this.#answerMs),
       };
     } catch (error) {
       return reasonOf((error as Error).cause ?? error);
@@ -99,13 +105,18 @@ export class HttpClient {
   }
 }
 
-async function textOf(body: AsyncIterable<Buffer>, most: number): Promise<string> {
+async function textOf(body: Readable, most: number, mostMs: number): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > most) break; // which closes the connection
-    parts.push(part);
+  const late = setTimeout(() => body.destroy(new Error("its answer does not end")), mostMs);
+  try {
+    for await (const part of body) {
+      size += part.length;
+      if (size > most) break; // which closes the connection
+      parts.push(part);
+    }
+  } finally {
+    clearTimeout(late);
   }
   return Buffer.concat(parts).toString();
 }

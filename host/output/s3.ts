@@ -33,9 +33,9 @@ export class S3Carrier implements Carrier {
   #last: { readonly digest: string; readonly key: string } | null = null;
 
   /** Throws VEDETTE_AWS_CREDENTIALS and VEDETTE_HTTP_FILE. */
-  constructor(settings: S3Settings) {
+  constructor(settings: S3Settings, answerMs?: number) {
     this.#settings = settings;
-    this.#client = new AwsClient("s3", settings);
+    this.#client = new AwsClient("s3", settings, answerMs);
   }
 
   async send(lines: readonly string[], signal: AbortSignal): Promise<Sent> {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thousand slow connections at each way to ask a host: the control API's Unix socket, its TCP port, and
+// /metrics (H8). Each says its request a byte at a time, and comes again when it is closed. The honest
+// controls are who asks at the same door meanwhile, and an agent whose alerts come.
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type RequestOptions, request } from "node:http";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { freePort } from "../e2e/free-port.js";
+import { until } from "../until.js";
+import { HandAgent, Host, stillJudges } from "./host.js";
+
+const SLOW = 1_000;
+const EACH_MS = 200;
+/** How often the honest client is answered while they are there. */
+const ANSWERS = 5;
+/** Of one door, and what a connection that is being closed takes. */
+const PLACES = 64 + 8;
+const GROWTH_MIB_MAX = 60;
+const TOKEN = "7".repeat(64);
+
+const folder = mkdtempSync(join(tmpdir(), "slow-"));
+const socketPath = join(folder, "control.sock");
+const tokens = join(folder, "tokens");
+writeFileSync(tokens, `${createHash("sha256").update(TOKEN).digest("hex")} operator\n`, { mode: 0o600 });
+const port = await freePort();
+const doors = ["--control", socketPath, "--control-tcp", `127.0.0.1:${port}`, "--control-tokens", tokens];
+const host = await Host.start(folder, doors);
+const honest = await HandAgent.honest(host.socket);
+test.after(async () => {
+  await host.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** 0: nobody answered. A connection that had to give way says nothing of the door: one asks again. */
+function statusOf(options: RequestOptions): Promise<number> {
+  return new Promise((resolve) => {
+    const asked = request({ agent: false, ...options }, (response) => {
+      response.on("error", () => resolve(0)).on("end", () => resolve(response.statusCode ?? 0));
+      response.resume();
+    });
+    asked.on("error", () => resolve(0)).end();
+  });
+}
+
+class Slow {
+  readonly #words: string;
+  readonly #to: NetConnectOpts;
+  readonly #peers = new Map<Socket, number>();
+  readonly #timer: NodeJS.Timeout;
+  /** Connections that were made, and those that the host closed. */
+  made = 0;
+  closed = 0;
+
+  constructor(to: NetConnectOpts, path: string) {
+    this.#to = to;
+    this.#words = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-long: ${"x".repeat(4_000)}`;
+    this.#timer = setInterval(() => this.#go(), EACH_MS);
+  }
+
+  #go(): void {
+    while (this.#peers.size < SLOW) this.#come();
+    for (const [peer, said] of this.#peers) {
+      if (peer.writable && !peer.connecting) peer.write(this.#words[said % this.#words.length]!);
+      this.#peers.set(peer, said + 1);
+    }
+  }
+
+  #come(): void {
+    const peer = connect(this.#to);
+    this.#peers.set(peer, 0);
+    peer.on("connect", () => this.made++).on("error", () => undefined);
+    peer.on("close", () => {
+      this.closed++;
+      this.#peers.delete(peer);
+    });
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    for (const peer of this.#peers.keys()) peer.destroy();
+  }
+}
+
+const [address, httpPort] = host.http.split(":") as [string, string];
+const authorization = { authorization: `Bearer ${TOKEN}` };
+const DOORS: readonly { name: string; to: NetConnectOpts; asks: RequestOptions & { path: string } }[] = [
+  { name: "the Unix socket", to: { path: socketPath }, asks: { socketPath, path: "/api/v1/policies" } },
+  { name: "the TCP port", to: { port }, asks: { port, path: "/api/v1/policies", headers: authorization } },
+  { name: "/metrics", to: { port: Number(httpPort) }, asks: { port: Number(httpPort), path: "/metrics" } },
+];
+
+for (const { name, to, asks } of DOORS)
+  test(`H8: a thousand slow connections to ${name} keep nobody from being answered there, and cost a bounded number of places`, async () => {
+    const bounded = { host: address, ...asks };
+    const where = "path" in to ? to : { host: address, ...to };
+    assert.is(await statusOf(bounded), 200, "control: alone, it is answered");
+    const before = { descriptors: host.descriptors, rssMib: host.rssMib };
+    const slow = new Slow(where, asks.path);
+    try {
+      await until("a thousand were there, and had to give way", () => slow.made >= SLOW && slow.closed >= SLOW / 2);
+      for (let i = 0; i < ANSWERS; i++)
+        await until(`the honest client is answered at ${name}`, async () => (await statusOf(bounded)) === 200);
+      for (const { name: other, asks: others } of DOORS.filter((door) => door.name !== name))
+        await until(
+          `the honest client is answered at ${other}`,
+          async () => (await statusOf({ host: address, ...others })) === 200,
+        );
+      await stillJudges(host, honest);
+      await until("they have their places alone", () => host.descriptors <= before.descriptors + PLACES);
+      assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+    } finally {
+      slow.end();
+    }
+    await until("descriptors are given back", () => host.descriptors <= before.descriptors + 4);
+    assert.is(await statusOf(bounded), 200);
+  });
+
+test.run();

@@ -8,6 +8,7 @@ import { Events } from "./screens/events.js";
 import { Findings } from "./screens/findings.js";
 import { Incident } from "./screens/incident.js";
 import { Incidents } from "./screens/incidents.js";
+import { Monitor } from "./screens/monitor.js";
 import { Network } from "./screens/network.js";
 import { Outputs } from "./screens/outputs.js";
 import { Overview } from "./screens/overview.js";
@@ -25,6 +26,7 @@ const SCREENS = [
   { path: "/processes", title: "Processes", Screen: Processes },
   { path: "/network", title: "Network", Screen: Network },
   { path: "/policies", title: "Policies", Screen: Policies },
+  { path: "/monitor", title: "Monitor", Screen: Monitor },
   { path: "/tenants", title: "Tenants", Screen: Tenants },
   { path: "/sensors", title: "Sensors", Screen: Sensors, isForOperator: true },
   { path: "/outputs", title: "Outputs", Screen: Outputs, isForOperator: true },

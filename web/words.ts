@@ -44,6 +44,25 @@ export const count = (value: number): string => value.toLocaleString("en-US");
 export const some = (value: number, what: string, many = `${what}s`): string =>
   `${count(value)} ${value === 1 ? what : many}`;
 
+/** `0.25`, `12.5`, `1,234` a second. */
+export function perSecond(value: number, seconds: number): string {
+  const rate = value / Math.max(1, seconds);
+  return rate >= 100 ? count(Math.round(rate)) : rate.toFixed(rate >= 10 ? 1 : 2);
+}
+
+/** `2.5 %`; `< 0.1 %` where it would be nothing, and is not. */
+export function share(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return "0 %";
+  const percent = (part / whole) * 100;
+  return percent < 0.1 ? "< 0.1 %" : `${percent.toFixed(1)} %`;
+}
+
+/** `12 ms`, `1.25 s`, of seconds; `≥ 10.00 s` from the largest number on that can be told apart. */
+export function duration(seconds: number, most: number): string {
+  const text = seconds >= 1 ? `${seconds.toFixed(2)} s` : `${(seconds * 1_000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+  return seconds >= most ? `≥ ${text}` : text;
+}
+
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 /** `1.2 MB`; nothing for none. */
 export function bytes(value: number): string {

@@ -7,6 +7,7 @@ import { chmodSync, chownSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
 import { RingView } from "../capture/ring-view.js";
 import { VedetteError } from "../errors.js";
+import { type Measures, Requests, STEP_S } from "../metric/requests.js";
 import type { Alert } from "../output/alert.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { OutputStats } from "../output/output.js";
@@ -59,6 +60,8 @@ export const CONSOLE_ADDRESS = "127.0.0.1:7411";
 export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "sensors" | "from"> {
   /** The folder of evidence; left out, or null: none is kept. */
   readonly evidence?: () => string | null;
+  /** What policies measure; left out: nothing is measured. */
+  readonly measures?: () => Measures;
   /** Those that are open. */
   incidents(): Iterable<{ readonly seq: number; readonly view: IncidentView }>;
   /** Something failed, and we go on. */
@@ -86,6 +89,8 @@ export class Control {
   readonly #processes = new Processes(this.#found);
   readonly #connections = new Connections();
   readonly #sessions = new Sessions();
+  readonly #requests: Requests;
+  readonly #looks: NodeJS.Timeout;
   readonly #doors = new Map<string, Server>();
   #tenants: ReadonlyMap<string, Tenant> = new Map();
   #port = 0;
@@ -126,11 +131,14 @@ export class Control {
     this.#store = store;
     this.#told = new ToldIncidents(store);
     this.#incidents = sources.incidents;
+    this.#requests = new Requests(sources.measures ?? (() => ({ present: [], scopes: [] })));
+    this.#looks = setInterval(() => this.#requests.look(), (STEP_S * 1_000) / 2).unref();
     this.#shown = {
       ...sources,
       store,
       history: new History(this.#conditions),
       processes: this.#processes,
+      requests: this.#requests,
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),
@@ -194,6 +202,7 @@ export class Control {
 
   /** Resolves when the store has what it was told. */
   async close(): Promise<void> {
+    clearInterval(this.#looks);
     this.#view?.close();
     this.#streams.close();
     for (const [at, server] of this.#doors) this.#shut(at, server);

@@ -4,6 +4,7 @@
 import * as z from "zod";
 import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
+import type { RequestQuery, Requests } from "../metric/requests.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
@@ -20,6 +21,7 @@ import {
   Health,
   IncidentBrief,
   IncidentRow,
+  Monitor,
   OutputRow,
   Overview,
   PolicyRow,
@@ -45,6 +47,7 @@ export interface Shown {
   readonly history: History;
   readonly processes: Processes;
   readonly connections: ConnectionPages;
+  readonly requests: Requests;
   readonly evidence: EvidenceFiles;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
@@ -83,6 +86,8 @@ const TEXT_MAX = 500;
 /** Five tables a second, as a terminal draws them, and one in ten seconds. */
 const [INTERVAL_MIN, INTERVAL_MAX] = [200, 10_000];
 const ROWS_MAX = 200;
+/** Of what meters measure an hour is kept. */
+const MINUTES_MAX = 60;
 /** Where tables of events are. */
 export const ACTIVITY_PATH = "/api/v1/activity";
 /** Where files of evidence are. */
@@ -326,6 +331,22 @@ export const ROUTES: readonly Route[] = [
     of: async ({ connections }, viewer, { filter, new: isNew, ...query }) => {
       const asked = { ...query, condition: filter, isNew: isNew === "true" } as unknown as ConnectionsAsked;
       return found(JSON.stringify(await connections.page(viewer, asked)));
+    },
+  },
+  {
+    path: "/api/v1/monitor",
+    summary: "Requests by service and route, as meters measure them: how many, how many failed, how long they took.",
+    for: "anybody",
+    query: z.strictObject({
+      minutes: z.coerce.number().int().min(1).max(MINUTES_MAX).default(15).describe("of the last so many"),
+      limit: z.coerce.number().int().min(1).max(ROWS_MAX).default(100),
+      row: z.coerce.number().int().min(1).optional().describe("the `id` of the row that is shown over time"),
+    }),
+    answer: Monitor,
+    type: JSON_TYPE,
+    of: ({ requests }, viewer, query) => {
+      const isSeen = (tenant: string | null): boolean => sees(viewer, tenant ?? undefined);
+      return found(JSON.stringify(requests.view(query as unknown as RequestQuery, isSeen)));
     },
   },
   {

@@ -222,6 +222,46 @@ export const ConnectionRow = z.strictObject({
     .describe("about the process, since Vedette began; null: it is not known, since counts were forgotten"),
   incident: z.string().nullable().describe("of the newest of them"),
 });
+const seconds = z.number().describe("interpolated within the meter's buckets");
+const requestNumbers = {
+  requests: z.int(),
+  errors: z.int().nullable().describe("null: the meter does not say which failed"),
+  p50: seconds,
+  p95: seconds,
+  p99: seconds,
+};
+/** Requests as meters measure them. */
+export const Monitor = z.strictObject({
+  meters: z.int().describe("policies that measure requests; 0: none is loaded"),
+  seconds: z.int().describe("what the numbers are of"),
+  items: z
+    .array(
+      z.strictObject({
+        id: z.int().describe("of this row, as long as it is there"),
+        tenant: z.string().nullable().describe("null: the operator's own policy"),
+        policy: z.string(),
+        metric: z.string(),
+        service: z
+          .string()
+          .nullable()
+          .describe("null: the meter says none, or counts what it has no room for together"),
+        method: z.string().nullable(),
+        route: z.string().nullable(),
+        ...requestNumbers,
+        most: z.number().describe("the meter's largest bound in seconds: what took longer is told as this"),
+      }),
+    )
+    .describe("those with most requests first; two policies may have counted the same request"),
+  more: z.int().describe("rows beyond `limit`"),
+  left_out: z.int().describe("requests of the last hour that found no row"),
+  over_time: z
+    .strictObject({
+      id: z.int(),
+      points: z.array(z.strictObject({ time, seconds: z.int(), ...requestNumbers })),
+    })
+    .nullable()
+    .describe("one row, step by step, without steps in which there was nothing"),
+});
 /** What is told of health to whoever asks. */
 export const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
 /** For whom answers are made. */
@@ -256,6 +296,8 @@ export type ConnectionRow = z.infer<typeof ConnectionRow>;
 export type EvidenceRow = z.infer<typeof EvidenceRow>;
 /** What the schema of this name describes. */
 export type EvidenceList = z.infer<typeof EvidenceList>;
+/** What the schema of this name describes. */
+export type Monitor = z.infer<typeof Monitor>;
 /** What the schema of this name describes. */
 export type Health = z.infer<typeof Health>;
 /** What the schema of this name describes. */

@@ -130,6 +130,7 @@ interface Book {
 /** The totals of all policies. `now` gives ns since the epoch. */
 export class Totals {
   readonly #books = new Map<string, Book>();
+  #declared: readonly Present[] = [];
   readonly #room = new Room();
   readonly #now: () => bigint;
 
@@ -163,6 +164,7 @@ export class Totals {
    * it was. What a new version does not declare any more is gone.
    */
   keep(present: readonly Present[]): void {
+    this.#declared = present;
     const kept = new Map(present.map((one) => [keyOf(one.owner), new Set(one.instruments.map(({ name }) => name))]));
     for (const [key, book] of [...this.#books]) {
       const declared = kept.get(key);
@@ -170,6 +172,11 @@ export class Totals {
       else for (const [name, sums] of book.sums) if (!declared.has(name)) this.#drop(book, name, sums);
     }
     this.#forget();
+  }
+
+  /** Policies that are there. */
+  present(): readonly Present[] {
+    return this.#declared;
   }
 
   /** All of it, the operator's own policies first. */

@@ -18,6 +18,7 @@ import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import { otlpScopes } from "../metric/otlp.js";
 import { prometheusParts } from "../metric/prometheus.js";
+import type { Measures } from "../metric/requests.js";
 import { type Owner, Totals } from "../metric/totals.js";
 import type { Alert } from "../output/alert.js";
 import { registerOutputs } from "../output/metrics.js";
@@ -172,12 +173,17 @@ export class Monitor implements IntakeCounts {
     return [...(await this.#parts())].join("");
   }
 
+  /** What policies measure, and which declare that. */
+  measures(): Measures {
+    return { present: this.#totals.present(), scopes: this.#totals.scopes() };
+  }
+
   /** What policies measure, as OTLP has it. `now` is in ns since the epoch. */
   scopes(now: bigint): object[] {
     return otlpScopes(this.#totals.scopes(), now);
   }
 
-  /** The same, as data. */
+  /** The host's own numbers as data. */
   async families(): Promise<Family[]> {
     const all = await this.#registry.getMetricsAsJSON();
     return all.map(({ name, help, type, values }) => ({ name, help, type: String(type), values }));

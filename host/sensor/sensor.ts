@@ -282,6 +282,7 @@ export class Sensor<I extends Intake = Intake> {
     const own = {
       health: () => ({ isWell: this.health.isWell(), json: this.health.json() }),
       metrics: async () => (await monitor?.metrics()) ?? "",
+      measures: () => monitor?.measures() ?? { present: [], scopes: [] },
       incidents: () => this.#grouping?.open() ?? [],
       sensors: () => this.#roster?.rows() ?? [],
       from: "sensor" as const,

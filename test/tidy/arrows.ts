@@ -91,6 +91,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/control": [
     ...HOST,
     "host/evidence",
+    "host/metric",
     "host/activity",
     "host/wire",
     "host/capture",

@@ -41,7 +41,7 @@ export const DOORS: Record<string, string[]> = {
   "host/image": [],
   "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
-  "host/metric": ["otlp", "prometheus", "totals"],
+  "host/metric": ["otlp", "prometheus", "totals", "requests"],
   "host/output": [
     "alert",
     "alert-bounds",

@@ -37,6 +37,7 @@ const SCREENS: readonly Screen[] = [
     many: "203.0.113.99:443",
   },
   { path: "policies", api: "policies", none: "No policy is loaded.", one: MARKUP, many: "name-299" },
+  { path: "monitor", api: "monitor", none: "No meter is loaded", one: MARKUP, many: "/route/9" },
   { path: "tenants", api: "tenants", none: "There are no tenants.", one: MARKUP, many: "t59" },
   { path: "sensors", api: "sensors", none: "No agent has come so far.", one: MARKUP, many: "name-299299" },
   { path: "outputs", api: "outputs", none: /./, one: MARKUP, many: "name-299" },
@@ -158,6 +159,22 @@ test("the network screen is narrowed by a condition, and leads to a process, its
   await page.getByLabel("Condition").fill("proc.name = nobody");
   await page.getByRole("button", { name: "Filter" }).click();
   await there(page, "No connection is like that.");
+  await page.close();
+});
+
+test("the monitor shows one row over time, and tells a meter without requests from none, and what found no row", async () => {
+  const page = await entered("many", LOOKS[0]);
+  await show(page, "monitor");
+  await page.getByRole("img", { name: "/route/0: at most 407 requests" }).waitFor();
+  await there(page, "of the last hour are in no row");
+  await page.getByRole("button", { name: "Over time: name-2 /route/5" }).first().click();
+  await page.getByRole("img", { name: "/route/5: at most 402 requests" }).waitFor();
+  await page.getByText("As a table").click();
+  await page.getByRole("region", { name: "Requests over time" }).getByText("402").first().waitFor();
+  await audit(page, "monitor");
+  const quiet = { meters: 1, seconds: 900, items: [], more: 0, left_out: 0, over_time: null };
+  await page.route("**/api/v1/monitor*", (route) => route.fulfill({ json: quiet }));
+  await there(page, "No request was measured in this time.");
   await page.close();
 });
 

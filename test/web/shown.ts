@@ -8,9 +8,12 @@ import { join } from "node:path";
 import { Control } from "../../host/control/control.js";
 import type { SensorRow } from "../../host/control/shapes.js";
 import { Grouping } from "../../host/incident/incident.js";
+import type { Measures } from "../../host/metric/requests.js";
+import { Totals } from "../../host/metric/totals.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../host/policy/status.js";
 import { readTenants } from "../../host/policy/tenants.js";
+import type { Instrument } from "../../host/wasm/instruments.js";
 import { type Batch, openBatch } from "../../host/wire/batch.js";
 import { alertOf } from "../host/incident/shared.js";
 import { until } from "../until.js";
@@ -52,6 +55,7 @@ export async function opened(content: Content): Promise<ShownConsole> {
   const sources = {
     health: () => ({ isWell: true, json: `${JSON.stringify({ status: "ok", judging: null, outputs })}\n` }),
     metrics: async () => "",
+    measures: () => measures,
     policies: () => each((name) => policyOf(name)),
     sensors: () => each((name, nth) => sensorOf(`${name}${nth}`)),
     incidents: () => grouping.open(),
@@ -60,6 +64,7 @@ export async function opened(content: Content): Promise<ShownConsole> {
     ring: null,
     containerOf: () => null,
   };
+  const measures = measuresOf(content);
   const flags = { console: true, controlTcp: "127.0.0.1:0", control: join(place, "s"), store: join(place, "store") };
   const control = await Control.open(flags, sources, tenantsOf(place, rowsOf[content]));
   const tell = (nth: number): void => {
@@ -99,6 +104,26 @@ function batchOf(content: Content, round: number): Batch {
     events.add("connect", { proc, addr: "[2001:db8:1234:5678:9abc:def0:1234:5678]:443", res: 0 });
   }
   return openBatch(events.bytes());
+}
+
+const DURATION: Instrument = {
+  ...{ kind: "histogram", name: "http.server.request.duration", unit: "s", doc: "", slots: 9, bounds: [0.1, 1] },
+  labels: ["process.executable.name", "http.route", "error.type"],
+};
+
+/** What a meter measured; none: it is not loaded. */
+function measuresOf(content: Content): Measures {
+  if (content === "none") return { present: [], scopes: [] };
+  const totals = new Totals();
+  const owner = { tenant: null, policy: nameOf(content, 0), version: "1" };
+  const measure = (labels: string[], buckets: number[]): void =>
+    totals.add(owner, [DURATION], { measurements: [{ instrument: 0, labels, value: 1, buckets }], refused: 0 });
+  for (let nth = 0; nth < rowsOf[content]; nth++) {
+    const route = content === "one" ? `/${HOSTILE}${LONG}` : `/route/${nth}`;
+    measure([nameOf(content, nth % 3), route, ""], [400 - nth, 5, 1]);
+    measure([nameOf(content, nth % 3), route, "500"], [1, 0, 0]);
+  }
+  return { present: [{ owner, instruments: [DURATION] }], scopes: totals.scopes() };
 }
 
 function policyOf(policy: string): PolicyStatus {

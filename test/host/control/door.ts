@@ -5,7 +5,7 @@ import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { Control, type ControlFlags } from "../../../host/control/control.js";
+import { Control, type ControlFlags, type ControlSources } from "../../../host/control/control.js";
 import type { VedetteError } from "../../../host/errors.js";
 import { Grouping } from "../../../host/incident/incident.js";
 import type { Alert } from "../../../host/output/alert.js";
@@ -54,7 +54,11 @@ export const HEALTH = '{"status":"red","judging":"the worker of payments is gone
 export const grouping = new Grouping();
 for (const tenant of [null, "a", "b"]) grouping.take(alertOf({ tenant, file: 7 }));
 const open: Control[] = [];
-export async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []): Promise<Control> {
+export async function opened(
+  flags: ControlFlags,
+  tenants: Iterable<Tenant> = [],
+  more: Pick<ControlSources, "measures"> = {},
+): Promise<Control> {
   const sources = {
     health: () => ({ isWell: false, json: HEALTH }),
     metrics: async () => "# HELP vedette_agents agents\n",
@@ -66,6 +70,7 @@ export async function opened(flags: ControlFlags, tenants: Iterable<Tenant> = []
     onFault: ({ code, message }: VedetteError) => assert.is(code, "VEDETTE_OUTPUT_STUCK", message),
     ring: null,
     containerOf: () => null,
+    ...more,
   };
   const control = await Control.open(flags, sources, tenants);
   open.push(control);

@@ -139,6 +139,10 @@ Napi::Value Receiver::counts(const Napi::CallbackInfo& info) {
     object.Set("missingBatches", static_cast<double>(counts.missing_batches));
     object.Set("missingRecords", static_cast<double>(counts.missing_records));
     object.Set("futureTimes", static_cast<double>(counts.future_times));
+    object.Set("spool", static_cast<double>(counts.spool));
+    object.Set("spoolMax", static_cast<double>(counts.spool_max));
+    object.Set("rings", static_cast<double>(counts.rings));
+    object.Set("ringsMax", static_cast<double>(counts.rings_max));
     object.Set("silentMs", static_cast<double>(stream.silent_ms()));
   });
   return is_there ? object : info.Env().Undefined();

@@ -199,6 +199,7 @@ bool Stream::take_frame() {
   if (standing_ == Standing::Silent) return name == "hello" ? take_hello() : refuse(unexpected("it did not begin with hello"));
   if (name == kBatchMagic) return take_batch();
   if (name == "alive") return true;  // that it came is all it says
+  if (name == "fill") return take_fill();
   const std::optional<News::Kind> kind = kind_of(name);
   if (!kind) return refuse(unexpected("a frame has no name that is known here"));
   if (frame_.size() > kGreetingMax) return refuse(unexpected("a frame of " + std::to_string(frame_.size()) + " bytes is too long for its kind"));
@@ -226,6 +227,20 @@ bool Stream::take_batch() {
   if (!ring_.push(frame_, id_, static_cast<uint32_t>(envelope.count), types, stop_)) return false;
   count(envelope);
   outbox_.wake();
+  return true;
+}
+
+// The last one counts: however many come, nothing grows.
+bool Stream::take_fill() {
+  EnvelopeReader reader(frame_);
+  const bool is_long_enough = reader.array() >= 5;
+  reader.text();
+  const uint64_t spool = reader.uint(), spool_max = reader.uint(), rings = reader.uint(), rings_max = reader.uint();
+  if (!is_long_enough || !reader.ok() || frame_.size() > kGreetingMax) return refuse(unexpected("its word on how full it is does not read"));
+  counts_.spool = spool;
+  counts_.spool_max = spool_max;
+  counts_.rings = rings;
+  counts_.rings_max = rings_max;
   return true;
 }
 

@@ -33,6 +33,8 @@ struct StreamCounts {
   std::atomic<uint64_t> missing_batches{0};  // gaps of seq
   std::atomic<uint64_t> missing_records{0};  // gaps of evt.num
   std::atomic<uint64_t> future_times{0};     // times that lay too far ahead of our clock (future.h)
+  // How full the agent's spool and rings are, in bytes, by its own word; 0 of the maxima: it has not said.
+  std::atomic<uint64_t> spool{0}, spool_max{0}, rings{0}, rings_max{0};
 };
 
 class Stream {
@@ -79,6 +81,7 @@ class Stream {
   bool take_frame();
   bool take_hello();
   bool take_batch();
+  bool take_fill();
   bool tell(News::Kind kind);
   bool wait_until(uint64_t time_ns);
   bool refuse(const Refusal& refusal);

@@ -44,6 +44,7 @@ Result<void> HostLink::open() {
   if (is_socket_) host_pid_ = peer_of(socket_.get());
   words_ = {};
   owes_answer_ = false;
+  wants_fill_ = false;
   desk_.greet();
   if (!discards() && !send_whole(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
@@ -58,7 +59,7 @@ Result<void> HostLink::hear_greeting() {
   return {};
 }
 
-bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && answer_requests() && send_whole(frame); }
+bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && answer_requests() && tell_fill() && send_whole(frame); }
 
 // Between two frames only.
 bool HostLink::answer_table() {
@@ -77,6 +78,15 @@ bool HostLink::answer_requests() {
     if (!send_whole(answer_frame(answer))) return false;
   }
   return true;
+}
+
+// Once a second. An older host does not know the word, and has not asked. It is a word like "alive": whose
+// tracing thread is stuck says neither.
+bool HostLink::tell_fill() {
+  const uint64_t now = monotonic_ns();
+  if (!wants_fill_ || now - told_fill_ns_ < kBeatNs || pulse_.is_stuck(now)) return true;
+  told_fill_ns_ = now;
+  return send_whole(fill_frame(ask_fill_()));
 }
 
 // Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck
@@ -136,7 +146,7 @@ bool HostLink::is_given_up() const {
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
-  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && keep_alive();
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && tell_fill() && keep_alive();
   socket_.reset();
   return false;
 }
@@ -170,6 +180,7 @@ void HostLink::heed(const HostWord& word) {
       if (std::optional<ResponseRequest> request = read_request(word.frame)) desk_.ask(std::move(*request));
       break;
     case HostWord::Kind::Watch: take_files_(word.paths); break;
+    case HostWord::Kind::Fill: wants_fill_ = true; break;
     case HostWord::Kind::Unknown: break;
   }
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/agent/fill.h"
 #include "capture/agent/host_address.h"
 #include "capture/agent/host_words.h"
 #include "capture/tracer/pulse.h"
@@ -25,11 +26,14 @@ class HostLink {
   using TakeTable = std::function<std::string(std::span<const uint8_t>)>;
   // Is given the files whose opens are watched: all of them, each time.
   using TakeFiles = std::function<void(std::vector<std::string>)>;
+  // How full spool and rings are: told once a second to a host that asks for it.
+  using AskFill = std::function<AgentFill()>;
   // `desk`: where requests for responses go, and answers come from. `pulse`: of the thread whose work it is
   // that we live for.
-  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, ResponseDesk& desk, const Pulse& pulse)
+  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, AskFill ask_fill, ResponseDesk& desk,
+           const Pulse& pulse)
       : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
-        take_files_(std::move(take_files)), desk_(desk), pulse_(pulse) {}
+        take_files_(std::move(take_files)), ask_fill_(std::move(ask_fill)), desk_(desk), pulse_(pulse) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has
   // already.
@@ -69,6 +73,7 @@ class HostLink {
   bool send_whole(std::span<const uint8_t> frame);
   bool answer_table();
   bool answer_requests();
+  bool tell_fill();
   bool keep_alive();
   bool is_given_up() const;
 
@@ -76,6 +81,7 @@ class HostLink {
   Hello hello_;
   TakeTable take_table_;
   TakeFiles take_files_;
+  AskFill ask_fill_;
   ResponseDesk& desk_;
   PulseWatch pulse_;
   std::string table_obstacle_;
@@ -88,6 +94,8 @@ class HostLink {
   bool ready_ = false;
   bool greeted_ = false;  // this connection's first word has come
   uint64_t acknowledged_ = 0;
+  bool wants_fill_ = false;     // the host of this connection
+  uint64_t told_fill_ns_ = 0;   // when it was last told
   uint64_t said_ns_ = 0;  // when the last frame was sent
   HostWords words_;
   std::atomic<uint64_t> deadline_ns_{0};

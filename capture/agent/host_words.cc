@@ -32,6 +32,8 @@ HostWord read_word(std::span<const uint8_t> frame) {
   } else if (name == "respond") {
     word.kind = HostWord::Kind::Respond;
     word.frame.assign(frame.begin(), frame.end());
+  } else if (name == "fill") {
+    word.kind = HostWord::Kind::Fill;
   } else if (name == "watch") {
     word.kind = HostWord::Kind::Watch;
     for (size_t left = unpack.array(); left > 0 && !unpack.failed(); --left) word.paths.emplace_back(unpack.text().value_or(""));

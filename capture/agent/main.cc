@@ -45,7 +45,7 @@ struct Agent {
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload, &pulse),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
-             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, desk, pulse), recorder(source, clock, spool, lost),
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, desk, pulse), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -71,6 +71,12 @@ struct Agent {
     std::string obstacle = obstacle_to(*table, {.sealed_memory = sealed.is_open(), .sees_all = sees_all, .io_uring = options.io_uring == IoUring::Allow});
     if (obstacle.empty()) prevention.take(std::move(*table));
     return obstacle;
+  }
+
+  AgentFill fill() {
+    RingFill* const rings = inline_tier == nullptr ? nullptr : inline_tier->ring_fill();
+    return {.spool = spool.bytes(), .spool_max = spool.bytes_max(),
+            .rings = rings == nullptr ? 0 : rings->take_most(), .rings_max = rings == nullptr ? 0 : rings->bytes()};
   }
 
   void finish() {

@@ -75,6 +75,7 @@ class Spool {
 
   void close();
   size_t bytes() const;
+  size_t bytes_max() const { return bytes_max_; }
 
  private:
   void set_bytes(size_t bytes);

@@ -63,6 +63,7 @@ void InlineDrain::bind(Context& context, Integrity integrity) {
 void InlineDrain::add(RingSlot& slot) {
   slots_.push_back(&slot);
   glances_.push_back({&slot.ring().head_place(), kNever});
+  fill_.add_ring(slot.ring().data_bytes());
 }
 
 void InlineDrain::renew(const RingSlot& slot) {
@@ -73,6 +74,7 @@ void InlineDrain::remove(RingSlot& slot) {
   one(slot);
   const size_t at = place_of(slot);
   if (at == slots_.size()) return;  // it was never attached
+  fill_.remove_ring(slot.ring().data_bytes());
   slots_.erase(slots_.begin() + static_cast<ptrdiff_t>(at));
   glances_.erase(glances_.begin() + static_cast<ptrdiff_t>(at));
 }
@@ -90,6 +92,7 @@ void InlineDrain::swap(size_t i, size_t j) {
 // missing when that is read: it was published by then.
 size_t InlineDrain::some(size_t count) {
   waiting_.clear();
+  found_bytes_ = 0;
   const uint64_t now = Clock::read_tsc();
   const size_t looked_at = std::min(count, slots_.size());
   for (size_t i = 0; i < looked_at; ++i) {
@@ -97,6 +100,7 @@ size_t InlineDrain::some(size_t count) {
   }
   if (waiting_.empty()) return 0;
   if (looked_at < slots_.size()) look_at_siblings(looked_at);
+  fill_.find(found_bytes_);
   const uint64_t before = records_;
   context_->sink.on_burst();
   begin_reading(now);
@@ -109,7 +113,9 @@ bool InlineDrain::look_at(size_t i) {
   Glance& glance = glances_[i];
   if (glance.head->load(std::memory_order_acquire) == glance.empty_at) return false;
   RingSlot& slot = *slots_[i];
-  const bool is_empty = slot.look() == 0;
+  const uint64_t found = slot.look();
+  const bool is_empty = found == 0;
+  found_bytes_ += std::min<uint64_t>(found, slot.ring().data_bytes());  // what it says is the program's word
   glance.empty_at = is_empty ? slot.ring().position() : kNever;
   if (!is_empty) waiting_.push_back({slot.ring().next_exit_tsc(), &slot});
   return !is_empty;

@@ -44,6 +44,8 @@ class InlineDrain {
   void report(RingSlot& slot, const Call& call, Memory& memory);
   Call call_of(const RingSlot& slot, const RingRecord& record, uint64_t exit_tsc) const;
 
+  RingFill& fill() { return fill_; }
+
   uint64_t records() const { return records_; }
   // Of these, those that may have changed what names mean.
   uint64_t changes() const { return changes_; }
@@ -86,6 +88,8 @@ class InlineDrain {
   std::vector<Glance> glances_;   // the same order
   std::vector<Waiting> waiting_;
   RecordCopy copy_;
+  RingFill fill_;
+  uint64_t found_bytes_ = 0;  // that waited in the rings looked at in this reading
   Sighting sighting_;
   uint64_t records_ = 0;
   uint64_t changes_ = 0;

@@ -45,6 +45,7 @@ class InlineTier final : public Hooks {
   bool is_possible() const { return page_.is_open(); }
 
   void add_rules(std::vector<FilterRule>& rules) const override { add_inline_rules(rules, integrity_, page_.id(), secret_); }
+  RingFill* ring_fill() override { return &drain_.fill(); }
   bool guards_range() const override { return true; }
   bool is_in_stub(uint64_t ip) const override { return AgentPage::contains(ip); }
   void on_begin(Context& context, Calls& calls) override;

@@ -7,6 +7,7 @@
 
 #include "capture/kernel/filter.h"
 #include "capture/kernel/ptrace.h"
+#include "capture/tracer/fill.h"
 #include "capture/tracer/task.h"
 
 namespace vedette {
@@ -20,6 +21,8 @@ class Hooks {
   // What it wants of the filter, beside the rules of the capture set.
   virtual void add_rules(std::vector<FilterRule>&) const {}
   // Whether these stop whatever would change the agent's range of addresses.
+  // How full its rings are; nullptr: it has none.
+  virtual RingFill* ring_fill() { return nullptr; }
   virtual bool guards_range() const { return false; }
   // Whether a call from here is one that the tier records itself.
   virtual bool is_in_stub(uint64_t /*ip*/) const { return false; }

@@ -37,6 +37,11 @@ export interface StreamCounts {
   readonly futureTimes: number;
   /** How long nothing has come, where we waited for it. */
   readonly silentMs: number;
+  /** Bytes that wait in the agent, and its room for them, by its word. A room of 0: it has not said. */
+  readonly spool: number;
+  readonly spoolMax: number;
+  readonly rings: number;
+  readonly ringsMax: number;
 }
 
 /** Who is connected, and why nobody else can be (an errno; 0: anybody can). */

@@ -13,6 +13,7 @@ import {
   ackFrame,
   type End,
   errorFrame,
+  fillFrame,
   type Hello,
   preventFrame,
   RESPONSE_ACTIONS,
@@ -168,6 +169,13 @@ export class Capture {
    */
   acknowledge(stream: number, seq: number): boolean {
     return this.#receiver.send(stream, ackFrame(seq));
+  }
+
+  /**
+   * Asks the agent to say once a second how full its spool and rings are (counts()). An older agent does not.
+   */
+  askFill(stream: number): boolean {
+    return this.#receiver.send(stream, fillFrame());
   }
 
   /** Closes a stream and tells the agent why. */

@@ -13,7 +13,7 @@ const LATE_MS = 4 * LOOK_MS;
 
 /** What Heartbeat asks and tells. `counts` gives undefined for a stream that is closed. */
 export interface HeartbeatHandlers {
-  readonly counts: (stream: number) => StreamCounts | undefined;
+  readonly counts: (stream: number) => Pick<StreamCounts, "silentMs"> | undefined;
   /** Once, until it is heard again. */
   readonly onSilent: (stream: number) => void;
   readonly onHeard: (stream: number) => void;

@@ -151,6 +151,8 @@ export const preventFrame = (version: number, rows: readonly unknown[]): Uint8Ar
 export const watchFrame = (files: readonly string[]): Uint8Array => packr.pack(["watch", files]);
 /** The frame that lets the agent start its workload under `--start security`. */
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
+/** The frame that asks the agent to say how full it is, once a second. */
+export const fillFrame = (): Uint8Array => packr.pack(["fill"]);
 /** The frame that lets the agent drop its batches up to `seq`. */
 export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 /** The frame that says why the host closes the stream. The text is cut at 1,024 characters. */

@@ -17,9 +17,10 @@ import type { GuardNews } from "../output/guard-alert.js";
 import { lossText } from "../output/summary.js";
 import { reasonOfErrno } from "../reason.js";
 import { Doubts } from "./doubts.js";
+import { fillsOf } from "./fills.js";
 import { type Guest, Guests } from "./guests.js";
 import { type ArrivedBatch, Ledger } from "./ledger.js";
-import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
+import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill } from "./peer.js";
 import type { Secrets } from "./secret.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
@@ -163,6 +164,10 @@ export class Agents implements Intake {
     };
   }
 
+  fills(): readonly PeerFill[] {
+    return fillsOf(this.#guests.all(), (stream) => this.#capture.counts(stream));
+  }
+
   /**
    * Takes what still comes until every agent has ended, or the time is up. From then on nothing more comes.
    */
@@ -250,6 +255,7 @@ export class Agents implements Intake {
     if (this.#guests.get(guest.number) !== guest) return; // it has left meanwhile
     this.#options.say(`watching ${guest.name}: ${hello.command.join(" ").slice(0, 200)}`);
     this.#capture.acknowledge(guest.number, this.#ledger.received(guest.source));
+    this.#capture.askFill(guest.number);
     // What is to be denied is known before the first exec (--start security).
     if (this.#handlers.onHello(guest)) this.#capture.ready(guest.number);
     if (told === null) await this.#learnLater(guest, hello);

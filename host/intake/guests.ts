@@ -128,6 +128,11 @@ export class Guests {
     return [...this.#guests.values()].flatMap(({ number, hasEnded }) => (hasEnded ? [] : [number]));
   }
 
+  /** Who is connected. */
+  all(): Iterable<Guest> {
+    return this.#guests.values();
+  }
+
   get size(): number {
     return this.#guests.size;
   }

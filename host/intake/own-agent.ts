@@ -9,7 +9,8 @@ import { type Ending, Session } from "../capture/session.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import { openChecked } from "../wire/batch.js";
 import { factsOf, sourceName } from "./batch-facts.js";
-import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer } from "./peer.js";
+import { fillsOf } from "./fills.js";
+import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill } from "./peer.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
 /** All may be left out: `trace` and `record` judge nothing. */
@@ -127,6 +128,10 @@ export class OwnAgent implements Intake {
     return { kind: "own agent", peers, problem: null, ring: ringFill(this.ring, this.readers) };
   }
 
+  fills(): readonly PeerFill[] {
+    return fillsOf(this.#peer === null ? [] : [this.#peer], (stream) => this.#session.capture.counts(stream));
+  }
+
   /** The workload goes on, and nobody reads for the workers any more. */
   abandon(reason: string): GuardNews {
     for (const reader of this.readers) closeReader(this.ring, reader);
@@ -152,6 +157,7 @@ export class OwnAgent implements Intake {
     this.#source = sourceName(source);
     this.#counts?.onAgents(1);
     this.#handlers.onHost?.(this.#peer);
+    this.#session.capture.askFill(number);
     if (this.#handlers.onHello?.(this.#peer) === true) this.#session.capture.ready(number);
   }
 

@@ -69,6 +69,16 @@ export interface RingHealth {
   readonly waiting: number;
 }
 
+/** How full a peer's spool and rings are, in bytes, by its own word. Rings of 0: it has no inline tier. */
+export interface PeerFill {
+  readonly name: string;
+  readonly spool: number;
+  readonly spoolMax: number;
+  /** The most that waited within a second. */
+  readonly rings: number;
+  readonly ringsMax: number;
+}
+
 /** What takes batches in. The sensor owns it and closes it. */
 export interface Intake {
   /** What workers read, and a place there for each of them. */
@@ -98,6 +108,8 @@ export interface Intake {
    */
   acknowledge(): boolean;
   health(): IntakeHealth;
+  /** Of those who are there and have said how full they are. */
+  fills(): readonly PeerFill[];
   /** Nobody judges any more. Whoever is watched does not wait for us; gives what that means for them. */
   abandon(reason: string): GuardNews;
   /** Nothing more comes. */

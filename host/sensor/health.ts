@@ -8,7 +8,7 @@
 // makes it red: a
 //                    tenant could have the whole task restarted
 import type { SeatStatus } from "../engine/engine.js";
-import type { IntakeHealth } from "../intake/intake.js";
+import type { IntakeHealth, PeerFill } from "../intake/intake.js";
 import { isWell, outputHealth } from "../output/health.js";
 import type { OutputStats } from "../output/output.js";
 import { VERSION } from "../version.js";
@@ -17,6 +17,7 @@ import { VERSION } from "../version.js";
 export interface HealthParts {
   readonly workers: () => WorkerHealth;
   readonly intake: () => IntakeHealth;
+  readonly fills: () => readonly PeerFill[];
   readonly outputs: () => readonly OutputStats[];
   readonly policies: () => readonly PolicyState[];
   readonly runs: () => readonly Running[];
@@ -120,6 +121,11 @@ export class Health {
   /** Null: nothing comes in yet. */
   ring(): IntakeHealth["ring"] | null {
     return this.#parts.intake?.().ring ?? null;
+  }
+
+  /** How full the agents are, as far as they say so. */
+  fills(): readonly PeerFill[] {
+    return this.#parts.fills?.() ?? [];
   }
 
   /** How each output is. */

@@ -27,6 +27,7 @@ import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
+import { registerFills } from "./fill-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
@@ -90,6 +91,11 @@ export class Monitor implements IntakeCounts {
       if (name.startsWith("nodejs_")) this.#registry.removeSingleMetric(name);
     registerState(this.#registry, health);
     registerMeasures(this.#registry, this.#totals);
+    registerFills(
+      this.#registry,
+      () => health.fills(),
+      (name) => this.#label(name),
+    );
     for (const code of REFUSALS) this.#refusals.inc({ code }, 0);
     for (const code of FAULTS) this.#faults.inc({ code }, 0);
     registerOutputs(this.#registry, () => health.outputs());

@@ -322,7 +322,7 @@ export class Sensor<I extends Intake = Intake> {
     };
     this.#intake = this.#opened.add(await intake(handlers, this.#roster ?? monitor), (one) => one.close());
     this.#opened.add(null, () => clearTimeout(this.#turn ?? undefined));
-    this.health.watch({ intake: () => this.#intake.health() });
+    this.health.watch({ intake: () => this.#intake.health(), fills: () => this.#intake.fills() });
   }
 
   #openRecorder(path: string): void {

@@ -232,6 +232,11 @@ export class HandAgent {
   }
 }
 
+/** An agent's word on how full it is, true or not. */
+export function fill(...numbers: readonly unknown[]): Buffer {
+  return frame(packr.pack(["fill", ...numbers]));
+}
+
 export function sourceOf(number: number): Uint8Array {
   const source = Buffer.alloc(16, 0x5a);
   source.writeUInt32LE(number);

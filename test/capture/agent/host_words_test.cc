@@ -29,6 +29,8 @@ TEST_CASE("ready, acknowledgements of every width and refusals are understood") 
     CHECK(word->kind == HostWord::Kind::Acknowledge);
     CHECK(word->number == number);
   }
+  REQUIRE(words.feed(frame("\x91\xa4" "fill")));
+  CHECK(words.next()->kind == HostWord::Kind::Fill);
   REQUIRE(words.feed(frame("\x93\xa5" "error\xa4" "CODE\xa1!")));
   CHECK(words.next()->text == "CODE");
   CHECK_FALSE(words.next());
